@@ -1,0 +1,1 @@
+"""The command line: puts tpmwire and sigv4 together."""

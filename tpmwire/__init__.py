@@ -1,0 +1,1 @@
+"""TPM 2.0 in pure Python: commands, responses, sessions, policies and key files. Knows nothing of AWS."""
