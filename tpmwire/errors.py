@@ -1,0 +1,138 @@
+"""The one error family of tpmwire. Whose fault it is decides the class; the message says what to do next."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .spec.constants import TPM_CC
+
+__all__ = [
+    "DecodeError",
+    "DeviceBusyError",
+    "EncodeError",
+    "KeyFileError",
+    "PolicyError",
+    "SessionError",
+    "TpmError",
+    "TpmwireError",
+    "TransportClosedError",
+    "TransportError",
+    "TransportTimeoutError",
+    "WireError",
+]
+
+
+class TpmwireError(Exception):
+    """Base of every error that tpmwire raises on purpose."""
+
+
+class WireError(TpmwireError):
+    """Bytes and values do not fit together."""
+
+
+class EncodeError(WireError):
+    """Our side's fault: a value has no wire form. `path` names the field."""
+
+    def __init__(self, reason: str, path: tuple[str, ...] = ()) -> None:
+        super().__init__(reason, path)
+        self.reason = reason
+        self.path = path
+
+    def within(self, name: str) -> "EncodeError":
+        """The same error seen from one structure further out."""
+        return EncodeError(self.reason, (name, *self.path))
+
+    def __str__(self) -> str:
+        return f"{'.'.join(self.path)}: {self.reason}" if self.path else self.reason
+
+
+class DecodeError(WireError):
+    """The peer's fault: the bytes are not what the standard says.
+
+    `path` names the field, `offset` is where it starts (octets from the start of what was parsed) and
+    `left` how many octets there were from there on.
+    """
+
+    def __init__(self, reason: str, offset: int = 0, left: int = 0, path: tuple[str, ...] = ()) -> None:
+        super().__init__(reason, offset, left, path)
+        self.reason = reason
+        self.offset = offset
+        self.left = left
+        self.path = path
+
+    def within(self, name: str, base: int = 0) -> "DecodeError":
+        """The same error seen from one structure further out, which starts `base` octets earlier."""
+        return DecodeError(self.reason, self.offset + base, self.left, (name, *self.path) if name else self.path)
+
+    def __str__(self) -> str:
+        where = f"{'.'.join(self.path)}: " if self.path else ""
+        return f"{where}{self.reason} (at octet {self.offset}, {self.left} left)"
+
+
+class TransportError(TpmwireError):
+    """The way to the TPM does not work: no device, connection refused, a broken answer."""
+
+
+class TransportTimeoutError(TransportError):
+    """The TPM did not answer in time."""
+
+
+class TransportClosedError(TransportError):
+    """The other side closed the connection."""
+
+
+class DeviceBusyError(TransportError):
+    """Another process holds the device file (EBUSY) until the deadline."""
+
+
+class SessionError(TpmwireError):
+    """A response is not authentic: its HMAC does not hold, or its sessions are missing. Never retried."""
+
+
+class KeyFileError(TpmwireError):
+    """A key file is not a TSS2 PRIVATE KEY, or not one that can be used here."""
+
+
+class PolicyError(TpmwireError):
+    """A policy cannot be built, read, or satisfied."""
+
+
+class TpmError(TpmwireError):
+    """The TPM refused a command (TPM 2.0 Part 2, §6.6).
+
+    `rc` is the whole response code as sent; `code` is the same without the format-one number, for comparison
+    with `TPM_RC`. `handle`, `parameter` and `session` are numbers from 1, or None. `hint` says what to do.
+    """
+
+    def __init__(self, rc: int, command: "TPM_CC | int | None" = None) -> None:
+        super().__init__(rc, command)
+        from .spec.response_codes import explain
+
+        meaning = explain(rc)
+        self.rc = rc
+        self.command = command
+        self.code = meaning.code
+        self.name = meaning.name
+        self.description = meaning.description
+        self.hint = meaning.hint
+        self.handle = meaning.handle
+        self.parameter = meaning.parameter
+        self.session = meaning.session
+        self.warning = meaning.warning
+        self.vendor = meaning.vendor
+
+    def __str__(self) -> str:
+        where = next(
+            (
+                f" ({kind} {number})"
+                for kind, number in (
+                    ("handle", self.handle),
+                    ("parameter", self.parameter),
+                    ("session", self.session),
+                )
+                if number is not None
+            ),
+            "",
+        )
+        command = f"TPM2_{getattr(self.command, 'name', self.command)}: " if self.command is not None else ""
+        hint = f"; {self.hint}" if self.hint else ""
+        return f"{command}{self.name}{where}: {self.description}{hint} [0x{self.rc:03x}]"

@@ -1,0 +1,53 @@
+"""TPM 2.0 Part 3, §24: hierarchies."""
+
+from typing import Annotated
+
+from ...record import Record
+from ..command import HANDLE, USER, Command
+from ..constants import TPM_CC
+from ..structures import (
+    TPM2B_AUTH,
+    TPM2B_CREATION_DATA,
+    TPM2B_DATA,
+    TPM2B_DIGEST,
+    TPM2B_NAME,
+    TPM2B_PUBLIC,
+    TPM2B_SENSITIVE_CREATE,
+    TPM_HANDLE,
+    TPMI_RH_CLEAR,
+    TPMI_RH_HIERARCHY,
+    TPMI_RH_HIERARCHY_AUTH,
+    TPML_PCR_SELECTION,
+    TPMT_TK_CREATION,
+)
+
+
+class CreatePrimary(Command, code=TPM_CC.CreatePrimary, spec="Part 3 §24.1"):
+    """Makes the key that a hierarchy's seed and the template determine, and loads it."""
+
+    primary_handle: Annotated[TPMI_RH_HIERARCHY, USER]
+    in_sensitive: TPM2B_SENSITIVE_CREATE
+    in_public: TPM2B_PUBLIC
+    outside_info: TPM2B_DATA = b""
+    creation_pcr: TPML_PCR_SELECTION = ()
+
+    class Response(Record):
+        object_handle: Annotated[TPM_HANDLE, HANDLE]
+        out_public: TPM2B_PUBLIC
+        creation_data: TPM2B_CREATION_DATA
+        creation_hash: TPM2B_DIGEST
+        creation_ticket: TPMT_TK_CREATION
+        name: TPM2B_NAME
+
+
+class Clear(Command, code=TPM_CC.Clear, spec="Part 3 §24.6"):
+    """Forgets the owner's hierarchy with everything in it."""
+
+    auth_handle: Annotated[TPMI_RH_CLEAR, USER]
+
+
+class HierarchyChangeAuth(Command, code=TPM_CC.HierarchyChangeAuth, spec="Part 3 §24.8"):
+    """Sets the authValue of a hierarchy or of lockout."""
+
+    auth_handle: Annotated[TPMI_RH_HIERARCHY_AUTH, USER]
+    new_auth: TPM2B_AUTH

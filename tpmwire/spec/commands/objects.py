@@ -1,0 +1,112 @@
+"""TPM 2.0 Part 3, §12: objects."""
+
+from typing import Annotated
+
+from ...record import Record
+from ..command import ADMIN, HANDLE, USER, Command
+from ..constants import TPM_CC, TPM_RH
+from ..structures import (
+    TPM2B_AUTH,
+    TPM2B_CREATION_DATA,
+    TPM2B_DATA,
+    TPM2B_DIGEST,
+    TPM2B_NAME,
+    TPM2B_PRIVATE,
+    TPM2B_PUBLIC,
+    TPM2B_SENSITIVE,
+    TPM2B_SENSITIVE_CREATE,
+    TPM2B_SENSITIVE_DATA,
+    TPM2B_TEMPLATE,
+    TPM_HANDLE,
+    TPMI_DH_OBJECT,
+    TPMI_DH_PARENT,
+    TPMI_RH_HIERARCHY,
+    TPML_PCR_SELECTION,
+    TPMT_TK_CREATION,
+)
+
+
+class Create(Command, code=TPM_CC.Create, spec="Part 3 §12.1"):
+    """Makes an object under a parent and answers with its two areas; it is not loaded."""
+
+    parent_handle: Annotated[TPMI_DH_OBJECT, USER]
+    in_sensitive: TPM2B_SENSITIVE_CREATE
+    in_public: TPM2B_PUBLIC
+    outside_info: TPM2B_DATA = b""
+    creation_pcr: TPML_PCR_SELECTION = ()
+
+    class Response(Record):
+        out_private: TPM2B_PRIVATE
+        out_public: TPM2B_PUBLIC
+        creation_data: TPM2B_CREATION_DATA
+        creation_hash: TPM2B_DIGEST
+        creation_ticket: TPMT_TK_CREATION
+
+
+class Load(Command, code=TPM_CC.Load, spec="Part 3 §12.2"):
+    """Loads an object that this TPM made, or imported, under its parent."""
+
+    parent_handle: Annotated[TPMI_DH_OBJECT, USER]
+    in_private: TPM2B_PRIVATE
+    in_public: TPM2B_PUBLIC
+
+    class Response(Record):
+        object_handle: Annotated[TPM_HANDLE, HANDLE]
+        name: TPM2B_NAME
+
+
+class LoadExternal(Command, code=TPM_CC.LoadExternal, spec="Part 3 §12.3"):
+    """Loads an object that is not protected by this TPM: a public key, or a key in clear."""
+
+    in_private: TPM2B_SENSITIVE
+    in_public: TPM2B_PUBLIC
+    hierarchy: TPMI_RH_HIERARCHY = TPM_RH.NULL
+
+    class Response(Record):
+        object_handle: Annotated[TPM_HANDLE, HANDLE]
+        name: TPM2B_NAME
+
+
+class ReadPublic(Command, code=TPM_CC.ReadPublic, spec="Part 3 §12.4"):
+    """The public area and Names of a loaded or persistent object."""
+
+    object_handle: Annotated[TPMI_DH_OBJECT, HANDLE]
+
+    class Response(Record):
+        out_public: TPM2B_PUBLIC
+        name: TPM2B_NAME
+        qualified_name: TPM2B_NAME
+
+
+class Unseal(Command, code=TPM_CC.Unseal, spec="Part 3 §12.7"):
+    """The data sealed in an object."""
+
+    item_handle: Annotated[TPMI_DH_OBJECT, USER]
+
+    class Response(Record):
+        out_data: TPM2B_SENSITIVE_DATA
+
+
+class ObjectChangeAuth(Command, code=TPM_CC.ObjectChangeAuth, spec="Part 3 §12.8"):
+    """The private area of an object with another authValue."""
+
+    object_handle: Annotated[TPMI_DH_OBJECT, ADMIN]
+    parent_handle: Annotated[TPMI_DH_OBJECT, HANDLE]
+    new_auth: TPM2B_AUTH
+
+    class Response(Record):
+        out_private: TPM2B_PRIVATE
+
+
+class CreateLoaded(Command, code=TPM_CC.CreateLoaded, spec="Part 3 §12.9"):
+    """Makes an object and loads it in one command. Some chips lack it."""
+
+    parent_handle: Annotated[TPMI_DH_PARENT, USER]
+    in_sensitive: TPM2B_SENSITIVE_CREATE
+    in_public: TPM2B_TEMPLATE
+
+    class Response(Record):
+        object_handle: Annotated[TPM_HANDLE, HANDLE]
+        out_private: TPM2B_PRIVATE
+        out_public: TPM2B_PUBLIC
+        name: TPM2B_NAME

@@ -1,0 +1,59 @@
+"""TPM 2.0 Part 3, §17: hash and HMAC sequences."""
+
+from typing import Annotated
+
+from ...record import SECRET, Record, Sized
+from ..command import HANDLE, USER, Command
+from ..constants import TPM_ALG, TPM_CC, TPM_RH
+from ..structures import (
+    MAX_DIGEST,
+    TPM2B_AUTH,
+    TPM2B_MAX_BUFFER,
+    TPM_HANDLE,
+    TPMI_ALG_HASH,
+    TPMI_DH_OBJECT,
+    TPMI_RH_HIERARCHY,
+    TPMT_TK_HASHCHECK,
+)
+
+
+class HMAC_Start(Command, code=TPM_CC.HMAC_Start, spec="Part 3 §17.2"):
+    """Opens an HMAC sequence, for TPMs without TPM2_HMAC and for long data."""
+
+    handle: Annotated[TPMI_DH_OBJECT, USER]
+    auth: TPM2B_AUTH = b""
+    hash_alg: TPMI_ALG_HASH = TPM_ALG.NULL
+
+    class Response(Record):
+        sequence_handle: Annotated[TPM_HANDLE, HANDLE]
+
+
+class HashSequenceStart(Command, code=TPM_CC.HashSequenceStart, spec="Part 3 §17.4"):
+    """Opens a hash or, with `hash_alg` NULL, an event sequence."""
+
+    auth: TPM2B_AUTH
+    hash_alg: TPMI_ALG_HASH
+
+    class Response(Record):
+        sequence_handle: Annotated[TPM_HANDLE, HANDLE]
+
+
+class SequenceUpdate(Command, code=TPM_CC.SequenceUpdate, spec="Part 3 §17.5"):
+    """Adds data to a sequence."""
+
+    sequence_handle: Annotated[TPMI_DH_OBJECT, USER]
+    buffer: TPM2B_MAX_BUFFER
+
+
+class SequenceComplete(Command, code=TPM_CC.SequenceComplete, spec="Part 3 §17.6"):
+    """Adds the last data, answers with the result and closes the sequence."""
+
+    flushes = "sequence_handle"
+
+    sequence_handle: Annotated[TPMI_DH_OBJECT, USER]
+    buffer: TPM2B_MAX_BUFFER
+    hierarchy: TPMI_RH_HIERARCHY = TPM_RH.NULL
+
+    class Response(Record):
+        result: Annotated[bytes, Sized(MAX_DIGEST), SECRET]
+        validation: TPMT_TK_HASHCHECK

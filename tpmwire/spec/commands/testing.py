@@ -1,0 +1,31 @@
+"""TPM 2.0 Part 3, §10: self-test."""
+
+from typing import Annotated
+
+from ...record import Record, Sized
+from ..command import Command
+from ..constants import TPM_CC
+from ..structures import TPM_RC_ID, TPMI_YES_NO, TPML_ALG
+
+
+class SelfTest(Command, code=TPM_CC.SelfTest, spec="Part 3 §10.2"):
+    """Tests the TPM's functions: all of them, or those not yet tested."""
+
+    full_test: TPMI_YES_NO
+
+
+class IncrementalSelfTest(Command, code=TPM_CC.IncrementalSelfTest, spec="Part 3 §10.3"):
+    """Tests some algorithms; answers with those still to be tested."""
+
+    to_test: TPML_ALG
+
+    class Response(Record):
+        to_do_list: TPML_ALG
+
+
+class GetTestResult(Command, code=TPM_CC.GetTestResult, spec="Part 3 §10.4"):
+    """The outcome of the self-test; works in failure mode too."""
+
+    class Response(Record):
+        out_data: Annotated[bytes, Sized()]
+        test_result: TPM_RC_ID

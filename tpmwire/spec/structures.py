@@ -1,0 +1,642 @@
+"""TPM 2.0 Part 2, §9 to §15: structures and tagged unions, in the standard's order and with its names.
+
+A union is a table from selector to member; the structure that holds it names the selector field. TPMU_…
+aliases are the Python types of their members.
+"""
+
+from typing import Annotated
+
+from ..record import EMPTY, SECRET, Counted, Fixed, Number, Record, Rest, Sized, SizedRecord, YesNo, select
+from .constants import (
+    TPM_ALG,
+    TPM_CAP,
+    TPM_CC,
+    TPM_ECC,
+    TPM_EO,
+    TPM_PT,
+    TPM_PT_PCR,
+    TPM_RH,
+    TPM_SE,
+    TPM_ST,
+    TPM_SU,
+    TPMA_ALGORITHM,
+    TPMA_CC,
+    TPMA_LOCALITY,
+    TPMA_OBJECT,
+    TPMA_SESSION,
+)
+
+# Sizes that an implementation chooses; these are upper bounds over known TPMs (Part 2, Annex A and B).
+MAX_DIGEST = 64
+MAX_SYM_DATA = 256
+MAX_RSA_KEY_BYTES = 512
+MAX_ECC_KEY_BYTES = 128
+
+# §5, §6: numbers
+UINT8 = Annotated[int, Number(1)]
+UINT16 = Annotated[int, Number(2)]
+UINT32 = Annotated[int, Number(4)]
+UINT64 = Annotated[int, Number(8)]
+TPM_ALG_ID = Annotated[TPM_ALG, Number(2, TPM_ALG)]
+TPM_ECC_CURVE = Annotated[TPM_ECC, Number(2, TPM_ECC)]
+TPM_CC_ID = Annotated[TPM_CC, Number(4, TPM_CC)]
+TPM_EO_ID = Annotated[TPM_EO, Number(2, TPM_EO)]
+TPM_ST_ID = Annotated[TPM_ST, Number(2, TPM_ST)]
+TPM_SU_ID = Annotated[TPM_SU, Number(2, TPM_SU)]
+TPM_SE_ID = Annotated[TPM_SE, Number(1, TPM_SE)]
+TPM_CAP_ID = Annotated[TPM_CAP, Number(4, TPM_CAP)]
+TPM_PT_ID = Annotated[TPM_PT, Number(4, TPM_PT)]
+TPM_PT_PCR_ID = Annotated[TPM_PT_PCR, Number(4, TPM_PT_PCR)]
+TPM_RC_ID = Annotated[int, Number(4)]
+TPMA_OBJECT_BITS = Annotated[TPMA_OBJECT, Number(4, TPMA_OBJECT)]
+TPMA_SESSION_BITS = Annotated[TPMA_SESSION, Number(1, TPMA_SESSION)]
+TPMA_LOCALITY_BITS = Annotated[TPMA_LOCALITY, Number(1, TPMA_LOCALITY)]
+TPMA_ALGORITHM_BITS = Annotated[TPMA_ALGORITHM, Number(4, TPMA_ALGORITHM)]
+TPMA_CC_BITS = Annotated[TPMA_CC, Number(4, TPMA_CC)]
+
+# §7: handles
+TPM_HANDLE = Annotated[int, Number(4)]
+
+# §9: interface types. What an interface admits is the TPM's to judge; the alias says what is meant.
+TPMI_YES_NO = Annotated[bool, YesNo()]
+TPMI_DH_OBJECT = TPM_HANDLE
+TPMI_DH_PARENT = TPM_HANDLE
+TPMI_DH_PERSISTENT = TPM_HANDLE
+TPMI_DH_ENTITY = TPM_HANDLE
+TPMI_DH_PCR = TPM_HANDLE
+TPMI_SH_AUTH_SESSION = TPM_HANDLE
+TPMI_SH_HMAC = TPM_HANDLE
+TPMI_SH_POLICY = TPM_HANDLE
+TPMI_DH_CONTEXT = TPM_HANDLE
+TPMI_DH_SAVED = TPM_HANDLE
+TPMI_RH_HIERARCHY = Annotated[int, Number(4)]
+TPMI_RH_HIERARCHY_AUTH = TPM_HANDLE
+TPMI_RH_PROVISION = TPM_HANDLE
+TPMI_RH_CLEAR = TPM_HANDLE
+TPMI_RH_LOCKOUT = TPM_HANDLE
+TPMI_ALG_HASH = TPM_ALG_ID
+TPMI_ALG_SYM = TPM_ALG_ID
+TPMI_ALG_SYM_OBJECT = TPM_ALG_ID
+TPMI_ALG_SYM_MODE = TPM_ALG_ID
+TPMI_ALG_KDF = TPM_ALG_ID
+TPMI_ALG_SIG_SCHEME = TPM_ALG_ID
+TPMI_ALG_ASYM_SCHEME = TPM_ALG_ID
+TPMI_ALG_RSA_SCHEME = TPM_ALG_ID
+TPMI_ALG_ECC_SCHEME = TPM_ALG_ID
+TPMI_ALG_KEYEDHASH_SCHEME = TPM_ALG_ID
+TPMI_ALG_PUBLIC = TPM_ALG_ID
+TPMI_ECC_CURVE = TPM_ECC_CURVE
+TPMI_ST_COMMAND_TAG = TPM_ST_ID
+TPMI_RSA_KEY_BITS = UINT16
+TPMI_AES_KEY_BITS = UINT16
+
+# §10.3: digests
+TPMU_HA = {
+    TPM_ALG.SHA1: Fixed(20),
+    TPM_ALG.SHA256: Fixed(32),
+    TPM_ALG.SHA384: Fixed(48),
+    TPM_ALG.SHA512: Fixed(64),
+    TPM_ALG.SM3_256: Fixed(32),
+    TPM_ALG.SHA3_256: Fixed(32),
+    TPM_ALG.SHA3_384: Fixed(48),
+    TPM_ALG.SHA3_512: Fixed(64),
+    TPM_ALG.NULL: EMPTY,
+}
+
+
+class TPMT_HA(Record):
+    """A digest with its algorithm (§10.3.2)."""
+
+    hash_alg: TPMI_ALG_HASH
+    digest: Annotated[bytes | None, select("hash_alg", TPMU_HA)]
+
+
+# §10.4: sized buffers
+TPM2B_DIGEST = Annotated[bytes, Sized(MAX_DIGEST)]
+TPM2B_DATA = Annotated[bytes, Sized(MAX_DIGEST + 2)]
+TPM2B_NONCE = TPM2B_DIGEST
+TPM2B_AUTH = Annotated[bytes, Sized(MAX_DIGEST), SECRET]
+TPM2B_OPERAND = TPM2B_DIGEST
+TPM2B_EVENT = Annotated[bytes, Sized(1024)]
+TPM2B_MAX_BUFFER = Annotated[bytes, Sized()]
+TPM2B_TIMEOUT = Annotated[bytes, Sized(8)]
+TPM2B_IV = Annotated[bytes, Sized(16)]
+TPM2B_NAME = Annotated[bytes, Sized(MAX_DIGEST + 2)]
+
+
+# §10.6: PCR
+class TPMS_PCR_SELECTION(Record):
+    """PCRs of one bank, a bit each: PCR n is bit n % 8 of octet n // 8 (§10.6.2)."""
+
+    hash: TPMI_ALG_HASH
+    pcr_select: Annotated[bytes, Sized(size=1)]
+
+
+# §10.7: tickets
+class TPMT_TK_CREATION(Record):
+    """Proof that the TPM made an object (§10.7.3)."""
+
+    tag: TPM_ST_ID
+    hierarchy: TPMI_RH_HIERARCHY
+    digest: TPM2B_DIGEST
+
+
+class TPMT_TK_VERIFIED(Record):
+    """Proof that the TPM verified a signature (§10.7.4)."""
+
+    tag: TPM_ST_ID
+    hierarchy: TPMI_RH_HIERARCHY
+    digest: TPM2B_DIGEST
+
+
+class TPMT_TK_AUTH(Record):
+    """Proof that a policy authorization was given (§10.7.5)."""
+
+    tag: TPM_ST_ID
+    hierarchy: TPMI_RH_HIERARCHY
+    digest: TPM2B_DIGEST
+
+
+class TPMT_TK_HASHCHECK(Record):
+    """Proof that the TPM hashed a message that does not start with TPM_GENERATED_VALUE (§10.7.6)."""
+
+    tag: TPM_ST_ID
+    hierarchy: TPMI_RH_HIERARCHY
+    digest: TPM2B_DIGEST
+
+
+# §10.8: properties
+class TPMS_ALG_PROPERTY(Record):
+    """An algorithm that the TPM has, and what it is (§10.8.1)."""
+
+    alg: TPM_ALG_ID
+    alg_properties: TPMA_ALGORITHM_BITS
+
+
+class TPMS_TAGGED_PROPERTY(Record):
+    """A property of the TPM (§10.8.2)."""
+
+    property: TPM_PT_ID
+    value: UINT32
+
+
+class TPMS_TAGGED_PCR_SELECT(Record):
+    """The PCRs that have a property (§10.8.3)."""
+
+    tag: TPM_PT_PCR_ID
+    pcr_select: Annotated[bytes, Sized(size=1)]
+
+
+class TPMS_TAGGED_POLICY(Record):
+    """The policy of a permanent handle (§10.8.4)."""
+
+    handle: TPM_HANDLE
+    policy_hash: TPMT_HA
+
+
+class TPMS_ACT_DATA(Record):
+    """State of an authenticated countdown timer (§10.8.5)."""
+
+    handle: TPM_HANDLE
+    timeout: UINT32
+    attributes: UINT32
+
+
+class TPMS_SPDM_SESSION_INFO(Record):
+    """The keys of an SPDM session (§10.8.6)."""
+
+    req_key_name: TPM2B_NAME
+    tpm_key_name: TPM2B_NAME
+
+
+# §10.9: lists
+TPML_CC = Annotated[tuple[TPM_CC, ...], Counted(TPM_CC_ID)]
+TPML_CCA = Annotated[tuple[TPMA_CC, ...], Counted(TPMA_CC_BITS)]
+TPML_ALG = Annotated[tuple[TPM_ALG, ...], Counted(TPM_ALG_ID)]
+TPML_HANDLE = Annotated[tuple[int, ...], Counted(TPM_HANDLE)]
+TPML_DIGEST = Annotated[tuple[bytes, ...], Counted(TPM2B_DIGEST, 8)]
+TPML_DIGEST_VALUES = Annotated[tuple[TPMT_HA, ...], Counted(TPMT_HA, 16)]
+TPML_PCR_SELECTION = Annotated[tuple[TPMS_PCR_SELECTION, ...], Counted(TPMS_PCR_SELECTION, 16)]
+TPML_ALG_PROPERTY = Annotated[tuple[TPMS_ALG_PROPERTY, ...], Counted(TPMS_ALG_PROPERTY)]
+TPML_TAGGED_TPM_PROPERTY = Annotated[tuple[TPMS_TAGGED_PROPERTY, ...], Counted(TPMS_TAGGED_PROPERTY)]
+TPML_TAGGED_PCR_PROPERTY = Annotated[tuple[TPMS_TAGGED_PCR_SELECT, ...], Counted(TPMS_TAGGED_PCR_SELECT)]
+TPML_ECC_CURVE = Annotated[tuple[TPM_ECC, ...], Counted(TPM_ECC_CURVE)]
+TPML_TAGGED_POLICY = Annotated[tuple[TPMS_TAGGED_POLICY, ...], Counted(TPMS_TAGGED_POLICY)]
+TPML_ACT_DATA = Annotated[tuple[TPMS_ACT_DATA, ...], Counted(TPMS_ACT_DATA)]
+TPML_SPDM_SESSION_INFO = Annotated[tuple[TPMS_SPDM_SESSION_INFO, ...], Counted(TPMS_SPDM_SESSION_INFO)]
+TPML_VENDOR_PROPERTY = Annotated[bytes, Rest()]
+
+
+# §11.1: symmetric algorithms
+TPMU_SYM_KEY_BITS = {
+    TPM_ALG.AES: UINT16,
+    TPM_ALG.SM4: UINT16,
+    TPM_ALG.CAMELLIA: UINT16,
+    TPM_ALG.TDES: UINT16,
+    TPM_ALG.XOR: TPMI_ALG_HASH,
+    TPM_ALG.NULL: EMPTY,
+}
+TPMU_SYM_MODE = {
+    TPM_ALG.AES: TPMI_ALG_SYM_MODE,
+    TPM_ALG.SM4: TPMI_ALG_SYM_MODE,
+    TPM_ALG.CAMELLIA: TPMI_ALG_SYM_MODE,
+    TPM_ALG.TDES: TPMI_ALG_SYM_MODE,
+    TPM_ALG.XOR: EMPTY,
+    TPM_ALG.NULL: EMPTY,
+}
+
+
+class TPMT_SYM_DEF(Record):
+    """A symmetric algorithm for parameter encryption; for XOR, `key_bits` is a hash (§11.1.6)."""
+
+    algorithm: TPMI_ALG_SYM
+    key_bits: Annotated[int | None, select("algorithm", TPMU_SYM_KEY_BITS)] = None
+    mode: Annotated[TPM_ALG | None, select("algorithm", TPMU_SYM_MODE)] = None
+
+
+class TPMT_SYM_DEF_OBJECT(Record):
+    """The symmetric algorithm of an object (§11.1.7)."""
+
+    algorithm: TPMI_ALG_SYM_OBJECT
+    key_bits: Annotated[int | None, select("algorithm", TPMU_SYM_KEY_BITS)] = None
+    mode: Annotated[TPM_ALG | None, select("algorithm", TPMU_SYM_MODE)] = None
+
+
+TPM2B_SYM_KEY = Annotated[bytes, Sized(32), SECRET]
+
+
+class TPMS_SYMCIPHER_PARMS(Record):
+    """Parameters of a symmetric block cipher (§11.1.9)."""
+
+    sym: TPMT_SYM_DEF_OBJECT
+
+
+TPM2B_LABEL = Annotated[bytes, Sized(32)]
+
+
+class TPMS_DERIVE(Record):
+    """What an object is derived from (§11.1.11)."""
+
+    label: TPM2B_LABEL
+    context: TPM2B_LABEL
+
+
+TPM2B_SENSITIVE_DATA = Annotated[bytes, Sized(MAX_SYM_DATA), SECRET]
+
+
+class TPMS_SENSITIVE_CREATE(Record):
+    """The secrets of an object that is to be made (§11.1.15)."""
+
+    user_auth: TPM2B_AUTH
+    data: TPM2B_SENSITIVE_DATA
+
+
+TPM2B_SENSITIVE_CREATE = Annotated[TPMS_SENSITIVE_CREATE, SizedRecord(TPMS_SENSITIVE_CREATE)]
+
+
+# §11.2: asymmetric schemes
+class TPMS_SCHEME_HASH(Record):
+    """A scheme that only needs a hash (§11.2.1.1 and others)."""
+
+    hash_alg: TPMI_ALG_HASH
+
+
+class TPMS_SCHEME_ECDAA(Record):
+    """ECDAA's hash and counter (§11.2.1.3)."""
+
+    hash_alg: TPMI_ALG_HASH
+    count: UINT16
+
+
+class TPMS_SCHEME_XOR(Record):
+    """XOR obfuscation: hash and key derivation (§11.1.18)."""
+
+    hash_alg: TPMI_ALG_HASH
+    kdf: TPMI_ALG_KDF
+
+
+TPMU_SCHEME_KEYEDHASH_TYPE = TPMS_SCHEME_HASH | TPMS_SCHEME_XOR | None
+TPMU_SCHEME_KEYEDHASH = {
+    TPM_ALG.HMAC: TPMS_SCHEME_HASH,
+    TPM_ALG.XOR: TPMS_SCHEME_XOR,
+    TPM_ALG.NULL: EMPTY,
+}
+
+
+class TPMT_KEYEDHASH_SCHEME(Record):
+    """The scheme of a keyed-hash object (§11.1.20)."""
+
+    scheme: TPMI_ALG_KEYEDHASH_SCHEME
+    details: Annotated[TPMU_SCHEME_KEYEDHASH_TYPE, select("scheme", TPMU_SCHEME_KEYEDHASH)] = None
+
+
+TPMU_ASYM_SCHEME_TYPE = TPMS_SCHEME_HASH | TPMS_SCHEME_ECDAA | None
+TPMU_SIG_SCHEME = {
+    TPM_ALG.RSASSA: TPMS_SCHEME_HASH,
+    TPM_ALG.RSAPSS: TPMS_SCHEME_HASH,
+    TPM_ALG.ECDSA: TPMS_SCHEME_HASH,
+    TPM_ALG.ECDAA: TPMS_SCHEME_ECDAA,
+    TPM_ALG.SM2: TPMS_SCHEME_HASH,
+    TPM_ALG.ECSCHNORR: TPMS_SCHEME_HASH,
+    TPM_ALG.EDDSA: TPMS_SCHEME_HASH,
+    TPM_ALG.HASH_EDDSA: TPMS_SCHEME_HASH,
+    TPM_ALG.HMAC: TPMS_SCHEME_HASH,
+    TPM_ALG.NULL: EMPTY,
+}
+TPMU_ASYM_SCHEME = {
+    TPM_ALG.RSASSA: TPMS_SCHEME_HASH,
+    TPM_ALG.RSAES: EMPTY,
+    TPM_ALG.RSAPSS: TPMS_SCHEME_HASH,
+    TPM_ALG.OAEP: TPMS_SCHEME_HASH,
+    TPM_ALG.ECDSA: TPMS_SCHEME_HASH,
+    TPM_ALG.ECDH: TPMS_SCHEME_HASH,
+    TPM_ALG.ECDAA: TPMS_SCHEME_ECDAA,
+    TPM_ALG.SM2: TPMS_SCHEME_HASH,
+    TPM_ALG.ECSCHNORR: TPMS_SCHEME_HASH,
+    TPM_ALG.ECMQV: TPMS_SCHEME_HASH,
+    TPM_ALG.EDDSA: TPMS_SCHEME_HASH,
+    TPM_ALG.HASH_EDDSA: TPMS_SCHEME_HASH,
+    TPM_ALG.NULL: EMPTY,
+}
+TPMU_KDF_SCHEME = {
+    TPM_ALG.MGF1: TPMS_SCHEME_HASH,
+    TPM_ALG.KDF1_SP800_56A: TPMS_SCHEME_HASH,
+    TPM_ALG.KDF2: TPMS_SCHEME_HASH,
+    TPM_ALG.KDF1_SP800_108: TPMS_SCHEME_HASH,
+    TPM_ALG.NULL: EMPTY,
+}
+
+
+class TPMT_SIG_SCHEME(Record):
+    """A signing scheme (§11.2.1.5)."""
+
+    scheme: TPMI_ALG_SIG_SCHEME
+    details: Annotated[TPMU_ASYM_SCHEME_TYPE, select("scheme", TPMU_SIG_SCHEME)] = None
+
+
+class TPMT_KDF_SCHEME(Record):
+    """A key derivation scheme (§11.2.3.3)."""
+
+    scheme: TPMI_ALG_KDF
+    details: Annotated[TPMS_SCHEME_HASH | None, select("scheme", TPMU_KDF_SCHEME)] = None
+
+
+class TPMT_ASYM_SCHEME(Record):
+    """A scheme of an asymmetric key (§11.2.3.6)."""
+
+    scheme: TPMI_ALG_ASYM_SCHEME
+    details: Annotated[TPMU_ASYM_SCHEME_TYPE, select("scheme", TPMU_ASYM_SCHEME)] = None
+
+
+class TPMT_RSA_SCHEME(Record):
+    """The scheme of an RSA key (§11.2.4.2)."""
+
+    scheme: TPMI_ALG_RSA_SCHEME
+    details: Annotated[TPMU_ASYM_SCHEME_TYPE, select("scheme", TPMU_ASYM_SCHEME)] = None
+
+
+TPM2B_PUBLIC_KEY_RSA = Annotated[bytes, Sized(MAX_RSA_KEY_BYTES)]
+TPM2B_PRIVATE_KEY_RSA = Annotated[bytes, Sized(MAX_RSA_KEY_BYTES * 5 // 2), SECRET]
+TPM2B_ECC_PARAMETER = Annotated[bytes, Sized(MAX_ECC_KEY_BYTES)]
+
+
+class TPMS_ECC_POINT(Record):
+    """A point on a curve (§11.2.5.2)."""
+
+    x: TPM2B_ECC_PARAMETER
+    y: TPM2B_ECC_PARAMETER
+
+
+TPM2B_ECC_POINT = Annotated[TPMS_ECC_POINT | None, SizedRecord(TPMS_ECC_POINT, optional=True)]
+
+
+class TPMT_ECC_SCHEME(Record):
+    """The scheme of an ECC key (§11.2.5.6)."""
+
+    scheme: TPMI_ALG_ECC_SCHEME
+    details: Annotated[TPMU_ASYM_SCHEME_TYPE, select("scheme", TPMU_ASYM_SCHEME)] = None
+
+
+class TPMS_ALGORITHM_DETAIL_ECC(Record):
+    """Parameters of a curve (§11.2.5.7)."""
+
+    curve_id: TPM_ECC_CURVE
+    key_size: UINT16
+    kdf: TPMT_KDF_SCHEME
+    sign: TPMT_ECC_SCHEME
+    p: TPM2B_ECC_PARAMETER
+    a: TPM2B_ECC_PARAMETER
+    b: TPM2B_ECC_PARAMETER
+    g_x: TPM2B_ECC_PARAMETER
+    g_y: TPM2B_ECC_PARAMETER
+    n: TPM2B_ECC_PARAMETER
+    h: TPM2B_ECC_PARAMETER
+
+
+# §11.3: signatures
+class TPMS_SIGNATURE_RSA(Record):
+    """An RSA signature (§11.3.1)."""
+
+    hash: TPMI_ALG_HASH
+    sig: TPM2B_PUBLIC_KEY_RSA
+
+
+class TPMS_SIGNATURE_ECC(Record):
+    """An ECC signature (§11.3.2)."""
+
+    hash: TPMI_ALG_HASH
+    signature_r: TPM2B_ECC_PARAMETER
+    signature_s: TPM2B_ECC_PARAMETER
+
+
+TPMU_SIGNATURE_TYPE = TPMS_SIGNATURE_RSA | TPMS_SIGNATURE_ECC | TPMT_HA | None
+TPMU_SIGNATURE = {
+    TPM_ALG.RSASSA: TPMS_SIGNATURE_RSA,
+    TPM_ALG.RSAPSS: TPMS_SIGNATURE_RSA,
+    TPM_ALG.ECDSA: TPMS_SIGNATURE_ECC,
+    TPM_ALG.ECDAA: TPMS_SIGNATURE_ECC,
+    TPM_ALG.SM2: TPMS_SIGNATURE_ECC,
+    TPM_ALG.ECSCHNORR: TPMS_SIGNATURE_ECC,
+    TPM_ALG.EDDSA: TPMS_SIGNATURE_ECC,
+    TPM_ALG.HASH_EDDSA: TPMS_SIGNATURE_ECC,
+    TPM_ALG.HMAC: TPMT_HA,
+    TPM_ALG.NULL: EMPTY,
+}
+
+
+class TPMT_SIGNATURE(Record):
+    """A signature with its scheme (§11.3.4)."""
+
+    sig_alg: TPMI_ALG_SIG_SCHEME
+    signature: Annotated[TPMU_SIGNATURE_TYPE, select("sig_alg", TPMU_SIGNATURE)] = None
+
+
+# §11.4: key exchange. Its size depends on the key that the secret is for, so it stays octets here.
+TPM2B_ENCRYPTED_SECRET = Annotated[bytes, Sized(MAX_RSA_KEY_BYTES + 6)]
+
+# §12.2: public area
+TPMU_PUBLIC_ID_TYPE = bytes | TPMS_ECC_POINT
+TPMU_PUBLIC_ID = {
+    TPM_ALG.KEYEDHASH: TPM2B_DIGEST,
+    TPM_ALG.SYMCIPHER: TPM2B_DIGEST,
+    TPM_ALG.RSA: TPM2B_PUBLIC_KEY_RSA,
+    TPM_ALG.ECC: TPMS_ECC_POINT,
+}
+
+
+class TPMS_KEYEDHASH_PARMS(Record):
+    """Parameters of a keyed-hash object: an HMAC key, sealed data (§12.2.3.3)."""
+
+    scheme: TPMT_KEYEDHASH_SCHEME
+
+
+class TPMS_RSA_PARMS(Record):
+    """Parameters of an RSA key; exponent 0 is 65537 (§12.2.3.5)."""
+
+    symmetric: TPMT_SYM_DEF_OBJECT
+    scheme: TPMT_RSA_SCHEME
+    key_bits: TPMI_RSA_KEY_BITS
+    exponent: UINT32 = 0
+
+
+class TPMS_ECC_PARMS(Record):
+    """Parameters of an ECC key (§12.2.3.6)."""
+
+    symmetric: TPMT_SYM_DEF_OBJECT
+    scheme: TPMT_ECC_SCHEME
+    curve_id: TPMI_ECC_CURVE
+    kdf: TPMT_KDF_SCHEME
+
+
+TPMU_PUBLIC_PARMS_TYPE = TPMS_KEYEDHASH_PARMS | TPMS_SYMCIPHER_PARMS | TPMS_RSA_PARMS | TPMS_ECC_PARMS
+TPMU_PUBLIC_PARMS = {
+    TPM_ALG.KEYEDHASH: TPMS_KEYEDHASH_PARMS,
+    TPM_ALG.SYMCIPHER: TPMS_SYMCIPHER_PARMS,
+    TPM_ALG.RSA: TPMS_RSA_PARMS,
+    TPM_ALG.ECC: TPMS_ECC_PARMS,
+}
+
+
+class TPMT_PUBLIC_PARMS(Record):
+    """Parameters with their type, for TPM2_TestParms (§12.2.3.8)."""
+
+    type: TPMI_ALG_PUBLIC
+    parameters: Annotated[TPMU_PUBLIC_PARMS_TYPE, select("type", TPMU_PUBLIC_PARMS)]
+
+
+class TPMT_PUBLIC(Record):
+    """The public area of an object; its hash is the object's Name (§12.2.4)."""
+
+    type: TPMI_ALG_PUBLIC
+    name_alg: TPMI_ALG_HASH
+    object_attributes: TPMA_OBJECT_BITS
+    auth_policy: TPM2B_DIGEST
+    parameters: Annotated[TPMU_PUBLIC_PARMS_TYPE, select("type", TPMU_PUBLIC_PARMS)]
+    unique: Annotated[TPMU_PUBLIC_ID_TYPE, select("type", TPMU_PUBLIC_ID)]
+
+
+TPM2B_PUBLIC = Annotated[TPMT_PUBLIC, SizedRecord(TPMT_PUBLIC)]
+TPM2B_PUBLIC_OPTIONAL = Annotated[TPMT_PUBLIC | None, SizedRecord(TPMT_PUBLIC, optional=True)]
+TPM2B_TEMPLATE = Annotated[bytes, Sized()]
+
+# §12.3: private area
+TPMU_SENSITIVE_COMPOSITE = {
+    TPM_ALG.RSA: TPM2B_PRIVATE_KEY_RSA,
+    TPM_ALG.ECC: TPM2B_ECC_PARAMETER,
+    TPM_ALG.KEYEDHASH: TPM2B_SENSITIVE_DATA,
+    TPM_ALG.SYMCIPHER: TPM2B_SYM_KEY,
+}
+
+
+class TPMT_SENSITIVE(Record):
+    """The secrets of an object (§12.3.2.4)."""
+
+    sensitive_type: TPMI_ALG_PUBLIC
+    auth_value: TPM2B_AUTH
+    seed_value: Annotated[bytes, Sized(MAX_DIGEST), SECRET]
+    sensitive: Annotated[bytes, select("sensitive_type", TPMU_SENSITIVE_COMPOSITE), SECRET]
+
+
+TPM2B_SENSITIVE = Annotated[TPMT_SENSITIVE | None, SizedRecord(TPMT_SENSITIVE, optional=True)]
+TPM2B_PRIVATE = Annotated[bytes, Sized(2048)]
+
+
+# §12.4: credentials
+class TPMS_ID_OBJECT(Record):
+    """A credential before it is encrypted (§12.4.2)."""
+
+    integrity_hmac: TPM2B_DIGEST
+    enc_identity: TPM2B_DIGEST
+
+
+TPM2B_ID_OBJECT = Annotated[bytes, Sized(2 * (MAX_DIGEST + 2))]
+
+
+# §14: contexts
+class TPMS_CONTEXT(Record):
+    """An object or session outside of the TPM (§14.5)."""
+
+    sequence: UINT64
+    saved_handle: TPMI_DH_SAVED
+    hierarchy: TPMI_RH_HIERARCHY
+    context_blob: Annotated[bytes, Sized(8192)]
+
+
+# §15: creation data
+class TPMS_CREATION_DATA(Record):
+    """The TPM's state when it made an object (§15.1)."""
+
+    pcr_select: TPML_PCR_SELECTION
+    pcr_digest: TPM2B_DIGEST
+    locality: TPMA_LOCALITY_BITS
+    parent_name_alg: TPM_ALG_ID
+    parent_name: TPM2B_NAME
+    parent_qualified_name: TPM2B_NAME
+    outside_info: TPM2B_DATA
+
+
+TPM2B_CREATION_DATA = Annotated[TPMS_CREATION_DATA, SizedRecord(TPMS_CREATION_DATA)]
+
+# §10.10: capabilities. Last here because it holds public areas; the one union that may meet what it does not
+# know, since it is always the end of a response.
+TPML_PUB_KEY = Annotated[tuple[TPMT_PUBLIC, ...], Counted(TPM2B_PUBLIC)]
+TPMU_CAPABILITIES = {
+    TPM_CAP.ALGS: TPML_ALG_PROPERTY,
+    TPM_CAP.HANDLES: TPML_HANDLE,
+    TPM_CAP.COMMANDS: TPML_CCA,
+    TPM_CAP.PP_COMMANDS: TPML_CC,
+    TPM_CAP.AUDIT_COMMANDS: TPML_CC,
+    TPM_CAP.PCRS: TPML_PCR_SELECTION,
+    TPM_CAP.TPM_PROPERTIES: TPML_TAGGED_TPM_PROPERTY,
+    TPM_CAP.PCR_PROPERTIES: TPML_TAGGED_PCR_PROPERTY,
+    TPM_CAP.ECC_CURVES: TPML_ECC_CURVE,
+    TPM_CAP.AUTH_POLICIES: TPML_TAGGED_POLICY,
+    TPM_CAP.ACT: TPML_ACT_DATA,
+    TPM_CAP.PUB_KEYS: TPML_PUB_KEY,
+    TPM_CAP.SPDM_SESSION_INFO: TPML_SPDM_SESSION_INFO,
+}
+
+
+class TPMS_CAPABILITY_DATA(Record):
+    """The answer to TPM2_GetCapability; for a capability newer than this table, its octets (§10.10.2)."""
+
+    capability: TPM_CAP_ID
+    data: Annotated[tuple | bytes, select("capability", TPMU_CAPABILITIES, other=TPML_VENDOR_PROPERTY)]  # type: ignore[type-arg]
+
+
+# §10.12: sessions on the wire (Part 1, §18)
+class TPMS_AUTH_COMMAND(Record):
+    """One authorization in a command (§10.12.2)."""
+
+    session_handle: TPMI_SH_AUTH_SESSION = TPM_RH.PW
+    nonce: TPM2B_NONCE = b""
+    session_attributes: TPMA_SESSION_BITS = TPMA_SESSION(0)
+    hmac: TPM2B_AUTH = b""
+
+
+class TPMS_AUTH_RESPONSE(Record):
+    """One authorization in a response (§10.12.3)."""
+
+    nonce: TPM2B_NONCE
+    session_attributes: TPMA_SESSION_BITS
+    hmac: TPM2B_AUTH
