@@ -1,0 +1,69 @@
+"""The four ways in which AWS writes a time, from and to POSIX seconds; no datetime, which costs start-up."""
+
+import re
+from time import gmtime, strftime
+
+from .errors import RequestError
+
+__all__ = ["http_date", "is_rfc3339", "parse_http_date", "timestamp"]
+
+_YEAR_10000 = 253402300800
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTH_LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+def timestamp(time: float) -> str:
+    """POSIX seconds as the signature's UTC time stamp, such as 20150830T123600Z.
+
+    Raises RequestError outside the years 1970 to 9999.
+    """
+    if not 0 <= time < _YEAR_10000:
+        raise RequestError(f"time {time!r} is not between the years 1970 and 9999; set the clock")
+    return strftime("%Y%m%dT%H%M%SZ", gmtime(time))
+
+
+def http_date(time: float) -> str:
+    """The Date header as botocore writes it when it signs one (RFC 5322 §3.3, zone -0000)."""
+    t = gmtime(time)
+    # Not strftime: its names of days and months follow the locale.
+    clock = f"{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02}"
+    return f"{_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year:04} {clock} -0000"
+
+
+def parse_http_date(text: str) -> int | None:
+    """POSIX seconds of a Date header (RFC 9110 §5.6.7, the preferred form); None if it is none."""
+    found = re.fullmatch(
+        r"[A-Za-z]{3}, ([0-9]{2}) ([A-Za-z]{3}) ([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) (?:GMT|UTC|[+-]0000)",
+        text,
+    )
+    if found is None or found[2] not in _MONTHS:
+        return None
+    year, month, day = int(found[3]), _MONTHS.index(found[2]) + 1, int(found[1])
+    hour, minute, second = int(found[4]), int(found[5]), int(found[6])
+    if year < 1970 or not _is_date(year, month, day) or hour > 23 or minute > 59 or second > 60:
+        return None
+    from calendar import timegm
+
+    return timegm((year, month, day, hour, minute, second))
+
+
+def is_rfc3339(text: str) -> bool:
+    """Whether `text` is a date-time of RFC 3339 §5.6, such as 2026-11-24T13:00:00Z."""
+    found = re.fullmatch(
+        r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]{1,9})?"
+        r"(?:[Zz]|[+-]([0-9]{2}):([0-9]{2}))",
+        text,
+    )
+    if found is None:
+        return False
+    year, month, day, hour, minute, second, zone_hour, zone_minute = (int(part or 0) for part in found.groups())
+    clock = hour <= 23 and minute <= 59 and second <= 60 and zone_hour <= 23 and zone_minute <= 59
+    return clock and year >= 1 and _is_date(year, month, day)
+
+
+def _is_date(year: int, month: int, day: int) -> bool:
+    if not 1 <= month <= 12:
+        return False
+    leap = month == 2 and year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    return 1 <= day <= _MONTH_LENGTHS[month - 1] + leap
