@@ -185,8 +185,8 @@ def _header(tag: int, body: int, code: int) -> bytes:
     return tag.to_bytes(2, "big") + (HEADER_SIZE + body).to_bytes(4, "big") + code.to_bytes(4, "big")
 
 
-def _opened(data: bytes) -> tuple[TPM_ST, int, io.BytesIO]:
-    """Tag, code and the stream behind the header, after the size was checked."""
+def opened(data: bytes) -> tuple[TPM_ST, int, io.BytesIO]:
+    """Tag, code and the stream behind the header, after the size was checked. Raises DecodeError."""
     if len(data) < HEADER_SIZE:
         raise DecodeError(f"a message has at least {HEADER_SIZE} octets", 0, len(data), ("header",))
     size = int.from_bytes(data[2:6], "big")
@@ -197,7 +197,8 @@ def _opened(data: bytes) -> tuple[TPM_ST, int, io.BytesIO]:
     return TPM_ST(int.from_bytes(data[:2], "big")), int.from_bytes(data[6:10], "big"), stream
 
 
-def _handles(record: type[Record], stream: io.BytesIO) -> tuple[int, ...]:
+def read_handles(record: type[Record], stream: io.BytesIO) -> tuple[int, ...]:
+    """The handle area of a command or response. Raises DecodeError."""
     handles = []
     for name, annotation in record.fields():
         if role_of(annotation):
@@ -208,7 +209,8 @@ def _handles(record: type[Record], stream: io.BytesIO) -> tuple[int, ...]:
     return tuple(handles)
 
 
-def _authorizations(record: Any, stream: io.BytesIO, end: int) -> list[Any]:
+def authorizations(record: Any, stream: io.BytesIO, end: int) -> list[Any]:
+    """The authorizations up to octet `end`. Raises DecodeError."""
     values: list[Any] = []
     while stream.tell() < end:
         try:
@@ -251,13 +253,13 @@ def _values(record: type[Record], handles: tuple[int, ...], data: bytes, offset:
 
 def parse_command(data: bytes) -> CommandMessage:
     """A command's octets as a message. Raises DecodeError."""
-    tag, code, stream = _opened(data)
+    tag, code, stream = opened(data)
     if tag not in (TPM_ST.NO_SESSIONS, TPM_ST.SESSIONS):
         raise DecodeError(f"the tag is {tag!r}, not TPM_ST_NO_SESSIONS or TPM_ST_SESSIONS", 0, len(data), ("tag",))
     record = command_class(code)
     if record is None:
         return CommandMessage(code, stream.read(), (), tag)
-    handles = _handles(record, stream)
+    handles = read_handles(record, stream)
     auths: list[TPMS_AUTH_COMMAND] = []
     if tag == TPM_ST.SESSIONS:
         start = stream.tell()
@@ -269,7 +271,7 @@ def parse_command(data: bytes) -> CommandMessage:
                 len(data) - start,
                 ("authorizationSize",),
             )
-        auths = _authorizations(TPMS_AUTH_COMMAND, stream, stream.tell() + size)
+        auths = authorizations(TPMS_AUTH_COMMAND, stream, stream.tell() + size)
     encrypted = any(TPMA_SESSION.DECRYPT & a.session_attributes for a in auths)
     offset = stream.tell()
     return CommandMessage(code, _values(record, handles, stream.read(), offset, encrypted), auths, tag)
@@ -287,7 +289,7 @@ def parse_response(
         code = int.from_bytes(command[6:10], "big")
     else:
         code = command if isinstance(command, int) else command.code
-    tag, rc, stream = _opened(data)
+    tag, rc, stream = opened(data)
     if tag not in (TPM_ST.NO_SESSIONS, TPM_ST.SESSIONS, TPM_ST.RSP_COMMAND):
         raise DecodeError(f"the tag is {tag!r}, which no response has", 0, len(data), ("tag",))
     record = command_class(code)
@@ -295,7 +297,7 @@ def parse_response(
     if rc or record is None or tag == TPM_ST.RSP_COMMAND:
         return ResponseMessage(rc, code, stream.read(), (), tag)
     answer = record.Response
-    handles = _handles(answer, stream)
+    handles = read_handles(answer, stream)
     if tag == TPM_ST.NO_SESSIONS:
         offset = stream.tell()
         return ResponseMessage(0, code, join(answer, handles, stream.read(), offset), (), tag)
@@ -305,6 +307,6 @@ def parse_response(
     if offset != start + 4 or octets_left(stream) < size:
         raise DecodeError(f"parameters of {size} octets do not fit", start, len(data) - start, ("parameterSize",))
     parameters = stream.read(size)
-    auths = _authorizations(TPMS_AUTH_RESPONSE, stream, len(data))
+    auths = authorizations(TPMS_AUTH_RESPONSE, stream, len(data))
     encrypted = any(TPMA_SESSION.ENCRYPT & a.session_attributes for a in auths)
     return ResponseMessage(0, code, _values(answer, handles, parameters, offset, encrypted), auths, tag)

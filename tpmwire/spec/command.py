@@ -20,6 +20,11 @@ class Role(Enum):
     ADMIN = "authorized as its attribute adminWithPolicy says"
     DUP = "authorized by policy only"
 
+    @property
+    def authorized(self) -> bool:
+        """Whether an authorization belongs to the handle."""
+        return self is not Role.HANDLE
+
 
 HANDLE, USER, ADMIN, DUP = Role.HANDLE, Role.USER, Role.ADMIN, Role.DUP
 
@@ -33,12 +38,14 @@ class Command(Record):
     """Base of every command. Handles are the fields with a `Role`; they come first.
 
     `Response` is the response's class, nested in the command's. `flushes` names the handle field that the
-    command itself closes when it succeeds.
+    command itself closes when it succeeds. `auth_after` names the field that becomes the first handle's authValue:
+    the response's HMAC is made with it.
     """
 
     code: ClassVar[TPM_CC]
     spec: ClassVar[str]
     flushes: ClassVar[str | None] = None
+    auth_after: ClassVar[str | None] = None
 
     class Response(Record):
         """A response without handles and parameters."""

@@ -49,5 +49,7 @@ class Clear(Command, code=TPM_CC.Clear, spec="Part 3 §24.6"):
 class HierarchyChangeAuth(Command, code=TPM_CC.HierarchyChangeAuth, spec="Part 3 §24.8"):
     """Sets the authValue of a hierarchy or of lockout."""
 
+    auth_after = "new_auth"
+
     auth_handle: Annotated[TPMI_RH_HIERARCHY_AUTH, USER]
     new_auth: TPM2B_AUTH

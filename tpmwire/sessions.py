@@ -1,0 +1,187 @@
+"""What authorizes a command: a password, an HMAC session, a policy session (TPM 2.0 Part 1, §19).
+
+A `Session` is what both sides remember between commands. One use of it in one command is a `Use`, which carries
+the authValue of the entity it authorizes and the attributes for that command. `exchange` does the arithmetic.
+"""
+
+from .crypto import digest_size, handle_name, hmac_digest, kdfa, parameter_cipher, random_bytes, trimmed
+from .errors import SessionError
+from .secret import EMPTY_AUTH, Secret
+from .spec.commands.sessions import StartAuthSession
+from .spec.constants import TPM_ALG, TPM_RH, TPM_SE, TPMA_SESSION
+from .spec.structures import TPMT_SYM_DEF
+
+__all__ = ["NO_CIPHER", "Password", "Session", "SessionStart", "Use"]
+
+NO_CIPHER = TPMT_SYM_DEF(TPM_ALG.NULL)
+
+
+class Password:
+    """Authorization by the authValue itself, in clear on the bus (TPM_RS_PW; Part 1, §19.4)."""
+
+    __slots__ = ("auth",)
+
+    def __init__(self, auth: Secret | bytes = EMPTY_AUTH) -> None:
+        self.auth = auth if isinstance(auth, Secret) else Secret(auth)
+
+    def __repr__(self) -> str:
+        return "Password(<secret>)"
+
+
+class Session:
+    """A session that the TPM holds at `handle`: its key and its rolling nonces."""
+
+    def __init__(
+        self,
+        handle: int,
+        kind: TPM_SE,
+        auth_hash: TPM_ALG,
+        symmetric: TPMT_SYM_DEF,
+        session_key: Secret,
+        nonce_tpm: bytes,
+        bound_to: Secret | None = None,
+    ) -> None:
+        self.handle = handle
+        self.kind = kind
+        self.auth_hash = auth_hash
+        self.symmetric = symmetric
+        self.session_key = session_key
+        self.nonce_tpm = nonce_tpm
+        self.bound_to = bound_to
+        # Set by what a policy session executed: TPM2_PolicyAuthValue, TPM2_PolicyPassword.
+        self.wants_auth_value = False
+        self.wants_password = False
+
+    def __repr__(self) -> str:
+        return f"<Session 0x{self.handle:08x} {self.kind.name}>"
+
+    def use(
+        self,
+        auth: Secret | bytes = EMPTY_AUTH,
+        *,
+        keep: bool = True,
+        decrypt: bool = False,
+        encrypt: bool = False,
+        audit: bool = False,
+        audit_exclusive: bool = False,
+        audit_reset: bool = False,
+    ) -> "Use":
+        """One use in one command. `auth` is the authValue of what it authorizes (none for a mere companion).
+
+        `keep` false lets the TPM flush the session with this command. `decrypt` encrypts the command's first
+        parameter, `encrypt` the response's. The audit attributes are those of Part 1, §17.
+        """
+        attributes = TPMA_SESSION(0)
+        for wanted, bit in (
+            (keep, TPMA_SESSION.CONTINUE_SESSION),
+            (decrypt, TPMA_SESSION.DECRYPT),
+            (encrypt, TPMA_SESSION.ENCRYPT),
+            (audit, TPMA_SESSION.AUDIT),
+            (audit_exclusive, TPMA_SESSION.AUDIT | TPMA_SESSION.AUDIT_EXCLUSIVE),
+            (audit_reset, TPMA_SESSION.AUDIT | TPMA_SESSION.AUDIT_RESET),
+        ):
+            if wanted:
+                attributes |= bit
+        if (decrypt or encrypt) and self.symmetric.algorithm == TPM_ALG.NULL:
+            raise SessionError("this session was started without a cipher: it cannot encrypt parameters")
+        return Use(self, auth if isinstance(auth, Secret) else Secret(auth), attributes)
+
+
+class Use:
+    """One use of a session in one command."""
+
+    __slots__ = ("attributes", "auth", "nonce_caller", "session")
+
+    def __init__(self, session: Session, auth: Secret, attributes: TPMA_SESSION) -> None:
+        self.session = session
+        self.auth = auth
+        self.attributes = attributes
+        self.nonce_caller = b""
+
+    def __repr__(self) -> str:
+        return f"<Use of {self.session!r}: {self.attributes.described()}>"
+
+    def hmac_key(self, name: bytes | None, auth: Secret | None = None) -> bytes:
+        """The HMAC key for authorizing the entity `name` (None: it authorizes nothing) (Part 1, §19.6.8)."""
+        session, auth = self.session, auth or self.auth
+        key = session.session_key.reveal()
+        if name is None or session.bound_to == bind_mark(name, auth):
+            return key
+        if session.kind == TPM_SE.POLICY and not session.wants_auth_value:
+            return key
+        return key + trimmed(auth.reveal())
+
+    def cipher(self, name: bytes | None, data: bytes, newer: bytes, older: bytes, *, encrypting: bool) -> bytes:
+        """A parameter through the session's cipher. For an authorization its authValue is in the key (§21.2)."""
+        session = self.session
+        key = session.session_key.reveal() + (b"" if name is None else trimmed(self.auth.reveal()))
+        return parameter_cipher(
+            session.symmetric.algorithm,
+            session.auth_hash,
+            session.symmetric.key_bits or 0,
+            key,
+            (newer, older),
+            data,
+            encrypting,
+        )
+
+
+def bind_mark(name: bytes, auth: Secret) -> Secret:
+    """What a bound session remembers of its entity: Name and authValue, so that a change of either unbinds it."""
+    return Secret(name + b"\0" + trimmed(auth.reveal()))
+
+
+class SessionStart:
+    """Opens a session: `command` goes to the TPM, `finish` makes the `Session` of its response.
+
+    `salt` and `encrypted_salt` come from the key at `tpm_key` (see `salt`); without them the session is unsalted.
+    `bind` is the entity's handle, Name and authValue. The session key is KDFa over both (Part 1, §19.6.8).
+    """
+
+    def __init__(
+        self,
+        kind: TPM_SE = TPM_SE.HMAC,
+        auth_hash: TPM_ALG = TPM_ALG.SHA256,
+        symmetric: TPMT_SYM_DEF = NO_CIPHER,
+        *,
+        tpm_key: int = TPM_RH.NULL,
+        salt: Secret = EMPTY_AUTH,
+        encrypted_salt: bytes = b"",
+        bind: int = TPM_RH.NULL,
+        bind_name: bytes | None = None,
+        bind_auth: Secret = EMPTY_AUTH,
+    ) -> None:
+        self._kind, self._auth_hash, self._symmetric = kind, auth_hash, symmetric
+        self._salt, self._bind_auth = salt, bind_auth
+        self._bind_name = handle_name(bind) if bind_name is None and bind != TPM_RH.NULL else bind_name
+        self._bound = bind != TPM_RH.NULL
+        self._nonce_caller = random_bytes(digest_size(auth_hash))
+        self.command = StartAuthSession(
+            tpm_key=tpm_key,
+            bind=bind,
+            nonce_caller=self._nonce_caller,
+            encrypted_salt=encrypted_salt,
+            session_type=kind,
+            symmetric=symmetric,
+            auth_hash=auth_hash,
+        )
+
+    def finish(self, response: StartAuthSession.Response) -> Session:
+        """The session, with its key. Raises SessionError where a nonce is shorter than the standard allows."""
+        if len(response.nonce_tpm) < 16:
+            raise SessionError("the TPM's nonce is shorter than 16 octets: this is no TPM that can be trusted")
+        key = Secret(b"")
+        secret = (trimmed(self._bind_auth.reveal()) if self._bound else b"") + self._salt.reveal()
+        # Neither salted nor bound: the session key is empty, even where authValue or salt would be (§19.6.8).
+        if self._bound or self._salt:
+            bits = 8 * digest_size(self._auth_hash)
+            key = Secret(kdfa(self._auth_hash, secret, b"ATH", response.nonce_tpm, self._nonce_caller, bits))
+        mark = bind_mark(self._bind_name, self._bind_auth) if self._bind_name is not None else None
+        return Session(
+            response.session_handle, self._kind, self._auth_hash, self._symmetric, key, response.nonce_tpm, mark
+        )
+
+
+def authorization_hmac(alg: int, key: bytes, p_hash: bytes, nonces: tuple[bytes, ...], attributes: int) -> bytes:
+    """The HMAC of a command or response (Part 1, §19.6.5): `nonces` are newer, older and any extra ones."""
+    return hmac_digest(alg, key, p_hash, *nonces, bytes([attributes]))

@@ -1,0 +1,242 @@
+"""A TPM: commands over a transport, with retries, and the duty to give back every handle that was opened."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import Self, TypeVar
+
+from .crypto import handle_name, name_of
+from .errors import SessionError, TpmError, TpmwireError, TransportError
+from .exchange import Exchange
+from .record import Record
+from .sessions import Password, Session, SessionStart, Use
+from .spec.command import Answered, Command, role_of
+from .spec.constants import TPM_HT, TPMA_SESSION
+from .transport import Transport, open_transport
+from .wire import HEADER_SIZE
+
+__all__ = ["Observed", "Tpm"]
+
+R = TypeVar("R")
+
+AGAIN = (0x908, 0x90A, 0x922)
+"""TPM_RC_YIELDED, TPM_RC_TESTING, TPM_RC_RETRY: the same octets are sent again (Part 2, §6.6.3)."""
+
+FLUSHED = (TPM_HT.HMAC_SESSION, TPM_HT.POLICY_SESSION, TPM_HT.TRANSIENT)
+"""Types of handles that TPM2_FlushContext removes."""
+
+
+class Observed:
+    """One command as an observer sees it: the command, the octets both ways, the response code, seconds.
+
+    `response` is None where the TPM refused or did not answer.
+    """
+
+    __slots__ = ("command", "rc", "received", "resent", "response", "seconds", "sent")
+
+    def __init__(self, command: Command, sent: int) -> None:
+        self.command = command
+        self.sent = sent
+        self.received = 0
+        self.rc = 0
+        self.resent = 0
+        self.seconds = 0.0
+        self.response: Record | None = None
+
+
+class Tpm:
+    """An open TPM. As a context manager it flushes what it opened, on every way out, and closes the transport.
+
+    `observe` is called with an `Observed` after each command. `abandon` is called by `close()` where the TPM holds
+    something of ours but still works on a command that it did not answer in time: it gets a function that waits
+    for the answer (seconds) and cleans up, and returns whether it took care of that. Without it `close()` waits
+    for one more timeout itself.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        observe: Callable[[Observed], None] | None = None,
+        abandon: Callable[[Callable[[float], None]], bool] | None = None,
+    ) -> None:
+        self.transport = transport
+        self._observe = observe
+        self._abandon = abandon
+        self._owned: dict[int, None] = {}  # in the order they were opened
+        self._names: dict[int, bytes] = {}
+        # From before a command is sent until its response is accounted for.
+        self._in_flight: Command | None = None
+
+    @classmethod
+    def open(cls, path: str | None = None, timeout: float = 2.0) -> Self:
+        """Opens the TPM that `path` names (see `tpmwire.transport`). Raises TransportError."""
+        return cls(open_transport(path, timeout))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def execute(self, command: Answered[R], *authorizations: Password | Use) -> R:
+        """Sends a command and gives its response's values.
+
+        `authorizations` come in the order of the handles that want one, then companions (encryption, audit);
+        handles without one get the empty password. Raises TpmError where the TPM refuses, TransportError where it
+        does not answer, SessionError where the answer is not authentic.
+        """
+        assert isinstance(command, Command)
+        wanted = sum(role.authorized for _, role in command.handle_fields())
+        given = [*authorizations, *([Password()] * (wanted - len(authorizations)))]
+        exchange: Exchange[R] = Exchange(command, given, self.name)
+        response = self._exchanged(exchange, command)
+        self._forget_closed(command, given)
+        self._in_flight = None
+        return response
+
+    def _exchanged(self, exchange: Exchange[R], command: Command) -> R:
+        octets = exchange.begin()
+        seen = Observed(command, len(octets))
+        started = time.monotonic()
+        self._in_flight = command
+        try:
+            data = self._answer(octets, started + self.transport.timeout, seen)
+            self._note(command, data)
+            seen.received, seen.rc = len(data), int.from_bytes(data[6:10], "big")
+            response = exchange.finish(data)
+            seen.response = response if isinstance(response, Record) else None
+            return response
+        finally:
+            seen.seconds = time.monotonic() - started
+            if self._observe is not None:
+                self._observe(seen)
+
+    def _answer(self, octets: bytes, deadline: float, seen: Observed) -> bytes:
+        pause = 0.001
+        while True:
+            data = self.transport.transceive(octets)
+            if int.from_bytes(data[6:10], "big") not in AGAIN or time.monotonic() + pause > deadline:
+                return data
+            time.sleep(pause)
+            pause = min(2 * pause, 0.1)
+            seen.resent += 1
+
+    def _forget_closed(self, command: Command, given: Sequence[Password | Use]) -> None:
+        """Drops from the account what a command that succeeded has closed."""
+        if command.flushes is not None:
+            self._forget(getattr(command, command.flushes))
+        for use in given:
+            if isinstance(use, Use) and not use.attributes & TPMA_SESSION.CONTINUE_SESSION:
+                self._forget(use.session.handle)
+
+    def _forget(self, handle: int) -> None:
+        self._owned.pop(handle, None)
+        self._names.pop(handle, None)
+
+    def name(self, handle: int) -> bytes:
+        """The Name of what is at a handle; an object's is read once and checked against its public area.
+
+        Raises SessionError where the TPM's own Name does not match.
+        """
+        name = handle_name(handle) or self._names.get(handle)
+        if name is None:
+            from .spec.commands.objects import ReadPublic
+
+            answer = self.execute(ReadPublic(handle))
+            name = name_of(answer.out_public)
+            if name != answer.name:
+                raise SessionError(f"the Name of 0x{handle:08x} does not belong to its public area")
+            self._names[handle] = name
+        return name
+
+    def trust_name(self, handle: int, name: bytes) -> None:
+        """Takes the Name of a handle as known, so that it is not read."""
+        self._names[handle] = name
+
+    def start_session(self, start: SessionStart, *companions: Use) -> Session:
+        """Opens a session. It belongs to this Tpm until it is flushed or used for the last time."""
+        return start.finish(self.execute(start.command, *companions))
+
+    def flush(self, handle: int) -> None:
+        """TPM2_FlushContext: removes a transient object or session from the TPM."""
+        from .spec.commands.context import FlushContext
+
+        self.execute(FlushContext(handle))
+
+    def close(self) -> None:
+        """Flushes what this Tpm opened and closes the transport. Never raises; safe to call twice."""
+        with _undisturbed():
+            try:
+                if self._answered():
+                    self._flush_owned()
+            finally:
+                self.transport.close()
+
+    def _answered(self) -> bool:
+        """Whether the TPM is free for the flushes, with the handle of an interrupted command accounted for."""
+        command = self._in_flight
+        if command is None:
+            return True
+        if not self.transport.waiting:
+            self._note(command, self.transport.last_response)
+            return True
+        if not self._owned and not opens_handle(command):
+            return False  # Nothing of ours can be in there.
+        if self._drained(0.0):
+            return True
+        if self._abandon is not None and self._abandon(self._finish_later):
+            self.transport.release()
+            return False
+        return self._drained(self.transport.timeout)
+
+    def _finish_later(self, seconds: float) -> None:
+        """Waits for the answer that is due, then cleans up."""
+        if self._drained(seconds):
+            self._flush_owned()
+
+    def _drained(self, seconds: float) -> bool:
+        try:
+            data = self.transport.receive(seconds)
+        except TransportError:
+            return False
+        assert self._in_flight is not None
+        self._note(self._in_flight, data)
+        return True
+
+    def _note(self, command: Command, data: bytes) -> None:
+        """Keeps account of the handle that a response's octets carry, before anything else is made of them."""
+        if opens_handle(command) and len(data) >= HEADER_SIZE + 4 and not any(data[6:10]):
+            handle = int.from_bytes(data[HEADER_SIZE : HEADER_SIZE + 4], "big")
+            if handle >> 24 in FLUSHED:
+                self._owned[handle] = None
+
+    def _flush_owned(self) -> None:
+        for handle in reversed(list(self._owned)):
+            try:
+                self.flush(handle)
+            except TpmError:
+                continue  # It is gone already.
+            except TpmwireError:
+                return  # The TPM is out of reach; there is nobody left to tell.
+
+
+def opens_handle(command: Command) -> bool:
+    """Whether the command's response brings a handle."""
+    return any(role_of(annotation) for _, annotation in command.Response.fields())
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Holds back the signals that end a program, so that a second Ctrl-C does not cut the clean-up short."""
+    import signal
+
+    held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
