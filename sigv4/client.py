@@ -1,0 +1,136 @@
+"""One STS call from operation to value: sign, send, try again where it helps, correct a wrong clock once."""
+
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import TypeVar
+
+from . import retry, xml
+from .endpoints import Endpoint
+from .errors import NetworkError, ResponseError, StsError, one_line
+from .http import HttpClient, Response
+from .request import Request
+from .signer import Signer
+from .sts import Operation
+from .times import parse_http_date
+
+__all__ = ["StsClient"]
+
+Result = TypeVar("Result")
+
+_FORM = ("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+
+
+class StsClient:
+    """STS at `endpoint`, for the key of `signer`.
+
+    `warn` is told, in one line, of a clock that had to be corrected. `clock` (POSIX seconds), `sleep`
+    (seconds) and `random` (0 to 1) are the world outside.
+    """
+
+    def __init__(
+        self,
+        signer: Signer,
+        endpoint: Endpoint,
+        http: HttpClient,
+        *,
+        max_attempts: int = 3,
+        warn: Callable[[str], None] | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+        random: Callable[[], float] | None = None,
+    ) -> None:
+        self._signer = signer
+        self._endpoint = endpoint
+        self._http = http
+        self._max_attempts = max_attempts
+        self._warn = warn
+        self._clock = clock
+        self._sleep = sleep
+        self._random = random
+        self._offset = 0.0
+
+    def call(self, operation: Operation[Result]) -> Result:
+        """The operation's value.
+
+        Raises RequestError for unfit parameters, before anything is signed; NetworkError; StsError, where
+        AWS refuses; ResponseError, where a 200 holds no answer of this operation. What the signer's HMAC
+        raises passes through: it may be asked again, for another day, if the clock was wrong.
+        """
+        operation.check()
+        request = Request("POST", self._endpoint.url, (_FORM,), operation.form())
+        attempt, corrected = 1, False
+        while True:
+            failure: NetworkError | StsError
+            try:
+                response = self._http.send(self._signed(request))
+            except NetworkError as error:
+                failure, again = error, error.retryable
+            else:
+                if response.status == HTTPStatus.OK:
+                    return operation.result(xml.parse(response.body))
+                offset = self._server_offset(response)
+                failure = self._refusal(response, offset)
+                if not corrected and self._correct(failure, offset):
+                    corrected = True
+                    continue
+                again = retry.is_retryable(failure)
+            if not again or attempt >= self._max_attempts:
+                raise failure
+            self._sleep(retry.backoff(attempt, self._chance()))
+            attempt += 1
+
+    def _chance(self) -> float:
+        if self._random is None:
+            from random import random
+
+            self._random = random
+        return self._random()
+
+    def _signed(self, request: Request) -> Request:
+        moment = self._signer.signing_time(self._clock() + self._offset)
+        return self._signer.sign(request, self._endpoint.region, "sts", moment)
+
+    def _server_offset(self, response: Response) -> float | None:
+        """Seconds that the server's clock is ahead of ours; None where it does not say."""
+        date = parse_http_date(response.header("Date") or "")
+        return None if date is None else date - self._clock()
+
+    def _correct(self, error: StsError, offset: float | None) -> bool:
+        """Takes over the server's time if the refusal can come from ours; whether to sign anew."""
+        if offset is None:
+            return False
+        wrong = abs(offset - self._offset) > retry.CLOCK_TOLERANCE and retry.may_be_about_time(error)
+        if not wrong and not retry.is_about_time(error):
+            return False
+        self._offset = offset
+        if self._warn is not None and abs(offset) > retry.CLOCK_TOLERANCE:
+            where = "behind" if offset > 0 else "ahead"
+            self._warn(
+                f"your clock is {abs(round(offset))} seconds {where} of AWS; signing with AWS's time instead"
+            )
+        return True
+
+    def _refusal(self, response: Response, offset: float | None) -> StsError:
+        if 300 <= response.status < 400:
+            where = one_line(response.header("Location") or "elsewhere", 200)
+            raise ResponseError(
+                f"{self._endpoint.url} redirects to {where} (HTTP {response.status}), which is not followed; "
+                "check the endpoint and any proxy before it"
+            )
+        try:
+            document = xml.parse(response.body)
+        except ResponseError:
+            document = xml.Document("", {}, set())
+        code = document.first("ErrorResponse/Error/Code", "Response/Errors/Error/Code", "Error/Code")
+        message = document.first("ErrorResponse/Error/Message", "Response/Errors/Error/Message", "Error/Message")
+        request_id = document.first("ErrorResponse/RequestId", "ErrorResponse/RequestID", "Response/RequestID")
+        error = StsError(
+            code or str(response.status),
+            message
+            or ("" if code else "an answer without an STS error document; check the endpoint and any proxy"),
+            request_id or response.header("x-amzn-RequestId") or "",
+            response.status,
+        )
+        error.hint = retry.hint(error, offset or 0.0)
+        return error

@@ -1,0 +1,266 @@
+"""The one HTTP client: http.client and ssl under deadlines and size limits, TLS always verified."""
+
+from collections.abc import Callable, Mapping
+from http.client import (
+    HTTPConnection,
+    HTTPException,
+    HTTPResponse,
+    IncompleteRead,
+    LineTooLong,
+    RemoteDisconnected,
+)
+from typing import TYPE_CHECKING, cast
+
+from .errors import NetworkError, RequestError, ResponseError, one_line
+from .proxy import Proxy, proxy_for
+from .request import Request, host_header, split_url
+from .sockets import BoundedSocket, Deadline, TooMuchData, open_socket
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
+
+__all__ = ["MAX_BODY", "MAX_HEAD", "HttpClient", "Response"]
+
+MAX_BODY = 1 << 20  # octets
+MAX_HEAD = 1 << 16  # octets of status line and header section, or of a proxy's answer to CONNECT
+
+
+class Response:
+    """A complete answer: `status`, `headers` as pairs, `body`."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, headers: tuple[tuple[str, str], ...], body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status} with {len(self.body)} octets>"
+
+    def header(self, name: str) -> str | None:
+        """The first value of header `name`, in any case; None if there is none."""
+        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+
+
+class HttpClient:
+    """Sends requests, one connection each.
+
+    `timeout` (seconds) bounds each wait: for the connection, for the TLS handshake, and for the answer from
+    its request to its last octet. `environ` is read for proxies (see `proxy_for`) and for AWS_CA_BUNDLE,
+    then REQUESTS_CA_BUNDLE, as botocore does: a file or directory of CA certificates in place of the
+    system's. `warn` is told once if a request goes unencrypted to another machine.
+    """
+
+    def __init__(
+        self,
+        timeout: float,
+        environ: Mapping[str, str] | None = None,
+        *,
+        user_agent: str = "tpmwire",
+        warn: Callable[[str], None] | None = None,
+    ) -> None:
+        if not 0 < timeout < 1e6:
+            raise RequestError(f"timeout {timeout!r} must be a number of seconds above 0")
+        self.timeout = timeout
+        self._environ = environ or {}
+        self._user_agent = user_agent
+        self._warn = warn
+        self._tls: ssl.SSLContext | None = None
+
+    def send(self, request: Request) -> Response:
+        """Sends `request` and reads the whole answer, whatever its status; redirects are not followed.
+
+        Raises RequestError for a URL or header that HTTP cannot carry or a CA bundle that cannot be read,
+        NetworkError where there is no answer, ResponseError where it exceeds MAX_BODY or MAX_HEAD.
+        """
+        parts = split_url(request.url)
+        encrypted = parts.scheme == "https"
+        host, port = parts.hostname or "", parts.port or (443 if encrypted else 80)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        if not target.isascii() or " " in target or not host.isascii():
+            raise RequestError("the URL has blanks or non-ASCII characters; percent-encode them before signing")
+        proxy = proxy_for(request.url, self._environ)
+        context = self._tls_context() if encrypted else None
+        if not encrypted and not _is_loopback(host):
+            self._warn_once(
+                f"{host}:{port} is spoken with in clear (http): who listens gets the credentials; use https"
+            )
+        if proxy is not None and not encrypted:
+            target = f"http://{host_header(request.url)}{target}"
+        sock = self._connected(proxy, host, port)
+        try:
+            if proxy is not None and encrypted:
+                self._tunnel(sock, proxy, host, port)
+            if context is not None:
+                sock = self._encrypt(sock, context, host, port)
+            authorization = proxy.authorization if proxy is not None and not encrypted else None
+            return self._exchange(sock, request, target, authorization, host, port)
+        finally:
+            sock.close()
+
+    def _warn_once(self, text: str) -> None:
+        if self._warn is not None:
+            self._warn(text)
+            self._warn = None
+
+    def _connected(self, proxy: Proxy | None, host: str, port: int) -> "socket.socket":
+        peer, peer_port = (proxy.host, proxy.port) if proxy else (host, port)
+        what = "the proxy " if proxy else ""
+        try:
+            return open_socket(peer, peer_port, Deadline(self.timeout))
+        except OSError as error:
+            raise self._failure(error, f"connect to {what}", peer, peer_port) from error
+
+    def _tunnel(self, sock: "socket.socket", proxy: Proxy, host: str, port: int) -> None:
+        """CONNECT (RFC 9110 §9.3.6)."""
+        authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        lines = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}"]
+        if proxy.authorization is not None:
+            lines.append(f"Proxy-Authorization: {proxy.authorization}")
+        bounded = BoundedSocket(sock, Deadline(self.timeout), MAX_HEAD)
+        try:
+            bounded.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("ascii"))
+            head = bounded.read_until(b"\r\n\r\n")
+        except OSError as error:
+            raise self._failure(error, "get a tunnel from the proxy ", proxy.host, proxy.port) from error
+        status = one_line(head.partition(b"\r\n")[0].decode("latin-1"), 100)
+        if not status.startswith("HTTP/1.") or status[8:10] != " 2":
+            advice = "check user and password in the proxy URL" if status[9:12] == "407" else "check the proxy"
+            raise NetworkError(
+                f"proxy {proxy.host}:{proxy.port} gives no way to {authority}: {status or 'no answer'}; {advice}",
+                proxy.host,
+                proxy.port,
+                retryable=status[9:10] != "4",
+            )
+
+    def _encrypt(self, sock: "socket.socket", context: "ssl.SSLContext", host: str, port: int) -> "ssl.SSLSocket":
+        sock.settimeout(self.timeout)
+        try:
+            # As bytes: for a str, ssl would import the whole of encodings.idna.
+            return context.wrap_socket(sock, server_hostname=host.encode("ascii"))
+        except (OSError, ValueError) as error:
+            raise self._failure(error, "speak TLS with ", host, port) from error
+
+    def _exchange(
+        self,
+        sock: "socket.socket",
+        request: Request,
+        target: str,
+        proxy_authorization: str | None,
+        host: str,
+        port: int,
+    ) -> Response:
+        bounded = BoundedSocket(sock, Deadline(self.timeout), MAX_HEAD + MAX_BODY)
+        connection = HTTPConnection(host, port)
+        connection.sock = cast("socket.socket", bounded)
+        try:
+            connection.putrequest(request.method, target, skip_host=True, skip_accept_encoding=True)
+            for name, value in self._headers(request, proxy_authorization):
+                # Folding is read as one blank (RFC 9110 §5.5), and so is it signed.
+                connection.putheader(name, (" ".join(value.split()) if "\n" in value else value).encode("utf-8"))
+            connection.endheaders(request.body)
+            answer = connection.getresponse()
+            return Response(answer.status, tuple(answer.getheaders()), _body(answer))
+        except TooMuchData as error:
+            raise ResponseError(
+                f"{host}:{port} answered with more than {MAX_BODY} octets; that is no answer of AWS"
+            ) from error
+        except (OSError, HTTPException) as error:
+            raise self._failure(error, "get an answer from ", host, port) from error
+
+    def _headers(self, request: Request, proxy_authorization: str | None) -> list[tuple[str, str]]:
+        headers = list(request.headers)
+        if request.header("host") is None:
+            headers.insert(0, ("Host", host_header(request.url)))
+        if request.header("user-agent") is None:
+            headers.append(("User-Agent", self._user_agent))
+        if request.header("content-length") is None and (request.body or request.method in ("POST", "PUT")):
+            headers.append(("Content-Length", str(len(request.body or b""))))
+        if proxy_authorization is not None:
+            headers.append(("Proxy-Authorization", proxy_authorization))
+        headers.append(("Connection", "close"))
+        return headers
+
+    def _tls_context(self) -> "ssl.SSLContext":
+        if self._tls is None:
+            import ssl
+
+            # Not create_default_context(): it would write the session keys to $SSLKEYLOGFILE.
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            context.set_alpn_protocols(["http/1.1"])
+            name = "AWS_CA_BUNDLE" if self._environ.get("AWS_CA_BUNDLE") else "REQUESTS_CA_BUNDLE"
+            if path := self._environ.get(name):
+                _load_authorities(context, name, path)
+            else:
+                context.load_default_certs()
+            self._tls = context
+        return self._tls
+
+    def _failure(self, error: Exception, doing: str, host: str, port: int) -> NetworkError | ResponseError:
+        """What to tell the user of an exception that came out of the standard library."""
+        peer = f"{host}:{port}"
+        retryable = True
+        if isinstance(error, TimeoutError):
+            text = f"cannot {doing}{peer} within {self.timeout:g} s; check the network, or allow a longer timeout"
+        elif isinstance(error, RemoteDisconnected):
+            text = f"{peer} closed the connection without an answer; check the endpoint, or try again"
+        elif isinstance(error, IncompleteRead):
+            text = f"{peer} closed the connection in the middle of its answer; try again"
+        elif isinstance(error, LineTooLong) or str(error).startswith("got more than"):
+            return ResponseError(f"{peer} answered with too large a header section; that is no answer of AWS")
+        elif isinstance(error, HTTPException):
+            text = f"{peer} answered with something that is not HTTP ({type(error).__name__}); check the endpoint"
+        else:
+            reason, advice, retryable = _reason(error)
+            text = f"cannot {doing}{peer}: {reason}; {advice}"
+        return NetworkError(text, host, port, retryable=retryable)
+
+
+def _reason(error: Exception) -> tuple[str, str, bool]:
+    """Reason, advice and whether trying again may help, for an OSError."""
+    import socket
+    import ssl
+
+    if isinstance(error, ssl.SSLCertVerificationError):
+        advice = "if its CA is a private one, name the CA's file in AWS_CA_BUNDLE"
+        return f"its certificate does not verify ({error.verify_message})", advice, False
+    if isinstance(error, ssl.SSLError):
+        return error.reason or "TLS failed", "check that the port speaks TLS", True
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    if isinstance(error, socket.gaierror):
+        return f"name not resolved ({reason})", "check the region, the network and the DNS", True
+    return reason, "check the network and the endpoint", True
+
+
+def _load_authorities(context: "ssl.SSLContext", name: str, path: str) -> None:
+    import os
+
+    try:
+        if os.path.isdir(path):
+            context.load_verify_locations(capath=path)
+        else:
+            context.load_verify_locations(cafile=path)
+    except OSError as error:  # ssl.SSLError is one
+        reason = error.strerror if error.filename or error.errno == 2 else None
+        raise RequestError(
+            f"{name}: {path} has no CA certificates that can be read ({reason or 'not PEM'}); give a PEM file"
+        ) from error
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or (host.startswith("127.") and host.replace(".", "").isdigit())
+
+
+def _body(answer: HTTPResponse) -> bytes:
+    if answer.length is not None and answer.length > MAX_BODY:
+        raise TooMuchData
+    body = answer.read(MAX_BODY + 1)
+    if len(body) > MAX_BODY:
+        raise TooMuchData
+    if answer.length:
+        # read(n) takes a connection that ends early for the end of the body.
+        raise IncompleteRead(b"", answer.length)
+    return body

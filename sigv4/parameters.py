@@ -1,0 +1,79 @@
+"""Parameters of the AWS query protocol: a value with the limits that AWS sets to it."""
+
+import re
+
+from .errors import RequestError
+
+__all__ = ["Integer", "Text"]
+
+
+class Text:
+    """A string parameter: its name, value (None: not sent), least and most characters, allowed characters.
+
+    A `secret` value is not shown in errors.
+    """
+
+    __slots__ = ("_pattern", "_secret", "_value", "least", "most", "name")
+
+    def __init__(
+        self,
+        name: str,
+        value: str | None,
+        least: int,
+        most: int | None,
+        pattern: str,
+        *,
+        secret: bool = False,
+    ) -> None:
+        self.name = name
+        self.least = least
+        self.most = most
+        self._value = value
+        self._pattern = pattern
+        self._secret = secret
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """The form fields of this parameter."""
+        return [] if self._value is None else [(self.name, self._value)]
+
+    def check(self) -> None:
+        """Raises RequestError where AWS would refuse the value."""
+        if self._value is None:
+            return
+        size = len(self._value)
+        if size < self.least or (self.most is not None and size > self.most):
+            if self.most is None:
+                allowed = f"at least {self.least}"
+            elif self.least == self.most:
+                allowed = f"exactly {self.least}"
+            else:
+                allowed = f"{self.least} to {self.most}"
+            raise RequestError(f"{self.name} has {size} characters; AWS wants {allowed}")
+        if not re.fullmatch(self._pattern, self._value, re.ASCII | re.DOTALL):
+            shown = "" if self._secret else f" {self._value!r}"
+            raise RequestError(
+                f"{self.name}{shown} has characters that AWS does not allow; it wants {self._pattern}"
+            )
+
+
+class Integer:
+    """A whole-number parameter: its name, value (None: not sent), least and greatest value, unit."""
+
+    __slots__ = ("_unit", "_value", "least", "most", "name")
+
+    def __init__(self, name: str, value: int | None, least: int, most: int, unit: str) -> None:
+        self.name = name
+        self.least = least
+        self.most = most
+        self._value = value
+        self._unit = unit
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """The form fields of this parameter."""
+        return [] if self._value is None else [(self.name, str(self._value))]
+
+    def check(self) -> None:
+        """Raises RequestError where AWS would refuse the value."""
+        if self._value is not None and not self.least <= self._value <= self.most:
+            allowed = f"{self.least} to {self.most} {self._unit}"
+            raise RequestError(f"{self.name} is {self._value} {self._unit}; AWS allows {allowed}")
