@@ -1,0 +1,142 @@
+"""Options that several commands share, their values, and Go's way of writing flags."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from .messages import UsageError, exit_codes_help, note
+
+if TYPE_CHECKING:
+    from tpmwire.secret import Secret
+
+__all__ = [
+    "Parser",
+    "add_tpm_options",
+    "auth_from",
+    "flag",
+    "persistent_handle",
+    "seconds",
+]
+
+_TRUE = ("1", "t", "T", "true", "TRUE", "True")
+_FALSE = ("0", "f", "F", "false", "FALSE", "False")
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that never guesses an option from its beginning, and says what is wrong in one line."""
+
+    def __init__(self, *, prog: str, description: str | None = None, epilog: str | None = None) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=epilog or exit_codes_help(),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+    def parse_go_style(self, words: Sequence[str]) -> argparse.Namespace:
+        """Parses Go's flag syntax: `-flag v`, `--flag=v`, and a lone boolean `-flag` for `-flag=true`."""
+        given: list[str] = []
+        rest = iter(words)
+        for word in rest:
+            name, equals, value = word.partition("=")
+            if name.startswith("-") and not name.startswith("--"):
+                name = "-" + name
+            action = self._option_string_actions.get(name)
+            if action is None or equals:
+                given.append(name + equals + value)
+            elif action.type is flag:
+                given.append(f"{name}=true")
+            elif action.nargs is None and (following := next(rest, None)) is not None:
+                # Whatever it looks like: a password may begin with a hyphen.
+                given.append(f"{name}={following}")
+            else:
+                given.append(name)
+        return self.parse_args(given)
+
+
+def flag(text: str) -> bool:
+    """A boolean as Go writes it."""
+    if text in _TRUE:
+        return True
+    if text in _FALSE:
+        return False
+    raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+
+
+def seconds(text: str) -> float:
+    """A duration in seconds: `2`, `2s`, `500ms`, `1m`, `1h`."""
+    for unit, factor in (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("", 1.0)):
+        number = text.removesuffix(unit)
+        if (not unit or number != text) and number.replace(".", "", 1).isdecimal() and number.isascii():
+            return float(number) * factor
+    raise argparse.ArgumentTypeError(f"{text!r} is no duration such as 2, 2s, 500ms or 1m")
+
+
+def timeout(text: str) -> float:
+    """A duration that is not zero."""
+    value = seconds(text)
+    if not 0.001 <= value <= 86400:
+        raise argparse.ArgumentTypeError(f"a timeout of {text} is not between 1ms and 24h")
+    return value
+
+
+def persistent_handle(text: str) -> int:
+    """A persistent handle, decimal or hex (TPM 2.0 Part 2, §7.5: 0x81000000 to 0x81FFFFFF)."""
+    try:
+        value = int(text, 0)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number; a handle looks like 0x81010002") from None
+    if value >> 24 != 0x81:
+        raise argparse.ArgumentTypeError(f"{text} is no persistent handle (0x81000000 to 0x81ffffff)")
+    return value
+
+
+def add_tpm_options(parser: argparse.ArgumentParser) -> None:
+    """--tpm-path and --timeout."""
+    parser.add_argument(
+        "--tpm-path",
+        metavar="PATH",
+        help="the TPM: /dev/tpmrm0, /dev/tpm0, HOST:PORT, a socket's path, swtpm:host=H,port=P, "
+        "swtpm:path=SOCKET, mssim:host=H,port=P or device:PATH (default: /dev/tpmrm0 where it exists, else /dev/tpm0)",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=timeout,
+        default=2.0,
+        metavar="TIME",
+        help="longest wait for each answer of the TPM and of the network: 2, 500ms, 2s, 1m (default: 2s)",
+    )
+
+
+def auth_from(value: str | None, file: str | None, *variables: str) -> "Secret":
+    """An authValue: of the option, else of the file, else of the first variable that is set, else empty."""
+    from tpmwire.secret import Secret
+
+    if value:
+        return Secret(value.encode())
+    if file:
+        return Secret(secret_file(file))
+    for variable in variables:
+        if os.environ.get(variable):
+            return Secret(os.environ[variable].encode())
+    return Secret(b"")
+
+
+def secret_file(path: str) -> bytes:
+    """The first line of a file that holds a secret; says so where others can read it."""
+    try:
+        with open(path, "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            data = file.read(4097)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    if len(data) > 4096:
+        raise UsageError(f"{path} is too large for a password")
+    if mode & 0o077 and mode & 0o170000 == 0o100000:
+        note(f"warning: {path} can be read by other users (chmod 600)")
+    return data.removesuffix(b"\n").removesuffix(b"\r")

@@ -1,0 +1,67 @@
+"""`tpmwire VERB`: the toolbox. A verb is a module of `cli.verbs`; only the one that is asked for is imported.
+
+A verb's module has HELP (one line), `configure(parser)` and `run(args) -> int`.
+"""
+
+import sys
+from importlib import import_module
+
+from .messages import UsageError, guarded
+
+__all__ = ["VERBS", "main"]
+
+VERBS = {
+    "import": "put an AWS secret access key into the TPM",
+    "persist": "load a key file and make it persistent",
+    "evict": "remove a persistent key from the TPM",
+    "list": "show what is in the TPM",
+    "show": "show every field of a key file",
+    "name": "print the Name of a key",
+    "flush": "remove transient objects and sessions that somebody left",
+    "info": "show the TPM's manufacturer, firmware, properties and algorithms",
+    "pcr": "read PCR values",
+    "decode": "explain the bytes of TPM commands and responses",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one verb; returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    return guarded("tpmwire", lambda: _dispatch(words))
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return 0 if words else 2
+    if words[0] in ("--version", "-version", "version"):
+        from tpmwire import __version__
+
+        print(f"tpmwire {__version__}")
+        return 0
+    verb = words[0]
+    if verb not in VERBS:
+        from difflib import get_close_matches
+
+        close = get_close_matches(verb, VERBS, 1)
+        meant = f"; did you mean {close[0]!r}?" if close else ""
+        raise UsageError(f"there is no verb {verb!r}{meant} (tpmwire --help lists them)")
+    from .options import Parser
+
+    module = import_module(f".verbs.{verb}_" if verb == "import" else f".verbs.{verb}", __package__)
+    description = module.__doc__ or module.HELP
+    parser = Parser(prog=f"tpmwire {verb}", description=description)
+    module.configure(parser)
+    code: int = module.run(parser.parse_args(words[1:]))
+    return code
+
+
+def _overview() -> str:
+    width = max(map(len, VERBS))
+    verbs = "\n".join(f"  {verb:{width}}  {text}" for verb, text in VERBS.items())
+    return f"""usage: tpmwire VERB [options]
+
+Keys in a TPM 2.0, without tpm2-tools. `tpmwire VERB --help` says more; for AWS credentials see
+`aws-tpm-process-credential --help`.
+
+{verbs}"""
