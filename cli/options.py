@@ -102,7 +102,8 @@ def add_tpm_options(parser: argparse.ArgumentParser) -> None:
         "--tpm-path",
         metavar="PATH",
         help="the TPM: /dev/tpmrm0, /dev/tpm0, HOST:PORT, a socket's path, swtpm:host=H,port=P, "
-        "swtpm:path=SOCKET, mssim:host=H,port=P or device:PATH (default: /dev/tpmrm0 where it exists, else /dev/tpm0)",
+        "swtpm:path=SOCKET, mssim:host=H,port=P or device:PATH "
+        "(default: /dev/tpmrm0 where it exists, else /dev/tpm0)",
     )
     parser.add_argument(
         "--timeout",
