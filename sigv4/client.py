@@ -19,6 +19,8 @@ __all__ = ["StsClient"]
 Result = TypeVar("Result")
 
 _FORM = ("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+# As STS has it, and two older forms that other implementations answer with.
+_ERRORS = ("ErrorResponse/Error/", "ErrorResponse/Errors/Error/", "Response/Errors/Error/")
 
 
 class StsClient:
@@ -122,8 +124,8 @@ class StsClient:
             document = xml.parse(response.body)
         except ResponseError:
             document = xml.Document("", {}, set())
-        code = document.first("ErrorResponse/Error/Code", "Response/Errors/Error/Code", "Error/Code")
-        message = document.first("ErrorResponse/Error/Message", "Response/Errors/Error/Message", "Error/Message")
+        code = document.first(*(path + "Code" for path in _ERRORS))
+        message = document.first(*(path + "Message" for path in _ERRORS))
         request_id = document.first("ErrorResponse/RequestId", "ErrorResponse/RequestID", "Response/RequestID")
         error = StsError(
             code or str(response.status),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_BODY", "MAX_HEAD", "HttpClient", "Response"]
 
 MAX_BODY = 1 << 20  # octets
+_WRONG_HOST = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 MAX_HEAD = 1 << 16  # octets of status line and header section, or of a proxy's answer to CONNECT
 
 
@@ -225,8 +226,11 @@ def _reason(error: Exception) -> tuple[str, str, bool]:
     import ssl
 
     if isinstance(error, ssl.SSLCertVerificationError):
-        advice = "if its CA is a private one, name the CA's file in AWS_CA_BUNDLE"
-        return f"its certificate does not verify ({error.verify_message})", advice, False
+        if error.verify_code in _WRONG_HOST:
+            advice = "check the endpoint's host name"
+        else:
+            advice = "if its CA is a private one, name the CA's file in AWS_CA_BUNDLE"
+        return f"its certificate does not verify ({error.verify_message.rstrip('.')})", advice, False
     if isinstance(error, ssl.SSLError):
         return error.reason or "TLS failed", "check that the port speaks TLS", True
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__

@@ -1,0 +1,61 @@
+"""A TLS-terminating relay: what comes in under TLS goes on in clear to another address."""
+
+import contextlib
+import socket
+import ssl
+import threading
+from pathlib import Path
+from types import TracebackType
+
+
+class TlsRelay:
+    """Listens on `host` with the certificate in `certificate`; `port` is where. A context manager."""
+
+    def __init__(self, target: tuple[str, int], certificate: Path, host: str = "127.0.0.1") -> None:
+        self._target = target
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate)
+        self._listener = socket.create_server((host, 0))
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self) -> "TlsRelay":
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the listening; connections end by themselves."""
+        # close() alone does not wake the accept() of another thread.
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):  # a client that refuses our certificate is what tests want
+            client.settimeout(30)
+            secured = self._context.wrap_socket(client, server_side=True)
+            with secured, socket.create_connection(self._target, timeout=30) as plain:
+                back = threading.Thread(target=_pump, args=(plain, secured), daemon=True)
+                back.start()
+                _pump(secured, plain)
+                back.join()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
