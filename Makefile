@@ -1,0 +1,50 @@
+# Everything a developer types. PYTHON picks the interpreter that makes .venv: `make test PYTHON=python3.12`.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+SETUP := $(VENV)/.ready
+
+# command:package, for what pip cannot give.
+PROGRAMS := swtpm:swtpm swtpm_setup:swtpm-tools tpm2:tpm2-tools qemu-system-x86_64:qemu-system-x86
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lint test test-device fuzz bench demo zipapp clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: $(SETUP) ## .venv with all that development needs, and the Debian packages of the tests
+
+$(SETUP): pyproject.toml Makefile
+	@.ci/packages $(PROGRAMS)
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+lint: $(SETUP) ## ruff and mypy
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+
+test: $(SETUP) ## every test but the one that boots a kernel
+	$(PY) -m pytest -n auto -m "not device"
+
+test-device: $(SETUP) zipapp ## the single file on Debian's kernel, in QEMU, with /dev/tpm0 and /dev/tpmrm0
+	$(PY) -m pytest -m device -s tests/device
+
+fuzz: $(SETUP) ## the property tests, with many more examples
+	HYPOTHESIS_PROFILE=fuzz $(PY) -m pytest -n auto tests/property
+
+bench: $(SETUP) ## start-up time, CPU and memory
+	$(PY) -m tests.bench
+
+demo: $(SETUP) ## the aws command line with a key that lives in a TPM, step by step
+	@$(PY) tools/demo.py
+
+zipapp: $(SETUP) ## dist/tpmwire.pyz, the single file
+	$(PY) tools/zipapp.py
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

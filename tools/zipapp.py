@@ -1,0 +1,114 @@
+"""Build the single file: dist/tpmwire.pyz, which needs a python3 (3.11 or newer) and nothing else.
+
+Inside are our packages and construct, as source, nothing compiled. The same sources give the same bytes: names are
+sorted, modes fixed, and every time is SOURCE_DATE_EPOCH (seconds since 1970, reproducible-builds.org), else 1980.
+"""
+
+import argparse
+import importlib.metadata
+import io
+import os
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("cli", "sigv4", "tpmwire")
+LIBRARY = "construct"
+SHEBANG = b"#!/usr/bin/env python3\n"
+ZIP_EPOCH = 315532800  # 1980-01-01, the first moment a zip archive can name
+
+MAIN = '''\
+"""Two programs in one file, told apart by the name it is run under or by the first argument."""
+
+import os
+import sys
+
+PROGRAM = "aws-tpm-process-credential"
+
+
+def main() -> int:
+    name = os.path.basename(sys.argv[0])
+    arguments = sys.argv[1:]
+    if name.removesuffix(".pyz") == PROGRAM:
+        chosen = PROGRAM
+    elif arguments and arguments[0] in (PROGRAM, "tpmwire"):
+        chosen = arguments.pop(0)
+    else:
+        chosen = "tpmwire"
+    if chosen == PROGRAM:
+        from cli.credential_process import main as run
+    else:
+        from cli.toolbox import main as run
+    return run(arguments)
+
+
+sys.exit(main())
+'''
+
+
+def members() -> Iterator[tuple[str, bytes]]:
+    """Name and content of every member, sorted by name.
+
+    Raises SystemExit where construct is not installed, or is installed in a form without source and licence.
+    """
+    found = {"__main__.py": MAIN.encode(), "LICENSE": (ROOT / "LICENSE").read_bytes()}
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*"):
+            inside = path.relative_to(ROOT)
+            if path.is_file() and not any(part == "__pycache__" or part.startswith(".") for part in inside.parts):
+                found[inside.as_posix()] = path.read_bytes()
+    found.update(_library())
+    yield from sorted(found.items())
+
+
+def _library() -> dict[str, bytes]:
+    try:
+        distribution = importlib.metadata.distribution(LIBRARY)
+    except importlib.metadata.PackageNotFoundError:
+        raise SystemExit(f"zipapp: {LIBRARY} is not installed for {sys.executable}: run `make setup`") from None
+    found = {}
+    for file in distribution.files or []:
+        # METADATA and LICENSE travel with the code, as its licence asks; installers' own records do not.
+        if file.suffix == ".py" or file.name in ("METADATA", "LICENSE"):
+            found[file.as_posix()] = Path(str(file.locate())).read_bytes()
+    if f"{LIBRARY}/core.py" not in found or not any(name.endswith("/LICENSE") for name in found):
+        raise SystemExit(
+            f"zipapp: the installed {LIBRARY} has no source or no licence: reinstall it from its wheel"
+        )
+    return found
+
+
+def build() -> bytes:
+    """The whole file, shebang line included."""
+    epoch = max(int(os.environ.get("SOURCE_DATE_EPOCH", ZIP_EPOCH)), ZIP_EPOCH)
+    moment = time.gmtime(epoch)[:6]
+    buffer = io.BytesIO(SHEBANG)
+    buffer.seek(0, io.SEEK_END)
+    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, content in members():
+            info = zipfile.ZipInfo(name, moment)
+            info.external_attr = 0o100644 << 16
+            info.create_system = 3  # Unix, wherever it is built: the modes mean something
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, content)
+    return buffer.getvalue()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("output", nargs="?", type=Path, default=Path("dist", "tpmwire.pyz"))
+    output: Path = parser.parse_args().output
+    output.parent.mkdir(parents=True, exist_ok=True)
+    # Put in place whole: somebody may be running the old one.
+    draft = output.with_name(f".{output.name}.{os.getpid()}")
+    draft.write_bytes(build())
+    draft.chmod(0o755)
+    draft.replace(output)
+    print(f"{output}: {output.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
