@@ -1,0 +1,94 @@
+"""A TCP server that does to each connection what a script says: faults that no real server has on demand."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable
+from types import TracebackType
+
+Step = Callable[[socket.socket, bytes], None]
+
+STS_ANSWER = (
+    "<GetSessionTokenResponse xmlns='https://sts.amazonaws.com/doc/2011-06-15/'><GetSessionTokenResult><Credentials>"
+    "<AccessKeyId>ASIAMADEUPMADEUP0000</AccessKeyId><SecretAccessKey>made+up/secret</SecretAccessKey>"
+    "<SessionToken>made//up+token=</SessionToken><Expiration>2030-01-01T00:00:00Z</Expiration>"
+    "</Credentials></GetSessionTokenResult>"
+    "<ResponseMetadata><RequestId>0-1</RequestId></ResponseMetadata></GetSessionTokenResponse>"
+)
+
+
+def http(status: str, body: str | bytes = "", *headers: str) -> bytes:
+    """An answer with that status line and its Content-Length."""
+    data = body.encode() if isinstance(body, str) else body
+    lines = (f"HTTP/1.1 {status}", *headers, f"Content-Length: {len(data)}", "", "")
+    return "\r\n".join(lines).encode() + data
+
+
+def error(code: str, message: str = "No.") -> str:
+    """An STS error document."""
+    return (
+        "<ErrorResponse xmlns='https://sts.amazonaws.com/doc/2011-06-15/'><Error><Type>Sender</Type>"
+        f"<Code>{code}</Code><Message>{message}</Message></Error><RequestId>0-2</RequestId></ErrorResponse>"
+    )
+
+
+def say(data: bytes) -> Step:
+    """Answers with `data` and closes."""
+    return lambda sock, _request: sock.sendall(data)
+
+
+class ScriptedServer:
+    """One script for each connection, in order; the last one for all further ones. A context manager.
+
+    `requests` holds what each connection sent: head and body.
+    """
+
+    def __init__(self, *scripts: Step) -> None:
+        self._scripts = scripts
+        self.requests: list[bytes] = []
+        self.ended = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.endpoint = f"http://127.0.0.1:{self.port}"
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> "ScriptedServer":
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None
+    ) -> None:
+        self.ended.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(10)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            with client, contextlib.suppress(OSError):
+                client.settimeout(10)
+                request = _read_request(client)
+                self.requests.append(request)
+                script = self._scripts[min(len(self.requests), len(self._scripts)) - 1]
+                script(client, request)
+
+
+def _read_request(sock: socket.socket) -> bytes:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        more = sock.recv(65536)
+        if not more:
+            return data
+        data += more
+    head, _, body = data.partition(b"\r\n\r\n")
+    fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
+    size = int(fields.get(b"content-length", b"0"))
+    while len(body) < size:
+        body += sock.recv(65536)
+    return head + b"\r\n\r\n" + body
