@@ -96,7 +96,7 @@ def persistent_handle(text: str) -> int:
     return value
 
 
-def add_tpm_options(parser: argparse.ArgumentParser) -> None:
+def add_tpm_options(parser: argparse._ActionsContainer) -> None:
     """--tpm-path and --timeout."""
     parser.add_argument(
         "--tpm-path",

@@ -62,7 +62,7 @@ class Tpm:
         abandon: Callable[[Callable[[float], None]], bool] | None = None,
     ) -> None:
         self.transport = transport
-        self._observe = observe
+        self.observe = observe
         self._abandon = abandon
         self._owned: dict[int, None] = {}  # in the order they were opened
         self._names: dict[int, bytes] = {}
@@ -112,8 +112,8 @@ class Tpm:
             return response
         finally:
             seen.seconds = time.monotonic() - started
-            if self._observe is not None:
-                self._observe(seen)
+            if self.observe is not None:
+                self.observe(seen)
 
     def _answer(self, octets: bytes, deadline: float, seen: Observed) -> bytes:
         pause = 0.001

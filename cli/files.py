@@ -1,0 +1,46 @@
+"""Files that the user names: read with a limit, written whole or not at all."""
+
+import contextlib
+import os
+
+from .messages import UsageError
+
+__all__ = ["read_small", "write_whole"]
+
+LIMIT = 1 << 20
+"""Octets; no key file, public area or certificate bundle comes near."""
+
+
+def read_small(path: str) -> bytes:
+    """The content of a file that cannot be large. Raises UsageError."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(LIMIT + 1)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    if len(data) > LIMIT:
+        raise UsageError(f"{path} is larger than {LIMIT} octets: it is not what was meant")
+    return data
+
+
+def write_whole(path: str, data: bytes, *, force: bool = False) -> None:
+    """Writes a file that only its owner can read; it is there whole or not at all. Raises UsageError, OSError.
+
+    An existing file is replaced only with `force`.
+    """
+    temporary = f"{path}.{os.getpid()}.tmp"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if force:
+            os.replace(temporary, path)
+        else:
+            os.link(temporary, path)  # fails where the path exists, unlike a rename
+    except FileExistsError as error:
+        raise UsageError(f"{path} exists; --force replaces it") from error
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)

@@ -1,0 +1,247 @@
+"""HMAC with a key in the TPM: from a key file or at a handle, by password or policy, in clear or protected.
+
+The shortest way for each: one command for a persistent handle, and no secret in clear where a channel is wanted
+(see `channel`). docs/architecture.md lists the commands of each way.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from .channel import WELL_KNOWN, Loaded, Pin, create_primary, open_session, protected_sessions, read_loaded
+from .crypto import digest, name_of
+from .errors import TpmError
+from .secret import EMPTY_AUTH, Secret
+from .sessions import Password, Session, SessionStart, Use
+from .spec.commands.symmetric import HMAC
+from .spec.constants import TPM_CC, TPM_HT, TPM_RH, TPM_SE, TPMA_OBJECT
+from .spec.structures import TPMS_PCR_SELECTION
+from .tpm import Tpm
+
+if TYPE_CHECKING:
+    from .keyfile import KeyFile
+    from .spec.commands.objects import Load
+
+__all__ = ["HmacKey"]
+
+R = TypeVar("R")
+
+# From spec.response_codes, which a run without a failure does not load.
+TPM_RC_COMMAND_CODE, TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH = 0x143, 0x08E, 0x0A2
+
+
+class Authorizer(Protocol):
+    """The key's authorizations for a command: whether the sessions go on, whether its result is to be sealed."""
+
+    def __call__(self, *, keep: bool, results: bool = True) -> tuple[Password | Use, ...]: ...
+
+
+class HmacKey:
+    """An HMAC key of a TPM and what it takes to use it.
+
+    `file` or `handle` says where it is. `auth` is its authValue, `parent_auth` its parent's or, for a parent that
+    is made, its hierarchy's; `parent_auth_otherwise` is tried where that fails. `pcrs` are those of its policy.
+    With `ek_parent` the parent is the RSA endorsement key. `protected` salts and encrypts, to `pin` where there is
+    one. `name` is the Name of the key at `handle`, where it is known: that saves reading it.
+    """
+
+    def __init__(
+        self,
+        *,
+        file: "KeyFile | None" = None,
+        handle: int | None = None,
+        auth: Secret = EMPTY_AUTH,
+        parent_auth: Secret = EMPTY_AUTH,
+        parent_auth_otherwise: Secret | None = None,
+        pcrs: tuple[TPMS_PCR_SELECTION, ...] | None = None,
+        ek_parent: bool = False,
+        protected: bool = True,
+        pin: Pin | None = None,
+        name: bytes | None = None,
+    ) -> None:
+        self.file = file
+        self.handle = handle
+        self.auth = auth
+        self.parent_auth = parent_auth
+        self.parent_auth_otherwise = parent_auth_otherwise
+        self.pcrs = pcrs
+        self.ek_parent = ek_parent
+        self.protected = protected
+        self.pin = pin
+        self.name = name
+
+    def hmac(self, tpm: Tpm, message: bytes) -> bytes:
+        """HMAC of `message`, whose size is at most the TPM's buffer (1024 octets on known TPMs).
+
+        Raises TpmError, SessionError, TransportError, PolicyError. What it opened is flushed at the end, or by
+        `Tpm.close()` where it fails.
+        """
+        return _Run(self, tpm).hmac(message)
+
+
+class _Run:
+    """One use of a key: what is in the TPM for it."""
+
+    def __init__(self, key: HmacKey, tpm: Tpm) -> None:
+        self.key = key
+        self.tpm = tpm
+        self.session: Session | None = None
+        # A second session, where the one that authorizes must not encrypt.
+        self.companion: Session | None = None
+        self.opened: list[int] = []
+
+    def hmac(self, message: bytes) -> bytes:
+        if self.key.file is not None:
+            handle = self._load(self.key.file)
+        else:
+            assert self.key.handle is not None
+            handle = self.key.handle
+            if self.key.name is not None:
+                self.tpm.trust_name(handle, self.key.name)
+            self._open_session(None)
+        result = self._computed(handle, message)
+        for transient in reversed(self.opened):
+            self.tpm.flush(transient)
+        return result
+
+    def _kind(self) -> TPM_SE:
+        """A policy session where the key is used by its policy."""
+        file = self.key.file
+        by_policy = file is not None and not file.public.object_attributes & TPMA_OBJECT.USER_WITH_AUTH
+        return TPM_SE.POLICY if self.key.pcrs is not None or by_policy else TPM_SE.HMAC
+
+    def _open_session(self, parent: Loaded | None) -> None:
+        """The session of this run, where it needs one: salted to the pin, else the parent, else the SRK."""
+        kind = self._kind()
+        if self.key.protected:
+            # The cipher's key takes in the key's authValue, and a policy without PolicyAuthValue does not tell
+            # whether the password at hand is it: then a second session encrypts.
+            kinds = [kind, TPM_SE.HMAC] if kind == TPM_SE.POLICY and self.key.auth else [kind]
+            self.session, *others = protected_sessions(self.tpm, kinds, pin=self.key.pin, parent=parent)
+            self.companion = others[0] if others else None
+        elif kind == TPM_SE.POLICY:
+            self.session = open_session(self.tpm, kind, None)
+
+    def _load(self, file: "KeyFile") -> int:
+        """Brings the key file's key into the TPM, and opens the run's session on the way."""
+        if self.key.pin is not None or not self.key.protected:
+            self._open_session(None)
+        parent, handle = self._parent(file)
+        if self.session is None:
+            self._open_session(parent)
+        loaded = self._with_parent_auth(lambda auth: self._load_under(file, handle, auth))
+        self.opened.append(loaded.object_handle)
+        # From the file, not from the answer: the key that is used is the key that was meant.
+        self.tpm.trust_name(loaded.object_handle, name_of(file.public))
+        return loaded.object_handle
+
+    def _load_under(self, file: "KeyFile", parent: int, auth: Secret) -> "Load.Response":
+        from .spec.commands.objects import Load
+
+        command = Load(parent, file.private, file.public)
+        if self.key.ek_parent:
+            return self.tpm.execute(command, self._endorsement_policy(auth).use(keep=False))
+        if parent >> 24 == TPM_HT.TRANSIENT:
+            auth = EMPTY_AUTH  # The hierarchy's authValue is not its primary key's.
+        return self.tpm.execute(command, *self._authorized(auth))
+
+    def _endorsement_policy(self, auth: Secret) -> Session:
+        """A policy session that satisfies an endorsement key's policy (TCG EK Credential Profile, B.3.3)."""
+        from .spec.commands.policies import PolicySecret
+
+        session = self.tpm.start_session(SessionStart(TPM_SE.POLICY))
+        self.tpm.execute(PolicySecret(TPM_RH.ENDORSEMENT, session.handle), *self._authorized(auth))
+        return session
+
+    def _parent(self, file: "KeyFile") -> tuple[Loaded | None, int]:
+        """The parent, and its handle; what is not needed of a persistent parent is not read."""
+        if self.key.ek_parent:
+            hierarchy, template = WELL_KNOWN["ek-rsa"].hierarchy, WELL_KNOWN["ek-rsa"].template()
+        elif file.persistent_parent is not None:
+            handle = file.persistent_parent
+            return (read_loaded(self.tpm, handle) if self.key.protected else None), handle
+        else:
+            hierarchy, template = TPM_RH(file.hierarchy), WELL_KNOWN["h2"].template()
+        made = self._with_parent_auth(
+            lambda auth: create_primary(self.tpm, hierarchy, template, *self._authorized(auth))
+        )
+        self.opened.append(made.handle)
+        return made, made.handle
+
+    def _authorized(self, auth: Secret) -> tuple[Password | Use, ...]:
+        """Authorization by an authValue: nothing secret in clear where the run is protected."""
+        session = self.companion or self.session
+        if session is not None and session.kind == TPM_SE.HMAC:
+            return (session.use(auth),)
+        if not self.key.protected or not auth:
+            return (Password(auth),)
+        # Before there is a salt key, and beside a policy session: unsalted, but the authValue stays here.
+        return (self.tpm.start_session(SessionStart()).use(auth, keep=False),)
+
+    def _with_parent_auth(self, attempt: Callable[[Secret], R]) -> R:
+        try:
+            return attempt(self.key.parent_auth)
+        except TpmError as error:
+            if self.key.parent_auth_otherwise is None or error.code not in (TPM_RC_BAD_AUTH, TPM_RC_AUTH_FAIL):
+                raise
+        return attempt(self.key.parent_auth_otherwise)
+
+    def _computed(self, handle: int, message: bytes) -> bytes:
+        final = self._key_authorization(handle)
+        try:
+            return self.tpm.execute(HMAC(handle, message), *final(keep=False)).out_hmac
+        except TpmError as error:
+            if error.code != TPM_RC_COMMAND_CODE:
+                raise
+        return self._computed_in_sequence(handle, message, final)
+
+    def _computed_in_sequence(self, handle: int, message: bytes, final: Authorizer) -> bytes:
+        """For a TPM that lacks TPM2_HMAC. It refused that before it looked at the sessions."""
+        from .spec.commands.sequences import HMAC_Start, SequenceComplete
+
+        protection = self.companion or self.session
+        keep = self.key.protected
+        sequence = self.tpm.execute(HMAC_Start(handle), *final(keep=keep, results=False)).sequence_handle
+        # A sequence object has no public area, and so an empty Name (Part 1, §16).
+        self.tpm.trust_name(sequence, b"")
+        companions = [protection.use(keep=False, encrypt=True)] if keep and protection is not None else []
+        return self.tpm.execute(SequenceComplete(sequence, message), Password(), *companions).result
+
+    def _key_authorization(self, handle: int) -> Authorizer:
+        """How the key is authorized, as a function of whether the session goes on and results are to be sealed."""
+        session, auth = self.session, self.key.auth
+        if session is None:
+            return lambda **_: (Password(auth),)
+        if session.kind == TPM_SE.POLICY:
+            auth = self._satisfy_policy(session, handle)
+        protected, companion = self.key.protected, self.companion
+
+        def uses(*, keep: bool, results: bool = True) -> tuple[Password | Use, ...]:
+            sealed = protected and results
+            if companion is None:
+                return (session.use(auth, keep=keep, decrypt=protected, encrypt=sealed),)
+            return (
+                session.use(auth, keep=False),
+                companion.use(keep=keep, decrypt=protected, encrypt=sealed),
+            )
+
+        return uses
+
+    def _satisfy_policy(self, session: Session, handle: int) -> Secret:
+        """Executes the key's policy; returns the authValue that its authorization then takes."""
+        from .spec.commands import policies
+
+        key, file = self.key, self.key.file
+        if key.pcrs is not None:
+            # No digest: the PCRs are taken as they are, and the policy of the key says whether they fit.
+            self.tpm.execute(policies.PolicyPCR(session.handle, b"", key.pcrs))
+            if key.auth:
+                wanted = (file.public if file is not None else read_loaded(self.tpm, handle).public).auth_policy
+                so_far = self.tpm.execute(policies.PolicyGetDigest(session.handle)).policy_digest
+                both = digest(session.auth_hash, so_far, TPM_CC.PolicyAuthValue.to_bytes(4, "big"))
+                session.wants_auth_value = both == wanted
+        elif file is not None and file.policy is None:
+            # All that can be meant without a word on the policy.
+            session.wants_auth_value = True
+        if session.wants_auth_value:
+            self.tpm.execute(policies.PolicyAuthValue(session.handle))
+        return key.auth if session.wants_auth_value else EMPTY_AUTH
