@@ -170,6 +170,8 @@ class HttpClient:
             ) from error
         except (OSError, HTTPException) as error:
             raise self._failure(error, "get an answer from ", host, port) from error
+        except ValueError as error:  # a chunk of negative size
+            raise self._failure(HTTPException(), "", host, port) from error
 
     def _headers(self, request: Request, proxy_authorization: str | None) -> list[tuple[str, str]]:
         headers = list(request.headers)

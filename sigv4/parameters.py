@@ -13,7 +13,7 @@ class Text:
     A `secret` value is not shown in errors.
     """
 
-    __slots__ = ("_pattern", "_secret", "_value", "least", "most", "name")
+    __slots__ = ("_secret", "_value", "least", "most", "name", "pattern")
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class Text:
         self.least = least
         self.most = most
         self._value = value
-        self._pattern = pattern
+        self.pattern = pattern
         self._secret = secret
 
     def pairs(self) -> list[tuple[str, str]]:
@@ -49,10 +49,10 @@ class Text:
             else:
                 allowed = f"{self.least} to {self.most}"
             raise RequestError(f"{self.name} has {size} characters; AWS wants {allowed}")
-        if not re.fullmatch(self._pattern, self._value, re.ASCII | re.DOTALL):
+        if not re.fullmatch(self.pattern, self._value, re.ASCII | re.DOTALL):
             shown = "" if self._secret else f" {self._value!r}"
             raise RequestError(
-                f"{self.name}{shown} has characters that AWS does not allow; it wants {self._pattern}"
+                f"{self.name}{shown} has characters that AWS does not allow; it wants {self.pattern}"
             )
 
 
