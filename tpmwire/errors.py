@@ -100,11 +100,12 @@ class TpmError(TpmwireError):
     """The TPM refused a command (TPM 2.0 Part 2, §6.6).
 
     `rc` is the whole response code as sent; `code` is the same without the format-one number, for comparison
-    with `TPM_RC`. `handle`, `parameter` and `session` are numbers from 1, or None. `hint` says what to do.
+    with `TPM_RC`. `handle`, `parameter` and `session` are numbers from 1, or None; `handles` are the command's,
+    where they are known. `hint` says what to do.
     """
 
-    def __init__(self, rc: int, command: "TPM_CC | int | None" = None) -> None:
-        super().__init__(rc, command)
+    def __init__(self, rc: int, command: "TPM_CC | int | None" = None, handles: tuple[int, ...] = ()) -> None:
+        super().__init__(rc, command, handles)
         from .spec.response_codes import explain
 
         meaning = explain(rc)
@@ -115,24 +116,21 @@ class TpmError(TpmwireError):
         self.description = meaning.description
         self.hint = meaning.hint
         self.handle = meaning.handle
+        self.handles = handles
         self.parameter = meaning.parameter
         self.session = meaning.session
         self.warning = meaning.warning
         self.vendor = meaning.vendor
 
     def __str__(self) -> str:
-        where = next(
-            (
-                f" ({kind} {number})"
-                for kind, number in (
-                    ("handle", self.handle),
-                    ("parameter", self.parameter),
-                    ("session", self.session),
-                )
-                if number is not None
-            ),
-            "",
-        )
+        where = ""
+        if self.handle is not None:
+            known = f", 0x{self.handles[self.handle - 1]:08x}" if self.handle <= len(self.handles) else ""
+            where = f" (handle {self.handle}{known})"
+        elif self.parameter is not None:
+            where = f" (parameter {self.parameter})"
+        elif self.session is not None:
+            where = f" (session {self.session})"
         command = f"TPM2_{getattr(self.command, 'name', self.command)}: " if self.command is not None else ""
         hint = f"; {self.hint}" if self.hint else ""
         return f"{command}{self.name}{where}: {self.description}{hint} [0x{self.rc:03x}]"

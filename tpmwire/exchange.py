@@ -40,7 +40,7 @@ class Exchange(Generic[R]):
         self._answer: type[Record] = command.Response
         self._authorizations: tuple[Password | Use, ...] = tuple(authorizations)
         self._name_of: Callable[[int], bytes] | None = name_of
-        self._sent: list[TPMS_AUTH_COMMAND] = []
+        self._handles: tuple[int, ...] = ()
         # The Name that each authorization is for; None for a companion.
         self._names: list[bytes | None] = [None] * len(self._authorizations)
 
@@ -58,6 +58,7 @@ class Exchange(Generic[R]):
     def begin(self) -> bytes:
         """The command's octets. Raises EncodeError, SessionError."""
         area = split(self._command)
+        self._handles = area.handles
         wanted = sum(role.authorized for _, role in self._command.handle_fields())
         if len(self._authorizations) < wanted:
             raise SessionError(f"{type(self._command).__name__} wants {wanted} authorizations")
@@ -66,8 +67,8 @@ class Exchange(Generic[R]):
             use.nonce_caller = random_bytes(len(use.session.nonce_tpm))
         if (encrypting := self._with(TPMA_SESSION.DECRYPT)) is not None:
             area = Area(area.handles, self._enciphered(area.parameters, *encrypting))
-        self._sent = [self._authorization(i, area, names) for i in range(len(self._authorizations))]
-        return build_command(self.code, area, self._sent)
+        sent = [self._authorization(i, area, names) for i in range(len(self._authorizations))]
+        return build_command(self.code, area, sent)
 
     def _learn_names(self, area: Area, wanted: int) -> list[bytes]:
         """Names of all handles, where any session needs them, and who is authorized by what."""
@@ -136,7 +137,7 @@ class Exchange(Generic[R]):
         """
         tag, rc, stream = opened(data)
         if rc:
-            raise TpmError(rc, self.code)
+            raise TpmError(rc, self.code, self._handles)
         expected = TPM_ST.SESSIONS if self._authorizations else TPM_ST.NO_SESSIONS
         if tag != expected:
             raise SessionError(f"the answer has the tag {tag!r} where {expected!r} is due: it lost its sessions")
