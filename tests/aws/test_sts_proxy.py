@@ -11,6 +11,7 @@ from sigv4.client import StsClient
 from sigv4.endpoints import resolve
 from sigv4.errors import NetworkError, RequestError, SigV4Error
 from sigv4.http import HttpClient
+from sigv4.request import Request
 from sigv4.signer import Signer, hmac_from_secret
 from sigv4.sts import GetSessionToken
 from tests.support.certificates import Authority
@@ -84,6 +85,16 @@ def test_http_is_forwarded() -> None:
     assert proxy.requests[0].startswith(b"POST http://sts.example/base HTTP/1.1\r\nHost: sts.example\r\n")
     assert proxy.requests[1].startswith(b"POST http://sts.example:8080/ HTTP/1.1\r\nHost: sts.example:8080\r\n")
     assert AUTHORIZATION in proxy.requests[0]
+
+
+def test_http_to_another_machine_is_warned_of_once() -> None:
+    with ScriptedServer(OK) as proxy:
+        warned: list[str] = []
+        client = HttpClient(2, {"http_proxy": f"127.0.0.1:{proxy.port}"}, warn=warned.append)
+        for host in ("localhost", "127.0.0.9", "[::1]", "sts.example", "127.0.0.1.example", "other.example"):
+            client.send(Request("GET", f"http://{host}/"))
+    assert len(warned) == 1
+    assert warned[0].startswith("sts.example:80 is spoken with in clear (http)")
 
 
 def test_no_proxy_is_heeded() -> None:
