@@ -103,7 +103,7 @@ class Use:
 
     def hmac_key(self, name: bytes | None, auth: Secret | None = None) -> bytes:
         """The HMAC key for authorizing the entity `name` (None: it authorizes nothing) (Part 1, §19.6.8)."""
-        session, auth = self.session, auth or self.auth
+        session, auth = self.session, self.auth if auth is None else auth
         key = session.session_key.reveal()
         if name is None or session.bound_to == bind_mark(name, auth):
             return key

@@ -1,0 +1,225 @@
+"""Transports against a peer that misbehaves in ways no TPM can be made to."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tpmwire.errors import TransportClosedError, TransportError, TransportTimeoutError
+from tpmwire.transport import open_transport
+from tpmwire.transport.paths import default_path
+
+OK = bytes.fromhex("80010000000a00000000")
+COMMAND = bytes.fromhex("80010000000c0000017b0010")
+
+Serve = Callable[[Callable[[socket.socket], None]], str]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Starts a Unix socket server that hands its one client to a function; gives the path."""
+    opened: list[socket.socket] = []
+    threads: list[threading.Thread] = []
+
+    def start(behave: Callable[[socket.socket], None]) -> str:
+        path = str(tmp_path / "s")
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(path)
+        listener.listen()
+        opened.append(listener)
+
+        def run() -> None:
+            client, _ = listener.accept()
+            with client:
+                behave(client)
+
+        threads.append(threading.Thread(target=run))
+        threads[-1].start()
+        return path
+
+    yield start
+    for thread in threads:
+        thread.join(5)
+    for each in opened:
+        each.close()
+
+
+def exchanged(path: str, timeout: float = 5.0) -> bytes:
+    transport = open_transport(path, timeout)
+    try:
+        return transport.transceive(COMMAND)
+    finally:
+        transport.close()
+
+
+def answering(*pieces: bytes, pause: float = 0.0) -> Callable[[socket.socket], None]:
+    def behave(client: socket.socket) -> None:
+        client.recv(100)
+        for piece in pieces:
+            client.sendall(piece)
+            time.sleep(pause)
+
+    return behave
+
+
+def test_an_answer_in_pieces_is_put_together(serve: Serve) -> None:
+    answer = bytes.fromhex("8001000000140000000000080102030405060708")
+    assert exchanged(serve(answering(*(bytes([b]) for b in answer), pause=0.001))) == answer
+
+
+@pytest.mark.parametrize(
+    ("octets", "error", "says"),
+    [
+        (b"", TransportClosedError, "without an answer"),
+        (OK[:6], TransportClosedError, "after 6 octets"),
+        (OK[:9], TransportClosedError, "after 9 octets"),
+        (bytes.fromhex("80010000000900000000"), TransportError, "9 octets long"),
+        (bytes.fromhex("8001ffffffff00000000"), TransportError, "not a TPM response"),
+        (OK + b"\0", TransportError, "11 octets for an answer that says it has 10"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", TransportError, "not a TPM response"),
+    ],
+)
+def test_what_is_no_answer_is_an_error(
+    serve: Serve, octets: bytes, error: type[TransportError], says: str
+) -> None:
+    with pytest.raises(error, match=says) as caught:
+        exchanged(serve(answering(octets)))
+    assert "\n" not in str(caught.value)
+
+
+def test_no_answer_ends_at_the_deadline(serve: Serve) -> None:
+    done = threading.Event()
+
+    def silent(client: socket.socket) -> None:
+        client.recv(100)
+        done.wait(5)
+
+    path = serve(silent)
+    started = time.monotonic()
+    with pytest.raises(TransportTimeoutError, match="--timeout"):
+        exchanged(path, 0.2)
+    assert 0.15 < time.monotonic() - started < 2
+    done.set()
+
+
+def test_a_trickle_ends_at_the_deadline(serve: Serve) -> None:
+    def trickle(client: socket.socket) -> None:
+        client.recv(100)
+        for octet in OK:
+            try:
+                client.sendall(bytes([octet]))
+            except OSError:
+                return
+            time.sleep(0.1)
+
+    with pytest.raises(TransportTimeoutError):
+        exchanged(serve(trickle), 0.3)
+
+
+def test_after_a_timeout_the_next_command_is_refused_until_the_answer_came(serve: Serve) -> None:
+    late = threading.Event()
+
+    def behave(client: socket.socket) -> None:
+        client.recv(100)
+        late.wait(5)
+        client.sendall(OK)
+
+    transport = open_transport(serve(behave), 0.1)
+    try:
+        with pytest.raises(TransportTimeoutError):
+            transport.transceive(COMMAND)
+        with pytest.raises(TransportError, match="still works"):
+            transport.send(COMMAND)
+        late.set()
+        assert transport.receive(5) == OK
+        assert not transport.waiting
+    finally:
+        transport.close()
+
+
+def test_counts(serve: Serve) -> None:
+    transport = open_transport(serve(answering(OK)), 5)
+    transport.transceive(COMMAND)
+    transport.close()
+    transport.close()
+    assert (transport.commands, transport.sent, transport.received) == (1, len(COMMAND), len(OK))
+    with pytest.raises(TransportClosedError):
+        transport.send(COMMAND)
+
+
+def framed(answer: bytes, size: int | None = None, end: bytes = bytes(4)) -> bytes:
+    return (len(answer) if size is None else size).to_bytes(4, "big") + answer + end
+
+
+def test_mssim_framing() -> None:
+    """The frames of the reference simulator: what goes out, octet for octet, and what is accepted."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        seen: list[bytes] = []
+
+        def run() -> None:
+            for answer in (framed(OK), framed(OK, size=11), framed(OK, end=b"\0\0\0\1")):
+                client, _ = listener.accept()
+                with client:
+                    seen.append(client.recv(100))
+                    client.sendall(answer)
+                    seen.append(client.recv(100))
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        assert exchanged(f"mssim:host=127.0.0.1,port={port}") == OK
+        with pytest.raises(TransportError, match="is it mssim"):
+            exchanged(f"mssim:host=127.0.0.1,port={port}")
+        with pytest.raises(TransportError, match="does not end"):
+            exchanged(f"mssim:host=127.0.0.1,port={port}")
+        thread.join(5)
+    assert seen[0] == bytes.fromhex("00000008 00 0000000c") + COMMAND
+    assert seen[1] == bytes.fromhex("00000014")  # TPM_SESSION_END
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/dev/no-such-tpm", "there is no /dev/no-such-tpm"),
+        ("device:/dev/no-such-tpm", "there is no"),
+        ("nonsense", "names no TPM"),
+        ("swtpm:port=0", "is no port"),
+        ("swtpm:port=70000", "is no port"),
+        ("swtpm:prot=1", "not host=, port= or path="),
+        ("swtpm:path=/x,port=1", "stands alone"),
+        ("mssim:path=/x", "stands alone"),
+        ("swtpm:path=/no/such/socket", "No such file"),
+        ("127.0.0.1:1", "nothing listens"),
+    ],
+)
+def test_paths_that_lead_nowhere(path: str, says: str) -> None:
+    with pytest.raises(TransportError, match=says):
+        open_transport(path, 1)
+
+
+def test_a_file_is_no_tpm(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"")
+    with pytest.raises(TransportError, match="is no device"):
+        open_transport(str(tmp_path / "f"), 1)
+
+
+def test_a_stale_socket_says_so(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+    with pytest.raises(TransportError, match="nothing listens"):
+        open_transport(path, 1)
+
+
+def test_an_ipv6_address_is_taken_apart() -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
+        transport = open_transport(f"[::1]:{listener.getsockname()[1]}", 1)
+        transport.close()
+
+
+def test_the_default_is_the_resource_manager_where_it_exists() -> None:
+    assert default_path() == ("/dev/tpmrm0" if os.path.exists("/dev/tpmrm0") else "/dev/tpm0")
