@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from .errors import EncodeError, SessionError
 from .spec.constants import TPM_ALG, TPM_HT
-from .spec.structures import TPMT_PUBLIC
+from .spec.structures import TPMS_NV_PUBLIC, TPMT_PUBLIC
 
 __all__ = [
     "cp_hash",
@@ -21,6 +21,7 @@ __all__ = [
     "kdfa",
     "kdfe",
     "name_of",
+    "nv_name_of",
     "random_bytes",
     "rp_hash",
     "trimmed",
@@ -79,6 +80,11 @@ def name_of(public: TPMT_PUBLIC) -> bytes:
     """The Name of an object: nameAlg and the hash of its public area (Part 1, §16). Empty for nameAlg NULL."""
     if public.name_alg == TPM_ALG.NULL:
         return b""
+    return public.name_alg.to_bytes(2, "big") + digest(public.name_alg, public.build())
+
+
+def nv_name_of(public: TPMS_NV_PUBLIC) -> bytes:
+    """The Name of an NV index: nameAlg and the hash of its public area (Part 1, §16)."""
     return public.name_alg.to_bytes(2, "big") + digest(public.name_alg, public.build())
 
 

@@ -129,6 +129,9 @@ class Tpm:
         """Drops from the account what a command that succeeded has closed."""
         if command.flushes is not None:
             self._forget(getattr(command, command.flushes))
+        if command.alters_nv:
+            for handle in [handle for handle in self._names if handle >> 24 == TPM_HT.NV_INDEX]:
+                self._forget(handle)
         for use in given:
             if isinstance(use, Use) and not use.attributes & TPMA_SESSION.CONTINUE_SESSION:
                 self._forget(use.session.handle)
@@ -138,20 +141,36 @@ class Tpm:
         self._names.pop(handle, None)
 
     def name(self, handle: int) -> bytes:
-        """The Name of what is at a handle; an object's is read once and checked against its public area.
+        """The Name of what is at a handle. Where that has a public area it is read once, and the Name checked.
 
         Raises SessionError where the TPM's own Name does not match.
         """
         name = handle_name(handle) or self._names.get(handle)
         if name is None:
-            from .spec.commands.objects import ReadPublic
-
-            answer = self.execute(ReadPublic(handle))
-            name = name_of(answer.out_public)
-            if name != answer.name:
+            name, claimed = (
+                self._nv_names(handle) if handle >> 24 == TPM_HT.NV_INDEX else self._object_names(handle)
+            )
+            if name != claimed:
                 raise SessionError(f"the Name of 0x{handle:08x} does not belong to its public area")
             self._names[handle] = name
         return name
+
+    def _object_names(self, handle: int) -> tuple[bytes, bytes]:
+        """The Name of an object as its public area has it, and as the TPM says."""
+        from .spec.commands.objects import ReadPublic
+
+        answer = self.execute(ReadPublic(handle))
+        return name_of(answer.out_public), answer.name
+
+    def _nv_names(self, index: int) -> tuple[bytes, bytes]:
+        """The Name of an NV index as its public area has it, and as the TPM says."""
+        from .crypto import nv_name_of
+        from .spec.commands.nv import NV_ReadPublic
+
+        answer = self.execute(NV_ReadPublic(index))
+        if answer.nv_public.nv_index != index:
+            raise SessionError(f"the TPM answered with another NV index than 0x{index:08x}")
+        return nv_name_of(answer.nv_public), answer.nv_name
 
     def trust_name(self, handle: int, name: bytes) -> None:
         """Takes the Name of a handle as known, so that it is not read."""

@@ -39,13 +39,14 @@ class Command(Record):
 
     `Response` is the response's class, nested in the command's. `flushes` names the handle field that the
     command itself closes when it succeeds. `auth_after` names the field that becomes the first handle's authValue:
-    the response's HMAC is made with it.
+    the response's HMAC is made with it. `alters_nv`: the command may change the Names of NV indices.
     """
 
     code: ClassVar[TPM_CC]
     spec: ClassVar[str]
     flushes: ClassVar[str | None] = None
     auth_after: ClassVar[str | None] = None
+    alters_nv: ClassVar[bool] = False
 
     class Response(Record):
         """A response without handles and parameters."""

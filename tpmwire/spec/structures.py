@@ -22,6 +22,7 @@ from .constants import (
     TPMA_ALGORITHM,
     TPMA_CC,
     TPMA_LOCALITY,
+    TPMA_NV,
     TPMA_OBJECT,
     TPMA_SESSION,
 )
@@ -53,6 +54,7 @@ TPMA_SESSION_BITS = Annotated[TPMA_SESSION, Number(1, TPMA_SESSION)]
 TPMA_LOCALITY_BITS = Annotated[TPMA_LOCALITY, Number(1, TPMA_LOCALITY)]
 TPMA_ALGORITHM_BITS = Annotated[TPMA_ALGORITHM, Number(4, TPMA_ALGORITHM)]
 TPMA_CC_BITS = Annotated[TPMA_CC, Number(4, TPMA_CC)]
+TPMA_NV_BITS = Annotated[TPMA_NV, Number(4, TPMA_NV)]
 
 # §7: handles
 TPM_HANDLE = Annotated[int, Number(4)]
@@ -74,6 +76,9 @@ TPMI_RH_HIERARCHY_AUTH = TPM_HANDLE
 TPMI_RH_PROVISION = TPM_HANDLE
 TPMI_RH_CLEAR = TPM_HANDLE
 TPMI_RH_LOCKOUT = TPM_HANDLE
+TPMI_RH_PLATFORM = TPM_HANDLE
+TPMI_RH_NV_AUTH = TPM_HANDLE
+TPMI_RH_NV_INDEX = TPM_HANDLE
 TPMI_ALG_HASH = TPM_ALG_ID
 TPMI_ALG_SYM = TPM_ALG_ID
 TPMI_ALG_SYM_OBJECT = TPM_ALG_ID
@@ -119,6 +124,7 @@ TPM2B_AUTH = Annotated[bytes, Sized(MAX_DIGEST), SECRET]
 TPM2B_OPERAND = TPM2B_DIGEST
 TPM2B_EVENT = Annotated[bytes, Sized(1024)]
 TPM2B_MAX_BUFFER = Annotated[bytes, Sized()]
+TPM2B_MAX_NV_BUFFER = Annotated[bytes, Sized()]
 TPM2B_TIMEOUT = Annotated[bytes, Sized(8)]
 TPM2B_IV = Annotated[bytes, Sized(16)]
 TPM2B_NAME = Annotated[bytes, Sized(MAX_DIGEST + 2)]
@@ -226,6 +232,8 @@ TPML_ACT_DATA = Annotated[tuple[TPMS_ACT_DATA, ...], Counted(TPMS_ACT_DATA)]
 TPML_SPDM_SESSION_INFO = Annotated[tuple[TPMS_SPDM_SESSION_INFO, ...], Counted(TPMS_SPDM_SESSION_INFO)]
 TPML_VENDOR_PROPERTY = Annotated[bytes, Rest()]
 
+# §10.12: what a TPM signs about itself. The signature is over these very octets.
+TPM2B_ATTEST = Annotated[bytes, Sized()]
 
 # §11.1: symmetric algorithms
 TPMU_SYM_KEY_BITS = {
@@ -570,6 +578,20 @@ class TPMS_ID_OBJECT(Record):
 
 
 TPM2B_ID_OBJECT = Annotated[bytes, Sized(2 * (MAX_DIGEST + 2))]
+
+
+# §13: NV storage
+class TPMS_NV_PUBLIC(Record):
+    """The public area of an NV index; its hash is the Name, which a first write or a lock changes (§13.5)."""
+
+    nv_index: TPMI_RH_NV_INDEX
+    name_alg: TPMI_ALG_HASH
+    attributes: TPMA_NV_BITS
+    auth_policy: TPM2B_DIGEST
+    data_size: UINT16
+
+
+TPM2B_NV_PUBLIC = Annotated[TPMS_NV_PUBLIC, SizedRecord(TPMS_NV_PUBLIC)]
 
 
 # §14: contexts

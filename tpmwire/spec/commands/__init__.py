@@ -15,5 +15,6 @@ CHAPTERS = (
     "hierarchy",
     "context",
     "capability",
+    "nv",
 )
 """In the order of Part 3."""

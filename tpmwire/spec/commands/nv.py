@@ -1,0 +1,166 @@
+"""TPM 2.0 Part 3, §31: non-volatile storage.
+
+`auth_handle` is what authorizes: the index itself, the owner or the platform, as the index's attributes say.
+"""
+
+from typing import Annotated
+
+from ...record import Record
+from ..command import ADMIN, HANDLE, USER, Command
+from ..constants import TPM_CC
+from ..structures import (
+    TPM2B_ATTEST,
+    TPM2B_AUTH,
+    TPM2B_DATA,
+    TPM2B_MAX_NV_BUFFER,
+    TPM2B_NAME,
+    TPM2B_NV_PUBLIC,
+    TPMI_DH_OBJECT,
+    TPMI_RH_NV_AUTH,
+    TPMI_RH_NV_INDEX,
+    TPMI_RH_PLATFORM,
+    TPMI_RH_PROVISION,
+    TPMT_SIG_SCHEME,
+    TPMT_SIGNATURE,
+    UINT16,
+    UINT64,
+)
+
+
+class NV_DefineSpace(Command, code=TPM_CC.NV_DefineSpace, spec="Part 3 §31.3"):
+    """Makes an NV index with an authValue and the attributes of its public area."""
+
+    auth_handle: Annotated[TPMI_RH_PROVISION, USER]
+    auth: TPM2B_AUTH
+    public_info: TPM2B_NV_PUBLIC
+
+
+class NV_UndefineSpace(Command, code=TPM_CC.NV_UndefineSpace, spec="Part 3 §31.4"):
+    """Removes an NV index."""
+
+    alters_nv = True
+
+    auth_handle: Annotated[TPMI_RH_PROVISION, USER]
+    nv_index: Annotated[TPMI_RH_NV_INDEX, HANDLE]
+
+
+class NV_UndefineSpaceSpecial(Command, code=TPM_CC.NV_UndefineSpaceSpecial, spec="Part 3 §31.5"):
+    """Removes a platform's NV index that only its own policy lets go (TPMA_NV_POLICY_DELETE)."""
+
+    alters_nv = True
+
+    nv_index: Annotated[TPMI_RH_NV_INDEX, ADMIN]
+    platform: Annotated[TPMI_RH_PLATFORM, USER]
+
+
+class NV_ReadPublic(Command, code=TPM_CC.NV_ReadPublic, spec="Part 3 §31.6"):
+    """The public area and the Name of an NV index."""
+
+    nv_index: Annotated[TPMI_RH_NV_INDEX, HANDLE]
+
+    class Response(Record):
+        nv_public: TPM2B_NV_PUBLIC
+        nv_name: TPM2B_NAME
+
+
+class NV_Write(Command, code=TPM_CC.NV_Write, spec="Part 3 §31.7"):
+    """Writes octets at an offset; at most TPM_PT_NV_BUFFER_MAX at once. The first write changes the Name."""
+
+    alters_nv = True
+
+    auth_handle: Annotated[TPMI_RH_NV_AUTH, USER]
+    nv_index: Annotated[TPMI_RH_NV_INDEX, HANDLE]
+    data: TPM2B_MAX_NV_BUFFER
+    offset: UINT16 = 0
+
+
+class NV_Increment(Command, code=TPM_CC.NV_Increment, spec="Part 3 §31.8"):
+    """Adds 1 to a counter (TPM_NT_COUNTER)."""
+
+    alters_nv = True
+
+    auth_handle: Annotated[TPMI_RH_NV_AUTH, USER]
+    nv_index: Annotated[TPMI_RH_NV_INDEX, HANDLE]
+
+
+class NV_Extend(Command, code=TPM_CC.NV_Extend, spec="Part 3 §31.9"):
+    """Extends an index as if it were a PCR (TPM_NT_EXTEND)."""
+
+    alters_nv = True
+
+    auth_handle: Annotated[TPMI_RH_NV_AUTH, USER]
+    nv_index: Annotated[TPMI_RH_NV_INDEX, HANDLE]
+    data: TPM2B_MAX_NV_BUFFER
+
+
+class NV_SetBits(Command, code=TPM_CC.NV_SetBits, spec="Part 3 §31.10"):
+    """Sets bits in a bit field (TPM_NT_BITS): the new value is the old one OR `bits`."""
+
+    alters_nv = True
+
+    auth_handle: Annotated[TPMI_RH_NV_AUTH, USER]
+    nv_index: Annotated[TPMI_RH_NV_INDEX, HANDLE]
+    bits: UINT64
+
+
+class NV_WriteLock(Command, code=TPM_CC.NV_WriteLock, spec="Part 3 §31.11"):
+    """Locks an index against writing, for ever or until the next start, as its attributes say."""
+
+    alters_nv = True
+
+    auth_handle: Annotated[TPMI_RH_NV_AUTH, USER]
+    nv_index: Annotated[TPMI_RH_NV_INDEX, HANDLE]
+
+
+class NV_GlobalWriteLock(Command, code=TPM_CC.NV_GlobalWriteLock, spec="Part 3 §31.12"):
+    """Locks every index with TPMA_NV_GLOBALLOCK against writing until the next start."""
+
+    alters_nv = True
+
+    auth_handle: Annotated[TPMI_RH_PROVISION, USER]
+
+
+class NV_Read(Command, code=TPM_CC.NV_Read, spec="Part 3 §31.13"):
+    """Reads `size` octets at an offset; at most TPM_PT_NV_BUFFER_MAX at once."""
+
+    auth_handle: Annotated[TPMI_RH_NV_AUTH, USER]
+    nv_index: Annotated[TPMI_RH_NV_INDEX, HANDLE]
+    size: UINT16
+    offset: UINT16 = 0
+
+    class Response(Record):
+        data: TPM2B_MAX_NV_BUFFER
+
+
+class NV_ReadLock(Command, code=TPM_CC.NV_ReadLock, spec="Part 3 §31.14"):
+    """Locks an index with TPMA_NV_READ_STCLEAR against reading until the next start."""
+
+    alters_nv = True
+
+    auth_handle: Annotated[TPMI_RH_NV_AUTH, USER]
+    nv_index: Annotated[TPMI_RH_NV_INDEX, HANDLE]
+
+
+class NV_ChangeAuth(Command, code=TPM_CC.NV_ChangeAuth, spec="Part 3 §31.15"):
+    """Sets another authValue of an index; its policy must allow it (PolicyCommandCode)."""
+
+    auth_after = "new_auth"
+
+    nv_index: Annotated[TPMI_RH_NV_INDEX, ADMIN]
+    new_auth: TPM2B_AUTH
+
+
+class NV_Certify(Command, code=TPM_CC.NV_Certify, spec="Part 3 §31.16"):
+    """Signs the content of an index; with size and offset 0, its digest."""
+
+    sign_handle: Annotated[TPMI_DH_OBJECT, USER]
+    auth_handle: Annotated[TPMI_RH_NV_AUTH, USER]
+    nv_index: Annotated[TPMI_RH_NV_INDEX, HANDLE]
+    qualifying_data: TPM2B_DATA
+    in_scheme: TPMT_SIG_SCHEME
+    size: UINT16
+    offset: UINT16 = 0
+
+    class Response(Record):
+        certify_info: TPM2B_ATTEST
+        signature: TPMT_SIGNATURE
