@@ -145,8 +145,10 @@ def _run(words: list[str]) -> int:
     if not access_key_id:
         raise UsageError("--aws-access-key-id (or AWS_ACCESS_KEY_ID) is required: the id that belongs to the key")
     from sigv4.endpoints import resolve
+    from sigv4.retry import max_attempts
 
     endpoint = resolve(args.aws_region or None, args.endpoint_url, os.environ)
+    attempts = max_attempts(os.environ)
     key = _key(args)
 
     def hmac_secret(message: bytes) -> bytes:
@@ -163,12 +165,11 @@ def _run(words: list[str]) -> int:
 
     from sigv4.client import StsClient
     from sigv4.http import HttpClient
-    from sigv4.retry import max_attempts
 
     http = HttpClient(args.timeout, os.environ, user_agent=PROGRAM, warn=_warn)
     if args.verbose:
         note(f"{PROGRAM}: TPM closed; {operation.action} at {endpoint.url}, signed for {endpoint.region}")
-    client = StsClient(signer, endpoint, http, max_attempts=max_attempts(os.environ), warn=_warn)
+    client = StsClient(signer, endpoint, http, max_attempts=attempts, warn=_warn)
     _print_credentials(client.call(operation))
     return 0
 

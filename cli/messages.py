@@ -1,8 +1,9 @@
 """What the user sees when something goes wrong: one line on stderr, and an exit code by kind."""
 
+import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 __all__ = ["EXIT_CODES", "Interrupted", "UsageError", "guarded", "note"]
@@ -54,11 +55,11 @@ def note(text: str) -> None:
 def guarded(program: str, work: Callable[[], int]) -> int:
     """Runs `work`; an error of ours becomes one line and its exit code, a signal 128 + its number."""
     _keep_secrets_out_of_core_files()
-    _signals_interrupt()
     try:
-        code = work()
-        sys.stdout.flush()
-        return code
+        with _signals_interrupt():
+            code = work()
+            sys.stdout.flush()
+            return code
     except BrokenPipeError:
         # Whoever read stdout has gone; Python would complain once more at its own end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -90,7 +91,8 @@ def _keep_secrets_out_of_core_files() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (limit, limit))
 
 
-def _signals_interrupt() -> None:
+@contextlib.contextmanager
+def _signals_interrupt() -> Iterator[None]:
     """The first SIGINT, SIGTERM or SIGHUP raises Interrupted in the main thread; the clean-up is left alone."""
     import signal
 
@@ -101,6 +103,12 @@ def _signals_interrupt() -> None:
             signal.signal(other, signal.SIG_IGN)
         raise Interrupted(number)
 
+    before = {number: signal.getsignal(number) for number in numbers}
     for number in numbers:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays in force
+        if before[number] is not signal.SIG_IGN:  # nohup stays in force
             signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
