@@ -10,8 +10,8 @@ from .crypto import digest_size, hash_name, kdfe, random_bytes
 from .errors import EncodeError, SessionError
 from .pure.curves import P256, P384, P521, Curve, Point
 from .secret import Secret
-from .spec.constants import TPM_ECC, TPMA_OBJECT
-from .spec.structures import TPMS_ECC_PARMS, TPMS_ECC_POINT, TPMS_RSA_PARMS, TPMT_PUBLIC
+from .spec.constants import TPM_ALG, TPM_ECC, TPMA_OBJECT
+from .spec.structures import TPMS_ECC_PARMS, TPMS_ECC_POINT, TPMS_RSA_PARMS, TPMS_SCHEME_HASH, TPMT_PUBLIC
 
 __all__ = ["LEAST_RSA_BITS", "seal_secret"]
 
@@ -47,9 +47,15 @@ def _for_rsa(public: TPMT_PUBLIC, parameters: TPMS_RSA_PARMS, unique: bytes, lab
         )
     if exponent < 65537 or not exponent & 1:
         raise SessionError(f"the RSA key for the salt has the unsound exponent {exponent}: do not trust this TPM")
-    # The reference implementation and the chips take nameAlg, whatever hash the key's own scheme names.
+    if parameters.scheme.scheme not in (TPM_ALG.NULL, TPM_ALG.OAEP):
+        raise EncodeError(
+            f"an RSA key with the scheme {parameters.scheme.scheme.name} takes no salt; OAEP is needed"
+        )
+    # OAEP's hash is that of the key's own scheme where it has one (§B.4); the secret's size is nameAlg's anyway.
+    details = parameters.scheme.details
+    hash_alg = details.hash_alg if isinstance(details, TPMS_SCHEME_HASH) else public.name_alg
     secret = random_bytes(digest_size(public.name_alg))
-    return Secret(secret), encrypt(modulus, exponent, secret, label + b"\0", hash_name(public.name_alg))
+    return Secret(secret), encrypt(modulus, exponent, secret, label + b"\0", hash_name(hash_alg))
 
 
 def _for_ecc(

@@ -1,0 +1,151 @@
+"""Salted sessions against a real TPM: it opens our sealed salt, and both sides come to the same session key.
+
+`Tpm.execute` verifies the response's HMAC, and a cipher with the wrong key gives other octets: each of these tests
+fails where a single bit of the salt, the KDF or the cipher differs.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.swtpm import Swtpm
+from tpmwire import salt
+from tpmwire.errors import TpmError
+from tpmwire.salt import seal_secret
+from tpmwire.secret import Secret
+from tpmwire.sessions import SessionStart
+from tpmwire.spec.commands.hierarchy import CreatePrimary
+from tpmwire.spec.commands.objects import Create, Load, Unseal
+from tpmwire.spec.constants import TPM_ALG, TPM_ECC, TPM_RH, TPM_SE, TPMA_OBJECT
+from tpmwire.spec.structures import (
+    TPMS_ECC_PARMS,
+    TPMS_ECC_POINT,
+    TPMS_KEYEDHASH_PARMS,
+    TPMS_RSA_PARMS,
+    TPMS_SCHEME_HASH,
+    TPMS_SENSITIVE_CREATE,
+    TPMT_ECC_SCHEME,
+    TPMT_KDF_SCHEME,
+    TPMT_KEYEDHASH_SCHEME,
+    TPMT_PUBLIC,
+    TPMT_RSA_SCHEME,
+    TPMT_SYM_DEF,
+    TPMT_SYM_DEF_OBJECT,
+)
+from tpmwire.tpm import Tpm
+
+STORAGE = (
+    TPMA_OBJECT.FIXED_TPM
+    | TPMA_OBJECT.FIXED_PARENT
+    | TPMA_OBJECT.SENSITIVE_DATA_ORIGIN
+    | TPMA_OBJECT.USER_WITH_AUTH
+    | TPMA_OBJECT.NO_DA
+    | TPMA_OBJECT.RESTRICTED
+    | TPMA_OBJECT.DECRYPT
+)
+AES = TPMT_SYM_DEF_OBJECT(TPM_ALG.AES, 128, TPM_ALG.CFB)
+NO_SECRETS = TPMS_SENSITIVE_CREATE(b"", b"")
+
+
+def ecc(curve: TPM_ECC, name_alg: TPM_ALG) -> TPMT_PUBLIC:
+    scheme, kdf = TPMT_ECC_SCHEME(TPM_ALG.NULL), TPMT_KDF_SCHEME(TPM_ALG.NULL)
+    empty = TPMS_ECC_POINT(b"", b"")
+    return TPMT_PUBLIC(TPM_ALG.ECC, name_alg, STORAGE, b"", TPMS_ECC_PARMS(AES, scheme, curve, kdf), empty)
+
+
+def rsa(name_alg: TPM_ALG, oaep_hash: TPM_ALG | None = None) -> TPMT_PUBLIC:
+    """A storage key, or with `oaep_hash` a plain decryption key whose scheme is OAEP with that hash."""
+    if oaep_hash is None:
+        parameters, attributes = TPMS_RSA_PARMS(AES, TPMT_RSA_SCHEME(TPM_ALG.NULL), 2048), STORAGE
+    else:
+        scheme = TPMT_RSA_SCHEME(TPM_ALG.OAEP, TPMS_SCHEME_HASH(oaep_hash))
+        parameters = TPMS_RSA_PARMS(TPMT_SYM_DEF_OBJECT(TPM_ALG.NULL), scheme, 2048)
+        attributes = STORAGE & ~TPMA_OBJECT.RESTRICTED
+    return TPMT_PUBLIC(TPM_ALG.RSA, name_alg, attributes, b"", parameters, b"")
+
+
+SALT_KEYS = {
+    "rsa-sha256": rsa(TPM_ALG.SHA256),
+    "rsa-sha384": rsa(TPM_ALG.SHA384),
+    "rsa-sha256-oaep-sha512": rsa(TPM_ALG.SHA256, TPM_ALG.SHA512),
+    "p256-sha256": ecc(TPM_ECC.NIST_P256, TPM_ALG.SHA256),
+    "p256-sha384": ecc(TPM_ECC.NIST_P256, TPM_ALG.SHA384),
+    "p384-sha384": ecc(TPM_ECC.NIST_P384, TPM_ALG.SHA384),
+}
+SESSION_HASHES = [TPM_ALG.SHA1, TPM_ALG.SHA256, TPM_ALG.SHA384, TPM_ALG.SHA512]
+SEALED = TPMT_PUBLIC(
+    TPM_ALG.KEYEDHASH,
+    TPM_ALG.SHA256,
+    TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT | TPMA_OBJECT.USER_WITH_AUTH,
+    b"",
+    TPMS_KEYEDHASH_PARMS(TPMT_KEYEDHASH_SCHEME(TPM_ALG.NULL)),
+    b"",
+)
+
+
+def ciphers(auth_hash: TPM_ALG) -> list[TPMT_SYM_DEF]:
+    aes = [TPMT_SYM_DEF(TPM_ALG.AES, bits, TPM_ALG.CFB) for bits in (128, 256)]
+    return [TPMT_SYM_DEF(TPM_ALG.XOR, auth_hash), *aes]
+
+
+@pytest.fixture(scope="module", params=SALT_KEYS)
+def keyed(request: pytest.FixtureRequest) -> Iterator[tuple[Tpm, int, TPMT_PUBLIC, int]]:
+    """A TPM, the salt key's handle and public area, and the handle of a storage key."""
+    with Swtpm() as swtpm, Tpm.open(swtpm.path, 60) as tpm:
+        made = tpm.execute(CreatePrimary(TPM_RH.OWNER, NO_SECRETS, SALT_KEYS[request.param]))
+        parent = tpm.execute(CreatePrimary(TPM_RH.OWNER, NO_SECRETS, SALT_KEYS["p256-sha256"]))
+        yield tpm, made.object_handle, made.out_public, parent.object_handle
+
+
+@pytest.mark.parametrize("auth_hash", SESSION_HASHES, ids=lambda alg: alg.name)
+def test_a_secret_goes_in_and_out_encrypted(keyed: tuple[Tpm, int, TPMT_PUBLIC, int], auth_hash: TPM_ALG) -> None:
+    tpm, handle, public, parent = keyed
+    for cipher in ciphers(auth_hash):
+        secret, sealed = seal_secret(public)
+        start = SessionStart(TPM_SE.HMAC, auth_hash, cipher, tpm_key=handle, salt=secret, encrypted_salt=sealed)
+        session = tpm.start_session(start)
+        data = Secret(b"what nobody may read on the bus")
+        sensitive = TPMS_SENSITIVE_CREATE(b"its password", data.reveal())
+        made = tpm.execute(Create(parent, sensitive, SEALED), session.use(decrypt=True, encrypt=True))
+        loaded = tpm.execute(Load(parent, made.out_private, made.out_public), session.use())
+        unsealed = tpm.execute(
+            Unseal(loaded.object_handle), session.use(b"its password", encrypt=True, keep=False)
+        )
+        tpm.flush(loaded.object_handle)
+        assert unsealed.out_data == data.reveal()
+
+
+@pytest.mark.parametrize("name", ["p256-sha256", "p384-sha384"])
+def test_cryptography_and_python_agree_with_the_tpm_alike(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def by_cryptography(curve_id: TPM_ECC, static: tuple[int, int]) -> tuple[tuple[int, int], bytes]:
+        return salt.agree_by_cryptography(curve_id, static)
+
+    def in_python(curve_id: TPM_ECC, static: tuple[int, int]) -> tuple[tuple[int, int], bytes]:
+        return salt.agree_in_python(salt.CURVES[curve_id], static)
+
+    with Swtpm() as swtpm, Tpm.open(swtpm.path, 60) as tpm:
+        made = tpm.execute(CreatePrimary(TPM_RH.OWNER, NO_SECRETS, SALT_KEYS[name]))
+        for agree in (by_cryptography, in_python):
+            monkeypatch.setattr(salt, "agree", agree)
+            secret, sealed = seal_secret(made.out_public)
+            cipher = TPMT_SYM_DEF(TPM_ALG.XOR, TPM_ALG.SHA256)
+            start = SessionStart(symmetric=cipher, tpm_key=made.object_handle, salt=secret, encrypted_salt=sealed)
+            session = tpm.start_session(start)
+            sensitive = TPMS_SENSITIVE_CREATE(b"", b"sealed")
+            created = tpm.execute(Create(made.object_handle, sensitive, SEALED), session.use(decrypt=True))
+            loaded = tpm.execute(Load(made.object_handle, created.out_private, created.out_public))
+            assert tpm.execute(Unseal(loaded.object_handle)).out_data == b"sealed"
+            tpm.flush(loaded.object_handle)
+            tpm.flush(session.handle)
+
+
+def test_another_salt_than_the_sealed_one_is_refused() -> None:
+    with Swtpm() as swtpm, Tpm.open(swtpm.path, 60) as tpm:
+        made = tpm.execute(CreatePrimary(TPM_RH.OWNER, NO_SECRETS, SALT_KEYS["p256-sha256"]))
+        secret, sealed = seal_secret(made.out_public)
+        cipher = TPMT_SYM_DEF(TPM_ALG.XOR, TPM_ALG.SHA256)
+        other = Secret(bytes(b ^ 1 for b in secret.reveal()))
+        wrong = SessionStart(symmetric=cipher, tpm_key=made.object_handle, salt=other, encrypted_salt=sealed)
+        session = tpm.start_session(wrong)
+        with pytest.raises(TpmError, match=r"AUTH_FAIL|BAD_AUTH"):
+            tpm.execute(Create(made.object_handle, NO_SECRETS, SEALED), session.use(decrypt=True))
