@@ -1,7 +1,7 @@
 """Templates of well-known primary keys, and of the keys that this project makes.
 
-A primary key is derived from its hierarchy's seed and its template: the same template, to the octet, gives the same
-key. Functions, not constants: a run makes the one it needs.
+A primary key is derived from its hierarchy's seed and its template: the same template, to the octet, gives the
+same key. Functions, not constants: a run makes the one it needs.
 """
 
 from .spec.constants import TPM_ALG, TPM_ECC, TPMA_OBJECT

@@ -1,0 +1,352 @@
+"""Policies as values: their digest without a TPM, the commands that satisfy them, their octets in key files.
+
+    policy = Policy(PolicyPCR.of_values(TPM_ALG.SHA256, parse_pcrs("23"), values), PolicyAuthValue())
+    policy.digest()             # for an object's authPolicy
+    policy.commands(session)    # to execute, one after the other, on a policy session
+    policy.to_steps()           # for `KeyFile.policy`
+
+A statement's fields are its octets in a key file (Bottomley, "TPM 2.0 Key Files", TPMPolicy): the parameters of
+the command as they cross the bus, but for PolicySecret, which the draft gives a form of its own.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from .crypto import digest, digest_size
+from .errors import DecodeError, EncodeError, PolicyError
+from .record import Record
+from .spec.command import Command
+from .spec.commands import policies
+from .spec.constants import TPM_ALG, TPM_CC, TPM_HT
+from .spec.structures import (
+    TPM2B_DIGEST,
+    TPM2B_NAME,
+    TPM2B_NONCE,
+    TPM_CC_ID,
+    TPM_HANDLE,
+    TPMI_YES_NO,
+    TPML_DIGEST,
+    TPML_PCR_SELECTION,
+    TPMS_PCR_SELECTION,
+)
+
+__all__ = [
+    "Policy",
+    "PolicyAuthValue",
+    "PolicyCommandCode",
+    "PolicyDuplicationSelect",
+    "PolicyOR",
+    "PolicyPCR",
+    "PolicyPassword",
+    "PolicySecret",
+    "Statement",
+    "format_pcrs",
+    "parse_pcrs",
+    "pcrs_in",
+]
+
+PCR_COUNT = 24
+"""PCRs of a PC's TPM (TCG PC Client Platform TPM Profile, §4.6)."""
+
+_BANKS = {
+    "sha1": TPM_ALG.SHA1,
+    "sha256": TPM_ALG.SHA256,
+    "sha384": TPM_ALG.SHA384,
+    "sha512": TPM_ALG.SHA512,
+    "sm3_256": TPM_ALG.SM3_256,
+    "sha3_256": TPM_ALG.SHA3_256,
+    "sha3_384": TPM_ALG.SHA3_384,
+    "sha3_512": TPM_ALG.SHA3_512,
+}
+
+
+def _number(code: int) -> bytes:
+    return code.to_bytes(4, "big")
+
+
+class Statement(Record):
+    """Base of what a policy is made of. `code` is the command that states it to the TPM."""
+
+    code: ClassVar[TPM_CC]
+
+    def __init_subclass__(cls, *, code: TPM_CC) -> None:
+        cls.code = code
+        _known[code] = cls
+
+    def extended(self, alg: TPM_ALG, before: bytes) -> bytes:
+        """policyDigest after this statement (Part 3, §23.2.4). Raises PolicyError where it is not known here."""
+        return digest(alg, before, _number(self.code), self.build())
+
+    def command(self, session: int) -> Command:
+        """The command that states it on the policy session with this handle. Raises PolicyError."""
+        wanted: Any = getattr(policies, type(self).__name__)
+        command: Command = wanted(session, *vars(self).values())
+        return command
+
+    @classmethod
+    def from_octets(cls, octets: bytes) -> Self:
+        """The statement in a key file's octets. Raises DecodeError."""
+        return cls.parse(octets)
+
+
+_known: dict[int, type[Statement]] = {}
+
+
+class PolicyPCR(Statement, code=TPM_CC.PolicyPCR):
+    """The selected PCRs have values whose hash, in the policy's algorithm, is `pcr_digest` (Part 3, §23.7).
+
+    An empty `pcr_digest` takes the values as they are when the command is executed.
+    """
+
+    pcr_digest: TPM2B_DIGEST
+    pcrs: TPML_PCR_SELECTION
+
+    @classmethod
+    def of_values(
+        cls,
+        alg: TPM_ALG,
+        pcrs: tuple[TPMS_PCR_SELECTION, ...],
+        values: Mapping[tuple[TPM_ALG, int], bytes],
+    ) -> Self:
+        """From PCR values by bank and number, for a policy in the algorithm `alg`. Raises PolicyError."""
+        parts = []
+        for bank, number in pcrs_in(pcrs):
+            value = values.get((bank, number))
+            if value is None:
+                raise PolicyError(
+                    f"the value of PCR {number} in bank {_bank_name(bank)} is not given: read it first"
+                )
+            if len(value) != digest_size(bank):
+                raise PolicyError(f"PCR {number} in bank {_bank_name(bank)} has {digest_size(bank)} octets")
+            parts.append(value)
+        return cls(digest(alg, *parts), pcrs)
+
+    def extended(self, alg: TPM_ALG, before: bytes) -> bytes:
+        """policyDigest after this statement. Raises PolicyError where the PCR values are left to the TPM."""
+        if not self.pcr_digest:
+            raise PolicyError("the policy takes the PCRs as they are: give their values to know its digest")
+        # The selection comes before the digest here, the other way round than in the command.
+        selection = self.build()[2 + len(self.pcr_digest) :]
+        return digest(alg, before, _number(self.code), selection, self.pcr_digest)
+
+
+class PolicyAuthValue(Statement, code=TPM_CC.PolicyAuthValue):
+    """The object's authValue is known, proven by the session's HMAC (Part 3, §23.17)."""
+
+
+class PolicyPassword(Statement, code=TPM_CC.PolicyPassword):
+    """The object's authValue is given, in clear (Part 3, §23.18). Its digest is that of PolicyAuthValue."""
+
+    def extended(self, alg: TPM_ALG, before: bytes) -> bytes:
+        """policyDigest after this statement."""
+        return digest(alg, before, _number(TPM_CC.PolicyAuthValue))
+
+
+class PolicyCommandCode(Statement, code=TPM_CC.PolicyCommandCode):
+    """Only this command is authorized (Part 3, §23.11)."""
+
+    code_: TPM_CC_ID
+
+
+class PolicySecret(Statement, code=TPM_CC.PolicySecret):
+    """The authValue of another entity, of this Name, is known (Part 3, §23.4).
+
+    `object_hint` is where the entity is, or 0: not part of the policy.
+    """
+
+    object_hint: TPM_HANDLE
+    object_name: TPM2B_NAME
+    policy_ref: TPM2B_NONCE = b""
+
+    @classmethod
+    def of(cls, handle: int, policy_ref: bytes = b"") -> Self:
+        """For an entity whose Name is its handle: a hierarchy, lockout, a PCR. Raises PolicyError."""
+        if handle >> 24 not in (TPM_HT.PERMANENT, TPM_HT.PCR):
+            raise PolicyError(
+                f"the Name of 0x{handle:08x} is not its handle: read its public area and give the Name"
+            )
+        return cls(handle, _number(handle), policy_ref)
+
+    @classmethod
+    def from_octets(cls, octets: bytes) -> Self:
+        """With the draft's hint or, as before its revision of 2023, without. Raises DecodeError."""
+        # A Name is never empty and its size below 0x43: no octets can be read both ways.
+        if int.from_bytes(octets[:2], "big") in range(1, 0x43):
+            return cls.parse(bytes(4) + octets)
+        return cls.parse(octets)
+
+    def extended(self, alg: TPM_ALG, before: bytes) -> bytes:
+        """policyDigest after this statement (PolicyUpdate, Part 3, §23.2.3)."""
+        return digest(alg, digest(alg, before, _number(self.code), self.object_name), self.policy_ref)
+
+    def command(self, session: int) -> Command:
+        """The command; its first handle wants the entity's authorization. Raises PolicyError."""
+        handle = self.object_hint
+        if not handle:
+            if len(self.object_name) != 4:
+                raise PolicyError("the policy wants the authorization of an object, and does not say where it is")
+            handle = int.from_bytes(self.object_name, "big")
+        return policies.PolicySecret(handle, session, policy_ref=self.policy_ref)
+
+
+class PolicyOR(Statement, code=TPM_CC.PolicyOR):
+    """The policy so far is one of 2 to 8 digests (Part 3, §23.6)."""
+
+    p_hash_list: TPML_DIGEST
+
+    @classmethod
+    def of(cls, alg: TPM_ALG, *branches: "Policy | bytes") -> Self:
+        """From policies, or digests, in the algorithm `alg`. Raises PolicyError."""
+        if not 2 <= len(branches) <= 8:
+            raise PolicyError(f"PolicyOR has 2 to 8 branches, not {len(branches)}: nest it for more")
+        return cls(tuple(b if isinstance(b, bytes) else b.digest(alg) for b in branches))
+
+    def extended(self, alg: TPM_ALG, before: bytes) -> bytes:
+        """policyDigest after this statement: whichever branch led here, it is the same."""
+        return digest(alg, bytes(digest_size(alg)), _number(self.code), *self.p_hash_list)
+
+
+class PolicyDuplicationSelect(Statement, code=TPM_CC.PolicyDuplicationSelect):
+    """Only duplication to this new parent is authorized (Part 3, §23.15).
+
+    `include_object` makes the object's Name part of the policy too.
+    """
+
+    object_name: TPM2B_NAME
+    new_parent_name: TPM2B_NAME
+    include_object: TPMI_YES_NO
+
+    def extended(self, alg: TPM_ALG, before: bytes) -> bytes:
+        """policyDigest after this statement."""
+        names = (self.object_name if self.include_object else b"") + self.new_parent_name
+        return digest(alg, before, _number(self.code), names, bytes([self.include_object]))
+
+
+class Policy:
+    """Statements that must all hold, in order. Immutable, compared by value.
+
+    A `PolicyOR` among them is preceded by the statements of the branch that is to be taken.
+    """
+
+    __slots__ = ("statements",)
+
+    statements: tuple[Statement, ...]
+
+    def __init__(self, *statements: Statement) -> None:
+        object.__setattr__(self, "statements", statements)
+
+    @classmethod
+    def from_steps(cls, steps: "tuple[tuple[int, bytes], ...]") -> Self:
+        """The policy in a key file. Raises PolicyError for a command that is not known here, or wrong octets."""
+        return cls(*(_statement(code, octets) for code, octets in steps))
+
+    def to_steps(self) -> "tuple[tuple[int, bytes], ...]":
+        """The policy for a key file: command codes and octets. Raises PolicyError."""
+        try:
+            return tuple((int(statement.code), statement.build()) for statement in self.statements)
+        except EncodeError as error:
+            raise PolicyError(f"the policy has no form in a key file: {error}") from error
+
+    def digest(self, alg: TPM_ALG = TPM_ALG.SHA256) -> bytes:
+        """policyDigest in the algorithm `alg`, the authPolicy of what it is to protect. Raises PolicyError."""
+        value = bytes(digest_size(alg))
+        for statement in self.statements:
+            value = statement.extended(alg, value)
+        return value
+
+    def commands(self, session: int) -> tuple[Command, ...]:
+        """The commands that state it on the policy session with this handle, in order. Raises PolicyError."""
+        return tuple(statement.command(session) for statement in self.statements)
+
+    @property
+    def wants_auth_value(self) -> bool:
+        """Whether the object's authValue is to be proven by the session's HMAC."""
+        return self._last_auth() is PolicyAuthValue
+
+    @property
+    def wants_password(self) -> bool:
+        """Whether the object's authValue is to be given in clear."""
+        return self._last_auth() is PolicyPassword
+
+    def _last_auth(self) -> type[Statement] | None:
+        """Of PolicyAuthValue and PolicyPassword the later one counts (Part 3, §23.17, §23.18)."""
+        kinds = [type(s) for s in self.statements if isinstance(s, (PolicyAuthValue, PolicyPassword))]
+        return kinds[-1] if kinds else None
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a Policy is immutable")
+
+    __delattr__ = __setattr__  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Policy) and self.statements == other.statements
+
+    def __hash__(self) -> int:
+        return hash(self.statements)
+
+    def __repr__(self) -> str:
+        return f"Policy({', '.join(map(repr, self.statements))})"
+
+
+def _statement(code: int, octets: bytes) -> Statement:
+    name = f"TPM2_{TPM_CC(code).name}" if TPM_CC(code).known else f"command 0x{code:x}"
+    kind = _known.get(code)
+    if kind is None:
+        raise PolicyError(f"the policy contains {name}, which cannot be carried out here")
+    try:
+        return kind.from_octets(octets)
+    except DecodeError as error:
+        raise PolicyError(f"the policy's {name} cannot be read: {error}; the key file is damaged") from error
+
+
+def parse_pcrs(text: str) -> tuple[TPMS_PCR_SELECTION, ...]:
+    """PCRs as people write them: `23`, `7,23`, `sha256:7,23`, `sha1:0+sha256:1`. Raises PolicyError."""
+    selections: list[TPMS_PCR_SELECTION] = []
+    for part in text.split("+"):
+        bank_name, colon, listed = part.rpartition(":")
+        bank = _BANKS.get(bank_name.strip().lower() if colon else "sha256")
+        if bank is None:
+            raise PolicyError(f"{_quoted(bank_name)} is no PCR bank; the banks are {', '.join(_BANKS)}")
+        if any(selection.hash == bank for selection in selections):
+            raise PolicyError(f"bank {_bank_name(bank)} is named twice: list its PCRs together, such as 7,23")
+        bits = 0
+        for number in listed.split(","):
+            bits |= 1 << _pcr_number(number.strip())
+        selections.append(TPMS_PCR_SELECTION(bank, bits.to_bytes(PCR_COUNT // 8, "little")))
+    return tuple(selections)
+
+
+def _pcr_number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 4):
+        raise PolicyError(f"{_quoted(text)} is no PCR; write numbers and commas, such as 7,23 or sha256:7,23")
+    number = int(text)
+    if number >= PCR_COUNT:
+        raise PolicyError(f"there is no PCR {number}; they are 0 to {PCR_COUNT - 1}")
+    return number
+
+
+def _quoted(text: str) -> str:
+    """Somebody's text in one short line."""
+    return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+def _bank_name(bank: int) -> str:
+    return next((name for name, alg in _BANKS.items() if alg == bank), f"0x{bank:x}")
+
+
+def pcrs_in(pcrs: tuple[TPMS_PCR_SELECTION, ...]) -> tuple[tuple[TPM_ALG, int], ...]:
+    """Bank and number of every selected PCR, in the order in which the TPM hashes their values (Part 1, §17.5)."""
+    return tuple(
+        (selection.hash, number)
+        for selection in pcrs
+        for number in range(8 * len(selection.pcr_select))
+        if selection.pcr_select[number // 8] >> number % 8 & 1
+    )
+
+
+def format_pcrs(pcrs: tuple[TPMS_PCR_SELECTION, ...]) -> str:
+    """The selection as `parse_pcrs` reads it: `sha256:7,23`."""
+    return "+".join(
+        f"{_bank_name(selection.hash)}:{','.join(str(number) for _, number in pcrs_in((selection,)))}"
+        for selection in pcrs
+    )
