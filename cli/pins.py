@@ -40,7 +40,7 @@ def pin_from(name: str | None, public_file: str | None) -> "Pin | None":
         return Pin(pinned, None, where)
     from tpmwire.crypto import name_of
 
-    public = _public(public_file)
+    public = _public(public_file, pinned, where)
     computed = name_of(public)
     if pinned is not None and pinned != computed:
         raise UsageError(f"{public_file} has the Name {computed.hex()}, not the one that is pinned beside it")
@@ -58,16 +58,41 @@ def _where(text: str) -> int | str:
         raise UsageError(f"@{text} is neither a handle nor one of {', '.join(WELL_KNOWN)}") from None
 
 
-def _public(path: str) -> "TPMT_PUBLIC":
+def _public(path: str, pinned: bytes | None, where: int | str | None) -> "TPMT_PUBLIC":
+    """A public area as the TPM has it, or one made of a PEM key and the template that gives its Name."""
     from tpmwire.errors import WireError
     from tpmwire.spec.structures import TPMT_PUBLIC
 
     from .files import read_small
 
     data = read_small(path)
+    if data[:1] in (b"-", b"0"):
+        return _from_pem(path, data, pinned, where)
     if len(data) > 2 and int.from_bytes(data[:2], "big") == len(data) - 2:
         data = data[2:]
     try:
         return TPMT_PUBLIC.parse(data)
     except WireError as error:
         raise UsageError(f"{path} holds no public area (TPM2B_PUBLIC or TPMT_PUBLIC): {error}") from error
+
+
+def _from_pem(path: str, data: bytes, pinned: bytes | None, where: int | str | None) -> "TPMT_PUBLIC":
+    from tpmwire.channel import WELL_KNOWN
+    from tpmwire.crypto import name_of
+    from tpmwire.spki import into_template, parse
+
+    key = parse(data)
+    made = {name: into_template(key, place.template()) for name, place in WELL_KNOWN.items()}
+    fitting = {name: public for name, public in made.items() if public is not None}
+    if pinned is not None:
+        fitting = {name: public for name, public in fitting.items() if name_of(public) == pinned}
+    elif isinstance(where, str):
+        fitting = {name: public for name, public in fitting.items() if name == where}
+    if not fitting:
+        raise UsageError(f"{path}: no endorsement or storage key of the TCG's profiles can have this public key")
+    if len(fitting) > 1:
+        raise UsageError(
+            f"{path}: this public key can be that of {' or '.join(fitting)}; say which by "
+            "--tpm-session-encrypt-with-name NAME, or give the public area instead"
+        )
+    return next(iter(fitting.values()))

@@ -8,6 +8,7 @@ listener, not against somebody who answers in the TPM's place.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from . import templates
 from .crypto import name_of
 from .errors import SessionError, TpmError
 from .secret import EMPTY_AUTH, Secret
@@ -48,21 +49,12 @@ class WellKnown(NamedTuple):
     handle: int | None
 
 
-def _template(name: str) -> Callable[[], TPMT_PUBLIC]:
-    def made() -> TPMT_PUBLIC:
-        from . import templates
-
-        public: TPMT_PUBLIC = getattr(templates, name)()
-        return public
-
-    return made
-
-
 WELL_KNOWN = {
-    "ek-rsa": WellKnown(TPM_RH.ENDORSEMENT, _template("ek_rsa"), 0x81010001),
-    "ek-ecc": WellKnown(TPM_RH.ENDORSEMENT, _template("ek_ecc"), 0x81010002),
-    "srk": WellKnown(TPM_RH.OWNER, _template("srk_ecc"), 0x81000001),
-    "h2": WellKnown(TPM_RH.OWNER, _template("h2_primary"), None),
+    "ek-rsa": WellKnown(TPM_RH.ENDORSEMENT, templates.ek_rsa, 0x81010001),
+    "ek-ecc": WellKnown(TPM_RH.ENDORSEMENT, templates.ek_ecc, 0x81010002),
+    "srk": WellKnown(TPM_RH.OWNER, templates.srk_ecc, 0x81000001),
+    "srk-rsa": WellKnown(TPM_RH.OWNER, templates.srk_rsa, 0x81000001),
+    "h2": WellKnown(TPM_RH.OWNER, templates.h2_primary, None),
 }
 """In the order in which a key is looked for; the slow one to make, RSA, is made last."""
 
@@ -123,8 +115,8 @@ def protected_sessions(
     try:
         sessions = [open_session(tpm, kinds[0], salt)]
     except TpmError as error:
-        # A pinned public area was taken to be at its usual handle, unread; there is nothing.
-        if pin is None or pin.public is None or error.code != TPM_RC_HANDLE:
+        # A pinned public area was taken to be at its usual handle, unread; there is nothing, or another key.
+        if pin is None or pin.public is None or error.handle is None:
             raise
         salt, ours = _made(tpm, pin), True
         sessions = [open_session(tpm, kinds[0], salt)]
@@ -195,16 +187,15 @@ def _at(tpm: Tpm, handle: int) -> Loaded | None:
 
 def _found(tpm: Tpm, pin: Pin) -> tuple[Loaded, bool]:
     """Looks for the pinned Name at the well-known handles, then among the well-known keys; the slow RSA last."""
-    for place in WELL_KNOWN.values():
-        if place.handle is not None:
-            found = _at(tpm, place.handle)
-            if found is not None and found.name == pin.name:
-                return found, False
+    for handle in dict.fromkeys(place.handle for place in WELL_KNOWN.values() if place.handle is not None):
+        found = _at(tpm, handle)
+        if found is not None and found.name == pin.name:
+            return found, False
     for place in sorted(WELL_KNOWN.values(), key=lambda place: place.template().type == TPM_ALG.RSA):
-        found = create_primary(tpm, place.hierarchy, place.template())
-        if found.name == pin.name:
-            return found, True
-        tpm.flush(found.handle)
+        made = create_primary(tpm, place.hierarchy, place.template())
+        if made.name == pin.name:
+            return made, True
+        tpm.flush(made.handle)
     raise SessionError(
         f"no endorsement or storage key of this TPM has the pinned Name {pin.name.hex()}: this is another TPM, "
         "or somebody answers in its place"

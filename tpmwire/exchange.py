@@ -13,7 +13,7 @@ from .record import Record
 from .secret import Secret
 from .sessions import Password, Use, authorization_hmac
 from .spec.command import Answered, Command
-from .spec.constants import TPM_CC, TPM_SE, TPM_ST, TPMA_SESSION
+from .spec.constants import TPM_CC, TPM_ST, TPMA_SESSION
 from .spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
 from .wire import Area, authorizations, build_command, first_parameter, join, opened, read_handles, split
 
@@ -41,8 +41,9 @@ class Exchange(Generic[R]):
         self._authorizations: tuple[Password | Use, ...] = tuple(authorizations)
         self._name_of: Callable[[int], bytes] | None = name_of
         self._handles: tuple[int, ...] = ()
-        # The Name that each authorization is for; None for a companion.
-        self._names: list[bytes | None] = [None] * len(self._authorizations)
+        # The first so many authorize the handles, in order; the rest are companions.
+        self._wanted: int = sum(role.authorized for _, role in self._command.handle_fields())
+        self._names: list[bytes] = []
 
     @property
     def code(self) -> TPM_CC:
@@ -59,28 +60,25 @@ class Exchange(Generic[R]):
         """The command's octets. Raises EncodeError, SessionError."""
         area = split(self._command)
         self._handles = area.handles
-        wanted = sum(role.authorized for _, role in self._command.handle_fields())
-        if len(self._authorizations) < wanted:
-            raise SessionError(f"{type(self._command).__name__} wants {wanted} authorizations")
-        names = self._learn_names(area, wanted)
+        if len(self._authorizations) < self._wanted:
+            raise SessionError(f"{type(self._command).__name__} wants {self._wanted} authorizations")
+        if any(not use.keyless for _, use in self._uses()):
+            self._names = [self._learned(handle) for handle in area.handles]
         for _, use in self._uses():
             use.nonce_caller = random_bytes(len(use.session.nonce_tpm))
         if (encrypting := self._with(TPMA_SESSION.DECRYPT)) is not None:
             area = Area(area.handles, self._enciphered(area.parameters, *encrypting))
-        sent = [self._authorization(i, area, names) for i in range(len(self._authorizations))]
+        sent = [self._authorization(i, area) for i in range(len(self._authorizations))]
         return build_command(self.code, area, sent)
 
-    def _learn_names(self, area: Area, wanted: int) -> list[bytes]:
-        """Names of all handles, where any session needs them, and who is authorized by what."""
-        if not self._uses():
-            return []
-        names = []
-        for handle in area.handles:
-            if self._name_of is None:
-                raise SessionError("a session covers the Names of the command's handles, and none is known")
-            names.append(self._name_of(handle))
-        self._names[:wanted] = names[:wanted]
-        return names
+    def _learned(self, handle: int) -> bytes:
+        if self._name_of is None:
+            raise SessionError("a session covers the Names of the command's handles, and none is known")
+        return self._name_of(handle)
+
+    def _entity(self, index: int) -> bytes | None:
+        """The Name of what an authorization is for; None for a companion."""
+        return self._names[index] if index < self._wanted and self._names else None
 
     def _enciphered(self, parameters: bytes, index: int, use: Use) -> bytes:
         wire = first_parameter(type(self._command))
@@ -88,39 +86,38 @@ class Exchange(Generic[R]):
             raise SessionError(f"{type(self._command).__name__} has no parameter that can be encrypted")
         size = int.from_bytes(parameters[:2], "big")
         sealed = use.cipher(
-            self._names[index], parameters[2 : 2 + size], use.nonce_caller, use.session.nonce_tpm, encrypting=True
+            parameters[2 : 2 + size],
+            (use.nonce_caller, use.session.nonce_tpm),
+            authorizing=index < self._wanted,
+            encrypting=True,
         )
         return parameters[:2] + sealed + parameters[2 + size :]
 
-    def _authorization(self, index: int, area: Area, names: list[bytes]) -> TPMS_AUTH_COMMAND:
+    def _authorization(self, index: int, area: Area) -> TPMS_AUTH_COMMAND:
         given = self._authorizations[index]
         if isinstance(given, Password):
             return TPMS_AUTH_COMMAND(hmac=given.auth.reveal())
         session = given.session
-        if session.wants_password and self._names[index] is not None:
+        if session.wants_password and index < self._wanted:
             hmac = given.auth.reveal()
-        elif not self._keyed(index, given):
+        elif given.keyless:
             hmac = b""
         else:
             hmac = authorization_hmac(
                 session.auth_hash,
-                given.hmac_key(self._names[index]),
-                cp_hash(session.auth_hash, self.code, names, area.parameters),
+                given.hmac_key(self._entity(index)),
+                cp_hash(session.auth_hash, self.code, self._names, area.parameters),
                 (given.nonce_caller, session.nonce_tpm, *self._extra_nonces(index)),
                 given.attributes,
             )
         return TPMS_AUTH_COMMAND(session.handle, given.nonce_caller, given.attributes, hmac)
-
-    def _keyed(self, index: int, use: Use) -> bool:
-        """Whether there is an HMAC: a policy session without any key has none (Part 1, §19.6.6)."""
-        return use.session.kind != TPM_SE.POLICY or bool(use.hmac_key(self._names[index]))
 
     def _extra_nonces(self, index: int) -> list[bytes]:
         """The first authorization also covers the nonces of sessions that only encrypt (Part 1, §19.6.5).
 
         Without that, an attacker could take such a session away without the authorization noticing.
         """
-        if index or self._names[0] is None:
+        if index or not self._wanted:
             return []
         extra: list[int] = []
         for attribute in (TPMA_SESSION.DECRYPT, TPMA_SESSION.ENCRYPT):
@@ -168,13 +165,13 @@ class Exchange(Generic[R]):
         watched = TPMA_SESSION.CONTINUE_SESSION | TPMA_SESSION.DECRYPT | TPMA_SESSION.ENCRYPT | TPMA_SESSION.AUDIT
         if (answer.session_attributes ^ given.attributes) & watched:
             raise SessionError(f"session {index + 1} of the answer has other attributes than were sent")
-        if not self._keyed(index, given) or (session.wants_password and self._names[index] is not None):
+        if given.keyless or (session.wants_password and index < self._wanted):
             if answer.hmac:
                 raise SessionError(f"session {index + 1} of the answer has an HMAC where none is due")
             return
         if len(answer.nonce) != len(session.nonce_tpm):
             raise SessionError(f"session {index + 1} of the answer has a nonce of another size")
-        key = given.hmac_key(self._names[index], self._auth_after(index, given))
+        key = given.hmac_key(self._entity(index), self._auth_after(index, given))
         ours = authorization_hmac(
             session.auth_hash,
             key,
@@ -200,6 +197,9 @@ class Exchange(Generic[R]):
             raise SessionError(f"the answer to {type(self._command).__name__} has nothing that can be encrypted")
         size = int.from_bytes(parameters[:2], "big")
         plain = use.cipher(
-            self._names[index], parameters[2 : 2 + size], use.session.nonce_tpm, use.nonce_caller, encrypting=False
+            parameters[2 : 2 + size],
+            (use.session.nonce_tpm, use.nonce_caller),
+            authorizing=index < self._wanted,
+            encrypting=False,
         )
         return parameters[:2] + plain + parameters[2 + size :]

@@ -101,26 +101,39 @@ class Use:
     def __repr__(self) -> str:
         return f"<Use of {self.session!r}: {self.attributes.described()}>"
 
-    def hmac_key(self, name: bytes | None, auth: Secret | None = None) -> bytes:
-        """The HMAC key for authorizing the entity `name` (None: it authorizes nothing) (Part 1, §19.6.8)."""
+    @property
+    def keyless(self) -> bool:
+        """Whether there is no HMAC: a policy session without any key has none (Part 1, §19.6.6)."""
+        session = self.session
+        wants = session.wants_auth_value and trimmed(self.auth.reveal())
+        return session.kind == TPM_SE.POLICY and not session.session_key and not wants
+
+    def hmac_key(self, entity: bytes | None, auth: Secret | None = None) -> bytes:
+        """The HMAC key for authorizing the entity of that Name; None: it authorizes nothing (Part 1, §19.6.8).
+
+        `auth` is the authValue where it is no longer the one that was given.
+        """
         session, auth = self.session, self.auth if auth is None else auth
         key = session.session_key.reveal()
-        if name is None or session.bound_to == bind_mark(name, auth):
+        if entity is None or (session.bound_to is not None and session.bound_to == bind_mark(entity, auth)):
             return key
         if session.kind == TPM_SE.POLICY and not session.wants_auth_value:
             return key
         return key + trimmed(auth.reveal())
 
-    def cipher(self, name: bytes | None, data: bytes, newer: bytes, older: bytes, *, encrypting: bool) -> bytes:
-        """A parameter through the session's cipher. For an authorization its authValue is in the key (§21.2)."""
+    def cipher(self, data: bytes, nonces: tuple[bytes, bytes], *, authorizing: bool, encrypting: bool) -> bytes:
+        """A parameter through the session's cipher; `nonces` are the newer and the older.
+
+        The key takes in the authValue of what the session authorizes (Part 1, §21.2).
+        """
         session = self.session
-        key = session.session_key.reveal() + (b"" if name is None else trimmed(self.auth.reveal()))
+        key = session.session_key.reveal() + (trimmed(self.auth.reveal()) if authorizing else b"")
         return parameter_cipher(
             session.symmetric.algorithm,
             session.auth_hash,
             session.symmetric.key_bits or 0,
             key,
-            (newer, older),
+            nonces,
             data,
             encrypting,
         )

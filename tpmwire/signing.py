@@ -7,6 +7,7 @@ The shortest way for each: one command for a persistent handle, and no secret in
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from . import templates
 from .channel import WELL_KNOWN, Loaded, Pin, create_primary, open_session, protected_sessions, read_loaded
 from .crypto import digest, name_of
 from .errors import TpmError
@@ -160,7 +161,9 @@ class _Run:
             handle = file.persistent_parent
             return (read_loaded(self.tpm, handle) if self.key.protected else None), handle
         else:
-            hierarchy, template = TPM_RH(file.hierarchy), WELL_KNOWN["h2"].template()
+            assert file.hierarchy is not None  # every parent is persistent or a hierarchy's primary
+            hierarchy = TPM_RH(file.hierarchy)
+            template = templates.h1_primary() if file.rsa_parent else templates.h2_primary()
         made = self._with_parent_auth(
             lambda auth: create_primary(self.tpm, hierarchy, template, *self._authorized(auth))
         )
