@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tpmwire.keyfile import KeyFile, parse
-
 from tests.support import keys
 from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, tpm2
 from tpmwire.channel import WELL_KNOWN, create_primary, read_loaded
+from tpmwire.keyfile import KeyFile, parse
 from tpmwire.secret import Secret
 from tpmwire.signing import HmacKey
 from tpmwire.spec.commands.capability import GetCapability

@@ -4,13 +4,13 @@ import base64
 from collections.abc import Callable, Iterator
 
 import pytest
-from tpmwire.policy import parse_pcrs
 
 from tests.support import keys
 from tests.support.bench import DATE, KDATE, PASSWORD, SECRET, Bench
 from tests.support.bench import bench as made_bench
 from tpmwire.channel import Pin
 from tpmwire.errors import SessionError, TpmError
+from tpmwire.policy import parse_pcrs
 from tpmwire.secret import Secret
 from tpmwire.signing import HmacKey
 from tpmwire.spec.commands.random import GetRandom

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tpmwire.policy import parse_pcrs
 
 from tests.support import keys
 from tests.support.bench import DATE, KDATE, PASSWORD, Bench
@@ -14,6 +13,7 @@ from tests.support.bench import bench as made_bench
 from tests.support.swtpm import Swtpm
 from tpmwire.channel import WELL_KNOWN, Pin, create_primary
 from tpmwire.errors import SessionError, TpmError, TpmwireError
+from tpmwire.policy import parse_pcrs
 from tpmwire.signing import HmacKey
 from tpmwire.spec.commands.dictionary import DictionaryAttackLockReset
 from tpmwire.tpm import Tpm
