@@ -18,6 +18,9 @@ IMPLICIT = ("encodings.ascii", "encodings.cp437", "encodings.idna", "encodings.l
 # Reached from construct.debug through pdb, and by nothing that a user runs.
 UNUSED = ("asyncio", "doctest", "multiprocessing", "pydoc", "test", "unittest", "xml")
 
+INSTALLED = "/usr/lib/python3.11"
+"""Where the image has them, for tracebacks."""
+
 
 def closure(directory: str, script: str) -> list[str]:
     """Paths of the standard library's files."""
@@ -32,19 +35,21 @@ def closure(directory: str, script: str) -> list[str]:
             finder.import_hook(name)
     for name in IMPLICIT:
         finder.import_hook(name)
-    files = [module.__file__ for module in finder.modules.values() if module.__file__]
-    return sorted(file for file in files if file.startswith(library))
+    files = [getattr(module, "__file__", None) for module in finder.modules.values()]
+    return sorted(file for file in files if file and file.startswith(library))
 
 
 def main() -> None:
+    library = sysconfig.get_path("stdlib")
     for file in closure(*sys.argv[1:]):
-        if file.endswith(".py"):
-            # Unchecked: there is no source in the image to check against, which halves its size.
-            mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
-            py_compile.compile(file, cfile=file + "c", doraise=True, invalidation_mode=mode)
-            print(file + "c")
-        else:
+        if not file.endswith(".py"):
             print(file)
+            continue
+        # Unchecked: there is no source in the image to check against, which halves its size.
+        mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+        compiled, shown = file + "c", INSTALLED + file.removeprefix(library)
+        py_compile.compile(file, cfile=compiled, dfile=shown, doraise=True, invalidation_mode=mode)
+        print(compiled)
 
 
 if __name__ == "__main__":

@@ -1,23 +1,105 @@
-"""Runs inside the image, after init: tries what an appliance does, and reports on the console."""
+"""Runs inside the image, after init: does what an appliance does, and reports on the console what came of it.
 
+/job/job.json says where the host's STS and the test's switch for the TPM are; /job/secret is the key's secret.
+"""
+
+import http.client
 import json
 import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 MARK = "@@ "
-GET_RANDOM_8 = bytes.fromhex("8001 0000000c 0000017b 0008")
+HOST = "10.0.2.2"
+PROGRAM = "aws-tpm-process-credential"
+HANDLES = {"/dev/tpm0": "0x81010002", "/dev/tpmrm0": "0x81010003"}
+KINDS_OF_HANDLE = {"transient": 0x80000000, "loaded session": 0x02000000, "saved session": 0x03000000}
 
 
-def report(name: str, **fields: object) -> None:
+class Guest:
+    """The steps, each ending in one report."""
+
+    def __init__(self, job: dict[str, str]) -> None:
+        self._job = job
+        endpoint = f"http://{HOST}:{job['sts_port']}"
+        self._sts = ["--endpoint-url", endpoint, "--aws-access-key-id", job["access_key_id"]]
+        self._sts += ["--aws-region", "eu-central-1", "--assumeRole", "--aws-arn", job["role_arn"]]
+
+    def run(self, step: str, command: list[str], secret: bytes | None = None, **fields: object) -> None:
+        """Run a program as a user would, and report how it went."""
+        started = time.monotonic()
+        done = subprocess.run(command, check=False, input=secret or b"", capture_output=True, timeout=60)
+        seconds = time.monotonic() - started
+        out, err = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+        report(step, code=done.returncode, out=out, err=err, seconds=round(seconds, 2), **fields)
+
+    def install(self, path: str) -> None:
+        """The secret goes into the TPM, by way of one device file."""
+        command = ["tpmwire", "import", "--tpm-path", path, "--timeout", "20s"]
+        command += ["--out", pem(path), "--persistent-handle", HANDLES[path]]
+        self.run("import", command, Path("/job/secret").read_bytes(), path=path)
+
+    def credentials(self, step: str, path: str, key: str, *options: str) -> None:
+        """One run of the program, with the key at its handle or in its file."""
+        chosen = ["--persistentHandle", HANDLES[path]] if key == "handle" else ["--credential-file", pem(path)]
+        command = [PROGRAM, "--tpm-path", path, *chosen, *self._sts, *options]
+        self.run(step, command, path=path, key=key)
+
+    def busy(self) -> None:
+        """Somebody holds /dev/tpm0: it is refused to the next, while /dev/tpmrm0 is not."""
+        holder = os.open("/dev/tpm0", os.O_RDWR)
+        try:
+            self.credentials("busy", "/dev/tpm0", "handle", "--timeout", "1s")
+            self.credentials("beside", "/dev/tpmrm0", "handle", "--timeout", "20s")
+        finally:
+            os.close(holder)
+
+    def switch(self, action: str) -> None:
+        """Have the host freeze the TPM or thaw it."""
+        connection = http.client.HTTPConnection(HOST, int(self._job["switch_port"]), timeout=30)
+        connection.request("POST", f"/{action}")
+        assert connection.getresponse().status == 200
+        connection.close()
+
+
+def pem(path: str) -> str:
+    """The key file made by way of a device file."""
+    return f"/root/{Path(path).name}.pem"
+
+
+def report(step: str, **fields: object) -> None:
     """One line for the test to read."""
-    print(MARK + json.dumps({"report": name, **fields}), flush=True)
+    print(MARK + json.dumps({"report": step, **fields}), flush=True)
+
+
+def left_behind() -> None:
+    """What is still in the TPM, asked in plain octets: TPM2_GetCapability(TPM_CAP_HANDLES), Part 3 §30.2."""
+    found = {}
+    with open("/dev/tpm0", "r+b", buffering=0) as device:
+        for kind, first in KINDS_OF_HANDLE.items():
+            words = [0x0000017A, 1, first, 64]
+            device.write(b"\x80\x01\x00\x00\x00\x16" + b"".join(word.to_bytes(4, "big") for word in words))
+            answer = device.read(4096)
+            assert answer[6:10] == bytes(4), answer.hex()
+            handles = [answer[at : at + 4].hex() for at in range(19, len(answer), 4)]
+            found[kind] = [handle for handle in handles if handle[:2] == f"{first >> 24:02x}"]
+    report("left behind", **found)
 
 
 def main() -> None:
-    for path in ("/dev/tpm0", "/dev/tpmrm0"):
-        fd = os.open(path, os.O_RDWR)
-        os.write(fd, GET_RANDOM_8)
-        report("random", path=path, answer=os.read(fd, 4096).hex())
-        os.close(fd)
+    guest = Guest(json.loads(Path("/job/job.json").read_text()))
+    report("python", version=sys.version)
+    started = time.monotonic()
+    subprocess.run(["python3", "-c", "pass"], check=True)
+    report("bare python", seconds=round(time.monotonic() - started, 2))
+    for path in HANDLES:
+        guest.install(path)
+        for key in ("handle", "pem"):
+            guest.credentials("credentials", path, key, "--timeout", "20s")
+    guest.busy()
+    left_behind()
     report("end")
 
 

@@ -63,6 +63,7 @@ class Image:
         archive.link("bin/aws-tpm-process-credential", "tpmwire.pyz")
         archive.link("bin/tpmwire", "tpmwire.pyz")
         archive.copy(PYTHON, self._root / PYTHON)
+        archive.link("usr/bin/env", "/bin/busybox")  # of the single file's first line
         archive.link("bin/python3", f"/{PYTHON}")
         self._add_libraries(archive, self._root / PYTHON)
         for file in self._stdlib(pyz):
