@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from .messages import UsageError, exit_codes_help, guarded, note
-from .options import Parser, add_tpm_options, auth_from, flag, persistent_handle
+from .options import Parser, add_tpm_options, auth_from, flag, pcrs_from, persistent_handle
 
 if TYPE_CHECKING:
     import argparse
@@ -204,11 +204,7 @@ def _key(args: "argparse.Namespace") -> "HmacKey":
         from .files import read_small
 
         file = parse(read_small(args.credential_file))
-    pcrs = None
-    if args.pcrs:
-        from tpmwire.policy import parse_pcrs
-
-        pcrs = parse_pcrs(args.pcrs)
+    pcrs = pcrs_from(args.pcrs) if args.pcrs else None
     explicit = args.parentPass or args.parentPass_file or os.environ.get("TPM_PARENT_AUTH")
     fallback = os.environ.get("TPM_KEY_AUTH")
     from tpmwire.secret import Secret

@@ -9,12 +9,14 @@ from .messages import UsageError, exit_codes_help, note
 
 if TYPE_CHECKING:
     from tpmwire.secret import Secret
+    from tpmwire.spec.structures import TPMS_PCR_SELECTION
 
 __all__ = [
     "Parser",
     "add_tpm_options",
     "auth_from",
     "flag",
+    "pcrs_from",
     "persistent_handle",
     "seconds",
 ]
@@ -126,6 +128,17 @@ def auth_from(value: str | None, file: str | None, *variables: str) -> "Secret":
         if os.environ.get(variable):
             return Secret(os.environ[variable].encode())
     return Secret(b"")
+
+
+def pcrs_from(text: str) -> "tuple[TPMS_PCR_SELECTION, ...]":
+    """PCRs as people write them: `23`, `7,23`, `sha256:7,23`. Raises UsageError."""
+    from tpmwire.errors import PolicyError
+    from tpmwire.policy import parse_pcrs
+
+    try:
+        return parse_pcrs(text)
+    except PolicyError as error:
+        raise UsageError(str(error)) from error
 
 
 def secret_file(path: str) -> bytes:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from . import templates
 from .channel import WELL_KNOWN, Loaded, Pin, create_primary, open_session, protected_sessions, read_loaded
 from .crypto import digest, name_of
-from .errors import TpmError
+from .errors import KeyFileError, TpmError
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Password, Session, SessionStart, Use
 from .spec.commands.symmetric import HMAC
-from .spec.constants import TPM_CC, TPM_HT, TPM_RH, TPM_SE, TPMA_OBJECT
+from .spec.constants import TPM_ALG, TPM_CC, TPM_HT, TPM_RH, TPM_SE, TPMA_OBJECT
 from .spec.structures import TPMS_PCR_SELECTION
 from .tpm import Tpm
 
@@ -73,9 +73,12 @@ class HmacKey:
     def hmac(self, tpm: Tpm, message: bytes) -> bytes:
         """HMAC of `message`, whose size is at most the TPM's buffer (1024 octets on known TPMs).
 
-        Raises TpmError, SessionError, TransportError, PolicyError. What it opened is flushed at the end, or by
-        `Tpm.close()` where it fails.
+        Raises TpmError, SessionError, TransportError, PolicyError, and KeyFileError for a file that holds no HMAC
+        key. What it opened is flushed at the end, or by `Tpm.close()` where it fails.
         """
+        if self.file is not None and self.file.public.type != TPM_ALG.KEYEDHASH:
+            kind = self.file.public.type.name
+            raise KeyFileError(f"the key file holds a key of type {kind}, not an HMAC key; `tpmwire import` makes one")
         return _Run(self, tpm).hmac(message)
 
 
@@ -136,14 +139,29 @@ class _Run:
         return loaded.object_handle
 
     def _load_under(self, file: "KeyFile", parent: int, auth: Secret) -> "Load.Response":
+        from .keyfile import IMPORTABLE
         from .spec.commands.objects import Load
 
-        command = Load(parent, file.private, file.public)
+        private = self._imported(file, parent, auth) if file.type == IMPORTABLE else file.private
+        command = Load(parent, private, file.public)
+        return self.tpm.execute(command, *self._authorized_parent(parent, auth))
+
+    def _imported(self, file: "KeyFile", parent: int, auth: Secret) -> bytes:
+        """The private area of a key that was wrapped for this parent elsewhere."""
+        from .spec.commands.duplication import Import
+        from .spec.structures import TPMT_SYM_DEF_OBJECT
+
+        command = Import(
+            parent, b"", file.public, file.private, file.encrypted_seed, TPMT_SYM_DEF_OBJECT(TPM_ALG.NULL)
+        )
+        return self.tpm.execute(command, *self._authorized_parent(parent, auth)).out_private
+
+    def _authorized_parent(self, parent: int, auth: Secret) -> tuple[Password | Use, ...]:
         if self.key.ek_parent:
-            return self.tpm.execute(command, self._endorsement_policy(auth).use(keep=False))
+            return (self._endorsement_policy(auth).use(keep=False),)
         if parent >> 24 == TPM_HT.TRANSIENT:
             auth = EMPTY_AUTH  # The hierarchy's authValue is not its primary key's.
-        return self.tpm.execute(command, *self._authorized(auth))
+        return self._authorized(auth)
 
     def _endorsement_policy(self, auth: Secret) -> Session:
         """A policy session that satisfies an endorsement key's policy (TCG EK Credential Profile, B.3.3)."""
@@ -231,20 +249,37 @@ class _Run:
 
     def _satisfy_policy(self, session: Session, handle: int) -> Secret:
         """Executes the key's policy; returns the authValue that its authorization then takes."""
+        if self.key.pcrs is not None:
+            self._state_pcrs(session, handle, self.key.pcrs)
+        else:
+            self._state_file_policy(session)
+        return self.key.auth if session.wants_auth_value else EMPTY_AUTH
+
+    def _state_pcrs(self, session: Session, handle: int, pcrs: tuple[TPMS_PCR_SELECTION, ...]) -> None:
         from .spec.commands import policies
 
-        key, file = self.key, self.key.file
-        if key.pcrs is not None:
-            # No digest: the PCRs are taken as they are, and the policy of the key says whether they fit.
-            self.tpm.execute(policies.PolicyPCR(session.handle, b"", key.pcrs))
-            if key.auth:
-                wanted = (file.public if file is not None else read_loaded(self.tpm, handle).public).auth_policy
-                so_far = self.tpm.execute(policies.PolicyGetDigest(session.handle)).policy_digest
-                both = digest(session.auth_hash, so_far, TPM_CC.PolicyAuthValue.to_bytes(4, "big"))
-                session.wants_auth_value = both == wanted
-        elif file is not None and file.policy is None:
-            # All that can be meant without a word on the policy.
-            session.wants_auth_value = True
-        if session.wants_auth_value:
+        # No digest: the PCRs are taken as they are, and the policy of the key says whether they fit.
+        self.tpm.execute(policies.PolicyPCR(session.handle, b"", pcrs))
+        if not self.key.auth:
+            return
+        file = self.key.file
+        wanted = (file.public if file is not None else read_loaded(self.tpm, handle).public).auth_policy
+        so_far = self.tpm.execute(policies.PolicyGetDigest(session.handle)).policy_digest
+        if digest(session.auth_hash, so_far, TPM_CC.PolicyAuthValue.to_bytes(4, "big")) == wanted:
             self.tpm.execute(policies.PolicyAuthValue(session.handle))
-        return key.auth if session.wants_auth_value else EMPTY_AUTH
+            session.wants_auth_value = True
+
+    def _state_file_policy(self, session: Session) -> None:
+        """The policy that the key file names; of one that names none, the one that can be meant without a word."""
+        from .policy import Policy, PolicyAuthValue, PolicyPassword
+
+        assert self.key.file is not None
+        steps = self.key.file.policy
+        policy = Policy(PolicyAuthValue()) if steps is None else Policy.from_steps(steps)
+        for statement in policy.statements:
+            # The same digest, and the password does not cross the bus.
+            proven = PolicyAuthValue() if isinstance(statement, PolicyPassword) else statement
+            command = proven.command(session.handle)
+            wants = any(role.authorized for _, role in command.handle_fields())
+            self.tpm.execute(command, *(self._authorized(self.key.parent_auth) if wants else ()))
+        session.wants_auth_value = policy.wants_auth_value or policy.wants_password
