@@ -205,6 +205,9 @@ def _key(args: "argparse.Namespace") -> "HmacKey":
 
         file = parse(read_small(args.credential_file))
     pcrs = pcrs_from(args.pcrs) if args.pcrs else None
+    pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
+    if pin is not None and args.no_session_encryption:
+        raise UsageError("--no-session-encryption leaves nothing to salt: take it or the pinned key away")
     explicit = args.parentPass or args.parentPass_file or os.environ.get("TPM_PARENT_AUTH")
     fallback = os.environ.get("TPM_KEY_AUTH")
     from tpmwire.secret import Secret
@@ -218,7 +221,7 @@ def _key(args: "argparse.Namespace") -> "HmacKey":
         pcrs=pcrs,
         ek_parent=args.useEKParent,
         protected=not args.no_session_encryption,
-        pin=pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public),
+        pin=pin,
         name=hex_name("--key-name", args.key_name) if args.key_name else None,
     )
 
@@ -235,6 +238,11 @@ def _ask_tpm(args: "argparse.Namespace", key: "HmacKey", message: bytes) -> byte
         from .trace import trace
 
         tpm.observe = trace
+        if key.protected and key.pin is None:
+            note(
+                f"{PROGRAM}: the session's salt key is the TPM's own word: safe against a listener on the bus; "
+                "--tpm-session-encrypt-with-name also keeps out somebody who answers in the TPM's place"
+            )
     try:
         return key.hmac(tpm, message)
     finally:

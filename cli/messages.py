@@ -15,11 +15,14 @@ EXIT_CODES = {
     "WireError": (3, ""),
     "TpmError": (4, "the TPM refused: wrong password, wrong PCR values, nothing at the handle, lockout"),
     "PolicyError": (4, ""),
+    "NvError": (4, ""),
+    "NoCertificateError": (4, ""),
     "KeyFileError": (5, "the key file cannot be read or is no TSS2 PRIVATE KEY"),
     "StsError": (6, "AWS refused: wrong key, no permission, a wrong clock"),
     "NetworkError": (7, "the network: no route, TLS not trusted, no answer in time, or no STS answer"),
     "ResponseError": (7, ""),
     "SessionError": (8, "an answer of the TPM is not authentic: somebody sits between us and the TPM"),
+    "CertificateError": (8, ""),
     "OSError": (1, "anything else, such as a full disk"),
 }
 """Exit codes by the name of an error's class or of a base of it; names keep both libraries unimported."""

@@ -17,6 +17,7 @@ VERBS = {
     "list": "show what is in the TPM",
     "show": "show every field of a key file",
     "name": "print the Name of a key",
+    "ek": "check the TPM's endorsement key by its certificate, and print the Name to pin",
     "flush": "remove transient objects and sessions that somebody left",
     "info": "show the TPM's manufacturer, firmware, properties and algorithms",
     "pcr": "read PCR values",

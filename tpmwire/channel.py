@@ -102,25 +102,30 @@ def read_loaded(tpm: Tpm, handle: int) -> Loaded:
 
 
 def protected_sessions(
-    tpm: Tpm, kinds: Sequence[TPM_SE], *, pin: Pin | None = None, parent: Loaded | None = None
+    tpm: Tpm,
+    kinds: Sequence[TPM_SE],
+    auth_hash: TPM_ALG = TPM_ALG.SHA256,
+    *,
+    pin: Pin | None = None,
+    parent: Loaded | None = None,
 ) -> list[Session]:
-    """Opens sessions of these kinds, salted and with a cipher.
+    """Opens sessions of these kinds in the hash `auth_hash`, salted and with a cipher.
 
     The salt key is the pinned one; without a pin `parent`, a storage key that is loaded anyway; without that the
     storage root key. Raises SessionError where the pinned key is not to be found, before anything secret is sent.
     """
     if pin is None and parent is not None:
-        return [open_session(tpm, kind, parent) for kind in kinds]
+        return [open_session(tpm, kind, parent, auth_hash) for kind in kinds]
     salt, ours = _unpinned(tpm) if pin is None else _pinned(tpm, pin)
     try:
-        sessions = [open_session(tpm, kinds[0], salt)]
+        sessions = [open_session(tpm, kinds[0], salt, auth_hash)]
     except TpmError as error:
         # A pinned public area was taken to be at its usual handle, unread; there is nothing, or another key.
         if pin is None or pin.public is None or error.handle is None:
             raise
         salt, ours = _made(tpm, pin), True
-        sessions = [open_session(tpm, kinds[0], salt)]
-    sessions += [open_session(tpm, kind, salt) for kind in kinds[1:]]
+        sessions = [open_session(tpm, kinds[0], salt, auth_hash)]
+    sessions += [open_session(tpm, kind, salt, auth_hash) for kind in kinds[1:]]
     if ours:
         # A TPM may have three object slots, and the salt key has done its work.
         tpm.flush(salt.handle)

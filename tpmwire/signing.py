@@ -78,7 +78,7 @@ class HmacKey:
         """
         if self.file is not None and self.file.public.type != TPM_ALG.KEYEDHASH:
             kind = self.file.public.type.name
-            raise KeyFileError(f"the key file holds a key of type {kind}, not an HMAC key; `tpmwire import` makes one")
+            raise KeyFileError(f"the key file holds a key of type {kind}, no HMAC key; `tpmwire import` makes one")
         return _Run(self, tpm).hmac(message)
 
 
@@ -120,10 +120,20 @@ class _Run:
             # The cipher's key takes in the key's authValue, and a policy without PolicyAuthValue does not tell
             # whether the password at hand is it: then a second session encrypts.
             kinds = [kind, TPM_SE.HMAC] if kind == TPM_SE.POLICY and self.key.auth else [kind]
-            self.session, *others = protected_sessions(self.tpm, kinds, pin=self.key.pin, parent=parent)
+            self.session, *others = protected_sessions(
+                self.tpm, kinds, self._hash(kind), pin=self.key.pin, parent=parent
+            )
             self.companion = others[0] if others else None
         elif kind == TPM_SE.POLICY:
-            self.session = open_session(self.tpm, kind, None)
+            self.session = open_session(self.tpm, kind, None, self._hash(kind))
+
+    def _hash(self, kind: TPM_SE) -> TPM_ALG:
+        """A policy session computes in the hash of the policy's owner; that is known from file or Name."""
+        if kind == TPM_SE.POLICY and self.key.file is not None:
+            return self.key.file.public.name_alg
+        if kind == TPM_SE.POLICY and self.key.name is not None:
+            return TPM_ALG(int.from_bytes(self.key.name[:2], "big"))
+        return TPM_ALG.SHA256
 
     def _load(self, file: "KeyFile") -> int:
         """Brings the key file's key into the TPM, and opens the run's session on the way."""
