@@ -6,10 +6,13 @@ if TYPE_CHECKING:
     from .spec.constants import TPM_CC
 
 __all__ = [
+    "CertificateError",
     "DecodeError",
     "DeviceBusyError",
     "EncodeError",
     "KeyFileError",
+    "NoCertificateError",
+    "NvError",
     "PolicyError",
     "SessionError",
     "TpmError",
@@ -90,6 +93,18 @@ class SessionError(TpmwireError):
 
 class KeyFileError(TpmwireError):
     """A key file is not a TSS2 PRIVATE KEY, or not one that can be used here."""
+
+
+class CertificateError(TpmwireError):
+    """A certificate of an endorsement key is broken, not trusted, or not this TPM's."""
+
+
+class NoCertificateError(CertificateError):
+    """There is no certificate where one was looked for."""
+
+
+class NvError(TpmwireError):
+    """An NV index cannot be read: it was never written, is locked, or wants a policy."""
 
 
 class PolicyError(TpmwireError):

@@ -1,0 +1,180 @@
+"""Checks the TPM's endorsement key (EK) by its certificate, and prints the Name to pin.
+
+The maker of a TPM certifies a key that never leaves it. Given the maker's CA certificates, this verb verifies the
+certificate, works out the key's Name from it and from the TCG's template, and lets the TPM prove that it holds the
+key. A session salted to a key with that Name is safe even against somebody who sits between us and the TPM:
+
+  tpmwire ek --ca maker-root.pem maker-intermediate.pem
+  aws-tpm-process-credential --tpm-session-encrypt-with-name NAME ...
+
+The certificates come from the TPM's NV memory, or with --cert from a file. Without --ca nothing vouches for them:
+the Name is then only as good as the TPM's word. Do this once, on a machine that you trust, and keep the Name.
+Where the key is not persistent the TPM makes it, which can take ten seconds; --timeout is 60s here by default.
+"""
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..messages import note
+from ..options import add_tpm_options
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+    from tpmwire.endorsement import EkKind, OwnKey
+    from tpmwire.tpm import Tpm
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "check the TPM's endorsement key by its certificate, and print the Name to pin"
+
+PATIENCE = 60.0
+
+
+class Found(NamedTuple):
+    """A certificate, where it was, and the kinds of keys that it can be for."""
+
+    where: str
+    certificate: "x509.Certificate"
+    kinds: "tuple[EkKind, ...]"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    add_tpm_options(parser)
+    parser.set_defaults(timeout=PATIENCE)
+    parser.add_argument(
+        "--ca",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="CA certificates of the TPM's maker, roots and intermediates, in PEM or DER",
+    )
+    parser.add_argument(
+        "--cert", metavar="FILE", help="the EK certificate, in PEM or DER, instead of the TPM's own"
+    )
+    parser.add_argument("--json", action="store_true", help="print a list of objects, one for each certificate")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints what holds for each certificate; ends with the error of the first one that does not hold."""
+    from tpmwire.errors import CertificateError, NvError
+    from tpmwire.tpm import Tpm
+
+    trusted = [one for path in args.ca for one in _from_file(path)]
+    rows: list[dict[str, Any]] = []
+    failed: list[Exception] = []
+    with Tpm.open(args.tpm_path, args.timeout) as tpm:
+        found, untrusted, present = _certificates(tpm, args.cert)
+        for one in found:
+            try:
+                rows.append(_checked(tpm, one, trusted, untrusted, present))
+            except (CertificateError, NvError) as error:
+                failed.append(type(error)(f"{one.where}: {error}"))
+    if args.json:
+        json.dump(rows, sys.stdout, indent=2)
+        print()
+    else:
+        print("\n\n".join(_text(row) for row in rows), end="\n" if rows else "")
+    for other in failed[1:]:
+        note(f"tpmwire: {other}")
+    if failed:
+        raise failed[0]
+    if not trusted:
+        note("tpmwire: warning: nothing vouches for these certificates; verify them with --ca FILE")
+    return 0
+
+
+def _from_file(path: str) -> "list[x509.Certificate]":
+    from tpmwire.certificates import load
+
+    from ..files import read_small
+
+    return load(read_small(path), path)
+
+
+def _certificates(tpm: "Tpm", file: str | None) -> "tuple[list[Found], list[x509.Certificate], list[int]]":
+    """The EK certificates, the intermediates that came with them, and the profile's NV indices that there are."""
+    from tpmwire import nv
+    from tpmwire.certificates import load
+    from tpmwire.endorsement import CHAIN, KINDS
+    from tpmwire.errors import NoCertificateError
+
+    present = nv.handles(tpm, 0x01C00000, CHAIN[1])
+    stored = b"".join(nv.read(tpm, index) for index in present if index >= CHAIN[0])
+    chain = load(stored, "the chain in the TPM") if stored else []
+    if file is not None:
+        leaf, *others = _from_file(file)
+        return [Found(file, leaf, KINDS)], others + chain, present
+    found = [
+        Found(f"NV index 0x{kind.certificate:08x}", _stored(tpm, kind.certificate), (kind,))
+        for kind in KINDS
+        if kind.certificate in present
+    ]
+    if not found:
+        raise NoCertificateError(
+            "this TPM stores no EK certificate; its maker may publish it: give it with --cert FILE"
+        )
+    return found, chain, present
+
+
+def _stored(tpm: "Tpm", index: int) -> "x509.Certificate":
+    from tpmwire import nv
+    from tpmwire.certificates import load, without_padding
+
+    where = f"NV index 0x{index:08x}"
+    return load(without_padding(nv.read(tpm, index)), where)[0]
+
+
+def _checked(
+    tpm: "Tpm",
+    found: Found,
+    trusted: "list[x509.Certificate]",
+    untrusted: "list[x509.Certificate]",
+    present: list[int],
+) -> dict[str, Any]:
+    """What holds for a certificate. Raises CertificateError where something does not."""
+    from tpmwire.certificates import described, public_key, verified
+    from tpmwire.endorsement import own_key
+
+    chain = verified(found.certificate, trusted, untrusted) if trusted else []
+    own = own_key(tpm, found.kinds, public_key(found.certificate), present)
+    return {
+        "certificate": found.where,
+        **described(found.certificate)._asdict(),
+        "verified": bool(chain),
+        "chain": [one.subject.rfc4514_string() for one in chain],
+        "template": own.kind.name,
+        "key": own.kind.what,
+        "handle": None if own.handle is None else f"0x{own.handle:08x}",
+        "name": own.name.hex(),
+        "pin": _pin(own),
+    }
+
+
+def _pin(own: "OwnKey") -> str | None:
+    """The value for --tpm-session-encrypt-with-name; None where a run could not find the key again."""
+    if own.handle is not None:
+        return f"{own.name.hex()}@0x{own.handle:08x}"
+    made = {"L-1": "ek-rsa", "L-2": "ek-ecc"}.get(own.kind.name)
+    return made and f"{own.name.hex()}@{made}"
+
+
+def _text(row: dict[str, Any]) -> str:
+    tpm = ", ".join(f"{key} {value}" for key, value in row["tpm"].items()) or "not named"
+    chain = " <- ".join(reversed(row["chain"])) if row["verified"] else "NOT VERIFIED: no --ca was given"
+    where = row["handle"] or "not persistent"
+    lines = {
+        "certificate": f"{row['certificate']}, serial number {row['serial']}",
+        "TPM": tpm,
+        "subject": row["subject"] or "(empty)",
+        "issuer": row["issuer"],
+        "valid": f"{row['not_before']} to {row['not_after']}",
+        "chain": chain,
+        "key": f"{row['key']}, template {row['template']}, {where}; this TPM has it",
+        "Name": row["name"],
+        "to pin": row["pin"] or "make the key persistent first; then NAME@HANDLE",
+    }
+    return "\n".join(f"{label + ':':13}{value}" for label, value in lines.items())
