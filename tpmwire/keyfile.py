@@ -223,7 +223,8 @@ class KeyFile:
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a KeyFile is immutable; use replace()")
 
-    __delattr__ = __setattr__  # type: ignore[assignment]
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("a KeyFile is immutable; use replace()")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, KeyFile) and self._values() == other._values()
@@ -244,7 +245,8 @@ def parse(text: bytes | str) -> KeyFile:
         raise KeyFileError(f"the file is longer than {MAX_SIZE} octets and so no TPM key; {_MAKE_ONE}")
     if isinstance(text, str):
         return parse_der(_octets(text.removeprefix("\ufeff")))
-    # No text starts like this: the second octet is no character, in ASCII or UTF-8.
+    # No text starts like this: the second octet is no character, in ASCII or UTF-8. All DER of 128 octets and more
+    # does, and so every key that a TPM made.
     if text[:1] == b"\x30" and text[1:2] >= b"\x80":
         return parse_der(text)
     if text[:2] in (b"\xff\xfe", b"\xfe\xff"):

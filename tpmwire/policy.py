@@ -276,7 +276,8 @@ class Policy:
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a Policy is immutable")
 
-    __delattr__ = __setattr__  # type: ignore[assignment]
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("a Policy is immutable")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Policy) and self.statements == other.statements

@@ -1,0 +1,385 @@
+"""Key files: other programs' read to the last field, ours written in the one form, and every fault one line."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asn1crypto import core, pem  # type: ignore[import-untyped]
+
+from tests.support.tpmkey import TPMKey, pem_text
+from tpmwire import keyfile
+from tpmwire.errors import KeyFileError
+from tpmwire.keyfile import IMPORTABLE, LOADABLE, SEALED, KeyFile, parse, parse_der
+from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_RH
+from tpmwire.templates import hmac_key
+
+KEYS = Path(__file__).parents[2] / "fixtures" / "keys"
+MANIFEST = {entry["name"]: entry for entry in json.loads((KEYS / "manifest.json").read_text())}
+TEXT = (KEYS / "hmac.pem").read_bytes()
+HMAC = parse(TEXT)
+PCR_STEP = (int(TPM_CC.PolicyPCR), bytes.fromhex("0000 00000001 000b 03 000080"))
+AUTH_STEP = (int(TPM_CC.PolicyAuthValue), b"")
+SEED = bytes.fromhex("0003 aabbcc")
+
+
+def built(**changes: Any) -> bytes:
+    """The octets of the key of hmac.pem with some fields changed, as asn1crypto writes them."""
+    values: dict[str, Any] = {
+        "type": HMAC.type,
+        "empty_auth": True,
+        "parent": HMAC.parent,
+        "pubkey": HMAC.pubkey,
+        "privkey": HMAC.privkey,
+        **changes,
+    }
+    data: bytes = TPMKey({name: value for name, value in values.items() if value is not None}).dump()
+    return data
+
+
+def named(steps: tuple[keyfile.Step, ...]) -> list[dict[str, Any]]:
+    return [{"command_code": code, "command_policy": octets} for code, octets in steps]
+
+
+def fault(data: bytes | str) -> str:
+    """The message of a file that is refused: one line, printable, short enough for a terminal's few lines."""
+    with pytest.raises(KeyFileError) as caught:
+        parse(data)
+    message = str(caught.value)
+    assert message.isprintable()
+    assert 20 < len(message) < 300
+    return message
+
+
+@pytest.mark.parametrize("name", MANIFEST)
+def test_other_programs_files(name: str) -> None:
+    text = (KEYS / f"{name}.pem").read_bytes()
+    key = parse(text)
+    assert key.fields() == MANIFEST[name]["fields"]
+    assert parse(text.decode()) == key
+    assert parse(key.to_pem()) == key
+    assert parse_der(key.to_der()) == parse(key.to_der()) == key
+
+
+@pytest.mark.parametrize("name", MANIFEST)
+def test_the_same_octets_again(name: str) -> None:
+    _, _, data = pem.unarmor((KEYS / f"{name}.pem").read_bytes())
+    # Two of the programs write TRUE as 1, which is BER; everything else must come back as it was.
+    canonical = data.replace(bytes.fromhex("a003010101"), bytes.fromhex("a0030101ff"), 1)
+    assert parse(data).to_der() == canonical
+
+
+EVERYTHING: dict[str, dict[str, Any]] = {
+    "nothing optional": {},
+    "empty_auth false": {"empty_auth": False},
+    "policy": {"policy": (PCR_STEP, AUTH_STEP)},
+    "empty policy": {"policy": ()},
+    "importable": {"type": IMPORTABLE, "secret": SEED},
+    "sealed": {"type": SEALED},
+    "auth policy": {"auth_policy": ((None, (AUTH_STEP,)), ("naïve", (PCR_STEP, AUTH_STEP)), ("", ()))},
+    "description": {"description": "Schlüssel für AWS"},
+    "empty description": {"description": ""},
+    "long description": {"description": "d" * 40_000},
+    "rsa parent": {"rsa_parent": True, "parent": TPM_RH.ENDORSEMENT},
+    "not rsa parent": {"rsa_parent": False},
+    "all": {
+        "type": IMPORTABLE,
+        "empty_auth": True,
+        "policy": (PCR_STEP,),
+        "secret": SEED,
+        "auth_policy": (("n", (PCR_STEP,)),),
+        "description": "d",
+        "rsa_parent": True,
+        "parent": 0x81000001,
+    },
+}
+
+
+@pytest.mark.parametrize("values", EVERYTHING.values(), ids=EVERYTHING)
+def test_every_field(values: dict[str, Any]) -> None:
+    """What we write is what asn1crypto writes, and both read it."""
+    key = KeyFile(**{"parent": HMAC.parent, "pubkey": HMAC.pubkey, "privkey": HMAC.privkey, **values})
+    theirs = {"empty_auth": None, **values}
+    if "policy" in values:
+        theirs["policy"] = named(values["policy"])
+    if "auth_policy" in values:
+        entries = [{"name": n, "policy": named(steps)} for n, steps in values["auth_policy"]]
+        theirs["auth_policy"] = [{k: v for k, v in e.items() if v is not None} for e in entries]
+    data = built(**theirs)
+    assert key.to_der() == data
+    assert parse(data) == key
+    assert key.to_pem().encode() == pem_text(data)
+    for name, value in values.items():
+        assert getattr(parse_der(data), name) == value
+
+
+def test_parts_for_the_tpm() -> None:
+    key = KeyFile.of(HMAC.public, b"private", 0x81000001, type=IMPORTABLE, secret=SEED)
+    assert key.pubkey == HMAC.pubkey
+    assert key.privkey == b"\0\7private"
+    assert key.private == b"private"
+    assert key.encrypted_seed == b"\xaa\xbb\xcc"
+    assert key.public == HMAC.public
+    assert HMAC.encrypted_seed == b""
+
+
+@pytest.mark.parametrize(
+    ("parent", "persistent", "hierarchy"),
+    [
+        (0x40000001, None, 0x40000001),
+        (0x40000007, None, 0x40000007),
+        (0x4000000B, None, 0x4000000B),
+        (0x4000000C, None, 0x4000000C),
+        (0x80000000, None, 0x40000001),
+        (0x80FFFFFF, None, 0x40000001),
+        (0x81000001, 0x81000001, None),
+        (0x81FFFFFF, 0x81FFFFFF, None),
+    ],
+)
+def test_parent(parent: int, persistent: int | None, hierarchy: int | None) -> None:
+    key = parse(built(parent=parent))
+    assert (key.parent, key.persistent_parent, key.hierarchy) == (parent, persistent, hierarchy)
+
+
+@pytest.mark.parametrize(
+    "parent",
+    [
+        0,
+        23,  # a PCR
+        0x01500001,  # an NV index
+        0x02000000,  # a session
+        0x03000000,
+        0x40000000,  # what used to be the SRK in TPM 1.2
+        0x40000009,  # TPM_RS_PW
+        0x4000000A,  # lockout
+        0x82000000,
+        0x90000000,
+        0xFFFFFFFF,
+        0x100000000,
+        0x140000001,
+        -1,
+        -0x7EFFFFFF,  # 0x81000001 without its zero in front
+    ],
+)
+def test_no_parent(parent: int) -> None:
+    assert "parent" in fault(built(parent=parent))
+
+
+TEXTS = {
+    "text before": b"Key of a machine\n\n" + TEXT,
+    "text after": TEXT + b"some text\n",
+    "text in Latin-1": b"Schl\xfcssel\n" + TEXT,
+    "certificate after": TEXT + b"-----BEGIN CERTIFICATE-----\nMAo=\n-----END CERTIFICATE-----\n",
+    "certificate before": b"-----BEGIN CERTIFICATE-----\nMAo=\n-----END CERTIFICATE-----\n" + TEXT,
+    "CR LF": TEXT.replace(b"\n", b"\r\n"),
+    "CR": TEXT.replace(b"\n", b"\r"),
+    "no final newline": TEXT.rstrip(b"\n"),
+    "blank lines": TEXT.replace(b"\n", b"\n\n") + b"\n\n",
+    "blanks at the end of lines": TEXT.replace(b"\n", b" \t\n"),
+    "blanks before base64": TEXT.replace(b"\nM", b"\n  M"),
+    "byte order mark": b"\xef\xbb\xbf" + TEXT,
+    "one line": b"-----BEGIN TSS2 PRIVATE KEY-----\n"
+    + b"".join(TEXT.splitlines()[1:-1])
+    + b"\n-----END TSS2 PRIVATE KEY-----",
+}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_text_forms(text: bytes) -> None:
+    assert parse(text) == HMAC
+
+
+def test_text_as_str() -> None:
+    assert parse("\ufeff" + TEXT.decode()) == HMAC
+
+
+BODY = b"".join(TEXT.splitlines()[1:-1])
+BAD_TEXTS: dict[str, tuple[bytes | str, str]] = {
+    "empty": (b"", "no line -----BEGIN TSS2 PRIVATE KEY-----"),
+    "garbage": (b"\x00\xff" * 100, "no line"),
+    "PKCS #8": (TEXT.replace(b"TSS2 ", b""), "PRIVATE KEY is not a TPM key, which has the label TSS2 PRIVATE KEY"),
+    "a certificate": (TEXT.replace(b"TSS2 PRIVATE KEY", b"CERTIFICATE"), "CERTIFICATE is not a TPM key"),
+    "the old form": (TEXT.replace(b"PRIVATE KEY", b"KEY BLOB"), "early form"),
+    "a label with an escape": (b"-----BEGIN \x1b[31m-----\n", "no line"),
+    "a label in small letters": (TEXT.lower(), "no line"),
+    "four dashes": (TEXT.replace(b"-----", b"----"), "no line"),
+    "indented label": (b" " + TEXT, "no line"),
+    "text in the label's line": (b"x" + TEXT, "no line"),
+    "no end": (
+        TEXT.replace(b"-----END TSS2 PRIVATE KEY-----\n", b""),
+        "-----END TSS2 PRIVATE KEY----- is missing",
+    ),
+    "another end": (TEXT.replace(b"END TSS2", b"END TSS3"), "not followed by -----END TSS2"),
+    "end first": (b"-----END TSS2 PRIVATE KEY-----\n" + TEXT.rsplit(b"-----END")[0], "is missing"),
+    "begin in begin": (TEXT.splitlines(True)[0] + b"-----BEGIN X-----\n" + TEXT, "more than one"),
+    "two keys": (TEXT + TEXT, "more than one TPM key"),
+    "headers": (TEXT.replace(b"\n", b"\nProc-Type: 4,ENCRYPTED\n\n", 1), "PEM headers"),
+    "not base64": (TEXT.replace(b"M", b"!", 1), "not base64"),
+    "URL-safe base64": (TEXT.replace(b"/", b"_"), "not base64"),
+    "a character lost": (TEXT.replace(b"M", b"", 1), "not base64"),
+    "padding lost": (
+        b"-----BEGIN TSS2 PRIVATE KEY-----\nMAA\n-----END TSS2 PRIVATE KEY-----",
+        "not base64",
+    ),
+    "padding in the middle": (TEXT.replace(b"\n" + BODY[:4], b"\nMA==" + BODY[:4]), "not base64"),
+    "bits behind the last octet": (
+        b"-----BEGIN TSS2 PRIVATE KEY-----\nMAB=\n-----END TSS2 PRIVATE KEY-----",
+        "bits too many",
+    ),
+    "empty body": (b"-----BEGIN TSS2 PRIVATE KEY-----\n-----END TSS2 PRIVATE KEY-----", "nothing where SEQUENCE"),
+    "UTF-16": (TEXT.decode().encode("utf-16"), "UTF-16"),
+    "UTF-16, the other way": (b"\xfe\xff" + TEXT.decode().encode("utf-16-be"), "UTF-16"),
+    "too long": (TEXT + b" " * keyfile.MAX_SIZE, "longer than 65536"),
+    "too long in DER": (b"\x30\x82\xff\xff" + bytes(0xFFFF), "longer than 65536"),
+    "not ASCII in base64": (TEXT.decode().replace("M", "é", 1), "not base64"),
+}
+
+
+@pytest.mark.parametrize(("text", "reason"), BAD_TEXTS.values(), ids=BAD_TEXTS)
+def test_bad_text(text: bytes | str, reason: str) -> None:
+    assert reason in fault(text)
+
+
+def test_the_limit_is_the_limit() -> None:
+    assert parse(TEXT + b" " * (keyfile.MAX_SIZE - len(TEXT))) == HMAC
+
+
+PUBLIC, PRIVATE = HMAC.pubkey, HMAC.privkey
+BAD_VALUES: dict[str, tuple[dict[str, Any], str]] = {
+    "the arc itself": ({"type": "2.23.133.10.1"}, "2.23.133.10.1 is not the type"),
+    "another type": ({"type": "1.2.840.113549.1.1.1"}, "is not the type"),
+    "importable without secret": ({"type": IMPORTABLE}, "has a secret, which this lacks"),
+    "loadable with secret": ({"secret": SEED}, "only an importable key"),
+    "sealed with secret": ({"type": SEALED, "secret": SEED}, "only an importable key"),
+    "secret without size": ({"type": IMPORTABLE, "secret": b"\xaa\xbb\xcc"}, "secret: a size"),
+    "secret with too much": ({"type": IMPORTABLE, "secret": SEED + b"\0"}, "secret: 1 octets too many"),
+    "pubkey empty": ({"pubkey": b""}, "pubkey: the size wants"),
+    "pubkey of size 0": ({"pubkey": b"\0\0"}, "pubkey"),
+    "pubkey cut": ({"pubkey": PUBLIC[:-1]}, "pubkey: a size"),
+    "pubkey with too much": ({"pubkey": PUBLIC + b"\0"}, "pubkey: 1 octets too many"),
+    "pubkey with too much inside": (
+        {"pubkey": bytes([0, PUBLIC[1] + 1]) + PUBLIC[2:] + b"\0"},
+        "1 octets too many",
+    ),
+    "pubkey without size": ({"pubkey": PUBLIC[2:]}, "pubkey"),
+    "no such type of object": ({"pubkey": PUBLIC[:2] + b"\x00\x99" + PUBLIC[4:]}, "pubkey.parameters"),
+    "no such nameAlg": ({"pubkey": PUBLIC[:4] + b"\x00\x99" + PUBLIC[6:]}, "nameAlg"),
+    "nameAlg NULL": ({"pubkey": PUBLIC[:4] + b"\x00\x10" + PUBLIC[6:]}, "nameAlg"),
+    "privkey empty": ({"privkey": b""}, "privkey: the size wants"),
+    "privkey of size 0": ({"privkey": b"\0\0"}, "private area is empty"),
+    "privkey cut": ({"privkey": PRIVATE[:-1]}, "privkey: a size"),
+    "privkey with too much": ({"privkey": PRIVATE + b"\0"}, "privkey: 1 octets too many"),
+    "areas exchanged": ({"pubkey": PRIVATE, "privkey": PUBLIC}, "pubkey"),
+    "negative command": ({"policy": [{"command_code": -1, "command_policy": b""}]}, "-1 is no command code"),
+    "large command": (
+        {"auth_policy": [{"policy": [{"command_code": 1 << 32, "command_policy": b""}]}]},
+        "is no command code",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "reason"), BAD_VALUES.values(), ids=BAD_VALUES)
+def test_bad_values(changes: dict[str, Any], reason: str) -> None:
+    assert reason in fault(pem_text(built(**changes)))
+
+
+DER = built()
+BAD_DER = {
+    "something behind": (DER + b"\x05\x00", "2 octets too many"),
+    "an element more": (b"\x30\x81" + bytes([DER[2] + 2]) + DER[3:] + b"\x05\x00", "2 octets too many"),
+    "empty sequence": (b"\x30\x00", "no line"),
+    "empty sequence, long": (b"\x30\x81\x00", "shortest form"),
+    "indefinite": (b"\x30\x80" + DER[3:] + b"\0\0", "indefinite"),
+    "length too long by form": (b"\x30\x82\x00" + DER[2:], "shortest form"),
+    "type under another tag": (DER.replace(b"\x06\x06\x67", b"\x04\x06\x67", 1), "OBJECT IDENTIFIER should be"),
+    "BOOLEAN 2": (DER.replace(bytes.fromhex("a0030101ff"), bytes.fromhex("a003010102")), "emptyAuth: a BOOLEAN"),
+    "integer for BOOLEAN": (DER.replace(bytes.fromhex("a0030101ff"), bytes.fromhex("a003020101")), "emptyAuth"),
+    "not a sequence": (b"\x31" + DER[1:], "no line"),
+    "a set in text": (pem_text(b"\x31" + DER[1:]), "SET where SEQUENCE should be"),
+}
+
+
+@pytest.mark.parametrize(("data", "reason"), BAD_DER.values(), ids=BAD_DER)
+def test_bad_der(data: bytes, reason: str) -> None:
+    assert reason in fault(data)
+
+
+def test_plain_keys_are_named() -> None:
+    """PKCS #1, PKCS #8 and RFC 5915 begin with their version; whoever has one is told of `tpmwire import`."""
+
+    class Version(core.Sequence):  # type: ignore[misc]
+        _fields = [("version", core.Integer), ("key", core.OctetString)]  # noqa: RUF012
+
+    for length in (3, 200, 1000):
+        data = Version({"version": 0, "key": bytes(length)}).dump()
+        assert "plain private key, which is not a TPM key; `tpmwire import` makes one" in fault(pem_text(data))
+
+
+def test_every_cut_and_every_octet_changed() -> None:
+    """Cut anywhere: refused. An octet changed anywhere: refused, or read and written back as it was changed."""
+    read = 0
+    for size in range(len(DER)):
+        fault(pem_text(DER[:size]))
+    for index in range(len(DER)):
+        for change in (0x01, 0x80, 0xFF):
+            data = DER[:index] + bytes([DER[index] ^ change]) + DER[index + 1 :]
+            try:
+                key = parse_der(data)
+            except KeyFileError:
+                continue
+            read += 1
+            assert key.to_der() == data
+    # The private area and the public one's digest are any octets at all.
+    assert read > 3 * (len(PRIVATE) - 2)
+
+
+def test_constructor_refuses_too() -> None:
+    good: dict[str, Any] = {"parent": HMAC.parent, "pubkey": PUBLIC, "privkey": PRIVATE}
+    for changes in ({"parent": 0}, {"type": "1.2.3"}, {"pubkey": b""}, {"privkey": b"\0\0"}, {"secret": SEED}):
+        with pytest.raises(KeyFileError):
+            KeyFile(**{**good, **changes})
+    with pytest.raises(KeyFileError, match="private"):
+        KeyFile.of(HMAC.public, b"", HMAC.parent)
+    with pytest.raises(KeyFileError, match="no form"):
+        KeyFile.of(HMAC.public, bytes(70_000), HMAC.parent)
+    with pytest.raises(KeyFileError, match="no form"):
+        KeyFile(**good, description="\ud800").to_der()
+    with pytest.raises(KeyFileError, match="shorten the description"):
+        KeyFile(**good, description="d" * 60_000).to_pem()
+
+
+def test_a_value() -> None:
+    assert parse(TEXT) == HMAC
+    assert parse(TEXT) is not HMAC
+    assert hash(HMAC) == hash(parse(TEXT))
+    assert HMAC.replace(description="d") != HMAC
+    assert HMAC.replace(description="d").replace(description=None) == HMAC
+    with pytest.raises(AttributeError):
+        HMAC.parent = 1
+    with pytest.raises(AttributeError):
+        del HMAC.parent
+
+
+def test_repr_shows_no_private_area() -> None:
+    key = KeyFile.of(hmac_key(), b"the private area", TPM_RH.OWNER, type=IMPORTABLE, secret=b"\0\6a seed")
+    shown = repr(key)
+    assert "<secret>" in shown
+    assert LOADABLE[:-1] in shown
+    assert TPM_ALG.KEYEDHASH.name in shown
+    for secret in (b"the private area", b"a seed"):
+        assert secret.decode() not in shown
+        assert secret.hex() not in shown
+
+
+def test_start_up_is_lean() -> None:
+    """A run pays for this module each time: nothing beyond what tpmwire's structures import anyway."""
+    code = (
+        "import sys, tpmwire.crypto, tpmwire.spec.structures; before = set(sys.modules); import tpmwire.keyfile;"
+        "print(*sorted(set(sys.modules) - before))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert loaded == ["tpmwire.der", "tpmwire.keyfile"]
