@@ -1,4 +1,4 @@
-"""Key files from anywhere: a value or KeyFileError, never anything else; what we read, asn1crypto reads the same."""
+"""Key files from anywhere: a value or KeyFileError, nothing else; what we read, asn1crypto reads the same."""
 
 import json
 from collections.abc import Callable
