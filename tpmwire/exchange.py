@@ -190,7 +190,7 @@ class Exchange(Generic[R]):
         field = self._command.auth_after
         if field is None or index:
             return given.auth
-        return Secret(getattr(self._command, field))
+        return Secret(getattr(self._command, field) if field else b"")
 
     def _deciphered(self, parameters: bytes, index: int, use: Use) -> bytes:
         if first_parameter(self._answer) is None:

@@ -39,7 +39,8 @@ class Command(Record):
 
     `Response` is the response's class, nested in the command's. `flushes` names the handle field that the
     command itself closes when it succeeds. `auth_after` names the field that becomes the first handle's authValue:
-    the response's HMAC is made with it. `alters_nv`: the command may change the Names of NV indices.
+    the response's HMAC is made with it; "" where nothing is left to have one. `alters_nv` says that the command
+    may change the Names of NV indices.
     """
 
     code: ClassVar[TPM_CC]

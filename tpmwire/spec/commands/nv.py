@@ -48,6 +48,7 @@ class NV_UndefineSpaceSpecial(Command, code=TPM_CC.NV_UndefineSpaceSpecial, spec
     """Removes a platform's NV index that only its own policy lets go (TPMA_NV_POLICY_DELETE)."""
 
     alters_nv = True
+    auth_after = ""
 
     nv_index: Annotated[TPMI_RH_NV_INDEX, ADMIN]
     platform: Annotated[TPMI_RH_PLATFORM, USER]
