@@ -16,7 +16,7 @@ from pathlib import Path
 IMPLICIT = ("encodings.ascii", "encodings.cp437", "encodings.idna", "encodings.latin_1", "encodings.utf_8", "site")
 
 # Reached from construct.debug through pdb, and by nothing that a user runs.
-UNUSED = ("asyncio", "doctest", "multiprocessing", "pydoc", "test", "unittest", "xml")
+UNUSED = ("asyncio", "doctest", "multiprocessing", "pydoc", "test", "unittest")
 
 INSTALLED = "/usr/lib/python3.11"
 """Where the image has them, for tracebacks."""
