@@ -26,7 +26,7 @@ from .spec.structures import (
 from .spki import PublicKey, into_template
 from .tpm import Tpm
 
-__all__ = ["CHAIN", "KINDS", "EkKind", "OwnKey", "own_key", "template_of"]
+__all__ = ["CHAIN", "KINDS", "EkKind", "OwnKey", "own_key", "prove", "template_of"]
 
 CHAIN = (0x01C00100, 0x01C001FF)
 """NV indices, first and last, that may hold the intermediate CAs' certificates, one after the other (§2.2.1.4)."""
@@ -167,13 +167,13 @@ def own_key(tpm: Tpm, kinds: Iterable[EkKind], key: PublicKey, present: Iterable
         loaded = read_loaded(tpm, handle)
         for kind, _, public in expected:
             if loaded.name == name_of(public):
-                _prove(tpm, loaded)
+                prove(tpm, loaded)
                 return OwnKey(kind, loaded.name, public, handle)
     for kind, template, public in expected:
         loaded = create_primary(tpm, TPM_RH.ENDORSEMENT, template)
         ours = loaded.name == name_of(public)
         if ours:
-            _prove(tpm, loaded)
+            prove(tpm, loaded)
         tpm.flush(loaded.handle)
         if ours:
             return OwnKey(kind, loaded.name, public, None)
@@ -183,7 +183,7 @@ def own_key(tpm: Tpm, kinds: Iterable[EkKind], key: PublicKey, present: Iterable
     )
 
 
-def _prove(tpm: Tpm, loaded: Loaded) -> None:
+def prove(tpm: Tpm, loaded: Loaded) -> None:
     """A session salted to the key: who does not have the private key cannot make its response's HMAC."""
     session = open_session(tpm, TPM_SE.HMAC, loaded)
     tpm.execute(GetRandom(16), session.use(encrypt=True, keep=False))

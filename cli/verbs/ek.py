@@ -15,12 +15,15 @@ Where the key is not persistent the TPM makes it, which can take ten seconds; --
 import argparse
 import json
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..messages import note
 from ..options import add_tpm_options
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cryptography import x509
 
     from tpmwire.endorsement import EkKind, OwnKey
@@ -34,10 +37,10 @@ PATIENCE = 60.0
 
 
 class Found(NamedTuple):
-    """A certificate, where it was, and the kinds of keys that it can be for."""
+    """Where a certificate is, how to read it, and the kinds of keys that it can be for."""
 
     where: str
-    certificate: "x509.Certificate"
+    read: "Callable[[], x509.Certificate]"
     kinds: "tuple[EkKind, ...]"
 
 
@@ -107,9 +110,9 @@ def _certificates(tpm: "Tpm", file: str | None) -> "tuple[list[Found], list[x509
     chain = load(stored, "the chain in the TPM") if stored else []
     if file is not None:
         leaf, *others = _from_file(file)
-        return [Found(file, leaf, KINDS)], others + chain, present
+        return [Found(file, lambda: leaf, KINDS)], others + chain, present
     found = [
-        Found(f"NV index 0x{kind.certificate:08x}", _stored(tpm, kind.certificate), (kind,))
+        Found(f"NV index 0x{kind.certificate:08x}", partial(_stored, tpm, kind.certificate), (kind,))
         for kind in KINDS
         if kind.certificate in present
     ]
@@ -124,8 +127,7 @@ def _stored(tpm: "Tpm", index: int) -> "x509.Certificate":
     from tpmwire import nv
     from tpmwire.certificates import load, without_padding
 
-    where = f"NV index 0x{index:08x}"
-    return load(without_padding(nv.read(tpm, index)), where)[0]
+    return load(without_padding(nv.read(tpm, index)), "it")[0]
 
 
 def _checked(
@@ -139,11 +141,12 @@ def _checked(
     from tpmwire.certificates import described, public_key, verified
     from tpmwire.endorsement import own_key
 
-    chain = verified(found.certificate, trusted, untrusted) if trusted else []
-    own = own_key(tpm, found.kinds, public_key(found.certificate), present)
+    certificate = found.read()
+    chain = verified(certificate, trusted, untrusted) if trusted else []
+    own = own_key(tpm, found.kinds, public_key(certificate), present)
     return {
         "certificate": found.where,
-        **described(found.certificate)._asdict(),
+        **described(certificate)._asdict(),
         "verified": bool(chain),
         "chain": [one.subject.rfc4514_string() for one in chain],
         "template": own.kind.name,
