@@ -43,7 +43,7 @@ def without_padding(data: bytes) -> bytes:
 
     Raises CertificateError where there is none, or one that is cut off.
     """
-    if len(data) < 2 or data[0] != 0x30:
+    if len(data) < 2 or data[0] != 0x30 or data[1] == 0x80:
         raise CertificateError("there is no certificate in there: it does not begin as DER does")
     head, size = 2, data[1]
     if size >= 0x80:
@@ -62,17 +62,21 @@ def load(data: bytes, where: str) -> "list[x509.Certificate]":
         raise CertificateError(NEEDED) from error
     try:
         if b"-----BEGIN" in data:
-            return x509.load_pem_x509_certificates(data)
-        found = []
-        while data and data[0] == 0x30:
-            one = without_padding(data)
-            found.append(x509.load_der_x509_certificate(one))
-            data = data[len(one) :]
-        if found:
-            return found
-    except (ValueError, CertificateError) as error:
-        raise CertificateError(f"{where} holds no certificate that can be read ({error})") from error
-    raise CertificateError(f"{where} holds no certificate, neither in PEM nor in DER")
+            found = x509.load_pem_x509_certificates(data)
+        else:
+            found = []
+            while data and data[0] == 0x30:
+                one = without_padding(data)
+                found.append(x509.load_der_x509_certificate(one))
+                data = data[len(one) :]
+        for certificate in found:
+            described(certificate)  # `cryptography` parses late, and then raises what it likes
+    except (ValueError, KeyError, TypeError, x509.InvalidVersion, CertificateError) as error:
+        said = " ".join(str(error).split())
+        raise CertificateError(f"{where} holds no certificate that can be read ({said})") from error
+    if not found:
+        raise CertificateError(f"{where} holds no certificate, neither in PEM nor in DER")
+    return found
 
 
 def public_key(certificate: "x509.Certificate") -> PublicKey:
@@ -182,7 +186,7 @@ def _tpm_named(certificate: "x509.Certificate") -> dict[str, str]:
 
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
         return {}
     return {
         TPM_ATTRIBUTES[attribute.oid.dotted_string]: str(attribute.value)
