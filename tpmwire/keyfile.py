@@ -20,11 +20,10 @@ import io
 from typing import Any, Self
 
 from . import der
-from .crypto import hash_name
 from .errors import DecodeError, EncodeError, KeyFileError
-from .record import octets_left, wire_of
+from .record import Fixed, octets_left, wire_of
 from .spec.constants import TPM_HT, TPM_RH
-from .spec.structures import TPM2B_ENCRYPTED_SECRET, TPM2B_PRIVATE, TPM2B_PUBLIC, TPMT_PUBLIC
+from .spec.structures import TPM2B_ENCRYPTED_SECRET, TPM2B_PRIVATE, TPM2B_PUBLIC, TPMT_PUBLIC, TPMU_HA
 
 __all__ = ["IMPORTABLE", "LOADABLE", "MAX_SIZE", "SEALED", "AuthPolicy", "KeyFile", "Step", "parse", "parse_der"]
 
@@ -104,6 +103,9 @@ class KeyFile:
     `encrypted_seed` are what TPM2_Load and TPM2_Import take. `empty_auth` is a hint: tpm2_encodeobject writes
     false for keys without a password. `parent` is a handle; see `hierarchy` and `persistent_parent`.
 
+    tpm2-tools 5.4 and tpm2-openssl 1.1 read no file with `policy`, `auth_policy`, `description` or `rsa_parent`.
+    The draft wants `policy` where the key has one; tpm2_load takes such a key's `pubkey` and `privkey` as files.
+
     Raises KeyFileError for values that no key file may hold.
     """
 
@@ -172,8 +174,8 @@ class KeyFile:
     def hierarchy(self) -> int | None:
         """The hierarchy whose standard primary is the parent, or None for a persistent parent.
 
-        That is the P-256 primary (draft, §3.1.8), or RSA 2048 where `rsa_parent`. A transient handle is none that
-        could be found again; files that name one mean the owner hierarchy.
+        That is `templates.h2_primary` (draft, `parent`), or `h1_primary` where `rsa_parent`. A transient handle is
+        none that could be found again; files that name one mean the owner hierarchy.
         """
         if self.parent >> 24 == TPM_HT.TRANSIENT:
             return TPM_RH.OWNER
@@ -239,6 +241,7 @@ class KeyFile:
 def parse(text: bytes | str) -> KeyFile:
     """The key file in a text with the label TSS2 PRIVATE KEY, other text around it allowed; or in DER, as bytes.
 
+    The DER of a key without a real private area, under 128 octets, is for `parse_der` alone.
     Raises KeyFileError, whose one line says what is wrong and what to do.
     """
     if len(text) > MAX_SIZE:
@@ -347,10 +350,12 @@ def _check_codes(policy: tuple[Step, ...] | None, auth_policy: tuple[AuthPolicy,
 
 def _public(pubkey: bytes) -> TPMT_PUBLIC:
     public: TPMT_PUBLIC = _sized(TPM2B_PUBLIC, pubkey, "pubkey")
-    try:
-        hash_name(public.name_alg)
-    except EncodeError as error:
-        raise KeyFileError(f"pubkey: nameAlg: {error}; {_DAMAGED}") from error
+    digest = TPMU_HA.get(public.name_alg)
+    if not isinstance(digest, Fixed):
+        raise KeyFileError(f"pubkey: nameAlg {public.name_alg!r} is no hash that is known here; {_DAMAGED}")
+    if public.auth_policy and len(public.auth_policy) != digest.size:
+        size = len(public.auth_policy)
+        raise KeyFileError(f"pubkey: authPolicy has {size} octets, its hash has {digest.size}; {_DAMAGED}")
     return public
 
 

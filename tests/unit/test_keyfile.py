@@ -247,6 +247,7 @@ def test_the_limit_is_the_limit() -> None:
 
 
 PUBLIC, PRIVATE = HMAC.pubkey, HMAC.privkey
+POLICY_20 = hmac_key(b"d" * 20).replace(unique=bytes(32)).build()
 BAD_VALUES: dict[str, tuple[dict[str, Any], str]] = {
     "the arc itself": ({"type": "2.23.133.10.1"}, "2.23.133.10.1 is not the type"),
     "another type": ({"type": "1.2.840.113549.1.1.1"}, "is not the type"),
@@ -267,6 +268,7 @@ BAD_VALUES: dict[str, tuple[dict[str, Any], str]] = {
     "no such type of object": ({"pubkey": PUBLIC[:2] + b"\x00\x99" + PUBLIC[4:]}, "pubkey.parameters"),
     "no such nameAlg": ({"pubkey": PUBLIC[:4] + b"\x00\x99" + PUBLIC[6:]}, "nameAlg"),
     "nameAlg NULL": ({"pubkey": PUBLIC[:4] + b"\x00\x10" + PUBLIC[6:]}, "nameAlg"),
+    "authPolicy of another hash": ({"pubkey": b"\0\x44" + POLICY_20}, "authPolicy has 20 octets, its hash has 32"),
     "privkey empty": ({"privkey": b""}, "privkey: the size wants"),
     "privkey of size 0": ({"privkey": b"\0\0"}, "private area is empty"),
     "privkey cut": ({"privkey": PRIVATE[:-1]}, "privkey: a size"),
@@ -376,7 +378,7 @@ def test_repr_shows_no_private_area() -> None:
 def test_start_up_is_lean() -> None:
     """A run pays for this module each time: nothing beyond what tpmwire's structures import anyway."""
     code = (
-        "import sys, tpmwire.crypto, tpmwire.spec.structures; before = set(sys.modules); import tpmwire.keyfile;"
+        "import sys, tpmwire.spec.structures; before = set(sys.modules); import tpmwire.keyfile;"
         "print(*sorted(set(sys.modules) - before))"
     )
     loaded = subprocess.run(
