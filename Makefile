@@ -5,8 +5,9 @@ VENV := .venv
 PY := $(VENV)/bin/python
 SETUP := $(VENV)/.ready
 
-# command:package, for what pip cannot give.
-PROGRAMS := swtpm:swtpm swtpm_setup:swtpm-tools tpm2:tpm2-tools qemu-system-x86_64:qemu-system-x86
+# What pip cannot give, as PROGRAM:PACKAGE or FILE:PACKAGE.
+PACKAGES := swtpm:swtpm swtpm_setup:swtpm-tools tpm2:tpm2-tools qemu-system-x86_64:qemu-system-x86
+PACKAGES += openssl:openssl /usr/lib/*/ossl-modules/tpm2.so:tpm2-openssl
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lint test test-device fuzz bench demo zipapp clean
@@ -17,7 +18,7 @@ help: ## this list
 setup: $(SETUP) ## .venv with all that development needs, and the Debian packages of the tests
 
 $(SETUP): pyproject.toml Makefile
-	@.ci/packages $(PROGRAMS)
+	@.ci/packages $(PACKAGES)
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
