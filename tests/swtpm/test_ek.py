@@ -11,17 +11,19 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from cli.pins import pin_from
 from cli.toolbox import main
 from tests.support.ekcert import Maker
 from tests.support.swtpm import Swtpm, tpm2
 from tpmwire import templates
-from tpmwire.channel import Loaded, create_primary, read_loaded
+from tpmwire.channel import Loaded, create_primary, protected_sessions, read_loaded
 from tpmwire.crypto import name_of
 from tpmwire.endorsement import prove
 from tpmwire.errors import SessionError, TpmError
 from tpmwire.spec.commands.capability import GetCapability
 from tpmwire.spec.commands.nv import NV_DefineSpace, NV_Write
-from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_RH, TPMA_NV, TPMA_OBJECT
+from tpmwire.spec.commands.random import GetRandom
+from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_RH, TPM_SE, TPMA_NV, TPMA_OBJECT
 from tpmwire.spec.structures import TPMS_ECC_POINT, TPMS_NV_PUBLIC, TPMT_PUBLIC
 from tpmwire.tpm import Tpm
 
@@ -124,6 +126,26 @@ def test_keys_that_are_not_persistent_are_made_and_given_back(maker: Maker, stat
         assert after["L-1"]["pin"] == f"{after['L-1']['name']}@ek-rsa"
         assert after["H-3"]["pin"] is None
         assert held(swtpm.path) == []
+
+
+def test_what_is_printed_to_pin_opens_sessions_and_on_another_tpm_none(
+    maker: Maker, state: Path, ek: Run, tmp_path: Path
+) -> None:
+    with Swtpm(state=state) as swtpm, Swtpm() as other:
+        persistent = rows(ek("--tpm-path", swtpm.path, "--json", *trust(maker)))
+        for handle in ("0x81010001", "0x81010016"):
+            tpm2(other, "createek", "-G", "ecc", "-c", handle, "-u", tmp_path / "ek.pub")
+        for row in persistent.values():
+            pin = pin_from(row["pin"], None)
+            with Tpm.open(swtpm.path, 30) as tpm:
+                (session,) = protected_sessions(tpm, [TPM_SE.HMAC], pin=pin)
+                assert tpm.execute(GetRandom(8), session.use(encrypt=True)).random_bytes
+            with Tpm.open(other.path, 30) as tpm, pytest.raises(SessionError, match="another TPM"):
+                protected_sessions(tpm, [TPM_SE.HMAC], pin=pin)
+        tpm2(swtpm, "evictcontrol", "-c", "0x81010001")
+        made = rows(ek("--tpm-path", swtpm.path, "--json", *trust(maker)))["L-1"]
+        with Tpm.open(swtpm.path, 30) as tpm:
+            assert protected_sessions(tpm, [TPM_SE.HMAC], pin=pin_from(made["pin"], None))
 
 
 def test_the_text_names_the_chain_and_says_when_nothing_vouches(maker: Maker, state: Path, ek: Run) -> None:
