@@ -37,8 +37,8 @@ test-device: $(SETUP) zipapp ## the single file on Debian's kernel, in QEMU, wit
 fuzz: $(SETUP) ## the property tests, with many more examples
 	HYPOTHESIS_PROFILE=fuzz $(PY) -m pytest -n auto tests/property
 
-bench: $(SETUP) ## start-up time, CPU and memory
-	$(PY) -m tests.bench
+bench: $(SETUP) ## what things cost: time, CPU, memory
+	@set -e; for file in tests/bench/[a-z]*.py; do $(PY) -m tests.bench.$$(basename $$file .py); done
 
 demo: $(SETUP) ## the aws command line with a key that lives in a TPM, step by step
 	@$(PY) tools/demo.py
