@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from . import templates
 from .channel import WELL_KNOWN, Loaded, Pin, create_primary, open_session, protected_sessions, read_loaded
-from .crypto import digest, name_of
+from .crypto import digest_size, name_of
 from .errors import KeyFileError, TpmError
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Password, Session, SessionStart, Use
@@ -19,7 +19,8 @@ from .spec.structures import TPMS_PCR_SELECTION
 from .tpm import Tpm
 
 if TYPE_CHECKING:
-    from .keyfile import KeyFile
+    from .keyfile import KeyFile, Step
+    from .policy import Statement
     from .spec.commands.objects import Load
 
 __all__ = ["HmacKey"]
@@ -92,6 +93,9 @@ class _Run:
         # A second session, where the one that authorizes must not encrypt.
         self.companion: Session | None = None
         self.opened: list[int] = []
+        # The key's public area and its parent's Name, once they are known.
+        self.public = None if key.file is None else key.file.public
+        self.parent_name: bytes | None = None
 
     def hmac(self, message: bytes) -> bytes:
         if self.key.file is not None:
@@ -101,6 +105,8 @@ class _Run:
             handle = self.key.handle
             if self.key.name is not None:
                 self.tpm.trust_name(handle, self.key.name)
+            if self.key.ek_parent:
+                self.public = read_loaded(self.tpm, handle).public
             self._open_session(None)
         result = self._computed(handle, message)
         for transient in reversed(self.opened):
@@ -109,8 +115,7 @@ class _Run:
 
     def _kind(self) -> TPM_SE:
         """A policy session where the key is used by its policy."""
-        file = self.key.file
-        by_policy = file is not None and not file.public.object_attributes & TPMA_OBJECT.USER_WITH_AUTH
+        by_policy = self.public is not None and not self.public.object_attributes & TPMA_OBJECT.USER_WITH_AUTH
         return TPM_SE.POLICY if self.key.pcrs is not None or by_policy else TPM_SE.HMAC
 
     def _open_session(self, parent: Loaded | None) -> None:
@@ -129,8 +134,8 @@ class _Run:
 
     def _hash(self, kind: TPM_SE) -> TPM_ALG:
         """A policy session computes in the hash of the policy's owner; that is known from file or Name."""
-        if kind == TPM_SE.POLICY and self.key.file is not None:
-            return self.key.file.public.name_alg
+        if kind == TPM_SE.POLICY and self.public is not None:
+            return self.public.name_alg
         if kind == TPM_SE.POLICY and self.key.name is not None:
             return TPM_ALG(int.from_bytes(self.key.name[:2], "big"))
         return TPM_ALG.SHA256
@@ -196,6 +201,7 @@ class _Run:
             lambda auth: create_primary(self.tpm, hierarchy, template, *self._authorized(auth))
         )
         self.opened.append(made.handle)
+        self.parent_name = made.name
         return made, made.handle
 
     def _authorized(self, auth: Secret) -> tuple[Password | Use, ...]:
@@ -259,33 +265,69 @@ class _Run:
 
     def _satisfy_policy(self, session: Session, handle: int) -> Secret:
         """Executes the key's policy; returns the authValue that its authorization then takes."""
-        if self.key.pcrs is not None:
-            self._state_pcrs(session, handle, self.key.pcrs)
+        file = self.key.file
+        if self.key.pcrs is None and file is not None and file.policy is not None:
+            self._state_file_policy(session, file.policy)
         else:
-            self._state_file_policy(session)
+            self._state_from_options(session, handle)
         return self.key.auth if session.wants_auth_value else EMPTY_AUTH
 
-    def _state_pcrs(self, session: Session, handle: int, pcrs: tuple[TPMS_PCR_SELECTION, ...]) -> None:
-        from .spec.commands import policies
+    def _state_from_options(self, session: Session, handle: int) -> None:
+        """PCRs, password and endorsement parent say the policy; where that is open, the key's digest does."""
+        from .policy import PolicyPCR
 
-        # No digest: the PCRs are taken as they are, and the policy of the key says whether they fit.
-        self.tpm.execute(policies.PolicyPCR(session.handle, b"", pcrs))
-        if not self.key.auth:
-            return
-        file = self.key.file
-        wanted = (file.public if file is not None else read_loaded(self.tpm, handle).public).auth_policy
-        so_far = self.tpm.execute(policies.PolicyGetDigest(session.handle)).policy_digest
-        if digest(session.auth_hash, so_far, TPM_CC.PolicyAuthValue.to_bytes(4, "big")) == wanted:
-            self.tpm.execute(policies.PolicyAuthValue(session.handle))
-            session.wants_auth_value = True
+        key = self.key
+        if key.pcrs is not None:
+            # No digest: the PCRs are taken as they are, and the policy of the key says whether they fit.
+            self.tpm.execute(PolicyPCR(b"", key.pcrs).command(session.handle))
+            if not key.auth and not key.ek_parent:
+                return
+        if self.public is None:
+            self.public = read_loaded(self.tpm, handle).public
+        for statement in self._missing_statements(session, self.public.auth_policy):
+            self.tpm.execute(statement.command(session.handle))
+            session.wants_auth_value |= statement.code == TPM_CC.PolicyAuthValue
 
-    def _state_file_policy(self, session: Session) -> None:
-        """The policy that the key file names; of one that names none, the one that can be meant without a word."""
+    def _missing_statements(self, session: Session, wanted: bytes) -> "list[Statement]":
+        """What has to be stated after the PCRs for the policy digest `wanted`.
+
+        The password, and for a key that was wrapped for an endorsement key the choice between its use and its
+        duplication; both as the Go program's users make them. None where nothing fits: the TPM will refuse.
+        """
+        from .policy import PolicyAuthValue, PolicyDuplicationSelect, PolicyOR
+        from .spec.commands.policies import PolicyGetDigest
+
+        alg = session.auth_hash
+        start = bytes(digest_size(alg))
+        so_far = self.tpm.execute(PolicyGetDigest(session.handle)).policy_digest if self.key.pcrs else start
+        for password in ([], [PolicyAuthValue()]):
+            reached = password[0].extended(alg, so_far) if password else so_far
+            if reached == wanted:
+                return [*password]
+            if self.key.ek_parent:
+                moved = PolicyDuplicationSelect(b"", self._endorsement_name(), False).extended(alg, start)
+                for branches in ((reached, moved), (moved, reached)):
+                    either = PolicyOR(branches)
+                    if either.extended(alg, start) == wanted:
+                        return [*password, either]
+        return []
+
+    def _endorsement_name(self) -> bytes:
+        """The Name of the endorsement key that is the parent, or was when the key came here."""
+        if self.parent_name is None:
+            place = WELL_KNOWN["ek-rsa"]
+            made = create_primary(
+                self.tpm, place.hierarchy, place.template(), *self._authorized(self.key.parent_auth)
+            )
+            self.tpm.flush(made.handle)
+            self.parent_name = made.name
+        return self.parent_name
+
+    def _state_file_policy(self, session: Session, steps: "tuple[Step, ...]") -> None:
+        """The policy that the key file carries."""
         from .policy import Policy, PolicyAuthValue, PolicyPassword
 
-        assert self.key.file is not None
-        steps = self.key.file.policy
-        policy = Policy(PolicyAuthValue()) if steps is None else Policy.from_steps(steps)
+        policy = Policy.from_steps(steps)
         for statement in policy.statements:
             # The same digest, and the password does not cross the bus.
             proven = PolicyAuthValue() if isinstance(statement, PolicyPassword) else statement

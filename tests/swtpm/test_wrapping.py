@@ -1,0 +1,159 @@
+"""A key wrapped on a host without a TPM, taken in by the TPM it was wrapped for, and used; refused by another."""
+
+import hmac
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.swtpm import Swtpm
+from tpmwire.channel import WELL_KNOWN, create_primary
+from tpmwire.errors import EncodeError, TpmError
+from tpmwire.keyfile import KeyFile, parse
+from tpmwire.policy import Policy, PolicyAuthValue, PolicyPCR, parse_pcrs
+from tpmwire.secret import Secret
+from tpmwire.sessions import Password, SessionStart, Use
+from tpmwire.signing import HmacKey
+from tpmwire.spec.commands.capability import GetCapability
+from tpmwire.spec.commands.context import EvictControl
+from tpmwire.spec.commands.duplication import Import
+from tpmwire.spec.commands.objects import Load
+from tpmwire.spec.commands.policies import PolicySecret
+from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_RH, TPM_SE
+from tpmwire.spec.structures import TPMT_PUBLIC, TPMT_SYM_DEF_OBJECT
+from tpmwire.templates import hmac_key as other_template
+from tpmwire.tpm import Tpm
+from tpmwire.wrapping import duplicate, hmac_key, wrap_hmac_key
+
+OCTETS, DATE, PASSWORD = Secret(b"AWS4secret"), b"20261124", Secret(b"pass word")
+EXPECTED = hmac.digest(OCTETS.reveal(), DATE, "sha256")
+PCR23 = parse_pcrs("23")
+ZERO = Policy(PolicyPCR.of_values(TPM_ALG.SHA256, PCR23, {(TPM_ALG.SHA256, 23): bytes(32)}))
+PARENTS = {"h2": TPM_RH.OWNER, "ek-rsa": TPM_RH.ENDORSEMENT}
+HANDLE = 0x81010020
+
+
+@pytest.fixture(scope="module")
+def swtpm() -> Iterator[Swtpm]:
+    with Swtpm() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(swtpm: Swtpm) -> Iterator[None]:
+    yield
+    with Tpm.open(swtpm.path, 20) as tpm:
+        for first in (0x80000000, 0x02000000, 0x03000000):
+            assert tpm.execute(GetCapability(TPM_CAP.HANDLES, first, 8)).capability_data.data == ()
+
+
+def public_of(swtpm: Swtpm, kind: str) -> TPMT_PUBLIC:
+    """What the target hands out: the public area of its endorsement or storage key."""
+    place = WELL_KNOWN[kind]
+    with Tpm.open(swtpm.path, 20) as tpm:
+        return create_primary(tpm, place.hierarchy, place.template()).public
+
+
+def used(swtpm: Swtpm, key: HmacKey) -> bytes:
+    with Tpm.open(swtpm.path, 20) as tpm:
+        return key.hmac(tpm, DATE)
+
+
+WAYS = {
+    "free": (Secret(b""), None),
+    "password": (PASSWORD, None),
+    "policy password": (PASSWORD, Policy(PolicyAuthValue())),
+    "policy PCR": (Secret(b""), ZERO),
+    "policy PCR and password": (PASSWORD, Policy(*ZERO.statements, PolicyAuthValue())),
+}
+
+
+def wrapped(swtpm: Swtpm, kind: str, way: str) -> KeyFile:
+    auth, policy = WAYS[way]
+    made = wrap_hmac_key(OCTETS, public_of(swtpm, kind), PARENTS[kind], auth=auth, policy=policy)
+    return parse(made.to_pem())
+
+
+@pytest.mark.parametrize("protected", [False, True])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", PARENTS)
+def test_the_file_alone_says_how_it_is_used(swtpm: Swtpm, kind: str, way: str, protected: bool) -> None:
+    file = wrapped(swtpm, kind, way)
+    key = HmacKey(file=file, auth=WAYS[way][0], ek_parent=kind == "ek-rsa", protected=protected)
+    assert used(swtpm, key) == EXPECTED
+
+
+@pytest.mark.parametrize("protected", [False, True])
+@pytest.mark.parametrize("way", ["policy password", "policy PCR", "policy PCR and password"])
+def test_options_say_it_for_a_file_that_does_not(swtpm: Swtpm, way: str, protected: bool) -> None:
+    """As the Go program is used: --useEKParent with --keyPass, with --pcrs, or with both."""
+    file = wrapped(swtpm, "ek-rsa", way).replace(policy=None)
+    key = HmacKey(
+        file=file, auth=WAYS[way][0], pcrs=PCR23 if "PCR" in way else None, ek_parent=True, protected=protected
+    )
+    assert used(swtpm, key) == EXPECTED
+
+
+@pytest.mark.parametrize("protected", [False, True])
+@pytest.mark.parametrize("way", ["policy password", "policy PCR"])
+def test_the_same_at_a_persistent_handle(swtpm: Swtpm, way: str, protected: bool) -> None:
+    file = wrapped(swtpm, "ek-rsa", way)
+    place = WELL_KNOWN["ek-rsa"]
+
+    def endorsed(tpm: Tpm) -> Use:
+        session = tpm.start_session(SessionStart(TPM_SE.POLICY))
+        tpm.execute(PolicySecret(TPM_RH.ENDORSEMENT, session.handle), Password())
+        return session.use(keep=False)
+
+    with Tpm.open(swtpm.path, 20) as tpm:
+        ek = create_primary(tpm, place.hierarchy, place.template())
+        no_wrap = TPMT_SYM_DEF_OBJECT(TPM_ALG.NULL)
+        command = Import(ek.handle, b"", file.public, file.private, file.encrypted_seed, no_wrap)
+        private = tpm.execute(command, endorsed(tpm)).out_private
+        key = tpm.execute(Load(ek.handle, private, file.public), endorsed(tpm)).object_handle
+        tpm.execute(EvictControl(TPM_RH.OWNER, key, HANDLE))
+    try:
+        key = HmacKey(
+            handle=HANDLE,
+            auth=WAYS[way][0],
+            pcrs=PCR23 if "PCR" in way else None,
+            ek_parent=True,
+            protected=protected,
+        )
+        assert used(swtpm, key) == EXPECTED
+    finally:
+        with Tpm.open(swtpm.path, 20) as tpm:
+            tpm.execute(EvictControl(TPM_RH.OWNER, HANDLE, HANDLE))
+
+
+@pytest.mark.parametrize("size", [16, 32])
+def test_the_inner_wrap(swtpm: Swtpm, size: int) -> None:
+    inner = Secret(bytes(range(size)))
+    public, sensitive = hmac_key(OCTETS)
+    place = WELL_KNOWN["h2"]
+    with Tpm.open(swtpm.path, 20) as tpm:
+        parent = create_primary(tpm, place.hierarchy, place.template())
+        made = duplicate(public, sensitive, parent.public, inner_key=inner)
+        symmetric = TPMT_SYM_DEF_OBJECT(TPM_ALG.AES, 8 * size, TPM_ALG.CFB)
+        private = tpm.execute(
+            Import(parent.handle, inner.reveal(), made.public, made.private, made.seed, symmetric)
+        ).out_private
+        tpm.execute(Load(parent.handle, private, made.public))
+
+
+def test_another_tpm_cannot_take_it_in(swtpm: Swtpm) -> None:
+    file = wrapped(swtpm, "h2", "free")
+    with Swtpm() as other, pytest.raises(TpmError, match=r"TPM2_Import: TPM_RC_(INTEGRITY|VALUE|SIZE|ECC_POINT)"):
+        used(other, HmacKey(file=file))
+
+
+def test_only_a_storage_key_can_be_a_parent() -> None:
+    with pytest.raises(EncodeError, match="can be no parent"):
+        wrap_hmac_key(OCTETS, other_template(), TPM_RH.OWNER)
+
+
+def test_two_wraps_of_one_secret_have_nothing_in_common(swtpm: Swtpm) -> None:
+    parent = public_of(swtpm, "h2")
+    one, two = (wrap_hmac_key(OCTETS, parent, TPM_RH.OWNER) for _ in range(2))
+    assert one.public.unique != two.public.unique
+    assert one.private != two.private
+    assert OCTETS.reveal() not in one.to_der()
