@@ -136,7 +136,8 @@ def test_a_device_in_use_is_named_with_the_way_out_within_the_timeout(appliance:
     assert "/dev/tpm0 is in use by another process" in line
     assert "/dev/tpmrm0" in line
     start = appliance.the("credentials", path="/dev/tpm0", key="handle")["seconds"]
-    assert 1 <= report["seconds"] < 1 + start + 1
+    # Emulated, on a machine with other work: the same start may take a multiple of the time it took before.
+    assert 1 <= report["seconds"] < 1 + 4 * start
 
 
 def test_the_resource_manager_serves_beside_it(appliance: Appliance) -> None:
