@@ -98,8 +98,8 @@ def persistent_handle(text: str) -> int:
     return value
 
 
-def add_tpm_options(parser: argparse._ActionsContainer) -> None:
-    """--tpm-path and --timeout."""
+def add_tpm_options(parser: argparse._ActionsContainer, patience: str = "2s") -> None:
+    """--tpm-path and --timeout, which is `patience` by default."""
     parser.add_argument(
         "--tpm-path",
         metavar="PATH",
@@ -110,9 +110,10 @@ def add_tpm_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--timeout",
         type=timeout,
-        default=2.0,
+        default=seconds(patience),
         metavar="TIME",
-        help="longest wait for each answer of the TPM and of the network: 2, 500ms, 2s, 1m (default: 2s)",
+        help="longest wait for each answer of the TPM, and of the network where it is asked: 2, 500ms, 2s, 1m "
+        f"(default: {patience})",
     )
 
 

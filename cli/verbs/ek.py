@@ -33,9 +33,6 @@ __all__ = ["HELP", "configure", "run"]
 
 HELP = "check the TPM's endorsement key by its certificate, and print the Name to pin"
 
-PATIENCE = 60.0
-
-
 class Found(NamedTuple):
     """Where a certificate is, how to read it, and the kinds of keys that it can be for."""
 
@@ -46,8 +43,7 @@ class Found(NamedTuple):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    add_tpm_options(parser)
-    parser.set_defaults(timeout=PATIENCE)
+    add_tpm_options(parser, "60s")
     parser.add_argument(
         "--ca",
         nargs="+",

@@ -12,7 +12,7 @@ from tpmwire.errors import SessionError, TpmError, TpmwireError
 from tpmwire.secret import Secret
 from tpmwire.sessions import Password, Session, SessionStart
 from tpmwire.spec.commands.capability import GetCapability
-from tpmwire.spec.commands.hierarchy import CreatePrimary, HierarchyChangeAuth
+from tpmwire.spec.commands.hierarchy import Clear, CreatePrimary, HierarchyChangeAuth
 from tpmwire.spec.commands.objects import Create, Load, Unseal
 from tpmwire.spec.commands.policies import PolicyAuthValue, PolicyPassword
 from tpmwire.spec.commands.random import GetRandom
@@ -194,6 +194,15 @@ def test_unseal_and_change_of_auth(tpm: Tpm) -> None:
     # The response's HMAC is made with the authValue that the command has just set.
     tpm.execute(HierarchyChangeAuth(TPM_RH.OWNER, b"new"), one.use(b"", decrypt=True))
     tpm.execute(HierarchyChangeAuth(TPM_RH.OWNER, b""), one.use(b"new", decrypt=True))
+
+
+def test_clear_empties_the_lockout_password_on_its_way(tpm: Tpm) -> None:
+    one = session(tpm, CIPHERS[1], TPM_ALG.SHA256)
+    tpm.execute(HierarchyChangeAuth(TPM_RH.LOCKOUT, b"lock"), one.use(b"", decrypt=True))
+    tpm.execute(Clear(TPM_RH.LOCKOUT), one.use(b"lock"))
+    tpm.execute(HierarchyChangeAuth(TPM_RH.PLATFORM, b"platform"), one.use(b"", decrypt=True))
+    tpm.execute(Clear(TPM_RH.PLATFORM), one.use(b"platform"))
+    tpm.execute(HierarchyChangeAuth(TPM_RH.PLATFORM, b""), one.use(b"platform", decrypt=True))
 
 
 def test_every_changed_octet_of_a_response_is_noticed(tpm: Tpm, bus: Interposer) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from ...record import Record
 from ..command import HANDLE, USER, Command
-from ..constants import TPM_CC
+from ..constants import TPM_CC, TPM_RH
 from ..structures import (
     TPM2B_AUTH,
     TPM2B_CREATION_DATA,
@@ -44,6 +44,11 @@ class Clear(Command, code=TPM_CC.Clear, spec="Part 3 §24.6"):
     """Forgets the owner's hierarchy with everything in it."""
 
     auth_handle: Annotated[TPMI_RH_CLEAR, USER]
+
+    @property
+    def auth_after(self) -> str | None:  # type: ignore[override]
+        """It empties lockoutAuth; the platform's stays (Part 3, §24.6.1)."""
+        return "" if self.auth_handle == TPM_RH.LOCKOUT else None
 
 
 class HierarchyChangeAuth(Command, code=TPM_CC.HierarchyChangeAuth, spec="Part 3 §24.8"):
