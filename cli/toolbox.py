@@ -21,6 +21,9 @@ VERBS = {
     "flush": "remove transient objects and sessions that somebody left",
     "info": "show the TPM's manufacturer, firmware, properties and algorithms",
     "pcr": "read PCR values",
+    "export-public": "print this TPM's public key, to wrap a secret for it elsewhere",
+    "wrap": "wrap an AWS secret for another TPM, or for a fleet of them",
+    "import-key": "take in a key that was wrapped for this TPM elsewhere",
     "decode": "explain the bytes of TPM commands and responses",
 }
 
@@ -49,7 +52,9 @@ def _dispatch(words: list[str]) -> int:
         raise UsageError(f"there is no verb {verb!r}{meant} (tpmwire --help lists them)")
     from .options import Parser
 
-    module = import_module(f".verbs.{verb}_" if verb == "import" else f".verbs.{verb}", __package__)
+    # A verb's name is its module's, as far as Python allows it.
+    name = "import_" if verb == "import" else verb.replace("-", "_")
+    module = import_module(f".verbs.{name}", __package__)
     description = module.__doc__ or module.HELP
     parser = Parser(prog=f"tpmwire {verb}", description=description)
     module.configure(parser)

@@ -41,6 +41,7 @@ __all__ = [
     "PolicySecret",
     "Statement",
     "format_pcrs",
+    "parse_pcr_values",
     "parse_pcrs",
     "pcrs_in",
 ]
@@ -315,6 +316,38 @@ def parse_pcrs(text: str) -> tuple[TPMS_PCR_SELECTION, ...]:
             bits |= 1 << _pcr_number(number.strip())
         selections.append(TPMS_PCR_SELECTION(bank, bits.to_bytes(PCR_COUNT // 8, "little")))
     return tuple(selections)
+
+
+def parse_pcr_values(
+    text: str,
+) -> tuple[tuple[TPMS_PCR_SELECTION, ...], dict[tuple[TPM_ALG, int], bytes]]:
+    """PCRs, some with values: `sha256:7=HEX,23`. Gives the selection and the values that stand there.
+
+    Raises PolicyError.
+    """
+    selection = parse_pcrs("+".join(_without_values(part) for part in text.split("+")))
+    values: dict[tuple[TPM_ALG, int], bytes] = {}
+    for chosen, part in zip(selection, text.split("+"), strict=True):
+        for item in part.rpartition(":")[2].split(","):
+            number, equals, digits = item.partition("=")
+            if not equals:
+                continue
+            try:
+                value = bytes.fromhex(digits.strip())
+            except ValueError:
+                raise PolicyError(f"{_quoted(digits)} is no PCR value; write it in hex") from None
+            if len(value) != digest_size(chosen.hash):
+                raise PolicyError(
+                    f"PCR {number.strip()} in {_bank_name(chosen.hash)} has {digest_size(chosen.hash)} octets, "
+                    f"not {len(value)}"
+                )
+            values[chosen.hash, _pcr_number(number.strip())] = value
+    return selection, values
+
+
+def _without_values(part: str) -> str:
+    bank, colon, listed = part.rpartition(":")
+    return bank + colon + ",".join(item.partition("=")[0] for item in listed.split(","))
 
 
 def _pcr_number(text: str) -> int:

@@ -82,6 +82,18 @@ class HmacKey:
             raise KeyFileError(f"the key file holds a key of type {kind}, no HMAC key; `tpmwire import` makes one")
         return _Run(self, tpm).hmac(message)
 
+    def of_file(self, file: "KeyFile") -> "HmacKey":
+        """The same ways of use for another file."""
+        return HmacKey(**{**vars(self), "file": file})
+
+    def imported(self, tpm: Tpm) -> "KeyFile":
+        """The key file that this TPM can load, of one that was wrapped for it elsewhere. Raises as `hmac`."""
+        return _Run(self, tpm).imported()
+
+    def persist(self, tpm: Tpm, handle: int, owner_auth: Secret = EMPTY_AUTH) -> None:
+        """Makes the key of a file persistent. Raises as `hmac`; TPM_RC_NV_DEFINED where the handle is taken."""
+        _Run(self, tpm).persist(handle, owner_auth)
+
 
 class _Run:
     """One use of a key: what is in the TPM for it."""
@@ -109,9 +121,38 @@ class _Run:
                 self.public = read_loaded(self.tpm, handle).public
             self._open_session(None)
         result = self._computed(handle, message)
+        self._flush_opened()
+        return result
+
+    def imported(self) -> "KeyFile":
+        from .keyfile import LOADABLE
+
+        file = self.key.file
+        assert file is not None
+        handle = self._ready(file)
+        private = self._with_parent_auth(lambda auth: self._imported(file, handle, auth))
+        self._close_sessions()
+        self._flush_opened()
+        sized = len(private).to_bytes(2, "big") + private
+        return file.replace(type=LOADABLE, secret=None, privkey=sized)
+
+    def persist(self, handle: int, owner_auth: Secret) -> None:
+        from .spec.commands.context import EvictControl
+
+        assert self.key.file is not None
+        loaded = self._load(self.key.file)
+        self.tpm.execute(EvictControl(TPM_RH.OWNER, loaded, handle), *self._authorized(owner_auth))
+        self._close_sessions()
+        self._flush_opened()
+
+    def _close_sessions(self) -> None:
+        for session in (self.session, self.companion):
+            if session is not None:
+                self.tpm.flush(session.handle)
+
+    def _flush_opened(self) -> None:
         for transient in reversed(self.opened):
             self.tpm.flush(transient)
-        return result
 
     def _kind(self) -> TPM_SE:
         """A policy session where the key is used by its policy."""
@@ -140,13 +181,18 @@ class _Run:
             return TPM_ALG(int.from_bytes(self.key.name[:2], "big"))
         return TPM_ALG.SHA256
 
-    def _load(self, file: "KeyFile") -> int:
-        """Brings the key file's key into the TPM, and opens the run's session on the way."""
+    def _ready(self, file: "KeyFile") -> int:
+        """Opens the run's session and makes the parent; gives its handle."""
         if self.key.pin is not None or not self.key.protected:
             self._open_session(None)
         parent, handle = self._parent(file)
         if self.session is None:
             self._open_session(parent)
+        return handle
+
+    def _load(self, file: "KeyFile") -> int:
+        """Brings the key file's key into the TPM, and opens the run's session on the way."""
+        handle = self._ready(file)
         loaded = self._with_parent_auth(lambda auth: self._load_under(file, handle, auth))
         self.opened.append(loaded.object_handle)
         # From the file, not from the answer: the key that is used is the key that was meant.

@@ -33,6 +33,7 @@ __all__ = ["HELP", "configure", "run"]
 
 HELP = "check the TPM's endorsement key by its certificate, and print the Name to pin"
 
+
 class Found(NamedTuple):
     """Where a certificate is, how to read it, and the kinds of keys that it can be for."""
 

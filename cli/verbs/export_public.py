@@ -1,0 +1,90 @@
+"""Prints this TPM's public key, for somebody elsewhere to wrap a secret for it.
+
+On the target:
+
+  tpmwire export-public > web-1.json
+
+anywhere, with or without a TPM:
+
+  printf %s "$SECRET" | tpmwire wrap --to web-1.json --out web-1.pem
+
+and on the target again:
+
+  tpmwire import-key web-1.pem --persistent-handle 0x81010002
+
+The key is the owner's standard primary (h2), which every key file can name; --key ek-rsa or ek-ecc gives an
+endorsement key, whose certificate is put in and lets the other side check that it is a real TPM's.
+"""
+
+import argparse
+import socket
+from typing import TYPE_CHECKING
+
+from ..messages import UsageError
+from ..options import add_tpm_options
+
+if TYPE_CHECKING:
+    from tpmwire.tpm import Tpm
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "print this TPM's public key, to wrap a secret for it elsewhere"
+
+CERTIFICATES = {"ek-rsa": 0x01C00002, "ek-ecc": 0x01C0000A}
+"""NV indices of the EK certificates (TCG EK Credential Profile, §2.2.1.4)."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    add_tpm_options(parser, "60s")
+    parser.add_argument(
+        "--key",
+        choices=("h2", "srk", "srk-rsa", "ek-rsa", "ek-ecc"),
+        default="h2",
+        help="which key: the owner's standard primary, a storage root key, an endorsement key (default: h2)",
+    )
+    parser.add_argument("--host", metavar="NAME", help="name of this host in the output (default: its host name)")
+    parser.add_argument("--out", metavar="FILE", help="write to a file instead of standard output")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Makes the key, reads its certificate, prints one line of JSON."""
+    from tpmwire.channel import WELL_KNOWN, create_primary, read_loaded
+    from tpmwire.tpm import Tpm
+
+    from ..files import write_whole
+    from ..targets import Target
+
+    place = WELL_KNOWN[args.key]
+    with Tpm.open(args.tpm_path, args.timeout) as tpm:
+        if args.key.startswith("srk"):
+            # A key file names the storage root key by its handle: it has to be there.
+            assert place.handle is not None
+            public = read_loaded(tpm, place.handle).public
+            if public.replace(unique=place.template().unique) != place.template():
+                raise UsageError(f"the key at 0x{place.handle:08x} is not of the kind {args.key}")
+            parent = place.handle
+        else:
+            public = create_primary(tpm, place.hierarchy, place.template()).public
+            parent = int(place.hierarchy)
+        certificate = _certificate(tpm, CERTIFICATES[args.key]) if args.key in CERTIFICATES else None
+    text = Target(args.host or socket.gethostname(), args.key, parent, public, certificate).to_json() + "\n"
+    if args.out:
+        write_whole(args.out, text.encode())
+    else:
+        print(text, end="")
+    return 0
+
+
+def _certificate(tpm: "Tpm", index: int) -> str | None:
+    """The EK certificate in PEM, where the TPM stores one."""
+    from tpmwire import nv
+    from tpmwire.certificates import without_padding
+
+    if index not in nv.handles(tpm, index, index):
+        return None
+    import base64
+
+    body = base64.encodebytes(without_padding(nv.read(tpm, index))).decode().replace("\n", "")
+    lines = [body[start : start + 64] for start in range(0, len(body), 64)]
+    return "\n".join(["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""])

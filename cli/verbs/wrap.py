@@ -1,0 +1,107 @@
+"""Wraps an AWS secret for another TPM, so that this TPM alone can take it in. It needs no TPM here.
+
+  printf %s "$SECRET" | tpmwire wrap --to web-1.json --out web-1.pem
+
+web-1.json is what `tpmwire export-public` printed on the target; `tpmwire import-key web-1.pem` takes the key in
+there. It can be used there and never leaves: it is bound to that TPM by its policy where it has one. With --pcrs
+the key works only while the PCRs have the values given (sha256:7=HEX) or, without a value, zero.
+
+A fleet: --fleet is a directory of exported *.json files, or a file with one host a line (JSON Lines, or CSV with a
+header: host, kind, public, and if there are: parent, name, certificate, secret). Each host gets OUT/HOST.pem and a
+line in OUT/manifest.jsonl; a bad host is reported and costs the others nothing.
+
+  printf %s "$SECRET" | tpmwire wrap --fleet hosts/ --out wrapped/ --ca maker-ca.pem
+"""
+
+import argparse
+import os
+from typing import TYPE_CHECKING
+
+from ..aws_secret import add_secret_options, read_key
+from ..messages import UsageError, note
+from ..options import auth_from
+
+if TYPE_CHECKING:
+    from tpmwire.policy import Policy
+
+    from ..fleet import Order
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "wrap an AWS secret for another TPM, or for a fleet of them"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    target = parser.add_mutually_exclusive_group(required=True)
+    target.add_argument("--to", metavar="FILE", help="the target, as `tpmwire export-public` printed it")
+    target.add_argument("--fleet", metavar="HOSTS", help="many targets: a directory, a .csv or a JSON Lines file")
+    parser.add_argument("--out", metavar="PATH", required=True, help="the key file, or a fleet's directory")
+    add_secret_options(parser)
+    parser.add_argument(
+        "--key-auth-file", metavar="FILE", help="file with a password for the key (or TPM_KEY_AUTH)"
+    )
+    parser.add_argument(
+        "--pcrs", metavar="PCRS", help="bind the key to PCRs: sha256:7=HEX,23 (zero where no value)"
+    )
+    parser.add_argument(
+        "--ca", nargs="+", default=[], metavar="FILE", help="CA certificates that EK certificates must come from"
+    )
+    parser.add_argument("--force", action="store_true", help="replace an existing key file")
+    parser.add_argument("--resume", action="store_true", help="go on with a fleet that was interrupted")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes for a fleet (default: all cores)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Wraps for one target or for many."""
+    from tpmwire.certificates import load
+
+    from ..files import read_small
+    from ..fleet import Order, read_fleet, wrap_fleet
+
+    auth = auth_from(None, args.key_auth_file, "TPM_KEY_AUTH")
+    trusted = [one for path in args.ca for one in load(read_small(path), path)]
+    policy = _policy(args.pcrs, with_auth=bool(auth))
+    if args.to:
+        return _one(args, Order(read_key(args), auth, policy, trusted, args.out))
+    hosts = read_fleet(args.fleet)
+    each = all(host.fields.get("secret") for host in hosts)
+    order = Order(None if each else read_key(args), auth, policy, trusted, args.out)
+    bad = wrap_fleet(hosts, order, args.jobs, resume=args.resume)
+    note(f"{len(hosts) - bad} of {len(hosts)} hosts wrapped; see {args.out}")
+    return 1 if bad else 0
+
+
+def _one(args: argparse.Namespace, order: "Order") -> int:
+    from ..files import read_small, write_whole
+    from ..fleet import wrapped_for
+    from ..targets import Target
+
+    target = Target.from_json(read_small(args.to).decode("utf-8", "replace"), args.to)
+    write_whole(args.out, wrapped_for(target, order, None).to_pem().encode(), force=args.force)
+    note(f"{args.out} is for the TPM of {target.host}; there: tpmwire import-key {os.path.basename(args.out)}")
+    return 0
+
+
+def _policy(pcrs: str | None, *, with_auth: bool) -> "Policy | None":
+    """The policy of a key that is bound to PCRs, and to a password if it has one."""
+    if not pcrs:
+        return None
+    from tpmwire.crypto import digest_size
+    from tpmwire.errors import PolicyError
+    from tpmwire.policy import Policy, PolicyAuthValue, PolicyPCR, parse_pcr_values, pcrs_in
+    from tpmwire.spec.constants import TPM_ALG
+
+    try:
+        selection, given = parse_pcr_values(pcrs)
+        values = {place: bytes(digest_size(place[0])) for place in pcrs_in(selection)} | given
+        statement = PolicyPCR.of_values(TPM_ALG.SHA256, selection, values)
+    except PolicyError as error:
+        raise UsageError(str(error)) from error
+    return Policy(statement, PolicyAuthValue()) if with_auth else Policy(statement)
