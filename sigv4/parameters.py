@@ -1,10 +1,11 @@
 """Parameters of the AWS query protocol: a value with the limits that AWS sets to it."""
 
 import re
+from collections.abc import Sequence
 
 from .errors import RequestError
 
-__all__ = ["Integer", "Text"]
+__all__ = ["Integer", "Parameter", "Several", "Text"]
 
 
 class Text:
@@ -77,3 +78,41 @@ class Integer:
         if self._value is not None and not self.least <= self._value <= self.most:
             allowed = f"{self.least} to {self.most} {self._unit}"
             raise RequestError(f"{self.name} is {self._value} {self._unit}; AWS allows {allowed}")
+
+
+class Several:
+    """A list parameter: its name, its members' fields in order, least and most members.
+
+    `members` holds the fields of each member, already named as the form wants them (Tags.member.1.Key);
+    None: not sent. An empty list is not sent either, and is refused where `least` is above 0.
+    """
+
+    __slots__ = ("_members", "least", "most", "name")
+
+    def __init__(self, name: str, members: Sequence[Sequence[Text]] | None, least: int, most: int | None) -> None:
+        self.name = name
+        self.least = least
+        self.most = most
+        self._members = members
+
+    @property
+    def fields(self) -> list[Text]:
+        """The fields of all members, in order."""
+        return [field for member in self._members or () for field in member]
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """The form fields of this parameter."""
+        return [pair for field in self.fields for pair in field.pairs()]
+
+    def check(self) -> None:
+        """Raises RequestError where AWS would refuse the number of members or a field of one."""
+        if self._members is None:
+            return
+        count = len(self._members)
+        if count < self.least or (self.most is not None and count > self.most):
+            raise RequestError(f"{self.name} has {count} entries; AWS wants {self.least} to {self.most}")
+        for field in self.fields:
+            field.check()
+
+
+Parameter = Text | Integer | Several
