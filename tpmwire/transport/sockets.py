@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import time
 
 from ..errors import TransportError
 from .base import Transport
@@ -60,8 +61,7 @@ def _connected(address: str | tuple[str, int], path: str, timeout: float) -> int
         if isinstance(address, str):
             connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             try:
-                connection.settimeout(timeout)
-                connection.connect(address)
+                _connect_in_turn(connection, address, time.monotonic() + timeout)
             except BaseException:
                 connection.close()
                 raise
@@ -76,3 +76,16 @@ def _connected(address: str | tuple[str, int], path: str, timeout: float) -> int
     except OSError as error:
         raise TransportError(f"connecting to {path} failed: {error.strerror or error}") from error
     return connection.detach()
+
+
+def _connect_in_turn(connection: socket.socket, path: str, deadline: float) -> None:
+    """Where others wait for swtpm already, a Unix socket, unlike TCP, refuses at once (EAGAIN)."""
+    while True:
+        connection.settimeout(max(0.001, deadline - time.monotonic()))
+        try:
+            connection.connect(path)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise TimeoutError from None
+        time.sleep(0.01)
