@@ -7,10 +7,14 @@ import hashlib
 import hmac
 import os
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from .errors import EncodeError, SessionError
 from .spec.constants import TPM_ALG, TPM_HT
-from .spec.structures import TPMS_NV_PUBLIC, TPMT_PUBLIC
+from .spec.structures import TPMT_PUBLIC
+
+if TYPE_CHECKING:
+    from .spec.storage import TPMS_NV_PUBLIC
 
 __all__ = [
     "cp_hash",
@@ -83,7 +87,7 @@ def name_of(public: TPMT_PUBLIC) -> bytes:
     return public.name_alg.to_bytes(2, "big") + digest(public.name_alg, public.build())
 
 
-def nv_name_of(public: TPMS_NV_PUBLIC) -> bytes:
+def nv_name_of(public: "TPMS_NV_PUBLIC") -> bytes:
     """The Name of an NV index: nameAlg and the hash of its public area (Part 1, §16)."""
     return public.name_alg.to_bytes(2, "big") + digest(public.name_alg, public.build())
 

@@ -1,10 +1,10 @@
 """What an NV index holds: read whole, in pieces as large as the TPM gives."""
 
 from .errors import NvError
+from .spec.capabilities import TPMS_TAGGED_PROPERTY
 from .spec.commands.capability import GetCapability
 from .spec.commands.nv import NV_Read, NV_ReadPublic
 from .spec.constants import TPM_CAP, TPM_PT, TPM_RH, TPMA_NV
-from .spec.structures import TPMS_TAGGED_PROPERTY
 from .tpm import Tpm
 
 __all__ = ["handles", "read"]

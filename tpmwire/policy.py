@@ -217,6 +217,14 @@ class PolicyDuplicationSelect(Statement, code=TPM_CC.PolicyDuplicationSelect):
     new_parent_name: TPM2B_NAME
     include_object: TPMI_YES_NO
 
+    @classmethod
+    def from_octets(cls, octets: bytes) -> Self:
+        """The statement in a key file's octets. Raises DecodeError."""
+        statement = cls.parse(octets)
+        if not isinstance(statement.include_object, bool):
+            raise DecodeError(f"TPMI_YES_NO is 0 or 1, not {statement.include_object}", len(octets) - 1, 1)
+        return statement
+
     def extended(self, alg: TPM_ALG, before: bytes) -> bytes:
         """policyDigest after this statement."""
         names = (self.object_name if self.include_object else b"") + self.new_parent_name

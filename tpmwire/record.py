@@ -121,20 +121,18 @@ class Number(Wire):
 
 
 class YesNo(Wire):
-    """TPMI_YES_NO: one octet, 0 or 1 (TPM 2.0 Part 2, §9.2)."""
+    """TPMI_YES_NO: one octet, 0 or 1 (TPM 2.0 Part 2, §9.2). What else a peer sends stays that number."""
 
     least = 1
 
-    def _parse(self, stream: io.BytesIO, context: dict[str, Any], path: str) -> bool:
+    def _parse(self, stream: io.BytesIO, context: dict[str, Any], path: str) -> int:
         value = _take(stream, 1, "TPMI_YES_NO")[0]
-        if value > 1:
-            raise DecodeError(f"TPMI_YES_NO is 0 or 1, not {value}", stream.tell() - 1, octets_left(stream) + 1)
-        return value == 1
+        return value == 1 if value < 2 else value
 
     def _build(self, obj: Any, stream: io.BytesIO, context: dict[str, Any], path: str) -> Any:
-        if obj not in (0, 1):
+        if not isinstance(obj, int) or not 0 <= obj < 256:
             raise EncodeError(f"{obj!r} is neither yes nor no")
-        stream.write(b"\x01" if obj else b"\x00")
+        stream.write(bytes([obj]))
         return obj
 
 

@@ -24,7 +24,8 @@ from tpmwire.spec.commands.capability import GetCapability
 from tpmwire.spec.commands.nv import NV_DefineSpace, NV_Write
 from tpmwire.spec.commands.random import GetRandom
 from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_RH, TPM_SE, TPMA_NV, TPMA_OBJECT
-from tpmwire.spec.structures import TPMS_ECC_POINT, TPMS_NV_PUBLIC, TPMT_PUBLIC
+from tpmwire.spec.storage import TPMS_NV_PUBLIC
+from tpmwire.spec.structures import TPMS_ECC_POINT, TPMT_PUBLIC
 from tpmwire.tpm import Tpm
 
 READABLE = TPMA_NV.OWNERWRITE | TPMA_NV.OWNERREAD | TPMA_NV.AUTHREAD | TPMA_NV.NO_DA

@@ -9,7 +9,7 @@ from tpmwire.channel import create_primary
 from tpmwire.crypto import digest, digest_size, nv_name_of
 from tpmwire.endorsement import KINDS, POLICY_B
 from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_RH, TPMA_NV
-from tpmwire.spec.structures import TPMS_NV_PUBLIC
+from tpmwire.spec.storage import TPMS_NV_PUBLIC
 from tpmwire.tpm import Tpm
 
 BY_NAME = {kind.name: kind for kind in KINDS}

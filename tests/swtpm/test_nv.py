@@ -28,10 +28,10 @@ from tpmwire.spec.commands.nv import (
 )
 from tpmwire.spec.commands.policies import PolicyAuthValue, PolicyCommandCode
 from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_ECC, TPM_NT, TPM_RH, TPM_SE, TPMA_NV, TPMA_OBJECT
+from tpmwire.spec.storage import TPMS_NV_PUBLIC
 from tpmwire.spec.structures import (
     TPMS_ECC_PARMS,
     TPMS_ECC_POINT,
-    TPMS_NV_PUBLIC,
     TPMS_SCHEME_HASH,
     TPMS_SENSITIVE_CREATE,
     TPMT_ECC_SCHEME,

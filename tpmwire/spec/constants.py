@@ -1,6 +1,29 @@
-"""TPM 2.0 Part 2, §6 to §8: constants, handles, attribute words. Names as in the standard, without TPM_…_."""
+"""TPM 2.0 Part 2, §6 to §8: constants, handles, attribute words. Names as in the standard, without TPM_…_.
+
+Those that a run on a key does not need are in `properties`; they are had from here too, and load on use.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 from .numbers import Attributes, OpenEnum
+
+if TYPE_CHECKING:
+    from .properties import (
+        TPM_AT,
+        TPM_CAP,
+        TPM_CLOCK_ADJUST,
+        TPM_EO,
+        TPM_NT,
+        TPM_PT,
+        TPM_PT_PCR,
+        TPMA_ALGORITHM,
+        TPMA_CC,
+        TPMA_MEMORY,
+        TPMA_MODES,
+        TPMA_NV,
+        TPMA_PERMANENT,
+        TPMA_STARTUP_CLEAR,
+    )
 
 __all__ = [
     "TPMA_ALGORITHM",
@@ -253,35 +276,6 @@ class TPM_CC(OpenEnum):
     Vendor_TCG_Test = 0x20000000
 
 
-class TPM_CLOCK_ADJUST(OpenEnum):
-    """Clock rate adjustments; signed octets, here as they cross the wire (Part 2, §6.7)."""
-
-    COARSE_SLOWER = 0xFD
-    MEDIUM_SLOWER = 0xFE
-    FINE_SLOWER = 0xFF
-    NO_CHANGE = 0x00
-    FINE_FASTER = 0x01
-    MEDIUM_FASTER = 0x02
-    COARSE_FASTER = 0x03
-
-
-class TPM_EO(OpenEnum):
-    """Comparisons (Part 2, §6.8)."""
-
-    EQ = 0x0000
-    NEQ = 0x0001
-    SIGNED_GT = 0x0002
-    UNSIGNED_GT = 0x0003
-    SIGNED_LT = 0x0004
-    UNSIGNED_LT = 0x0005
-    SIGNED_GE = 0x0006
-    UNSIGNED_GE = 0x0007
-    SIGNED_LE = 0x0008
-    UNSIGNED_LE = 0x0009
-    BITSET = 0x000A
-    BITCLEAR = 0x000B
-
-
 class TPM_ST(OpenEnum):
     """Structure tags (Part 2, §6.9)."""
 
@@ -318,120 +312,6 @@ class TPM_SE(OpenEnum):
     HMAC = 0x00
     POLICY = 0x01
     TRIAL = 0x03
-
-
-class TPM_CAP(OpenEnum):
-    """Capabilities (Part 2, §6.12)."""
-
-    ALGS = 0x00000000
-    HANDLES = 0x00000001
-    COMMANDS = 0x00000002
-    PP_COMMANDS = 0x00000003
-    AUDIT_COMMANDS = 0x00000004
-    PCRS = 0x00000005
-    TPM_PROPERTIES = 0x00000006
-    PCR_PROPERTIES = 0x00000007
-    ECC_CURVES = 0x00000008
-    AUTH_POLICIES = 0x00000009
-    ACT = 0x0000000A
-    PUB_KEYS = 0x0000000B
-    SPDM_SESSION_INFO = 0x0000000C
-    VENDOR_PROPERTY = 0x00000100
-
-
-class TPM_PT(OpenEnum):
-    """TPM properties (Part 2, §6.13)."""
-
-    NONE = 0x000
-    FAMILY_INDICATOR = 0x100
-    LEVEL = 0x101
-    REVISION = 0x102
-    DAY_OF_YEAR = 0x103
-    YEAR = 0x104
-    MANUFACTURER = 0x105
-    VENDOR_STRING_1 = 0x106
-    VENDOR_STRING_2 = 0x107
-    VENDOR_STRING_3 = 0x108
-    VENDOR_STRING_4 = 0x109
-    VENDOR_TPM_TYPE = 0x10A
-    FIRMWARE_VERSION_1 = 0x10B
-    FIRMWARE_VERSION_2 = 0x10C
-    INPUT_BUFFER = 0x10D
-    HR_TRANSIENT_MIN = 0x10E
-    HR_PERSISTENT_MIN = 0x10F
-    HR_LOADED_MIN = 0x110
-    ACTIVE_SESSIONS_MAX = 0x111
-    PCR_COUNT = 0x112
-    PCR_SELECT_MIN = 0x113
-    CONTEXT_GAP_MAX = 0x114
-    NV_COUNTERS_MAX = 0x116
-    NV_INDEX_MAX = 0x117
-    MEMORY = 0x118
-    CLOCK_UPDATE = 0x119
-    CONTEXT_HASH = 0x11A
-    CONTEXT_SYM = 0x11B
-    CONTEXT_SYM_SIZE = 0x11C
-    ORDERLY_COUNT = 0x11D
-    MAX_COMMAND_SIZE = 0x11E
-    MAX_RESPONSE_SIZE = 0x11F
-    MAX_DIGEST = 0x120
-    MAX_OBJECT_CONTEXT = 0x121
-    MAX_SESSION_CONTEXT = 0x122
-    PS_FAMILY_INDICATOR = 0x123
-    PS_LEVEL = 0x124
-    PS_REVISION = 0x125
-    PS_DAY_OF_YEAR = 0x126
-    PS_YEAR = 0x127
-    SPLIT_MAX = 0x128
-    TOTAL_COMMANDS = 0x129
-    LIBRARY_COMMANDS = 0x12A
-    VENDOR_COMMANDS = 0x12B
-    NV_BUFFER_MAX = 0x12C
-    MODES = 0x12D
-    MAX_CAP_BUFFER = 0x12E
-    FIRMWARE_SVN = 0x12F
-    FIRMWARE_MAX_SVN = 0x130
-    PERMANENT = 0x200
-    STARTUP_CLEAR = 0x201
-    HR_NV_INDEX = 0x202
-    HR_LOADED = 0x203
-    HR_LOADED_AVAIL = 0x204
-    HR_ACTIVE = 0x205
-    HR_ACTIVE_AVAIL = 0x206
-    HR_TRANSIENT_AVAIL = 0x207
-    HR_PERSISTENT = 0x208
-    HR_PERSISTENT_AVAIL = 0x209
-    NV_COUNTERS = 0x20A
-    NV_COUNTERS_AVAIL = 0x20B
-    ALGORITHM_SET = 0x20C
-    LOADED_CURVES = 0x20D
-    LOCKOUT_COUNTER = 0x20E
-    MAX_AUTH_FAIL = 0x20F
-    LOCKOUT_INTERVAL = 0x210
-    LOCKOUT_RECOVERY = 0x211
-    NV_WRITE_RECOVERY = 0x212
-    AUDIT_COUNTER_0 = 0x213
-    AUDIT_COUNTER_1 = 0x214
-
-
-class TPM_PT_PCR(OpenEnum):
-    """PCR properties (Part 2, §6.14)."""
-
-    SAVE = 0x00
-    EXTEND_L0 = 0x01
-    RESET_L0 = 0x02
-    EXTEND_L1 = 0x03
-    RESET_L1 = 0x04
-    EXTEND_L2 = 0x05
-    RESET_L2 = 0x06
-    EXTEND_L3 = 0x07
-    RESET_L3 = 0x08
-    EXTEND_L4 = 0x09
-    RESET_L4 = 0x0A
-    NO_INCREMENT = 0x11
-    DRTM_RESET = 0x12
-    POLICY = 0x13
-    AUTH = 0x14
 
 
 class TPM_HT(OpenEnum):
@@ -480,38 +360,6 @@ class TPM_RH(OpenEnum):
     SVN_NULL_BASE = 0x40040000
 
 
-class TPM_NT(OpenEnum):
-    """Types of NV indices, bits 7:4 of TPMA_NV (Part 2, §13.2)."""
-
-    ORDINARY = 0x0
-    COUNTER = 0x1
-    BITS = 0x2
-    EXTEND = 0x4
-    PIN_FAIL = 0x8
-    PIN_PASS = 0x9
-
-
-class TPM_AT(OpenEnum):
-    """Attached component tags (Part 2, §16.1)."""
-
-    ANY = 0x00000000
-    ERROR = 0x00000001
-    PV1 = 0x00000002
-    VEND = 0x80000000
-
-
-class TPMA_ALGORITHM(Attributes):
-    """What an algorithm is (Part 2, §8.2)."""
-
-    ASYMMETRIC = 1 << 0
-    SYMMETRIC = 1 << 1
-    HASH = 1 << 2
-    OBJECT = 1 << 3
-    SIGNING = 1 << 8
-    ENCRYPTING = 1 << 9
-    METHOD = 1 << 10
-
-
 class TPMA_OBJECT(Attributes):
     """Attributes of an object (Part 2, §8.3)."""
 
@@ -552,74 +400,9 @@ class TPMA_LOCALITY(Attributes):
     FOUR = 1 << 4
 
 
-class TPMA_PERMANENT(Attributes):
-    """What persists over resets (Part 2, §8.6)."""
+def __getattr__(name: str) -> Any:
+    from . import properties
 
-    OWNER_AUTH_SET = 1 << 0
-    ENDORSEMENT_AUTH_SET = 1 << 1
-    LOCKOUT_AUTH_SET = 1 << 2
-    DISABLE_CLEAR = 1 << 8
-    IN_LOCKOUT = 1 << 9
-    TPM_GENERATED_EPS = 1 << 10
-
-
-class TPMA_STARTUP_CLEAR(Attributes):
-    """What a TPM2_Startup(CLEAR) sets (Part 2, §8.7)."""
-
-    PH_ENABLE = 1 << 0
-    SH_ENABLE = 1 << 1
-    EH_ENABLE = 1 << 2
-    PH_ENABLE_NV = 1 << 3
-    READ_ONLY = 1 << 4
-    ORDERLY = 1 << 31
-
-
-class TPMA_MEMORY(Attributes):
-    """How memory is shared (Part 2, §8.8)."""
-
-    SHARED_RAM = 1 << 0
-    SHARED_NV = 1 << 1
-    OBJECT_COPIED_TO_RAM = 1 << 2
-
-
-class TPMA_CC(Attributes):
-    """A command and its properties; bits 15:0 are the command's number, 27:25 its handles (Part 2, §8.9)."""
-
-    NV = 1 << 22
-    EXTENSIVE = 1 << 23
-    FLUSHED = 1 << 24
-    R_HANDLE = 1 << 28
-    V = 1 << 29
-
-
-class TPMA_MODES(Attributes):
-    """Modes (Part 2, §8.10)."""
-
-    FIPS_140_2 = 1 << 0
-    FIPS_140_3 = 1 << 1
-
-
-class TPMA_NV(Attributes):
-    """Attributes of an NV index; bits 7:4 are its TPM_NT (Part 2, §13.4)."""
-
-    PPWRITE = 1 << 0
-    OWNERWRITE = 1 << 1
-    AUTHWRITE = 1 << 2
-    POLICYWRITE = 1 << 3
-    POLICY_DELETE = 1 << 10
-    WRITELOCKED = 1 << 11
-    WRITEALL = 1 << 12
-    WRITEDEFINE = 1 << 13
-    WRITE_STCLEAR = 1 << 14
-    GLOBALLOCK = 1 << 15
-    PPREAD = 1 << 16
-    OWNERREAD = 1 << 17
-    AUTHREAD = 1 << 18
-    POLICYREAD = 1 << 19
-    NO_DA = 1 << 25
-    ORDERLY = 1 << 26
-    CLEAR_STCLEAR = 1 << 27
-    READLOCKED = 1 << 28
-    WRITTEN = 1 << 29
-    PLATFORMCREATE = 1 << 30
-    READ_STCLEAR = 1 << 31
+    if name in properties.__all__:
+        return getattr(properties, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,28 +1,22 @@
 """TPM 2.0 Part 2, §9 to §15: structures and tagged unions, in the standard's order and with its names.
 
-A union is a table from selector to member; the structure that holds it names the selector field. TPMU_…
-aliases are the Python types of their members.
+A union is a table from selector to member; the structure that holds it names the selector field. TPMU_…_TYPE is
+the Python type of its members. What only some commands need is in modules of its own: `capabilities`, `storage`
+(NV), `attestation`.
 """
 
 from typing import Annotated
 
-from ..record import EMPTY, SECRET, Counted, Fixed, Number, Record, Rest, Sized, SizedRecord, YesNo, select
+from ..record import EMPTY, SECRET, Counted, Fixed, Number, Record, Sized, SizedRecord, YesNo, select
 from .constants import (
     TPM_ALG,
-    TPM_CAP,
     TPM_CC,
     TPM_ECC,
-    TPM_EO,
-    TPM_PT,
-    TPM_PT_PCR,
     TPM_RH,
     TPM_SE,
     TPM_ST,
     TPM_SU,
-    TPMA_ALGORITHM,
-    TPMA_CC,
     TPMA_LOCALITY,
-    TPMA_NV,
     TPMA_OBJECT,
     TPMA_SESSION,
 )
@@ -41,20 +35,13 @@ UINT64 = Annotated[int, Number(8)]
 TPM_ALG_ID = Annotated[TPM_ALG, Number(2, TPM_ALG)]
 TPM_ECC_CURVE = Annotated[TPM_ECC, Number(2, TPM_ECC)]
 TPM_CC_ID = Annotated[TPM_CC, Number(4, TPM_CC)]
-TPM_EO_ID = Annotated[TPM_EO, Number(2, TPM_EO)]
 TPM_ST_ID = Annotated[TPM_ST, Number(2, TPM_ST)]
 TPM_SU_ID = Annotated[TPM_SU, Number(2, TPM_SU)]
 TPM_SE_ID = Annotated[TPM_SE, Number(1, TPM_SE)]
-TPM_CAP_ID = Annotated[TPM_CAP, Number(4, TPM_CAP)]
-TPM_PT_ID = Annotated[TPM_PT, Number(4, TPM_PT)]
-TPM_PT_PCR_ID = Annotated[TPM_PT_PCR, Number(4, TPM_PT_PCR)]
 TPM_RC_ID = Annotated[int, Number(4)]
 TPMA_OBJECT_BITS = Annotated[TPMA_OBJECT, Number(4, TPMA_OBJECT)]
 TPMA_SESSION_BITS = Annotated[TPMA_SESSION, Number(1, TPMA_SESSION)]
 TPMA_LOCALITY_BITS = Annotated[TPMA_LOCALITY, Number(1, TPMA_LOCALITY)]
-TPMA_ALGORITHM_BITS = Annotated[TPMA_ALGORITHM, Number(4, TPMA_ALGORITHM)]
-TPMA_CC_BITS = Annotated[TPMA_CC, Number(4, TPMA_CC)]
-TPMA_NV_BITS = Annotated[TPMA_NV, Number(4, TPMA_NV)]
 
 # §7: handles
 TPM_HANDLE = Annotated[int, Number(4)]
@@ -77,6 +64,8 @@ TPMI_RH_PROVISION = TPM_HANDLE
 TPMI_RH_CLEAR = TPM_HANDLE
 TPMI_RH_LOCKOUT = TPM_HANDLE
 TPMI_RH_PLATFORM = TPM_HANDLE
+TPMI_RH_ENDORSEMENT = TPM_HANDLE
+TPMI_RH_ENABLES = TPM_HANDLE
 TPMI_RH_NV_AUTH = TPM_HANDLE
 TPMI_RH_NV_INDEX = TPM_HANDLE
 TPMI_ALG_HASH = TPM_ALG_ID
@@ -124,7 +113,6 @@ TPM2B_AUTH = Annotated[bytes, Sized(MAX_DIGEST), SECRET]
 TPM2B_OPERAND = TPM2B_DIGEST
 TPM2B_EVENT = Annotated[bytes, Sized(1024)]
 TPM2B_MAX_BUFFER = Annotated[bytes, Sized()]
-TPM2B_MAX_NV_BUFFER = Annotated[bytes, Sized()]
 TPM2B_TIMEOUT = Annotated[bytes, Sized(8)]
 TPM2B_IV = Annotated[bytes, Sized(16)]
 TPM2B_NAME = Annotated[bytes, Sized(MAX_DIGEST + 2)]
@@ -171,69 +159,14 @@ class TPMT_TK_HASHCHECK(Record):
     digest: TPM2B_DIGEST
 
 
-# §10.8: properties
-class TPMS_ALG_PROPERTY(Record):
-    """An algorithm that the TPM has, and what it is (§10.8.1)."""
-
-    alg: TPM_ALG_ID
-    alg_properties: TPMA_ALGORITHM_BITS
-
-
-class TPMS_TAGGED_PROPERTY(Record):
-    """A property of the TPM (§10.8.2)."""
-
-    property: TPM_PT_ID
-    value: UINT32
-
-
-class TPMS_TAGGED_PCR_SELECT(Record):
-    """The PCRs that have a property (§10.8.3)."""
-
-    tag: TPM_PT_PCR_ID
-    pcr_select: Annotated[bytes, Sized(size=1)]
-
-
-class TPMS_TAGGED_POLICY(Record):
-    """The policy of a permanent handle (§10.8.4)."""
-
-    handle: TPM_HANDLE
-    policy_hash: TPMT_HA
-
-
-class TPMS_ACT_DATA(Record):
-    """State of an authenticated countdown timer (§10.8.5)."""
-
-    handle: TPM_HANDLE
-    timeout: UINT32
-    attributes: UINT32
-
-
-class TPMS_SPDM_SESSION_INFO(Record):
-    """The keys of an SPDM session (§10.8.6)."""
-
-    req_key_name: TPM2B_NAME
-    tpm_key_name: TPM2B_NAME
-
-
 # §10.9: lists
 TPML_CC = Annotated[tuple[TPM_CC, ...], Counted(TPM_CC_ID)]
-TPML_CCA = Annotated[tuple[TPMA_CC, ...], Counted(TPMA_CC_BITS)]
 TPML_ALG = Annotated[tuple[TPM_ALG, ...], Counted(TPM_ALG_ID)]
 TPML_HANDLE = Annotated[tuple[int, ...], Counted(TPM_HANDLE)]
 TPML_DIGEST = Annotated[tuple[bytes, ...], Counted(TPM2B_DIGEST, 8)]
 TPML_DIGEST_VALUES = Annotated[tuple[TPMT_HA, ...], Counted(TPMT_HA, 16)]
 TPML_PCR_SELECTION = Annotated[tuple[TPMS_PCR_SELECTION, ...], Counted(TPMS_PCR_SELECTION, 16)]
-TPML_ALG_PROPERTY = Annotated[tuple[TPMS_ALG_PROPERTY, ...], Counted(TPMS_ALG_PROPERTY)]
-TPML_TAGGED_TPM_PROPERTY = Annotated[tuple[TPMS_TAGGED_PROPERTY, ...], Counted(TPMS_TAGGED_PROPERTY)]
-TPML_TAGGED_PCR_PROPERTY = Annotated[tuple[TPMS_TAGGED_PCR_SELECT, ...], Counted(TPMS_TAGGED_PCR_SELECT)]
-TPML_ECC_CURVE = Annotated[tuple[TPM_ECC, ...], Counted(TPM_ECC_CURVE)]
-TPML_TAGGED_POLICY = Annotated[tuple[TPMS_TAGGED_POLICY, ...], Counted(TPMS_TAGGED_POLICY)]
-TPML_ACT_DATA = Annotated[tuple[TPMS_ACT_DATA, ...], Counted(TPMS_ACT_DATA)]
-TPML_SPDM_SESSION_INFO = Annotated[tuple[TPMS_SPDM_SESSION_INFO, ...], Counted(TPMS_SPDM_SESSION_INFO)]
-TPML_VENDOR_PROPERTY = Annotated[bytes, Rest()]
 
-# §10.12: what a TPM signs about itself. The signature is over these very octets.
-TPM2B_ATTEST = Annotated[bytes, Sized()]
 
 # §11.1: symmetric algorithms
 TPMU_SYM_KEY_BITS = {
@@ -580,18 +513,8 @@ class TPMS_ID_OBJECT(Record):
 TPM2B_ID_OBJECT = Annotated[bytes, Sized(2 * (MAX_DIGEST + 2))]
 
 
-# §13: NV storage
-class TPMS_NV_PUBLIC(Record):
-    """The public area of an NV index; its hash is the Name, which a first write or a lock changes (§13.5)."""
-
-    nv_index: TPMI_RH_NV_INDEX
-    name_alg: TPMI_ALG_HASH
-    attributes: TPMA_NV_BITS
-    auth_policy: TPM2B_DIGEST
-    data_size: UINT16
-
-
-TPM2B_NV_PUBLIC = Annotated[TPMS_NV_PUBLIC, SizedRecord(TPMS_NV_PUBLIC)]
+TPM2B_ATTEST = Annotated[bytes, Sized()]
+"""What a TPM signs, as the octets that the signature is over; `attestation.TPMS_ATTEST.parse` reads them."""
 
 
 # §14: contexts
@@ -618,32 +541,6 @@ class TPMS_CREATION_DATA(Record):
 
 
 TPM2B_CREATION_DATA = Annotated[TPMS_CREATION_DATA, SizedRecord(TPMS_CREATION_DATA)]
-
-# §10.10: capabilities. Last here because it holds public areas; the one union that may meet what it does not
-# know, since it is always the end of a response.
-TPML_PUB_KEY = Annotated[tuple[TPMT_PUBLIC, ...], Counted(TPM2B_PUBLIC)]
-TPMU_CAPABILITIES = {
-    TPM_CAP.ALGS: TPML_ALG_PROPERTY,
-    TPM_CAP.HANDLES: TPML_HANDLE,
-    TPM_CAP.COMMANDS: TPML_CCA,
-    TPM_CAP.PP_COMMANDS: TPML_CC,
-    TPM_CAP.AUDIT_COMMANDS: TPML_CC,
-    TPM_CAP.PCRS: TPML_PCR_SELECTION,
-    TPM_CAP.TPM_PROPERTIES: TPML_TAGGED_TPM_PROPERTY,
-    TPM_CAP.PCR_PROPERTIES: TPML_TAGGED_PCR_PROPERTY,
-    TPM_CAP.ECC_CURVES: TPML_ECC_CURVE,
-    TPM_CAP.AUTH_POLICIES: TPML_TAGGED_POLICY,
-    TPM_CAP.ACT: TPML_ACT_DATA,
-    TPM_CAP.PUB_KEYS: TPML_PUB_KEY,
-    TPM_CAP.SPDM_SESSION_INFO: TPML_SPDM_SESSION_INFO,
-}
-
-
-class TPMS_CAPABILITY_DATA(Record):
-    """The answer to TPM2_GetCapability; for a capability newer than this table, its octets (§10.10.2)."""
-
-    capability: TPM_CAP_ID
-    data: Annotated[tuple | bytes, select("capability", TPMU_CAPABILITIES, other=TPML_VENDOR_PROPERTY)]  # type: ignore[type-arg]
 
 
 # §10.12: sessions on the wire (Part 1, §18)

@@ -14,9 +14,13 @@ from ..structures import (
     TPM2B_PUBLIC,
     TPM2B_SENSITIVE_CREATE,
     TPM_HANDLE,
+    TPMI_ALG_HASH,
     TPMI_RH_CLEAR,
+    TPMI_RH_ENABLES,
     TPMI_RH_HIERARCHY,
     TPMI_RH_HIERARCHY_AUTH,
+    TPMI_RH_PLATFORM,
+    TPMI_YES_NO,
     TPML_PCR_SELECTION,
     TPMT_TK_CREATION,
 )
@@ -58,3 +62,45 @@ class HierarchyChangeAuth(Command, code=TPM_CC.HierarchyChangeAuth, spec="Part 3
 
     auth_handle: Annotated[TPMI_RH_HIERARCHY_AUTH, USER]
     new_auth: TPM2B_AUTH
+
+
+class HierarchyControl(Command, code=TPM_CC.HierarchyControl, spec="Part 3 §24.2"):
+    """Enables or disables a hierarchy."""
+
+    auth_handle: Annotated[TPMI_RH_HIERARCHY, USER]
+    enable: TPMI_RH_ENABLES
+    state: TPMI_YES_NO
+
+
+class SetPrimaryPolicy(Command, code=TPM_CC.SetPrimaryPolicy, spec="Part 3 §24.3"):
+    """Sets the policy of a hierarchy or of lockout."""
+
+    auth_handle: Annotated[TPMI_RH_HIERARCHY_AUTH, USER]
+    auth_policy: TPM2B_DIGEST
+    hash_alg: TPMI_ALG_HASH
+
+
+class ChangePPS(Command, code=TPM_CC.ChangePPS, spec="Part 3 §24.4"):
+    """A new platform seed: every platform primary is another one from now on."""
+
+    auth_handle: Annotated[TPMI_RH_PLATFORM, USER]
+
+
+class ChangeEPS(Command, code=TPM_CC.ChangeEPS, spec="Part 3 §24.5"):
+    """A new endorsement seed: EK certificates no longer fit."""
+
+    auth_handle: Annotated[TPMI_RH_PLATFORM, USER]
+
+
+class ClearControl(Command, code=TPM_CC.ClearControl, spec="Part 3 §24.7"):
+    """Enables or disables TPM2_Clear."""
+
+    auth: Annotated[TPMI_RH_CLEAR, USER]
+    disable: TPMI_YES_NO
+
+
+class ReadOnlyControl(Command, code=TPM_CC.ReadOnlyControl, spec="Part 3 §24.9"):
+    """Puts the TPM into read-only mode, or ends it."""
+
+    auth_handle: Annotated[TPMI_RH_PLATFORM, USER]
+    state: TPMI_YES_NO

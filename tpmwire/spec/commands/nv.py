@@ -8,13 +8,12 @@ from typing import Annotated
 from ...record import Record
 from ..command import ADMIN, HANDLE, USER, Command
 from ..constants import TPM_CC
+from ..storage import TPM2B_MAX_NV_BUFFER, TPM2B_NV_PUBLIC, TPM2B_NV_PUBLIC_2
 from ..structures import (
     TPM2B_ATTEST,
     TPM2B_AUTH,
     TPM2B_DATA,
-    TPM2B_MAX_NV_BUFFER,
     TPM2B_NAME,
-    TPM2B_NV_PUBLIC,
     TPMI_DH_OBJECT,
     TPMI_RH_NV_AUTH,
     TPMI_RH_NV_INDEX,
@@ -165,3 +164,21 @@ class NV_Certify(Command, code=TPM_CC.NV_Certify, spec="Part 3 §31.16"):
     class Response(Record):
         certify_info: TPM2B_ATTEST
         signature: TPMT_SIGNATURE
+
+
+class NV_DefineSpace2(Command, code=TPM_CC.NV_DefineSpace2, spec="Part 3 §31.17"):
+    """Makes an NV index of any handle type."""
+
+    auth_handle: Annotated[TPMI_RH_PROVISION, USER]
+    auth: TPM2B_AUTH
+    public_info: TPM2B_NV_PUBLIC_2
+
+
+class NV_ReadPublic2(Command, code=TPM_CC.NV_ReadPublic2, spec="Part 3 §31.18"):
+    """The public area and the Name of an NV index of any handle type."""
+
+    nv_index: Annotated[TPMI_RH_NV_INDEX, HANDLE]
+
+    class Response(Record):
+        nv_public: TPM2B_NV_PUBLIC_2
+        nv_name: TPM2B_NAME

@@ -2,14 +2,17 @@
 
 from typing import Annotated
 
-from ...record import Record
+from ...record import SECRET, Record, Sized
 from ..command import ADMIN, HANDLE, USER, Command
 from ..constants import TPM_CC, TPM_RH
 from ..structures import (
+    MAX_DIGEST,
     TPM2B_AUTH,
     TPM2B_CREATION_DATA,
     TPM2B_DATA,
     TPM2B_DIGEST,
+    TPM2B_ENCRYPTED_SECRET,
+    TPM2B_ID_OBJECT,
     TPM2B_NAME,
     TPM2B_PRIVATE,
     TPM2B_PUBLIC,
@@ -110,3 +113,27 @@ class CreateLoaded(Command, code=TPM_CC.CreateLoaded, spec="Part 3 §12.9"):
         out_private: TPM2B_PRIVATE
         out_public: TPM2B_PUBLIC
         name: TPM2B_NAME
+
+
+class ActivateCredential(Command, code=TPM_CC.ActivateCredential, spec="Part 3 §12.5"):
+    """Opens a credential that was made for an object, with the key that it was encrypted to."""
+
+    activate_handle: Annotated[TPMI_DH_OBJECT, ADMIN]
+    key_handle: Annotated[TPMI_DH_OBJECT, USER]
+    credential_blob: TPM2B_ID_OBJECT
+    secret: TPM2B_ENCRYPTED_SECRET
+
+    class Response(Record):
+        cert_info: Annotated[bytes, Sized(MAX_DIGEST), SECRET]
+
+
+class MakeCredential(Command, code=TPM_CC.MakeCredential, spec="Part 3 §12.6"):
+    """Encrypts a credential for an object's Name to a key; needs no secrets."""
+
+    handle: Annotated[TPMI_DH_OBJECT, HANDLE]
+    credential: Annotated[bytes, Sized(MAX_DIGEST), SECRET]
+    object_name: TPM2B_NAME
+
+    class Response(Record):
+        credential_blob: TPM2B_ID_OBJECT
+        secret: TPM2B_ENCRYPTED_SECRET

@@ -5,20 +5,32 @@ from typing import Annotated
 from ...record import Number, Record
 from ..command import HANDLE, USER, Command
 from ..constants import TPM_CC
+from ..properties import TPM_CAP, TPM_EO
 from ..structures import (
     TPM2B_DIGEST,
     TPM2B_NAME,
     TPM2B_NONCE,
+    TPM2B_OPERAND,
     TPM2B_TIMEOUT,
     TPM_CC_ID,
+    TPMA_LOCALITY_BITS,
     TPMI_DH_ENTITY,
+    TPMI_DH_OBJECT,
+    TPMI_RH_NV_AUTH,
+    TPMI_RH_NV_INDEX,
     TPMI_SH_POLICY,
     TPMI_YES_NO,
     TPML_DIGEST,
     TPML_PCR_SELECTION,
+    TPMT_SIGNATURE,
     TPMT_TK_AUTH,
+    TPMT_TK_VERIFIED,
+    UINT16,
+    UINT32,
 )
 
+TPM_EO_ID = Annotated[TPM_EO, Number(2, TPM_EO)]
+TPM_CAP_ID = Annotated[TPM_CAP, Number(4, TPM_CAP)]
 EXPIRATION = Annotated[int, Number(4)]
 """INT32 as it crosses the wire: seconds, two's complement."""
 
@@ -88,3 +100,135 @@ class PolicyGetDigest(Command, code=TPM_CC.PolicyGetDigest, spec="Part 3 §23.19
 
     class Response(Record):
         policy_digest: TPM2B_DIGEST
+
+
+class PolicySigned(Command, code=TPM_CC.PolicySigned, spec="Part 3 §23.3"):
+    """The policy wants a signature over these conditions by a key."""
+
+    auth_object: Annotated[TPMI_DH_OBJECT, HANDLE]
+    policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
+    nonce_tpm: TPM2B_NONCE
+    cp_hash_a: TPM2B_DIGEST
+    policy_ref: TPM2B_NONCE
+    expiration: EXPIRATION
+    auth: TPMT_SIGNATURE
+
+    class Response(Record):
+        timeout: TPM2B_TIMEOUT
+        policy_ticket: TPMT_TK_AUTH
+
+
+class PolicyTicket(Command, code=TPM_CC.PolicyTicket, spec="Part 3 §23.5"):
+    """Uses a ticket of TPM2_PolicySigned or TPM2_PolicySecret again."""
+
+    policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
+    timeout: TPM2B_TIMEOUT
+    cp_hash_a: TPM2B_DIGEST
+    policy_ref: TPM2B_NONCE
+    auth_name: TPM2B_NAME
+    ticket: TPMT_TK_AUTH
+
+
+class PolicyLocality(Command, code=TPM_CC.PolicyLocality, spec="Part 3 §23.8"):
+    """The command comes from one of these localities."""
+
+    policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
+    locality: TPMA_LOCALITY_BITS
+
+
+class PolicyNV(Command, code=TPM_CC.PolicyNV, spec="Part 3 §23.9"):
+    """The contents of an NV index compare to `operand_b` as `operation` says."""
+
+    auth_handle: Annotated[TPMI_RH_NV_AUTH, USER]
+    nv_index: Annotated[TPMI_RH_NV_INDEX, HANDLE]
+    policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
+    operand_b: TPM2B_OPERAND
+    offset: UINT16
+    operation: TPM_EO_ID
+
+
+class PolicyCounterTimer(Command, code=TPM_CC.PolicyCounterTimer, spec="Part 3 §23.10"):
+    """Part of TPMS_TIME_INFO compares to `operand_b` as `operation` says."""
+
+    policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
+    operand_b: TPM2B_OPERAND
+    offset: UINT16
+    operation: TPM_EO_ID
+
+
+class PolicyPhysicalPresence(Command, code=TPM_CC.PolicyPhysicalPresence, spec="Part 3 §23.12"):
+    """Somebody is at the machine."""
+
+    policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
+
+
+class PolicyCpHash(Command, code=TPM_CC.PolicyCpHash, spec="Part 3 §23.13"):
+    """The policy authorizes this one command with these parameters."""
+
+    policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
+    cp_hash_a: TPM2B_DIGEST
+
+
+class PolicyNameHash(Command, code=TPM_CC.PolicyNameHash, spec="Part 3 §23.14"):
+    """The policy authorizes commands on these handles only."""
+
+    policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
+    name_hash: TPM2B_DIGEST
+
+
+class PolicyAuthorize(Command, code=TPM_CC.PolicyAuthorize, spec="Part 3 §23.16"):
+    """The policy so far was approved by a key, whose signature TPM2_VerifySignature has checked."""
+
+    policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
+    approved_policy: TPM2B_DIGEST
+    policy_ref: TPM2B_NONCE
+    key_sign: TPM2B_NAME
+    check_ticket: TPMT_TK_VERIFIED
+
+
+class PolicyNvWritten(Command, code=TPM_CC.PolicyNvWritten, spec="Part 3 §23.20"):
+    """An NV index was written, or never was."""
+
+    policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
+    written_set: TPMI_YES_NO
+
+
+class PolicyTemplate(Command, code=TPM_CC.PolicyTemplate, spec="Part 3 §23.21"):
+    """The policy authorizes making an object of this template only."""
+
+    policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
+    template_hash: TPM2B_DIGEST
+
+
+class PolicyAuthorizeNV(Command, code=TPM_CC.PolicyAuthorizeNV, spec="Part 3 §23.22"):
+    """The policy so far is the one that stands in an NV index."""
+
+    auth_handle: Annotated[TPMI_RH_NV_AUTH, USER]
+    nv_index: Annotated[TPMI_RH_NV_INDEX, HANDLE]
+    policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
+
+
+class PolicyCapability(Command, code=TPM_CC.PolicyCapability, spec="Part 3 §23.23"):
+    """A capability compares to `operand_b` as `operation` says."""
+
+    policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
+    operand_b: TPM2B_OPERAND
+    offset: UINT16
+    operation: TPM_EO_ID
+    capability: TPM_CAP_ID
+    property_: UINT32
+
+
+class PolicyParameters(Command, code=TPM_CC.PolicyParameters, spec="Part 3 §23.24"):
+    """The policy authorizes commands with these parameters only."""
+
+    policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
+    p_hash: TPM2B_DIGEST
+
+
+class PolicyTransportSPDM(Command, code=TPM_CC.PolicyTransportSPDM, spec="Part 3 §23.25"):
+    """The command comes over a secure channel with these keys."""
+
+    policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
+    req_key_name: TPM2B_NAME
+    tpm_key_name: TPM2B_NAME

@@ -3,7 +3,7 @@
 from ...record import Record
 from ..command import Command
 from ..constants import TPM_CC
-from ..structures import TPM2B_DIGEST, UINT16
+from ..structures import TPM2B_DIGEST, TPM2B_SENSITIVE_DATA, UINT16
 
 
 class GetRandom(Command, code=TPM_CC.GetRandom, spec="Part 3 §16.1"):
@@ -13,3 +13,9 @@ class GetRandom(Command, code=TPM_CC.GetRandom, spec="Part 3 §16.1"):
 
     class Response(Record):
         random_bytes: TPM2B_DIGEST
+
+
+class StirRandom(Command, code=TPM_CC.StirRandom, spec="Part 3 §16.2"):
+    """Adds to the state of the random number generator."""
+
+    in_data: TPM2B_SENSITIVE_DATA

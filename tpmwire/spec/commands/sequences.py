@@ -12,7 +12,9 @@ from ..structures import (
     TPM_HANDLE,
     TPMI_ALG_HASH,
     TPMI_DH_OBJECT,
+    TPMI_DH_PCR,
     TPMI_RH_HIERARCHY,
+    TPML_DIGEST_VALUES,
     TPMT_TK_HASHCHECK,
 )
 
@@ -57,3 +59,16 @@ class SequenceComplete(Command, code=TPM_CC.SequenceComplete, spec="Part 3 §17.
     class Response(Record):
         result: Annotated[bytes, Sized(MAX_DIGEST), SECRET]
         validation: TPMT_TK_HASHCHECK
+
+
+class EventSequenceComplete(Command, code=TPM_CC.EventSequenceComplete, spec="Part 3 §17.7"):
+    """Ends an event sequence: the digests of all banks, extended into a PCR."""
+
+    flushes = "sequence_handle"
+
+    pcr_handle: Annotated[TPMI_DH_PCR, USER]
+    sequence_handle: Annotated[TPMI_DH_OBJECT, USER]
+    buffer: TPM2B_MAX_BUFFER
+
+    class Response(Record):
+        results: TPML_DIGEST_VALUES

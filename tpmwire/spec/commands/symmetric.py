@@ -8,10 +8,13 @@ from ..constants import TPM_ALG, TPM_CC, TPM_RH
 from ..structures import (
     MAX_DIGEST,
     TPM2B_DIGEST,
+    TPM2B_IV,
     TPM2B_MAX_BUFFER,
     TPMI_ALG_HASH,
+    TPMI_ALG_SYM_MODE,
     TPMI_DH_OBJECT,
     TPMI_RH_HIERARCHY,
+    TPMI_YES_NO,
     TPMT_TK_HASHCHECK,
 )
 
@@ -37,3 +40,31 @@ class HMAC(Command, code=TPM_CC.HMAC, spec="Part 3 §15.5"):
 
     class Response(Record):
         out_hmac: Annotated[bytes, Sized(MAX_DIGEST), SECRET]
+
+
+class EncryptDecrypt(Command, code=TPM_CC.EncryptDecrypt, spec="Part 3 §15.2"):
+    """Symmetric encryption or decryption; TPM2_EncryptDecrypt2 can take its data encrypted."""
+
+    key_handle: Annotated[TPMI_DH_OBJECT, USER]
+    decrypt: TPMI_YES_NO
+    mode: TPMI_ALG_SYM_MODE
+    iv_in: TPM2B_IV
+    in_data: TPM2B_MAX_BUFFER
+
+    class Response(Record):
+        out_data: TPM2B_MAX_BUFFER
+        iv_out: TPM2B_IV
+
+
+class EncryptDecrypt2(Command, code=TPM_CC.EncryptDecrypt2, spec="Part 3 §15.3"):
+    """Symmetric encryption or decryption, with the data first so that a session can encrypt them."""
+
+    key_handle: Annotated[TPMI_DH_OBJECT, USER]
+    in_data: TPM2B_MAX_BUFFER
+    decrypt: TPMI_YES_NO
+    mode: TPMI_ALG_SYM_MODE
+    iv_in: TPM2B_IV
+
+    class Response(Record):
+        out_data: TPM2B_MAX_BUFFER
+        iv_out: TPM2B_IV

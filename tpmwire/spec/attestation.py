@@ -1,0 +1,129 @@
+"""TPM 2.0 Part 2, §10.11 and §10.12: time, and what a TPM signs about itself."""
+
+from typing import Annotated
+
+from ..record import Number, Record, Sized, select
+from .constants import TPM_ST
+from .structures import (
+    TPM2B_DATA,
+    TPM2B_DIGEST,
+    TPM2B_NAME,
+    TPM_ALG_ID,
+    TPM_ST_ID,
+    TPMI_YES_NO,
+    TPML_PCR_SELECTION,
+    UINT16,
+    UINT32,
+    UINT64,
+)
+
+
+# §10.11: time
+class TPMS_CLOCK_INFO(Record):
+    """The TPM's clock in milliseconds, and how far it can be trusted (§10.11.1)."""
+
+    clock: UINT64
+    reset_count: UINT32
+    restart_count: UINT32
+    safe: TPMI_YES_NO
+
+
+class TPMS_TIME_INFO(Record):
+    """Time since the last start, in milliseconds, and the clock (§10.11.6)."""
+
+    time: UINT64
+    clock_info: TPMS_CLOCK_INFO
+
+
+# §10.12: attestation
+class TPMS_TIME_ATTEST_INFO(Record):
+    """Of TPM2_GetTime (§10.12.2)."""
+
+    time: TPMS_TIME_INFO
+    firmware_version: UINT64
+
+
+class TPMS_CERTIFY_INFO(Record):
+    """Of TPM2_Certify (§10.12.3)."""
+
+    name: TPM2B_NAME
+    qualified_name: TPM2B_NAME
+
+
+class TPMS_QUOTE_INFO(Record):
+    """Of TPM2_Quote (§10.12.4)."""
+
+    pcr_select: TPML_PCR_SELECTION
+    pcr_digest: TPM2B_DIGEST
+
+
+class TPMS_COMMAND_AUDIT_INFO(Record):
+    """Of TPM2_GetCommandAuditDigest (§10.12.5)."""
+
+    audit_counter: UINT64
+    digest_alg: TPM_ALG_ID
+    audit_digest: TPM2B_DIGEST
+    command_digest: TPM2B_DIGEST
+
+
+class TPMS_SESSION_AUDIT_INFO(Record):
+    """Of TPM2_GetSessionAuditDigest (§10.12.6)."""
+
+    exclusive_session: TPMI_YES_NO
+    session_digest: TPM2B_DIGEST
+
+
+class TPMS_CREATION_INFO(Record):
+    """Of TPM2_CertifyCreation (§10.12.7)."""
+
+    object_name: TPM2B_NAME
+    creation_hash: TPM2B_DIGEST
+
+
+class TPMS_NV_CERTIFY_INFO(Record):
+    """Of TPM2_NV_Certify (§10.12.8)."""
+
+    index_name: TPM2B_NAME
+    offset: UINT16
+    nv_contents: Annotated[bytes, Sized()]
+
+
+class TPMS_NV_DIGEST_CERTIFY_INFO(Record):
+    """Of TPM2_NV_Certify with size and offset 0 (§10.12.9)."""
+
+    index_name: TPM2B_NAME
+    nv_digest: TPM2B_DIGEST
+
+
+TPMU_ATTEST_TYPE = (
+    TPMS_TIME_ATTEST_INFO
+    | TPMS_CERTIFY_INFO
+    | TPMS_QUOTE_INFO
+    | TPMS_COMMAND_AUDIT_INFO
+    | TPMS_SESSION_AUDIT_INFO
+    | TPMS_CREATION_INFO
+    | TPMS_NV_CERTIFY_INFO
+    | TPMS_NV_DIGEST_CERTIFY_INFO
+)
+TPMU_ATTEST = {
+    TPM_ST.ATTEST_CERTIFY: TPMS_CERTIFY_INFO,
+    TPM_ST.ATTEST_CREATION: TPMS_CREATION_INFO,
+    TPM_ST.ATTEST_QUOTE: TPMS_QUOTE_INFO,
+    TPM_ST.ATTEST_COMMAND_AUDIT: TPMS_COMMAND_AUDIT_INFO,
+    TPM_ST.ATTEST_SESSION_AUDIT: TPMS_SESSION_AUDIT_INFO,
+    TPM_ST.ATTEST_TIME: TPMS_TIME_ATTEST_INFO,
+    TPM_ST.ATTEST_NV: TPMS_NV_CERTIFY_INFO,
+    TPM_ST.ATTEST_NV_DIGEST: TPMS_NV_DIGEST_CERTIFY_INFO,
+}
+
+
+class TPMS_ATTEST(Record):
+    """What is signed (§10.12.12); `magic` is TPM_GENERATED_VALUE, which no outside data can begin with."""
+
+    magic: Annotated[int, Number(4)]
+    type: TPM_ST_ID
+    qualified_signer: TPM2B_NAME
+    extra_data: TPM2B_DATA
+    clock_info: TPMS_CLOCK_INFO
+    firmware_version: UINT64
+    attested: Annotated[TPMU_ATTEST_TYPE, select("type", TPMU_ATTEST)]

@@ -1,0 +1,117 @@
+"""TPM 2.0 Part 3, §14: asymmetric primitives."""
+
+from typing import Annotated
+
+from ...record import SECRET, Record, Sized
+from ..command import HANDLE, USER, Command
+from ..constants import TPM_CC
+from ..structures import (
+    TPM2B_DATA,
+    TPM2B_DIGEST,
+    TPM2B_ECC_POINT,
+    TPM2B_MAX_BUFFER,
+    TPM2B_PUBLIC_KEY_RSA,
+    TPM_ECC_CURVE,
+    TPMI_ALG_ECC_SCHEME,
+    TPMI_DH_OBJECT,
+    TPMS_ALGORITHM_DETAIL_ECC,
+    TPMT_KDF_SCHEME,
+    TPMT_RSA_SCHEME,
+    UINT16,
+)
+
+MESSAGE = Annotated[bytes, Sized(512), SECRET]
+"""TPM2B_PUBLIC_KEY_RSA that holds a message in clear."""
+
+
+class RSA_Encrypt(Command, code=TPM_CC.RSA_Encrypt, spec="Part 3 §14.2"):
+    """RSA encryption with a public key."""
+
+    key_handle: Annotated[TPMI_DH_OBJECT, HANDLE]
+    message: MESSAGE
+    in_scheme: TPMT_RSA_SCHEME
+    label: TPM2B_DATA = b""
+
+    class Response(Record):
+        out_data: TPM2B_PUBLIC_KEY_RSA
+
+
+class RSA_Decrypt(Command, code=TPM_CC.RSA_Decrypt, spec="Part 3 §14.3"):
+    """RSA decryption with a private key in the TPM."""
+
+    key_handle: Annotated[TPMI_DH_OBJECT, USER]
+    cipher_text: TPM2B_PUBLIC_KEY_RSA
+    in_scheme: TPMT_RSA_SCHEME
+    label: TPM2B_DATA = b""
+
+    class Response(Record):
+        message: MESSAGE
+
+
+class ECDH_KeyGen(Command, code=TPM_CC.ECDH_KeyGen, spec="Part 3 §14.4"):
+    """An ephemeral key for a one-pass exchange with a public key: the shared point, and the ephemeral one."""
+
+    key_handle: Annotated[TPMI_DH_OBJECT, HANDLE]
+
+    class Response(Record):
+        z_point: TPM2B_ECC_POINT
+        pub_point: TPM2B_ECC_POINT
+
+
+class ECDH_ZGen(Command, code=TPM_CC.ECDH_ZGen, spec="Part 3 §14.5"):
+    """The point that a private key in the TPM shares with a public point."""
+
+    key_handle: Annotated[TPMI_DH_OBJECT, USER]
+    in_point: TPM2B_ECC_POINT
+
+    class Response(Record):
+        out_point: TPM2B_ECC_POINT
+
+
+class ECC_Parameters(Command, code=TPM_CC.ECC_Parameters, spec="Part 3 §14.6"):
+    """The parameters of a curve."""
+
+    curve_id: TPM_ECC_CURVE
+
+    class Response(Record):
+        parameters: TPMS_ALGORITHM_DETAIL_ECC
+
+
+class ZGen_2Phase(Command, code=TPM_CC.ZGen_2Phase, spec="Part 3 §14.7"):
+    """The second phase of a two-phase exchange; TPM2_EC_Ephemeral was the first."""
+
+    key_a: Annotated[TPMI_DH_OBJECT, USER]
+    in_qs_b: TPM2B_ECC_POINT
+    in_qe_b: TPM2B_ECC_POINT
+    in_scheme: TPMI_ALG_ECC_SCHEME
+    counter: UINT16
+
+    class Response(Record):
+        out_z1: TPM2B_ECC_POINT
+        out_z2: TPM2B_ECC_POINT
+
+
+class ECC_Encrypt(Command, code=TPM_CC.ECC_Encrypt, spec="Part 3 §14.8"):
+    """Encryption with an ECC public key."""
+
+    key_handle: Annotated[TPMI_DH_OBJECT, HANDLE]
+    plain_text: Annotated[bytes, Sized(), SECRET]
+    in_scheme: TPMT_KDF_SCHEME
+
+    class Response(Record):
+        c1: TPM2B_ECC_POINT
+        c2: TPM2B_MAX_BUFFER
+        c3: TPM2B_DIGEST
+
+
+class ECC_Decrypt(Command, code=TPM_CC.ECC_Decrypt, spec="Part 3 §14.9"):
+    """Decryption with an ECC private key in the TPM."""
+
+    key_handle: Annotated[TPMI_DH_OBJECT, USER]
+    c1: TPM2B_ECC_POINT
+    c2: TPM2B_MAX_BUFFER
+    c3: TPM2B_DIGEST
+    in_scheme: TPMT_KDF_SCHEME
+
+    class Response(Record):
+        plain_text: Annotated[bytes, Sized(), SECRET]
