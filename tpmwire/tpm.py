@@ -203,7 +203,7 @@ class Tpm:
         if not self.transport.waiting:
             self._note(command, self.transport.last_response)
             return True
-        if not self._owned and not opens_handle(command):
+        if not (self._owned or opens_handle(command) or self.transport.close_waits):
             return False  # Nothing of ours can be in there.
         if self._drained(0.0):
             return True

@@ -56,6 +56,12 @@ class Guest:
         finally:
             os.close(holder)
 
+    def frozen(self, path: str, key: str) -> None:
+        """The TPM stops answering, and comes back when the program has long given up."""
+        self.switch("pause")
+        self.credentials("frozen", path, key, "--timeout", "2s")
+        self.switch("resume")
+
     def switch(self, action: str) -> None:
         """Have the host freeze the TPM or thaw it."""
         connection = http.client.HTTPConnection(HOST, int(self._job["switch_port"]), timeout=30)
@@ -74,10 +80,22 @@ def report(step: str, **fields: object) -> None:
     print(MARK + json.dumps({"report": step, **fields}), flush=True)
 
 
+def opened(path: str, seconds: float = 20) -> int:
+    """The device file, as soon as whoever cleans up in the background has closed it."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return os.open(path, os.O_RDWR)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
 def left_behind() -> None:
     """What is still in the TPM, asked in plain octets: TPM2_GetCapability(TPM_CAP_HANDLES), Part 3 §30.2."""
     found = {}
-    with open("/dev/tpm0", "r+b", buffering=0) as device:
+    with open(opened("/dev/tpm0"), "r+b", buffering=0) as device:
         for kind, first in KINDS_OF_HANDLE.items():
             words = [0x0000017A, 1, first, 64]
             device.write(b"\x80\x01\x00\x00\x00\x16" + b"".join(word.to_bytes(4, "big") for word in words))
@@ -99,6 +117,10 @@ def main() -> None:
         for key in ("handle", "pem"):
             guest.credentials("credentials", path, key, "--timeout", "20s")
     guest.busy()
+    for path in HANDLES:
+        for key in ("handle", "pem"):
+            guest.frozen(path, key)
+            guest.credentials("thawed", path, key, "--timeout", "20s")
     left_behind()
     report("end")
 

@@ -144,6 +144,24 @@ def test_the_resource_manager_serves_beside_it(appliance: Appliance) -> None:
     assert credentials(appliance.the("beside"))["Version"] == 1
 
 
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("key", KEYS)
+def test_a_tpm_that_hangs_ends_the_run_within_the_timeout(appliance: Appliance, path: str, key: str) -> None:
+    report = appliance.the("frozen", path=path, key=key)
+    assert report["code"] == 3
+    assert report["out"] == ""
+    (line,) = report["err"].splitlines()
+    assert f"the TPM at {path} did not answer in time" in line
+    start = appliance.the("credentials", path=path, key=key)["seconds"]
+    assert 2 <= report["seconds"] < 2 + 4 * start
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("key", KEYS)
+def test_back_again_it_serves_the_next_run(appliance: Appliance, path: str, key: str) -> None:
+    assert credentials(appliance.the("thawed", path=path, key=key))["Version"] == 1
+
+
 def test_nothing_is_left_in_the_tpm(appliance: Appliance) -> None:
     left = appliance.the("left behind")
     assert left == {"report": "left behind", "transient": [], "loaded session": [], "saved session": []}

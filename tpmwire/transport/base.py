@@ -24,6 +24,8 @@ class Transport:
 
     hint = ""
     """What may be the matter when the TPM does not answer."""
+    close_waits = False
+    """Whether closing it waits for a command under way, as the kernel does with its devices."""
 
     def __init__(self, fd: int, path: str, timeout: float) -> None:
         self.path = path
@@ -124,12 +126,16 @@ class Transport:
             return octets
 
     def _wait(self, event: int, deadline: float) -> None:
-        poll = select.poll()
-        poll.register(self._fd, event)
         left = deadline - time.monotonic()
-        if left <= 0 or not poll.poll(max(1, int(left * 1000))):
+        if left <= 0 or not self._ready(event, left):
             hint = f"; {self.hint}" if self.hint else ""
             raise TransportTimeoutError(f"the TPM at {self.path} did not answer in time (--timeout){hint}")
+
+    def _ready(self, event: int, seconds: float) -> bool:
+        """Waits until the descriptor takes or has octets (POLLOUT, POLLIN); False if it does not in time."""
+        poll = select.poll()
+        poll.register(self._fd, event)
+        return bool(poll.poll(max(1, int(seconds * 1000))))
 
     def _failed(self, doing: str, error: OSError) -> NoReturn:
         if error.errno in (errno.EPIPE, errno.ECONNRESET):

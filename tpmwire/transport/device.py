@@ -2,6 +2,7 @@
 
 import errno
 import os
+import select
 import stat
 import time
 
@@ -12,12 +13,40 @@ __all__ = ["DeviceTransport"]
 
 
 class DeviceTransport(Transport):
-    """A TPM character device, opened non-blocking: the kernel then works on a command while poll() waits."""
+    """A TPM character device, opened non-blocking: the kernel works on a command while we wait for its end.
+
+    We wait by epoll alone. poll() and read() would take the lock that the kernel's work on a command holds
+    (buffer_mutex in drivers/char/tpm/tpm-dev-common.c): with a TPM that hangs they wait for minutes, deaf to
+    signals. A wait on an epoll that was told of the device while it was idle takes no lock.
+    """
 
     hint = "the kernel log may say more (dmesg | grep tpm)"
+    close_waits = True
 
     def __init__(self, path: str, timeout: float) -> None:
         super().__init__(_opened(path, time.monotonic() + timeout), path, timeout)
+        self._answers = select.epoll()
+        try:
+            self._answers.register(self._fd, select.EPOLLIN)
+        except OSError as error:
+            self.release()
+            raise TransportError(f"{path} is a device, but none that answers: no TPM") from error
+
+    def send(self, command: bytes) -> None:
+        """Sends a command's octets. Raises TransportError and its kinds."""
+        if not self._waiting and self._fd >= 0:
+            # epoll asks once more for what it reported last; that has to be over when the lock is taken.
+            self._answers.poll(0)
+        super().send(command)
+
+    def release(self) -> None:
+        """Gives up this process's end without a word to the TPM: another process goes on with the connection."""
+        self._answers.close()
+        super().release()
+
+    def _ready(self, event: int, seconds: float) -> bool:
+        # An idle device takes a command whole; only an answer is waited for.
+        return event == select.POLLIN and bool(self._answers.poll(seconds))
 
 
 def _opened(path: str, deadline: float) -> int:
