@@ -64,8 +64,7 @@ def guarded(program: str, work: Callable[[], int]) -> int:
             sys.stdout.flush()
             return code
     except BrokenPipeError:
-        # Whoever read stdout has gone; Python would complain once more at its own end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _give_up_stdout()
         return 128 + 13
     except Interrupted as signal:
         note(f"{program}: interrupted")
@@ -74,11 +73,20 @@ def guarded(program: str, work: Callable[[], int]) -> int:
         found = next((EXIT_CODES[k.__name__] for k in type(error).__mro__ if k.__name__ in EXIT_CODES), None)
         if found is None:
             raise
+        if isinstance(error, OSError):
+            _give_up_stdout()
         note(f"{program}: {_one_line(error)}")
         return found[0]
 
 
+def _give_up_stdout() -> None:
+    """Whoever read it has gone, or its disk is full; Python would try again, and complain, at its own end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 def _one_line(error: Exception) -> str:
+    if type(error).__name__ == "DecodeError":
+        return f"an answer that no TPM 2.0 gives: {error}; what is at --tpm-path?"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return " ".join(str(error).split())
