@@ -401,8 +401,9 @@ class TPMA_LOCALITY(Attributes):
 
 
 def __getattr__(name: str) -> Any:
-    from . import properties
+    if name.startswith("TPM"):  # the import system asks for __path__
+        from . import properties
 
-    if name in properties.__all__:
-        return getattr(properties, name)
+        if name in properties.__all__:
+            return getattr(properties, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
