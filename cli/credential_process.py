@@ -195,8 +195,6 @@ def _operation(args: "argparse.Namespace") -> "Operation[Credentials]":
 def _key(args: "argparse.Namespace") -> "HmacKey":
     from tpmwire.signing import HmacKey
 
-    from .pins import hex_name, pin_from
-
     file = None
     if args.credential_file:
         from tpmwire.keyfile import parse
@@ -205,9 +203,17 @@ def _key(args: "argparse.Namespace") -> "HmacKey":
 
         file = parse(read_small(args.credential_file))
     pcrs = pcrs_from(args.pcrs) if args.pcrs else None
-    pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
-    if pin is not None and args.no_session_encryption:
-        raise UsageError("--no-session-encryption leaves nothing to salt: take it or the pinned key away")
+    pin = name = None
+    if args.tpm_session_encrypt_with_name or args.tpm_session_encrypt_with_public:
+        from .pins import pin_from
+
+        if args.no_session_encryption:
+            raise UsageError("--no-session-encryption leaves nothing to salt: take it or the pinned key away")
+        pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
+    if args.key_name:
+        from .pins import hex_name
+
+        name = hex_name("--key-name", args.key_name)
     explicit = args.parentPass or args.parentPass_file or os.environ.get("TPM_PARENT_AUTH")
     fallback = os.environ.get("TPM_KEY_AUTH")
     from tpmwire.secret import Secret
@@ -222,7 +228,7 @@ def _key(args: "argparse.Namespace") -> "HmacKey":
         ek_parent=args.useEKParent,
         protected=not args.no_session_encryption,
         pin=pin,
-        name=hex_name("--key-name", args.key_name) if args.key_name else None,
+        name=name,
     )
 
 

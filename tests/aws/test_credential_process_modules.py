@@ -1,0 +1,107 @@
+"""What a run loads. Start-up is most of its time, so that growth here is to be seen and meant."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import keys
+from tests.support.programs import CREDENTIAL_PROCESS, KEY_ID, Machine, machine, write_program
+from tests.support.scripted import STS_ANSWER, ScriptedServer, http, say
+
+DUMP = """
+import atexit
+def dump():
+    import json, sys
+    with open({path!r}, "w") as file:
+        json.dump(sorted(sys.modules), file)
+atexit.register(dump)
+"""
+
+OURS = {"cli", "sigv4", "tpmwire"}
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    with machine(tmp_path_factory.mktemp("home")) as made:
+        yield made
+
+
+def _loaded(box: Machine, directory: Path, *words: str) -> set[str]:
+    dump = directory / "modules"
+    program = write_program(directory, CREDENTIAL_PROCESS, DUMP.format(path=str(dump)), "program")
+    with ScriptedServer(say(http("200 OK", STS_ANSWER))) as sts:
+        done = box.run(
+            f"--tpm-path={box.swtpm.path}",
+            f"--aws-access-key-id={KEY_ID}",
+            f"--endpoint-url={sts.endpoint}",
+            "--timeout=20",
+            *words,
+            program=program,
+        )
+    assert (done.returncode, done.stderr) == (0, "")
+    return set(json.loads(dump.read_text()))
+
+
+def _bare(before: str) -> set[str]:
+    """What Python itself and the machine's site-packages have loaded before a program begins, and `before`."""
+    code = f"{before}\nimport sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return set(done.stdout.split())
+
+
+HANDLE = f"--persistentHandle={keys.PLAIN_HANDLE:#x}"
+
+NAMES = """
+    cli cli.abandon cli.credential_process cli.messages cli.options
+    sigv4 sigv4.canonical sigv4.client sigv4.endpoints sigv4.errors sigv4.http sigv4.parameters sigv4.proxy
+    sigv4.request sigv4.retry sigv4.signer sigv4.sockets sigv4.sts sigv4.times sigv4.xml
+    tpmwire tpmwire.channel tpmwire.crypto tpmwire.errors tpmwire.exchange tpmwire.record tpmwire.secret
+    tpmwire.sessions tpmwire.signing tpmwire.templates tpmwire.tpm tpmwire.wire
+    tpmwire.spec tpmwire.spec.command tpmwire.spec.constants tpmwire.spec.numbers tpmwire.spec.structures
+    tpmwire.spec.commands tpmwire.spec.commands.sessions tpmwire.spec.commands.symmetric
+    tpmwire.transport tpmwire.transport.base tpmwire.transport.paths tpmwire.transport.sockets
+"""
+PLAIN = set(NAMES.split())
+PROTECTED = PLAIN | {"tpmwire.pure", "tpmwire.pure.curves", "tpmwire.salt", "tpmwire.spec.commands.objects"}
+FILE = PROTECTED | {
+    "cli.files",
+    "tpmwire.der",
+    "tpmwire.keyfile",
+    "tpmwire.spec.commands.context",
+    "tpmwire.spec.commands.hierarchy",
+}
+
+WAYS = {
+    "handle": ([HANDLE, "--no-session-encryption"], PLAIN),
+    "handle, protected": ([HANDLE], PROTECTED),
+    "file, protected": (["--credential-file={home}/plain.pem"], FILE),
+    "PCR, protected": (
+        [f"--persistentHandle={keys.PCR_HANDLE:#x}", "--pcrs=23"],
+        PROTECTED | {"tpmwire.policy", "tpmwire.spec.commands.policies", "tpmwire.spec.properties"},
+    ),
+}
+
+NEVER = {
+    *("boto3", "botocore", "cryptography", "hypothesis"),
+    *("asyncio", "concurrent", "ctypes", "importlib.metadata", "logging", "subprocess", "tempfile", "threading"),
+    *("urllib.request", "uuid", "xml.etree"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_modules_of_a_run(box: Machine, tmp_path: Path, way: str) -> None:
+    words, expected = WAYS[way]
+    loaded = _loaded(box, tmp_path, *(word.format(home=box.home) for word in words)) - _bare("")
+    assert {name for name in loaded if name.partition(".")[0] in OURS} == expected
+    assert {name for name in loaded if any(name == no or name.startswith(no + ".") for no in NEVER)} == set()
+
+
+def test_dataclasses_are_imported_by_construct_alone(box: Machine, tmp_path: Path) -> None:
+    """They cost several milliseconds to import, and more for each class. (construct imports Python's debugger.)"""
+    loaded = _loaded(box, tmp_path, HANDLE)
+    assert "dataclasses" not in loaded - _bare("import construct")
+    assert {"http.client", "construct"} <= loaded
