@@ -1,0 +1,147 @@
+"""What a TPM holds: handles by kind, and what the public areas say of each."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from tpmwire.spec.structures import TPMT_PUBLIC
+    from tpmwire.tpm import Tpm
+
+__all__ = ["KINDS", "described_public", "handles", "rows"]
+
+KINDS = {
+    "transient": 0x80000000,
+    "persistent": 0x81000000,
+    "loaded session": 0x02000000,
+    "saved session": 0x03000000,
+    "NV index": 0x01000000,
+    "permanent": 0x40000000,
+}
+"""Where TPM2_GetCapability starts to list each kind (TPM 2.0 Part 3, §30.2.1)."""
+
+TPM_RC_SEQUENCE = 0x103
+PAGE = 254
+"""Handles that fit into one answer (MAX_CAP_HANDLES)."""
+
+
+def handles(tpm: "Tpm", kind: str) -> list[int]:
+    """The handles of one of `KINDS`. Sessions keep the type they were opened with, loaded or saved."""
+    from tpmwire.errors import DecodeError
+    from tpmwire.spec.commands.capability import GetCapability
+    from tpmwire.spec.constants import TPM_CAP
+
+    found: list[int] = []
+    low = 0
+    while True:
+        answer = tpm.execute(GetCapability(TPM_CAP.HANDLES, KINDS[kind] | low, PAGE))
+        page = [handle for handle in answer.capability_data.data if isinstance(handle, int)]
+        found += page
+        if not answer.more_data or not page:
+            return found
+        following = (page[-1] & 0xFFFFFF) + 1
+        if following <= low or following > 0xFFFFFF:
+            raise DecodeError("the TPM lists its handles in no order that comes to an end")
+        low = following
+
+
+class Row(NamedTuple):
+    """One thing in the TPM. What does not apply is None; `problem` says why it could not be read."""
+
+    kind: str
+    handle: str
+    type: str
+    attributes: str | None = None
+    name: str | None = None
+    auth_policy: str | None = None
+    problem: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """For `--json`: attributes as a list."""
+        split = None if self.attributes is None else self.attributes.split("|")
+        return {**self._asdict(), "attributes": split}
+
+
+def rows(tpm: "Tpm") -> Iterator[Row]:
+    """Everything that the TPM lists."""
+    for kind in KINDS:
+        for handle in handles(tpm, kind):
+            yield from _row(tpm, kind, handle)
+
+
+def _row(tpm: "Tpm", kind: str, handle: int) -> Iterator[Row]:
+    """The row of a handle; none where it has gone meanwhile."""
+    from tpmwire.errors import TpmError, WireError
+    from tpmwire.spec.constants import TPM_HT, TPM_RH
+
+    shown = f"0x{handle:08x}"
+    try:
+        if kind in ("transient", "persistent"):
+            yield _object(tpm, kind, handle)
+        elif kind == "NV index":
+            yield _nv_index(tpm, handle)
+        elif kind == "permanent":
+            yield Row(kind, shown, TPM_RH(handle).name.lower(), name=f"{handle:08x}")
+        else:
+            # Saved ones are all listed as HMAC sessions.
+            known = "policy or trial session" if handle >> 24 == TPM_HT.POLICY_SESSION else "HMAC session"
+            yield Row(kind, shown, known if kind == "loaded session" else "session")
+    except TpmError as error:
+        if error.code == TPM_RC_SEQUENCE:
+            yield Row(kind, shown, "hash or HMAC sequence", name="")
+        elif error.handle is None:
+            yield Row(kind, shown, "unknown", problem=str(error))
+    except WireError as error:
+        yield Row(kind, shown, "unknown", problem=str(error))
+
+
+def _object(tpm: "Tpm", kind: str, handle: int) -> Row:
+    from tpmwire.channel import read_loaded
+
+    found = read_loaded(tpm, handle)
+    public = found.public
+    return Row(
+        kind,
+        f"0x{handle:08x}",
+        described_public(public),
+        public.object_attributes.described(),
+        found.name.hex(),
+        public.auth_policy.hex(),
+    )
+
+
+def _nv_index(tpm: "Tpm", handle: int) -> Row:
+    from tpmwire.spec.commands.nv import NV_ReadPublic
+    from tpmwire.spec.constants import TPM_NT, TPMA_NV
+
+    name = tpm.name(handle)
+    public = tpm.execute(NV_ReadPublic(handle)).nv_public
+    kind = TPM_NT(public.attributes >> 4 & 0xF).name.lower().replace("_", " ")
+    bare = TPMA_NV(public.attributes & ~0xF0)
+    text = f"{kind}, {public.data_size} octets"
+    return Row("NV index", f"0x{handle:08x}", text, bare.described(), name.hex(), public.auth_policy.hex())
+
+
+def described_public(public: "TPMT_PUBLIC") -> str:
+    """What kind of key a public area is of, in a few words: `HMAC key, SHA256`."""
+    from tpmwire.spec.constants import TPM_ALG, TPM_ECC, TPMA_OBJECT
+    from tpmwire.spec.structures import TPMS_ECC_PARMS, TPMS_KEYEDHASH_PARMS, TPMS_RSA_PARMS, TPMS_SYMCIPHER_PARMS
+
+    parameters, attributes = public.parameters, public.object_attributes
+    if isinstance(parameters, TPMS_KEYEDHASH_PARMS):
+        scheme = parameters.scheme
+        if scheme.scheme == TPM_ALG.NULL:
+            signs = attributes & (TPMA_OBJECT.SIGN_ENCRYPT | TPMA_OBJECT.DECRYPT)
+            return "keyed-hash key, any scheme" if signs else "sealed data"
+        hash_alg = scheme.details.hash_alg.name if scheme.details is not None else "?"
+        return f"{scheme.scheme.name} key, {hash_alg}"
+    if isinstance(parameters, TPMS_SYMCIPHER_PARMS):
+        sym = parameters.sym
+        return f"{sym.algorithm.name}-{sym.key_bits} key"
+    if isinstance(parameters, TPMS_RSA_PARMS):
+        kind = f"RSA {parameters.key_bits}"
+    else:
+        assert isinstance(parameters, TPMS_ECC_PARMS)
+        kind = f"ECC {TPM_ECC(parameters.curve_id).name}"
+    storage = TPMA_OBJECT.RESTRICTED | TPMA_OBJECT.DECRYPT
+    use = "storage key" if attributes & storage == storage else "key"
+    return f"{kind} {use}"

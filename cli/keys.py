@@ -1,0 +1,152 @@
+"""Keys on their way into the TPM and out of it: parents with their session, loading, persistent handles."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from .messages import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from tpmwire.channel import Loaded, Pin
+    from tpmwire.keyfile import KeyFile
+    from tpmwire.secret import Secret
+    from tpmwire.sessions import Password, Session, Use
+    from tpmwire.spec.structures import TPMT_PUBLIC
+    from tpmwire.tpm import Tpm
+
+__all__ = [
+    "Parent",
+    "evict",
+    "is_occupied",
+    "load",
+    "make_persistent",
+    "open_tpm",
+    "parent_of",
+    "undisturbed",
+]
+
+
+def open_tpm(args: "argparse.Namespace") -> "Tpm":
+    """The TPM of the options. What a late answer brings after a signal or timeout is flushed in the background."""
+    from tpmwire.tpm import Tpm
+    from tpmwire.transport import open_transport
+
+    from .abandon import finish_in_background
+
+    return Tpm(open_transport(args.tpm_path, args.timeout), abandon=finish_in_background)
+
+
+class Parent(NamedTuple):
+    """A storage key in the TPM, its authValue, and a session salted to it (or to the key that is pinned)."""
+
+    key: "Loaded"
+    auth: "Secret"
+    session: "Session"
+
+
+def parent_of(tpm: "Tpm", file: "KeyFile", auth: "Secret", pin: "Pin | None") -> Parent:
+    """The parent that a key file names; see `parent_at`."""
+    hierarchy = file.hierarchy
+    return parent_at(tpm, file.parent if hierarchy is None else hierarchy, auth, pin, rsa=bool(file.rsa_parent))
+
+
+def parent_at(tpm: "Tpm", handle: int, auth: "Secret", pin: "Pin | None", *, rsa: bool = False) -> Parent:
+    """The parent at a persistent handle, or the standard primary of a hierarchy, made for this run.
+
+    `auth` is the authValue of what is at `handle`. It crosses the bus in no form that reveals it. This is the one
+    place where the session of the verbs that put keys into a TPM is opened.
+    Raises TpmError; SessionError where the pinned key is not this TPM's.
+    """
+    from tpmwire import templates
+    from tpmwire.channel import create_primary, protected_sessions, read_loaded
+    from tpmwire.secret import EMPTY_AUTH
+    from tpmwire.spec.constants import TPM_HT, TPM_SE
+
+    hmac = [TPM_SE.HMAC]
+    session = protected_sessions(tpm, hmac, pin=pin)[0] if pin is not None else None
+    if handle >> 24 == TPM_HT.PERSISTENT:
+        key = read_loaded(tpm, handle)
+    else:
+        template = templates.h1_primary() if rsa else templates.h2_primary()
+        key = create_primary(tpm, handle, template, authorized(tpm, auth, session))
+        auth = EMPTY_AUTH  # The hierarchy's authValue is not its primary key's.
+    return Parent(key, auth, session or protected_sessions(tpm, hmac, parent=key)[0])
+
+
+def authorized(tpm: "Tpm", auth: "Secret", session: "Session | None" = None) -> "Password | Use":
+    """Authorization by an authValue: in the session, else in one of its own that keeps the authValue here."""
+    from tpmwire.sessions import Password, SessionStart
+
+    if session is not None:
+        return session.use(auth)
+    return tpm.start_session(SessionStart()).use(auth, keep=False) if auth else Password()
+
+
+def load(tpm: "Tpm", parent: Parent, public: "TPMT_PUBLIC", private: bytes) -> "Loaded":
+    """TPM2_Load under the parent. Raises TpmError."""
+    from tpmwire.channel import Loaded
+    from tpmwire.crypto import name_of
+    from tpmwire.spec.commands.objects import Load
+
+    answer = tpm.execute(Load(parent.key.handle, private, public), parent.session.use(parent.auth))
+    # From the public area, not from the answer: the key that is used is the key that was meant.
+    name = name_of(public)
+    tpm.trust_name(answer.object_handle, name)
+    return Loaded(answer.object_handle, name, public)
+
+
+def is_occupied(tpm: "Tpm", handle: int) -> bool:
+    """Whether the TPM has something at a persistent handle."""
+    from tpmwire import nv
+
+    return nv.handles(tpm, handle, handle) == [handle]
+
+
+def check_free(tpm: "Tpm", handle: int, *, force: bool) -> None:
+    """Raises UsageError where something is at the handle that may not be replaced."""
+    if is_occupied(tpm, handle) and not force:
+        raise UsageError(
+            f"0x{handle:08x} is occupied (`tpmwire list`); take another, or --force replaces it"
+        )
+
+
+def make_persistent(tpm: "Tpm", key: "Loaded", handle: int, owner: "Secret", session: "Session") -> None:
+    """TPM2_EvictControl: the loaded key gets this handle; what is there goes first. Raises TpmError."""
+    from tpmwire.errors import TpmError
+    from tpmwire.spec.commands.context import EvictControl
+    from tpmwire.spec.constants import TPM_RH
+
+    occupied = is_occupied(tpm, handle)
+    if occupied:
+        evict(tpm, handle, session.use(owner))
+    try:
+        tpm.execute(EvictControl(TPM_RH.OWNER, key.handle, handle), session.use(owner))
+    except TpmError:
+        if occupied:
+            from .messages import note
+
+            note(f"tpmwire: warning: the key that was at 0x{handle:08x} is gone")
+        raise
+
+
+def evict(tpm: "Tpm", handle: int, owner: "Password | Use") -> None:
+    """TPM2_EvictControl: removes what is at a persistent handle. Raises TpmError."""
+    from tpmwire.spec.commands.context import EvictControl
+    from tpmwire.spec.constants import TPM_RH
+
+    tpm.execute(EvictControl(TPM_RH.OWNER, handle, handle), owner)
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Holds back the signals that end a program, while what belongs together is put in place."""
+    import signal
+
+    held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

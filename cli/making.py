@@ -1,0 +1,100 @@
+"""An HMAC key made in the TPM from a secret, and proven there before anything relies on it."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from .keys import Parent, load, parent_at
+from .pcrs import read_pcrs
+
+if TYPE_CHECKING:
+    from tpmwire.channel import Loaded, Pin
+    from tpmwire.keyfile import KeyFile
+    from tpmwire.policy import Policy
+    from tpmwire.secret import Secret
+    from tpmwire.spec.structures import TPMS_PCR_SELECTION
+    from tpmwire.tpm import Tpm
+
+__all__ = ["Made", "Order", "make_key"]
+
+
+class Order(NamedTuple):
+    """What key is wanted.
+
+    `secret` are the HMAC key's octets, `auth` its password. `pcrs` bind it to their values of now. `parent` is a
+    persistent handle or a hierarchy, `parent_auth` its authValue; `pin` is the key that sessions are salted to.
+    """
+
+    secret: "Secret"
+    auth: "Secret"
+    pcrs: "tuple[TPMS_PCR_SELECTION, ...] | None"
+    parent: int
+    parent_auth: "Secret"
+    pin: "Pin | None" = None
+
+
+class Made(NamedTuple):
+    """The key: as a file, loaded, and with the parent and session that it came by."""
+
+    file: "KeyFile"
+    key: "Loaded"
+    parent: Parent
+
+
+def make_key(tpm: "Tpm", order: Order) -> Made:
+    """TPM2_Create, TPM2_Load, and an HMAC that is compared with the host's own.
+
+    The key is fixedTPM and fixedParent: it cannot be duplicated out. Its secret crosses the bus encrypted.
+    With PCRs it is used by its policy only, which takes in the password where there is one.
+    Raises TpmError, PolicyError; SessionError where the TPM's HMAC is not that of the secret.
+    """
+    from tpmwire.errors import SessionError
+    from tpmwire.keyfile import KeyFile
+    from tpmwire.spec.commands.objects import Create
+    from tpmwire.spec.structures import TPMS_SENSITIVE_CREATE
+    from tpmwire.templates import hmac_key
+
+    parent = parent_at(tpm, order.parent, order.parent_auth, order.pin)
+    policy = _policy(tpm, order)
+    template = hmac_key(policy.digest() if policy else b"", with_auth=bool(order.auth))
+    sensitive = TPMS_SENSITIVE_CREATE(order.auth.reveal(), order.secret.reveal())
+    answer = tpm.execute(
+        Create(parent.key.handle, sensitive, template), parent.session.use(parent.auth, decrypt=True)
+    )
+    if answer.out_public.replace(unique=template.unique) != template:
+        raise SessionError("the key that the TPM made is not the one that was asked for")
+    file = KeyFile.of(
+        answer.out_public,
+        answer.out_private,
+        order.parent,
+        empty_auth=not order.auth,
+        policy=policy.to_steps() if policy else None,
+    )
+    key = load(tpm, parent, file.public, file.private)
+    _prove(tpm, order, key, parent)
+    return Made(file, key, parent)
+
+
+def _policy(tpm: "Tpm", order: Order) -> "Policy | None":
+    if order.pcrs is None:
+        return None
+    from tpmwire.policy import Policy, PolicyAuthValue, PolicyPCR
+    from tpmwire.spec.constants import TPM_ALG
+
+    statement = PolicyPCR.of_values(TPM_ALG.SHA256, order.pcrs, read_pcrs(tpm, order.pcrs))
+    return Policy(statement, PolicyAuthValue()) if order.auth else Policy(statement)
+
+
+def _prove(tpm: "Tpm", order: Order, key: "Loaded", parent: Parent) -> None:
+    """The key is used as it will be used, with its password and policy."""
+    import hmac
+
+    from tpmwire.channel import Pin
+    from tpmwire.crypto import random_bytes
+    from tpmwire.errors import SessionError
+    from tpmwire.signing import HmacKey
+
+    # No date: the HMAC of a date is what signs a day's requests, and there is no need for it here.
+    message = random_bytes(32)
+    pin = order.pin or Pin(parent.key.name, parent.key.public, parent.key.handle)
+    use = HmacKey(handle=key.handle, name=key.name, auth=order.auth, pcrs=order.pcrs, pin=pin)
+    if not hmac.compare_digest(use.hmac(tpm, message), hmac.digest(order.secret.reveal(), message, "sha256")):
+        raise SessionError("the TPM's HMAC is not that of the secret: this TPM, or the way to it, is broken")

@@ -1,0 +1,56 @@
+"""Removes transient objects and sessions that somebody left in the TPM.
+
+  tpmwire flush
+  tpmwire flush --sessions
+
+A program that ends without giving back what it loaded leaves it there, until nobody else can load anything
+(TPM_RC_OBJECT_MEMORY, TPM_RC_SESSION_MEMORY). On standard output is what was removed, a handle a line. Persistent
+keys stay. On /dev/tpm0 the objects may be of a program that is at work right now; behind /dev/tpmrm0 the kernel
+cleans up after each program, and there is nothing to flush but saved sessions.
+"""
+
+import argparse
+
+from ..messages import note
+from ..options import add_tpm_options
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "remove transient objects and sessions that somebody left"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--transient", action="store_true", help="transient objects only")
+    which.add_argument("--sessions", action="store_true", help="sessions only, loaded and saved")
+    add_tpm_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Flushes, and prints what."""
+    from tpmwire.errors import TpmError
+    from tpmwire.tpm import Tpm
+
+    from ..inventory import handles
+
+    kinds = [] if args.sessions else ["transient"]
+    kinds += [] if args.transient else ["loaded session", "saved session"]
+    failed: TpmError | None = None
+    with Tpm.open(args.tpm_path, args.timeout) as tpm:
+        found = [(kind, handle) for kind in kinds for handle in handles(tpm, kind)]
+        if found and "tpmrm" not in tpm.transport.path and tpm.transport.path.startswith("/dev/"):
+            note(f"tpmwire: warning: what is in {tpm.transport.path} may be of another program that is at work")
+        for kind, handle in found:
+            try:
+                tpm.flush(handle)
+            except TpmError as error:
+                # The others are not the worse for it.
+                failed = failed or error
+            else:
+                print(f"0x{handle:08x}  {kind}")
+    if failed is not None:
+        raise failed
+    if not found:
+        note("there is nothing to flush")
+    return 0

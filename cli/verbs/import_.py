@@ -1,0 +1,169 @@
+"""Puts an AWS secret access key into the TPM, as an HMAC key that never leaves it.
+
+  printf %s "$SECRET" | tpmwire import --out key.pem --persistent-handle 0x81010002
+  tpmwire import --from-profile default --persistent-handle 0x81010002
+  tpmwire import --out key.pem --pcrs sha256:7,23 --key-auth-prompt
+
+The secret comes from standard input, from a prompt on a terminal, or from a profile of ~/.aws/credentials. The TPM
+makes a key of "AWS4" and the secret that cannot be duplicated out, and the key is tried before anything is put in
+place. --persistent-handle keeps it inside the TPM: quickest to use, and there is room for a few. --out writes a
+file that this TPM alone can use. On standard output is a profile for ~/.aws/config; with `--out -` the key file.
+
+With --pcrs the key works only while these PCRs have their values of now. A password protects it too: it is tried
+but a few times, then the TPM's dictionary attack protection locks all such keys for a while.
+"""
+
+import argparse
+import os
+from typing import TYPE_CHECKING
+
+from ..aws_secret import add_secret_options, read_key
+from ..messages import UsageError, note
+from ..options import add_tpm_options, pcrs_from, persistent_handle
+
+if TYPE_CHECKING:
+    from tpmwire.secret import Secret
+    from tpmwire.tpm import Tpm
+
+    from ..making import Made
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "put an AWS secret access key into the TPM"
+
+OWNER = 0x40000001
+"""TPM_RH_OWNER (TPM 2.0 Part 2, §7.4)."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    from ..auths import add_auth_options
+
+    add_secret_options(parser)
+    parser.add_argument("--out", metavar="FILE", help="write the key as a TSS2 PEM file; - is standard output")
+    parser.add_argument(
+        "--persistent-handle", type=persistent_handle, metavar="HANDLE", help="make the key persistent there"
+    )
+    parser.add_argument("--force", action="store_true", help="replace what is at --out or --persistent-handle")
+    parser.add_argument("--pcrs", metavar="PCRS", help="bind the key to PCRs: 23, or 7,23, or sha256:7,23")
+    add_auth_options(parser, "key", "a password for the key")
+    parser.add_argument(
+        "--parent",
+        type=persistent_handle,
+        default=OWNER,
+        metavar="HANDLE",
+        help="persistent handle of the parent, such as 0x81000001 (default: the owner's standard ECC primary)",
+    )
+    add_auth_options(parser, "parent", "the password of the parent or, without --parent, of the owner")
+    add_auth_options(parser, "owner", "the owner's password, for --persistent-handle beside --parent")
+    add_tpm_options(parser, "60s")
+    parser.add_argument(
+        "--tpm-session-encrypt-with-name",
+        metavar="NAME[@WHERE]",
+        help="hex Name of this TPM's endorsement or storage key, as `tpmwire ek` prints it to pin: the secret "
+        "then goes to that TPM only",
+    )
+    parser.add_argument(
+        "--tpm-session-encrypt-with-public", metavar="FILE", help="the same key's public area instead of its Name"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Makes the key, proves it, puts it in place, prints a profile."""
+    from ..auths import auth_of, key_auth_of
+    from ..keys import check_free, open_tpm
+    from ..making import Order, make_key
+    from ..pins import pin_from
+
+    if not args.out and args.persistent_handle is None:
+        raise UsageError("say where the key is to go: --out FILE, --persistent-handle HANDLE, or both")
+    if args.out and args.out != "-":
+        _check_path(args.out, force=args.force)
+    pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
+    pcrs = pcrs_from(args.pcrs) if args.pcrs else None
+    parent_auth, owner_auth = auth_of(args, "parent"), auth_of(args, "owner")
+    if args.parent == OWNER:
+        # One password under two names: the parent's is the owner's.
+        parent_auth, owner_auth = parent_auth or owner_auth, owner_auth or parent_auth
+    order = Order(read_key(args), key_auth_of(args), pcrs, args.parent, parent_auth, pin)
+    with open_tpm(args) as tpm:
+        if args.persistent_handle is not None:
+            check_free(tpm, args.persistent_handle, force=args.force)
+        made = make_key(tpm, order)
+        _put_in_place(tpm, made, args, owner_auth)
+    _report(made, args)
+    return 0
+
+
+def _check_path(path: str, *, force: bool) -> None:
+    """Finds out what would fail at the end before the TPM is asked."""
+    directory = os.path.dirname(path) or "."
+    if os.path.isdir(path):
+        raise UsageError(f"{path} is a directory; --out is the file to write")
+    if os.path.lexists(path) and not force:
+        raise UsageError(f"{path} exists; --force replaces it")
+    if not os.path.isdir(directory):
+        raise UsageError(f"there is no directory {directory}")
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise UsageError(f"{directory} is not writable")
+
+
+def _put_in_place(tpm: "Tpm", made: "Made", args: argparse.Namespace, owner: "Secret") -> None:
+    """File and handle, both or neither. A signal waits until it is done."""
+    import contextlib
+
+    from ..files import write_whole
+    from ..keys import evict, make_persistent, undisturbed
+
+    handle, session = args.persistent_handle, made.parent.session
+    path = args.out if args.out and args.out != "-" else None
+    staged = f"{path}.{os.getpid()}.new"
+    with undisturbed():
+        try:
+            if path:
+                # A full disk is found before the TPM is changed.
+                write_whole(staged, made.file.to_pem().encode())
+            if handle is not None:
+                make_persistent(tpm, made.key, handle, owner, session)
+            try:
+                if path:
+                    _publish(staged, path, force=args.force)
+            except BaseException:
+                if handle is not None:
+                    evict(tpm, handle, session.use(owner))
+                raise
+        finally:
+            if path:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(staged)
+
+
+def _publish(staged: str, path: str, *, force: bool) -> None:
+    """Gives a file that is written its name."""
+    try:
+        if force:
+            os.replace(staged, path)
+        else:
+            os.link(staged, path)  # fails where the path exists, unlike a rename
+    except FileExistsError as error:
+        raise UsageError(f"{path} exists; --force replaces it") from error
+
+
+def _report(made: "Made", args: argparse.Namespace) -> None:
+    from ..profiles import profile_lines
+
+    handle = args.persistent_handle
+    note("the TPM's HMAC with the new key equals the host's")
+    if handle is not None:
+        note(f"the key is persistent at 0x{handle:08x}, its Name is {made.key.name.hex()}")
+    if args.out == "-":
+        print(made.file.to_pem(), end="")
+    elif args.out:
+        note(f"wrote {args.out}")
+    if args.key_auth or args.key_auth_prompt:
+        note("the profile needs the key's password: --keyPass-file=FILE, or TPM_KEY_AUTH in its environment")
+    lines = profile_lines(args)
+    if args.out == "-":
+        note(lines)
+    else:
+        print(lines)

@@ -1,0 +1,78 @@
+"""Shows who made the TPM, what it can do, and how its lockout stands.
+
+  tpmwire info
+  tpmwire info --json
+
+Commands that the programs of this package use and that the TPM lacks are named: TPM2_HMAC may be one of them,
+which costs a command more in each run.
+"""
+
+import argparse
+from typing import Any
+
+from ..options import add_tpm_options
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "show the TPM's manufacturer, firmware, properties and algorithms"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    add_tpm_options(parser)
+    parser.add_argument("--json", action="store_true", help="print one object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the document."""
+    from tpmwire.tpm import Tpm
+
+    from ..capabilities import document
+
+    with Tpm.open(args.tpm_path, args.timeout) as tpm:
+        found = document(tpm)
+    if args.json:
+        import json
+
+        print(json.dumps(found, indent=2))
+    else:
+        print(_text(found))
+    return 0
+
+
+def _text(found: dict[str, Any]) -> str:
+    specification, lockout = found["specification"], found["lockout"]
+    state = "LOCKED OUT" if lockout["locked_out"] else "open"
+    rows = {
+        "manufacturer": found["manufacturer"],
+        "vendor": found["vendor"] or "(not told)",
+        "firmware": found["firmware"],
+        "standard": f"TPM {found['family']}, revision {specification['revision']}, "
+        f"level {specification['level']}, {specification['date'] or 'no date'}",
+        "modes": " ".join(found["modes"]) or "none",
+        "lockout": f"{state}: {lockout['failures']} of {lockout['max_failures']} wrong passwords, one forgiven "
+        f"every {lockout['interval_seconds']} s; after a wrong lockout password {lockout['recovery_seconds']} s",
+        "permanent": " ".join(found["permanent"]) or "none",
+        "since start": " ".join(found["startup_clear"]) or "none",
+        "limits": _wrapped([f"{name}={value}" for name, value in found["limits"].items()]),
+        "algorithms": _wrapped(found["algorithms"]),
+        "curves": _wrapped(found["curves"]),
+        "PCR banks": _wrapped([f"{bank}({_runs(numbers)})" for bank, numbers in found["pcr_banks"].items()]),
+        "commands": f"{len(found['commands'])}; "
+        + (f"missing: {' '.join(found['missing_commands'])}" if found["missing_commands"] else "none missing"),
+    }
+    return "\n".join(f"{label + ':':14}{value}" for label, value in rows.items())
+
+
+def _wrapped(words: list[str]) -> str:
+    import textwrap
+
+    lines = textwrap.wrap(" ".join(words), 96, break_long_words=False, break_on_hyphens=False)
+    return ("\n" + 14 * " ").join(lines) or "none"
+
+
+def _runs(numbers: list[int]) -> str:
+    """`0-23` for what is without gaps, else each number."""
+    if len(numbers) > 2 and numbers == list(range(numbers[0], numbers[-1] + 1)):
+        return f"{numbers[0]}-{numbers[-1]}"
+    return ",".join(map(str, numbers))

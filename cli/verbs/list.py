@@ -1,0 +1,56 @@
+"""Shows what is in the TPM: keys, sessions, NV indices, hierarchies.
+
+  tpmwire list
+  tpmwire list --json
+
+For each handle its type, attributes, Name and authorization policy (a digest; without one a password is enough).
+Transient objects and sessions are there until somebody flushes them (`tpmwire flush`) or the machine starts again;
+behind /dev/tpmrm0 everybody sees only his own.
+"""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from ..options import add_tpm_options
+
+if TYPE_CHECKING:
+    from ..inventory import Row
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "show what is in the TPM"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    add_tpm_options(parser)
+    parser.add_argument("--json", action="store_true", help="print a list of objects, one for each handle")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the inventory."""
+    from tpmwire.tpm import Tpm
+
+    from ..inventory import rows
+
+    with Tpm.open(args.tpm_path, args.timeout) as tpm:
+        found = list(rows(tpm))
+    if args.json:
+        import json
+
+        print(json.dumps([row.to_json() for row in found], indent=2))
+        return 0
+    for row in found:
+        print(_text(row))
+    return 0
+
+
+def _text(row: "Row") -> str:
+    lines = [f"{row.handle}  {row.kind}: {row.type}"]
+    if row.attributes is not None:
+        lines.append(f"    attributes   {row.attributes}")
+        lines.append(f"    Name         {row.name}")
+        lines.append(f"    auth policy  {row.auth_policy or 'none'}")
+    if row.problem is not None:
+        lines.append(f"    problem      {row.problem}")
+    return "\n".join(lines)

@@ -1,0 +1,88 @@
+"""Prints the Name of a key: the hash by which a TPM, a policy or a pin knows it.
+
+  tpmwire name ek-rsa
+  tpmwire name 0x81010002
+  tpmwire name key.pem
+
+ek-rsa and ek-ecc are the TPM's endorsement keys, srk and srk-rsa its storage root keys, h2 the parent of key
+files; they are made from their standard templates for a moment. A handle may be of a key, an NV index or a hierarchy. The
+Name in a file, a key file or a public area as of `tpm2_readpublic -o`, is worked out without a TPM. The Name of an
+endorsement key is what --tpm-session-encrypt-with-name pins; `tpmwire ek` checks it by the maker's certificate.
+"""
+
+import argparse
+
+from ..messages import UsageError
+from ..options import add_tpm_options
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "print the Name of a key"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    from ..auths import add_auth_options
+
+    parser.add_argument("what", metavar="WHAT", help="ek-rsa, ek-ecc, srk, srk-rsa, h2, a handle, or a file")
+    add_auth_options(parser, "parent", "the hierarchy's password, to make a key")
+    # A chip may need ten seconds for an RSA key.
+    add_tpm_options(parser, "60s")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the Name in hex and nothing else."""
+    from tpmwire.channel import WELL_KNOWN
+
+    if args.what in WELL_KNOWN:
+        name = _made(args)
+    elif (handle := _handle(args.what)) is not None:
+        from tpmwire.tpm import Tpm
+
+        with Tpm.open(args.tpm_path, args.timeout) as tpm:
+            name = tpm.name(handle)
+    else:
+        name = _of_file(args.what)
+    print(name.hex())
+    return 0
+
+
+def _made(args: argparse.Namespace) -> bytes:
+    from tpmwire.channel import WELL_KNOWN, create_primary
+
+    from ..auths import auth_of
+    from ..keys import authorized, open_tpm
+
+    place = WELL_KNOWN[args.what]
+    auth = auth_of(args, "parent")
+    with open_tpm(args) as tpm:
+        return create_primary(tpm, place.hierarchy, place.template(), authorized(tpm, auth)).name
+
+
+def _handle(text: str) -> int | None:
+    try:
+        value = int(text, 0)
+    except ValueError:
+        return None
+    if not 0 <= value <= 0xFFFFFFFF:
+        raise UsageError(f"{text} is no handle, which is 0 to 0xffffffff")
+    return value
+
+
+def _of_file(path: str) -> bytes:
+    import os
+
+    from tpmwire.channel import WELL_KNOWN
+    from tpmwire.crypto import name_of
+    from tpmwire.keyfile import parse
+
+    from ..files import read_small
+    from ..pins import pin_from
+
+    if not os.path.exists(path):
+        raise UsageError(f"{path!r} is none of {', '.join(WELL_KNOWN)}, no handle such as 0x81010002, and no file")
+    if b"TSS2" in (data := read_small(path)):
+        return name_of(parse(data).public)
+    pin = pin_from(None, path)
+    assert pin is not None  # a path was given
+    return pin.name

@@ -1,0 +1,56 @@
+"""Reads platform configuration registers (PCRs): all of them, or a selection.
+
+  tpmwire pcr
+  tpmwire pcr sha256:7,23
+  tpmwire pcr sha1:0+sha256:0,1 --json
+
+One line for each: bank, number, value in hex. A selection without a bank is of sha256. All values are of the same
+moment: where somebody extends a PCR meanwhile, they are read again.
+"""
+
+import argparse
+
+from ..options import add_tpm_options, pcrs_from
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "read PCR values"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    parser.add_argument(
+        "selection", nargs="?", metavar="SELECTION", help="such as 7,23 or sha256:7,23 (default: all of them)"
+    )
+    add_tpm_options(parser)
+    parser.add_argument("--json", action="store_true", help="print an object: values by bank and number")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the values."""
+    from tpmwire.policy import format_pcrs, pcrs_in
+    from tpmwire.tpm import Tpm
+
+    from ..pcrs import banks, read_pcrs
+
+    wanted = pcrs_from(args.selection) if args.selection else None
+    with Tpm.open(args.tpm_path, args.timeout) as tpm:
+        selection = banks(tpm) if wanted is None else wanted
+        values = read_pcrs(tpm, selection)
+    # Of a bank's own text `sha256:0,1` the part before the colon.
+    rows = [
+        (format_pcrs((bank,)).partition(":")[0], number, values[place].hex())
+        for bank in selection
+        for place in pcrs_in((bank,))
+        for number in place[1:]
+    ]
+    if args.json:
+        import json
+
+        document: dict[str, dict[str, str]] = {}
+        for bank_name, number, value in rows:
+            document.setdefault(bank_name, {})[str(number)] = value
+        print(json.dumps(document, indent=2))
+    else:
+        print("\n".join(f"{bank_name}:{number:<2}  {value}" for bank_name, number, value in rows))
+    return 0

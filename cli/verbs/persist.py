@@ -1,0 +1,60 @@
+"""Loads a key file and makes its key persistent.
+
+  tpmwire persist key.pem 0x81010002
+
+A persistent key is quicker to use than a file, and the file may then be deleted or kept as a spare. On standard
+output is the key's Name: with `--key-name NAME` a run of aws-tpm-process-credential need not read it.
+"""
+
+import argparse
+
+from ..messages import UsageError, note
+from ..options import add_tpm_options, persistent_handle
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "load a key file and make it persistent"
+
+OWNER = 0x40000001
+"""TPM_RH_OWNER (TPM 2.0 Part 2, §7.4)."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    from ..auths import add_auth_options
+
+    parser.add_argument("file", metavar="FILE", help="the key file (TSS2 PRIVATE KEY)")
+    parser.add_argument("handle", type=persistent_handle, metavar="HANDLE", help="such as 0x81010002")
+    parser.add_argument("--force", action="store_true", help="replace what is at the handle")
+    add_auth_options(parser, "parent", "the password of the file's parent, or of its hierarchy")
+    add_auth_options(parser, "owner", "the owner's password, where it is not the parent's")
+    add_tpm_options(parser, "60s")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Loads, persists, prints the Name."""
+    from tpmwire.keyfile import IMPORTABLE, parse
+
+    from ..auths import auth_of
+    from ..files import read_small
+    from ..keys import check_free, load, make_persistent, open_tpm, parent_of, undisturbed
+
+    file = parse(read_small(args.file))
+    if file.type == IMPORTABLE:
+        raise UsageError(
+            f"{args.file} was wrapped for this TPM elsewhere: "
+            f"tpmwire import-key {args.file} --persistent-handle 0x{args.handle:08x}"
+        )
+    parent_auth, owner = auth_of(args, "parent"), auth_of(args, "owner")
+    if file.hierarchy == OWNER:
+        # One password under two names: the parent's is the owner's.
+        parent_auth, owner = parent_auth or owner, owner or parent_auth
+    with open_tpm(args) as tpm:
+        check_free(tpm, args.handle, force=args.force)
+        parent = parent_of(tpm, file, parent_auth, None)
+        key = load(tpm, parent, file.public, file.private)
+        with undisturbed():
+            make_persistent(tpm, key, args.handle, owner, parent.session)
+    note(f"{args.file} is persistent at 0x{args.handle:08x}")
+    print(key.name.hex())
+    return 0

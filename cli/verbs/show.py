@@ -1,0 +1,170 @@
+"""Shows every field of a key file, with what it means.
+
+  tpmwire show key.pem
+  tpmwire show key.pem --json
+
+The file is a TSS2 PRIVATE KEY, in PEM or DER. No TPM is asked. With --json the fields are printed as they stand in
+the file, octets as hex.
+"""
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tpmwire.keyfile import KeyFile, Step
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "show every field of a key file"
+
+TYPES = {
+    "2.23.133.10.1.3": "loadable key: TPM2_Load takes it under its parent",
+    "2.23.133.10.1.4": "importable key: TPM2_Import takes it once, under the parent that it was wrapped for",
+    "2.23.133.10.1.5": "sealed data: TPM2_Load, then TPM2_Unseal",
+}
+
+ATTRIBUTES = {
+    "FIXED_TPM": "cannot leave this TPM",
+    "ST_CLEAR": "a saved context is void once the TPM starts again",
+    "FIXED_PARENT": "cannot get another parent",
+    "SENSITIVE_DATA_ORIGIN": "the TPM made the secret itself",
+    "USER_WITH_AUTH": "the password authorizes use; without this bit only the policy does",
+    "ADMIN_WITH_POLICY": "changing it wants the policy, not the password",
+    "FIRMWARE_LIMITED": "bound to the TPM's firmware",
+    "SVN_LIMITED": "bound to the firmware's security version",
+    "NO_DA": "wrong passwords do not count toward lockout, and a lockout does not stop the key",
+    "ENCRYPTED_DUPLICATION": "a duplicate must be encrypted twice",
+    "RESTRICTED": "works only on data that the TPM made or knows the form of",
+    "DECRYPT": "decrypts; with restricted: is a parent of other keys",
+    "SIGN_ENCRYPT": "signs, computes HMACs, or encrypts",
+    "X509_SIGN": "signs X.509 certificates only",
+}
+"""TPM 2.0 Part 2, §8.3, in short."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    parser.add_argument("file", metavar="FILE", help="the key file")
+    parser.add_argument("--json", action="store_true", help="print one object with the fields of the file")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the fields."""
+    from tpmwire.keyfile import parse
+
+    from ..files import read_small
+
+    file = parse(read_small(args.file))
+    if args.json:
+        import json
+
+        print(json.dumps(file.fields(), indent=2))
+    else:
+        print("\n".join(_lines(file)))
+    return 0
+
+
+def _lines(file: "KeyFile") -> list[str]:
+    said = {None: "not said", True: "yes", False: "no"}
+    lines = [
+        _line("type", f"{file.type}  {TYPES[file.type]}"),
+        _line("empty_auth", f"{said[file.empty_auth]}  whether the password is empty: a hint, not checked"),
+        *_policy_lines("policy", file.policy),
+        _line("secret", _octets(file.secret, "the encrypted seed of the wrapper that TPM2_Import opens")),
+    ]
+    if file.auth_policy is None:
+        lines.append(_line("auth_policy", "none  signed alternatives to the policy"))
+    for name, steps in file.auth_policy or ():
+        lines += _policy_lines("auth_policy", steps, f"{name or 'without a name'}: ")
+    lines += [
+        _line("description", "none" if file.description is None else ascii(file.description)),
+        _line("rsa_parent", f"{said[file.rsa_parent]}  whether a primary that is made is RSA instead of ECC"),
+        _line("parent", f"0x{file.parent:08x}  {_parent(file)}"),
+        *_public_lines(file),
+        _line("privkey", _octets(file.privkey, "encrypted: only this parent in this TPM can open it")),
+    ]
+    return lines
+
+
+def _line(label: str, text: str) -> str:
+    return f"{label:14}{text}".rstrip()
+
+
+def _octets(octets: bytes | None, meaning: str) -> str:
+    return "none" if octets is None else f"{len(octets)} octets  {meaning}"
+
+
+def _parent(file: "KeyFile") -> str:
+    from tpmwire.spec.constants import TPM_RH
+
+    if file.persistent_parent is not None:
+        return "a persistent key, used as it is"
+    kind = "RSA 2048 (H-1)" if file.rsa_parent else "ECC P-256 (H-2)"
+    assert file.hierarchy is not None  # every parent is persistent or a hierarchy's primary
+    name = TPM_RH(file.hierarchy).name.lower()
+    transient = "a transient handle, which is taken as: " if file.hierarchy != file.parent else ""
+    return f"{transient}the {name} hierarchy's standard {kind} primary, made for each use"
+
+
+def _policy_lines(label: str, steps: "tuple[Step, ...] | None", before: str = "") -> list[str]:
+    """A line for each policy command, in order."""
+    if steps is None:
+        return [_line(label, "none")]
+    lines = []
+    for number, (code, octets) in enumerate(steps, 1):
+        lines.append(_line(label if number == 1 else "", f"{before}{number}. {_step(code, octets)}"))
+    return lines or [_line(label, f"{before}no commands")]
+
+
+def _step(code: int, octets: bytes) -> str:
+    from tpmwire.errors import PolicyError
+    from tpmwire.policy import Policy, PolicyPCR, format_pcrs
+    from tpmwire.spec.constants import TPM_CC
+
+    name = f"TPM2_{TPM_CC(code).name}"
+    try:
+        (statement,) = Policy.from_steps(((code, octets),)).statements
+    except PolicyError as error:
+        return f"{name} {octets.hex()}  not understood here: {error}"
+    meaning = " ".join((type(statement).__doc__ or "").split("\n\n", maxsplit=1)[0].split())
+    if isinstance(statement, PolicyPCR):
+        name += f" {format_pcrs(statement.pcrs)} digest {statement.pcr_digest.hex() or 'of now'}"
+    elif octets:
+        name += f" {octets.hex()}"
+    return f"{name}  {meaning}"
+
+
+def _public_lines(file: "KeyFile") -> list[str]:
+    from tpmwire.crypto import name_of
+
+    from ..inventory import described_public
+
+    public = file.public
+    lines = [
+        _line("pubkey", f"{len(file.pubkey)} octets  the public area:"),
+        _line("  kind", described_public(public)),
+        _line("  Name", f"{name_of(public).hex()}  by which the TPM and policies know the key"),
+    ]
+    set_bits = [flag for flag in type(public.object_attributes) if flag & public.object_attributes]
+    for flag in set_bits:
+        meaning = ATTRIBUTES.get(flag.name or "", "")
+        label = "  attributes" if flag is set_bits[0] else ""
+        lines.append(_line(label, f"{type(flag)(flag).described()}: {meaning}"))
+    return [*lines, _line("  authPolicy", _auth_policy(file))]
+
+
+def _auth_policy(file: "KeyFile") -> str:
+    """The policy digest, and whether the file's own policy leads to it."""
+    from tpmwire.errors import PolicyError
+    from tpmwire.policy import Policy
+
+    wanted = file.public.auth_policy
+    if not wanted:
+        return "none"
+    if file.policy is None:
+        return f"{wanted.hex()}  the file does not say how to satisfy it"
+    try:
+        reached = Policy.from_steps(file.policy).digest(file.public.name_alg)
+    except PolicyError:
+        return wanted.hex()
+    return f"{wanted.hex()}  {'is' if reached == wanted else 'is NOT'} what the file's policy leads to"
