@@ -107,9 +107,7 @@ def is_occupied(tpm: "Tpm", handle: int) -> bool:
 def check_free(tpm: "Tpm", handle: int, *, force: bool) -> None:
     """Raises UsageError where something is at the handle that may not be replaced."""
     if is_occupied(tpm, handle) and not force:
-        raise UsageError(
-            f"0x{handle:08x} is occupied (`tpmwire list`); take another, or --force replaces it"
-        )
+        raise UsageError(f"0x{handle:08x} is occupied (`tpmwire list`); take another, or --force replaces it")
 
 
 def make_persistent(tpm: "Tpm", key: "Loaded", handle: int, owner: "Secret", session: "Session") -> None:

@@ -5,9 +5,10 @@
   tpmwire name key.pem
 
 ek-rsa and ek-ecc are the TPM's endorsement keys, srk and srk-rsa its storage root keys, h2 the parent of key
-files; they are made from their standard templates for a moment. A handle may be of a key, an NV index or a hierarchy. The
-Name in a file, a key file or a public area as of `tpm2_readpublic -o`, is worked out without a TPM. The Name of an
-endorsement key is what --tpm-session-encrypt-with-name pins; `tpmwire ek` checks it by the maker's certificate.
+files; they are made from their standard templates for a moment. A handle may be of a key, an NV index or a
+hierarchy. The Name in a file, a key file or a public area as of `tpm2_readpublic -o`, is worked out without a TPM.
+The Name of an endorsement key is what --tpm-session-encrypt-with-name pins; `tpmwire ek` checks it by the maker's
+certificate.
 """
 
 import argparse
