@@ -1,0 +1,94 @@
+"""`make demo`: the aws command line with a key that lives in a TPM, each step as a user would type it.
+
+The TPM is a software one (swtpm), the STS is moto with authentication on, which verifies every signature. On a
+real machine they are /dev/tpmrm0 and AWS, and nothing else differs.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.support.programs import Machine  # noqa: E402
+from tests.support.sts import VerifyingSts  # noqa: E402
+from tests.support.swtpm import Swtpm, SwtpmError  # noqa: E402
+
+STEPS = (
+    (
+        "The secret access key goes into the TPM, from standard input. It cannot be taken out again.",
+        'printf %s "$SECRET" | AWS_ACCESS_KEY_ID="$KEY_ID" '
+        'tpmwire import --tpm-path "$TPM" --persistent-handle 0x81010002 --out key.pem',
+    ),
+    (
+        "That profile, with a role to assume. There is no secret in it.",
+        """\
+mkdir -p ~/.aws && cat > ~/.aws/config <<END
+[profile tpm]
+region = eu-central-1
+credential_process = aws-tpm-process-credential --tpm-path=$TPM --aws-access-key-id=$KEY_ID \
+--persistentHandle=0x81010002 --assumeRole --aws-arn=$ROLE --aws-session-name=demo --aws-region=eu-central-1
+END
+cat ~/.aws/config""",
+    ),
+    (
+        "The aws command line uses it. STS has verified two signatures by then: the TPM's, and the role's.",
+        "aws sts get-caller-identity --profile tpm",
+    ),
+    (
+        "What the TPM was asked for. The salted session encrypts the answer: nothing secret crosses the bus.",
+        'aws-tpm-process-credential --verbose --tpm-path "$TPM" --aws-access-key-id "$KEY_ID" '
+        "--persistentHandle 0x81010002 >/dev/null",
+    ),
+    (
+        "The same key from its file, which only this TPM can load.",
+        'aws-tpm-process-credential --verbose --tpm-path "$TPM" --aws-access-key-id "$KEY_ID" '
+        "--credential-file key.pem >/dev/null",
+    ),
+    (
+        "The secret is in no file here.",
+        'grep -rF "$SECRET" ~ && exit 1; echo "not found"',
+    ),
+)
+
+
+def follow(steps: Iterable[tuple[str, str]], environment: Mapping[str, str], directory: Path) -> int:
+    """Shows and runs each step; returns the exit code of the first that fails, else 0."""
+    for why, command in steps:
+        print(f"\n# {why}\n$ {command}", flush=True)
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", command],
+            env=environment,
+            cwd=directory,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
+        )
+        if done.returncode:
+            print(f"demo: that step failed (exit code {done.returncode})", file=sys.stderr)
+            return done.returncode
+    return 0
+
+
+def main() -> int:
+    print("# A software TPM and an STS that verifies signatures are started ...", flush=True)
+    with tempfile.TemporaryDirectory(prefix="demo-") as home, Swtpm() as tpm, VerifyingSts() as sts:
+        box = Machine(Path(home), tpm)
+        given = {"TPM": tpm.path, "AWS_ENDPOINT_URL_STS": sts.endpoint, "KEY_ID": sts.access_key_id}
+        given["ROLE"] = sts.role_arn
+        for name, value in given.items():
+            print(f"$ export {name}={value}")
+        print("$ read -rs SECRET    # and paste the secret access key", flush=True)
+        return follow(STEPS, box.environment(**given, SECRET=sts.secret_access_key), box.home)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (OSError, RuntimeError, SwtpmError, subprocess.SubprocessError) as error:
+        sys.exit(f"demo: {error}; `make setup` installs what it needs")
