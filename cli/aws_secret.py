@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from tpmwire.secret import Secret
 
-__all__ = ["add_secret_options", "key_octets", "read_key"]
+__all__ = ["add_secret_options", "key_id_of", "key_octets", "read_key"]
 
 PREFIX = b"AWS4"
 USUAL = 40
@@ -64,7 +64,16 @@ def key_octets(secret: bytes) -> "Secret":
     return Secret(PREFIX + secret)
 
 
+def key_id_of(profile: str) -> str:
+    """The access key id beside a profile's secret. Raises UsageError."""
+    return _setting(profile, "aws_access_key_id")
+
+
 def _of_profile(name: str) -> bytes:
+    return _setting(name, "aws_secret_access_key").encode()
+
+
+def _setting(profile: str, setting: str) -> str:
     import configparser
 
     path = os.path.expanduser(os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials")
@@ -77,7 +86,7 @@ def _of_profile(name: str) -> bytes:
     except (configparser.Error, UnicodeDecodeError):
         # The parser's own message quotes the line, which may be the secret's. So does its traceback.
         raise UsageError(f"{path} cannot be read as AWS's credentials file") from None
-    secret = parser.get(name, "aws_secret_access_key", fallback="")
-    if not secret:
-        raise UsageError(f"{path} has no aws_secret_access_key in a profile [{name}]")
-    return secret.encode()
+    value: str = parser.get(profile, setting, fallback="")
+    if not value:
+        raise UsageError(f"{path} has no {setting} in a profile [{profile}]")
+    return value

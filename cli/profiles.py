@@ -4,19 +4,49 @@ import os
 import shlex
 from typing import TYPE_CHECKING
 
+from .messages import UsageError
+
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["profile_lines"]
+    from tpmwire.tpm import Tpm
+
+    from .making import Made
+
+__all__ = ["check_profile", "credential_process", "profile_lines", "salt_pin", "write_profile"]
 
 PLACEHOLDER = "AKIA..."
 
+SRK_HANDLE = 0x81000001
 
-def profile_lines(args: "argparse.Namespace") -> str:
-    """A profile that uses the key that `tpmwire import` made with these options. It holds no secret."""
-    words = [f"--aws-access-key-id={os.environ.get('AWS_ACCESS_KEY_ID') or PLACEHOLDER}"]
+
+def salt_pin(tpm: "Tpm", made: "Made", *, persistent: bool) -> str:
+    """NAME@WHERE of the key that runs are to salt their sessions with: the one that costs them least.
+
+    For a key file that is its parent, which a run has anyway; for a persistent key the storage root key, if the
+    TPM has one. What is pinned is what this TPM has now: trusted on first use, and held to afterwards.
+    """
+    from tpmwire import nv
+    from tpmwire.channel import WELL_KNOWN, read_loaded
+    from tpmwire.spec.constants import TPM_ALG, TPM_HT
+
+    parent = made.parent.key
+    if parent.handle >> 24 == TPM_HT.PERSISTENT:
+        return f"{parent.name.hex()}@0x{parent.handle:08x}"
+    if persistent and nv.handles(tpm, SRK_HANDLE, SRK_HANDLE):
+        root = read_loaded(tpm, SRK_HANDLE)
+        if root.public.type in (TPM_ALG.ECC, TPM_ALG.RSA):
+            return f"{root.name.hex()}@0x{SRK_HANDLE:08x}"
+    assert parent.public.replace(unique=WELL_KNOWN["h2"].template().unique) == WELL_KNOWN["h2"].template()
+    return f"{parent.name.hex()}@h2"
+
+
+def credential_process(args: "argparse.Namespace", pin: str, key_name: bytes) -> str:
+    """The command line that uses the key that `tpmwire import` made with these options. It holds no secret."""
+    key_id = args.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID") or PLACEHOLDER
+    words = [f"--aws-access-key-id={key_id}"]
     if args.persistent_handle is not None:
-        words.append(f"--persistentHandle=0x{args.persistent_handle:08x}")
+        words += [f"--persistentHandle=0x{args.persistent_handle:08x}", f"--key-name={key_name.hex()}"]
         # A key file carries its policy; a handle does not.
         words += [f"--pcrs={args.pcrs}"] if args.pcrs else []
     else:
@@ -24,12 +54,50 @@ def profile_lines(args: "argparse.Namespace") -> str:
         words.append(f"--credential-file={file}")
         words += _file_option("--parentPass-file", args.parent_auth_file or args.owner_auth_file)
     words += _file_option("--keyPass-file", args.key_auth_file)
-    for option in ("tpm_path", "tpm_session_encrypt_with_name"):
-        value = getattr(args, option)
-        words += [f"--{option.replace('_', '-')}={value}"] if value else []
-    words += _file_option("--tpm-session-encrypt-with-public", args.tpm_session_encrypt_with_public)
-    command = " ".join(shlex.quote(word) for word in ["aws-tpm-process-credential", *words])
-    return f"[profile tpm]\ncredential_process = {command}"
+    if args.tpm_path:
+        words.append(f"--tpm-path={args.tpm_path}")
+    if args.tpm_session_encrypt_with_public:
+        words += _file_option("--tpm-session-encrypt-with-public", args.tpm_session_encrypt_with_public)
+    else:
+        words.append(f"--tpm-session-encrypt-with-name={args.tpm_session_encrypt_with_name or pin}")
+    return " ".join(shlex.quote(word) for word in ["aws-tpm-process-credential", *words])
+
+
+def profile_lines(command: str, name: str) -> str:
+    """A profile of ~/.aws/config."""
+    return f"[{'default' if name == 'default' else f'profile {name}'}]\ncredential_process = {command}"
+
+
+def check_profile(name: str, *, force: bool) -> None:
+    """Raises UsageError where the profile has a credential_process already, and `force` is not given."""
+    from .aws_config import config_path, get_setting, section_of
+
+    present = get_setting(read_config(config_path()), section_of(name), "credential_process")
+    if present is not None and not force:
+        raise UsageError(f"the profile {name} in {config_path()} has a credential_process; --force replaces it")
+
+
+def write_profile(name: str, command: str) -> str:
+    """Puts the profile into ~/.aws/config and leaves everything else there as it is; returns the file's path."""
+    from .aws_config import config_path, section_of, set_settings
+    from .files import write_whole
+
+    path = os.path.realpath(config_path())
+    text = set_settings(read_config(path), section_of(name), {"credential_process": command})
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    write_whole(path, text.encode(), force=True)
+    return path
+
+
+def read_config(path: str) -> str:
+    """The text of a config file; empty where there is none. Raises UsageError."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
 
 
 def _file_option(option: str, path: str | None) -> list[str]:

@@ -69,6 +69,14 @@ class Pin(NamedTuple):
     public: TPMT_PUBLIC | None = None
     where: int | str | None = None
 
+    def check(self, found: Loaded) -> None:
+        """Raises SessionError where `found` is another key."""
+        if found.name != self.name:
+            raise SessionError(
+                f"the key that the session is to be salted with has the Name {found.name.hex()}, not the pinned "
+                f"{self.name.hex()}: this is another TPM, or somebody answers in its place"
+            )
+
 
 def create_primary(
     tpm: Tpm, hierarchy: int, template: TPMT_PUBLIC, *authorizations: Password | Use, outside: Secret = EMPTY_AUTH
@@ -161,11 +169,7 @@ def _made(tpm: Tpm, pin: Pin) -> Loaded:
 
 
 def _checked(found: Loaded, pin: Pin) -> Loaded:
-    if found.name != pin.name:
-        raise SessionError(
-            f"the key that the session is to be salted with has the Name {found.name.hex()}, not the pinned "
-            f"{pin.name.hex()}: this is another TPM, or somebody answers in its place"
-        )
+    pin.check(found)
     return found
 
 

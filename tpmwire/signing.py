@@ -167,7 +167,7 @@ class _Run:
             # whether the password at hand is it: then a second session encrypts.
             kinds = [kind, TPM_SE.HMAC] if kind == TPM_SE.POLICY and self.key.auth else [kind]
             self.session, *others = protected_sessions(
-                self.tpm, kinds, self._hash(kind), pin=self.key.pin, parent=parent
+                self.tpm, kinds, self._hash(kind), pin=None if parent else self.key.pin, parent=parent
             )
             self.companion = others[0] if others else None
         elif kind == TPM_SE.POLICY:
@@ -183,12 +183,23 @@ class _Run:
 
     def _ready(self, file: "KeyFile") -> int:
         """Opens the run's session and makes the parent; gives its handle."""
-        if self.key.pin is not None or not self.key.protected:
+        pinned_parent = self.key.pin is not None and self.key.pin.where == self._parent_place(file)
+        if not self.key.protected or (self.key.pin is not None and not pinned_parent):
             self._open_session(None)
         parent, handle = self._parent(file)
         if self.session is None:
+            if pinned_parent and parent is not None and self.key.pin is not None:
+                self.key.pin.check(parent)
             self._open_session(parent)
         return handle
+
+    def _parent_place(self, file: "KeyFile") -> int | str | None:
+        """Where a pin would say that the parent is: a handle, or a key of WELL_KNOWN."""
+        if self.key.ek_parent:
+            return "ek-rsa"
+        if file.hierarchy == TPM_RH.OWNER and not file.rsa_parent:
+            return "h2"
+        return file.persistent_parent
 
     def _load(self, file: "KeyFile") -> int:
         """Brings the key file's key into the TPM, and opens the run's session on the way."""

@@ -17,7 +17,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from ..aws_secret import add_secret_options, read_key
+from ..aws_secret import add_secret_options, key_id_of, read_key
 from ..messages import UsageError, note
 from ..options import add_tpm_options, pcrs_from, persistent_handle
 
@@ -48,6 +48,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pcrs", metavar="PCRS", help="bind the key to PCRs: 23, or 7,23, or sha256:7,23")
     add_auth_options(parser, "key", "a password for the key")
     parser.add_argument(
+        "--aws-access-key-id",
+        metavar="ID",
+        help="for the profile: the id that belongs to the secret (AWS_ACCESS_KEY_ID)",
+    )
+    parser.add_argument(
+        "--write-profile",
+        metavar="NAME",
+        help="write the profile into ~/.aws/config, with the Names of the key and of this TPM pinned",
+    )
+    parser.add_argument(
         "--parent",
         type=persistent_handle,
         default=OWNER,
@@ -74,11 +84,20 @@ def run(args: argparse.Namespace) -> int:
     from ..keys import check_free, open_tpm
     from ..making import Order, make_key
     from ..pins import pin_from
+    from ..profiles import check_profile, credential_process, salt_pin
 
     if not args.out and args.persistent_handle is None:
         raise UsageError("say where the key is to go: --out FILE, --persistent-handle HANDLE, or both")
     if args.out and args.out != "-":
         _check_path(args.out, force=args.force)
+    if args.from_profile and not args.aws_access_key_id:
+        args.aws_access_key_id = key_id_of(args.from_profile)
+    if args.write_profile:
+        check_profile(args.write_profile, force=args.force)
+        if args.out == "-":
+            raise UsageError("a profile needs a key that stays: --out FILE or --persistent-handle")
+        if not (args.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID")):
+            raise UsageError("--write-profile needs --aws-access-key-id (or AWS_ACCESS_KEY_ID)")
     pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
     pcrs = pcrs_from(args.pcrs) if args.pcrs else None
     parent_auth, owner_auth = auth_of(args, "parent"), auth_of(args, "owner")
@@ -90,8 +109,11 @@ def run(args: argparse.Namespace) -> int:
         if args.persistent_handle is not None:
             check_free(tpm, args.persistent_handle, force=args.force)
         made = make_key(tpm, order)
+        command = credential_process(
+            args, salt_pin(tpm, made, persistent=args.persistent_handle is not None), made.key.name
+        )
         _put_in_place(tpm, made, args, owner_auth)
-    _report(made, args)
+    _report(made, args, command)
     return 0
 
 
@@ -149,8 +171,8 @@ def _publish(staged: str, path: str, *, force: bool) -> None:
         raise UsageError(f"{path} exists; --force replaces it") from error
 
 
-def _report(made: "Made", args: argparse.Namespace) -> None:
-    from ..profiles import profile_lines
+def _report(made: "Made", args: argparse.Namespace, command: str) -> None:
+    from ..profiles import profile_lines, write_profile
 
     handle = args.persistent_handle
     note("the TPM's HMAC with the new key equals the host's")
@@ -162,7 +184,10 @@ def _report(made: "Made", args: argparse.Namespace) -> None:
         note(f"wrote {args.out}")
     if args.key_auth or args.key_auth_prompt:
         note("the profile needs the key's password: --keyPass-file=FILE, or TPM_KEY_AUTH in its environment")
-    lines = profile_lines(args)
+    if args.write_profile:
+        path = write_profile(args.write_profile, command)
+        note(f"wrote the profile {args.write_profile} to {path}")
+    lines = profile_lines(command, args.write_profile or "tpm")
     if args.out == "-":
         note(lines)
     else:

@@ -106,6 +106,14 @@ PROTECTED_WAYS: dict[str, Case] = {
         [PRIMARY, START, LOAD, PCR, HMAC, FLUSH, FLUSH],
     ),
     "pem, persistent parent": (lambda b: HmacKey(file=b.file("plain-srk")), [READ, START, LOAD, HMAC, FLUSH]),
+    "pem, its parent pinned": (
+        lambda b: HmacKey(file=b.file("plain"), pin=Pin(b.made["h2"].name, None, "h2")),
+        [PRIMARY, START, LOAD, HMAC, FLUSH, FLUSH],
+    ),
+    "pem, its persistent parent pinned": (
+        lambda b: HmacKey(file=b.file("plain-srk"), pin=Pin(b.srk.name, None, keys.SRK_HANDLE)),
+        [READ, START, LOAD, HMAC, FLUSH],
+    ),
     # It fits a TPM with three object slots: the endorsement key goes once the session stands.
     "pem, RSA endorsement key made": (
         lambda b: HmacKey(file=b.file("plain"), pin=Pin(b.made["ek-rsa"].name, None, "ek-rsa")),
@@ -171,6 +179,13 @@ def test_another_tpm_is_refused_before_anything_secret_is_sent(bench: Bench, pin
     with pytest.raises(SessionError, match="this is another TPM, or somebody answers"):
         bench.run(HmacKey(handle=keys.PASSWORD_HANDLE, auth=PASSWORD, pin=pin))
     assert not {"StartAuthSession", "HMAC"} & set(bench.bus.codes)
+
+
+def test_another_parent_than_the_pinned_one_is_refused(bench: Bench) -> None:
+    for name, where in (("plain", "h2"), ("plain-srk", keys.SRK_HANDLE)):
+        with pytest.raises(SessionError, match="this is another TPM, or somebody answers"):
+            bench.run(HmacKey(file=bench.file(name), pin=Pin(WRONG, None, where)))
+        assert not {"StartAuthSession", "HMAC"} & set(bench.bus.codes)
 
 
 def test_a_salt_key_that_is_not_at_its_usual_handle_is_made(bench: Bench) -> None:
