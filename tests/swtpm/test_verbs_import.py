@@ -18,6 +18,7 @@ from tpmwire.errors import TpmError
 from tpmwire.keyfile import KeyFile, parse
 from tpmwire.secret import Secret
 from tpmwire.signing import HmacKey
+from tpmwire.spec.constants import TPM_CC
 from tpmwire.tpm import Tpm
 
 __all__ = ["tool"]  # a fixture
@@ -243,8 +244,12 @@ def test_a_file_that_appears_meanwhile(swtpm: Swtpm, tool: Tool, tmp_path: Path)
     pem = tmp_path / "key.pem"
     with Interposer(swtpm.path) as bus:
         where = ("--out", pem, "--persistent-handle", HANDLE, "--tpm-path", bus.path)
-        evict_control = bytes.fromhex("00000120")
-        bus.on_command = lambda sent: pem.write_text("new") and None if sent[6:10] == evict_control else None
+
+        def appear(sent: bytes) -> None:
+            if sent[6:10] == TPM_CC.EvictControl.to_bytes(4, "big"):
+                pem.write_text("new")
+
+        bus.on_command = appear
         ran = tool("import", *where, stdin=SECRET)
     assert (ran.code, "exists" in ran.err) == (2, True)
     assert (os.listdir(tmp_path), pem.read_text(), persistent(swtpm)) == (["key.pem"], "new", "")
@@ -265,7 +270,7 @@ def test_an_hmac_that_was_tampered_with(swtpm: Swtpm, tool: Tool, tmp_path: Path
         where = ("--out", tmp_path / "key.pem", "--persistent-handle", HANDLE, "--tpm-path", bus.path)
         bus.on_response = lambda octets, sent: (
             octets[:20] + bytes([octets[20] ^ 1]) + octets[21:]
-            if sent[6:10] == bytes.fromhex("00000155") and len(octets) > 20
+            if sent[6:10] == TPM_CC.HMAC.to_bytes(4, "big") and len(octets) > 20
             else octets
         )
         ran = tool("import", *where, stdin=SECRET)
