@@ -31,12 +31,15 @@ UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 # Hop-by-hop and client headers, which proxies rewrite, so that a signature over them would break (botocore).
 _NEVER_SIGNED = frozenset(
     (
+        "baggage",
         "connection",
         "expect",
         "keep-alive",
         "proxy-authenticate",
         "proxy-authorization",
         "te",
+        "traceparent",
+        "tracestate",
         "trailer",
         "transfer-encoding",
         "upgrade",

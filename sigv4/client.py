@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from . import retry, xml
 from .endpoints import Endpoint
-from .errors import NetworkError, ResponseError, StsError, one_line
+from .errors import NetworkError, RequestError, ResponseError, StsError, one_line
 from .http import HttpClient, Response
 from .request import Request
 from .signer import Signer
@@ -26,6 +26,7 @@ _ERRORS = ("ErrorResponse/Error/", "ErrorResponse/Errors/Error/", "Response/Erro
 class StsClient:
     """STS at `endpoint`, for the key of `signer`.
 
+    `policy` says how calls are tried again; without one it is the standard mode's, with `max_attempts`.
     `warn` is told, in one line, of a clock that had to be corrected. `clock` (POSIX seconds), `sleep`
     (seconds) and `random` (0 to 1) are the world outside.
     """
@@ -36,7 +37,8 @@ class StsClient:
         endpoint: Endpoint,
         http: HttpClient,
         *,
-        max_attempts: int = 3,
+        policy: retry.Policy | None = None,
+        max_attempts: int | None = None,
         warn: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
@@ -45,7 +47,7 @@ class StsClient:
         self._signer = signer
         self._endpoint = endpoint
         self._http = http
-        self._max_attempts = max_attempts
+        self._policy = policy or retry.Policy(max_attempts=max_attempts)
         self._warn = warn
         self._clock = clock
         self._sleep = sleep
@@ -60,6 +62,10 @@ class StsClient:
         raises passes through: it may be asked again, for another day, if the clock was wrong.
         """
         operation.check()
+        if operation.regional and self._endpoint.is_global:
+            raise RequestError(
+                f"{operation.action} is not offered by STS's global endpoint; give a region, such as us-east-1"
+            )
         request = Request("POST", self._endpoint.url, (_FORM,), operation.form())
         attempt, corrected = 1, False
         while True:
@@ -67,7 +73,7 @@ class StsClient:
             try:
                 response = self._http.send(self._signed(request))
             except NetworkError as error:
-                failure, again = error, error.retryable
+                failure = error
             else:
                 if response.status == HTTPStatus.OK:
                     return operation.result(xml.parse(response.body))
@@ -76,10 +82,9 @@ class StsClient:
                 if not corrected and self._correct(failure, offset):
                     corrected = True
                     continue
-                again = retry.is_retryable(failure)
-            if not again or attempt >= self._max_attempts:
+            if not self._policy.retries(failure) or attempt >= self._policy.max_attempts:
                 raise failure
-            self._sleep(retry.backoff(attempt, self._chance()))
+            self._sleep(self._policy.delay(failure, attempt, self._chance()))
             attempt += 1
 
     def _chance(self) -> float:
@@ -135,4 +140,5 @@ class StsClient:
             response.status,
         )
         error.hint = retry.hint(error, offset or 0.0)
+        error.retry_after = retry.retry_after(response.header("x-amz-retry-after"))
         return error

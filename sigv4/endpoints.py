@@ -1,71 +1,175 @@
-"""Where STS is: the endpoint of a region, and the region that its signatures name."""
+"""Where a service is: the endpoint of a region, and the region that signatures for it name.
+
+Equal to botocore's resolver, by a table made from its data (partitions.py, services.py), but for this: without
+a region, FIPS and dual-stack mean those endpoints of us-east-1, where botocore makes a host name that is none.
+"""
 
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from .errors import RequestError
+from .partitions import LEGACY_GLOBAL, PARTITIONS
 from .request import split_url
 
-__all__ = ["GLOBAL_REGION", "Endpoint", "dns_suffix", "resolve"]
+if TYPE_CHECKING:
+    from .config import Profile
+
+__all__ = ["GLOBAL_REGION", "Endpoint", "configured_url", "dns_suffix", "flag", "partition", "resolve", "service"]
 
 GLOBAL_REGION = "us-east-1"
 # The pseudo region by which AWS's endpoint data name the global endpoint.
 _GLOBAL_NAMES = ("aws-global",)
-
-# Partitions by their regions' names, so that a region younger than this file resolves (botocore partitions.json).
-_SUFFIXES = (
-    (r"cn-\w+-\d+", "amazonaws.com.cn"),
-    (r"eusc-de-\w+-\d+", "amazonaws.eu"),
-    (r"us-iso-\w+-\d+", "c2s.ic.gov"),
-    (r"us-isob-\w+-\d+", "sc2s.sgov.gov"),
-    (r"eu-isoe-\w+-\d+", "cloud.adc-e.uk"),
-    (r"us-isof-\w+-\d+", "csp.hci.ic.gov"),
-)
-_COMMERCIAL = "amazonaws.com"  # and GovCloud (us-gov-*)
+_GLOBAL_URL = "https://sts.amazonaws.com/"
 
 
 class Endpoint:
-    """`url` to send to, `region` to sign for."""
+    """`url` to send to, `region` to sign for, `service`: the name of the service in signatures."""
 
-    __slots__ = ("region", "url")
+    __slots__ = ("region", "service", "url")
 
-    def __init__(self, url: str, region: str) -> None:
+    def __init__(self, url: str, region: str, service: str = "sts") -> None:
         self.url = url
         self.region = region
+        self.service = service
 
     def __repr__(self) -> str:
         return f"<Endpoint {self.url} signed for {self.region}>"
 
+    @property
+    def is_global(self) -> bool:
+        """Whether this is STS's global endpoint, which lacks some operations."""
+        return self.url == _GLOBAL_URL
+
+
+def partition(region: str) -> tuple[str, str, str, str, str]:
+    """The row of PARTITIONS that `region` is in, known or younger than the table; aws if nothing fits better."""
+    for row in PARTITIONS:
+        if re.fullmatch(row[1], region) or region == f"{row[0]}-global":
+            return row
+    return PARTITIONS[0]
+
 
 def dns_suffix(region: str) -> str:
-    """The domain under which the services of `region` are; that of the partition aws if nothing fits better."""
-    return next((suffix for names, suffix in _SUFFIXES if re.fullmatch(names, region)), _COMMERCIAL)
+    """The domain under which the services of `region` are."""
+    return partition(region)[2]
 
 
 def resolve(
-    region: str | None = None, endpoint_url: str | None = None, environ: Mapping[str, str] | None = None
+    region: str | None = None,
+    endpoint_url: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    profile: "Profile | None" = None,
 ) -> Endpoint:
-    """The STS endpoint: `endpoint_url`, else AWS_ENDPOINT_URL_STS, else AWS_ENDPOINT_URL of `environ`, else
-    the region's own, else (no region) the global one.
+    """The STS endpoint: a configured URL (see `configured_url`), else the region's own, else the global one.
 
-    Signatures name `region`, without one us-east-1. Raises RequestError for a region name that cannot be
-    part of a host name, and for an unfit URL.
+    Signatures name `region`, without one us-east-1. AWS_STS_REGIONAL_ENDPOINTS=legacy,
+    AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT of `environ`, then of `profile`, choose among the
+    region's own; a configured URL wins over all three. Raises RequestError for a region name that cannot be
+    part of a host name, and for unfit settings.
     """
+    environ = environ or {}
+    region, pseudo_fips = _checked_region(region)
+    mode = _setting("AWS_STS_REGIONAL_ENDPOINTS", environ, profile) or "regional"
+    if mode not in ("regional", "legacy"):
+        raise RequestError(f"AWS_STS_REGIONAL_ENDPOINTS is {mode!r}; use regional or legacy")
+    if url := configured_url("sts", endpoint_url, environ, profile):
+        return Endpoint(url, region or GLOBAL_REGION)
+    fips = pseudo_fips or flag("AWS_USE_FIPS_ENDPOINT", environ, profile)
+    dual_stack = flag("AWS_USE_DUALSTACK_ENDPOINT", environ, profile)
+    if not (fips or dual_stack) and (region is None or (mode == "legacy" and region in LEGACY_GLOBAL)):
+        return Endpoint(_GLOBAL_URL, GLOBAL_REGION)
+    region = region or GLOBAL_REGION
+    name, _, suffix, dual_suffix, _ = partition(region)
+    # GovCloud's usual STS endpoints are the FIPS ones.
+    start = "sts-fips" if fips and (dual_stack or name != "aws-us-gov") else "sts"
+    return Endpoint(f"https://{start}.{region}.{dual_suffix if dual_stack else suffix}/", region)
+
+
+def service(
+    name: str,
+    region: str,
+    endpoint_url: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    profile: "Profile | None" = None,
+) -> Endpoint:
+    """The endpoint of any service by the name that the aws command line gives it, and its signing name.
+
+    For FIPS and dual-stack it is the usual pattern, which most services follow; not all do. Services whose
+    host name needs more than a region (an account, a bucket) get the usual pattern too. Raises RequestError.
+    """
+    if name == "sts":
+        return resolve(region, endpoint_url, environ, profile)
+    from .services import PLACES, PREFIXES, SIGNING_NAMES
+
+    environ = environ or {}
+    found, pseudo_fips = _checked_region(region)
+    region = found or GLOBAL_REGION
+    if not re.fullmatch(r"[a-z0-9-]{1,63}", name):
+        raise RequestError(f"{name!r} is no service name; use one such as s3 or dynamodb")
+    signing_name = SIGNING_NAMES.get(name, name)
+    if url := configured_url(name, endpoint_url, environ, profile):
+        return Endpoint(url, region, signing_name)
+    row = partition(region)
+    prefix = PREFIXES.get(name, name)
+    fips = pseudo_fips or flag("AWS_USE_FIPS_ENDPOINT", environ, profile)
+    dual_stack = flag("AWS_USE_DUALSTACK_ENDPOINT", environ, profile)
+    if fips or dual_stack:
+        start = f"{prefix}-fips" if fips else prefix
+        return Endpoint(f"https://{start}.{region}.{row[3 if dual_stack else 2]}/", region, signing_name)
+    places = PLACES.get(name, {})
+    usual = (f"{prefix}.{{region}}.{{suffix}}", "")
+    host, signed_for = next((places[key] for key in (region, row[0], "*") if key in places), usual)
+    host = host.format(region=region, suffix=row[2], dual_suffix=row[3], main=row[4])
+    return Endpoint(f"https://{host}/", signed_for.format(main=row[4]) or region, signing_name)
+
+
+def configured_url(
+    name: str,
+    endpoint_url: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    profile: "Profile | None" = None,
+) -> str | None:
+    """The endpoint URL that the user has set for service `name`, checked; None where there is none.
+
+    `endpoint_url`, else AWS_ENDPOINT_URL_<SERVICE>, else AWS_ENDPOINT_URL of `environ`, else endpoint_url of
+    the profile's services section, else of the profile; all but the first only while
+    AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is not true. Raises RequestError.
+    """
+    if endpoint_url:
+        return _checked("the endpoint", endpoint_url)
+    environ = environ or {}
+    if flag("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", environ, profile):
+        return None
+    variable = f"AWS_ENDPOINT_URL_{name.replace('-', '_').upper()}"
+    for source in (variable, "AWS_ENDPOINT_URL"):
+        if url := environ.get(source):
+            return _checked(source, url)
+    if profile is not None:
+        if url := profile.service(name.replace("-", "_")).get("endpoint_url"):
+            return _checked(f"endpoint_url of {name} in the services section of {profile}", url)
+        if url := profile.get("endpoint_url"):
+            return _checked(f"endpoint_url of {profile}", url)
+    return None
+
+
+def flag(variable: str, environ: Mapping[str, str], profile: "Profile | None" = None) -> bool:
+    """Whether a setting is on: `variable` of `environ`, else its name in the profile; only "true" is."""
+    return (_setting(variable, environ, profile) or "").lower() == "true"
+
+
+def _setting(variable: str, environ: Mapping[str, str], profile: "Profile | None") -> str | None:
+    if variable in environ:
+        return environ[variable]
+    return None if profile is None else profile.get(variable.removeprefix("AWS_").lower())
+
+
+def _checked_region(region: str | None) -> tuple[str | None, bool]:
+    """The region without what makes it a pseudo one (None for the global one), and whether it asked for FIPS."""
     if region is not None and not re.fullmatch(r"(?!-)[a-zA-Z0-9-]{1,63}(?<!-)", region):
         raise RequestError(f"{region!r} is no region name; use one such as eu-central-1")
-    if region in _GLOBAL_NAMES:
-        region = None
-    environ = environ or {}
-    for source, url in (
-        ("the endpoint", endpoint_url),
-        ("AWS_ENDPOINT_URL_STS", environ.get("AWS_ENDPOINT_URL_STS")),
-        ("AWS_ENDPOINT_URL", environ.get("AWS_ENDPOINT_URL")),
-    ):
-        if url:
-            return Endpoint(_checked(source, url), region or GLOBAL_REGION)
-    if region is None:
-        return Endpoint(f"https://sts.{_COMMERCIAL}/", GLOBAL_REGION)
-    return Endpoint(f"https://sts.{region}.{dns_suffix(region)}/", region)
+    plain = None if region is None else region.replace("fips-", "").replace("-fips", "")
+    return (None if plain in _GLOBAL_NAMES or not plain else plain), plain != region
 
 
 def _checked(source: str, url: str) -> str:

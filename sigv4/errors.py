@@ -46,7 +46,8 @@ class StsError(SigV4Error):
     """AWS answered with an error.
 
     `code`, `message` and `request_id` are AWS's own (the code is the HTTP status where the answer carried
-    no error document), `http_status` the HTTP status, `hint` what to do next ("" where we know nothing).
+    no error document), `http_status` the HTTP status, `hint` what to do next ("" where we know nothing),
+    `retry_after` the seconds that AWS asks us to wait (None where it does not).
     """
 
     def __init__(self, code: str, message: str, request_id: str, http_status: int, hint: str = "") -> None:
@@ -56,6 +57,7 @@ class StsError(SigV4Error):
         self.request_id = request_id
         self.http_status = http_status
         self.hint = hint
+        self.retry_after: float | None = None
 
     def __str__(self) -> str:
         request = f", request id {one_line(self.request_id, 80)}" if self.request_id else ""

@@ -1,25 +1,45 @@
 """When an STS call is tried again and how long is waited before; what a refusal means for the user.
 
-Source: botocore retries/standard.py.
+Source: botocore retries/standard.py, for the mode legacy its data/_retry.json.
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from .errors import RequestError, StsError
+from .errors import NetworkError, RequestError, StsError
+
+if TYPE_CHECKING:
+    from .config import Profile
 
 __all__ = [
     "CLOCK_TOLERANCE",
-    "backoff",
+    "Policy",
     "hint",
     "is_about_time",
-    "is_retryable",
     "max_attempts",
     "may_be_about_time",
+    "policy",
+    "retry_after",
 ]
 
 CLOCK_TOLERANCE = 240  # seconds; AWS allows 300
 
-_TRANSIENT_STATUS = frozenset((500, 502, 503, 504))
+_LONGEST = 20.0  # seconds
+_RETRY_AFTER_MORE = 5.0  # seconds that the server may ask for beyond our own wait
+
+_THROTTLED_STATUS = 429
+_RETRYABLE_STATUS = frozenset((_THROTTLED_STATUS, 500, 502, 503, 504))
+_LEGACY_STATUS = _RETRYABLE_STATUS | {509}
+_LEGACY_CODES = frozenset(
+    (
+        "IDPCommunicationError",
+        "ProvisionedThroughputExceededException",
+        "RequestThrottledException",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+    )
+)
 _THROTTLED = frozenset(
     (
         "BandwidthLimitExceeded",
@@ -59,24 +79,85 @@ _HINTS = {
 _THROTTLED_HINT = "too many requests: wait a minute, and keep credentials for longer"
 
 
+class Policy:
+    """How often and how fast a call is tried again.
+
+    `mode` is standard or legacy (adaptive's own rate limit is for many calls; for one it is standard's).
+    `patient` waits as botocore did before 2026: from a second on, whatever the failure.
+    Raises RequestError for another mode or a number of attempts below 1.
+    """
+
+    __slots__ = ("max_attempts", "mode", "patient")
+
+    def __init__(self, mode: str = "standard", max_attempts: int | None = None, *, patient: bool = False) -> None:
+        if mode not in ("adaptive", "legacy", "standard"):
+            raise RequestError(f"the retry mode is {mode!r}; use standard, adaptive or legacy")
+        self.mode = "standard" if mode == "adaptive" else mode
+        self.max_attempts = max_attempts if max_attempts is not None else (5 if mode == "legacy" else 3)
+        self.patient = patient
+        if self.max_attempts < 1:
+            raise RequestError(f"{max_attempts} attempts are none; use a whole number above 0")
+
+    def retries(self, failure: NetworkError | StsError) -> bool:
+        """Whether the same request may succeed later: throttled, or a fault of the network or on AWS's side."""
+        if isinstance(failure, NetworkError):
+            return failure.retryable
+        if self.mode == "legacy":
+            status = failure.http_status
+            return status in _LEGACY_STATUS or (status == 400 and failure.code in _LEGACY_CODES)
+        known = failure.code in _TRANSIENT or failure.code in _THROTTLED
+        return known or failure.http_status in _RETRYABLE_STATUS
+
+    def delay(self, failure: NetworkError | StsError, attempt: int, random: float) -> float:
+        """Seconds to wait after the `attempt`th attempt (from 1) has failed; `random` is from 0 to 1."""
+        doubled = 2.0 ** min(attempt - 1, 64)
+        if self.mode == "legacy":
+            return random * doubled
+        if self.patient:
+            return random * min(doubled, _LONGEST)
+        own = random * min(doubled * (1.0 if _is_throttled(failure) else 0.05), _LONGEST)
+        asked = failure.retry_after if isinstance(failure, StsError) else None
+        return own if asked is None else max(own, min(asked, own + _RETRY_AFTER_MORE))
+
+
+def policy(environ: Mapping[str, str], profile: "Profile | None" = None) -> Policy:
+    """The policy that AWS_RETRY_MODE, AWS_MAX_ATTEMPTS and AWS_NEW_RETRIES_2026 ask for.
+
+    The first two, where `environ` lacks them, may be the profile's retry_mode and max_attempts. Raises
+    RequestError for values that they do not have.
+    """
+    mode = environ.get("AWS_RETRY_MODE") or (profile and profile.get("retry_mode")) or "standard"
+    attempts = environ.get("AWS_MAX_ATTEMPTS")
+    source = "AWS_MAX_ATTEMPTS"
+    if not attempts and profile is not None:
+        attempts, source = profile.get("max_attempts"), f"max_attempts of {profile}"
+    patient = environ.get("AWS_NEW_RETRIES_2026", "").lower() == "false"
+    return Policy(mode, _attempts(source, attempts) if attempts else None, patient=patient)
+
+
 def max_attempts(environ: Mapping[str, str]) -> int:
     """Attempts for one call: AWS_MAX_ATTEMPTS, else 3. Raises RequestError for anything but a number above 0."""
     text = environ.get("AWS_MAX_ATTEMPTS")
-    if not text:
-        return 3
+    return _attempts("AWS_MAX_ATTEMPTS", text) if text else 3
+
+
+def _attempts(source: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) < 1_000_000 and len(text) < 7):
-        raise RequestError(f"AWS_MAX_ATTEMPTS is {text!r}; use a whole number above 0")
+        raise RequestError(f"{source} is {text!r}; use a whole number above 0")
     return int(text)
 
 
-def backoff(attempt: int, random: float) -> float:
-    """Seconds to wait after the `attempt`th attempt (from 1) has failed; `random` is from 0 to 1."""
-    return random * min(2.0 ** (attempt - 1), 20.0)
+def retry_after(header: str | None) -> float | None:
+    """Seconds of an x-amz-retry-after header, which counts milliseconds; None where it is none."""
+    if header is None or not (header.isascii() and header.isdigit() and len(header) < 10):
+        return None
+    return int(header) / 1000
 
 
-def is_retryable(error: StsError) -> bool:
-    """Whether the same request may succeed later: throttled, or a fault on AWS's side."""
-    return error.code in _TRANSIENT or error.code in _THROTTLED or error.http_status in _TRANSIENT_STATUS
+def _is_throttled(failure: NetworkError | StsError) -> bool:
+    if isinstance(failure, NetworkError):
+        return False
+    return failure.code in _THROTTLED or failure.http_status == _THROTTLED_STATUS
 
 
 def is_about_time(error: StsError) -> bool:
@@ -99,6 +180,6 @@ def hint(error: StsError, clock_offset: float) -> str:
         return f"your clock is {abs(round(clock_offset))} seconds {where}: set it (timedatectl set-ntp true)"
     if is_about_time(error):
         return "the signature's time is not AWS's: check the clock (timedatectl)"
-    if error.code in _THROTTLED:
+    if _is_throttled(error):
         return _THROTTLED_HINT
     return _HINTS.get(error.code, "")

@@ -207,11 +207,13 @@ class GetSessionToken(_CredentialsOperation):
         self,
         duration_seconds: int | None = None,
         *,
+        minimum_session_token_size: int | None = None,
         serial_number: str | None = None,
         token_code: str | None = None,
     ) -> None:
         self.parameters = (
             Integer("DurationSeconds", duration_seconds, 900, 129600, "seconds"),
+            _token_size(minimum_session_token_size),
             *_mfa(serial_number, token_code),
         )
 

@@ -110,10 +110,8 @@ def test_other_shapes_of_an_answer_are_read(answer: bytes) -> None:
         say(http("502 Bad Gateway", "<html>proxy</html>")),
         say(http("503 Slow Down", error("ServiceUnavailable"))),
         say(http("504 Gateway Timeout")),
-        say(http("400 Bad Request", error("Throttling", "Rate exceeded"))),
         say(http("400 Bad Request", error("IDPCommunicationError"))),
         say(http("400 Bad Request", error("RequestTimeout"))),
-        say(http("400 Bad Request", error("PriorRequestNotComplete"))),
         say(b""),
         say(b"garbage\r\n\r\n"),
         say(http("200 OK", STS_ANSWER)[:-30]),
@@ -125,9 +123,28 @@ def test_a_fault_that_passes_is_tried_again(fault: Step) -> None:
         caller = Caller(server, clock=lambda: NOON)
         assert caller() == "ASIAMADEUPMADEUP0000"
         assert len(server.requests) == 3
-    # 0.5 × min(2^i, 20): the `random` of the caller is always a half.
-    assert caller.slept == [0.5, 1.0]
+    # 0.5 × min(0.05 × 2^i, 20): the `random` of the caller is always a half.
+    assert caller.slept == [0.025, 0.05]
     assert caller.dates == [b"20261124"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "slept"),
+    [
+        (http("400 Bad Request", error("Throttling", "Rate exceeded")), [0.5, 1.0]),
+        (http("400 Bad Request", error("PriorRequestNotComplete")), [0.5, 1.0]),
+        (http("429 Too Many Requests"), [0.5, 1.0]),
+        (http("429 Too Many Requests", "", "x-amz-retry-after: 1500"), [1.5, 1.5]),
+        (http("503 Slow Down", error("ServiceUnavailable"), "X-Amz-Retry-After: 200"), [0.2, 0.2]),
+        (http("503 Slow Down", error("ServiceUnavailable"), "x-amz-retry-after: 999999"), [5.025, 5.05]),
+        (http("503 Slow Down", error("ServiceUnavailable"), "x-amz-retry-after: soon"), [0.025, 0.05]),
+    ],
+)
+def test_the_wait_is_what_the_fault_asks_for(fault: bytes, slept: list[float]) -> None:
+    with ScriptedServer(say(fault), say(fault), OK) as server:
+        caller = Caller(server, clock=lambda: NOON)
+        assert caller() == "ASIAMADEUPMADEUP0000"
+    assert caller.slept == pytest.approx(slept)
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 5])
@@ -260,7 +277,7 @@ def test_a_server_that_never_answers() -> None:
     with silent:
         caller = Caller(silent, attempts=2, timeout=TIMEOUT)
         failure = caller.fails(NetworkError, "within 0.4 s")
-        assert caller.slept == [0.5]
+        assert caller.slept == [0.025]
     assert isinstance(failure, NetworkError)
     assert (failure.host, failure.port) == ("127.0.0.1", silent.port)
 
@@ -294,7 +311,7 @@ def test_nobody_listens() -> None:
     with ScriptedServer(OK) as unused:
         caller = Caller(unused, url=f"http://127.0.0.1:{port}")
         failure = caller.fails(NetworkError, f"cannot connect to 127.0.0.1:{port}: Connection refused")
-        assert caller.slept == [0.5, 1.0]
+        assert caller.slept == [0.025, 0.05]
     assert isinstance(failure, NetworkError)
     assert failure.retryable
 

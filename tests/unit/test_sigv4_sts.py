@@ -3,47 +3,183 @@
 import re
 import subprocess
 import sys
+import unicodedata
+from urllib.parse import parse_qsl
 
-import botocore.retries.standard as theirs
 import pytest
-from botocore.endpoint_provider import EndpointProvider
 from botocore.loaders import Loader
+from botocore.model import ServiceModel
+from botocore.serialize import QuerySerializer
 
-from sigv4 import retry
+from sigv4.client import StsClient
 from sigv4.endpoints import resolve
-from sigv4.errors import RequestError, StsError, one_line
+from sigv4.errors import RequestError, ResponseError, StsError, one_line
 from sigv4.http import HttpClient
-from sigv4.parameters import Integer, Text
-from sigv4.sts import AssumeRole, Credentials, GetCallerIdentity, GetSessionToken, Operation
+from sigv4.parameters import Integer, Several, Text
+from sigv4.signer import Signer, hmac_from_secret
+from sigv4.sts import (
+    AssumeRole,
+    AssumeRoot,
+    Credentials,
+    DecodeAuthorizationMessage,
+    GetAccessKeyInfo,
+    GetCallerIdentity,
+    GetDelegatedAccessToken,
+    GetFederationToken,
+    GetSessionToken,
+    GetWebIdentityToken,
+    Operation,
+)
 from sigv4.times import http_date, is_rfc3339, parse_http_date
+from sigv4.xml import Document, parse
 
 ARN = "arn:aws:iam::123456789012:role/demo"
 LOADER = Loader()
 MODEL = LOADER.load_service_model("sts", "service-2")
-PARTITIONS = LOADER.load_data("partitions")
 
 
 # Operations -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("operation", [AssumeRole(ARN, "s"), GetSessionToken(), GetCallerIdentity()])
-def test_limits_are_those_of_the_published_model(operation: Operation[object]) -> None:
-    shape = MODEL["shapes"][MODEL["operations"][operation.action]["input"]["shape"]]
+FULL = [
+    AssumeRole(
+        ARN,
+        "s",
+        900,
+        external_id="x",
+        minimum_session_token_size=1,
+        policy="{}",
+        policy_arns=[ARN],
+        provided_contexts=[(ARN, "signed")],
+        serial_number="s",
+        source_identity="s",
+        tags={"k": "v"},
+        token_code="0",
+        transitive_tag_keys=["k"],
+    ),
+    GetSessionToken(900, minimum_session_token_size=1, serial_number="s", token_code="0"),
+    GetFederationToken("n", 900, minimum_session_token_size=1, policy="{}", policy_arns=[ARN], tags={"k": "v"}),
+    AssumeRoot("123456789012", ARN, 900, minimum_session_token_size=1),
+    GetDelegatedAccessToken("t"),
+    GetWebIdentityToken(["a"], "RS256", 60, scope="s", subject_mode="AWSIdentity", tags={"k": "v"}),
+    GetCallerIdentity(),
+    GetAccessKeyInfo("a"),
+    DecodeAuthorizationMessage("m"),
+]
+# The model's patterns are Java's. Those with classes of Unicode are compared in tests of their own.
+JAVA = {r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+", r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*"}
+
+
+def _limits(action: str, name: str) -> dict[str, object]:
+    """The published shape of a parameter by the name that the form gives it, such as Tags.member.1.Key."""
+    shape = MODEL["shapes"][MODEL["operations"][action]["input"]["shape"]]
+    for part in name.split("."):
+        if part == "member":
+            shape = MODEL["shapes"][shape["member"]["shape"]]
+        elif part != "1":
+            shape = MODEL["shapes"][shape["members"][part]["shape"]]
+    return shape
+
+
+def _flat(operation: Operation[object]) -> list[Text | Integer | Several]:
+    found: list[Text | Integer | Several] = []
     for parameter in operation.parameters:
-        limits = MODEL["shapes"][shape["members"][parameter.name]["shape"]]
-        assert isinstance(parameter, Integer if limits["type"] == "integer" else Text)
+        found += [parameter, *parameter.fields] if isinstance(parameter, Several) else [parameter]
+    return found
+
+
+@pytest.mark.parametrize("operation", FULL, ids=lambda operation: operation.action)
+def test_limits_are_those_of_the_published_model(operation: Operation[object]) -> None:
+    kinds = {"integer": Integer, "list": Several, "string": Text}
+    for parameter in _flat(operation):
+        limits = _limits(operation.action, parameter.name)
+        assert isinstance(parameter, kinds[limits["type"]])
         # Lengths without a limit in the model have one in the API reference, or are checked by STS.
-        assert parameter.least == limits.get("min", parameter.least)
-        assert parameter.most == limits.get("max", parameter.most)
+        assert parameter.least == limits.get("min", parameter.least), parameter.name
+        assert parameter.most == limits.get("max", parameter.most), parameter.name
         if isinstance(parameter, Text):
-            ours, published = re.compile(parameter.pattern, re.ASCII), limits["pattern"]
-            if "u0009" not in published:
-                # Java's \w and \d are ASCII.
-                other = re.compile(published, re.ASCII)
-                for character in map(chr, range(0x250)):
-                    assert bool(ours.fullmatch(character)) == bool(other.fullmatch(character)), repr(character)
-    required = set(shape.get("required", ()))
-    assert required <= {parameter.name for parameter in operation.parameters if parameter.pairs()}
+            published = limits.get("pattern") or "|".join(limits.get("enum", ())) or None
+            if published is None or published in JAVA or r"\u10000" in published:
+                continue
+            # Java's \w and \d are ASCII.
+            ours, other = re.compile(parameter.pattern, re.ASCII), re.compile(published, re.ASCII)
+            for text in [*map(chr, range(0x250)), "a b", " b", "a  b", *limits.get("enum", ())]:
+                assert bool(ours.fullmatch(text)) == bool(other.fullmatch(text)), (parameter.name, text)
+
+
+@pytest.mark.parametrize("operation", FULL, ids=lambda operation: operation.action)
+def test_every_parameter_of_the_published_model_is_there(operation: Operation[object]) -> None:
+    shape = MODEL["shapes"][MODEL["operations"][operation.action]["input"]["shape"]]
+    top = {parameter.name.partition(".")[0] for parameter in operation.parameters}
+    assert top == set(shape.get("members", ()))
+    sent = {name.partition(".")[0] for name, _ in parse_qsl(operation.form().decode(), keep_blank_values=True)}
+    assert sent - {"Action", "Version"} == top
+
+
+def test_every_operation_for_a_long_term_key_is_there() -> None:
+    unsigned = {name for name, data in MODEL["operations"].items() if data.get("authtype") == "none"}
+    assert unsigned == {"AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"}
+    # "You can only call GetScopedCredentials with temporary security credentials."
+    assert {operation.action for operation in FULL} == set(MODEL["operations"]) - unsigned - {
+        "GetScopedCredentials"
+    }
+
+
+@pytest.mark.parametrize("operation", FULL, ids=lambda operation: operation.action)
+def test_the_form_is_botocores(operation: Operation[object]) -> None:
+    shape = ServiceModel(MODEL).operation_model(operation.action)
+    given = {
+        "RoleArn": ARN,
+        "RoleSessionName": "s",
+        "DurationSeconds": 60 if operation.action == "GetWebIdentityToken" else 900,
+        "ExternalId": "x",
+        "MinimumSessionTokenSize": 1,
+        "Policy": "{}",
+        "PolicyArns": [{"arn": ARN}],
+        "ProvidedContexts": [{"ProviderArn": ARN, "ContextAssertion": "signed"}],
+        "SerialNumber": "s",
+        "SourceIdentity": "s",
+        "Tags": [{"Key": "k", "Value": "v"}],
+        "TokenCode": "0",
+        "TransitiveTagKeys": ["k"],
+        "Name": "n",
+        "TargetPrincipal": "123456789012",
+        "TaskPolicyArn": {"arn": ARN},
+        "TradeInToken": "t",
+        "Audience": ["a"],
+        "SigningAlgorithm": "RS256",
+        "Scope": "s",
+        "SubjectMode": "AWSIdentity",
+        "AccessKeyId": "a",
+        "EncodedMessage": "m",
+    }
+    members = shape.input_shape.members if shape.input_shape else ()
+    request = QuerySerializer().serialize_to_request({name: given[name] for name in members}, shape)
+    ours = parse_qsl(operation.form().decode(), keep_blank_values=True)
+    assert sorted(ours) == sorted((name, str(value)) for name, value in request["body"].items())
+
+
+def test_tags_may_have_the_letters_of_every_script() -> None:
+    """The model's [\\p{L}\\p{Z}\\p{N}_.:/=+\\-@], by Unicode's categories."""
+    odd = []
+    for code in (*range(0xD800), *range(0xE000, 0x30000)):
+        character = chr(code)
+        allowed = unicodedata.category(character)[0] in "LZN" or character in "_.:/=+-@"
+        try:
+            GetFederationToken("name", tags={character: ""}).check()
+            passed = True
+        except RequestError:
+            passed = False
+        if passed != allowed:
+            odd.append(character)
+    assert odd == []
+
+
+def test_session_policies_are_latin_1() -> None:
+    GetFederationToken("name", policy="\t\n\r \x7f\xff").check()
+    for character in "\x00\x0b\x1f\u0100":
+        with pytest.raises(RequestError, match="Policy"):
+            GetFederationToken("name", policy=character).check()
 
 
 @pytest.mark.parametrize(
@@ -67,6 +203,33 @@ def test_limits_are_those_of_the_published_model(operation: Operation[object]) -
         (AssumeRole(ARN, "name", external_id="x"), "ExternalId has 1"),
         (AssumeRole(ARN, "name", policy=""), "Policy has 0 characters; AWS wants at least 1"),
         (AssumeRole(ARN, "name", source_identity="ö" * 2), "SourceIdentity 'öö' has characters"),
+        (AssumeRole(ARN, "name", tags={str(n): "" for n in range(51)}), "Tags has 51 entries; AWS wants 0 to 50"),
+        (AssumeRole(ARN, "name", tags={"a": "b", "": "c"}), "Tags.member.2.Key has 0 characters"),
+        (AssumeRole(ARN, "name", tags={"a": "b#"}), "Tags.member.1.Value 'b#' has characters"),
+        (
+            AssumeRole(ARN, "name", transitive_tag_keys=["k" * 129]),
+            "TransitiveTagKeys.member.1 has 129 characters",
+        ),
+        (AssumeRole(ARN, "name", policy_arns=["arn"]), "PolicyArns.member.1.arn has 3 characters"),
+        (AssumeRole(ARN, "name", provided_contexts=[]), "ProvidedContexts has 0 entries; AWS wants 1 to 5"),
+        (
+            AssumeRole(ARN, "name", provided_contexts=[(ARN, "12345x" * 600)]),
+            "ContextAssertion has 3600 characters",
+        ),
+        (AssumeRole(ARN, "name", minimum_session_token_size=4097), "MinimumSessionTokenSize is 4097 octets"),
+        (GetFederationToken("n" * 33), "Name has 33 characters; AWS wants 2 to 32"),
+        (GetFederationToken("name", policy="x" * 2049), "Policy has 2049 characters; AWS wants 1 to 2048"),
+        (AssumeRoot("12345", ARN), "TargetPrincipal has 5 characters"),
+        (AssumeRoot("123456789012", ARN, 901), "DurationSeconds is 901 seconds; AWS allows 0 to 900"),
+        (GetWebIdentityToken([], "RS256"), "Audience has 0 entries; AWS wants 1 to 10"),
+        (GetWebIdentityToken(["a"], "HS256"), r"SigningAlgorithm 'HS256' .* wants RS256\|ES384"),
+        (GetWebIdentityToken(["a"], "ES384", 59), "DurationSeconds is 59 seconds; AWS allows 60 to 3600"),
+        (GetWebIdentityToken(["a"], "ES384", scope=" a"), "Scope ' a' has characters"),
+        (GetWebIdentityToken(["a"], "ES384", subject_mode="Mine"), "SubjectMode 'Mine' has characters"),
+        (GetDelegatedAccessToken(""), "TradeInToken has 0 characters; AWS wants at least 1"),
+        (GetDelegatedAccessToken("12345x\ud800"), "TradeInToken has characters"),
+        (GetAccessKeyInfo("AKIA"), "AccessKeyId has 4 characters; AWS wants 16 to 128"),
+        (DecodeAuthorizationMessage("x" * 10241), "EncodedMessage has 10241 characters"),
     ],
 )
 def test_values_outside_the_limits_are_refused(operation: Operation[object], pattern: str) -> None:
@@ -95,6 +258,63 @@ def test_the_form() -> None:
     assert GetSessionToken().form() == b"Action=GetSessionToken&Version=2011-06-15"
 
 
+def _answer(action: str, *more: str) -> Document:
+    values = {"AccessKeyId": "ASIA" + "A" * 12, "SecretAccessKey": "s", "SessionToken": "t"}
+    inner = "".join(f"<{name}>{text}</{name}>" for name, text in values.items())
+    inner += "<Expiration>2030-01-01T00:00:00Z</Expiration>"
+    body = f"<{action}Result><Credentials>{inner}</Credentials>{''.join(more)}</{action}Result>"
+    return parse(f"<{action}Response>{body}</{action}Response>".encode())
+
+
+USER = "arn:aws-cn:sts::210987654321:assumed-role/demo/me"
+
+
+@pytest.mark.parametrize(
+    ("operation", "more", "account"),
+    [
+        (AssumeRole(ARN, "me"), f"<AssumedRoleUser><Arn>{USER}</Arn></AssumedRoleUser>", "210987654321"),
+        (AssumeRole(ARN, "me"), "", None),
+        (AssumeRole(ARN, "me"), "<AssumedRoleUser><Arn>arn:aws:sts::12345:x</Arn></AssumedRoleUser>", None),
+        (GetFederationToken("me"), f"<FederatedUser><Arn>{USER}</Arn></FederatedUser>", "210987654321"),
+        (GetDelegatedAccessToken("t"), f"<AssumedPrincipal>{USER}</AssumedPrincipal>", "210987654321"),
+        (AssumeRoot("123456789012", ARN), "", "123456789012"),
+        (AssumeRoot("arn:aws:iam::123456789012:root", ARN), "", "123456789012"),
+        (GetSessionToken(), "", None),
+    ],
+)
+def test_credentials_know_their_account(operation: Operation[Credentials], more: str, account: str | None) -> None:
+    assert operation.result(_answer(operation.action, more)).account_id == account
+
+
+def test_answers_that_are_no_credentials() -> None:
+    def of(action: str, inner: str) -> Document:
+        return parse(f"<{action}Response><{action}Result>{inner}</{action}Result></{action}Response>".encode())
+
+    assert GetAccessKeyInfo("A" * 16).result(of("GetAccessKeyInfo", "<Account>123456789012</Account>")) == (
+        "123456789012"
+    )
+    with pytest.raises(ResponseError, match="Account has unfit characters"):
+        GetAccessKeyInfo("A" * 16).result(of("GetAccessKeyInfo", "<Account>me</Account>"))
+    message = DecodeAuthorizationMessage("m").result(
+        of("DecodeAuthorizationMessage", "<DecodedMessage>{&quot;allowed&quot;:false}</DecodedMessage>")
+    )
+    assert message == '{"allowed":false}'
+    web = GetWebIdentityToken(["a"], "RS256")
+    token = "<WebIdentityToken>the.secret.jwt</WebIdentityToken>"
+    answer = web.result(of("GetWebIdentityToken", token + "<Expiration>2030-01-01T00:00:00Z</Expiration>"))
+    assert (answer.token, answer.expiration) == ("the.secret.jwt", "2030-01-01T00:00:00Z")
+    assert "jwt" not in repr(answer)
+    with pytest.raises(ResponseError, match="no Expiration"):
+        web.result(of("GetWebIdentityToken", token))
+
+
+@pytest.mark.parametrize("operation", [AssumeRoot("123456789012", ARN), GetWebIdentityToken(["a"], "RS256")])
+def test_what_the_global_endpoint_lacks_is_not_asked_of_it(operation: Operation[object]) -> None:
+    signer = Signer("AKIATEST", hmac_from_secret("made-up"))
+    with pytest.raises(RequestError, match=f"{operation.action} is not offered .* give a region"):
+        StsClient(signer, resolve(None), HttpClient(1)).call(operation)
+
+
 def test_credentials_hide_themselves() -> None:
     shown = repr(Credentials("ASIA", "secret-key", "session-token", "2030-01-01T00:00:00Z"))
     assert "secret-key" not in shown
@@ -103,36 +323,6 @@ def test_credentials_hide_themselves() -> None:
 
 
 # Endpoints --------------------------------------------------------------------------------------------------
-
-REGIONS = [
-    region for partition in PARTITIONS["partitions"] for region in partition["regions"] if "global" not in region
-]
-
-
-def test_every_region_has_the_endpoint_of_botocores_rules() -> None:
-    rules = EndpointProvider(LOADER.load_service_model("sts", "endpoint-rule-set-1"), PARTITIONS)
-    young = [
-        "us-north-7",
-        "eu-nowhere-1",
-        "cn-south-9",
-        "us-gov-north-1",
-        "eusc-de-west-2",
-        "us-isob-x-1",
-        "xx-new-1",
-    ]
-    assert len(REGIONS) > 40
-    for region in REGIONS + young:
-        options = {"Region": region, "UseDualStack": False, "UseFIPS": False, "UseGlobalEndpoint": False}
-        theirs = rules.resolve_endpoint(**options)
-        ours = resolve(region)
-        assert ours.url == theirs.url + "/"
-        assert ours.region == region
-
-
-def test_without_a_region_the_endpoint_is_global() -> None:
-    for region in (None, "aws-global"):
-        endpoint = resolve(region)
-        assert (endpoint.url, endpoint.region) == ("https://sts.amazonaws.com/", "us-east-1")
 
 
 def test_an_endpoint_of_the_users_wins() -> None:
@@ -172,43 +362,6 @@ def test_an_endpoint_that_is_none_is_refused(url: str, pattern: str) -> None:
     with pytest.raises(RequestError, match=pattern) as caught:
         resolve(None, None, {"AWS_ENDPOINT_URL_STS": url})
     assert "pw@" not in str(caught.value)
-
-
-# Retries ----------------------------------------------------------------------------------------------------
-
-
-def test_retryable_errors_are_botocores() -> None:
-    transient, throttled = theirs.TransientRetryableChecker, theirs.ThrottledRetryableChecker
-    of_sts = {
-        rule["applies_when"]["response"]["service_error_code"]
-        for rule in LOADER.load_data("_retry")["retry"]["sts"]["__default__"]["policies"].values()
-    }
-    codes = {*transient._TRANSIENT_ERROR_CODES, *throttled._THROTTLED_ERROR_CODES, *of_sts}
-    assert codes > {"Throttling", "IDPCommunicationError"}
-    for code in codes:
-        assert retry.is_retryable(StsError(code, "", "", 400))
-    for status in range(400, 600):
-        expected = status in transient._TRANSIENT_STATUS_CODES
-        assert retry.is_retryable(StsError("Other", "", "", status)) == expected
-    errors = [shape["error"] for shape in MODEL["shapes"].values() if shape.get("error")]
-    for code in {error["code"] for error in errors if "code" in error} - codes | {"AccessDenied", "ExpiredToken"}:
-        assert not retry.is_retryable(StsError(code, "", "", 400))
-
-
-def test_the_wait_is_botocores() -> None:
-    backoff = theirs.ExponentialBackoff(random=lambda: 0.75)
-    for attempt in range(1, 12):
-        assert retry.backoff(attempt, 0.75) == backoff.delay_amount(theirs.RetryContext(attempt))
-
-
-def test_max_attempts() -> None:
-    assert retry.max_attempts({}) == 3
-    assert retry.max_attempts({"AWS_MAX_ATTEMPTS": ""}) == 3
-    assert retry.max_attempts({"AWS_MAX_ATTEMPTS": "1"}) == 1
-    assert retry.max_attempts({"AWS_MAX_ATTEMPTS": "10"}) == 10
-    for text in ("0", "-1", "1.5", "many", "²", "9" * 5000):
-        with pytest.raises(RequestError, match="use a whole number above 0"):
-            retry.max_attempts({"AWS_MAX_ATTEMPTS": text})
 
 
 # Times, texts -----------------------------------------------------------------------------------------------

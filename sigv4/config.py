@@ -1,0 +1,226 @@
+"""The AWS config and credentials files: profiles, with what botocore reads in them, SSO left out.
+
+Source: "Shared config and credentials files" in the AWS SDKs and Tools Reference Guide, and botocore's
+configloader.py. Neither file is needed: where there is none, there are no profiles.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from .errors import RequestError
+
+__all__ = ["Config", "Profile", "load", "profile_name", "region"]
+
+_MAX_SIZE = 1 << 20  # octets
+_MAX_CHAIN = 10  # profiles
+Values = dict[str, "str | dict[str, str]"]
+
+
+class Profile:
+    """One profile: `name`, and its settings by lower-case key. The repr and str show the name only.
+
+    Settings of the credentials file win over those of the config file, as in botocore.
+    """
+
+    __slots__ = ("_services", "_values", "name")
+
+    def __init__(self, name: str, values: Values, services: Mapping[str, Values]) -> None:
+        self.name = name
+        self._values = values
+        self._services = services
+
+    def __repr__(self) -> str:
+        return f"<Profile {self.name}>"
+
+    def __str__(self) -> str:
+        return f"profile {self.name}"
+
+    def get(self, key: str) -> str | None:
+        """The text of setting `key`, such as role_arn; None where it is absent or has nested settings."""
+        value = self._values.get(key)
+        return value if isinstance(value, str) else None
+
+    def section(self, key: str) -> dict[str, str]:
+        """The nested settings below `key`, such as s3; {} where there are none."""
+        return _nested(self._values, key)
+
+    def service(self, name: str) -> dict[str, str]:
+        """The settings of a service (its id in snake case, such as sts) in the profile's services section.
+
+        Raises RequestError where the profile names a services section that is not there.
+        """
+        wanted = self.get("services")
+        if wanted is None:
+            return {}
+        if not self._services.get(wanted):
+            raise RequestError(
+                f"{self} has services = {wanted}, but there is no [services {wanted}] in the config file"
+            )
+        return _nested(self._services[wanted], name)
+
+    def integer(self, key: str) -> int | None:
+        """Setting `key` as a whole number; None where it is absent. Raises RequestError where it is no number."""
+        text = self.get(key)
+        if text is None:
+            return None
+        if not (text.isascii() and text.isdigit() and len(text) < 10):
+            raise RequestError(f"{key} of {self} is {text!r}; use a whole number")
+        return int(text)
+
+
+class Config:
+    """All profiles of the two files."""
+
+    def __init__(self, profiles: Mapping[str, Values], services: Mapping[str, Values]) -> None:
+        self._profiles = profiles
+        self._services = services
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._profiles
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._profiles)
+
+    def profile(self, name: str | None = None) -> Profile:
+        """The profile of that name; for None "default", empty if need be. RequestError if it is not there."""
+        if name is not None and name not in self._profiles:
+            raise RequestError(f"there is no profile {name!r} in the AWS config files; known: {self._known()}")
+        name = name or "default"
+        return Profile(name, self._profiles.get(name, {}), self._services)
+
+    def chain(self, name: str | None = None) -> list[Profile]:
+        """The profile and those it builds on by source_profile, up to the one whose own key signs first.
+
+        A profile that names itself takes its own key. Raises RequestError for a missing profile or a circle.
+        """
+        profile = self.profile(name)
+        found = [profile]
+        while (source := profile.get("source_profile")) is not None and profile.get("role_arn") is not None:
+            if source == profile.name:
+                break
+            if source in (earlier.name for earlier in found) or len(found) == _MAX_CHAIN:
+                raise RequestError(
+                    f"the source_profile of {profile} leads back or too far; end the chain at a key"
+                )
+            if source not in self._profiles:
+                raise RequestError(
+                    f"{profile} has source_profile = {source}, which is not in the AWS config files"
+                )
+            profile = self.profile(source)
+            found.append(profile)
+        return found
+
+    def _known(self) -> str:
+        names = sorted(self._profiles)
+        return ", ".join(names[:10]) + (" ..." if len(names) > 10 else "") if names else "none"
+
+
+def profile_name(environ: Mapping[str, str]) -> str | None:
+    """The profile that the environment names: AWS_DEFAULT_PROFILE, else AWS_PROFILE, as botocore does."""
+    return environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE") or None
+
+
+def region(environ: Mapping[str, str], profile: Profile | None = None) -> str | None:
+    """The region: AWS_REGION, else AWS_DEFAULT_REGION of `environ`, else the profile's own."""
+    found = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    return found or (None if profile is None else profile.get("region"))
+
+
+def load(environ: Mapping[str, str]) -> Config:
+    """Reads AWS_CONFIG_FILE (else ~/.aws/config) and AWS_SHARED_CREDENTIALS_FILE (else ~/.aws/credentials).
+
+    Raises RequestError, which shows no line of them, where a file is there but cannot be read or parsed.
+    """
+    profiles: dict[str, Values] = {}
+    services: dict[str, Values] = {}
+    for section, values in _sections(environ.get("AWS_CONFIG_FILE") or "~/.aws/config", environ).items():
+        kind, name = _kind(section)
+        if kind == "profile":
+            profiles[name] = values
+        elif kind == "services":
+            services[name] = values
+    credentials = environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials"
+    for name, values in _sections(credentials, environ).items():
+        profiles[name] = profiles.get(name, {}) | values
+    return Config(profiles, services)
+
+
+def _kind(section: str) -> tuple[str, str]:
+    """Of a section of the config file: "profile", "services" or another kind, and its name."""
+    if section == "default":
+        return "profile", section
+    import shlex
+
+    try:
+        words = shlex.split(section)
+    except ValueError:
+        return "", section
+    return (words[0], words[1]) if len(words) == 2 else ("", section)
+
+
+def _sections(path: str, environ: Mapping[str, str]) -> dict[str, Values]:
+    path = _expanded(path, environ)
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_MAX_SIZE + 1)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return {}
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "unfit path"
+        raise RequestError(f"{path} cannot be read ({reason}); check its permissions") from None
+    if len(data) > _MAX_SIZE:
+        raise RequestError(f"{path} has more than {_MAX_SIZE} octets; that is no AWS config file")
+    return _parsed(path, data)
+
+
+def _parsed(path: str, data: bytes) -> dict[str, Values]:
+    import configparser
+
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read_string(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise RequestError(f"{path} is not UTF-8; save it as such") from None
+    except configparser.Error as error:
+        # Without its text and its cause, which show the line: it may be the one with the secret.
+        where = getattr(error, "lineno", None) or next(
+            (number for number, _ in getattr(error, "errors", ())), None
+        )
+        raise RequestError(f"{path} is no AWS config file (line {where or '?'}: {_reason(error)})") from None
+    except AttributeError:
+        # CPython before 3.13 so meets an indented line right under a key without a value.
+        raise RequestError(f"{path} is no AWS config file (a key without a value)") from None
+    return {name: {key: _value(path, value) for key, value in parser.items(name)} for name in parser.sections()}
+
+
+def _reason(error: Exception) -> str:
+    return {
+        "DuplicateSectionError": "a section for the second time",
+        "DuplicateOptionError": "a key for the second time",
+        "MissingSectionHeaderError": "text before the first [section]",
+    }.get(type(error).__name__, "no KEY = VALUE")
+
+
+def _value(path: str, text: str | None) -> str | dict[str, str]:
+    if text is None or not text.startswith("\n"):
+        return text or ""
+    nested = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        key, equals, value = line.partition("=")
+        if not equals:
+            raise RequestError(f"{path} is no AWS config file (an indented line without =)")
+        nested[key.strip()] = value.strip()
+    return nested
+
+
+def _nested(values: Values, key: str) -> dict[str, str]:
+    found = values.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _expanded(path: str, environ: Mapping[str, str]) -> str:
+    """The path with a leading ~ as $HOME; other users' homes, and variables, as the operating system has them."""
+    from os.path import expanduser, expandvars
+
+    path = expandvars(path)
+    home = environ.get("HOME")
+    return home + path[1:] if home and (path == "~" or path.startswith("~/")) else expanduser(path)
