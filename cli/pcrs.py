@@ -13,6 +13,8 @@ __all__ = ["banks", "read_pcrs"]
 ATTEMPTS = 8
 """How often the PCRs may change under our hands before we give up."""
 
+TPM_RC_HASH = 0x083
+
 Values = Mapping[tuple["TPM_ALG", int], bytes]
 
 
@@ -43,24 +45,35 @@ def read_pcrs(tpm: "Tpm", wanted: "tuple[TPMS_PCR_SELECTION, ...]") -> Values:
 
 def _read_once(tpm: "Tpm", wanted: "tuple[TPMS_PCR_SELECTION, ...]") -> Values | None:
     """The values; None where the update counter moved between two commands."""
-    from tpmwire.errors import PolicyError
-    from tpmwire.policy import format_pcrs, pcrs_in
+    from tpmwire.errors import PolicyError, TpmError
+    from tpmwire.policy import pcrs_in
     from tpmwire.spec.commands.pcr import PCR_Read
 
     values: dict[tuple[TPM_ALG, int], bytes] = {}
     counters = set()
     left = wanted
     while pcrs_in(left):
-        answer = tpm.execute(PCR_Read(left))
+        try:
+            answer = tpm.execute(PCR_Read(left))
+        except TpmError as error:
+            if error.code == TPM_RC_HASH:
+                raise PolicyError(_not_kept(left)) from error
+            raise
         counters.add(answer.pcr_update_counter)
         got = pcrs_in(answer.pcr_selection_out)
         if len(got) != len(answer.pcr_values) or not set(got) <= set(pcrs_in(left)):
             raise PolicyError("the TPM answered with other PCRs than it was asked for")
         if not got:
-            raise PolicyError(f"this TPM does not keep {format_pcrs(left)}; `tpmwire info` lists its PCR banks")
+            raise PolicyError(_not_kept(left))
         values |= dict(zip(got, answer.pcr_values, strict=True))
         left = _without(left, values)
     return values if len(counters) <= 1 else None
+
+
+def _not_kept(selection: "tuple[TPMS_PCR_SELECTION, ...]") -> str:
+    from tpmwire.policy import format_pcrs
+
+    return f"this TPM does not keep {format_pcrs(selection)}; `tpmwire info` lists its PCR banks"
 
 
 def _without(selection: "tuple[TPMS_PCR_SELECTION, ...]", values: Values) -> "tuple[TPMS_PCR_SELECTION, ...]":

@@ -1,0 +1,10 @@
+"""Bytes explained: a tree of every octet of a command or response, as text, as JSON.
+
+tree = explain_command(bytes.fromhex("80010000000c0000017b0010"))
+print(as_text(tree))
+"""
+
+from .show import as_json, as_text
+from .tree import Node, explain_command, explain_response
+
+__all__ = ["Node", "as_json", "as_text", "explain_command", "explain_response"]

@@ -46,43 +46,44 @@ TPMA_LOCALITY_BITS = Annotated[TPMA_LOCALITY, Number(1, TPMA_LOCALITY)]
 # §7: handles
 TPM_HANDLE = Annotated[int, Number(4)]
 
-# §9: interface types. What an interface admits is the TPM's to judge; the alias says what is meant.
+# §9: interface types. What an interface admits is the TPM's to judge; the name says what is meant, and is what an
+# explanation shows: each has a wire of its own for that.
 TPMI_YES_NO = Annotated[bool, YesNo()]
-TPMI_DH_OBJECT = TPM_HANDLE
-TPMI_DH_PARENT = TPM_HANDLE
-TPMI_DH_PERSISTENT = TPM_HANDLE
-TPMI_DH_ENTITY = TPM_HANDLE
-TPMI_DH_PCR = TPM_HANDLE
-TPMI_SH_AUTH_SESSION = TPM_HANDLE
-TPMI_SH_HMAC = TPM_HANDLE
-TPMI_SH_POLICY = TPM_HANDLE
-TPMI_DH_CONTEXT = TPM_HANDLE
-TPMI_DH_SAVED = TPM_HANDLE
+TPMI_DH_OBJECT = Annotated[int, Number(4)]
+TPMI_DH_PARENT = Annotated[int, Number(4)]
+TPMI_DH_PERSISTENT = Annotated[int, Number(4)]
+TPMI_DH_ENTITY = Annotated[int, Number(4)]
+TPMI_DH_PCR = Annotated[int, Number(4)]
+TPMI_SH_AUTH_SESSION = Annotated[int, Number(4)]
+TPMI_SH_HMAC = Annotated[int, Number(4)]
+TPMI_SH_POLICY = Annotated[int, Number(4)]
+TPMI_DH_CONTEXT = Annotated[int, Number(4)]
+TPMI_DH_SAVED = Annotated[int, Number(4)]
 TPMI_RH_HIERARCHY = Annotated[int, Number(4)]
-TPMI_RH_HIERARCHY_AUTH = TPM_HANDLE
-TPMI_RH_PROVISION = TPM_HANDLE
-TPMI_RH_CLEAR = TPM_HANDLE
-TPMI_RH_LOCKOUT = TPM_HANDLE
-TPMI_RH_PLATFORM = TPM_HANDLE
-TPMI_RH_ENDORSEMENT = TPM_HANDLE
-TPMI_RH_ENABLES = TPM_HANDLE
-TPMI_RH_NV_AUTH = TPM_HANDLE
-TPMI_RH_NV_INDEX = TPM_HANDLE
-TPMI_ALG_HASH = TPM_ALG_ID
-TPMI_ALG_SYM = TPM_ALG_ID
-TPMI_ALG_SYM_OBJECT = TPM_ALG_ID
-TPMI_ALG_SYM_MODE = TPM_ALG_ID
-TPMI_ALG_KDF = TPM_ALG_ID
-TPMI_ALG_SIG_SCHEME = TPM_ALG_ID
-TPMI_ALG_ASYM_SCHEME = TPM_ALG_ID
-TPMI_ALG_RSA_SCHEME = TPM_ALG_ID
-TPMI_ALG_ECC_SCHEME = TPM_ALG_ID
-TPMI_ALG_KEYEDHASH_SCHEME = TPM_ALG_ID
-TPMI_ALG_PUBLIC = TPM_ALG_ID
-TPMI_ECC_CURVE = TPM_ECC_CURVE
-TPMI_ST_COMMAND_TAG = TPM_ST_ID
-TPMI_RSA_KEY_BITS = UINT16
-TPMI_AES_KEY_BITS = UINT16
+TPMI_RH_HIERARCHY_AUTH = Annotated[int, Number(4)]
+TPMI_RH_PROVISION = Annotated[int, Number(4)]
+TPMI_RH_CLEAR = Annotated[int, Number(4)]
+TPMI_RH_LOCKOUT = Annotated[int, Number(4)]
+TPMI_RH_PLATFORM = Annotated[int, Number(4)]
+TPMI_RH_ENDORSEMENT = Annotated[int, Number(4)]
+TPMI_RH_ENABLES = Annotated[int, Number(4)]
+TPMI_RH_NV_AUTH = Annotated[int, Number(4)]
+TPMI_RH_NV_INDEX = Annotated[int, Number(4)]
+TPMI_ALG_HASH = Annotated[TPM_ALG, Number(2, TPM_ALG)]
+TPMI_ALG_SYM = Annotated[TPM_ALG, Number(2, TPM_ALG)]
+TPMI_ALG_SYM_OBJECT = Annotated[TPM_ALG, Number(2, TPM_ALG)]
+TPMI_ALG_SYM_MODE = Annotated[TPM_ALG, Number(2, TPM_ALG)]
+TPMI_ALG_KDF = Annotated[TPM_ALG, Number(2, TPM_ALG)]
+TPMI_ALG_SIG_SCHEME = Annotated[TPM_ALG, Number(2, TPM_ALG)]
+TPMI_ALG_ASYM_SCHEME = Annotated[TPM_ALG, Number(2, TPM_ALG)]
+TPMI_ALG_RSA_SCHEME = Annotated[TPM_ALG, Number(2, TPM_ALG)]
+TPMI_ALG_ECC_SCHEME = Annotated[TPM_ALG, Number(2, TPM_ALG)]
+TPMI_ALG_KEYEDHASH_SCHEME = Annotated[TPM_ALG, Number(2, TPM_ALG)]
+TPMI_ALG_PUBLIC = Annotated[TPM_ALG, Number(2, TPM_ALG)]
+TPMI_ECC_CURVE = Annotated[TPM_ECC, Number(2, TPM_ECC)]
+TPMI_ST_COMMAND_TAG = Annotated[TPM_ST, Number(2, TPM_ST)]
+TPMI_RSA_KEY_BITS = Annotated[int, Number(2)]
+TPMI_AES_KEY_BITS = Annotated[int, Number(2)]
 
 # §10.3: digests
 TPMU_HA = {
@@ -108,9 +109,9 @@ class TPMT_HA(Record):
 # §10.4: sized buffers
 TPM2B_DIGEST = Annotated[bytes, Sized(MAX_DIGEST)]
 TPM2B_DATA = Annotated[bytes, Sized(MAX_DIGEST + 2)]
-TPM2B_NONCE = TPM2B_DIGEST
+TPM2B_NONCE = Annotated[bytes, Sized(MAX_DIGEST)]
 TPM2B_AUTH = Annotated[bytes, Sized(MAX_DIGEST), SECRET]
-TPM2B_OPERAND = TPM2B_DIGEST
+TPM2B_OPERAND = Annotated[bytes, Sized(MAX_DIGEST)]
 TPM2B_EVENT = Annotated[bytes, Sized(1024)]
 TPM2B_MAX_BUFFER = Annotated[bytes, Sized()]
 TPM2B_TIMEOUT = Annotated[bytes, Sized(8)]
