@@ -59,7 +59,9 @@ class Machine:
         # No -enable-kvm: it hangs on machines that are virtual themselves, and emulation is fast enough.
         command = ["qemu-system-x86_64", "-m", "1024", "-nographic", "-no-reboot", "-nic", "user,model=e1000"]
         command += ["-kernel", str(self._image.kernel), "-initrd", initramfs]
-        command += ["-append", "console=ttyS0 quiet panic=-1"]
+        # The kernel's thread that takes random numbers from the TPM every minute would, with swtpm stopped, cancel
+        # its command, and QEMU would wait for swtpm with the whole guest.
+        command += ["-append", "console=ttyS0 quiet panic=-1 rng_core.default_quality=0"]
         command += ["-chardev", f"socket,id=c,path={self.tpm.path}", "-tpmdev", "emulator,id=t,chardev=c"]
         command += ["-device", "tpm-tis,tpmdev=t"]
         # A session of its own, as swtpm has: Ctrl-C is for the test.
