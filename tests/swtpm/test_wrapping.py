@@ -1,10 +1,12 @@
 """A key wrapped on a host without a TPM, taken in by the TPM it was wrapped for, and used; refused by another."""
 
+import base64
 import hmac
 from collections.abc import Iterator
 
 import pytest
 
+from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm
 from tpmwire.channel import WELL_KNOWN, create_primary
 from tpmwire.errors import EncodeError, TpmError
@@ -91,6 +93,26 @@ def test_options_say_it_for_a_file_that_does_not(swtpm: Swtpm, way: str, protect
         file=file, auth=WAYS[way][0], pcrs=PCR23 if "PCR" in way else None, ek_parent=True, protected=protected
     )
     assert used(swtpm, key) == EXPECTED
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", PARENTS)
+def test_nothing_secret_is_heard_on_the_bus(swtpm: Swtpm, kind: str, way: str) -> None:
+    file = wrapped(swtpm, kind, way)
+    for given in (file, file.replace(policy=None) if kind == "ek-rsa" else file):
+        key = HmacKey(
+            file=given,
+            auth=WAYS[way][0],
+            pcrs=PCR23 if "PCR" in way and given.policy is None else None,
+            ek_parent=kind == "ek-rsa",
+        )
+        with Interposer(swtpm.path) as bus:
+            with Tpm.open(bus.path, 20) as tpm:
+                assert key.hmac(tpm, DATE) == EXPECTED
+            heard = bus.octets
+        for secret in (EXPECTED, OCTETS.reveal(), PASSWORD.reveal()):
+            for form in (secret, secret.hex().encode(), base64.b64encode(secret)):
+                assert form not in heard
 
 
 @pytest.mark.parametrize("protected", [False, True])
