@@ -46,6 +46,7 @@ class ScriptedServer:
     def __init__(self, *scripts: Step) -> None:
         self._scripts = scripts
         self.requests: list[bytes] = []
+        self._accepted = 0
         self.ended = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -71,12 +72,17 @@ class ScriptedServer:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            with client, contextlib.suppress(OSError):
-                client.settimeout(10)
-                request = _read_request(client)
-                self.requests.append(request)
-                script = self._scripts[min(len(self.requests), len(self._scripts)) - 1]
-                script(client, request)
+            # A script may hang for as long as it likes; the next attempt is served beside it.
+            script = self._scripts[min(self._accepted, len(self._scripts) - 1)]
+            self._accepted += 1
+            threading.Thread(target=self._serve, args=(client, script), daemon=True).start()
+
+    def _serve(self, client: socket.socket, script: Step) -> None:
+        with client, contextlib.suppress(OSError):
+            client.settimeout(10)
+            request = _read_request(client)
+            self.requests.append(request)
+            script(client, request)
 
 
 def _read_request(sock: socket.socket) -> bytes:
