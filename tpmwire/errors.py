@@ -111,6 +111,10 @@ class PolicyError(TpmwireError):
     """A policy cannot be built, read, or satisfied."""
 
 
+# TPM2_PolicyPCR with a digest that the PCRs do not have now, as key files carry it: to the TPM just a wrong value.
+_OF_COMMAND = {(0x17F, 0x084): "the PCR values differ from those the key was made for"}
+
+
 class TpmError(TpmwireError):
     """The TPM refused a command (TPM 2.0 Part 2, §6.6).
 
@@ -129,7 +133,7 @@ class TpmError(TpmwireError):
         self.code = meaning.code
         self.name = meaning.name
         self.description = meaning.description
-        self.hint = meaning.hint
+        self.hint = _OF_COMMAND.get((command or 0, meaning.code), meaning.hint)
         self.handle = meaning.handle
         self.handles = handles
         self.parameter = meaning.parameter
