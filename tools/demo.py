@@ -20,19 +20,12 @@ from tests.support.swtpm import Swtpm, SwtpmError  # noqa: E402
 STEPS = (
     (
         "The secret access key goes into the TPM, from standard input. It cannot be taken out again.",
-        'printf %s "$SECRET" | AWS_ACCESS_KEY_ID="$KEY_ID" '
-        'tpmwire import --tpm-path "$TPM" --persistent-handle 0x81010002 --out key.pem',
+        'printf %s "$SECRET" | tpmwire import --tpm-path "$TPM" --aws-access-key-id "$KEY_ID" '
+        "--persistent-handle 0x81010002 --out key.pem --write-profile tpm",
     ),
     (
-        "That profile, with a role to assume. There is no secret in it.",
-        """\
-mkdir -p ~/.aws && cat > ~/.aws/config <<END
-[profile tpm]
-region = eu-central-1
-credential_process = aws-tpm-process-credential --tpm-path=$TPM --aws-access-key-id=$KEY_ID \
---persistentHandle=0x81010002 --assumeRole --aws-arn=$ROLE --aws-session-name=demo --aws-region=eu-central-1
-END
-cat ~/.aws/config""",
+        "The profile that it wrote, with a role to assume. There is no secret in it.",
+        'sed -i "s|^credential_process.*|& --assumeRole --aws-arn=$ROLE|" ~/.aws/config; cat ~/.aws/config',
     ),
     (
         "The aws command line uses it. STS has verified two signatures by then: the TPM's, and the role's.",
@@ -40,8 +33,7 @@ cat ~/.aws/config""",
     ),
     (
         "What the TPM was asked for. The salted session encrypts the answer: nothing secret crosses the bus.",
-        'aws-tpm-process-credential --verbose --tpm-path "$TPM" --aws-access-key-id "$KEY_ID" '
-        "--persistentHandle 0x81010002 >/dev/null",
+        """eval "$(sed -n 's/^credential_process = //p' ~/.aws/config) --verbose" >/dev/null""",
     ),
     (
         "The same key from its file, which only this TPM can load.",
@@ -78,7 +70,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="demo-") as home, Swtpm() as tpm, VerifyingSts() as sts:
         box = Machine(Path(home), tpm)
         given = {"TPM": tpm.path, "AWS_ENDPOINT_URL_STS": sts.endpoint, "KEY_ID": sts.access_key_id}
-        given["ROLE"] = sts.role_arn
+        given |= {"ROLE": sts.role_arn, "AWS_DEFAULT_REGION": "eu-central-1"}
         for name, value in given.items():
             print(f"$ export {name}={value}")
         print("$ read -rs SECRET    # and paste the secret access key", flush=True)
