@@ -25,7 +25,8 @@ STEPS = (
     ),
     (
         "The profile that it wrote, with a role to assume. There is no secret in it.",
-        'sed -i "s|^credential_process.*|& --assumeRole --aws-arn=$ROLE --aws-session-name=demo|" ~/.aws/config; cat ~/.aws/config',
+        'sed -i "s|^credential_process.*|& --assumeRole --aws-arn=$ROLE --aws-session-name=demo|" ~/.aws/config; '
+        "cat ~/.aws/config",
     ),
     (
         "The aws command line uses it. STS has verified two signatures by then: the TPM's, and the role's.",
