@@ -1,0 +1,190 @@
+"""boto3 with a key that somebody else holds: every request is signed through the given HMAC.
+
+Needs the extra `aws` (boto3), and is imported only by those who ask for it. What is signed stays botocore's own
+work (canonical requests, checksums, chunked trailers, presigned URLs and forms); only the signature comes
+from the key's holder.
+"""
+
+from collections.abc import Callable
+from threading import Lock
+from typing import Any
+
+import boto3
+import botocore.auth
+import botocore.session
+from botocore.credentials import CredentialProvider, DeferredRefreshableCredentials
+from botocore.exceptions import UnsupportedSignatureVersionError
+
+from .errors import RequestError
+from .signer import Signer
+from .sts import Credentials
+
+__all__ = ["METHOD", "credential_provider", "refreshing_session", "session"]
+
+METHOD = "tpmwire"  # how botocore names the source of these credentials
+
+
+def session(
+    hmac_secret: Callable[[bytes], bytes],
+    access_key_id: str,
+    *,
+    session_token: str | None = None,
+    account_id: str | None = None,
+    **options: Any,
+) -> boto3.Session:
+    """A boto3 session that signs through `hmac_secret`, which Signer describes: one call per UTC day.
+
+    `account_id` (12 digits) is for services whose endpoints have it in their names. `options` are
+    boto3.Session's own: region_name, profile_name, botocore_session and so on. What `hmac_secret` raises
+    comes out of the boto3 call at hand. Clients that are given other keys sign with those. Signature versions
+    2 and 3, S3's own of before 2014 and SigV4A end in botocore's UnsupportedSignatureVersionError.
+    Raises RequestError for an unfit access key id or session token.
+    """
+    held = _HeldCredentials(_SharedSigner(access_key_id, hmac_secret, session_token), account_id)
+    core = options.pop("botocore_session", None) or botocore.session.Session()
+    core._credentials = held
+    create_client = core.create_client
+
+    def create_held_client(*args: Any, **kwargs: Any) -> Any:
+        client = create_client(*args, **kwargs)
+        _hold(client._request_signer)
+        return client
+
+    core.create_client = create_held_client
+    return boto3.Session(botocore_session=core, **options)
+
+
+def credential_provider(fetch: Callable[[], Credentials]) -> Any:
+    """A botocore credential provider over `fetch`, which gets new temporary credentials (an STS call).
+
+    It is asked when they are first needed, and by botocore itself again before they expire: from 15 minutes
+    before the end on, or each time where they last for less. Errors of it pass through while the old ones
+    hold for less than 10 minutes; before that botocore goes on with the old ones.
+    """
+    return _Provider(fetch)
+
+
+def refreshing_session(fetch: Callable[[], Credentials], **options: Any) -> boto3.Session:
+    """A boto3 session with the credentials of `credential_provider(fetch)`, before any others that it would find.
+
+    `options` are boto3.Session's own.
+    """
+    core = options.pop("botocore_session", None) or botocore.session.Session()
+    core.get_component("credential_provider").providers.insert(0, credential_provider(fetch))
+    return boto3.Session(botocore_session=core, **options)
+
+
+class _SharedSigner(Signer):
+    """A Signer for many threads and many days: the holder is asked once at a time, old days are forgotten."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._lock = Lock()
+
+    def _day_key(self, date: str) -> bytes:
+        with self._lock:
+            key = super()._day_key(date)
+            for old in sorted(self._day_keys)[:-2]:
+                del self._day_keys[old]
+            return key
+
+
+class _HeldCredentials:
+    """What botocore takes for credentials, frozen ones included, without a secret key."""
+
+    method = METHOD
+
+    def __init__(self, signer: Signer, account_id: str | None) -> None:
+        self.signer = signer
+        self.access_key = signer.access_key_id
+        self.token = signer.session_token
+        self.account_id = account_id
+
+    def __repr__(self) -> str:
+        return f"<held credentials of {self.access_key}>"
+
+    @property
+    def secret_key(self) -> str:
+        """Raises RequestError: whoever asks would compute with it."""
+        raise RequestError(
+            f"the secret key of {self.access_key} stays with its holder; sign through this session instead"
+        )
+
+    def get_frozen_credentials(self) -> "_HeldCredentials":
+        """Itself: nothing in it changes."""
+        return self
+
+    def get_deferred_property(self, name: str) -> Callable[[], Any]:
+        """A function that gets property `name`."""
+        return lambda: getattr(self, name, None)
+
+
+def _hold(request_signer: Any) -> None:
+    """Makes a client's request signer take held credentials to the auth classes below."""
+    theirs = request_signer.get_auth_instance
+
+    def get_auth_instance(
+        signing_name: str,
+        region_name: str,
+        signature_version: str | None = None,
+        request_credentials: Any = None,
+        **options: Any,
+    ) -> Any:
+        version = signature_version or request_signer.signature_version
+        credentials = request_credentials or request_signer._credentials
+        # S3 Express and bearer tokens bring what they sign with themselves.
+        if isinstance(credentials, _HeldCredentials) and "s3express" not in version and version != "bearer":
+            if version not in _AUTHS:
+                raise UnsupportedSignatureVersionError(signature_version=version)
+            return _AUTHS[version](credentials, signing_name, region_name, **options)
+        return theirs(signing_name, region_name, signature_version, request_credentials, **options)
+
+    request_signer.get_auth_instance = request_signer.get_auth = get_auth_instance
+
+
+class _Held:
+    """Before one of botocore's auth classes: the signature comes from the credentials' signer."""
+
+    credentials: _HeldCredentials
+    _region_name: str
+    _service_name: str
+
+    def signature(self, string_to_sign: str, request: Any) -> str:
+        date = request.context["timestamp"][:8]
+        return self.credentials.signer.signature(string_to_sign, date, self._region_name, self._service_name)
+
+
+# By botocore's signature versions. Its AUTH_TYPE_MAPS may hold classes of awscrt, which sign by themselves.
+_AUTHS = {
+    version: type(f"Held{base.__name__}", (_Held, base), {})
+    for version, base in (
+        ("v4", botocore.auth.SigV4Auth),
+        ("v4-query", botocore.auth.SigV4QueryAuth),
+        ("s3v4", botocore.auth.S3SigV4Auth),
+        ("s3v4-query", botocore.auth.S3SigV4QueryAuth),
+        ("s3v4-presign-post", botocore.auth.S3SigV4PostAuth),
+    )
+}
+
+
+class _Provider(CredentialProvider):  # type: ignore[misc]  # botocore has no types
+    METHOD = METHOD
+    CANONICAL_NAME = None
+
+    def __init__(self, fetch: Callable[[], Credentials]) -> None:
+        super().__init__()
+        self._fetch = fetch
+
+    def load(self) -> Any:
+        """Credentials that are got when first used."""
+        return DeferredRefreshableCredentials(refresh_using=self._refresh, method=METHOD)
+
+    def _refresh(self) -> dict[str, str | None]:
+        found = self._fetch()
+        return {
+            "access_key": found.access_key_id,
+            "secret_key": found.secret_access_key,
+            "token": found.session_token,
+            "expiry_time": found.expiration,
+            "account_id": found.account_id,
+        }
