@@ -1,0 +1,229 @@
+"""The toolbox without a TPM: help, what is refused before anything is sent, secrets, `tpmwire show`."""
+
+import json
+import os
+import pty
+import select
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cli.aws_secret import key_octets
+from cli.messages import UsageError
+from cli.toolbox import VERBS
+from tests.support.swtpm import Swtpm
+from tests.support.verbs import PROGRAM, Tool, shell, tool
+from tpmwire.keyfile import KeyFile, parse
+from tpmwire.policy import Policy, PolicyAuthValue, PolicyPCR, parse_pcrs
+from tpmwire.spec.constants import TPM_ALG
+from tpmwire.templates import hmac_key
+
+__all__ = ["tool"]  # a fixture
+
+KEYS = Path(__file__).parents[2] / "fixtures" / "keys"
+SECRET = b"wJalrXUtnFEMI+K7MDENG/bPxRfiCYEXAMPLEKEY"
+NOWHERE = ("--tpm-path", "/tmp/no-such-tpm")
+HANDLE = ("--persistent-handle", "0x81010002")
+
+
+@pytest.mark.parametrize("verb", ["import", "persist", "evict", "list", "show", "name", "flush", "info", "pcr"])
+def test_help_teaches_with_an_example(verb: str, tool: Tool, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        tool(verb, "--help")
+    out = capfd.readouterr().out
+    assert end.value.code == 0
+    assert f"\n  tpmwire {verb}" in out or f"| tpmwire {verb}" in out
+    assert max(map(len, out.splitlines())) <= 120
+    listed = dict(line.split(maxsplit=1) for line in tool("--help").out.splitlines() if line.startswith("  "))
+    assert listed[verb] == VERBS[verb]
+
+
+def test_a_verb_that_is_nearly_one(tool: Tool) -> None:
+    ran = tool("flsh")
+    assert (ran.code, "did you mean 'flush'?" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "stdin", "says"),
+    [
+        (("import",), SECRET, "say where the key is to go"),
+        (("import", *HANDLE), b"", "there is no secret"),
+        (("import", *HANDLE), b"\n", "there is no secret"),
+        (("import", *HANDLE), b"AWS4AWS4" + SECRET, "begins with AWS4 twice"),
+        (("import", *HANDLE), SECRET[:20] + b" " + SECRET[20:], "characters that no AWS secret has"),
+        (("import", *HANDLE), SECRET[:20] + b"\n" + SECRET[20:], "characters that no AWS secret has"),
+        (("import", *HANDLE), b"\n" + SECRET, "characters that no AWS secret has"),
+        (("import", *HANDLE), SECRET + "\u00e9".encode(), "characters that no AWS secret has"),
+        (("import", *HANDLE), SECRET * 4, "has 160 characters"),
+        (("import", "--persistent-handle", "0x80000001"), SECRET, "is no persistent handle"),
+        (("import", "--out", "/tmp"), SECRET, "is a directory"),
+        (("import", "--out", "/tmp/none/key.pem"), SECRET, "there is no directory /tmp/none"),
+        (("import", *HANDLE, "--pcrs", "sha1:99"), SECRET, "there is no PCR 99"),
+        (("import", *HANDLE, "--key-auth", "x" * 33), SECRET, "more than the 32 octets"),
+        (("import", *HANDLE, "--key-auth", "x", "--key-auth-prompt"), SECRET, "not allowed with"),
+        (("import", *HANDLE, "--key-auth-file", "/tmp/none/p"), SECRET, "/tmp/none/p: No such file"),
+        (("import", *HANDLE, "--tpm-session-encrypt-with-name", "12"), SECRET, "is no Name"),
+        (("persist", "x.pem"), b"", "required: HANDLE"),
+        (("evict",), b"", "required: HANDLE"),
+        (("flush", "--transient", "--sessions"), b"", "not allowed with"),
+        (("name",), b"", "required: WHAT"),
+        (("pcr", "1", "2"), b"", "unrecognized arguments"),
+    ],
+)
+def test_refused_before_a_tpm_is_asked(tool: Tool, words: tuple[str, ...], stdin: bytes, says: str) -> None:
+    ran = tool(*words, *NOWHERE, stdin=stdin)
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1), ran.err
+    assert says in ran.err
+    assert len(stdin) < 20 or stdin.decode() not in ran.err
+
+
+def test_no_tpm(tool: Tool) -> None:
+    for verb in (
+        ("import", *HANDLE),
+        ("list",),
+        ("flush",),
+        ("info",),
+        ("pcr",),
+        ("name", "srk"),
+        ("evict", "0x81010002"),
+    ):
+        ran = tool(*verb, *NOWHERE, stdin=SECRET)
+        assert (ran.code, ran.out, ran.err.count("\n")) == (3, "", 1)
+        assert SECRET.decode() not in ran.err
+
+
+def test_the_prefix() -> None:
+    assert key_octets(SECRET).reveal() == key_octets(SECRET + b"\r\n").reveal() == b"AWS4" + SECRET
+    assert key_octets(b"AWS4" + SECRET).reveal() == b"AWS4" + SECRET
+    # As long as a secret is without: these four characters are its own.
+    own = b"AWS4" + SECRET[:36]
+    assert key_octets(own).reveal() == b"AWS4" + own
+    # One newline is what `echo` adds; two are a mistake.
+    with pytest.raises(UsageError):
+        key_octets(SECRET + b"\n\n")
+
+
+def test_no_standard_input() -> None:
+    ran = shell("import", *HANDLE, *NOWHERE, before="exec <&-")
+    assert (ran.code, ran.out) == (2, "")
+    assert (
+        ran.err
+        == "tpmwire: there is no standard input to read the secret from; --from-profile takes a profile's\n"
+    )
+
+
+def test_a_profile_of_the_credentials_file(tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials = tmp_path / "credentials"
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
+    base = ("import", *HANDLE, *NOWHERE, "--from-profile")
+
+    def says(profile: str) -> tuple[int, str]:
+        ran = tool(*base, profile)
+        assert (ran.out, ran.err.count("\n")) == ("", 1)
+        assert SECRET.decode() not in ran.err
+        return ran.code, ran.err
+
+    assert says("tpm") == (2, f"tpmwire: {credentials}: No such file or directory\n")
+    credentials.write_text(f"[tpm]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = {SECRET.decode()}\n")
+    assert says("tpm")[0] == 3  # as far as the TPM that there is not
+    code, text = says("other")
+    assert (code, "in a profile [other]" in text) == (2, True)
+    # configparser's own message would quote the line.
+    credentials.write_text(f"[tpm]\n{SECRET.decode()}\n")
+    assert says("tpm") == (2, f"tpmwire: {credentials} cannot be read as AWS's credentials file\n")
+
+
+def at_a_terminal(words: list[str], answers: list[bytes]) -> tuple[int, str]:
+    """Runs a verb at a terminal of its own and answers its prompts; gives exit code and all that it showed."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(sys.executable, [*PROGRAM, *words])
+    shown, left, deadline = b"", list(answers), time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if not select.select([terminal], [], [], 1)[0]:
+            continue
+        try:
+            shown += os.read(terminal, 4096)
+        except OSError:
+            break  # the program has ended
+        # Each prompt ends so; what is typed before a prompt would be thrown away.
+        while left and shown.count(b"not shown): ") > len(answers) - len(left):
+            os.write(terminal, left.pop(0) + b"\n")
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
+
+
+def test_prompts_at_a_terminal_show_nothing_that_is_typed(tool: Tool, tmp_path: Path) -> None:
+    with Swtpm() as swtpm:
+        words = ["import", "--out", str(tmp_path / "key.pem"), "--key-auth-prompt", "--tpm-path", swtpm.path]
+        code, shown = at_a_terminal(words, [SECRET, b"password", b"another"])
+        assert (code, "the two passwords differ" in shown, os.listdir(tmp_path)) == (2, True, [])
+        code, shown = at_a_terminal(words, [SECRET, b"password", b"password"])
+        assert code == 0, shown
+        assert shown.count("(not shown): ") == 3
+        assert SECRET.decode() not in shown
+        assert "): password" not in shown
+        assert parse((tmp_path / "key.pem").read_bytes()).empty_auth is False
+
+
+def test_show_json_is_the_fields(tool: Tool) -> None:
+    for entry in json.loads((KEYS / "manifest.json").read_text()):
+        ran = tool("show", KEYS / f"{entry['name']}.pem", "--json")
+        assert json.loads(ran.out) == entry["fields"]
+
+
+def shown(tool: Tool, file: KeyFile, tmp_path: Path) -> str:
+    (tmp_path / "shown.pem").write_text(file.to_pem())
+    ran = tool("show", tmp_path / "shown.pem")
+    assert (ran.code, ran.err) == (0, "")
+    return " ".join(ran.out.split())
+
+
+def test_show_says_what_each_field_means(tool: Tool, tmp_path: Path) -> None:
+    plain = parse((KEYS / "hmac.pem").read_bytes())
+    text = shown(tool, plain, tmp_path)
+    assert "type 2.23.133.10.1.3 loadable key" in text
+    assert "parent 0x40000001 the owner hierarchy's standard ECC P-256 (H-2) primary" in text
+    assert "kind HMAC key, SHA256" in text
+    assert "userWithAuth: the password authorizes use" in text
+    assert "authPolicy none" in text
+    assert plain.privkey.hex() not in text
+    for changes, says in (
+        ({"parent": 0x81000001}, "parent 0x81000001 a persistent key, used as it is"),
+        ({"parent": 0x80000000}, "parent 0x80000000 a transient handle, which is taken as: the owner hierarchy's"),
+        (
+            {"parent": 0x4000000B, "rsa_parent": True},
+            "the endorsement hierarchy's standard RSA 2048 (H-1) primary",
+        ),
+        ({"empty_auth": True}, "empty_auth yes"),
+        ({"empty_auth": None}, "empty_auth not said"),
+        ({"description": "na\u00efve\x1b[31m"}, r"description 'na\xefve\x1b[31m'"),
+        ({"type": "2.23.133.10.1.4", "secret": b"\0\2ab"}, "secret 4 octets the encrypted seed"),
+        ({"policy": ((0x160, b"\1\2"),)}, "1. TPM2_PolicySigned 0102"),
+        ({"policy": ((0x16B, b""), (0x7FF, b"\1"))}, "1. TPM2_PolicyAuthValue The object's authValue is known"),
+        ({"auth_policy": (("later", ((0x16B, b""),)),)}, "auth_policy later: 1. TPM2_PolicyAuthValue"),
+        ({"policy": ()}, "policy no commands"),
+    ):
+        assert says in shown(tool, plain.replace(**changes), tmp_path)
+
+
+def test_show_tells_whether_the_policy_is_the_keys(tool: Tool, tmp_path: Path) -> None:
+    statement = PolicyPCR.of_values(TPM_ALG.SHA256, parse_pcrs("23"), {(TPM_ALG.SHA256, 23): bytes(32)})
+    right, wrong = Policy(statement), Policy(statement, PolicyAuthValue())
+    bound = KeyFile.of(hmac_key(right.digest()), b"private", 0x40000001, policy=right.to_steps())
+    text = shown(tool, bound, tmp_path)
+    assert f"1. TPM2_PolicyPCR sha256:23 digest {statement.pcr_digest.hex()}" in text
+    assert f"authPolicy {right.digest().hex()} is what the file's policy leads to" in text
+    assert "userWithAuth" not in text
+    text = shown(tool, bound.replace(policy=wrong.to_steps()), tmp_path)
+    assert f"authPolicy {right.digest().hex()} is NOT what the file's policy leads to" in text
+    assert "the file does not say how to satisfy it" in shown(tool, bound.replace(policy=None), tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"])
+def test_show_of_what_is_no_key(tool: Tool, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x").write_bytes(content)
+    ran = tool("show", tmp_path / "x")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (5, "", 1)
