@@ -90,7 +90,7 @@ def _from_pem(path: str, data: bytes, pinned: bytes | None, where: int | str | N
         fitting = {name: public for name, public in fitting.items() if name == where}
     if not fitting:
         raise UsageError(f"{path}: no endorsement or storage key of the TCG's profiles can have this public key")
-    if len(fitting) > 1:
+    if len(set(fitting.values())) > 1:
         raise UsageError(
             f"{path}: this public key can be that of {' or '.join(fitting)}; say which by "
             "--tpm-session-encrypt-with-name NAME, or give the public area instead"

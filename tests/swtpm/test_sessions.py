@@ -205,6 +205,32 @@ def test_clear_empties_the_lockout_password_on_its_way(tpm: Tpm) -> None:
     tpm.execute(HierarchyChangeAuth(TPM_RH.PLATFORM, b""), one.use(b"platform", decrypt=True))
 
 
+@pytest.mark.parametrize("rc", ["00000908", "0000090a", "00000922"], ids=["YIELDED", "TESTING", "RETRY"])
+def test_a_command_that_the_tpm_wants_again_is_sent_again(tpm: Tpm, bus: Interposer, rc: str) -> None:
+    """As the same octets: a TPM that asks for them again has not consumed the nonces."""
+    key = loaded(tpm)
+    one = session(tpm, CIPHERS[1], TPM_ALG.SHA256)
+    tpm.trust_name(key.handle, key.name)
+    bus.clear()
+    refusals = iter([bytes.fromhex("80010000000a" + rc)] * 3)
+    bus.on_command = lambda sent: next(refusals, None)
+    seen: list[int] = []
+    tpm.observe = lambda observed: seen.append(observed.resent)
+    assert tpm.execute(HMAC(key.handle, MESSAGE), one.use(AUTH, encrypt=True, keep=False)).out_hmac == EXPECTED
+    tpm.observe = None
+    assert seen == [3]
+    assert len({pair.command for pair in bus.dialogue}) == 1
+    assert len(bus.dialogue) == 4
+
+
+def test_a_tpm_that_wants_it_again_for_ever_is_given_up_at_the_deadline(tpm: Tpm, bus: Interposer) -> None:
+    bus.on_command = lambda _sent: bytes.fromhex("80010000000a00000922")
+    tpm.transport.timeout = 0.3
+    with pytest.raises(TpmError, match="TPM_RC_RETRY"):
+        tpm.execute(GetRandom(8))
+    tpm.transport.timeout = 20
+
+
 def test_every_changed_octet_of_a_response_is_noticed(tpm: Tpm, bus: Interposer) -> None:
     """An attacker flips a bit in each octet in turn: never a result, always an error of ours."""
     key = loaded(tpm)

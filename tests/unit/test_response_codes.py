@@ -1,0 +1,75 @@
+"""Response codes taken apart (TPM 2.0 Part 2, §6.6), and what is said of them."""
+
+import pytest
+
+from tpmwire.errors import TpmError
+from tpmwire.spec.constants import TPM_CC
+from tpmwire.spec.response_codes import TPM_RC, explain
+
+
+@pytest.mark.parametrize(
+    ("rc", "name", "handle", "parameter", "session", "warning", "vendor"),
+    [
+        (0x000, "TPM_RC_SUCCESS", None, None, None, False, False),
+        (0x01E, "TPM_RC_BAD_TAG", None, None, None, False, False),
+        (0x100, "TPM_RC_INITIALIZE", None, None, None, False, False),
+        (0x143, "TPM_RC_COMMAND_CODE", None, None, None, False, False),
+        (0x922, "TPM_RC_RETRY", None, None, None, True, False),
+        (0x910, "TPM_RC_REFERENCE_H0", None, None, None, True, False),
+        (0x98E, "TPM_RC_AUTH_FAIL", None, None, 1, False, False),
+        (0xA8E, "TPM_RC_AUTH_FAIL", None, None, 2, False, False),
+        (0x18B, "TPM_RC_HANDLE", 1, None, None, False, False),
+        (0x28B, "TPM_RC_HANDLE", 2, None, None, False, False),
+        (0x1C4, "TPM_RC_VALUE", None, 1, None, False, False),
+        (0x2D5, "TPM_RC_SIZE", None, 2, None, False, False),
+        (0xFDA, "TPM_RC_INSUFFICIENT", None, 15, None, False, False),
+        (0x084, "TPM_RC_VALUE", None, None, None, False, False),
+        (0x500, "0x500", None, None, None, False, True),
+        (0x000A0008, "0xa0008", None, None, None, False, True),
+        (0x80280400, "0x80280400", None, None, None, False, True),
+    ],
+)
+def test_taken_apart(
+    rc: int, name: str, handle: int | None, parameter: int | None, session: int | None, warning: bool, vendor: bool
+) -> None:
+    meaning = explain(rc)
+    assert meaning.name == name
+    assert (meaning.handle, meaning.parameter, meaning.session) == (handle, parameter, session)
+    assert (meaning.warning, meaning.vendor) == (warning, vendor)
+    assert meaning.description
+
+
+def test_every_number_has_a_meaning() -> None:
+    for rc in [*range(0x1000), 0xFFFFFFFF, 0x8007000E]:
+        error = TpmError(rc, TPM_CC.HMAC)
+        assert "\n" not in str(error)
+        assert f"[0x{rc:03x}]" in str(error)
+
+
+def test_every_code_has_words_of_its_own() -> None:
+    for code in TPM_RC:
+        assert explain(code).description != "not in this table", code
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (
+            TpmError(0x98E, TPM_CC.HMAC),
+            "TPM2_HMAC: TPM_RC_AUTH_FAIL (session 1): wrong password; "
+            "this counts toward dictionary-attack lockout [0x98e]",
+        ),
+        (
+            TpmError(0x18B, TPM_CC.ReadPublic, (0x81010009,)),
+            "TPM2_ReadPublic: TPM_RC_HANDLE (handle 1, 0x81010009): there is nothing at this handle, "
+            "or not what the command wants; `tpmwire list` shows what the TPM holds [0x18b]",
+        ),
+        (
+            TpmError(0x9A2),
+            "TPM_RC_BAD_AUTH (session 1): wrong password; check the key's or hierarchy's password [0x9a2]",
+        ),
+    ],
+)
+def test_what_the_user_reads(error: TpmError, text: str) -> None:
+    assert str(error) == text
+    assert error.code in (TPM_RC.AUTH_FAIL, TPM_RC.HANDLE, TPM_RC.BAD_AUTH)
