@@ -249,8 +249,14 @@ def _ask_tpm(args: "argparse.Namespace", key: "HmacKey", message: bytes) -> byte
                 f"{PROGRAM}: the session's salt key is the TPM's own word: safe against a listener on the bus; "
                 "--tpm-session-encrypt-with-name also keeps out somebody who answers in the TPM's place"
             )
+    from tpmwire.errors import TpmError
+
     try:
         return key.hmac(tpm, message)
+    except TpmError as error:
+        if key.name is not None and key.file is None and error.session == 1:
+            note(f"{PROGRAM}: or --key-name is not the Name of the key at 0x{key.handle or 0:08x} (any more)")
+        raise
     finally:
         tpm.close()
 
