@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Parent",
+    "authorized",
+    "check_free",
     "evict",
     "is_occupied",
     "load",
     "make_persistent",
     "open_tpm",
+    "parent_at",
     "parent_of",
     "undisturbed",
 ]
@@ -111,8 +114,8 @@ def check_free(tpm: "Tpm", handle: int, *, force: bool) -> None:
 
 
 def make_persistent(tpm: "Tpm", key: "Loaded", handle: int, owner: "Secret", session: "Session") -> None:
-    """TPM2_EvictControl: the loaded key gets this handle; what is there goes first. Raises TpmError."""
-    from tpmwire.errors import TpmError
+    """TPM2_EvictControl: the key gets this handle; what is there goes first. Raises TpmError, TransportError."""
+    from tpmwire.errors import TpmError, TransportError
     from tpmwire.spec.commands.context import EvictControl
     from tpmwire.spec.constants import TPM_RH
 
@@ -127,6 +130,10 @@ def make_persistent(tpm: "Tpm", key: "Loaded", handle: int, owner: "Secret", ses
 
             note(f"tpmwire: warning: the key that was at 0x{handle:08x} is gone")
         raise
+    except TransportError as error:
+        raise TransportError(
+            f"{error}; whether the key is at 0x{handle:08x} now is not known: `tpmwire list` tells"
+        ) from error
 
 
 def evict(tpm: "Tpm", handle: int, owner: "Password | Use") -> None:

@@ -6,6 +6,7 @@ import shlex
 import signal
 import stat
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -314,3 +315,25 @@ def test_sigterm_at_any_moment_leaves_all_or_nothing(swtpm: Swtpm, tmp_path: Pat
         assert len(os.listdir(tmp_path)) == file
         if not file:
             assert interrupted(swtpm, tmp_path, -1)[0].code == 0
+
+
+def test_a_tpm_that_stops_answering(swtpm: Swtpm, tmp_path: Path) -> None:
+    """At each of these the run ends in time, tells, and what the late answer opens is given back."""
+    for code, left in ((TPM_CC.CreatePrimary, False), (TPM_CC.Create, False), (TPM_CC.EvictControl, True)):
+
+        def stop(sent: bytes, code: TPM_CC = code) -> None:
+            if sent[6:10] == code.to_bytes(4, "big"):
+                swtpm.pause()
+
+        where = ("--out", tmp_path / "key.pem", "--persistent-handle", HANDLE, "--timeout", "1")
+        with Interposer(swtpm.path) as bus:
+            bus.on_command = stop
+            started = time.monotonic()
+            ran = shell("import", *where, "--tpm-path", bus.path, stdin=SECRET)
+            took = time.monotonic() - started
+            swtpm.resume()
+            assert (ran.code, ran.out, ran.err.count("\n")) == (3, "", 1)
+            assert took < 10
+            assert ("`tpmwire list` tells" in ran.err) is left
+        assert (held(swtpm), os.listdir(tmp_path)) == ("", [])
+        assert (HANDLE in persistent(swtpm)) is left
