@@ -2,6 +2,7 @@
 
 import hmac
 import os
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -245,3 +246,25 @@ def test_a_password_file_for_all_to_see_is_warned_of(box: Machine, tmp_path: Pat
         )
     assert done.returncode == 0
     assert done.stderr == f"warning: {file} can be read by other users (chmod 600)\n"
+
+
+def test_no_core_file(box: Machine) -> None:
+    """A core file would hold the day's key. A limit of 1 also keeps a crash handler from being given one."""
+    limits: list[str] = []
+
+    def look(sock: socket.socket, _request: bytes) -> None:
+        limits.extend(Path(f"/proc/{process.pid}/limits").read_text().splitlines())
+        sock.sendall(GOOD)
+
+    with ScriptedServer(look) as sts:
+        process = box.start(
+            HANDLE,
+            f"--tpm-path={box.swtpm.path}",
+            f"--aws-access-key-id={KEY_ID}",
+            f"--endpoint-url={sts.endpoint}",
+            "--timeout=20",
+        )
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+    (core,) = [line.split()[4] for line in limits if line.startswith("Max core file size")]
+    assert core in ("0", "1")
