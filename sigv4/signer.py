@@ -68,6 +68,8 @@ class Signer:
     here. What it raises passes through. Raises RequestError for an unfit access key id or session token.
     """
 
+    algorithm = ALGORITHM
+
     def __init__(
         self, access_key_id: str, hmac_secret: Callable[[bytes], bytes], session_token: str | None = None
     ) -> None:
@@ -122,13 +124,14 @@ class Signer:
         """
         rules = rules or rules_for(service)
         stamp = timestamp(time)
-        ready = self.prepare(request, time, rules, unsigned_payload=unsigned_payload, sign_token=sign_token)
+        ready = request.replace_headers(*self.region_fields(region))
+        ready = self.prepare(ready, time, rules, unsigned_payload=unsigned_payload, sign_token=sign_token)
         canonical = canonical_request(ready, rules)
-        signature = self.signature(string_to_sign(canonical, stamp, region, service), stamp[:8], region, service)
-        credential = f"{self.access_key_id}/{credential_scope(stamp, region, service)}"
-        value = (
-            f"{ALGORITHM} Credential={credential}, SignedHeaders={signed_headers(ready)}, Signature={signature}"
-        )
+        text = self.string_to_sign(canonical, stamp, region, service)
+        signature = self.signature(text, stamp[:8], region, service)
+        credential = f"{self.access_key_id}/{self.scope(stamp, region, service)}"
+        names = signed_headers(ready)
+        value = f"{self.algorithm} Credential={credential}, SignedHeaders={names}, Signature={signature}"
         pairs = [("Authorization", value)]
         if not sign_token and (token := self.session_token) is not None:
             pairs.append(("X-Amz-Security-Token", token))
@@ -188,10 +191,11 @@ class Signer:
             # A form without fields: the header is only a client's default, which nobody who follows a link sends.
             request = request.replace_headers(drop=("content-type",))
         own = [
-            ("X-Amz-Algorithm", ALGORITHM),
-            ("X-Amz-Credential", f"{self.access_key_id}/{credential_scope(stamp, region, service)}"),
+            ("X-Amz-Algorithm", self.algorithm),
+            ("X-Amz-Credential", f"{self.access_key_id}/{self.scope(stamp, region, service)}"),
             ("X-Amz-Date", stamp),
             ("X-Amz-Expires", str(expires)),
+            *self.region_fields(region),
             ("X-Amz-SignedHeaders", signed_headers(request)),
         ]
         token = [] if (value := self.session_token) is None else [("X-Amz-Security-Token", value)]
@@ -201,10 +205,23 @@ class Signer:
             request.method, parts._replace(query=_encode(query)).geturl(), request.headers, request.body
         )
         canonical = canonical_request(unsigned, rules, unsigned_payload=rules.presign_unsigned)
-        signature = self.signature(string_to_sign(canonical, stamp, region, service), stamp[:8], region, service)
+        text = self.string_to_sign(canonical, stamp, region, service)
+        signature = self.signature(text, stamp[:8], region, service)
         after = [] if sign_token else token
         query += [*after, ("X-Amz-Signature", signature)]
         return parts._replace(query=_encode(query)).geturl()
+
+    def scope(self, stamp: str, region: str, service: str) -> str:
+        """Where a signature of this signer holds; see canonical.credential_scope."""
+        return credential_scope(stamp, region, service)
+
+    def string_to_sign(self, canonical: str, stamp: str, region: str, service: str) -> str:
+        """What is signed of a canonical request; see canonical.string_to_sign."""
+        return string_to_sign(canonical, stamp, region, service)
+
+    def region_fields(self, _region: str) -> list[tuple[str, str]]:
+        """Headers, or query fields, by which a signature says its regions: none, the scope does."""
+        return []
 
     def signature(self, text: str, date: str, region: str, service: str) -> str:
         """The signature, in hex, of a string to sign for that day (YYYYMMDD), region and service."""
