@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import socket
 import tempfile
 import threading
@@ -53,6 +54,8 @@ class Interposer:
         self._listener.listen()
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
+        # tpm2-tools speak to swtpm's control channel too; what goes by there is none of our business.
+        os.symlink(f"{self.target.removeprefix('swtpm:path=')}.ctrl", f"{self.path}.ctrl")
         return self
 
     def __exit__(
@@ -62,8 +65,7 @@ class Interposer:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join(10)
         self._listener.close()
-        os.unlink(self.path)
-        os.rmdir(self._directory)
+        shutil.rmtree(self._directory)
 
     @property
     def codes(self) -> list[str]:
