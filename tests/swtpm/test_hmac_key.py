@@ -126,10 +126,45 @@ PROTECTED_WAYS: dict[str, Case] = {
 }
 
 
+# Octets on the bus, both ways together. The Go program, which hides nothing: handle 555, password 562, PCR 818, PEM
+# 1292, PEM and password 1299, PEM and PCR 1587; with its "encrypted" option, handle 1661, PCR 1924.
+PLAIN_OCTETS = {
+    "handle": 92,
+    "password": 99,
+    "pcr": 299,
+    "both": 623,
+    "pcr, needless password": 535,
+    "pem": 829,
+    "pem, password": 836,
+    "pem, pcr": 1068,
+    "pem, persistent parent": 424,
+}
+PROTECTED_OCTETS = {
+    "handle, salt key's public area and key's Name given": 397,
+    "handle, salt key's public area given": 731,
+    "handle, pinned, and the key's Name given": 997,
+    "handle, pinned to the SRK": 731,
+    "handle": 731,
+    "password": 731,
+    "pcr": 799,
+    "both": 1200,
+    "pcr, needless password": 1176,
+    "pem": 1262,
+    "pem, password": 1262,
+    "pem, pcr": 1202,
+    "pem, persistent parent": 1045,
+    "pem, its parent pinned": 1262,
+    "pem, its persistent parent pinned": 1045,
+    "pem, RSA endorsement key made": 2495,
+    "pem, ECC endorsement key made": 1923,
+}
+
+
 @pytest.mark.parametrize("way", PLAIN_WAYS)
 def test_without_encryption(bench: Bench, way: str) -> None:
     make, commands = PLAIN_WAYS[way]
     assert bench.run(make(bench)) == (KDATE, commands)
+    assert len(bench.bus.octets) == PLAIN_OCTETS[way]
 
 
 @pytest.mark.parametrize("way", PROTECTED_WAYS)
@@ -137,6 +172,7 @@ def test_protected(bench: Bench, way: str) -> None:
     make, commands = PROTECTED_WAYS[way]
     assert bench.run(make(bench)) == (KDATE, commands)
     heard = bench.bus.octets
+    assert len(heard) == PROTECTED_OCTETS[way]
     for secret in (KDATE, SECRET.encode(), keys.PASSWORD.encode()):
         for form in (secret, secret.hex().encode(), base64.b64encode(secret)):
             assert form not in heard
