@@ -126,8 +126,8 @@ PROTECTED_WAYS: dict[str, Case] = {
 }
 
 
-# Octets on the bus, both ways together. The Go program, which hides nothing: handle 555, password 562, PCR 818, PEM
-# 1292, PEM and password 1299, PEM and PCR 1587; with its "encrypted" option, handle 1661, PCR 1924.
+# Octets on the bus, both ways together. The Go program, which hides nothing: handle 555, password 562, PCR 818,
+# PEM 1292, PEM and password 1299, PEM and PCR 1587; with its "encrypted" option, handle 1661, PCR 1924.
 PLAIN_OCTETS = {
     "handle": 92,
     "password": 99,
