@@ -56,5 +56,5 @@ class Attributes(IntFlag, boundary=KEEP):
 def _spelled(name: str) -> str:
     """`FIXED_TPM` as the standard writes it: `fixedTPM`."""
     first, *others = name.split("_")
-    keep = {"TPM", "NV", "PCR", "DA", "PT", "EC", "SHE", "SHEN", "PH", "EH"}
+    keep = {"TPM", "NV", "PCR", "DA", "PT", "EC", "SHE", "SHEN", "PH", "EH", "EPS"}
     return first.lower() + "".join(word if word in keep else word.capitalize() for word in others)

@@ -238,20 +238,20 @@ TPM2B_SENSITIVE_CREATE = Annotated[TPMS_SENSITIVE_CREATE, SizedRecord(TPMS_SENSI
 
 # §11.2: asymmetric schemes
 class TPMS_SCHEME_HASH(Record):
-    """A scheme that only needs a hash (§11.2.1.1 and others)."""
+    """A scheme that only needs a hash (§11.1.17)."""
 
     hash_alg: TPMI_ALG_HASH
 
 
 class TPMS_SCHEME_ECDAA(Record):
-    """ECDAA's hash and counter (§11.2.1.3)."""
+    """ECDAA's hash and counter (§11.1.18)."""
 
     hash_alg: TPMI_ALG_HASH
     count: UINT16
 
 
 class TPMS_SCHEME_XOR(Record):
-    """XOR obfuscation: hash and key derivation (§11.1.18)."""
+    """XOR obfuscation: hash and key derivation (§11.1.21)."""
 
     hash_alg: TPMI_ALG_HASH
     kdf: TPMI_ALG_KDF
@@ -266,7 +266,7 @@ TPMU_SCHEME_KEYEDHASH = {
 
 
 class TPMT_KEYEDHASH_SCHEME(Record):
-    """The scheme of a keyed-hash object (§11.1.20)."""
+    """The scheme of a keyed-hash object (§11.1.23)."""
 
     scheme: TPMI_ALG_KEYEDHASH_SCHEME
     details: Annotated[TPMU_SCHEME_KEYEDHASH_TYPE, select("scheme", TPMU_SCHEME_KEYEDHASH)] = None
@@ -544,9 +544,9 @@ class TPMS_CREATION_DATA(Record):
 TPM2B_CREATION_DATA = Annotated[TPMS_CREATION_DATA, SizedRecord(TPMS_CREATION_DATA)]
 
 
-# §10.12: sessions on the wire (Part 1, §18)
+# §10.13: sessions on the wire (Part 1, §18)
 class TPMS_AUTH_COMMAND(Record):
-    """One authorization in a command (§10.12.2)."""
+    """One authorization in a command (§10.13.2)."""
 
     session_handle: TPMI_SH_AUTH_SESSION = TPM_RH.PW
     nonce: TPM2B_NONCE = b""
@@ -555,7 +555,7 @@ class TPMS_AUTH_COMMAND(Record):
 
 
 class TPMS_AUTH_RESPONSE(Record):
-    """One authorization in a response (§10.12.3)."""
+    """One authorization in a response (§10.13.3)."""
 
     nonce: TPM2B_NONCE
     session_attributes: TPMA_SESSION_BITS
