@@ -236,7 +236,8 @@ class Counted(Wire):
         self.element = wire_of(element)
         self.limit = limit
 
-    def _parse(self, stream: io.BytesIO, context: dict[str, Any], path: str) -> Any:
+    def count(self, stream: io.BytesIO) -> int:
+        """The count; raises DecodeError where it exceeds the limit, or what the octets at hand can hold."""
         start = stream.tell()
         count = int.from_bytes(_take(stream, 4, "the count"), "big")
         left = octets_left(stream)
@@ -245,6 +246,10 @@ class Counted(Wire):
         # Before anything is made: a count that the octets at hand cannot hold is refused.
         if count * max(self.element.least, 1) > left:
             raise DecodeError(f"a count of {count} exceeds what follows", start, left + 4)
+        return count
+
+    def _parse(self, stream: io.BytesIO, context: dict[str, Any], path: str) -> Any:
+        count = self.count(stream)
         parse, values = self.element._parse, []
         for index in range(count):
             try:

@@ -58,7 +58,7 @@ def test_the_words_are_the_standards() -> None:
 def test_a_response_and_an_error() -> None:
     tree = explain_response(ANSWER, GET_RANDOM)
     assert leaves(tree) == ANSWER
-    assert named(tree, "randomBytes").text == "aabbcc (3 octets)"
+    assert (named(tree, "randomBytes").text, named(tree, "buffer").octets.hex()) == ("3 octets", "aabbcc")
     error = explain_response(bytes.fromhex("80010000000a0000098e"), CREATE_PRIMARY)
     assert "TPM_RC_AUTH_FAIL (session 1): wrong password" in named(error, "responseCode").text
 
@@ -81,7 +81,102 @@ def test_what_does_not_parse_is_explained_as_far_as_it_goes(data: bytes, says: s
     tree = explain_command(data)
     assert says in tree.error
     assert leaves(tree) == data
-    assert says in as_text(tree)
+    assert as_text(tree).endswith(f"! {tree.error}")
+
+
+def test_what_was_read_before_the_fault_stays() -> None:
+    tree = explain_command(CREATE_PRIMARY.replace(b"\x00\x43\x00\x10\x00\x03", b"\x00\x43\x12\x34\x00\x03"))
+    assert tree.error == (
+        "CreatePrimary.in_public.parameters.scheme.details: there is no member for scheme TPM_ALG(0x1234) "
+        "(at octet 53, 8 left)"
+    )
+    public = named(tree, "inPublic")
+    assert named(public, "nameAlg").text == "TPM_ALG_SHA256"
+    assert named(public, "mode").text == "TPM_ALG_CFB"
+    assert named(public, "scheme").children[0].text == "0x1234: not in this table"
+    stuck, behind = (node for node in walk(tree) if node.name == "?")
+    assert (stuck.offset, stuck.octets) == (53, CREATE_PRIMARY[53:61])
+    assert stuck.text == "there is no member for scheme TPM_ALG(0x1234)"
+    assert (behind.offset, behind.octets, behind.text) == (
+        61,
+        CREATE_PRIMARY[61:],
+        "not looked at, for the fault before",
+    )
+
+
+def message(tag: int, code: int, body: str) -> bytes:
+    octets = bytes.fromhex(body)
+    return tag.to_bytes(2, "big") + (10 + len(octets)).to_bytes(4, "big") + code.to_bytes(4, "big") + octets
+
+
+def test_a_password_is_marked_and_kept_out_of_reprs() -> None:
+    tree = explain_command(message(0x8002, 0x155, "8000000000000011400000090000010008776f7264776f72640001ff000b"))
+    assert not tree.error
+    hmac = named(tree, "hmac")
+    assert (hmac.text, hmac.secret) == ("a password of 8 octets, in clear", True)
+    assert "secret" in as_text(hmac)
+    assert not any("word" in repr(node) for node in walk(tree))
+
+
+def test_an_encrypted_parameter_is_not_looked_into() -> None:
+    public = CREATE_PRIMARY[33:61].hex()
+    auth = "020000000000210000"
+    sent = message(0x8002, 0x153, f"8000000100000009{auth}0004deadbeef{public}000000000000")
+    tree = explain_command(sent)
+    assert not tree.error
+    sensitive = named(tree, "inSensitive")
+    assert sensitive.text == "4 octets, encrypted by a session"
+    assert [child.name for child in sensitive.children] == ["size", "encrypted"]
+    assert named(tree, "curveId").text == "TPM_ECC_NIST_P256"
+    answer = message(0x8002, 0, "000000050003aabbcc00020102410000")
+    tree = explain_response(answer, GET_RANDOM)
+    assert not tree.error
+    assert named(tree, "randomBytes").text == "3 octets, encrypted by a session"
+    plain = explain_response(answer.replace(b"\x02\x41", b"\x02\x01"), GET_RANDOM)
+    assert named(plain, "randomBytes").text == "3 octets"
+
+
+@pytest.mark.parametrize(
+    ("code", "command", "answer", "name", "text"),
+    [
+        (0x17A, "00000001 81000000 00000001", "", "property", "from 0x81000000, persistent object on"),
+        (0x17A, "00000006 00000105 00000001", "", "property", "from TPM_PT_MANUFACTURER on"),
+        (0x17A, "00000006 00000000 00000001", "00 00000006 00000001 00000105 49424d00", "value", "'IBM'"),
+        (0x17A, "00000006 00000000 00000001", "00 00000006 00000001 00000102 000000a4", "value", "1.64"),
+        (0x17A, "00000006 00000000 00000001", "00 00000006 00000001 00000200 00000401", "value",
+         "ownerAuthSet|tpmGeneratedEPS"),
+        (0x17A, "00000002 00000000 00000001", "00 00000002 00000001 04400131", "[0]",
+         "TPM2_CreatePrimary, 2 handles, nv"),
+        (0x17E, "00000001 000b 03 800001", "", "pcrSelectionIn", "1 element"),
+        (0x17E, "00000001 000b 03 800001", "", "[0]", "sha256:7,16"),
+        (0x17E, "00000000", "00000007 00000000 00000000", "pcrUpdateCounter", "7"),
+        (0x17C, "", "0000 00000101", "testResult", "TPM_RC_FAILURE: the TPM is in failure mode"),
+    ],
+)  # fmt: skip
+def test_values_in_words(code: int, command: str, answer: str, name: str, text: str) -> None:
+    tree = explain_command(message(0x8001, code, command))
+    if answer:
+        tree = explain_response(message(0x8001, 0, answer), code)
+    assert not tree.error
+    assert named(tree, name).text == text
+
+
+def test_a_quote_is_looked_into() -> None:
+    body = (
+        "ff544347 8018 0006000b01020304 0003616263 0000000000000010 00000001 00000000 01 0000000000000001"
+        "00000001 000b 03 000080 0000"
+    ).replace(" ", "")
+    answer = message(0x8001, 0, f"{len(body) // 2:04x}{body}0010")
+    tree = explain_response(answer, 0x158)
+    assert not tree.error
+    assert named(tree, "magic").text == "TPM_GENERATED_VALUE"
+    assert named(tree, "qualifiedSigner").text == "6 octets, a Name by sha256"
+    assert named(tree, "extraData").text == "3 octets, 'abc'"
+    assert named(tree, "[0]").text == "sha256:23"
+    # What claims to be one and is not stays octets.
+    other = explain_response(message(0x8001, 0, "0004deadbeef0010"), 0x158)
+    assert not other.error
+    assert [child.name for child in named(other, "quoted").children] == ["size", "buffer"]
 
 
 def test_a_vendors_command_passes_through() -> None:
@@ -107,7 +202,7 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["decode", GET_RANDOM.hex(), "80010000000f00000000", "0003aabbcc"]) == 0
     out = capsys.readouterr().out
     assert out.count("TPM2_GetRandom") == 3
-    assert "randomBytes: aabbcc" in out
+    assert "00 03 aa bb cc              randomBytes: 3 octets" in out
     (tmp_path / "binary").write_bytes(GET_RANDOM + ANSWER)
     (tmp_path / "hex").write_text("80:01 00:00 00:0c\n0x0000017b 0010\n")
     assert main(["decode", str(tmp_path / "binary")]) == 0

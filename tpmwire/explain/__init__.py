@@ -4,7 +4,8 @@ tree = explain_command(bytes.fromhex("80010000000c0000017b0010"))
 print(as_text(tree))
 """
 
+from .message import explain_command, explain_response
 from .show import as_json, as_text
-from .tree import Node, explain_command, explain_response
+from .tree import Node
 
 __all__ = ["Node", "as_json", "as_text", "explain_command", "explain_response"]

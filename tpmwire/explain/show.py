@@ -7,34 +7,42 @@ from .tree import Node
 
 __all__ = ["as_json", "as_text"]
 
-WIDTH = 8
-"""Octets of a leaf on one line."""
+FIRST, NEXT = 8, 16
+"""Octets on the line that names a field, and on those below it, which have the room."""
+
+COLUMN = 3 * FIRST + 8
 
 
 def as_text(node: Node) -> str:
-    """A line for each octet group: offset, octets, name, meaning, type."""
-    return "\n".join(_lines(node, 0))
+    """A line for each node: offset, octets, name, meaning, type and section. Every octet is shown once."""
+    lines = list(_lines(node, 0))
+    return "\n".join([*lines, f"! {node.error}"] if node.error else lines)
 
 
 def _lines(node: Node, depth: int) -> Iterator[str]:
-    shown = node.octets[:WIDTH].hex(" ") if not node.children else ""
-    more = "..." if not node.children and len(node.octets) > WIDTH else ""
-    label = "  " * depth + node.name
-    text = f": {node.text}" if node.text else ""
-    extra = ", ".join(part for part in (node.type, node.spec) if part and part != node.name)
-    what = f"{label}{text}{f'  [{extra}]' if extra else ''}"
-    yield f"{node.offset:04x}  {shown + more:{3 * WIDTH + 3}} {what}".rstrip()
-    for child in node.children:
+    shown, children = node, node.children
+    # The size of a TPM2B and the count of a TPML stand on the line of the whole.
+    if children and children[0].name in ("size", "count"):
+        shown, children = children[0], children[1:]
+    octets = b"" if children and shown is node else shown.octets
+    label = "  " * depth + node.name + (f": {node.text}" if node.text else "")
+    extra = ", ".join(part for part in (node.type, node.spec, "secret" if node.secret else "") if part)
+    # What is in a TPM2B without structure has been said on its line.
+    if len(children) == 1 and not children[0].type and children[0].name == "buffer" and shown is not node:
+        octets, children = octets + children[0].octets, []
+    what = f"{label}{f'  [{extra}]' if extra else ''}"
+    yield f"{node.offset:04x}  {octets[:FIRST].hex(' '):{COLUMN - 6}}{what}".rstrip()
+    for start in range(FIRST, len(octets), NEXT):
+        yield f"{node.offset + start:04x}  {octets[start : start + NEXT].hex(' ')}"
+    for child in children:
         yield from _lines(child, depth + 1)
-    if node.error:
-        yield f"      {'':{3 * WIDTH + 3}} {'  ' * (depth + 1)}! {node.error}"
 
 
 def as_json(node: Node) -> dict[str, Any]:
-    """Plain values: name, offset, size, octets (hex), type, text, spec, children, error; without empty ones."""
-    plain: dict[str, Any] = {"name": node.name, "offset": node.offset, "size": len(node.octets)}
+    """Plain values: name, offset, size, octets (hex), type, text, spec, secret, error, children; no empty ones."""
+    plain: dict[str, Any] = {"name": node.name, "offset": node.offset, "size": node.size}
     plain["octets"] = node.octets.hex()
-    for name in ("type", "text", "spec", "error"):
+    for name in ("type", "text", "spec", "secret", "error"):
         if getattr(node, name):
             plain[name] = getattr(node, name)
     if node.children:

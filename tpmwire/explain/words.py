@@ -1,19 +1,28 @@
-"""What a single value means, in words: handles, attribute words, selections, properties, text."""
+"""What a single value means, in words: handles, attribute words, selections, Names, properties, text."""
 
 from collections.abc import Callable
 from enum import IntEnum, IntFlag
 from typing import Any
 
-from ..record import Encrypted, Number, Record, Sized, YesNo
-from ..spec import capabilities, structures
-from ..spec.constants import TPM_CC, TPM_HT, TPM_PT, TPM_RH, TPMA_NV
+from ..record import Empty, Number, Record, YesNo
+from ..spec import attestation, capabilities, structures
+from ..spec.commands.capability import GetCapability
+from ..spec.constants import TPM_ALG, TPM_CC, TPM_ECC, TPM_GENERATED_VALUE, TPM_HT, TPM_RH
+from ..spec.properties import (
+    TPM_CAP,
+    TPM_NT,
+    TPM_PT,
+    TPMA_CC,
+    TPMA_MEMORY,
+    TPMA_MODES,
+    TPMA_NV,
+    TPMA_PERMANENT,
+    TPMA_STARTUP_CLEAR,
+)
 
-__all__ = ["handle_words", "summary", "value_words"]
+__all__ = ["command_name", "field_words", "handle_words", "octets_words", "summary", "value_words"]
 
-LONGEST = 32
-"""Octets shown of a long value."""
-
-TEXTS = {
+_TEXTS = {
     TPM_PT.FAMILY_INDICATOR,
     TPM_PT.MANUFACTURER,
     TPM_PT.VENDOR_STRING_1,
@@ -24,6 +33,31 @@ TEXTS = {
 }
 """Properties whose value is four characters."""
 
+_WORDS = {
+    TPM_PT.PERMANENT: TPMA_PERMANENT,
+    TPM_PT.STARTUP_CLEAR: TPMA_STARTUP_CLEAR,
+    TPM_PT.MEMORY: TPMA_MEMORY,
+    TPM_PT.MODES: TPMA_MODES,
+}
+"""Properties whose value is an attribute word."""
+
+_KINDS = {
+    TPM_HT.NV_INDEX: "NV index",
+    TPM_HT.HMAC_SESSION: "HMAC session",
+    TPM_HT.POLICY_SESSION: "policy session",
+    TPM_HT.EXTERNAL_NV: "external NV index",
+    TPM_HT.PERMANENT_NV: "permanent NV index",
+    TPM_HT.TRANSIENT: "transient object",
+    TPM_HT.PERSISTENT: "persistent object",
+    TPM_HT.AC: "attached component",
+}
+
+
+def command_name(code: int) -> str:
+    """`TPM2_GetRandom`, or the code in hex."""
+    known = TPM_CC(code)
+    return f"TPM2_{known.name}" if known.known else f"command 0x{code:08x}"
+
 
 def handle_words(handle: int) -> str:
     """What a handle names (Part 2, §7)."""
@@ -33,57 +67,140 @@ def handle_words(handle: int) -> str:
     if kind == TPM_HT.PERMANENT:
         known = TPM_RH(handle)
         return f"TPM_RH_{known.name}" if known.known else "permanent handle"
-    names = {
-        TPM_HT.NV_INDEX: "NV index",
-        TPM_HT.HMAC_SESSION: "HMAC session",
-        TPM_HT.POLICY_SESSION: "policy session",
-        TPM_HT.EXTERNAL_NV: "external NV index",
-        TPM_HT.PERMANENT_NV: "permanent NV index",
-        TPM_HT.TRANSIENT: "transient object",
-        TPM_HT.PERSISTENT: "persistent object",
-        TPM_HT.AC: "attached component",
-    }
-    return names.get(TPM_HT(kind), "unknown kind of handle")
+    return _KINDS.get(TPM_HT(kind), "unknown kind of handle")
 
 
 def value_words(wire: Any, type_name: str, value: Any) -> str:
     """A leaf's value in words."""
-    if isinstance(value, Encrypted):
-        return f"encrypted: {_octets(value)}"
-    if value is None:
-        return "(empty)"
+    if isinstance(wire, Empty):
+        return "nothing: its selector says so"
     if isinstance(wire, YesNo):
         return {0: "no", 1: "yes"}.get(int(value), f"{value}: neither yes nor no")
     if isinstance(wire, Number):
-        return _number(wire, type_name, int(value))
-    if isinstance(wire, Sized) and not value:
-        return "(empty)"
-    return _octets(value) if isinstance(value, bytes) else repr(value)
+        return _number(wire.kind, type_name, int(value))
+    return f"{len(value)} octets"
 
 
-def _number(wire: Number, type_name: str, value: int) -> str:
-    if wire.kind is TPMA_NV:
-        return f"{TPMA_NV(value & ~0xF0).described()}, type {value >> 4 & 0xF}"
-    if issubclass(wire.kind, IntFlag):
-        flags: Any = wire.kind(value)
+def _number(kind: type[int], type_name: str, value: int) -> str:
+    if kind is TPMA_NV:
+        of_type = TPM_NT(value >> 4 & 0xF)
+        return f"{TPMA_NV(value & ~0xF0).described()}, TPM_NT_{of_type.name}"
+    if kind is TPMA_CC:
+        return _command_attributes(value)
+    if issubclass(kind, IntFlag):
+        flags: Any = kind(value)
         return str(flags.described())
-    if issubclass(wire.kind, IntEnum):
-        member: Any = wire.kind(value)
-        return f"{wire.kind.__name__}_{member.name}" if member.known else f"0x{value:x}: not in this table"
-    if "HANDLE" in type_name or type_name.startswith(("TPMI_DH", "TPMI_RH", "TPMI_SH")):
+    if issubclass(kind, IntEnum):
+        member: Any = kind(value)
+        return f"{kind.__name__}_{member.name}" if member.known else f"0x{value:x}: not in this table"
+    if type_name == "TPM_HANDLE" or type_name.startswith(("TPMI_DH", "TPMI_RH", "TPMI_SH")):
         return f"0x{value:08x}, {handle_words(value)}"
-    if type_name == "TPM_RC_ID":
+    if type_name == "TPM_RC":
         from ..spec.response_codes import explain
 
-        return explain(value).name
+        meaning = explain(value)
+        return f"{meaning.name}: {meaning.description}"
     return f"{value}"
 
 
-def _octets(value: bytes) -> str:
-    shown = value[:LONGEST].hex() + ("..." if len(value) > LONGEST else "")
-    text = value.rstrip(b"\0")
+def _command_attributes(value: int) -> str:
+    code = value & 0xFFFF | (0x20000000 if value & TPMA_CC.V else 0)
+    handles = value >> 25 & 7
+    rest = TPMA_CC(value & ~0x0E00FFFF)
+    return f"{command_name(code)}, {handles} handle{'s' if handles != 1 else ''}, {rest.described()}"
+
+
+def octets_words(type_name: str, octets: bytes) -> str:
+    """What a TPM2B holds, in words: a Name, readable text, else how much."""
+    if not octets:
+        return "empty"
+    size = f"{len(octets)} octet{'s' if len(octets) != 1 else ''}"
+    if type_name == "TPM2B_NAME":
+        return f"{size}, {_name(octets)}"
+    text = octets.rstrip(b"\0")
     readable = len(text) > 2 and all(0x20 <= octet < 0x7F for octet in text)
-    return f"{shown} ({len(value)} octets)" + (f" {text.decode()!r}" if readable else "")
+    return f"{size}, {text.decode()!r}" if readable else size
+
+
+def _name(octets: bytes) -> str:
+    """A Name is a handle, or a hash algorithm and a digest (Part 1, §16)."""
+    if len(octets) == 4:
+        return f"the Name of {handle_words(int.from_bytes(octets, 'big'))}"
+    hashed = TPM_ALG(int.from_bytes(octets[:2], "big"))
+    return f"a Name by {hashed.name.lower()}" if hashed.known else "no Name"
+
+
+def field_words(field: tuple[type[Record], str] | None, values: dict[str, Any], value: Any) -> str:
+    """The meaning of a value that only its place gives; "" where its type says all. `values` come before it."""
+    rule = _BY_PLACE.get(field) if field is not None else None
+    return rule(values, value) if rule is not None else ""
+
+
+def _property(values: dict[str, Any], value: int) -> str:
+    name = values["property"]
+    if name in _TEXTS:
+        return repr(value.to_bytes(4, "big").rstrip(b"\0").decode("latin-1"))
+    if name in (TPM_PT.REVISION, TPM_PT.PS_REVISION):
+        return f"{value // 100}.{value % 100:02}"
+    if name in _WORDS:
+        return _WORDS[name](value).described()
+    if name in (TPM_PT.FIRMWARE_VERSION_1, TPM_PT.FIRMWARE_VERSION_2):
+        return f"{value >> 16}.{value & 0xFFFF}"
+    if name in (TPM_PT.CONTEXT_HASH, TPM_PT.CONTEXT_SYM):
+        return f"TPM_ALG_{TPM_ALG(value).name}"
+    return f"{value}"
+
+
+def _first_asked(values: dict[str, Any], value: int) -> str:
+    kinds: dict[Any, Callable[[int], str]] = {
+        TPM_CAP.ALGS: lambda v: f"TPM_ALG_{TPM_ALG(v).name}",
+        TPM_CAP.HANDLES: lambda v: f"0x{v:08x}, {handle_words(v)}",
+        TPM_CAP.COMMANDS: command_name,
+        TPM_CAP.PP_COMMANDS: command_name,
+        TPM_CAP.AUDIT_COMMANDS: command_name,
+        TPM_CAP.TPM_PROPERTIES: lambda v: f"TPM_PT_{TPM_PT(v).name}",
+        TPM_CAP.ECC_CURVES: lambda v: f"TPM_ECC_{TPM_ECC(v).name}",
+    }
+    say = kinds.get(values["capability"])
+    return f"from {say(value)} on" if say is not None else ""
+
+
+def _milliseconds(_values: dict[str, Any], value: int) -> str:
+    return f"{value} ms"
+
+
+def _pcrs(select: bytes) -> str:
+    return ",".join(str(n) for n in range(8 * len(select)) if select[n // 8] >> n % 8 & 1)
+
+
+def _chosen(_values: dict[str, Any], value: bytes) -> str:
+    return f"PCR {_pcrs(value)}" if any(value) else "no PCR"
+
+
+def _authorization(values: dict[str, Any], value: bytes) -> str:
+    if values["session_handle"] != TPM_RH.PW:
+        return ""
+    return f"a password of {len(value)} octets, in clear" if value else "empty: the empty password"
+
+
+def _magic(_values: dict[str, Any], value: int) -> str:
+    return "TPM_GENERATED_VALUE" if value == TPM_GENERATED_VALUE else "not TPM_GENERATED_VALUE"
+
+
+_BY_PLACE: dict[Any, Callable[[dict[str, Any], Any], str]] = {
+    (GetCapability, "property_"): _first_asked,
+    (capabilities.TPMS_TAGGED_PROPERTY, "value"): _property,
+    (structures.TPMS_PCR_SELECTION, "pcr_select"): _chosen,
+    (capabilities.TPMS_TAGGED_PCR_SELECT, "pcr_select"): _chosen,
+    (structures.TPMS_RSA_PARMS, "exponent"): lambda _, v: f"{v or '0, which is 65537'}",
+    (structures.TPMS_RSA_PARMS, "key_bits"): lambda _, v: f"{v} bits",
+    (structures.TPMS_AUTH_COMMAND, "hmac"): _authorization,
+    (attestation.TPMS_ATTEST, "magic"): lambda _, v: (
+        "TPM_GENERATED_VALUE" if v == TPM_GENERATED_VALUE else "wrong"
+    ),
+    (attestation.TPMS_CLOCK_INFO, "clock"): _milliseconds,
+    (attestation.TPMS_TIME_INFO, "time"): _milliseconds,
+}
 
 
 def summary(value: Any) -> str:
@@ -93,24 +210,13 @@ def summary(value: Any) -> str:
 
 
 def _selection(value: Any) -> str:
-    pcrs = [n for n in range(8 * len(value.pcr_select)) if value.pcr_select[n // 8] >> n % 8 & 1]
-    return f"{value.hash.name.lower()}:{','.join(map(str, pcrs)) or 'none'}"
-
-
-def _property(value: Any) -> str:
-    text = value.value.to_bytes(4, "big")
-    shown = repr(text.rstrip(b"\0").decode("latin-1")) if value.property in TEXTS else f"0x{value.value:x}"
-    return f"TPM_PT_{value.property.name} = {shown}"
+    return f"{value.hash.name.lower()}:{_pcrs(value.pcr_select) or 'none'}"
 
 
 _SUMMARIES: dict[type[Record], Callable[[Any], str]] = {
     structures.TPMS_PCR_SELECTION: _selection,
-    capabilities.TPMS_TAGGED_PROPERTY: _property,
+    capabilities.TPMS_TAGGED_PROPERTY: lambda v: (
+        f"TPM_PT_{v.property.name} = {_property({'property': v.property}, v.value)}"
+    ),
     capabilities.TPMS_ALG_PROPERTY: lambda v: f"TPM_ALG_{v.alg.name}: {v.alg_properties.described()}",
 }
-
-
-def command_name(code: int) -> str:
-    """`TPM2_GetRandom`, or the code in hex."""
-    known = TPM_CC(code)
-    return f"TPM2_{known.name}" if known.known else f"command 0x{code:08x}"

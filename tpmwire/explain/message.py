@@ -1,0 +1,137 @@
+"""Whole messages as trees: header, handles, authorizations, parameters (Part 1, §18; Part 3, §4)."""
+
+import contextlib
+from typing import Any
+
+from ..errors import DecodeError, TpmError
+from ..record import Record
+from ..spec.command import Command, command_class, role_of
+from ..spec.constants import TPM_ST, TPMA_SESSION
+from ..spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
+from ..wire import HEADER_SIZE, CommandMessage, first_parameter, parse_command, parse_response
+from .names import field_name, purpose
+from .tree import Node
+from .walk import Walk
+from .words import command_name
+
+__all__ = ["explain_command", "explain_response"]
+
+
+def explain_command(data: bytes) -> Node:
+    """The tree of a command. Never raises: what does not parse is shown up to where it fails."""
+    error = ""
+    try:
+        parse_command(data)
+    except DecodeError as fault:
+        error = str(fault)
+    code = int.from_bytes(data[6:HEADER_SIZE], "big") if len(data) >= HEADER_SIZE else None
+    kind = None if code is None else command_class(code)
+    walk = Walk(data)
+    with contextlib.suppress(DecodeError), walk.area(len(data)):
+        _header(walk, "command", "TPM_CC", "" if code is None else command_name(code))
+        if kind is None:
+            walk.leftover("parameters", "of a command that is not declared")
+        elif data[:2] in (b"\x80\x01", b"\x80\x02"):
+            _command(walk, kind, data[:2] == b"\x80\x02")
+    name = "command" if code is None else command_name(code)
+    return _root(walk, name, "command", purpose(kind), kind.spec if kind else "", error)
+
+
+def explain_response(data: bytes, command: "bytes | int | Command | CommandMessage") -> Node:
+    """The tree of a response to `command`: its octets, code or message. Never raises."""
+    if isinstance(command, bytes):
+        code = int.from_bytes(command[6:HEADER_SIZE], "big")
+    else:
+        code = command if isinstance(command, int) else int(command.code)
+    error = ""
+    try:
+        parse_response(data, command)
+    except DecodeError as fault:
+        error = str(fault)
+    rc = int.from_bytes(data[6:HEADER_SIZE], "big")
+    kind = command_class(code)
+    walk = Walk(data)
+    with contextlib.suppress(DecodeError), walk.area(len(data)):
+        _header(walk, "response", "TPM_RC", str(TpmError(rc, code)) if rc else "TPM_RC_SUCCESS")
+        if rc or kind is None or data[:2] == b"\x00\xc4":
+            walk.leftover("parameters", "behind an error" if rc else "of a command that is not declared")
+        elif data[:2] in (b"\x80\x01", b"\x80\x02"):
+            _response(walk, kind.Response, data[:2] == b"\x80\x02")
+    answer = f"answer to {command_name(code)}"
+    return _root(walk, "response", "response", answer, kind.spec if kind else "", error)
+
+
+def _root(walk: Walk, name: str, kind: str, text: str, spec: str, error: str) -> Node:
+    root = Node(name, 0, walk.data, kind, text)
+    root.spec, root.error, root.children = spec, error, walk.nodes
+    return root
+
+
+def _header(walk: Walk, what: str, code_type: str, words: str) -> None:
+    tag = TPM_ST(int.from_bytes(walk.data[:2], "big"))
+    said = int.from_bytes(walk.data[2:6], "big")
+    wrong = f", but there are {len(walk.data)}" if said != len(walk.data) else ""
+    code = walk.data[6:HEADER_SIZE].hex()
+    walk.number("tag", 2, "TPMI_ST_COMMAND_TAG", f"TPM_ST_{tag.name}" if tag.known else "no tag of a message")
+    walk.number(f"{what}Size", 4, "UINT32", f"{said} octets{wrong}")
+    walk.number(f"{what}Code", 4, code_type, f"0x{code}, {words}")
+
+
+def _command(walk: Walk, kind: type[Command], sessions: bool) -> None:
+    values: dict[str, Any] = {}
+    handles, parameters = _areas(kind)
+    walk.fields(kind, handles, values)
+    encrypted = False
+    if sessions:
+        said = int.from_bytes(walk.data[walk.place : walk.place + 4], "big")
+        size = walk.number("authorizationSize", 4, "UINT32", f"{said} octets of authorizations")
+        attributes = _authorizations(walk, TPMS_AUTH_COMMAND, min(size, walk.left))
+        encrypted = bool(attributes & TPMA_SESSION.DECRYPT)
+    _parameters(walk, kind, parameters, values, encrypted)
+
+
+def _response(walk: Walk, kind: type[Record], sessions: bool) -> None:
+    values: dict[str, Any] = {}
+    handles, parameters = _areas(kind)
+    walk.fields(kind, handles, values)
+    if not sessions:
+        _parameters(walk, kind, parameters, values, False)
+        return
+    said = int.from_bytes(walk.data[walk.place : walk.place + 4], "big")
+    size = walk.number("parameterSize", 4, "UINT32", f"{said} octets of parameters")
+    if size > walk.left:
+        raise DecodeError(f"parameters of {size} octets do not fit", walk.place, walk.left)
+    with walk.area(size):
+        _parameters(walk, kind, parameters, values, _answer_encrypted(walk, size))
+    _authorizations(walk, TPMS_AUTH_RESPONSE, walk.left)
+
+
+def _parameters(
+    walk: Walk, kind: type[Record], parameters: list[tuple[str, Any]], values: dict[str, Any], encrypted: bool
+) -> None:
+    if encrypted and first_parameter(kind) is not None:
+        (name, annotation), *parameters = parameters
+        walk.encrypted(field_name(name), annotation)
+    walk.fields(kind, parameters, values)
+
+
+def _answer_encrypted(walk: Walk, size: int) -> bool:
+    """Whether a session that comes behind the parameters encrypts the first of them."""
+    ahead = Walk(walk.data[walk.place + size :])
+    return bool(_authorizations(ahead, TPMS_AUTH_RESPONSE, ahead.left) & TPMA_SESSION.ENCRYPT)
+
+
+def _authorizations(walk: Walk, kind: type[Record], size: int) -> int:
+    """Nodes of the authorizations in the next `size` octets; their attributes, put together."""
+    attributes = number = 0
+    with walk.area(size):
+        while walk.left:
+            number += 1
+            attributes |= walk.value(f"authorization {number}", kind, {}).session_attributes
+    return attributes
+
+
+def _areas(kind: type[Record]) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
+    """Fields of the handle area, and of the parameter area."""
+    fields = kind.fields()
+    return [f for f in fields if role_of(f[1])], [f for f in fields if not role_of(f[1])]

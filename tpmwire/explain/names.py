@@ -1,0 +1,152 @@
+"""What the standard calls a wire and a field, and in which section it says so."""
+
+import re
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from ..record import Fixed, Number, Record, SizedRecord, Struct, wire_of
+
+__all__ = ["field_name", "purpose", "section", "type_name"]
+
+_SECTIONS = {
+    "TPMI_YES_NO": "9.2",
+    "TPMI_DH_OBJECT": "9.3",
+    "TPMI_DH_PARENT": "9.4",
+    "TPMI_DH_PERSISTENT": "9.5",
+    "TPMI_DH_ENTITY": "9.6",
+    "TPMI_DH_PCR": "9.7",
+    "TPMI_SH_AUTH_SESSION": "9.8",
+    "TPMI_SH_HMAC": "9.9",
+    "TPMI_SH_POLICY": "9.10",
+    "TPMI_DH_CONTEXT": "9.11",
+    "TPMI_DH_SAVED": "9.12",
+    "TPMI_RH_HIERARCHY": "9.13",
+    "TPMI_RH_ENABLES": "9.14",
+    "TPMI_RH_HIERARCHY_AUTH": "9.15",
+    "TPMI_RH_PLATFORM": "9.17",
+    "TPMI_RH_ENDORSEMENT": "9.19",
+    "TPMI_RH_PROVISION": "9.20",
+    "TPMI_RH_CLEAR": "9.21",
+    "TPMI_RH_NV_AUTH": "9.22",
+    "TPMI_RH_LOCKOUT": "9.23",
+    "TPMI_RH_NV_INDEX": "9.24",
+    "TPMI_ALG_HASH": "9.27",
+    "TPMI_ALG_SYM": "9.29",
+    "TPMI_ALG_SYM_OBJECT": "9.30",
+    "TPMI_ALG_SYM_MODE": "9.31",
+    "TPMI_ALG_KDF": "9.32",
+    "TPMI_ALG_SIG_SCHEME": "9.33",
+    "TPMI_ST_COMMAND_TAG": "9.35",
+    "TPMI_ALG_KEYEDHASH_SCHEME": "11.1.19",
+    "TPMI_ALG_RSA_SCHEME": "11.2.4.1",
+    "TPMI_RSA_KEY_BITS": "11.2.4.6",
+    "TPMI_ALG_ECC_SCHEME": "11.2.5.4",
+    "TPMI_ECC_CURVE": "11.2.5.5",
+    "TPMI_ALG_PUBLIC": "12.2.2",
+    "TPM_HANDLE": "7.1",
+    "TPM_RC": "6.6",
+    "TPM2B_DIGEST": "10.4.2",
+    "TPM2B_DATA": "10.4.3",
+    "TPM2B_NONCE": "10.4.4",
+    "TPM2B_AUTH": "10.4.5",
+    "TPM2B_OPERAND": "10.4.6",
+    "TPM2B_EVENT": "10.4.7",
+    "TPM2B_MAX_BUFFER": "10.4.8",
+    "TPM2B_MAX_NV_BUFFER": "10.4.9",
+    "TPM2B_TIMEOUT": "10.4.10",
+    "TPM2B_IV": "10.4.11",
+    "TPM2B_NAME": "10.5.3",
+    "TPM2B_ATTEST": "10.12.13",
+    "TPM2B_SYM_KEY": "11.1.8",
+    "TPM2B_LABEL": "11.1.10",
+    "TPM2B_SENSITIVE_DATA": "11.1.14",
+    "TPM2B_SENSITIVE_CREATE": "11.1.16",
+    "TPM2B_PUBLIC_KEY_RSA": "11.2.4.5",
+    "TPM2B_PRIVATE_KEY_RSA": "11.2.4.7",
+    "TPM2B_ECC_PARAMETER": "11.2.5.1",
+    "TPM2B_ECC_POINT": "11.2.5.3",
+    "TPM2B_ENCRYPTED_SECRET": "11.4.3",
+    "TPM2B_PUBLIC": "12.2.5",
+    "TPM2B_TEMPLATE": "12.2.6",
+    "TPM2B_SENSITIVE": "12.3.3",
+    "TPM2B_PRIVATE": "12.3.7",
+    "TPM2B_ID_OBJECT": "12.4.3",
+    "TPM2B_NV_PUBLIC": "13.6",
+    "TPM2B_CREATION_DATA": "15.2",
+    "TPML_CC": "10.9.1",
+    "TPML_CCA": "10.9.2",
+    "TPML_ALG": "10.9.3",
+    "TPML_HANDLE": "10.9.4",
+    "TPML_DIGEST": "10.9.5",
+    "TPML_DIGEST_VALUES": "10.9.6",
+    "TPML_PCR_SELECTION": "10.9.7",
+    "TPML_ALG_PROPERTY": "10.9.8",
+    "TPML_TAGGED_TPM_PROPERTY": "10.9.9",
+    "TPML_TAGGED_PCR_PROPERTY": "10.9.10",
+    "TPML_ECC_CURVE": "10.9.11",
+    "TPML_TAGGED_POLICY": "10.9.12",
+    "TPML_ACT_DATA": "10.9.13",
+}
+"""Sections of Part 2 for what is no class of its own; structures and constants carry theirs in the docstring."""
+
+
+@cache
+def _names() -> dict[int, str]:
+    """Names of wires, by identity: the alias under which a spec module declares them."""
+    from ..spec.commands import CHAPTERS
+
+    modules = ["structures", "capabilities", "storage", "attestation", *(f"commands.{c}" for c in CHAPTERS)]
+    names: dict[int, str] = {}
+    for module in modules:
+        for name, value in vars(import_module(f"..spec.{module}", __package__)).items():
+            if hasattr(value, "__metadata__"):
+                names.setdefault(id(wire_of(value)), name)
+    return names
+
+
+def type_name(declared: Any) -> str:
+    """The standard's name of what an annotation or a wire is; "" for octets that it gives no name."""
+    wire = wire_of(declared)
+    name = _names().get(id(wire))
+    if name is not None:
+        # Python wants other names for the words and numbers themselves: TPMA_OBJECT_BITS holds a TPMA_OBJECT.
+        suffix = "_BITS" if name.startswith("TPMA") else "_ID" if name.startswith("TPM_") else "_OPTIONAL"
+        return name.removesuffix(suffix)
+    if isinstance(wire, Struct):
+        return wire.record.__name__
+    if isinstance(wire, Number):
+        return wire.label
+    if isinstance(wire, Fixed):
+        return f"BYTE[{wire.size}]"
+    return f"TPM2B_{type_name(wire.inner)[5:]}" if isinstance(wire, SizedRecord) else ""
+
+
+def section(declared: Any) -> str:
+    """Where the standard defines it, as `Part 2 §12.2.4`; "" where no table here says so."""
+    wire = wire_of(declared)
+    number = _SECTIONS.get(type_name(declared))
+    if number is None and isinstance(wire, Struct):
+        number = _cited(wire.record)
+    if number is None and isinstance(wire, Number):
+        number = _cited(wire.kind)
+    return f"Part 2 §{number}" if number else ""
+
+
+def _cited(kind: type) -> str | None:
+    """The section that a class's docstring names: `(§12.2.4)` or `(Part 2, §6.3)`."""
+    doc = kind.__doc__ or ""
+    start = doc.rfind("§")
+    return doc[start + 1 : doc.index(")", start)] if start >= 0 and kind is not int else None
+
+
+def field_name(name: str) -> str:
+    """`auth_policy` as the standard writes it: `authPolicy`."""
+    first, *others = name.rstrip("_").split("_")
+    return first + "".join(part[:1].upper() + part[1:] for part in others)
+
+
+def purpose(kind: type[Record] | None) -> str:
+    """The first paragraph of a docstring, with the standard's names for fields."""
+    text = " ".join(((kind.__doc__ if kind else None) or "").split("\n\n", maxsplit=1)[0].split())
+    return re.sub(r"`(\w+)`", lambda found: field_name(found[1]), text)

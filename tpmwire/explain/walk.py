@@ -1,0 +1,228 @@
+"""A walk through octets along their declaration, which leaves a node for everything it meets.
+
+It reads as `Record.parse` does, wire by wire, with the difference that what was read before a fault stays.
+"""
+
+import contextlib
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import DecodeError
+from ..record import Counted, Record, Select, Sized, SizedRecord, Struct, is_secret, octets_left, wire_of
+from .names import field_name, section, type_name
+from .tree import Node
+from .words import field_words, octets_words, summary, value_words
+
+__all__ = ["Walk"]
+
+
+class Walk:
+    """A place in `data`, in an area that ends at or before its end, and the nodes of what was passed."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.nodes: list[Node] = []
+        self._stream = io.BytesIO(data)
+        self._base = 0
+        self._stuck = False
+
+    @property
+    def place(self) -> int:
+        """The next octet's offset."""
+        return self._base + self._stream.tell()
+
+    @property
+    def left(self) -> int:
+        """Octets left in the area."""
+        return octets_left(self._stream)
+
+    @contextlib.contextmanager
+    def area(self, size: int) -> Iterator[None]:
+        """The next `size` octets are an area of their own, to be used up.
+
+        At a fault what is left of it becomes one node, and the DecodeError goes on.
+        """
+        outer, base = self._stream, self._base
+        start = self.place
+        self._stream, self._base = io.BytesIO(self.data[start : start + size]), start
+        try:
+            yield
+            if self.left:
+                raise DecodeError(f"{self.left} octets too many", self.place, self.left)
+        except DecodeError as error:
+            if self.left:
+                text = "not looked at, for the fault before" if self._stuck else error.reason
+                self.leftover("?", text)
+            self._stuck = True
+            raise
+        finally:
+            outer.seek(self.place - base)
+            self._stream, self._base = outer, base
+
+    @contextlib.contextmanager
+    def inside(self, name: str, declared: Any = None) -> Iterator[Node]:
+        """A node around those that are made meanwhile."""
+        node = self._new(name, declared)
+        outer, self.nodes = self.nodes, node.children
+        whole = False
+        try:
+            yield node
+            whole = True
+        finally:
+            self.nodes = outer
+            node.octets = self.data[node.offset : self.place]
+            if node.octets or whole:
+                outer.append(node)
+
+    def fields(self, record: type[Record], fields: list[tuple[str, Any]], values: dict[str, Any]) -> None:
+        """Nodes of some of a record's fields; their values go to `values`, where selectors look."""
+        for name, annotation in fields:
+            values[name] = self.value(
+                field_name(name), annotation, values, secret=is_secret(annotation), field=(record, name)
+            )
+
+    def value(
+        self,
+        name: str,
+        declared: Any,
+        values: dict[str, Any],
+        *,
+        secret: bool = False,
+        field: tuple[type[Record], str] | None = None,
+    ) -> Any:
+        """A node of whatever is declared, and its value. Raises DecodeError."""
+        wire = wire_of(declared)
+        if isinstance(wire, Select):
+            member = wire.member(values)
+            if member is not None:
+                return self.value(name, member, values, secret=secret, field=field)
+        if isinstance(wire, Struct):
+            with self.inside(name, wire) as node:
+                value = self._struct(wire.record)
+                node.text = summary(value)
+            return value
+        if isinstance(wire, SizedRecord):
+            return self._sized_record(name, wire)
+        if isinstance(wire, Sized):
+            return self._sized(name, wire, secret, values, field)
+        if isinstance(wire, Counted):
+            return self._counted(name, wire)
+        return self._leaf(name, wire, secret, values, field)
+
+    def encrypted(self, name: str, declared: Any) -> None:
+        """A TPM2B under parameter encryption: its size crosses the bus in clear. Raises DecodeError."""
+        with self.inside(name, declared) as node:
+            octets = self._sizes(Sized(size=wire_of(declared).size), node)
+            node.text = f"{len(octets)} octets, encrypted by a session"
+            self._octets("encrypted", len(octets), "")
+
+    def number(self, name: str, size: int, type: str, text: str) -> int:
+        """A number of the message's frame. Raises DecodeError."""
+        octets = self._stream.read(size)
+        if len(octets) < size:
+            self._stream.seek(-len(octets), io.SEEK_CUR)
+            raise DecodeError(f"{name} wants {size} octets", self.place, len(octets))
+        self.nodes.append(Node(name, self.place - size, octets, type, text))
+        return int.from_bytes(octets, "big")
+
+    def leftover(self, name: str, text: str) -> None:
+        """One node of what is left in the area."""
+        self._octets(name, self.left, text)
+
+    def _struct(self, record: type[Record]) -> Any:
+        values: dict[str, Any] = {}
+        self.fields(record, record.fields(), values)
+        return record._from(values)
+
+    def _sized_record(self, name: str, wire: SizedRecord) -> Any:
+        with self.inside(name, wire) as node:
+            octets = self._sizes(wire, node)
+            if not octets and wire.optional:
+                return None
+            with self.area(len(octets)):
+                if isinstance(wire.inner, Struct):
+                    value = self._struct(wire.inner.record)
+                    node.text = summary(value) or node.text
+                else:
+                    value = self.value("value", wire.inner, {})
+            return value
+
+    def _sized(self, name: str, wire: Sized, secret: bool, values: dict[str, Any], field: Any) -> bytes:
+        with self.inside(name, wire) as node:
+            octets = self._sizes(wire, node)
+            node.secret = secret and bool(octets)
+            node.text = field_words(field, values, octets) or octets_words(node.type, octets)
+            if not self._looked_into(node.type, octets) and octets:
+                self._octets("buffer", len(octets), "", secret)
+            return octets
+
+    def _looked_into(self, kind: str, octets: bytes) -> bool:
+        """Octets that the standard defines in turn, though they are signed or hashed as they are."""
+        from ..spec.attestation import TPMS_ATTEST
+        from ..spec.structures import TPMT_PUBLIC
+
+        inner: Any = {"TPM2B_ATTEST": TPMS_ATTEST, "TPM2B_TEMPLATE": TPMT_PUBLIC}.get(kind)
+        if inner is None:
+            return False
+        try:
+            inner.parse(octets)
+        except DecodeError:
+            return False
+        with self.area(len(octets)):
+            self._struct(inner)
+        return True
+
+    def _sizes(self, wire: Sized, node: Node) -> bytes:
+        """A node of the size of what follows, and those octets, which are still to be passed."""
+        start = self._stream.tell()
+        try:
+            octets = wire.take(self._stream)
+        except DecodeError:
+            self._stream.seek(start)
+            raise
+        self._stream.seek(start + wire.size)
+        size = Node("size", self.place - wire.size, self.data[node.offset : self.place], f"UINT{8 * wire.size}")
+        size.text = node.text = f"{len(octets)} octet{'s' if len(octets) != 1 else ''}" if octets else "empty"
+        self.nodes.append(size)
+        return octets
+
+    def _counted(self, name: str, wire: Counted) -> Any:
+        with self.inside(name, wire) as node:
+            start = self._stream.tell()
+            try:
+                count = wire.count(self._stream)
+            except DecodeError:
+                self._stream.seek(start)
+                raise
+            octets = self.data[node.offset : self.place]
+            text = f"{count} element{'s' if count != 1 else ''}"
+            self.nodes.append(Node("count", node.offset, octets, "UINT32", text))
+            elements = tuple(self.value(f"[{n}]", wire.element, {}) for n in range(count))
+            node.text = text
+            return elements
+
+    def _leaf(self, name: str, wire: Any, secret: bool, values: dict[str, Any], field: Any) -> Any:
+        node = self._new(name, wire)
+        start = self._stream.tell()
+        try:
+            value = wire._parse(self._stream, values, "")
+        except DecodeError:
+            self._stream.seek(start)
+            raise
+        node.octets = self.data[node.offset : self.place]
+        node.secret = secret
+        node.text = field_words(field, values, value) or value_words(wire, node.type, value)
+        self.nodes.append(node)
+        return value
+
+    def _octets(self, name: str, size: int, text: str, secret: bool = False) -> None:
+        node = Node(name, self.place, self._stream.read(size), "", text)
+        node.secret = secret
+        self.nodes.append(node)
+
+    def _new(self, name: str, declared: Any) -> Node:
+        node = Node(name, self.place)
+        if declared is not None:
+            node.type, node.spec = type_name(declared), section(declared)
+        return node
