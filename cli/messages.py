@@ -61,7 +61,8 @@ def guarded(program: str, work: Callable[[], int]) -> int:
     try:
         with _signals_interrupt():
             code = work()
-            sys.stdout.flush()
+            if sys.stdout is not None:  # as it is where somebody closed it
+                sys.stdout.flush()
             return code
     except BrokenPipeError:
         _give_up_stdout()

@@ -39,7 +39,7 @@ def main() -> int:
     else:
         chosen = "tpmwire"
     if chosen == PROGRAM:
-        from cli.credential_process import main as run
+        from cli.credential_process import script as run
     else:
         from cli.toolbox import main as run
     return run(arguments)

@@ -158,11 +158,13 @@ def test_a_changed_answer(
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize(("reader", "code"), [("full", 1), ("gone", 141)])
+@pytest.mark.parametrize(("reader", "code"), [("full", 1), ("gone", 141), ("closed", 1)])
 def test_credentials_that_cannot_be_written(box: Machine, reader: str, code: int) -> None:
-    """A full disk; a program that read our output and ended."""
+    """A full disk; a program that read our output and ended; a descriptor that cannot be written to."""
     if reader == "full":
         stdout = os.open("/dev/full", os.O_WRONLY)
+    elif reader == "closed":
+        stdout = os.open("/dev/null", os.O_RDONLY)
     else:
         other_end, stdout = os.pipe()
         os.close(other_end)

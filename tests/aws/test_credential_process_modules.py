@@ -13,12 +13,14 @@ from tests.support.programs import CREDENTIAL_PROCESS, KEY_ID, Machine, machine,
 from tests.support.scripted import STS_ANSWER, ScriptedServer, http, say
 
 DUMP = """
-import atexit
-def dump():
+import os
+leave = os._exit
+def dump(code):
     import json, sys
     with open({path!r}, "w") as file:
         json.dump(sorted(sys.modules), file)
-atexit.register(dump)
+    leave(code)
+os._exit = dump
 """
 
 OURS = {"cli", "sigv4", "tpmwire"}

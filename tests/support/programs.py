@@ -27,7 +27,10 @@ __all__ = [
 
 ROOT = Path(__file__).parents[2]
 CREDENTIAL_PROCESS, TOOLBOX = "aws-tpm-process-credential", "tpmwire"
-_MAIN = {CREDENTIAL_PROCESS: "cli.credential_process", TOOLBOX: "cli.toolbox"}
+_ENTRY = {  # as in pyproject.toml
+    CREDENTIAL_PROCESS: ("cli.credential_process", "script"),
+    TOOLBOX: ("cli.toolbox", "main"),
+}
 
 KEY_ID, SECRET = "AKIAMADEUPMADEUP0000", "made/up+SecretAccessKeyOfFortyCharacters"
 
@@ -35,10 +38,11 @@ KEY_ID, SECRET = "AKIAMADEUPMADEUP0000", "made/up+SecretAccessKeyOfFortyCharacte
 def write_program(directory: Path, name: str, around: str = "", run_as: str | None = None) -> Path:
     """An executable like the one that pip makes. `around` is Python that runs first."""
     path = directory / (run_as or name)
+    module, function = _ENTRY[name]
     path.write_text(
         f"#!{sys.executable}\n"
         f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n{textwrap.dedent(around)}\n"
-        f"from {_MAIN[name]} import main\nsys.exit(main())\n"
+        f"from {module} import {function}\nsys.exit({function}())\n"
     )
     path.chmod(0o755)
     return path
@@ -52,7 +56,7 @@ class Machine:
         self.swtpm = swtpm
         self.bin = home / "bin"
         self.bin.mkdir()
-        for name in _MAIN:
+        for name in _ENTRY:
             write_program(self.bin, name)
 
     def environment(self, **more: str) -> dict[str, str]:
