@@ -1,0 +1,124 @@
+"""Shows a table of TPM 2.0 Parts 2 and 3, and says what a value means in it.
+
+  tpmwire spec                       everything that has a table
+  tpmwire spec TPM2_HMAC             a command: handles with roles, parameters, response
+  tpmwire spec TPMT_PUBLIC           a structure, union, or other type
+  tpmwire spec TPMA_OBJECT 0x40472   an attribute word, bit by bit
+  tpmwire spec TPM_RC 0x98e          a response code, taken apart
+  tpmwire spec TPM_ALG SHA256        a constant by its name
+
+The tables are those by which tpmwire itself builds and reads messages.
+"""
+
+import argparse
+import json
+from enum import IntEnum
+from typing import Any
+
+from ..messages import UsageError
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "show a table of the TPM 2.0 standard, and what a value means in it"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="a command, structure or constant (default: list all)"
+    )
+    parser.add_argument("value", nargs="?", metavar="VALUE", help="a number of this type, or a constant's name")
+    parser.add_argument("--json", action="store_true", help="print an object for machines")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the list, a table, or a value's meaning."""
+    from tpmwire.explain.table import kinds, table_of
+
+    if args.name is None:
+        groups = kinds()
+        print(json.dumps(groups, indent=2) if args.json else _listed(groups))
+        return 0
+    name, member = _found(args.name)
+    words = args.value if args.value is not None else member
+    if words is None:
+        table = table_of(name)
+        print(json.dumps(table.as_json(), indent=2) if args.json else table.as_text())
+        return 0
+    value = _value(name, words)
+    lines = _meaning(name, value)
+    print(
+        json.dumps({"name": name, "value": value, "meaning": lines}, indent=2) if args.json else "\n".join(lines)
+    )
+    return 0
+
+
+def _listed(groups: dict[str, list[str]]) -> str:
+    import textwrap
+
+    parts = []
+    for heading, names in groups.items():
+        lines = textwrap.wrap("  ".join(names), 100, break_long_words=False, break_on_hyphens=False)
+        parts.append("\n".join([f"{heading}: {len(names)}", *(f"  {line}" for line in lines)]))
+    return "\n\n".join(parts)
+
+
+def _found(word: str) -> tuple[str, str | None]:
+    """The table's name, and the member where the word names one: TPM_RC_AUTH_FAIL is one of TPM_RC."""
+    from tpmwire.explain.table import named
+
+    tables = {name.lower(): name for name in named()}
+    asked = word.lower()
+    for form in (asked, f"tpm2_{asked.removeprefix('tpm_cc_')}"):
+        if form in tables:
+            return tables[form], None
+    members = {
+        f"{name}_{member}".lower(): (name, member)
+        for name, kind in named().items()
+        if isinstance(kind, type) and issubclass(kind, IntEnum)
+        for member in kind.__members__
+    }
+    if asked in members:
+        return members[asked]
+    from difflib import get_close_matches
+
+    spelled = tables | {key: f"{name}_{member}" for key, (name, member) in members.items()}
+    forms = [asked, f"tpm2_{asked}", f"tpm_{asked}"]
+    close = dict.fromkeys(spelled[key] for form in forms for key in get_close_matches(form, spelled, 3))
+    meant = f"; did you mean {' or '.join(list(close)[:3])}?" if close else ""
+    raise UsageError(f"the standard has no {word!r}{meant} (tpmwire spec lists all names)")
+
+
+def _value(name: str, words: str) -> int:
+    """A number, or the name of a constant or of attributes as `fixedTPM|decrypt`."""
+    from tpmwire.explain.table import named
+
+    try:
+        value = int(words, 0)
+    except ValueError:
+        pass
+    else:
+        if value < 0:
+            raise UsageError(f"{words} is negative; the standard has no such numbers")
+        return value
+    kind: Any = named()[name]
+    if not isinstance(kind, type) or not hasattr(kind, "__members__"):
+        raise UsageError(f"{words!r} is no number, such as 0x40472")
+    known = {member.replace("_", "").lower(): int(number) for member, number in kind.__members__.items()}
+    value = 0
+    for word in words.split("|"):
+        plain = word.strip().removeprefix(f"{name}_").replace("_", "").lower()
+        if plain not in known:
+            raise UsageError(f"{name} has no {word.strip()!r} (tpmwire spec {name} shows it)")
+        value |= known[plain]
+    return value
+
+
+def _meaning(name: str, value: int) -> list[str]:
+    from tpmwire.errors import DecodeError
+    from tpmwire.explain.value import explain_value
+
+    try:
+        return explain_value(name, value)
+    except DecodeError as error:
+        raise UsageError(f"{error.reason} (tpmwire spec {name} shows the table)") from error

@@ -1,0 +1,125 @@
+"""`tpmwire spec`: tables made from the declarations, and what a value means in them."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from cli import toolbox
+from tpmwire.explain.table import kinds, named, table_of
+from tpmwire.spec.command import command_class
+from tpmwire.spec.constants import TPM_CC
+
+Spec = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def spec(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Spec:
+    """Runs the verb: exit code, and what it says."""
+    monkeypatch.setitem(toolbox.VERBS, "spec", "")
+
+    def run(*words: str) -> tuple[int, str]:
+        code = toolbox.main(["spec", *words])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    return run
+
+
+def test_everything_has_a_table() -> None:
+    for name in named():
+        table = table_of(name)
+        assert table.name == name
+        assert any(rows for _, rows in table.parts), name
+        assert json.loads(json.dumps(table.as_json()))["name"] == name
+    commands = kinds()["commands (Part 3)"]
+    assert commands == [f"TPM2_{code.name}" for code in TPM_CC if command_class(code)]
+
+
+def test_a_command(spec: Spec) -> None:
+    code, said = spec("TPM2_HMAC")
+    assert code == 0
+    assert said == (
+        "TPM2_HMAC  HMAC of buffer with the key at handle. hashAlg NULL is the key's own hash.  [Part 3 §15.5]\n"
+        "  command code\n"
+        "    0x00000155  TPM_CC_HMAC\n"
+        "  handles\n"
+        "    handle  TPMI_DH_OBJECT  role USER: authorized by the object's authValue or policy\n"
+        "  parameters\n"
+        "    buffer   TPM2B_MAX_BUFFER  UINT16 size and its octets, a session can encrypt it\n"
+        "    hashAlg  TPMI_ALG_HASH     UINT16\n"
+        "  response handles: none\n"
+        "  response parameters\n"
+        "    outHmac  TPM2B  UINT16 size and its octets, at most 64, secret, a session can encrypt it\n"
+    )
+    assert spec("hmac")[1] == spec("TPM_CC_HMAC")[1] == said
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("TPMT_PUBLIC", "objectAttributes  TPMA_OBJECT"),
+        ("TPMT_PUBLIC", "TPMU_PUBLIC_PARMS  the member that type says"),
+        ("TPMU_PUBLIC_PARMS", "TPM_ALG_ECC        TPMS_ECC_PARMS"),
+        ("TPM2B_PUBLIC", "UINT16 size of TPMT_PUBLIC"),
+        ("TPML_PCR_SELECTION", "UINT32 count of TPMS_PCR_SELECTION"),
+        ("TPMI_ALG_HASH", "those of TPM_ALG"),
+        ("TPMA_OBJECT", "bit 18  0x00040000  signEncrypt"),
+        ("TPM_SU", "0x0001  TPM_SU_STATE"),
+        ("TPM_RC", "TPM_RC_AUTH_FAIL          wrong password"),
+        (
+            "TPMA_OBJECT 0x40472",
+            "fixedTPM|fixedParent|sensitiveDataOrigin|userWithAuth|noDA|signEncrypt\n  bit 1   fixed",
+        ),
+        ("TPMA_OBJECT fixedTPM|decrypt", "0x20002: fixedTPM|decrypt\n  bit 1   fixedTPM\n  bit 17  decrypt\n"),
+        ("TPMA_NV 0x62040012", "written|platformcreate, TPM_NT_COUNTER"),
+        ("TPM_RC 0x98e", "session 1 (bits 10:8)\n  bits 5:0 are 0x0e: TPM_RC_AUTH_FAIL is 0x08e"),
+        ("TPM_RC 0x2c4", "bit 6 is set: parameter 2 (bits 11:8)"),
+        ("TPM_RC 0x18b", "handle 1 (bits 10:8)"),
+        ("TPM_RC 0x922", "bit 11 is set: a warning"),
+        ("TPM_RC 0x101", "bit 11 is clear: an error"),
+        ("TPM_RC 0x80001", "not the TPM's own"),
+        ("TPM_RC_AUTH_FAIL", "TPM_RC_AUTH_FAIL: wrong password"),
+        ("TPM_ALG 0x000b", "0xb: TPM_ALG_SHA256\n"),
+        ("TPM_ALG sha256", "0xb: TPM_ALG_SHA256\n"),
+        ("TPM_ALG 0x7777", "not in this table"),
+        ("TPM_CC 0x17b", "0x17b: TPM_CC_GetRandom\n"),
+        ("TPMI_DH_OBJECT 0x81010002", "0x81010002, persistent object"),
+    ],
+)
+def test_tables_and_values(spec: Spec, words: str, says: str) -> None:
+    code, said = spec(*words.split(" "))
+    assert code == 0
+    assert says in said
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("TPM2_HMCA", "did you mean TPM2_HMAC"),
+        ("hmca", "did you mean TPM2_HMAC"),
+        ("TPMT_PUBLC", "did you mean TPMT_PUBLIC"),
+        ("TPM_RC_AUTH_FIAL", "did you mean TPM_RC_AUTH_FAIL"),
+        ("zzzzzzzzzz", "'zzzzzzzzzz' (tpmwire spec lists all names)"),
+        ("TPMT_PUBLIC 3", "TPMT_PUBLIC is no number"),
+        ("TPMU_HA 3", "TPMU_HA is no number"),
+        ("TPM2B_DIGEST 3", "TPM2B_DIGEST is no number"),
+        ("TPMI_ALG_HASH 0x12345", "does not fit into the 2 octets"),
+        ("TPM_RC 0x123456789", "does not fit into the 4 octets"),
+        ("TPM_ALG SHA257", "TPM_ALG has no 'SHA257'"),
+        ("TPMI_ALG_HASH SHA256", "'SHA256' is no number"),
+        ("TPM_RC -3", "negative"),
+    ],
+)
+def test_mistakes_are_one_line(spec: Spec, words: str, says: str) -> None:
+    code, said = spec(*words.replace(" -", " -- -").split(" "))
+    assert code == 2
+    assert says in said
+    assert said.count("\n") == 1
+
+
+def test_the_list_and_json(spec: Spec) -> None:
+    assert "TPM2_HMAC" in spec()[1]
+    assert json.loads(spec("--json")[1]) == kinds()
+    assert json.loads(spec("--json", "TPM_SU")[1])["parts"][0]["rows"][1] == ["0x0001", "TPM_SU_STATE"]
+    assert json.loads(spec("--json", "TPM_ALG", "11")[1])["meaning"] == ["0xb: TPM_ALG_SHA256"]

@@ -1,0 +1,222 @@
+"""The standard's tables, made from the declarations: commands, structures, unions, constants, attribute words.
+
+table = table_of("TPMT_PUBLIC")
+print(table.as_text())
+"""
+
+import re
+from collections.abc import Sequence
+from enum import IntEnum, IntFlag
+from functools import cache
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from ..record import Counted, Number, Record, Select, Sized, SizedRecord, Struct, is_secret, wire_of
+from ..spec.command import Command, role_of
+from ..wire import first_parameter
+from .names import field_name, purpose, section, type_name
+
+__all__ = ["Table", "kinds", "named", "table_of"]
+
+_MODULES = (
+    "constants",
+    "properties",
+    "response_codes",
+    "structures",
+    "capabilities",
+    "storage",
+    "attestation",
+)
+
+
+class Table(NamedTuple):
+    """`parts` are pairs of a heading and its rows, whose cells are text."""
+
+    name: str
+    purpose: str
+    spec: str
+    parts: Sequence[tuple[str, Sequence[Sequence[str]]]]
+
+    def as_text(self) -> str:
+        """A title, and the rows in columns."""
+        lines = [f"{self.name}  {self.purpose}" + (f"  [{self.spec}]" if self.spec else "")]
+        for heading, rows in self.parts:
+            lines.append(f"  {heading}" if rows else f"  {heading}: none")
+            widths = [
+                max(len(row[n]) for row in rows if n < len(row)) for n in range(max(map(len, rows), default=0))
+            ]
+            for row in rows:
+                cells = (f"{cell:{width}}" for cell, width in zip(row, widths, strict=False))
+                lines.append(f"    {'  '.join(cells)}".rstrip())
+        return "\n".join(lines)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values: name, purpose, spec, and the parts as lists of rows."""
+        parts = [{"heading": heading, "rows": [list(row) for row in rows]} for heading, rows in self.parts]
+        return {"name": self.name, "purpose": self.purpose, "spec": self.spec, "parts": parts}
+
+
+@cache
+def named() -> dict[str, Any]:
+    """Everything that has a table, by the standard's name.
+
+    The values are commands and structures (classes), constants and attribute words (classes), unions
+    (dictionaries from selector to member) and other types (annotations).
+    """
+    from ..spec.command import command_class
+    from ..spec.commands import CHAPTERS
+    from ..spec.constants import TPM_CC
+
+    found: dict[str, Any] = {}
+    for code in TPM_CC:
+        command = command_class(code)
+        if command is not None:
+            found[f"TPM2_{code.name}"] = command
+    for module in (*_MODULES, *(f"commands.{chapter}" for chapter in CHAPTERS)):
+        for name, value in vars(import_module(f"..spec.{module}", __package__)).items():
+            if name.startswith("TPM") and _has_table(value):
+                found.setdefault(type_name(value) if hasattr(value, "__metadata__") else name, value)
+    return found
+
+
+def _has_table(value: Any) -> bool:
+    if isinstance(value, type):
+        return issubclass(value, (Record, IntEnum, IntFlag))
+    return isinstance(value, dict) or hasattr(value, "__metadata__")
+
+
+def kinds() -> dict[str, list[str]]:
+    """The names of `named()` in groups, in the standard's order."""
+    groups: dict[str, list[str]] = {}
+    for name, value in named().items():
+        groups.setdefault(_kind(name, value), []).append(name)
+    return groups
+
+
+def _kind(name: str, value: Any) -> str:
+    if isinstance(value, type):
+        if issubclass(value, Record):
+            return "commands (Part 3)" if issubclass(value, Command) else "structures (Part 2)"
+        return "attribute words (Part 2, §8)" if issubclass(value, IntFlag) else "constants (Part 2, §6 and §7)"
+    return "unions (Part 2)" if isinstance(value, dict) else "other types (Part 2)"
+
+
+def table_of(name: str) -> Table:
+    """The table of one of `named()`. Raises KeyError for another name."""
+    value = named()[name]
+    if isinstance(value, dict):
+        return Table(name, "A union: the selector says which member there is.", "", [("members", _members(value))])
+    if not isinstance(value, type):
+        return _type(name, value)
+    if issubclass(value, Command):
+        return _command(name, value)
+    if issubclass(value, Record):
+        return Table(name, _purpose(value), section(value), [("fields", [_field(f) for f in value.fields()])])
+    return _numbers(name, value)
+
+
+def _command(name: str, kind: type[Command]) -> Table:
+    parts: list[tuple[str, Sequence[Sequence[str]]]] = [
+        ("command code", [(f"0x{int(kind.code):08x}", f"TPM_CC_{kind.code.name}")])
+    ]
+    for words, record in (("", kind), ("response ", kind.Response)):
+        fields = record.fields()
+        handles = [f for f in fields if role_of(f[1])]
+        parameters: list[tuple[str, ...]] = [_field(f) for f in fields if not role_of(f[1])]
+        if parameters and first_parameter(record) is not None:
+            (*cells, note), *others = parameters
+            parameters = [(*cells, f"{note}, " * bool(note) + "a session can encrypt it"), *others]
+        parts.append((f"{words}handles", [_handle(f, words) for f in handles]))
+        parts.append((f"{words}parameters", parameters))
+    return Table(name, _purpose(kind), kind.spec, parts)
+
+
+def _handle(field: tuple[str, Any], answer: str) -> tuple[str, ...]:
+    role = role_of(field[1])
+    assert role is not None
+    words = (
+        "the TPM gives it" if answer else role.value if not role.authorized else f"role {role.name}: {role.value}"
+    )
+    return field_name(field[0]), type_name(field[1]), words
+
+
+def _field(field: tuple[str, Any]) -> tuple[str, ...]:
+    name, annotation = field
+    wire = wire_of(annotation)
+    if isinstance(wire, Select):
+        union = _union_name(wire)
+        return field_name(name), union, f"the member that {field_name(wire.selector)} says (tpmwire spec {union})"
+    notes = [_shape(wire), "secret" if is_secret(annotation) else ""]
+    return field_name(name), type_name(annotation) or "TPM2B", ", ".join(filter(None, notes))
+
+
+def _union_name(wire: Select) -> str:
+    return next((name for name, value in named().items() if value is wire.members), "TPMU")
+
+
+def _members(members: dict[Any, Any]) -> Sequence[Sequence[str]]:
+    rows = []
+    for selector, member in members.items():
+        wire = wire_of(member)
+        name = f"{type(selector).__name__}_{selector.name}" if isinstance(selector, IntEnum) else f"{selector}"
+        rows.append((name, type_name(wire) or "nothing", _shape(wire)))
+    return rows
+
+
+def _shape(wire: Any) -> str:
+    """How many octets, or of what."""
+    if isinstance(wire, Counted):
+        return f"UINT32 count of {type_name(wire.element)}"
+    if isinstance(wire, SizedRecord):
+        return f"UINT16 size of {type_name(wire.inner)}" + (", may be empty" if wire.optional else "")
+    if isinstance(wire, Sized):
+        most = f", at most {wire.limit}" if wire.limit < 0xFFFF else ""
+        return f"UINT{8 * wire.size} size and its octets{most}"
+    if isinstance(wire, Number):
+        return f"UINT{8 * wire.size}"
+    return "structure" if isinstance(wire, Struct) else ""
+
+
+def _type(name: str, annotation: Any) -> Table:
+    wire = wire_of(annotation)
+    parts: list[tuple[str, Sequence[Sequence[str]]]] = [("on the wire", [(_shape(wire) or "one octet",)])]
+    inner = wire.inner if isinstance(wire, SizedRecord) else wire.element if isinstance(wire, Counted) else wire
+    if isinstance(inner, Struct):
+        parts.append((f"fields of {type_name(inner)}", [_field(f) for f in inner.record.fields()]))
+    if isinstance(inner, Number) and inner.kind is not int:
+        parts.append(("values", [(f"those of {inner.kind.__name__} (tpmwire spec {inner.kind.__name__})",)]))
+    return Table(name, "", section(annotation), parts)
+
+
+def _numbers(name: str, kind: Any) -> Table:
+    digits = 2 * _octets(kind)
+    if issubclass(kind, IntFlag):
+        bits = [(int(flag), kind(flag).described()) for flag in kind]
+        rows: list[Sequence[str]] = [
+            (f"bit {bit.bit_length() - 1}", f"0x{bit:0{digits}x}", words) for bit, words in bits
+        ]
+        return Table(name, _purpose(kind), section(Number(4, kind)), [("bits", rows)])
+    rows = [(f"0x{int(member):0{digits}x}", f"{name}_{member.name}", *_means(name, member)) for member in kind]
+    return Table(name, _purpose(kind), section(Number(4, kind)), [("values", rows)])
+
+
+def _octets(kind: type[int]) -> int:
+    """The size in which the structures carry it."""
+    wires = [wire_of(value) for value in named().values() if hasattr(value, "__metadata__")]
+    records = [value for value in named().values() if isinstance(value, type) and issubclass(value, Record)]
+    wires += [wire for record in records for _, wire in record.wire().fields]
+    sizes = [wire.size for wire in wires if isinstance(wire, Number) and wire.kind is kind]
+    return sizes[0] if sizes else 1 if max(kind) < 0x100 else 4  # type: ignore[call-overload]
+
+
+def _purpose(kind: type) -> str:
+    """The first paragraph of a docstring, whose section has its own place."""
+    return re.sub(r" \((Part 2, )?§[^)]*\)", "", purpose(kind))
+
+
+def _means(name: str, member: int) -> tuple[str, ...]:
+    if name != "TPM_RC":
+        return ()
+    from ..spec.response_codes import explain
+
+    return (explain(member).description,)

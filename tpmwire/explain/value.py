@@ -1,0 +1,83 @@
+"""What a number means as one of the standard's types: `explain_value("TPMA_OBJECT", 0x40472)`."""
+
+from enum import IntEnum, IntFlag
+from typing import Any
+
+from ..errors import DecodeError
+from ..record import Number, Record, wire_of
+from ..spec.constants import TPMA_NV
+from .names import purpose
+from .table import named
+from .words import value_words
+
+__all__ = ["explain_value"]
+
+
+def explain_value(name: str, value: int) -> list[str]:
+    """Lines that say what `value` means as the type `name` (of `named()`).
+
+    An attribute word gets a line for each bit that is set; a response code is taken apart (Part 2, §6.6.1).
+    Raises DecodeError where the type is no number, or the number has more octets than the type, KeyError for a
+    name that is not in `named()`.
+    """
+    declared = named()[name]
+    if (isinstance(declared, type) and issubclass(declared, Record)) or isinstance(declared, dict):
+        raise DecodeError(f"{name} is no number", 0, 0)
+    wire = Number(4, declared) if isinstance(declared, type) else wire_of(declared)
+    size = getattr(wire, "size", 1)
+    if value >> 8 * size or (not isinstance(wire, Number) and not hasattr(wire, "least")):
+        raise DecodeError(f"0x{value:x} does not fit into the {size} octets of {name}", 0, size)
+    if not isinstance(wire, Number):
+        raise DecodeError(f"{name} is no number", 0, 0)
+    kind: Any = wire.kind
+    if name == "TPM_RC":
+        return _response_code(value)
+    words = value_words(wire, name, value)
+    if issubclass(kind, IntFlag):
+        return [f"0x{value:x}: {words}", *_bits(kind, value)]
+    if name == "TPM_CC":
+        return [f"0x{value:x}: {words}", *_command(value)]
+    return [f"0x{value:x}: {words}"] if issubclass(kind, IntEnum) else [words]
+
+
+def _bits(kind: Any, value: int) -> list[str]:
+    names = {int(flag): kind(flag).described() for flag in kind}
+    if kind is TPMA_NV:
+        value &= ~0xF0
+    set_bits = [bit for bit in range(value.bit_length()) if value >> bit & 1]
+    return [f"  bit {bit:<2}  {names.get(1 << bit, 'reserved, or part of a number')}" for bit in set_bits]
+
+
+def _command(code: int) -> list[str]:
+    from ..spec.command import command_class
+
+    kind = command_class(code)
+    return [f"  {purpose(kind)} ({kind.spec}; tpmwire spec TPM2_{kind.code.name})"] if kind else []
+
+
+def _response_code(rc: int) -> list[str]:
+    """The code, and how its bits say so (Part 2, §6.6.1)."""
+    from ..spec.response_codes import explain
+
+    meaning = explain(rc)
+    lines = [f"0x{rc:x}: {meaning.name}: {meaning.description}"]
+    if rc and not meaning.vendor:
+        if rc & 0x080:
+            lines.append("  bit 7 is set: format one, about a handle, parameter or session")
+            number = meaning.parameter or meaning.session or meaning.handle
+            what = "parameter" if meaning.parameter is not None else "session" if rc & 0x800 else "handle"
+            bits = "bit 6 is set" if rc & 0x040 else f"bit 6 is clear, bit 11 {'set' if rc & 0x800 else 'clear'}"
+            lines.append(
+                f"  {bits}: {what} {number or 'without a number'} (bits {'11' if rc & 0x040 else '10'}:8)"
+            )
+            lines.append(f"  bits 5:0 are 0x{rc & 0x3F:02x}: {meaning.name} is 0x{int(meaning.code):03x}")
+        else:
+            lines.append("  bit 7 is clear: format zero, about the command as a whole")
+            lines.append(
+                "  bit 11 is set: a warning; the same command may work later"
+                if rc & 0x800
+                else "  bit 11 is clear: an error"
+            )
+    if meaning.hint:
+        lines.append(f"  {meaning.hint}")
+    return lines
