@@ -5,7 +5,7 @@ from time import gmtime, strftime
 
 from .errors import RequestError
 
-__all__ = ["http_date", "is_rfc3339", "parse_http_date", "timestamp"]
+__all__ = ["http_date", "is_rfc3339", "parse_http_date", "rfc3339", "timestamp"]
 
 _YEAR_10000 = 253402300800
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -46,6 +46,12 @@ def parse_http_date(text: str) -> int | None:
     from calendar import timegm
 
     return timegm((year, month, day, hour, minute, second))
+
+
+def rfc3339(time: float) -> str:
+    """POSIX seconds as RFC 3339 text in UTC, such as 2026-11-24T13:00:00Z. RequestError outside 1970 to 9999."""
+    t = timestamp(time)
+    return f"{t[:4]}-{t[4:6]}-{t[6:11]}:{t[11:13]}:{t[13:]}"
 
 
 def is_rfc3339(text: str) -> bool:

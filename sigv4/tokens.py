@@ -1,0 +1,208 @@
+"""Passwords and tokens that are signatures: EKS, RDS, DSQL, CodeCommit; and the steps to ECR's and the console's.
+
+Those that need an answer of AWS are a request to sign and send, and a function that reads the answer.
+"""
+
+import re
+from urllib.parse import quote, urlencode
+
+from .canonical import credential_scope
+from .endpoints import Endpoint, partition
+from .errors import RequestError, ResponseError
+from .request import Request, host_header, split_url
+from .signer import Signer
+from .sts import Credentials
+from .times import rfc3339, timestamp
+
+__all__ = [
+    "codecommit_password",
+    "codecommit_region",
+    "console_url",
+    "dsql_token",
+    "ecr_login",
+    "ecr_request",
+    "eks_exec_credential",
+    "eks_token",
+    "rds_token",
+    "signin_token",
+    "signin_token_request",
+]
+
+EKS_LIFETIME = 840  # seconds: a minute less than EKS takes the token for
+_EKS_URL_LIFETIME = 60  # seconds; EKS looks at the signature's time, not at this
+_DATABASE_LIFETIME = 900  # seconds
+
+# The web sites of the partitions: sign-in, console.
+_SITES = {
+    "aws": ("signin.aws.amazon.com", "console.aws.amazon.com"),
+    "aws-cn": ("signin.amazonaws.cn", "console.amazonaws.cn"),
+    "aws-us-gov": ("signin.amazonaws-us-gov.com", "console.amazonaws-us-gov.com"),
+}
+_SIGNIN_LEAST, _SIGNIN_MOST = 900, 43200  # seconds
+
+
+def eks_token(signer: Signer, endpoint: Endpoint, cluster: str, time: float) -> str:
+    """The bearer token for EKS cluster `cluster` (name, or id on Outposts): a presigned GetCallerIdentity.
+
+    `endpoint` is STS's, the cluster's region's own. Valid for 15 minutes from `time` (POSIX seconds) on.
+    Source: aws eks get-token.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", cluster):
+        raise RequestError(
+            f"{cluster!r} is no EKS cluster name; use 1 to 100 letters, digits, hyphens, underscores"
+        )
+    from base64 import urlsafe_b64encode
+
+    url = f"{endpoint.url}?Action=GetCallerIdentity&Version=2011-06-15"
+    request = Request("GET", url, (("x-k8s-aws-id", cluster),))
+    signed = signer.presign(request, endpoint.region, "sts", time, _EKS_URL_LIFETIME)
+    return "k8s-aws-v1." + urlsafe_b64encode(signed.encode("ascii")).decode("ascii").rstrip("=")
+
+
+def eks_exec_credential(token: str, time: float, api_version: str | None = None) -> dict[str, object]:
+    """What kubectl wants from a credential plugin, for a token made at `time`.
+
+    `api_version` is what $KUBERNETES_EXEC_INFO asks for. Source: client.authentication.k8s.io.
+    """
+    return {
+        "kind": "ExecCredential",
+        "apiVersion": api_version or "client.authentication.k8s.io/v1beta1",
+        "spec": {},
+        "status": {"expirationTimestamp": rfc3339(time + EKS_LIFETIME), "token": token},
+    }
+
+
+def rds_token(signer: Signer, host: str, port: int, user: str, region: str, time: float) -> str:
+    """The password of database user `user` at host:port (RDS and Aurora), for 15 minutes from `time` on."""
+    if not user:
+        raise RequestError("the database user is missing")
+    if not 0 < port < 65536:
+        raise RequestError(f"port {port} is none; use 1 to 65535")
+    query = f"Action=connect&DBUser={quote(user, safe='-._~')}"
+    return _database_token(signer, f"{host}:{port}", query, region, "rds-db", time)
+
+
+def dsql_token(signer: Signer, host: str, region: str, time: float, *, admin: bool = False) -> str:
+    """The password at an Aurora DSQL cluster's host, of the user admin or of another, for 15 minutes."""
+    return _database_token(signer, host, f"Action=DbConnect{'Admin' if admin else ''}", region, "dsql", time)
+
+
+def _database_token(signer: Signer, authority: str, query: str, region: str, service: str, time: float) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._:\[\]-]+", authority):
+        raise RequestError(f"{authority!r} is no database host; use its endpoint's name")
+    request = Request("GET", f"https://{authority}/?{query}")
+    return signer.presign(request, region, service, time, _DATABASE_LIFETIME).removeprefix("https://")
+
+
+def codecommit_region(host: str) -> str | None:
+    """The region in the name of a CodeCommit host; None where it has none."""
+    found = re.match(r"(?:vpce-.+\.)?git-codecommit(?:-fips)?\.([^.]+)\.(?:vpce\.)?amazonaws\.com", host)
+    return None if found is None else found[1]
+
+
+def codecommit_password(signer: Signer, url: str, region: str, time: float) -> tuple[str, str]:
+    """User name and password by which git gets at the CodeCommit repository of `url`, about `time`.
+
+    Source: aws codecommit credential-helper, whose canonical request is its own (method GIT, no body, no port).
+    """
+    parts = split_url(url)
+    host = host_header(url).rpartition("@")[2].partition(":")[0]
+    canonical = f"GIT\n{parts.path}\n\nhost:{host}\n\nhost\n"
+    stamp = timestamp(time).removesuffix("Z")
+    from hashlib import sha256
+
+    digest = sha256(canonical.encode("utf-8")).hexdigest()
+    scope = credential_scope(stamp, region, "codecommit")
+    text = "\n".join((signer.algorithm, stamp, scope, digest))
+    password = f"{stamp}Z{signer.signature(text, stamp[:8], region, 'codecommit')}"
+    token = signer.session_token
+    return signer.access_key_id + (f"%{token}" if token is not None else ""), password
+
+
+def ecr_request(endpoint: Endpoint, *, public: bool = False) -> Request:
+    """The request for a registry password, to be signed for `endpoint` (service "ecr", or "ecr-public")."""
+    target = "SpencerFrontendService" if public else "AmazonEC2ContainerRegistry_V20150921"
+    headers = (
+        ("Content-Type", "application/x-amz-json-1.1"),
+        ("X-Amz-Target", f"{target}.GetAuthorizationToken"),
+    )
+    return Request("POST", endpoint.url, headers, b"{}")
+
+
+def ecr_login(body: bytes) -> tuple[str, str, str]:
+    """User name, password and registry (its URL; "" for the public one) of the answer to `ecr_request`.
+
+    Raises ResponseError where it is no such answer.
+    """
+    import json
+    from base64 import b64decode
+
+    try:
+        found = json.loads(body)["authorizationData"]
+        data = found[0] if isinstance(found, list) else found
+        user, colon, password = b64decode(data["authorizationToken"], validate=True).decode("ascii").partition(":")
+        registry = data.get("proxyEndpoint", "")
+        if not (user and colon and password and isinstance(registry, str)):
+            raise ValueError
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
+        # Without its cause, which may show the password.
+        raise ResponseError("the answer has no registry password; check the endpoint") from None
+    return user, password, registry
+
+
+def signin_token_request(credentials: Credentials, region: str, duration_seconds: int | None = None) -> Request:
+    """The request, not to be signed, for a token of the console's sign-in page. Its URL holds the credentials.
+
+    They must be AssumeRole's or GetFederationToken's. `duration_seconds` of the console session (900 to 43200)
+    is for AssumeRole's only, and not where the role was assumed by a role. Raises RequestError.
+    """
+    if duration_seconds is not None and not _SIGNIN_LEAST <= duration_seconds <= _SIGNIN_MOST:
+        raise RequestError(
+            f"a console session lasts {_SIGNIN_LEAST} to {_SIGNIN_MOST} seconds, not {duration_seconds}"
+        )
+    import json
+
+    session = {
+        "sessionId": credentials.access_key_id,
+        "sessionKey": credentials.secret_access_key,
+        "sessionToken": credentials.session_token,
+    }
+    query = {"Action": "getSigninToken"}
+    if duration_seconds is not None:
+        query["SessionDuration"] = str(duration_seconds)
+    query["Session"] = json.dumps(session)
+    return Request("GET", f"https://{_site(region)[0]}/federation?{urlencode(query)}")
+
+
+def signin_token(body: bytes) -> str:
+    """The token of the answer to `signin_token_request`. Raises ResponseError where there is none."""
+    import json
+
+    try:
+        token = json.loads(body)["SigninToken"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        token = None
+    if not isinstance(token, str) or not re.fullmatch(r"[!-~]+", token):
+        raise ResponseError(
+            "the answer has no sign-in token; are the credentials AssumeRole's or GetFederationToken's?"
+        )
+    return token
+
+
+def console_url(token: str, region: str, destination: str | None = None, issuer: str = "") -> str:
+    """The URL that signs a browser in: a secret for 15 minutes.
+
+    `destination` is the console page to open (None: its start in `region`), `issuer` the page to come back to
+    when the session has ended. Raises RequestError for a partition without a known console.
+    """
+    signin, console = _site(region)
+    destination = destination or f"https://{console}/console/home?region={region}"
+    query = {"Action": "login", "Issuer": issuer, "Destination": destination, "SigninToken": token}
+    return f"https://{signin}/federation?{urlencode(query)}"
+
+
+def _site(region: str) -> tuple[str, str]:
+    name = partition(region)[0]
+    if name not in _SITES:
+        raise RequestError(f"where the console of partition {name} signs in is not known; use another region")
+    return _SITES[name]

@@ -1,0 +1,220 @@
+"""Tokens and passwords beside those that the aws command line makes with the same key at the same moment."""
+
+import base64
+import calendar
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import pytest
+
+from sigv4 import tokens
+from sigv4.endpoints import Endpoint, resolve, service
+from sigv4.errors import RequestError, ResponseError
+from sigv4.signer import Signer, hmac_from_secret
+from sigv4.sts import Credentials
+
+KEY_ID = "AKIATESTTESTTEST"
+SECRET = "made/up+secret/for-tests"
+NOON = 1795521600  # 2026-11-24T12:00:00Z
+
+
+def _signer(token: str | None) -> Signer:
+    return Signer(KEY_ID, hmac_from_secret(SECRET), token)
+
+
+def _aws(token: str | None, *arguments: str, stdin: str = "") -> str:
+    """What the aws command line prints."""
+    program = shutil.which("aws")
+    assert program, "the aws command line is missing: install awscli"
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
+        "AWS_ACCESS_KEY_ID": KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_CONFIG_FILE": "/nonexistent",
+        "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+    }
+    if token is not None:
+        environ["AWS_SESSION_TOKEN"] = token
+    command = [program, *arguments, "--region", "eu-central-1"]
+    return subprocess.run(command, env=environ, input=stdin, stdout=subprocess.PIPE, check=True, text=True).stdout
+
+
+def _moment(stamp: str) -> int:
+    return calendar.timegm(time.strptime(stamp.removesuffix("Z"), "%Y%m%dT%H%M%S"))
+
+
+@pytest.mark.parametrize("token", [None, "the/token+="])
+def test_an_eks_token_is_the_command_lines(token: str | None) -> None:
+    theirs = json.loads(_aws(token, "eks", "get-token", "--cluster-name", "my-cluster"))
+    text = theirs["status"]["token"].removeprefix("k8s-aws-v1.")
+    url = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+    moment = _moment(parse_qs(urlsplit(url).query)["X-Amz-Date"][0])
+    ours = tokens.eks_token(_signer(token), resolve("eu-central-1"), "my-cluster", moment)
+    assert ours == theirs["status"]["token"]
+    credential = tokens.eks_exec_credential(ours, moment)
+    ends = credential["status"].pop("expirationTimestamp")
+    # It looks at the clock once more for this.
+    late = _moment(re.sub("[-:]", "", theirs["status"].pop("expirationTimestamp"))) - moment
+    assert 840 <= late <= 850
+    assert _moment(re.sub("[-:]", "", ends)) - moment == 840
+    assert credential == theirs
+
+
+@pytest.mark.parametrize("token", [None, "the/token+="])
+@pytest.mark.parametrize("user", ["me", "m/e ü+~"])
+def test_a_database_token_is_the_command_lines(token: str | None, user: str) -> None:
+    where = ("--hostname", "db.example.eu-central-1.rds.amazonaws.com", "--port", "5432")
+    theirs = _aws(token, "rds", "generate-db-auth-token", *where, "--username", user).strip()
+    moment = _moment(parse_qs(urlsplit(f"https://{theirs}").query)["X-Amz-Date"][0])
+    assert tokens.rds_token(_signer(token), where[1], 5432, user, "eu-central-1", moment) == theirs
+
+
+@pytest.mark.parametrize(("admin", "name"), [(False, "connect"), (True, "connect_admin")])
+def test_a_dsql_token_is_boto3s(admin: bool, name: str) -> None:
+    host = "abc.dsql.eu-central-1.on.aws"
+    client = boto3.Session(KEY_ID, SECRET, region_name="eu-central-1").client("dsql")
+    theirs = getattr(client, f"generate_db_{name}_auth_token")(host)
+    moment = _moment(parse_qs(urlsplit(f"https://{theirs}").query)["X-Amz-Date"][0])
+    assert tokens.dsql_token(_signer(None), host, "eu-central-1", moment, admin=admin) == theirs
+
+
+@pytest.mark.parametrize("token", [None, "the/token+="])
+@pytest.mark.parametrize(
+    "host", ["git-codecommit.eu-west-1.amazonaws.com", "git-codecommit.us-east-2.amazonaws.com:443"]
+)
+def test_a_codecommit_password_is_the_command_lines(token: str | None, host: str) -> None:
+    path = "v1/repos/my-repo"
+    asked = f"protocol=https\nhost={host}\npath={path}\n"
+    theirs = dict(
+        line.split("=", 1)
+        for line in _aws(token, "codecommit", "credential-helper", "get", stdin=asked).splitlines()
+    )
+    moment = _moment(theirs["password"].partition("Z")[0])
+    region = tokens.codecommit_region(host)
+    assert region is not None
+    ours = tokens.codecommit_password(_signer(token), f"https://{host}/{path}", region, moment)
+    assert ours == (theirs["username"], theirs["password"])
+
+
+def test_the_region_of_a_codecommit_host() -> None:
+    assert tokens.codecommit_region("git-codecommit-fips.us-east-2.amazonaws.com") == "us-east-2"
+    assert tokens.codecommit_region("vpce-1-2.git-codecommit.us-east-1.vpce.amazonaws.com") == "us-east-1"
+    assert tokens.codecommit_region("git.example.com") is None
+
+
+@pytest.mark.parametrize(
+    ("act", "pattern"),
+    [
+        (lambda s: tokens.eks_token(s, resolve("us-east-1"), "a b", NOON), "'a b' is no EKS cluster name"),
+        (lambda s: tokens.eks_token(s, resolve("us-east-1"), "", NOON), "is no EKS cluster name"),
+        (lambda s: tokens.rds_token(s, "h", 0, "me", "us-east-1", NOON), "port 0 is none"),
+        (lambda s: tokens.rds_token(s, "h", 1, "", "us-east-1", NOON), "the database user is missing"),
+        (lambda s: tokens.rds_token(s, "h/x", 1, "me", "us-east-1", NOON), "'h/x:1' is no database host"),
+        (lambda s: tokens.dsql_token(s, "h?x", "us-east-1", NOON), "'h\\?x' is no database host"),
+    ],
+)
+def test_unfit_values_are_refused(act, pattern: str) -> None:
+    with pytest.raises(RequestError, match=pattern):
+        act(_signer(None))
+
+
+def test_a_registry_is_asked_and_its_answer_read() -> None:
+    request = tokens.ecr_request(service("ecr", "eu-central-1"))
+    assert request.url == "https://api.ecr.eu-central-1.amazonaws.com/"
+    assert request.header("X-Amz-Target") == "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken"
+    public = tokens.ecr_request(service("ecr-public", "us-east-1"), public=True)
+    assert public.header("X-Amz-Target") == "SpencerFrontendService.GetAuthorizationToken"
+    secret = base64.b64encode(b"AWS:pass:word").decode()
+    data = {"authorizationToken": secret, "proxyEndpoint": "https://1.dkr.ecr.eu-central-1.amazonaws.com"}
+    answer = json.dumps({"authorizationData": [data]}).encode()
+    assert tokens.ecr_login(answer) == ("AWS", "pass:word", data["proxyEndpoint"])
+    answer = json.dumps({"authorizationData": {"authorizationToken": secret}}).encode()
+    assert tokens.ecr_login(answer) == ("AWS", "pass:word", "")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b'{"authorizationData": []}',
+        b'{"authorizationData": [{"authorizationToken": "!"}]}',
+        b'{"authorizationData": [{"authorizationToken": "QVdT"}]}',
+        b'{"authorizationData": [{"authorizationToken": 1}]}',
+        b'{"authorizationData": [{"authorizationToken": "QVdTOng=", "proxyEndpoint": 1}]}',
+        b"[" * 100_000,
+        b"\xff",
+    ],
+)
+def test_what_is_no_answer_of_a_registry_or_a_sign_in_page(body: bytes) -> None:
+    with pytest.raises(ResponseError, match="no registry password"):
+        tokens.ecr_login(body)
+    with pytest.raises(ResponseError, match="no sign-in token"):
+        tokens.signin_token(body)
+
+
+CREDENTIALS = Credentials("ASIATEST", "the+secret", "the/token=", "2030-01-01T00:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("region", "signin", "console"),
+    [
+        ("eu-central-1", "signin.aws.amazon.com", "console.aws.amazon.com"),
+        ("us-gov-west-1", "signin.amazonaws-us-gov.com", "console.amazonaws-us-gov.com"),
+        ("cn-north-1", "signin.amazonaws.cn", "console.amazonaws.cn"),
+    ],
+)
+def test_the_console_is_signed_in_to(region: str, signin: str, console: str) -> None:
+    request = tokens.signin_token_request(CREDENTIALS, region, 3600)
+    parts = urlsplit(request.url)
+    assert (request.method, parts.netloc, parts.path) == ("GET", signin, "/federation")
+    query = {key: value for key, [value] in parse_qs(parts.query).items()}
+    assert json.loads(query.pop("Session")) == {
+        "sessionId": "ASIATEST",
+        "sessionKey": "the+secret",
+        "sessionToken": "the/token=",
+    }
+    assert query == {"Action": "getSigninToken", "SessionDuration": "3600"}
+    assert "the+secret" not in repr(request)
+    assert "SessionDuration" not in tokens.signin_token_request(CREDENTIALS, region).url
+
+    parts = urlsplit(tokens.console_url(tokens.signin_token(b'{"SigninToken": "tok-en"}'), region))
+    assert (parts.netloc, parts.path) == (signin, "/federation")
+    assert parse_qs(parts.query, keep_blank_values=True) == {
+        "Action": ["login"],
+        "Issuer": [""],
+        "Destination": [f"https://{console}/console/home?region={region}"],
+        "SigninToken": ["tok-en"],
+    }
+
+
+def test_a_page_of_the_console_may_be_named() -> None:
+    query = parse_qs(
+        urlsplit(tokens.console_url("t", "us-east-1", "https://console.example/s3?a=b", "https://me")).query
+    )
+    assert query["Destination"] == ["https://console.example/s3?a=b"]
+    assert query["Issuer"] == ["https://me"]
+
+
+@pytest.mark.parametrize("duration", [899, 43201])
+def test_a_console_session_has_limits(duration: int) -> None:
+    with pytest.raises(RequestError, match="900 to 43200 seconds"):
+        tokens.signin_token_request(CREDENTIALS, "us-east-1", duration)
+
+
+def test_a_console_that_is_not_known() -> None:
+    with pytest.raises(RequestError, match="console of partition aws-iso signs in is not known"):
+        tokens.console_url("t", "us-iso-east-1")
+
+
+def test_an_eks_token_is_for_any_endpoint() -> None:
+    here = Endpoint("https://sts.example/base/", "us-east-1")
+    token = tokens.eks_token(_signer(None), here, "c", NOON).removeprefix("k8s-aws-v1.")
+    url = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
+    assert url.startswith("https://sts.example/base/?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Algorithm=")
