@@ -13,9 +13,12 @@ FIRST, NEXT = 8, 16
 COLUMN = 3 * FIRST + 8
 
 
-def as_text(node: Node) -> str:
-    """A line for each node: offset, octets, name, meaning, type and section. Every octet is shown once."""
-    lines = list(_lines(node, 0))
+def as_text(node: Node, *, secrets: bool = True) -> str:
+    """A line for each node: offset, octets, name, meaning, type and section. Every octet is shown once.
+
+    Without `secrets` the octets of secret fields are left out, and what is said of them is their number.
+    """
+    lines = list(_lines(node if secrets else _hidden(node), 0))
     return "\n".join([*lines, f"! {node.error}"] if node.error else lines)
 
 
@@ -36,6 +39,17 @@ def _lines(node: Node, depth: int) -> Iterator[str]:
         yield f"{node.offset + start:04x}  {octets[start : start + NEXT].hex(' ')}"
     for child in children:
         yield from _lines(child, depth + 1)
+
+
+def _hidden(node: Node) -> Node:
+    """A copy in which secret fields have no octets, nor what tells them."""
+    shown = Node(node.name, node.offset, node.octets, node.type, node.text)
+    shown.spec, shown.secret, shown.error = node.spec, node.secret, node.error
+    shown.children = [] if node.secret else [_hidden(child) for child in node.children]
+    if node.secret:
+        shown.octets = b""
+        shown.text = f"{node.size} octets, not shown (--secrets shows them)" if node.size else node.text
+    return shown
 
 
 def as_json(node: Node) -> dict[str, Any]:

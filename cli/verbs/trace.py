@@ -1,0 +1,236 @@
+"""Runs a program and explains live what it says to the TPM, and what the TPM answers.
+
+  tpmwire trace -- tpm2_getrandom --hex 8
+  tpmwire trace --tpm-path /dev/tpmrm0 --out talk.txt -- tpm2_createprimary -c primary.ctx
+  tpmwire trace -- sh -c 'tpmwire list --tpm-path "$TPMWIRE_TPM_PATH"'
+
+The program finds a relay instead of the TPM: TPM2TOOLS_TCTI (tpm2-tools) and TPMWIRE_TPM_PATH (for --tpm-path in a
+shell's words) name its socket. Passwords and what else the standard takes for secret are left out; --secrets shows
+them. The exit code is the program's, or 128+N where signal N ended it.
+"""
+
+import argparse
+import os
+import socket
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TextIO
+
+from ..messages import UsageError, note
+from ..options import add_tpm_options
+
+if TYPE_CHECKING:
+    import selectors
+    import subprocess
+
+    from tpmwire.transport import Transport
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "run a program and explain live what it says to the TPM"
+
+LARGEST = 1 << 16
+"""Octets of a command. No TPM takes as many."""
+
+SET_LOCALITY = 5
+"""swtpm's control channel: tpm2-tools choose their locality, which is 0, before each command (swtpm_ioctls)."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    add_tpm_options(parser, patience="60s")
+    parser.add_argument("--out", metavar="FILE", help="where the explanations go (default: standard error)")
+    parser.add_argument("--secrets", action="store_true", help="show passwords and other secret fields too")
+    parser.add_argument("program", nargs="+", metavar="COMMAND", help="the program and its arguments, after --")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the program beside the relay; its exit code."""
+    import shutil
+    import tempfile
+
+    if shutil.which(args.program[0]) is None:
+        raise UsageError(f"there is no program {args.program[0]!r} to run")
+    # A Unix socket's path may have 107 bytes: not below a directory with a long name.
+    with tempfile.TemporaryDirectory(prefix="tpmwire-") as place:
+        path = os.path.join(place, "tpm")
+        out = open(args.out, "w", encoding="utf-8") if args.out else sys.stderr  # noqa: SIM115
+        try:
+            return _run(args, path, out)
+        finally:
+            if out is not sys.stderr:
+                out.close()
+
+
+def _run(args: argparse.Namespace, path: str, out: TextIO) -> int:
+    import subprocess
+
+    from tpmwire.transport import open_transport
+
+    def connect() -> "Transport":
+        return open_transport(args.tpm_path, args.timeout)
+
+    # What is wrong with the TPM is said before anything runs.
+    connect().close()
+    with Relay(path, connect, lambda command, response: _explain(command, response, out, args.secrets)) as relay:
+        tcti = f"swtpm:path={path}"
+        environment = {**os.environ, "TPM2TOOLS_TCTI": tcti, "TPMWIRE_TPM_PATH": tcti}
+        child = subprocess.Popen(args.program, env=environment)  # noqa: S603 - it is the user's own
+        try:
+            relay.serve(child)
+        finally:
+            if child.poll() is None:
+                child.terminate()
+                child.wait()
+    return child.returncode if child.returncode >= 0 else 128 - child.returncode
+
+
+def _explain(command: bytes, response: bytes, out: TextIO, secrets: bool) -> None:
+    from tpmwire.explain import as_text, explain_command, explain_response
+
+    trees = explain_command(command), explain_response(response, command)
+    print("\n\n".join(as_text(tree, secrets=secrets) for tree in trees), end="\n\n", file=out, flush=True)
+
+
+class Relay:
+    """Listens at a Unix socket as swtpm does, and hands on to a TPM. A context manager.
+
+    Each connection gets one of its own to the TPM, as a resource manager keeps the handles of each apart. `seen`
+    is called with each command and its response.
+    """
+
+    def __init__(
+        self, path: str, connect: "Callable[[], Transport]", seen: Callable[[bytes, bytes], None]
+    ) -> None:
+        self._path = path
+        self._connect = connect
+        self._seen = seen
+
+    def __enter__(self) -> "Relay":
+        import selectors
+
+        self._selector = selectors.DefaultSelector()
+        self._listen(self._path, self._accepted)
+        self._listen(f"{self._path}.ctrl", self._controlled)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for key in list(self._selector.get_map().values()):
+            self._gone(key)
+        self._selector.close()
+
+    def serve(self, child: "subprocess.Popen[bytes]") -> None:
+        """Until the program ends."""
+        import threading
+
+        here, there = socket.socketpair()
+
+        def wait() -> None:
+            child.wait()
+            there.close()
+
+        threading.Thread(target=wait, daemon=True).start()
+        with here:
+            self._selector.register(here, 1, None)
+            ended = False
+            while not ended:
+                for key, _ in self._selector.select():
+                    if key.fileobj is here:
+                        ended = True
+                    else:
+                        key.data(key)
+            self._selector.unregister(here)
+
+    def _listen(self, path: str, accept: Callable[[socket.socket], None]) -> None:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(path)
+        listener.listen()
+        self._selector.register(listener, 1, lambda _: accept(listener.accept()[0]))
+
+    def _accepted(self, listener: socket.socket) -> None:
+        from tpmwire.errors import TransportError
+
+        try:
+            client = Client(listener, self._connect())
+        except TransportError as error:
+            note(f"tpmwire: {error}")
+            listener.close()
+            return
+        self._selector.register(client, 1, self._talk)
+
+    def _talk(self, key: "selectors.SelectorKey") -> None:
+        from tpmwire.errors import TransportError
+
+        client = key.fileobj
+        assert isinstance(client, Client)
+        try:
+            command = client.command()
+            if command is None:
+                return
+            if command:
+                response = client.tpm.transceive(command)
+                self._seen(command, response)
+                client.socket.sendall(response)
+                return
+        except TransportError as error:
+            note(f"tpmwire: {error}")
+        except OSError:
+            pass  # The program has gone without waiting for the answer.
+        self._gone(key)
+
+    def _controlled(self, connection: socket.socket) -> None:
+        self._selector.register(connection, 1, self._control)
+
+    def _control(self, key: "selectors.SelectorKey") -> None:
+        connection = key.fileobj
+        assert isinstance(connection, socket.socket)
+        try:
+            request = connection.recv(64)
+            if request:
+                known = int.from_bytes(request[:4], "big") == SET_LOCALITY and not any(request[4:])
+                connection.sendall(b"\0\0\0\0" if known else b"\0\0\0\x0a")  # TPM_BAD_ORDINAL, as swtpm says
+                return
+        except OSError:
+            pass
+        self._gone(key)
+
+    def _gone(self, key: "selectors.SelectorKey") -> None:
+        self._selector.unregister(key.fileobj)
+        key.fileobj.close()  # type: ignore[union-attr]
+
+
+class Client:
+    """One connection of the program, and the one to the TPM that belongs to it."""
+
+    def __init__(self, connection: socket.socket, tpm: "Transport") -> None:
+        self.socket = connection
+        self.tpm = tpm
+        self._octets = b""
+
+    def fileno(self) -> int:
+        """For the selector."""
+        return self.socket.fileno()
+
+    def command(self) -> bytes | None:
+        """The command, where it is whole; None before; nothing where the program has gone. Raises OSError."""
+        from tpmwire.wire import HEADER_SIZE
+
+        octets = self.socket.recv(LARGEST)
+        if not octets:
+            return b""
+        self._octets += octets
+        if len(self._octets) < HEADER_SIZE:
+            return None
+        size = int.from_bytes(self._octets[2:6], "big")
+        if not HEADER_SIZE <= size <= LARGEST:
+            note(f"tpmwire: the program sent a command that says it has {size} octets; the connection is closed")
+            return b""
+        if len(self._octets) < size:
+            return None
+        command, self._octets = self._octets[:size], self._octets[size:]
+        return command
+
+    def close(self) -> None:
+        """Both ends."""
+        self.socket.close()
+        self.tpm.close()

@@ -1,0 +1,83 @@
+"""`tpmwire trace`: programs run beside a real TPM, and what they say explained."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli import toolbox
+from tests.support.swtpm import Swtpm
+from tests.support.verbs import PROGRAM, Tool, tool
+
+__all__ = ["tool"]  # a fixture
+
+
+@pytest.fixture(autouse=True)
+def _verb(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(toolbox.VERBS, "trace", "")
+
+
+@pytest.fixture(params=["unix", "tcp"])
+def swtpm(request: pytest.FixtureRequest) -> Iterator[Swtpm]:
+    with Swtpm(request.param) as running:
+        yield running
+
+
+def test_tpm2_tools(swtpm: Swtpm, tool: Tool) -> None:
+    ran = tool("trace", "--tpm-path", swtpm.path, "--", "tpm2_getrandom", "--hex", "6")
+    assert ran.code == 0
+    assert len(bytes.fromhex(ran.out)) == 6
+    assert "TPM2_GetRandom" in ran.err
+    # The octets that the program printed are those that were explained.
+    assert bytes.fromhex(ran.out).hex(" ") in ran.err
+    assert "bytesRequested: 6" in ran.err
+
+
+def test_several_programs_and_a_file(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
+    out = tmp_path / "talk.txt"
+    script = "tpm2_createprimary -Q -p secret -c p.ctx && tpm2_readpublic -Q -c p.ctx && tpm2_flushcontext -t"
+    words = ["trace", "--tpm-path", swtpm.path, "--out", out]
+    ran = tool(*words, "--", "sh", "-c", f"cd {tmp_path} && {script}")
+    assert (ran.code, ran.err) == (0, "")
+    told = out.read_text()
+    for command in ("CreatePrimary", "ContextSave", "ContextLoad", "ReadPublic", "FlushContext"):
+        assert f"TPM2_{command}" in told
+    assert b"secret".hex(" ") not in told
+    assert "not shown" in told
+    assert tool(*words, "--secrets", "--", "sh", "-c", f"cd {tmp_path} && {script}").code == 0
+    assert b"secret".hex(" ") in out.read_text()
+
+
+def test_tpmwire_itself_two_connections_and_exit_codes(swtpm: Swtpm, tool: Tool) -> None:
+    program = f"{PROGRAM[0]} -c '{PROGRAM[2]}'"
+    listed = f'{program} pcr --tpm-path "$TPMWIRE_TPM_PATH"; exit 7'
+    ran = tool("trace", "--tpm-path", swtpm.path, "--", "sh", "-c", listed)
+    assert ran.code == 7
+    assert "TPM2_PCR_Read" in ran.err
+    assert "sha256" in ran.out
+    assert tool("trace", "--tpm-path", swtpm.path, "--", "sh", "-c", "kill -9 $$").code == 137
+
+
+def test_a_refusal_is_explained(swtpm: Swtpm, tool: Tool) -> None:
+    ran = tool("trace", "--tpm-path", swtpm.path, "--", "tpm2_readpublic", "-c", "0x81010099")
+    assert ran.code == 1
+    assert "TPM_RC_HANDLE" in ran.err
+
+
+def test_mistakes(tool: Tool) -> None:
+    ran = tool("trace", "--tpm-path", "/nowhere", "--", "true")
+    assert (ran.code, ran.err.count("\n")) == (3, 1)
+    ran = tool("trace", "--", "no-such-program")
+    assert (ran.code, ran.err) == (2, "tpmwire: there is no program 'no-such-program' to run\n")
+    assert tool("trace").code == 2
+
+
+def test_nonsense_from_the_program_ends_its_connection(swtpm: Swtpm, tool: Tool) -> None:
+    speaks = (
+        "import os,socket; s=socket.socket(socket.AF_UNIX); s.settimeout(20);"
+        "s.connect(os.environ['TPMWIRE_TPM_PATH'].partition('=')[2]);"
+        "s.sendall(bytes(10)); print(s.recv(1))"
+    )
+    ran = tool("trace", "--tpm-path", swtpm.path, "--", PROGRAM[0], "-c", speaks)
+    assert (ran.code, ran.out) == (0, "b''\n")
+    assert "says it has 0 octets" in ran.err
