@@ -45,5 +45,7 @@ def test_imports_point_one_way(package: str, closed: set[str]) -> None:
     allowed = {"sigv4/boto.py"}  # the one module of the extra
     for path in modules(package):
         assert not imported(path) & closed, path
-        outside = imported(path) - {package} - set(sys.stdlib_module_names) - {"construct", "cryptography", "_typeshed"}
+        outside = (
+            imported(path) - {package} - set(sys.stdlib_module_names) - {"construct", "cryptography", "_typeshed"}
+        )
         assert not outside or str(path.relative_to(ROOT)) in allowed, (path, outside)
