@@ -53,7 +53,7 @@ class Profile:
             return {}
         if not self._services.get(wanted):
             raise RequestError(
-                f"{self} has services = {wanted}, but there is no [services {wanted}] in the config file"
+                f"{self} has services = {wanted!r}, but the config file has no such [services ...] section"
             )
         return _nested(self._services[wanted], name)
 
@@ -103,7 +103,7 @@ class Config:
                 )
             if source not in self._profiles:
                 raise RequestError(
-                    f"{profile} has source_profile = {source}, which is not in the AWS config files"
+                    f"{profile} has source_profile = {source!r}, which is not in the AWS config files"
                 )
             profile = self.profile(source)
             found.append(profile)

@@ -15,7 +15,17 @@ from .request import split_url
 if TYPE_CHECKING:
     from .config import Profile
 
-__all__ = ["GLOBAL_REGION", "Endpoint", "configured_url", "dns_suffix", "flag", "partition", "resolve", "service"]
+__all__ = [
+    "GLOBAL_REGION",
+    "Endpoint",
+    "configured_url",
+    "dns_suffix",
+    "flag",
+    "guess",
+    "partition",
+    "resolve",
+    "service",
+]
 
 GLOBAL_REGION = "us-east-1"
 # The pseudo region by which AWS's endpoint data name the global endpoint.
@@ -122,6 +132,45 @@ def service(
     host, signed_for = next((places[key] for key in (region, row[0], "*") if key in places), usual)
     host = host.format(region=region, suffix=row[2], dual_suffix=row[3], main=row[4])
     return Endpoint(f"https://{host}/", signed_for.format(main=row[4]) or region, signing_name)
+
+
+def guess(url: str) -> tuple[str, str] | None:
+    """Service (its signing name) and region to sign for, from a URL's host; None where it does not tell.
+
+    It tells for SERVICE.REGION.SUFFIX, for hosts of one resource below that (API Gateway's, a bucket's), and
+    for the global hosts of AWS's data. Raises RequestError for what is no URL.
+    """
+    from .services import PLACES, PREFIXES, SIGNING_NAMES
+
+    host = (split_url(url).hostname or "").lower()
+    if host == split_url(_GLOBAL_URL).hostname:
+        return "sts", GLOBAL_REGION
+    for name, places in PLACES.items():
+        for key, (template, signed_for) in places.items():
+            for row in PARTITIONS:
+                place = template.format(region="{region}", suffix=row[2], dual_suffix=row[3], main=row[4])
+                if place == host and key in (row[0], "*"):
+                    return SIGNING_NAMES.get(name, name), signed_for.format(main=row[4]) or row[4]
+    domains = sorted({suffix for row in PARTITIONS for suffix in row[2:4]}, key=len, reverse=True)
+    domain = next((suffix for suffix in domains if host.endswith("." + suffix)), None)
+    if domain is None:
+        return None
+    labels = host.removesuffix("." + domain).split(".")
+    if labels[-1] == "s3":
+        return "s3", GLOBAL_REGION  # a bucket at S3's host of before it had regions
+    if len(labels) < 2 or not any(re.fullmatch(row[1], labels[-1]) for row in PARTITIONS):
+        return None
+    region = labels.pop()
+    prefixes = {PREFIXES.get(name, name): SIGNING_NAMES.get(name, name) for name in (*SIGNING_NAMES, *PREFIXES)}
+    if labels[-1] == "dualstack" and len(labels) > 1:
+        labels.pop()
+    # The longest of the labels before the region that is a service's whole prefix, such as api.ecr.
+    for start in range(len(labels)):
+        prefix = ".".join(labels[start:])
+        for known in (prefix, prefix.removesuffix("-fips")):
+            if known in prefixes:
+                return prefixes[known], region
+    return labels[-1].removesuffix("-fips"), region
 
 
 def configured_url(

@@ -10,7 +10,7 @@ from sigv4.endpoints import resolve
 from sigv4.errors import NetworkError, RequestError, StsError
 from sigv4.http import HttpClient
 from sigv4.signer import Signer, hmac_from_secret
-from sigv4.sts import AssumeRole, GetCallerIdentity, GetSessionToken
+from sigv4.sts import AssumeRole, GetCallerIdentity, GetFederationToken, GetSessionToken
 from sigv4.times import is_rfc3339
 from tests.support.sts import VerifyingSts
 
@@ -54,6 +54,31 @@ def test_credentials_of_a_role_sign(server: VerifyingSts, signer: Signer) -> Non
     assumed = Signer(role.access_key_id, hmac_from_secret(role.secret_access_key), role.session_token)
     identity = _client(assumed, server.endpoint).call(GetCallerIdentity())
     assert identity.arn == "arn:aws:sts::123456789012:assumed-role/demo/a.session@host"
+
+
+def test_every_parameter_of_a_role_is_taken(server: VerifyingSts, signer: Signer) -> None:
+    policy = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}'
+    role = _client(signer, server.endpoint).call(
+        AssumeRole(
+            server.role_arn,
+            "session",
+            900,
+            external_id="other:account",
+            policy=policy,
+            policy_arns=["arn:aws:iam::aws:policy/ReadOnlyAccess"],
+            source_identity="me",
+            tags={"project": "Straße 1", "cost-center": ""},
+            transitive_tag_keys=["project"],
+        )
+    )
+    assert role.account_id == "123456789012"
+
+
+def test_a_federated_user(server: VerifyingSts, signer: Signer) -> None:
+    tags = {"project": "demo"}
+    credentials = _client(signer, server.endpoint).call(GetFederationToken("me", 900, policy="{}", tags=tags))
+    assert credentials.account_id == "123456789012"
+    assert is_rfc3339(credentials.expiration)
 
 
 @pytest.mark.parametrize("operation", [GetSessionToken(), GetCallerIdentity()])

@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 import urllib.request
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sigv4.canonical import canonical_request
-from sigv4.endpoints import resolve
+from sigv4.config import load
+from sigv4.endpoints import guess, resolve
 from sigv4.errors import NetworkError, RequestError, ResponseError, SigV4Error
 from sigv4.http import HttpClient, Response
 from sigv4.proxy import proxy_for
@@ -230,6 +232,103 @@ def test_parameters_are_sent_or_refused(values) -> None:
     except RequestError:
         return
     assert operation.form().isascii()
+
+
+CONFIG = b"""[default]
+region = eu-west-1
+[profile a]
+role_arn: r
+source_profile = b
+s3 =
+  addressing_style = path
+[services x]
+sts =
+  endpoint_url = http://sts.example
+"""
+LINES = [
+    b"[",
+    b"]",
+    b"=",
+    b"key",
+    b"  nested",
+    b"[profile a]",
+    b"[a]",
+    b"key =",
+    b"%(x)s",
+    b"#",
+    b";",
+    b":",
+    b"\0",
+    b"\r",
+]
+
+
+@pytest.fixture(scope="module")
+def config_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("aws") / "config"
+
+
+def _is_one_line(error: RequestError) -> None:
+    assert "\n" not in str(error)
+
+
+@given(data=st.one_of(st.binary(max_size=100), mutated(CONFIG), st.lists(st.sampled_from(LINES)).map(b"\n".join)))
+@example(data=b"[a]\nkey\n  nested\n")
+@example(data=b"\xef\xbb\xbf[a]\n")
+@example(data=b"[profile 'a]\n")
+@example(data=b"[default]\nservices = a\n  b\n")
+@example(data=b"[default]\nrole_arn = r\nsource_profile = a\n  b\n")
+@example(data=b"[default]\nendpoint_url = http://a\n  b\n")
+def test_a_config_file_gives_profiles_or_a_request_error(config_file: Path, data: bytes) -> None:
+    config_file.write_bytes(data)
+    files = {"AWS_CONFIG_FILE": str(config_file), "AWS_SHARED_CREDENTIALS_FILE": str(config_file)}
+    try:
+        loaded = load(files)
+    except RequestError as error:
+        _is_one_line(error)
+        return
+    for name in loaded:
+        profile = loaded.profile(name)
+        assert profile.get("role_arn") is None or not profile.section("role_arn")
+        try:
+            assert loaded.chain(name)[0].name == name
+            assert isinstance(resolve("eu-west-1", None, {}, profile).url, str)
+        except RequestError as error:
+            _is_one_line(error)
+
+
+@given(
+    tags=st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3),
+    texts=st.lists(st.text(max_size=30), max_size=3),
+)
+def test_lists_are_sent_or_refused(tags: dict[str, str], texts: list[str]) -> None:
+    operation = AssumeRole(
+        "arn:aws:iam::1:role/demo",
+        "name",
+        policy_arns=texts,
+        provided_contexts=[(text, text) for text in texts],
+        tags=tags,
+        transitive_tag_keys=tags,
+    )
+    try:
+        operation.check()
+    except RequestError as error:
+        _is_one_line(error)
+        return
+    assert operation.form().isascii()
+
+
+@given(
+    url=st.one_of(
+        st.text(max_size=40), st.from_regex(r"https://[a-z0-9.-]{1,20}\.amazonaws\.com/", fullmatch=True)
+    )
+)
+def test_a_service_is_guessed_or_not(url: str) -> None:
+    try:
+        found = guess(url)
+    except RequestError:
+        return
+    assert found is None or all(found)
 
 
 @given(region=st.text(max_size=20), url=st.none() | st.text(max_size=40))

@@ -119,7 +119,7 @@ def test_a_chain_of_profiles(environ: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("text", "pattern"),
     [
-        ("[profile a]\nrole_arn = r\nsource_profile = b\n", "source_profile = b, which is not in"),
+        ("[profile a]\nrole_arn = r\nsource_profile = b\n", "source_profile = 'b', which is not in"),
         (
             "[profile a]\nrole_arn=r\nsource_profile=b\n[profile b]\nrole_arn=r\nsource_profile=a\n",
             "source_profile of profile b leads back",
@@ -139,7 +139,7 @@ def test_a_chain_that_does_not_end(environ: dict[str, str], text: str, pattern: 
 def test_a_services_section_that_is_not_there(environ: dict[str, str]) -> None:
     Path(environ["AWS_CONFIG_FILE"]).write_text("[default]\nservices = none\n")
     with pytest.raises(
-        RequestError, match=r"profile default has services = none, but there is no \[services none\]"
+        RequestError, match=r"profile default has services = 'none', but the config file has no such"
     ):
         config.load(environ).profile().service("sts")
 

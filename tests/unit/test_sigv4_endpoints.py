@@ -12,7 +12,7 @@ from botocore.exceptions import EndpointProviderError
 from botocore.loaders import Loader
 
 from sigv4 import config
-from sigv4.endpoints import partition, resolve, service
+from sigv4.endpoints import guess, partition, resolve, service
 from sigv4.errors import RequestError
 from sigv4.partitions import LEGACY_GLOBAL, PARTITIONS
 
@@ -223,3 +223,51 @@ def test_options_of_other_services_follow_the_usual_pattern() -> None:
     assert own.url == "http://localhost:1/"
     with pytest.raises(RequestError, match="'a b' is no service name"):
         service("a b", "eu-west-1")
+
+
+def test_a_service_is_guessed_from_its_own_endpoint() -> None:
+    """For all but the few whose hosts do not tell: one for several regions, or of another pattern altogether."""
+    wrong = set()
+    for name in LOADER.list_available_services("service-2"):
+        for region in ("us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1"):
+            endpoint = service(name, region)
+            if guess(endpoint.url) != (endpoint.service, endpoint.region):
+                wrong.add(name)
+    assert wrong <= {
+        "budgets",
+        "cloudfront",
+        "codecatalyst",
+        "geo-maps",
+        "geo-places",
+        "geo-routes",
+        "iot-data",
+        "marketplace-entitlement",
+        "sdb",
+        "signin",
+        "simpledbv2",
+        "sustainability",
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://my.bucket.s3.eu-west-1.amazonaws.com/key", ("s3", "eu-west-1")),
+        ("https://bucket.s3.amazonaws.com/key", ("s3", "us-east-1")),
+        ("https://bucket.s3.dualstack.eu-west-1.amazonaws.com/", ("s3", "eu-west-1")),
+        ("https://s3.cn-north-1.amazonaws.com.cn/bucket", ("s3", "cn-north-1")),
+        ("https://abc123.execute-api.us-west-2.amazonaws.com/prod", ("execute-api", "us-west-2")),
+        ("https://KMS-FIPS.us-east-1.amazonaws.com:443/", ("kms", "us-east-1")),
+        ("https://sts.amazonaws.com/", ("sts", "us-east-1")),
+        ("https://iam.amazonaws.com/", ("iam", "us-east-1")),
+        ("https://api.ecr.eu-west-3.amazonaws.com/", ("ecr", "eu-west-3")),
+        ("https://lambda.us-east-2.api.aws/", ("lambda", "us-east-2")),
+        ("https://example.com/", None),
+        ("https://amazonaws.com/", None),
+        ("https://nowhere.amazonaws.com/", None),
+        ("http://localhost:4566/", None),
+        ("https://kms.us-east-1.amazonaws.com.example/", None),
+    ],
+)
+def test_a_service_is_guessed_from_a_host(url: str, expected: tuple[str, str] | None) -> None:
+    assert guess(url) == expected
