@@ -3,21 +3,30 @@
   tpmwire decode 80010000000c0000017b0010
   tpmwire decode capture.hex
   echo "80 01 00 00 00 0c 00 00 01 7b 00 10" | tpmwire decode
-  tpmwire decode --command GetRandom 80010000001a0000000000 0e...
+  tpmwire decode --command GetRandom 80010000000f00000000 0003aabbcc
+
+  swtpm socket --log file=swtpm.log,level=20 ...; tpmwire decode swtpm.log
+  TSS2_LOG=tcti+debug tpm2_getrandom --hex 8 2>tools.log; tpmwire decode tools.log
+  tpmwire decode --html talk.html capture.pcapng
 
 Input is hex (blanks, colons, line breaks and 0x are fine) or binary, as arguments, from a file, or from standard
-input (-). Several messages may follow each other: a response is explained as the answer to the command before it;
-for a response that stands alone --command says what it answers.
+input (-); a log of swtpm or of tpm2-tools; or a network capture (pcap, pcapng) of swtpm or the reference simulator
+over TCP, which needs the extra tpmwire[explain].
+
+Several messages may follow each other: a response is explained as the answer to the command before it; for a
+response that stands alone --command says what it answers. Where every line of a text begins a message, a broken
+line does not hide the next.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import re
 import sys
 from typing import TYPE_CHECKING
 
-from ..messages import UsageError
+from ..messages import UsageError, note
 
 if TYPE_CHECKING:
     from tpmwire.explain import Node
@@ -47,7 +56,8 @@ def run(args: argparse.Namespace) -> int:
     from tpmwire.explain import as_json, as_text
 
     code = _code(args.command) if args.command else None
-    trees = [tree for data in _inputs(args.input or ["-"]) for tree in _explained(data, code)]
+    inputs = _inputs(args.input or ["-"])
+    trees = [tree for pieces in inputs for tree in _explained([m for p in pieces for m in _messages(p)], code)]
     if args.json:
         print(json.dumps([as_json(tree) for tree in trees], indent=2))
     else:
@@ -58,52 +68,64 @@ def run(args: argparse.Namespace) -> int:
 def _code(text: str) -> int:
     from tpmwire.spec.constants import TPM_CC
 
-    found = TPM_CC.__members__.get(text.removeprefix("TPM2_").removeprefix("TPM_CC_"))
-    if found is not None:
-        return int(found)
-    try:
-        return int(text, 0)
-    except ValueError:
-        raise UsageError(f"{text!r} is neither a command's name, such as GetRandom, nor its code") from None
+    wanted = text.lower().removeprefix("tpm2_").removeprefix("tpm_cc_")
+    named = next((code for name, code in TPM_CC.__members__.items() if name.lower() == wanted), None)
+    if named is not None:
+        return int(named)
+    with contextlib.suppress(ValueError):
+        if 0 <= (number := int(text, 0)) < 1 << 32:
+            return number
+    raise UsageError(f"{text!r} is neither a command's name, such as GetRandom, nor its code")
 
 
-def _inputs(words: list[str]) -> list[bytes]:
-    """The octets of the arguments: files and standard input each by themselves, hex words together."""
+def _inputs(words: list[str]) -> list[list[bytes]]:
+    """The pieces of each argument: files and standard input each by themselves, hex words together."""
     inputs, hexes = [], []
     for word in words:
         if word == "-":
-            inputs.append(_octets(sys.stdin.buffer.read(LIMIT + 1), "standard input"))
+            if sys.stdin.isatty():
+                note("tpmwire: reading hex from the terminal; Ctrl-D ends it")
+            inputs.append(_pieces(sys.stdin.buffer.read(LIMIT + 1), "standard input"))
         elif os.path.exists(word):
             from ..files import read_small
 
-            inputs.append(_octets(read_small(word), word))
+            inputs.append(_pieces(read_small(word), word))
         else:
             hexes.append(word)
-    return inputs + ([_octets(" ".join(hexes).encode(), "the argument")] if hexes else [])
+    return inputs + (
+        [_pieces(" ".join(hexes).encode(errors="replace"), repr(" ".join(hexes)[:40]))] if hexes else []
+    )
 
 
-def _octets(data: bytes, where: str) -> bytes:
-    """Binary as it is; text as hex. A TPM's message begins with an octet that is no text."""
+def _pieces(data: bytes, where: str) -> list[bytes]:
+    """Octets, whole; text with a message on each line by lines, so that a broken one does not hide the next."""
     if len(data) > LIMIT:
         raise UsageError(f"{where} has more than {LIMIT} octets")
     if not data.strip():
         raise UsageError(f"{where} is empty; give a command or response in hex or binary")
+    # A TPM's message begins with an octet that is no text.
     if data[:1] in (b"\x80", b"\x00"):
-        return data
+        return [data]
+    lines = [re.sub(r"0x|[\s:,]", "", line.lower()) for line in data.decode("latin-1").splitlines()]
+    lines = [line for line in lines if line]
+    if not all(line.startswith(("8001", "8002", "00c4")) for line in lines):
+        lines = ["".join(lines)]
     try:
-        text = re.sub(r"0x|[\s:,]", "", data.decode("ascii"))
-        return bytes.fromhex(text)
+        return [bytes.fromhex(line) for line in lines]
     except ValueError:
-        raise UsageError(f"{where} is neither hex nor a TPM message, which begins with 8001 or 8002") from None
+        file = " (and no file)" if where[:1] in "'\"" else ""
+        raise UsageError(
+            f"{where} is neither hex nor a TPM message, which begins with 8001 or 8002{file}"
+        ) from None
 
 
-def _explained(data: bytes, code: int | None) -> "list[Node]":
-    """Trees of the messages that follow each other."""
+def _explained(messages: list[bytes], code: int | None) -> "list[Node]":
+    """Trees of messages that follow each other."""
     from tpmwire.explain import explain_command, explain_response
 
     trees = []
     before: bytes | int | None = code
-    for message in _messages(data):
+    for message in messages:
         if before is not None and not (code is None and _looks_like_command(message)):
             trees.append(explain_response(message, before))
             before = code

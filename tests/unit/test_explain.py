@@ -217,8 +217,38 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["decode", "80010000000b0000017b00"]) == 1
     for words, says in (
         ([ANSWER.hex()], "--command NAME says"),
-        (["zz"], "neither hex"),
+        (["zz"], "'zz' is neither hex"),
+        (["no-such-file.hex"], "(and no file)"),
+        (["--command=-1", ANSWER.hex()], "'-1' is neither a command's name"),
+        (["--command", "0x100000000", ANSWER.hex()], "neither a command's name"),
         (["--command", "Nothing", ANSWER.hex()], "neither a command's name"),
     ):
         assert main(["decode", *words]) == 2
         assert says in capsys.readouterr().err
+
+
+def test_a_broken_line_does_not_hide_the_next(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = GET_RANDOM.hex().replace("0000000c", "00000100")
+    (tmp_path / "lines").write_text(f"{broken}\n\n{GET_RANDOM.hex(':')}\n{ANSWER.hex(' ')}\n")
+    assert main(["decode", str(tmp_path / "lines")]) == 1
+    out = capsys.readouterr().out
+    assert out.count("TPM2_GetRandom: ") == 2
+    assert "! size: the size says 256 octets, there are 12" in out
+    assert "commandSize: 256 octets, but there are 12" in out
+    assert "randomBytes: 3 octets" in out
+
+
+def test_recorded_traffic_as_one_stream(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Commands and responses are told apart, and answers find their commands, in hex and in binary."""
+    captures = Path(__file__).parents[2] / "fixtures" / "captures" / "tpm2-tools.jsonl"
+    pairs = [json.loads(line) for line in captures.read_text().splitlines()]
+    messages = [message for pair in pairs for message in (pair["command"], pair["response"])]
+    (tmp_path / "hex").write_text("\n".join(messages))
+    (tmp_path / "binary").write_bytes(bytes.fromhex("".join(messages)))
+    for file in ("hex", "binary"):
+        assert main(["decode", "--json", str(tmp_path / file)]) == 0
+        trees = json.loads(capsys.readouterr().out)
+        assert [tree["octets"] for tree in trees] == messages
+        assert [tree["type"] for tree in trees] == ["command", "response"] * len(pairs)
+        for command, response in zip(trees[::2], trees[1::2], strict=True):
+            assert response["text"] == f"answer to {command['name']}"
