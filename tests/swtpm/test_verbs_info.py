@@ -77,7 +77,7 @@ def test_info_follows_lockout_and_passwords(swtpm: Swtpm, tool: Tool, monkeypatc
     tpm2(swtpm, "changeauth", "-c", "lockout", "lockoutpwd")
     tpm2(swtpm, "dictionarylockout", "-s", "-n", "1", "-t", "1000", "-l", "2000", "-p", "lockoutpwd")
     before = json.loads(tool("info", "--json", *where).out)
-    assert before["permanent"] == ["lockoutAuthSet", "tpmGeneratedEps"]
+    assert before["permanent"] == ["lockoutAuthSet", "tpmGeneratedEPS"]
     assert before["lockout"] == {
         "locked_out": False,
         "failures": 0,
