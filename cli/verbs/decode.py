@@ -36,7 +36,7 @@ __all__ = ["HELP", "configure", "run"]
 HELP = "explain the bytes of TPM commands and responses"
 
 LIMIT = 1 << 20
-"""Octets of input."""
+"""Octets of input in hex or binary."""
 
 HEADER = 10
 """Octets of a message's header."""
@@ -48,7 +48,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--command", metavar="NAME|CODE", help="what a response without its command answers: GetRandom or 0x17b"
     )
-    parser.add_argument("--json", action="store_true", help="print a list of trees for machines")
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print a list of trees for machines")
+    output.add_argument("--html", metavar="FILE", help="write a page in which fields light their octets")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -57,8 +59,15 @@ def run(args: argparse.Namespace) -> int:
 
     code = _code(args.command) if args.command else None
     inputs = _inputs(args.input or ["-"])
-    trees = [tree for pieces in inputs for tree in _explained([m for p in pieces for m in _messages(p)], code)]
-    if args.json:
+    trees = [tree for data, where in inputs for tree in _trees(data, where, code)]
+    if args.html:
+        from tpmwire.explain.html import as_html
+
+        from ..files import write_whole
+
+        title = ", ".join(os.path.basename(word) for word in args.input if os.path.exists(word))
+        write_whole(args.html, as_html(trees, title or "TPM 2.0 messages").encode(), force=True)
+    elif args.json:
         print(json.dumps([as_json(tree) for tree in trees], indent=2))
     else:
         print("\n\n".join(map(as_text, trees)))
@@ -78,23 +87,44 @@ def _code(text: str) -> int:
     raise UsageError(f"{text!r} is neither a command's name, such as GetRandom, nor its code")
 
 
-def _inputs(words: list[str]) -> list[list[bytes]]:
-    """The pieces of each argument: files and standard input each by themselves, hex words together."""
+def _inputs(words: list[str]) -> list[tuple[bytes, str]]:
+    """What each argument holds, and where it is: files and standard input by themselves, hex words together."""
+    from ..captures import LIMIT as LARGEST
+
     inputs, hexes = [], []
     for word in words:
         if word == "-":
             if sys.stdin.isatty():
                 note("tpmwire: reading hex from the terminal; Ctrl-D ends it")
-            inputs.append(_pieces(sys.stdin.buffer.read(LIMIT + 1), "standard input"))
+            inputs.append((sys.stdin.buffer.read(LARGEST + 1), "standard input"))
         elif os.path.exists(word):
-            from ..files import read_small
-
-            inputs.append(_pieces(read_small(word), word))
+            with open(word, "rb") as file:
+                inputs.append((file.read(LARGEST + 1), word))
         else:
             hexes.append(word)
-    return inputs + (
-        [_pieces(" ".join(hexes).encode(errors="replace"), repr(" ".join(hexes)[:40]))] if hexes else []
-    )
+    if hexes:
+        inputs.append((" ".join(hexes).encode(errors="replace"), repr(" ".join(hexes)[:40])))
+    return inputs
+
+
+def _trees(data: bytes, where: str, code: int | None) -> "list[Node]":
+    """Trees of the messages in a recording, or in hex or binary."""
+    from ..captures import LIMIT as LARGEST
+    from ..captures import exchanges
+
+    if len(data) > LARGEST:
+        raise UsageError(f"{where} has more than {LARGEST} octets")
+    talk = exchanges(data)
+    if talk is None:
+        return _explained([message for piece in _pieces(data, where) for message in _messages(piece)], code)
+    from tpmwire.explain import explain_command, explain_response
+
+    trees = []
+    for command, response in talk:
+        trees.append(explain_command(command))
+        if response:
+            trees.append(explain_response(response, command))
+    return trees
 
 
 def _pieces(data: bytes, where: str) -> list[bytes]:

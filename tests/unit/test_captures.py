@@ -1,0 +1,212 @@
+"""Recordings of real talk: swtpm's log, tpm2-tools' log, network captures; and the HTML page made of them."""
+
+import contextlib
+import io
+import os
+import signal
+import subprocess
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import dpkt
+import pytest
+
+from cli.captures import exchanges
+from cli.messages import UsageError
+from cli.toolbox import main
+from tpmwire.explain import explain_command, explain_response
+from tpmwire.explain.html import as_html
+
+Talk = list[tuple[bytes, bytes]]
+
+COMMAND = bytes.fromhex("80010000000c0000017b0010")
+RESPONSE = bytes.fromhex("80010000001c000000000010") + bytes(range(16))
+ERROR = bytes.fromhex("80010000000a00000095")
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes, bytes]:
+    """What swtpm and tpm2_getrandom log of the same talk, and the random octets."""
+    place = tmp_path_factory.mktemp("log")
+    path = f"{os.path.relpath(place)}/s"
+    command = ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={place}", "--log", f"file={place}/log,level=20"]
+    command += ["--server", f"type=unixio,path={path}", "--ctrl", f"type=unixio,path={path}.ctrl"]
+    swtpm = subprocess.Popen([*command, "--flags", "not-need-init,startup-clear"])
+    try:
+        deadline = time.monotonic() + 20
+        while not os.path.exists(f"{path}.ctrl") and time.monotonic() < deadline:
+            time.sleep(0.01)
+        environment = {**os.environ, "TPM2TOOLS_TCTI": f"swtpm:path={path}", "TSS2_LOG": "all+trace"}
+        done = subprocess.run(
+            ["tpm2_getrandom", "20"], check=True, env=environment, capture_output=True, timeout=60
+        )
+    finally:
+        swtpm.send_signal(signal.SIGTERM)
+        swtpm.wait(10)
+    return (place / "log").read_bytes(), done.stderr, done.stdout
+
+
+def test_both_logs_tell_the_same_talk(logs: tuple[bytes, bytes, bytes]) -> None:
+    swtpm, tools, random = logs
+    told = exchanges(swtpm)
+    assert told is not None
+    assert told == exchanges(tools)
+    assert told[-1][0] == bytes.fromhex("80010000000c0000017b0014")
+    assert told[-1][1] == bytes.fromhex("800100000020000000000014") + random
+    assert all(command and response for command, response in told)
+
+
+def test_a_log_with_a_prefix_that_is_cut(logs: tuple[bytes, bytes, bytes]) -> None:
+    swtpm = b"".join(b"tpm: " + line + b"\n" for line in logs[0].splitlines())
+    told = exchanges(swtpm)
+    assert told == exchanges(logs[0])
+    assert told is not None
+    last = swtpm.rindex(b"SWTPM_IO_Write")
+    cut = exchanges(swtpm[: last + 60])
+    assert cut == [*told[:-1], (told[-1][0], b"")]
+
+
+def frame(way: tuple[int, int], seq: int, flags: int = 0x10, data: bytes = b"") -> bytes:
+    """An Ethernet frame of a TCP segment."""
+    tcp = dpkt.tcp.TCP(sport=way[0], dport=way[1], seq=seq & 0xFFFFFFFF, flags=flags, data=data)
+    ip = dpkt.ip.IP(src=b"\x7f\0\0\1", dst=b"\x7f\0\0\1", p=6, data=tcp, len=20 + len(tcp))
+    return bytes(dpkt.ethernet.Ethernet(data=ip, type=dpkt.ethernet.ETH_TYPE_IP))
+
+
+def recorded(frames: list[bytes], writer: type = dpkt.pcap.Writer) -> bytes:
+    file = io.BytesIO()
+    out = writer(file)
+    for number, packet in enumerate(frames):
+        out.writepkt(packet, ts=1_700_000_000 + number)
+    return file.getvalue()
+
+
+TO, FROM = (40000, 2321), (2321, 40000)
+
+
+def conversation(asked: bytes, answered: bytes, *, start: int = 1000) -> list[bytes]:
+    return [
+        frame(TO, start, 0x02),
+        frame(FROM, 5000, 0x12),
+        frame(TO, start + 1, 0x18, asked),
+        frame(FROM, 5001, 0x18, answered),
+        frame(TO, start + 1 + len(asked), 0x11),
+    ]
+
+
+@pytest.mark.parametrize("writer", [dpkt.pcap.Writer, dpkt.pcapng.Writer])
+def test_swtpm_over_tcp(writer: type) -> None:
+    frames = conversation(COMMAND + COMMAND, RESPONSE + ERROR)
+    assert exchanges(recorded(frames, writer)) == [(COMMAND, RESPONSE), (COMMAND, ERROR)]
+
+
+def test_the_reference_simulator() -> None:
+    sent = b"\0\0\0\x0f\0\0\0\1" + b"\0\0\0\x08\0" + len(COMMAND).to_bytes(4, "big") + COMMAND + b"\0\0\0\x14"
+    answered = b"\0\0\0\1\0\0\0\3\0\0\0\0" + len(RESPONSE).to_bytes(4, "big") + RESPONSE + bytes(4)
+    assert exchanges(recorded(conversation(sent, answered))) == [(COMMAND, RESPONSE)]
+
+
+def test_segments_in_any_order_twice_and_over_the_end_of_the_numbers() -> None:
+    start = 0xFFFFFFFF - 4
+    frames = conversation(b"", RESPONSE, start=start)
+    parts = [frame(TO, start + 1 + at, 0x18, COMMAND[at : at + 4]) for at in (8, 0, 0, 4)]
+    overlap = frame(TO, start + 1 + 2, 0x18, COMMAND[2:7])
+    assert exchanges(recorded([*frames[:2], *parts, overlap, *frames[3:]])) == [(COMMAND, RESPONSE)]
+
+
+def test_ports_used_again_a_start_in_the_middle_and_strangers() -> None:
+    twice = conversation(COMMAND, RESPONSE) + conversation(COMMAND, ERROR, start=90000)
+    assert exchanges(recorded(twice)) == [(COMMAND, RESPONSE), (COMMAND, ERROR)]
+    middle = [frame(FROM, 1, 0x18, RESPONSE), frame(TO, 7, 0x18, COMMAND), frame(FROM, 29, 0x18, ERROR)]
+    assert exchanges(recorded(middle)) == [(COMMAND, ERROR)]
+    strange = [b"", b"\0" * 13, bytes(60), *conversation(b"GET / HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n")]
+    assert exchanges(recorded([*strange, *twice])) == exchanges(recorded(twice))
+    with pytest.raises(UsageError, match="no command or response"):
+        exchanges(recorded(strange))
+
+
+def test_broken_captures_are_refused_or_read_as_far_as_they_go() -> None:
+    for writer in (dpkt.pcap.Writer, dpkt.pcapng.Writer):
+        whole = recorded(conversation(COMMAND, RESPONSE), writer)
+        for place in range(4, len(whole)):
+            with contextlib.suppress(UsageError):
+                exchanges(whole[:place])
+            with contextlib.suppress(UsageError):
+                exchanges(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        with pytest.raises(UsageError, match="capture"):
+            exchanges(whole[:20])
+
+
+def test_what_is_no_recording() -> None:
+    assert exchanges(COMMAND) is None
+    assert exchanges(COMMAND.hex().encode()) is None
+
+
+class Page(HTMLParser):
+    """Checks that elements close in order; collects what is lit and what lights it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.octets: list[str] = []
+        self.fields: list[tuple[int, int]] = []
+        self.names: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in ("meta",):
+            self.open.append(tag)
+        given = dict(attrs)
+        assert not {"src", "href"} & set(given)
+        if "data-from" in given:
+            self.fields.append((int(given["data-from"] or ""), int(given["data-to"] or "")))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-2:] == ["div", "span"]:
+            self.octets.append(data)
+        if self.open[-1:] == ["b"]:
+            self.names.append(data)
+
+
+def test_the_page_has_every_octet_and_a_field_for_it() -> None:
+    for tree, data in (
+        (explain_command(COMMAND), COMMAND),
+        (explain_response(RESPONSE, COMMAND), RESPONSE),
+        (explain_command(COMMAND[:11]), COMMAND[:11]),
+    ):
+        page = Page(as_html([tree], "<script>alert(1)</script>"))
+        assert bytes.fromhex(" ".join(page.octets)) == data
+        lit = {leaf for first, last in page.fields for leaf in range(first, last)}
+        assert lit == set(range(len(page.octets)))
+        # A field lights exactly its own octets.
+        by_name = dict(zip(page.names, page.fields, strict=True))
+        first, last = by_name["tag"]
+        assert bytes.fromhex(" ".join(page.octets[first:last])) == data[:2]
+    page = Page(as_html([explain_command(COMMAND)]))
+    first, last = dict(zip(page.names, page.fields, strict=True))["bytesRequested"]
+    assert page.octets[first:last] == ["00 10"]
+
+
+def test_the_verb_reads_recordings_and_writes_the_page(
+    logs: tuple[bytes, bytes, bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log, capture, page = tmp_path / "swtpm.log", tmp_path / "talk.pcap", tmp_path / "talk.html"
+    log.write_bytes(logs[0])
+    capture.write_bytes(recorded(conversation(COMMAND, RESPONSE)))
+    assert main(["decode", str(log)]) == 0
+    assert "randomBytes: 20 octets" in capsys.readouterr().out
+    assert main(["decode", "--html", str(page), str(log), str(capture)]) == 0
+    assert capsys.readouterr().out == ""
+    octets = bytes.fromhex(" ".join(Page(page.read_text()).octets))
+    assert octets.endswith(COMMAND + RESPONSE)
+    assert logs[2] in octets
+    capture.write_bytes(capture.read_bytes()[:20])
+    assert main(["decode", str(capture)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert main(["decode", str(tmp_path)]) == 1
+    assert "Is a directory" in capsys.readouterr().err

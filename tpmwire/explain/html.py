@@ -1,0 +1,119 @@
+"""Explanations as one self-contained HTML page: hovering a field lights its octets, and octets their field."""
+
+from collections.abc import Generator, Iterator, Sequence
+from html import escape
+
+from .tree import Node
+
+__all__ = ["as_html"]
+
+_STYLE = """
+:root { color-scheme: light dark; --line: #8884; --dim: #777; --lit: #ffd54a; --bad: #c62828; }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; }
+section { display: grid; grid-template-columns: 24.5rem 1fr; gap: 0 1.5rem; border-top: 1px solid var(--line); }
+h2 { grid-column: 1 / 3; font-size: 1.05rem; margin: 1rem 0 .3rem; }
+h2 small { color: var(--dim); font-weight: normal; }
+.octets { font: 13px/1.6 ui-monospace, monospace; align-self: start; position: sticky; top: .5rem;
+  max-height: 95vh; overflow-y: auto; overflow-wrap: anywhere; padding: .3rem 0 1rem; }
+.octets span, .f { border-radius: 3px; }
+ul { list-style: none; margin: 0; padding: 0 0 0 1.1rem; }
+section > ul { padding: .3rem 0 1rem; }
+.f { display: block; padding: 0 .3rem; }
+.f b { font-weight: 600; } .f i, footer { color: var(--dim); font-style: normal; font-size: .85em; }
+.lit { background: var(--lit); color: #000; } .lit i { color: #333; }
+.error { color: var(--bad); grid-column: 1 / 3; }
+@media (max-width: 50rem) { section { display: block; } .octets { position: static; } }
+"""
+
+_SCRIPT = """
+document.querySelectorAll('section').forEach(function (section) {
+  var leaves = section.querySelectorAll('.octets span'), fields = section.querySelectorAll('.f');
+  function light(field) {
+    section.querySelectorAll('.lit').forEach(function (old) { old.classList.remove('lit'); });
+    if (!field) return;
+    field.classList.add('lit');
+    for (var n = +field.dataset.from; n < +field.dataset.to; n++) leaves[n].classList.add('lit');
+  }
+  fields.forEach(function (field) {
+    field.addEventListener('mouseenter', function () { light(field); });
+    field.addEventListener('focus', function () { light(field); });
+    field.addEventListener('mouseleave', function () { light(null); });
+  });
+  leaves.forEach(function (leaf, n) {
+    leaf.addEventListener('mouseenter', function () {
+      var narrow = null;
+      fields.forEach(function (field) { if (+field.dataset.from <= n && n < +field.dataset.to) narrow = field; });
+      light(narrow);
+    });
+    leaf.addEventListener('mouseleave', function () { light(null); });
+  });
+});
+"""
+
+
+def as_html(trees: Sequence[Node], title: str = "TPM 2.0 messages") -> str:
+    """A page of the trees, in order. It loads nothing and sends nothing, wherever it is opened."""
+    # Octets of a recording are a stranger's: the page is escaped, and could fetch nothing even if it were not.
+    policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+    body = "\n".join("".join(_section(tree)) for tree in trees)
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width">
+<title>{escape(title)}</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<h1>{escape(title)}</h1>
+<p>Point at a field to see its octets, or at octets to see their field.</p>
+{body}
+<footer>Sections are those of the TPM 2.0 Library Specification of the Trusted Computing Group.</footer>
+<script>{_SCRIPT}</script>
+</body>
+</html>
+"""
+
+
+def _section(tree: Node) -> Iterator[str]:
+    leaves = list(_leaves(tree))
+    yield f"<section><h2>{escape(tree.name)} <small>{escape(tree.text)}"
+    yield f" [{escape(tree.spec)}]</small></h2>" if tree.spec else "</small></h2>"
+    yield '<div class="octets">'
+    for leaf in leaves:
+        yield f'<span title="{escape(leaf.name)}">{leaf.octets.hex(" ")}</span> '
+    yield "</div><ul>"
+    place = 0
+    for child in tree.children:
+        place = yield from _field(child, place)
+    yield "</ul>"
+    if tree.error:
+        yield f'<p class="error">{escape(tree.error)}</p>'
+    yield "</section>"
+
+
+def _field(node: Node, place: int) -> Generator[str, None, int]:
+    """An item of the list; gives the number of the first leaf behind it."""
+    end = place + sum(1 for _ in _leaves(node))
+    text = f": {escape(node.text)}" if node.text else ""
+    notes = [note for note in (node.type, node.spec, "secret" if node.secret else "") if note]
+    extra = f" <i>{escape(', '.join(notes))}</i>" if notes else ""
+    yield f'<li><span class="f" tabindex="0" data-from="{place}" data-to="{end}">'
+    yield f"<b>{escape(node.name)}</b>{text}{extra}</span>"
+    if node.children:
+        yield "<ul>"
+        for child in node.children:
+            place = yield from _field(child, place)
+        yield "</ul>"
+    yield "</li>\n"
+    return end
+
+
+def _leaves(node: Node) -> Iterator[Node]:
+    """The nodes without nodes inside that have octets; in order they are the message."""
+    if node.children:
+        for child in node.children:
+            yield from _leaves(child)
+    elif node.octets:
+        yield node
