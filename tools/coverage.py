@@ -1,0 +1,144 @@
+"""Writes docs/coverage.md: what of TPM 2.0 is declared, against what there is.
+
+python tools/coverage.py            writes docs/coverage.md
+python tools/coverage.py --check    exits with 1 where it is not current
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tpmwire.explain.table import kinds  # noqa: E402
+from tpmwire.spec.command import Command, command_class, role_of  # noqa: E402
+from tpmwire.spec.constants import TPM_CC  # noqa: E402
+from tpmwire.wire import first_parameter  # noqa: E402
+
+PAGE = ROOT / "docs" / "coverage.md"
+
+# The names of Part 2, rev. 1.59, by section; below, those of 1.83 and 1.84 that have code points.
+PART_2 = {
+    "8": """TPMA_ALGORITHM TPMA_OBJECT TPMA_SESSION TPMA_LOCALITY TPMA_PERMANENT TPMA_STARTUP_CLEAR TPMA_MEMORY
+    TPMA_CC TPMA_MODES TPMA_X509_KEY_USAGE TPMA_ACT""",
+    "9": """TPMI_YES_NO TPMI_DH_OBJECT TPMI_DH_PARENT TPMI_DH_PERSISTENT TPMI_DH_ENTITY TPMI_DH_PCR
+    TPMI_SH_AUTH_SESSION TPMI_SH_HMAC TPMI_SH_POLICY TPMI_DH_CONTEXT TPMI_DH_SAVED TPMI_RH_HIERARCHY
+    TPMI_RH_ENABLES TPMI_RH_HIERARCHY_AUTH TPMI_RH_HIERARCHY_POLICY TPMI_RH_PLATFORM TPMI_RH_OWNER
+    TPMI_RH_ENDORSEMENT TPMI_RH_PROVISION TPMI_RH_CLEAR TPMI_RH_NV_AUTH TPMI_RH_LOCKOUT TPMI_RH_NV_INDEX
+    TPMI_RH_AC TPMI_RH_ACT TPMI_ALG_HASH TPMI_ALG_ASYM TPMI_ALG_SYM TPMI_ALG_SYM_OBJECT TPMI_ALG_SYM_MODE
+    TPMI_ALG_KDF TPMI_ALG_SIG_SCHEME TPMI_ECC_KEY_EXCHANGE TPMI_ST_COMMAND_TAG TPMI_ALG_MAC_SCHEME
+    TPMI_ALG_CIPHER_MODE""",
+    "10": """TPMS_EMPTY TPMS_ALGORITHM_DESCRIPTION TPMU_HA TPMT_HA TPM2B_DIGEST TPM2B_DATA TPM2B_NONCE TPM2B_AUTH
+    TPM2B_OPERAND TPM2B_EVENT TPM2B_MAX_BUFFER TPM2B_MAX_NV_BUFFER TPM2B_TIMEOUT TPM2B_IV TPMU_NAME TPM2B_NAME
+    TPMS_PCR_SELECT TPMS_PCR_SELECTION TPMT_TK_CREATION TPMT_TK_VERIFIED TPMT_TK_AUTH TPMT_TK_HASHCHECK
+    TPMS_ALG_PROPERTY TPMS_TAGGED_PROPERTY TPMS_TAGGED_PCR_SELECT TPMS_TAGGED_POLICY TPMS_ACT_DATA TPML_CC
+    TPML_CCA TPML_ALG TPML_HANDLE TPML_DIGEST TPML_DIGEST_VALUES TPML_PCR_SELECTION TPML_ALG_PROPERTY
+    TPML_TAGGED_TPM_PROPERTY TPML_TAGGED_PCR_PROPERTY TPML_ECC_CURVE TPML_TAGGED_POLICY TPML_ACT_DATA
+    TPMU_CAPABILITIES TPMS_CAPABILITY_DATA TPMS_CLOCK_INFO TPMS_TIME_INFO TPMS_TIME_ATTEST_INFO
+    TPMS_CERTIFY_INFO TPMS_QUOTE_INFO TPMS_COMMAND_AUDIT_INFO TPMS_SESSION_AUDIT_INFO TPMS_CREATION_INFO
+    TPMS_NV_CERTIFY_INFO TPMS_NV_DIGEST_CERTIFY_INFO TPMI_ST_ATTEST TPMU_ATTEST TPMS_ATTEST TPM2B_ATTEST
+    TPMS_AUTH_COMMAND TPMS_AUTH_RESPONSE""",
+    "11": """TPMI_AES_KEY_BITS TPMU_SYM_KEY_BITS TPMU_SYM_MODE TPMU_SYM_DETAILS TPMT_SYM_DEF TPMT_SYM_DEF_OBJECT
+    TPM2B_SYM_KEY TPMS_SYMCIPHER_PARMS TPM2B_LABEL TPMS_DERIVE TPM2B_DERIVE TPMU_SENSITIVE_CREATE
+    TPM2B_SENSITIVE_DATA TPMS_SENSITIVE_CREATE TPM2B_SENSITIVE_CREATE TPMS_SCHEME_HASH TPMS_SCHEME_ECDAA
+    TPMI_ALG_KEYEDHASH_SCHEME TPMS_SCHEME_XOR TPMU_SCHEME_KEYEDHASH TPMT_KEYEDHASH_SCHEME TPMU_SIG_SCHEME
+    TPMT_SIG_SCHEME TPMU_KDF_SCHEME TPMT_KDF_SCHEME TPMI_ALG_ASYM_SCHEME TPMU_ASYM_SCHEME TPMT_ASYM_SCHEME
+    TPMI_ALG_RSA_SCHEME TPMT_RSA_SCHEME TPMI_ALG_RSA_DECRYPT TPMT_RSA_DECRYPT TPM2B_PUBLIC_KEY_RSA
+    TPMI_RSA_KEY_BITS TPM2B_PRIVATE_KEY_RSA TPM2B_ECC_PARAMETER TPMS_ECC_POINT TPM2B_ECC_POINT
+    TPMI_ALG_ECC_SCHEME TPMI_ECC_CURVE TPMT_ECC_SCHEME TPMS_ALGORITHM_DETAIL_ECC TPMS_SIGNATURE_RSA
+    TPMS_SIGNATURE_ECC TPMU_SIGNATURE TPMT_SIGNATURE TPMU_ENCRYPTED_SECRET TPM2B_ENCRYPTED_SECRET""",
+    "12": """TPMI_ALG_PUBLIC TPMU_PUBLIC_ID TPMS_KEYEDHASH_PARMS TPMS_ASYM_PARMS TPMS_RSA_PARMS TPMS_ECC_PARMS
+    TPMU_PUBLIC_PARMS TPMT_PUBLIC_PARMS TPMT_PUBLIC TPM2B_PUBLIC TPM2B_TEMPLATE TPM2B_PRIVATE_VENDOR_SPECIFIC
+    TPMU_SENSITIVE_COMPOSITE TPMT_SENSITIVE TPM2B_SENSITIVE TPM2B_PRIVATE TPMS_ID_OBJECT TPM2B_ID_OBJECT""",
+    "13": "TPMA_NV TPMS_NV_PIN_COUNTER_PARAMETERS TPMS_NV_PUBLIC TPM2B_NV_PUBLIC",
+    "14": "TPM2B_CONTEXT_SENSITIVE TPMS_CONTEXT_DATA TPM2B_CONTEXT_DATA TPMS_CONTEXT",
+    "15": "TPMS_CREATION_DATA TPM2B_CREATION_DATA",
+    "16": "TPMS_AC_OUTPUT TPML_AC_CAPABILITIES",
+    "1.83 and 1.84": """TPMS_NV_PUBLIC_EXP_ATTR TPMT_NV_PUBLIC_2 TPM2B_NV_PUBLIC_2 TPMS_SPDM_SESSION_INFO
+    TPMS_SET_CAPABILITY_DATA""",
+}
+
+PLACED = {
+    "TPMA_X509_KEY_USAGE": "bits inside an X.509 certificate, which TPM2_CertifyX509 passes through",
+    "TPM2B_CONTEXT_SENSITIVE": "what a TPM encrypts in a saved context; no one else reads it",
+    "TPMS_CONTEXT_DATA": "what a TPM wraps in a saved context; no one else reads it",
+    "TPM2B_PRIVATE_VENDOR_SPECIFIC": "a vendor's own form of a private key, inside TPM2B_PRIVATE",
+    "TPMS_EMPTY": "nothing on the wire",
+    "TPMU_NAME": "a Name's parts; on the wire it is the buffer of TPM2B_NAME",
+    "TPMU_ENCRYPTED_SECRET": "on the wire it is the buffer of TPM2B_ENCRYPTED_SECRET",
+    "TPMU_SENSITIVE_CREATE": "on the wire it is the buffer of TPM2B_SENSITIVE_DATA",
+    "TPMU_SYM_DETAILS": "empty for every algorithm there is",
+    "TPMS_ASYM_PARMS": "the head that TPMS_RSA_PARMS and TPMS_ECC_PARMS have in common",
+}
+"""Names that need no declaration, and why."""
+
+
+def page() -> str:
+    """The text of docs/coverage.md."""
+    commands = [(code, command_class(code)) for code in TPM_CC]
+    declared = [kind for _, kind in commands if kind is not None]
+    have = {name for group in kinds().values() for name in group}
+    wanted = {section: names.split() for section, names in PART_2.items()}
+    every = [name for names in wanted.values() for name in names]
+    found = [name for name in every if name in have]
+    left = [name for name in every if name not in have and name not in PLACED]
+    lines = [
+        "# What of TPM 2.0 is declared",
+        "",
+        "Made by `python tools/coverage.py` from the declarations in `tpmwire/spec`; a test says when it is old.\n"
+        "`tpmwire spec NAME` shows any of them.",
+        "",
+        f"- Commands (Part 3): {len(declared)} of {len(commands)} code points of TPM_CC.",
+        f"- Types (Part 2): {len(found)} of {len(every)} names; {len(every) - len(found) - len(left)} need none, "
+        f"{len(left)} occur as another type of the same octets.",
+        "",
+        "## Commands",
+        "",
+        "Handles with their authorization; * where a session can encrypt the first parameter, of the command (→) or "
+        "of the response (←).",
+        "",
+        "| command | code | section | handles | * |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [_row(kind) for kind in sorted(declared, key=_place)]
+    missing = [code.name for code, kind in commands if kind is None]
+    lines += ["", f"Not declared: {', '.join(missing) or 'none'}.", "", "## Types of Part 2", ""]
+    lines += ["| section | declared | not declared |", "|---|---|---|"]
+    for section, names in wanted.items():
+        absent = ", ".join(name for name in names if name not in have) or "none"
+        lines.append(f"| {section} | {sum(name in have for name in names)} of {len(names)} | {absent} |")
+    lines += ["", "Names that need no declaration:", ""]
+    lines += [f"- {name}: {why}." for name, why in PLACED.items() if name not in have]
+    others = sorted(
+        name for name in have - set(every) if name.startswith(("TPMS", "TPMT", "TPMU", "TPM2B", "TPML"))
+    )
+    lines += ["", f"Declared beside those above: {', '.join(others)}."]
+    return "\n".join(lines) + "\n"
+
+
+def _place(kind: type[Command]) -> tuple[int, ...]:
+    """Where Part 3 has it."""
+    return tuple(int(part) if part.isdecimal() else 0 for part in kind.spec.rpartition("§")[2].split("."))
+
+
+def _row(kind: type[Command]) -> str:
+    roles = (role_of(annotation) for _, annotation in kind.fields())
+    handles = ", ".join(role.name for role in roles if role is not None) or "none"
+    ways = ("→" if first_parameter(kind) else "") + ("←" if first_parameter(kind.Response) else "")
+    return f"| TPM2_{kind.code.name} | 0x{int(kind.code):x} | {kind.spec} | {handles} | {ways} |"
+
+
+def main() -> int:
+    """Writes the page, or says whether it is current."""
+    text = page()
+    if sys.argv[1:] != ["--check"]:
+        PAGE.write_text(text, encoding="utf-8")
+        return 0
+    if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
+        print("docs/coverage.md is not current: run python tools/coverage.py", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
