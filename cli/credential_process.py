@@ -55,8 +55,8 @@ def _parser() -> Parser:
         prog=PROGRAM,
         description=DESCRIPTION,
         epilog="environment: AWS_ACCESS_KEY_ID, TPM_KEY_AUTH, TPM_PARENT_AUTH, AWS_ENDPOINT_URL_STS, "
-        "AWS_ENDPOINT_URL,\n  AWS_CA_BUNDLE, AWS_MAX_ATTEMPTS, HTTPS_PROXY, HTTP_PROXY, NO_PROXY\n\n"
-        + exit_codes_help(),
+        "AWS_ENDPOINT_URL,\n  AWS_CA_BUNDLE, AWS_RETRY_MODE, AWS_MAX_ATTEMPTS, "
+        "HTTPS_PROXY, HTTP_PROXY, NO_PROXY\n\n" + exit_codes_help(),
     )
     key = parser.add_argument_group("the key")
     key.add_argument(
@@ -155,10 +155,10 @@ def _run(words: list[str]) -> int:
     if not access_key_id:
         raise UsageError("--aws-access-key-id (or AWS_ACCESS_KEY_ID) is required: the id that belongs to the key")
     from sigv4.endpoints import resolve
-    from sigv4.retry import max_attempts
+    from sigv4.retry import policy
 
     endpoint = resolve(args.aws_region or None, args.endpoint_url, os.environ)
-    attempts = max_attempts(os.environ)
+    retries = policy(os.environ)
     key = _key(args)
 
     def hmac_secret(message: bytes) -> bytes:
@@ -179,7 +179,7 @@ def _run(words: list[str]) -> int:
     http = HttpClient(args.timeout, os.environ, user_agent=PROGRAM, warn=_warn)
     if args.verbose:
         note(f"{PROGRAM}: TPM closed; {operation.action} at {endpoint.url}, signed for {endpoint.region}")
-    client = StsClient(signer, endpoint, http, max_attempts=attempts, warn=_warn)
+    client = StsClient(signer, endpoint, http, policy=retries, warn=_warn)
     _print_credentials(client.call(operation))
     return 0
 

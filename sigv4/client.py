@@ -26,7 +26,7 @@ _ERRORS = ("ErrorResponse/Error/", "ErrorResponse/Errors/Error/", "Response/Erro
 class StsClient:
     """STS at `endpoint`, for the key of `signer`.
 
-    `policy` says how calls are tried again; without one it is the standard mode's, with `max_attempts`.
+    `policy` says how calls are tried again; without one it is the standard mode's.
     `warn` is told, in one line, of a clock that had to be corrected. `clock` (POSIX seconds), `sleep`
     (seconds) and `random` (0 to 1) are the world outside.
     """
@@ -38,7 +38,6 @@ class StsClient:
         http: HttpClient,
         *,
         policy: retry.Policy | None = None,
-        max_attempts: int | None = None,
         warn: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
@@ -47,7 +46,7 @@ class StsClient:
         self._signer = signer
         self._endpoint = endpoint
         self._http = http
-        self._policy = policy or retry.Policy(max_attempts=max_attempts)
+        self._policy = policy or retry.Policy()
         self._warn = warn
         self._clock = clock
         self._sleep = sleep

@@ -16,7 +16,6 @@ __all__ = [
     "Policy",
     "hint",
     "is_about_time",
-    "max_attempts",
     "may_be_about_time",
     "policy",
     "retry_after",
@@ -133,12 +132,6 @@ def policy(environ: Mapping[str, str], profile: "Profile | None" = None) -> Poli
         attempts, source = profile.get("max_attempts"), f"max_attempts of {profile}"
     patient = environ.get("AWS_NEW_RETRIES_2026", "").lower() == "false"
     return Policy(mode, _attempts(source, attempts) if attempts else None, patient=patient)
-
-
-def max_attempts(environ: Mapping[str, str]) -> int:
-    """Attempts for one call: AWS_MAX_ATTEMPTS, else 3. Raises RequestError for anything but a number above 0."""
-    text = environ.get("AWS_MAX_ATTEMPTS")
-    return _attempts("AWS_MAX_ATTEMPTS", text) if text else 3
 
 
 def _attempts(source: str, text: str) -> int:

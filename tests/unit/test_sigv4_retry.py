@@ -132,10 +132,10 @@ def test_what_the_policy_is() -> None:
 
 
 def test_max_attempts() -> None:
-    assert retry.max_attempts({}) == 3
-    assert retry.max_attempts({"AWS_MAX_ATTEMPTS": ""}) == 3
-    assert retry.max_attempts({"AWS_MAX_ATTEMPTS": "1"}) == 1
-    assert retry.max_attempts({"AWS_MAX_ATTEMPTS": "10"}) == 10
+    assert retry.policy({}).max_attempts == 3
+    assert retry.policy({"AWS_MAX_ATTEMPTS": ""}).max_attempts == 3
+    assert retry.policy({"AWS_MAX_ATTEMPTS": "1"}).max_attempts == 1
+    assert retry.policy({"AWS_MAX_ATTEMPTS": "10"}).max_attempts == 10
     for text in ("0", "-1", "1.5", "many", "²", "9" * 5000):
         with pytest.raises(RequestError, match="use a whole number above 0"):
-            retry.max_attempts({"AWS_MAX_ATTEMPTS": text})
+            retry.policy({"AWS_MAX_ATTEMPTS": text})
