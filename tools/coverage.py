@@ -94,7 +94,7 @@ def page() -> str:
         "",
         "## Commands",
         "",
-        "Handles with their authorization; * where a session can encrypt the first parameter, of the command (→) or "
+        "Handles with their authorization; * where a session can encrypt the first parameter: of the command (→), "
         "of the response (←).",
         "",
         "| command | code | section | handles | * |",
