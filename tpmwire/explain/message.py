@@ -6,7 +6,7 @@ from typing import Any
 from ..errors import DecodeError, TpmError
 from ..record import Record
 from ..spec.command import Command, command_class, role_of
-from ..spec.constants import TPM_ST, TPMA_SESSION
+from ..spec.constants import TPM_CC, TPM_ST, TPMA_SESSION
 from ..spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
 from ..wire import HEADER_SIZE, CommandMessage, first_parameter, parse_command, parse_response
 from .names import field_name, purpose
@@ -52,7 +52,7 @@ def explain_response(data: bytes, command: "bytes | int | Command | CommandMessa
     kind = command_class(code)
     walk = Walk(data)
     with contextlib.suppress(DecodeError), walk.area(len(data)):
-        _header(walk, "response", "TPM_RC", str(TpmError(rc, code)) if rc else "TPM_RC_SUCCESS")
+        _header(walk, "response", "TPM_RC", str(TpmError(rc, TPM_CC(code))) if rc else "TPM_RC_SUCCESS")
         if rc or kind is None or data[:2] == b"\x00\xc4":
             walk.leftover("parameters", "behind an error" if rc else "of a command that is not declared")
         elif data[:2] in (b"\x80\x01", b"\x80\x02"):

@@ -1,0 +1,181 @@
+"""`tpmwire send`: commands by name, sent to a real TPM and explained; mistakes, secrets, and what is left behind."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli import toolbox
+from tests.support.swtpm import Swtpm, tpm2
+from tests.support.verbs import Ran, Tool, held, tool
+
+__all__ = ["tool"]  # a fixture
+
+
+@pytest.fixture(autouse=True)
+def _verb(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(toolbox.VERBS, "send", "")
+
+
+@pytest.fixture
+def swtpm() -> Iterator[Swtpm]:
+    with Swtpm() as running:
+        yield running
+
+
+@pytest.fixture
+def send(swtpm: Swtpm, tool: Tool) -> Tool:
+    def run(*words: str | Path, stdin: bytes = b"") -> Ran:
+        return tool("send", "--tpm-path", swtpm.path, *words, stdin=stdin)
+
+    return run
+
+
+def test_a_command_and_its_response(send: Tool) -> None:
+    ran = send("GetRandom", "bytesRequested=8")
+    assert (ran.code, ran.err) == (0, "")
+    assert "bytesRequested: 8" in ran.out
+    assert "randomBytes: 8 octets" in ran.out
+    assert send("tpm2_getrandom", "bytes_requested=0x8").code == 0
+
+
+def test_pcrs_are_those_that_tpm2_tools_extended(swtpm: Swtpm, send: Tool) -> None:
+    event = send("PCR_Event", "pcrHandle=23", "eventData=text:hello")
+    assert event.code == 0
+    value = re.search(r"sha256:\n?\s*23: 0x([0-9A-F]{64})", tpm2(swtpm, "pcrread", "sha256:23").decode())
+    assert value is not None
+    assert (
+        value[1].lower() in send("PCR_Read", "pcrSelectionIn=sha256:23").out.replace(" ", "").replace("\n", "")
+        or bytes.fromhex(value[1]).hex(" ")[:17] in send("PCR_Read", "pcrSelectionIn=sha256:23").out
+    )
+
+
+def test_handles_go_from_one_command_to_the_next_and_are_flushed(swtpm: Swtpm, send: Tool) -> None:
+    words = ["CreatePrimary", "primaryHandle=owner", "inPublic=template:h2-primary", "+"]
+    ran = send(*words, "ReadPublic", "objectHandle=$1")
+    assert ran.code == 0
+    assert "answer to TPM2_ReadPublic" in ran.out
+    assert "curveId: TPM_ECC_NIST_P256" in ran.out
+    assert held(swtpm) == ""
+    assert send("--keep", *words[:3]).code == 0
+    assert "0x80000000" in held(swtpm)
+
+
+def test_a_key_by_its_fields_with_passwords_from_files(swtpm: Swtpm, send: Tool, tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("a secret word")
+    password.chmod(0o600)
+    fields = [
+        "inSensitive.userAuth=@" + str(password),
+        "inPublic.type=KEYEDHASH",
+        "inPublic.nameAlg=SHA256",
+        "inPublic.objectAttributes=fixedTPM|fixedParent|sensitiveDataOrigin|userWithAuth|signEncrypt",
+        "inPublic.parameters.scheme.scheme=HMAC",
+        "inPublic.parameters.scheme.details.hashAlg=SHA256",
+    ]
+    document = [
+        {"command": "CreatePrimary", "primaryHandle": "owner", **nest(fields)},
+        {"command": "HMAC", "handle": "$1", "buffer": "text:hello", "passwords": [f"@{password}"]},
+    ]
+    commands = tmp_path / "commands.json"
+    commands.write_text(json.dumps(document))
+    ran = send("--json", commands)
+    assert (ran.code, "answer to TPM2_HMAC" in ran.out) == (0, True)
+    assert b"a secret word"[:8].hex(" ") not in ran.out
+    assert "a secret word" not in ran.out + ran.err
+    assert "not shown" in ran.out
+    assert b"a secret word"[:6].hex(" ") in send("--secrets", "--json", "-", stdin=commands.read_bytes()).out
+    document[1]["passwords"] = ["text:another"]
+    commands.write_text(json.dumps(document))
+    ran = send("--json", commands)
+    assert ran.code == 4
+    assert "TPM2_HMAC: TPM_RC_AUTH_FAIL (session 1)" in ran.out
+    assert ran.err.splitlines()[-1].startswith("tpmwire: TPM2_HMAC: TPM_RC_AUTH_FAIL (session 1)")
+    assert held(swtpm) == ""
+
+
+def nest(fields: list[str]) -> dict[str, object]:
+    from cli.fields import nested
+
+    return nested(fields)
+
+
+def test_auth_file(swtpm: Swtpm, send: Tool, tmp_path: Path) -> None:
+    tpm2(swtpm, "changeauth", "-c", "owner", "ownerpass")
+    password = tmp_path / "password"
+    password.write_text("ownerpass")
+    password.chmod(0o600)
+    words = ["ClockRateAdjust", "auth=owner", "rateAdjust=NO_CHANGE"]
+    assert send(*words).code == 4
+    ran = send("--auth-file", password, *words)
+    assert ran.code == 0
+    assert "ownerpass" not in ran.out
+    assert send("--auth-file", password, "--auth-file", password, *words).code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("", "give a command and its fields"),
+        ("GetRandm", "did you mean GetRandom"),
+        ("GetRandom", "TPM2_GetRandom.bytesRequested is missing"),
+        ("GetRandom bytesRequested", "'bytesRequested' is not FIELD=VALUE"),
+        ("GetRandom bytesRequested=x", "'x' is no number"),
+        ("GetRandom bytesRequested=65536", "does not fit into 2 octets"),
+        ("GetRandom bytesRequested=1 bytesRequested=2", "given twice"),
+        ("GetRandom bytesRequested=1 more=2", "no field 'more'; it has: bytesRequested"),
+        ("GetRandom bytesRequested=1 +", "no command beside a +"),
+        ("ReadPublic objectHandle=$1", "no command before this one gave a handle $1"),
+        ("Hash data=xyz hashAlg=SHA256", "TPM2_Hash.data is no hex"),
+        ("Hash data=@/nowhere hashAlg=SHA256", "/nowhere: No such file"),
+        ("Hash hashAlg=SHA257", "'SHA257' is no number, nor in tpmwire spec TPM_ALG"),
+        ("SelfTest fullTest=perhaps", "neither yes nor no"),
+        ("CreatePrimary primaryHandle=owner inPublic=0001", "is no TPMT_PUBLIC"),
+        ("CreatePrimary primaryHandle=owner inPublic=template:none", "template: and h2-primary"),
+        ("CreatePrimary primaryHandle=owner inPublic=[1]", "wants a JSON object|is no hex"),
+        (
+            "CreatePrimary primaryHandle=owner inPublic.type=SHA1 inPublic.nameAlg=SHA256",
+            "is missing|of no member",
+        ),
+        ("PolicyOR policySession=0x03000000 pHashList=5", "wants a JSON list"),
+        ("NV_DefineSpace authHandle=owner auth=6869", "auth is a secret"),
+        ("--auth-file x GetRandom bytesRequested=1 + GetTestResult", "goes with one command"),
+        ("--json /nowhere", "/nowhere: No such file"),
+    ],
+)
+def test_mistakes_are_one_line_and_nothing_is_sent(tool: Tool, words: str, says: str) -> None:
+    # There is no TPM: that would be said otherwise.
+    ran = tool("send", "--tpm-path", "/nowhere", *words.split())
+    assert (ran.code, ran.out) == (2, "")
+    assert re.search(re.escape(says).replace(r"\|", "|"), ran.err), ran.err
+    assert ran.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "no JSON (line 1"),
+        ("[]", "has no command"),
+        ("[1]", "each command is an object"),
+        ('{"command": "GetRandom", "bytesRequested": true}', "no number"),
+        ('{"command": "GetRandom", "bytesRequested": 1, "passwords": "x"}', "passwords is a list"),
+        ('{"command": "GetRandom", "bytesRequested": 1, "passwords": ["00"]}', "has 0 handles"),
+        ('{"command": "Clear", "authHandle": "lockout", "passwords": ["secret"]}', "a password is no hex"),
+        ('{"command": "Hash", "data": 5, "hashAlg": 11}', "wants octets"),
+    ],
+)
+def test_mistakes_in_json(tool: Tool, text: str, says: str) -> None:
+    ran = tool("send", "--tpm-path", "/nowhere", "--json", "-", stdin=text.encode())
+    assert (ran.code, ran.out) == (2, "")
+    assert says in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_a_dry_run_needs_no_tpm(tool: Tool) -> None:
+    words = ["CreatePrimary", "primaryHandle=owner", "inPublic=template:ek-rsa", "+", "FlushContext"]
+    ran = tool("send", "--tpm-path", "/nowhere", "--dry-run", *words, "flushHandle=$1")
+    assert (ran.code, ran.err) == (0, "")
+    assert "TPM2_CreatePrimary" in ran.out
+    assert "80 00 00 00" in ran.out
