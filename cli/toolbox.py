@@ -23,6 +23,7 @@ VERBS = {
     "pcr": "read PCR values",
     "export-public": "print this TPM's public key, to wrap a secret for it elsewhere",
     "wrap": "wrap an AWS secret for another TPM, or for a fleet of them",
+    "enroll": "take a plaintext key of ~/.aws/credentials into the TPM, and its profile with it",
     "import-key": "take in a key that was wrapped for this TPM elsewhere",
     "decode": "explain the bytes of TPM commands and responses",
 }

@@ -1,0 +1,192 @@
+"""What enroll and rotate share: a profile's command line taken apart, its key asked to sign, a place for a key.
+
+Nothing here keeps a secret on disk. Each step is put in place whole or not at all, and a later run can tell by
+looking whether it was.
+"""
+
+import os
+import shlex
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from .messages import UsageError, note
+
+if TYPE_CHECKING:
+    from sigv4.iam import IamClient
+    from sigv4.signer import Signer
+    from sigv4.sts import CallerIdentity
+    from tpmwire.secret import Secret
+    from tpmwire.signing import HmacKey
+    from tpmwire.spec.structures import TPMT_PUBLIC
+    from tpmwire.tpm import Tpm
+
+    from .making import Made
+
+__all__ = ["Checkpoint", "Place", "ProfileCommand", "iam_client", "identity", "no_checkpoint", "public_at", "put"]
+
+PROGRAM = "aws-tpm-process-credential"
+
+Checkpoint = Callable[[str], None]
+"""Told the name of each step when it is done."""
+
+_REPLACED = ("aws-access-key-id", "persistentHandle", "credential-file", "key-name")
+_LONE = ("assumeRole", "useEKParent", "verbose", "no-session-encryption", "version", "help")
+
+
+def no_checkpoint(_step: str) -> None:
+    """For whoever need not know."""
+
+
+class Place(NamedTuple):
+    """Where a key is: a persistent handle of the TPM, or a key file."""
+
+    handle: int | None = None
+    file: str | None = None
+
+    def __str__(self) -> str:
+        return self.file if self.handle is None else f"0x{self.handle:08x}"  # type: ignore[return-value]
+
+
+class ProfileCommand:
+    """A credential_process that runs our program. Raises UsageError for any other.
+
+    `key_id` is its access key id, `place` where its key is. `key` can be given a password that the command line
+    does not have.
+    """
+
+    def __init__(self, text: str) -> None:
+        from . import credential_process as program
+
+        try:
+            words = shlex.split(text)
+        except ValueError as error:
+            raise UsageError(f"the profile's credential_process cannot be taken apart: {error}") from error
+        at = next((n for n, word in enumerate(words) if os.path.basename(word) == PROGRAM), None)
+        if at is None:
+            raise UsageError(f"the profile's credential_process does not run {PROGRAM}: `tpmwire enroll` first")
+        self.text = text
+        self._start, self._options = words[: at + 1], words[at + 1 :]
+        self.args = program._parser().parse_go_style(self._options)
+        self.key_id: str = self.args.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID") or ""
+        if not self.key_id:
+            raise UsageError("the profile's credential_process has no --aws-access-key-id: add it")
+        file = self.args.credential_file
+        self.place = Place(file=file) if file else Place(handle=self.args.persistentHandle)
+        self._key: HmacKey | None = None
+
+    @property
+    def key(self) -> "HmacKey":
+        """The key as the program will use it. Raises KeyFileError, UsageError."""
+        if self._key is None:
+            from . import credential_process as program
+
+            self._key = program._key(self.args)
+        return self._key
+
+    def hmac(self, message: bytes) -> bytes:
+        """One HMAC with the key; the TPM is closed again. Raises TpmError and what else `HmacKey.hmac` does."""
+        from . import credential_process as program
+
+        return program._ask_tpm(self.args, self.key, message)
+
+    def signer(self) -> "Signer":
+        """Signs through the TPM, which is asked now, and not again while the day lasts."""
+        import time
+
+        from sigv4.signer import Signer
+        from sigv4.times import timestamp
+
+        signer = Signer(self.key_id, self.hmac)
+        signer.prime(timestamp(time.time())[:8])
+        return signer
+
+    def rewritten(self, key_id: str, place: Place, name: bytes) -> str:
+        """The same command line for another key of the same TPM; all its other options stay."""
+        new = [f"--aws-access-key-id={key_id}"]
+        if place.handle is None:
+            new.append(f"--credential-file={place.file}")
+        else:
+            new += [f"--persistentHandle=0x{place.handle:08x}", f"--key-name={name.hex()}"]
+        return shlex.join([*self._start, *new, *self._kept()])
+
+    def _kept(self) -> list[str]:
+        kept: list[str] = []
+        rest = iter(self._options)
+        for word in rest:
+            option, equals, _ = word.lstrip("-").partition("=")
+            group = [word]
+            if not equals and option not in _LONE:
+                group += [following] if (following := next(rest, None)) is not None else []
+            if option not in _REPLACED:
+                kept += group
+        return kept
+
+
+def identity(command: ProfileCommand) -> "CallerIdentity":
+    """Whom AWS takes for the signer: GetCallerIdentity, signed through the TPM. Raises StsError, NetworkError."""
+    from sigv4.client import StsClient
+    from sigv4.endpoints import resolve
+    from sigv4.http import HttpClient
+    from sigv4.retry import policy
+    from sigv4.sts import GetCallerIdentity
+
+    endpoint = resolve(command.args.aws_region or None, command.args.endpoint_url, os.environ)
+    attempts = policy(os.environ)
+    signer = command.signer()
+    http = HttpClient(_patience(command), os.environ, user_agent="tpmwire", warn=_warn)
+    return StsClient(signer, endpoint, http, policy=attempts, warn=_warn).call(GetCallerIdentity())
+
+
+def iam_client(command: ProfileCommand, *, once: bool = False) -> "IamClient":
+    """IAM, asked as the user of the profile's key. `once`: no call is sent a second time."""
+    from sigv4.endpoints import service
+    from sigv4.http import HttpClient
+    from sigv4.iam import IamClient
+    from sigv4.retry import Policy, policy
+
+    endpoint = service("iam", command.args.aws_region or "us-east-1", None, os.environ)
+    attempts = Policy(max_attempts=1) if once else policy(os.environ)
+    signer = command.signer()
+    http = HttpClient(_patience(command), os.environ, user_agent="tpmwire", warn=_warn)
+    return IamClient(signer, endpoint, http, policy=attempts, warn=_warn)
+
+
+def _patience(command: ProfileCommand) -> float:
+    # A profile's time-out is for a program that waits for credentials; here a person does.
+    return max(float(command.args.timeout), 30.0)
+
+
+def _warn(text: str) -> None:
+    note(f"tpmwire: warning: {text}")
+
+
+def public_at(tpm: "Tpm", place: Place) -> "TPMT_PUBLIC | None":
+    """The public area of the key at a place; None where there is nothing. Raises KeyFileError, TpmError."""
+    from tpmwire.channel import read_loaded
+
+    from .keys import is_occupied
+
+    if place.handle is not None:
+        return read_loaded(tpm, place.handle).public if is_occupied(tpm, place.handle) else None
+    assert place.file is not None
+    if not os.path.lexists(place.file):
+        return None
+    from tpmwire.keyfile import parse
+
+    from .files import read_small
+
+    return parse(read_small(place.file)).public
+
+
+def put(tpm: "Tpm", made: "Made", place: Place, owner: "Secret", *, force: bool = False) -> None:
+    """Puts a key that is made in its place; a signal waits until it is done. Raises TpmError, UsageError."""
+    from .files import write_whole
+    from .keys import make_persistent, undisturbed
+
+    with undisturbed():
+        if place.handle is not None:
+            make_persistent(tpm, made.key, place.handle, owner, made.parent.session)
+            return
+        assert place.file is not None
+        os.makedirs(os.path.dirname(place.file), mode=0o700, exist_ok=True)
+        write_whole(place.file, made.file.to_pem().encode(), force=force)

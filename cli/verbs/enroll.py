@@ -1,0 +1,232 @@
+"""Takes the plaintext key of a profile in ~/.aws/credentials into the TPM, and the profile with it.
+
+  tpmwire enroll --profile default
+  tpmwire enroll --profile work --persistent-handle 0x81010002 --remove-plaintext
+
+The key is imported and proven, by a GetCallerIdentity that is signed through the TPM; then the profile in
+~/.aws/config gets its credential_process, with the Names of the key and of this TPM pinned. Last, with
+--remove-plaintext or when you say so at the prompt, the old lines go. Until then programs go on using them. Ended
+at any point, the same command goes on from there.
+
+There is no way back (--undo says why). The secret has been on a disk: `tpmwire rotate` makes that one worthless.
+"""
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from ..aws_secret import key_id_of, key_octets, read_key
+from ..lifecycle import Checkpoint, Place, ProfileCommand, identity, no_checkpoint, public_at, put
+from ..messages import UsageError, note
+from ..options import add_tpm_options, pcrs_from, persistent_handle
+
+if TYPE_CHECKING:
+    from tpmwire.secret import Secret
+
+__all__ = ["HELP", "configure", "enroll", "run"]
+
+HELP = "take a plaintext key of ~/.aws/credentials into the TPM, and its profile with it"
+
+OWNER = 0x40000001
+"""TPM_RH_OWNER (TPM 2.0 Part 2, §7.4)."""
+
+_PLAINTEXT = ("aws_access_key_id", "aws_secret_access_key")
+
+_NO_UNDO = (
+    "a key cannot be taken out of the TPM again, that is its purpose: make a new access key in IAM for a "
+    "plaintext profile, and delete this one"
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    from ..auths import add_auth_options
+
+    parser.add_argument("--profile", default="default", metavar="NAME", help="the profile (default: default)")
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--out", metavar="FILE", help="the key file (default: tpmwire/KEYID.pem beside the config)")
+    place.add_argument(
+        "--persistent-handle", type=persistent_handle, metavar="HANDLE", help="keep the key in the TPM instead"
+    )
+    parser.add_argument(
+        "--remove-plaintext",
+        action="store_true",
+        help="remove the old lines without asking, once the key is proven",
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="replace another key in that place, or another credential_process"
+    )
+    parser.add_argument("--undo", action="store_true", help="impossible; says why")
+    parser.add_argument("--aws-region", metavar="REGION", help="use this region's STS (default: the global one)")
+    parser.add_argument("--pcrs", metavar="PCRS", help="bind the key to PCRs: 23, or 7,23, or sha256:7,23")
+    add_auth_options(parser, "key", "a password for the key")
+    parser.add_argument(
+        "--parent",
+        type=persistent_handle,
+        default=OWNER,
+        metavar="HANDLE",
+        help="persistent handle of the parent (default: the owner's standard ECC primary)",
+    )
+    add_auth_options(parser, "parent", "the password of the parent or, without --parent, of the owner")
+    add_auth_options(parser, "owner", "the owner's password, for --persistent-handle beside --parent")
+    add_tpm_options(parser, "60s")
+    parser.add_argument(
+        "--tpm-session-encrypt-with-name",
+        metavar="NAME[@WHERE]",
+        help="hex Name of this TPM's endorsement or storage key, as `tpmwire ek` prints it to pin",
+    )
+    parser.add_argument(
+        "--tpm-session-encrypt-with-public", metavar="FILE", help="the same key's public area instead of its Name"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Enrolls the profile."""
+    return enroll(args, no_checkpoint)
+
+
+def enroll(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
+    """`run`, with a word to `checkpoint` after each step: placed, proven, written, removed."""
+    from ..aws_config import config_path, credentials_path, get_setting, section_of
+    from ..profiles import read_config, write_profile
+
+    if args.undo:
+        raise UsageError(_NO_UNDO)
+    present = get_setting(read_config(config_path()), section_of(args.profile), "credential_process")
+    plain = read_config(credentials_path())
+    if present is not None and get_setting(plain, args.profile, "aws_secret_access_key") is None:
+        return _already(args.profile, present)
+    if get_setting(plain, args.profile, "aws_session_token") is not None:
+        raise UsageError(f"the key of [{args.profile}] is a temporary one: enroll the user's long-term key")
+    args.aws_access_key_id = key_id_of(args.profile)
+    args.from_profile = args.profile
+    secret = read_key(args)
+    _check_present(args, present)
+    command = _import(args, secret, checkpoint)
+    who = identity(command)
+    note(f"AWS takes the key in the TPM for {who.arn}")
+    checkpoint("proven")
+    if present != command.text:
+        note(f"wrote the profile {args.profile} to {write_profile(args.profile, command.text)}")
+    checkpoint("written")
+    if args.remove_plaintext or _asked():
+        _remove(args.profile, secret)
+        checkpoint("removed")
+        note("the secret was on this disk in clear: `tpmwire rotate` replaces it by one that never was")
+    else:
+        note(f"the old lines are still in {credentials_path()}, and used: --remove-plaintext removes them")
+    return 0
+
+
+def _already(profile: str, present: str) -> int:
+    """The plaintext is gone: says whether what is there instead works."""
+    who = identity(ProfileCommand(present))
+    note(f"the profile {profile} is enrolled already; AWS takes its key for {who.arn}")
+    return 0
+
+
+def _check_present(args: argparse.Namespace, present: str | None) -> None:
+    """Raises UsageError where the profile runs something else than a key of this id."""
+    if present is None or args.force:
+        return
+    try:
+        same = ProfileCommand(present).key_id == args.aws_access_key_id
+    except UsageError:
+        same = False
+    if not same:
+        raise UsageError(f"the profile {args.profile} has another credential_process; --force replaces it")
+
+
+def _import(args: argparse.Namespace, secret: "Secret", checkpoint: Checkpoint) -> ProfileCommand:
+    """The key in its place, made now or by an earlier run, and the command line that uses it."""
+    from tpmwire.channel import Loaded
+    from tpmwire.crypto import name_of
+    from tpmwire.templates import hmac_key
+
+    from ..auths import auth_of, key_auth_of
+    from ..aws_config import config_path
+    from ..keys import open_tpm, parent_at
+    from ..making import Made, Order, _policy, make_key
+    from ..pins import pin_from
+    from ..profiles import credential_process, salt_pin
+
+    if args.persistent_handle is None:
+        beside = os.path.join(os.path.dirname(config_path()), "tpmwire", f"{args.aws_access_key_id}.pem")
+        args.out = os.path.abspath(args.out or beside)
+    place = Place(args.persistent_handle, args.out)
+    pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
+    pcrs = pcrs_from(args.pcrs) if args.pcrs else None
+    parent_auth, owner_auth = auth_of(args, "parent"), auth_of(args, "owner")
+    if args.parent == OWNER:
+        # One password under two names: the parent's is the owner's.
+        parent_auth, owner_auth = parent_auth or owner_auth, owner_auth or parent_auth
+    order = Order(secret, key_auth_of(args), pcrs, args.parent, parent_auth, pin)
+    with open_tpm(args) as tpm:
+        found = None if args.force else public_at(tpm, place)
+        if found is None:
+            made = make_key(tpm, order)
+            put(tpm, made, place, owner_auth, force=args.force)
+        else:
+            policy = _policy(tpm, order)
+            wanted = hmac_key(policy.digest() if policy else b"", with_auth=bool(order.auth))
+            if found != wanted.replace(unique=found.unique):
+                raise UsageError(f"{place} has another key; take another place, or --force replaces it")
+            # It is in its place, and the pin is asked of its parent only.
+            parent = parent_at(tpm, args.parent, parent_auth, pin)
+            made = Made(None, Loaded(0, name_of(found), found), parent)  # type: ignore[arg-type]
+        pinned = salt_pin(tpm, made, persistent=place.handle is not None)
+    text = credential_process(args, pinned, made.key.name)
+    if args.aws_region:
+        text += f" --aws-region={args.aws_region}"
+    command = ProfileCommand(text)
+    # What was typed at a prompt stands in no command line.
+    command.key.auth, command.key.parent_auth = order.auth, parent_auth
+    if found is None:
+        note(f"the key is in the TPM, at {place}")
+    else:
+        _check_same(command, secret, place)
+    checkpoint("placed")
+    return command
+
+
+def _check_same(command: ProfileCommand, secret: "Secret", place: Place) -> None:
+    """Raises UsageError where what is at the place is not this secret as we put it there."""
+    import hmac
+
+    from tpmwire.crypto import random_bytes
+    from tpmwire.errors import TpmError
+
+    message = random_bytes(32)
+    try:
+        same = hmac.compare_digest(command.hmac(message), hmac.digest(secret.reveal(), message, "sha256"))
+    except TpmError:
+        same = False
+    if not same:
+        raise UsageError(f"{place} has another key; take another place, or --force replaces it")
+    note(f"the key is in the TPM already, at {place}")
+
+
+def _asked() -> bool:
+    if sys.stdin is None or sys.stdin.closed or not sys.stdin.isatty():
+        return False
+    print("Remove the plaintext key from ~/.aws/credentials now? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _remove(profile: str, secret: "Secret") -> None:
+    """Takes the old lines out of both files; says where the secret still is."""
+    from ..aws_config import config_path, credentials_path, get_setting, remove_settings, section_of
+    from ..files import write_whole
+    from ..profiles import read_config
+
+    for named, section in ((config_path(), section_of(profile)), (credentials_path(), profile)):
+        path = os.path.realpath(named)
+        text = read_config(path)
+        value = get_setting(text, section, "aws_secret_access_key")
+        if value and key_octets(value.encode()) == secret:
+            text = remove_settings(text, section, _PLAINTEXT)
+            write_whole(path, text.encode(), force=True)
+            note(f"removed the plaintext key of [{section}] from {path}")
+        if secret.reveal().removeprefix(b"AWS4") in text.encode():
+            note(f"warning: {path} has the same secret in another place: remove it by hand")
