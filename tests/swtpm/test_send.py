@@ -1,4 +1,4 @@
-"""`tpmwire send`: commands by name, sent to a real TPM and explained; mistakes, secrets, and what is left behind."""
+"""`tpmwire send`: commands by name, sent to a real TPM and explained; mistakes, secrets, what is left behind."""
 
 import json
 import re
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli import toolbox
+from cli.fields import nested
 from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import Ran, Tool, held, tool
 
@@ -46,10 +47,9 @@ def test_pcrs_are_those_that_tpm2_tools_extended(swtpm: Swtpm, send: Tool) -> No
     assert event.code == 0
     value = re.search(r"sha256:\n?\s*23: 0x([0-9A-F]{64})", tpm2(swtpm, "pcrread", "sha256:23").decode())
     assert value is not None
-    assert (
-        value[1].lower() in send("PCR_Read", "pcrSelectionIn=sha256:23").out.replace(" ", "").replace("\n", "")
-        or bytes.fromhex(value[1]).hex(" ")[:17] in send("PCR_Read", "pcrSelectionIn=sha256:23").out
-    )
+    shown = send("PCR_Read", "pcrSelectionIn=sha256:23").out
+    assert bytes.fromhex(value[1])[:6].hex(" ") in shown
+    assert bytes.fromhex(value[1])[6:22].hex(" ") in shown
 
 
 def test_handles_go_from_one_command_to_the_next_and_are_flushed(swtpm: Swtpm, send: Tool) -> None:
@@ -75,8 +75,8 @@ def test_a_key_by_its_fields_with_passwords_from_files(swtpm: Swtpm, send: Tool,
         "inPublic.parameters.scheme.scheme=HMAC",
         "inPublic.parameters.scheme.details.hashAlg=SHA256",
     ]
-    document = [
-        {"command": "CreatePrimary", "primaryHandle": "owner", **nest(fields)},
+    document: list[dict[str, object]] = [
+        {"command": "CreatePrimary", "primaryHandle": "owner", **nested(fields)},
         {"command": "HMAC", "handle": "$1", "buffer": "text:hello", "passwords": [f"@{password}"]},
     ]
     commands = tmp_path / "commands.json"
@@ -94,12 +94,6 @@ def test_a_key_by_its_fields_with_passwords_from_files(swtpm: Swtpm, send: Tool,
     assert "TPM2_HMAC: TPM_RC_AUTH_FAIL (session 1)" in ran.out
     assert ran.err.splitlines()[-1].startswith("tpmwire: TPM2_HMAC: TPM_RC_AUTH_FAIL (session 1)")
     assert held(swtpm) == ""
-
-
-def nest(fields: list[str]) -> dict[str, object]:
-    from cli.fields import nested
-
-    return nested(fields)
 
 
 def test_auth_file(swtpm: Swtpm, send: Tool, tmp_path: Path) -> None:
@@ -134,11 +128,9 @@ def test_auth_file(swtpm: Swtpm, send: Tool, tmp_path: Path) -> None:
         ("SelfTest fullTest=perhaps", "neither yes nor no"),
         ("CreatePrimary primaryHandle=owner inPublic=0001", "is no TPMT_PUBLIC"),
         ("CreatePrimary primaryHandle=owner inPublic=template:none", "template: and h2-primary"),
-        ("CreatePrimary primaryHandle=owner inPublic=[1]", "wants a JSON object|is no hex"),
-        (
-            "CreatePrimary primaryHandle=owner inPublic.type=SHA1 inPublic.nameAlg=SHA256",
-            "is missing|of no member",
-        ),
+        ("CreatePrimary primaryHandle=owner inPublic={1}", "inPublic wants a JSON object"),
+        ("TestParms parameters.type=SHA1", "parameters: there is none for type TPM_ALG.SHA1"),
+        ("CreatePrimary primaryHandle=owner inPublic.type=ECC", "inPublic.nameAlg is missing"),
         ("PolicyOR policySession=0x03000000 pHashList=5", "wants a JSON list"),
         ("NV_DefineSpace authHandle=owner auth=6869", "auth is a secret"),
         ("--auth-file x GetRandom bytesRequested=1 + GetTestResult", "goes with one command"),
@@ -149,7 +141,7 @@ def test_mistakes_are_one_line_and_nothing_is_sent(tool: Tool, words: str, says:
     # There is no TPM: that would be said otherwise.
     ran = tool("send", "--tpm-path", "/nowhere", *words.split())
     assert (ran.code, ran.out) == (2, "")
-    assert re.search(re.escape(says).replace(r"\|", "|"), ran.err), ran.err
+    assert says in ran.err
     assert ran.err.count("\n") == 1
 
 
