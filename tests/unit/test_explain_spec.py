@@ -84,6 +84,7 @@ def test_a_command(spec: Spec) -> None:
         ("TPM_ALG sha256", "0xb: TPM_ALG_SHA256\n"),
         ("TPM_ALG 0x7777", "not in this table"),
         ("TPM_CC 0x17b", "0x17b: TPM_CC_GetRandom\n"),
+        ("TPMI_YES_NO 1", "yes"),
         ("TPMI_DH_OBJECT 0x81010002", "0x81010002, persistent object"),
     ],
 )
@@ -105,6 +106,8 @@ def test_tables_and_values(spec: Spec, words: str, says: str) -> None:
         ("TPMU_HA 3", "TPMU_HA is no number"),
         ("TPM2B_DIGEST 3", "TPM2B_DIGEST is no number"),
         ("TPMI_ALG_HASH 0x12345", "does not fit into the 2 octets"),
+        ("TPM_ALG 0x12345", "does not fit into the 2 octets"),
+        ("TPMA_SESSION 0x100", "does not fit into the 1 octets"),
         ("TPM_RC 0x123456789", "does not fit into the 4 octets"),
         ("TPM_ALG SHA257", "TPM_ALG has no 'SHA257'"),
         ("TPMI_ALG_HASH SHA256", "'SHA256' is no number"),

@@ -16,7 +16,7 @@ from ..spec.command import Command, role_of
 from ..wire import first_parameter
 from .names import field_name, purpose, section, type_name
 
-__all__ = ["Table", "kinds", "named", "table_of"]
+__all__ = ["Table", "kinds", "named", "octets_of", "table_of"]
 
 _MODULES = (
     "constants",
@@ -189,7 +189,7 @@ def _type(name: str, annotation: Any) -> Table:
 
 
 def _numbers(name: str, kind: Any) -> Table:
-    digits = 2 * _octets(kind)
+    digits = 2 * octets_of(kind)
     if issubclass(kind, IntFlag):
         bits = [(int(flag), kind(flag).described()) for flag in kind]
         rows: list[Sequence[str]] = [
@@ -200,13 +200,15 @@ def _numbers(name: str, kind: Any) -> Table:
     return Table(name, _purpose(kind), section(Number(4, kind)), [("values", rows)])
 
 
-def _octets(kind: type[int]) -> int:
+def octets_of(kind: type[int]) -> int:
     """The size in which the structures carry it."""
     wires = [wire_of(value) for value in named().values() if hasattr(value, "__metadata__")]
     records = [value for value in named().values() if isinstance(value, type) and issubclass(value, Record)]
     wires += [wire for record in records for _, wire in record.wire().fields]
     sizes = [wire.size for wire in wires if isinstance(wire, Number) and wire.kind is kind]
-    return sizes[0] if sizes else 1 if max(kind) < 0x100 else 4  # type: ignore[call-overload]
+    # Of those that only other words contain: TPM_HT and TPM_NT are parts of one; attribute words are UINT32.
+    small = issubclass(kind, IntEnum) and max(kind) < 0x100
+    return sizes[0] if sizes else 1 if small else 4
 
 
 def _purpose(kind: type) -> str:

@@ -4,10 +4,10 @@ from enum import IntEnum, IntFlag
 from typing import Any
 
 from ..errors import DecodeError
-from ..record import Number, Record, wire_of
+from ..record import Number, Record, YesNo, wire_of
 from ..spec.constants import TPMA_NV
 from .names import purpose
-from .table import named
+from .table import named, octets_of
 from .words import value_words
 
 __all__ = ["explain_value"]
@@ -20,16 +20,16 @@ def explain_value(name: str, value: int) -> list[str]:
     Raises DecodeError where the type is no number, or the number has more octets than the type, KeyError for a
     name that is not in `named()`.
     """
-    declared = named()[name]
-    if (isinstance(declared, type) and issubclass(declared, Record)) or isinstance(declared, dict):
+    declared: Any = named()[name]
+    if isinstance(declared, type) and not issubclass(declared, Record):
+        wire: Any = Number(octets_of(declared), declared)
+    else:
+        wire = None if isinstance(declared, dict) else wire_of(declared)
+    if not isinstance(wire, (Number, YesNo)):
         raise DecodeError(f"{name} is no number", 0, 0)
-    wire = Number(4, declared) if isinstance(declared, type) else wire_of(declared)
-    size = getattr(wire, "size", 1)
-    if value >> 8 * size or (not isinstance(wire, Number) and not hasattr(wire, "least")):
-        raise DecodeError(f"0x{value:x} does not fit into the {size} octets of {name}", 0, size)
-    if not isinstance(wire, Number):
-        raise DecodeError(f"{name} is no number", 0, 0)
-    kind: Any = wire.kind
+    if value >> 8 * wire.least:
+        raise DecodeError(f"0x{value:x} does not fit into the {wire.least} octets of {name}", 0, wire.least)
+    kind: Any = getattr(wire, "kind", int)
     if name == "TPM_RC":
         return _response_code(value)
     words = value_words(wire, name, value)
