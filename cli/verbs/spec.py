@@ -6,6 +6,7 @@
   tpmwire spec TPMA_OBJECT 0x40472   an attribute word, bit by bit
   tpmwire spec TPM_RC 0x98e          a response code, taken apart
   tpmwire spec TPM_ALG SHA256        a constant by its name
+  tpmwire spec TPMT_HA 0004da39...   a structure's octets
 
 The tables are those by which tpmwire itself builds and reads messages.
 """
@@ -45,6 +46,8 @@ def run(args: argparse.Namespace) -> int:
         table = table_of(name)
         print(json.dumps(table.as_json(), indent=2) if args.json else table.as_text())
         return 0
+    if _has_octets(name):
+        return _octets(name, words, args.json)
     value = _value(name, words)
     lines = _meaning(name, value)
     print(
@@ -87,6 +90,31 @@ def _found(word: str) -> tuple[str, str | None]:
     close = dict.fromkeys(spelled[key] for form in forms for key in get_close_matches(form, spelled, 3))
     meant = f"; did you mean {' or '.join(list(close)[:3])}?" if close else ""
     raise UsageError(f"the standard has no {word!r}{meant} (tpmwire spec lists all names)")
+
+
+def _has_octets(name: str) -> bool:
+    """Whether it is a structure, list or buffer, of which a value is its octets."""
+    from tpmwire.explain.table import named
+    from tpmwire.record import Number, Record, YesNo, wire_of
+    from tpmwire.spec.command import Command
+
+    kind: Any = named()[name]
+    if isinstance(kind, type):
+        return issubclass(kind, Record) and not issubclass(kind, Command)
+    return not isinstance(kind, dict) and not isinstance(wire_of(kind), (Number, YesNo))
+
+
+def _octets(name: str, words: str, as_plain: bool) -> int:
+    from tpmwire.explain import as_json, as_text
+    from tpmwire.explain.value import explain_octets
+
+    try:
+        octets = bytes.fromhex(words)
+    except ValueError:
+        raise UsageError(f"a {name} is given by its octets in hex") from None
+    tree = explain_octets(name, octets)
+    print(json.dumps(as_json(tree), indent=2) if as_plain else as_text(tree))
+    return 1 if tree.error else 0
 
 
 def _value(name: str, words: str) -> int:

@@ -102,9 +102,9 @@ def test_tables_and_values(spec: Spec, words: str, says: str) -> None:
         ("TPMT_PUBLC", "did you mean TPMT_PUBLIC"),
         ("TPM_RC_AUTH_FIAL", "did you mean TPM_RC_AUTH_FAIL"),
         ("zzzzzzzzzz", "'zzzzzzzzzz' (tpmwire spec lists all names)"),
-        ("TPMT_PUBLIC 3", "TPMT_PUBLIC is no number"),
+        ("TPMT_PUBLIC 3", "a TPMT_PUBLIC is given by its octets in hex"),
         ("TPMU_HA 3", "TPMU_HA is no number"),
-        ("TPM2B_DIGEST 3", "TPM2B_DIGEST is no number"),
+        ("TPM2_HMAC 3", "TPM2_HMAC is no number"),
         ("TPMI_ALG_HASH 0x12345", "does not fit into the 2 octets"),
         ("TPM_ALG 0x12345", "does not fit into the 2 octets"),
         ("TPMA_SESSION 0x100", "does not fit into the 1 octets"),
@@ -126,3 +126,17 @@ def test_the_list_and_json(spec: Spec) -> None:
     assert json.loads(spec("--json")[1]) == kinds()
     assert json.loads(spec("--json", "TPM_SU")[1])["parts"][0]["rows"][1] == ["0x0001", "TPM_SU_STATE"]
     assert json.loads(spec("--json", "TPM_ALG", "11")[1])["meaning"] == ["0xb: TPM_ALG_SHA256"]
+
+
+def test_octets_of_a_structure(spec: Spec) -> None:
+    code, said = spec("TPMS_PCR_SELECTION", "000b03800080")
+    assert code == 0
+    assert "hash: TPM_ALG_SHA256" in said
+    assert "PCR 7,23" in said
+    assert "2 octets" in spec("TPM2B_DIGEST", "0002abcd")[1]
+    code, said = spec("TPMS_PCR_SELECTION", "000b0380")
+    assert code == 1
+    assert "hash: TPM_ALG_SHA256" in said
+    assert "! " in said
+    code, said = spec("--json", "TPML_PCR_SELECTION", "00000001000b03800080")
+    assert json.loads(said)["children"][0]["text"] == "1 element"

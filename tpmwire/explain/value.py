@@ -1,16 +1,41 @@
-"""What a number means as one of the standard's types: `explain_value("TPMA_OBJECT", 0x40472)`."""
+"""What a number or octets mean as one of the standard's types: `explain_value("TPMA_OBJECT", 0x40472)`."""
 
 from enum import IntEnum, IntFlag
 from typing import Any
 
 from ..errors import DecodeError
 from ..record import Number, Record, YesNo, wire_of
+from ..spec.command import Command
 from ..spec.constants import TPMA_NV
-from .names import purpose
+from .names import purpose, section
 from .table import named, octets_of
+from .tree import Node
+from .walk import Walk
 from .words import value_words
 
-__all__ = ["explain_value"]
+__all__ = ["explain_octets", "explain_value"]
+
+
+def explain_octets(name: str, octets: bytes) -> Node:
+    """The tree of octets as the type `name` (of `named()`), as far as they parse; the fault is its `error`.
+
+    Raises DecodeError for a union, which stands only in a structure, KeyError for a name not in `named()`.
+    """
+    declared = named()[name]
+    if isinstance(declared, dict) or (isinstance(declared, type) and issubclass(declared, Command)):
+        raise DecodeError(f"{name} has no octets of its own", 0, 0)
+    walk = Walk(octets)
+    error = ""
+    try:
+        with walk.area(len(octets)):
+            walk.value(name, declared, {})
+    except DecodeError as fault:
+        error = str(fault)
+    root = Node(name, 0, octets, "", f"{len(octets)} octets")
+    root.spec, root.error, root.children = section(declared), error, walk.nodes
+    if len(walk.nodes) == 1 and not error:
+        return walk.nodes[0]
+    return root
 
 
 def explain_value(name: str, value: int) -> list[str]:
@@ -22,7 +47,8 @@ def explain_value(name: str, value: int) -> list[str]:
     """
     declared: Any = named()[name]
     if isinstance(declared, type) and not issubclass(declared, Record):
-        wire: Any = Number(octets_of(declared), declared)
+        numbers: Any = declared
+        wire: Any = Number(octets_of(numbers), numbers)
     else:
         wire = None if isinstance(declared, dict) else wire_of(declared)
     if not isinstance(wire, (Number, YesNo)):
