@@ -1,5 +1,9 @@
 """`tpmwire trace`: programs run beside a real TPM, and what they say explained."""
 
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,3 +85,19 @@ def test_nonsense_from_the_program_ends_its_connection(swtpm: Swtpm, tool: Tool)
     ran = tool("trace", "--tpm-path", swtpm.path, "--", PROGRAM[0], "-c", speaks)
     assert (ran.code, ran.out) == (0, "b''\n")
     assert "says it has 0 octets" in ran.err
+
+
+def test_a_signal_ends_the_program_too(swtpm: Swtpm, tmp_path: Path) -> None:
+    main = "from cli import toolbox; toolbox.VERBS.setdefault('trace', ''); raise SystemExit(toolbox.main())"
+    started = tmp_path / "pid"
+    words = ["trace", "--tpm-path", swtpm.path, "--", "sh", "-c", f"echo $$ >{started}; exec sleep 60"]
+    tracer = subprocess.Popen([sys.executable, "-c", main, *words], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 20
+    while not (started.exists() and started.read_text().endswith("\n")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    program = int(started.read_text())
+    tracer.terminate()
+    _, said = tracer.communicate(timeout=20)
+    assert (tracer.returncode, said) == (128 + signal.SIGTERM, "tpmwire: interrupted\n")
+    # It was waited for as well: there is not even a zombie.
+    assert not Path(f"/proc/{program}").exists()
