@@ -7,7 +7,7 @@ looking whether it was.
 import os
 import shlex
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .messages import UsageError, note
 
@@ -22,7 +22,19 @@ if TYPE_CHECKING:
 
     from .making import Made
 
-__all__ = ["Checkpoint", "Place", "ProfileCommand", "iam_client", "identity", "no_checkpoint", "public_at", "put"]
+__all__ = [
+    "Checkpoint",
+    "Place",
+    "ProfileCommand",
+    "State",
+    "clear",
+    "iam_client",
+    "identity",
+    "no_checkpoint",
+    "public_at",
+    "put",
+    "switch_profiles",
+]
 
 PROGRAM = "aws-tpm-process-credential"
 
@@ -71,7 +83,7 @@ class ProfileCommand:
         if not self.key_id:
             raise UsageError("the profile's credential_process has no --aws-access-key-id: add it")
         file = self.args.credential_file
-        self.place = Place(file=file) if file else Place(handle=self.args.persistentHandle)
+        self.place = Place(file=os.path.abspath(file)) if file else Place(handle=self.args.persistentHandle)
         self._key: HmacKey | None = None
 
     @property
@@ -190,3 +202,109 @@ def put(tpm: "Tpm", made: "Made", place: Place, owner: "Secret", *, force: bool 
         assert place.file is not None
         os.makedirs(os.path.dirname(place.file), mode=0o700, exist_ok=True)
         write_whole(place.file, made.file.to_pem().encode(), force=force)
+
+
+class State:
+    """What a rotation has done so far, in a file beside the config that holds no secret.
+
+    `stage` is the last step that is done; `old` and `new` are access key ids with the places of their keys.
+    """
+
+    def __init__(self, path: str, values: dict[str, Any]) -> None:
+        self.path = path
+        self.values = values
+
+    @classmethod
+    def load(cls, profile: str) -> "State | None":
+        """The state of a profile's rotation; None where none is under way. Raises UsageError."""
+        import json
+
+        from .files import read_small
+
+        path = _state_path(profile)
+        if not os.path.lexists(path):
+            return None
+        try:
+            values = json.loads(read_small(path))
+            return cls(path, {"stage": values["stage"], "old": values["old"]} | values)
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(
+                f"{path} is no state of a rotation: look at the user's keys, and remove it"
+            ) from error
+
+    @classmethod
+    def begin(cls, profile: str, **values: Any) -> "State":
+        """A new file, at the stage `begun`. Raises UsageError where there is one: two runs at once."""
+        state = cls(_state_path(profile), {"profile": profile, "stage": "begun", **values})
+        os.makedirs(os.path.dirname(state.path), mode=0o700, exist_ok=True)
+        state._write(force=False)
+        return state
+
+    @property
+    def stage(self) -> str:
+        """The last step that is done."""
+        return str(self.values["stage"])
+
+    def reach(self, stage: str, **values: Any) -> None:
+        """Writes that a step is done."""
+        self.values |= {"stage": stage, **values}
+        self._write(force=True)
+
+    def remove(self) -> None:
+        """The end: nothing is under way any more."""
+        os.unlink(self.path)
+
+    def _write(self, *, force: bool) -> None:
+        import json
+
+        from .files import write_whole
+
+        write_whole(self.path, json.dumps(self.values, indent=1).encode() + b"\n", force=force)
+
+
+def _state_path(profile: str) -> str:
+    from urllib.parse import quote
+
+    from .aws_config import config_path
+
+    name = quote(profile, safe="")
+    return os.path.join(os.path.dirname(os.path.realpath(config_path())), "tpmwire", f"rotate-{name}.json")
+
+
+def clear(tpm: "Tpm", place: Place, name: bytes, owner: "Secret") -> None:
+    """Removes the key of this Name from its place; leaves what is another's. Raises TpmError, OSError."""
+    from tpmwire.crypto import name_of
+
+    from .keys import authorized, evict
+
+    public = public_at(tpm, place)
+    if public is None or name_of(public) != name:
+        return
+    if place.handle is not None:
+        evict(tpm, place.handle, authorized(tpm, owner))
+    else:
+        assert place.file is not None
+        os.unlink(place.file)
+
+
+def switch_profiles(old_id: str, rewrite: Callable[[ProfileCommand], str]) -> list[str]:
+    """Rewrites all profiles of ~/.aws/config that use the key, in one step; gives their sections."""
+    from .aws_config import _header, config_path, get_setting, set_settings
+    from .files import write_whole
+    from .profiles import read_config
+
+    path = os.path.realpath(config_path())
+    before = text = read_config(path)
+    switched: list[str] = []
+    for section in dict.fromkeys(filter(None, map(_header, text.splitlines()))):
+        value = get_setting(text, section, "credential_process")
+        # Others' command lines are none of our business, whatever is wrong with them.
+        if value is None or PROGRAM not in value or old_id not in value:
+            continue
+        command = ProfileCommand(value)
+        if command.key_id == old_id:
+            text = set_settings(text, section, {"credential_process": rewrite(command)})
+            switched.append(section)
+    if text != before:
+        write_whole(path, text.encode(), force=True)
+    return switched

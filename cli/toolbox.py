@@ -24,6 +24,7 @@ VERBS = {
     "export-public": "print this TPM's public key, to wrap a secret for it elsewhere",
     "wrap": "wrap an AWS secret for another TPM, or for a fleet of them",
     "enroll": "take a plaintext key of ~/.aws/credentials into the TPM, and its profile with it",
+    "rotate": "replace a profile's access key by a new one that was never on a disk",
     "import-key": "take in a key that was wrapped for this TPM elsewhere",
     "decode": "explain the bytes of TPM commands and responses",
 }
