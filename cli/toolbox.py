@@ -27,6 +27,9 @@ VERBS = {
     "rotate": "replace a profile's access key by a new one that was never on a disk",
     "import-key": "take in a key that was wrapped for this TPM elsewhere",
     "decode": "explain the bytes of TPM commands and responses",
+    "spec": "show a table of the TPM 2.0 standard, and what a value means in it",
+    "trace": "run a program and explain live what it says to the TPM",
+    "send": "send any command, and explain it and its response",
 }
 
 
