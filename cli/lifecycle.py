@@ -4,9 +4,10 @@ Nothing here keeps a secret on disk. Each step is put in place whole or not at a
 looking whether it was.
 """
 
+import contextlib
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .messages import UsageError, note
@@ -27,6 +28,7 @@ __all__ = [
     "Place",
     "ProfileCommand",
     "State",
+    "alone",
     "clear",
     "iam_client",
     "identity",
@@ -79,8 +81,9 @@ class ProfileCommand:
         self.text = text
         self._start, self._options = words[: at + 1], words[at + 1 :]
         self.args = program._parser().parse_go_style(self._options)
-        self.key_id: str = self.args.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID") or ""
+        self.key_id: str = self.args.aws_access_key_id or ""
         if not self.key_id:
+            # The environment's would be another one tomorrow.
             raise UsageError("the profile's credential_process has no --aws-access-key-id: add it")
         file = self.args.credential_file
         self.place = Place(file=os.path.abspath(file)) if file else Place(handle=self.args.persistentHandle)
@@ -234,9 +237,8 @@ class State:
 
     @classmethod
     def begin(cls, profile: str, **values: Any) -> "State":
-        """A new file, at the stage `begun`. Raises UsageError where there is one: two runs at once."""
+        """A new file, at the stage `begun`. Raises UsageError where there is one."""
         state = cls(_state_path(profile), {"profile": profile, "stage": "begun", **values})
-        os.makedirs(os.path.dirname(state.path), mode=0o700, exist_ok=True)
         state._write(force=False)
         return state
 
@@ -260,6 +262,24 @@ class State:
         from .files import write_whole
 
         write_whole(self.path, json.dumps(self.values, indent=1).encode() + b"\n", force=force)
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """One rotation at a time; the kernel gives the lock back however the run ends. Raises UsageError."""
+    import fcntl
+
+    directory = os.path.dirname(_state_path("default"))
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError("another `tpmwire rotate` is at work: wait for its end") from error
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _state_path(profile: str) -> str:
@@ -298,10 +318,13 @@ def switch_profiles(old_id: str, rewrite: Callable[[ProfileCommand], str]) -> li
     switched: list[str] = []
     for section in dict.fromkeys(filter(None, map(_header, text.splitlines()))):
         value = get_setting(text, section, "credential_process")
-        # Others' command lines are none of our business, whatever is wrong with them.
+        # Other programs' command lines, and other keys', may be as they like.
         if value is None or PROGRAM not in value or old_id not in value:
             continue
-        command = ProfileCommand(value)
+        try:
+            command = ProfileCommand(value)
+        except UsageError as error:
+            raise UsageError(f"[{section}] in {path}: {error}") from error
         if command.key_id == old_id:
             text = set_settings(text, section, {"credential_process": rewrite(command)})
             switched.append(section)

@@ -24,6 +24,7 @@ from ..lifecycle import (
     Place,
     ProfileCommand,
     State,
+    alone,
     clear,
     iam_client,
     identity,
@@ -37,6 +38,7 @@ from ..options import persistent_handle
 
 if TYPE_CHECKING:
     from tpmwire.secret import Secret
+    from tpmwire.spec.structures import TPMS_PCR_SELECTION
     from tpmwire.tpm import Tpm
 
     from ..making import Order
@@ -92,8 +94,14 @@ def rotate(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
     """
     from ..auths import auth_of
 
-    state = State.load(args.profile)
     owner = auth_of(args, "owner")
+    with alone():
+        _go_on(args, State.load(args.profile), owner, checkpoint)
+    return 0
+
+
+def _go_on(args: argparse.Namespace, state: State | None, owner: "Secret", checkpoint: Checkpoint) -> None:
+    """From the stage that has been reached to the last that is asked for."""
     _check(args, state)
     if state is None:
         state = _begin(args.profile)
@@ -113,9 +121,8 @@ def rotate(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
         _disable(args.profile, state, checkpoint)
     if not args.delete_old:
         note(f"{state.values['old']['id']} is inactive; when nothing misses it: `tpmwire rotate --delete-old`")
-        return 0
+        return
     _delete(args.profile, state, owner, checkpoint)
-    return 0
 
 
 def _check(args: argparse.Namespace, state: State | None) -> None:
@@ -208,7 +215,7 @@ def _begin(profile: str) -> State:
     return State.begin(profile, old=old, before=keys)
 
 
-def _pcrs(command: ProfileCommand) -> object:
+def _pcrs(command: ProfileCommand) -> "tuple[TPMS_PCR_SELECTION, ...] | None":
     """The PCRs of the profile, or those of the policy that the key file carries. Raises UsageError."""
     from tpmwire.policy import Policy, PolicyAuthValue, PolicyPassword, PolicyPCR
 
@@ -324,7 +331,7 @@ def _order(command: ProfileCommand, secret: "Secret", owner: "Secret") -> "Order
     key, parent = command.key, OWNER
     if key.file is not None:
         parent = key.file.persistent_parent or key.file.hierarchy or OWNER
-    return Order(secret, key.auth, _pcrs(command), parent, key.parent_auth or owner, key.pin)  # type: ignore[arg-type]
+    return Order(secret, key.auth, _pcrs(command), parent, key.parent_auth or owner, key.pin)
 
 
 def _import(

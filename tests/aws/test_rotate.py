@@ -14,6 +14,7 @@ import boto3
 import pytest
 
 from cli.aws_config import get_setting
+from tests.support.front import Front, refusal
 from tests.support.home import ROOT, arn_of, files_with, make_home
 from tests.support.sts import VerifyingSts
 from tests.support.swtpm import Swtpm, tpm2
@@ -124,6 +125,27 @@ def admin(sts: VerifyingSts) -> Any:
     )
 
 
+def make_device(
+    home: Path, monkeypatch: pytest.MonkeyPatch, sts: VerifyingSts, swtpm: Swtpm, tool: Tool, options: list[str]
+) -> Device:
+    """Enrolls the key of a new user, with these options."""
+    user = f"device-{uuid.uuid4()}"
+    iam = admin(sts)
+    iam.create_user(UserName=user)
+    iam.put_user_policy(UserName=user, PolicyName="all", PolicyDocument=json.dumps(ALLOW))
+    key = iam.create_access_key(UserName=user)["AccessKey"]
+    plain = f"[work]\naws_access_key_id = {key['AccessKeyId']}\naws_secret_access_key = {key['SecretAccessKey']}\n"
+    make_home(home, monkeypatch, sts, "# mine\n[default]\nregion = us-east-1\n", plain)
+    done = tool("enroll", "--profile", "work", "--tpm-path", swtpm.path, "--remove-plaintext", *options)
+    assert done.code == 0, done.err
+    made = Device(home, sts, user, key)
+    config = home / ".aws" / "config"
+    role = f"{made.command} -assumeRole --aws-arn {sts.role_arn}"
+    text = config.read_text().replace(made.command, role)
+    config.write_text(f"{text}\n[profile more]\ncredential_process = {role}\n")
+    return made
+
+
 @pytest.fixture(params=["file", "handle"])
 def device(
     request: pytest.FixtureRequest,
@@ -133,24 +155,8 @@ def device(
     swtpm: Swtpm,
     tool: Tool,
 ) -> Device:
-    user = f"device-{uuid.uuid4()}"
-    iam = admin(sts)
-    iam.create_user(UserName=user)
-    iam.put_user_policy(UserName=user, PolicyName="all", PolicyDocument=json.dumps(ALLOW))
-    key = iam.create_access_key(UserName=user)["AccessKey"]
-    plain = f"[work]\naws_access_key_id = {key['AccessKeyId']}\naws_secret_access_key = {key['SecretAccessKey']}\n"
-    home = make_home(tmp_path, monkeypatch, sts, "# mine\n[default]\nregion = us-east-1\n", plain)
     place = [] if request.param == "file" else ["--persistent-handle", hex(HANDLE)]
-    words = ["--profile", "work", "--tpm-path", swtpm.path, "--remove-plaintext"]
-    done = tool("enroll", *words, *place)
-    assert done.code == 0, done.err
-    made = Device(home, sts, user, key)
-    config = home / ".aws" / "config"
-    role = f"{made.command} -assumeRole --aws-arn {sts.role_arn}"
-    config.write_text(
-        config.read_text().replace(made.command, role) + f"\n[profile more]\ncredential_process = {role}\n"
-    )
-    return made
+    return make_device(tmp_path, monkeypatch, sts, swtpm, tool, place)
 
 
 def persistent(swtpm: Swtpm) -> list[int]:
@@ -299,3 +305,112 @@ def test_words_that_do_not_fit(device: Device, tool: Tool, words: list[str], say
     assert refused.code == 2
     assert says in refused.err
     assert refused.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("device", ["file"], indirect=True)
+def test_a_new_key_that_aws_does_not_know_yet_is_waited_for(
+    device: Device, sts: VerifyingSts, tool: Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[str] = []
+
+    def unknown(authorization: str, body: str) -> tuple[int, bytes] | None:
+        action = body.split("&", maxsplit=1)[0]
+        if device.key_id in authorization or action in refused:
+            return None
+        refused.append(action)
+        return refusal("InvalidClientTokenId")
+
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    with Front(sts.port, instead=unknown) as front:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", front.url)
+        done = tool("rotate", "--profile", "work", "--delete-old")
+    assert done.code == 0, done.err
+    # STS and IAM each learn of the key in their own time.
+    assert refused == ["Action=GetCallerIdentity", "Action=UpdateAccessKey", "Action=DeleteAccessKey"]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", sts.endpoint)
+    assert device.keys() == {device.uses(): "Active"}
+
+
+@pytest.mark.parametrize("device", ["file"], indirect=True)
+def test_a_lost_answer_is_not_asked_for_again(
+    device: Device, sts: VerifyingSts, tool: Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Front(sts.port, lose=lambda body: "CreateAccessKey" in body) as front:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", front.url)
+        lost = tool("rotate", "--profile", "work")
+    assert lost.code == 7
+    # Sent once: a second one would have met AWS's limit of two, and left the first for ever.
+    (orphan,) = set(device.keys()) - {device.key_id}
+    monkeypatch.setenv("AWS_ENDPOINT_URL", sts.endpoint)
+    assert device.uses() == device.key_id
+    done = tool("rotate", "--profile", "work", "--resume", "--discard", orphan, "--delete-old")
+    assert done.code == 0, done.err
+    assert device.keys() == {device.uses(): "Active"}
+
+
+@pytest.mark.parametrize("device", ["file"], indirect=True)
+def test_a_refusal_leaves_nothing_to_resume(
+    device: Device, sts: VerifyingSts, tool: Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(_authorization: str, body: str) -> tuple[int, bytes] | None:
+        return refusal("AccessDenied") if "CreateAccessKey" in body else None
+
+    with Front(sts.port, instead=denied) as front:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", front.url)
+        refused = tool("rotate", "--profile", "work")
+    assert refused.code == 6
+    assert "AccessDenied" in refused.err
+    assert not device.state.exists()
+    assert device.keys() == {device.key_id: "Active"}
+
+
+@pytest.mark.parametrize("device", ["file"], indirect=True)
+def test_a_new_key_that_is_of_no_use_can_be_given_up(
+    device: Device, sts: VerifyingSts, tool: Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Front(sts.port, lose=lambda body: "GetCallerIdentity" in body) as front:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", front.url)
+        monkeypatch.setattr("time.sleep", lambda _seconds: None)
+        unproven = tool("rotate", "--profile", "work")
+    assert unproven.code == 7
+    (useless,) = set(device.keys()) - {device.key_id}
+    monkeypatch.setenv("AWS_ENDPOINT_URL", sts.endpoint)
+    assert device.uses() == device.key_id
+    done = tool("rotate", "--profile", "work", "--resume", "--discard", useless, "--delete-old")
+    assert done.code == 0, done.err
+    assert useless not in device.command
+    assert device.keys() == {device.uses(): "Active"}
+
+
+@pytest.mark.parametrize("device", ["file"], indirect=True)
+def test_one_at_a_time(device: Device, tool: Tool) -> None:
+    from cli.lifecycle import alone
+
+    with alone():
+        second = tool("rotate", "--profile", "work")
+    assert second.code == 2
+    assert "is at work" in second.err
+    assert tool("rotate", "--profile", "work").code == 0
+
+
+@pytest.mark.parametrize("where", ["file", "handle"])
+def test_password_and_pcrs_go_over_to_the_new_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sts: VerifyingSts, swtpm: Swtpm, tool: Tool, where: str
+) -> None:
+    password = tmp_path / "password"
+    password.write_text("mellon\n")
+    password.chmod(0o600)
+    place = [] if where == "file" else ["--persistent-handle", hex(HANDLE)]
+    options = [*place, "--pcrs", "23", "--key-auth-file", str(password)]
+    device = make_device(tmp_path, monkeypatch, sts, swtpm, tool, options)
+    done = tool("rotate", "--profile", "work", "--delete-old")
+    assert done.code == 0, done.err
+    assert device.uses() != device.key_id
+    assert "mellon" not in device.command
+    password.write_text("friend\n")
+    words = shlex.split(device.command)
+    assert subprocess.run(words, check=False, capture_output=True, timeout=60).returncode == 4
+    password.write_text("mellon\n")
+    assert subprocess.run(words, check=False, capture_output=True, timeout=60).returncode == 0
+    tpm2(swtpm, "pcrextend", f"23:sha256={'11' * 32}")
+    assert subprocess.run(words, check=False, capture_output=True, timeout=60).returncode == 4
