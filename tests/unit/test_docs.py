@@ -44,7 +44,7 @@ def test_the_commands_of_each_way(heading: str, ways: dict[str, tuple[object, li
 def test_the_changelog_has_every_verb() -> None:
     listed = re.search(r"^- `tpmwire`: (.*?)\.$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE | re.DOTALL)
     assert listed
-    assert set(listed[1].replace("\n", " ").replace("  ", " ").split(", ")) == set(VERBS)
+    assert set(" ".join(listed[1].split()).split(", ")) == set(VERBS)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
