@@ -146,6 +146,17 @@ def test_a_key_that_aws_refuses_changes_no_file(home: Path, sts: VerifyingSts, s
     assert tool("enroll", "--profile", "work", "--tpm-path", swtpm.path, "--force").code == 0
 
 
+def test_a_key_without_the_policy_that_is_asked_for_is_not_taken_for_it(
+    home: Path, swtpm: Swtpm, tool: Tool
+) -> None:
+    words = ["enroll", "--profile", "work", "--tpm-path", swtpm.path]
+    assert tool(*words).code == 0
+    bound = tool(*words, "--pcrs", "23", "--remove-plaintext")
+    assert bound.code == 2
+    assert "has another key" in bound.err
+    assert tool(*words, "--pcrs", "23", "--force").code == 0
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

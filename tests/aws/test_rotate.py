@@ -335,11 +335,18 @@ def test_a_new_key_that_aws_does_not_know_yet_is_waited_for(
 def test_a_lost_answer_is_not_asked_for_again(
     device: Device, sts: VerifyingSts, tool: Tool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Front(sts.port, lose=lambda body: "CreateAccessKey" in body) as front:
+    sent: list[str] = []
+
+    def lose(body: str) -> bool:
+        sent.append(body)
+        return "CreateAccessKey" in body
+
+    with Front(sts.port, lose=lose) as front:
         monkeypatch.setenv("AWS_ENDPOINT_URL", front.url)
         lost = tool("rotate", "--profile", "work")
     assert lost.code == 7
-    # Sent once: a second one would have met AWS's limit of two, and left the first for ever.
+    # A second one would have met AWS's limit of two, which looks as if no key had been made.
+    assert [body for body in sent if "CreateAccessKey" in body] == ["Action=CreateAccessKey&Version=2010-05-08"]
     (orphan,) = set(device.keys()) - {device.key_id}
     monkeypatch.setenv("AWS_ENDPOINT_URL", sts.endpoint)
     assert device.uses() == device.key_id
@@ -414,3 +421,22 @@ def test_password_and_pcrs_go_over_to_the_new_key(
     assert subprocess.run(words, check=False, capture_output=True, timeout=60).returncode == 0
     tpm2(swtpm, "pcrextend", f"23:sha256={'11' * 32}")
     assert subprocess.run(words, check=False, capture_output=True, timeout=60).returncode == 4
+
+
+@pytest.mark.parametrize("device", ["handle"], indirect=True)
+def test_what_somebody_else_put_at_the_new_place_meanwhile_is_left_alone(
+    device: Device, swtpm: Swtpm, tool: Tool
+) -> None:
+    words = [sys.executable, "-c", KILLED, "made", "--profile", "work"]
+    assert subprocess.run(words, check=False, cwd=ROOT, capture_output=True, timeout=60).returncode == -9
+    assert tool("flush", "--tpm-path", swtpm.path).code == 0
+    theirs = hex(HANDLE + 1)
+    other = tool("import", "--tpm-path", swtpm.path, "--persistent-handle", theirs, stdin=b"s" * 40)
+    assert other.code == 0, other.err
+    name = tool("name", theirs, "--tpm-path", swtpm.path).out
+    done = tool("rotate", "--profile", "work", "--resume", "--delete-old")
+    assert done.code == 0, done.err
+    assert device.keys() == {device.uses(): "Active"}
+    assert f"--persistentHandle={HANDLE + 2:#x}" in device.command
+    assert tool("name", theirs, "--tpm-path", swtpm.path).out == name
+    assert re.search(r"000b[0-9a-f]{64}", name)
