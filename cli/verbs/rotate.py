@@ -14,14 +14,13 @@ DeleteAccessKey on itself. The new key has the old one's password, PCRs (with th
 """
 
 import argparse
-import os
+import shlex
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from ..lifecycle import (
     Checkpoint,
-    Place,
     ProfileCommand,
     State,
     alone,
@@ -35,11 +34,20 @@ from ..lifecycle import (
 )
 from ..messages import UsageError, note
 from ..options import persistent_handle
+from ..rotation import (
+    begin,
+    check_place,
+    new_command,
+    new_place,
+    old_command,
+    open_for,
+    order_for,
+    place_in,
+    place_values,
+)
 
 if TYPE_CHECKING:
     from tpmwire.secret import Secret
-    from tpmwire.spec.structures import TPMS_PCR_SELECTION
-    from tpmwire.tpm import Tpm
 
     from ..making import Order
 
@@ -48,9 +56,6 @@ __all__ = ["HELP", "configure", "rotate", "run"]
 HELP = "replace a profile's access key by a new one that was never on a disk"
 
 Result = TypeVar("Result")
-
-OWNER = 0x40000001
-"""TPM_RH_OWNER (TPM 2.0 Part 2, §7.4)."""
 
 _PATIENCE = 90.0
 """Seconds; a new key takes some until all of AWS knows it."""
@@ -104,14 +109,14 @@ def _go_on(args: argparse.Namespace, state: State | None, owner: "Secret", check
     """From the stage that has been reached to the last that is asked for."""
     _check(args, state)
     if state is None:
-        state = _begin(args.profile)
+        state = begin(args)
         checkpoint("begun")
     elif state.stage != "inactive":
         _tidy(args, state, owner)
     if state.stage == "begun":
         _create(args, state, owner, checkpoint)
     if state.stage == "placed":
-        who = _patiently(lambda: identity(_new(args.profile, state)))
+        who = _patiently(lambda: identity(new_command(args.profile, state)))
         note(f"AWS takes the new key {state.values['new']['id']} for {who.arn}")
         state.reach("proven")
         checkpoint("proven")
@@ -120,7 +125,8 @@ def _go_on(args: argparse.Namespace, state: State | None, owner: "Secret", check
     if state.stage == "switched":
         _disable(args.profile, state, checkpoint)
     if not args.delete_old:
-        note(f"{state.values['old']['id']} is inactive; when nothing misses it: `tpmwire rotate --delete-old`")
+        last = f"tpmwire rotate --profile {shlex.quote(args.profile)} --delete-old"
+        note(f"{state.values['old']['id']} is inactive; when nothing misses it: `{last}`")
         return
     _delete(args.profile, state, owner, checkpoint)
 
@@ -141,98 +147,6 @@ def _check(args: argparse.Namespace, state: State | None) -> None:
         )
 
 
-def _current(profile: str) -> ProfileCommand:
-    """The profile's command line as it is now."""
-    from ..aws_config import config_path, get_setting, section_of
-    from ..profiles import read_config
-
-    text = get_setting(read_config(config_path()), section_of(profile), "credential_process")
-    if text is None:
-        raise UsageError(
-            f"the profile {profile} in {config_path()} has no credential_process: `tpmwire enroll` first"
-        )
-    return ProfileCommand(text)
-
-
-def _old(profile: str, state: State) -> ProfileCommand:
-    """The command line of the old key, while the profile has it."""
-    command = _current(profile)
-    if command.key_id != state.values["old"]["id"]:
-        raise UsageError(
-            f"the profile {profile} has another key than when this began: put it back, or remove {state.path}"
-        )
-    return command
-
-
-def _new(profile: str, state: State) -> ProfileCommand:
-    """The command line of the new key, whether or not the profile has it by now."""
-    new = state.values["new"]
-    command = _current(profile)
-    return ProfileCommand(command.rewritten(new["id"], _place(new), bytes.fromhex(new["name"])))
-
-
-def _place(values: dict[str, str]) -> Place:
-    return Place(int(values["handle"], 16)) if "handle" in values else Place(file=values["file"])
-
-
-def _values(place: Place) -> dict[str, str]:
-    return {"file": str(place)} if place.handle is None else {"handle": str(place)}
-
-
-def _open(command: ProfileCommand) -> "Tpm":
-    from ..keys import open_tpm
-
-    # A profile's time-out is for one HMAC; making keys takes longer.
-    return open_tpm(argparse.Namespace(tpm_path=command.args.tpm_path, timeout=60.0))
-
-
-def _begin(profile: str) -> State:
-    """Looks whether all that is needed is there, before anything is changed."""
-    from tpmwire.crypto import name_of
-
-    from ..aws_config import credentials_path
-    from ..profiles import read_config
-
-    command = _current(profile)
-    if command.key_id in read_config(credentials_path()):
-        raise UsageError(
-            f"{command.key_id} is in {credentials_path()} in clear, and so in use: "
-            "`tpmwire enroll --remove-plaintext` first"
-        )
-    if command.args.useEKParent:
-        raise UsageError("the key came wrapped for this TPM's EK: wrap a new one where it came from")
-    with _open(command) as tpm:
-        public = public_at(tpm, command.place)
-    if public is None:
-        raise UsageError(f"there is no key at {command.place}, where the profile says")
-    if command.place.handle is not None and public.auth_policy and command.key.pcrs is None:
-        raise UsageError(f"the key at {command.place} has a policy that the profile does not tell: import by hand")
-    _pcrs(command)
-    keys = [key.access_key_id for key in iam_client(command).list_access_keys()]
-    if len(keys) > 1:
-        raise UsageError(f"the user has two keys, which is all that AWS allows: delete one of {', '.join(keys)}")
-    old = {"id": command.key_id, "name": name_of(public).hex(), **_values(command.place)}
-    return State.begin(profile, old=old, before=keys)
-
-
-def _pcrs(command: ProfileCommand) -> "tuple[TPMS_PCR_SELECTION, ...] | None":
-    """The PCRs of the profile, or those of the policy that the key file carries. Raises UsageError."""
-    from tpmwire.policy import Policy, PolicyAuthValue, PolicyPassword, PolicyPCR
-
-    key = command.key
-    if key.pcrs is not None or key.file is None or key.file.policy is None:
-        return key.pcrs
-    pcrs = None
-    for statement in Policy.from_steps(key.file.policy).statements:
-        if isinstance(statement, PolicyPCR) and pcrs is None:
-            pcrs = statement.pcrs
-        elif not isinstance(statement, PolicyAuthValue | PolicyPassword):
-            raise UsageError(f"the key's policy has a {type(statement).__name__}, which is not made anew here")
-    if pcrs is None:
-        raise UsageError("the key's policy has no PCRs, and such a policy is not made anew here")
-    return pcrs
-
-
 def _tidy(args: argparse.Namespace, state: State, owner: "Secret") -> None:
     """Where an earlier run ended in the middle of a step: to the step's end, or back before it."""
     from tpmwire.crypto import name_of
@@ -241,8 +155,8 @@ def _tidy(args: argparse.Namespace, state: State, owner: "Secret") -> None:
         _find_orphan(args, state)
     elif state.stage == "made":
         new = state.values["new"]
-        with _open(_old(args.profile, state)) as tpm:
-            public = public_at(tpm, _place(new))
+        with open_for(old_command(args.profile, state)) as tpm:
+            public = public_at(tpm, place_in(new))
         if public is not None and name_of(public).hex() == new["name"]:
             state.reach("placed")
     given_up = args.discard == state.values.get("new", {}).get("id")
@@ -255,7 +169,7 @@ def _tidy(args: argparse.Namespace, state: State, owner: "Secret") -> None:
 
 def _find_orphan(args: argparse.Namespace, state: State) -> None:
     """A key that IAM made for a run that was killed before it heard of it. Nobody has its secret."""
-    keys = iam_client(_old(args.profile, state)).list_access_keys()
+    keys = iam_client(old_command(args.profile, state)).list_access_keys()
     others = [key for key in keys if key.access_key_id not in state.values["before"]]
     for key in others:
         if args.discard != key.access_key_id:
@@ -269,11 +183,11 @@ def _find_orphan(args: argparse.Namespace, state: State) -> None:
 def _discard(profile: str, state: State, owner: "Secret") -> None:
     """Deletes the new key, which nothing uses, and what there is of it here."""
     new = state.values["new"]
-    command = _old(profile, state)
+    command = old_command(profile, state)
     _delete_key(command, new["id"])
     if "name" in new:
-        with _open(command) as tpm:
-            clear(tpm, _place(new), bytes.fromhex(new["name"]), owner)
+        with open_for(command) as tpm:
+            clear(tpm, place_in(new), bytes.fromhex(new["name"]), owner)
     note(f"deleted the new key {new['id']}, whose secret is nowhere")
     del state.values["new"]
     state.reach("begun")
@@ -301,7 +215,8 @@ def _create(args: argparse.Namespace, state: State, owner: "Secret", checkpoint:
     from ..aws_secret import key_octets
     from ..keys import undisturbed
 
-    command = _old(args.profile, state)
+    command = old_command(args.profile, state)
+    check_place(args, command)
     client = iam_client(command, once=True)
     with undisturbed():
         try:
@@ -316,22 +231,13 @@ def _create(args: argparse.Namespace, state: State, owner: "Secret", checkpoint:
         secret = key_octets(answer.secret_access_key.encode())
         del answer
         try:
-            _import(args, state, _order(command, secret, owner), owner, checkpoint)
+            _import(args, state, order_for(command, secret, owner), owner, checkpoint)
         except Exception:
             # The TPM did not take it; nobody else will ever have it.
             _discard(args.profile, state, owner)
             state.remove()
             raise
-    note(f"the new key {state.values['new']['id']} is in the TPM, at {_place(state.values['new'])}")
-
-
-def _order(command: ProfileCommand, secret: "Secret", owner: "Secret") -> "Order":
-    from ..making import Order
-
-    key, parent = command.key, OWNER
-    if key.file is not None:
-        parent = key.file.persistent_parent or key.file.hierarchy or OWNER
-    return Order(secret, key.auth, _pcrs(command), parent, key.parent_auth or owner, key.pin)
+    note(f"the new key {state.values['new']['id']} is in the TPM, at {place_in(state.values['new'])}")
 
 
 def _import(
@@ -339,41 +245,17 @@ def _import(
 ) -> None:
     from ..making import make_key
 
-    command, key_id = _old(args.profile, state), state.values["new"]["id"]
-    with _open(command) as tpm:
-        place = _new_place(args, tpm, command, key_id)
+    command, key_id = old_command(args.profile, state), state.values["new"]["id"]
+    with open_for(command) as tpm:
+        place = new_place(args, tpm, command, key_id)
         made = make_key(tpm, order)
         # Before it is put there: a later run tells by the Name whether it was.
-        state.reach("made", new={"id": key_id, "name": made.key.name.hex(), **_values(place)})
+        state.reach("made", new={"id": key_id, "name": made.key.name.hex(), **place_values(place)})
         checkpoint("made")
         put(tpm, made, place, owner)
         checkpoint("put")
     state.reach("placed")
     checkpoint("placed")
-
-
-def _new_place(args: argparse.Namespace, tpm: "Tpm", command: ProfileCommand, key_id: str) -> Place:
-    """Beside the old key, or where the options say. Raises UsageError where something is there."""
-    from tpmwire import nv
-
-    old = command.place
-    if args.out or (old.file is not None and args.persistent_handle is None):
-        file = os.path.abspath(args.out or os.path.join(os.path.dirname(old.file or ""), f"{key_id}.pem"))
-        if os.path.lexists(file):
-            raise UsageError(f"{file} exists: take another --out")
-        return Place(file=file)
-    if args.persistent_handle is None:
-        assert old.handle is not None
-        first, last = old.handle + 1, min(old.handle + 0x100, 0x81FFFFFF)
-        occupied = nv.handles(tpm, first, last)
-        handle = next((handle for handle in range(first, last + 1) if handle not in occupied), None)
-        if handle is None:
-            raise UsageError(f"no handle after {old} is free: name one with --persistent-handle")
-        return Place(handle)
-    from ..keys import check_free
-
-    check_free(tpm, args.persistent_handle, force=False)
-    return Place(args.persistent_handle)
 
 
 def _patiently(ask: Callable[[], Result]) -> Result:
@@ -392,7 +274,7 @@ def _patiently(ask: Callable[[], Result]) -> Result:
 
 def _switch(state: State, checkpoint: Checkpoint) -> None:
     new = state.values["new"]
-    name, place = bytes.fromhex(new["name"]), _place(new)
+    name, place = bytes.fromhex(new["name"]), place_in(new)
     sections = switch_profiles(
         state.values["old"]["id"], lambda command: command.rewritten(new["id"], place, name)
     )
@@ -406,7 +288,7 @@ def _switch(state: State, checkpoint: Checkpoint) -> None:
 def _disable(profile: str, state: State, checkpoint: Checkpoint) -> None:
     from sigv4.iam import UpdateAccessKey
 
-    command, old_id = _new(profile, state), state.values["old"]["id"]
+    command, old_id = new_command(profile, state), state.values["old"]["id"]
     _patiently(lambda: iam_client(command).call(UpdateAccessKey(old_id)))
     checkpoint("disabled")
     state.reach("inactive")
@@ -416,11 +298,11 @@ def _disable(profile: str, state: State, checkpoint: Checkpoint) -> None:
 def _delete(profile: str, state: State, owner: "Secret", checkpoint: Checkpoint) -> None:
     """The old key's end, at AWS and here."""
     old = state.values["old"]
-    command = _new(profile, state)
+    command = new_command(profile, state)
     _delete_key(command, old["id"])
     checkpoint("deleted")
-    with _open(command) as tpm:
-        clear(tpm, _place(old), bytes.fromhex(old["name"]), owner)
+    with open_for(command) as tpm:
+        clear(tpm, place_in(old), bytes.fromhex(old["name"]), owner)
     checkpoint("cleared")
     state.remove()
-    note(f"the old key {old['id']} is deleted, and gone from {_place(old)}")
+    note(f"the old key {old['id']} is deleted, and gone from {place_in(old)}")

@@ -410,6 +410,12 @@ def test_password_and_pcrs_go_over_to_the_new_key(
     place = [] if where == "file" else ["--persistent-handle", hex(HANDLE)]
     options = [*place, "--pcrs", "23", "--key-auth-file", str(password)]
     device = make_device(tmp_path, monkeypatch, sts, swtpm, tool, options)
+    if where == "file":
+        # The profile does not name the PCRs of a key file, and at a handle nothing else would.
+        refused = tool("rotate", "--profile", "work", "--persistent-handle", hex(HANDLE))
+        assert refused.code == 2
+        assert "take --out" in refused.err
+        assert device.keys() == {device.key_id: "Active"}
     done = tool("rotate", "--profile", "work", "--delete-old")
     assert done.code == 0, done.err
     assert device.uses() != device.key_id

@@ -1,0 +1,169 @@
+"""What a rotation is about: the old key and the new one, by the profile and the state; where the new one goes."""
+
+import argparse
+import os
+from typing import TYPE_CHECKING
+
+from .lifecycle import Place, ProfileCommand, State, iam_client, public_at
+from .messages import UsageError
+
+if TYPE_CHECKING:
+    from tpmwire.secret import Secret
+    from tpmwire.spec.structures import TPMS_PCR_SELECTION
+    from tpmwire.tpm import Tpm
+
+    from .making import Order
+
+__all__ = [
+    "begin",
+    "check_place",
+    "new_command",
+    "new_place",
+    "old_command",
+    "open_for",
+    "order_for",
+    "place_in",
+    "place_values",
+]
+
+OWNER = 0x40000001
+"""TPM_RH_OWNER (TPM 2.0 Part 2, §7.4)."""
+
+
+def current(profile: str) -> ProfileCommand:
+    """The profile's command line as it is now."""
+    from .aws_config import config_path, get_setting, section_of
+    from .profiles import read_config
+
+    text = get_setting(read_config(config_path()), section_of(profile), "credential_process")
+    if text is None:
+        raise UsageError(
+            f"the profile {profile} in {config_path()} has no credential_process: `tpmwire enroll` first"
+        )
+    return ProfileCommand(text)
+
+
+def old_command(profile: str, state: State) -> ProfileCommand:
+    """The command line of the old key, while the profile has it."""
+    command = current(profile)
+    if command.key_id != state.values["old"]["id"]:
+        raise UsageError(
+            f"the profile {profile} has another key than when this began: put it back, or remove {state.path}"
+        )
+    return command
+
+
+def new_command(profile: str, state: State) -> ProfileCommand:
+    """The command line of the new key, whether or not the profile has it by now."""
+    new = state.values["new"]
+    command = current(profile)
+    return ProfileCommand(command.rewritten(new["id"], place_in(new), bytes.fromhex(new["name"])))
+
+
+def place_in(values: dict[str, str]) -> Place:
+    """A place, from its form in the state file."""
+    return Place(int(values["handle"], 16)) if "handle" in values else Place(file=values["file"])
+
+
+def place_values(place: Place) -> dict[str, str]:
+    """A place in the form that the state file has."""
+    return {"file": str(place)} if place.handle is None else {"handle": str(place)}
+
+
+def open_for(command: ProfileCommand) -> "Tpm":
+    """The TPM of a profile."""
+    from .keys import open_tpm
+
+    # A profile's time-out is for one HMAC; making keys takes longer.
+    return open_tpm(argparse.Namespace(tpm_path=command.args.tpm_path, timeout=60.0))
+
+
+def check_place(args: argparse.Namespace, command: ProfileCommand) -> None:
+    """Finds out what would fail when IAM has made the key already. Raises UsageError."""
+    file = command.key.file
+    if args.out and os.path.lexists(args.out):
+        raise UsageError(f"{args.out} exists: take another --out")
+    if args.persistent_handle is not None and file is not None and file.policy and not command.args.pcrs:
+        raise UsageError("the key's policy stands in its key file, and a handle has none: take --out")
+
+
+def begin(args: argparse.Namespace) -> State:
+    """Looks whether all that is needed is there, before anything is changed. Raises UsageError."""
+    from tpmwire.crypto import name_of
+
+    from .aws_config import credentials_path
+    from .profiles import read_config
+
+    command = current(args.profile)
+    check_place(args, command)
+    if command.key_id in read_config(credentials_path()):
+        raise UsageError(
+            f"{command.key_id} is in {credentials_path()} in clear, and so in use: "
+            "`tpmwire enroll --remove-plaintext` first"
+        )
+    if command.args.useEKParent:
+        raise UsageError("the key came wrapped for this TPM's EK: wrap a new one where it came from")
+    with open_for(command) as tpm:
+        public = public_at(tpm, command.place)
+    if public is None:
+        raise UsageError(f"there is no key at {command.place}, where the profile says")
+    if command.place.handle is not None and public.auth_policy and command.key.pcrs is None:
+        raise UsageError(f"the key at {command.place} has a policy that the profile does not tell: import by hand")
+    _pcrs(command)
+    keys = [key.access_key_id for key in iam_client(command).list_access_keys()]
+    if len(keys) > 1:
+        raise UsageError(f"the user has two keys, which is all that AWS allows: delete one of {', '.join(keys)}")
+    old = {"id": command.key_id, "name": name_of(public).hex(), **place_values(command.place)}
+    return State.begin(args.profile, old=old, before=keys)
+
+
+def _pcrs(command: ProfileCommand) -> "tuple[TPMS_PCR_SELECTION, ...] | None":
+    """The PCRs of the profile, or those of the policy that the key file carries. Raises UsageError."""
+    from tpmwire.policy import Policy, PolicyAuthValue, PolicyPassword, PolicyPCR
+
+    key = command.key
+    if key.pcrs is not None or key.file is None or key.file.policy is None:
+        return key.pcrs
+    pcrs = None
+    for statement in Policy.from_steps(key.file.policy).statements:
+        if isinstance(statement, PolicyPCR) and pcrs is None:
+            pcrs = statement.pcrs
+        elif not isinstance(statement, PolicyAuthValue | PolicyPassword):
+            raise UsageError(f"the key's policy has a {type(statement).__name__}, which is not made anew here")
+    if pcrs is None:
+        raise UsageError("the key's policy has no PCRs, and such a policy is not made anew here")
+    return pcrs
+
+
+def order_for(command: ProfileCommand, secret: "Secret", owner: "Secret") -> "Order":
+    """The new key that is wanted: like the old one, with another secret."""
+    from .making import Order
+
+    key, parent = command.key, OWNER
+    if key.file is not None:
+        parent = key.file.persistent_parent or key.file.hierarchy or OWNER
+    return Order(secret, key.auth, _pcrs(command), parent, key.parent_auth or owner, key.pin)
+
+
+def new_place(args: argparse.Namespace, tpm: "Tpm", command: ProfileCommand, key_id: str) -> Place:
+    """Beside the old key, or where the options say. Raises UsageError where something is there."""
+    from tpmwire import nv
+
+    old = command.place
+    if args.out or (old.file is not None and args.persistent_handle is None):
+        file = os.path.abspath(args.out or os.path.join(os.path.dirname(old.file or ""), f"{key_id}.pem"))
+        if os.path.lexists(file):
+            raise UsageError(f"{file} exists: take another --out")
+        return Place(file=file)
+    if args.persistent_handle is None:
+        assert old.handle is not None
+        first, last = old.handle + 1, min(old.handle + 0x100, 0x81FFFFFF)
+        occupied = nv.handles(tpm, first, last)
+        handle = next((handle for handle in range(first, last + 1) if handle not in occupied), None)
+        if handle is None:
+            raise UsageError(f"no handle after {old} is free: name one with --persistent-handle")
+        return Place(handle)
+    from .keys import check_free
+
+    check_free(tpm, args.persistent_handle, force=False)
+    return Place(args.persistent_handle)
