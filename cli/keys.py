@@ -1,7 +1,5 @@
 """Keys on their way into the TPM and out of it: parents with their session, loading, persistent handles."""
 
-import contextlib
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from .messages import UsageError
@@ -27,7 +25,6 @@ __all__ = [
     "open_tpm",
     "parent_at",
     "parent_of",
-    "undisturbed",
 ]
 
 
@@ -142,16 +139,3 @@ def evict(tpm: "Tpm", handle: int, owner: "Password | Use") -> None:
     from tpmwire.spec.constants import TPM_RH
 
     tpm.execute(EvictControl(TPM_RH.OWNER, handle, handle), owner)
-
-
-@contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
-    """Holds back the signals that end a program, while what belongs together is put in place."""
-    import signal
-
-    held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -195,8 +195,10 @@ def public_at(tpm: "Tpm", place: Place) -> "TPMT_PUBLIC | None":
 
 def put(tpm: "Tpm", made: "Made", place: Place, owner: "Secret", *, force: bool = False) -> None:
     """Puts a key that is made in its place; a signal waits until it is done. Raises TpmError, UsageError."""
+    from tpmwire.tpm import undisturbed
+
     from .files import write_whole
-    from .keys import make_persistent, undisturbed
+    from .keys import make_persistent
 
     with undisturbed():
         if place.handle is not None:

@@ -16,7 +16,7 @@ from .spec.constants import TPM_HT, TPMA_SESSION
 from .transport import Transport, open_transport
 from .wire import HEADER_SIZE
 
-__all__ = ["Observed", "Tpm"]
+__all__ = ["Observed", "Tpm", "undisturbed"]
 
 R = TypeVar("R")
 
@@ -188,7 +188,7 @@ class Tpm:
 
     def close(self) -> None:
         """Flushes what this Tpm opened and closes the transport. Never raises; safe to call twice."""
-        with _undisturbed():
+        with undisturbed():
             try:
                 if self._answered():
                     self._flush_owned()
@@ -249,7 +249,7 @@ def opens_handle(command: Command) -> bool:
 
 
 @contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """Holds back the signals that end a program, so that a second Ctrl-C does not cut the clean-up short."""
     import signal
 

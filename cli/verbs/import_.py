@@ -134,8 +134,10 @@ def _put_in_place(tpm: "Tpm", made: "Made", args: argparse.Namespace, owner: "Se
     """File and handle, both or neither. A signal waits until it is done."""
     import contextlib
 
+    from tpmwire.tpm import undisturbed
+
     from ..files import write_whole
-    from ..keys import evict, make_persistent, undisturbed
+    from ..keys import evict, make_persistent
 
     handle, session = args.persistent_handle, made.parent.session
     path = args.out if args.out and args.out != "-" else None

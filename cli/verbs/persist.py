@@ -34,10 +34,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Loads, persists, prints the Name."""
     from tpmwire.keyfile import IMPORTABLE, parse
+    from tpmwire.tpm import undisturbed
 
     from ..auths import auth_of
     from ..files import read_small
-    from ..keys import check_free, load, make_persistent, open_tpm, parent_of, undisturbed
+    from ..keys import check_free, load, make_persistent, open_tpm, parent_of
 
     file = parse(read_small(args.file))
     if file.type == IMPORTABLE:

@@ -211,9 +211,9 @@ def _create(args: argparse.Namespace, state: State, owner: "Secret", checkpoint:
     """The new key, from IAM's answer into its place. A signal waits: the secret is in this process only."""
     from sigv4.errors import StsError
     from sigv4.iam import CreateAccessKey
+    from tpmwire.tpm import undisturbed
 
     from ..aws_secret import key_octets
-    from ..keys import undisturbed
 
     command = old_command(args.profile, state)
     check_place(args, command)
