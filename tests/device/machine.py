@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from ..support.swtpm import Swtpm
 from .image import Image
+from .valve import Valve
 
 MARK = "@@ "
 """Begins a line of the console that holds a report of the guest's, as JSON."""
@@ -25,11 +26,12 @@ class MachineError(Exception):
 class Machine:
     """Boots an image with the files of `job` under /job; alive inside `with`.
 
-    `tpm` is its swtpm, `console` all its lines so far.
+    `tpm` is its swtpm, `valve` what holds back that TPM's answers, `console` all its lines so far.
     """
 
     def __init__(self, image: Image, job: dict[str, bytes]) -> None:
         self.tpm = Swtpm("qemu")
+        self.valve: Valve
         self.console: list[str] = []
         self._image = image
         self._job = job
@@ -38,6 +40,8 @@ class Machine:
 
     def __enter__(self) -> Self:
         self.tpm.__enter__()
+        self.valve = Valve(self.tpm.path)
+        self.valve.__enter__()
         try:
             # In /dev/shm where there is one: QEMU reads it once, and it holds the guest's secret.
             shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -59,10 +63,9 @@ class Machine:
         # No -enable-kvm: it hangs on machines that are virtual themselves, and emulation is fast enough.
         command = ["qemu-system-x86_64", "-m", "1024", "-nographic", "-no-reboot", "-nic", "user,model=e1000"]
         command += ["-kernel", str(self._image.kernel), "-initrd", initramfs]
-        # The kernel's thread that takes random numbers from the TPM every minute would, with swtpm stopped, cancel
-        # its command, and QEMU would wait for swtpm with the whole guest.
+        # The kernel would take random numbers from the TPM every minute, at moments that no step chooses.
         command += ["-append", "console=ttyS0 quiet panic=-1 rng_core.default_quality=0"]
-        command += ["-chardev", f"socket,id=c,path={self.tpm.path}", "-tpmdev", "emulator,id=t,chardev=c"]
+        command += ["-chardev", f"socket,id=c,path={self.valve.path}", "-tpmdev", "emulator,id=t,chardev=c"]
         command += ["-device", "tpm-tis,tpmdev=t"]
         # A session of its own, as swtpm has: Ctrl-C is for the test.
         self._process = subprocess.Popen(
@@ -93,7 +96,7 @@ class Machine:
         self.console.append(line)
         return line
 
-    def reports(self, seconds: float = 300) -> Iterator[dict[str, Any]]:
+    def reports(self, seconds: float = 200) -> Iterator[dict[str, Any]]:
         """The guest's reports as they come, up to the one named "end".
 
         Raises MachineError where that does not come within `seconds`.
@@ -118,4 +121,5 @@ class Machine:
             if self._process.stdout is not None:
                 self._process.stdout.close()
             self._process = None
+        self.valve.__exit__(None, None, None)
         self.tpm.close()
