@@ -82,7 +82,9 @@ class Valve:
         self._in_background(ours, guest, self._open)
         return theirs.fileno()
 
-    def _in_background(self, source: socket.socket, sink: socket.socket, gate: threading.Event | None = None) -> None:
+    def _in_background(
+        self, source: socket.socket, sink: socket.socket, gate: threading.Event | None = None
+    ) -> None:
         threading.Thread(target=_carry, args=(source, sink, gate), daemon=True).start()
 
 
