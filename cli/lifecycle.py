@@ -69,7 +69,7 @@ class ProfileCommand:
     """
 
     def __init__(self, text: str) -> None:
-        from . import credential_process as program
+        from .run_options import run_parser
 
         try:
             words = shlex.split(text)
@@ -80,7 +80,7 @@ class ProfileCommand:
             raise UsageError(f"the profile's credential_process does not run {PROGRAM}: `tpmwire enroll` first")
         self.text = text
         self._start, self._options = words[: at + 1], words[at + 1 :]
-        self.args = program._parser().parse_go_style(self._options)
+        self.args = run_parser().parse_go_style(self._options)
         self.key_id: str = self.args.aws_access_key_id or ""
         if not self.key_id:
             # The environment's would be another one tomorrow.
@@ -93,16 +93,16 @@ class ProfileCommand:
     def key(self) -> "HmacKey":
         """The key as the program will use it. Raises KeyFileError, UsageError."""
         if self._key is None:
-            from . import credential_process as program
+            from .tpm_key import key_from
 
-            self._key = program._key(self.args)
+            self._key = key_from(self.args)
         return self._key
 
     def hmac(self, message: bytes) -> bytes:
         """One HMAC with the key; the TPM is closed again. Raises TpmError and what else `HmacKey.hmac` does."""
-        from . import credential_process as program
+        from .tpm_key import ask_tpm
 
-        return program._ask_tpm(self.args, self.key, message)
+        return ask_tpm(self.args, self.key, message)
 
     def signer(self) -> "Signer":
         """Signs through the TPM, which is asked now, and not again while the day lasts."""

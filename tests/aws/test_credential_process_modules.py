@@ -58,7 +58,7 @@ def _bare(before: str) -> set[str]:
 HANDLE = f"--persistentHandle={keys.PLAIN_HANDLE:#x}"
 
 NAMES = """
-    cli cli.abandon cli.credential_process cli.messages cli.options
+    cli cli.abandon cli.credential_process cli.messages cli.obtain cli.options cli.run_options cli.tpm_key
     sigv4 sigv4.canonical sigv4.client sigv4.endpoints sigv4.errors sigv4.http sigv4.parameters sigv4.partitions
     sigv4.proxy sigv4.request sigv4.retry sigv4.signer sigv4.sockets sigv4.sts sigv4.times sigv4.xml
     tpmwire tpmwire.channel tpmwire.crypto tpmwire.errors tpmwire.exchange tpmwire.record tpmwire.secret

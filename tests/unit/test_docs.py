@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.credential_process import _parser
+from cli.run_options import run_parser
 from cli.messages import EXIT_CODES
 from cli.toolbox import VERBS
 from tests.support.programs import ROOT
@@ -22,7 +22,7 @@ def _rows(text: str, heading: str) -> list[list[str]]:
 
 
 def test_the_readme_has_every_option() -> None:
-    options = {name for action in _parser()._actions for name in action.option_strings} - {"-h"}
+    options = {name for action in run_parser()._actions for name in action.option_strings} - {"-h"}
     told = [name for row in _rows(README, "## Options") for name in re.findall(r"`(--[^`]+)`", row[0])]
     assert sorted(told) == sorted(options)
 

@@ -1,0 +1,113 @@
+"""The options of `aws-tpm-process-credential`, which other verbs read from a profile's command line."""
+
+from .messages import exit_codes_help
+from .options import Parser, add_tpm_options, flag, persistent_handle
+
+__all__ = ["PROGRAM", "run_parser"]
+
+PROGRAM = "aws-tpm-process-credential"
+
+DESCRIPTION = """\
+AWS credentials from a key inside the TPM, for credential_process in ~/.aws/config.
+
+The secret access key is an HMAC key in the TPM (`tpmwire import` puts it there). Each run asks the TPM for one
+HMAC, signs an STS request with it, and prints the temporary credentials that STS answers with, as JSON:
+
+    [profile tpm]
+    credential_process = aws-tpm-process-credential --aws-access-key-id=AKIA... --persistentHandle=0x81010002
+                         --aws-region=eu-central-1
+
+Options may be written as -name value, -name=value, --name value or --name=value.
+"""
+
+
+def run_parser() -> Parser:
+    """The program's parser; its words may be in Go's style (`Parser.parse_go_style`)."""
+    parser = Parser(
+        prog=PROGRAM,
+        description=DESCRIPTION,
+        epilog="environment: AWS_ACCESS_KEY_ID, TPM_KEY_AUTH, TPM_PARENT_AUTH, AWS_ENDPOINT_URL_STS, "
+        "AWS_ENDPOINT_URL,\n  AWS_CA_BUNDLE, AWS_RETRY_MODE, AWS_MAX_ATTEMPTS, "
+        "HTTPS_PROXY, HTTP_PROXY, NO_PROXY\n\n" + exit_codes_help(),
+    )
+    key = parser.add_argument_group("the key")
+    key.add_argument(
+        "--aws-access-key-id", metavar="ID", help="(required) the access key id; or AWS_ACCESS_KEY_ID"
+    )
+    key.add_argument(
+        "--persistentHandle",
+        type=persistent_handle,
+        default=0x81008003,
+        metavar="HANDLE",
+        help="the HMAC key's persistent handle, hex or decimal (default: 0x81008003)",
+    )
+    key.add_argument("--credential-file", metavar="FILE", help="the HMAC key as a TSS2 PEM; wins over the handle")
+    key.add_argument(
+        "--keyPass",
+        "--keypass",
+        metavar="PASSWORD",
+        help="the key's password; others can see it here, better use TPM_KEY_AUTH or --keyPass-file",
+    )
+    key.add_argument("--keyPass-file", "--keypass-file", metavar="FILE", help="file with the key's password")
+    key.add_argument(
+        "--parentPass",
+        "--parentpass",
+        metavar="PASSWORD",
+        help="password of the key file's parent, or of its hierarchy; or TPM_PARENT_AUTH",
+    )
+    key.add_argument("--parentPass-file", "--parentpass-file", metavar="FILE", help="file with that password")
+    key.add_argument(
+        "--pcrs", metavar="PCRS", help="the PCRs that the key is bound to: 23, or 7,23, or sha256:7,23"
+    )
+    key.add_argument(
+        "--useEKParent",
+        type=flag,
+        default=False,
+        metavar="BOOL",
+        help="the key file's parent is the RSA endorsement key (default: false)",
+    )
+    tpm = parser.add_argument_group("the TPM")
+    add_tpm_options(tpm)
+    tpm.add_argument(
+        "--tpm-session-encrypt-with-name",
+        metavar="NAME[@WHERE]",
+        help="hex Name of the key that sessions are salted with: this TPM's endorsement or storage key "
+        "(`tpmwire name`). Another TPM, or somebody in between, is refused. @WHERE (ek-rsa, ek-ecc, srk, h2 "
+        "or a persistent handle) saves looking for it",
+    )
+    tpm.add_argument(
+        "--tpm-session-encrypt-with-public",
+        metavar="FILE",
+        help="the same key's public area (TPM2B_PUBLIC, as of `tpm2_readpublic -o`) or PEM, instead of its Name",
+    )
+    tpm.add_argument(
+        "--key-name",
+        metavar="NAME",
+        help="hex Name of the key at --persistentHandle; saves one command that reads it",
+    )
+    tpm.add_argument(
+        "--no-session-encryption",
+        action="store_true",
+        help="do without a salted session: fewer TPM commands, but passwords and the day's signing key cross "
+        "the bus to the TPM in clear",
+    )
+    aws = parser.add_argument_group("AWS")
+    aws.add_argument(
+        "--assumeRole",
+        type=flag,
+        default=False,
+        metavar="BOOL",
+        help="AssumeRole (with --aws-arn) instead of GetSessionToken (default: false)",
+    )
+    aws.add_argument("--aws-arn", metavar="ARN", help="the role's ARN")
+    aws.add_argument(
+        "--aws-session-name", metavar="NAME", help="the role session's name (default: a generated one)"
+    )
+    aws.add_argument("--aws-region", metavar="REGION", help="use this region's STS (default: the global one)")
+    aws.add_argument(
+        "--duration", default="3600", metavar="SECONDS", help="lifetime of the credentials (default: 3600)"
+    )
+    aws.add_argument("--endpoint-url", metavar="URL", help="another STS endpoint; or AWS_ENDPOINT_URL_STS")
+    parser.add_argument("--verbose", type=flag, default=False, metavar="BOOL", help="explain each step on stderr")
+    parser.add_argument("--version", action="store_true", help="print the version")
+    return parser

@@ -1,0 +1,85 @@
+"""The HMAC key of a run's options: where it is, how it is authorized, and one HMAC with it."""
+
+import os
+from typing import TYPE_CHECKING
+
+from .messages import UsageError, note
+from .options import auth_from, pcrs_from
+from .run_options import PROGRAM
+
+if TYPE_CHECKING:
+    import argparse
+
+    from tpmwire.signing import HmacKey
+
+__all__ = ["ask_tpm", "key_from"]
+
+
+def key_from(args: "argparse.Namespace") -> "HmacKey":
+    """The key as the options describe it. Raises UsageError, KeyFileError."""
+    from tpmwire.signing import HmacKey
+
+    file = None
+    if args.credential_file:
+        from tpmwire.keyfile import parse
+
+        from .files import read_small
+
+        file = parse(read_small(args.credential_file))
+    pcrs = pcrs_from(args.pcrs) if args.pcrs else None
+    pin = name = None
+    if args.tpm_session_encrypt_with_name or args.tpm_session_encrypt_with_public:
+        from .pins import pin_from
+
+        if args.no_session_encryption:
+            raise UsageError("--no-session-encryption leaves nothing to salt: take it or the pinned key away")
+        pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
+    if args.key_name:
+        from .pins import hex_name
+
+        name = hex_name("--key-name", args.key_name)
+    explicit = args.parentPass or args.parentPass_file or os.environ.get("TPM_PARENT_AUTH")
+    fallback = os.environ.get("TPM_KEY_AUTH")
+    from tpmwire.secret import Secret
+
+    return HmacKey(
+        file=file,
+        handle=args.persistentHandle,
+        auth=auth_from(args.keyPass, args.keyPass_file, "TPM_KEY_AUTH"),
+        parent_auth=auth_from(args.parentPass, args.parentPass_file, "TPM_PARENT_AUTH"),
+        parent_auth_otherwise=Secret(fallback.encode()) if fallback and not explicit else None,
+        pcrs=pcrs,
+        ek_parent=args.useEKParent,
+        protected=not args.no_session_encryption,
+        pin=pin,
+        name=name,
+    )
+
+
+def ask_tpm(args: "argparse.Namespace", key: "HmacKey", message: bytes) -> bytes:
+    """One HMAC, and the TPM given back. Raises what `HmacKey.hmac` does."""
+    from tpmwire.tpm import Tpm
+    from tpmwire.transport import open_transport
+
+    from .abandon import finish_in_background
+
+    tpm = Tpm(open_transport(args.tpm_path, args.timeout), abandon=finish_in_background)
+    if args.verbose:
+        from .trace import trace
+
+        tpm.observe = trace
+        if key.protected and key.pin is None:
+            note(
+                f"{PROGRAM}: the session's salt key is the TPM's own word: safe against a listener on the bus; "
+                "--tpm-session-encrypt-with-name also keeps out somebody who answers in the TPM's place"
+            )
+    from tpmwire.errors import TpmError
+
+    try:
+        return key.hmac(tpm, message)
+    except TpmError as error:
+        if key.name is not None and key.file is None and error.session == 1:
+            note(f"{PROGRAM}: or --key-name is not the Name of the key at 0x{key.handle or 0:08x} (any more)")
+        raise
+    finally:
+        tpm.close()
