@@ -56,9 +56,8 @@ LIMITS = (
 
 def document(tpm: "Tpm") -> dict[str, Any]:
     """The TPM's properties, for JSON: numbers, texts, and lists of names as in the standard."""
+    from tpmwire.pcrs import banks
     from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_ECC, TPM_PT, TPMA_MODES
-
-    from .pcrs import banks
 
     pt = _properties(tpm)
     revision = pt.get(TPM_PT.REVISION, 0)

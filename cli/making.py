@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from .keys import Parent, load, parent_at
-from .pcrs import read_pcrs
 
 if TYPE_CHECKING:
     from tpmwire.channel import Loaded, Pin
@@ -76,6 +75,7 @@ def make_key(tpm: "Tpm", order: Order) -> Made:
 def _policy(tpm: "Tpm", order: Order) -> "Policy | None":
     if order.pcrs is None:
         return None
+    from tpmwire.pcrs import read_pcrs
     from tpmwire.policy import Policy, PolicyAuthValue, PolicyPCR
     from tpmwire.spec.constants import TPM_ALG
 

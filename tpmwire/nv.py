@@ -7,7 +7,7 @@ from .spec.commands.nv import NV_Read, NV_ReadPublic
 from .spec.constants import TPM_CAP, TPM_PT, TPM_RH, TPMA_NV
 from .tpm import Tpm
 
-__all__ = ["handles", "read"]
+__all__ = ["handles", "most_at_once", "read"]
 
 LEAST_PIECE = 64
 """Octets to ask for at once where the TPM does not say how many it gives."""
@@ -44,7 +44,7 @@ def read(tpm: Tpm, index: int) -> bytes:
         authority = TPM_RH.OWNER
     else:
         raise NvError(f"NV index 0x{index:08x} wants the platform or a policy to be read")
-    piece, data = _piece(tpm), b""
+    piece, data = most_at_once(tpm), b""
     while len(data) < public.data_size:
         size = min(piece, public.data_size - len(data))
         got = tpm.execute(NV_Read(authority, index, size, len(data))).data
@@ -54,8 +54,8 @@ def read(tpm: Tpm, index: int) -> bytes:
     return data
 
 
-def _piece(tpm: Tpm) -> int:
-    """The most octets that one TPM2_NV_Read gives (TPM_PT_NV_BUFFER_MAX)."""
+def most_at_once(tpm: Tpm) -> int:
+    """The most octets that one TPM2_NV_Read gives, or TPM2_NV_Write takes (TPM_PT_NV_BUFFER_MAX)."""
     answer = tpm.execute(GetCapability(TPM_CAP.TPM_PROPERTIES, TPM_PT.NV_BUFFER_MAX, 1))
     for found in answer.capability_data.data:
         if isinstance(found, TPMS_TAGGED_PROPERTY) and found.property == TPM_PT.NV_BUFFER_MAX and found.value:

@@ -19,7 +19,7 @@ from .spec.structures import (
     TPMT_SYM_DEF_OBJECT,
 )
 
-__all__ = ["ek_ecc", "ek_rsa", "h1_primary", "h2_primary", "hmac_key", "srk_ecc", "srk_rsa"]
+__all__ = ["ek_ecc", "ek_rsa", "h1_primary", "h2_primary", "hmac_key", "sealed", "srk_ecc", "srk_rsa"]
 
 _PRIMARY = (
     TPMA_OBJECT.FIXED_TPM
@@ -105,3 +105,16 @@ def hmac_key(
     return TPMT_PUBLIC(
         TPM_ALG.KEYEDHASH, TPM_ALG.SHA256, attributes, auth_policy, TPMS_KEYEDHASH_PARMS(scheme), b""
     )
+
+
+def sealed(auth_policy: bytes = b"") -> TPMT_PUBLIC:
+    """A sealed data object for TPM2_Create with the data in `inSensitive.data` (Part 1, §27.6).
+
+    `auth_policy` is a digest in SHA-256; an object that has one is opened by its policy only. Without noDA: wrong
+    guesses of an authValue count toward dictionary-attack lockout.
+    """
+    attributes = TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT
+    if not auth_policy:
+        attributes |= TPMA_OBJECT.USER_WITH_AUTH
+    parameters = TPMS_KEYEDHASH_PARMS(TPMT_KEYEDHASH_SCHEME(TPM_ALG.NULL))
+    return TPMT_PUBLIC(TPM_ALG.KEYEDHASH, TPM_ALG.SHA256, attributes, auth_policy, parameters, b"")

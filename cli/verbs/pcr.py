@@ -28,10 +28,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the values."""
+    from tpmwire.pcrs import banks, read_pcrs
     from tpmwire.policy import format_pcrs, pcrs_in
     from tpmwire.tpm import Tpm
-
-    from ..pcrs import banks, read_pcrs
 
     wanted = pcrs_from(args.selection) if args.selection else None
     with Tpm.open(args.tpm_path, args.timeout) as tpm:

@@ -1,12 +1,14 @@
 """PCR values as they are in the TPM at one moment."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from tpmwire.spec.constants import TPM_ALG
-    from tpmwire.spec.structures import TPMS_PCR_SELECTION
-    from tpmwire.tpm import Tpm
+from .errors import PolicyError, TpmError
+from .policy import format_pcrs, pcrs_in
+from .spec.commands.capability import GetCapability
+from .spec.commands.pcr import PCR_Read
+from .spec.constants import TPM_ALG, TPM_CAP
+from .spec.structures import TPMS_PCR_SELECTION
+from .tpm import Tpm
 
 __all__ = ["banks", "read_pcrs"]
 
@@ -15,27 +17,21 @@ ATTEMPTS = 8
 
 TPM_RC_HASH = 0x083
 
-Values = Mapping[tuple["TPM_ALG", int], bytes]
+Values = Mapping[tuple[TPM_ALG, int], bytes]
 
 
-def banks(tpm: "Tpm") -> "tuple[TPMS_PCR_SELECTION, ...]":
+def banks(tpm: Tpm) -> tuple[TPMS_PCR_SELECTION, ...]:
     """The PCRs that the TPM keeps, bank by bank; banks without any are left out (Part 2, §6.12)."""
-    from tpmwire.spec.commands.capability import GetCapability
-    from tpmwire.spec.constants import TPM_CAP
-    from tpmwire.spec.structures import TPMS_PCR_SELECTION
-
     data = tpm.execute(GetCapability(TPM_CAP.PCRS, 0, 1)).capability_data.data
     return tuple(bank for bank in data if isinstance(bank, TPMS_PCR_SELECTION) and any(bank.pcr_select))
 
 
-def read_pcrs(tpm: "Tpm", wanted: "tuple[TPMS_PCR_SELECTION, ...]") -> Values:
+def read_pcrs(tpm: Tpm, wanted: tuple[TPMS_PCR_SELECTION, ...]) -> Values:
     """Values by bank and PCR, all of the same moment: read again where one was extended in between.
 
     A TPM gives eight at once (Part 3, §22.4). Raises PolicyError for a PCR that the TPM does not keep, and where
     the PCRs never stand still.
     """
-    from tpmwire.errors import PolicyError
-
     for _ in range(ATTEMPTS):
         values = _read_once(tpm, wanted)
         if values is not None:
@@ -43,12 +39,8 @@ def read_pcrs(tpm: "Tpm", wanted: "tuple[TPMS_PCR_SELECTION, ...]") -> Values:
     raise PolicyError(f"the PCRs changed {ATTEMPTS} times while they were read: try again when the system is up")
 
 
-def _read_once(tpm: "Tpm", wanted: "tuple[TPMS_PCR_SELECTION, ...]") -> Values | None:
+def _read_once(tpm: Tpm, wanted: tuple[TPMS_PCR_SELECTION, ...]) -> Values | None:
     """The values; None where the update counter moved between two commands."""
-    from tpmwire.errors import PolicyError, TpmError
-    from tpmwire.policy import pcrs_in
-    from tpmwire.spec.commands.pcr import PCR_Read
-
     values: dict[tuple[TPM_ALG, int], bytes] = {}
     counters = set()
     left = wanted
@@ -70,15 +62,11 @@ def _read_once(tpm: "Tpm", wanted: "tuple[TPMS_PCR_SELECTION, ...]") -> Values |
     return values if len(counters) <= 1 else None
 
 
-def _not_kept(selection: "tuple[TPMS_PCR_SELECTION, ...]") -> str:
-    from tpmwire.policy import format_pcrs
-
+def _not_kept(selection: tuple[TPMS_PCR_SELECTION, ...]) -> str:
     return f"this TPM does not keep {format_pcrs(selection)}; `tpmwire info` lists its PCR banks"
 
 
-def _without(selection: "tuple[TPMS_PCR_SELECTION, ...]", values: Values) -> "tuple[TPMS_PCR_SELECTION, ...]":
-    from tpmwire.policy import pcrs_in
-
+def _without(selection: tuple[TPMS_PCR_SELECTION, ...], values: Values) -> tuple[TPMS_PCR_SELECTION, ...]:
     rest = []
     for bank in selection:
         bits = sum(1 << number for _, number in pcrs_in((bank,)) if (bank.hash, number) not in values)
