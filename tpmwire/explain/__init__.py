@@ -6,6 +6,7 @@ print(as_text(tree))
 
 from .message import explain_command, explain_response
 from .show import as_json, as_text
+from .talk import Talk, explain_talk
 from .tree import Node
 
-__all__ = ["Node", "as_json", "as_text", "explain_command", "explain_response"]
+__all__ = ["Node", "Talk", "as_json", "as_text", "explain_command", "explain_response", "explain_talk"]

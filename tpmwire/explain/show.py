@@ -1,11 +1,11 @@
 """A tree as text for people and as plain values for JSON."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from .tree import Node
 
-__all__ = ["as_json", "as_text"]
+__all__ = ["Line", "as_json", "as_text", "lines"]
 
 FIRST, NEXT = 8, 16
 """Octets on the line that names a field, and on those below it, which have the room."""
@@ -18,27 +18,65 @@ def as_text(node: Node, *, secrets: bool = True) -> str:
 
     Without `secrets` the octets of secret fields are left out, and what is said of them is their number.
     """
-    lines = list(_lines(node if secrets else _hidden(node), 0))
-    return "\n".join([*lines, f"! {node.error}"] if node.error else lines)
+    return "\n".join(line.text for line in lines(node, secrets=secrets))
 
 
-def _lines(node: Node, depth: int) -> Iterator[str]:
+class Line(NamedTuple):
+    """A line of the text in its parts: offset, octets, indentation, name, meaning, type and section, error.
+
+    The offset of what stands beside the message's octets is "   =".
+    """
+
+    offset: str
+    octets: str = ""
+    indent: str = ""
+    name: str = ""
+    meaning: str = ""
+    extra: str = ""
+    error: str = ""
+
+    @property
+    def text(self) -> str:
+        """The line as it is printed."""
+        if self.error:
+            return f"! {self.error}"
+        if not self.name:
+            return f"{self.offset}  {self.octets}"
+        meaning = f": {self.meaning}" if self.meaning else ""
+        what = f"{self.indent}{self.name}{meaning}{f'  [{self.extra}]' if self.extra else ''}"
+        return f"{self.offset}  {self.octets:{COLUMN - 6}}{what}".rstrip()
+
+
+def lines(node: Node, *, secrets: bool = True) -> Iterator[Line]:
+    """`as_text`, line by line and taken apart, for those who want to colour it."""
+    yield from _lines(node if secrets else _hidden(node), 0, True)
+    if node.error:
+        yield Line("", error=node.error)
+
+
+def _lines(node: Node, depth: int, crossed: bool) -> Iterator[Line]:
     shown, children = node, node.children
     # The size of a TPM2B and the count of a TPML stand on the line of the whole.
     if children and children[0].name in ("size", "count"):
         shown, children = children[0], children[1:]
     octets = b"" if children and shown is node else shown.octets
-    label = "  " * depth + node.name + (f": {node.text}" if node.text else "")
     extra = ", ".join(part for part in (node.type, node.spec, "secret" if node.secret else "") if part)
     # What is in a TPM2B without structure has been said on its line.
     if len(children) == 1 and not children[0].type and children[0].name == "buffer" and shown is not node:
         octets, children = octets + children[0].octets, []
-    what = f"{label}{f'  [{extra}]' if extra else ''}"
-    yield f"{node.offset:04x}  {octets[:FIRST].hex(' '):{COLUMN - 6}}{what}".rstrip()
+
+    def place(start: int) -> str:
+        return f"{node.offset + start:04x}" if crossed else "   ="
+
+    yield Line(place(0), octets[:FIRST].hex(" "), "  " * depth, node.name, node.text, extra)
     for start in range(FIRST, len(octets), NEXT):
-        yield f"{node.offset + start:04x}  {octets[start : start + NEXT].hex(' ')}"
+        yield Line(place(start), octets[start : start + NEXT].hex(" "))
     for child in children:
-        yield from _lines(child, depth + 1)
+        yield from _lines(child, depth + 1, crossed)
+    for value in node.beside:
+        yield from _lines(value, depth + 1, False)
+        if value.error:
+            yield Line("", error=value.error)
 
 
 def _hidden(node: Node) -> Node:
@@ -46,6 +84,7 @@ def _hidden(node: Node) -> Node:
     shown = Node(node.name, node.offset, node.octets, node.type, node.text)
     shown.spec, shown.secret, shown.error = node.spec, node.secret, node.error
     shown.children = [] if node.secret else [_hidden(child) for child in node.children]
+    shown.beside = [] if node.secret else [_hidden(value) for value in node.beside]
     if node.secret:
         shown.octets = b""
         shown.text = f"{node.size} octets, not shown (--secrets shows them)" if node.size else node.text
@@ -53,12 +92,13 @@ def _hidden(node: Node) -> Node:
 
 
 def as_json(node: Node) -> dict[str, Any]:
-    """Plain values: name, offset, size, octets (hex), type, text, spec, secret, error, children; no empty ones."""
+    """Plain values: name, offset, size, octets (hex); type, text, spec, secret, error, children, beside if any."""
     plain: dict[str, Any] = {"name": node.name, "offset": node.offset, "size": node.size}
     plain["octets"] = node.octets.hex()
     for name in ("type", "text", "spec", "secret", "error"):
         if getattr(node, name):
             plain[name] = getattr(node, name)
-    if node.children:
-        plain["children"] = [as_json(child) for child in node.children]
+    for name in ("children", "beside"):
+        if nodes := getattr(node, name):
+            plain[name] = [as_json(child) for child in nodes]
     return plain

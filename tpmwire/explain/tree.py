@@ -9,9 +9,12 @@ class Node:
     `offset` counts from the message's first octet. `text` is the meaning in words, `spec` the section of the
     standard, `secret` says that the standard takes the value for one, `error` what is wrong in these octets or
     behind them. The leaves, in order, are all octets of the message, each once.
+
+    `beside` are values that no octet of the message shows, but that follow from it and from what the user knows:
+    an encrypted parameter's plain value, a session's key, the policyDigest after a step.
     """
 
-    __slots__ = ("children", "error", "name", "octets", "offset", "secret", "spec", "text", "type")
+    __slots__ = ("beside", "children", "error", "name", "octets", "offset", "secret", "spec", "text", "type")
 
     def __init__(self, name: str, offset: int, octets: bytes = b"", type: str = "", text: str = "") -> None:
         self.name = name
@@ -22,6 +25,7 @@ class Node:
         self.spec = ""
         self.secret = False
         self.error = ""
+        self.beside: list[Node] = []
         self.children: list[Node] = []
 
     @property

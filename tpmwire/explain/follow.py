@@ -1,0 +1,215 @@
+"""Sessions followed through a recording: keys derived from what the user knows, HMACs checked, parameters opened.
+
+Which of several salts and authValues belongs where is not asked: the HMACs tell (Part 1, §19.6).
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ..crypto import cp_hash, digest_size, equal, kdfa, parameter_cipher, rp_hash, trimmed
+from ..errors import EncodeError, SessionError
+from ..secret import EMPTY_AUTH, Secret
+from ..sessions import authorization_hmac
+from ..spec.commands.sessions import StartAuthSession
+from ..spec.constants import TPM_CC, TPM_RH, TPM_SE, TPMA_SESSION
+from ..spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
+from .known import Known
+from .tree import Node
+
+__all__ = ["Followed", "Judged", "Key", "Message", "Verdict", "encrypting", "judged"]
+
+
+class Key(NamedTuple):
+    """A session key that may be the one: with the salt and the authValue of `bind` that it comes from."""
+
+    session_key: Secret
+    salted: bool = False
+    bound: bool = False
+    auth: Secret = EMPTY_AUTH
+
+    @property
+    def formula(self) -> str:
+        """How it was derived, in the standard's words (Part 1, §19.6.8)."""
+        if not self.salted and not self.bound:
+            return "empty: the session is neither salted nor bound"
+        parts = [word for word, used in (("authValue of bind", self.bound), ("salt", self.salted)) if used]
+        return f'KDFa(authHash, {" || ".join(parts)}, "ATH", nonceTPM, nonceCaller, bits)'
+
+
+class Message(NamedTuple):
+    """A command or a successful response, apart: its parameters are as they crossed."""
+
+    handles: tuple[int, ...]
+    parameters: bytes
+    offset: int
+    authorizations: Sequence[Any]
+
+
+class Verdict(NamedTuple):
+    """What is known of an authorization: whether its HMACs hold (None: not to be checked), by which key."""
+
+    command: bool | None = None
+    response: bool | None = None
+    key: Key | None = None
+    auth: Secret = EMPTY_AUTH
+    with_auth: bool = False
+    reason: str = ""
+
+
+class Followed:
+    """A session of a recording."""
+
+    def __init__(self, start: StartAuthSession, nonce_tpm: bytes, salts: Sequence[Secret], known: Known) -> None:
+        self.start = start
+        self.nonce_tpm = nonce_tpm
+        self.wants_auth_value = False
+        self.wants_password = False
+        self.key_node: Node | None = None
+        size = digest_size(start.auth_hash)
+        self.policy_digest: bytes | None = None if start.session_type == TPM_SE.HMAC else bytes(size)
+        self.keys = list(self._keys(salts, known, 8 * size))
+
+    @property
+    def salted(self) -> bool:
+        """Whether a secret was sealed to a key of the TPM."""
+        return bool(self.start.tpm_key != TPM_RH.NULL)
+
+    @property
+    def bound(self) -> bool:
+        """Whether an entity's authValue is in the session's key."""
+        return bool(self.start.bind != TPM_RH.NULL)
+
+    def restart(self) -> None:
+        """The policy begins anew: after a use, and by TPM2_PolicyRestart."""
+        self.wants_auth_value = self.wants_password = False
+        if self.policy_digest is not None or self.start.session_type != TPM_SE.HMAC:
+            self.policy_digest = bytes(digest_size(self.start.auth_hash))
+
+    def _keys(self, salts: Sequence[Secret], known: Known, bits: int) -> Iterator[Key]:
+        start = self.start
+        if not self.salted and not self.bound:
+            yield Key(EMPTY_AUTH)
+            return
+        for salt in salts if self.salted else [EMPTY_AUTH]:
+            for auth in known.auths(start.bind if self.bound else None):
+                secret = trimmed(auth.reveal()) + salt.reveal()
+                key = kdfa(start.auth_hash, secret, b"ATH", self.nonce_tpm, start.nonce_caller, bits)
+                yield Key(Secret(key), self.salted, self.bound, auth)
+
+    def cipher(self, key: Secret, auth: Secret, nonces: tuple[bytes, bytes], data: bytes) -> bytes | None:
+        """An encrypted parameter's plain octets; None for a cipher that is not known here (Part 1, §21)."""
+        symmetric = self.start.symmetric
+        try:
+            return parameter_cipher(
+                symmetric.algorithm,
+                self.start.auth_hash,
+                symmetric.key_bits or 0,
+                key.reveal() + trimmed(auth.reveal()),
+                nonces,
+                data,
+                False,
+            )
+        except (EncodeError, SessionError, ValueError):  # of a session that no TPM starts
+            return None
+
+
+class Judged(NamedTuple):
+    """An authorization's place in a command, and what is needed to judge it."""
+
+    entity: int | None
+    session: Followed
+    sent: TPMS_AUTH_COMMAND
+    answer: TPMS_AUTH_RESPONSE | None
+
+
+def judged(
+    this: Judged,
+    code: TPM_CC,
+    command: Message,
+    response: Message | None,
+    extra_nonces: Sequence[bytes],
+    known: Known,
+    auth_after: Any,
+) -> Verdict:
+    """Finds the key under which the HMACs of a session hold, among all that are possible.
+
+    `auth_after(key, auth)` gives the authValue of the response's HMAC where the command changes it, else None.
+    """
+    session, sent, answer = this.session, this.sent, this.answer
+    if not session.keys:
+        return Verdict(reason="not checked: the session is salted, and its salt is not given (--salt)")
+    policy = session.start.session_type == TPM_SE.POLICY
+    if policy and session.wants_password and this.entity is not None:
+        return Verdict(key=session.keys[0], auth=Secret(sent.hmac), reason="the password, in clear")
+    if not sent.hmac and policy:
+        return Verdict(key=session.keys[0], reason="none is due: the policy session has no key")
+    names = [known.name(handle) for handle in command.handles]
+    alg, nonce_tpm = session.start.auth_hash, session.nonce_tpm
+    hashed = None
+    if None not in names:
+        hashed = cp_hash(alg, code, [name for name in names if name is not None], command.parameters)
+    found = Verdict()
+    for key in session.keys:
+        for auth, with_auth in _auths(this, known, key):
+            hmac_key = key.session_key.reveal() + (trimmed(auth.reveal()) if with_auth else b"")
+            holds = replied = None
+            if hashed is not None:
+                nonces = (sent.nonce, nonce_tpm, *extra_nonces)
+                ours = authorization_hmac(alg, hmac_key, hashed, nonces, sent.session_attributes)
+                holds = equal(ours, sent.hmac)
+            if answer is not None and response is not None:
+                after = auth_after(key, auth) if with_auth else None
+                if after is not None:
+                    hmac_key = key.session_key.reveal() + trimmed(after.reveal())
+                ours = authorization_hmac(
+                    alg,
+                    hmac_key,
+                    rp_hash(alg, code, response.parameters),
+                    (answer.nonce, sent.nonce),
+                    answer.session_attributes,
+                )
+                replied = equal(ours, answer.hmac)
+            tried = Verdict(holds, replied, key, auth, with_auth)
+            if found.key is None or _score(tried) > _score(found):
+                found = tried
+            if False not in (holds, replied) and _score(tried):
+                return _with_reason(tried, hashed is None)
+    if _score(found) == 0:
+        if found.command is None and found.response is None:
+            return Verdict(reason="not checked: the recording does not tell the Names of the command's handles")
+        return Verdict(
+            found.command, found.response, reason="with none of the keys that follow from what is given"
+        )
+    return _with_reason(found, hashed is None)
+
+
+def _auths(this: Judged, known: Known, key: Key) -> Iterator[tuple[Secret, bool]]:
+    """authValues to try, and whether they are in the HMAC's key (Part 1, §19.6.8)."""
+    session = this.session
+    policy = session.start.session_type == TPM_SE.POLICY
+    without = this.entity is None or (policy and not session.wants_auth_value)
+    if without:
+        yield known.auths(this.entity)[0], False
+        return
+    if this.entity == session.start.bind:
+        yield key.auth, False
+    for auth in known.auths(this.entity):
+        yield auth, True
+
+
+def _score(verdict: Verdict) -> int:
+    return (verdict.command is True) + (verdict.response is True)
+
+
+def _with_reason(verdict: Verdict, nameless: bool) -> Verdict:
+    key = "sessionKey" if verdict.key is not None and verdict.key.session_key else ""
+    parts = [part for part in (key, "authValue" if verdict.with_auth else "") if part]
+    used = " || ".join(parts) or "the empty key"
+    missing = "; the command's was not checked: the recording does not tell all Names" if nameless else ""
+    return verdict._replace(reason=f"with {used}{missing}")
+
+
+def encrypting(message: Message, attribute: TPMA_SESSION) -> int | None:
+    """Which authorization encrypts a parameter, counted from 0; None for none."""
+    found = (i for i, auth in enumerate(message.authorizations) if auth.session_attributes & attribute)
+    return next(found, None)

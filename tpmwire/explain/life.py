@@ -1,0 +1,89 @@
+"""A session's life as a recording shows it: opened, used, its policy built up step by step, and closed."""
+
+from typing import Any
+
+from ..spec.constants import TPM_CC, TPM_SE, TPMA_SESSION
+from .tree import Node
+from .words import command_name, handle_words
+
+__all__ = ["Life", "Step"]
+
+
+class Step:
+    """Something that happens to a session.
+
+    `place` is the number of the command's tree among the recording's. `text` says what the session does there;
+    `ok` whether the TPM did it (None without an answer); `ends` that the session is gone afterwards. A step of a
+    policy has the policyDigest after it (None where it is not to be known), the formula, and the command's tree.
+    """
+
+    def __init__(self, place: int, code: int, text: str, *, ok: bool | None, ends: bool = False) -> None:
+        self.place = place
+        self.code = code
+        self.text = text
+        self.ok = ok
+        self.ends = ends
+        self.verdict = ""
+        self.digest: bytes | None = None
+        self.formula = ""
+        self.tree: Node | None = None
+
+    @property
+    def name(self) -> str:
+        """The command's name."""
+        return command_name(self.code)
+
+    @classmethod
+    def use(
+        cls, place: int, code: TPM_CC, entity: int | None, attributes: int, answered: Node | None, verdict: Any
+    ) -> "Step":
+        """A use of the session in a command: what it authorizes and what it encrypts."""
+        words = [] if entity is None else [f"authorizes 0x{entity:08x} ({handle_words(entity)})"]
+        both = [("decrypt", TPMA_SESSION.DECRYPT, "encrypts the command's first parameter")]
+        both += [("encrypt", TPMA_SESSION.ENCRYPT, "encrypts the response's first parameter")]
+        both += [("audit", TPMA_SESSION.AUDIT, "audits")]
+        words += [text for _, bit, text in both if attributes & bit]
+        ok = None if answered is None else not any(answered.octets[6:10])
+        step = cls(place, code, ", ".join(words) or "accompanies", ok=ok)
+        if verdict is not None:
+            found = [held for held in (verdict.command, verdict.response) if held is not None]
+            step.verdict = "" if not found else "HMACs hold" if all(found) else "an HMAC does not hold"
+        return step
+
+
+class Life:
+    """A session: its handle, the command that opened it (None if before the recording), and its steps in order."""
+
+    def __init__(self, handle: int, start: Any) -> None:
+        self.handle = handle
+        self.start = start
+        self.steps: list[Step] = []
+
+    @property
+    def ended(self) -> bool:
+        """Whether the recording shows its end."""
+        return bool(self.steps) and self.steps[-1].ends
+
+    @property
+    def title(self) -> str:
+        """`HMAC session 0x02000000, salted, AES-128-CFB`."""
+        words = f"{handle_words(self.handle)} 0x{self.handle:08x}"
+        if self.start is None:
+            return f"{words}, opened before the recording"
+        if self.start.session_type == TPM_SE.TRIAL:
+            words = f"trial session 0x{self.handle:08x}"
+        salted = "salted" if self.start.encrypted_salt else "not salted"
+        bound = f"bound to 0x{self.start.bind:08x}" if self.start.bind >> 24 != 0x40 or self.bound else "not bound"
+        return f"{words}, {salted}, {bound}, {self.start.auth_hash.name}"
+
+    @property
+    def bound(self) -> bool:
+        """Whether it is bound to an entity."""
+        from ..spec.constants import TPM_RH
+
+        return bool(self.start.bind != TPM_RH.NULL)
+
+    @property
+    def policy(self) -> list[Step]:
+        """The steps of its policy, in order."""
+        return [step for step in self.steps if step.tree is not None]

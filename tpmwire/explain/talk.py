@@ -1,0 +1,343 @@
+"""A whole recording explained: what one message alone does not show, because it follows from those before it.
+
+talk = explain_talk([(command, response), ...], salts=[Secret(salt)], auths=[Secret(b"password")])
+for tree in talk.trees:
+    print(as_text(tree))
+"""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..errors import EncodeError, WireError
+from ..record import Record
+from ..secret import EMPTY_AUTH, Secret
+from ..spec.command import Command, command_class
+from ..spec.commands.sessions import StartAuthSession
+from ..spec.constants import TPM_CC, TPM_RH, TPM_SE, TPM_ST, TPMA_SESSION
+from ..spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
+from ..wire import authorizations, first_parameter, join, opened, parse_response, read_handles
+from .follow import Followed, Judged, Message, Verdict, encrypting, judged
+from .known import Known
+from .life import Life, Step
+from .message import explain_command, explain_response
+from .plain import attach_digest, attach_key, attach_plain, attach_verdict
+from .policies import policy_digest
+from .tree import Node
+
+__all__ = ["Talk", "explain_talk"]
+
+
+class Talk:
+    """What a recording says: `trees` of its messages in order, and the `lives` of its sessions."""
+
+    def __init__(self) -> None:
+        self.trees: list[Node] = []
+        self.lives: list[Life] = []
+
+
+def explain_talk(
+    exchanges: Sequence[tuple[bytes, bytes]], salts: Sequence[Secret] = (), auths: Sequence[Secret] = ()
+) -> Talk:
+    """Commands with their responses (empty where there is none). Never raises.
+
+    `salts` are those of the recording's salted sessions, `auths` authValues of its entities and of what sessions
+    are bound to, in any order: with them parameters that crossed encrypted are opened and HMACs are checked.
+    """
+    talk = Talk()
+    follower = _Follower(talk, salts, Known(tuple(auths)))
+    for command, response in exchanges:
+        follower.exchange(command, response)
+    return talk
+
+
+class _Follower:
+    def __init__(self, talk: Talk, salts: Sequence[Secret], known: Known) -> None:
+        self._talk, self._salts, self._known = talk, salts, known
+        self._sessions: dict[int, Followed] = {}
+        self._lives: dict[int, Life] = {}
+
+    def exchange(self, command: bytes, response: bytes) -> None:
+        """One command and its response: their trees, and what follows from them."""
+        place = len(self._talk.trees)
+        asked = explain_command(command)
+        self._talk.trees.append(asked)
+        answered = None
+        if response:
+            answered = explain_response(response, command)
+            self._talk.trees.append(answered)
+        if asked.error or (answered is not None and answered.error):
+            return
+        with contextlib.suppress(WireError):
+            _One(self, command, response, asked, answered, place).run()
+
+
+class _One:
+    """One exchange, taken apart."""
+
+    def __init__(
+        self, follower: _Follower, command: bytes, response: bytes, asked: Node, answered: Node | None, place: int
+    ) -> None:
+        self._f = follower
+        self._known = follower._known
+        self._command, self._response = command, response
+        self._asked, self._answered, self._place = asked, answered, place
+        self._code = TPM_CC(int.from_bytes(command[6:10], "big"))
+
+    def run(self) -> None:
+        kind = command_class(self._code)
+        if kind is None:
+            return
+        sent = _apart(self._command, kind, TPMS_AUTH_COMMAND, command=True)
+        succeeded = bool(self._response) and not any(self._response[6:10])
+        got = _apart(self._response, kind.Response, TPMS_AUTH_RESPONSE, command=False) if succeeded else None
+        verdicts = self._verdicts(kind, sent, got)
+        plain_command = self._opened(kind, sent, TPMA_SESSION.DECRYPT, verdicts, self._asked, sent)
+        plain_response = None
+        if got is not None:
+            plain_response = self._opened(
+                kind.Response, got, TPMA_SESSION.ENCRYPT, verdicts, self._answered, sent, newer=got
+            )
+        self._note_uses(kind, sent, got, verdicts)
+        values = _joined(kind, sent.handles, plain_command)
+        if values is None:
+            return
+        answer = None if got is None else _joined(kind.Response, got.handles, plain_response)
+        if succeeded and answer is not None:
+            self._known.learn(values, answer)
+            self._sessions_by(values, answer)
+        if succeeded:
+            self._policy(values)
+
+    def _verdicts(self, kind: type[Command], sent: Message, got: Message | None) -> list[Verdict | None]:
+        """One for each authorization; None for a password, and for a session whose start was not recorded."""
+        wanted = sum(role.authorized for _, role in kind.handle_fields())
+        verdicts: list[Verdict | None] = []
+        for index, auth in enumerate(sent.authorizations):
+            session = self._f._sessions.get(auth.session_handle)
+            entity = self._entity(kind, sent, index) if index < wanted else None
+            if auth.session_handle == TPM_RH.PW:
+                if entity is not None and got is not None:
+                    self._known.auth_is(entity, Secret(auth.hmac))
+                verdicts.append(None)
+                continue
+            if session is None:
+                verdicts.append(None)
+                continue
+            answer = got.authorizations[index] if got is not None and index < len(got.authorizations) else None
+            verdict = judged(
+                Judged(entity, session, auth, answer),
+                self._code,
+                sent,
+                got,
+                self._extra_nonces(sent, index, wanted),
+                self._known,
+                self._after(kind, sent, index, session),
+            )
+            attach_verdict(self._asked, self._answered, index, verdict, wants=session)
+            if verdict.key is not None and (verdict.command or verdict.response):
+                session.keys = [verdict.key]
+                if entity is not None and verdict.with_auth:
+                    self._known.auth_is(entity, verdict.auth)
+            verdicts.append(verdict)
+        return verdicts
+
+    @staticmethod
+    def _entity(kind: type[Command], sent: Message, index: int) -> int:
+        places = [place for place, (_, role) in enumerate(kind.handle_fields()) if role.authorized]
+        return sent.handles[places[index]]
+
+    def _extra_nonces(self, sent: Message, index: int, wanted: int) -> list[bytes]:
+        """The first authorization also covers the nonces of sessions that only encrypt (Part 1, §19.6.5)."""
+        if index or not wanted:
+            return []
+        places: list[int] = []
+        for attribute in (TPMA_SESSION.DECRYPT, TPMA_SESSION.ENCRYPT):
+            found = encrypting(sent, attribute)
+            if found and found not in places:
+                places.append(found)
+        sessions = [self._f._sessions.get(sent.authorizations[place].session_handle) for place in places]
+        return [session.nonce_tpm for session in sessions if session is not None]
+
+    def _after(self, kind: type[Command], sent: Message, index: int, session: Followed) -> Callable[..., Any]:
+        """For a command that changes the authValue under which its response is authorized: the one after it."""
+
+        def after(key: Any, auth: Secret) -> Secret | None:
+            if index:
+                return None
+            parameters = sent.parameters
+            if encrypting(sent, TPMA_SESSION.DECRYPT) == 0:
+                sealed = sent.authorizations[0].nonce, session.nonce_tpm
+                parameters = _replaced(
+                    parameters, session.cipher(key.session_key, auth, sealed, _first(parameters))
+                )
+            values = _joined(kind, sent.handles, parameters)
+            field = None if values is None else values.auth_after
+            return None if field is None else Secret(getattr(values, field) if field else b"")
+
+        return after
+
+    def _opened(
+        self,
+        kind: type[Record],
+        message: Message,
+        attribute: TPMA_SESSION,
+        verdicts: list[Verdict | None],
+        tree: Node | None,
+        sent: Message,
+        newer: Message | None = None,
+    ) -> bytes | None:
+        """The parameters with the first one in plain; None where it is encrypted and the key is not known."""
+        index = encrypting(message, attribute)
+        if index is None or first_parameter(kind) is None:
+            return message.parameters
+        verdict = verdicts[index] if index < len(verdicts) else None
+        session = self._f._sessions.get(sent.authorizations[index].session_handle)
+        # Octets opened with a key that no HMAC has proven would be noise that looks like an answer.
+        if verdict is None or verdict.key is None or session is None or tree is None:
+            return None
+        caller = sent.authorizations[index].nonce
+        nonces = (caller, session.nonce_tpm) if newer is None else (newer.authorizations[index].nonce, caller)
+        plain = None
+        for auth in self._cipher_auths(sent, index, verdict, session):
+            opened_ = session.cipher(verdict.key.session_key, auth, nonces, _first(message.parameters))
+            plain = opened_ if plain is None else plain
+            if opened_ is not None and _joined(kind, (0,) * 8, _replaced(message.parameters, opened_)) is not None:
+                plain = opened_
+                break
+        if plain is None:
+            return None
+        parameters = _replaced(message.parameters, plain)
+        attach_plain(tree, kind, message.offset, parameters[: 2 + len(plain)], session)
+        return parameters
+
+    def _cipher_auths(self, sent: Message, index: int, verdict: Verdict, session: Followed) -> list[Secret]:
+        """authValues that may be in the cipher's key: always the entity's, also where the HMAC's key has none."""
+        kind = command_class(self._code)
+        assert kind is not None
+        if index >= sum(role.authorized for _, role in kind.handle_fields()):
+            return [EMPTY_AUTH]
+        if verdict.with_auth or session.start.session_type != TPM_SE.POLICY:
+            return [verdict.auth]
+        return self._known.auths(self._entity(kind, sent, index))
+
+    def _note_uses(
+        self, kind: type[Command], sent: Message, got: Message | None, verdicts: list[Verdict | None]
+    ) -> None:
+        """Moves the nonces, and writes the uses into the sessions' lives."""
+        wanted = sum(role.authorized for _, role in kind.handle_fields())
+        for index, auth in enumerate(sent.authorizations):
+            handle = auth.session_handle
+            if handle == TPM_RH.PW:
+                continue
+            entity = self._entity(kind, sent, index) if index < wanted else None
+            session = self._f._sessions.get(handle)
+            life = self._life(handle, session)
+            ended = got is not None and not auth.session_attributes & TPMA_SESSION.CONTINUE_SESSION
+            life.steps.append(
+                Step.use(self._place, self._code, entity, auth.session_attributes, self._answered, verdicts[index])
+            )
+            if session is not None and got is not None and index < len(got.authorizations):
+                session.nonce_tpm = got.authorizations[index].nonce
+                if wanted and index < wanted:
+                    session.restart()
+            if ended:
+                life.steps[-1].ends = True
+                self._f._sessions.pop(handle, None)
+                self._f._lives.pop(handle, None)
+
+    def _life(self, handle: int, session: Followed | None) -> Life:
+        life = self._f._lives.get(handle)
+        if life is None:
+            life = self._f._lives[handle] = Life(handle, session.start if session is not None else None)
+            self._f._talk.lives.append(life)
+        return life
+
+    def _sessions_by(self, command: Any, answer: Any) -> None:
+        """Sessions that a command starts or flushes."""
+        if isinstance(command, StartAuthSession):
+            handle = answer.session_handle
+            self._f._sessions.pop(handle, None)
+            self._f._lives.pop(handle, None)
+            session = None
+            with contextlib.suppress(EncodeError):  # a hash that is not known here
+                session = Followed(command, answer.nonce_tpm, self._f._salts, self._known)
+                self._f._sessions[handle] = session
+                attach_key(self._answered, session)
+            life = self._life(handle, session)
+            life.start = command
+            life.steps.append(Step(self._place, self._code, "opens it", ok=True))
+        elif self._code == TPM_CC.FlushContext and command.flush_handle in self._f._lives:
+            handle = command.flush_handle
+            self._f._sessions.pop(handle, None)
+            life = self._f._lives.pop(handle)
+            life.steps.append(Step(self._place, self._code, "closes it", ok=True, ends=True))
+        elif self._code == TPM_CC.ContextSave and command.save_handle in self._f._lives:
+            life = self._f._lives[command.save_handle]
+            life.steps.append(Step(self._place, self._code, "takes it out of the TPM's memory", ok=True))
+
+    def _policy(self, command: Any) -> None:
+        """policyDigest after a step of a policy session."""
+        handle = getattr(command, "policy_session", getattr(command, "session_handle", None))
+        session = self._f._sessions.get(handle) if isinstance(handle, int) else None
+        if session is None or handle is None or session.start.session_type == TPM_SE.HMAC:
+            return
+        if isinstance(command, StartAuthSession):
+            return
+        formula = ""
+        if self._code == TPM_CC.PolicyGetDigest:
+            if self._response and self._response[:2] == TPM_ST.NO_SESSIONS.to_bytes(2, "big"):
+                told = parse_response(self._response, self._command).response
+                session.policy_digest = getattr(told, "policy_digest", session.policy_digest)
+        elif self._code == TPM_CC.PolicyRestart:
+            session.restart()
+            formula = "zeros: the policy begins anew"
+        else:
+            session.policy_digest, formula = policy_digest(
+                session.start.auth_hash, session.policy_digest, command, self._known.name
+            )
+            session.wants_auth_value |= self._code == TPM_CC.PolicyAuthValue
+            session.wants_password |= self._code == TPM_CC.PolicyPassword
+            if self._code == TPM_CC.PolicyAuthValue:
+                session.wants_password = False
+            elif self._code == TPM_CC.PolicyPassword:
+                session.wants_auth_value = False
+        attach_digest(self._answered, session.policy_digest, formula)
+        step = Step(self._place, self._code, "", ok=True)
+        step.digest, step.formula, step.tree = session.policy_digest, formula, self._asked
+        self._life(handle, session).steps.append(step)
+
+
+def _apart(data: bytes, kind: type[Record], auth: Any, *, command: bool) -> Message:
+    """Raises DecodeError."""
+    tag, _, stream = opened(data)
+    handles = read_handles(kind, stream)
+    if tag != TPM_ST.SESSIONS:
+        offset = stream.tell()
+        return Message(handles, stream.read(), offset, [])
+    size = int.from_bytes(stream.read(4), "big")
+    if command:
+        auths = authorizations(auth, stream, stream.tell() + size)
+        offset = stream.tell()
+        return Message(handles, stream.read(), offset, auths)
+    offset = stream.tell()
+    parameters = stream.read(size)
+    return Message(handles, parameters, offset, authorizations(auth, stream, len(data)))
+
+
+def _first(parameters: bytes) -> bytes:
+    """The content of the TPM2B in front."""
+    return parameters[2 : 2 + int.from_bytes(parameters[:2], "big")]
+
+
+def _replaced(parameters: bytes, first: bytes | None) -> bytes:
+    return parameters if first is None else parameters[:2] + first + parameters[2 + len(first) :]
+
+
+def _joined(kind: type[Record], handles: Sequence[int], parameters: bytes | None) -> Any:
+    if parameters is None:
+        return None
+    try:
+        return join(kind, handles, parameters)
+    except WireError:
+        return None
