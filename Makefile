@@ -7,6 +7,7 @@ SETUP := $(VENV)/.ready
 
 # What pip cannot give, as PROGRAM:PACKAGE or FILE:PACKAGE.
 PACKAGES := swtpm:swtpm swtpm_setup:swtpm-tools tpm2:tpm2-tools qemu-system-x86_64:qemu-system-x86
+PACKAGES += chromium:chromium chromedriver:chromium-driver
 PACKAGES += openssl:openssl /usr/lib/*/ossl-modules/tpm2.so:tpm2-openssl
 
 .DEFAULT_GOAL := help

@@ -8,6 +8,7 @@
   swtpm socket --log file=swtpm.log,level=20 ...; tpmwire decode swtpm.log
   TSS2_LOG=tcti+debug tpm2_getrandom --hex 8 2>tools.log; tpmwire decode tools.log
   tpmwire decode --html talk.html capture.pcapng
+  tpmwire decode --salt-file salt.hex --auth-file password capture.pcapng
 
 Input is hex (blanks, colons, line breaks and 0x are fine) or binary, as arguments, from a file, or from standard
 input (-); a log of swtpm or of tpm2-tools; or a network capture (pcap, pcapng) of swtpm or the reference simulator
@@ -16,6 +17,10 @@ over TCP, which needs the extra tpmwire[explain].
 Several messages may follow each other: a response is explained as the answer to the command before it; for a
 response that stands alone --command says what it answers. Where every line of a text begins a message, a broken
 line does not hide the next.
+
+With --salt and --auth the sessions of a recording are followed: their keys derived, each HMAC checked, and what
+crossed encrypted shown in plain beside it, in lines that begin with =. Several may be given, in any order: the
+HMACs tell which belongs where. They are meant for test keys: what stands on a command line other users can read.
 """
 
 import argparse
@@ -27,9 +32,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..messages import UsageError, note
+from ..session_keys import session_keys
 
 if TYPE_CHECKING:
-    from tpmwire.explain import Node
+    from tpmwire.explain import Talk
+
+    from ..session_keys import Keys
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -51,26 +59,48 @@ def configure(parser: argparse.ArgumentParser) -> None:
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print a list of trees for machines")
     output.add_argument("--html", metavar="FILE", help="write a page in which fields light their octets")
+    keys = parser.add_argument_group("keys of the recording's sessions, each as often as needed")
+    keys.add_argument("--salt", action="append", default=[], metavar="HEX", help="the salt of a session, in clear")
+    keys.add_argument(
+        "--salt-file", action="append", default=[], metavar="FILE", help="file with the salt, in hex or binary"
+    )
+    keys.add_argument(
+        "--auth", action="append", default=[], metavar="VALUE", help="an authValue: text:WORD, or hex"
+    )
+    keys.add_argument("--auth-file", action="append", default=[], metavar="FILE", help="file with a password")
+    parser.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="colours (auto: on a terminal, with the extra tpmwire[color], unless NO_COLOR is set)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Prints a tree for each message; 1 where one of them does not parse."""
-    from tpmwire.explain import as_json, as_text
+    from tpmwire.explain import Talk, as_json
 
+    from ..colors import printer
+
+    show = printer(args.color)
     code = _code(args.command) if args.command else None
+    keys = session_keys(args.salt, args.salt_file, args.auth, args.auth_file)
     inputs = _inputs(args.input or ["-"])
-    trees = [tree for data, where in inputs for tree in _trees(data, where, code)]
+    whole = Talk()
+    for data, where in inputs:
+        whole.extend(_talk(data, where, code, keys))
+    trees = whole.trees
     if args.html:
         from tpmwire.explain.html import as_html
 
         from ..files import write_whole
 
         title = ", ".join(os.path.basename(word) for word in args.input if os.path.exists(word))
-        write_whole(args.html, as_html(trees, title or "TPM 2.0 messages").encode(), force=True)
+        write_whole(args.html, as_html(trees, title or "TPM 2.0 messages", whole.lives).encode(), force=True)
     elif args.json:
         print(json.dumps([as_json(tree) for tree in trees], indent=2))
     else:
-        print("\n\n".join(map(as_text, trees)))
+        show(trees)
     return 1 if any(tree.error for tree in trees) else 0
 
 
@@ -107,24 +137,24 @@ def _inputs(words: list[str]) -> list[tuple[bytes, str]]:
     return inputs
 
 
-def _trees(data: bytes, where: str, code: int | None) -> "list[Node]":
-    """Trees of the messages in a recording, or in hex or binary."""
+def _talk(data: bytes, where: str, code: int | None, keys: "Keys") -> "Talk":
+    """What is in a recording, or in hex or binary, explained."""
+    from tpmwire.explain import Talk, explain_response, explain_talk
+
     from ..captures import LIMIT as LARGEST
     from ..captures import exchanges
 
     if len(data) > LARGEST:
         raise UsageError(f"{where} has more than {LARGEST} octets")
-    talk = exchanges(data)
-    if talk is None:
-        return _explained([message for piece in _pieces(data, where) for message in _messages(piece)], code)
-    from tpmwire.explain import explain_command, explain_response
-
-    trees = []
-    for command, response in talk:
-        trees.append(explain_command(command))
-        if response:
-            trees.append(explain_response(response, command))
-    return trees
+    recorded = exchanges(data)
+    if recorded is None:
+        messages = [message for piece in _pieces(data, where) for message in _messages(piece)]
+        if code is not None:
+            talk = Talk()
+            talk.trees = [explain_response(message, code) for message in messages]
+            return talk
+        recorded = _paired(messages)
+    return explain_talk(recorded, keys.salts, keys.auths)
 
 
 def _pieces(data: bytes, where: str) -> list[bytes]:
@@ -149,24 +179,20 @@ def _pieces(data: bytes, where: str) -> list[bytes]:
         ) from None
 
 
-def _explained(messages: list[bytes], code: int | None) -> "list[Node]":
-    """Trees of messages that follow each other."""
-    from tpmwire.explain import explain_command, explain_response
-
-    trees = []
-    before: bytes | int | None = code
+def _paired(messages: list[bytes]) -> list[tuple[bytes, bytes]]:
+    """Messages that follow each other, as commands and their responses."""
+    pairs: list[tuple[bytes, bytes]] = []
     for message in messages:
-        if before is not None and not (code is None and _looks_like_command(message)):
-            trees.append(explain_response(message, before))
-            before = code
-        elif before is None and not _looks_like_command(message) and _is_response(message):
-            raise UsageError(
-                "this is a response; --command NAME says what it answers, or put the command before it"
-            )
-        else:
-            trees.append(explain_command(message))
-            before = message
-    return trees
+        if not _looks_like_command(message):
+            if pairs and not pairs[-1][1]:
+                pairs[-1] = (pairs[-1][0], message)
+                continue
+            if _is_response(message):
+                raise UsageError(
+                    "this is a response; --command NAME says what it answers, or put the command before it"
+                )
+        pairs.append((message, b""))
+    return pairs
 
 
 def _messages(data: bytes) -> list[bytes]:

@@ -1,13 +1,23 @@
-"""Explanations as one self-contained HTML page: hovering a field lights its octets, and octets their field."""
+"""Explanations as one self-contained HTML page: hovering a field lights its octets, and octets their field.
+
+Before the messages stand the sessions of a recording: each one's life as a diagram, and its policy step by step.
+"""
 
 from collections.abc import Generator, Iterator, Sequence
 from html import escape
 
+from .diagram import STYLE, diagram
+from .life import Life
 from .tree import Node
 
 __all__ = ["as_html"]
 
-_STYLE = """
+_STYLE = f"""{STYLE}
+.policy td {{ padding: .1rem .8rem .1rem 0; vertical-align: top; }}
+.policy code, .k code {{ font: 13px ui-monospace, monospace; overflow-wrap: anywhere; }}
+.k {{ border-left: 3px solid var(--lit); }} .life-of {{ display: block; }}
+"""
+_STYLE += """
 :root { color-scheme: light dark; --line: #8884; --dim: #777; --lit: #ffd54a; --bad: #c62828; }
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; }
 section { display: grid; grid-template-columns: 24.5rem 1fr; gap: 0 1.5rem; border-top: 1px solid var(--line); }
@@ -19,7 +29,7 @@ h2 small { color: var(--dim); font-weight: normal; }
 ul { list-style: none; margin: 0; padding: 0 0 0 1.1rem; }
 section > ul { padding: .3rem 0 1rem; }
 .f { display: block; padding: 0 .3rem; }
-.f b { font-weight: 600; } .f i, footer { color: var(--dim); font-style: normal; font-size: .85em; }
+.f b { font-weight: 600; } .policy i, .f i, footer { color: var(--dim); font-style: normal; font-size: .85em; }
 .lit { background: var(--lit); color: #000; } .lit i { color: #333; }
 .error { color: var(--bad); grid-column: 1 / 3; }
 @media (max-width: 50rem) { section { display: block; } .octets { position: static; } }
@@ -42,7 +52,10 @@ document.querySelectorAll('section').forEach(function (section) {
   leaves.forEach(function (leaf, n) {
     leaf.addEventListener('mouseenter', function () {
       var narrow = null;
-      fields.forEach(function (field) { if (+field.dataset.from <= n && n < +field.dataset.to) narrow = field; });
+      fields.forEach(function (field) {
+        if (!field.classList.contains('k') && +field.dataset.from <= n && n < +field.dataset.to)
+          narrow = field;
+      });
       light(narrow);
     });
     leaf.addEventListener('mouseleave', function () { light(null); });
@@ -51,11 +64,15 @@ document.querySelectorAll('section').forEach(function (section) {
 """
 
 
-def as_html(trees: Sequence[Node], title: str = "TPM 2.0 messages") -> str:
-    """A page of the trees, in order. It loads nothing and sends nothing, wherever it is opened."""
+def as_html(trees: Sequence[Node], title: str = "TPM 2.0 messages", lives: Sequence[Life] = ()) -> str:
+    """A page of the trees, in order, behind the lives of their sessions.
+
+    It loads nothing and sends nothing, wherever it is opened.
+    """
     # Octets of a recording are a stranger's: the page is escaped, and could fetch nothing even if it were not.
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-    body = "\n".join("".join(_section(tree)) for tree in trees)
+    sessions = "\n".join("".join(_life(life)) for life in lives)
+    body = "\n".join("".join(_section(tree, number)) for number, tree in enumerate(trees))
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -68,6 +85,7 @@ def as_html(trees: Sequence[Node], title: str = "TPM 2.0 messages") -> str:
 <body>
 <h1>{escape(title)}</h1>
 <p>Point at a field to see its octets, or at octets to see their field.</p>
+{sessions}
 {body}
 <footer>Sections are those of the TPM 2.0 Library Specification of the Trusted Computing Group.</footer>
 <script>{_SCRIPT}</script>
@@ -76,9 +94,22 @@ def as_html(trees: Sequence[Node], title: str = "TPM 2.0 messages") -> str:
 """
 
 
-def _section(tree: Node) -> Iterator[str]:
+def _life(life: Life) -> Iterator[str]:
+    yield f'<section class="life-of"><h2>{escape(life.title)}</h2>{diagram(life)}'
+    if life.policy:
+        yield '<table class="policy"><tr><th>step</th><th>command</th><th>policyDigest after it</th></tr>'
+    for number, step in enumerate(life.policy, 1):
+        given = [node for node in step.tree.children[3:] if node.text] if step.tree is not None else []
+        values = "; ".join(f"{node.name} {node.text}" for node in given if "ession" not in node.name)
+        yield f'<tr><td>{number}</td><td><a href="#m{step.place}">{escape(step.name)}</a> {escape(values)}</td>'
+        digest = step.digest.hex() if step.digest is not None else "not to be known from this recording"
+        yield f"<td><code>{digest}</code> <i>{escape(step.formula)}</i></td></tr>"
+    yield "</table></section>" if life.policy else "</section>"
+
+
+def _section(tree: Node, number: int) -> Iterator[str]:
     leaves = list(_leaves(tree))
-    yield f"<section><h2>{escape(tree.name)} <small>{escape(tree.text)}"
+    yield f'<section id="m{number}"><h2>{escape(tree.name)} <small>{escape(tree.text)}'
     yield f" [{escape(tree.spec)}]</small></h2>" if tree.spec else "</small></h2>"
     yield '<div class="octets">'
     for leaf in leaves:
@@ -87,6 +118,8 @@ def _section(tree: Node) -> Iterator[str]:
     place = 0
     for child in tree.children:
         place = yield from _field(child, place)
+    for value in tree.beside:
+        yield from _beside(value, 0, 0)
     yield "</ul>"
     if tree.error:
         yield f'<p class="error">{escape(tree.error)}</p>'
@@ -101,13 +134,32 @@ def _field(node: Node, place: int) -> Generator[str, None, int]:
     extra = f" <i>{escape(', '.join(notes))}</i>" if notes else ""
     yield f'<li><span class="f" tabindex="0" data-from="{place}" data-to="{end}">'
     yield f"<b>{escape(node.name)}</b>{text}{extra}</span>"
-    if node.children:
+    if node.children or node.beside:
+        first = place
         yield "<ul>"
         for child in node.children:
             place = yield from _field(child, place)
+        for value in node.beside:
+            yield from _beside(value, first, end)
         yield "</ul>"
     yield "</li>\n"
     return end
+
+
+def _beside(node: Node, first: int, end: int) -> Iterator[str]:
+    """A value that follows from the octets of the leaves `first` to `end`; these are what it lights."""
+    notes = [note for note in (node.type, node.spec, "secret" if node.secret else "") if note]
+    yield f'<li><span class="f k" tabindex="0" data-from="{first}" data-to="{end}"><b>{escape(node.name)}</b>: '
+    octets = "" if node.children else f" <code>{node.octets.hex(' ')}</code>"
+    yield f"{escape(node.text)}{octets} <i>{escape(', '.join(notes))}</i></span>"
+    if node.error:
+        yield f'<p class="error">{escape(node.error)}</p>'
+    if node.children:
+        yield "<ul>"
+        for child in node.children:
+            yield from _beside(child, first, end)
+        yield "</ul>"
+    yield "</li>"
 
 
 def _leaves(node: Node) -> Iterator[Node]:

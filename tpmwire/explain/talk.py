@@ -35,6 +35,14 @@ class Talk:
         self.trees: list[Node] = []
         self.lives: list[Life] = []
 
+    def extend(self, other: "Talk") -> None:
+        """Adds a recording behind this one."""
+        for life in other.lives:
+            for step in life.steps:
+                step.place += len(self.trees)
+        self.trees += other.trees
+        self.lives += other.lives
+
 
 def explain_talk(
     exchanges: Sequence[tuple[bytes, bytes]], salts: Sequence[Secret] = (), auths: Sequence[Secret] = ()
@@ -284,11 +292,12 @@ class _One:
             return
         if isinstance(command, StartAuthSession):
             return
-        formula = ""
+        formula = source = ""
         if self._code == TPM_CC.PolicyGetDigest:
             if self._response and self._response[:2] == TPM_ST.NO_SESSIONS.to_bytes(2, "big"):
                 told = parse_response(self._response, self._command).response
                 session.policy_digest = getattr(told, "policy_digest", session.policy_digest)
+                source = "as the TPM says"
         elif self._code == TPM_CC.PolicyRestart:
             session.restart()
             formula = "zeros: the policy begins anew"
@@ -304,7 +313,7 @@ class _One:
                 session.wants_auth_value = False
         attach_digest(self._answered, session.policy_digest, formula)
         step = Step(self._place, self._code, "", ok=True)
-        step.digest, step.formula, step.tree = session.policy_digest, formula, self._asked
+        step.digest, step.formula, step.tree = session.policy_digest, formula or source, self._asked
         self._life(handle, session).steps.append(step)
 
 

@@ -1,0 +1,80 @@
+"""Explanations on a terminal: coloured where that is wanted and `rich` is installed, else plain text."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from .messages import UsageError
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from tpmwire.explain import Node
+    from tpmwire.explain.show import Line
+
+__all__ = ["printer"]
+
+
+def printer(choice: str) -> "Callable[[Iterable[Node]], None]":
+    """What prints trees to standard output, for --color auto, always or never. Raises UsageError.
+
+    auto is colour on a terminal, with rich there and NO_COLOR unset or empty (no-color.org).
+    """
+    if choice == "never" or (choice == "auto" and not _terminal_takes_colour()):
+        return _plain
+    try:
+        import rich  # noqa: F401 - the extra
+    except ImportError:
+        if choice == "always":
+            raise UsageError("--color always needs the package rich: pip install 'tpmwire[color]'") from None
+        return _plain
+    return _coloured
+
+
+def _terminal_takes_colour() -> bool:
+    dumb = os.environ.get("TERM", "dumb") == "dumb"
+    return sys.stdout is not None and sys.stdout.isatty() and not dumb and not os.environ.get("NO_COLOR")
+
+
+def _plain(trees: "Iterable[Node]") -> None:
+    from tpmwire.explain import as_text
+
+    print("\n\n".join(map(as_text, trees)))
+
+
+def _coloured(trees: "Iterable[Node]") -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    from tpmwire.explain.show import lines
+
+    console = Console(force_terminal=True, color_system="standard", no_color=False, highlight=False)
+    for number, tree in enumerate(trees):
+        if number:
+            console.print()
+        for line in lines(tree):
+            # Unfolded, as plain text is: a terminal's own folding keeps what is copied whole.
+            console.print(_styled(line, Text()), soft_wrap=True)
+
+
+def _styled(line: "Line", text: "Text") -> "Text":
+    """A line with its parts in colours; its letters are those of the plain one."""
+    plain = line.text
+    text.append(plain)
+    if line.error:
+        text.stylize("bold red")
+        return text
+    known = not line.offset.strip("= ")
+    text.stylize("green" if known else "dim", 0, len(line.offset))
+    start = len(line.offset) + 2
+    text.stylize("green" if known else "cyan", start, start + len(line.octets))
+    if line.name:
+        start = plain.index(line.indent + line.name, start + len(line.octets)) + len(line.indent)
+        text.stylize("bold", start, start + len(line.name))
+    if line.extra:
+        text.stylize("dim", len(plain) - len(line.extra) - 2)
+    if "DOES NOT HOLD" in line.meaning:
+        at = plain.index("DOES NOT HOLD")
+        text.stylize("bold red", at, at + len("DOES NOT HOLD"))
+    return text
