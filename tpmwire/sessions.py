@@ -115,7 +115,8 @@ class Use:
         """
         session, auth = self.session, self.auth if auth is None else auth
         key = session.session_key.reveal()
-        if entity is None or (session.bound_to is not None and session.bound_to == bind_mark(entity, auth)):
+        # Bound or not is decided with the command's authValue, also for the response to a command that changes it.
+        if entity is None or (session.bound_to is not None and session.bound_to == bind_mark(entity, self.auth)):
             return key
         if session.kind == TPM_SE.POLICY and not session.wants_auth_value:
             return key
