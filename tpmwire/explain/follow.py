@@ -191,7 +191,7 @@ def _auths(this: Judged, known: Known, key: Key) -> Iterator[tuple[Secret, bool]
     if without:
         yield known.auths(this.entity)[0], False
         return
-    if this.entity == session.start.bind:
+    if session.bound and this.entity == session.start.bind:
         yield key.auth, False
     for auth in known.auths(this.entity):
         yield auth, True

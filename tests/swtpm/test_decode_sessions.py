@@ -1,0 +1,264 @@
+"""Recordings of real sessions, opened with the keys that their reader knows: the plaintexts are what was sent."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.interposer import Interposer
+from tests.support.swtpm import Swtpm
+from tests.support.verbs import Tool, tool
+from tests.swtpm.test_salted_sessions import NO_SECRETS, SALT_KEYS, SEALED
+from tpmwire.errors import TpmError
+from tpmwire.explain import Node, Talk, as_text, explain_talk
+from tpmwire.salt import seal_secret
+from tpmwire.secret import EMPTY_AUTH, Secret
+from tpmwire.sessions import Password, Session, SessionStart
+from tpmwire.spec.commands.context import ContextLoad, ContextSave
+from tpmwire.spec.commands.hierarchy import CreatePrimary, HierarchyChangeAuth
+from tpmwire.spec.commands.nv import NV_DefineSpace, NV_Read, NV_Write
+from tpmwire.spec.commands.objects import Create, Load, Unseal
+from tpmwire.spec.commands.policies import PolicyAuthValue, PolicyCommandCode, PolicyGetDigest
+from tpmwire.spec.commands.random import GetRandom
+from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_RH, TPM_SE
+from tpmwire.spec.properties import TPMA_NV
+from tpmwire.spec.storage import TPMS_NV_PUBLIC
+from tpmwire.spec.structures import TPMS_SENSITIVE_CREATE, TPMT_PUBLIC, TPMT_SYM_DEF
+from tpmwire.tpm import Tpm
+
+__all__ = ["tool"]  # a fixture
+
+XOR = TPMT_SYM_DEF(TPM_ALG.XOR, TPM_ALG.SHA256)
+AES = TPMT_SYM_DEF(TPM_ALG.AES, 128, TPM_ALG.CFB)
+AES_256 = TPMT_SYM_DEF(TPM_ALG.AES, 256, TPM_ALG.CFB)
+PASSWORD, DATA = b"its password", b"what nobody may read on the bus"
+OWNER = b"the owner's"
+WRONG = [Secret(b"wrong"), Secret(bytes(32))]
+
+
+class Bench:
+    """A TPM behind a relay, with a storage key that sessions are salted to."""
+
+    def __init__(self, relay: Interposer, tpm: Tpm) -> None:
+        self.relay, self.tpm = relay, tpm
+        made = tpm.execute(CreatePrimary(TPM_RH.OWNER, NO_SECRETS, SALT_KEYS["p256-sha256"]))
+        self.parent, self.public = made.object_handle, made.out_public
+        self.salt = EMPTY_AUTH
+
+    def salted(self, cipher: TPMT_SYM_DEF, kind: TPM_SE = TPM_SE.HMAC, alg: TPM_ALG = TPM_ALG.SHA256) -> Session:
+        self.salt, sealed = seal_secret(self.public)
+        start = SessionStart(kind, alg, cipher, tpm_key=self.parent, salt=self.salt, encrypted_salt=sealed)
+        return self.tpm.start_session(start)
+
+    @property
+    def recorded(self) -> list[tuple[bytes, bytes]]:
+        return [(pair.command, pair.response) for pair in self.relay.dialogue]
+
+    def talk(self, *auths: bytes, salted: bool = True) -> Talk:
+        """The recording explained, with wrong keys before the right ones."""
+        salts = [*WRONG, self.salt] if salted else WRONG
+        return explain_talk(self.recorded, salts, [*WRONG, *map(Secret, auths)])
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    with Swtpm() as swtpm, Interposer(swtpm.path) as relay, Tpm.open(f"swtpm:path={relay.path}", 60) as tpm:
+        yield Bench(relay, tpm)
+
+
+def everything(node: Node) -> Iterator[Node]:
+    yield node
+    for inside in (*node.children, *node.beside):
+        yield from everything(inside)
+
+
+def beside(talk: Talk, name: str) -> list[Node]:
+    """Values of that name that no octet shows."""
+    return [
+        value
+        for tree in talk.trees
+        for node in everything(tree)
+        for outer in node.beside
+        for value in everything(outer)
+        if value.name == name
+    ]
+
+
+def content(node: Node) -> bytes:
+    """A TPM2B's octets without its size."""
+    return node.octets[2:]
+
+
+def hmacs(talk: Talk) -> list[str]:
+    """What is said of every HMAC of a session: none is left out, as a recording has no octets for it otherwise."""
+    found = [node for tree in talk.trees for node in everything(tree) if node.name == "hmac"]
+    return [node.text.partition("; ")[2] for node in found if len(node.octets) > 2]
+
+
+@pytest.mark.parametrize("alg", [TPM_ALG.SHA1, TPM_ALG.SHA256, TPM_ALG.SHA384], ids=lambda alg: alg.name)
+@pytest.mark.parametrize("cipher", ["xor", "aes-128", "aes-256"])
+def test_a_salted_session_is_opened_to_the_exact_plaintexts(bench: Bench, cipher: str, alg: TPM_ALG) -> None:
+    ciphers = {"xor": TPMT_SYM_DEF(TPM_ALG.XOR, alg), "aes-128": AES, "aes-256": AES_256}
+    session = bench.salted(ciphers[cipher], alg=alg)
+    sensitive = TPMS_SENSITIVE_CREATE(PASSWORD, DATA)
+    created = bench.tpm.execute(Create(bench.parent, sensitive, SEALED), session.use(decrypt=True, encrypt=True))
+    loaded = bench.tpm.execute(Load(bench.parent, created.out_private, created.out_public), session.use())
+    bench.tpm.execute(Unseal(loaded.object_handle), session.use(PASSWORD, encrypt=True, keep=False))
+    assert DATA not in bench.relay.octets
+    # The password is learned from the command that sets it, once that is open.
+    talk = bench.talk()
+    assert [content(node) for node in beside(talk, "userAuth")] == [PASSWORD]
+    assert [content(node) for node in beside(talk, "data")] == [DATA]
+    assert [content(node) for node in beside(talk, "outPrivate")] == [created.out_private]
+    assert [content(node) for node in beside(talk, "outData")] == [DATA]
+    assert beside(talk, "sessionKey")[0].octets == session.session_key.reveal()
+    said = hmacs(talk)
+    assert len(said) >= 6
+    assert set(said) == {"holds with sessionKey || authValue"}
+    life = talk.lives[0]
+    assert [step.code for step in life.steps][:1] == [TPM_CC.StartAuthSession]
+    assert (life.ended, life.steps[-1].code, life.steps[-1].verdict) == (True, TPM_CC.Unseal, "HMACs hold")
+
+
+def test_without_the_right_salt_nothing_is_opened(bench: Bench) -> None:
+    session = bench.salted(AES)
+    bench.tpm.execute(GetRandom(8), session.use(encrypt=True))
+    wrong = bench.talk(salted=False)
+    assert {text.partition(" with none")[0] for text in hmacs(wrong)} == {"DOES NOT HOLD"}
+    assert beside(wrong, "randomBytes") == []
+    none = explain_talk(bench.recorded)
+    assert {text.partition(":")[0] for text in hmacs(none)} == {"not checked"}
+    assert "--salt" in as_text(none.trees[-1])
+    assert beside(none, "randomBytes") == []
+
+
+def test_a_changed_answer_is_found_and_the_command_still_opened(bench: Bench) -> None:
+    session = bench.salted(XOR)
+    sensitive = TPMS_SENSITIVE_CREATE(PASSWORD, DATA)
+    bench.tpm.execute(Create(bench.parent, sensitive, SEALED), session.use(decrypt=True))
+    pairs = bench.recorded
+    command, response = pairs[-1]
+    pairs[-1] = command, response[:-1] + bytes([response[-1] ^ 1])
+    talk = explain_talk(pairs, [bench.salt])
+    assert [text[:6] for text in hmacs(talk)][-2:] == ["holds ", "DOES N"]
+    assert [content(node) for node in beside(talk, "data")] == [DATA]
+
+
+def test_a_bound_session_and_a_companion_and_a_changed_password(bench: Bench) -> None:
+    bench.tpm.execute(HierarchyChangeAuth(TPM_RH.OWNER, OWNER), Password())
+    bench.relay.clear()
+    start = SessionStart(symmetric=AES, bind=TPM_RH.OWNER, bind_auth=Secret(OWNER))
+    session = bench.tpm.start_session(start)
+    random = bench.tpm.execute(GetRandom(16), session.use(encrypt=True)).random_bytes
+    # The first authorization covers the nonce of the one that encrypts, too.
+    other = bench.tpm.start_session(SessionStart(symmetric=XOR, bind=TPM_RH.OWNER, bind_auth=Secret(OWNER)))
+    bench.tpm.execute(
+        CreatePrimary(TPM_RH.OWNER, TPMS_SENSITIVE_CREATE(PASSWORD, b""), SALT_KEYS["p256-sha256"]),
+        session.use(OWNER),
+        other.use(decrypt=True),
+    )
+    bench.tpm.execute(HierarchyChangeAuth(TPM_RH.OWNER, b"new"), session.use(OWNER, decrypt=True))
+    bench.tpm.execute(HierarchyChangeAuth(TPM_RH.OWNER, b"newer"), session.use(b"new", decrypt=True))
+    talk = bench.talk(OWNER)
+    assert {text.partition(" with")[0] for text in hmacs(talk)} == {"holds"}
+    assert [content(node) for node in beside(talk, "randomBytes")] == [random]
+    assert [content(node) for node in beside(talk, "userAuth")] == [PASSWORD]
+    assert [content(node) for node in beside(talk, "newAuth")] == [b"new", b"newer"]
+    # Without the password that the session is bound to, not a single HMAC holds.
+    assert {text.partition(" with")[0] for text in hmacs(bench.talk())} == {"DOES NOT HOLD"}
+
+
+def test_nv_indices_contexts_and_handles_that_come_back(bench: Bench) -> None:
+    session = bench.salted(XOR)
+    attributes = TPMA_NV.AUTHREAD | TPMA_NV.AUTHWRITE | TPMA_NV.NO_DA
+    public = TPMS_NV_PUBLIC(0x01800001, TPM_ALG.SHA256, attributes, b"", 8)
+    bench.tpm.execute(NV_DefineSpace(TPM_RH.OWNER, b"index", public), session.use(decrypt=True))
+    bench.tpm.execute(NV_Write(0x01800001, 0x01800001, b"8 octets", 0), session.use(b"index", decrypt=True))
+    bench.tpm.execute(NV_Read(0x01800001, 0x01800001, 8, 0), session.use(b"index", encrypt=True))
+    sensitive = TPMS_SENSITIVE_CREATE(PASSWORD, b"")
+    made = bench.tpm.execute(
+        CreatePrimary(TPM_RH.NULL, sensitive, SALT_KEYS["p256-sha256"]), session.use(decrypt=True)
+    )
+    saved = bench.tpm.execute(ContextSave(made.object_handle)).context
+    bench.tpm.flush(made.object_handle)
+    again = bench.tpm.execute(ContextLoad(saved)).loaded_handle
+    inner = TPMS_SENSITIVE_CREATE(b"", DATA)
+    bench.tpm.execute(Create(again, inner, SEALED), session.use(PASSWORD, decrypt=True, keep=False))
+    talk = bench.talk()
+    assert set(hmacs(talk)) == {"holds with sessionKey || authValue"}
+    assert [content(node) for node in beside(talk, "auth")] == [b"index"]
+    assert [content(node) for node in beside(talk, "data")] == [b"8 octets", b"8 octets", b"", DATA]
+
+
+def test_a_policy_session_that_wants_the_password(bench: Bench) -> None:
+    bench.relay.clear()
+    # Its digest first, in a trial session, to seal to it.
+    trial = bench.tpm.start_session(SessionStart(TPM_SE.TRIAL))
+    steps = [PolicyCommandCode(trial.handle, TPM_CC.Unseal), PolicyAuthValue(trial.handle)]
+    for step in steps:
+        bench.tpm.execute(step)
+    digest: bytes = bench.tpm.execute(PolicyGetDigest(trial.handle)).policy_digest
+    bench.tpm.flush(trial.handle)
+    public = with_policy(digest)
+    session = bench.salted(XOR)
+    made = bench.tpm.execute(
+        Create(bench.parent, TPMS_SENSITIVE_CREATE(PASSWORD, DATA), public), session.use(decrypt=True)
+    )
+    item = bench.tpm.execute(Load(bench.parent, made.out_private, made.out_public)).object_handle
+    policy = bench.tpm.start_session(SessionStart(TPM_SE.POLICY, symmetric=XOR))
+    bench.tpm.execute(PolicyCommandCode(policy.handle, TPM_CC.Unseal))
+    bench.tpm.execute(PolicyAuthValue(policy.handle))
+    policy.wants_auth_value = True
+    bench.tpm.execute(Unseal(item), policy.use(PASSWORD, encrypt=True, keep=False))
+    talk = bench.talk()
+    assert [content(node) for node in beside(talk, "outData")] == [DATA]
+    assert hmacs(talk)[-2:] == ["holds with authValue"] * 2
+    life = talk.lives[-1]
+    assert [step.name for step in life.policy] == ["TPM2_PolicyCommandCode", "TPM2_PolicyAuthValue"]
+    assert life.policy[-1].digest == digest
+    assert (life.ended, talk.lives[0].ended) == (True, True)
+
+
+def with_policy(digest: bytes) -> TPMT_PUBLIC:
+    return TPMT_PUBLIC(**{**vars(SEALED), "auth_policy": digest})
+
+
+def test_the_verb(bench: Bench, tool: Tool, tmp_path: Path) -> None:
+    session = bench.salted(AES)
+    bench.tpm.execute(
+        Create(bench.parent, TPMS_SENSITIVE_CREATE(PASSWORD, DATA), SEALED), session.use(decrypt=True)
+    )
+    talk = tmp_path / "talk.hex"
+    talk.write_text("".join(f"{c.hex()}\n{r.hex()}\n" for c, r in bench.recorded))
+    for name, octets in (("hex", bench.salt.reveal().hex().encode() + b"\n"), ("binary", bench.salt.reveal())):
+        (tmp_path / name).write_bytes(octets)
+        (tmp_path / name).chmod(0o600)
+    ways = [
+        ("--salt", bench.salt.reveal().hex()),
+        *(("--salt-file", tmp_path / name) for name in ("hex", "binary")),
+    ]
+    for way in ways:
+        ran = tool("decode", *way, talk)
+        assert (ran.code, ran.err) == (0, "")
+        assert f"data: {len(DATA)} octets, {DATA.decode()!r}" in ran.out
+    trees = json.loads(tool("decode", "--json", *ways[0], talk).out)
+    created = next(tree for tree in trees if tree["name"] == "TPM2_Create")
+    parameter = next(node for node in created["children"] if node["name"] == "inSensitive")
+    assert parameter["beside"][0]["children"][-1]["octets"] == (len(DATA).to_bytes(2, "big") + DATA).hex()
+    assert DATA.hex(" ")[:23] not in tool("decode", talk).out
+    for words in (("--salt", "zz"), ("--auth", "secret")):
+        ran = tool("decode", *words, talk)
+        assert (ran.code, ran.err.count("\n")) == (2, 1)
+        assert words[1] not in ran.err
+    assert tool("decode", "--auth", "text:word", "--auth-file", tmp_path / "none", talk).code == 2
+
+
+def test_a_refused_command_leaves_the_nonces(bench: Bench) -> None:
+    session = bench.salted(XOR)
+    with pytest.raises(TpmError):
+        bench.tpm.execute(HierarchyChangeAuth(TPM_RH.OWNER, b"n"), session.use(b"wrong here", decrypt=True))
+    bench.tpm.execute(GetRandom(8), session.use(encrypt=True))
+    said = hmacs(bench.talk())
+    assert said[0].startswith("DOES NOT HOLD")
+    assert said[1:] == ["holds with sessionKey"] * 2
