@@ -9,6 +9,8 @@ SETUP := $(VENV)/.ready
 PACKAGES := swtpm:swtpm swtpm_setup:swtpm-tools tpm2:tpm2-tools qemu-system-x86_64:qemu-system-x86
 PACKAGES += chromium:chromium chromedriver:chromium-driver
 PACKAGES += openssl:openssl /usr/lib/*/ossl-modules/tpm2.so:tpm2-openssl
+# For Debian's own Python, which tests/differential asks beside the one of .venv.
+PACKAGES += /usr/lib/python3/dist-packages/tpm2_pytss:python3-tpm2-pytss
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lint test test-device fuzz bench demo zipapp clean
