@@ -13,7 +13,7 @@ PACKAGES += openssl:openssl /usr/lib/*/ossl-modules/tpm2.so:tpm2-openssl
 PACKAGES += /usr/lib/python3/dist-packages/tpm2_pytss:python3-tpm2-pytss
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test test-device fuzz bench demo zipapp clean
+.PHONY: help setup lint test test-device fuzz bench demo tour zipapp clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -45,6 +45,9 @@ bench: $(SETUP) ## what things cost: time, CPU, memory
 
 demo: $(SETUP) ## the aws command line with a key that lives in a TPM, step by step
 	@$(PY) tools/demo.py
+
+tour: $(SETUP) ## docs/tour/ again, from its run and the code (tools/tour.py --record makes a new run)
+	$(PY) tools/tour.py
 
 zipapp: $(SETUP) ## dist/tpmwire.pyz, the single file
 	$(PY) tools/zipapp.py

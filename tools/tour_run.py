@@ -1,0 +1,121 @@
+"""The run that docs/tour/ tells of: what a real TPM (swtpm) is sent and answers, and what the host chose itself.
+
+It starts from the state and the key files in fixtures/keys, so that keys and Names are the same in every run; the
+nonces, the salt and what follows from them are new each time.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from tests.support.swtpm import Swtpm
+from tpmwire.channel import create_primary
+from tpmwire.crypto import kdfe
+from tpmwire.keyfile import parse
+from tpmwire.policy import PolicyPCR, parse_pcrs
+from tpmwire.pure.curves import P256
+from tpmwire.secret import Secret
+from tpmwire.sessions import SessionStart
+from tpmwire.spec.commands.objects import Load, ReadPublic
+from tpmwire.spec.commands.policies import PolicyGetDigest
+from tpmwire.spec.commands.symmetric import HMAC
+from tpmwire.spec.constants import TPM_ALG, TPM_RH, TPM_SE
+from tpmwire.spec.structures import TPMS_ECC_POINT, TPMT_SYM_DEF
+from tpmwire.templates import h2_primary
+from tpmwire.tpm import Tpm
+from tpmwire.transport import open_transport
+
+__all__ = ["record"]
+
+KEYS = Path(__file__).parents[1] / "fixtures" / "keys"
+KEY, SRK, MESSAGE = 0x81010002, 0x81000001, b"20261124"
+
+
+class Recorder:
+    """A transport that keeps a command and its response under the name that was given."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self.values: dict[str, str] = {}
+        self.name = ""
+
+    def transceive(self, command: bytes) -> bytes:
+        """As `Transport.transceive`."""
+        response: bytes = self._transport.transceive(command)
+        if self.name:
+            self.values[f"{self.name}_command"] = command.hex()
+            self.values[f"{self.name}_response"] = response.hex()
+            # A TPM may ask for the same octets once more (TPM_RC_RETRY).
+            if response[6:10] == bytes(4):
+                self.name = ""
+        return response
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+def record() -> dict[str, str]:
+    """Octets in hex by name: NAME_command, NAME_response, and the host's own secrets. Raises SwtpmError."""
+    with Swtpm(state=KEYS / "swtpm-state") as swtpm:
+        recorder: Any = Recorder(open_transport(swtpm.path, 30.0))
+        with Tpm(recorder) as tpm:
+            _plain(tpm, recorder)
+            _policy(tpm, recorder)
+            _salted(tpm, recorder)
+            _file(tpm, recorder)
+    return dict(recorder.values)
+
+
+def _plain(tpm: Tpm, recorder: Recorder) -> None:
+    recorder.name = "hmac"
+    tpm.execute(HMAC(KEY, MESSAGE))
+
+
+def _policy(tpm: Tpm, recorder: Recorder) -> None:
+    file = parse((KEYS / "hmac-pcr.pem").read_bytes())
+    parent = create_primary(tpm, TPM_RH.OWNER, h2_primary())
+    key = tpm.execute(Load(parent.handle, file.private, file.public))
+    tpm.flush(parent.handle)
+    recorder.values["policy_public"] = file.public.build().hex()
+    recorder.name = "policy_start"
+    session = tpm.start_session(SessionStart(TPM_SE.POLICY))
+    recorder.name = "policy_pcr"
+    tpm.execute(PolicyPCR(b"", parse_pcrs("sha256:23")).command(session.handle))
+    recorder.name = "policy_digest"
+    tpm.execute(PolicyGetDigest(session.handle))
+    recorder.name = "policy_hmac"
+    tpm.execute(HMAC(key.object_handle, MESSAGE), session.use(keep=False))
+    tpm.flush(key.object_handle)
+
+
+def _salted(tpm: Tpm, recorder: Recorder) -> None:
+    recorder.name = "salted_srk"
+    srk = tpm.execute(ReadPublic(SRK)).out_public.unique
+    assert isinstance(srk, TPMS_ECC_POINT)
+    scalar = P256.random_scalar()
+    x, y = (number.to_bytes(32, "big") for number in P256.multiply(scalar, P256.g))
+    shared = P256.multiply(scalar, (int.from_bytes(srk.x, "big"), int.from_bytes(srk.y, "big")))[0]
+    salt = Secret(kdfe(TPM_ALG.SHA256, shared.to_bytes(32, "big"), b"SECRET", x, srk.x, 256))
+    recorder.values["salted_scalar"] = scalar.to_bytes(32, "big").hex()
+    recorder.name = "salted_start"
+    session = tpm.start_session(
+        SessionStart(
+            symmetric=TPMT_SYM_DEF(TPM_ALG.XOR, TPM_ALG.SHA256),
+            tpm_key=SRK,
+            salt=salt,
+            encrypted_salt=TPMS_ECC_POINT(x, y).build(),
+        )
+    )
+    # Reads the key's public area, for its Name.
+    recorder.name = "salted_key"
+    tpm.name(KEY)
+    recorder.name = "salted_hmac"
+    tpm.execute(HMAC(KEY, MESSAGE), session.use(keep=False, decrypt=True, encrypt=True))
+
+
+def _file(tpm: Tpm, recorder: Recorder) -> None:
+    file = parse((KEYS / "hmac.pem").read_bytes())
+    parent = create_primary(tpm, TPM_RH.OWNER, h2_primary())
+    recorder.name = "file_load"
+    key = tpm.execute(Load(parent.handle, file.private, file.public))
+    recorder.name = "file_hmac"
+    tpm.execute(HMAC(key.object_handle, MESSAGE))
