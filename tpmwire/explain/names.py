@@ -141,9 +141,9 @@ def _cited(kind: type) -> str | None:
 
 
 def field_name(name: str) -> str:
-    """`auth_policy` as the standard writes it: `authPolicy`."""
+    """`auth_policy` as the standard writes it: `authPolicy`; `nonce_tpm` is `nonceTPM`."""
     first, *others = name.rstrip("_").split("_")
-    return first + "".join(part[:1].upper() + part[1:] for part in others)
+    return first + "".join("TPM" if part == "tpm" else part[:1].upper() + part[1:] for part in others)
 
 
 def purpose(kind: type[Record] | None) -> str:
