@@ -37,7 +37,10 @@ test: $(SETUP) ## every test but the one that boots a kernel
 test-device: $(SETUP) zipapp ## the single file on Debian's kernel, in QEMU, with /dev/tpm0 and /dev/tpmrm0
 	$(PY) -m pytest -m device -s tests/device
 
-fuzz: $(SETUP) ## the property tests with many more examples, and an attacker who flips every bit
+fuzz: $(SETUP) ## property tests with many more examples, a bit-flipping attacker, mutations, atheris (FUZZ_SECONDS)
+	$(PY) -m tests.fuzz.mutate
+	@$(PY) -m pip install --quiet --disable-pip-version-check atheris || echo "fuzz: no atheris for this Python"
+	$(PY) -m tests.fuzz.guided
 	HYPOTHESIS_PROFILE=fuzz $(PY) -m pytest -n auto tests/property tests/swtpm/test_interposer.py
 
 bench: $(SETUP) ## what things cost: time, CPU, memory

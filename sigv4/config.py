@@ -32,7 +32,7 @@ class Profile:
         return f"<Profile {self.name}>"
 
     def __str__(self) -> str:
-        return f"profile {self.name}"
+        return f"profile {self.name if self.name.isprintable() else ascii(self.name)}"
 
     def get(self, key: str) -> str | None:
         """The text of setting `key`, such as role_arn; None where it is absent or has nested settings."""
@@ -110,7 +110,7 @@ class Config:
         return found
 
     def _known(self) -> str:
-        names = sorted(self._profiles)
+        names = [name if name.isprintable() else ascii(name) for name in sorted(self._profiles)]
         return ", ".join(names[:10]) + (" ..." if len(names) > 10 else "") if names else "none"
 
 
