@@ -95,10 +95,10 @@ def page() -> str:
         "## Commands",
         "",
         "Handles with their authorization; * where a session can encrypt the first parameter: of the command (→), "
-        "of the response (←).",
+        "of the response (←). Sessions: whether the command may come with any (TPM_ST_SESSIONS).",
         "",
-        "| command | code | section | handles | * |",
-        "|---|---|---|---|---|",
+        "| command | code | section | handles | * | sessions |",
+        "|---|---|---|---|---|---|",
     ]
     lines += [_row(kind) for kind in sorted(declared, key=_place)]
     missing = [code.name for code, kind in commands if kind is None]
@@ -125,7 +125,8 @@ def _row(kind: type[Command]) -> str:
     roles = (role_of(annotation) for _, annotation in kind.fields())
     handles = ", ".join(role.name for role in roles if role is not None) or "none"
     ways = ("→" if first_parameter(kind) else "") + ("←" if first_parameter(kind.Response) else "")
-    return f"| TPM2_{kind.code.name} | 0x{int(kind.code):x} | {kind.spec} | {handles} | {ways} |"
+    cells = [f"TPM2_{kind.code.name}", f"0x{int(kind.code):x}", kind.spec, handles, ways]
+    return f"| {' | '.join([*cells, 'yes' if kind.sessions else 'no'])} |"
 
 
 def main() -> int:

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,8 @@ from tools import tour, tour_run
 
 @pytest.fixture(scope="module")
 def run() -> dict[str, str]:
-    return json.loads(tour.RUN.read_text())
+    values: dict[str, str] = json.loads(tour.RUN.read_text())
+    return values
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,7 @@ def test_the_pages_are_current() -> None:
 
 
 @pytest.mark.parametrize("path", tour.pages(), ids=lambda path: path.stem)
-def test_the_pages_hold_for_a_run_of_now(path: tour.Path, run: dict[str, str], fresh: dict[str, str]) -> None:
+def test_the_pages_hold_for_a_run_of_now(path: Path, run: dict[str, str], fresh: dict[str, str]) -> None:
     # The Python in the page asserts what the page says of the octets; what is left is their form.
     page = tour.filled(path, fresh)
     assert _form(page) == _form(path.read_text())

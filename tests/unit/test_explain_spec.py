@@ -43,6 +43,8 @@ def test_a_command(spec: Spec) -> None:
         "TPM2_HMAC  HMAC of buffer with the key at handle. hashAlg NULL is the key's own hash.  [Part 3 §15.5]\n"
         "  command code\n"
         "    0x00000155  TPM_CC_HMAC\n"
+        "  sessions\n"
+        "    3 at most, 1 of them for its handles; what they can do: audit, decrypt, encrypt\n"
         "  handles\n"
         "    handle  TPMI_DH_OBJECT  role USER: authorized by the object's authValue or policy\n"
         "  parameters\n"
@@ -53,6 +55,19 @@ def test_a_command(spec: Spec) -> None:
         "    outHmac  TPM2B  UINT16 size and its octets, at most 64, secret, a session can encrypt it\n"
     )
     assert spec("hmac")[1] == spec("TPM_CC_HMAC")[1] == said
+
+
+@pytest.mark.parametrize(
+    ("command", "sessions"),
+    [
+        ("GetRandom", "3 at most; what they can do: audit, encrypt"),
+        ("Certify", "3 at most, 2 of them for its handles; what they can do: audit, decrypt, encrypt"),
+        ("Clear", "3 at most, 1 of them for its handles; what they can do: audit"),
+        ("FlushContext", "none: the tag is TPM_ST_NO_SESSIONS always"),
+    ],
+)
+def test_the_sessions_of_a_command(spec: Spec, command: str, sessions: str) -> None:
+    assert f"  sessions\n    {sessions}\n" in spec(command)[1]
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,8 @@ def table_of(name: str) -> Table:
 
 def _command(name: str, kind: type[Command]) -> Table:
     parts: list[tuple[str, Sequence[Sequence[str]]]] = [
-        ("command code", [(f"0x{int(kind.code):08x}", f"TPM_CC_{kind.code.name}")])
+        ("command code", [(f"0x{int(kind.code):08x}", f"TPM_CC_{kind.code.name}")]),
+        ("sessions", [(_sessions(kind),)]),
     ]
     for words, record in (("", kind), ("response ", kind.Response)):
         fields = record.fields()
@@ -129,6 +130,18 @@ def _command(name: str, kind: type[Command]) -> Table:
         parts.append((f"{words}handles", [_handle(f, words) for f in handles]))
         parts.append((f"{words}parameters", parameters))
     return Table(name, _purpose(kind), kind.spec, parts)
+
+
+def _sessions(kind: type[Command]) -> str:
+    """What sessions may come with the command (Part 3, the tag in its table)."""
+    if not kind.sessions:
+        return "none: the tag is TPM_ST_NO_SESSIONS always"
+    wanted = sum(role.authorized for _, role in kind.handle_fields())
+    uses = ["audit"]
+    uses += ["decrypt"] * (first_parameter(kind) is not None)
+    uses += ["encrypt"] * (first_parameter(kind.Response) is not None)
+    ours = f", {wanted} of them for its handles" if wanted else ""
+    return f"3 at most{ours}; what they can do: {', '.join(uses)}"
 
 
 def _handle(field: tuple[str, Any], answer: str) -> tuple[str, ...]:

@@ -40,7 +40,8 @@ class Command(Record):
     `Response` is the response's class, nested in the command's. `flushes` names the handle field that the
     command itself closes when it succeeds. `auth_after` names the field that becomes the first handle's authValue:
     the response's HMAC is made with it; "" where nothing is left to have one. `alters_nv` says that the command
-    may change the Names of NV indices.
+    may change the Names of NV indices. `sessions` says whether it may come with sessions; it is false where Part 3
+    has the tag TPM_ST_NO_SESSIONS only.
     """
 
     code: ClassVar[TPM_CC]
@@ -48,6 +49,7 @@ class Command(Record):
     flushes: ClassVar[str | None] = None
     auth_after: ClassVar[str | None] = None
     alters_nv: ClassVar[bool] = False
+    sessions: ClassVar[bool] = True
 
     class Response(Record):
         """A response without handles and parameters."""

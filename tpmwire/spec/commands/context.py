@@ -18,6 +18,8 @@ from ..structures import (
 class ContextSave(Command, code=TPM_CC.ContextSave, spec="Part 3 §28.2"):
     """An object or session as an encrypted blob; a session leaves the TPM's memory by it."""
 
+    sessions = False
+
     save_handle: Annotated[TPMI_DH_CONTEXT, HANDLE]
 
     class Response(Record):
@@ -26,6 +28,8 @@ class ContextSave(Command, code=TPM_CC.ContextSave, spec="Part 3 §28.2"):
 
 class ContextLoad(Command, code=TPM_CC.ContextLoad, spec="Part 3 §28.3"):
     """Brings a saved context back."""
+
+    sessions = False
 
     context: TPMS_CONTEXT
 
@@ -37,6 +41,7 @@ class FlushContext(Command, code=TPM_CC.FlushContext, spec="Part 3 §28.4"):
     """Removes an object or session. The handle is a parameter here: it takes no authorization."""
 
     flushes = "flush_handle"
+    sessions = False
 
     flush_handle: TPMI_DH_CONTEXT
 

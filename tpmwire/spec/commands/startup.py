@@ -8,6 +8,8 @@ from ..structures import TPM_SU_ID
 class Startup(Command, code=TPM_CC.Startup, spec="Part 3 §9.3"):
     """Starts the TPM after a reset; the firmware or the kernel does it on a real machine."""
 
+    sessions = False
+
     startup_type: TPM_SU_ID
 
 
