@@ -177,9 +177,7 @@ def judged(
     if _score(found) == 0:
         if found.command is None and found.response is None:
             return Verdict(reason="not checked: the recording does not tell the Names of the command's handles")
-        return Verdict(
-            found.command, found.response, reason="with none of the keys that follow from what is given"
-        )
+        return Verdict(reason="not proven: no key that follows from what is given fits (--salt, --auth)")
     return _with_reason(found, hashed is None)
 
 

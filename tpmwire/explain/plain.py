@@ -62,7 +62,9 @@ def attach_verdict(asked: Node, answered: Node | None, index: int, verdict: Verd
         node = None if tree is None else _hmac(tree, index + 1)
         if node is None:
             continue
-        if holds is not None:
+        if verdict.command is False and verdict.response and tree is asked:
+            said = "does not fit, though the TPM took it: messages before it are missing, or it was changed since"
+        elif holds is not None:
             said = f"{'holds' if holds else 'DOES NOT HOLD'} {verdict.reason}"
         else:
             said = verdict.reason.partition("; ")[2] or verdict.reason

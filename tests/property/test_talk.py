@@ -1,0 +1,75 @@
+"""Whole recordings, damaged: never an exception, every octet once; and whole pages of them."""
+
+import json
+from functools import cache
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.property.test_explain import commands, leaves
+from tests.support.programs import ROOT
+from tests.unit.test_captures import Page
+from tpmwire.explain import as_json, as_text, explain_talk
+from tpmwire.explain.html import as_html
+from tpmwire.secret import Secret
+
+Talk = list[tuple[bytes, bytes]]
+
+KEYS = [Secret(b""), Secret(b"\1" * 32)], [Secret(b"password")]
+
+
+@cache
+def recordings() -> list[Talk]:
+    found = []
+    for file in sorted((ROOT / "fixtures" / "captures").glob("*.jsonl")):
+        pairs = [json.loads(line) for line in file.read_text().splitlines()]
+        found.append([(bytes.fromhex(pair["command"]), bytes.fromhex(pair["response"])) for pair in pairs])
+    assert found
+    return found
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> Talk:
+    """Part of a recording, in which octets are changed, and messages are cut, left out or somebody else's."""
+    whole = draw(st.sampled_from(recordings()))
+    start = draw(st.integers(0, len(whole) - 1))
+    talk = [list(pair) for pair in whole[start : start + draw(st.integers(1, 30))]]
+    for _ in range(draw(st.integers(0, 4))):
+        pair = draw(st.integers(0, len(talk) - 1))
+        side = draw(st.integers(0, 1))
+        octets = bytearray(talk[pair][side])
+        match draw(st.sampled_from(["change", "cut", "other", "swap"])):
+            case "change" if octets:
+                octets[draw(st.integers(0, len(octets) - 1))] = draw(st.integers(0, 255))
+            case "cut":
+                octets = octets[: draw(st.integers(0, len(octets)))]
+            case "other":
+                octets = bytearray(draw(commands()))
+            case "swap":
+                octets = bytearray(talk[draw(st.integers(0, len(talk) - 1))][side])
+        talk[pair][side] = bytes(octets)
+    return [(command, response) for command, response in talk]
+
+
+@given(damaged())
+def test_a_damaged_recording_is_explained_all_the_same(recorded: Talk) -> None:
+    talk = explain_talk(recorded, *KEYS)
+    messages = [
+        message for command, response in recorded for message in (command, *([response] if response else []))
+    ]
+    assert [leaves(tree) for tree in talk.trees] == messages
+    for tree in talk.trees:
+        as_text(tree)
+        as_text(tree, secrets=False)
+        as_json(tree)
+    Page(as_html(talk.trees, lives=talk.lives))
+    for life in talk.lives:
+        places = [step.place for step in life.steps]
+        assert places == sorted(places)
+        assert not any(step.ends for step in life.steps[:-1])
+
+
+def test_the_recordings_have_sessions_and_their_diagrams_end() -> None:
+    lives = [life for recorded in recordings() for life in explain_talk(recorded).lives]
+    assert any(life.ended for life in lives)
+    assert any(life.policy for life in lives)
