@@ -12,7 +12,8 @@
 
 Input is hex (blanks, colons, line breaks and 0x are fine) or binary, as arguments, from a file, or from standard
 input (-); a log of swtpm or of tpm2-tools; or a network capture (pcap, pcapng) of swtpm or the reference simulator
-over TCP, which needs the extra tpmwire[explain].
+over TCP, which needs the extra tpmwire[explain]. The kernel's own tracing is not read: no format of it is settled;
+`tpmwire trace` listens to a program instead.
 
 Several messages may follow each other: a response is explained as the answer to the command before it; for a
 response that stands alone --command says what it answers. Where every line of a text begins a message, a broken
