@@ -55,6 +55,7 @@ TPM_RC_SIGNATURE = 0x09B
 NOBODY = Password()
 """The empty password."""
 
+
 class Blob(NamedTuple):
     """An object outside the TPM: its public area, and the private one, which only its parent can open."""
 

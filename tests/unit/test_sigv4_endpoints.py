@@ -32,7 +32,7 @@ def _environ(fips: bool, dual_stack: bool, legacy: bool) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize(("fips", "dual_stack", "legacy"), itertools.product(FLAGS, FLAGS, FLAGS))
+@pytest.mark.parametrize(("fips", "dual_stack", "legacy"), list(itertools.product(FLAGS, FLAGS, FLAGS)))
 def test_every_region_and_option_has_the_endpoint_of_botocores_rules(fips, dual_stack, legacy) -> None:
     rules = EndpointProvider(LOADER.load_service_model("sts", "endpoint-rule-set-1"), DATA)
     assert len(REGIONS) > 40
