@@ -13,10 +13,11 @@ from ..sessions import authorization_hmac
 from ..spec.commands.sessions import StartAuthSession
 from ..spec.constants import TPM_CC, TPM_RH, TPM_SE, TPMA_SESSION
 from ..spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
+from .apart import Message
 from .known import Known
 from .tree import Node
 
-__all__ = ["Followed", "Judged", "Key", "Message", "Verdict", "encrypting", "judged"]
+__all__ = ["Followed", "Judged", "Key", "Verdict", "encrypting", "judged"]
 
 
 class Key(NamedTuple):
@@ -34,15 +35,6 @@ class Key(NamedTuple):
             return "empty: the session is neither salted nor bound"
         parts = [word for word, used in (("authValue of bind", self.bound), ("salt", self.salted)) if used]
         return f'KDFa(authHash, {" || ".join(parts)}, "ATH", nonceTPM, nonceCaller, bits)'
-
-
-class Message(NamedTuple):
-    """A command or a successful response, apart: its parameters are as they crossed."""
-
-    handles: tuple[int, ...]
-    parameters: bytes
-    offset: int
-    authorizations: Sequence[Any]
 
 
 class Verdict(NamedTuple):

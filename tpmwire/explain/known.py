@@ -12,6 +12,9 @@ from ..spec.storage import TPMS_NV_PUBLIC
 
 __all__ = ["Known"]
 
+LIMIT = 1000
+"""authValues to try on each HMAC that does not fit: a recording may have any number."""
+
 _NV_CHANGES = {
     TPM_CC.NV_Write: TPMA_NV.WRITTEN,
     TPM_CC.NV_Increment: TPMA_NV.WRITTEN,
@@ -124,5 +127,5 @@ class Known:
 
     def _add(self, auth: Secret) -> None:
         auth = Secret(trimmed(auth.reveal()))
-        if auth not in self._auths:
+        if auth not in self._auths and len(self._auths) < LIMIT:
             self._auths.append(auth)

@@ -2,11 +2,19 @@
 
 from typing import Any
 
-from ..spec.constants import TPM_CC, TPM_SE, TPMA_SESSION
+from ..spec.constants import TPM_ALG, TPM_CC, TPM_RH, TPM_SE, TPMA_SESSION
+from ..spec.structures import TPMT_SYM_DEF
 from .tree import Node
 from .words import command_name, handle_words
 
-__all__ = ["Life", "Step"]
+__all__ = ["Life", "Step", "cipher_name"]
+
+
+def cipher_name(symmetric: TPMT_SYM_DEF) -> str:
+    """`AES-128-CFB`, `XOR`, or `no cipher`."""
+    if symmetric.algorithm in (TPM_ALG.XOR, TPM_ALG.NULL):
+        return "XOR" if symmetric.algorithm == TPM_ALG.XOR else "no cipher"
+    return f"{symmetric.algorithm.name}-{symmetric.key_bits}-CFB"
 
 
 class Step:
@@ -66,22 +74,15 @@ class Life:
 
     @property
     def title(self) -> str:
-        """`HMAC session 0x02000000, salted, AES-128-CFB`."""
+        """`HMAC session 0x02000000, salted, not bound, SHA256, AES-128-CFB`."""
         words = f"{handle_words(self.handle)} 0x{self.handle:08x}"
         if self.start is None:
             return f"{words}, opened before the recording"
         if self.start.session_type == TPM_SE.TRIAL:
             words = f"trial session 0x{self.handle:08x}"
         salted = "salted" if self.start.encrypted_salt else "not salted"
-        bound = f"bound to 0x{self.start.bind:08x}" if self.start.bind >> 24 != 0x40 or self.bound else "not bound"
-        return f"{words}, {salted}, {bound}, {self.start.auth_hash.name}"
-
-    @property
-    def bound(self) -> bool:
-        """Whether it is bound to an entity."""
-        from ..spec.constants import TPM_RH
-
-        return bool(self.start.bind != TPM_RH.NULL)
+        bound = "not bound" if self.start.bind == TPM_RH.NULL else f"bound to 0x{self.start.bind:08x}"
+        return f"{words}, {salted}, {bound}, {self.start.auth_hash.name}, {cipher_name(self.start.symmetric)}"
 
     @property
     def policy(self) -> list[Step]:

@@ -6,8 +6,8 @@ from typing import Any
 from ..errors import DecodeError
 from ..record import Record
 from ..spec.command import role_of
-from ..spec.constants import TPM_ALG
 from .follow import Followed, Verdict
+from .life import cipher_name
 from .names import field_name
 from .tree import Node
 from .walk import Walk
@@ -28,10 +28,9 @@ def attach_plain(tree: Node, kind: type[Record], offset: int, octets: bytes, ses
         error = f"the plain value does not parse: {fault}; was it opened with the right authValue?"
     if sealed is None:
         return
-    symmetric = session.start.symmetric
-    bits = f"-{symmetric.key_bits}-CFB" if symmetric.algorithm != TPM_ALG.XOR else ""
+    cipher = cipher_name(session.start.symmetric)
     for node in walk.nodes:
-        node.text = f"{node.text} (plain; {symmetric.algorithm.name}{bits})"
+        node.text = f"{node.text} (plain; {cipher})"
         for inside in _all(node):
             inside.offset += offset
         node.error = error

@@ -16,8 +16,9 @@ from ..spec.command import Command, command_class
 from ..spec.commands.sessions import StartAuthSession
 from ..spec.constants import TPM_CC, TPM_RH, TPM_SE, TPM_ST, TPMA_SESSION
 from ..spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
-from ..wire import authorizations, first_parameter, join, opened, parse_response, read_handles
-from .follow import Followed, Judged, Message, Verdict, encrypting, judged
+from ..wire import first_parameter, parse_response
+from .apart import Message, apart, first, joined, replaced
+from .follow import Followed, Judged, Verdict, encrypting, judged
 from .known import Known
 from .life import Life, Step
 from .message import explain_command, explain_response
@@ -96,9 +97,9 @@ class _One:
         kind = command_class(self._code)
         if kind is None:
             return
-        sent = _apart(self._command, kind, TPMS_AUTH_COMMAND, command=True)
+        sent = apart(self._command, kind, TPMS_AUTH_COMMAND, command=True)
         succeeded = bool(self._response) and not any(self._response[6:10])
-        got = _apart(self._response, kind.Response, TPMS_AUTH_RESPONSE, command=False) if succeeded else None
+        got = apart(self._response, kind.Response, TPMS_AUTH_RESPONSE, command=False) if succeeded else None
         verdicts = self._verdicts(kind, sent, got)
         plain_command = self._opened(kind, sent, TPMA_SESSION.DECRYPT, verdicts, self._asked, sent)
         plain_response = None
@@ -107,10 +108,10 @@ class _One:
                 kind.Response, got, TPMA_SESSION.ENCRYPT, verdicts, self._answered, sent, newer=got
             )
         self._note_uses(kind, sent, got, verdicts)
-        values = _joined(kind, sent.handles, plain_command)
+        values = joined(kind, sent.handles, plain_command)
         if values is None:
             return
-        answer = None if got is None else _joined(kind.Response, got.handles, plain_response)
+        answer = None if got is None else joined(kind.Response, got.handles, plain_response)
         if succeeded and answer is not None:
             self._known.learn(values, answer)
             self._sessions_by(values, answer)
@@ -147,6 +148,8 @@ class _One:
                 session.keys = [verdict.key]
                 if entity is not None and verdict.with_auth:
                     self._known.auth_is(entity, verdict.auth)
+            elif session.wants_password and entity is not None and got is not None:
+                self._known.auth_is(entity, verdict.auth)
             verdicts.append(verdict)
         return verdicts
 
@@ -176,10 +179,8 @@ class _One:
             parameters = sent.parameters
             if encrypting(sent, TPMA_SESSION.DECRYPT) == 0:
                 sealed = sent.authorizations[0].nonce, session.nonce_tpm
-                parameters = _replaced(
-                    parameters, session.cipher(key.session_key, auth, sealed, _first(parameters))
-                )
-            values = _joined(kind, sent.handles, parameters)
+                parameters = replaced(parameters, session.cipher(key.session_key, auth, sealed, first(parameters)))
+            values = joined(kind, sent.handles, parameters)
             field = None if values is None else values.auth_after
             return None if field is None else Secret(getattr(values, field) if field else b"")
 
@@ -208,14 +209,14 @@ class _One:
         nonces = (caller, session.nonce_tpm) if newer is None else (newer.authorizations[index].nonce, caller)
         plain = None
         for auth in self._cipher_auths(sent, index, verdict, session):
-            opened_ = session.cipher(verdict.key.session_key, auth, nonces, _first(message.parameters))
+            opened_ = session.cipher(verdict.key.session_key, auth, nonces, first(message.parameters))
             plain = opened_ if plain is None else plain
-            if opened_ is not None and _joined(kind, (0,) * 8, _replaced(message.parameters, opened_)) is not None:
+            if opened_ is not None and joined(kind, (0,) * 8, replaced(message.parameters, opened_)) is not None:
                 plain = opened_
                 break
         if plain is None:
             return None
-        parameters = _replaced(message.parameters, plain)
+        parameters = replaced(message.parameters, plain)
         attach_plain(tree, kind, message.offset, parameters[: 2 + len(plain)], session)
         return parameters
 
@@ -315,38 +316,3 @@ class _One:
         step = Step(self._place, self._code, "", ok=True)
         step.digest, step.formula, step.tree = session.policy_digest, formula or source, self._asked
         self._life(handle, session).steps.append(step)
-
-
-def _apart(data: bytes, kind: type[Record], auth: Any, *, command: bool) -> Message:
-    """Raises DecodeError."""
-    tag, _, stream = opened(data)
-    handles = read_handles(kind, stream)
-    if tag != TPM_ST.SESSIONS:
-        offset = stream.tell()
-        return Message(handles, stream.read(), offset, [])
-    size = int.from_bytes(stream.read(4), "big")
-    if command:
-        auths = authorizations(auth, stream, stream.tell() + size)
-        offset = stream.tell()
-        return Message(handles, stream.read(), offset, auths)
-    offset = stream.tell()
-    parameters = stream.read(size)
-    return Message(handles, parameters, offset, authorizations(auth, stream, len(data)))
-
-
-def _first(parameters: bytes) -> bytes:
-    """The content of the TPM2B in front."""
-    return parameters[2 : 2 + int.from_bytes(parameters[:2], "big")]
-
-
-def _replaced(parameters: bytes, first: bytes | None) -> bytes:
-    return parameters if first is None else parameters[:2] + first + parameters[2 + len(first) :]
-
-
-def _joined(kind: type[Record], handles: Sequence[int], parameters: bytes | None) -> Any:
-    if parameters is None:
-        return None
-    try:
-        return join(kind, handles, parameters)
-    except WireError:
-        return None
