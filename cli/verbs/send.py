@@ -13,20 +13,29 @@ handle may be owner, endorsement, platform, lockout, null, or $N: what the Nth c
 hex, text:WORDS or @FILE; a structure is its fields by name, JSON, or its octets; a public area may be template:
 with h2-primary, h1-primary, srk-ecc, srk-rsa, ek-ecc or ek-rsa behind it. What is not given is empty.
 
+A handle is used by its password (--auth-file, --auth-env), in clear, in an HMAC session, or in a salted session,
+which hides the first parameters too (--session). A key with a policy is used by the policy's steps (--policy):
+
+  tpmwire send --session salted GetRandom bytesRequested=8
+  tpmwire send --policy pcr:sha256:23 HMAC handle=0x81010003 buffer=text:20261124
+
+The commands that open the sessions are shown as well, and what was encrypted also in clear.
+
 Several commands, with + between them, go over one connection. --json takes an object, or a list of them:
-{"command": "GetRandom", "bytesRequested": 8}, with "passwords": ["text:..."] for its handles, in their order.
+{"command": "GetRandom", "bytesRequested": 8}, with "passwords": ["text:..."] for its handles, in their
+order, and "policy": ["pcr:sha256:7"] for the first.
 At the end transient objects and sessions that the commands made are flushed, unless --keep is given.
 """
 
 import argparse
-import sys
 from typing import TYPE_CHECKING, Any
 
 from ..messages import UsageError, note
 from ..options import add_tpm_options
+from ..plans import Plan, plans_from_json, plans_from_words
+from ..sending import SESSIONS, STEPS, Authorizer, policy_from
 
 if TYPE_CHECKING:
-    from tpmwire.spec.command import Command
     from tpmwire.tpm import Tpm
     from tpmwire.transport import Transport
 
@@ -47,6 +56,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="file with a handle's password; once for each handle that wants one, in their order (default: empty)",
     )
+    parser.add_argument(
+        "--auth-env",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="the same, from an environment variable; those from files come first",
+    )
+    parser.add_argument(
+        "--session",
+        choices=list(SESSIONS),
+        default="none",
+        help="; ".join(f"{name}: {meaning}" for name, meaning in SESSIONS.items()),
+    )
+    parser.add_argument(
+        "--policy",
+        action="append",
+        default=[],
+        metavar="STEP",
+        help=f"a step of the first handle's policy; once for each, in their order: {STEPS}",
+    )
     parser.add_argument("--keep", action="store_true", help="leave what the commands made in the TPM")
     parser.add_argument("--dry-run", action="store_true", help="explain the commands, and send nothing")
     parser.add_argument("--secrets", action="store_true", help="show passwords and other secret fields too")
@@ -56,16 +85,23 @@ def run(args: argparse.Namespace) -> int:
     """Sends the commands one after the other; ends at the first refusal."""
     if bool(args.words) == bool(args.json):
         raise UsageError("give a command and its fields, or --json FILE (tpmwire spec lists the commands)")
-    given = _from_json(args.json) if args.json else _from_words(args.words)
-    if args.auth_file and len(given) > 1:
-        raise UsageError("--auth-file goes with one command; for several give --json, with passwords")
-    commands = [(_kind(name), values, passwords) for name, values, passwords in given]
+    plans = plans_from_json(args.json) if args.json else plans_from_words(args.words)
+    if (args.auth_file or args.auth_env or args.policy) and len(plans) > 1:
+        raise UsageError(
+            "--auth-file, --auth-env and --policy go with one command; for several give --json, with passwords"
+        )
     # What is wrong with any of them is said before the first is sent; handles are not known yet.
-    handles = [0x80000000] * len(commands)
-    built = [_built(kind, values, handles[:n], args) for n, (kind, values, _) in enumerate(commands)]
-    secrets = [_passwords(kind, passwords, args) for kind, _, passwords in commands]
+    handles = [0x80000000] * len(plans)
+    built = [_built(plan, handles[:n], args) for n, plan in enumerate(plans)]
+    secrets = [_passwords(plan, args) for plan in plans]
+    policies = [policy_from(args.policy or plan.policy, plan.kind) for plan in plans]
     if args.dry_run:
+        if args.session != "none" or any(policies):
+            raise UsageError("--dry-run shows no sessions: they need the nonces of a TPM")
         return _dry_run(built, secrets, args)
+    if args.session != "none" and not any(plan.kind.sessions for plan in plans):
+        raise UsageError(f"TPM2_{plans[0].kind.code.name} comes without sessions always: leave --session out")
+
     from tpmwire.tpm import Tpm
     from tpmwire.transport import open_transport
 
@@ -73,8 +109,10 @@ def run(args: argparse.Namespace) -> int:
     tpm = Tpm(transport)
     try:
         answers: list[int] = []
-        for (kind, values, _), passwords in zip(commands, secrets, strict=True):
-            answers.append(_sent(tpm, _built(kind, values, answers, args), passwords))
+        authorizer = Authorizer(tpm, args.session)
+        for plan, passwords, policy in zip(plans, secrets, policies, strict=True):
+            command = _built(plan, answers, args)
+            answers.append(_sent(tpm, command, authorizer.of(plan.kind, passwords, policy), args.secrets))
     finally:
         transport.ending = True
         if args.keep:
@@ -114,11 +152,21 @@ def _show(tree: Any, secrets: bool) -> None:
     print(as_text(tree, secrets=secrets), end="\n\n", flush=True)
 
 
-def _sent(tpm: "Tpm", command: Any, passwords: list[Any]) -> int:
-    """Sends a command; the handle that its response gave, or 0."""
-    from tpmwire.sessions import Password
+def _sent(tpm: "Tpm", command: Any, authorizations: list[Any], secrets: bool) -> int:
+    """Sends a command; the handle that its response gave, or 0. What sessions encrypt is shown in clear too."""
+    from tpmwire.explain import explain_command, explain_response
+    from tpmwire.spec.constants import TPMA_SESSION
+    from tpmwire.wire import CommandMessage, ResponseMessage
 
-    answer: Any = tpm.execute(command, *map(Password, passwords))
+    does = [use.attributes for use in authorizations if hasattr(use, "attributes")]
+    if any(attributes & TPMA_SESSION.DECRYPT for attributes in does):
+        print(f"# TPM2_{command.code.name} without its sessions, before its first parameter is encrypted:")
+        _show(explain_command(CommandMessage(command.code, command).build()), secrets)
+    answer: Any = tpm.execute(command, *authorizations)
+    if any(attributes & TPMA_SESSION.ENCRYPT for attributes in does):
+        print("# That answer without its sessions, after its first parameter was decrypted:")
+        clear = ResponseMessage(0, command.code, answer).build()
+        _show(explain_response(clear, command), secrets)
     return _handle_of(answer)
 
 
@@ -128,28 +176,39 @@ def _handle_of(answer: Any) -> int:
     return next((getattr(answer, name) for name, annotation in answer.fields() if role_of(annotation)), 0)
 
 
-def _built(kind: Any, values: dict[str, Any], answers: list[int], args: argparse.Namespace) -> Any:
+def _built(plan: Plan, answers: list[int], args: argparse.Namespace) -> Any:
     from tpmwire.errors import EncodeError
 
     from ..fields import command_from
 
     try:
-        command = command_from(kind, values, answers, public=not args.json)
+        command = command_from(plan.kind, plan.values, answers, public=not args.json)
         command.build()
         return command
     except EncodeError as error:
-        raise UsageError(f"TPM2_{kind.code.name}: {error}") from error
+        raise UsageError(f"TPM2_{plan.kind.code.name}: {error}") from error
 
 
-def _passwords(kind: Any, given: list[Any], args: argparse.Namespace) -> list[Any]:
+def _passwords(plan: Plan, args: argparse.Namespace) -> list[bytes]:
     from ..fields import password_from
     from ..options import secret_file
 
-    secrets = [secret_file(path) for path in args.auth_file] or [password_from(value) for value in given]
-    wanted = sum(role.authorized for _, role in kind.handle_fields())
+    secrets = [secret_file(path) for path in args.auth_file] + [_variable(name) for name in args.auth_env]
+    secrets = secrets or [password_from(value) for value in plan.passwords]
+    wanted = sum(role.authorized for _, role in plan.kind.handle_fields())
     if len(secrets) > wanted:
-        raise UsageError(f"TPM2_{kind.code.name} has {wanted} handles that want a password, not {len(secrets)}")
+        raise UsageError(
+            f"TPM2_{plan.kind.code.name} has {wanted} handles that want a password, not {len(secrets)}"
+        )
     return secrets
+
+
+def _variable(name: str) -> bytes:
+    import os
+
+    if name not in os.environ:
+        raise UsageError(f"the environment variable {name} of --auth-env is not set")
+    return os.environb[name.encode()]
 
 
 def _dry_run(commands: list[Any], passwords: list[Any], args: argparse.Namespace) -> int:
@@ -163,58 +222,3 @@ def _dry_run(commands: list[Any], passwords: list[Any], args: argparse.Namespace
         auths = [TPMS_AUTH_COMMAND(hmac=secret) for secret in secrets]
         _show(explain_command(build_command(command.code, split(command), auths)), args.secrets)
     return 0
-
-
-def _from_words(words: list[str]) -> list[tuple[str, dict[str, Any], list[Any]]]:
-    from ..fields import nested
-
-    commands: list[list[str]] = [[]]
-    for word in words:
-        if word == "+":
-            commands.append([])
-        else:
-            commands[-1].append(word)
-    if not all(commands):
-        raise UsageError("there is no command beside a +")
-    return [(name, nested(fields), []) for name, *fields in commands]
-
-
-def _from_json(path: str) -> list[tuple[str, dict[str, Any], list[Any]]]:
-    import json
-
-    from ..files import read_small
-
-    data = sys.stdin.buffer.read(1 << 20) if path == "-" else read_small(path)
-    try:
-        given = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        # Without a piece of the text, which may be a secret.
-        where = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise UsageError(f"{path} is no JSON{where}") from None
-    commands = []
-    for entry in given if isinstance(given, list) else [given]:
-        if not isinstance(entry, dict) or not isinstance(entry.get("command"), str):
-            raise UsageError(f'{path}: each command is an object such as {{"command": "GetRandom", ...}}')
-        values = dict(entry)
-        passwords = values.pop("passwords", [])
-        if not isinstance(passwords, list):
-            raise UsageError(f"{path}: passwords is a list, one for each handle that wants one")
-        commands.append((values.pop("command"), values, passwords))
-    if not commands:
-        raise UsageError(f"{path} has no command")
-    return commands
-
-
-def _kind(name: str) -> "type[Command]":
-    from tpmwire.spec.command import command_class
-    from tpmwire.spec.constants import TPM_CC
-
-    wanted = name.lower().removeprefix("tpm2_").removeprefix("tpm_cc_")
-    names = {code.name.lower(): code for code in TPM_CC}
-    found = command_class(names[wanted]) if wanted in names else None
-    if found is None:
-        from difflib import get_close_matches
-
-        close = " or ".join(names[key].name for key in get_close_matches(wanted, names, 2))
-        raise UsageError(f"there is no command {name!r}" + (f"; did you mean {close}?" if close else ""))
-    return found
