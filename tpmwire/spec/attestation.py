@@ -9,7 +9,6 @@ from .structures import (
     TPM2B_DIGEST,
     TPM2B_NAME,
     TPM_ALG_ID,
-    TPM_ST_ID,
     TPMI_YES_NO,
     TPML_PCR_SELECTION,
     UINT16,
@@ -95,6 +94,7 @@ class TPMS_NV_DIGEST_CERTIFY_INFO(Record):
     nv_digest: TPM2B_DIGEST
 
 
+TPMI_ST_ATTEST = Annotated[TPM_ST, Number(2, TPM_ST)]
 TPMU_ATTEST_TYPE = (
     TPMS_TIME_ATTEST_INFO
     | TPMS_CERTIFY_INFO
@@ -121,7 +121,7 @@ class TPMS_ATTEST(Record):
     """What is signed (§10.12.12); `magic` is TPM_GENERATED_VALUE, which no outside data can begin with."""
 
     magic: Annotated[int, Number(4)]
-    type: TPM_ST_ID
+    type: TPMI_ST_ATTEST
     qualified_signer: TPM2B_NAME
     extra_data: TPM2B_DATA
     clock_info: TPMS_CLOCK_INFO

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from ..record import Counted, Number, Record, Rest, Sized, SizedRecord, select
 from .constants import TPM_ECC
-from .properties import TPM_CAP, TPM_PT, TPM_PT_PCR, TPMA_ALGORITHM, TPMA_CC
+from .properties import TPM_CAP, TPM_PT, TPM_PT_PCR, TPMA_ACT, TPMA_ALGORITHM, TPMA_CC
 from .structures import (
     TPM2B_NAME,
     TPM2B_PUBLIC,
@@ -24,6 +24,14 @@ TPM_PT_ID = Annotated[TPM_PT, Number(4, TPM_PT)]
 TPM_PT_PCR_ID = Annotated[TPM_PT_PCR, Number(4, TPM_PT_PCR)]
 TPMA_ALGORITHM_BITS = Annotated[TPMA_ALGORITHM, Number(4, TPMA_ALGORITHM)]
 TPMA_CC_BITS = Annotated[TPMA_CC, Number(4, TPMA_CC)]
+TPMA_ACT_BITS = Annotated[TPMA_ACT, Number(4, TPMA_ACT)]
+
+
+class TPMS_ALGORITHM_DESCRIPTION(Record):
+    """An algorithm and what it is (§10.2)."""
+
+    alg: TPM_ALG_ID
+    attributes: TPMA_ALGORITHM_BITS
 
 
 # §10.8: properties
@@ -60,7 +68,7 @@ class TPMS_ACT_DATA(Record):
 
     handle: TPM_HANDLE
     timeout: UINT32
-    attributes: UINT32
+    attributes: TPMA_ACT_BITS
 
 
 class TPMS_SPDM_SESSION_INFO(Record):

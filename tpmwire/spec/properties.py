@@ -242,6 +242,13 @@ class TPMA_MODES(Attributes):
     FIPS_140_3 = 1 << 1
 
 
+class TPMA_ACT(Attributes):
+    """A countdown timer's state (Part 2, §8.12)."""
+
+    SIGNALED = 1 << 0
+    PRESERVE_SIGNALED = 1 << 1
+
+
 class TPMA_NV(Attributes):
     """Attributes of an NV index; bits 7:4 are its TPM_NT (Part 2, §13.4)."""
 

@@ -61,6 +61,8 @@ TPMI_DH_CONTEXT = Annotated[int, Number(4)]
 TPMI_DH_SAVED = Annotated[int, Number(4)]
 TPMI_RH_HIERARCHY = Annotated[int, Number(4)]
 TPMI_RH_HIERARCHY_AUTH = Annotated[int, Number(4)]
+TPMI_RH_HIERARCHY_POLICY = Annotated[int, Number(4)]
+TPMI_RH_OWNER = Annotated[int, Number(4)]
 TPMI_RH_PROVISION = Annotated[int, Number(4)]
 TPMI_RH_CLEAR = Annotated[int, Number(4)]
 TPMI_RH_LOCKOUT = Annotated[int, Number(4)]
@@ -69,14 +71,21 @@ TPMI_RH_ENDORSEMENT = Annotated[int, Number(4)]
 TPMI_RH_ENABLES = Annotated[int, Number(4)]
 TPMI_RH_NV_AUTH = Annotated[int, Number(4)]
 TPMI_RH_NV_INDEX = Annotated[int, Number(4)]
+TPMI_RH_AC = Annotated[int, Number(4)]
+TPMI_RH_ACT = Annotated[int, Number(4)]
 TPMI_ALG_HASH = Annotated[TPM_ALG, Number(2, TPM_ALG)]
+TPMI_ALG_ASYM = Annotated[TPM_ALG, Number(2, TPM_ALG)]
 TPMI_ALG_SYM = Annotated[TPM_ALG, Number(2, TPM_ALG)]
 TPMI_ALG_SYM_OBJECT = Annotated[TPM_ALG, Number(2, TPM_ALG)]
 TPMI_ALG_SYM_MODE = Annotated[TPM_ALG, Number(2, TPM_ALG)]
 TPMI_ALG_KDF = Annotated[TPM_ALG, Number(2, TPM_ALG)]
 TPMI_ALG_SIG_SCHEME = Annotated[TPM_ALG, Number(2, TPM_ALG)]
+TPMI_ALG_MAC_SCHEME = Annotated[TPM_ALG, Number(2, TPM_ALG)]
+TPMI_ALG_CIPHER_MODE = Annotated[TPM_ALG, Number(2, TPM_ALG)]
+TPMI_ECC_KEY_EXCHANGE = Annotated[TPM_ALG, Number(2, TPM_ALG)]
 TPMI_ALG_ASYM_SCHEME = Annotated[TPM_ALG, Number(2, TPM_ALG)]
 TPMI_ALG_RSA_SCHEME = Annotated[TPM_ALG, Number(2, TPM_ALG)]
+TPMI_ALG_RSA_DECRYPT = Annotated[TPM_ALG, Number(2, TPM_ALG)]
 TPMI_ALG_ECC_SCHEME = Annotated[TPM_ALG, Number(2, TPM_ALG)]
 TPMI_ALG_KEYEDHASH_SCHEME = Annotated[TPM_ALG, Number(2, TPM_ALG)]
 TPMI_ALG_PUBLIC = Annotated[TPM_ALG, Number(2, TPM_ALG)]
@@ -120,6 +129,12 @@ TPM2B_NAME = Annotated[bytes, Sized(MAX_DIGEST + 2)]
 
 
 # §10.6: PCR
+class TPMS_PCR_SELECT(Record):
+    """PCRs without a bank: the least that a TPM takes (§10.6.1)."""
+
+    pcr_select: Annotated[bytes, Sized(size=1)]
+
+
 class TPMS_PCR_SELECTION(Record):
     """PCRs of one bank, a bit each: PCR n is bit n % 8 of octet n // 8 (§10.6.2)."""
 
@@ -223,6 +238,7 @@ class TPMS_DERIVE(Record):
     context: TPM2B_LABEL
 
 
+TPM2B_DERIVE = Annotated[TPMS_DERIVE, SizedRecord(TPMS_DERIVE)]
 TPM2B_SENSITIVE_DATA = Annotated[bytes, Sized(MAX_SYM_DATA), SECRET]
 
 
@@ -334,6 +350,13 @@ class TPMT_RSA_SCHEME(Record):
     """The scheme of an RSA key (§11.2.4.2)."""
 
     scheme: TPMI_ALG_RSA_SCHEME
+    details: Annotated[TPMU_ASYM_SCHEME_TYPE, select("scheme", TPMU_ASYM_SCHEME)] = None
+
+
+class TPMT_RSA_DECRYPT(Record):
+    """The padding of RSA encryption (§11.2.4.4)."""
+
+    scheme: TPMI_ALG_RSA_DECRYPT
     details: Annotated[TPMU_ASYM_SCHEME_TYPE, select("scheme", TPMU_ASYM_SCHEME)] = None
 
 
@@ -519,13 +542,16 @@ TPM2B_ATTEST = Annotated[bytes, Sized()]
 
 
 # §14: contexts
+TPM2B_CONTEXT_DATA = Annotated[bytes, Sized(8192)]
+
+
 class TPMS_CONTEXT(Record):
     """An object or session outside of the TPM (§14.5)."""
 
     sequence: UINT64
     saved_handle: TPMI_DH_SAVED
     hierarchy: TPMI_RH_HIERARCHY
-    context_blob: Annotated[bytes, Sized(8192)]
+    context_blob: TPM2B_CONTEXT_DATA
 
 
 # §15: creation data

@@ -12,11 +12,11 @@ from ..structures import (
     TPM2B_MAX_BUFFER,
     TPM2B_PUBLIC_KEY_RSA,
     TPM_ECC_CURVE,
-    TPMI_ALG_ECC_SCHEME,
     TPMI_DH_OBJECT,
+    TPMI_ECC_KEY_EXCHANGE,
     TPMS_ALGORITHM_DETAIL_ECC,
     TPMT_KDF_SCHEME,
-    TPMT_RSA_SCHEME,
+    TPMT_RSA_DECRYPT,
     UINT16,
 )
 
@@ -29,7 +29,7 @@ class RSA_Encrypt(Command, code=TPM_CC.RSA_Encrypt, spec="Part 3 §14.2"):
 
     key_handle: Annotated[TPMI_DH_OBJECT, HANDLE]
     message: MESSAGE
-    in_scheme: TPMT_RSA_SCHEME
+    in_scheme: TPMT_RSA_DECRYPT
     label: TPM2B_DATA = b""
 
     class Response(Record):
@@ -41,7 +41,7 @@ class RSA_Decrypt(Command, code=TPM_CC.RSA_Decrypt, spec="Part 3 §14.3"):
 
     key_handle: Annotated[TPMI_DH_OBJECT, USER]
     cipher_text: TPM2B_PUBLIC_KEY_RSA
-    in_scheme: TPMT_RSA_SCHEME
+    in_scheme: TPMT_RSA_DECRYPT
     label: TPM2B_DATA = b""
 
     class Response(Record):
@@ -83,7 +83,7 @@ class ZGen_2Phase(Command, code=TPM_CC.ZGen_2Phase, spec="Part 3 §14.7"):
     key_a: Annotated[TPMI_DH_OBJECT, USER]
     in_qs_b: TPM2B_ECC_POINT
     in_qe_b: TPM2B_ECC_POINT
-    in_scheme: TPMI_ALG_ECC_SCHEME
+    in_scheme: TPMI_ECC_KEY_EXCHANGE
     counter: UINT16
 
     class Response(Record):

@@ -10,8 +10,9 @@ from ..structures import (
     TPM2B_DATA,
     TPM2B_MAX_BUFFER,
     TPM2B_NAME,
-    TPM_HANDLE,
     TPMI_DH_OBJECT,
+    TPMI_RH_AC,
+    TPMI_RH_ACT,
     TPMI_RH_NV_AUTH,
     TPMI_SH_POLICY,
     TPMI_YES_NO,
@@ -34,7 +35,7 @@ TPML_AC_CAPABILITIES = Annotated[tuple[TPMS_AC_OUTPUT, ...], Counted(TPMS_AC_OUT
 class AC_GetCapability(Command, code=TPM_CC.AC_GetCapability, spec="Part 3 §32.2"):
     """What an attached component can do."""
 
-    ac: Annotated[TPM_HANDLE, HANDLE]
+    ac: Annotated[TPMI_RH_AC, HANDLE]
     capability: TPM_AT_ID
     count: UINT32
 
@@ -48,7 +49,7 @@ class AC_Send(Command, code=TPM_CC.AC_Send, spec="Part 3 §32.3"):
 
     send_object: Annotated[TPMI_DH_OBJECT, ADMIN]
     nv_auth: Annotated[TPMI_RH_NV_AUTH, USER]
-    ac: Annotated[TPM_HANDLE, HANDLE]
+    ac: Annotated[TPMI_RH_AC, HANDLE]
     ac_data_in: TPM2B_MAX_BUFFER
 
     class Response(Record):
@@ -68,7 +69,7 @@ class Policy_AC_SendSelect(Command, code=TPM_CC.Policy_AC_SendSelect, spec="Part
 class ACT_SetTimeout(Command, code=TPM_CC.ACT_SetTimeout, spec="Part 3 §33.2"):
     """Seconds until a countdown timer acts."""
 
-    act_handle: Annotated[TPM_HANDLE, USER]
+    act_handle: Annotated[TPMI_RH_ACT, USER]
     start_timeout: UINT32
 
 

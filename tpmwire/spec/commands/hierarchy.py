@@ -19,6 +19,7 @@ from ..structures import (
     TPMI_RH_ENABLES,
     TPMI_RH_HIERARCHY,
     TPMI_RH_HIERARCHY_AUTH,
+    TPMI_RH_HIERARCHY_POLICY,
     TPMI_RH_PLATFORM,
     TPMI_YES_NO,
     TPML_PCR_SELECTION,
@@ -75,7 +76,7 @@ class HierarchyControl(Command, code=TPM_CC.HierarchyControl, spec="Part 3 §24.
 class SetPrimaryPolicy(Command, code=TPM_CC.SetPrimaryPolicy, spec="Part 3 §24.3"):
     """Sets the policy of a hierarchy or of lockout."""
 
-    auth_handle: Annotated[TPMI_RH_HIERARCHY_AUTH, USER]
+    auth_handle: Annotated[TPMI_RH_HIERARCHY_POLICY, USER]
     auth_policy: TPM2B_DIGEST
     hash_alg: TPMI_ALG_HASH
 

@@ -10,8 +10,8 @@ from ..structures import (
     TPM2B_DIGEST,
     TPM2B_IV,
     TPM2B_MAX_BUFFER,
+    TPMI_ALG_CIPHER_MODE,
     TPMI_ALG_HASH,
-    TPMI_ALG_SYM_MODE,
     TPMI_DH_OBJECT,
     TPMI_RH_HIERARCHY,
     TPMI_YES_NO,
@@ -47,7 +47,7 @@ class EncryptDecrypt(Command, code=TPM_CC.EncryptDecrypt, spec="Part 3 §15.2"):
 
     key_handle: Annotated[TPMI_DH_OBJECT, USER]
     decrypt: TPMI_YES_NO
-    mode: TPMI_ALG_SYM_MODE
+    mode: TPMI_ALG_CIPHER_MODE
     iv_in: TPM2B_IV
     in_data: TPM2B_MAX_BUFFER
 
@@ -62,7 +62,7 @@ class EncryptDecrypt2(Command, code=TPM_CC.EncryptDecrypt2, spec="Part 3 §15.3"
     key_handle: Annotated[TPMI_DH_OBJECT, USER]
     in_data: TPM2B_MAX_BUFFER
     decrypt: TPMI_YES_NO
-    mode: TPMI_ALG_SYM_MODE
+    mode: TPMI_ALG_CIPHER_MODE
     iv_in: TPM2B_IV
 
     class Response(Record):
