@@ -13,9 +13,10 @@ from cli.toolbox import main
 from tests.support.browser import browser
 from tests.swtpm.test_decode_sessions import AES, DATA, PASSWORD, Bench, bench
 from tests.swtpm.test_salted_sessions import SEALED
+from tpmwire.policy import parse_pcrs
 from tpmwire.sessions import SessionStart
 from tpmwire.spec.commands.objects import Create
-from tpmwire.spec.commands.policies import PolicyAuthValue, PolicyCommandCode, PolicyOR
+from tpmwire.spec.commands.policies import PolicyCommandCode, PolicyOR, PolicyPCR
 from tpmwire.spec.constants import TPM_CC, TPM_SE
 from tpmwire.spec.structures import TPMS_SENSITIVE_CREATE
 
@@ -31,7 +32,7 @@ def page(bench: Bench, tmp_path: Path) -> Iterator[webdriver.Chrome]:
     trial = bench.tpm.start_session(SessionStart(TPM_SE.TRIAL))
     bench.tpm.execute(PolicyCommandCode(trial.handle, TPM_CC.Unseal))
     bench.tpm.execute(PolicyOR(trial.handle, (bytes(32), b"\1" * 32)))
-    bench.tpm.execute(PolicyAuthValue(trial.handle))
+    bench.tpm.execute(PolicyPCR(trial.handle, b"", parse_pcrs("7,23")))
     bench.tpm.flush(trial.handle)
     talk, out = tmp_path / "talk.hex", tmp_path / "talk.html"
     talk.write_text("".join(f"{c.hex()}\n{r.hex()}\n" for c, r in bench.recorded))
@@ -87,8 +88,10 @@ def test_the_page_in_a_browser(page: webdriver.Chrome, bench: Bench) -> None:
     assert [row.text.split()[1] for row in rows] == [
         "TPM2_PolicyCommandCode",
         "TPM2_PolicyOR",
-        "TPM2_PolicyAuthValue",
+        "TPM2_PolicyPCR",
     ]
+    assert "pcrs sha256:7,23" in rows[2].text
+    assert "not to be known" in rows[2].text
     assert "H(zeros || TPM_CC_PolicyOR || pHashList)" in rows[1].text
     # A step leads to its message.
     rows[0].find_element(By.CSS_SELECTOR, "a").click()

@@ -48,3 +48,6 @@ def test_tools_that_encrypt_with_a_password_for_a_key(tmp_path: Path) -> None:
         ("TPM2_Load", "HMACs hold"),
         ("TPM2_Unseal", "HMACs hold"),
     ]
+    # Between two tools the session is out of the TPM.
+    assert "takes it out of the TPM's memory" in [step.text for step in life.steps]
+    assert "brings it back" in [step.text for step in life.steps]

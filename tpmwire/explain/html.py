@@ -100,11 +100,17 @@ def _life(life: Life) -> Iterator[str]:
         yield '<table class="policy"><tr><th>step</th><th>command</th><th>policyDigest after it</th></tr>'
     for number, step in enumerate(life.policy, 1):
         given = [node for node in step.tree.children[3:] if node.text] if step.tree is not None else []
-        values = "; ".join(f"{node.name} {node.text}" for node in given if "ession" not in node.name)
+        values = "; ".join(f"{node.name} {_short(node)}" for node in given if "ession" not in node.name)
         yield f'<tr><td>{number}</td><td><a href="#m{step.place}">{escape(step.name)}</a> {escape(values)}</td>'
         digest = step.digest.hex() if step.digest is not None else "not to be known from this recording"
         yield f"<td><code>{digest}</code> <i>{escape(step.formula)}</i></td></tr>"
     yield "</table></section>" if life.policy else "</section>"
+
+
+def _short(node: Node) -> str:
+    """A parameter's meaning in a few words; of a list, its elements'."""
+    elements = [child.text for child in node.children if child.name.startswith("[")]
+    return ", ".join(elements) if len(elements) == 1 else node.text
 
 
 def _section(tree: Node, number: int) -> Iterator[str]:

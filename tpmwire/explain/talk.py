@@ -284,6 +284,9 @@ class _One:
         elif self._code == TPM_CC.ContextSave and command.save_handle in self._f._lives:
             life = self._f._lives[command.save_handle]
             life.steps.append(Step(self._place, self._code, "takes it out of the TPM's memory", ok=True))
+        elif self._code == TPM_CC.ContextLoad and answer.loaded_handle in self._f._lives:
+            life = self._f._lives[answer.loaded_handle]
+            life.steps.append(Step(self._place, self._code, "brings it back", ok=True))
 
     def _policy(self, command: Any) -> None:
         """policyDigest after a step of a policy session."""
