@@ -15,7 +15,7 @@ __all__ = ["SESSIONS", "STEPS", "Authorizer", "policy_from"]
 SESSIONS = {
     "none": "passwords, in clear (default)",
     "hmac": "an HMAC session: no password on the bus, nothing hidden",
-    "salted": "a session salted to the storage root key: what the commands' first parameters say is hidden too",
+    "salted": "a session salted to the storage root key that is found, unpinned: first parameters are hidden",
 }
 """What --session takes, and what it means."""
 
