@@ -1,0 +1,42 @@
+"""The list that docs/coverage.md is measured by has every name of Part 2 that other stacks have."""
+
+import re
+import subprocess
+from importlib import import_module
+from pkgutil import iter_modules
+
+import tpmstream.spec.structures as theirs
+
+from tests.differential.jobs import DEBIAN
+from tools.coverage import ALIASES, PART_2, PLACED
+from tpmwire.explain.table import kinds
+
+NAME = re.compile(r"TPM(2B|[AILSTU])_[A-Z0-9_]+$")
+LISTED = {name for names in PART_2.values() for name in names.split()}
+DECLARED = {name for group in kinds().values() for name in group}
+
+
+def test_tpmstreams_names() -> None:
+    names = {
+        name
+        for module in iter_modules(theirs.__path__)
+        for name in vars(import_module(f"{theirs.__name__}.{module.name}"))
+        if NAME.match(name)
+    }
+    assert len(names) > 150
+    assert names - LISTED == set()
+
+
+def test_tpm2_tss_names() -> None:
+    script = "from tpm2_pytss._libtpm2_pytss import ffi; print(*ffi.list_types()[0])"
+    done = subprocess.run([DEBIAN, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    names = set(filter(NAME.match, done.stdout.split()))
+    assert len(names) > 150
+    # A vendor's, not the TCG's.
+    assert names - LISTED == {"TPML_INTEL_PTT_PROPERTY"}
+
+
+def test_every_name_is_declared_or_accounted_for() -> None:
+    assert LISTED - DECLARED - set(PLACED) - set(ALIASES) == set()
+    assert not DECLARED & (set(PLACED) | set(ALIASES))
+    assert set(ALIASES.values()) <= DECLARED | set(PLACED) | {"UINT16"}
