@@ -13,9 +13,9 @@ from tpmwire import Tpm, calls
 from tpmwire.sessions import SessionStart
 from tpmwire.spec.command import Command, command_class
 from tpmwire.spec.commands.startup import Startup
-from tpmwire.spec.constants import TPM_CC, TPM_RH, TPM_SE, TPMA_SESSION
+from tpmwire.spec.constants import TPM_CC, TPM_RH, TPM_SE, TPM_SU, TPMA_SESSION
 from tpmwire.spec.structures import TPMS_AUTH_COMMAND
-from tpmwire.wire import Area, build_command
+from tpmwire.wire import Area, build_command, split
 
 TPM_RC_AUTH_CONTEXT = 0x145
 TPM_RC_AUTH_TYPE, TPM_RC_AUTH_MISSING, TPM_RC_LOCKOUT, TPM_RC_RETRY = 0x124, 0x125, 0x921, 0x922
@@ -62,7 +62,7 @@ def answers(tpm: Tpm) -> dict[TPM_CC, int]:
             elif rc != TPM_RC_RETRY:
                 return rc
 
-    # TPM2_Startup is refused before its tag is looked at: this TPM has been started.
+    # A TPM that has been started refuses TPM2_Startup before it looks at the tag.
     implemented = set(calls.commands(tpm)) - {TPM_CC.Startup}
     return {code: answer(kind) for code in implemented if (kind := command_class(code))}
 
@@ -79,7 +79,23 @@ def test_commands_that_take_no_sessions_refuse_them(answers: dict[TPM_CC, int]) 
     refused = {code for code, rc in answers.items() if rc == TPM_RC_AUTH_CONTEXT}
     declared = {code for code in answers if (kind := command_class(code)) and not kind.sessions}
     assert refused == declared == {TPM_CC.FlushContext, TPM_CC.ContextSave, TPM_CC.ContextLoad}
+
+
+class Unstarted(Swtpm):
+    """A software TPM that waits for TPM2_Startup."""
+
+    def _address(self) -> tuple[list[str], int]:
+        words, listens = super()._address()
+        return [word.replace(",startup-clear", "") for word in words], listens
+
+
+def test_startup_takes_no_sessions() -> None:
     assert not Startup.sessions
+    parameters = split(Startup(TPM_SU.CLEAR))
+    with Unstarted() as swtpm, Tpm.open(swtpm.path, timeout=30) as tpm:
+        with_session = build_command(Startup.code, parameters, [TPMS_AUTH_COMMAND()])
+        assert int.from_bytes(tpm.transport.transceive(with_session)[6:10], "big") == TPM_RC_AUTH_CONTEXT
+        tpm.execute(Startup(TPM_SU.CLEAR))
 
 
 def test_with_the_others_it_is_the_session_that_is_looked_at(answers: dict[TPM_CC, int]) -> None:
