@@ -17,8 +17,8 @@ from tpmwire.wire import first_parameter  # noqa: E402
 
 PAGE = ROOT / "docs" / "coverage.md"
 
-# The names of Part 2, rev. 1.59, by section; below, those of 1.83 and 1.84 that have code points. Tests hold them to
-# what tpmstream and tpm2-tss have; they are also those of the TCG's reference code for 1.84.
+# The names of Part 2, rev. 1.59, by section; below, those of 1.83 and 1.84 that have code points. Tests hold them
+# to what tpmstream and tpm2-tss have; they are also those of the TCG's reference code for 1.84.
 PART_2 = {
     "8": """TPMA_ALGORITHM TPMA_OBJECT TPMA_SESSION TPMA_LOCALITY TPMA_PERMANENT TPMA_STARTUP_CLEAR TPMA_MEMORY
     TPMA_CC TPMA_MODES TPMA_X509_KEY_USAGE TPMA_ACT""",
@@ -63,7 +63,8 @@ PART_2 = {
     "16": "TPMS_AC_OUTPUT TPML_AC_CAPABILITIES",
     "1.83 and 1.84": """TPMS_NV_PUBLIC_EXP_ATTR TPMT_NV_PUBLIC_2 TPM2B_NV_PUBLIC_2 TPMU_NV_PUBLIC_2
     TPMS_SPDM_SESSION_INFO TPML_SPDM_SESSION_INFO TPML_PUB_KEY TPM2B_VENDOR_PROPERTY TPML_VENDOR_PROPERTY
-    TPMU_SET_CAPABILITIES TPMS_SET_CAPABILITY_DATA TPM2B_SET_CAPABILITY_DATA TPMI_RH_BASE_HIERARCHY TPMI_RH_NV_DEFINED_INDEX
+    TPMU_SET_CAPABILITIES TPMS_SET_CAPABILITY_DATA TPM2B_SET_CAPABILITY_DATA
+    TPMI_RH_BASE_HIERARCHY TPMI_RH_NV_DEFINED_INDEX
     TPMI_RH_NV_LEGACY_INDEX TPMI_RH_NV_EXP_INDEX TPMS_SIG_SCHEME_EDDSA TPMS_SIG_SCHEME_EDDSA_PH
     TPMS_SIGNATURE_EDDSA TPMS_SIGNATURE_EDDSA_PH TPMS_KEY_SCHEME_SM2""",
 }
