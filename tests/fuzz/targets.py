@@ -28,7 +28,7 @@ KEYS = Path(__file__).parents[2] / "fixtures" / "keys"
 
 
 class Target(NamedTuple):
-    """A reader, and what it is known to read: the cases start from there. `size_at` is where a message's size is."""
+    """A reader, and what it is known to read: cases start from there. `size_at` is where a message's size is."""
 
     read: Callable[[bytes], None]
     seeds: list[bytes]
