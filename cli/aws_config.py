@@ -10,7 +10,15 @@ from collections.abc import Iterable
 
 from .messages import UsageError
 
-__all__ = ["config_path", "credentials_path", "get_setting", "has_section", "remove_settings", "set_settings"]
+__all__ = [
+    "config_path",
+    "credentials_path",
+    "get_setting",
+    "has_section",
+    "header",
+    "remove_settings",
+    "set_settings",
+]
 
 _HEADER = re.compile(r"\[\s*(.*?)\s*\]\s*([#;].*)?")
 
@@ -32,7 +40,7 @@ def section_of(profile: str) -> str:
     return "default" if profile == "default" else f"profile {profile}"
 
 
-def _header(line: str) -> str | None:
+def header(line: str) -> str | None:
     """The section that a line begins, blanks inside made single."""
     found = _HEADER.fullmatch(line.strip()) if line[:1] not in (" ", "\t") else None
     return " ".join(found[1].split()) if found else None
@@ -40,12 +48,12 @@ def _header(line: str) -> str | None:
 
 def _bounds(lines: list[str], section: str) -> tuple[int, int] | None:
     """The lines of a section, its header first. Raises UsageError where it is there twice."""
-    starts = [number for number, line in enumerate(lines) if _header(line) == section]
+    starts = [number for number, line in enumerate(lines) if header(line) == section]
     if not starts:
         return None
     if len(starts) > 1:
         raise UsageError(f"the section [{section}] is there more than once: make it one first")
-    rest = (number for number in range(starts[0] + 1, len(lines)) if _header(lines[number]) is not None)
+    rest = (number for number in range(starts[0] + 1, len(lines)) if header(lines[number]) is not None)
     return starts[0], next(rest, len(lines))
 
 

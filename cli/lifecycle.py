@@ -311,14 +311,14 @@ def clear(tpm: "Tpm", place: Place, name: bytes, owner: "Secret") -> None:
 
 def switch_profiles(old_id: str, rewrite: Callable[[ProfileCommand], str]) -> list[str]:
     """Rewrites all profiles of ~/.aws/config that use the key, in one step; gives their sections."""
-    from .aws_config import _header, config_path, get_setting, set_settings
+    from .aws_config import config_path, get_setting, header, set_settings
     from .files import write_whole
     from .profiles import read_config
 
     path = os.path.realpath(config_path())
     before = text = read_config(path)
     switched: list[str] = []
-    for section in dict.fromkeys(filter(None, map(_header, text.splitlines()))):
+    for section in dict.fromkeys(filter(None, map(header, text.splitlines()))):
         value = get_setting(text, section, "credential_process")
         # Other programs' command lines, and other keys', may be as they like.
         if value is None or PROGRAM not in value or old_id not in value:

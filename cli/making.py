@@ -9,10 +9,11 @@ if TYPE_CHECKING:
     from tpmwire.keyfile import KeyFile
     from tpmwire.policy import Policy
     from tpmwire.secret import Secret
+    from tpmwire.spec.constants import TPMA_OBJECT
     from tpmwire.spec.structures import TPMS_PCR_SELECTION
     from tpmwire.tpm import Tpm
 
-__all__ = ["Made", "Order", "make_key"]
+__all__ = ["Made", "Order", "make_key", "policy_of"]
 
 
 class Order(NamedTuple):
@@ -20,6 +21,7 @@ class Order(NamedTuple):
 
     `secret` are the HMAC key's octets, `auth` its password. `pcrs` bind it to their values of now. `parent` is a
     persistent handle or a hierarchy, `parent_auth` its authValue; `pin` is the key that sessions are salted to.
+    `leave` is the policy by which the key can be duplicated; without one it stays in its TPM.
     """
 
     secret: "Secret"
@@ -28,6 +30,7 @@ class Order(NamedTuple):
     parent: int
     parent_auth: "Secret"
     pin: "Pin | None" = None
+    leave: "Policy | None" = None
 
 
 class Made(NamedTuple):
@@ -41,7 +44,7 @@ class Made(NamedTuple):
 def make_key(tpm: "Tpm", order: Order) -> Made:
     """TPM2_Create, TPM2_Load, and an HMAC that is compared with the host's own.
 
-    The key is fixedTPM and fixedParent: it cannot be duplicated out. Its secret crosses the bus encrypted.
+    The key is fixedTPM and fixedParent where it was not ordered to leave. Its secret crosses the bus encrypted.
     With PCRs it is used by its policy only, which takes in the password where there is one.
     Raises TpmError, PolicyError; SessionError where the TPM's HMAC is not that of the secret.
     """
@@ -52,8 +55,10 @@ def make_key(tpm: "Tpm", order: Order) -> Made:
     from tpmwire.templates import hmac_key
 
     parent = parent_at(tpm, order.parent, order.parent_auth, order.pin)
-    policy = _policy(tpm, order)
+    policy = policy_of(tpm, order)
     template = hmac_key(policy.digest() if policy else b"", with_auth=bool(order.auth))
+    if order.leave is not None:
+        template = template.replace(object_attributes=_leaving(template.object_attributes, order))
     sensitive = TPMS_SENSITIVE_CREATE(order.auth.reveal(), order.secret.reveal())
     answer = tpm.execute(
         Create(parent.key.handle, sensitive, template), parent.session.use(parent.auth, decrypt=True)
@@ -68,22 +73,40 @@ def make_key(tpm: "Tpm", order: Order) -> Made:
         policy=policy.to_steps() if policy else None,
     )
     key = load(tpm, parent, file.public, file.private)
-    _prove(tpm, order, key, parent)
+    _prove(tpm, order, file, key, parent)
     return Made(file, key, parent)
 
 
-def _policy(tpm: "Tpm", order: Order) -> "Policy | None":
-    if order.pcrs is None:
+def policy_of(tpm: "Tpm", order: Order) -> "Policy | None":
+    """The policy that the ordered key has, with the PCR values of now. Raises TpmError, PolicyError."""
+    if order.pcrs is None and order.leave is None:
         return None
-    from tpmwire.pcrs import read_pcrs
-    from tpmwire.policy import Policy, PolicyAuthValue, PolicyPCR
+    from tpmwire.policy import Policy, PolicyAuthValue, PolicyPCR, Statement
     from tpmwire.spec.constants import TPM_ALG
 
-    statement = PolicyPCR.of_values(TPM_ALG.SHA256, order.pcrs, read_pcrs(tpm, order.pcrs))
-    return Policy(statement, PolicyAuthValue()) if order.auth else Policy(statement)
+    use: list[Statement] = []
+    if order.pcrs is not None:
+        from tpmwire.pcrs import read_pcrs
+
+        use.append(PolicyPCR.of_values(TPM_ALG.SHA256, order.pcrs, read_pcrs(tpm, order.pcrs)))
+    if order.auth or not use:
+        use.append(PolicyAuthValue())
+    if order.leave is None:
+        return Policy(*use)
+    from tpmwire.wrapping import either
+
+    return either(Policy(*use), order.leave)
 
 
-def _prove(tpm: "Tpm", order: Order, key: "Loaded", parent: Parent) -> None:
+def _leaving(attributes: "TPMA_OBJECT", order: Order) -> "TPMA_OBJECT":
+    """The attributes of a key that can be duplicated. Without PCRs it is also used without its policy."""
+    from tpmwire.spec.constants import TPMA_OBJECT
+
+    attributes = TPMA_OBJECT(attributes & ~(TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT))
+    return attributes if order.pcrs is not None else attributes | TPMA_OBJECT.USER_WITH_AUTH
+
+
+def _prove(tpm: "Tpm", order: Order, file: "KeyFile", key: "Loaded", parent: Parent) -> None:
     """The key is used as it will be used, with its password and policy."""
     import hmac
 
@@ -95,6 +118,9 @@ def _prove(tpm: "Tpm", order: Order, key: "Loaded", parent: Parent) -> None:
     # No date: the HMAC of a date is what signs a day's requests, and there is no need for it here.
     message = random_bytes(32)
     pin = order.pin or Pin(parent.key.name, parent.key.public, parent.key.handle)
-    use = HmacKey(handle=key.handle, name=key.name, auth=order.auth, pcrs=order.pcrs, pin=pin)
+    # PCRs alone do not tell the policy of a key that can leave; its file does.
+    by_file = order.leave is not None and order.pcrs is not None
+    pcrs, policy = (None, file.policy) if by_file else (order.pcrs, None)
+    use = HmacKey(handle=key.handle, name=key.name, auth=order.auth, pcrs=pcrs, policy=policy, pin=pin)
     if not hmac.compare_digest(use.hmac(tpm, message), hmac.digest(order.secret.reveal(), message, "sha256")):
         raise SessionError("the TPM's HMAC is not that of the secret: this TPM, or the way to it, is broken")

@@ -4,7 +4,7 @@ The shortest way for each: one command for a persistent handle, and no secret in
 (see `channel`). docs/architecture.md lists the commands of each way.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from . import templates
@@ -28,7 +28,7 @@ __all__ = ["HmacKey"]
 R = TypeVar("R")
 
 # From spec.response_codes, which a run without a failure does not load.
-TPM_RC_COMMAND_CODE, TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH = 0x143, 0x08E, 0x0A2
+TPM_RC_COMMAND_CODE, TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH, TPM_RC_POLICY_FAIL = 0x143, 0x08E, 0x0A2, 0x09D
 
 
 class Authorizer(Protocol):
@@ -42,8 +42,10 @@ class HmacKey:
 
     `file` or `handle` says where it is. `auth` is its authValue, `parent_auth` its parent's or, for a parent that
     is made, its hierarchy's; `parent_auth_otherwise` is tried where that fails. `pcrs` are those of its policy.
-    With `ek_parent` the parent is the RSA endorsement key. `protected` salts and encrypts, to `pin` where there is
-    one. `name` is the Name of the key at `handle`, where it is known: that saves reading it.
+    With `ek_parent` the parent is an endorsement key: the one that an importable file's seed is sealed for; of a
+    loadable file the ECC one where `rsaParent` is false, else the RSA one. `inner_key` opens an importable file's
+    inner wrap. `policy` is that of the key at `handle`, as key files have it. `protected` salts and encrypts, to
+    `pin` where there is one. `name` is the Name of the key at `handle`, where it is known: that saves reading it.
     """
 
     def __init__(
@@ -59,6 +61,8 @@ class HmacKey:
         protected: bool = True,
         pin: Pin | None = None,
         name: bytes | None = None,
+        policy: "tuple[Step, ...] | None" = None,
+        inner_key: Secret = EMPTY_AUTH,
     ) -> None:
         self.file = file
         self.handle = handle
@@ -70,6 +74,8 @@ class HmacKey:
         self.protected = protected
         self.pin = pin
         self.name = name
+        self.policy = policy
+        self.inner_key = inner_key
 
     def hmac(self, tpm: Tpm, message: bytes) -> bytes:
         """HMAC of `message`, whose size is at most the TPM's buffer (1024 octets on known TPMs).
@@ -134,7 +140,9 @@ class _Run:
         self._close_sessions()
         self._flush_opened()
         sized = len(private).to_bytes(2, "big") + private
-        return file.replace(type=LOADABLE, secret=None, privkey=sized)
+        # Without the seed it could not be told which endorsement key it is.
+        rsa = False if self.key.ek_parent and _endorsement_kind(file) == "ek-ecc" else file.rsa_parent
+        return file.replace(type=LOADABLE, secret=None, privkey=sized, rsa_parent=rsa)
 
     def persist(self, handle: int, owner_auth: Secret) -> None:
         from .spec.commands.context import EvictControl
@@ -157,7 +165,8 @@ class _Run:
     def _kind(self) -> TPM_SE:
         """A policy session where the key is used by its policy."""
         by_policy = self.public is not None and not self.public.object_attributes & TPMA_OBJECT.USER_WITH_AUTH
-        return TPM_SE.POLICY if self.key.pcrs is not None or by_policy else TPM_SE.HMAC
+        wanted = self.key.pcrs is not None or self.key.policy is not None
+        return TPM_SE.POLICY if wanted or by_policy else TPM_SE.HMAC
 
     def _open_session(self, parent: Loaded | None) -> None:
         """The session of this run, where it needs one: salted to the pin, else the parent, else the SRK."""
@@ -196,7 +205,7 @@ class _Run:
     def _parent_place(self, file: "KeyFile") -> int | str | None:
         """Where a pin would say that the parent is: a handle, or a key of WELL_KNOWN."""
         if self.key.ek_parent:
-            return "ek-rsa"
+            return _endorsement_kind(file)
         if file.hierarchy == TPM_RH.OWNER and not file.rsa_parent:
             return "h2"
         return file.persistent_parent
@@ -223,10 +232,20 @@ class _Run:
         from .spec.commands.duplication import Import
         from .spec.structures import TPMT_SYM_DEF_OBJECT
 
-        command = Import(
-            parent, b"", file.public, file.private, file.encrypted_seed, TPMT_SYM_DEF_OBJECT(TPM_ALG.NULL)
-        )
-        return self.tpm.execute(command, *self._authorized_parent(parent, auth)).out_private
+        inner = self.key.inner_key
+        cipher = TPMT_SYM_DEF_OBJECT(TPM_ALG.AES, 128, TPM_ALG.CFB) if inner else TPMT_SYM_DEF_OBJECT(TPM_ALG.NULL)
+        command = Import(parent, inner.reveal(), file.public, file.private, file.encrypted_seed, cipher)
+        uses = self._authorized_parent(parent, auth)
+        session = self.companion or self.session
+        if inner and self.key.protected and session is not None:
+            own = [use for use in uses if isinstance(use, Use) and use.session is session]
+            # One session is not used twice in one command.
+            uses = (
+                (session.use(auth if own else EMPTY_AUTH, decrypt=True),)
+                if own
+                else (*uses, session.use(decrypt=True))
+            )
+        return self.tpm.execute(command, *uses).out_private
 
     def _authorized_parent(self, parent: int, auth: Secret) -> tuple[Password | Use, ...]:
         if self.key.ek_parent:
@@ -246,7 +265,8 @@ class _Run:
     def _parent(self, file: "KeyFile") -> tuple[Loaded | None, int]:
         """The parent, and its handle; what is not needed of a persistent parent is not read."""
         if self.key.ek_parent:
-            hierarchy, template = WELL_KNOWN["ek-rsa"].hierarchy, WELL_KNOWN["ek-rsa"].template()
+            place = WELL_KNOWN[_endorsement_kind(file)]
+            hierarchy, template = place.hierarchy, place.template()
         elif file.persistent_parent is not None:
             handle = file.persistent_parent
             return (read_loaded(self.tpm, handle) if self.key.protected else None), handle
@@ -284,9 +304,23 @@ class _Run:
         try:
             return self.tpm.execute(HMAC(handle, message), *final(keep=False)).out_hmac
         except TpmError as error:
+            if error.code == TPM_RC_POLICY_FAIL and self._completes_policy(handle):
+                return self.tpm.execute(HMAC(handle, message), *final(keep=False)).out_hmac
             if error.code != TPM_RC_COMMAND_CODE:
                 raise
         return self._computed_in_sequence(handle, message, final)
+
+    def _completes_policy(self, handle: int) -> bool:
+        """States what PCRs alone left open, on the same session: the usual key needs no look at its policy."""
+        if self.session is None or self.key.pcrs is None or self.key.auth or self.key.ek_parent:
+            return False
+        if self.public is None:
+            self.public = read_loaded(self.tpm, handle).public
+        statements = self._missing_statements(self.session, self.public.auth_policy)
+        for statement in statements:
+            self.tpm.execute(statement.command(self.session.handle))
+            self.session.wants_auth_value |= statement.code == TPM_CC.PolicyAuthValue
+        return bool(statements)
 
     def _computed_in_sequence(self, handle: int, message: bytes, final: Authorizer) -> bytes:
         """For a TPM that lacks TPM2_HMAC. It refused that before it looked at the sessions."""
@@ -323,8 +357,9 @@ class _Run:
     def _satisfy_policy(self, session: Session, handle: int) -> Secret:
         """Executes the key's policy; returns the authValue that its authorization then takes."""
         file = self.key.file
-        if self.key.pcrs is None and file is not None and file.policy is not None:
-            self._state_file_policy(session, file.policy)
+        steps = self.key.policy or (file.policy if file is not None else None)
+        if self.key.pcrs is None and steps is not None:
+            self._state_file_policy(session, steps)
         else:
             self._state_from_options(session, handle)
         return self.key.auth if session.wants_auth_value else EMPTY_AUTH
@@ -348,37 +383,55 @@ class _Run:
     def _missing_statements(self, session: Session, wanted: bytes) -> "list[Statement]":
         """What has to be stated after the PCRs for the policy digest `wanted`.
 
-        The password, and for a key that was wrapped for an endorsement key the choice between its use and its
-        duplication; both as the Go program's users make them. None where nothing fits: the TPM will refuse.
+        The password, and for a key that can be or was duplicated the choice between its use and its duplication;
+        as the Go program's users make them, and `tpmwire` does. None where nothing fits: the TPM will refuse.
         """
-        from .policy import PolicyAuthValue, PolicyDuplicationSelect, PolicyOR
+        from .policy import PolicyAuthValue, PolicyOR
         from .spec.commands.policies import PolicyGetDigest
 
         alg = session.auth_hash
         start = bytes(digest_size(alg))
         so_far = self.tpm.execute(PolicyGetDigest(session.handle)).policy_digest if self.key.pcrs else start
-        for password in ([], [PolicyAuthValue()]):
-            reached = password[0].extended(alg, so_far) if password else so_far
+        uses = [([], so_far), ([PolicyAuthValue()], PolicyAuthValue().extended(alg, so_far))]
+        for password, reached in uses:
             if reached == wanted:
                 return [*password]
-            if self.key.ek_parent:
-                moved = PolicyDuplicationSelect(b"", self._endorsement_name(), False).extended(alg, start)
+        for moved in self._ways_out(alg):
+            for password, reached in uses:
                 for branches in ((reached, moved), (moved, reached)):
-                    either = PolicyOR(branches)
-                    if either.extended(alg, start) == wanted:
-                        return [*password, either]
+                    choice = PolicyOR(branches)
+                    if choice.extended(alg, start) == wanted:
+                        return [*password, choice]
         return []
 
-    def _endorsement_name(self) -> bytes:
-        """The Name of the endorsement key that is the parent, or was when the key came here."""
-        if self.parent_name is None:
-            place = WELL_KNOWN["ek-rsa"]
+    def _ways_out(self, alg: TPM_ALG) -> Iterator[bytes]:
+        """Policy digests of duplication that may stand beside a key's use: to any parent, to one of this TPM."""
+        from .policy import PolicyDuplicationSelect
+        from .wrapping import to_any
+
+        yield to_any(with_auth=False).digest(alg)
+        yield to_any(with_auth=True).digest(alg)
+        for name in self._parent_names():
+            yield PolicyDuplicationSelect(b"", name, False).extended(alg, bytes(digest_size(alg)))
+
+    def _parent_names(self) -> Iterator[bytes]:
+        """Names of the keys that may be the parent, or were when the key came here; as few as are asked for."""
+        if self.parent_name is not None:
+            yield self.parent_name
+            return
+        if not self.key.ek_parent:
+            from .nv import handles
+
+            srk = 0x81000001
+            if handles(self.tpm, srk, srk) == [srk]:
+                yield read_loaded(self.tpm, srk).name
+        for kind in ("ek-rsa", "ek-ecc") if self.key.ek_parent else ("h2",):
+            place = WELL_KNOWN[kind]
             made = create_primary(
                 self.tpm, place.hierarchy, place.template(), *self._authorized(self.key.parent_auth)
             )
             self.tpm.flush(made.handle)
-            self.parent_name = made.name
-        return self.parent_name
+            yield made.name
 
     def _state_file_policy(self, session: Session, steps: "tuple[Step, ...]") -> None:
         """The policy that the key file carries."""
@@ -392,3 +445,10 @@ class _Run:
             wants = any(role.authorized for _, role in command.handle_fields())
             self.tpm.execute(command, *(self._authorized(self.key.parent_auth) if wants else ()))
         session.wants_auth_value = policy.wants_auth_value or policy.wants_password
+
+
+def _endorsement_kind(file: "KeyFile") -> str:
+    """Which endorsement key a file's key was wrapped for, as a key of WELL_KNOWN."""
+    # An RSA key's seed has the size of its modulus, 256 octets; two coordinates on P-256 have 68 at most.
+    ecc = len(file.encrypted_seed) < 128 if file.secret is not None else file.rsa_parent is False
+    return "ek-ecc" if ecc else "ek-rsa"

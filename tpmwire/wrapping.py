@@ -10,11 +10,11 @@ from .aes import cfb
 from .crypto import digest, digest_size, hmac_digest, kdfa, name_of, random_bytes
 from .errors import EncodeError
 from .keyfile import IMPORTABLE, KeyFile
-from .policy import Policy, PolicyDuplicationSelect, PolicyOR
+from .policy import Policy, PolicyAuthValue, PolicyCommandCode, PolicyDuplicationSelect, PolicyOR
 from .record import wire_of
 from .salt import seal_secret
 from .secret import EMPTY_AUTH, Secret
-from .spec.constants import TPM_ALG, TPMA_OBJECT
+from .spec.constants import TPM_ALG, TPM_CC, TPMA_OBJECT
 from .spec.structures import (
     TPM2B_SENSITIVE,
     TPMS_ECC_PARMS,
@@ -26,7 +26,16 @@ from .spec.structures import (
     TPMT_SENSITIVE,
 )
 
-__all__ = ["Duplicate", "duplicate", "hmac_key", "imported_only_policy", "wrap_hmac_key"]
+__all__ = [
+    "Duplicate",
+    "duplicate",
+    "either",
+    "hmac_key",
+    "imported_only_policy",
+    "to_any",
+    "to_parent",
+    "wrap_hmac_key",
+]
 
 
 class Duplicate(NamedTuple):
@@ -69,10 +78,27 @@ def imported_only_policy(use: Policy, parent: TPMT_PUBLIC) -> tuple[bytes, Polic
     Duplication wants TPM2_PolicyDuplicationSelect, so the key can go where it is going and, there, nowhere else.
     The second value is `use` with the PolicyOR behind it, for the key file.
     """
-    select = Policy(PolicyDuplicationSelect(b"", name_of(parent), False))
-    either = PolicyOR.of(TPM_ALG.SHA256, use, select)
-    satisfied = Policy(*use.statements, either)
+    satisfied = either(use, to_parent(parent))
     return satisfied.digest(TPM_ALG.SHA256), satisfied
+
+
+def to_parent(parent: TPMT_PUBLIC) -> Policy:
+    """Duplication to this new parent, and to no other (Part 3, §23.15)."""
+    return Policy(PolicyDuplicationSelect(b"", name_of(parent), False))
+
+
+def to_any(*, with_auth: bool) -> Policy:
+    """Duplication to any new parent, by whoever knows the key's authValue where it has one (Part 3, §23.11).
+
+    Any: also to a key pair in software, and so out of every TPM.
+    """
+    command = PolicyCommandCode(TPM_CC.Duplicate)
+    return Policy(PolicyAuthValue(), command) if with_auth else Policy(command)
+
+
+def either(use: Policy, leave: Policy) -> Policy:
+    """`use` with the PolicyOR behind it that also allows `leave`: for an authPolicy, and for the key file."""
+    return Policy(*use.statements, PolicyOR.of(TPM_ALG.SHA256, use, leave))
 
 
 def duplicate(

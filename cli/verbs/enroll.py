@@ -147,7 +147,7 @@ def _import(args: argparse.Namespace, secret: "Secret", checkpoint: Checkpoint) 
     from ..auths import auth_of, key_auth_of
     from ..aws_config import config_path
     from ..keys import open_tpm, parent_at
-    from ..making import Made, Order, _policy, make_key
+    from ..making import Made, Order, make_key, policy_of
     from ..pins import pin_from
     from ..profiles import credential_process, salt_pin
 
@@ -168,7 +168,7 @@ def _import(args: argparse.Namespace, secret: "Secret", checkpoint: Checkpoint) 
             made = make_key(tpm, order)
             put(tpm, made, place, owner_auth, force=args.force)
         else:
-            policy = _policy(tpm, order)
+            policy = policy_of(tpm, order)
             wanted = hmac_key(policy.digest() if policy else b"", with_auth=bool(order.auth))
             if found != wanted.replace(unique=found.unique):
                 raise UsageError(f"{place} has another key; take another place, or --force replaces it")
