@@ -60,12 +60,24 @@ def _statement(step: str, kind: "type[Command]") -> Any:
 
 
 class Authorizer:
-    """Opens the sessions that are wanted, and says what goes with a command. `Tpm.close` flushes them."""
+    """Opens the sessions that are wanted, and says what goes with a command. `Tpm.close` flushes them too."""
 
     def __init__(self, tpm: "Tpm", session: str) -> None:
         self._tpm = tpm
         self._wanted = session
         self._shared: Session | None = None
+        self._open: list[int] = []
+
+    def close(self) -> None:
+        """Flushes the sessions that are left, and nothing else. Raises TransportError."""
+        import contextlib
+
+        from tpmwire.errors import TpmError
+
+        for handle in self._open:
+            # A policy session has ended with the command that it authorized.
+            with contextlib.suppress(TpmError):
+                self._tpm.flush(handle)
 
     def of(self, kind: "type[Command]", passwords: list[bytes], policy: "Policy | None") -> "list[Password | Use]":
         """The authorizations of a command; the sessions that they need are open by then.
@@ -114,8 +126,11 @@ class Authorizer:
         from tpmwire.channel import open_session, protected_sessions
 
         if self._wanted == "salted":
-            return protected_sessions(self._tpm, [kind])[0]
-        return open_session(self._tpm, kind, None)
+            session = protected_sessions(self._tpm, [kind])[0]
+        else:
+            session = open_session(self._tpm, kind, None)
+        self._open.append(session.handle)
+        return session
 
     def _satisfied(self, policy: "Policy") -> "Session":
         """A policy session in which the TPM has found that the policy holds."""

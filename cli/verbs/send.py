@@ -107,19 +107,32 @@ def run(args: argparse.Namespace) -> int:
 
     transport: Any = Overheard(open_transport(args.tpm_path, args.timeout), args.secrets)
     tpm = Tpm(transport)
+    authorizer = Authorizer(tpm, args.session)
     try:
         answers: list[int] = []
-        authorizer = Authorizer(tpm, args.session)
         for plan, passwords, policy in zip(plans, secrets, policies, strict=True):
             command = _built(plan, answers, args)
             answers.append(_sent(tpm, command, authorizer.of(plan.kind, passwords, policy), args.secrets))
     finally:
-        transport.ending = True
-        if args.keep:
-            transport.close()
-        else:
-            tpm.close()
+        transport.end("" if args.keep else "tpmwire: flushing what the commands made (--keep leaves it)")
+        _close(tpm, authorizer, keep=args.keep)
     return 0
+
+
+def _close(tpm: "Tpm", authorizer: Authorizer, *, keep: bool) -> None:
+    """Flushes everything, or with `keep` our own sessions only. Raises nothing of its own."""
+    import contextlib
+
+    from tpmwire.errors import TpmwireError
+
+    if not keep:
+        tpm.close()
+        return
+    try:
+        with contextlib.suppress(TpmwireError):
+            authorizer.close()
+    finally:
+        tpm.transport.close()
 
 
 class Overheard:
@@ -128,14 +141,21 @@ class Overheard:
     def __init__(self, transport: "Transport", secrets: bool) -> None:
         self._transport = transport
         self._secrets = secrets
-        self.ending = False
+        self._ending = False
+        self._last_words = ""
+
+    def end(self, words: str) -> None:
+        """From now on nothing is printed, but these words once if anything is still sent."""
+        self._ending, self._last_words = True, words
 
     def transceive(self, command: bytes) -> bytes:
         """As `Transport.transceive`; both octets are shown, the command before the TPM has it."""
         from tpmwire.explain import explain_command, explain_response
 
-        if self.ending:
-            note("tpmwire: flushing what the commands made (--keep leaves it)")
+        if self._ending:
+            if self._last_words:
+                note(self._last_words)
+                self._last_words = ""
             return self._transport.transceive(command)
         _show(explain_command(command), self._secrets)
         response = self._transport.transceive(command)

@@ -63,6 +63,18 @@ def test_a_salted_session_hides_both_and_shows_both_in_clear(swtpm: Swtpm, send:
     assert K_DATE in answer
 
 
+def test_keep_leaves_what_the_commands_made_and_no_session_of_ours(swtpm: Swtpm, send: Tool) -> None:
+    words = ["--keep", "--session", "salted", "CreatePrimary", "primaryHandle=owner", "inPublic=template:srk-ecc"]
+    ran = send(*words)
+    assert (ran.code, ran.err) == (0, "")
+    assert re.findall("0x[0-9A-Fa-f]+", held(swtpm)) == ["0x80000000"]
+
+
+def test_what_is_flushed_is_told_once(send: Tool) -> None:
+    words = ["--session", "salted", "CreatePrimary", "primaryHandle=owner", "inPublic=template:srk-ecc"]
+    assert send(*words).err == "tpmwire: flushing what the commands made (--keep leaves it)\n"
+
+
 def test_without_secrets_the_answer_in_clear_shows_none(send: Tool) -> None:
     shown = send("--session", "salted", *HMAC).out
     assert "after its first parameter was decrypted" in shown
@@ -123,7 +135,7 @@ def test_a_policy(swtpm: Swtpm, send: Tool, bound: str, session: str, tmp_path: 
     assert send(*words).code != 0
     assert send(*policy[:2], *words).code != 0
     tpm2(swtpm, "pcrevent", "23", input=b"something")
-    assert send(*policy, *words).code != 0
+    assert send("--keep", *policy, *words).code != 0
     assert held(swtpm) == ""
 
 
