@@ -57,7 +57,7 @@ def test_handles_go_from_one_command_to_the_next_and_are_flushed(swtpm: Swtpm, s
     ran = send(*words, "ReadPublic", "objectHandle=$1")
     assert ran.code == 0
     assert "answer to TPM2_ReadPublic" in ran.out
-    assert "curveId: TPM_ECC_NIST_P256" in ran.out
+    assert "curveID: TPM_ECC_NIST_P256" in ran.out
     assert held(swtpm) == ""
     assert send("--keep", *words[:3]).code == 0
     assert "0x80000000" in held(swtpm)

@@ -47,7 +47,7 @@ def test_the_words_are_the_standards() -> None:
     assert named(tree, "primaryHandle").text == "0x40000001, TPM_RH_OWNER"
     assert named(tree, "sessionHandle").text == "0x40000009, TPM_RH_PW"
     assert named(tree, "nameAlg").text == "TPM_ALG_SHA256"
-    assert named(tree, "curveId").text == "TPM_ECC_NIST_P256"
+    assert named(tree, "curveID").text == "TPM_ECC_NIST_P256"
     assert named(tree, "objectAttributes").text == (
         "fixedTPM|fixedParent|sensitiveDataOrigin|userWithAuth|noDA|restricted|decrypt"
     )
@@ -127,7 +127,7 @@ def test_an_encrypted_parameter_is_not_looked_into() -> None:
     sensitive = named(tree, "inSensitive")
     assert sensitive.text == "4 octets, encrypted by a session"
     assert [child.name for child in sensitive.children] == ["size", "encrypted"]
-    assert named(tree, "curveId").text == "TPM_ECC_NIST_P256"
+    assert named(tree, "curveID").text == "TPM_ECC_NIST_P256"
     answer = message(0x8002, 0, "000000050003aabbcc00020102410000")
     tree = explain_response(answer, GET_RANDOM)
     assert not tree.error

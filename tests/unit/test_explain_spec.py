@@ -52,7 +52,7 @@ def test_a_command(spec: Spec) -> None:
         "    hashAlg  TPMI_ALG_HASH     UINT16\n"
         "  response handles: none\n"
         "  response parameters\n"
-        "    outHmac  TPM2B  UINT16 size and its octets, at most 64, secret, a session can encrypt it\n"
+        "    outHMAC  TPM2B  UINT16 size and its octets, at most 64, secret, a session can encrypt it\n"
     )
     assert spec("hmac")[1] == spec("TPM_CC_HMAC")[1] == said
 

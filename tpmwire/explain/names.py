@@ -152,10 +152,14 @@ def _cited(kind: type) -> str | None:
     return doc[start + 1 : doc.index(")", start)] if start >= 0 and kind is not int else None
 
 
+_CAPITALS = {"tpm", "pcr", "hmac", "id"}
+"""Parts of names that the standard writes in capitals."""
+
+
 def field_name(name: str) -> str:
-    """`auth_policy` as the standard writes it: `authPolicy`; `nonce_tpm` is `nonceTPM`."""
+    """`auth_policy` as the standard writes it: `authPolicy`; `nonce_tpm` is `nonceTPM`, `curve_id` `curveID`."""
     first, *others = name.rstrip("_").split("_")
-    return first + "".join("TPM" if part == "tpm" else part[:1].upper() + part[1:] for part in others)
+    return first + "".join(part.upper() if part in _CAPITALS else part[:1].upper() + part[1:] for part in others)
 
 
 def purpose(kind: type[Record] | None) -> str:

@@ -48,7 +48,7 @@ class AC_Send(Command, code=TPM_CC.AC_Send, spec="Part 3 §32.3"):
     """Sends an object to an attached component."""
 
     send_object: Annotated[TPMI_DH_OBJECT, ADMIN]
-    nv_auth: Annotated[TPMI_RH_NV_AUTH, USER]
+    auth_handle: Annotated[TPMI_RH_NV_AUTH, USER]
     ac: Annotated[TPMI_RH_AC, HANDLE]
     ac_data_in: TPM2B_MAX_BUFFER
 
