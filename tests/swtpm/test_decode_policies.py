@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.swtpm.test_decode_sessions import NO_SECRETS, XOR, Bench, bench
+from tests.swtpm.test_decode_sessions import NO_SECRETS, XOR, Bench, bench, beside
 from tests.swtpm.test_salted_sessions import SALT_KEYS
 from tpmwire.explain import as_text
 from tpmwire.policy import parse_pcrs
@@ -71,7 +71,10 @@ def test_the_digest_after_each_step_is_the_tpms(bench: Bench, step: str) -> None
         tpm.execute(command, *[Password()] * roles.count(Role.USER))
     asked = len(bench.talk().lives[-1].policy)
     told: bytes = tpm.execute(policies.PolicyGetDigest(session)).policy_digest
-    life = bench.talk(salted=False).lives[-1]
+    talk = bench.talk(salted=False)
+    life = talk.lives[-1]
+    assert [node.octets for node in beside(talk, "policyDigest")][-1:] == [told]
+    assert len(beside(talk, "policyDigest")) == len(made)
     assert asked == len(made)
     assert life.policy[len(made) - 1].digest == told
     assert life.policy[len(made) - 1].formula.startswith("H(")

@@ -10,17 +10,20 @@ from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm
 from tests.support.verbs import Tool, tool
 from tests.swtpm.test_salted_sessions import NO_SECRETS, SALT_KEYS, SEALED
+from tpmwire import policy
 from tpmwire.errors import TpmError
 from tpmwire.explain import Node, Talk, as_text, explain_talk
+from tpmwire.policy import Policy
 from tpmwire.salt import seal_secret
 from tpmwire.secret import EMPTY_AUTH, Secret
 from tpmwire.sessions import Password, Session, SessionStart
-from tpmwire.spec.commands.context import ContextLoad, ContextSave
+from tpmwire.spec.commands.context import ContextLoad, ContextSave, EvictControl
 from tpmwire.spec.commands.hierarchy import CreatePrimary, HierarchyChangeAuth
 from tpmwire.spec.commands.nv import NV_DefineSpace, NV_Read, NV_Write
 from tpmwire.spec.commands.objects import Create, Load, Unseal
-from tpmwire.spec.commands.policies import PolicyAuthValue, PolicyCommandCode, PolicyGetDigest
+from tpmwire.spec.commands.policies import PolicyAuthValue, PolicyCommandCode, PolicyGetDigest, PolicyPassword
 from tpmwire.spec.commands.random import GetRandom
+from tpmwire.spec.commands.sequences import HashSequenceStart, SequenceUpdate
 from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_RH, TPM_SE
 from tpmwire.spec.properties import TPMA_NV
 from tpmwire.spec.storage import TPMS_NV_PUBLIC
@@ -93,7 +96,9 @@ def content(node: Node) -> bytes:
 def hmacs(talk: Talk) -> list[str]:
     """What is said of every HMAC of a session: none is left out, as a recording has no octets for it otherwise."""
     found = [node for tree in talk.trees for node in everything(tree) if node.name == "hmac"]
-    return [node.text.partition("; ")[2] for node in found if len(node.octets) > 2]
+    return [
+        node.text.partition("; ")[2] for node in found if len(node.octets) > 2 and "password of" not in node.text
+    ]
 
 
 @pytest.mark.parametrize("alg", [TPM_ALG.SHA1, TPM_ALG.SHA256, TPM_ALG.SHA384], ids=lambda alg: alg.name)
@@ -221,11 +226,11 @@ def test_a_policy_session_that_wants_the_password(bench: Bench) -> None:
         Create(bench.parent, TPMS_SENSITIVE_CREATE(PASSWORD, DATA), public), session.use(decrypt=True)
     )
     item = bench.tpm.execute(Load(bench.parent, made.out_private, made.out_public)).object_handle
-    policy = bench.tpm.start_session(SessionStart(TPM_SE.POLICY, symmetric=XOR))
-    bench.tpm.execute(PolicyCommandCode(policy.handle, TPM_CC.Unseal))
-    bench.tpm.execute(PolicyAuthValue(policy.handle))
-    policy.wants_auth_value = True
-    bench.tpm.execute(Unseal(item), policy.use(PASSWORD, encrypt=True, keep=False))
+    opened = bench.tpm.start_session(SessionStart(TPM_SE.POLICY, symmetric=XOR))
+    bench.tpm.execute(PolicyCommandCode(opened.handle, TPM_CC.Unseal))
+    bench.tpm.execute(PolicyAuthValue(opened.handle))
+    opened.wants_auth_value = True
+    bench.tpm.execute(Unseal(item), opened.use(PASSWORD, encrypt=True, keep=False))
     talk = bench.talk()
     assert [content(node) for node in beside(talk, "outData")] == [DATA]
     assert hmacs(talk)[-2:] == ["holds with authValue"] * 2
@@ -277,3 +282,65 @@ def test_a_refused_command_leaves_the_nonces(bench: Bench) -> None:
     said = hmacs(bench.talk())
     assert said[0].startswith("not proven")
     assert said[1:] == ["holds with sessionKey"] * 2
+
+
+def test_a_policy_begins_anew_after_each_use_and_a_password_in_clear_is_learned(bench: Bench) -> None:
+    alone = Policy(policy.PolicyPassword())
+    public = with_policy(alone.digest())
+    made = bench.tpm.execute(Create(bench.parent, TPMS_SENSITIVE_CREATE(PASSWORD, DATA), public), Password())
+    item = bench.tpm.execute(Load(bench.parent, made.out_private, made.out_public), Password()).object_handle
+    bench.relay.clear()
+    session = bench.tpm.start_session(SessionStart(TPM_SE.POLICY, symmetric=XOR))
+    for _ in range(2):
+        bench.tpm.execute(PolicyPassword(session.handle))
+        session.wants_password = True
+        bench.tpm.execute(Unseal(item), session.use(PASSWORD, encrypt=True))
+    other = bench.salted(XOR)
+    bench.tpm.execute(Unseal(item), other.use(PASSWORD, encrypt=True))
+    # Nobody gave the password: it crossed in clear, as this policy has it.
+    talk = bench.talk()
+    assert [step.digest for step in talk.lives[0].policy] == [alone.digest()] * 2
+    assert [content(node) for node in beside(talk, "outData")] == [DATA] * 3
+    said = hmacs(talk)
+    assert set(said[:-2]) == {"the password, in clear"}
+    assert said[-2:] == ["holds with sessionKey || authValue"] * 2
+
+
+def test_passwords_sequences_and_persistent_objects(bench: Bench) -> None:
+    persistent = 0x81000010
+    attributes = TPMA_NV.AUTHREAD | TPMA_NV.AUTHWRITE | TPMA_NV.NO_DA
+    public = TPMS_NV_PUBLIC(0x01800001, TPM_ALG.SHA256, attributes, b"", 8)
+    bench.tpm.execute(NV_DefineSpace(TPM_RH.OWNER, b"index", public), Password())
+    bench.tpm.execute(NV_Write(0x01800001, 0x01800001, b"8 octets", 0), Password(b"index"))
+    session = bench.salted(XOR)
+    bench.tpm.execute(NV_Read(0x01800001, 0x01800001, 8, 0), session.use(b"index", encrypt=True))
+    # A recording without the command that defined the index still has its password, in clear.
+    without = [pair for pair in bench.recorded if pair[0][6:10] != TPM_CC.NV_DefineSpace.to_bytes(4, "big")]
+    assert len(without) == len(bench.recorded) - 1
+    talk = explain_talk(without, [bench.salt])
+    assert [content(node) for node in beside(talk, "data")] == [b"8 octets"]
+    sequence = bench.tpm.execute(
+        HashSequenceStart(b"seq", TPM_ALG.SHA256), session.use(decrypt=True)
+    ).sequence_handle
+    # A sequence has the empty Name (Part 1, §16), which no command tells.
+    bench.tpm.trust_name(sequence, b"")
+    bench.tpm.execute(SequenceUpdate(sequence, b"hashed"), session.use(b"seq", decrypt=True))
+    bench.tpm.flush(sequence)
+    bench.tpm.execute(EvictControl(TPM_RH.OWNER, bench.parent, persistent), session.use())
+    sensitive = TPMS_SENSITIVE_CREATE(b"", DATA)
+    bench.tpm.execute(Create(persistent, sensitive, SEALED), session.use(decrypt=True))
+    talk = bench.talk()
+    assert set(hmacs(talk)) - {"holds with sessionKey"} == {"holds with sessionKey || authValue"}
+    assert [content(node) for node in beside(talk, "buffer") if b"hashed" in node.octets] != []
+    assert content(beside(talk, "data")[-1]) == DATA
+
+
+def test_secrets_are_left_out_of_what_stands_beside_too(bench: Bench) -> None:
+    session = bench.salted(XOR)
+    sensitive = TPMS_SENSITIVE_CREATE(PASSWORD, DATA)
+    bench.tpm.execute(Create(bench.parent, sensitive, SEALED), session.use(decrypt=True))
+    talk = bench.talk()
+    for secrets in (True, False):
+        text = "\n".join(as_text(tree, secrets=secrets) for tree in talk.trees)
+        for secret in (PASSWORD.decode(), DATA.decode(), session.session_key.reveal()[:8].hex(" ")):
+            assert (secret in text) is secrets
