@@ -39,14 +39,25 @@ class Area:
         self.parameters = parameters
 
 
+_layouts: dict[type[Record], tuple[tuple[str, bool, Any], ...]] = {}
+
+
+def _layout(record: type[Record]) -> tuple[tuple[str, bool, Any], ...]:
+    """A command's or response's fields: name, whether it is a handle, wire. Kept: each message asks for it."""
+    found = _layouts.get(record)
+    if found is None:
+        fields = ((name, role_of(a) is not None, wire_of(a)) for name, a in record.fields())
+        found = _layouts[record] = tuple(fields)
+    return found
+
+
 def split(value: Record) -> Area:
     """Builds a command's or response's values into handles and parameter octets. Raises EncodeError."""
     handles: list[int] = []
     stream = io.BytesIO()
     values = vars(value)
-    for name, annotation in value.fields():
-        wire = wire_of(annotation)
-        target = io.BytesIO() if role_of(annotation) else stream
+    for name, handle, wire in _layout(type(value)):
+        target = io.BytesIO() if handle else stream
         try:
             wire._build(values[name], target, values, "")
         except EncodeError as error:
@@ -63,8 +74,8 @@ def join(record: type[Record], handles: Sequence[int], parameters: bytes, offset
     given = iter(handles)
     name = record.__qualname__
     try:
-        for name, annotation in record.fields():
-            values[name] = next(given) if role_of(annotation) else wire_of(annotation)._parse(stream, values, "")
+        for name, handle, wire in _layout(record):
+            values[name] = next(given) if handle else wire._parse(stream, values, "")
     except DecodeError as error:
         raise error.within(name, offset).within(record.__qualname__) from None
     left = octets_left(stream)
@@ -77,9 +88,8 @@ def join(record: type[Record], handles: Sequence[int], parameters: bytes, offset
 
 def first_parameter(record: type[Record]) -> Sized | None:
     """The wire of the first parameter where it is a TPM2B, so that a session can encrypt it (Part 1, §21)."""
-    for _, annotation in record.fields():
-        if role_of(annotation) is None:
-            wire = wire_of(annotation)
+    for _, handle, wire in _layout(record):
+        if not handle:
             return wire if isinstance(wire, Sized) else None
     return None
 
@@ -200,10 +210,10 @@ def opened(data: bytes) -> tuple[TPM_ST, int, io.BytesIO]:
 def read_handles(record: type[Record], stream: io.BytesIO) -> tuple[int, ...]:
     """The handle area of a command or response. Raises DecodeError."""
     handles = []
-    for name, annotation in record.fields():
-        if role_of(annotation):
+    for name, handle, wire in _layout(record):
+        if handle:
             try:
-                handles.append(wire_of(annotation)._parse(stream, {}, ""))
+                handles.append(wire._parse(stream, {}, ""))
             except DecodeError as error:
                 raise error.within(name).within(record.__qualname__) from None
     return tuple(handles)
@@ -234,14 +244,14 @@ def _values(record: type[Record], handles: tuple[int, ...], data: bytes, offset:
         raise error.within(record.__qualname__, offset) from None
     values: dict[str, Any] = {}
     given, pending = iter(handles), True
-    for name, annotation in record.fields():
-        if role_of(annotation):
+    for name, handle, wire in _layout(record):
+        if handle:
             values[name] = next(given)
         elif pending:
             values[name], pending = sealed, False
         else:
             try:
-                values[name] = wire_of(annotation)._parse(stream, values, "")
+                values[name] = wire._parse(stream, values, "")
             except DecodeError as error:
                 raise error.within(name, offset).within(record.__qualname__) from None
     if octets_left(stream):

@@ -40,13 +40,13 @@ def main() -> int:
     if sys.argv[1:2] == ["--run"]:
         guided(sys.argv[2], sys.argv[3:])
         return 0
+    from tests.fuzz.targets import TARGETS
+
     given = sys.argv[1:]
     names = [name for name in given if name in NAMES] or list(NAMES)
     files = [name for name in given if name not in NAMES]
     for name in names:
         with tempfile.TemporaryDirectory(prefix="tpmwire-corpus-") as corpus:
-            from tests.fuzz.targets import TARGETS
-
             for number, seed in enumerate(TARGETS[name].seeds):
                 Path(corpus, str(number)).write_bytes(seed)
             options = files or [f"-max_total_time={SECONDS}", "-print_final_stats=1", corpus]

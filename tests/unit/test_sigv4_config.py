@@ -191,3 +191,18 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     for path in (loop, "\0"):
         with pytest.raises(RequestError, match="cannot be read"):
             config.load({"AWS_CONFIG_FILE": str(path)})
+
+
+def test_names_with_control_characters_are_escaped_in_messages(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text(
+        "[profile a\x1b[2J]\nrole_arn = arn:aws:iam::123456789012:role/a\nsource_profile = none\n"
+    )
+    found = config.load({"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_SHARED_CREDENTIALS_FILE": os.devnull})
+    (name,) = found
+    with pytest.raises(RequestError) as missing:
+        found.profile("other")
+    with pytest.raises(RequestError) as unfinished:
+        found.chain(name)
+    for message in (str(missing.value), str(unfinished.value)):
+        assert r"\x1b" in message
+        assert message.isprintable()
