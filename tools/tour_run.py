@@ -7,6 +7,9 @@ nonces, the salt and what follows from them are new each time.
 from pathlib import Path
 from typing import Any
 
+from sigv4.request import Request
+from sigv4.signer import Signer
+from sigv4.sts import GetSessionToken
 from tests.support.swtpm import Swtpm
 from tpmwire.channel import create_primary
 from tpmwire.crypto import kdfe
@@ -27,6 +30,9 @@ from tpmwire.transport import open_transport
 __all__ = ["record"]
 
 KEYS = Path(__file__).parents[1] / "fixtures" / "keys"
+NOON = 1795521600.0
+"""2026-11-24 12:00:00 UTC, in seconds since 1970."""
+
 KEY, SRK, MESSAGE = 0x81010002, 0x81000001, b"20261124"
 
 
@@ -62,6 +68,7 @@ def record() -> dict[str, str]:
             _policy(tpm, recorder)
             _salted(tpm, recorder)
             _file(tpm, recorder)
+            _request(tpm, recorder)
     return dict(recorder.values)
 
 
@@ -119,3 +126,14 @@ def _file(tpm: Tpm, recorder: Recorder) -> None:
     key = tpm.execute(Load(parent.handle, file.private, file.public))
     recorder.name = "file_hmac"
     tpm.execute(HMAC(key.object_handle, MESSAGE))
+
+
+def _request(tpm: Tpm, recorder: Recorder) -> None:
+    """The request that the run ends in, signed by this project's signer with the HMAC of the TPM."""
+    signer = Signer("AKIAIOSFODNN7EXAMPLE", lambda message: tpm.execute(HMAC(KEY, message)).out_hmac)
+    form = ("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+    request = Request("POST", "https://sts.amazonaws.com/", [form], GetSessionToken(duration_seconds=3600).form())
+    signed = signer.sign(request, "us-east-1", "sts", NOON)
+    text = "\n".join(f"{name}: {value}" for name, value in signed.headers)
+    recorder.values["request_headers"] = text.encode().hex()
+    recorder.values["request_body"] = (signed.body or b"").hex()

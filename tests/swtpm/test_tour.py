@@ -51,7 +51,13 @@ def test_both_runs_have_the_same_messages(run: dict[str, str], fresh: dict[str, 
     assert {name: len(octets) for name, octets in fresh.items()} == {
         name: len(octets) for name, octets in run.items()
     }
-    for name in ("hmac_command", "hmac_response", "policy_digest_response", "file_load_command"):
+    for name in (
+        "hmac_command",
+        "hmac_response",
+        "policy_digest_response",
+        "file_load_command",
+        "request_headers",
+    ):
         assert fresh[name] == run[name]
     for name in ("salted_scalar", "salted_start_response", "salted_hmac_response"):
         assert fresh[name] != run[name]
