@@ -38,6 +38,7 @@ class Known:
         self._by_handle: dict[int, Secret] = {}
         self._names: dict[int, bytes] = {}
         self._indices: dict[int, TPMS_NV_PUBLIC] = {}
+        self._privates: dict[bytes, Secret] = {}
         self._contexts: dict[bytes, tuple[bytes | None, Secret | None]] = {}
 
     def name(self, handle: int) -> bytes | None:
@@ -50,6 +51,10 @@ class Known:
             return [EMPTY_AUTH]
         first = self._by_handle.get(handle)
         return self._auths if first is None else [first, *(auth for auth in self._auths if auth != first)]
+
+    def knows(self, handle: int) -> bool:
+        """Whether the entity's authValue was proven, or seen."""
+        return handle in self._by_handle
 
     def auth_is(self, handle: int, auth: Secret) -> None:
         """An authValue that was proven, or that crossed in clear."""
@@ -79,6 +84,10 @@ class Known:
         if "sequence_handle" in fields:
             self._names[handle] = b""
             self.auth_is(handle, created or EMPTY_AUTH)
+        elif code == TPM_CC.Create and created is not None:
+            self._privates[fields["out_private"]] = created
+        elif code == TPM_CC.Load and command.in_private in self._privates:
+            self.auth_is(fields["object_handle"], self._privates[command.in_private])
         elif code == TPM_CC.NV_DefineSpace:
             self._index(command.public_info.nv_index, command.public_info)
             self.auth_is(command.public_info.nv_index, created or EMPTY_AUTH)

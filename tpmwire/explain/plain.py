@@ -15,8 +15,13 @@ from .walk import Walk
 __all__ = ["attach_digest", "attach_key", "attach_plain", "attach_verdict"]
 
 
-def attach_plain(tree: Node, kind: type[Record], offset: int, octets: bytes, session: Followed) -> None:
-    """The first parameter's plain value, size in front, beside the encrypted one at `offset`."""
+def attach_plain(
+    tree: Node, kind: type[Record], offset: int, octets: bytes, session: Followed, fitting: int
+) -> None:
+    """The first parameter's plain value, size in front, beside the encrypted one at `offset`.
+
+    `fitting` is the number of authValues that may be the right one and no HMAC tells; 0 where there is no doubt.
+    """
     sealed = next((node for node in _all(tree) if node.children and node.offset == offset), None)
     name, annotation = next((name, a) for name, a in kind.fields() if role_of(a) is None)
     walk = Walk(octets)
@@ -28,9 +33,14 @@ def attach_plain(tree: Node, kind: type[Record], offset: int, octets: bytes, ses
         error = f"the plain value does not parse: {fault}; was it opened with the right authValue?"
     if sealed is None:
         return
+    doubt = (
+        ("", "; if the authValue is empty")[fitting]
+        if fitting < 2
+        else f"; if by the right authValue of {fitting}"
+    )
     cipher = cipher_name(session.start.symmetric)
     for node in walk.nodes:
-        node.text = f"{node.text} (plain; {cipher})"
+        node.text = f"{node.text} (plain; {cipher}{doubt})"
         for inside in _all(node):
             inside.offset += offset
         node.error = error

@@ -207,28 +207,31 @@ class _One:
             return None
         caller = sent.authorizations[index].nonce
         nonces = (caller, session.nonce_tpm) if newer is None else (newer.authorizations[index].nonce, caller)
-        plain = None
-        for auth in self._cipher_auths(sent, index, verdict, session):
-            opened_ = session.cipher(verdict.key.session_key, auth, nonces, first(message.parameters))
-            plain = opened_ if plain is None else plain
-            if opened_ is not None and joined(kind, (0,) * 8, replaced(message.parameters, opened_)) is not None:
-                plain = opened_
-                break
-        if plain is None:
-            return None
-        parameters = replaced(message.parameters, plain)
-        attach_plain(tree, kind, message.offset, parameters[: 2 + len(plain)], session)
+        found, (auths, certain) = [], self._cipher_auths(sent, index, verdict, session)
+        for auth in auths:
+            plain = session.cipher(verdict.key.session_key, auth, nonces, first(message.parameters))
+            if plain is None:
+                return None
+            found.append(replaced(message.parameters, plain))
+        parsing = [parameters for parameters in found if joined(kind, (0,) * 8, parameters) is not None]
+        parameters = (parsing or found)[0]
+        size = 2 + len(first(parameters))
+        attach_plain(tree, kind, message.offset, parameters[:size], session, 0 if certain else len(parsing))
         return parameters
 
-    def _cipher_auths(self, sent: Message, index: int, verdict: Verdict, session: Followed) -> list[Secret]:
-        """authValues that may be in the cipher's key: always the entity's, also where the HMAC's key has none."""
+    def _cipher_auths(
+        self, sent: Message, index: int, verdict: Verdict, session: Followed
+    ) -> tuple[list[Secret], bool]:
+        """authValues that may be in the cipher's key, which always has the entity's; and whether it is certain."""
         kind = command_class(self._code)
         assert kind is not None
         if index >= sum(role.authorized for _, role in kind.handle_fields()):
-            return [EMPTY_AUTH]
-        if verdict.with_auth or session.start.session_type != TPM_SE.POLICY:
-            return [verdict.auth]
-        return self._known.auths(self._entity(kind, sent, index))
+            return [EMPTY_AUTH], True
+        if verdict.with_auth or session.wants_password or session.start.session_type != TPM_SE.POLICY:
+            return [verdict.auth], True
+        entity = self._entity(kind, sent, index)
+        certain = self._known.knows(entity)
+        return self._known.auths(entity)[: 1 if certain else None], certain
 
     def _note_uses(
         self, kind: type[Command], sent: Message, got: Message | None, verdicts: list[Verdict | None]
