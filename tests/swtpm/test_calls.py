@@ -3,14 +3,16 @@
 import hashlib
 import hmac
 from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
 
 import tpmwire
 from tests.support.swtpm import Swtpm, tpm2
+from tests.support.verbs import held
 from tpmwire import calls, templates
 from tpmwire.channel import protected_sessions
-from tpmwire.errors import PolicyError, TpmError
+from tpmwire.errors import PolicyError, SessionError, TpmError
 from tpmwire.policy import Policy, PolicyPCR, parse_pcrs
 from tpmwire.sessions import Password, SessionStart
 from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_CC, TPM_ECC, TPM_PT, TPM_RH, TPM_SE, TPMA_NV, TPMA_OBJECT
@@ -180,3 +182,31 @@ def test_capabilities(swtpm: Swtpm, tpm: tpmwire.Tpm) -> None:
     parent = calls.create_primary(tpm)
     assert parent.handle in calls.capabilities(tpm, TPM_CAP.HANDLES, 0x80000000)
     assert calls.capabilities(tpm, TPM_CAP.HANDLES, parent.handle + 1) == []
+
+
+class Swapped:
+    """A way to the TPM on which somebody changes an octet of each Name that a load gives."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+
+    def transceive(self, command: bytes) -> bytes:
+        response = bytearray(self._transport.transceive(command))
+        if command[6:10] == TPM_CC.Load.to_bytes(4, "big"):
+            response[-10] ^= 1
+        return bytes(response)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+def test_a_name_that_is_not_that_of_the_object_is_refused(swtpm: Swtpm) -> None:
+    with tpmwire.Tpm.open(swtpm.path, timeout=30) as tpm:
+        parent = calls.create_primary(tpm)
+        blob = calls.seal(tpm, parent, b"to be kept")
+        honest, tpm.transport = tpm.transport, cast("Any", Swapped(tpm.transport))
+        with pytest.raises(SessionError, match="another Name"):
+            calls.load(tpm, parent, blob)
+        tpm.transport = honest
+        assert calls.unseal(tpm, parent, blob) == b"to be kept"
+    assert held(swtpm) == ""
