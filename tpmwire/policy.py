@@ -10,7 +10,7 @@ the command as they cross the bus, but for PolicySecret, which the draft gives a
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from .crypto import digest, digest_size
 from .errors import DecodeError, EncodeError, PolicyError
@@ -29,6 +29,10 @@ from .spec.structures import (
     TPML_PCR_SELECTION,
     TPMS_PCR_SELECTION,
 )
+
+if TYPE_CHECKING:
+    from .sessions import Password, Use
+    from .tpm import Tpm
 
 __all__ = [
     "Policy",
@@ -83,6 +87,15 @@ class Statement(Record):
         wanted: Any = getattr(policies, type(self).__name__)
         command: Command = wanted(session, *vars(self).values())
         return command
+
+    def state(self, tpm: "Tpm", session: int, authorized: "tuple[Password | Use, ...]" = ()) -> None:
+        """States it on the policy session with this handle. Raises PolicyError, TpmError."""
+        tpm.execute(self.command(session), *authorized)
+
+    @property
+    def wants_authorization(self) -> bool:
+        """Whether `state` wants the authorization of another entity than the one that the policy protects."""
+        return False
 
     @classmethod
     def from_octets(cls, octets: bytes) -> Self:
@@ -158,6 +171,11 @@ class PolicySecret(Statement, code=TPM_CC.PolicySecret):
     object_hint: TPM_HANDLE
     object_name: TPM2B_NAME
     policy_ref: TPM2B_NONCE = b""
+
+    @property
+    def wants_authorization(self) -> bool:
+        """The entity's."""
+        return True
 
     @classmethod
     def of(cls, handle: int, policy_ref: bytes = b"") -> Self:
@@ -301,6 +319,11 @@ class Policy:
 def _statement(code: int, octets: bytes) -> Statement:
     name = f"TPM2_{TPM_CC(code).name}" if TPM_CC(code).known else f"command 0x{code:x}"
     kind = _known.get(code)
+    if kind is None:
+        # The rest register themselves; a run with the usual policies does not load them.
+        from . import approvals, conditions  # noqa: F401
+
+        kind = _known.get(code)
     if kind is None:
         raise PolicyError(f"the policy contains {name}, which cannot be carried out here")
     try:

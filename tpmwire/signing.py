@@ -358,7 +358,9 @@ class _Run:
         """Executes the key's policy; returns the authValue that its authorization then takes."""
         file = self.key.file
         steps = self.key.policy or (file.policy if file is not None else None)
-        if self.key.pcrs is None and steps is not None:
+        if self.key.pcrs is None and not self.key.policy and file is not None and file.auth_policy:
+            self._state_alternatives(session, file)
+        elif self.key.pcrs is None and steps is not None:
             self._state_file_policy(session, steps)
         else:
             self._state_from_options(session, handle)
@@ -435,16 +437,28 @@ class _Run:
 
     def _state_file_policy(self, session: Session, steps: "tuple[Step, ...]") -> None:
         """The policy that the key file carries."""
-        from .policy import Policy, PolicyAuthValue, PolicyPassword
+        from .policy import Policy
 
         policy = Policy.from_steps(steps)
         for statement in policy.statements:
-            # The same digest, and the password does not cross the bus.
-            proven = PolicyAuthValue() if isinstance(statement, PolicyPassword) else statement
-            command = proven.command(session.handle)
-            wants = any(role.authorized for _, role in command.handle_fields())
-            self.tpm.execute(command, *(self._authorized(self.key.parent_auth) if wants else ()))
+            self._state(session, statement)
         session.wants_auth_value = policy.wants_auth_value or policy.wants_password
+
+    def _state_alternatives(self, session: Session, file: "KeyFile") -> None:
+        """The key file's policy or, where that fails, the first of its alternatives that holds."""
+        from .policy_choice import alternatives_of, satisfy
+
+        choices, wanted = alternatives_of(file), file.public.auth_policy
+        policy = satisfy(self.tpm, session, choices, wanted, lambda one: self._state(session, one))
+        session.wants_auth_value = policy.wants_auth_value or policy.wants_password
+
+    def _state(self, session: Session, statement: "Statement") -> None:
+        from .policy import PolicyAuthValue, PolicyPassword
+
+        # The same digest, and the password does not cross the bus.
+        proven = PolicyAuthValue() if isinstance(statement, PolicyPassword) else statement
+        auths = self._authorized(self.key.parent_auth) if proven.wants_authorization else ()
+        proven.state(self.tpm, session.handle, auths)
 
 
 def _endorsement_kind(file: "KeyFile") -> str:

@@ -186,7 +186,7 @@ def test_a_value() -> None:
 @pytest.mark.parametrize(
     ("step", "reason"),
     [
-        ((TPM_CC.PolicyLocality, b"\x01"), "TPM2_PolicyLocality, which cannot be carried out here"),
+        ((TPM_CC.PolicyPhysicalPresence, b""), "TPM2_PolicyPhysicalPresence, which cannot be carried out here"),
         ((0x20000001, b""), "command 0x20000001"),
         ((0xFFFFFFFF, b""), "command 0xffffffff"),
         ((TPM_CC.HMAC, b""), "TPM2_HMAC"),
