@@ -11,7 +11,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from cli.toolbox import main
 from tests.support.browser import browser
-from tests.swtpm.test_decode_sessions import AES, DATA, PASSWORD, Bench, bench
+from tests.support.recording import AES, DATA, PASSWORD, Bench, bench
 from tests.swtpm.test_salted_sessions import SEALED
 from tpmwire.policy import parse_pcrs
 from tpmwire.sessions import SessionStart

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.swtpm.test_decode_sessions import NO_SECRETS, XOR, Bench, bench, beside
-from tests.swtpm.test_salted_sessions import SALT_KEYS
+from tests.support.recording import XOR, Bench, bench, beside
+from tests.swtpm.test_salted_sessions import NO_SECRETS, SALT_KEYS
 from tpmwire.explain import as_text
 from tpmwire.policy import parse_pcrs
 from tpmwire.sessions import Password, SessionStart

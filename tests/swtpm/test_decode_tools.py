@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from tests.support.interposer import Interposer
+from tests.support.recording import beside, content, hmacs
 from tests.support.swtpm import Swtpm, tpm2
-from tests.swtpm.test_decode_sessions import beside, content, hmacs
 from tpmwire.explain import explain_talk
 from tpmwire.secret import Secret
 
