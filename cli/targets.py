@@ -8,7 +8,10 @@ from .messages import UsageError
 if TYPE_CHECKING:
     from tpmwire.spec.structures import TPMT_PUBLIC
 
-__all__ = ["Target"]
+__all__ = ["OTHER", "Target", "read_target"]
+
+OTHER = "other"
+"""The kind of a parent that is none of `channel.WELL_KNOWN`."""
 
 
 class Target(NamedTuple):
@@ -79,3 +82,38 @@ class Target(NamedTuple):
         if not isinstance(fields, dict):
             raise UsageError(f"{where} is not JSON as `tpmwire export-public` writes it")
         return cls.from_fields(fields, where)
+
+
+def read_target(path: str, handle: int | None = None) -> Target:
+    """The target in a file: as `tpmwire export-public` wrote it, or a public area as tpm2-tools write it.
+
+    `handle` is where the target has the key, if not in the usual way; a key of no well-known kind has the parent 0
+    without it. Raises UsageError.
+    """
+    from .files import read_small
+
+    data = read_small(path)
+    if data.lstrip()[:1] == b"{":
+        target = Target.from_json(data.decode("utf-8", "replace"), path)
+    else:
+        target = _of_public_area(data, path)
+    return target if handle is None else target._replace(parent=handle)
+
+
+def _of_public_area(data: bytes, path: str) -> Target:
+    from tpmwire.channel import WELL_KNOWN
+    from tpmwire.errors import WireError
+    from tpmwire.spec.structures import TPMT_PUBLIC
+
+    try:
+        public = TPMT_PUBLIC.parse(data[2:] if int.from_bytes(data[:2], "big") == len(data) - 2 else data)
+    except WireError as error:
+        raise UsageError(
+            f"{path} is neither what `tpmwire export-public` prints nor a public area (TPM2B_PUBLIC): {error}"
+        ) from error
+    for kind, place in WELL_KNOWN.items():
+        template = place.template()
+        # A storage root key and H-2 differ in where they are made only, which a public area does not tell.
+        if kind.startswith("ek-") and public.replace(unique=template.unique) == template:
+            return Target("target", kind, int(place.hierarchy), public)
+    return Target("target", OTHER, 0, public)

@@ -26,6 +26,7 @@ VERBS = {
     "enroll": "take a plaintext key of ~/.aws/credentials into the TPM, and its profile with it",
     "rotate": "replace a profile's access key by a new one that was never on a disk",
     "import-key": "take in a key that was wrapped for this TPM elsewhere",
+    "duplicate": "duplicate a key that was made for it to another TPM",
     "decode": "explain the bytes of TPM commands and responses",
     "spec": "show a table of the TPM 2.0 standard, and what a value means in it",
     "trace": "run a program and explain live what it says to the TPM",

@@ -10,12 +10,12 @@ from .crypto import name_of
 from .errors import PolicyError
 from .policy import Policy, PolicyAuthValue, PolicyCommandCode, PolicyDuplicationSelect, PolicyOR
 from .secret import EMPTY_AUTH, Secret
-from .sessions import Use
+from .sessions import Session
 from .spec.commands.duplication import Duplicate
 from .spec.commands.objects import LoadExternal
 from .spec.constants import TPM_ALG, TPM_CC, TPM_RH, TPM_SE, TPMA_OBJECT
 from .spec.structures import TPMT_PUBLIC, TPMT_SYM_DEF_OBJECT
-from .wrapping import to_any, to_parent
+from .wrapping import to_any
 
 if TYPE_CHECKING:
     from .keyfile import KeyFile
@@ -37,8 +37,9 @@ class Duplicated(NamedTuple):
 def duplication_policy(file: "KeyFile", parent: TPMT_PUBLIC) -> Policy:
     """What to state so that the key may be duplicated to `parent`. Asks no TPM.
 
-    Knows a policy that is one of `to_parent` (with or without the object's Name) and `to_any`, and a PolicyOR of
-    the file's with such a branch. Raises PolicyError for a key that cannot leave, or not to that parent.
+    Knows a policy that is one of `wrapping.to_parent` (with or without the object's Name) and `wrapping.to_any`,
+    and a PolicyOR of the file's with such a branch.
+    Raises PolicyError for a key that cannot leave, or not to that parent.
     """
     public = file.public
     if public.object_attributes & (TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT):
@@ -49,7 +50,8 @@ def duplication_policy(file: "KeyFile", parent: TPMT_PUBLIC) -> Policy:
     name, new = name_of(public), name_of(parent)
     choices = _choices(file)
     for leave in (
-        to_parent(parent),
+        # The object's Name is no part of this policy, but the TPM holds it against the key that goes (§23.15).
+        Policy(PolicyDuplicationSelect(name, new, False)),
         Policy(PolicyDuplicationSelect(name, new, True)),
         to_any(with_auth=False),
         to_any(with_auth=True),
@@ -79,7 +81,7 @@ def duplicate_out(
     key: Loaded,
     parent: TPMT_PUBLIC,
     policy: Policy,
-    protection: Use,
+    protection: Session,
     *,
     salt: Loaded | None = None,
     auth: Secret = EMPTY_AUTH,
@@ -88,7 +90,7 @@ def duplicate_out(
     """TPM2_Duplicate of a loaded key to `parent`, the public area of a storage or endorsement key elsewhere.
 
     `policy` is that of `duplication_policy`, `auth` the key's authValue where the policy wants it. `protection` is
-    the use of a session with decrypt set: `inner_key` (16 octets, AES-128-CFB) crosses the bus under it. The
+    a session with a cipher: `inner_key` (16 octets, AES-128-CFB) crosses the bus under it. The
     policy session is salted to `salt` where it is given. Leaves nothing in the TPM.
     Raises TpmError, SessionError, TransportError, PolicyError.
     """
@@ -104,6 +106,7 @@ def duplicate_out(
         b"" if inner_key is None else inner_key.reveal(),
         TPMT_SYM_DEF_OBJECT(TPM_ALG.NULL) if inner_key is None else INNER_CIPHER,
     )
-    answer = tpm.execute(command, session.use(auth, keep=False), protection)
+    companions = [] if inner_key is None else [protection.use(decrypt=True)]
+    answer = tpm.execute(command, session.use(auth, keep=False), *companions)
     tpm.flush(new)
     return Duplicated(answer.duplicate, answer.out_sym_seed)

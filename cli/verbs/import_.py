@@ -5,9 +5,10 @@
   tpmwire import --out key.pem --pcrs sha256:7,23 --key-auth-prompt
 
 The secret comes from standard input, from a prompt on a terminal, or from a profile of ~/.aws/credentials. The TPM
-makes a key of "AWS4" and the secret that cannot be duplicated out, and the key is tried before anything is put in
-place. --persistent-handle keeps it inside the TPM: quickest to use, and there is room for a few. --out writes a
-file that this TPM alone can use. On standard output is a profile for ~/.aws/config; with `--out -` the key file.
+makes a key of "AWS4" and the secret, which cannot leave it but by --duplicable-to, and the key is tried before
+anything is put in place. --persistent-handle keeps it inside the TPM: quickest to use, with room for a few.
+--out writes a file that this TPM alone can use. On standard output is a profile for ~/.aws/config; with `--out -`
+the key file.
 
 With --pcrs the key works only while these PCRs have their values of now. A password protects it too: it is tried
 but a few times, then the TPM's dictionary attack protection locks all such keys for a while.
@@ -22,6 +23,7 @@ from ..messages import UsageError, note
 from ..options import add_tpm_options, pcrs_from, persistent_handle
 
 if TYPE_CHECKING:
+    from tpmwire.policy import Policy
     from tpmwire.secret import Secret
     from tpmwire.tpm import Tpm
 
@@ -47,6 +49,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace what is at --out or --persistent-handle")
     parser.add_argument("--pcrs", metavar="PCRS", help="bind the key to PCRs: 23, or 7,23, or sha256:7,23")
     add_auth_options(parser, "key", "a password for the key")
+    parser.add_argument(
+        "--duplicable-to",
+        metavar="FILE",
+        help="let `tpmwire duplicate` take the key to this parent in another TPM, as `tpmwire export-public` "
+        "printed it there; or to `any`, and so out of every TPM for whoever can use this one and knows the "
+        "password (default: the key stays here for ever)",
+    )
     parser.add_argument(
         "--aws-access-key-id",
         metavar="ID",
@@ -104,7 +113,9 @@ def run(args: argparse.Namespace) -> int:
     if args.parent == OWNER:
         # One password under two names: the parent's is the owner's.
         parent_auth, owner_auth = parent_auth or owner_auth, owner_auth or parent_auth
-    order = Order(read_key(args), key_auth_of(args), pcrs, args.parent, parent_auth, pin)
+    auth = key_auth_of(args)
+    leave = _leave(args, with_auth=bool(auth))
+    order = Order(read_key(args), auth, pcrs, args.parent, parent_auth, pin, leave)
     with open_tpm(args) as tpm:
         if args.persistent_handle is not None:
             check_free(tpm, args.persistent_handle, force=args.force)
@@ -115,6 +126,24 @@ def run(args: argparse.Namespace) -> int:
         _put_in_place(tpm, made, args, owner_auth)
     _report(made, args, command)
     return 0
+
+
+def _leave(args: argparse.Namespace, *, with_auth: bool) -> "Policy | None":
+    """The policy by which the key may be duplicated. Raises UsageError."""
+    if not args.duplicable_to:
+        return None
+    from tpmwire.wrapping import to_any, to_parent
+
+    from ..targets import read_target
+
+    if args.duplicable_to == "any":
+        return to_any(with_auth=with_auth)
+    if args.pcrs and args.persistent_handle is not None:
+        raise UsageError(
+            "a handle does not tell that the key may be duplicated to a chosen parent, which its policy with "
+            "--pcrs takes in: keep the key in a file (--out), or leave one of the options out"
+        )
+    return to_parent(read_target(args.duplicable_to).public)
 
 
 def _check_path(path: str, *, force: bool) -> None:

@@ -3,19 +3,28 @@
   tpmwire import-key web-1.pem --persistent-handle 0x81010002
   tpmwire import-key web-1.pem --out key.pem
 
-web-1.pem comes from `tpmwire wrap`, or from another program that writes importable TSS2 key files. The result is
-the key at a persistent handle, or a loadable key file; either way it works on this TPM only.
+web-1.pem comes from `tpmwire wrap`, from `tpmwire duplicate`, or from another program that writes importable TSS2
+key files. From tpm2_duplicate come three files instead:
+
+  tpmwire import-key --public key.pub --private dup.priv --seed dup.seed --out key.pem
+
+The result is the key at a persistent handle, or a loadable key file; either way it works on this TPM only.
 """
 
 import argparse
+from typing import TYPE_CHECKING
 
 from ..messages import UsageError, note
 from ..options import add_tpm_options, auth_from, persistent_handle
 
+if TYPE_CHECKING:
+    from tpmwire.keyfile import KeyFile
+    from tpmwire.secret import Secret
+
 __all__ = ["HELP", "configure", "run"]
 
-ENDORSEMENT = 0x4000000B
-"""TPM_RH_ENDORSEMENT: such a file's parent is the endorsement key."""
+OWNER, ENDORSEMENT = 0x40000001, 0x4000000B
+"""TPM_RH_OWNER, and TPM_RH_ENDORSEMENT: such a file's parent is an endorsement key (TPM 2.0 Part 2, §7.4)."""
 
 HELP = "take in a key that was wrapped for this TPM elsewhere"
 
@@ -23,7 +32,21 @@ HELP = "take in a key that was wrapped for this TPM elsewhere"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     add_tpm_options(parser, "60s")
-    parser.add_argument("file", metavar="FILE", help="the importable key file")
+    parser.add_argument("file", metavar="FILE", nargs="?", help="the importable key file")
+    parser.add_argument("--public", metavar="FILE", help="instead of it: the public area, of tpm2_create -u")
+    parser.add_argument("--private", metavar="FILE", help="with it: the duplicate, of tpm2_duplicate -r")
+    parser.add_argument("--seed", metavar="FILE", help="with it: the sealed seed, of tpm2_duplicate -s")
+    parser.add_argument(
+        "--parent",
+        type=persistent_handle,
+        metavar="HANDLE",
+        help="with it: persistent handle of the parent here (default: the owner's standard primary, h2)",
+    )
+    parser.add_argument(
+        "--inner-key-file",
+        metavar="FILE",
+        help="file with the 16 octets that open an inner wrap, of `tpmwire duplicate` or tpm2_duplicate -o",
+    )
     parser.add_argument("--out", metavar="FILE", help="write the key as a loadable key file")
     parser.add_argument(
         "--persistent-handle", type=persistent_handle, metavar="HANDLE", help="make the key persistent there"
@@ -34,9 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="file with the parent's or hierarchy's password (or TPM_PARENT_AUTH)",
     )
-    parser.add_argument(
-        "--use-ek-parent", action="store_true", help="the key was wrapped for the RSA endorsement key"
-    )
+    parser.add_argument("--use-ek-parent", action="store_true", help="the key was wrapped for an endorsement key")
     parser.add_argument(
         "--owner-auth-file", metavar="FILE", help="file with the owner's password, to persist (or TPM_OWNER_AUTH)"
     )
@@ -47,20 +68,18 @@ def run(args: argparse.Namespace) -> int:
     """Imports, proves, and puts the key where it was asked for."""
     if not args.out and args.persistent_handle is None:
         raise UsageError("say where the key is to go: --out FILE, --persistent-handle HANDLE, or both")
-    from tpmwire.keyfile import IMPORTABLE, parse
     from tpmwire.signing import HmacKey
     from tpmwire.tpm import Tpm
 
-    from ..files import read_small, write_whole
+    from ..files import write_whole
 
-    file = parse(read_small(args.file))
-    if file.type != IMPORTABLE:
-        raise UsageError(f"{args.file} is not to be imported; `tpmwire persist` makes a loadable key persistent")
+    file = _file(args)
     key = HmacKey(
         file=file,
         auth=auth_from(None, args.key_auth_file, "TPM_KEY_AUTH"),
         parent_auth=auth_from(None, args.parent_auth_file, "TPM_PARENT_AUTH"),
         ek_parent=args.use_ek_parent or file.parent == ENDORSEMENT,
+        inner_key=_inner_key(args.inner_key_file),
     )
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
         loadable = key.imported(tpm)
@@ -74,3 +93,45 @@ def run(args: argparse.Namespace) -> int:
         write_whole(args.out, loadable.to_pem().encode(), force=args.force)
         note(f"wrote {args.out}")
     return 0
+
+
+def _file(args: argparse.Namespace) -> "KeyFile":
+    """The importable key, from its file or from tpm2-tools' three. Raises UsageError, KeyFileError."""
+    from tpmwire.keyfile import IMPORTABLE, KeyFile, parse
+
+    from ..files import read_small
+
+    parts = (args.public, args.private, args.seed)
+    if args.file:
+        if any(parts) or args.parent is not None:
+            raise UsageError("a key file says it all: leave out --public, --private, --seed and --parent")
+        file = parse(read_small(args.file))
+        if file.type != IMPORTABLE:
+            raise UsageError(
+                f"{args.file} is not to be imported; `tpmwire persist` makes a loadable key persistent"
+            )
+        return file
+    if not all(parts):
+        raise UsageError("say which key: a key FILE, or --public, --private and --seed of tpm2_duplicate")
+    public, private, seed = map(read_small, parts)
+    where = ENDORSEMENT if args.use_ek_parent else OWNER
+    return KeyFile(
+        type=IMPORTABLE,
+        parent=where if args.parent is None else args.parent,
+        pubkey=public,
+        privkey=private,
+        secret=seed,
+    )
+
+
+def _inner_key(path: str | None) -> "Secret":
+    from tpmwire.secret import EMPTY_AUTH, Secret
+
+    from ..files import read_small
+
+    if not path:
+        return EMPTY_AUTH
+    key = read_small(path)
+    if len(key) != 16:
+        raise UsageError(f"{path} has {len(key)} octets; an inner wrap's key, for AES-128, has 16")
+    return Secret(key)

@@ -1,0 +1,171 @@
+"""Duplicates a key of this TPM to another TPM, if it was made for that. Its secret is never outside a TPM.
+
+Here, with what `tpmwire export-public` printed on the other machine:
+
+  tpmwire import --out key.pem --duplicable-to web-2.json
+  tpmwire duplicate --to web-2.json key.pem --out web-2.pem
+
+and there:
+
+  tpmwire import-key web-2.pem --persistent-handle 0x81010002
+
+A key that was made with --duplicable-to FILE goes to that one parent, and on from there to nowhere; one that was
+made with --duplicable-to any goes to every parent. All others stay where they are. This TPM keeps its key.
+
+An inner wrap needs --inner-key-file on both sides: a second key, which travels by another way than the file.
+tpm2_import takes what --public, --private and --seed write.
+"""
+
+import argparse
+import os
+from typing import TYPE_CHECKING
+
+from ..messages import UsageError, note
+from ..options import add_tpm_options, auth_from, persistent_handle
+
+if TYPE_CHECKING:
+    from tpmwire.duplication import Duplicated
+    from tpmwire.keyfile import KeyFile
+    from tpmwire.policy import Policy
+    from tpmwire.secret import Secret
+
+    from ..targets import Target
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "duplicate a key that was made for it to another TPM"
+
+ENDORSEMENT = 0x4000000B
+"""TPM_RH_ENDORSEMENT: such a file's parent is the endorsement key."""
+
+INNER_KEY_SIZE = 16
+"""Octets of the inner wrap's key, AES-128."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    add_tpm_options(parser, "60s")
+    parser.add_argument("file", metavar="KEYFILE", help="the key file")
+    parser.add_argument(
+        "--to",
+        metavar="FILE",
+        required=True,
+        help="the new parent: what `tpmwire export-public` printed there, or a public area (TPM2B_PUBLIC)",
+    )
+    parser.add_argument(
+        "--to-handle",
+        type=persistent_handle,
+        metavar="HANDLE",
+        help="persistent handle of the new parent there, where --to does not tell it",
+    )
+    parser.add_argument("--out", metavar="FILE", help="write an importable key file, for `tpmwire import-key`")
+    parser.add_argument("--public", metavar="FILE", help="for tpm2_import -u: write the public area")
+    parser.add_argument("--private", metavar="FILE", help="for tpm2_import -i: write the duplicate")
+    parser.add_argument("--seed", metavar="FILE", help="for tpm2_import -s: write the sealed seed")
+    parser.add_argument(
+        "--inner-key-file",
+        metavar="FILE",
+        help="wrap once more, and write the 16 octets of that wrap's key here: for `tpmwire import-key` or "
+        "tpm2_import -k",
+    )
+    parser.add_argument(
+        "--key-auth-file", metavar="FILE", help="file with the key's password (or TPM_KEY_AUTH), where needed"
+    )
+    parser.add_argument(
+        "--parent-auth-file",
+        metavar="FILE",
+        help="file with the password of the parent here or its hierarchy (or TPM_PARENT_AUTH)",
+    )
+    parser.add_argument("--force", action="store_true", help="replace existing files")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Finds the policy that allows it, duplicates, writes the files."""
+    from tpmwire.duplication import duplication_policy
+    from tpmwire.keyfile import IMPORTABLE, parse
+
+    from ..files import read_small
+    from ..targets import read_target
+
+    tools = (args.public, args.private, args.seed)
+    if not args.out and not any(tools):
+        raise UsageError("say where the duplicate is to go: --out FILE, or --public, --private and --seed")
+    if any(tools) and not all(tools):
+        raise UsageError("tpm2_import takes three files: give --public, --private and --seed together")
+    file = parse(read_small(args.file))
+    if file.type == IMPORTABLE:
+        raise UsageError(f"{args.file} is not in this TPM yet: `tpmwire import-key` takes it in")
+    target = read_target(args.to, args.to_handle)
+    if args.out and not target.parent:
+        raise UsageError(f"{args.to} does not tell where the new parent is: add --to-handle 0x81000001")
+    written = [path for path in (args.out, *tools, args.inner_key_file) if path]
+    if len(set(written)) < len(written):
+        raise UsageError("two of the files to write are the same: name each its own")
+    for path in written:
+        if os.path.lexists(path) and not args.force:
+            raise UsageError(f"{path} exists; --force replaces it")
+    policy = duplication_policy(file, target.public)
+    if file.parent == ENDORSEMENT:
+        raise UsageError(
+            "a key under an endorsement key is not duplicated from here: go from the TPM that it came from"
+        )
+    inner = _inner_key(args.inner_key_file, file)
+    _write(args, file, target, _duplicated(args, file, target, policy, inner), inner)
+    return 0
+
+
+def _inner_key(path: str | None, file: "KeyFile") -> "Secret | None":
+    from tpmwire.crypto import random_bytes
+    from tpmwire.secret import Secret
+    from tpmwire.spec.constants import TPMA_OBJECT
+
+    if path:
+        return Secret(random_bytes(INNER_KEY_SIZE))
+    if file.public.object_attributes & TPMA_OBJECT.ENCRYPTED_DUPLICATION:
+        raise UsageError("the key wants an inner wrap (encryptedDuplication): add --inner-key-file FILE")
+    return None
+
+
+def _duplicated(
+    args: argparse.Namespace, file: "KeyFile", target: "Target", policy: "Policy", inner: "Secret | None"
+) -> "Duplicated":
+    from tpmwire.duplication import duplicate_out
+
+    from ..keys import load, open_tpm, parent_of
+
+    with open_tpm(args) as tpm:
+        parent = parent_of(tpm, file, auth_from(None, args.parent_auth_file, "TPM_PARENT_AUTH"), None)
+        key = load(tpm, parent, file.public, file.private)
+        return duplicate_out(
+            tpm,
+            key,
+            target.public,
+            policy,
+            parent.session,
+            salt=parent.key,
+            auth=auth_from(None, args.key_auth_file, "TPM_KEY_AUTH"),
+            inner_key=inner,
+        )
+
+
+def _write(
+    args: argparse.Namespace, file: "KeyFile", target: "Target", made: "Duplicated", inner: "Secret | None"
+) -> None:
+    from tpmwire.keyfile import IMPORTABLE
+
+    from ..files import write_whole
+
+    private, seed = (len(part).to_bytes(2, "big") + part for part in made)
+    if inner is not None:
+        write_whole(args.inner_key_file, inner.reveal(), force=args.force)
+        note(f"wrote the inner wrap's key to {args.inner_key_file}: send it by another way than the duplicate")
+    if args.out:
+        importable = file.replace(
+            type=IMPORTABLE, secret=seed, privkey=private, parent=target.parent, rsa_parent=None
+        )
+        write_whole(args.out, importable.to_pem().encode(), force=args.force)
+        note(f"{args.out} is for the TPM of {target.host}; there: tpmwire import-key {os.path.basename(args.out)}")
+    if args.public:
+        for path, data in ((args.public, file.pubkey), (args.private, private), (args.seed, seed)):
+            write_whole(path, data, force=args.force)
+        note(f"wrote {args.public}, {args.private} and {args.seed} for tpm2_import")
