@@ -20,15 +20,23 @@ def obtain(args: "argparse.Namespace") -> "Credentials":
 
     Raises UsageError and RequestError before the TPM is asked; what `HmacKey.hmac` and `StsClient.call` raise.
     """
+    key_id = access_key_id(args)
+    if args.cache:
+        from .cache.run import cached
+
+        return cached(args, key_id, lambda signer: _ask(args, signer))
+    return _ask(args, signer_from(args, key_id))
+
+
+def _ask(args: "argparse.Namespace", signer: "Signer") -> "Credentials":
+    """The credentials from STS."""
     # All that can be wrong without the TPM and the network is found before either is asked.
     operation = _operation(args)
-    key_id = access_key_id(args)
     from sigv4.endpoints import resolve
     from sigv4.retry import policy
 
     endpoint = resolve(args.aws_region or None, args.endpoint_url, os.environ)
     retries = policy(os.environ)
-    signer = signer_from(args, key_id)
     import time
 
     from sigv4.times import timestamp

@@ -108,6 +108,17 @@ def run_parser() -> Parser:
         "--duration", default="3600", metavar="SECONDS", help="lifetime of the credentials (default: 3600)"
     )
     aws.add_argument("--endpoint-url", metavar="URL", help="another STS endpoint; or AWS_ENDPOINT_URL_STS")
+    aws.add_argument(
+        "--cache",
+        action="store_true",
+        help="keep the credentials for later runs, sealed by the TPM, until 15 minutes are left (docs/cache.md)",
+    )
+    aws.add_argument(
+        "--cache-key",
+        choices=("key", "boot"),
+        default="key",
+        help="what opens the cache: the key, by its password and PCRs (default), or this TPM until it is reset",
+    )
     parser.add_argument("--verbose", type=flag, default=False, metavar="BOOL", help="explain each step on stderr")
     parser.add_argument("--version", action="store_true", help="print the version")
     return parser

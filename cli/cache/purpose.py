@@ -1,0 +1,51 @@
+"""What a cache is for: one digest of all that shapes the credentials, so that other options never meet it."""
+
+import os
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["purpose"]
+
+SHAPELESS = frozenset(
+    {
+        # How something is said or waited for.
+        *("verbose", "version", "timeout", "cache"),
+        # Authorizations: the TPM asks for them each time, and a digest of a password may be guessed.
+        *("keyPass", "keyPass_file", "parentPass", "parentPass_file"),
+    }
+)
+"""Options that leave the credentials as they are."""
+
+ENVIRONMENT = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CONFIG_FILE",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_STS_REGIONAL_ENDPOINTS",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_USE_FIPS_ENDPOINT",
+)
+"""Variables that say whom is asked for what."""
+
+
+def purpose(args: "argparse.Namespace") -> bytes:
+    """32 octets. Options that are not known to be without effect count, so that a new one is safe by itself.
+
+    A key file counts with its content: another key at its old place is another key. Raises UsageError.
+    """
+    options = [(name, repr(value)) for name, value in sorted(vars(args).items()) if name not in SHAPELESS]
+    variables = [(name, os.environ[name]) for name in ENVIRONMENT if name in os.environ]
+    digest = sha256(repr((options, variables)).encode("utf-8", "surrogateescape"))
+    if args.credential_file:
+        from cli.files import read_small
+
+        digest.update(sha256(read_small(args.credential_file)).digest())
+    return digest.digest()

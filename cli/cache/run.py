@@ -1,0 +1,195 @@
+"""Credentials of an earlier run where they still hold; else new ones, kept for the next run."""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from cli.messages import note
+from cli.run_options import PROGRAM
+from sigv4.times import timestamp
+
+from .purpose import purpose
+from .root import root_key
+from .sealed import Clear, DamagedError, label, read_clear, seal, unseal
+from .store import Store, UnfitError, place
+
+if TYPE_CHECKING:
+    import argparse
+
+    from sigv4.signer import Signer
+    from sigv4.sts import Credentials
+
+    from .signing_key import SigningKey
+
+__all__ = ["cached"]
+
+AHEAD = 900
+"""Seconds of life at which credentials are due: below that botocore runs us again for each use."""
+
+JITTER = 120
+"""Seconds; so many at most, by chance, earlier still, so that a fleet does not ask STS all at once."""
+
+MOST = 36 * 3600
+"""Seconds that temporary credentials live at most (GetSessionToken)."""
+
+DAMAGED = "ignored: damaged, or sealed by another key, TPM or boot; it is replaced"
+
+PATIENCE = 60.0
+"""Seconds to wait for another run that asks STS."""
+
+
+class Held(NamedTuple):
+    """What a file held, the HMAC that opened it, and the nonce which that was of."""
+
+    credentials: "Credentials"
+    signing_key: "SigningKey | None"
+    nonce: bytes
+    root: bytes
+
+    def __repr__(self) -> str:
+        return f"<Held {self.credentials!r}>"
+
+
+def cached(args: "argparse.Namespace", key_id: str, ask: "Callable[[Signer], Credentials]") -> "Credentials":
+    """The credentials that the options ask for: kept ones, else those of `ask(signer)`, which are then kept.
+
+    Of runs at the same time with the same options one asks. What is wrong with the cache itself costs a note, not
+    the result. Raises what `ask` and the TPM raise.
+    """
+    use = purpose(args)
+    try:
+        store = Store(place(), use.hex()[:32])
+    except UnfitError as error:
+        _note(f"no cache: {error}")
+        return _asked(args, key_id, use, ask, None, None)
+    try:
+        return _from(store, args, key_id, use, ask)
+    finally:
+        store.close()
+
+
+def _from(
+    store: Store, args: "argparse.Namespace", key_id: str, use: bytes, ask: "Callable[[Signer], Credentials]"
+) -> "Credentials":
+    unfit = None
+    clear = _read(store)
+    if clear is not None and _fresh(clear):
+        held = _open(args, clear, use)
+        if held is not None:
+            return held.credentials
+        unfit = clear
+    with contextlib.ExitStack() as stack:
+        try:
+            if not stack.enter_context(store.alone(PATIENCE)):
+                _note(f"another run has asked AWS for {PATIENCE:.0f} seconds; asking too")
+        except UnfitError as error:
+            _note(f"no cache: {error}")
+            return _asked(args, key_id, use, ask, None, None)
+        # Another run may have brought new ones while we waited.
+        later = _read(store, quiet=True)
+        if later is None or later == unfit or not _fresh(later):
+            today = later is not None and later != unfit and later.day == timestamp(time.time())[:8]
+            return _asked(args, key_id, use, ask, _open(args, later, use) if later and today else None, store)
+    # Opened without the lock, for which others wait.
+    held = _open(args, later, use)
+    return _asked(args, key_id, use, ask, None, store) if held is None else held.credentials
+
+
+def _asked(
+    args: "argparse.Namespace",
+    key_id: str,
+    use: bytes,
+    ask: "Callable[[Signer], Credentials]",
+    held: Held | None,
+    store: Store | None,
+) -> "Credentials":
+    """New credentials, kept in `store`. `held` saves the TPM the day's key, and another nonce."""
+    from cli.tpm_key import ask_tpm, key_from
+
+    from .signing_key import KeptSigner
+
+    key = key_from(args)
+    signer = KeptSigner(key_id, lambda message: ask_tpm(args, key, message), held and held.signing_key)
+    signer.prime(timestamp(time.time())[:8])
+    nonce, root = b"", b""
+    if store is not None:
+        # Before the network, so that the TPM is given back by then, and what it refuses costs no call.
+        nonce = os.urandom(32) if held is None else held.nonce
+        root = root_key(args, label(nonce, use)) if held is None else held.root
+    credentials = ask(signer)
+    due = _due(args, credentials.expiration)
+    if store is not None and due > time.time():
+        try:
+            store.write(seal(_text(credentials, signer.kept), due, _day(signer.kept), nonce, root, use))
+        except UnfitError as error:
+            _note(f"the credentials are not kept: {error}")
+    return credentials
+
+
+def _read(store: Store, *, quiet: bool = False) -> Clear | None:
+    try:
+        octets = store.read()
+        return None if octets is None else read_clear(octets)
+    except UnfitError as error:
+        text = f"ignored: {error}"
+    except DamagedError:
+        text = DAMAGED
+    if not quiet:
+        _note(text)
+    return None
+
+
+def _open(args: "argparse.Namespace", clear: Clear, use: bytes) -> Held | None:
+    """What is in the file; a note and None where it does not open."""
+    root = root_key(args, label(clear.nonce, use))
+    try:
+        found = json.loads(unseal(clear, root, use))
+    except DamagedError:
+        _note(DAMAGED)
+        return None
+    from sigv4.sts import Credentials
+
+    from .signing_key import SigningKey
+
+    kept = None
+    if found["signing_key"] is not None:
+        day, region, service, key = found["signing_key"]
+        kept = SigningKey(day, region, service, bytes.fromhex(key))
+    return Held(Credentials(**found["credentials"]), kept, clear.nonce, root)
+
+
+def _text(credentials: "Credentials", kept: "SigningKey | None") -> bytes:
+    shown = {name: getattr(credentials, name) for name in type(credentials).__slots__}
+    signing = None if kept is None else [*kept[:3], kept.key.hex()]
+    return json.dumps({"credentials": shown, "signing_key": signing}).encode()
+
+
+def _day(kept: "SigningKey | None") -> str:
+    return "00000000" if kept is None else kept.day
+
+
+def _fresh(clear: Clear) -> bool:
+    # Not too far ahead either: a clock that was set back must not make old ones new.
+    return time.time() < clear.refresh_at < time.time() + MOST
+
+
+def _due(args: "argparse.Namespace", expiration: str) -> int:
+    """When new ones are due, POSIX seconds."""
+    from calendar import timegm
+
+    from sigv4.times import is_rfc3339
+
+    if not is_rfc3339(expiration) or not expiration.endswith("Z"):
+        return 0
+    ends = timegm(time.strptime(expiration[:19], "%Y-%m-%dT%H:%M:%S"))
+    if args.duration and str(args.duration).removesuffix("s").isdecimal():
+        # Where our clock is behind AWS's they would seem to live longer than they do.
+        ends = min(ends, int(time.time()) + int(str(args.duration).removesuffix("s")))
+    return ends - AHEAD - int.from_bytes(os.urandom(2), "big") % JITTER
+
+
+def _note(text: str) -> None:
+    note(f"{PROGRAM}: cache: {text}")

@@ -1,0 +1,57 @@
+"""A signer that goes on with the signing key of an earlier run, as long as it is the right one."""
+
+import hmac
+from collections.abc import Callable
+from typing import NamedTuple
+
+from sigv4.signer import Signer
+from sigv4.times import timestamp
+
+__all__ = ["KeptSigner", "SigningKey"]
+
+_GRACE = 240  # seconds after midnight UTC in which yesterday's key does, as for `Signer.signing_time`
+
+
+class SigningKey(NamedTuple):
+    """SigV4's signing key: the one of that day (YYYYMMDD), region and service only."""
+
+    day: str
+    region: str
+    service: str
+    key: bytes
+
+    def __repr__(self) -> str:
+        return f"<SigningKey {self.day}/{self.region}/{self.service}, secret hidden>"
+
+
+class KeptSigner(Signer):
+    """A Signer that asks for no HMAC where `kept` fits; `kept` is then the key that it signed with last."""
+
+    def __init__(
+        self, access_key_id: str, hmac_secret: Callable[[bytes], bytes], kept: SigningKey | None = None
+    ) -> None:
+        super().__init__(access_key_id, hmac_secret)
+        self.kept = kept
+
+    def prime(self, date: str) -> None:
+        """As `Signer.prime`; nothing where the key of that day is at hand."""
+        if self.kept is None or self.kept.day != date:
+            super().prime(date)
+
+    def signing_time(self, now: float) -> float:
+        """As `Signer.signing_time`, with the kept key's day among those that are known."""
+        if self.kept is not None and now >= _GRACE:
+            if timestamp(now)[:8] == self.kept.day:
+                return now
+            if timestamp(now - _GRACE)[:8] == self.kept.day:
+                return now // 86400 * 86400 - 1
+        return super().signing_time(now)
+
+    def signature(self, text: str, date: str, region: str, service: str) -> str:
+        """As `Signer.signature`. Asks for an HMAC where neither the kept key nor that day's fits."""
+        if self.kept is None or self.kept[:3] != (date, region, service):
+            key = self._day_key(date)
+            for part in (region, service, "aws4_request"):
+                key = hmac.digest(key, part.encode("utf-8"), "sha256")
+            self.kept = SigningKey(date, region, service, key)
+        return hmac.digest(self.kept.key, text.encode("utf-8"), "sha256").hex()

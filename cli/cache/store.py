@@ -1,0 +1,120 @@
+"""Where caches are: a directory of the user's own, files that come and go whole, and one lock for each.
+
+Everything is opened relative to the directory's descriptor, and nothing through a symbolic link, so that what was
+checked is what is used.
+"""
+
+import contextlib
+import fcntl
+import os
+import stat
+import time
+from collections.abc import Iterator
+
+from .sealed import LIMIT
+
+__all__ = ["Store", "UnfitError", "place"]
+
+_PAUSE = 0.02  # seconds between two looks at a lock that another run holds
+
+
+class UnfitError(Exception):
+    """No cache can be kept here; the message says why."""
+
+
+def place() -> str:
+    """The directory: $XDG_RUNTIME_DIR/tpmwire, which ends with the user's session, else that of XDG's caches."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    if runtime and os.path.isabs(runtime):
+        return os.path.join(runtime, "tpmwire")
+    caches = os.environ.get("XDG_CACHE_HOME")
+    if not (caches and os.path.isabs(caches)):
+        caches = os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(caches, "tpmwire")
+
+
+class Store:
+    """The cache file `name` in the directory `path`, which is made where it is missing.
+
+    Raises UnfitError where the directory is not this user's, or others may enter it.
+    """
+
+    def __init__(self, path: str, name: str) -> None:
+        self.path, self.name = path, name
+        try:
+            with contextlib.suppress(FileExistsError):
+                os.makedirs(path, mode=0o700)
+            self._directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            raise UnfitError(f"{path}: {error.strerror}") from error
+        found = os.fstat(self._directory)
+        if found.st_uid != os.geteuid() or found.st_mode & 0o077:
+            os.close(self._directory)
+            raise UnfitError(f"{path} must belong to you, with mode 0700: chmod 700 it, or remove it")
+
+    def close(self) -> None:
+        """Gives the directory back."""
+        os.close(self._directory)
+
+    def read(self) -> bytes | None:
+        """The file's octets; None where there is none. Raises UnfitError for what is no file of ours."""
+        try:
+            descriptor = self._open(self.name, os.O_RDONLY | os.O_NONBLOCK)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise UnfitError(f"{self.path}/{self.name}: {error.strerror}") from error
+        with open(descriptor, "rb") as file:
+            return file.read(LIMIT + 1)
+
+    def write(self, octets: bytes) -> None:
+        """Puts the file there, whole or not at all. Raises UnfitError, as for a full disk."""
+        temporary = f"{self.name}.{os.getpid()}"
+        try:
+            # Left by a run of the same number that was killed: the lock is ours, so nobody writes it now.
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=self._directory)
+            with open(self._open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
+                file.write(octets)
+            os.replace(temporary, self.name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary, dir_fd=self._directory)
+            raise UnfitError(f"{self.path}: {error.strerror}") from error
+
+    @contextlib.contextmanager
+    def alone(self, patience: float) -> Iterator[bool]:
+        """Holds the lock, so that one run asks STS and the others wait for what it brings.
+
+        Gives False where another run has held it for `patience` seconds. The kernel lets go of it where we die.
+        Raises UnfitError.
+        """
+        try:
+            descriptor = self._open(f"{self.name}.lock", os.O_RDWR | os.O_CREAT)
+        except OSError as error:
+            raise UnfitError(f"{self.path}: {error.strerror}") from error
+        try:
+            yield _locked(descriptor, patience)
+        finally:
+            os.close(descriptor)
+
+    def _open(self, name: str, flags: int) -> int:
+        descriptor = os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=self._directory)
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+            os.close(descriptor)
+            raise UnfitError(f"{self.path}/{name} is no file of yours with mode 0600: remove it")
+        return descriptor
+
+
+def _locked(descriptor: int, patience: float) -> bool:
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_PAUSE)
+        else:
+            return True

@@ -1,0 +1,180 @@
+"""Credentials kept between runs: how often the TPM and STS are asked, and what a spoilt cache costs."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import keys
+from tests.support.interposer import Interposer
+from tests.support.programs import Machine, left_behind, machine
+from tests.support.sts import VerifyingSts
+
+
+@pytest.fixture(scope="module")
+def sts() -> Iterator[VerifyingSts]:
+    with VerifyingSts() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def box(sts: VerifyingSts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    with machine(tmp_path_factory.mktemp("home"), sts.secret_access_key) as made:
+        yield made
+
+
+class Runs:
+    """Our program with a cache of its own, and what its runs cost."""
+
+    def __init__(self, box: Machine, sts: VerifyingSts, bus: Interposer, directory: Path) -> None:
+        self.box, self.sts, self.bus = box, sts, bus
+        self.directory = directory
+
+    @property
+    def common(self) -> list[str]:
+        role = ["--assumeRole", f"--aws-arn={self.sts.role_arn}", "--duration=3600"]
+        return [
+            f"--tpm-path={self.bus.path}",
+            f"--aws-access-key-id={self.sts.access_key_id}",
+            f"--endpoint-url={self.sts.endpoint}",
+            "--timeout=20s",
+            "--cache",
+            *role,
+        ]
+
+    def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        self.bus.clear()
+        return self.box.run(*self.common, *words, XDG_RUNTIME_DIR=str(self.directory))
+
+    def key_of(self, *words: str, says: str = "") -> str:
+        """The access key id that a run prints: another one whenever STS was asked."""
+        done = self.run(*words)
+        assert (done.returncode, done.stderr) == (0, says)
+        return str(json.loads(done.stdout)["AccessKeyId"])
+
+    @property
+    def asked(self) -> int:
+        """How often STS was asked so far."""
+        return self.sts.log.count('"POST / HTTP')
+
+    @property
+    def file(self) -> Path:
+        found = [path for path in (self.directory / "tpmwire").iterdir() if path.suffix == ""]
+        assert len(found) == 1
+        return found[0]
+
+
+@pytest.fixture
+def runs(box: Machine, sts: VerifyingSts, tmp_path: Path) -> Iterator[Runs]:
+    with Interposer(box.swtpm.path) as bus:
+        yield Runs(box, sts, bus, tmp_path)
+    assert left_behind(box.swtpm.path) == []
+
+
+HANDLE = f"--persistentHandle={keys.PLAIN_HANDLE:#x}"
+CLEAR = "--no-session-encryption"
+BOOT = "--cache-key=boot"
+
+WARM = {
+    "handle, in clear": ([HANDLE, CLEAR], ["HMAC"]),
+    "handle": ([HANDLE], ["ReadPublic", "StartAuthSession", "ReadPublic", "HMAC"]),
+    "password": (
+        [f"--persistentHandle={keys.PASSWORD_HANDLE:#x}", f"--keyPass={keys.PASSWORD}"],
+        ["ReadPublic", "StartAuthSession", "ReadPublic", "HMAC"],
+    ),
+    "PCR": (
+        [f"--persistentHandle={keys.PCR_HANDLE:#x}", "--pcrs=23", CLEAR],
+        ["StartAuthSession", "PolicyPCR", "HMAC"],
+    ),
+    "boot, in clear": ([HANDLE, CLEAR, BOOT], ["CreatePrimary", "HMAC", "FlushContext"]),
+    "boot": (
+        [HANDLE, BOOT],
+        ["CreatePrimary", "ReadPublic", "StartAuthSession", "HMAC", "FlushContext"],
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WARM)
+def test_a_warm_run_asks_the_tpm_that_much_and_no_network(runs: Runs, way: str) -> None:
+    words, commands = WARM[way]
+    first = runs.key_of(*words)
+    asked = runs.asked
+    assert runs.key_of(*words) == first
+    assert runs.bus.codes == commands
+    assert runs.asked == asked
+
+
+def test_nothing_secret_is_in_the_file_which_is_the_users_alone(runs: Runs) -> None:
+    done = json.loads(runs.run(HANDLE).stdout)
+    octets = runs.file.read_bytes()
+    for name in ("AccessKeyId", "SecretAccessKey", "SessionToken"):
+        assert done[name].encode() not in octets
+    assert {path.stat().st_mode & 0o777 for path in (runs.directory / "tpmwire").iterdir()} == {0o600}
+    assert (runs.directory / "tpmwire").stat().st_mode & 0o777 == 0o700
+
+
+def test_fifty_at_once_make_one_call(runs: Runs) -> None:
+    runs.directory.joinpath("tpmwire").mkdir(0o700)
+    asked = runs.asked
+    started = [runs.box.start(*runs.common, HANDLE, CLEAR, XDG_RUNTIME_DIR=str(runs.directory)) for _ in range(50)]
+    ended = [process.communicate(timeout=120) for process in started]
+    assert {said for _, said in ended} == {""}
+    assert len({json.loads(printed)["AccessKeyId"] for printed, _ in ended}) == 1
+    assert runs.asked == asked + 1
+
+
+def test_other_options_have_another_cache(runs: Runs) -> None:
+    first = runs.key_of(HANDLE)
+    others = (["--aws-session-name=other"], ["--aws-region=eu-central-1"], ["--duration=7200"], [BOOT])
+    found = {runs.key_of(HANDLE, *words) for words in others}
+    assert len(found | {first}) == 1 + len(others)
+    assert runs.key_of(HANDLE, "--timeout=10") == first
+
+
+def test_another_key_file_at_the_same_place_is_another_cache(runs: Runs) -> None:
+    place = runs.box.home / "moved.pem"
+    place.write_bytes((runs.box.home / "plain.pem").read_bytes())
+    first = runs.key_of(f"--credential-file={place}")
+    assert runs.key_of(f"--credential-file={place}") == first
+    place.write_bytes((runs.box.home / "plain-srk.pem").read_bytes())
+    assert runs.key_of(f"--credential-file={place}") != first
+
+
+IGNORED = "aws-tpm-process-credential: cache: ignored: "
+
+
+def test_a_changed_octet_costs_a_note_and_a_call(runs: Runs) -> None:
+    """One in each field; tests/unit/test_cache_sealed.py has them all."""
+    for place in (0, 30, 40, 80, 110, -1):
+        first = runs.key_of(HANDLE, CLEAR)
+        octets = bytearray(runs.file.read_bytes())
+        octets[place] ^= 1
+        runs.file.write_bytes(octets)
+        done = runs.run(HANDLE, CLEAR)
+        assert done.stderr.startswith(IGNORED)
+        assert done.stderr.count("\n") == 1
+        assert json.loads(done.stdout)["AccessKeyId"] != first
+
+
+def test_a_cache_of_another_use_does_not_open(runs: Runs) -> None:
+    first = runs.key_of(HANDLE, CLEAR)
+    octets, name = runs.file.read_bytes(), runs.file
+    name.unlink()
+    second = runs.key_of(HANDLE, CLEAR, "--duration=7200")
+    runs.file.write_bytes(octets)
+    done = runs.run(HANDLE, CLEAR, "--duration=7200")
+    assert done.stderr.startswith(IGNORED)
+    assert json.loads(done.stdout)["AccessKeyId"] not in (first, second)
+
+
+def test_the_boots_key_ends_with_the_tpms_reset(runs: Runs) -> None:
+    first = runs.key_of(HANDLE, CLEAR, BOOT)
+    runs.box.swtpm.restart()
+    done = runs.run(HANDLE, CLEAR, BOOT)
+    assert done.stderr.startswith(IGNORED)
+    assert json.loads(done.stdout)["AccessKeyId"] != first
+    second = runs.key_of(HANDLE, CLEAR)
+    runs.box.swtpm.restart()
+    assert runs.key_of(HANDLE, CLEAR) == second
