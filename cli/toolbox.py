@@ -5,6 +5,7 @@ A verb's module has HELP (one line), `configure(parser)` and `run(args) -> int`.
 
 import sys
 from importlib import import_module
+from keyword import iskeyword
 
 from .messages import UsageError, guarded
 
@@ -17,6 +18,7 @@ VERBS = {
     "list": "show what is in the TPM",
     "show": "show every field of a key file",
     "name": "print the Name of a key",
+    "policy": "show and compute policies, and sign PCR values for a key to accept",
     "ek": "check the TPM's endorsement key by its certificate, and print the Name to pin",
     "flush": "remove transient objects and sessions that somebody left",
     "info": "show the TPM's manufacturer, firmware, properties and algorithms",
@@ -30,8 +32,12 @@ VERBS = {
     "decode": "explain the bytes of TPM commands and responses",
     "spec": "show a table of the TPM 2.0 standard, and what a value means in it",
     "trace": "run a program and explain live what it says to the TPM",
+    "exec": "run a program with temporary credentials in its environment",
     "send": "send any command, and explain it and its response",
 }
+
+# Words that are no keywords, but builtins that a module should not hide.
+_TAKEN = ("exec",)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -59,7 +65,8 @@ def _dispatch(words: list[str]) -> int:
     from .options import Parser
 
     # A verb's name is its module's, as far as Python allows it.
-    name = "import_" if verb == "import" else verb.replace("-", "_")
+    name = verb.replace("-", "_")
+    name += "_" if iskeyword(verb) or verb in _TAKEN else ""
     module = import_module(f".verbs.{name}", __package__)
     description = module.__doc__ or module.HELP
     parser = Parser(prog=f"tpmwire {verb}", description=description)

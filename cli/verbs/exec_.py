@@ -1,0 +1,59 @@
+"""Runs a program with temporary AWS credentials in its environment, and becomes that program.
+
+  tpmwire exec --profile work -- terraform plan
+  tpmwire exec --aws-access-key-id=AKIA... --persistentHandle=0x81010002 -- env
+
+The program gets AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and AWS_CREDENTIAL_EXPIRATION, and not
+AWS_PROFILE, which would win over them. They hold until they expire: for what runs longer see `tpmwire serve`.
+The exit code is the program's; 126 and 127 as in a shell, where it cannot be run or is not there.
+"""
+
+import argparse
+import os
+
+from ..using import add_use_options, temporary, use_args
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "run a program with temporary credentials in its environment"
+
+_GONE = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN", "AWS_ACCOUNT_ID")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    add_use_options(parser)
+    parser.add_argument("command", nargs="+", metavar="CMD", help="the program and its words, after --")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Becomes the program. Raises what `temporary` does."""
+    import shutil
+
+    from ..messages import note
+
+    word = args.command[0]
+    # Before the TPM and AWS are asked for nothing.
+    if shutil.which(word) is None:
+        found = os.path.exists(word) and os.sep in word
+        note(f"tpmwire exec: {word}: {'it is not executable' if found else 'there is no such program'}")
+        return 126 if found else 127
+    credentials = temporary(args)
+    environment = {name: value for name, value in os.environ.items() if name not in _GONE}
+    environment |= {
+        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+        "AWS_SESSION_TOKEN": credentials.session_token,
+        "AWS_CREDENTIAL_EXPIRATION": credentials.expiration,
+    }
+    if credentials.account_id:
+        environment["AWS_ACCOUNT_ID"] = credentials.account_id
+    if region := use_args(args).aws_region:
+        environment.setdefault("AWS_REGION", region)
+        environment.setdefault("AWS_DEFAULT_REGION", region)
+    # Core files stay off (messages.guarded): the program's memory has the credentials, too.
+    try:
+        os.execvpe(word, args.command, environment)  # noqa: S606
+    except OSError as error:
+        note(f"tpmwire exec: {word}: {error.strerror}")
+        return 126
