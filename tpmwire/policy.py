@@ -285,6 +285,15 @@ class Policy:
         """The commands that state it on the policy session with this handle, in order. Raises PolicyError."""
         return tuple(statement.command(session) for statement in self.statements)
 
+    def tree(self) -> str:
+        """The policy for people: a line for each statement."""
+        from .policy_text import tree
+
+        return "\n".join(tree(self))
+
+    def __str__(self) -> str:
+        return self.tree()
+
     @property
     def wants_auth_value(self) -> bool:
         """Whether the object's authValue is to be proven by the session's HMAC."""

@@ -1,0 +1,53 @@
+"""Policies that the user describes: options that verbs share."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from .messages import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from tpmwire.policy import Policy
+    from tpmwire.policy_choice import Either
+    from tpmwire.spec.constants import TPM_ALG
+
+__all__ = ["Described", "add_policy_options", "described_policy"]
+
+
+class Described(NamedTuple):
+    """A policy: its digest, and its ways through, of which a key file carries the first as its own."""
+
+    digest: bytes
+    alternatives: "tuple[Policy, ...]"
+    policy: "Policy | Either"
+
+
+def add_policy_options(parser: "argparse.ArgumentParser", option: str = "--json") -> None:
+    """`option` FILE and --pcrs, of which one may be given."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        option, dest="policy_json", metavar="FILE", help="a policy in JSON; `tpmwire policy --help`"
+    )
+    group.add_argument("--pcrs", metavar="PCRS", help="a policy of PCR values: sha256:7=HEX,23=HEX")
+
+
+def described_policy(args: "argparse.Namespace", alg: "TPM_ALG") -> Described | None:
+    """The policy of the options for an object whose nameAlg is `alg`; None without them. Raises UsageError."""
+    from tpmwire.errors import PolicyError
+    from tpmwire.policy import Policy, PolicyPCR, parse_pcr_values
+    from tpmwire.policy_text import from_json
+
+    from .files import read_small
+
+    try:
+        if args.policy_json:
+            policy = from_json(read_small(args.policy_json).decode("utf-8", "replace"), alg)
+        elif args.pcrs:
+            policy = Policy(PolicyPCR.of_values(alg, *parse_pcr_values(args.pcrs)))
+        else:
+            return None
+        ways = (policy,) if isinstance(policy, Policy) else policy.alternatives(alg)
+        return Described(policy.digest(alg), ways, policy)
+    except PolicyError as error:
+        where = f"{args.policy_json}: " if args.policy_json else ""
+        raise UsageError(f"{where}{error}") from error

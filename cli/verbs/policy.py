@@ -1,0 +1,169 @@
+"""Shows a key file's policies, works out a policy's digest, or signs PCR values for a key that trusts the signer.
+
+  tpmwire policy key.pem
+  tpmwire policy --pcrs sha256:7=HEX,11=HEX
+  tpmwire policy --json policy.json
+  tpmwire policy sign key.pem --key signer.pem --pcrs sha256:7=HEX --name "firmware 1.2"
+
+A policy in JSON is a list of statements that must all hold, such as
+
+  [{"type": "PolicyPCR", "pcrs": "sha256:7=HEX"},
+   {"type": "PolicyOR", "branches": [[{"type": "PolicyAuthValue"}], [{"type": "PolicyLocality", "locality": 1}]]}]
+
+with the names of the standard. {"type": "PolicyAuthorize", "key": "-----BEGIN PUBLIC KEY-----..."} trusts a
+signer: a key with this policy is used by any policy that the signer approves, now or later. `sign` approves one
+and adds it to the key file, which tries it before the older ones; so a key goes on working over a firmware update.
+No TPM is needed.
+"""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from ..messages import UsageError, note
+from ..policies import add_policy_options, described_policy
+
+if TYPE_CHECKING:
+    from tpmwire.keyfile import KeyFile
+    from tpmwire.policy import Policy
+    from tpmwire.spec.constants import TPM_ALG
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "show and compute policies, and sign PCR values for a key to accept"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    parser.add_argument("words", nargs="*", metavar="FILE", help="a key file; `sign` before it adds an approval")
+    add_policy_options(parser)
+    parser.add_argument(
+        "--hash", default="sha256", metavar="ALG", help="the policy's hash, an object's nameAlg (default: sha256)"
+    )
+    parser.add_argument("--key", metavar="PEM", help="sign: the signer's private key, RSA or on a NIST curve")
+    parser.add_argument("--key-password-file", metavar="FILE", help="sign: file with the private key's password")
+    parser.add_argument("--name", metavar="TEXT", help="sign: what to call the approved policy in the key file")
+    parser.add_argument(
+        "--out", metavar="FILE", help="sign: write the key file there instead; - is standard output"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints, or signs."""
+    words = args.words
+    if words[:1] == ["sign"]:
+        if len(words) != 2:
+            raise UsageError(
+                "say which key file is to get the approval: tpmwire policy sign key.pem --key PEM ..."
+            )
+        return _sign(args, words[1])
+    if any((args.key, args.key_password_file, args.name, args.out)):
+        raise UsageError("--key, --key-password-file, --name and --out are for `tpmwire policy sign FILE`")
+    if len(words) > 1:
+        raise UsageError("one key file at a time")
+    if words and (args.policy_json or args.pcrs):
+        raise UsageError("a key file has its own policies: leave out --json and --pcrs, or the file")
+    return _show(words[0]) if words else _compute(args)
+
+
+def _compute(args: argparse.Namespace) -> int:
+    from tpmwire.policy_text import tree
+
+    found = described_policy(args, _hash(args.hash))
+    if found is None:
+        raise UsageError("give a key file, --json FILE or --pcrs sha256:7=HEX")
+    print("\n".join([*tree(found.policy), found.digest.hex()]))
+    return 0
+
+
+def _hash(name: str) -> "TPM_ALG":
+    from tpmwire.spec.constants import TPM_ALG
+
+    hashes = {"sha1": TPM_ALG.SHA1, "sha256": TPM_ALG.SHA256, "sha384": TPM_ALG.SHA384, "sha512": TPM_ALG.SHA512}
+    if name.lower() not in hashes:
+        raise UsageError(f"--hash {name!r} is none of {', '.join(hashes)}")
+    return hashes[name.lower()]
+
+
+def _read(path: str) -> "KeyFile":
+    from tpmwire.keyfile import parse
+
+    from ..files import read_small
+
+    return parse(read_small(path))
+
+
+def _show(path: str) -> int:
+    from tpmwire.errors import PolicyError
+    from tpmwire.policy_choice import alternatives_of
+    from tpmwire.policy_text import tree
+
+    file = _read(path)
+    found = alternatives_of(file)
+    for label, policy in found:
+        if isinstance(policy, PolicyError):
+            print(f"{label}: {policy}")
+            continue
+        print(f"{label}:")
+        print("\n".join(tree(policy, "  ")))
+        print(f"  digest {_digest(policy, file)}")
+    if not found:
+        print("the file says nothing of a policy")
+    print(f"the key's authPolicy: {file.public.auth_policy.hex() or 'none'}")
+    return 0
+
+
+def _digest(policy: "Policy", file: "KeyFile") -> str:
+    from tpmwire.errors import PolicyError
+
+    try:
+        digest = policy.digest(file.public.name_alg)
+    except PolicyError as error:
+        return f"not known: {error}"
+    fits = "is" if digest == file.public.auth_policy else "is NOT"
+    return f"{digest.hex()}, which {fits} the key's authPolicy"
+
+
+def _sign(args: argparse.Namespace, path: str) -> int:
+    from tpmwire.policy_sign import approve, load_key
+
+    from ..files import read_small, write_whole
+    from ..options import auth_from
+
+    if not args.key:
+        raise UsageError("say who signs: --key PEM")
+    file = _read(path)
+    policy = described_policy(args, file.public.name_alg)
+    if policy is None:
+        raise UsageError("say what is to be approved: --pcrs sha256:7=HEX or --json FILE")
+    password = auth_from(None, args.key_password_file).reveal() or None
+    key = load_key(read_small(args.key), password)
+    ref = _reference(file)
+    approved = [approve(key, way, ref, file.public.name_alg) for way in policy.alternatives]
+    if approved[0].digest(file.public.name_alg) != file.public.auth_policy:
+        raise UsageError(
+            f"{path} does not trust this signer: its authPolicy is another than the signer's PolicyAuthorize "
+            f"({approved[0].digest(file.public.name_alg).hex()})"
+        )
+    added = tuple((args.name, one.to_steps()) for one in approved)
+    old = tuple(one for one in file.auth_policy or () if one not in added)
+    text = file.replace(auth_policy=(*added, *old)).to_pem()
+    if args.out == "-":
+        print(text, end="")
+        return 0
+    write_whole(args.out or path, text.encode(), force=not args.out)
+    note(f"{args.out or path} has {len(added) + len(old)} approved policies; the new one is tried first")
+    return 0
+
+
+def _reference(file: "KeyFile") -> bytes:
+    """policyRef as the key's own policy, or an approval that is there, has it."""
+    from tpmwire.approvals import PolicyAuthorize
+    from tpmwire.errors import PolicyError
+    from tpmwire.policy_choice import alternatives_of
+
+    for _, policy in alternatives_of(file):
+        if not isinstance(policy, PolicyError):
+            for statement in policy.statements:
+                if isinstance(statement, PolicyAuthorize):
+                    return statement.policy_ref
+    return b""
