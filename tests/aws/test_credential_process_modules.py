@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,33 @@ def test_the_modules_of_a_run(box: Machine, tmp_path: Path, way: str) -> None:
     loaded = _loaded(box, tmp_path, *(word.format(home=box.home) for word in words)) - _bare("")
     assert {name for name in loaded if name.partition(".")[0] in OURS} == expected
     assert {name for name in loaded if any(name == no or name.startswith(no + ".") for no in NEVER)} == set()
+
+
+WARM = """
+    cli cli.abandon cli.cache cli.cache.purpose cli.cache.root cli.cache.run cli.cache.sealed cli.cache.signing_key
+    cli.cache.store cli.credential_process cli.messages cli.obtain cli.options cli.run_options cli.tpm_key
+    sigv4 sigv4.canonical sigv4.errors sigv4.parameters sigv4.request sigv4.signer sigv4.sts sigv4.times
+    sigv4.xml
+    tpmwire tpmwire.channel tpmwire.crypto tpmwire.errors tpmwire.exchange tpmwire.record tpmwire.secret
+    tpmwire.sessions tpmwire.signing tpmwire.templates tpmwire.tpm tpmwire.wire
+    tpmwire.spec tpmwire.spec.command tpmwire.spec.constants tpmwire.spec.numbers tpmwire.spec.structures
+    tpmwire.spec.commands tpmwire.spec.commands.sessions tpmwire.spec.commands.symmetric
+    tpmwire.transport tpmwire.transport.base tpmwire.transport.paths tpmwire.transport.sockets
+"""
+
+
+def test_a_warm_run_loads_nothing_for_the_network(
+    box: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(box, "environment", partial(box.environment, XDG_RUNTIME_DIR=str(tmp_path)))
+    # One server for both: its address is among the options that a cache is for.
+    with ScriptedServer(say(http("200 OK", STS_ANSWER))) as sts:
+        words = (HANDLE, "--no-session-encryption", "--cache", f"--endpoint-url={sts.endpoint}")
+        _loaded(box, tmp_path, *words)
+        warm = _loaded(box, tmp_path, *words) - _bare("")
+    assert {name for name in warm if name.partition(".")[0] in OURS} == set(WARM.split())
+    no = NEVER | {"http", "ssl", "email", "urllib.request", "_ssl"}
+    assert {name for name in warm if any(name == n or name.startswith(n + ".") for n in no)} == set()
 
 
 def test_dataclasses_are_imported_by_construct_alone(box: Machine, tmp_path: Path) -> None:
