@@ -22,6 +22,7 @@ class Order(NamedTuple):
     `secret` are the HMAC key's octets, `auth` its password. `pcrs` bind it to their values of now. `parent` is a
     persistent handle or a hierarchy, `parent_auth` its authValue; `pin` is the key that sessions are salted to.
     `leave` is the policy by which the key can be duplicated; without one it stays in its TPM.
+    `given` are the ways of a policy that was described instead: they need not hold now, so the key is not tried.
     """
 
     secret: "Secret"
@@ -31,6 +32,7 @@ class Order(NamedTuple):
     parent_auth: "Secret"
     pin: "Pin | None" = None
     leave: "Policy | None" = None
+    given: "tuple[Policy, ...]" = ()
 
 
 class Made(NamedTuple):
@@ -71,14 +73,18 @@ def make_key(tpm: "Tpm", order: Order) -> Made:
         order.parent,
         empty_auth=not order.auth,
         policy=policy.to_steps() if policy else None,
+        auth_policy=tuple((None, way.to_steps()) for way in order.given[1:]) or None,
     )
     key = load(tpm, parent, file.public, file.private)
-    _prove(tpm, order, file, key, parent)
+    if not order.given:
+        _prove(tpm, order, file, key, parent)
     return Made(file, key, parent)
 
 
 def policy_of(tpm: "Tpm", order: Order) -> "Policy | None":
     """The policy that the ordered key has, with the PCR values of now. Raises TpmError, PolicyError."""
+    if order.given:
+        return order.given[0]
     if order.pcrs is None and order.leave is None:
         return None
     from tpmwire.policy import Policy, PolicyAuthValue, PolicyPCR, Statement

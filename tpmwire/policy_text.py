@@ -188,6 +188,8 @@ def _pcr(fields: dict[str, Any], given: bytes, alg: TPM_ALG) -> PolicyPCR:
 def _secret(fields: dict[str, Any], name: bytes, policy_ref: bytes) -> PolicySecret:
     if "hierarchy" in fields:
         return PolicySecret.of(TPM_RH[fields["hierarchy"].upper()], policy_ref)
+    if "handle" not in fields and not name:
+        raise PolicyError("PolicySecret says whose password: give hierarchy, handle or name")
     handle = int(str(fields.get("handle", 0)), 0)
     return PolicySecret(handle, name, policy_ref) if name else PolicySecret.of(handle, policy_ref)
 

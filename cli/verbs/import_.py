@@ -47,7 +47,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--persistent-handle", type=persistent_handle, metavar="HANDLE", help="make the key persistent there"
     )
     parser.add_argument("--force", action="store_true", help="replace what is at --out or --persistent-handle")
-    parser.add_argument("--pcrs", metavar="PCRS", help="bind the key to PCRs: 23, or 7,23, or sha256:7,23")
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--pcrs",
+        metavar="PCRS",
+        help="bind the key to PCRs: 23, or 7,23, or sha256:7,23; with values, for a boot to come: sha256:7=HEX",
+    )
+    group.add_argument(
+        "--policy",
+        dest="policy_json",
+        metavar="FILE",
+        help="a policy in JSON (`tpmwire policy --help`), which need not hold now: the key is not tried",
+    )
     add_auth_options(parser, "key", "a password for the key")
     parser.add_argument(
         "--duplicable-to",
@@ -108,14 +119,16 @@ def run(args: argparse.Namespace) -> int:
         if not (args.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID")):
             raise UsageError("--write-profile needs --aws-access-key-id (or AWS_ACCESS_KEY_ID)")
     pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
-    pcrs = pcrs_from(args.pcrs) if args.pcrs else None
+    described = bool(args.policy_json or "=" in (args.pcrs or ""))
+    pcrs = pcrs_from(args.pcrs) if args.pcrs and not described else None
     parent_auth, owner_auth = auth_of(args, "parent"), auth_of(args, "owner")
     if args.parent == OWNER:
         # One password under two names: the parent's is the owner's.
         parent_auth, owner_auth = parent_auth or owner_auth, owner_auth or parent_auth
     auth = key_auth_of(args)
     leave = _leave(args, with_auth=bool(auth))
-    order = Order(read_key(args), auth, pcrs, args.parent, parent_auth, pin, leave)
+    given = _described(args, with_auth=bool(auth)) if described else ()
+    order = Order(read_key(args), auth, pcrs, args.parent, parent_auth, pin, leave, given)
     with open_tpm(args) as tpm:
         if args.persistent_handle is not None:
             check_free(tpm, args.persistent_handle, force=args.force)
@@ -126,6 +139,28 @@ def run(args: argparse.Namespace) -> int:
         _put_in_place(tpm, made, args, owner_auth)
     _report(made, args, command)
     return 0
+
+
+def _described(args: argparse.Namespace, *, with_auth: bool) -> "tuple[Policy, ...]":
+    """The ways of the policy of --policy, or of --pcrs with values. Raises UsageError."""
+    from tpmwire.policy import Policy, PolicyAuthValue
+    from tpmwire.spec.constants import TPM_ALG
+
+    from ..policies import described_policy
+
+    if args.persistent_handle is not None or args.duplicable_to:
+        raise UsageError(
+            "a policy that is given goes with --out alone: a handle does not tell it, and --duplicable-to would "
+            "change it"
+        )
+    found = described_policy(args, TPM_ALG.SHA256)
+    assert found is not None  # one of the options is there
+    ways = found.alternatives
+    if with_auth and not args.policy_json:
+        return (Policy(*ways[0].statements, PolicyAuthValue()),)
+    if with_auth and not any(way.wants_auth_value or way.wants_password for way in ways):
+        raise UsageError(f"{args.policy_json} does not take the password in: add PolicyAuthValue, or leave it out")
+    return ways
 
 
 def _leave(args: argparse.Namespace, *, with_auth: bool) -> "Policy | None":
@@ -206,7 +241,10 @@ def _report(made: "Made", args: argparse.Namespace, command: str) -> None:
     from ..profiles import profile_lines, write_profile
 
     handle = args.persistent_handle
-    note("the TPM's HMAC with the new key equals the host's")
+    if args.policy_json or "=" in (args.pcrs or ""):
+        note("the key was not tried: its policy need not hold now")
+    else:
+        note("the TPM's HMAC with the new key equals the host's")
     if handle is not None:
         note(f"the key is persistent at 0x{handle:08x}, its Name is {made.key.name.hex()}")
     if args.out == "-":

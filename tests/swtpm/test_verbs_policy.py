@@ -1,0 +1,140 @@
+"""`tpmwire policy`: what it computes is what tpm2-tools compute; what it signs, a key accepts."""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.support.swtpm import Swtpm, tpm2
+from tests.support.verbs import Tool, tool  # noqa: F401 - a fixture
+from tests.swtpm.test_policy_use import OCTETS, made, signs
+from tpmwire.errors import TpmError
+from tpmwire.keyfile import parse
+from tpmwire.policy import Policy
+from tpmwire.policy_text import from_json
+
+ZERO, OTHER = "00" * 32, "ab" * 32
+
+
+@pytest.fixture
+def signer(tmp_path: Path) -> str:
+    """A signer's private key is at signer.pem; its public key, in PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    (tmp_path / "signer.pem").write_bytes(key.private_bytes(pem, pkcs8, serialization.NoEncryption()))
+    return key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def test_computed(tool: Tool, tmp_path: Path) -> None:  # noqa: F811
+    policy = [
+        {"type": "PolicyCommandCode", "command": "HMAC"},
+        {
+            "type": "PolicyOR",
+            "branches": [[{"type": "PolicyAuthValue"}], [{"type": "PolicyLocality", "locality": 9}]],
+        },
+    ]
+    (tmp_path / "policy.json").write_text(json.dumps(policy))
+    with Swtpm() as swtpm:
+
+        def run(*words: str) -> None:
+            tpm2(swtpm, *words, cwd=tmp_path)
+
+        for branch, words in (("one", ("policyauthvalue",)), ("two", ("policylocality", "0x09"))):
+            run("startauthsession", "-S", "s")
+            run("policycommandcode", "-S", "s", "TPM2_CC_HMAC")
+            run(*words, "-S", "s", "-L", branch)
+            run("flushcontext", "s")
+        run("startauthsession", "-S", "s")
+        run("policyor", "-S", "s", "-L", "digest", "sha256:one,two")
+        run("flushcontext", "s")
+    ran = tool("policy", "--json", tmp_path / "policy.json")
+    *lines, digest = ran.out.splitlines()
+    assert (ran.code, digest) == (0, (tmp_path / "digest").read_bytes().hex())
+    assert lines[:3] == [
+        "PolicyCommandCode: TPM2_HMAC only",
+        "one of:",
+        "  1. PolicyAuthValue: the key's password",
+    ]
+
+
+def test_signed_later_and_used(tool: Tool, tmp_path: Path, signer: str) -> None:  # noqa: F811
+    trust = json.dumps([{"type": "PolicyAuthorize", "key": signer, "policy_ref": "abcd"}])
+    policy = from_json(trust)
+    assert isinstance(policy, Policy)
+    path = tmp_path / "key.pem"
+    with Swtpm() as swtpm:
+        path.write_text(made(swtpm, policy.digest(), policy=policy.to_steps()).to_pem())
+        for number, value in enumerate((OTHER, ZERO), 1):
+            words = ("policy", "sign", path, "--key", tmp_path / "signer.pem", "--name", f"firmware {number}")
+            assert tool(*words, "--pcrs", f"sha256:23={value}").code == 0
+        signs(swtpm, parse(path.read_bytes()))
+    shown = tool("policy", path).out
+    assert shown.index("authPolicy 1 'firmware 2'") < shown.index("authPolicy 2 'firmware 1'")
+    assert shown.count("which is the key's authPolicy") == 3
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_signer_that_the_key_does_not_trust(tool: Tool, tmp_path: Path, signer: str) -> None:  # noqa: F811
+    path = tmp_path / "key.pem"
+    with Swtpm() as swtpm:
+        path.write_text(made(swtpm, b"\1" * 32).to_pem())
+    before = path.read_bytes()
+    ran = tool("policy", "sign", path, "--key", tmp_path / "signer.pem", "--pcrs", f"sha256:23={ZERO}")
+    assert ran.code == 2
+    assert "does not trust this signer" in ran.err
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "no JSON"),
+        ("[]", "a list of one statement or more"),
+        ("[1]", "an object with a type"),
+        ('[{"type": "PolicyTime"}]', "there is no statement 'PolicyTime'"),
+        ('[{"type": "PolicyPCR"}]', "lacks its field 'pcrs'"),
+        ('[{"type": "PolicyPCR", "pcrs": 7}]', "PolicyPCR has a field that is not as it should be"),
+        ('[{"type": "PolicyPCR", "pcrs": "7=00"}]', "has 32 octets, not 1"),
+        ('[{"type": "PolicyAuthValue", "x": 1}]', "PolicyAuthValue has no field 'x'; it has none"),
+        ('[{"type": "PolicyLocality", "locality": 999}]', "PolicyLocality has a field"),
+        ('[{"type": "PolicyOR", "branches": [[{"type": "PolicyAuthValue"}]]}]', "2 to 8 branches, not 1"),
+        ('[{"type": "PolicyAuthorize", "key": "x"}]', "no signing key"),
+        ('[{"type": "PolicySecret"}]', "PolicySecret says whose password"),
+        ("[" * 100_000, "no JSON"),
+    ],
+)
+def test_bad_json_is_one_line(tool: Tool, tmp_path: Path, text: str, reason: str) -> None:  # noqa: F811
+    (tmp_path / "policy.json").write_text(text)
+    ran = tool("policy", "--json", tmp_path / "policy.json")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert reason in ran.err
+
+
+def test_import_for_a_boot_to_come(tool: Tool, tmp_path: Path) -> None:  # noqa: F811
+    """The key is made while PCR 23 is zero, and works once it has the value that was given."""
+    value = sha256(bytes(32) + bytes.fromhex(OTHER)).hexdigest()
+    path = tmp_path / "key.pem"
+    secret = OCTETS.removeprefix(b"AWS4")
+    with Swtpm() as swtpm:
+        words = ("import", "--tpm-path", swtpm.path, "--out", path, "--pcrs", f"sha256:23={value}")
+        ran = tool(*words, stdin=secret)
+        assert (ran.code, "not tried" in ran.err) == (0, True), ran.err
+        with pytest.raises(TpmError, match="PolicyPCR"):
+            signs(swtpm, parse(path.read_bytes()))
+        tpm2(swtpm, "pcrextend", f"23:sha256={OTHER}")
+        signs(swtpm, parse(path.read_bytes()))
+
+
+def test_import_with_a_policy_of_branches(tool: Tool, tmp_path: Path) -> None:  # noqa: F811
+    branches = [[{"type": "PolicyPCR", "pcrs": f"23={OTHER}"}], [{"type": "PolicyLocality", "locality": 1}]]
+    (tmp_path / "policy.json").write_text(json.dumps([{"type": "PolicyOR", "branches": branches}]))
+    path = tmp_path / "key.pem"
+    with Swtpm() as swtpm:
+        words = ("import", "--tpm-path", swtpm.path, "--policy", tmp_path / "policy.json")
+        ran = tool(*words, "--persistent-handle", "0x81010009", stdin=b"secret")
+        assert (ran.code, ran.err.count("\n")) == (2, 1)
+        assert tool(*words, "--out", path, stdin=OCTETS.removeprefix(b"AWS4")).code == 0
+        signs(swtpm, parse(path.read_bytes()))
