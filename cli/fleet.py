@@ -42,10 +42,11 @@ class Order(NamedTuple):
 
 
 class Host(NamedTuple):
-    """A line of the fleet: its fields, and where they stand for messages."""
+    """A line of the fleet: its fields, where they stand for messages, and what is wrong if it cannot be read."""
 
     fields: dict[str, Any]
     where: str
+    problem: str = ""
 
 
 def read_fleet(path: str) -> list[Host]:
@@ -67,29 +68,38 @@ def read_fleet(path: str) -> list[Host]:
 def _directory(path: str) -> Iterator[Host]:
     for name in sorted(os.listdir(path)):
         if name.endswith(".json"):
-            with open(os.path.join(path, name), encoding="utf-8") as file:
-                fields = _object(file.read(1 << 20))
-            yield Host({"host": name.removesuffix(".json"), **fields}, name)
+            host = name.removesuffix(".json")
+            try:
+                with open(os.path.join(path, name), encoding="utf-8", errors="replace") as file:
+                    text = file.read(1 << 20)
+            except OSError as error:
+                yield Host({"host": host}, name, f"{name}: {error.strerror}")
+            else:
+                read = _host(text, name)
+                yield read._replace(fields={"host": host, **read.fields})
 
 
 def _lines(path: str) -> Iterator[Host]:
-    with open(path, encoding="utf-8", newline="") as file:
+    # Octets that are no UTF-8 spoil their own line only.
+    with open(path, encoding="utf-8", errors="replace", newline="") as file:
         if path.endswith(".csv"):
-            for row in csv.DictReader(file):
-                yield Host({k: v for k, v in row.items() if k and v}, f"{path}, row {len(row)}")
+            for number, row in enumerate(csv.DictReader(file), 1):
+                yield Host({k: v for k, v in row.items() if k and v}, f"row {number}")
             return
         for number, line in enumerate(file, 1):
             if line.strip():
-                yield Host(_object(line), f"line {number}")
+                yield _host(line, f"line {number}")
 
 
-def _object(text: str) -> dict[str, Any]:
-    """JSON's object; what is none has no fields, and is told as a bad host."""
+def _host(text: str, where: str) -> Host:
+    """JSON's object; what is none is told as a bad host."""
     try:
         value = json.loads(text)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, dict):
+        return Host(value, where)
+    return Host({}, where, f"{where}: this is no JSON object as `tpmwire export-public` prints it")
 
 
 def wrap_fleet(hosts: list[Host], order: Order, processes: int, *, resume: bool = False) -> int:
@@ -108,7 +118,10 @@ def wrap_fleet(hosts: list[Host], order: Order, processes: int, *, resume: bool 
     if len(waiting) < len(hosts):
         note(f"{len(hosts) - len(waiting)} of {len(hosts)} hosts are done already")
     bad = 0
+    cut = os.path.exists(path) and not _ends_whole(path)
     with open(path, "a", encoding="utf-8") as manifest:
+        if cut:
+            manifest.write("\n")
         for count, entry in enumerate(_results(waiting, order, processes, twice), 1):
             if entry.get("error"):
                 bad += 1
@@ -154,7 +167,7 @@ def _wrapped(host: Host) -> dict[str, Any]:
     name = str(host.fields.get("host") or "")
     try:
         return {"host": name, **_wrap(host, name, _order)}
-    except (UsageError, TpmwireError, OSError) as error:
+    except (UsageError, TpmwireError, OSError, ValueError) as error:
         return {"host": name, "where": host.where, "error": " ".join(str(error).split())}
 
 
@@ -163,6 +176,8 @@ def _wrap(host: Host, name: str, order: Order) -> dict[str, Any]:
 
     from .aws_secret import key_octets
 
+    if host.problem:
+        raise UsageError(host.problem)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}", name):
         raise UsageError(f"{host.where}: a host needs a name that can be a file's, not {name!r}")
     if name in _twice:
@@ -211,9 +226,17 @@ def _manifest(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     if os.path.exists(path):
         with open(path, encoding="utf-8") as file:
             for line in file:
-                entry = _object(line)  # the last line may be cut
+                entry = _host(line, "").fields  # the last line may be cut
                 if entry.get("file"):
                     yield str(entry.get("host")), entry
+
+
+def _ends_whole(path: str) -> bool:
+    """Whether the last line was written to its end, or there is none."""
+    with open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 1, 0))
+        return file.read(1) in (b"", b"\n")
 
 
 def _is_done(host: Host, entry: dict[str, Any] | None, order: Order) -> bool:

@@ -69,8 +69,10 @@ class Target(NamedTuple):
         template = place.template()
         if public.replace(unique=template.unique) != template:
             raise UsageError(f"{where}: the public area is not of the kind {kind}")
-        host = str(fields.get("host") or "target")
-        return cls(host, kind, parent, public, fields.get("certificate") or None)
+        host, certificate = str(fields.get("host") or "target"), fields.get("certificate") or None
+        if certificate is not None and not (isinstance(certificate, str) and certificate.isascii()):
+            raise UsageError(f"{where}: the certificate is no PEM text")
+        return cls(host, kind, parent, public, certificate)
 
     @classmethod
     def from_json(cls, text: str, where: str) -> Self:
