@@ -64,7 +64,7 @@ def run_parser() -> Parser:
         type=flag,
         default=False,
         metavar="BOOL",
-        help="the key file's parent is the RSA endorsement key (default: false)",
+        help="the key's parent is an endorsement key (default: false)",
     )
     tpm = parser.add_argument_group("the TPM")
     add_tpm_options(tpm)
