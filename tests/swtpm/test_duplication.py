@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, SwtpmError, tpm2
 from tests.support.verbs import Ran, Tool, held, tool
 from tpmwire.keyfile import IMPORTABLE, LOADABLE, KeyFile, parse
@@ -161,3 +162,53 @@ def test_a_key_for_any_parent_goes_on_and_back(
             assert HmacKey(handle=HANDLE, auth=Secret(password)).hmac(tpm, DATE) == EXPECTED
     finally:
         tpm2(a, "evictcontrol", "-C", "o", "-c", f"{HANDLE:#x}")
+
+
+@pytest.mark.parametrize("kind", ["h2", "ek-ecc"])
+def test_the_inner_key_and_the_password_are_not_heard(
+    a: Swtpm, b: Swtpm, tool: Tool, tmp_path: Path, kind: str
+) -> None:
+    target = exported(tool, b, tmp_path / "b.json", kind)
+    auth = ("--key-auth-file", password_file(tmp_path, b"pass word"))
+    key, moved, inside = tmp_path / "a.pem", tmp_path / "moved.pem", ("--inner-key-file", tmp_path / "inner")
+    heard = b""
+    for swtpm, words in (
+        (a, ("import", "--out", key, *auth, "--duplicable-to", "any")),
+        (a, ("duplicate", "--to", target, key, "--out", moved, *auth, *inside)),
+        (b, ("import-key", moved, "--out", tmp_path / "b.pem", *auth, *inside)),
+    ):
+        with Interposer(swtpm.path) as bus:
+            good(tool(*words, "--tpm-path", bus.path, stdin=SECRET))
+            heard += bus.octets
+    inner = (tmp_path / "inner").read_bytes()
+    assert len(inner) == 16
+    for secret in (inner, b"pass word", SECRET):
+        assert secret not in heard
+    # What was moved is of no use without the inner key, and with another.
+    for wrong in ((), ("--inner-key-file", tmp_path / "wrong")):
+        (tmp_path / "wrong").write_bytes(bytes(16))
+        refused = tool("import-key", moved, "--tpm-path", b.path, "--out", tmp_path / "x.pem", *auth, *wrong)
+        assert refused.code == 4, refused.err
+        assert not (tmp_path / "x.pem").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("--to", "{b}", "{key}"), 2, "where the duplicate is to go"),
+        (("--to", "{b}", "{key}", "--public", "p"), 2, "--public, --private and --seed together"),
+        (("--to", "{b}", "{key}", "--out", "{key}"), 2, "exists"),
+        (("--to", "{b}", "{key}", "--out", "o", "--inner-key-file", "o"), 2, "are the same"),
+        (("--to", "{key}", "{key}", "--out", "o"), 2, "neither what"),
+        (("--to", "{b}", "{b}", "--out", "o"), 5, "not a TPM key"),
+        (("--to", "{b}", "{key}", "--out", "o"), 4, "made to stay in its TPM"),
+    ],
+)
+def test_what_is_wrong_is_said(
+    a: Swtpm, b: Swtpm, tool: Tool, tmp_path: Path, words: tuple[str, ...], code: int, says: str
+) -> None:
+    """Before the TPM is asked: none is at that path."""
+    target, key = exported(tool, b, tmp_path / "b.json", "h2"), tmp_path / "a.pem"
+    good(tool("import", "--tpm-path", a.path, "--out", key, stdin=SECRET))
+    ran = tool("duplicate", "--tpm-path", "/nowhere", *(word.format(b=target, key=key) for word in words))
+    assert (ran.code, says in ran.err, len(ran.err.splitlines())) == (code, True, 1), ran.err
