@@ -70,6 +70,28 @@ def test_the_sessions_of_a_command(spec: Spec, command: str, sessions: str) -> N
     assert f"  sessions\n    {sessions}\n" in spec(command)[1]
 
 
+def test_the_roles_that_are_not_user() -> None:
+    """As Part 3 gives them in the descriptions of the handles; all other authorized handles have role USER."""
+    special = {
+        f"{code.name}.{name}": role.name
+        for code in TPM_CC
+        if (kind := command_class(code))
+        for name, role in kind.handle_fields()
+        if role.name in ("ADMIN", "DUP")
+    }
+    assert special == {
+        "ActivateCredential.activate_handle": "ADMIN",
+        "AC_Send.send_object": "DUP",
+        "Certify.object_handle": "ADMIN",
+        "CertifyX509.object_handle": "ADMIN",
+        "Duplicate.object_handle": "DUP",
+        "FieldUpgradeStart.authorization": "ADMIN",
+        "NV_ChangeAuth.nv_index": "ADMIN",
+        "NV_UndefineSpaceSpecial.nv_index": "ADMIN",
+        "ObjectChangeAuth.object_handle": "ADMIN",
+    }
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from ...record import Counted, Number, Record
-from ..command import ADMIN, HANDLE, USER, Command
+from ..command import DUP, HANDLE, USER, Command
 from ..constants import TPM_CC
 from ..properties import TPM_AT
 from ..structures import (
@@ -47,7 +47,7 @@ class AC_GetCapability(Command, code=TPM_CC.AC_GetCapability, spec="Part 3 §32.
 class AC_Send(Command, code=TPM_CC.AC_Send, spec="Part 3 §32.3"):
     """Sends an object to an attached component."""
 
-    send_object: Annotated[TPMI_DH_OBJECT, ADMIN]
+    send_object: Annotated[TPMI_DH_OBJECT, DUP]
     auth_handle: Annotated[TPMI_RH_NV_AUTH, USER]
     ac: Annotated[TPMI_RH_AC, HANDLE]
     ac_data_in: TPM2B_MAX_BUFFER

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from ...record import Record
-from ..command import HANDLE, USER, Command
+from ..command import ADMIN, HANDLE, USER, Command
 from ..constants import TPM_CC
 from ..structures import (
     TPM2B_DIGEST,
@@ -35,7 +35,7 @@ class SetAlgorithmSet(Command, code=TPM_CC.SetAlgorithmSet, spec="Part 3 §26.3"
 class FieldUpgradeStart(Command, code=TPM_CC.FieldUpgradeStart, spec="Part 3 §27.2"):
     """Begins a firmware upgrade whose manifest a vendor's key has signed."""
 
-    authorization: Annotated[TPMI_RH_PLATFORM, USER]
+    authorization: Annotated[TPMI_RH_PLATFORM, ADMIN]
     key_handle: Annotated[TPMI_DH_OBJECT, HANDLE]
     fu_digest: TPM2B_DIGEST
     manifest_signature: TPMT_SIGNATURE
