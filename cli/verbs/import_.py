@@ -120,15 +120,21 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError("--write-profile needs --aws-access-key-id (or AWS_ACCESS_KEY_ID)")
     pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
     described = bool(args.policy_json or "=" in (args.pcrs or ""))
+    if described and (args.persistent_handle is not None or args.duplicable_to):
+        raise UsageError(
+            "a policy that is given goes with --out alone: a handle does not tell it, and --duplicable-to would "
+            "change it"
+        )
     pcrs = pcrs_from(args.pcrs) if args.pcrs and not described else None
     parent_auth, owner_auth = auth_of(args, "parent"), auth_of(args, "owner")
     if args.parent == OWNER:
         # One password under two names: the parent's is the owner's.
         parent_auth, owner_auth = parent_auth or owner_auth, owner_auth or parent_auth
+    secret = read_key(args)
     auth = key_auth_of(args)
     leave = _leave(args, with_auth=bool(auth))
     given = _described(args, with_auth=bool(auth)) if described else ()
-    order = Order(read_key(args), auth, pcrs, args.parent, parent_auth, pin, leave, given)
+    order = Order(secret, auth, pcrs, args.parent, parent_auth, pin, leave, given)
     with open_tpm(args) as tpm:
         if args.persistent_handle is not None:
             check_free(tpm, args.persistent_handle, force=args.force)
@@ -148,11 +154,6 @@ def _described(args: argparse.Namespace, *, with_auth: bool) -> "tuple[Policy, .
 
     from ..policies import described_policy
 
-    if args.persistent_handle is not None or args.duplicable_to:
-        raise UsageError(
-            "a policy that is given goes with --out alone: a handle does not tell it, and --duplicable-to would "
-            "change it"
-        )
     found = described_policy(args, TPM_ALG.SHA256)
     assert found is not None  # one of the options is there
     ways = found.alternatives

@@ -24,7 +24,7 @@ from ..policies import add_policy_options, described_policy
 
 if TYPE_CHECKING:
     from tpmwire.keyfile import KeyFile
-    from tpmwire.policy import Policy
+    from tpmwire.policy import Policy, Statement
     from tpmwire.spec.constants import TPM_ALG
 
 __all__ = ["HELP", "configure", "run"]
@@ -124,6 +124,7 @@ def _digest(policy: "Policy", file: "KeyFile") -> str:
 
 
 def _sign(args: argparse.Namespace, path: str) -> int:
+    from tpmwire.policy import Policy
     from tpmwire.policy_sign import approve, load_key
 
     from ..files import read_small, write_whole
@@ -137,8 +138,9 @@ def _sign(args: argparse.Namespace, path: str) -> int:
         raise UsageError("say what is to be approved: --pcrs sha256:7=HEX or --json FILE")
     password = auth_from(None, args.key_password_file).reveal() or None
     key = load_key(read_small(args.key), password)
-    ref = _reference(file)
-    approved = [approve(key, way, ref, file.public.name_alg) for way in policy.alternatives]
+    ref, behind = _trust(file)
+    ways = [approve(key, way, ref, file.public.name_alg) for way in policy.alternatives]
+    approved = [Policy(*way.statements, *behind) for way in ways]
     if approved[0].digest(file.public.name_alg) != file.public.auth_policy:
         raise UsageError(
             f"{path} does not trust this signer: its authPolicy is another than the signer's PolicyAuthorize "
@@ -155,15 +157,15 @@ def _sign(args: argparse.Namespace, path: str) -> int:
     return 0
 
 
-def _reference(file: "KeyFile") -> bytes:
-    """policyRef as the key's own policy, or an approval that is there, has it."""
+def _trust(file: "KeyFile") -> "tuple[bytes, tuple[Statement, ...]]":
+    """policyRef of the key's PolicyAuthorize, and what the key wants behind it, such as the PolicyOR of `wrap`."""
     from tpmwire.approvals import PolicyAuthorize
     from tpmwire.errors import PolicyError
     from tpmwire.policy_choice import alternatives_of
 
     for _, policy in alternatives_of(file):
         if not isinstance(policy, PolicyError):
-            for statement in policy.statements:
+            for place, statement in enumerate(policy.statements):
                 if isinstance(statement, PolicyAuthorize):
-                    return statement.policy_ref
-    return b""
+                    return statement.policy_ref, policy.statements[place + 1 :]
+    return b"", ()

@@ -41,8 +41,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--key-auth-file", metavar="FILE", help="file with a password for the key (or TPM_KEY_AUTH)"
     )
-    parser.add_argument(
+    bound = parser.add_mutually_exclusive_group()
+    bound.add_argument(
         "--pcrs", metavar="PCRS", help="bind the key to PCRs: sha256:7=HEX,23 (zero where no value)"
+    )
+    bound.add_argument(
+        "--policy",
+        dest="policy_json",
+        metavar="FILE",
+        help="a policy without branches in JSON (`tpmwire policy --help`)",
     )
     parser.add_argument(
         "--ca", nargs="+", default=[], metavar="FILE", help="CA certificates that EK certificates must come from"
@@ -67,7 +74,9 @@ def run(args: argparse.Namespace) -> int:
 
     auth = auth_from(None, args.key_auth_file, "TPM_KEY_AUTH")
     trusted = [one for path in args.ca for one in load(read_small(path), path)]
-    policy = _policy(args.pcrs, with_auth=bool(auth))
+    policy = _json_policy(args) if args.policy_json else _policy(args.pcrs, with_auth=bool(auth))
+    if args.policy_json and auth and not (policy and (policy.wants_auth_value or policy.wants_password)):
+        raise UsageError(f"{args.policy_json} does not take the password in: add PolicyAuthValue, or leave it out")
     if args.to:
         return _one(args, Order(read_key(args), auth, policy, trusted, args.out))
     hosts = read_fleet(args.fleet)
@@ -87,6 +96,20 @@ def _one(args: argparse.Namespace, order: "Order") -> int:
     write_whole(args.out, wrapped_for(target, order, None).to_pem().encode(), force=args.force)
     note(f"{args.out} is for the TPM of {target.host}; there: tpmwire import-key {os.path.basename(args.out)}")
     return 0
+
+
+def _json_policy(args: argparse.Namespace) -> "Policy | None":
+    from tpmwire.spec.constants import TPM_ALG
+
+    from ..policies import described_policy
+
+    found = described_policy(args, TPM_ALG.SHA256)
+    if found is not None and len(found.alternatives) > 1:
+        raise UsageError(
+            f"{args.policy_json} has branches, which a wrapped key's file cannot carry: let PolicyAuthorize stand "
+            "for them, and approve each with `tpmwire policy sign`"
+        )
+    return found.alternatives[0] if found is not None else None
 
 
 def _policy(pcrs: str | None, *, with_auth: bool) -> "Policy | None":

@@ -138,3 +138,15 @@ def test_import_with_a_policy_of_branches(tool: Tool, tmp_path: Path) -> None:  
         assert (ran.code, ran.err.count("\n")) == (2, 1)
         assert tool(*words, "--out", path, stdin=OCTETS.removeprefix(b"AWS4")).code == 0
         signs(swtpm, parse(path.read_bytes()))
+
+
+def test_wrapped_elsewhere_and_approved_later(tool: Tool, tmp_path: Path, signer: str) -> None:  # noqa: F811
+    (tmp_path / "trust.json").write_text(json.dumps([{"type": "PolicyAuthorize", "key": signer}]))
+    wrapped, key = tmp_path / "wrapped.pem", tmp_path / "key.pem"
+    with Swtpm() as swtpm:
+        (tmp_path / "target.json").write_text(tool("export-public", "--tpm-path", swtpm.path).out)
+        words = ("wrap", "--to", tmp_path / "target.json", "--out", wrapped, "--policy", tmp_path / "trust.json")
+        assert tool(*words, stdin=OCTETS.removeprefix(b"AWS4")).code == 0
+        approval = ("--key", tmp_path / "signer.pem", "--pcrs", f"sha256:23={ZERO}", "--out", key)
+        assert tool("policy", "sign", wrapped, *approval).code == 0
+        signs(swtpm, parse(key.read_bytes()))
