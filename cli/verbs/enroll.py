@@ -4,9 +4,9 @@
   tpmwire enroll --profile work --persistent-handle 0x81010002 --remove-plaintext
 
 The key is imported and proven, by a GetCallerIdentity that is signed through the TPM; then the profile in
-~/.aws/config gets its credential_process, with the Names of the key and of this TPM pinned. Last, with
---remove-plaintext or when you say so at the prompt, the old lines go. Until then programs go on using them. Ended
-at any point, the same command goes on from there.
+~/.aws/config gets its credential_process, with the Names of the key and of this TPM pinned and with --cache. Last,
+with --remove-plaintext or when you say so at the prompt, the old lines go. Until then programs go on using them.
+Ended at any point, the same command goes on from there.
 
 There is no way back (--undo says why). The secret has been on a disk: `tpmwire rotate` makes that one worthless.
 """
@@ -176,7 +176,7 @@ def _import(args: argparse.Namespace, secret: "Secret", checkpoint: Checkpoint) 
             parent = parent_at(tpm, args.parent, parent_auth, pin)
             made = Made(None, Loaded(0, name_of(found), found), parent)  # type: ignore[arg-type]
         pinned = salt_pin(tpm, made, persistent=place.handle is not None)
-    text = credential_process(args, pinned, made.key.name)
+    text = f"{credential_process(args, pinned, made.key.name)} --cache"
     if args.aws_region:
         text += f" --aws-region={args.aws_region}"
     command = ProfileCommand(text)

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import pytest
 
 from tests.support import keys
 from tests.support.interposer import Interposer
-from tests.support.programs import Machine, left_behind, machine
+from tests.support.programs import CREDENTIAL_PROCESS, Machine, left_behind, machine, write_program
 from tests.support.sts import VerifyingSts
+from tpmwire.channel import read_loaded
+from tpmwire.tpm import Tpm
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +47,9 @@ class Runs:
             *role,
         ]
 
-    def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
+    def run(self, *words: str, program: Path | None = None) -> "subprocess.CompletedProcess[str]":
         self.bus.clear()
-        return self.box.run(*self.common, *words, XDG_RUNTIME_DIR=str(self.directory))
+        return self.box.run(*self.common, *words, program=program, XDG_RUNTIME_DIR=str(self.directory))
 
     def key_of(self, *words: str, says: str = "") -> str:
         """The access key id that a run prints: another one whenever STS was asked."""
@@ -104,6 +107,32 @@ def test_a_warm_run_asks_the_tpm_that_much_and_no_network(runs: Runs, way: str) 
     assert runs.key_of(*words) == first
     assert runs.bus.codes == commands
     assert runs.asked == asked
+
+
+def test_a_pinned_warm_run_takes_three_commands(runs: Runs) -> None:
+    with Tpm.open(runs.box.swtpm.path, 20) as tpm:
+        key, root = read_loaded(tpm, keys.PLAIN_HANDLE), read_loaded(tpm, keys.SRK_HANDLE)
+    pin = f"--tpm-session-encrypt-with-name={root.name.hex()}@{keys.SRK_HANDLE:#x}"
+    words = (HANDLE, pin, f"--key-name={key.name.hex()}")
+    assert runs.key_of(*words) == runs.key_of(*words)
+    assert runs.bus.codes == ["ReadPublic", "StartAuthSession", "HMAC"]
+
+
+def test_a_renewal_on_the_same_day_asks_for_one_hmac(runs: Runs) -> None:
+    noon = time.time() // 86400 * 86400 - 43200
+    found, commands = [], []
+    for minutes in (0, 30, 50, 60):
+        program = write_program(
+            runs.directory, CREDENTIAL_PROCESS, f"import time\ntime.time = lambda: {noon + 60 * minutes}", "at"
+        )
+        done = runs.run(HANDLE, CLEAR, program=program)
+        assert (done.returncode, done.stderr) == (0, "")
+        found.append(json.loads(done.stdout)["AccessKeyId"])
+        commands.append(runs.bus.codes)
+    assert found[0] == found[1]
+    assert found[1] != found[2] == found[3]
+    # The first asks for the day's key and for the seal; a renewal has the day's key from the cache.
+    assert commands == [["HMAC", "HMAC"], ["HMAC"], ["HMAC"], ["HMAC"]]
 
 
 def test_nothing_secret_is_in_the_file_which_is_the_users_alone(runs: Runs) -> None:
