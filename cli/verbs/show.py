@@ -129,6 +129,11 @@ def _step(code: int, octets: bytes) -> str:
     meaning = " ".join((type(statement).__doc__ or "").split("\n\n", maxsplit=1)[0].split())
     if isinstance(statement, PolicyPCR):
         name += f" {format_pcrs(statement.pcrs)} digest {statement.pcr_digest.hex() or 'of now'}"
+    elif type(statement).__module__ != Policy.__module__:
+        from tpmwire.policy_text import described
+
+        # Their octets hold keys, signatures and numbers that nobody reads in hex.
+        name += f" {described(statement).partition(': ')[2]}"
     elif octets:
         name += f" {octets.hex()}"
     return f"{name}  {meaning}"
