@@ -3,8 +3,8 @@
 Nobody has published times of TPM2_HMAC or TPM2_Load, so a command costs here what its slowest published part does:
 one exchange at least, and a key generated, an ECDH point or an RSA decryption where it has one. Both programs'
 lists are reckoned alike. Chips' times are those of wolfTPM's README ("Benchmark", parameter encryption off).
-The Go program's commands were recorded on swtpm (commit 497f983), ours are those that tests/swtpm/test_hmac_key.py and
-tests/aws/test_cache.py assert.
+The Go program's commands were recorded on swtpm (commit 497f983), ours are those that
+tests/swtpm/test_hmac_key.py and tests/aws/test_cache.py assert.
 """
 
 __all__ = ["main"]
