@@ -48,6 +48,8 @@ def exit_codes_help() -> str:
 
 def note(text: str) -> None:
     """One line for the user on stderr."""
+    if sys.stderr is None:  # as it is where somebody closed it; print would take stdout then
+        return
     try:
         print(text, file=sys.stderr, flush=True)
     except OSError:

@@ -10,6 +10,7 @@ them. The exit code is the program's, or 128+N where signal N ended it.
 """
 
 import argparse
+import contextlib
 import os
 import socket
 import sys
@@ -58,11 +59,12 @@ def run(args: argparse.Namespace) -> int:
         try:
             return _run(args, path, out)
         finally:
-            if out is not sys.stderr:
-                out.close()
+            if args.out and out:
+                with contextlib.suppress(OSError):  # what it still holds could not be written, as was said
+                    out.close()
 
 
-def _run(args: argparse.Namespace, path: str, out: TextIO) -> int:
+def _run(args: argparse.Namespace, path: str, out: TextIO | None) -> int:
     import subprocess
 
     from tpmwire.transport import open_transport
@@ -85,9 +87,11 @@ def _run(args: argparse.Namespace, path: str, out: TextIO) -> int:
     return child.returncode if child.returncode >= 0 else 128 - child.returncode
 
 
-def _explain(command: bytes, response: bytes, out: TextIO, secrets: bool) -> None:
+def _explain(command: bytes, response: bytes, out: TextIO | None, secrets: bool) -> None:
     from tpmwire.explain import as_text, explain_command, explain_response
 
+    if out is None:  # stderr, closed by the caller; print would take stdout then
+        return
     trees = explain_command(command), explain_response(response, command)
     print("\n\n".join(as_text(tree, secrets=secrets) for tree in trees), end="\n\n", file=out, flush=True)
 
@@ -105,6 +109,7 @@ class Relay:
         self._path = path
         self._connect = connect
         self._seen = seen
+        self._deaf = False
 
     def __enter__(self) -> "Relay":
         import selectors
@@ -169,7 +174,7 @@ class Relay:
                 return
             if command:
                 response = client.tpm.transceive(command)
-                self._seen(command, response)
+                self._show(command, response)
                 client.socket.sendall(response)
                 return
         except TransportError as error:
@@ -177,6 +182,16 @@ class Relay:
         except OSError:
             pass  # The program has gone without waiting for the answer.
         self._gone(key)
+
+    def _show(self, command: bytes, response: bytes) -> None:
+        """To `seen`, while it can be written; that it cannot must not come between the program and the TPM."""
+        if self._deaf:
+            return
+        try:
+            self._seen(command, response)
+        except OSError as error:
+            self._deaf = True
+            note(f"tpmwire: no more explanations, they cannot be written: {error.strerror}; the program goes on")
 
     def _controlled(self, connection: socket.socket) -> None:
         self._selector.register(connection, 1, self._control)

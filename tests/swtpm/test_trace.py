@@ -11,7 +11,7 @@ import pytest
 
 from cli import toolbox
 from tests.support.swtpm import Swtpm
-from tests.support.verbs import PROGRAM, Tool, tool
+from tests.support.verbs import PROGRAM, Tool, shell, tool
 
 __all__ = ["tool"]  # a fixture
 
@@ -60,6 +60,18 @@ def test_tpmwire_itself_two_connections_and_exit_codes(swtpm: Swtpm, tool: Tool)
     assert "TPM2_PCR_Read" in ran.err
     assert "sha256" in ran.out
     assert tool("trace", "--tpm-path", swtpm.path, "--", "sh", "-c", "kill -9 $$").code == 137
+
+
+def test_explanations_that_cannot_be_written_do_not_hurt_the_program(swtpm: Swtpm, tool: Tool) -> None:
+    ran = tool("trace", "--tpm-path", swtpm.path, "--out", "/dev/full", "--", "tpm2_getrandom", "--hex", "6")
+    assert (ran.code, len(bytes.fromhex(ran.out))) == (0, 6)
+    assert "cannot be written: No space left on device; the program goes on" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_without_stderr_the_programs_output_stays_its_own(swtpm: Swtpm) -> None:
+    ran = shell("trace", "--tpm-path", swtpm.path, "--", "tpm2_getrandom", "--hex", "6", before="exec 2>&-")
+    assert (ran.code, len(bytes.fromhex(ran.out))) == (0, 6)
 
 
 def test_a_refusal_is_explained(swtpm: Swtpm, tool: Tool) -> None:

@@ -45,6 +45,11 @@ def test_a_verb_that_is_nearly_one(tool: Tool) -> None:
     assert (ran.code, "did you mean 'flush'?" in ran.err) == (2, True)
 
 
+def test_without_stderr_nothing_is_said_on_stdout() -> None:
+    assert shell("flsh", before="exec 2>&-")[:2] == (2, "")
+    assert shell("decode", "zz", before="exec 2>&-")[:2] == (2, "")
+
+
 @pytest.mark.parametrize(
     ("words", "stdin", "says"),
     [
