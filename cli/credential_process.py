@@ -55,4 +55,6 @@ def _print_credentials(credentials: "Credentials") -> None:
         "SessionToken": credentials.session_token,
         "Expiration": credentials.expiration,
     }
+    if credentials.account_id:
+        document["AccountId"] = credentials.account_id
     print(json.dumps(document))

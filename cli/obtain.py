@@ -10,9 +10,16 @@ if TYPE_CHECKING:
     import argparse
 
     from sigv4.signer import Signer
-    from sigv4.sts import Credentials, Operation
+    from sigv4.sts import AssumeRole, Credentials, Operation
 
-__all__ = ["access_key_id", "obtain", "signer_from"]
+__all__ = ["access_key_id", "obtain", "profile_args", "signer_from"]
+
+
+def profile_args(name: str) -> "argparse.Namespace":
+    """The options of a profile whose credential_process runs our program. Raises UsageError for any other."""
+    from .rotation import current
+
+    return current(name).args
 
 
 def obtain(args: "argparse.Namespace") -> "Credentials":
@@ -21,6 +28,8 @@ def obtain(args: "argparse.Namespace") -> "Credentials":
     Raises UsageError and RequestError before the TPM is asked; what `HmacKey.hmac` and `StsClient.call` raise.
     """
     key_id = access_key_id(args)
+    if args.policy_file:
+        _read_policy(args)
     if args.cache:
         from .cache.run import cached
 
@@ -31,7 +40,7 @@ def obtain(args: "argparse.Namespace") -> "Credentials":
 def _ask(args: "argparse.Namespace", signer: "Signer") -> "Credentials":
     """The credentials from STS."""
     # All that can be wrong without the TPM and the network is found before either is asked.
-    operation = _operation(args)
+    first, *chained = _operations(args)
     from sigv4.endpoints import resolve
     from sigv4.retry import policy
 
@@ -49,8 +58,14 @@ def _ask(args: "argparse.Namespace", signer: "Signer") -> "Credentials":
 
     http = HttpClient(args.timeout, os.environ, user_agent=PROGRAM, warn=_warn)
     if args.verbose:
-        note(f"{PROGRAM}: TPM closed; {operation.action} at {endpoint.url}, signed for {endpoint.region}")
-    return StsClient(signer, endpoint, http, policy=retries, warn=_warn).call(operation)
+        note(f"{PROGRAM}: TPM closed; {first.action} at {endpoint.url}, signed for {endpoint.region}")
+    found = StsClient(signer, endpoint, http, policy=retries, warn=_warn).call(first)
+    for operation in chained:
+        from sigv4.signer import Signer, hmac_from_secret
+
+        temporary = Signer(found.access_key_id, hmac_from_secret(found.secret_access_key), found.session_token)
+        found = StsClient(temporary, endpoint, http, policy=retries, warn=_warn).call(operation)
+    return found
 
 
 def access_key_id(args: "argparse.Namespace") -> str:
@@ -74,22 +89,142 @@ def signer_from(args: "argparse.Namespace", key_id: str) -> "Signer":
     return Signer(key_id, lambda message: ask_tpm(args, key, message))
 
 
-def _operation(args: "argparse.Namespace") -> "Operation[Credentials]":
-    from sigv4.sts import AssumeRole, GetSessionToken
+def _operations(args: "argparse.Namespace") -> "list[Operation[Credentials]]":
+    """The calls, each signed with what the one before it gave; checked, so that AWS refuses none for its form."""
+    from sigv4.sts import AssumeRole, GetFederationToken, GetSessionToken
 
-    number = args.duration.removesuffix("s")
+    chosen = ("assumeRole", args.assumeRole), ("federation-name", args.federation_name), ("root-of", args.root_of)
+    given = [name for name, value in chosen if value]
+    if len(given) > 1:
+        raise UsageError(f"--{given[0]} and --{given[1]} are two operations: give one")
+    operation = given[0] if given else "GetSessionToken"
+    _fitting(args, operation)
+    number = (args.duration or ("900" if args.root_of else "3600")).removesuffix("s")
     if not (number.isdecimal() and number.isascii()):
         raise UsageError(f"--duration {args.duration!r} is no number of seconds")
-    operation: Operation[Credentials]
+    seconds = int(number)
+    operations: list[Operation[Credentials]]
     if args.assumeRole:
-        if not args.aws_arn:
-            raise UsageError("--assumeRole needs the role: --aws-arn=arn:aws:iam::ACCOUNT:role/NAME")
-        name = args.aws_session_name or f"tpmwire-{os.urandom(8).hex()}"
-        operation = AssumeRole(args.aws_arn, name, int(number))
+        operations = _roles(args, seconds, AssumeRole)
+    elif args.federation_name:
+        operations = [
+            GetFederationToken(
+                args.federation_name,
+                seconds,
+                policy=args.policy,
+                policy_arns=args.policy_arn,
+                tags=_tags(args.tag),
+            )
+        ]
+    elif args.root_of:
+        from sigv4.sts import AssumeRoot
+
+        operations = [AssumeRoot(args.root_of, args.task_policy_arn, seconds)]
     else:
-        operation = GetSessionToken(int(number))
-    operation.check()
-    return operation
+        # The code is asked for when the rest is known to be right.
+        GetSessionToken(seconds, serial_number=args.mfa_serial).check()
+        operations = [GetSessionToken(seconds, serial_number=args.mfa_serial, token_code=_code(args))]
+    for each in operations:
+        each.check()
+    return operations
+
+
+def _roles(args: "argparse.Namespace", seconds: int, assume: "type[AssumeRole]") -> "list[Operation[Credentials]]":
+    if not args.aws_arn:
+        raise UsageError("--assumeRole needs the role: --aws-arn=arn:aws:iam::ACCOUNT:role/NAME")
+    if len(args.aws_arn) > 1 and seconds > 3600:
+        raise UsageError("--duration: a role assumed by a role lasts 3600 seconds at most; AWS refuses more")
+    name = args.aws_session_name or f"tpmwire-{os.urandom(8).hex()}"
+    *before, last = args.aws_arn
+
+    def roles(code: str | None) -> "list[Operation[Credentials]]":
+        # The key signs the first call, so that is where its MFA belongs; the limits of the session to the last.
+        found: list[Operation[Credentials]] = [
+            assume(
+                arn,
+                name,
+                seconds,
+                serial_number=None if number else args.mfa_serial,
+                token_code=None if number else code,
+            )
+            for number, arn in enumerate(before)
+        ]
+        found.append(
+            assume(
+                last,
+                name,
+                seconds,
+                external_id=args.external_id,
+                policy=args.policy,
+                policy_arns=args.policy_arn,
+                source_identity=args.source_identity,
+                tags=_tags(args.tag),
+                transitive_tag_keys=args.transitive_tag_key,
+                serial_number=None if before else args.mfa_serial,
+                token_code=None if before else code,
+            )
+        )
+        return found
+
+    for each in roles(None):
+        each.check()
+    return roles(_code(args))
+
+
+def _code(args: "argparse.Namespace") -> str | None:
+    if not args.mfa_serial:
+        return None
+    from .mfa import code
+
+    return code(args)
+
+
+_WHERE = {
+    "mfa_serial": ("GetSessionToken", "assumeRole"),
+    "policy": ("assumeRole", "federation-name"),
+    "policy_arn": ("assumeRole", "federation-name"),
+    "tag": ("assumeRole", "federation-name"),
+    "external_id": ("assumeRole",),
+    "source_identity": ("assumeRole",),
+    "transitive_tag_key": ("assumeRole",),
+    "task_policy_arn": ("root-of",),
+}
+
+
+def _fitting(args: "argparse.Namespace", operation: str) -> None:
+    """Raises UsageError for an option that the operation would pass over: a limit that does not limit."""
+    for name, where in _WHERE.items():
+        if getattr(args, name) and operation not in where:
+            wanted = " or ".join(f"--{one}" for one in where if one != "GetSessionToken")
+            raise UsageError(f"--{name.replace('_', '-')} does not go with this operation; it is for {wanted}")
+    if operation == "root-of" and not args.task_policy_arn:
+        raise UsageError("--root-of needs --task-policy-arn, one of AWS's arn:aws:iam::aws:policy/root-task/...")
+    if args.mfa_process and not args.mfa_serial:
+        raise UsageError("--mfa-process needs --mfa-serial, the device that the code is of")
+
+
+def _tags(words: list[str] | None) -> dict[str, str] | None:
+    if words is None:
+        return None
+    tags: dict[str, str] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or key in tags:
+            raise UsageError(f"--tag {word!r}: " + ("given twice" if equals else "write it as KEY=VALUE"))
+        tags[key] = value
+    return tags
+
+
+def _read_policy(args: "argparse.Namespace") -> None:
+    """Puts the file's content in its name's place, so that a cache is for the content."""
+    from .files import read_small
+
+    if args.policy:
+        raise UsageError("--policy and --policy-file are both given: give one")
+    try:
+        args.policy = read_small(args.policy_file).decode("utf-8").strip()
+    except UnicodeDecodeError:
+        raise UsageError(f"{args.policy_file} is not UTF-8: save it as such") from None
 
 
 def _warn(text: str) -> None:

@@ -99,14 +99,37 @@ def run_parser() -> Parser:
         metavar="BOOL",
         help="AssumeRole (with --aws-arn) instead of GetSessionToken (default: false)",
     )
-    aws.add_argument("--aws-arn", metavar="ARN", help="the role's ARN")
+    aws.add_argument(
+        "--aws-arn",
+        metavar="ARN",
+        action="append",
+        help="the role's ARN; given again, each role is assumed by the one before it (3600 seconds at most)",
+    )
     aws.add_argument(
         "--aws-session-name", metavar="NAME", help="the role session's name (default: a generated one)"
     )
     aws.add_argument("--aws-region", metavar="REGION", help="use this region's STS (default: the global one)")
     aws.add_argument(
-        "--duration", default="3600", metavar="SECONDS", help="lifetime of the credentials (default: 3600)"
+        "--duration",
+        metavar="SECONDS",
+        help="lifetime of the credentials (default: 3600; 900 with --root-of)",
     )
+    aws.add_argument("--external-id", metavar="ID", help="what the role's trust policy asks for")
+    aws.add_argument("--policy", metavar="JSON", help="a policy that limits the session further")
+    aws.add_argument("--policy-file", metavar="FILE", help="a file with that policy")
+    aws.add_argument("--policy-arn", metavar="ARN", action="append", help="a managed policy that does; repeatable")
+    aws.add_argument("--tag", metavar="KEY=VALUE", action="append", help="a session tag; repeatable")
+    aws.add_argument(
+        "--transitive-tag-key", metavar="KEY", action="append", help="a tag that further roles keep; repeatable"
+    )
+    aws.add_argument("--source-identity", metavar="NAME", help="who is behind the role, for CloudTrail")
+    aws.add_argument(
+        "--mfa-serial", metavar="SERIAL", help="the MFA device; its code is asked for on the terminal"
+    )
+    aws.add_argument("--mfa-process", metavar="CMD", help="a program that prints the MFA code, instead of asking")
+    aws.add_argument("--federation-name", metavar="NAME", help="GetFederationToken for a user of this name")
+    aws.add_argument("--root-of", metavar="ACCOUNT", help="AssumeRoot for a member account (with --aws-region)")
+    aws.add_argument("--task-policy-arn", metavar="ARN", help="the root task's managed policy, for --root-of")
     aws.add_argument("--endpoint-url", metavar="URL", help="another STS endpoint; or AWS_ENDPOINT_URL_STS")
     aws.add_argument(
         "--cache",

@@ -47,7 +47,7 @@ def temporary(args: argparse.Namespace) -> "Credentials":
 
 
 def signer_of(args: argparse.Namespace) -> "Signer":
-    """Signs for the role where one is asked for, else with the key itself, which stays in the TPM.
+    """Signs with temporary credentials where a role, a user or MFA is asked for, else with the TPM's key itself.
 
     The TPM is closed again when this returns. Raises what `obtain` does.
     """
@@ -59,7 +59,7 @@ def signer_of(args: argparse.Namespace) -> "Signer":
     from .obtain import access_key_id, obtain, signer_from
 
     used = use_args(args)
-    if used.assumeRole:
+    if used.assumeRole or used.federation_name or used.root_of or used.mfa_serial:
         found = obtain(used)
         return Signer(found.access_key_id, hmac_from_secret(found.secret_access_key), found.session_token)
     signer = signer_from(used, access_key_id(used))
