@@ -28,8 +28,15 @@ def write_whole(path: str, data: bytes, *, force: bool = False) -> None:
 
     An existing file is replaced only with `force`.
     """
+    # Root's rename would put a file in the place of /dev/null, and of /dev/stdout.
+    if not path or (os.path.exists(path) and (not os.path.isfile(path) or path.startswith("/dev/"))):
+        raise UsageError(f"{path!r} is no ordinary file; give a path where one can be")
     temporary = f"{path}.{os.getpid()}.tmp"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        error.filename = path  # the name that the user knows
+        raise
     try:
         with open(descriptor, "wb") as file:
             file.write(data)
@@ -41,6 +48,9 @@ def write_whole(path: str, data: bytes, *, force: bool = False) -> None:
             os.link(temporary, path)  # fails where the path exists, unlike a rename
     except FileExistsError as error:
         raise UsageError(f"{path} exists; --force replaces it") from error
+    except OSError as error:
+        error.filename = path
+        raise
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)

@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
     for data, where in inputs:
         whole.extend(_talk(data, where, code, keys))
     trees = whole.trees
-    if args.html:
+    if args.html is not None:
         from tpmwire.explain.html import as_html
 
         from ..files import write_whole
@@ -211,7 +211,7 @@ def _looks_like_command(message: bytes) -> bool:
     from tpmwire.spec.constants import TPM_CC
 
     code = int.from_bytes(message[6:HEADER], "big")
-    if len(message) == HEADER:
+    if len(message) == HEADER == int.from_bytes(message[2:6], "big"):
         # An error is a header alone. So are these two commands, and no TPM answers their codes.
         return code in (TPM_CC.GetTestResult, TPM_CC.ReadClock)
     return TPM_CC(code).known or bool(code & 0x20000000)

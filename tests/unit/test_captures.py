@@ -212,3 +212,28 @@ def test_the_verb_reads_recordings_and_writes_the_page(
     assert capsys.readouterr().err.count("\n") == 1
     assert main(["decode", str(tmp_path)]) == 1
     assert "Is a directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("place", "code", "says"),
+    [
+        ("missing/page.html", 1, "{path}: No such file or directory"),
+        ("fifo", 2, "'{path}' is no ordinary file; give a path where one can be"),
+        ("", 2, "'{path}' is no ordinary file; give a path where one can be"),
+        ("/dev/stdout", 2, "'{path}' is no ordinary file; give a path where one can be"),
+    ],
+)
+def test_a_page_that_has_no_place(
+    place: str, code: int, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    path = str(tmp_path / place)
+    assert main(["decode", "--html", path, COMMAND.hex()]) == code
+    assert capsys.readouterr() == ("", f"tpmwire: {says.format(path=path)}\n")
+    assert os.listdir(tmp_path) == ["fifo"]
+    assert main(["decode", "--html", "", COMMAND.hex()]) == 2
+
+
+def test_a_commands_header_alone_is_a_command_cut_short(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["decode", COMMAND.hex()[:20]]) == 1
+    assert "! size: the size says 12 octets, there are 10" in capsys.readouterr().out
