@@ -62,6 +62,10 @@ class _Reader:
             return self._parsed(kind, self.octets(given, where), where)
         given = _json(given, dict, where)
         left = {name.replace("_", "").lower(): (name, value) for name, value in given.items()}
+        strangers = set(left) - {name.replace("_", "").lower() for name, _ in kind.fields()}
+        if strangers:
+            known = ", ".join(field_name(name) for name, _ in kind.fields()) or "none"
+            raise UsageError(f"{where} has no field {left[min(strangers)][0]!r}; it has: {known}")
         values: dict[str, Any] = {}
         for name, annotation in kind.fields():
             wire, place = wire_of(annotation), f"{where}.{field_name(name)}"
@@ -79,9 +83,6 @@ class _Reader:
                 values[name] = getattr(kind, name)
             else:
                 values[name] = self._value(wire, value, place)
-        for name, _ in left.values():
-            known = ", ".join(field_name(name) for name, _ in kind.fields()) or "none"
-            raise UsageError(f"{where} has no field {name!r}; it has: {known}")
         return kind(**values)
 
     def _refuse_secret(self, value: Any, where: str) -> None:
@@ -136,6 +137,7 @@ class _Reader:
 
     def _named(self, wire: Any, given: Any, where: str) -> int:
         """A number, a constant's name, attributes joined by |, a handle's name, or $N."""
+        from tpmwire.explain.names import type_name
         from tpmwire.spec.constants import TPM_RH
 
         text = str(given).strip()
@@ -151,7 +153,10 @@ class _Reader:
             return int(text, 0)
         except ValueError:
             pass
-        kind = wire.kind if issubclass(wire.kind, (IntEnum, IntFlag)) else TPM_RH
+        names = issubclass(wire.kind, (IntEnum, IntFlag))
+        if not names and type_name(wire).startswith("UINT"):
+            raise UsageError(f"{where}: {text!r} is no number")
+        kind = wire.kind if names else TPM_RH  # where handles are, which have no class of their own
         known = {name.replace("_", "").lower(): int(value) for name, value in kind.__members__.items()}
         total = 0
         for word in text.split("|") if issubclass(kind, IntFlag) else [text]:
