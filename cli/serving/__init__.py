@@ -1,0 +1,1 @@
+"""Servers that hand temporary credentials to AWS SDKs, as ECS and EC2 do."""

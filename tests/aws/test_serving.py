@@ -1,0 +1,81 @@
+"""The server of credentials: botocore's two providers take them, and who may not have them gets none."""
+
+import datetime
+import socket
+import threading
+from collections.abc import Iterator
+from http.client import HTTPConnection
+
+import boto3
+import pytest
+
+from cli.serving.server import CredentialServer
+from cli.serving.store import Store
+from sigv4.sts import Credentials
+
+TOKEN = "a-token-of-the-test"
+END = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+LIST = "/latest/meta-data/iam/security-credentials/"
+
+
+@pytest.fixture
+def calls() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def port(calls: list[int]) -> Iterator[int]:
+    def fetch() -> Credentials:
+        calls.append(1)
+        return Credentials("ASIAMADEUP", "made-up-secret", "made-up-token", END)
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = CredentialServer(listener, Store(fetch, print), TOKEN)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield listener.getsockname()[1]
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def ask(port: int, method: str, path: str, **headers: str) -> tuple[int, str]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    return answer.status, text
+
+
+@pytest.mark.parametrize("way", ["container", "imds"])
+def test_boto3_takes_them(port: int, calls: list[int], monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_EC2_METADATA_DISABLED"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/nonexistent")
+    if way == "container":
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"http://127.0.0.1:{port}/credentials")
+        monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", TOKEN)
+    else:
+        monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", f"http://127.0.0.1:{port}/")
+    for _ in range(2):
+        found = boto3.Session().get_credentials()
+        assert found is not None
+        frozen = found.get_frozen_credentials()
+        assert (frozen.access_key, frozen.secret_key, frozen.token) == (
+            "ASIAMADEUP",
+            "made-up-secret",
+            "made-up-token",
+        )
+    assert len(calls) == 1
+
+
+def test_without_a_token_there_is_nothing(port: int, calls: list[int]) -> None:
+    assert ask(port, "GET", "/credentials")[0] == 401
+    assert ask(port, "GET", "/credentials", Authorization=TOKEN + "x")[0] == 401
+    assert ask(port, "GET", LIST)[0] == 401
+    assert ask(port, "GET", "/credentials", Authorization=TOKEN, Host="evil.example")[0] == 403
+    assert ask(port, "GET", "/credentials", Authorization=TOKEN, X_Forwarded_For="10.0.0.1")[0] == 403
+    assert ask(port, "PUT", "/latest/api/token", X_aws_ec2_metadata_token_ttl_seconds="21601")[0] == 400
+    assert not calls
