@@ -69,8 +69,11 @@ def _listed(groups: dict[str, list[str]]) -> str:
 def _found(word: str) -> tuple[str, str | None]:
     """The table's name, and the member where the word names one: TPM_RC_AUTH_FAIL is one of TPM_RC."""
     from tpmwire.explain.table import named
+    from tpmwire.spec.constants import TPM_CC
 
     tables = {name.lower(): name for name in named()}
+    # TPM2_MAC has the code, and so the table, of TPM2_HMAC.
+    tables |= {f"tpm2_{name}".lower(): f"TPM2_{code.name}" for name, code in TPM_CC.__members__.items()}
     asked = word.lower()
     for form in (asked, f"tpm2_{asked.removeprefix('tpm_cc_')}"):
         if form in tables:
@@ -81,6 +84,7 @@ def _found(word: str) -> tuple[str, str | None]:
         if isinstance(kind, type) and issubclass(kind, IntEnum)
         for member in kind.__members__
     }
+    members["tpm_rs_pw"] = members["tpm_rh_pw"]
     if asked in members:
         return members[asked]
     from difflib import get_close_matches
@@ -89,7 +93,7 @@ def _found(word: str) -> tuple[str, str | None]:
     forms = [asked, f"tpm2_{asked}", f"tpm_{asked}"]
     close = dict.fromkeys(spelled[key] for form in forms for key in get_close_matches(form, spelled, 3))
     meant = f"; did you mean {' or '.join(list(close)[:3])}?" if close else ""
-    raise UsageError(f"the standard has no {word!r}{meant} (tpmwire spec lists all names)")
+    raise UsageError(f"there is no table {word!r}{meant} (tpmwire spec lists all names)")
 
 
 def _has_octets(name: str) -> bool:

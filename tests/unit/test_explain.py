@@ -45,7 +45,7 @@ def test_the_words_are_the_standards() -> None:
     tree = explain_command(CREATE_PRIMARY)
     assert (tree.name, tree.spec) == ("TPM2_CreatePrimary", "Part 3 §24.1")
     assert named(tree, "primaryHandle").text == "0x40000001, TPM_RH_OWNER"
-    assert named(tree, "sessionHandle").text == "0x40000009, TPM_RH_PW"
+    assert named(tree, "sessionHandle").text == "0x40000009, TPM_RS_PW"
     assert named(tree, "nameAlg").text == "TPM_ALG_SHA256"
     assert named(tree, "curveID").text == "TPM_ECC_NIST_P256"
     assert named(tree, "objectAttributes").text == (

@@ -1,13 +1,14 @@
 """What the standard calls a wire and a field, and in which section it says so."""
 
 import re
+from enum import IntEnum
 from functools import cache
 from importlib import import_module
 from typing import Any
 
 from ..record import Fixed, Number, Record, SizedRecord, Struct, wire_of
 
-__all__ = ["field_name", "purpose", "section", "type_name"]
+__all__ = ["constant_name", "field_name", "purpose", "section", "type_name"]
 
 _SECTIONS = {
     "TPMI_YES_NO": "9.2",
@@ -154,6 +155,13 @@ def _cited(kind: type) -> str | None:
 
 _CAPITALS = {"tpm", "pcr", "hmac", "id"}
 """Parts of names that the standard writes in capitals."""
+
+
+def constant_name(member: IntEnum) -> str:
+    """A constant as the standard writes it: `TPM_ALG_SHA256`."""
+    name = f"{type(member).__name__}_{member.name}"
+    # The one in that table whose name begins with other letters (Part 2, §7.4).
+    return "TPM_RS_PW" if name == "TPM_RH_PW" else name
 
 
 def field_name(name: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from ..record import Counted, Number, Record, Select, Sized, SizedRecord, Struct, is_secret, wire_of
 from ..spec.command import Command, role_of
 from ..wire import first_parameter
-from .names import field_name, purpose, section, type_name
+from .names import constant_name, field_name, purpose, section, type_name
 
 __all__ = ["Table", "kinds", "named", "octets_of", "table_of"]
 
@@ -209,7 +209,7 @@ def _numbers(name: str, kind: Any) -> Table:
             (f"bit {bit.bit_length() - 1}", f"0x{bit:0{digits}x}", words) for bit, words in bits
         ]
         return Table(name, _purpose(kind), section(Number(4, kind)), [("bits", rows)])
-    rows = [(f"0x{int(member):0{digits}x}", f"{name}_{member.name}", *_means(name, member)) for member in kind]
+    rows = [(f"0x{int(member):0{digits}x}", constant_name(member), *_means(name, member)) for member in kind]
     return Table(name, _purpose(kind), section(Number(4, kind)), [("values", rows)])
 
 

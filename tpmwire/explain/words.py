@@ -19,6 +19,7 @@ from ..spec.properties import (
     TPMA_PERMANENT,
     TPMA_STARTUP_CLEAR,
 )
+from .names import constant_name
 
 __all__ = ["command_name", "field_words", "handle_words", "octets_words", "summary", "value_words"]
 
@@ -66,7 +67,7 @@ def handle_words(handle: int) -> str:
         return f"PCR {handle}"
     if kind == TPM_HT.PERMANENT:
         known = TPM_RH(handle)
-        return f"TPM_RH_{known.name}" if known.known else "permanent handle"
+        return constant_name(known) if known.known else "permanent handle"
     return _KINDS.get(TPM_HT(kind), "unknown kind of handle")
 
 
@@ -92,7 +93,7 @@ def _number(kind: type[int], type_name: str, value: int) -> str:
         return str(flags.described())
     if issubclass(kind, IntEnum):
         member: Any = kind(value)
-        return f"{kind.__name__}_{member.name}" if member.known else f"0x{value:x}: not in this table"
+        return constant_name(member) if member.known else f"0x{value:x}: not in this table"
     if type_name == "TPM_HANDLE" or type_name.startswith(("TPMI_DH", "TPMI_RH", "TPMI_SH")):
         return f"0x{value:08x}, {handle_words(value)}"
     if type_name == "TPM_RC":
