@@ -5,13 +5,10 @@ options → key file → TPM: one HMAC, the day's signing key → TPM closed →
 
 import os
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from .messages import guarded
 from .run_options import PROGRAM, run_parser
-
-if TYPE_CHECKING:
-    from sigv4.sts import Credentials
 
 __all__ = ["main", "script"]
 
@@ -40,21 +37,7 @@ def _run(words: list[str]) -> int:
         print(f"{PROGRAM} {__version__}")
         return 0
     from .obtain import obtain
+    from .output import text
 
-    _print_credentials(obtain(args))
+    print(text(obtain(args), args.format))
     return 0
-
-
-def _print_credentials(credentials: "Credentials") -> None:
-    import json
-
-    document = {
-        "Version": 1,
-        "AccessKeyId": credentials.access_key_id,
-        "SecretAccessKey": credentials.secret_access_key,
-        "SessionToken": credentials.session_token,
-        "Expiration": credentials.expiration,
-    }
-    if credentials.account_id:
-        document["AccountId"] = credentials.account_id
-    print(json.dumps(document))

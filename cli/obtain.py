@@ -28,6 +28,8 @@ def obtain(args: "argparse.Namespace") -> "Credentials":
     Raises UsageError and RequestError before the TPM is asked; what `HmacKey.hmac` and `StsClient.call` raise.
     """
     key_id = access_key_id(args)
+    # The cache has to know it as well.
+    args.duration = args.duration or ("900" if args.root_of else "3600")
     if args.policy_file:
         _read_policy(args)
     if args.cache:
@@ -99,7 +101,7 @@ def _operations(args: "argparse.Namespace") -> "list[Operation[Credentials]]":
         raise UsageError(f"--{given[0]} and --{given[1]} are two operations: give one")
     operation = given[0] if given else "GetSessionToken"
     _fitting(args, operation)
-    number = (args.duration or ("900" if args.root_of else "3600")).removesuffix("s")
+    number = args.duration.removesuffix("s")
     if not (number.isdecimal() and number.isascii()):
         raise UsageError(f"--duration {args.duration!r} is no number of seconds")
     seconds = int(number)

@@ -142,6 +142,12 @@ def run_parser() -> Parser:
         default="key",
         help="what opens the cache: the key, by its password and PCRs (default), or this TPM until it is reset",
     )
+    parser.add_argument(
+        "--format",
+        choices=("process", "env", "export", "fish", "powershell", "json"),
+        default="process",
+        help="how the credentials are printed: for credential_process (default), or for a shell to read",
+    )
     parser.add_argument("--verbose", type=flag, default=False, metavar="BOOL", help="explain each step on stderr")
     parser.add_argument("--version", action="store_true", help="print the version")
     return parser

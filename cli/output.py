@@ -1,0 +1,54 @@
+"""Credentials as text: for credential_process, as JSON, and as assignments that a shell reads."""
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sigv4.sts import Credentials
+
+__all__ = ["FORMATS", "text"]
+
+FORMATS = ("process", "env", "export", "fish", "powershell", "json")
+
+
+def text(credentials: "Credentials", form: str) -> str:
+    """The credentials in one of FORMATS, without the last line's end.
+
+    env is NAME=VALUE, as in env files: unquoted, since STS gives no blanks and quotes.
+    """
+    values = {
+        "AccessKeyId": credentials.access_key_id,
+        "SecretAccessKey": credentials.secret_access_key,
+        "SessionToken": credentials.session_token,
+        "Expiration": credentials.expiration,
+    }
+    if credentials.account_id:
+        values["AccountId"] = credentials.account_id
+    if form == "process":
+        return json.dumps({"Version": 1, **values})
+    if form == "json":
+        return json.dumps(values, indent=2)
+    names = {
+        "AccessKeyId": "AWS_ACCESS_KEY_ID",
+        "SecretAccessKey": "AWS_SECRET_ACCESS_KEY",
+        "SessionToken": "AWS_SESSION_TOKEN",
+        "Expiration": "AWS_CREDENTIAL_EXPIRATION",
+        "AccountId": "AWS_ACCOUNT_ID",
+    }
+    return "\n".join(_assignment(names[name], value, form) for name, value in values.items())
+
+
+def _assignment(name: str, value: str, form: str) -> str:
+    if form == "env":
+        return f"{name}={value}"
+    if form == "export":
+        import shlex
+
+        return f"export {name}={shlex.quote(value)}"
+    if form == "fish":
+        # Within fish's single quotes only these two mean something.
+        quoted = value.replace("\\", "\\\\").replace("'", "\\'")
+        return f"set -gx {name} '{quoted}'"
+    # PowerShell takes typographic quotes for single quotes, too; STS's values are ASCII.
+    doubled = value.replace("'", "''")
+    return f"$Env:{name} = '{doubled}'"
