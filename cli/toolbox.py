@@ -34,6 +34,7 @@ VERBS = {
     "trace": "run a program and explain live what it says to the TPM",
     "exec": "run a program with temporary credentials in its environment",
     "aws": "ask STS who signs, whose an access key id is, and why something was refused",
+    "serve": "serve temporary credentials to AWS SDKs on this machine",
     "send": "send any command, and explain it and its response",
 }
 

@@ -204,7 +204,9 @@ class ObjectIdentifier(Element):
 
     def written(self, value: Any) -> bytes:
         parts = value.split(".") if isinstance(value, str) else []
-        if len(parts) < 2 or not all(part.isascii() and part.isdecimal() and len(part) < 20 for part in parts):
+        if len(parts) < 2 or not all(
+            part.isascii() and part.isdecimal() and len(part) <= 3 * LONGEST_OID for part in parts
+        ):
             raise EncodeError(f"{value!r} is no OBJECT IDENTIFIER")
         top, second, *others = map(int, parts)
         if top > 2 or (top < 2 and second > 39):

@@ -25,16 +25,20 @@ _HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
 
 class CredentialServer(ThreadingHTTPServer):
-    """Serves `store` on a bound, listening TCP socket of loopback. `token` opens /credentials."""
+    """Serves `store` on a bound, listening TCP socket of loopback. `token` opens /credentials.
+
+    `imds`: the metadata service, too, to whoever reaches the port.
+    """
 
     daemon_threads = True
 
-    def __init__(self, listener: socket.socket, store: Store, token: str) -> None:
+    def __init__(self, listener: socket.socket, store: Store, token: str, *, imds: bool) -> None:
         address = listener.getsockname()
         super().__init__(address[:2], _Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listener
         self.store = store
+        self.imds = imds
         self.hosts = {f"{host}:{address[1]}" for host in _HOSTS}
         self._token = token.encode("ascii")
         self._sessions: dict[bytes, float] = {}
@@ -93,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Opens a session of the metadata service."""
         if not self._allowed():
             return
-        if self.path != "/latest/api/token":
+        if self.path != "/latest/api/token" or not self.server.imds:
             return self._refuse(404, "there is nothing here")
         wanted = self.headers.get("X-aws-ec2-metadata-token-ttl-seconds", "")
         if not (wanted.isascii() and wanted.isdecimal() and len(wanted) < 6 and 1 <= int(wanted) <= 21600):

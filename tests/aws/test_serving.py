@@ -1,10 +1,13 @@
 """The server of credentials: botocore's two providers take them, and who may not have them gets none."""
 
 import datetime
+import json
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from pathlib import Path
 
 import boto3
 import pytest
@@ -12,6 +15,9 @@ import pytest
 from cli.serving.server import CredentialServer
 from cli.serving.store import Store
 from sigv4.sts import Credentials
+from tests.support.keys import PLAIN_HANDLE
+from tests.support.programs import machine
+from tests.support.sts import VerifyingSts
 
 TOKEN = "a-token-of-the-test"
 END = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -30,7 +36,7 @@ def port(calls: list[int]) -> Iterator[int]:
         return Credentials("ASIAMADEUP", "made-up-secret", "made-up-token", END)
 
     listener = socket.create_server(("127.0.0.1", 0))
-    server = CredentialServer(listener, Store(fetch, print), TOKEN)
+    server = CredentialServer(listener, Store(fetch, print), TOKEN, imds=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     yield listener.getsockname()[1]
@@ -79,3 +85,24 @@ def test_without_a_token_there_is_nothing(port: int, calls: list[int]) -> None:
     assert ask(port, "GET", "/credentials", Authorization=TOKEN, X_Forwarded_For="10.0.0.1")[0] == 403
     assert ask(port, "PUT", "/latest/api/token", X_aws_ec2_metadata_token_ttl_seconds="21601")[0] == 400
     assert not calls
+
+
+def test_the_verb_serves_a_profile_and_ends_by_a_signal(tmp_path: Path) -> None:
+    with VerifyingSts() as sts, machine(tmp_path, sts.secret_access_key) as at:
+        file = tmp_path / "token"
+        words = [f"--aws-access-key-id={sts.access_key_id}", f"--persistentHandle={PLAIN_HANDLE:#x}"]
+        words += [f"--tpm-path={at.swtpm.path}", "--aws-region=us-east-1", f"--endpoint-url={sts.endpoint}"]
+        words += ["--assumeRole=true", f"--aws-arn={sts.role_arn}"]
+        serve = [str(at.bin / "tpmwire"), "serve", "--port=0", f"--token-file={file}", *words]
+        with subprocess.Popen(serve, env=at.environment(), stderr=subprocess.PIPE, text=True) as running:
+            assert running.stderr
+            line = running.stderr.readline()
+            assert "/credentials" in line, line
+            assert file.stat().st_mode & 0o777 == 0o600
+            port = int(line.split(":")[-1].partition("/")[0])
+            status, text = ask(port, "GET", "/credentials", Authorization=file.read_text())
+            running.terminate()
+            assert running.wait(20) == 128 + 15
+        assert status == 200
+        assert set(json.loads(text)) == {"AccessKeyId", "SecretAccessKey", "Token", "Expiration"}
+        assert not file.exists()

@@ -164,6 +164,7 @@ def test_elements_come_back(pair: tuple[der.Element, Any]) -> None:
 
 
 @given(st.sampled_from([element for element, _ in ELEMENTS]), st.binary(max_size=40))
+@example(der.OBJECT_IDENTIFIER, b"\x82\x80\x80\x80\x80\x80\x80\x80\x80\x00")
 def test_elements_have_one_form(element: der.Element, data: bytes) -> None:
     data = bytes([element.tag, len(data)]) + data
     try:
