@@ -3,7 +3,7 @@
   tpmwire send GetRandom bytesRequested=8
   tpmwire send PCR_Read pcrSelectionIn=sha256:7,23
   tpmwire send CreatePrimary primaryHandle=owner inPublic=template:srk-ecc + ReadPublic objectHandle='$1'
-  tpmwire send NV_DefineSpace --auth-file owner.txt authHandle=owner auth=@index.txt \\
+  tpmwire send --auth-file owner.txt NV_DefineSpace authHandle=owner auth=@index.txt \\
       publicInfo.nvIndex=0x01000001 publicInfo.nameAlg=SHA256 publicInfo.dataSize=8 \\
       publicInfo.attributes='OWNERREAD|OWNERWRITE'
   tpmwire send --json commands.json
