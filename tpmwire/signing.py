@@ -4,7 +4,7 @@ The shortest way for each: one command for a persistent handle, and no secret in
 (see `channel`). docs/architecture.md lists the commands of each way.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from . import templates
@@ -32,9 +32,12 @@ TPM_RC_COMMAND_CODE, TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH, TPM_RC_POLICY_FAIL = 0x1
 
 
 class Authorizer(Protocol):
-    """The key's authorizations for a command: whether the sessions go on, whether its result is to be sealed."""
+    """The key's authorizations for a command.
 
-    def __call__(self, *, keep: bool, results: bool = True) -> tuple[Password | Use, ...]: ...
+    `more` says that another HMAC follows, `starts` that the command's result comes with a later one.
+    """
+
+    def __call__(self, *, more: bool, starts: bool = False) -> tuple[Password | Use, ...]: ...
 
 
 class HmacKey:
@@ -83,10 +86,14 @@ class HmacKey:
         Raises TpmError, SessionError, TransportError, PolicyError, and KeyFileError for a file that holds no HMAC
         key. What it opened is flushed at the end, or by `Tpm.close()` where it fails.
         """
+        return self.hmacs(tpm, [message])[0]
+
+    def hmacs(self, tpm: Tpm, messages: Sequence[bytes]) -> list[bytes]:
+        """The HMAC of each message, by one session and one loading of the key. Raises as `hmac`."""
         if self.file is not None and self.file.public.type != TPM_ALG.KEYEDHASH:
             kind = self.file.public.type.name
             raise KeyFileError(f"the key file holds a key of type {kind}, no HMAC key; `tpmwire import` makes one")
-        return _Run(self, tpm).hmac(message)
+        return _Run(self, tpm).hmacs(messages)
 
     def of_file(self, file: "KeyFile") -> "HmacKey":
         """The same ways of use for another file."""
@@ -114,21 +121,28 @@ class _Run:
         # The key's public area and its parent's Name, once they are known.
         self.public = None if key.file is None else key.file.public
         self.parent_name: bytes | None = None
+        # What the first of several HMACs has taught: a policy's open end, and that there is no TPM2_HMAC.
+        self.completion: list[Statement] = []
+        self.in_sequences = False
 
-    def hmac(self, message: bytes) -> bytes:
-        if self.key.file is not None:
-            handle = self._load(self.key.file)
-        else:
-            assert self.key.handle is not None
-            handle = self.key.handle
-            if self.key.name is not None:
-                self.tpm.trust_name(handle, self.key.name)
-            if self.key.ek_parent:
-                self.public = read_loaded(self.tpm, handle).public
-            self._open_session(None)
-        result = self._computed(handle, message)
+    def hmacs(self, messages: Sequence[bytes]) -> list[bytes]:
+        handle = self._reached()
+        results = self._all_computed(handle, messages)
         self._flush_opened()
-        return result
+        return results
+
+    def _reached(self) -> int:
+        """The key's handle, with the run's session open."""
+        if self.key.file is not None:
+            return self._load(self.key.file)
+        assert self.key.handle is not None
+        handle = self.key.handle
+        if self.key.name is not None:
+            self.tpm.trust_name(handle, self.key.name)
+        if self.key.ek_parent:
+            self.public = read_loaded(self.tpm, handle).public
+        self._open_session(None)
+        return handle
 
     def imported(self) -> "KeyFile":
         from .keyfile import LOADABLE
@@ -299,43 +313,56 @@ class _Run:
                 raise
         return attempt(self.key.parent_auth_otherwise)
 
-    def _computed(self, handle: int, message: bytes) -> bytes:
+    def _all_computed(self, handle: int, messages: Sequence[bytes]) -> list[bytes]:
+        last = len(messages) - 1
+        return [self._computed(handle, message, more=number < last) for number, message in enumerate(messages)]
+
+    def _computed(self, handle: int, message: bytes, *, more: bool) -> bytes:
         final = self._key_authorization(handle)
+        if self.in_sequences:
+            return self._computed_in_sequence(handle, message, final, more=more)
         try:
-            return self.tpm.execute(HMAC(handle, message), *final(keep=False)).out_hmac
+            return self.tpm.execute(HMAC(handle, message), *final(more=more)).out_hmac
         except TpmError as error:
             if error.code == TPM_RC_POLICY_FAIL and self._completes_policy(handle):
-                return self.tpm.execute(HMAC(handle, message), *final(keep=False)).out_hmac
+                return self.tpm.execute(HMAC(handle, message), *final(more=more)).out_hmac
             if error.code != TPM_RC_COMMAND_CODE:
                 raise
-        return self._computed_in_sequence(handle, message, final)
+        self.in_sequences = True
+        return self._computed_in_sequence(handle, message, final, more=more)
 
     def _completes_policy(self, handle: int) -> bool:
         """States what PCRs alone left open, on the same session: the usual key needs no look at its policy."""
         if self.session is None or self.key.pcrs is None or self.key.auth or self.key.ek_parent:
             return False
+        if self.completion:
+            return False  # Stated already, and it was not enough.
         if self.public is None:
             self.public = read_loaded(self.tpm, handle).public
-        statements = self._missing_statements(self.session, self.public.auth_policy)
-        for statement in statements:
-            self.tpm.execute(statement.command(self.session.handle))
-            self.session.wants_auth_value |= statement.code == TPM_CC.PolicyAuthValue
-        return bool(statements)
+        self.completion = self._missing_statements(self.session, self.public.auth_policy)
+        self._state_plain(self.session, self.completion)
+        return bool(self.completion)
 
-    def _computed_in_sequence(self, handle: int, message: bytes, final: Authorizer) -> bytes:
+    def _state_plain(self, session: Session, statements: "Sequence[Statement]") -> None:
+        for statement in statements:
+            self.tpm.execute(statement.command(session.handle))
+            session.wants_auth_value |= statement.code == TPM_CC.PolicyAuthValue
+
+    def _computed_in_sequence(self, handle: int, message: bytes, final: Authorizer, *, more: bool) -> bytes:
         """For a TPM that lacks TPM2_HMAC. It refused that before it looked at the sessions."""
         from .spec.commands.sequences import HMAC_Start, SequenceComplete
 
         protection = self.companion or self.session
-        keep = self.key.protected
-        sequence = self.tpm.execute(HMAC_Start(handle), *final(keep=keep, results=False)).sequence_handle
+        sequence = self.tpm.execute(HMAC_Start(handle), *final(more=more, starts=True)).sequence_handle
         # A sequence object has no public area, and so an empty Name (Part 1, §16).
         self.tpm.trust_name(sequence, b"")
-        companions = [protection.use(keep=False, encrypt=True)] if keep and protection is not None else []
+        companions = (
+            [protection.use(keep=more, encrypt=True)] if self.key.protected and protection is not None else []
+        )
         return self.tpm.execute(SequenceComplete(sequence, message), Password(), *companions).result
 
     def _key_authorization(self, handle: int) -> Authorizer:
-        """How the key is authorized, as a function of whether the session goes on and results are to be sealed."""
+        """How the key is authorized; a policy is stated anew for each HMAC, which ends it (Part 1, §19.7)."""
         session, auth = self.session, self.key.auth
         if session is None:
             return lambda **_: (Password(auth),)
@@ -343,13 +370,14 @@ class _Run:
             auth = self._satisfy_policy(session, handle)
         protected, companion = self.key.protected, self.companion
 
-        def uses(*, keep: bool, results: bool = True) -> tuple[Password | Use, ...]:
-            sealed = protected and results
+        def uses(*, more: bool, starts: bool = False) -> tuple[Password | Use, ...]:
+            protecting = more or (protected and starts)
+            sealed = protected and not starts
             if companion is None:
-                return (session.use(auth, keep=keep, decrypt=protected, encrypt=sealed),)
+                return (session.use(auth, keep=protecting, decrypt=protected, encrypt=sealed),)
             return (
-                session.use(auth, keep=False),
-                companion.use(keep=keep, decrypt=protected, encrypt=sealed),
+                session.use(auth, keep=more),
+                companion.use(keep=protecting, decrypt=protected, encrypt=sealed),
             )
 
         return uses
@@ -375,12 +403,11 @@ class _Run:
             # No digest: the PCRs are taken as they are, and the policy of the key says whether they fit.
             self.tpm.execute(PolicyPCR(b"", key.pcrs).command(session.handle))
             if not key.auth and not key.ek_parent:
+                self._state_plain(session, self.completion)
                 return
         if self.public is None:
             self.public = read_loaded(self.tpm, handle).public
-        for statement in self._missing_statements(session, self.public.auth_policy):
-            self.tpm.execute(statement.command(session.handle))
-            session.wants_auth_value |= statement.code == TPM_CC.PolicyAuthValue
+        self._state_plain(session, self._missing_statements(session, self.public.auth_policy))
 
     def _missing_statements(self, session: Session, wanted: bytes) -> "list[Statement]":
         """What has to be stated after the PCRs for the policy digest `wanted`.

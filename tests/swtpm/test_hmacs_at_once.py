@@ -1,0 +1,95 @@
+"""Several HMACs in one opening of the TPM: one session, one loading of the key."""
+
+import hmac
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support import keys
+from tests.support.bench import DATE, KDATE, PASSWORD, SECRET, Bench
+from tests.support.bench import bench as made_bench
+from tpmwire.policy import parse_pcrs
+from tpmwire.signing import HmacKey
+from tpmwire.tpm import Tpm
+
+PCR23 = parse_pcrs("23")
+MESSAGES = [DATE, b"another", b"a third"]
+EXPECTED = [hmac.digest(b"AWS4" + SECRET.encode(), message, "sha256") for message in MESSAGES]
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with made_bench(tmp_path_factory.mktemp("keys")) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(bench: Bench) -> Iterator[None]:
+    yield
+    bench.bus.clear()
+    assert bench.left_behind() == []
+
+
+def together(bench: Bench, key: HmacKey) -> list[str]:
+    """The commands of three HMACs, which are the right ones."""
+    bench.bus.clear()
+    with Tpm.open(bench.bus.path, 20) as tpm:
+        assert key.hmacs(tpm, MESSAGES) == EXPECTED
+    return bench.bus.codes
+
+
+START, READ, PCR, FLUSH, DIGEST = "StartAuthSession", "ReadPublic", "PolicyPCR", "FlushContext", "PolicyGetDigest"
+
+Case = tuple[int, dict[str, Any], list[str]]
+
+CLEAR: dict[str, Case] = {
+    "handle": (keys.PLAIN_HANDLE, {}, ["HMAC", "HMAC", "HMAC"]),
+    "password": (keys.PASSWORD_HANDLE, {"auth": PASSWORD}, ["HMAC", "HMAC", "HMAC"]),
+    "pcr": (keys.PCR_HANDLE, {"pcrs": PCR23}, [START, PCR, "HMAC", PCR, "HMAC", PCR, "HMAC"]),
+}
+PROTECTED: dict[str, Case] = {
+    "handle": (keys.PLAIN_HANDLE, {}, [READ, START, READ, "HMAC", "HMAC", "HMAC"]),
+    "password": (keys.PASSWORD_HANDLE, {"auth": PASSWORD}, [READ, START, READ, "HMAC", "HMAC", "HMAC"]),
+    "pcr": (keys.PCR_HANDLE, {"pcrs": PCR23}, [READ, START, PCR, READ, "HMAC", PCR, "HMAC", PCR, "HMAC"]),
+    "both": (
+        keys.BOTH_HANDLE,
+        {"pcrs": PCR23, "auth": PASSWORD},
+        [READ, START, START, *[PCR, READ, DIGEST, "PolicyAuthValue", "HMAC"]]
+        + 2 * [PCR, DIGEST, "PolicyAuthValue", "HMAC"],
+    ),
+}
+
+
+@pytest.mark.parametrize("way", CLEAR)
+def test_in_clear(bench: Bench, way: str) -> None:
+    handle, options, commands = CLEAR[way]
+    assert together(bench, HmacKey(handle=handle, protected=False, **options)) == commands
+
+
+@pytest.mark.parametrize("way", PROTECTED)
+def test_protected_and_none_of_the_results_on_the_bus(bench: Bench, way: str) -> None:
+    handle, options, commands = PROTECTED[way]
+    assert together(bench, HmacKey(handle=handle, **options)) == commands
+    heard = bench.bus.octets
+    assert not [result for result in (KDATE, *EXPECTED) if result in heard]
+    # The first parameter of each HMAC, the message, is sealed too.
+    assert not [message for message in MESSAGES if message in heard]
+
+
+def test_a_file_is_loaded_once(bench: Bench) -> None:
+    assert together(bench, HmacKey(file=bench.file("plain"), protected=False)) == [
+        *("CreatePrimary", "Load", "HMAC", "HMAC", "HMAC", FLUSH, FLUSH)
+    ]
+
+
+@pytest.mark.parametrize("protected", [False, True])
+@pytest.mark.parametrize("name", ["plain", "pcr"])
+def test_a_tpm_without_the_one_shot_hmac_is_asked_for_it_once(bench: Bench, protected: bool, name: str) -> None:
+    key = HmacKey(file=bench.file(name), pcrs=PCR23 if name == "pcr" else None, protected=protected)
+    lacking = bytes.fromhex("80010000000a00000143")
+    bench.bus.clear()
+    bench.bus.on_command = lambda sent: lacking if sent[6:10] == bytes.fromhex("00000155") else None
+    with Tpm.open(bench.bus.path, 20) as tpm:
+        assert key.hmacs(tpm, MESSAGES) == EXPECTED
+    assert [code for code in bench.bus.codes if "HMAC" in code] == ["HMAC", *["HMAC_Start"] * 3]
