@@ -9,10 +9,11 @@ from .run_options import PROGRAM
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from tpmwire.signing import HmacKey
 
-__all__ = ["ask_tpm", "key_from"]
+__all__ = ["ask_tpm", "ask_tpm_each", "key_from"]
 
 
 def key_from(args: "argparse.Namespace") -> "HmacKey":
@@ -58,6 +59,11 @@ def key_from(args: "argparse.Namespace") -> "HmacKey":
 
 def ask_tpm(args: "argparse.Namespace", key: "HmacKey", message: bytes) -> bytes:
     """One HMAC, and the TPM given back. Raises what `HmacKey.hmac` does."""
+    return ask_tpm_each(args, [(key, [message])])[0]
+
+
+def ask_tpm_each(args: "argparse.Namespace", wanted: "Sequence[tuple[HmacKey, Sequence[bytes]]]") -> list[bytes]:
+    """The HMAC of each message by its key, in one opening of the TPM. Raises what `HmacKey.hmacs` does."""
     from tpmwire.tpm import Tpm
     from tpmwire.transport import open_transport
 
@@ -68,18 +74,23 @@ def ask_tpm(args: "argparse.Namespace", key: "HmacKey", message: bytes) -> bytes
         from .trace import trace
 
         tpm.observe = trace
-        if key.protected and key.pin is None:
+        if any(key.protected and key.pin is None for key, _ in wanted):
             note(
                 f"{PROGRAM}: the session's salt key is the TPM's own word: safe against a listener on the bus; "
                 "--tpm-session-encrypt-with-name also keeps out somebody who answers in the TPM's place"
             )
     from tpmwire.errors import TpmError
 
+    found: list[bytes] = []
     try:
-        return key.hmac(tpm, message)
-    except TpmError as error:
-        if key.name is not None and key.file is None and error.session == 1:
-            note(f"{PROGRAM}: or --key-name is not the Name of the key at 0x{key.handle or 0:08x} (any more)")
-        raise
+        for key, messages in wanted:
+            try:
+                found += key.hmacs(tpm, messages)
+            except TpmError as error:
+                if key.name is not None and key.file is None and error.session == 1:
+                    at = f"0x{key.handle or 0:08x}"
+                    note(f"{PROGRAM}: or --key-name is not the Name of the key at {at} (any more)")
+                raise
+        return found
     finally:
         tpm.close()

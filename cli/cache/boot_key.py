@@ -1,5 +1,7 @@
 """A key of the null hierarchy: there as long as this boot of the TPM."""
 
+from collections.abc import Sequence
+
 from tpmwire import templates
 from tpmwire.channel import create_primary
 from tpmwire.signing import HmacKey
@@ -18,14 +20,14 @@ class BootKey(HmacKey):
     def __init__(self, like: HmacKey) -> None:
         super().__init__(protected=like.protected, pin=like.pin)
 
-    def hmac(self, tpm: Tpm, message: bytes) -> bytes:
-        """As `HmacKey.hmac`. CreatePrimary of a key for HMACs is quick: nothing has to be searched for."""
+    def hmacs(self, tpm: Tpm, messages: Sequence[bytes]) -> list[bytes]:
+        """As `HmacKey.hmacs`. CreatePrimary of a key for HMACs is quick: nothing has to be searched for."""
         template = templates.hmac_key(with_auth=False)
         template = template.replace(
             object_attributes=template.object_attributes | TPMA_OBJECT.SENSITIVE_DATA_ORIGIN
         )
         made = create_primary(tpm, TPM_RH.NULL, template)
         key = HmacKey(handle=made.handle, name=made.name, protected=self.protected, pin=self.pin)
-        result = key.hmac(tpm, message)
+        results = key.hmacs(tpm, messages)
         tpm.flush(made.handle)
-        return result
+        return results

@@ -12,7 +12,7 @@ from cli.run_options import PROGRAM
 from sigv4.times import timestamp
 
 from .purpose import purpose
-from .root import root_key
+from .root import Keys
 from .sealed import Clear, DamagedError, label, read_clear, seal, unseal
 from .store import Store, UnfitError, place
 
@@ -60,24 +60,25 @@ def cached(args: "argparse.Namespace", key_id: str, ask: "Callable[[Signer], Cre
     the result. Raises what `ask` and the TPM raise.
     """
     use = purpose(args)
+    keys = Keys.of(args)
     try:
         store = Store(place(), use.hex()[:32])
     except UnfitError as error:
         _note(f"no cache: {error}")
-        return _asked(args, key_id, use, ask, None, None)
+        return _asked(keys, key_id, use, ask, None, None)
     try:
-        return _from(store, args, key_id, use, ask)
+        return _from(store, keys, key_id, use, ask)
     finally:
         store.close()
 
 
 def _from(
-    store: Store, args: "argparse.Namespace", key_id: str, use: bytes, ask: "Callable[[Signer], Credentials]"
+    store: Store, keys: Keys, key_id: str, use: bytes, ask: "Callable[[Signer], Credentials]"
 ) -> "Credentials":
     unfit = None
     clear = _read(store)
     if clear is not None and _fresh(clear):
-        held = _open(args, clear, use)
+        held = _open(keys, clear, use)
         if held is not None:
             return held.credentials
         unfit = clear
@@ -87,19 +88,19 @@ def _from(
                 _note(f"another run has asked AWS for {PATIENCE:.0f} seconds; asking too")
         except UnfitError as error:
             _note(f"no cache: {error}")
-            return _asked(args, key_id, use, ask, None, None)
+            return _asked(keys, key_id, use, ask, None, None)
         # Another run may have brought new ones while we waited.
         later = _read(store, quiet=True)
         if later is None or later == unfit or not _fresh(later):
             today = later is not None and later != unfit and later.day == timestamp(time.time())[:8]
-            return _asked(args, key_id, use, ask, _open(args, later, use) if later and today else None, store)
+            return _asked(keys, key_id, use, ask, _open(keys, later, use) if later and today else None, store)
     # Opened without the lock, for which others wait.
-    held = _open(args, later, use)
-    return _asked(args, key_id, use, ask, None, store) if held is None else held.credentials
+    held = _open(keys, later, use)
+    return _asked(keys, key_id, use, ask, None, store) if held is None else held.credentials
 
 
 def _asked(
-    args: "argparse.Namespace",
+    keys: Keys,
     key_id: str,
     use: bytes,
     ask: "Callable[[Signer], Credentials]",
@@ -107,21 +108,23 @@ def _asked(
     store: Store | None,
 ) -> "Credentials":
     """New credentials, kept in `store`. `held` saves the TPM the day's key, and another nonce."""
-    from cli.tpm_key import ask_tpm, key_from
-
     from .signing_key import KeptSigner
 
-    key = key_from(args)
-    signer = KeptSigner(key_id, lambda message: ask_tpm(args, key, message), held and held.signing_key)
-    signer.prime(timestamp(time.time())[:8])
-    nonce, root = b"", b""
-    if store is not None:
-        # Before the network, so that the TPM is given back by then, and what it refuses costs no call.
-        nonce = os.urandom(32) if held is None else held.nonce
-        root = root_key(args, label(nonce, use)) if held is None else held.root
+    nonce = os.urandom(32) if held is None else held.nonce
+    root = None if held is None else held.root
+
+    def day_key(date: bytes) -> bytes:
+        nonlocal root
+        if store is None or root is not None:
+            return keys.day_key(date)
+        # With the day's key, and so before the network: the TPM is opened once, and given back by then.
+        day, root = keys.day_key_and_root(date, label(nonce, use))
+        return day
+
+    signer = KeptSigner(key_id, day_key, held and held.signing_key)
     credentials = ask(signer)
-    due = _due(args, credentials.expiration)
-    if store is not None and due > time.time():
+    due = _due(keys.args, credentials.expiration)
+    if store is not None and root is not None and due > time.time():
         try:
             store.write(seal(_text(credentials, signer.kept), due, _day(signer.kept), nonce, root, use))
         except UnfitError as error:
@@ -142,9 +145,9 @@ def _read(store: Store, *, quiet: bool = False) -> Clear | None:
     return None
 
 
-def _open(args: "argparse.Namespace", clear: Clear, use: bytes) -> Held | None:
+def _open(keys: Keys, clear: Clear, use: bytes) -> Held | None:
     """What is in the file; a note and None where it does not open."""
-    root = root_key(args, label(clear.nonce, use))
+    root = keys.root(label(clear.nonce, use))
     try:
         found = json.loads(unseal(clear, root, use))
     except DamagedError:

@@ -118,10 +118,34 @@ def test_a_pinned_warm_run_takes_three_commands(runs: Runs) -> None:
     assert runs.bus.codes == ["ReadPublic", "StartAuthSession", "HMAC"]
 
 
+FIRST = {
+    "handle, in clear": ([HANDLE, CLEAR], ["HMAC", "HMAC"]),
+    "handle": ([HANDLE], ["ReadPublic", "StartAuthSession", "ReadPublic", "HMAC", "HMAC"]),
+    "PCR, in clear": (
+        [f"--persistentHandle={keys.PCR_HANDLE:#x}", "--pcrs=23", CLEAR],
+        ["StartAuthSession", "PolicyPCR", "HMAC", "PolicyPCR", "HMAC"],
+    ),
+    "boot, in clear": ([HANDLE, CLEAR, BOOT], ["HMAC", "CreatePrimary", "HMAC", "FlushContext"]),
+}
+
+
+@pytest.mark.parametrize("way", FIRST)
+def test_the_first_run_opens_the_tpm_once_for_both_hmacs(runs: Runs, way: str) -> None:
+    words, commands = FIRST[way]
+    runs.key_of(*words)
+    assert runs.bus.codes == commands
+
+
+def test_limits_are_checked_before_the_tpm_is_asked(runs: Runs) -> None:
+    done = runs.run(HANDLE, "--external-id=x")
+    assert (done.returncode, done.stdout, runs.bus.codes) == (2, "", [])
+    assert "1224" in done.stderr
+
+
 def test_a_renewal_on_the_same_day_asks_for_one_hmac(runs: Runs) -> None:
     noon = time.time() // 86400 * 86400 - 43200
     found, commands = [], []
-    for minutes in (0, 30, 50, 60):
+    for minutes in (0, 30, 50, 60, 24 * 60):
         program = write_program(
             runs.directory, CREDENTIAL_PROCESS, f"import time\ntime.time = lambda: {noon + 60 * minutes}", "at"
         )
@@ -130,9 +154,9 @@ def test_a_renewal_on_the_same_day_asks_for_one_hmac(runs: Runs) -> None:
         found.append(json.loads(done.stdout)["AccessKeyId"])
         commands.append(runs.bus.codes)
     assert found[0] == found[1]
-    assert found[1] != found[2] == found[3]
-    # The first asks for the day's key and for the seal; a renewal has the day's key from the cache.
-    assert commands == [["HMAC", "HMAC"], ["HMAC"], ["HMAC"], ["HMAC"]]
+    assert found[1] != found[2] == found[3] != found[4]
+    # The first of a day asks for the day's key and for the seal; a renewal has the day's key from the cache.
+    assert commands == [["HMAC", "HMAC"], ["HMAC"], ["HMAC"], ["HMAC"], ["HMAC", "HMAC"]]
 
 
 def test_nothing_secret_is_in_the_file_which_is_the_users_alone(runs: Runs) -> None:
