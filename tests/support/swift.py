@@ -1,7 +1,6 @@
 """An S3 server that verifies Signature Version 4 and is not ours: OpenStack Swift with its S3 API."""
 
 import contextlib
-import os
 import signal
 import socket
 import subprocess
@@ -21,8 +20,8 @@ REGION = "us-east-1"
 class SwiftS3:
     """A running server on loopback, alive inside `with`, that knows one access key.
 
-    Attributes: `endpoint` (http URL). It checks the signature of every request, of presigned URLs, and of each
-    chunk of a signed stream; session tokens mean nothing to it. Its files are in a directory of its own.
+    Attributes: `endpoint` (http URL), `port`. It checks the signature of every request and of presigned URLs, and
+    that the body is the signed one; session tokens mean nothing to it. Its files are in a directory of its own.
     """
 
     def __init__(self, access_key_id: str, secret_access_key: str) -> None:
@@ -33,6 +32,7 @@ class SwiftS3:
         self._directory = tempfile.TemporaryDirectory(prefix="swift-s3-", ignore_cleanup_errors=True)
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
+        self.port = port
         self.endpoint = f"http://127.0.0.1:{port}"
         self._log = Path(self._directory.name, "log")
         command = [
@@ -65,8 +65,3 @@ class SwiftS3:
         self._process.send_signal(signal.SIGKILL)  # nothing of it outlives its directory
         self._process.communicate()
         self._directory.cleanup()
-
-    @property
-    def memory(self) -> int:
-        """Octets that the server holds in memory now."""
-        return int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
