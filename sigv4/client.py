@@ -11,8 +11,8 @@ from .errors import NetworkError, RequestError, ResponseError, StsError, one_lin
 from .http import HttpClient, Response
 from .request import Request
 from .signer import Signer
-from .sts import Operation
-from .times import parse_http_date
+from .sts import Credentials, Operation
+from .times import parse_http_date, parse_rfc3339
 
 __all__ = ["StsClient"]
 
@@ -74,9 +74,9 @@ class StsClient:
             except NetworkError as error:
                 failure = error
             else:
-                if response.status == HTTPStatus.OK:
-                    return operation.result(xml.parse(response.body))
                 offset = self._server_offset(response)
+                if response.status == HTTPStatus.OK:
+                    return self._value(operation, response, offset)
                 failure = self._refusal(response, offset)
                 if not corrected and self._correct(failure, offset):
                     corrected = True
@@ -85,6 +85,33 @@ class StsClient:
                 raise failure
             self._sleep(self._policy.delay(failure, attempt, self._chance()))
             attempt += 1
+
+    def _value(self, operation: Operation[Result], response: Response, offset: float | None) -> Result:
+        coding = response.header("Content-Encoding") or "identity"
+        if coding.lower() != "identity":
+            raise ResponseError(
+                f"the answer is compressed ({one_line(coding, 40)}), which was not asked for; "
+                "check any proxy before the endpoint"
+            )
+        value = operation.result(xml.parse(response.body))
+        if isinstance(value, Credentials):
+            self._check_expiration(value.expiration, offset)
+        return value
+
+    def _check_expiration(self, expiration: str, offset: float | None) -> None:
+        """Refuses what has expired for AWS too; a clock of ours that only makes it seem so is told of."""
+        ends = parse_rfc3339(expiration)
+        if ends > self._clock():
+            return
+        if offset is None or ends <= self._clock() + offset:
+            raise ResponseError(
+                f"the answer's credentials expired at {expiration}; check the endpoint and the clock (timedatectl)"
+            )
+        if self._warn is not None:
+            self._warn(
+                f"your clock is {abs(round(offset))} seconds ahead of AWS: programs take these credentials for "
+                "expired; set it (timedatectl set-ntp true)"
+            )
 
     def _chance(self) -> float:
         if self._random is None:
@@ -124,6 +151,11 @@ class StsClient:
                 f"{self._endpoint.url} redirects to {where} (HTTP {response.status}), which is not followed; "
                 "check the endpoint and any proxy before it"
             )
+        if response.status < 300:
+            raise ResponseError(
+                f"{self._endpoint.url} answered HTTP {response.status}, where STS answers 200 or an error; "
+                "check the endpoint and any proxy before it"
+            )
         try:
             document = xml.parse(response.body)
         except ResponseError:
@@ -138,6 +170,6 @@ class StsClient:
             request_id or response.header("x-amzn-RequestId") or "",
             response.status,
         )
+        error.retry_after = retry.retry_after(response.header("x-amz-retry-after"), response.header("Retry-After"))
         error.hint = retry.hint(error, offset or 0.0)
-        error.retry_after = retry.retry_after(response.header("x-amz-retry-after"))
         return error

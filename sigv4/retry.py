@@ -140,11 +140,16 @@ def _attempts(source: str, text: str) -> int:
     return int(text)
 
 
-def retry_after(header: str | None) -> float | None:
-    """Seconds of an x-amz-retry-after header, which counts milliseconds; None where it is none."""
-    if header is None or not (header.isascii() and header.isdigit() and len(header) < 10):
-        return None
-    return int(header) / 1000
+def retry_after(milliseconds: str | None, seconds: str | None = None) -> float | None:
+    """Seconds that an answer asks us to wait; None where it does not.
+
+    AWS's x-amz-retry-after counts `milliseconds`, and comes first; Retry-After, of proxies and balancers before it,
+    `seconds` (RFC 9110 §10.2.3; its other form, a date, would need a right clock).
+    """
+    for text, unit in ((milliseconds, 1000), (seconds, 1)):
+        if text is not None and text.isascii() and text.isdigit() and len(text) < 10:
+            return int(text) / unit
+    return None
 
 
 def _is_throttled(failure: NetworkError | StsError) -> bool:
@@ -173,6 +178,8 @@ def hint(error: StsError, clock_offset: float) -> str:
         return f"your clock is {abs(round(clock_offset))} seconds {where}: set it (timedatectl set-ntp true)"
     if is_about_time(error):
         return "the signature's time is not AWS's: check the clock (timedatectl)"
+    if error.retry_after is not None and error.retry_after > _RETRY_AFTER_MORE:
+        return f"the server asks for {error.retry_after:g} seconds without requests: try again then"
     if _is_throttled(error):
         return _THROTTLED_HINT
     return _HINTS.get(error.code, "")

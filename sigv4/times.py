@@ -5,7 +5,7 @@ from time import gmtime, strftime
 
 from .errors import RequestError
 
-__all__ = ["http_date", "is_rfc3339", "parse_http_date", "rfc3339", "timestamp"]
+__all__ = ["http_date", "is_rfc3339", "parse_http_date", "parse_rfc3339", "rfc3339", "timestamp"]
 
 _YEAR_10000 = 253402300800
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -56,16 +56,34 @@ def rfc3339(time: float) -> str:
 
 def is_rfc3339(text: str) -> bool:
     """Whether `text` is a date-time of RFC 3339 §5.6, such as 2026-11-24T13:00:00Z."""
+    return _rfc3339_fields(text) is not None
+
+
+def parse_rfc3339(text: str) -> int:
+    """POSIX seconds of a date-time of RFC 3339 §5.6, less its fraction. Raises RequestError for what is none."""
+    fields = _rfc3339_fields(text)
+    if fields is None:
+        raise RequestError(f"{text!r} is no RFC 3339 time; write it as 2026-11-24T13:00:00Z")
+    from calendar import timegm
+
+    hours, minutes = fields[6:]
+    sign = -1 if text[-6] == "-" else 1  # where a zone is given
+    return timegm(fields[:6]) - sign * (hours * 60 + minutes) * 60
+
+
+def _rfc3339_fields(text: str) -> tuple[int, ...] | None:
+    """Year, month, day, hour, minute, second, and the zone's hours and minutes without sign; None for no time."""
     found = re.fullmatch(
         r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]{1,9})?"
         r"(?:[Zz]|[+-]([0-9]{2}):([0-9]{2}))",
         text,
     )
     if found is None:
-        return False
-    year, month, day, hour, minute, second, zone_hour, zone_minute = (int(part or 0) for part in found.groups())
+        return None
+    fields = tuple(int(part or 0) for part in found.groups())
+    year, month, day, hour, minute, second, zone_hour, zone_minute = fields
     clock = hour <= 23 and minute <= 59 and second <= 60 and zone_hour <= 23 and zone_minute <= 59
-    return clock and year >= 1 and _is_date(year, month, day)
+    return fields if clock and year >= 1 and _is_date(year, month, day) else None
 
 
 def _is_date(year: int, month: int, day: int) -> bool:

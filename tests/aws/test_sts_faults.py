@@ -139,6 +139,10 @@ def test_a_fault_that_passes_is_tried_again(fault: Step) -> None:
         (http("503 Slow Down", error("ServiceUnavailable"), "X-Amz-Retry-After: 200"), [0.2, 0.2]),
         (http("503 Slow Down", error("ServiceUnavailable"), "x-amz-retry-after: 999999"), [5.025, 5.05]),
         (http("503 Slow Down", error("ServiceUnavailable"), "x-amz-retry-after: soon"), [0.025, 0.05]),
+        (http("503 Service Unavailable", "", "Retry-After: 2"), [2.0, 2.0]),
+        (http("503 Service Unavailable", "", "Retry-After: 120"), [5.025, 5.05]),
+        (http("503 Service Unavailable", "", "Retry-After: 9", "x-amz-retry-after: 300"), [0.3, 0.3]),
+        (http("503 Service Unavailable", "", "Retry-After: Wed, 25 Nov 2026 12:00:00 GMT"), [0.025, 0.05]),
     ],
 )
 def test_the_wait_is_what_the_fault_asks_for(fault: bytes, slept: list[float]) -> None:
