@@ -143,7 +143,7 @@ def _attempts(source: str, text: str) -> int:
 def retry_after(milliseconds: str | None, seconds: str | None = None) -> float | None:
     """Seconds that an answer asks us to wait; None where it does not.
 
-    AWS's x-amz-retry-after counts `milliseconds`, and comes first; Retry-After, of proxies and balancers before it,
+    AWS's x-amz-retry-after counts `milliseconds`, and comes first; Retry-After, of proxies and balancers,
     `seconds` (RFC 9110 §10.2.3; its other form, a date, would need a right clock).
     """
     for text, unit in ((milliseconds, 1000), (seconds, 1)):

@@ -1,5 +1,8 @@
 """Sockets whose every wait ends: a deadline over all reads and writes of a step, and a limit to what is read."""
 
+import errno
+import os
+import select
 import socket
 from collections.abc import Sequence
 from io import BufferedReader, RawIOBase
@@ -10,6 +13,9 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 __all__ = ["BoundedSocket", "Deadline", "TooMuchData", "open_socket"]
+
+
+_HEAD_START = 0.25  # seconds that an address has before the next is tried beside it (RFC 8305 §8)
 
 
 class TooMuchData(Exception):
@@ -32,25 +38,6 @@ class Deadline:
         return left
 
 
-def open_socket(host: str, port: int, deadline: Deadline) -> socket.socket:
-    """A TCP connection to the first address of `host` that answers. Raises OSError (TimeoutError, gaierror)."""
-    failure: OSError = OSError(f"no address for {host}")
-    for family, kind, protocol, _, address in _addresses(host, port, deadline):
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.settimeout(deadline.left())
-            sock.connect(address)
-        except OSError as error:
-            sock.close()
-            failure = error
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return sock
-    raise failure
-
-
 _Address = tuple[
     socket.AddressFamily,
     socket.SocketKind,
@@ -58,6 +45,59 @@ _Address = tuple[
     str,
     tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes],
 ]
+
+
+def open_socket(host: str, port: int, deadline: Deadline) -> socket.socket:
+    """A TCP connection to the address of `host` that is first to answer (RFC 8305, "Happy Eyeballs").
+
+    Raises OSError (TimeoutError, gaierror). The socket does not block until it is given a timeout.
+    """
+    to_come = _interleaved(_addresses(host, port, deadline))
+    under_way: dict[int, socket.socket] = {}
+    poll = select.poll()
+    failure: OSError = OSError(f"no address for {host}")
+    try:
+        while to_come or under_way:
+            if to_come:
+                try:
+                    sock = _begin(to_come.pop(0))
+                except OSError as error:
+                    failure = error
+                    continue
+                under_way[sock.fileno()] = sock
+                poll.register(sock, select.POLLOUT)
+            left = deadline.left()
+            for number, _ in poll.poll(1000 * (min(left, _HEAD_START) if to_come else left)):
+                poll.unregister(number)
+                sock = under_way.pop(number)
+                code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                if code == 0:
+                    return sock
+                sock.close()
+                failure = OSError(code, os.strerror(code))
+    finally:
+        for sock in under_way.values():
+            sock.close()
+    raise failure
+
+
+def _begin(address: _Address) -> socket.socket:
+    family, kind, protocol, _, where = address
+    sock = socket.socket(family, kind, protocol)
+    sock.setblocking(False)
+    code = sock.connect_ex(where)
+    if code not in (0, errno.EINPROGRESS):
+        sock.close()
+        raise OSError(code, os.strerror(code))
+    return sock
+
+
+def _interleaved(found: Sequence[_Address]) -> list[_Address]:
+    """The families by turns, so that one without a way out holds the other up once, not once an address."""
+    first = [one for one in found if one[0] == found[0][0]]
+    other = [one for one in found if one[0] != found[0][0]]
+    turns = [one for pair in zip(first, other, strict=False) for one in pair]
+    return turns + first[len(other) :] + other[len(first) :]
 
 
 def _addresses(host: str, port: int, deadline: Deadline) -> Sequence[_Address]:
