@@ -116,14 +116,18 @@ def protected_sessions(
     *,
     pin: Pin | None = None,
     parent: Loaded | None = None,
+    salted: Callable[[Loaded], None] = lambda _salt: None,
 ) -> list[Session]:
     """Opens sessions of these kinds in the hash `auth_hash`, salted and with a cipher.
 
     The salt key is the pinned one; without a pin `parent`, a storage key that is loaded anyway; without that the
-    storage root key. Raises SessionError where the pinned key is not to be found, before anything secret is sent.
+    storage root key. `salted` is told which it was, while that is still in the TPM. Raises SessionError where the
+    pinned key is not to be found, before anything secret is sent.
     """
     if pin is None and parent is not None:
-        return [open_session(tpm, kind, parent, auth_hash) for kind in kinds]
+        sessions = [open_session(tpm, kind, parent, auth_hash) for kind in kinds]
+        salted(parent)
+        return sessions
     salt, ours = _unpinned(tpm) if pin is None else _pinned(tpm, pin)
     try:
         sessions = [open_session(tpm, kinds[0], salt, auth_hash)]
@@ -134,6 +138,7 @@ def protected_sessions(
         salt, ours = _made(tpm, pin), True
         sessions = [open_session(tpm, kinds[0], salt, auth_hash)]
     sessions += [open_session(tpm, kind, salt, auth_hash) for kind in kinds[1:]]
+    salted(salt)
     if ours:
         # A TPM may have three object slots, and the salt key has done its work.
         tpm.flush(salt.handle)

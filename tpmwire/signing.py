@@ -19,6 +19,7 @@ from .spec.structures import TPMS_PCR_SELECTION
 from .tpm import Tpm
 
 if TYPE_CHECKING:
+    from .kept import Memory
     from .keyfile import KeyFile, Step
     from .policy import Statement
     from .spec.commands.objects import Load
@@ -49,6 +50,7 @@ class HmacKey:
     loadable file the ECC one where `rsaParent` is false, else the RSA one. `inner_key` opens an importable file's
     inner wrap. `policy` is that of the key at `handle`, as key files have it. `protected` salts and encrypts, to
     `pin` where there is one. `name` is the Name of the key at `handle`, where it is known: that saves reading it.
+    `memory` is what earlier runs have left, and takes what this one leaves (see `kept`).
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class HmacKey:
         name: bytes | None = None,
         policy: "tuple[Step, ...] | None" = None,
         inner_key: Secret = EMPTY_AUTH,
+        memory: "Memory | None" = None,
     ) -> None:
         self.file = file
         self.handle = handle
@@ -79,6 +82,7 @@ class HmacKey:
         self.name = name
         self.policy = policy
         self.inner_key = inner_key
+        self.memory = memory
 
     def hmac(self, tpm: Tpm, message: bytes) -> bytes:
         """HMAC of `message`, whose size is at most the TPM's buffer (1024 octets on known TPMs).
@@ -93,7 +97,12 @@ class HmacKey:
         if self.file is not None and self.file.public.type != TPM_ALG.KEYEDHASH:
             kind = self.file.public.type.name
             raise KeyFileError(f"the key file holds a key of type {kind}, no HMAC key; `tpmwire import` makes one")
-        return _Run(self, tpm).hmacs(messages)
+        # In clear a handle leaves nothing to remember, and with an endorsement parent its policy is read anyway.
+        if self.memory is None or (self.file is None and (self.ek_parent or not self.protected)):
+            return Run(self, tpm).hmacs(messages)
+        from .kept import hmacs
+
+        return hmacs(self, tpm, self.memory, messages)
 
     def of_file(self, file: "KeyFile") -> "HmacKey":
         """The same ways of use for another file."""
@@ -101,15 +110,15 @@ class HmacKey:
 
     def imported(self, tpm: Tpm) -> "KeyFile":
         """The key file that this TPM can load, of one that was wrapped for it elsewhere. Raises as `hmac`."""
-        return _Run(self, tpm).imported()
+        return Run(self, tpm).imported()
 
     def persist(self, tpm: Tpm, handle: int, owner_auth: Secret = EMPTY_AUTH) -> None:
         """Makes the key of a file persistent. Raises as `hmac`; TPM_RC_NV_DEFINED where the handle is taken."""
-        _Run(self, tpm).persist(handle, owner_auth)
+        Run(self, tpm).persist(handle, owner_auth)
 
 
-class _Run:
-    """One use of a key: what is in the TPM for it."""
+class Run:
+    """One use of a key: what is in the TPM for it. For `kept` to build on; others use `HmacKey`."""
 
     def __init__(self, key: HmacKey, tpm: Tpm) -> None:
         self.key = key
@@ -121,6 +130,9 @@ class _Run:
         # The key's public area and its parent's Name, once they are known.
         self.public = None if key.file is None else key.file.public
         self.parent_name: bytes | None = None
+        self.name = key.name
+        # The key that the session was salted to.
+        self.salt: Loaded | None = None
         # What the first of several HMACs has taught: a policy's open end, and that there is no TPM2_HMAC.
         self.completion: list[Statement] = []
         self.in_sequences = False
@@ -131,14 +143,18 @@ class _Run:
         self._flush_opened()
         return results
 
+    def _salted(self, salt: Loaded) -> None:
+        """Told which key the run's sessions are salted to, while it is in the TPM."""
+        self.salt = salt
+
     def _reached(self) -> int:
         """The key's handle, with the run's session open."""
         if self.key.file is not None:
             return self._load(self.key.file)
         assert self.key.handle is not None
         handle = self.key.handle
-        if self.key.name is not None:
-            self.tpm.trust_name(handle, self.key.name)
+        if self.name is not None:
+            self.tpm.trust_name(handle, self.name)
         if self.key.ek_parent:
             self.public = read_loaded(self.tpm, handle).public
         self._open_session(None)
@@ -190,7 +206,12 @@ class _Run:
             # whether the password at hand is it: then a second session encrypts.
             kinds = [kind, TPM_SE.HMAC] if kind == TPM_SE.POLICY and self.key.auth else [kind]
             self.session, *others = protected_sessions(
-                self.tpm, kinds, self._hash(kind), pin=None if parent else self.key.pin, parent=parent
+                self.tpm,
+                kinds,
+                self._hash(kind),
+                pin=None if parent else self.key.pin,
+                parent=parent,
+                salted=self._salted,
             )
             self.companion = others[0] if others else None
         elif kind == TPM_SE.POLICY:
@@ -200,8 +221,8 @@ class _Run:
         """A policy session computes in the hash of the policy's owner; that is known from file or Name."""
         if kind == TPM_SE.POLICY and self.public is not None:
             return self.public.name_alg
-        if kind == TPM_SE.POLICY and self.key.name is not None:
-            return TPM_ALG(int.from_bytes(self.key.name[:2], "big"))
+        if kind == TPM_SE.POLICY and self.name is not None:
+            return TPM_ALG(int.from_bytes(self.name[:2], "big"))
         return TPM_ALG.SHA256
 
     def _ready(self, file: "KeyFile") -> int:
