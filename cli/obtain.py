@@ -9,10 +9,13 @@ from .run_options import PROGRAM
 if TYPE_CHECKING:
     import argparse
 
+    from sigv4.http import HttpClient
     from sigv4.signer import Signer
     from sigv4.sts import AssumeRole, Credentials, Operation
 
 __all__ = ["access_key_id", "obtain", "profile_args", "signer_from"]
+
+_NETWORK = {"AWS_CA_BUNDLE", "HTTPS_PROXY", "HTTP_PROXY", "REQUESTS_CA_BUNDLE"}
 
 
 def profile_args(name: str) -> "argparse.Namespace":
@@ -48,6 +51,11 @@ def _ask(args: "argparse.Namespace", signer: "Signer") -> "Credentials":
 
     endpoint = resolve(args.aws_region or None, args.endpoint_url, os.environ)
     retries = policy(os.environ)
+    http = None
+    if _NETWORK & {name.upper() for name in os.environ}:
+        # Only then: a run that the TPM refuses needs no HTTP, which costs more to load than all else.
+        http = _http(args)
+        http.check(endpoint.url)
     import time
 
     from sigv4.times import timestamp
@@ -56,9 +64,8 @@ def _ask(args: "argparse.Namespace", signer: "Signer") -> "Credentials":
     signer.prime(timestamp(time.time())[:8])
 
     from sigv4.client import StsClient
-    from sigv4.http import HttpClient
 
-    http = HttpClient(args.timeout, os.environ, user_agent=PROGRAM, warn=_warn)
+    http = http or _http(args)
     if args.verbose:
         note(f"{PROGRAM}: TPM closed; {first.action} at {endpoint.url}, signed for {endpoint.region}")
     found = StsClient(signer, endpoint, http, policy=retries, warn=_warn).call(first)
@@ -68,6 +75,12 @@ def _ask(args: "argparse.Namespace", signer: "Signer") -> "Credentials":
         temporary = Signer(found.access_key_id, hmac_from_secret(found.secret_access_key), found.session_token)
         found = StsClient(temporary, endpoint, http, policy=retries, warn=_warn).call(operation)
     return found
+
+
+def _http(args: "argparse.Namespace") -> "HttpClient":
+    from sigv4.http import HttpClient
+
+    return HttpClient(args.timeout, os.environ, user_agent=PROGRAM, warn=_warn)
 
 
 def access_key_id(args: "argparse.Namespace") -> str:

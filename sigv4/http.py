@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_BODY", "MAX_HEAD", "HttpClient", "Response"]
 
 MAX_BODY = 1 << 20  # octets
+_WRONG_TIME = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 _WRONG_HOST = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 MAX_HEAD = 1 << 16  # octets of status line and header section, or of a proxy's answer to CONNECT
 
@@ -69,6 +70,16 @@ class HttpClient:
         self._user_agent = user_agent
         self._warn = warn
         self._tls: ssl.SSLContext | None = None
+
+    def check(self, url: str) -> None:
+        """What can be known before a request: a proxy that cannot be spoken with, CAs that cannot be read.
+
+        Raises RequestError.
+        """
+        encrypted = split_url(url).scheme == "https"
+        proxy_for(url, self._environ)
+        if encrypted and self._authorities()[1]:
+            self._tls_context()
 
     def send(self, request: Request) -> Response:
         """Sends `request` and reads the whole answer, whatever its status; redirects are not followed.
@@ -194,13 +205,18 @@ class HttpClient:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.minimum_version = ssl.TLSVersion.TLSv1_2
             context.set_alpn_protocols(["http/1.1"])
-            name = "AWS_CA_BUNDLE" if self._environ.get("AWS_CA_BUNDLE") else "REQUESTS_CA_BUNDLE"
-            if path := self._environ.get(name):
+            name, path = self._authorities()
+            if path:
                 _load_authorities(context, name, path)
             else:
                 context.load_default_certs()
             self._tls = context
         return self._tls
+
+    def _authorities(self) -> tuple[str, str | None]:
+        """The variable that names the CAs in use, and its value."""
+        name = "AWS_CA_BUNDLE" if self._environ.get("AWS_CA_BUNDLE") else "REQUESTS_CA_BUNDLE"
+        return name, self._environ.get(name)
 
     def _failure(self, error: Exception, doing: str, host: str, port: int) -> NetworkError | ResponseError:
         """What to tell the user of an exception that came out of the standard library."""
@@ -217,19 +233,25 @@ class HttpClient:
         elif isinstance(error, HTTPException):
             text = f"{peer} answered with something that is not HTTP ({type(error).__name__}); check the endpoint"
         else:
-            reason, advice, retryable = _reason(error)
+            reason, advice, retryable = _reason(error, self._authorities()[1])
             text = f"cannot {doing}{peer}: {reason}; {advice}"
         return NetworkError(text, host, port, retryable=retryable)
 
 
-def _reason(error: Exception) -> tuple[str, str, bool]:
-    """Reason, advice and whether trying again may help, for an OSError."""
+def _reason(error: Exception, bundle: str | None) -> tuple[str, str, bool]:
+    """Reason, advice and whether trying again may help, for an OSError; `bundle` is where the CAs are from."""
     import socket
     import ssl
+    import time
 
     if isinstance(error, ssl.SSLCertVerificationError):
         if error.verify_code in _WRONG_HOST:
             advice = "check the endpoint's host name"
+        elif error.verify_code in _WRONG_TIME:
+            today = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
+            advice = f"this machine's clock says {today} UTC: if it is wrong, set it (timedatectl set-ntp true)"
+        elif bundle:
+            advice = f"{bundle} has not the CA that issued it; if a proxy looks into TLS, add that proxy's CA"
         else:
             advice = "if its CA is a private one, name the CA's file in AWS_CA_BUNDLE"
         return f"its certificate does not verify ({error.verify_message.rstrip('.')})", advice, False
