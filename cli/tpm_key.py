@@ -43,6 +43,14 @@ def key_from(args: "argparse.Namespace") -> "HmacKey":
     fallback = os.environ.get("TPM_KEY_AUTH")
     from tpmwire.secret import Secret
 
+    memory = None
+    # In clear a key at a handle takes one command, which nothing shortens.
+    if args.cache and (file is not None or not args.no_session_encryption):
+        from tpmwire.crypto import name_of
+
+        from .cache.remembered import remembered
+
+        memory = remembered(args, b"" if file is None else name_of(file.public))
     return HmacKey(
         file=file,
         handle=args.persistentHandle,
@@ -54,6 +62,7 @@ def key_from(args: "argparse.Namespace") -> "HmacKey":
         protected=not args.no_session_encryption,
         pin=pin,
         name=name,
+        memory=memory,
     )
 
 
@@ -91,6 +100,9 @@ def ask_tpm_each(args: "argparse.Namespace", wanted: "Sequence[tuple[HmacKey, Se
                     at = f"0x{key.handle or 0:08x}"
                     note(f"{PROGRAM}: or --key-name is not the Name of the key at {at} (any more)")
                 raise
-        return found
     finally:
         tpm.close()
+    for key, _ in wanted:
+        if key.memory is not None:
+            key.memory.save()
+    return found

@@ -52,6 +52,9 @@ class Memory:
         self.changed = self.changed or kept != self.kept
         self.kept = kept
 
+    def save(self) -> None:
+        """Called when the TPM is closed again, for one that outlives the process."""
+
 
 def hmacs(key: HmacKey, tpm: Tpm, memory: Memory, messages: Sequence[bytes]) -> list[bytes]:
     """As `HmacKey.hmacs`, by what is remembered where that still holds; else the whole way, to be remembered."""

@@ -12,6 +12,7 @@ from tests.support import keys
 from tests.support.interposer import Interposer
 from tests.support.programs import CREDENTIAL_PROCESS, Machine, left_behind, machine, write_program
 from tests.support.sts import VerifyingSts
+from tests.support.swtpm import tpm2
 from tpmwire.channel import read_loaded
 from tpmwire.tpm import Tpm
 
@@ -82,15 +83,18 @@ BOOT = "--cache-key=boot"
 
 WARM = {
     "handle, in clear": ([HANDLE, CLEAR], ["HMAC"]),
-    "handle": ([HANDLE], ["ReadPublic", "StartAuthSession", "ReadPublic", "HMAC"]),
+    "handle": ([HANDLE], ["StartAuthSession", "HMAC"]),
     "password": (
         [f"--persistentHandle={keys.PASSWORD_HANDLE:#x}", f"--keyPass={keys.PASSWORD}"],
-        ["ReadPublic", "StartAuthSession", "ReadPublic", "HMAC"],
+        ["StartAuthSession", "HMAC"],
     ),
-    "PCR": (
+    "PCR, in clear": (
         [f"--persistentHandle={keys.PCR_HANDLE:#x}", "--pcrs=23", CLEAR],
         ["StartAuthSession", "PolicyPCR", "HMAC"],
     ),
+    "PCR": ([f"--persistentHandle={keys.PCR_HANDLE:#x}", "--pcrs=23"], ["StartAuthSession", "PolicyPCR", "HMAC"]),
+    "file, in clear": (["{pem}", CLEAR], ["ContextLoad", "HMAC", "FlushContext"]),
+    "file": (["{pem}"], ["StartAuthSession", "ContextLoad", "HMAC", "FlushContext"]),
     "boot, in clear": ([HANDLE, CLEAR, BOOT], ["CreatePrimary", "HMAC", "FlushContext"]),
     "boot": (
         [HANDLE, BOOT],
@@ -102,6 +106,7 @@ WARM = {
 @pytest.mark.parametrize("way", WARM)
 def test_a_warm_run_asks_the_tpm_that_much_and_no_network(runs: Runs, way: str) -> None:
     words, commands = WARM[way]
+    words = [word.format(pem=f"--credential-file={runs.box.home}/plain.pem") for word in words]
     first = runs.key_of(*words)
     asked = runs.asked
     assert runs.key_of(*words) == first
@@ -109,13 +114,13 @@ def test_a_warm_run_asks_the_tpm_that_much_and_no_network(runs: Runs, way: str) 
     assert runs.asked == asked
 
 
-def test_a_pinned_warm_run_takes_three_commands(runs: Runs) -> None:
+def test_a_pinned_warm_run_takes_two_commands(runs: Runs) -> None:
     with Tpm.open(runs.box.swtpm.path, 20) as tpm:
         key, root = read_loaded(tpm, keys.PLAIN_HANDLE), read_loaded(tpm, keys.SRK_HANDLE)
     pin = f"--tpm-session-encrypt-with-name={root.name.hex()}@{keys.SRK_HANDLE:#x}"
     words = (HANDLE, pin, f"--key-name={key.name.hex()}")
     assert runs.key_of(*words) == runs.key_of(*words)
-    assert runs.bus.codes == ["ReadPublic", "StartAuthSession", "HMAC"]
+    assert runs.bus.codes == ["StartAuthSession", "HMAC"]
 
 
 FIRST = {
@@ -125,6 +130,17 @@ FIRST = {
         [f"--persistentHandle={keys.PCR_HANDLE:#x}", "--pcrs=23", CLEAR],
         ["StartAuthSession", "PolicyPCR", "HMAC", "PolicyPCR", "HMAC"],
     ),
+    "file, in clear": (
+        ["{pem}", CLEAR],
+        [*("CreatePrimary", "Load", "HMAC", "HMAC", "ContextSave"), "FlushContext", "FlushContext"],
+    ),
+    "file": (
+        ["{pem}"],
+        [
+            *("CreatePrimary", "StartAuthSession", "ReadPublic", "Load", "HMAC", "HMAC", "ContextSave"),
+            *("FlushContext", "FlushContext"),
+        ],
+    ),
     "boot, in clear": ([HANDLE, CLEAR, BOOT], ["HMAC", "CreatePrimary", "HMAC", "FlushContext"]),
 }
 
@@ -132,6 +148,7 @@ FIRST = {
 @pytest.mark.parametrize("way", FIRST)
 def test_the_first_run_opens_the_tpm_once_for_both_hmacs(runs: Runs, way: str) -> None:
     words, commands = FIRST[way]
+    words = [word.format(pem=f"--credential-file={runs.box.home}/plain.pem") for word in words]
     runs.key_of(*words)
     assert runs.bus.codes == commands
 
@@ -209,6 +226,39 @@ def test_a_changed_octet_costs_a_note_and_a_call(runs: Runs) -> None:
         assert done.stderr.startswith(IGNORED)
         assert done.stderr.count("\n") == 1
         assert json.loads(done.stdout)["AccessKeyId"] != first
+
+
+def test_what_is_remembered_of_the_key_may_be_damaged(runs: Runs) -> None:
+    """Any octet: tests/unit/test_cache_remembered.py and tests/swtpm/test_kept.py have them all."""
+    words = (f"--credential-file={runs.box.home}/plain.pem", CLEAR)
+    first = runs.key_of(*words)
+    (kept,) = (runs.directory / "tpmwire").glob("*.tpm")
+    good = kept.read_bytes()
+    kept.write_bytes(good[:-1])
+    said = f"{CREDENTIAL_PROCESS}: cache: what was remembered of the key is ignored: damaged; it is replaced\n"
+    assert runs.key_of(*words, says=said) == first
+    assert runs.bus.codes == ["CreatePrimary", "Load", "HMAC", "ContextSave", "FlushContext", "FlushContext"]
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert runs.key_of(*words) == first
+    assert runs.bus.codes == ["ContextLoad", "HMAC", "FlushContext"]
+
+
+def test_after_a_reset_the_key_is_loaded_anew(runs: Runs) -> None:
+    words = (f"--credential-file={runs.box.home}/plain.pem", CLEAR)
+    first = runs.key_of(*words)
+    runs.box.swtpm.restart()
+    tpm2(runs.box.swtpm, "tpm2_dictionarylockout", "-c")
+    assert runs.key_of(*words) == first
+    assert runs.bus.codes[:3] == ["ContextLoad", "CreatePrimary", "Load"]
+    assert runs.key_of(*words) == first
+    assert runs.bus.codes == ["ContextLoad", "HMAC", "FlushContext"]
+
+
+def test_roles_share_what_is_remembered_of_their_key(runs: Runs) -> None:
+    words = (f"--credential-file={runs.box.home}/plain.pem", CLEAR)
+    runs.key_of(*words)
+    runs.key_of(*words, "--aws-session-name=other")
+    assert runs.bus.codes == ["ContextLoad", "HMAC", "HMAC", "FlushContext"]
 
 
 def test_a_cache_of_another_use_does_not_open(runs: Runs) -> None:

@@ -1,0 +1,102 @@
+"""The file with what is remembered of a key: whole or not at all, and never in the way of a run."""
+
+import argparse
+import os
+from pathlib import Path
+
+import pytest
+
+from cli.cache.remembered import KeptFile, read, remembered, write
+from tpmwire import templates
+from tpmwire.kept import Kept
+from tpmwire.spec.constants import TPM_RH
+from tpmwire.spec.structures import TPMS_CONTEXT
+
+CONTEXT = TPMS_CONTEXT(7, 0x80000000, TPM_RH.OWNER, bytes(range(200)))
+KEPT = Kept(b"\0\x0b" + bytes(32), b"", CONTEXT, 0x81000001, None, templates.srk_ecc())
+OPTIONS = argparse.Namespace(
+    tpm_path="/dev/tpm0",
+    persistentHandle=0x81010002,
+    useEKParent=False,
+    key_name=None,
+    no_session_encryption=False,
+    tpm_session_encrypt_with_name=None,
+    tpm_session_encrypt_with_public=None,
+)
+
+
+@pytest.fixture(autouse=True)
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    return tmp_path / "tpmwire"
+
+
+def test_what_was_written_is_read() -> None:
+    assert read(write(KEPT)) == KEPT
+
+
+def test_one_changed_octet_or_a_missing_one_is_noticed() -> None:
+    good = write(KEPT)
+    for place in range(len(good)):
+        changed = bytearray(good)
+        changed[place] ^= 0x10
+        assert read(bytes(changed)) is None
+        assert read(good[:place]) is None
+    assert read(good + b"\0") is None
+
+
+def test_a_run_leaves_it_to_the_next(directory: Path) -> None:
+    first = remembered(OPTIONS, b"")
+    assert first.kept is None
+    first.take(KEPT)
+    first.save()
+    (file,) = directory.iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert remembered(OPTIONS, b"").kept == KEPT
+    # Nothing new is nothing to write.
+    file.unlink()
+    remembered(OPTIONS, b"").save()
+    assert os.listdir(directory) == []
+
+
+def test_another_key_tpm_or_pin_has_a_file_of_its_own() -> None:
+    changes = ({"persistentHandle": 0x81010003}, {"tpm_path": None}, {"tpm_session_encrypt_with_name": "000b"})
+    others = [argparse.Namespace(**{**vars(OPTIONS), **change}) for change in changes]
+    names = {remembered(options, b"").name for options in (OPTIONS, *others)}
+    names |= {remembered(OPTIONS, name).name for name in (b"\0\x0b" + bytes(32), b"\0\x0b" + bytes(31) + b"\1")}
+    assert len(names) == 6
+
+
+def test_a_key_files_handle_does_not_matter() -> None:
+    other = argparse.Namespace(**{**vars(OPTIONS), "persistentHandle": 0x81010003})
+    assert remembered(OPTIONS, b"\0\x0b").name == remembered(other, b"\0\x0b").name
+
+
+def test_damage_costs_a_note(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = remembered(OPTIONS, b"")
+    first.take(KEPT)
+    first.save()
+    (file,) = directory.iterdir()
+    file.write_bytes(file.read_bytes()[:-1])
+    assert remembered(OPTIONS, b"").kept is None
+    said = capsys.readouterr().err
+    assert "remembered of the key is ignored: damaged" in said
+    assert said.count("\n") == 1
+
+
+def test_a_directory_that_is_not_ours_is_no_obstacle(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    directory.mkdir(0o755)
+    found = remembered(OPTIONS, b"")
+    found.take(KEPT)
+    found.save()
+    assert (os.listdir(directory), capsys.readouterr().err) == ([], "")
+
+
+def test_a_place_that_cannot_be_written_is_no_obstacle(directory: Path) -> None:
+    found = KeptFile("name.tpm", None)
+    found.take(KEPT)
+    directory.mkdir(0o700)
+    (directory / "name.tpm").mkdir()
+    found.save()
+    assert found.changed
+    assert os.listdir(directory) == ["name.tpm"]
