@@ -9,6 +9,8 @@ SETUP := $(VENV)/.ready
 PACKAGES := swtpm:swtpm swtpm_setup:swtpm-tools tpm2:tpm2-tools qemu-system-x86_64:qemu-system-x86
 PACKAGES += chromium:chromium chromedriver:chromium-driver
 PACKAGES += openssl:openssl /usr/lib/*/ossl-modules/tpm2.so:tpm2-openssl
+# The AWS SDK for JavaScript (tests/js) runs on node.
+PACKAGES += node:nodejs npm:npm
 # For Debian's own Python, which tests/differential asks beside the one of .venv.
 PACKAGES += /usr/lib/python3/dist-packages/tpm2_pytss:python3-tpm2-pytss
 
@@ -20,10 +22,11 @@ help: ## this list
 
 setup: $(SETUP) ## .venv with all that development needs, and the Debian packages of the tests
 
-$(SETUP): pyproject.toml Makefile
+$(SETUP): pyproject.toml Makefile tests/js/package-lock.json
 	@.ci/packages $(PACKAGES)
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	npm ci --prefix tests/js --loglevel=error --no-audit --no-fund --ignore-scripts
 	@touch $@
 
 lint: $(SETUP) ## ruff and mypy

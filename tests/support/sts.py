@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlencode
@@ -33,15 +34,23 @@ class VerifyingSts:
     host            address to listen on; "0.0.0.0" for guests of a virtual machine
     port            TCP port; 0 picks a free one
     actions         what the user's policy allows
+    role_actions    what the role's policy allows; GetCallerIdentity needs none
 
     After the start: `endpoint` (http URL on loopback), `port`, `access_key_id`, `secret_access_key`,
     `role_arn`, `log` (what the server printed).
     """
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0, actions: tuple[str, ...] = ("sts:*",)) -> None:
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        actions: tuple[str, ...] = ("sts:*",),
+        role_actions: tuple[str, ...] = (),
+    ) -> None:
         self._host = host
         self.port = port
         self._actions = actions
+        self._role_actions = role_actions
         self._process: subprocess.Popen[bytes] | None = None
         self._directory = tempfile.TemporaryDirectory(prefix="verifying-sts-")
         self._log = Path(self._directory.name, "log")
@@ -74,7 +83,7 @@ class VerifyingSts:
         if self.port == 0:
             with socket.create_server((self._host, 0)) as probe:
                 self.port = probe.getsockname()[1]
-        environment = os.environ | {"INITIAL_NO_AUTH_ACTION_COUNT": str(_SETUP_ACTIONS)}
+        environment = os.environ | {"INITIAL_NO_AUTH_ACTION_COUNT": str(_SETUP_ACTIONS + bool(self._role_actions))}
         command = [sys.executable, "-m", "moto.server", "-H", self._host, "-p", str(self.port)]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
@@ -131,7 +140,7 @@ class VerifyingSts:
                 return
 
     def _iam(self, action: str, **parameters: str) -> str:
-        """One of the first _SETUP_ACTIONS calls, whose signature moto does not look at."""
+        """One of the first calls, whose signature moto does not look at."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         credential = "setup/20260101/us-east-1/iam/aws4_request"
         headers = {
@@ -155,13 +164,16 @@ class VerifyingSts:
         self._iam("CreateUser", UserName=USER)
         self._iam("PutUserPolicy", UserName=USER, PolicyName="sts", PolicyDocument=_policy(allow))
         role = self._iam("CreateRole", RoleName=ROLE, AssumeRolePolicyDocument=_policy(trust))
+        if self._role_actions:
+            own = {"Effect": "Allow", "Action": list(self._role_actions), "Resource": "*"}
+            self._iam("PutRolePolicy", RoleName=ROLE, PolicyName="own", PolicyDocument=_policy(own))
         key = self._iam("CreateAccessKey", UserName=USER)
         self.role_arn = _text(role, "Arn")
         self.access_key_id = _text(key, "AccessKeyId")
         self.secret_access_key = _text(key, "SecretAccessKey")
 
 
-def _policy(statement: dict[str, object]) -> str:
+def _policy(statement: Mapping[str, object]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
