@@ -5,7 +5,7 @@ The shortest way for each: one command for a persistent handle, and no secret in
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from . import templates
 from .channel import WELL_KNOWN, Loaded, Pin, create_primary, open_session, protected_sessions, read_loaded
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .policy import Statement
     from .spec.commands.objects import Load
 
-__all__ = ["HmacKey"]
+__all__ = ["HmacKey", "Key"]
 
 R = TypeVar("R")
 
@@ -41,8 +41,8 @@ class Authorizer(Protocol):
     def __call__(self, *, more: bool, starts: bool = False) -> tuple[Password | Use, ...]: ...
 
 
-class HmacKey:
-    """An HMAC key of a TPM and what it takes to use it.
+class Key:
+    """A key of a TPM that signs, and what it takes to use it.
 
     `file` or `handle` says where it is. `auth` is its authValue, `parent_auth` its parent's or, for a parent that
     is made, its hierarchy's; `parent_auth_otherwise` is tried where that fails. `pcrs` are those of its policy.
@@ -51,6 +51,7 @@ class HmacKey:
     inner wrap. `policy` is that of the key at `handle`, as key files have it. `protected` salts and encrypts, to
     `pin` where there is one. `name` is the Name of the key at `handle`, where it is known: that saves reading it.
     `memory` is what earlier runs have left, and takes what this one leaves (see `kept`).
+    "As `hmac`" below is HmacKey.hmac.
     """
 
     def __init__(
@@ -84,6 +85,22 @@ class HmacKey:
         self.inner_key = inner_key
         self.memory = memory
 
+    def of_file(self, file: "KeyFile") -> Self:
+        """The same ways of use for another file."""
+        return type(self)(**{**vars(self), "file": file})
+
+    def imported(self, tpm: Tpm) -> "KeyFile":
+        """The key file that this TPM can load, of one that was wrapped for it elsewhere. Raises as `hmac`."""
+        return Run(self, tpm).imported()
+
+    def persist(self, tpm: Tpm, handle: int, owner_auth: Secret = EMPTY_AUTH) -> None:
+        """Makes the key of a file persistent. Raises as `hmac`; TPM_RC_NV_DEFINED where the handle is taken."""
+        Run(self, tpm).persist(handle, owner_auth)
+
+
+class HmacKey(Key):
+    """A key that gives HMACs; see `Key`."""
+
     def hmac(self, tpm: Tpm, message: bytes) -> bytes:
         """HMAC of `message`, whose size is at most the TPM's buffer (1024 octets on known TPMs).
 
@@ -104,23 +121,11 @@ class HmacKey:
 
         return hmacs(self, tpm, self.memory, messages)
 
-    def of_file(self, file: "KeyFile") -> "HmacKey":
-        """The same ways of use for another file."""
-        return HmacKey(**{**vars(self), "file": file})
-
-    def imported(self, tpm: Tpm) -> "KeyFile":
-        """The key file that this TPM can load, of one that was wrapped for it elsewhere. Raises as `hmac`."""
-        return Run(self, tpm).imported()
-
-    def persist(self, tpm: Tpm, handle: int, owner_auth: Secret = EMPTY_AUTH) -> None:
-        """Makes the key of a file persistent. Raises as `hmac`; TPM_RC_NV_DEFINED where the handle is taken."""
-        Run(self, tpm).persist(handle, owner_auth)
-
 
 class Run:
-    """One use of a key: what is in the TPM for it. For `kept` to build on; others use `HmacKey`."""
+    """One use of a key: what is in the TPM for it. For `kept` to build on; others use keys."""
 
-    def __init__(self, key: HmacKey, tpm: Tpm) -> None:
+    def __init__(self, key: Key, tpm: Tpm) -> None:
         self.key = key
         self.tpm = tpm
         self.session: Session | None = None
