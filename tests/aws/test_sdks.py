@@ -67,9 +67,6 @@ def way(request: pytest.FixtureRequest) -> dict[str, str]:
 
 
 def run(at: Machine, sts: VerifyingSts, command: list[str], **more: str) -> "subprocess.CompletedProcess[str]":
-    environment = at.environment(
-        AWS_REGION=REGION, AWS_DEFAULT_REGION=REGION, AWS_ENDPOINT_URL=sts.endpoint, **more
-    )
     if command[0] == "rclone":
         more["RCLONE_S3_ENDPOINT"] = sts.endpoint
     region = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
