@@ -24,7 +24,7 @@ class Fault(NamedTuple):
     """What a run shows of a fault; the rows of docs/faults.md are these.
 
     code       exit code
-    says       a part of what is on stderr; in place of a number that differs from run to run stands N
+    says       a part of what is on stderr; in place of a number that differs from run to run stands #
     requests   requests that reached STS
     hmacs      TPM2_HMAC commands; nothing may be left in the TPM in any case
     within     seconds that the timeouts allow; MARGIN is added
@@ -73,7 +73,7 @@ class Bench:
     def holds(self, fault: Fault, seen: Seen, requests: int) -> None:
         """Asserts that the run was as `fault` says, in one line, without secrets, and left the TPM empty."""
         assert (seen.code, requests) == (fault.code, fault.requests), seen
-        pattern = re.escape(fault.says).replace("N", r"[\d.]+")
+        pattern = re.escape(fault.says).replace(r"\#", r"[\d.]+")
         assert re.search(pattern, seen.err), seen.err
         if fault.code:
             assert seen.out == ""
