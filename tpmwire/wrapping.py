@@ -14,21 +14,26 @@ from .policy import Policy, PolicyAuthValue, PolicyCommandCode, PolicyDuplicatio
 from .record import wire_of
 from .salt import seal_secret
 from .secret import EMPTY_AUTH, Secret
-from .spec.constants import TPM_ALG, TPM_CC, TPMA_OBJECT
+from .spec.constants import TPM_ALG, TPM_CC, TPM_ECC, TPMA_OBJECT
 from .spec.structures import (
     TPM2B_SENSITIVE,
     TPMS_ECC_PARMS,
+    TPMS_ECC_POINT,
     TPMS_KEYEDHASH_PARMS,
     TPMS_RSA_PARMS,
     TPMS_SCHEME_HASH,
+    TPMT_ECC_SCHEME,
+    TPMT_KDF_SCHEME,
     TPMT_KEYEDHASH_SCHEME,
     TPMT_PUBLIC,
     TPMT_SENSITIVE,
+    TPMT_SYM_DEF_OBJECT,
 )
 
 __all__ = [
     "Duplicate",
     "duplicate",
+    "ecdsa_key",
     "either",
     "hmac_key",
     "imported_only_policy",
@@ -56,20 +61,58 @@ def hmac_key(
     """
     # Hides from the public area's reader what the key is, and so whether two hosts have the same (Part 1, §27.5).
     obfuscation = random_bytes(digest_size(name_alg))
-    attributes = TPMA_OBJECT.SIGN_ENCRYPT
-    if not auth_policy:
-        attributes |= TPMA_OBJECT.USER_WITH_AUTH
-    if not auth:
-        attributes |= TPMA_OBJECT.NO_DA
     public = TPMT_PUBLIC(
         TPM_ALG.KEYEDHASH,
         name_alg,
-        attributes,
+        _use_attributes(auth, auth_policy),
         auth_policy,
         TPMS_KEYEDHASH_PARMS(TPMT_KEYEDHASH_SCHEME(TPM_ALG.HMAC, TPMS_SCHEME_HASH(TPM_ALG.SHA256))),
         digest(name_alg, obfuscation, octets.reveal()),
     )
     return public, TPMT_SENSITIVE(TPM_ALG.KEYEDHASH, auth.reveal(), obfuscation, octets.reveal())
+
+
+def ecdsa_key(
+    private: Secret, *, auth: Secret = EMPTY_AUTH, auth_policy: bytes = b"", name_alg: TPM_ALG = TPM_ALG.SHA256
+) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
+    """Public and sensitive area of a P-256 key for ECDSA with SHA-256, made to be imported.
+
+    `private` is the private value, 32 octets, big-endian. Policy and authValue mean what they mean to `hmac_key`.
+    Raises EncodeError for a value that is none of the curve.
+    """
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    octets = private.reveal()
+    try:
+        key = ec.derive_private_key(int.from_bytes(octets, "big"), ec.SECP256R1())
+    except ValueError:
+        # Without the cause: its text and its traceback are about the value.
+        key = None
+    if key is None or len(octets) != 32:
+        raise EncodeError("this is no private value of P-256: 32 octets, from 1 to the curve's order less 1")
+    point = key.public_key().public_numbers()
+    scheme = TPMT_ECC_SCHEME(TPM_ALG.ECDSA, TPMS_SCHEME_HASH(TPM_ALG.SHA256))
+    public = TPMT_PUBLIC(
+        TPM_ALG.ECC,
+        name_alg,
+        _use_attributes(auth, auth_policy),
+        auth_policy,
+        TPMS_ECC_PARMS(
+            TPMT_SYM_DEF_OBJECT(TPM_ALG.NULL), scheme, TPM_ECC.NIST_P256, TPMT_KDF_SCHEME(TPM_ALG.NULL)
+        ),
+        TPMS_ECC_POINT(point.x.to_bytes(32, "big"), point.y.to_bytes(32, "big")),
+    )
+    # The seed is for what a storage key derives from it; this one has no children.
+    return public, TPMT_SENSITIVE(TPM_ALG.ECC, auth.reveal(), b"", octets)
+
+
+def _use_attributes(auth: Secret, auth_policy: bytes) -> TPMA_OBJECT:
+    attributes = TPMA_OBJECT.SIGN_ENCRYPT
+    if not auth_policy:
+        attributes |= TPMA_OBJECT.USER_WITH_AUTH
+    if not auth:
+        attributes |= TPMA_OBJECT.NO_DA
+    return attributes
 
 
 def imported_only_policy(use: Policy, parent: TPMT_PUBLIC) -> tuple[bytes, Policy]:
