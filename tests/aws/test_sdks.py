@@ -112,3 +112,18 @@ def test_the_sdk_shows_what_is_wrong(at: Machine, sts: VerifyingSts, sdk: str) -
     done = run(at, sts, [*SDKS[sdk], *words], AWS_PROFILE="tpm", AWS_CONFIG_FILE=str(broken))
     assert done.returncode != 0
     assert "there is nothing at this handle" in done.stderr
+
+
+COPY = {"aws": ["aws", "s3", "cp"], "go": [*RCLONE, "copyto"]}
+
+
+@pytest.mark.parametrize("sdk", COPY)
+def test_files_go_to_s3_and_come_back(at: Machine, sts: VerifyingSts, sdk: str) -> None:
+    """With temporary credentials, and in parts."""
+    there, back = at.home / "there", at.home / f"back-{sdk}"
+    there.write_bytes(bytes(range(256)) * (9 << 12))  # 9 MiB
+    remote = f"{'s3://' if sdk == 'aws' else ':s3:'}bucket/a b+%20/ä"
+    for source, target in ((str(there), remote), (remote, str(back))):
+        done = run(at, sts, [*COPY[sdk], source, target], AWS_PROFILE="tpm")
+        assert done.returncode == 0, done.stderr
+    assert back.read_bytes() == there.read_bytes()
