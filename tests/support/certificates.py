@@ -29,8 +29,13 @@ class Authority:
         self.bundle = directory / f"{name}-ca.pem"
         self.bundle.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-        now = datetime.datetime.now(datetime.UTC)
+    def _builder(
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePublicKey,
+        shifted: datetime.timedelta = datetime.timedelta(),
+    ) -> x509.CertificateBuilder:
+        now = datetime.datetime.now(datetime.UTC) + shifted
         own = x509.SubjectKeyIdentifier.from_public_key(key)
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         return (
@@ -45,12 +50,15 @@ class Authority:
             .add_extension(issuer, critical=False)
         )
 
-    def server_certificate(self, *hosts: str) -> Path:
-        """A PEM file with key and certificate for `hosts`, names or IP addresses."""
+    def server_certificate(self, *hosts: str, shifted: datetime.timedelta = datetime.timedelta()) -> Path:
+        """A PEM file with key and certificate for `hosts`, names or IP addresses.
+
+        It holds from an hour ago for a day, `shifted` in time.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])])
         certificate = (
-            self._builder(subject, key.public_key())
+            self._builder(subject, key.public_key(), shifted)
             .add_extension(x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .sign(self._key, hashes.SHA256())

@@ -1,7 +1,9 @@
 """Whole runs of the program while something is wrong: what it said, what it cost, what it left behind."""
 
 import contextlib
+import os
 import re
+import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +71,16 @@ class Bench:
         start = time.monotonic()
         done = self.box.run(*self.words(url, *words), program=program, **environment)
         return Seen(done.returncode, done.stdout, done.stderr, time.monotonic() - start)
+
+    def within(self, *preparation: str) -> Path:
+        """Our program where these shell commands have run: in a mount namespace of its own, as root in it."""
+        path = self.box.home / "within"
+        root = "" if os.geteuid() == 0 else "--map-root-user "
+        program = self.box.bin / CREDENTIAL_PROCESS
+        lines = " && ".join((*preparation, f'exec {program} "$@"'))
+        path.write_text(f'#!/bin/sh\nexec unshare {root}--mount sh -c {shlex.quote(lines)} sh "$@"\n')
+        path.chmod(0o755)
+        return path
 
     def holds(self, fault: Fault, seen: Seen, requests: int) -> None:
         """Asserts that the run was as `fault` says, in one line, without secrets, and left the TPM empty."""

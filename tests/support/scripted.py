@@ -2,8 +2,10 @@
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 
 Step = Callable[[socket.socket, bytes], None]
@@ -40,17 +42,23 @@ def say(data: bytes) -> Step:
 class ScriptedServer:
     """One script for each connection, in order; the last one for all further ones. A context manager.
 
-    `requests` holds what each connection sent: head and body.
+    `host` is the address to listen at, `certificate` a PEM file for a server that speaks TLS. `requests`
+    holds what each connection sent: head and body.
     """
 
-    def __init__(self, *scripts: Step) -> None:
+    def __init__(self, *scripts: Step, host: str = "127.0.0.1", certificate: Path | None = None) -> None:
         self._scripts = scripts
         self.requests: list[bytes] = []
         self._accepted = 0
         self.ended = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._tls = None
+        if certificate is not None:
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.load_cert_chain(certificate)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, 0), family=family)
         self.port: int = self._listener.getsockname()[1]
-        self.endpoint = f"http://127.0.0.1:{self.port}"
+        self.endpoint = f"http{'s' if certificate else ''}://{f'[{host}]' if ':' in host else host}:{self.port}"
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
 
@@ -78,8 +86,12 @@ class ScriptedServer:
             threading.Thread(target=self._serve, args=(client, script), daemon=True).start()
 
     def _serve(self, client: socket.socket, script: Step) -> None:
-        with client, contextlib.suppress(OSError):
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(client)
+            stack.enter_context(contextlib.suppress(OSError))
             client.settimeout(10)
+            if self._tls is not None:
+                client = stack.enter_context(self._tls.wrap_socket(client, server_side=True))
             request = _read_request(client)
             self.requests.append(request)
             script(client, request)
