@@ -1,16 +1,15 @@
 """Credentials of an earlier run where they still hold; else new ones, kept for the next run."""
 
 import contextlib
-import json
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cli.messages import note
 from cli.run_options import PROGRAM
-from sigv4.times import timestamp
 
+from .held import Held, SigningKey, from_text, to_text
 from .purpose import purpose
 from .root import Keys
 from .sealed import Clear, DamagedError, label, read_clear, seal, unseal
@@ -19,10 +18,8 @@ from .store import Store, UnfitError, place
 if TYPE_CHECKING:
     import argparse
 
+    from sigv4.credentials import Credentials
     from sigv4.signer import Signer
-    from sigv4.sts import Credentials
-
-    from .signing_key import SigningKey
 
 __all__ = ["cached"]
 
@@ -38,19 +35,10 @@ MOST = 36 * 3600
 DAMAGED = "ignored: damaged, or sealed by another key, TPM or boot; it is replaced"
 
 PATIENCE = 60.0
-"""Seconds to wait for another run that asks STS."""
+"""Seconds to wait at most for another run that asks STS; SDKs wait for us about as long."""
 
-
-class Held(NamedTuple):
-    """What a file held, the HMAC that opened it, and the nonce which that was of."""
-
-    credentials: "Credentials"
-    signing_key: "SigningKey | None"
-    nonce: bytes
-    root: bytes
-
-    def __repr__(self) -> str:
-        return f"<Held {self.credentials!r}>"
+ANSWERS = 5
+"""So many times --timeout is waited for it: the TPM's answers and STS's, with one that is asked again."""
 
 
 def cached(args: "argparse.Namespace", key_id: str, ask: "Callable[[Signer], Credentials]") -> "Credentials":
@@ -84,11 +72,14 @@ def _from(
         unfit = clear
     with contextlib.ExitStack() as stack:
         try:
-            if not stack.enter_context(store.alone(PATIENCE)):
-                _note(f"another run has asked AWS for {PATIENCE:.0f} seconds; asking too")
+            patience = min(PATIENCE, ANSWERS * keys.args.timeout)
+            if not stack.enter_context(store.alone(patience)):
+                _note(f"another run has asked AWS for {patience:.0f} seconds; asking too")
         except UnfitError as error:
             _note(f"no cache: {error}")
             return _asked(keys, key_id, use, ask, None, None)
+        from sigv4.times import timestamp
+
         # Another run may have brought new ones while we waited.
         later = _read(store, quiet=True)
         if later is None or later == unfit or not _fresh(later):
@@ -126,7 +117,7 @@ def _asked(
     due = _due(keys.args, credentials.expiration)
     if store is not None and root is not None and due > time.time():
         try:
-            store.write(seal(_text(credentials, signer.kept), due, _day(signer.kept), nonce, root, use))
+            store.write(seal(to_text(credentials, signer.kept), due, _day(signer.kept), nonce, root, use))
         except UnfitError as error:
             _note(f"the credentials are not kept: {error}")
     return credentials
@@ -149,28 +140,14 @@ def _open(keys: Keys, clear: Clear, use: bytes) -> Held | None:
     """What is in the file; a note and None where it does not open."""
     root = keys.root(label(clear.nonce, use))
     try:
-        found = json.loads(unseal(clear, root, use))
+        text = unseal(clear, root, use)
     except DamagedError:
         _note(DAMAGED)
         return None
-    from sigv4.sts import Credentials
-
-    from .signing_key import SigningKey
-
-    kept = None
-    if found["signing_key"] is not None:
-        day, region, service, key = found["signing_key"]
-        kept = SigningKey(day, region, service, bytes.fromhex(key))
-    return Held(Credentials(**found["credentials"]), kept, clear.nonce, root)
+    return from_text(text, clear.nonce, root)
 
 
-def _text(credentials: "Credentials", kept: "SigningKey | None") -> bytes:
-    shown = {name: getattr(credentials, name) for name in type(credentials).__slots__}
-    signing = None if kept is None else [*kept[:3], kept.key.hex()]
-    return json.dumps({"credentials": shown, "signing_key": signing}).encode()
-
-
-def _day(kept: "SigningKey | None") -> str:
+def _day(kept: SigningKey | None) -> str:
     return "00000000" if kept is None else kept.day
 
 

@@ -2,26 +2,15 @@
 
 import hmac
 from collections.abc import Callable
-from typing import NamedTuple
 
 from sigv4.signer import Signer
 from sigv4.times import timestamp
 
-__all__ = ["KeptSigner", "SigningKey"]
+from .held import SigningKey
+
+__all__ = ["KeptSigner"]
 
 _GRACE = 240  # seconds after midnight UTC in which yesterday's key does, as for `Signer.signing_time`
-
-
-class SigningKey(NamedTuple):
-    """SigV4's signing key: the one of that day (YYYYMMDD), region and service only."""
-
-    day: str
-    region: str
-    service: str
-    key: bytes
-
-    def __repr__(self) -> str:
-        return f"<SigningKey {self.day}/{self.region}/{self.service}, secret hidden>"
 
 
 class KeptSigner(Signer):

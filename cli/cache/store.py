@@ -87,16 +87,19 @@ class Store:
         """Holds the lock, so that one run asks STS and the others wait for what it brings.
 
         Gives False where another run has held it for `patience` seconds. The kernel lets go of it where we die.
-        Raises UnfitError.
+        Where files cannot be locked each run is alone. Raises UnfitError.
         """
         try:
             descriptor = self._open(f"{self.name}.lock", os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise UnfitError(f"{self.path}: {error.strerror}") from error
+        held = [descriptor]
+        # A process in the background that outlives us (`cli.abandon`) must not hold the lock for us.
+        os.register_at_fork(after_in_child=lambda: _closed(held))
         try:
             yield _locked(descriptor, patience)
         finally:
-            os.close(descriptor)
+            _closed(held)
 
     def _open(self, name: str, flags: int) -> int:
         descriptor = os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=self._directory)
@@ -116,5 +119,12 @@ def _locked(descriptor: int, patience: float) -> bool:
             if time.monotonic() > deadline:
                 return False
             time.sleep(_PAUSE)
+        except OSError:
+            return True  # Some network file systems have no locks: then each run asks for itself.
         else:
             return True
+
+
+def _closed(held: list[int]) -> None:
+    while held:
+        os.close(held.pop())

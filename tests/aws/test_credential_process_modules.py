@@ -61,8 +61,8 @@ HANDLE = f"--persistentHandle={keys.PLAIN_HANDLE:#x}"
 NAMES = """
     cli cli.abandon cli.credential_process cli.messages cli.obtain cli.options cli.output cli.run_options
     cli.tpm_key
-    sigv4 sigv4.canonical sigv4.client sigv4.endpoints sigv4.errors sigv4.http sigv4.parameters sigv4.partitions
-    sigv4.proxy sigv4.request sigv4.retry sigv4.signer sigv4.sockets sigv4.sts sigv4.times sigv4.xml
+    sigv4 sigv4.canonical sigv4.client sigv4.credentials sigv4.endpoints sigv4.errors sigv4.http sigv4.parameters
+    sigv4.partitions sigv4.proxy sigv4.request sigv4.retry sigv4.signer sigv4.sockets sigv4.sts sigv4.times sigv4.xml
     tpmwire tpmwire.channel tpmwire.crypto tpmwire.errors tpmwire.exchange tpmwire.record tpmwire.secret
     tpmwire.sessions tpmwire.signing tpmwire.templates tpmwire.tpm tpmwire.wire
     tpmwire.spec tpmwire.spec.command tpmwire.spec.constants tpmwire.spec.numbers tpmwire.spec.structures
@@ -104,30 +104,41 @@ def test_the_modules_of_a_run(box: Machine, tmp_path: Path, way: str) -> None:
     assert {name for name in loaded if any(name == no or name.startswith(no + ".") for no in NEVER)} == set()
 
 
-WARM = """
-    cli cli.abandon cli.cache cli.cache.purpose cli.cache.root cli.cache.run cli.cache.sealed cli.cache.signing_key
+WARM_NAMES = """
+    cli cli.abandon cli.cache cli.cache.held cli.cache.purpose cli.cache.root cli.cache.run cli.cache.sealed
     cli.cache.store cli.credential_process cli.messages cli.obtain cli.options cli.output cli.run_options
     cli.tpm_key
-    sigv4 sigv4.canonical sigv4.errors sigv4.parameters sigv4.request sigv4.signer sigv4.sts sigv4.times
-    sigv4.xml
+    sigv4 sigv4.credentials
     tpmwire tpmwire.channel tpmwire.crypto tpmwire.errors tpmwire.exchange tpmwire.record tpmwire.secret
     tpmwire.sessions tpmwire.signing tpmwire.templates tpmwire.tpm tpmwire.wire
     tpmwire.spec tpmwire.spec.command tpmwire.spec.constants tpmwire.spec.numbers tpmwire.spec.structures
     tpmwire.spec.commands tpmwire.spec.commands.sessions tpmwire.spec.commands.symmetric
     tpmwire.transport tpmwire.transport.base tpmwire.transport.paths tpmwire.transport.sockets
 """
+WARM = set(WARM_NAMES.split())
+REMEMBERED = WARM | {
+    *("cli.cache.remembered", "tpmwire.kept", "tpmwire.spec.commands.context"),
+    *("tpmwire.pure", "tpmwire.pure.curves", "tpmwire.salt"),
+}
+WARM_WAYS = {
+    "handle, in clear": ([HANDLE, "--no-session-encryption"], WARM),
+    "handle": ([HANDLE], REMEMBERED),
+    "file": (["--credential-file={home}/plain.pem"], REMEMBERED | {"cli.files", "tpmwire.der", "tpmwire.keyfile"}),
+}
 
 
+@pytest.mark.parametrize("way", WARM_WAYS)
 def test_a_warm_run_loads_nothing_for_the_network(
-    box: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    box: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     monkeypatch.setattr(box, "environment", partial(box.environment, XDG_RUNTIME_DIR=str(tmp_path)))
+    options, expected = WARM_WAYS[way]
     # One server for both: its address is among the options that a cache is for.
     with ScriptedServer(say(http("200 OK", STS_ANSWER))) as sts:
-        words = (HANDLE, "--no-session-encryption", "--cache", f"--endpoint-url={sts.endpoint}")
+        words = (*(word.format(home=box.home) for word in options), "--cache", f"--endpoint-url={sts.endpoint}")
         _loaded(box, tmp_path, *words)
         warm = _loaded(box, tmp_path, *words) - _bare("")
-    assert {name for name in warm if name.partition(".")[0] in OURS} == set(WARM.split())
+    assert {name for name in warm if name.partition(".")[0] in OURS} == expected
     no = NEVER | {"http", "ssl", "email", "urllib.request", "_ssl"}
     assert {name for name in warm if any(name == n or name.startswith(n + ".") for n in no)} == set()
 
