@@ -103,6 +103,12 @@ class _HeldCredentials:
     def __repr__(self) -> str:
         return f"<held credentials of {self.access_key}>"
 
+    def __reduce__(self) -> str:
+        """Raises TypeError: a pickle would hold the day's key."""
+        raise TypeError(
+            f"the credentials of {self.access_key} cannot be copied or pickled; make a session in each process"
+        )
+
     @property
     def secret_key(self) -> str:
         """Raises RequestError: whoever asks would compute with it."""

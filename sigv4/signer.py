@@ -39,6 +39,9 @@ class _Secret:
     def __repr__(self) -> str:
         return "<secret>"
 
+    def __reduce__(self) -> str:
+        raise TypeError("a secret is not pickled")
+
 
 class _PlainHmac:
     """HMAC-SHA256 under "AWS4" + secret, where the secret is in our memory anyway."""

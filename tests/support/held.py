@@ -17,14 +17,20 @@ __all__ = ["KEY_ID", "SECRET", "HeldKey", "held_key", "no_settings", "wrong_key"
 
 
 class HeldKey:
-    """HMAC by the key at `handle`; the TPM is opened for each call and closed again."""
+    """HMAC by the key at `handle`; the TPM is opened for each call and closed again.
+
+    `relay` is in between; `path` is the TPM's own; `timeout` is how long it is waited for (seconds).
+    """
+
+    timeout = 30.0
 
     def __init__(self, relay: Interposer, handle: int = PLAIN_HANDLE, *, protected: bool = False) -> None:
         self.relay = relay
+        self.path = relay.target
         self._key = HmacKey(handle=handle, protected=protected)
 
     def __call__(self, message: bytes) -> bytes:
-        with Tpm.open(f"swtpm:path={self.relay.path}", 30) as tpm:
+        with Tpm.open(f"swtpm:path={self.relay.path}", self.timeout) as tpm:
             return self._key.hmac(tpm, message)
 
     @property
