@@ -2,32 +2,33 @@
 
 import os
 import socket
+import time
 
 from ..messages import UsageError
 
-__all__ = ["Notifier", "inherited_socket"]
+__all__ = ["Notifier", "inherited_sockets"]
 
 _FIRST = 3  # SD_LISTEN_FDS_START
+_MOST = 16
 
 
-def inherited_socket() -> socket.socket | None:
-    """The socket that systemd passed on; None where it passed none. Raises UsageError for more than one."""
-    if os.environ.get("LISTEN_PID") != str(os.getpid()):
-        return None
-    count = os.environ.get("LISTEN_FDS", "0")
+def inherited_sockets() -> list[socket.socket]:
+    """The sockets that systemd passed on to this process; none where it passed none. Raises UsageError."""
+    meant = os.environ.get("LISTEN_PID") == str(os.getpid())
+    count = os.environ.get("LISTEN_FDS", "")
     for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
         os.environ.pop(name, None)
-    if count == "0":
-        return None
-    if count != "1":
-        raise UsageError("the socket unit passes several sockets: give each a service of its own")
-    os.set_inheritable(_FIRST, False)
-    try:
-        found = socket.socket(fileno=_FIRST)
-    except OSError as error:
-        raise UsageError("LISTEN_FDS is set, but descriptor 3 is no socket") from error
-    if found.type != socket.SOCK_STREAM:
-        raise UsageError("the socket unit's socket is no stream: use ListenStream=")
+    if not meant:
+        return []
+    if not (count.isascii() and count.isdecimal() and int(count) <= _MOST):
+        raise UsageError(f"LISTEN_FDS={count!r} is no number up to {_MOST}; it is for systemd to set")
+    found = []
+    for number in range(_FIRST, _FIRST + int(count)):
+        try:
+            os.set_inheritable(number, False)
+            found.append(socket.socket(fileno=number))
+        except OSError as error:
+            raise UsageError(f"LISTEN_FDS={count} is set, but descriptor {number} is no socket") from error
     return found
 
 
@@ -53,3 +54,7 @@ class Notifier:
                 sock.sendto("\n".join(lines).encode(), self._address)
             except OSError:
                 return
+
+    def reloading(self) -> None:
+        """A reload begins; READY=1 ends it. The time stamp is for Type=notify-reload."""
+        self.send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")

@@ -1,85 +1,148 @@
 """The credentials that are served: asked for once by however many want them, and again before they end."""
 
-import datetime
+import queue
 import random
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from sigv4.times import parse_rfc3339
+
+from ..messages import UsageError
 
 if TYPE_CHECKING:
-    from sigv4.sts import Credentials
+    from sigv4.credentials import Credentials
 
-__all__ = ["Store", "expiry"]
+__all__ = ["Store", "UnavailableError"]
 
 # botocore refreshes in the last 15 minutes, and would come back for each request were it given less.
 _AHEAD = 15 * 60  # seconds
 _JITTER = 5 * 60  # seconds; machines that were started together do not ask together
-_AGAIN = 10  # seconds between tries while what is held is still good; failures are not repeated faster either
+_AGAIN = 10.0  # seconds after a failure; twice as many after each further one
+_AT_MOST = 120.0  # seconds between two tries
+_UNCHANGED = 60.0  # seconds until a cache that gave what we hold is asked again
+_PATIENCE = 20.0  # seconds that a reader waits for credentials that somebody is fetching
+
+
+class UnavailableError(Exception):
+    """There are no credentials at present, and the log says why."""
+
+
+class _Held(NamedTuple):
+    credentials: "Credentials"
+    fetched: float
+    end: float
+
+    def __repr__(self) -> str:
+        return f"<Held {self.credentials!r}>"
 
 
 class Store:
-    """Credentials that `fetch` gives, kept until 15 to 20 minutes are left (or a third of what they had).
+    """Credentials that `fetch` gives, renewed when 15 to 20 minutes are left (or a third of what they had).
 
-    For many threads: one of them asks, the others wait. While a refresh fails, what is held is given
-    as long as it lasts; `failed` is told each failure. `clock` gives POSIX seconds.
+    `get` is for many threads; `keep` is the one place that fetches, so that a signal in the main thread ends
+    a fetch as it ends a run of the program: the TPM is given back. `clock` gives POSIX seconds.
     """
 
-    def __init__(
-        self,
-        fetch: Callable[[], "Credentials"],
-        failed: Callable[[Exception], None],
-        clock: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, fetch: Callable[[], "Credentials"], clock: Callable[[], float] = time.time) -> None:
         self._fetch = fetch
-        self._failed = failed
         self._clock = clock
-        self._lock = threading.Lock()
-        self._held: Credentials | None = None
-        self._end = self._due = 0.0
-        self._error: Exception | None = None
-        self._blocked_until = 0.0
+        self._changed = threading.Condition()
+        self._calls: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._held: _Held | None = None
+        self._due = 0.0
+        self._failures = 0
+        self._rounds = 0
+        self._closed = False
 
     def __repr__(self) -> str:
-        return "<Store of credentials>"
+        return f"<Store {self._held!r}>"
+
+    @property
+    def end(self) -> float:
+        """When the credentials end, POSIX seconds; 0 where there are none."""
+        return self._held.end if self._held else 0.0
+
+    @property
+    def fetched(self) -> float:
+        """When the credentials came, POSIX seconds; 0 where there are none."""
+        return self._held.fetched if self._held else 0.0
 
     @property
     def due(self) -> float:
-        """When the next refresh is due, POSIX seconds; in the past while nothing is held."""
-        return max(self._due, self._blocked_until)
+        """When they are to be fetched (again), POSIX seconds; after a failure this asks for patience."""
+        return self._due
 
     def get(self) -> "Credentials":
-        """Credentials that are good now. Raises what `fetch` does where there are none."""
-        with self._lock:
-            now = self._clock()
-            if self._held is not None and now < self._due:
-                return self._held
-            if now < self._blocked_until:
-                return self._otherwise(now)
-            try:
-                found = self._fetch()
-                self._take(found, now)
-            except Exception as error:  # noqa: BLE001 - told, kept, and raised where nothing is held
-                self._error = error
-                self._blocked_until = self._clock() + _AGAIN
-                self._failed(error)
-                return self._otherwise(self._clock())
+        """Credentials that are good now, at once where there are some. Raises UnavailableError."""
+        if found := self._good():
             return found
+        with self._changed:
+            if self._clock() < self._due or self._closed:
+                raise UnavailableError
+            before = self._rounds
+            self.wake()
+            self._changed.wait_for(lambda: self._rounds != before or self._closed, _PATIENCE)
+            found = self._good()
+        if found is None:
+            raise UnavailableError
+        return found
 
-    def _take(self, found: "Credentials", now: float) -> None:
-        end = expiry(found.expiration)
+    def fetch(self) -> None:
+        """Fetches now; for one thread only. Raises UsageError, and what the function does; what is held stays.
+
+        A wrong clock is told, not served: SDKs here would take the credentials for expired, and ask for ever.
+        """
+        try:
+            found = self._fetch()
+            now = self._clock()
+            end = parse_rfc3339(found.expiration)
+            if end <= now:
+                raise UsageError(
+                    f"AWS's new credentials ended at {found.expiration} by this machine's clock: set the clock"
+                )
+        except Exception:
+            self._failures += 1
+            wait = min(_AGAIN * 2 ** min(self._failures - 1, 8), _AT_MOST)
+            self._finish(self._held, self._clock() + wait)
+            raise
+        self._failures = 0
         # A third, where they live so short that 15 minutes are most of it.
         ahead = min(_AHEAD + random.uniform(0, _JITTER), (end - now) / 3)  # noqa: S311
-        self._held, self._end, self._due = found, end, end - ahead
-        self._error, self._blocked_until = None, 0.0
+        due = end - ahead
+        if self._held is not None and end <= self._held.end:
+            # A cache's, which renews a little later than we do.
+            due = min(max(due, now + _UNCHANGED), end)
+        self._finish(_Held(found, now, end), due)
 
-    def _otherwise(self, now: float) -> "Credentials":
-        if self._held is not None and now < self._end:
-            return self._held
-        assert self._error is not None
-        raise self._error
+    def wake(self) -> None:
+        """Ends a `rest`; may be called in a signal handler."""
+        self._calls.put(None)
 
+    def rest(self, seconds: float) -> None:
+        """Waits until it is called for, or for so long."""
+        try:
+            self._calls.get(timeout=max(seconds, 0.0))
+            while True:
+                self._calls.get_nowait()
+        except queue.Empty:
+            return
 
-def expiry(text: str) -> float:
-    """POSIX seconds of an RFC 3339 time, as STS writes it."""
-    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+    def close(self) -> None:
+        """Nobody fetches any more; who waits is told that there are none."""
+        # A signal may have come within our own `with`; then the readers' patience ends their wait.
+        if self._changed.acquire(timeout=1):
+            self._closed = True
+            self._changed.notify_all()
+            self._changed.release()
+
+    def _good(self) -> "Credentials | None":
+        held = self._held
+        return held.credentials if held is not None and self._clock() < held.end else None
+
+    def _finish(self, held: _Held | None, due: float) -> None:
+        with self._changed:
+            self._held, self._due = held, due
+            self._rounds += 1
+            self._changed.notify_all()

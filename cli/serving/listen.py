@@ -1,0 +1,112 @@
+"""Where it is listened: a port of loopback, a unix socket, or what systemd has opened; nowhere else."""
+
+import contextlib
+import ipaddress
+import os
+import socket
+import stat
+
+from ..messages import UsageError
+
+__all__ = ["check_inherited", "identity", "tcp_listener", "unix_listener", "unlink_socket"]
+
+_BACKLOG = 128
+_LONGEST_PATH = 107  # octets, unix(7)
+
+
+def tcp_listener(address: str, port: int) -> socket.socket:
+    """A listener on a loopback address. Raises UsageError."""
+    if not 0 <= port < 65536:
+        raise UsageError(f"--port {port} is none; use 0 to 65535, where 0 takes a free one")
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        raise UsageError(f"--address {address!r} is no IP address; use 127.0.0.1 or ::1") from None
+    if not _is_loopback(parsed):
+        raise UsageError(
+            f"--address {address} can be reached from other machines, which would get credentials in clear: "
+            "use 127.0.0.1 or ::1"
+        )
+    family = socket.AF_INET if parsed.version == 4 else socket.AF_INET6
+    try:
+        return socket.create_server((address, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise UsageError(f"{address}, port {port}: {error.strerror}; give another --port") from error
+
+
+def unix_listener(path: str, mode: int) -> socket.socket:
+    """A listener at `path`, with this mode from its first moment. A socket that nobody listens on is replaced.
+
+    Raises UsageError where somebody does, or where the path is another kind of file.
+    """
+    if not path or len(os.fsencode(path)) > _LONGEST_PATH:
+        raise UsageError(f"--socket {path!r}: a socket's path has 1 to {_LONGEST_PATH} octets; use a shorter one")
+    _make_way(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    # The mode that bind gives is 0777 less the umask; later would be too late.
+    before = os.umask(0o777 & ~mode)
+    try:
+        listener.bind(path)
+    except OSError as error:
+        listener.close()
+        raise UsageError(f"--socket {path}: {error.strerror}") from error
+    finally:
+        os.umask(before)
+    os.chmod(path, mode)
+    listener.listen(_BACKLOG)
+    return listener
+
+
+def identity(path: str) -> tuple[int, int]:
+    """Which file that is. Raises OSError."""
+    found = os.lstat(path)
+    return found.st_dev, found.st_ino
+
+
+def unlink_socket(path: str, bound: tuple[int, int]) -> None:
+    """Removes the socket's file, unless another stands there by now."""
+    with contextlib.suppress(OSError):
+        if identity(path) == bound:
+            os.unlink(path)
+
+
+def check_inherited(found: socket.socket) -> None:
+    """Refuses systemd's socket where we listen on none such. Raises UsageError, with the unit's right words."""
+    if found.type != socket.SOCK_STREAM or not found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        raise UsageError("the socket unit's socket does not listen for streams: use ListenStream=, Accept=no")
+    if found.family == socket.AF_UNIX:
+        return
+    if found.family not in (socket.AF_INET, socket.AF_INET6):
+        raise UsageError("the socket unit's socket is neither TCP nor unix: use ListenStream=127.0.0.1:8911")
+    address = found.getsockname()[0]
+    if not _is_loopback(ipaddress.ip_address(address.partition("%")[0])):
+        raise UsageError(
+            f"the socket unit listens on {address}, beyond this machine: use ListenStream=127.0.0.1:8911"
+        )
+
+
+def _is_loopback(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    # Not ::ffff:127.0.0.1, whose Host header SDKs write in several ways.
+    return address.is_loopback and not getattr(address, "ipv4_mapped", None)
+
+
+def _make_way(path: str) -> None:
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(f"--socket {path}: {error.strerror}") from error
+    if not stat.S_ISSOCK(found.st_mode):
+        raise UsageError(f"--socket {path} exists and is no socket; give a path where one can be")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            # Of a process that could not clean up.
+            os.unlink(path)
+        except OSError as error:
+            raise UsageError(f"--socket {path} is in use: {error.strerror or 'no answer'}") from error
+        else:
+            raise UsageError(f"--socket {path}: somebody listens there; end that, or give another path")

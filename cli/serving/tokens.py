@@ -1,0 +1,135 @@
+"""Who may have credentials: the token of the token file, and the tokens that the metadata service gives out."""
+
+import hmac
+import os
+import re
+import secrets
+import stat
+import threading
+import time
+
+from ..files import write_whole
+from ..messages import UsageError
+
+__all__ = ["Sessions", "TokenFile"]
+
+_KEPT = 1000  # tokens of the metadata service; a client needs one
+_GRACE = 60.0  # seconds in which a replaced token still opens: who has read it may be about to use it
+_FORM = re.compile(rb"[\x21-\x7e]{16,1024}")  # what an Authorization header can hold, and nobody guesses
+
+
+class TokenFile:
+    """The token in the file at `path`: made where there is no file, else taken as it is. The repr shows none.
+
+    A file that we made is replaced by `renew`, and removed by `close`; one that was there is its owner's.
+    Raises UsageError for a file that others can read or write, or whose content is no token.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._token = b""
+        self._before = b""
+        self._before_until = 0.0
+        self.made = not os.path.lexists(path)
+        if not self.made:
+            self._token = _read(path)
+
+    def __repr__(self) -> str:
+        return f"<TokenFile {self._path}>"
+
+    def write(self) -> None:
+        """Makes the file, where we are to. Raises UsageError, OSError."""
+        if self.made and not self._token:
+            token = secrets.token_urlsafe(32).encode()
+            # Not over one that has come since.
+            write_whole(self._path, token)
+            self._token = token
+
+    def renew(self) -> None:
+        """A new token in a file of ours, or what its owner has put into his. Raises UsageError, OSError."""
+        new = secrets.token_urlsafe(32).encode() if self.made else _read(self._path)
+        if hmac.compare_digest(new, self._token):
+            return
+        self._before, self._before_until = self._token, time.monotonic() + _GRACE
+        self._token = new
+        if self.made:
+            write_whole(self._path, new, force=True)
+
+    def close(self) -> None:
+        """Removes the file, if it is ours and still there."""
+        if not (self.made and self._token):
+            return
+        try:
+            if _read(self._path) == self._token:
+                os.unlink(self._path)
+        except (OSError, UsageError):
+            return
+
+    def opens(self, given: str) -> bool:
+        """Whether it is the token, or was it a minute ago; in constant time."""
+        word = given.encode("utf-8", "replace")
+        now = bool(self._token) and hmac.compare_digest(word, self._token)
+        before = bool(self._before) and hmac.compare_digest(word, self._before)
+        return now or (before and time.monotonic() < self._before_until)
+
+
+def _read(path: str) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise UsageError(f"--token-file {path}: {error.strerror}") from error
+    with open(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise UsageError(f"--token-file {path} is no ordinary file; give a path where one can be")
+        if found.st_uid not in (os.geteuid(), 0):
+            raise UsageError(
+                f"--token-file {path} belongs to another user, who would know the token; give another"
+            )
+        # A group may read, so that services can share a token; only its owner decides it.
+        if found.st_mode & 0o027:
+            raise UsageError(
+                f"--token-file {path} can be read or changed by others (mode {found.st_mode & 0o777:04o}): "
+                "chmod 600, or remove it for a new one"
+            )
+        token = file.read(2048)
+    if token.endswith((b"\n", b"\r")):
+        raise UsageError(f"--token-file {path} ends with a new line, which SDKs refuse: write it with printf %s")
+    if not _FORM.fullmatch(token):
+        raise UsageError(
+            f"--token-file {path} holds no token of 16 to 1024 visible characters; remove it for a new one"
+        )
+    return token
+
+
+class Sessions:
+    """The tokens of the metadata service (IMDSv2). For many threads."""
+
+    def __init__(self) -> None:
+        self._ends: dict[bytes, float] = {}
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<Sessions {len(self._ends)}>"
+
+    def open(self, seconds: int) -> str:
+        """A new token, good for that long; the oldest goes where there are too many."""
+        token, now = secrets.token_urlsafe(32), time.monotonic()
+        with self._lock:
+            self._ends = {key: end for key, end in self._ends.items() if end > now}
+            while len(self._ends) >= _KEPT:
+                self._ends.pop(next(iter(self._ends)))
+            self._ends[_digest(token)] = now + seconds
+        return token
+
+    def has(self, token: str) -> bool:
+        """Whether it is a token that is still good."""
+        # Looked up by its digest: how long that takes says nothing about a token.
+        with self._lock:
+            return self._ends.get(_digest(token), 0.0) > time.monotonic()
+
+
+def _digest(token: str) -> bytes:
+    import hashlib
+
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
