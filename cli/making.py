@@ -1,6 +1,6 @@
 """An HMAC key made in the TPM from a secret, and proven there before anything relies on it."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from .keys import Parent, load, parent_at
 
@@ -9,11 +9,14 @@ if TYPE_CHECKING:
     from tpmwire.keyfile import KeyFile
     from tpmwire.policy import Policy
     from tpmwire.secret import Secret
+    from tpmwire.signing import Key
     from tpmwire.spec.constants import TPMA_OBJECT
     from tpmwire.spec.structures import TPMS_PCR_SELECTION
     from tpmwire.tpm import Tpm
 
-__all__ = ["Made", "Order", "make_key", "policy_of"]
+    K = TypeVar("K", bound=Key)
+
+__all__ = ["Made", "Order", "as_used", "make_key", "policy_of"]
 
 
 class Order(NamedTuple):
@@ -112,21 +115,26 @@ def _leaving(attributes: "TPMA_OBJECT", order: Order) -> "TPMA_OBJECT":
     return attributes if order.pcrs is not None else attributes | TPMA_OBJECT.USER_WITH_AUTH
 
 
+def as_used(kind: "type[K]", order: Order, file: "KeyFile", key: "Loaded", parent: Parent) -> "K":
+    """The loaded key as it will be used, with its password and policy: a proof wants nothing less."""
+    from tpmwire.channel import Pin
+
+    pin = order.pin or Pin(parent.key.name, parent.key.public, parent.key.handle)
+    # PCRs alone do not tell the policy of a key that can leave; its file does.
+    by_file = order.leave is not None and order.pcrs is not None
+    pcrs, policy = (None, file.policy) if by_file else (order.pcrs, None)
+    return kind(handle=key.handle, name=key.name, auth=order.auth, pcrs=pcrs, policy=policy, pin=pin)
+
+
 def _prove(tpm: "Tpm", order: Order, file: "KeyFile", key: "Loaded", parent: Parent) -> None:
-    """The key is used as it will be used, with its password and policy."""
     import hmac
 
-    from tpmwire.channel import Pin
     from tpmwire.crypto import random_bytes
     from tpmwire.errors import SessionError
     from tpmwire.signing import HmacKey
 
     # No date: the HMAC of a date is what signs a day's requests, and there is no need for it here.
     message = random_bytes(32)
-    pin = order.pin or Pin(parent.key.name, parent.key.public, parent.key.handle)
-    # PCRs alone do not tell the policy of a key that can leave; its file does.
-    by_file = order.leave is not None and order.pcrs is not None
-    pcrs, policy = (None, file.policy) if by_file else (order.pcrs, None)
-    use = HmacKey(handle=key.handle, name=key.name, auth=order.auth, pcrs=pcrs, policy=policy, pin=pin)
+    use = as_used(HmacKey, order, file, key, parent)
     if not hmac.compare_digest(use.hmac(tpm, message), hmac.digest(order.secret.reveal(), message, "sha256")):
         raise SessionError("the TPM's HMAC is not that of the secret: this TPM, or the way to it, is broken")

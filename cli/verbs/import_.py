@@ -21,11 +21,10 @@ from typing import TYPE_CHECKING
 from ..aws_secret import add_secret_options, key_id_of, read_key
 from ..messages import UsageError, note
 from ..options import add_tpm_options, pcrs_from, persistent_handle
+from ..sigv4a_key import add_sigv4a_options
 
 if TYPE_CHECKING:
     from tpmwire.policy import Policy
-    from tpmwire.secret import Secret
-    from tpmwire.tpm import Tpm
 
     from ..making import Made
 
@@ -46,7 +45,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--persistent-handle", type=persistent_handle, metavar="HANDLE", help="make the key persistent there"
     )
-    parser.add_argument("--force", action="store_true", help="replace what is at --out or --persistent-handle")
+    parser.add_argument(
+        "--force", action="store_true", help="replace what is at these files and handles (also those of SigV4A)"
+    )
+    add_sigv4a_options(parser)
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         "--pcrs",
@@ -70,7 +72,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--aws-access-key-id",
         metavar="ID",
-        help="for the profile: the id that belongs to the secret (AWS_ACCESS_KEY_ID)",
+        help="the id that belongs to the secret, for the profile and for SigV4A (AWS_ACCESS_KEY_ID)",
     )
     parser.add_argument(
         "--write-profile",
@@ -104,12 +106,10 @@ def run(args: argparse.Namespace) -> int:
     from ..keys import check_free, open_tpm
     from ..making import Order, make_key
     from ..pins import pin_from
+    from ..placing import Placed, put_in_place
     from ..profiles import check_profile, credential_process, salt_pin
 
-    if not args.out and args.persistent_handle is None:
-        raise UsageError("say where the key is to go: --out FILE, --persistent-handle HANDLE, or both")
-    if args.out and args.out != "-":
-        _check_path(args.out, force=args.force)
+    _check_places(args)
     if args.from_profile and not args.aws_access_key_id:
         args.aws_access_key_id = key_id_of(args.from_profile)
     if args.write_profile:
@@ -120,11 +120,19 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError("--write-profile needs --aws-access-key-id (or AWS_ACCESS_KEY_ID)")
     pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
     described = bool(args.policy_json or "=" in (args.pcrs or ""))
-    if described and (args.persistent_handle is not None or args.duplicable_to):
+    handles = [handle for handle in (args.persistent_handle, args.sigv4a_handle) if handle is not None]
+    if described and (handles or args.duplicable_to):
         raise UsageError(
             "a policy that is given goes with --out alone: a handle does not tell it, and --duplicable-to would "
             "change it"
         )
+    sigv4a = bool(args.sigv4a_out) or args.sigv4a_handle is not None
+    key_id = ""
+    if sigv4a:
+        from ..sigv4a_key import check_sigv4a, make_sigv4a_key
+
+        with open_tpm(args) as tpm:
+            key_id = check_sigv4a(args, tpm)
     pcrs = pcrs_from(args.pcrs) if args.pcrs and not described else None
     parent_auth, owner_auth = auth_of(args, "parent"), auth_of(args, "owner")
     if args.parent == OWNER:
@@ -136,15 +144,36 @@ def run(args: argparse.Namespace) -> int:
     given = _described(args, with_auth=bool(auth)) if described else ()
     order = Order(secret, auth, pcrs, args.parent, parent_auth, pin, leave, given)
     with open_tpm(args) as tpm:
-        if args.persistent_handle is not None:
-            check_free(tpm, args.persistent_handle, force=args.force)
+        for handle in handles:
+            check_free(tpm, handle, force=args.force)
         made = make_key(tpm, order)
+        places = [Placed(made, None if args.out == "-" else args.out, args.persistent_handle)]
+        if sigv4a:
+            places.append(Placed(make_sigv4a_key(tpm, order, made, key_id), args.sigv4a_out, args.sigv4a_handle))
         command = credential_process(
             args, salt_pin(tpm, made, persistent=args.persistent_handle is not None), made.key.name
         )
-        _put_in_place(tpm, made, args, owner_auth)
+        put_in_place(tpm, places, owner_auth, force=args.force)
     _report(made, args, command)
     return 0
+
+
+def _check_places(args: argparse.Namespace) -> None:
+    """Raises UsageError where a key has no place, or where two would have the same."""
+    from ..placing import check_path
+
+    if not args.out and args.persistent_handle is None:
+        raise UsageError("say where the key is to go: --out FILE, --persistent-handle HANDLE, or both")
+    if args.out and args.out != "-":
+        check_path(args.out, "--out", force=args.force)
+    if not args.sigv4a_out and args.sigv4a_handle is None:
+        return
+    if args.sigv4a_out:
+        check_path(args.sigv4a_out, "--sigv4a-out", force=args.force)
+        if args.out and os.path.abspath(args.out) == os.path.abspath(args.sigv4a_out):
+            raise UsageError("--out and --sigv4a-out are two keys: give each a file of its own")
+    if args.sigv4a_handle is not None and args.sigv4a_handle == args.persistent_handle:
+        raise UsageError("--persistent-handle and --sigv4a-handle are two keys: give each a handle of its own")
 
 
 def _described(args: argparse.Namespace, *, with_auth: bool) -> "tuple[Policy, ...]":
@@ -174,68 +203,12 @@ def _leave(args: argparse.Namespace, *, with_auth: bool) -> "Policy | None":
 
     if args.duplicable_to == "any":
         return to_any(with_auth=with_auth)
-    if args.pcrs and args.persistent_handle is not None:
+    if args.pcrs and (args.persistent_handle is not None or args.sigv4a_handle is not None):
         raise UsageError(
             "a handle does not tell that the key may be duplicated to a chosen parent, which its policy with "
             "--pcrs takes in: keep the key in a file (--out), or leave one of the options out"
         )
     return to_parent(read_target(args.duplicable_to).public)
-
-
-def _check_path(path: str, *, force: bool) -> None:
-    """Finds out what would fail at the end before the TPM is asked."""
-    directory = os.path.dirname(path) or "."
-    if os.path.isdir(path):
-        raise UsageError(f"{path} is a directory; --out is the file to write")
-    if os.path.lexists(path) and not force:
-        raise UsageError(f"{path} exists; --force replaces it")
-    if not os.path.isdir(directory):
-        raise UsageError(f"there is no directory {directory}")
-    if not os.access(directory, os.W_OK | os.X_OK):
-        raise UsageError(f"{directory} is not writable")
-
-
-def _put_in_place(tpm: "Tpm", made: "Made", args: argparse.Namespace, owner: "Secret") -> None:
-    """File and handle, both or neither. A signal waits until it is done."""
-    import contextlib
-
-    from tpmwire.tpm import undisturbed
-
-    from ..files import write_whole
-    from ..keys import evict, make_persistent
-
-    handle, session = args.persistent_handle, made.parent.session
-    path = args.out if args.out and args.out != "-" else None
-    staged = f"{path}.{os.getpid()}.new"
-    with undisturbed():
-        try:
-            if path:
-                # A full disk is found before the TPM is changed.
-                write_whole(staged, made.file.to_pem().encode())
-            if handle is not None:
-                make_persistent(tpm, made.key, handle, owner, session)
-            try:
-                if path:
-                    _publish(staged, path, force=args.force)
-            except BaseException:
-                if handle is not None:
-                    evict(tpm, handle, session.use(owner))
-                raise
-        finally:
-            if path:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(staged)
-
-
-def _publish(staged: str, path: str, *, force: bool) -> None:
-    """Gives a file that is written its name."""
-    try:
-        if force:
-            os.replace(staged, path)
-        else:
-            os.link(staged, path)  # fails where the path exists, unlike a rename
-    except FileExistsError as error:
-        raise UsageError(f"{path} exists; --force replaces it") from error
 
 
 def _report(made: "Made", args: argparse.Namespace, command: str) -> None:
@@ -252,6 +225,10 @@ def _report(made: "Made", args: argparse.Namespace, command: str) -> None:
         print(made.file.to_pem(), end="")
     elif args.out:
         note(f"wrote {args.out}")
+    if args.sigv4a_out or args.sigv4a_handle is not None:
+        places = [args.sigv4a_out] if args.sigv4a_out else []
+        places += [] if args.sigv4a_handle is None else [f"0x{args.sigv4a_handle:08x}"]
+        note(f"the key of SigV4A: {' and '.join(places)}; `tpmwire curl --sigv4a {places[0]}` signs with it")
     if args.key_auth or args.key_auth_prompt:
         note("the profile needs the key's password: --keyPass-file=FILE, or TPM_KEY_AUTH in its environment")
     if args.write_profile:

@@ -1,0 +1,136 @@
+"""The P-256 key of SigV4A, made at import beside the HMAC key: derived here from the secret, then only in the TPM.
+
+AWS derives it from access key id and secret (`sigv4.sigv4a`), so it exists in memory for the moment of the import.
+A TPM makes no key of given octets by TPM2_Create; it takes this one as one that was wrapped for its parent.
+"""
+
+import argparse
+import os
+import re
+from typing import TYPE_CHECKING
+
+from .messages import UsageError
+from .options import persistent_handle
+
+if TYPE_CHECKING:
+    from tpmwire.tpm import Tpm
+
+    from .making import Made, Order
+
+__all__ = ["add_sigv4a_options", "check_sigv4a", "make_sigv4a_key"]
+
+
+def add_sigv4a_options(parser: "argparse._ActionsContainer") -> None:
+    """--sigv4a-out and --sigv4a-handle."""
+    parser.add_argument(
+        "--sigv4a-out",
+        metavar="FILE",
+        help="also make the key of SigV4A (for S3's multi-region access points, and other requests that hold in "
+        "several regions), and write it as a TSS2 PEM file; needs the access key id",
+    )
+    parser.add_argument(
+        "--sigv4a-handle", type=persistent_handle, metavar="HANDLE", help="make that key persistent there"
+    )
+
+
+def check_sigv4a(args: argparse.Namespace, tpm: "Tpm") -> str:
+    """The access key id, where this TPM can hold the key; before the secret is asked for. Raises UsageError."""
+    from tpmwire.capabilities import capabilities, commands
+    from tpmwire.spec.constants import TPM_CAP, TPM_CC, TPM_ECC
+
+    key_id = args.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID") or ""
+    if not re.fullmatch("[A-Za-z0-9_]{1,128}", key_id):
+        raise UsageError(
+            "the key of SigV4A is derived from secret and access key id: give --aws-access-key-id "
+            "(or AWS_ACCESS_KEY_ID), such as AKIA..."
+        )
+    lacking = [code.name for code in (TPM_CC.Import, TPM_CC.Sign) if code not in commands(tpm)]
+    if TPM_ECC.NIST_P256 not in capabilities(tpm, TPM_CAP.ECC_CURVES):
+        lacking.append("the curve P-256")
+    if lacking:
+        raise UsageError(
+            f"this TPM lacks {' and '.join(lacking)}, so it cannot hold a key of SigV4A: leave out --sigv4a-..."
+        )
+    return key_id
+
+
+def make_sigv4a_key(tpm: "Tpm", order: "Order", hmac_made: "Made", key_id: str) -> "Made":
+    """TPM2_Import and TPM2_Load of the key, with the HMAC key's password and policy, and a signature verified.
+
+    To be called after `make_key`, whose TPM2_Create has shown in the session that the parent is the TPM's own:
+    what is wrapped for it is for nobody else. Raises TpmError; SessionError where the signature is not the key's.
+    """
+    from sigv4.sigv4a import derive
+    from tpmwire.keyfile import KeyFile
+    from tpmwire.secret import Secret
+    from tpmwire.spec.commands.duplication import Import
+    from tpmwire.spec.constants import TPM_ALG, TPMA_OBJECT
+    from tpmwire.spec.structures import TPMT_SYM_DEF_OBJECT
+    from tpmwire.wrapping import duplicate, ecdsa_key
+
+    from .keys import load
+    from .making import Made
+
+    beside, parent = hmac_made.file, hmac_made.parent
+    private = Secret(derive(key_id, order.secret.reveal().removeprefix(b"AWS4")).to_bytes(32, "big"))
+    public, sensitive = ecdsa_key(private, auth=order.auth, auth_policy=beside.public.auth_policy)
+    # An imported key cannot be fixed; what lets no key out is that no policy of its allows TPM2_Duplicate.
+    fixed = TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT
+    attributes = TPMA_OBJECT(beside.public.object_attributes & ~fixed)
+    wrapped = duplicate(public.replace(object_attributes=attributes), sensitive, parent.key.public)
+    answer = tpm.execute(
+        Import(
+            parent.key.handle,
+            b"",
+            wrapped.public,
+            wrapped.private,
+            wrapped.seed,
+            TPMT_SYM_DEF_OBJECT(TPM_ALG.NULL),
+        ),
+        parent.session.use(parent.auth),
+    )
+    file = KeyFile.of(
+        wrapped.public,
+        answer.out_private,
+        order.parent,
+        empty_auth=not order.auth,
+        policy=beside.policy,
+        auth_policy=beside.auth_policy,
+    )
+    key = load(tpm, parent, file.public, file.private)
+    made = Made(file, key, parent)
+    if not order.given:
+        _prove(tpm, order, made)
+    return made
+
+
+def _prove(tpm: "Tpm", order: "Order", made: "Made") -> None:
+    """A signature by the key as it will be used; the public key is the host's own, not the TPM's word."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric import ec, utils
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    from tpmwire.crypto import random_bytes
+    from tpmwire.ecdsa import EcdsaKey
+    from tpmwire.errors import SessionError
+    from tpmwire.spec.structures import TPMS_ECC_POINT
+
+    from .making import as_used
+
+    digest, point = random_bytes(32), made.file.public.unique
+    assert isinstance(point, TPMS_ECC_POINT)
+    x, y, r, s = (
+        int.from_bytes(number, "big")
+        for number in (
+            point.x,
+            point.y,
+            *as_used(EcdsaKey, order, made.file, made.key, made.parent).sign(tpm, digest),
+        )
+    )
+    public = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
+    try:
+        public.verify(utils.encode_dss_signature(r, s), digest, ec.ECDSA(utils.Prehashed(SHA256())))
+    except InvalidSignature:
+        raise SessionError(
+            "the TPM's signature is not that of the key that was made: this TPM, or the way to it, is broken"
+        ) from None
