@@ -7,7 +7,7 @@ import os
 import sys
 from typing import NoReturn
 
-from .messages import guarded
+from .messages import UsageError, guarded
 from .run_options import PROGRAM, run_parser
 
 __all__ = ["main", "script"]
@@ -36,8 +36,12 @@ def _run(words: list[str]) -> int:
 
         print(f"{PROGRAM} {__version__}")
         return 0
-    from .obtain import obtain
+    from .obtain import obtain, profile_args
     from .output import text
 
+    if args.profile is not None:
+        from .run_options import given_options
+
+        args = profile_args(args.profile, given_options(words))
     print(text(obtain(args), args.format))
     return 0

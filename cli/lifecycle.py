@@ -70,16 +70,10 @@ class ProfileCommand:
 
     def __init__(self, text: str) -> None:
         from .run_options import run_parser
+        from .source_profile import process_words
 
-        try:
-            words = shlex.split(text)
-        except ValueError as error:
-            raise UsageError(f"the profile's credential_process cannot be taken apart: {error}") from error
-        at = next((n for n, word in enumerate(words) if os.path.basename(word) == PROGRAM), None)
-        if at is None:
-            raise UsageError(f"the profile's credential_process does not run {PROGRAM}: `tpmwire enroll` first")
         self.text = text
-        self._start, self._options = words[: at + 1], words[at + 1 :]
+        self._start, self._options = process_words(text)
         self.args = run_parser().parse_go_style(self._options)
         self.key_id: str = self.args.aws_access_key_id or ""
         if not self.key_id:

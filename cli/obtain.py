@@ -1,28 +1,38 @@
 """From options to temporary credentials: check all, ask the TPM for one HMAC, close it, ask STS."""
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .messages import UsageError, note
 from .run_options import PROGRAM
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from sigv4.http import HttpClient
     from sigv4.signer import Signer
     from sigv4.sts import AssumeRole, Credentials, Operation
 
-__all__ = ["access_key_id", "obtain", "profile_args", "signer_from"]
+__all__ = ["access_key_id", "environ_of", "obtain", "profile_args", "read_policy", "signer_from"]
 
 _NETWORK = {"AWS_CA_BUNDLE", "HTTPS_PROXY", "HTTP_PROXY", "REQUESTS_CA_BUNDLE"}
 
 
-def profile_args(name: str) -> "argparse.Namespace":
-    """The options of a profile whose credential_process runs our program. Raises UsageError for any other."""
-    from .rotation import current
+def profile_args(name: str, given: "Mapping[str, object] | None" = None) -> "argparse.Namespace":
+    """The options of a profile whose chain ends at our program, those `given` over them.
 
-    return current(name).args
+    Raises UsageError for any other profile, RequestError for AWS config files that cannot be read.
+    """
+    from .source_profile import profile_args
+
+    return profile_args(name, given or {})
+
+
+def environ_of(args: "argparse.Namespace") -> "Mapping[str, str]":
+    """The environment, with the profile's ca_bundle where AWS_CA_BUNDLE is not set."""
+    bundle = args.settings and args.settings.get("ca_bundle")
+    return {"AWS_CA_BUNDLE": bundle, **os.environ} if bundle else os.environ
 
 
 def obtain(args: "argparse.Namespace") -> "Credentials":
@@ -34,7 +44,7 @@ def obtain(args: "argparse.Namespace") -> "Credentials":
     # The cache has to know it as well.
     args.duration = args.duration or ("900" if args.root_of else "3600")
     if args.policy_file:
-        _read_policy(args)
+        read_policy(args)
     if args.cache:
         from .cache.run import cached
 
@@ -49,10 +59,10 @@ def _ask(args: "argparse.Namespace", signer: "Signer") -> "Credentials":
     from sigv4.endpoints import resolve
     from sigv4.retry import policy
 
-    endpoint = resolve(args.aws_region or None, args.endpoint_url, os.environ)
-    retries = policy(os.environ)
+    endpoint = resolve(args.aws_region or None, args.endpoint_url, os.environ, args.settings)
+    retries = policy(os.environ, args.settings)
     http = None
-    if _NETWORK & {name.upper() for name in os.environ}:
+    if _NETWORK & {name.upper() for name in environ_of(args)}:
         # Only then: a run that the TPM refuses needs no HTTP, which costs more to load than all else.
         http = _http(args)
         http.check(endpoint.url)
@@ -80,7 +90,7 @@ def _ask(args: "argparse.Namespace", signer: "Signer") -> "Credentials":
 def _http(args: "argparse.Namespace") -> "HttpClient":
     from sigv4.http import HttpClient
 
-    return HttpClient(args.timeout, os.environ, user_agent=PROGRAM, warn=_warn)
+    return HttpClient(args.timeout, environ_of(args), user_agent=PROGRAM, warn=_warn)
 
 
 def access_key_id(args: "argparse.Namespace") -> str:
@@ -114,10 +124,7 @@ def _operations(args: "argparse.Namespace") -> "list[Operation[Credentials]]":
         raise UsageError(f"--{given[0]} and --{given[1]} are two operations: give one")
     operation = given[0] if given else "GetSessionToken"
     _fitting(args, operation)
-    number = args.duration.removesuffix("s")
-    if not (number.isdecimal() and number.isascii()):
-        raise UsageError(f"--duration {args.duration!r} is no number of seconds")
-    seconds = int(number)
+    seconds = _seconds(args.duration)
     operations: list[Operation[Credentials]]
     if args.assumeRole:
         operations = _roles(args, seconds, AssumeRole)
@@ -147,43 +154,53 @@ def _operations(args: "argparse.Namespace") -> "list[Operation[Credentials]]":
 def _roles(args: "argparse.Namespace", seconds: int, assume: "type[AssumeRole]") -> "list[Operation[Credentials]]":
     if not args.aws_arn:
         raise UsageError("--assumeRole needs the role: --aws-arn=arn:aws:iam::ACCOUNT:role/NAME")
-    if len(args.aws_arn) > 1 and seconds > 3600:
-        raise UsageError("--duration: a role assumed by a role lasts 3600 seconds at most; AWS refuses more")
-    name = args.aws_session_name or f"tpmwire-{os.urandom(8).hex()}"
-    *before, last = args.aws_arn
+    last = {option: getattr(args, option) for option in _ROLE} | {"duration": str(seconds)}
+    name = f"tpmwire-{os.urandom(8).hex()}"
+    steps = [step for options in (*args.earlier, last) for step in _steps(options, args.aws_session_name or name)]
+    if any(step["duration_seconds"] > 3600 for step in steps[1:]):
+        raise UsageError(
+            "--duration (duration_seconds): a role assumed by a role lasts 3600 seconds at most; AWS refuses more"
+        )
 
     def roles(code: str | None) -> "list[Operation[Credentials]]":
-        # The key signs the first call, so that is where its MFA belongs; the limits of the session to the last.
-        found: list[Operation[Credentials]] = [
-            assume(
-                arn,
-                name,
-                seconds,
-                serial_number=None if number else args.mfa_serial,
-                token_code=None if number else code,
-            )
-            for number, arn in enumerate(before)
-        ]
-        found.append(
-            assume(
-                last,
-                name,
-                seconds,
-                external_id=args.external_id,
-                policy=args.policy,
-                policy_arns=args.policy_arn,
-                source_identity=args.source_identity,
-                tags=_tags(args.tag),
-                transitive_tag_keys=args.transitive_tag_key,
-                serial_number=None if before else args.mfa_serial,
-                token_code=None if before else code,
-            )
-        )
-        return found
+        # The key signs the first call, so that is where its MFA belongs.
+        first = {"serial_number": args.mfa_serial, "token_code": code}
+        return [assume(**step, **({} if number else first)) for number, step in enumerate(steps)]
 
     for each in roles(None):
         each.check()
     return roles(_code(args))
+
+
+_ROLE = (
+    *("aws_arn", "aws_session_name", "external_id", "policy", "policy_arn"),
+    *("source_identity", "tag", "transitive_tag_key"),
+)
+
+
+def _steps(options: "Mapping[str, Any]", name: str) -> "list[dict[str, Any]]":
+    """What AssumeRole takes, for each role of one set of options; its limits are for the last of them."""
+    common = {
+        "role_session_name": options["aws_session_name"] or name,
+        "duration_seconds": _seconds(options["duration"] or "3600"),
+    }
+    limits = {
+        "external_id": options["external_id"],
+        "policy": options["policy"],
+        "policy_arns": options["policy_arn"],
+        "source_identity": options["source_identity"],
+        "tags": _tags(options["tag"]),
+        "transitive_tag_keys": options["transitive_tag_key"],
+    }
+    *before, last = options["aws_arn"] or [""]
+    return [{"role_arn": arn, **common} for arn in before] + [{"role_arn": last, **common, **limits}]
+
+
+def _seconds(text: str) -> int:
+    number = text.removesuffix("s")
+    if not (number.isdecimal() and number.isascii()):
+        raise UsageError(f"--duration {text!r} is no number of seconds")
+    return int(number)
 
 
 def _code(args: "argparse.Namespace") -> str | None:
@@ -230,8 +247,8 @@ def _tags(words: list[str] | None) -> dict[str, str] | None:
     return tags
 
 
-def _read_policy(args: "argparse.Namespace") -> None:
-    """Puts the file's content in its name's place, so that a cache is for the content."""
+def read_policy(args: "argparse.Namespace") -> None:
+    """Puts the file's content in its name's place, so that a cache is for the content. Raises UsageError."""
     from .files import read_small
 
     if args.policy:
@@ -240,6 +257,7 @@ def _read_policy(args: "argparse.Namespace") -> None:
         args.policy = read_small(args.policy_file).decode("utf-8").strip()
     except UnicodeDecodeError:
         raise UsageError(f"{args.policy_file} is not UTF-8: save it as such") from None
+    args.policy_file = None
 
 
 def _warn(text: str) -> None:

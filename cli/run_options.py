@@ -3,7 +3,7 @@
 from .messages import exit_codes_help
 from .options import Parser, add_tpm_options, flag, persistent_handle
 
-__all__ = ["PROGRAM", "run_parser"]
+__all__ = ["PROGRAM", "given_options", "run_parser"]
 
 PROGRAM = "aws-tpm-process-credential"
 
@@ -29,6 +29,14 @@ def run_parser() -> Parser:
         epilog="environment: AWS_ACCESS_KEY_ID, TPM_KEY_AUTH, TPM_PARENT_AUTH, AWS_ENDPOINT_URL_STS, "
         "AWS_ENDPOINT_URL,\n  AWS_CA_BUNDLE, AWS_RETRY_MODE, AWS_MAX_ATTEMPTS, "
         "HTTPS_PROXY, HTTP_PROXY, NO_PROXY\n\n" + exit_codes_help(),
+    )
+    # What only a profile can say (source_profile.py): its settings, and the roles before the last one.
+    parser.set_defaults(settings=None, earlier=())
+    parser.add_argument(
+        "--profile",
+        metavar="P",
+        help="take the key, the roles and the settings of this profile of ~/.aws/config, and of those that it "
+        "builds on by source_profile, down to the one that runs this program; options that are given win",
     )
     key = parser.add_argument_group("the key")
     key.add_argument(
@@ -151,3 +159,14 @@ def run_parser() -> Parser:
     parser.add_argument("--verbose", type=flag, default=False, metavar="BOOL", help="explain each step on stderr")
     parser.add_argument("--version", action="store_true", help="print the version")
     return parser
+
+
+def given_options(words: list[str]) -> dict[str, object]:
+    """The values of those options that the words have, and nothing of the others. Raises UsageError."""
+    import argparse
+
+    parser = run_parser()
+    parser._defaults.clear()
+    for action in parser._actions:
+        action.default = argparse.SUPPRESS
+    return vars(parser.parse_go_style(words))

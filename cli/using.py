@@ -14,29 +14,69 @@ if TYPE_CHECKING:
 __all__ = ["add_use_options", "http_client", "region_of", "signer_of", "temporary", "use_args"]
 
 
+class _Noted(argparse.Action):
+    """An option of the program, which also notes that it was given: then it wins over the profile's."""
+
+    def __init__(self, inner: argparse.Action) -> None:
+        names = (
+            "option_strings",
+            "dest",
+            "nargs",
+            "const",
+            "default",
+            "type",
+            "choices",
+            "required",
+            "help",
+            "metavar",
+        )
+        super().__init__(**{name: getattr(inner, name) for name in names})
+        self._inner = inner
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        self._inner(parser, namespace, values, option_string)  # type: ignore[arg-type]
+        namespace.given = namespace.given | {self.dest}
+
+
 def add_use_options(parser: argparse.ArgumentParser) -> None:
-    """--profile, and all options of `aws-tpm-process-credential`, as they stand on its own command line."""
+    """All options of `aws-tpm-process-credential`, --profile among them, as they stand on its own command line."""
     from .run_options import run_parser
 
-    parser.add_argument(
-        "--profile",
-        metavar="P",
-        help="use the key and role of this profile of ~/.aws/config, whose credential_process runs "
-        "aws-tpm-process-credential; instead of the options of that program, which are also taken",
-    )
-    group = parser.add_argument_group("without --profile, the options of aws-tpm-process-credential")
+    group = parser.add_argument_group("options of aws-tpm-process-credential")
     for action in run_parser()._actions:
         if not {"-h", "--version"} & set(action.option_strings):
-            group._add_action(action)
+            group._add_action(_Noted(action))
+    parser.set_defaults(given=frozenset())
 
 
 def use_args(args: argparse.Namespace) -> argparse.Namespace:
-    """The program's options: the profile's, or those given. Raises UsageError for a profile that is not ours."""
-    if args.profile is None:
-        return args
-    from .rotation import current
+    """The program's options: those given, over those of the profile that is named by --profile.
 
-    return current(args.profile).args
+    Where no access key id is given either, by AWS_PROFILE. Raises UsageError for a profile that is not ours.
+    """
+    if "settings" in args:
+        return args  # they are the program's already
+    from .run_options import run_parser
+
+    given = {option: getattr(args, option) for option in args.given}
+    profile = args.profile
+    if profile is None and not (args.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID")):
+        from sigv4.config import profile_name
+
+        profile = profile_name(os.environ)
+    if profile is not None:
+        from .obtain import profile_args
+
+        return profile_args(profile, given)
+    used = run_parser().parse_args([])
+    vars(used).update(given)
+    return used
 
 
 def temporary(args: argparse.Namespace) -> "Credentials":
@@ -85,7 +125,9 @@ def http_client(args: argparse.Namespace) -> "HttpClient":
     """The client for requests that are no STS requests; a person waits, so it waits 30 seconds at least."""
     from sigv4.http import HttpClient
 
-    return HttpClient(max(float(args.timeout), 30.0), os.environ, user_agent="tpmwire", warn=_warn)
+    from .obtain import environ_of
+
+    return HttpClient(max(float(args.timeout), 30.0), environ_of(use_args(args)), user_agent="tpmwire", warn=_warn)
 
 
 def _warn(text: str) -> None:

@@ -66,9 +66,9 @@ def _ask(args: argparse.Namespace, operation: Operation[Result]) -> Result:
 
     operation.check()
     used = use_args(args)
-    endpoint = resolve(used.aws_region or None, used.endpoint_url, os.environ)
-    retries = policy(os.environ)
-    return StsClient(signer_of(args), endpoint, http_client(used), policy=retries).call(operation)
+    endpoint = resolve(used.aws_region or None, used.endpoint_url, os.environ, used.settings)
+    retries = policy(os.environ, used.settings)
+    return StsClient(signer_of(used), endpoint, http_client(used), policy=retries).call(operation)
 
 
 def _printable(text: str) -> str:

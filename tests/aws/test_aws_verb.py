@@ -1,26 +1,13 @@
 """`tpmwire aws` against an STS that verifies."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
 from cli.toolbox import main
 from tests.support import keys
-from tests.support.programs import Machine, left_behind, machine
+from tests.support.programs import Machine, left_behind
 from tests.support.sts import USER, VerifyingSts
-
-
-@pytest.fixture(scope="module")
-def sts() -> Iterator[VerifyingSts]:
-    with VerifyingSts() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def box(sts: VerifyingSts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    with machine(tmp_path_factory.mktemp("home"), sts.secret_access_key) as made:
-        yield made
 
 
 def _words(box: Machine, sts: VerifyingSts) -> list[str]:

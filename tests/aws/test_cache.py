@@ -10,23 +10,11 @@ import pytest
 
 from tests.support import keys
 from tests.support.interposer import Interposer
-from tests.support.programs import CREDENTIAL_PROCESS, Machine, left_behind, machine, write_program
+from tests.support.programs import CREDENTIAL_PROCESS, Machine, left_behind, write_program
 from tests.support.sts import VerifyingSts
 from tests.support.swtpm import tpm2
 from tpmwire.channel import read_loaded
 from tpmwire.tpm import Tpm
-
-
-@pytest.fixture(scope="module")
-def sts() -> Iterator[VerifyingSts]:
-    with VerifyingSts() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def box(sts: VerifyingSts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    with machine(tmp_path_factory.mktemp("home"), sts.secret_access_key) as made:
-        yield made
 
 
 class Runs:

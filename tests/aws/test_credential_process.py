@@ -16,18 +16,6 @@ from tests.support.programs import Machine, left_behind, machine
 from tests.support.sts import VerifyingSts
 
 
-@pytest.fixture(scope="module")
-def sts() -> Iterator[VerifyingSts]:
-    with VerifyingSts() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def box(sts: VerifyingSts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    with machine(tmp_path_factory.mktemp("home"), sts.secret_access_key) as made:
-        yield made
-
-
 @pytest.fixture(autouse=True)
 def nothing_left_behind(box: Machine) -> Iterator[None]:
     yield

@@ -3,32 +3,19 @@
 import json
 import os
 import pty
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
 
 from tests.support import keys
-from tests.support.programs import KEY_ID, Machine, left_behind, machine
+from tests.support.programs import KEY_ID, Machine, left_behind
 from tests.support.scripted import STS_ANSWER, ScriptedServer, http, say
 from tests.support.sts import VerifyingSts
 
 HANDLE = f"--persistentHandle={keys.PLAIN_HANDLE:#x}"
 ROLE = "arn:aws:iam::123456789012:role/a"
 SERIAL = "arn:aws:iam::123456789012:mfa/me"
-
-
-@pytest.fixture(scope="module")
-def sts() -> Iterator[VerifyingSts]:
-    with VerifyingSts() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def box(sts: VerifyingSts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    with machine(tmp_path_factory.mktemp("home"), sts.secret_access_key) as made:
-        yield made
 
 
 def _common(box: Machine, endpoint: str, key_id: str) -> list[str]:

@@ -1,0 +1,168 @@
+"""The options that a profile of ~/.aws/config stands for: its roles, down to the profile that runs our program.
+
+  [profile admin]
+  role_arn = arn:aws:iam::123456789012:role/admin
+  source_profile = tpm
+
+  [profile tpm]
+  credential_process = aws-tpm-process-credential --aws-access-key-id=AKIA... --persistentHandle=0x81010002
+
+The key itself signs for the first role, which may ask for MFA then, and lasts as long as the role allows.
+"""
+
+import os
+import shlex
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from .messages import UsageError
+from .obtain import read_policy
+from .run_options import PROGRAM, given_options, run_parser
+
+if TYPE_CHECKING:
+    import argparse
+
+    from sigv4.config import Config, Profile
+
+__all__ = ["ROLE_OPTIONS", "process_words", "profile_args"]
+
+ROLE_OPTIONS = (
+    "aws_arn",
+    "aws_session_name",
+    "duration",
+    "external_id",
+    "policy",
+    "policy_arn",
+    "policy_file",
+    "source_identity",
+    "tag",
+    "transitive_tag_key",
+)
+"""Options of one role, which those of another one take the place of."""
+
+_REPLACED = {
+    "credential_file": ("key_name", "pcrs", "useEKParent"),
+    "keyPass_file": ("keyPass",),
+    "parentPass_file": ("parentPass",),
+    "persistentHandle": ("credential_file", "key_name", "pcrs", "useEKParent"),
+    "policy": ("policy_file",),
+    "policy_file": ("policy",),
+    "tpm_session_encrypt_with_name": ("tpm_session_encrypt_with_public",),
+    "tpm_session_encrypt_with_public": ("tpm_session_encrypt_with_name",),
+}
+"""Options of the profile that would win over, or belong to another thing than, one that is given."""
+
+
+def process_words(text: str) -> tuple[list[str], list[str]]:
+    """The words of a credential_process, up to our program's name and after it. Raises UsageError."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"the profile's credential_process cannot be taken apart: {error}") from error
+    at = next((n for n, word in enumerate(words) if os.path.basename(word) == PROGRAM), None)
+    if at is None:
+        raise UsageError(f"the profile's credential_process does not run {PROGRAM}: `tpmwire enroll` first")
+    return words[: at + 1], words[at + 1 :]
+
+
+def profile_args(name: str, given: Mapping[str, object]) -> "argparse.Namespace":
+    """The program's options for profile `name`, over which those `given` win.
+
+    `settings` is the profile, for what concerns all of AWS (endpoints, CAs, retries), and `earlier` the options
+    of the roles before the last one. Raises UsageError for a chain that does not end at our program, or that AWS
+    would refuse; RequestError for AWS config files that cannot be read.
+    """
+    from sigv4.config import load
+
+    config = load(os.environ)
+    args = _args(config, name, ())
+    _overlay(args, given)
+    _settle(args, config, name)
+    return args
+
+
+def _args(config: "Config", name: str, seen: tuple[str, ...]) -> "argparse.Namespace":
+    chain = config.chain(name)
+    base = chain[-1]
+    names = tuple(profile.name for profile in chain)
+    if again := next((one for one in names if one in seen), None):
+        raise UsageError(
+            f"profile {again} leads back to itself: end its chain at a profile with the key's options"
+        )
+    text = base.get("credential_process")
+    if text is None:
+        raise UsageError(f"{base} has no credential_process that runs {PROGRAM}: `tpmwire enroll` first")
+    _, words = process_words(text)
+    args = run_parser().parse_go_style(words)
+    # A program that names its own profile has only its settings read, which `_settle` does.
+    if args.profile and args.profile != base.name:
+        given = given_options(words)
+        args = _args(config, args.profile, (*seen, *names))
+        _overlay(args, given)
+    if not (args.federation_name or args.root_of):
+        args.mfa_serial = args.mfa_serial or base.get("mfa_serial")
+        args.duration = args.duration or _duration(base)
+    for profile in reversed(chain):
+        if profile.get("role_arn") is not None:
+            _assume(args, profile)
+    return args
+
+
+def _assume(args: "argparse.Namespace", profile: "Profile") -> None:
+    """Changes the options to those of the profile's role, assumed with what they gave so far."""
+    if profile.get("source_profile") is None:
+        raise UsageError(f"{profile} has a role_arn, but no source_profile whose credentials assume it: add it")
+    if args.federation_name or args.root_of:
+        raise UsageError(f"{profile} builds on a federated user or on root, and AWS lets neither assume a role")
+    serial = profile.get("mfa_serial")
+    if args.policy_file:
+        read_policy(args)
+    if args.assumeRole:
+        if serial:
+            raise UsageError(
+                f"{profile} has an mfa_serial, and AWS takes MFA only for the first role of a chain: remove it"
+            )
+        args.earlier = (*args.earlier, {option: getattr(args, option) for option in ROLE_OPTIONS})
+    for option in ROLE_OPTIONS:
+        setattr(args, option, None)
+    args.assumeRole = True
+    args.aws_arn = [profile.get("role_arn")]
+    args.aws_session_name = profile.get("role_session_name")
+    args.external_id = profile.get("external_id")
+    args.duration = _duration(profile)
+    args.mfa_serial = serial or args.mfa_serial
+
+
+def _duration(profile: "Profile") -> str | None:
+    seconds = profile.integer("duration_seconds")
+    return None if seconds is None else str(seconds)
+
+
+def _overlay(args: "argparse.Namespace", given: Mapping[str, object]) -> None:
+    other = given.get("federation_name") or given.get("root_of") or given.get("assumeRole") is False
+    if other or given.get("aws_arn"):
+        # Another operation, or other roles, than the profile's.
+        args.earlier = ()
+        for option in (*ROLE_OPTIONS, "federation_name", "root_of", "task_policy_arn"):
+            setattr(args, option, None)
+        args.assumeRole = not other
+        if not args.assumeRole and (given.get("federation_name") or given.get("root_of")):
+            args.mfa_serial = args.mfa_process = None
+    for option, value in given.items():
+        for replaced in _REPLACED.get(option, ()):
+            setattr(args, replaced, None)
+        setattr(args, option, value)
+
+
+def _settle(args: "argparse.Namespace", config: "Config", name: str) -> None:
+    """Adds what the profile says of AWS as a whole: as for the SDKs it is the named profile that counts."""
+    from sigv4.config import region
+    from sigv4.endpoints import configured_url
+
+    args.profile = name
+    args.settings = config.profile(name)
+    if not args.aws_region:
+        regions = (region(os.environ, profile) for profile in config.chain(name))
+        args.aws_region = next(filter(None, regions), None)
+    # Said as an option, so that a cache is for this endpoint.
+    args.endpoint_url = configured_url("sts", args.endpoint_url, os.environ, args.settings)
