@@ -63,8 +63,7 @@ def guarded(program: str, work: Callable[[], int]) -> int:
     try:
         with _signals_interrupt():
             code = work()
-            if sys.stdout is not None:  # as it is where somebody closed it
-                sys.stdout.flush()
+            _flush_stdout()
             return code
     except BrokenPipeError:
         _give_up_stdout()
@@ -80,6 +79,18 @@ def guarded(program: str, work: Callable[[], int]) -> int:
             _give_up_stdout()
         note(f"{program}: {_one_line(error)}")
         return found[0]
+
+
+def _flush_stdout() -> None:
+    if sys.stdout is None:  # as it is where somebody closed it
+        return
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        error.filename = "stdout"
+        raise
 
 
 def _give_up_stdout() -> None:
