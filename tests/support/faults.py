@@ -72,15 +72,18 @@ class Bench:
         done = self.box.run(*self.words(url, *words), program=program, **environment)
         return Seen(done.returncode, done.stdout, done.stderr, time.monotonic() - start)
 
-    def within(self, *preparation: str) -> Path:
-        """Our program where these shell commands have run: in a mount namespace of its own, as root in it."""
-        path = self.box.home / "within"
-        root = "" if os.geteuid() == 0 else "--map-root-user "
-        program = self.box.bin / CREDENTIAL_PROCESS
-        lines = " && ".join((*preparation, f'exec {program} "$@"'))
-        path.write_text(f'#!/bin/sh\nexec unshare {root}--mount sh -c {shlex.quote(lines)} sh "$@"\n')
+    def by_shell(self, line: str) -> Path:
+        """A program that is this line of shell, in which `"$PROGRAM" "$@"` is ours with its words."""
+        path = self.box.home / "by-shell"
+        path.write_text(f"#!/bin/sh\nPROGRAM={self.box.bin / CREDENTIAL_PROCESS}\nexport PROGRAM\n{line}\n")
         path.chmod(0o755)
         return path
+
+    def within(self, *preparation: str) -> Path:
+        """Our program where these shell commands have run: in a mount namespace of its own, as root in it."""
+        root = "" if os.geteuid() == 0 else "--map-root-user "
+        lines = " && ".join((*preparation, 'exec "$PROGRAM" "$@"'))
+        return self.by_shell(f'exec unshare {root}--mount sh -c {shlex.quote(lines)} sh "$@"')
 
     def holds(self, fault: Fault, seen: Seen, requests: int) -> None:
         """Asserts that the run was as `fault` says, in one line, without secrets, and left the TPM empty."""
