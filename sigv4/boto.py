@@ -13,7 +13,7 @@ import boto3
 import botocore.auth
 import botocore.session
 from botocore.credentials import CredentialProvider, DeferredRefreshableCredentials
-from botocore.exceptions import UnsupportedSignatureVersionError
+from botocore.exceptions import NoCredentialsError, UnsupportedSignatureVersionError
 
 from .errors import RequestError
 from .signer import Signer
@@ -89,6 +89,14 @@ class _SharedSigner(Signer):
             return key
 
 
+class _NotHereError(RequestError, NoCredentialsError):  # type: ignore[misc]
+    """There is no secret key. By botocore's name too: boto3's transfers by awscrt then fall back to its own."""
+
+    def __init__(self, message: str) -> None:
+        Exception.__init__(self, message)
+        self.kwargs: dict[str, str] = {}
+
+
 class _HeldCredentials:
     """What botocore takes for credentials, frozen ones included, without a secret key."""
 
@@ -112,7 +120,7 @@ class _HeldCredentials:
     @property
     def secret_key(self) -> str:
         """Raises RequestError: whoever asks would compute with it."""
-        raise RequestError(
+        raise _NotHereError(
             f"the secret key of {self.access_key} stays with its holder; sign through this session instead"
         )
 
