@@ -11,13 +11,23 @@ or as on EC2 (version 2 of the metadata service only; any local user can ask the
 
   AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:8911/
 
-The token is new at each start; its file is readable by its owner only. Ends by SIGTERM or Ctrl-C. Takes a socket
-from systemd, and tells it when it is ready.
+SDKs do not speak to unix sockets; curl --unix-socket does, and so do proxies that bring one into a container:
+
+  tpmwire serve --profile work --token-file /run/tpmwire/token --socket /run/tpmwire/socket
+
+The token file is made, readable by its owner only, and removed at the end; one that is there is taken as it is.
+Ends by SIGTERM or Ctrl-C. SIGHUP reads the profile again, fetches new credentials and renews the token. Takes its
+sockets from systemd where that opens them, and tells it how it is; docs/serve.md has a unit.
 """
 
 import argparse
+import contextlib
 import os
+import re
+import signal
 import socket
+import time
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from ..messages import UsageError, note
@@ -26,78 +36,178 @@ from ..using import add_use_options, temporary, use_args
 if TYPE_CHECKING:
     from ..serving.notify import Notifier
     from ..serving.store import Store
+    from ..serving.tokens import TokenFile
 
 __all__ = ["HELP", "configure", "run"]
 
 HELP = "serve temporary credentials to AWS SDKs on this machine"
 
+_PORT = 8911
+_LONGEST_REST = 60.0  # seconds; a machine that slept, or whose clock was set, is noticed by then
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     add_use_options(parser)
-    parser.add_argument("--token-file", required=True, metavar="FILE", help="where the token is written (0600)")
-    parser.add_argument("--port", type=int, default=8911, metavar="PORT", help="on 127.0.0.1 (default: 8911)")
-    parser.add_argument("--imds", action="store_true", help="also as EC2's metadata service, to any local user")
+    where = parser.add_argument_group("serving")
+    where.add_argument(
+        "--token-file",
+        required=True,
+        metavar="FILE",
+        help="the token that opens /credentials; made (0600) where it is missing, else taken from it",
+    )
+    where.add_argument("--port", type=int, metavar="PORT", help=f"TCP port (default: {_PORT}; 0 takes a free one)")
+    where.add_argument("--address", metavar="IP", help="loopback address (default: 127.0.0.1; or ::1)")
+    where.add_argument(
+        "--socket", metavar="PATH", help="a unix socket instead of TCP; with --port or --address beside it"
+    )
+    where.add_argument(
+        "--socket-mode", metavar="MODE", help="who may connect to it (default: 0600; 0660 for its group, too)"
+    )
+    where.add_argument("--imds", action="store_true", help="also as EC2's metadata service, to any local user")
 
 
 def run(args: argparse.Namespace) -> int:
     """Serves until a signal. Raises UsageError, OSError, and what the first question for credentials raises."""
-    import secrets
-    import threading
-
-    from ..files import write_whole
+    from ..serving.handler import Desk
+    from ..serving.memory import seal_memory
     from ..serving.notify import Notifier
     from ..serving.server import CredentialServer
     from ..serving.store import Store
+    from ..serving.tokens import Sessions, TokenFile
 
+    seal_memory()
     use_args(args)  # a wrong profile is told before anything is opened
     notifier = Notifier()
-    listener = _listener(args.port)
-    store = Store(lambda: temporary(args), lambda error: note(f"tpmwire serve: {' '.join(str(error).split())}"))
-    token = secrets.token_urlsafe(32)
-    with CredentialServer(listener, store, token, imds=args.imds) as server:
-        store.get()
-        write_whole(args.token_file, token.encode(), force=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        note(f"tpmwire serve: http://127.0.0.1:{listener.getsockname()[1]}/credentials")
-        notifier.send("READY=1", "STATUS=Serving credentials")
-        try:
-            _keep(store, notifier)
-        finally:
-            notifier.send("STOPPING=1")
-            os.unlink(args.token_file)
-            server.shutdown()
+    token = TokenFile(args.token_file)
+    store = Store(lambda: temporary(args))
+    with _listeners(args) as listeners, contextlib.ExitStack() as stack:
+        notifier.send("STATUS=Asking for credentials")
+        store.fetch()
+        stack.callback(token.close)
+        token.write()
+        desk = Desk(store, token, Sessions(), args.imds, _region(args) if args.imds else None)
+        server = stack.enter_context(CredentialServer(listeners, desk))
+        stack.callback(notifier.send, "STOPPING=1")
+        os.register_at_fork(after_in_child=server.close_listeners)
+        note(f"tpmwire serve: {', '.join(map(_shown, listeners))}")
+        _keep(store, notifier, token)
     return 0
 
 
-def _keep(store: "Store", notifier: "Notifier") -> None:
-    """Refreshes when it is due, and gives signs of life, until a signal raises."""
-    import contextlib
-    import time
-
+def _keep(store: "Store", notifier: "Notifier", token: "TokenFile") -> None:
+    """Refreshes when it is due or asked for, and gives signs of life, until a signal raises."""
+    reload = _hangups(store.wake)
+    _tell(store, notifier)
     while True:
-        wait = max(1.0, min(store.due - time.time(), 60.0, notifier.watchdog or 60.0))
-        time.sleep(wait)
-        if store.due <= time.time():
-            with contextlib.suppress(Exception):  # the store has told it
-                store.get()
+        asked = reload()
+        if asked:
+            notifier.reloading()
+            with _failures_told(lambda: "the token stays as it was"):
+                token.renew()
+        if asked or time.time() >= store.due:
+            with _failures_told(lambda: _outlook(store)):
+                store.fetch()
+            _tell(store, notifier)
         notifier.send("WATCHDOG=1")
+        store.rest(min(store.due - time.time(), _LONGEST_REST, notifier.watchdog or _LONGEST_REST))
 
 
-def _listener(port: int) -> socket.socket:
-    """systemd's socket, or one of our own on loopback."""
-    import ipaddress
+def _hangups(wake: Callable[[], None]) -> Callable[[], bool]:
+    """Makes SIGHUP ask for a reload; gives the function that says whether it has, since the last time.
 
-    from ..serving.notify import inherited_socket
+    At a terminal it stays the terminal's end, and with nohup nothing.
+    """
+    asked = [False]
 
-    found = inherited_socket()
-    if found is None:
-        if not 0 <= port < 65536:
-            raise UsageError(f"--port {port} is none; use 0 to 65535")
-        return socket.create_server(("127.0.0.1", port))
-    if found.family not in (socket.AF_INET, socket.AF_INET6):
-        raise UsageError("the socket unit's socket is not TCP: use ListenStream=127.0.0.1:8911")
-    if not ipaddress.ip_address(found.getsockname()[0]).is_loopback:
-        raise UsageError("the socket unit listens beyond loopback: use ListenStream=127.0.0.1:8911")
-    return found
+    def hung_up(_number: int, _frame: object) -> None:
+        asked[0] = True
+        wake()
+
+    def reload() -> bool:
+        found, asked[0] = asked[0], False
+        return found
+
+    if not _has_terminal() and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, hung_up)
+    return reload
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _failures_told(outlook: Callable[[], str]) -> Iterator[None]:
+    """What may pass again becomes a line of the log; anything else is a fault of the program, and ends it."""
+    from sigv4.errors import SigV4Error
+    from tpmwire.errors import TpmwireError
+
+    try:
+        yield
+    except (TpmwireError, SigV4Error, UsageError, OSError) as error:
+        note(f"tpmwire serve: {' '.join(str(error).split())}; {outlook()}")
+
+
+def _outlook(store: "Store") -> str:
+    now = time.time()
+    held = f"the old ones last until {_time(store.end)}" if store.end > now else "there are none until then"
+    return f"asking again in {max(0, store.due - now):.0f} seconds; {held}"
+
+
+def _tell(store: "Store", notifier: "Notifier") -> None:
+    good = store.end > time.time()
+    status = f"credentials until {_time(store.end)}" if good else "no credentials: see the log"
+    notifier.send("READY=1", f"STATUS={status}")
+
+
+def _time(seconds: float) -> str:
+    from sigv4.times import rfc3339
+
+    return rfc3339(seconds)
+
+
+def _region(args: argparse.Namespace) -> str | None:
+    from ..using import region_of
+
+    try:
+        return region_of(args)
+    except UsageError:
+        return None
+
+
+@contextlib.contextmanager
+def _listeners(args: argparse.Namespace) -> Iterator[list[socket.socket]]:
+    """systemd's sockets, or the options'; a unix socket's file is removed at the end. Raises UsageError."""
+    from ..serving import listen
+    from ..serving.notify import inherited_sockets
+
+    mode = args.socket_mode
+    if mode is not None and not (args.socket and re.fullmatch("0?[0-7]{3}", mode)):
+        raise UsageError(f"--socket-mode {mode}: give it with --socket, as 0600 or 0660")
+    own = [name for name in ("address", "port", "socket") if getattr(args, name) is not None]
+    with contextlib.ExitStack() as stack:
+        found = [stack.enter_context(sock) for sock in inherited_sockets()]
+        if found and own:
+            raise UsageError(f"systemd passed sockets on; take --{own[0]} away, or the socket unit")
+        for sock in found:
+            listen.check_inherited(sock)
+        if args.socket is not None:
+            sock = stack.enter_context(listen.unix_listener(args.socket, int(mode or "600", 8)))
+            stack.callback(listen.unlink_socket, args.socket, listen.identity(args.socket))
+            found.append(sock)
+        if not found or args.port is not None or args.address is not None:
+            port = _PORT if args.port is None else args.port
+            found.append(stack.enter_context(listen.tcp_listener(args.address or "127.0.0.1", port)))
+        yield found
+
+
+def _shown(listener: socket.socket) -> str:
+    if listener.family == socket.AF_UNIX:
+        return f"unix socket {listener.getsockname()}, path /credentials"
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/credentials"
