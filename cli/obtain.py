@@ -10,11 +10,12 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
+    from sigv4.endpoints import Endpoint
     from sigv4.http import HttpClient
     from sigv4.signer import Signer
     from sigv4.sts import AssumeRole, Credentials, Operation
 
-__all__ = ["access_key_id", "environ_of", "obtain", "profile_args", "read_policy", "signer_from"]
+__all__ = ["access_key_id", "endpoint_for", "environ_of", "obtain", "profile_args", "read_policy", "signer_from"]
 
 _NETWORK = {"AWS_CA_BUNDLE", "HTTPS_PROXY", "HTTP_PROXY", "REQUESTS_CA_BUNDLE"}
 
@@ -55,17 +56,20 @@ def obtain(args: "argparse.Namespace") -> "Credentials":
 def _ask(args: "argparse.Namespace", signer: "Signer") -> "Credentials":
     """The credentials from STS."""
     # All that can be wrong without the TPM and the network is found before either is asked.
-    first, *chained = _operations(args)
-    from sigv4.endpoints import resolve
+    first, *chained = _operations(args, None)
     from sigv4.retry import policy
 
-    endpoint = resolve(args.aws_region or None, args.endpoint_url, os.environ, args.settings)
+    endpoint = endpoint_for(args, first)
     retries = policy(os.environ, args.settings)
     http = None
     if _NETWORK & {name.upper() for name in environ_of(args)}:
         # Only then: a run that the TPM refuses needs no HTTP, which costs more to load than all else.
         http = _http(args)
         http.check(endpoint.url)
+    if args.mfa_serial:
+        from .mfa import code
+
+        first, *chained = _operations(args, code(args))
     import time
 
     from sigv4.times import timestamp
@@ -85,6 +89,20 @@ def _ask(args: "argparse.Namespace", signer: "Signer") -> "Credentials":
         temporary = Signer(found.access_key_id, hmac_from_secret(found.secret_access_key), found.session_token)
         found = StsClient(temporary, endpoint, http, policy=retries, warn=_warn).call(operation)
     return found
+
+
+def endpoint_for(args: "argparse.Namespace", operation: "Operation[Any]") -> "Endpoint":
+    """Where the operation is asked for. Raises RequestError; UsageError where it needs a region."""
+    from sigv4.endpoints import resolve
+
+    region = args.aws_region or None
+    if operation.regional and not region:
+        # Otherwise AWS_REGION says where services are, and STS without --aws-region is the global one.
+        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    endpoint = resolve(region, args.endpoint_url, os.environ, args.settings)
+    if operation.regional and endpoint.is_global:
+        raise UsageError(f"{operation.action} is not offered by STS's global endpoint: give --aws-region")
+    return endpoint
 
 
 def _http(args: "argparse.Namespace") -> "HttpClient":
@@ -114,7 +132,7 @@ def signer_from(args: "argparse.Namespace", key_id: str) -> "Signer":
     return Signer(key_id, lambda message: ask_tpm(args, key, message))
 
 
-def _operations(args: "argparse.Namespace") -> "list[Operation[Credentials]]":
+def _operations(args: "argparse.Namespace", code: str | None) -> "list[Operation[Credentials]]":
     """The calls, each signed with what the one before it gave; checked, so that AWS refuses none for its form."""
     from sigv4.sts import AssumeRole, GetFederationToken, GetSessionToken
 
@@ -127,7 +145,7 @@ def _operations(args: "argparse.Namespace") -> "list[Operation[Credentials]]":
     seconds = _seconds(args.duration)
     operations: list[Operation[Credentials]]
     if args.assumeRole:
-        operations = _roles(args, seconds, AssumeRole)
+        operations = _roles(args, seconds, code, AssumeRole)
     elif args.federation_name:
         operations = [
             GetFederationToken(
@@ -143,15 +161,15 @@ def _operations(args: "argparse.Namespace") -> "list[Operation[Credentials]]":
 
         operations = [AssumeRoot(args.root_of, args.task_policy_arn, seconds)]
     else:
-        # The code is asked for when the rest is known to be right.
-        GetSessionToken(seconds, serial_number=args.mfa_serial).check()
-        operations = [GetSessionToken(seconds, serial_number=args.mfa_serial, token_code=_code(args))]
+        operations = [GetSessionToken(seconds, serial_number=args.mfa_serial, token_code=code)]
     for each in operations:
         each.check()
     return operations
 
 
-def _roles(args: "argparse.Namespace", seconds: int, assume: "type[AssumeRole]") -> "list[Operation[Credentials]]":
+def _roles(
+    args: "argparse.Namespace", seconds: int, code: str | None, assume: "type[AssumeRole]"
+) -> "list[Operation[Credentials]]":
     if not args.aws_arn:
         raise UsageError("--assumeRole needs the role: --aws-arn=arn:aws:iam::ACCOUNT:role/NAME")
     last = {option: getattr(args, option) for option in _ROLE} | {"duration": str(seconds)}
@@ -162,14 +180,9 @@ def _roles(args: "argparse.Namespace", seconds: int, assume: "type[AssumeRole]")
             "--duration (duration_seconds): a role assumed by a role lasts 3600 seconds at most; AWS refuses more"
         )
 
-    def roles(code: str | None) -> "list[Operation[Credentials]]":
-        # The key signs the first call, so that is where its MFA belongs.
-        first = {"serial_number": args.mfa_serial, "token_code": code}
-        return [assume(**step, **({} if number else first)) for number, step in enumerate(steps)]
-
-    for each in roles(None):
-        each.check()
-    return roles(_code(args))
+    # The key signs the first call, so that is where its MFA belongs.
+    mfa = {"serial_number": args.mfa_serial, "token_code": code}
+    return [assume(**step, **({} if number else mfa)) for number, step in enumerate(steps)]
 
 
 _ROLE = (
@@ -201,14 +214,6 @@ def _seconds(text: str) -> int:
     if not (number.isdecimal() and number.isascii()):
         raise UsageError(f"--duration {text!r} is no number of seconds")
     return int(number)
-
-
-def _code(args: "argparse.Namespace") -> str | None:
-    if not args.mfa_serial:
-        return None
-    from .mfa import code
-
-    return code(args)
 
 
 _WHERE = {
