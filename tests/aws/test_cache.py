@@ -83,11 +83,8 @@ WARM = {
     "PCR": ([f"--persistentHandle={keys.PCR_HANDLE:#x}", "--pcrs=23"], ["StartAuthSession", "PolicyPCR", "HMAC"]),
     "file, in clear": (["{pem}", CLEAR], ["ContextLoad", "HMAC", "FlushContext"]),
     "file": (["{pem}"], ["StartAuthSession", "ContextLoad", "HMAC", "FlushContext"]),
-    "boot, in clear": ([HANDLE, CLEAR, BOOT], ["CreatePrimary", "HMAC", "FlushContext"]),
-    "boot": (
-        [HANDLE, BOOT],
-        ["CreatePrimary", "ReadPublic", "StartAuthSession", "HMAC", "FlushContext"],
-    ),
+    "boot, in clear": ([HANDLE, CLEAR, BOOT], ["CreatePrimary", "FlushContext"]),
+    "boot": ([HANDLE, BOOT], ["ReadPublic", "StartAuthSession", "CreatePrimary", "FlushContext"]),
 }
 
 
@@ -129,7 +126,7 @@ FIRST = {
             *("FlushContext", "FlushContext"),
         ],
     ),
-    "boot, in clear": ([HANDLE, CLEAR, BOOT], ["HMAC", "CreatePrimary", "HMAC", "FlushContext"]),
+    "boot, in clear": ([HANDLE, CLEAR, BOOT], ["HMAC", "CreatePrimary", "FlushContext"]),
 }
 
 
