@@ -61,6 +61,8 @@ def make_sigv4a_key(tpm: "Tpm", order: "Order", hmac_made: "Made", key_id: str) 
     what is wrapped for it is for nobody else. Raises TpmError; SessionError where the signature is not the key's.
     """
     from sigv4.sigv4a import derive
+    from tpmwire.crypto import random_bytes
+    from tpmwire.ecdsa import EcdsaKey, check_signature
     from tpmwire.keyfile import KeyFile
     from tpmwire.secret import Secret
     from tpmwire.spec.commands.duplication import Import
@@ -69,7 +71,7 @@ def make_sigv4a_key(tpm: "Tpm", order: "Order", hmac_made: "Made", key_id: str) 
     from tpmwire.wrapping import duplicate, ecdsa_key
 
     from .keys import load
-    from .making import Made
+    from .making import Made, as_used
 
     beside, parent = hmac_made.file, hmac_made.parent
     private = Secret(derive(key_id, order.secret.reveal().removeprefix(b"AWS4")).to_bytes(32, "big"))
@@ -98,39 +100,8 @@ def make_sigv4a_key(tpm: "Tpm", order: "Order", hmac_made: "Made", key_id: str) 
         auth_policy=beside.auth_policy,
     )
     key = load(tpm, parent, file.public, file.private)
-    made = Made(file, key, parent)
     if not order.given:
-        _prove(tpm, order, made)
-    return made
-
-
-def _prove(tpm: "Tpm", order: "Order", made: "Made") -> None:
-    """A signature by the key as it will be used; the public key is the host's own, not the TPM's word."""
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric import ec, utils
-    from cryptography.hazmat.primitives.hashes import SHA256
-
-    from tpmwire.crypto import random_bytes
-    from tpmwire.ecdsa import EcdsaKey
-    from tpmwire.errors import SessionError
-    from tpmwire.spec.structures import TPMS_ECC_POINT
-
-    from .making import as_used
-
-    digest, point = random_bytes(32), made.file.public.unique
-    assert isinstance(point, TPMS_ECC_POINT)
-    x, y, r, s = (
-        int.from_bytes(number, "big")
-        for number in (
-            point.x,
-            point.y,
-            *as_used(EcdsaKey, order, made.file, made.key, made.parent).sign(tpm, digest),
-        )
-    )
-    public = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
-    try:
-        public.verify(utils.encode_dss_signature(r, s), digest, ec.ECDSA(utils.Prehashed(SHA256())))
-    except InvalidSignature:
-        raise SessionError(
-            "the TPM's signature is not that of the key that was made: this TPM, or the way to it, is broken"
-        ) from None
+        # Of the public area that was computed here, not of what the TPM says that the key is.
+        digest = random_bytes(32)
+        check_signature(public, digest, as_used(EcdsaKey, order, file, key, parent).sign(tpm, digest))
+    return Made(file, key, parent)

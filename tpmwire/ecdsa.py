@@ -6,13 +6,14 @@ session is worth its commands only where there is a password to keep off the bus
 
 from typing import TYPE_CHECKING
 
-from .errors import EncodeError, KeyFileError, TpmError
+from .errors import EncodeError, KeyFileError, SessionError, TpmError
 from .sessions import Password, Use
 from .signing import TPM_RC_POLICY_FAIL, Authorizer, Key, Run
 from .spec.commands.signing import Sign
 from .spec.constants import TPM_ALG, TPM_ECC, TPM_RH, TPM_ST, TPMA_SESSION
 from .spec.structures import (
     TPMS_ECC_PARMS,
+    TPMS_ECC_POINT,
     TPMS_SCHEME_HASH,
     TPMS_SIGNATURE_ECC,
     TPMT_SIG_SCHEME,
@@ -23,7 +24,7 @@ from .tpm import Tpm
 if TYPE_CHECKING:
     from .spec.structures import TPMT_PUBLIC
 
-__all__ = ["EcdsaKey", "is_p256_key"]
+__all__ = ["EcdsaKey", "check_signature", "is_p256_key"]
 
 _SIZE = 32  # octets of a SHA-256 digest, and of each number of a P-256 signature
 
@@ -31,6 +32,27 @@ _SIZE = 32  # octets of a SHA-256 digest, and of each number of a P-256 signatur
 def is_p256_key(public: "TPMT_PUBLIC") -> bool:
     """Whether a public area is that of an ECC key on P-256."""
     return isinstance(public.parameters, TPMS_ECC_PARMS) and public.parameters.curve_id == TPM_ECC.NIST_P256
+
+
+def check_signature(public: "TPMT_PUBLIC", digest: bytes, numbers: tuple[bytes, bytes]) -> None:
+    """Raises SessionError where `numbers` (r and s) do not sign `digest` (SHA-256) for the P-256 key of `public`.
+
+    Done here, by `cryptography`: what the TPM says of its own signature would prove nothing.
+    """
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric import ec, utils
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    point = public.unique
+    assert isinstance(point, TPMS_ECC_POINT)
+    x, y, r, s = (int.from_bytes(number, "big") for number in (point.x, point.y, *numbers))
+    try:
+        key = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
+        key.verify(utils.encode_dss_signature(r, s), digest, ec.ECDSA(utils.Prehashed(SHA256())))
+    except (InvalidSignature, ValueError):
+        raise SessionError(
+            "the TPM's signature is not that of the key: this TPM, or the way to it, is broken"
+        ) from None
 
 
 class EcdsaKey(Key):

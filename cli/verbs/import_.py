@@ -150,6 +150,9 @@ def run(args: argparse.Namespace) -> int:
         places = [Placed(made, None if args.out == "-" else args.out, args.persistent_handle)]
         if sigv4a:
             places.append(Placed(make_sigv4a_key(tpm, order, made, key_id), args.sigv4a_out, args.sigv4a_handle))
+            if args.parent == OWNER:
+                # It has done its part. Many TPMs have three slots, and putting keys in place takes one more.
+                tpm.flush(made.parent.key.handle)
         command = credential_process(
             args, salt_pin(tpm, made, persistent=args.persistent_handle is not None), made.key.name
         )

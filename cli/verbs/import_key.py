@@ -18,8 +18,11 @@ from ..messages import UsageError, note
 from ..options import add_tpm_options, auth_from, persistent_handle
 
 if TYPE_CHECKING:
+    from tpmwire.ecdsa import EcdsaKey
     from tpmwire.keyfile import KeyFile
     from tpmwire.secret import Secret
+    from tpmwire.signing import HmacKey
+    from tpmwire.tpm import Tpm
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -68,13 +71,15 @@ def run(args: argparse.Namespace) -> int:
     """Imports, proves, and puts the key where it was asked for."""
     if not args.out and args.persistent_handle is None:
         raise UsageError("say where the key is to go: --out FILE, --persistent-handle HANDLE, or both")
+    from tpmwire.ecdsa import EcdsaKey, is_p256_key
     from tpmwire.signing import HmacKey
     from tpmwire.tpm import Tpm
 
     from ..files import write_whole
 
     file = _file(args)
-    key = HmacKey(
+    kind = EcdsaKey if is_p256_key(file.public) else HmacKey
+    key = kind(
         file=file,
         auth=auth_from(None, args.key_auth_file, "TPM_KEY_AUTH"),
         parent_auth=auth_from(None, args.parent_auth_file, "TPM_PARENT_AUTH"),
@@ -84,8 +89,7 @@ def run(args: argparse.Namespace) -> int:
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
         loadable = key.imported(tpm)
         ready = key.of_file(loadable)
-        # The secret is not known here; that the TPM computes with the key shows that it can be used.
-        ready.hmac(tpm, b"tpmwire")
+        _prove(tpm, ready, loadable)
         if args.persistent_handle is not None:
             ready.persist(tpm, args.persistent_handle, auth_from(None, args.owner_auth_file, "TPM_OWNER_AUTH"))
             note(f"the key is persistent at 0x{args.persistent_handle:08x}")
@@ -93,6 +97,20 @@ def run(args: argparse.Namespace) -> int:
         write_whole(args.out, loadable.to_pem().encode(), force=args.force)
         note(f"wrote {args.out}")
     return 0
+
+
+def _prove(tpm: "Tpm", key: "HmacKey | EcdsaKey", file: "KeyFile") -> None:
+    """The secret is not known here; that the TPM computes with the key shows that it can be used."""
+    from tpmwire.crypto import random_bytes
+    from tpmwire.signing import HmacKey
+
+    if isinstance(key, HmacKey):
+        key.hmac(tpm, b"tpmwire")
+        return
+    from tpmwire.ecdsa import check_signature
+
+    digest = random_bytes(32)
+    check_signature(file.public, digest, key.sign(tpm, digest))
 
 
 def _file(args: argparse.Namespace) -> "KeyFile":
