@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     from sigv4.signer import Signer
     from sigv4.sts import AssumeRole, Credentials, Operation
 
-__all__ = ["access_key_id", "endpoint_for", "environ_of", "obtain", "profile_args", "read_policy", "signer_from"]
+__all__ = [
+    "access_key_id",
+    "endpoint_for",
+    "environ_of",
+    "obtain",
+    "profile_args",
+    "read_policy",
+    "seconds_of",
+    "signer_from",
+    "tags_of",
+]
 
 _NETWORK = {"AWS_CA_BUNDLE", "HTTPS_PROXY", "HTTP_PROXY", "REQUESTS_CA_BUNDLE"}
 
@@ -142,7 +152,7 @@ def _operations(args: "argparse.Namespace", code: str | None) -> "list[Operation
         raise UsageError(f"--{given[0]} and --{given[1]} are two operations: give one")
     operation = given[0] if given else "GetSessionToken"
     _fitting(args, operation)
-    seconds = _seconds(args.duration)
+    seconds = seconds_of(args.duration)
     operations: list[Operation[Credentials]]
     if args.assumeRole:
         operations = _roles(args, seconds, code, AssumeRole)
@@ -153,7 +163,7 @@ def _operations(args: "argparse.Namespace", code: str | None) -> "list[Operation
                 seconds,
                 policy=args.policy,
                 policy_arns=args.policy_arn,
-                tags=_tags(args.tag),
+                tags=tags_of(args.tag),
             )
         ]
     elif args.root_of:
@@ -195,24 +205,25 @@ def _steps(options: "Mapping[str, Any]", name: str) -> "list[dict[str, Any]]":
     """What AssumeRole takes, for each role of one set of options; its limits are for the last of them."""
     common = {
         "role_session_name": options["aws_session_name"] or name,
-        "duration_seconds": _seconds(options["duration"] or "3600"),
+        "duration_seconds": seconds_of(options["duration"] or "3600"),
     }
     limits = {
         "external_id": options["external_id"],
         "policy": options["policy"],
         "policy_arns": options["policy_arn"],
         "source_identity": options["source_identity"],
-        "tags": _tags(options["tag"]),
+        "tags": tags_of(options["tag"]),
         "transitive_tag_keys": options["transitive_tag_key"],
     }
     *before, last = options["aws_arn"] or [""]
     return [{"role_arn": arn, **common} for arn in before] + [{"role_arn": last, **common, **limits}]
 
 
-def _seconds(text: str) -> int:
+def seconds_of(text: str, option: str = "--duration") -> int:
+    """A number of seconds, as Go's flag may have it too: 900 or 900s. Raises UsageError."""
     number = text.removesuffix("s")
     if not (number.isdecimal() and number.isascii()):
-        raise UsageError(f"--duration {text!r} is no number of seconds")
+        raise UsageError(f"{option} {text!r} is no number of seconds")
     return int(number)
 
 
@@ -240,14 +251,15 @@ def _fitting(args: "argparse.Namespace", operation: str) -> None:
         raise UsageError("--mfa-process needs --mfa-serial, the device that the code is of")
 
 
-def _tags(words: list[str] | None) -> dict[str, str] | None:
+def tags_of(words: list[str] | None, option: str = "--tag") -> dict[str, str] | None:
+    """Tags from words KEY=VALUE. Raises UsageError."""
     if words is None:
         return None
     tags: dict[str, str] = {}
     for word in words:
         key, equals, value = word.partition("=")
         if not equals or key in tags:
-            raise UsageError(f"--tag {word!r}: " + ("given twice" if equals else "write it as KEY=VALUE"))
+            raise UsageError(f"{option} {word!r}: " + ("given twice" if equals else "write it as KEY=VALUE"))
         tags[key] = value
     return tags
 

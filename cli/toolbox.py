@@ -33,7 +33,7 @@ VERBS = {
     "spec": "show a table of the TPM 2.0 standard, and what a value means in it",
     "trace": "run a program and explain live what it says to the TPM",
     "exec": "run a program with temporary credentials in its environment",
-    "aws": "ask STS who signs, whose an access key id is, and why something was refused",
+    "aws": "ask STS who signs, whose an access key id is, why something was refused, and for tokens",
     "serve": "serve temporary credentials to AWS SDKs on this machine",
     "send": "send any command, and explain it and its response",
 }

@@ -1,74 +1,159 @@
-"""Asks STS about keys and refusals, signed by the key in the TPM.
+"""Asks STS about keys and refusals, and for tokens, signed by the key in the TPM.
 
   tpmwire aws whoami --profile work
   tpmwire aws key-info AKIA... --profile work
   tpmwire aws decode-message ENCODED --profile work
+  tpmwire aws web-identity-token --audience https://api.example --signing-algorithm ES384 --profile work
+  tpmwire aws delegated-access-token --trade-in-token-file FILE --profile work --format env
 
 whoami proves a key: it needs no permission. key-info tells the account of any access key id. decode-message opens
-the encoded message of a refusal (UnauthorizedOperation); it needs the permission sts:DecodeAuthorizationMessage.
+the encoded message of a refusal (UnauthorizedOperation). web-identity-token is a JWT about the signer for services
+outside AWS. delegated-access-token turns a token by which another account's principal has delegated access into
+credentials. The last three need the sts: permission of their name, the last two a region.
 """
 
 import argparse
-import os
-from typing import TypeVar
-
-from sigv4.sts import DecodeAuthorizationMessage, GetAccessKeyInfo, GetCallerIdentity, Operation
+from typing import TYPE_CHECKING, TypeVar
 
 from ..using import add_use_options, http_client, signer_of, use_args
 
+if TYPE_CHECKING:
+    from sigv4.sts import GetDelegatedAccessToken, GetWebIdentityToken, Operation
+
 __all__ = ["HELP", "configure", "run"]
 
-HELP = "ask STS who signs, whose an access key id is, and why something was refused"
+HELP = "ask STS who signs, whose an access key id is, why something was refused, and for tokens"
 
 Result = TypeVar("Result")
+
+_QUESTIONS = {
+    "whoami": "account, ARN and user id of the signer (GetCallerIdentity)",
+    "key-info": "the account of an access key id (GetAccessKeyInfo)",
+    "decode-message": "the message of a refusal (DecodeAuthorizationMessage)",
+    "web-identity-token": "a JWT about the signer, for services outside AWS (GetWebIdentityToken)",
+    "delegated-access-token": "credentials for a trade-in token (GetDelegatedAccessToken)",
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     questions = parser.add_subparsers(dest="question", required=True, metavar="QUESTION")
-    for name, text in (
-        ("whoami", "account, ARN and user id of the signer (GetCallerIdentity)"),
-        ("key-info", "the account of an access key id (GetAccessKeyInfo)"),
-        ("decode-message", "the message of a refusal (DecodeAuthorizationMessage)"),
-    ):
+    for name, text in _QUESTIONS.items():
         question = questions.add_parser(name, help=text, description=text)
-        if name != "whoami":
-            word = "ID" if name == "key-info" else "ENCODED"
-            question.add_argument("about", metavar=word, help="what is asked about")
-        question.add_argument("--json", action="store_true", help="one JSON object")
+        if name == "key-info":
+            question.add_argument("about", metavar="ID", help="the access key id")
+        if name == "decode-message":
+            question.add_argument("about", metavar="ENCODED", help="the encoded message")
+        if name == "web-identity-token":
+            _configure_token(question)
+        if name == "delegated-access-token":
+            question.add_argument(
+                "--trade-in-token-file", required=True, metavar="FILE", help="a file with the token, a secret"
+            )
+        elif name != "decode-message":
+            question.add_argument("--json", action="store_true", help="one JSON object")
         add_use_options(question)
 
 
-def run(args: argparse.Namespace) -> int:
-    """Prints the answer. Raises RequestError before the TPM is asked, and what `StsClient.call` does."""
-    import json
+def _configure_token(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--audience", required=True, action="append", metavar="WHO", help="whom the token is for; up to 10 times"
+    )
+    # The limits are sigv4.sts's, with its words.
+    parser.add_argument(
+        "--signing-algorithm", required=True, metavar="ALG", help="how AWS is to sign it: ES384 or RS256"
+    )
+    parser.add_argument(
+        "--token-duration", metavar="SECONDS", help="the token's lifetime, 60 to 3600 (default: 300, AWS's own)"
+    )
+    parser.add_argument(
+        "--token-tag", action="append", metavar="KEY=VALUE", help="a claim of your own; repeatable"
+    )
+    parser.add_argument("--scope", metavar="SCOPES", help="OAuth scopes, separated by blanks")
+    parser.add_argument(
+        "--subject-mode", metavar="MODE", help="whom it is about: AWSIdentity (default) or OriginIdentity"
+    )
 
-    if args.question == "whoami":
-        who = _ask(args, GetCallerIdentity())
-        values = {"Account": who.account, "Arn": who.arn, "UserId": who.user_id}
-    elif args.question == "key-info":
-        values = {"Account": _ask(args, GetAccessKeyInfo(args.about))}
-    else:
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the answer. Raises UsageError, RequestError before the TPM is asked; what `StsClient.call` does."""
+    from sigv4.sts import DecodeAuthorizationMessage, GetAccessKeyInfo, GetCallerIdentity
+
+    if args.question == "decode-message":
         # The answer is JSON itself.
         print(_ask(args, DecodeAuthorizationMessage(args.about)))
-        return 0
-    if args.json:
-        print(json.dumps(values))
+    elif args.question == "whoami":
+        who = _ask(args, GetCallerIdentity())
+        _print(args, {"Account": who.account, "Arn": who.arn, "UserId": who.user_id})
+    elif args.question == "key-info":
+        _print(args, {"Account": _ask(args, GetAccessKeyInfo(args.about))})
+    elif args.question == "web-identity-token":
+        token = _ask(args, _web_identity(args))
+        values = {"WebIdentityToken": token.token, "Expiration": token.expiration}
+        # The bare token, for $(...).
+        print(_json(values) if args.json else token.token)
     else:
-        print("\n".join(f"{name:8}{_printable(text)}" for name, text in values.items()))
+        from ..output import text
+
+        print(text(_ask(args, _delegated(args)), args.format))
     return 0
 
 
-def _ask(args: argparse.Namespace, operation: Operation[Result]) -> Result:
+def _ask(args: argparse.Namespace, operation: "Operation[Result]") -> Result:
+    import os
+
     from sigv4.client import StsClient
-    from sigv4.endpoints import resolve
     from sigv4.retry import policy
+
+    from ..obtain import endpoint_for
 
     operation.check()
     used = use_args(args)
-    endpoint = resolve(used.aws_region or None, used.endpoint_url, os.environ, used.settings)
+    endpoint = endpoint_for(used, operation)
     retries = policy(os.environ, used.settings)
-    return StsClient(signer_of(used), endpoint, http_client(used), policy=retries).call(operation)
+    http = http_client(used)
+    http.check(endpoint.url)
+    return StsClient(signer_of(used), endpoint, http, policy=retries).call(operation)
+
+
+def _web_identity(args: argparse.Namespace) -> "GetWebIdentityToken":
+    from sigv4.sts import GetWebIdentityToken
+
+    from ..obtain import seconds_of, tags_of
+
+    return GetWebIdentityToken(
+        args.audience,
+        args.signing_algorithm,
+        seconds_of(args.token_duration, "--token-duration") if args.token_duration else None,
+        scope=args.scope,
+        subject_mode=args.subject_mode,
+        tags=tags_of(args.token_tag, "--token-tag"),
+    )
+
+
+def _delegated(args: argparse.Namespace) -> "GetDelegatedAccessToken":
+    from sigv4.sts import GetDelegatedAccessToken
+
+    from ..files import read_small
+    from ..messages import UsageError
+
+    token = read_small(args.trade_in_token_file).strip()
+    if not token.isascii():
+        raise UsageError(f"{args.trade_in_token_file} has no trade-in token: that is ASCII")
+    return GetDelegatedAccessToken(token.decode())
+
+
+def _print(args: argparse.Namespace, values: dict[str, str]) -> None:
+    if args.json:
+        print(_json(values))
+    else:
+        print("\n".join(f"{name:8}{_printable(text)}" for name, text in values.items()))
+
+
+def _json(values: dict[str, str]) -> str:
+    import json
+
+    return json.dumps(values)
 
 
 def _printable(text: str) -> str:

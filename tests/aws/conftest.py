@@ -11,7 +11,8 @@ from tests.support.sts import VerifyingSts
 @pytest.fixture(scope="module")
 def sts() -> Iterator[VerifyingSts]:
     """The STS, with a user and a role of its own for each module."""
-    with VerifyingSts() as running:
+    # A role that may assume roles, so that chains can be tried.
+    with VerifyingSts(role_actions=("sts:AssumeRole",)) as running:
         yield running
 
 

@@ -5,10 +5,28 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from types import TracebackType
+from typing import NamedTuple
+from urllib.parse import parse_qsl
 
-__all__ = ["Front", "refusal"]
+__all__ = ["Exchange", "Front", "refusal"]
 
 Answer = tuple[int, bytes] | None
+
+
+class Exchange(NamedTuple):
+    """A request, by its Authorization header and its body, and the body of its answer."""
+
+    authorization: str
+    body: str
+    answer: str
+
+    def signed_with(self) -> str:
+        """The access key id that signed it."""
+        return self.authorization.partition("Credential=")[2].partition("/")[0]
+
+    def form(self) -> dict[str, str]:
+        """The request's fields."""
+        return dict(parse_qsl(self.body, keep_blank_values=True))
 
 
 def refusal(code: str) -> tuple[int, bytes]:
@@ -21,7 +39,7 @@ class Front:
     """Passes requests on to the server at `port`. A context manager; `url` is where it listens.
 
     `instead(headers, body)` may give an answer in the server's place; `lose(body)` says whose answer is lost
-    once the server has given it.
+    once the server has given it. `seen` has all that went through.
     """
 
     def __init__(
@@ -30,6 +48,9 @@ class Front:
         instead: Callable[[str, str], Answer] = lambda _authorization, _body: None,
         lose: Callable[[str], bool] = lambda _body: False,
     ) -> None:
+        self.seen: list[Exchange] = []
+        seen = self.seen
+
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -41,6 +62,7 @@ class Front:
                     given = server.getresponse()
                     answer = given.status, given.read()
                     server.close()
+                seen.append(Exchange(self.headers["Authorization"], body.decode(), answer[1].decode()))
                 self.close_connection = True
                 if lose(body.decode()):
                     return

@@ -24,6 +24,7 @@ from tests.support.relay import TlsRelay
 
 USER = "device"
 ROLE = "demo"
+_SERVER = Path(__file__).with_name("sts_server.py")
 _START_TIMEOUT = 60  # seconds; moto imports all of boto3
 _SETUP_ACTIONS = 4
 
@@ -84,7 +85,7 @@ class VerifyingSts:
             with socket.create_server((self._host, 0)) as probe:
                 self.port = probe.getsockname()[1]
         environment = os.environ | {"INITIAL_NO_AUTH_ACTION_COUNT": str(_SETUP_ACTIONS + bool(self._role_actions))}
-        command = [sys.executable, "-m", "moto.server", "-H", self._host, "-p", str(self.port)]
+        command = [sys.executable, str(_SERVER), "-H", self._host, "-p", str(self.port)]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
