@@ -36,6 +36,8 @@ def _run(words: list[str]) -> int:
 
         print(f"{PROGRAM} {__version__}")
         return 0
+    if sys.stdout is None:
+        raise UsageError("stdout is closed, so that the credentials have nowhere to go; leave it open")
     from .obtain import obtain, profile_args
     from .output import text
 
