@@ -1,21 +1,28 @@
-"""The other STS operations by option: what is sent, and what is refused before TPM and network are asked."""
+"""The other STS operations by option: what STS gets, who signed it, and what is refused before anyone is asked."""
 
 import json
-import os
-import pty
+from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import parse_qs
 
 import pytest
 
 from tests.support import keys
+from tests.support.front import Exchange, Front
 from tests.support.programs import KEY_ID, Machine, left_behind
-from tests.support.scripted import STS_ANSWER, ScriptedServer, http, say
 from tests.support.sts import VerifyingSts
 
 HANDLE = f"--persistentHandle={keys.PLAIN_HANDLE:#x}"
 ROLE = "arn:aws:iam::123456789012:role/a"
-SERIAL = "arn:aws:iam::123456789012:mfa/me"
+ELSEWHERE = "arn:aws:iam::210987654321:role/elsewhere"
+POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}'
+MANAGED = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+
+
+@pytest.fixture
+def front(sts: VerifyingSts) -> Iterator[Front]:
+    """The STS, behind an entrance that remembers what went through; moto verifies each signature."""
+    with Front(sts.port) as running:
+        yield running
 
 
 def _common(box: Machine, endpoint: str, key_id: str) -> list[str]:
@@ -23,63 +30,101 @@ def _common(box: Machine, endpoint: str, key_id: str) -> list[str]:
     return [path, f"--aws-access-key-id={key_id}", f"--endpoint-url={endpoint}", "--timeout=20s", HANDLE]
 
 
-def test_a_role_assumed_by_a_role(box: Machine, sts: VerifyingSts) -> None:
-    arns = [f"--aws-arn={sts.role_arn}", f"--aws-arn={sts.role_arn}"]
-    done = box.run(
-        *_common(box, sts.endpoint, sts.access_key_id),
-        *arns,
-        *("--assumeRole", "--external-id=ab", "--tag=team=x", "--transitive-tag-key=team", "--source-identity=me"),
-    )
-    # The role of the test may do nothing, so that the second call is refused: as the first role's session.
-    assert done.returncode != 0
-    assert f"assumed-role/{sts.role_arn.rpartition('/')[2]}" in done.stderr
+def _credentials(box: Machine, sts: VerifyingSts, front: Front, *words: str) -> dict[str, str]:
+    done = box.run(*_common(box, front.url, sts.access_key_id), *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
+
+
+def _given(exchange: Exchange) -> str:
+    """The access key id in an answer."""
+    return exchange.answer.partition("<AccessKeyId>")[2].partition("<")[0]
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_roles_assumed_by_roles(box: Machine, sts: VerifyingSts, front: Front, count: int) -> None:
+    arns = [sts.role_arn] * (count - 1) + [ELSEWHERE]
+    limits = ["--external-id=ab", "--tag=team=x", "--transitive-tag-key=team", "--source-identity=me"]
+    words = ["--assumeRole", *(f"--aws-arn={arn}" for arn in arns), "--aws-session-name=me", "--duration=1000"]
+    found = _credentials(box, sts, front, *words, *limits)
+    signed_with = [exchange.signed_with() for exchange in front.seen]
+    assert signed_with == [sts.access_key_id, *map(_given, front.seen[:-1])]
+    assert len(set(signed_with)) == count
+    assert (found["AccessKeyId"], found["AccountId"]) == (_given(front.seen[-1]), "210987654321")
+    # What limits the session goes with the last role alone.
+    common = {"Action": "AssumeRole", "Version": "2011-06-15", "RoleSessionName": "me", "DurationSeconds": "1000"}
+    assert [exchange.form() for exchange in front.seen[:-1]] == [common | {"RoleArn": sts.role_arn}] * (count - 1)
+    assert front.seen[-1].form() == common | {
+        "RoleArn": ELSEWHERE,
+        "ExternalId": "ab",
+        "SourceIdentity": "me",
+        "Tags.member.1.Key": "team",
+        "Tags.member.1.Value": "x",
+        "TransitiveTagKeys.member.1": "team",
+    }
     assert left_behind(box.swtpm.path) == []
 
 
-def test_a_federated_user(box: Machine, sts: VerifyingSts, tmp_path: Path) -> None:
+def test_a_role_with_all_its_limits(box: Machine, sts: VerifyingSts, front: Front) -> None:
+    words = ["--assumeRole", f"--aws-arn={sts.role_arn}", f"--policy={POLICY}", f"--policy-arn={MANAGED}"]
+    words += [f"--policy-arn={ELSEWHERE}", "--tag=a=1", "--tag=b=x=y", "--tag=empty=", "--external-id=a:/b"]
+    _credentials(box, sts, front, *words, "--transitive-tag-key=a", "--transitive-tag-key=b", "--duration=43200")
+    (exchange,) = front.seen
+    form = exchange.form()
+    assert form.pop("RoleSessionName").startswith("tpmwire-")
+    assert form == {
+        "Action": "AssumeRole",
+        "Version": "2011-06-15",
+        "RoleArn": sts.role_arn,
+        "DurationSeconds": "43200",
+        "ExternalId": "a:/b",
+        "Policy": POLICY,
+        "PolicyArns.member.1.arn": MANAGED,
+        "PolicyArns.member.2.arn": ELSEWHERE,
+        "Tags.member.1.Key": "a",
+        "Tags.member.1.Value": "1",
+        "Tags.member.2.Key": "b",
+        "Tags.member.2.Value": "x=y",
+        "Tags.member.3.Key": "empty",
+        "Tags.member.3.Value": "",
+        "TransitiveTagKeys.member.1": "a",
+        "TransitiveTagKeys.member.2": "b",
+    }
+
+
+def test_a_federated_user(box: Machine, sts: VerifyingSts, front: Front, tmp_path: Path) -> None:
     policy = tmp_path / "policy.json"
-    policy.write_text('{"Version":"2012-10-17","Statement":[]}\n')
-    words = ("--federation-name=bob", f"--policy-file={policy}", "--tag=a=b=c")
-    done = box.run(*_common(box, sts.endpoint, sts.access_key_id), *words)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout)["SessionToken"]
+    policy.write_text(POLICY + "\n")
+    words = ["--federation-name=bob", f"--policy-file={policy}", f"--policy-arn={MANAGED}", "--tag=a=b"]
+    found = _credentials(box, sts, front, *words)
+    assert found["AccountId"] == "123456789012"
+    assert front.seen[0].form() == {
+        "Action": "GetFederationToken",
+        "Version": "2011-06-15",
+        "Name": "bob",
+        "DurationSeconds": "3600",
+        "Policy": POLICY,
+        "PolicyArns.member.1.arn": MANAGED,
+        "Tags.member.1.Key": "a",
+        "Tags.member.1.Value": "b",
+    }
 
 
-def _form(server: ScriptedServer) -> dict[str, list[str]]:
-    return parse_qs(server.requests[0].partition(b"\r\n\r\n")[2].decode())
+def test_a_member_accounts_root(box: Machine, sts: VerifyingSts, front: Front) -> None:
+    task = "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"
+    words = ["--root-of=210987654321", f"--task-policy-arn={task}", "--aws-region=us-east-1"]
+    assert _credentials(box, sts, front, *words)["AccountId"] == "210987654321"
+    assert front.seen[0].form() == {
+        "Action": "AssumeRoot",
+        "Version": "2011-06-15",
+        "TargetPrincipal": "210987654321",
+        "TaskPolicyArn.arn": task,
+        "DurationSeconds": "900",
+    }
 
 
-def test_mfa_code_from_a_program(box: Machine) -> None:
-    with ScriptedServer(say(http("200 OK", STS_ANSWER))) as server:
-        words = (f"--mfa-serial={SERIAL}", "--mfa-process=echo 123456")
-        done = box.run(*_common(box, server.endpoint, KEY_ID), *words)
-    assert (done.returncode, done.stderr) == (0, "")
-    form = _form(server)
-    assert (form["SerialNumber"], form["TokenCode"]) == ([SERIAL], ["123456"])
-
-
-def test_mfa_code_from_the_terminal(box: Machine) -> None:
-    with ScriptedServer(say(http("200 OK", STS_ANSWER))) as server:
-        words = [*_common(box, server.endpoint, KEY_ID), f"--mfa-serial={SERIAL}"]
-        child, terminal = pty.fork()
-        if child == 0:
-            # A session of its own, whose terminal is the pty: as a program that an SDK runs has it.
-            try:
-                done = box.run(*words)
-                os._exit(done.returncode)
-            finally:
-                os._exit(99)
-        shown = b""
-        while b": " not in shown:
-            shown += os.read(terminal, 1024)
-        os.write(terminal, b"654321\n")
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        os.close(terminal)
-    assert code == 0
-    assert SERIAL.encode() in shown
-    assert _form(server)["TokenCode"] == ["654321"]
-
-
+ROOT = ["--root-of=123456789012", "--task-policy-arn=arn:aws:iam::aws:policy/root-task/S3UnlockBucketPolicy"]
 REFUSED = {
     "short external id": (["--assumeRole", f"--aws-arn={ROLE}", "--external-id=a"], "ExternalId"),
     "two operations": (["--assumeRole", f"--aws-arn={ROLE}", "--federation-name=bob"], "two operations"),
@@ -87,10 +132,12 @@ REFUSED = {
     "tag without value": (["--federation-name=bob", "--tag=a"], "KEY=VALUE"),
     "tag twice": (["--federation-name=bob", "--tag=a=1", "--tag=a=2"], "given twice"),
     "root without task": (["--root-of=123456789012"], "--task-policy-arn"),
+    "root for long": ([*ROOT, "--aws-region=us-east-1", "--duration=901"], "DurationSeconds"),
+    "root at the global endpoint": ([*ROOT, "--endpoint-url="], "give --aws-region"),
     "long chain": (["--assumeRole", f"--aws-arn={ROLE}", f"--aws-arn={ROLE}", "--duration=3601"], "3600"),
-    "program without device": (["--mfa-process=true"], "--mfa-serial"),
-    "no code": ([f"--mfa-serial={SERIAL}", "--mfa-process=echo 12345"], "six digits"),
-    "failing program": ([f"--mfa-serial={SERIAL}", "--mfa-process=false"], "ended with 1"),
+    "a wrong role within a chain": (["--assumeRole", "--aws-arn=a", f"--aws-arn={ROLE}"], "RoleArn"),
+    "no role": (["--assumeRole"], "--aws-arn"),
+    "no number": (["--duration=1h"], "no number of seconds"),
 }
 
 
