@@ -1,23 +1,23 @@
-"""`tpmwire serve` as a process, for SDKs to ask."""
+"""`tpmwire serve` as a process, for SDKs and tests to ask."""
 
-import socket
+import json
 import subprocess
 import time
-from pathlib import Path
+from collections.abc import Callable
+from http.client import HTTPConnection
 from types import TracebackType
 from typing import Self
 
 from tests.support.programs import Machine
 
-__all__ = ["Serving"]
-
-_START_SECONDS = 30
+__all__ = ["Serving", "await_"]
 
 
 class Serving:
     """A running `tpmwire serve`, also as a metadata service, with these words. A context manager.
 
-    `container` and `imds` are the environments in which an SDK finds it.
+    `container` and `imds` are the environments in which an SDK finds it; `log` is what it wrote to stderr, `token`
+    its token file, `process` it itself, without a terminal, as under systemd.
     """
 
     def __init__(self, at: Machine, *words: str, **environment: str) -> None:
@@ -26,42 +26,69 @@ class Serving:
         self._environment = environment
 
     def __enter__(self) -> Self:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
-        token = self._at.home / f"token-{self.port}"
-        command = [
-            str(self._at.bin / "tpmwire"),
-            "serve",
-            f"--port={self.port}",
-            f"--token-file={token}",
-            "--imds",
-        ]
-        self.log = self._at.home / f"serve-{self.port}.log"
+        number = len(list(self._at.home.glob("serve-*.log")))
+        self.token = self._at.home / f"token-{number}"
+        self.log = self._at.home / f"serve-{number}.log"
+        command = [self._at.bin / "tpmwire", "serve", "--port=0", f"--token-file={self.token}", "--imds"]
         with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [*command, *self._words], env=self._at.environment(**self._environment), stderr=log
+            self.process = subprocess.Popen(
+                [*command, *self._words],
+                env=self._at.environment(**self._environment),
+                stdin=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
             )
+        try:
+            await_(lambda: "/credentials\n" in self.text or self.process.poll() is not None, lambda: self.text)
+            if self.process.poll() is not None:
+                raise RuntimeError(f"tpmwire serve did not start: {self.text}")
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        self.port = int(self.text.split("/credentials\n")[0].rpartition(":")[2])
         self.container = {
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{self.port}/credentials",
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token),
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(self.token),
         }
         self.imds = {
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://127.0.0.1:{self.port}/",
             "AWS_EC2_METADATA_DISABLED": "false",
         }
-        self._await(token)
         return self
 
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        self._process.terminate()
-        self._process.wait(30)
+        self.process.terminate()
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
 
-    def _await(self, token: Path) -> None:
-        deadline = time.monotonic() + _START_SECONDS
-        while not token.exists():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.__exit__(None, None, None)
-                raise RuntimeError(f"tpmwire serve did not start: {self.log.read_text()}")
-            time.sleep(0.02)
+    @property
+    def text(self) -> str:
+        """What the log holds so far."""
+        return self.log.read_text()
+
+    def logged(self, text: str) -> None:
+        """Waits until the log has it."""
+        await_(lambda: text in self.text, lambda: f"{text!r} in {self.text}")
+
+    def ask(self) -> tuple[int, dict[str, str]]:
+        """Status and JSON of /credentials, as with the token."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request("GET", "/credentials", headers={"Authorization": self.token.read_text()})
+        answer = connection.getresponse()
+        found = answer.status, json.loads(answer.read())
+        connection.close()
+        return found
+
+
+def await_(reached: Callable[[], bool], what: Callable[[], str], seconds: float = 30) -> None:
+    """Waits until `reached()`. Raises AssertionError with `what()` after so long."""
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, what()
+        time.sleep(0.02)

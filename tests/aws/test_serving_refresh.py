@@ -1,0 +1,116 @@
+"""`tpmwire serve` over the life of its credentials, which are short here, with a TPM and an STS that verifies."""
+
+import concurrent.futures
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.interposer import Interposer
+from tests.support.keys import PLAIN_HANDLE
+from tests.support.programs import Machine, machine
+from tests.support.serving import Serving, await_
+from tests.support.shortlived import ShortLived
+from tests.support.sts import VerifyingSts
+
+
+@pytest.fixture(scope="module")
+def sts() -> Iterator[VerifyingSts]:
+    with VerifyingSts() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def box(sts: VerifyingSts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    with machine(tmp_path_factory.mktemp("home"), sts.secret_access_key) as made:
+        yield made
+
+
+def serving(box: Machine, sts: VerifyingSts, endpoint: str, tpm: str, *more: str, **environment: str) -> Serving:
+    words = [f"--tpm-path={tpm}", f"--endpoint-url={endpoint}", f"--persistentHandle={PLAIN_HANDLE:#x}"]
+    words += [f"--aws-access-key-id={sts.access_key_id}", "--assumeRole=true", f"--aws-arn={sts.role_arn}"]
+    return Serving(box, *words, "--no-session-encryption", "--timeout=20s", *more, **environment)
+
+
+def test_new_ones_come_before_the_old_ones_end(box: Machine, sts: VerifyingSts) -> None:
+    with (
+        ShortLived(sts, 6) as short,
+        Interposer(box.swtpm.path) as bus,
+        serving(box, sts, short.endpoint, bus.path) as service,
+    ):
+        ids, slowest, end = set(), 0.0, time.monotonic() + 11
+        while time.monotonic() < end:
+            before = time.monotonic()
+            status, found = service.ask()
+            slowest = max(slowest, time.monotonic() - before)
+            assert status == 200
+            ends = time.strptime(found["Expiration"], "%Y-%m-%dT%H:%M:%SZ")
+            assert ends > time.gmtime(time.time() - 1)
+            ids.add(found["AccessKeyId"])
+            time.sleep(0.05)
+        # A third of their life before the end, and the whole seconds of Expiration take one more off.
+        gaps = [after - before for before, after in zip(short.issued, short.issued[1:], strict=False)]
+        assert len(ids) == len(short.issued) >= 3
+        assert all(2.5 < gap < 5.5 for gap in gaps), gaps
+        assert bus.codes == ["HMAC"] * len(short.issued)
+
+
+def test_while_they_are_renewed_the_old_ones_are_given_at_once(box: Machine, sts: VerifyingSts) -> None:
+    with (
+        ShortLived(sts, 12) as short,
+        serving(box, sts, short.endpoint, box.swtpm.path) as service,
+    ):
+        first = service.ask()[1]
+        short.open.clear()
+        await_(lambda: short.asked == 2, lambda: "the refresh", 15)
+        before = time.monotonic()
+        assert service.ask() == (200, first)
+        assert time.monotonic() - before < 1
+        short.open.set()
+        await_(lambda: service.ask()[1]["AccessKeyId"] != first["AccessKeyId"], lambda: service.text, 5)
+
+
+def test_a_refresh_that_fails_keeps_the_old_ones_to_their_end_and_says_so(box: Machine, sts: VerifyingSts) -> None:
+    with (
+        ShortLived(sts, 6) as short,
+        serving(box, sts, short.endpoint, box.swtpm.path) as service,
+    ):
+        first = service.ask()
+        assert first[0] == 200
+        short.refusing = True
+        service.logged("AccessDenied")
+        assert service.ask() == first
+        assert f"; the old ones last until {first[1]['Expiration']}\n" in service.text
+        await_(lambda: service.ask()[0] != 200, lambda: service.text, 10)
+        asked = short.asked
+        status, found = service.ask()
+        assert (status, found["Code"]) == (503, "CredentialsUnavailable")
+        assert "the log of tpmwire serve says why" in found["Message"]
+        # Clients that come again and again do not make us ask again and again.
+        for _ in range(20):
+            service.ask()
+        assert short.asked <= asked + 1
+        short.refusing = False
+        service.process.send_signal(signal.SIGHUP)
+        await_(lambda: service.ask()[0] == 200, lambda: service.text)
+
+
+def test_fifty_at_once_after_the_end_are_one_question(box: Machine, sts: VerifyingSts) -> None:
+    with (
+        ShortLived(sts, 4) as short,
+        Interposer(box.swtpm.path) as bus,
+        serving(box, sts, short.endpoint, bus.path) as service,
+    ):
+        service.process.send_signal(signal.SIGSTOP)  # a machine that slept
+        time.sleep(5)
+        short.seconds = 900
+        with concurrent.futures.ThreadPoolExecutor(50) as pool:
+            answers = [pool.submit(service.ask) for _ in range(50)]
+            time.sleep(0.5)
+            service.process.send_signal(signal.SIGCONT)
+            found = [each.result() for each in answers]
+        assert {status for status, _ in found} == {200}
+        assert len({one["AccessKeyId"] for _, one in found}) == 1
+        assert len(short.issued) == 2
+        assert bus.codes == ["HMAC"] * 2
