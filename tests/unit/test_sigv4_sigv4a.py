@@ -46,6 +46,15 @@ def test_the_key_is_that_of_sp_800_108(number: int) -> None:
     assert derive(key_id, secret) == derive(key_id, secret.encode()) == _candidate(key_id, secret, 1) + 1
 
 
+def test_known_answers() -> None:
+    """The two keys that AWS's own implementations are tried with (aws-c-auth; aws-sdk-go-v2, internal/v4a)."""
+    value = derive("AKISORANDOMAASORANDOM", "q+jcrXGc+0zWN6uzclKVhvMmUsIfRPa4rlRandom")
+    assert f"{value:064x}" == "7fd3bd010c0d9c292141c2b77bfbde1042c92e6836fff749d1269ec890fca1bd"
+    public = private_key("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY").public_key().public_numbers()
+    assert f"{public.x:064x}" == "b6618f6a65740a99e650b33b6b4b5bd0d43b176d721a3edfea7e7d2d56d936b1"
+    assert f"{public.y:064x}" == "865ed22a7eadc9c5cb9d2cbaca1b3699139fedc5043dc6661864218330c8e518"
+
+
 def test_a_value_too_large_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its odds are 1 in 2^32, so the first blocks are replaced by the values about the limit."""
     order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
