@@ -4,15 +4,17 @@ import concurrent.futures
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.support.interposer import Interposer
 from tests.support.keys import PLAIN_HANDLE
-from tests.support.programs import Machine, machine
+from tests.support.programs import Machine, left_behind, machine
 from tests.support.serving import Serving, await_
 from tests.support.shortlived import ShortLived
 from tests.support.sts import VerifyingSts
+from tests.support.swtpm import tpm2
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +116,68 @@ def test_fifty_at_once_after_the_end_are_one_question(box: Machine, sts: Verifyi
         assert len({one["AccessKeyId"] for _, one in found}) == 1
         assert len(short.issued) == 2
         assert bus.codes == ["HMAC"] * 2
+
+
+def test_between_refreshes_the_tpm_is_everybodys(box: Machine, sts: VerifyingSts) -> None:
+    # swtpm takes one client at a time, as /dev/tpm0 does.
+    with serving(box, sts, sts.endpoint, box.swtpm.path) as service:
+        assert service.ask()[0] == 200
+        assert len(tpm2(box.swtpm, "getrandom", "8")) == 8
+        assert left_behind(box.swtpm.path) == []
+
+
+def test_a_signal_while_sts_is_asked_ends_it_and_leaves_nothing(box: Machine, sts: VerifyingSts) -> None:
+    with ShortLived(sts, 900) as short, serving(box, sts, short.endpoint, box.swtpm.path) as service:
+        short.open.clear()
+        token = service.token.read_text()
+        service.process.send_signal(signal.SIGHUP)
+        await_(lambda: short.asked == 2, lambda: service.text)
+        assert service.token.read_text() != token
+        service.process.terminate()
+        before = time.monotonic()
+        assert service.process.wait(20) == 128 + signal.SIGTERM
+        assert time.monotonic() - before < 3
+        assert not service.token.exists()
+        assert service.text.endswith("tpmwire: interrupted\n")
+    assert left_behind(box.swtpm.path) == []
+
+
+def test_a_reload_renews_token_and_credentials(box: Machine, sts: VerifyingSts) -> None:
+    with serving(box, sts, sts.endpoint, box.swtpm.path) as service:
+        first, token = service.ask()[1], service.token.read_text()
+        service.process.send_signal(signal.SIGHUP)
+        await_(lambda: service.token.read_text() != token, lambda: service.text)
+        await_(lambda: service.ask()[1]["AccessKeyId"] != first["AccessKeyId"], lambda: service.text)
+        assert service.token.stat().st_mode & 0o777 == 0o600
+        secrets = [token, service.token.read_text(), sts.secret_access_key]
+        secrets += [service.ask()[1][name] for name in ("SecretAccessKey", "Token")]
+        assert not [secret for secret in secrets if secret in service.text]
+        commands = Path(f"/proc/{service.process.pid}/cmdline").read_bytes().decode()
+        assert not [secret for secret in secrets if secret in commands]
+
+
+def test_with_a_cache_a_second_service_asks_sts_nothing(box: Machine, sts: VerifyingSts, tmp_path: Path) -> None:
+    where = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    tmp_path.chmod(0o700)
+    with ShortLived(sts, 3600) as short:
+        with serving(box, sts, short.endpoint, box.swtpm.path, "--cache", **where) as service:
+            first = service.ask()
+        with serving(box, sts, short.endpoint, box.swtpm.path, "--cache", **where) as service:
+            assert service.ask() == first
+        assert short.asked == 1
+
+
+def test_without_credentials_it_does_not_start(box: Machine, sts: VerifyingSts, tmp_path: Path) -> None:
+    with ShortLived(sts, 900) as short:
+        short.refusing = True
+        token, path = tmp_path / "token", tmp_path / "socket"
+        done = box.run(
+            *("serve", f"--token-file={token}", f"--socket={path}", f"--tpm-path={box.swtpm.path}"),
+            *(f"--endpoint-url={short.endpoint}", f"--persistentHandle={PLAIN_HANDLE:#x}"),
+            f"--aws-access-key-id={sts.access_key_id}",
+            program=box.bin / "tpmwire",
+        )
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (6, "", 1)
+        assert "AccessDenied" in done.stderr
+        assert not token.exists()
+        assert not path.exists()
