@@ -93,13 +93,12 @@ class Store:
             descriptor = self._open(f"{self.name}.lock", os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise UnfitError(f"{self.path}: {error.strerror}") from error
-        held = [descriptor]
-        # A process in the background that outlives us (`cli.abandon`) must not hold the lock for us.
-        os.register_at_fork(after_in_child=lambda: _closed(held))
+        _held.add(descriptor)
         try:
             yield _locked(descriptor, patience)
         finally:
-            _closed(held)
+            _held.discard(descriptor)
+            os.close(descriptor)
 
     def _open(self, name: str, flags: int) -> int:
         descriptor = os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=self._directory)
@@ -125,6 +124,14 @@ def _locked(descriptor: int, patience: float) -> bool:
             return True
 
 
-def _closed(held: list[int]) -> None:
-    while held:
-        os.close(held.pop())
+_held: set[int] = set()
+"""Descriptors of locks."""
+
+
+def _let_go() -> None:
+    """A process in the background that outlives us (`cli.abandon`) must not hold our locks."""
+    while _held:
+        os.close(_held.pop())
+
+
+os.register_at_fork(after_in_child=_let_go)

@@ -1,5 +1,6 @@
 """The cache's directory and files: of the user alone, whole, and never through somebody else's link."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -133,3 +134,40 @@ def test_one_at_a_time(tmp_path: Path) -> None:
         assert theirs
     first.close()
     second.close()
+
+
+def test_a_process_in_the_background_does_not_hold_the_lock(tmp_path: Path) -> None:
+    """`cli.abandon` leaves one behind that may live a minute longer than the run."""
+    first, second = (Store(str(tmp_path / "dir"), "name") for _ in range(2))
+    end, hold = os.pipe()
+    with first.alone(0):
+        child = os.fork()
+        if child == 0:
+            os.close(hold)
+            os.read(end, 1)
+            os._exit(0)
+        # Not while we hold it, though.
+        with second.alone(0) as theirs:
+            assert not theirs
+    with second.alone(5) as theirs:
+        assert theirs
+    os.close(hold)
+    os.waitpid(child, 0)
+    os.close(end)
+    first.close()
+    second.close()
+
+
+def test_a_file_system_without_locks_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As NFS without its lock service answers; there is none here to be asked."""
+
+    def refuse(_descriptor: int, _operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    store = Store(str(tmp_path / "dir"), "name")
+    with store.alone(5) as mine:
+        assert mine
+        store.write(b"whole")
+    assert store.read() == b"whole"
+    store.close()
