@@ -138,9 +138,9 @@ class StsClient:
             return False
         self._offset = offset
         if self._warn is not None and abs(offset) > retry.CLOCK_TOLERANCE:
-            where = "behind" if offset > 0 else "ahead"
+            where = "behind" if offset > 0 else "ahead of"
             self._warn(
-                f"your clock is {abs(round(offset))} seconds {where} of AWS; signing with AWS's time instead"
+                f"your clock is {abs(round(offset))} seconds {where} AWS; signing with AWS's time instead"
             )
         return True
 

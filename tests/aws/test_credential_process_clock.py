@@ -107,7 +107,7 @@ def _expired(servers: datetime) -> bytes:
     ("ours", "servers", "where", "hmacs"),
     [
         ("2026-03-01T11:00:00", "2026-03-01T12:00:00", "3600 seconds behind", 1),
-        ("2026-03-01T13:00:00", "2026-03-01T12:00:00", "3600 seconds ahead", 1),
+        ("2026-03-01T13:00:00", "2026-03-01T12:00:00", "3600 seconds ahead of", 1),
         # For the server it is tomorrow: another day's key.
         ("2026-03-01T23:30:00", "2026-03-02T00:30:00", "3600 seconds behind", 2),
     ],
@@ -120,7 +120,7 @@ def test_a_clock_that_is_wrong_by_an_hour(
         code, out, err = _run(box, bus, sts, _at(tmp_path, ours))
     assert code == 0
     assert json.loads(out)["AccessKeyId"]
-    assert f"your clock is {where} of AWS; signing with AWS's time instead" in err
+    assert f"your clock is {where} AWS; signing with AWS's time instead" in err
     assert [signed_at(request) for request in sts.requests] == [
         f"{datetime.fromisoformat(moment):%Y%m%dT%H%M%SZ}" for moment in (ours, servers)
     ]

@@ -359,8 +359,8 @@ def test_a_wrong_clock_is_corrected_once(body: str, off: int) -> None:
         assert caller() == "ASIAMADEUPMADEUP0000"
     stamps = [found[1].decode() for r in server.requests if (found := re.search(rb"X-Amz-Date: (\S+)", r))]
     assert stamps == [time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(t)) for t in (NOON, NOON + off)]
-    where = "behind" if off > 0 else "ahead"
-    assert caller.warned == [f"your clock is {abs(off)} seconds {where} of AWS; signing with AWS's time instead"]
+    where = "behind" if off > 0 else "ahead of"
+    assert caller.warned == [f"your clock is {abs(off)} seconds {where} AWS; signing with AWS's time instead"]
     assert caller.slept == []
     # Another day needs another key, which the key's holder is asked for.
     days = [b"20261124"] + (
