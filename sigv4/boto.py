@@ -48,6 +48,7 @@ def session(
     def create_held_client(*args: Any, **kwargs: Any) -> Any:
         client = create_client(*args, **kwargs)
         _hold(client._request_signer)
+        client.meta.events.register_first("choose-signer.s3", _keep_version)
         return client
 
     core.create_client = create_held_client
@@ -154,6 +155,17 @@ def _hold(request_signer: Any) -> None:
         return theirs(signing_name, region_name, signature_version, request_credentials, **options)
 
     request_signer.get_auth_instance = request_signer.get_auth = get_auth_instance
+
+
+# The endpoint rules say v4 of S3, whose own variant is meant.
+_PRESIGN = {
+    f"{version}{kind}": f"s3v4{kind}" for version in ("v4", "s3v4") for kind in ("-query", "-presign-post")
+}
+
+
+def _keep_version(signature_version: str, **_more: object) -> str | None:
+    """Before a handler of botocore's, which by default presigns as before 2014 in the regions of that time."""
+    return _PRESIGN.get(signature_version)
 
 
 class _Held:

@@ -144,6 +144,21 @@ def test_presigned_urls_are_boto3s(options: dict[str, Any], method: str) -> None
         assert "X-Amz-Signature=" in ours
 
 
+@pytest.mark.parametrize("region", ["us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "cn-north-1"])
+def test_links_and_forms_are_sigv4s_in_old_regions_too(region: str) -> None:
+    """There boto3 by itself signs as before 2014, for which the secret key itself is needed."""
+    ours = session(Holder(), KEY_ID, region_name=region).client("s3")
+    theirs = boto3.Session(KEY_ID, SECRET, region_name=region).client(
+        "s3", config=Config(signature_version="s3v4")
+    )
+    links = [client.generate_presigned_url("get_object", PUT, ExpiresIn=60) for client in (ours, theirs)]
+    assert links[0] == links[1]
+    forms = [client.generate_presigned_post("bucket", "key") for client in (ours, theirs)]
+    assert forms[0]["url"] == forms[1]["url"]
+    assert forms[0]["fields"].keys() == forms[1]["fields"].keys()
+    assert "x-amz-signature" in forms[0]["fields"]
+
+
 def test_presigned_forms_are_boto3s() -> None:
     options = {"config": Config(signature_version="s3v4")}
     for token in (None, "the/token+="):
