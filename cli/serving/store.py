@@ -21,7 +21,7 @@ _AHEAD = 15 * 60  # seconds
 _JITTER = 5 * 60  # seconds; machines that were started together do not ask together
 _AGAIN = 10.0  # seconds after a failure; twice as many after each further one
 _AT_MOST = 120.0  # seconds between two tries
-_UNCHANGED = 60.0  # seconds until a cache that gave what we hold is asked again
+_UNCHANGED = 60.0  # seconds until a cache is asked again that gave what we hold: it renews a little later
 _PATIENCE = 20.0  # seconds that a reader waits for credentials that somebody is fetching
 
 
@@ -108,12 +108,12 @@ class Store:
             self._finish(self._held, self._clock() + wait)
             raise
         self._failures = 0
-        # A third, where they live so short that 15 minutes are most of it.
-        ahead = min(_AHEAD + random.uniform(0, _JITTER), (end - now) / 3)  # noqa: S311
-        due = end - ahead
-        if self._held is not None and end <= self._held.end:
-            # A cache's, which renews a little later than we do.
-            due = min(max(due, now + _UNCHANGED), end)
+        held = self._held
+        if held is not None and found.access_key_id == held.credentials.access_key_id:
+            due = min(now + _UNCHANGED, end)
+        else:
+            # A third, where they live so short that 15 minutes are most of it.
+            due = end - min(_AHEAD + random.uniform(0, _JITTER), (end - now) / 3)  # noqa: S311
         self._finish(_Held(found, now, end), due)
 
     def wake(self) -> None:
