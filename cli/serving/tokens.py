@@ -75,10 +75,10 @@ class TokenFile:
 
 def _read(path: str) -> bytes:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise UsageError(f"--token-file {path}: {error.strerror}") from error
-    with open(descriptor, "rb") as file:
+    try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise UsageError(f"--token-file {path} is no ordinary file; give a path where one can be")
@@ -92,7 +92,9 @@ def _read(path: str) -> bytes:
                 f"--token-file {path} can be read or changed by others (mode {found.st_mode & 0o777:04o}): "
                 "chmod 600, or remove it for a new one"
             )
-        token = file.read(2048)
+        token = os.read(descriptor, 2048)
+    finally:
+        os.close(descriptor)
     if token.endswith((b"\n", b"\r")):
         raise UsageError(f"--token-file {path} ends with a new line, which SDKs refuse: write it with printf %s")
     if not _FORM.fullmatch(token):

@@ -1,0 +1,142 @@
+"""The token file: made, taken, refused, renewed, removed; the tokens of the metadata service."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from cli.messages import UsageError
+from cli.serving.tokens import Sessions, TokenFile
+
+TOKEN = "a-token-of-the-test"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "token"
+
+
+def theirs(path: Path, content: str = TOKEN, mode: int = 0o600) -> Path:
+    path.write_text(content)
+    path.chmod(mode)
+    return path
+
+
+def test_one_of_ours_is_made_renewed_and_removed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = TokenFile(str(path))
+    assert not path.exists()
+    assert not token.opens("")
+    token.write()
+    first = path.read_text()
+    assert len(first) == 43
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert token.opens(first)
+    assert not token.opens(first[:-1])
+    assert not token.opens(first + "\n")
+    assert not token.opens("")
+    token.renew()
+    second = path.read_text()
+    assert token.opens(first), "who read it a moment ago may use it"
+    assert token.opens(second)
+    assert first != second
+    later = time.monotonic() + 61
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert not token.opens(first)
+    assert token.opens(second)
+    assert first not in repr(token)
+    token.close()
+    assert not path.exists()
+
+
+def test_one_that_is_there_is_taken_read_again_and_left(path: Path) -> None:
+    theirs(path)
+    token = TokenFile(str(path))
+    token.write()
+    assert path.read_text() == TOKEN
+    assert token.opens(TOKEN)
+    path.write_text("the-next-token-of-the-owner")
+    assert not token.opens("the-next-token-of-the-owner")
+    token.renew()
+    assert token.opens("the-next-token-of-the-owner")
+    path.chmod(0o644)
+    with pytest.raises(UsageError, match="others"):
+        token.renew()
+    assert token.opens("the-next-token-of-the-owner")
+    token.close()
+    assert path.exists()
+
+
+def test_a_group_may_read_it(path: Path) -> None:
+    assert TokenFile(str(theirs(path, mode=0o640))).opens(TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "says"),
+    [
+        (TOKEN, 0o644, "can be read or changed by others (mode 0644): chmod 600"),
+        (TOKEN, 0o660, "can be read or changed by others (mode 0660)"),
+        (TOKEN + "\n", 0o600, "ends with a new line, which SDKs refuse: write it with printf"),
+        ("short", 0o600, "holds no token of 16 to 1024 visible characters"),
+        ("", 0o600, "holds no token"),
+        ("two words of a token", 0o600, "holds no token"),
+        ("t" * 1025, 0o600, "holds no token"),
+        ("two-lines-of\r\nX-Header: a-token", 0o600, "holds no token"),
+    ],
+)
+def test_what_is_no_token_file_is_left_alone(path: Path, content: str, mode: int, says: str) -> None:
+    theirs(path, content, mode)
+    with pytest.raises(UsageError) as refused:
+        TokenFile(str(path))
+    assert says in str(refused.value)
+    assert content.strip() == "" or content.strip() not in str(refused.value)
+    assert path.read_bytes() == content.encode()
+
+
+def test_other_kinds_of_files(path: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo", 0o600)
+    path.symlink_to(theirs(tmp_path / "real"))
+    (tmp_path / "directory").mkdir(0o700)
+    (tmp_path / "dangling").symlink_to(tmp_path / "none")
+    for name in ("fifo", "directory", "dangling"):
+        with pytest.raises(UsageError):
+            TokenFile(str(tmp_path / name))
+    # As Kubernetes has them.
+    assert TokenFile(str(path)).opens(TOKEN)
+    with pytest.raises(OSError, match="No such"):
+        TokenFile(str(tmp_path / "none" / "token")).write()
+
+
+def test_a_file_that_came_in_between_is_not_replaced(path: Path) -> None:
+    token = TokenFile(str(path))
+    theirs(path)
+    with pytest.raises(UsageError):
+        token.write()
+    token.close()
+    assert path.read_text() == TOKEN
+
+
+def test_a_file_that_another_has_put_there_is_not_removed(path: Path) -> None:
+    token = TokenFile(str(path))
+    token.write()
+    theirs(path)
+    token.close()
+    assert path.read_text() == TOKEN
+
+
+def test_sessions_end_and_are_not_without_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    sessions = Sessions()
+    brief, longer = sessions.open(1), sessions.open(21600)
+    assert brief != longer
+    assert sessions.has(brief)
+    assert sessions.has(longer)
+    assert not sessions.has("")
+    assert not sessions.has(longer[:-1])
+    later = time.monotonic() + 1.1
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert not sessions.has(brief)
+    assert sessions.has(longer)
+    for _ in range(1000):
+        sessions.open(60)
+    assert not sessions.has(longer), "the oldest gives its place"
+    assert longer not in f"{vars(sessions)}"
