@@ -11,7 +11,20 @@ if TYPE_CHECKING:
     from sigv4.signer import Signer
     from sigv4.sts import Credentials
 
-__all__ = ["add_use_options", "http_client", "region_of", "signer_of", "temporary", "use_args"]
+__all__ = [
+    "add_use_options",
+    "http_client",
+    "key_of",
+    "patience",
+    "region_of",
+    "signer_of",
+    "temporary",
+    "use_args",
+    "warn",
+]
+
+_PATIENCE = 30.0
+"""Seconds that a request other than STS's may take, unless --timeout is given: there a person waits."""
 
 
 class _Noted(argparse.Action):
@@ -44,13 +57,16 @@ class _Noted(argparse.Action):
         namespace.given = namespace.given | {self.dest}
 
 
-def add_use_options(parser: argparse.ArgumentParser) -> None:
-    """All options of `aws-tpm-process-credential`, --profile among them, as they stand on its own command line."""
+def add_use_options(parser: argparse.ArgumentParser, without: tuple[str, ...] = ()) -> None:
+    """All options of `aws-tpm-process-credential`, --profile among them, as they stand on its own command line.
+
+    `without` names those that the verb has no use for.
+    """
     from .run_options import run_parser
 
     group = parser.add_argument_group("options of aws-tpm-process-credential")
     for action in run_parser()._actions:
-        if not {"-h", "--version"} & set(action.option_strings):
+        if not {"-h", "--version", *without} & set(action.option_strings):
             group._add_action(_Noted(action))
     parser.set_defaults(given=frozenset())
 
@@ -91,6 +107,11 @@ def signer_of(args: argparse.Namespace) -> "Signer":
 
     The TPM is closed again when this returns. Raises what `obtain` does.
     """
+    return key_of(args)[0]
+
+
+def key_of(args: argparse.Namespace) -> "tuple[Signer, str | None]":
+    """As `signer_of`, and when what it signs with expires (RFC 3339 text); None for the TPM's key itself."""
     import time
 
     from sigv4.signer import Signer, hmac_from_secret
@@ -101,10 +122,11 @@ def signer_of(args: argparse.Namespace) -> "Signer":
     used = use_args(args)
     if used.assumeRole or used.federation_name or used.root_of or used.mfa_serial:
         found = obtain(used)
-        return Signer(found.access_key_id, hmac_from_secret(found.secret_access_key), found.session_token)
+        signer = Signer(found.access_key_id, hmac_from_secret(found.secret_access_key), found.session_token)
+        return signer, found.expiration
     signer = signer_from(used, access_key_id(used))
     signer.prime(timestamp(time.time())[:8])
-    return signer
+    return signer, None
 
 
 def region_of(args: argparse.Namespace, given: str | None = None) -> str:
@@ -122,13 +144,20 @@ def region_of(args: argparse.Namespace, given: str | None = None) -> str:
 
 
 def http_client(args: argparse.Namespace) -> "HttpClient":
-    """The client for requests that are no STS requests; a person waits, so it waits 30 seconds at least."""
+    """The client for requests that are no STS requests; it waits 30 seconds at least, or --timeout if given."""
     from sigv4.http import HttpClient
 
     from .obtain import environ_of
 
-    return HttpClient(max(float(args.timeout), 30.0), environ_of(use_args(args)), user_agent="tpmwire", warn=_warn)
+    return HttpClient(patience(args), environ_of(use_args(args)), user_agent="tpmwire", warn=warn)
 
 
-def _warn(text: str) -> None:
+def patience(args: argparse.Namespace) -> float:
+    """Seconds that such a request may take."""
+    timeout = float(args.timeout)
+    return timeout if "timeout" in vars(args).get("given", ()) else max(timeout, _PATIENCE)
+
+
+def warn(text: str) -> None:
+    """One line for the user that ends nothing."""
     note(f"tpmwire: warning: {text}")

@@ -7,7 +7,7 @@ import re
 from urllib.parse import quote, urlencode
 
 from .canonical import credential_scope
-from .endpoints import Endpoint, partition
+from .endpoints import Endpoint, dns_suffix, partition
 from .errors import RequestError, ResponseError
 from .request import Request, host_header, split_url
 from .signer import Signer
@@ -18,12 +18,14 @@ __all__ = [
     "codecommit_password",
     "codecommit_region",
     "console_url",
+    "database_region",
     "dsql_token",
     "ecr_login",
     "ecr_request",
     "eks_exec_credential",
     "eks_token",
     "rds_token",
+    "registry_region",
     "signin_token",
     "signin_token_request",
 ]
@@ -96,8 +98,23 @@ def _database_token(signer: Signer, authority: str, query: str, region: str, ser
 
 def codecommit_region(host: str) -> str | None:
     """The region in the name of a CodeCommit host; None where it has none."""
-    found = re.match(r"(?:vpce-.+\.)?git-codecommit(?:-fips)?\.([^.]+)\.(?:vpce\.)?amazonaws\.com", host)
+    # To its end: the user's password is not for the owner of a domain that begins like AWS's.
+    found = re.fullmatch(
+        r"(?:vpce-[a-z0-9-]+\.)?git-codecommit(?:-fips)?\.([a-z0-9-]+)\.(?:vpce\.)?amazonaws\.com(?:\.cn)?(?::\d+)?",
+        host,
+    )
     return None if found is None else found[1]
+
+
+def database_region(host: str) -> tuple[str, str] | None:
+    """Which kind of database is at an AWS host, "rds" or "dsql", and in which region; None for other hosts."""
+    for kind, pattern in (
+        ("rds", r".+\.([a-z0-9-]+)\.rds\.amazonaws\.com(?:\.cn)?"),
+        ("dsql", r".+\.dsql(?:-[a-z0-9]+)?\.([a-z0-9-]+)\.on\.aws"),
+    ):
+        if found := re.fullmatch(pattern, host, re.IGNORECASE):
+            return kind, found[1].lower()
+    return None
 
 
 def codecommit_password(signer: Signer, url: str, region: str, time: float) -> tuple[str, str]:
@@ -127,6 +144,14 @@ def ecr_request(endpoint: Endpoint, *, public: bool = False) -> Request:
         ("X-Amz-Target", f"{target}.GetAuthorizationToken"),
     )
     return Request("POST", endpoint.url, headers, b"{}")
+
+
+def registry_region(host: str) -> str | None:
+    """The region of a private ECR registry by its host, ACCOUNT.dkr.ecr.REGION...; None for other hosts."""
+    found = re.fullmatch(r"\d{12}\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(.+)", host)
+    if found is None or found[2] not in (dns_suffix(found[1]), "on.aws", "on.amazonwebservices.com.cn"):
+        return None
+    return found[1]
 
 
 def ecr_login(body: bytes) -> tuple[str, str, str]:

@@ -10,7 +10,6 @@ import subprocess
 import time
 from urllib.parse import parse_qs, urlsplit
 
-import boto3
 import pytest
 
 from sigv4 import tokens
@@ -37,6 +36,8 @@ def _aws(token: str | None, *arguments: str, stdin: str = "") -> str:
         "AWS_SECRET_ACCESS_KEY": SECRET,
         "AWS_CONFIG_FILE": "/nonexistent",
         "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+        # Where awscrt is installed it signs instead of botocore: the same, in another order.
+        "BOTO_DISABLE_CRT": "true",
     }
     if token is not None:
         environ["AWS_SESSION_TOKEN"] = token
@@ -74,11 +75,10 @@ def test_a_database_token_is_the_command_lines(token: str | None, user: str) -> 
     assert tokens.rds_token(_signer(token), where[1], 5432, user, "eu-central-1", moment) == theirs
 
 
-@pytest.mark.parametrize(("admin", "name"), [(False, "connect"), (True, "connect_admin")])
-def test_a_dsql_token_is_boto3s(admin: bool, name: str) -> None:
+@pytest.mark.parametrize(("admin", "name"), [(False, "connect"), (True, "connect-admin")])
+def test_a_dsql_token_is_the_command_lines(admin: bool, name: str) -> None:
     host = "abc.dsql.eu-central-1.on.aws"
-    client = boto3.Session(KEY_ID, SECRET, region_name="eu-central-1").client("dsql")
-    theirs = getattr(client, f"generate_db_{name}_auth_token")(host)
+    theirs = _aws(None, "dsql", f"generate-db-{name}-auth-token", "--hostname", host).strip()
     moment = _moment(parse_qs(urlsplit(f"https://{theirs}").query)["X-Amz-Date"][0])
     assert tokens.dsql_token(_signer(None), host, "eu-central-1", moment, admin=admin) == theirs
 
@@ -104,7 +104,35 @@ def test_a_codecommit_password_is_the_command_lines(token: str | None, host: str
 def test_the_region_of_a_codecommit_host() -> None:
     assert tokens.codecommit_region("git-codecommit-fips.us-east-2.amazonaws.com") == "us-east-2"
     assert tokens.codecommit_region("vpce-1-2.git-codecommit.us-east-1.vpce.amazonaws.com") == "us-east-1"
-    assert tokens.codecommit_region("git.example.com") is None
+    assert tokens.codecommit_region("git-codecommit.cn-north-1.amazonaws.com.cn:443") == "cn-north-1"
+    for foreign in (
+        "git.example.com",
+        "git-codecommit.eu-west-1.amazonaws.com.example",
+        "x.git-codecommit.a.amazonaws.com",
+    ):
+        assert tokens.codecommit_region(foreign) is None
+
+
+def test_the_region_of_a_database_host() -> None:
+    assert tokens.database_region("db.abc.eu-west-1.rds.amazonaws.com") == ("rds", "eu-west-1")
+    assert tokens.database_region("DB.cluster-ro-abc.cn-north-1.rds.amazonaws.com.cn") == ("rds", "cn-north-1")
+    assert tokens.database_region("abc.dsql.us-east-1.on.aws") == ("dsql", "us-east-1")
+    for foreign in ("db.example.com", "rds.amazonaws.com", "a.eu-west-1.rds.amazonaws.com.example"):
+        assert tokens.database_region(foreign) is None
+
+
+def test_the_region_of_a_registry() -> None:
+    account = "123456789012"
+    for rest, region in {
+        "ecr.eu-west-1.amazonaws.com": "eu-west-1",
+        "ecr-fips.us-gov-west-1.amazonaws.com": "us-gov-west-1",
+        "ecr.cn-north-1.amazonaws.com.cn": "cn-north-1",
+        "ecr.us-iso-east-1.c2s.ic.gov": "us-iso-east-1",
+    }.items():
+        assert tokens.registry_region(f"{account}.dkr.{rest}") == region
+    assert tokens.registry_region(f"{account}.dkr-ecr.eu-west-1.on.aws") == "eu-west-1"
+    for foreign in ("docker.io", f"{account}.dkr.ecr.eu-west-1.amazonaws.com.example", "dkr.ecr.eu-west-1.on.aws"):
+        assert tokens.registry_region(foreign) is None
 
 
 @pytest.mark.parametrize(
