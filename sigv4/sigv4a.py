@@ -81,15 +81,24 @@ class Sigv4aSigner(Signer):
     `sign_digest(digest)` gives the ECDSA P-256 signature, in DER, of a SHA-256 digest (32 octets) under the key
     that `derive` describes. It is called once per signature; what it raises passes through. Where the methods
     say `region`, it is a set: names separated by commas, "*" for any letters, such as "us-*,eu-west-1" or "*".
+    With `region_set` every signature is for that one, whatever region the client at hand is in.
     """
 
     algorithm = ALGORITHM
 
     def __init__(
-        self, access_key_id: str, sign_digest: Callable[[bytes], bytes], session_token: str | None = None
+        self,
+        access_key_id: str,
+        sign_digest: Callable[[bytes], bytes],
+        session_token: str | None = None,
+        *,
+        region_set: str | None = None,
     ) -> None:
         super().__init__(access_key_id, _no_hmac, session_token)
         self._sign_digest = sign_digest
+        self._region_set = region_set
+        if region_set is not None:
+            _check_set(region_set)
 
     def prime(self, date: str) -> None:
         """Does nothing: there is no key of the day."""
@@ -100,8 +109,7 @@ class Sigv4aSigner(Signer):
 
     def scope(self, stamp: str, region: str, service: str) -> str:
         """Where a signature holds: day of the time stamp and service; the regions have a field of their own."""
-        if not re.fullmatch(r"[A-Za-z0-9*-]+(,[A-Za-z0-9*-]+)*", region):
-            raise RequestError(f"{region!r} is no set of regions; use one such as us-east-1,eu-* or *")
+        _check_set(self._region_set or region)
         if not re.fullmatch(r"[A-Za-z0-9._-]+", service):
             raise RequestError(f"{service!r} is no service name; use one such as s3")
         return f"{stamp[:8]}/{service}/aws4_request"
@@ -113,11 +121,16 @@ class Sigv4aSigner(Signer):
 
     def region_fields(self, region: str) -> list[tuple[str, str]]:
         """X-Amz-Region-Set, as header or query field."""
-        return [("X-Amz-Region-Set", region)]
+        return [("X-Amz-Region-Set", self._region_set or region)]
 
     def signature(self, text: str, _date: str, _region: str, _service: str) -> str:
         """The signature, DER in hex, of a string to sign."""
         return self._sign_digest(sha256(text.encode("utf-8")).digest()).hex()
+
+
+def _check_set(regions: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9*-]+(,[A-Za-z0-9*-]+)*", regions):
+        raise RequestError(f"{regions!r} is no set of regions; use one such as us-east-1,eu-* or *")
 
 
 def _no_hmac(_message: bytes) -> bytes:

@@ -138,6 +138,17 @@ def test_the_holder_gets_a_digest_and_nothing_else() -> None:
     assert (signed.header("Authorization") or "").endswith("Signature=3000")
 
 
+def test_a_set_for_every_signature() -> None:
+    """For clients that know one region only, such as StsClient."""
+    bound = Sigv4aSigner(KEY_ID, sign_digest_with(KEY), region_set="*")
+    signed = bound.sign(Request("GET", "https://h.example/"), "us-east-1", "sts", NOON)
+    assert signed.header("X-Amz-Region-Set") == "*"
+    assert "X-Amz-Region-Set=%2A&" in bound.presign(Request("GET", "https://h.example/"), "us-east-1", "sts", NOON)
+    for unfit in ("", "us east"):
+        with pytest.raises(RequestError, match="no set of regions"):
+            Sigv4aSigner(KEY_ID, sign_digest_with(KEY), region_set=unfit)
+
+
 def test_an_old_region_set_does_not_stay() -> None:
     request = Request("GET", "https://h.example/", [("x-amz-region-set", "old")])
     signed = Sigv4aSigner(KEY_ID, sign_digest_with(KEY)).sign(request, "new-1", "service", NOON)
