@@ -35,6 +35,7 @@ VERBS = {
     "exec": "run a program with temporary credentials in its environment",
     "aws": "ask STS who signs, whose an access key id is, why something was refused, and for tokens",
     "serve": "serve temporary credentials to AWS SDKs on this machine",
+    "cache": "show what credentials are cached and until when, or remove them",
     "send": "send any command, and explain it and its response",
 }
 

@@ -117,7 +117,8 @@ def _asked(
     due = _due(keys.args, credentials.expiration)
     if store is not None and root is not None and due > time.time():
         try:
-            store.write(seal(to_text(credentials, signer.kept), due, _day(signer.kept), nonce, root, use))
+            text, about = to_text(credentials, signer.kept), _about(keys.args, key_id)
+            store.write(seal(text, due, _day(signer.kept), nonce, root, use, about))
         except UnfitError as error:
             _note(f"the credentials are not kept: {error}")
     return credentials
@@ -145,6 +146,17 @@ def _open(keys: Keys, clear: Clear, use: bytes) -> Held | None:
         _note(DAMAGED)
         return None
     return from_text(text, clear.nonce, root)
+
+
+def _about(args: "argparse.Namespace", key_id: str) -> str:
+    """Whose credentials they are, for `tpmwire cache`; nothing that ~/.aws/config does not say as well."""
+    if args.assumeRole and args.aws_arn:
+        what = str(args.aws_arn[-1])
+    elif args.federation_name:
+        what = f"federated user {args.federation_name}"
+    else:
+        what = f"root of {args.root_of}" if args.root_of else "session"
+    return f"{key_id} {what}" + (f" {args.aws_region}" if args.aws_region else "")
 
 
 def _day(kept: SigningKey | None) -> str:

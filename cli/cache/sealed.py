@@ -1,20 +1,20 @@
 """A cache file's octets: what is told in clear, what is sealed, and under what.
 
-Layout: FORMAT, refresh_at, day, nonce, salt, the sealed text, a tag. `root` is the TPM's HMAC of `label(nonce)`;
-from it and the salt SP 800-108 (KDFa of TPM 2.0 Part 1, §11.4.10.2) gives a stream as long as the text and a key
-for the tag: HMAC-SHA256 over all octets before it and over what the cache was asked for. Encrypt-then-MAC from
-hashlib, since importing `cryptography` would cost a run more than everything else together.
+Layout: FORMAT, what it is of, refresh_at, day, nonce, salt, the sealed text, a tag. `root` is the TPM's HMAC of
+`label(nonce)`; from it and the salt SP 800-108 (KDFa of TPM 2.0 Part 1, §11.4.10.2) gives a stream as long as the
+text and a key for the tag: HMAC-SHA256 over all octets before it and over what the cache was asked for.
+Encrypt-then-MAC from hashlib, since importing `cryptography` would cost a run more than everything else together.
 """
 
 import hmac
 import os
 from typing import NamedTuple
 
-from construct import Bytes, Const, ConstructError, GreedyBytes, Int64ub, Struct
+from construct import Bytes, Const, ConstructError, GreedyBytes, Int16ub, Int64ub, PascalString, Struct
 
 __all__ = ["FORMAT", "LABEL", "LIMIT", "Clear", "DamagedError", "label", "read_clear", "seal", "unseal"]
 
-FORMAT = b"tpmwire cache 1\n"
+FORMAT = b"tpmwire cache 2\n"
 LABEL = b"tpmwire cache v1\0"
 """Begins every message that the key HMACs for a cache; no date, and no other message of SigV4, begins so."""
 LIMIT = 1 << 16
@@ -23,6 +23,7 @@ LIMIT = 1 << 16
 _TAG = 32
 _HEADER = Struct(
     "format" / Const(FORMAT),
+    "about" / PascalString(Int16ub, "utf8"),
     "refresh_at" / Int64ub,
     "day" / Bytes(8),
     "nonce" / Bytes(32),
@@ -38,10 +39,12 @@ class DamagedError(Exception):
 class Clear(NamedTuple):
     """What a file tells without the TPM. Under the tag too, but not to be believed before `unseal`.
 
-    `refresh_at` (POSIX seconds) is when its credentials are due for others; `day` (YYYYMMDD) is that of its
-    signing key; `nonce` is what the TPM is asked about; `sealed` the octets as a whole.
+    `about` says for a person whose credentials they are. `refresh_at` (POSIX seconds) is when they are due for
+    others; `day` (YYYYMMDD) is that of their signing key; `nonce` is what the TPM is asked about; `sealed` the
+    octets as a whole.
     """
 
+    about: str
     refresh_at: int
     day: str
     nonce: bytes
@@ -63,15 +66,24 @@ def read_clear(octets: bytes) -> Clear:
         raise DamagedError from error
     if len(octets) > LIMIT or len(found.rest) <= _TAG:
         raise DamagedError
-    return Clear(found.refresh_at, day, found.nonce, found.salt, octets)
+    return Clear(found.about, found.refresh_at, day, found.nonce, found.salt, octets)
 
 
-def seal(text: bytes, refresh_at: int, day: str, nonce: bytes, root: bytes, purpose: bytes) -> bytes:
+def seal(
+    text: bytes, refresh_at: int, day: str, nonce: bytes, root: bytes, purpose: bytes, about: str = ""
+) -> bytes:
     """A file's octets. The salt is new for each, so that no two texts meet the same stream."""
     salt = os.urandom(32)
     stream, key = _keys(root, salt, len(text))
     header = _HEADER.build(
-        {"refresh_at": refresh_at, "day": day.encode("ascii"), "nonce": nonce, "salt": salt, "rest": b""}
+        {
+            "about": about,
+            "refresh_at": refresh_at,
+            "day": day.encode("ascii"),
+            "nonce": nonce,
+            "salt": salt,
+            "rest": b"",
+        }
     )
     body = header + _xor(text, stream)
     return bytes(body + _tag(key, body, purpose))

@@ -17,14 +17,15 @@ def _opened(octets: bytes, root: bytes = ROOT, use: bytes = USE) -> bytes:
 
 @given(st.binary(min_size=1, max_size=3000))
 def test_what_was_sealed_comes_back(text: bytes) -> None:
-    octets = seal(text, 1234567890, "20261124", NONCE, ROOT, USE)
+    octets = seal(text, 1234567890, "20261124", NONCE, ROOT, USE, "AKIA… in é")
     clear = read_clear(octets)
+    assert clear.about == "AKIA… in é"
     assert (clear.refresh_at, clear.day, clear.nonce) == (1234567890, "20261124", NONCE)
     assert _opened(octets) == text
 
 
 def test_each_flipped_bit_and_each_shorter_file_is_refused() -> None:
-    octets = seal(b'{"some": "text"}', 1234567890, "20261124", NONCE, ROOT, USE)
+    octets = seal(b'{"some": "text"}', 1234567890, "20261124", NONCE, ROOT, USE, "é")
     for place in range(len(octets)):
         for bit in range(8):
             changed = bytearray(octets)
@@ -47,7 +48,7 @@ def test_another_root_or_use_is_refused() -> None:
 
 def test_no_two_files_have_the_same_stream() -> None:
     first, second = (seal(bytes(64), 1, "20261124", NONCE, ROOT, USE) for _ in range(2))
-    size = len(FORMAT) + 8 + 8 + 32
+    size = len(FORMAT) + 2 + 8 + 8 + 32
     assert first[:size] == second[:size]
     assert first[size + 32 : -32] != second[size + 32 : -32]
 

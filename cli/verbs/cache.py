@@ -1,0 +1,69 @@
+"""Shows what `--cache` keeps for this user, and removes it.
+
+  tpmwire cache
+  tpmwire cache --json
+  tpmwire cache clear
+
+A line for each set of credentials: the access key id, what was asked for (a role's ARN, or "session" for
+GetSessionToken), its region, and until when runs take them from the cache. No credentials are shown: they are
+sealed by the TPM, which is not asked. After a change of a role's policy, `clear` has the next run ask AWS again; it
+also removes what is remembered of the TPM. Credentials that a program has already taken live until their end.
+"""
+
+import argparse
+import time
+
+from ..messages import UsageError
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "show what credentials are cached and until when, or remove them"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    parser.add_argument(
+        "action", nargs="?", choices=("list", "clear"), default="list", help="list them (default), or remove them"
+    )
+    parser.add_argument("--json", action="store_true", help="print the list as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Lists or clears. Raises UsageError for a directory that is not the user's own."""
+    from ..cache.shelf import clear, entries
+    from ..cache.store import UnfitError, place
+
+    try:
+        if args.action == "clear":
+            if args.json:
+                raise UsageError("--json is for the list: take it away")
+            number = clear()
+            print(f"{number} cache{'' if number == 1 else 's'} removed from {place()}")
+            return 0
+        found = entries()
+    except UnfitError as error:
+        raise UsageError(str(error)) from error
+    if args.json:
+        import json
+
+        rows = [{"file": f"{place()}/{one.name}", "about": one.about, "renewed_at": one.due} for one in found]
+        print(json.dumps(rows, indent=2))
+        return 0
+    for one in found:
+        about = "".join(character if character.isprintable() else "?" for character in one.about)
+        print(f"{about}  {_until(one.due)}")
+    return 0
+
+
+def _until(due: int | None) -> str:
+    if due is None:
+        return "not used: the next run replaces it"
+    left = due - time.time()
+    if left <= 0:
+        return "due: the next run renews it"
+    minutes = int(left // 60)
+    try:
+        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(due))
+    except (OverflowError, ValueError, OSError):
+        return "not used: the next run replaces it"
+    return f"until {when}, {minutes // 60} h {minutes % 60} min"
