@@ -92,12 +92,14 @@ def _ask(args: "argparse.Namespace", signer: "Signer") -> "Credentials":
     http = http or _http(args)
     if args.verbose:
         note(f"{PROGRAM}: TPM closed; {first.action} at {endpoint.url}, signed for {endpoint.region}")
-    found = StsClient(signer, endpoint, http, policy=retries, warn=_warn).call(first)
+    client = StsClient(signer, endpoint, http, policy=retries, warn=_warn)
+    found = client.call(first)
     for operation in chained:
         from sigv4.signer import Signer, hmac_from_secret
 
         temporary = Signer(found.access_key_id, hmac_from_secret(found.secret_access_key), found.session_token)
-        found = StsClient(temporary, endpoint, http, policy=retries, warn=_warn).call(operation)
+        client = client.signed_by(temporary)
+        found = client.call(operation)
     return found
 
 

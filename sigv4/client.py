@@ -53,6 +53,21 @@ class StsClient:
         self._random = random
         self._offset = 0.0
 
+    def signed_by(self, signer: Signer) -> "StsClient":
+        """The same STS for another key; what was learnt of our clock is known to it."""
+        other = StsClient(
+            signer,
+            self._endpoint,
+            self._http,
+            policy=self._policy,
+            warn=self._warn,
+            clock=self._clock,
+            sleep=self._sleep,
+            random=self._random,
+        )
+        other._offset = self._offset
+        return other
+
     def call(self, operation: Operation[Result]) -> Result:
         """The operation's value.
 
@@ -139,9 +154,7 @@ class StsClient:
         self._offset = offset
         if self._warn is not None and abs(offset) > retry.CLOCK_TOLERANCE:
             where = "behind" if offset > 0 else "ahead of"
-            self._warn(
-                f"your clock is {abs(round(offset))} seconds {where} AWS; signing with AWS's time instead"
-            )
+            self._warn(f"your clock is {abs(round(offset))} seconds {where} AWS; signing with AWS's time instead")
         return True
 
     def _refusal(self, response: Response, offset: float | None) -> StsError:

@@ -1,6 +1,7 @@
 """Clocks that are wrong or jump. tests/aws/test_credential_process_clock.py has the signatures."""
 
 import json
+import re
 from calendar import timegm
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -95,3 +96,16 @@ def test_clock(runs: Bench, tmp_path: Path, name: str) -> None:
     if fault.code == 0:
         assert json.loads(seen.out)["AccessKeyId"] == "ASIAMADEUPMADEUP0000"
         assert bool(seen.err) is bool(fault.says)
+
+
+def test_a_chain_of_roles_learns_the_time_once(runs: Bench, tmp_path: Path) -> None:
+    """The second role's request is signed by AWS's time from the start, and nothing is said twice."""
+    role = STS_ANSWER.replace("GetSessionToken", "AssumeRole")
+    with ScriptedServer(REFUSED, _dated(NOON, body=role)) as sts:
+        arns = [f"--aws-arn=arn:aws:iam::123456789012:role/{name}" for name in ("first", "second")]
+        program = _at(tmp_path, "2026-03-01T11:00:00")
+        seen = runs.run(sts.endpoint, "--timeout=5s", "--assumeRole", *arns, program=program)
+    assert (seen.code, len(sts.requests), runs.bus.codes) == (0, 3, ["HMAC"])
+    assert seen.err.count("\n") == 1
+    dates = [found[1] for request in sts.requests if (found := re.search(rb"X-Amz-Date: (\S+)", request))]
+    assert dates == [b"20260301T110000Z", b"20260301T120000Z", b"20260301T120000Z"]
