@@ -33,8 +33,8 @@ def sigv4a_key_of(args: argparse.Namespace) -> "tuple[Sigv4aSigner, str | None]"
     """Signs by SigV4A, and when what it signs with expires (RFC 3339 text); None for the TPM's key itself.
 
     With --sigv4a the TPM is opened for each signature, and closed again; `args` has the options of
-    `add_sigv4a_use_options` and those of `using`. Raises UsageError, RequestError and KeyFileError before the TPM is
-    asked, and for temporary credentials what `obtain` does.
+    `add_sigv4a_use_options` and those of `using`. Raises UsageError, RequestError and KeyFileError before the TPM
+    is asked, and for temporary credentials what `obtain` does.
     """
     from sigv4.sigv4a import Sigv4aSigner, private_key, sign_digest_with
 
