@@ -6,8 +6,8 @@
 
 A line for each set of credentials: the access key id, what was asked for (a role's ARN, or "session" for
 GetSessionToken), its region, and until when runs take them from the cache. No credentials are shown: they are
-sealed by the TPM, which is not asked. After a change of a role's policy, `clear` has the next run ask AWS again; it
-also removes what is remembered of the TPM. Credentials that a program has already taken live until their end.
+sealed by the TPM, which is not asked. After a change of a role's policy, `clear` has the next run ask AWS again;
+it also removes what is remembered of the TPM. Credentials that a program has already taken live until their end.
 """
 
 import argparse

@@ -10,6 +10,7 @@ from cli.run_options import run_parser
 from cli.toolbox import VERBS
 from tests.support.programs import ROOT
 from tests.swtpm.test_hmac_key import PLAIN_WAYS, PROTECTED_WAYS
+from tests.swtpm.test_kept import WAYS
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 README = (ROOT / "README.md").read_text()
@@ -33,8 +34,12 @@ def test_the_readme_has_every_exit_code() -> None:
     assert told == {str(code): text for code, text in EXIT_CODES.values() if text}
 
 
+REMEMBERED = {way: (make, later) for way, (make, _, later) in WAYS.items()}
+
+
 @pytest.mark.parametrize(
-    ("heading", "ways"), [("With `--no-session", PLAIN_WAYS), ("By default, with", PROTECTED_WAYS)]
+    ("heading", "ways"),
+    [("With `--no-session", PLAIN_WAYS), ("By default, with", PROTECTED_WAYS), ("With `--cache`", REMEMBERED)],
 )
 def test_the_commands_of_each_way(heading: str, ways: dict[str, tuple[object, list[str]]]) -> None:
     told = _rows((ROOT / "docs" / "architecture.md").read_text(), heading)
