@@ -9,9 +9,15 @@ import pytest
 from tests.support import keys
 from tests.support.bench import DATE, KDATE, PASSWORD, SECRET, Bench
 from tests.support.bench import bench as made_bench
-from tpmwire.policy import parse_pcrs
+from tpmwire.pcrs import read_pcrs
+from tpmwire.policy import Policy, PolicyPCR, parse_pcrs
 from tpmwire.signing import HmacKey
+from tpmwire.spec.commands.hierarchy import CreatePrimary
+from tpmwire.spec.constants import TPM_ALG, TPM_RH
+from tpmwire.spec.structures import TPMS_SENSITIVE_CREATE
+from tpmwire.templates import hmac_key
 from tpmwire.tpm import Tpm
+from tpmwire.wrapping import either, to_any
 
 PCR23 = parse_pcrs("23")
 MESSAGES = [DATE, b"another", b"a third"]
@@ -93,3 +99,22 @@ def test_a_tpm_without_the_one_shot_hmac_is_asked_for_it_once(bench: Bench, prot
     with Tpm.open(bench.bus.path, 20) as tpm:
         assert key.hmacs(tpm, MESSAGES) == EXPECTED
     assert [code for code in bench.bus.codes if "HMAC" in code] == ["HMAC", *["HMAC_Start"] * 3]
+
+
+@pytest.mark.parametrize("protected", [False, True])
+def test_a_policy_that_goes_on_after_its_pcrs_is_looked_at_once(bench: Bench, protected: bool) -> None:
+    """A key to be used with its PCRs, or duplicated: what stands after the PCRs is found by the first HMAC."""
+    with Tpm.open(bench.bus.path, 20) as tpm:
+        values = read_pcrs(tpm, PCR23)
+        use = Policy(PolicyPCR.of_values(TPM_ALG.SHA256, PCR23, values))
+        policy = either(use, to_any(with_auth=False)).digest(TPM_ALG.SHA256)
+        template = hmac_key(policy, with_auth=False)
+        secret = TPMS_SENSITIVE_CREATE(b"", b"AWS4" + SECRET.encode())
+        made = tpm.execute(CreatePrimary(TPM_RH.OWNER, secret, template))
+        bench.bus.clear()
+        key = HmacKey(handle=made.object_handle, pcrs=PCR23, protected=protected)
+        assert key.hmacs(tpm, MESSAGES) == EXPECTED
+        before = [READ, START] if protected else [START]
+        # The first look is for the Name, where sessions have an HMAC; the second for the policy.
+        first = [PCR, *([READ] if protected else []), "HMAC", READ, DIGEST, "PolicyOR", "HMAC"]
+        assert bench.bus.codes == before + first + 2 * [PCR, "PolicyOR", "HMAC"]
