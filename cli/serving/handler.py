@@ -55,6 +55,7 @@ class Handler(BaseHTTPRequestHandler):
     """
 
     server: "CredentialServer"  # type: ignore[assignment]
+    default_request_version = "HTTP/1.0"  # as below, for what has no version
 
     def __init__(self, sock: socket.socket, server: "CredentialServer", port: int | None) -> None:
         self._port = port
@@ -122,7 +123,10 @@ class Handler(BaseHTTPRequestHandler):
         return self._nothing()
 
     def _allowed(self) -> bool:
-        if not self._host_is_ours():
+        if len(self.requestline.split()) != 3 or not self.request_version.startswith("HTTP/1."):
+            self.request_version = "HTTP/1.0"  # by 0.9 the answer would have no head
+            self._refuse(505, "BadRequest", "only HTTP/1.0 and 1.1 are spoken here")
+        elif not self._host_is_ours():
             self._refuse(403, "Forbidden", "the Host header is not this server's")
         elif "X-Forwarded-For" in self.headers or "Forwarded" in self.headers:
             self._refuse(403, "Forbidden", "forwarded requests get nothing")
@@ -198,7 +202,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def _drain(self) -> None:
         """Reads what is still coming for a moment; closing at once could take the answer from the client."""
