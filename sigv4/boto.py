@@ -5,22 +5,29 @@ work (canonical requests, checksums, chunked trailers, presigned URLs and forms)
 from the key's holder.
 """
 
+import logging
+from calendar import timegm
 from collections.abc import Callable
 from threading import Lock
+from time import strptime
 from typing import Any
 
 import boto3
 import botocore.auth
 import botocore.session
+from botocore.auth import SIGV4_TIMESTAMP
 from botocore.credentials import CredentialProvider, DeferredRefreshableCredentials
 from botocore.exceptions import NoCredentialsError, UnsupportedSignatureVersionError
 
-from .errors import RequestError
+from .errors import RequestError, StsError
+from .retry import CLOCK_TOLERANCE, may_be_about_time
 from .signer import Signer
 from .sts import Credentials
+from .times import parse_http_date, timestamp
 
 __all__ = ["METHOD", "credential_provider", "refreshing_session", "session"]
 
+_LOGGER = logging.getLogger(__name__)
 METHOD = "tpmwire"  # how botocore names the source of these credentials
 
 
@@ -36,9 +43,10 @@ def session(
 
     `account_id` (12 digits) is for services whose endpoints have it in their names. `options` are
     boto3.Session's own: region_name, profile_name, botocore_session and so on. What `hmac_secret` raises
-    comes out of the boto3 call at hand. Clients that are given other keys sign with those. Signature versions
-    2 and 3, S3's own of before 2014 and SigV4A end in botocore's UnsupportedSignatureVersionError.
-    Raises RequestError for an unfit access key id or session token.
+    comes out of the boto3 call at hand. Where a refusal shows that the clock is wrong, the request is signed
+    once more with the server's time, and so is all that follows; a warning is logged. Clients that are given
+    other keys sign with those. Signature versions 2 and 3, S3's own of before 2014 and SigV4A end in botocore's
+    UnsupportedSignatureVersionError. Raises RequestError for an unfit access key id or session token.
     """
     held = _HeldCredentials(_SharedSigner(access_key_id, hmac_secret, session_token), account_id)
     core = options.pop("botocore_session", None) or botocore.session.Session()
@@ -49,6 +57,8 @@ def session(
         client = create_client(*args, **kwargs)
         _hold(client._request_signer)
         client.meta.events.register_first("choose-signer.s3", _keep_version)
+        if client._get_credentials() is held:
+            client.meta.events.register_first("needs-retry", held.signer.correct_clock)
         return client
 
     core.create_client = create_held_client
@@ -76,11 +86,38 @@ def refreshing_session(fetch: Callable[[], Credentials], **options: Any) -> boto
 
 
 class _SharedSigner(Signer):
-    """A Signer for many threads and many days: the holder is asked once at a time, old days are forgotten."""
+    """A Signer for many threads and many days: the holder is asked once at a time, old days are forgotten.
+
+    `offset` is what the servers' clock is ahead of ours (seconds), as far as it mattered.
+    """
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._lock = Lock()
+        self.offset = 0
+
+    def correct_clock(self, response: Any = None, **_more: object) -> int | None:
+        """botocore's question whether to send again: 0 for at once, None for no opinion."""
+        if response is None or response[0].status_code < 400:
+            return None
+        answer, parsed = response
+        error = parsed.get("Error", {})
+        refusal = StsError(error.get("Code", ""), error.get("Message", ""), "", answer.status_code)
+        date = parse_http_date(answer.headers.get("Date", ""))
+        # The answer to HEAD has no text: its code is the status.
+        if date is None or not (may_be_about_time(refusal) or refusal.code == "403"):
+            return None
+        offset = date - timegm(botocore.auth.get_current_datetime().timetuple())
+        if abs(offset - self.offset) <= CLOCK_TOLERANCE:
+            return None
+        self.offset = offset
+        where = "behind" if offset > 0 else "ahead of"
+        _LOGGER.warning("your clock is %d seconds %s AWS; signing with AWS's time instead", abs(offset), where)
+        return 0
+
+    def corrected(self, stamp: str) -> str:
+        """A signature's time by the servers' clock."""
+        return timestamp(timegm(strptime(stamp, SIGV4_TIMESTAMP)) + self.offset) if self.offset else stamp
 
     def _day_key(self, date: str) -> bytes:
         with self._lock:
@@ -103,7 +140,7 @@ class _HeldCredentials:
 
     method = METHOD
 
-    def __init__(self, signer: Signer, account_id: str | None) -> None:
+    def __init__(self, signer: "_SharedSigner", account_id: str | None) -> None:
         self.signer = signer
         self.access_key = signer.access_key_id
         self.token = signer.session_token
@@ -174,6 +211,10 @@ class _Held:
     credentials: _HeldCredentials
     _region_name: str
     _service_name: str
+
+    def _modify_request_before_signing(self, request: Any) -> None:
+        request.context["timestamp"] = self.credentials.signer.corrected(request.context["timestamp"])
+        super()._modify_request_before_signing(request)  # type: ignore[misc]
 
     def signature(self, string_to_sign: str, request: Any) -> str:
         date = request.context["timestamp"][:8]

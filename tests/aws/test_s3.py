@@ -1,13 +1,17 @@
 """S3 by boto3 with a key in a TPM, before a server that verifies every signature and is not ours: Swift."""
 
+import datetime
 import io
+import re
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
 from urllib.error import HTTPError
 
 import boto3
+import botocore.auth
 import pytest
+from botocore.compat import get_current_datetime
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
@@ -162,3 +166,53 @@ def test_parts_are_signed_each(s3: Any) -> None:
     s3.complete_multipart_upload(UploadId=upload, MultipartUpload={"Parts": parts}, **where)
     got = s3.get_object(**where)
     assert (got["ContentLength"], got["Body"].read()[-9:]) == (5 * MIB + 7, b"\0\0the end")
+
+
+@pytest.mark.parametrize(("hours", "where"), [(-1, "behind"), (1, "ahead of"), (25, "ahead of")])
+def test_a_wrong_clock_is_corrected_once(
+    held: HeldKey,
+    server: SwiftS3,
+    s3: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    hours: int,
+    where: str,
+) -> None:
+    """The server takes five minutes of difference; what is refused is signed again with its time."""
+    wrong, sent = datetime.timedelta(hours=hours), []
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *_: get_current_datetime() + wrong)
+    client = client_of(session(held, KEY_ID, region_name=REGION), server)
+    client.meta.events.register("before-send", lambda request, **_: sent.append(request.method))
+    client.put_object(Bucket="bucket", Key="clock", Body=io.BytesIO(b"body"))
+    client.head_object(Bucket="bucket", Key="clock")
+    assert sent == ["PUT", "PUT", "HEAD"]
+    assert re.findall("your clock is [0-9]+ seconds (.*) AWS;", caplog.text) == [where]
+    assert fetch(client.generate_presigned_url("get_object", {"Bucket": "bucket", "Key": "clock"})) == b"body"
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        client.get_object(Bucket="bucket", Key="no such")
+    client = client_of(session(held, KEY_ID, region_name=REGION), server)
+    assert client.head_object(Bucket="bucket", Key="clock")["ContentLength"] == 4
+
+
+def test_a_wrong_key_is_no_wrong_clock(server: SwiftS3, s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong, sent = datetime.timedelta(hours=1), []
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *_: get_current_datetime() + wrong)
+    client = client_of(session(wrong_key, KEY_ID, region_name=REGION), server)
+    client.meta.events.register("before-send", lambda request, **_: sent.append(request.method))
+    with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+        client.list_buckets()
+    assert sent == ["GET", "GET"]
+
+
+def test_a_client_with_a_key_of_its_own_has_a_clock_of_its_own(
+    aws: boto3.Session, server: SwiftS3, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong, sent = datetime.timedelta(hours=1), []
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *_: get_current_datetime() + wrong)
+    # awscrt, where it is installed, signs in its place, and by a clock of its own.
+    monkeypatch.setitem(botocore.auth.AUTH_TYPE_MAPS, "s3v4", botocore.auth.S3SigV4Auth)
+    client = client_of(aws, server, aws_access_key_id=KEY_ID, aws_secret_access_key=SECRET)
+    client.meta.events.register("before-send", lambda request, **_: sent.append(request.method))
+    with pytest.raises(ClientError, match="RequestTimeTooSkewed"):
+        client.list_buckets()
+    assert sent == ["GET"]
