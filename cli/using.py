@@ -111,7 +111,14 @@ def signer_of(args: argparse.Namespace) -> "Signer":
 
 
 def key_of(args: argparse.Namespace) -> "tuple[Signer, str | None]":
-    """As `signer_of`, and when what it signs with expires (RFC 3339 text); None for the TPM's key itself."""
+    """As `signer_of`, and when what it signs with expires (RFC 3339 text); None for the TPM's key itself.
+
+    With --sigv4a or --region-set, of the verbs that have them, it signs by SigV4A for that set of regions.
+    """
+    if getattr(args, "sigv4a", None) is not None or getattr(args, "region_set", None) is not None:
+        from .sigv4a_use import sigv4a_key_of
+
+        return sigv4a_key_of(args)
     import time
 
     from sigv4.signer import Signer, hmac_from_secret

@@ -15,6 +15,7 @@ credentials. The last three need the sts: permission of their name, the last two
 import argparse
 from typing import TYPE_CHECKING, TypeVar
 
+from ..sigv4a_use import add_sigv4a_use_options
 from ..using import add_use_options, http_client, signer_of, use_args
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
             )
         elif name != "decode-message":
             question.add_argument("--json", action="store_true", help="one JSON object")
+        add_sigv4a_use_options(question)
         add_use_options(question)
 
 
@@ -113,7 +115,7 @@ def _ask(args: argparse.Namespace, operation: "Operation[Result]") -> Result:
     retries = policy(os.environ, used.settings)
     http = http_client(used)
     http.check(endpoint.url)
-    return StsClient(signer_of(used), endpoint, http, policy=retries).call(operation)
+    return StsClient(signer_of(args), endpoint, http, policy=retries).call(operation)
 
 
 def _web_identity(args: argparse.Namespace) -> "GetWebIdentityToken":
