@@ -9,6 +9,8 @@ SETUP := $(VENV)/.ready
 PACKAGES := swtpm:swtpm swtpm_setup:swtpm-tools tpm2:tpm2-tools qemu-system-x86_64:qemu-system-x86
 PACKAGES += chromium:chromium chromedriver:chromium-driver
 PACKAGES += openssl:openssl /usr/lib/*/ossl-modules/tpm2.so:tpm2-openssl
+# A proxy that is not ours, and clocks that are years wrong for OpenSSL too (tests/aws/test_faults_*.py).
+PACKAGES += tinyproxy:tinyproxy-bin faketime:faketime
 # The AWS SDK for JavaScript (tests/js) runs on node.
 PACKAGES += node:nodejs npm:npm
 # For Debian's own Python, which tests/differential asks beside the one of .venv.

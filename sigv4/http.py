@@ -139,7 +139,8 @@ class HttpClient:
             raise self._failure(error, "get a tunnel from the proxy ", proxy.host, proxy.port) from error
         status = one_line(head.partition(b"\r\n")[0].decode("latin-1"), 100)
         if not head.endswith(b"\r\n\r\n") or not status.startswith("HTTP/1.") or status[8:10] != " 2":
-            advice = "check user and password in the proxy URL" if status[9:12] == "407" else "check the proxy"
+            refused = status[9:12] in ("401", "407")  # 401 is what some answer to a password that is wrong
+            advice = "check user and password in the proxy URL" if refused else "check the proxy"
             raise NetworkError(
                 f"proxy {proxy.host}:{proxy.port} gives no way to {authority}: {status or 'no answer'}; {advice}",
                 proxy.host,

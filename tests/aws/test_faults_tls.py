@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -90,6 +90,19 @@ def test_a_private_ca(runs: Bench, tmp_path: Path, name: str) -> None:
         seen = runs.run(sts.endpoint, "--timeout=5s", **{name: str(authority.bundle)})
     assert (seen.code, seen.err, len(sts.requests)) == (0, "", 1)
     assert json.loads(seen.out)["AccessKeyId"] == "ASIAMADEUPMADEUP0000"
+
+
+@pytest.mark.parametrize(
+    ("years", "reason"), [("-9y", "certificate is not yet valid"), ("+9y", "certificate has expired")]
+)
+def test_a_clock_that_is_years_wrong(runs: Bench, tmp_path: Path, years: str, reason: str) -> None:
+    """For Python and OpenSSL alike: the certificate is right, and the clock that is named is the wrong one."""
+    authority = Authority(tmp_path, "right")
+    program = runs.by_shell(f'exec faketime --exclude-monotonic -f {years} "$PROGRAM" "$@"')
+    with ScriptedServer(OK, certificate=authority.server_certificate(*HERE)) as sts:
+        seen = runs.run(sts.endpoint, "--timeout=5s", program=program, AWS_CA_BUNDLE=str(authority.bundle))
+        year = datetime.now(UTC).year + int(years[:2])
+        runs.holds(Fault(7, f"({reason}); {CLOCK} {year}-", 0), seen, len(sts.requests))
 
 
 def test_the_verifying_sts_under_a_private_ca(runs: Bench) -> None:
