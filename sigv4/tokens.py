@@ -15,6 +15,8 @@ from .sts import Credentials
 from .times import rfc3339, timestamp
 
 __all__ = [
+    "check_cluster",
+    "check_database",
     "codecommit_password",
     "codecommit_region",
     "console_url",
@@ -43,16 +45,21 @@ _SITES = {
 _SIGNIN_LEAST, _SIGNIN_MOST = 900, 43200  # seconds
 
 
+def check_cluster(cluster: str) -> None:
+    """Raises RequestError for what is neither name nor id of an EKS cluster."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", cluster):
+        raise RequestError(
+            f"{cluster!r} is no EKS cluster name; use 1 to 100 letters, digits, hyphens, underscores"
+        )
+
+
 def eks_token(signer: Signer, endpoint: Endpoint, cluster: str, time: float) -> str:
     """The bearer token for EKS cluster `cluster` (name, or id on Outposts): a presigned GetCallerIdentity.
 
     `endpoint` is STS's, the cluster's region's own. Valid for 15 minutes from `time` (POSIX seconds) on.
     Source: aws eks get-token.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", cluster):
-        raise RequestError(
-            f"{cluster!r} is no EKS cluster name; use 1 to 100 letters, digits, hyphens, underscores"
-        )
+    check_cluster(cluster)
     from base64 import urlsafe_b64encode
 
     url = f"{endpoint.url}?Action=GetCallerIdentity&Version=2011-06-15"
@@ -74,24 +81,31 @@ def eks_exec_credential(token: str, time: float, api_version: str | None = None)
     }
 
 
-def rds_token(signer: Signer, host: str, port: int, user: str, region: str, time: float) -> str:
-    """The password of database user `user` at host:port (RDS and Aurora), for 15 minutes from `time` on."""
+def check_database(host: str, port: int | None, user: str, region: str) -> None:
+    """Raises RequestError for what no token can be for."""
     if not user:
         raise RequestError("the database user is missing")
-    if not 0 < port < 65536:
+    if port is not None and not 0 < port < 65536:
         raise RequestError(f"port {port} is none; use 1 to 65535")
+    if not re.fullmatch(r"[A-Za-z0-9._-]+", host):
+        raise RequestError(f"{host!r} is no database host; use its endpoint's name")
+    credential_scope(timestamp(0), region, "rds-db")
+
+
+def rds_token(signer: Signer, host: str, port: int, user: str, region: str, time: float) -> str:
+    """The password of database user `user` at host:port (RDS and Aurora), for 15 minutes from `time` on."""
+    check_database(host, port, user, region)
     query = f"Action=connect&DBUser={quote(user, safe='-._~')}"
     return _database_token(signer, f"{host}:{port}", query, region, "rds-db", time)
 
 
 def dsql_token(signer: Signer, host: str, region: str, time: float, *, admin: bool = False) -> str:
     """The password at an Aurora DSQL cluster's host, of the user admin or of another, for 15 minutes."""
+    check_database(host, None, "admin" if admin else "another", region)
     return _database_token(signer, host, f"Action=DbConnect{'Admin' if admin else ''}", region, "dsql", time)
 
 
 def _database_token(signer: Signer, authority: str, query: str, region: str, service: str, time: float) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9._:\[\]-]+", authority):
-        raise RequestError(f"{authority!r} is no database host; use its endpoint's name")
     request = Request("GET", f"https://{authority}/?{query}")
     return signer.presign(request, region, service, time, _DATABASE_LIFETIME).removeprefix("https://")
 

@@ -147,7 +147,7 @@ def test_the_region_of_a_registry() -> None:
         (lambda s: tokens.eks_token(s, resolve("us-east-1"), "", NOON), "is no EKS cluster name"),
         (lambda s: tokens.rds_token(s, "h", 0, "me", "us-east-1", NOON), "port 0 is none"),
         (lambda s: tokens.rds_token(s, "h", 1, "", "us-east-1", NOON), "the database user is missing"),
-        (lambda s: tokens.rds_token(s, "h/x", 1, "me", "us-east-1", NOON), "'h/x:1' is no database host"),
+        (lambda s: tokens.rds_token(s, "h/x", 1, "me", "us-east-1", NOON), "'h/x' is no database host"),
         (lambda s: tokens.dsql_token(s, "h?x", "us-east-1", NOON), "'h\\?x' is no database host"),
     ],
 )

@@ -1,0 +1,77 @@
+"""Git's password for CodeCommit, as `aws codecommit credential-helper` gives it, signed by the key in the TPM.
+
+Git runs it by itself:
+
+  git config --global credential.https://git-codecommit.eu-central-1.amazonaws.com.helper \\
+      '!tpmwire codecommit --profile work'
+  git config --global credential.https://git-codecommit.eu-central-1.amazonaws.com.useHttpPath true
+  git clone https://git-codecommit.eu-central-1.amazonaws.com/v1/repos/app
+
+By hand, to see what git sees:
+
+  printf 'protocol=https\\nhost=git-codecommit.eu-central-1.amazonaws.com\\npath=v1/repos/app\\n' |
+      tpmwire codecommit --profile work get
+
+The password is a signature for one repository and a few minutes; nothing is stored, so store and erase do nothing.
+For hosts that are not CodeCommit's, and for plain http, nothing is said, and git asks elsewhere.
+"""
+
+import argparse
+
+from ..using import add_use_options, region_of, signer_of
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "give git its password for AWS CodeCommit (a credential helper)"
+
+_LIMIT = 1 << 16  # octets; git says a handful of lines
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    parser.add_argument("action", metavar="get|store|erase", help="what git asks; other words of git do nothing")
+    parser.add_argument(
+        "--region", metavar="REGION", help="for a host whose name has none (default: the profile's)"
+    )
+    parser.add_argument(
+        "--ignore-host-check",
+        action="store_true",
+        help="also for hosts that are not AWS's: their owner gets a password for a repository of that path",
+    )
+    add_use_options(parser, without=("--format",))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Answers git. Raises UsageError, RequestError before the TPM is asked; what `signer_of` does."""
+    import sys
+    import time
+
+    from sigv4.canonical import credential_scope
+    from sigv4.times import timestamp
+    from sigv4.tokens import codecommit_password, codecommit_region
+
+    from ..messages import UsageError
+
+    asked = _attributes(sys.stdin.read(_LIMIT))
+    if args.action != "get":
+        return 0
+    host = asked.get("host", "")
+    region = codecommit_region(host)
+    if not args.ignore_host_check and (region is None or asked.get("protocol") != "https"):
+        return 0
+    if not host:
+        raise UsageError("git's question has no host")
+    if not asked.get("path"):
+        raise UsageError("git does not say for which repository: git config --global credential.useHttpPath true")
+    region = region or region_of(args, args.region)
+    credential_scope(timestamp(0), region, "codecommit")
+    url = f"https://{host}/{asked['path']}"
+    signer = signer_of(args)
+    user, password = codecommit_password(signer, url, region, signer.signing_time(time.time()))
+    print(f"username={user}\npassword={password}")
+    return 0
+
+
+def _attributes(text: str) -> dict[str, str]:
+    """Git's lines (gitcredentials(7), "CUSTOM HELPERS")."""
+    return dict(line.partition("=")[::2] for line in text.split("\n") if "=" in line)

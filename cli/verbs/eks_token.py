@@ -1,0 +1,77 @@
+"""Prints a token for an EKS cluster, as `aws eks get-token` does, signed by the key in the TPM.
+
+  tpmwire eks-token --profile work --cluster-name prod
+
+It is for kubectl, which runs it by itself. In ~/.kube/config, where `aws eks update-kubeconfig` wrote aws:
+
+  users:
+  - name: prod
+    user:
+      exec:
+        apiVersion: client.authentication.k8s.io/v1beta1
+        command: tpmwire
+        args: [eks-token, --profile, work, --region, eu-central-1, --cluster-name, prod]
+        interactiveMode: IfAvailable
+
+The token is a signature that EKS has STS check: no request is made here, and it holds for 15 minutes, of which
+kubectl uses 14. Who the cluster sees is the key's user, or with --assumeRole, or a profile's role, that role.
+"""
+
+import argparse
+import os
+
+from ..using import add_use_options, region_of, signer_of, use_args
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "print a token for an EKS cluster, for kubectl"
+
+_VERSIONS = tuple(f"client.authentication.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1"))
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    cluster = parser.add_mutually_exclusive_group(required=True)
+    cluster.add_argument("--cluster-name", metavar="NAME", help="the cluster's name")
+    cluster.add_argument("--cluster-id", metavar="ID", help="the id of a local cluster on an Outpost, instead")
+    parser.add_argument("--region", metavar="REGION", help="the cluster's region (default: the profile's)")
+    add_use_options(parser, without=("--format",))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints an ExecCredential. Raises UsageError, RequestError before the TPM is asked; what `signer_of` does."""
+    import json
+    import time
+
+    from sigv4.endpoints import resolve
+    from sigv4.tokens import check_cluster, eks_exec_credential, eks_token
+
+    cluster = args.cluster_name or args.cluster_id or ""
+    check_cluster(cluster)
+    used = use_args(args)
+    endpoint = resolve(region_of(args, args.region), used.endpoint_url, os.environ, used.settings)
+    version = _api_version()
+    signer = signer_of(args)
+    moment = signer.signing_time(time.time())
+    token = eks_token(signer, endpoint, cluster, moment)
+    print(json.dumps(eks_exec_credential(token, moment, version)))
+    return 0
+
+
+def _api_version() -> str | None:
+    """The version that kubectl asks for; None where it does not, or for one that is not known."""
+    import json
+
+    from ..messages import note
+
+    text = os.environ.get("KUBERNETES_EXEC_INFO")
+    if not text:
+        return None
+    try:
+        found = json.loads(text)["apiVersion"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        found = None
+    if found in _VERSIONS:
+        return str(found)
+    note("tpmwire: warning: KUBERNETES_EXEC_INFO asks for no version that is known; this is v1beta1's")
+    return None

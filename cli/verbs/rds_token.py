@@ -1,0 +1,50 @@
+"""Prints a password for a database user, as `aws rds generate-db-auth-token` does, signed by the key in the TPM.
+
+  tpmwire rds-token --profile work --hostname db.abc.eu-central-1.rds.amazonaws.com --port 5432 --username me
+
+  export PGPASSWORD="$(tpmwire rds-token --profile work --hostname "$HOST" --port 5432 --username me)"
+  psql "host=$HOST user=me dbname=app sslmode=verify-full sslrootcert=global-bundle.pem"
+
+It is for RDS and Aurora, and for Aurora DSQL, whose hosts end in .dsql.REGION.on.aws and need no --port; there the
+user admin gets an administrator's. The password is a signature: no request is made, it opens one thing, the
+database at this name and port for this user, and it lets connections begin for 15 minutes.
+"""
+
+import argparse
+
+from ..using import add_use_options, region_of, signer_of
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "print a password for a user of an RDS, Aurora or DSQL database"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    parser.add_argument("--hostname", required=True, metavar="HOST", help="the database's endpoint, its AWS name")
+    parser.add_argument("--port", type=int, metavar="PORT", help="its port (not for DSQL)")
+    parser.add_argument("--username", required=True, metavar="USER", help="the database user")
+    parser.add_argument("--region", metavar="REGION", help="the database's region (default: what its name says)")
+    add_use_options(parser, without=("--format",))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the password. Raises UsageError, RequestError before the TPM is asked; what `signer_of` does."""
+    import time
+
+    from sigv4.tokens import check_database, database_region, dsql_token, rds_token
+
+    from ..messages import UsageError
+
+    kind, region = database_region(args.hostname) or ("rds", None)
+    if kind == "rds" and args.port is None:
+        raise UsageError("--port is required: the password is for one port, such as 5432 or 3306")
+    region = args.region or region or region_of(args)
+    check_database(args.hostname, args.port, args.username, region)
+    signer = signer_of(args)
+    moment = signer.signing_time(time.time())
+    if kind == "dsql":
+        print(dsql_token(signer, args.hostname, region, moment, admin=args.username == "admin"))
+    else:
+        print(rds_token(signer, args.hostname, args.port, args.username, region, moment))
+    return 0
