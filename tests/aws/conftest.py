@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.front import Front
 from tests.support.programs import Machine, machine
 from tests.support.sts import VerifyingSts
 
@@ -21,3 +22,10 @@ def box(sts: VerifyingSts, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """The machine."""
     with machine(tmp_path_factory.mktemp("home"), sts.secret_access_key) as made:
         yield made
+
+
+@pytest.fixture
+def front(sts: VerifyingSts) -> Iterator[Front]:
+    """The STS, behind an entrance that remembers what went through."""
+    with Front(sts.port) as running:
+        yield running

@@ -1,7 +1,6 @@
 """The other STS operations by option: what STS gets, who signed it, and what is refused before anyone is asked."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,13 +15,6 @@ ROLE = "arn:aws:iam::123456789012:role/a"
 ELSEWHERE = "arn:aws:iam::210987654321:role/elsewhere"
 POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}'
 MANAGED = "arn:aws:iam::aws:policy/ReadOnlyAccess"
-
-
-@pytest.fixture
-def front(sts: VerifyingSts) -> Iterator[Front]:
-    """The STS, behind an entrance that remembers what went through; moto verifies each signature."""
-    with Front(sts.port) as running:
-        yield running
 
 
 def _common(box: Machine, endpoint: str, key_id: str) -> list[str]:

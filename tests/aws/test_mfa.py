@@ -1,0 +1,218 @@
+"""The code of a second factor: from a program, and from a person at a terminal of the operating system."""
+
+import os
+import pty
+import select
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support import keys
+from tests.support.front import Front
+from tests.support.programs import CREDENTIAL_PROCESS, Machine, left_behind, write_program
+from tests.support.sts import VerifyingSts
+
+SERIAL = "arn:aws:iam::123456789012:mfa/me"
+ROLE = "arn:aws:iam::123456789012:role/a"
+
+
+def _words(box: Machine, sts: VerifyingSts, front: Front | None, *more: str) -> list[str]:
+    key = [f"--aws-access-key-id={sts.access_key_id}", f"--persistentHandle={keys.PLAIN_HANDLE:#x}"]
+    # Without an entrance there is no TPM either: nobody is asked.
+    there = [f"--tpm-path={box.swtpm.path if front else '/nonexistent'}"]
+    there.append(f"--endpoint-url={front.url if front else 'http://127.0.0.1:9'}")
+    return [*key, *there, "--timeout=20s", f"--mfa-serial={SERIAL}", *more]
+
+
+def _program(directory: Path, script: str) -> str:
+    path = directory / "code"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return f"--mfa-process={path} word"
+
+
+def test_a_code_from_a_program(box: Machine, sts: VerifyingSts, front: Front, tmp_path: Path) -> None:
+    words = _words(box, sts, front, _program(tmp_path, '[ "$1" = word ] && echo " 123456 "'))
+    done = box.run(*words)
+    assert (done.returncode, done.stderr) == (0, "")
+    form = front.seen[0].form()
+    assert (form["SerialNumber"], form["TokenCode"]) == (SERIAL, "123456")
+    assert left_behind(box.swtpm.path) == []
+
+
+def test_only_the_first_role_of_a_chain_has_the_code(
+    box: Machine, sts: VerifyingSts, front: Front, tmp_path: Path
+) -> None:
+    roles = ["--assumeRole", f"--aws-arn={sts.role_arn}", f"--aws-arn={ROLE}"]
+    done = box.run(*_words(box, sts, front, *roles, _program(tmp_path, "echo 123456")))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [exchange.form().get("TokenCode") for exchange in front.seen] == ["123456", None]
+
+
+PROGRAMS = {
+    "fails": ("echo 123456; exit 3", "ended with 3"),
+    "says nothing": (":", "did not print six digits"),
+    "says too little": ("echo 12345", "did not print six digits"),
+    "says more": ("echo 123456; echo 654321", "did not print six digits"),
+    "says other digits": (
+        "printf '\\331\\241\\331\\242\\331\\243\\331\\244\\331\\245\\331\\246'",
+        "did not print six digits",
+    ),
+    "says endlessly": ("exec cat /dev/zero", "did not print six digits"),
+}
+
+
+@pytest.mark.parametrize("case", PROGRAMS)
+def test_a_program_that_gives_no_code(box: Machine, sts: VerifyingSts, tmp_path: Path, case: str) -> None:
+    script, text = PROGRAMS[case]
+    done = box.run(*_words(box, sts, None, _program(tmp_path, script)))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert text in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["/nonexistent/program", "", "'", "/etc/hostname"])
+def test_a_program_that_is_none(box: Machine, sts: VerifyingSts, command: str) -> None:
+    done = box.run(*_words(box, sts, None, f"--mfa-process={command}"))
+    assert done.returncode == 2
+    assert "--mfa-process" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+IMPATIENT = "import cli.mfa; cli.mfa._PATIENCE = 0.5"
+
+
+def test_a_slow_program(box: Machine, sts: VerifyingSts, tmp_path: Path) -> None:
+    """Its child has the pipe open too, and outlives it."""
+    words = _words(box, sts, None, _program(tmp_path, "exec 2>&-; sleep 5; echo 123456"))
+    began = time.monotonic()
+    done = box.run(*words, program=write_program(tmp_path, CREDENTIAL_PROCESS, IMPATIENT))
+    assert done.returncode == 2
+    assert "gave no code within 0.5 seconds" in done.stderr
+    assert time.monotonic() - began < 4
+
+
+def test_a_program_that_has_said_it_and_stays(box: Machine, sts: VerifyingSts, tmp_path: Path) -> None:
+    words = _words(box, sts, None, _program(tmp_path, "echo 123456; exec >&-; exec sleep 5"))
+    done = box.run(*words, program=write_program(tmp_path, CREDENTIAL_PROCESS, IMPATIENT))
+    assert (done.returncode, "gave no code within" in done.stderr) == (2, True)
+
+
+def test_no_terminal(box: Machine, sts: VerifyingSts) -> None:
+    done = box.run(str(box.bin / CREDENTIAL_PROCESS), *_words(box, sts, None), program=Path("/usr/bin/setsid"))
+    assert done.returncode == 2
+    assert "there is no terminal to ask on: --mfa-process" in done.stderr
+
+
+class Terminal:
+    """Our program, begun in the foreground of a terminal of its own; its output is not there, as with SDKs."""
+
+    def __init__(self, box: Machine, *words: str, program: Path | None = None) -> None:
+        path = program or box.bin / CREDENTIAL_PROCESS
+        self._err, theirs = os.pipe()
+        self.child, self.screen = pty.fork()
+        if self.child == 0:
+            try:
+                os.dup2(0, 9)  # a terminal that nobody has open is gone
+                os.dup2(theirs, 2)
+                os.dup2(os.open(os.devnull, os.O_RDWR), 1)
+                os.dup2(1, 0)
+                os.execve(path, [str(path), *words], box.environment())
+            finally:
+                os._exit(99)
+        os.close(theirs)
+        self.shown = ""
+
+    def wait_for(self, text: str) -> None:
+        """Until the screen has shown the text since the last time."""
+        while text not in self.shown:
+            if not select.select([self.screen], [], [], 20)[0]:
+                raise AssertionError(f"{text!r} is not in {self.shown!r}")
+            self.shown += os.read(self.screen, 1024).decode()
+        self.shown = self.shown.partition(text)[2]
+
+    def type(self, text: str) -> None:
+        """As a person would."""
+        os.write(self.screen, text.encode())
+
+    def ended(self) -> tuple[int, str]:
+        """Exit code and stderr."""
+        with open(self._err, closefd=True) as file:
+            told = file.read()
+        code = os.waitstatus_to_exitcode(os.waitpid(self.child, 0)[1])
+        os.close(self.screen)
+        return code, told
+
+
+ASKS = f"MFA code for {SERIAL}: "
+
+
+def test_a_code_from_the_terminal(box: Machine, sts: VerifyingSts, front: Front) -> None:
+    at = Terminal(box, *_words(box, sts, front))
+    at.wait_for(ASKS)
+    at.type("654321\n")
+    assert at.ended() == (0, "")
+    assert front.seen[0].form()["TokenCode"] == "654321"
+
+
+def test_what_is_no_code_is_asked_for_again(box: Machine, sts: VerifyingSts, front: Front) -> None:
+    at = Terminal(box, *_words(box, sts, front))
+    for wrong in ("12345\n", "12345a\n"):
+        at.wait_for(ASKS)
+        at.type(wrong)
+        at.wait_for("That is not six digits.")
+    at.wait_for(ASKS)
+    at.type(" 123456 \n")
+    assert at.ended() == (0, "")
+    assert [exchange.form()["TokenCode"] for exchange in front.seen] == ["123456"]
+
+
+def test_three_times_no_code(box: Machine, sts: VerifyingSts) -> None:
+    at = Terminal(box, *_words(box, sts, None))
+    for _ in range(3):
+        at.wait_for(ASKS)
+        at.type("\n")
+    code, told = at.ended()
+    assert (code, told.count("\n")) == (2, 1)
+    assert "not six digits" in told
+
+
+def test_the_end_of_input(box: Machine, sts: VerifyingSts) -> None:
+    at = Terminal(box, *_words(box, sts, None))
+    at.wait_for(ASKS)
+    at.type("\x04")
+    code, told = at.ended()
+    assert (code, "no MFA code was given" in told) == (2, True)
+
+
+def test_ctrl_c(box: Machine, sts: VerifyingSts) -> None:
+    at = Terminal(box, *_words(box, sts, None))
+    at.wait_for(ASKS)
+    at.type("\x03")
+    assert at.ended() == (130, f"{CREDENTIAL_PROCESS}: interrupted\n")
+
+
+def test_nobody_answers(box: Machine, sts: VerifyingSts, tmp_path: Path) -> None:
+    at = Terminal(box, *_words(box, sts, None), program=write_program(tmp_path, CREDENTIAL_PROCESS, IMPATIENT))
+    at.wait_for(ASKS)
+    code, told = at.ended()
+    assert (code, "no MFA code within 0.5 seconds" in told) == (2, True)
+
+
+BACKGROUND = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:], process_group=0).returncode)"
+
+
+def test_in_the_background(box: Machine, sts: VerifyingSts) -> None:
+    """It ends; a read would stop it until somebody looks."""
+    program = [str(box.bin / CREDENTIAL_PROCESS), *_words(box, sts, None)]
+    at = Terminal(box, "-c", BACKGROUND, *program, program=Path(sys.executable))
+    code, told = at.ended()
+    assert (code, "bring this to the foreground" in told) == (2, True)
+
+
+def test_all_else_is_checked_before_somebody_is_asked(box: Machine, sts: VerifyingSts) -> None:
+    at = Terminal(box, *_words(box, sts, None, "--assumeRole", f"--aws-arn={ROLE}", "--external-id=a"))
+    code, told = at.ended()
+    assert (code, "ExternalId" in told) == (2, True)
