@@ -31,7 +31,9 @@ def tcp_listener(address: str, port: int) -> socket.socket:
     try:
         return socket.create_server((address, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        raise UsageError(f"{address}, port {port}: {error.strerror}; give another --port") from error
+        raise UsageError(
+            f"{address}, port {port}: {os.strerror(error.errno or 0)}; give another --port"
+        ) from error
 
 
 def unix_listener(path: str, mode: int) -> socket.socket:
