@@ -39,6 +39,10 @@ def proxy_for(url: str, environ: Mapping[str, str]) -> Proxy | None:
     except ValueError:
         # Without its cause, which would show the URL.
         raise RequestError(f"{variable} is no URL; use http://[USER:PASSWORD@]HOST:PORT") from None
+    if proxy.scheme == "http" and host and not (host.isascii() and host.isprintable() and " " not in host):
+        raise RequestError(
+            f"the host in {variable} has blanks or non-ASCII characters; write a name as IDNA has it"
+        )
     if proxy.scheme != "http" or not host:
         raise RequestError(
             f"{variable} must be http://[USER:PASSWORD@]HOST:PORT; other kinds of proxy are not spoken"
