@@ -1,0 +1,176 @@
+"""SigV4A from import to answer: the key in the TPM, a server without our code that verifies, an STS behind it."""
+
+import http.client
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from sigv4.request import Request
+from sigv4.sigv4a import Sigv4aSigner, private_key, sign_digest_with
+from tests.support.interposer import Interposer
+from tests.support.programs import TOOLBOX, Machine, left_behind
+from tests.support.sts import USER, VerifyingSts
+from tests.support.v4a import Sigv4aFront
+from tests.support.verbs import Ran
+
+HANDLE, LOCKED = "0x81010010", "0x81010011"
+PASSWORD = "testpwd"
+
+
+class Bench:
+    """The machine with two keys of SigV4A: v4a.pem, also at HANDLE; with a password locked.pem, also at LOCKED."""
+
+    def __init__(self, box: Machine, sts: VerifyingSts, bus: Interposer, front: Sigv4aFront) -> None:
+        self.box, self.sts, self.bus, self.front = box, sts, bus, front
+        (box.home / "secret").write_text(sts.secret_access_key)
+        for name, handle, more in (("v4a", HANDLE, {}), ("locked", LOCKED, {"TPM_KEY_AUTH": PASSWORD})):
+            words = ["import", f"--out={box.home}/{name}-hmac.pem", f"--sigv4a-out={box.home}/{name}.pem"]
+            ran = self.run(*words, f"--sigv4a-handle={handle}", f"--aws-access-key-id={sts.access_key_id}", **more)
+            assert ran.code == 0, ran.err
+
+    def run(self, *words: str, **environment: str) -> Ran:
+        """`tpmwire` in a process of its own, with the secret on standard input for `import`."""
+        self.bus.clear()
+        done = subprocess.run(
+            [self.box.bin / TOOLBOX, *words, f"--tpm-path={self.bus.path}"],
+            env=self.box.environment(**environment),
+            check=False,
+            input=self.sts.secret_access_key if words[0] == "import" else "",
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def whoami(self, *words: str, **environment: str) -> Ran:
+        """GetCallerIdentity at the front."""
+        self.front.verified.clear()
+        where = [
+            f"--aws-access-key-id={self.sts.access_key_id}",
+            f"--endpoint-url={self.front.url}",
+            "--timeout=20s",
+        ]
+        return self.run("aws", "whoami", "--json", *where, *words, **environment)
+
+
+@pytest.fixture(scope="module")
+def bench(sts: VerifyingSts, box: Machine) -> Iterator[Bench]:
+    secrets = {sts.access_key_id: sts.secret_access_key}
+    with Interposer(box.swtpm.path) as bus, Sigv4aFront(sts.port, secrets) as front:
+        yield Bench(box, sts, bus, front)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(bench: Bench) -> Iterator[None]:
+    yield
+    assert left_behind(bench.box.swtpm.path) == []
+
+
+FLUSH = "FlushContext"
+WAYS = {
+    "handle": (HANDLE, {}, ["Sign"]),
+    "file": ("v4a.pem", {}, ["CreatePrimary", "Load", "Sign", FLUSH, FLUSH]),
+    "handle, password": (
+        LOCKED,
+        {"TPM_KEY_AUTH": PASSWORD},
+        ["ReadPublic", "StartAuthSession", "ReadPublic", "Sign"],
+    ),
+    "file, password": (
+        "locked.pem",
+        {"TPM_KEY_AUTH": PASSWORD},
+        ["CreatePrimary", "StartAuthSession", "Load", "Sign", FLUSH, FLUSH],
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_whoami_without_a_secret_in_memory(bench: Bench, way: str) -> None:
+    key, environment, commands = WAYS[way]
+    place = key if key.startswith("0x") else f"{bench.box.home}/{key}"
+    # The first use of a password after a start is asked again.
+    assert bench.whoami(f"--sigv4a={place}", "--region-set=us-*,eu-*", **environment).code == 0
+    ran = bench.whoami(f"--sigv4a={place}", "--region-set=us-*,eu-*", **environment)
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["Arn"].endswith(f":user/{USER}")
+    [verified] = bench.front.verified
+    assert (verified.key_id, verified.regions) == (bench.sts.access_key_id, "us-*,eu-*")
+    # No HMAC among them: not even the day's key has been here.
+    assert bench.bus.codes == commands
+    assert PASSWORD.encode() not in bench.bus.octets
+
+
+def test_a_set_that_is_elsewhere_is_refused(bench: Bench) -> None:
+    ran = bench.whoami(f"--sigv4a={HANDLE}", "--region-set=us-*")
+    assert (ran.code, ran.out, bench.front.verified) == (6, "", [])
+    assert "SignatureDoesNotMatch" in ran.err
+
+
+def test_without_a_set_it_is_the_region(bench: Bench) -> None:
+    ran = bench.whoami(f"--sigv4a={HANDLE}", "--aws-region=eu-central-1")
+    assert ran.code == 0, ran.err
+    assert [each.regions for each in bench.front.verified] == ["eu-central-1"]
+
+
+def test_a_role_signs_by_its_own_key(bench: Bench, sts: VerifyingSts) -> None:
+    """Its secret is in memory anyway, and the key is derived from it there; the role is assumed by SigV4."""
+    role = ["--assumeRole=true", f"--aws-arn={sts.role_arn}", "--persistentHandle=0x81010002"]
+    ran = bench.whoami("--region-set=*", *role)
+    assert ran.code == 0, ran.err
+    assert ":assumed-role/demo/" in json.loads(ran.out)["Arn"]
+    [verified] = bench.front.verified
+    assert (verified.key_id[:4], verified.regions) == ("ASIA", "*")
+    assert "x-amz-security-token" in verified.signed_headers.split(";")
+    assert bench.bus.codes.count("HMAC") == 1
+    ran = bench.whoami(f"--sigv4a={HANDLE}", *role)
+    assert (ran.code, bench.bus.codes) == (2, [])
+    assert "leave one out" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["--region-set=*"], 2, "made by `tpmwire import --sigv4a-out FILE`"),
+        (["--region-set="], 2, "made by `tpmwire import --sigv4a-out FILE`"),
+        (["--sigv4a={}/v4a.pem", "--region-set=us east"], 2, "'us east' is no set of regions"),
+        (["--sigv4a={}/none.pem"], 2, "No such file"),
+        (["--sigv4a={}/v4a-hmac.pem"], 5, "no ECC key on P-256"),
+        (["--sigv4a=0x40000001"], 2, "no persistent handle"),
+        (["--sigv4a=0x81010099"], 4, "0x81010099"),
+        (["--sigv4a=0x81010002"], 4, "TPM2_Sign"),
+    ],
+)
+def test_mistakes_are_one_line(bench: Bench, words: list[str], code: int, told: str) -> None:
+    ran = bench.whoami(*[word.format(bench.box.home) for word in words])
+    assert (ran.code, ran.out) == (code, ""), ran.err
+    assert told in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_the_front_tells_right_from_wrong(bench: Bench) -> None:
+    """What the tests above rest on: it refuses another key, another body, and what was changed on the way."""
+    wrong = Sigv4aSigner(bench.sts.access_key_id, sign_digest_with(private_key(bench.sts.access_key_id, "wrong")))
+    body = b"Action=GetCallerIdentity&Version=2011-06-15"
+    request = Request("POST", bench.front.url + "/", [("Content-Type", "application/x-www-form-urlencoded")], body)
+    key = private_key(bench.sts.access_key_id, bench.sts.secret_access_key)
+    right = Sigv4aSigner(bench.sts.access_key_id, sign_digest_with(key))
+    for signer, sent, status in (
+        (right, body, 200),
+        (wrong, body, 403),
+        (right, body + b"&More=1", 403),
+    ):
+        signed = signer.sign(request, "*", "sts", time.time())
+        assert _send(bench.front.url, signed, sent) == status
+    signed = right.sign(request, "us-*", "sts", time.time())
+    assert _send(bench.front.url, signed.replace_headers(("X-Amz-Region-Set", "*")), body) == 403
+
+
+def _send(url: str, signed: Request, body: bytes) -> int:
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=20)
+    try:
+        connection.request("POST", "/", body, dict(signed.headers))
+        return connection.getresponse().status
+    finally:
+        connection.close()
