@@ -4,24 +4,24 @@ The shortest way for each: one command for a persistent handle, and no secret in
 (see `channel`). docs/architecture.md lists the commands of each way.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from . import templates
 from .channel import WELL_KNOWN, Loaded, Pin, create_primary, open_session, protected_sessions, read_loaded
-from .crypto import digest_size, name_of
+from .crypto import name_of
 from .errors import KeyFileError, TpmError
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Password, Session, SessionStart, Use
 from .spec.commands.symmetric import HMAC
-from .spec.constants import TPM_ALG, TPM_CC, TPM_HT, TPM_RH, TPM_SE, TPMA_OBJECT
+from .spec.constants import TPM_ALG, TPM_HT, TPM_RH, TPM_SE, TPMA_OBJECT
 from .spec.structures import TPMS_PCR_SELECTION
 from .tpm import Tpm
 
 if TYPE_CHECKING:
     from .kept import Memory
     from .keyfile import KeyFile, Step
-    from .policy import Statement
+    from .satisfying import Satisfying
     from .spec.commands.objects import Load
 
 __all__ = ["HmacKey", "Key"]
@@ -138,8 +138,8 @@ class Run:
         self.name = key.name
         # The key that the session was salted to.
         self.salt: Loaded | None = None
-        # What the first of several HMACs has taught: a policy's open end, and that there is no TPM2_HMAC.
-        self.completion: list[Statement] = []
+        # The key's policy, once it is asked for; and that there is no TPM2_HMAC, as a first one has taught.
+        self.satisfying: Satisfying | None = None
         self.in_sequences = False
 
     def hmacs(self, messages: Sequence[bytes]) -> list[bytes]:
@@ -184,7 +184,7 @@ class Run:
 
         assert self.key.file is not None
         loaded = self._load(self.key.file)
-        self.tpm.execute(EvictControl(TPM_RH.OWNER, loaded, handle), *self._authorized(owner_auth))
+        self.tpm.execute(EvictControl(TPM_RH.OWNER, loaded, handle), *self.authorized(owner_auth))
         self._close_sessions()
         self._flush_opened()
 
@@ -292,14 +292,14 @@ class Run:
             return (self._endorsement_policy(auth).use(keep=False),)
         if parent >> 24 == TPM_HT.TRANSIENT:
             auth = EMPTY_AUTH  # The hierarchy's authValue is not its primary key's.
-        return self._authorized(auth)
+        return self.authorized(auth)
 
     def _endorsement_policy(self, auth: Secret) -> Session:
         """A policy session that satisfies an endorsement key's policy (TCG EK Credential Profile, B.3.3)."""
         from .spec.commands.policies import PolicySecret
 
         session = self.tpm.start_session(SessionStart(TPM_SE.POLICY))
-        self.tpm.execute(PolicySecret(TPM_RH.ENDORSEMENT, session.handle), *self._authorized(auth))
+        self.tpm.execute(PolicySecret(TPM_RH.ENDORSEMENT, session.handle), *self.authorized(auth))
         return session
 
     def _parent(self, file: "KeyFile") -> tuple[Loaded | None, int]:
@@ -315,13 +315,13 @@ class Run:
             hierarchy = TPM_RH(file.hierarchy)
             template = templates.h1_primary() if file.rsa_parent else templates.h2_primary()
         made = self._with_parent_auth(
-            lambda auth: create_primary(self.tpm, hierarchy, template, *self._authorized(auth))
+            lambda auth: create_primary(self.tpm, hierarchy, template, *self.authorized(auth))
         )
         self.opened.append(made.handle)
         self.parent_name = made.name
         return made, made.handle
 
-    def _authorized(self, auth: Secret) -> tuple[Password | Use, ...]:
+    def authorized(self, auth: Secret) -> tuple[Password | Use, ...]:
         """Authorization by an authValue: nothing secret in clear where the run is protected."""
         session = self.companion or self.session
         if session is not None and session.kind == TPM_SE.HMAC:
@@ -358,21 +358,8 @@ class Run:
         return self._computed_in_sequence(handle, message, final, more=more)
 
     def _completes_policy(self, handle: int) -> bool:
-        """States what PCRs alone left open, on the same session: the usual key needs no look at its policy."""
-        if self.session is None or self.key.pcrs is None or self.key.auth or self.key.ek_parent:
-            return False
-        if self.completion:
-            return False  # Stated already, and it was not enough.
-        if self.public is None:
-            self.public = read_loaded(self.tpm, handle).public
-        self.completion = self._missing_statements(self.session, self.public.auth_policy)
-        self._state_plain(self.session, self.completion)
-        return bool(self.completion)
-
-    def _state_plain(self, session: Session, statements: "Sequence[Statement]") -> None:
-        for statement in statements:
-            self.tpm.execute(statement.command(session.handle))
-            session.wants_auth_value |= statement.code == TPM_CC.PolicyAuthValue
+        """Whether there is something to state after the PCRs, which is then stated; after a refusal."""
+        return self.satisfying is not None and self.satisfying.completes(handle)
 
     def _computed_in_sequence(self, handle: int, message: bytes, final: Authorizer, *, more: bool) -> bytes:
         """For a TPM that lacks TPM2_HMAC. It refused that before it looked at the sessions."""
@@ -393,7 +380,11 @@ class Run:
         if session is None:
             return lambda **_: (Password(auth),)
         if session.kind == TPM_SE.POLICY:
-            auth = self._satisfy_policy(session, handle)
+            if self.satisfying is None:
+                from .satisfying import Satisfying
+
+                self.satisfying = Satisfying(self, session)
+            auth = self.satisfying.satisfy(handle)
         protected, companion = self.key.protected, self.companion
 
         def uses(*, more: bool, starts: bool = False) -> tuple[Password | Use, ...]:
@@ -407,111 +398,6 @@ class Run:
             )
 
         return uses
-
-    def _satisfy_policy(self, session: Session, handle: int) -> Secret:
-        """Executes the key's policy; returns the authValue that its authorization then takes."""
-        file = self.key.file
-        steps = self.key.policy or (file.policy if file is not None else None)
-        if self.key.pcrs is None and not self.key.policy and file is not None and file.auth_policy:
-            self._state_alternatives(session, file)
-        elif self.key.pcrs is None and steps is not None:
-            self._state_file_policy(session, steps)
-        else:
-            self._state_from_options(session, handle)
-        return self.key.auth if session.wants_auth_value else EMPTY_AUTH
-
-    def _state_from_options(self, session: Session, handle: int) -> None:
-        """PCRs, password and endorsement parent say the policy; where that is open, the key's digest does."""
-        from .policy import PolicyPCR
-
-        key = self.key
-        if key.pcrs is not None:
-            # No digest: the PCRs are taken as they are, and the policy of the key says whether they fit.
-            self.tpm.execute(PolicyPCR(b"", key.pcrs).command(session.handle))
-            if not key.auth and not key.ek_parent:
-                self._state_plain(session, self.completion)
-                return
-        if self.public is None:
-            self.public = read_loaded(self.tpm, handle).public
-        self._state_plain(session, self._missing_statements(session, self.public.auth_policy))
-
-    def _missing_statements(self, session: Session, wanted: bytes) -> "list[Statement]":
-        """What has to be stated after the PCRs for the policy digest `wanted`.
-
-        The password, and for a key that can be or was duplicated the choice between its use and its duplication;
-        as the Go program's users make them, and `tpmwire` does. None where nothing fits: the TPM will refuse.
-        """
-        from .policy import PolicyAuthValue, PolicyOR
-        from .spec.commands.policies import PolicyGetDigest
-
-        alg = session.auth_hash
-        start = bytes(digest_size(alg))
-        so_far = self.tpm.execute(PolicyGetDigest(session.handle)).policy_digest if self.key.pcrs else start
-        uses = [([], so_far), ([PolicyAuthValue()], PolicyAuthValue().extended(alg, so_far))]
-        for password, reached in uses:
-            if reached == wanted:
-                return [*password]
-        for moved in self._ways_out(alg):
-            for password, reached in uses:
-                for branches in ((reached, moved), (moved, reached)):
-                    choice = PolicyOR(branches)
-                    if choice.extended(alg, start) == wanted:
-                        return [*password, choice]
-        return []
-
-    def _ways_out(self, alg: TPM_ALG) -> Iterator[bytes]:
-        """Policy digests of duplication that may stand beside a key's use: to any parent, to one of this TPM."""
-        from .policy import PolicyDuplicationSelect
-        from .wrapping import to_any
-
-        yield to_any(with_auth=False).digest(alg)
-        yield to_any(with_auth=True).digest(alg)
-        for name in self._parent_names():
-            yield PolicyDuplicationSelect(b"", name, False).extended(alg, bytes(digest_size(alg)))
-
-    def _parent_names(self) -> Iterator[bytes]:
-        """Names of the keys that may be the parent, or were when the key came here; as few as are asked for."""
-        if self.parent_name is not None:
-            yield self.parent_name
-            return
-        if not self.key.ek_parent:
-            from .nv import handles
-
-            srk = 0x81000001
-            if handles(self.tpm, srk, srk) == [srk]:
-                yield read_loaded(self.tpm, srk).name
-        for kind in ("ek-rsa", "ek-ecc") if self.key.ek_parent else ("h2",):
-            place = WELL_KNOWN[kind]
-            made = create_primary(
-                self.tpm, place.hierarchy, place.template(), *self._authorized(self.key.parent_auth)
-            )
-            self.tpm.flush(made.handle)
-            yield made.name
-
-    def _state_file_policy(self, session: Session, steps: "tuple[Step, ...]") -> None:
-        """The policy that the key file carries."""
-        from .policy import Policy
-
-        policy = Policy.from_steps(steps)
-        for statement in policy.statements:
-            self._state(session, statement)
-        session.wants_auth_value = policy.wants_auth_value or policy.wants_password
-
-    def _state_alternatives(self, session: Session, file: "KeyFile") -> None:
-        """The key file's policy or, where that fails, the first of its alternatives that holds."""
-        from .policy_choice import alternatives_of, satisfy
-
-        choices, wanted = alternatives_of(file), file.public.auth_policy
-        policy = satisfy(self.tpm, session, choices, wanted, lambda one: self._state(session, one))
-        session.wants_auth_value = policy.wants_auth_value or policy.wants_password
-
-    def _state(self, session: Session, statement: "Statement") -> None:
-        from .policy import PolicyAuthValue, PolicyPassword
-
-        # The same digest, and the password does not cross the bus.
-        proven = PolicyAuthValue() if isinstance(statement, PolicyPassword) else statement
-        auths = self._authorized(self.key.parent_auth) if proven.wants_authorization else ()
-        proven.state(self.tpm, session.handle, auths)
 
 
 def _endorsement_kind(file: "KeyFile") -> str:

@@ -86,7 +86,8 @@ WAYS = {
     "file, protected": (["--credential-file={home}/plain.pem"], FILE),
     "PCR, protected": (
         [f"--persistentHandle={keys.PCR_HANDLE:#x}", "--pcrs=23"],
-        PROTECTED | {"tpmwire.policy", "tpmwire.spec.commands.policies", "tpmwire.spec.properties"},
+        PROTECTED
+        | {"tpmwire.policy", "tpmwire.satisfying", "tpmwire.spec.commands.policies", "tpmwire.spec.properties"},
     ),
 }
 

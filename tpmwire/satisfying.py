@@ -1,0 +1,149 @@
+"""A key's policy, stated in a policy session: as its file has it, or as options and the key's own digest say."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from .channel import WELL_KNOWN, create_primary, read_loaded
+from .crypto import digest_size
+from .secret import EMPTY_AUTH, Secret
+from .sessions import Session
+from .spec.constants import TPM_ALG, TPM_CC
+
+if TYPE_CHECKING:
+    from .keyfile import KeyFile, Step
+    from .policy import Statement
+    from .signing import Run
+
+__all__ = ["Satisfying"]
+
+
+class Satisfying:
+    """States the policy of a run's key in `session`, anew for each use, which ends it (Part 1, §19.7)."""
+
+    def __init__(self, run: "Run", session: Session) -> None:
+        self.run, self.session = run, session
+        self.key, self.tpm = run.key, run.tpm
+        # What stands after the PCRs, once a refusal has asked for it.
+        self.completion: list[Statement] = []
+
+    def satisfy(self, handle: int) -> Secret:
+        """Executes the key's policy; returns the authValue that its authorization then takes."""
+        file = self.key.file
+        steps = self.key.policy or (file.policy if file is not None else None)
+        if self.key.pcrs is None and not self.key.policy and file is not None and file.auth_policy:
+            self._state_alternatives(file)
+        elif self.key.pcrs is None and steps is not None:
+            self._state_file_policy(steps)
+        else:
+            self._state_from_options(handle)
+        return self.key.auth if self.session.wants_auth_value else EMPTY_AUTH
+
+    def completes(self, handle: int) -> bool:
+        """States what PCRs alone left open, on the same session: the usual key needs no look at its policy."""
+        if self.key.pcrs is None or self.key.auth or self.key.ek_parent:
+            return False
+        if self.completion:
+            return False  # Stated already, and it was not enough.
+        if self.run.public is None:
+            self.run.public = read_loaded(self.tpm, handle).public
+        self.completion = self._missing_statements(self.run.public.auth_policy)
+        self._state_plain(self.completion)
+        return bool(self.completion)
+
+    def _state_plain(self, statements: "Sequence[Statement]") -> None:
+        for statement in statements:
+            self.tpm.execute(statement.command(self.session.handle))
+            self.session.wants_auth_value |= statement.code == TPM_CC.PolicyAuthValue
+
+    def _state_from_options(self, handle: int) -> None:
+        """PCRs, password and endorsement parent say the policy; where that is open, the key's digest does."""
+        from .policy import PolicyPCR
+
+        key = self.key
+        if key.pcrs is not None:
+            # No digest: the PCRs are taken as they are, and the policy of the key says whether they fit.
+            self.tpm.execute(PolicyPCR(b"", key.pcrs).command(self.session.handle))
+            if not key.auth and not key.ek_parent:
+                self._state_plain(self.completion)
+                return
+        if self.run.public is None:
+            self.run.public = read_loaded(self.tpm, handle).public
+        self._state_plain(self._missing_statements(self.run.public.auth_policy))
+
+    def _missing_statements(self, wanted: bytes) -> "list[Statement]":
+        """What has to be stated after the PCRs for the policy digest `wanted`.
+
+        The password, and for a key that can be or was duplicated the choice between its use and its duplication;
+        as the Go program's users make them, and `tpmwire` does. None where nothing fits: the TPM will refuse.
+        """
+        from .policy import PolicyAuthValue, PolicyOR
+        from .spec.commands.policies import PolicyGetDigest
+
+        alg = self.session.auth_hash
+        start = bytes(digest_size(alg))
+        so_far = self.tpm.execute(PolicyGetDigest(self.session.handle)).policy_digest if self.key.pcrs else start
+        uses = [([], so_far), ([PolicyAuthValue()], PolicyAuthValue().extended(alg, so_far))]
+        for password, reached in uses:
+            if reached == wanted:
+                return [*password]
+        for moved in self._ways_out(alg):
+            for password, reached in uses:
+                for branches in ((reached, moved), (moved, reached)):
+                    choice = PolicyOR(branches)
+                    if choice.extended(alg, start) == wanted:
+                        return [*password, choice]
+        return []
+
+    def _ways_out(self, alg: TPM_ALG) -> Iterator[bytes]:
+        """Policy digests of duplication that may stand beside a key's use: to any parent, to one of this TPM."""
+        from .policy import PolicyDuplicationSelect
+        from .wrapping import to_any
+
+        yield to_any(with_auth=False).digest(alg)
+        yield to_any(with_auth=True).digest(alg)
+        for name in self._parent_names():
+            yield PolicyDuplicationSelect(b"", name, False).extended(alg, bytes(digest_size(alg)))
+
+    def _parent_names(self) -> Iterator[bytes]:
+        """Names of the keys that may be the parent, or were when the key came here; as few as are asked for."""
+        if self.run.parent_name is not None:
+            yield self.run.parent_name
+            return
+        if not self.key.ek_parent:
+            from .nv import handles
+
+            srk = 0x81000001
+            if handles(self.tpm, srk, srk) == [srk]:
+                yield read_loaded(self.tpm, srk).name
+        for kind in ("ek-rsa", "ek-ecc") if self.key.ek_parent else ("h2",):
+            place = WELL_KNOWN[kind]
+            made = create_primary(
+                self.tpm, place.hierarchy, place.template(), *self.run.authorized(self.key.parent_auth)
+            )
+            self.tpm.flush(made.handle)
+            yield made.name
+
+    def _state_file_policy(self, steps: "tuple[Step, ...]") -> None:
+        """The policy that the key file carries."""
+        from .policy import Policy
+
+        policy = Policy.from_steps(steps)
+        for statement in policy.statements:
+            self._state(statement)
+        self.session.wants_auth_value = policy.wants_auth_value or policy.wants_password
+
+    def _state_alternatives(self, file: "KeyFile") -> None:
+        """The key file's policy or, where that fails, the first of its alternatives that holds."""
+        from .policy_choice import alternatives_of, satisfy
+
+        choices, wanted = alternatives_of(file), file.public.auth_policy
+        policy = satisfy(self.tpm, self.session, choices, wanted, self._state)
+        self.session.wants_auth_value = policy.wants_auth_value or policy.wants_password
+
+    def _state(self, statement: "Statement") -> None:
+        from .policy import PolicyAuthValue, PolicyPassword
+
+        # The same digest, and the password does not cross the bus.
+        proven = PolicyAuthValue() if isinstance(statement, PolicyPassword) else statement
+        auths = self.run.authorized(self.key.parent_auth) if proven.wants_authorization else ()
+        proven.state(self.tpm, self.session.handle, auths)
