@@ -69,6 +69,14 @@ URLS = {
         f"http://{USER}127.0.0.1:port",
         Fault(2, "HTTPS_PROXY is no URL; use http://", 0, 0),
     ),
+    "is not ASCII": (
+        f"http://{USER}pr\u00f6xy.example:1",
+        Fault(2, "the host in HTTPS_PROXY has blanks or non-ASCII", 0, 0),
+    ),
+    "has a blank in its name": (
+        f"http://{USER}a b:1",
+        Fault(2, "the host in HTTPS_PROXY has blanks or non-ASCII", 0, 0),
+    ),
     "is not there": (
         f"http://{USER}127.0.0.1:1",
         Fault(7, "cannot connect to the proxy 127.0.0.1:1: Connection", 0),
