@@ -56,8 +56,8 @@ def session(
     def create_held_client(*args: Any, **kwargs: Any) -> Any:
         client = create_client(*args, **kwargs)
         _hold(client._request_signer)
-        client.meta.events.register_first("choose-signer.s3", _keep_version)
         if client._get_credentials() is held:
+            client.meta.events.register_first("choose-signer.s3", _keep_version)
             client.meta.events.register_first("needs-retry", held.signer.correct_clock)
         return client
 
@@ -132,7 +132,7 @@ class _NotHereError(RequestError, NoCredentialsError):  # type: ignore[misc]
 
     def __init__(self, message: str) -> None:
         Exception.__init__(self, message)
-        self.kwargs: dict[str, str] = {}
+        self.kwargs = {"message": message}  # what botocore makes it from again in another process
 
 
 class _HeldCredentials:

@@ -3,6 +3,7 @@
 import datetime
 import hmac
 import io
+import pickle
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -235,8 +236,9 @@ def test_nothing_has_the_secret() -> None:
     assert credentials.get_frozen_credentials().account_id == "123456789012"
     assert credentials.get_deferred_property("account_id")() == "123456789012"
     for kind in (RequestError, NoCredentialsError):
-        with pytest.raises(kind, match=f"the secret key of {KEY_ID} stays with its holder"):
+        with pytest.raises(kind, match=f"the secret key of {KEY_ID} stays with its holder") as raised:
             _ = credentials.secret_key
+    assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)
     assert "the-token" not in repr(credentials)
 
 
@@ -246,6 +248,14 @@ def test_a_client_with_a_key_of_its_own_signs_with_it() -> None:
     ours = session(holder, KEY_ID, region_name="us-east-1").client("sts", **other)
     theirs = boto3.Session(region_name="us-east-1").client("sts", **other)
     assert _sent(ours, lambda c: c.get_caller_identity()) == _sent(theirs, lambda c: c.get_caller_identity())
+    link = [
+        client.generate_presigned_url("get_object", PUT)
+        for client in (
+            session(holder, KEY_ID, region_name="us-east-1").client("s3", **other),
+            boto3.Session(region_name="us-east-1").client("s3", **other),
+        )
+    ]
+    assert link[0].partition("Signature=")[0] == link[1].partition("Signature=")[0]  # boto3's old ones
     assert holder.asked == []
 
 
