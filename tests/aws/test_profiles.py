@@ -1,0 +1,307 @@
+"""--profile: AWS profiles down to the one that runs our program, and the roles that the TPM's key then assumes."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import keys
+from tests.support.front import Front
+from tests.support.programs import CREDENTIAL_PROCESS, TOOLBOX, Machine, left_behind
+from tests.support.sts import USER, VerifyingSts
+
+ELSEWHERE = "arn:aws:iam::210987654321:role/elsewhere"
+SERIAL = "arn:aws:iam::123456789012:mfa/me"
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def config(box: Machine, sts: VerifyingSts, front: Front, tmp_path: Path) -> Callable[..., None]:
+    """Writes the AWS config file: [profile tpm] with `more` options and `settings`, and `text`, {role} put in."""
+
+    def write(text: str, more: str = "", settings: str = "") -> None:
+        key = f"--aws-access-key-id={sts.access_key_id} --persistentHandle={keys.PLAIN_HANDLE:#x}"
+        key += f" --tpm-path={box.swtpm.path} --timeout=20s"
+        head = f"[profile tpm]\ncredential_process = {CREDENTIAL_PROCESS} {key} {more}\n{settings}\n"
+        (tmp_path / "config").write_text(head + text.replace("{role}", sts.role_arn))
+
+    return write
+
+
+@pytest.fixture
+def run(box: Machine, front: Front, tmp_path: Path) -> Run:
+    """Runs our program, or another, with that file; STS is `front`."""
+
+    def go(*words: str, program: str = CREDENTIAL_PROCESS, **environment: str) -> tuple[int, str, str]:
+        path = box.bin / program if program in (CREDENTIAL_PROCESS, TOOLBOX) else Path(program)
+        environment = {
+            "AWS_ENDPOINT_URL_STS": front.url,
+            "AWS_CONFIG_FILE": str(tmp_path / "config"),
+            **environment,
+        }
+        done = box.run(*words, program=path, **environment)
+        return done.returncode, done.stdout, done.stderr
+
+    return go
+
+
+CHAIN = """
+[profile middle]
+role_arn = {role}
+source_profile = tpm
+role_session_name = middle
+external_id = middle-id
+duration_seconds = 7200
+mfa_serial = arn:aws:iam::123456789012:mfa/me
+
+[profile admin]
+role_arn = arn:aws:iam::210987654321:role/elsewhere
+source_profile = middle
+role_session_name = admin
+external_id = admin-id
+duration_seconds = 1800
+"""
+
+
+def test_each_role_has_its_own_profiles_settings(
+    config: Callable[..., None], run: Run, front: Front, sts: VerifyingSts, box: Machine
+) -> None:
+    config(CHAIN)
+    code, out, err = run("--profile=admin", "--mfa-process=echo 123456")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["AccountId"] == "210987654321"
+    first, second = (exchange.form() for exchange in front.seen)
+    common = {"Action": "AssumeRole", "Version": "2011-06-15"}
+    assert first == common | {
+        "RoleArn": sts.role_arn,
+        "RoleSessionName": "middle",
+        "ExternalId": "middle-id",
+        "DurationSeconds": "7200",
+        "SerialNumber": SERIAL,
+        "TokenCode": "123456",
+    }
+    assert second == common | {
+        "RoleArn": ELSEWHERE,
+        "RoleSessionName": "admin",
+        "ExternalId": "admin-id",
+        "DurationSeconds": "1800",
+    }
+    assert front.seen[0].signed_with() == sts.access_key_id
+    assert f"<AccessKeyId>{front.seen[1].signed_with()}<" in front.seen[0].answer
+    assert left_behind(box.swtpm.path) == []
+
+
+def test_options_given_win_for_the_last_role(config: Callable[..., None], run: Run, front: Front) -> None:
+    config(CHAIN)
+    words = ["--external-id=given", "--duration=900", "--tag=a=b", "--aws-session-name=given"]
+    assert run("--profile=admin", "--mfa-process=echo 123456", *words)[::2] == (0, "")
+    first, second = (exchange.form() for exchange in front.seen)
+    assert (first["ExternalId"], first["DurationSeconds"], first["RoleSessionName"]) == (
+        "middle-id",
+        "7200",
+        "middle",
+    )
+    assert (second["ExternalId"], second["DurationSeconds"], second["RoleSessionName"]) == (
+        "given",
+        "900",
+        "given",
+    )
+    assert second["Tags.member.1.Key"] == "a"
+
+
+def test_roles_given_take_the_place_of_the_profiles(config: Callable[..., None], run: Run, front: Front) -> None:
+    config(CHAIN)
+    assert run("--profile=admin", "--mfa-process=echo 123456", f"--aws-arn={ELSEWHERE}")[::2] == (0, "")
+    (form,) = (exchange.form() for exchange in front.seen)
+    assert (form["RoleArn"], form["DurationSeconds"], form.get("ExternalId")) == (ELSEWHERE, "3600", None)
+
+
+@pytest.mark.parametrize(
+    ("words", "action"),
+    [(["--assumeRole=false"], "GetSessionToken"), (["--federation-name=bob"], "GetFederationToken")],
+)
+def test_another_operation_than_the_profiles(
+    config: Callable[..., None], run: Run, front: Front, words: list[str], action: str
+) -> None:
+    config(CHAIN.replace("mfa_serial", "ignored"))
+    assert run("--profile=admin", *words)[::2] == (0, "")
+    assert [exchange.form()["Action"] for exchange in front.seen] == [action]
+
+
+def test_roles_of_the_programs_own_options_come_first(
+    config: Callable[..., None], run: Run, front: Front, sts: VerifyingSts
+) -> None:
+    config(
+        f"[profile admin]\nrole_arn = {ELSEWHERE}\nsource_profile = tpm\n",
+        f"--assumeRole --aws-arn={sts.role_arn} --external-id=own --duration=7200",
+        "mfa_serial = " + SERIAL,
+    )
+    assert run("--profile=admin", "--mfa-process=echo 123456")[::2] == (0, "")
+    first, second = (exchange.form() for exchange in front.seen)
+    assert (first["RoleArn"], first["ExternalId"], first["DurationSeconds"]) == (sts.role_arn, "own", "7200")
+    # As other tools take it, the last profile's mfa_serial is that of its key.
+    assert (first["SerialNumber"], second.get("SerialNumber")) == (SERIAL, None)
+    assert (second["RoleArn"], second.get("ExternalId"), second["DurationSeconds"]) == (ELSEWHERE, None, "3600")
+
+
+def test_a_program_that_names_another_profile(config: Callable[..., None], run: Run, front: Front) -> None:
+    config(
+        CHAIN.replace("mfa_serial", "ignored")
+        + f"[profile sdk]\ncredential_process = {CREDENTIAL_PROCESS} --profile admin --duration=901\n"
+    )
+    assert run("--profile=sdk")[::2] == (0, "")
+    assert [exchange.form()["DurationSeconds"] for exchange in front.seen] == ["7200", "901"]
+
+
+SETTINGS = """
+region = eu-south-1
+services = mine
+max_attempts = 1
+[services mine]
+sts =
+  endpoint_url = {}
+"""
+
+
+def test_settings_of_the_named_profile(
+    config: Callable[..., None], run: Run, front: Front, sts: VerifyingSts
+) -> None:
+    config("", "--profile=tpm", SETTINGS.format(front.url))
+    unset = {"AWS_ENDPOINT_URL_STS": ""}
+    assert run("--profile=tpm", **unset)[::2] == (0, "")
+    assert "/eu-south-1/sts/" in front.seen[0].authorization
+    # The environment wins over the profile, and an option over both.
+    run("--profile=tpm", AWS_REGION="eu-west-3", **unset)
+    assert "/eu-west-3/sts/" in front.seen[1].authorization
+    run("--profile=tpm", "--aws-region=us-east-2", AWS_REGION="eu-west-3", **unset)
+    assert "/us-east-2/sts/" in front.seen[2].authorization
+
+
+def test_the_profiles_own_ca(config: Callable[..., None], run: Run, sts: VerifyingSts) -> None:
+    url = sts.tls_endpoint()
+    config("", settings=f"ca_bundle = {sts.authority().bundle}\nendpoint_url = {url}\nregion = us-east-1")
+    unset = {"AWS_ENDPOINT_URL_STS": ""}
+    assert run("--profile=tpm", **unset)[::2] == (0, "")
+    code, _, err = run("--profile=tpm", AWS_CA_BUNDLE=str(sts.authority("wrong").bundle), **unset)
+    assert (code, "does not verify" in err) == (7, True)
+
+
+def test_retries_of_the_profile(config: Callable[..., None], run: Run) -> None:
+    config("", settings="max_attempts = none")
+    code, _, err = run("--profile=tpm", "--tpm-path=/nonexistent")
+    assert code == 2
+    assert "max_attempts of profile tpm is 'none'" in err
+
+
+def test_the_region_of_the_nearest_profile_below(config: Callable[..., None], run: Run, front: Front) -> None:
+    config(CHAIN.replace("mfa_serial", "region = eu-west-2\nignored"), settings="region = eu-west-1")
+    assert run("--profile=admin")[::2] == (0, "")
+    assert "/eu-west-2/sts/" in front.seen[0].authorization
+
+
+def test_without_it_no_config_file_is_read(
+    config: Callable[..., None], run: Run, sts: VerifyingSts, box: Machine
+) -> None:
+    config("[broken")
+    words = [f"--aws-access-key-id={sts.access_key_id}", f"--persistentHandle={keys.PLAIN_HANDLE:#x}"]
+    assert run(*words, f"--tpm-path={box.swtpm.path}", AWS_PROFILE="missing")[::2] == (0, "")
+
+
+def test_a_cache_is_for_the_role_that_the_profile_has_now(
+    config: Callable[..., None], run: Run, tmp_path: Path, front: Front
+) -> None:
+    found = []
+    for name in ("one", "two", "two"):
+        config(f"[profile admin]\nrole_arn = arn:aws:iam::210987654321:role/{name}\nsource_profile = tpm\n")
+        code, out, err = run("--profile=admin", "--cache", XDG_RUNTIME_DIR=str(tmp_path))
+        assert (code, err) == (0, "")
+        found.append(json.loads(out)["AccessKeyId"])
+    assert found[0] != found[1] == found[2]
+    assert len(front.seen) == 2
+
+
+def test_an_sdk_by_way_of_the_profile(
+    config: Callable[..., None], run: Run, sts: VerifyingSts, front: Front
+) -> None:
+    config(
+        CHAIN + f"[profile sdk]\nregion = us-east-1\ncredential_process = {CREDENTIAL_PROCESS} --profile admin "
+        "--mfa-process 'echo 123456'\n"
+    )
+    words = ["sts", "get-caller-identity", "--profile=sdk", "--output=text", "--query=Arn"]
+    code, out, err = run(*words, program="aws")
+    assert (code, out, err) == (0, "arn:aws:sts::210987654321:assumed-role/elsewhere/admin\n", "")
+    assert [exchange.form()["Action"] for exchange in front.seen] == [
+        "AssumeRole",
+        "AssumeRole",
+        "GetCallerIdentity",
+    ]
+
+
+def test_the_toolbox(config: Callable[..., None], run: Run) -> None:
+    config(CHAIN.replace("mfa_serial", "ignored"))
+    who = ["aws", "whoami"]
+    code, out, err = run(*who, "--profile=admin", program=TOOLBOX)
+    assert (code, err, ":assumed-role/elsewhere/admin" in out) == (0, "", True)
+    # Whose key it is; and a profile by variable, as long as no key is given.
+    code, out, _ = run(*who, "--assumeRole=false", program=TOOLBOX, AWS_PROFILE="admin")
+    assert (code, f":user/{USER}" in out) == (0, True)
+    code, out, _ = run("exec", "--profile=admin", "--duration=900", "--", "/usr/bin/env", program=TOOLBOX)
+    assert (code, "AWS_ACCOUNT_ID=210987654321" in out) == (0, True)
+
+
+ROLE = f"role_arn = {ELSEWHERE}\n"
+REFUSED = {
+    "a profile that is not there": ("", "no profile 'a'"),
+    "a source that is not there": (f"[profile a]\n{ROLE}source_profile = b\n", "source_profile = 'b'"),
+    "a circle": (
+        f"[profile a]\n{ROLE}source_profile = b\n[profile b]\n{ROLE}source_profile = a\n",
+        "leads back",
+    ),
+    "programs in a circle": (
+        f"[profile a]\ncredential_process = {CREDENTIAL_PROCESS} --profile b\n"
+        f"[profile b]\ncredential_process = {CREDENTIAL_PROCESS} --profile a\n",
+        "profile a leads back to itself",
+    ),
+    "no process": ("[profile a]\naws_access_key_id = AKIA\n", "profile a has no credential_process"),
+    "another's process": ("[profile a]\ncredential_process = other --x\n", "does not run"),
+    "quotes that do not end": ("[profile a]\ncredential_process = 'x\n", "cannot be taken apart"),
+    "a program's wrong option": (f"[profile a]\ncredential_process = {CREDENTIAL_PROCESS} --wrong=1\n", "--wrong"),
+    "a role of nobody": (
+        f"[profile a]\n{ROLE}credential_process = {CREDENTIAL_PROCESS} --aws-access-key-id=A\n",
+        "profile a has a role_arn, but no source_profile",
+    ),
+    "MFA beyond the first role": (
+        f"[profile a]\n{ROLE}source_profile = b\nmfa_serial = {SERIAL}\n[profile b]\n{ROLE}source_profile = tpm\n",
+        "profile a has an mfa_serial",
+    ),
+    "a long session beyond the first role": (
+        f"[profile a]\n{ROLE}source_profile = b\nduration_seconds = 3601\n"
+        f"[profile b]\n{ROLE}source_profile = tpm\n",
+        "3600 seconds at most",
+    ),
+    "no number": (f"[profile a]\n{ROLE}source_profile = tpm\nduration_seconds = 1h\n", "duration_seconds"),
+    "a role of a federated user": (
+        f"[profile a]\n{ROLE}source_profile = b\n"
+        f"[profile b]\ncredential_process = {CREDENTIAL_PROCESS} --federation-name=bob\n",
+        "AWS lets neither assume a role",
+    ),
+    "services that are not there": (
+        f"[profile a]\n{ROLE}source_profile = tpm\nservices = none\n",
+        "no such [services ...] section",
+    ),
+    "a wrong role": ("[profile a]\nrole_arn = short\nsource_profile = tpm\n", "RoleArn"),
+    "no file of that kind": ("[profile a\n", "is no AWS config file"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_before_the_tpm_is_asked(config: Callable[..., None], run: Run, front: Front, case: str) -> None:
+    text, told = REFUSED[case]
+    config(text)
+    code, out, err = run("--profile=a", "--tpm-path=/nonexistent", AWS_ENDPOINT_URL_STS="")
+    assert (code, out) == (2, "")
+    assert told in err
+    assert err.count("\n") == 1
+    assert front.seen == []
