@@ -12,7 +12,7 @@ from typing import Annotated
 
 from .channel import WELL_KNOWN, Loaded, read_loaded
 from .crypto import name_of
-from .errors import TpmError
+from .errors import EncodeError, SessionError, TpmError
 from .record import Record, SizedRecord
 from .signing import HmacKey, Run
 from .spec.commands.context import ContextLoad, ContextSave
@@ -87,8 +87,8 @@ class _Recalling(Run):
             return None
         try:
             handle = self._reached()
-        except TpmError:
-            # The whole way says better what is wrong, if anything is.
+        except (TpmError, SessionError, EncodeError):
+            # Refused, or a salt key that is none. The whole way says better what is wrong, if anything is.
             self._give_back()
             return None
         try:

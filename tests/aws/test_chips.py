@@ -3,7 +3,7 @@
 import pytest
 
 from tests.bench.chips import GO, behind, theirs
-from tests.bench.recorded import MODES, Recorded, record
+from tests.support.modes import MODES, Recorded, record
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +34,7 @@ def test_an_encrypted_run_is_salted_and_one_in_clear_is_not(ours: dict[str, Reco
     [
         *(("handle, in clear", 4), ("password, in clear", 4), ("PCR, in clear", 7), ("file, in clear", 8)),
         *(("file, PCR, in clear", 11), ("handle, encrypted", 7), ("PCR, encrypted", 10), ("file, encrypted", 11)),
+        ("endorsement parent, in clear", 9),
     ],
 )
 def test_the_go_programs_lists_have_the_lengths_that_were_recorded(mode: str, number: int) -> None:

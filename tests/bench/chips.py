@@ -2,7 +2,7 @@
 
 Nobody has published times of TPM2_HMAC, TPM2_Load or TPM2_ContextLoad, so a command costs here what its slowest
 published part does: one exchange at least, and a key generated, an ECDH point or an RSA decryption if it has one.
-Both programs' lists are reckoned alike. Ours are recorded now (tests/bench/recorded.py); the Go program's
+Both programs' lists are reckoned alike. Ours are recorded now (tests/support/modes.py); the Go program's
 (aws-tpm-process-credential, commit 497f983) were recorded on swtpm 0.7.1. Chips' times are those of wolfTPM's
 README ("Benchmark", parameter encryption off; 32 octets of GetRandom are the exchange).
 """
@@ -10,7 +10,7 @@ README ("Benchmark", parameter encryption off; 32 octets of GetRandom are the ex
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tests.bench.recorded import MODES, Recorded, record
+from tests.support.modes import MODES, Recorded, record
 
 __all__ = ["GO", "behind", "main", "theirs"]
 
@@ -51,6 +51,7 @@ GO = {
     "password, encrypted": [*_EK, *_HMAC, "FlushContext"],
     "PCR, in clear": _PCR,
     "PCR, encrypted": [*_EK, *_PCR, "FlushContext"],
+    "endorsement parent, in clear": ["CreatePrimary rsa", "StartAuthSession", "PolicySecret", *_HMAC, *_FLUSHED],
     "file, in clear": [*_FILE, *_HMAC, *_FLUSHED],
     "file, encrypted": [*_EK, *_FILE, *_HMAC, "FlushContext", *_FLUSHED],
     "file, PCR, in clear": [*_FILE, *_PCR, *_FLUSHED],

@@ -16,7 +16,9 @@ from tpmwire.kept import Kept, Memory
 from tpmwire.policy import parse_pcrs
 from tpmwire.secret import Secret
 from tpmwire.signing import HmacKey
+from tpmwire.spec.constants import TPMA_OBJECT
 from tpmwire.spec.response_codes import TPM_RC
+from tpmwire.spec.structures import TPMS_ECC_POINT
 from tpmwire.tpm import Tpm
 
 PCR23 = parse_pcrs("23")
@@ -241,6 +243,21 @@ def test_another_key_at_the_handle_is_found(bench: Bench) -> None:
     assert commands == [START, HMAC, READ, FLUSH, READ, START, HMAC]
     assert memory.kept is not None
     assert memory.kept.key_name == bench.names[keys.PLAIN_HANDLE]
+
+
+def test_a_salt_key_that_is_none_is_not_believed(bench: Bench) -> None:
+    """What only somebody can have written who knows the form: off the curve, and a key that takes no salt."""
+    kept = remembered(bench, handle=keys.PLAIN_HANDLE)
+    public = kept.salt_public
+    assert public is not None
+    assert isinstance(public.unique, TPMS_ECC_POINT)
+    off = public.replace(unique=public.unique.replace(y=bytes(32)))
+    signs = public.replace(object_attributes=public.object_attributes & ~TPMA_OBJECT.DECRYPT)
+    for unsound in (off, signs):
+        memory = Memory(kept.replace(salt_public=unsound))
+        result, commands = bench.run(HmacKey(memory=memory, handle=keys.PLAIN_HANDLE))
+        assert (result, commands) == (KDATE, WAYS["handle"][1])
+        assert memory.kept == kept
 
 
 def test_a_tpm_that_saves_no_context_is_not_remembered(bench: Bench) -> None:

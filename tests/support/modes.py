@@ -30,6 +30,7 @@ MODES: dict[str, tuple[str, ...]] = {
     "password, encrypted": PASSWORD,
     "PCR, in clear": (*PCR, CLEAR),
     "PCR, encrypted": PCR,
+    "endorsement parent, in clear": (HANDLE, "--useEKParent", CLEAR),
     "file, in clear": (FILE, CLEAR),
     "file, encrypted": (FILE,),
     "file, PCR, in clear": (*FILE_PCR, CLEAR),
