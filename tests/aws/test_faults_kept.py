@@ -1,0 +1,78 @@
+"""Faults of a run with --cache: the same end, nothing kept of it, and no other run that suffers from it."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.aws.test_faults_answers import ANSWERS
+from tests.support.faults import MARGIN, Bench, bench
+from tests.support.scripted import STS_ANSWER, ScriptedServer, http, say
+
+OK = say(http("200 OK", STS_ANSWER))
+CACHE = ("--timeout=5s", "--cache")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with bench(tmp_path_factory.mktemp("home")) as made:
+        yield made
+
+
+def _kept(directory: Path) -> list[bytes]:
+    return [path.read_bytes() for path in (directory / "tpmwire").iterdir() if path.suffix == ""]
+
+
+@pytest.mark.parametrize(
+    "name", ["AccessDenied", "500", "200 with a portal's page", "200 cut in its XML", "200 that has expired"]
+)
+def test_a_fault_is_not_kept(runs: Bench, tmp_path: Path, name: str) -> None:
+    answer, fault = ANSWERS[name]
+    with ScriptedServer(*[say(answer)] * fault.requests, OK) as sts:
+        seen = runs.run(sts.endpoint, *CACHE, XDG_RUNTIME_DIR=str(tmp_path))
+        # The day's key, and what would have sealed the credentials.
+        runs.holds(fault._replace(hmacs=2), seen, len(sts.requests))
+        assert _kept(tmp_path) == []
+        again = runs.run(sts.endpoint, *CACHE, XDG_RUNTIME_DIR=str(tmp_path))
+    assert (again.code, again.err) == (0, "")
+    assert len(_kept(tmp_path)) == 1
+
+
+def test_what_is_kept_outlives_an_sts_that_is_down(runs: Bench, tmp_path: Path) -> None:
+    with ScriptedServer(OK, say(ANSWERS["500"][0])) as sts:
+        first, second = (runs.run(sts.endpoint, *CACHE, XDG_RUNTIME_DIR=str(tmp_path)) for _ in range(2))
+        assert len(sts.requests) == 1
+    assert (second.code, second.err, second.out) == (0, "", first.out)
+
+
+@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "HTTPS_PROXY"])
+def test_what_is_wrong_here_is_found_before_the_tpm(runs: Bench, tmp_path: Path, variable: str) -> None:
+    seen = runs.run("https://127.0.0.1:1", *CACHE, XDG_RUNTIME_DIR=str(tmp_path), **{variable: "socks5://x"})
+    assert (seen.code, seen.out, runs.bus.codes) == (2, "", [])
+    assert variable in seen.err
+
+
+def test_a_run_that_hangs_holds_the_others_up_no_longer_than_itself(runs: Bench, tmp_path: Path) -> None:
+    with ScriptedServer(lambda _sock, _request: (sts.ended.wait(60), None)[1]) as sts:
+        start = time.monotonic()
+        words = runs.words(sts.endpoint, "--timeout=500ms", "--cache")
+        started = [runs.box.start(*words, XDG_RUNTIME_DIR=str(tmp_path)) for _ in range(3)]
+        ended = [process.communicate(timeout=60) for process in started]
+        # Each gives up after three attempts of half a second; the second waited for the first, the third for both.
+        assert time.monotonic() - start < 3 * 2.5 + MARGIN
+    assert [process.returncode for process in started] == [7, 7, 7]
+    assert {out for out, _ in ended} == {""}
+
+
+def test_the_first_to_ask_fails_and_the_next_asks_again(runs: Bench, tmp_path: Path) -> None:
+    """One that waited is not given another's failure, but credentials of its own."""
+    with ScriptedServer(say(ANSWERS["AccessDenied"][0]), OK) as sts:
+        words = runs.words(sts.endpoint, *CACHE)
+        started = [runs.box.start(*words, XDG_RUNTIME_DIR=str(tmp_path)) for _ in range(3)]
+        ended = [process.communicate(timeout=60) for process in started]
+        assert len(sts.requests) == 2
+    assert sorted(process.returncode for process in started) == [0, 0, 6]
+    keys = [json.loads(out)["AccessKeyId"] for out, _ in ended if out]
+    assert keys == ["ASIAMADEUPMADEUP0000"] * 2
