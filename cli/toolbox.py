@@ -33,6 +33,8 @@ VERBS = {
     "spec": "show a table of the TPM 2.0 standard, and what a value means in it",
     "trace": "run a program and explain live what it says to the TPM",
     "exec": "run a program with temporary credentials in its environment",
+    "sign": "sign a request to any AWS service, and print its headers",
+    "presign": "make a link that is signed: one request to any AWS service, for whoever has it",
     "eks-token": "print a token for an EKS cluster, for kubectl",
     "rds-token": "print a password for a user of an RDS, Aurora or DSQL database",
     "codecommit": "give git its password for AWS CodeCommit (a credential helper)",

@@ -9,7 +9,7 @@ from hashlib import sha256
 from urllib.parse import quote
 
 from .errors import RequestError
-from .request import Request, host_header, split_url
+from .request import FileBody, Request, host_header, split_url
 
 __all__ = [
     "ALGORITHM",
@@ -130,6 +130,8 @@ def signed_headers(request: Request) -> str:
 
 def payload_hash(request: Request) -> str:
     """SHA-256 of the body (of nothing where there is none), in hex."""
+    if isinstance(request.body, FileBody):
+        return request.body.sha256()
     return sha256(request.body or b"").hexdigest()
 
 

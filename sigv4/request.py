@@ -2,17 +2,68 @@
 
 import re
 from collections.abc import Iterable
+from typing import BinaryIO
 from urllib.parse import SplitResult, urlsplit
 
 from .errors import RequestError
 
-__all__ = ["Request", "host_header", "split_url"]
+__all__ = ["FileBody", "Request", "host_header", "split_url"]
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
 # A line end followed by a blank is folding (RFC 9110 §5.5: read as one space); any other would start a header.
 _HEADER_INJECTION = re.compile(r"\x00|\r(?!\n)|\n(?![ \t])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_BLOCK = 1 << 18  # octets
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class FileBody:
+    """A body that stays in its file: what `file` has from where it stands to its end, read as it is needed.
+
+    `file` can be sought in, and is not closed here. len() is the number of octets.
+    """
+
+    __slots__ = ("_digest", "_file", "_left", "_size", "_start")
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._start = file.tell()
+        self._size = file.seek(0, 2) - self._start
+        self._digest: str | None = None
+        self.rewind()
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __repr__(self) -> str:
+        return f"<FileBody of {self._size} octets>"
+
+    def rewind(self) -> None:
+        """Goes back to its beginning."""
+        self._file.seek(self._start)
+        self._left = self._size
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` octets more, none at the end. Raises RequestError where the file has become shorter."""
+        wanted = self._left if size < 0 else min(size, self._left)
+        data = self._file.read(wanted)
+        if wanted and not data:
+            raise RequestError("the file became shorter while it was read; try again when nobody writes to it")
+        self._left -= len(data)
+        return data
+
+    def sha256(self) -> str:
+        """SHA-256 of all of it, in hex; it is then at its beginning."""
+        if self._digest is None:
+            from hashlib import sha256
+
+            digest = sha256()
+            self.rewind()
+            while block := self.read(_BLOCK):
+                digest.update(block)
+            self.rewind()
+            self._digest = digest.hexdigest()
+        return self._digest
 
 
 class Request:
@@ -27,10 +78,14 @@ class Request:
     method: str
     url: str
     headers: tuple[tuple[str, str], ...]
-    body: bytes | None
+    body: bytes | FileBody | None
 
     def __init__(
-        self, method: str, url: str, headers: Iterable[tuple[str, str]] = (), body: bytes | None = None
+        self,
+        method: str,
+        url: str,
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes | FileBody | None = None,
     ) -> None:
         pairs = tuple((str(name), str(value)) for name, value in headers)
         if not _TOKEN.fullmatch(method):

@@ -1,0 +1,201 @@
+"""The request that a user describes in curl's words, and what it is signed for."""
+
+import argparse
+from typing import TYPE_CHECKING, BinaryIO
+
+from .messages import UsageError
+
+if TYPE_CHECKING:
+    from sigv4.request import FileBody, Request
+
+__all__ = ["add_body_options", "add_request_options", "payload_unsigned", "place_of", "request_of"]
+
+_FORM = "application/x-www-form-urlencoded"
+_IN_MEMORY = 1 << 23  # octets of a body from a pipe; more goes to a file without a name
+_URL_CHARACTERS = "%!#$&'()*+,/:;=?@[]~"
+
+
+def add_request_options(parser: argparse.ArgumentParser) -> None:
+    """URL, method, headers; service and region."""
+    parser.add_argument(
+        "url", metavar="URL", help="what is asked for, https://HOST/PATH?QUERY, or s3://BUCKET/KEY"
+    )
+    parser.add_argument(
+        "-X", "--request", metavar="METHOD", help="GET, PUT, ... (default: GET, or what a body asks)"
+    )
+    parser.add_argument(
+        "-H",
+        "--header",
+        action="append",
+        metavar="LINE",
+        help="a header, 'Name: value', or @FILE with one a line; repeatable; signed as AWS does",
+    )
+    parser.add_argument(
+        "--service",
+        metavar="NAME",
+        help="the service's name in signatures, such as s3 (default: what the host says)",
+    )
+    parser.add_argument(
+        "--region",
+        metavar="REGION",
+        help="the region to sign for (default: what the host says, else the profile's)",
+    )
+
+
+def add_body_options(parser: argparse.ArgumentParser) -> None:
+    """What is sent."""
+    parser.add_argument(
+        "-d",
+        "--data",
+        action="append",
+        metavar="DATA",
+        help="the body, or @FILE, or @- for stdin, octet by octet; POST, and a form unless -H has a Content-Type; "
+        "given again, joined by &",
+    )
+    parser.add_argument("-T", "--upload-file", metavar="FILE", help="a file as the body (- for stdin); PUT")
+    parser.add_argument(
+        "--unsigned-payload", action="store_true", help="leave the body out of the signature (S3 by https only)"
+    )
+
+
+def request_of(args: argparse.Namespace) -> "Request":
+    """The request, not signed. Raises UsageError, RequestError."""
+    from sigv4.request import Request
+
+    url = _bucket_url(args) if args.url.startswith("s3://") else _address(args.url)
+    headers = [pair for line in args.header or () for pair in _headers(line)]
+    body: bytes | FileBody | None = None
+    data, upload = vars(args).get("data"), vars(args).get("upload_file")
+    if data and upload:
+        raise UsageError("-d and -T are both given: a request has one body")
+    if data:
+        body = _file_body(data[0][1:]) if len(data) == 1 and data[0].startswith("@") else _joined(data)
+        if not any(name.lower() == "content-type" for name, _ in headers):
+            headers.append(("Content-Type", _FORM))
+    elif upload:
+        body = _file_body(upload)
+    usual = "POST" if data else "PUT" if upload else "GET"
+    return Request(args.request or usual, url, headers, body)
+
+
+def place_of(args: argparse.Namespace, request: "Request") -> tuple[str, str]:
+    """Service and region to sign for. Raises UsageError where nothing tells, RequestError for unfit names."""
+    from sigv4.canonical import credential_scope
+    from sigv4.endpoints import guess
+
+    from .using import region_of
+
+    service, region = guess(request.url) or (None, None)
+    service = args.service or service
+    if not service:
+        raise UsageError("the host does not say which service it is: give --service, such as --service s3")
+    region = args.region or region or region_of(args)
+    credential_scope("19700101T000000Z", region, service)
+    payload_unsigned(args, service, request)
+    return service, region
+
+
+def payload_unsigned(args: argparse.Namespace, service: str, request: "Request") -> bool:
+    """Whether the body stays out of the signature. Raises UsageError where the service takes no such request."""
+    from sigv4.canonical import S3, rules_for
+
+    unsigned = bool(vars(args).get("unsigned_payload"))
+    if unsigned and (rules_for(service) is not S3 or not request.url.startswith("https:")):
+        raise UsageError(
+            "--unsigned-payload is for S3 by https: elsewhere the signature is all that protects a body"
+        )
+    return unsigned
+
+
+def _bucket_url(args: argparse.Namespace) -> str:
+    """Where s3://BUCKET/KEY is, the key as it is called, not percent-encoded. Notes service and region."""
+    import os
+    import re
+    from urllib.parse import quote
+
+    from sigv4.endpoints import dns_suffix, service
+    from sigv4.request import split_url
+
+    from .using import region_of, use_args
+
+    bucket, _, key = args.url.removeprefix("s3://").partition("/")
+    if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,61}[a-zA-Z0-9]", bucket):
+        raise UsageError(f"{bucket!r} is no bucket name; write s3://BUCKET/KEY")
+    args.service = args.service or "s3"
+    args.region = region_of(args, args.region)
+    endpoint = service("s3", args.region, None, os.environ, use_args(args).settings).url
+    place = quote(key, safe="/-._~")
+    parts = split_url(endpoint)
+    # No certificate covers a bucket with dots; a server of one's own has one name, not one for each bucket.
+    if "." in bucket or bucket != bucket.lower() or not parts.netloc.endswith(dns_suffix(args.region)):
+        return f"{endpoint}{bucket}/{place}"
+    return f"{parts.scheme}://{bucket}.{parts.netloc}/{place}"
+
+
+def _address(url: str) -> str:
+    """The URL as it goes over the wire, where it has blanks or letters of other alphabets."""
+    from urllib.parse import quote
+
+    from sigv4.request import split_url
+
+    parts = split_url(url)
+    if parts.username is not None:
+        raise UsageError("the URL has a user name; a signed request has none: remove it")
+    if parts.fragment or url.endswith("#"):
+        raise UsageError("the URL has a #, and what follows is not sent; write %23 for a # in a name")
+    if not parts.netloc.isascii():
+        raise UsageError("the URL's host is not ASCII: write it in IDNA, xn--...")
+    return quote(url, safe=_URL_CHARACTERS)
+
+
+def _headers(line: str) -> list[tuple[str, str]]:
+    if line.startswith("@"):
+        from .files import read_small
+
+        try:
+            text = read_small(line[1:]).decode("utf-8")
+        except UnicodeDecodeError:
+            raise UsageError(f"{line[1:]} is not UTF-8: save it as such") from None
+        return [pair for one in text.splitlines() if one.strip() for pair in _headers(one)]
+    name, colon, value = line.partition(":")
+    # Without the line, which may hold a key (SSE-C).
+    if not colon or not name.strip():
+        raise UsageError("a header (-H) is written 'Name: value', or @FILE")
+    if not value.strip():
+        raise UsageError(f"header {name.strip()!r} has no value: give one, or leave it out")
+    return [(name.strip(), value.strip())]
+
+
+def _joined(pieces: list[str]) -> bytes:
+    from .files import read_small
+
+    return b"&".join(
+        read_small(piece[1:]) if piece.startswith("@") else piece.encode("utf-8", "surrogateescape")
+        for piece in pieces
+    )
+
+
+def _file_body(path: str) -> "FileBody":
+    """The content of a file, or of stdin. Raises UsageError."""
+    import os
+    import stat
+    import sys
+    from shutil import copyfileobj
+    from tempfile import SpooledTemporaryFile
+    from typing import cast
+
+    from sigv4.request import FileBody
+
+    source: BinaryIO
+    try:
+        # Closed when the program ends: the body is read at the end of all else.
+        source = sys.stdin.buffer if path == "-" else open(path, "rb")  # noqa: SIM115
+        if stat.S_ISREG(os.fstat(source.fileno()).st_mode):
+            return FileBody(source)
+        # A pipe has to be read twice: to be signed, and to be sent.
+        spooled = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
+        copyfileobj(source, spooled)
+        spooled.seek(0)
+        return FileBody(cast("BinaryIO", spooled))
+    except OSError as error:
+        raise UsageError(f"{'stdin' if path == '-' else path}: {error.strerror}") from error

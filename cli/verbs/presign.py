@@ -1,0 +1,52 @@
+"""Makes a link to any AWS service, signed by the key in the TPM: who has it can do this one thing for a time.
+
+  tpmwire presign --profile work https://bucket.s3.eu-central-1.amazonaws.com/report.pdf
+  tpmwire presign --profile work --expires 604800 s3://bucket/report.pdf --region eu-central-1
+  tpmwire presign --profile work -X PUT -H 'Content-Type: application/pdf' \\
+      https://bucket.s3.eu-central-1.amazonaws.com/in/report.pdf
+
+Headers that are given are signed: who uses the link must send the same. S3's links say nothing of a body; those
+of other services stand for an empty one. A link made with temporary credentials (a role, MFA) ends with them,
+whatever --expires says. The link is as good as a password: whoever reads it may use it.
+"""
+
+import argparse
+
+from ..messages import UsageError
+from ..requested import add_request_options, place_of, request_of
+from ..using import add_use_options, key_of, warn
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "make a link that is signed: one request to any AWS service, for whoever has it"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    add_request_options(parser)
+    parser.add_argument(
+        "--expires", default="3600", metavar="SECONDS", help="how long it holds, 1 to 604800 (default: 3600)"
+    )
+    add_use_options(parser, without=("--format",))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the URL. Raises UsageError, RequestError before the TPM is asked; what `key_of` does."""
+    import time
+
+    from sigv4.signer import PRESIGN_MAX
+    from sigv4.times import parse_rfc3339
+
+    from ..obtain import seconds_of
+
+    seconds = seconds_of(args.expires, "--expires")
+    if not 1 <= seconds <= PRESIGN_MAX:
+        raise UsageError(f"--expires {seconds}: a link holds for 1 to {PRESIGN_MAX} seconds")
+    request = request_of(args)
+    service, region = place_of(args, request)
+    signer, ends = key_of(args)
+    now = signer.signing_time(time.time())
+    if ends is not None and parse_rfc3339(ends) < now + seconds:
+        warn(f"the link ends at {ends}, with the temporary credentials that signed it")
+    print(signer.presign(request, region, service, now, seconds))
+    return 0

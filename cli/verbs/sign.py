@@ -1,0 +1,102 @@
+"""Signs a request to any AWS service with the key in the TPM, and prints its headers for another program to send.
+
+  tpmwire sign --profile work https://s3.eu-central-1.amazonaws.com/bucket/report.pdf |
+      curl -H @- -O https://s3.eu-central-1.amazonaws.com/bucket/report.pdf
+
+  tpmwire sign --profile work -X PUT -T report.pdf https://bucket.s3.eu-central-1.amazonaws.com/report.pdf |
+      curl -H @- -T report.pdf https://bucket.s3.eu-central-1.amazonaws.com/report.pdf
+
+  tpmwire sign --profile work --output json -d 'Action=DescribeRegions&Version=2016-11-15' \\
+      https://ec2.eu-central-1.amazonaws.com/
+
+Method, headers, body and URL must be sent as they were signed, within five minutes (S3: 15). Service and region
+are what the host says; for a host that says nothing, give --service, and --region:
+
+  tpmwire sign --profile minio --service s3 --region us-east-1 http://127.0.0.1:9000/bucket/?list-type=2
+
+`tpmwire curl` sends the request itself; `tpmwire presign` makes a link of it.
+"""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from ..requested import add_body_options, add_request_options, payload_unsigned, place_of, request_of
+from ..using import add_use_options, signer_of
+
+if TYPE_CHECKING:
+    from sigv4.request import Request
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "sign a request to any AWS service, and print its headers"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    add_request_options(parser)
+    add_body_options(parser)
+    parser.add_argument(
+        "--output",
+        choices=("headers", "json", "http"),
+        default="headers",
+        help="headers, one a line, as `curl -H @-` reads them (default); one JSON object of method, url and "
+        "headers; or the whole HTTP/1.1 request, body included",
+    )
+    add_use_options(parser, without=("--format",))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints it. Raises UsageError, RequestError before the TPM is asked; what `signer_of` does."""
+    import time
+
+    request = request_of(args)
+    service, region = place_of(args, request)
+    signer = signer_of(args)
+    signed = signer.sign(
+        request,
+        region,
+        service,
+        signer.signing_time(time.time()),
+        unsigned_payload=payload_unsigned(args, service, request),
+    )
+    if args.output == "http":
+        _write(signed)
+    elif args.output == "json":
+        import json
+
+        print(json.dumps({"method": signed.method, "url": signed.url, "headers": dict(_flat(signed))}))
+    else:
+        print("\n".join(f"{name}: {value}" for name, value in _flat(signed)))
+    return 0
+
+
+def _flat(request: "Request") -> list[tuple[str, str]]:
+    """The headers, those given more than once as one (RFC 9110 §5.3), as which they are signed."""
+    found: dict[str, tuple[str, str]] = {}
+    for name, value in request.headers:
+        first, values = found.get(name.lower(), (name, ""))
+        found[name.lower()] = first, f"{values},{value}" if values else value
+    return list(found.values())
+
+
+def _write(request: "Request") -> None:
+    """The request as it goes over the wire."""
+    import sys
+    from urllib.parse import urlsplit
+
+    from sigv4.request import FileBody, host_header
+
+    parts = urlsplit(request.url)
+    lines = [f"{request.method} {parts.path or '/'}{'?' if parts.query else ''}{parts.query} HTTP/1.1"]
+    if request.header("Host") is None:
+        lines.append(f"Host: {host_header(request.url)}")
+    if request.header("Content-Length") is None and (request.body or request.method in ("POST", "PUT")):
+        lines.append(f"Content-Length: {len(request.body or b'')}")
+    lines += [f"{name}: {value}" for name, value in request.headers]
+    out = sys.stdout.buffer
+    out.write(("\r\n".join(lines) + "\r\n\r\n").encode())
+    if isinstance(request.body, FileBody):
+        while block := request.body.read(1 << 16):
+            out.write(block)
+    elif request.body:
+        out.write(request.body)
