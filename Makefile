@@ -13,6 +13,8 @@ PACKAGES += openssl:openssl /usr/lib/*/ossl-modules/tpm2.so:tpm2-openssl
 PACKAGES += tinyproxy:tinyproxy-bin faketime:faketime
 # The AWS SDK for JavaScript (tests/js) runs on node.
 PACKAGES += node:nodejs npm:npm
+# What starts and tells a service, and reads units; no service of it need run.
+PACKAGES += systemd-analyze:systemd curl:curl
 # For Debian's own Python, which tests/differential asks beside the one of .venv.
 PACKAGES += /usr/lib/python3/dist-packages/tpm2_pytss:python3-tpm2-pytss
 
