@@ -4,6 +4,7 @@ import datetime
 import json
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
@@ -17,7 +18,8 @@ from cli.serving.store import Store
 from cli.serving.tokens import Sessions, TokenFile
 from sigv4.credentials import Credentials
 from tests.support.keys import PLAIN_HANDLE
-from tests.support.programs import machine
+from tests.support.programs import ROOT, TOOLBOX, Machine, left_behind, machine, write_program
+from tests.support.serving import Serving
 from tests.support.sts import VerifyingSts
 
 TOKEN = "a-token-of-the-test"
@@ -89,22 +91,67 @@ def test_without_a_token_there_is_nothing(port: int, calls: list[int]) -> None:
     assert len(calls) == 1
 
 
-def test_the_verb_serves_a_profile_and_ends_by_a_signal(tmp_path: Path) -> None:
+def options(at: Machine, sts: VerifyingSts) -> list[str]:
+    words = [f"--aws-access-key-id={sts.access_key_id}", f"--persistentHandle={PLAIN_HANDLE:#x}"]
+    words += [f"--tpm-path={at.swtpm.path}", "--aws-region=us-east-1", f"--endpoint-url={sts.endpoint}"]
+    return [*words, "--assumeRole=true", f"--aws-arn={sts.role_arn}", "--timeout=20s"]
+
+
+def test_the_verb_serves_and_ends_by_a_signal(tmp_path: Path) -> None:
     with VerifyingSts() as sts, machine(tmp_path, sts.secret_access_key) as at:
-        file = tmp_path / "token"
-        words = [f"--aws-access-key-id={sts.access_key_id}", f"--persistentHandle={PLAIN_HANDLE:#x}"]
-        words += [f"--tpm-path={at.swtpm.path}", "--aws-region=us-east-1", f"--endpoint-url={sts.endpoint}"]
-        words += ["--assumeRole=true", f"--aws-arn={sts.role_arn}"]
-        serve = [str(at.bin / "tpmwire"), "serve", "--port=0", f"--token-file={file}", *words]
-        with subprocess.Popen(serve, env=at.environment(), stderr=subprocess.PIPE, text=True) as running:
-            assert running.stderr
-            line = running.stderr.readline()
-            assert "/credentials" in line, line
-            assert file.stat().st_mode & 0o777 == 0o600
-            port = int(line.split(":")[-1].partition("/")[0])
-            status, text = ask(port, "GET", "/credentials", Authorization=file.read_text())
-            running.terminate()
-            assert running.wait(20) == 128 + 15
-        assert status == 200
-        assert set(json.loads(text)) == {"AccessKeyId", "SecretAccessKey", "Token", "Expiration", "AccountId"}
-        assert not file.exists()
+        with Serving(at, *options(at, sts)) as service:
+            assert service.token.stat().st_mode & 0o777 == 0o600
+            status, found = service.ask()
+            assert status == 200
+            assert set(found) == {"AccessKeyId", "SecretAccessKey", "Token", "Expiration", "AccountId"}
+            service.process.terminate()
+            assert service.process.wait(20) == 128 + 15
+        assert not service.token.exists()
+        assert left_behind(at.swtpm.path) == []
+
+
+def test_by_a_unix_socket_with_curl(tmp_path: Path) -> None:
+    with VerifyingSts() as sts, machine(tmp_path, sts.secret_access_key) as at:
+        path, words = tmp_path / "socket", options(at, sts)
+        with Serving(at, f"--socket={path}", "--socket-mode=0660", *words) as service:
+            assert path.stat().st_mode & 0o777 == 0o660
+            header = f"Authorization: {service.token.read_text()}"
+            curl = ["curl", "-sS", "--unix-socket", str(path), "-H", header, "http://localhost/credentials"]
+            done = subprocess.run(curl, check=True, capture_output=True, text=True, timeout=60)
+            # --port was given too.
+            assert json.loads(done.stdout) == service.ask()[1]
+            serve = ["serve", f"--token-file={tmp_path / 'other'}", f"--socket={path}", *words]
+            second = at.run(*serve, program=at.bin / "tpmwire")
+            assert (second.returncode, "somebody listens there" in second.stderr) == (2, True), second.stderr
+            assert path.exists()
+        assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--address=0.0.0.0"], "reached from other machines"),
+        (["--port=70000"], "--port 70000 is none"),
+        (["--socket-mode=0600"], "give it with --socket"),
+        (["--socket=s", "--socket-mode=rw"], "as 0600 or 0660"),
+        (["--token-file=/"], "is no ordinary file"),
+        (["--profile=none"], "no profile 'none'"),
+    ],
+)
+def test_mistakes_are_told_before_the_tpm_is_asked(tmp_path: Path, words: list[str], says: str) -> None:
+    program = write_program(tmp_path, TOOLBOX)
+    command = [program, "serve", f"--token-file={tmp_path / 'token'}", "--tpm-path=/tmp/no-such-tpm", *words]
+    environment = {"HOME": str(tmp_path), "AWS_ACCESS_KEY_ID": "AKIAMADEUP", "PATH": "/usr/bin"}
+    done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    assert says in done.stderr
+    assert not (tmp_path / "token").exists()
+
+
+def test_other_processes_of_the_user_do_not_get_at_its_memory() -> None:
+    asks = "import ctypes; libc = ctypes.CDLL(None); print(libc.prctl(3, 0, 0, 0, 0))"  # PR_GET_DUMPABLE
+    seals = "from cli.serving.memory import seal_memory; seal_memory()"
+    for before, wanted in (("", "1\n"), (seals, "0\n")):
+        command = [sys.executable, "-c", f"{before}\n{asks}"]
+        done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=60)
+        assert done.stdout == wanted
