@@ -48,7 +48,7 @@ _LONGEST_REST = 60.0  # seconds; a machine that slept, or whose clock was set, i
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    add_use_options(parser)
+    add_use_options(parser, without=("--format",))
     where = parser.add_argument_group("serving")
     where.add_argument(
         "--token-file",
