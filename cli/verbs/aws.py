@@ -113,7 +113,7 @@ def _ask(args: argparse.Namespace, operation: "Operation[Result]") -> Result:
     used = use_args(args)
     endpoint = endpoint_for(used, operation)
     retries = policy(os.environ, used.settings)
-    http = http_client(used)
+    http = http_client(args)
     http.check(endpoint.url)
     return StsClient(signer_of(args), endpoint, http, policy=retries).call(operation)
 
