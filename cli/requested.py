@@ -1,6 +1,8 @@
 """The request that a user describes in curl's words, and what it is signed for."""
 
 import argparse
+import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 from .messages import UsageError
@@ -58,9 +60,10 @@ def add_body_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def request_of(args: argparse.Namespace) -> "Request":
-    """The request, not signed. Raises UsageError, RequestError."""
-    from sigv4.request import Request
+@contextlib.contextmanager
+def request_of(args: argparse.Namespace) -> "Iterator[Request]":
+    """The request, not signed; the file of its body is closed at the end. Raises UsageError, RequestError."""
+    from sigv4.request import FileBody, Request
 
     url = _bucket_url(args) if args.url.startswith("s3://") else _address(args.url)
     headers = [pair for line in args.header or () for pair in _headers(line)]
@@ -75,7 +78,11 @@ def request_of(args: argparse.Namespace) -> "Request":
     elif upload:
         body = _file_body(upload)
     usual = "POST" if data else "PUT" if upload else "GET"
-    return Request(args.request or usual, url, headers, body)
+    try:
+        yield Request(args.request or usual, url, headers, body)
+    finally:
+        if isinstance(body, FileBody):
+            body.close()
 
 
 def place_of(args: argparse.Namespace, request: "Request") -> tuple[str, str]:
@@ -188,13 +195,13 @@ def _file_body(path: str) -> "FileBody":
 
     source: BinaryIO
     try:
-        # Closed when the program ends: the body is read at the end of all else.
         source = sys.stdin.buffer if path == "-" else open(path, "rb")  # noqa: SIM115
         if stat.S_ISREG(os.fstat(source.fileno()).st_mode):
             return FileBody(source)
         # A pipe has to be read twice: to be signed, and to be sent.
         spooled = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
-        copyfileobj(source, spooled)
+        with source:
+            copyfileobj(source, spooled)
         spooled.seek(0)
         return FileBody(cast("BinaryIO", spooled))
     except OSError as error:

@@ -20,7 +20,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 class FileBody:
     """A body that stays in its file: what `file` has from where it stands to its end, read as it is needed.
 
-    `file` can be sought in, and is not closed here. len() is the number of octets.
+    `file` can be sought in; `close()` closes it. len() is the number of octets.
     """
 
     __slots__ = ("_digest", "_file", "_left", "_size", "_start")
@@ -37,6 +37,10 @@ class FileBody:
 
     def __repr__(self) -> str:
         return f"<FileBody of {self._size} octets>"
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
 
     def rewind(self) -> None:
         """Goes back to its beginning."""

@@ -42,11 +42,11 @@ def run(args: argparse.Namespace) -> int:
     seconds = seconds_of(args.expires, "--expires")
     if not 1 <= seconds <= PRESIGN_MAX:
         raise UsageError(f"--expires {seconds}: a link holds for 1 to {PRESIGN_MAX} seconds")
-    request = request_of(args)
-    service, region = place_of(args, request)
-    signer, ends = key_of(args)
-    now = signer.signing_time(time.time())
-    if ends is not None and parse_rfc3339(ends) < now + seconds:
-        warn(f"the link ends at {ends}, with the temporary credentials that signed it")
-    print(signer.presign(request, region, service, now, seconds))
+    with request_of(args) as request:
+        service, region = place_of(args, request)
+        signer, ends = key_of(args)
+        now = signer.signing_time(time.time())
+        if ends is not None and parse_rfc3339(ends) < now + seconds:
+            warn(f"the link ends at {ends}, with the temporary credentials that signed it")
+        print(signer.presign(request, region, service, now, seconds))
     return 0

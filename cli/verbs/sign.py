@@ -49,24 +49,20 @@ def run(args: argparse.Namespace) -> int:
     """Prints it. Raises UsageError, RequestError before the TPM is asked; what `signer_of` does."""
     import time
 
-    request = request_of(args)
-    service, region = place_of(args, request)
-    signer = signer_of(args)
-    signed = signer.sign(
-        request,
-        region,
-        service,
-        signer.signing_time(time.time()),
-        unsigned_payload=payload_unsigned(args, service, request),
-    )
-    if args.output == "http":
-        _write(signed)
-    elif args.output == "json":
-        import json
+    with request_of(args) as request:
+        service, region = place_of(args, request)
+        signer = signer_of(args)
+        moment = signer.signing_time(time.time())
+        unsigned = payload_unsigned(args, service, request)
+        signed = signer.sign(request, region, service, moment, unsigned_payload=unsigned)
+        if args.output == "http":
+            _write(signed)
+        elif args.output == "json":
+            import json
 
-        print(json.dumps({"method": signed.method, "url": signed.url, "headers": dict(_flat(signed))}))
-    else:
-        print("\n".join(f"{name}: {value}" for name, value in _flat(signed)))
+            print(json.dumps({"method": signed.method, "url": signed.url, "headers": dict(_flat(signed))}))
+        else:
+            print("\n".join(f"{name}: {value}" for name, value in _flat(signed)))
     return 0
 
 

@@ -1,0 +1,244 @@
+"""`tpmwire sign` and `presign` beside botocore's signers, and before servers that verify signatures."""
+
+import datetime
+import io
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
+from urllib.request import Request, urlopen
+
+import botocore.auth
+import pytest
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cli.toolbox import main
+from tests.support import keys
+from tests.support.programs import KEY_ID, SECRET, Machine, left_behind, machine
+from tests.support.swift import REGION, SwiftS3
+
+letters = st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="?#%\\[]")
+path = st.lists(
+    st.one_of(st.sampled_from(["a b", "ä", "%2F", "%20", "a+b", "~", "", "..", ".", "x=y"]), st.text(letters)),
+    max_size=3,
+).map(lambda parts: "".join("/" + part for part in parts))
+value = st.text(letters, min_size=1, max_size=5).map(lambda text: quote(text, safe="-._~"))
+query = st.dictionaries(st.sampled_from(["prefix", "list-type", "Action", "ä".encode().hex(), "acl"]), value)
+header = st.dictionaries(
+    st.sampled_from(["X-Amz-Meta-A", "Content-Type", "x-amz-target", "User-Agent", "Range"]),
+    st.sampled_from(["a", "a   b", '"q"', "bytes=0-1", "ü"]),
+)
+host = st.sampled_from(
+    [
+        ("s3.eu-central-1.amazonaws.com", "s3", "eu-central-1"),
+        ("bucket.s3.us-west-2.amazonaws.com", "s3", "us-west-2"),
+        ("dynamodb.us-east-1.amazonaws.com", "dynamodb", "us-east-1"),
+        ("abc.execute-api.eu-west-1.amazonaws.com", "execute-api", "eu-west-1"),
+        ("email.eu-west-1.amazonaws.com", "ses", "eu-west-1"),
+        ("iam.amazonaws.com", "iam", "us-east-1"),
+        ("sts.cn-north-1.amazonaws.com.cn", "sts", "cn-north-1"),
+    ]
+)
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    with machine(tmp_path_factory.mktemp("home")) as made, pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
+            patch.delenv(name, raising=False)
+        yield made
+
+
+def _key(box: Machine) -> list[str]:
+    words = [f"--aws-access-key-id={KEY_ID}", f"--persistentHandle={keys.PLAIN_HANDLE:#x}"]
+    return [*words, f"--tpm-path={box.swtpm.path}", "--timeout=20s"]
+
+
+def _printed(*words: str, stdin: bytes = b"") -> str:
+    """What a verb prints that ends well."""
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryFile() as file:
+        file.write(stdin)
+        file.seek(0)
+        out = io.TextIOWrapper(io.BytesIO(), "utf-8")
+        patch.setattr(sys, "stdin", io.TextIOWrapper(file))
+        patch.setattr(sys, "stdout", out)
+        assert main(list(words)) == 0
+        out.flush()
+        text = out.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    return str(text)
+
+
+def _theirs(kind: type, request: AWSRequest, place: tuple[str, str], stamp: str, **options: int) -> AWSRequest:
+    """The request as botocore signs it at that moment."""
+    moment = datetime.datetime.strptime(stamp, "%Y%m%dT%H%M%SZ")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.auth, "get_current_datetime", lambda *_: moment)
+        kind(Credentials(KEY_ID, SECRET), *place, **options).add_auth(request)
+    return request
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    method=st.sampled_from(["GET", "PUT", "DELETE", "PATCH"]),
+    host=host,
+    path=path,
+    query=query,
+    headers=header,
+    body=st.none() | st.binary(min_size=1, max_size=9),
+)
+def test_signed_as_botocore_signs(
+    box: Machine,
+    method: str,
+    host: tuple[str, str, str],
+    path: str,
+    query: dict[str, str],
+    headers: dict[str, str],
+    body: bytes | None,
+) -> None:
+    url = f"https://{host[0]}{path}" + ("?" if query else "") + "&".join(f"{k}={v}" for k, v in query.items())
+    given = [f"--header={name}: {value}" for name, value in headers.items()]
+    sent = ["-T", "-"] if body else []
+    words = ["sign", "--output=json", "-X", method, *given, *sent, url, *_key(box)]
+    ours = json.loads(_printed(*words, stdin=body or b""))
+    # What is sent is ASCII.
+    wire = quote(url, safe="%!#$&'()*+,/:;=?@[]~")
+    request = AWSRequest(method=method, url=wire, data=body or b"", headers=headers)
+    kind = botocore.auth.S3SigV4Auth if host[1] == "s3" else botocore.auth.SigV4Auth
+    theirs = _theirs(kind, request, host[1:], ours["headers"]["X-Amz-Date"])
+    assert ours == {"method": method, "url": wire, "headers": dict(theirs.headers.items())}
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    method=st.sampled_from(["GET", "PUT"]),
+    host=host,
+    path=path,
+    query=query,
+    headers=header,
+    expires=st.integers(1, 604800),
+)
+def test_presigned_as_botocore_does(
+    box: Machine,
+    method: str,
+    host: tuple[str, str, str],
+    path: str,
+    query: dict[str, str],
+    headers: dict[str, str],
+    expires: int,
+) -> None:
+    url = f"https://{host[0]}{path}" + ("?" if query else "") + "&".join(f"{k}={v}" for k, v in query.items())
+    given = [f"--header={name}: {value}" for name, value in headers.items()]
+    words = ["presign", "-X", method, *given, f"--expires={expires}", url, *_key(box)]
+    ours = _printed(*words).removesuffix("\n")
+    stamp = parse_qs(urlsplit(ours).query)["X-Amz-Date"][0]
+    request = AWSRequest(method=method, url=quote(url, safe="%!#$&'()*+,/:;=?@[]~"), headers=headers)
+    kind = botocore.auth.S3SigV4QueryAuth if host[1] == "s3" else botocore.auth.SigV4QueryAuth
+    assert ours == _theirs(kind, request, host[1:], stamp, expires=expires).url
+
+
+@pytest.fixture(scope="module")
+def swift(box: Machine) -> Iterator[SwiftS3]:
+    with SwiftS3(KEY_ID, SECRET) as running:
+        _sent_by_curl(box, "-X", "PUT", f"{running.endpoint}/bucket")
+        yield running
+
+
+S3 = ["--service=s3", f"--region={REGION}"]
+
+
+def _sent_by_curl(box: Machine, *words: str, stdin: bytes = b"") -> bytes:
+    """`tpmwire sign` for these words, and then curl with the same."""
+    lines = _printed("sign", *words, *S3, *_key(box), stdin=stdin)
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(lines)
+        file.flush()
+        command = ["curl", "-sS", "--fail", "-H", f"@{file.name}", *words]
+        done = subprocess.run(command, check=False, input=stdin, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_curl_sends_what_is_signed(box: Machine, swift: SwiftS3, tmp_path: Path) -> None:
+    """A server that is not ours takes it; and from a changed body it does not."""
+    file = tmp_path / "file"
+    file.write_bytes(b"content" * 1000)
+    url = f"{swift.endpoint}/bucket/one%20%C3%A4"
+    _sent_by_curl(box, "-T", str(file), url)
+    assert _sent_by_curl(box, url) == file.read_bytes()
+    _sent_by_curl(box, "-T", "-", url, stdin=b"from a pipe")
+    assert _sent_by_curl(box, url) == b"from a pipe"
+    file.write_bytes(b"other")
+    lines = _printed("sign", "-T", str(file), url, *S3, *_key(box))
+    file.write_bytes(b"Other")
+    headers = [word for line in lines.splitlines() for word in ("-H", line)]
+    refused = subprocess.run(
+        ["curl", "-sS", *headers, "-T", str(file), url], check=True, capture_output=True, timeout=60
+    )
+    assert b"XAmzContentSHA256Mismatch" in refused.stdout or b"BadDigest" in refused.stdout
+    assert left_behind(box.swtpm.path) == []
+
+
+def test_the_whole_request(box: Machine, swift: SwiftS3) -> None:
+    url = f"{swift.endpoint}/bucket/two"
+    whole = _printed("sign", "--output=http", "-T", "-", url, *S3, *_key(box), stdin=b"by hand")
+    with socket.create_connection(("127.0.0.1", swift.port), timeout=20) as sock:
+        sock.sendall(whole.encode())
+        assert sock.recv(100).startswith(b"HTTP/1.1 200 ")
+    assert _sent_by_curl(box, url) == b"by hand"
+
+
+def test_links_work(box: Machine, swift: SwiftS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", swift.endpoint)
+    url = "s3://bucket/a #b?%c/ä"
+    put = _printed("presign", "-X", "PUT", "-H", "Content-Type: text/x-a", url, *S3, *_key(box)).strip()
+    with urlopen(Request(put, b"by link", {"Content-Type": "text/x-a"}, method="PUT"), timeout=20) as answer:
+        assert answer.status == 200
+    get = _printed("presign", url, *S3, *_key(box)).strip()
+    with urlopen(get, timeout=20) as answer:
+        assert (answer.read(), answer.headers["Content-Type"]) == (b"by link", "text/x-a")
+
+
+REFUSED = {
+    "no URL": (["sign", "example"], "must start with https://HOST"),
+    "a host that says nothing": (["sign", "https://example/"], "give --service"),
+    "no region": (["sign", "--service=s3", "https://example/"], "give --region"),
+    "a service that is none": (["sign", "--service=s 3", "--region=a", "https://example/"], "'s 3' is no service"),
+    "a fragment": (["sign", "https://iam.amazonaws.com/#a"], "write %23"),
+    "a user": (["presign", "https://me:secret@iam.amazonaws.com/"], "has a user name"),
+    "a host in another alphabet": (["sign", "https://ä.amazonaws.com/"], "IDNA"),
+    "two bodies": (["sign", "-d", "a", "-T", "b", "https://iam.amazonaws.com/"], "has one body"),
+    "no file": (["sign", "-T", "/nonexistent", "https://iam.amazonaws.com/"], "/nonexistent: No such file"),
+    "a directory": (["sign", "-d", "@/tmp", "https://iam.amazonaws.com/"], "/tmp: Is a directory"),
+    "no header": (["sign", "-H", "secret", "https://iam.amazonaws.com/"], "'Name: value'"),
+    "an empty header": (["sign", "-H", "A:", "https://iam.amazonaws.com/"], "'A' has no value"),
+    "a header with two lines": (["sign", "-H", "A: b\nC: d", "https://iam.amazonaws.com/"], "line end"),
+    "a method that is none": (["sign", "-X", "G T", "https://iam.amazonaws.com/"], "is not an HTTP method"),
+    "an unsigned body": (["sign", "--unsigned-payload", "https://iam.amazonaws.com/"], "is for S3 by https"),
+    "an unsigned body in clear": (["sign", "--unsigned-payload", *S3, "http://localhost/"], "is for S3 by https"),
+    "a bucket that is none": (["presign", "s3://b/key"], "'b' is no bucket name"),
+    "no time": (["presign", "--expires=0", "https://iam.amazonaws.com/"], "1 to 604800 seconds"),
+    "more than a week": (["presign", "--expires=604801", "https://iam.amazonaws.com/"], "1 to 604800 seconds"),
+    "a time that is none": (["presign", "--expires=1h", "https://iam.amazonaws.com/"], "--expires '1h' is no"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_before_the_tpm_is_asked(
+    case: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    words, text = REFUSED[case]
+    # There is no TPM.
+    assert main([*words, f"--aws-access-key-id={KEY_ID}", "--tpm-path=/nonexistent"]) == 2
+    told = capsys.readouterr()
+    assert text in told.err
+    assert (told.out, told.err.count("\n")) == ("", 1)
+    assert "secret" not in told.err
