@@ -26,6 +26,7 @@ class Order(NamedTuple):
     persistent handle or a hierarchy, `parent_auth` its authValue; `pin` is the key that sessions are salted to.
     `leave` is the policy by which the key can be duplicated; without one it stays in its TPM.
     `given` are the ways of a policy that was described instead: they need not hold now, so the key is not tried.
+    `hash_name` is the HMAC's hash, as TPM_ALG has it.
     """
 
     secret: "Secret"
@@ -36,6 +37,7 @@ class Order(NamedTuple):
     pin: "Pin | None" = None
     leave: "Policy | None" = None
     given: "tuple[Policy, ...]" = ()
+    hash_name: str = "SHA256"
 
 
 class Made(NamedTuple):
@@ -56,12 +58,14 @@ def make_key(tpm: "Tpm", order: Order) -> Made:
     from tpmwire.errors import SessionError
     from tpmwire.keyfile import KeyFile
     from tpmwire.spec.commands.objects import Create
+    from tpmwire.spec.constants import TPM_ALG
     from tpmwire.spec.structures import TPMS_SENSITIVE_CREATE
     from tpmwire.templates import hmac_key
 
     parent = parent_at(tpm, order.parent, order.parent_auth, order.pin)
     policy = policy_of(tpm, order)
-    template = hmac_key(policy.digest() if policy else b"", with_auth=bool(order.auth))
+    digest = policy.digest() if policy else b""
+    template = hmac_key(digest, with_auth=bool(order.auth), hash_alg=TPM_ALG[order.hash_name])
     if order.leave is not None:
         template = template.replace(object_attributes=_leaving(template.object_attributes, order))
     sensitive = TPMS_SENSITIVE_CREATE(order.auth.reveal(), order.secret.reveal())
@@ -136,5 +140,7 @@ def _prove(tpm: "Tpm", order: Order, file: "KeyFile", key: "Loaded", parent: Par
     # No date: the HMAC of a date is what signs a day's requests, and there is no need for it here.
     message = random_bytes(32)
     use = as_used(HmacKey, order, file, key, parent)
-    if not hmac.compare_digest(use.hmac(tpm, message), hmac.digest(order.secret.reveal(), message, "sha256")):
+    if not hmac.compare_digest(
+        use.hmac(tpm, message), hmac.digest(order.secret.reveal(), message, order.hash_name)
+    ):
         raise SessionError("the TPM's HMAC is not that of the secret: this TPM, or the way to it, is broken")
