@@ -45,7 +45,8 @@ def at(sts: VerifyingSts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         ]
         config = made.home / ".aws" / "config"
         config.parent.mkdir()
-        config.write_text(f"[profile tpm]\ncredential_process = {CREDENTIAL_PROCESS} {' '.join(words)}\n")
+        line = f"credential_process = {CREDENTIAL_PROCESS} {' '.join(words)}"
+        config.write_text(f"[profile tpm]\n{line}\n[profile short]\n{line} --duration=900\n")
         done = run(made, sts, [*RCLONE, "mkdir", ":s3:bucket"], AWS_PROFILE="tpm")
         assert done.returncode == 0, done.stderr
         yield made
@@ -69,9 +70,13 @@ def way(request: pytest.FixtureRequest) -> dict[str, str]:
 def run(at: Machine, sts: VerifyingSts, command: list[str], **more: str) -> "subprocess.CompletedProcess[str]":
     if command[0] == "rclone":
         more["RCLONE_S3_ENDPOINT"] = sts.endpoint
-    region = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
-    environment = at.environment(AWS_ENDPOINT_URL=sts.endpoint, **region, **more)
+    environment = settings(at, sts, **more)
     return subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=60)
+
+
+def settings(at: Machine, sts: VerifyingSts, **more: str) -> dict[str, str]:
+    region = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
+    return at.environment(AWS_ENDPOINT_URL=sts.endpoint, **region, **more)
 
 
 @pytest.mark.parametrize("sdk", SDKS)
@@ -85,7 +90,7 @@ def test_the_sdk_is_the_role(at: Machine, sts: VerifyingSts, sdk: str, way: dict
 @pytest.mark.parametrize("sdk", SDKS)
 def test_the_server_takes_no_other_secret_and_no_other_token(at: Machine, sts: VerifyingSts, sdk: str) -> None:
     """The control: the test above passes for no other reason than that credentials hold."""
-    command = (at.home / ".aws" / "config").read_text().partition("credential_process = ")[2]
+    command = (at.home / ".aws" / "config").read_text().split("credential_process = ")[1].splitlines()[0]
     found = json.loads(run(at, sts, ["sh", "-c", command]).stdout)
     given = {
         "AWS_ACCESS_KEY_ID": found["AccessKeyId"],
@@ -127,3 +132,38 @@ def test_files_go_to_s3_and_come_back(at: Machine, sts: VerifyingSts, sdk: str) 
         done = run(at, sts, [*COPY[sdk], source, target], AWS_PROFILE="tpm")
         assert done.returncode == 0, done.stderr
     assert back.read_bytes() == there.read_bytes()
+
+
+ASKS = """
+import boto3, sys
+aws = boto3.Session()
+sts = aws.client("sts")
+for _line in sys.stdin:
+    arn = sts.get_caller_identity()["Arn"]
+    print(aws.get_credentials().get_frozen_credentials().access_key, arn, flush=True)
+"""
+
+
+def test_serve_may_be_restarted_under_a_program(at: Machine, sts: VerifyingSts) -> None:
+    """With credentials so short that boto3 asks for new ones each time; meanwhile it goes on with what it has."""
+    with Serving(at, "--profile=short") as first:
+        environment = settings(at, sts, **first.container)
+        program = subprocess.Popen(
+            [sys.executable, "-c", ASKS], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+        def ask() -> str:
+            assert program.stdin is not None
+            assert program.stdout is not None
+            print(file=program.stdin, flush=True)
+            return program.stdout.readline().strip()
+
+        answers = [ask()]
+    answers.append(ask())
+    with Serving(at, "--profile=short", after=first):
+        answers.append(ask())
+        program.communicate(timeout=30)
+    assert program.returncode == 0
+    assert all(answer.endswith(":assumed-role/demo/sdk") for answer in answers)
+    old, meanwhile, new = (answer.partition(" ")[0] for answer in answers)
+    assert meanwhile == old != new

@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from http.client import HTTPConnection
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -16,23 +17,28 @@ __all__ = ["Serving", "await_"]
 class Serving:
     """A running `tpmwire serve`, also as a metadata service, with these words. A context manager.
 
+    It has a port and a token file of its own, or those of the one `after` which it comes.
     `container` and `imds` are the environments in which an SDK finds it; `log` is what it wrote to stderr, `token`
     its token file, `process` it itself, without a terminal, as under systemd.
     """
 
-    def __init__(self, at: Machine, *words: str, **environment: str) -> None:
+    def __init__(self, at: Machine, *words: str, after: "Serving | None" = None, **environment: str) -> None:
         self._at = at
+        self._after = after
+        self.token: Path
+        self.port: int
         self._words = words
         self._environment = environment
 
     def __enter__(self) -> Self:
         number = len(list(self._at.home.glob("serve-*.log")))
-        self.token = self._at.home / f"token-{number}"
+        self.token = self._after.token if self._after else self._at.home / f"token-{number}"
         self.log = self._at.home / f"serve-{number}.log"
-        command = [self._at.bin / "tpmwire", "serve", "--port=0", f"--token-file={self.token}", "--imds"]
+        port = self._after.port if self._after else 0
+        options = [f"--port={port}", f"--token-file={self.token}", "--imds"]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*command, *self._words],
+                [str(self._at.bin / "tpmwire"), "serve", *options, *self._words],
                 env=self._at.environment(**self._environment),
                 stdin=subprocess.DEVNULL,
                 stderr=log,
