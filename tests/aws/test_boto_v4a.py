@@ -1,6 +1,7 @@
 """boto3 by SigV4A with the key in a TPM: verified by a server without our code, and beside boto3 with awscrt."""
 
 import os
+import re
 import subprocess
 import sys
 import urllib.error
@@ -132,6 +133,21 @@ def test_a_multi_region_access_point_as_awscrt_signs_for_it(world: World) -> Non
     assert HAS_CRT
     assert links[0] == links[1]
     assert links[0][2]["X-Amz-Region-Set"] == "*"
+
+
+def test_the_page_runs(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "sigv4a.md").read_text()
+    [block] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    for told, ours in (
+        ('"/dev/tpmrm0"', repr(f"swtpm:path={world.relay.path}")),
+        ("AKIA...", world.sts.access_key_id),
+        ("0x81010003", f"{HANDLE:#x}"),
+    ):
+        assert block.count(told) == 1
+        block = block.replace(told, ours)
+    exec(block, {})
+    assert "X-Amz-Region-Set=%2A&X-Amz-Signature=30" in capsys.readouterr().out
+    assert world.relay.codes == ["Sign"]
 
 
 def test_headers_as_awscrt_has_them(world: World) -> None:

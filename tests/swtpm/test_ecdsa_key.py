@@ -1,7 +1,9 @@
 """Every way to use a P-256 key in the TPM: signatures that `cryptography` verifies, and the exact TPM commands."""
 
+import re
 from collections.abc import Callable, Iterator
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from cryptography.exceptions import InvalidSignature
@@ -24,6 +26,7 @@ from tpmwire.templates import h2_primary
 from tpmwire.tpm import Tpm
 from tpmwire.wrapping import duplicate, ecdsa_key, wrap_hmac_key
 
+PAGE = Path(__file__).parents[2] / "docs" / "sigv4a.md"
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 PRIVATE = Secret(sha256(b"a private value").digest())
 DIGEST = sha256(b"what is signed").digest()
@@ -149,6 +152,18 @@ def test_every_way(bench: Bench, ways: dict[str, tuple[Callable[[Bench], EcdsaKe
     assert asked == commands
     with pytest.raises(InvalidSignature):
         verify(numbers, sha256(b"something else").digest())
+
+
+def test_the_page_has_these_commands() -> None:
+    """docs/sigv4a.md: a session where there is a password, and only there."""
+    rows = re.findall(r"^\| (handle.*?|file.*?) \| (.*?) \|$", PAGE.read_text(), re.MULTILINE)
+    assert {way: commands.split(", ") for way, commands in rows} == {
+        "handle": CLEAR["handle"][1],
+        "handle, password": PROTECTED["password"][1],
+        "handle, PCRs": CLEAR["pcr"][1],
+        "file": CLEAR["pem"][1],
+        "file, password": PROTECTED["pem, password"][1],
+    }
 
 
 @pytest.mark.parametrize("way", PROTECTED)
