@@ -22,6 +22,7 @@ _JITTER = 5 * 60  # seconds; machines that were started together do not ask toge
 _AGAIN = 10.0  # seconds after a failure; twice as many after each further one
 _AT_MOST = 120.0  # seconds between two tries
 _UNCHANGED = 60.0  # seconds until a cache is asked again that gave what we hold: it renews a little later
+_CLOCK_STEP = 5.0  # seconds back at which a clock was set, and does not just run a little slow
 _PATIENCE = 20.0  # seconds that a reader waits for credentials that somebody is fetching
 
 
@@ -51,7 +52,7 @@ class Store:
         self._changed = threading.Condition()
         self._calls: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._held: _Held | None = None
-        self._due = 0.0
+        self._due = self._set_at = 0.0
         self._failures = 0
         self._rounds = 0
         self._closed = False
@@ -72,14 +73,15 @@ class Store:
     @property
     def due(self) -> float:
         """When they are to be fetched (again), POSIX seconds; after a failure this asks for patience."""
-        return self._due
+        # Set back since then, the clock would put off for hours what was meant for seconds.
+        return self._due if self._clock() > self._set_at - _CLOCK_STEP else 0.0
 
     def get(self) -> "Credentials":
         """Credentials that are good now, at once where there are some. Raises UnavailableError."""
         if found := self._good():
             return found
         with self._changed:
-            if self._clock() < self._due or self._closed:
+            if self._clock() < self.due or self._closed:
                 raise UnavailableError
             before = self._rounds
             self.wake()
@@ -113,7 +115,7 @@ class Store:
             due = min(now + _UNCHANGED, end)
         else:
             # A third, where they live so short that 15 minutes are most of it.
-            due = end - min(_AHEAD + random.uniform(0, _JITTER), (end - now) / 3)  # noqa: S311
+            due = max(end - min(_AHEAD + random.uniform(0, _JITTER), (end - now) / 3), now + 1)  # noqa: S311
         self._finish(_Held(found, now, end), due)
 
     def wake(self) -> None:
@@ -143,6 +145,6 @@ class Store:
 
     def _finish(self, held: _Held | None, due: float) -> None:
         with self._changed:
-            self._held, self._due = held, due
+            self._held, self._due, self._set_at = held, due, self._clock()
             self._rounds += 1
             self._changed.notify_all()

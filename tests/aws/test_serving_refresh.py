@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -139,6 +140,24 @@ def test_a_signal_while_sts_is_asked_ends_it_and_leaves_nothing(box: Machine, st
         assert time.monotonic() - before < 3
         assert not service.token.exists()
         assert service.text.endswith("tpmwire: interrupted\n")
+    assert left_behind(box.swtpm.path) == []
+
+
+def test_who_waits_for_a_late_tpm_does_not_hold_the_port(box: Machine, sts: VerifyingSts) -> None:
+    with serving(box, sts, sts.endpoint, box.swtpm.path, "--timeout=1s") as service:
+        first = service.ask()
+        box.swtpm.pause()
+        try:
+            service.process.send_signal(signal.SIGHUP)
+            service.logged("asking again in")
+            assert service.ask() == first
+            service.process.terminate()
+            service.process.wait(20)
+            # A process in the background still holds the connection to the TPM, and only that.
+            with socket.create_server(("127.0.0.1", service.port)):
+                pass
+        finally:
+            box.swtpm.resume()
     assert left_behind(box.swtpm.path) == []
 
 

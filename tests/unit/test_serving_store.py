@@ -100,6 +100,19 @@ def test_a_clock_that_is_ahead_is_told_and_not_asked_for_ever() -> None:
         world.store.get()
 
 
+def test_a_clock_that_is_set_back_puts_nothing_off() -> None:
+    world = World()
+    world.broken = NetworkError("no route", "sts", 443)
+    with pytest.raises(NetworkError):
+        world.store.fetch()
+    assert world.store.due == world.now + 10
+    world.now -= 3600
+    assert world.store.due <= world.now
+    world.broken = None
+    world.store.fetch()
+    assert world.store.due > world.now + 2000
+
+
 def test_who_waits_is_told_of_the_end_and_of_credentials() -> None:
     for ending in (True, False):
         world = World()
