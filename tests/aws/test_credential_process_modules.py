@@ -94,6 +94,7 @@ WAYS = {
 NEVER = {
     *("boto3", "botocore", "cryptography", "hypothesis"),
     *("asyncio", "concurrent", "ctypes", "importlib.metadata", "logging", "subprocess", "tempfile", "threading"),
+    *("bz2", "lzma", "shutil", "zlib"),
     *("urllib.request", "uuid", "xml.etree"),
 }
 
