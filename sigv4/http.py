@@ -257,7 +257,7 @@ def _reason(error: Exception, bundle: str | None) -> tuple[str, str, bool]:
             advice = "if its CA is a private one, name the CA's file in AWS_CA_BUNDLE"
         return f"its certificate does not verify ({error.verify_message.rstrip('.')})", advice, False
     if isinstance(error, ssl.SSLError):
-        return error.reason or "TLS failed", "check that the port speaks TLS", True
+        return error.reason or "TLS failed", "check that the port speaks TLS 1.2 or 1.3", True
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
     if isinstance(error, socket.gaierror):
         return f"name not resolved ({reason})", "check the region, the network and the DNS", True

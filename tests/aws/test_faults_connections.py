@@ -101,7 +101,8 @@ REACHING = {
     ),
     "hangs before TLS": Fault(7, "cannot speak TLS with 127.0.0.1:# within 0.5 s", 0, within=THRICE),
     "hangs within TLS": Fault(7, "cannot speak TLS with 127.0.0.1:# within 0.5 s", 0, within=THRICE),
-    "speaks no TLS": Fault(7, "check that the port speaks TLS", 0),
+    "speaks no TLS": Fault(7, "check that the port speaks TLS 1.2 or 1.3", 0),
+    "speaks an old TLS": Fault(7, "TLSV1_ALERT_PROTOCOL_VERSION; check that the port speaks TLS 1.2 or 1.3", 0),
     "closes within TLS": Fault(7, "cannot speak TLS with 127.0.0.1:#", 0),
     "no name server": Fault(7, "cannot connect to sts.test:1: name not resolved", 0, within=THRICE),
     "a name server that hangs": Fault(7, "cannot connect to sts.test:1 within 0.5 s", 0, within=THRICE),
@@ -139,6 +140,7 @@ def _reached(name: str, runs: Bench) -> Iterator[tuple[str, Path | None]]:
             step: dict[str, Step] = {
                 "hangs within TLS": _hang_after(b"\x16\x03\x03"),  # a record's first octets
                 "speaks no TLS": say(b"SSH-2.0-OpenSSH_9.2\r\n"),
+                "speaks an old TLS": say(b"\x15\x03\x01\x00\x02\x02\x46"),  # alert protocol_version
                 "closes within TLS": say(b""),
             }
             peer = stack.enter_context(_Raw(step[name]))
