@@ -18,7 +18,9 @@ _URL_CHARACTERS = "%!#$&'()*+,/:;=?@[]~"
 
 
 def add_request_options(parser: argparse.ArgumentParser) -> None:
-    """URL, method, headers; service and region."""
+    """URL, method, headers; service and region, or the set of regions and the key of SigV4A."""
+    from .sigv4a_use import add_sigv4a_use_options
+
     parser.add_argument(
         "url", metavar="URL", help="what is asked for, https://HOST/PATH?QUERY, or s3://BUCKET/KEY"
     )
@@ -42,6 +44,7 @@ def add_request_options(parser: argparse.ArgumentParser) -> None:
         metavar="REGION",
         help="the region to sign for (default: what the host says, else the profile's)",
     )
+    add_sigv4a_use_options(parser)
 
 
 def add_body_options(parser: argparse.ArgumentParser) -> None:
@@ -86,20 +89,25 @@ def request_of(args: argparse.Namespace) -> "Iterator[Request]":
 
 
 def place_of(args: argparse.Namespace, request: "Request") -> tuple[str, str]:
-    """Service and region to sign for. Raises UsageError where nothing tells, RequestError for unfit names."""
+    """Service and region, or set of regions, to sign for.
+
+    Raises UsageError where nothing tells, RequestError for unfit names.
+    """
     from sigv4.canonical import credential_scope
     from sigv4.endpoints import guess
 
+    from .sigv4a_use import region_set_of
     from .using import region_of
 
+    regions = region_set_of(args, request.url)
     service, region = guess(request.url) or (None, None)
     service = args.service or service
     if not service:
         raise UsageError("the host does not say which service it is: give --service, such as --service s3")
-    region = args.region or region or region_of(args)
+    region = args.region or region or (region_of(args) if regions is None else "any")
     credential_scope("19700101T000000Z", region, service)
     payload_unsigned(args, service, request)
-    return service, region
+    return service, region if regions is None else regions
 
 
 def payload_unsigned(args: argparse.Namespace, service: str, request: "Request") -> bool:
