@@ -62,19 +62,21 @@ class Place(NamedTuple):
 
 
 class ProfileCommand:
-    """A credential_process that runs our program. Raises UsageError for any other.
+    """A credential_process that runs our program, that of `profile` if named. Raises UsageError for any other.
 
     `key_id` is its access key id, `place` where its key is. `key` can be given a password that the command line
     does not have.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, profile: str | None = None) -> None:
         from .run_options import run_parser
         from .source_profile import process_words
 
         self.text = text
         self._start, self._options = process_words(text)
         self.args = run_parser().parse_go_style(self._options)
+        if profile is not None:
+            self._settle(profile)
         self.key_id: str = self.args.aws_access_key_id or ""
         if not self.key_id:
             # The environment's would be another one tomorrow.
@@ -82,6 +84,15 @@ class ProfileCommand:
         file = self.args.credential_file
         self.place = Place(file=os.path.abspath(file)) if file else Place(handle=self.args.persistentHandle)
         self._key: HmacKey | None = None
+
+    def _settle(self, profile: str) -> None:
+        """Takes the profile's endpoints, CAs, retries and region: its key may be of another partition."""
+        from sigv4.config import load, region
+
+        config = load(os.environ)
+        if profile in config:
+            self.args.settings = config.profile(profile)
+        self.args.aws_region = self.args.aws_region or region(os.environ, self.args.settings)
 
     @property
     def key(self) -> "HmacKey":
@@ -139,10 +150,14 @@ def identity(command: ProfileCommand) -> "CallerIdentity":
     from sigv4.retry import policy
     from sigv4.sts import GetCallerIdentity
 
-    endpoint = resolve(command.args.aws_region or None, command.args.endpoint_url, os.environ)
-    attempts = policy(os.environ)
+    from .obtain import environ_of
+
+    endpoint = resolve(
+        command.args.aws_region or None, command.args.endpoint_url, os.environ, command.args.settings
+    )
+    attempts = policy(os.environ, command.args.settings)
     signer = command.signer()
-    http = HttpClient(_patience(command), os.environ, user_agent="tpmwire", warn=_warn)
+    http = HttpClient(_patience(command), environ_of(command.args), user_agent="tpmwire", warn=_warn)
     return StsClient(signer, endpoint, http, policy=attempts, warn=_warn).call(GetCallerIdentity())
 
 
@@ -153,10 +168,12 @@ def iam_client(command: ProfileCommand, *, once: bool = False) -> "IamClient":
     from sigv4.iam import IamClient
     from sigv4.retry import Policy, policy
 
-    endpoint = service("iam", command.args.aws_region or "us-east-1", None, os.environ)
-    attempts = Policy(max_attempts=1) if once else policy(os.environ)
+    from .obtain import environ_of
+
+    endpoint = service("iam", command.args.aws_region or "us-east-1", None, os.environ, command.args.settings)
+    attempts = Policy(max_attempts=1) if once else policy(os.environ, command.args.settings)
     signer = command.signer()
-    http = HttpClient(_patience(command), os.environ, user_agent="tpmwire", warn=_warn)
+    http = HttpClient(_patience(command), environ_of(command.args), user_agent="tpmwire", warn=_warn)
     return IamClient(signer, endpoint, http, policy=attempts, warn=_warn)
 
 

@@ -40,7 +40,7 @@ def current(profile: str) -> ProfileCommand:
         raise UsageError(
             f"the profile {profile} in {config_path()} has no credential_process: `tpmwire enroll` first"
         )
-    return ProfileCommand(text)
+    return ProfileCommand(text, profile)
 
 
 def old_command(profile: str, state: State) -> ProfileCommand:
@@ -57,7 +57,7 @@ def new_command(profile: str, state: State) -> ProfileCommand:
     """The command line of the new key, whether or not the profile has it by now."""
     new = state.values["new"]
     command = current(profile)
-    return ProfileCommand(command.rewritten(new["id"], place_in(new), bytes.fromhex(new["name"])))
+    return ProfileCommand(command.rewritten(new["id"], place_in(new), bytes.fromhex(new["name"])), profile)
 
 
 def place_in(values: dict[str, str]) -> Place:

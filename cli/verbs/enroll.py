@@ -121,7 +121,7 @@ def enroll(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
 
 def _already(profile: str, present: str) -> int:
     """The plaintext is gone: says whether what is there instead works."""
-    who = identity(ProfileCommand(present))
+    who = identity(ProfileCommand(present, profile))
     note(f"the profile {profile} is enrolled already; AWS takes its key for {who.arn}")
     return 0
 
@@ -179,7 +179,7 @@ def _import(args: argparse.Namespace, secret: "Secret", checkpoint: Checkpoint) 
     text = f"{credential_process(args, pinned, made.key.name)} --cache"
     if args.aws_region:
         text += f" --aws-region={args.aws_region}"
-    command = ProfileCommand(text)
+    command = ProfileCommand(text, args.profile)
     # What was typed at a prompt stands in no command line.
     command.key.auth, command.key.parent_auth = order.auth, parent_auth
     if found is None:

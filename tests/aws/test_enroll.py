@@ -129,6 +129,17 @@ def test_the_steps_are_all(home: Path, swtpm: Swtpm) -> None:
     assert seen == STEPS
 
 
+def test_aws_is_where_the_profile_says(
+    home: Path, sts: VerifyingSts, swtpm: Swtpm, tool: Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    settings = f"endpoint_url = {sts.tls_endpoint()}\nca_bundle = {sts.authority().bundle}\n"
+    (home / ".aws" / "config").write_text(CONFIG + settings)
+    done = tool("enroll", "--profile", "work", "--tpm-path", swtpm.path, "--remove-plaintext")
+    assert done.code == 0, done.err
+    assert files_with(home, sts.secret_access_key) == []
+
+
 def test_a_key_that_aws_refuses_changes_no_file(home: Path, sts: VerifyingSts, swtpm: Swtpm, tool: Tool) -> None:
     credentials = home / ".aws" / "credentials"
     wrong = credentials.read_text().replace(sts.secret_access_key, "w" * 40)
