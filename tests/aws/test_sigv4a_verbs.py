@@ -1,0 +1,140 @@
+"""`tpmwire sign` and `presign` with --sigv4a: S3 in headers and links before a server that verifies."""
+
+import http.client
+import json
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from cli.toolbox import main
+from tests.support.held import no_settings
+from tests.support.programs import TOOLBOX, Machine, left_behind, machine
+from tests.support.sts import VerifyingSts
+from tests.support.v4a import Sigv4aFront
+
+HANDLE = "0x81010010"
+ACCESS_POINT = "https://mfzwi23gnjvgw.mrap.accesspoint.s3-global.amazonaws.com/report.pdf"
+
+
+class World:
+    """S3 behind a server that verifies SigV4A, with an object in it, and a machine with the key."""
+
+    def __init__(self, box: Machine, sts: VerifyingSts, front: Sigv4aFront) -> None:
+        self.box, self.front = box, front
+        self.key = [f"--aws-access-key-id={sts.access_key_id}", f"--tpm-path={box.swtpm.path}", "--timeout=20s"]
+        words = ["import", "--out=hmac.pem", f"--sigv4a-handle={HANDLE}", "--sigv4a-out=v4a.pem", *self.key]
+        done = subprocess.run(
+            [box.bin / TOOLBOX, *words],
+            env=box.environment(),
+            cwd=box.home,
+            check=False,
+            input=sts.secret_access_key,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with pytest.MonkeyPatch.context() as patch, VerifyingSts(actions=("sts:*", "s3:*")) as sts:
+        no_settings(patch)
+        secrets = {sts.access_key_id: sts.secret_access_key}
+        with (
+            machine(tmp_path_factory.mktemp("home"), sts.secret_access_key) as box,
+            Sigv4aFront(sts.port, secrets, "us-east-1") as front,
+        ):
+            yield World(box, sts, front)
+
+
+@pytest.fixture(autouse=True)
+def fresh(world: World) -> Iterator[None]:
+    world.front.verified.clear()
+    yield
+    assert left_behind(world.box.swtpm.path) == []
+
+
+def sent(world: World, method: str, path: str, body: bytes, *words: str) -> tuple[int, bytes]:
+    """The request as `tpmwire sign` says, sent by somebody else."""
+    name = world.box.home / "body"
+    name.write_bytes(body)
+    out = subprocess.run(
+        [
+            world.box.bin / TOOLBOX,
+            "sign",
+            f"{world.front.url}{path}",
+            *("-X", method, "--service", "s3", "-T", name, "--output", "json"),
+            *words,
+            *world.key,
+        ],
+        env=world.box.environment(),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert out.returncode == 0, out.stderr
+    signed = json.loads(out.stdout)
+    connection = http.client.HTTPConnection(urlsplit(world.front.url).netloc, timeout=20)
+    try:
+        connection.request(method, path, body, signed["headers"])
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("place", [HANDLE, "v4a.pem"])
+def test_sign_and_presign(world: World, capsys: pytest.CaptureFixture[str], place: str) -> None:
+    key = f"--sigv4a={place if place == HANDLE else world.box.home / place}"
+    everywhere = (key, "--region-set=*")
+    assert sent(world, "PUT", "/bucket", b"", *everywhere)[0] == 200
+    assert sent(world, "PUT", "/bucket/a%20b", b"hello", *everywhere)[0] == 200
+    assert sent(world, "PUT", "/bucket/a%20b", b"hello", key, "--region-set=eu-*")[0] == 403
+    words = ["presign", f"{world.front.url}/bucket/a%20b", "--service=s3", *everywhere, *world.key]
+    assert main(words) == 0
+    link = capsys.readouterr().out.strip()
+    with urllib.request.urlopen(link) as answer:
+        assert answer.read() == b"hello"
+    assert [(each.regions, each.presigned) for each in world.front.verified] == [
+        ("*", False),
+        ("*", False),
+        ("*", True),
+    ]
+
+
+def test_one_region_without_a_set(world: World) -> None:
+    assert sent(world, "PUT", "/one", b"", f"--sigv4a={HANDLE}", "--region=us-east-1")[0] == 200
+    assert [each.regions for each in world.front.verified] == ["us-east-1"]
+
+
+def test_a_multi_region_access_point(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its host says service and set of regions, and that SigV4 will not do."""
+    assert main(["presign", ACCESS_POINT, f"--sigv4a={HANDLE}", *world.key]) == 0
+    fields = dict(parse_qsl(urlsplit(capsys.readouterr().out.strip()).query))
+    assert fields["X-Amz-Region-Set"] == "*"
+    assert fields["X-Amz-Credential"].endswith("/s3/aws4_request")
+    assert main(["presign", ACCESS_POINT, *world.key]) == 2
+    told = capsys.readouterr()
+    assert (told.out, told.err.count("\n")) == ("", 1)
+    assert "wants SigV4A: give --sigv4a KEY" in told.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--region-set=us east"], "'us east' is no set of regions"),
+        (["--region-set="], "'' is no set of regions"),
+        (["--region-set=*", "--service=s/3"], "'s/3' is no service name"),
+        (["--region-set=*", "--assumeRole=true", "--aws-arn=arn:aws:iam::123456789012:role/x"], "leave one out"),
+    ],
+)
+def test_mistakes(world: World, capsys: pytest.CaptureFixture[str], words: list[str], told: str) -> None:
+    assert main(["sign", "https://h.example/", "--service=s3", f"--sigv4a={HANDLE}", *words, *world.key]) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert told in said.err
