@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.faults import Bench, Fault, bench
 from tests.support.scripted import STS_ANSWER, ScriptedServer, Step, http, say
+from tests.support.silent import silent_port
 
 OK = http("200 OK", STS_ANSWER)
 TIMEOUT = 0.5  # seconds, where a timeout is what is tested
@@ -80,20 +81,6 @@ def _port_that_is_closed() -> str:
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-@contextlib.contextmanager
-def _silent(family: socket.AddressFamily, host: str, port: int = 0) -> Iterator[int]:
-    """A port at which connections are neither taken nor refused: its queue is full. Gives the port."""
-    with socket.socket(family) as listener, socket.socket(family) as first, socket.socket(family) as second:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(0)
-        for other in (first, second):
-            other.setblocking(False)
-            other.connect_ex(listener.getsockname())
-        time.sleep(0.05)
-        yield listener.getsockname()[1]
-
-
 REACHING = {
     "nobody listens": Fault(7, "cannot connect to 127.0.0.1:#: Connection refused; check the network", 0),
     "packets get lost": Fault(
@@ -125,7 +112,7 @@ def _reached(name: str, runs: Bench) -> Iterator[tuple[str, Path | None]]:
         if name == "nobody listens":
             yield _port_that_is_closed(), None
         elif name == "packets get lost":
-            yield f"http://127.0.0.1:{stack.enter_context(_silent(socket.AF_INET, '127.0.0.1'))}", None
+            yield f"http://127.0.0.1:{stack.enter_context(silent_port())}", None
         elif name == "hangs before TLS":
             listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
             yield f"https://127.0.0.1:{listener.getsockname()[1]}", None
@@ -185,7 +172,7 @@ def test_a_name_whose_first_address_leads_nowhere(runs: Bench, before: str) -> N
     program = runs.within(f"mount --bind {hosts} /etc/hosts")
     with ScriptedServer(say(OK)) as sts, contextlib.ExitStack() as stack:
         if before == "lost":
-            stack.enter_context(_silent(socket.AF_INET6, "::1", sts.port))
+            stack.enter_context(silent_port("::1", sts.port))
         seen = runs.run(f"http://sts.test:{sts.port}", "--timeout=20s", program=program)
     assert seen.code == 0
     assert json.loads(seen.out)["AccessKeyId"] == "ASIAMADEUPMADEUP0000"

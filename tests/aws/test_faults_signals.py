@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.faults import MARGIN, Bench, Fault, Seen, bench
 from tests.support.scripted import STS_ANSWER, ScriptedServer, http, say
+from tests.support.silent import silent_port
 
 SIGNALS = {"Ctrl-C": signal.SIGINT, "SIGTERM": signal.SIGTERM, "SIGHUP": signal.SIGHUP}
 PATIENCE = 20  # seconds
@@ -75,12 +76,7 @@ def _while_the_tpm_works(stage: Stage, _directory: Path) -> None:
 
 
 def _while_connecting(stage: Stage, _directory: Path) -> None:
-    listener = stage.stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-    for _ in range(2):
-        full = stage.stack.enter_context(socket.socket())
-        full.setblocking(False)
-        full.connect_ex(listener.getsockname())
-    stage.start(f"http://127.0.0.1:{listener.getsockname()[1]}")
+    stage.start(f"http://127.0.0.1:{stage.stack.enter_context(silent_port())}")
     stage.wait_for(lambda: stage.runs.bus.codes)
     time.sleep(0.3)
 
