@@ -57,7 +57,7 @@ def test_a_family_without_a_way_out_holds_up_once(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_slow_address_may_still_be_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was begun goes on beside its successors: its SYN is sent again, and taken, when they have long failed."""
+    """What was begun goes on beside its successors: its SYN is sent again, and taken, when they have failed."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as late:
         where = late.getsockname()
         with socket.create_connection(where), ThreadPoolExecutor() as pool:
