@@ -35,6 +35,8 @@ VERBS = {
     "exec": "run a program with temporary credentials in its environment",
     "sign": "sign a request to any AWS service, and print its headers",
     "presign": "make a link that is signed: one request to any AWS service, for whoever has it",
+    "curl": "send a request to any AWS service, signed",
+    "totp": "keep the secret of an MFA device (TOTP) in the TPM, and print its codes",
     "eks-token": "print a token for an EKS cluster, for kubectl",
     "rds-token": "print a password for a user of an RDS, Aurora or DSQL database",
     "codecommit": "give git its password for AWS CodeCommit (a credential helper)",

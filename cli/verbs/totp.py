@@ -1,0 +1,190 @@
+"""Keeps the secret of a one-time password token (TOTP) in the TPM, and prints its codes.
+
+  tpmwire totp import --out mfa.pem
+  tpmwire totp import --secret-file otpauth.txt --persistent-handle 0x81010003
+  tpmwire totp code mfa.pem
+  aws-tpm-process-credential ... --mfa-serial arn:aws:iam::123456789012:mfa/tpm --mfa-totp mfa.pem
+
+The secret, base32 as AWS shows it for a virtual MFA device, or the otpauth:// URI of its QR code, is asked for on
+a terminal, else read from standard input or --secret-file. The TPM makes an HMAC key of it that cannot leave it.
+To enable the device AWS asks for two codes in a row: run `code` twice, half a minute apart.
+
+A second factor on the machine that has the first one is none against whoever can use that machine: MFA then proves
+possession of this machine, no more. That may be what you want, for a policy that asks for MFA everywhere. A
+password or PCRs of its own (--key-auth-prompt, --pcrs) keep some of the difference; a phone keeps all of it.
+
+Codes are of this machine's clock, and each is good once: AWS refuses it a second time, until the next period.
+"""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from ..messages import UsageError, note
+from ..options import add_tpm_options, pcrs_from, persistent_handle
+from ..totp import AWS_DIGITS, AWS_PERIOD, PERIODS
+from ..totp_key import place
+
+if TYPE_CHECKING:
+    from ..totp import Token
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "keep the secret of an MFA device (TOTP) in the TPM, and print its codes"
+
+OWNER = 0x40000001
+"""TPM_RH_OWNER (TPM 2.0 Part 2, §7.4)."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, text, options in (
+        ("import", "put a token's secret into the TPM", _configure_import),
+        ("code", "print the code of now", _configure_code),
+    ):
+        options(actions.add_parser(name, help=text, description=f"{text} (see tpmwire totp --help)"))
+
+
+def _configure_import(parser: argparse.ArgumentParser) -> None:
+    from ..auths import add_auth_options
+
+    parser.add_argument(
+        "--secret-file", metavar="FILE", help="take the secret from a file (default: standard input, or a prompt)"
+    )
+    parser.add_argument("--out", metavar="FILE", help="write the key as a TSS2 PEM file; - is standard output")
+    parser.add_argument(
+        "--persistent-handle", type=persistent_handle, metavar="HANDLE", help="make the key persistent there"
+    )
+    parser.add_argument("--force", action="store_true", help="replace what is at this file and handle")
+    parser.add_argument("--pcrs", metavar="PCRS", help="bind the key to PCRs: 23, or 7,23, or sha256:7,23")
+    add_auth_options(parser, "key", "a password for the key")
+    parser.add_argument(
+        "--parent",
+        type=persistent_handle,
+        default=OWNER,
+        metavar="HANDLE",
+        help="persistent handle of the parent, such as 0x81000001 (default: the owner's standard ECC primary)",
+    )
+    add_auth_options(parser, "parent", "the password of the parent or, without --parent, of the owner")
+    add_auth_options(parser, "owner", "the owner's password, for --persistent-handle beside --parent")
+    _add_tpm_and_pin(parser, "60s")
+
+
+def _configure_code(parser: argparse.ArgumentParser) -> None:
+    from ..auths import add_auth_options
+
+    parser.add_argument("key", type=place, metavar="KEY", help="the key's file or persistent handle")
+    parser.add_argument(
+        "--digits", type=int, choices=(6, 7, 8), default=AWS_DIGITS, help=f"default: {AWS_DIGITS}, as with AWS"
+    )
+    parser.add_argument(
+        "--period", type=_period, default=AWS_PERIOD, metavar="SECONDS", help=f"default: {AWS_PERIOD}, as with AWS"
+    )
+    parser.add_argument("--verbose", action="store_true", help="tell on stderr for how long the code is good")
+    add_auth_options(parser, "key", "the key's password")
+    parser.add_argument("--pcrs", metavar="PCRS", help="the PCRs that a key at a handle is bound to; a file tells")
+    add_auth_options(parser, "parent", "the password of the key file's parent, or of its hierarchy")
+    _add_tpm_and_pin(parser, "2s")
+
+
+def _add_tpm_and_pin(parser: argparse.ArgumentParser, patience: str) -> None:
+    add_tpm_options(parser, patience)
+    parser.add_argument(
+        "--tpm-session-encrypt-with-name",
+        metavar="NAME[@WHERE]",
+        help="hex Name of this TPM's endorsement or storage key, as `tpmwire ek` prints it to pin",
+    )
+    parser.add_argument(
+        "--tpm-session-encrypt-with-public", metavar="FILE", help="the same key's public area instead of its Name"
+    )
+
+
+def _period(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 4 and int(text) in PERIODS):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 1 to {PERIODS[-1]}")
+    return int(text)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Makes the key, or prints a code. Raises UsageError, KeyFileError; TpmError, SessionError, TransportError."""
+    return _import(args) if args.action == "import" else _code(args)
+
+
+def _import(args: argparse.Namespace) -> int:
+    from ..auths import auth_of, key_auth_of
+    from ..keys import check_free, open_tpm
+    from ..making import Order, make_key
+    from ..pins import pin_from
+    from ..placing import Placed, check_path, put_in_place
+    from ..totp_key import read_token
+
+    handle = args.persistent_handle
+    if not args.out and handle is None:
+        raise UsageError("say where the key is to go: --out FILE, --persistent-handle HANDLE, or both")
+    if args.out and args.out != "-":
+        check_path(args.out, "--out", force=args.force)
+    pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
+    pcrs = pcrs_from(args.pcrs) if args.pcrs else None
+    parent_auth, owner_auth = auth_of(args, "parent"), auth_of(args, "owner")
+    if args.parent == OWNER:
+        # One password under two names: the parent's is the owner's.
+        parent_auth, owner_auth = parent_auth or owner_auth, owner_auth or parent_auth
+    token = read_token(args.secret_file)
+    order = Order(token.secret, key_auth_of(args), pcrs, args.parent, parent_auth, pin, hash_name=token.hash_name)
+    with open_tpm(args) as tpm:
+        if handle is not None:
+            check_free(tpm, handle, force=args.force)
+        made = make_key(tpm, order)
+        path = None if args.out == "-" else args.out
+        put_in_place(tpm, [Placed(made, path, handle)], owner_auth, force=args.force)
+    note("the TPM's HMAC with the new key equals the host's")
+    if args.out == "-":
+        print(made.file.to_pem(), end="")
+    _tell(args, token)
+    return 0
+
+
+def _tell(args: argparse.Namespace, token: "Token") -> None:
+    """Where the key is and how it is used, and what it is not."""
+    handle = args.persistent_handle
+    file = args.out if args.out and args.out != "-" else None
+    where = file or (f"0x{handle:08x}" if handle is not None else "FILE")
+    if file:
+        note(f"wrote {file}")
+    if handle is not None:
+        note(f"the key is persistent at 0x{handle:08x}")
+    digits = f" --digits {token.digits}" if token.digits != AWS_DIGITS else ""
+    period = f" --period {token.period}" if token.period != AWS_PERIOD else ""
+    note(f"its codes: tpmwire totp code{digits}{period} {where}")
+    if token.is_of_aws:
+        note(f"for AWS: aws-tpm-process-credential ... --mfa-serial ARN --mfa-totp {where}")
+    else:
+        note("these are no codes that AWS takes, which are of SHA-1, 6 digits and 30 seconds")
+    note(
+        "warning: beside an AWS key in this TPM this is no second factor: MFA then proves possession of this "
+        "machine only. Remove the secret wherever else it is, or keep it safe as the way back in"
+    )
+
+
+def _code(args: argparse.Namespace) -> int:
+    import time
+
+    from ..auths import auth_of
+    from ..keys import open_tpm
+    from ..pins import pin_from
+    from ..totp import code_of, step_at
+    from ..totp_key import key_at
+
+    key = key_at(args.key)
+    key.auth, key.parent_auth = auth_of(args, "key"), auth_of(args, "parent")
+    key.pcrs = pcrs_from(args.pcrs) if args.pcrs else None
+    key.pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
+    with open_tpm(args) as tpm:
+        # As late as can be: a TPM that others use may keep us waiting.
+        now = time.time()
+        mac = key.hmac(tpm, step_at(now, args.period))
+    print(code_of(mac, args.digits))
+    if args.verbose:
+        left = (int(now) // args.period + 1) * args.period - time.time()
+        note(f"good for {max(0, int(left))} seconds more, and once")
+    return 0
