@@ -94,6 +94,7 @@ class _SharedSigner(Signer):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._lock = Lock()
+        self._stamp = ""  # botocore's time of the last signature, of whatever thread
         self.offset = 0
 
     def correct_clock(self, response: Any = None, **_more: object) -> int | None:
@@ -107,7 +108,7 @@ class _SharedSigner(Signer):
         # The answer to HEAD has no text: its code is the status.
         if date is None or not (may_be_about_time(refusal) or refusal.code == "403"):
             return None
-        offset = date - timegm(botocore.auth.get_current_datetime().timetuple())
+        offset = date - timegm(strptime(self._stamp, SIGV4_TIMESTAMP))
         if abs(offset - self.offset) <= CLOCK_TOLERANCE:
             return None
         self.offset = offset
@@ -116,7 +117,8 @@ class _SharedSigner(Signer):
         return 0
 
     def corrected(self, stamp: str) -> str:
-        """A signature's time by the servers' clock."""
+        """A signature's time by the servers' clock, of botocore's by ours."""
+        self._stamp = stamp
         return timestamp(timegm(strptime(stamp, SIGV4_TIMESTAMP)) + self.offset) if self.offset else stamp
 
     def _day_key(self, date: str) -> bytes:
