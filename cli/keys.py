@@ -25,7 +25,12 @@ __all__ = [
     "open_tpm",
     "parent_at",
     "parent_of",
+    "put_beside",
+    "take_place",
 ]
+
+_LAST = 0x817FFFFF
+"""The owner's last persistent handle; those after it are the platform's (TPM 2.0 Part 3, §28.5)."""
 
 
 def open_tpm(args: "argparse.Namespace") -> "Tpm":
@@ -111,22 +116,59 @@ def check_free(tpm: "Tpm", handle: int, *, force: bool) -> None:
 
 
 def make_persistent(tpm: "Tpm", key: "Loaded", handle: int, owner: "Secret", session: "Session") -> None:
-    """TPM2_EvictControl: the key gets this handle; what is there goes first. Raises TpmError, TransportError."""
-    from tpmwire.errors import TpmError, TransportError
+    """The key gets this handle, in place of what is there. Raises TpmError, TransportError.
+
+    Where the TPM has no room for both, what is there stays.
+    """
+    beside = put_beside(tpm, key, handle, owner, session)
+    take_place(tpm, key, beside, handle, owner, session)
+
+
+def put_beside(tpm: "Tpm", key: "Loaded", handle: int, owner: "Secret", session: "Session") -> int:
+    """TPM2_EvictControl: makes the key persistent at `handle` or, where that is taken, at a free one; gives which.
+
+    A persistent key cannot be moved, nor put back once it is evicted: the new one is in before the old one goes.
+    Raises TpmError, TransportError.
+    """
+    from tpmwire import nv
+
+    taken, beside = nv.handles(tpm, handle, _LAST), handle
+    while beside in taken:
+        beside += 1
+    if beside > max(handle, _LAST):
+        raise UsageError(f"no handle after 0x{handle:08x} is free, where the new key could wait: evict one")
+    _persist(tpm, key, beside, owner, session)
+    return beside
+
+
+def take_place(tpm: "Tpm", key: "Loaded", beside: int, handle: int, owner: "Secret", session: "Session") -> None:
+    """After `put_beside`: what is at `handle` is evicted, and the key gets it. Raises TpmError, TransportError."""
+    from tpmwire.errors import TpmError
+
+    if beside == handle:
+        return
+    try:
+        evict(tpm, handle, session.use(owner))
+    except TpmError:
+        evict(tpm, beside, session.use(owner))
+        raise
+    try:
+        _persist(tpm, key, handle, owner, session)
+    except Exception:
+        from .messages import note
+
+        note(f"tpmwire: warning: the key that was at 0x{handle:08x} is gone; the new one is at 0x{beside:08x}")
+        raise
+    evict(tpm, beside, session.use(owner))
+
+
+def _persist(tpm: "Tpm", key: "Loaded", handle: int, owner: "Secret", session: "Session") -> None:
+    from tpmwire.errors import TransportError
     from tpmwire.spec.commands.context import EvictControl
     from tpmwire.spec.constants import TPM_RH
 
-    occupied = is_occupied(tpm, handle)
-    if occupied:
-        evict(tpm, handle, session.use(owner))
     try:
         tpm.execute(EvictControl(TPM_RH.OWNER, key.handle, handle), session.use(owner))
-    except TpmError:
-        if occupied:
-            from .messages import note
-
-            note(f"tpmwire: warning: the key that was at 0x{handle:08x} is gone")
-        raise
     except TransportError as error:
         raise TransportError(
             f"{error}; whether the key is at 0x{handle:08x} now is not known: `tpmwire list` tells"

@@ -42,13 +42,17 @@ def check_path(path: str, option: str, *, force: bool) -> None:
 
 
 def put_in_place(tpm: "Tpm", keys: "Sequence[Placed]", owner: "Secret", *, force: bool) -> None:
-    """Files and handles, all or none. A signal waits until it is done. Raises TpmError, UsageError, OSError."""
+    """Files and handles, all or none; what is at the handles goes last. A signal waits until it is done.
+
+    Raises TpmError, UsageError, OSError.
+    """
     from tpmwire.tpm import undisturbed
 
     from .files import write_whole
-    from .keys import evict, make_persistent
+    from .keys import evict, put_beside, take_place
 
     files = [(f"{key.path}.{os.getpid()}.new", key.path, key.made) for key in keys if key.path]
+    beside: list[tuple[Placed, int, int]] = []
     with undisturbed(), contextlib.ExitStack() as undo:
         try:
             # A full disk is found before the TPM is changed.
@@ -57,13 +61,16 @@ def put_in_place(tpm: "Tpm", keys: "Sequence[Placed]", owner: "Secret", *, force
             for key in keys:
                 session = key.made.parent.session
                 if key.handle is not None:
-                    make_persistent(tpm, key.made.key, key.handle, owner, session)
-                    undo.callback(evict, tpm, key.handle, session.use(owner))
+                    at = put_beside(tpm, key.made.key, key.handle, owner, session)
+                    undo.callback(evict, tpm, at, session.use(owner))
+                    beside.append((key, key.handle, at))
             for staged, path, _ in files:
                 _publish(staged, path, force=force)
                 if not force:
                     undo.callback(os.unlink, path)
             undo.pop_all()
+            for key, handle, at in beside:
+                take_place(tpm, key.made.key, at, handle, owner, key.made.parent.session)
         finally:
             for staged, _, _ in files:
                 with contextlib.suppress(FileNotFoundError):

@@ -315,3 +315,29 @@ def test_all_or_nothing(swtpm: Swtpm, tool: Tool, tmp_path: Path, refused: int) 
     assert tpm2(swtpm, "getcap", "handles-persistent") == b""
     # The first one went in and, where the second was refused, out again.
     assert len(seen) == 2 * refused - 1
+
+
+@pytest.mark.parametrize("refused", [1, 2])
+def test_with_force_too_what_was_there_stays(
+    swtpm: Swtpm, made: Callable[..., KeyFile], tool: Tool, refused: int
+) -> None:
+    """There is no room for the first, or for the second key beside the old ones."""
+    places = ("--persistent-handle", HMAC_HANDLE, "--sigv4a-handle", HANDLE, "--force")
+    made(*places)
+    seen = []
+
+    def no_room(sent: bytes) -> bytes | None:
+        if sent[6:10] != TPM_CC.EvictControl.to_bytes(4, "big"):
+            return None
+        seen.append(sent)
+        return bytes.fromhex("8001 0000000a 0000014b") if len(seen) == refused else None
+
+    with Interposer(swtpm.path) as bus:
+        bus.on_command = no_room
+        ran = tool("import", *places, "--aws-access-key-id", "AKIANEW", "--tpm-path", bus.path, stdin=b"x" * 40)
+    assert (ran.code, "TPM_RC_NV_SPACE" in ran.err) == (4, True)
+    assert tpm2(swtpm, "getcap", "handles-persistent").decode().split() == ["-", HMAC_HANDLE, "-", HANDLE]
+    verify(signed(swtpm, handle=0x81010003))
+    with Tpm.open(swtpm.path, 20) as tpm:
+        expected = hmac.digest(b"AWS4" + SECRET, b"20261124", "sha256")
+        assert HmacKey(handle=0x81010002).hmac(tpm, b"20261124") == expected

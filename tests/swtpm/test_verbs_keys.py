@@ -19,7 +19,7 @@ from tpmwire.tpm import Tpm
 __all__ = ["tool"]  # a fixture
 
 KEYS = Path(__file__).parents[2] / "fixtures" / "keys"
-HANDLE = "0x81010009"
+HANDLE, BESIDE = "0x81010009", "0x8101000a"
 
 
 @pytest.fixture
@@ -82,16 +82,46 @@ def test_persist_replaces_when_forced(swtpm: Swtpm, tool: Tool, tmp_path: Path) 
         assert ran.out.strip() == name_at(swtpm, HANDLE, tmp_path)
 
 
-def test_persist_tells_what_is_gone_where_it_cannot_replace(swtpm: Swtpm, tool: Tool) -> None:
-    """A TPM that removes the old key and then has no room for the new one."""
-    assert tool("persist", KEYS / "ecc.pem", HANDLE, "--tpm-path", swtpm.path).code == 0
+@pytest.mark.parametrize(
+    ("refused", "left"),
+    [
+        (1, {HANDLE: "ecc"}),  # no room for both
+        (2, {HANDLE: "ecc"}),
+        (3, {BESIDE: "hmac"}),
+        (4, {HANDLE: "hmac", BESIDE: "hmac"}),
+    ],
+)
+def test_persist_loses_no_key_where_it_cannot_replace(
+    swtpm: Swtpm, tool: Tool, tmp_path: Path, refused: int, left: dict[str, str]
+) -> None:
+    """The new key is in the TPM before the old one goes: one of the two is there, whichever command is refused."""
+    names = {}
+    for file in ("hmac", "ecc"):
+        names[file] = tool(
+            "persist", KEYS / f"{file}.pem", HANDLE, "--force", "--tpm-path", swtpm.path
+        ).out.strip()
+    before = handles(swtpm, "persistent")
+    assert BESIDE not in before
     full = bytes.fromhex("80010000000a0000014b")  # TPM_RC_NV_SPACE
+    seen = []
+
+    def refuse(sent: bytes) -> bytes | None:
+        if not is_command(sent, TPM_CC.EvictControl):
+            return None
+        seen.append(sent)
+        return full if len(seen) == refused else None
+
     with Interposer(swtpm.path) as bus:
-        bus.on_command = lambda sent: (
-            full if is_command(sent, TPM_CC.EvictControl) and bus.codes[-1] == "EvictControl" else None
-        )
+        bus.on_command = refuse
         ran = tool("persist", KEYS / "hmac.pem", HANDLE, "--force", "--tpm-path", bus.path)
-    assert (ran.code, f"the key that was at {HANDLE} is gone" in ran.err) == (4, True)
+    assert (ran.code, "TPM_RC_NV_SPACE" in ran.err) == (4, True)
+    assert (f"that was at {HANDLE} is gone; the new one is at {BESIDE}" in ran.err) is (refused == 3)
+    assert set(handles(swtpm, "persistent")) == {*before, *left} - ({HANDLE} - left.keys())
+    assert {place: name_at(swtpm, place, tmp_path) for place in left} == {
+        at: names[key] for at, key in left.items()
+    }
+    for place in left:
+        assert tool("evict", place, "--tpm-path", swtpm.path).code == 0
 
 
 def test_evict(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
