@@ -43,7 +43,8 @@ class CredentialServer:
 
     def close(self) -> None:
         """No connection more; who waits for credentials is told that there are none; answers may go out."""
-        os.close(self._end_write)
+        # Not by closing it: a process that was forked (cli/abandon.py) may hold it, too.
+        os.write(self._end_write, b"\0")
         self._thread.join()
         self.close_listeners()
         self.desk.store.close()
@@ -52,6 +53,7 @@ class CredentialServer:
             if not self._slots.acquire(timeout=max(0.0, deadline - time.monotonic())):
                 break
         os.close(self._end_read)
+        os.close(self._end_write)
 
     def close_listeners(self) -> None:
         """Closes the sockets; also for a process that was forked, which must not hold the port."""
@@ -60,7 +62,7 @@ class CredentialServer:
 
     def _accept(self) -> None:
         waiting = select.poll()
-        waiting.register(self._end_read, select.POLLIN | select.POLLHUP)
+        waiting.register(self._end_read, select.POLLIN)
         by_number = {listener.fileno(): listener for listener in self._listeners}
         for number in by_number:
             waiting.register(number, select.POLLIN)
@@ -100,6 +102,8 @@ class CredentialServer:
             # A client that went away is no news.
             with sock, contextlib.suppress(OSError):
                 Handler(sock, self, port)
+                # As above: closing alone would not end it where a forked process holds it.
+                sock.shutdown(socket.SHUT_WR)
         finally:
             self._slots.release()
 

@@ -144,7 +144,9 @@ def test_a_signal_while_sts_is_asked_ends_it_and_leaves_nothing(box: Machine, st
 
 
 def test_who_waits_for_a_late_tpm_does_not_hold_the_port(box: Machine, sts: VerifyingSts) -> None:
-    with serving(box, sts, sts.endpoint, box.swtpm.path, "--timeout=1s") as service:
+    # A key file, whose parent the TPM makes late, and somebody has to flush.
+    file = f"--credential-file={box.home / 'plain.pem'}"
+    with serving(box, sts, sts.endpoint, box.swtpm.path, "--timeout=1s", file) as service:
         first = service.ask()
         box.swtpm.pause()
         try:
