@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3.crt
 import pytest
+from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -102,6 +104,19 @@ def test_a_large_object_needs_little_memory(place: Place, tmp_path: Path) -> Non
         body = s3.get_object(Bucket="bucket", Key="large")["Body"]
         assert sum(len(piece) for piece in body.iter_chunks(MIB)) == size
     assert peak() - before < 16 * MIB
+
+
+def test_transfers_by_awscrt_go_botos_own_way(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On some machines boto3 gives transfers to awscrt, which would sign with the secret key by itself."""
+    monkeypatch.setattr(boto3.crt, "CRT_S3_CLIENT", None)
+    (tmp_path / "file").write_bytes(b"body")
+    config = TransferConfig(preferred_transfer_client="crt")
+    with caplog.at_level("DEBUG", "boto3"):
+        place.client().upload_file(str(tmp_path / "file"), "bucket", "crt", Config=config)
+    assert "Using default client. pid:" in caplog.text
+    assert place.client().head_object(Bucket="bucket", Key="crt")["ContentLength"] == 4
 
 
 def new_peak() -> int:
