@@ -43,6 +43,8 @@ ROLE_OPTIONS = (
 _REPLACED = {
     "credential_file": ("key_name", "pcrs", "useEKParent"),
     "keyPass_file": ("keyPass",),
+    "mfa_process": ("mfa_totp",),
+    "mfa_totp": ("mfa_process",),
     "parentPass_file": ("parentPass",),
     "persistentHandle": ("credential_file", "key_name", "pcrs", "useEKParent"),
     "policy": ("policy_file",),
@@ -53,15 +55,15 @@ _REPLACED = {
 """Options of the profile that would win over, or belong to another thing than, one that is given."""
 
 
-def process_words(text: str) -> tuple[list[str], list[str]]:
+def process_words(text: str, profile: str = "the profile") -> tuple[list[str], list[str]]:
     """The words of a credential_process, up to our program's name and after it. Raises UsageError."""
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise UsageError(f"the profile's credential_process cannot be taken apart: {error}") from error
+        raise UsageError(f"the credential_process of {profile} cannot be taken apart: {error}") from error
     at = next((n for n, word in enumerate(words) if os.path.basename(word) == PROGRAM), None)
     if at is None:
-        raise UsageError(f"the profile's credential_process does not run {PROGRAM}: `tpmwire enroll` first")
+        raise UsageError(f"the credential_process of {profile} does not run {PROGRAM}: `tpmwire enroll` first")
     return words[: at + 1], words[at + 1 :]
 
 
@@ -72,16 +74,22 @@ def profile_args(name: str, given: Mapping[str, object]) -> "argparse.Namespace"
     of the roles before the last one. Raises UsageError for a chain that does not end at our program, or that AWS
     would refuse; RequestError for AWS config files that cannot be read.
     """
-    from sigv4.config import load
+    from sigv4.config import load, region
+    from sigv4.endpoints import configured_url
 
     config = load(os.environ)
-    args = _args(config, name, ())
+    args, profiles = _args(config, name, ())
     _overlay(args, given)
-    _settle(args, config, name)
+    args.profile = name
+    if not args.aws_region:
+        args.aws_region = next(filter(None, (region(os.environ, profile) for profile in profiles)), None)
+    # Said as an option, so that a cache is for this endpoint.
+    args.endpoint_url = configured_url("sts", args.endpoint_url, os.environ, args.settings)
     return args
 
 
-def _args(config: "Config", name: str, seen: tuple[str, ...]) -> "argparse.Namespace":
+def _args(config: "Config", name: str, seen: tuple[str, ...]) -> "tuple[argparse.Namespace, list[Profile]]":
+    """The options, and the profiles that they are from, the named one first."""
     chain = config.chain(name)
     base = chain[-1]
     names = tuple(profile.name for profile in chain)
@@ -92,20 +100,24 @@ def _args(config: "Config", name: str, seen: tuple[str, ...]) -> "argparse.Names
     text = base.get("credential_process")
     if text is None:
         raise UsageError(f"{base} has no credential_process that runs {PROGRAM}: `tpmwire enroll` first")
-    _, words = process_words(text)
+    _, words = process_words(text, str(base))
     args = run_parser().parse_go_style(words)
-    # A program that names its own profile has only its settings read, which `_settle` does.
+    further: list[Profile] = []
+    # A program that names its own profile has its settings read, which ours are anyway.
     if args.profile and args.profile != base.name:
         given = given_options(words)
-        args = _args(config, args.profile, (*seen, *names))
+        args, further = _args(config, args.profile, (*seen, *names))
         _overlay(args, given)
+    if not (further and base is chain[0]):
+        # As for the SDKs it is the named profile that says where AWS is, unless it but points to another.
+        args.settings = chain[0]
     if not (args.federation_name or args.root_of):
         args.mfa_serial = args.mfa_serial or base.get("mfa_serial")
         args.duration = args.duration or _duration(base)
     for profile in reversed(chain):
         if profile.get("role_arn") is not None:
             _assume(args, profile)
-    return args
+    return args, [*chain, *further]
 
 
 def _assume(args: "argparse.Namespace", profile: "Profile") -> None:
@@ -147,22 +159,8 @@ def _overlay(args: "argparse.Namespace", given: Mapping[str, object]) -> None:
             setattr(args, option, None)
         args.assumeRole = not other
         if not args.assumeRole and (given.get("federation_name") or given.get("root_of")):
-            args.mfa_serial = args.mfa_process = None
-    for option, value in given.items():
+            args.mfa_serial = args.mfa_process = args.mfa_totp = None
+    for option in given:
         for replaced in _REPLACED.get(option, ()):
             setattr(args, replaced, None)
-        setattr(args, option, value)
-
-
-def _settle(args: "argparse.Namespace", config: "Config", name: str) -> None:
-    """Adds what the profile says of AWS as a whole: as for the SDKs it is the named profile that counts."""
-    from sigv4.config import region
-    from sigv4.endpoints import configured_url
-
-    args.profile = name
-    args.settings = config.profile(name)
-    if not args.aws_region:
-        regions = (region(os.environ, profile) for profile in config.chain(name))
-        args.aws_region = next(filter(None, regions), None)
-    # Said as an option, so that a cache is for this endpoint.
-    args.endpoint_url = configured_url("sts", args.endpoint_url, os.environ, args.settings)
+    vars(args).update(given)

@@ -201,6 +201,37 @@ def test_the_region_of_the_nearest_profile_below(config: Callable[..., None], ru
     assert "/eu-west-2/sts/" in front.seen[0].authorization
 
 
+def test_a_profile_that_but_points_to_another_has_its_settings(
+    config: Callable[..., None], run: Run, front: Front
+) -> None:
+    config(
+        f"[profile sdk]\ncredential_process = {CREDENTIAL_PROCESS} --profile tpm\nregion = eu-west-3\n",
+        settings=f"region = eu-west-1\nendpoint_url = {front.url}",
+    )
+    assert run("--profile=sdk", AWS_ENDPOINT_URL_STS="")[::2] == (0, "")
+    assert "/eu-west-3/sts/" in front.seen[0].authorization
+
+
+def test_a_profile_that_is_its_own_source(config: Callable[..., None], run: Run, front: Front) -> None:
+    config("", settings=f"role_arn = {ELSEWHERE}\nsource_profile = tpm")
+    assert run("--profile=tpm")[::2] == (0, "")
+    assert [exchange.form()["RoleArn"] for exchange in front.seen] == [ELSEWHERE]
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_another_key_than_the_profiles(
+    config: Callable[..., None], run: Run, box: Machine, front: Front, reverse: bool
+) -> None:
+    """What belongs to the profile's key goes with it; what is given beside the other one stays."""
+    config("", "--key-name=000b --keyPass=wrong")
+    password = box.home / "password.txt"
+    password.write_text(keys.PASSWORD)
+    password.chmod(0o600)
+    words = [f"--credential-file={box.home}/password.pem", f"--keyPass-file={password}", "--useEKParent=false"]
+    assert run("--profile=tpm", *(words[::-1] if reverse else words))[::2] == (0, "")
+    assert len(front.seen) == 1
+
+
 def test_without_it_no_config_file_is_read(
     config: Callable[..., None], run: Run, sts: VerifyingSts, box: Machine
 ) -> None:
