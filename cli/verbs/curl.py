@@ -1,0 +1,97 @@
+"""Sends a request to any AWS service, signed by the key in the TPM, in curl's words.
+
+  tpmwire curl --profile work s3://bucket/report.pdf -o report.pdf
+  tpmwire curl --profile work -T report.pdf https://bucket.s3.eu-central-1.amazonaws.com/report.pdf
+  tpmwire curl --profile work -d 'Action=DescribeRegions&Version=2016-11-15' https://ec2.eu-central-1.amazonaws.com/
+  tpmwire curl --profile work -H 'X-Amz-Target: DynamoDB_20120810.ListTables' \\
+      -H 'Content-Type: application/x-amz-json-1.0' -d '{}' https://dynamodb.eu-central-1.amazonaws.com/
+
+Bodies may be of any size, both ways: they pass through, and are never whole in memory. A body that is sent is read
+twice, first for its hash, which is signed; with --unsigned-payload (S3 by https) once, as TLS protects it.
+
+As for curl, whatever AWS answers is printed and the exit code is 0; with --fail an HTTP error prints nothing, says
+which one it was, and ends with 6. Redirects are not followed, as a signature is for one host. --timeout is the
+longest wait for octets to move, 30 seconds by default. Proxies and CAs are the environment's, as for all of us.
+"""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from ..messages import EXIT_CODES, UsageError, note
+from ..received import Output
+from ..requested import add_body_options, add_request_options, payload_unsigned, place_of, request_of
+from ..using import add_use_options, patience, signer_of, use_args, warn
+
+if TYPE_CHECKING:
+    from sigv4.http import Response
+    from sigv4.request import Request
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "send a request to any AWS service, signed"
+
+_OURS = ("connection", "content-length", "transfer-encoding")
+"""Headers that say where a request ends, which is not the user's affair."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    add_request_options(parser)
+    add_body_options(parser)
+    parser.add_argument("-o", "--output", metavar="FILE", help="write the answer there, whole or not at all")
+    parser.add_argument("-i", "--include", action="store_true", help="print the answer's status and headers first")
+    parser.add_argument("-I", "--head", action="store_true", help="HEAD: print status and headers only")
+    parser.add_argument("-f", "--fail", action="store_true", help="exit code 6 for an HTTP error, and no output")
+    add_use_options(parser, without=("--format",))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Sends it. Raises UsageError, RequestError before the TPM is asked; NetworkError; what `signer_of` does."""
+    import time
+
+    from sigv4.transfer import Transfer
+
+    from ..obtain import environ_of
+
+    if args.head:
+        args.request, args.include = args.request or "HEAD", True
+    with request_of(args) as request, Output(args.output, include=args.include, fail=args.fail) as output:
+        _check(request)
+        service, region = place_of(args, request)
+        environ = environ_of(use_args(args))
+        http = Transfer(patience(args), environ, receive=output.receive, warn=warn)
+        http.check(request.url)
+        signer = signer_of(args)
+        moment = signer.signing_time(time.time())
+        unsigned = payload_unsigned(args, service, request)
+        head = http.send(signer.sign(request, region, service, moment, unsigned_payload=unsigned))
+        _remark(head, time.time())
+        if output.refused:
+            code = output.code()
+            note(f"tpmwire curl: HTTP {head.status}{code and f' {code}'}; without --fail the answer is printed")
+            return EXIT_CODES["StsError"][0]
+        output.keep()
+    return 0
+
+
+def _check(request: "Request") -> None:
+    if name := next((name for name, _ in request.headers if name.lower() in _OURS), None):
+        raise UsageError(f"header {name} is made from the body: leave it out")
+
+
+def _remark(head: "Response", now: float) -> None:
+    """What a user would have to look for in an answer's headers."""
+    if head.status < 300:
+        return
+    from sigv4.errors import one_line
+    from sigv4.retry import CLOCK_TOLERANCE
+    from sigv4.times import parse_http_date
+
+    if region := head.header("x-amz-bucket-region"):
+        warn(f"the bucket is in {one_line(region, 40)}: use its host there, and --region")
+    elif head.status < 400 and (where := head.header("Location")):
+        warn(f"the answer points to {one_line(where, 200)}, which was not followed")
+    date = parse_http_date(head.header("Date") or "")
+    if head.status >= 400 and date is not None and abs(date - now) > CLOCK_TOLERANCE:
+        where = "behind" if date > now else "ahead of"
+        warn(f"your clock is {abs(round(date - now))} seconds {where} the server's: set it (timedatectl)")

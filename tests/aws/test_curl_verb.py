@@ -1,0 +1,113 @@
+"""`tpmwire curl` before servers that verify signatures: moto behind TLS, and Swift's S3."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import keys
+from tests.support.programs import TOOLBOX, Machine, left_behind, machine
+from tests.support.sts import VerifyingSts
+from tests.support.swift import REGION, SwiftS3
+
+MIB = 1 << 20
+Done = subprocess.CompletedProcess[bytes]
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[VerifyingSts]:
+    with VerifyingSts(actions=("sts:*", "dynamodb:*")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def box(aws: VerifyingSts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    with machine(tmp_path_factory.mktemp("home"), aws.secret_access_key) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def s3(box: Machine, aws: VerifyingSts) -> Iterator[SwiftS3]:
+    with SwiftS3(aws.access_key_id, aws.secret_access_key) as running:
+        assert _curl(box, aws, "-X", "PUT", *S3, f"{running.endpoint}/bucket").returncode == 0
+        yield running
+
+
+S3 = ["--service=s3", f"--region={REGION}"]
+
+
+def _curl(box: Machine, aws: VerifyingSts, *words: str, stdin: bytes = b"", around: str = "", **env: str) -> Done:
+    key = [f"--aws-access-key-id={aws.access_key_id}", f"--persistentHandle={keys.PLAIN_HANDLE:#x}"]
+    command = [str(box.bin / TOOLBOX), "curl", *key, f"--tpm-path={box.swtpm.path}", *words]
+    shell = ["sh", "-c", f'{around}\nexec "$@"', "sh", *command]
+    return subprocess.run(
+        shell, check=False, env=box.environment(**env), input=stdin, capture_output=True, timeout=120
+    )
+
+
+def test_any_service_by_tls(box: Machine, aws: VerifyingSts) -> None:
+    """A query service and a JSON service, whose certificate is a private CA's."""
+    url = aws.tls_endpoint()
+    env = {"AWS_CA_BUNDLE": str(aws.authority().bundle)}
+    form = ["-d", "Action=GetCallerIdentity", "-d", "Version=2011-06-15", "--service=sts", "--region=eu-west-1"]
+    who = _curl(box, aws, *form, f"{url}/", **env)
+    assert (who.returncode, who.stderr) == (0, b"")
+    assert b":user/device</Arn>" in who.stdout
+    target = ["-H", "X-Amz-Target: DynamoDB_20120810.ListTables", "-H", "Content-Type: application/x-amz-json-1.0"]
+    words = ["--service=dynamodb", "--region=eu-west-1", *target, "-d", "{}"]
+    tables = _curl(box, aws, *words, f"{url}/", **env)
+    assert json.loads(tables.stdout) == {"TableNames": []}
+    untrusted = _curl(box, aws, *form, f"{url}/")
+    assert untrusted.returncode == 7
+    assert b"its certificate does not verify" in untrusted.stderr
+    assert left_behind(box.swtpm.path) == []
+
+
+def test_as_a_role(box: Machine, aws: VerifyingSts) -> None:
+    form = ["-d", "Action=GetCallerIdentity&Version=2011-06-15", "--service=sts", "--region=eu-west-1"]
+    role = ["--assumeRole=true", f"--aws-arn={aws.role_arn}", f"--endpoint-url={aws.endpoint}"]
+    who = _curl(box, aws, *form, *role, f"{aws.endpoint}/")
+    assert b":assumed-role/demo/" in who.stdout, who.stderr
+
+
+def test_bodies_of_any_size_pass_through(box: Machine, aws: VerifyingSts, s3: SwiftS3, tmp_path: Path) -> None:
+    """96 MiB up, from a file and from a pipe, and down, with less than 64 MiB of memory for data."""
+    file = tmp_path / "large"
+    file.write_bytes(bytes(range(256)) * 4096 * 96)
+    url = f"{s3.endpoint}/bucket/large"
+    limit = f"ulimit -d {64 * 1024}; export TMPDIR={tmp_path}"
+    up = _curl(box, aws, *S3, "-f", "-T", str(file), url, around=limit)
+    assert (up.returncode, up.stdout, up.stderr) == (0, b"", b"")
+    down = _curl(box, aws, *S3, "-f", "-o", str(tmp_path / "got"), url, around=limit)
+    assert (down.returncode, down.stdout, down.stderr) == (0, b"", b"")
+    assert (tmp_path / "got").read_bytes() == file.read_bytes()
+    piped = file.read_bytes()[::-1]
+    assert _curl(box, aws, *S3, "-f", "-T", "-", url, around=limit, stdin=piped).returncode == 0
+    assert _curl(box, aws, *S3, url, around=limit).stdout == piped
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["got", "large"]
+
+
+def test_status_and_headers(box: Machine, aws: VerifyingSts, s3: SwiftS3) -> None:
+    url = f"{s3.endpoint}/bucket/small"
+    assert _curl(box, aws, *S3, "-X", "PUT", "-d", "abc", "-H", "Content-Type: a/b", url).returncode == 0
+    shown = _curl(box, aws, *S3, "-i", url).stdout.decode()
+    assert shown.startswith("HTTP/1.1 200 OK\r\n")
+    assert re.search(r"\r\nContent-Type: a/b(; charset=UTF-8)?\r\n", shown)
+    assert shown.endswith("\r\n\r\nabc")
+    head = _curl(box, aws, *S3, "-I", url).stdout.decode()
+    assert head.endswith("\r\n\r\n")
+    assert "Content-Length: 3\r\n" in head
+
+
+def test_refusals(box: Machine, aws: VerifyingSts, s3: SwiftS3, tmp_path: Path) -> None:
+    url = f"{s3.endpoint}/bucket/none"
+    plain = _curl(box, aws, *S3, url)
+    assert plain.returncode == 0
+    assert b"<Code>NoSuchKey</Code>" in plain.stdout
+    failed = _curl(box, aws, *S3, "--fail", "-o", str(tmp_path / "out"), url)
+    assert (failed.returncode, failed.stdout) == (6, b"")
+    assert failed.stderr == b"tpmwire curl: HTTP 404 NoSuchKey; without --fail the answer is printed\n"
+    assert list(tmp_path.iterdir()) == []
