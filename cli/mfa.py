@@ -1,4 +1,4 @@
-"""The code of a second factor: asked for on the terminal, or from a program."""
+"""The code of a second factor: asked for on the terminal, from a program, or from a key in the TPM."""
 
 import os
 import time
@@ -17,7 +17,14 @@ _TRIES = 3
 
 
 def code(args: "argparse.Namespace") -> str:
-    """The six digits for --mfa-serial. Raises UsageError where nobody answers so within a minute."""
+    """The six digits for --mfa-serial. Raises UsageError where nobody answers so within a minute.
+
+    With --mfa-totp also what `aws_code` raises.
+    """
+    if args.mfa_totp:
+        from .totp_key import aws_code
+
+        return aws_code(args)
     return _from_program(args.mfa_process) if args.mfa_process else _from_terminal(args.mfa_serial)
 
 

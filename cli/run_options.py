@@ -135,6 +135,12 @@ def run_parser() -> Parser:
         "--mfa-serial", metavar="SERIAL", help="the MFA device; its code is asked for on the terminal"
     )
     aws.add_argument("--mfa-process", metavar="CMD", help="a program that prints the MFA code, instead of asking")
+    aws.add_argument(
+        "--mfa-totp",
+        metavar="KEY",
+        help="the device's secret as a key in the TPM (`tpmwire totp import`), by file or persistent handle, whose "
+        "code is taken instead of asking",
+    )
     aws.add_argument("--federation-name", metavar="NAME", help="GetFederationToken for a user of this name")
     aws.add_argument("--root-of", metavar="ACCOUNT", help="AssumeRoot for a member account (with --aws-region)")
     aws.add_argument("--task-policy-arn", metavar="ARN", help="the root task's managed policy, for --root-of")

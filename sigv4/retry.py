@@ -75,6 +75,11 @@ _HINTS = {
     "SignatureDoesNotMatch": "the key does not belong to this access key id: check that it is the right one, and "
     'that it was made from "AWS4" followed by the secret access key',
 }
+# Otherwise it would be taken for a lack of permissions, which is this code's other meaning.
+_MFA_HINT = (
+    "AWS takes an MFA code once, and only about its time: try again with the next one, in half a minute; "
+    "else check the clock that it is made by, and the device's serial"
+)
 _THROTTLED_HINT = "too many requests: wait a minute, and keep credentials for longer"
 
 
@@ -182,4 +187,6 @@ def hint(error: StsError, clock_offset: float) -> str:
         return f"the server asks for {error.retry_after:g} seconds without requests: try again then"
     if _is_throttled(error):
         return _THROTTLED_HINT
+    if error.code == "AccessDenied" and "multifactorauthentication failed" in error.message.lower():
+        return _MFA_HINT
     return _HINTS.get(error.code, "")
