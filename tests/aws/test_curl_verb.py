@@ -2,7 +2,9 @@
 
 import json
 import re
+import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from tests.support import keys
 from tests.support.programs import TOOLBOX, Machine, left_behind, machine
+from tests.support.scripted import ScriptedServer, Step, http, say
 from tests.support.sts import VerifyingSts
 from tests.support.swift import REGION, SwiftS3
 
@@ -111,3 +114,85 @@ def test_refusals(box: Machine, aws: VerifyingSts, s3: SwiftS3, tmp_path: Path) 
     assert (failed.returncode, failed.stdout) == (6, b"")
     assert failed.stderr == b"tpmwire curl: HTTP 404 NoSuchKey; without --fail the answer is printed\n"
     assert list(tmp_path.iterdir()) == []
+
+
+TOKEN = "made//up+token="
+ECHO = f"<Error><Code>SignatureDoesNotMatch</Code><Canonical>x-amz-security-token:{TOKEN}</Canonical></Error>"
+JSON_CODE = '{"__type":"a.b#ThrottlingException"}'
+OLD = "Date: Tue, 01 Jan 2019 00:00:00 GMT"
+SLOW = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n"
+
+
+def _drip(sock: socket.socket, _request: bytes) -> None:
+    """Six octets, each of which comes within the timeout; all of them do not."""
+    sock.sendall(SLOW)
+    for _ in range(6):
+        time.sleep(0.3)
+        sock.sendall(b"x")
+
+
+def _early(sock: socket.socket, _request: bytes) -> None:
+    """An answer before the body has come."""
+    sock.sendall(http("403 Forbidden", ECHO, "Connection: close"))
+    sock.shutdown(socket.SHUT_WR)
+    # Until the other side has seen it.
+    while sock.recv(65536):
+        pass
+
+
+Case = tuple[Step, list[str], int, bytes, str]
+ANSWERS: dict[str, Case] = {
+    "repeats the token": (say(http("403 No", ECHO)), ["-f"], 6, b"", "HTTP 403 SignatureDoesNotMatch; without"),
+    "says its code in JSON": (say(http("400 No", JSON_CODE)), ["-f"], 6, b"", "400 ThrottlingException;"),
+    "has no code": (say(http("500 No", "oh")), ["-f"], 6, b"", "HTTP 500; without"),
+    "is before the body": (_early, ["-f", "-T", "/dev/fd/3"], 6, b"", "HTTP 403 SignatureDoesNotMatch"),
+    "is cut": (say(SLOW + b"xyz"), [], 7, b"xyz", "in the middle of its answer"),
+    "is cut, to a file": (say(SLOW + b"xyz"), ["-o", "out"], 7, b"", "in the middle of its answer"),
+    "is none": (say(b"SSH-2.0\r\n"), [], 7, b"", "not HTTP"),
+    "drips": (_drip, ["--timeout=1s"], 0, b"xxxxxx", ""),
+    "hangs": (lambda sock, _: sock.recv(1) and None, ["--timeout=0.5s"], 7, b"", "within 0.5 s"),
+    "is elsewhere": (say(http("307 There", "", "Location: https://x/")), [], 0, b"", "https://x/, which was not"),
+    "is in another region": (say(http("301 There", "", "x-amz-bucket-region: a-1")), [], 0, b"", "is in a-1"),
+    "is of another time": (say(http("403 No", "", OLD)), [], 0, b"", "seconds ahead of the server's"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_that(name: str, box: Machine, aws: VerifyingSts, tmp_path: Path) -> None:
+    step, words, code, out, says = ANSWERS[name]
+    large = tmp_path / "large"
+    large.write_bytes(bytes(8 * MIB))
+    with ScriptedServer(step) as server:
+        done = _curl(box, aws, *S3, *words, f"{server.endpoint}/b", around=f"cd {tmp_path}; exec 3<{large}")
+    assert (done.returncode, done.stdout) == (code, out), done.stderr
+    told = done.stderr.decode()
+    assert says in told
+    assert told.count("\n") == bool(says)
+    assert TOKEN not in told
+    assert list(tmp_path.iterdir()) == [large]
+
+
+REFUSED = {
+    "an end of its own": (
+        ["-H", "Content-Length: 3", "https://iam.amazonaws.com/"],
+        "Content-Length is made from",
+    ),
+    "chunks of its own": (["-H", "Transfer-Encoding: chunked", "https://iam.amazonaws.com/"], "is made from"),
+    "a directory to write to": (["-o", "/tmp", "https://iam.amazonaws.com/"], "'/tmp' is no file"),
+    "no directory to write in": (["-o", "/nonexistent/x", "https://iam.amazonaws.com/"], "no directory for it"),
+    "no service": (["http://localhost/"], "give --service"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_before_the_tpm_is_asked(case: str, box: Machine, aws: VerifyingSts) -> None:
+    words, says = REFUSED[case]
+    # There is no TPM.
+    done = _curl(box, aws, *words, "--tpm-path=/nonexistent")
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
+    assert says in done.stderr.decode()
+
+
+def test_a_full_disk_is_told(box: Machine, aws: VerifyingSts, s3: SwiftS3) -> None:
+    done = _curl(box, aws, *S3, "-o", "/dev/full", f"{s3.endpoint}/bucket/none")
+    assert (done.returncode, done.stderr) == (1, b"tpmwire: No space left on device\n")
