@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from tpmwire import templates
-from tpmwire.channel import create_primary, protected_sessions
+from tpmwire.channel import Loaded, create_primary, protected_sessions
+from tpmwire.crypto import name_of
+from tpmwire.errors import TpmError
 from tpmwire.signing import HmacKey
 from tpmwire.spec.constants import TPM_RH, TPM_SE, TPMA_OBJECT
 from tpmwire.tpm import Tpm
@@ -21,14 +23,29 @@ class BootKey(HmacKey):
     """
 
     def __init__(self, like: HmacKey) -> None:
-        """It is used as protected as `like` is, by a session that is salted to the same pin."""
-        super().__init__(protected=like.protected, pin=like.pin)
+        """As protected as `like`: by a session salted to the same pin, or to the key that is remembered."""
+        super().__init__(protected=like.protected, pin=like.pin, memory=like.memory)
 
     def hmacs(self, tpm: Tpm, messages: Sequence[bytes]) -> list[bytes]:
         """32 octets for each message. Raises TpmError, SessionError, TransportError."""
-        return [self._told(tpm, message) for message in messages]
+        salt = self._remembered_salt()
+        if salt is not None:
+            try:
+                return [self._told(tpm, message, salt) for message in messages]
+            except TpmError:
+                pass  # Another key is there now, or none: it is looked for anew.
+        return [self._told(tpm, message, None) for message in messages]
 
-    def _told(self, tpm: Tpm, message: bytes) -> bytes:
+    def _remembered_salt(self) -> Loaded | None:
+        """The persistent key that sessions with the AWS key are salted to, by its public area."""
+        kept = None if self.memory is None else self.memory.kept
+        if not self.protected or kept is None or kept.salt_public is None or kept.salt is not None:
+            return None
+        name = name_of(kept.salt_public)
+        fits = self.pin is None or self.pin.name == name
+        return Loaded(kept.salt_handle, name, kept.salt_public) if fits else None
+
+    def _told(self, tpm: Tpm, message: bytes, salt: Loaded | None) -> bytes:
         template = templates.hmac_key(with_auth=False)
         template = template.replace(
             object_attributes=template.object_attributes | TPMA_OBJECT.SENSITIVE_DATA_ORIGIN,
@@ -36,7 +53,8 @@ class BootKey(HmacKey):
         )
         uses = []
         if self.protected:
-            (session,) = protected_sessions(tpm, [TPM_SE.HMAC], pin=self.pin)
+            pin = self.pin if salt is None else None
+            (session,) = protected_sessions(tpm, [TPM_SE.HMAC], pin=pin, parent=salt)
             # The public area is the response's first parameter, which is the one that a session hides.
             uses = [session.use(keep=False, encrypt=True)]
         made = create_primary(tpm, TPM_RH.NULL, template, *uses)

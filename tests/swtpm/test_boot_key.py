@@ -7,8 +7,12 @@ import pytest
 from cli.cache.boot_key import BootKey
 from tests.support.interposer import Interposer
 from tests.support.programs import left_behind
-from tests.support.swtpm import Swtpm
+from tests.support.swtpm import Swtpm, tpm2
+from tpmwire.channel import Pin, create_primary, read_loaded
+from tpmwire.kept import Kept, Memory
 from tpmwire.signing import HmacKey
+from tpmwire.spec.constants import TPM_RH
+from tpmwire.templates import h2_primary
 from tpmwire.tpm import Tpm
 
 
@@ -19,9 +23,12 @@ def swtpm() -> Iterator[Swtpm]:
         assert left_behind(running.path) == []
 
 
-def told(path: str, *messages: bytes, protected: bool = True) -> list[bytes]:
+def told(
+    path: str, *messages: bytes, protected: bool = True, kept: Kept | None = None, pin: Pin | None = None
+) -> list[bytes]:
+    key = HmacKey(handle=0x81000002, protected=protected, memory=Memory(kept), pin=pin)
     with Tpm.open(path, 20) as tpm:
-        return BootKey(HmacKey(handle=0x81000002, protected=protected)).hmacs(tpm, messages)
+        return BootKey(key).hmacs(tpm, messages)
 
 
 def test_it_is_the_messages_and_this_boots(swtpm: Swtpm) -> None:
@@ -33,6 +40,40 @@ def test_it_is_the_messages_and_this_boots(swtpm: Swtpm) -> None:
     assert told(swtpm.path, b"one", protected=False) == [one]
     swtpm.restart()
     assert one not in told(swtpm.path, b"one", b"two")
+
+
+def test_the_remembered_salt_key_is_used_while_it_is_there(swtpm: Swtpm) -> None:
+    tpm2(swtpm, "tpm2_createprimary", "-C", "o", "-G", "ecc256", "-c", swtpm.state / "srk.ctx")
+    tpm2(swtpm, "tpm2_evictcontrol", "-C", "o", "-c", swtpm.state / "srk.ctx", "0x81000001")
+    tpm2(swtpm, "tpm2_flushcontext", "-t")
+    with Tpm.open(swtpm.path, 20) as tpm:
+        root = read_loaded(tpm, 0x81000001)
+    (secret,) = told(swtpm.path, b"one")
+    right = Kept(b"", b"", None, root.handle, None, root.public)
+    with Interposer(swtpm.path) as bus:
+        assert told(bus.path, b"one", kept=right) == [secret]
+        assert bus.codes == ["StartAuthSession", "CreatePrimary", "FlushContext"]
+        assert secret not in bus.octets
+        # Another key is where it was, or none.
+        with Tpm.open(swtpm.path, 20) as tpm:
+            made = create_primary(tpm, TPM_RH.OWNER, h2_primary())
+            tpm.flush(made.handle)
+        whole = ["ReadPublic", "StartAuthSession", "CreatePrimary", "FlushContext"]
+        for stale, commands in (
+            # The session of the attempt is flushed at the end.
+            (
+                right.replace(salt_public=made.public),
+                ["StartAuthSession", "CreatePrimary", *whole, "FlushContext"],
+            ),
+            (right.replace(salt_handle=0x81000077), ["StartAuthSession", *whole]),
+        ):
+            bus.clear()
+            assert told(bus.path, b"one", kept=stale) == [secret]
+            assert bus.codes == commands
+        # A pinned key is not another that is remembered.
+        bus.clear()
+        assert told(bus.path, b"one", kept=right, pin=Pin(made.name, None, "h2")) == [secret]
+        assert bus.codes == ["CreatePrimary", "StartAuthSession", "FlushContext", "CreatePrimary", "FlushContext"]
 
 
 def test_another_tpm_tells_another(swtpm: Swtpm) -> None:

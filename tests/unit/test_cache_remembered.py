@@ -2,11 +2,14 @@
 
 import argparse
 import os
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from cli.cache.remembered import KeptFile, read, remembered, write
+from cli.cache.remembered import FORMAT, KeptFile, read, remembered, write
 from tpmwire import templates
 from tpmwire.kept import Kept
 from tpmwire.spec.constants import TPM_RH
@@ -100,3 +103,13 @@ def test_a_place_that_cannot_be_written_is_no_obstacle(directory: Path) -> None:
     found.save()
     assert found.changed
     assert os.listdir(directory) == ["name.tpm"]
+
+
+@given(st.binary(max_size=700), st.integers(0, 600))
+def test_any_octets_under_a_right_digest_are_read_or_not(octets: bytes, place: int) -> None:
+    """As only somebody can write them who knows the form: no traceback, and what is read is what is written."""
+    good = write(KEPT)[:-32]
+    for body in (FORMAT + octets, good[:place] + octets + good[place + len(octets) :]):
+        whole = body + sha256(body).digest()
+        found = read(whole)
+        assert found is None or write(found) == whole
