@@ -1,10 +1,11 @@
-"""`tpmwire sign` and `presign` with --sigv4a: S3 in headers and links before a server that verifies."""
+"""`tpmwire sign`, `presign` and `curl` with --sigv4a: S3 before a server that verifies, in headers and links."""
 
 import http.client
 import json
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -105,6 +106,19 @@ def test_sign_and_presign(world: World, capsys: pytest.CaptureFixture[str], plac
         ("*", False),
         ("*", True),
     ]
+
+
+def test_curl(world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    words = ["--service=s3", f"--sigv4a={HANDLE}", "--region-set=us-*", "--fail", *world.key]
+    (tmp_path / "body").write_bytes(bytes(100_000))
+    assert main(["curl", "-X", "PUT", f"{world.front.url}/curled", *words]) == 0
+    assert main(["curl", "-T", str(tmp_path / "body"), f"{world.front.url}/curled/zeros", *words]) == 0
+    assert main(["curl", "-o", str(tmp_path / "back"), f"{world.front.url}/curled/zeros", *words]) == 0
+    assert (tmp_path / "back").read_bytes() == bytes(100_000)
+    assert [each.regions for each in world.front.verified] == ["us-*"] * 3
+    capfd.readouterr()
+    assert main(["curl", f"{world.front.url}/curled/zeros", *words, "--region-set=eu-*"]) == 6
+    assert capfd.readouterr().out == ""
 
 
 def test_one_region_without_a_set(world: World) -> None:
