@@ -46,7 +46,8 @@ def session(
     comes out of the boto3 call at hand. Where a refusal shows that the clock is wrong, the request is signed
     once more with the server's time, and so is all that follows; a warning is logged. Clients that are given
     other keys sign with those. Signature versions 2 and 3, S3's own of before 2014 and SigV4A end in botocore's
-    UnsupportedSignatureVersionError. Raises RequestError for an unfit access key id or session token.
+    UnsupportedSignatureVersionError. Raises RequestError for an unfit access key id or session token, and for a
+    `profile_name` whose profile assumes a role.
     """
     held = _HeldCredentials(_SharedSigner(access_key_id, hmac_secret, session_token), account_id)
     core = options.pop("botocore_session", None) or botocore.session.Session()
@@ -62,7 +63,13 @@ def session(
         return client
 
     core.create_client = create_held_client
-    return boto3.Session(botocore_session=core, **options)
+    made = boto3.Session(botocore_session=core, **options)
+    if options.get("profile_name") and "role_arn" in core.get_scoped_config():
+        raise RequestError(
+            f"profile {options['profile_name']} assumes a role, and this session signs with the key itself; "
+            "take the role by refreshing_session"
+        )
+    return made
 
 
 def credential_provider(fetch: Callable[[], Credentials]) -> Any:

@@ -9,6 +9,7 @@ import logging
 import pickle
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 import boto3
@@ -142,6 +143,20 @@ def test_botos_own_way_to_a_role_is_told_who_has_the_key(server: VerifyingSts, a
     fetcher = AssumeRoleCredentialFetcher(aws._session.create_client, aws.get_credentials(), server.role_arn)
     with pytest.raises(RequestError, match=f"the secret key of {server.access_key_id} stays with its holder"):
         fetcher.fetch_credentials()
+
+
+def test_a_profile_with_a_role_is_refused_and_others_are_read(
+    key: HeldKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever names it wants to be the role, and no more."""
+    config = tmp_path / "config"
+    config.write_text(
+        "[profile role]\nrole_arn = arn:aws:iam::123456789012:role/work\n[profile plain]\nregion = x-1\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    with pytest.raises(RequestError, match="profile role assumes a role"):
+        session(key, "AKIAMADEUP", profile_name="role")
+    assert session(key, "AKIAMADEUP", profile_name="plain").region_name == "x-1"
 
 
 def test_nobody_sees_the_days_key(
