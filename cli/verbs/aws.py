@@ -54,7 +54,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         elif name != "decode-message":
             question.add_argument("--json", action="store_true", help="one JSON object")
         add_sigv4a_use_options(question)
-        add_use_options(question)
+        # Only delegated-access-token prints credentials.
+        add_use_options(question, without=() if name == "delegated-access-token" else ("--format",))
 
 
 def _configure_token(parser: argparse.ArgumentParser) -> None:
