@@ -138,8 +138,8 @@ def run_parser() -> Parser:
     aws.add_argument(
         "--mfa-totp",
         metavar="KEY",
-        help="the device's secret as a key in the TPM (`tpmwire totp import`), by file or persistent handle, whose "
-        "code is taken instead of asking",
+        help="the device's secret as a key in the TPM (`tpmwire totp import`), by file or persistent handle, "
+        "whose code is taken instead of asking",
     )
     aws.add_argument("--federation-name", metavar="NAME", help="GetFederationToken for a user of this name")
     aws.add_argument("--root-of", metavar="ACCOUNT", help="AssumeRoot for a member account (with --aws-region)")

@@ -1,0 +1,208 @@
+"""`tpmwire totp` on a real TPM: the codes are those of RFC 6238 and of another implementation."""
+
+import base64
+import hmac
+import os
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
+
+from tests.support.interposer import Interposer
+from tests.support.swtpm import Swtpm, tpm2
+from tests.support.verbs import Ran, Tool, held, shell, tool
+
+__all__ = ["tool"]  # a fixture
+
+SECRET = b"12345678901234567890"
+BASE32 = base64.b32encode(SECRET)
+HANDLE = "0x81010003"
+
+# RFC 6238, appendix B; the secrets are as long as the hash, as its errata say.
+TIMES = (59, 1111111109, 1111111111, 1234567890, 2000000000, 20000000000)
+VECTORS = {
+    "SHA1": ("94287082", "07081804", "14050471", "89005924", "69279037", "65353130"),
+    "SHA256": ("46119246", "68084774", "67062674", "91819424", "90698825", "77737706"),
+    "SHA512": ("90693936", "25091201", "99943326", "93441116", "38618901", "47863826"),
+}
+LENGTHS = {"SHA1": 20, "SHA256": 32, "SHA512": 64}
+
+
+@pytest.fixture(scope="module")
+def swtpm() -> Iterator[Swtpm]:
+    with Swtpm() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(swtpm: Swtpm) -> Iterator[None]:
+    yield
+    assert held(swtpm) == ""
+
+
+def imported(tool: Tool, swtpm: Swtpm | Interposer, pem: Path, secret: bytes = BASE32, *more: str) -> Ran:
+    ran = tool("totp", "import", "--out", pem, "--tpm-path", swtpm.path, *more, stdin=secret)
+    assert ran.code == 0, ran.err
+    return ran
+
+
+def oracle(secret: bytes = SECRET) -> set[str]:
+    """The codes of now: two where a period has just ended."""
+    totp = TOTP(secret, 6, hashes.SHA1(), 30, enforce_key_length=False)
+    return {totp.generate(int(time.time()) - ago).decode() for ago in (0, 5)}
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_the_vectors_of_rfc_6238(
+    name: str, swtpm: Swtpm, tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = base64.b32encode((SECRET * 4)[: LENGTHS[name]]).rstrip(b"=")
+    uri = b"otpauth://totp/Example:me?secret=" + secret + f"&algorithm={name}&digits=8".encode()
+    ran = imported(tool, swtpm, tmp_path / "key.pem", uri)
+    assert f"tpmwire totp code --digits 8 {tmp_path}/key.pem" in ran.err
+    assert "no codes that AWS takes" in ran.err
+    for when, code in zip(TIMES, VECTORS[name], strict=True):
+        monkeypatch.setattr(time, "time", lambda when=when: float(when))
+        ran = tool("totp", "code", tmp_path / "key.pem", "--digits", "8", "--tpm-path", swtpm.path)
+        assert (ran.code, ran.out, ran.err) == (0, f"{code}\n", "")
+
+
+def test_aws_s_form_by_file_and_handle(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
+    pem = tmp_path / "key.pem"
+    # As AWS shows it: 64 characters, here typed in groups and small letters.
+    secret = bytes(range(40))
+    typed = base64.b32encode(secret).lower()
+    typed = b" ".join(typed[at : at + 4] for at in range(0, len(typed), 4))
+    ran = imported(tool, swtpm, pem, typed + b"\n", "--persistent-handle", HANDLE)
+    assert "this is no second factor" in ran.err
+    assert f"--mfa-serial ARN --mfa-totp {pem}" in ran.err
+    assert stat.S_IMODE(pem.stat().st_mode) == 0o600
+    assert os.listdir(tmp_path) == ["key.pem"]
+    for key in (pem, HANDLE):
+        ran = tool("totp", "code", key, "--tpm-path", swtpm.path)
+        assert ran.code == 0, ran.err
+        assert ran.out.strip() in oracle(secret)
+    public = tpm2(swtpm, "readpublic", "-c", HANDLE).decode()
+    assert "value: fixedtpm|fixedparent|userwithauth|noda|sign\n" in public
+    assert tool("evict", HANDLE, "--tpm-path", swtpm.path).code == 0
+
+
+def test_how_long_a_code_is_good(
+    swtpm: Swtpm, tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported(tool, swtpm, tmp_path / "key.pem")
+    monkeypatch.setattr(time, "time", lambda: 48.0)
+    words = ("totp", "code", tmp_path / "key.pem", "--verbose", "--tpm-path", swtpm.path)
+    assert "good for 12 seconds more" in tool(*words).err
+    monkeypatch.setattr(time, "time", lambda: 59.0)
+    ran = tool(*words, "--period", "60")
+    assert ("good for 1 seconds more" in ran.err, ran.out) == (True, "755224\n")  # RFC 4226, appendix D: count 0
+
+
+def test_a_secret_longer_than_a_block_is_hashed_as_hmac_does(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
+    secret = bytes(range(100))
+    imported(tool, swtpm, tmp_path / "key.pem", base64.b32encode(secret))
+    assert tool("totp", "code", tmp_path / "key.pem", "--tpm-path", swtpm.path).out.strip() in oracle(secret)
+
+
+def test_neither_secret_nor_code_s_hmac_crosses_the_bus(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
+    with Interposer(swtpm.path) as bus:
+        imported(tool, bus, tmp_path / "key.pem")
+        assert SECRET not in bus.octets
+        assert BASE32 not in bus.octets
+        bus.clear()
+        code = tool("totp", "code", tmp_path / "key.pem", "--tpm-path", bus.path)
+        assert code.out.strip() in oracle()
+        assert bus.codes == ["CreatePrimary", "StartAuthSession", "Load", "HMAC", "FlushContext", "FlushContext"]
+        now = int(time.time()) // 30
+        macs = [hmac.digest(SECRET, step.to_bytes(8, "big"), "sha1") for step in (now - 1, now)]
+        assert not any(mac in bus.octets for mac in macs)
+
+
+def test_password_and_pcrs_of_its_own(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
+    pem, password = tmp_path / "key.pem", tmp_path / "password"
+    password.write_text("opensesame\n")
+    password.chmod(0o600)
+    imported(tool, swtpm, pem, BASE32, "--pcrs", "sha256:16", "--key-auth-file", str(password))
+    words = ("totp", "code", pem, "--tpm-path", swtpm.path)
+    assert tool(*words, "--key-auth-file", password).out.strip() in oracle()
+    wrong = tool(*words, "--key-auth", "wrong")
+    assert (wrong.code, wrong.out) == (4, "")
+    tpm2(swtpm, "pcrextend", "16:sha256=" + "11" * 32)
+    assert tool(*words, "--key-auth-file", password).code == 4
+
+
+def test_the_secret_from_a_file(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"otpauth://totp/Amazon%20Web%20Services:me@acct?secret=" + BASE32 + b"&issuer=Amazon\n")
+    secret.chmod(0o600)
+    ran = imported(tool, swtpm, tmp_path / "key.pem", b"", "--secret-file", str(secret))
+    assert "can be read by other users" not in ran.err
+    assert tool("totp", "code", tmp_path / "key.pem", "--tpm-path", swtpm.path).out.strip() in oracle()
+
+
+NOT_TAKEN = {
+    "nothing": (b"\n", "there is no secret"),
+    "a digit that base32 lacks": (b"GEZDGNBVGY3TQOJ1GEZDGNBV", "is not base32"),
+    "letters too few": (BASE32[:-2], "is not base32"),
+    "a part": (BASE32[:8], "fewer than 10"),
+    "umlauts": ("ÄÖÜ".encode(), "neither base32 nor an otpauth"),
+    "HOTP": (b"otpauth://hotp/a?secret=" + BASE32 + b"&counter=0", "only otpauth://totp/ goes"),
+    "no secret": (b"otpauth://totp/a?issuer=b", "has no secret"),
+    "two secrets": (b"otpauth://totp/a?secret=" + BASE32 + b"&secret=" + BASE32, "something in it twice"),
+    "another hash": (b"otpauth://totp/a?algorithm=MD5&secret=" + BASE32, "none of SHA1"),
+    "digits": (b"otpauth://totp/a?digits=9&secret=" + BASE32, "none of 6, 7, 8"),
+    "no period": (b"otpauth://totp/a?period=0&secret=" + BASE32, "period is no number of seconds"),
+    "no query": (b"otpauth://totp/" + BASE32, "has no secret"),
+}
+
+
+@pytest.mark.parametrize("case", NOT_TAKEN)
+def test_secrets_that_are_none_are_refused_without_being_shown(case: str, tool: Tool, tmp_path: Path) -> None:
+    given, says = NOT_TAKEN[case]
+    words = ("totp", "import", "--out", tmp_path / "key.pem", "--tpm-path", "/nonexistent")
+    ran = tool(*words, stdin=given)
+    assert (ran.code, ran.out, says in ran.err) == (2, "", True), ran.err
+    assert ran.err.count("\n") == 1
+    assert BASE32[4:12].decode() not in ran.err
+    # And as a program of its own: no traceback either.
+    assert shell(*words, stdin=given) == ran
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("import",), "say where the key is to go"),
+        (("import", "--out", "/nonexistent/key"), "there is no directory /nonexistent"),
+        (("import", "--out", "x", "--secret-file", "/nonexistent/s"), "/nonexistent/s: No such file"),
+        (("code", "0x80000001"), "is no persistent handle"),
+        (("code", "/nonexistent/key"), "/nonexistent/key: No such file"),
+        (("code", HANDLE, "--period", "0"), "is no number of seconds"),
+        (("code", HANDLE, "--digits", "9"), "invalid choice"),
+        ((), "required: ACTION"),
+    ],
+)
+def test_words_that_are_wrong(words: tuple[str, ...], says: str, tool: Tool) -> None:
+    more = ("--tpm-path", "/nonexistent") if words else ()
+    ran = tool("totp", *words, *more, stdin=BASE32)
+    assert (ran.code, says in ran.err) == (2, True), ran.err
+
+
+def test_a_key_that_is_no_token_s(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
+    """SHA-384 has no place in tokens, and a sealed object gives no HMAC at all."""
+    tpm2(swtpm, "createprimary", "-C", "o", "-g", "sha256", "-G", "ecc", "-c", tmp_path / "p")
+    tpm2(swtpm, "hash", tmp_path / "p")
+    tpm2(swtpm, "flushcontext", "-t")
+    parts = ("-u", tmp_path / "pub", "-r", tmp_path / "priv")
+    tpm2(swtpm, "create", "-C", tmp_path / "p", "-G", "hmac:sha384", *parts)
+    tpm2(swtpm, "flushcontext", "-t")
+    tpm2(swtpm, "load", "-C", tmp_path / "p", *parts, "-c", tmp_path / "key")
+    tpm2(swtpm, "flushcontext", "-t")
+    tpm2(swtpm, "evictcontrol", "-C", "o", "-c", tmp_path / "key", HANDLE)
+    tpm2(swtpm, "flushcontext", "-t")
+    ran = tool("totp", "code", HANDLE, "--tpm-path", swtpm.path)
+    assert (ran.code, "is no token's key" in ran.err) == (2, True), ran.err
