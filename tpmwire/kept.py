@@ -4,8 +4,8 @@ A saved context of an object is loaded as often as wanted until the TPM is reset
 other TPM's and no changed one (TPM 2.0 Part 1, §30). So a key file's key comes back without its parent, and a salt
 key that had to be made without being made. A salt key at a persistent handle is known by its public area.
 
-None of it is secret, and it proves nothing: a pin is held against it as against the TPM's word. Where it has ceased
-to be true the run goes its whole way, and leaves what is true now.
+None of it is secret, and it proves nothing: a pin is held against it as against the TPM's word. Where it has
+ceased to be true the run goes its whole way, and leaves what is true now.
 """
 
 from collections.abc import Sequence

@@ -11,7 +11,7 @@ from tests.support.bench import DATE, KDATE, PASSWORD, SECRET, Bench
 from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, tpm2
 from tpmwire.channel import Pin
-from tpmwire.errors import DecodeError, TpmError
+from tpmwire.errors import DecodeError, SessionError, TpmError
 from tpmwire.kept import Kept, Memory
 from tpmwire.policy import parse_pcrs
 from tpmwire.secret import Secret
@@ -222,6 +222,24 @@ def test_a_pin_holds_for_what_is_remembered(bench: Bench) -> None:
     result, commands = bench.run(HmacKey(memory=memory, handle=keys.PLAIN_HANDLE, pin=pin))
     assert result == KDATE
     assert commands == [PRIMARY, START, SAVE, FLUSH, READ, HMAC]
+
+
+def test_what_is_remembered_is_no_way_around_a_pin(bench: Bench, tmp_path: Path) -> None:
+    """Another TPM with a key of the same secret refuses what is remembered; the whole way then meets the pin."""
+    options: dict[str, Any] = {
+        "handle": keys.PASSWORD_HANDLE,
+        "auth": PASSWORD,
+        "pin": Pin(bench.srk.name, None, keys.SRK_HANDLE),
+    }
+    memory = Memory(remembered(bench, **options))
+    with Swtpm() as other:
+        keys.make_keys(other, SECRET, tmp_path)
+        with Interposer(other.path) as bus:
+            with Tpm.open(bus.path, 20) as tpm, pytest.raises(SessionError, match="not the pinned"):
+                HmacKey(memory=memory, **options).hmac(tpm, DATE)
+            # What was sent is sealed for the pinned TPM's key alone.
+            assert bus.codes == [START, HMAC, READ, FLUSH, READ]
+            assert PASSWORD.reveal() not in bus.octets
 
 
 def test_a_refusal_for_another_reason_is_told_and_costs_two_looks(bench: Bench) -> None:
