@@ -125,8 +125,10 @@ def _hangups(wake: Callable[[], None]) -> Callable[[], bool]:
         wake()
 
     def reload() -> bool:
-        found, asked[0] = asked[0], False
-        return found
+        if not asked[0]:
+            return False
+        asked[0] = False  # one that comes from here on is for the next time
+        return True
 
     if not _has_terminal() and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, hung_up)
