@@ -39,6 +39,8 @@ VERBS = {
     "totp": "keep the secret of an MFA device (TOTP) in the TPM, and print its codes",
     "eks-token": "print a token for an EKS cluster, for kubectl",
     "rds-token": "print a password for a user of an RDS, Aurora or DSQL database",
+    "ecr-login": "log docker in to Amazon ECR (also a docker credential helper)",
+    "console": "sign a browser in to the AWS console",
     "codecommit": "give git its password for AWS CodeCommit (a credential helper)",
     "aws": "ask STS who signs, whose an access key id is, why something was refused, and for tokens",
     "serve": "serve temporary credentials to AWS SDKs on this machine",

@@ -17,8 +17,10 @@ from .times import rfc3339, timestamp
 __all__ = [
     "check_cluster",
     "check_database",
+    "check_signin",
     "codecommit_password",
     "codecommit_region",
+    "console_page",
     "console_url",
     "database_region",
     "dsql_token",
@@ -189,16 +191,22 @@ def ecr_login(body: bytes) -> tuple[str, str, str]:
     return user, password, registry
 
 
+def check_signin(region: str, duration_seconds: int | None = None) -> None:
+    """Raises RequestError for a partition without a known console, or an unfit duration of its session."""
+    _site(region)
+    if duration_seconds is not None and not _SIGNIN_LEAST <= duration_seconds <= _SIGNIN_MOST:
+        raise RequestError(
+            f"a console session lasts {_SIGNIN_LEAST} to {_SIGNIN_MOST} seconds, not {duration_seconds}"
+        )
+
+
 def signin_token_request(credentials: Credentials, region: str, duration_seconds: int | None = None) -> Request:
     """The request, not to be signed, for a token of the console's sign-in page. Its URL holds the credentials.
 
     They must be AssumeRole's or GetFederationToken's. `duration_seconds` of the console session (900 to 43200)
     is for AssumeRole's only, and not where the role was assumed by a role. Raises RequestError.
     """
-    if duration_seconds is not None and not _SIGNIN_LEAST <= duration_seconds <= _SIGNIN_MOST:
-        raise RequestError(
-            f"a console session lasts {_SIGNIN_LEAST} to {_SIGNIN_MOST} seconds, not {duration_seconds}"
-        )
+    check_signin(region, duration_seconds)
     import json
 
     session = {
@@ -234,10 +242,22 @@ def console_url(token: str, region: str, destination: str | None = None, issuer:
     `destination` is the console page to open (None: its start in `region`), `issuer` the page to come back to
     when the session has ended. Raises RequestError for a partition without a known console.
     """
-    signin, console = _site(region)
-    destination = destination or f"https://{console}/console/home?region={region}"
+    signin, _ = _site(region)
+    destination = destination or console_page(region)
     query = {"Action": "login", "Issuer": issuer, "Destination": destination, "SigninToken": token}
     return f"https://{signin}/federation?{urlencode(query)}"
+
+
+def console_page(region: str, page: str | None = None) -> str:
+    """The console's page in a region: of a service, such as s3, its start without one; a URL is taken as it is.
+
+    Raises RequestError.
+    """
+    if page is not None and page.startswith("https://"):
+        return split_url(page).geturl()
+    if page is not None and not re.fullmatch(r"[a-z0-9-]+", page):
+        raise RequestError(f"{page!r} is neither https://... nor a service's name, such as s3")
+    return f"https://{_site(region)[1]}/{page or 'console'}/home?region={region}"
 
 
 def _site(region: str) -> tuple[str, str]:

@@ -1,0 +1,100 @@
+"""Signs a browser in to the AWS console, with temporary credentials that the key in the TPM signed for.
+
+  tpmwire console --profile admin
+  tpmwire console --profile admin --destination s3 --region eu-central-1
+  tpmwire console --profile tpm --assumeRole=true --aws-arn=arn:aws:iam::123456789012:role/admin
+  tpmwire console --profile admin --session-duration 28800 --print | wl-copy
+
+On a terminal the browser is opened (xdg-open); else, or with --print, the URL is printed. It is a secret: whoever
+has it within 15 minutes is signed in. The console takes the credentials of a role (--assumeRole=true, or a profile
+with role_arn) or of a federated user (--federation-name), not those of GetSessionToken. The session lasts as long as
+they do (--duration), or for one role --session-duration. Where the browser is signed in already, sign out first.
+"""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from ..messages import UsageError, note
+from ..using import add_use_options, http_client, region_of, temporary, use_args
+
+if TYPE_CHECKING:
+    from sigv4.http import HttpClient
+    from sigv4.request import Request
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "sign a browser in to the AWS console"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    parser.add_argument("--print", action="store_true", dest="only_print", help="print the URL, open nothing")
+    parser.add_argument(
+        "--destination",
+        metavar="PAGE",
+        help="a service, such as s3, or a page's URL (default: the console's start)",
+    )
+    parser.add_argument("--region", metavar="REGION", help="the console's region (default: the profile's)")
+    parser.add_argument(
+        "--session-duration", metavar="SECONDS", help="how long the role's session lasts, 900 to 43200"
+    )
+    parser.add_argument("--issuer", metavar="URL", default="", help="where the console points when it has ended")
+    add_use_options(parser, without=("--format",))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Opens it. Raises UsageError, RequestError before the TPM is asked; StsError; what `obtain` does."""
+    import shutil
+    import sys
+
+    from sigv4.tokens import check_signin, console_page, console_url, signin_token, signin_token_request
+
+    region = region_of(args, args.region)
+    page = console_page(region, args.destination)
+    seconds = _session_seconds(args)
+    check_signin(region, seconds)
+    http = http_client(args)
+    credentials = temporary(args)
+    token = signin_token(_answer(http, signin_token_request(credentials, region, seconds)))
+    url = console_url(token, region, page, args.issuer)
+    program = shutil.which("xdg-open")
+    if program and sys.stdout.isatty() and not args.only_print:
+        from ..browser import show
+
+        note("opening the browser")
+        if show(url, program):
+            return 0
+        note("tpmwire: warning: no browser came up (xdg-open); open this yourself")
+    print(url)
+    return 0
+
+
+def _session_seconds(args: argparse.Namespace) -> int | None:
+    """--session-duration. Raises UsageError where AWS would refuse it, or the credentials themselves."""
+    from ..obtain import seconds_of
+
+    used = use_args(args)
+    if not (used.assumeRole or used.federation_name):
+        raise UsageError(
+            "the console takes a role's or a federated user's credentials only: give --assumeRole=true and "
+            "--aws-arn, a profile with role_arn, or --federation-name"
+        )
+    if args.session_duration is None:
+        return None
+    if used.federation_name:
+        raise UsageError("--session-duration is for a role: a federated user's session lasts --duration")
+    if used.earlier or len(used.aws_arn or ()) > 1:
+        raise UsageError("--session-duration is for one role: where roles are chained, AWS takes --duration only")
+    return seconds_of(args.session_duration, "--session-duration")
+
+
+def _answer(http: "HttpClient", request: "Request") -> bytes:
+    from sigv4.errors import StsError
+
+    response = http.send(request)
+    if response.status != 200:
+        # Without a word of the answer, which may repeat the request.
+        hint = "check that they have not expired, and --session-duration against the role's maximum"
+        message = "the console's sign-in page refuses the credentials"
+        raise StsError(str(response.status), message, "", response.status, hint)
+    return response.body

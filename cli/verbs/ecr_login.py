@@ -1,0 +1,91 @@
+"""Logs docker, podman and others in to Amazon ECR, by the key in the TPM.
+
+As `aws ecr get-login-password`, for 12 hours:
+
+  tpmwire ecr-login --profile work |
+      docker login --username AWS --password-stdin 123456789012.dkr.ecr.eu-central-1.amazonaws.com
+
+Or as docker's credential helper, so that no password stays in a file: an executable docker-credential-tpmwire on
+the PATH
+
+  #!/bin/sh
+  exec tpmwire ecr-login --profile work "$1"
+
+and in ~/.docker/config.json, which podman, skopeo and buildah read as well:
+
+  {"credHelpers": {"123456789012.dkr.ecr.eu-central-1.amazonaws.com": "tpmwire", "public.ecr.aws": "tpmwire"}}
+
+The signer needs ecr:GetAuthorizationToken (for the public registry: ecr-public:GetAuthorizationToken and
+sts:GetServiceBearerToken). store and erase do nothing, list is empty: nothing is kept.
+"""
+
+import argparse
+import os
+
+from ..using import add_use_options, http_client, region_of, signer_of, use_args
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "log docker in to Amazon ECR (also a docker credential helper)"
+
+_PUBLIC = "public.ecr.aws"
+_PUBLIC_REGION = "us-east-1"  # where alone it gives passwords
+_LIMIT = 1 << 16  # octets of docker's question
+# docker takes this text, and no other, for "none here".
+_NOT_FOUND = "credentials not found in native keychain"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=("get", "store", "erase", "list"),
+        help="what docker asks its helper, with a registry on stdin; without it the password is printed",
+    )
+    parser.add_argument("--region", metavar="REGION", help="the registry's region (default: the profile's)")
+    parser.add_argument("--public", action="store_true", help=f"for {_PUBLIC}")
+    add_use_options(parser, without=("--format",))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints it. Raises UsageError, RequestError before the TPM is asked; what `json_service.call` does."""
+    import json
+    import sys
+
+    from sigv4.tokens import registry_region
+
+    if args.action is None:
+        region = _PUBLIC_REGION if args.public else region_of(args, args.region)
+        print(_login(args, region, public=args.public)[1])
+        return 0
+    if args.action != "get":
+        if args.action == "list":
+            print("{}")
+        return 0
+    asked = sys.stdin.read(_LIMIT).strip()
+    host = asked.removeprefix("https://").partition("/")[0]
+    found = _PUBLIC_REGION if host == _PUBLIC else registry_region(host)
+    if found is None:
+        print(_NOT_FOUND)
+        return 1
+    user, password = _login(args, found, public=host == _PUBLIC)
+    print(json.dumps({"ServerURL": asked, "Username": user, "Secret": password}))
+    return 0
+
+
+def _login(args: argparse.Namespace, region: str, *, public: bool) -> tuple[str, str]:
+    """User name and password."""
+    from sigv4 import json_service
+    from sigv4.endpoints import service
+    from sigv4.retry import policy
+    from sigv4.tokens import ecr_login, ecr_request
+
+    used = use_args(args)
+    endpoint = service("ecr-public" if public else "ecr", region, None, os.environ, used.settings)
+    retries = policy(os.environ, used.settings)
+    http = http_client(args)
+    http.check(endpoint.url)
+    request = ecr_request(endpoint, public=public)
+    user, password, _ = ecr_login(json_service.call(signer_of(args), endpoint, http, request, retries))
+    return user, password
