@@ -8,61 +8,14 @@ import pytest
 
 from tests.support import keys
 from tests.support.front import Front
+from tests.support.profiles import CHAIN, Run, config, run
 from tests.support.programs import CREDENTIAL_PROCESS, TOOLBOX, Machine, left_behind
 from tests.support.sts import USER, VerifyingSts
 
+__all__ = ["config", "run"]
+
 ELSEWHERE = "arn:aws:iam::210987654321:role/elsewhere"
 SERIAL = "arn:aws:iam::123456789012:mfa/me"
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def config(box: Machine, sts: VerifyingSts, front: Front, tmp_path: Path) -> Callable[..., None]:
-    """Writes the AWS config file: [profile tpm] with `more` options and `settings`, and `text`, {role} put in."""
-
-    def write(text: str, more: str = "", settings: str = "") -> None:
-        key = f"--aws-access-key-id={sts.access_key_id} --persistentHandle={keys.PLAIN_HANDLE:#x}"
-        key += f" --tpm-path={box.swtpm.path} --timeout=20s"
-        head = f"[profile tpm]\ncredential_process = {CREDENTIAL_PROCESS} {key} {more}\n{settings}\n"
-        (tmp_path / "config").write_text(head + text.replace("{role}", sts.role_arn))
-
-    return write
-
-
-@pytest.fixture
-def run(box: Machine, front: Front, tmp_path: Path) -> Run:
-    """Runs our program, or another, with that file; STS is `front`."""
-
-    def go(*words: str, program: str = CREDENTIAL_PROCESS, **environment: str) -> tuple[int, str, str]:
-        path = box.bin / program if program in (CREDENTIAL_PROCESS, TOOLBOX) else Path(program)
-        environment = {
-            "AWS_ENDPOINT_URL_STS": front.url,
-            "AWS_CONFIG_FILE": str(tmp_path / "config"),
-            **environment,
-        }
-        done = box.run(*words, program=path, **environment)
-        return done.returncode, done.stdout, done.stderr
-
-    return go
-
-
-CHAIN = """
-[profile middle]
-role_arn = {role}
-source_profile = tpm
-role_session_name = middle
-external_id = middle-id
-duration_seconds = 7200
-mfa_serial = arn:aws:iam::123456789012:mfa/me
-
-[profile admin]
-role_arn = arn:aws:iam::210987654321:role/elsewhere
-source_profile = middle
-role_session_name = admin
-external_id = admin-id
-duration_seconds = 1800
-"""
 
 
 def test_each_role_has_its_own_profiles_settings(
@@ -251,23 +204,6 @@ def test_a_cache_is_for_the_role_that_the_profile_has_now(
         found.append(json.loads(out)["AccessKeyId"])
     assert found[0] != found[1] == found[2]
     assert len(front.seen) == 2
-
-
-def test_an_sdk_by_way_of_the_profile(
-    config: Callable[..., None], run: Run, sts: VerifyingSts, front: Front
-) -> None:
-    config(
-        CHAIN + f"[profile sdk]\nregion = us-east-1\ncredential_process = {CREDENTIAL_PROCESS} --profile admin "
-        "--mfa-process 'echo 123456'\n"
-    )
-    words = ["sts", "get-caller-identity", "--profile=sdk", "--output=text", "--query=Arn"]
-    code, out, err = run(*words, program="aws")
-    assert (code, out, err) == (0, "arn:aws:sts::210987654321:assumed-role/elsewhere/admin\n", "")
-    assert [exchange.form()["Action"] for exchange in front.seen] == [
-        "AssumeRole",
-        "AssumeRole",
-        "GetCallerIdentity",
-    ]
 
 
 def test_the_toolbox(config: Callable[..., None], run: Run) -> None:
