@@ -1,4 +1,4 @@
-"""The P-256 key of SigV4A, made at import beside the HMAC key: derived here from the secret, then only in the TPM.
+"""The P-256 key of SigV4A, made beside the HMAC key: derived here from the secret, then only in the TPM.
 
 AWS derives it from access key id and secret (`sigv4.sigv4a`), so it exists in memory for the moment of the import.
 A TPM makes no key of given octets by TPM2_Create; it takes this one as one that was wrapped for its parent.
@@ -13,11 +13,12 @@ from .messages import UsageError
 from .options import persistent_handle
 
 if TYPE_CHECKING:
+    from tpmwire.secret import Secret
     from tpmwire.tpm import Tpm
 
     from .making import Made, Order
 
-__all__ = ["add_sigv4a_options", "check_sigv4a", "make_sigv4a_key"]
+__all__ = ["add_sigv4a_options", "check_sigv4a", "make_sigv4a_key", "private_value", "required_key_id"]
 
 
 def add_sigv4a_options(parser: "argparse._ActionsContainer") -> None:
@@ -33,18 +34,25 @@ def add_sigv4a_options(parser: "argparse._ActionsContainer") -> None:
     )
 
 
-def check_sigv4a(args: argparse.Namespace, tpm: "Tpm") -> str:
-    """The access key id, where this TPM can hold the key; before the secret is asked for. Raises UsageError."""
-    from tpmwire.capabilities import capabilities, commands
-    from tpmwire.spec.constants import TPM_CAP, TPM_CC, TPM_ECC
-
+def required_key_id(args: argparse.Namespace) -> str:
+    """The access key id, without which there is no such key. Raises UsageError."""
     key_id = args.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID") or ""
     if not re.fullmatch("[A-Za-z0-9_]{1,128}", key_id):
         raise UsageError(
             "the key of SigV4A is derived from secret and access key id: give --aws-access-key-id "
             "(or AWS_ACCESS_KEY_ID), such as AKIA..."
         )
-    lacking = [code.name for code in (TPM_CC.Import, TPM_CC.Sign) if code not in commands(tpm)]
+    return str(key_id)
+
+
+def check_sigv4a(args: argparse.Namespace, tpm: "Tpm") -> str:
+    """The access key id, where this TPM can hold the key; before the secret is asked for. Raises UsageError."""
+    from tpmwire.capabilities import capabilities, commands
+    from tpmwire.spec.constants import TPM_CAP, TPM_CC, TPM_ECC
+
+    key_id = required_key_id(args)
+    present = commands(tpm)
+    lacking = [code.name for code in (TPM_CC.Import, TPM_CC.Sign) if code not in present]
     if TPM_ECC.NIST_P256 not in capabilities(tpm, TPM_CAP.ECC_CURVES):
         lacking.append("the curve P-256")
     if lacking:
@@ -54,17 +62,23 @@ def check_sigv4a(args: argparse.Namespace, tpm: "Tpm") -> str:
     return key_id
 
 
+def private_value(octets: "Secret", key_id: str) -> "Secret":
+    """The private value, 32 octets, of the HMAC key's octets: "AWS4" and the secret."""
+    from sigv4.sigv4a import derive
+    from tpmwire.secret import Secret
+
+    return Secret(derive(key_id, octets.reveal().removeprefix(b"AWS4")).to_bytes(32, "big"))
+
+
 def make_sigv4a_key(tpm: "Tpm", order: "Order", hmac_made: "Made", key_id: str) -> "Made":
     """TPM2_Import and TPM2_Load of the key, with the HMAC key's password and policy, and a signature verified.
 
     To be called after `make_key`, whose TPM2_Create has shown in the session that the parent is the TPM's own:
     what is wrapped for it is for nobody else. Raises TpmError; SessionError where the signature is not the key's.
     """
-    from sigv4.sigv4a import derive
     from tpmwire.crypto import random_bytes
     from tpmwire.ecdsa import EcdsaKey, check_signature
     from tpmwire.keyfile import KeyFile
-    from tpmwire.secret import Secret
     from tpmwire.spec.commands.duplication import Import
     from tpmwire.spec.constants import TPM_ALG, TPMA_OBJECT
     from tpmwire.spec.structures import TPMT_SYM_DEF_OBJECT
@@ -74,7 +88,7 @@ def make_sigv4a_key(tpm: "Tpm", order: "Order", hmac_made: "Made", key_id: str) 
     from .making import Made, as_used
 
     beside, parent = hmac_made.file, hmac_made.parent
-    private = Secret(derive(key_id, order.secret.reveal().removeprefix(b"AWS4")).to_bytes(32, "big"))
+    private = private_value(order.secret, key_id)
     public, sensitive = ecdsa_key(private, auth=order.auth, auth_policy=beside.public.auth_policy)
     # An imported key cannot be fixed; what lets no key out is that no policy of its allows TPM2_Duplicate.
     fixed = TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT

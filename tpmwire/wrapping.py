@@ -39,6 +39,7 @@ __all__ = [
     "imported_only_policy",
     "to_any",
     "to_parent",
+    "wrap_ecdsa_key",
     "wrap_hmac_key",
 ]
 
@@ -195,9 +196,39 @@ def wrap_hmac_key(
     `parent_handle` is where that TPM has it: a hierarchy for its standard primary, or a persistent handle. With
     `policy` the key is used by it; the file carries it. Raises EncodeError, SessionError, KeyFileError.
     """
-    auth_policy, satisfied = (b"", None) if policy is None else imported_only_policy(policy, parent)
-    public, sensitive = hmac_key(octets, auth=auth, auth_policy=auth_policy)
-    wrapped = duplicate(public, sensitive, parent)
+    auth_policy, satisfied = _policy_for(parent, policy)
+    made = hmac_key(octets, auth=auth, auth_policy=auth_policy)
+    return _importable(made, parent, parent_handle, auth, satisfied, description)
+
+
+def wrap_ecdsa_key(
+    private: Secret,
+    parent: TPMT_PUBLIC,
+    parent_handle: int,
+    *,
+    auth: Secret = EMPTY_AUTH,
+    policy: Policy | None = None,
+    description: str | None = None,
+) -> KeyFile:
+    """The same with a P-256 key for ECDSA; `private` is what `ecdsa_key` takes."""
+    auth_policy, satisfied = _policy_for(parent, policy)
+    made = ecdsa_key(private, auth=auth, auth_policy=auth_policy)
+    return _importable(made, parent, parent_handle, auth, satisfied, description)
+
+
+def _policy_for(parent: TPMT_PUBLIC, policy: Policy | None) -> tuple[bytes, Policy | None]:
+    return (b"", None) if policy is None else imported_only_policy(policy, parent)
+
+
+def _importable(
+    made: tuple[TPMT_PUBLIC, TPMT_SENSITIVE],
+    parent: TPMT_PUBLIC,
+    parent_handle: int,
+    auth: Secret,
+    satisfied: Policy | None,
+    description: str | None,
+) -> KeyFile:
+    wrapped = duplicate(*made, parent)
     return KeyFile.of(
         wrapped.public,
         wrapped.private,

@@ -17,14 +17,16 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from ..aws_secret import add_secret_options, read_key
+from ..aws_secret import add_secret_options, key_id_of, read_key
 from ..messages import UsageError, note
 from ..options import auth_from
 
 if TYPE_CHECKING:
+    from tpmwire.keyfile import KeyFile
     from tpmwire.policy import Policy
 
     from ..fleet import Order
+    from ..targets import Target
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -52,6 +54,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a policy without branches in JSON (`tpmwire policy --help`)",
     )
     parser.add_argument(
+        "--sigv4a-out",
+        metavar="FILE",
+        help="with --to: also wrap the key of SigV4A, which AWS derives from id and secret (docs/sigv4a.md)",
+    )
+    parser.add_argument(
+        "--aws-access-key-id", metavar="ID", help="for it: the id that belongs to the secret (AWS_ACCESS_KEY_ID)"
+    )
+    parser.add_argument(
         "--ca", nargs="+", default=[], metavar="FILE", help="CA certificates that EK certificates must come from"
     )
     parser.add_argument("--force", action="store_true", help="replace an existing key file")
@@ -77,6 +87,8 @@ def run(args: argparse.Namespace) -> int:
     policy = _json_policy(args) if args.policy_json else _policy(args.pcrs, with_auth=bool(auth))
     if args.policy_json and auth and not (policy and (policy.wants_auth_value or policy.wants_password)):
         raise UsageError(f"{args.policy_json} does not take the password in: add PolicyAuthValue, or leave it out")
+    if args.sigv4a_out:
+        _check_sigv4a(args)
     if args.to:
         return _one(args, Order(read_key(args), auth, policy, trusted, args.out))
     hosts = read_fleet(args.fleet)
@@ -93,9 +105,38 @@ def _one(args: argparse.Namespace, order: "Order") -> int:
     from ..targets import Target
 
     target = Target.from_json(read_small(args.to).decode("utf-8", "replace"), args.to)
-    write_whole(args.out, wrapped_for(target, order, None).to_pem().encode(), force=args.force)
-    note(f"{args.out} is for the TPM of {target.host}; there: tpmwire import-key {os.path.basename(args.out)}")
+    wrapped = {args.out: wrapped_for(target, order, None)}
+    if args.sigv4a_out:
+        wrapped[args.sigv4a_out] = _sigv4a(args, order, target)
+    for path, file in wrapped.items():
+        write_whole(path, file.to_pem().encode(), force=args.force)
+        note(f"{path} is for the TPM of {target.host}; there: tpmwire import-key {os.path.basename(path)}")
     return 0
+
+
+def _check_sigv4a(args: argparse.Namespace) -> None:
+    """Before the secret is asked for. Raises UsageError."""
+    from ..placing import check_path
+    from ..sigv4a_key import required_key_id
+
+    if args.fleet:
+        raise UsageError("--sigv4a-out is for one target (--to); a fleet gets HMAC keys")
+    if os.path.abspath(args.out) == os.path.abspath(args.sigv4a_out):
+        raise UsageError("--out and --sigv4a-out are two keys: give each a file of its own")
+    check_path(args.sigv4a_out, "--sigv4a-out", force=args.force)
+    if args.from_profile and not args.aws_access_key_id:
+        args.aws_access_key_id = key_id_of(args.from_profile)
+    required_key_id(args)
+
+
+def _sigv4a(args: argparse.Namespace, order: "Order", target: "Target") -> "KeyFile":
+    from tpmwire.wrapping import wrap_ecdsa_key
+
+    from ..sigv4a_key import private_value, required_key_id
+
+    assert order.secret is not None  # one target has no secret of its own
+    private = private_value(order.secret, required_key_id(args))
+    return wrap_ecdsa_key(private, target.public, target.parent, auth=order.auth, policy=order.policy)
 
 
 def _json_policy(args: argparse.Namespace) -> "Policy | None":
