@@ -7,8 +7,8 @@
 
 On a terminal the browser is opened (xdg-open); else, or with --print, the URL is printed. It is a secret: whoever
 has it within 15 minutes is signed in. The console takes the credentials of a role (--assumeRole=true, or a profile
-with role_arn) or of a federated user (--federation-name), not those of GetSessionToken. The session lasts as long as
-they do (--duration), or for one role --session-duration. Where the browser is signed in already, sign out first.
+with role_arn) or of a federated user (--federation-name), not those of GetSessionToken. The session lasts as long
+as they do (--duration), or for one role --session-duration. Where a browser is signed in already, sign out first.
 """
 
 import argparse
