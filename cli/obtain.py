@@ -20,6 +20,7 @@ __all__ = [
     "endpoint_for",
     "environ_of",
     "obtain",
+    "operations",
     "profile_args",
     "read_policy",
     "seconds_of",
@@ -66,7 +67,7 @@ def obtain(args: "argparse.Namespace") -> "Credentials":
 def _ask(args: "argparse.Namespace", signer: "Signer") -> "Credentials":
     """The credentials from STS."""
     # All that can be wrong without the TPM and the network is found before either is asked.
-    first, *chained = _operations(args, None)
+    first, *chained = operations(args, None)
     from sigv4.retry import policy
 
     endpoint = endpoint_for(args, first)
@@ -79,7 +80,7 @@ def _ask(args: "argparse.Namespace", signer: "Signer") -> "Credentials":
     if args.mfa_serial:
         from .mfa import code
 
-        first, *chained = _operations(args, code(args))
+        first, *chained = operations(args, code(args))
     import time
 
     from sigv4.times import timestamp
@@ -144,8 +145,11 @@ def signer_from(args: "argparse.Namespace", key_id: str) -> "Signer":
     return Signer(key_id, lambda message: ask_tpm(args, key, message))
 
 
-def _operations(args: "argparse.Namespace", code: str | None) -> "list[Operation[Credentials]]":
-    """The calls, each signed with what the one before it gave; checked, so that AWS refuses none for its form."""
+def operations(args: "argparse.Namespace", code: str | None) -> "list[Operation[Credentials]]":
+    """The calls, each signed with what the one before it gave; checked, so that AWS refuses none for its form.
+
+    `code` is that of --mfa-serial, None while it is not known. Raises UsageError, RequestError.
+    """
     from sigv4.sts import AssumeRole, GetFederationToken, GetSessionToken
 
     chosen = ("assumeRole", args.assumeRole), ("federation-name", args.federation_name), ("root-of", args.root_of)
@@ -186,7 +190,7 @@ def _roles(
         raise UsageError("--assumeRole needs the role: --aws-arn=arn:aws:iam::ACCOUNT:role/NAME")
     last = {option: getattr(args, option) for option in _ROLE} | {"duration": str(seconds)}
     name = f"tpmwire-{os.urandom(8).hex()}"
-    steps = [step for options in (*args.earlier, last) for step in _steps(options, args.aws_session_name or name)]
+    steps = [step for options in (*args.earlier, last) for step in _steps(options, name)]
     if any(step["duration_seconds"] > 3600 for step in steps[1:]):
         raise UsageError(
             "--duration (duration_seconds): a role assumed by a role lasts 3600 seconds at most; AWS refuses more"
@@ -249,8 +253,11 @@ def _fitting(args: "argparse.Namespace", operation: str) -> None:
             raise UsageError(f"--{name.replace('_', '-')} does not go with this operation; it is for {wanted}")
     if operation == "root-of" and not args.task_policy_arn:
         raise UsageError("--root-of needs --task-policy-arn, one of AWS's arn:aws:iam::aws:policy/root-task/...")
-    if args.mfa_process and not args.mfa_serial:
-        raise UsageError("--mfa-process needs --mfa-serial, the device that the code is of")
+    for name in ("mfa_process", "mfa_totp"):
+        if getattr(args, name) and not args.mfa_serial:
+            raise UsageError(f"--{name.replace('_', '-')} needs --mfa-serial, the device that the code is of")
+    if args.mfa_process and args.mfa_totp:
+        raise UsageError("--mfa-process and --mfa-totp both give the code: give one")
 
 
 def tags_of(words: list[str] | None, option: str = "--tag") -> dict[str, str] | None:
