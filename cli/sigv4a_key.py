@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .making import Made, Order
 
-__all__ = ["add_sigv4a_options", "check_sigv4a", "make_sigv4a_key", "private_value", "required_key_id"]
+__all__ = ["add_sigv4a_options", "check_tpm", "make_sigv4a_key", "private_value", "required_key_id"]
 
 
 def add_sigv4a_options(parser: "argparse._ActionsContainer") -> None:
@@ -45,12 +45,11 @@ def required_key_id(args: argparse.Namespace) -> str:
     return str(key_id)
 
 
-def check_sigv4a(args: argparse.Namespace, tpm: "Tpm") -> str:
-    """The access key id, where this TPM can hold the key; before the secret is asked for. Raises UsageError."""
+def check_tpm(tpm: "Tpm") -> None:
+    """Whether this TPM can hold the key; to be asked before the secret is. Raises UsageError."""
     from tpmwire.capabilities import capabilities, commands
     from tpmwire.spec.constants import TPM_CAP, TPM_CC, TPM_ECC
 
-    key_id = required_key_id(args)
     present = commands(tpm)
     lacking = [code.name for code in (TPM_CC.Import, TPM_CC.Sign) if code not in present]
     if TPM_ECC.NIST_P256 not in capabilities(tpm, TPM_CAP.ECC_CURVES):
@@ -59,7 +58,6 @@ def check_sigv4a(args: argparse.Namespace, tpm: "Tpm") -> str:
         raise UsageError(
             f"this TPM lacks {' and '.join(lacking)}, so it cannot hold a key of SigV4A: leave out --sigv4a-..."
         )
-    return key_id
 
 
 def private_value(octets: "Secret", key_id: str) -> "Secret":

@@ -133,10 +133,11 @@ def run(args: argparse.Namespace) -> int:
     sigv4a = bool(args.sigv4a_out) or args.sigv4a_handle is not None
     key_id = ""
     if sigv4a:
-        from ..sigv4a_key import check_sigv4a, make_sigv4a_key
+        from ..sigv4a_key import check_tpm, make_sigv4a_key, required_key_id
 
+        key_id = required_key_id(args)
         with open_tpm(args) as tpm:
-            key_id = check_sigv4a(args, tpm)
+            check_tpm(tpm)
     pcrs = pcrs_from(args.pcrs) if args.pcrs and not described else None
     parent_auth, owner_auth = auth_of(args, "parent"), auth_of(args, "owner")
     if args.parent == OWNER:
