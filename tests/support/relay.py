@@ -47,13 +47,14 @@ class TlsRelay:
             client.settimeout(30)
             secured = self._context.wrap_socket(client, server_side=True)
             with secured, socket.create_connection(self._target, timeout=30) as plain:
-                back = threading.Thread(target=_pump, args=(plain, secured), daemon=True)
+                back = threading.Thread(target=pump, args=(plain, secured), daemon=True)
                 back.start()
-                _pump(secured, plain)
+                pump(secured, plain)
                 back.join()
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
+def pump(source: socket.socket, sink: socket.socket) -> None:
+    """Passes octets on until one side ends."""
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
             sink.sendall(data)

@@ -1,0 +1,158 @@
+"""`tpmwire ecr-login` before moto's registry, which verifies signatures and permissions."""
+
+import io
+import json
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from cli.toolbox import main
+from tests.support import keys
+from tests.support.programs import KEY_ID, Machine, left_behind, machine
+from tests.support.scripted import ScriptedServer, Step, http, say
+from tests.support.sts import VerifyingSts
+
+PASSWORD = "123456789012-auth-token"  # moto's, for its one account
+REGISTRY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[VerifyingSts]:
+    with VerifyingSts(actions=("sts:*", "ecr:*")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def box(aws: VerifyingSts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    with machine(tmp_path_factory.mktemp("home"), aws.secret_access_key) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def _settings(monkeypatch: pytest.MonkeyPatch, aws: VerifyingSts) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", aws.endpoint)
+
+
+def _key(box: Machine, aws: VerifyingSts) -> list[str]:
+    key = [f"--aws-access-key-id={aws.access_key_id}", f"--persistentHandle={keys.PLAIN_HANDLE:#x}"]
+    return [*key, f"--tpm-path={box.swtpm.path}", f"--endpoint-url={aws.endpoint}", "--timeout=20s"]
+
+
+def test_the_password(box: Machine, aws: VerifyingSts, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ecr-login", "--region=eu-west-1", *_key(box, aws)]) == 0
+    assert capsys.readouterr().out == f"{PASSWORD}\n"
+    assert left_behind(box.swtpm.path) == []
+
+
+def test_who_may_not(box: Machine, aws: VerifyingSts, capsys: pytest.CaptureFixture[str]) -> None:
+    """A role without the permission. moto says so in XML, unlike AWS."""
+    role = ["--assumeRole=true", f"--aws-arn={aws.role_arn}", "--region=eu-west-1"]
+    assert main(["ecr-login", *role, *_key(box, aws)]) == 6
+    told = capsys.readouterr()
+    assert told.err.startswith("tpmwire: 403: ")
+    assert (told.out, told.err.count("\n")) == ("", 1)
+
+
+@pytest.mark.parametrize("asked", [REGISTRY, f"https://{REGISTRY}/v1/\n"])
+def test_docker_asks(
+    box: Machine,
+    aws: VerifyingSts,
+    asked: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(asked))
+    assert main(["ecr-login", "get", "--aws-region=us-east-1", *_key(box, aws)]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer == {"ServerURL": asked.strip(), "Username": "AWS", "Secret": PASSWORD}
+    # The region is what the registry's name says.
+    monkeypatch.setattr(sys, "stdin", io.StringIO(asked))
+    with ScriptedServer(GOOD) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", server.endpoint)
+        assert main(["ecr-login", "get", "--aws-region=us-east-1", *_key(box, aws)]) == 0
+    assert b"/eu-west-1/ecr/aws4_request" in server.requests[0]
+
+
+@pytest.mark.parametrize(
+    ("action", "asked", "code", "out"),
+    [
+        ("get", f"{REGISTRY}.evil.example", 1, "credentials not found in native keychain\n"),
+        ("get", "https://index.docker.io/v1/", 1, "credentials not found in native keychain\n"),
+        ("store", '{"ServerURL": "x", "Username": "u", "Secret": "s"}', 0, ""),
+        ("erase", REGISTRY, 0, ""),
+        ("list", "", 0, "{}\n"),
+    ],
+)
+def test_what_needs_no_key(
+    action: str,
+    asked: str,
+    code: int,
+    out: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(asked))
+    assert main(["ecr-login", action, f"--aws-access-key-id={KEY_ID}", "--tpm-path=/nonexistent"]) == code
+    assert capsys.readouterr() == (out, "")
+
+
+GOOD = say(http("200 OK", '{"authorizationData":{"authorizationToken":"QVdTOnNlY3JldA=="}}'))
+THROTTLED = say(http("400 No", '{"__type":"ThrottlingException","message":"Rate\\nexceeded"}'))
+
+
+def test_the_public_registry(
+    box: Machine, aws: VerifyingSts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which moto has not; asked again after AWS was too busy."""
+    with ScriptedServer(THROTTLED, GOOD) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_ECR_PUBLIC", server.endpoint)
+        monkeypatch.setattr(sys, "stdin", io.StringIO("public.ecr.aws"))
+        assert main(["ecr-login", "get", *_key(box, aws)]) == 0
+        assert json.loads(capsys.readouterr().out)["Secret"] == "secret"
+        assert main(["ecr-login", "--public", *_key(box, aws)]) == 0
+        assert capsys.readouterr().out == "secret\n"
+    assert len(server.requests) == 3
+    assert all(b"/us-east-1/ecr-public/aws4_request" in request for request in server.requests)
+    assert all(b"X-Amz-Target: SpencerFrontendService.GetAuth" in request for request in server.requests)
+
+
+ANSWERS: dict[str, tuple[Step, int, str, int]] = {
+    "is throttled": (THROTTLED, 6, "ThrottlingException: Rate exceeded (HTTP 400). too many requests", 3),
+    "is a refusal": (
+        say(http("400 No", '{"__type":"a#AccessDeniedException","Message":"not you"}', "x-amzn-RequestId: r-1")),
+        6,
+        "AccessDeniedException: not you (HTTP 400, request id r-1)",
+        1,
+    ),
+    "is of no service": (say(http("502 No", "<html>")), 6, "502: an answer without an error document", 3),
+    "is elsewhere": (say(http("302 There", "", "Location: https://x")), 7, "answered HTTP 302", 1),
+    "has no password": (say(http("200 OK", '{"authorizationData":[]}')), 7, "has no registry password", 1),
+    "is cut": (say(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"), 7, "in the middle of its answer", 3),
+    "has a strange code": (
+        say(http("400 No", '{"__type":["a"],"message":{}}')),
+        6,
+        "without an error document",
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_that(
+    name: str,
+    box: Machine,
+    aws: VerifyingSts,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    step, code, says, requests = ANSWERS[name]
+    with ScriptedServer(step) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", server.endpoint)
+        assert main(["ecr-login", "--region=eu-west-1", *_key(box, aws)]) == code
+    told = capsys.readouterr()
+    assert says in told.err
+    assert (told.out, told.err.count("\n")) == ("", 1)
+    assert len(server.requests) == requests
