@@ -16,19 +16,25 @@ from tests.support.sts import USER, VerifyingSts
 from tests.support.v4a import Sigv4aFront
 from tests.support.verbs import Ran
 
-HANDLE, LOCKED = "0x81010010", "0x81010011"
+HANDLE, LOCKED, BOUND = "0x81010010", "0x81010011", "0x81010012"
 PASSWORD = "testpwd"
 
 
 class Bench:
-    """The machine with two keys of SigV4A: v4a.pem, also at HANDLE; with a password locked.pem, also at LOCKED."""
+    """The machine with keys of SigV4A, as files and at handles: free, with a password, and bound to PCR 23."""
 
     def __init__(self, box: Machine, sts: VerifyingSts, bus: Interposer, front: Sigv4aFront) -> None:
         self.box, self.sts, self.bus, self.front = box, sts, bus, front
         (box.home / "secret").write_text(sts.secret_access_key)
-        for name, handle, more in (("v4a", HANDLE, {}), ("locked", LOCKED, {"TPM_KEY_AUTH": PASSWORD})):
-            words = ["import", f"--out={box.home}/{name}-hmac.pem", f"--sigv4a-out={box.home}/{name}.pem"]
-            ran = self.run(*words, f"--sigv4a-handle={handle}", f"--aws-access-key-id={sts.access_key_id}", **more)
+        kinds: list[tuple[str, str, list[str], dict[str, str]]] = [
+            ("v4a", HANDLE, [], {}),
+            ("locked", LOCKED, [], {"TPM_KEY_AUTH": PASSWORD}),
+            ("bound", BOUND, ["--pcrs=23"], {}),
+        ]
+        for name, handle, words, more in kinds:
+            files = [f"--out={box.home}/{name}-hmac.pem", f"--sigv4a-out={box.home}/{name}.pem"]
+            place = [f"--sigv4a-handle={handle}", f"--aws-access-key-id={sts.access_key_id}"]
+            ran = self.run("import", *files, *place, *words, **more)
             assert ran.code == 0, ran.err
 
     def run(self, *words: str, **environment: str) -> Ran:
@@ -70,29 +76,39 @@ def nothing_left_behind(bench: Bench) -> Iterator[None]:
 
 
 FLUSH = "FlushContext"
-WAYS = {
-    "handle": (HANDLE, {}, ["Sign"]),
-    "file": ("v4a.pem", {}, ["CreatePrimary", "Load", "Sign", FLUSH, FLUSH]),
+Way = tuple[str, list[str], dict[str, str], list[str]]
+WAYS: dict[str, Way] = {
+    "handle": (HANDLE, [], {}, ["Sign"]),
+    "file": ("v4a.pem", [], {}, ["CreatePrimary", "Load", "Sign", FLUSH, FLUSH]),
     "handle, password": (
         LOCKED,
+        [],
         {"TPM_KEY_AUTH": PASSWORD},
         ["ReadPublic", "StartAuthSession", "ReadPublic", "Sign"],
     ),
     "file, password": (
         "locked.pem",
+        [],
         {"TPM_KEY_AUTH": PASSWORD},
         ["CreatePrimary", "StartAuthSession", "Load", "Sign", FLUSH, FLUSH],
+    ),
+    "handle, PCR": (BOUND, ["--pcrs=23"], {}, ["StartAuthSession", "PolicyPCR", "Sign"]),
+    "file, PCR": (
+        "bound.pem",
+        [],
+        {},
+        ["StartAuthSession", "CreatePrimary", "Load", "PolicyPCR", "Sign", FLUSH, FLUSH],
     ),
 }
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_whoami_without_a_secret_in_memory(bench: Bench, way: str) -> None:
-    key, environment, commands = WAYS[way]
-    place = key if key.startswith("0x") else f"{bench.box.home}/{key}"
+    key, words, environment, commands = WAYS[way]
+    words = [f"--sigv4a={key if key.startswith('0x') else bench.box.home / key}", "--region-set=us-*,eu-*", *words]
     # The first use of a password after a start is asked again.
-    assert bench.whoami(f"--sigv4a={place}", "--region-set=us-*,eu-*", **environment).code == 0
-    ran = bench.whoami(f"--sigv4a={place}", "--region-set=us-*,eu-*", **environment)
+    assert bench.whoami(*words, **environment).code == 0
+    ran = bench.whoami(*words, **environment)
     assert ran.code == 0, ran.err
     assert json.loads(ran.out)["Arn"].endswith(f":user/{USER}")
     [verified] = bench.front.verified
@@ -100,6 +116,11 @@ def test_whoami_without_a_secret_in_memory(bench: Bench, way: str) -> None:
     # No HMAC among them: not even the day's key has been here.
     assert bench.bus.codes == commands
     assert PASSWORD.encode() not in bench.bus.octets
+
+
+def test_verbose_tells_the_commands(bench: Bench) -> None:
+    ran = bench.whoami(f"--sigv4a={HANDLE}", "--region-set=*", "--verbose=true")
+    assert (ran.code, "TPM2_Sign" in ran.err) == (0, True), ran.err
 
 
 def test_a_set_that_is_elsewhere_is_refused(bench: Bench) -> None:

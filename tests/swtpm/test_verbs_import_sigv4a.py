@@ -79,6 +79,16 @@ def test_both_keys_are_those_of_the_secret(swtpm: Swtpm, made: Callable[..., Key
     assert sorted(os.listdir(tmp_path)) == ["key.pem", "v4a.pem"]
 
 
+def test_the_tpm_has_the_key_of_awss_own_tests(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
+    """The public key that AWS's implementations expect of these two (aws-c-auth)."""
+    secret = b"wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+    where = ("--out", tmp_path / "key.pem", "--sigv4a-handle", HANDLE, "--tpm-path", swtpm.path)
+    assert tool("import", *where, "--aws-access-key-id", "AKIDEXAMPLE", stdin=secret).code == 0
+    public = tpm2(swtpm, "readpublic", "-c", HANDLE).decode()
+    assert "x: b6618f6a65740a99e650b33b6b4b5bd0d43b176d721a3edfea7e7d2d56d936b1\n" in public
+    assert "y: 865ed22a7eadc9c5cb9d2cbaca1b3699139fedc5043dc6661864218330c8e518\n" in public
+
+
 def test_nothing_secret_crosses_the_bus_in_these_commands(
     swtpm: Swtpm, made: Callable[..., KeyFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
