@@ -39,11 +39,11 @@ def _run(words: list[str]) -> int:
     if sys.stdout is None:
         raise UsageError("stdout is closed, so that the credentials have nowhere to go; leave it open")
     from .obtain import obtain, profile_args
-    from .output import text
+    from .output import put_out
 
     if args.profile is not None:
         from .run_options import given_options
 
         args = profile_args(args.profile, given_options(words))
-    print(text(obtain(args), args.format))
+    put_out(args, lambda: obtain(args))
     return 0

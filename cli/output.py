@@ -1,14 +1,38 @@
-"""Credentials as text: for credential_process, as JSON, and as assignments that a shell reads."""
+"""Credentials as text: for credential_process, as JSON, as assignments that a shell reads; or into a file."""
 
 import json
 from typing import TYPE_CHECKING
 
+from .messages import UsageError, note
+
 if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
     from sigv4.sts import Credentials
 
-__all__ = ["FORMATS", "text"]
+__all__ = ["FORMATS", "put_out", "text"]
 
 FORMATS = ("process", "env", "export", "fish", "powershell", "json")
+
+
+def put_out(args: "argparse.Namespace", obtain: "Callable[[], Credentials]") -> None:
+    """Obtains the credentials, and prints them as --format says, or writes them to the credentials file.
+
+    Raises what `obtain` does, UsageError, OSError.
+    """
+    if args.format != "credentials-file":
+        if args.credentials_profile or args.credentials_overwrite:
+            raise UsageError("--credentials-profile and --credentials-overwrite go with --format credentials-file")
+        print(text(obtain(), args.format))
+        return
+    from .credentials_file import check, write
+
+    check(args)
+    credentials = obtain()
+    path = write(args, credentials)
+    if args.verbose:
+        note(f"wrote the profile {args.credentials_profile} to {path}, good until {credentials.expiration}")
 
 
 def text(credentials: "Credentials", form: str) -> str:

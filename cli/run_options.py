@@ -158,9 +158,18 @@ def run_parser() -> Parser:
     )
     parser.add_argument(
         "--format",
-        choices=("process", "env", "export", "fish", "powershell", "json"),
+        choices=("process", "env", "export", "fish", "powershell", "json", "credentials-file"),
         default="process",
-        help="how the credentials are printed: for credential_process (default), or for a shell to read",
+        help="how the credentials are printed: for credential_process (default), or for a shell to read; or "
+        "written to a profile of ~/.aws/credentials",
+    )
+    parser.add_argument(
+        "--credentials-profile", metavar="NAME", help="the profile that --format credentials-file writes"
+    )
+    parser.add_argument(
+        "--credentials-overwrite",
+        action="store_true",
+        help="let it, even where that profile has a long-term key, which is then lost",
     )
     parser.add_argument("--verbose", type=flag, default=False, metavar="BOOL", help="explain each step on stderr")
     parser.add_argument("--version", action="store_true", help="print the version")

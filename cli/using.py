@@ -64,6 +64,8 @@ def add_use_options(parser: argparse.ArgumentParser, without: tuple[str, ...] = 
     """
     from .run_options import run_parser
 
+    if "--format" in without:
+        without += ("--credentials-profile", "--credentials-overwrite")
     group = parser.add_argument_group("options of aws-tpm-process-credential")
     for action in run_parser()._actions:
         if not {"-h", "--version", *without} & set(action.option_strings):

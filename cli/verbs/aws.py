@@ -96,9 +96,9 @@ def run(args: argparse.Namespace) -> int:
         # The bare token, for $(...).
         print(_json(values) if args.json else token.token)
     else:
-        from ..output import text
+        from ..output import put_out
 
-        print(text(_ask(args, _delegated(args)), args.format))
+        put_out(args, lambda: _ask(args, _delegated(args)))
     return 0
 
 
