@@ -84,16 +84,19 @@ def test_another_operation_than_the_profiles(
 
 
 def test_roles_of_the_programs_own_options_come_first(
-    config: Callable[..., None], run: Run, front: Front, sts: VerifyingSts
+    config: Callable[..., None], run: Run, front: Front, sts: VerifyingSts, tmp_path: Path
 ) -> None:
+    policy = tmp_path / "policy.json"
+    policy.write_text("{}")
     config(
         f"[profile admin]\nrole_arn = {ELSEWHERE}\nsource_profile = tpm\n",
-        f"--assumeRole --aws-arn={sts.role_arn} --external-id=own --duration=7200",
+        f"--assumeRole --aws-arn={sts.role_arn} --external-id=own --duration=7200 --policy-file={policy}",
         "mfa_serial = " + SERIAL,
     )
     assert run("--profile=admin", "--mfa-process=echo 123456")[::2] == (0, "")
     first, second = (exchange.form() for exchange in front.seen)
     assert (first["RoleArn"], first["ExternalId"], first["DurationSeconds"]) == (sts.role_arn, "own", "7200")
+    assert (first["Policy"], second.get("Policy")) == ("{}", None)
     # As other tools take it, the last profile's mfa_serial is that of its key.
     assert (first["SerialNumber"], second.get("SerialNumber")) == (SERIAL, None)
     assert (second["RoleArn"], second.get("ExternalId"), second["DurationSeconds"]) == (ELSEWHERE, None, "3600")
