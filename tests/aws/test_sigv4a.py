@@ -195,3 +195,25 @@ def _send(url: str, signed: Request, body: bytes) -> int:
         return connection.getresponse().status
     finally:
         connection.close()
+
+
+def test_a_profile_tells_the_rest(bench: Bench) -> None:
+    """What import writes: the HMAC key's file, and the Name of its parent, which is the other key's too."""
+    made = [f"--out={bench.box.home}/profile-hmac.pem", f"--sigv4a-out={bench.box.home}/profile.pem"]
+    key_id = f"--aws-access-key-id={bench.sts.access_key_id}"
+    ran = bench.run("import", *made, key_id, "--write-profile=v4a", TPM_KEY_AUTH=PASSWORD)
+    assert ran.code == 0, ran.err
+    for password, code in ((PASSWORD, 0), ("wrong", 4)):
+        bench.bus.clear()
+        ran = bench.run(
+            "aws",
+            "whoami",
+            "--profile=v4a",
+            f"--sigv4a={bench.box.home}/profile.pem",
+            "--region-set=*",
+            f"--endpoint-url={bench.front.url}",
+            "--timeout=20s",
+            TPM_KEY_AUTH=password,
+        )
+        assert ran.code == code, ran.err
+        assert bench.bus.codes[:4] == ["CreatePrimary", "StartAuthSession", "Load", "Sign"]
