@@ -3,6 +3,7 @@
 import os
 import pty
 import select
+import signal
 import sys
 import time
 from pathlib import Path
@@ -100,6 +101,25 @@ def test_a_program_that_has_said_it_and_stays(box: Machine, sts: VerifyingSts, t
     assert (done.returncode, "gave no code within" in done.stderr) == (2, True)
 
 
+def test_a_program_ends_with_us(box: Machine, sts: VerifyingSts, tmp_path: Path) -> None:
+    running = tmp_path / "running"
+    words = _words(
+        box, sts, None, _program(tmp_path, f"echo $$ >{running}.new; mv {running}.new {running}; exec sleep 60")
+    )
+    process = box.start(*words)
+    deadline = time.monotonic() + 20
+    while not running.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    assert (process.communicate(timeout=20)[1], process.returncode) == (
+        f"{CREDENTIAL_PROCESS}: interrupted\n",
+        143,
+    )
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(running.read_text()), 0)
+
+
 def test_no_terminal(box: Machine, sts: VerifyingSts) -> None:
     done = box.run(str(box.bin / CREDENTIAL_PROCESS), *_words(box, sts, None), program=Path("/usr/bin/setsid"))
     assert done.returncode == 2
@@ -167,6 +187,18 @@ def test_what_is_no_code_is_asked_for_again(box: Machine, sts: VerifyingSts, fro
     at.type(" 123456 \n")
     assert at.ended() == (0, "")
     assert [exchange.form()["TokenCode"] for exchange in front.seen] == ["123456"]
+
+
+def test_a_program_that_asks_on_the_terminal(
+    box: Machine, sts: VerifyingSts, front: Front, tmp_path: Path
+) -> None:
+    at = Terminal(
+        box, *_words(box, sts, front, _program(tmp_path, "echo Touch me >/dev/tty; head -n 1 </dev/tty"))
+    )
+    at.wait_for("Touch me")
+    at.type("222333\n")
+    assert at.ended() == (0, "")
+    assert front.seen[0].form()["TokenCode"] == "222333"
 
 
 def test_three_times_no_code(box: Machine, sts: VerifyingSts) -> None:
