@@ -5,7 +5,7 @@ import os
 
 from .messages import UsageError
 
-__all__ = ["read_small", "write_whole"]
+__all__ = ["read_small", "read_stdin", "write_whole"]
 
 LIMIT = 1 << 20
 """Octets; no key file, public area or certificate bundle comes near."""
@@ -21,6 +21,15 @@ def read_small(path: str) -> bytes:
     if len(data) > LIMIT:
         raise UsageError(f"{path} is larger than {LIMIT} octets: it is not what was meant")
     return data
+
+
+def read_stdin(limit: int) -> str:
+    """What another program says on standard input, up to `limit` octets. Raises UsageError where there is none."""
+    import sys
+
+    if sys.stdin is None:  # as it is where somebody closed it
+        raise UsageError("standard input is closed, and a question was to come from there")
+    return sys.stdin.buffer.read(limit).decode("utf-8", "replace")
 
 
 def write_whole(path: str, data: bytes, *, force: bool = False) -> None:

@@ -10,9 +10,18 @@ from .messages import UsageError
 if TYPE_CHECKING:
     from sigv4.http import Response
 
-__all__ = ["Output"]
+__all__ = ["Output", "out"]
 
 _KEPT = 1 << 14  # octets of an answer that is not printed
+
+
+def out() -> BinaryIO:
+    """Standard output, for octets. Raises UsageError where there is none."""
+    import sys
+
+    if sys.stdout is None:  # as it is where somebody closed it
+        raise UsageError("standard output is closed, and the answer was to go there: give -o")
+    return sys.stdout.buffer
 
 
 class Output:
@@ -23,7 +32,8 @@ class Output:
     """
 
     def __init__(self, path: str | None, *, include: bool = False, fail: bool = False) -> None:
-        self._path = path
+        # What a link points to is written, as by others; a rename would replace the link.
+        self._path = path and os.path.realpath(path)
         self._include, self._fail = include, fail
         self._file: BinaryIO | None = None
         self._temporary: str | None = None
@@ -78,10 +88,8 @@ class Output:
         self._kept += block[: _KEPT - len(self._kept)]
 
     def _open(self) -> BinaryIO:
-        import sys
-
         if self._path is None:
-            return sys.stdout.buffer
+            return out()
         if os.path.exists(self._path) and not os.path.isfile(self._path):
             return open(self._path, "wb")  # such as /dev/null, which a rename would replace
         self._temporary = f"{self._path}.{os.getpid()}.tmp"

@@ -201,6 +201,8 @@ def _file_body(path: str) -> "FileBody":
 
     from sigv4.request import FileBody
 
+    if path == "-" and sys.stdin is None:  # as it is where somebody closed it
+        raise UsageError("standard input is closed, and the body was to come from there")
     source: BinaryIO
     try:
         source = sys.stdin.buffer if path == "-" else open(path, "rb")  # noqa: SIM115

@@ -4,15 +4,18 @@ Those that need an answer of AWS are a request to sign and send, and a function 
 """
 
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from .canonical import credential_scope
 from .endpoints import Endpoint, dns_suffix, partition
 from .errors import RequestError, ResponseError
 from .request import Request, host_header, split_url
-from .signer import Signer
-from .sts import Credentials
 from .times import rfc3339, timestamp
+
+if TYPE_CHECKING:
+    from .credentials import Credentials
+    from .signer import Signer
 
 __all__ = [
     "check_cluster",
@@ -55,7 +58,7 @@ def check_cluster(cluster: str) -> None:
         )
 
 
-def eks_token(signer: Signer, endpoint: Endpoint, cluster: str, time: float) -> str:
+def eks_token(signer: "Signer", endpoint: Endpoint, cluster: str, time: float) -> str:
     """The bearer token for EKS cluster `cluster` (name, or id on Outposts): a presigned GetCallerIdentity.
 
     `endpoint` is STS's, the cluster's region's own. Valid for 15 minutes from `time` (POSIX seconds) on.
@@ -94,20 +97,20 @@ def check_database(host: str, port: int | None, user: str, region: str) -> None:
     credential_scope(timestamp(0), region, "rds-db")
 
 
-def rds_token(signer: Signer, host: str, port: int, user: str, region: str, time: float) -> str:
+def rds_token(signer: "Signer", host: str, port: int, user: str, region: str, time: float) -> str:
     """The password of database user `user` at host:port (RDS and Aurora), for 15 minutes from `time` on."""
     check_database(host, port, user, region)
     query = f"Action=connect&DBUser={quote(user, safe='-._~')}"
     return _database_token(signer, f"{host}:{port}", query, region, "rds-db", time)
 
 
-def dsql_token(signer: Signer, host: str, region: str, time: float, *, admin: bool = False) -> str:
+def dsql_token(signer: "Signer", host: str, region: str, time: float, *, admin: bool = False) -> str:
     """The password at an Aurora DSQL cluster's host, of the user admin or of another, for 15 minutes."""
     check_database(host, None, "admin" if admin else "another", region)
     return _database_token(signer, host, f"Action=DbConnect{'Admin' if admin else ''}", region, "dsql", time)
 
 
-def _database_token(signer: Signer, authority: str, query: str, region: str, service: str, time: float) -> str:
+def _database_token(signer: "Signer", authority: str, query: str, region: str, service: str, time: float) -> str:
     request = Request("GET", f"https://{authority}/?{query}")
     return signer.presign(request, region, service, time, _DATABASE_LIFETIME).removeprefix("https://")
 
@@ -133,7 +136,7 @@ def database_region(host: str) -> tuple[str, str] | None:
     return None
 
 
-def codecommit_password(signer: Signer, url: str, region: str, time: float) -> tuple[str, str]:
+def codecommit_password(signer: "Signer", url: str, region: str, time: float) -> tuple[str, str]:
     """User name and password by which git gets at the CodeCommit repository of `url`, about `time`.
 
     Source: aws codecommit credential-helper, whose canonical request is its own (method GIT, no body, no port).
@@ -200,7 +203,7 @@ def check_signin(region: str, duration_seconds: int | None = None) -> None:
         )
 
 
-def signin_token_request(credentials: Credentials, region: str, duration_seconds: int | None = None) -> Request:
+def signin_token_request(credentials: "Credentials", region: str, duration_seconds: int | None = None) -> Request:
     """The request, not to be signed, for a token of the console's sign-in page. Its URL holds the credentials.
 
     They must be AssumeRole's or GetFederationToken's. `duration_seconds` of the console session (900 to 43200)

@@ -43,16 +43,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Answers git. Raises UsageError, RequestError before the TPM is asked; what `signer_of` does."""
-    import sys
     import time
 
     from sigv4.canonical import credential_scope
     from sigv4.times import timestamp
     from sigv4.tokens import codecommit_password, codecommit_region
 
+    from ..files import read_stdin
     from ..messages import UsageError
 
-    asked = _attributes(sys.stdin.read(_LIMIT))
+    asked = _attributes(read_stdin(_LIMIT))
     if args.action != "get":
         return 0
     host = asked.get("host", "")

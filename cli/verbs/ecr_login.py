@@ -51,9 +51,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Prints it. Raises UsageError, RequestError before the TPM is asked; what `json_service.call` does."""
     import json
-    import sys
 
     from sigv4.tokens import registry_region
+
+    from ..files import read_stdin
 
     if args.action is None:
         region = _PUBLIC_REGION if args.public else region_of(args, args.region)
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         if args.action == "list":
             print("{}")
         return 0
-    asked = sys.stdin.read(_LIMIT).strip()
+    asked = read_stdin(_LIMIT).strip()
     host = asked.removeprefix("https://").partition("/")[0]
     found = _PUBLIC_REGION if host == _PUBLIC else registry_region(host)
     if found is None:

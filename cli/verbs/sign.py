@@ -77,10 +77,11 @@ def _flat(request: "Request") -> list[tuple[str, str]]:
 
 def _write(request: "Request") -> None:
     """The request as it goes over the wire."""
-    import sys
     from urllib.parse import urlsplit
 
     from sigv4.request import FileBody, host_header
+
+    from ..received import out
 
     parts = urlsplit(request.url)
     lines = [f"{request.method} {parts.path or '/'}{'?' if parts.query else ''}{parts.query} HTTP/1.1"]
@@ -89,10 +90,10 @@ def _write(request: "Request") -> None:
     if request.header("Content-Length") is None and (request.body or request.method in ("POST", "PUT")):
         lines.append(f"Content-Length: {len(request.body or b'')}")
     lines += [f"{name}: {value}" for name, value in request.headers]
-    out = sys.stdout.buffer
-    out.write(("\r\n".join(lines) + "\r\n\r\n").encode())
+    target = out()
+    target.write(("\r\n".join(lines) + "\r\n\r\n").encode())
     if isinstance(request.body, FileBody):
         while block := request.body.read(1 << 16):
-            out.write(block)
+            target.write(block)
     elif request.body:
-        out.write(request.body)
+        target.write(request.body)

@@ -64,12 +64,12 @@ def test_docker_asks(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(asked))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(asked.encode())))
     assert main(["ecr-login", "get", "--aws-region=us-east-1", *_key(box, aws)]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer == {"ServerURL": asked.strip(), "Username": "AWS", "Secret": PASSWORD}
     # The region is what the registry's name says.
-    monkeypatch.setattr(sys, "stdin", io.StringIO(asked))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(asked.encode())))
     with ScriptedServer(GOOD) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", server.endpoint)
         assert main(["ecr-login", "get", "--aws-region=us-east-1", *_key(box, aws)]) == 0
@@ -94,7 +94,7 @@ def test_what_needs_no_key(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(asked))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(asked.encode())))
     assert main(["ecr-login", action, f"--aws-access-key-id={KEY_ID}", "--tpm-path=/nonexistent"]) == code
     assert capsys.readouterr() == (out, "")
 
@@ -109,7 +109,7 @@ def test_the_public_registry(
     """Which moto has not; asked again after AWS was too busy."""
     with ScriptedServer(THROTTLED, GOOD) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_ECR_PUBLIC", server.endpoint)
-        monkeypatch.setattr(sys, "stdin", io.StringIO("public.ecr.aws"))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"public.ecr.aws")))
         assert main(["ecr-login", "get", *_key(box, aws)]) == 0
         assert json.loads(capsys.readouterr().out)["Secret"] == "secret"
         assert main(["ecr-login", "--public", *_key(box, aws)]) == 0

@@ -175,7 +175,7 @@ def test_what_git_is_not_told(
 ) -> None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(sys, "stdin", io.StringIO(asked))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(asked.encode())))
     # There is no TPM.
     assert main(["codecommit", *words, "get", f"--aws-access-key-id={KEY_ID}", "--tpm-path=/nonexistent"]) == code
     told = capsys.readouterr()
