@@ -140,10 +140,10 @@ def key_of(args: argparse.Namespace) -> "tuple[Signer, str | None]":
 
 def region_of(args: argparse.Namespace, given: str | None = None) -> str:
     """The region to sign for: `given`, --aws-region, the environment's, the profile's. Raises UsageError."""
-    from sigv4.config import load, region
-
     if found := given or args.aws_region:
         return str(found)
+    from sigv4.config import load, region
+
     config = load(os.environ)
     profile = config.profile(args.profile) if args.profile in config else None
     found = region(os.environ, profile) or use_args(args).aws_region
