@@ -20,6 +20,7 @@ from ..aws_secret import key_id_of, key_octets, read_key
 from ..lifecycle import Checkpoint, Place, ProfileCommand, identity, no_checkpoint, public_at, put
 from ..messages import UsageError, note
 from ..options import add_tpm_options, pcrs_from, persistent_handle
+from ..sigv4a_key import add_sigv4a_options
 
 if TYPE_CHECKING:
     from tpmwire.secret import Secret
@@ -60,6 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--undo", action="store_true", help="impossible; says why")
     parser.add_argument("--aws-region", metavar="REGION", help="use this region's STS (default: the global one)")
     parser.add_argument("--pcrs", metavar="PCRS", help="bind the key to PCRs: 23, or 7,23, or sha256:7,23")
+    add_sigv4a_options(parser)
     add_auth_options(parser, "key", "a password for the key")
     parser.add_argument(
         "--parent",
@@ -101,6 +103,8 @@ def enroll(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
         raise UsageError(f"the key of [{args.profile}] is a temporary one: enroll the user's long-term key")
     args.aws_access_key_id = key_id_of(args.profile)
     args.from_profile = args.profile
+    if args.sigv4a_out or args.sigv4a_handle is not None:
+        _check_sigv4a(args)
     secret = read_key(args)
     _check_present(args, present)
     command = _import(args, secret, checkpoint)
@@ -117,6 +121,20 @@ def enroll(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
     else:
         note(f"the old lines are still in {credentials_path()}, and used: --remove-plaintext removes them")
     return 0
+
+
+def _check_sigv4a(args: argparse.Namespace) -> None:
+    """Raises UsageError where this TPM cannot hold the key of SigV4A, or both keys have the same place."""
+    from ..keys import open_tpm
+    from ..sigv4a_key import check_tpm, required_key_id
+
+    if args.sigv4a_handle is not None and args.sigv4a_handle == args.persistent_handle:
+        raise UsageError("--persistent-handle and --sigv4a-handle are two keys: give each a handle of its own")
+    if args.sigv4a_out and args.out and os.path.abspath(args.out) == os.path.abspath(args.sigv4a_out):
+        raise UsageError("--out and --sigv4a-out are two keys: give each a file of its own")
+    required_key_id(args)
+    with open_tpm(args) as tpm:
+        check_tpm(tpm)
 
 
 def _already(profile: str, present: str) -> int:
@@ -176,6 +194,10 @@ def _import(args: argparse.Namespace, secret: "Secret", checkpoint: Checkpoint) 
             parent = parent_at(tpm, args.parent, parent_auth, pin)
             made = Made(None, Loaded(0, name_of(found), found), parent)  # type: ignore[arg-type]
         pinned = salt_pin(tpm, made, persistent=place.handle is not None)
+    if args.sigv4a_out or args.sigv4a_handle is not None:
+        from ..sigv4a_enroll import enroll_sigv4a
+
+        enroll_sigv4a(args, order, owner_auth)
     text = f"{credential_process(args, pinned, made.key.name)} --cache"
     if args.aws_region:
         text += f" --aws-region={args.aws_region}"

@@ -1,0 +1,60 @@
+"""The key of SigV4A at enrolment: beside the HMAC key while the plaintext is still there to derive it from."""
+
+import os
+from typing import TYPE_CHECKING
+
+from .messages import UsageError, note
+
+if TYPE_CHECKING:
+    import argparse
+
+    from tpmwire.secret import Secret
+    from tpmwire.spec.structures import TPMT_PUBLIC
+    from tpmwire.tpm import Tpm
+
+    from .making import Order
+
+__all__ = ["enroll_sigv4a"]
+
+
+def enroll_sigv4a(args: "argparse.Namespace", order: "Order", owner: "Secret") -> None:
+    """Makes the key of `order`'s secret and puts it in its places, or finds it there, left by an earlier run.
+
+    Raises UsageError where something else is there, TpmError, SessionError.
+    """
+    from tpmwire.wrapping import ecdsa_key
+
+    from .keys import open_tpm
+    from .making import make_key
+    from .placing import Placed, put_in_place
+    from .sigv4a_key import make_sigv4a_key, private_value
+
+    file, key_id = args.sigv4a_out and os.path.abspath(args.sigv4a_out), args.aws_access_key_id
+    wanted = ecdsa_key(private_value(order.secret, key_id))[0]
+    with open_tpm(args) as tpm:
+        if not args.force and _is_there(tpm, args, file, wanted):
+            note("the key of SigV4A is in its place already")
+            return
+        # It shows that the parent is the TPM's own, and is not kept.
+        beside = make_key(tpm, order)
+        made = make_sigv4a_key(tpm, order, beside, key_id)
+        tpm.flush(beside.key.handle)
+        put_in_place(tpm, [Placed(made, file, args.sigv4a_handle)], owner, force=args.force)
+    places = [file] if file else []
+    places += [] if args.sigv4a_handle is None else [f"0x{args.sigv4a_handle:08x}"]
+    note(f"the key of SigV4A: {' and '.join(places)}")
+
+
+def _is_there(tpm: "Tpm", args: "argparse.Namespace", file: str | None, wanted: "TPMT_PUBLIC") -> bool:
+    """Whether the key is where it is to be. Raises UsageError for another key, and where one of two has none."""
+    from .lifecycle import Place, public_at
+
+    places = [Place(file=file)] if file else []
+    places += [Place(args.sigv4a_handle)] if args.sigv4a_handle is not None else []
+    found = [public_at(tpm, place) for place in places]
+    for place, public in zip(places, found, strict=True):
+        if public is not None and (public.type, public.unique) != (wanted.type, wanted.unique):
+            raise UsageError(f"{place} has another key; take another place, or --force replaces it")
+    if any(found) and not all(found):
+        raise UsageError("the key of SigV4A is in one of its two places only; --force makes it anew")
+    return all(found)

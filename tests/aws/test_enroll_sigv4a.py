@@ -1,0 +1,112 @@
+"""`tpmwire enroll --sigv4a-out`: the key of SigV4A, made once while there is a plaintext to derive it from."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from sigv4.sigv4a import der_signature, private_key
+from tests.aws.test_enroll import CONFIG, KILLED
+from tests.support.home import ROOT, make_home
+from tests.support.interposer import Interposer
+from tests.support.sts import VerifyingSts
+from tests.support.swtpm import Swtpm
+from tests.support.verbs import Tool, held, tool
+from tpmwire.ecdsa import EcdsaKey
+from tpmwire.keyfile import parse
+from tpmwire.tpm import Tpm
+
+__all__ = ["tool"]
+
+DIGEST = sha256(b"what is signed").digest()
+
+
+@pytest.fixture(scope="module")
+def sts() -> Iterator[VerifyingSts]:
+    with VerifyingSts() as running:
+        yield running
+
+
+@pytest.fixture
+def swtpm() -> Iterator[Swtpm]:
+    with Swtpm() as running:
+        yield running
+        assert held(running) == ""
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sts: VerifyingSts) -> Path:
+    plain = f"[work]\naws_access_key_id = {sts.access_key_id}\naws_secret_access_key = {sts.secret_access_key}\n"
+    return make_home(tmp_path, monkeypatch, sts, CONFIG, plain)
+
+
+def verify(swtpm: Swtpm, sts: VerifyingSts, key: EcdsaKey) -> None:
+    with Tpm.open(swtpm.path, 20) as tpm:
+        signature = der_signature(*key.sign(tpm, DIGEST))
+    public = private_key(sts.access_key_id, sts.secret_access_key).public_key()
+    public.verify(signature, DIGEST, ec.ECDSA(Prehashed(SHA256())))
+
+
+@pytest.mark.parametrize("pcrs", [(), ("--pcrs", "23")])
+def test_both_keys_by_one_command(
+    home: Path, sts: VerifyingSts, swtpm: Swtpm, tool: Tool, pcrs: tuple[str, ...]
+) -> None:
+    file = home / "v4a.pem"
+    words = ("enroll", "--profile", "work", "--tpm-path", swtpm.path, "--sigv4a-out", file, *pcrs)
+    ran = tool(*words, "--sigv4a-handle", "0x81010060", "--persistent-handle", "0x81010061", "--remove-plaintext")
+    assert ran.code == 0, ran.err
+    assert f"the key of SigV4A: {file} and 0x81010060\n" in ran.err
+    verify(swtpm, sts, EcdsaKey(file=parse(file.read_bytes())))
+    assert sts.secret_access_key not in (home / ".aws" / "credentials").read_text()
+
+
+def test_killed_after_it_the_same_command_goes_on(home: Path, sts: VerifyingSts, swtpm: Swtpm, tool: Tool) -> None:
+    words = ["--profile", "work", "--sigv4a-out", str(home / "v4a.pem"), "--remove-plaintext"]
+    command = [sys.executable, "-c", KILLED, "placed", *words, "--tpm-path", swtpm.path]
+    killed = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    first = (home / "v4a.pem").read_bytes()
+    with Interposer(swtpm.path) as bus:
+        ran = tool("enroll", *words, "--tpm-path", bus.path)
+        assert (ran.code, "Import" in bus.codes) == (0, False), ran.err
+    assert "the key of SigV4A is in its place already" in ran.err
+    assert (home / "v4a.pem").read_bytes() == first
+    verify(swtpm, sts, EcdsaKey(file=parse(first)))
+
+
+def test_later_for_a_key_that_is_enrolled(home: Path, sts: VerifyingSts, swtpm: Swtpm, tool: Tool) -> None:
+    """As long as the plaintext is there: the HMAC key stays as it is."""
+    words = ("enroll", "--profile", "work", "--tpm-path", swtpm.path)
+    assert tool(*words).code == 0
+    hmac_file = next((home / ".aws" / "tpmwire").iterdir())
+    before = hmac_file.read_bytes()
+    assert tool(*words, "--sigv4a-out", home / "v4a.pem").code == 0
+    assert hmac_file.read_bytes() == before
+    verify(swtpm, sts, EcdsaKey(file=parse((home / "v4a.pem").read_bytes())))
+    # The HMAC key's file is another key, and it is not replaced.
+    ran = tool(*words, "--sigv4a-out", hmac_file)
+    assert (ran.code, "has another key" in ran.err) == (2, True)
+    assert hmac_file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--persistent-handle", "0x81010060", "--sigv4a-handle", "0x81010060"), "a handle of its own"),
+        (("--out", "x.pem", "--sigv4a-out", "./x.pem"), "a file of its own"),
+    ],
+)
+def test_one_place_for_two_keys(
+    home: Path, swtpm: Swtpm, tool: Tool, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], told: str
+) -> None:
+    monkeypatch.chdir(home)
+    ran = tool("enroll", "--profile", "work", "--tpm-path", swtpm.path, *words)
+    assert (ran.code, told in ran.err, (home / "x.pem").exists()) == (2, True, False)
