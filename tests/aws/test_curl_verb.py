@@ -12,6 +12,7 @@ import pytest
 
 from tests.support import keys
 from tests.support.programs import TOOLBOX, Machine, left_behind, machine
+from tests.support.relay import TlsRelay
 from tests.support.scripted import ScriptedServer, Step, http, say
 from tests.support.sts import VerifyingSts
 from tests.support.swift import REGION, SwiftS3
@@ -91,6 +92,22 @@ def test_bodies_of_any_size_pass_through(box: Machine, aws: VerifyingSts, s3: Sw
     assert _curl(box, aws, *S3, "-f", "-T", "-", url, around=limit, stdin=piped).returncode == 0
     assert _curl(box, aws, *S3, url, around=limit).stdout == piped
     assert sorted(path.name for path in tmp_path.iterdir()) == ["got", "large"]
+
+
+def test_a_body_may_stay_out_of_the_signature(box: Machine, aws: VerifyingSts, s3: SwiftS3) -> None:
+    """By TLS, which protects it; then it is read once."""
+    env = {"AWS_CA_BUNDLE": str(aws.authority().bundle)}
+    with TlsRelay(("127.0.0.1", s3.port), aws.authority().server_certificate("127.0.0.1")) as relay:
+        url = f"https://127.0.0.1:{relay.port}/bucket/unsigned"
+        words = [*S3, "-f", "--unsigned-payload", "-T", "-", url]
+        assert _curl(box, aws, *words, stdin=b"not signed", **env).returncode == 0
+        assert _curl(box, aws, *S3, url, **env).stdout == b"not signed"
+    with ScriptedServer(
+        say(http("200 OK")), certificate=aws.authority().server_certificate("localhost")
+    ) as server:
+        url = server.endpoint.replace("127.0.0.1", "localhost")
+        assert _curl(box, aws, *words[:-1], url, stdin=b"x", **env).returncode == 0
+    assert b"X-Amz-Content-SHA256: UNSIGNED-PAYLOAD\r\n" in server.requests[0]
 
 
 def test_status_and_headers(box: Machine, aws: VerifyingSts, s3: SwiftS3) -> None:
