@@ -11,6 +11,8 @@ PACKAGES += chromium:chromium chromedriver:chromium-driver
 PACKAGES += openssl:openssl /usr/lib/*/ossl-modules/tpm2.so:tpm2-openssl
 # A proxy that is not ours, and clocks that are years wrong for OpenSSL too (tests/aws/test_faults_*.py).
 PACKAGES += tinyproxy:tinyproxy-bin faketime:faketime
+# Shells that read what `--format` prints.
+PACKAGES += fish:fish
 # The AWS SDK for JavaScript (tests/js) runs on node.
 PACKAGES += node:nodejs npm:npm
 # What starts and tells a service, and reads units; no service of it need run.

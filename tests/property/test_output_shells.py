@@ -1,0 +1,55 @@
+"""`--format`, read by the shells themselves: whatever the values are, they are what the shell then has."""
+
+import subprocess
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cli.output import text
+from sigv4.sts import Credentials
+
+NAMES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION")
+# printenv ends each value with NUL, so that line ends in one are no matter.
+READ_BACK = f"printenv -0 {' '.join(NAMES)} AWS_ACCOUNT_ID"
+
+# The form, and a command of the shell that takes a script on its standard input.
+SHELLS = {
+    "bash": ("export", ["bash", "--norc", "--noprofile", "-s"]),
+    "dash": ("export", ["dash", "-s"]),
+    "sh in bash's POSIX mode": ("export", ["bash", "--posix", "-s"]),
+    "fish": ("fish", ["fish", "--no-config"]),
+}
+
+# What means something to one shell or another is in most of them; a session token's / + = too.
+MEANING = st.sampled_from("'\"\\$`!#*?[]{}()<>|&;~%^ \t\n\r/+=,@:-AZaz09") | st.sampled_from(
+    ["\\'", "\\\\", "$HOME", "`id`", "$(id)", "''", "\\n", "$'", "\u2019", "\u00e9", "-e", "!!", "\n\n"]
+)
+VALUES = st.lists(
+    MEANING | st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12
+).map("".join)
+
+
+def _read_by(shell: str, values: tuple[str, ...]) -> tuple[str, ...]:
+    form, command = SHELLS[shell]
+    script = f"{text(Credentials(*values), form)}\n{READ_BACK}\n"
+    done = subprocess.run(command, input=script.encode(), capture_output=True, check=True, timeout=60, env=_ENV)
+    assert done.stderr == b""
+    return tuple(value.decode() for value in done.stdout.split(b"\0")[:-1])
+
+
+_ENV = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@given(values=st.tuples(*[VALUES] * 5))
+@settings(max_examples=40, deadline=None)
+def test_a_shell_has_the_values(shell: str, values: tuple[str, ...]) -> None:
+    assert _read_by(shell, values) == values
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_each_character_of_ascii_by_itself_and_before_a_quote(shell: str) -> None:
+    every = [chr(code) for code in range(1, 128)]
+    values = ("".join(every), "'".join(every), "\\".join(every), "\\'".join(every), "".join(reversed(every)))
+    assert _read_by(shell, values) == values
