@@ -196,7 +196,7 @@ REFUSED = {
     ),
     "chunks of its own": (["-H", "Transfer-Encoding: chunked", "https://iam.amazonaws.com/"], "is made from"),
     "a directory to write to": (["-o", "/tmp", "https://iam.amazonaws.com/"], "'/tmp' is no file"),
-    "no directory to write in": (["-o", "/nonexistent/x", "https://iam.amazonaws.com/"], "no directory for it"),
+    "no directory to write in": (["-o", "/dev/null/x", "https://iam.amazonaws.com/"], "no directory for it"),
     "no service": (["http://localhost/"], "give --service"),
 }
 

@@ -214,7 +214,7 @@ REFUSED = {
     "a user": (["presign", "https://me:secret@iam.amazonaws.com/"], "has a user name"),
     "a host in another alphabet": (["sign", "https://ä.amazonaws.com/"], "IDNA"),
     "two bodies": (["sign", "-d", "a", "-T", "b", "https://iam.amazonaws.com/"], "has one body"),
-    "no file": (["sign", "-T", "/nonexistent", "https://iam.amazonaws.com/"], "/nonexistent: No such file"),
+    "no file": (["sign", "-T", "/dev/null/x", "https://iam.amazonaws.com/"], "/dev/null/x: Not a directory"),
     "a directory": (["sign", "-d", "@/tmp", "https://iam.amazonaws.com/"], "/tmp: Is a directory"),
     "no header": (["sign", "-H", "secret", "https://iam.amazonaws.com/"], "'Name: value'"),
     "an empty header": (["sign", "-H", "A:", "https://iam.amazonaws.com/"], "'A' has no value"),
