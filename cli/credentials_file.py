@@ -52,6 +52,10 @@ def write(args: "argparse.Namespace", credentials: "Credentials") -> str:
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     values = {name: getattr(credentials, field) or "" for name, field in _SETTINGS.items()}
     given = {name: value for name, value in values.items() if value}
+    if not "".join(given.values()).isprintable():
+        raise UsageError(
+            "the credentials have characters that a file of settings cannot hold: --format export can"
+        )
     with _alone(os.path.dirname(path)):
         text = _read(path)
         _check_section(args, text)

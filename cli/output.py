@@ -39,6 +39,7 @@ def text(credentials: "Credentials", form: str) -> str:
     """The credentials in one of FORMATS, without the last line's end.
 
     env is NAME=VALUE, as in env files: unquoted, since STS gives no blanks and quotes.
+    Raises UsageError for values with line breaks and the like, where env's reader would take more from them.
     """
     values = {
         "AccessKeyId": credentials.access_key_id,
@@ -64,6 +65,10 @@ def text(credentials: "Credentials", form: str) -> str:
 
 def _assignment(name: str, value: str, form: str) -> str:
     if form == "env":
+        if not value.isprintable():
+            raise UsageError(
+                f"{name} cannot be said in an env file, as it is no line of text: --format export can"
+            )
         return f"{name}={value}"
     if form == "export":
         import shlex
@@ -73,6 +78,8 @@ def _assignment(name: str, value: str, form: str) -> str:
         # Within fish's single quotes only these two mean something.
         quoted = value.replace("\\", "\\\\").replace("'", "\\'")
         return f"set -gx {name} '{quoted}'"
-    # PowerShell takes typographic quotes for single quotes, too; STS's values are ASCII.
-    doubled = value.replace("'", "''")
+    # Within PowerShell's single quotes only a quote means something, and doubled it is kept; to it, all these are.
+    doubled = "".join(
+        character * 2 if character in "'\u2018\u2019\u201a\u201b" else character for character in value
+    )
     return f"$Env:{name} = '{doubled}'"

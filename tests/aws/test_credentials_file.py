@@ -96,6 +96,13 @@ def test_a_place_that_is_none(box: Machine, sts: VerifyingSts, tmp_path: Path) -
         assert (done.returncode, says in done.stderr) == (2, True)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r", "\v", "\u2028"])
+def test_no_value_brings_a_setting_of_its_own(file: Path, end: str) -> None:
+    hostile = Credentials("ASIA", f"s{end}credential_process = x", "token", "2030-01-02T03:04:05Z")
+    with pytest.raises(UsageError, match="cannot hold"):
+        credentials_file.write(_args(), hostile)
+
+
 def test_a_file_that_is_new(file: Path) -> None:
     file.parent.rmdir()
     assert credentials_file.write(_args(), CREDENTIALS) == str(file)

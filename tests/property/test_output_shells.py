@@ -3,9 +3,12 @@
 import subprocess
 
 import pytest
+import tree_sitter_powershell
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tree_sitter import Language, Node, Parser
 
+from cli.messages import UsageError
 from cli.output import text
 from sigv4.sts import Credentials
 
@@ -53,3 +56,40 @@ def test_each_character_of_ascii_by_itself_and_before_a_quote(shell: str) -> Non
     every = [chr(code) for code in range(1, 128)]
     values = ("".join(every), "'".join(every), "\\".join(every), "\\'".join(every), "".join(reversed(every)))
     assert _read_by(shell, values) == values
+
+
+POWERSHELL = Parser(Language(tree_sitter_powershell.language()))
+TYPOGRAPHIC = str.maketrans("", "", "\u2018\u2019\u201a\u201b")  # quotes to PowerShell, not to this grammar
+
+
+def _nodes(node: Node, kind: str) -> list[Node]:
+    return [node] * (node.type == kind) + [found for child in node.children for found in _nodes(child, kind)]
+
+
+def _words(nodes: list[Node]) -> list[str]:
+    return [node.text.decode() for node in nodes if node.text is not None]
+
+
+@given(values=st.tuples(*[VALUES] * 5))
+@settings(max_examples=100, deadline=None)
+def test_powershells_grammar_sees_assignments_of_verbatim_strings(values: tuple[str, ...]) -> None:
+    """No PowerShell is at hand on every machine; this grammar of it is the one that editors use."""
+    values = tuple(value.translate(TYPOGRAPHIC) for value in values)
+    tree = POWERSHELL.parse(text(Credentials(*values), "powershell").encode()).root_node
+    assert not tree.has_error
+    assert len(_nodes(tree, "pipeline_chain")) == len(_nodes(tree, "assignment_expression")) == 5
+    assert _words(_nodes(tree, "variable")) == [f"$Env:{name}" for name in (*NAMES, "AWS_ACCOUNT_ID")]
+    strings = _words(_nodes(tree, "verbatim_string_characters"))
+    assert tuple(string[1:-1].replace("''", "'") for string in strings) == values
+
+
+def test_powershells_other_quotes_are_doubled() -> None:
+    """As its tokenizer has them (about_Quoting_Rules): the second one is what is kept."""
+    said = text(Credentials("a\u2018b\u2019c\u201ad\u201be'f", "s", "t", "e"), "powershell")
+    assert "'a\u2018\u2018b\u2019\u2019c\u201a\u201ad\u201b\u201be''f'\n" in said
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\0", "\x1b", "\u2028"])
+def test_an_env_file_takes_no_second_line_from_a_value(end: str) -> None:
+    with pytest.raises(UsageError, match="AWS_SESSION_TOKEN cannot be said in an env file"):
+        text(Credentials("a", "b", f"c{end}LD_PRELOAD=x", "e"), "env")
