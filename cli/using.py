@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from .messages import UsageError, note
@@ -57,6 +58,20 @@ class _Noted(argparse.Action):
         namespace.given = namespace.given | {self.dest}
 
 
+class _ShortUsage(argparse.RawDescriptionHelpFormatter):
+    """The usage line without the program's options, of which there are fifty; the list below has them."""
+
+    def add_usage(
+        self,
+        usage: str | None,
+        actions: Iterable[argparse.Action],
+        groups: Iterable[argparse._MutuallyExclusiveGroup],
+        prefix: str | None = None,
+    ) -> None:
+        own = [action for action in actions if not isinstance(action, _Noted) or action.dest == "profile"]
+        super().add_usage(usage, own, groups, prefix)
+
+
 def add_use_options(parser: argparse.ArgumentParser, without: tuple[str, ...] = ()) -> None:
     """All options of `aws-tpm-process-credential`, --profile among them, as they stand on its own command line.
 
@@ -66,11 +81,14 @@ def add_use_options(parser: argparse.ArgumentParser, without: tuple[str, ...] = 
 
     if "--format" in without:
         without += ("--credentials-profile", "--credentials-overwrite")
-    group = parser.add_argument_group("options of aws-tpm-process-credential")
+    group = parser.add_argument_group(
+        "options of aws-tpm-process-credential", "which key signs, and as whom; those given win over the profile's"
+    )
     for action in run_parser()._actions:
         if not {"-h", "--version", *without} & set(action.option_strings):
             group._add_action(_Noted(action))
     parser.set_defaults(given=frozenset())
+    parser.formatter_class = _ShortUsage
 
 
 def use_args(args: argparse.Namespace) -> argparse.Namespace:
