@@ -152,3 +152,13 @@ def test_the_aws_key_itself_is_no_token(box: Machine, sts: VerifyingSts, front: 
     assert (done.returncode, done.stdout, front.seen) == (2, "", [])
     assert "AWS's codes are of SHA-1" in done.stderr
     assert left_behind(box.swtpm.path) == []
+
+
+def test_a_cache_spares_the_code(box: Machine, sts: VerifyingSts, front: Front, bus: Interposer, pem: str) -> None:
+    words = _words(sts, front, bus.path, *_mfa(pem), "--cache")
+    first, second = (box.run(*words, XDG_CACHE_HOME=str(box.home / "cache")) for _ in range(2))
+    assert (first.returncode, second.returncode, first.stderr + second.stderr) == (0, 0, "")
+    assert first.stdout == second.stdout
+    assert len(front.seen) == 1
+    assert bus.codes[-2:] == ["StartAuthSession", "HMAC"]  # the seal's, by the run's own key
+    assert bus.codes.count("Load") == 1  # the token's, by the first run
