@@ -190,6 +190,17 @@ def test_runs_at_once_lose_nothing(file: Path) -> None:
     assert all(f"[{name}]\n" in text and f"aws_session_token = {name * 50}\n" in text for name in names)
 
 
+def test_keys_in_the_file_win_over_a_process(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which docs/profiles.md warns of."""
+    config = file.parent.parent / "config"
+    config.write_text("[profile tpm]\ncredential_process = /bin/false\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    credentials_file.write(_args(), CREDENTIALS)
+    found = botocore.session.Session(profile="tpm").get_credentials()
+    assert found is not None
+    assert (found.access_key, found.account_id) == ("ASIAEXAMPLEEXAMPLE00", "123456789012")
+
+
 def test_a_lock_that_nobody_gives_back(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(credentials_file, "_PATIENCE", 0.1)
     descriptor = os.open(file.parent, os.O_RDONLY)

@@ -162,3 +162,11 @@ def test_a_cache_spares_the_code(box: Machine, sts: VerifyingSts, front: Front, 
     assert len(front.seen) == 1
     assert bus.codes[-2:] == ["StartAuthSession", "HMAC"]  # the seal's, by the run's own key
     assert bus.codes.count("Load") == 1  # the token's, by the first run
+
+
+def test_exec_takes_it_too(box: Machine, sts: VerifyingSts, front: Front, pem: str) -> None:
+    began = time.time()
+    words = _words(sts, front, box.swtpm.path, *_mfa(pem))
+    done = box.run("exec", *words, "--", "printenv", "AWS_SESSION_TOKEN", program=box.bin / TOOLBOX)
+    assert (done.returncode, done.stdout.count("\n"), done.stderr) == (0, 1, "")
+    assert front.seen[0].form()["TokenCode"] in _codes(began)
