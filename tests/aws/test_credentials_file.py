@@ -89,6 +89,22 @@ def test_refused_before_the_tpm_is_asked(
     assert file.read_text() == content
 
 
+def test_a_directory_that_cannot_be_written(box: Machine, sts: VerifyingSts, file: Path) -> None:
+    """By root either, which a read-only disk stops."""
+    words = ["--mount", "sh", "-c", 'mount -t tmpfs -o ro tmpfs "$D" && exec "$0" "$@"']
+    program = str(box.bin / CREDENTIAL_PROCESS)
+    done = box.run(
+        *words,
+        program,
+        *_words(sts, "/nonexistent"),
+        program=Path("/usr/bin/unshare"),
+        AWS_SHARED_CREDENTIALS_FILE=str(file),
+        D=str(file.parent),
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{file.parent} is not writable, where {file} is to be" in done.stderr
+
+
 def test_a_place_that_is_none(box: Machine, sts: VerifyingSts, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path, says in ((tmp_path, "no ordinary file"), (tmp_path / "pipe", "no ordinary file")):

@@ -41,7 +41,8 @@ def _read_by(shell: str, values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(value.decode() for value in done.stdout.split(b"\0")[:-1])
 
 
-_ENV = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}
+# fish makes directories in its home where it can.
+_ENV = {"PATH": "/usr/bin:/bin", "HOME": "/dev/null", "LC_ALL": "C.UTF-8"}
 
 
 @pytest.mark.parametrize("shell", SHELLS)

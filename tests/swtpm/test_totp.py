@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import Ran, Tool, held, shell, tool
+from tests.unit.test_cli_verbs import at_a_terminal
 
 __all__ = ["tool"]  # a fixture
 
@@ -142,6 +143,15 @@ def test_the_secret_from_a_file(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> Non
     secret.chmod(0o600)
     ran = imported(tool, swtpm, tmp_path / "key.pem", b"", "--secret-file", str(secret))
     assert "can be read by other users" not in ran.err
+    assert tool("totp", "code", tmp_path / "key.pem", "--tpm-path", swtpm.path).out.strip() in oracle()
+
+
+def test_what_is_typed_is_not_shown(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
+    words = ["totp", "import", "--out", str(tmp_path / "key.pem"), "--tpm-path", swtpm.path]
+    code, shown = at_a_terminal(words, [BASE32])
+    assert code == 0, shown
+    assert "otpauth:// URI (not shown): " in shown
+    assert BASE32.decode()[:8] not in shown
     assert tool("totp", "code", tmp_path / "key.pem", "--tpm-path", swtpm.path).out.strip() in oracle()
 
 

@@ -28,7 +28,9 @@ NOWHERE = ("--tpm-path", "/tmp/no-such-tpm")
 HANDLE = ("--persistent-handle", "0x81010002")
 
 
-@pytest.mark.parametrize("verb", ["import", "persist", "evict", "list", "show", "name", "flush", "info", "pcr"])
+@pytest.mark.parametrize(
+    "verb", ["import", "persist", "evict", "list", "show", "name", "flush", "info", "pcr", "totp"]
+)
 def test_help_teaches_with_an_example(verb: str, tool: Tool, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         tool(verb, "--help")
