@@ -3,8 +3,9 @@
 import sys
 from typing import TYPE_CHECKING
 
-from .messages import UsageError
+from .messages import UsageError, note
 from .options import persistent_handle
+from .run_options import PROGRAM
 
 if TYPE_CHECKING:
     import argparse
@@ -72,7 +73,14 @@ def aws_code(args: "argparse.Namespace") -> str:
         from .pins import pin_from
 
         key.pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
-    mac = ask_tpm(args, key, step_at(time.time()))
+    from tpmwire.errors import TpmError
+
+    try:
+        mac = ask_tpm(args, key, step_at(time.time()))
+    except TpmError:
+        # Of the two keys of the run, the other one is thought of first.
+        note(f"{PROGRAM}: it is the key of --mfa-totp with which the TPM failed")
+        raise
     if len(mac) != 20:
         raise UsageError("--mfa-totp: AWS's codes are of SHA-1, which this key is not for: is it the token's?")
     return code_of(mac)
