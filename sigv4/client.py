@@ -72,8 +72,9 @@ class StsClient:
         """The operation's value.
 
         Raises RequestError for unfit parameters, before anything is signed; NetworkError; StsError, where
-        AWS refuses; ResponseError, where a 200 holds no answer of this operation. What the signer's HMAC
-        raises passes through: it may be asked again, for another day, if the clock was wrong.
+        AWS refuses; ResponseError, where a 200 holds no answer of this operation, or credentials that have expired
+        for AWS too. What the signer's HMAC raises passes through: it may be asked again, for another day, if the
+        clock was wrong.
         """
         operation.check()
         if operation.regional and self._endpoint.is_global:
