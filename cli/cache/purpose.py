@@ -12,7 +12,7 @@ __all__ = ["purpose"]
 SHAPELESS = frozenset(
     {
         # How something is said or waited for.
-        *("verbose", "version", "timeout", "cache", "format"),
+        *("verbose", "version", "timeout", "cache", "format", "credentials_profile", "credentials_overwrite"),
         # Authorizations: the TPM asks for them each time, and a digest of a password may be guessed.
         *("keyPass", "keyPass_file", "parentPass", "parentPass_file"),
     }

@@ -1,6 +1,7 @@
 """`--mfa-totp`: the MFA code of a run from a key in the TPM, as AWS gets it, and what the TPM is asked for it."""
 
 import base64
+import json
 import subprocess
 import time
 from collections.abc import Iterator
@@ -160,6 +161,10 @@ def test_a_cache_spares_the_code(box: Machine, sts: VerifyingSts, front: Front, 
     first, second = (box.run(*words, XDG_CACHE_HOME=str(box.home / "cache")) for _ in range(2))
     assert (first.returncode, second.returncode, first.stderr + second.stderr) == (0, 0, "")
     assert first.stdout == second.stdout
+    filed = ["--format=credentials-file", "--credentials-profile=filed"]
+    third = box.run(*words, *filed, XDG_CACHE_HOME=str(box.home / "cache"))
+    assert (third.returncode, third.stdout, third.stderr) == (0, "", "")
+    assert json.loads(first.stdout)["SessionToken"] in (box.home / ".aws" / "credentials").read_text()
     assert len(front.seen) == 1
     assert bus.codes[-2:] == ["StartAuthSession", "HMAC"]  # the seal's, by the run's own key
     assert bus.codes.count("Load") == 1  # the token's, by the first run
