@@ -234,13 +234,13 @@ class HttpClient:
         elif isinstance(error, HTTPException):
             text = f"{peer} answered with something that is not HTTP ({type(error).__name__}); check the endpoint"
         else:
-            reason, advice, retryable = _reason(error, self._authorities()[1])
+            reason, advice, retryable = _reason(error, *self._authorities())
             text = f"cannot {doing}{peer}: {reason}; {advice}"
         return NetworkError(text, host, port, retryable=retryable)
 
 
-def _reason(error: Exception, bundle: str | None) -> tuple[str, str, bool]:
-    """Reason, advice and whether trying again may help, for an OSError; `bundle` is where the CAs are from."""
+def _reason(error: Exception, variable: str, bundle: str | None) -> tuple[str, str, bool]:
+    """Reason, advice and whether trying again may help, for an OSError; `variable` names the CAs in `bundle`."""
     import socket
     import ssl
     import time
@@ -252,7 +252,7 @@ def _reason(error: Exception, bundle: str | None) -> tuple[str, str, bool]:
             today = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
             advice = f"this machine's clock says {today} UTC: if it is wrong, set it (timedatectl set-ntp true)"
         elif bundle:
-            advice = f"{bundle} has not the CA that issued it; if a proxy looks into TLS, add that proxy's CA"
+            advice = f"{variable} ({bundle}) has not the CA that issued it; if a proxy looks into TLS, add that proxy's CA"
         else:
             advice = "if its CA is a private one, name the CA's file in AWS_CA_BUNDLE"
         return f"its certificate does not verify ({error.verify_message.rstrip('.')})", advice, False
