@@ -5,7 +5,6 @@ import os
 import re
 import secrets
 import stat
-import threading
 import time
 
 from ..files import write_whole
@@ -13,7 +12,6 @@ from ..messages import UsageError
 
 __all__ = ["Sessions", "TokenFile"]
 
-_KEPT = 1000  # tokens of the metadata service; a client needs one
 _GRACE = 60.0  # seconds in which a replaced token still opens: who has read it may be about to use it
 _FORM = re.compile(rb"[\x21-\x7e]{16,1024}")  # what an Authorization header can hold, and nobody guesses
 
@@ -50,10 +48,16 @@ class TokenFile:
         new = secrets.token_urlsafe(32).encode() if self.made else _read(self._path)
         if hmac.compare_digest(new, self._token):
             return
-        self._before, self._before_until = self._token, time.monotonic() + _GRACE
-        self._token = new
+        was = self._before, self._before_until, self._token
+        # Before the file has it: who reads it there may use it at once.
+        self._before, self._before_until, self._token = self._token, time.monotonic() + _GRACE, new
         if self.made:
-            write_whole(self._path, new, force=True)
+            try:
+                write_whole(self._path, new, force=True)
+            except BaseException:
+                # The file has the old one, which must not end in a minute.
+                self._before, self._before_until, self._token = was
+                raise
 
     def close(self) -> None:
         """Removes the file, if it is ours and still there."""
@@ -105,33 +109,29 @@ def _read(path: str) -> bytes:
 
 
 class Sessions:
-    """The tokens of the metadata service (IMDSv2). For many threads."""
+    """The tokens of the metadata service (IMDSv2).
+
+    A token says until when it is good, under a MAC of ours: nothing is kept, so nobody who asks for many takes
+    another's away. They end with the process.
+    """
 
     def __init__(self) -> None:
-        self._ends: dict[bytes, float] = {}
-        self._lock = threading.Lock()
+        self._key = secrets.token_bytes(32)
 
     def __repr__(self) -> str:
-        return f"<Sessions {len(self._ends)}>"
+        return "<Sessions>"
 
     def open(self, seconds: int) -> str:
-        """A new token, good for that long; the oldest goes where there are too many."""
-        token, now = secrets.token_urlsafe(32), time.monotonic()
-        with self._lock:
-            self._ends = {key: end for key, end in self._ends.items() if end > now}
-            while len(self._ends) >= _KEPT:
-                self._ends.pop(next(iter(self._ends)))
-            self._ends[_digest(token)] = now + seconds
-        return token
+        """A new token, good for that long."""
+        end = time.monotonic_ns() + seconds * 10**9
+        said = f"{end}.{secrets.token_urlsafe(8)}"
+        return f"{said}.{self._mac(said)}"
 
     def has(self, token: str) -> bool:
-        """Whether it is a token that is still good."""
-        # Looked up by its digest: how long that takes says nothing about a token.
-        with self._lock:
-            return self._ends.get(_digest(token), 0.0) > time.monotonic()
+        """Whether it is a token that is still good; in constant time."""
+        said, _, mac = token.rpartition(".")
+        ours = hmac.compare_digest(mac.encode("utf-8", "replace"), self._mac(said).encode())
+        return ours and int(said.partition(".")[0]) > time.monotonic_ns()
 
-
-def _digest(token: str) -> bytes:
-    import hashlib
-
-    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
+    def _mac(self, said: str) -> str:
+        return hmac.digest(self._key, said.encode("utf-8", "replace"), "sha256").hex()

@@ -124,19 +124,50 @@ def test_a_file_that_another_has_put_there_is_not_removed(path: Path) -> None:
     assert path.read_text() == TOKEN
 
 
-def test_sessions_end_and_are_not_without_number(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_renewal_that_cannot_be_written_leaves_the_old_token(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = TokenFile(str(path))
+    token.write()
+    (path.parent / f"{path.name}.{os.getpid()}.tmp").mkdir()
+    with pytest.raises(OSError, match="exists"):
+        token.renew()
+    later = time.monotonic() + 61
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert token.opens(path.read_text())
+
+
+def test_sessions_end_and_take_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
     sessions = Sessions()
     brief, longer = sessions.open(1), sessions.open(21600)
-    assert brief != longer
+    assert brief != sessions.open(1)
+    for _ in range(2000):
+        sessions.open(60)
     assert sessions.has(brief)
-    assert sessions.has(longer)
-    assert not sessions.has("")
-    assert not sessions.has(longer[:-1])
-    later = time.monotonic() + 1.1
-    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert sessions.has(longer), "whoever asks for many takes nobody's away"
+    later = time.monotonic_ns() + 1_100_000_000
+    monkeypatch.setattr(time, "monotonic_ns", lambda: later)
     assert not sessions.has(brief)
     assert sessions.has(longer)
-    for _ in range(1000):
-        sessions.open(60)
-    assert not sessions.has(longer), "the oldest gives its place"
-    assert longer not in f"{vars(sessions)}"
+    assert len(vars(sessions)) == 1
+    assert vars(sessions)["_key"].hex() not in repr(sessions)
+
+
+def test_a_session_is_of_this_process_and_as_it_was_given() -> None:
+    sessions = Sessions()
+    token = sessions.open(60)
+    assert not Sessions().has(token)
+    end, nonce, mac = token.split(".")
+    changed = [f"{int(end) + 1}.{nonce}.{mac}", f"{end}.{nonce}x.{mac}", f"{end}.{nonce}.{mac[:-1]}"]
+    for other in (
+        *changed,
+        f"{end}.{nonce}.",
+        f"0{token}",
+        f"{token}\xff",
+        "",
+        ".",
+        "..",
+        "\xb2..",
+        f"{nonce}.{mac}",
+    ):
+        assert not sessions.has(other), other
