@@ -252,7 +252,7 @@ def _reason(error: Exception, variable: str, bundle: str | None) -> tuple[str, s
             today = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
             advice = f"this machine's clock says {today} UTC: if it is wrong, set it (timedatectl set-ntp true)"
         elif bundle:
-            advice = f"{variable} ({bundle}) has not the CA that issued it; if a proxy looks into TLS, add that proxy's CA"
+            advice = f"{variable} ({bundle}) has not its CA; if a proxy looks into TLS, add that proxy's CA"
         else:
             advice = "if its CA is a private one, name the CA's file in AWS_CA_BUNDLE"
         return f"its certificate does not verify ({error.verify_message.rstrip('.')})", advice, False

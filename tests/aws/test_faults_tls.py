@@ -29,7 +29,7 @@ CLOCK = "this machine's clock says"
 CERTIFICATES = {
     "a CA of others": (
         HERE, NOW, "wrong",
-        Fault(7, "has not the CA that issued it; if a proxy looks into TLS, add that proxy's CA", 0),
+        Fault(7, "has not its CA; if a proxy looks into TLS, add that proxy's CA", 0),
     ),
     "a self-made CA, none named": (
         HERE, NOW, "", Fault(7, "if its CA is a private one, name the CA's file in AWS_CA_BUNDLE", 0)
