@@ -2,6 +2,7 @@
 
 import json
 import time
+from calendar import timegm
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.aws.test_faults_answers import ANSWERS
 from tests.support.faults import MARGIN, Bench, bench
+from tests.support.programs import CREDENTIAL_PROCESS, write_program
 from tests.support.scripted import STS_ANSWER, ScriptedServer, http, say
 
 OK = say(http("200 OK", STS_ANSWER))
@@ -76,3 +78,34 @@ def test_the_first_to_ask_fails_and_the_next_asks_again(runs: Bench, tmp_path: P
     assert sorted(process.returncode for process in started) == [0, 0, 6]
     keys = [json.loads(out)["AccessKeyId"] for out, _ in ended if out]
     assert keys == ["ASIAMADEUPMADEUP0000"] * 2
+
+
+@pytest.mark.parametrize(
+    ("later", "hmacs", "signed_at"),
+    [("2026-03-01T00:00:02", 2, b"20260228T235959Z"), ("2026-03-01T06:00:00", 3, b"20260301T060000Z")],
+)
+def test_midnight_between_the_hmacs_and_the_request(
+    runs: Bench, tmp_path: Path, later: str, hmacs: int, signed_at: bytes
+) -> None:
+    """The clock goes on when the TPM is asked for the seal, the last that comes before the request."""
+    passed = tmp_path / "midnight"
+    before, after = (timegm(time.strptime(t, "%Y-%m-%dT%H:%M:%S")) for t in ("2026-02-28T23:59:59", later))
+    clock = f"import os, time\ntime.time = lambda: {after} if os.path.exists({str(passed)!r}) else {before}"
+    program = write_program(tmp_path, CREDENTIAL_PROCESS, clock, "program")
+
+    def go_on(_command: bytes) -> None:
+        if runs.bus.codes:
+            passed.touch()
+
+    with ScriptedServer(OK) as sts:
+        runs.bus.clear()
+        runs.bus.on_command = go_on
+        words = runs.words(sts.endpoint, *CACHE)
+        done = runs.box.run(*words, program=program, XDG_RUNTIME_DIR=str(tmp_path))
+        assert (done.returncode, done.stderr, len(sts.requests)) == (0, "", 1)
+        assert runs.bus.codes == ["HMAC"] * hmacs
+        assert b"\r\nX-Amz-Date: " + signed_at + b"\r\n" in sts.requests[0]
+        # What was kept serves the new day.
+        again = runs.box.run(*words, program=program, XDG_RUNTIME_DIR=str(tmp_path))
+        assert (again.returncode, again.stderr, again.stdout) == (0, "", done.stdout)
+        assert len(sts.requests) == 1
