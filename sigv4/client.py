@@ -112,6 +112,8 @@ class StsClient:
         value = operation.result(xml.parse(response.body))
         if isinstance(value, Credentials):
             self._check_expiration(value.expiration, offset)
+            if offset is not None and offset > retry.CLOCK_TOLERANCE:
+                value.clock_offset = round(offset)
         return value
 
     def _check_expiration(self, expiration: str, offset: float | None) -> None:

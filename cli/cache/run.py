@@ -114,7 +114,7 @@ def _asked(
 
     signer = KeptSigner(key_id, day_key, held and held.signing_key)
     credentials = ask(signer)
-    due = _due(keys.args, credentials.expiration)
+    due = _due(keys.args, credentials)
     if store is not None and root is not None and due > time.time():
         try:
             text, about = to_text(credentials, signer.kept), _about(keys.args, key_id)
@@ -168,17 +168,18 @@ def _fresh(clear: Clear) -> bool:
     return time.time() < clear.refresh_at < time.time() + MOST
 
 
-def _due(args: "argparse.Namespace", expiration: str) -> int:
+def _due(args: "argparse.Namespace", credentials: "Credentials") -> int:
     """When new ones are due, POSIX seconds."""
     from calendar import timegm
 
     from sigv4.times import is_rfc3339
 
+    expiration = credentials.expiration
     if not is_rfc3339(expiration) or not expiration.endswith("Z"):
         return 0
-    ends = timegm(time.strptime(expiration[:19], "%Y-%m-%dT%H:%M:%S"))
+    ends = timegm(time.strptime(expiration[:19], "%Y-%m-%dT%H:%M:%S")) - credentials.clock_offset
     if args.duration and str(args.duration).removesuffix("s").isdecimal():
-        # Where our clock is behind AWS's they would seem to live longer than they do.
+        # The same where AWS's answer did not tell the time.
         ends = min(ends, int(time.time()) + int(str(args.duration).removesuffix("s")))
     return ends - AHEAD - int.from_bytes(os.urandom(2), "big") % JITTER
 

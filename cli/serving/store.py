@@ -99,7 +99,8 @@ class Store:
         try:
             found = self._fetch()
             now = self._clock()
-            end = parse_rfc3339(found.expiration)
+            # By our clock: where that is an hour behind AWS's, they would be served for an hour after their end.
+            end = parse_rfc3339(found.expiration) - found.clock_offset
             if end <= now:
                 raise UsageError(
                     f"AWS's new credentials ended at {found.expiration} by this machine's clock: set the clock"

@@ -17,12 +17,13 @@ START = 1_800_000_000.0
 class World:
     """A clock, and an STS whose credentials live `life` seconds; `broken` is what it raises.
 
-    Where `kept` is set, a cache gives the key of that id.
+    AWS's clock is ahead of it by `behind` seconds. Where `kept` is set, a cache gives the key of that id.
     """
 
     def __init__(self, life: float = 3600) -> None:
         self.now = START
         self.life = life
+        self.behind = 0
         self.broken: Exception | None = None
         self.kept = ""
         self.asked = 0
@@ -33,7 +34,8 @@ class World:
         if self.broken:
             raise self.broken
         key_id = self.kept or f"ASIA{self.asked}"
-        return Credentials(key_id, "secret-of-the-test", "token-of-the-test", rfc3339(self.now + self.life))
+        end = rfc3339(self.now + self.behind + self.life)
+        return Credentials(key_id, "secret-of-the-test", "token-of-the-test", end, clock_offset=self.behind)
 
 
 def test_an_hour_is_renewed_with_15_to_20_minutes_left_and_not_always_at_the_same_time() -> None:
@@ -98,6 +100,19 @@ def test_a_clock_that_is_ahead_is_told_and_not_asked_for_ever() -> None:
     with pytest.raises(UsageError, match="set the clock"):
         world.store.fetch()
     assert world.store.due > world.now
+    with pytest.raises(UnavailableError):
+        world.store.get()
+
+
+def test_by_a_clock_that_is_behind_nothing_is_served_after_its_end() -> None:
+    world = World(life=3600)
+    world.behind = 7200
+    world.store.fetch()
+    assert world.now + 2400 <= world.store.due <= world.now + 2700
+    world.now += 3601
+    world.broken = NetworkError("no route", "sts", 443)
+    with pytest.raises(NetworkError):
+        world.store.fetch()
     with pytest.raises(UnavailableError):
         world.store.get()
 
