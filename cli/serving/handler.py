@@ -126,6 +126,9 @@ class Handler(BaseHTTPRequestHandler):
         if len(self.requestline.split()) != 3 or not self.request_version.startswith("HTTP/1."):
             self.request_version = "HTTP/1.0"  # by 0.9 the answer would have no head
             self._refuse(505, "BadRequest", "only HTTP/1.0 and 1.1 are spoken here")
+        elif self.headers.defects:
+            # The parser takes the rest for a body, and with it what a proxy may have added (RFC 9112, §5.1).
+            self._refuse(400, "BadRequest", "a line of the head is no header")
         elif not self._host_is_ours():
             self._refuse(403, "Forbidden", "the Host header is not this server's")
         elif "X-Forwarded-For" in self.headers or "Forwarded" in self.headers:

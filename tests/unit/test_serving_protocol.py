@@ -72,6 +72,11 @@ REFUSED = {
     "IMDSv1": (401, f"GET {LIST}", ()),
     "IMDSv1, role": (401, f"GET {LIST}tpmwire", ()),
     "no lifetime": (400, "PUT /latest/api/token", ()),
+    "forwarded, behind a line that hides it": (
+        *(400, "GET /credentials"),
+        (OPEN, "A: header", "no header", "X-Forwarded-For: 10.0.0.1"),
+    ),
+    "forwarded, in a form that proxies may read": (400, "GET /credentials", (OPEN, "X-Forwarded-For : 10.0.0.1")),
     "forwarded": (403, "GET /credentials", (OPEN, "X-Forwarded-For: 10.0.0.1")),
     "forwarded PUT": (403, "PUT /latest/api/token", (f"{TTL}: 60", "x-forwarded-for: 10.0.0.1")),
     "RFC 7239": (403, "GET /credentials", (OPEN, "Forwarded: for=10.0.0.1")),
