@@ -27,21 +27,29 @@ def entries() -> list[Entry]:
 
     Raises UnfitError for a directory that is not this user's own.
     """
+    store = _shelf()
+    if store is None:
+        return []
     found = []
-    for name in _names():
-        if "." in name:
-            continue
-        store = Store(place(), name)
-        try:
-            octets = store.read()
-            if octets is not None:
-                shown = read_clear(octets)
-                found.append(Entry(name, shown.about, shown.refresh_at))
-        except (DamagedError, UnfitError):
-            found.append(Entry(name, "damaged, or of another version", None))
-        finally:
-            store.close()
+    try:
+        for name in _ours(store):
+            if "." not in name:
+                found += _entry(store, name)
+    finally:
+        store.close()
     return found
+
+
+def _entry(store: Store, name: str) -> list[Entry]:
+    store.name = name
+    try:
+        octets = store.read()
+        if octets is None:
+            return []  # gone since
+        shown = read_clear(octets)
+    except (DamagedError, UnfitError):
+        return [Entry(name, "damaged, or of another version", None)]
+    return [Entry(name, shown.about, shown.refresh_at)]
 
 
 def clear() -> int:
@@ -49,19 +57,21 @@ def clear() -> int:
 
     Raises UnfitError for a directory that is not this user's own, or a file that cannot be removed.
     """
-    names = _names()
-    for name in names:
-        try:
-            os.unlink(os.path.join(place(), name))
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise UnfitError(f"{place()}/{name}: {error.strerror}") from error
+    store = _shelf()
+    if store is None:
+        return 0
+    try:
+        names = _ours(store)
+        for name in names:
+            store.remove(name)
+    finally:
+        store.close()
     return sum("." not in name for name in names)
 
 
-def _names() -> list[str]:
-    if not os.path.lexists(place()):
-        return []
-    Store(place(), "").close()  # Only to see that it is the user's own.
-    return sorted(name for name in os.listdir(place()) if _OURS.fullmatch(name))
+def _shelf() -> Store | None:
+    return Store(place(), "") if os.path.lexists(place()) else None
+
+
+def _ours(store: Store) -> list[str]:
+    return [name for name in store.names() if _OURS.fullmatch(name)]

@@ -23,13 +23,19 @@ class UnfitError(Exception):
 
 
 def place() -> str:
-    """The directory: $XDG_RUNTIME_DIR/tpmwire, which ends with the user's session, else that of XDG's caches."""
+    """The directory: $XDG_RUNTIME_DIR/tpmwire, which ends with the user's session, else that of XDG's caches.
+
+    Raises UnfitError where nothing says whose home it would be in.
+    """
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     if runtime and os.path.isabs(runtime):
         return os.path.join(runtime, "tpmwire")
     caches = os.environ.get("XDG_CACHE_HOME")
     if not (caches and os.path.isabs(caches)):
-        caches = os.path.join(os.path.expanduser("~"), ".cache")
+        home = os.path.expanduser("~")
+        if not os.path.isabs(home) or home == "/":
+            raise UnfitError("there is no home directory: set HOME, or XDG_RUNTIME_DIR")
+        caches = os.path.join(home, ".cache")
     return os.path.join(caches, "tpmwire")
 
 
@@ -42,9 +48,7 @@ class Store:
     def __init__(self, path: str, name: str) -> None:
         self.path, self.name = path, name
         try:
-            with contextlib.suppress(FileExistsError):
-                os.makedirs(path, mode=0o700)
-            self._directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            self._directory = self._opened()
         except OSError as error:
             raise UnfitError(f"{path}: {error.strerror}") from error
         found = os.fstat(self._directory)
@@ -55,6 +59,32 @@ class Store:
     def close(self) -> None:
         """Gives the directory back."""
         os.close(self._directory)
+
+    def _opened(self) -> int:
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            return os.open(self.path, flags)
+        except FileNotFoundError:
+            above = os.path.dirname(self.path)
+            # With sudo's environment root would make it in a user's place, who could then not use it.
+            if os.path.exists(above) and os.stat(above).st_uid not in (0, os.geteuid()):
+                raise UnfitError(f"{above} belongs to another user: set XDG_RUNTIME_DIR to yours") from None
+        with contextlib.suppress(FileExistsError):
+            os.makedirs(self.path, mode=0o700)
+        return os.open(self.path, flags)
+
+    def names(self) -> list[str]:
+        """What is in the directory, in order."""
+        return sorted(os.listdir(self._directory))
+
+    def remove(self, name: str) -> None:
+        """Removes a file, if it is there. Raises UnfitError."""
+        try:
+            os.unlink(name, dir_fd=self._directory)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise UnfitError(f"{self.path}/{name}: {error.strerror}") from error
 
     def read(self) -> bytes | None:
         """The file's octets; None where there is none. Raises UnfitError for what is no file of ours."""

@@ -25,6 +25,26 @@ def test_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
     assert place() == "/caches/tpmwire"
 
 
+@pytest.mark.parametrize("home", ["", "/", "relative", None])
+def test_without_a_home_there_is_no_place(monkeypatch: pytest.MonkeyPatch, home: str | None) -> None:
+    """Not below the working directory. Without HOME the user database says, which has not everybody."""
+    for name in ("XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    if home is not None:
+        monkeypatch.setenv("HOME", home)
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
+    with pytest.raises(UnfitError, match="set HOME, or XDG_RUNTIME_DIR"):
+        place()
+
+
+def test_in_another_users_place_none_is_made(tmp_path: Path) -> None:
+    """As for root, with a user's environment."""
+    os.chown(tmp_path, OTHER, OTHER)
+    with pytest.raises(UnfitError, match="belongs to another user"):
+        Store(str(tmp_path / "dir"), "name")
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_file_comes_whole_and_is_replaced(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "a" / "b"), "name")
     assert store.read() is None
