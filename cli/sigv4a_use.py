@@ -103,8 +103,9 @@ def _key(used: argparse.Namespace, place: str) -> "EcdsaKey":
     else:
         described.credential_file = place
     how = vars(key_from(described))
-    # A digest and its signature are no secrets: a session is for the password alone.
-    return EcdsaKey(**{**how, "protected": how["protected"] and bool(how["auth"])})
+    # A digest and its signature are no secrets: a session is for passwords alone, the key's and its parent's.
+    secret = how["auth"] or how["parent_auth"]
+    return EcdsaKey(**{**how, "protected": how["protected"] and bool(secret)})
 
 
 def _signed(used: argparse.Namespace, key: "EcdsaKey", digest: bytes) -> bytes:
