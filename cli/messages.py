@@ -125,7 +125,8 @@ def _signals_interrupt() -> Iterator[None]:
 
     def interrupt(number: int, _frame: object) -> NoReturn:
         for other in numbers:
-            signal.signal(other, signal.SIG_IGN)
+            # Not SIG_IGN: of a second that is here already Python would say so, with a traceback.
+            signal.signal(other, lambda *_: None)
         raise Interrupted(number)
 
     before = {number: signal.getsignal(number) for number in numbers}
