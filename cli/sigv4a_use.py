@@ -4,7 +4,7 @@ import argparse
 import re
 from typing import TYPE_CHECKING
 
-from .messages import UsageError
+from .messages import UsageError, note
 
 if TYPE_CHECKING:
     from sigv4.sigv4a import Sigv4aSigner
@@ -110,6 +110,7 @@ def _key(used: argparse.Namespace, place: str) -> "EcdsaKey":
 
 def _signed(used: argparse.Namespace, key: "EcdsaKey", digest: bytes) -> bytes:
     from sigv4.sigv4a import der_signature
+    from tpmwire.errors import TpmError
 
     from .keys import open_tpm
 
@@ -118,4 +119,9 @@ def _signed(used: argparse.Namespace, key: "EcdsaKey", digest: bytes) -> bytes:
             from .trace import trace
 
             tpm.observe = trace
-        return der_signature(*key.sign(tpm, digest))
+        try:
+            return der_signature(*key.sign(tpm, digest))
+        except TpmError:
+            # Its error is about a key; of the two that are named, the HMAC key is thought of first.
+            note("tpmwire: it is the key of --sigv4a with which the TPM failed: is it a key of SigV4A?")
+            raise

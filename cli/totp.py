@@ -53,9 +53,13 @@ def parse_token(given: bytes) -> Token:
     The URI's form is that of Google Authenticator's "Key Uri Format". No message quotes what was given.
     """
     try:
-        text = given.decode("ascii").strip()
+        # A URI's label is a name as people write it, and editors put a mark before the first character.
+        text = given.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
         raise UsageError("the secret has characters of neither base32 nor an otpauth:// URI") from None
+    if len(text.splitlines()) > 1:
+        # Two secrets would make one that is neither, and nothing would tell before AWS does.
+        raise UsageError("there is more than one line: give the secret, or its otpauth:// URI, by itself")
     if text.lower().startswith("otpauth:"):
         return _of_uri(text)
     return _checked(text, "SHA1", str(AWS_DIGITS), str(AWS_PERIOD))
@@ -66,7 +70,7 @@ def _of_uri(text: str) -> Token:
 
     try:
         parts = urlsplit(text)
-        fields = parse_qs(parts.query, keep_blank_values=True, strict_parsing=True, max_num_fields=20)
+        fields = parse_qs(parts.query.strip("&"), keep_blank_values=True, strict_parsing=True, max_num_fields=20)
     except ValueError:
         raise UsageError("the otpauth URI cannot be read: take it as the QR code has it, whole") from None
     if parts.netloc.lower() != "totp":
@@ -108,6 +112,9 @@ def _base32(text: str) -> bytes:
     letters = "".join(text.split()).replace("-", "").rstrip("=").upper()
     if not letters:
         raise UsageError("there is no secret: give the token's base32 secret, or its otpauth:// URI")
+    if not text.isascii():
+        # Some letters of elsewhere become A to Z when they are made capital.
+        raise UsageError("the secret is not base32: it has letters that are none of A to Z")
     try:
         key = base64.b32decode(letters + "=" * (-len(letters) % 8))
     except binascii.Error:

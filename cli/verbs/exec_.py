@@ -22,7 +22,7 @@ _GONE = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN", "AWS_ACCOUN
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    add_use_options(parser)
+    add_use_options(parser, without=("--format",))
     parser.add_argument("command", nargs="+", metavar="CMD", help="the program and its words, after --")
 
 

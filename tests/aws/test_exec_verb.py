@@ -4,6 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from cli.toolbox import main
 from tests.aws.test_serving import PLAIN_HANDLE, machine
 from tests.support.sts import VerifyingSts
 
@@ -25,3 +28,11 @@ def test_the_program_is_the_role_and_its_exit_code_is_ours(tmp_path: Path) -> No
         done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 7, done.stderr
     assert ":assumed-role/" in done.stdout
+
+
+def test_what_would_be_ignored_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """The credentials go into an environment, in no form and no file of another's choice."""
+    for option in ("--format=json", "--credentials-profile=x", "--credentials-overwrite"):
+        assert main(["exec", option, "--aws-access-key-id=AKIA", "--", "true"]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith(f"tpmwire: unrecognized arguments: {option}"), said

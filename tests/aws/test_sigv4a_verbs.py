@@ -152,3 +152,25 @@ def test_mistakes(world: World, capsys: pytest.CaptureFixture[str], words: list[
     said = capsys.readouterr()
     assert (said.out, said.err.count("\n")) == ("", 1)
     assert told in said.err
+
+
+def test_a_key_of_another_kind(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Which of the two keys it is that the TPM does not sign with."""
+    elsewhere = [word for word in world.key if not word.startswith("--timeout")]
+    words = ["import", "--persistent-handle=0x81010011", *elsewhere]
+    done = subprocess.run(
+        [world.box.bin / TOOLBOX, *words],
+        env=world.box.environment(),
+        check=False,
+        input=b"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (
+        main(["sign", "https://h.example/", "--service=s3", "--sigv4a=0x81010011", *world.key, "--region-set=*"])
+        == 4
+    )
+    said = capsys.readouterr().err
+    assert said.startswith("tpmwire: it is the key of --sigv4a with which the TPM failed")
+    assert "TPM_RC_SCHEME" in said

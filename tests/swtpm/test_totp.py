@@ -137,6 +137,20 @@ def test_password_and_pcrs_of_its_own(swtpm: Swtpm, tool: Tool, tmp_path: Path) 
     assert tool(*words, "--key-auth-file", password).code == 4
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        BASE32.lower() + b"==\r\n",
+        b"\xef\xbb\xbf" + BASE32,
+        "otpauth://totp/Köln:ich?issuer=Köln&secret=".encode() + BASE32 + b"&\n",
+    ],
+    ids=["padded, lower case, CRLF", "an editor's mark", "a label that is a name"],
+)
+def test_a_secret_as_it_is_found(written: bytes, swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
+    assert imported(tool, swtpm, tmp_path / "key.pem", written).code == 0
+    assert tool("totp", "code", tmp_path / "key.pem", "--tpm-path", swtpm.path).out.strip() in oracle()
+
+
 def test_the_secret_from_a_file(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_bytes(b"otpauth://totp/Amazon%20Web%20Services:me@acct?secret=" + BASE32 + b"&issuer=Amazon\n")
@@ -160,7 +174,10 @@ NOT_TAKEN = {
     "a digit that base32 lacks": (b"GEZDGNBVGY3TQOJ1GEZDGNBV", "is not base32"),
     "letters too few": (BASE32[:-2], "is not base32"),
     "a part": (BASE32[:8], "fewer than 10"),
-    "umlauts": ("ÄÖÜ".encode(), "neither base32 nor an otpauth"),
+    "umlauts": ("ÄÖÜ".encode(), "has letters that are none of A to Z"),
+    "a letter whose capital is one of A to Z": ("\u017f".encode() + BASE32[1:], "none of A to Z"),
+    "no text": (b"\xff\xfe" + BASE32, "neither base32 nor an otpauth"),
+    "two lines": (BASE32 + b"\n" + BASE32 + b"\n", "more than one line"),
     "HOTP": (b"otpauth://hotp/a?secret=" + BASE32 + b"&counter=0", "only otpauth://totp/ goes"),
     "no secret": (b"otpauth://totp/a?issuer=b", "has no secret"),
     "two secrets": (b"otpauth://totp/a?secret=" + BASE32 + b"&secret=" + BASE32, "something in it twice"),
@@ -187,10 +204,10 @@ def test_secrets_that_are_none_are_refused_without_being_shown(case: str, tool: 
     ("words", "says"),
     [
         (("import",), "say where the key is to go"),
-        (("import", "--out", "/nonexistent/key"), "there is no directory /nonexistent"),
-        (("import", "--out", "x", "--secret-file", "/nonexistent/s"), "/nonexistent/s: No such file"),
+        (("import", "--out", "/dev/null/key"), "there is no directory /dev/null"),
+        (("import", "--out", "x", "--secret-file", "/dev/null/s"), "/nonexistent/s: No such file"),
         (("code", "0x80000001"), "is no persistent handle"),
-        (("code", "/nonexistent/key"), "/nonexistent/key: No such file"),
+        (("code", "/dev/null/key"), "/nonexistent/key: No such file"),
         (("code", HANDLE, "--period", "0"), "is no number of seconds"),
         (("code", HANDLE, "--digits", "9"), "invalid choice"),
         ((), "required: ACTION"),
