@@ -205,9 +205,9 @@ def test_secrets_that_are_none_are_refused_without_being_shown(case: str, tool: 
     [
         (("import",), "say where the key is to go"),
         (("import", "--out", "/dev/null/key"), "there is no directory /dev/null"),
-        (("import", "--out", "x", "--secret-file", "/dev/null/s"), "/nonexistent/s: No such file"),
+        (("import", "--out", "x", "--secret-file", "/nonexistent/s"), "/nonexistent/s: No such file"),
         (("code", "0x80000001"), "is no persistent handle"),
-        (("code", "/dev/null/key"), "/nonexistent/key: No such file"),
+        (("code", "/nonexistent/key"), "/nonexistent/key: No such file"),
         (("code", HANDLE, "--period", "0"), "is no number of seconds"),
         (("code", HANDLE, "--digits", "9"), "invalid choice"),
         ((), "required: ACTION"),
