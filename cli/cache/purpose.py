@@ -35,6 +35,9 @@ ENVIRONMENT = (
 )
 """Variables that say whom is asked for what."""
 
+SETTINGS = ("sts_regional_endpoints", "use_dualstack_endpoint", "use_fips_endpoint")
+"""What of a profile says the same and is no option by then. Others are left out: a profile may hold secrets."""
+
 
 def purpose(args: "argparse.Namespace") -> bytes:
     """32 octets. Options that are not known to be without effect count, so that a new one is safe by itself.
@@ -43,6 +46,8 @@ def purpose(args: "argparse.Namespace") -> bytes:
     """
     options = [(name, repr(value)) for name, value in sorted(vars(args).items()) if name not in SHAPELESS]
     variables = [(name, os.environ[name]) for name in ENVIRONMENT if name in os.environ]
+    if args.settings is not None:
+        variables += [(name, args.settings.get(name) or "") for name in SETTINGS]
     digest = sha256(repr((options, variables)).encode("utf-8", "surrogateescape"))
     if args.credential_file:
         from cli.files import read_small

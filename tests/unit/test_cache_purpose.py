@@ -1,0 +1,38 @@
+"""Which caches are one, and which are not: by what shapes the credentials, wherever it is said."""
+
+from pathlib import Path
+
+import pytest
+
+from cli.cache.purpose import purpose
+from cli.obtain import profile_args
+
+PROFILE = """[profile tpm]
+region = eu-central-1
+credential_process = aws-tpm-process-credential --aws-access-key-id=AKIAMADEUP --persistentHandle=0x81010002
+"""
+
+
+def of(path: Path, more: str = "") -> bytes:
+    path.write_text(PROFILE + more)
+    return purpose(profile_args("tpm"))
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "use_fips_endpoint = true",
+        "use_dualstack_endpoint = true",
+        "sts_regional_endpoints = legacy",
+        "endpoint_url = https://sts.example",
+        "duration_seconds = 900",
+    ],
+)
+def test_a_setting_of_the_profile_makes_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    path = tmp_path / "config"
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(path))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    assert of(path) == of(path, "output = json\n")
+    assert of(path) != of(path, setting)
