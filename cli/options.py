@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .messages import UsageError, exit_codes_help, note
 
@@ -60,6 +60,19 @@ class Parser(argparse.ArgumentParser):
             else:
                 given.append(name)
         return self.parse_args(given)
+
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        """As argparse's, with Go's rule for booleans here too: a lone `--flag` is `--flag=true`.
+
+        It takes no word behind it, which may be a verb's own: `tpmwire curl --assumeRole URL`.
+        """
+        words = list(sys.argv[1:] if args is None else args)
+        end = words.index("--") if "--" in words else len(words)
+        for n, word in enumerate(words[:end]):
+            action = self._option_string_actions.get(word)
+            if action is not None and action.type is flag:
+                words[n] = f"{word}=true"
+        return super().parse_known_args(words, namespace)
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):

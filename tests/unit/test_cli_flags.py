@@ -1,0 +1,87 @@
+"""Booleans as Go writes them, in every verb that takes the program's options: alone for true, a value behind =."""
+
+import argparse
+from collections.abc import Iterator
+from importlib import import_module
+from keyword import iskeyword
+
+import pytest
+
+from cli.messages import UsageError
+from cli.options import Parser
+from cli.run_options import run_parser
+from cli.toolbox import VERBS
+
+# What each verb wants besides, such that a boolean stands before it.
+WORDS = {
+    "exec": ["true"],
+    "sign": ["https://s3.amazonaws.com/"],
+    "presign": ["https://s3.amazonaws.com/"],
+    "curl": ["https://s3.amazonaws.com/"],
+    "eks-token": ["--cluster-name=c"],
+    "rds-token": ["--hostname=db", "--username=u"],
+    "ecr-login": [],
+    "console": [],
+    "codecommit": ["get"],
+    "serve": ["--token-file=f"],
+    "aws whoami": [],
+    "aws key-info": ["AKIAEXAMPLE"],
+    "aws decode-message": ["encoded"],
+    "aws web-identity-token": ["--audience=a", "--signing-algorithm=ES384"],
+    "aws delegated-access-token": ["--trade-in-token-file=f"],
+}
+
+
+def parsers() -> Iterator[tuple[str, Parser]]:
+    """Every verb's parser, and those below it, by its words."""
+    for verb in VERBS:
+        name = verb.replace("-", "_") + ("_" if iskeyword(verb) or verb == "exec" else "")
+        parser = Parser(prog=f"tpmwire {verb}")
+        import_module(f"cli.verbs.{name}").configure(parser)
+        yield verb, parser
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                yield from ((f"{verb} {question}", below) for question, below in action.choices.items())
+
+
+USING = {verb: parser for verb, parser in parsers() if "--assumeRole" in parser._option_string_actions}
+
+
+def test_every_verb_that_takes_the_options_is_tried() -> None:
+    assert set(USING) == set(WORDS)
+
+
+@pytest.mark.parametrize("verb", WORDS)
+def test_a_boolean_alone_is_true_and_takes_no_word(verb: str) -> None:
+    parser, words = USING[verb], WORDS[verb]
+    positional = [action.dest for action in parser._actions if not action.option_strings]
+
+    def parsed(*given: str) -> dict[str, object]:
+        return vars(parser.parse_args([*given, *words]))
+
+    plain = parsed("--assumeRole=false")
+    alone = parsed("--assumeRole", "--verbose")
+    assert (alone["assumeRole"], alone["verbose"], plain["assumeRole"]) == (True, True, False)
+    assert alone["given"] == {"assumeRole", "verbose"}
+    last = parsed("--verbose", "--assumeRole")  # before the verb's own word, where it has one
+    assert last["assumeRole"] is True
+    assert [last[dest] for dest in positional] == [plain[dest] for dest in positional]
+    with pytest.raises(UsageError, match="neither true nor false"):
+        parsed("--assumeRole=maybe")
+
+
+def test_below_a_verb_and_in_the_program_alike() -> None:
+    parser = Parser(prog="tpmwire aws")
+    import_module("cli.verbs.aws").configure(parser)
+    args = parser.parse_args(["key-info", "--assumeRole", "AKIAEXAMPLE"])
+    assert (args.assumeRole, args.about) == (True, "AKIAEXAMPLE")
+    assert run_parser().parse_go_style(["-assumeRole", "-verbose=false"]).assumeRole is True
+    # As in Go: the word behind it is another one, and the program takes none.
+    with pytest.raises(UsageError, match="unrecognized arguments: false"):
+        run_parser().parse_go_style(["-assumeRole", "false"])
+
+
+def test_a_programs_own_words_stay_as_they_are() -> None:
+    args = USING["exec"].parse_args(["--assumeRole", "--", "terraform", "--verbose", "--assumeRole"])
+    assert (args.assumeRole, args.verbose) == (True, False)
+    assert args.command == ["terraform", "--verbose", "--assumeRole"]
