@@ -70,6 +70,8 @@ def run_parser() -> Parser:
     key.add_argument(
         "--useEKParent",
         type=flag,
+        nargs="?",
+        const=True,
         default=False,
         metavar="BOOL",
         help="the key's parent is an endorsement key (default: false)",
@@ -103,6 +105,8 @@ def run_parser() -> Parser:
     aws.add_argument(
         "--assumeRole",
         type=flag,
+        nargs="?",
+        const=True,
         default=False,
         metavar="BOOL",
         help="AssumeRole (with --aws-arn) instead of GetSessionToken (default: false)",
@@ -171,7 +175,15 @@ def run_parser() -> Parser:
         action="store_true",
         help="let it, even where that profile has a long-term key, which is then lost",
     )
-    parser.add_argument("--verbose", type=flag, default=False, metavar="BOOL", help="explain each step on stderr")
+    parser.add_argument(
+        "--verbose",
+        type=flag,
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="BOOL",
+        help="explain each step on stderr",
+    )
     parser.add_argument("--version", action="store_true", help="print the version")
     return parser
 

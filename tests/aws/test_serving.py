@@ -94,7 +94,7 @@ def test_without_a_token_there_is_nothing(port: int, calls: list[int]) -> None:
 def options(at: Machine, sts: VerifyingSts) -> list[str]:
     words = [f"--aws-access-key-id={sts.access_key_id}", f"--persistentHandle={PLAIN_HANDLE:#x}"]
     words += [f"--tpm-path={at.swtpm.path}", "--aws-region=us-east-1", f"--endpoint-url={sts.endpoint}"]
-    return [*words, "--assumeRole=true", f"--aws-arn={sts.role_arn}", "--timeout=20s"]
+    return [*words, "--assumeRole", f"--aws-arn={sts.role_arn}", "--timeout=20s"]
 
 
 def test_the_verb_serves_and_ends_by_a_signal(tmp_path: Path) -> None:
