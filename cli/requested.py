@@ -68,7 +68,7 @@ def request_of(args: argparse.Namespace) -> "Iterator[Request]":
     """The request, not signed; the file of its body is closed at the end. Raises UsageError, RequestError."""
     from sigv4.request import FileBody, Request
 
-    url = _bucket_url(args) if args.url.startswith("s3://") else _address(args.url)
+    url = _bucket_url(args) if args.url.startswith("s3://") else _address(args.url, args.service)
     headers = [pair for line in args.header or () for pair in _headers(line)]
     body: bytes | FileBody | None = None
     data, upload = vars(args).get("data"), vars(args).get("upload_file")
@@ -147,10 +147,12 @@ def _bucket_url(args: argparse.Namespace) -> str:
     return f"{parts.scheme}://{bucket}.{parts.netloc}/{place}"
 
 
-def _address(url: str) -> str:
-    """The URL as it goes over the wire, where it has blanks or letters of other alphabets."""
+def _address(url: str, service: str | None) -> str:
+    """The URL as it goes over the wire, for the service of that name, or the one that the host says."""
     from urllib.parse import quote
 
+    from sigv4.canonical import S3, rules_for
+    from sigv4.endpoints import guess
     from sigv4.request import split_url
 
     parts = split_url(url)
@@ -160,7 +162,38 @@ def _address(url: str) -> str:
         raise UsageError("the URL has a #, and what follows is not sent; write %23 for a # in a name")
     if not parts.netloc.isascii():
         raise UsageError("the URL's host is not ASCII: write it in IDNA, xn--...")
-    return quote(url, safe=_URL_CHARACTERS)
+    place, question, query = quote(url, safe=_URL_CHARACTERS).partition("?")
+    if rules_for(service or (guess(url) or ("",))[0]) is S3:
+        place = _object_url(place)
+    return f"{place}{question}{_query(query)}"
+
+
+def _query(query: str) -> str:
+    """A query as a server that checks its signature has it again after decoding: each octet in its one form.
+
+    As typed, a/b or a+b would be sent as signed, and the server would reckon with a%2Fb and a%20b.
+    """
+    pairs = (piece.partition("=") for piece in query.replace("+", "%20").split("&") if piece)
+    return "&".join(f"{_encoded(name)}{sign}{_encoded(value)}" for name, sign, value in pairs)
+
+
+def _encoded(text: str) -> str:
+    from urllib.parse import quote, unquote_to_bytes
+
+    return quote(unquote_to_bytes(text), safe="-._~")
+
+
+def _object_url(url: str) -> str:
+    """The URL with its path in the one form by which S3 reckons; other services take the path as it comes."""
+    from sigv4.request import split_url
+
+    parts = split_url(url)
+    # Dots that are encoded stay so: a client or a proxy would take them for directories.
+    segments = [
+        part if part.lower().replace("%2e", ".") in (".", "..") else _encoded(part)
+        for part in parts.path.replace("%2F", "/").replace("%2f", "/").split("/")
+    ]
+    return parts._replace(path="/".join(segments)).geturl()
 
 
 def _headers(line: str) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 from urllib.request import Request, urlopen
 
 import botocore.auth
@@ -84,6 +84,14 @@ def _theirs(kind: type, request: AWSRequest, place: tuple[str, str], stamp: str,
     return request
 
 
+def _wire(url: str, service: str) -> str:
+    """The URL that is sent: ASCII; for S3 in the form in which botocore itself would send an object's name."""
+    if service != "s3":
+        return quote(url, safe="%!#$&'()*+,/:;=?@[]~")
+    parts = urlsplit(url)
+    return parts._replace(path=quote(unquote(parts.path), safe="/~")).geturl()
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     method=st.sampled_from(["GET", "PUT", "DELETE", "PATCH"]),
@@ -107,8 +115,7 @@ def test_signed_as_botocore_signs(
     sent = ["-T", "-"] if body else []
     words = ["sign", "--output=json", "-X", method, *given, *sent, url, *_key(box)]
     ours = json.loads(_printed(*words, stdin=body or b""))
-    # What is sent is ASCII.
-    wire = quote(url, safe="%!#$&'()*+,/:;=?@[]~")
+    wire = _wire(url, host[1])
     request = AWSRequest(method=method, url=wire, data=body or b"", headers=headers)
     kind = botocore.auth.S3SigV4Auth if host[1] == "s3" else botocore.auth.SigV4Auth
     theirs = _theirs(kind, request, host[1:], ours["headers"]["X-Amz-Date"])
@@ -138,7 +145,7 @@ def test_presigned_as_botocore_does(
     words = ["presign", "-X", method, *given, f"--expires={expires}", url, *_key(box)]
     ours = _printed(*words).removesuffix("\n")
     stamp = parse_qs(urlsplit(ours).query)["X-Amz-Date"][0]
-    request = AWSRequest(method=method, url=quote(url, safe="%!#$&'()*+,/:;=?@[]~"), headers=headers)
+    request = AWSRequest(method=method, url=_wire(url, host[1]), headers=headers)
     kind = botocore.auth.S3SigV4QueryAuth if host[1] == "s3" else botocore.auth.SigV4QueryAuth
     assert ours == _theirs(kind, request, host[1:], stamp, expires=expires).url
 
@@ -183,6 +190,27 @@ def test_curl_sends_what_is_signed(box: Machine, swift: SwiftS3, tmp_path: Path)
     )
     assert b"XAmzContentSHA256Mismatch" in refused.stdout or b"BadDigest" in refused.stdout
     assert left_behind(box.swtpm.path) == []
+
+
+TYPED = {
+    "?prefix=one/&list-type=2": "<Prefix>one/</Prefix>",
+    "?prefix=a+b": "<Prefix>a b</Prefix>",
+    "?prefix=a%2bb:@&&max-keys=1&": "<Prefix>a+b:@</Prefix>",
+    "?delimiter=/&prefix=%c3%a4": "<Prefix>\u00e4</Prefix>",
+    "?prefix=b=c&acl": "<AccessControlPolicy",
+    "/in/%70lain(1)+2%2f3,'100%.txt": "typed",
+    "/in/plain(1)+2/3%2c'100%.txt": "typed",
+}
+
+
+@pytest.mark.parametrize("typed", TYPED)
+def test_urls_as_people_type_them(box: Machine, swift: SwiftS3, typed: str) -> None:
+    """The server decodes what curl sends, and reckons with what it encodes again."""
+    _sent_by_curl(box, "-T", "-", f"{swift.endpoint}/bucket/in/plain(1)%2b2/3,'100%25.txt", stdin=b"typed")
+    assert TYPED[typed] in _sent_by_curl(box, f"{swift.endpoint}/bucket{typed}").decode()
+    link = _printed("presign", f"{swift.endpoint}/bucket{typed}", *S3, *_key(box)).strip()
+    with urlopen(link, timeout=20) as answer:
+        assert TYPED[typed] in answer.read().decode()
 
 
 def test_the_whole_request(box: Machine, swift: SwiftS3) -> None:
