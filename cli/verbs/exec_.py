@@ -4,7 +4,8 @@
   tpmwire exec --aws-access-key-id=AKIA... --persistentHandle=0x81010002 -- env
 
 The program gets AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and AWS_CREDENTIAL_EXPIRATION, and not
-AWS_PROFILE, which would win over them. They hold until they expire: for what runs longer see `tpmwire serve`.
+AWS_PROFILE, which would win over them, nor the key's passwords (TPM_KEY_AUTH, TPM_PARENT_AUTH). They hold until
+they expire: for what runs longer see `tpmwire serve`.
 The exit code is the program's; 126 and 127 as in a shell, where it cannot be run or is not there.
 """
 
@@ -17,7 +18,11 @@ __all__ = ["HELP", "configure", "run"]
 
 HELP = "run a program with temporary credentials in its environment"
 
-_GONE = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN", "AWS_ACCOUNT_ID")
+_GONE = (
+    *("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN", "AWS_ACCOUNT_ID"),
+    # What the program gets ends in an hour; these would let it use the key for ever.
+    *("TPM_KEY_AUTH", "TPM_PARENT_AUTH"),
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -51,9 +56,18 @@ def run(args: argparse.Namespace) -> int:
     if region := use_args(args).aws_region:
         environment.setdefault("AWS_REGION", region)
         environment.setdefault("AWS_DEFAULT_REGION", region)
+    _as_python_found_them()
     # Core files stay off (messages.guarded): the program's memory has the credentials, too.
     try:
         os.execvpe(word, args.command, environment)  # noqa: S606
     except OSError as error:
         note(f"tpmwire exec: {word}: {error.strerror}")
         return 126
+
+
+def _as_python_found_them() -> None:
+    """Python ignores these two for itself, and a program inherits that: `yes` would not end with its reader."""
+    import signal
+
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)

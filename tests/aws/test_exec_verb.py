@@ -1,14 +1,20 @@
 """`tpmwire exec`: a program that finds the credentials in its environment."""
 
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from cli.toolbox import main
 from tests.aws.test_serving import PLAIN_HANDLE, machine
+from tests.support.profiles import Run, config, run
+from tests.support.programs import TOOLBOX
 from tests.support.sts import VerifyingSts
+
+__all__ = ["config", "run"]
 
 WHO = """
 import os, boto3
@@ -36,3 +42,40 @@ def test_what_would_be_ignored_is_refused(capsys: pytest.CaptureFixture[str]) ->
         assert main(["exec", option, "--aws-access-key-id=AKIA", "--", "true"]) == 2
         said = capsys.readouterr().err
         assert said.startswith(f"tpmwire: unrecognized arguments: {option}"), said
+
+
+def test_what_the_program_does_not_get(config: Callable[..., None], run: Run) -> None:
+    config("")
+    given = {
+        "AWS_PROFILE": "tpm",
+        "AWS_DEFAULT_PROFILE": "tpm",
+        "AWS_SECRET_ACCESS_KEY": "long-term",
+        "AWS_SESSION_TOKEN": "stale",
+        "AWS_SECURITY_TOKEN": "stale",
+        "AWS_ACCOUNT_ID": "000000000000",
+        "TPM_KEY_AUTH": "",
+        "TPM_PARENT_AUTH": "password",
+    }
+    code, out, err = run("exec", "--", "env", "-0", program=TOOLBOX, **given)
+    assert (code, err) == (0, "")
+    seen = dict(line.split("=", 1) for line in out.split("\0") if line)
+    gone = {"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN", "TPM_KEY_AUTH", "TPM_PARENT_AUTH"}
+    assert not gone & set(seen)
+    assert not set(given.values()) & {value for name, value in seen.items() if name.startswith("AWS_")}
+    assert {"AWS_ACCESS_KEY_ID", "AWS_CREDENTIAL_EXPIRATION"} <= set(seen)
+
+
+def test_the_program_has_signals_as_a_shell_gives_them(config: Callable[..., None], run: Run) -> None:
+    """Python ignores SIGPIPE and SIGXFSZ for itself."""
+    config("")
+    words = ["grep", "-E", "^Sig(Ign|Blk):", "/proc/self/status"]
+    code, out, _ = run("exec", "--profile=tpm", "--", *words, program=TOOLBOX)
+    assert code == 0
+    ours = 1 << (signal.SIGPIPE - 1) | 1 << (signal.SIGXFSZ - 1)
+    assert [int(line.split()[1], 16) & ours for line in out.splitlines()] == [0, 0]
+
+
+def test_a_signal_ends_the_program_and_its_number_is_seen(config: Callable[..., None], run: Run) -> None:
+    config("")
+    code, _, err = run("exec", "--profile=tpm", "--", "sh", "-c", "kill -TERM $$", program=TOOLBOX)
+    assert (code, err) == (-signal.SIGTERM, "")
