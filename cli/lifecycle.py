@@ -322,12 +322,26 @@ def clear(tpm: "Tpm", place: Place, name: bytes, owner: "Secret") -> None:
 
 def switch_profiles(old_id: str, rewrite: Callable[[ProfileCommand], str]) -> list[str]:
     """Rewrites all profiles of ~/.aws/config that use the key, in one step; gives their sections."""
-    from .aws_config import config_path, get_setting, header, set_settings
-    from .files import write_whole
-    from .profiles import read_config
+    from .aws_config import config_path
+    from .aws_files import change
 
     path = os.path.realpath(config_path())
-    before = text = read_config(path)
+    switched: list[str] = []
+
+    def edited(text: str) -> str | None:
+        text, sections = _switched(text, path, old_id, rewrite)
+        switched.extend(sections)
+        return text if sections else None
+
+    change(path, edited)
+    return switched
+
+
+def _switched(
+    text: str, path: str, old_id: str, rewrite: Callable[[ProfileCommand], str]
+) -> tuple[str, list[str]]:
+    from .aws_config import get_setting, header, set_settings
+
     switched: list[str] = []
     for section in dict.fromkeys(filter(None, map(header, text.splitlines()))):
         value = get_setting(text, section, "credential_process")
@@ -341,6 +355,4 @@ def switch_profiles(old_id: str, rewrite: Callable[[ProfileCommand], str]) -> li
         if command.key_id == old_id:
             text = set_settings(text, section, {"credential_process": rewrite(command)})
             switched.append(section)
-    if text != before:
-        write_whole(path, text.encode(), force=True)
-    return switched
+    return text, switched

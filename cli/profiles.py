@@ -71,8 +71,9 @@ def profile_lines(command: str, name: str) -> str:
 def check_profile(name: str, *, force: bool) -> None:
     """Raises UsageError where the profile has a credential_process already, and `force` is not given."""
     from .aws_config import config_path, get_setting, section_of
+    from .aws_files import read
 
-    present = get_setting(read_config(config_path()), section_of(name), "credential_process")
+    present = get_setting(read(config_path()), section_of(name), "credential_process")
     if present is not None and not force:
         raise UsageError(f"the profile {name} in {config_path()} has a credential_process; --force replaces it")
 
@@ -80,24 +81,11 @@ def check_profile(name: str, *, force: bool) -> None:
 def write_profile(name: str, command: str) -> str:
     """Puts the profile into ~/.aws/config and leaves everything else there as it is; returns the file's path."""
     from .aws_config import config_path, section_of, set_settings
-    from .files import write_whole
+    from .aws_files import change
 
     path = os.path.realpath(config_path())
-    text = set_settings(read_config(path), section_of(name), {"credential_process": command})
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    write_whole(path, text.encode(), force=True)
+    change(path, lambda text: set_settings(text, section_of(name), {"credential_process": command}))
     return path
-
-
-def read_config(path: str) -> str:
-    """The text of a config file; empty where there is none. Raises UsageError."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
-    except FileNotFoundError:
-        return ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
 
 
 def _file_option(option: str, path: str | None) -> list[str]:

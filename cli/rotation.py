@@ -33,9 +33,9 @@ OWNER = 0x40000001
 def current(profile: str) -> ProfileCommand:
     """The profile's command line as it is now."""
     from .aws_config import config_path, get_setting, section_of
-    from .profiles import read_config
+    from .aws_files import read
 
-    text = get_setting(read_config(config_path()), section_of(profile), "credential_process")
+    text = get_setting(read(config_path()), section_of(profile), "credential_process")
     if text is None:
         raise UsageError(
             f"the profile {profile} in {config_path()} has no credential_process: `tpmwire enroll` first"
@@ -92,11 +92,11 @@ def begin(args: argparse.Namespace) -> State:
     from tpmwire.crypto import name_of
 
     from .aws_config import credentials_path
-    from .profiles import read_config
+    from .aws_files import read
 
     command = current(args.profile)
     check_place(args, command)
-    if command.key_id in read_config(credentials_path()):
+    if command.key_id in read(credentials_path()):
         raise UsageError(
             f"{command.key_id} is in {credentials_path()} in clear, and so in use: "
             "`tpmwire enroll --remove-plaintext` first"

@@ -91,12 +91,13 @@ def run(args: argparse.Namespace) -> int:
 def enroll(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
     """`run`, with a word to `checkpoint` after each step: placed, proven, written, removed."""
     from ..aws_config import config_path, credentials_path, get_setting, section_of
-    from ..profiles import read_config, write_profile
+    from ..aws_files import read
+    from ..profiles import write_profile
 
     if args.undo:
         raise UsageError(_NO_UNDO)
-    present = get_setting(read_config(config_path()), section_of(args.profile), "credential_process")
-    plain = read_config(credentials_path())
+    present = get_setting(read(config_path()), section_of(args.profile), "credential_process")
+    plain = read(credentials_path())
     if present is not None and get_setting(plain, args.profile, "aws_secret_access_key") is None:
         return _already(args.profile, present)
     if get_setting(plain, args.profile, "aws_session_token") is not None:
@@ -238,17 +239,29 @@ def _asked() -> bool:
 
 def _remove(profile: str, secret: "Secret") -> None:
     """Takes the old lines out of both files; says where the secret still is."""
-    from ..aws_config import config_path, credentials_path, get_setting, remove_settings, section_of
-    from ..files import write_whole
-    from ..profiles import read_config
+    from functools import partial
+
+    from ..aws_config import config_path, credentials_path, section_of
+    from ..aws_files import change, read
 
     for named, section in ((config_path(), section_of(profile)), (credentials_path(), profile)):
         path = os.path.realpath(named)
-        text = read_config(path)
-        value = get_setting(text, section, "aws_secret_access_key")
-        if value and key_octets(value.encode()) == secret:
-            text = remove_settings(text, section, _PLAINTEXT)
-            write_whole(path, text.encode(), force=True)
-            note(f"removed the plaintext key of [{section}] from {path}")
-        if secret.reveal().removeprefix(b"AWS4") in text.encode():
+        if not os.path.exists(path):
+            continue
+        removed: list[str] = []
+        change(path, partial(_without, section, secret, removed))
+        for gone in removed:
+            note(f"removed the plaintext key of [{gone}] from {path}")
+        if secret.reveal().removeprefix(b"AWS4") in read(path).encode(errors="surrogateescape"):
             note(f"warning: {path} has the same secret in another place: remove it by hand")
+
+
+def _without(section: str, secret: "Secret", removed: list[str], text: str) -> str | None:
+    """The text without the section's key; None where that is another one. `removed` is told the section."""
+    from ..aws_config import get_setting, remove_settings
+
+    value = get_setting(text, section, "aws_secret_access_key")
+    if not value or key_octets(value.encode(errors="surrogateescape")) != secret:
+        return None
+    removed.append(section)
+    return remove_settings(text, section, _PLAINTEXT)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cli import credentials_file
+from cli import aws_files, credentials_file
 from cli.messages import UsageError
 from sigv4.sts import Credentials
 from tests.support import keys
@@ -189,7 +189,7 @@ def test_any_file_keeps_its_octets(
 WRITER = f"""
 import argparse, sys
 sys.path.insert(0, {str(ROOT)!r})
-from cli import credentials_file
+from cli import aws_files, credentials_file
 from cli.messages import guarded
 from sigv4.sts import Credentials
 args = argparse.Namespace(credentials_profile=sys.argv[1], credentials_overwrite=False)
@@ -218,7 +218,7 @@ def test_keys_in_the_file_win_over_a_process(file: Path, monkeypatch: pytest.Mon
 
 
 def test_a_lock_that_nobody_gives_back(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(credentials_file, "_PATIENCE", 0.1)
+    monkeypatch.setattr(aws_files, "_PATIENCE", 0.1)
     descriptor = os.open(file.parent, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     with pytest.raises(UsageError, match="locked by another program for"):
