@@ -67,8 +67,12 @@ def test_profiles_of_several_runs_at_once_are_all_there(config: Path) -> None:
         assert run.stdout is not None
         assert run.stdout.readline() == "ready\n"
     for run in runs:
-        run.communicate("go\n", timeout=60)
-        assert run.returncode == 0
+        assert run.stdin is not None
+        run.stdin.write("go\n")
+        run.stdin.flush()
+    for run in runs:
+        run.communicate(timeout=60)
+    assert [run.returncode for run in runs] == [0] * 4
     assert [f"[profile p{number}]" in config.read_text() for number in range(4)] == [True] * 4
 
 
