@@ -1,11 +1,13 @@
 """Parameters of the AWS query protocol: a value with the limits that AWS sets to it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from .errors import RequestError
 
-__all__ = ["Integer", "Parameter", "Several", "Text"]
+__all__ = ["Integer", "Parameter", "Several", "Text", "check_session"]
+
+_MOST_OF_POLICIES = 2048  # characters of a session's policies, inline and managed
 
 
 class Text:
@@ -116,3 +118,24 @@ class Several:
 
 
 Parameter = Text | Integer | Several
+
+
+def check_session(parameters: Iterable[Parameter]) -> None:
+    """Raises RequestError where AWS would refuse a session's policies or tags as a whole.
+
+    Source: the text of the API reference for AssumeRole; its model does not have these limits.
+    """
+    values = dict(pair for parameter in parameters for pair in parameter.pairs())
+    size = sum(len(value) for name, value in values.items() if re.match(r"Policy(Arns\.|$)", name))
+    if size > _MOST_OF_POLICIES:
+        raise RequestError(
+            f"Policy and PolicyArns have {size} characters; AWS allows {_MOST_OF_POLICIES} together: shorten the policy"
+        )
+    seen: dict[str, str] = {}
+    for key in (value for name, value in values.items() if re.fullmatch(r"Tags\.member\.\d+\.Key", name)):
+        if key.lower().startswith("aws:"):
+            raise RequestError(f"the tag {key!r} begins with aws:, which AWS keeps for itself: name it otherwise")
+        if (other := seen.setdefault(key.lower(), key)) is not key:
+            raise RequestError(
+                f"the tags {other!r} and {key!r} are one to AWS, which ignores their case: give one"
+            )

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from .credentials import Credentials
 from .errors import ResponseError
-from .parameters import Integer, Parameter, Several, Text
+from .parameters import Integer, Parameter, Several, Text, check_session
 from .times import is_rfc3339
 from .xml import Document
 
@@ -146,7 +146,7 @@ def _mfa(serial_number: str | None, token_code: str | None) -> tuple[Text, Text]
 
 
 def _policy_arns(arns: Iterable[str] | None) -> Several:
-    return _members("PolicyArns", arns, lambda name, arn: (Text(f"{name}.arn", arn, 20, 2048, _ANY),), 0, None)
+    return _members("PolicyArns", arns, lambda name, arn: (Text(f"{name}.arn", arn, 20, 2048, _ANY),), 0, 10)
 
 
 def _tags(tags: Mapping[str, str] | None) -> Several:
@@ -248,6 +248,10 @@ class AssumeRole(_CredentialsOperation):
             *_mfa(serial_number, token_code),
         )
 
+    def check(self) -> None:
+        super().check()
+        check_session(self.parameters)
+
 
 class GetFederationToken(_CredentialsOperation):
     """Temporary credentials of a federated user; only a long-term key may sign it.
@@ -275,6 +279,10 @@ class GetFederationToken(_CredentialsOperation):
             _tags(tags),
             _token_size(minimum_session_token_size),
         )
+
+    def check(self) -> None:
+        super().check()
+        check_session(self.parameters)
 
 
 class AssumeRoot(_CredentialsOperation):

@@ -211,6 +211,19 @@ def test_session_policies_are_latin_1() -> None:
             "TransitiveTagKeys.member.1 has 129 characters",
         ),
         (AssumeRole(ARN, "name", policy_arns=["arn"]), "PolicyArns.member.1.arn has 3 characters"),
+        (AssumeRole(ARN, "name", policy_arns=[ARN] * 11), "PolicyArns has 11 entries; AWS wants 0 to 10"),
+        (AssumeRole(ARN, "name", policy="x" * 2049), "2049 characters; AWS allows 2048 together"),
+        (
+            AssumeRole(ARN, "name", policy="x" * (2049 - len(ARN)), policy_arns=[ARN]),
+            "2049 characters; AWS allows 2048 together",
+        ),
+        (
+            GetFederationToken("name", policy="x" * 2030, policy_arns=["y" * 20]),
+            "2050 characters; AWS allows 2048 together",
+        ),
+        (AssumeRole(ARN, "name", tags={"Team": "a", "team": "b"}), "the tags 'Team' and 'team' are one to AWS"),
+        (GetFederationToken("name", tags={"A": "", "a": ""}), "the tags 'A' and 'a' are one to AWS"),
+        (AssumeRole(ARN, "name", tags={"AWS:x": "a"}), "the tag 'AWS:x' begins with aws:"),
         (AssumeRole(ARN, "name", provided_contexts=[]), "ProvidedContexts has 0 entries; AWS wants 1 to 5"),
         (
             AssumeRole(ARN, "name", provided_contexts=[(ARN, "12345x" * 600)]),
@@ -245,6 +258,8 @@ def test_values_at_the_limits_pass() -> None:
         GetSessionToken(129600, serial_number="arn:aws:iam::1:mfa/x", token_code="012345"),
         AssumeRole("x" * 20, "ab", 900),
         AssumeRole("x" * 2048, "n" * 64, 43200, external_id="a:/b", policy="{}", source_identity="me"),
+        AssumeRole(ARN, "name", policy="x" * (2048 - len(ARN)), policy_arns=[ARN], tags={"awsome": "", "b": ""}),
+        AssumeRole(ARN, "name", policy_arns=["x" * 20] * 10, transitive_tag_keys=["inherited"]),
     ):
         operation.check()
 
