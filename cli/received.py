@@ -19,8 +19,6 @@ def out() -> BinaryIO:
     """Standard output, for octets. Raises UsageError where there is none."""
     import sys
 
-    if sys.stdout is None:  # as it is where somebody closed it
-        raise UsageError("standard output is closed, and the answer was to go there: give -o")
     return sys.stdout.buffer
 
 

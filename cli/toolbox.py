@@ -3,9 +3,11 @@
 A verb's module has HELP (one line), `configure(parser)` and `run(args) -> int`.
 """
 
+import io
 import sys
 from importlib import import_module
 from keyword import iskeyword
+from typing import NoReturn
 
 from .messages import UsageError, guarded
 
@@ -55,7 +57,21 @@ _TAKEN = ("exec",)
 def main(argv: list[str] | None = None) -> int:
     """Runs one verb; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if sys.stdout is None:  # as it is where somebody closed it; print would say nothing, and call that done
+        sys.stdout = _Closed()
     return guarded("tpmwire", lambda: _dispatch(words))
+
+
+class _Closed(io.TextIOBase):
+    """Standard output where there is none."""
+
+    def write(self, _text: str) -> NoReturn:
+        raise UsageError("standard output is closed, and the answer was to go there; leave it open")
+
+    @property
+    def buffer(self) -> NoReturn:
+        """For octets."""
+        self.write("")
 
 
 def _dispatch(words: list[str]) -> int:

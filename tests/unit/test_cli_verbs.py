@@ -52,6 +52,13 @@ def test_without_stderr_nothing_is_said_on_stdout() -> None:
     assert shell("decode", "zz", before="exec 2>&-")[:2] == (2, "")
 
 
+def test_without_stdout_nobody_is_told_that_it_is_done() -> None:
+    """Python's own print says nothing then, and fails in nothing."""
+    ran = shell("decode", "80010000000c0000014400000000", before="exec >&-")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert "standard output is closed" in ran.err
+
+
 @pytest.mark.parametrize(
     ("words", "stdin", "says"),
     [
