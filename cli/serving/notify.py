@@ -1,5 +1,6 @@
 """systemd's side of a service: sockets that it opened, and messages to it (sd_listen_fds(3), sd_notify(3))."""
 
+import contextlib
 import os
 import socket
 import time
@@ -48,12 +49,10 @@ class Notifier:
         """Sends lines such as READY=1; whether somebody hears them changes nothing for us."""
         if not self._address:
             return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        # Not even that there is no descriptor left: clients may hold them all for a moment.
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
             sock.settimeout(1)
-            try:
-                sock.sendto("\n".join(lines).encode(), self._address)
-            except OSError:
-                return
+            sock.sendto("\n".join(lines).encode(), self._address)
 
     def reloading(self) -> None:
         """A reload begins; READY=1 ends it. The time stamp is for Type=notify-reload."""
