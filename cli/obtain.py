@@ -195,10 +195,26 @@ def _roles(
         raise UsageError(
             "--duration (duration_seconds): a role assumed by a role lasts 3600 seconds at most; AWS refuses more"
         )
-
+    _inherited(steps)
     # The key signs the first call, so that is where its MFA belongs.
     mfa = {"serial_number": args.mfa_serial, "token_code": code}
     return [assume(**step, **({} if number else mfa)) for number, step in enumerate(steps)]
+
+
+def _inherited(steps: "list[dict[str, Any]]") -> None:
+    """Raises UsageError for transitive tags that no role of the chain has, and for others in their place."""
+    kept: set[str] = set()
+    for step in steps:
+        own = {key.lower() for key in step.get("tags") or ()}
+        if again := kept & own:
+            raise UsageError(
+                f"--tag {min(again)}: a role before it has this tag as a transitive one, and AWS lets no later "
+                "role set it: leave it out"
+            )
+        for key in step.get("transitive_tag_keys") or ():
+            if key.lower() not in own | kept:
+                raise UsageError(f"--transitive-tag-key {key}: the role has no such tag: give --tag {key}=VALUE")
+        kept |= {key.lower() for key in step.get("transitive_tag_keys") or ()}
 
 
 _ROLE = (

@@ -129,7 +129,7 @@ def check_session(parameters: Iterable[Parameter]) -> None:
     size = sum(len(value) for name, value in values.items() if re.match(r"Policy(Arns\.|$)", name))
     if size > _MOST_OF_POLICIES:
         raise RequestError(
-            f"Policy and PolicyArns have {size} characters; AWS allows {_MOST_OF_POLICIES} together: shorten the policy"
+            f"Policy and PolicyArns have {size} characters; AWS allows {_MOST_OF_POLICIES} together"
         )
     seen: dict[str, str] = {}
     for key in (value for name, value in values.items() if re.fullmatch(r"Tags\.member\.\d+\.Key", name)):

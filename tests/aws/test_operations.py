@@ -123,6 +123,16 @@ REFUSED = {
     "a limit that would not limit": (["--policy={}"], "--policy does not go with this operation"),
     "tag without value": (["--federation-name=bob", "--tag=a"], "KEY=VALUE"),
     "tag twice": (["--federation-name=bob", "--tag=a=1", "--tag=a=2"], "given twice"),
+    "tags of one name": (["--federation-name=bob", "--tag=a=1", "--tag=A=2"], "the tags 'a' and 'A' are one"),
+    "a tag of AWS's own": (["--federation-name=bob", "--tag=aws:a=1"], "begins with aws:"),
+    "a transitive tag that is none": (
+        ["--assumeRole", f"--aws-arn={ROLE}", "--tag=a=1", "--transitive-tag-key=b"],
+        "--tag b=VALUE",
+    ),
+    "too much of policies": (
+        ["--federation-name=bob", "--policy=" + "x" * 2000, f"--policy-arn={'y' * 49}"],
+        "2049",
+    ),
     "root without task": (["--root-of=123456789012"], "--task-policy-arn"),
     "root for long": ([*ROOT, "--aws-region=us-east-1", "--duration=901"], "DurationSeconds"),
     "root at the global endpoint": ([*ROOT, "--endpoint-url="], "give --aws-region"),

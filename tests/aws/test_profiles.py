@@ -251,6 +251,13 @@ REFUSED = {
         f"[profile b]\n{ROLE}source_profile = tpm\n",
         "3600 seconds at most",
     ),
+    "a tag in the place of an inherited one": (
+        f"[profile a]\ncredential_process = {CREDENTIAL_PROCESS} --profile b --tag=K=2\n"
+        f"[profile b]\n{ROLE}source_profile = c\n"
+        f"[profile c]\ncredential_process = {CREDENTIAL_PROCESS} --aws-access-key-id={'A' * 16} --assumeRole "
+        f"--aws-arn={ELSEWHERE} --tag=k=1 --transitive-tag-key=K\n",
+        "--tag k: a role before it",
+    ),
     "no number": (f"[profile a]\n{ROLE}source_profile = tpm\nduration_seconds = 1h\n", "duration_seconds"),
     "a role of a federated user": (
         f"[profile a]\n{ROLE}source_profile = b\n"
