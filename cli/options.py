@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Parser",
+    "Program",
     "add_tpm_options",
     "auth_from",
     "flag",
@@ -39,7 +40,16 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
+        if message.startswith("unrecognized") and any(isinstance(action, Program) for action in self._actions):
+            raise UsageError(f"{message}; if they are the program's, put -- before it (see {self.prog} --help)")
         raise UsageError(f"{message} (see {self.prog} --help)")
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> argparse.Namespace:  # type: ignore[override]
+        """As argparse's; where any number of words may be given, options may stand between them."""
+        between = any(action.nargs == "*" for action in self._get_positional_actions())
+        parse = self.parse_intermixed_args if between else super().parse_args
+        found: argparse.Namespace = parse(args, namespace)
+        return found
 
     def parse_go_style(self, words: Sequence[str]) -> argparse.Namespace:
         """Parses Go's flag syntax: `-flag v`, `--flag=v`, and a lone boolean `-flag` for `-flag=true`."""
@@ -73,6 +83,10 @@ class Parser(argparse.ArgumentParser):
             if action is not None and action.type is flag:
                 words[n] = f"{word}=true"
         return super().parse_known_args(words, namespace)
+
+
+class Program(argparse._StoreAction):
+    """A positional that is a program and its words, after `--`: whoever forgets the `--` is told."""
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):

@@ -12,6 +12,7 @@ The exit code is the program's; 126 and 127 as in a shell, where it cannot be ru
 import argparse
 import os
 
+from ..options import Program
 from ..using import add_use_options, temporary, use_args
 
 __all__ = ["HELP", "configure", "run"]
@@ -28,7 +29,9 @@ _GONE = (
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     add_use_options(parser, without=("--format",))
-    parser.add_argument("command", nargs="+", metavar="CMD", help="the program and its words, after --")
+    parser.add_argument(
+        "command", nargs="+", action=Program, metavar="CMD", help="the program and its words, after --"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
 from ..messages import UsageError, note
-from ..options import add_tpm_options
+from ..options import Program, add_tpm_options
 
 if TYPE_CHECKING:
     import selectors
@@ -42,7 +42,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_tpm_options(parser, patience="60s")
     parser.add_argument("--out", metavar="FILE", help="where the explanations go (default: standard error)")
     parser.add_argument("--secrets", action="store_true", help="show passwords and other secret fields too")
-    parser.add_argument("program", nargs="+", metavar="COMMAND", help="the program and its arguments, after --")
+    parser.add_argument(
+        "program", nargs="+", action=Program, metavar="COMMAND", help="the program and its arguments, after --"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Booleans as Go writes them, in every verb that takes the program's options: alone for true, a value behind =."""
+"""Booleans as Go writes them, in every verb that takes the program's options; options between a verb's words."""
 
 import argparse
 from collections.abc import Iterator
@@ -11,6 +11,9 @@ from cli.messages import UsageError
 from cli.options import Parser
 from cli.run_options import run_parser
 from cli.toolbox import VERBS
+from tests.support.verbs import Tool, tool
+
+__all__ = ["tool"]  # a fixture
 
 # What each verb wants besides, such that a boolean stands before it.
 WORDS = {
@@ -85,3 +88,24 @@ def test_a_programs_own_words_stay_as_they_are() -> None:
     args = USING["exec"].parse_args(["--assumeRole", "--", "terraform", "--verbose", "--assumeRole"])
     assert (args.assumeRole, args.verbose) == (True, False)
     assert args.command == ["terraform", "--verbose", "--assumeRole"]
+
+
+@pytest.mark.parametrize("verb", ["exec", "trace"])
+def test_whoever_forgets_the_hyphens_before_a_program_is_told(verb: str) -> None:
+    parser = dict(parsers())[verb]
+    with pytest.raises(UsageError, match="arguments: --hex 8; if they are the program's, put -- before it"):
+        parser.parse_args(["tpm2_getrandom", "--hex", "8"])
+    with pytest.raises(UsageError, match=r"arguments: --hex \(see tpmwire evict"):
+        dict(parsers())["evict"].parse_args(["0x81010002", "--hex"])
+
+
+def test_options_between_the_words_of_a_verb(tool: Tool) -> None:
+    plain = tool("send", "--dry-run", "CreatePrimary", "primaryHandle=null", "inPublic=template:srk-ecc")
+    assert (plain.code, "TPM_RH_NULL" in plain.out) == (0, True)
+    for n in range(1, 4):
+        words = ["CreatePrimary", "primaryHandle=null", "inPublic=template:srk-ecc"]
+        assert tool("send", *words[:n], "--dry-run", *words[n:]) == plain
+    ran = tool("decode", "80010000000c", "--color", "never", "0000017b", "0010")
+    assert (ran.code, "TPM2_GetRandom" in ran.out) == (0, True)
+    ran = tool("send", "GetRandom", "--frob", "bytesRequested=8")
+    assert (ran.code, ran.out, "unrecognized arguments: --frob" in ran.err) == (2, "", True)
