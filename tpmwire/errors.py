@@ -111,8 +111,13 @@ class PolicyError(TpmwireError):
     """A policy cannot be built, read, or satisfied."""
 
 
-# TPM2_PolicyPCR with a digest that the PCRs do not have now, as key files carry it: to the TPM just a wrong value.
-_OF_COMMAND = {(0x17F, 0x084): "the PCR values differ from those the key was made for"}
+_OF_COMMAND = {
+    # TPM2_PolicyPCR with a digest that the PCRs do not have now, as key files carry it: to the TPM a wrong value.
+    (0x17F, 0x084): ("", "the PCR values differ from those the key was made for"),
+    # To TPM2_Startup alone TPM_RC_INITIALIZE means the opposite (Part 3, §9.3).
+    (0x144, 0x100): ("the TPM was started already", "nothing is left to do"),
+}
+"""What a code means, and what to do, where a command gives it another sense; empty where it does not."""
 
 
 class TpmError(TpmwireError):
@@ -132,8 +137,9 @@ class TpmError(TpmwireError):
         self.command = command
         self.code = meaning.code
         self.name = meaning.name
-        self.description = meaning.description
-        self.hint = _OF_COMMAND.get((command or 0, meaning.code), meaning.hint)
+        own = _OF_COMMAND.get((command or 0, meaning.code), ("", meaning.hint))
+        self.description = own[0] or meaning.description
+        self.hint = own[1]
         self.handle = meaning.handle
         self.handles = handles
         self.parameter = meaning.parameter

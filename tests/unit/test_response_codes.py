@@ -73,3 +73,11 @@ def test_every_code_has_words_of_its_own() -> None:
 def test_what_the_user_reads(error: TpmError, text: str) -> None:
     assert str(error) == text
     assert error.code in (TPM_RC.AUTH_FAIL, TPM_RC.HANDLE, TPM_RC.BAD_AUTH)
+
+
+def test_a_tpm_that_was_started_already_is_not_told_to_be_started() -> None:
+    started = TpmError(0x100, TPM_CC.Startup)
+    assert str(started) == (
+        "TPM2_Startup: TPM_RC_INITIALIZE: the TPM was started already; nothing is left to do [0x100]"
+    )
+    assert "was not started by TPM2_Startup; start swtpm" in str(TpmError(0x100, TPM_CC.GetRandom))
