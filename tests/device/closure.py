@@ -13,7 +13,8 @@ import sysconfig
 from pathlib import Path
 
 # What the interpreter asks for by name at run time, where no import statement shows it.
-IMPLICIT = ("encodings.ascii", "encodings.cp437", "encodings.idna", "encodings.latin_1", "encodings.utf_8", "site")
+_CODECS = ("ascii", "cp437", "idna", "latin_1", "utf_8", "utf_8_sig")
+IMPLICIT = (*(f"encodings.{codec}" for codec in _CODECS), "site")
 
 # Reached from construct.debug through pdb, and by nothing that a user runs.
 UNUSED = ("asyncio", "doctest", "multiprocessing", "pydoc", "test", "unittest")

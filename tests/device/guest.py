@@ -6,6 +6,7 @@
 import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,8 @@ MARK = "@@ "
 HOST = "10.0.2.2"
 PROGRAM = "aws-tpm-process-credential"
 HANDLES = {"/dev/tpm0": "0x81010002", "/dev/tpmrm0": "0x81010003"}
+MFA = ["--mfa-serial", "arn:aws:iam::123456789012:mfa/tpm", "--mfa-totp", "/root/mfa.pem"]
+STARTUP_CLEAR = b"\x80\x01\x00\x00\x00\x0c\x00\x00\x01\x44\x00\x00"  # Part 3 §9.3
 KINDS_OF_HANDLE = {"transient": 0x80000000, "loaded session": 0x02000000, "saved session": 0x03000000}
 
 
@@ -29,9 +32,11 @@ class Guest:
 
     def run(self, step: str, command: list[str], secret: bytes | None = None, **fields: object) -> None:
         """Run a program as a user would, and report how it went."""
+        self.host("/commands")
         started = time.monotonic()
         done = subprocess.run(command, check=False, input=secret or b"", capture_output=True, timeout=60)
         seconds = time.monotonic() - started
+        fields["commands"] = self.host("/commands")
         out, err = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
         report(step, code=done.returncode, out=out, err=err, seconds=round(seconds, 2), **fields)
 
@@ -47,6 +52,10 @@ class Guest:
         command = [PROGRAM, "--tpm-path", path, *chosen, *self._sts, *options]
         self.run(step, command, path=path, key=key)
 
+    def cached(self, step: str, path: str, *options: str) -> None:
+        """One run with a cache, with the key in its file."""
+        self.credentials(step, path, "pem", "--timeout", "20s", "--cache", *options)
+
     def busy(self) -> None:
         """Somebody holds /dev/tpm0: it is refused to the next, while /dev/tpmrm0 is not."""
         holder = os.open("/dev/tpm0", os.O_RDWR)
@@ -58,21 +67,62 @@ class Guest:
 
     def frozen(self, path: str, key: str) -> None:
         """The TPM stops answering, and comes back when the program has long given up."""
-        self.switch("pause")
+        self.host("/pause")
         self.credentials("frozen", path, key, "--timeout", "2s")
-        self.switch("resume")
+        self.host("/resume")
 
-    def switch(self, action: str) -> None:
-        """Have the host freeze the TPM or thaw it."""
+    def reset(self) -> None:
+        """The TPM loses its power, and starts anew under a kernel that goes on: as after a sleep gone wrong."""
+        self.host("/reset")
+        with open(opened("/dev/tpm0"), "r+b", buffering=0) as device:
+            device.write(STARTUP_CLEAR)
+            report("reset", answer=device.read(4096).hex())
+
+    def host(self, action: str) -> object:
+        """Have the host freeze the TPM, thaw it, reset it, or tell which commands it got since the last time."""
         connection = http.client.HTTPConnection(HOST, int(self._job["switch_port"]), timeout=30)
-        connection.request("POST", f"/{action}")
-        assert connection.getresponse().status == 200
+        connection.request("POST", action)
+        answer = connection.getresponse()
+        assert answer.status == 200
+        told: object = json.loads(answer.read())
         connection.close()
+        return told
+
+    def serve(self) -> None:
+        """The service on a socket of its own, whose role wants a code that comes from the TPM too."""
+        secret = Path("/job/totp").read_bytes()
+        options = ["--tpm-path", "/dev/tpmrm0", "--out", "/root/mfa.pem", "--timeout", "20s"]
+        self.run("totp import", ["tpmwire", "totp", "import", *options], secret)
+        chosen = ["--tpm-path", "/dev/tpmrm0", "--timeout", "20s", "--credential-file", pem("/dev/tpmrm0"), *MFA]
+        command = ["tpmwire", "serve", "--token-file", "/root/token", "--socket", "/root/socket"]
+        began = time.time()
+        answer, log = "", []
+        with subprocess.Popen([*command, *chosen, *self._sts], stderr=subprocess.PIPE, text=True) as serving:
+            assert serving.stderr is not None
+            for line in serving.stderr:
+                log.append(line)
+                if line.endswith(" /credentials\n"):
+                    answer = asked("/root/socket")
+                    serving.terminate()
+        left = [name for name in ("/root/token", "/root/socket") if Path(name).exists()]
+        report("serve", code=serving.returncode, out=answer, err="".join(log), left=left, began=began)
 
 
 def pem(path: str) -> str:
     """The key file made by way of a device file."""
     return f"/root/{Path(path).name}.pem"
+
+
+def asked(path: str) -> str:
+    """What the service at a socket answers to one with its token; the whole of it."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(30)
+        client.connect(path)
+        token = Path("/root/token").read_text()
+        head = f"GET /credentials HTTP/1.0\r\nHost: localhost\r\nAuthorization: {token}\r\n\r\n"
+        client.sendall(head.encode())
+        with client.makefile("rb") as answer:
+            return answer.read().decode()
 
 
 def report(step: str, **fields: object) -> None:
@@ -118,9 +168,16 @@ def main() -> None:
             guest.credentials("credentials", path, key, "--timeout", "20s")
     guest.busy()
     for path in HANDLES:
-        for key in ("handle", "pem"):
-            guest.frozen(path, key)
-            guest.credentials("thawed", path, key, "--timeout", "20s")
+        guest.frozen(path, "handle")
+        guest.credentials("thawed", path, "handle", "--timeout", "20s")
+        guest.frozen(path, "pem")
+        guest.cached("thawed", path)
+        guest.cached("warm", path)
+    for step in ("cold in clear", "warm in clear"):
+        guest.cached(step, "/dev/tpm0", "--no-session-encryption")
+    guest.reset()
+    guest.cached("after a reset", "/dev/tpmrm0")
+    guest.serve()
     left_behind()
     report("end")
 

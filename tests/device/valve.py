@@ -1,4 +1,4 @@
-"""Stands between QEMU and swtpm, and can hold back the TPM's answers while its control channel goes on.
+"""Stands between QEMU and swtpm: counts commands, resets the TPM, holds back its answers while control goes on.
 
 A stopped swtpm would not do: QEMU waits for it with the whole guest when the guest's kernel cancels a command.
 """
@@ -8,11 +8,16 @@ import contextlib
 import socket
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tpmwire.spec.constants import TPM_CC
+
 CHUNK = 65536
+CMD_INIT = bytes((0, 0, 0, 2, 0, 0, 0, 0))
+"""Of swtpm's control channel (swtpm_ioctl(3)): off and on again, nothing kept that a reset ends."""
 
 
 class Valve:
@@ -26,6 +31,11 @@ class Valve:
         self._open = threading.Event()
         self._open.set()
         self._sockets: list[socket.socket] = []
+        self._codes: list[str] = []
+        self._partial = b""
+        self._control_of_swtpm: socket.socket
+        self._ours = threading.Semaphore(0)
+        self._done = threading.Event()
 
     def __enter__(self) -> Self:
         self._directory = tempfile.TemporaryDirectory(prefix="valve-", dir="/tmp")
@@ -54,6 +64,38 @@ class Valve:
         """Let out what was held back, and what follows."""
         self._open.set()
 
+    def commands(self) -> list[str]:
+        """Names of the commands that the TPM got since this was asked last."""
+        codes, self._codes = self._codes, []
+        return codes
+
+    def reset(self) -> None:
+        """Take the TPM's power away and give it back; what Startup comes next is the guest's affair."""
+        self._done.clear()
+        self._ours.release()
+        self._control_of_swtpm.sendall(CMD_INIT)
+        if not self._done.wait(10):
+            raise TimeoutError("swtpm does not answer CMD_INIT")
+
+    def _answered(self, octets: bytes) -> bytes:
+        """What of swtpm's control channel is for QEMU: not the answer to `reset`, a code of four octets."""
+        if not self._ours.acquire(blocking=False):
+            return octets
+        self._done.set()
+        return octets[4:]
+
+    def _heard(self, octets: bytes) -> bytes:
+        """Notes the code of each command: tag, size, code (Part 3, §4.4)."""
+        self._partial += octets
+        while len(self._partial) >= 10:
+            size = int.from_bytes(self._partial[2:6], "big")
+            if len(self._partial) < size:
+                break
+            code = int.from_bytes(self._partial[6:10], "big")
+            self._codes.append(TPM_CC(code).name if code in set(TPM_CC) else f"{code:#x}")
+            self._partial = self._partial[size:]
+        return octets
+
     def _kept(self, one: socket.socket) -> socket.socket:
         self._sockets.append(one)
         return one
@@ -63,7 +105,8 @@ class Valve:
             guest = self._kept(listener.accept()[0])
             swtpm = self._kept(socket.socket(socket.AF_UNIX))
             swtpm.connect(self._target)
-            self._in_background(swtpm, guest)
+            self._control_of_swtpm = swtpm
+            self._in_background(swtpm, guest, through=self._answered)
             self._control(guest, swtpm)
 
     def _control(self, guest: socket.socket, swtpm: socket.socket) -> None:
@@ -78,19 +121,26 @@ class Valve:
     def _in_place_of(self, fd: int) -> int:
         guest = self._kept(socket.socket(fileno=fd))
         ours, theirs = map(self._kept, socket.socketpair())
-        self._in_background(guest, ours)
-        self._in_background(ours, guest, self._open)
+        self._in_background(guest, ours, through=self._heard)
+        self._in_background(ours, guest, gate=self._open)
         return theirs.fileno()
 
     def _in_background(
-        self, source: socket.socket, sink: socket.socket, gate: threading.Event | None = None
+        self,
+        source: socket.socket,
+        sink: socket.socket,
+        *,
+        gate: threading.Event | None = None,
+        through: Callable[[bytes], bytes] = bytes,
     ) -> None:
-        threading.Thread(target=_carry, args=(source, sink, gate), daemon=True).start()
+        threading.Thread(target=_carry, args=(source, sink, gate, through), daemon=True).start()
 
 
-def _carry(source: socket.socket, sink: socket.socket, gate: threading.Event | None) -> None:
+def _carry(
+    source: socket.socket, sink: socket.socket, gate: threading.Event | None, through: Callable[[bytes], bytes]
+) -> None:
     with contextlib.suppress(OSError):
         while octets := source.recv(CHUNK):
             if gate is not None:
                 gate.wait()
-            sink.sendall(octets)
+            sink.sendall(through(octets))

@@ -1,0 +1,59 @@
+"""An appliance that has been booted and did its steps: what it reported of them, and what AWS saw."""
+
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from tests.device.valve import Valve
+from tests.support.front import Front
+from tests.support.sts import VerifyingSts
+
+PATHS = ("/dev/tpm0", "/dev/tpmrm0")
+KEYS = ("handle", "pem")
+TOTP_SECRET = bytes(range(20))
+"""Of the MFA device that the guest keeps in its TPM."""
+
+Report = dict[str, Any]
+
+
+class Switch(ThreadingHTTPServer):
+    """The guest's hand on the host: POST /pause and /resume its TPM's answers, /reset it, ask for /commands."""
+
+    valve: Valve
+
+
+class SwitchHandler(BaseHTTPRequestHandler):
+    server: Switch
+
+    def do_POST(self) -> None:
+        valve = self.server.valve
+        actions = {"pause": valve.pause, "resume": valve.resume, "reset": valve.reset, "commands": valve.commands}
+        told = json.dumps(actions[self.path.removeprefix("/")]()).encode()
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(told)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """The console is for reports."""
+
+
+class Appliance:
+    """What one boot of it reported, and what went through `front` to `sts` meanwhile."""
+
+    def __init__(self, sts: VerifyingSts, front: Front, reports: list[Report], console: list[str]) -> None:
+        self.sts = sts
+        self.front = front
+        self.reports = reports
+        self.console = console
+
+    def the(self, step: str, **fields: str) -> Report:
+        """The one report of that step."""
+        wanted = {"report": step, **fields}.items()
+        (found,) = [report for report in self.reports if wanted <= report.items()]
+        return found
+
+
+def credentials(report: Report) -> dict[str, Any]:
+    assert report["code"] == 0, report["err"]
+    document: dict[str, Any] = json.loads(report["out"])
+    return document

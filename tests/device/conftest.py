@@ -1,0 +1,59 @@
+"""One boot of the appliance, for all tests of what it did."""
+
+import base64
+import gzip
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.device.appliance import TOTP_SECRET, Appliance, Report, Switch, SwitchHandler
+from tests.device.image import Image
+from tests.device.machine import Machine, MachineError
+from tests.support.front import Front
+from tests.support.sts import VerifyingSts
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="package")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
+    pyz = tmp_path_factory.mktemp("dist") / "tpmwire.pyz"
+    subprocess.run([sys.executable, ROOT / "tools" / "zipapp.py", pyz], check=True, stdout=subprocess.DEVNULL)
+    image = Image(pyz)
+    packed = len(gzip.compress(image.base, 6))
+    print(f"\n{image.kernel.name}; initramfs {len(image.base):,} bytes, {packed:,} if compressed")
+    return image
+
+
+def booted(image: Image, files: dict[str, bytes], switch: Switch) -> tuple[list[Report], list[str]]:
+    """All reports of one boot, and its console."""
+    with Machine(image, files) as machine:
+        switch.valve = machine.valve
+        return list(machine.reports()), machine.console
+
+
+@pytest.fixture(scope="package")
+def appliance(image: Image) -> Iterator[Appliance]:
+    with VerifyingSts() as sts, Front(sts.port) as front, Switch(("127.0.0.1", 0), SwitchHandler) as switch:
+        threading.Thread(target=switch.serve_forever, daemon=True).start()
+        job = {
+            "access_key_id": sts.access_key_id,
+            "role_arn": sts.role_arn,
+            "sts_port": int(front.url.rpartition(":")[2]),
+            "switch_port": switch.server_port,
+        }
+        files = {"job.json": json.dumps(job).encode(), "secret": sts.secret_access_key.encode()}
+        files["totp"] = base64.b32encode(TOTP_SECRET)
+        try:
+            reports, console = booted(image, files, switch)
+        except MachineError as error:
+            # An emulated machine may stop for good for reasons of its own; twice in a row is our reason.
+            print(f"\nbooted once more: {error}")
+            reports, console = booted(image, files, switch)
+        yield Appliance(sts, front, reports, console)
+        switch.shutdown()
