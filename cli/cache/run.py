@@ -29,6 +29,9 @@ AHEAD = 900
 JITTER = 120
 """Seconds; so many at most, by chance, earlier still, so that a fleet does not ask STS all at once."""
 
+LEAST = 120
+"""Seconds that kept credentials must have left to be given where AWS cannot be asked for others."""
+
 MOST = 36 * 3600
 """Seconds that temporary credentials live at most (GetSessionToken)."""
 
@@ -84,7 +87,14 @@ def _from(
         later = _read(store, quiet=True)
         if later is None or later == unfit or not _fresh(later):
             today = later is not None and later != unfit and later.day == timestamp(time.time())[:8]
-            return _asked(keys, key_id, use, ask, _open(keys, later, use) if later and today else None, store)
+            held = _open(keys, later, use) if later and today else None
+            try:
+                return _asked(keys, key_id, use, ask, held, store)
+            except Exception as error:
+                last = None if later == unfit else held or _last(keys, later, use)
+                if last is None or not _until_later(last.credentials, error):
+                    raise
+                return last.credentials
     # Opened without the lock, for which others wait.
     held = _open(keys, later, use)
     return _asked(keys, key_id, use, ask, None, store) if held is None else held.credentials
@@ -122,6 +132,28 @@ def _asked(
         except UnfitError as error:
             _note(f"the credentials are not kept: {error}")
     return credentials
+
+
+def _last(keys: Keys, clear: Clear | None, use: bytes) -> Held | None:
+    """What a file holds whose credentials may not have ended yet."""
+    if clear is None or not time.time() < clear.refresh_at + AHEAD + JITTER < time.time() + MOST:
+        return None
+    return _open(keys, clear, use)
+
+
+def _until_later(credentials: "Credentials", error: Exception) -> bool:
+    """Whether kept credentials do until a fault of network or AWS is over; a note if so. A refusal is none."""
+    from sigv4.errors import NetworkError, ResponseError, StsError
+    from sigv4.retry import Policy
+
+    passing = isinstance(error, NetworkError | ResponseError)
+    if not passing and not (isinstance(error, StsError) and Policy().retries(error)):
+        return False
+    left = _end(credentials) - time.time()
+    if left < LEAST:
+        return False
+    _note(f"not renewed, the kept credentials last {left // 60:.0f} minutes more: {error}")
+    return True
 
 
 def _read(store: Store, *, quiet: bool = False) -> Clear | None:
@@ -170,6 +202,15 @@ def _fresh(clear: Clear) -> bool:
 
 def _due(args: "argparse.Namespace", credentials: "Credentials") -> int:
     """When new ones are due, POSIX seconds."""
+    ends = _end(credentials)
+    if args.duration and str(args.duration).removesuffix("s").isdecimal():
+        # The same where AWS's answer did not tell the time.
+        ends = min(ends, int(time.time()) + int(str(args.duration).removesuffix("s")))
+    return ends - AHEAD - int.from_bytes(os.urandom(2), "big") % JITTER
+
+
+def _end(credentials: "Credentials") -> int:
+    """When they end by our clock, POSIX seconds; 0 where that cannot be told."""
     from calendar import timegm
 
     from sigv4.times import is_rfc3339
@@ -177,11 +218,7 @@ def _due(args: "argparse.Namespace", credentials: "Credentials") -> int:
     expiration = credentials.expiration
     if not is_rfc3339(expiration) or not expiration.endswith("Z"):
         return 0
-    ends = timegm(time.strptime(expiration[:19], "%Y-%m-%dT%H:%M:%S")) - credentials.clock_offset
-    if args.duration and str(args.duration).removesuffix("s").isdecimal():
-        # The same where AWS's answer did not tell the time.
-        ends = min(ends, int(time.time()) + int(str(args.duration).removesuffix("s")))
-    return ends - AHEAD - int.from_bytes(os.urandom(2), "big") % JITTER
+    return timegm(time.strptime(expiration[:19], "%Y-%m-%dT%H:%M:%S")) - credentials.clock_offset
 
 
 def _note(text: str) -> None:

@@ -109,3 +109,30 @@ def test_midnight_between_the_hmacs_and_the_request(
         again = runs.box.run(*words, program=program, XDG_RUNTIME_DIR=str(tmp_path))
         assert (again.returncode, again.stderr, again.stdout) == (0, "", done.stdout)
         assert len(sts.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["500", "400 Throttling", "200 with a portal's page", "AccessDenied", "no server"]
+)
+@pytest.mark.parametrize("left", [600, 60])
+def test_due_credentials_do_while_sts_is_down(runs: Bench, tmp_path: Path, name: str, left: int) -> None:
+    """Ten minutes before their end they are due, and are given where AWS fails, but not where it refuses."""
+    end = timegm(time.strptime("2030-01-01T00:00:00", "%Y-%m-%dT%H:%M:%S"))
+    clock = "import os, time\ntime.time = lambda: float(os.environ['NOW'])"
+    program = write_program(tmp_path, CREDENTIAL_PROCESS, clock, "program")
+    answer = OK if name == "no server" else ANSWERS[name][0]
+    with ScriptedServer(OK, say(answer)) as sts:
+        environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
+        first = runs.run(sts.endpoint, *CACHE, program=program, NOW=str(end - 3600), **environment)
+        assert (first.code, first.err) == (0, "")
+        (kept,) = _kept(tmp_path)
+        if name == "no server":
+            sts.__exit__(None, None, None)
+        second = runs.run(sts.endpoint, *CACHE, program=program, NOW=str(end - left), **environment)
+    if left == 600 and name != "AccessDenied":
+        assert (second.code, second.out) == (0, first.out)
+        assert "cache: not renewed, the kept credentials last 10 minutes more: " in second.err
+        assert second.err.count("\n") == 1
+    else:
+        assert (second.code, second.out) == (6 if name in ("AccessDenied", "400 Throttling", "500") else 7, "")
+    assert _kept(tmp_path) == [kept]
