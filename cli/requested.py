@@ -72,17 +72,18 @@ def request_of(args: argparse.Namespace) -> "Iterator[Request]":
     headers = [pair for line in args.header or () for pair in _headers(line)]
     body: bytes | FileBody | None = None
     data, upload = vars(args).get("data"), vars(args).get("upload_file")
-    if data and upload:
+    if data and upload is not None:
         raise UsageError("-d and -T are both given: a request has one body")
     if data:
         body = _file_body(data[0][1:]) if len(data) == 1 and data[0].startswith("@") else _joined(data)
         if not any(name.lower() == "content-type" for name, _ in headers):
             headers.append(("Content-Type", _FORM))
-    elif upload:
+    elif upload is not None:
         body = _file_body(upload)
-    usual = "POST" if data else "PUT" if upload else "GET"
+    usual = "POST" if data else "PUT" if upload is not None else "GET"
     try:
-        yield Request(args.request or usual, url, headers, body)
+        # AWS knows methods in capitals only, and a signature is for one in capitals.
+        yield Request((args.request or usual).upper(), url, headers, body)
     finally:
         if isinstance(body, FileBody):
             body.close()
@@ -141,8 +142,9 @@ def _bucket_url(args: argparse.Namespace) -> str:
     endpoint = service("s3", args.region, None, os.environ, use_args(args).settings).url
     place = quote(key, safe="/-._~")
     parts = split_url(endpoint)
-    # No certificate covers a bucket with dots; a server of one's own has one name, not one for each bucket.
-    if "." in bucket or bucket != bucket.lower() or not parts.netloc.endswith(dns_suffix(args.region)):
+    # No certificate covers a bucket with dots, no host's name has capitals or underscores; a server of one's own
+    # has one name, not one for each bucket.
+    if not re.fullmatch(r"[a-z0-9-]{3,}", bucket) or not parts.netloc.endswith(dns_suffix(args.region)):
         return f"{endpoint}{bucket}/{place}"
     return f"{parts.scheme}://{bucket}.{parts.netloc}/{place}"
 
@@ -204,14 +206,21 @@ def _headers(line: str) -> list[tuple[str, str]]:
             text = read_small(line[1:]).decode("utf-8")
         except UnicodeDecodeError:
             raise UsageError(f"{line[1:]} is not UTF-8: save it as such") from None
-        return [pair for one in text.splitlines() if one.strip() for pair in _headers(one)]
+        return [pair for one in text.split("\n") if one.strip() for pair in _headers(one)]
+    import re
+
     name, colon, value = line.partition(":")
     # Without the line, which may hold a key (SSE-C).
     if not colon or not name.strip():
         raise UsageError("a header (-H) is written 'Name: value', or @FILE")
     if not value.strip():
         raise UsageError(f"header {name.strip()!r} has no value: give one, or leave it out")
-    return [(name.strip(), value.strip())]
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise UsageError(f"header {name.strip()!r} is not UTF-8: write it so, or percent-encoded") from None
+    # Folding is one blank (RFC 9110 §5.5), and so is it signed.
+    return [(name.strip(), re.sub(r"\s*\n[ \t]+", " ", value.strip()))]
 
 
 def _joined(pieces: list[str]) -> bytes:
@@ -234,6 +243,8 @@ def _file_body(path: str) -> "FileBody":
 
     from sigv4.request import FileBody
 
+    if not path:
+        raise UsageError("the name of the file with the body is empty; give a file, or - for stdin")
     if path == "-" and sys.stdin is None:  # as it is where somebody closed it
         raise UsageError("standard input is closed, and the body was to come from there")
     source: BinaryIO

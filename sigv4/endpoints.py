@@ -105,8 +105,9 @@ def service(
 ) -> Endpoint:
     """The endpoint of any service by the name that the aws command line gives it, and its signing name.
 
-    For FIPS and dual-stack it is the usual pattern, which most services follow; not all do. Services whose
-    host name needs more than a region (an account, a bucket) get the usual pattern too. Raises RequestError.
+    For FIPS and dual-stack it is the usual pattern, which most services follow; not all do (S3's and ECR's are
+    right). Services whose host name needs more than a region (an account, a bucket) get the usual pattern too.
+    Raises RequestError.
     """
     if name == "sts":
         return resolve(region, endpoint_url, environ, profile)
@@ -125,7 +126,11 @@ def service(
     fips = pseudo_fips or flag("AWS_USE_FIPS_ENDPOINT", environ, profile)
     dual_stack = flag("AWS_USE_DUALSTACK_ENDPOINT", environ, profile)
     if fips or dual_stack:
+        if dual_stack and name in ("ecr", "ecr-public"):
+            prefix = name
         start = f"{prefix}-fips" if fips else prefix
+        if dual_stack and name == "s3":  # older than the domains of dual-stack
+            return Endpoint(f"https://{start}.dualstack.{region}.{row[2]}/", region, signing_name)
         return Endpoint(f"https://{start}.{region}.{row[3 if dual_stack else 2]}/", region, signing_name)
     places = PLACES.get(name, {})
     usual = (f"{prefix}.{{region}}.{{suffix}}", "")

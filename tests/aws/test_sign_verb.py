@@ -233,6 +233,21 @@ def test_links_work(box: Machine, swift: SwiftS3, monkeypatch: pytest.MonkeyPatc
         assert (answer.read(), answer.headers["Content-Type"]) == (b"by link", "text/x-a")
 
 
+def test_headers_and_method_as_they_are_signed(box: Machine, tmp_path: Path) -> None:
+    """A folded header is one line for curl; a line separator in a file of headers ends none; capitals."""
+    (tmp_path / "headers").write_text("B: one\u2028two\n\nC: d\r\n", encoding="utf-8")
+    words = ["-X", "delete", "-H", "A: b\r\n  c", "-H", f"@{tmp_path}/headers", "https://iam.amazonaws.com/"]
+    made = json.loads(_printed("sign", "--output=json", *words, *_key(box)))
+    assert made["method"] == "DELETE"
+    assert [made["headers"][name] for name in "ABC"] == ["b c", "one\u2028two", "d"]
+
+
+def test_a_bucket_that_is_no_host(box: Machine) -> None:
+    for bucket in ("under_score", "with.dots", "Capitals"):
+        link = _printed("presign", f"s3://{bucket}/key", "--region=eu-west-1", *_key(box))
+        assert link.startswith(f"https://s3.eu-west-1.amazonaws.com/{bucket}/key?")
+
+
 REFUSED = {
     "no URL": (["sign", "example"], "must start with https://HOST"),
     "a host that says nothing": (["sign", "https://example/"], "give --service"),
@@ -246,6 +261,9 @@ REFUSED = {
     "a directory": (["sign", "-d", "@/tmp", "https://iam.amazonaws.com/"], "/tmp: Is a directory"),
     "no header": (["sign", "-H", "secret", "https://iam.amazonaws.com/"], "'Name: value'"),
     "an empty header": (["sign", "-H", "A:", "https://iam.amazonaws.com/"], "'A' has no value"),
+    "a body of no name": (["sign", "-T", "", "https://iam.amazonaws.com/"], "the file with the body is empty"),
+    "data of no name": (["sign", "-d", "@", "https://iam.amazonaws.com/"], "the file with the body is empty"),
+    "a header in Latin-1": (["sign", "-H", "A: \udcff", "https://iam.amazonaws.com/"], "'A' is not UTF-8"),
     "a header with two lines": (["sign", "-H", "A: b\nC: d", "https://iam.amazonaws.com/"], "line end"),
     "a method that is none": (["sign", "-X", "G T", "https://iam.amazonaws.com/"], "is not an HTTP method"),
     "an unsigned body": (["sign", "--unsigned-payload", "https://iam.amazonaws.com/"], "is for S3 by https"),

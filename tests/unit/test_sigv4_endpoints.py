@@ -71,6 +71,21 @@ def test_every_service_has_the_endpoint_of_botocores_rules() -> None:
     assert compared > 15_000
 
 
+@pytest.mark.parametrize(
+    ("name", "fips", "dual_stack"),
+    [*itertools.product(["s3", "ecr"], FLAGS, FLAGS), ("ecr-public", False, False), ("ecr-public", False, True)],
+)
+def test_the_services_that_we_call_ourselves_with_every_option(name: str, fips: bool, dual_stack: bool) -> None:
+    """ECR's public registry is in one region, and has no FIPS."""
+    rules = EndpointProvider(LOADER.load_service_model(name, "endpoint-rule-set-1"), DATA)
+    for region in REGIONS if name != "ecr-public" else ["us-east-1"]:
+        try:
+            theirs = rules.resolve_endpoint(Region=region, UseDualStack=dual_stack, UseFIPS=fips)
+        except EndpointProviderError:
+            continue  # S3 has no FIPS in China
+        assert service(name, region, None, _environ(fips, dual_stack, False)).url == theirs.url + "/"
+
+
 def test_every_region_is_in_its_partition() -> None:
     for row in DATA["partitions"]:
         for region in row["regions"]:
