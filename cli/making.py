@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from tpmwire.channel import Loaded, Pin
     from tpmwire.keyfile import KeyFile
     from tpmwire.policy import Policy
+    from tpmwire.reaching import Key
     from tpmwire.secret import Secret
-    from tpmwire.signing import Key
     from tpmwire.spec.constants import TPMA_OBJECT
     from tpmwire.spec.structures import TPMS_PCR_SELECTION
     from tpmwire.tpm import Tpm

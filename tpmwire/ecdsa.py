@@ -1,14 +1,14 @@
 """ECDSA on P-256 with a key in the TPM: from a key file or at a handle, by password or policy (Part 3, §20.2).
 
-The way to the key is that of an HMAC key (see `signing`). A digest and its signature are no secrets, so a
+The way to the key is that of an HMAC key (see `reaching`). A digest and its signature are no secrets, so a
 session is worth its commands only where there is a password to keep off the bus, or a TPM to be sure of.
 """
 
 from typing import TYPE_CHECKING
 
 from .errors import EncodeError, KeyFileError, SessionError, TpmError
+from .reaching import TPM_RC_POLICY_FAIL, Authorizer, Key, Run
 from .sessions import Password, Use
-from .signing import TPM_RC_POLICY_FAIL, Authorizer, Key, Run
 from .spec.commands.signing import Sign
 from .spec.constants import TPM_ALG, TPM_ECC, TPM_RH, TPM_ST, TPMA_SESSION
 from .spec.structures import (

@@ -15,7 +15,7 @@ from .channel import WELL_KNOWN, Loaded, read_loaded
 from .crypto import name_of
 from .errors import EncodeError, SessionError, TpmError
 from .record import Record, SizedRecord
-from .signing import HmacKey, Run
+from .signing import HmacKey, HmacRun
 from .spec.commands.context import ContextLoad, ContextSave
 from .spec.constants import TPM_ALG, TPM_HT, TPM_RH
 from .spec.structures import TPM2B_NAME, TPM2B_PUBLIC_OPTIONAL, TPM_HANDLE, TPMS_CONTEXT
@@ -70,7 +70,7 @@ def hmacs(key: HmacKey, tpm: Tpm, memory: Memory, messages: Sequence[bytes]) -> 
     return results
 
 
-class _Recalling(Run):
+class _Recalling(HmacRun):
     """A run that takes for true what is remembered."""
 
     def __init__(self, key: HmacKey, tpm: Tpm, kept: Kept) -> None:
@@ -160,7 +160,7 @@ class _Recalling(Run):
         self._flush_opened()
 
 
-class _Remembering(Run):
+class _Remembering(HmacRun):
     """A run that saves, while it is in the TPM, what a later one would make again."""
 
     def __init__(self, key: HmacKey, tpm: Tpm) -> None:

@@ -12,7 +12,7 @@ from .spec.constants import TPM_ALG, TPM_CC
 if TYPE_CHECKING:
     from .keyfile import KeyFile, Step
     from .policy import Statement
-    from .signing import Run
+    from .reaching import Run
 
 __all__ = ["Satisfying"]
 

@@ -1,101 +1,17 @@
-"""HMAC with a key in the TPM: from a key file or at a handle, by password or policy, in clear or protected.
+"""HMAC with a key in the TPM: one command for a persistent handle (`reaching` has the way to the others)."""
 
-The shortest way for each: one command for a persistent handle, and no secret in clear where a channel is wanted
-(see `channel`). docs/architecture.md lists the commands of each way.
-"""
+from collections.abc import Sequence
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol, Self, TypeVar
-
-from . import templates
-from .channel import WELL_KNOWN, Loaded, Pin, create_primary, open_session, protected_sessions, read_loaded
-from .crypto import name_of
 from .errors import KeyFileError, TpmError
-from .secret import EMPTY_AUTH, Secret
-from .sessions import Password, Session, SessionStart, Use
+from .reaching import TPM_RC_POLICY_FAIL, Authorizer, Key, Run
+from .sessions import Password
 from .spec.commands.symmetric import HMAC
-from .spec.constants import TPM_ALG, TPM_HT, TPM_RH, TPM_SE, TPMA_OBJECT
-from .spec.structures import TPMS_PCR_SELECTION
+from .spec.constants import TPM_ALG
 from .tpm import Tpm
 
-if TYPE_CHECKING:
-    from .kept import Memory
-    from .keyfile import KeyFile, Step
-    from .satisfying import Satisfying
-    from .spec.commands.objects import Load
+__all__ = ["HmacKey", "HmacRun"]
 
-__all__ = ["HmacKey", "Key"]
-
-R = TypeVar("R")
-
-# From spec.response_codes, which a run without a failure does not load.
-TPM_RC_COMMAND_CODE, TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH, TPM_RC_POLICY_FAIL = 0x143, 0x08E, 0x0A2, 0x09D
-
-
-class Authorizer(Protocol):
-    """The key's authorizations for a command.
-
-    `more` says that another HMAC follows, `starts` that the command's result comes with a later one.
-    """
-
-    def __call__(self, *, more: bool, starts: bool = False) -> tuple[Password | Use, ...]: ...
-
-
-class Key:
-    """A key of a TPM that signs, and what it takes to use it.
-
-    `file` or `handle` says where it is. `auth` is its authValue, `parent_auth` its parent's or, for a parent that
-    is made, its hierarchy's; `parent_auth_otherwise` is tried where that fails. `pcrs` are those of its policy.
-    With `ek_parent` the parent is an endorsement key: the one that an importable file's seed is sealed for; of a
-    loadable file the ECC one where `rsaParent` is false, else the RSA one. `inner_key` opens an importable file's
-    inner wrap. `policy` is that of the key at `handle`, as key files have it. `protected` salts and encrypts, to
-    `pin` where there is one. `name` is the Name of the key at `handle`, where it is known: that saves reading it.
-    `memory` is what earlier runs have left, and takes what this one leaves (see `kept`).
-    "As `hmac`" below is HmacKey.hmac.
-    """
-
-    def __init__(
-        self,
-        *,
-        file: "KeyFile | None" = None,
-        handle: int | None = None,
-        auth: Secret = EMPTY_AUTH,
-        parent_auth: Secret = EMPTY_AUTH,
-        parent_auth_otherwise: Secret | None = None,
-        pcrs: tuple[TPMS_PCR_SELECTION, ...] | None = None,
-        ek_parent: bool = False,
-        protected: bool = True,
-        pin: Pin | None = None,
-        name: bytes | None = None,
-        policy: "tuple[Step, ...] | None" = None,
-        inner_key: Secret = EMPTY_AUTH,
-        memory: "Memory | None" = None,
-    ) -> None:
-        self.file = file
-        self.handle = handle
-        self.auth = auth
-        self.parent_auth = parent_auth
-        self.parent_auth_otherwise = parent_auth_otherwise
-        self.pcrs = pcrs
-        self.ek_parent = ek_parent
-        self.protected = protected
-        self.pin = pin
-        self.name = name
-        self.policy = policy
-        self.inner_key = inner_key
-        self.memory = memory
-
-    def of_file(self, file: "KeyFile") -> Self:
-        """The same ways of use for another file."""
-        return type(self)(**{**vars(self), "file": file})
-
-    def imported(self, tpm: Tpm) -> "KeyFile":
-        """The key file that this TPM can load, of one that was wrapped for it elsewhere. Raises as `hmac`."""
-        return Run(self, tpm).imported()
-
-    def persist(self, tpm: Tpm, handle: int, owner_auth: Secret = EMPTY_AUTH) -> None:
-        """Makes the key of a file persistent. Raises as `hmac`; TPM_RC_NV_DEFINED where the handle is taken."""
-        Run(self, tpm).persist(handle, owner_auth)
+TPM_RC_COMMAND_CODE = 0x143  # from spec.response_codes, as in `reaching`
 
 
 class HmacKey(Key):
@@ -116,30 +32,18 @@ class HmacKey(Key):
             raise KeyFileError(f"the key file holds a key of type {kind}, no HMAC key; `tpmwire import` makes one")
         # In clear a handle leaves nothing to remember, and with an endorsement parent its policy is read anyway.
         if self.memory is None or (self.file is None and (self.ek_parent or not self.protected)):
-            return Run(self, tpm).hmacs(messages)
+            return HmacRun(self, tpm).hmacs(messages)
         from .kept import hmacs
 
         return hmacs(self, tpm, self.memory, messages)
 
 
-class Run:
-    """One use of a key: what is in the TPM for it. For `kept` to build on; others use keys."""
+class HmacRun(Run):
+    """One use of an HMAC key. For `kept` to build on; others use keys."""
 
     def __init__(self, key: Key, tpm: Tpm) -> None:
-        self.key = key
-        self.tpm = tpm
-        self.session: Session | None = None
-        # A second session, where the one that authorizes must not encrypt.
-        self.companion: Session | None = None
-        self.opened: list[int] = []
-        # The key's public area and its parent's Name, once they are known.
-        self.public = None if key.file is None else key.file.public
-        self.parent_name: bytes | None = None
-        self.name = key.name
-        # The key that the session was salted to.
-        self.salt: Loaded | None = None
-        # The key's policy, once it is asked for; and that there is no TPM2_HMAC, as a first one has taught.
-        self.satisfying: Satisfying | None = None
+        super().__init__(key, tpm)
+        # That there is no TPM2_HMAC, as a first one has taught.
         self.in_sequences = False
 
     def hmacs(self, messages: Sequence[bytes]) -> list[bytes]:
@@ -147,197 +51,6 @@ class Run:
         results = self._all_computed(handle, messages)
         self._flush_opened()
         return results
-
-    def _salted(self, salt: Loaded) -> None:
-        """Told which key the run's sessions are salted to, while it is in the TPM."""
-        self.salt = salt
-
-    def _reached(self) -> int:
-        """The key's handle, with the run's session open."""
-        if self.key.file is not None:
-            return self._load(self.key.file)
-        assert self.key.handle is not None
-        handle = self.key.handle
-        if self.name is not None:
-            self.tpm.trust_name(handle, self.name)
-        if self.key.ek_parent:
-            self.public = read_loaded(self.tpm, handle).public
-        self._open_session(None)
-        return handle
-
-    def imported(self) -> "KeyFile":
-        from .keyfile import LOADABLE
-
-        file = self.key.file
-        assert file is not None
-        handle = self._ready(file)
-        private = self._with_parent_auth(lambda auth: self._imported(file, handle, auth))
-        self._close_sessions()
-        self._flush_opened()
-        sized = len(private).to_bytes(2, "big") + private
-        # Without the seed it could not be told which endorsement key it is.
-        rsa = False if self.key.ek_parent and _endorsement_kind(file) == "ek-ecc" else file.rsa_parent
-        return file.replace(type=LOADABLE, secret=None, privkey=sized, rsa_parent=rsa)
-
-    def persist(self, handle: int, owner_auth: Secret) -> None:
-        from .spec.commands.context import EvictControl
-
-        assert self.key.file is not None
-        loaded = self._load(self.key.file)
-        self.tpm.execute(EvictControl(TPM_RH.OWNER, loaded, handle), *self.authorized(owner_auth))
-        self._close_sessions()
-        self._flush_opened()
-
-    def _close_sessions(self) -> None:
-        for session in (self.session, self.companion):
-            if session is not None:
-                self.tpm.flush(session.handle)
-
-    def _flush_opened(self) -> None:
-        for transient in reversed(self.opened):
-            self.tpm.flush(transient)
-
-    def _kind(self) -> TPM_SE:
-        """A policy session where the key is used by its policy."""
-        by_policy = self.public is not None and not self.public.object_attributes & TPMA_OBJECT.USER_WITH_AUTH
-        wanted = self.key.pcrs is not None or self.key.policy is not None
-        return TPM_SE.POLICY if wanted or by_policy else TPM_SE.HMAC
-
-    def _open_session(self, parent: Loaded | None) -> None:
-        """The session of this run, where it needs one: salted to the pin, else the parent, else the SRK."""
-        kind = self._kind()
-        if self.key.protected:
-            # The cipher's key takes in the key's authValue, and a policy without PolicyAuthValue does not tell
-            # whether the password at hand is it: then a second session encrypts.
-            kinds = [kind, TPM_SE.HMAC] if kind == TPM_SE.POLICY and self.key.auth else [kind]
-            self.session, *others = protected_sessions(
-                self.tpm,
-                kinds,
-                self._hash(kind),
-                pin=None if parent else self.key.pin,
-                parent=parent,
-                salted=self._salted,
-            )
-            self.companion = others[0] if others else None
-        elif kind == TPM_SE.POLICY:
-            self.session = open_session(self.tpm, kind, None, self._hash(kind))
-
-    def _hash(self, kind: TPM_SE) -> TPM_ALG:
-        """A policy session computes in the hash of the policy's owner; that is known from file or Name."""
-        if kind == TPM_SE.POLICY and self.public is not None:
-            return self.public.name_alg
-        if kind == TPM_SE.POLICY and self.name is not None:
-            return TPM_ALG(int.from_bytes(self.name[:2], "big"))
-        return TPM_ALG.SHA256
-
-    def _ready(self, file: "KeyFile") -> int:
-        """Opens the run's session and makes the parent; gives its handle."""
-        pinned_parent = self.key.pin is not None and self.key.pin.where == self._parent_place(file)
-        if not self.key.protected or (self.key.pin is not None and not pinned_parent):
-            self._open_session(None)
-        parent, handle = self._parent(file)
-        if self.session is None:
-            if pinned_parent and parent is not None and self.key.pin is not None:
-                self.key.pin.check(parent)
-            self._open_session(parent)
-        return handle
-
-    def _parent_place(self, file: "KeyFile") -> int | str | None:
-        """Where a pin would say that the parent is: a handle, or a key of WELL_KNOWN."""
-        if self.key.ek_parent:
-            return _endorsement_kind(file)
-        if file.hierarchy == TPM_RH.OWNER and not file.rsa_parent:
-            return "h2"
-        return file.persistent_parent
-
-    def _load(self, file: "KeyFile") -> int:
-        """Brings the key file's key into the TPM, and opens the run's session on the way."""
-        handle = self._ready(file)
-        loaded = self._with_parent_auth(lambda auth: self._load_under(file, handle, auth))
-        self.opened.append(loaded.object_handle)
-        # From the file, not from the answer: the key that is used is the key that was meant.
-        self.tpm.trust_name(loaded.object_handle, name_of(file.public))
-        return loaded.object_handle
-
-    def _load_under(self, file: "KeyFile", parent: int, auth: Secret) -> "Load.Response":
-        from .keyfile import IMPORTABLE
-        from .spec.commands.objects import Load
-
-        private = self._imported(file, parent, auth) if file.type == IMPORTABLE else file.private
-        command = Load(parent, private, file.public)
-        return self.tpm.execute(command, *self._authorized_parent(parent, auth))
-
-    def _imported(self, file: "KeyFile", parent: int, auth: Secret) -> bytes:
-        """The private area of a key that was wrapped for this parent elsewhere."""
-        from .spec.commands.duplication import Import
-        from .spec.structures import TPMT_SYM_DEF_OBJECT
-
-        inner = self.key.inner_key
-        cipher = TPMT_SYM_DEF_OBJECT(TPM_ALG.AES, 128, TPM_ALG.CFB) if inner else TPMT_SYM_DEF_OBJECT(TPM_ALG.NULL)
-        command = Import(parent, inner.reveal(), file.public, file.private, file.encrypted_seed, cipher)
-        uses = self._authorized_parent(parent, auth)
-        session = self.companion or self.session
-        if inner and self.key.protected and session is not None:
-            own = [use for use in uses if isinstance(use, Use) and use.session is session]
-            # One session is not used twice in one command.
-            uses = (
-                (session.use(auth if own else EMPTY_AUTH, decrypt=True),)
-                if own
-                else (*uses, session.use(decrypt=True))
-            )
-        return self.tpm.execute(command, *uses).out_private
-
-    def _authorized_parent(self, parent: int, auth: Secret) -> tuple[Password | Use, ...]:
-        if self.key.ek_parent:
-            return (self._endorsement_policy(auth).use(keep=False),)
-        if parent >> 24 == TPM_HT.TRANSIENT:
-            auth = EMPTY_AUTH  # The hierarchy's authValue is not its primary key's.
-        return self.authorized(auth)
-
-    def _endorsement_policy(self, auth: Secret) -> Session:
-        """A policy session that satisfies an endorsement key's policy (TCG EK Credential Profile, B.3.3)."""
-        from .spec.commands.policies import PolicySecret
-
-        session = self.tpm.start_session(SessionStart(TPM_SE.POLICY))
-        self.tpm.execute(PolicySecret(TPM_RH.ENDORSEMENT, session.handle), *self.authorized(auth))
-        return session
-
-    def _parent(self, file: "KeyFile") -> tuple[Loaded | None, int]:
-        """The parent, and its handle; what is not needed of a persistent parent is not read."""
-        if self.key.ek_parent:
-            place = WELL_KNOWN[_endorsement_kind(file)]
-            hierarchy, template = place.hierarchy, place.template()
-        elif file.persistent_parent is not None:
-            handle = file.persistent_parent
-            return (read_loaded(self.tpm, handle) if self.key.protected else None), handle
-        else:
-            assert file.hierarchy is not None  # every parent is persistent or a hierarchy's primary
-            hierarchy = TPM_RH(file.hierarchy)
-            template = templates.h1_primary() if file.rsa_parent else templates.h2_primary()
-        made = self._with_parent_auth(
-            lambda auth: create_primary(self.tpm, hierarchy, template, *self.authorized(auth))
-        )
-        self.opened.append(made.handle)
-        self.parent_name = made.name
-        return made, made.handle
-
-    def authorized(self, auth: Secret) -> tuple[Password | Use, ...]:
-        """Authorization by an authValue: nothing secret in clear where the run is protected."""
-        session = self.companion or self.session
-        if session is not None and session.kind == TPM_SE.HMAC:
-            return (session.use(auth),)
-        if not self.key.protected or not auth:
-            return (Password(auth),)
-        # Before there is a salt key, and beside a policy session: unsalted, but the authValue stays here.
-        return (self.tpm.start_session(SessionStart()).use(auth, keep=False),)
-
-    def _with_parent_auth(self, attempt: Callable[[Secret], R]) -> R:
-        try:
-            return attempt(self.key.parent_auth)
-        except TpmError as error:
-            if self.key.parent_auth_otherwise is None or error.code not in (TPM_RC_BAD_AUTH, TPM_RC_AUTH_FAIL):
-                raise
-        return attempt(self.key.parent_auth_otherwise)
 
     def _all_computed(self, handle: int, messages: Sequence[bytes]) -> list[bytes]:
         last = len(messages) - 1
@@ -357,10 +70,6 @@ class Run:
         self.in_sequences = True
         return self._computed_in_sequence(handle, message, final, more=more)
 
-    def _completes_policy(self, handle: int) -> bool:
-        """Whether there is something to state after the PCRs, which is then stated; after a refusal."""
-        return self.satisfying is not None and self.satisfying.completes(handle)
-
     def _computed_in_sequence(self, handle: int, message: bytes, final: Authorizer, *, more: bool) -> bytes:
         """For a TPM that lacks TPM2_HMAC. It refused that before it looked at the sessions."""
         from .spec.commands.sequences import HMAC_Start, SequenceComplete
@@ -373,35 +82,3 @@ class Run:
             [protection.use(keep=more, encrypt=True)] if self.key.protected and protection is not None else []
         )
         return self.tpm.execute(SequenceComplete(sequence, message), Password(), *companions).result
-
-    def _key_authorization(self, handle: int) -> Authorizer:
-        """How the key is authorized; a policy is stated anew for each HMAC, which ends it (Part 1, §19.7)."""
-        session, auth = self.session, self.key.auth
-        if session is None:
-            return lambda **_: (Password(auth),)
-        if session.kind == TPM_SE.POLICY:
-            if self.satisfying is None:
-                from .satisfying import Satisfying
-
-                self.satisfying = Satisfying(self, session)
-            auth = self.satisfying.satisfy(handle)
-        protected, companion = self.key.protected, self.companion
-
-        def uses(*, more: bool, starts: bool = False) -> tuple[Password | Use, ...]:
-            protecting = more or (protected and starts)
-            sealed = protected and not starts
-            if companion is None:
-                return (session.use(auth, keep=protecting, decrypt=protected, encrypt=sealed),)
-            return (
-                session.use(auth, keep=more),
-                companion.use(keep=protecting, decrypt=protected, encrypt=sealed),
-            )
-
-        return uses
-
-
-def _endorsement_kind(file: "KeyFile") -> str:
-    """Which endorsement key a file's key was wrapped for, as a key of WELL_KNOWN."""
-    # An RSA key's seed has the size of its modulus, 256 octets; two coordinates on P-256 have 68 at most.
-    ecc = len(file.encrypted_seed) < 128 if file.secret is not None else file.rsa_parent is False
-    return "ek-ecc" if ecc else "ek-rsa"
