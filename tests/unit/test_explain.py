@@ -7,6 +7,7 @@ import pytest
 
 from cli.toolbox import main
 from tpmwire.explain import Node, as_json, as_text, explain_command, explain_response
+from tpmwire.spec.constants import TPM_CC
 
 GET_RANDOM = bytes.fromhex("80010000000c0000017b0010")
 ANSWER = bytes.fromhex("80010000000f000000000003aabbcc")
@@ -252,3 +253,21 @@ def test_recorded_traffic_as_one_stream(tmp_path: Path, capsys: pytest.CaptureFi
         assert [tree["type"] for tree in trees] == ["command", "response"] * len(pairs)
         for command, response in zip(trees[::2], trees[1::2], strict=True):
             assert response["text"] == f"answer to {command['name']}"
+
+
+def test_numbers_that_only_their_place_explains() -> None:
+    def platform(value: str) -> str:
+        property_ = "00000000060000000100000123" + value
+        tree = explain_response(bytes.fromhex("80010000001b00000000" + property_), TPM_CC.GetCapability)
+        assert not tree.error
+        return named(tree, "value").text
+
+    assert platform("00000001") == "TPM_PS_PC"
+    assert platform("322e3000") == "'2.0'"
+
+    def sent(output: str) -> str:
+        return named(explain_response(bytes.fromhex("80010000001200000000" + output), TPM_CC.AC_Send), "data").text
+
+    assert sent("0000000100000000") == "TPM_AE_NONE"
+    assert sent("0000000100000005") == "5"
+    assert sent("8000000000000000") == "0"

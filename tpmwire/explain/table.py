@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 from ..record import Counted, Number, Record, Select, Sized, SizedRecord, Struct, is_secret, wire_of
 from ..spec.command import Command, role_of
+from ..spec.constants import TPM_HT
+from ..spec.properties import TPM_NT
 from ..wire import first_parameter
 from .names import constant_name, field_name, purpose, section, type_name
 
@@ -219,9 +221,8 @@ def octets_of(kind: type[int]) -> int:
     records = [value for value in named().values() if isinstance(value, type) and issubclass(value, Record)]
     wires += [wire for record in records for _, wire in record.wire().fields]
     sizes = [wire.size for wire in wires if isinstance(wire, Number) and wire.kind is kind]
-    # Of those that only other words contain: TPM_HT and TPM_NT are parts of one; attribute words are UINT32.
-    small = issubclass(kind, IntEnum) and max(kind) < 0x100
-    return sizes[0] if sizes else 1 if small else 4
+    # Of those that only other words contain: TPM_HT and TPM_NT are parts of one; all others are UINT32.
+    return sizes[0] if sizes else 1 if kind in (TPM_HT, TPM_NT) else 4
 
 
 def _purpose(kind: type) -> str:

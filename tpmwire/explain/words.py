@@ -7,10 +7,14 @@ from typing import Any
 from ..record import Empty, Number, Record, YesNo
 from ..spec import attestation, capabilities, structures
 from ..spec.commands.capability import GetCapability
+from ..spec.commands.components import TPMS_AC_OUTPUT
 from ..spec.constants import TPM_ALG, TPM_CC, TPM_ECC, TPM_GENERATED_VALUE, TPM_HT, TPM_RH
 from ..spec.properties import (
+    TPM_AE,
+    TPM_AT,
     TPM_CAP,
     TPM_NT,
+    TPM_PS,
     TPM_PT,
     TPMA_CC,
     TPMA_MEMORY,
@@ -139,6 +143,9 @@ def field_words(field: tuple[type[Record], str] | None, values: dict[str, Any], 
 
 def _property(values: dict[str, Any], value: int) -> str:
     name = values["property"]
+    # Chips write a number of this table here, or "2.0" as for the library's own family.
+    if name == TPM_PT.PS_FAMILY_INDICATOR and TPM_PS(value).known:
+        return constant_name(TPM_PS(value))
     if name in _TEXTS:
         return repr(value.to_bytes(4, "big").rstrip(b"\0").decode("latin-1"))
     if name in (TPM_PT.REVISION, TPM_PT.PS_REVISION):
@@ -166,6 +173,11 @@ def _first_asked(values: dict[str, Any], value: int) -> str:
     return f"from {say(value)} on" if say is not None else ""
 
 
+def _component_data(values: dict[str, Any], value: int) -> str:
+    known = TPM_AE(value)
+    return constant_name(known) if values["tag"] == TPM_AT.ERROR and known.known else ""
+
+
 def _milliseconds(_values: dict[str, Any], value: int) -> str:
     return f"{value} ms"
 
@@ -191,6 +203,7 @@ def _magic(_values: dict[str, Any], value: int) -> str:
 _BY_PLACE: dict[Any, Callable[[dict[str, Any], Any], str]] = {
     (GetCapability, "property_"): _first_asked,
     (capabilities.TPMS_TAGGED_PROPERTY, "value"): _property,
+    (TPMS_AC_OUTPUT, "data"): _component_data,
     (structures.TPMS_PCR_SELECTION, "pcr_select"): _chosen,
     (capabilities.TPMS_TAGGED_PCR_SELECT, "pcr_select"): _chosen,
     (structures.TPMS_RSA_PARMS, "exponent"): lambda _, v: f"{v or '0, which is 65537'}",

@@ -9,11 +9,13 @@ from .numbers import Attributes, OpenEnum
 
 if TYPE_CHECKING:
     from .properties import (
+        TPM_AE,
         TPM_AT,
         TPM_CAP,
         TPM_CLOCK_ADJUST,
         TPM_EO,
         TPM_NT,
+        TPM_PS,
         TPM_PT,
         TPM_PT_PCR,
         TPMA_ALGORITHM,
@@ -36,6 +38,7 @@ __all__ = [
     "TPMA_PERMANENT",
     "TPMA_SESSION",
     "TPMA_STARTUP_CLEAR",
+    "TPM_AE",
     "TPM_ALG",
     "TPM_AT",
     "TPM_CAP",
@@ -46,6 +49,7 @@ __all__ = [
     "TPM_GENERATED_VALUE",
     "TPM_HT",
     "TPM_NT",
+    "TPM_PS",
     "TPM_PT",
     "TPM_PT_PCR",
     "TPM_RH",

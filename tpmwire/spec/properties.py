@@ -10,11 +10,13 @@ __all__ = [
     "TPMA_NV",
     "TPMA_PERMANENT",
     "TPMA_STARTUP_CLEAR",
+    "TPM_AE",
     "TPM_AT",
     "TPM_CAP",
     "TPM_CLOCK_ADJUST",
     "TPM_EO",
     "TPM_NT",
+    "TPM_PS",
     "TPM_PT",
     "TPM_PT_PCR",
 ]
@@ -163,6 +165,27 @@ class TPM_PT_PCR(OpenEnum):
     AUTH = 0x14
 
 
+class TPM_PS(OpenEnum):
+    """Whose platform specification a TPM follows: TPM_PT_PS_FAMILY_INDICATOR (Part 2, §6.15)."""
+
+    MAIN = 0x00000000
+    PC = 0x00000001
+    PDA = 0x00000002
+    CELL_PHONE = 0x00000003
+    SERVER = 0x00000004
+    PERIPHERAL = 0x00000005
+    TSS = 0x00000006
+    STORAGE = 0x00000007
+    AUTHENTICATION = 0x00000008
+    EMBEDDED = 0x00000009
+    HARDCOPY = 0x0000000A
+    INFRASTRUCTURE = 0x0000000B
+    VIRTUALIZATION = 0x0000000C
+    TNC = 0x0000000D
+    MULTI_TENANT = 0x0000000E
+    TC = 0x0000000F
+
+
 class TPM_NT(OpenEnum):
     """Types of NV indices, bits 7:4 of TPMA_NV (Part 2, §13.2)."""
 
@@ -181,6 +204,12 @@ class TPM_AT(OpenEnum):
     ERROR = 0x00000001
     PV1 = 0x00000002
     VEND = 0x80000000
+
+
+class TPM_AE(OpenEnum):
+    """An attached component's errors, behind TPM_AT_ERROR (Part 2, §16.1)."""
+
+    NONE = 0x00000000
 
 
 class TPMA_ALGORITHM(Attributes):
