@@ -68,6 +68,9 @@ def _ask(args: "argparse.Namespace", signer: "Signer") -> "Credentials":
     """The credentials from STS."""
     # All that can be wrong without the TPM and the network is found before either is asked.
     first, *chained = operations(args, None)
+    if args.aws_arn and not args.assumeRole:
+        # The Go program's lines go on working.
+        _warn("--aws-arn has no effect without --assumeRole: the credentials are not the role's")
     from sigv4.retry import policy
 
     endpoint = endpoint_for(args, first)

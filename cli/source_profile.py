@@ -70,9 +70,9 @@ def process_words(text: str, profile: str = "the profile") -> tuple[list[str], l
 def profile_args(name: str, given: Mapping[str, object]) -> "argparse.Namespace":
     """The program's options for profile `name`, over which those `given` win.
 
-    `settings` is the profile, for what concerns all of AWS (endpoints, CAs, retries), and `earlier` the options
-    of the roles before the last one. Raises UsageError for a chain that does not end at our program, or that AWS
-    would refuse; RequestError for AWS config files that cannot be read.
+    `settings` is the profile, for what concerns all of AWS (endpoints, CAs, retries), `profile_region` the named
+    one's region, and `earlier` the options of the roles before the last one. Raises UsageError for a chain that
+    does not end at our program, or that AWS would refuse; RequestError for AWS config files that cannot be read.
     """
     from sigv4.config import load, region
     from sigv4.endpoints import configured_url
@@ -81,6 +81,7 @@ def profile_args(name: str, given: Mapping[str, object]) -> "argparse.Namespace"
     args, profiles = _args(config, name, ())
     _overlay(args, given)
     args.profile = name
+    args.profile_region = profiles[0].get("region")
     if not args.aws_region:
         args.aws_region = next(filter(None, (region(os.environ, profile) for profile in profiles)), None)
     # Said as an option, so that a cache is for this endpoint.

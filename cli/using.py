@@ -94,10 +94,18 @@ def add_use_options(parser: argparse.ArgumentParser, without: tuple[str, ...] = 
 def use_args(args: argparse.Namespace) -> argparse.Namespace:
     """The program's options: those given, over those of the profile that is named by --profile.
 
-    Where no access key id is given either, by AWS_PROFILE. Raises UsageError for a profile that is not ours.
+    Where no access key id is given either, by AWS_PROFILE. They are found once, and kept in `args`. Raises
+    UsageError for a profile that is not ours.
     """
     if "settings" in args:
         return args  # they are the program's already
+    if "used" not in args:
+        args.used = _found(args)
+    used: argparse.Namespace = args.used
+    return used
+
+
+def _found(args: argparse.Namespace) -> argparse.Namespace:
     from .run_options import run_parser
 
     given = {option: getattr(args, option) for option in args.given}
@@ -112,13 +120,20 @@ def use_args(args: argparse.Namespace) -> argparse.Namespace:
         return profile_args(profile, given)
     used = run_parser().parse_args([])
     vars(used).update(given)
+    if used.aws_arn and "assumeRole" not in given:
+        # As with a profile: who names a role does not want to act as himself.
+        used.assumeRole = not (used.federation_name or used.root_of)
     return used
 
 
 def temporary(args: argparse.Namespace) -> "Credentials":
-    """Temporary credentials, one HMAC of the TPM and one STS request. Raises what `obtain` does."""
+    """Temporary credentials, one HMAC of the TPM and one STS request, by the profile as it is now.
+
+    Raises what `obtain` does.
+    """
     from .obtain import obtain
 
+    vars(args).pop("used", None)
     return obtain(use_args(args))
 
 
@@ -160,11 +175,12 @@ def region_of(args: argparse.Namespace, given: str | None = None) -> str:
     """The region to sign for: `given`, --aws-region, the environment's, the profile's. Raises UsageError."""
     if found := given or args.aws_region:
         return str(found)
-    from sigv4.config import load, region
+    from sigv4.config import region
 
-    config = load(os.environ)
-    profile = config.profile(args.profile) if args.profile in config else None
-    found = region(os.environ, profile) or use_args(args).aws_region
+    found = region(os.environ)
+    if not found:
+        used = use_args(args)
+        found = (used.profile_region if args.profile else None) or used.aws_region
     if not found:
         raise UsageError("no region is known: give --region, or set AWS_REGION")
     return str(found)

@@ -1,6 +1,7 @@
 """--profile: AWS profiles down to the one that runs our program, and the roles that the TPM's key then assumes."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from tests.support import keys
 from tests.support.front import Front
 from tests.support.profiles import CHAIN, Run, config, run
-from tests.support.programs import CREDENTIAL_PROCESS, TOOLBOX, Machine, left_behind
+from tests.support.programs import CREDENTIAL_PROCESS, ROOT, TOOLBOX, Machine, left_behind
 from tests.support.sts import USER, VerifyingSts
 
 __all__ = ["config", "run"]
@@ -219,6 +220,51 @@ def test_the_toolbox(config: Callable[..., None], run: Run) -> None:
     assert (code, f":user/{USER}" in out) == (0, True)
     code, out, _ = run("exec", "--profile=admin", "--duration=900", "--", "/usr/bin/env", program=TOOLBOX)
     assert (code, "AWS_ACCOUNT_ID=210987654321" in out) == (0, True)
+
+
+def test_a_role_by_its_arn_alone(config: Callable[..., None], run: Run, sts: VerifyingSts, box: Machine) -> None:
+    """Verbs take it for the role that is meant; the program keeps to what the Go program does, and says so."""
+    words = [f"--aws-access-key-id={sts.access_key_id}", f"--persistentHandle={keys.PLAIN_HANDLE:#x}"]
+    words += [f"--tpm-path={box.swtpm.path}", f"--aws-arn={sts.role_arn}"]
+    code, out, err = run("aws", "whoami", *words, program=TOOLBOX)
+    assert (code, err, ":assumed-role/" in out) == (0, "", True)
+    code, out, _ = run("aws", "whoami", *words, "--assumeRole=false", program=TOOLBOX)
+    assert (code, f":user/{USER}" in out) == (0, True)
+    code, out, err = run(*words)
+    assert (code, "AccountId" in out) == (0, False)
+    assert err == (
+        f"{CREDENTIAL_PROCESS}: warning: --aws-arn has no effect without --assumeRole: the credentials are not "
+        "the role's\n"
+    )
+
+
+COUNTED = """
+import sys
+seen = []
+sys.addaudithook(lambda event, words: seen.append(1) if event == "open" and words[0] == {path!r} else None)
+from cli.toolbox import main
+code = main(sys.argv[1:])
+print(len(seen), file=sys.stderr)
+raise SystemExit(code)
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["aws", "whoami"],
+        ["presign", "https://sqs.eu-west-1.amazonaws.com/", "--service=sqs"],
+        ["eks-token", "--cluster-name=c"],
+    ],
+)
+def test_a_verb_reads_the_config_file_once(
+    config: Callable[..., None], run: Run, tmp_path: Path, words: list[str]
+) -> None:
+    config("", settings="region = eu-west-1")
+    program = [sys.executable, "-c", COUNTED.format(path=str(tmp_path / "config"))]
+    code, out, err = run(*program[1:], *words, "--profile=tpm", program=program[0], PYTHONPATH=str(ROOT))
+    assert (code, err) == (0, "1\n")
+    assert out
 
 
 ROLE = f"role_arn = {ELSEWHERE}\n"
