@@ -30,8 +30,10 @@ class Output:
     """
 
     def __init__(self, path: str | None, *, include: bool = False, fail: bool = False) -> None:
+        if path == "":
+            raise UsageError("-o has no path: give one, or - for stdout")
         # What a link points to is written, as by others; a rename would replace the link.
-        self._path = path and os.path.realpath(path)
+        self._path = None if path in (None, "-") else os.path.realpath(path)
         self._include, self._fail = include, fail
         self._file: BinaryIO | None = None
         self._temporary: str | None = None
@@ -90,5 +92,15 @@ class Output:
             return out()
         if os.path.exists(self._path) and not os.path.isfile(self._path):
             return open(self._path, "wb")  # such as /dev/null, which a rename would replace
-        self._temporary = f"{self._path}.{os.getpid()}.tmp"
-        return open(self._temporary, "xb")
+        temporary = f"{self._path}.{os.getpid()}.tmp"
+        try:
+            # A file that is there keeps its mode: others could read what a private one was to hold.
+            mode = os.stat(self._path).st_mode & 0o777 if os.path.exists(self._path) else None
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
+        except OSError as error:
+            error.filename = self._path  # the name that the user knows
+            raise
+        self._temporary = temporary
+        if mode is not None:
+            os.fchmod(descriptor, mode)
+        return open(descriptor, "wb")

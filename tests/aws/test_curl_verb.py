@@ -133,6 +133,22 @@ def test_refusals(box: Machine, aws: VerifyingSts, s3: SwiftS3, tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_where_the_answer_goes(box: Machine, aws: VerifyingSts, tmp_path: Path) -> None:
+    """A private file stays private, a link stays one, - is stdout, and a new file is as the umask has it."""
+    (tmp_path / "private").touch(0o600)
+    (tmp_path / "link").symlink_to("private")
+    for name in ("link", "new", "-"):
+        with ScriptedServer(say(http("200 OK", "content"))) as server:
+            done = _curl(box, aws, *S3, "-o", name, server.endpoint, around=f"cd {tmp_path}; umask 027")
+        assert (done.returncode, done.stdout) == (0, b"content" if name == "-" else b""), done.stderr
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == dict.fromkeys(
+        ("private", "link", "new"), "content"
+    )
+    assert (tmp_path / "link").is_symlink()
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {"private": 0o600, "link": 0o600, "new": 0o640}
+
+
 TOKEN = "made//up+token="
 ECHO = f"<Error><Code>SignatureDoesNotMatch</Code><Canonical>x-amz-security-token:{TOKEN}</Canonical></Error>"
 JSON_CODE = '{"__type":"a.b#ThrottlingException"}'
@@ -196,6 +212,7 @@ REFUSED = {
     ),
     "chunks of its own": (["-H", "Transfer-Encoding: chunked", "https://iam.amazonaws.com/"], "is made from"),
     "a directory to write to": (["-o", "/tmp", "https://iam.amazonaws.com/"], "'/tmp' is no file"),
+    "a file of no name": (["-o", "", "https://iam.amazonaws.com/"], "-o has no path"),
     "no directory to write in": (["-o", "/dev/null/x", "https://iam.amazonaws.com/"], "no directory for it"),
     "no service": (["http://localhost/"], "give --service"),
 }
