@@ -1,6 +1,5 @@
 """The key of SigV4A at enrolment: beside the HMAC key while the plaintext is still there to derive it from."""
 
-import os
 from typing import TYPE_CHECKING
 
 from .messages import UsageError, note
@@ -27,9 +26,9 @@ def enroll_sigv4a(args: "argparse.Namespace", order: "Order", owner: "Secret") -
     from .keys import open_tpm
     from .making import make_key
     from .placing import Placed, put_in_place
-    from .sigv4a_key import make_sigv4a_key, private_value
+    from .sigv4a_key import make_sigv4a_key, places_of, private_value
 
-    file, key_id = args.sigv4a_out and os.path.abspath(args.sigv4a_out), args.aws_access_key_id
+    file, key_id = args.sigv4a_out, args.aws_access_key_id
     wanted = ecdsa_key(private_value(order.secret, key_id))[0]
     with open_tpm(args) as tpm:
         if not args.force and _is_there(tpm, args, file, wanted):
@@ -40,9 +39,7 @@ def enroll_sigv4a(args: "argparse.Namespace", order: "Order", owner: "Secret") -
         made = make_sigv4a_key(tpm, order, beside, key_id)
         tpm.flush(beside.key.handle)
         put_in_place(tpm, [Placed(made, file, args.sigv4a_handle)], owner, force=args.force)
-    places = [file] if file else []
-    places += [] if args.sigv4a_handle is None else [f"0x{args.sigv4a_handle:08x}"]
-    note(f"the key of SigV4A: {' and '.join(places)}")
+    note(f"the key of SigV4A: {' and '.join(places_of(args))}")
 
 
 def _is_there(tpm: "Tpm", args: "argparse.Namespace", file: str | None, wanted: "TPMT_PUBLIC") -> bool:

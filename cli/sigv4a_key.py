@@ -9,8 +9,8 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from .making_options import new_handle
 from .messages import UsageError
-from .options import persistent_handle
 
 if TYPE_CHECKING:
     from tpmwire.secret import Secret
@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 
     from .making import Made, Order
 
-__all__ = ["add_sigv4a_options", "check_tpm", "make_sigv4a_key", "private_value", "required_key_id"]
+__all__ = [
+    "add_sigv4a_options",
+    "check_places",
+    "check_tpm",
+    "is_wanted",
+    "make_sigv4a_key",
+    "places_of",
+    "private_value",
+    "required_key_id",
+]
 
 
 def add_sigv4a_options(parser: "argparse._ActionsContainer") -> None:
@@ -30,8 +39,39 @@ def add_sigv4a_options(parser: "argparse._ActionsContainer") -> None:
         "several regions), and write it as a TSS2 PEM file; needs the access key id",
     )
     parser.add_argument(
-        "--sigv4a-handle", type=persistent_handle, metavar="HANDLE", help="make that key persistent there"
+        "--sigv4a-handle", type=new_handle, metavar="HANDLE", help="make that key persistent there"
     )
+
+
+def is_wanted(args: argparse.Namespace) -> bool:
+    """Whether the options ask for the key of SigV4A."""
+    return bool(args.sigv4a_out) or args.sigv4a_handle is not None
+
+
+def places_of(args: argparse.Namespace) -> list[str]:
+    """Where the key of SigV4A is to be, as the options say it: a file, a handle, or both."""
+    places = [args.sigv4a_out] if args.sigv4a_out else []
+    return places + ([] if args.sigv4a_handle is None else [f"0x{args.sigv4a_handle:08x}"])
+
+
+def check_places(file: str | None, handle: int | None, out: str | None, at: int | None, *, force: bool) -> None:
+    """Before TPM and secret are asked: `file` and `handle` of this key, beside `out` and `at` of the HMAC key.
+
+    Raises UsageError where both have the same place, or where no file can be.
+    """
+    from .placing import check_path
+
+    if file and out and _as_one(file) == _as_one(out):
+        raise UsageError(f"{out} is the place of two keys: give --sigv4a-out a file of its own")
+    if handle is not None and handle == at:
+        raise UsageError(f"0x{handle:08x} is the place of two keys: give --sigv4a-handle a handle of its own")
+    if file:
+        check_path(file, "--sigv4a-out", force=force)
+
+
+def _as_one(path: str) -> str:
+    """The same text for all ways to the file's place; not to where a link points, which is replaced itself."""
+    return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
 
 
 def required_key_id(args: argparse.Namespace) -> str:

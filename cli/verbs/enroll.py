@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 
 from ..aws_secret import key_id_of, key_octets, read_key
 from ..lifecycle import Checkpoint, Place, ProfileCommand, identity, no_checkpoint, public_at, put
+from ..making_options import add_parent_options, add_pin_options, new_handle, parent_and_owner
 from ..messages import UsageError, note
-from ..options import add_tpm_options, pcrs_from, persistent_handle
-from ..sigv4a_key import add_sigv4a_options
+from ..options import add_tpm_options, pcrs_from
+from ..sigv4a_key import add_sigv4a_options, is_wanted
 
 if TYPE_CHECKING:
     from tpmwire.secret import Secret
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["HELP", "configure", "enroll", "run"]
 
 HELP = "take a plaintext key of ~/.aws/credentials into the TPM, and its profile with it"
-
-OWNER = 0x40000001
-"""TPM_RH_OWNER (TPM 2.0 Part 2, §7.4)."""
 
 _PLAINTEXT = ("aws_access_key_id", "aws_secret_access_key")
 
@@ -48,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--out", metavar="FILE", help="the key file (default: tpmwire/KEYID.pem beside the config)")
     place.add_argument(
-        "--persistent-handle", type=persistent_handle, metavar="HANDLE", help="keep the key in the TPM instead"
+        "--persistent-handle", type=new_handle, metavar="HANDLE", help="keep the key in the TPM instead"
     )
     parser.add_argument(
         "--remove-plaintext",
@@ -63,24 +61,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pcrs", metavar="PCRS", help="bind the key to PCRs: 23, or 7,23, or sha256:7,23")
     add_sigv4a_options(parser)
     add_auth_options(parser, "key", "a password for the key")
-    parser.add_argument(
-        "--parent",
-        type=persistent_handle,
-        default=OWNER,
-        metavar="HANDLE",
-        help="persistent handle of the parent (default: the owner's standard ECC primary)",
-    )
-    add_auth_options(parser, "parent", "the password of the parent or, without --parent, of the owner")
-    add_auth_options(parser, "owner", "the owner's password, for --persistent-handle beside --parent")
+    add_parent_options(parser)
     add_tpm_options(parser, "60s")
-    parser.add_argument(
-        "--tpm-session-encrypt-with-name",
-        metavar="NAME[@WHERE]",
-        help="hex Name of this TPM's endorsement or storage key, as `tpmwire ek` prints it to pin",
-    )
-    parser.add_argument(
-        "--tpm-session-encrypt-with-public", metavar="FILE", help="the same key's public area instead of its Name"
-    )
+    add_pin_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -104,7 +87,10 @@ def enroll(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
         raise UsageError(f"the key of [{args.profile}] is a temporary one: enroll the user's long-term key")
     args.aws_access_key_id = key_id_of(args.profile)
     args.from_profile = args.profile
-    if args.sigv4a_out or args.sigv4a_handle is not None:
+    if args.persistent_handle is None:
+        beside = os.path.join(os.path.dirname(config_path()), "tpmwire", f"{args.aws_access_key_id}.pem")
+        args.out = os.path.abspath(args.out or beside)
+    if is_wanted(args):
         _check_sigv4a(args)
     secret = read_key(args)
     _check_present(args, present)
@@ -127,12 +113,13 @@ def enroll(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
 def _check_sigv4a(args: argparse.Namespace) -> None:
     """Raises UsageError where this TPM cannot hold the key of SigV4A, or both keys have the same place."""
     from ..keys import open_tpm
-    from ..sigv4a_key import check_tpm, required_key_id
+    from ..sigv4a_key import check_places, check_tpm, required_key_id
 
-    if args.sigv4a_handle is not None and args.sigv4a_handle == args.persistent_handle:
-        raise UsageError("--persistent-handle and --sigv4a-handle are two keys: give each a handle of its own")
-    if args.sigv4a_out and args.out and os.path.abspath(args.out) == os.path.abspath(args.sigv4a_out):
-        raise UsageError("--out and --sigv4a-out are two keys: give each a file of its own")
+    if args.sigv4a_out:
+        args.sigv4a_out = os.path.abspath(args.sigv4a_out)
+        os.makedirs(os.path.dirname(args.sigv4a_out), mode=0o700, exist_ok=True)
+    # What is there may be this very key, of a run that was ended.
+    check_places(args.sigv4a_out, args.sigv4a_handle, args.out, args.persistent_handle, force=True)
     required_key_id(args)
     with open_tpm(args) as tpm:
         check_tpm(tpm)
@@ -163,23 +150,16 @@ def _import(args: argparse.Namespace, secret: "Secret", checkpoint: Checkpoint) 
     from tpmwire.crypto import name_of
     from tpmwire.templates import hmac_key
 
-    from ..auths import auth_of, key_auth_of
-    from ..aws_config import config_path
+    from ..auths import key_auth_of
     from ..keys import open_tpm, parent_at
     from ..making import Made, Order, make_key, policy_of
     from ..pins import pin_from
     from ..profiles import credential_process, salt_pin
 
-    if args.persistent_handle is None:
-        beside = os.path.join(os.path.dirname(config_path()), "tpmwire", f"{args.aws_access_key_id}.pem")
-        args.out = os.path.abspath(args.out or beside)
     place = Place(args.persistent_handle, args.out)
     pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
     pcrs = pcrs_from(args.pcrs) if args.pcrs else None
-    parent_auth, owner_auth = auth_of(args, "parent"), auth_of(args, "owner")
-    if args.parent == OWNER:
-        # One password under two names: the parent's is the owner's.
-        parent_auth, owner_auth = parent_auth or owner_auth, owner_auth or parent_auth
+    parent_auth, owner_auth = parent_and_owner(args)
     order = Order(secret, key_auth_of(args), pcrs, args.parent, parent_auth, pin)
     with open_tpm(args) as tpm:
         found = None if args.force else public_at(tpm, place)
@@ -195,7 +175,7 @@ def _import(args: argparse.Namespace, secret: "Secret", checkpoint: Checkpoint) 
             parent = parent_at(tpm, args.parent, parent_auth, pin)
             made = Made(None, Loaded(0, name_of(found), found), parent)  # type: ignore[arg-type]
         pinned = salt_pin(tpm, made, persistent=place.handle is not None)
-    if args.sigv4a_out or args.sigv4a_handle is not None:
+    if is_wanted(args):
         from ..sigv4a_enroll import enroll_sigv4a
 
         enroll_sigv4a(args, order, owner_auth)

@@ -23,9 +23,10 @@ import os
 from typing import TYPE_CHECKING
 
 from ..aws_secret import add_secret_options, key_id_of, read_key
+from ..making_options import OWNER, add_parent_options, add_pin_options, new_handle, parent_and_owner
 from ..messages import UsageError, note
-from ..options import add_tpm_options, pcrs_from, persistent_handle
-from ..sigv4a_key import add_sigv4a_options
+from ..options import add_tpm_options, pcrs_from
+from ..sigv4a_key import add_sigv4a_options, is_wanted, places_of
 
 if TYPE_CHECKING:
     from tpmwire.policy import Policy
@@ -36,9 +37,6 @@ __all__ = ["HELP", "configure", "run"]
 
 HELP = "put an AWS secret access key into the TPM"
 
-OWNER = 0x40000001
-"""TPM_RH_OWNER (TPM 2.0 Part 2, §7.4)."""
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
@@ -47,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_secret_options(parser)
     parser.add_argument("--out", metavar="FILE", help="write the key as a TSS2 PEM file; - is standard output")
     parser.add_argument(
-        "--persistent-handle", type=persistent_handle, metavar="HANDLE", help="make the key persistent there"
+        "--persistent-handle", type=new_handle, metavar="HANDLE", help="make the key persistent there"
     )
     parser.add_argument(
         "--force", action="store_true", help="replace what is at these files and handles (also those of SigV4A)"
@@ -83,30 +81,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="write the profile into ~/.aws/config, with the Names of the key and of this TPM pinned",
     )
-    parser.add_argument(
-        "--parent",
-        type=persistent_handle,
-        default=OWNER,
-        metavar="HANDLE",
-        help="persistent handle of the parent, such as 0x81000001 (default: the owner's standard ECC primary)",
-    )
-    add_auth_options(parser, "parent", "the password of the parent or, without --parent, of the owner")
-    add_auth_options(parser, "owner", "the owner's password, for --persistent-handle beside --parent")
+    add_parent_options(parser)
     add_tpm_options(parser, "60s")
-    parser.add_argument(
-        "--tpm-session-encrypt-with-name",
-        metavar="NAME[@WHERE]",
-        help="hex Name of this TPM's endorsement or storage key, as `tpmwire ek` prints it to pin: the secret "
-        "then goes to that TPM only",
-    )
-    parser.add_argument(
-        "--tpm-session-encrypt-with-public", metavar="FILE", help="the same key's public area instead of its Name"
-    )
+    add_pin_options(parser, ": the secret then goes to that TPM only")
 
 
 def run(args: argparse.Namespace) -> int:
     """Makes the key, proves it, puts it in place, prints a profile."""
-    from ..auths import auth_of, key_auth_of
+    from ..auths import key_auth_of
     from ..keys import check_free, open_tpm
     from ..making import Order, make_key
     from ..pins import pin_from
@@ -130,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
             "a policy that is given goes with --out alone: a handle does not tell it, and --duplicable-to would "
             "change it"
         )
-    sigv4a = bool(args.sigv4a_out) or args.sigv4a_handle is not None
+    sigv4a = is_wanted(args)
     key_id = ""
     if sigv4a:
         from ..sigv4a_key import check_tpm, make_sigv4a_key, required_key_id
@@ -139,10 +121,7 @@ def run(args: argparse.Namespace) -> int:
         with open_tpm(args) as tpm:
             check_tpm(tpm)
     pcrs = pcrs_from(args.pcrs) if args.pcrs and not described else None
-    parent_auth, owner_auth = auth_of(args, "parent"), auth_of(args, "owner")
-    if args.parent == OWNER:
-        # One password under two names: the parent's is the owner's.
-        parent_auth, owner_auth = parent_auth or owner_auth, owner_auth or parent_auth
+    parent_auth, owner_auth = parent_and_owner(args)
     secret = read_key(args)
     auth = key_auth_of(args)
     leave = _leave(args, with_auth=bool(auth))
@@ -169,19 +148,14 @@ def run(args: argparse.Namespace) -> int:
 def _check_places(args: argparse.Namespace) -> None:
     """Raises UsageError where a key has no place, or where two would have the same."""
     from ..placing import check_path
+    from ..sigv4a_key import check_places
 
     if not args.out and args.persistent_handle is None:
         raise UsageError("say where the key is to go: --out FILE, --persistent-handle HANDLE, or both")
     if args.out and args.out != "-":
         check_path(args.out, "--out", force=args.force)
-    if not args.sigv4a_out and args.sigv4a_handle is None:
-        return
-    if args.sigv4a_out:
-        check_path(args.sigv4a_out, "--sigv4a-out", force=args.force)
-        if args.out and os.path.abspath(args.out) == os.path.abspath(args.sigv4a_out):
-            raise UsageError("--out and --sigv4a-out are two keys: give each a file of its own")
-    if args.sigv4a_handle is not None and args.sigv4a_handle == args.persistent_handle:
-        raise UsageError("--persistent-handle and --sigv4a-handle are two keys: give each a handle of its own")
+    out = None if args.out == "-" else args.out
+    check_places(args.sigv4a_out, args.sigv4a_handle, out, args.persistent_handle, force=args.force)
 
 
 def _described(args: argparse.Namespace, *, with_auth: bool) -> "tuple[Policy, ...]":
@@ -233,9 +207,7 @@ def _report(made: "Made", args: argparse.Namespace, command: str) -> None:
         print(made.file.to_pem(), end="")
     elif args.out:
         note(f"wrote {args.out}")
-    if args.sigv4a_out or args.sigv4a_handle is not None:
-        places = [args.sigv4a_out] if args.sigv4a_out else []
-        places += [] if args.sigv4a_handle is None else [f"0x{args.sigv4a_handle:08x}"]
+    if places := places_of(args):
         note(f"the key of SigV4A: {' and '.join(places)}; `tpmwire curl --sigv4a {places[0]}` signs with it")
     if args.key_auth or args.key_auth_prompt:
         note("the profile needs the key's password: --keyPass-file=FILE, or TPM_KEY_AUTH in its environment")

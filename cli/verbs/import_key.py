@@ -14,6 +14,7 @@ The result is the key at a persistent handle, or a loadable key file; either way
 import argparse
 from typing import TYPE_CHECKING
 
+from ..making_options import new_handle
 from ..messages import UsageError, note
 from ..options import add_tpm_options, auth_from, persistent_handle
 
@@ -52,7 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", metavar="FILE", help="write the key as a loadable key file")
     parser.add_argument(
-        "--persistent-handle", type=persistent_handle, metavar="HANDLE", help="make the key persistent there"
+        "--persistent-handle", type=new_handle, metavar="HANDLE", help="make the key persistent there"
     )
     parser.add_argument("--key-auth-file", metavar="FILE", help="file with the key's password (or TPM_KEY_AUTH)")
     parser.add_argument(
@@ -76,7 +77,11 @@ def run(args: argparse.Namespace) -> int:
     from tpmwire.tpm import Tpm
 
     from ..files import write_whole
+    from ..keys import is_occupied
+    from ..placing import check_path
 
+    if args.out:
+        check_path(args.out, "--out", force=args.force)
     file = _file(args)
     kind = EcdsaKey if is_p256_key(file.public) else HmacKey
     key = kind(
@@ -87,6 +92,8 @@ def run(args: argparse.Namespace) -> int:
         inner_key=_inner_key(args.inner_key_file),
     )
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
+        if args.persistent_handle is not None and is_occupied(tpm, args.persistent_handle):
+            raise UsageError(f"0x{args.persistent_handle:08x} is occupied (`tpmwire list`); take another")
         loadable = key.imported(tpm)
         ready = key.of_file(loadable)
         _prove(tpm, ready, loadable)

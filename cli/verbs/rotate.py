@@ -32,8 +32,8 @@ from ..lifecycle import (
     put,
     switch_profiles,
 )
+from ..making_options import new_handle
 from ..messages import UsageError, note
-from ..options import persistent_handle
 from ..rotation import (
     begin,
     check_place,
@@ -79,7 +79,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     place.add_argument("--out", metavar="FILE", help="the new key file (default: KEYID.pem beside the old one)")
     place.add_argument(
         "--persistent-handle",
-        type=persistent_handle,
+        type=new_handle,
         metavar="HANDLE",
         help="the new key's handle (default, where the old key has one: the next that is free)",
     )

@@ -19,8 +19,9 @@ Codes are of this machine's clock, and each is good once: AWS refuses it a secon
 import argparse
 from typing import TYPE_CHECKING
 
+from ..making_options import add_parent_options, add_pin_options, new_handle, parent_and_owner
 from ..messages import UsageError, note
-from ..options import add_tpm_options, pcrs_from, persistent_handle
+from ..options import add_tpm_options, pcrs_from
 from ..totp import AWS_DIGITS, AWS_PERIOD, PERIODS
 from ..totp_key import place
 
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["HELP", "configure", "run"]
 
 HELP = "keep the secret of an MFA device (TOTP) in the TPM, and print its codes"
-
-OWNER = 0x40000001
-"""TPM_RH_OWNER (TPM 2.0 Part 2, §7.4)."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -53,20 +51,12 @@ def _configure_import(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", metavar="FILE", help="write the key as a TSS2 PEM file; - is standard output")
     parser.add_argument(
-        "--persistent-handle", type=persistent_handle, metavar="HANDLE", help="make the key persistent there"
+        "--persistent-handle", type=new_handle, metavar="HANDLE", help="make the key persistent there"
     )
     parser.add_argument("--force", action="store_true", help="replace what is at this file and handle")
     parser.add_argument("--pcrs", metavar="PCRS", help="bind the key to PCRs: 23, or 7,23, or sha256:7,23")
     add_auth_options(parser, "key", "a password for the key")
-    parser.add_argument(
-        "--parent",
-        type=persistent_handle,
-        default=OWNER,
-        metavar="HANDLE",
-        help="persistent handle of the parent, such as 0x81000001 (default: the owner's standard ECC primary)",
-    )
-    add_auth_options(parser, "parent", "the password of the parent or, without --parent, of the owner")
-    add_auth_options(parser, "owner", "the owner's password, for --persistent-handle beside --parent")
+    add_parent_options(parser)
     _add_tpm_and_pin(parser, "60s")
 
 
@@ -89,14 +79,7 @@ def _configure_code(parser: argparse.ArgumentParser) -> None:
 
 def _add_tpm_and_pin(parser: argparse.ArgumentParser, patience: str) -> None:
     add_tpm_options(parser, patience)
-    parser.add_argument(
-        "--tpm-session-encrypt-with-name",
-        metavar="NAME[@WHERE]",
-        help="hex Name of this TPM's endorsement or storage key, as `tpmwire ek` prints it to pin",
-    )
-    parser.add_argument(
-        "--tpm-session-encrypt-with-public", metavar="FILE", help="the same key's public area instead of its Name"
-    )
+    add_pin_options(parser)
 
 
 def _period(text: str) -> int:
@@ -111,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _import(args: argparse.Namespace) -> int:
-    from ..auths import auth_of, key_auth_of
+    from ..auths import key_auth_of
     from ..keys import check_free, open_tpm
     from ..making import Order, make_key
     from ..pins import pin_from
@@ -125,10 +108,7 @@ def _import(args: argparse.Namespace) -> int:
         check_path(args.out, "--out", force=args.force)
     pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
     pcrs = pcrs_from(args.pcrs) if args.pcrs else None
-    parent_auth, owner_auth = auth_of(args, "parent"), auth_of(args, "owner")
-    if args.parent == OWNER:
-        # One password under two names: the parent's is the owner's.
-        parent_auth, owner_auth = parent_auth or owner_auth, owner_auth or parent_auth
+    parent_auth, owner_auth = parent_and_owner(args)
     token = read_token(args.secret_file)
     order = Order(token.secret, key_auth_of(args), pcrs, args.parent, parent_auth, pin, hash_name=token.hash_name)
     with open_tpm(args) as tpm:

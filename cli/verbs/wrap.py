@@ -87,6 +87,10 @@ def run(args: argparse.Namespace) -> int:
     policy = _json_policy(args) if args.policy_json else _policy(args.pcrs, with_auth=bool(auth))
     if args.policy_json and auth and not (policy and (policy.wants_auth_value or policy.wants_password)):
         raise UsageError(f"{args.policy_json} does not take the password in: add PolicyAuthValue, or leave it out")
+    if args.to:
+        from ..placing import check_path
+
+        check_path(args.out, "--out", force=args.force)
     if args.sigv4a_out:
         _check_sigv4a(args)
     if args.to:
@@ -116,14 +120,11 @@ def _one(args: argparse.Namespace, order: "Order") -> int:
 
 def _check_sigv4a(args: argparse.Namespace) -> None:
     """Before the secret is asked for. Raises UsageError."""
-    from ..placing import check_path
-    from ..sigv4a_key import required_key_id
+    from ..sigv4a_key import check_places, required_key_id
 
     if args.fleet:
         raise UsageError("--sigv4a-out is for one target (--to); a fleet gets HMAC keys")
-    if os.path.abspath(args.out) == os.path.abspath(args.sigv4a_out):
-        raise UsageError("--out and --sigv4a-out are two keys: give each a file of its own")
-    check_path(args.sigv4a_out, "--sigv4a-out", force=args.force)
+    check_places(args.sigv4a_out, None, args.out, None, force=args.force)
     if args.from_profile and not args.aws_access_key_id:
         args.aws_access_key_id = key_id_of(args.from_profile)
     required_key_id(args)

@@ -93,7 +93,7 @@ def test_later_for_a_key_that_is_enrolled(home: Path, sts: VerifyingSts, swtpm: 
     verify(swtpm, sts, EcdsaKey(file=parse((home / "v4a.pem").read_bytes())))
     # The HMAC key's file is another key, and it is not replaced.
     ran = tool(*words, "--sigv4a-out", hmac_file)
-    assert (ran.code, "has another key" in ran.err) == (2, True)
+    assert (ran.code, "a file of its own" in ran.err) == (2, True)
     assert hmac_file.read_bytes() == before
 
 
@@ -110,3 +110,30 @@ def test_one_place_for_two_keys(
     monkeypatch.chdir(home)
     ran = tool("enroll", "--profile", "work", "--tpm-path", swtpm.path, *words)
     assert (ran.code, told in ran.err, (home / "x.pem").exists()) == (2, True, False)
+
+
+def test_the_file_that_the_hmac_key_gets_by_itself_is_not_replaced(
+    home: Path, sts: VerifyingSts, swtpm: Swtpm, tool: Tool
+) -> None:
+    words = ("enroll", "--profile", "work", "--tpm-path", swtpm.path)
+    by_itself = home / ".aws" / "tpmwire" / f"{sts.access_key_id}.pem"
+    for more in ((), ("--force",)):
+        ran = tool(*words, "--sigv4a-out", by_itself, *more)
+        assert (ran.code, "a file of its own" in ran.err, by_itself.exists()) == (2, True, False)
+
+
+def test_where_no_file_can_be_nothing_is_done(home: Path, swtpm: Swtpm, tool: Tool) -> None:
+    with Interposer(swtpm.path) as bus:
+        ran = tool("enroll", "--profile", "work", "--tpm-path", bus.path, "--sigv4a-out", "/dev/null")
+        assert (ran.code, "/dev/null is no ordinary file" in ran.err, bus.codes) == (2, True, [])
+    assert not (home / ".aws" / "tpmwire").exists()
+
+
+def test_its_directory_is_made_as_the_hmac_key_s_is(
+    home: Path, sts: VerifyingSts, swtpm: Swtpm, tool: Tool
+) -> None:
+    file = home / "keys" / "v4a.pem"
+    ran = tool("enroll", "--profile", "work", "--tpm-path", swtpm.path, "--sigv4a-out", file)
+    assert ran.code == 0, ran.err
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+    verify(swtpm, sts, EcdsaKey(file=parse(file.read_bytes())))

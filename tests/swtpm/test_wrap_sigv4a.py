@@ -92,6 +92,7 @@ def test_a_bound_key_is_refused_after_the_pcr_moved(swtpm: Swtpm, tool: Tool, tm
         (("--fleet", "x", "--aws-access-key-id", KEY_ID), "for one target"),
         (("--to", "x.json", "--aws-access-key-id", KEY_ID, "--out", "v4a.pem"), "a file of its own"),
         (("--to", "x.json", "--aws-access-key-id", KEY_ID, "--sigv4a-out", "none/v4a.pem"), "no directory"),
+        (("--to", "x.json", "--aws-access-key-id", KEY_ID, "--out", "none/hmac.pem"), "no directory"),
     ],
 )
 def test_mistakes_before_the_secret_is_asked_for(
@@ -102,3 +103,19 @@ def test_mistakes_before_the_secret_is_asked_for(
     assert (ran.code, ran.out, os.listdir(tmp_path)) == (2, "", [])
     assert told in ran.err
     assert ran.err.count("\n") == 1
+
+
+def test_a_place_that_is_taken_is_told_before_the_other_one_is_filled(
+    swtpm: Swtpm, tool: Tool, tmp_path: Path
+) -> None:
+    """Neither a persistent key whose file is missing, nor the other way round."""
+    file, taken = wrapped(swtpm, tool, tmp_path, "h2"), tmp_path / "taken.pem"
+    taken.write_text("mine")
+    words = ("import-key", file, "--tpm-path", swtpm.path, "--persistent-handle", "0x81010033")
+    ran = tool(*words, "--out", taken)
+    assert (ran.code, "taken.pem exists; --force replaces it" in ran.err) == (2, True)
+    assert "0x81010033" not in tpm2(swtpm, "getcap", "handles-persistent").decode()
+    assert tool(*words).code == 0
+    ran = tool(*words, "--out", tmp_path / "new.pem")
+    assert (ran.code, "0x81010033 is occupied" in ran.err) == (2, True)
+    assert not (tmp_path / "new.pem").exists()
