@@ -91,6 +91,9 @@ def _from(
             try:
                 return _asked(keys, key_id, use, ask, held, store)
             except Exception as error:
+                # Before the TPM is asked again: a wrong password must not count twice.
+                if not _passing(error):
+                    raise
                 last = None if later == unfit else held or _last(keys, later, use)
                 if last is None or not _until_later(last.credentials, error):
                     raise
@@ -141,14 +144,18 @@ def _last(keys: Keys, clear: Clear | None, use: bytes) -> Held | None:
     return _open(keys, clear, use)
 
 
-def _until_later(credentials: "Credentials", error: Exception) -> bool:
-    """Whether kept credentials do until a fault of network or AWS is over; a note if so. A refusal is none."""
+def _passing(error: Exception) -> bool:
+    """Whether it is a fault of network or AWS that may be over later. A refusal is none."""
     from sigv4.errors import NetworkError, ResponseError, StsError
     from sigv4.retry import Policy
 
-    passing = isinstance(error, NetworkError | ResponseError)
-    if not passing and not (isinstance(error, StsError) and Policy().retries(error)):
-        return False
+    return isinstance(error, NetworkError | ResponseError) or (
+        isinstance(error, StsError) and Policy().retries(error)
+    )
+
+
+def _until_later(credentials: "Credentials", error: Exception) -> bool:
+    """Whether kept credentials do until the fault is over; a note if so."""
     left = _end(credentials) - time.time()
     if left < LEAST:
         return False

@@ -1,0 +1,32 @@
+"""A run whose kept credentials are due, and whom the TPM refuses: it is asked as often as without a cache."""
+
+import time
+from calendar import timegm
+from pathlib import Path
+
+import pytest
+
+from tests.support import keys
+from tests.support.faults import bench
+from tests.support.programs import CREDENTIAL_PROCESS, write_program
+from tests.support.scripted import STS_ANSWER, ScriptedServer, http, say
+
+CLOCK = "import os, time\ntime.time = lambda: float(os.environ['NOW'])"
+
+
+@pytest.mark.parametrize("day", ["2030-01-01", "2029-12-31"], ids=["the next day", "the same day"])
+def test_a_wrong_password_counts_once(tmp_path: Path, day: str) -> None:
+    end = timegm(time.strptime(f"{day}T00:30:00", "%Y-%m-%dT%H:%M:%S"))
+    start = end - (3000 if day == "2030-01-01" else 1700)
+    answer = say(http("200 OK", STS_ANSWER.replace("2030-01-01T00:00:00", f"{day}T00:30:00")))
+    program = write_program(tmp_path, CREDENTIAL_PROCESS, CLOCK, "program")
+    runtime = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    with bench(tmp_path) as runs, ScriptedServer(answer) as sts:
+        words = ("--timeout=5s", "--cache", f"--persistentHandle={keys.PASSWORD_HANDLE:#x}")
+        good, wrong = f"--keyPass={keys.PASSWORD}", "--keyPass=wrong"
+        first = runs.run(sts.endpoint, *words, good, program=program, NOW=str(start), **runtime)
+        assert (first.code, first.err) == (0, "")
+        second = runs.run(sts.endpoint, *words, wrong, program=program, NOW=str(end - 600), **runtime)
+        assert (second.code, second.out, runs.bus.codes) == (4, "", ["HMAC"])
+        assert "wrong password" in second.err
+        assert len(sts.requests) == 1
