@@ -73,6 +73,10 @@ def _connected(address: str | tuple[str, int], path: str, timeout: float) -> int
         raise TransportError(f"{path} does not take a connection in time: is swtpm running there?") from error
     except ConnectionRefusedError as error:
         raise TransportError(f"nothing listens at {path}: is swtpm running there?") from error
+    except PermissionError as error:
+        raise TransportError(
+            f"no permission to use {path}: the user needs to be in the group of that socket and of its directory"
+        ) from error
     except OSError as error:
         raise TransportError(f"connecting to {path} failed: {error.strerror or error}") from error
     return connection.detach()
