@@ -10,6 +10,8 @@ from cli.serving.store import Store, UnavailableError
 from sigv4.credentials import Credentials
 from sigv4.errors import NetworkError
 from sigv4.times import rfc3339
+from tpmwire.errors import TpmError
+from tpmwire.spec.constants import TPM_CC
 
 START = 1_800_000_000.0
 
@@ -85,6 +87,20 @@ def test_failures_are_repeated_ever_more_seldom_and_the_old_ones_last() -> None:
     with pytest.raises(NetworkError):
         world.store.fetch()
     assert world.store.due - world.now == 10
+
+
+def test_a_wrong_password_is_not_tried_until_the_tpm_locks_everybody_out() -> None:
+    world = World()
+    world.store.fetch()
+    world.now = world.store.due
+    world.broken = TpmError(0x98E, TPM_CC.HMAC)  # TPM_RC_AUTH_FAIL, session 1
+    with pytest.raises(TpmError, match="lockout"):
+        world.store.fetch()
+    assert world.store.due - world.now == 86400
+    world.broken = TpmError(0x921, TPM_CC.HMAC)  # TPM_RC_LOCKOUT, which counts for nothing
+    with pytest.raises(TpmError):
+        world.store.fetch()
+    assert world.store.due - world.now < 120
 
 
 def test_what_a_cache_has_not_renewed_yet_is_asked_for_again_in_a_minute() -> None:
