@@ -1,49 +1,12 @@
 """Users who are not root and share a TPM: who may, by which file's group, and what each keeps from the other."""
 
 import json
-import shutil
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
+from tests.support.people import Shared, shared
+from tests.support.programs import CREDENTIAL_PROCESS, TOOLBOX, left_behind
 
-from tests.support.people import People, Person, people
-from tests.support.programs import CREDENTIAL_PROCESS, TOOLBOX, Machine, left_behind, machine
-from tests.support.sts import VerifyingSts
-
-
-class Shared:
-    """A TPM that a group may use, a key file that everybody may read, and the people there."""
-
-    def __init__(self, crowd: People, box: Machine, sts: VerifyingSts) -> None:
-        self.crowd, self.sts, self.tpm = crowd, sts, box.swtpm.path
-        self.socket = crowd.share_tpm(box.swtpm)
-        self.pem = crowd.directory / "key.pem"
-        shutil.copy(box.home / "plain.pem", self.pem)
-        self.pem.chmod(0o644)
-
-    def words(self, pem: Path | None = None) -> list[str]:
-        """Options of a run with the key file."""
-        role = ["--assumeRole", f"--aws-arn={self.sts.role_arn}", "--timeout=20s"]
-        key = [f"--credential-file={pem or self.pem}", f"--aws-access-key-id={self.sts.access_key_id}"]
-        return [f"--tpm-path={self.tpm}", f"--endpoint-url={self.sts.endpoint}", *key, *role]
-
-    @property
-    def asked(self) -> int:
-        """How often STS was asked so far."""
-        return self.sts.log.count('"POST / HTTP')
-
-    def cached(self, one: Person) -> "subprocess.Popen[str]":
-        """A run with a cache, started."""
-        return one.start(CREDENTIAL_PROCESS, *self.words(), "--cache")
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
-    with people() as crowd, VerifyingSts() as sts:
-        with machine(tmp_path_factory.mktemp("home"), sts.secret_access_key) as box:
-            yield Shared(crowd, box, sts)
+__all__ = ["shared"]
 
 
 def _key_of(process: "subprocess.Popen[str]") -> str:

@@ -13,9 +13,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+from tests.support.programs import CREDENTIAL_PROCESS, TOOLBOX, Machine, machine
+from tests.support.sts import VerifyingSts
 from tests.support.swtpm import Swtpm
 
-__all__ = ["People", "Person", "people"]
+__all__ = ["People", "Person", "Shared", "people", "shared"]
 
 ROOT = Path(__file__).parents[2]
 GROUP = 61000
@@ -103,13 +107,46 @@ def people() -> Iterator[People]:
     try:
         directory.chmod(0o755)
         (directory / "bin").mkdir(mode=0o755)
-        single = directory / "bin" / "tpmwire"
+        single = directory / "bin" / TOOLBOX
         # Root's own Python may be at a place where only root gets; the single file runs on the system's.
         subprocess.run(
             [sys.executable, ROOT / "tools" / "zipapp.py", single], check=True, stdout=subprocess.DEVNULL
         )
         single.chmod(0o755)
-        (directory / "bin" / "aws-tpm-process-credential").symlink_to("tpmwire")
+        (directory / "bin" / CREDENTIAL_PROCESS).symlink_to(TOOLBOX)
         yield People(directory)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+class Shared:
+    """A TPM that a group may use, a key file that everybody may read, and the people there."""
+
+    def __init__(self, crowd: People, box: Machine, sts: VerifyingSts) -> None:
+        self.crowd, self.sts, self.tpm = crowd, sts, box.swtpm.path
+        self.socket = crowd.share_tpm(box.swtpm)
+        self.pem = crowd.directory / "key.pem"
+        shutil.copy(box.home / "plain.pem", self.pem)
+        self.pem.chmod(0o644)
+
+    def words(self, pem: Path | None = None) -> list[str]:
+        """Options of a run with the key file."""
+        role = ["--assumeRole", f"--aws-arn={self.sts.role_arn}", "--timeout=20s"]
+        key = [f"--credential-file={pem or self.pem}", f"--aws-access-key-id={self.sts.access_key_id}"]
+        return [f"--tpm-path={self.tpm}", f"--endpoint-url={self.sts.endpoint}", *key, *role]
+
+    @property
+    def asked(self) -> int:
+        """How often STS was asked so far."""
+        return self.sts.log.count('"POST / HTTP')
+
+    def cached(self, one: Person) -> "subprocess.Popen[str]":
+        """A run with a cache, started."""
+        return one.start(CREDENTIAL_PROCESS, *self.words(), "--cache")
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    home = tmp_path_factory.mktemp("home")
+    with people() as crowd, VerifyingSts() as sts, machine(home, sts.secret_access_key) as box:
+        yield Shared(crowd, box, sts)
