@@ -1,0 +1,111 @@
+"""`tpmwire serve` of a service's user, for others of the machine: whom its files let in, as docs/serve.md says."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+from tests.support.people import Person, Shared, shared
+from tests.support.programs import TOOLBOX
+
+__all__ = ["shared"]
+
+TOKEN = "a-token-that-was-made-beforehand"
+DENIED_BY_CURL = 7  # "Failed to connect"
+
+
+class Service:
+    """Of one user, with a token of root's that a group may read. A context manager."""
+
+    def __init__(self, at: Shared, owner: Person, *words: str) -> None:
+        self.token = at.crowd.directory / "token"
+        self.token.write_text(TOKEN)
+        at.crowd.share(self.token, 0o640)
+        place = at.crowd.directory / f"for-{owner.home.name}"
+        place.mkdir()
+        # Setgid, so that what the service makes there is the clients' group's.
+        at.crowd.share(place, 0o2775)
+        self.socket = place / "socket"
+        self._command = [TOOLBOX, "serve", f"--token-file={self.token}", f"--socket={self.socket}", *words]
+        self._command += at.words()
+        self._owner = owner
+        self.process: subprocess.Popen[str]
+
+    def __enter__(self) -> Self:
+        self.process = self._owner.start(*self._command)
+        assert self.process.stderr is not None
+        line = self.process.stderr.readline()
+        if "unix socket" not in line:
+            self.__exit__(None, None, None)
+            raise AssertionError(line)
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.process.terminate()
+        self.process.communicate(timeout=30)
+
+    def asked_by(self, client: Person) -> "subprocess.CompletedProcess[str]":
+        """As docs/serve.md has it, by curl; the token is read by the client himself."""
+        line = 'curl -sS --unix-socket "$1" -H "Authorization: $(cat "$2")" http://localhost/credentials'
+        return client.run("sh", "-c", line, "sh", self.socket, self.token)
+
+
+@pytest.fixture(scope="module")
+def service(shared: Shared) -> Iterator[Service]:
+    with Service(shared, shared.crowd.person(), "--socket-mode=0660") as running:
+        yield running
+
+
+def test_who_is_in_the_group_gets_credentials(shared: Shared, service: Service) -> None:
+    done = service.asked_by(shared.crowd.person())
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["AccessKeyId"].startswith("ASIA")
+    assert service.socket.stat().st_gid == shared.crowd.group
+
+
+def test_who_is_not_reads_no_token_and_reaches_no_socket(shared: Shared, service: Service) -> None:
+    outside = shared.crowd.person(of_group=False)
+    if not shared.crowd.separate:
+        service.socket.chmod(0)
+        service.token.chmod(0)
+    try:
+        done = service.asked_by(outside)
+        assert done.returncode == DENIED_BY_CURL
+        assert done.stdout == ""
+        assert f"cat: {service.token}: Permission denied" in done.stderr
+    finally:
+        service.socket.chmod(0o660)
+        service.token.chmod(0o640)
+
+
+def test_its_user_owns_the_socket_and_without_a_mode_it_is_his_alone(shared: Shared) -> None:
+    owner, other = shared.crowd.person(), shared.crowd.person()
+    with Service(shared, owner) as service:
+        found = service.socket.stat()
+        assert (found.st_uid, found.st_mode & 0o777) == (owner.uid, 0o600)
+        assert service.asked_by(owner).returncode == 0
+        wanted = DENIED_BY_CURL if shared.crowd.separate else 0
+        assert service.asked_by(other).returncode == wanted
+    assert not service.socket.exists()
+    assert service.token.read_text() == TOKEN
+
+
+def test_other_processes_of_its_user_see_nothing_of_it(shared: Shared) -> None:
+    """Its environment stands for its memory, which the kernel guards by the same rule (ptrace(2))."""
+    owner = shared.crowd.person()
+    with owner.start("sleep", "60") as sleeping:
+        # What may be seen of any other process of one's own.
+        seen = owner.run("cat", f"/proc/{sleeping.pid}/environ")
+        sleeping.kill()
+    assert "HOME=" in seen.stdout
+    with Service(shared, owner) as service:
+        done = owner.run("cat", f"/proc/{service.process.pid}/environ")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "Permission denied" in done.stderr
+        assert not Path(f"/proc/{service.process.pid}/environ").stat().st_uid
