@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
+from http import HTTPStatus
+from http.client import BadStatusLine, HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from typing import TYPE_CHECKING, cast
 
 from .errors import RequestError
@@ -105,8 +106,13 @@ def _answer(connection: HTTPConnection, request: Request) -> HTTPResponse:
         # Who refuses a body does not wait for its end; the answer may be there nevertheless.
         failure = error
     try:
-        return connection.getresponse()
+        answer = connection.getresponse()
     except (OSError, HTTPException):
         if failure is not None:
             raise failure from None
         raise
+    if answer.status < HTTPStatus.OK:
+        raise BadStatusLine("")  # http.client takes all but 100 for the end, and the answer behind it for nothing
+    if answer.length is None and not answer.chunked and answer.getheader("Content-Length") is not None:
+        raise HTTPException  # no number, for which http.client would read on to the close (RFC 9112 §6.3)
+    return answer

@@ -2,8 +2,10 @@
 
 import json
 import re
+import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -182,6 +184,10 @@ ANSWERS: dict[str, Case] = {
     "is cut": (say(SLOW + b"xyz"), [], 7, b"xyz", "in the middle of its answer"),
     "is cut, to a file": (say(SLOW + b"xyz"), ["-o", "out"], 7, b"", "in the middle of its answer"),
     "is none": (say(b"SSH-2.0\r\n"), [], 7, b"", "not HTTP"),
+    "is of a length that is none": (say(SLOW.replace(b"6", b"6, 7") + b"x"), [], 7, b"", "not HTTP"),
+    "is of a negative length": (say(SLOW.replace(b"6", b"-6") + b"x"), [], 7, b"", "not HTTP"),
+    "has hints before it": (say(b"HTTP/1.1 103 Early Hints\r\n\r\n" + http("200 OK")), [], 7, b"", "not HTTP"),
+    "lets us continue": (say(b"HTTP/1.1 100 Continue\r\n\r\n" + http("200 OK", "ok")), [], 0, b"ok", ""),
     "drips": (_drip, ["--timeout=1s"], 0, b"xxxxxx", ""),
     "hangs": (lambda sock, _: sock.recv(1) and None, ["--timeout=0.5s"], 7, b"", "within 0.5 s"),
     "is elsewhere": (say(http("307 There", "", "Location: https://x/")), [], 0, b"", "https://x/, which was not"),
@@ -225,6 +231,31 @@ def test_refused_before_the_tpm_is_asked(case: str, box: Machine, aws: Verifying
     done = _curl(box, aws, *words, "--tpm-path=/nonexistent")
     assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
     assert says in done.stderr.decode()
+
+
+def test_a_signal_in_the_middle(box: Machine, aws: VerifyingSts, tmp_path: Path) -> None:
+    """The half of an answer that is there goes, and the exit code says which signal."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        half = threading.Event()
+
+        def step(sock: socket.socket, _request: bytes, half: threading.Event = half) -> None:
+            sock.sendall(SLOW + b"xyz")
+            half.set()
+            sock.recv(1)
+
+        with ScriptedServer(step) as server:
+            key = [f"--aws-access-key-id={aws.access_key_id}", f"--persistentHandle={keys.PLAIN_HANDLE:#x}"]
+            words = [*S3, f"--tpm-path={box.swtpm.path}", "-o", str(tmp_path / "out"), f"{server.endpoint}/b"]
+            process = subprocess.Popen(
+                [box.bin / TOOLBOX, "curl", *key, *words], env=box.environment(), stderr=subprocess.PIPE
+            )
+            assert half.wait(60)
+            while not list(tmp_path.iterdir()):
+                time.sleep(0.01)
+            process.send_signal(number)
+            told = process.communicate(timeout=60)[1]
+        assert (process.returncode, told) == (128 + number, b"tpmwire: interrupted\n")
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_is_told(box: Machine, aws: VerifyingSts, s3: SwiftS3) -> None:
