@@ -11,6 +11,7 @@ The key itself signs for the first role, which may ask for MFA then, and lasts a
 """
 
 import os
+import re
 import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -40,6 +41,9 @@ ROLE_OPTIONS = (
 )
 """Options of one role, which those of another one take the place of."""
 
+_OTHERS = ("credential_source", "sso_session", "sso_account_id", "web_identity_token_file", "aws_access_key_id")
+"""Settings of profiles whose credentials are not ours, by which a message knows them."""
+
 _REPLACED = {
     "credential_file": ("key_name", "pcrs", "useEKParent"),
     "keyPass_file": ("keyPass",),
@@ -61,9 +65,13 @@ def process_words(text: str, profile: str = "the profile") -> tuple[list[str], l
         words = shlex.split(text)
     except ValueError as error:
         raise UsageError(f"the credential_process of {profile} cannot be taken apart: {error}") from error
-    at = next((n for n, word in enumerate(words) if os.path.basename(word) == PROGRAM), None)
+    names = (PROGRAM, f"{PROGRAM}.pyz")
+    at = next((n for n, word in enumerate(words) if os.path.basename(word) in names), None)
     if at is None:
-        raise UsageError(f"the credential_process of {profile} does not run {PROGRAM}: `tpmwire enroll` first")
+        raise UsageError(
+            f"the credential_process of {profile} does not run {PROGRAM}, as a word of the line itself: no "
+            "script or shell around it is looked into (`tpmwire enroll` writes such a line)"
+        )
     return words[: at + 1], words[at + 1 :]
 
 
@@ -100,8 +108,18 @@ def _args(config: "Config", name: str, seen: tuple[str, ...]) -> "tuple[argparse
         )
     text = base.get("credential_process")
     if text is None:
-        raise UsageError(f"{base} has no credential_process that runs {PROGRAM}: `tpmwire enroll` first")
-    _, words = process_words(text, str(base))
+        other = next((f" but {setting}" for setting in _OTHERS if base.get(setting) is not None), "")
+        raise UsageError(
+            f"{base} has no credential_process that runs {PROGRAM}{other}: end the chain at a profile with it "
+            "(`tpmwire enroll` writes one)"
+        )
+    start, words = process_words(text, str(base))
+    if variables := [word.partition("=")[0] for word in start if re.match(r"[A-Za-z_]\w*=", word)]:
+        # With the value it might be a password.
+        raise UsageError(
+            f"the credential_process of {base} sets {', '.join(variables)}, which --profile does not take over: "
+            "give it as an option there"
+        )
     args = run_parser().parse_go_style(words)
     further: list[Profile] = []
     # A program that names its own profile has its settings read, which ours are anyway.

@@ -175,6 +175,9 @@ def _sections(path: str, environ: Mapping[str, str]) -> dict[str, Values]:
 def _parsed(path: str, data: bytes) -> dict[str, Values]:
     import configparser
 
+    if data.startswith(b"\xef\xbb\xbf"):
+        # The aws command takes none either.
+        raise RequestError(f"{path} begins with a byte order mark; save it as UTF-8 without one")
     parser = configparser.RawConfigParser()
     try:
         parser.read_string(data.decode("utf-8"))

@@ -169,6 +169,32 @@ def test_a_profile_that_but_points_to_another_has_its_settings(
     assert "/eu-west-3/sts/" in front.seen[0].authorization
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/usr/bin/env {name} {words}",
+        "'/opt/my programs/{name}' {words}",
+        "/opt/{name}.pyz {words}",
+        "/usr/bin/python3 /usr/local/bin/tpmwire {name} {words}",
+        "{name}\n    --timeout=20s\n    {words}",
+        '"{name}" {words} --policy-arn="arn:aws:iam::aws:policy/with blank" --policy=\'{{"a%%": "\\"}}\'',
+    ],
+)
+def test_lines_that_run_our_program(
+    config: Callable[..., None], run: Run, sts: VerifyingSts, front: Front, box: Machine, line: str
+) -> None:
+    words = f"--aws-access-key-id={sts.access_key_id} --persistentHandle={keys.PLAIN_HANDLE:#x}"
+    words += f" --tpm-path={box.swtpm.path} --assumeRole --aws-arn={sts.role_arn}"
+    config(f"[profile a]\ncredential_process = {line.format(name=CREDENTIAL_PROCESS, words=words)}\n")
+    assert run("--profile=a")[::2] == (0, "")
+    (form,) = (exchange.form() for exchange in front.seen)
+    if "--policy" in line:
+        assert (form["PolicyArns.member.1.arn"], form["Policy"]) == (
+            "arn:aws:iam::aws:policy/with blank",
+            '{"a%%": "\\"}',
+        )
+
+
 def test_a_profile_that_is_its_own_source(config: Callable[..., None], run: Run, front: Front) -> None:
     config("", settings=f"role_arn = {ELSEWHERE}\nsource_profile = tpm")
     assert run("--profile=tpm")[::2] == (0, "")
@@ -281,6 +307,24 @@ REFUSED = {
         "profile a leads back to itself",
     ),
     "no process": ("[profile a]\naws_access_key_id = AKIA\n", "profile a has no credential_process"),
+    "SSO": ("[profile a]\nsso_session = s\n", "but sso_session: end the chain"),
+    "a role of the machine's own": (
+        f"[profile a]\n{ROLE}credential_source = Ec2InstanceMetadata\n",
+        "but credential_source: end the chain",
+    ),
+    "a web identity": (f"[profile a]\n{ROLE}web_identity_token_file = /x\n", "but web_identity_token_file"),
+    "plain keys": (
+        f"[profile a]\n{ROLE}source_profile = a\naws_access_key_id = AKIA\naws_secret_access_key = 1\n",
+        "but aws_access_key_id",
+    ),
+    "a shell around it": (
+        f"[profile a]\ncredential_process = sh -c '{CREDENTIAL_PROCESS} -x'\n",
+        "no script or",
+    ),
+    "variables": (
+        f"[profile a]\ncredential_process = env TPM_KEY_AUTH=made-up-password {CREDENTIAL_PROCESS} --x\n",
+        "profile a sets TPM_KEY_AUTH, which --profile does not take over",
+    ),
     "another's process": ("[profile a]\ncredential_process = other --x\n", "does not run"),
     "quotes that do not end": ("[profile a]\ncredential_process = 'x\n", "cannot be taken apart"),
     "a program's wrong option": (f"[profile a]\ncredential_process = {CREDENTIAL_PROCESS} --wrong=1\n", "--wrong"),
@@ -325,6 +369,7 @@ def test_refused_before_the_tpm_is_asked(config: Callable[..., None], run: Run, 
     config(text)
     code, out, err = run("--profile=a", "--tpm-path=/nonexistent", AWS_ENDPOINT_URL_STS="")
     assert (code, out) == (2, "")
+    assert "made-up-password" not in err
     assert told in err
     assert err.count("\n") == 1
     assert front.seen == []

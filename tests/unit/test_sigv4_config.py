@@ -150,6 +150,7 @@ def test_a_services_section_that_is_not_there(environ: dict[str, str]) -> None:
         (b"the+secret\n", r"line 1: text before the first \[section\]"),
         (b"[a]\nthe+secret\n", r"line 2: no KEY = VALUE"),
         (b"[a]\nk = 1\nk = the+secret\n", r"line 3: a key for the second time"),
+        (b"\xef\xbb\xbf[a]\nk = the+secret\n", "begins with a byte order mark"),
         (b"[a]\n[a]\n", r"line 2: a section for the second time"),
         (b"[a]\ns3 =\n  the+secret\n", r"an indented line without ="),
         (b"[a]\nkey = \xff the+secret\n", "is not UTF-8"),
