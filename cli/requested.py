@@ -10,7 +10,7 @@ from .messages import UsageError
 if TYPE_CHECKING:
     from sigv4.request import FileBody, Request
 
-__all__ = ["add_body_options", "add_request_options", "payload_unsigned", "place_of", "request_of"]
+__all__ = ["add_body_options", "add_request_options", "check_ends", "payload_unsigned", "place_of", "request_of"]
 
 _FORM = "application/x-www-form-urlencoded"
 _IN_MEMORY = 1 << 23  # octets of a body from a pipe; more goes to a file without a name
@@ -87,6 +87,13 @@ def request_of(args: argparse.Namespace) -> "Iterator[Request]":
     finally:
         if isinstance(body, FileBody):
             body.close()
+
+
+def check_ends(request: "Request") -> None:
+    """Raises UsageError for headers that say where the request ends, which its body says."""
+    ours = ("connection", "content-length", "transfer-encoding")
+    if name := next((name for name, _ in request.headers if name.lower() in ours), None):
+        raise UsageError(f"header {name} is made from the body: leave it out")
 
 
 def place_of(args: argparse.Namespace, request: "Request") -> tuple[str, str]:

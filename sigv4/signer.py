@@ -203,7 +203,11 @@ class Signer:
         ]
         token = [] if (value := self.session_token) is None else [("X-Amz-Security-Token", value)]
         parts = split_url(request.url)
-        query = parse_qsl(parts.query, keep_blank_values=True) + own + (token if sign_token else [])
+        query = (
+            parse_qsl(parts.query, keep_blank_values=True, errors="surrogateescape")
+            + own
+            + (token if sign_token else [])
+        )
         unsigned = Request(
             request.method, parts._replace(query=_encode(query)).geturl(), request.headers, request.body
         )
@@ -246,4 +250,7 @@ class Signer:
 
 
 def _encode(query: list[tuple[str, str]]) -> str:
-    return "&".join(f"{quote(key, safe='-._~')}={quote(value, safe='-._~')}" for key, value in query)
+    def encoded(text: str) -> str:
+        return quote(text, safe="-._~", errors="surrogateescape")  # octets of no text stay what they are
+
+    return "&".join(f"{encoded(key)}={encoded(value)}" for key, value in query)

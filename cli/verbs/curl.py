@@ -17,21 +17,17 @@ longest wait for octets to move, 30 seconds by default. Proxies and CAs are the 
 import argparse
 from typing import TYPE_CHECKING
 
-from ..messages import EXIT_CODES, UsageError, note
+from ..messages import EXIT_CODES, note
 from ..received import Output
-from ..requested import add_body_options, add_request_options, payload_unsigned, place_of, request_of
+from ..requested import add_body_options, add_request_options, check_ends, payload_unsigned, place_of, request_of
 from ..using import add_use_options, patience, signer_of, use_args, warn
 
 if TYPE_CHECKING:
     from sigv4.http import Response
-    from sigv4.request import Request
 
 __all__ = ["HELP", "configure", "run"]
 
 HELP = "send a request to any AWS service, signed"
-
-_OURS = ("connection", "content-length", "transfer-encoding")
-"""Headers that say where a request ends, which is not the user's affair."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     if args.head:
         args.request, args.include = args.request or "HEAD", True
     with request_of(args) as request, Output(args.output, include=args.include, fail=args.fail) as output:
-        _check(request)
+        check_ends(request)
         service, region = place_of(args, request)
         environ = environ_of(use_args(args))
         http = Transfer(patience(args), environ, receive=output.receive, warn=warn)
@@ -72,11 +68,6 @@ def run(args: argparse.Namespace) -> int:
             return EXIT_CODES["StsError"][0]
         output.keep()
     return 0
-
-
-def _check(request: "Request") -> None:
-    if name := next((name for name, _ in request.headers if name.lower() in _OURS), None):
-        raise UsageError(f"header {name} is made from the body: leave it out")
 
 
 def _remark(head: "Response", now: float) -> None:

@@ -20,7 +20,7 @@ are what the host says; for a host that says nothing, give --service, and --regi
 import argparse
 from typing import TYPE_CHECKING
 
-from ..requested import add_body_options, add_request_options, payload_unsigned, place_of, request_of
+from ..requested import add_body_options, add_request_options, check_ends, payload_unsigned, place_of, request_of
 from ..using import add_use_options, signer_of
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
     import time
 
     with request_of(args) as request:
+        if args.output == "http":
+            check_ends(request)
         service, region = place_of(args, request)
         signer = signer_of(args)
         moment = signer.signing_time(time.time())
@@ -87,7 +89,7 @@ def _write(request: "Request") -> None:
     lines = [f"{request.method} {parts.path or '/'}{'?' if parts.query else ''}{parts.query} HTTP/1.1"]
     if request.header("Host") is None:
         lines.append(f"Host: {host_header(request.url)}")
-    if request.header("Content-Length") is None and (request.body or request.method in ("POST", "PUT")):
+    if request.body or request.method in ("POST", "PUT"):
         lines.append(f"Content-Length: {len(request.body or b'')}")
     lines += [f"{name}: {value}" for name, value in request.headers]
     target = out()

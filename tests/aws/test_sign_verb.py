@@ -242,6 +242,11 @@ def test_headers_and_method_as_they_are_signed(box: Machine, tmp_path: Path) -> 
     assert [made["headers"][name] for name in "ABC"] == ["b c", "one\u2028two", "d"]
 
 
+def test_octets_that_are_no_text_stay_in_a_link(box: Machine) -> None:
+    link = _printed("presign", "https://iam.amazonaws.com/?a=%ff%C3%A4", *_key(box))
+    assert link.startswith("https://iam.amazonaws.com/?a=%FF%C3%A4&X-Amz-")
+
+
 def test_a_bucket_that_is_no_host(box: Machine) -> None:
     for bucket in ("under_score", "with.dots", "Capitals"):
         link = _printed("presign", f"s3://{bucket}/key", "--region=eu-west-1", *_key(box))
@@ -264,6 +269,10 @@ REFUSED = {
     "a body of no name": (["sign", "-T", "", "https://iam.amazonaws.com/"], "the file with the body is empty"),
     "data of no name": (["sign", "-d", "@", "https://iam.amazonaws.com/"], "the file with the body is empty"),
     "a header in Latin-1": (["sign", "-H", "A: \udcff", "https://iam.amazonaws.com/"], "'A' is not UTF-8"),
+    "a length of its own": (
+        ["sign", "--output=http", "-H", "Transfer-Encoding: chunked", "https://iam.amazonaws.com/"],
+        "Transfer-Encoding is made from the body",
+    ),
     "a header with two lines": (["sign", "-H", "A: b\nC: d", "https://iam.amazonaws.com/"], "line end"),
     "a method that is none": (["sign", "-X", "G T", "https://iam.amazonaws.com/"], "is not an HTTP method"),
     "an unsigned body": (["sign", "--unsigned-payload", "https://iam.amazonaws.com/"], "is for S3 by https"),
