@@ -122,8 +122,12 @@ def _leaving(attributes: "TPMA_OBJECT", order: Order) -> "TPMA_OBJECT":
 def as_used(kind: "type[K]", order: Order, file: "KeyFile", key: "Loaded", parent: Parent) -> "K":
     """The loaded key as it will be used, with its password and policy: a proof wants nothing less."""
     from tpmwire.channel import Pin
+    from tpmwire.spec.constants import TPM_ALG
 
-    pin = order.pin or Pin(parent.key.name, parent.key.public, parent.key.handle)
+    pin = order.pin
+    if pin is None or parent.key.public.type in (TPM_ALG.ECC, TPM_ALG.RSA):
+        # The key that is pinned has vouched for the parent, which is there; to make it again takes a slot more.
+        pin = Pin(parent.key.name, parent.key.public, parent.key.handle)
     # PCRs alone do not tell the policy of a key that can leave; its file does.
     by_file = order.leave is not None and order.pcrs is not None
     pcrs, policy = (None, file.policy) if by_file else (order.pcrs, None)
