@@ -8,28 +8,38 @@ _READING = 5.0  # seconds that a browser has to read a page of a few lines
 def show(url: str, program: str) -> bool:
     """Has `program` (xdg-open) show it, by a page that only the user can read; whether that worked.
 
-    On a command line all users could read the URL. Takes five seconds; the page is gone after it.
+    On a command line all users could read the URL. Takes five seconds; the page is gone after it. Nothing is tried
+    without a graphical session: xdg-open would start a browser for terminals, which has none here.
     """
     import contextlib
     import os
     import subprocess
     import tempfile
     import time
+
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return False
     from html import escape
 
     # A directory of the user's own where there is one: some browsers may not read /tmp.
-    descriptor, path = tempfile.mkstemp(".html", "tpmwire-", os.environ.get("XDG_RUNTIME_DIR"))
+    own = os.environ.get("XDG_RUNTIME_DIR", "")
+    descriptor, path = tempfile.mkstemp(".html", "tpmwire-", own if os.access(own, os.W_OK) else None)
     try:
         with open(descriptor, "w") as file:
             file.write(
                 '<!doctype html><meta name="referrer" content="no-referrer">'
                 f'<meta http-equiv="refresh" content="0;url={escape(url)}">\n'
             )
+        end = time.monotonic() + _READING
         null = subprocess.DEVNULL
-        done = subprocess.run([program, path], check=False, stdout=null, stderr=null)  # noqa: S603
-        if done.returncode != 0:
-            return False
-        time.sleep(_READING)
+        # In a session of its own: a browser that runs in the foreground stays when we end, or are interrupted.
+        started = subprocess.Popen(  # noqa: S603
+            [program, path], stdin=null, stdout=null, stderr=null, start_new_session=True
+        )
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            if started.wait(_READING) != 0:
+                return False
+        time.sleep(max(0.0, end - time.monotonic()))
         return True
     finally:
         with contextlib.suppress(FileNotFoundError):

@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         note("opening the browser")
         if show(url, program):
             return 0
-        note("tpmwire: warning: no browser came up (xdg-open); open this yourself")
+        note("tpmwire: warning: no browser came up (xdg-open, in a graphical session); open this yourself")
     print(url)
     return 0
 

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,7 +91,7 @@ def test_the_browser_is_opened(box: Machine, sts: VerifyingSts, page: SigninPage
     opener.chmod(0o755)
     run = tmp_path / "run"
     run.mkdir(0o700)
-    environ = _environ(box, sts, page, OPENED=str(tmp_path / "opened"), XDG_RUNTIME_DIR=str(run))
+    environ = _environ(box, sts, page, OPENED=str(tmp_path / "opened"), XDG_RUNTIME_DIR=str(run), DISPLAY=":0")
     environ["PATH"] = f"{tmp_path}:{environ['PATH']}"
     ours, theirs = pty.openpty()
     done = subprocess.run(
@@ -106,10 +107,35 @@ def test_the_browser_is_opened(box: Machine, sts: VerifyingSts, page: SigninPage
     with pytest.raises(OSError, match="Input/output error"):  # nothing was printed
         os.read(ours, 100)
     os.close(ours)
-    opener.write_text("#!/bin/sh\nexit 3\n")
+
+
+def test_a_browser_in_the_foreground(box: Machine, sts: VerifyingSts, page: SigninPage, tmp_path: Path) -> None:
+    """As xdg-open starts one without a desktop: nobody waits for its end, and it does not end with us."""
+    opener = tmp_path / "xdg-open"
+    opener.write_text('#!/bin/sh\necho $$ > "$OPENED"\nexec sleep 60\n')
+    opener.chmod(0o755)
+    environ = _environ(box, sts, page, OPENED=str(tmp_path / "opened"), XDG_RUNTIME_DIR="/gone", DISPLAY=":0")
+    environ["PATH"] = f"{tmp_path}:{environ['PATH']}"
+    ours, theirs = pty.openpty()
+    words = [*_words(box, sts), "--region=eu-west-1"]
+    subprocess.run(words, check=True, env=environ, stdout=theirs, timeout=40)
+    os.kill(int((tmp_path / "opened").read_text()), signal.SIGTERM)
+    os.close(theirs)
+    os.close(ours)
+
+
+@pytest.mark.parametrize("display", ["", ":0"])
+def test_no_browser(box: Machine, sts: VerifyingSts, page: SigninPage, tmp_path: Path, display: str) -> None:
+    """Then, or where a browser could only be one for this terminal, the URL is printed."""
+    opener = tmp_path / "xdg-open"
+    opener.write_text(f'#!/bin/sh\ntest -z "$DISPLAY" && touch {tmp_path}/started\nexit {3 if display else 0}\n')
+    opener.chmod(0o755)
+    environ = _environ(box, sts, page, DISPLAY=display)
+    environ["PATH"] = f"{tmp_path}:{environ['PATH']}"
     ours, theirs = pty.openpty()
     subprocess.run([*_words(box, sts), "--region=eu-west-1"], check=True, env=environ, stdout=theirs, timeout=60)
     assert b"SigninToken=" in os.read(ours, 4096)
+    assert not (tmp_path / "started").exists()
     os.close(theirs)
     os.close(ours)
 
