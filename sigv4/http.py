@@ -267,6 +267,8 @@ def _reason(error: Exception, variable: str, bundle: str | None) -> tuple[str, s
 def _load_authorities(context: "ssl.SSLContext", name: str, path: str) -> None:
     import os
 
+    # Of a config file, where no shell has done it; botocore's urllib3 does.
+    path = os.path.expanduser(path)
     try:
         if os.path.isdir(path):
             context.load_verify_locations(capath=path)

@@ -136,8 +136,11 @@ def test_settings_of_the_named_profile(
     assert "/us-east-2/sts/" in front.seen[2].authorization
 
 
-def test_the_profiles_own_ca(config: Callable[..., None], run: Run, sts: VerifyingSts) -> None:
+def test_the_profiles_own_ca(config: Callable[..., None], run: Run, sts: VerifyingSts, box: Machine) -> None:
     url = sts.tls_endpoint()
+    (box.home / "ca.pem").write_bytes(sts.authority().bundle.read_bytes())
+    config("", settings=f"ca_bundle = ~/ca.pem\nendpoint_url = {url}\nregion = us-east-1")
+    assert run("--profile=tpm", AWS_ENDPOINT_URL_STS="", HOME=str(box.home))[::2] == (0, "")
     config("", settings=f"ca_bundle = {sts.authority().bundle}\nendpoint_url = {url}\nregion = us-east-1")
     unset = {"AWS_ENDPOINT_URL_STS": ""}
     assert run("--profile=tpm", **unset)[::2] == (0, "")
