@@ -9,7 +9,7 @@ import logging
 from calendar import timegm
 from collections.abc import Callable
 from threading import Lock
-from time import strptime
+from time import monotonic, strptime
 from typing import Any
 
 import boto3
@@ -102,6 +102,7 @@ class _SharedSigner(Signer):
         super().__init__(*args)
         self._lock = Lock()
         self._stamp = ""  # botocore's time of the last signature, of whatever thread
+        self._stamped = 0.0  # and when that was, by the clock that only runs
         self.offset = 0
 
     def correct_clock(self, response: Any = None, **_more: object) -> int | None:
@@ -115,7 +116,9 @@ class _SharedSigner(Signer):
         # The answer to HEAD has no text: its code is the status.
         if date is None or not (may_be_about_time(refusal) or refusal.code == "403"):
             return None
-        offset = date - timegm(strptime(self._stamp, SIGV4_TIMESTAMP))
+        # An upload may have taken minutes since.
+        now = timegm(strptime(self._stamp, SIGV4_TIMESTAMP)) + monotonic() - self._stamped
+        offset = round(date - now)
         if abs(offset - self.offset) <= CLOCK_TOLERANCE:
             return None
         self.offset = offset
@@ -125,7 +128,7 @@ class _SharedSigner(Signer):
 
     def corrected(self, stamp: str) -> str:
         """A signature's time by the servers' clock, of botocore's by ours."""
-        self._stamp = stamp
+        self._stamp, self._stamped = stamp, monotonic()
         return timestamp(timegm(strptime(stamp, SIGV4_TIMESTAMP)) + self.offset) if self.offset else stamp
 
     def _day_key(self, date: str) -> bytes:
