@@ -36,7 +36,7 @@ def add_sigv4a_options(parser: "argparse._ActionsContainer") -> None:
         "--sigv4a-out",
         metavar="FILE",
         help="also make the key of SigV4A (for S3's multi-region access points, and other requests that hold in "
-        "several regions), and write it as a TSS2 PEM file; needs the access key id",
+        "several regions), and write it as a TSS2 PEM file",
     )
     parser.add_argument(
         "--sigv4a-handle", type=new_handle, metavar="HANDLE", help="make that key persistent there"

@@ -11,6 +11,9 @@ signatures of the new key, the profiles that used the old one use the new one, a
 A run may end at any point: one key works always, and --resume goes on from a file beside ~/.aws/config that says
 what has been done and holds no secret. The user needs iam:CreateAccessKey, ListAccessKeys, UpdateAccessKey and
 DeleteAccessKey on itself. The new key has the old one's password, PCRs (with their values of now) and parent.
+
+A key of SigV4A is of one access key, and ends with it: --sigv4a-out or --sigv4a-handle makes one of the new
+secret, which is nowhere afterwards. The old one is not looked for: remove its file, or `tpmwire evict` it.
 """
 
 import argparse
@@ -37,6 +40,7 @@ from ..messages import UsageError, note
 from ..rotation import (
     begin,
     check_place,
+    check_sigv4a,
     new_command,
     new_place,
     old_command,
@@ -44,7 +48,9 @@ from ..rotation import (
     order_for,
     place_in,
     place_values,
+    sigv4a_places,
 )
+from ..sigv4a_key import add_sigv4a_options, is_wanted, places_of
 
 if TYPE_CHECKING:
     from tpmwire.secret import Secret
@@ -83,6 +89,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="HANDLE",
         help="the new key's handle (default, where the old key has one: the next that is free)",
     )
+    add_sigv4a_options(parser)
     add_auth_options(parser, "owner", "the owner's password, for a persistent handle")
 
 
@@ -95,7 +102,7 @@ def rotate(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
     """`run`, with a word to `checkpoint` after each step.
 
     begun, answered, created, made, put, placed, proven, rewritten, switched, disabled, inactive; with --delete-old
-    also deleted, cleared.
+    also deleted, cleared; with a key of SigV4A beside, before put.
     """
     from ..auths import auth_of
 
@@ -124,11 +131,11 @@ def _go_on(args: argparse.Namespace, state: State | None, owner: "Secret", check
         _switch(state, checkpoint)
     if state.stage == "switched":
         _disable(args.profile, state, checkpoint)
-    if not args.delete_old:
+    if args.delete_old:
+        _delete(args.profile, state, owner, checkpoint)
+    else:
         last = f"tpmwire rotate --profile {shlex.quote(args.profile)} --delete-old"
         note(f"{state.values['old']['id']} is inactive; when nothing misses it: `{last}`")
-        return
-    _delete(args.profile, state, owner, checkpoint)
 
 
 def _check(args: argparse.Namespace, state: State | None) -> None:
@@ -187,7 +194,8 @@ def _discard(profile: str, state: State, owner: "Secret") -> None:
     _delete_key(command, new["id"])
     if "name" in new:
         with open_for(command) as tpm:
-            clear(tpm, place_in(new), bytes.fromhex(new["name"]), owner)
+            for values in [new, *new.get("sigv4a", [])]:
+                clear(tpm, place_in(values), bytes.fromhex(values["name"]), owner)
     note(f"deleted the new key {new['id']}, whose secret is nowhere")
     del state.values["new"]
     state.reach("begun")
@@ -217,6 +225,7 @@ def _create(args: argparse.Namespace, state: State, owner: "Secret", checkpoint:
 
     command = old_command(args.profile, state)
     check_place(args, command)
+    check_sigv4a(args, command)
     client = iam_client(command, once=True)
     with undisturbed():
         try:
@@ -237,21 +246,42 @@ def _create(args: argparse.Namespace, state: State, owner: "Secret", checkpoint:
             _discard(args.profile, state, owner)
             state.remove()
             raise
-    note(f"the new key {state.values['new']['id']} is in the TPM, at {place_in(state.values['new'])}")
+    new = state.values["new"]
+    note(f"the new key {new['id']} is in the TPM, at {place_in(new)}")
+    if is_wanted(args):
+        note(f"its key of SigV4A: {' and '.join(places_of(args))}")
+    else:
+        note(f"a key of SigV4A, if any, ends with {state.values['old']['id']}: --sigv4a-out would make a new one")
 
 
 def _import(
     args: argparse.Namespace, state: State, order: "Order", owner: "Secret", checkpoint: Checkpoint
 ) -> None:
+    from tpmwire.spec.constants import TPM_HT
+
     from ..making import make_key
+    from ..sigv4a_key import make_sigv4a_key
 
     command, key_id = old_command(args.profile, state), state.values["new"]["id"]
     with open_for(command) as tpm:
         place = new_place(args, tpm, command, key_id)
         made = make_key(tpm, order)
         # Before it is put there: a later run tells by the Name whether it was.
-        state.reach("made", new={"id": key_id, "name": made.key.name.hex(), **place_values(place)})
+        new = {"id": key_id, "name": made.key.name.hex(), **place_values(place)}
+        if is_wanted(args):
+            beside = make_sigv4a_key(tpm, order, made, key_id)
+            name = beside.key.name.hex()
+            new["sigv4a"] = [{"name": name, **place_values(each)} for each in sigv4a_places(args)]
+        state.reach("made", new=new)
         checkpoint("made")
+        if is_wanted(args):
+            if made.parent.key.handle >> 24 == TPM_HT.TRANSIENT:
+                # It has done its part. Many TPMs have three slots, and putting keys in place takes one more.
+                tpm.flush(made.parent.key.handle)
+            for each in sigv4a_places(args):
+                put(tpm, beside, each, owner)
+            checkpoint("beside")
+        # The last: where it is in its place, all is.
         put(tpm, made, place, owner)
         checkpoint("put")
     state.reach("placed")

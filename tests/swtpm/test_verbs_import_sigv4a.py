@@ -1,6 +1,7 @@
 """`tpmwire import --sigv4a-out`: AWS's derived key in the TPM, used by us and by tpm2-tools and tpm2-openssl."""
 
 import hmac
+import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -121,6 +122,24 @@ def test_again_with_force_beside_a_storage_root_key(
     file = made("--parent", "0x81000001", "--sigv4a-handle", HANDLE, "--force")
     verify(signed(swtpm, handle=0x81010003))
     verify(signed(swtpm, file=file))
+
+
+@pytest.mark.parametrize("kind", ["h2", "ek-ecc", "ek-rsa"])
+@pytest.mark.parametrize("pcrs", [(), ("--pcrs", "23")])
+def test_a_pinned_key(
+    swtpm: Swtpm,
+    tool: Tool,
+    made: Callable[..., KeyFile],
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    pcrs: tuple[str, ...],
+) -> None:
+    """With three slots, of which parent and both keys take all."""
+    told = json.loads(tool("export-public", "--key", kind, "--tpm-path", swtpm.path).out)
+    monkeypatch.setenv("TPM_KEY_AUTH", "testpwd")
+    pin = ("--tpm-session-encrypt-with-name", f"{told['name']}@{kind}")
+    file = made(*pin, *pcrs, "--sigv4a-handle", HANDLE, "--persistent-handle", HMAC_HANDLE, "--force")
+    verify(signed(swtpm, file=file, auth=Secret(b"testpwd")))
 
 
 def test_a_password(swtpm: Swtpm, made: Callable[..., KeyFile], monkeypatch: pytest.MonkeyPatch) -> None:
