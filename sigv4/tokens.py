@@ -90,6 +90,10 @@ def check_database(host: str, port: int | None, user: str, region: str) -> None:
     """Raises RequestError for what no token can be for."""
     if not user:
         raise RequestError("the database user is missing")
+    try:
+        user.encode("utf-8")
+    except UnicodeEncodeError:
+        raise RequestError("the database user is not UTF-8; write it as such") from None
     if port is not None and not 0 < port < 65536:
         raise RequestError(f"port {port} is none; use 1 to 65535")
     if not re.fullmatch(r"[A-Za-z0-9._-]+", host):
@@ -119,20 +123,20 @@ def codecommit_region(host: str) -> str | None:
     """The region in the name of a CodeCommit host; None where it has none."""
     # To its end: the user's password is not for the owner of a domain that begins like AWS's.
     found = re.fullmatch(
-        r"(?:vpce-[a-z0-9-]+\.)?git-codecommit(?:-fips)?\.([a-z0-9-]+)\.(?:vpce\.)?amazonaws\.com(?:\.cn)?(?::\d+)?",
-        host,
+        r"(?:vpce-[a-z0-9-]+\.)?git-codecommit(?:-fips)?\.([a-z0-9-]+)\.(?:vpce\.)?([a-z0-9.-]+)(?::\d+)?", host
     )
-    return None if found is None else found[1]
+    return None if found is None or found[2] != dns_suffix(found[1]) else found[1]
 
 
 def database_region(host: str) -> tuple[str, str] | None:
     """Which kind of database is at an AWS host, "rds" or "dsql", and in which region; None for other hosts."""
-    for kind, pattern in (
-        ("rds", r".+\.([a-z0-9-]+)\.rds\.amazonaws\.com(?:\.cn)?"),
-        ("dsql", r".+\.dsql(?:-[a-z0-9]+)?\.([a-z0-9-]+)\.on\.aws"),
-    ):
-        if found := re.fullmatch(pattern, host, re.IGNORECASE):
-            return kind, found[1].lower()
+    host = host.lower()
+    if found := re.fullmatch(r".+\.dsql(?:-[a-z0-9]+)?\.([a-z0-9-]+)\.on\.aws", host):
+        return "dsql", found[1]
+    # China's hosts have the region behind the service.
+    for pattern in (r".+\.([a-z0-9-]+)\.rds\.(.+)", r".+\.rds\.([a-z0-9-]+)\.(.+)"):
+        if (found := re.fullmatch(pattern, host)) and found[2] == dns_suffix(found[1]):
+            return "rds", found[1]
     return None
 
 

@@ -47,12 +47,15 @@ def run(args: argparse.Namespace) -> int:
     import shutil
     import sys
 
+    from sigv4.request import split_url
     from sigv4.tokens import check_signin, console_page, console_url, signin_token, signin_token_request
 
     region = region_of(args, args.region)
     page = console_page(region, args.destination)
     seconds = _session_seconds(args)
     check_signin(region, seconds)
+    if args.issuer:
+        split_url(args.issuer)
     http = http_client(args)
     credentials = temporary(args)
     token = signin_token(_answer(http, signin_token_request(credentials, region, seconds)))

@@ -12,7 +12,7 @@
 Method, headers, body and URL must be sent as they were signed, within five minutes (S3: 15). Service and region
 are what the host says; for a host that says nothing, give --service, and --region:
 
-  tpmwire sign --profile minio --service s3 --region us-east-1 http://127.0.0.1:9000/bucket/?list-type=2
+  tpmwire sign --profile minio --service s3 --region us-east-1 'http://127.0.0.1:9000/bucket/?list-type=2'
 
 `tpmwire curl` sends the request itself; `tpmwire presign` makes a link of it.
 """

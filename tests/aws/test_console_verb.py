@@ -151,6 +151,7 @@ REFUSED = {
     "a chain": ([REGION, *ROLE, ROLE[1], "--session-duration=900"], "is for one role"),
     "a user's": ([REGION, "--federation-name=me", "--session-duration=900"], "is for a role"),
     "no console": (["--region=us-iso-east-1", *ROLE], "console of partition aws-iso"),
+    "an issuer that is none": ([REGION, *ROLE, "--issuer=example.com/\udcff"], "not a URL"),
     "no page": ([REGION, *ROLE, "--destination=http://x"], "neither https://... nor"),
     "no region": (ROLE, "no region is known"),
 }

@@ -121,6 +121,8 @@ def test_the_region_of_a_codecommit_host() -> None:
 def test_the_region_of_a_database_host() -> None:
     assert tokens.database_region("db.abc.eu-west-1.rds.amazonaws.com") == ("rds", "eu-west-1")
     assert tokens.database_region("DB.cluster-ro-abc.cn-north-1.rds.amazonaws.com.cn") == ("rds", "cn-north-1")
+    assert tokens.database_region("db.abc.rds.cn-north-1.amazonaws.com.cn") == ("rds", "cn-north-1")
+    assert tokens.database_region("db.abc.eusc-de-east-1.rds.amazonaws.eu") == ("rds", "eusc-de-east-1")
     assert tokens.database_region("abc.dsql.us-east-1.on.aws") == ("dsql", "us-east-1")
     for foreign in ("db.example.com", "rds.amazonaws.com", "a.eu-west-1.rds.amazonaws.com.example"):
         assert tokens.database_region(foreign) is None

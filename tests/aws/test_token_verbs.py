@@ -211,6 +211,7 @@ REFUSED = {
         "'a/b' is no",
     ),
     "no user": (["rds-token", f"--hostname={HOST}", "--username=", "--port=1"], "user is missing"),
+    "a user in Latin-1": (["rds-token", f"--hostname={HOST}", "--username=\udcff", "--port=1"], "is not UTF-8"),
 }
 
 
