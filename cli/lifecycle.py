@@ -44,7 +44,6 @@ Checkpoint = Callable[[str], None]
 """Told the name of each step when it is done."""
 
 _REPLACED = ("aws-access-key-id", "persistentHandle", "credential-file", "key-name")
-_LONE = ("assumeRole", "useEKParent", "verbose", "no-session-encryption", "version", "help")
 
 
 def no_checkpoint(_step: str) -> None:
@@ -80,7 +79,8 @@ class ProfileCommand:
         self.key_id: str = self.args.aws_access_key_id or ""
         if not self.key_id:
             # The environment's would be another one tomorrow.
-            raise UsageError("the profile's credential_process has no --aws-access-key-id: add it")
+            where = f", but --profile {self.args.profile}: name that profile" if self.args.profile else ": add it"
+            raise UsageError(f"the profile's credential_process has no --aws-access-key-id{where}")
         file = self.args.credential_file
         self.place = Place(file=os.path.abspath(file)) if file else Place(handle=self.args.persistentHandle)
         self._key: HmacKey | None = None
@@ -130,12 +130,21 @@ class ProfileCommand:
         return shlex.join([*self._start, *new, *self._kept()])
 
     def _kept(self) -> list[str]:
+        from .run_options import run_parser
+
+        # Those that a word without = may follow, which is theirs.
+        with_value = {
+            name.lstrip("-")
+            for action in run_parser()._actions
+            if action.nargs is None
+            for name in action.option_strings
+        }
         kept: list[str] = []
         rest = iter(self._options)
         for word in rest:
             option, equals, _ = word.lstrip("-").partition("=")
             group = [word]
-            if not equals and option not in _LONE:
+            if not equals and option in with_value:
                 group += [following] if (following := next(rest, None)) is not None else []
             if option not in _REPLACED:
                 kept += group
