@@ -21,16 +21,17 @@ def enroll_sigv4a(args: "argparse.Namespace", order: "Order", owner: "Secret") -
 
     Raises UsageError where something else is there, TpmError, SessionError.
     """
-    from tpmwire.wrapping import ecdsa_key
+    from tpmwire.templates import hmac_key
 
     from .keys import open_tpm
-    from .making import make_key
+    from .making import make_key, policy_of
     from .placing import Placed, put_in_place
-    from .sigv4a_key import make_sigv4a_key, places_of, private_value
+    from .sigv4a_key import areas, make_sigv4a_key, places_of
 
     file, key_id = args.sigv4a_out, args.aws_access_key_id
-    wanted = ecdsa_key(private_value(order.secret, key_id))[0]
     with open_tpm(args) as tpm:
+        policy = policy_of(tpm, order)
+        wanted = areas(order, hmac_key(policy.digest() if policy else b"", with_auth=bool(order.auth)), key_id)[0]
         if not args.force and _is_there(tpm, args, file, wanted):
             note("the key of SigV4A is in its place already")
             return
@@ -52,6 +53,8 @@ def _is_there(tpm: "Tpm", args: "argparse.Namespace", file: str | None, wanted: 
     for place, public in zip(places, found, strict=True):
         if public is not None and (public.type, public.unique) != (wanted.type, wanted.unique):
             raise UsageError(f"{place} has another key; take another place, or --force replaces it")
+        if public is not None and public != wanted:
+            raise UsageError(f"{place} has the key with another password, or other PCRs; --force makes it anew")
     if any(found) and not all(found):
         raise UsageError("the key of SigV4A is in one of its two places only; --force makes it anew")
     return all(found)

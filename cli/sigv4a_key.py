@@ -14,12 +14,14 @@ from .messages import UsageError
 
 if TYPE_CHECKING:
     from tpmwire.secret import Secret
+    from tpmwire.spec.structures import TPMT_PUBLIC, TPMT_SENSITIVE
     from tpmwire.tpm import Tpm
 
     from .making import Made, Order
 
 __all__ = [
     "add_sigv4a_options",
+    "areas",
     "check_places",
     "check_tpm",
     "is_wanted",
@@ -108,6 +110,18 @@ def private_value(octets: "Secret", key_id: str) -> "Secret":
     return Secret(derive(key_id, octets.reveal().removeprefix(b"AWS4")).to_bytes(32, "big"))
 
 
+def areas(order: "Order", beside: "TPMT_PUBLIC", key_id: str) -> "tuple[TPMT_PUBLIC, TPMT_SENSITIVE]":
+    """Public and sensitive area of the key beside the HMAC key of `order`, whose public area `beside` is."""
+    from tpmwire.spec.constants import TPMA_OBJECT
+    from tpmwire.wrapping import ecdsa_key
+
+    private = private_value(order.secret, key_id)
+    public, sensitive = ecdsa_key(private, auth=order.auth, auth_policy=beside.auth_policy)
+    # An imported key cannot be fixed; what lets no key out is that no policy of its allows TPM2_Duplicate.
+    fixed = TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT
+    return public.replace(object_attributes=TPMA_OBJECT(beside.object_attributes & ~fixed)), sensitive
+
+
 def make_sigv4a_key(tpm: "Tpm", order: "Order", hmac_made: "Made", key_id: str) -> "Made":
     """TPM2_Import and TPM2_Load of the key, with the HMAC key's password and policy, and a signature verified.
 
@@ -118,20 +132,16 @@ def make_sigv4a_key(tpm: "Tpm", order: "Order", hmac_made: "Made", key_id: str) 
     from tpmwire.ecdsa import EcdsaKey, check_signature
     from tpmwire.keyfile import KeyFile
     from tpmwire.spec.commands.duplication import Import
-    from tpmwire.spec.constants import TPM_ALG, TPMA_OBJECT
+    from tpmwire.spec.constants import TPM_ALG
     from tpmwire.spec.structures import TPMT_SYM_DEF_OBJECT
-    from tpmwire.wrapping import duplicate, ecdsa_key
+    from tpmwire.wrapping import duplicate
 
     from .keys import load
     from .making import Made, as_used
 
     beside, parent = hmac_made.file, hmac_made.parent
-    private = private_value(order.secret, key_id)
-    public, sensitive = ecdsa_key(private, auth=order.auth, auth_policy=beside.public.auth_policy)
-    # An imported key cannot be fixed; what lets no key out is that no policy of its allows TPM2_Duplicate.
-    fixed = TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT
-    attributes = TPMA_OBJECT(beside.public.object_attributes & ~fixed)
-    wrapped = duplicate(public.replace(object_attributes=attributes), sensitive, parent.key.public)
+    public, sensitive = areas(order, beside.public, key_id)
+    wrapped = duplicate(public, sensitive, parent.key.public)
     answer = tpm.execute(
         Import(
             parent.key.handle,

@@ -137,3 +137,16 @@ def test_its_directory_is_made_as_the_hmac_key_s_is(
     assert ran.code == 0, ran.err
     assert file.parent.stat().st_mode & 0o777 == 0o700
     verify(swtpm, sts, EcdsaKey(file=parse(file.read_bytes())))
+
+
+def test_a_key_that_is_there_without_the_pcrs_is_not_the_one_that_is_asked_for(
+    home: Path, sts: VerifyingSts, swtpm: Swtpm, tool: Tool
+) -> None:
+    """Nobody is left with a key that is open, and a word that it is in its place."""
+    words = ("enroll", "--profile", "work", "--tpm-path", swtpm.path, "--sigv4a-out", home / "v4a.pem")
+    assert tool(*words).code == 0
+    bound = (*words, "--out", home / "bound.pem", "--pcrs", "23")
+    ran = tool(*bound)
+    assert (ran.code, "the key with another password, or other PCRs; --force" in ran.err) == (2, True), ran.err
+    assert tool(*bound, "--force").code == 0
+    assert parse((home / "v4a.pem").read_bytes()).policy
