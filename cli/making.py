@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tpmwire.reaching import Key
     from tpmwire.secret import Secret
     from tpmwire.spec.constants import TPMA_OBJECT
-    from tpmwire.spec.structures import TPMS_PCR_SELECTION
+    from tpmwire.spec.structures import TPMS_PCR_SELECTION, TPMT_PUBLIC
     from tpmwire.tpm import Tpm
 
     K = TypeVar("K", bound=Key)
@@ -27,6 +27,8 @@ class Order(NamedTuple):
     `leave` is the policy by which the key can be duplicated; without one it stays in its TPM.
     `given` are the ways of a policy that was described instead: they need not hold now, so the key is not tried.
     `hash_name` is the HMAC's hash, as TPM_ALG has it.
+    `like` is the public area of a key that has the policy `given`, which holds now: the new key differs from it in
+    its secret only, and is tried.
     """
 
     secret: "Secret"
@@ -38,6 +40,7 @@ class Order(NamedTuple):
     leave: "Policy | None" = None
     given: "tuple[Policy, ...]" = ()
     hash_name: str = "SHA256"
+    like: "TPMT_PUBLIC | None" = None
 
 
 class Made(NamedTuple):
@@ -64,8 +67,11 @@ def make_key(tpm: "Tpm", order: Order) -> Made:
 
     parent = parent_at(tpm, order.parent, order.parent_auth, order.pin)
     policy = policy_of(tpm, order)
-    digest = policy.digest() if policy else b""
-    template = hmac_key(digest, with_auth=bool(order.auth), hash_alg=TPM_ALG[order.hash_name])
+    if order.like is not None:
+        template = order.like.replace(unique=b"")
+    else:
+        digest = policy.digest() if policy else b""
+        template = hmac_key(digest, with_auth=bool(order.auth), hash_alg=TPM_ALG[order.hash_name])
     if order.leave is not None:
         template = template.replace(object_attributes=_leaving(template.object_attributes, order))
     sensitive = TPMS_SENSITIVE_CREATE(order.auth.reveal(), order.secret.reveal())
@@ -83,7 +89,7 @@ def make_key(tpm: "Tpm", order: Order) -> Made:
         auth_policy=tuple((None, way.to_steps()) for way in order.given[1:]) or None,
     )
     key = load(tpm, parent, file.public, file.private)
-    if not order.given:
+    if not order.given or order.like is not None:
         _prove(tpm, order, file, key, parent)
     return Made(file, key, parent)
 
@@ -128,10 +134,10 @@ def as_used(kind: "type[K]", order: Order, file: "KeyFile", key: "Loaded", paren
     if pin is None or parent.key.public.type in (TPM_ALG.ECC, TPM_ALG.RSA):
         # The key that is pinned has vouched for the parent, which is there; to make it again takes a slot more.
         pin = Pin(parent.key.name, parent.key.public, parent.key.handle)
-    # PCRs alone do not tell the policy of a key that can leave; its file does.
-    by_file = order.leave is not None and order.pcrs is not None
-    pcrs, policy = (None, file.policy) if by_file else (order.pcrs, None)
-    return kind(handle=key.handle, name=key.name, auth=order.auth, pcrs=pcrs, policy=policy, pin=pin)
+    # PCRs alone do not tell the policy of a key that can leave, nor anything another key's; the file does.
+    by_file = (order.leave is not None and order.pcrs is not None) or order.like is not None
+    pcrs, described = (None, file) if by_file else (order.pcrs, None)
+    return kind(handle=key.handle, name=key.name, auth=order.auth, pcrs=pcrs, described=described, pin=pin)
 
 
 def _prove(tpm: "Tpm", order: Order, file: "KeyFile", key: "Loaded", parent: Parent) -> None:

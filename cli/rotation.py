@@ -4,10 +4,12 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
+from .kept_policy import is_plain, ways_kept
 from .lifecycle import Place, ProfileCommand, State, iam_client, public_at
 from .messages import UsageError
 
 if TYPE_CHECKING:
+    from tpmwire.keyfile import KeyFile
     from tpmwire.secret import Secret
     from tpmwire.spec.structures import TPMS_PCR_SELECTION
     from tpmwire.tpm import Tpm
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = [
     "begin",
     "check_place",
-    "check_sigv4a",
     "new_command",
     "new_place",
     "old_command",
@@ -25,7 +26,6 @@ __all__ = [
     "order_for",
     "place_in",
     "place_values",
-    "sigv4a_places",
 ]
 
 OWNER = 0x40000001
@@ -85,8 +85,13 @@ def check_place(args: argparse.Namespace, command: ProfileCommand) -> None:
     file = command.key.file
     if args.out and os.path.lexists(args.out):
         raise UsageError(f"{args.out} exists: take another --out")
-    if args.persistent_handle is not None and file is not None and file.policy and not command.args.pcrs:
+    if args.persistent_handle is not None and file is not None and not _told_by_options(file, command):
         raise UsageError("the key's policy stands in its key file, and a handle has none: take --out")
+
+
+def _told_by_options(file: "KeyFile", command: ProfileCommand) -> bool:
+    """Whether the profile says all that the file's policy does."""
+    return is_plain(file) and (not file.policy or bool(command.args.pcrs))
 
 
 def begin(args: argparse.Namespace) -> State:
@@ -111,7 +116,8 @@ def begin(args: argparse.Namespace) -> State:
         raise UsageError(f"there is no key at {command.place}, where the profile says")
     if command.place.handle is not None and public.auth_policy and command.key.pcrs is None:
         raise UsageError(f"the key at {command.place} has a policy that the profile does not tell: import by hand")
-    _pcrs(command)
+    if command.key.file is not None and not is_plain(command.key.file):
+        ways_kept(command.key.file)
     keys = [key.access_key_id for key in iam_client(command).list_access_keys()]
     if len(keys) > 1:
         raise UsageError(f"the user has two keys, which is all that AWS allows: delete one of {', '.join(keys)}")
@@ -120,21 +126,14 @@ def begin(args: argparse.Namespace) -> State:
 
 
 def _pcrs(command: ProfileCommand) -> "tuple[TPMS_PCR_SELECTION, ...] | None":
-    """The PCRs of the profile, or those of the policy that the key file carries. Raises UsageError."""
-    from tpmwire.policy import Policy, PolicyAuthValue, PolicyPassword, PolicyPCR
+    """The PCRs of the profile, or those of the policy that the key file carries."""
+    from tpmwire.policy import Policy, PolicyPCR
 
     key = command.key
     if key.pcrs is not None or key.file is None or key.file.policy is None:
         return key.pcrs
-    pcrs = None
-    for statement in Policy.from_steps(key.file.policy).statements:
-        if isinstance(statement, PolicyPCR) and pcrs is None:
-            pcrs = statement.pcrs
-        elif not isinstance(statement, PolicyAuthValue | PolicyPassword):
-            raise UsageError(f"the key's policy has a {type(statement).__name__}, which is not made anew here")
-    if pcrs is None:
-        raise UsageError("the key's policy has no PCRs, and such a policy is not made anew here")
-    return pcrs
+    statements = Policy.from_steps(key.file.policy).statements
+    return next((statement.pcrs for statement in statements if isinstance(statement, PolicyPCR)), None)
 
 
 def order_for(command: ProfileCommand, secret: "Secret", owner: "Secret") -> "Order":
@@ -144,27 +143,11 @@ def order_for(command: ProfileCommand, secret: "Secret", owner: "Secret") -> "Or
     key, parent = command.key, OWNER
     if key.file is not None:
         parent = key.file.persistent_parent or key.file.hierarchy or OWNER
-    return Order(secret, key.auth, _pcrs(command), parent, key.parent_auth or owner, key.pin)
-
-
-def sigv4a_places(args: argparse.Namespace) -> list[Place]:
-    """Where the new key of SigV4A is to be; nowhere where none is asked for."""
-    places = [Place(file=os.path.abspath(args.sigv4a_out))] if args.sigv4a_out else []
-    return places + ([] if args.sigv4a_handle is None else [Place(args.sigv4a_handle)])
-
-
-def check_sigv4a(args: argparse.Namespace, command: ProfileCommand) -> None:
-    """Finds out what would fail when IAM has made the key already. Raises UsageError."""
-    from .keys import check_free
-    from .sigv4a_key import check_places, check_tpm, is_wanted
-
-    if not is_wanted(args):
-        return
-    check_places(args.sigv4a_out, args.sigv4a_handle, args.out, args.persistent_handle, force=False)
-    with open_for(command) as tpm:
-        check_tpm(tpm)
-        if args.sigv4a_handle is not None:
-            check_free(tpm, args.sigv4a_handle, force=False)
+    parent_auth = key.parent_auth or owner
+    if key.file is not None and not is_plain(key.file):
+        ways = ways_kept(key.file)
+        return Order(secret, key.auth, None, parent, parent_auth, key.pin, given=ways, like=key.file.public)
+    return Order(secret, key.auth, _pcrs(command), parent, parent_auth, key.pin)
 
 
 def new_place(args: argparse.Namespace, tpm: "Tpm", command: ProfileCommand, key_id: str) -> Place:
@@ -174,13 +157,13 @@ def new_place(args: argparse.Namespace, tpm: "Tpm", command: ProfileCommand, key
     old = command.place
     if args.out or (old.file is not None and args.persistent_handle is None):
         file = os.path.abspath(args.out or os.path.join(os.path.dirname(old.file or ""), f"{key_id}.pem"))
-        if os.path.lexists(file) or (args.sigv4a_out and file == os.path.abspath(args.sigv4a_out)):
-            raise UsageError(f"{file} exists, or is another key's: take another --out")
+        if os.path.lexists(file):
+            raise UsageError(f"{file} exists: take another --out")
         return Place(file=file)
     if args.persistent_handle is None:
         assert old.handle is not None
         first, last = old.handle + 1, min(old.handle + 0x100, 0x81FFFFFF)
-        occupied = [*nv.handles(tpm, first, last), args.sigv4a_handle]
+        occupied = nv.handles(tpm, first, last)
         handle = next((handle for handle in range(first, last + 1) if handle not in occupied), None)
         if handle is None:
             raise UsageError(f"no handle after {old} is free: name one with --persistent-handle")

@@ -20,7 +20,7 @@ from .tpm import Tpm
 
 if TYPE_CHECKING:
     from .kept import Memory
-    from .keyfile import KeyFile, Step
+    from .keyfile import KeyFile
     from .satisfying import Satisfying
     from .spec.commands.objects import Load
 
@@ -48,9 +48,9 @@ class Key:
     is made, its hierarchy's; `parent_auth_otherwise` is tried where that fails. `pcrs` are those of its policy.
     With `ek_parent` the parent is an endorsement key: the one that an importable file's seed is sealed for; of a
     loadable file the ECC one where `rsaParent` is false, else the RSA one. `inner_key` opens an importable file's
-    inner wrap. `policy` is that of the key at `handle`, as key files have it. `protected` salts and encrypts, to
-    `pin` where there is one. `name` is the Name of the key at `handle`, where it is known: that saves reading it.
-    `memory` is what earlier runs have left, and takes what this one leaves (see `kept`).
+    inner wrap. `described` is a key file that tells the policy of the key at `handle`. `protected` salts and
+    encrypts, to `pin` where there is one. `name` is the Name of the key at `handle`, where it is known: that saves
+    reading it. `memory` is what earlier runs have left, and takes what this one leaves (see `kept`).
     "As `hmac`" below is HmacKey.hmac.
     """
 
@@ -67,7 +67,7 @@ class Key:
         protected: bool = True,
         pin: Pin | None = None,
         name: bytes | None = None,
-        policy: "tuple[Step, ...] | None" = None,
+        described: "KeyFile | None" = None,
         inner_key: Secret = EMPTY_AUTH,
         memory: "Memory | None" = None,
     ) -> None:
@@ -81,7 +81,7 @@ class Key:
         self.protected = protected
         self.pin = pin
         self.name = name
-        self.policy = policy
+        self.described = described
         self.inner_key = inner_key
         self.memory = memory
 
@@ -109,7 +109,8 @@ class Run:
         self.companion: Session | None = None
         self.opened: list[int] = []
         # The key's public area and its parent's Name, once they are known.
-        self.public = None if key.file is None else key.file.public
+        told = key.file or key.described
+        self.public = None if told is None else told.public
         self.parent_name: bytes | None = None
         self.name = key.name
         # The key that the session was salted to.
@@ -169,7 +170,7 @@ class Run:
     def _kind(self) -> TPM_SE:
         """A policy session where the key is used by its policy."""
         by_policy = self.public is not None and not self.public.object_attributes & TPMA_OBJECT.USER_WITH_AUTH
-        wanted = self.key.pcrs is not None or self.key.policy is not None
+        wanted = self.key.pcrs is not None or self.key.described is not None
         return TPM_SE.POLICY if wanted or by_policy else TPM_SE.HMAC
 
     def _open_session(self, parent: Loaded | None) -> None:

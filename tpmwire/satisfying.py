@@ -28,12 +28,11 @@ class Satisfying:
 
     def satisfy(self, handle: int) -> Secret:
         """Executes the key's policy; returns the authValue that its authorization then takes."""
-        file = self.key.file
-        steps = self.key.policy or (file.policy if file is not None else None)
-        if self.key.pcrs is None and not self.key.policy and file is not None and file.auth_policy:
+        file = self.key.file or self.key.described
+        if self.key.pcrs is None and file is not None and file.auth_policy:
             self._state_alternatives(file)
-        elif self.key.pcrs is None and steps is not None:
-            self._state_file_policy(steps)
+        elif self.key.pcrs is None and file is not None and file.policy is not None:
+            self._state_file_policy(file.policy)
         else:
             self._state_from_options(handle)
         return self.key.auth if self.session.wants_auth_value else EMPTY_AUTH
