@@ -11,11 +11,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 MARK = "@@ "
 HOST = "10.0.2.2"
 PROGRAM = "aws-tpm-process-credential"
 HANDLES = {"/dev/tpm0": "0x81010002", "/dev/tpmrm0": "0x81010003"}
+USER, TSS = 1000, 110
+"""A user's number, and that of the group whose the TPM is."""
 MFA = ["--mfa-serial", "arn:aws:iam::123456789012:mfa/tpm", "--mfa-totp", "/root/mfa.pem"]
 STARTUP_CLEAR = b"\x80\x01\x00\x00\x00\x0c\x00\x00\x01\x44\x00\x00"  # Part 3 §9.3
 KINDS_OF_HANDLE = {"transient": 0x80000000, "loaded session": 0x02000000, "saved session": 0x03000000}
@@ -26,19 +29,28 @@ class Guest:
 
     def __init__(self, job: dict[str, str]) -> None:
         self._job = job
+        self.groups: list[int] | None = None
+        """Those of a user who is not root, as whom the next runs are; None for root's."""
         endpoint = f"http://{HOST}:{job['sts_port']}"
         self._sts = ["--endpoint-url", endpoint, "--aws-access-key-id", job["access_key_id"]]
         self._sts += ["--aws-region", "eu-central-1", "--assumeRole", "--aws-arn", job["role_arn"]]
 
     def run(self, step: str, command: list[str], secret: bytes | None = None, **fields: object) -> None:
-        """Run a program as a user would, and report how it went."""
+        """Run a program as `groups` say, and report how it went."""
         self.host("/commands")
         started = time.monotonic()
-        done = subprocess.run(command, check=False, input=secret or b"", capture_output=True, timeout=60)
+        done = subprocess.run(
+            command, check=False, input=secret or b"", capture_output=True, timeout=60, **self._user()
+        )
         seconds = time.monotonic() - started
         fields["commands"] = self.host("/commands")
         out, err = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
         report(step, code=done.returncode, out=out, err=err, seconds=round(seconds, 2), **fields)
+
+    def _user(self) -> dict[str, Any]:
+        if self.groups is None:
+            return {}
+        return {"user": USER, "group": USER, "extra_groups": self.groups}
 
     def install(self, path: str) -> None:
         """The secret goes into the TPM, by way of one device file."""
@@ -57,12 +69,19 @@ class Guest:
         self.credentials(step, path, "pem", "--timeout", "20s", "--cache", *options)
 
     def busy(self) -> None:
-        """Somebody holds /dev/tpm0: it is refused to the next, while /dev/tpmrm0 is not."""
+        """Somebody holds /dev/tpm0: it is refused to the next. /dev/tpmrm0 is not, to a user of its group."""
+        # As udev does on Debian.
+        os.chown("/dev/tpmrm0", -1, TSS)
+        os.chmod("/dev/tpmrm0", 0o660)
         holder = os.open("/dev/tpm0", os.O_RDWR)
         try:
             self.credentials("busy", "/dev/tpm0", "handle", "--timeout", "1s")
+            self.groups = [TSS]
             self.credentials("beside", "/dev/tpmrm0", "handle", "--timeout", "20s")
+            self.groups = []
+            self.credentials("not in the group", "/dev/tpmrm0", "handle", "--timeout", "20s")
         finally:
+            self.groups = None
             os.close(holder)
 
     def frozen(self, path: str, key: str) -> None:

@@ -54,8 +54,15 @@ def test_a_device_in_use_is_named_with_the_way_out_within_the_timeout(appliance:
     assert 1 <= report["seconds"] < 1 + 4 * start
 
 
-def test_the_resource_manager_serves_beside_it(appliance: Appliance) -> None:
+def test_the_resource_manager_serves_a_user_of_its_group_beside_it(appliance: Appliance) -> None:
     assert credentials(appliance.the("beside"))["Version"] == 1
+
+
+def test_a_user_outside_the_group_is_told_of_it(appliance: Appliance) -> None:
+    report = appliance.the("not in the group")
+    assert (report["code"], report["out"]) == (3, "")
+    (line,) = report["err"].splitlines()
+    assert "no permission to open /dev/tpmrm0: the user needs to be in its group (usually tss)" in line
 
 
 @pytest.mark.parametrize("path", PATHS)
