@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "begin",
     "check_place",
+    "check_sigv4a",
     "new_command",
     "new_place",
     "old_command",
@@ -26,6 +27,7 @@ __all__ = [
     "order_for",
     "place_in",
     "place_values",
+    "sigv4a_places",
 ]
 
 OWNER = 0x40000001
@@ -150,6 +152,26 @@ def order_for(command: ProfileCommand, secret: "Secret", owner: "Secret") -> "Or
     return Order(secret, key.auth, _pcrs(command), parent, parent_auth, key.pin)
 
 
+def sigv4a_places(args: argparse.Namespace) -> list[Place]:
+    """Where the new key of SigV4A is to be; nowhere where none is asked for."""
+    places = [Place(file=os.path.abspath(args.sigv4a_out))] if args.sigv4a_out else []
+    return places + ([] if args.sigv4a_handle is None else [Place(args.sigv4a_handle)])
+
+
+def check_sigv4a(args: argparse.Namespace, command: ProfileCommand) -> None:
+    """Finds out what would fail when IAM has made the key already. Raises UsageError."""
+    from .keys import check_free
+    from .sigv4a_key import check_places, check_tpm, is_wanted
+
+    if not is_wanted(args):
+        return
+    check_places(args.sigv4a_out, args.sigv4a_handle, args.out, args.persistent_handle, force=False)
+    with open_for(command) as tpm:
+        check_tpm(tpm)
+        if args.sigv4a_handle is not None:
+            check_free(tpm, args.sigv4a_handle, force=False)
+
+
 def new_place(args: argparse.Namespace, tpm: "Tpm", command: ProfileCommand, key_id: str) -> Place:
     """Beside the old key, or where the options say. Raises UsageError where something is there."""
     from tpmwire import nv
@@ -157,13 +179,13 @@ def new_place(args: argparse.Namespace, tpm: "Tpm", command: ProfileCommand, key
     old = command.place
     if args.out or (old.file is not None and args.persistent_handle is None):
         file = os.path.abspath(args.out or os.path.join(os.path.dirname(old.file or ""), f"{key_id}.pem"))
-        if os.path.lexists(file):
-            raise UsageError(f"{file} exists: take another --out")
+        if os.path.lexists(file) or (args.sigv4a_out and file == os.path.abspath(args.sigv4a_out)):
+            raise UsageError(f"{file} exists, or is another key's: take another --out")
         return Place(file=file)
     if args.persistent_handle is None:
         assert old.handle is not None
         first, last = old.handle + 1, min(old.handle + 0x100, 0x81FFFFFF)
-        occupied = nv.handles(tpm, first, last)
+        occupied = [*nv.handles(tpm, first, last), args.sigv4a_handle]
         handle = next((handle for handle in range(first, last + 1) if handle not in occupied), None)
         if handle is None:
             raise UsageError(f"no handle after {old} is free: name one with --persistent-handle")
