@@ -20,22 +20,25 @@ _LAST_ANSWERS = 2.0  # seconds for answers that are on their way when the server
 class CredentialServer:
     """Serves `desk` on bound, listening sockets, which it closes. A context manager.
 
-    A thread accepts, and one for each connection answers it; where there are enough of them, further connections
-    wait in the kernel's queue, at most as long as a request may take.
+    A thread for each socket accepts, and one for each connection answers it; where a socket has enough of them,
+    further ones wait in its queue in the kernel, at most as long as a request may take. So who can only reach the
+    port cannot keep others from the unix socket.
     """
 
     def __init__(self, listeners: Sequence[socket.socket], desk: Desk) -> None:
         self.desk = desk
         self._listeners = list(listeners)
-        self._slots = threading.BoundedSemaphore(_MOST_AT_ONCE)
+        self._slots = [threading.BoundedSemaphore(_MOST_AT_ONCE) for _ in self._listeners]
         self._end_read, self._end_write = os.pipe2(os.O_CLOEXEC)
-        self._thread = threading.Thread(target=self._accept, daemon=True)
+        doors = zip(self._listeners, self._slots, strict=True)
+        self._threads = [threading.Thread(target=self._accept, args=door, daemon=True) for door in doors]
         for listener in self._listeners:
             # A client that goes away before accept(2) must not let it wait for the next one.
             listener.setblocking(False)
 
     def __enter__(self) -> "CredentialServer":
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -45,13 +48,15 @@ class CredentialServer:
         """No connection more; who waits for credentials is told that there are none; answers may go out."""
         # Not by closing it: a process that was forked (cli/abandon.py) may hold it, too.
         os.write(self._end_write, b"\0")
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
         self.close_listeners()
         self.desk.store.close()
         deadline = time.monotonic() + _LAST_ANSWERS
-        for _ in range(_MOST_AT_ONCE):
-            if not self._slots.acquire(timeout=max(0.0, deadline - time.monotonic())):
-                break
+        for slots in self._slots:
+            for _ in range(_MOST_AT_ONCE):
+                if not slots.acquire(timeout=max(0.0, deadline - time.monotonic())):
+                    break
         os.close(self._end_read)
         os.close(self._end_write)
 
@@ -60,27 +65,25 @@ class CredentialServer:
         for listener in self._listeners:
             listener.close()
 
-    def _accept(self) -> None:
+    def _accept(self, listener: socket.socket, slots: threading.Semaphore) -> None:
         waiting = select.poll()
         waiting.register(self._end_read, select.POLLIN)
-        by_number = {listener.fileno(): listener for listener in self._listeners}
-        for number in by_number:
-            waiting.register(number, select.POLLIN)
+        waiting.register(listener, select.POLLIN)
         while True:
             for number, _ in waiting.poll():
-                if number == self._end_read or not self._slot():
+                if number == self._end_read or not self._slot(slots):
                     return
-                if not self._begin(by_number[number]):
-                    self._slots.release()
+                if not self._begin(listener, slots):
+                    slots.release()
 
-    def _slot(self) -> bool:
+    def _slot(self, slots: threading.Semaphore) -> bool:
         """Takes a place for a connection; False when the server ends."""
-        while not self._slots.acquire(timeout=_BREATH):
+        while not slots.acquire(timeout=_BREATH):
             if select.select([self._end_read], [], [], 0)[0]:
                 return False
         return True
 
-    def _begin(self, listener: socket.socket) -> bool:
+    def _begin(self, listener: socket.socket, slots: threading.Semaphore) -> bool:
         """Whether there is a connection, which now has its thread."""
         try:
             sock, _ = listener.accept()
@@ -90,14 +93,14 @@ class CredentialServer:
             time.sleep(_BREATH)
             return False
         try:
-            threading.Thread(target=self._answer, args=(sock, _port(listener)), daemon=True).start()
+            threading.Thread(target=self._answer, args=(sock, _port(listener), slots), daemon=True).start()
         except RuntimeError:  # "can't start new thread"
             sock.close()
             time.sleep(_BREATH)
             return False
         return True
 
-    def _answer(self, sock: socket.socket, port: int | None) -> None:
+    def _answer(self, sock: socket.socket, port: int | None, slots: threading.Semaphore) -> None:
         try:
             # A client that went away is no news.
             with sock, contextlib.suppress(OSError):
@@ -105,7 +108,7 @@ class CredentialServer:
                 # As above: closing alone would not end it where a forked process holds it.
                 sock.shutdown(socket.SHUT_WR)
         finally:
-            self._slots.release()
+            slots.release()
 
 
 def _port(listener: socket.socket) -> int | None:

@@ -49,6 +49,8 @@ def test_more_idle_connections_than_places_delay_the_others_and_no_more(running:
         time.sleep(0.5)
         before = time.monotonic()
         assert works(running)
+        assert time.monotonic() - before < 0.5, "the port's clients do not keep the socket's waiting"
+        assert running.ask("GET /credentials", f"Authorization: {TOKEN}")[0] == 200
         assert 1 < time.monotonic() - before < 2 * PATIENCE + 3
     assert threading.active_count() < 80
 
