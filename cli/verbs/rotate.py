@@ -10,7 +10,8 @@ signatures of the new key, the profiles that used the old one use the new one, a
 
 A run may end at any point: one key works always, and --resume goes on from a file beside ~/.aws/config that says
 what has been done and holds no secret. The user needs iam:CreateAccessKey, ListAccessKeys, UpdateAccessKey and
-DeleteAccessKey on itself. The new key has the old one's password, PCRs (with their values of now) and parent.
+DeleteAccessKey on itself. The new key has the old one's password, PCRs (with their values of now) and parent; a
+policy of more than PCRs and a password, in a key file, goes over as it is.
 
 A key of SigV4A is of one access key, and ends with it: --sigv4a-out or --sigv4a-handle makes one of the new
 secret, which is nowhere afterwards. The old one is not looked for: remove its file, or `tpmwire evict` it.
