@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tpmwire.spec.constants import TPM_CAP
     from tpmwire.tpm import Tpm
 
 __all__ = ["USED", "document"]
@@ -56,12 +55,13 @@ LIMITS = (
 
 def document(tpm: "Tpm") -> dict[str, Any]:
     """The TPM's properties, for JSON: numbers, texts, and lists of names as in the standard."""
+    from tpmwire.capabilities import capabilities, commands, properties
     from tpmwire.pcrs import banks
     from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_ECC, TPM_PT, TPMA_MODES
 
-    pt = _properties(tpm)
+    pt: dict[int, int] = {**properties(tpm)}
     revision = pt.get(TPM_PT.REVISION, 0)
-    implemented = _commands(tpm)
+    implemented = [code.name for code in commands(tpm)]
     missing = [name for name in USED if name not in implemented]
     return {
         "manufacturer": _text(pt, TPM_PT.MANUFACTURER),
@@ -76,8 +76,8 @@ def document(tpm: "Tpm") -> dict[str, Any]:
         "modes": _names(TPMA_MODES(pt.get(TPM_PT.MODES, 0)).described()),
         "limits": {name.lower(): pt[TPM_PT[name]] for name in LIMITS if TPM_PT[name] in pt},
         **_state(pt),
-        "algorithms": [TPM_ALG(one.alg).name for one in _all(tpm, TPM_CAP.ALGS, "alg")],
-        "curves": [TPM_ECC(curve).name for curve in _all(tpm, TPM_CAP.ECC_CURVES)],
+        "algorithms": [TPM_ALG(one.alg).name for one in capabilities(tpm, TPM_CAP.ALGS)],
+        "curves": [TPM_ECC(curve).name for curve in capabilities(tpm, TPM_CAP.ECC_CURVES)],
         "pcr_banks": _banks(banks(tpm)),
         "commands": implemented,
         "missing_commands": missing,
@@ -100,44 +100,6 @@ def _state(pt: dict[int, int]) -> dict[str, Any]:
         "permanent": _names(permanent.described()),
         "startup_clear": _names(TPMA_STARTUP_CLEAR(pt.get(TPM_PT.STARTUP_CLEAR, 0)).described()),
     }
-
-
-def _properties(tpm: "Tpm") -> dict[int, int]:
-    """The fixed and the variable properties (PT_FIXED, PT_VAR; Part 2, §6.13)."""
-    from tpmwire.spec.constants import TPM_CAP
-
-    values = {}
-    for group in (0x100, 0x200):
-        for one in _all(tpm, TPM_CAP.TPM_PROPERTIES, "property", group):
-            values[int(one.property)] = int(one.value)
-    return values
-
-
-def _commands(tpm: "Tpm") -> list[str]:
-    """Names of the commands that the TPM has; a vendor's own as numbers."""
-    from tpmwire.spec.constants import TPM_CAP, TPM_CC, TPMA_CC
-
-    codes = [one & 0xFFFF | (one & TPMA_CC.V) for one in _all(tpm, TPM_CAP.COMMANDS)]
-    return [TPM_CC(int(code)).name for code in codes]
-
-
-def _all(tpm: "Tpm", capability: "TPM_CAP", key: str = "", start: int = 0) -> list[Any]:
-    """All values of a capability from `start` on; `key` names the field that they are ordered by."""
-    from tpmwire.errors import DecodeError
-    from tpmwire.spec.commands.capability import GetCapability
-
-    found: list[Any] = []
-    while True:
-        answer = tpm.execute(GetCapability(capability, start, 0xFF))
-        page = list(answer.capability_data.data)
-        found += page
-        if not answer.more_data or not page:
-            return found
-        last = getattr(page[-1], key) if key else page[-1]
-        if (last & 0xFFFF) < start & 0xFFFF:
-            raise DecodeError(f"the TPM lists {capability.name} in no order that comes to an end")
-        # Of a command's attributes the low half is its number.
-        start = (last & 0xFFFF) + 1
 
 
 def _text(pt: dict[int, int], which: int) -> str:
