@@ -121,7 +121,8 @@ def _signed(used: argparse.Namespace, key: "EcdsaKey", digest: bytes) -> bytes:
             tpm.observe = trace
         try:
             return der_signature(*key.sign(tpm, digest))
-        except TpmError:
-            # Its error is about a key; of the two that are named, the HMAC key is thought of first.
-            note("tpmwire: it is the key of --sigv4a with which the TPM failed: is it a key of SigV4A?")
+        except TpmError as error:
+            if error.name in ("TPM_RC_SCHEME", "TPM_RC_KEY", "TPM_RC_HANDLE"):
+                # Of the two keys that are named, the HMAC key is easily taken for the other.
+                note("tpmwire: what --sigv4a names is no key of SigV4A; `tpmwire import --sigv4a-out` makes one")
             raise

@@ -94,6 +94,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _import(args: argparse.Namespace) -> int:
+    from tpmwire.errors import TpmError
+
     from ..auths import key_auth_of
     from ..keys import check_free, open_tpm
     from ..making import Order, make_key
@@ -114,7 +116,12 @@ def _import(args: argparse.Namespace) -> int:
     with open_tpm(args) as tpm:
         if handle is not None:
             check_free(tpm, handle, force=args.force)
-        made = make_key(tpm, order)
+        try:
+            made = make_key(tpm, order)
+        except TpmError as error:
+            if error.name in ("TPM_RC_HASH", "TPM_RC_SCHEME"):
+                note(f"tpmwire: this TPM makes no HMACs of {token.hash_name}: it can hold no such token's secret")
+            raise
         path = None if args.out == "-" else args.out
         put_in_place(tpm, [Placed(made, path, handle)], owner_auth, force=args.force)
     note("the TPM's HMAC with the new key equals the host's")

@@ -16,6 +16,7 @@ from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import Ran, Tool, held, shell, tool
 from tests.unit.test_cli_verbs import at_a_terminal
+from tpmwire.spec.constants import TPM_CC
 
 __all__ = ["tool"]  # a fixture
 
@@ -233,3 +234,14 @@ def test_a_key_that_is_no_token_s(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> N
     tpm2(swtpm, "flushcontext", "-t")
     ran = tool("totp", "code", HANDLE, "--tpm-path", swtpm.path)
     assert (ran.code, "is no token's key" in ran.err) == (2, True), ran.err
+
+
+@pytest.mark.parametrize("command", [TPM_CC.Create, TPM_CC.HMAC])
+def test_a_tpm_without_sha1(swtpm: Swtpm, tool: Tool, tmp_path: Path, command: TPM_CC) -> None:
+    """TPM_RC_HASH, parameter 2: some refuse the key, others the HMAC. Nothing is left where it fails."""
+    refusal = bytes.fromhex("8001 0000000a 000002c3")
+    with Interposer(swtpm.path) as bus:
+        bus.on_command = lambda sent: refusal if sent[6:10] == command.to_bytes(4, "big") else None
+        ran = tool("totp", "import", "--out", tmp_path / "key.pem", "--tpm-path", bus.path, stdin=BASE32)
+    assert (ran.code, list(tmp_path.iterdir())) == (4, [])
+    assert ran.err.startswith("tpmwire: this TPM makes no HMACs of SHA1: it can hold no such token's secret\n")
