@@ -75,7 +75,7 @@ class Rules:
 
 GENERIC = Rules()
 S3 = Rules(normalize_path=False, encode_path=False, hash_header=True, presign_unsigned=True)
-_S3_SERVICES = frozenset(("s3", "s3-outposts", "s3-object-lambda"))
+_S3_SERVICES = frozenset(("s3", "s3express", "s3-outposts", "s3-object-lambda"))
 
 
 def rules_for(service: str) -> Rules:

@@ -31,6 +31,8 @@ GLOBAL_REGION = "us-east-1"
 # The pseudo region by which AWS's endpoint data name the global endpoint.
 _GLOBAL_NAMES = ("aws-global",)
 _GLOBAL_URL = "https://sts.amazonaws.com/"
+# Services of the hosts of one resource, which are not in AWS's data: an API, a workspace, an access point.
+_RESOURCES = {"appsync-api": "appsync", "aps-workspaces": "aps", "data.iot": "iotdata", "s3-accesspoint": "s3"}
 
 
 class Endpoint:
@@ -156,6 +158,8 @@ def guess(url: str) -> tuple[str, str] | None:
                 place = template.format(region="{region}", suffix=row[2], dual_suffix=row[3], main=row[4])
                 if place == host and key in (row[0], "*"):
                     return SIGNING_NAMES.get(name, name), signed_for.format(main=row[4]) or row[4]
+    if found := re.fullmatch(r".+\.(lambda-url|vpc-lattice-svcs)\.([a-z0-9-]+)\.on\.aws", host):
+        return found[1].removesuffix("-url"), found[2]
     domains = sorted({suffix for row in PARTITIONS for suffix in row[2:4]}, key=len, reverse=True)
     domain = next((suffix for suffix in domains if host.endswith("." + suffix)), None)
     if domain is None:
@@ -163,10 +167,13 @@ def guess(url: str) -> tuple[str, str] | None:
     labels = host.removesuffix("." + domain).split(".")
     if labels[-1] == "s3":
         return "s3", GLOBAL_REGION  # a bucket at S3's host of before it had regions
+    if labels[-1] in ("es", "aoss") and len(labels) > 2:
+        labels = [*labels[:-2], labels[-1], labels[-2]]  # OpenSearch has its region before the service
     if len(labels) < 2 or not any(re.fullmatch(row[1], labels[-1]) for row in PARTITIONS):
         return None
     region = labels.pop()
     prefixes = {PREFIXES.get(name, name): SIGNING_NAMES.get(name, name) for name in (*SIGNING_NAMES, *PREFIXES)}
+    prefixes.update(_RESOURCES)
     if labels[-1] == "dualstack" and len(labels) > 1:
         labels.pop()
     # The longest of the labels before the region that is a service's whole prefix, such as api.ecr.
@@ -175,7 +182,8 @@ def guess(url: str) -> tuple[str, str] | None:
         for known in (prefix, prefix.removesuffix("-fips")):
             if known in prefixes:
                 return prefixes[known], region
-    return labels[-1].removesuffix("-fips"), region
+    # Buckets in one zone: s3express-use1-az4.
+    return "s3express" if labels[-1].startswith("s3express-") else labels[-1].removesuffix("-fips"), region
 
 
 def configured_url(

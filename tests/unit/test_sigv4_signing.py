@@ -162,7 +162,7 @@ def test_s3_says_what_it_signs() -> None:
     assert signed.header("x-amz-content-sha256") == hashlib.sha256(b"x").hexdigest()
     unsigned = signer.sign(request, "us-east-1", "s3", MIDNIGHT, unsigned_payload=True)
     assert unsigned.header("x-amz-content-sha256") == "UNSIGNED-PAYLOAD"
-    assert rules_for("s3") is S3
+    assert rules_for("s3") is rules_for("s3express") is S3
     assert rules_for("sts") is GENERIC
 
 
