@@ -132,6 +132,12 @@ def access_key_id(args: "argparse.Namespace") -> str:
     found = args.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID")
     if not found:
         raise UsageError("--aws-access-key-id (or AWS_ACCESS_KEY_ID) is required: the id that belongs to the key")
+    if str(found).startswith("ASIA"):
+        # As AWS numbers them: so does a shell have it that another tool gave credentials to.
+        where = "--aws-access-key-id" if args.aws_access_key_id else "AWS_ACCESS_KEY_ID"
+        raise UsageError(
+            f"{where} is the id of temporary credentials: give --aws-access-key-id with the key's own"
+        )
     return str(found)
 
 

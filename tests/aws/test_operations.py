@@ -139,6 +139,10 @@ REFUSED = {
     "long chain": (["--assumeRole", f"--aws-arn={ROLE}", f"--aws-arn={ROLE}", "--duration=3601"], "3600"),
     "a wrong role within a chain": (["--assumeRole", "--aws-arn=a", f"--aws-arn={ROLE}"], "RoleArn"),
     "no role": (["--assumeRole"], "--aws-arn"),
+    "an id of temporary credentials": (
+        ["--aws-access-key-id=ASIAABCDEFGHIJKLMNOP"],
+        "--aws-access-key-id is the id of temporary credentials",
+    ),
     "no number": (["--duration=1h"], "no number of seconds"),
 }
 
