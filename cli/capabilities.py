@@ -59,7 +59,7 @@ def document(tpm: "Tpm") -> dict[str, Any]:
     from tpmwire.pcrs import banks
     from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_ECC, TPM_PT, TPMA_MODES
 
-    pt: dict[int, int] = {**properties(tpm)}
+    pt = {int(which): value for which, value in properties(tpm).items()}
     revision = pt.get(TPM_PT.REVISION, 0)
     implemented = [code.name for code in commands(tpm)]
     missing = [name for name in USED if name not in implemented]

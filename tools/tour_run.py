@@ -136,4 +136,5 @@ def _request(tpm: Tpm, recorder: Recorder) -> None:
     signed = signer.sign(request, "us-east-1", "sts", NOON)
     text = "\n".join(f"{name}: {value}" for name, value in signed.headers)
     recorder.values["request_headers"] = text.encode().hex()
-    recorder.values["request_body"] = (signed.body or b"").hex()
+    assert isinstance(signed.body, bytes)
+    recorder.values["request_body"] = signed.body.hex()
