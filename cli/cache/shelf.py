@@ -70,7 +70,14 @@ def clear() -> int:
 
 
 def _shelf() -> Store | None:
-    return Store(place(), "") if os.path.lexists(place()) else None
+    path = place()
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UnfitError(f"{path}: {error.strerror}: set XDG_RUNTIME_DIR to a directory of yours") from error
+    return Store(path, "")
 
 
 def _ours(store: Store) -> list[str]:

@@ -48,6 +48,20 @@ def test_what_another_user_keeps_is_not_taken_and_not_touched(shared: Shared) ->
     assert {path: path.read_bytes() for path in place.iterdir()} == before
 
 
+def test_the_cache_of_another_user_is_not_said_to_be_empty(shared: Shared) -> None:
+    one, other = shared.crowd.person(), shared.crowd.person()
+    _key_of(shared.cached(one))
+    place = one.runtime / "tpmwire"
+    if not shared.crowd.separate:
+        one.runtime.chmod(0)
+    for action in ("list", "clear"):
+        done = other.run(TOOLBOX, "cache", action, XDG_RUNTIME_DIR=str(one.runtime))
+        wanted = f"tpmwire: {place}: Permission denied: set XDG_RUNTIME_DIR to a directory of yours\n"
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", wanted)
+    one.runtime.chmod(0o700)
+    assert len(list(place.iterdir())) == 3
+
+
 def test_who_is_not_in_the_group_is_told_of_it(shared: Shared) -> None:
     outside = shared.crowd.person(of_group=False)
     if not shared.crowd.separate:
