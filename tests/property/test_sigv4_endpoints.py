@@ -10,7 +10,7 @@ import botocore.exceptions
 import botocore.session
 import pytest
 from botocore.loaders import Loader
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given, reject, settings
 from hypothesis import strategies as st
 
 from sigv4 import config
@@ -118,4 +118,8 @@ def test_every_mix_of_settings_has_botocores_endpoint(variables, values, sts, re
         # Without a region botocore makes of FIPS and dual-stack a host name that is none, and does not sign for a
         # URL that is set.
         assume(wanted is not None or ours.is_global)
-        assert (ours.url, ours.region) == _theirs(environ, region)
+        try:
+            theirs = _theirs(environ, region)
+        except botocore.exceptions.EndpointVariantError:
+            reject()  # its older table lacks dual-stack in some regions; the younger one is compared too
+        assert (ours.url, ours.region) == theirs
