@@ -20,7 +20,7 @@ class TokenFile:
     """The token in the file at `path`: made where there is no file, else taken as it is. The repr shows none.
 
     A file that we made is replaced by `renew`, and removed by `close`; one that was there is its owner's.
-    Raises UsageError for a file that others can read or write, or whose content is no token.
+    Raises UsageError for a file that others can read or write, whose content is no token, or which cannot be made.
     """
 
     def __init__(self, path: str) -> None:
@@ -28,7 +28,7 @@ class TokenFile:
         self._token = b""
         self._before = b""
         self._before_until = 0.0
-        self.made = not os.path.lexists(path)
+        self.made = _is_to_be_made(path)
         if not self.made:
             self._token = _read(path)
 
@@ -75,6 +75,25 @@ class TokenFile:
         now = bool(self._token) and hmac.compare_digest(word, self._token)
         before = bool(self._before) and hmac.compare_digest(word, self._before)
         return now or (before and time.monotonic() < self._before_until)
+
+
+def _is_to_be_made(path: str) -> bool:
+    """Whether there is none. That none can be made is said before anybody is asked for credentials."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        directory = os.path.dirname(path) or "."
+        if not os.path.isdir(directory):
+            raise UsageError(f"--token-file {path}: there is no directory {directory}; make it") from None
+        if not os.access(directory, os.W_OK | os.X_OK):
+            raise UsageError(
+                f"--token-file {path} cannot be made by this user; give a path in a directory of yours, "
+                "such as $XDG_RUNTIME_DIR, or make the file as root"
+            ) from None
+        return True
+    except OSError as error:
+        raise UsageError(f"--token-file {path}: {error.strerror}") from error
+    return False
 
 
 def _read(path: str) -> bytes:

@@ -109,3 +109,26 @@ def test_other_processes_of_its_user_see_nothing_of_it(shared: Shared) -> None:
         assert (done.returncode, done.stdout) == (1, "")
         assert "Permission denied" in done.stderr
         assert not Path(f"/proc/{service.process.pid}/environ").stat().st_uid
+
+
+def test_a_token_that_cannot_be_made_or_read_is_told_before_anything_is_asked(shared: Shared) -> None:
+    one, other = shared.crowd.person(), shared.crowd.person()
+    closed = one.home / "closed"
+    closed.mkdir()
+    hidden, unwritable, missing = closed / "token", shared.crowd.directory / "new", one.runtime / "no" / "token"
+    before = shared.asked
+    shared.crowd.directory.chmod(0o555)
+    closed.chmod(0)
+    try:
+        for user, path, says in (
+            (other, hidden, ": Permission denied\n"),
+            (other, unwritable, " cannot be made by this user; give a path in a directory of yours"),
+            (one, missing, f": there is no directory {missing.parent}; make it\n"),
+        ):
+            done = user.run(TOOLBOX, "serve", f"--token-file={path}", "--port=0", *shared.words())
+            assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+            assert f"tpmwire: --token-file {path}{says}" in done.stderr
+    finally:
+        shared.crowd.directory.chmod(0o755)
+        closed.chmod(0o700)
+    assert shared.asked == before

@@ -103,8 +103,8 @@ def test_other_kinds_of_files(path: Path, tmp_path: Path) -> None:
             TokenFile(str(tmp_path / name))
     # As Kubernetes has them.
     assert TokenFile(str(path)).opens(TOKEN)
-    with pytest.raises(OSError, match="No such"):
-        TokenFile(str(tmp_path / "none" / "token")).write()
+    with pytest.raises(UsageError, match="there is no directory"):
+        TokenFile(str(tmp_path / "none" / "token"))
 
 
 def test_a_file_that_came_in_between_is_not_replaced(path: Path) -> None:
