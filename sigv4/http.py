@@ -169,10 +169,7 @@ class HttpClient:
         connection = HTTPConnection(host, port)
         connection.sock = cast("socket.socket", bounded)
         try:
-            connection.putrequest(request.method, target, skip_host=True, skip_accept_encoding=True)
-            for name, value in self._headers(request, proxy_authorization):
-                # Folding is read as one blank (RFC 9110 §5.5), and so is it signed.
-                connection.putheader(name, (" ".join(value.split()) if "\n" in value else value).encode("utf-8"))
+            self._put_head(connection, request, target, proxy_authorization)
             connection.endheaders(request.body)
             answer = connection.getresponse()
             return Response(answer.status, tuple(answer.getheaders()), _body(answer))
@@ -184,6 +181,14 @@ class HttpClient:
             raise self._failure(error, "get an answer from ", host, port) from error
         except ValueError as error:  # a chunk of negative size
             raise self._failure(HTTPException(), "", host, port) from error
+
+    def _put_head(
+        self, connection: HTTPConnection, request: Request, target: str, proxy_authorization: str | None
+    ) -> None:
+        connection.putrequest(request.method, target, skip_host=True, skip_accept_encoding=True)
+        for name, value in self._headers(request, proxy_authorization):
+            # Folding is read as one blank (RFC 9110 §5.5), and so is it signed.
+            connection.putheader(name, (" ".join(value.split()) if "\n" in value else value).encode("utf-8"))
 
     def _headers(self, request: Request, proxy_authorization: str | None) -> list[tuple[str, str]]:
         headers = list(request.headers)

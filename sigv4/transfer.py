@@ -65,10 +65,7 @@ class Transfer(HttpClient):
         connection = HTTPConnection(host, port)
         connection.sock = cast("socket.socket", BoundedSocket(sock, _Idle(self.timeout), _NO_LIMIT))
         with self._told(host, port):
-            connection.putrequest(request.method, target, skip_host=True, skip_accept_encoding=True)
-            for name, value in self._headers(request, proxy_authorization):
-                # Folding is read as one blank (RFC 9110 §5.5), and so is it signed.
-                connection.putheader(name, (" ".join(value.split()) if "\n" in value else value).encode("utf-8"))
+            self._put_head(connection, request, target, proxy_authorization)
             answer = _answer(connection, request)
         head = Response(answer.status, tuple(answer.getheaders()), b"")
         take = self._receive(head)
