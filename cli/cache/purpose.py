@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
+    from tpmwire.keyfile import KeyFile
+
 __all__ = ["purpose"]
 
 SHAPELESS = frozenset(
@@ -39,18 +41,17 @@ SETTINGS = ("sts_regional_endpoints", "use_dualstack_endpoint", "use_fips_endpoi
 """What of a profile says the same and is no option by then. Others are left out: a profile may hold secrets."""
 
 
-def purpose(args: "argparse.Namespace") -> bytes:
+def purpose(args: "argparse.Namespace", file: "KeyFile | None") -> bytes:
     """32 octets. Options that are not known to be without effect count, so that a new one is safe by itself.
 
-    A key file counts with its content: another key at its old place is another key. Raises UsageError.
+    A key file counts with its content: another key at its old place is another key. It is not read again, since it
+    may be a pipe.
     """
     options = [(name, repr(value)) for name, value in sorted(vars(args).items()) if name not in SHAPELESS]
     variables = [(name, os.environ[name]) for name in ENVIRONMENT if name in os.environ]
     if args.settings is not None:
         variables += [(name, args.settings.get(name) or "") for name in SETTINGS]
     digest = sha256(repr((options, variables)).encode("utf-8", "surrogateescape"))
-    if args.credential_file:
-        from cli.files import read_small
-
-        digest.update(sha256(read_small(args.credential_file)).digest())
+    if file is not None:
+        digest.update(sha256(file.to_der()).digest())
     return digest.digest()

@@ -50,8 +50,8 @@ def cached(args: "argparse.Namespace", key_id: str, ask: "Callable[[Signer], Cre
     Of runs at the same time with the same options one asks. What is wrong with the cache itself costs a note, not
     the result. Raises what `ask` and the TPM raise.
     """
-    use = purpose(args)
     keys = Keys.of(args)
+    use = purpose(args, keys.key.file)
     try:
         store = Store(place(), use.hex()[:32])
     except UnfitError as error:

@@ -15,7 +15,7 @@ credential_process = aws-tpm-process-credential --aws-access-key-id=AKIAMADEUP -
 
 def of(path: Path, more: str = "") -> bytes:
     path.write_text(PROFILE + more)
-    return purpose(profile_args("tpm"))
+    return purpose(profile_args("tpm"), None)
 
 
 @pytest.mark.parametrize(
