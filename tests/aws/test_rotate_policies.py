@@ -7,6 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.aws.test_rotate import Device, make_device, sts, swtpm
 from tests.support.sts import VerifyingSts
@@ -82,6 +84,33 @@ def test_the_policy_goes_over_whole(device: Device, swtpm: Swtpm, tool: Tool, na
         assert not signs(device)
         tpm2(swtpm, "pcrextend", f"23:sha256={ONES}")
         assert signs(device)
+
+
+def test_values_that_a_signer_approved_hold_for_the_new_key(device: Device, swtpm: Swtpm, tool: Tool) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    signer, trust = device.home / "signer.pem", device.home / "trust.json"
+    signer.write_bytes(key.private_bytes(pem, pkcs8, serialization.NoEncryption()))
+    public = key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+    trust.write_text(json.dumps([{"type": "PolicyAuthorize", "key": public}, {"type": "PolicyAuthValue"}]))
+    made_again(device, swtpm, tool, "--policy", str(trust))
+
+    def approve(value: str) -> None:
+        path = key_path(device)
+        words = ("policy", "sign", path, "--key", signer, "--pcrs", f"sha256:23={value}")
+        ran = tool(*words)
+        assert ran.code == 0, ran.err
+
+    approve(ZERO)
+    assert signs(device)
+    done = tool("rotate", "--profile", "work", "--delete-old")
+    assert done.code == 0, done.err
+    assert device.keys() == {device.uses(): "Active"}
+    tpm2(swtpm, "pcrextend", f"23:sha256={ONES}")
+    assert not signs(device)
+    # The signer's next approval is of the new key as it was of the old one.
+    approve(EXTENDED)
+    assert signs(device)
 
 
 def test_a_key_that_may_be_duplicated_gives_one_that_may(device: Device, swtpm: Swtpm, tool: Tool) -> None:
