@@ -43,6 +43,7 @@ __all__ = ["HELP", "configure", "run"]
 HELP = "serve temporary credentials to AWS SDKs on this machine"
 
 _PORT = 8911
+_FILES = ("credential_file", "keyPass_file", "parentPass_file", "policy_file", "tpm_session_encrypt_with_public")
 _LONGEST_REST = 60.0  # seconds; a machine that slept, or whose clock was set, is noticed by then
 
 
@@ -77,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     from ..serving.tokens import Sessions, TokenFile
 
     seal_memory()
-    use_args(args)  # a wrong profile is told before anything is opened
+    _read_again(use_args(args))  # a wrong profile is told before anything is opened
     notifier = Notifier()
     token = TokenFile(args.token_file)
     store = Store(lambda: temporary(args))
@@ -93,6 +94,15 @@ def run(args: argparse.Namespace) -> int:
         note(f"tpmwire serve: {', '.join(map(_shown, listeners))}")
         _keep(store, notifier, token)
     return 0
+
+
+def _read_again(used: argparse.Namespace) -> None:
+    """Raises UsageError for a file that only the first refresh would find something in, as in a shell's <(...)."""
+    for name in _FILES:
+        path = getattr(used, name)
+        if path and os.path.exists(path) and not os.path.isfile(path):
+            option = name.replace("_", "-")
+            raise UsageError(f"--{option} {path} is read again for each refresh; give an ordinary file")
 
 
 def _keep(store: "Store", notifier: "Notifier", token: "TokenFile") -> None:

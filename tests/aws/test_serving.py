@@ -136,6 +136,8 @@ def test_by_a_unix_socket_with_curl(tmp_path: Path) -> None:
         (["--socket=s", "--socket-mode=rw"], "as 0600 or 0660"),
         (["--token-file=/"], "is no ordinary file"),
         (["--profile=none"], "no profile 'none'"),
+        (["--keyPass-file=/dev/null"], "--keyPass-file /dev/null is read again for each refresh"),
+        (["--credential-file=/dev/null"], "--credential-file /dev/null is read again for each refresh"),
     ],
 )
 def test_mistakes_are_told_before_the_tpm_is_asked(tmp_path: Path, words: list[str], says: str) -> None:
