@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 from .messages import UsageError
@@ -49,7 +49,8 @@ class Output:
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None and self._path is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # a full disk is told already
+                self._file.close()
         if self._temporary is not None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._temporary)
@@ -66,14 +67,29 @@ class Output:
             phrase = HTTPStatus(head.status).phrase if head.status in set(HTTPStatus) else ""
             lines = [f"HTTP/1.1 {head.status} {phrase}".rstrip(), *(f"{n}: {v}" for n, v in head.headers), "", ""]
             file.write("\r\n".join(lines).encode("latin-1", "replace"))
-        return file.write
+
+        def take(block: bytes) -> None:
+            with self._named():
+                file.write(block)
+
+        return take
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Says which file an error is about."""
+        try:
+            yield
+        except OSError as error:
+            error.filename = self._path or "stdout"
+            raise
 
     def keep(self) -> None:
         """Gives the file its name. Raises OSError."""
-        if self._file is not None and self._path is not None:
-            self._file.close()
-        if self._temporary is not None and self._path is not None:
-            os.replace(self._temporary, self._path)
+        with self._named():
+            if self._file is not None and self._path is not None:
+                self._file.close()
+            if self._temporary is not None and self._path is not None:
+                os.replace(self._temporary, self._path)
 
     def code(self) -> str:
         """AWS's error code in an answer that is not printed; no more, as some repeat the request's tokens."""
@@ -93,13 +109,10 @@ class Output:
         if os.path.exists(self._path) and not os.path.isfile(self._path):
             return open(self._path, "wb")  # such as /dev/null, which a rename would replace
         temporary = f"{self._path}.{os.getpid()}.tmp"
-        try:
+        with self._named():
             # A file that is there keeps its mode: others could read what a private one was to hold.
             mode = os.stat(self._path).st_mode & 0o777 if os.path.exists(self._path) else None
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
-        except OSError as error:
-            error.filename = self._path  # the name that the user knows
-            raise
         self._temporary = temporary
         if mode is not None:
             os.fchmod(descriptor, mode)

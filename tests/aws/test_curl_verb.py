@@ -260,4 +260,6 @@ def test_a_signal_in_the_middle(box: Machine, aws: VerifyingSts, tmp_path: Path)
 
 def test_a_full_disk_is_told(box: Machine, aws: VerifyingSts, s3: SwiftS3) -> None:
     done = _curl(box, aws, *S3, "-o", "/dev/full", f"{s3.endpoint}/bucket/none")
-    assert (done.returncode, done.stderr) == (1, b"tpmwire: No space left on device\n")
+    assert (done.returncode, done.stderr) == (1, b"tpmwire: /dev/full: No space left on device\n")
+    done = _curl(box, aws, *S3, f"{s3.endpoint}/bucket/none", around="exec >/dev/full")
+    assert (done.returncode, done.stderr) == (1, b"tpmwire: stdout: No space left on device\n")
