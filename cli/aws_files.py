@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from .files import LIMIT, write_whole
 from .messages import UsageError
 
-__all__ = ["change", "read"]
+__all__ = ["change", "check_writable", "read"]
 
 _PATIENCE = 10.0  # seconds; another run holds the lock for as long as it takes to write a small file
 _PAUSE = 0.02  # seconds
@@ -34,6 +34,20 @@ def read(path: str) -> str:
     if len(data) > LIMIT:
         raise UsageError(f"{path} is larger than {LIMIT} octets: it is none of AWS's files of settings")
     return data.decode(errors="surrogateescape")
+
+
+def check_writable(path: str) -> None:
+    """Finds out what would fail at the end before the TPM is asked. Raises UsageError."""
+    path = os.path.realpath(path)
+    directory = os.path.dirname(path)
+    while not os.path.lexists(directory):
+        directory = os.path.dirname(directory)
+    if not os.path.isdir(directory) or not os.access(directory, os.W_OK | os.X_OK):
+        what = "writable" if os.path.isdir(directory) else "a directory"
+        raise UsageError(
+            f"{directory} is not {what}, where {path} is to be: AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE "
+            "names another place"
+        )
 
 
 def change(path: str, edit: Callable[[str], str | None]) -> None:

@@ -4,7 +4,7 @@ import os
 from typing import TYPE_CHECKING
 
 from .aws_config import credentials_path, get_setting, has_section, remove_settings, section_of, set_settings
-from .aws_files import change, read
+from .aws_files import change, check_writable, read
 from .messages import UsageError
 
 if TYPE_CHECKING:
@@ -31,9 +31,7 @@ def check(args: "argparse.Namespace") -> None:
     section_of(args.credentials_profile)  # a name that has no section
     path = _path()
     _check_section(args, read(path))
-    directory = _nearest(os.path.dirname(path))
-    if not os.access(directory, os.W_OK | os.X_OK):
-        raise UsageError(f"{directory} is not writable, where {path} is to be: AWS_SHARED_CREDENTIALS_FILE")
+    check_writable(path)
 
 
 def write(args: "argparse.Namespace", credentials: "Credentials") -> str:
@@ -76,10 +74,3 @@ def _check_section(args: "argparse.Namespace", text: str) -> None:
             f"the profile [{profile}] in {_path()} has a long-term key, which would be lost: take another name, "
             "or --credentials-overwrite"
         )
-
-
-def _nearest(directory: str) -> str:
-    """The directory, or the first one above it that is there."""
-    while not os.path.isdir(directory) and os.path.dirname(directory) != directory:
-        directory = os.path.dirname(directory)
-    return directory

@@ -69,10 +69,14 @@ def profile_lines(command: str, name: str) -> str:
 
 
 def check_profile(name: str, *, force: bool) -> None:
-    """Raises UsageError where the profile has a credential_process already, and `force` is not given."""
-    from .aws_config import config_path, get_setting, section_of
-    from .aws_files import read
+    """Finds out what would fail when the key is made. Raises UsageError.
 
+    That is also where the profile has a credential_process already, and `force` is not given.
+    """
+    from .aws_config import config_path, get_setting, section_of
+    from .aws_files import check_writable, read
+
+    check_writable(config_path())
     present = get_setting(read(config_path()), section_of(name), "credential_process")
     if present is not None and not force:
         raise UsageError(f"the profile {name} in {config_path()} has a credential_process; --force replaces it")

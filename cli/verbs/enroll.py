@@ -74,11 +74,12 @@ def run(args: argparse.Namespace) -> int:
 def enroll(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
     """`run`, with a word to `checkpoint` after each step: placed, proven, written, removed."""
     from ..aws_config import config_path, credentials_path, get_setting, section_of
-    from ..aws_files import read
+    from ..aws_files import check_writable, read
     from ..profiles import write_profile
 
     if args.undo:
         raise UsageError(_NO_UNDO)
+    check_writable(config_path())
     present = get_setting(read(config_path()), section_of(args.profile), "credential_process")
     plain = read(credentials_path())
     if present is not None and get_setting(plain, args.profile, "aws_secret_access_key") is None:

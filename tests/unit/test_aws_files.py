@@ -14,6 +14,7 @@ from cli.aws_secret import key_octets
 from cli.lifecycle import switch_profiles
 from cli.messages import UsageError
 from cli.profiles import write_profile
+from cli.toolbox import main
 from cli.verbs.enroll import _remove
 
 COMMAND = "aws-tpm-process-credential --aws-access-key-id=AKIAOLD --persistentHandle=0x81010002"
@@ -97,3 +98,14 @@ def test_what_is_no_file(config: Path) -> None:
     os.mkfifo(config)
     with pytest.raises(UsageError, match="no ordinary file"):
         write_profile("new", COMMAND)
+
+
+@pytest.mark.parametrize("verb", ["import", "enroll"])
+def test_a_config_that_cannot_be_is_told_before_the_tpm_is_asked(
+    verb: str, config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No key in a TPM whose profile nobody has seen."""
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config / "more" / "config"))
+    words = ["--write-profile=new", "--out=new.pem", "--aws-access-key-id=AKIA"] if verb == "import" else []
+    assert main([verb, "--tpm-path=/nonexistent/tpm", *words]) == 2
+    assert f"{config} is not a directory, where {config}/more/config is to be" in capsys.readouterr().err
