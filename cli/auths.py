@@ -46,11 +46,8 @@ def key_auth_of(args: "argparse.Namespace") -> "Secret":
 
 
 def _asked(what: str) -> "Secret":
-    from getpass import getpass
-
     from tpmwire.secret import Secret
 
-    try:
-        return Secret(getpass(f"{what} (not shown): ").encode())
-    except EOFError as error:
-        raise UsageError(f"there is no terminal to ask for the {what}; give it in a file") from error
+    from .prompts import ask_secret
+
+    return Secret(ask_secret(what, "give it in a file"))

@@ -37,9 +37,9 @@ def read_key(args: "argparse.Namespace") -> "Secret":
     if sys.stdin is None or sys.stdin.closed:
         raise UsageError("there is no standard input to read the secret from; --from-profile takes a profile's")
     if sys.stdin.isatty():
-        from getpass import getpass
+        from .prompts import ask_secret
 
-        return key_octets(getpass("AWS secret access key (not shown): ").encode())
+        return key_octets(ask_secret("AWS secret access key", "give it on standard input, or --from-profile"))
     return key_octets(sys.stdin.buffer.read(4096))
 
 

@@ -32,9 +32,9 @@ def read_token(path: str | None) -> "Token":
     if sys.stdin is None or sys.stdin.closed:
         raise UsageError("there is no standard input to read the secret from; --secret-file takes a file's")
     if sys.stdin.isatty():
-        from getpass import getpass
+        from .prompts import ask_secret
 
-        return parse_token(getpass("the token's base32 secret or otpauth:// URI (not shown): ").encode())
+        return parse_token(ask_secret("token's base32 secret or otpauth:// URI", "--secret-file takes a file's"))
     return parse_token(sys.stdin.buffer.read(4096))
 
 
