@@ -145,16 +145,19 @@ def load(environ: Mapping[str, str]) -> Config:
 
 
 def _kind(section: str) -> tuple[str, str]:
-    """Of a section of the config file: "profile", "services" or another kind, and its name."""
+    """Of a section of the config file: "profile", "services" or "" for another kind, and its name."""
     if section == "default":
         return "profile", section
+    kind = next((one for one in ("profile", "services") if section.startswith(one)), None)
+    if kind is None:
+        return "", section
     import shlex
 
     try:
         words = shlex.split(section)
     except ValueError:
         return "", section
-    return (words[0], words[1]) if len(words) == 2 else ("", section)
+    return (kind, words[1]) if len(words) == 2 else ("", section)
 
 
 def _sections(path: str, environ: Mapping[str, str]) -> dict[str, Values]:
