@@ -3,6 +3,7 @@
 import calendar
 import datetime
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 import botocore.auth
 import pytest
@@ -177,12 +178,13 @@ def test_s3_header_signing_is_botocores(*, request, t, region, token, unsigned):
 
 @given(request=signable(), t=time, region=region, token=token, expires=st.integers(1, 604800), s3=st.booleans())
 def test_presigned_url_is_botocores(*, request, t, region, token, expires, s3):
-    # botocore takes a body's fields into the query and keeps one of several values of a key: neither is a
-    # faithful presigning of this request, so both are left out here and have vectors of their own.
+    # botocore takes a body's fields into the query, keeps one of several values of a key, and writes U+FFFD for
+    # octets that are no UTF-8: none is a faithful presigning of this request, so they are left out here and have
+    # vectors of their own.
     address, _, query = request.url.partition("?")
     once = dict(pair.partition("=")[::2] for pair in query.split("&")) if query else {}
     names = {botocore.auth.unquote(key.replace("+", " ")) for key in once}
-    if len(names) != len(once):
+    if len(names) != len(once) or "\ufffd" in unquote(query):
         once = {}
     target = address + ("?" + "&".join(f"{k}={v}" for k, v in once.items()) if once else "")
     request = Request(request.method, target, request.headers)
