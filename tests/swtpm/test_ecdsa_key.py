@@ -163,6 +163,8 @@ def test_the_page_has_these_commands() -> None:
         "handle, PCRs": CLEAR["pcr"][1],
         "file": CLEAR["pem"][1],
         "file, password": PROTECTED["pem, password"][1],
+        # tests/swtpm/test_sigv4a_passwords.py has it.
+        "file, owner's password": [START, PRIMARY, START, LOAD, SIGN, FLUSH, FLUSH],
     }
 
 

@@ -26,6 +26,7 @@ def test_the_owners_password_stays_off_the_bus(tool: Tool, tmp_path: Path) -> No
             stdin=SECRET,
         )
         assert made.code == 0, made.err
+        before = len(bus.codes)
         signed = tool(
             *("presign", "--sigv4a", v4a, "--region-set", "*", f"--parentPass-file={word}", "--timeout", "20s"),
             *(f"--aws-access-key-id={KEY_ID}", f"--credential-file={hmac}", f"--tpm-path={bus.path}"),
@@ -33,5 +34,6 @@ def test_the_owners_password_stays_off_the_bus(tool: Tool, tmp_path: Path) -> No
         )
         assert signed.code == 0, signed.err
         assert "AWS4-ECDSA-P256-SHA256" in signed.out
-        assert "Sign" in bus.codes
+        start, flush = "StartAuthSession", "FlushContext"
+        assert bus.codes[before:] == [start, "CreatePrimary", start, "Load", "Sign", flush, flush]
         assert OWNER.encode() not in bus.octets
