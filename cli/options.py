@@ -49,6 +49,12 @@ class Parser(argparse.ArgumentParser):
         between = any(action.nargs == "*" for action in self._get_positional_actions())
         parse = self.parse_intermixed_args if between else super().parse_args
         found: argparse.Namespace = parse(args, namespace)
+        program = next((action for action in self._actions if isinstance(action, Program)), None)
+        if program is not None and args and "--" in args:
+            own = list(args[args.index("--") + 1 :])
+            if getattr(found, program.dest) != own:
+                # argparse would take it out: git checkout FILE is another command than git checkout -- FILE.
+                self.error("a -- stands among the program's words: put another before the program")
         return found
 
     def parse_go_style(self, words: Sequence[str]) -> argparse.Namespace:

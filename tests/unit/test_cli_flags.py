@@ -99,6 +99,15 @@ def test_whoever_forgets_the_hyphens_before_a_program_is_told(verb: str) -> None
         dict(parsers())["evict"].parse_args(["0x81010002", "--hex"])
 
 
+@pytest.mark.parametrize("verb", ["exec", "trace"])
+def test_a_programs_own_hyphens_are_not_taken_away(verb: str) -> None:
+    parser = dict(parsers())[verb]
+    with pytest.raises(UsageError, match="a -- stands among the program's words: put another before the program"):
+        parser.parse_args(["git", "checkout", "--", "file"])
+    args = vars(parser.parse_args(["--", "git", "checkout", "--", "file"]))
+    assert ["git", "checkout", "--", "file"] in args.values()
+
+
 def test_options_between_the_words_of_a_verb(tool: Tool) -> None:
     plain = tool("send", "--dry-run", "CreatePrimary", "primaryHandle=null", "inPublic=template:srk-ecc")
     assert (plain.code, "TPM_RH_NULL" in plain.out) == (0, True)
