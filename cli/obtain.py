@@ -131,7 +131,10 @@ def access_key_id(args: "argparse.Namespace") -> str:
     """The access key id that belongs to the key. Raises UsageError."""
     found = args.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID")
     if not found:
-        raise UsageError("--aws-access-key-id (or AWS_ACCESS_KEY_ID) is required: the id that belongs to the key")
+        raise UsageError(
+            "--aws-access-key-id (or AWS_ACCESS_KEY_ID) is required: the id that belongs to the key; or give "
+            "a --profile that has it"
+        )
     if str(found).startswith("ASIA"):
         # As AWS numbers them: so does a shell have it that another tool gave credentials to.
         where = "--aws-access-key-id" if args.aws_access_key_id else "AWS_ACCESS_KEY_ID"
