@@ -202,7 +202,7 @@ def _object_url(url: str) -> str:
         part if part.lower().replace("%2e", ".") in (".", "..") else _encoded(part)
         for part in parts.path.replace("%2F", "/").replace("%2f", "/").split("/")
     ]
-    return parts._replace(path="/".join(segments)).geturl()
+    return parts._replace(path="/".join(segments) or "/").geturl()
 
 
 def _headers(line: str) -> list[tuple[str, str]]:
