@@ -252,7 +252,8 @@ def _create(args: argparse.Namespace, state: State, owner: "Secret", checkpoint:
     if is_wanted(args):
         note(f"its key of SigV4A: {' and '.join(places_of(args))}")
     else:
-        note(f"a key of SigV4A, if any, ends with {state.values['old']['id']}: --sigv4a-out would make a new one")
+        old = state.values["old"]["id"]
+        note(f"a key of SigV4A, if any, ends with {old}: only rotate --sigv4a-out makes another")
 
 
 def _import(

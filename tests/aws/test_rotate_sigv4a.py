@@ -82,7 +82,7 @@ def test_both_places_and_no_handle_for_two(
     # Without the option nobody need find out by a signature that is refused.
     again = tool(*words)
     assert again.code == 0, again.err
-    assert f"a key of SigV4A, if any, ends with {new}: --sigv4a-out would make a new one\n" in again.err
+    assert f"a key of SigV4A, if any, ends with {new}: only rotate --sigv4a-out makes another\n" in again.err
 
 
 @pytest.mark.parametrize("step", ["created", "made", "beside", "put", "placed"])
