@@ -24,6 +24,7 @@ EXIT_CODES = {
     "SessionError": (8, "an answer of the TPM is not authentic: somebody sits between us and the TPM"),
     "CertificateError": (8, ""),
     "OSError": (1, "anything else, such as a full disk"),
+    "ModuleNotFoundError": (1, ""),
 }
 """Exit codes by the name of an error's class or of a base of it; names keep both libraries unimported."""
 
@@ -73,7 +74,7 @@ def guarded(program: str, work: Callable[[], int]) -> int:
         return 128 + signal.number
     except Exception as error:
         found = next((EXIT_CODES[k.__name__] for k in type(error).__mro__ if k.__name__ in EXIT_CODES), None)
-        if found is None:
+        if found is None or (isinstance(error, ModuleNotFoundError) and _package(error) in _OURS):
             raise
         if isinstance(error, OSError):
             _give_up_stdout()
@@ -98,7 +99,18 @@ def _give_up_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
+_OURS = ("", "cli", "sigv4", "tpmwire", "construct")
+"""Whose absence is a fault of the installation, and told with all that is known of it."""
+
+
+def _package(error: ModuleNotFoundError) -> str:
+    return (error.name or "").partition(".")[0]
+
+
 def _one_line(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        lacks = _package(error)
+        return f"this needs the Python package `{lacks}`, which is not installed for {sys.executable}: install it"
     if type(error).__name__ == "DecodeError":
         return f"an answer that no TPM 2.0 gives: {error}; what is at --tpm-path?"
     if isinstance(error, OSError) and error.strerror:

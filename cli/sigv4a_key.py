@@ -77,7 +77,15 @@ def _as_one(path: str) -> str:
 
 
 def required_key_id(args: argparse.Namespace) -> str:
-    """The access key id, without which there is no such key. Raises UsageError."""
+    """The access key id, without which there is no such key. Raises UsageError.
+
+    And ModuleNotFoundError where what computes the key's point is not installed, as beside the single file:
+    told before TPM and secret are asked.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("cryptography") is None:
+        raise ModuleNotFoundError("no cryptography", name="cryptography")
     key_id = args.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID") or ""
     if not re.fullmatch("[A-Za-z0-9_]{1,128}", key_id):
         raise UsageError(
