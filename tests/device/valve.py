@@ -88,7 +88,7 @@ class Valve:
         """Notes the code of each command: tag, size, code (Part 3, §4.4)."""
         self._partial += octets
         while len(self._partial) >= 10:
-            size = int.from_bytes(self._partial[2:6], "big")
+            size = max(10, int.from_bytes(self._partial[2:6], "big"))
             if len(self._partial) < size:
                 break
             code = int.from_bytes(self._partial[6:10], "big")
