@@ -206,14 +206,18 @@ def _object_url(url: str) -> str:
 
 
 def _headers(line: str) -> list[tuple[str, str]]:
-    if line.startswith("@"):
-        from .files import read_small
+    if not line.startswith("@"):
+        return [_header(line)]
+    from .files import read_small
 
-        try:
-            text = read_small(line[1:]).decode("utf-8")
-        except UnicodeDecodeError:
-            raise UsageError(f"{line[1:]} is not UTF-8: save it as such") from None
-        return [pair for one in text.split("\n") if one.strip() for pair in _headers(one)]
+    try:
+        text = read_small(line[1:]).decode("utf-8")
+    except UnicodeDecodeError:
+        raise UsageError(f"{line[1:]} is not UTF-8: save it as such") from None
+    return [_header(one) for one in text.split("\n") if one.strip()]
+
+
+def _header(line: str) -> tuple[str, str]:
     import re
 
     name, colon, value = line.partition(":")
@@ -227,7 +231,7 @@ def _headers(line: str) -> list[tuple[str, str]]:
     except UnicodeEncodeError:
         raise UsageError(f"header {name.strip()!r} is not UTF-8: write it so, or percent-encoded") from None
     # Folding is one blank (RFC 9110 §5.5), and so is it signed.
-    return [(name.strip(), re.sub(r"\s*\n[ \t]+", " ", value.strip()))]
+    return name.strip(), re.sub(r"\s*\n[ \t]+", " ", value.strip())
 
 
 def _joined(pieces: list[str]) -> bytes:

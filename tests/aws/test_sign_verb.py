@@ -244,6 +244,13 @@ def test_headers_and_method_as_they_are_signed(box: Machine, tmp_path: Path) -> 
     assert [made["headers"][name] for name in "ABC"] == ["b c", "one\u2028two", "d"]
 
 
+def test_a_file_of_headers_names_no_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Least of all itself."""
+    (tmp_path / "headers").write_text(f"@{tmp_path}/headers\n")
+    assert main(["sign", "-H", f"@{tmp_path}/headers", "https://iam.amazonaws.com/"]) == 2
+    assert "'Name: value'" in capsys.readouterr().err
+
+
 def test_octets_that_are_no_text_stay_in_a_link(box: Machine) -> None:
     link = _printed("presign", "https://iam.amazonaws.com/?a=%ff%C3%A4", *_key(box))
     assert link.startswith("https://iam.amazonaws.com/?a=%FF%C3%A4&X-Amz-")
