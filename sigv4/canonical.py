@@ -1,7 +1,8 @@
 """Signature Version 4's canonical request and string to sign, as pure functions.
 
 Source: "Create a signed AWS API request" in the AWS IAM User Guide; where it leaves a choice, botocore's
-bytes. Known differences from botocore: a raw non-ASCII query is percent-encoded as the server sees it.
+bytes. Known differences from botocore: a raw non-ASCII query is percent-encoded as the server sees it; blanks
+beyond ASCII in a header stay as they are.
 """
 
 import re
@@ -117,7 +118,8 @@ def _headers(request: Request) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name, value in request.headers:
         if (key := name.lower()) not in _NEVER_SIGNED:
-            found.setdefault(key, []).append(" ".join(value.split()))
+            # Blanks of ASCII only, as AWS's own library has it: others are octets of a value like any.
+            found.setdefault(key, []).append(b" ".join(value.encode("utf-8").split()).decode("utf-8"))
     if "host" not in found:
         found["host"] = [host_header(request.url)]
     return found

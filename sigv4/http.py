@@ -188,7 +188,7 @@ class HttpClient:
         connection.putrequest(request.method, target, skip_host=True, skip_accept_encoding=True)
         for name, value in self._headers(request, proxy_authorization):
             # Folding is read as one blank (RFC 9110 §5.5), and so is it signed.
-            connection.putheader(name, (" ".join(value.split()) if "\n" in value else value).encode("utf-8"))
+            connection.putheader(name, _unfolded(value))
 
     def _headers(self, request: Request, proxy_authorization: str | None) -> list[tuple[str, str]]:
         headers = list(request.headers)
@@ -284,6 +284,11 @@ def _load_authorities(context: "ssl.SSLContext", name: str, path: str) -> None:
         raise RequestError(
             f"{name}: {path} has no CA certificates that can be read ({reason or 'not PEM'}); give a PEM file"
         ) from error
+
+
+def _unfolded(value: str) -> bytes:
+    octets = value.encode("utf-8")
+    return b" ".join(octets.split()) if b"\n" in octets else octets
 
 
 def _is_loopback(host: str) -> bool:

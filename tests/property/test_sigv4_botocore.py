@@ -55,7 +55,7 @@ header_name = st.one_of(
     ),
 )
 header_value = st.one_of(
-    st.sampled_from(["", "  a   b  ", "a\r\n  b", "\t\ttab", '"a   b   c"', "ünï\u00a0cödé"]),
+    st.sampled_from(["", "  a   b  ", "a\r\n  b", "\t\ttab", '"a   b   c"', "ünï cödé"]),
     st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=20),
 )
 headers = st.lists(st.tuples(header_name, header_value), max_size=6)

@@ -278,3 +278,9 @@ def test_a_request_cannot_be_changed() -> None:
     assert hash(request) == hash(Request("GET", "https://h.example/", (("A", "b"),)))
     assert request != Request("GET", "https://h.example/", (("A", "c"),))
     assert request.replace_headers(("a", "c")).headers == (("a", "c"),)
+
+
+def test_only_ascii_has_blanks() -> None:
+    """As awscrt signs it: a no-break space is two octets of the value, not a blank."""
+    signed = canonical_request(Request("GET", "https://a/", [("X-A", " a\u00a0b \t\u2003c ")]))
+    assert "\nx-a:a\u00a0b \u2003c\n" in signed
