@@ -4,7 +4,7 @@ import argparse
 import re
 from typing import TYPE_CHECKING
 
-from .messages import UsageError, note
+from .messages import UsageError
 
 if TYPE_CHECKING:
     from sigv4.sigv4a import Sigv4aSigner
@@ -124,5 +124,5 @@ def _signed(used: argparse.Namespace, key: "EcdsaKey", digest: bytes) -> bytes:
         except TpmError as error:
             if error.name in ("TPM_RC_SCHEME", "TPM_RC_KEY", "TPM_RC_HANDLE"):
                 # Of the two keys that are named, the HMAC key is easily taken for the other.
-                note("tpmwire: what --sigv4a names is no key of SigV4A; `tpmwire import --sigv4a-out` makes one")
+                error.hint = "what --sigv4a names is no key of SigV4A; `tpmwire import --sigv4a-out` makes one"
             raise
