@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "add_sigv4a_options",
     "areas",
+    "check_installed",
     "check_places",
     "check_tpm",
     "is_wanted",
@@ -76,16 +77,20 @@ def _as_one(path: str) -> str:
     return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
 
 
-def required_key_id(args: argparse.Namespace) -> str:
-    """The access key id, without which there is no such key. Raises UsageError.
+def check_installed() -> None:
+    """Before TPM and secret are asked: what computes the key is there, as it need not be for the single file.
 
-    And ModuleNotFoundError where what computes the key's point is not installed, as beside the single file:
-    told before TPM and secret are asked.
+    Raises ModuleNotFoundError.
     """
     from importlib.util import find_spec
 
     if find_spec("cryptography") is None:
         raise ModuleNotFoundError("no cryptography", name="cryptography")
+
+
+def required_key_id(args: argparse.Namespace) -> str:
+    """The access key id, without which there is no such key. Raises UsageError, and as `check_installed`."""
+    check_installed()
     key_id = args.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID") or ""
     if not re.fullmatch("[A-Za-z0-9_]{1,128}", key_id):
         raise UsageError(

@@ -51,7 +51,7 @@ from ..rotation import (
     place_values,
     sigv4a_places,
 )
-from ..sigv4a_key import add_sigv4a_options, is_wanted, places_of
+from ..sigv4a_key import add_sigv4a_options, check_installed, is_wanted, places_of
 
 if TYPE_CHECKING:
     from tpmwire.secret import Secret
@@ -117,6 +117,8 @@ def _go_on(args: argparse.Namespace, state: State | None, owner: "Secret", check
     """From the stage that has been reached to the last that is asked for."""
     _check(args, state)
     if state is None:
+        if is_wanted(args):
+            check_installed()
         state = begin(args)
         checkpoint("begun")
     elif state.stage != "inactive":
