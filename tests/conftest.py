@@ -4,5 +4,7 @@ import signal
 
 
 def pytest_configure() -> None:
-    """Programs that tests start get SIGHUP as from a terminal; under nohup it would be ignored for all of them."""
+    """Programs that tests start get signals as from a terminal, also where nohup or a shell had some ignored."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
