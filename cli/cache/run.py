@@ -81,6 +81,7 @@ def _from(
         except UnfitError as error:
             _note(f"no cache: {error}")
             return _asked(keys, key_id, use, ask, None, None)
+        from sigv4.errors import SigV4Error
         from sigv4.times import timestamp
 
         # Another run may have brought new ones while we waited.
@@ -90,7 +91,7 @@ def _from(
             held = _open(keys, later, use) if later and today else None
             try:
                 return _asked(keys, key_id, use, ask, held, store)
-            except Exception as error:
+            except SigV4Error as error:
                 # Before the TPM is asked again: a wrong password must not count twice.
                 if not _passing(error):
                     raise

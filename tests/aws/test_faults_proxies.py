@@ -1,10 +1,8 @@
 """Proxies that refuse, hang, close or cannot be spoken with, and the forms of NO_PROXY."""
 
 import base64
-import contextlib
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import proxy_bypass_environment
@@ -13,6 +11,7 @@ import pytest
 
 from tests.support.certificates import Authority
 from tests.support.faults import Bench, Fault, bench
+from tests.support.relay import connect_here
 from tests.support.scripted import STS_ANSWER, ScriptedServer, Step, http, say
 
 OK = say(http("200 OK", STS_ANSWER))
@@ -108,28 +107,10 @@ def test_url(runs: Bench, name: str) -> None:
     assert "s3cret" not in seen.err
 
 
-def _forward(client: socket.socket, request: bytes) -> None:
-    """A proxy's CONNECT, to the port that is asked for on this machine."""
-    port = int(request.split(b" ")[1].rpartition(b":")[2])
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as server:
-        client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        back = threading.Thread(target=_pump, args=(server, client), daemon=True)
-        back.start()
-        _pump(client, server)
-        back.join()
-
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-        sink.shutdown(socket.SHUT_WR)
-
-
 def test_a_proxy_with_a_password(runs: Bench, tmp_path: Path) -> None:
     authority = Authority(tmp_path, "right")
     certificate = authority.server_certificate("sts.example")
-    with ScriptedServer(OK, certificate=certificate) as sts, ScriptedServer(_forward) as proxy:
+    with ScriptedServer(OK, certificate=certificate) as sts, ScriptedServer(connect_here) as proxy:
         seen = runs.run(
             f"https://sts.example:{sts.port}",
             "--timeout=10s",

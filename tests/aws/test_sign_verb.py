@@ -23,6 +23,9 @@ from cli.toolbox import main
 from tests.support import keys
 from tests.support.programs import KEY_ID, SECRET, Machine, left_behind, machine
 from tests.support.swift import REGION, SwiftS3
+from tests.support.verbs import Tool, tool, without_tpm
+
+__all__ = ["tool", "without_tpm"]
 
 letters = st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="?#%\\[]")
 path = st.lists(
@@ -294,15 +297,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_refused_before_the_tpm_is_asked(
-    case: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
+def test_refused_before_the_tpm_is_asked(case: str, without_tpm: Tool) -> None:
     words, text = REFUSED[case]
-    # There is no TPM.
-    assert main([*words, f"--aws-access-key-id={KEY_ID}", "--tpm-path=/nonexistent"]) == 2
-    told = capsys.readouterr()
+    told = without_tpm(*words)
     assert text in told.err
-    assert (told.out, told.err.count("\n")) == ("", 1)
+    assert (told.code, told.out, told.err.count("\n")) == (2, "", 1)
     assert "secret" not in told.err

@@ -1,9 +1,7 @@
 """Proxies from the environment: tunnels for https, forwarding for http, passwords that stay unseen."""
 
 import base64
-import contextlib
 import socket
-import threading
 
 import pytest
 
@@ -16,31 +14,13 @@ from sigv4.retry import Policy
 from sigv4.signer import Signer, hmac_from_secret
 from sigv4.sts import GetSessionToken
 from tests.support.certificates import Authority
-from tests.support.relay import TlsRelay
+from tests.support.relay import TlsRelay, connect_here
 from tests.support.scripted import STS_ANSWER, ScriptedServer, http, say
 
 PASSWORD = "p@ss/word"
 PROXY_USER = "user:p%40ss%2Fword@"
 AUTHORIZATION = b"Proxy-Authorization: Basic " + base64.b64encode(b"user:p@ss/word")
 OK = say(http("200 OK", STS_ANSWER))
-
-
-def _connect(client: socket.socket, request: bytes) -> None:
-    """A proxy's CONNECT: whatever host is asked for, the port is one of this machine."""
-    authority = request.split(b" ")[1]
-    with socket.create_connection(("127.0.0.1", int(authority.rpartition(b":")[2])), timeout=10) as server:
-        client.sendall(b"HTTP/1.1 200 Connection established\r\nVia: test\r\n\r\n")
-        back = threading.Thread(target=_pump, args=(server, client), daemon=True)
-        back.start()
-        _pump(client, server)
-        back.join()
-
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-        sink.shutdown(socket.SHUT_WR)
 
 
 def _call(url: str, timeout: float = 2, **environ: str) -> str:
@@ -54,7 +34,7 @@ def test_https_goes_through_a_tunnel(tmp_path, user: str) -> None:
     authority = Authority(tmp_path, "right")
     certificate = authority.server_certificate("sts.example")
     with ScriptedServer(OK) as server, TlsRelay(("127.0.0.1", server.port), certificate) as relay:
-        with ScriptedServer(_connect) as proxy:
+        with ScriptedServer(connect_here) as proxy:
             environ = {
                 "HTTPS_PROXY": f"http://{user}127.0.0.1:{proxy.port}",
                 "AWS_CA_BUNDLE": str(authority.bundle),
@@ -71,7 +51,7 @@ def test_tls_is_verified_behind_a_tunnel(tmp_path) -> None:
     certificate = Authority(tmp_path, "right").server_certificate("sts.example")
     wrong = Authority(tmp_path, "wrong")
     with ScriptedServer(OK) as server, TlsRelay(("127.0.0.1", server.port), certificate) as relay:
-        with ScriptedServer(_connect) as proxy:
+        with ScriptedServer(connect_here) as proxy:
             environ = {"https_proxy": f"127.0.0.1:{proxy.port}", "AWS_CA_BUNDLE": str(wrong.bundle)}
             with pytest.raises(NetworkError, match=r"sts.example:\d+: its certificate does not verify"):
                 _call(f"https://sts.example:{relay.port}/", **environ)

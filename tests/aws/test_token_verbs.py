@@ -20,6 +20,9 @@ from sigv4.times import parse_rfc3339
 from tests.support import keys
 from tests.support.programs import KEY_ID, SECRET, TOOLBOX, Machine, left_behind, machine
 from tests.support.sts import VerifyingSts
+from tests.support.verbs import Tool, tool, without_tpm
+
+__all__ = ["tool", "without_tpm"]
 
 HOST = "db.abc.eu-west-1.rds.amazonaws.com"
 DSQL = "abc.dsql.us-east-2.on.aws"
@@ -216,14 +219,8 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_refused_before_the_tpm_is_asked(
-    case: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
+def test_refused_before_the_tpm_is_asked(case: str, without_tpm: Tool) -> None:
     words, says = REFUSED[case]
-    # There is no TPM.
-    assert main([*words, f"--aws-access-key-id={KEY_ID}", "--tpm-path=/nonexistent"]) == 2
-    told = capsys.readouterr()
+    told = without_tpm(*words)
     assert says in told.err
-    assert (told.out, told.err.count("\n")) == ("", 1)
+    assert (told.code, told.out, told.err.count("\n")) == (2, "", 1)

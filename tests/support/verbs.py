@@ -12,7 +12,7 @@ import pytest
 from cli.toolbox import main
 from tests.support.swtpm import Swtpm, tpm2
 
-__all__ = ["PROGRAM", "Ran", "Tool", "held", "tool"]
+__all__ = ["PROGRAM", "Ran", "Tool", "held", "tool", "without_tpm"]
 
 PROGRAM = [sys.executable, "-c", "from cli.toolbox import main; raise SystemExit(main())"]
 
@@ -39,6 +39,14 @@ def tool(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         return Ran(code, *capfd.readouterr())
 
     return run
+
+
+@pytest.fixture
+def without_tpm(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> Tool:
+    """Runs a verb that uses a key, where nothing else is set and there is no TPM."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    return lambda *words: tool(*words, "--aws-access-key-id=AKIAMADEUP", "--tpm-path=/nonexistent")
 
 
 def held(swtpm: Swtpm) -> str:
