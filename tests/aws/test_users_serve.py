@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -100,6 +101,10 @@ def test_other_processes_of_its_user_see_nothing_of_it(shared: Shared) -> None:
     """Its environment stands for its memory, which the kernel guards by the same rule (ptrace(2))."""
     owner = shared.crowd.person()
     with owner.start("sleep", "60") as sleeping:
+        # Until then it is what changes the user, and root's.
+        while Path(f"/proc/{sleeping.pid}/comm").read_text() != "sleep\n":
+            assert sleeping.poll() is None
+            time.sleep(0.01)
         # What may be seen of any other process of one's own.
         seen = owner.run("cat", f"/proc/{sleeping.pid}/environ")
         sleeping.kill()
