@@ -11,6 +11,7 @@ from http.client import (
 )
 from typing import TYPE_CHECKING, cast
 
+from .authorities import Authorities
 from .errors import NetworkError, RequestError, ResponseError, one_line
 from .proxy import Proxy, proxy_for
 from .request import Request, host_header, split_url
@@ -52,7 +53,7 @@ class HttpClient:
     `timeout` (seconds) bounds each wait: for the connection, for the TLS handshake, and for the answer from
     its request to its last octet. `environ` is read for proxies (see `proxy_for`) and for AWS_CA_BUNDLE,
     then REQUESTS_CA_BUNDLE, as botocore does: a file or directory of CA certificates in place of the
-    system's. `warn` is told once if a request goes unencrypted to another machine.
+    system's (`Authorities`). `warn` is told once if a request goes unencrypted to another machine.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class HttpClient:
         self._environ = environ or {}
         self._user_agent = user_agent
         self._warn = warn
+        self._authorities = Authorities(self._environ)
         self._tls: ssl.SSLContext | None = None
 
     def check(self, url: str) -> None:
@@ -78,7 +80,7 @@ class HttpClient:
         """
         encrypted = split_url(url).scheme == "https"
         proxy_for(url, self._environ)
-        if encrypted and self._authorities()[1]:
+        if encrypted and self._authorities.path is not None:
             self._tls_context()
 
     def send(self, request: Request) -> Response:
@@ -211,18 +213,9 @@ class HttpClient:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.minimum_version = ssl.TLSVersion.TLSv1_2
             context.set_alpn_protocols(["http/1.1"])
-            name, path = self._authorities()
-            if path:
-                _load_authorities(context, name, path)
-            else:
-                context.load_default_certs()
+            self._authorities.load(context)
             self._tls = context
         return self._tls
-
-    def _authorities(self) -> tuple[str, str | None]:
-        """The variable that names the CAs in use, and its value."""
-        name = "AWS_CA_BUNDLE" if self._environ.get("AWS_CA_BUNDLE") else "REQUESTS_CA_BUNDLE"
-        return name, self._environ.get(name)
 
     def _failure(self, error: Exception, doing: str, host: str, port: int) -> NetworkError | ResponseError:
         """What to tell the user of an exception that came out of the standard library."""
@@ -239,13 +232,13 @@ class HttpClient:
         elif isinstance(error, HTTPException):
             text = f"{peer} answered with something that is not HTTP ({type(error).__name__}); check the endpoint"
         else:
-            reason, advice, retryable = _reason(error, *self._authorities())
+            reason, advice, retryable = _reason(error, self._authorities)
             text = f"cannot {doing}{peer}: {reason}; {advice}"
         return NetworkError(text, host, port, retryable=retryable)
 
 
-def _reason(error: Exception, variable: str, bundle: str | None) -> tuple[str, str, bool]:
-    """Reason, advice and whether trying again may help, for an OSError; `variable` names the CAs in `bundle`."""
+def _reason(error: Exception, authorities: Authorities) -> tuple[str, str, bool]:
+    """Reason, advice and whether trying again may help, for an OSError."""
     import socket
     import ssl
     import time
@@ -256,10 +249,8 @@ def _reason(error: Exception, variable: str, bundle: str | None) -> tuple[str, s
         elif error.verify_code in _WRONG_TIME:
             today = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
             advice = f"this machine's clock says {today} UTC: if it is wrong, set it (timedatectl set-ntp true)"
-        elif bundle:
-            advice = f"{variable} ({bundle}) has not its CA; if a proxy looks into TLS, add that proxy's CA"
         else:
-            advice = "if its CA is a private one, name the CA's file in AWS_CA_BUNDLE"
+            advice = authorities.advice()
         return f"its certificate does not verify ({error.verify_message.rstrip('.')})", advice, False
     if isinstance(error, ssl.SSLError):
         return error.reason or "TLS failed", "check that the port speaks TLS 1.2 or 1.3", True
@@ -267,23 +258,6 @@ def _reason(error: Exception, variable: str, bundle: str | None) -> tuple[str, s
     if isinstance(error, socket.gaierror):
         return f"name not resolved ({reason})", "check the region, the network and the DNS", True
     return reason, "check the network and the endpoint", True
-
-
-def _load_authorities(context: "ssl.SSLContext", name: str, path: str) -> None:
-    import os
-
-    # Of a config file, where no shell has done it; botocore's urllib3 does.
-    path = os.path.expanduser(path)
-    try:
-        if os.path.isdir(path):
-            context.load_verify_locations(capath=path)
-        else:
-            context.load_verify_locations(cafile=path)
-    except OSError as error:  # ssl.SSLError is one
-        reason = error.strerror if error.filename or error.errno == 2 else None
-        raise RequestError(
-            f"{name}: {path} has no CA certificates that can be read ({reason or 'not PEM'}); give a PEM file"
-        ) from error
 
 
 def _unfolded(value: str) -> bytes:

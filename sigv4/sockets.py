@@ -85,6 +85,9 @@ def _begin(address: _Address) -> socket.socket:
     family, kind, protocol, _, where = address
     sock = socket.socket(family, kind, protocol)
     sock.setblocking(False)
+    # http.client writes head and body apart: Nagle's algorithm would hold the body back until the head is
+    # acknowledged, a round trip and up to 40 ms later.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     code = sock.connect_ex(where)
     if code not in (0, errno.EINPROGRESS):
         sock.close()

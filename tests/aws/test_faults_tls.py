@@ -29,10 +29,10 @@ CLOCK = "this machine's clock says"
 CERTIFICATES = {
     "a CA of others": (
         HERE, NOW, "wrong",
-        Fault(7, "has not its CA; if a proxy looks into TLS, add that proxy's CA", 0),
+        Fault(7, "; if a proxy inspects TLS, add the proxy's CA certificate", 0),
     ),
     "a self-made CA, none named": (
-        HERE, NOW, "", Fault(7, "if its CA is a private one, name the CA's file in AWS_CA_BUNDLE", 0)
+        HERE, NOW, "", Fault(7, "if the CA is a private one, set AWS_CA_BUNDLE to its PEM file", 0)
     ),
     "another host's certificate": (
         ("sts.example",), NOW, "right", Fault(7, "check the endpoint's host name", 0)

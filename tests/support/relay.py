@@ -1,4 +1,8 @@
-"""A TLS-terminating relay: what comes in under TLS goes on in clear to another address."""
+"""A TLS-terminating relay: what comes in under TLS goes on in clear to another address.
+
+It writes at once and acknowledges late, as Go's servers and others do: a request written in two pieces takes 40 ms
+more, unless the client has set TCP_NODELAY.
+"""
 
 import contextlib
 import socket
@@ -45,11 +49,13 @@ class TlsRelay:
     def _serve(self, client: socket.socket) -> None:
         with client, contextlib.suppress(OSError):  # a client that refuses our certificate is what tests want
             client.settimeout(30)
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            _acknowledge_late(client)
             secured = self._context.wrap_socket(client, server_side=True)
             with secured, socket.create_connection(self._target, timeout=30) as plain:
                 back = threading.Thread(target=pump, args=(plain, secured), daemon=True)
                 back.start()
-                pump(secured, plain)
+                pump(secured, plain, late=True)
                 back.join()
 
 
@@ -64,10 +70,20 @@ def connect_here(client: socket.socket, request: bytes) -> None:
         back.join()
 
 
-def pump(source: socket.socket, sink: socket.socket) -> None:
-    """Passes octets on until one side ends."""
+def _acknowledge_late(sock: socket.socket) -> None:
+    """Until the next read: Linux changes this back by itself (tcp(7), TCP_QUICKACK)."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+
+
+def pump(source: socket.socket, sink: socket.socket, *, late: bool = False) -> None:
+    """Passes bytes on until one side ends; acknowledges those of `source` late, if wanted."""
     with contextlib.suppress(OSError):
-        while data := source.recv(65536):
+        while True:
+            if late:
+                _acknowledge_late(source)
+            data = source.recv(65536)
+            if not data:
+                break
             sink.sendall(data)
     with contextlib.suppress(OSError):
         sink.shutdown(socket.SHUT_WR)

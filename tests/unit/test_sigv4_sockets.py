@@ -95,3 +95,13 @@ def test_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
     _resolves(monkeypatch)
     with pytest.raises(OSError, match=r"no address for sts\.test"):
         open_socket("sts.test", 1, Deadline(20))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_nothing_waits_for_an_acknowledgement(host: str) -> None:
+    """A request's body would be held back until the peer has acknowledged its head (Nagle's algorithm)."""
+    with (
+        socket.create_server((host, 0), family=V6 if ":" in host else V4) as listener,
+        open_socket(host, listener.getsockname()[1], Deadline(10)) as sock,
+    ):
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

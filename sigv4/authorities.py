@@ -1,0 +1,116 @@
+"""The CA certificates that servers are verified with."""
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from .errors import RequestError
+
+if TYPE_CHECKING:
+    import ssl
+
+__all__ = ["Authorities"]
+
+# Where distributions keep the bundle, for a Python whose OpenSSL was built for another one (Go's list, too).
+_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Alpine, Arch
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL
+    "/etc/ssl/ca-bundle.pem",  # openSUSE
+    "/etc/ssl/cert.pem",  # Alpine's OpenSSL, BSD
+)
+
+
+class Authorities:
+    """The CAs of AWS_CA_BUNDLE, else of REQUESTS_CA_BUNDLE, as in botocore; else the system's.
+
+    Either variable names a PEM file or a directory hashed by `openssl rehash`.
+    """
+
+    __slots__ = ("_missing", "_variable", "path")
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._variable = "AWS_CA_BUNDLE" if environ.get("AWS_CA_BUNDLE") else "REQUESTS_CA_BUNDLE"
+        self.path = environ.get(self._variable) or None
+        self._missing = False
+
+    def load(self, context: "ssl.SSLContext") -> None:
+        """Makes `context` trust these CAs. Raises RequestError if the variable's file or directory has none."""
+        if self.path is not None:
+            # No shell has expanded a value that comes from a config file; botocore's urllib3 expands it.
+            self._load_named(context, os.path.expanduser(self.path))
+        else:
+            self._missing = not _load_system(context)
+
+    def advice(self) -> str:
+        """What to do about a server whose certificate none of these CAs has issued."""
+        if self.path is not None:
+            return (
+                f"the CA is not in {self._variable} ({self.path}); "
+                "if a proxy inspects TLS, add the proxy's CA certificate"
+            )
+        if self._missing:
+            return "this system has no CA certificates; install ca-certificates, or set AWS_CA_BUNDLE"
+        return "if the CA is a private one, set AWS_CA_BUNDLE to its PEM file"
+
+    def _load_named(self, context: "ssl.SSLContext", path: str) -> None:
+        try:
+            if not os.path.isdir(path):
+                context.load_verify_locations(cafile=path)
+                return
+            hashed = _hashed(path)
+        except OSError as error:  # ssl.SSLError is one
+            reason = error.strerror if error.filename or error.errno == 2 else None
+            raise RequestError(
+                f"{self._variable}: {path} has no CA certificates that can be read ({reason or 'not PEM'}); "
+                "give a PEM file"
+            ) from error
+        if not hashed:
+            raise RequestError(
+                f"{self._variable}: directory {path} has no hashed CA certificates; "
+                f"run 'openssl rehash {path}', or give a PEM file"
+            )
+        context.load_verify_locations(capath=path)
+
+
+def _load_system(context: "ssl.SSLContext") -> bool:
+    """Loads what OpenSSL trusts on this system, with SSL_CERT_FILE and SSL_CERT_DIR; False if there is nothing."""
+    import ssl  # a run with a warm cache needs no TLS
+
+    places = ssl.get_default_verify_paths()
+    hashed = _hashed(places.capath) if places.capath else 0
+    if places.capath and hashed and _covers(hashed, places.cafile, places.openssl_cafile):
+        # OpenSSL then reads the one CA that it needs; parsing a whole bundle costs 18 ms of CPU.
+        context.load_verify_locations(capath=places.capath)
+        return True
+    context.load_default_certs()
+    directories = os.environ.get(places.openssl_capath_env, "")
+    if places.cafile or hashed or os.pathsep in directories:
+        return True
+    if directories or os.environ.get(places.openssl_cafile_env):
+        return False
+    bundle = next(filter(os.path.isfile, _BUNDLES), None)
+    if bundle is not None:
+        context.load_verify_locations(cafile=bundle)
+    return bundle is not None
+
+
+def _covers(hashed: int, bundle: str | None, usual: str) -> bool:
+    """Whether a directory of `hashed` CAs has all of `bundle`: the system's own, with no CA added by hand."""
+    if bundle is None:
+        return True
+    if os.path.realpath(bundle) != os.path.realpath(usual):
+        return False
+    try:
+        with open(bundle, "rb") as file:
+            return hashed >= file.read().count(b"-----BEGIN ")
+    except OSError:
+        return True
+
+
+def _hashed(directory: str) -> int:
+    """How many certificates `openssl rehash` has linked there, as 8 hexadecimal digits, a dot and a number."""
+    try:
+        names = os.listdir(directory)
+    except PermissionError:  # OpenSSL opens files by name, and can without
+        return 0
+    return sum(len(name) > 9 and name[8] == "." and name[9:].isdigit() for name in names)
