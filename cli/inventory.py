@@ -19,7 +19,6 @@ KINDS = {
 }
 """Where TPM2_GetCapability starts to list each kind (TPM 2.0 Part 3, §30.2.1)."""
 
-TPM_RC_SEQUENCE = 0x103
 PAGE = 254
 """Handles that fit into one answer (MAX_CAP_HANDLES)."""
 
@@ -71,6 +70,7 @@ def rows(tpm: "Tpm") -> Iterator[Row]:
 def _row(tpm: "Tpm", kind: str, handle: int) -> Iterator[Row]:
     """The row of a handle; none where it has gone meanwhile."""
     from tpmwire.errors import TpmError, WireError
+    from tpmwire.spec.codes import TPM_RC_SEQUENCE
     from tpmwire.spec.constants import TPM_HT, TPM_RH
 
     shown = f"0x{handle:08x}"

@@ -18,6 +18,7 @@ from .capabilities import capabilities, commands, properties
 from .channel import Loaded, read_loaded
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Password, Use
+from .spec.codes import TPM_RC_SIGNATURE
 from .spec.constants import TPM_ALG, TPM_RH, TPM_ST
 from .tpm import Tpm
 
@@ -50,7 +51,6 @@ __all__ = [
     "verify",
 ]
 
-TPM_RC_SIGNATURE = 0x09B
 
 NOBODY = Password()
 """The empty password."""

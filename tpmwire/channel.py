@@ -13,6 +13,7 @@ from .crypto import name_of
 from .errors import SessionError, TpmError
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Password, Session, SessionStart, Use
+from .spec.codes import TPM_RC_HANDLE, TPM_RC_MODE, TPM_RC_SYMMETRIC
 from .spec.constants import TPM_ALG, TPM_RH, TPM_SE
 from .spec.structures import TPMS_SENSITIVE_CREATE, TPMT_PUBLIC, TPMT_SYM_DEF
 from .tpm import Tpm
@@ -27,10 +28,6 @@ __all__ = [
     "protected_sessions",
     "read_loaded",
 ]
-
-
-# From spec.response_codes, which a run without a failure does not load.
-TPM_RC_HANDLE, TPM_RC_SYMMETRIC, TPM_RC_MODE = 0x08B, 0x096, 0x089
 
 
 class Loaded(NamedTuple):

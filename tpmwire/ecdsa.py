@@ -7,8 +7,9 @@ session is worth its commands only where there is a password to keep off the bus
 from typing import TYPE_CHECKING
 
 from .errors import EncodeError, KeyFileError, SessionError, TpmError
-from .reaching import TPM_RC_POLICY_FAIL, Authorizer, Key, Run
+from .reaching import Authorizer, Key, Run
 from .sessions import Password, Use
+from .spec.codes import TPM_RC_POLICY_FAIL
 from .spec.commands.signing import Sign
 from .spec.constants import TPM_ALG, TPM_ECC, TPM_RH, TPM_ST, TPMA_SESSION
 from .spec.structures import (

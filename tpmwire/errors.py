@@ -123,9 +123,10 @@ _OF_COMMAND = {
 class TpmError(TpmwireError):
     """The TPM refused a command (TPM 2.0 Part 2, §6.6).
 
-    `rc` is the whole response code as sent; `code` is the same without the format-one number, for comparison
-    with `TPM_RC`. `handle`, `parameter` and `session` are numbers from 1, or None; `handles` are the command's,
-    where they are known. `hint` says what to do.
+    `rc` is the whole response code as sent; `code` is the TPM's part of it without the format-one number, for
+    comparison with `TPM_RC`. `layer` is the layer above the TPM that answered, such as 11 for the kernel's
+    resource manager, or 0. `handle`, `parameter` and `session` are numbers from 1, or None; `handles` are the
+    command's, where they are known. `hint` says what to do.
     """
 
     def __init__(self, rc: int, command: "TPM_CC | int | None" = None, handles: tuple[int, ...] = ()) -> None:
@@ -146,6 +147,7 @@ class TpmError(TpmwireError):
         self.session = meaning.session
         self.warning = meaning.warning
         self.vendor = meaning.vendor
+        self.layer = meaning.layer
 
     def __str__(self) -> str:
         where = ""
@@ -158,4 +160,11 @@ class TpmError(TpmwireError):
             where = f" (session {self.session})"
         command = f"TPM2_{getattr(self.command, 'name', self.command)}: " if self.command is not None else ""
         hint = f"; {self.hint}" if self.hint else ""
-        return f"{command}{self.name}{where}: {self.description}{hint} [0x{self.rc:03x}]"
+        return f"{command}{self.name}{where}: {self.description}{hint} [{self._code_as_sent()}]"
+
+    def _code_as_sent(self) -> str:
+        if not self.layer:
+            return f"0x{self.rc:03x}"
+        from .spec.tss2_codes import LAYERS
+
+        return f"0x{self.rc:08x} from {LAYERS[self.layer].purpose}"

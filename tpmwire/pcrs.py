@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from .errors import PolicyError, TpmError
 from .policy import format_pcrs, pcrs_in
+from .spec.codes import TPM_RC_HASH
 from .spec.commands.capability import GetCapability
 from .spec.commands.pcr import PCR_Read
 from .spec.constants import TPM_ALG, TPM_CAP
@@ -15,7 +16,6 @@ __all__ = ["banks", "read_pcrs"]
 ATTEMPTS = 8
 """How often the PCRs may change under our hands before we give up."""
 
-TPM_RC_HASH = 0x083
 
 Values = Mapping[tuple[TPM_ALG, int], bytes]
 

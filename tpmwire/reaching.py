@@ -14,6 +14,7 @@ from .crypto import name_of
 from .errors import TpmError
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Password, Session, SessionStart, Use
+from .spec.codes import TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH
 from .spec.constants import TPM_ALG, TPM_HT, TPM_RH, TPM_SE, TPMA_OBJECT
 from .spec.structures import TPMS_PCR_SELECTION
 from .tpm import Tpm
@@ -24,12 +25,9 @@ if TYPE_CHECKING:
     from .satisfying import Satisfying
     from .spec.commands.objects import Load
 
-__all__ = ["TPM_RC_POLICY_FAIL", "Authorizer", "Key", "Run"]
+__all__ = ["Authorizer", "Key", "Run"]
 
 R = TypeVar("R")
-
-# From spec.response_codes, which a run without a failure does not load.
-TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH, TPM_RC_POLICY_FAIL = 0x08E, 0x0A2, 0x09D
 
 
 class Authorizer(Protocol):

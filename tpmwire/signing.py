@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 
 from .errors import KeyFileError, TpmError
-from .reaching import TPM_RC_POLICY_FAIL, Authorizer, Key, Run
+from .reaching import Authorizer, Key, Run
 from .sessions import Password
+from .spec.codes import TPM_RC_COMMAND_CODE, TPM_RC_POLICY_FAIL
 from .spec.commands.symmetric import HMAC
 from .spec.constants import TPM_ALG
 from .tpm import Tpm
 
 __all__ = ["HmacKey", "HmacRun"]
-
-TPM_RC_COMMAND_CODE = 0x143  # from spec.response_codes, as in `reaching`
 
 
 class HmacKey(Key):

@@ -11,6 +11,7 @@ from .errors import SessionError, TpmError, TpmwireError, TransportError
 from .exchange import Exchange
 from .record import Record
 from .sessions import Password, Session, SessionStart, Use
+from .spec.codes import AGAIN, tpm_code
 from .spec.command import Answered, Command, role_of
 from .spec.constants import TPM_HT, TPMA_SESSION
 from .transport import Transport, open_transport
@@ -19,9 +20,6 @@ from .wire import HEADER_SIZE
 __all__ = ["Observed", "Tpm", "undisturbed"]
 
 R = TypeVar("R")
-
-AGAIN = (0x908, 0x90A, 0x922)
-"""TPM_RC_YIELDED, TPM_RC_TESTING, TPM_RC_RETRY: the same octets are sent again (Part 2, §6.6.3)."""
 
 FLUSHED = (TPM_HT.HMAC_SESSION, TPM_HT.POLICY_SESSION, TPM_HT.TRANSIENT)
 """Types of handles that TPM2_FlushContext removes."""
@@ -119,7 +117,7 @@ class Tpm:
         pause = 0.001
         while True:
             data = self.transport.transceive(octets)
-            if int.from_bytes(data[6:10], "big") not in AGAIN or time.monotonic() + pause > deadline:
+            if tpm_code(int.from_bytes(data[6:10], "big")) not in AGAIN or time.monotonic() + pause > deadline:
                 return data
             time.sleep(pause)
             pause = min(2 * pause, 0.1)

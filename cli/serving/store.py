@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sigv4.times import parse_rfc3339
 from tpmwire.errors import TpmError
+from tpmwire.spec.codes import TPM_RC_AUTH_FAIL
 
 from ..messages import UsageError
 
@@ -25,7 +26,6 @@ _AT_MOST = 120.0  # seconds between two tries
 _DISTRUSTED = 24 * 3600.0  # seconds after a wrong password, which the TPM counts; a lockout is everybody's
 _UNCHANGED = 60.0  # seconds until a cache is asked again that gave what we hold: it renews a little later
 _CLOCK_STEP = 5.0  # seconds back at which a clock was set, and does not just run a little slow
-_AUTH_FAIL = 0x08E  # TPM_RC_AUTH_FAIL: an authorization failed, and that counts toward a lockout (Part 2, §6.6.3)
 _PATIENCE = 20.0  # seconds that a reader waits for credentials that somebody is fetching
 
 
@@ -111,7 +111,7 @@ class Store:
         except Exception as error:
             self._failures += 1
             wait = min(_AGAIN * 2 ** min(self._failures - 1, 8), _AT_MOST)
-            if isinstance(error, TpmError) and error.code == _AUTH_FAIL:
+            if isinstance(error, TpmError) and error.code == TPM_RC_AUTH_FAIL:
                 wait = _DISTRUSTED
             self._finish(self._held, self._clock() + wait)
             raise

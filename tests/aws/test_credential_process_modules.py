@@ -67,7 +67,7 @@ NAMES = """
     tpmwire tpmwire.channel tpmwire.crypto tpmwire.errors tpmwire.exchange tpmwire.reaching tpmwire.record
     tpmwire.secret tpmwire.sessions tpmwire.signing tpmwire.templates tpmwire.tpm tpmwire.wire
     tpmwire.spec tpmwire.spec.command tpmwire.spec.constants tpmwire.spec.numbers tpmwire.spec.structures
-    tpmwire.spec.commands tpmwire.spec.commands.sessions tpmwire.spec.commands.symmetric
+    tpmwire.spec.codes tpmwire.spec.commands tpmwire.spec.commands.sessions tpmwire.spec.commands.symmetric
     tpmwire.transport tpmwire.transport.base tpmwire.transport.paths tpmwire.transport.sockets
 """
 PLAIN = set(NAMES.split())
@@ -115,7 +115,7 @@ WARM_NAMES = """
     tpmwire tpmwire.channel tpmwire.crypto tpmwire.errors tpmwire.exchange tpmwire.reaching tpmwire.record
     tpmwire.secret tpmwire.sessions tpmwire.signing tpmwire.templates tpmwire.tpm tpmwire.wire
     tpmwire.spec tpmwire.spec.command tpmwire.spec.constants tpmwire.spec.numbers tpmwire.spec.structures
-    tpmwire.spec.commands tpmwire.spec.commands.sessions tpmwire.spec.commands.symmetric
+    tpmwire.spec.codes tpmwire.spec.commands tpmwire.spec.commands.sessions tpmwire.spec.commands.symmetric
     tpmwire.transport tpmwire.transport.base tpmwire.transport.paths tpmwire.transport.sockets
 """
 WARM = set(WARM_NAMES.split())

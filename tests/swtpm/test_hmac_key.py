@@ -187,11 +187,12 @@ def test_the_listener_hears_what_is_not_protected(bench: Bench) -> None:
 
 @pytest.mark.parametrize("protected", [False, True])
 @pytest.mark.parametrize("name", ["plain", "pcr"])
-def test_a_tpm_without_the_one_shot_hmac(bench: Bench, protected: bool, name: str) -> None:
-    """No TPM at hand lacks TPM2_HMAC; one that does answers TPM_RC_COMMAND_CODE."""
+@pytest.mark.parametrize("rc", [0x143, 0xB0143, 0xC0143], ids=["TPM", "kernel", "resource manager"])
+def test_a_tpm_without_the_one_shot_hmac(bench: Bench, protected: bool, name: str, rc: int) -> None:
+    """No TPM at hand lacks TPM2_HMAC; one that does answers TPM_RC_COMMAND_CODE, or what is before it does."""
     key = HmacKey(file=bench.file(name), pcrs=PCR23 if name == "pcr" else None, protected=protected)
     bench.bus.clear()
-    lacking = bytes.fromhex("80010000000a00000143")
+    lacking = bytes.fromhex("80010000000a") + rc.to_bytes(4, "big")
     bench.bus.on_command = lambda sent: lacking if sent[6:10] == bytes.fromhex("00000155") else None
     with Tpm.open(bench.bus.path, 20) as tpm:
         assert key.hmac(tpm, DATE) == KDATE

@@ -83,10 +83,19 @@ def _command(code: int) -> list[str]:
 
 def _response_code(rc: int) -> list[str]:
     """The code, and how its bits say so (Part 2, §6.6.1)."""
+    from ..spec.codes import tpm_code
     from ..spec.response_codes import explain
+    from ..spec.tss2_codes import LAYERS
 
     meaning = explain(rc)
     lines = [f"0x{rc:x}: {meaning.name}: {meaning.description}"]
+    if meaning.layer:
+        lines.append(f"  bits 23:16 are 0x{meaning.layer:02x}: from {LAYERS[meaning.layer].purpose}")
+        if tpm_code(rc) == rc:
+            lines.append(f"  bits 15:0 are 0x{rc & 0xFFFF:04x}: an error of that layer, not of the TPM")
+            return lines
+        rc = tpm_code(rc)
+        lines.append(f"  bits 11:0 are 0x{rc:03x}: a code of the TPM")
     if rc and not meaning.vendor:
         if rc & 0x080:
             lines.append("  bit 7 is set: format one, about a handle, parameter or session")

@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
+from .codes import tpm_code
 from .numbers import OpenEnum
+from .tss2_codes import BASE, LAYERS
 
 __all__ = ["TPM_RC", "Meaning", "explain"]
 
@@ -244,52 +246,63 @@ _HINTS = {
 
 
 class Meaning(NamedTuple):
-    """A response code taken apart. `handle`, `parameter`, `session` are numbers from 1, or None."""
+    """A response code taken apart. `handle`, `parameter`, `session` are numbers from 1, or None.
+
+    `code` is the TPM's part, without these numbers; the whole code where it says nothing of the TPM. `layer` is
+    the layer above the TPM that answered, a key of `tss2_codes.LAYERS`, or 0.
+    """
 
     code: TPM_RC
     name: str
     description: str
-    hint: str
-    handle: int | None
-    parameter: int | None
-    session: int | None
-    warning: bool
-    vendor: bool
+    hint: str = ""
+    handle: int | None = None
+    parameter: int | None = None
+    session: int | None = None
+    warning: bool = False
+    vendor: bool = False
+    layer: int = 0
 
 
 def explain(rc: int) -> Meaning:
     """Takes a response code apart (Part 2, §6.6.1). Any 32-bit number has a meaning, if only a vendor's."""
+    own = tpm_code(rc)
+    layer = rc >> 16 if rc >> 16 in LAYERS else 0
+    if own >> 12 or (not own & _FMT1 and own & 0x400):
+        return _of_layer(rc, layer) if layer else _unknown(rc)
     handle = parameter = session = None
-    # Bits 31:12 are zero in a TPM's own codes; what a resource manager or driver answers has them set.
-    if rc >> 12 or (not rc & _FMT1 and rc & 0x400):
-        code = TPM_RC(rc)
-        layer = (
-            "vendor-defined" if not rc >> 12 else "not the TPM's own: a resource manager or TSS layer answered it"
-        )
-        return Meaning(code, f"0x{rc:x}", layer, "", None, None, None, False, True)
-    if rc & _FMT1:
-        code = TPM_RC(rc & 0x0BF)
-        number = rc >> 8 & 0xF
-        if rc & 0x040:
+    code = TPM_RC(own)
+    if own & _FMT1:
+        code = TPM_RC(own & 0x0BF)
+        number = own >> 8 & 0xF
+        if own & 0x040:
             parameter = number
         elif number & 0x8:
             session = number & 0x7
         elif number:
             handle = number
-    else:
-        code = TPM_RC(rc)
-    name = f"TPM_RC_{code.name}" if code.known else f"TPM_RC {code.name}"
     return Meaning(
         code,
-        name,
+        f"TPM_RC_{code.name}" if code.known else f"TPM_RC {code.name}",
         _DESCRIPTIONS.get(code) or _reference(code),
         _HINTS.get(code, ""),
         handle,
         parameter,
         session,
-        bool(not rc & _FMT1 and rc & 0x800),
-        False,
+        warning=bool(not own & _FMT1 and own & 0x800),
+        layer=layer,
     )
+
+
+def _of_layer(rc: int, layer: int) -> Meaning:
+    """An error of the software above the TPM itself."""
+    name, description = BASE.get(rc & 0xFFFF, (f"0x{rc & 0xFFFF:04x}", "not in this table"))
+    return Meaning(TPM_RC(rc), f"TSS2_{LAYERS[layer].name}_RC_{name}", description, layer=layer)
+
+
+def _unknown(rc: int) -> Meaning:
+    own = "not a code of the TPM or of a TSS2 layer: a driver or resource manager answered it"
+    return Meaning(TPM_RC(rc), f"0x{rc:x}", own if rc >> 12 else "vendor-defined", vendor=True)
 
 
 def _reference(code: TPM_RC) -> str:
