@@ -119,12 +119,12 @@ class Exchange(Generic[R]):
         """
         if index or not self._wanted:
             return []
-        extra: list[int] = []
+        extra: dict[int, bytes] = {}
         for attribute in (TPMA_SESSION.DECRYPT, TPMA_SESSION.ENCRYPT):
             found = self._with(attribute)
-            if found is not None and found[0] != 0 and found[0] not in extra:
-                extra.append(found[0])
-        return [use.session.nonce_tpm for i, use in self._uses() for e in extra if i == e]
+            if found is not None and found[0] != 0:
+                extra.setdefault(found[0], found[1].session.nonce_tpm)
+        return list(extra.values())
 
     def finish(self, data: bytes) -> R:
         """The response's values. Nothing in it is used before every HMAC holds.

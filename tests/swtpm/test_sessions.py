@@ -145,6 +145,7 @@ def test_one_authorizes_and_others_encrypt(tpm: Tpm, bus: Interposer, cipher: TP
         (Password(AUTH), two.use(decrypt=True, encrypt=True)),
         (one.use(AUTH), two.use(decrypt=True, encrypt=True)),
         (one.use(AUTH), two.use(decrypt=True), three.use(encrypt=True, audit=True)),
+        (one.use(AUTH), two.use(encrypt=True), three.use(decrypt=True, audit=True)),
         (one.use(AUTH, encrypt=True), two.use(decrypt=True), three.use(audit=True)),
         (one.use(AUTH, decrypt=True), two.use(encrypt=True)),
     ):
