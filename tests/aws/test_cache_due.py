@@ -30,3 +30,17 @@ def test_a_wrong_password_counts_once(tmp_path: Path, day: str) -> None:
         assert (second.code, second.out, runs.bus.codes) == (4, "", ["HMAC"])
         assert "wrong password" in second.err
         assert len(sts.requests) == 1
+
+
+def test_a_clock_that_was_set_back_makes_no_old_credentials_new(tmp_path: Path) -> None:
+    """Credentials that would end later than any that AWS issues were cached under another clock."""
+    end = timegm(time.strptime("2030-01-01T00:00:00", "%Y-%m-%dT%H:%M:%S"))
+    program = write_program(tmp_path, CREDENTIAL_PROCESS, CLOCK, "program")
+    with bench(tmp_path) as runs, ScriptedServer(say(http("200 OK", STS_ANSWER))) as sts:
+        words = ("--timeout=5s", "--cache", f"--persistentHandle={keys.PLAIN_HANDLE:#x}")
+        asked = []
+        for now in (end - 3000, end - 2900, end - 3000 - 37 * 3600):
+            done = runs.run(sts.endpoint, *words, program=program, NOW=str(now), XDG_RUNTIME_DIR=str(tmp_path))
+            assert (done.code, done.err) == (0, "")
+            asked.append(len(sts.requests))
+    assert asked == [1, 1, 2]

@@ -4,11 +4,12 @@ import argparse
 from collections.abc import Iterator
 from importlib import import_module
 from keyword import iskeyword
+from pathlib import Path
 
 import pytest
 
 from cli.messages import UsageError
-from cli.options import Parser
+from cli.options import Parser, secret_file
 from cli.run_options import run_parser
 from cli.toolbox import VERBS
 from tests.support.verbs import Tool, tool
@@ -118,3 +119,15 @@ def test_options_between_the_words_of_a_verb(tool: Tool) -> None:
     assert (ran.code, "TPM2_GetRandom" in ran.out) == (0, True)
     ran = tool("send", "GetRandom", "--frob", "bytesRequested=8")
     assert (ran.code, ran.out, "unrecognized arguments: --frob" in ran.err) == (2, "", True)
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+def test_a_password_file_has_a_limit(tmp_path: Path, end: bytes) -> None:
+    """4096 bytes, a line's end included: a larger file is another one than was meant."""
+    file = tmp_path / "password"
+    file.touch(0o600)
+    file.write_bytes(b"p" * (4096 - len(end)) + end)
+    assert secret_file(str(file)) == b"p" * (4096 - len(end))
+    file.write_bytes(b"p" * (4097 - len(end)) + end)
+    with pytest.raises(UsageError, match="too large for a password"):
+        secret_file(str(file))

@@ -286,3 +286,13 @@ def test_pcrs_in_the_order_of_their_hash() -> None:
     assert pcrs_in(parse_pcrs("sha1:7,0+sha256:23")) == ((SHA1, 0), (SHA1, 7), (SHA256, 23))
     assert pcrs_in((TPMS_PCR_SELECTION(SHA256, b"\0\0\0\x80"),)) == ((SHA256, 31),)
     assert format_pcrs((TPMS_PCR_SELECTION(TPM_ALG(0x99), b"\1"),)) == "0x99:0"
+
+
+@pytest.mark.parametrize("size", [4, 2 + 20, 2 + 32, 2 + 48, 2 + 64])
+@pytest.mark.parametrize("policy_ref", [b"", b"ref"])
+def test_policy_secret_with_and_without_the_hint(size: int, policy_ref: bytes) -> None:
+    """For a Name of any hash: a handle's four bytes, or the algorithm and a digest of up to 64."""
+    statement = PolicySecret(0x81010001, bytes(range(1, size + 1)), policy_ref)
+    octets = statement.build()
+    assert PolicySecret.from_octets(octets) == statement
+    assert PolicySecret.from_octets(octets[4:]) == PolicySecret(0, statement.object_name, policy_ref)

@@ -1,8 +1,11 @@
-"""Signals that come together, as when a terminal closes or systemd ends a service."""
+"""What every program does around its work: signals that come together, and no core files."""
 
+import resource
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,3 +34,29 @@ raise SystemExit(guarded("program", work))
         [sys.executable, "-c", program], cwd=ROOT, check=False, capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stdout, done.stderr) == (129, "clean\n", "program: interrupted\n")
+
+
+HARD = resource.getrlimit(resource.RLIMIT_CORE)[1]
+
+
+@pytest.mark.parametrize("hard", [HARD, 4096, 1, 0])
+def test_no_core_file_and_no_core_handler(hard: int) -> None:
+    """The limit is 1: for 0 the kernel still pipes the memory to a handler such as systemd-coredump (core(5))."""
+    if HARD != resource.RLIM_INFINITY:
+        hard = min(hard, HARD) if hard != resource.RLIM_INFINITY else HARD
+    program = f"""
+import resource
+from cli.messages import guarded
+
+def work():
+    print(resource.getrlimit(resource.RLIMIT_CORE))
+    return 0
+
+resource.setrlimit(resource.RLIMIT_CORE, ({hard}, {hard}))
+raise SystemExit(guarded("program", work))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, check=False, capture_output=True, text=True, timeout=60
+    )
+    limit = 0 if hard == 0 else 1
+    assert (done.stdout, done.stderr) == (f"({limit}, {limit})\n", "")

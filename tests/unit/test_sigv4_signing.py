@@ -4,6 +4,7 @@ import hashlib
 import hmac
 
 import pytest
+from botocore.auth import SIGNED_HEADERS_BLACKLIST
 
 from sigv4.canonical import GENERIC, S3, Rules, canonical_request, credential_scope, rules_for, string_to_sign
 from sigv4.errors import RequestError
@@ -284,3 +285,13 @@ def test_only_ascii_has_blanks() -> None:
     """As awscrt signs it: a no-break space is two octets of the value, not a blank."""
     signed = canonical_request(Request("GET", "https://a/", [("X-A", " a\u00a0b \t\u2003c ")]))
     assert "\nx-a:a\u00a0b \u2003c\n" in signed
+
+
+@pytest.mark.parametrize("name", sorted(SIGNED_HEADERS_BLACKLIST))
+def test_headers_that_proxies_and_clients_change_are_not_signed(name: str) -> None:
+    """botocore's list, in any case of letters."""
+    request = Request("GET", "https://sts.amazonaws.com/", [(name.title(), "x"), ("X-Other", "y")])
+    signed = Signer("AKIATEST", hmac_from_secret(SECRET)).sign(request, "us-east-1", "sts", MIDNIGHT)
+    authorization = signed.header("authorization") or ""
+    assert "SignedHeaders=host;x-amz-date;x-other," in authorization
+    assert signed.header(name) == "x"
