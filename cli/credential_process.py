@@ -3,33 +3,22 @@
 options → key file → TPM: one HMAC, the day's signing key → TPM closed → STS → JSON on stdout.
 """
 
-import os
 import sys
-from typing import NoReturn
 
 from .messages import UsageError, guarded
 from .run_options import PROGRAM, run_parser
 
-__all__ = ["main", "script"]
+__all__ = ["main", "run"]
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    return guarded(PROGRAM, lambda: _run(words))
+    return guarded(PROGRAM, lambda: run(words))
 
 
-def script(argv: list[str] | None = None) -> NoReturn:
-    """`main` as a program of its own."""
-    import gc
-
-    # A run is over before garbage matters: collecting it, and freeing one by one what the kernel frees at once,
-    # takes a fifth of its time. All output is flushed by then.
-    gc.disable()
-    os._exit(main(argv))
-
-
-def _run(words: list[str]) -> int:
+def run(words: list[str]) -> int:
+    """Runs the command; returns the exit code. Raises what `guarded` turns into a line."""
     args = run_parser().parse_go_style(words)
     if args.version:
         from tpmwire import __version__

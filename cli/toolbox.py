@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from .messages import UsageError, guarded
 
-__all__ = ["VERBS", "main"]
+__all__ = ["VERBS", "main", "run"]
 
 VERBS = {
     "import": "put an AWS secret access key into the TPM",
@@ -57,9 +57,14 @@ _TAKEN = ("exec",)
 def main(argv: list[str] | None = None) -> int:
     """Runs one verb; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    return guarded("tpmwire", lambda: run(words))
+
+
+def run(words: list[str]) -> int:
+    """Runs one verb; returns the exit code. Raises what `guarded` turns into a line."""
     if sys.stdout is None:  # as it is where somebody closed it; print would say nothing, and call that done
         sys.stdout = _Closed()
-    return guarded("tpmwire", lambda: _dispatch(words))
+    return _dispatch(words)
 
 
 class _Closed(io.TextIOBase):

@@ -16,8 +16,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("cli", "sigv4", "tpmwire")
+PROGRAMS = "tpmwire_programs.py"
 LIBRARY = "construct"
-SHEBANG = b"#!/usr/bin/env python3\n"
+# -E: PYTHONPATH and the like are the caller's. Through a shell, as `env -S` is not everywhere (busybox).
+START = b'#!/bin/sh\nexec python3 -E "$0" "$@"\n'
+# Not compressed: until these have sorted sys.path, a zlib of the caller's could be imported to read them.
+STORED = ("__main__.py", PROGRAMS)
 ZIP_EPOCH = 315532800  # 1980-01-01, the first moment a zip archive can name
 
 MAIN = '''\
@@ -26,10 +30,12 @@ MAIN = '''\
 import os
 import sys
 
+from tpmwire_programs import credential_process, toolbox
+
 PROGRAM = "aws-tpm-process-credential"
 
 
-def main() -> int:
+def main() -> None:
     name = os.path.basename(sys.argv[0])
     arguments = sys.argv[1:]
     if name.removesuffix(".pyz") == PROGRAM:
@@ -39,13 +45,12 @@ def main() -> int:
     else:
         chosen = "tpmwire"
     if chosen == PROGRAM:
-        from cli.credential_process import script as run
+        credential_process(arguments)
     else:
-        from cli.toolbox import main as run
-    return run(arguments)
+        toolbox(arguments)
 
 
-sys.exit(main())
+main()
 '''
 
 
@@ -54,7 +59,9 @@ def members() -> Iterator[tuple[str, bytes]]:
 
     Raises SystemExit where construct is not installed, or is installed in a form without source and licence.
     """
-    found = {"__main__.py": MAIN.encode(), "LICENSE": (ROOT / "LICENSE").read_bytes()}
+    found = {"__main__.py": MAIN.encode()}
+    for name in ("LICENSE", PROGRAMS):
+        found[name] = (ROOT / name).read_bytes()
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*"):
             inside = path.relative_to(ROOT)
@@ -82,17 +89,17 @@ def _library() -> dict[str, bytes]:
 
 
 def build() -> bytes:
-    """The whole file, shebang line included."""
+    """The whole file, its first lines included."""
     epoch = max(int(os.environ.get("SOURCE_DATE_EPOCH", ZIP_EPOCH)), ZIP_EPOCH)
     moment = time.gmtime(epoch)[:6]
-    buffer = io.BytesIO(SHEBANG)
+    buffer = io.BytesIO(START)
     buffer.seek(0, io.SEEK_END)
     with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, content in members():
             info = zipfile.ZipInfo(name, moment)
             info.external_attr = 0o100644 << 16
             info.create_system = 3  # Unix, wherever it is built: the modes mean something
-            info.compress_type = zipfile.ZIP_DEFLATED
+            info.compress_type = zipfile.ZIP_STORED if name in STORED else zipfile.ZIP_DEFLATED
             archive.writestr(info, content)
     return buffer.getvalue()
 

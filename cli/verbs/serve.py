@@ -22,6 +22,7 @@ sockets from systemd where that opens them, and tells it how it is; docs/serve.m
 
 import argparse
 import contextlib
+import gc
 import os
 import re
 import signal
@@ -118,6 +119,7 @@ def _keep(store: "Store", notifier: "Notifier", token: "TokenFile") -> None:
         if asked or time.time() >= store.due:
             with _failures_told(lambda: _outlook(store)):
                 store.fetch()
+            gc.collect()  # a TLS context is few objects and much memory: the programs' threshold would never come
             _tell(store, notifier)
         notifier.send("WATCHDOG=1")
         store.rest(min(store.due - time.time(), _LONGEST_REST, notifier.watchdog or _LONGEST_REST))

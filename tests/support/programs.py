@@ -28,8 +28,8 @@ __all__ = [
 ROOT = Path(__file__).parents[2]
 CREDENTIAL_PROCESS, TOOLBOX = "aws-tpm-process-credential", "tpmwire"
 _ENTRY = {  # as in pyproject.toml
-    CREDENTIAL_PROCESS: ("cli.credential_process", "script"),
-    TOOLBOX: ("cli.toolbox", "main"),
+    CREDENTIAL_PROCESS: ("tpmwire_programs", "credential_process"),
+    TOOLBOX: ("tpmwire_programs", "toolbox"),
 }
 
 KEY_ID, SECRET = "AKIAMADEUPMADEUP0000", "made/up+SecretAccessKeyOfFortyCharacters"

@@ -57,7 +57,7 @@ def test_it_is_small_and_holds_source_and_licences_only(pyz: Path) -> None:
     assert {"cli/credential_process.py", "cli/toolbox.py", "construct/core.py", "tpmwire/wire.py"} <= set(names)
     assert [name for name in names if name.endswith("LICENSE")] != ["LICENSE"]
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {
-        *("LICENSE", "__main__.py", "cli", "construct", "sigv4", "tpmwire"),
+        *("LICENSE", "__main__.py", "cli", "construct", "sigv4", "tpmwire", "tpmwire_programs.py"),
     }
     assert not [name for name in names if name.endswith((".pyc", ".so", ".pth"))]
 

@@ -1,0 +1,147 @@
+"""The programs as they are installed: from a wheel, from the checkout, as the single file. The caller's PYTHONPATH
+and working directory bring in no module, and Ctrl-C while modules are loaded ends in one line."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import construct
+import pytest
+
+from tests.support.programs import CREDENTIAL_PROCESS, TOOLBOX, write_program
+
+ROOT = Path(__file__).parents[2]
+HERE = Path(sys.executable).parent
+FORMS = ("wheel", "editable", "single file")
+OURS = ("cli", "sigv4", "tpmwire", "tools", "tests", "construct", "cryptography", "rich")
+RUN = (CREDENTIAL_PROCESS, ["--aws-access-key-id=AKIAMADEUP", "--tpm-path=/nonexistent"], 3)
+RUNS = [
+    RUN,
+    (TOOLBOX, ["list", "--tpm-path=/nonexistent"], 3),
+    (TOOLBOX, ["decode", "80010000000c000001440000"], 0),
+]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bin directory of a virtual environment into which pip has put our wheel."""
+    place = tmp_path_factory.mktemp("installed")
+    _quietly("-m", "hatchling", "build", "-t", "wheel", "-d", str(place))
+    _quietly("-m", "venv", "--without-pip", str(place / "venv"))
+    (wheel,) = place.glob("*.whl")
+    python = place / "venv" / "bin" / "python"
+    _quietly("-m", "pip", "--python", str(python), "install", "--quiet", "--no-index", "--no-deps", str(wheel))
+    (site,) = (place / "venv" / "lib").glob("python*/site-packages")
+    (site / "construct").symlink_to(Path(construct.__file__).parent)
+    return place / "venv" / "bin"
+
+
+@pytest.fixture(scope="module")
+def single_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("dist") / "tpmwire.pyz"
+    _quietly(str(ROOT / "tools" / "zipapp.py"), str(path))
+    return path
+
+
+@pytest.fixture(params=FORMS)
+def programs(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Path]:
+    if request.param == "wheel":
+        return _in(request.getfixturevalue("installed"))
+    if request.param == "editable":
+        return _in(HERE)
+    for name in (CREDENTIAL_PROCESS, TOOLBOX):
+        (tmp_path / name).symlink_to(request.getfixturevalue("single_file"))
+    return _in(tmp_path)
+
+
+def _in(folder: Path) -> dict[str, Path]:
+    return {name: folder / name for name in (CREDENTIAL_PROCESS, TOOLBOX)}
+
+
+def _quietly(*words: str) -> None:
+    subprocess.run([sys.executable, *words], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+
+
+@pytest.fixture
+def theirs(tmp_path: Path) -> Iterator[Path]:
+    """Modules with the name of every module that could be imported; each that is leaves a file in ran/."""
+    folder, ran = tmp_path / "theirs", tmp_path / "ran"
+    folder.mkdir()
+    ran.mkdir()
+    for name in {*sys.stdlib_module_names, *OURS} - _before_our_first_line():
+        (folder / f"{name}.py").write_text(f"open({str(ran / name)!r}, 'w').close()\n")
+    yield folder
+    assert os.listdir(ran) == []
+
+
+def _before_our_first_line() -> set[str]:
+    """What Python loads by itself, with the .pth files of this machine; the scripts of older pips import re."""
+    code = "import re, sys; print(*(name.partition('.')[0] for name in sys.modules))"
+    done = subprocess.run([HERE / "python", "-c", code], check=True, capture_output=True, text=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("where", ["PYTHONPATH", "working directory"])
+def test_nothing_of_the_callers_is_imported(programs: dict[str, Path], theirs: Path, where: str) -> None:
+    variables = {"PYTHONPATH": f"{theirs}" if where == "PYTHONPATH" else ":", "PYTHONSAFEPATH": ""}
+    for name, words, code in RUNS:
+        done = _run(programs[name], *words, cwd=theirs if where == "working directory" else None, **variables)
+        assert (done.returncode, done.stderr.count("\n")) == (code, 1 if code else 0), done.stderr
+
+
+def _run(
+    program: Path, *words: str, cwd: Path | None = None, **variables: str
+) -> "subprocess.CompletedProcess[str]":
+    environment = {"PATH": f"{HERE}:{os.environ['PATH']}", "HOME": "/nonexistent", **variables}
+    return subprocess.run([program, *words], check=False, capture_output=True, text=True, cwd=cwd, env=environment)
+
+
+def test_what_only_pythonpath_has_is_found_there(tmp_path: Path, installed: Path) -> None:
+    """As with `pip install --target`, and with environment modules."""
+    (site,) = (installed.parent / "lib").glob("python*/site-packages")
+    script = tmp_path / TOOLBOX
+    script.write_text(f"#!{os.path.realpath(sys.executable)}\n" + (installed / TOOLBOX).read_text())
+    script.chmod(0o755)
+    assert _run(script, "--version").returncode == 1
+    done = _run(script, *RUNS[2][1], PYTHONPATH=str(site))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_single_file_ignores_what_is_pythons_own_in_the_environment(single_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.exit('the caller ran')")
+    done = _run(single_file, "--version", PYTHONPATH=str(tmp_path), PYTHONHOME="/nonexistent")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# The signal comes when the N-th import begins, counted from that of our own packages.
+SIGNAL_AT = """
+    import os, signal, sys
+    left = {count}
+    started = False
+    def count(event, arguments):
+        global left, started
+        started = started or event == "import" and arguments[0] == "cli"
+        if event == "import" and started:
+            left -= 1
+            if not left:
+                os.kill(os.getpid(), signal.SIGINT)
+    sys.addaudithook(count)
+"""
+
+
+@pytest.mark.parametrize(("name", "words", "code"), RUNS)
+def test_ctrl_c_while_modules_are_loaded_is_one_line(
+    tmp_path: Path, name: str, words: list[str], code: int
+) -> None:
+    count, codes = 1, []
+    while codes[-1:] != [code]:
+        program = write_program(tmp_path, name, textwrap.dedent(SIGNAL_AT).format(count=count))
+        done = _run(program, *words)
+        codes.append(done.returncode)
+        if done.returncode != code:
+            assert (done.returncode, done.stdout, done.stderr) == (130, "", f"{name}: interrupted\n"), count
+        count += 7
+    assert len(codes) > 5

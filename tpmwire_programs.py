@@ -1,0 +1,62 @@
+"""Entry points of the two programs, which pip's scripts and the single file call.
+
+An SDK starts a credential_process with the environment of its own program, whose PYTHONPATH may hold a module of
+any name. This module has a name that no other project uses, and before it imports anything it moves the caller's
+folders to the end of sys.path: Python's own modules and ours are found first. Until then only modules that are
+built into Python may be imported here.
+"""
+
+import gc
+import os
+import sys
+from _signal import SIGINT, default_int_handler, getsignal, signal  # type: ignore[import-not-found]
+
+__all__ = ["credential_process", "toolbox"]
+
+_GARBAGE = 100_000
+"""New objects before Python looks for garbage: more than a short run has, a moment's worth for a long one."""
+
+
+def credential_process(words: list[str] | None = None) -> None:
+    """`aws-tpm-process-credential`; ends the process."""
+    _run("aws-tpm-process-credential", "cli.credential_process", words)
+
+
+def toolbox(words: list[str] | None = None) -> None:
+    """`tpmwire`; ends the process."""
+    _run("tpmwire", "cli.toolbox", words)
+
+
+def _run(program: str, module: str, words: list[str] | None) -> None:
+    chosen = sys.argv[1:] if words is None else words
+    code = guarded(program, lambda: import_module(module).run(chosen))
+    # All output is flushed; freeing one by one what the kernel frees at once takes several milliseconds.
+    os._exit(code)
+
+
+def _caller_last() -> None:
+    """Sorts sys.path: Python's library, the folder of our packages, other packages, the caller's folders."""
+    library = os.path.dirname(os.__file__)
+    archive = f"/python{sys.version_info.major}{sys.version_info.minor}.zip"  # Python's first, even if missing
+    own = next((at for at, path in enumerate(sys.path) if path.endswith(archive)), 0)
+    standard = [path for path in sys.path if path == library or path.endswith((archive, "/lib-dynload"))]
+    home = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = dict.fromkeys([*standard, home, *sys.path[own:], *sys.path[:own]])
+
+
+def _interrupted(_number: int, _frame: object) -> None:
+    """Ctrl-C while modules are loaded: there is nothing to clean up yet (later cli.messages sees to signals)."""
+    try:
+        os.write(2, f"{os.path.basename(sys.argv[0])}: interrupted\n".encode(errors="replace"))
+    finally:
+        os._exit(128 + SIGINT)
+
+
+if getsignal(SIGINT) is default_int_handler:  # else the caller ignores it, as a shell does for its background
+    signal(SIGINT, _interrupted)
+_caller_last()
+gc.set_threshold(_GARBAGE)
+
+from importlib import import_module  # noqa: E402
+
+from cli.messages import guarded  # noqa: E402
