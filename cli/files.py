@@ -2,10 +2,14 @@
 
 import contextlib
 import os
+from typing import TYPE_CHECKING
 
-from .messages import UsageError
+from .messages import UsageError, note
 
-__all__ = ["read_small", "read_stdin", "write_whole"]
+if TYPE_CHECKING:
+    from tpmwire.keyfile import KeyFile
+
+__all__ = ["read_key_file", "read_small", "read_stdin", "write_whole"]
 
 LIMIT = 1 << 20
 """Octets; no key file, public area or certificate bundle comes near."""
@@ -21,6 +25,16 @@ def read_small(path: str) -> bytes:
     if len(data) > LIMIT:
         raise UsageError(f"{path} is larger than {LIMIT} octets: it is not what was meant")
     return data
+
+
+def read_key_file(path: str) -> "KeyFile":
+    """The TSS2 PRIVATE KEY in a file. Notes what is in it and not understood. Raises UsageError, KeyFileError."""
+    from tpmwire.keyfile import parse
+
+    file = parse(read_small(path))
+    if file.unknown:
+        note(f"tpmwire: note: {path} has fields of a later format ({', '.join(file.unknown)}), which are ignored")
+    return file
 
 
 def read_stdin(limit: int) -> str:

@@ -23,7 +23,7 @@ def is_plain(file: "KeyFile") -> bool:
         return False
     if not file.policy:
         return True
-    kinds = [type(statement) for statement in Policy.from_steps(file.policy).statements]
+    kinds = [type(statement) for statement in Policy.ways(file.policy, file.public)[0].statements]
     return kinds.count(PolicyPCR) == 1 and all(
         issubclass(kind, PolicyPCR | PolicyAuthValue | PolicyPassword) for kind in kinds
     )

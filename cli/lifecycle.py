@@ -206,11 +206,9 @@ def public_at(tpm: "Tpm", place: Place) -> "TPMT_PUBLIC | None":
     assert place.file is not None
     if not os.path.lexists(place.file):
         return None
-    from tpmwire.keyfile import parse
+    from .files import read_key_file
 
-    from .files import read_small
-
-    return parse(read_small(place.file)).public
+    return read_key_file(place.file).public
 
 
 def put(tpm: "Tpm", made: "Made", place: Place, owner: "Secret", *, force: bool = False) -> None:

@@ -134,7 +134,7 @@ def _pcrs(command: ProfileCommand) -> "tuple[TPMS_PCR_SELECTION, ...] | None":
     key = command.key
     if key.pcrs is not None or key.file is None or key.file.policy is None:
         return key.pcrs
-    statements = Policy.from_steps(key.file.policy).statements
+    statements = Policy.ways(key.file.policy, key.file.public)[0].statements
     return next((statement.pcrs for statement in statements if isinstance(statement, PolicyPCR)), None)
 
 

@@ -44,11 +44,9 @@ def key_at(where: int | str) -> "HmacKey":
 
     if isinstance(where, int):
         return HmacKey(handle=where)
-    from tpmwire.keyfile import parse
+    from .files import read_key_file
 
-    from .files import read_small
-
-    return HmacKey(file=parse(read_small(where)))
+    return HmacKey(file=read_key_file(where))
 
 
 def aws_code(args: "argparse.Namespace") -> str:

@@ -22,11 +22,9 @@ def key_from(args: "argparse.Namespace") -> "HmacKey":
 
     file = None
     if args.credential_file:
-        from tpmwire.keyfile import parse
+        from .files import read_key_file
 
-        from .files import read_small
-
-        file = parse(read_small(args.credential_file))
+        file = read_key_file(args.credential_file)
     pcrs = pcrs_from(args.pcrs) if args.pcrs else None
     pin = name = None
     if args.tpm_session_encrypt_with_name or args.tpm_session_encrypt_with_public:

@@ -56,6 +56,11 @@ class PolicyCounterTimer(Statement, code=TPM_CC.PolicyCounterTimer):
         args = digest(alg, self.operand_b, _short(self.offset), _short(self.operation))
         return digest(alg, before, self.code.to_bytes(4, "big"), args)
 
+    @classmethod
+    def spellings(cls, octets: bytes) -> tuple[bytes, ...]:
+        """openssl_tpm2_engine: operandB without its size."""
+        return octets, len(octets[:-4]).to_bytes(2, "big") + octets
+
 
 class PolicyNV(Statement, code=TPM_CC.PolicyNV):
     """The NV index of this Name, from `offset` on, compares to `operand_b` as `operation` says (Part 3, §23.9).

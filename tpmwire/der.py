@@ -18,6 +18,7 @@ __all__ = [
     "OCTET_STRING",
     "UTF8_STRING",
     "Explicit",
+    "Later",
     "Sequence",
     "SequenceOf",
     "build",
@@ -59,6 +60,10 @@ class Element(Wire):
     def __init__(self, tag: int) -> None:
         super().__init__()
         self.tag = tag
+
+    def begins(self, octets: bytes) -> bool:
+        """Whether an element of this kind begins here."""
+        return octets[:1] == bytes([self.tag])
 
     def read(self, contents: bytes) -> Any:
         """The value of the contents. Raises DecodeError, with offsets into the contents."""
@@ -241,6 +246,34 @@ class Explicit(Element):
         return build(self.inner, value)
 
 
+class Later(Element):
+    """Elements `[number]` from a number on, of any type: what a later version of a format may add.
+
+    The value is a tuple of the elements' octets, tag and length included.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(0xA0 | number)
+        self.number = number
+
+    def begins(self, octets: bytes) -> bool:
+        """Whether such an element begins here, explicit or implicit. One octet has room for numbers up to 30."""
+        return octets[:1] != b"" and octets[0] & 0xC0 == 0x80 and self.number <= octets[0] & 0x1F < 0x1F
+
+    def _parse(self, stream: io.BytesIO, context: dict[str, Any], path: str) -> tuple[bytes, ...]:
+        found = []
+        while self.begins(stream.getvalue()[stream.tell() :]):
+            start = stream.tell()
+            stream.read(1)
+            self._contents(stream, start)
+            found.append(stream.getvalue()[start : stream.tell()])
+        return tuple(found)
+
+    def _build(self, obj: Any, stream: io.BytesIO, context: dict[str, Any], path: str) -> Any:
+        stream.write(b"".join(obj))
+        return obj
+
+
 class Sequence(Element):
     """SEQUENCE: elements in order, as a tuple. Those named in `optional` may be absent, and are None then."""
 
@@ -253,7 +286,7 @@ class Sequence(Element):
         stream = io.BytesIO(contents)
         values: list[Any] = []
         for name, element in self.fields:
-            if name in self.optional and contents[stream.tell() : stream.tell() + 1] != bytes([element.tag]):
+            if name in self.optional and not element.begins(contents[stream.tell() :]):
                 values.append(None)
                 continue
             try:

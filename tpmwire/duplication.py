@@ -71,7 +71,7 @@ def duplication_policy(file: "KeyFile", parent: TPMT_PUBLIC) -> Policy:
 
 def _choices(file: "KeyFile") -> list[PolicyOR]:
     """The PolicyOR that ends the file's policy and makes up the key's, as a list of one or none."""
-    last = Policy.from_steps(file.policy or ()).statements[-1:]
+    last = Policy.ways(file.policy or (), file.public)[0].statements[-1:]
     alg = file.public.name_alg
     return [one for one in last if isinstance(one, PolicyOR) and one.extended(alg, b"") == file.public.auth_policy]
 

@@ -12,11 +12,17 @@
         pubkey      OCTET STRING,   -- TPM2B_PUBLIC
         privkey     OCTET STRING }  -- TPM2B_PRIVATE
 
-The text form is RFC 7468's, with the label TSS2 PRIVATE KEY.
+"later specifications" may add OPTIONAL elements before `parent`: [6] and up are kept as they are, and named in
+`KeyFile.unknown`. The text form is RFC 7468's, with the label TSS2 PRIVATE KEY.
+
+What other programs write is read as they mean it: parent 0 (tpm2tss-genkey before 2020) and a firmware-limited
+hierarchy (0x40000140, go-tpm's programs) are the hierarchy itself, a negative parent is the handle of 32 bits, and
+the text may be indented, or a string in JSON.
 """
 
 import binascii
 import io
+import re
 from typing import Any, Self
 
 from . import der
@@ -57,13 +63,16 @@ _POLICY = der.SequenceOf(
     der.Sequence(
         ("commandCode", der.Explicit(0, der.INTEGER)),
         ("commandPolicy", der.Explicit(1, der.OCTET_STRING)),
+        ("later", der.Later(2)),
+        optional=("later",),
     )
 )
 _AUTH_POLICY = der.SequenceOf(
     der.Sequence(
         ("name", der.Explicit(0, der.UTF8_STRING)),
         ("policy", der.Explicit(1, _POLICY)),
-        optional=("name",),
+        ("later", der.Later(2)),
+        optional=("name", "later"),
     )
 )
 _KEY = der.Sequence(
@@ -74,10 +83,11 @@ _KEY = der.Sequence(
     ("authPolicy", der.Explicit(3, _AUTH_POLICY)),
     ("description", der.Explicit(4, der.UTF8_STRING)),
     ("rsaParent", der.Explicit(5, der.BOOLEAN)),
+    ("later", der.Later(6)),
     ("parent", der.INTEGER),
     ("pubkey", der.OCTET_STRING),
     ("privkey", der.OCTET_STRING),
-    optional=("emptyAuth", "policy", "secret", "authPolicy", "description", "rsaParent"),
+    optional=("emptyAuth", "policy", "secret", "authPolicy", "description", "rsaParent", "later"),
 )
 
 
@@ -89,6 +99,7 @@ _FIELDS = (
     "auth_policy",
     "description",
     "rsa_parent",
+    "later",
     "parent",
     "pubkey",
     "privkey",
@@ -101,7 +112,8 @@ class KeyFile:
 
     `pubkey`, `privkey` and `secret` are octets with their size in front, as in the file; `public`, `private` and
     `encrypted_seed` are what TPM2_Load and TPM2_Import take. `empty_auth` is a hint: tpm2_encodeobject writes
-    false for keys without a password. `parent` is a handle; see `hierarchy` and `persistent_parent`.
+    false for keys without a password. `parent` is a handle; see `hierarchy` and `persistent_parent`. `later` are
+    elements of a later version of the format, each with its tag, which are kept and mean nothing here.
 
     tpm2-tools 5.4 and tpm2-openssl 1.1 read no file with `policy`, `auth_policy`, `description` or `rsa_parent`.
     The draft wants `policy` where the key has one; tpm2_load takes such a key's `pubkey` and `privkey` as files.
@@ -118,6 +130,7 @@ class KeyFile:
     auth_policy: tuple[AuthPolicy, ...] | None
     description: str | None
     rsa_parent: bool | None
+    later: tuple[bytes, ...]
     parent: int
     pubkey: bytes
     privkey: bytes
@@ -136,6 +149,7 @@ class KeyFile:
         auth_policy: tuple[AuthPolicy, ...] | None = None,
         description: str | None = None,
         rsa_parent: bool | None = None,
+        later: tuple[bytes, ...] = (),
     ) -> None:
         values = locals()
         for name in _FIELDS:
@@ -166,6 +180,16 @@ class KeyFile:
         return (self.secret or b"")[2:]
 
     @property
+    def is_importable(self) -> bool:
+        """Whether TPM2_Import comes before TPM2_Load: an importable key, or sealed data with a seed."""
+        return self.type == IMPORTABLE or (self.type == SEALED and self.secret is not None)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The tags of `later`, for messages: `[6]`."""
+        return tuple(f"[{element[0] & 0x1F}]" for element in self.later)
+
+    @property
     def persistent_parent(self) -> int | None:
         """The handle of a parent that is used as it is, or None where a primary is made: see `hierarchy`."""
         return self.parent if self.parent >> 24 == TPM_HT.PERSISTENT else None
@@ -175,11 +199,14 @@ class KeyFile:
         """The hierarchy whose standard primary is the parent, or None for a persistent parent.
 
         That is `templates.h2_primary` (draft, `parent`), or `h1_primary` where `rsa_parent`. A transient handle is
-        none that could be found again; files that name one mean the owner hierarchy.
+        none that could be found again; files that name one, or 0, mean the owner hierarchy. A firmware-limited or
+        SVN-limited hierarchy is taken as the one that it belongs to: the programs that write it mean that one.
         """
-        if self.parent >> 24 == TPM_HT.TRANSIENT:
+        if self.parent >> 24 == TPM_HT.TRANSIENT or self.parent == 0:
             return TPM_RH.OWNER
-        return self.parent if self.parent >> 24 == TPM_HT.PERMANENT else None
+        if self.parent >> 24 != TPM_HT.PERMANENT:
+            return None
+        return _limited(self.parent) or self.parent
 
     def replace(self, **changes: Any) -> "KeyFile":
         """The same key file with some values changed."""
@@ -197,6 +224,7 @@ class KeyFile:
             else [{"name": name, "policy": _steps(steps)} for name, steps in self.auth_policy],
             "description": self.description,
             "rsa_parent": self.rsa_parent,
+            **({"later": [element.hex() for element in self.later]} if self.later else {}),
             "parent": self.parent,
             "pubkey": self.pubkey.hex(),
             "privkey": self.privkey.hex(),
@@ -205,7 +233,7 @@ class KeyFile:
     def to_der(self) -> bytes:
         """The file in DER. Raises KeyFileError where a value has no form in it."""
         try:
-            data = der.build(_KEY, self._values())
+            data = der.build(_KEY, _to_file(dict(zip(_FIELDS, self._values(), strict=True))))
         except EncodeError as error:
             raise KeyFileError(f"the key has no form in a key file: {error}") from error
         if len(data) > MAX_SIZE * 3 // 4 - 1024:
@@ -269,7 +297,34 @@ def parse_der(data: bytes) -> KeyFile:
         values = der.parse(_KEY, data)
     except DecodeError as error:
         raise KeyFileError(f"not a TPM key: {error}; {_DAMAGED}") from error
-    return KeyFile(**dict(zip(_FIELDS, values, strict=True)))
+    return KeyFile(**_from_file(dict(zip(_FIELDS, values, strict=True))))
+
+
+def _from_file(values: dict[str, Any]) -> dict[str, Any]:
+    """What `KeyFile` takes, of what `_KEY` reads."""
+    policy, auth_policy, parent = values["policy"], values["auth_policy"], values["parent"]
+    return {
+        **values,
+        "policy": policy and tuple(step[:2] for step in policy),
+        "auth_policy": auth_policy
+        and tuple((name, tuple(s[:2] for s in steps)) for name, steps, _ in auth_policy),
+        "later": values["later"] or (),
+        # Writers that keep a handle in a signed int of 32 bits.
+        "parent": parent + (1 << 32) if -(1 << 31) <= parent < 0 else parent,
+    }
+
+
+def _to_file(values: dict[str, Any]) -> tuple[Any, ...]:
+    """What `_KEY` writes, of the values of a `KeyFile`."""
+    policy, auth_policy = values["policy"], values["auth_policy"]
+    return tuple(
+        {
+            **values,
+            "policy": policy and tuple((*step, None) for step in policy),
+            "auth_policy": auth_policy
+            and tuple((name, tuple((*step, None) for step in steps), None) for name, steps in auth_policy),
+        }.values()
+    )
 
 
 def _header(data: bytes) -> int:
@@ -278,21 +333,19 @@ def _header(data: bytes) -> int:
 
 
 def _octets(text: str) -> bytes:
-    """The DER inside the text form (RFC 7468, §2 and §3)."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    lines = [line.rstrip(_WHITE) for line in lines]
-    begins = [index for index, line in enumerate(lines) if line == _BEGIN]
-    if not begins:
-        raise KeyFileError(_no_begin(lines))
-    if len(begins) > 1:
+    """The DER inside the text form (RFC 7468, §2 and §3), wherever in the text that is: indented, or in JSON."""
+    count = text.count(_BEGIN)
+    if not count:
+        raise KeyFileError(_no_begin(text))
+    if count > 1:
         raise KeyFileError("the file holds more than one TPM key: keep each in a file of its own")
-    begin = begins[0]
-    end = next((index for index, line in enumerate(lines) if index > begin and line.startswith("-----")), None)
-    if end is None:
+    body, end, _ = text[text.index(_BEGIN) + len(_BEGIN) :].partition("-----")
+    if not end:
         raise KeyFileError(f"the line {_END} is missing; {_DAMAGED}")
-    if lines[end] != _END:
+    if not text[text.index(_BEGIN) + len(_BEGIN) + len(body) :].startswith(_END):
         raise KeyFileError(f"{_BEGIN} is not followed by {_END}; {_DAMAGED}")
-    body = "".join(lines[begin + 1 : end])
+    if "\\" in body:
+        body = re.sub(_ESCAPE, _unescaped, body)
     if ":" in body:
         raise KeyFileError(f"the file has PEM headers, as for encryption, which a TPM key has not; {_MAKE_ONE}")
     for white in _WHITE:
@@ -306,14 +359,22 @@ def _octets(text: str) -> bytes:
     return data
 
 
-def _no_begin(lines: list[str]) -> str:
+_ESCAPE = r"\\+(?:([nrt])|u00([0-9a-fA-F]{2})|(/))"
+"""A character of PEM as a string in JSON or a shell may have it, once or several times over."""
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    white, code, slash = found.groups()
+    return "\n" if white else chr(int(code, 16)) if code else slash
+
+
+def _no_begin(text: str) -> str:
     """What to say of a text without the label."""
-    label = next(
-        (line[11:-5] for line in lines if line.startswith("-----BEGIN ") and line.endswith("-----")), None
-    )
+    found = re.search("-----BEGIN ([ -~]{1,64}?)-----", text)
+    label = found and found[1]
     if label == "TSS2 KEY BLOB":
         return f"TSS2 KEY BLOB is an early form of TPM key that holds no parent; {_MAKE_ONE}"
-    if label is not None and label.isascii() and label.isprintable() and len(label) < 64:
+    if label is not None:
         return f"{label} is not a TPM key, which has the label {_LABEL}; {_MAKE_ONE}"
     return f"there is no line {_BEGIN}, so this is not a TPM key; {_MAKE_ONE}"
 
@@ -321,11 +382,14 @@ def _no_begin(lines: list[str]) -> str:
 def _check_type(type: str, secret: bytes | None) -> None:
     if type not in (LOADABLE, IMPORTABLE, SEALED):
         raise KeyFileError(f"{type} is not the type of a TPM key that is known here; {_MAKE_ONE}")
-    if type != IMPORTABLE:
-        if secret is not None:
-            raise KeyFileError(f"only an importable key has a secret, this is {type}; {_DAMAGED}")
-    elif secret is None:
-        raise KeyFileError(f"an importable key has a secret, which this lacks; {_DAMAGED}")
+    if secret is None:
+        if type == IMPORTABLE:
+            raise KeyFileError(f"an importable key has a secret, which this lacks; {_DAMAGED}")
+    elif type == LOADABLE:
+        raise KeyFileError(
+            f"a loadable key ({type}) has no secret, but this file has one: if it is importable, its type has to "
+            f"be {IMPORTABLE}"
+        )
     else:
         _sized(TPM2B_ENCRYPTED_SECRET, secret, "secret")
 
@@ -333,26 +397,36 @@ def _check_type(type: str, secret: bytes | None) -> None:
 def _check_parent(parent: int) -> None:
     shown = f"0x{parent:08x}" if parent >= 0 else str(parent)
     if not 0 <= parent <= 0xFFFFFFFF:
-        raise KeyFileError(f"parent {shown} is no handle, which is 0 to 0xffffffff; {_DAMAGED}")
-    if parent >> 24 in (TPM_HT.TRANSIENT, TPM_HT.PERSISTENT) or parent in _HIERARCHIES:
+        raise KeyFileError(f"parent {shown} is not a handle, which is 0 to 0xffffffff; {_DAMAGED}")
+    if parent >> 24 in (TPM_HT.TRANSIENT, TPM_HT.PERSISTENT) or parent in (0, *_HIERARCHIES) or _limited(parent):
         return
+    kind = TPM_HT(parent >> 24)
+    what = f" ({kind.name.replace('_', ' ')})" if kind in tuple(TPM_HT) else ""
     raise KeyFileError(
-        f"parent {shown} can be no key's parent: that is a hierarchy, such as 0x40000001, or a persistent handle, "
-        f"such as 0x81000001; {_DAMAGED}"
+        f"parent {shown}{what} cannot be the parent of a key; expected a hierarchy, such as 0x40000001, or a "
+        "persistent handle, such as 0x81000001: ask the program that wrote the file"
     )
+
+
+def _limited(parent: int) -> TPM_RH | None:
+    """The hierarchy of a firmware-limited or SVN-limited one (TPM 2.0 Part 2, version 1.84, §7.4)."""
+    for number in (parent - TPM_RH.FW_OWNER, (parent - TPM_RH.SVN_OWNER_BASE) >> 16):
+        if 0 <= number < len(_HIERARCHIES):
+            return _HIERARCHIES[number]
+    return None
 
 
 def _check_codes(policy: tuple[Step, ...] | None, auth_policy: tuple[AuthPolicy, ...] | None) -> None:
     for code, _ in [*(policy or ()), *(step for _, steps in auth_policy or () for step in steps)]:
         if not 0 <= code <= 0xFFFFFFFF:
-            raise KeyFileError(f"policy: {code} is no command code; {_DAMAGED}")
+            raise KeyFileError(f"policy: {code} is not a command code; {_DAMAGED}")
 
 
 def _public(pubkey: bytes) -> TPMT_PUBLIC:
     public: TPMT_PUBLIC = _sized(TPM2B_PUBLIC, pubkey, "pubkey")
     digest = TPMU_HA.get(public.name_alg)
     if not isinstance(digest, Fixed):
-        raise KeyFileError(f"pubkey: nameAlg {public.name_alg!r} is no hash that is known here; {_DAMAGED}")
+        raise KeyFileError(f"pubkey: nameAlg {public.name_alg!r} is not a hash that is known here")
     if public.auth_policy and len(public.auth_policy) != digest.size:
         size = len(public.auth_policy)
         raise KeyFileError(f"pubkey: authPolicy has {size} octets, its hash has {digest.size}; {_DAMAGED}")

@@ -6,10 +6,13 @@
     policy.to_steps()           # for `KeyFile.policy`
 
 A statement's fields are its octets in a key file (Bottomley, "TPM 2.0 Key Files", TPMPolicy): the parameters of
-the command as they cross the bus, but for PolicySecret, which the draft gives a form of its own.
+the command as they cross the bus, but for PolicySecret, which the draft gives a form of its own. Other programs
+write some of them otherwise (`Statement.spellings`); where octets can be read in two ways, the one that leads to
+the key's authPolicy is meant (`Policy.ways`).
 """
 
 from collections.abc import Mapping
+from itertools import islice, product
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from .crypto import digest, digest_size
@@ -28,6 +31,7 @@ from .spec.structures import (
     TPML_DIGEST,
     TPML_PCR_SELECTION,
     TPMS_PCR_SELECTION,
+    TPMT_PUBLIC,
 )
 
 if TYPE_CHECKING:
@@ -65,8 +69,16 @@ _BANKS = {
 }
 
 
+_DIGEST_SIZES = (32, 48, 64, 20)
+"""Octets of a digest, in the order in which hashes are usual."""
+
+
 def _number(code: int) -> bytes:
     return code.to_bytes(4, "big")
+
+
+def _sized(octets: bytes) -> bytes:
+    return len(octets).to_bytes(2, "big") + octets
 
 
 class Statement(Record):
@@ -99,8 +111,29 @@ class Statement(Record):
 
     @classmethod
     def from_octets(cls, octets: bytes) -> Self:
-        """The statement in a key file's octets. Raises DecodeError."""
+        """The statement in the draft's form of it. Raises DecodeError."""
         return cls.parse(octets)
+
+    @classmethod
+    def spellings(cls, octets: bytes) -> tuple[bytes, ...]:
+        """What the octets are in the draft's form: as they stand, then from the forms of other programs."""
+        return (octets,)
+
+    @classmethod
+    def readings(cls, octets: bytes) -> tuple[Self, ...]:
+        """Every statement that a key file's octets can mean, the draft's first. Raises DecodeError."""
+        found: list[Self] = []
+        failed: list[DecodeError] = []
+        for spelling in cls.spellings(octets):
+            try:
+                statement = cls.from_octets(spelling)
+            except DecodeError as error:
+                failed.append(error)
+            else:
+                found += [statement] if statement not in found else []
+        if not found:
+            raise failed[0]
+        return tuple(found)
 
 
 _known: dict[int, type[Statement]] = {}
@@ -142,6 +175,12 @@ class PolicyPCR(Statement, code=TPM_CC.PolicyPCR):
         # The selection comes before the digest here, the other way round than in the command.
         selection = self.build()[2 + len(self.pcr_digest) :]
         return digest(alg, before, _number(self.code), selection, self.pcr_digest)
+
+    @classmethod
+    def spellings(cls, octets: bytes) -> tuple[bytes, ...]:
+        """openssl_tpm2_engine: the selection, then the digest without its size."""
+        turned = [_sized(octets[-size:]) + octets[:-size] for size in _DIGEST_SIZES if size < len(octets)]
+        return (octets, *turned)
 
 
 class PolicyAuthValue(Statement, code=TPM_CC.PolicyAuthValue):
@@ -187,12 +226,13 @@ class PolicySecret(Statement, code=TPM_CC.PolicySecret):
         return cls(handle, _number(handle), policy_ref)
 
     @classmethod
-    def from_octets(cls, octets: bytes) -> Self:
-        """With the draft's hint or, as before its revision of 2023, without. Raises DecodeError."""
-        # A Name is never empty and its size below 0x43: no octets can be read both ways.
+    def spellings(cls, octets: bytes) -> tuple[bytes, ...]:
+        """Before the draft's revision of 2023: without the hint. tpm2genkey: policyRef without its size."""
+        # A Name is never empty and its size below 0x43: no octets have a hint and have none.
         if int.from_bytes(octets[:2], "big") in range(1, 0x43):
-            return cls.parse(bytes(4) + octets)
-        return cls.parse(octets)
+            octets = bytes(4) + octets
+        end = 6 + int.from_bytes(octets[4:6], "big")
+        return (octets, octets[:end] + _sized(octets[end:]))
 
     def extended(self, alg: TPM_ALG, before: bytes) -> bytes:
         """policyDigest after this statement (PolicyUpdate, Part 3, §23.2.3)."""
@@ -264,8 +304,58 @@ class Policy:
 
     @classmethod
     def from_steps(cls, steps: "tuple[tuple[int, bytes], ...]") -> Self:
-        """The policy in a key file. Raises PolicyError for a command that is not known here, or wrong octets."""
-        return cls(*(_statement(code, octets) for code, octets in steps))
+        """The policy in a key file, each step in its first reading (see `ways`).
+
+        Raises PolicyError for a command that is not known here, or wrong octets.
+        """
+        return cls(*(_readings(code, octets)[0] for code, octets in steps))
+
+    @classmethod
+    def ways(cls, steps: "tuple[tuple[int, bytes], ...]", public: TPMT_PUBLIC) -> "tuple[Self, ...]":
+        """The policy in the file of a key with this public area: one, or one for each branch.
+
+        Where steps can be read in several ways, the key's authPolicy decides. tpmcopy and go-tpm's examples write
+        the branches of a PolicyOR behind each other, and then the PolicyOR: each is a way of its own.
+        Raises PolicyError for a command that is not known here, or wrong octets.
+        """
+        undecided = None
+        # A file of many steps that could each be read in several ways is not worth more.
+        for chosen in islice(product(*(_readings(code, octets) for code, octets in steps)), 256):
+            ways = cls(*chosen)._branches(public.name_alg)
+            fits = {way._leads_to(public.auth_policy, public.name_alg) for way in ways}
+            if fits == {True}:
+                return ways
+            if undecided is None and False not in fits:
+                undecided = ways
+        return undecided or (cls.from_steps(steps),)
+
+    def _branches(self, alg: TPM_ALG) -> "tuple[Self, ...]":
+        """This policy, or the branches of its first PolicyOR where they stand in a row, each with what follows."""
+        place = next((n for n, one in enumerate(self.statements) if isinstance(one, PolicyOR)), 0)
+        choice, rest = self.statements[place : place + 1], self.statements[place:]
+        if not choice or not isinstance(choice[0], PolicyOR):
+            return (self,)
+        found, start = [], 0
+        try:
+            for end in range(1, place + 1):
+                if Policy(*self.statements[start:end]).digest(alg) in choice[0].p_hash_list:
+                    found.append(type(self)(*self.statements[start:end], *rest))
+                    start = end
+        except PolicyError:
+            return (self,)
+        return tuple(found) if start == place and len(found) > 1 else (self,)
+
+    def _leads_to(self, wanted: bytes, alg: TPM_ALG) -> bool | None:
+        """Whether a session in which all this was stated has this policyDigest; None where the TPM decides."""
+        reached = bytes(digest_size(alg))
+        try:
+            for statement in self.statements:
+                if isinstance(statement, PolicyOR) and reached not in statement.p_hash_list:
+                    return False
+                reached = statement.extended(alg, reached)
+        except PolicyError:
+            return None
+        return reached == wanted
 
     def to_steps(self) -> "tuple[tuple[int, bytes], ...]":
         """The policy for a key file: command codes and octets. Raises PolicyError."""
@@ -325,7 +415,7 @@ class Policy:
         return f"Policy({', '.join(map(repr, self.statements))})"
 
 
-def _statement(code: int, octets: bytes) -> Statement:
+def _readings(code: int, octets: bytes) -> tuple[Statement, ...]:
     name = f"TPM2_{TPM_CC(code).name}" if TPM_CC(code).known else f"command 0x{code:x}"
     kind = _known.get(code)
     if kind is None:
@@ -334,11 +424,11 @@ def _statement(code: int, octets: bytes) -> Statement:
 
         kind = _known.get(code)
     if kind is None:
-        raise PolicyError(f"the policy contains {name}, which cannot be carried out here")
+        raise PolicyError(f"the policy contains {name}, which is not supported here")
     try:
-        return kind.from_octets(octets)
+        return kind.readings(octets)
     except DecodeError as error:
-        raise PolicyError(f"the policy's {name} cannot be read: {error}; the key file is damaged") from error
+        raise PolicyError(f"the policy's {name} cannot be read in any known form: {error}") from error
 
 
 def parse_pcrs(text: str) -> tuple[TPMS_PCR_SELECTION, ...]:

@@ -1,6 +1,7 @@
 """Policies with alternatives: which one holds is found by trying them on the TPM.
 
-A key file carries the first alternative as its `policy` and the others as `authPolicy`, each to its end.
+A key file carries the first alternative as its `policy` and the others as `authPolicy`, each to its end or, as the
+draft has it, to its PolicyAuthorize: what stands behind the one in `policy` is then stated too.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from .policy import Policy, PolicyCommandCode, PolicyDuplicationSelect, PolicyOR
 from .spec.constants import TPM_ALG, TPM_CC
 
 if TYPE_CHECKING:
-    from .keyfile import KeyFile
+    from .keyfile import KeyFile, Step
     from .sessions import Session
     from .tpm import Tpm
 
@@ -57,21 +58,44 @@ def alternatives_of(file: "KeyFile") -> tuple[tuple[str, Policy | PolicyError], 
         if name:
             label += " " + ascii(name if len(name) <= 40 else name[:37] + "...")
         found.append((label, steps))
-    return tuple((label, _read(steps, file)) for label, steps in found)
+    alternatives: list[tuple[str, Policy | PolicyError]] = []
+    for label, steps in found:
+        ways = _read(steps, file)
+        many = len(ways) > 1
+        alternatives += [(f"{label}, branch {n}" if many else label, way) for n, way in enumerate(ways, 1)]
+    return tuple(alternatives)
 
 
-def _read(steps: tuple[tuple[int, bytes], ...], file: "KeyFile") -> Policy | PolicyError:
+def _read(steps: "tuple[Step, ...]", file: "KeyFile") -> tuple[Policy | PolicyError, ...]:
     try:
-        policy = Policy.from_steps(steps)
-        first, *rest = policy.statements or (None,)
+        ways = Policy.ways(steps, file.public)
+        if len(ways) > 1:
+            return ways
+        candidates = [ways[0]]
+        first, *rest = ways[0].statements or (None,)
         # Some writers put TPM2_PolicyAuthorize first, though it approves what was stated before it.
         if first is not None and first.code == TPM_CC.PolicyAuthorize and rest:
-            turned = Policy(*rest, first)
-            if turned.digest(file.public.name_alg) == file.public.auth_policy:
-                return turned
+            candidates.insert(0, Policy(*rest, first))
+        if steps is not file.policy:
+            candidates.append(Policy(*ways[0].statements, *_behind(file)))
     except PolicyError as error:
-        return error
-    return policy
+        return (error,)
+    return (next((one for one in candidates if _fits(one, file)), ways[0]),)
+
+
+def _behind(file: "KeyFile") -> tuple[Statement, ...]:
+    """What the file's policy has behind a PolicyAuthorize at its begin (draft, "Signed Policy Specification")."""
+    steps = file.policy or ()
+    if not steps or steps[0][0] != TPM_CC.PolicyAuthorize:
+        return ()
+    return Policy.ways(steps, file.public)[0].statements[1:]
+
+
+def _fits(policy: Policy, file: "KeyFile") -> bool:
+    try:
+        return policy.digest(file.public.name_alg) == file.public.auth_policy
+    except PolicyError:
+        return False  # The TPM's own values go into it.
 
 
 def satisfy(

@@ -10,7 +10,7 @@ from .sessions import Session
 from .spec.constants import TPM_ALG, TPM_CC
 
 if TYPE_CHECKING:
-    from .keyfile import KeyFile, Step
+    from .keyfile import KeyFile
     from .policy import Statement
     from .reaching import Run
 
@@ -32,7 +32,7 @@ class Satisfying:
         if self.key.pcrs is None and file is not None and file.auth_policy:
             self._state_alternatives(file)
         elif self.key.pcrs is None and file is not None and file.policy is not None:
-            self._state_file_policy(file.policy)
+            self._state_file_policy(file)
         else:
             self._state_from_options(handle)
         return self.key.auth if self.session.wants_auth_value else EMPTY_AUTH
@@ -122,11 +122,14 @@ class Satisfying:
             self.tpm.flush(made.handle)
             yield made.name
 
-    def _state_file_policy(self, steps: "tuple[Step, ...]") -> None:
+    def _state_file_policy(self, file: "KeyFile") -> None:
         """The policy that the key file carries."""
         from .policy import Policy
 
-        policy = Policy.from_steps(steps)
+        policy, *others = Policy.ways(file.policy or (), file.public)
+        if others:
+            self._state_alternatives(file)
+            return
         for statement in policy.statements:
             self._state(statement)
         self.session.wants_auth_value = policy.wants_auth_value or policy.wants_password

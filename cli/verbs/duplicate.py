@@ -82,9 +82,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Finds the policy that allows it, duplicates, writes the files."""
     from tpmwire.duplication import duplication_policy
-    from tpmwire.keyfile import IMPORTABLE, parse
 
-    from ..files import read_small
+    from ..files import read_key_file
     from ..targets import read_target
 
     tools = (args.public, args.private, args.seed)
@@ -92,8 +91,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("say where the duplicate is to go: --out FILE, or --public, --private and --seed")
     if any(tools) and not all(tools):
         raise UsageError("tpm2_import takes three files: give --public, --private and --seed together")
-    file = parse(read_small(args.file))
-    if file.type == IMPORTABLE:
+    file = read_key_file(args.file)
+    if file.is_importable:
         raise UsageError(f"{args.file} is not in this TPM yet: `tpmwire import-key` takes it in")
     target = read_target(args.to, args.to_handle)
     if args.out and not target.parent:

@@ -122,16 +122,16 @@ def _prove(tpm: "Tpm", key: "HmacKey | EcdsaKey", file: "KeyFile") -> None:
 
 def _file(args: argparse.Namespace) -> "KeyFile":
     """The importable key, from its file or from tpm2-tools' three. Raises UsageError, KeyFileError."""
-    from tpmwire.keyfile import IMPORTABLE, KeyFile, parse
+    from tpmwire.keyfile import IMPORTABLE, KeyFile
 
-    from ..files import read_small
+    from ..files import read_key_file, read_small
 
     parts = (args.public, args.private, args.seed)
     if args.file:
         if any(parts) or args.parent is not None:
             raise UsageError("a key file says it all: leave out --public, --private, --seed and --parent")
-        file = parse(read_small(args.file))
-        if file.type != IMPORTABLE:
+        file = read_key_file(args.file)
+        if not file.is_importable:
             raise UsageError(
                 f"{args.file} is not to be imported; `tpmwire persist` makes a loadable key persistent"
             )

@@ -33,15 +33,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Loads, persists, prints the Name."""
-    from tpmwire.keyfile import IMPORTABLE, parse
     from tpmwire.tpm import undisturbed
 
     from ..auths import auth_of
-    from ..files import read_small
+    from ..files import read_key_file
     from ..keys import check_free, load, make_persistent, open_tpm, parent_of
 
-    file = parse(read_small(args.file))
-    if file.type == IMPORTABLE:
+    file = read_key_file(args.file)
+    if file.is_importable:
         raise UsageError(
             f"{args.file} was wrapped for this TPM elsewhere: "
             f"tpmwire import-key {args.file} --persistent-handle 0x{args.handle:08x}"

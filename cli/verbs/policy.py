@@ -85,11 +85,9 @@ def _hash(name: str) -> "TPM_ALG":
 
 
 def _read(path: str) -> "KeyFile":
-    from tpmwire.keyfile import parse
+    from ..files import read_key_file
 
-    from ..files import read_small
-
-    return parse(read_small(path))
+    return read_key_file(path)
 
 
 def _show(path: str) -> int:

@@ -11,7 +11,9 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tpmwire.errors import PolicyError
     from tpmwire.keyfile import KeyFile, Step
+    from tpmwire.policy import Statement
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -20,7 +22,7 @@ HELP = "show every field of a key file"
 TYPES = {
     "2.23.133.10.1.3": "loadable key: TPM2_Load takes it under its parent",
     "2.23.133.10.1.4": "importable key: TPM2_Import takes it once, under the parent that it was wrapped for",
-    "2.23.133.10.1.5": "sealed data: TPM2_Load, then TPM2_Unseal",
+    "2.23.133.10.1.5": "sealed data: TPM2_Load, then TPM2_Unseal; TPM2_Import before where there is a secret",
 }
 
 ATTRIBUTES = {
@@ -50,11 +52,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the fields."""
-    from tpmwire.keyfile import parse
+    from ..files import read_key_file
 
-    from ..files import read_small
-
-    file = parse(read_small(args.file))
+    file = read_key_file(args.file)
     if args.json:
         import json
 
@@ -69,15 +69,20 @@ def _lines(file: "KeyFile") -> list[str]:
     lines = [
         _line("type", f"{file.type}  {TYPES[file.type]}"),
         _line("empty_auth", f"{said[file.empty_auth]}  whether the password is empty: a hint, not checked"),
-        *_policy_lines("policy", file.policy),
+        *_policy_lines("policy", file, file.policy),
         _line("secret", _octets(file.secret, "the encrypted seed of the wrapper that TPM2_Import opens")),
     ]
     if file.auth_policy is None:
         lines.append(_line("auth_policy", "none  signed alternatives to the policy"))
     for name, steps in file.auth_policy or ():
-        lines += _policy_lines("auth_policy", steps, f"{name or 'without a name'}: ")
+        lines += _policy_lines("auth_policy", file, steps, f"{name or 'without a name'}: ")
     lines += [
         _line("description", "none" if file.description is None else ascii(file.description)),
+        *(
+            [_line("later", f"{', '.join(file.unknown)}  of a later format: kept, and ignored")]
+            if file.later
+            else []
+        ),
         _line("rsa_parent", f"{said[file.rsa_parent]}  whether a primary that is made is RSA instead of ECC"),
         _line("parent", f"0x{file.parent:08x}  {_parent(file)}"),
         *_public_lines(file),
@@ -95,37 +100,59 @@ def _octets(octets: bytes | None, meaning: str) -> str:
 
 
 def _parent(file: "KeyFile") -> str:
-    from tpmwire.spec.constants import TPM_RH
+    from tpmwire.spec.constants import TPM_HT, TPM_RH
 
     if file.persistent_parent is not None:
         return "a persistent key, used as it is"
     kind = "RSA 2048 (H-1)" if file.rsa_parent else "ECC P-256 (H-2)"
     assert file.hierarchy is not None  # every parent is persistent or a hierarchy's primary
     name = TPM_RH(file.hierarchy).name.lower()
-    transient = "a transient handle, which is taken as: " if file.hierarchy != file.parent else ""
-    return f"{transient}the {name} hierarchy's standard {kind} primary, made for each use"
+    other = ""
+    if file.parent == 0:
+        other = "0, which tpm2tss-genkey wrote for: "
+    elif file.hierarchy != file.parent:
+        transient = file.parent >> 24 == TPM_HT.TRANSIENT
+        kind = "transient handle" if transient else "firmware-limited hierarchy, as go-tpm's programs write it"
+        other = f"a {kind}, which is taken as: "
+    return f"{other}the {name} hierarchy's standard {kind} primary, made for each use"
 
 
-def _policy_lines(label: str, steps: "tuple[Step, ...] | None", before: str = "") -> list[str]:
+def _policy_lines(label: str, file: "KeyFile", steps: "tuple[Step, ...] | None", before: str = "") -> list[str]:
     """A line for each policy command, in order."""
     if steps is None:
         return [_line(label, "none")]
     lines = []
-    for number, (code, octets) in enumerate(steps, 1):
-        lines.append(_line(label if number == 1 else "", f"{before}{number}. {_step(code, octets)}"))
+    for number, ((code, octets), statement) in enumerate(zip(steps, _understood(steps, file), strict=True), 1):
+        lines.append(_line(label if number == 1 else "", f"{before}{number}. {_step(code, octets, statement)}"))
     return lines or [_line(label, f"{before}no commands")]
 
 
-def _step(code: int, octets: bytes) -> str:
+def _understood(steps: "tuple[Step, ...]", file: "KeyFile") -> "list[Statement | PolicyError]":
+    """Each step as the policy as a whole means it, or alone where another step cannot be read."""
+    from tpmwire.errors import PolicyError
+    from tpmwire.policy import Policy
+
+    found: list[Statement | PolicyError] = []
+    try:
+        (whole,) = Policy.ways(steps, file.public)
+    except (PolicyError, ValueError):
+        for step in steps:
+            try:
+                found += Policy.from_steps((step,)).statements
+            except PolicyError as error:
+                found.append(error)
+        return found
+    return [*whole.statements]
+
+
+def _step(code: int, octets: bytes, statement: "Statement | PolicyError") -> str:
     from tpmwire.errors import PolicyError
     from tpmwire.policy import Policy, PolicyPCR, format_pcrs
     from tpmwire.spec.constants import TPM_CC
 
     name = f"TPM2_{TPM_CC(code).name}"
-    try:
-        (statement,) = Policy.from_steps(((code, octets),)).statements
-    except PolicyError as error:
-        return f"{name} {octets.hex()}  not understood here: {error}"
+    if isinstance(statement, PolicyError):
+        return f"{name} {octets.hex()}  not understood here: {statement}"
     meaning = " ".join((type(statement).__doc__ or "").split("\n\n", maxsplit=1)[0].split())
     if isinstance(statement, PolicyPCR):
         name += f" {format_pcrs(statement.pcrs)} digest {statement.pcr_digest.hex() or 'of now'}"
@@ -169,7 +196,7 @@ def _auth_policy(file: "KeyFile") -> str:
     if file.policy is None:
         return f"{wanted.hex()}  the file does not say how to satisfy it"
     try:
-        reached = Policy.from_steps(file.policy).digest(file.public.name_alg)
+        reached = Policy.ways(file.policy, file.public)[0].digest(file.public.name_alg)
     except PolicyError:
         return wanted.hex()
     return f"{wanted.hex()}  {'is' if reached == wanted else 'is NOT'} what the file's policy leads to"

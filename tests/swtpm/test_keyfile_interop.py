@@ -14,7 +14,7 @@ from tests.support.swtpm import Swtpm, SwtpmError, tpm2
 from tpmwire.channel import create_primary
 from tpmwire.crypto import name_of
 from tpmwire.errors import TpmError
-from tpmwire.keyfile import KeyFile, parse
+from tpmwire.keyfile import KeyFile, parse, parse_der
 from tpmwire.policy import Policy, PolicyAuthValue, PolicyPCR, parse_pcrs
 from tpmwire.secret import Secret
 from tpmwire.sessions import Password
@@ -84,6 +84,26 @@ def test_their_hmac_keys(tpm: Tpm, name: str) -> None:
         auth=Secret(bytes.fromhex(entry["auth"])),
         pcrs=parse_pcrs("23") if "policy" in entry else None,
     )
+    assert key.hmac(tpm, bytes.fromhex(entry["message"])).hex() == entry["hmac"]
+
+
+@pytest.mark.parametrize("parent", [0, 0x40000140, 0x40010000, 0x80000002])
+def test_parents_that_others_write_for_the_owner_hierarchy(tpm: Tpm, parent: int) -> None:
+    file = parse(key_of("hmac").replace(parent=parent).to_pem())
+    assert (
+        HmacKey(file=file).hmac(tpm, bytes.fromhex(MANIFEST["hmac"]["message"])).hex() == MANIFEST["hmac"]["hmac"]
+    )
+
+
+def test_a_negative_parent(tpm: Tpm) -> None:
+    entry = MANIFEST["hmac-persistent-parent"]
+    good = key_of("hmac-persistent-parent")
+    data = good.to_der()
+    handle, negative = bytes.fromhex("0205 00 81000001".replace(" ", "")), bytes.fromhex("0204 81000001")
+    assert data.count(handle) == 1
+    file = parse_der(data[:2] + bytes([data[2] - 1]) + data[3:].replace(handle, negative))
+    assert file == good
+    key = HmacKey(file=file, auth=Secret(bytes.fromhex(entry["auth"])))
     assert key.hmac(tpm, bytes.fromhex(entry["message"])).hex() == entry["hmac"]
 
 

@@ -136,6 +136,15 @@ def test_parts_for_the_tpm() -> None:
         (0x80FFFFFF, None, 0x40000001),
         (0x81000001, 0x81000001, None),
         (0x81FFFFFF, 0x81FFFFFF, None),
+        (0, None, 0x40000001),  # tpm2tss-genkey before 2020
+        (0x40000140, None, 0x40000001),  # firmware-limited: go-tpm's programs, which mean the owner hierarchy
+        (0x40000141, None, 0x4000000B),
+        (0x40000142, None, 0x4000000C),
+        (0x40000143, None, 0x40000007),
+        (0x40010000, None, 0x40000001),  # SVN-limited
+        (0x4002FFFF, None, 0x4000000B),
+        (0x40030003, None, 0x4000000C),
+        (0x40040001, None, 0x40000007),
     ],
 )
 def test_parent(parent: int, persistent: int | None, hierarchy: int | None) -> None:
@@ -146,11 +155,15 @@ def test_parent(parent: int, persistent: int | None, hierarchy: int | None) -> N
 @pytest.mark.parametrize(
     "parent",
     [
-        0,
+        1,
         23,  # a PCR
         0x01500001,  # an NV index
         0x02000000,  # a session
         0x03000000,
+        0x4000013F,
+        0x40000144,
+        0x4000FFFF,
+        0x40050000,
         0x40000000,  # what used to be the SRK in TPM 1.2
         0x40000009,  # TPM_RS_PW
         0x4000000A,  # lockout
@@ -160,11 +173,82 @@ def test_parent(parent: int, persistent: int | None, hierarchy: int | None) -> N
         0x100000000,
         0x140000001,
         -1,
-        -0x7EFFFFFF,  # 0x81000001 without its zero in front
+        -0x80000001,
     ],
 )
 def test_no_parent(parent: int) -> None:
     assert "parent" in fault(built(parent=parent))
+
+
+@pytest.mark.parametrize("parent", [0x81000001, 0x81010001, 0x80FFFFFF])
+def test_a_negative_parent_is_a_handle_without_its_zero_in_front(parent: int) -> None:
+    key = parse(built(parent=parent - (1 << 32)))
+    assert key.parent == parent
+    assert key.to_der() == built(parent=parent)
+
+
+def test_a_parent_that_cannot_be_is_named_and_not_called_damage() -> None:
+    message = fault(built(parent=0x01500001))
+    assert "0x01500001 (NV INDEX) cannot be the parent" in message
+    assert "damaged" not in message
+
+
+def sequence(contents: bytes) -> bytes:
+    """A SEQUENCE of 128 octets and more."""
+    size = len(contents)
+    return b"\x30" + (b"\x81" + bytes([size]) if size < 256 else b"\x82" + size.to_bytes(2, "big")) + contents
+
+
+def with_element(element: bytes) -> bytes:
+    """The octets of the key of hmac.pem with one element more in front of `parent`."""
+    parent = bytes.fromhex("020440000001")
+    before, after = built().split(parent)
+    return sequence(before[3:] + element + parent + after)
+
+
+@pytest.mark.parametrize(
+    ("element", "tag"), [("a603020107", "[6]"), ("be020500", "[30]"), ("8601ff", "[6]"), ("a60000", None)]
+)
+def test_later_elements_are_kept_and_named(element: str, tag: str | None) -> None:
+    data = with_element(bytes.fromhex(element))
+    if tag is None:
+        assert "not a TPM key" in fault(data)  # something behind the element that is none
+        return
+    key = parse(data)
+    assert key.unknown == (tag,)
+    assert key.later == (bytes.fromhex(element),)
+    assert key.replace(later=()) == HMAC.replace(empty_auth=True)
+    assert key.to_der() == data
+    assert key.fields()["later"] == [element]
+
+
+def test_several_later_elements() -> None:
+    key = parse(with_element(bytes.fromhex("a603020107 a7020500")))
+    assert key.unknown == ("[6]", "[7]")
+
+
+@pytest.mark.parametrize("element", ["0500", "a5020500", "a50305000500", "a0030101ff", "04020000", "bf0600"])
+def test_what_no_later_element_is(element: str) -> None:
+    fault(with_element(bytes.fromhex(element)))
+
+
+def test_later_elements_of_a_policy_are_passed_over() -> None:
+    class Later(core.Sequence):  # type: ignore[misc]
+        _fields = [  # noqa: RUF012
+            ("code", core.Integer, {"explicit": 0}),
+            ("octets", core.OctetString, {"explicit": 1}),
+            ("later", core.Boolean, {"explicit": 2}),
+        ]
+
+    steps = b"".join(
+        Later({"code": AUTH_STEP[0], "octets": b"", "later": value}).dump() for value in (True, False)
+    )
+    policies = core.Any(core.load(b"\x30" + bytes([len(steps)]) + steps))
+    data = built(policy=[])
+    assert b"\xa1\x02\x30\x00" in data
+    tagged = b"\xa1" + bytes([len(policies.dump())]) + policies.dump()
+    key = parse(sequence(data[3:].replace(b"\xa1\x02\x30\x00", tagged)))
+    assert key.policy == (AUTH_STEP, AUTH_STEP)
 
 
 TEXTS = {
@@ -180,6 +264,16 @@ TEXTS = {
     "blanks at the end of lines": TEXT.replace(b"\n", b" \t\n"),
     "blanks before base64": TEXT.replace(b"\nM", b"\n  M"),
     "byte order mark": b"\xef\xbb\xbf" + TEXT,
+    "indented": b"".join(b"      " + line for line in TEXT.splitlines(True)),
+    "in YAML": b"key: |\n" + b"".join(b"  " + line for line in TEXT.splitlines(True)) + b"other: 1\n",
+    "in JSON": json.dumps({"name": "k", "key": TEXT.decode(), "version": 1}).encode(),
+    "in JSON, by PHP": json.dumps({"key": TEXT.decode()}).replace("/", "\\/").encode(),
+    "in JSON, by .NET": json.dumps({"key": TEXT.decode()}).replace("+", "\\u002B").encode(),
+    "in JSON in JSON": json.dumps(json.dumps({"key": TEXT.decode()})).encode(),
+    "in JSON, CR LF": json.dumps({"key": TEXT.decode().replace("\n", "\r\n")}).encode(),
+    "escaped ends of lines": b"KEY=" + TEXT.replace(b"\n", b"\\n"),
+    "blanks for ends of lines": TEXT.replace(b"\n", b" "),
+    "text in the label's line": b"x" + TEXT,
     "one line": b"-----BEGIN TSS2 PRIVATE KEY-----\n"
     + b"".join(TEXT.splitlines()[1:-1])
     + b"\n-----END TSS2 PRIVATE KEY-----",
@@ -205,8 +299,7 @@ BAD_TEXTS: dict[str, tuple[bytes | str, str]] = {
     "a label with an escape": (b"-----BEGIN \x1b[31m-----\n", "no line"),
     "a label in small letters": (TEXT.lower(), "no line"),
     "four dashes": (TEXT.replace(b"-----", b"----"), "no line"),
-    "indented label": (b" " + TEXT, "no line"),
-    "text in the label's line": (b"x" + TEXT, "no line"),
+    "another escape": (TEXT.replace(b"\n", b"\\x"), "not base64"),
     "no end": (
         TEXT.replace(b"-----END TSS2 PRIVATE KEY-----\n", b""),
         "-----END TSS2 PRIVATE KEY----- is missing",
@@ -252,8 +345,8 @@ BAD_VALUES: dict[str, tuple[dict[str, Any], str]] = {
     "the arc itself": ({"type": "2.23.133.10.1"}, "2.23.133.10.1 is not the type"),
     "another type": ({"type": "1.2.840.113549.1.1.1"}, "is not the type"),
     "importable without secret": ({"type": IMPORTABLE}, "has a secret, which this lacks"),
-    "loadable with secret": ({"secret": SEED}, "only an importable key"),
-    "sealed with secret": ({"type": SEALED, "secret": SEED}, "only an importable key"),
+    "loadable with secret": ({"secret": SEED}, "has no secret, but this file has one"),
+    "sealed with secret without size": ({"type": SEALED, "secret": b"\xaa\xbb\xcc"}, "secret: a size"),
     "secret without size": ({"type": IMPORTABLE, "secret": b"\xaa\xbb\xcc"}, "secret: a size"),
     "secret with too much": ({"type": IMPORTABLE, "secret": SEED + b"\0"}, "secret: 1 octets too many"),
     "pubkey empty": ({"pubkey": b""}, "pubkey: the size wants"),
@@ -274,10 +367,10 @@ BAD_VALUES: dict[str, tuple[dict[str, Any], str]] = {
     "privkey cut": ({"privkey": PRIVATE[:-1]}, "privkey: a size"),
     "privkey with too much": ({"privkey": PRIVATE + b"\0"}, "privkey: 1 octets too many"),
     "areas exchanged": ({"pubkey": PRIVATE, "privkey": PUBLIC}, "pubkey"),
-    "negative command": ({"policy": [{"command_code": -1, "command_policy": b""}]}, "-1 is no command code"),
+    "negative command": ({"policy": [{"command_code": -1, "command_policy": b""}]}, "-1 is not a command code"),
     "large command": (
         {"auth_policy": [{"policy": [{"command_code": 1 << 32, "command_policy": b""}]}]},
-        "is no command code",
+        "is not a command code",
     ),
 }
 
@@ -339,7 +432,7 @@ def test_every_cut_and_every_octet_changed() -> None:
 
 def test_constructor_refuses_too() -> None:
     good: dict[str, Any] = {"parent": HMAC.parent, "pubkey": PUBLIC, "privkey": PRIVATE}
-    for changes in ({"parent": 0}, {"type": "1.2.3"}, {"pubkey": b""}, {"privkey": b"\0\0"}, {"secret": SEED}):
+    for changes in ({"parent": 1}, {"type": "1.2.3"}, {"pubkey": b""}, {"privkey": b"\0\0"}, {"secret": SEED}):
         with pytest.raises(KeyFileError):
             KeyFile(**{**good, **changes})
     with pytest.raises(KeyFileError, match="private"):
