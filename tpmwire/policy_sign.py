@@ -1,5 +1,10 @@
-"""Signatures for policies, made with a private key outside the TPM (PEM; RSA or a NIST curve)."""
+"""Signatures for policies, made with a private key outside the TPM (PEM; RSA or a NIST curve).
 
+A policy names its signer by the Name of a public area, so by its attributes and hash too. Programs choose these
+differently (`public_areas`): who signs is known by the public key itself (`is_same_key`).
+"""
+
+from collections.abc import Iterator
 from typing import Any
 
 from .approvals import PolicyAuthorize, PolicySigned
@@ -20,7 +25,7 @@ from .spec.structures import (
     TPMT_SYM_DEF_OBJECT,
 )
 
-__all__ = ["approve", "assert_signed", "load_key", "public_area"]
+__all__ = ["approve", "assert_signed", "is_same_key", "load_key", "public_area", "public_areas"]
 
 _CURVES = {"secp256r1": TPM_ECC.NIST_P256, "secp384r1": TPM_ECC.NIST_P384, "secp521r1": TPM_ECC.NIST_P521}
 _ATTRIBUTES = TPMA_OBJECT.USER_WITH_AUTH | TPMA_OBJECT.SIGN_ENCRYPT
@@ -68,33 +73,74 @@ def public_area(key: Any) -> TPMT_PUBLIC:
     raise PolicyError("a signing key is RSA, or on the curve P-256, P-384 or P-521")
 
 
-def approve(key: Any, policy: Policy, policy_ref: bytes = b"", alg: TPM_ALG = TPM_ALG.SHA256) -> Policy:
+def is_same_key(public: TPMT_PUBLIC, key: Any) -> bool:
+    """Whether the public area is that of this key of `load_key`, whatever its attributes, hash and scheme."""
+    return _numbers(public) == _numbers(public_area(key)) != ()
+
+
+def _numbers(public: TPMT_PUBLIC) -> tuple[int, ...]:
+    """What makes a public key, or nothing where it is neither RSA nor ECC."""
+    unique, parameters = public.unique, public.parameters
+    if isinstance(unique, TPMS_ECC_POINT) and isinstance(parameters, TPMS_ECC_PARMS):
+        return parameters.curve_id, int.from_bytes(unique.x, "big"), int.from_bytes(unique.y, "big")
+    if isinstance(unique, bytes) and isinstance(parameters, TPMS_RSA_PARMS):
+        return parameters.exponent or 65537, int.from_bytes(unique, "big")
+    return ()
+
+
+def public_areas(key: Any) -> Iterator[TPMT_PUBLIC]:
+    """The public areas by which programs know a key of `load_key`; ours first. Raises PolicyError."""
+    ours = public_area(key)
+    for name_alg in (TPM_ALG.SHA256, TPM_ALG.SHA384, TPM_ALG.SHA512, TPM_ALG.SHA1):
+        for user in (TPMA_OBJECT.USER_WITH_AUTH, TPMA_OBJECT(0)):
+            for decrypt in (TPMA_OBJECT(0), TPMA_OBJECT.DECRYPT):
+                for no_da in (TPMA_OBJECT(0), TPMA_OBJECT.NO_DA):
+                    attributes = TPMA_OBJECT.SIGN_ENCRYPT | user | decrypt | no_da
+                    yield ours.replace(name_alg=name_alg, object_attributes=attributes)
+
+
+def approve(
+    key: Any,
+    policy: Policy,
+    policy_ref: bytes = b"",
+    alg: TPM_ALG = TPM_ALG.SHA256,
+    public: TPMT_PUBLIC | None = None,
+) -> Policy:
     """The policy with the key's approval behind it: an alternative for any key that trusts this signer.
 
-    `alg` is the hash of the policy, which is the nameAlg of what it protects. Raises PolicyError.
+    `alg` is the hash of the policy, which is the nameAlg of what it protects. `public` is the signer's public area
+    where it is not `public_area`'s. Raises PolicyError.
     """
-    statement = PolicyAuthorize(public_area(key), policy_ref)
-    signature = _signature(key, statement.signed_digest(policy.digest(alg)))
+    statement = PolicyAuthorize(public or public_area(key), policy_ref)
+    signature = _signature(key, statement.signed_digest(policy.digest(alg)), statement.key_sign)
     return Policy(*policy.statements, statement.replace(signature=signature))
 
 
 def assert_signed(key: Any, policy_ref: bytes = b"") -> PolicySigned:
     """PolicySigned with the key's signature, good for any session and command. Raises PolicyError."""
     statement = PolicySigned(public_area(key), policy_ref)
-    return statement.replace(signature=_signature(key, statement.signed_digest()))
+    return statement.replace(signature=_signature(key, statement.signed_digest(), statement.key_sign))
 
 
-def _signature(key: Any, digest: bytes) -> TPMT_SIGNATURE:
+def _signature(key: Any, digest: bytes, public: TPMT_PUBLIC) -> TPMT_SIGNATURE:
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
-    prehashed = utils.Prehashed(hashes.SHA256())
+    alg = TPM_ALG(public.name_alg)
+    kind = getattr(hashes, alg.name)()
+    prehashed = utils.Prehashed(kind)
     if isinstance(key, rsa.RSAPrivateKey):
-        octets = key.sign(digest, padding.PKCS1v15(), prehashed)
-        return TPMT_SIGNATURE(TPM_ALG.RSASSA, TPMS_SIGNATURE_RSA(TPM_ALG.SHA256, octets))
+        assert isinstance(public.parameters, TPMS_RSA_PARMS)
+        scheme = public.parameters.scheme.scheme
+        if scheme == TPM_ALG.RSAPSS:
+            octets = key.sign(digest, padding.PSS(padding.MGF1(kind), kind.digest_size), prehashed)
+        else:
+            octets = key.sign(digest, padding.PKCS1v15(), prehashed)
+            scheme = TPM_ALG.RSASSA
+        return TPMT_SIGNATURE(scheme, TPMS_SIGNATURE_RSA(alg, octets))
     if isinstance(key, ec.EllipticCurvePrivateKey):
         size = (key.key_size + 7) // 8
         numbers = utils.decode_dss_signature(key.sign(digest, ec.ECDSA(prehashed)))
         r, s = (number.to_bytes(size, "big") for number in numbers)
-        return TPMT_SIGNATURE(TPM_ALG.ECDSA, TPMS_SIGNATURE_ECC(TPM_ALG.SHA256, r, s))
+        return TPMT_SIGNATURE(TPM_ALG.ECDSA, TPMS_SIGNATURE_ECC(alg, r, s))
     raise PolicyError("a public key cannot sign: give the private key")

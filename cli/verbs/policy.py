@@ -17,12 +17,13 @@ No TPM is needed.
 """
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..messages import UsageError, note
 from ..policies import add_policy_options, described_policy
 
 if TYPE_CHECKING:
+    from tpmwire.approvals import PolicyAuthorize
     from tpmwire.keyfile import KeyFile
     from tpmwire.policy import Policy, Statement
     from tpmwire.spec.constants import TPM_ALG
@@ -124,6 +125,7 @@ def _digest(policy: "Policy", file: "KeyFile") -> str:
 def _sign(args: argparse.Namespace, path: str) -> int:
     from tpmwire.policy import Policy
     from tpmwire.policy_sign import approve, load_key
+    from tpmwire.spec.constants import TPM_CC
 
     from ..files import read_small, write_whole
     from ..options import auth_from
@@ -136,14 +138,13 @@ def _sign(args: argparse.Namespace, path: str) -> int:
         raise UsageError("say what is to be approved: --pcrs sha256:7=HEX or --json FILE")
     password = auth_from(None, args.key_password_file).reveal() or None
     key = load_key(read_small(args.key), password)
-    ref, behind = _trust(file)
-    ways = [approve(key, way, ref, file.public.name_alg) for way in policy.alternatives]
-    approved = [Policy(*way.statements, *behind) for way in ways]
-    if approved[0].digest(file.public.name_alg) != file.public.auth_policy:
-        raise UsageError(
-            f"{path} does not trust this signer: its authPolicy is another than the signer's PolicyAuthorize "
-            f"({approved[0].digest(file.public.name_alg).hex()})"
-        )
+    trust, behind = _trust(file, key, path)
+    approved = [
+        approve(key, way, trust.policy_ref, file.public.name_alg, trust.key_sign) for way in policy.alternatives
+    ]
+    if not file.policy or file.policy[0][0] != TPM_CC.PolicyAuthorize:
+        # Where the file's policy begins with it, what is behind is stated in any case (draft, "Signed Policy").
+        approved = [Policy(*way.statements, *behind) for way in approved]
     added = tuple((args.name, one.to_steps()) for one in approved)
     old = tuple(one for one in file.auth_policy or () if one not in added)
     text = file.replace(auth_policy=(*added, *old)).to_pem()
@@ -155,15 +156,33 @@ def _sign(args: argparse.Namespace, path: str) -> int:
     return 0
 
 
-def _trust(file: "KeyFile") -> "tuple[bytes, tuple[Statement, ...]]":
-    """policyRef of the key's PolicyAuthorize, and what the key wants behind it, such as the PolicyOR of `wrap`."""
-    from tpmwire.approvals import PolicyAuthorize
-    from tpmwire.errors import PolicyError
-    from tpmwire.policy_choice import alternatives_of
+def _trust(file: "KeyFile", key: Any, path: str) -> "tuple[PolicyAuthorize, tuple[Statement, ...]]":
+    """The PolicyAuthorize that trusts this signer, and what is stated behind it, such as the PolicyOR of `wrap`.
 
+    The signer is known by the public key; the rest of the public area is what the key file has, or what programs
+    choose where it says nothing. Raises UsageError.
+    """
+    from tpmwire.approvals import PolicyAuthorize
+    from tpmwire.crypto import name_of
+    from tpmwire.errors import PolicyError
+    from tpmwire.policy import Policy
+    from tpmwire.policy_choice import alternatives_of
+    from tpmwire.policy_sign import is_same_key, public_areas
+
+    stated: list[tuple[PolicyAuthorize, tuple[Statement, ...]]] = []
     for _, policy in alternatives_of(file):
         if not isinstance(policy, PolicyError):
             for place, statement in enumerate(policy.statements):
                 if isinstance(statement, PolicyAuthorize):
-                    return statement.policy_ref, policy.statements[place + 1 :]
-    return b"", ()
+                    stated.append((statement, policy.statements[place + 1 :]))
+    own = [(statement, behind) for statement, behind in stated if is_same_key(statement.key_sign, key)]
+    guessed = [(PolicyAuthorize(public), ()) for public in public_areas(key)] if not stated else []
+    for statement, behind in (*own, *guessed):
+        if Policy(statement, *behind).digest(file.public.name_alg) == file.public.auth_policy:
+            return statement, behind
+    if stated and not own:
+        others = ", ".join(sorted({name_of(statement.key_sign).hex() for statement, _ in stated}))
+        raise UsageError(f"{path} does not trust this signer: it trusts another key, with the Name {others}")
+    raise UsageError(
+        f"{path} does not trust this signer: its authPolicy is not that of a PolicyAuthorize with this key"
+    )

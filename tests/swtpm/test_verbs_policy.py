@@ -6,15 +6,20 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import Tool, tool  # noqa: F401 - a fixture
 from tests.swtpm.test_policy_use import OCTETS, made, signs
+from tpmwire.approvals import PolicyAuthorize
+from tpmwire.crypto import name_of
 from tpmwire.errors import TpmError
 from tpmwire.keyfile import parse
-from tpmwire.policy import Policy
+from tpmwire.policy import Policy, PolicyAuthValue, Statement
+from tpmwire.policy_sign import public_area
 from tpmwire.policy_text import from_json
+from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPMA_OBJECT
+from tpmwire.spec.structures import TPMS_SCHEME_HASH, TPMT_RSA_SCHEME
 
 ZERO, OTHER = "00" * 32, "ab" * 32
 
@@ -86,6 +91,71 @@ def test_a_signer_that_the_key_does_not_trust(tool: Tool, tmp_path: Path, signer
     assert ran.code == 2
     assert "does not trust this signer" in ran.err
     assert path.read_bytes() == before
+
+
+OTHER_AREAS = {
+    "noDA": lambda public: public.replace(object_attributes=public.object_attributes | TPMA_OBJECT.NO_DA),
+    "as openssl_tpm2_engine has it": lambda public: public.replace(
+        object_attributes=public.object_attributes | TPMA_OBJECT.DECRYPT
+    ),
+    "nameAlg SHA-384": lambda public: public.replace(name_alg=TPM_ALG.SHA384),
+    "a scheme": lambda public: public.replace(
+        parameters=public.parameters.replace(
+            scheme=TPMT_RSA_SCHEME(TPM_ALG.RSAPSS, TPMS_SCHEME_HASH(TPM_ALG.SHA256))
+        )
+    ),
+    "the exponent written out": lambda public: public.replace(
+        parameters=public.parameters.replace(exponent=65537)
+    ),
+}
+
+
+@pytest.mark.parametrize("area", OTHER_AREAS)
+@pytest.mark.parametrize("behind", [(), (PolicyAuthValue(),)], ids=["", "and a password"])
+def test_a_signer_is_known_by_its_key(
+    tool: Tool,  # noqa: F811
+    tmp_path: Path,
+    area: str,
+    behind: tuple[Statement, ...],
+) -> None:
+    """The public area by which a policy names the signer may have other attributes than ours would have."""
+    key = rsa.generate_private_key(65537, 2048)
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    (tmp_path / "signer.pem").write_bytes(key.private_bytes(pem, pkcs8, serialization.NoEncryption()))
+    policy = Policy(PolicyAuthorize(OTHER_AREAS[area](public_area(key)), b"nonce"), *behind)
+    path, auth = tmp_path / "key.pem", b"pw" if behind else b""
+    with Swtpm() as swtpm:
+        path.write_text(made(swtpm, policy.digest(), auth, policy=policy.to_steps()).to_pem())
+        words = ("policy", "sign", path, "--key", tmp_path / "signer.pem", "--pcrs", f"sha256:23={ZERO}")
+        ran = tool(*words)
+        assert ran.code == 0, ran.err
+        signs(swtpm, parse(path.read_bytes()), auth=auth)
+    ((_, steps),) = parse(path.read_bytes()).auth_policy or ()
+    assert steps[-1][0] == TPM_CC.PolicyAuthorize  # where the draft has an authPolicy end
+
+
+@pytest.mark.parametrize("area", ["noDA", "as openssl_tpm2_engine has it", "nameAlg SHA-384"])
+def test_a_signer_of_a_file_that_says_nothing(tool: Tool, tmp_path: Path, area: str) -> None:  # noqa: F811
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    (tmp_path / "signer.pem").write_bytes(key.private_bytes(pem, pkcs8, serialization.NoEncryption()))
+    policy = Policy(PolicyAuthorize(OTHER_AREAS[area](public_area(key))))
+    path = tmp_path / "key.pem"
+    with Swtpm() as swtpm:
+        path.write_text(made(swtpm, policy.digest()).to_pem())
+        words = ("policy", "sign", path, "--key", tmp_path / "signer.pem", "--pcrs", f"sha256:23={ZERO}")
+        assert tool(*words).code == 0
+        signs(swtpm, parse(path.read_bytes()))
+
+
+def test_another_signer_is_named(tool: Tool, tmp_path: Path, signer: str) -> None:  # noqa: F811
+    other = public_area(ec.generate_private_key(ec.SECP256R1()))
+    policy = Policy(PolicyAuthorize(other))
+    path = tmp_path / "key.pem"
+    with Swtpm() as swtpm:
+        path.write_text(made(swtpm, policy.digest(), policy=policy.to_steps()).to_pem())
+    ran = tool("policy", "sign", path, "--key", tmp_path / "signer.pem", "--pcrs", f"sha256:23={ZERO}")
+    assert (ran.code, f"trusts another key, with the Name {name_of(other).hex()}" in ran.err) == (2, True)
 
 
 @pytest.mark.parametrize(
