@@ -15,15 +15,15 @@ LIMIT = 1 << 20
 """Octets; no key file, public area or certificate bundle comes near."""
 
 
-def read_small(path: str) -> bytes:
-    """The content of a file that cannot be large. Raises UsageError."""
+def read_small(path: str, limit: int = LIMIT) -> bytes:
+    """The content of a file that has at most `limit` bytes. Raises UsageError."""
     try:
         with open(path, "rb") as file:
-            data = file.read(LIMIT + 1)
+            data = file.read(limit + 1)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
-    if len(data) > LIMIT:
-        raise UsageError(f"{path} is larger than {LIMIT} octets: it is not what was meant")
+    if len(data) > limit:
+        raise UsageError(f"{path} is larger than {limit} bytes: it is not what was meant")
     return data
 
 

@@ -20,8 +20,7 @@ from .targets import Target
 if TYPE_CHECKING:
     from multiprocessing.pool import Pool
 
-    from cryptography import x509
-
+    from tpmwire.certificates import Trust
     from tpmwire.keyfile import KeyFile
     from tpmwire.policy import Policy
     from tpmwire.secret import Secret
@@ -37,7 +36,7 @@ class Order(NamedTuple):
     secret: "Secret | None"
     auth: "Secret"
     policy: "Policy | None"
-    trusted: "list[x509.Certificate]"
+    trust: "Trust | None"
     out: str
 
 
@@ -203,22 +202,26 @@ def wrapped_for(target: Target, order: Order, own: "Secret | None") -> "KeyFile"
     secret = own or order.secret
     if secret is None:
         raise UsageError(f"{target.host} has no secret of its own, and none was given for all")
-    if order.trusted:
-        _certified(target, order.trusted)
+    if order.trust is not None:
+        _certified(target, order.trust)
     return wrap_hmac_key(secret, target.public, target.parent, auth=order.auth, policy=order.policy)
 
 
-def _certified(target: Target, trusted: "list[x509.Certificate]") -> None:
+def _certified(target: Target, trust: "Trust") -> None:
     """Raises CertificateError where no trusted CA vouches for the target's key."""
-    from tpmwire.certificates import load, public_key, verified
-    from tpmwire.errors import CertificateError
+    from tpmwire.certificates import load_chain, public_key, verified
+    from tpmwire.errors import CertificateError, CertificateFormatError
     from tpmwire.spki import into_template
 
     if target.certificate is None:
         raise CertificateError("there is no EK certificate with it; only an endorsement key can be vouched for")
-    certificate, *others = load(target.certificate.encode(), f"the certificate of {target.host}")
-    verified(certificate, trusted, others)
-    if into_template(public_key(certificate), target.public) != target.public:
+    try:
+        certificate, others = load_chain(target.certificate.encode(), f"the certificate of {target.host}")
+        verified(certificate, trust, others)
+        key = public_key(certificate)
+    except CertificateFormatError as error:
+        raise UsageError(str(error)) from error
+    if into_template(key, target.public) != target.public:
         raise CertificateError("the certificate is another key's")
 
 

@@ -17,6 +17,7 @@ EXIT_CODES = {
     "PolicyError": (4, ""),
     "NvError": (4, ""),
     "NoCertificateError": (4, ""),
+    "CertificateFormatError": (4, ""),
     "KeyFileError": (5, "the key file cannot be read or is no TSS2 PRIVATE KEY"),
     "StsError": (6, "AWS refused: wrong key, no permission, a wrong clock"),
     "NetworkError": (7, "the network: no route, TLS not trusted, no answer in time, or no STS answer"),
@@ -109,7 +110,7 @@ def _package(error: ModuleNotFoundError) -> str:
 
 def _one_line(error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError):
-        lacks = _package(error)
+        lacks = {"OpenSSL": "pyOpenSSL"}.get(_package(error), _package(error))
         return f"this needs the Python package `{lacks}`, which is not installed for {sys.executable}: install it"
     if type(error).__name__ == "DecodeError":
         return f"an answer that no TPM 2.0 gives: {error}; what is at --tpm-path?"

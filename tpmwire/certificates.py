@@ -1,22 +1,42 @@
-"""Certificates of endorsement keys (TCG EK Credential Profile, §3): read, verified by `cryptography`, described.
+"""Certificates of endorsement keys (TCG EK Credential Profile, §3): read, verified by OpenSSL, described.
 
-The path validation is `cryptography`'s own. What differs from the web's rules is told to it: an EK certificate has
-an empty subject or any, names the TPM in a directoryName of its subjectAltName, and is for 2.23.133.8.1.
+OpenSSL reads and verifies them, because makers ship encodings that strict DER parsers refuse; it accepts what
+`openssl verify` accepts. Two checks are added: an extended key usage must allow endorsement keys, and no signature
+in the chain may be by MD5 or older. asn1crypto, which is as tolerant, reads the fields.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+import binascii
+import datetime
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from itertools import islice
+from typing import Any, NamedTuple
 
-from .errors import CertificateError
+from asn1crypto import x509 as fields
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from OpenSSL import crypto
+
+from .errors import CertificateError, CertificateFormatError
+from .nv_certificate import without_padding
+from .spec.constants import TPM_ECC
+from .spec.structures import TPMS_ECC_POINT
 from .spki import PublicKey
-from .spki import parse as parse_public_key
 
-if TYPE_CHECKING:
-    import datetime
-
-    from cryptography import x509
-    from cryptography.x509.verification import ExtensionPolicy, Policy
-
-__all__ = ["Description", "described", "load", "public_key", "verified", "without_padding"]
+__all__ = [
+    "Bundle",
+    "Certificate",
+    "Description",
+    "Trust",
+    "described",
+    "load",
+    "load_chain",
+    "public_key",
+    "verified",
+    "without_padding",
+]
 
 EK_CERTIFICATE = "2.23.133.8.1"
 """tcg-kp-EKCertificate: the extended key usage of an EK certificate."""
@@ -24,7 +44,41 @@ EK_CERTIFICATE = "2.23.133.8.1"
 ANY_USAGE = "2.5.29.37.0"
 TPM_ATTRIBUTES = {"2.23.133.2.1": "manufacturer", "2.23.133.2.2": "model", "2.23.133.2.3": "version"}
 
-NEEDED = "certificates need the Python package `cryptography`, version 45 or newer"
+BROKEN_HASHES = (b"md2", b"md4", b"md5")
+"""Anybody can make a second certificate for a signature over one of these."""
+
+_CURVES = {
+    "secp256r1": (TPM_ECC.NIST_P256, 32),
+    "secp384r1": (TPM_ECC.NIST_P384, 48),
+    "secp521r1": (TPM_ECC.NIST_P521, 66),
+}
+"""Identifier, and bytes of a coordinate."""
+
+_STEPS = 100
+"""How many ways are tried from a certificate to a root where CAs share a name."""
+
+_PEM = re.compile(
+    rb"-----BEGIN (?P<label>(?:X509 |TRUSTED )?CERTIFICATE)-----"
+    rb"(?P<body>.*?)(?:-----END (?P=label)-----|(?=-----BEGIN)|\Z)",
+    re.DOTALL,
+)
+
+_SHORT = {
+    "2.5.4.3": "CN",
+    "2.5.4.6": "C",
+    "2.5.4.7": "L",
+    "2.5.4.8": "ST",
+    "2.5.4.9": "STREET",
+    "2.5.4.10": "O",
+    "2.5.4.11": "OU",
+    "0.9.2342.19200300.100.1.1": "UID",
+    "0.9.2342.19200300.100.1.25": "DC",
+}
+"""Names of attributes in RFC 4514, §3."""
+
+# X509_V_ERR_… of openssl/x509_vfy.h
+_SIGNATURE, _NOT_YET_VALID, _EXPIRED = 7, 9, 10
+_NO_ISSUER = (2, 18, 19, 20, 21)
 
 
 class Description(NamedTuple):
@@ -38,159 +92,305 @@ class Description(NamedTuple):
     tpm: dict[str, str]
 
 
-def without_padding(data: bytes) -> bytes:
-    """The DER value that an NV index begins with: some TPMs fill the index up, with zeros or with 0xff.
+class Certificate:
+    """A certificate that OpenSSL can read; `where` is for messages. Raises CertificateFormatError for others."""
 
-    Raises CertificateError where there is none, or one that is cut off.
+    def __init__(self, der: bytes, where: str = "") -> None:
+        self.der = der
+        self.where = where
+        try:
+            self.x509 = crypto.load_certificate(crypto.FILETYPE_ASN1, der)
+        except crypto.Error as error:
+            raise self._unreadable(_said(error)) from error
+
+    def _unreadable(self, reason: str) -> CertificateFormatError:
+        return CertificateFormatError(f"{self.where or 'the certificate'} cannot be read ({reason})")
+
+    @cached_property
+    def fields(self) -> Any:
+        """The TBSCertificate, as asn1crypto reads it."""
+        with self._reading():
+            return fields.Certificate.load(self.der)["tbs_certificate"]
+
+    @cached_property
+    def subject(self) -> Any:
+        """The subject: a name that can be compared as RFC 5280 says."""
+        with self._reading():
+            return self.fields["subject"]
+
+    @cached_property
+    def issuer(self) -> Any:
+        """The issuer's name."""
+        with self._reading():
+            return self.fields["issuer"]
+
+    @cached_property
+    def usages(self) -> set[str] | None:
+        """Extended key usages as OIDs; None without the extension."""
+        with self._reading():
+            usages = self._extension("2.5.29.37")
+            return None if usages is None else {one.dotted for one in usages}
+
+    @cached_property
+    def tpm(self) -> dict[str, str]:
+        """Manufacturer, model and version from the subjectAltName (§3.2.9), as far as they are there."""
+        with self._reading():
+            return {
+                TPM_ATTRIBUTES[attribute["type"].dotted]: str(attribute["value"].native)
+                for name in self._extension("2.5.29.17") or ()
+                if name.name == "directory_name"
+                for relative in name.chosen.chosen
+                for attribute in relative
+                if attribute["type"].dotted in TPM_ATTRIBUTES
+            }
+
+    def _extension(self, oid: str) -> Any:
+        for one in self.fields["extensions"] or ():
+            if one["extn_id"].dotted == oid:
+                return one["extn_value"].parsed
+        return None
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError) as error:
+            raise self._unreadable(" ".join(str(error).split())) from error
+
+
+class Bundle(NamedTuple):
+    """The certificates of a file, and why others in it could not be read."""
+
+    certificates: list[Certificate]
+    unread: list[str]
+
+
+class Trust:
+    """CA certificates: roots, which are self-issued, and intermediates, which count only below a root.
+
+    Can be pickled. Raises CertificateFormatError if none of them is a root.
     """
-    if len(data) < 2 or data[0] != 0x30 or data[1] == 0x80:
-        raise CertificateError("there is no certificate in there: it does not begin as DER does")
-    head, size = 2, data[1]
-    if size >= 0x80:
-        head += size & 0x7F
-        size = int.from_bytes(data[2:head], "big")
-    if head > 6 or head + size > len(data):
-        raise CertificateError(f"the certificate is cut off: {head + size} octets are due, {len(data)} are there")
-    return data[: head + size]
+
+    def __init__(self, certificates: Sequence[Certificate]) -> None:
+        if not any(one.subject == one.issuer for one in certificates):
+            raise CertificateFormatError(
+                "no root among the CA certificates; add the maker's self-signed certificate"
+            )
+        self.certificates = list(certificates)
+        self.store = _store(certificates)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _trust, ([one.der for one in self.certificates],)
 
 
-def load(data: bytes, where: str) -> "list[x509.Certificate]":
-    """The certificates of a PEM file, or of DER ones that follow each other. Raises CertificateError."""
-    try:
-        from cryptography import x509
-    except ImportError as error:
-        raise CertificateError(NEEDED) from error
-    try:
-        if b"-----BEGIN" in data:
-            found = x509.load_pem_x509_certificates(data)
-        else:
-            found = []
-            while data and data[0] == 0x30:
-                one = without_padding(data)
-                found.append(x509.load_der_x509_certificate(one))
-                data = data[len(one) :]
-        for certificate in found:
-            described(certificate)  # `cryptography` parses late, and then raises what it likes
-    except (ValueError, KeyError, TypeError, x509.InvalidVersion, CertificateError) as error:
-        said = " ".join(str(error).split())
-        raise CertificateError(f"{where} holds no certificate that can be read ({said})") from error
-    if not found:
-        raise CertificateError(f"{where} holds no certificate, neither in PEM nor in DER")
+def _trust(ders: list[bytes]) -> Trust:
+    return Trust([Certificate(der) for der in ders])
+
+
+def load(data: bytes, where: str) -> Bundle:
+    """The certificates of a PEM file, or of DER ones that follow each other, as far as they can be read.
+
+    Raises CertificateFormatError if there is none that can.
+    """
+    found = _readable(_blocks(data), where)
+    if not found.certificates:
+        raise CertificateFormatError(
+            f"{where} holds no certificate that can be read: {found.unread[0]}"
+            if found.unread
+            else f"{where} holds no certificate, neither in PEM nor in DER"
+        )
     return found
 
 
-def public_key(certificate: "x509.Certificate") -> PublicKey:
-    """The key that a certificate vouches for. Raises CertificateError for one that cannot be an EK's here."""
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+def load_chain(data: bytes, where: str) -> tuple[Certificate, list[Certificate]]:
+    """An EK certificate, the first in a file or NV index, and the intermediates that may follow it.
 
-    from .errors import KeyFileError
-
-    try:
-        key = certificate.public_key()
-        return parse_public_key(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
-    except (ValueError, UnsupportedAlgorithm, KeyFileError) as error:
-        raise CertificateError(f"the certificate's public key is none that is known here ({error})") from error
-
-
-def verified(
-    certificate: "x509.Certificate",
-    trusted: "list[x509.Certificate]",
-    untrusted: "list[x509.Certificate]",
-) -> "list[x509.Certificate]":
-    """The chain from the certificate to a root, as `cryptography` finds and verifies it.
-
-    Roots are the self-issued ones of `trusted`; the others, and `untrusted` (what the TPM itself stores), may only
-    stand in between. Raises CertificateError, which says what is wrong.
+    Raises CertificateFormatError if the first cannot be read; others that cannot are left out.
     """
+    blocks = _blocks(data)
+    leaf = next(blocks, None)
+    if leaf is None:
+        raise CertificateFormatError(f"{where} holds no certificate, neither in PEM nor in DER")
+    return Certificate(leaf, where), _readable(blocks, where).certificates
+
+
+def _readable(blocks: Iterator[bytes], where: str) -> Bundle:
+    found = Bundle([], [])
+    for number, block in enumerate(blocks, 1):
+        try:
+            one = Certificate(block, f"certificate {number} of {where}")
+            described(one)
+        except CertificateFormatError as error:
+            found.unread.append(str(error))
+        else:
+            found.certificates.append(one)
+    return found
+
+
+def _blocks(data: bytes) -> Iterator[bytes]:
+    """Each certificate's DER, or what stands in its place."""
+    if b"-----BEGIN" in data:
+        for block in _PEM.finditer(data.replace(b"\\n", b"\n").replace(b"\\r", b"\n")):
+            try:
+                yield binascii.a2b_base64(block["body"])
+            except binascii.Error:
+                yield b""
+        return
+    while (data := data.lstrip(b"\0\xff")) and data[0] in (0x30, 0x10, 0x04):
+        try:
+            one = without_padding(data)
+        except CertificateFormatError:
+            one = data
+        yield one
+        data = data[data.index(one) + len(one) :]
+
+
+def public_key(certificate: Certificate) -> PublicKey:
+    """The key that a certificate vouches for. Raises CertificateFormatError for one that no EK can have here."""
+    # By way of OpenSSL: makers' encodings of keys are as various as those of certificates.
     try:
-        from cryptography.x509 import verification
-        from cryptography.x509.verification import ExtensionPolicy
-    except ImportError as error:
-        raise CertificateError(NEEDED) from error
-    roots = [one for one in trusted if one.issuer == one.subject]
-    if not roots:
+        key = certificate.x509.get_pubkey().to_cryptography_key()
+    except (crypto.Error, ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise CertificateFormatError(f"unsupported public key in the certificate ({_said(error)})") from error
+    if isinstance(key, rsa.RSAPublicKey):
+        numbers = key.public_numbers()
+        return numbers.n.to_bytes((key.key_size + 7) // 8, "big"), numbers.e
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES:
+        curve, size = _CURVES[key.curve.name]
+        point = key.public_numbers()
+        return curve, TPMS_ECC_POINT(point.x.to_bytes(size, "big"), point.y.to_bytes(size, "big"))
+    raise CertificateFormatError("unsupported public key in the certificate (neither RSA nor on a NIST curve)")
+
+
+def verified(certificate: Certificate, trust: Trust, untrusted: Sequence[Certificate] = ()) -> list[Certificate]:
+    """The chain from the certificate to a root of `trust`, as OpenSSL finds and verifies it.
+
+    `untrusted`, such as what the TPM itself stores, may only stand in between. Raises CertificateError, which says
+    what is wrong.
+    """
+    if certificate.usages is not None and not certificate.usages & {EK_CERTIFICATE, ANY_USAGE}:
         raise CertificateError(
-            "there is no root among the CA certificates; give the maker's self-signed one as well"
+            "the certificate is for another use than certifying endorsement keys (extended key usage)"
         )
-    between = [one for one in trusted if one.issuer != one.subject] + untrusted
-    policy = verification.PolicyBuilder().store(verification.Store(roots))
-    policy = policy.extension_policies(
-        ee_policy=_relaxed(ExtensionPolicy.webpki_defaults_ee()),
-        ca_policy=_relaxed(ExtensionPolicy.webpki_defaults_ca()),
-    )
+    chain = _chain(certificate, trust, untrusted)
+    for one in chain[:-1]:  # nobody checks the signature of a root
+        algorithm = one.get_signature_algorithm()
+        if algorithm.lower().startswith(BROKEN_HASHES):
+            raise CertificateError(
+                f"the certificate is not trusted: {algorithm.decode()} in its chain can be forged"
+            )
+    return [_copied(one) for one in chain]
+
+
+def _copied(one: crypto.X509) -> Certificate:
+    return Certificate(crypto.dump_certificate(crypto.FILETYPE_ASN1, one))
+
+
+def _chain(certificate: Certificate, trust: Trust, untrusted: Sequence[Certificate]) -> list[crypto.X509]:
     try:
-        return policy.build_client_verifier().verify(certificate, between).chain
-    except (verification.VerificationError, ValueError) as error:
-        raise CertificateError(_reason(certificate, [*roots, *between], error)) from error
+        return _by_openssl(trust.store, certificate, untrusted)
+    except crypto.X509StoreContextError as error:
+        known = [*trust.certificates, *untrusted]
+        if error.errors[0] == _SIGNATURE:
+            # Of several CAs with one name OpenSSL tries only one, where no key identifier tells them apart.
+            for path in islice(_paths(certificate, trust.certificates, untrusted), _STEPS):
+                if path:
+                    with suppress(crypto.X509StoreContextError):
+                        return _by_openssl(_store(path[-1:]), certificate, path[:-1])
+        raise CertificateError(_reason(certificate, known, error)) from error
 
 
-def _relaxed(policy: "ExtensionPolicy") -> "ExtensionPolicy":
-    """The web's rules for extensions, with the TCG's in their place where the two differ."""
-    from cryptography import x509
-    from cryptography.x509.verification import Criticality
-
-    for extension in (
-        x509.SubjectAlternativeName,  # critical where the subject is empty; names a TPM, not a host
-        x509.AuthorityKeyIdentifier,
-        x509.SubjectKeyIdentifier,
-    ):
-        policy = policy.may_be_present(extension, Criticality.AGNOSTIC, None)
-    return policy.may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _for_endorsement)
+def _by_openssl(
+    store: crypto.X509Store, certificate: Certificate, untrusted: Sequence[Certificate]
+) -> list[crypto.X509]:
+    context = crypto.X509StoreContext(store, certificate.x509, [one.x509 for one in untrusted])
+    return context.get_verified_chain()
 
 
-def _for_endorsement(
-    _policy: "Policy", _certificate: "x509.Certificate", usage: "x509.ExtendedKeyUsage | None"
-) -> None:
-    if usage is not None and not {EK_CERTIFICATE, ANY_USAGE} & {one.dotted_string for one in usage}:
-        raise ValueError("it is for another use than certifying endorsement keys (extended key usage)")
+def _store(certificates: Sequence[Certificate]) -> crypto.X509Store:
+    store = crypto.X509Store()
+    for one in certificates:
+        store.add_cert(one.x509)
+    return store
 
 
-def _reason(certificate: "x509.Certificate", known: "list[x509.Certificate]", error: Exception) -> str:
+def _paths(
+    certificate: Certificate,
+    trusted: Sequence[Certificate],
+    untrusted: Sequence[Certificate],
+    below: tuple[Certificate, ...] = (),
+) -> Iterator[tuple[Certificate, ...]]:
+    """The ways from a certificate up to a root of `trusted`, by names alone; an empty one for each step."""
+    for issuer in (*trusted, *untrusted):
+        if issuer.subject != certificate.issuer or issuer in below:
+            continue
+        if issuer.subject != issuer.issuer:
+            yield ()
+            yield from _paths(issuer, trusted, untrusted, (*below, issuer))
+        elif issuer in trusted:
+            yield (*below, issuer)
+
+
+def _reason(certificate: Certificate, known: list[Certificate], error: crypto.X509StoreContextError) -> str:
     """Why a verification failed. It has failed already: this only looks for the words that help."""
-    import datetime
-
-    now = datetime.datetime.now(datetime.UTC)
-    if now > certificate.not_valid_after_utc:
-        return f"the certificate expired on {_time(certificate.not_valid_after_utc)}"
-    if now < certificate.not_valid_before_utc:
-        return f"the certificate is valid from {_time(certificate.not_valid_before_utc)} on; is the clock right?"
-    if all(one.subject != certificate.issuer for one in known):
+    code, depth, said = error.errors
+    if code not in (_SIGNATURE, _NOT_YET_VALID, _EXPIRED, *_NO_ISSUER):
+        return f"the certificate is not trusted: {said}" + (f" (at depth {depth} of its chain)" if depth else "")
+    at = _copied(error.certificate) if depth else certificate
+    what = "the certificate" if not depth else f"the CA certificate {_rfc4514(at.subject)!r}"
+    if code == _EXPIRED:
+        return f"{what} expired on {described(at).not_after}"
+    if code == _NOT_YET_VALID:
+        return f"{what} is valid from {described(at).not_before} on; is the clock right?"
+    if all(one.subject != at.issuer for one in known):
         return (
-            f"the certificate was issued by {certificate.issuer.rfc4514_string()!r}, which is not among the CA "
-            "certificates given; get them from the TPM's maker"
+            f"{what} was issued by {_rfc4514(at.issuer)!r}, which is not among the CA certificates given; get "
+            "them from the TPM's maker"
         )
-    said = str(error).partition(" (encountered processing")[0].removeprefix("validation failed: ")
-    return f"the certificate is not trusted: {said}"
-
-
-def described(certificate: "x509.Certificate") -> Description:
-    """What a certificate says of itself and of its TPM."""
-    return Description(
-        certificate.subject.rfc4514_string(),
-        certificate.issuer.rfc4514_string(),
-        f"{certificate.serial_number:x}",
-        _time(certificate.not_valid_before_utc),
-        _time(certificate.not_valid_after_utc),
-        _tpm_named(certificate),
+    return (
+        f"{what} is not trusted: the CA certificate {_rfc4514(at.issuer)!r} that was given has its issuer's name, "
+        f"but did not issue it ({said})"
     )
 
 
-def _time(value: "datetime.datetime") -> str:
+def described(certificate: Certificate) -> Description:
+    """What a certificate says of itself and of its TPM. Raises CertificateFormatError for unreadable fields."""
+    with certificate._reading():
+        validity = certificate.fields["validity"]
+        return Description(
+            _rfc4514(certificate.subject),
+            _rfc4514(certificate.issuer),
+            f"{certificate.fields['serial_number'].native:x}",
+            _time(validity["not_before"].native),
+            _time(validity["not_after"].native),
+            certificate.tpm,
+        )
+
+
+def _rfc4514(name: Any) -> str:
+    return ",".join(
+        "+".join(
+            f"{_SHORT.get(one['type'].dotted, one['type'].dotted)}={_escaped(str(one['value'].native))}"
+            for one in relative
+        )
+        for relative in reversed(name.chosen)
+    )
+
+
+def _escaped(value: str) -> str:
+    value = re.sub(r'([,+"\\<>;])', r"\\\1", value).replace("\0", "\\00")
+    if value.startswith((" ", "#")):
+        value = "\\" + value
+    return value[:-1] + "\\ " if value.endswith(" ") else value
+
+
+def _time(value: datetime.datetime) -> str:
     return value.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _tpm_named(certificate: "x509.Certificate") -> dict[str, str]:
-    """Manufacturer, model and version from the subjectAltName (§3.2.9), as far as they are there."""
-    from cryptography import x509
-
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
-        return {}
-    return {
-        TPM_ATTRIBUTES[attribute.oid.dotted_string]: str(attribute.value)
-        for name in names.get_values_for_type(x509.DirectoryName)
-        for attribute in name
-        if attribute.oid.dotted_string in TPM_ATTRIBUTES
-    }
+def _said(error: Exception) -> str:
+    """The reason in an OpenSSL error, which is a list of (library, function, reason)."""
+    found = error.args[0] if error.args else ""
+    if isinstance(found, list):
+        return ", ".join(reason for *_, reason in found if reason) or "unknown reason"
+    return " ".join(str(error).split())

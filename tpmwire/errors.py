@@ -7,6 +7,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CertificateError",
+    "CertificateFormatError",
     "DecodeError",
     "DeviceBusyError",
     "EncodeError",
@@ -97,6 +98,10 @@ class KeyFileError(TpmwireError):
 
 class CertificateError(TpmwireError):
     """A certificate of an endorsement key is broken, not trusted, or not this TPM's."""
+
+
+class CertificateFormatError(CertificateError):
+    """Data that should hold certificates cannot be read, or holds none that can serve. No sign of an attack."""
 
 
 class NoCertificateError(CertificateError):

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..messages import note
 from ..options import add_tpm_options
+from ..trust import chain_from, trust_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cryptography import x509
-
+    from tpmwire.certificates import Certificate, Trust
     from tpmwire.endorsement import EkKind, OwnKey
     from tpmwire.tpm import Tpm
 
@@ -38,7 +38,7 @@ class Found(NamedTuple):
     """Where a certificate is, how to read it, and the kinds of keys that it can be for."""
 
     where: str
-    read: "Callable[[], x509.Certificate]"
+    read: "Callable[[], Certificate]"
     kinds: "tuple[EkKind, ...]"
 
 
@@ -63,14 +63,15 @@ def run(args: argparse.Namespace) -> int:
     from tpmwire.errors import CertificateError, NvError
     from tpmwire.tpm import Tpm
 
-    trusted = [one for path in args.ca for one in _from_file(path)]
+    trust = trust_from(args.ca)
+    given = chain_from(args.cert) if args.cert else None
     rows: list[dict[str, Any]] = []
     failed: list[Exception] = []
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
-        found, untrusted, present = _certificates(tpm, args.cert)
+        found, untrusted, present = _certificates(tpm, args.cert, given)
         for one in found:
             try:
-                rows.append(_checked(tpm, one, trusted, untrusted, present))
+                rows.append(_checked(tpm, one, trust, untrusted, present))
             except (CertificateError, NvError) as error:
                 failed.append(type(error)(f"{one.where}: {error}"))
     if args.json:
@@ -82,31 +83,29 @@ def run(args: argparse.Namespace) -> int:
         note(f"tpmwire: {other}")
     if failed:
         raise failed[0]
-    if not trusted:
+    if trust is None:
         note("tpmwire: warning: nothing vouches for these certificates; verify them with --ca FILE")
     return 0
 
 
-def _from_file(path: str) -> "list[x509.Certificate]":
-    from tpmwire.certificates import load
-
-    from ..files import read_small
-
-    return load(read_small(path), path)
-
-
-def _certificates(tpm: "Tpm", file: str | None) -> "tuple[list[Found], list[x509.Certificate], list[int]]":
+def _certificates(
+    tpm: "Tpm", file: str | None, given: "tuple[Certificate, list[Certificate]] | None"
+) -> "tuple[list[Found], list[Certificate], list[int]]":
     """The EK certificates, the intermediates that came with them, and the profile's NV indices that there are."""
     from tpmwire import nv
     from tpmwire.certificates import load
     from tpmwire.endorsement import CHAIN, KINDS
-    from tpmwire.errors import NoCertificateError
+    from tpmwire.errors import CertificateFormatError, NoCertificateError
 
     present = nv.handles(tpm, 0x01C00000, CHAIN[1])
     stored = b"".join(nv.read(tpm, index) for index in present if index >= CHAIN[0])
-    chain = load(stored, "the chain in the TPM") if stored else []
-    if file is not None:
-        leaf, *others = _from_file(file)
+    try:
+        chain = load(stored, "the chain in the TPM").certificates if stored else []
+    except CertificateFormatError as error:
+        note(f"tpmwire: warning: {error}")
+        chain = []
+    if file is not None and given is not None:
+        leaf, others = given
         return [Found(file, lambda: leaf, KINDS)], others + chain, present
     found = [
         Found(f"NV index 0x{kind.certificate:08x}", partial(_stored, tpm, kind.certificate), (kind,))
@@ -120,18 +119,18 @@ def _certificates(tpm: "Tpm", file: str | None) -> "tuple[list[Found], list[x509
     return found, chain, present
 
 
-def _stored(tpm: "Tpm", index: int) -> "x509.Certificate":
+def _stored(tpm: "Tpm", index: int) -> "Certificate":
     from tpmwire import nv
-    from tpmwire.certificates import load, without_padding
+    from tpmwire.certificates import load_chain
 
-    return load(without_padding(nv.read(tpm, index)), "it")[0]
+    return load_chain(nv.read(tpm, index), "it")[0]
 
 
 def _checked(
     tpm: "Tpm",
     found: Found,
-    trusted: "list[x509.Certificate]",
-    untrusted: "list[x509.Certificate]",
+    trust: "Trust | None",
+    untrusted: "list[Certificate]",
     present: list[int],
 ) -> dict[str, Any]:
     """What holds for a certificate. Raises CertificateError where something does not."""
@@ -139,13 +138,13 @@ def _checked(
     from tpmwire.endorsement import own_key
 
     certificate = found.read()
-    chain = verified(certificate, trusted, untrusted) if trusted else []
+    chain = verified(certificate, trust, untrusted) if trust else []
     own = own_key(tpm, found.kinds, public_key(certificate), present)
     return {
         "certificate": found.where,
         **described(certificate)._asdict(),
         "verified": bool(chain),
-        "chain": [one.subject.rfc4514_string() for one in chain],
+        "chain": [described(one).subject for one in chain],
         "template": own.kind.name,
         "key": own.kind.what,
         "handle": None if own.handle is None else f"0x{own.handle:08x}",

@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 def _certificate(tpm: "Tpm", index: int) -> str | None:
     """The EK certificate in PEM, where the TPM stores one."""
     from tpmwire import nv
-    from tpmwire.certificates import without_padding
+    from tpmwire.nv_certificate import without_padding
 
     if index not in nv.handles(tpm, index, index):
         return None

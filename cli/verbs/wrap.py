@@ -77,13 +77,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Wraps for one target or for many."""
-    from tpmwire.certificates import load
-
-    from ..files import read_small
     from ..fleet import Order, read_fleet, wrap_fleet
+    from ..trust import trust_from
 
     auth = auth_from(None, args.key_auth_file, "TPM_KEY_AUTH")
-    trusted = [one for path in args.ca for one in load(read_small(path), path)]
+    trust = trust_from(args.ca)
     policy = _json_policy(args) if args.policy_json else _policy(args.pcrs, with_auth=bool(auth))
     if args.policy_json and auth and not (policy and (policy.wants_auth_value or policy.wants_password)):
         raise UsageError(f"{args.policy_json} does not take the password in: add PolicyAuthValue, or leave it out")
@@ -94,10 +92,10 @@ def run(args: argparse.Namespace) -> int:
     if args.sigv4a_out:
         _check_sigv4a(args)
     if args.to:
-        return _one(args, Order(read_key(args), auth, policy, trusted, args.out))
+        return _one(args, Order(read_key(args), auth, policy, trust, args.out))
     hosts = read_fleet(args.fleet)
     each = all(host.fields.get("secret") for host in hosts)
-    order = Order(None if each else read_key(args), auth, policy, trusted, args.out)
+    order = Order(None if each else read_key(args), auth, policy, trust, args.out)
     bad = wrap_fleet(hosts, order, args.jobs, resume=args.resume)
     note(f"{len(hosts) - bad} of {len(hosts)} hosts wrapped; see {args.out}")
     return 1 if bad else 0

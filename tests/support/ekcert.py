@@ -75,7 +75,8 @@ class Maker:
         now = datetime.datetime.now(datetime.UTC)
         named = [] if subject is None else [x509.NameAttribute(NameOID.COMMON_NAME, subject)]
         tpm = x509.DirectoryName(x509.Name([x509.NameAttribute(TPM_MANUFACTURER, "id:54455354")]))
-        authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
+        own = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+        authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
         builder = (
             x509.CertificateBuilder()
             .subject_name(x509.Name(named))

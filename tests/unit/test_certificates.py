@@ -12,8 +12,8 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tpmwire.certificates import described, load, public_key, verified, without_padding
-from tpmwire.errors import CertificateError
+from tpmwire.certificates import Certificate, Trust, described, load, public_key, verified, without_padding
+from tpmwire.errors import CertificateError, CertificateFormatError
 
 
 @cache
@@ -48,7 +48,7 @@ def test_a_value_is_found_whatever_follows_it(contents: bytes, padding: bytes) -
     value = b"\x30" + length + contents
     assert without_padding(value + padding) == value
     for cut in {1, size // 2, size} - {0}:
-        with pytest.raises(CertificateError):
+        with pytest.raises(CertificateFormatError):
             without_padding(value[: len(value) - cut])
 
 
@@ -56,7 +56,7 @@ def test_a_value_is_found_whatever_follows_it(contents: bytes, padding: bytes) -
     "data", [b"", b"\x30", b"\0" * 20, b"\xff" * 20, b"\x30\x80abc", b"\x30\x85" + b"\1" * 50]
 )
 def test_what_is_no_certificate_is_refused(data: bytes) -> None:
-    with pytest.raises(CertificateError):
+    with pytest.raises(CertificateFormatError):
         without_padding(data)
 
 
@@ -67,11 +67,11 @@ def test_bundles_in_pem_and_der_are_read_whole() -> None:
         for der in ders
     )
     for bundle in (pem, b"".join(ders), b"".join(ders) + bytes(40)):
-        assert [one.public_bytes(serialization.Encoding.DER) for one in load(bundle, "it")] == ders
+        assert [one.der for one in load(bundle, "it").certificates] == ders
 
 
 def test_what_a_certificate_says_of_itself() -> None:
-    said = described(load(made(), "it")[0])
+    said = described(Certificate(made()))
     assert said.subject == said.issuer == "CN=a TPM"
     assert said.serial == "4d"
     assert (said.not_before, said.not_after) == ("2020-01-01T00:00:00Z", "2119-12-08T00:00:00Z")
@@ -85,19 +85,18 @@ def test_damage_is_always_one_kind_of_error(data: st.DataObject) -> None:
         octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
     said = ""
     try:
-        certificate = load(bytes(octets), "it")[0]
-        described(certificate)
+        (certificate,), _ = load(bytes(octets), "it")
         public_key(certificate)
-        chain = verified(certificate, load(made(), "it"), [])
+        chain = verified(certificate, Trust([Certificate(made())]))
     except CertificateError as error:
         said = str(error)
     if said:
         assert "\n" not in said
     else:
-        assert [one.public_bytes(serialization.Encoding.DER) for one in chain] == [made()]
+        assert [one.der for one in chain] == [made()]
 
 
 @given(st.binary(max_size=300) | st.binary(max_size=300).map(lambda tail: b"-----BEGIN CERTIFICATE-----\n" + tail))
 def test_noise_is_never_a_certificate(data: bytes) -> None:
-    with pytest.raises(CertificateError, match="the file"):
+    with pytest.raises(CertificateFormatError, match="the file"):
         load(data, "the file")

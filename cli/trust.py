@@ -1,0 +1,58 @@
+"""CA and EK certificates in files that the user names: what is wrong with a file is a usage error."""
+
+from typing import TYPE_CHECKING
+
+from .files import read_small
+from .messages import UsageError, note
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tpmwire.certificates import Certificate, Trust
+
+__all__ = ["chain_from", "trust_from"]
+
+LARGEST_BUNDLE = 16 << 20
+"""Bytes; all makers' certificates together have about 2 million."""
+
+
+def trust_from(paths: "Sequence[str]") -> "Trust | None":
+    """The CA certificates of --ca; None without any. One that cannot be read is told, and left out.
+
+    Raises UsageError if none of them is a root.
+    """
+    if not paths:
+        return None
+    from tpmwire.certificates import Trust, load
+    from tpmwire.errors import CertificateFormatError
+
+    trusted: list[Certificate] = []
+    unread: list[str] = []
+    for path in paths:
+        try:
+            found = load(read_small(path, LARGEST_BUNDLE), path)
+        except CertificateFormatError as error:
+            unread.append(str(error))
+        else:
+            trusted += found.certificates
+            unread += found.unread
+    try:
+        trust = Trust(trusted)
+    except CertificateFormatError as error:
+        raise UsageError("; ".join([*unread, str(error)])) from error
+    for reason in unread:
+        note(f"tpmwire: warning: {reason}; the others are used")
+    return trust
+
+
+def chain_from(path: str) -> "tuple[Certificate, list[Certificate]]":
+    """An EK certificate in a file, and the intermediates that follow it there. Raises UsageError."""
+    from tpmwire.certificates import described, load_chain
+    from tpmwire.errors import CertificateFormatError
+
+    try:
+        leaf, others = load_chain(read_small(path), path)
+        described(leaf)
+    except CertificateFormatError as error:
+        raise UsageError(str(error)) from error
+    return leaf, others
