@@ -30,13 +30,13 @@ _FALSE = ("0", "f", "F", "false", "FALSE", "False")
 class Parser(argparse.ArgumentParser):
     """argparse that never guesses an option from its beginning, and says what is wrong in one line."""
 
-    def __init__(self, *, prog: str, description: str | None = None, epilog: str | None = None) -> None:
+    def __init__(self, *, epilog: str | None = None, **settings: Any) -> None:
+        # add_subparsers() makes one of these too, with settings that differ from one Python to the next.
         super().__init__(
-            prog=prog,
-            description=description,
             epilog=epilog or exit_codes_help(),
             formatter_class=_Formatter,
             allow_abbrev=False,
+            **settings,
         )
 
     def error(self, message: str) -> NoReturn:

@@ -21,8 +21,7 @@ import struct
 from enum import IntEnum, IntFlag
 from typing import Annotated, Any, ClassVar, Self, dataclass_transform, get_args, get_origin
 
-import construct
-
+from .constructs import construct
 from .errors import DecodeError, EncodeError
 
 __all__ = [
@@ -434,10 +433,11 @@ class Record:
     @classmethod
     def fields(cls) -> list[tuple[str, Any]]:
         """Names and annotations, in wire order."""
+        # `__annotations__` of a class is its own, not its base's; since PEP 649 its `__dict__` has none.
         return [
             (name, annotation)
             for base in reversed(cls.__mro__)
-            for name, annotation in base.__dict__.get("__annotations__", {}).items()
+            for name, annotation in getattr(base, "__annotations__", {}).items()
             if get_origin(annotation) is not ClassVar
         ]
 

@@ -10,7 +10,7 @@ import hmac
 import os
 from typing import NamedTuple
 
-from construct import Bytes, Const, ConstructError, GreedyBytes, Int16ub, Int64ub, PascalString, Struct
+from tpmwire.constructs import construct
 
 __all__ = ["FORMAT", "LABEL", "LIMIT", "Clear", "DamagedError", "label", "read_clear", "seal", "unseal"]
 
@@ -21,14 +21,14 @@ LIMIT = 1 << 16
 """Octets of the largest file; session tokens have some thousand."""
 
 _TAG = 32
-_HEADER = Struct(
-    "format" / Const(FORMAT),
-    "about" / PascalString(Int16ub, "utf8"),
-    "refresh_at" / Int64ub,
-    "day" / Bytes(8),
-    "nonce" / Bytes(32),
-    "salt" / Bytes(32),
-    "rest" / GreedyBytes,
+_HEADER = construct.Struct(
+    "format" / construct.Const(FORMAT),
+    "about" / construct.PascalString(construct.Int16ub, "utf8"),
+    "refresh_at" / construct.Int64ub,
+    "day" / construct.Bytes(8),
+    "nonce" / construct.Bytes(32),
+    "salt" / construct.Bytes(32),
+    "rest" / construct.GreedyBytes,
 )
 
 
@@ -62,7 +62,7 @@ def read_clear(octets: bytes) -> Clear:
     try:
         found = _HEADER.parse(octets)
         day = found.day.decode("ascii")
-    except (ConstructError, UnicodeDecodeError) as error:
+    except (construct.ConstructError, UnicodeDecodeError) as error:
         raise DamagedError from error
     if len(octets) > LIMIT or len(found.rest) <= _TAG:
         raise DamagedError

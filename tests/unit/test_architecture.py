@@ -51,3 +51,8 @@ def test_imports_point_one_way(package: str, closed: set[str]) -> None:
             - set(sys.stdlib_module_names)
         )
         assert not outside or str(path.relative_to(ROOT)) in allowed, (path, outside)
+
+
+def test_construct_is_imported_in_one_place() -> None:
+    importers = [path for path in modules("cli", "sigv4", "tpmwire") if "construct" in imported(path)]
+    assert importers == [ROOT / "tpmwire/constructs.py"]
