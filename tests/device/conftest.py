@@ -1,6 +1,7 @@
-"""One boot of the appliance, for all tests of what it did."""
+"""One boot of the appliance for each kind of TPM, for all tests of what it did."""
 
 import base64
+import contextlib
 import gzip
 import json
 import subprocess
@@ -15,7 +16,9 @@ from tests.device.appliance import TOTP_SECRET, Appliance, Report, Switch, Switc
 from tests.device.image import Image
 from tests.device.machine import Machine, MachineError
 from tests.support.front import Front
+from tests.support.lacking import Lacking
 from tests.support.sts import VerifyingSts
+from tpmwire.spec.constants import TPM_CC
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,18 +33,22 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
     return image
 
 
-def booted(image: Image, files: dict[str, bytes], switch: Switch) -> tuple[list[Report], list[str]]:
+def booted(
+    image: Image, files: dict[str, bytes], switch: Switch, lacking: Lacking
+) -> tuple[list[Report], list[str]]:
     """All reports of one boot, and its console."""
-    with Machine(image, files) as machine:
+    with Machine(image, files, lacking) as machine:
         switch.valve = machine.valve
         return list(machine.reports()), machine.console
 
 
-@pytest.fixture(scope="package")
-def appliance(image: Image) -> Iterator[Appliance]:
+@contextlib.contextmanager
+def running(image: Image, steps: str, lacking: Lacking) -> Iterator[Appliance]:
+    """The appliance after a boot in which it did these `steps` of the guest's."""
     with VerifyingSts() as sts, Front(sts.port) as front, Switch(("127.0.0.1", 0), SwitchHandler) as switch:
         threading.Thread(target=switch.serve_forever, daemon=True).start()
         job = {
+            "steps": steps,
             "access_key_id": sts.access_key_id,
             "role_arn": sts.role_arn,
             "sts_port": int(front.url.rpartition(":")[2]),
@@ -50,10 +57,23 @@ def appliance(image: Image) -> Iterator[Appliance]:
         files = {"job.json": json.dumps(job).encode(), "secret": sts.secret_access_key.encode()}
         files["totp"] = base64.b32encode(TOTP_SECRET)
         try:
-            reports, console = booted(image, files, switch)
+            reports, console = booted(image, files, switch, lacking)
         except MachineError as error:
             # An emulated machine may stop for good for reasons of its own; twice in a row is our reason.
             print(f"\nbooted once more: {error}")
-            reports, console = booted(image, files, switch)
+            reports, console = booted(image, files, switch, lacking)
         yield Appliance(sts, front, reports, console)
         switch.shutdown()
+
+
+@pytest.fixture(scope="package")
+def appliance(image: Image) -> Iterator[Appliance]:
+    with running(image, "everyday", Lacking()) as found:
+        yield found
+
+
+@pytest.fixture(scope="package")
+def without_hmac(image: Image) -> Iterator[Appliance]:
+    """One whose TPM lacks TPM2_HMAC."""
+    with running(image, "without_hmac", Lacking(commands={TPM_CC.HMAC})) as found:
+        yield found

@@ -21,6 +21,8 @@ USER, TSS = 1000, 110
 """A user's number, and that of the group whose the TPM is."""
 MFA = ["--mfa-serial", "arn:aws:iam::123456789012:mfa/tpm", "--mfa-totp", "/root/mfa.pem"]
 STARTUP_CLEAR = b"\x80\x01\x00\x00\x00\x0c\x00\x00\x01\x44\x00\x00"  # Part 3 §9.3
+HMAC_OF_NOTHING = bytes.fromhex("8002 0000001f 00000155 81010002 00000009 40000009 0000 00 0000 0000 0010")
+"""TPM2_HMAC with an empty password (Part 3 §15.5)."""
 KINDS_OF_HANDLE = {"transient": 0x80000000, "loaded session": 0x02000000, "saved session": 0x03000000}
 
 
@@ -175,8 +177,7 @@ def left_behind() -> None:
     report("left behind", **found)
 
 
-def main() -> None:
-    guest = Guest(json.loads(Path("/job/job.json").read_text()))
+def everyday(guest: Guest) -> None:
     report("python", version=sys.version)
     started = time.monotonic()
     subprocess.run(["python3", "-c", "pass"], check=True)
@@ -197,6 +198,25 @@ def main() -> None:
     guest.reset()
     guest.cached("after a reset", "/dev/tpmrm0")
     guest.serve()
+
+
+def without_hmac(guest: Guest) -> None:
+    """The same key, used where the TPM lacks the command that a run asks for first."""
+    for path in HANDLES:
+        with open(opened(path), "r+b", buffering=0) as device:
+            device.write(HMAC_OF_NOTHING)
+            report("refused", path=path, answer=device.read(4096).hex())
+        guest.install(path)
+        for key in ("handle", "pem"):
+            guest.credentials("encrypted", path, key, "--timeout", "20s")
+            guest.credentials("in clear", path, key, "--timeout", "20s", "--no-session-encryption")
+        guest.cached("cold", path)
+        guest.cached("warm", path)
+
+
+def main() -> None:
+    job = json.loads(Path("/job/job.json").read_text())
+    {"everyday": everyday, "without_hmac": without_hmac}[job["steps"]](Guest(job))
     left_behind()
     report("end")
 

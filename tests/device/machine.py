@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
+from ..support.lacking import Lacking
 from ..support.swtpm import Swtpm
 from .image import Image
 from .valve import Valve
@@ -26,21 +27,23 @@ class MachineError(Exception):
 class Machine:
     """Boots an image with the files of `job` under /job; alive inside `with`.
 
-    `tpm` is its swtpm, `valve` what holds back that TPM's answers, `console` all its lines so far.
+    `tpm` is its swtpm, `valve` what holds back that TPM's answers, `console` all its lines so far. `lacking` is
+    what its TPM lacks.
     """
 
-    def __init__(self, image: Image, job: dict[str, bytes]) -> None:
+    def __init__(self, image: Image, job: dict[str, bytes], lacking: Lacking | None = None) -> None:
         self.tpm = Swtpm("qemu")
         self.valve: Valve
         self.console: list[str] = []
         self._image = image
+        self._lacking = lacking
         self._job = job
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
         self.tpm.__enter__()
-        self.valve = Valve(self.tpm.path)
+        self.valve = Valve(self.tpm.path, self._lacking)
         self.valve.__enter__()
         try:
             # In /dev/shm where there is one: QEMU reads it once, and it holds the guest's secret.

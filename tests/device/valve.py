@@ -1,5 +1,7 @@
 """Stands between QEMU and swtpm: counts commands, resets the TPM, holds back its answers while control goes on.
 
+It can also show a TPM that lacks commands which swtpm has.
+
 A stopped swtpm would not do: QEMU waits for it with the whole guest when the guest's kernel cancels a command.
 """
 
@@ -8,11 +10,12 @@ import contextlib
 import socket
 import tempfile
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.support.interposer import read_message
+from tests.support.lacking import Lacking
 from tpmwire.spec.constants import TPM_CC
 
 CHUNK = 65536
@@ -23,16 +26,17 @@ CMD_INIT = bytes((0, 0, 0, 2, 0, 0, 0, 0))
 class Valve:
     """A control socket at `path` for QEMU's tpm-emulator, alive inside `with`; `target` is swtpm's.
 
-    QEMU hands its data channel over as a file descriptor; swtpm gets one that comes from here in its place.
+    `lacking` is what the TPM lacks. QEMU hands its data channel over as a file descriptor; swtpm gets one that
+    comes from here in its place.
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, lacking: Lacking | None = None) -> None:
         self._target = target
+        self._lacking = lacking or Lacking()
         self._open = threading.Event()
         self._open.set()
         self._sockets: list[socket.socket] = []
         self._codes: list[str] = []
-        self._partial = b""
         self._control_of_swtpm: socket.socket
         self._ours = threading.Semaphore(0)
         self._done = threading.Event()
@@ -84,17 +88,18 @@ class Valve:
         self._done.set()
         return octets[4:]
 
-    def _heard(self, octets: bytes) -> bytes:
-        """Notes the code of each command: tag, size, code (Part 3, §4.4)."""
-        self._partial += octets
-        while len(self._partial) >= 10:
-            size = max(10, int.from_bytes(self._partial[2:6], "big"))
-            if len(self._partial) < size:
-                break
-            code = int.from_bytes(self._partial[6:10], "big")
-            self._codes.append(TPM_CC(code).name if code in set(TPM_CC) else f"{code:#x}")
-            self._partial = self._partial[size:]
-        return octets
+    def _relay(self, guest: socket.socket, swtpm: socket.socket) -> None:
+        """Carries commands and their responses, one after the other, as a TPM works."""
+        with contextlib.suppress(OSError):
+            while command := read_message(guest):
+                code = int.from_bytes(command[6:10], "big")
+                self._codes.append(TPM_CC(code).name if code in set(TPM_CC) else f"{code:#x}")
+                answer = self._lacking.refusal(command)
+                if answer is None:
+                    swtpm.sendall(self._lacking.forwarded(command))
+                    answer = self._lacking.response(read_message(swtpm), command)
+                self._open.wait()
+                guest.sendall(answer)
 
     def _kept(self, one: socket.socket) -> socket.socket:
         self._sockets.append(one)
@@ -106,7 +111,7 @@ class Valve:
             swtpm = self._kept(socket.socket(socket.AF_UNIX))
             swtpm.connect(self._target)
             self._control_of_swtpm = swtpm
-            self._in_background(swtpm, guest, through=self._answered)
+            threading.Thread(target=self._answers_of, args=(swtpm, guest), daemon=True).start()
             self._control(guest, swtpm)
 
     def _control(self, guest: socket.socket, swtpm: socket.socket) -> None:
@@ -121,26 +126,10 @@ class Valve:
     def _in_place_of(self, fd: int) -> int:
         guest = self._kept(socket.socket(fileno=fd))
         ours, theirs = map(self._kept, socket.socketpair())
-        self._in_background(guest, ours, through=self._heard)
-        self._in_background(ours, guest, gate=self._open)
+        threading.Thread(target=self._relay, args=(guest, ours), daemon=True).start()
         return theirs.fileno()
 
-    def _in_background(
-        self,
-        source: socket.socket,
-        sink: socket.socket,
-        *,
-        gate: threading.Event | None = None,
-        through: Callable[[bytes], bytes] = bytes,
-    ) -> None:
-        threading.Thread(target=_carry, args=(source, sink, gate, through), daemon=True).start()
-
-
-def _carry(
-    source: socket.socket, sink: socket.socket, gate: threading.Event | None, through: Callable[[bytes], bytes]
-) -> None:
-    with contextlib.suppress(OSError):
-        while octets := source.recv(CHUNK):
-            if gate is not None:
-                gate.wait()
-            sink.sendall(through(octets))
+    def _answers_of(self, swtpm: socket.socket, guest: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while octets := swtpm.recv(CHUNK):
+                guest.sendall(self._answered(octets))

@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 from tpmwire.spec.constants import TPM_CC
 from tpmwire.transport import open_transport
 
-__all__ = ["Interposer", "Pair"]
+__all__ = ["Interposer", "Pair", "read_message"]
 
 
 class Pair(NamedTuple):
@@ -37,7 +37,8 @@ class Interposer:
     """A Unix socket at `path` that relays to the TPM at `target`. A context manager.
 
     `dialogue` holds all pairs. `on_response(response, command)` may change a response; `on_command(command)` may
-    answer in the TPM's place by returning octets, or return None to let the command pass.
+    answer in the TPM's place by returning octets, or return None to let the command pass; `on_forward(command)` is
+    the command as the TPM then gets it.
     """
 
     def __init__(self, target: str) -> None:
@@ -45,6 +46,7 @@ class Interposer:
         self.dialogue: list[Pair] = []
         self.on_response: Callable[[bytes, bytes], bytes] = unchanged
         self.on_command: Callable[[bytes], bytes | None] = lambda _command: None
+        self.on_forward: Callable[[bytes], bytes] = bytes
 
     def __enter__(self) -> Self:
         self._directory = tempfile.mkdtemp(prefix="relay-", dir="/tmp")
@@ -82,6 +84,7 @@ class Interposer:
         self.dialogue.clear()
         self.on_response = unchanged
         self.on_command = lambda _command: None
+        self.on_forward = bytes
 
     def _serve(self) -> None:
         while True:
@@ -95,20 +98,21 @@ class Interposer:
     def _relay(self, client: socket.socket) -> None:
         tpm = open_transport(self.target, 30)
         try:
-            while command := _message(client):
+            while command := read_message(client):
                 response = self.on_command(command)
                 if response is None:
-                    response = self.on_response(tpm.transceive(command), command)
+                    response = self.on_response(tpm.transceive(self.on_forward(command)), command)
                 self.dialogue.append(Pair(command, response))
                 client.sendall(response)
         finally:
             tpm.close()
 
 
-def _message(client: socket.socket) -> bytes:
+def read_message(peer: socket.socket) -> bytes:
+    """A whole command or response; empty at the end of the connection."""
     data = b""
     while len(data) < 10 or len(data) < int.from_bytes(data[2:6], "big"):
-        more = client.recv(4096)
+        more = peer.recv(4096)
         if not more:
             return b""
         data += more

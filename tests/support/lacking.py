@@ -9,18 +9,20 @@ from typing import Any
 
 from tests.support.interposer import Interposer
 from tpmwire.record import Record
-from tpmwire.spec.capabilities import TPMS_CAPABILITY_DATA
+from tpmwire.spec.capabilities import TPMS_CAPABILITY_DATA, TPMS_TAGGED_PROPERTY
 from tpmwire.spec.command import role_of
 from tpmwire.spec.commands.capability import GetCapability
 from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_CC, TPM_ECC
+from tpmwire.spec.properties import TPM_PT
 from tpmwire.spec.response_codes import TPM_RC
 from tpmwire.spec.structures import TPMT_PUBLIC, TPMT_SYM_DEF, TPMT_SYM_DEF_OBJECT
-from tpmwire.wire import ResponseMessage, parse_command, parse_response
+from tpmwire.wire import CommandMessage, ResponseMessage, parse_command, parse_response
 
 __all__ = ["Lacking"]
 
 _PARAMETER = 0x040
 _ECC_ONLY = {TPM_ALG.ECDSA, TPM_ALG.ECDH, TPM_ALG.ECDAA, TPM_ALG.ECSCHNORR, TPM_ALG.SM2, TPM_ALG.ECMQV}
+_NUMBERS_OF_COMMANDS = (TPM_PT.TOTAL_COMMANDS, TPM_PT.LIBRARY_COMMANDS)
 
 
 class Lacking:
@@ -47,14 +49,14 @@ class Lacking:
 
     def before(self, bus: Interposer) -> Interposer:
         """Has the relay answer so."""
-        bus.on_command, bus.on_response = self.refusal, self.response
+        bus.on_command, bus.on_forward, bus.on_response = self.refusal, self.forwarded, self.response
         return bus
 
     def refusal(self, octets: bytes) -> bytes | None:
         """The response to a command that needs what is lacking; None for others."""
-        message = parse_command(octets)
-        if message.code in self.commands:
+        if int.from_bytes(octets[6:10], "big") in self.commands:
             return _error(TPM_RC.COMMAND_CODE)
+        message = parse_command(octets)
         if not isinstance(message.command, Record):
             return None
         parameters = [name for name, annotation in message.command.fields() if not role_of(annotation)]
@@ -78,6 +80,17 @@ class Lacking:
     def _unusable(self, owner: Record | None) -> set[TPM_ALG]:
         return self.algorithms | (self.in_sessions if isinstance(owner, TPMT_SYM_DEF) else set())
 
+    def forwarded(self, octets: bytes) -> bytes:
+        """The command as swtpm gets it: asked for so many more commands as are then left out of its list."""
+        if int.from_bytes(octets[6:10], "big") != TPM_CC.GetCapability:
+            return octets
+        message = parse_command(octets)
+        asked = message.command
+        if not isinstance(asked, GetCapability) or asked.capability != TPM_CAP.COMMANDS:
+            return octets
+        more = asked.replace(property_count=asked.property_count + len(self.commands))
+        return CommandMessage(message.code, more, message.authorizations, message.tag).build()
+
     def response(self, octets: bytes, sent: bytes) -> bytes:
         """The TPM's response, without what is lacking in its lists of capabilities."""
         if int.from_bytes(sent[6:10], "big") != TPM_CC.GetCapability:
@@ -86,9 +99,15 @@ class Lacking:
         if not isinstance(answer.response, GetCapability.Response):
             return octets
         told = answer.response.capability_data
-        kept = tuple(one for one in told.data if not self._is_lacking(told.capability, one))
+        kept = tuple(self._counted(one) for one in told.data if not self._is_lacking(told.capability, one))
         shown = answer.response.replace(capability_data=TPMS_CAPABILITY_DATA(told.capability, kept))
         return ResponseMessage(0, answer.code, shown, answer.authorizations, answer.tag).build()
+
+    def _counted(self, one: Any) -> Any:
+        """A property with the number of commands less those that are lacking: Linux compares it with the list."""
+        if not isinstance(one, TPMS_TAGGED_PROPERTY) or one.property not in _NUMBERS_OF_COMMANDS:
+            return one
+        return one.replace(value=one.value - len(self.commands))
 
     def _is_lacking(self, capability: TPM_CAP, one: Any) -> bool:
         if capability == TPM_CAP.COMMANDS:
