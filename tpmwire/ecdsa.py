@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from .errors import EncodeError, KeyFileError, SessionError, TpmError
 from .reaching import Authorizer, Key, Run
 from .sessions import Password, Use
-from .spec.codes import TPM_RC_POLICY_FAIL
 from .spec.commands.signing import Sign
 from .spec.constants import TPM_ALG, TPM_ECC, TPM_RH, TPM_ST, TPMA_SESSION
 from .spec.structures import (
@@ -86,9 +85,10 @@ class _SignRun(Run):
         try:
             numbers = self._sign(handle, digest, final)
         except TpmError as error:
-            if error.code != TPM_RC_POLICY_FAIL or not self._completes_policy(handle):
+            corrected = self._corrected(final, handle, error)
+            if corrected is None:
                 raise
-            numbers = self._sign(handle, digest, final)
+            numbers = self._sign(handle, digest, corrected)
         self._flush_opened()
         return numbers
 

@@ -14,7 +14,7 @@ from .crypto import name_of
 from .errors import TpmError
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Password, Session, SessionStart, Use
-from .spec.codes import TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH
+from .spec.codes import TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH, TPM_RC_POLICY_FAIL
 from .spec.constants import TPM_ALG, TPM_HT, TPM_RH, TPM_SE, TPMA_OBJECT
 from .spec.structures import TPMS_PCR_SELECTION
 from .tpm import Tpm
@@ -128,10 +128,16 @@ class Run:
         handle = self.key.handle
         if self.name is not None:
             self.tpm.trust_name(handle, self.name)
-        if self.key.ek_parent:
+        if self.key.ek_parent or self._needs_public_area():
             self.public = read_loaded(self.tpm, handle).public
         self._open_session(None)
         return handle
+
+    def _needs_public_area(self) -> bool:
+        """Whether the run would read it later anyway. Read first, it says which hash a policy session needs."""
+        key = self.key
+        needed = key.protected or bool(key.auth) or key.pcrs is None
+        return self._kind() == TPM_SE.POLICY and self.public is None and self.name is None and needed
 
     def imported(self) -> "KeyFile":
         from .keyfile import LOADABLE
@@ -307,9 +313,21 @@ class Run:
                 raise
         return attempt(self.key.parent_auth_otherwise)
 
-    def _completes_policy(self, handle: int) -> bool:
-        """Whether there is something to state after the PCRs, which is then stated; after a refusal."""
-        return self.satisfying is not None and self.satisfying.completes(handle)
+    def _corrected(self, final: Authorizer, handle: int, refused: TpmError) -> Authorizer | None:
+        """The authorization for a second attempt, where the key's public area says what the first one lacked."""
+        if refused.code != TPM_RC_POLICY_FAIL or self.satisfying is None:
+            return None
+        if self.public is None:
+            self.public = read_loaded(self.tpm, handle).public
+        session = self.satisfying.session
+        reopened = self.public.name_alg != session.auth_hash
+        if reopened:
+            # Only a run in clear comes here without having read it: its session had the usual hash.
+            self.tpm.flush(session.handle)
+            self.session, self.satisfying = open_session(self.tpm, session.kind, None, self.public.name_alg), None
+            final = self._key_authorization(handle)
+        assert self.satisfying is not None
+        return final if self.satisfying.completes(self.public) or reopened else None
 
     def _key_authorization(self, handle: int) -> Authorizer:
         """How the key is authorized; a policy is stated anew for each HMAC, which ends it (Part 1, §19.7)."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .keyfile import KeyFile
     from .policy import Statement
     from .reaching import Run
+    from .spec.structures import TPMT_PUBLIC
 
 __all__ = ["Satisfying"]
 
@@ -37,15 +38,13 @@ class Satisfying:
             self._state_from_options(handle)
         return self.key.auth if self.session.wants_auth_value else EMPTY_AUTH
 
-    def completes(self, handle: int) -> bool:
+    def completes(self, public: "TPMT_PUBLIC") -> bool:
         """States what PCRs alone left open, on the same session: the usual key needs no look at its policy."""
         if self.key.pcrs is None or self.key.auth or self.key.ek_parent:
             return False
         if self.completion:
             return False  # Stated already, and it was not enough.
-        if self.run.public is None:
-            self.run.public = read_loaded(self.tpm, handle).public
-        self.completion = self._missing_statements(self.run.public.auth_policy)
+        self.completion = self._missing_statements(public.auth_policy)
         self._state_plain(self.completion)
         return bool(self.completion)
 

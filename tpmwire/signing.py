@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from .errors import KeyFileError, TpmError
 from .reaching import Authorizer, Key, Run
 from .sessions import Password
-from .spec.codes import TPM_RC_COMMAND_CODE, TPM_RC_POLICY_FAIL
+from .spec.codes import TPM_RC_COMMAND_CODE
 from .spec.commands.symmetric import HMAC
 from .spec.constants import TPM_ALG
 from .tpm import Tpm
@@ -62,8 +62,8 @@ class HmacRun(Run):
         try:
             return self.tpm.execute(HMAC(handle, message), *final(more=more)).out_hmac
         except TpmError as error:
-            if error.code == TPM_RC_POLICY_FAIL and self._completes_policy(handle):
-                return self.tpm.execute(HMAC(handle, message), *final(more=more)).out_hmac
+            if (corrected := self._corrected(final, handle, error)) is not None:
+                return self.tpm.execute(HMAC(handle, message), *corrected(more=more)).out_hmac
             if error.code != TPM_RC_COMMAND_CODE:
                 raise
         self.in_sequences = True

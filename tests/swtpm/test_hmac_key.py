@@ -43,12 +43,12 @@ PLAIN_WAYS: dict[str, Case] = {
     "pcr": (lambda _: HmacKey(handle=keys.PCR_HANDLE, pcrs=PCR23, protected=False), [START, PCR, HMAC]),
     "both": (
         lambda _: HmacKey(handle=keys.BOTH_HANDLE, pcrs=PCR23, auth=PASSWORD, protected=False),
-        [START, PCR, READ, "PolicyGetDigest", "PolicyAuthValue", HMAC],
+        [READ, START, PCR, "PolicyGetDigest", "PolicyAuthValue", HMAC],
     ),
     # The Go program ignores the password beside PCRs; a line that gives one all the same goes on working.
     "pcr, needless password": (
         lambda _: HmacKey(handle=keys.PCR_HANDLE, pcrs=PCR23, auth=PASSWORD, protected=False),
-        [START, PCR, READ, "PolicyGetDigest", HMAC],
+        [READ, START, PCR, "PolicyGetDigest", HMAC],
     ),
     "pem": (lambda b: HmacKey(file=b.file("plain"), protected=False), [PRIMARY, LOAD, HMAC, FLUSH, FLUSH]),
     "pem, password": (
@@ -87,14 +87,14 @@ PROTECTED_WAYS: dict[str, Case] = {
     ),
     "handle": (lambda _: HmacKey(handle=keys.PLAIN_HANDLE), [READ, START, READ, HMAC]),
     "password": (lambda _: HmacKey(handle=keys.PASSWORD_HANDLE, auth=PASSWORD), [READ, START, READ, HMAC]),
-    "pcr": (lambda _: HmacKey(handle=keys.PCR_HANDLE, pcrs=PCR23), [READ, START, PCR, READ, HMAC]),
+    "pcr": (lambda _: HmacKey(handle=keys.PCR_HANDLE, pcrs=PCR23), [READ, READ, START, PCR, HMAC]),
     "both": (
         lambda _: HmacKey(handle=keys.BOTH_HANDLE, pcrs=PCR23, auth=PASSWORD),
-        [READ, START, START, PCR, READ, "PolicyGetDigest", "PolicyAuthValue", HMAC],
+        [READ, READ, START, START, PCR, "PolicyGetDigest", "PolicyAuthValue", HMAC],
     ),
     "pcr, needless password": (
         lambda _: HmacKey(handle=keys.PCR_HANDLE, pcrs=PCR23, auth=PASSWORD),
-        [READ, START, START, PCR, READ, "PolicyGetDigest", HMAC],
+        [READ, READ, START, START, PCR, "PolicyGetDigest", HMAC],
     ),
     "pem": (lambda b: HmacKey(file=b.file("plain")), [PRIMARY, START, LOAD, HMAC, FLUSH, FLUSH]),
     "pem, password": (

@@ -106,7 +106,7 @@ WAYS: dict[str, Case] = {
     ),
     "handle, pcr": (
         lambda _: {"handle": keys.PCR_HANDLE, "pcrs": PCR23},
-        [READ, START, PCR, READ, HMAC],
+        [READ, READ, START, PCR, HMAC],
         [START, PCR, HMAC],
     ),
     "handle, pinned, and the key's Name given": (
