@@ -7,7 +7,7 @@ session is worth its commands only where there is a password to keep off the bus
 from typing import TYPE_CHECKING
 
 from .errors import EncodeError, KeyFileError, SessionError, TpmError
-from .reaching import Authorizer, Key, Run
+from .reaching import Authorizer, Key, Run, telling_what_is_gone
 from .sessions import Password, Use
 from .spec.commands.signing import Sign
 from .spec.constants import TPM_ALG, TPM_ECC, TPM_RH, TPM_ST, TPMA_SESSION
@@ -73,7 +73,8 @@ class EcdsaKey(Key):
                 f"the key file holds a key of type {kind}, no ECC key on P-256; "
                 "`tpmwire import --sigv4a-out` makes one"
             )
-        return _SignRun(self, tpm).signed(digest)
+        with telling_what_is_gone(self):
+            return _SignRun(self, tpm).signed(digest)
 
 
 class _SignRun(Run):

@@ -116,7 +116,26 @@ class PolicyError(TpmwireError):
     """A policy cannot be built, read, or satisfied."""
 
 
+_LOST = "after a clear the secret is gone: create a new access key, or other secret, and import it"
+"""What to do about a key that was in the TPM and is no longer, or whose parent is not."""
+
 _OF_COMMAND = {
+    # TPM2_Clear and a firmware reset change the seed of parents: what was their child cannot be loaded again.
+    (0x157, 0x09F): (
+        "the TPM was cleared since the key was made (TPM2_Clear, a firmware reset), or the key belongs to another "
+        "TPM or parent",
+        _LOST,
+    ),
+    (0x156, 0x09F): (
+        "the TPM was cleared since its public key was exported (TPM2_Clear, a firmware reset), or the key was "
+        "wrapped for another TPM or parent",
+        "wrap the secret again, for the key that `tpmwire export-public` prints now",
+    ),
+    (0x161, 0x09F): ("the TPM was reset or cleared since the context was saved", "make or load the object again"),
+    (0x131, 0x0A2): (
+        "",
+        "check the key's or hierarchy's password; a TPM that was cleared has none, and lost its keys",
+    ),
     # TPM2_PolicyPCR with a digest that the PCRs do not have now, as key files carry it: to the TPM a wrong value.
     (0x17F, 0x084): ("", "the PCR values differ from those the key was made for"),
     # To TPM2_Startup alone TPM_RC_INITIALIZE means the opposite (Part 3, §9.3).
@@ -157,7 +176,7 @@ class TpmError(TpmwireError):
     def __str__(self) -> str:
         where = ""
         if self.handle is not None:
-            known = f", 0x{self.handles[self.handle - 1]:08x}" if self.handle <= len(self.handles) else ""
+            known = "" if self.refused_handle is None else f", 0x{self.refused_handle:08x}"
             where = f" (handle {self.handle}{known})"
         elif self.parameter is not None:
             where = f" (parameter {self.parameter})"
@@ -166,6 +185,19 @@ class TpmError(TpmwireError):
         command = f"TPM2_{getattr(self.command, 'name', self.command)}: " if self.command is not None else ""
         hint = f"; {self.hint}" if self.hint else ""
         return f"{command}{self.name}{where}: {self.description}{hint} [{self._code_as_sent()}]"
+
+    @property
+    def refused_handle(self) -> int | None:
+        """What was at the refused handle's place in the command, where the error is about a handle."""
+        known = self.handle is not None and self.handle <= len(self.handles)
+        return self.handles[self.handle - 1] if known and self.handle is not None else None
+
+    def say_gone(self) -> None:
+        """Has the text say that what was at the refused handle is gone, as after TPM2_Clear."""
+        self.description = (
+            "there is nothing at this handle: the TPM was cleared, or the key evicted or never there"
+        )
+        self.hint = f"{_LOST}; `tpmwire list` shows what the TPM holds"
 
     def _code_as_sent(self) -> str:
         if not self.layer:

@@ -5,7 +5,8 @@ persistent handle, and no secret in clear where a channel is wanted (see `channe
 the commands of each way.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from . import templates
@@ -14,7 +15,7 @@ from .crypto import name_of
 from .errors import TpmError
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Password, Session, SessionStart, Use
-from .spec.codes import TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH, TPM_RC_POLICY_FAIL
+from .spec.codes import TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH, TPM_RC_HANDLE, TPM_RC_POLICY_FAIL
 from .spec.constants import TPM_ALG, TPM_HT, TPM_RH, TPM_SE, TPMA_OBJECT
 from .spec.structures import TPMS_PCR_SELECTION
 from .tpm import Tpm
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from .satisfying import Satisfying
     from .spec.commands.objects import Load
 
-__all__ = ["Authorizer", "Key", "Run"]
+__all__ = ["Authorizer", "Key", "Run", "telling_what_is_gone"]
 
 R = TypeVar("R")
 
@@ -89,11 +90,27 @@ class Key:
 
     def imported(self, tpm: Tpm) -> "KeyFile":
         """The key file that this TPM can load, of one that was wrapped for it elsewhere. Raises as `hmac`."""
-        return Run(self, tpm).imported()
+        with telling_what_is_gone(self):
+            return Run(self, tpm).imported()
 
     def persist(self, tpm: Tpm, handle: int, owner_auth: Secret = EMPTY_AUTH) -> None:
         """Makes the key of a file persistent. Raises as `hmac`; TPM_RC_NV_DEFINED where the handle is taken."""
-        Run(self, tpm).persist(handle, owner_auth)
+        with telling_what_is_gone(self):
+            Run(self, tpm).persist(handle, owner_auth)
+
+
+@contextlib.contextmanager
+def telling_what_is_gone(key: Key) -> Iterator[None]:
+    """Has a refusal say so where the key, its parent or the pinned key is gone from its persistent handle."""
+    try:
+        yield
+    except TpmError as error:
+        parent = None if key.file is None else key.file.persistent_parent
+        pinned = None if key.pin is None else key.pin.where
+        at = error.refused_handle
+        if error.code == TPM_RC_HANDLE and at is not None and at in (key.handle, parent, pinned):
+            error.say_gone()
+        raise
 
 
 class Run:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from .errors import KeyFileError, TpmError
-from .reaching import Authorizer, Key, Run
+from .reaching import Authorizer, Key, Run, telling_what_is_gone
 from .sessions import Password
 from .spec.codes import TPM_RC_COMMAND_CODE
 from .spec.commands.symmetric import HMAC
@@ -31,10 +31,12 @@ class HmacKey(Key):
             raise KeyFileError(f"the key file holds a key of type {kind}, no HMAC key; `tpmwire import` makes one")
         # In clear a handle leaves nothing to remember, and with an endorsement parent its policy is read anyway.
         if self.memory is None or (self.file is None and (self.ek_parent or not self.protected)):
-            return HmacRun(self, tpm).hmacs(messages)
+            with telling_what_is_gone(self):
+                return HmacRun(self, tpm).hmacs(messages)
         from .kept import hmacs
 
-        return hmacs(self, tpm, self.memory, messages)
+        with telling_what_is_gone(self):
+            return hmacs(self, tpm, self.memory, messages)
 
 
 class HmacRun(Run):
