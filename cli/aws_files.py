@@ -5,10 +5,11 @@ import os
 import time
 from collections.abc import Callable, Iterator
 
+from .aws_config import get_setting
 from .files import LIMIT, write_whole
 from .messages import UsageError
 
-__all__ = ["change", "check_writable", "read"]
+__all__ = ["change", "check_writable", "read", "read_setting"]
 
 _PATIENCE = 10.0  # seconds; another run holds the lock for as long as it takes to write a small file
 _PAUSE = 0.02  # seconds
@@ -36,6 +37,23 @@ def read(path: str) -> str:
     return data.decode(errors="surrogateescape")
 
 
+def read_setting(path: str, section: str, name: str) -> str | None:
+    """The value of a setting as AWS's programs read it; None where there is none. Raises UsageError."""
+    with _named(path):
+        return get_setting(read(path), section, name)
+
+
+@contextlib.contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Names the file in an error about its content."""
+    try:
+        yield
+    except UsageError as error:
+        if path in str(error):
+            raise
+        raise UsageError(f"{path}: {error}") from error
+
+
 def check_writable(path: str) -> None:
     """Finds out what would fail at the end before the TPM is asked. Raises UsageError."""
     path = os.path.realpath(path)
@@ -60,7 +78,8 @@ def change(path: str, edit: Callable[[str], str | None]) -> None:
     directory = os.path.dirname(path)
     os.makedirs(directory, mode=0o700, exist_ok=True)
     with _alone(directory):
-        text = edit(read(path))
+        with _named(path):
+            text = edit(read(path))
         if text is not None:
             write_whole(path, text.encode(errors="surrogateescape"), force=True)
 

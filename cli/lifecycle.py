@@ -347,10 +347,10 @@ def switch_profiles(old_id: str, rewrite: Callable[[ProfileCommand], str]) -> li
 def _switched(
     text: str, path: str, old_id: str, rewrite: Callable[[ProfileCommand], str]
 ) -> tuple[str, list[str]]:
-    from .aws_config import get_setting, header, set_settings
+    from .aws_config import get_setting, sections, set_settings
 
     switched: list[str] = []
-    for section in dict.fromkeys(filter(None, map(header, text.splitlines()))):
+    for section in sections(text):
         value = get_setting(text, section, "credential_process")
         # Other programs' command lines, and other keys', may be as they like.
         if value is None or PROGRAM not in value or old_id not in value:

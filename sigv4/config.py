@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from .errors import RequestError
 
-__all__ = ["Config", "Profile", "load", "profile_name", "region"]
+__all__ = ["Config", "Profile", "config_file", "credentials_file", "load", "profile_name", "region"]
 
 _MAX_SIZE = 1 << 20  # octets
 _MAX_CHAIN = 10  # profiles
@@ -125,6 +125,16 @@ def region(environ: Mapping[str, str], profile: Profile | None = None) -> str | 
     return found or (None if profile is None else profile.get("region"))
 
 
+def config_file(environ: Mapping[str, str]) -> str:
+    """The path of the config file; it begins with ~ where the user has no home directory."""
+    return _expanded(environ.get("AWS_CONFIG_FILE") or "~/.aws/config", environ)
+
+
+def credentials_file(environ: Mapping[str, str]) -> str:
+    """The path of the credentials file; it begins with ~ where the user has no home directory."""
+    return _expanded(environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials", environ)
+
+
 def load(environ: Mapping[str, str]) -> Config:
     """Reads AWS_CONFIG_FILE (else ~/.aws/config) and AWS_SHARED_CREDENTIALS_FILE (else ~/.aws/credentials).
 
@@ -132,14 +142,13 @@ def load(environ: Mapping[str, str]) -> Config:
     """
     profiles: dict[str, Values] = {}
     services: dict[str, Values] = {}
-    for section, values in _sections(environ.get("AWS_CONFIG_FILE") or "~/.aws/config", environ).items():
+    for section, values in _sections(config_file(environ)).items():
         kind, name = _kind(section)
         if kind == "profile":
             profiles[name] = values
         elif kind == "services":
             services[name] = values
-    credentials = environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials"
-    for name, values in _sections(credentials, environ).items():
+    for name, values in _sections(credentials_file(environ)).items():
         profiles[name] = profiles.get(name, {}) | values
     return Config(profiles, services)
 
@@ -160,8 +169,7 @@ def _kind(section: str) -> tuple[str, str]:
     return (kind, words[1]) if len(words) == 2 else ("", section)
 
 
-def _sections(path: str, environ: Mapping[str, str]) -> dict[str, Values]:
-    path = _expanded(path, environ)
+def _sections(path: str) -> dict[str, Values]:
     try:
         with open(path, "rb") as file:
             data = file.read(_MAX_SIZE + 1)

@@ -78,7 +78,7 @@ def test_a_section_that_is_there_twice_is_refused() -> None:
 
 def test_names_of_profiles() -> None:
     assert section_of("default") == "default"
-    assert section_of("my profile-1") == "profile my profile-1"
+    assert section_of("my profile-1") == "profile 'my profile-1'"  # as `aws configure` writes it
     for bad in ("", "a]", "a\nb", " a", "a ", "[x", "ü"):
         with pytest.raises(UsageError):
             section_of(bad)
