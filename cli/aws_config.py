@@ -22,6 +22,7 @@ __all__ = [
     "credentials_path",
     "get_setting",
     "has_section",
+    "profile_of",
     "remove_settings",
     "section_of",
     "sections",
@@ -72,17 +73,23 @@ def section_of(profile: str) -> str:
     return "default" if profile == "default" else f"profile {shlex.quote(profile)}"
 
 
-def _canonical(section: str) -> str:
-    """The section's name as `section_of` writes it: AWS's programs take `[profile  "x"]` for `[profile x]`."""
-    if not section.startswith("profile"):
-        return section
+def profile_of(section: str) -> str | None:
+    """The profile that a section of ~/.aws/config is: AWS's programs take `[profile  "x"]` for `[profile x]`."""
+    if section == "default" or not section.startswith("profile"):
+        return section if section == "default" else None
     try:
         words = shlex.split(section)
     except ValueError:
-        return section
-    if len(words) != 2:
-        return section
-    return "default" if words[1] == "default" else f"profile {shlex.quote(words[1])}"
+        return None
+    return words[1] if len(words) == 2 else None
+
+
+def _canonical(section: str) -> str:
+    """The section's name as `section_of` writes it."""
+    profile = profile_of(section)
+    if profile is None or profile == "default":
+        return profile or section
+    return f"profile {shlex.quote(profile)}"
 
 
 def _lines(text: str) -> list[str]:

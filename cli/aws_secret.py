@@ -1,17 +1,20 @@
 """The AWS secret access key, from where the user has it, as an HMAC key: "AWS4" in front, never in argv."""
 
 import os
+import re
 import sys
 from typing import TYPE_CHECKING
 
+from .aws_config import credentials_path
 from .messages import UsageError, note
+from .plaintext import Plaintext, find_plaintext
 
 if TYPE_CHECKING:
     import argparse
 
     from tpmwire.secret import Secret
 
-__all__ = ["add_secret_options", "key_id_of", "key_octets", "read_key"]
+__all__ = ["add_secret_options", "check_key_id", "key_id_of", "key_octets", "read_key"]
 
 PREFIX = b"AWS4"
 USUAL = 40
@@ -31,16 +34,52 @@ def add_secret_options(parser: "argparse._ActionsContainer") -> None:
 
 
 def read_key(args: "argparse.Namespace") -> "Secret":
-    """The HMAC key of the secret that the options name. Raises UsageError."""
+    """The HMAC key of the secret that the options name. Raises UsageError; --force allows unusual ones."""
+    secret = _given(args).removesuffix(b"\n").removesuffix(b"\r")
+    key = key_octets(secret)
+    if problem := _unlikely(key.reveal().removeprefix(PREFIX).decode("ascii")):
+        if not args.force:
+            raise UsageError(f"{problem}; --force takes it anyway, for services that are not AWS")
+        note(f"warning: {problem}")
+    return key
+
+
+def _given(args: "argparse.Namespace") -> bytes:
     if args.from_profile:
-        return key_octets(_of_profile(args.from_profile))
+        return _plaintext(args.from_profile).secret.encode(errors="surrogateescape")
     if sys.stdin is None or sys.stdin.closed:
         raise UsageError("there is no standard input to read the secret from; --from-profile takes a profile's")
     if sys.stdin.isatty():
         from .prompts import ask_secret
 
-        return key_octets(ask_secret("AWS secret access key", "give it on standard input, or --from-profile"))
-    return key_octets(sys.stdin.buffer.read(4096))
+        return ask_secret("AWS secret access key", "give it on standard input, or --from-profile")
+    return sys.stdin.buffer.read(4096)
+
+
+def _unlikely(secret: str) -> str | None:
+    """Why AWS would not have issued this as a secret access key; None where it may have. Shows none of it."""
+    if re.fullmatch(r"A[A-Z]{3}[A-Z2-7]{12,28}", secret):
+        return "this is an access key id, not its secret access key"
+    if secret[0] in "\"'" or secret[-1] in "\"'":
+        return "the secret is in quotes: give it without them"
+    if len(secret) != USUAL:
+        return f"the secret has {len(secret)} characters; an AWS secret access key has {USUAL}"
+    if not re.fullmatch(r"[A-Za-z0-9/+=]+", secret):
+        return "the secret has characters that an AWS secret access key does not have"
+    return None
+
+
+def check_key_id(key_id: str, *, force: bool) -> None:
+    """Raises UsageError for what is not the id of a long-term key, without showing it: it may be the secret."""
+    if key_id.startswith("ASIA"):
+        problem = "the access key id is one of temporary credentials: give the user's own"
+    elif len(key_id) == USUAL and not key_id.isupper():
+        problem = "the access key id looks like a secret access key: they may be swapped"
+    else:
+        return
+    if not force:
+        raise UsageError(f"{problem}; --force takes it anyway")
+    note(f"warning: {problem}")
 
 
 def key_octets(secret: bytes) -> "Secret":
@@ -59,34 +98,18 @@ def key_octets(secret: bytes) -> "Secret":
         raise UsageError("the secret has blanks, line breaks or other characters that no AWS secret has")
     if len(secret) > LONGEST:
         raise UsageError(f"the secret has {len(secret)} characters; an AWS secret access key has {USUAL}")
-    if len(secret) != USUAL:
-        note(f"warning: the secret has {len(secret)} characters; an AWS secret access key usually has {USUAL}")
     return Secret(PREFIX + secret)
 
 
 def key_id_of(profile: str) -> str:
-    """The access key id beside a profile's secret. Raises UsageError."""
-    return _setting(profile, "aws_access_key_id")
+    """The access key id of a profile's plaintext key. Raises UsageError."""
+    return _plaintext(profile).key_id
 
 
-def _of_profile(name: str) -> bytes:
-    return _setting(name, "aws_secret_access_key").encode()
-
-
-def _setting(profile: str, setting: str) -> str:
-    import configparser
-
-    path = os.path.expanduser(os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials")
-    parser = configparser.RawConfigParser(default_section="", strict=False)
-    try:
-        with open(path, encoding="utf-8") as file:
-            parser.read_file(file)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
-    except (configparser.Error, UnicodeDecodeError):
-        # The parser's own message quotes the line, which may be the secret's. So does its traceback.
-        raise UsageError(f"{path} cannot be read as AWS's credentials file") from None
-    value: str = parser.get(profile, setting, fallback="")
-    if not value:
-        raise UsageError(f"{path} has no {setting} in a profile [{profile}]")
-    return value
+def _plaintext(profile: str) -> Plaintext:
+    found = find_plaintext(profile)
+    if found is None:
+        if not os.path.exists(credentials_path()):
+            raise UsageError(f"{credentials_path()}: No such file or directory")
+        raise UsageError(f"{credentials_path()} has no aws_access_key_id in a profile [{profile}]")
+    return found

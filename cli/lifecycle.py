@@ -4,13 +4,14 @@ Nothing here keeps a secret on disk. Each step is put in place whole or not at a
 looking whether it was.
 """
 
+import argparse
 import contextlib
 import os
-import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .messages import UsageError, note
+from .process_line import join_line
 
 if TYPE_CHECKING:
     from sigv4.iam import IamClient
@@ -43,7 +44,7 @@ PROGRAM = "aws-tpm-process-credential"
 Checkpoint = Callable[[str], None]
 """Told the name of each step when it is done."""
 
-_REPLACED = ("aws-access-key-id", "persistentHandle", "credential-file", "key-name")
+_REPLACED = ("aws_access_key_id", "persistentHandle", "credential_file", "key_name")
 
 
 def no_checkpoint(_step: str) -> None:
@@ -74,24 +75,23 @@ class ProfileCommand:
         self.text = text
         self._start, self._options = process_words(text)
         self.args = run_parser().parse_go_style(self._options)
-        if profile is not None:
-            self._settle(profile)
+        self.profile = profile
         self.key_id: str = self.args.aws_access_key_id or ""
         if not self.key_id:
             # The environment's would be another one tomorrow.
             where = f", but --profile {self.args.profile}: name that profile" if self.args.profile else ": add it"
             raise UsageError(f"the profile's credential_process has no --aws-access-key-id{where}")
+        if self.args.profile:
+            self._settle()
         file = self.args.credential_file
         self.place = Place(file=os.path.abspath(file)) if file else Place(handle=self.args.persistentHandle)
         self._key: HmacKey | None = None
 
-    def _settle(self, profile: str) -> None:
-        """Takes the profile's endpoints, CAs, retries and region: its key may be of another partition."""
+    def _settle(self) -> None:
+        """A line that names a profile has its settings read in each run, and so here."""
         from sigv4.config import load, region
 
-        config = load(os.environ)
-        if profile in config:
-            self.args.settings = config.profile(profile)
+        self.args.settings = load(os.environ).profile(self.args.profile)
         self.args.aws_region = self.args.aws_region or region(os.environ, self.args.settings)
 
     @property
@@ -127,68 +127,106 @@ class ProfileCommand:
             new.append(f"--credential-file={place.file}")
         else:
             new += [f"--persistentHandle=0x{place.handle:08x}", f"--key-name={name.hex()}"]
-        return shlex.join([*self._start, *new, *self._kept()])
+        return join_line([*self._start, *new, *self._kept(), *self._missing()])
+
+    def _missing(self) -> list[str]:
+        """Options of the profile's endpoints that the line does not have: what is proven is what is written."""
+        from .profiles import endpoint_options, existing_profile
+        from .run_options import given_options
+
+        if self.profile is None or self.args.profile:
+            return []
+        options = endpoint_options(self.args.aws_region, existing_profile(self.profile))
+        present = given_options(self._options)
+        return [option for option in options if option[2:].partition("=")[0].replace("-", "_") not in present]
 
     def _kept(self) -> list[str]:
         from .run_options import run_parser
 
-        # Those that a word without = may follow, which is theirs.
-        with_value = {
-            name.lstrip("-")
-            for action in run_parser()._actions
-            if action.nargs is None
-            for name in action.option_strings
-        }
+        parser = run_parser()
         kept: list[str] = []
         rest = iter(self._options)
         for word in rest:
             option, equals, _ = word.lstrip("-").partition("=")
+            action = parser.action_of(f"--{option}")
             group = [word]
-            if not equals and option in with_value:
+            if not equals and action is not None and action.nargs is None:
+                # A word may follow that is its value.
                 group += [following] if (following := next(rest, None)) is not None else []
-            if option not in _REPLACED:
+            if action is None or action.dest not in _REPLACED:
                 kept += group
         return kept
 
 
 def identity(command: ProfileCommand) -> "CallerIdentity":
-    """Whom AWS takes for the signer: GetCallerIdentity, signed through the TPM. Raises StsError, NetworkError."""
+    """The caller as AWS knows it: GetCallerIdentity, signed through the TPM, as the command line will ask STS.
+
+    Raises StsError, NetworkError.
+    """
+    return ask_identity(command.signer(), command.args)
+
+
+def plaintext_identity(key_id: str, secret: "Secret", options: Sequence[str]) -> "CallerIdentity":
+    """The caller as AWS knows it, signed here with a secret (after "AWS4"), and asked by options of a run."""
+    from sigv4.signer import Signer, hmac_from_secret
+
+    from .run_options import run_parser
+
+    plain = secret.reveal().removeprefix(b"AWS4").decode("ascii")
+    return ask_identity(Signer(key_id, hmac_from_secret(plain)), run_parser().parse_go_style(list(options)))
+
+
+def ask_identity(signer: "Signer", args: argparse.Namespace) -> "CallerIdentity":
+    """GetCallerIdentity by the options of a run. Raises StsError, NetworkError."""
     from sigv4.client import StsClient
-    from sigv4.endpoints import resolve
+    from sigv4.errors import StsError
     from sigv4.http import HttpClient
     from sigv4.retry import policy
     from sigv4.sts import GetCallerIdentity
 
-    from .obtain import environ_of
+    from .obtain import endpoint_for, environ_of
 
-    endpoint = resolve(
-        command.args.aws_region or None, command.args.endpoint_url, os.environ, command.args.settings
-    )
-    attempts = policy(os.environ, command.args.settings)
-    signer = command.signer()
-    http = HttpClient(_patience(command), environ_of(command.args), user_agent="tpmwire", warn=_warn)
-    return StsClient(signer, endpoint, http, policy=attempts, warn=_warn).call(GetCallerIdentity())
+    operation = GetCallerIdentity()
+    endpoint = endpoint_for(args, operation)
+    attempts = policy(os.environ, args.settings)
+    http = HttpClient(_patience(args), environ_of(args), user_agent="tpmwire", warn=_warn)
+    try:
+        return StsClient(signer, endpoint, http, policy=attempts, warn=_warn).call(operation)
+    except StsError as error:
+        if error.code == "InvalidClientTokenId":
+            error.hint += (
+                f"; {endpoint.url} was asked: for a key of another partition (GovCloud, China) give --aws-region, "
+                "or set the region of the profile"
+            )
+        raise
 
 
 def iam_client(command: ProfileCommand, *, once: bool = False) -> "IamClient":
     """IAM, asked as the user of the profile's key. `once`: no call is sent a second time."""
+    from sigv4.config import region
     from sigv4.endpoints import service
     from sigv4.http import HttpClient
     from sigv4.iam import IamClient
     from sigv4.retry import Policy, policy
 
     from .obtain import environ_of
+    from .profiles import existing_profile
 
-    endpoint = service("iam", command.args.aws_region or "us-east-1", None, os.environ, command.args.settings)
-    attempts = Policy(max_attempts=1) if once else policy(os.environ, command.args.settings)
+    args = argparse.Namespace(**vars(command.args))
+    if command.profile is not None:
+        # IAM's endpoint and the CAs may be in the profile only: the line is about STS.
+        args.settings = existing_profile(command.profile)
+    where = args.aws_region or region(os.environ, args.settings) or "us-east-1"
+    endpoint = service("iam", where, None, environ_of(args), args.settings)
+    attempts = Policy(max_attempts=1) if once else policy(os.environ, args.settings)
     signer = command.signer()
-    http = HttpClient(_patience(command), environ_of(command.args), user_agent="tpmwire", warn=_warn)
+    http = HttpClient(_patience(args), environ_of(args), user_agent="tpmwire", warn=_warn)
     return IamClient(signer, endpoint, http, policy=attempts, warn=_warn)
 
 
-def _patience(command: ProfileCommand) -> float:
+def _patience(args: argparse.Namespace) -> float:
     # A profile's time-out is for a program that waits for credentials; here a person does.
-    return max(float(command.args.timeout), 30.0)
+    return max(float(args.timeout), 30.0)
 
 
 def _warn(text: str) -> None:
@@ -327,8 +365,13 @@ def clear(tpm: "Tpm", place: Place, name: bytes, owner: "Secret") -> None:
         os.unlink(place.file)
 
 
-def switch_profiles(old_id: str, rewrite: Callable[[ProfileCommand], str]) -> list[str]:
-    """Rewrites all profiles of ~/.aws/config that use the key, in one step; gives their sections."""
+def switch_profiles(
+    old_id: str, rewrite: Callable[[ProfileCommand], str], profile: str | None = None
+) -> list[str]:
+    """Rewrites all profiles of ~/.aws/config that use the key, in one step; returns their sections.
+
+    `profile` is the one whose settings the new line was proven with.
+    """
     from .aws_config import config_path
     from .aws_files import change
 
@@ -336,7 +379,7 @@ def switch_profiles(old_id: str, rewrite: Callable[[ProfileCommand], str]) -> li
     switched: list[str] = []
 
     def edited(text: str) -> str | None:
-        text, sections = _switched(text, path, old_id, rewrite)
+        text, sections = _switched(text, path, old_id, rewrite, profile)
         switched.extend(sections)
         return text if sections else None
 
@@ -345,9 +388,9 @@ def switch_profiles(old_id: str, rewrite: Callable[[ProfileCommand], str]) -> li
 
 
 def _switched(
-    text: str, path: str, old_id: str, rewrite: Callable[[ProfileCommand], str]
+    text: str, path: str, old_id: str, rewrite: Callable[[ProfileCommand], str], profile: str | None
 ) -> tuple[str, list[str]]:
-    from .aws_config import get_setting, sections, set_settings
+    from .aws_config import get_setting, profile_of, sections, set_settings
 
     switched: list[str] = []
     for section in sections(text):
@@ -356,7 +399,7 @@ def _switched(
         if value is None or PROGRAM not in value or old_id not in value:
             continue
         try:
-            command = ProfileCommand(value)
+            command = ProfileCommand(value, profile if profile_of(section) == profile else None)
         except UsageError as error:
             raise UsageError(f"[{section}] in {path}: {error}") from error
         if command.key_id == old_id:

@@ -42,9 +42,15 @@ def profile_args(name: str, given: "Mapping[str, object] | None" = None) -> "arg
 
 
 def environ_of(args: "argparse.Namespace") -> "Mapping[str, str]":
-    """The environment, with the profile's ca_bundle where AWS_CA_BUNDLE is not set."""
+    """The environment, with the options that win over its variables; the profile's ca_bundle where it has none."""
     bundle = args.settings and args.settings.get("ca_bundle")
-    return {"AWS_CA_BUNDLE": bundle, **os.environ} if bundle else os.environ
+    given = {"AWS_CA_BUNDLE": args.ca_bundle} if args.ca_bundle else {}
+    for kind in ("fips", "dualstack"):
+        if getattr(args, f"use_{kind}_endpoint"):
+            given[f"AWS_USE_{kind.upper()}_ENDPOINT"] = "true"
+    if not (bundle or given):
+        return os.environ
+    return {**({"AWS_CA_BUNDLE": bundle} if bundle else {}), **os.environ, **given}
 
 
 def obtain(args: "argparse.Namespace") -> "Credentials":
@@ -115,7 +121,7 @@ def endpoint_for(args: "argparse.Namespace", operation: "Operation[Any]") -> "En
     if operation.regional and not region:
         # Otherwise AWS_REGION says where services are, and STS without --aws-region is the global one.
         region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    endpoint = resolve(region, args.endpoint_url, os.environ, args.settings)
+    endpoint = resolve(region, args.endpoint_url, environ_of(args), args.settings)
     if operation.regional and endpoint.is_global:
         raise UsageError(f"{operation.action} is not offered by STS's global endpoint: give --aws-region")
     return endpoint

@@ -2,8 +2,9 @@
 
 import argparse
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .messages import UsageError, exit_codes_help, note
@@ -21,6 +22,7 @@ __all__ = [
     "pcrs_from",
     "persistent_handle",
     "seconds",
+    "suggestion",
 ]
 
 _TRUE = ("1", "t", "T", "true", "TRUE", "True")
@@ -40,13 +42,56 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
+        hint = ""
+        if found := re.match(r"unrecognized arguments: .*?(--?[^\s=]+)", message):
+            hint = suggestion(found[1], self._all_options())
+        elif found := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):
+            hint = suggestion(found[1], [word.strip(" '") for word in found[2].split(",")])
         if message.startswith("unrecognized") and any(isinstance(action, Program) for action in self._actions):
-            raise UsageError(f"{message}; if they are the program's, put -- before it (see {self.prog} --help)")
-        raise UsageError(f"{message} (see {self.prog} --help)")
+            hint += "; if they are the program's, put -- before it"
+        raise UsageError(f"{message}{hint} (see {self.prog} --help)")
+
+    def _all_options(self) -> list[str]:
+        """All long options, those of subcommands too."""
+        found = [name for name in self._option_string_actions if name.startswith("--")]
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                found += [name for parser in action.choices.values() for name in parser._all_options()]
+        return found
+
+    def action_of(self, name: str) -> argparse.Action | None:
+        """The action of an option, also if it is written with other hyphens, underscores or capitals."""
+        if name in self._option_string_actions or not name.startswith("--"):
+            return self._option_string_actions.get(name)
+        alike = {id(action): action for known, action in self._option_string_actions.items() if _same(known, name)}
+        return next(iter(alike.values())) if len(alike) == 1 else None
+
+    def _canonical(self, word: str) -> str:
+        """The word with its option as it is declared, so that `--persistent-handle` is `--persistentHandle`."""
+        name, equals, value = word.partition("=")
+        action = self.action_of(name)
+        if action is None or name in self._option_string_actions:
+            return word
+        known = next(each for each in action.option_strings if _same(each, name))
+        return known + equals + value
+
+    def _check_once(self, words: Sequence[str]) -> None:
+        """Raises UsageError where an option has two different values: one of them would have no effect."""
+        seen: dict[str, str] = {}
+        for number, word in enumerate(words):
+            name, equals, value = word.partition("=")
+            action = self._option_string_actions.get(name)
+            if action is None or not isinstance(getattr(action, "inner", action), argparse._StoreAction):
+                continue
+            given = value if equals else "".join(words[number + 1 : number + 2])
+            if seen.setdefault(action.dest, given) != given:
+                self.error(f"{name} is given twice, and takes one value")
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> argparse.Namespace:  # type: ignore[override]
         """As argparse's; where any number of words may be given, options may stand between them."""
         between = any(action.nargs == "*" for action in self._get_positional_actions())
+        words = list(sys.argv[1:] if args is None else args)
+        self._check_once(list(map(self._canonical, words[: words.index("--") if "--" in words else None])))
         parse = self.parse_intermixed_args if between else super().parse_args
         found: argparse.Namespace = parse(args, namespace)
         program = next((action for action in self._actions if isinstance(action, Program)), None)
@@ -65,6 +110,7 @@ class Parser(argparse.ArgumentParser):
             name, equals, value = word.partition("=")
             if name.startswith("-") and not name.startswith("--"):
                 name = "-" + name
+            name = self._canonical(name)
             action = self._option_string_actions.get(name)
             if action is None or equals:
                 given.append(name + equals + value)
@@ -75,7 +121,8 @@ class Parser(argparse.ArgumentParser):
                 given.append(f"{name}={following}")
             else:
                 given.append(name)
-        return self.parse_args(given)
+        # In Go, of two values the last counts.
+        return super().parse_args(given)
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         """As argparse's, with Go's rule for booleans here too: a lone `--flag` is `--flag=true`.
@@ -84,11 +131,30 @@ class Parser(argparse.ArgumentParser):
         """
         words = list(sys.argv[1:] if args is None else args)
         end = words.index("--") if "--" in words else len(words)
+        words[:end] = map(self._canonical, words[:end])
         for n, word in enumerate(words[:end]):
             action = self._option_string_actions.get(word)
             if action is not None and action.type is flag:
                 words[n] = f"{word}=true"
         return super().parse_known_args(words, namespace)
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two names differ in hyphens, underscores and capitals only."""
+    return _squashed(one) == _squashed(other)
+
+
+def _squashed(name: str) -> str:
+    return name.replace("-", "").replace("_", "").lower()
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'X'?` for the known word that is most like it; empty where none is."""
+    from difflib import get_close_matches
+
+    names = {_squashed(name): name for name in known}
+    close = get_close_matches(_squashed(word), names, 1)
+    return f"; did you mean {names[close[0]]!r}?" if close else ""
 
 
 class Program(argparse._StoreAction):

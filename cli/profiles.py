@@ -1,19 +1,29 @@
 """What belongs into ~/.aws/config for a key that is in the TPM."""
 
 import os
-import shlex
 from typing import TYPE_CHECKING
 
-from .messages import UsageError
+from .messages import UsageError, note
+from .overrides import check_overrides, warn_of_environment
+from .process_line import absolute_tpm_path, find_program, join_line
 
 if TYPE_CHECKING:
     import argparse
 
+    from sigv4.config import Profile
     from tpmwire.tpm import Tpm
 
     from .making import Made
 
-__all__ = ["check_profile", "credential_process", "profile_lines", "salt_pin", "write_profile"]
+__all__ = [
+    "check_profile",
+    "credential_process",
+    "endpoint_options",
+    "existing_profile",
+    "profile_lines",
+    "salt_pin",
+    "write_profile",
+]
 
 PLACEHOLDER = "AKIA..."
 
@@ -41,8 +51,11 @@ def salt_pin(tpm: "Tpm", made: "Made", *, persistent: bool) -> str:
     return f"{parent.name.hex()}@h2"
 
 
-def credential_process(args: "argparse.Namespace", pin: str, key_name: bytes) -> str:
-    """The command line that uses the key that `tpmwire import` made with these options. It holds no secret."""
+def credential_process(args: "argparse.Namespace", pin: str, key_name: bytes, *more: str) -> str:
+    """The command line that uses the key that `tpmwire import` made with these options. It holds no secret.
+
+    `more` are further options. Warns where the program will not be found.
+    """
     key_id = args.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID") or PLACEHOLDER
     words = [f"--aws-access-key-id={key_id}"]
     if args.persistent_handle is not None:
@@ -55,17 +68,53 @@ def credential_process(args: "argparse.Namespace", pin: str, key_name: bytes) ->
         words += _file_option("--parentPass-file", args.parent_auth_file or args.owner_auth_file)
     words += _file_option("--keyPass-file", args.key_auth_file)
     if args.tpm_path:
-        words.append(f"--tpm-path={args.tpm_path}")
+        words.append(f"--tpm-path={absolute_tpm_path(args.tpm_path)}")
     if args.tpm_session_encrypt_with_public:
         words += _file_option("--tpm-session-encrypt-with-public", args.tpm_session_encrypt_with_public)
     else:
         words.append(f"--tpm-session-encrypt-with-name={args.tpm_session_encrypt_with_name or pin}")
-    return " ".join(shlex.quote(word) for word in ["aws-tpm-process-credential", *words])
+    start, problem = find_program()
+    if problem:
+        note(f"warning: {problem}")
+    return join_line([*start, *words, *more])
+
+
+def endpoint_options(region: str | None, profile: "Profile | None") -> list[str]:
+    """The options by which a run asks the STS that is the profile's now: region, endpoint, FIPS, dual-stack, CAs.
+
+    The region and FIPS may be the environment's, which may be gone when the line runs. An endpoint URL and CAs of
+    the environment are of this environment only. Raises RequestError.
+    """
+    from sigv4.config import region as region_of
+    from sigv4.endpoints import configured_url, flag
+
+    found = []
+    if region := region or region_of(os.environ, profile):
+        found.append(f"--aws-region={region}")
+    ignoring = {name: value for name, value in os.environ.items() if name == "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"}
+    if url := configured_url("sts", None, ignoring, profile):
+        found.append(f"--endpoint-url={url}")
+    for kind in ("fips", "dualstack"):
+        if flag(f"AWS_USE_{kind.upper()}_ENDPOINT", os.environ, profile):
+            found.append(f"--use-{kind}-endpoint")
+    if bundle := profile and profile.get("ca_bundle"):
+        found.append(f"--ca-bundle={os.path.abspath(os.path.expanduser(bundle))}")
+    return found
+
+
+def existing_profile(name: str) -> "Profile":
+    """The profile with its settings; without any where it is not there yet. Raises RequestError."""
+    from sigv4.config import Profile, load
+
+    config = load(os.environ)
+    return config.profile(name) if name in config else Profile(name, {}, {})
 
 
 def profile_lines(command: str, name: str) -> str:
     """A profile of ~/.aws/config."""
-    return f"[{'default' if name == 'default' else f'profile {name}'}]\ncredential_process = {command}"
+    from .aws_config import section_of
+
+    return f"[{section_of(name)}]\ncredential_process = {command}"
 
 
 def check_profile(name: str, *, force: bool) -> None:
@@ -73,13 +122,15 @@ def check_profile(name: str, *, force: bool) -> None:
 
     That is also where the profile has a credential_process already, and `force` is not given.
     """
-    from .aws_config import config_path, get_setting, section_of
-    from .aws_files import check_writable, read
+    from .aws_config import config_path, section_of
+    from .aws_files import check_writable, read_setting
 
     check_writable(config_path())
-    present = get_setting(read(config_path()), section_of(name), "credential_process")
+    present = read_setting(config_path(), section_of(name), "credential_process")
     if present is not None and not force:
         raise UsageError(f"the profile {name} in {config_path()} has a credential_process; --force replaces it")
+    check_overrides(existing_profile(name), force=force)
+    warn_of_environment(name)
 
 
 def write_profile(name: str, command: str) -> str:

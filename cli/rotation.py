@@ -36,10 +36,10 @@ OWNER = 0x40000001
 
 def current(profile: str) -> ProfileCommand:
     """The profile's command line as it is now."""
-    from .aws_config import config_path, get_setting, section_of
-    from .aws_files import read
+    from .aws_config import config_path, section_of
+    from .aws_files import read_setting
 
-    text = get_setting(read(config_path()), section_of(profile), "credential_process")
+    text = read_setting(config_path(), section_of(profile), "credential_process")
     if text is None:
         raise UsageError(
             f"the profile {profile} in {config_path()} has no credential_process: `tpmwire enroll` first"
@@ -100,16 +100,15 @@ def begin(args: argparse.Namespace) -> State:
     """Looks whether all that is needed is there, before anything is changed. Raises UsageError."""
     from tpmwire.crypto import name_of
 
-    from .aws_config import credentials_path
-    from .aws_files import read
+    from .plaintext import sections_with
 
     command = current(args.profile)
     check_place(args, command)
-    if command.key_id in read(credentials_path()):
-        raise UsageError(
-            f"{command.key_id} is in {credentials_path()} in clear, and so in use: "
-            "`tpmwire enroll --remove-plaintext` first"
+    for path, section, removable in sections_with(command.key_id):
+        hint = (
+            f"`tpmwire enroll --profile {removable} --remove-plaintext` first" if removable else "remove it first"
         )
+        raise UsageError(f"{command.key_id} is in clear, and so in use, in [{section}] of {path}: {hint}")
     if command.args.useEKParent:
         raise UsageError("the key came wrapped for this TPM's EK: wrap a new one where it came from")
     with open_for(command) as tpm:

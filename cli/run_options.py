@@ -149,10 +149,22 @@ def run_parser() -> Parser:
     aws.add_argument("--root-of", metavar="ACCOUNT", help="AssumeRoot for a member account (with --aws-region)")
     aws.add_argument("--task-policy-arn", metavar="ARN", help="the root task's managed policy, for --root-of")
     aws.add_argument("--endpoint-url", metavar="URL", help="another STS endpoint; or AWS_ENDPOINT_URL_STS")
+    for kind, what in (("fips", "FIPS"), ("dualstack", "IPv6 and IPv4")):
+        aws.add_argument(
+            f"--use-{kind}-endpoint",
+            type=flag,
+            nargs="?",
+            const=True,
+            default=False,
+            metavar="BOOL",
+            help=f"use AWS's {what} endpoints; or AWS_USE_{kind.upper()}_ENDPOINT",
+        )
+    aws.add_argument("--ca-bundle", metavar="FILE", help="trusted CA certificates; or AWS_CA_BUNDLE")
     aws.add_argument(
         "--cache",
         action="store_true",
-        help="keep the credentials for later runs, sealed by the TPM, until 15 minutes are left (docs/cache.md)",
+        help="keep the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their life "
+        "are left (docs/cache.md)",
     )
     aws.add_argument(
         "--cache-key",

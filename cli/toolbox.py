@@ -89,13 +89,10 @@ def _dispatch(words: list[str]) -> int:
         print(f"tpmwire {__version__}")
         return 0
     verb = words[0]
-    if verb not in VERBS:
-        from difflib import get_close_matches
+    from .options import Parser, suggestion
 
-        close = get_close_matches(verb, VERBS, 1)
-        meant = f"; did you mean {close[0]!r}?" if close else ""
-        raise UsageError(f"there is no verb {verb!r}{meant} (tpmwire --help lists them)")
-    from .options import Parser
+    if verb not in VERBS:
+        raise UsageError(f"there is no verb {verb!r}{suggestion(verb, VERBS)} (tpmwire --help lists them)")
 
     # A verb's name is its module's, as far as Python allows it.
     name = verb.replace("-", "_")

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["cached"]
 
 AHEAD = 900
-"""Seconds of life at which credentials are due: below that botocore runs us again for each use."""
+"""Seconds of life at which credentials are due: below that botocore runs us again for each use. At most a third of
+their whole life, so that short-lived ones are cached too."""
 
 JITTER = 120
 """Seconds; so many at most, by chance, earlier still, so that a fleet does not ask STS all at once."""
@@ -214,7 +215,8 @@ def _due(args: "argparse.Namespace", credentials: "Credentials") -> int:
     if args.duration and str(args.duration).removesuffix("s").isdecimal():
         # The same where AWS's answer did not tell the time.
         ends = min(ends, int(time.time()) + int(str(args.duration).removesuffix("s")))
-    return ends - AHEAD - int.from_bytes(os.urandom(2), "big") % JITTER
+    ahead = max(0, min(AHEAD, int(ends - time.time()) // 3))
+    return ends - ahead - int.from_bytes(os.urandom(2), "big") % (min(JITTER, ahead // 7) + 1)
 
 
 def _end(credentials: "Credentials") -> int:

@@ -82,8 +82,10 @@ def _login(args: argparse.Namespace, region: str, *, public: bool) -> tuple[str,
     from sigv4.retry import policy
     from sigv4.tokens import ecr_login, ecr_request
 
+    from ..obtain import environ_of
+
     used = use_args(args)
-    endpoint = service("ecr-public" if public else "ecr", region, None, os.environ, used.settings)
+    endpoint = service("ecr-public" if public else "ecr", region, None, environ_of(used), used.settings)
     retries = policy(os.environ, used.settings)
     http = http_client(args)
     http.check(endpoint.url)

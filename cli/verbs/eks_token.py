@@ -46,10 +46,12 @@ def run(args: argparse.Namespace) -> int:
     from sigv4.endpoints import resolve
     from sigv4.tokens import check_cluster, eks_exec_credential, eks_token
 
+    from ..obtain import environ_of
+
     cluster = args.cluster_name or args.cluster_id or ""
     check_cluster(cluster)
     used = use_args(args)
-    endpoint = resolve(region_of(args, args.region), used.endpoint_url, os.environ, used.settings)
+    endpoint = resolve(region_of(args, args.region), used.endpoint_url, environ_of(used), used.settings)
     version = _api_version()
     signer = signer_of(args)
     moment = signer.signing_time(time.time())

@@ -16,11 +16,21 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from ..aws_secret import key_id_of, key_octets, read_key
-from ..lifecycle import Checkpoint, Place, ProfileCommand, identity, no_checkpoint, public_at, put
+from ..aws_secret import check_key_id, key_id_of, read_key
+from ..lifecycle import (
+    Checkpoint,
+    Place,
+    ProfileCommand,
+    identity,
+    no_checkpoint,
+    plaintext_identity,
+    public_at,
+    put,
+)
 from ..making_options import add_parent_options, add_pin_options, new_handle, parent_and_owner
 from ..messages import UsageError, note
 from ..options import add_tpm_options, pcrs_from
+from ..process_line import join_line
 from ..sigv4a_key import add_sigv4a_options, is_wanted
 
 if TYPE_CHECKING:
@@ -30,7 +40,7 @@ __all__ = ["HELP", "configure", "enroll", "run"]
 
 HELP = "take a plaintext key of ~/.aws/credentials into the TPM, and its profile with it"
 
-_PLAINTEXT = ("aws_access_key_id", "aws_secret_access_key")
+PLAINTEXT = ("aws_access_key_id", "aws_secret_access_key")
 
 _NO_UNDO = (
     "a key cannot be taken out of the TPM again, that is its purpose: make a new access key in IAM for a "
@@ -54,10 +64,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="remove the old lines without asking, once the key is proven",
     )
     parser.add_argument(
-        "--force", action="store_true", help="replace another key in that place, or another credential_process"
+        "--force",
+        action="store_true",
+        help="replace another key in that place, or another credential_process; take a secret that is not AWS's",
     )
     parser.add_argument("--undo", action="store_true", help="impossible; says why")
-    parser.add_argument("--aws-region", metavar="REGION", help="use this region's STS (default: the global one)")
+    parser.add_argument(
+        "--aws-region",
+        metavar="REGION",
+        help="use this region's STS (default: the profile's, else the global one)",
+    )
     parser.add_argument("--pcrs", metavar="PCRS", help="bind the key to PCRs: 23, or 7,23, or sha256:7,23")
     add_sigv4a_options(parser)
     add_auth_options(parser, "key", "a password for the key")
@@ -73,37 +89,49 @@ def run(args: argparse.Namespace) -> int:
 
 def enroll(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
     """`run`, with a word to `checkpoint` after each step: placed, proven, written, removed."""
-    from ..aws_config import config_path, credentials_path, get_setting, section_of
-    from ..aws_files import check_writable, read
-    from ..profiles import write_profile
+    from ..aws_config import config_path, credentials_path, section_of
+    from ..aws_files import check_writable, read_setting
+    from ..overrides import check_overrides, warn_of_environment
+    from ..plaintext import check_removable, find_plaintext, remove_plaintext
+    from ..profiles import endpoint_options, existing_profile, write_profile
 
     if args.undo:
         raise UsageError(_NO_UNDO)
     check_writable(config_path())
-    present = get_setting(read(config_path()), section_of(args.profile), "credential_process")
-    plain = read(credentials_path())
-    if present is not None and get_setting(plain, args.profile, "aws_secret_access_key") is None:
+    present = read_setting(config_path(), section_of(args.profile), "credential_process")
+    plain = find_plaintext(args.profile)
+    if plain is None and present is not None:
         return _already(args.profile, present)
-    if get_setting(plain, args.profile, "aws_session_token") is not None:
-        raise UsageError(f"the key of [{args.profile}] is a temporary one: enroll the user's long-term key")
-    args.aws_access_key_id = key_id_of(args.profile)
     args.from_profile = args.profile
+    args.aws_access_key_id = key_id_of(args.profile)
+    if plain is not None and plain.token is not None:
+        raise UsageError(f"the key of [{args.profile}] is a temporary one: enroll the user's long-term key")
+    check_key_id(args.aws_access_key_id, force=args.force)
+    secret = read_key(args)
+    profile = existing_profile(args.profile)
+    check_overrides(profile, force=args.force, but=PLAINTEXT)
+    if args.remove_plaintext:
+        check_removable(args.profile)
     if args.persistent_handle is None:
         beside = os.path.join(os.path.dirname(config_path()), "tpmwire", f"{args.aws_access_key_id}.pem")
         args.out = os.path.abspath(args.out or beside)
     if is_wanted(args):
         _check_sigv4a(args)
-    secret = read_key(args)
     _check_present(args, present)
-    command = _import(args, secret, checkpoint)
+    join_line([args.out or ""])  # a path that the profile's line cannot have
+    options = endpoint_options(args.aws_region, profile)
+    # Before anything is made: a key that AWS refuses, as one of another partition, changes nothing.
+    plaintext_identity(args.aws_access_key_id, secret, options)
+    command = _import(args, secret, options, checkpoint)
     who = identity(command)
     note(f"AWS takes the key in the TPM for {who.arn}")
     checkpoint("proven")
     if present != command.text:
         note(f"wrote the profile {args.profile} to {write_profile(args.profile, command.text)}")
+    warn_of_environment(args.profile)
     checkpoint("written")
-    if args.remove_plaintext or _asked():
-        _remove(args.profile, secret)
+    if plain is not None and (args.remove_plaintext or _asked()):
+        remove_plaintext(args.profile, plain)
         checkpoint("removed")
         note("the secret was on this disk in clear: `tpmwire rotate` replaces it by one that never was")
     else:
@@ -128,8 +156,15 @@ def _check_sigv4a(args: argparse.Namespace) -> None:
 
 def _already(profile: str, present: str) -> int:
     """The plaintext is gone: says whether what is there instead works."""
-    who = identity(ProfileCommand(present, profile))
-    note(f"the profile {profile} is enrolled already; AWS takes its key for {who.arn}")
+    try:
+        command = ProfileCommand(present, profile)
+    except UsageError as error:
+        # The reason as it is could send the user here again.
+        raise UsageError(
+            f"the profile {profile} has no plaintext key to enroll, and another credential_process ({error}): "
+            "`tpmwire import --write-profile` takes a key from elsewhere"
+        ) from error
+    note(f"the profile {profile} is enrolled already; AWS takes its key for {identity(command).arn}")
     return 0
 
 
@@ -145,7 +180,9 @@ def _check_present(args: argparse.Namespace, present: str | None) -> None:
         raise UsageError(f"the profile {args.profile} has another credential_process; --force replaces it")
 
 
-def _import(args: argparse.Namespace, secret: "Secret", checkpoint: Checkpoint) -> ProfileCommand:
+def _import(
+    args: argparse.Namespace, secret: "Secret", options: list[str], checkpoint: Checkpoint
+) -> ProfileCommand:
     """The key in its place, made now or by an earlier run, and the command line that uses it."""
     from tpmwire.channel import Loaded
     from tpmwire.crypto import name_of
@@ -180,10 +217,7 @@ def _import(args: argparse.Namespace, secret: "Secret", checkpoint: Checkpoint) 
         from ..sigv4a_enroll import enroll_sigv4a
 
         enroll_sigv4a(args, order, owner_auth)
-    text = f"{credential_process(args, pinned, made.key.name)} --cache"
-    if args.aws_region:
-        text += f" --aws-region={args.aws_region}"
-    command = ProfileCommand(text, args.profile)
+    command = ProfileCommand(credential_process(args, pinned, made.key.name, "--cache", *options))
     # What was typed at a prompt stands in no command line.
     command.key.auth, command.key.parent_auth = order.auth, parent_auth
     if found is None:
@@ -216,33 +250,3 @@ def _asked() -> bool:
         return False
     print("Remove the plaintext key from ~/.aws/credentials now? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _remove(profile: str, secret: "Secret") -> None:
-    """Takes the old lines out of both files; says where the secret still is."""
-    from functools import partial
-
-    from ..aws_config import config_path, credentials_path, section_of
-    from ..aws_files import change, read
-
-    for named, section in ((config_path(), section_of(profile)), (credentials_path(), profile)):
-        path = os.path.realpath(named)
-        if not os.path.exists(path):
-            continue
-        removed: list[str] = []
-        change(path, partial(_without, section, secret, removed))
-        for gone in removed:
-            note(f"removed the plaintext key of [{gone}] from {path}")
-        if secret.reveal().removeprefix(b"AWS4") in read(path).encode(errors="surrogateescape"):
-            note(f"warning: {path} has the same secret in another place: remove it by hand")
-
-
-def _without(section: str, secret: "Secret", removed: list[str], text: str) -> str | None:
-    """The text without the section's key; None where that is another one. `removed` is told the section."""
-    from ..aws_config import get_setting, remove_settings
-
-    value = get_setting(text, section, "aws_secret_access_key")
-    if not value or key_octets(value.encode(errors="surrogateescape")) != secret:
-        return None
-    removed.append(section)
-    return remove_settings(text, section, _PLAINTEXT)

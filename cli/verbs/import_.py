@@ -22,7 +22,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from ..aws_secret import add_secret_options, key_id_of, read_key
+from ..aws_secret import add_secret_options, check_key_id, key_id_of, read_key
 from ..making_options import OWNER, add_parent_options, add_pin_options, new_handle, parent_and_owner
 from ..messages import UsageError, note
 from ..options import add_tpm_options, pcrs_from
@@ -48,7 +48,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--persistent-handle", type=new_handle, metavar="HANDLE", help="make the key persistent there"
     )
     parser.add_argument(
-        "--force", action="store_true", help="replace what is at these files and handles (also those of SigV4A)"
+        "--force",
+        action="store_true",
+        help="replace what is at these files and handles (also those of SigV4A); take a secret that is not AWS's",
     )
     add_sigv4a_options(parser)
     group = parser.add_mutually_exclusive_group()
@@ -81,6 +83,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="write the profile into ~/.aws/config, with the Names of the key and of this TPM pinned",
     )
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="ask AWS (GetCallerIdentity) whether id and secret belong together before anything is made",
+    )
+    parser.add_argument(
+        "--aws-region",
+        metavar="REGION",
+        help="use this region's STS (default: the profile's, else the global one)",
+    )
     add_parent_options(parser)
     add_tpm_options(parser, "60s")
     add_pin_options(parser, ": the secret then goes to that TPM only")
@@ -90,6 +102,7 @@ def run(args: argparse.Namespace) -> int:
     """Makes the key, proves it, puts it in place, prints a profile."""
     from ..auths import key_auth_of
     from ..keys import check_free, open_tpm
+    from ..lifecycle import plaintext_identity
     from ..making import Order, make_key
     from ..pins import pin_from
     from ..placing import Placed, put_in_place
@@ -102,8 +115,8 @@ def run(args: argparse.Namespace) -> int:
         check_profile(args.write_profile, force=args.force)
         if args.out == "-":
             raise UsageError("a profile needs a key that stays: --out FILE or --persistent-handle")
-        if not (args.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID")):
-            raise UsageError("--write-profile needs --aws-access-key-id (or AWS_ACCESS_KEY_ID)")
+    named = _key_id(args)
+    options = _endpoint_options(args)
     pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
     described = bool(args.policy_json or "=" in (args.pcrs or ""))
     handles = [handle for handle in (args.persistent_handle, args.sigv4a_handle) if handle is not None]
@@ -123,6 +136,8 @@ def run(args: argparse.Namespace) -> int:
     pcrs = pcrs_from(args.pcrs) if args.pcrs and not described else None
     parent_auth, owner_auth = parent_and_owner(args)
     secret = read_key(args)
+    if args.verify:
+        note(f"AWS takes the secret for {plaintext_identity(named, secret, options).arn}")
     auth = key_auth_of(args)
     leave = _leave(args, with_auth=bool(auth))
     given = _described(args, with_auth=bool(auth)) if described else ()
@@ -137,12 +152,33 @@ def run(args: argparse.Namespace) -> int:
             if args.parent == OWNER:
                 # It has done its part. Many TPMs have three slots, and putting keys in place takes one more.
                 tpm.flush(made.parent.key.handle)
-        command = credential_process(
-            args, salt_pin(tpm, made, persistent=args.persistent_handle is not None), made.key.name
-        )
+        pinned = salt_pin(tpm, made, persistent=args.persistent_handle is not None)
+        command = credential_process(args, pinned, made.key.name, *options)
         put_in_place(tpm, places, owner_auth, force=args.force)
     _report(made, args, command)
     return 0
+
+
+def _key_id(args: argparse.Namespace) -> str:
+    """The access key id; empty where it is not given and not needed. Raises UsageError."""
+    found = args.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID") or ""
+    if found:
+        check_key_id(found, force=args.force)
+    elif args.write_profile or args.verify:
+        option = "--write-profile" if args.write_profile else "--verify"
+        raise UsageError(f"{option} needs --aws-access-key-id (or AWS_ACCESS_KEY_ID)")
+    return found
+
+
+def _endpoint_options(args: argparse.Namespace) -> list[str]:
+    """The line's options of AWS's endpoints: those that --verify uses, and those of a profile that exists."""
+    from ..profiles import endpoint_options, existing_profile
+
+    if args.write_profile or args.verify:
+        return endpoint_options(
+            args.aws_region, existing_profile(args.write_profile) if args.write_profile else None
+        )
+    return [f"--aws-region={args.aws_region}"] if args.aws_region else []
 
 
 def _check_places(args: argparse.Namespace) -> None:

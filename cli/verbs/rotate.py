@@ -131,7 +131,7 @@ def _go_on(args: argparse.Namespace, state: State | None, owner: "Secret", check
         state.reach("proven")
         checkpoint("proven")
     if state.stage == "proven":
-        _switch(state, checkpoint)
+        _switch(args.profile, state, checkpoint)
     if state.stage == "switched":
         _disable(args.profile, state, checkpoint)
     if args.delete_old:
@@ -306,11 +306,11 @@ def _patiently(ask: Callable[[], Result]) -> Result:
         time.sleep(2.0)
 
 
-def _switch(state: State, checkpoint: Checkpoint) -> None:
+def _switch(profile: str, state: State, checkpoint: Checkpoint) -> None:
     new = state.values["new"]
     name, place = bytes.fromhex(new["name"]), place_in(new)
     sections = switch_profiles(
-        state.values["old"]["id"], lambda command: command.rewritten(new["id"], place, name)
+        state.values["old"]["id"], lambda command: command.rewritten(new["id"], place, name), profile
     )
     checkpoint("rewritten")
     for section in sections:

@@ -44,3 +44,19 @@ def test_a_clock_that_was_set_back_makes_no_old_credentials_new(tmp_path: Path) 
             assert (done.code, done.err) == (0, "")
             asked.append(len(sts.requests))
     assert asked == [1, 1, 2]
+
+
+@pytest.mark.parametrize("life", [900, 1200, 3600])
+def test_credentials_of_any_life_are_cached(tmp_path: Path, life: int) -> None:
+    """AWS's shortest are 15 minutes; they are renewed when a third is left, or 15 minutes."""
+    end = timegm(time.strptime("2030-01-01T00:00:00", "%Y-%m-%dT%H:%M:%S"))
+    ahead = min(900, life // 3)
+    program = write_program(tmp_path, CREDENTIAL_PROCESS, CLOCK, "program")
+    with bench(tmp_path) as runs, ScriptedServer(say(http("200 OK", STS_ANSWER))) as sts:
+        words = ("--timeout=5s", "--cache", f"--persistentHandle={keys.PLAIN_HANDLE:#x}", f"--duration={life}")
+        asked = []
+        for now in (end - life, end - life + 60, end - ahead - 121, end - ahead + 1):
+            done = runs.run(sts.endpoint, *words, program=program, NOW=str(now), XDG_RUNTIME_DIR=str(tmp_path))
+            assert (done.code, done.err) == (0, "")
+            asked.append(len(sts.requests))
+    assert asked == [1, 1, 1, 2]

@@ -1,6 +1,7 @@
 """`--format credentials-file`: read by botocore and the aws command, and what the file withstands."""
 
 import argparse
+import configparser
 import fcntl
 import json
 import os
@@ -150,7 +151,7 @@ def test_a_long_term_key_is_replaced_when_told_and_temporary_ones_always(file: P
     assert file.read_text() == first.replace("token+/==", "other").replace("aws_account_id = 123456789012\n", "")
 
 
-BEFORE = b"# caf\xe9, in Latin-1\r\n[a]\r\naws_access_key_id=AKIA1\r\n; note\r\n\r\n[ tpm ]  # ours\r\n# kept\r\n"
+BEFORE = b"# caf\xe9, in Latin-1\r\n[a]\r\naws_access_key_id=AKIA1\r\n; note\r\n\r\n[tpm]  # ours\r\n# kept\r\n"
 AFTER = b"\n[z]\n\taws_secret_access_key = x\n  indented\n# the end, without a line's"
 
 
@@ -178,7 +179,16 @@ def test_any_file_keeps_its_octets(
 ) -> None:
     others = b"".join(preamble) + b"".join(f"[{name}]\n".encode() + b"".join(body) for name, body in before)
     tail = b"[tail]\n" + b"".join(after)
-    file.write_bytes(others + b"[tpm]\n" + tail)
+    before_us = others + b"[tpm]\n" + tail
+    file.write_bytes(before_us)
+    try:
+        configparser.RawConfigParser().read_string(before_us.decode("latin-1"))
+    except configparser.Error:
+        # No program of AWS's would find the credentials there.
+        with pytest.raises(UsageError):
+            credentials_file.write(_args(), CREDENTIALS)
+        assert file.read_bytes() == before_us
+        return
     credentials_file.write(_args(), CREDENTIALS)
     assert file.read_bytes() == others + b"[tpm]\n" + LINES.encode() + tail
     credentials_file.write(_args("new"), CREDENTIALS)

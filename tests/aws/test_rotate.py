@@ -287,7 +287,8 @@ def test_a_key_that_is_also_in_clear_is_not_rotated_away(device: Device, tool: T
     (device.home / ".aws" / "credentials").write_text(f"[old]\naws_access_key_id = {device.key_id}\n")
     refused = tool("rotate", "--profile", "work")
     assert refused.code == 2
-    assert "enroll --remove-plaintext" in refused.err
+    assert "in [old] of" in refused.err
+    assert "enroll --profile old --remove-plaintext" in refused.err
     assert device.keys() == {device.key_id: "Active"}
 
 

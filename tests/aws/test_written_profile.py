@@ -122,3 +122,50 @@ def test_another_credential_process_is_not_overwritten(
     assert "--force replaces it" in capfd.readouterr().err
     assert not (home / "k.pem").exists()
     assert config.read_text() == "[profile tpm]\ncredential_process = mine\n"
+
+
+def test_a_static_key_of_the_same_name_is_refused(
+    home: Path, bus: Interposer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["import", "--from-profile", "plain", "--write-profile", "plain", "--tpm-path", bus.path]
+    words += ["--out", str(home / "key.pem")]
+    before = (home / ".aws" / "config").read_text()
+    assert main(words) == 2
+    assert "a static access key" in capsys.readouterr().err
+    assert (home / ".aws" / "config").read_text() == before
+    assert not (home / "key.pem").exists()
+    assert main([*words, "--force"]) == 0
+    assert "warning: profile plain has a static access key" in capsys.readouterr().err
+
+
+def test_an_existing_profiles_region_is_in_the_line(home: Path, bus: Interposer) -> None:
+    (home / ".aws" / "config").write_text("[profile gov]\nregion = us-gov-west-1\n")
+    os.environ.pop("AWS_DEFAULT_REGION")
+    words = ["import", "--from-profile", "plain", "--write-profile", "gov", "--tpm-path", bus.path]
+    assert main([*words, "--out", str(home / "key.pem")]) == 0
+    line = get_setting((home / ".aws" / "config").read_text(), "profile gov", "credential_process")
+    assert line is not None
+    assert "--aws-region=us-gov-west-1" in shlex.split(line)
+
+
+def test_verify_asks_aws_before_anything_is_made(
+    home: Path, bus: Interposer, sts: VerifyingSts, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [
+        "import",
+        "--from-profile",
+        "plain",
+        "--verify",
+        "--tpm-path",
+        bus.path,
+        "--out",
+        str(home / "key.pem"),
+    ]
+    assert main(words) == 0
+    assert "AWS takes the secret for arn:aws:iam::" in capsys.readouterr().err
+    credentials = home / ".aws" / "credentials"
+    credentials.write_text(credentials.read_text().replace(sts.secret_access_key, "w" * 40))
+    bus.clear()
+    assert main([*words[:-1], str(home / "other.pem")]) == 6
+    assert "SignatureDoesNotMatch" in capsys.readouterr().err
+    assert not (home / "other.pem").exists()

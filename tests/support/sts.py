@@ -36,6 +36,7 @@ class VerifyingSts:
     port            TCP port; 0 picks a free one
     actions         what the user's policy allows
     role_actions    what the role's policy allows; GetCallerIdentity needs none
+    region          one of the partition that user and role are of
 
     After the start: `endpoint` (http URL on loopback), `port`, `access_key_id`, `secret_access_key`,
     `role_arn`, `log` (what the server printed).
@@ -47,11 +48,13 @@ class VerifyingSts:
         port: int = 0,
         actions: tuple[str, ...] = ("sts:*",),
         role_actions: tuple[str, ...] = (),
+        region: str = "us-east-1",
     ) -> None:
         self._host = host
         self.port = port
         self._actions = actions
         self._role_actions = role_actions
+        self._region = region
         self._process: subprocess.Popen[bytes] | None = None
         self._directory = tempfile.TemporaryDirectory(prefix="verifying-sts-")
         self._log = Path(self._directory.name, "log")
@@ -143,7 +146,7 @@ class VerifyingSts:
     def _iam(self, action: str, **parameters: str) -> str:
         """One of the first calls, whose signature moto does not look at."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        credential = "setup/20260101/us-east-1/iam/aws4_request"
+        credential = f"setup/20260101/{self._region}/iam/aws4_request"
         headers = {
             "Authorization": f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0",
             "Content-Type": "application/x-www-form-urlencoded",

@@ -2,6 +2,7 @@
 
 import hmac
 import os
+import re
 import shlex
 import signal
 import stat
@@ -75,7 +76,7 @@ def test_file_and_handle_work_with_tpm2_tools_and_with_us(swtpm: Swtpm, tool: To
     where = ("--out", pem, "--persistent-handle", HANDLE, "--tpm-path", swtpm.path)
     ran = tool("import", *where, stdin=SECRET + b"\n")
     assert ran.code == 0, ran.err
-    assert ran.out.startswith("[profile tpm]\ncredential_process = aws-tpm-process-credential ")
+    assert re.match(r"\[profile tpm\]\ncredential_process = /\S+/aws-tpm-process-credential ", ran.out)
     assert {f"--persistentHandle={HANDLE}", f"--tpm-path={swtpm.path}"} <= set(shlex.split(ran.out))
     assert ran.out.count("\n") == 2
     assert stat.S_IMODE(pem.stat().st_mode) == 0o600

@@ -10,18 +10,18 @@ from pathlib import Path
 import pytest
 
 from cli import aws_files
-from cli.aws_secret import key_octets
 from cli.lifecycle import switch_profiles
 from cli.messages import UsageError
+from cli.plaintext import Plaintext, remove_plaintext
 from cli.profiles import write_profile
 from cli.toolbox import main
-from cli.verbs.enroll import _remove
 
 COMMAND = "aws-tpm-process-credential --aws-access-key-id=AKIAOLD --persistentHandle=0x81010002"
 PLAIN = "[default]\naws_access_key_id = AKIAOLD\naws_secret_access_key = not/to/be/lost\n"
+KEY = Plaintext("credentials", "AKIAOLD", "not/to/be/lost", None)
 WRITERS: dict[str, Callable[[], object]] = {
     "import and enroll": lambda: write_profile("new", COMMAND),
-    "enroll --remove-plaintext": lambda: _remove("default", key_octets(b"not/to/be/lost")),
+    "enroll --remove-plaintext": lambda: remove_plaintext("default", KEY),
     "rotate": lambda: switch_profiles("AKIAOLD", lambda _: COMMAND.replace("OLD", "NEW")),
 }
 
@@ -89,7 +89,7 @@ def test_what_else_is_in_the_file_stays_as_it_is(config: Path) -> None:
 def test_a_file_that_nothing_is_changed_in_keeps_its_mode(config: Path) -> None:
     config.chmod(0o644)
     before = config.stat()
-    _remove("default", key_octets(b"not/to/be/lost"))
+    remove_plaintext("default", KEY)
     assert config.stat() == before
 
 
@@ -106,6 +106,10 @@ def test_a_config_that_cannot_be_is_told_before_the_tpm_is_asked(
 ) -> None:
     """No key in a TPM whose profile nobody has seen."""
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config / "more" / "config"))
-    words = ["--write-profile=new", "--out=new.pem", "--aws-access-key-id=AKIA"] if verb == "import" else []
+    words = (
+        ["--write-profile=new", "--out=new.pem", "--aws-access-key-id=AKIAMADEUPMADEUPMADE"]
+        if verb == "import"
+        else []
+    )
     assert main([verb, "--tpm-path=/nonexistent/tpm", *words]) == 2
     assert f"{config} is not a directory, where {config}/more/config is to be" in capsys.readouterr().err

@@ -146,7 +146,10 @@ def test_a_profile_of_the_credentials_file(tool: Tool, tmp_path: Path, monkeypat
     assert (code, "in a profile [other]" in text) == (2, True)
     # configparser's own message would quote the line.
     credentials.write_text(f"[tpm]\n{SECRET.decode()}\n")
-    assert says("tpm") == (2, f"tpmwire: {credentials} cannot be read as AWS's credentials file\n")
+    assert says("tpm") == (
+        2,
+        f"tpmwire: {credentials}: AWS's programs cannot read the file (line 2): correct it first\n",
+    )
 
 
 def at_a_terminal(words: list[str], answers: list[bytes]) -> tuple[int, str]:
