@@ -31,6 +31,8 @@ setup: $(SETUP) ## .venv with all that development needs, and the Debian package
 $(SETUP): pyproject.toml Makefile tests/js/package-lock.json
 	@.ci/packages $(PACKAGES)
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@# The programs of older pips import re before our first line, where Ctrl-C is a traceback.
+	$(PY) -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	npm ci --prefix tests/js --loglevel=error --no-audit --no-fund --ignore-scripts
 	@touch $@

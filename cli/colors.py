@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from .messages import UsageError
+from .streams import printable
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -44,23 +45,33 @@ def _plain(trees: "Iterable[Node]") -> None:
 
 
 def _coloured(trees: "Iterable[Node]") -> None:
+    import io
+
     from rich.console import Console
     from rich.text import Text
 
     from tpmwire.explain.show import lines
 
-    console = Console(force_terminal=True, color_system="standard", no_color=False, highlight=False)
+    text = io.StringIO()
+    console = Console(
+        file=text, force_terminal=True, color_system="standard", no_color=False, highlight=False, width=80
+    )
     for number, tree in enumerate(trees):
         if number:
             console.print()
         for line in lines(tree):
             # Unfolded, as plain text is: a terminal's own folding keeps what is copied whole.
             console.print(_styled(line, Text()), soft_wrap=True)
+        # As octets: these control characters are ours, and are to reach the terminal (`streams.printed`).
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.getvalue().encode(sys.stdout.encoding, "backslashreplace"))
+        text.seek(0)
+        text.truncate()
 
 
 def _styled(line: "Line", text: "Text") -> "Text":
     """A line with its parts in colours; its letters are those of the plain one."""
-    plain = line.text
+    plain = printable(line.text)
     text.append(plain)
     if line.error:
         text.stylize("bold red")

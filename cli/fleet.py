@@ -263,4 +263,6 @@ def _progress(count: int, total: int) -> None:
     if sys.stderr.isatty() and (count % 16 == 0 or count == total):
         bar = "#" * (40 * count // total)
         end = "\n" if count == total else ""
-        print(f"\r[{bar:40}] {count}/{total}", end=end, file=sys.stderr, flush=True)
+        # As octets: in text a carriage return would be shown, not done.
+        sys.stderr.buffer.write(f"\r[{bar:40}] {count}/{total}{end}".encode())
+        sys.stderr.buffer.flush()

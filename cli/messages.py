@@ -6,6 +6,9 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
+from .memory import protect_memory
+from .streams import printable, printed
+
 __all__ = ["EXIT_CODES", "Interrupted", "UsageError", "guarded", "note"]
 
 EXIT_CODES = {
@@ -25,7 +28,6 @@ EXIT_CODES = {
     "SessionError": (8, "an answer of the TPM is not authentic: somebody sits between us and the TPM"),
     "CertificateError": (8, ""),
     "OSError": (1, "anything else, such as a full disk"),
-    "ModuleNotFoundError": (1, ""),
 }
 """Exit codes by the name of an error's class or of a base of it; names keep both libraries unimported."""
 
@@ -53,34 +55,33 @@ def note(text: str) -> None:
     if sys.stderr is None:  # as it is where somebody closed it; print would take stdout then
         return
     try:
-        print(text, file=sys.stderr, flush=True)
+        print(printable(text), file=sys.stderr, flush=True)
     except OSError:
         # Nobody reads stderr; that must not cost the result.
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
 
 
 def guarded(program: str, work: Callable[[], int]) -> int:
-    """Runs `work`; an error of ours becomes one line and its exit code, a signal 128 + its number."""
-    _keep_secrets_out_of_core_files()
-    try:
-        with _signals_interrupt():
-            code = work()
-            _flush_stdout()
-            return code
-    except BrokenPipeError:
-        _give_up_stdout()
-        return 128 + 13
-    except Interrupted as signal:
-        note(f"{program}: interrupted")
-        return 128 + signal.number
-    except Exception as error:
-        found = next((EXIT_CODES[k.__name__] for k in type(error).__mro__ if k.__name__ in EXIT_CODES), None)
-        if found is None or (isinstance(error, ModuleNotFoundError) and _package(error) in _OURS):
-            raise
-        if isinstance(error, OSError):
+    """Runs `work`; an error becomes one line and its exit code, a signal 128 + its number."""
+    with printed():
+        try:
+            protect_memory()
+            with _signals_interrupt():
+                code = work()
+                _flush_stdout()
+                return code
+        except BrokenPipeError:
             _give_up_stdout()
-        note(f"{program}: {_one_line(error)}")
-        return found[0]
+            return 128 + 13
+        except Interrupted as signal:
+            note(f"{program}: interrupted")
+            return 128 + signal.number
+        except Exception as error:  # noqa: BLE001 - what is in no table is told in one line, too
+            if isinstance(error, OSError):
+                _give_up_stdout()
+            code, text = _explained(error)
+            note(f"{program}: {text}")
+            return code
 
 
 def _flush_stdout() -> None:
@@ -100,33 +101,39 @@ def _give_up_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-_OURS = ("", "cli", "sigv4", "tpmwire", "construct")
-"""Whose absence is a fault of the installation, and told with all that is known of it."""
+def _explained(error: Exception) -> tuple[int, str]:
+    """An error's exit code, and what the user is told."""
+    found = next((EXIT_CODES[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in EXIT_CODES), None)
+    if found is not None:
+        return found[0], _one_line(error)
+    from .packages import explained
+
+    if (text := explained(error)) is not None:
+        return 1, text
+    if isinstance(error, RecursionError):
+        return 1, "the input is nested too deeply"
+    if isinstance(error, MemoryError):
+        return 1, "there is not enough memory"
+    if sys.flags.dev_mode:
+        raise error
+    return 1, _internal(error)
 
 
-def _package(error: ModuleNotFoundError) -> str:
-    return (error.name or "").partition(".")[0]
+def _internal(error: Exception) -> str:
+    """A fault of the program; without the error's own text, which may quote a secret."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    at = f" in {trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno}" if trace is not None else ""
+    return f"internal error: {type(error).__name__}{at}; please report it, with what `python3 -X dev` shows"
 
 
 def _one_line(error: Exception) -> str:
-    if isinstance(error, ModuleNotFoundError):
-        lacks = {"OpenSSL": "pyOpenSSL"}.get(_package(error), _package(error))
-        return f"this needs the Python package `{lacks}`, which is not installed for {sys.executable}: install it"
     if type(error).__name__ == "DecodeError":
         return f"an answer that no TPM 2.0 gives: {error}; what is at --tpm-path?"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return " ".join(str(error).split())
-
-
-def _keep_secrets_out_of_core_files() -> None:
-    import resource
-
-    # A limit of 1, not 0: too small for a core file, and the one value that also stops the kernel from
-    # piping a core to a handler, for which it ignores the limit otherwise (core(5)).
-    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
-    limit = 1 if hard == resource.RLIM_INFINITY else min(1, hard)
-    resource.setrlimit(resource.RLIMIT_CORE, (limit, limit))
 
 
 @contextlib.contextmanager
@@ -142,12 +149,23 @@ def _signals_interrupt() -> Iterator[None]:
             signal.signal(other, lambda *_: None)
         raise Interrupted(number)
 
+    def lost(found: "sys.UnraisableHookArgs") -> None:
+        if not isinstance(found.exc_value, Interrupted):
+            hook(found)
+            return
+        # Raised where Python goes on all the same, as in a callback of its import system: again, in a moment.
+        ended = found.exc_value.number
+        signal.signal(signal.SIGALRM, lambda *_: interrupt(ended, None))
+        signal.setitimer(signal.ITIMER_REAL, 0.001)
+
     before = {number: signal.getsignal(number) for number in numbers}
     for number in numbers:
         if before[number] is not signal.SIG_IGN:  # nohup stays in force
             signal.signal(number, interrupt)
+    hook, sys.unraisablehook = sys.unraisablehook, lost
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -5,6 +5,7 @@ import time
 from typing import TYPE_CHECKING
 
 from .messages import UsageError
+from .streams import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -91,7 +92,7 @@ def _from_terminal(serial: str) -> str:
         if os.tcgetpgrp(terminal) != os.getpgrp():
             # A read would stop us, and who waits for us, until somebody looks.
             raise UsageError("an MFA code cannot be asked for in the background: bring this to the foreground")
-        return _asked(terminal, serial if serial.isprintable() else ascii(serial))
+        return _asked(terminal, printable(serial))
     except TimeoutError:
         os.write(terminal, b"\n")
         raise UsageError(f"no MFA code within {_PATIENCE:g} seconds: try again, or --mfa-process") from None

@@ -1,6 +1,7 @@
 """Secrets that are typed: asked for on the terminal, and not shown there."""
 
 from .messages import UsageError
+from .streams import printable
 
 __all__ = ["ask_secret"]
 
@@ -13,7 +14,7 @@ def ask_secret(what: str, otherwise: str) -> bytes:
     from getpass import getpass
 
     try:
-        return getpass(f"{what} (not shown): ").encode()
+        return getpass(f"{printable(what)} (not shown): ").encode()
     except EOFError:
         raise UsageError(f"nobody was there to type the {what}: {otherwise}") from None
     except UnicodeError:

@@ -59,8 +59,8 @@ def _bare(before: str) -> set[str]:
 HANDLE = f"--persistentHandle={keys.PLAIN_HANDLE:#x}"
 
 NAMES = """
-    cli cli.abandon cli.credential_process cli.messages cli.obtain cli.options cli.output cli.run_options
-    cli.tpm_key
+    cli cli.abandon cli.credential_process cli.memory cli.messages cli.obtain cli.options cli.output
+    cli.run_options cli.streams cli.tpm_key
     sigv4 sigv4.authorities sigv4.canonical sigv4.client sigv4.credentials sigv4.endpoints sigv4.errors sigv4.http
     sigv4.parameters sigv4.partitions sigv4.proxy sigv4.request sigv4.retry sigv4.signer sigv4.sockets sigv4.sts
     sigv4.times sigv4.xml
@@ -110,8 +110,8 @@ def test_the_modules_of_a_run(box: Machine, tmp_path: Path, way: str) -> None:
 
 WARM_NAMES = """
     cli cli.abandon cli.cache cli.cache.held cli.cache.purpose cli.cache.root cli.cache.run cli.cache.sealed
-    cli.cache.store cli.credential_process cli.messages cli.obtain cli.options cli.output cli.run_options
-    cli.tpm_key
+    cli.cache.store cli.credential_process cli.memory cli.messages cli.obtain cli.options cli.output
+    cli.run_options cli.streams cli.tpm_key
     sigv4 sigv4.credentials
     tpmwire tpmwire.channel tpmwire.constructs tpmwire.crypto tpmwire.errors tpmwire.exchange
     tpmwire.reaching tpmwire.record tpmwire.secret tpmwire.sessions tpmwire.signing tpmwire.templates

@@ -4,7 +4,6 @@ import datetime
 import json
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
@@ -18,7 +17,7 @@ from cli.serving.store import Store
 from cli.serving.tokens import Sessions, TokenFile
 from sigv4.credentials import Credentials
 from tests.support.keys import PLAIN_HANDLE
-from tests.support.programs import ROOT, TOOLBOX, Machine, left_behind, machine, write_program
+from tests.support.programs import TOOLBOX, Machine, left_behind, machine, write_program
 from tests.support.serving import Serving
 from tests.support.sts import VerifyingSts
 
@@ -148,12 +147,3 @@ def test_mistakes_are_told_before_the_tpm_is_asked(tmp_path: Path, words: list[s
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
     assert says in done.stderr
     assert not (tmp_path / "token").exists()
-
-
-def test_other_processes_of_the_user_do_not_get_at_its_memory() -> None:
-    asks = "import ctypes; libc = ctypes.CDLL(None); print(libc.prctl(3, 0, 0, 0, 0))"  # PR_GET_DUMPABLE
-    seals = "from cli.serving.memory import seal_memory; seal_memory()"
-    for before, wanted in (("", "1\n"), (seals, "0\n")):
-        command = [sys.executable, "-c", f"{before}\n{asks}"]
-        done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=60)
-        assert done.stdout == wanted

@@ -1,11 +1,13 @@
 """A package that is not installed, as beside the single file: one line that names it, before anything is asked."""
 
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from cli.messages import guarded
+from cli.packages import FLOORS
 from tests.support.verbs import Tool, tool
 
 __all__ = ["tool"]
@@ -36,10 +38,76 @@ def test_rotate_asks_iam_for_no_key_of_which_half_could_not_be_made(
     assert "needs the Python package `cryptography`" in done.err
 
 
-@pytest.mark.parametrize("name", ["cli.no_such", "tpmwire.no_such", "construct"])
-def test_what_is_part_of_the_program_and_missing_is_told_in_full(name: str) -> None:
-    def work() -> int:
-        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+def told(capfd: pytest.CaptureFixture[str], error: Exception) -> str:
+    """What `guarded` says of an error whose exit code is 1."""
 
-    with pytest.raises(ModuleNotFoundError, match=name):
-        guarded("tpmwire", work)
+    def work() -> int:
+        raise error
+
+    assert guarded("tpmwire", work) == 1
+    return capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (
+            ModuleNotFoundError("No module named 'cli.x'", name="cli.x"),
+            "the installation is incomplete: No module",
+        ),
+        (
+            ModuleNotFoundError("No module named 'rich'", name="rich"),
+            "needs the Python package `rich`, which is not",
+        ),
+        (
+            ModuleNotFoundError("No module named 'http'", name="http"),
+            "has no module `http`: install all of Python",
+        ),
+        (
+            ImportError("libssl.so.3: file too short", name="_ssl"),
+            "cannot load `_ssl` (libssl.so.3: file too short)",
+        ),
+        (ImportError("undefined symbol", name="cryptography.hazmat.bindings._rust"), "`cryptography` of "),
+    ],
+)
+def test_what_cannot_be_imported_is_named(capfd: pytest.CaptureFixture[str], error: Exception, says: str) -> None:
+    line = told(capfd, error)
+    assert (says in line, line.count("\n")) == (True, 1)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ImportError("cannot import name 'ExtensionPolicy'", name="cryptography.x509.verification"),
+        AttributeError("'Certificate' object has no attribute 'not_valid_after_utc'"),
+        TypeError("load() missing 1 required positional argument: 'backend'"),
+    ],
+)
+def test_a_package_that_is_too_old_is_named_with_both_versions(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    import cryptography
+
+    monkeypatch.setattr(cryptography, "__version__", "3.4.8")
+    line = told(capfd, error)
+    floor = ".".join(map(str, FLOORS["cryptography"]))
+    assert line == (
+        f"tpmwire: this needs the Python package `cryptography` {floor} or newer; {sys.executable} has 3.4.8: "
+        "upgrade it\n"
+    )
+
+
+def test_a_package_that_fails_with_a_newer_one_is_named(capfd: pytest.CaptureFixture[str]) -> None:
+    """As pyOpenSSL 22 does with cryptography 42, while it is imported."""
+    code = compile("raise AttributeError(\"module 'lib' has no attribute 'GEN_EMAIL'\")", "crypto.py", "exec")
+    with pytest.raises(AttributeError) as raised:
+        exec(code, {"__name__": "OpenSSL.crypto"})
+    line = told(capfd, raised.value)
+    assert "`pyOpenSSL` of " in line
+    assert line.endswith("does not work (module 'lib' has no attribute 'GEN_EMAIL'): upgrade it\n")
+
+
+def test_floors_are_those_of_the_package() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    wanted = {f"{name}>={'.'.join(map(str, version))}" for name, version in FLOORS.items()}
+    assert set(project["dependencies"]) == {one.replace("OpenSSL", "pyOpenSSL") for one in wanted}

@@ -1,0 +1,37 @@
+"""A process with secrets in its memory: others of the same user do not get at that."""
+
+import contextlib
+
+__all__ = ["protect_memory"]
+
+_PR_SET_DUMPABLE = 4  # prctl(2)
+
+
+def protect_memory() -> None:
+    """Neither core files nor debuggers and /proc of this user get at our memory; root still can.
+
+    It lasts until a program is executed. If the kernel or a sandbox refuses, the limit on core files remains.
+    """
+    import resource
+
+    # A limit of 1, not 0: too small for a core file, and the one value that also stops the kernel from
+    # piping a core to a handler, for which it ignores the limit otherwise (core(5)).
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    limit = 1 if hard == resource.RLIM_INFINITY else min(1, hard)
+    resource.setrlimit(resource.RLIMIT_CORE, (limit, limit))
+    with contextlib.suppress(ImportError, OSError, MemoryError):
+        _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def _prctl(option: int, value: int) -> None:
+    """prctl(2)."""
+    try:
+        # The core of ctypes: loading all of it takes several milliseconds of each run.
+        from _ctypes import call_function, dlopen, dlsym
+
+        program = dlopen(None, 0)  # type: ignore[arg-type]
+        call_function(dlsym(program, "prctl"), (option, value, 0, 0, 0))
+    except (ImportError, AttributeError):
+        import ctypes
+
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)

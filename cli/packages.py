@@ -1,0 +1,69 @@
+"""Modules that cannot be imported, and packages that are too old: what is missing, and what to install."""
+
+import sys
+from itertools import takewhile
+from traceback import walk_tb
+
+__all__ = ["FLOORS", "explained"]
+
+FLOORS = {"asn1crypto": (1, 5), "construct": (2, 10, 70), "cryptography": (45,), "OpenSSL": (25, 1)}
+"""The oldest versions that work of what pyproject.toml names, by module."""
+
+_NAMES = {"OpenSSL": "pyOpenSSL"}  # packages that are not called as their module
+_OURS = ("cli", "sigv4", "tpmwire")
+
+
+def explained(error: Exception) -> str | None:
+    """Why the error shows that something is not installed as it should be, and what to do; None if it does not."""
+    if isinstance(error, ImportError):
+        return _old(_top(error.name)) or _not_imported(error)
+    if isinstance(error, AttributeError | TypeError):
+        # A function or an argument that an older version lacks.
+        return next(filter(None, map(_old, FLOORS)), None) or _at_odds(error)
+    return None
+
+
+def _not_imported(error: ImportError) -> str:
+    package = _top(error.name)
+    missing = isinstance(error, ModuleNotFoundError)
+    if package in _OURS:
+        return f"the installation is incomplete: {error}; install tpmwire again"
+    if package in sys.stdlib_module_names and missing:
+        return (
+            f"{sys.executable} has no module `{error.name}`: install all of Python (Debian: apt install python3)"
+        )
+    if package in sys.stdlib_module_names:
+        return (
+            f"{sys.executable} cannot load `{error.name}` ({error}): see LD_LIBRARY_PATH, or install Python again"
+        )
+    name = _NAMES.get(package, package)
+    if missing:
+        return f"this needs the Python package `{name}`, which is not installed for {sys.executable}: install it"
+    return f"the Python package `{name}` of {sys.executable} cannot be loaded ({error}): install it again"
+
+
+def _old(package: str) -> str | None:
+    """That the package is older than what is needed; None if it is not, or nothing has loaded it."""
+    version = getattr(sys.modules.get(package), "__version__", None)
+    if package not in FLOORS or not isinstance(version, str) or _numbers(version) >= FLOORS[package]:
+        return None
+    name, needed = _NAMES.get(package, package), ".".join(map(str, FLOORS[package]))
+    return f"this needs the Python package `{name}` {needed} or newer; {sys.executable} has {version}: upgrade it"
+
+
+def _at_odds(error: Exception) -> str | None:
+    """That a package fails while it is imported, as an old one does with a newer one that it builds on."""
+    frames = (frame for frame, _ in walk_tb(error.__traceback__) if frame.f_code.co_name == "<module>")
+    package = next((top for frame in frames if (top := _top(frame.f_globals.get("__name__"))) in FLOORS), None)
+    if package is None:
+        return None
+    name = _NAMES.get(package, package)
+    return f"the Python package `{name}` of {sys.executable} does not work ({error}): upgrade it"
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in takewhile(str.isdigit, version.split(".")))
+
+
+def _top(name: str | None) -> str:
+    return (name or "").partition(".")[0]

@@ -1,0 +1,57 @@
+"""Text for people: what others wrote cannot steer a terminal."""
+
+import contextlib
+import io
+import sys
+from collections.abc import Iterator
+from typing import TextIO
+
+__all__ = ["printable", "printed"]
+
+
+def printable(text: str, keep: str = "") -> str:
+    """The text with an escape, as in Python, for each control, bidirectional or other character without a shape.
+
+    Characters of `keep` stay as they are.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() or one in keep else one.encode("unicode_escape").decode() for one in text
+    )
+
+
+@contextlib.contextmanager
+def printed() -> Iterator[None]:
+    """Within it, text on standard output and standard error is printable, line ends and tabs excepted.
+
+    Octets, which go to their `buffer`, are not touched.
+    """
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = map(_screen, before)
+    try:
+        yield
+    finally:
+        for screen in (sys.stdout, sys.stderr):
+            if isinstance(screen, _Screen):
+                with contextlib.suppress(OSError):  # nobody reads it any more; `guarded` has dealt with that
+                    screen.detach()
+        sys.stdout, sys.stderr = before
+
+
+class _Screen(io.TextIOWrapper):
+    """A stream of text for people."""
+
+    def write(self, text: str) -> int:
+        if text.isprintable():
+            return super().write(text)
+        return super().write("\n".join(printable(line, "\t") for line in text.split("\n")))
+
+
+def _screen(stream: TextIO) -> TextIO:
+    # None, where somebody closed it; something else than a file, where a test or a library put it.
+    if not isinstance(stream, io.TextIOWrapper) or isinstance(stream, _Screen):
+        return stream
+    stream.flush()
+    # What the locale has no character for is escaped, too.
+    return _Screen(stream.buffer, stream.encoding, "backslashreplace", line_buffering=stream.line_buffering)
