@@ -102,17 +102,17 @@ def place_of(args: argparse.Namespace, request: "Request") -> tuple[str, str]:
     Raises UsageError where nothing tells, RequestError for unfit names.
     """
     from sigv4.canonical import credential_scope
-    from sigv4.endpoints import guess
+    from sigv4.hosts import scope_of
 
     from .sigv4a_use import region_set_of
     from .using import region_of
 
-    regions = region_set_of(args, request.url)
-    service, region = guess(request.url) or (None, None)
-    service = args.service or service
+    found = scope_of(request.url)
+    regions = region_set_of(args, found)
+    service = args.service or found.service
     if not service:
         raise UsageError("the host does not say which service it is: give --service, such as --service s3")
-    region = args.region or region or (region_of(args) if regions is None else "any")
+    region = args.region or found.region or (region_of(args) if regions is None else "any")
     credential_scope("19700101T000000Z", region, service)
     payload_unsigned(args, service, request)
     return service, region if regions is None else regions
@@ -161,7 +161,7 @@ def _address(url: str, service: str | None) -> str:
     from urllib.parse import quote
 
     from sigv4.canonical import S3, rules_for
-    from sigv4.endpoints import guess
+    from sigv4.hosts import scope_of
     from sigv4.request import split_url
 
     parts = split_url(url)
@@ -172,7 +172,7 @@ def _address(url: str, service: str | None) -> str:
     if not parts.netloc.isascii():
         raise UsageError("the URL's host is not ASCII: write it in IDNA, xn--...")
     place, question, query = quote(url, safe=_URL_CHARACTERS).partition("?")
-    if rules_for(service or (guess(url) or ("",))[0]) is S3:
+    if rules_for(service or scope_of(url).service or "") is S3:
         place = _object_url(place)
     return f"{place}{question}{_query(query)}"
 

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 from .messages import UsageError
 
 if TYPE_CHECKING:
+    from sigv4.hosts import Scope
     from sigv4.sigv4a import Sigv4aSigner
     from tpmwire.ecdsa import EcdsaKey
 
 __all__ = ["add_sigv4a_use_options", "region_set_of", "sigv4a_key_of"]
-
-_MULTI_REGION = ".accesspoint.s3-global.amazonaws.com"
 
 
 def add_sigv4a_use_options(parser: "argparse._ActionsContainer") -> None:
@@ -31,23 +30,20 @@ def add_sigv4a_use_options(parser: "argparse._ActionsContainer") -> None:
     )
 
 
-def region_set_of(args: argparse.Namespace, url: str) -> str | None:
+def region_set_of(args: argparse.Namespace, scope: "Scope") -> str | None:
     """The set of regions to sign for; None where it is one region, as the rest of the options says it.
 
-    A multi-region access point of S3 takes no signature for one region: there it is every region, and the service
-    is s3. Raises UsageError where it is to be signed for by SigV4.
+    `scope` is what the host says. A host for all regions, such as a multi-region access point of S3, takes no
+    signature for one region. Raises UsageError where it is to be signed for by SigV4.
     """
-    from sigv4.request import split_url
-
-    if not (split_url(url).hostname or "").lower().endswith(_MULTI_REGION):
+    if not scope.multi_region:
         regions = vars(args).get("region_set")
         return None if regions is None else str(regions)
     if args.sigv4a is None and args.region_set is None:
         raise UsageError(
-            "a multi-region access point wants SigV4A: give --sigv4a KEY, of `tpmwire import --sigv4a-out`, "
+            "this host takes SigV4A only: give --sigv4a KEY, of `tpmwire import --sigv4a-out`, "
             "or with a role --region-set '*'"
         )
-    args.service = args.service or "s3"
     args.region_set = "*" if args.region_set is None else args.region_set
     return str(args.region_set)
 

@@ -30,9 +30,9 @@ __all__ = [
 GLOBAL_REGION = "us-east-1"
 # The pseudo region by which AWS's endpoint data name the global endpoint.
 _GLOBAL_NAMES = ("aws-global",)
+# By FIPS and dual-stack, as services.PLACES calls them.
+_VARIANTS = {(False, False): "-", (True, False): "f", (False, True): "d", (True, True): "b"}
 _GLOBAL_URL = "https://sts.amazonaws.com/"
-# Services of the hosts of one resource, which are not in AWS's data: an API, a workspace, an access point.
-_RESOURCES = {"appsync-api": "appsync", "aps-workspaces": "aps", "data.iot": "iotdata", "s3-accesspoint": "s3"}
 
 
 class Endpoint:
@@ -75,20 +75,25 @@ def resolve(
 ) -> Endpoint:
     """The STS endpoint: a configured URL (see `configured_url`), else the region's own, else the global one.
 
-    Signatures name `region`, without one us-east-1. AWS_STS_REGIONAL_ENDPOINTS=legacy,
-    AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT of `environ`, then of `profile`, choose among the
-    region's own; a configured URL wins over all three. Raises RequestError for a region name that cannot be
-    part of a host name, and for unfit settings.
+    Signatures name `region`, without one us-east-1. AWS_STS_REGIONAL_ENDPOINTS, AWS_USE_FIPS_ENDPOINT and
+    AWS_USE_DUALSTACK_ENDPOINT of `environ`, then of `profile`, choose among the region's own; where one of them is
+    given, `region` is by default that of `environ` or `profile`. A configured URL wins over all three. Raises
+    RequestError for a region name that cannot be part of a host name, and for unfit settings.
     """
     environ = environ or {}
-    region, pseudo_fips = _checked_region(region)
-    mode = _setting("AWS_STS_REGIONAL_ENDPOINTS", environ, profile) or "regional"
-    if mode not in ("regional", "legacy"):
+    mode = _setting("AWS_STS_REGIONAL_ENDPOINTS", environ, profile)
+    if mode and mode not in ("regional", "legacy"):
         raise RequestError(f"AWS_STS_REGIONAL_ENDPOINTS is {mode!r}; use regional or legacy")
+    fips = flag("AWS_USE_FIPS_ENDPOINT", environ, profile)
+    dual_stack = flag("AWS_USE_DUALSTACK_ENDPOINT", environ, profile)
+    if region is None and (mode or fips or dual_stack):
+        from .config import region as usual_region
+
+        region = usual_region(environ, profile)
+    region, pseudo_fips = _checked_region(region)
+    fips = fips or pseudo_fips
     if url := configured_url("sts", endpoint_url, environ, profile):
         return Endpoint(url, region or GLOBAL_REGION)
-    fips = pseudo_fips or flag("AWS_USE_FIPS_ENDPOINT", environ, profile)
-    dual_stack = flag("AWS_USE_DUALSTACK_ENDPOINT", environ, profile)
     if not (fips or dual_stack) and (region is None or (mode == "legacy" and region in LEGACY_GLOBAL)):
         return Endpoint(_GLOBAL_URL, GLOBAL_REGION)
     region = region or GLOBAL_REGION
@@ -107,9 +112,8 @@ def service(
 ) -> Endpoint:
     """The endpoint of any service by the name that the aws command line gives it, and its signing name.
 
-    For FIPS and dual-stack it is the usual pattern, which most services follow; not all do (S3's and ECR's are
-    right). Services whose host name needs more than a region (an account, a bucket) get the usual pattern too.
-    Raises RequestError.
+    Services whose host name needs more than a region (an account, a bucket) get the usual pattern. Raises
+    RequestError, also where AWS has no such endpoint.
     """
     if name == "sts":
         return resolve(region, endpoint_url, environ, profile)
@@ -123,67 +127,38 @@ def service(
     signing_name = SIGNING_NAMES.get(name, name)
     if url := configured_url(name, endpoint_url, environ, profile):
         return Endpoint(url, region, signing_name)
-    row = partition(region)
-    prefix = PREFIXES.get(name, name)
     fips = pseudo_fips or flag("AWS_USE_FIPS_ENDPOINT", environ, profile)
     dual_stack = flag("AWS_USE_DUALSTACK_ENDPOINT", environ, profile)
-    if fips or dual_stack:
-        if dual_stack and name in ("ecr", "ecr-public"):
-            prefix = name
-        start = f"{prefix}-fips" if fips else prefix
-        if dual_stack and name == "s3":  # older than the domains of dual-stack
-            return Endpoint(f"https://{start}.dualstack.{region}.{row[2]}/", region, signing_name)
-        return Endpoint(f"https://{start}.{region}.{row[3 if dual_stack else 2]}/", region, signing_name)
-    places = PLACES.get(name, {})
-    usual = (f"{prefix}.{{region}}.{{suffix}}", "")
+    row = partition(region)
+    places = next(
+        (found for variants, found in PLACES.get(name, {}).items() if _VARIANTS[fips, dual_stack] in variants), {}
+    )
+    usual = (f"{PREFIXES.get(name, name)}{{fips}}.{{region}}.{{domain}}", "")
     host, signed_for = next((places[key] for key in (region, row[0], "*") if key in places), usual)
-    host = host.format(region=region, suffix=row[2], dual_suffix=row[3], main=row[4])
+    if not host:
+        raise RequestError(
+            f"{name} has no FIPS endpoint in {region}; take another region, or do without FIPS there"
+        )
+    host = host.format(
+        region=region,
+        main=row[4],
+        suffix=row[2],
+        dual_suffix=row[3],
+        domain=row[3 if dual_stack else 2],
+        fips="-fips" if fips else "",
+    )
     return Endpoint(f"https://{host}/", signed_for.format(main=row[4]) or region, signing_name)
 
 
 def guess(url: str) -> tuple[str, str] | None:
     """Service (its signing name) and region to sign for, from a URL's host; None where it does not tell.
 
-    It tells for SERVICE.REGION.SUFFIX, for hosts of one resource below that (API Gateway's, a bucket's), and
-    for the global hosts of AWS's data. Raises RequestError for what is no URL.
+    `hosts.scope_of` says more of those. Raises RequestError for what is no URL.
     """
-    from .services import PLACES, PREFIXES, SIGNING_NAMES
+    from .hosts import scope_of
 
-    host = (split_url(url).hostname or "").lower()
-    if host == split_url(_GLOBAL_URL).hostname:
-        return "sts", GLOBAL_REGION
-    for name, places in PLACES.items():
-        for key, (template, signed_for) in places.items():
-            for row in PARTITIONS:
-                place = template.format(region="{region}", suffix=row[2], dual_suffix=row[3], main=row[4])
-                if place == host and key in (row[0], "*"):
-                    return SIGNING_NAMES.get(name, name), signed_for.format(main=row[4]) or row[4]
-    if found := re.fullmatch(r".+\.(lambda-url|vpc-lattice-svcs)\.([a-z0-9-]+)\.on\.aws", host):
-        return found[1].removesuffix("-url"), found[2]
-    domains = sorted({suffix for row in PARTITIONS for suffix in row[2:4]}, key=len, reverse=True)
-    domain = next((suffix for suffix in domains if host.endswith("." + suffix)), None)
-    if domain is None:
-        return None
-    labels = host.removesuffix("." + domain).split(".")
-    if labels[-1] == "s3":
-        return "s3", GLOBAL_REGION  # a bucket at S3's host of before it had regions
-    if labels[-1] in ("es", "aoss") and len(labels) > 2:
-        labels = [*labels[:-2], labels[-1], labels[-2]]  # OpenSearch has its region before the service
-    if len(labels) < 2 or not any(re.fullmatch(row[1], labels[-1]) for row in PARTITIONS):
-        return None
-    region = labels.pop()
-    prefixes = {PREFIXES.get(name, name): SIGNING_NAMES.get(name, name) for name in (*SIGNING_NAMES, *PREFIXES)}
-    prefixes.update(_RESOURCES)
-    if labels[-1] == "dualstack" and len(labels) > 1:
-        labels.pop()
-    # The longest of the labels before the region that is a service's whole prefix, such as api.ecr.
-    for start in range(len(labels)):
-        prefix = ".".join(labels[start:])
-        for known in (prefix, prefix.removesuffix("-fips")):
-            if known in prefixes:
-                return prefixes[known], region
-    # Buckets in one zone: s3express-use1-az4.
-    return "s3express" if labels[-1].startswith("s3express-") else labels[-1].removesuffix("-fips"), region
+    found = scope_of(url)
+    return (found.service, found.region) if found.service and found.region else None
 
 
 def configured_url(

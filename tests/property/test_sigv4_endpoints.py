@@ -111,6 +111,10 @@ def test_every_mix_of_settings_has_botocores_endpoint(variables, values, sts, re
         try:
             wanted = region or config.region(environ, profile)
             ours = resolve(wanted, None, environ, profile)
+            if environ.get("AWS_STS_REGIONAL_ENDPOINTS", profile.get("sts_regional_endpoints")):
+                # The setting asks for the usual region's STS: nobody need name the region.
+                unnamed = resolve(region, None, environ, profile)
+                assert (unnamed.url, unnamed.region) == (ours.url, ours.region)
         except RequestError:
             with pytest.raises((botocore.exceptions.InvalidConfigError, ValueError)):
                 _theirs(environ, region)

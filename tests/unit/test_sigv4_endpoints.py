@@ -12,7 +12,7 @@ from botocore.exceptions import EndpointProviderError
 from botocore.loaders import Loader
 
 from sigv4 import config
-from sigv4.endpoints import guess, partition, resolve, service
+from sigv4.endpoints import partition, resolve, service
 from sigv4.errors import RequestError
 from sigv4.partitions import LEGACY_GLOBAL, PARTITIONS
 
@@ -50,18 +50,22 @@ def test_every_region_and_option_has_the_endpoint_of_botocores_rules(fips, dual_
         assert ours.region == schemes[0]["signingRegion"]
 
 
-def test_every_service_has_the_endpoint_of_botocores_rules() -> None:
-    """Without options: what FIPS and dual-stack need beyond the usual pattern is not in the table."""
-    compared = 0
+@pytest.mark.parametrize(("fips", "dual_stack"), list(itertools.product(FLAGS, FLAGS)))
+def test_every_service_has_the_endpoint_of_botocores_rules(fips: bool, dual_stack: bool) -> None:
+    """Services that need more than a region have no endpoint by their region alone."""
+    compared, environ = 0, _environ(fips, dual_stack, False)
     for name in LOADER.list_available_services("service-2"):
         rules = EndpointProvider(LOADER.load_service_model(name, "endpoint-rule-set-1"), DATA)
         meta = LOADER.load_service_model(name, "service-2")["metadata"]
         for region in REGIONS:
             try:
-                theirs = rules.resolve_endpoint(Region=region, UseDualStack=False, UseFIPS=False)
-            except EndpointProviderError:
+                theirs = rules.resolve_endpoint(Region=region, UseDualStack=dual_stack, UseFIPS=fips)
+            except EndpointProviderError as error:
+                if fips and "FIPS" in str(error):
+                    with pytest.raises(RequestError, match=f"{name} has no FIPS endpoint in {region}; "):
+                        service(name, region, None, environ)
                 continue
-            ours = service(name, region)
+            ours = service(name, region, None, environ)
             assert ours.url.removesuffix("/") == theirs.url.removesuffix("/"), (name, region)
             schemes = theirs.properties.get("authSchemes") or [{}]
             expected = next((scheme["signingRegion"] for scheme in schemes if scheme.get("signingRegion")), region)
@@ -69,21 +73,6 @@ def test_every_service_has_the_endpoint_of_botocores_rules() -> None:
             assert ours.service == meta.get("signingName", meta["endpointPrefix"])
             compared += 1
     assert compared > 15_000
-
-
-@pytest.mark.parametrize(
-    ("name", "fips", "dual_stack"),
-    [*itertools.product(["s3", "ecr"], FLAGS, FLAGS), ("ecr-public", False, False), ("ecr-public", False, True)],
-)
-def test_the_services_that_we_call_ourselves_with_every_option(name: str, fips: bool, dual_stack: bool) -> None:
-    """ECR's public registry is in one region, and has no FIPS."""
-    rules = EndpointProvider(LOADER.load_service_model(name, "endpoint-rule-set-1"), DATA)
-    for region in REGIONS if name != "ecr-public" else ["us-east-1"]:
-        try:
-            theirs = rules.resolve_endpoint(Region=region, UseDualStack=dual_stack, UseFIPS=fips)
-        except EndpointProviderError:
-            continue  # S3 has no FIPS in China
-        assert service(name, region, None, _environ(fips, dual_stack, False)).url == theirs.url + "/"
 
 
 def test_every_region_is_in_its_partition() -> None:
@@ -224,12 +213,29 @@ def test_without_a_region_the_options_are_those_of_us_east_1(region: str | None)
         )
 
 
+@pytest.mark.parametrize(
+    ("environ", "host"),
+    [
+        ({"AWS_STS_REGIONAL_ENDPOINTS": "regional"}, "sts.ap-east-1.amazonaws.com"),
+        ({"AWS_STS_REGIONAL_ENDPOINTS": "legacy"}, "sts.ap-east-1.amazonaws.com"),
+        ({"AWS_STS_REGIONAL_ENDPOINTS": "legacy", "AWS_DEFAULT_REGION": "eu-west-1"}, "sts.amazonaws.com"),
+        ({"AWS_USE_FIPS_ENDPOINT": "true"}, "sts-fips.ap-east-1.amazonaws.com"),
+        ({"AWS_USE_DUALSTACK_ENDPOINT": "true"}, "sts.ap-east-1.api.aws"),
+        ({"AWS_USE_DUALSTACK_ENDPOINT": "false"}, "sts.amazonaws.com"),
+        ({}, "sts.amazonaws.com"),
+        ({"AWS_STS_REGIONAL_ENDPOINTS": "regional", "AWS_REGION": "eu-north-1"}, "sts.eu-north-1.amazonaws.com"),
+    ],
+)
+def test_a_setting_of_endpoints_asks_for_the_usual_regions_own(environ: dict[str, str], host: str) -> None:
+    assert resolve(None, None, {"AWS_DEFAULT_REGION": "ap-east-1", **environ}).url == f"https://{host}/"
+
+
 def test_an_unknown_mode_is_refused() -> None:
     with pytest.raises(RequestError, match="AWS_STS_REGIONAL_ENDPOINTS is 'Legacy'; use regional or legacy"):
         resolve("us-east-1", None, {"AWS_STS_REGIONAL_ENDPOINTS": "Legacy"})
 
 
-def test_options_of_other_services_follow_the_usual_pattern() -> None:
+def test_settings_of_the_environment_choose_a_services_endpoint() -> None:
     both = {"AWS_USE_FIPS_ENDPOINT": "true", "AWS_USE_DUALSTACK_ENDPOINT": "true"}
     assert service("kms", "eu-west-1", None, both).url == "https://kms-fips.eu-west-1.api.aws/"
     assert service("kms", "eu-west-1-fips").url == "https://kms-fips.eu-west-1.amazonaws.com/"
@@ -238,62 +244,3 @@ def test_options_of_other_services_follow_the_usual_pattern() -> None:
     assert own.url == "http://localhost:1/"
     with pytest.raises(RequestError, match="'a b' is no service name"):
         service("a b", "eu-west-1")
-
-
-def test_a_service_is_guessed_from_its_own_endpoint() -> None:
-    """For all but the few whose hosts do not tell: one for several regions, or of another pattern altogether."""
-    wrong = set()
-    for name in LOADER.list_available_services("service-2"):
-        for region in ("us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1"):
-            endpoint = service(name, region)
-            if guess(endpoint.url) != (endpoint.service, endpoint.region):
-                wrong.add(name)
-    assert wrong <= {
-        "budgets",
-        "cloudfront",
-        "codecatalyst",
-        "geo-maps",
-        "geo-places",
-        "geo-routes",
-        "iot-data",
-        "marketplace-entitlement",
-        "sdb",
-        "signin",
-        "simpledbv2",
-        "sustainability",
-    }
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("https://my.bucket.s3.eu-west-1.amazonaws.com/key", ("s3", "eu-west-1")),
-        ("https://bucket.s3.amazonaws.com/key", ("s3", "us-east-1")),
-        ("https://bucket.s3.dualstack.eu-west-1.amazonaws.com/", ("s3", "eu-west-1")),
-        ("https://s3.cn-north-1.amazonaws.com.cn/bucket", ("s3", "cn-north-1")),
-        ("https://abc123.execute-api.us-west-2.amazonaws.com/prod", ("execute-api", "us-west-2")),
-        ("https://KMS-FIPS.us-east-1.amazonaws.com:443/", ("kms", "us-east-1")),
-        ("https://sts.amazonaws.com/", ("sts", "us-east-1")),
-        ("https://iam.amazonaws.com/", ("iam", "us-east-1")),
-        ("https://api.ecr.eu-west-3.amazonaws.com/", ("ecr", "eu-west-3")),
-        ("https://lambda.us-east-2.api.aws/", ("lambda", "us-east-2")),
-        ("https://a-1.s3-accesspoint.eu-west-1.amazonaws.com/key", ("s3", "eu-west-1")),
-        ("https://a-1.s3-accesspoint-fips.us-east-1.amazonaws.com/key", ("s3", "us-east-1")),
-        ("https://b--use1-az4--x-s3.s3express-use1-az4.us-east-1.amazonaws.com/", ("s3express", "us-east-1")),
-        ("https://abc.appsync-api.eu-west-1.amazonaws.com/graphql", ("appsync", "eu-west-1")),
-        ("https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/x", ("aps", "eu-west-1")),
-        ("https://search-a-b.eu-west-1.es.amazonaws.com/_search", ("es", "eu-west-1")),
-        ("https://abc.us-west-2.aoss.amazonaws.com/", ("aoss", "us-west-2")),
-        ("https://abc.lambda-url.eu-west-1.on.aws/", ("lambda", "eu-west-1")),
-        ("https://a-1.b-2.vpc-lattice-svcs.eu-west-1.on.aws/", ("vpc-lattice-svcs", "eu-west-1")),
-        ("https://example.com/", None),
-        ("https://amazonaws.com/", None),
-        ("https://es.amazonaws.com/", None),
-        ("https://abc.lambda-url.eu-west-1.on.aws.example/", None),
-        ("https://nowhere.amazonaws.com/", None),
-        ("http://localhost:4566/", None),
-        ("https://kms.us-east-1.amazonaws.com.example/", None),
-    ],
-)
-def test_a_service_is_guessed_from_a_host(url: str, expected: tuple[str, str] | None) -> None:
-    assert guess(url) == expected

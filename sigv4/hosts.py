@@ -1,0 +1,147 @@
+"""What a host's name says of the signature for it: service and region.
+
+Hosts of AWS's endpoint data are looked up (host_names.py), those of single resources below. A name that is not
+known is said to be unknown, never guessed from its position.
+"""
+
+import re
+
+from .host_names import AFTER_REGION, BELOW, GLOBAL, MULTI_REGION, NAMES
+from .partitions import PARTITIONS
+from .request import split_url
+
+__all__ = ["Scope", "scope_of"]
+
+# Hosts of AWS that its data for SDKs do not have: before the region, their services' names in signatures.
+_NAMES = {
+    "aos": "es",
+    "aps-workspaces": "aps",
+    "ec2messages": "ec2messages",
+    "ssmmessages": "ssmmessages",
+    "streaming-rekognition": "rekognition",
+    "transcribestreaming": "transcribe",
+}
+# Those of one resource: an API, a workspace, a cluster; in IoT an account. '': it takes no signature.
+_BELOW = {
+    "aos": "es",
+    "appsync-api": "appsync",
+    "appsync-realtime-api": "appsync",
+    "aps-workspaces": "aps",
+    "bedrock-agentcore": "bedrock-agentcore",
+    "credentials.iot": "",
+    "data.mediastore": "mediastore",
+    "dsql": "dsql",
+    "execute-api": "execute-api",
+    "iot": "iotdata",
+    "jobs.iot": "iot-jobs-data",
+    "kinesisvideo": "kinesisvideo",
+    "lambda-url": "lambda",
+    "livy.emr-serverless-services": "emr-serverless",
+    "mediaconvert": "mediaconvert",
+    "timestream": "timestream",
+    "vpc-lattice-svcs": "vpc-lattice-svcs",
+}
+_AFTER_REGION = {
+    "aoss": "aoss",
+    "cloudsearch": "cloudsearch",
+    "es": "es",
+    "neptune": "neptune-db",
+    "osis": "osis",
+    "queue": "sqs",
+}
+# Two services at one host: by the beginning of the path the second.
+_BY_PATH = {
+    "iot": ("/mqtt", "iotdevicegateway"),
+    "maps.geo": ("/maps/v0/", "geo"),
+    "places.geo": ("/places/v0/", "geo"),
+    "routes.geo": ("/routes/v0/", "geo"),
+}
+_LEGACY_REGION, _LEGACY_DOMAIN = "us-east-1", "amazonaws.com"
+# Hosts of before services had regions.
+_GLOBAL = {"s3": "s3", "s3-external-1": "s3", "queue": "sqs"}
+_OTHER_DOMAINS = ("on.aws", "on.amazonwebservices.com.cn")
+_DOMAINS = sorted({suffix for row in PARTITIONS for suffix in row[2:4]} | {*_OTHER_DOMAINS}, key=len, reverse=True)
+_REGION = re.compile("|".join(row[1] for row in PARTITIONS))
+
+
+class Scope:
+    """`service` (its name in signatures) and `region` to sign for; None where the host does not say it.
+
+    `multi_region`: the host takes SigV4A only, for every region.
+    """
+
+    __slots__ = ("multi_region", "region", "service")
+
+    def __init__(
+        self, service: str | None = None, region: str | None = None, *, multi_region: bool = False
+    ) -> None:
+        self.service = service
+        self.region = region
+        self.multi_region = multi_region
+
+    def __repr__(self) -> str:
+        return f"<Scope {self.service} in {'all regions' if self.multi_region else self.region}>"
+
+
+def scope_of(url: str) -> Scope:
+    """What the host of `url` says of the signature. Raises RequestError for what is no URL."""
+    parts = split_url(url)
+    host = (parts.hostname or "").lower()
+    if known := GLOBAL.get(host) or GLOBAL.get(host.replace("-fips.", ".")):
+        return Scope(known[0], known[1] or None)
+    domain = next((suffix for suffix in _DOMAINS if host.endswith("." + suffix)), None)
+    names = host.removesuffix(f".{domain}").split(".")
+    # "dualstack" and "fips" choose an endpoint, not a service.
+    labels = [re.sub(r"-fips(?=$|-)", "", label) for label in names if label not in ("dualstack", "fips")]
+    if domain is None or not labels:
+        return _after_region(labels)
+    for start in range(1, len(labels)):
+        if name := MULTI_REGION.get(".".join(labels[start:])):
+            return Scope(name, multi_region=True)
+    found = _legacy_s3(labels) or _before_region(labels, parts.path) or _after_region(labels)
+    if found.service is None and domain == _LEGACY_DOMAIN and (name := _GLOBAL.get(labels[-1])):
+        return Scope(name, _LEGACY_REGION)
+    return found
+
+
+def _before_region(labels: list[str], path: str) -> Scope | None:
+    """[RESOURCE.]SERVICE.REGION, and what an interface endpoint has after it."""
+    private = labels[-1] == "vpce"
+    place = len(labels) - (2 if private or labels[-1] == "us-gov" else 1)
+    if place < 1 or not _REGION.fullmatch(labels[place]):
+        return None
+    region = labels[place]
+    for start in range(place):
+        name = ".".join(labels[start:place])
+        if start == 0 or private:
+            service = NAMES.get(name) or _NAMES.get(name)
+        else:
+            service = _BELOW.get(name, NAMES[name] if name in BELOW else None)
+        if service is None and private:
+            service = _BELOW.get(name)
+        if service is not None:
+            start_of_path, other = _BY_PATH.get(name, ("", ""))
+            return (
+                Scope(other if other and path.startswith(start_of_path) else service, region) if service else None
+            )
+    if labels[place - 1].startswith("s3express-"):
+        return Scope("s3express", region)
+    return None
+
+
+def _after_region(labels: list[str]) -> Scope:
+    """[RESOURCE.]REGION.SERVICE, by the services that have their region first."""
+    for place, label in enumerate(labels[:-1]):
+        if _REGION.fullmatch(label):
+            name = ".".join(labels[place + 1 :])
+            service = AFTER_REGION.get(name) or _AFTER_REGION.get(name)
+            return Scope(service, label if service else None)
+    return Scope()
+
+
+def _legacy_s3(labels: list[str]) -> Scope | None:
+    """S3's older names of regions, s3-REGION, and the accelerated one, which has no region."""
+    if labels[-1] == "s3-accelerate":
+        return Scope("s3")
+    found = re.fullmatch(r"s3-(.+)", labels[-1])
+    return Scope("s3", found[1]) if found and _REGION.fullmatch(found[1]) else None
