@@ -46,10 +46,10 @@ def read_stdin(limit: int) -> str:
     return sys.stdin.buffer.read(limit).decode("utf-8", "replace")
 
 
-def write_whole(path: str, data: bytes, *, force: bool = False) -> None:
+def write_whole(path: str, data: bytes, *, force: bool = False, durable: bool = True) -> None:
     """Writes a file that only its owner can read; it is there whole or not at all. Raises UsageError, OSError.
 
-    An existing file is replaced only with `force`.
+    An existing file is replaced only with `force`. Without `durable` a crash of the machine may still lose it.
     """
     # Root's rename would put a file in the place of /dev/null, and of /dev/stdout.
     if not path or (os.path.exists(path) and (not os.path.isfile(path) or path.startswith("/dev/"))):
@@ -64,7 +64,8 @@ def write_whole(path: str, data: bytes, *, force: bool = False) -> None:
         with open(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         if force:
             os.replace(temporary, path)
         else:

@@ -1,210 +1,207 @@
-"""One secret, or one each, wrapped for many hosts' TPMs, on a machine without a TPM.
+"""A key wrapped for one host of a fleet, on a machine without a TPM.
 
-Each host is on its own: one that is bad is reported and costs the others nothing. What is done is in the manifest,
-so a run that was interrupted goes on where it stopped.
+`wrap_host` takes a host as a dict and returns the result as one, so that any engine can map it over a fleet;
+`HostWrapper` is the same for engines that send functions to other processes. `fleet_run` takes a whole fleet.
 """
 
-import csv
+import difflib
 import hashlib
+import hmac
 import json
 import os
 import re
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping, Sequence
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tpmwire.secret import EMPTY_AUTH, Secret
+
 from .files import write_whole
-from .messages import UsageError, note
+from .messages import UsageError
 from .targets import Target
+from .wrap_policy import Use, policy_of
 
 if TYPE_CHECKING:
-    from multiprocessing.pool import Pool
-
     from tpmwire.certificates import Trust
     from tpmwire.keyfile import KeyFile
     from tpmwire.policy import Policy
-    from tpmwire.secret import Secret
 
-__all__ = ["Order", "read_fleet", "wrap_fleet", "wrapped_for"]
+__all__ = [
+    "HostWrapper",
+    "Inputs",
+    "Order",
+    "inputs_of",
+    "save_key_file",
+    "target_hash",
+    "wrap_host",
+    "wrapped_for",
+]
 
-MANIFEST = "manifest.jsonl"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
+"""Names of hosts: they become names of files."""
+
+_ALIASES = {
+    "access_key_id": "aws_access_key_id",
+    "key_auth_file": "password_file",
+}
+_OWN = ("secret", "aws_access_key_id", "pcrs", "policy", "password_file")
+"""What a host may have of its own, in place of the fleet's."""
 
 
 class Order(NamedTuple):
-    """What every worker needs: how the keys are used, whom certificates must come from, where files go."""
+    """How keys are wrapped for hosts that do not say otherwise.
 
-    secret: "Secret | None"
-    auth: "Secret"
+    `secret` is the HMAC key ("AWS4" and the secret access key), `auth` its password, `use` its PCRs or policy.
+    With `trust` each host needs an EK certificate below one of its roots.
+    """
+
+    secret: Secret | None = None
+    auth: Secret = EMPTY_AUTH
+    use: Use = Use()
+    trust: "Trust | None" = None
+    aws_access_key_id: str = ""
+
+
+class Inputs(NamedTuple):
+    """What is wrapped for one host. `fingerprint` tells it from other inputs, and nobody what they are."""
+
+    secret: Secret
+    auth: Secret
     policy: "Policy | None"
-    trust: "Trust | None"
-    out: str
+    aws_access_key_id: str
+    fingerprint: str
 
 
-class Host(NamedTuple):
-    """A line of the fleet: its fields, where they stand for messages, and what is wrong if it cannot be read."""
+def wrap_host(fields: Mapping[str, Any], order: Order) -> dict[str, Any]:
+    """Wraps for one host; a bad host gives an entry with `error`, and raises nothing.
 
-    fields: dict[str, Any]
-    where: str
-    problem: str = ""
-
-
-def read_fleet(path: str) -> list[Host]:
-    """The hosts in a CSV file with a header, a JSON Lines file, or a directory of exported *.json files.
-
-    Raises UsageError where the fleet itself cannot be read; a bad host is told later.
+    `fields` are those of `tpmwire export-public`, and `_OWN`. The result has the host's name, its key file in
+    `pem`, that file's SHA-256 in `fingerprint`, the Names of key and parent in `name` and `parent_name`, and
+    `target` and `inputs`, by which a later run knows what was wrapped.
     """
-    try:
-        hosts = list(_directory(path) if os.path.isdir(path) else _lines(path))
-    except OSError as error:
-        raise UsageError(f"{error.filename or path}: {error.strerror}") from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is neither CSV nor JSON Lines: {error}") from error
-    if not hosts:
-        raise UsageError(f"{path} names no host")
-    return hosts
-
-
-def _directory(path: str) -> Iterator[Host]:
-    for name in sorted(os.listdir(path)):
-        if name.endswith(".json"):
-            host = name.removesuffix(".json")
-            try:
-                with open(os.path.join(path, name), encoding="utf-8", errors="replace") as file:
-                    text = file.read(1 << 20)
-            except OSError as error:
-                yield Host({"host": host}, name, f"{name}: {error.strerror}")
-            else:
-                read = _host(text, name)
-                yield read._replace(fields={"host": host, **read.fields})
-
-
-def _lines(path: str) -> Iterator[Host]:
-    # Octets that are no UTF-8 spoil their own line only.
-    with open(path, encoding="utf-8", errors="replace", newline="") as file:
-        if path.endswith(".csv"):
-            for number, row in enumerate(csv.DictReader(file), 1):
-                yield Host({k: v for k, v in row.items() if k and v}, f"row {number}")
-            return
-        for number, line in enumerate(file, 1):
-            if line.strip():
-                yield _host(line, f"line {number}")
-
-
-def _host(text: str, where: str) -> Host:
-    """JSON's object; what is none is told as a bad host."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = None
-    if isinstance(value, dict):
-        return Host(value, where)
-    return Host({}, where, f"{where}: this is no JSON object as `tpmwire export-public` prints it")
-
-
-def wrap_fleet(hosts: list[Host], order: Order, processes: int, *, resume: bool = False) -> int:
-    """Wraps for every host; with `resume` only for those that the manifest lacks. Returns how many were bad.
-
-    Raises UsageError where there is a manifest and it is not said to resume: the secret may be another one now.
-    """
-    os.makedirs(order.out, mode=0o700, exist_ok=True)
-    path = os.path.join(order.out, MANIFEST)
-    if os.path.exists(path) and not resume:
-        raise UsageError(f"{path} exists; --resume goes on with it, for the same secret, or name another --out")
-    done = dict(_manifest(path))
-    names = [str(host.fields.get("host") or "") for host in hosts]
-    twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
-    waiting = [host for host, name in zip(hosts, names, strict=True) if not _is_done(host, done.get(name), order)]
-    if len(waiting) < len(hosts):
-        note(f"{len(hosts) - len(waiting)} of {len(hosts)} hosts are done already")
-    bad = 0
-    cut = os.path.exists(path) and not _ends_whole(path)
-    with open(path, "a", encoding="utf-8") as manifest:
-        if cut:
-            manifest.write("\n")
-        for count, entry in enumerate(_results(waiting, order, processes, twice), 1):
-            if entry.get("error"):
-                bad += 1
-                note(f"{entry['host'] or entry['where']}: {entry['error']}")
-            manifest.write(json.dumps(entry) + "\n")
-            manifest.flush()
-            _progress(count, len(waiting))
-    return bad
-
-
-def _results(waiting: list[Host], order: Order, processes: int, twice: set[str]) -> Iterable[dict[str, Any]]:
-    global _order, _twice  # the workers inherit it by fork, so no secret is pickled
-    _order, _twice = order, twice
-    if processes < 2 or len(waiting) < 64:
-        yield from map(_wrapped, waiting)
-        return
-    from multiprocessing import get_context
-
-    pool: Pool
-    with get_context("fork").Pool(processes, _ordinary_signals) as pool:
-        yield from pool.imap_unordered(_wrapped, waiting, chunksize=16)
-        pool.close()
-        pool.join()
-
-
-def _ordinary_signals() -> None:
-    """A worker ends when it is told to; what the program does on a signal is the parent's to do."""
-    import signal
-
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-_order: Order
-_twice: set[str]
-
-
-def _wrapped(host: Host) -> dict[str, Any]:
-    """The manifest's entry for a host, its file written."""
+    from tpmwire.crypto import name_of
     from tpmwire.errors import TpmwireError
 
-    name = str(host.fields.get("host") or "")
+    name = str(fields.get("host") or "")
     try:
-        return {"host": name, **_wrap(host, name, _order)}
+        if not NAME.fullmatch(name):
+            raise UsageError(f"host needs a name that can be a file's, not {name!r}")
+        target = Target.from_fields(dict(fields), name)
+        inputs = inputs_of(fields, order)
+        file = wrapped_for(target, inputs, order.trust)
+        pem = file.to_pem()
     except (UsageError, TpmwireError, OSError, ValueError) as error:
-        return {"host": name, "where": host.where, "error": " ".join(str(error).split())}
-
-
-def _wrap(host: Host, name: str, order: Order) -> dict[str, Any]:
-    from tpmwire.crypto import name_of
-
-    from .aws_secret import key_octets
-
-    if host.problem:
-        raise UsageError(host.problem)
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}", name):
-        raise UsageError(f"{host.where}: a host needs a name that can be a file's, not {name!r}")
-    if name in _twice:
-        raise UsageError(f"{name} is there more than once")
-    target = Target.from_fields(host.fields, name)
-    own = host.fields.get("secret")
-    file = wrapped_for(target, order, key_octets(str(own).encode()) if own else None)
-    pem = file.to_pem().encode()
-    write_whole(os.path.join(order.out, f"{name}.pem"), pem, force=True)
-    return {
-        "file": f"{name}.pem",
-        "fingerprint": hashlib.sha256(pem).hexdigest(),
+        return {"host": name, "error": " ".join(str(error).split())}
+    entry = {
+        "host": name,
+        "fingerprint": hashlib.sha256(pem.encode()).hexdigest(),
         "name": name_of(file.public).hex(),
         "parent_name": name_of(target.public).hex(),
-        "target": _fingerprint(host),
+        "target": target_hash(fields),
+        "inputs": inputs.fingerprint,
+        "pem": pem,
     }
+    return {**entry, "aws_access_key_id": inputs.aws_access_key_id} if inputs.aws_access_key_id else entry
 
 
-def wrapped_for(target: Target, order: Order, own: "Secret | None") -> "KeyFile":
-    """The key file for one target, with its own secret or the one for all. Raises UsageError, TpmwireError."""
+def save_key_file(entry: dict[str, Any], out: str) -> dict[str, Any]:
+    """Writes the key file of an entry of `wrap_host` to OUT/HOST.pem, for its owner only.
+
+    Returns the entry with the file's name in place of its content; one with an error comes back as it is. The file
+    is there whole or not at all, but a crash of the machine may still lose it.
+    """
+    if "error" in entry:
+        return entry
+    file = f"{entry['host']}.pem"
+    rest = {name: value for name, value in entry.items() if name not in ("host", "pem")}
+    try:
+        write_whole(os.path.join(out, file), entry["pem"].encode(), force=True, durable=False)
+    except OSError as error:
+        return {"host": entry["host"], "error": f"{file}: {error.strerror}"}
+    return {"host": entry["host"], "file": file, **rest}
+
+
+def target_hash(fields: Mapping[str, Any]) -> str:
+    """Tells whether a host's public key is the one that was wrapped for."""
+    return hashlib.sha256(str(fields.get("public")).lower().encode("utf-8", "replace")).hexdigest()
+
+
+def inputs_of(fields: Mapping[str, Any], order: Order) -> Inputs:
+    """What is wrapped for a host: its own secret, password and policy where it has them. Raises UsageError."""
+    own = _own(fields)
+    secret, auth, use = order.secret, order.auth, order.use
+    if "secret" in own:
+        from .aws_secret import key_octets
+
+        secret = key_octets(own["secret"].encode())
+    if secret is None:
+        raise UsageError("the host has no secret of its own, and none was given for all")
+    if "password_file" in own:
+        auth = _password(own["password_file"])
+    if "pcrs" in own and "policy" in own:
+        raise UsageError("the host has both pcrs and policy; give one")
+    if "pcrs" in own:
+        use = Use(pcrs=own["pcrs"])
+    elif "policy" in own:
+        use = _use_of(own["policy"])
+    found = policy_of(use, with_auth=bool(auth))
+    policy, digest = found or (None, b"")
+    key_id = own.get("aws_access_key_id", order.aws_access_key_id)
+    said = ["tpmwire wrap", fields.get("host"), auth.reveal().hex(), digest.hex(), key_id, order.trust is not None]
+    # Under the secret, which has 240 random bits: without it, nobody can try passwords against the fingerprint.
+    fingerprint = hmac.digest(secret.reveal(), json.dumps(said).encode(), "sha256")[:16].hex()
+    return Inputs(secret, auth, policy, key_id, fingerprint)
+
+
+def _own(fields: Mapping[str, Any]) -> dict[str, str]:
+    """The fields of `_OWN` that a host has, as text. Raises UsageError for an empty or misspelled one."""
+    own: dict[str, str] = {}
+    for given, value in fields.items():
+        field = _ALIASES.get(given, given)
+        if field not in _OWN:
+            if meant := _misspelled(given):
+                raise UsageError(f"unknown field {given!r}; did you mean {meant!r}?")
+            continue
+        if value is None:
+            continue
+        text = json.dumps(value) if field == "policy" and isinstance(value, (dict, list)) else str(value)
+        if not text:
+            raise UsageError(f"the field {given!r} is empty")
+        own[field] = text
+    return own
+
+
+@lru_cache(maxsize=256)
+def _misspelled(field: str) -> str | None:
+    """The field that was meant, if this one would silently leave a key without protection."""
+    known = ["pcrs", "policy", "password_file", "key_auth_file"]
+    return next(iter(difflib.get_close_matches(field.lower(), known, 1, 0.75)), None)
+
+
+@lru_cache(maxsize=1024)
+def _password(path: str) -> Secret:
+    from .options import secret_file
+
+    return Secret(secret_file(path))
+
+
+@lru_cache(maxsize=256)
+def _use_of(policy: str) -> Use:
+    """A policy of a host: the name of a file, or JSON itself."""
+    if policy.lstrip()[:1] in ("[", "{"):
+        return Use(policy=policy, where="the host's policy")
+    from .files import read_small
+
+    return Use(policy=read_small(policy).decode("utf-8", "replace"), where=policy)
+
+
+def wrapped_for(target: Target, inputs: Inputs, trust: "Trust | None") -> "KeyFile":
+    """The key file for one target. Raises UsageError, TpmwireError."""
     from tpmwire.wrapping import wrap_hmac_key
 
-    secret = own or order.secret
-    if secret is None:
-        raise UsageError(f"{target.host} has no secret of its own, and none was given for all")
-    if order.trust is not None:
-        _certified(target, order.trust)
-    return wrap_hmac_key(secret, target.public, target.parent, auth=order.auth, policy=order.policy)
+    if trust is not None:
+        _certified(target, trust)
+    return wrap_hmac_key(inputs.secret, target.public, target.parent, auth=inputs.auth, policy=inputs.policy)
 
 
 def _certified(target: Target, trust: "Trust") -> None:
@@ -225,44 +222,53 @@ def _certified(target: Target, trust: "Trust") -> None:
         raise CertificateError("the certificate is another key's")
 
 
-def _manifest(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    if os.path.exists(path):
-        with open(path, encoding="utf-8") as file:
-            for line in file:
-                entry = _host(line, "").fields  # the last line may be cut
-                if entry.get("file"):
-                    yield str(entry.get("host")), entry
+class HostWrapper:
+    """`wrap_host` for engines that pickle functions: secrets are named by their files and read where it runs.
 
+    What is pickled holds names of files only; each worker needs the files at those paths. With `out`, a directory,
+    key files are written there, and entries come without them. The first call raises UsageError if a file cannot
+    be used.
+    """
 
-def _ends_whole(path: str) -> bool:
-    """Whether the last line was written to its end, or there is none."""
-    with open(path, "rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(size - 1, 0))
-        return file.read(1) in (b"", b"\n")
+    def __init__(
+        self,
+        *,
+        secret_file: str | None = None,
+        password_file: str | None = None,
+        pcrs: str | None = None,
+        policy_file: str | None = None,
+        ca: Sequence[str] = (),
+        aws_access_key_id: str | None = None,
+        out: str | None = None,
+    ) -> None:
+        # Workers may have another working directory.
+        self._secret_file = secret_file and os.path.abspath(secret_file)
+        self._password_file = password_file and os.path.abspath(password_file)
+        self._policy_file = policy_file and os.path.abspath(policy_file)
+        self._ca = tuple(os.path.abspath(path) for path in ca)
+        self._out = out and os.path.abspath(out)
+        self._pcrs = pcrs
+        self._aws_access_key_id = aws_access_key_id
 
+    def __call__(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """What `wrap_host` returns, or `save_key_file`."""
+        entry = wrap_host(fields, self._order)
+        return save_key_file(entry, self._out) if self._out else entry
 
-def _is_done(host: Host, entry: dict[str, Any] | None, order: Order) -> bool:
-    """Whether the manifest has this host with this parent, and the file is as it was written."""
-    if entry is None or entry.get("target") != _fingerprint(host):
-        return False
-    try:
-        with open(os.path.join(order.out, str(entry["file"])), "rb") as file:
-            return hashlib.sha256(file.read()).hexdigest() == entry.get("fingerprint")
-    except OSError:
-        return False
+    @cached_property
+    def _order(self) -> Order:
+        from .aws_secret import key_octets
+        from .options import secret_file
+        from .trust import trust_from
 
+        use = _use_of(self._policy_file) if self._policy_file else Use(pcrs=self._pcrs or "")
+        return Order(
+            key_octets(secret_file(self._secret_file)) if self._secret_file else None,
+            _password(self._password_file) if self._password_file else EMPTY_AUTH,
+            use,
+            trust_from(self._ca),
+            self._aws_access_key_id or "",
+        )
 
-def _fingerprint(host: Host) -> str:
-    """Tells whether a host's public key is the one that was wrapped for."""
-    return hashlib.sha256(str(host.fields.get("public")).lower().encode()).hexdigest()
-
-
-def _progress(count: int, total: int) -> None:
-    """A line that counts, on a terminal."""
-    if sys.stderr.isatty() and (count % 16 == 0 or count == total):
-        bar = "#" * (40 * count // total)
-        end = "\n" if count == total else ""
-        # As octets: in text a carriage return would be shown, not done.
-        sys.stderr.buffer.write(f"\r[{bar:40}] {count}/{total}{end}".encode())
-        sys.stderr.buffer.flush()
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_order"}

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tpmwire.policy_choice import Either
     from tpmwire.spec.constants import TPM_ALG
 
-__all__ = ["Described", "add_policy_options", "described_policy"]
+__all__ = ["Described", "add_policy_options", "described_json", "described_policy"]
 
 
 class Described(NamedTuple):
@@ -35,19 +35,29 @@ def described_policy(args: "argparse.Namespace", alg: "TPM_ALG") -> Described | 
     """The policy of the options for an object whose nameAlg is `alg`; None without them. Raises UsageError."""
     from tpmwire.errors import PolicyError
     from tpmwire.policy import Policy, PolicyPCR, parse_pcr_values
-    from tpmwire.policy_text import from_json
 
     from .files import read_small
 
+    if args.policy_json:
+        return described_json(read_small(args.policy_json).decode("utf-8", "replace"), alg, args.policy_json)
+    if not args.pcrs:
+        return None
     try:
-        if args.policy_json:
-            policy = from_json(read_small(args.policy_json).decode("utf-8", "replace"), alg)
-        elif args.pcrs:
-            policy = Policy(PolicyPCR.of_values(alg, *parse_pcr_values(args.pcrs)))
-        else:
-            return None
+        policy = Policy(PolicyPCR.of_values(alg, *parse_pcr_values(args.pcrs)))
+    except PolicyError as error:
+        raise UsageError(str(error)) from error
+    return Described(policy.digest(alg), (policy,), policy)
+
+
+def described_json(text: str, alg: "TPM_ALG", where: str) -> Described:
+    """The policy in a JSON text for an object whose nameAlg is `alg`. Raises UsageError, which names `where`."""
+    from tpmwire.errors import PolicyError
+    from tpmwire.policy import Policy
+    from tpmwire.policy_text import from_json
+
+    try:
+        policy = from_json(text, alg)
         ways = (policy,) if isinstance(policy, Policy) else policy.alternatives(alg)
         return Described(policy.digest(alg), ways, policy)
     except PolicyError as error:
-        where = f"{args.policy_json}: " if args.policy_json else ""
-        raise UsageError(f"{where}{error}") from error
+        raise UsageError(f"{where}: {error}") from error

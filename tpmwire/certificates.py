@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from asn1crypto import x509 as fields
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -102,6 +102,18 @@ class Certificate:
             self.x509 = crypto.load_certificate(crypto.FILETYPE_ASN1, der)
         except crypto.Error as error:
             raise self._unreadable(_said(error)) from error
+
+    @classmethod
+    def of(cls, x509: crypto.X509) -> Self:
+        """The same of one that OpenSSL has read already."""
+        made = cls.__new__(cls)
+        made.where, made.x509 = "", x509
+        return made
+
+    @cached_property
+    def der(self) -> bytes:
+        """The encoding."""
+        return crypto.dump_certificate(crypto.FILETYPE_ASN1, self.x509)
 
     def _unreadable(self, reason: str) -> CertificateFormatError:
         return CertificateFormatError(f"{self.where or 'the certificate'} cannot be read ({reason})")
@@ -279,11 +291,7 @@ def verified(certificate: Certificate, trust: Trust, untrusted: Sequence[Certifi
             raise CertificateError(
                 f"the certificate is not trusted: {algorithm.decode()} in its chain can be forged"
             )
-    return [_copied(one) for one in chain]
-
-
-def _copied(one: crypto.X509) -> Certificate:
-    return Certificate(crypto.dump_certificate(crypto.FILETYPE_ASN1, one))
+    return [Certificate.of(one) for one in chain]
 
 
 def _chain(certificate: Certificate, trust: Trust, untrusted: Sequence[Certificate]) -> list[crypto.X509]:
@@ -336,7 +344,7 @@ def _reason(certificate: Certificate, known: list[Certificate], error: crypto.X5
     code, depth, said = error.errors
     if code not in (_SIGNATURE, _NOT_YET_VALID, _EXPIRED, *_NO_ISSUER):
         return f"the certificate is not trusted: {said}" + (f" (at depth {depth} of its chain)" if depth else "")
-    at = _copied(error.certificate) if depth else certificate
+    at = Certificate.of(error.certificate) if depth else certificate
     what = "the certificate" if not depth else f"the CA certificate {_rfc4514(at.subject)!r}"
     if code == _EXPIRED:
         return f"{what} expired on {described(at).not_after}"

@@ -6,15 +6,17 @@ web-1.json is what `tpmwire export-public` printed on the target; `tpmwire impor
 there. It can be used there and never leaves: it is bound to that TPM by its policy where it has one. With --pcrs
 the key works only while the PCRs have the values given (sha256:7=HEX) or, without a value, zero.
 
-A fleet: --fleet is a directory of exported *.json files, or a file with one host a line (JSON Lines, or CSV with a
-header: host, kind, public, and if there are: parent, name, certificate, secret). Each host gets OUT/HOST.pem and a
-line in OUT/manifest.jsonl; a bad host is reported and costs the others nothing.
+A fleet: --fleet is a directory of exported *.json files, or a file with one host per line (JSON Lines, or CSV with
+a header: host, kind, public, and optionally parent, name, certificate). A host may have values of its own: secret,
+aws_access_key_id, pcrs, policy, password_file. Each host gets OUT/HOST.pem and a line in OUT/manifest.jsonl; a bad
+host is reported and does not affect the others. --fleet - and --out - are JSON Lines on stdin and stdout.
 
   printf %s "$SECRET" | tpmwire wrap --fleet hosts/ --out wrapped/ --ca maker-ca.pem
 """
 
 import argparse
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from ..aws_secret import add_secret_options, key_id_of, read_key
@@ -23,10 +25,11 @@ from ..options import auth_from
 
 if TYPE_CHECKING:
     from tpmwire.keyfile import KeyFile
-    from tpmwire.policy import Policy
+    from tpmwire.secret import Secret
 
-    from ..fleet import Order
+    from ..fleet import Inputs, Order
     from ..targets import Target
+    from ..wrap_policy import Use
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -37,9 +40,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument("--to", metavar="FILE", help="the target, as `tpmwire export-public` printed it")
-    target.add_argument("--fleet", metavar="HOSTS", help="many targets: a directory, a .csv or a JSON Lines file")
-    parser.add_argument("--out", metavar="PATH", required=True, help="the key file, or a fleet's directory")
+    target.add_argument(
+        "--fleet", metavar="HOSTS", help="many targets: a directory, a .csv or a JSON Lines file, or - for stdin"
+    )
+    parser.add_argument(
+        "--out", metavar="PATH", required=True, help="the key file, or a fleet's directory, or - for JSON Lines"
+    )
     add_secret_options(parser)
+    parser.add_argument("--secret-file", metavar="FILE", help="file with the secret, in place of standard input")
     parser.add_argument(
         "--key-auth-file", metavar="FILE", help="file with a password for the key (or TPM_KEY_AUTH)"
     )
@@ -59,57 +67,124 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="with --to: also wrap the key of SigV4A, which AWS derives from id and secret (docs/sigv4a.md)",
     )
     parser.add_argument(
-        "--aws-access-key-id", metavar="ID", help="for it: the id that belongs to the secret (AWS_ACCESS_KEY_ID)"
+        "--aws-access-key-id",
+        metavar="ID",
+        help="access key id of the secret (AWS_ACCESS_KEY_ID): needed for --sigv4a-out, noted for a fleet",
     )
     parser.add_argument(
         "--ca", nargs="+", default=[], metavar="FILE", help="CA certificates that EK certificates must come from"
     )
     parser.add_argument("--force", action="store_true", help="replace an existing key file")
-    parser.add_argument("--resume", action="store_true", help="go on with a fleet that was interrupted")
+    parser.add_argument("--resume", action="store_true", help="continue a fleet that was interrupted")
+    parser.add_argument("--shard", metavar="K/N", help="only the K-th of N parts of a fleet")
+    parser.add_argument(
+        "--json", action="store_true", help="print a summary of a fleet in JSON (on stderr with --out -)"
+    )
     parser.add_argument(
         "--jobs",
         type=int,
-        default=os.cpu_count() or 1,
         metavar="N",
-        help="processes for a fleet (default: all cores)",
+        help="processes for a fleet (default: all cores; one for --fleet -)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Wraps for one target or for many."""
-    from ..fleet import Order, read_fleet, wrap_fleet
+    from ..fleet import Order
     from ..trust import trust_from
+    from ..wrap_policy import policy_of
 
+    shard = _check(args)
     auth = auth_from(None, args.key_auth_file, "TPM_KEY_AUTH")
-    trust = trust_from(args.ca)
-    policy = _json_policy(args) if args.policy_json else _policy(args.pcrs, with_auth=bool(auth))
-    if args.policy_json and auth and not (policy and (policy.wants_auth_value or policy.wants_password)):
-        raise UsageError(f"{args.policy_json} does not take the password in: add PolicyAuthValue, or leave it out")
+    use, trust = _use(args), trust_from(args.ca)
+    policy_of(use, with_auth=bool(auth))
+    if args.to:
+        if args.sigv4a_out:
+            _check_sigv4a(args)
+        return _one(args, Order(_secret(args), auth, use, trust))
+    return _fleet(args, Order(None, auth, use, trust, args.aws_access_key_id or ""), shard)
+
+
+def _check(args: argparse.Namespace) -> tuple[int, int]:
+    """Options that do not fit together. Returns the shard. Raises UsageError."""
+    from ..fleet_hosts import STDIN
+    from ..fleet_run import STDOUT
+
     if args.to:
         from ..placing import check_path
 
         check_path(args.out, "--out", force=args.force)
-    if args.sigv4a_out:
-        _check_sigv4a(args)
-    if args.to:
-        return _one(args, Order(read_key(args), auth, policy, trust, args.out))
-    hosts = read_fleet(args.fleet)
-    each = all(host.fields.get("secret") for host in hosts)
-    order = Order(None if each else read_key(args), auth, policy, trust, args.out)
-    bad = wrap_fleet(hosts, order, args.jobs, resume=args.resume)
-    note(f"{len(hosts) - bad} of {len(hosts)} hosts wrapped; see {args.out}")
-    return 1 if bad else 0
+        for option, given in (("--resume", args.resume), ("--shard", args.shard), ("--json", args.json)):
+            if given:
+                raise UsageError(f"{option} is for a fleet (--fleet)")
+    elif args.sigv4a_out:
+        raise UsageError("--sigv4a-out is for one target (--to); a fleet gets HMAC keys")
+    if args.resume and args.out == STDOUT:
+        raise UsageError("--resume needs a directory with a manifest: --out - has none")
+    if args.resume and args.fleet == STDIN:
+        raise UsageError("--resume reads the hosts twice: give --fleet a file or a directory")
+    if args.fleet == STDIN and args.jobs not in (None, 1):
+        raise UsageError("--jobs is for hosts in a file; those of standard input are wrapped in one process")
+    return (1, 1) if args.shard is None else _shard(args.shard)
+
+
+def _shard(text: str) -> tuple[int, int]:
+    import re
+
+    found = re.fullmatch(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})", text)
+    if found is None or int(found[1]) > int(found[2]):
+        raise UsageError(f"--shard {text} is not valid: expected K/N with K from 1 to N, such as 2/8")
+    return int(found[1]), int(found[2])
+
+
+def _use(args: argparse.Namespace) -> "Use":
+    from ..files import read_small
+    from ..wrap_policy import Use
+
+    if args.policy_json:
+        return Use(policy=read_small(args.policy_json).decode("utf-8", "replace"), where=args.policy_json)
+    return Use(pcrs=args.pcrs or "")
+
+
+def _secret(args: argparse.Namespace) -> "Secret":
+    if not args.secret_file:
+        return read_key(args)
+    from ..aws_secret import key_octets
+    from ..options import secret_file
+
+    return key_octets(secret_file(args.secret_file))
+
+
+def _fleet(args: argparse.Namespace, order: "Order", shard: tuple[int, int]) -> int:
+    from ..fleet_hosts import Fleet, survey
+    from ..fleet_run import STDOUT, Plan, wrap_fleet
+
+    fleet = Fleet(args.fleet, shard)
+    found = None if fleet.once else survey(fleet)
+    if found is not None and not found.hosts and shard[1] == 1:
+        raise UsageError(f"{args.fleet} names no host")
+    if args.secret_file or args.from_profile or (found is not None and not found.own_secrets):
+        order = order._replace(secret=_secret(args))
+    plan = Plan(fleet, order, args.out, shard, args.jobs or (1 if fleet.once else os.cpu_count() or 1))
+    summary = wrap_fleet(plan, found, resume=args.resume)
+    if args.json:
+        print(summary.to_json(plan), file=sys.stderr if args.out == STDOUT else sys.stdout)
+    else:
+        where = "" if args.out == STDOUT else f"; see {args.out}"
+        note(f"{summary.wrapped + summary.done_before} of {summary.hosts} hosts wrapped{where}")
+    return 1 if summary.failed else 0
 
 
 def _one(args: argparse.Namespace, order: "Order") -> int:
     from ..files import read_small, write_whole
-    from ..fleet import wrapped_for
+    from ..fleet import inputs_of, wrapped_for
     from ..targets import Target
 
     target = Target.from_json(read_small(args.to).decode("utf-8", "replace"), args.to)
-    wrapped = {args.out: wrapped_for(target, order, None)}
+    inputs = inputs_of({}, order)
+    wrapped = {args.out: wrapped_for(target, inputs, order.trust)}
     if args.sigv4a_out:
-        wrapped[args.sigv4a_out] = _sigv4a(args, order, target)
+        wrapped[args.sigv4a_out] = _sigv4a(args, inputs, target)
     for path, file in wrapped.items():
         write_whole(path, file.to_pem().encode(), force=args.force)
         note(f"{path} is for the TPM of {target.host}; there: tpmwire import-key {os.path.basename(path)}")
@@ -120,51 +195,16 @@ def _check_sigv4a(args: argparse.Namespace) -> None:
     """Before the secret is asked for. Raises UsageError."""
     from ..sigv4a_key import check_places, required_key_id
 
-    if args.fleet:
-        raise UsageError("--sigv4a-out is for one target (--to); a fleet gets HMAC keys")
     check_places(args.sigv4a_out, None, args.out, None, force=args.force)
     if args.from_profile and not args.aws_access_key_id:
         args.aws_access_key_id = key_id_of(args.from_profile)
     required_key_id(args)
 
 
-def _sigv4a(args: argparse.Namespace, order: "Order", target: "Target") -> "KeyFile":
+def _sigv4a(args: argparse.Namespace, inputs: "Inputs", target: "Target") -> "KeyFile":
     from tpmwire.wrapping import wrap_ecdsa_key
 
     from ..sigv4a_key import private_value, required_key_id
 
-    assert order.secret is not None  # one target has no secret of its own
-    private = private_value(order.secret, required_key_id(args))
-    return wrap_ecdsa_key(private, target.public, target.parent, auth=order.auth, policy=order.policy)
-
-
-def _json_policy(args: argparse.Namespace) -> "Policy | None":
-    from tpmwire.spec.constants import TPM_ALG
-
-    from ..policies import described_policy
-
-    found = described_policy(args, TPM_ALG.SHA256)
-    if found is not None and len(found.alternatives) > 1:
-        raise UsageError(
-            f"{args.policy_json} has branches, which a wrapped key's file cannot carry: let PolicyAuthorize stand "
-            "for them, and approve each with `tpmwire policy sign`"
-        )
-    return found.alternatives[0] if found is not None else None
-
-
-def _policy(pcrs: str | None, *, with_auth: bool) -> "Policy | None":
-    """The policy of a key that is bound to PCRs, and to a password if it has one."""
-    if not pcrs:
-        return None
-    from tpmwire.crypto import digest_size
-    from tpmwire.errors import PolicyError
-    from tpmwire.policy import Policy, PolicyAuthValue, PolicyPCR, parse_pcr_values, pcrs_in
-    from tpmwire.spec.constants import TPM_ALG
-
-    try:
-        selection, given = parse_pcr_values(pcrs)
-        values = {place: bytes(digest_size(place[0])) for place in pcrs_in(selection)} | given
-        statement = PolicyPCR.of_values(TPM_ALG.SHA256, selection, values)
-    except PolicyError as error:
-        raise UsageError(str(error)) from error
-    return Policy(statement, PolicyAuthValue()) if with_auth else Policy(statement)
+    private = private_value(inputs.secret, required_key_id(args))
+    return wrap_ecdsa_key(private, target.public, target.parent, auth=inputs.auth, policy=inputs.policy)

@@ -13,6 +13,7 @@ import pytest
 from cli.toolbox import main
 from tests.support.ekcert import Maker
 from tests.support.swtpm import Swtpm, tpm2
+from tpmwire.errors import TpmError
 from tpmwire.keyfile import LOADABLE, parse
 from tpmwire.secret import Secret
 from tpmwire.signing import HmacKey
@@ -201,3 +202,22 @@ def test_a_fleet(target: Swtpm, tool: Run, tmp_path: Path) -> None:
         file = parse((tmp_path / "out3" / "host-2.pem").read_bytes())
         own = hmac.digest(b"AWS4" + f"{2:040}".encode(), DATE, "sha256")
         assert HmacKey(file=file).hmac(tpm, DATE) == own
+
+
+def test_a_fleets_host_with_values_of_its_own(target: Swtpm, tool: Run, tmp_path: Path) -> None:
+    """Its own secret, password and PCR values, tried on its TPM."""
+    exported = json.loads(good(tool("export-public", "--tpm-path", target.path)))
+    own, password = SECRET[::-1], tmp_path / "password"
+    password.write_text("its own")
+    password.chmod(0o600)
+    host = {**exported, "host": "own", "secret": own, "password_file": str(password), "pcrs": PCR23}
+    (tmp_path / "hosts.jsonl").write_text(json.dumps(host))
+    good(tool("wrap", "--fleet", tmp_path / "hosts.jsonl", "--out", tmp_path / "out"))
+    words = ("import-key", tmp_path / "out" / "own.pem", "--tpm-path", target.path, "--out", tmp_path / "own.pem")
+    good(tool(*words, "--key-auth-file", password))
+    file = parse((tmp_path / "own.pem").read_bytes())
+    with Tpm.open(target.path, 20) as tpm:
+        key = HmacKey(file=file, auth=Secret(b"its own"))
+        assert key.hmac(tpm, DATE) == hmac.digest(b"AWS4" + own.encode(), DATE, "sha256")
+        with pytest.raises(TpmError):
+            HmacKey(file=file, auth=Secret(b"another")).hmac(tpm, DATE)

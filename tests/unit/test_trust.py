@@ -21,6 +21,11 @@ ENDORSEMENT = 0x4000000B
 @pytest.fixture
 def ders(tmp_path: Path) -> dict[str, bytes]:
     """A chain; web-1.json is a target whose endorsement key the leaf certifies."""
+    return write_chain(tmp_path)
+
+
+def write_chain(tmp_path: Path) -> dict[str, bytes]:
+    """Writes web-1.json and maker-ca.pem, and returns the certificates."""
     specs = chain()
     made = {
         "root": Issued(specs["root"], specs["root"]).der,
@@ -28,6 +33,7 @@ def ders(tmp_path: Path) -> dict[str, bytes]:
         "leaf": Issued(specs["leaf"], specs["intermediate"]).der,
     }
     write_target(tmp_path, specs["leaf"].key, pem(made["leaf"]).decode())
+    (tmp_path / "maker-ca.pem").write_bytes(pem(made["root"], made["intermediate"]))
     return made
 
 
