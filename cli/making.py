@@ -59,7 +59,7 @@ def make_key(tpm: "Tpm", order: Order) -> Made:
     Raises TpmError, PolicyError; SessionError where the TPM's HMAC is not that of the secret.
     """
     from tpmwire.errors import SessionError
-    from tpmwire.keyfile import KeyFile
+    from tpmwire.keyfile import KeyFile, rsa_parent_of
     from tpmwire.spec.commands.objects import Create
     from tpmwire.spec.constants import TPM_ALG
     from tpmwire.spec.structures import TPMS_SENSITIVE_CREATE
@@ -85,6 +85,7 @@ def make_key(tpm: "Tpm", order: Order) -> Made:
         answer.out_private,
         order.parent,
         empty_auth=not order.auth,
+        rsa_parent=rsa_parent_of(order.parent, parent.key.public),
         policy=policy.to_steps() if policy else None,
         auth_policy=tuple((None, way.to_steps()) for way in order.given[1:]) or None,
     )

@@ -37,7 +37,7 @@ def salt_pin(tpm: "Tpm", made: "Made", *, persistent: bool) -> str:
     TPM has one. What is pinned is what this TPM has now: trusted on first use, and held to afterwards.
     """
     from tpmwire import nv
-    from tpmwire.channel import WELL_KNOWN, read_loaded
+    from tpmwire.channel import read_loaded
     from tpmwire.spec.constants import TPM_ALG, TPM_HT
 
     parent = made.parent.key
@@ -47,8 +47,7 @@ def salt_pin(tpm: "Tpm", made: "Made", *, persistent: bool) -> str:
         root = read_loaded(tpm, SRK_HANDLE)
         if root.public.type in (TPM_ALG.ECC, TPM_ALG.RSA):
             return f"{root.name.hex()}@0x{SRK_HANDLE:08x}"
-    assert parent.public.replace(unique=WELL_KNOWN["h2"].template().unique) == WELL_KNOWN["h2"].template()
-    return f"{parent.name.hex()}@h2"
+    return f"{parent.name.hex()}@{'h1' if parent.public.type == TPM_ALG.RSA else 'h2'}"
 
 
 def credential_process(args: "argparse.Namespace", pin: str, key_name: bytes, *more: str) -> str:

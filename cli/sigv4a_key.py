@@ -171,6 +171,7 @@ def make_sigv4a_key(tpm: "Tpm", order: "Order", hmac_made: "Made", key_id: str) 
         answer.out_private,
         order.parent,
         empty_auth=not order.auth,
+        rsa_parent=beside.rsa_parent,
         policy=beside.policy,
         auth_policy=beside.auth_policy,
     )

@@ -58,15 +58,16 @@ class Target(NamedTuple):
                 octets[2:] if int.from_bytes(octets[:2], "big") == len(octets) - 2 else octets
             )
             kind = str(fields.get("kind") or "h2")
-            place = WELL_KNOWN[kind]
-            parent = int(str(fields.get("parent") or int(place.hierarchy)), 0)
+            # Of a storage root key made from no well-known template only the handle tells where it is.
+            place = None if kind == OTHER and fields.get("parent") else WELL_KNOWN[kind]
+            parent = int(str(fields.get("parent") or (place and int(place.hierarchy))), 0)
         except KeyError as error:
             raise UsageError(f"{where}: {error} is missing or not known") from error
         except (ValueError, WireError) as error:
             raise UsageError(f"{where}: {error}") from error
         if fields.get("name") and str(fields["name"]).lower() != name_of(public).hex():
             raise UsageError(f"{where}: the Name does not belong to the public area: one of them was changed")
-        template = place.template()
+        template = place.template() if place else public
         if public.replace(unique=template.unique) != template:
             raise UsageError(f"{where}: the public area is not of the kind {kind}")
         host, certificate = str(fields.get("host") or "target"), fields.get("certificate") or None

@@ -13,7 +13,7 @@ from .crypto import name_of
 from .errors import SessionError, TpmError
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Password, Session, SessionStart, Use
-from .spec.codes import TPM_RC_HANDLE, TPM_RC_MODE, TPM_RC_SYMMETRIC
+from .spec.codes import NO_ECC, TPM_RC_HANDLE, TPM_RC_MODE, TPM_RC_SYMMETRIC
 from .spec.constants import TPM_ALG, TPM_RH, TPM_SE
 from .spec.structures import TPMS_SENSITIVE_CREATE, TPMT_PUBLIC, TPMT_SYM_DEF
 from .tpm import Tpm
@@ -52,6 +52,7 @@ WELL_KNOWN = {
     "srk": WellKnown(TPM_RH.OWNER, templates.srk_ecc, 0x81000001),
     "srk-rsa": WellKnown(TPM_RH.OWNER, templates.srk_rsa, 0x81000001),
     "h2": WellKnown(TPM_RH.OWNER, templates.h2_primary, None),
+    "h1": WellKnown(TPM_RH.OWNER, templates.h1_primary, None),
 }
 """In the order in which a key is looked for; the slow one to make, RSA, is made last."""
 
@@ -80,13 +81,19 @@ def create_primary(
 ) -> Loaded:
     """Makes a primary key from a template; its Name is computed here, from the public area that came back.
 
+    A TPM without ECC refuses `templates.h2_primary`: it makes `h1_primary` then, its RSA counterpart.
     Raises SessionError where the answer is not a key of that template.
     """
     from .spec.commands.hierarchy import CreatePrimary
 
-    answer = tpm.execute(
-        CreatePrimary(hierarchy, TPMS_SENSITIVE_CREATE(outside.reveal(), b""), template), *authorizations
-    )
+    sensitive = TPMS_SENSITIVE_CREATE(outside.reveal(), b"")
+    try:
+        answer = tpm.execute(CreatePrimary(hierarchy, sensitive, template), *authorizations)
+    except TpmError as error:
+        if error.code not in NO_ECC or error.parameter is None or template != templates.h2_primary():
+            raise
+        template = templates.h1_primary()
+        answer = tpm.execute(CreatePrimary(hierarchy, sensitive, template), *authorizations)
     name = name_of(answer.out_public)
     if answer.out_public.replace(unique=template.unique) != template or name != answer.name:
         raise SessionError("the primary key that the TPM made is not the one that was asked for")

@@ -30,8 +30,20 @@ from .errors import DecodeError, EncodeError, KeyFileError
 from .record import Fixed, octets_left, wire_of
 from .spec.constants import TPM_HT, TPM_RH
 from .spec.structures import TPM2B_ENCRYPTED_SECRET, TPM2B_PRIVATE, TPM2B_PUBLIC, TPMT_PUBLIC, TPMU_HA
+from .templates import h1_primary
 
-__all__ = ["IMPORTABLE", "LOADABLE", "MAX_SIZE", "SEALED", "AuthPolicy", "KeyFile", "Step", "parse", "parse_der"]
+__all__ = [
+    "IMPORTABLE",
+    "LOADABLE",
+    "MAX_SIZE",
+    "SEALED",
+    "AuthPolicy",
+    "KeyFile",
+    "Step",
+    "parse",
+    "parse_der",
+    "rsa_parent_of",
+]
 
 LOADABLE = "2.23.133.10.1.3"
 """A key for TPM2_Load."""
@@ -264,6 +276,16 @@ class KeyFile:
 
     def __repr__(self) -> str:
         return f"KeyFile(type={self.type!r}, parent=0x{self.parent:08x}, public={self.public!r}, private=<secret>)"
+
+
+def rsa_parent_of(parent: int, public: TPMT_PUBLIC) -> bool | None:
+    """`rsa_parent` of a key whose parent, at this handle or made in this hierarchy, has this public area.
+
+    True for the standard RSA primary; None where the file need not tell, for programs that do not know rsaParent.
+    """
+    standard = h1_primary()
+    is_made = parent >> 24 == TPM_HT.PERMANENT
+    return True if is_made and public.replace(unique=standard.unique) == standard else None
 
 
 def parse(text: bytes | str) -> KeyFile:

@@ -237,8 +237,8 @@ class Run:
         """Where a pin would say that the parent is: a handle, or a key of WELL_KNOWN."""
         if self.key.ek_parent:
             return _endorsement_kind(file)
-        if file.hierarchy == TPM_RH.OWNER and not file.rsa_parent:
-            return "h2"
+        if file.hierarchy == TPM_RH.OWNER:
+            return "h1" if file.rsa_parent else "h2"
         return file.persistent_parent
 
     def _load(self, file: "KeyFile") -> int:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from .aes import cfb
 from .crypto import digest, digest_size, hmac_digest, kdfa, name_of, random_bytes
 from .errors import EncodeError
-from .keyfile import IMPORTABLE, KeyFile
+from .keyfile import IMPORTABLE, KeyFile, rsa_parent_of
 from .policy import Policy, PolicyAuthValue, PolicyCommandCode, PolicyDuplicationSelect, PolicyOR
 from .record import wire_of
 from .salt import seal_secret
@@ -236,6 +236,7 @@ def _importable(
         type=IMPORTABLE,
         secret=len(wrapped.seed).to_bytes(2, "big") + wrapped.seed,
         empty_auth=not auth,
+        rsa_parent=rsa_parent_of(parent_handle, parent),
         policy=None if satisfied is None else satisfied.to_steps(),
         description=description,
     )

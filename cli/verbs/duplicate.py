@@ -150,7 +150,7 @@ def _duplicated(
 def _write(
     args: argparse.Namespace, file: "KeyFile", target: "Target", made: "Duplicated", inner: "Secret | None"
 ) -> None:
-    from tpmwire.keyfile import IMPORTABLE
+    from tpmwire.keyfile import IMPORTABLE, rsa_parent_of
 
     from ..files import write_whole
 
@@ -160,7 +160,11 @@ def _write(
         note(f"wrote the inner wrap's key to {args.inner_key_file}: send it by another way than the duplicate")
     if args.out:
         importable = file.replace(
-            type=IMPORTABLE, secret=seed, privkey=private, parent=target.parent, rsa_parent=None
+            type=IMPORTABLE,
+            secret=seed,
+            privkey=private,
+            parent=target.parent,
+            rsa_parent=rsa_parent_of(target.parent, target.public),
         )
         write_whole(args.out, importable.to_pem().encode(), force=args.force)
         note(f"{args.out} is for the TPM of {target.host}; there: tpmwire import-key {os.path.basename(args.out)}")

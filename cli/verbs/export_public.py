@@ -24,6 +24,7 @@ from ..messages import UsageError
 from ..options import add_tpm_options
 
 if TYPE_CHECKING:
+    from tpmwire.spec.structures import TPMT_PUBLIC
     from tpmwire.tpm import Tpm
 
 __all__ = ["HELP", "configure", "run"]
@@ -39,9 +40,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_tpm_options(parser, "60s")
     parser.add_argument(
         "--key",
-        choices=("h2", "srk", "srk-rsa", "ek-rsa", "ek-ecc"),
+        choices=("h2", "h1", "srk", "srk-rsa", "ek-rsa", "ek-ecc"),
         default="h2",
-        help="which key: the owner's standard primary, a storage root key, an endorsement key (default: h2)",
+        help="which key: the owner's standard primary (h1: its RSA form), the storage root key at 0x81000001, "
+        "or an endorsement key (default: h2; h1 if the TPM lacks ECC)",
     )
     parser.add_argument("--host", metavar="NAME", help="name of this host in the output (default: its host name)")
     parser.add_argument("--out", metavar="FILE", help="write to a file instead of standard output")
@@ -50,6 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Makes the key, reads its certificate, prints one line of JSON."""
     from tpmwire.channel import WELL_KNOWN, create_primary, read_loaded
+    from tpmwire.spec.constants import TPM_RH
     from tpmwire.tpm import Tpm
 
     from ..files import write_whole
@@ -57,23 +60,36 @@ def run(args: argparse.Namespace) -> int:
 
     place = WELL_KNOWN[args.key]
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
-        if args.key.startswith("srk"):
+        if place.handle is not None and place.hierarchy == TPM_RH.OWNER:
             # A key file names the storage root key by its handle: it has to be there.
-            assert place.handle is not None
-            public = read_loaded(tpm, place.handle).public
-            if public.replace(unique=place.template().unique) != place.template():
-                raise UsageError(f"the key at 0x{place.handle:08x} is not of the kind {args.key}")
-            parent = place.handle
+            public, parent = read_loaded(tpm, place.handle).public, place.handle
         else:
             public = create_primary(tpm, place.hierarchy, place.template()).public
             parent = int(place.hierarchy)
+        kind = _kind(args.key, public)
         certificate = _certificate(tpm, CERTIFICATES[args.key]) if args.key in CERTIFICATES else None
-    text = Target(args.host or socket.gethostname(), args.key, parent, public, certificate).to_json() + "\n"
+    text = Target(args.host or socket.gethostname(), kind, parent, public, certificate).to_json() + "\n"
     if args.out:
         write_whole(args.out, text.encode())
     else:
         print(text, end="")
     return 0
+
+
+def _kind(asked: str, public: "TPMT_PUBLIC") -> str:
+    """Which key it is: a TPM may have the RSA one of two where the ECC one is asked for. Raises UsageError."""
+    from tpmwire.channel import WELL_KNOWN
+
+    from ..targets import OTHER
+
+    kinds = {"srk": ("srk", "srk-rsa"), "h2": ("h2", "h1")}.get(asked, (asked,))
+    for kind in kinds:
+        template = WELL_KNOWN[kind].template()
+        if public.replace(unique=template.unique) == template:
+            return kind
+    if asked != "srk":
+        raise UsageError(f"the key at 0x{WELL_KNOWN[asked].handle or 0:08x} is not of the kind {asked}")
+    return OTHER
 
 
 def _certificate(tpm: "Tpm", index: int) -> str | None:

@@ -120,7 +120,9 @@ def _import(args: argparse.Namespace) -> int:
             made = make_key(tpm, order)
         except TpmError as error:
             if error.name in ("TPM_RC_HASH", "TPM_RC_SCHEME"):
-                note(f"tpmwire: this TPM makes no HMACs of {token.hash_name}: it can hold no such token's secret")
+                error.description = (
+                    f"this TPM has no HMACs in {token.hash_name}, so it cannot hold this token's secret"
+                )
             raise
         path = None if args.out == "-" else args.out
         put_in_place(tpm, [Placed(made, path, handle)], owner_auth, force=args.force)

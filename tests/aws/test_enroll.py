@@ -9,9 +9,12 @@ import pytest
 
 from cli.aws_config import get_setting
 from tests.support.home import ROOT, arn_of, files_with, make_home
+from tests.support.interposer import Interposer
+from tests.support.lacking import Lacking
 from tests.support.sts import VerifyingSts
 from tests.support.swtpm import Swtpm
 from tests.support.verbs import Tool, held, tool
+from tpmwire.spec.constants import TPM_ALG
 
 __all__ = ["tool"]
 
@@ -62,6 +65,19 @@ def role(home: Path, sts: VerifyingSts) -> None:
     command = get_setting(text, "profile work", "credential_process")
     assert command is not None
     config.write_text(text.replace(command, f"{command} --assumeRole --aws-arn={sts.role_arn}"))
+
+
+@pytest.mark.parametrize("where", ["file", "handle"])
+def test_a_tpm_without_ecc(home: Path, sts: VerifyingSts, tool: Tool, where: str) -> None:
+    place = [] if where == "file" else ["--persistent-handle", "0x81010052"]
+    with Swtpm() as chip, Interposer(chip.path) as bus:
+        Lacking(algorithms={TPM_ALG.ECC}).before(bus)
+        done = tool("enroll", "--profile", "work", "--tpm-path", bus.path, *place, "--remove-plaintext")
+        assert done.code == 0, done.err
+        assert "@h1" in (home / ".aws" / "config").read_text()
+        role(home, sts)
+        assert tool("aws", "whoami", "--profile", "work").code == 0
+        assert held(chip) == ""
 
 
 @pytest.mark.parametrize("where", ["file", "handle"])

@@ -3,8 +3,9 @@
 The one place that decides which part of a code is the TPM's (`tpm_code`).
 """
 
-__all__ = ["AGAIN", "RESOURCE_MANAGERS", "tpm_code"]
+__all__ = ["AGAIN", "NO_ECC", "RESOURCE_MANAGERS", "tpm_code"]
 
+TPM_RC_ASYMMETRIC = 0x081
 TPM_RC_ATTRIBUTES = 0x082
 TPM_RC_HASH = 0x083
 TPM_RC_VALUE = 0x084
@@ -24,6 +25,9 @@ TPM_RC_COMMAND_CODE = 0x143
 
 AGAIN = (0x908, 0x90A, 0x922)
 """TPM_RC_YIELDED, TPM_RC_TESTING, TPM_RC_RETRY: the same bytes are sent again (Part 2, §6.6.3)."""
+
+NO_ECC = (TPM_RC_TYPE, TPM_RC_CURVE, TPM_RC_ASYMMETRIC, TPM_RC_VALUE)
+"""What TPMs answer to the template of a P-256 key if they lack ECC or the curve (Part 2, §11.2.5 and §12.2.2)."""
 
 RESOURCE_MANAGERS = (11, 12)
 """Layers that answer with the TPM's own codes in its place (tss2_common.h): the kernel's /dev/tpmrm0 is 11."""

@@ -227,6 +227,8 @@ _HINTS = {
     TPM_RC.PCR_CHANGED: "run again",
     TPM_RC.INTEGRITY: "the key belongs to another TPM or parent, or the owner hierarchy was cleared since",
     TPM_RC.BINDING: "the key file is damaged",
+    TPM_RC.TYPE: "the TPM may lack this type of key: RSA where ECC is asked for, or the reverse, may do",
+    TPM_RC.CURVE: "an RSA key, or one on another curve, may do",
     TPM_RC.HANDLE: "`tpmwire list` shows what the TPM holds",
     TPM_RC.REFERENCE_H0: "the object of the first handle is not loaded",
     TPM_RC.REFERENCE_S0: "the first session is not loaded",
