@@ -59,7 +59,9 @@ def add_body_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-T", "--upload-file", metavar="FILE", help="a file as the body (- for stdin); PUT")
     parser.add_argument(
-        "--unsigned-payload", action="store_true", help="leave the body out of the signature (S3 by https only)"
+        "--unsigned-payload",
+        action="store_true",
+        help="leave the body out of the signature (by https: S3, EBS, Lex, MediaStore, HealthOmics)",
     )
 
 
@@ -120,12 +122,13 @@ def place_of(args: argparse.Namespace, request: "Request") -> tuple[str, str]:
 
 def payload_unsigned(args: argparse.Namespace, service: str, request: "Request") -> bool:
     """Whether the body stays out of the signature. Raises UsageError where the service takes no such request."""
-    from sigv4.canonical import S3, rules_for
+    from sigv4.canonical import rules_for
 
     unsigned = bool(vars(args).get("unsigned_payload"))
-    if unsigned and (rules_for(service) is not S3 or not request.url.startswith("https:")):
+    if unsigned and not (rules_for(service).may_be_unsigned and request.url.startswith("https:")):
         raise UsageError(
-            "--unsigned-payload is for S3 by https: elsewhere the signature is all that protects a body"
+            "--unsigned-payload is for S3 by https, and for uploads to EBS, Lex, MediaStore and HealthOmics: "
+            "elsewhere the signature is all that protects a body"
         )
     return unsigned
 

@@ -6,6 +6,7 @@ beyond ASCII in a header stay as they are.
 """
 
 import re
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from urllib.parse import quote
 
@@ -55,10 +56,21 @@ class Rules:
 
     `normalize_path`: "." and ".." segments and repeated slashes are resolved. `encode_path`: the path, as
     sent, is percent-encoded once more. `hash_header`: X-Amz-Content-SHA256 is added and signed.
-    `presign_unsigned`: a presigned URL says nothing of the body.
+    `presign_unsigned`: a presigned URL says nothing of the body. `may_be_unsigned`: nor does any request need to
+    that goes by https; `never_signed`: none may. `sign_token`: a session token is under the signature.
+    `headers` gives further ones that the service needs.
     """
 
-    __slots__ = ("encode_path", "hash_header", "normalize_path", "presign_unsigned")
+    __slots__ = (
+        "encode_path",
+        "hash_header",
+        "headers",
+        "may_be_unsigned",
+        "never_signed",
+        "normalize_path",
+        "presign_unsigned",
+        "sign_token",
+    )
 
     def __init__(
         self,
@@ -67,21 +79,51 @@ class Rules:
         encode_path: bool = True,
         hash_header: bool = False,
         presign_unsigned: bool = False,
+        may_be_unsigned: bool = False,
+        never_signed: bool = False,
+        sign_token: bool = True,
+        headers: Callable[[Request], Iterable[tuple[str, str]]] | None = None,
     ) -> None:
         self.normalize_path = normalize_path
         self.encode_path = encode_path
         self.hash_header = hash_header
         self.presign_unsigned = presign_unsigned
+        self.may_be_unsigned = may_be_unsigned
+        self.never_signed = never_signed
+        self.sign_token = sign_token
+        self.headers = headers
+
+
+def _glacier_headers(request: Request) -> Iterable[tuple[str, str]]:
+    from .glacier import headers
+
+    return headers(request)
 
 
 GENERIC = Rules()
-S3 = Rules(normalize_path=False, encode_path=False, hash_header=True, presign_unsigned=True)
-_S3_SERVICES = frozenset(("s3", "s3express", "s3-outposts", "s3-object-lambda"))
+S3 = Rules(normalize_path=False, encode_path=False, hash_header=True, presign_unsigned=True, may_be_unsigned=True)
+_STREAMING = Rules(may_be_unsigned=True)
+# By signing name. Sources: botocore's auth.py, handlers.py and models (operations of auth type v4-unsigned-body);
+# the developer guides of OpenSearch Serverless and VPC Lattice; "Connecting to AWS IoT Core by MQTT over WSS".
+_RULES = {
+    "aoss": Rules(hash_header=True),
+    "ebs": _STREAMING,
+    "glacier": Rules(hash_header=True, headers=_glacier_headers),
+    "iotdevicegateway": Rules(sign_token=False),
+    "lex": _STREAMING,
+    "mediastore": _STREAMING,
+    "omics": _STREAMING,
+    "s3": S3,
+    "s3-object-lambda": S3,
+    "s3-outposts": S3,
+    "s3express": S3,
+    "vpc-lattice-svcs": Rules(presign_unsigned=True, never_signed=True),
+}
 
 
 def rules_for(service: str) -> Rules:
-    """The rules of a service by its signing name: S3's exceptions for S3, else the general ones."""
-    return S3 if service in _S3_SERVICES else GENERIC
+    """The rules of a service by its signing name; those of most are the general ones."""
+    return _RULES.get(service, GENERIC)
 
 
 def _normalize(path: str) -> str:

@@ -117,15 +117,17 @@ class Signer:
         time: float,
         *,
         unsigned_payload: bool = False,
-        sign_token: bool = True,
+        sign_token: bool | None = None,
         rules: Rules | None = None,
     ) -> Request:
         """A new request with the signature in its Authorization header, valid about `time` (POSIX seconds).
 
         `unsigned_payload` leaves the body out of it; `sign_token=False` adds the session token after signing
-        (AWS IoT); `rules` are the service's own unless given. Raises RequestError for unfit values.
+        (None: as the service has it); `rules` are the service's own unless given. Raises RequestError for unfit
+        values.
         """
         rules = rules or rules_for(service)
+        sign_token = rules.sign_token if sign_token is None else sign_token
         stamp = timestamp(time)
         ready = request.replace_headers(*self.region_fields(region))
         ready = self.prepare(ready, time, rules, unsigned_payload=unsigned_payload, sign_token=sign_token)
@@ -163,7 +165,9 @@ class Signer:
             drop.append("X-Amz-Security-Token")
             if sign_token:
                 pairs.append(("X-Amz-Security-Token", token))
-        if unsigned_payload:
+        if rules.headers is not None:
+            pairs += rules.headers(request)
+        if unsigned_payload or rules.never_signed:
             pairs.append(("X-Amz-Content-SHA256", UNSIGNED_PAYLOAD))
         elif rules.hash_header:
             # In place of any given one: a hash left from an earlier signature must not vouch for this body.
@@ -178,7 +182,7 @@ class Signer:
         time: float,
         expires: int = 3600,
         *,
-        sign_token: bool = True,
+        sign_token: bool | None = None,
         rules: Rules | None = None,
     ) -> str:
         """The URL of `request` with the signature in its query, valid for `expires` seconds from `time` on.
@@ -189,6 +193,7 @@ class Signer:
         if not 1 <= expires <= PRESIGN_MAX:
             raise RequestError(f"a presigned URL holds for 1 to {PRESIGN_MAX} seconds, not {expires}")
         rules = rules or rules_for(service)
+        sign_token = rules.sign_token if sign_token is None else sign_token
         stamp = timestamp(time)
         if not request.body and request.header("content-type") == _FORM:
             # A form without fields: the header is only a client's default, which nobody who follows a link sends.
