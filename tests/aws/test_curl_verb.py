@@ -45,9 +45,11 @@ def s3(box: Machine, aws: VerifyingSts) -> Iterator[SwiftS3]:
 S3 = ["--service=s3", f"--region={REGION}"]
 
 
-def _curl(box: Machine, aws: VerifyingSts, *words: str, stdin: bytes = b"", around: str = "", **env: str) -> Done:
+def _curl(
+    box: Machine, aws: VerifyingSts, *words: str, stdin: bytes = b"", around: str = "", tpm: str = "", **env: str
+) -> Done:
     key = [f"--aws-access-key-id={aws.access_key_id}", f"--persistentHandle={keys.PLAIN_HANDLE:#x}"]
-    command = [str(box.bin / TOOLBOX), "curl", *key, f"--tpm-path={box.swtpm.path}", *words]
+    command = [str(box.bin / TOOLBOX), "curl", *key, f"--tpm-path={tpm or box.swtpm.path}", *words]
     shell = ["sh", "-c", f'{around}\nexec "$@"', "sh", *command]
     return subprocess.run(
         shell, check=False, env=box.environment(**env), input=stdin, capture_output=True, timeout=120
@@ -228,7 +230,7 @@ REFUSED = {
 def test_refused_before_the_tpm_is_asked(case: str, box: Machine, aws: VerifyingSts) -> None:
     words, says = REFUSED[case]
     # There is no TPM.
-    done = _curl(box, aws, *words, "--tpm-path=/nonexistent")
+    done = _curl(box, aws, *words, tpm="/nonexistent")
     assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
     assert says in done.stderr.decode()
 
