@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from . import templates
 from .crypto import name_of
-from .errors import SessionError, TpmError
+from .errors import LOST, SessionError, TpmError
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Password, Session, SessionStart, Use
 from .spec.codes import NO_ECC, TPM_RC_HANDLE, TPM_RC_MODE, TPM_RC_SYMMETRIC
@@ -28,6 +28,9 @@ __all__ = [
     "protected_sessions",
     "read_loaded",
 ]
+
+ANOTHER = f"the TPM was cleared, this is another TPM, or somebody answers in its place; {LOST}"
+"""Why a pinned key is not the TPM's: a clear or firmware reset changes the keys of the owner (Part 3, §24.6)."""
 
 
 class Loaded(NamedTuple):
@@ -72,7 +75,7 @@ class Pin(NamedTuple):
         if found.name != self.name:
             raise SessionError(
                 f"the key that the session is to be salted with has the Name {found.name.hex()}, not the pinned "
-                f"{self.name.hex()}: this is another TPM, or somebody answers in its place"
+                f"{self.name.hex()}: {ANOTHER}"
             )
 
 
@@ -215,8 +218,7 @@ def _found(tpm: Tpm, pin: Pin) -> tuple[Loaded, bool]:
             return made, True
         tpm.flush(made.handle)
     raise SessionError(
-        f"no endorsement or storage key of this TPM has the pinned Name {pin.name.hex()}: this is another TPM, "
-        "or somebody answers in its place"
+        f"no endorsement or storage key of this TPM has the pinned Name {pin.name.hex()}: {ANOTHER}"
     )
 
 

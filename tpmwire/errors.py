@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from .spec.constants import TPM_CC
 
 __all__ = [
+    "LOST",
     "CertificateError",
     "CertificateFormatError",
     "DecodeError",
@@ -116,7 +117,7 @@ class PolicyError(TpmwireError):
     """A policy cannot be built, read, or satisfied."""
 
 
-_LOST = "after a clear the secret is gone: create a new access key, or other secret, and import it"
+LOST = "after a clear the secret is gone: create a new access key, or other secret, and import it"
 """What to do about a key that was in the TPM and is no longer, or whose parent is not."""
 
 _OF_COMMAND = {
@@ -124,7 +125,7 @@ _OF_COMMAND = {
     (0x157, 0x09F): (
         "the TPM was cleared since the key was made (TPM2_Clear, a firmware reset), or the key belongs to another "
         "TPM or parent",
-        _LOST,
+        LOST,
     ),
     (0x156, 0x09F): (
         "the TPM was cleared since its public key was exported (TPM2_Clear, a firmware reset), or the key was "
@@ -197,7 +198,7 @@ class TpmError(TpmwireError):
         self.description = (
             "there is nothing at this handle: the TPM was cleared, or the key evicted or never there"
         )
-        self.hint = f"{_LOST}; `tpmwire list` shows what the TPM holds"
+        self.hint = f"{LOST}; `tpmwire list` shows what the TPM holds"
 
     def _code_as_sent(self) -> str:
         if not self.layer:

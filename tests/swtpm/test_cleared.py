@@ -11,7 +11,7 @@ from tests.support.programs import KEY_ID, left_behind, machine
 from tests.support.scripted import STS_ANSWER, ScriptedServer, http, say
 from tpmwire.channel import Pin, read_loaded
 from tpmwire.ecdsa import EcdsaKey
-from tpmwire.errors import TpmError
+from tpmwire.errors import SessionError, TpmError
 from tpmwire.kept import Memory
 from tpmwire.policy import parse_pcrs
 from tpmwire.secret import Secret
@@ -88,6 +88,21 @@ def test_a_key_of_sigv4a_that_is_gone(cleared: Bench) -> None:
 def test_a_file_of_before(cleared: Bench, way: str) -> None:
     with pytest.raises(TpmError, match=f"^TPM2_Load: .*: {OF_BEFORE}"):
         cleared.run(FILES[way](cleared))
+
+
+PINNED: dict[str, Callable[[Bench], HmacKey]] = {
+    "parent of a file": lambda b: HmacKey(file=b.file("plain"), pin=Pin(b.made["h2"].name, None, "h2")),
+    "beside a handle": lambda b: HmacKey(handle=PLAIN, pin=Pin(b.made["h2"].name, None, "h2")),
+    "its Name alone": lambda b: HmacKey(handle=PLAIN, pin=Pin(b.made["h2"].name)),
+}
+
+
+@pytest.mark.parametrize("way", PINNED)
+def test_a_pinned_storage_key_of_before(cleared: Bench, way: str) -> None:
+    """It could also be an attack, and ends as one: nothing secret was sent."""
+    with pytest.raises(SessionError, match=f": the TPM was cleared, this is another TPM, or .*; {LOST}"):
+        cleared.run(PINNED[way](cleared))
+    assert not {"StartAuthSession", "HMAC"} & set(cleared.bus.codes)
 
 
 def test_a_file_that_was_wrapped_for_it_before(cleared: Bench) -> None:
