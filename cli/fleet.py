@@ -40,6 +40,9 @@ __all__ = [
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
 """Names of hosts: they become names of files."""
 
+LEAST_SECRET = 36
+"""Bytes of an HMAC key under which a fingerprint can be published: "AWS4" and 32 characters."""
+
 _ALIASES = {
     "access_key_id": "aws_access_key_id",
     "key_auth_file": "password_file",
@@ -63,7 +66,7 @@ class Order(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """What is wrapped for one host. `fingerprint` tells it from other inputs, and nobody what they are."""
+    """What is wrapped for one host. `fingerprint` tells it from other inputs, and does not reveal it."""
 
     secret: Secret
     auth: Secret
@@ -148,9 +151,14 @@ def inputs_of(fields: Mapping[str, Any], order: Order) -> Inputs:
     policy, digest = found or (None, b"")
     key_id = own.get("aws_access_key_id", order.aws_access_key_id)
     said = ["tpmwire wrap", fields.get("host"), auth.reveal().hex(), digest.hex(), key_id, order.trust is not None]
-    # Under the secret, which has 240 random bits: without it, nobody can try passwords against the fingerprint.
-    fingerprint = hmac.digest(secret.reveal(), json.dumps(said).encode(), "sha256")[:16].hex()
-    return Inputs(secret, auth, policy, key_id, fingerprint)
+    return Inputs(secret, auth, policy, key_id, _fingerprint(secret, said))
+
+
+def _fingerprint(secret: Secret, said: list[object]) -> str:
+    """Of what is wrapped, under the secret, whose 240 random bits nobody can guess; empty if it is too short."""
+    if len(secret.reveal()) < LEAST_SECRET:
+        return ""
+    return hmac.digest(secret.reveal(), json.dumps(said).encode(), "sha256")[:16].hex()
 
 
 def _own(fields: Mapping[str, Any]) -> dict[str, str]:
@@ -175,7 +183,7 @@ def _own(fields: Mapping[str, Any]) -> dict[str, str]:
 def _misspelled(field: str) -> str | None:
     """The field that was meant, if this one would silently leave a key without protection."""
     known = ["pcrs", "policy", "password_file", "key_auth_file"]
-    return next(iter(difflib.get_close_matches(field.lower(), known, 1, 0.75)), None)
+    return next(iter(difflib.get_close_matches(field[:32].lower(), known, 1, 0.75)), None)
 
 
 @lru_cache(maxsize=1024)

@@ -57,7 +57,7 @@ def key_of(name: str) -> int:
 
 
 class Fleet:
-    """Hosts that can be iterated over, again and again unless they come from standard input.
+    """Hosts that can be iterated over; `once` for standard input and pipes, else again and again.
 
     `shard` K of N keeps the hosts whose names' hashes are K - 1 modulo N: together the N shards are the fleet, and
     all occurrences of a name are in one.
@@ -65,7 +65,7 @@ class Fleet:
 
     def __init__(self, path: str, shard: tuple[int, int] = (1, 1)) -> None:
         self.path = path
-        self.once = path == STDIN
+        self.once = path == STDIN or (os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)))
         self._shard = shard
 
     def __iter__(self) -> Iterator[Host]:
@@ -81,7 +81,7 @@ class Fleet:
             raise UsageError(f"{self.path} is not valid CSV: {error}") from error
 
     def _hosts(self) -> Iterator[Host]:
-        if self.once:
+        if self.path == STDIN:
             if sys.stdin is None or sys.stdin.closed:
                 raise UsageError("there is no standard input to read the hosts from")
             yield from _json_lines(sys.stdin.buffer)

@@ -35,13 +35,20 @@ class Done:
                 self._entries[key_of(str(entry.get("host")))] = b"".join(_part(value) for value in parts)
 
     def differs(self, name: str, target: str, inputs: str) -> bool:
-        """Whether this host was wrapped for the same public key with another secret, password or policy."""
+        """Whether this host was wrapped for the same public key with another secret, password or policy.
+
+        False if that cannot be told, as `inputs` is empty.
+        """
+        if not inputs:
+            return False
         found = self._entries.get(key_of(name), b"")
         return found[:_PART] == _part(target) and found[_PART : 2 * _PART] != _part(inputs)
 
     def settle(self, name: str, target: str, inputs: str, file: str) -> bool:
         """Whether this host is done: the same public key and inputs, and the file as it was written."""
         key = key_of(name)
+        if not inputs:
+            return False
         try:
             with open(file, "rb") as opened:
                 written = hashlib.sha256(opened.read()).hexdigest()

@@ -100,6 +100,8 @@ def wrap_fleet(plan: Plan, found: Survey | None, *, resume: bool = False) -> Sum
     with append_to(path) as manifest:
         _work(plan, _usable(hosts, found), manifest, summary, found)
         os.fsync(manifest.fileno())
+    if found is not None and summary.hosts != found.hosts:
+        note(f"warning: {plan.fleet.path} changed during the run; repeat it with --resume")
     # Not one by one: it would take a hundred times as long. After a crash --resume looks at each file.
     os.sync()
     return summary

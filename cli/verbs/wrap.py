@@ -107,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> tuple[int, int]:
     """Options that do not fit together. Returns the shard. Raises UsageError."""
-    from ..fleet_hosts import STDIN
+    from ..fleet_hosts import Fleet
     from ..fleet_run import STDOUT
 
     if args.to:
@@ -121,10 +121,11 @@ def _check(args: argparse.Namespace) -> tuple[int, int]:
         raise UsageError("--sigv4a-out is for one target (--to); a fleet gets HMAC keys")
     if args.resume and args.out == STDOUT:
         raise UsageError("--resume needs a directory with a manifest: --out - has none")
-    if args.resume and args.fleet == STDIN:
+    once = not args.to and Fleet(args.fleet).once
+    if args.resume and once:
         raise UsageError("--resume reads the hosts twice: give --fleet a file or a directory")
-    if args.fleet == STDIN and args.jobs not in (None, 1):
-        raise UsageError("--jobs is for hosts in a file; those of standard input are wrapped in one process")
+    if args.jobs not in (None, 1) and once:
+        raise UsageError("--jobs is for hosts in a file; those of a pipe are wrapped in one process")
     return (1, 1) if args.shard is None else _shard(args.shard)
 
 

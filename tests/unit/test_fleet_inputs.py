@@ -224,6 +224,30 @@ def test_lines_in_and_lines_out(tool: Tool, tmp_path: Path) -> None:
     assert tool(*words, stdin=b"") == (0, "", "0 of 0 hosts wrapped\n")
 
 
+def test_a_pipe_is_read_once(tool: Tool, tmp_path: Path) -> None:
+    """As the shell's <(command) gives it: a first pass would find all hosts, a second none."""
+    pipe, secret = tmp_path / "pipe", private(tmp_path / "secret", SECRET)
+    os.mkfifo(pipe)
+    words = ("wrap", "--fleet", pipe, "--out", tmp_path / "out", "--secret-file", secret)
+    feeder = subprocess.Popen(["sh", "-c", f'cat > "{pipe}"'], stdin=subprocess.PIPE)
+    assert feeder.stdin
+    feeder.stdin.write("".join(json.dumps(host(name)) + "\n" for name in "abc").encode())
+    feeder.stdin.close()
+    ran = tool(*words)
+    assert feeder.wait(30) == 0
+    assert (ran.code, ran.err) == (0, f"3 of 3 hosts wrapped; see {tmp_path / 'out'}\n")
+    assert tool(*words, "--resume").code == 2
+
+
+def test_a_short_secret_has_no_fingerprint(tool: Tool, tmp_path: Path) -> None:
+    """It could be guessed from one; so it is wrapped again."""
+    fleet, out = write(tmp_path / "fleet.jsonl", [host("a"), host("b", secret="short")]), tmp_path / "out"
+    assert tool("wrap", "--fleet", fleet, "--out", out, stdin=SECRET).code == 0
+    assert [bool(one["inputs"]) for one in entries(out / "manifest.jsonl")] == [True, False]
+    ran = tool("wrap", "--fleet", fleet, "--out", out, "--resume", stdin=SECRET)
+    assert (ran.code, "1 of 2 hosts are done already" in ran.err) == (0, True)
+
+
 def test_a_line_is_answered_before_the_next_one_comes(tmp_path: Path) -> None:
     secret = private(tmp_path / "secret", SECRET)
     words = [*PROGRAM, "wrap", "--fleet=-", "--out=-", "--secret-file", str(secret)]
