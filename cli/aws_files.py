@@ -5,8 +5,10 @@ import os
 import time
 from collections.abc import Callable, Iterator
 
+from sigv4.files import open_input
+
 from .aws_config import get_setting
-from .files import LIMIT, write_whole
+from .files import LIMIT, remove_drafts, write_whole
 from .messages import UsageError
 
 __all__ = ["change", "check_writable", "read", "read_setting"]
@@ -26,7 +28,7 @@ def read(path: str) -> str:
             raise UsageError(
                 f"{path} is no ordinary file; AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE names it"
             )
-        with open(path, "rb") as file:
+        with open_input(path) as file:
             data = file.read(LIMIT + 1)
     except FileNotFoundError:
         return ""
@@ -82,6 +84,7 @@ def change(path: str, edit: Callable[[str], str | None]) -> None:
             text = edit(read(path))
         if text is not None:
             write_whole(path, text.encode(errors="surrogateescape"), force=True)
+        remove_drafts(path)
 
 
 @contextlib.contextmanager

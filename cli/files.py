@@ -2,15 +2,20 @@
 
 import contextlib
 import os
+import re
+import time
 from typing import TYPE_CHECKING
+
+from sigv4.files import open_input
 
 from .messages import UsageError, note
 
 if TYPE_CHECKING:
     from tpmwire.keyfile import KeyFile
 
-__all__ = ["read_key_file", "read_small", "read_stdin", "write_whole"]
+__all__ = ["read_key_file", "read_small", "read_stdin", "remove_drafts", "temporary_beside", "write_whole"]
 
+_LONGEST_WRITE = 60.0  # seconds
 LIMIT = 1 << 20
 """Octets; no key file, public area or certificate bundle comes near."""
 
@@ -18,7 +23,7 @@ LIMIT = 1 << 20
 def read_small(path: str, limit: int = LIMIT) -> bytes:
     """The content of a file that has at most `limit` bytes. Raises UsageError."""
     try:
-        with open(path, "rb") as file:
+        with open_input(path) as file:
             data = file.read(limit + 1)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
@@ -46,6 +51,21 @@ def read_stdin(limit: int) -> str:
     return sys.stdin.buffer.read(limit).decode("utf-8", "replace")
 
 
+def temporary_beside(path: str) -> str:
+    """A name in the directory of `path` that nobody else has, nor can foresee."""
+    return f"{path}.{os.urandom(8).hex()}.tmp"
+
+
+def remove_drafts(path: str) -> None:
+    """Removes what killed runs left of writing `path`: its content may be a secret that was removed since."""
+    directory, name = os.path.split(path)
+    draft = re.compile(rf"{re.escape(name)}\.[0-9a-f]+\.tmp")
+    with contextlib.suppress(OSError), os.scandir(directory or ".") as entries:
+        for entry in filter(lambda entry: draft.fullmatch(entry.name), entries):
+            if time.time() - entry.stat(follow_symlinks=False).st_mtime > _LONGEST_WRITE:
+                os.unlink(entry.path)
+
+
 def write_whole(path: str, data: bytes, *, force: bool = False, durable: bool = True) -> None:
     """Writes a file that only its owner can read; it is there whole or not at all. Raises UsageError, OSError.
 
@@ -54,7 +74,7 @@ def write_whole(path: str, data: bytes, *, force: bool = False, durable: bool = 
     # Root's rename would put a file in the place of /dev/null, and of /dev/stdout.
     if not path or (os.path.exists(path) and (not os.path.isfile(path) or path.startswith("/dev/"))):
         raise UsageError(f"{path!r} is no ordinary file; give a path where one can be")
-    temporary = f"{path}.{os.getpid()}.tmp"
+    temporary = temporary_beside(path)
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except OSError as error:

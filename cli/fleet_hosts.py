@@ -6,12 +6,15 @@ hashes.
 
 import csv
 import hashlib
+import io
 import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import count
 from typing import IO, Any, NamedTuple
+
+from sigv4.files import open_input
 
 from .messages import UsageError
 
@@ -89,11 +92,11 @@ class Fleet:
             yield from _directory(self.path)
         elif self.path.endswith(".csv"):
             # Bytes that are not UTF-8 spoil their own row only.
-            with open(self.path, encoding="utf-8", errors="replace", newline="") as text:
+            with io.TextIOWrapper(open_input(self.path), "utf-8", "replace", newline="") as text:
                 for number, row in enumerate(csv.DictReader(text), 1):
                     yield Host({k: v for k, v in row.items() if k and v}, f"row {number}")
         else:
-            with open(self.path, "rb") as file:
+            with open_input(self.path) as file:
                 yield from _json_lines(file)
 
 
@@ -106,7 +109,7 @@ def _directory(path: str) -> Iterator[Host]:
         if name.endswith(".json"):
             host = name.removesuffix(".json")
             try:
-                with open(os.path.join(path, name), "rb") as file:
+                with open_input(os.path.join(path, name)) as file:
                     text = file.read(LONGEST_LINE)
             except OSError as error:
                 yield Host({"host": host}, name, f"{name}: {error.strerror}")

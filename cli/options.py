@@ -262,8 +262,10 @@ def pcrs_from(text: str) -> "tuple[TPMS_PCR_SELECTION, ...]":
 
 def secret_file(path: str) -> bytes:
     """The first line of a file that holds a secret; says so where others can read it."""
+    from sigv4.files import open_input
+
     try:
-        with open(path, "rb") as file:
+        with open_input(path) as file:
             mode = os.fstat(file.fileno()).st_mode
             data = file.read(4097)
     except OSError as error:

@@ -48,10 +48,10 @@ def put_in_place(tpm: "Tpm", keys: "Sequence[Placed]", owner: "Secret", *, force
     """
     from tpmwire.tpm import undisturbed
 
-    from .files import write_whole
+    from .files import temporary_beside, write_whole
     from .keys import evict, put_beside, take_place
 
-    files = [(f"{key.path}.{os.getpid()}.new", key.path, key.made) for key in keys if key.path]
+    files = [(temporary_beside(key.path), key.path, key.made) for key in keys if key.path]
     beside: list[tuple[Placed, int, int]] = []
     with undisturbed(), contextlib.ExitStack() as undo:
         try:

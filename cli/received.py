@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
+from .files import temporary_beside
 from .messages import UsageError
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class Output:
             return out()
         if os.path.exists(self._path) and not os.path.isfile(self._path):
             return open(self._path, "wb")  # such as /dev/null, which a rename would replace
-        temporary = f"{self._path}.{os.getpid()}.tmp"
+        temporary = temporary_beside(self._path)
         with self._named():
             # A file that is there keeps its mode: others could read what a private one was to hold.
             mode = os.stat(self._path).st_mode & 0o777 if os.path.exists(self._path) else None

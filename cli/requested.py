@@ -255,6 +255,7 @@ def _file_body(path: str) -> "FileBody":
     from tempfile import SpooledTemporaryFile
     from typing import cast
 
+    from sigv4.files import open_input
     from sigv4.request import FileBody
 
     if not path:
@@ -263,13 +264,14 @@ def _file_body(path: str) -> "FileBody":
         raise UsageError("standard input is closed, and the body was to come from there")
     source: BinaryIO
     try:
-        source = sys.stdin.buffer if path == "-" else open(path, "rb")  # noqa: SIM115
+        source = sys.stdin.buffer if path == "-" else open_input(path, silence=None)
         if stat.S_ISREG(os.fstat(source.fileno()).st_mode):
             return FileBody(source)
-        # A pipe has to be read twice: to be signed, and to be sent.
-        spooled = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
-        with source:
+        with contextlib.ExitStack() as failed, source:
+            # A pipe has to be read twice: to be signed, and to be sent.
+            spooled = failed.enter_context(SpooledTemporaryFile(_IN_MEMORY))
             copyfileobj(source, spooled)
+            failed.pop_all()
         spooled.seek(0)
         return FileBody(cast("BinaryIO", spooled))
     except OSError as error:

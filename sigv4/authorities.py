@@ -1,6 +1,7 @@
 """The CA certificates that servers are verified with."""
 
 import os
+import stat
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -54,8 +55,11 @@ class Authorities:
 
     def _load_named(self, context: "ssl.SSLContext", path: str) -> None:
         try:
-            if not os.path.isdir(path):
+            if os.path.isfile(path):
                 context.load_verify_locations(cafile=path)
+                return
+            if not os.path.isdir(path):
+                context.load_verify_locations(cadata=_from_pipe(path))
                 return
             hashed = _hashed(path)
         except OSError as error:  # ssl.SSLError is one
@@ -72,8 +76,19 @@ class Authorities:
         context.load_verify_locations(capath=path)
 
 
+def _from_pipe(path: str) -> str:
+    """The text of something else than an ordinary file, whose other end OpenSSL would wait for. Raises OSError."""
+    from .files import open_input
+
+    with open_input(path) as file:
+        return file.read(1 << 24).decode("ascii", "ignore") or "\n"
+
+
 def _load_system(context: "ssl.SSLContext") -> bool:
-    """Loads what OpenSSL trusts on this system, with SSL_CERT_FILE and SSL_CERT_DIR; False if there is nothing."""
+    """Loads what OpenSSL trusts on this system, with SSL_CERT_FILE and SSL_CERT_DIR; False if there is nothing.
+
+    Raises RequestError if SSL_CERT_FILE is a pipe, for which OpenSSL would wait.
+    """
     import ssl  # a run with a warm cache needs no TLS
 
     places = ssl.get_default_verify_paths()
@@ -82,6 +97,9 @@ def _load_system(context: "ssl.SSLContext") -> bool:
         # OpenSSL then reads the one CA that it needs; parsing a whole bundle costs 18 ms of CPU.
         context.load_verify_locations(capath=places.capath)
         return True
+    named = os.environ.get(places.openssl_cafile_env, "")
+    if os.path.exists(named) and stat.S_ISFIFO(os.stat(named).st_mode):
+        raise RequestError(f"{places.openssl_cafile_env}: {named} is no ordinary file; give a PEM file")
     context.load_default_certs()
     directories = os.environ.get(places.openssl_capath_env, "")
     if places.cafile or hashed or os.pathsep in directories:

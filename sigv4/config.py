@@ -7,6 +7,7 @@ configloader.py. Neither file is needed: where there is none, there are no profi
 from collections.abc import Iterator, Mapping
 
 from .errors import RequestError
+from .files import open_input
 
 __all__ = ["Config", "Profile", "config_file", "credentials_file", "load", "profile_name", "region"]
 
@@ -171,13 +172,14 @@ def _kind(section: str) -> tuple[str, str]:
 
 def _sections(path: str) -> dict[str, Values]:
     try:
-        with open(path, "rb") as file:
+        with open_input(path) as file:
             data = file.read(_MAX_SIZE + 1)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return {}
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "unfit path"
-        raise RequestError(f"{path} cannot be read ({reason}); check its permissions") from None
+    except TimeoutError as error:
+        raise RequestError(f"{path} cannot be read ({error.strerror}); give an ordinary file") from None
+    except OSError as error:
+        raise RequestError(f"{path} cannot be read ({error.strerror}); check its permissions") from None
     if len(data) > _MAX_SIZE:
         raise RequestError(f"{path} has more than {_MAX_SIZE} octets; that is no AWS config file")
     return _parsed(path, data)

@@ -110,7 +110,7 @@ def main() -> None:
     output: Path = parser.parse_args().output
     output.parent.mkdir(parents=True, exist_ok=True)
     # Put in place whole: somebody may be running the old one.
-    draft = output.with_name(f".{output.name}.{os.getpid()}")
+    draft = output.with_name(f".{output.name}.{os.urandom(8).hex()}")
     draft.write_bytes(build())
     draft.chmod(0o755)
     draft.replace(output)

@@ -11,7 +11,7 @@ from .store import Store, UnfitError, place
 __all__ = ["Entry", "clear", "entries"]
 
 # A digest, what is beside it, and what a run that was killed while it wrote has left.
-_OURS = re.compile(rf"[0-9a-f]{{32}}({re.escape(SUFFIX)})?(\.lock|\.[0-9]+)?")
+_OURS = re.compile(rf"[0-9a-f]{{32}}({re.escape(SUFFIX)})?(\.lock|\.[0-9a-f]+)?")
 
 
 class Entry(NamedTuple):

@@ -15,6 +15,8 @@ from .sealed import LIMIT
 
 __all__ = ["Store", "UnfitError", "place"]
 
+_DRAFT = 16  # letters of a name that nobody can foresee
+_LONGEST_WRITE = 60.0  # seconds
 _PAUSE = 0.02  # seconds between two looks at a lock that another run holds
 
 
@@ -99,18 +101,24 @@ class Store:
 
     def write(self, octets: bytes) -> None:
         """Puts the file there, whole or not at all. Raises UnfitError, as for a full disk."""
-        temporary = f"{self.name}.{os.getpid()}"
+        temporary = f"{self.name}.{os.urandom(_DRAFT // 2).hex()}"
         try:
-            # Left by a run of the same number that was killed: the lock is ours, so nobody writes it now.
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary, dir_fd=self._directory)
             with open(self._open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
                 file.write(octets)
             os.replace(temporary, self.name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
+            self._remove_drafts()
         except OSError as error:
             with contextlib.suppress(OSError):
                 os.unlink(temporary, dir_fd=self._directory)
             raise UnfitError(f"{self.path}: {error.strerror}") from error
+
+    def _remove_drafts(self) -> None:
+        """Removes what killed runs left of writing this file."""
+        for name in os.listdir(self._directory):
+            if len(name) == len(self.name) + 1 + _DRAFT and name.startswith(f"{self.name}."):
+                written = os.stat(name, dir_fd=self._directory, follow_symlinks=False).st_mtime
+                if time.time() - written > _LONGEST_WRITE:
+                    os.unlink(name, dir_fd=self._directory)
 
     @contextlib.contextmanager
     def alone(self, patience: float) -> Iterator[bool]:

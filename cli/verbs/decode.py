@@ -32,6 +32,8 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from sigv4.files import open_input
+
 from ..messages import UsageError, note
 from ..session_keys import session_keys
 
@@ -129,8 +131,11 @@ def _inputs(words: list[str]) -> list[tuple[bytes, str]]:
                 note("tpmwire: reading hex from the terminal; Ctrl-D ends it")
             inputs.append((sys.stdin.buffer.read(LARGEST + 1), "standard input"))
         elif os.path.exists(word):
-            with open(word, "rb") as file:
-                inputs.append((file.read(LARGEST + 1), word))
+            try:
+                with open_input(word, silence=None) as file:
+                    inputs.append((file.read(LARGEST + 1), word))
+            except OSError as error:
+                raise UsageError(f"{word}: {error.strerror}") from error
         else:
             hexes.append(word)
     if hexes:

@@ -75,6 +75,7 @@ PLAIN = set(NAMES.split())
 PROTECTED = PLAIN | {"tpmwire.pure", "tpmwire.pure.curves", "tpmwire.salt", "tpmwire.spec.commands.objects"}
 FILE = PROTECTED | {
     "cli.files",
+    "sigv4.files",
     "tpmwire.der",
     "tpmwire.keyfile",
     "tpmwire.spec.commands.context",
@@ -125,10 +126,11 @@ REMEMBERED = WARM | {
     *("cli.cache.remembered", "tpmwire.kept", "tpmwire.spec.commands.context"),
     *("tpmwire.pure", "tpmwire.pure.curves", "tpmwire.salt"),
 }
+READ = {"cli.files", "sigv4.files", "tpmwire.der", "tpmwire.keyfile"}
 WARM_WAYS = {
     "handle, in clear": ([HANDLE, "--no-session-encryption"], WARM),
     "handle": ([HANDLE], REMEMBERED),
-    "file": (["--credential-file={home}/plain.pem"], REMEMBERED | {"cli.files", "tpmwire.der", "tpmwire.keyfile"}),
+    "file": (["--credential-file={home}/plain.pem"], REMEMBERED | READ),
 }
 
 

@@ -27,7 +27,7 @@ VERBS = {
         ["--hostname=a.eu-west-1.rds.amazonaws.com", "--port=1", "--username=a"],
         [*SIGNER, *ENDPOINTS, "sigv4.tokens"],
     ),
-    "codecommit": (["get"], [*SIGNER, *ENDPOINTS, "sigv4.tokens"]),
+    "codecommit": (["get"], [*SIGNER, *ENDPOINTS, "sigv4.files", "sigv4.tokens"]),
 }
 HEAVY = {"ssl", "http.client", "email", "cryptography", "boto3", "botocore", "asyncio"}
 GIT = "protocol=https\nhost=git-codecommit.eu-west-3.amazonaws.com\npath=p\n"

@@ -129,9 +129,11 @@ def test_a_renewal_that_cannot_be_written_leaves_the_old_token(
 ) -> None:
     token = TokenFile(str(path))
     token.write()
-    (path.parent / f"{path.name}.{os.getpid()}.tmp").mkdir()
-    with pytest.raises(OSError, match="exists"):
-        token.renew()
+    (path.parent / f"{path.name}.{bytes(8).hex()}.tmp").mkdir()
+    with monkeypatch.context() as context:
+        context.setattr(os, "urandom", bytes)
+        with pytest.raises(OSError, match="exists"):
+            token.renew()
     later = time.monotonic() + 61
     monkeypatch.setattr(time, "monotonic", lambda: later)
     assert token.opens(path.read_text())
