@@ -54,7 +54,8 @@ class _Reader:
     def record(self, kind: Any, given: Any, where: str) -> Any:
         """A structure, field by field; what is not given is as declared, or empty."""
         from tpmwire.explain.names import field_name
-        from tpmwire.record import Select, is_secret, wire_of
+        from tpmwire.record import is_secret
+        from tpmwire.wires import Select, wire_of
 
         if isinstance(given, str) and given.startswith("template:"):
             return _template(kind, given, where)
@@ -92,7 +93,8 @@ class _Reader:
             )
 
     def _value(self, wire: Any, given: Any, where: str) -> Any:
-        from tpmwire.record import Counted, Empty, Fixed, Number, Rest, Sized, SizedRecord, Struct, YesNo
+        from tpmwire.record import Struct
+        from tpmwire.wires import Counted, Empty, Fixed, Number, Rest, Sized, SizedRecord, YesNo
 
         match wire:
             case Struct():

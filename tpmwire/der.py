@@ -6,10 +6,10 @@ and no deeper. Values become plain Python: a SEQUENCE is a tuple, and an element
 """
 
 import io
-from typing import Any
+from typing import IO, Any, cast
 
 from .errors import DecodeError, EncodeError
-from .record import Wire, octets_left
+from .wires import Wire, octets_left
 
 __all__ = [
     "BOOLEAN",
@@ -73,7 +73,7 @@ class Element(Wire):
         """The contents of a value. Raises EncodeError."""
         raise NotImplementedError
 
-    def _parse(self, stream: io.BytesIO, context: dict[str, Any], path: str) -> Any:
+    def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
         start = stream.tell()
         left = octets_left(stream)
         tag = stream.read(1)
@@ -87,7 +87,7 @@ class Element(Wire):
         except DecodeError as error:
             raise error.within("", stream.tell() - len(contents)) from None
 
-    def _contents(self, stream: io.BytesIO, start: int) -> bytes:
+    def _contents(self, stream: IO[bytes], start: int) -> bytes:
         """The octets behind the length (X.690, §8.1.3 and §10.1)."""
         name = tag_name(self.tag)
         first = stream.read(1)
@@ -110,7 +110,7 @@ class Element(Wire):
             raise DecodeError(f"the length of {name} exceeds what follows", start, left)
         return stream.read(size)
 
-    def _build(self, obj: Any, stream: io.BytesIO, context: dict[str, Any], path: str) -> Any:
+    def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
         contents = self.written(obj)
         size = len(contents)
         stream.write(bytes([self.tag]))
@@ -260,16 +260,16 @@ class Later(Element):
         """Whether such an element begins here, explicit or implicit. One octet has room for numbers up to 30."""
         return octets[:1] != b"" and octets[0] & 0xC0 == 0x80 and self.number <= octets[0] & 0x1F < 0x1F
 
-    def _parse(self, stream: io.BytesIO, context: dict[str, Any], path: str) -> tuple[bytes, ...]:
-        found = []
-        while self.begins(stream.getvalue()[stream.tell() :]):
+    def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> tuple[bytes, ...]:
+        octets, found = cast("io.BytesIO", stream).getvalue(), []
+        while self.begins(octets[stream.tell() :]):
             start = stream.tell()
             stream.read(1)
             self._contents(stream, start)
-            found.append(stream.getvalue()[start : stream.tell()])
+            found.append(octets[start : stream.tell()])
         return tuple(found)
 
-    def _build(self, obj: Any, stream: io.BytesIO, context: dict[str, Any], path: str) -> Any:
+    def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
         stream.write(b"".join(obj))
         return obj
 
@@ -354,7 +354,7 @@ def build(element: Element, value: Any) -> bytes:
     return stream.getvalue()
 
 
-def _nothing_left(stream: io.BytesIO) -> None:
+def _nothing_left(stream: IO[bytes]) -> None:
     left = octets_left(stream)
     if left:
         raise DecodeError(f"{left} octets too many", stream.tell(), left)

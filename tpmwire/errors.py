@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from .constructs import construct
+
 if TYPE_CHECKING:
     from .spec.constants import TPM_CC
 
@@ -30,15 +32,15 @@ class TpmwireError(Exception):
     """Base of every error that tpmwire raises on purpose."""
 
 
-class WireError(TpmwireError):
-    """Bytes and values do not fit together."""
+class WireError(TpmwireError, construct.ConstructError):  # type: ignore[misc]
+    """Bytes and values do not fit together. For construct, in which wires nest, it is an error of its own."""
 
 
 class EncodeError(WireError):
     """Our side's fault: a value has no wire form. `path` names the field."""
 
     def __init__(self, reason: str, path: tuple[str, ...] = ()) -> None:
-        super().__init__(reason, path)
+        Exception.__init__(self, reason, path)
         self.reason = reason
         self.path = path
 
@@ -53,12 +55,12 @@ class EncodeError(WireError):
 class DecodeError(WireError):
     """The peer's fault: the bytes are not what the standard says.
 
-    `path` names the field, `offset` is where it starts (octets from the start of what was parsed) and
-    `left` how many octets there were from there on.
+    `path` names the field, `offset` is where it starts (bytes from the start of what was parsed) and
+    `left` how many bytes there were from there on.
     """
 
     def __init__(self, reason: str, offset: int = 0, left: int = 0, path: tuple[str, ...] = ()) -> None:
-        super().__init__(reason, offset, left, path)
+        Exception.__init__(self, reason, offset, left, path)
         self.reason = reason
         self.offset = offset
         self.left = left
@@ -70,7 +72,7 @@ class DecodeError(WireError):
 
     def __str__(self) -> str:
         where = f"{'.'.join(self.path)}: " if self.path else ""
-        return f"{where}{self.reason} (at octet {self.offset}, {self.left} left)"
+        return f"{where}{self.reason} (at byte {self.offset}, {self.left} left)"
 
 
 class TransportError(TpmwireError):

@@ -14,12 +14,13 @@ from typing import Annotated
 from .channel import WELL_KNOWN, Loaded, read_loaded
 from .crypto import name_of
 from .errors import EncodeError, SessionError, TpmError
-from .record import Record, SizedRecord
+from .record import Record
 from .signing import HmacKey, HmacRun
 from .spec.commands.context import ContextLoad, ContextSave
 from .spec.constants import TPM_ALG, TPM_HT, TPM_RH
 from .spec.structures import TPM2B_NAME, TPM2B_PUBLIC_OPTIONAL, TPM_HANDLE, TPMS_CONTEXT
 from .tpm import Tpm
+from .wires import SizedRecord
 
 __all__ = ["Kept", "Memory", "hmacs"]
 

@@ -27,10 +27,10 @@ from typing import Any, Self
 
 from . import der
 from .errors import DecodeError, EncodeError, KeyFileError
-from .record import Fixed, octets_left, wire_of
 from .spec.constants import TPM_HT, TPM_RH
 from .spec.structures import TPM2B_ENCRYPTED_SECRET, TPM2B_PRIVATE, TPM2B_PUBLIC, TPMT_PUBLIC, TPMU_HA
 from .templates import h1_primary
+from .wires import Fixed, nothing_left, wire_of
 
 __all__ = [
     "IMPORTABLE",
@@ -465,8 +465,7 @@ def _sized(wire: Any, data: bytes, name: str) -> Any:
     stream = io.BytesIO(data)
     try:
         value = wire_of(wire)._parse(stream, {}, "")
-        if octets_left(stream):
-            raise DecodeError(f"{octets_left(stream)} octets too many", stream.tell(), octets_left(stream))
+        nothing_left(stream)
     except DecodeError as error:
         raise KeyFileError(f"{error.within(name)}; {_DAMAGED}") from error
     return value

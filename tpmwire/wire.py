@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from .errors import DecodeError, EncodeError, TpmError
-from .record import Encrypted, Record, Sized, octets_left, wire_of
+from .record import Record
 from .spec.command import Command, command_class, role_of
 from .spec.constants import TPM_CC, TPM_ST, TPMA_SESSION
 from .spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
+from .wires import Encrypted, Sized, octets_left, wire_of
 
 __all__ = [
     "HEADER_SIZE",

@@ -11,7 +11,6 @@ from .crypto import digest, digest_size, hmac_digest, kdfa, name_of, random_byte
 from .errors import EncodeError
 from .keyfile import IMPORTABLE, KeyFile, rsa_parent_of
 from .policy import Policy, PolicyAuthValue, PolicyCommandCode, PolicyDuplicationSelect, PolicyOR
-from .record import wire_of
 from .salt import seal_secret
 from .secret import EMPTY_AUTH, Secret
 from .spec.constants import TPM_ALG, TPM_CC, TPM_ECC, TPMA_OBJECT
@@ -29,6 +28,7 @@ from .spec.structures import (
     TPMT_SENSITIVE,
     TPMT_SYM_DEF_OBJECT,
 )
+from .wires import wire_of
 
 __all__ = [
     "Duplicate",

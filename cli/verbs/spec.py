@@ -99,8 +99,9 @@ def _found(word: str) -> tuple[str, str | None]:
 def _has_octets(name: str) -> bool:
     """Whether it is a structure, list or buffer, of which a value is its octets."""
     from tpmwire.explain.table import named
-    from tpmwire.record import Number, Record, YesNo, wire_of
+    from tpmwire.record import Record
     from tpmwire.spec.command import Command
+    from tpmwire.wires import Number, YesNo, wire_of
 
     kind: Any = named()[name]
     if isinstance(kind, type):

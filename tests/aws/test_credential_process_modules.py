@@ -66,7 +66,7 @@ NAMES = """
     sigv4.times sigv4.xml
     tpmwire tpmwire.channel tpmwire.constructs tpmwire.crypto tpmwire.errors tpmwire.exchange
     tpmwire.reaching tpmwire.record tpmwire.secret tpmwire.sessions tpmwire.signing tpmwire.templates
-    tpmwire.tpm tpmwire.wire
+    tpmwire.tpm tpmwire.wire tpmwire.wires
     tpmwire.spec tpmwire.spec.command tpmwire.spec.constants tpmwire.spec.numbers tpmwire.spec.structures
     tpmwire.spec.codes tpmwire.spec.commands tpmwire.spec.commands.sessions tpmwire.spec.commands.symmetric
     tpmwire.transport tpmwire.transport.base tpmwire.transport.paths tpmwire.transport.sockets
@@ -116,7 +116,7 @@ WARM_NAMES = """
     sigv4 sigv4.credentials
     tpmwire tpmwire.channel tpmwire.constructs tpmwire.crypto tpmwire.errors tpmwire.exchange
     tpmwire.reaching tpmwire.record tpmwire.secret tpmwire.sessions tpmwire.signing tpmwire.templates
-    tpmwire.tpm tpmwire.wire
+    tpmwire.tpm tpmwire.wire tpmwire.wires
     tpmwire.spec tpmwire.spec.command tpmwire.spec.constants tpmwire.spec.numbers tpmwire.spec.structures
     tpmwire.spec.codes tpmwire.spec.commands tpmwire.spec.commands.sessions tpmwire.spec.commands.symmetric
     tpmwire.transport tpmwire.transport.base tpmwire.transport.paths tpmwire.transport.sockets

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from tests.differential.ours import structures
 from tpmwire.explain.names import field_name
 from tpmwire.explain.table import named
-from tpmwire.record import Record, wire_of
+from tpmwire.record import Record
 from tpmwire.wire import parse_command, parse_response
+from tpmwire.wires import wire_of
 
 __all__ = ["CAPTURES", "DEBIAN", "Job", "answers", "jobs", "pairs", "parser"]
 

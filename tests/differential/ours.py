@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from tpmwire.explain.names import field_name, type_name
-from tpmwire.record import Counted, Empty, Encrypted, Record, Select, Sized, SizedRecord, Struct, wire_of
+from tpmwire.record import Record, Struct
 from tpmwire.spec.command import role_of
 from tpmwire.wire import CommandMessage, ResponseMessage
+from tpmwire.wires import Counted, Empty, Encrypted, Select, Sized, SizedRecord, wire_of
 
 __all__ = ["Leaf", "command_leaves", "leaves", "response_leaves", "structures"]
 

@@ -4,19 +4,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tpmwire.record import (
-    Counted,
-    Empty,
-    Fixed,
-    Number,
-    Record,
-    Rest,
-    Select,
-    Sized,
-    SizedRecord,
-    Struct,
-    YesNo,
-)
+from tpmwire.record import Record, Struct
+from tpmwire.wires import Counted, Empty, Fixed, Number, Rest, Select, Sized, SizedRecord, YesNo
 
 __all__ = ["records", "values"]
 

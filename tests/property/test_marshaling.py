@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 
 from tests.property.strategies import records
 from tpmwire.errors import DecodeError, WireError
-from tpmwire.record import Counted, Record, Sized, wire_of
+from tpmwire.record import Record
 from tpmwire.spec import attestation, capabilities, storage, structures
 from tpmwire.spec.command import Command, command_class
 from tpmwire.spec.commands import CHAPTERS
 from tpmwire.spec.constants import TPM_CC, TPM_ST, TPMA_SESSION
 from tpmwire.spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
 from tpmwire.wire import CommandMessage, ResponseMessage, parse_command, parse_response
+from tpmwire.wires import Counted, Declared, Sized, wire_of
 
 MODULES: list[ModuleType] = [
     structures,
@@ -159,8 +160,8 @@ def test_what_is_no_message(octets: bytes) -> None:
 def test_sizes_are_not_believed(octets: bytes) -> None:
     """A count of four thousand million takes no memory."""
     tracemalloc.start()
-    lists = [value for value in vars(capabilities).values() if hasattr(value, "__metadata__")]
-    lists += [value for value in vars(structures).values() if hasattr(value, "__metadata__")]
+    lists = [value for value in vars(capabilities).values() if isinstance(value, Declared)]
+    lists += [value for value in vars(structures).values() if isinstance(value, Declared)]
     wires = [wire for wire in map(wire_of, lists) if isinstance(wire, (Counted, Sized))]
     assert len(wires) > 20
     for wire, _ in itertools.product(wires, range(2)):

@@ -9,7 +9,7 @@ import pytest
 from tests.support.swtpm import Swtpm
 from tpmwire.explain import explain_command, explain_response
 from tpmwire.explain.names import type_name
-from tpmwire.record import Counted, Fixed, Number, Record, Select, Sized, SizedRecord, Struct, YesNo
+from tpmwire.record import Record, Struct
 from tpmwire.sessions import SessionStart
 from tpmwire.spec.command import Command, command_class, role_of
 from tpmwire.spec.commands.capability import GetCapability
@@ -32,6 +32,7 @@ from tpmwire.spec.structures import TPMS_AUTH_COMMAND, TPMS_ECC_POINT, TPMS_SENS
 from tpmwire.templates import h2_primary
 from tpmwire.tpm import Tpm
 from tpmwire.wire import build_command, parse_command, parse_response, split
+from tpmwire.wires import Counted, Fixed, Number, Select, Sized, SizedRecord, YesNo
 
 MISREAD = (TPM_RC.INSUFFICIENT, TPM_RC.COMMAND_SIZE, TPM_RC.AUTHSIZE, TPM_RC.AUTH_MISSING, TPM_RC.AUTH_CONTEXT)
 """What a TPM answers where a command's layout or its number of authorizations is not the one it expects."""

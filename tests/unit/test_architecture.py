@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PURE = ("tpmwire/spec", "tpmwire/record.py", "tpmwire/wire.py", "tpmwire/exchange.py", "tpmwire/errors.py")
+PURE = (
+    "tpmwire/spec",
+    "tpmwire/record.py",
+    "tpmwire/wires.py",
+    "tpmwire/wire.py",
+    "tpmwire/exchange.py",
+    "tpmwire/errors.py",
+)
 NO_IO = {"os", "socket", "ssl", "cryptography", "subprocess", "select"}
 
 

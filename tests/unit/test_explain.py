@@ -70,7 +70,7 @@ def test_a_response_and_an_error() -> None:
         (GET_RANDOM[:11], "size: the size says 12 octets"),
         (
             bytes.fromhex("80010000000b0000017b00"),
-            "GetRandom.bytes_requested: UINT16 wants 2 octets (at octet 10, 1 left)",
+            "GetRandom.bytes_requested: UINT16 needs 2 bytes (at byte 10, 1 left)",
         ),
         (CREATE_PRIMARY[:2] + bytes.fromhex("00000044") + CREATE_PRIMARY[6:] + b"\0", "1 octets after the last"),
         (b"\x80\x01", "at least 10 octets"),
@@ -88,8 +88,8 @@ def test_what_does_not_parse_is_explained_as_far_as_it_goes(data: bytes, says: s
 def test_what_was_read_before_the_fault_stays() -> None:
     tree = explain_command(CREATE_PRIMARY.replace(b"\x00\x43\x00\x10\x00\x03", b"\x00\x43\x12\x34\x00\x03"))
     assert tree.error == (
-        "CreatePrimary.in_public.parameters.scheme.details: there is no member for scheme TPM_ALG(0x1234) "
-        "(at octet 53, 8 left)"
+        "CreatePrimary.in_public.parameters.scheme.details: no member for scheme TPM_ALG(0x1234) "
+        "(at byte 53, 8 left)"
     )
     public = named(tree, "inPublic")
     assert named(public, "nameAlg").text == "TPM_ALG_SHA256"
@@ -97,7 +97,7 @@ def test_what_was_read_before_the_fault_stays() -> None:
     assert named(public, "scheme").children[0].text == "0x1234: not in this table"
     stuck, behind = (node for node in walk(tree) if node.name == "?")
     assert (stuck.offset, stuck.octets) == (53, CREATE_PRIMARY[53:61])
-    assert stuck.text == "there is no member for scheme TPM_ALG(0x1234)"
+    assert stuck.text == "no member for scheme TPM_ALG(0x1234)"
     assert (behind.offset, behind.octets, behind.text) == (
         61,
         CREATE_PRIMARY[61:],

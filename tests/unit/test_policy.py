@@ -294,5 +294,5 @@ def test_policy_secret_with_and_without_the_hint(size: int, policy_ref: bytes) -
     """For a Name of any hash: a handle's four bytes, or the algorithm and a digest of up to 64."""
     statement = PolicySecret(0x81010001, bytes(range(1, size + 1)), policy_ref)
     octets = statement.build()
-    assert PolicySecret.from_octets(octets) == statement
-    assert PolicySecret.from_octets(octets[4:]) == PolicySecret(0, statement.object_name, policy_ref)
+    assert PolicySecret.readings(octets)[0] == statement
+    assert PolicySecret.readings(octets[4:])[0] == PolicySecret(0, statement.object_name, policy_ref)

@@ -1,14 +1,20 @@
 """Declarations as values: typed, immutable, compared by value, secrets out of sight, faults named to the field."""
 
+import inspect
+import pydoc
 from typing import Annotated
 
 import pytest
 
 from tpmwire.errors import DecodeError, EncodeError, TpmwireError, WireError
-from tpmwire.record import SECRET, Counted, Encrypted, Fixed, Number, Record, Sized, SizedRecord, select
+from tpmwire.record import SECRET, Record
+from tpmwire.spec.commands.objects import ReadPublic
+from tpmwire.spec.commands.random import GetRandom
+from tpmwire.spec.commands.symmetric import HMAC
 from tpmwire.spec.constants import TPM_ALG, TPMA_OBJECT
 from tpmwire.spec.numbers import OpenEnum
 from tpmwire.spec.structures import TPM2B_DIGEST, TPMS_SENSITIVE_CREATE, TPMT_HA, UINT16
+from tpmwire.wires import Counted, Encrypted, Fixed, Number, Sized, SizedRecord, select, wire_of
 
 
 class Kind(OpenEnum):
@@ -40,20 +46,20 @@ def test_octets_in_the_order_of_the_declaration() -> None:
 @pytest.mark.parametrize(
     ("octets", "text"),
     [
-        ("", "kind: Kind wants 1 octets (at octet 0, 0 left)"),
-        ("03", "choice: there is no member for kind Kind(0x3) (at octet 1, 0 left)"),
-        ("01 be", "choice: the value wants 2 octets (at octet 1, 1 left)"),
-        ("02 1234 0005 0102030405", "choice.octets: a size of 5 exceeds 4 (at octet 3, 7 left)"),
-        ("01 beef 0003 000700 00000000 0000", "inner.octets: the size wants 2 octets (at octet 7, 1 left)"),
-        ("01 beef 0005 00070000ff 00000000 0000", "inner: 1 octets too many (at octet 9, 1 left)"),
-        ("01 beef 0000 00000003", "several: a count of 3 exceeds 2 (at octet 5, 4 left)"),
-        ("01 beef 0000 00000002 0000", "several: a count of 2 exceeds what follows (at octet 5, 6 left)"),
+        ("", "kind: Kind needs 1 byte (at byte 0, 0 left)"),
+        ("03", "choice: no member for kind Kind(0x3) (at byte 1, 0 left)"),
+        ("01 be", "choice: the value needs 2 bytes (at byte 1, 1 left)"),
+        ("02 1234 0005 0102030405", "choice.octets: a size of 5 exceeds 4 (at byte 3, 7 left)"),
+        ("01 beef 0003 000700 00000000 0000", "inner.octets: the size needs 2 bytes (at byte 7, 1 left)"),
+        ("01 beef 0005 00070000ff 00000000 0000", "inner: 1 byte too many (at byte 9, 1 left)"),
+        ("01 beef 0000 00000003", "several: a count of 3 exceeds 2 (at byte 5, 4 left)"),
+        ("01 beef 0000 00000002 0000", "several: a count of 2 exceeds what follows (at byte 5, 6 left)"),
         (
             "01 beef 0000 00000002 00010000 00020005 0000",
-            "several.[1].octets: a size of 5 exceeds 4 (at octet 15, 4 left)",
+            "several.[1].octets: a size of 5 exceeds 4 (at byte 15, 4 left)",
         ),
-        ("01 beef 0000 00000000 ffff 00", "password: a size of 65535 exceeds what follows (at octet 9, 3 left)"),
-        ("01 beef 0000 00000000 0000 00", "1 octets too many (at octet 11, 1 left)"),
+        ("01 beef 0000 00000000 ffff 00", "password: a size of 65535 exceeds what follows (at byte 9, 3 left)"),
+        ("01 beef 0000 00000000 0000 00", "1 byte too many (at byte 11, 1 left)"),
     ],
 )
 def test_a_fault_names_field_offset_and_octets_left(octets: str, text: str) -> None:
@@ -72,20 +78,20 @@ ONE = Outer(Kind.ONE, b"ab")
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (ONE.replace(kind=256), "kind: 256 is no Kind"),
-        (ONE.replace(kind=True), "kind: True is no Kind"),
-        (ONE.replace(kind="1"), "kind: '1' is no Kind"),
-        (ONE.replace(kind=3), "choice: there is no member for kind 3"),
-        (ONE.replace(choice=b"abc"), "choice: wants 2 octets"),
-        (ONE.replace(choice=Inner(1)), "choice: wants 2 octets"),
-        (ONE.replace(kind=2), "choice: wants a Inner, not bytes"),
-        (ONE.replace(inner=Inner(-1)), "inner.number: -1 is no UINT16"),
-        (ONE.replace(inner=Inner(1, "text")), "inner.octets: wants bytes, not str"),  # type: ignore[arg-type]
-        (ONE.replace(several=(Inner(1), Inner(1, b"12345"))), "several.[1].octets: 5 octets exceed 4"),
-        (ONE.replace(several=(Inner(1),) * 3), "several: wants a list or tuple of at most 2 elements"),
-        (ONE.replace(password=bytes(65536)), "password: 65536 octets exceed 65535"),
-        (TPMS_SENSITIVE_CREATE(b"x" * 65, b""), "user_auth: 65 octets exceed 64"),
-        (TPMT_HA(TPM_ALG.NULL, b"x"), "digest: its selector says that there is nothing here"),
+        (ONE.replace(kind=256), "kind: 256 is not a valid Kind"),
+        (ONE.replace(kind=True), "kind: True is not a valid Kind"),
+        (ONE.replace(kind="1"), "kind: '1' is not a valid Kind"),
+        (ONE.replace(kind=3), "choice: no member for kind 3"),
+        (ONE.replace(choice=b"abc"), "choice: expected 2 bytes, got 3 bytes"),
+        (ONE.replace(choice=Inner(1)), "choice: expected 2 bytes, got Inner"),
+        (ONE.replace(kind=2), "choice: expected Inner, got bytes"),
+        (ONE.replace(inner=Inner(-1)), "inner.number: -1 is not a valid UINT16"),
+        (ONE.replace(inner=Inner(1, "text")), "inner.octets: expected bytes, got str"),  # type: ignore[arg-type]
+        (ONE.replace(several=(Inner(1), Inner(1, b"12345"))), "several.[1].octets: 5 bytes exceed the limit of 4"),
+        (ONE.replace(several=(Inner(1),) * 3), "several: expected a list or tuple of at most 2 elements, got 3"),
+        (ONE.replace(password=bytes(65536)), "password: 65536 bytes exceed the limit of 65535"),
+        (TPMS_SENSITIVE_CREATE(b"x" * 65, b""), "user_auth: 65 bytes exceed the limit of 64"),
+        (TPMT_HA(TPM_ALG.NULL, b"x"), "digest: expected None for this selector, got 1 byte"),
     ],
 )
 def test_a_value_without_a_wire_form_is_refused(value: Record, text: str) -> None:
@@ -108,13 +114,13 @@ def test_records_do_not_change() -> None:
 
 
 def test_the_constructor_says_what_is_wrong() -> None:
-    with pytest.raises(TypeError, match="Inner wants number"):
+    with pytest.raises(TypeError, match="Inner needs number"):
         Inner()  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match="Inner takes 2 values, 3 were given"):
+    with pytest.raises(TypeError, match="Inner takes 2 values, got 3"):
         Inner(1, b"", 3)  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match="no field 'size'"):
+    with pytest.raises(TypeError, match="Inner has no field 'size'; it has number, octets"):
         Inner(1, size=2)  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match="no field 'number', or it was given twice"):
+    with pytest.raises(TypeError, match="Inner got number twice"):
         Inner(1, number=2)  # type: ignore[misc]
 
 
@@ -155,7 +161,26 @@ def test_attribute_words_keep_reserved_bits() -> None:
 
 def test_numbers_are_unsigned_and_big_endian() -> None:
     for annotation, size in ((UINT16, 2), (Annotated[int, Number(8)], 8)):
-        wire = annotation.__metadata__[0]
+        wire = wire_of(annotation)
         assert wire.build(1) == bytes(size - 1) + b"\1"
         assert wire.parse(b"\xff" * size) == (1 << 8 * size) - 1
-    assert TPM2B_DIGEST.__metadata__[0].build(b"ab") == b"\0\2ab"
+    assert TPM2B_DIGEST.build(b"ab") == b"\0\2ab"
+
+
+def test_signatures_are_real() -> None:
+    assert str(inspect.signature(GetRandom)) == "(bytes_requested: UINT16)"
+    assert str(inspect.signature(HMAC)).startswith("(handle: TPMI_DH_OBJECT, buffer: TPM2B_MAX_BUFFER, hash_alg: ")
+    assert str(inspect.signature(Inner)) == "(number: int, octets: bytes = b'')"
+    assert "GetRandom(bytes_requested: UINT16)" in pydoc.plain(pydoc.render_doc(GetRandom))
+
+
+@pytest.mark.parametrize("name", ["bytesRequested", "BytesRequested", "bytesrequested"])
+def test_the_standards_spelling_is_understood(name: str) -> None:
+    with pytest.raises(TypeError, match=f"GetRandom has no field '{name}'; did you mean bytes_requested\\?"):
+        GetRandom(**{name: 8})
+
+
+def test_a_field_may_have_the_name_of_what_a_construct_has() -> None:
+    """A class is a construct too, with attributes such as `name`; those are no defaults of fields."""
+    with pytest.raises(TypeError, match=r"needs .*name"):
+        ReadPublic.Response(out_public=None)  # type: ignore[call-arg, arg-type]

@@ -36,27 +36,23 @@ raise SystemExit(guarded("program", work))
     assert (done.returncode, done.stdout, done.stderr) == (129, "clean\n", "program: interrupted\n")
 
 
-HARD = resource.getrlimit(resource.RLIMIT_CORE)[1]
-
-
-@pytest.mark.parametrize("hard", [HARD, 4096, 1, 0])
+@pytest.mark.parametrize("hard", [resource.RLIM_INFINITY, 4096, 1, 0])
 def test_no_core_file_and_no_core_handler(hard: int) -> None:
     """The limit is 1: for 0 the kernel still pipes the memory to a handler such as systemd-coredump (core(5))."""
-    if HARD != resource.RLIM_INFINITY:
-        hard = min(hard, HARD) if hard != resource.RLIM_INFINITY else HARD
     program = f"""
-import resource
+import contextlib, resource
 from cli.messages import guarded
 
 def work():
     print(resource.getrlimit(resource.RLIMIT_CORE))
     return 0
 
-resource.setrlimit(resource.RLIMIT_CORE, ({hard}, {hard}))
+with contextlib.suppress(ValueError):  # where it is lower already
+    resource.setrlimit(resource.RLIMIT_CORE, ({hard}, {hard}))
 raise SystemExit(guarded("program", work))
 """
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, check=False, capture_output=True, text=True, timeout=60
     )
-    limit = 0 if hard == 0 else 1
+    limit = min(hard, 1) if hard != resource.RLIM_INFINITY else 1
     assert (done.stdout, done.stderr) == (f"({limit}, {limit})\n", "")

@@ -3,13 +3,13 @@
 import pytest
 
 from tpmwire.errors import DecodeError, EncodeError, TpmError
-from tpmwire.record import Encrypted
 from tpmwire.spec.commands.random import GetRandom
 from tpmwire.spec.commands.sequences import HMAC_Start
 from tpmwire.spec.commands.symmetric import HMAC
 from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_RH, TPM_ST, TPMA_SESSION
 from tpmwire.spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
 from tpmwire.wire import CommandMessage, ResponseMessage, parse_command, parse_response, response_size
+from tpmwire.wires import Encrypted
 
 RANDOM = "8001 0000000c 0000017b 0010"
 MAC = "8002 00000027 00000155 81010002 00000009 40000009 0000 01 0000 0008 3230323631313234 0010"
@@ -79,7 +79,7 @@ def test_a_first_parameter_that_a_session_encrypts_stays_octets() -> None:
     assert parsed.build() == message.build()
     answered = TPMS_AUTH_RESPONSE(b"nonce", TPMA_SESSION.ENCRYPT, b"mac")
     reply = ResponseMessage(0, TPM_CC.HMAC, HMAC.Response(b"x" * 80), [answered], TPM_ST.SESSIONS)
-    with pytest.raises(EncodeError, match="80 octets exceed 64"):
+    with pytest.raises(EncodeError, match="80 bytes exceed the limit of 64"):
         reply.build()
     answer = octets("8002 0000001b 00000000 00000006 0004 deadbeef 0000 40 0002 6d61")
     found = parse_response(answer, TPM_CC.HMAC)
@@ -90,39 +90,39 @@ def test_a_first_parameter_that_a_session_encrypts_stays_octets() -> None:
 @pytest.mark.parametrize(
     ("data", "text"),
     [
-        ("", "header: a message has at least 10 octets (at octet 0, 0 left)"),
-        ("8001 0000000c 0000", "header: a message has at least 10 octets (at octet 0, 8 left)"),
-        ("8001 0000000d 0000017b 0010", "size: the size says 13 octets, there are 12 (at octet 2, 10 left)"),
+        ("", "header: a message has at least 10 octets (at byte 0, 0 left)"),
+        ("8001 0000000c 0000", "header: a message has at least 10 octets (at byte 0, 8 left)"),
+        ("8001 0000000d 0000017b 0010", "size: the size says 13 octets, there are 12 (at byte 2, 10 left)"),
         (
             "8001 ffffffff 0000017b 0010",
-            "size: the size says 4294967295 octets, there are 12 (at octet 2, 10 left)",
+            "size: the size says 4294967295 octets, there are 12 (at byte 2, 10 left)",
         ),
         (
             "00c4 0000000c 0000017b 0010",
-            "tag: the tag is TPM_ST.RSP_COMMAND, not TPM_ST_NO_SESSIONS or TPM_ST_SESSIONS (at octet 0, 12 left)",
+            "tag: the tag is TPM_ST.RSP_COMMAND, not TPM_ST_NO_SESSIONS or TPM_ST_SESSIONS (at byte 0, 12 left)",
         ),
-        ("8001 0000000b 0000017b 00", "GetRandom.bytes_requested: UINT16 wants 2 octets (at octet 10, 1 left)"),
-        ("8001 0000000e 0000017b 00100000", "GetRandom: 2 octets after the last parameter (at octet 12, 2 left)"),
-        ("8002 0000000c 00000155 8101", "HMAC.handle: UINT32 wants 4 octets (at octet 10, 2 left)"),
+        ("8001 0000000b 0000017b 00", "GetRandom.bytes_requested: UINT16 needs 2 bytes (at byte 10, 1 left)"),
+        ("8001 0000000e 0000017b 00100000", "GetRandom: 2 octets after the last parameter (at byte 12, 2 left)"),
+        ("8002 0000000c 00000155 8101", "HMAC.handle: UINT32 needs 4 bytes (at byte 10, 2 left)"),
         (
             "8002 00000010 00000155 81010002 0000",
-            "authorizationSize: an authorization area of 0 octets does not fit (at octet 14, 2 left)",
+            "authorizationSize: an authorization area of 0 octets does not fit (at byte 14, 2 left)",
         ),
         (
             "8002 00000012 00000155 81010002 ffffffff",
-            "authorizationSize: an authorization area of 4294967295 octets does not fit (at octet 14, 4 left)",
+            "authorizationSize: an authorization area of 4294967295 octets does not fit (at byte 14, 4 left)",
         ),
         (
             "8002 00000012 00000155 81010002 00000000",
-            "authorizationSize: an authorization area of 0 octets does not fit (at octet 14, 4 left)",
+            "authorizationSize: an authorization area of 0 octets does not fit (at byte 14, 4 left)",
         ),
         (
             "8002 0000001b 00000155 81010002 00000005 40000009 0000 01 0000",
-            "authorizations: the authorization area ends inside an authorization (at octet 23, 0 left)",
+            "authorizations: the authorization area ends inside an authorization (at byte 23, 0 left)",
         ),
         (
             "8002 00000017 00000155 81010002 00000005 40000009 00",
-            "authorizations.[0].nonce: the size wants 2 octets (at octet 22, 1 left)",
+            "authorizations.[0].nonce: the size needs 2 bytes (at byte 22, 1 left)",
         ),
     ],
 )
@@ -137,24 +137,24 @@ def test_commands_that_are_none(data: str, text: str) -> None:
     [
         (
             "8003 0000000a 00000000",
-            "tag: the tag is TPM_ST(0x8003), which no response has (at octet 0, 10 left)",
+            "tag: the tag is TPM_ST(0x8003), which no response has (at byte 0, 10 left)",
         ),
-        ("8002 0000000c 00000000 0000", "parameterSize: parameters of 0 octets do not fit (at octet 10, 2 left)"),
+        ("8002 0000000c 00000000 0000", "parameterSize: parameters of 0 octets do not fit (at byte 10, 2 left)"),
         (
             "8002 0000000e 00000000 ffffffff",
-            "parameterSize: parameters of 4294967295 octets do not fit (at octet 10, 4 left)",
+            "parameterSize: parameters of 4294967295 octets do not fit (at byte 10, 4 left)",
         ),
         (
             "8002 00000013 00000000 00000000 0000 01 0000",
-            "HMAC.Response.out_hmac: the size wants 2 octets (at octet 14, 0 left)",
+            "HMAC.Response.out_hmac: the size needs 2 bytes (at byte 14, 0 left)",
         ),
         (
             "8002 0000001a 00000000 00000007 0004 cafebabe 00 0000 01 0000",
-            "HMAC.Response: 1 octets after the last parameter (at octet 20, 1 left)",
+            "HMAC.Response: 1 octets after the last parameter (at byte 20, 1 left)",
         ),
         (
             "8002 00000018 00000000 00000004 0002 cafe 0000 01 0000 ff",
-            "authorizations.[1].nonce: the size wants 2 octets (at octet 23, 1 left)",
+            "authorizations.[1].nonce: the size needs 2 bytes (at byte 23, 1 left)",
         ),
     ],
 )

@@ -6,7 +6,8 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from ..record import Fixed, Number, Record, SizedRecord, Struct, wire_of
+from ..record import Record, Struct
+from ..wires import Declared, Fixed, Number, SizedRecord, wire_of
 
 __all__ = ["constant_name", "field_name", "purpose", "section", "type_name"]
 
@@ -113,7 +114,7 @@ def _names() -> dict[int, str]:
     names: dict[int, str] = {}
     for module in modules:
         for name, value in vars(import_module(f"..spec.{module}", __package__)).items():
-            if hasattr(value, "__metadata__"):
+            if isinstance(value, Declared):
                 names.setdefault(id(wire_of(value)), name)
     return names
 

@@ -139,7 +139,7 @@ def _named(name: bytes | None) -> list[bytes] | None:
 def _counted(pcrs: Any) -> bytes:
     import io
 
-    from ..record import wire_of
+    from ..wires import wire_of
 
     stream = io.BytesIO()
     wire_of(TPML_PCR_SELECTION)._build(pcrs, stream, {}, "")

@@ -11,11 +11,12 @@ from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from ..record import Counted, Number, Record, Select, Sized, SizedRecord, Struct, is_secret, wire_of
+from ..record import Record, Struct, is_secret
 from ..spec.command import Command, role_of
 from ..spec.constants import TPM_HT
 from ..spec.properties import TPM_NT
 from ..wire import first_parameter
+from ..wires import Counted, Declared, Number, Select, Sized, SizedRecord, wire_of
 from .names import constant_name, field_name, purpose, section, type_name
 
 __all__ = ["Table", "kinds", "named", "octets_of", "table_of"]
@@ -77,14 +78,14 @@ def named() -> dict[str, Any]:
     for module in (*_MODULES, *(f"commands.{chapter}" for chapter in CHAPTERS)):
         for name, value in vars(import_module(f"..spec.{module}", __package__)).items():
             if name.startswith("TPM") and _has_table(value):
-                found.setdefault(type_name(value) if hasattr(value, "__metadata__") else name, value)
+                found.setdefault(type_name(value) if isinstance(value, Declared) else name, value)
     return found
 
 
 def _has_table(value: Any) -> bool:
     if isinstance(value, type):
         return issubclass(value, (Record, IntEnum, IntFlag))
-    return isinstance(value, dict) or hasattr(value, "__metadata__")
+    return isinstance(value, (dict, Declared))
 
 
 def kinds() -> dict[str, list[str]]:
@@ -217,7 +218,7 @@ def _numbers(name: str, kind: Any) -> Table:
 
 def octets_of(kind: type[int]) -> int:
     """The size in which the structures carry it."""
-    wires = [wire_of(value) for value in named().values() if hasattr(value, "__metadata__")]
+    wires = [wire_of(value) for value in named().values() if isinstance(value, Declared)]
     records = [value for value in named().values() if isinstance(value, type) and issubclass(value, Record)]
     wires += [wire for record in records for _, wire in record.wire().fields]
     sizes = [wire.size for wire in wires if isinstance(wire, Number) and wire.kind is kind]

@@ -4,9 +4,10 @@ from enum import IntEnum, IntFlag
 from typing import Any
 
 from ..errors import DecodeError
-from ..record import Number, Record, YesNo, wire_of
+from ..record import Record
 from ..spec.command import Command
 from ..spec.constants import TPMA_NV
+from ..wires import Number, YesNo, wire_of
 from .names import purpose, section
 from .table import named, octets_of
 from .tree import Node

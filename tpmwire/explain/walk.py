@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import DecodeError
-from ..record import Counted, Record, Select, Sized, SizedRecord, Struct, is_secret, octets_left, wire_of
+from ..record import Record, Struct, is_secret
+from ..wires import Counted, Select, Sized, SizedRecord, octets_left, wire_of
 from .names import field_name, section, type_name
 from .tree import Node
 from .words import field_words, octets_words, summary, value_words

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from enum import IntEnum, IntFlag
 from typing import Any
 
-from ..record import Empty, Number, Record, YesNo
+from ..record import Record
 from ..spec import attestation, capabilities, structures
 from ..spec.commands.capability import GetCapability
 from ..spec.commands.components import TPMS_AC_OUTPUT
@@ -23,6 +23,7 @@ from ..spec.properties import (
     TPMA_PERMANENT,
     TPMA_STARTUP_CLEAR,
 )
+from ..wires import Empty, Number, YesNo
 from .names import constant_name
 
 __all__ = ["command_name", "field_words", "handle_words", "octets_words", "summary", "value_words"]

@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from ..record import Number, Record, Sized, select
+from ..record import Record
+from ..wires import Number, Sized, declare, select
 from .constants import TPM_ST
 from .structures import (
     TPM2B_DATA,
@@ -127,3 +128,6 @@ class TPMS_ATTEST(Record):
     clock_info: TPMS_CLOCK_INFO
     firmware_version: UINT64
     attested: Annotated[TPMU_ATTEST_TYPE, select("type", TPMU_ATTEST)]
+
+
+declare(globals())

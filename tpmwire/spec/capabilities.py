@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from ..record import Counted, Number, Record, Rest, Sized, SizedRecord, select
+from ..record import Record
+from ..wires import Counted, Number, Rest, Sized, SizedRecord, declare, select
 from .constants import TPM_ECC
 from .properties import TPM_CAP, TPM_PT, TPM_PT_PCR, TPMA_ACT, TPMA_ALGORITHM, TPMA_CC
 from .structures import (
@@ -123,3 +124,5 @@ class TPMS_SET_CAPABILITY_DATA(Record):
 
 
 TPM2B_SET_CAPABILITY_DATA = Annotated[TPMS_SET_CAPABILITY_DATA, SizedRecord(TPMS_SET_CAPABILITY_DATA)]
+
+declare(globals())

@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from ..record import Record
+from ..wires import marks
 from .constants import TPM_CC
 
 __all__ = ["ADMIN", "DUP", "HANDLE", "USER", "Answered", "Command", "Role", "command_class"]
@@ -31,7 +32,7 @@ HANDLE, USER, ADMIN, DUP = Role.HANDLE, Role.USER, Role.ADMIN, Role.DUP
 
 def role_of(annotation: Any) -> Role | None:
     """The role that an annotation carries, or None for a parameter."""
-    return next((m for m in getattr(annotation, "__metadata__", ()) if isinstance(m, Role)), None)
+    return next((mark for mark in marks(annotation) if isinstance(mark, Role)), None)
 
 
 class Command(Record):

@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from ..record import Number, Record, Sized, SizedRecord, select
+from ..record import Record
+from ..wires import Number, Sized, SizedRecord, declare, select
 from .constants import TPM_HT
 from .properties import TPMA_NV
 from .structures import TPM2B_DIGEST, TPMI_ALG_HASH, TPMI_RH_NV_INDEX, UINT16, UINT32, UINT64
@@ -58,3 +59,6 @@ class TPMS_NV_PIN_COUNTER_PARAMETERS(Record):
 
     pin_count: UINT32
     pin_limit: UINT32
+
+
+declare(globals())

@@ -7,7 +7,8 @@ the Python type of its members. What only some commands need is in modules of it
 
 from typing import Annotated
 
-from ..record import EMPTY, SECRET, Counted, Fixed, Number, Record, Sized, SizedRecord, YesNo, select
+from ..record import SECRET, Record
+from ..wires import EMPTY, Counted, Fixed, Number, Sized, SizedRecord, YesNo, declare, select
 from .constants import (
     TPM_ALG,
     TPM_CC,
@@ -586,3 +587,6 @@ class TPMS_AUTH_RESPONSE(Record):
     nonce: TPM2B_NONCE
     session_attributes: TPMA_SESSION_BITS
     hmac: TPM2B_AUTH
+
+
+declare(globals())

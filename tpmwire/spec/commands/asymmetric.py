@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from ...record import SECRET, Record, Sized
+from ...record import SECRET, Record
+from ...wires import Sized, declare
 from ..command import HANDLE, USER, Command
 from ..constants import TPM_CC
 from ..structures import (
@@ -115,3 +116,6 @@ class ECC_Decrypt(Command, code=TPM_CC.ECC_Decrypt, spec="Part 3 §14.9"):
 
     class Response(Record):
         plain_text: Annotated[bytes, Sized(), SECRET]
+
+
+declare(globals())

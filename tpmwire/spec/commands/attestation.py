@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from ...record import Record, Sized
+from ...record import Record
+from ...wires import Sized
 from ..command import ADMIN, HANDLE, USER, Command
 from ..constants import TPM_CC
 from ..structures import (

@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from ...record import Number, Record
+from ...record import Record
+from ...wires import Number
 from ..attestation import TPMS_TIME_INFO
 from ..command import USER, Command
 from ..constants import TPM_CC

@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from ...record import Counted, Number, Record
+from ...record import Record
+from ...wires import Counted, Number, declare
 from ..command import DUP, HANDLE, USER, Command
 from ..constants import TPM_CC
 from ..properties import TPM_AT
@@ -80,3 +81,6 @@ class Vendor_TCG_Test(Command, code=TPM_CC.Vendor_TCG_Test, spec="Part 3 §34"):
 
     class Response(Record):
         output_data: TPM2B_DATA
+
+
+declare(globals())

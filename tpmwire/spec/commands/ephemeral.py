@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from ...record import Record, Sized
+from ...record import Record
+from ...wires import Sized
 from ..command import USER, Command
 from ..constants import TPM_CC
 from ..structures import TPM2B_ECC_PARAMETER, TPM2B_ECC_POINT, TPM_ECC_CURVE, TPMI_DH_OBJECT, UINT16

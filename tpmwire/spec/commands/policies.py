@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from ...record import Number, Record
+from ...record import Record
+from ...wires import Number, declare
 from ..command import HANDLE, USER, Command
 from ..constants import TPM_CC
 from ..properties import TPM_CAP, TPM_EO
@@ -232,3 +233,6 @@ class PolicyTransportSPDM(Command, code=TPM_CC.PolicyTransportSPDM, spec="Part 3
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
     req_key_name: TPM2B_NAME
     tpm_key_name: TPM2B_NAME
+
+
+declare(globals())

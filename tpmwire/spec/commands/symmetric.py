@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from ...record import SECRET, Record, Sized
+from ...record import SECRET, Record
+from ...wires import Sized
 from ..command import USER, Command
 from ..constants import TPM_ALG, TPM_CC, TPM_RH
 from ..structures import (

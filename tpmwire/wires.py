@@ -1,0 +1,530 @@
+"""The wire forms that records are declared with: small `construct.Construct` subclasses.
+
+They differ from construct's own where a TPM is concerned: nothing is left over silently, a selector never guesses,
+sizes are checked before they are believed, and an error names the field, its offset and the bytes left. Otherwise
+they are constructs like any other: they nest in construct's own, and read from and write to any stream.
+"""
+
+import io
+import struct
+import sys
+from collections.abc import Iterator
+from enum import IntEnum, IntFlag
+from typing import IO, TYPE_CHECKING, Annotated, Any, NoReturn, get_args, get_origin
+
+from .constructs import construct
+from .errors import DecodeError, EncodeError
+
+if TYPE_CHECKING:
+    from inspect import Signature
+
+    class _Construct:
+        """construct has no types: as a base of classes it would make a type checker accept any attribute."""
+
+else:
+    _Construct = construct.Construct
+
+__all__ = [
+    "EMPTY",
+    "Counted",
+    "Declared",
+    "Empty",
+    "Encrypted",
+    "Fixed",
+    "Number",
+    "RecordType",
+    "Rest",
+    "Select",
+    "Sized",
+    "SizedRecord",
+    "Wire",
+    "YesNo",
+    "declare",
+    "marks",
+    "nothing_left",
+    "octets_left",
+    "select",
+    "take",
+    "wire_of",
+]
+
+type_ = type
+
+
+class Encrypted(bytes):
+    """The bytes of a TPM2B as they cross the bus under parameter encryption: not to be looked into."""
+
+    __slots__ = ()
+
+
+def octets_left(stream: IO[bytes]) -> int:
+    """How many bytes are still to be read; `sys.maxsize` if the stream cannot tell, as that of a socket."""
+    try:
+        return stream.getbuffer().nbytes - stream.tell()  # type: ignore[attr-defined, no-any-return]
+    except AttributeError:
+        return _left_in_file(stream)
+
+
+def _left_in_file(stream: IO[bytes]) -> int:
+    try:
+        here = stream.tell()
+        end = stream.seek(0, io.SEEK_END)
+        stream.seek(here)
+    except (OSError, AttributeError, ValueError):  # construct's own streams raise the last two
+        return sys.maxsize
+    return end - here
+
+
+def _place(stream: IO[bytes], back: int = 0) -> int:
+    """`back` bytes before the stream's position; 0 if the stream has none."""
+    try:
+        return stream.tell() - back
+    except (OSError, AttributeError):
+        return 0
+
+
+def take(stream: IO[bytes], count: int, what: str) -> bytes:
+    """Exactly `count` bytes. Raises DecodeError."""
+    data = stream.read(count)
+    return data if len(data) == count else _completed(stream, data, count, what)
+
+
+def _completed(stream: IO[bytes], data: bytes, count: int, what: str) -> bytes:
+    """`data` and what is missing to `count` bytes, from a stream that gives them in pieces. Raises DecodeError."""
+    while len(data) < count and (more := stream.read(count - len(data))):
+        data += more
+    if len(data) != count:
+        raise DecodeError(f"{what} needs {_bytes(count)}", _place(stream, len(data)), len(data))
+    return data
+
+
+def nothing_left(stream: IO[bytes]) -> None:
+    """Raises DecodeError if there are bytes after a value."""
+    left = octets_left(stream)
+    if left:
+        raise DecodeError(f"{_bytes(left)} too many", _place(stream), left)
+
+
+class Wire(construct.Construct):  # type: ignore[misc]
+    """A construct that raises our errors. `least` is the smallest number of bytes that it takes.
+
+    `context` holds the values so far of the structure around it, in which a `Select` finds its selector.
+    """
+
+    least = 0
+
+    def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        raise NotImplementedError
+
+    def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        raise NotImplementedError
+
+    def _actualsize(self, stream: IO[bytes], context: dict[str, Any], path: str) -> int:
+        """The size of the value that follows, for construct's lazy classes."""
+        return _size_of_next(self, stream, context, path)
+
+
+def _size_of_next(wire: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> int:
+    start = stream.tell()
+    wire._parse(stream, context, path)
+    size = stream.tell() - start
+    stream.seek(start)
+    return size
+
+
+class Number(Wire):
+    """An unsigned big-endian integer of `size` bytes, as a member of `kind` if there is one."""
+
+    def __init__(self, size: int, kind: type[int] = int) -> None:
+        super().__init__()
+        self.size = self.least = size
+        self.kind = kind
+        self._codec = struct.Struct({1: ">B", 2: ">H", 4: ">I", 8: ">Q"}[size])
+        # The enum's own table is the fast way in; what is not in it goes through the class.
+        self._known = kind._value2member_map_ if issubclass(kind, (IntEnum, IntFlag)) else None
+
+    def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        data = stream.read(self.size)
+        if len(data) != self.size:
+            data = _completed(stream, data, self.size, self.label)
+        value = self._codec.unpack(data)[0]
+        if self._known is None:
+            return value
+        return self._known.get(value) or self.kind(value)
+
+    def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        if not isinstance(obj, int) or isinstance(obj, bool) or not 0 <= obj < 1 << 8 * self.size:
+            raise EncodeError(f"{obj!r} is not a valid {self.label}")
+        stream.write(self._codec.pack(obj))
+        return obj
+
+    def _sizeof(self, context: dict[str, Any], path: str) -> int:
+        return self.size
+
+    @property
+    def label(self) -> str:
+        """What it is called in messages."""
+        return self.kind.__name__ if self.kind is not int else f"UINT{8 * self.size}"
+
+
+class YesNo(Wire):
+    """TPMI_YES_NO: one byte, 0 or 1 (TPM 2.0 Part 2, §9.2). Other values are kept as integers."""
+
+    least = 1
+
+    def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> int:
+        value = take(stream, 1, "TPMI_YES_NO")[0]
+        return value == 1 if value < 2 else value
+
+    def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        if not isinstance(obj, int) or not 0 <= obj < 256:
+            raise EncodeError(f"{obj!r} is not a valid TPMI_YES_NO")
+        stream.write(bytes([obj]))
+        return obj
+
+    def _sizeof(self, context: dict[str, Any], path: str) -> int:
+        return 1
+
+
+class Fixed(Wire):
+    """Exactly `size` bytes, without a size in front."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = self.least = size
+
+    def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> bytes:
+        return take(stream, self.size, "the value")
+
+    def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        if not isinstance(obj, bytes) or len(obj) != self.size:
+            raise EncodeError(f"expected {_bytes(self.size)}, got {_shown(obj)}")
+        stream.write(obj)
+        return obj
+
+    def _sizeof(self, context: dict[str, Any], path: str) -> int:
+        return self.size
+
+
+class Sized(Wire):
+    """TPM2B_…: a size and that many bytes, at most `limit` (TPM 2.0 Part 2, §10.4).
+
+    With `size=1` the size is one byte, as in TPMS_PCR_SELECTION.
+    """
+
+    def __init__(self, limit: int = 0xFFFF, size: int = 2) -> None:
+        super().__init__()
+        self.limit = limit
+        self.size = self.least = size
+
+    def take(self, stream: IO[bytes]) -> bytes:
+        """The bytes after the size; raises DecodeError if there are fewer, or more than the limit."""
+        size = int.from_bytes(take(stream, self.size, "the size"), "big")
+        if size > self.limit:
+            self._refused(f"a size of {size} exceeds {self.limit}", stream)
+        if size > octets_left(stream):
+            self._refused(f"a size of {size} exceeds what follows", stream)
+        return take(stream, size, "the value")
+
+    def _refused(self, reason: str, stream: IO[bytes]) -> NoReturn:
+        raise DecodeError(reason, _place(stream, self.size), octets_left(stream) + self.size)
+
+    def put(self, data: bytes, stream: IO[bytes]) -> None:
+        """Writes size and bytes; raises EncodeError above the limit."""
+        if len(data) > self.limit:
+            raise EncodeError(f"{_bytes(len(data))} exceed the limit of {self.limit}")
+        stream.write(len(data).to_bytes(self.size, "big") + data)
+
+    def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        return self.take(stream)
+
+    def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        if not isinstance(obj, bytes):
+            raise EncodeError(f"expected bytes, got {_shown(obj)}")
+        self.put(obj, stream)
+        return obj
+
+
+class SizedRecord(Sized):
+    """TPM2B_… around a structure. Size 0 is None if `optional`; bytes left over in it are an error."""
+
+    def __init__(self, inner: Any, optional: bool = False) -> None:
+        super().__init__()
+        self.inner = wire_of(inner)
+        self.optional = optional
+
+    def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        data = self.take(stream)
+        if not data and self.optional:
+            return None
+        area = io.BytesIO(data)
+        try:
+            value = self.inner._parse(area, context, path)
+            nothing_left(area)
+        except DecodeError as error:
+            raise error.within("", _place(stream, len(data))) from None
+        return value
+
+    def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        if isinstance(obj, Encrypted):
+            self.put(obj, stream)
+        elif obj is None:
+            if not self.optional:
+                raise EncodeError("must not be empty")
+            self.put(b"", stream)
+        else:
+            area = io.BytesIO()
+            self.inner._build(obj, area, context, path)
+            self.put(area.getvalue(), stream)
+        return obj
+
+
+class Counted(Wire):
+    """TPML_…: a count and that many elements, as a tuple (TPM 2.0 Part 2, §10.9)."""
+
+    least = 4
+
+    def __init__(self, element: Any, limit: int = 0xFFFFFFFF) -> None:
+        super().__init__()
+        self.element = wire_of(element)
+        self.limit = limit
+
+    def count(self, stream: IO[bytes]) -> int:
+        """The count; raises DecodeError if it exceeds the limit, or what the bytes at hand can hold."""
+        count = int.from_bytes(take(stream, 4, "the count"), "big")
+        if count > self.limit:
+            self._refused(f"a count of {count} exceeds {self.limit}", stream)
+        # Before anything is made: a count that the bytes at hand cannot hold is refused.
+        if count * max(self.element.least, 1) > octets_left(stream):
+            self._refused(f"a count of {count} exceeds what follows", stream)
+        return count
+
+    def _refused(self, reason: str, stream: IO[bytes]) -> NoReturn:
+        raise DecodeError(reason, _place(stream, 4), octets_left(stream) + 4)
+
+    def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        count = self.count(stream)
+        parse, values = self.element._parse, []
+        for index in range(count):
+            try:
+                values.append(parse(stream, context, path))
+            except DecodeError as error:
+                raise error.within(f"[{index}]") from None
+        return tuple(values)
+
+    def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        if not isinstance(obj, tuple) or len(obj) > self.limit:
+            raise EncodeError(f"expected a list or tuple of at most {self.limit} elements, got {_shown(obj)}")
+        stream.write(len(obj).to_bytes(4, "big"))
+        for index, value in enumerate(obj):
+            try:
+                self.element._build(value, stream, context, path)
+            except EncodeError as error:
+                raise error.within(f"[{index}]") from None
+        return obj
+
+
+class Empty(Wire):
+    """Nothing on the wire, None in Python: the member of a union for TPM_ALG_NULL."""
+
+    def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> None:
+        return None
+
+    def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        if obj is not None:
+            raise EncodeError(f"expected None for this selector, got {_shown(obj)}")
+        return None
+
+    def _sizeof(self, context: dict[str, Any], path: str) -> int:
+        return 0
+
+
+EMPTY = Empty()
+
+
+class Rest(Wire):
+    """Everything up to the end of the area: what a vendor or a later version of the standard defines."""
+
+    def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> bytes:
+        return stream.read()
+
+    def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        if not isinstance(obj, bytes):
+            raise EncodeError(f"expected bytes, got {_shown(obj)}")
+        stream.write(obj)
+        return obj
+
+
+class Select(Wire):
+    """TPMU_…: the member that the field `selector`, earlier in the same structure, names. Never a guess.
+
+    `other` is the member for selectors that the standard does not know, for unions at the end of an area.
+    """
+
+    def __init__(self, selector: str, members: dict[Any, Any], other: Any = None) -> None:
+        super().__init__()
+        self.selector = selector
+        self.members = members
+        self.other = None if other is None else wire_of(other)
+        self._wires: dict[Any, Any] = {}
+
+    def member(self, context: dict[str, Any]) -> Any:
+        """The wire that the selector in `context` (field values so far) names, or None."""
+        key = context.get(self.selector)
+        if not isinstance(key, int):
+            return None
+        wire = self._wires.get(key)
+        if wire is None:
+            member = self.members.get(key)
+            wire = self.other if member is None else wire_of(member)
+            if wire is not None and member is not None:
+                self._wires[key] = wire
+        return wire
+
+    def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        wire = self.member(context)
+        if wire is None:
+            reason = f"no member for {self.selector} {context.get(self.selector)!r}"
+            raise DecodeError(reason, _place(stream), octets_left(stream))
+        return wire._parse(stream, context, path)
+
+    def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        wire = self.member(context)
+        if wire is None:
+            raise EncodeError(f"no member for {self.selector} {context.get(self.selector)!r}")
+        return wire._build(obj, stream, context, path)
+
+
+select = Select
+
+
+def _bytes(count: int) -> str:
+    return f"{count} byte{'' if count == 1 else 's'}"
+
+
+def _shown(obj: Any) -> str:
+    """A value in a message about its type or size; never its content, which may be secret."""
+    if isinstance(obj, bytes):
+        return _bytes(len(obj))
+    return f"{len(obj)}" if isinstance(obj, (list, tuple)) else type_(obj).__name__
+
+
+class RecordType(type, _Construct):
+    """The type of every `Record` class, by which the class itself is a construct: `"hash" / TPMT_HA`."""
+
+    # What Construct.__init__ sets; here the class of a record is the construct.
+    name = parsed = None
+    docs = ""
+    flagbuildnone = False
+
+    if TYPE_CHECKING:
+
+        def wire(cls) -> Any:
+            """The wire form of the class's values."""
+
+        def fields(cls) -> list[tuple[str, Any]]:
+            """Names and annotations, in wire order."""
+
+    @property
+    def __signature__(cls) -> "Signature":
+        """What `help` and `inspect.signature` show."""
+        from inspect import Parameter, Signature  # for readers only
+
+        defaults = cls.wire().defaults
+        return Signature(
+            [
+                Parameter(
+                    name,
+                    Parameter.POSITIONAL_OR_KEYWORD,
+                    default=defaults.get(name, Parameter.empty),
+                    annotation=_plain(annotation),
+                )
+                for name, annotation in cls.fields()
+            ]
+        )
+
+    def _parse(cls, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        return cls.wire()._parse(stream, {}, path)
+
+    def _build(cls, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        return cls.wire()._build(obj, stream, {}, path)
+
+    def _sizeof(cls, context: dict[str, Any], path: str) -> Any:
+        return cls.wire()._sizeof(context, path)
+
+    def _actualsize(cls, stream: IO[bytes], context: dict[str, Any], path: str) -> int:
+        return _size_of_next(cls, stream, {}, path)
+
+
+class Declared(Wire):
+    """A type that the standard names and that is no structure: UINT16, TPM2B_DIGEST, TPML_HANDLE, TPMI_ALG_HASH.
+
+    For a type checker and in annotations it is a Python type; `wire` is its wire form.
+    """
+
+    def __init__(self, label: str, annotation: Any) -> None:
+        super().__init__()
+        self.label = label
+        self.annotation = annotation
+        self.wire = wire_of(annotation)
+        self.least = self.wire.least
+
+    def __repr__(self) -> str:
+        return self.label
+
+    def parse(self, data: bytes, **contextkw: Any) -> Any:
+        """The value of exactly these bytes. Raises DecodeError."""
+        stream = io.BytesIO(data)
+        value = self.parse_stream(stream, **contextkw)
+        nothing_left(stream)
+        return value
+
+    def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        return self.wire._parse(stream, context, path)
+
+    def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        return self.wire._build(obj, stream, context, path)
+
+    def _sizeof(self, context: dict[str, Any], path: str) -> Any:
+        return self.wire._sizeof(context, path)
+
+
+def declare(namespace: dict[str, Any]) -> None:
+    """Gives the annotations that a module has named, such as TPM2B_DIGEST, `parse` and `build` of their own.
+
+    For the end of a module of the standard: declare(globals()).
+    """
+    named = {name: value for name, value in namespace.items() if get_origin(value) is Annotated}
+    namespace.update((name, Declared(name, value)) for name, value in named.items())
+
+
+def _plain(annotation: Any) -> Any:
+    """The Python type of an annotation, or the standard's name if it has one."""
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    return annotation
+
+
+def marks(annotation: Any) -> Iterator[Any]:
+    """What stands beside the Python type in an annotation: wires, SECRET, roles of handles."""
+    if isinstance(annotation, Declared):
+        yield from marks(annotation.annotation)
+    elif get_origin(annotation) is Annotated:
+        yield from annotation.__metadata__
+        yield from marks(get_args(annotation)[0])
+
+
+def wire_of(declared: Any) -> Any:
+    """The wire of an annotation, a `Record` class, a declared type, or a wire itself."""
+    if isinstance(declared, RecordType):
+        return declared.wire()
+    if isinstance(declared, Declared):
+        return declared.wire
+    if isinstance(declared, construct.Construct):
+        return declared
+    if get_origin(declared) is Annotated:
+        for extra in declared.__metadata__:
+            if isinstance(extra, construct.Construct):
+                return extra
+        return wire_of(get_args(declared)[0])
+    raise TypeError(f"{declared!r} declares no wire form")
