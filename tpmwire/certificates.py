@@ -77,7 +77,7 @@ _SHORT = {
 """Names of attributes in RFC 4514, §3."""
 
 # X509_V_ERR_… of openssl/x509_vfy.h
-_SIGNATURE, _NOT_YET_VALID, _EXPIRED = 7, 9, 10
+_UNSPECIFIED, _SIGNATURE, _NOT_YET_VALID, _EXPIRED = 1, 7, 9, 10
 _NO_ISSUER = (2, 18, 19, 20, 21)
 
 
@@ -342,6 +342,8 @@ def _paths(
 def _reason(certificate: Certificate, known: list[Certificate], error: crypto.X509StoreContextError) -> str:
     """Why a verification failed. It has failed already: this only looks for the words that help."""
     code, depth, said = error.errors
+    if code == _UNSPECIFIED:
+        public_key(certificate)  # the usual cause: an algorithm that OpenSSL does not know
     if code not in (_SIGNATURE, _NOT_YET_VALID, _EXPIRED, *_NO_ISSUER):
         return f"the certificate is not trusted: {said}" + (f" (at depth {depth} of its chain)" if depth else "")
     at = Certificate.of(error.certificate) if depth else certificate

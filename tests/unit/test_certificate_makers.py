@@ -44,6 +44,9 @@ ANY_POLICY = extension("2.5.29.32", sequence(sequence(oid("2.5.29.32.0"))), True
 HARDWARE_NAME = sequence(oid("2.23.133.1.2"), octets(b"1"))
 P384 = ec.generate_private_key(ec.SECP384R1())
 P521 = ec.generate_private_key(ec.SECP521R1())
+UNCOMPRESSED = PublicFormat.UncompressedPoint
+CURVE_B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+CURVE_GAP = 0x4319055258E8617B0C46353D039CDAAF  # of P-256: how far its order is from a sum of powers of two
 POINT = ec.generate_private_key(ec.SECP256R1())
 RSA = rsa.generate_private_key(65537, 2048)
 SHA256 = sequence(oid("2.16.840.1.101.3.4.2.1"), tlv(0x05))
@@ -138,6 +141,17 @@ def compressed(key: ec.EllipticCurvePrivateKey) -> bytes:
     return sequence(sequence(oid("1.2.840.10045.2.1"), oid("1.2.840.10045.3.1.7")), tlv(0x03, b"\0", point))
 
 
+def explicit(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """A SubjectPublicKeyInfo with all numbers of P-256 in place of its name."""
+    prime, order = 2**256 - 2**224 + 2**192 + 2**96 - 1, 2**256 - 2**224 + 2**192 - CURVE_GAP
+    curve = sequence(*(octets(number.to_bytes(32, "big")) for number in (prime - 3, CURVE_B)))
+    base = octets(ec.derive_private_key(1, key.curve).public_key().public_bytes(Encoding.X962, UNCOMPRESSED))
+    field = sequence(oid("1.2.840.10045.1.1"), integer(prime))
+    parameters = sequence(integer(1), field, curve, base, integer(order), integer(1))
+    point = key.public_key().public_bytes(Encoding.X962, UNCOMPRESSED)
+    return sequence(sequence(oid("1.2.840.10045.2.1"), parameters), tlv(0x03, b"\0", point))
+
+
 def rsa_public(algorithm: bytes) -> bytes:
     """A SubjectPublicKeyInfo with another AlgorithmIdentifier."""
     return sequence(algorithm, tlv(0x03, b"\0", RSA.public_key().public_bytes(Encoding.DER, PublicFormat.PKCS1)))
@@ -218,6 +232,8 @@ ACCEPTED: dict[str, Change] = {
     "an RSA intermediate": change("intermediate", key=RSA),
     "RSA-PSS": each(change("intermediate", key=RSA), change("leaf", algorithm=PSS, sign=with_pss)),
     "an RSA key without parameters": change("leaf", public=rsa_public(sequence(oid("1.2.840.113549.1.1.1")))),
+    "a key for RSA-PSS": change("leaf", public=rsa_public(sequence(oid("1.2.840.113549.1.1.10")))),
+    "the RSA of X.509 itself": change("leaf", public=rsa_public(sequence(oid("2.5.8.1.1"), integer(2048)))),
     "a compressed point": change("leaf", key=POINT, public=compressed(POINT)),
     "an issuer's name in another string type": change("leaf", issuer=common("intermediate", 0x13)),
     "an issuer's name in other case and spaces": change("leaf", issuer=common("  INTERMEDIATE ")),
@@ -264,6 +280,14 @@ REFUSED: dict[str, tuple[Change, str]] = {
         "not trusted",
     ),
     "a key identifier of another CA": (each(identifiers, having("leaf", x2_5_29_35=authority(9))), "not trusted"),
+    "explicit parameters of the curve": (
+        change("leaf", key=POINT, public=explicit(POINT)),
+        "explicit ECC parameters",
+    ),
+    "explicit parameters in an intermediate": (
+        change("intermediate", key=POINT, public=explicit(POINT)),
+        "explicit ECC parameters",
+    ),
     "another issuer": (change("leaf", issuer=common("somebody")), "issued by 'CN=somebody', which is not among"),
     "another root": (change("intermediate", issuer=common("elsewhere")), "'CN=elsewhere', which is not among"),
 }
@@ -410,10 +434,14 @@ def test_trust_can_be_pickled() -> None:
     assert len(verified(ders["leaf"], trust)) == 3
 
 
-def test_keys_that_no_endorsement_key_has() -> None:
-    oaep = made(change("leaf", public=rsa_public(sequence(oid("1.2.840.113549.1.1.7"), sequence()))))["leaf"]
+def test_keys_that_no_endorsement_key_has(tmp_path: Path) -> None:
+    # rsaesOaep, as TPM 1.2 has it: OpenSSL does not know it either.
+    ders = made(change("leaf", public=rsa_public(sequence(oid("1.2.840.113549.1.1.7"), sequence()))))
+    assert not openssl_accepts(tmp_path, ders)
     with pytest.raises(CertificateFormatError, match="unsupported public key"):
-        public_key(Certificate(oaep))
+        check(ders)
+    with pytest.raises(CertificateFormatError, match="unsupported public key"):
+        public_key(Certificate(ders["leaf"]))
     _, point = public_key(Certificate(made(change("leaf", key=P521))["leaf"]))
     assert isinstance(point, TPMS_ECC_POINT)
     assert len(point.x) == 66
