@@ -7,8 +7,9 @@ from .messages import UsageError
 if TYPE_CHECKING:
     import argparse
 
-    from tpmwire.channel import Loaded, Pin
+    from tpmwire.channel import Pin
     from tpmwire.keyfile import KeyFile
+    from tpmwire.primary import Loaded
     from tpmwire.secret import Secret
     from tpmwire.sessions import Password, Session, Use
     from tpmwire.spec.structures import TPMT_PUBLIC
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Parent",
-    "authorized",
     "check_free",
     "evict",
     "is_occupied",
@@ -60,39 +60,42 @@ def parent_of(tpm: "Tpm", file: "KeyFile", auth: "Secret", pin: "Pin | None") ->
 def parent_at(tpm: "Tpm", handle: int, auth: "Secret", pin: "Pin | None", *, rsa: bool = False) -> Parent:
     """The parent at a persistent handle, or the standard primary of a hierarchy, made for this run.
 
-    `auth` is the authValue of what is at `handle`. It crosses the bus in no form that reveals it. This is the one
-    place where the session of the verbs that put keys into a TPM is opened.
+    `auth` is the authValue of what is at `handle`. A session protects it, and so is open before it is used: salted
+    to the pin, else to the parent or, where a hierarchy's password makes that, to another key that needs none.
+    This is the one place where the session of the verbs that put keys into a TPM is opened.
     Raises TpmError; SessionError where the pinned key is not this TPM's.
     """
     from tpmwire import templates
-    from tpmwire.channel import create_primary, protected_sessions, read_loaded
+    from tpmwire.channel import open_channel, protected_sessions
+    from tpmwire.primary import WellKnown, create_primary, read_loaded
     from tpmwire.secret import EMPTY_AUTH
-    from tpmwire.spec.constants import TPM_HT, TPM_SE
+    from tpmwire.sessions import Password
+    from tpmwire.spec.constants import TPM_HT, TPM_RH, TPM_SE
 
     hmac = [TPM_SE.HMAC]
-    session = protected_sessions(tpm, hmac, pin=pin)[0] if pin is not None else None
     if handle >> 24 == TPM_HT.PERSISTENT:
+        sessions = protected_sessions(tpm, hmac, pin=pin) if pin is not None else None
         key = read_loaded(tpm, handle)
-    else:
-        template = templates.h1_primary() if rsa else templates.h2_primary()
-        key = create_primary(tpm, handle, template, authorized(tpm, auth, session))
-        auth = EMPTY_AUTH  # The hierarchy's authValue is not its primary key's.
-    return Parent(key, auth, session or protected_sessions(tpm, hmac, parent=key)[0])
-
-
-def authorized(tpm: "Tpm", auth: "Secret", session: "Session | None" = None) -> "Password | Use":
-    """Authorization by an authValue: in the session, else in one of its own that keeps the authValue here."""
-    from tpmwire.sessions import Password, SessionStart
-
-    if session is not None:
-        return session.use(auth)
-    return tpm.start_session(SessionStart()).use(auth, keep=False) if auth else Password()
+        return Parent(key, auth, (sessions or protected_sessions(tpm, hmac, parent=key))[0])
+    place = WellKnown(TPM_RH(handle), templates.h1_primary if rsa else templates.h2_primary, None)
+    session = None
+    if pin is not None or auth:
+        channel = open_channel(tpm, hmac, pin=pin, passwords={handle: [auth]}, also=[place])
+        session = channel.sessions[0]
+        if channel.made == place:
+            return Parent(channel.salt, EMPTY_AUTH, session)
+        if channel.made is not None:
+            tpm.flush(channel.salt.handle)
+    use = Password() if session is None else session.use(auth)
+    key = create_primary(tpm, handle, place.template(), use)
+    # The hierarchy's authValue is not its primary key's.
+    return Parent(key, EMPTY_AUTH, session or protected_sessions(tpm, hmac, parent=key)[0])
 
 
 def load(tpm: "Tpm", parent: Parent, public: "TPMT_PUBLIC", private: bytes) -> "Loaded":
     """TPM2_Load under the parent. Raises TpmError."""
-    from tpmwire.channel import Loaded
     from tpmwire.crypto import name_of
+    from tpmwire.primary import Loaded
     from tpmwire.spec.commands.objects import Load
 
     answer = tpm.execute(Load(parent.key.handle, private, public), parent.session.use(parent.auth))

@@ -351,15 +351,16 @@ def _state_path(profile: str) -> str:
 
 def clear(tpm: "Tpm", place: Place, name: bytes, owner: "Secret") -> None:
     """Removes the key of this Name from its place; leaves what is another's. Raises TpmError, OSError."""
+    from tpmwire.channel import authorized_once
     from tpmwire.crypto import name_of
 
-    from .keys import authorized, evict
+    from .keys import evict
 
     public = public_at(tpm, place)
     if public is None or name_of(public) != name:
         return
     if place.handle is not None:
-        evict(tpm, place.handle, authorized(tpm, owner))
+        evict(tpm, place.handle, authorized_once(tpm, owner))
     else:
         assert place.file is not None
         os.unlink(place.file)

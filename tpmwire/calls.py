@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from .capabilities import capabilities, commands, properties
-from .channel import Loaded, read_loaded
+from .primary import Loaded, read_loaded
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Password, Use
 from .spec.codes import TPM_RC_SIGNATURE
@@ -136,7 +136,7 @@ def create_primary(
 
     `auth` is the new key's authValue. Raises SessionError where the key is not of that template.
     """
-    from .channel import create_primary as made
+    from .primary import create_primary as made
     from .templates import srk_ecc
 
     return made(tpm, hierarchy, template or srk_ecc(), by, outside=_secret(auth))

@@ -1,29 +1,34 @@
 """The protected way into the TPM: a session salted to a key that only this TPM has (TPM 2.0 Part 1, §19.6.13).
 
-Who reads the bus sees neither passwords nor results. Who changes it is noticed, as long as the salt key is the
-TPM's own; a `Pin` says which key that is. Without one, the public area is the TPM's own word: safe against a
-listener, not against somebody who answers in the TPM's place.
+Who reads the bus sees neither passwords nor results, and cannot guess a password from a recording: all of them,
+also those of hierarchies, are used in salted sessions only. Who changes the bus is noticed, as long as the salt
+key is the TPM's own; a `Pin` says which key that is. Without one, the public area is the TPM's own word: safe
+against a listener, not against somebody who answers in the TPM's place.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from . import templates
-from .crypto import name_of
 from .errors import LOST, SessionError, TpmError
+from .primary import WELL_KNOWN, Loaded, WellKnown, create_primary, read_loaded
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Password, Session, SessionStart, Use
-from .spec.codes import NO_ECC, TPM_RC_HANDLE, TPM_RC_MODE, TPM_RC_SYMMETRIC
-from .spec.constants import TPM_ALG, TPM_RH, TPM_SE
-from .spec.structures import TPMS_SENSITIVE_CREATE, TPMT_PUBLIC, TPMT_SYM_DEF
+from .spec.codes import TPM_RC_BAD_AUTH, TPM_RC_HANDLE, TPM_RC_MODE, TPM_RC_SYMMETRIC
+from .spec.constants import TPM_ALG, TPM_RH, TPM_SE, TPMA_OBJECT
+from .spec.structures import TPMT_PUBLIC, TPMT_SYM_DEF
 from .tpm import Tpm
 
 __all__ = [
     "WELL_KNOWN",
+    "Channel",
     "Loaded",
+    "Passwords",
     "Pin",
     "WellKnown",
+    "authorized_once",
     "create_primary",
+    "open_channel",
     "open_session",
     "protected_sessions",
     "read_loaded",
@@ -32,32 +37,11 @@ __all__ = [
 ANOTHER = f"the TPM was cleared, this is another TPM, or somebody answers in its place; {LOST}"
 """Why a pinned key is not the TPM's: a clear or firmware reset changes the keys of the owner (Part 3, §24.6)."""
 
+Passwords = Mapping[int, Sequence[Secret]]
+"""The authValues to try for each hierarchy, in order. A wrong one counts towards no lockout (Part 1, §19.8.2)."""
 
-class Loaded(NamedTuple):
-    """An object that is in the TPM now."""
-
-    handle: int
-    name: bytes
-    public: TPMT_PUBLIC
-
-
-class WellKnown(NamedTuple):
-    """A primary key that the TCG's profiles define: its hierarchy, template and usual persistent handle."""
-
-    hierarchy: TPM_RH
-    template: Callable[[], TPMT_PUBLIC]
-    handle: int | None
-
-
-WELL_KNOWN = {
-    "ek-rsa": WellKnown(TPM_RH.ENDORSEMENT, templates.ek_rsa, 0x81010001),
-    "ek-ecc": WellKnown(TPM_RH.ENDORSEMENT, templates.ek_ecc, 0x81010002),
-    "srk": WellKnown(TPM_RH.OWNER, templates.srk_ecc, 0x81000001),
-    "srk-rsa": WellKnown(TPM_RH.OWNER, templates.srk_rsa, 0x81000001),
-    "h2": WellKnown(TPM_RH.OWNER, templates.h2_primary, None),
-    "h1": WellKnown(TPM_RH.OWNER, templates.h1_primary, None),
-}
-"""In the order in which a key is looked for; the slow one to make, RSA, is made last."""
+OF_THIS_BOOT = WellKnown(TPM_RH.NULL, templates.h2_primary, None)
+"""A primary key of the null hierarchy, which has no password. It is another one after each reset."""
 
 
 class Pin(NamedTuple):
@@ -79,41 +63,12 @@ class Pin(NamedTuple):
             )
 
 
-def create_primary(
-    tpm: Tpm, hierarchy: int, template: TPMT_PUBLIC, *authorizations: Password | Use, outside: Secret = EMPTY_AUTH
-) -> Loaded:
-    """Makes a primary key from a template; its Name is computed here, from the public area that came back.
+class Channel(NamedTuple):
+    """Sessions and their salt key. `made` says from what that key was made; then it has to be flushed."""
 
-    A TPM without ECC refuses `templates.h2_primary`: it makes `h1_primary` then, its RSA counterpart.
-    Raises SessionError where the answer is not a key of that template.
-    """
-    from .spec.commands.hierarchy import CreatePrimary
-
-    sensitive = TPMS_SENSITIVE_CREATE(outside.reveal(), b"")
-    try:
-        answer = tpm.execute(CreatePrimary(hierarchy, sensitive, template), *authorizations)
-    except TpmError as error:
-        if error.code not in NO_ECC or error.parameter is None or template != templates.h2_primary():
-            raise
-        template = templates.h1_primary()
-        answer = tpm.execute(CreatePrimary(hierarchy, sensitive, template), *authorizations)
-    name = name_of(answer.out_public)
-    if answer.out_public.replace(unique=template.unique) != template or name != answer.name:
-        raise SessionError("the primary key that the TPM made is not the one that was asked for")
-    tpm.trust_name(answer.object_handle, name)
-    return Loaded(answer.object_handle, name, answer.out_public)
-
-
-def read_loaded(tpm: Tpm, handle: int) -> Loaded:
-    """The object at a handle, by TPM2_ReadPublic; its Name is computed here. Raises TpmError."""
-    from .spec.commands.objects import ReadPublic
-
-    answer = tpm.execute(ReadPublic(handle))
-    name = name_of(answer.out_public)
-    if name != answer.name:
-        raise SessionError(f"the Name of 0x{handle:08x} does not belong to its public area")
-    tpm.trust_name(handle, name)
-    return Loaded(handle, name, answer.out_public)
+    sessions: list[Session]
+    salt: Loaded
+    made: WellKnown | None = None
 
 
 def protected_sessions(
@@ -123,76 +78,158 @@ def protected_sessions(
     *,
     pin: Pin | None = None,
     parent: Loaded | None = None,
-    salted: Callable[[Loaded], None] = lambda _salt: None,
+    passwords: Passwords | None = None,
 ) -> list[Session]:
+    """The sessions of `open_channel`; a salt key that was made for them is flushed. Raises the same."""
+    channel = open_channel(tpm, kinds, auth_hash, pin=pin, parent=parent, passwords=passwords)
+    if channel.made is not None:
+        # A TPM may have three object slots, and the salt key has done its work.
+        tpm.flush(channel.salt.handle)
+    return channel.sessions
+
+
+def authorized_once(tpm: Tpm, auth: Secret) -> Password | Use:
+    """Authorization by an authValue for one command, in a salted session of its own unless it is empty."""
+    return protected_sessions(tpm, [TPM_SE.HMAC])[0].use(auth, keep=False) if auth else Password()
+
+
+def open_channel(
+    tpm: Tpm,
+    kinds: Sequence[TPM_SE],
+    auth_hash: TPM_ALG = TPM_ALG.SHA256,
+    *,
+    pin: Pin | None = None,
+    parent: Loaded | None = None,
+    passwords: Passwords | None = None,
+    also: Sequence[WellKnown] = (),
+    likely: TPMT_PUBLIC | None = None,
+) -> Channel:
     """Opens sessions of these kinds in the hash `auth_hash`, salted and with a cipher.
 
     The salt key is the pinned one; without a pin `parent`, a storage key that is loaded anyway; without that the
-    storage root key. `salted` is told which it was, while that is still in the TPM. Raises SessionError where the
-    pinned key is not to be found, before anything secret is sent.
+    persistent storage root key; without that a primary key of the null hierarchy. `passwords` are for a pinned key
+    that has to be made. A Name alone may be that of a persistent key, of a well-known one or of one in `also`;
+    those that `likely` could be made from are tried first. Raises TpmError; SessionError where the pinned key is
+    not to be found, before anything secret is sent.
     """
     if pin is None and parent is not None:
-        sessions = [open_session(tpm, kind, parent, auth_hash) for kind in kinds]
-        salted(parent)
-        return sessions
-    salt, ours = _unpinned(tpm) if pin is None else _pinned(tpm, pin)
+        return Channel([open_session(tpm, kind, parent, auth_hash) for kind in kinds], parent)
+    search = _Search(tpm, pin, passwords or {}, also, likely) if pin is not None else None
+    salt, made = _unpinned(tpm) if search is None else search.key()
     try:
         sessions = [open_session(tpm, kinds[0], salt, auth_hash)]
     except TpmError as error:
         # A pinned public area was taken to be at its usual handle, unread; there is nothing, or another key.
-        if pin is None or pin.public is None or error.handle is None:
+        if search is None or search.pin.public is None or error.handle is None or not search.fitting():
             raise
-        salt, ours = _made(tpm, pin), True
+        salt, made = search.made(search.fitting())
         sessions = [open_session(tpm, kinds[0], salt, auth_hash)]
     sessions += [open_session(tpm, kind, salt, auth_hash) for kind in kinds[1:]]
-    salted(salt)
-    if ours:
-        # A TPM may have three object slots, and the salt key has done its work.
-        tpm.flush(salt.handle)
-    return sessions
+    return Channel(sessions, salt, made)
 
 
-def _pinned(tpm: Tpm, pin: Pin) -> tuple[Loaded, bool]:
-    """The pinned key, and whether it is ours to flush."""
-    if isinstance(pin.where, int):
-        if pin.public is not None:
-            return Loaded(pin.where, pin.name, pin.public), False
-        return _checked(read_loaded(tpm, pin.where), pin), False
-    if pin.where is not None:
-        return _made(tpm, pin), True
-    if pin.public is None:
-        return _found(tpm, pin)
-    handle = next(
-        (place.handle for place in WELL_KNOWN.values() if place.handle and _fits(place, pin.public)), None
-    )
-    return (_made(tpm, pin), True) if handle is None else (Loaded(handle, pin.name, pin.public), False)
+class _Search(NamedTuple):
+    """Looks for the pinned key; see `open_channel`."""
+
+    tpm: Tpm
+    pin: Pin
+    passwords: Passwords
+    also: Sequence[WellKnown]
+    likely: TPMT_PUBLIC | None
+
+    def key(self) -> tuple[Loaded, WellKnown | None]:
+        """The pinned key, and what it was made from if it was."""
+        pin = self.pin
+        if isinstance(pin.where, str):
+            place = WELL_KNOWN[pin.where]
+            return self._checked(_make(self.tpm, place, self.passwords)), place
+        if pin.public is None:
+            return (
+                self._searched() if pin.where is None else (self._checked(read_loaded(self.tpm, pin.where)), None)
+            )
+        if pin.where is not None:
+            return Loaded(pin.where, pin.name, pin.public), None
+        places = self.fitting()
+        handle = next((place.handle for place in places if place.handle is not None), None)
+        if handle is None:
+            return self._searched()
+        if len(places) == 1:
+            return Loaded(handle, pin.name, pin.public), None
+        # Such a key may be another one than what is at the usual handle: a session would fail by its first HMAC.
+        found = _at(self.tpm, handle)
+        return (found, None) if found is not None and found.name == pin.name else self.made(places)
+
+    def fitting(self) -> list[WellKnown]:
+        """What the pinned public area may have been made from."""
+        return [place for place in WELL_KNOWN.values() if self.pin.public is None or place.fits(self.pin.public)]
+
+    def made(self, places: Iterable[WellKnown]) -> tuple[Loaded, WellKnown]:
+        """The pinned key, made from one of these. Raises SessionError where it is of none."""
+        refused: TpmError | None = None
+        for place in places:
+            try:
+                found = _make(self.tpm, place, self.passwords)
+            except TpmError as error:
+                if error.parameter is not None:
+                    continue  # The TPM has no such keys.
+                if error.code != TPM_RC_BAD_AUTH and error.handle is None:
+                    raise
+                # The hierarchy has a password that is not known here, or is disabled: that is no attack.
+                refused = refused or error
+                continue
+            if found.name == self.pin.name:
+                return found, place
+            self.tpm.flush(found.handle)
+        if refused is not None:
+            raise refused
+        raise SessionError(
+            f"no endorsement or storage key of this TPM has the pinned Name {self.pin.name.hex()}: {ANOTHER}"
+        )
+
+    def _searched(self) -> tuple[Loaded, WellKnown | None]:
+        """The key of the pinned Name: among the persistent keys, then made, each of those that can be once."""
+        for handle in _persistent_handles(self.tpm):
+            if self.tpm.known_name(handle) not in (None, self.pin.name):
+                continue
+            found = _at(self.tpm, handle)
+            if found is not None and found.name == self.pin.name:
+                return found, None
+        places = [*self.fitting(), *self.also]
+        if (likely := self.likely) is not None:
+            places.sort(key=lambda place: not place.fits(likely))
+        return self.made(places)
+
+    def _checked(self, found: Loaded) -> Loaded:
+        self.pin.check(found)
+        return found
 
 
-def _made(tpm: Tpm, pin: Pin) -> Loaded:
-    """The pinned key from its template."""
-    if isinstance(pin.where, str):
-        place = WELL_KNOWN[pin.where]
-    else:
-        fitting = [place for place in WELL_KNOWN.values() if pin.public is not None and _fits(place, pin.public)]
-        if not fitting:
-            raise SessionError("the pinned public area is of no endorsement or storage key that can be made here")
-        place = fitting[0]
-    return _checked(create_primary(tpm, place.hierarchy, place.template()), pin)
+def _make(tpm: Tpm, place: WellKnown, passwords: Passwords) -> Loaded:
+    """The primary key, by the first of its hierarchy's passwords that is right."""
+    tries = [*(passwords.get(place.hierarchy) or [EMPTY_AUTH])]
+    session: Session | None = None
+    while True:
+        auth = tries.pop(0)
+        if auth and session is None:
+            session = protected_sessions(tpm, [TPM_SE.HMAC])[0]
+        use = Password() if session is None else session.use(auth, keep=False)
+        try:
+            return create_primary(tpm, place.hierarchy, place.template(), use)
+        except TpmError as error:
+            if error.code == TPM_RC_BAD_AUTH and tries:
+                continue
+            if session is not None:
+                tpm.flush(session.handle)
+            raise
 
 
-def _checked(found: Loaded, pin: Pin) -> Loaded:
-    pin.check(found)
-    return found
-
-
-def _unpinned(tpm: Tpm) -> tuple[Loaded, bool]:
+def _unpinned(tpm: Tpm) -> tuple[Loaded, WellKnown | None]:
     handle = WELL_KNOWN["srk"].handle
     assert handle is not None
     found = _at(tpm, handle)
     if found is not None:
-        return found, False
-    place = WELL_KNOWN["h2"]
-    return create_primary(tpm, place.hierarchy, place.template()), True
+        return found, None
+    return _make(tpm, OF_THIS_BOOT, {}), OF_THIS_BOOT
 
 
 def _at(tpm: Tpm, handle: int) -> Loaded | None:
@@ -203,28 +240,17 @@ def _at(tpm: Tpm, handle: int) -> Loaded | None:
         if error.code == TPM_RC_HANDLE:
             return None
         raise
-    return found if found.public.type in (TPM_ALG.RSA, TPM_ALG.ECC) else None
+    asymmetric = found.public.type in (TPM_ALG.RSA, TPM_ALG.ECC)
+    return found if asymmetric and found.public.object_attributes & TPMA_OBJECT.DECRYPT else None
 
 
-def _found(tpm: Tpm, pin: Pin) -> tuple[Loaded, bool]:
-    """Looks for the pinned Name at the well-known handles, then among the well-known keys; the slow RSA last."""
-    for handle in dict.fromkeys(place.handle for place in WELL_KNOWN.values() if place.handle is not None):
-        found = _at(tpm, handle)
-        if found is not None and found.name == pin.name:
-            return found, False
-    for place in sorted(WELL_KNOWN.values(), key=lambda place: place.template().type == TPM_ALG.RSA):
-        made = create_primary(tpm, place.hierarchy, place.template())
-        if made.name == pin.name:
-            return made, True
-        tpm.flush(made.handle)
-    raise SessionError(
-        f"no endorsement or storage key of this TPM has the pinned Name {pin.name.hex()}: {ANOTHER}"
-    )
+def _persistent_handles(tpm: Tpm) -> list[int]:
+    """What is persistent, the usual handles first."""
+    from . import nv
 
-
-def _fits(place: WellKnown, public: TPMT_PUBLIC) -> bool:
-    template = place.template()
-    return public.replace(unique=template.unique) == template
+    present = nv.handles(tpm, 0x81000000, 0x81FFFFFF)
+    usual = [place.handle for place in WELL_KNOWN.values() if place.handle in present]
+    return list(dict.fromkeys([*usual, *present]))
 
 
 def open_session(tpm: Tpm, kind: TPM_SE, salt: Loaded | None, auth_hash: TPM_ALG = TPM_ALG.SHA256) -> Session:

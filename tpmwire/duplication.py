@@ -5,10 +5,11 @@ Only a key that was made for it can: neither fixedTPM nor fixedParent, with a po
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from .channel import Loaded, open_session
+from .channel import open_session
 from .crypto import name_of
 from .errors import PolicyError
 from .policy import Policy, PolicyAuthValue, PolicyCommandCode, PolicyDuplicationSelect, PolicyOR
+from .primary import Loaded
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Session
 from .spec.commands.duplication import Duplicate

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from . import nv, templates
-from .channel import Loaded, create_primary, open_session, read_loaded
+from .channel import open_session
 from .crypto import name_of
 from .errors import CertificateError, DecodeError
+from .primary import Loaded, create_primary, read_loaded
 from .spec.commands.random import GetRandom
 from .spec.constants import TPM_ALG, TPM_ECC, TPM_RH, TPM_SE, TPMA_OBJECT
 from .spec.structures import (

@@ -11,9 +11,9 @@ ceased to be true the run goes its whole way, and leaves what is true now.
 from collections.abc import Sequence
 from typing import Annotated
 
-from .channel import WELL_KNOWN, Loaded, read_loaded
 from .crypto import name_of
 from .errors import EncodeError, SessionError, TpmError
+from .primary import WELL_KNOWN, Loaded, read_loaded
 from .record import Record
 from .signing import HmacKey, HmacRun
 from .spec.commands.context import ContextLoad, ContextSave
@@ -64,8 +64,10 @@ def hmacs(key: HmacKey, tpm: Tpm, memory: Memory, messages: Sequence[bytes]) -> 
         found = _Recalling(key, tpm, memory.kept).attempt(messages)
         if found is not None:
             return found
-        memory.take(None)
     run = _Remembering(key, tpm)
+    if memory.kept is not None:
+        run.likely = memory.kept.salt_public
+        memory.take(None)
     results = run.hmacs(messages)
     memory.take(run.kept)
     return results
@@ -173,7 +175,8 @@ class _Remembering(HmacRun):
         super()._salted(salt)
         if salt.handle >> 24 != TPM_HT.TRANSIENT:
             return
-        if self.key.pin is None and (root := self._root()) is not None:
+        by_parent = salt.handle in self.opened
+        if self.pin is None and by_parent and (root := self._root()) is not None:
             # At hand the next time without being loaded; as much the TPM's own word as the key that was made.
             self.salt = root
         else:
@@ -182,8 +185,7 @@ class _Remembering(HmacRun):
     def _root(self) -> Loaded | None:
         """The persistent storage root key, where a key file's parent was made although there is one."""
         handle = WELL_KNOWN["srk"].handle
-        if self.key.file is None or handle is None:
-            return None  # It was looked for already.
+        assert handle is not None
         try:
             found = read_loaded(self.tpm, handle)
         except TpmError:

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from . import templates
-from .channel import WELL_KNOWN, Loaded, Pin, create_primary, open_session, protected_sessions, read_loaded
+from .channel import Pin, authorized_once, open_channel, open_session
 from .crypto import name_of
 from .errors import TpmError
+from .primary import WELL_KNOWN, Loaded, WellKnown, create_primary, read_loaded
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Password, Session, SessionStart, Use
 from .spec.codes import TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH, TPM_RC_HANDLE, TPM_RC_POLICY_FAIL
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .keyfile import KeyFile
     from .satisfying import Satisfying
     from .spec.commands.objects import Load
+    from .spec.structures import TPMT_PUBLIC
 
 __all__ = ["Authorizer", "Key", "Run", "telling_what_is_gone"]
 
@@ -88,6 +90,35 @@ class Key:
         """The same ways of use for another file."""
         return type(self)(**{**vars(self), "file": file})
 
+    @property
+    def parent_auths(self) -> list[Secret]:
+        """The authValues that the parent or its hierarchy may have, in the order in which they are tried."""
+        otherwise = self.parent_auth_otherwise
+        return [self.parent_auth] if otherwise is None else [self.parent_auth, otherwise]
+
+    @property
+    def made_parent(self) -> WellKnown | None:
+        """What the parent is made from; None for a persistent one, and for a key at a handle."""
+        file = self.file
+        if file is None:
+            return None
+        if self.ek_parent:
+            return WELL_KNOWN[_endorsement_kind(file)]
+        if file.persistent_parent is not None:
+            return None
+        assert file.hierarchy is not None  # every parent is persistent or a hierarchy's primary
+        template = templates.h1_primary if file.rsa_parent else templates.h2_primary
+        return WellKnown(TPM_RH(file.hierarchy), template, None)
+
+    def passwords(self) -> dict[int, list[Secret]]:
+        """Those of hierarchies: the one in which the parent is made; for a key at a handle, the pinned key's."""
+        place = self.made_parent
+        if place is not None:
+            return {place.hierarchy: self.parent_auths}
+        return (
+            {} if self.file is not None else dict.fromkeys((TPM_RH.OWNER, TPM_RH.ENDORSEMENT), self.parent_auths)
+        )
+
     def imported(self, tpm: Tpm) -> "KeyFile":
         """The key file that this TPM can load, of one that was wrapped for it elsewhere. Raises as `hmac`."""
         with telling_what_is_gone(self):
@@ -127,7 +158,12 @@ class Run:
         told = key.file or key.described
         self.public = None if told is None else told.public
         self.parent_name: bytes | None = None
+        # The parent, where it was made.
+        self.parent: Loaded | None = None
         self.name = key.name
+        self.pin = key.pin
+        # What the pinned key may look like, where its Name alone is given and an earlier run has found it.
+        self.likely: TPMT_PUBLIC | None = None
         # The key that the session was salted to.
         self.salt: Loaded | None = None
         # The key's policy, once it is asked for.
@@ -161,8 +197,8 @@ class Run:
 
         file = self.key.file
         assert file is not None
-        handle = self._ready(file)
-        private = self._with_parent_auth(lambda auth: self._imported(file, handle, auth))
+        parent = self._ready(file)
+        private = self._with_parent_auth(parent, lambda auth: self._imported(file, parent, auth))
         self._close_sessions()
         self._flush_opened()
         sized = len(private).to_bytes(2, "big") + private
@@ -196,22 +232,33 @@ class Run:
 
     def _open_session(self, parent: Loaded | None) -> None:
         """The session of this run, where it needs one: salted to the pin, else the parent, else the SRK."""
-        kind = self._kind()
-        if self.key.protected:
-            # The cipher's key takes in the key's authValue, and a policy without PolicyAuthValue does not tell
-            # whether the password at hand is it: then a second session encrypts.
-            kinds = [kind, TPM_SE.HMAC] if kind == TPM_SE.POLICY and self.key.auth else [kind]
-            self.session, *others = protected_sessions(
-                self.tpm,
-                kinds,
-                self._hash(kind),
-                pin=None if parent else self.key.pin,
-                parent=parent,
-                salted=self._salted,
-            )
-            self.companion = others[0] if others else None
-        elif kind == TPM_SE.POLICY:
-            self.session = open_session(self.tpm, kind, None, self._hash(kind))
+        kind, key = self._kind(), self.key
+        if not key.protected:
+            if kind == TPM_SE.POLICY:
+                self.session = open_session(self.tpm, kind, None, self._hash(kind))
+            return
+        # The cipher's key takes in the key's authValue, and a policy without PolicyAuthValue does not tell whether
+        # the password at hand is it; nor does a policy session authorize the parent. A second one does both.
+        also_hmac = kind == TPM_SE.POLICY and (key.auth or any(key.parent_auths))
+        made_parent = key.made_parent
+        channel = open_channel(
+            self.tpm,
+            [kind, TPM_SE.HMAC] if also_hmac else [kind],
+            self._hash(kind),
+            pin=self.pin if parent is None else None,
+            parent=parent,
+            passwords=key.passwords(),
+            also=() if made_parent is None else (made_parent,),
+            likely=self.likely,
+        )
+        self.session, *others = channel.sessions
+        self.companion = others[0] if others else None
+        self._salted(channel.salt)
+        if channel.made is not None and channel.made == made_parent:
+            self._opened_parent(channel.salt)
+        elif channel.made is not None:
+            # A TPM may have three object slots, and the salt key has done its work.
+            self.tpm.flush(channel.salt.handle)
 
     def _hash(self, kind: TPM_SE) -> TPM_ALG:
         """A policy session computes in the hash of the policy's owner; that is known from file or Name."""
@@ -223,28 +270,17 @@ class Run:
 
     def _ready(self, file: "KeyFile") -> int:
         """Opens the run's session and makes the parent; gives its handle."""
-        pinned_parent = self.key.pin is not None and self.key.pin.where == self._parent_place(file)
-        if not self.key.protected or (self.key.pin is not None and not pinned_parent):
+        if not self.key.protected or self.pin is not None:
             self._open_session(None)
-        parent, handle = self._parent(file)
-        if self.session is None:
-            if pinned_parent and parent is not None and self.key.pin is not None:
-                self.key.pin.check(parent)
-            self._open_session(parent)
-        return handle
-
-    def _parent_place(self, file: "KeyFile") -> int | str | None:
-        """Where a pin would say that the parent is: a handle, or a key of WELL_KNOWN."""
-        if self.key.ek_parent:
-            return _endorsement_kind(file)
-        if file.hierarchy == TPM_RH.OWNER:
-            return "h1" if file.rsa_parent else "h2"
-        return file.persistent_parent
+        parent = self._parent(file)
+        if self.key.protected and self.session is None:
+            self._open_session(read_loaded(self.tpm, parent) if self.parent is None else self.parent)
+        return parent
 
     def _load(self, file: "KeyFile") -> int:
         """Brings the key file's key into the TPM, and opens the run's session on the way."""
-        handle = self._ready(file)
-        loaded = self._with_parent_auth(lambda auth: self._load_under(file, handle, auth))
+        parent = self._ready(file)
+        loaded = self._with_parent_auth(parent, lambda auth: self._load_under(file, parent, auth))
         self.opened.append(loaded.object_handle)
         # From the file, not from the answer: the key that is used is the key that was meant.
         self.tpm.trust_name(loaded.object_handle, name_of(file.public))
@@ -280,55 +316,71 @@ class Run:
 
     def _authorized_parent(self, parent: int, auth: Secret) -> tuple[Password | Use, ...]:
         if self.key.ek_parent:
-            return (self._endorsement_policy(auth).use(keep=False),)
-        if parent >> 24 == TPM_HT.TRANSIENT:
-            auth = EMPTY_AUTH  # The hierarchy's authValue is not its primary key's.
+            return (self._endorsement_policy().use(keep=False),)
         return self.authorized(auth)
 
-    def _endorsement_policy(self, auth: Secret) -> Session:
+    def _endorsement_policy(self) -> Session:
         """A policy session that satisfies an endorsement key's policy (TCG EK Credential Profile, B.3.3)."""
         from .spec.commands.policies import PolicySecret
 
         session = self.tpm.start_session(SessionStart(TPM_SE.POLICY))
-        self.tpm.execute(PolicySecret(TPM_RH.ENDORSEMENT, session.handle), *self.authorized(auth))
+        command = PolicySecret(TPM_RH.ENDORSEMENT, session.handle)
+        self._with_parent_auth(TPM_RH.ENDORSEMENT, lambda auth: self.tpm.execute(command, *self.authorized(auth)))
         return session
 
-    def _parent(self, file: "KeyFile") -> tuple[Loaded | None, int]:
-        """The parent, and its handle; what is not needed of a persistent parent is not read."""
-        if self.key.ek_parent:
-            place = WELL_KNOWN[_endorsement_kind(file)]
-            hierarchy, template = place.hierarchy, place.template()
-        elif file.persistent_parent is not None:
-            handle = file.persistent_parent
-            return (read_loaded(self.tpm, handle) if self.key.protected else None), handle
-        else:
-            assert file.hierarchy is not None  # every parent is persistent or a hierarchy's primary
-            hierarchy = TPM_RH(file.hierarchy)
-            template = templates.h1_primary() if file.rsa_parent else templates.h2_primary()
-        made = self._with_parent_auth(
-            lambda auth: create_primary(self.tpm, hierarchy, template, *self.authorized(auth))
-        )
+    def _parent(self, file: "KeyFile") -> int:
+        """The parent's handle."""
+        place = self.key.made_parent
+        if self.parent is not None:
+            return self.parent.handle
+        if place is None:
+            assert file.persistent_parent is not None
+            return file.persistent_parent
+
+        def attempt(auth: Secret) -> Loaded:
+            if auth and self.key.protected and self.session is None:
+                self._open_session(None)  # before a password is used
+            return create_primary(self.tpm, place.hierarchy, place.template(), *self.authorized(auth))
+
+        self._opened_parent(self._with_parent_auth(place.hierarchy, attempt))
+        return self.opened[-1]
+
+    def _opened_parent(self, made: Loaded) -> None:
         self.opened.append(made.handle)
-        self.parent_name = made.name
-        return made, made.handle
+        self.parent, self.parent_name = made, made.name
 
     def authorized(self, auth: Secret) -> tuple[Password | Use, ...]:
         """Authorization by an authValue: nothing secret in clear where the run is protected."""
         session = self.companion or self.session
         if session is not None and session.kind == TPM_SE.HMAC:
             return (session.use(auth),)
-        if not self.key.protected or not auth:
-            return (Password(auth),)
-        # Before there is a salt key, and beside a policy session: unsalted, but the authValue stays here.
-        return (self.tpm.start_session(SessionStart()).use(auth, keep=False),)
+        return (authorized_once(self.tpm, auth) if self.key.protected else Password(auth),)
 
-    def _with_parent_auth(self, attempt: Callable[[Secret], R]) -> R:
-        try:
-            return attempt(self.key.parent_auth)
-        except TpmError as error:
-            if self.key.parent_auth_otherwise is None or error.code not in (TPM_RC_BAD_AUTH, TPM_RC_AUTH_FAIL):
-                raise
-        return attempt(self.key.parent_auth_otherwise)
+    def _with_parent_auth(self, handle: int, attempt: Callable[[Secret], R]) -> R:
+        """What `attempt` gives with the authValue of the parent or hierarchy at `handle`."""
+        auths = self._auths_of(handle)
+        for auth in auths[:-1]:
+            try:
+                return attempt(auth)
+            except TpmError as error:
+                if error.code not in (TPM_RC_BAD_AUTH, TPM_RC_AUTH_FAIL):
+                    raise
+        return attempt(auths[-1])
+
+    def _auths_of(self, handle: int) -> list[Secret]:
+        """The authValues to try there: one, where a wrong one would count towards the TPM's lockout."""
+        auths = self.key.parent_auths
+        if handle >> 24 == TPM_HT.TRANSIENT:
+            return [EMPTY_AUTH]  # The hierarchy's authValue is not its primary key's.
+        if len(auths) == 1 or handle >> 24 != TPM_HT.PERSISTENT:
+            return auths
+        parent = read_loaded(self.tpm, handle)
+        if parent.public.object_attributes & TPMA_OBJECT.NO_DA:
+            return auths
+        from .authvalue import is_auth
+
+        right = is_auth(self.tpm, parent, auths[0])
+        return auths if right is None else auths[:1] if right else auths[1:]
 
     def _corrected(self, final: Authorizer, handle: int, refused: TpmError) -> Authorizer | None:
         """The authorization for a second attempt, where the key's public area says what the first one lacked."""

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from .channel import WELL_KNOWN, create_primary, read_loaded
 from .crypto import digest_size
+from .primary import WELL_KNOWN, create_primary, read_loaded
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Session
 from .spec.constants import TPM_ALG, TPM_CC

@@ -143,7 +143,7 @@ class Tpm:
 
         Raises SessionError where the TPM's own Name does not match.
         """
-        name = handle_name(handle) or self._names.get(handle)
+        name = self.known_name(handle)
         if name is None:
             name, claimed = (
                 self._nv_names(handle) if handle >> 24 == TPM_HT.NV_INDEX else self._object_names(handle)
@@ -169,6 +169,10 @@ class Tpm:
         if answer.nv_public.nv_index != index:
             raise SessionError(f"the TPM answered with another NV index than 0x{index:08x}")
         return nv_name_of(answer.nv_public), answer.nv_name
+
+    def known_name(self, handle: int) -> bytes | None:
+        """The Name of a handle where that needs no command; else None."""
+        return handle_name(handle) or self._names.get(handle)
 
     def trust_name(self, handle: int, name: bytes) -> None:
         """Takes the Name of a handle as known, so that it is not read."""

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from tpmwire import templates
-from tpmwire.channel import Loaded, create_primary, protected_sessions
+from tpmwire.channel import protected_sessions
 from tpmwire.crypto import name_of
 from tpmwire.errors import TpmError
+from tpmwire.primary import Loaded, create_primary
 from tpmwire.signing import HmacKey
 from tpmwire.spec.constants import TPM_RH, TPM_SE, TPMA_OBJECT
 from tpmwire.tpm import Tpm
@@ -25,6 +26,7 @@ class BootKey(HmacKey):
     def __init__(self, like: HmacKey) -> None:
         """As protected as `like`: by a session salted to the same pin, or to the key that is remembered."""
         super().__init__(protected=like.protected, pin=like.pin, memory=like.memory)
+        self._of_pin = like.passwords()
 
     def hmacs(self, tpm: Tpm, messages: Sequence[bytes]) -> list[bytes]:
         """32 octets for each message. Raises TpmError, SessionError, TransportError."""
@@ -54,7 +56,7 @@ class BootKey(HmacKey):
         uses = []
         if self.protected:
             pin = self.pin if salt is None else None
-            (session,) = protected_sessions(tpm, [TPM_SE.HMAC], pin=pin, parent=salt)
+            (session,) = protected_sessions(tpm, [TPM_SE.HMAC], pin=pin, parent=salt, passwords=self._of_pin)
             # The public area is the response's first parameter, which is the one that a session hides.
             uses = [session.use(keep=False, encrypt=True)]
         made = create_primary(tpm, TPM_RH.NULL, template, *uses)

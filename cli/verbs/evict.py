@@ -27,14 +27,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Removes it."""
+    from tpmwire.channel import authorized_once
+
     from ..auths import auth_of
-    from ..keys import authorized, evict, is_occupied, open_tpm
+    from ..keys import evict, is_occupied, open_tpm
 
     owner = auth_of(args, "owner")
     with open_tpm(args) as tpm:
         if not is_occupied(tpm, args.handle):
             raise UsageError(f"there is nothing at 0x{args.handle:08x}; `tpmwire list` shows what is where")
         name = tpm.name(args.handle)
-        evict(tpm, args.handle, authorized(tpm, owner))
+        evict(tpm, args.handle, authorized_once(tpm, owner))
     note(f"removed the key at 0x{args.handle:08x}, whose Name was {name.hex()}")
     return 0

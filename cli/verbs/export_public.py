@@ -37,6 +37,8 @@ CERTIFICATES = {"ek-rsa": 0x01C00002, "ek-ecc": 0x01C0000A}
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
+    from ..auths import add_auth_options
+
     add_tpm_options(parser, "60s")
     parser.add_argument(
         "--key",
@@ -47,24 +49,33 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--host", metavar="NAME", help="name of this host in the output (default: its host name)")
     parser.add_argument("--out", metavar="FILE", help="write to a file instead of standard output")
+    add_auth_options(
+        parser, "parent", "the password of the key's hierarchy: endorsement for ek-*, else the owner's"
+    )
+    add_auth_options(parser, "owner", "the owner's password, another name for the same with h2")
 
 
 def run(args: argparse.Namespace) -> int:
     """Makes the key, reads its certificate, prints one line of JSON."""
-    from tpmwire.channel import WELL_KNOWN, create_primary, read_loaded
+    from tpmwire.channel import authorized_once
+    from tpmwire.primary import WELL_KNOWN, create_primary, read_loaded
     from tpmwire.spec.constants import TPM_RH
     from tpmwire.tpm import Tpm
 
+    from ..auths import auth_of
     from ..files import write_whole
     from ..targets import Target
 
     place = WELL_KNOWN[args.key]
+    auth = auth_of(args, "parent")
+    if not auth and place.hierarchy == TPM_RH.OWNER:
+        auth = auth_of(args, "owner")
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
         if place.handle is not None and place.hierarchy == TPM_RH.OWNER:
             # A key file names the storage root key by its handle: it has to be there.
             public, parent = read_loaded(tpm, place.handle).public, place.handle
         else:
-            public = create_primary(tpm, place.hierarchy, place.template()).public
+            public = create_primary(tpm, place.hierarchy, place.template(), authorized_once(tpm, auth)).public
             parent = int(place.hierarchy)
         kind = _kind(args.key, public)
         certificate = _certificate(tpm, CERTIFICATES[args.key]) if args.key in CERTIFICATES else None
@@ -78,14 +89,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _kind(asked: str, public: "TPMT_PUBLIC") -> str:
     """Which key it is: a TPM may have the RSA one of two where the ECC one is asked for. Raises UsageError."""
-    from tpmwire.channel import WELL_KNOWN
+    from tpmwire.primary import WELL_KNOWN
 
     from ..targets import OTHER
 
     kinds = {"srk": ("srk", "srk-rsa"), "h2": ("h2", "h1")}.get(asked, (asked,))
     for kind in kinds:
-        template = WELL_KNOWN[kind].template()
-        if public.replace(unique=template.unique) == template:
+        if WELL_KNOWN[kind].fits(public):
             return kind
     if asked != "srk":
         raise UsageError(f"the key at 0x{WELL_KNOWN[asked].handle or 0:08x} is not of the kind {asked}")

@@ -49,15 +49,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _made(args: argparse.Namespace) -> bytes:
-    from tpmwire.channel import WELL_KNOWN, create_primary
+    from tpmwire.channel import authorized_once
+    from tpmwire.primary import WELL_KNOWN, create_primary
 
     from ..auths import auth_of
-    from ..keys import authorized, open_tpm
+    from ..keys import open_tpm
 
     place = WELL_KNOWN[args.what]
     auth = auth_of(args, "parent")
     with open_tpm(args) as tpm:
-        return create_primary(tpm, place.hierarchy, place.template(), authorized(tpm, auth)).name
+        return create_primary(tpm, place.hierarchy, place.template(), authorized_once(tpm, auth)).name
 
 
 def _handle(text: str) -> int | None:

@@ -64,7 +64,7 @@ NAMES = """
     sigv4 sigv4.authorities sigv4.canonical sigv4.client sigv4.credentials sigv4.endpoints sigv4.errors sigv4.http
     sigv4.parameters sigv4.partitions sigv4.proxy sigv4.request sigv4.retry sigv4.signer sigv4.sockets sigv4.sts
     sigv4.times sigv4.xml
-    tpmwire tpmwire.channel tpmwire.constructs tpmwire.crypto tpmwire.errors tpmwire.exchange
+    tpmwire tpmwire.channel tpmwire.constructs tpmwire.crypto tpmwire.errors tpmwire.exchange tpmwire.primary
     tpmwire.reaching tpmwire.record tpmwire.secret tpmwire.sessions tpmwire.signing tpmwire.templates
     tpmwire.tpm tpmwire.wire tpmwire.wires
     tpmwire.spec tpmwire.spec.command tpmwire.spec.constants tpmwire.spec.numbers tpmwire.spec.structures
@@ -114,7 +114,7 @@ WARM_NAMES = """
     cli.cache.store cli.credential_process cli.memory cli.messages cli.obtain cli.options cli.output
     cli.run_options cli.streams cli.tpm_key
     sigv4 sigv4.credentials
-    tpmwire tpmwire.channel tpmwire.constructs tpmwire.crypto tpmwire.errors tpmwire.exchange
+    tpmwire tpmwire.channel tpmwire.constructs tpmwire.crypto tpmwire.errors tpmwire.exchange tpmwire.primary
     tpmwire.reaching tpmwire.record tpmwire.secret tpmwire.sessions tpmwire.signing tpmwire.templates
     tpmwire.tpm tpmwire.wire tpmwire.wires
     tpmwire.spec tpmwire.spec.command tpmwire.spec.constants tpmwire.spec.numbers tpmwire.spec.structures

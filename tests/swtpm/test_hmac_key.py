@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.support import keys
-from tests.support.bench import DATE, KDATE, PASSWORD, SECRET, Bench
+from tests.support.bench import DATE, EK_HANDLE, KDATE, PASSWORD, SECRET, Bench
 from tests.support.bench import bench as made_bench
 from tpmwire.channel import Pin
 from tpmwire.errors import SessionError, TpmError
@@ -77,7 +77,9 @@ PROTECTED_WAYS: dict[str, Case] = {
     ),
     "handle, pinned, and the key's Name given": (
         lambda b: HmacKey(
-            handle=keys.PLAIN_HANDLE, name=b.names[keys.PLAIN_HANDLE], pin=Pin(b.made["ek-rsa"].name)
+            handle=keys.PLAIN_HANDLE,
+            name=b.names[keys.PLAIN_HANDLE],
+            pin=Pin(b.made["ek-rsa"].name, None, EK_HANDLE),
         ),
         [READ, START, HMAC],
     ),
