@@ -1,6 +1,9 @@
 """What every test begins with, whoever started the run."""
 
+import os
 import signal
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +11,12 @@ import cli.messages
 
 
 def pytest_configure() -> None:
-    """Programs that tests start get signals as from a terminal, also where nohup or a shell had some ignored."""
+    """Sets up what programs that tests start inherit.
+
+    `aws` and others that pip installed are those beside this Python, whatever else the machine's PATH has. Signals
+    are as from a terminal, even if nohup or a shell had some ignored.
+    """
+    os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
