@@ -3,7 +3,7 @@
 An SDK starts a credential_process with the environment of its own program, whose PYTHONPATH may hold a module of
 any name. This module has a name that no other project uses, and before it imports anything it moves the caller's
 folders to the end of sys.path: Python's own modules and ours are found first. Until then only modules that are
-built into Python may be imported here.
+built into Python may be imported here. Any Python 3 can run it up to the import of `cli`, which refuses old ones.
 """
 
 import gc
@@ -17,17 +17,17 @@ _GARBAGE = 100_000
 """New objects before Python looks for garbage: more than a short run has, a moment's worth for a long one."""
 
 
-def credential_process(words: list[str] | None = None) -> None:
+def credential_process(words: "list[str] | None" = None) -> None:
     """`aws-tpm-process-credential`; ends the process."""
     _run("aws-tpm-process-credential", "cli.credential_process", words)
 
 
-def toolbox(words: list[str] | None = None) -> None:
+def toolbox(words: "list[str] | None" = None) -> None:
     """`tpmwire`; ends the process."""
     _run("tpmwire", "cli.toolbox", words)
 
 
-def _run(program: str, module: str, words: list[str] | None) -> None:
+def _run(program: str, module: str, words: "list[str] | None") -> None:
     chosen = sys.argv[1:] if words is None else words
     code = guarded(program, lambda: import_module(module).run(chosen))
     # All output is flushed; freeing one by one what the kernel frees at once takes several milliseconds.
@@ -60,3 +60,6 @@ gc.set_threshold(_GARBAGE)
 from importlib import import_module  # noqa: E402
 
 from cli.messages import guarded  # noqa: E402
+
+if __name__ == "__main__":
+    toolbox()

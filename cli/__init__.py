@@ -1,1 +1,6 @@
-"""The command line: puts tpmwire and sigv4 together."""
+"""The command line: puts tpmwire and sigv4 together. Any Python can read this file, and is refused if too old."""
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 (whoever copies the files has no installer that looks)
+    sys.exit("tpmwire needs Python 3.11 or newer; this is %d.%d.%d" % sys.version_info[:3])  # noqa: UP031

@@ -36,3 +36,7 @@ def run(words: list[str]) -> int:
         args = profile_args(args.profile, given_options(words))
     put_out(args, lambda: obtain(args))
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -114,3 +114,7 @@ Keys in a TPM 2.0, without tpm2-tools. `tpmwire VERB --help` says more; for AWS 
 `aws-tpm-process-credential --help`.
 
 {verbs}"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

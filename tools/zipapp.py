@@ -21,7 +21,7 @@ LIBRARY = "construct"
 # -E: PYTHONPATH and the like are the caller's. Through a shell, as `env -S` is not everywhere (busybox).
 START = b'#!/bin/sh\nexec python3 -E "$0" "$@"\n'
 # Not compressed: until these have sorted sys.path, a zlib of the caller's could be imported to read them.
-STORED = ("__main__.py", PROGRAMS)
+STORED = ("__main__.py", "cli/__init__.py", PROGRAMS)
 ZIP_EPOCH = 315532800  # 1980-01-01, the first moment a zip archive can name
 
 MAIN = '''\
@@ -30,15 +30,17 @@ MAIN = '''\
 import os
 import sys
 
+import cli  # refuses a Python that is too old, which could not read the next one
+
 from tpmwire_programs import credential_process, toolbox
 
 PROGRAM = "aws-tpm-process-credential"
 
 
-def main() -> None:
+def main():
     name = os.path.basename(sys.argv[0])
     arguments = sys.argv[1:]
-    if name.removesuffix(".pyz") == PROGRAM:
+    if name in (PROGRAM, PROGRAM + ".pyz"):
         chosen = PROGRAM
     elif arguments and arguments[0] in (PROGRAM, "tpmwire"):
         chosen = arguments.pop(0)

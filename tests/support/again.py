@@ -2,7 +2,7 @@
 
     python -m pytest -p tests.support.again
 
-If each of them passes then, the run has passed, and its summary lists them under the heading FLAKY. A test that needs
+If each of them passes then, the run has passed, and its summary lists them under FLAKY. A test that needs
 a second try shows a fault, of its own or of the product.
 """
 
