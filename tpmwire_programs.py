@@ -9,7 +9,14 @@ built into Python may be imported here. Any Python 3 can run it up to the import
 import gc
 import os
 import sys
+from _frozen_importlib_external import PathFinder
 from _signal import SIGINT, default_int_handler, getsignal, signal  # type: ignore[import-not-found]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
 __all__ = ["credential_process", "toolbox"]
 
@@ -42,6 +49,25 @@ def _caller_last() -> None:
     standard = [path for path in sys.path if path == library or path.endswith((archive, "/lib-dynload"))]
     home = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = dict.fromkeys([*standard, home, *sys.path[own:], *sys.path[:own]])
+    _Library.folders = standard
+    sys.meta_path.insert(sys.meta_path.index(PathFinder), _Library)
+
+
+class _Library:
+    """Finds modules of Python's library there alone. Some are tried on every system and exist on few (_wmi)."""
+
+    folders: "list[str]"
+
+    @classmethod
+    def find_spec(
+        cls, name: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
+    ) -> "ModuleSpec | None":
+        if path is not None or name not in getattr(sys, "stdlib_module_names", ()):  # from 3.10 on
+            return None
+        spec = PathFinder.find_spec(name, cls.folders)
+        if spec is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return spec
 
 
 def _interrupted(_number: int, _frame: object) -> None:

@@ -1,7 +1,9 @@
 """The programs as they are installed: from a wheel, from the checkout, as the single file. The caller's PYTHONPATH
 and working directory bring in no module, and Ctrl-C while modules are loaded ends in one line."""
 
+import ast
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -15,6 +17,7 @@ from tests.support.programs import CREDENTIAL_PROCESS, TOOLBOX, write_program
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(sys.executable).parent
+MODULES = ("cli.credential_process", "cli.toolbox", "tpmwire_programs")
 FORMS = ("wheel", "editable", "single file")
 OURS = ("cli", "sigv4", "tpmwire", "tools", "tests", "construct", "cryptography", "rich")
 RUN = (CREDENTIAL_PROCESS, ["--aws-access-key-id=AKIAMADEUP", "--tpm-path=/nonexistent"], 3)
@@ -145,3 +148,63 @@ def test_ctrl_c_while_modules_are_loaded_is_one_line(
             assert (done.returncode, done.stdout, done.stderr) == (130, "", f"{name}: interrupted\n"), count
         count += 7
     assert len(codes) > 5
+
+
+# Files that any Python 3 reads before it is refused, and what they may not evaluate there: `list[str] | None`.
+FIRST = ("cli/__init__.py", "tpmwire_programs.py")
+OLD = """
+import collections, sys
+sys.version_info = collections.namedtuple("Version", "major minor micro")(3, 9, 2)
+"""
+REFUSAL = "tpmwire needs Python 3.11 or newer; this is 3.9.2\n"
+
+
+@pytest.mark.parametrize("name", FIRST)
+def test_an_old_python_can_read_the_first_files(name: str) -> None:
+    tree = ast.parse((ROOT / name).read_text(), feature_version=(3, 6))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            hints = [node.returns, *(argument.annotation for argument in node.args.args)]
+            assert all(hint is None or isinstance(hint, (ast.Constant, ast.Name)) for hint in hints), node.name
+
+
+@pytest.mark.parametrize(
+    "program", [f"import runpy; runpy.run_module({name!r}, run_name='__main__')" for name in MODULES]
+)
+def test_an_old_python_is_refused_in_one_line(program: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", OLD + program], check=False, cwd=ROOT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", REFUSAL)
+
+
+def test_an_old_python_is_refused_by_the_single_file(single_file: Path) -> None:
+    program = f"import runpy; runpy.run_path({str(single_file)!r}, run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", OLD + program], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", REFUSAL)
+
+
+@pytest.mark.parametrize("version", ["3.8", "3.9", "3.10"])
+def test_old_pythons_of_this_machine(single_file: Path, version: str) -> None:
+    python = f"python{version}"
+    try:
+        subprocess.run([python, "-c", ""], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip(f"there is no {python} here")
+    for words in ([str(single_file)], *(["-m", name] for name in MODULES)):
+        done = subprocess.run([python, "-B", *words], check=False, cwd=ROOT, capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert re.fullmatch(rf"tpmwire needs Python 3\.11 or newer; this is {version}\.\d+\n", done.stderr)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_modules_run_as_the_programs_do(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", name, "--version"], check=False, cwd=ROOT, capture_output=True, text=True
+    )
+    program = CREDENTIAL_PROCESS if name == "cli.credential_process" else TOOLBOX
+    assert (done.returncode, done.stdout.split()[0], done.stderr) == (0, program, "")
+    done = subprocess.run(
+        [sys.executable, "-m", name, "--no-such"], check=False, cwd=ROOT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
