@@ -22,6 +22,7 @@ __all__ = [
     "is_occupied",
     "load",
     "make_persistent",
+    "make_srk",
     "open_tpm",
     "parent_at",
     "parent_of",
@@ -90,6 +91,38 @@ def parent_at(tpm: "Tpm", handle: int, auth: "Secret", pin: "Pin | None", *, rsa
     key = create_primary(tpm, handle, place.template(), use)
     # The hierarchy's authValue is not its primary key's.
     return Parent(key, EMPTY_AUTH, session or protected_sessions(tpm, hmac, parent=key)[0])
+
+
+def make_srk(tpm: "Tpm", handle: int, owner: "Secret") -> None:
+    """Makes the standard storage root key persistent at `handle`, unless a storage key is there.
+
+    Its RSA form, where the TPM has no ECC. Raises TpmError; UsageError where something else is there.
+    """
+    from tpmwire.channel import protected_sessions
+    from tpmwire.errors import TpmError
+    from tpmwire.primary import WELL_KNOWN, create_primary, read_loaded
+    from tpmwire.spec.codes import NO_ECC
+    from tpmwire.spec.constants import TPM_SE, TPMA_OBJECT
+
+    from .messages import note
+
+    if is_occupied(tpm, handle):
+        storage = TPMA_OBJECT.RESTRICTED | TPMA_OBJECT.DECRYPT
+        if read_loaded(tpm, handle).public.object_attributes & storage != storage:
+            raise UsageError(f"the key at 0x{handle:08x} is not a storage key; name the parent by --parent HANDLE")
+        return
+    (session,) = protected_sessions(tpm, [TPM_SE.HMAC])
+    place = WELL_KNOWN["srk"]
+    try:
+        made = create_primary(tpm, place.hierarchy, place.template(), session.use(owner))
+    except TpmError as error:
+        if error.code not in NO_ECC or error.parameter is None:
+            raise
+        made = create_primary(tpm, place.hierarchy, WELL_KNOWN["srk-rsa"].template(), session.use(owner))
+    _persist(tpm, made, handle, owner, session)
+    tpm.flush(made.handle)
+    tpm.flush(session.handle)
+    note(f"made the storage root key persistent at 0x{handle:08x}")
 
 
 def load(tpm: "Tpm", parent: Parent, public: "TPMT_PUBLIC", private: bytes) -> "Loaded":

@@ -3,6 +3,7 @@
 import os
 from typing import TYPE_CHECKING
 
+from .making_options import OWNER
 from .messages import UsageError, note
 from .overrides import check_overrides, warn_of_environment
 from .process_line import absolute_tpm_path, find_program, join_line
@@ -11,9 +12,11 @@ if TYPE_CHECKING:
     import argparse
 
     from sigv4.config import Profile
+    from tpmwire.secret import Secret
     from tpmwire.tpm import Tpm
 
     from .making import Made
+    from .making_options import Parentage
 
 __all__ = [
     "check_profile",
@@ -22,6 +25,7 @@ __all__ = [
     "existing_profile",
     "profile_lines",
     "salt_pin",
+    "tell_passwords",
     "write_profile",
 ]
 
@@ -30,11 +34,12 @@ PLACEHOLDER = "AKIA..."
 SRK_HANDLE = 0x81000001
 
 
-def salt_pin(tpm: "Tpm", made: "Made", *, persistent: bool) -> str:
+def salt_pin(tpm: "Tpm", made: "Made", *, persistent: bool, owner: "Secret") -> str:
     """NAME@WHERE of the key that runs are to salt their sessions with: the one that costs them least.
 
     For a key file that is its parent, which a run has anyway; for a persistent key the storage root key, if the
-    TPM has one. What is pinned is what this TPM has now: trusted on first use, and held to afterwards.
+    TPM has one. What is pinned is what this TPM has now: trusted on first use, and held to afterwards. Empty where
+    a run with a persistent key would need the owner's password to make the pinned key.
     """
     from tpmwire import nv
     from tpmwire.channel import read_loaded
@@ -47,7 +52,26 @@ def salt_pin(tpm: "Tpm", made: "Made", *, persistent: bool) -> str:
         root = read_loaded(tpm, SRK_HANDLE)
         if root.public.type in (TPM_ALG.ECC, TPM_ALG.RSA):
             return f"{root.name.hex()}@0x{SRK_HANDLE:08x}"
+    if persistent and owner:
+        return ""
     return f"{parent.name.hex()}@{'h1' if parent.public.type == TPM_ALG.RSA else 'h2'}"
+
+
+def tell_passwords(args: "argparse.Namespace", parent: "Parentage", pin: str) -> None:
+    """Says what the profile of a new key leaves to its user: passwords that are in no file, and a pin."""
+    if args.key_auth or args.key_auth_prompt:
+        note("the profile needs the key's password: --keyPass-file=FILE, or TPM_KEY_AUTH in its environment")
+    pinned = args.tpm_session_encrypt_with_name or args.tpm_session_encrypt_with_public
+    if (args.persistent_handle is None or pinned) and parent.auth and not _parent_file(args):
+        note(
+            "the profile needs the parent's password: --parentPass-file=FILE, or TPM_PARENT_AUTH in its "
+            "environment"
+        )
+    if not pin and not pinned:
+        note(
+            "the profile pins no key of this TPM, since making one needs the owner's password in each run; "
+            "--make-srk makes one that is pinned and needs none"
+        )
 
 
 def credential_process(args: "argparse.Namespace", pin: str, key_name: bytes, *more: str) -> str:
@@ -64,18 +88,34 @@ def credential_process(args: "argparse.Namespace", pin: str, key_name: bytes, *m
     else:
         file = "key.pem" if args.out == "-" else os.path.abspath(args.out)
         words.append(f"--credential-file={file}")
-        words += _file_option("--parentPass-file", args.parent_auth_file or args.owner_auth_file)
+    words += _file_option("--parentPass-file", _parent_file(args))
     words += _file_option("--keyPass-file", args.key_auth_file)
     if args.tpm_path:
         words.append(f"--tpm-path={absolute_tpm_path(args.tpm_path)}")
     if args.tpm_session_encrypt_with_public:
         words += _file_option("--tpm-session-encrypt-with-public", args.tpm_session_encrypt_with_public)
-    else:
-        words.append(f"--tpm-session-encrypt-with-name={args.tpm_session_encrypt_with_name or pin}")
+    elif name := args.tpm_session_encrypt_with_name or pin:
+        words.append(f"--tpm-session-encrypt-with-name={name}")
     start, problem = find_program()
     if problem:
         note(f"warning: {problem}")
     return join_line([*start, *words, *more])
+
+
+def _needs_parent(args: "argparse.Namespace") -> bool:
+    """Whether a run needs the parent: for a key file or, beside a handle, for a pinned key of the owner's."""
+    if args.persistent_handle is None:
+        return True
+    _, _, where = (args.tpm_session_encrypt_with_name or "@").partition("@")
+    return bool(args.tpm_session_encrypt_with_public or where in ("h2", "h1", "srk", "srk-rsa"))
+
+
+def _parent_file(args: "argparse.Namespace") -> str | None:
+    """The file with the password that a run needs for the parent."""
+    if args.make_srk or not _needs_parent(args):
+        return None
+    own = args.parent_auth_file if args.parent != OWNER else args.parent_auth_file or args.owner_auth_file
+    return own or None
 
 
 def endpoint_options(region: str | None, profile: "Profile | None") -> list[str]:

@@ -115,9 +115,11 @@ class Key:
         place = self.made_parent
         if place is not None:
             return {place.hierarchy: self.parent_auths}
-        return (
-            {} if self.file is not None else dict.fromkeys((TPM_RH.OWNER, TPM_RH.ENDORSEMENT), self.parent_auths)
-        )
+        if self.file is not None:
+            return {}
+        # It is not said which of the two has it.
+        auths = [EMPTY_AUTH, *filter(None, self.parent_auths)]
+        return {TPM_RH.OWNER: auths, TPM_RH.ENDORSEMENT: auths}
 
     def imported(self, tpm: Tpm) -> "KeyFile":
         """The key file that this TPM can load, of one that was wrapped for it elsewhere. Raises as `hmac`."""

@@ -27,7 +27,7 @@ from ..lifecycle import (
     public_at,
     put,
 )
-from ..making_options import add_parent_options, add_pin_options, new_handle, parent_and_owner
+from ..making_options import add_parent_options, add_pin_options, new_handle, parentage_of
 from ..messages import UsageError, note
 from ..options import add_tpm_options, pcrs_from
 from ..process_line import join_line
@@ -192,34 +192,36 @@ def _import(
     from ..keys import open_tpm, parent_at
     from ..making import Made, Order, make_key, policy_of
     from ..pins import pin_from
-    from ..profiles import credential_process, salt_pin
+    from ..profiles import credential_process, salt_pin, tell_passwords
 
     place = Place(args.persistent_handle, args.out)
     pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
     pcrs = pcrs_from(args.pcrs) if args.pcrs else None
-    parent_auth, owner_auth = parent_and_owner(args)
-    order = Order(secret, key_auth_of(args), pcrs, args.parent, parent_auth, pin)
+    parentage = parentage_of(args)
+    order = Order(secret, key_auth_of(args), pcrs, parentage.handle, parentage.auth, pin)
     with open_tpm(args) as tpm:
+        parentage.prepare(tpm)
         found = None if args.force else public_at(tpm, place)
         if found is None:
             made = make_key(tpm, order)
-            put(tpm, made, place, owner_auth, force=args.force)
+            put(tpm, made, place, parentage.owner, force=args.force)
         else:
             policy = policy_of(tpm, order)
             wanted = hmac_key(policy.digest() if policy else b"", with_auth=bool(order.auth))
             if found != wanted.replace(unique=found.unique):
                 raise UsageError(f"{place} has another key; take another place, or --force replaces it")
             # It is in its place, and the pin is asked of its parent only.
-            parent = parent_at(tpm, args.parent, parent_auth, pin)
+            parent = parent_at(tpm, parentage.handle, parentage.auth, pin)
             made = Made(None, Loaded(0, name_of(found), found), parent)  # type: ignore[arg-type]
-        pinned = salt_pin(tpm, made, persistent=place.handle is not None)
+        pinned = salt_pin(tpm, made, persistent=place.handle is not None, owner=parentage.owner)
     if is_wanted(args):
         from ..sigv4a_enroll import enroll_sigv4a
 
-        enroll_sigv4a(args, order, owner_auth)
+        enroll_sigv4a(args, order, parentage.owner)
     command = ProfileCommand(credential_process(args, pinned, made.key.name, "--cache", *options))
     # What was typed at a prompt stands in no command line.
-    command.key.auth, command.key.parent_auth = order.auth, parent_auth
+    command.key.auth, command.key.parent_auth = order.auth, parentage.auth
+    tell_passwords(args, parentage, pinned)
     if found is None:
         note(f"the key is in the TPM, at {place}")
     else:

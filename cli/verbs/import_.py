@@ -23,7 +23,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ..aws_secret import add_secret_options, check_key_id, key_id_of, read_key
-from ..making_options import OWNER, add_parent_options, add_pin_options, new_handle, parent_and_owner
+from ..making_options import OWNER, add_parent_options, add_pin_options, new_handle, parentage_of
 from ..messages import UsageError, note
 from ..options import add_tpm_options, pcrs_from
 from ..sigv4a_key import add_sigv4a_options, is_wanted, places_of
@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
     from ..making import Order, make_key
     from ..pins import pin_from
     from ..placing import Placed, put_in_place
-    from ..profiles import check_profile, credential_process, salt_pin
+    from ..profiles import check_profile, credential_process, salt_pin, tell_passwords
 
     _check_places(args)
     if args.from_profile and not args.aws_access_key_id:
@@ -134,28 +134,30 @@ def run(args: argparse.Namespace) -> int:
         with open_tpm(args) as tpm:
             check_tpm(tpm)
     pcrs = pcrs_from(args.pcrs) if args.pcrs and not described else None
-    parent_auth, owner_auth = parent_and_owner(args)
+    parent = parentage_of(args)
     secret = read_key(args)
     if args.verify:
         note(f"AWS takes the secret for {plaintext_identity(named, secret, options).arn}")
     auth = key_auth_of(args)
     leave = _leave(args, with_auth=bool(auth))
     given = _described(args, with_auth=bool(auth)) if described else ()
-    order = Order(secret, auth, pcrs, args.parent, parent_auth, pin, leave, given)
+    order = Order(secret, auth, pcrs, parent.handle, parent.auth, pin, leave, given)
     with open_tpm(args) as tpm:
         for handle in handles:
             check_free(tpm, handle, force=args.force)
+        parent.prepare(tpm)
         made = make_key(tpm, order)
         places = [Placed(made, None if args.out == "-" else args.out, args.persistent_handle)]
         if sigv4a:
             places.append(Placed(make_sigv4a_key(tpm, order, made, key_id), args.sigv4a_out, args.sigv4a_handle))
-            if args.parent == OWNER:
+            if parent.handle == OWNER:
                 # It has done its part. Many TPMs have three slots, and putting keys in place takes one more.
                 tpm.flush(made.parent.key.handle)
-        pinned = salt_pin(tpm, made, persistent=args.persistent_handle is not None)
+        pinned = salt_pin(tpm, made, persistent=args.persistent_handle is not None, owner=parent.owner)
         command = credential_process(args, pinned, made.key.name, *options)
-        put_in_place(tpm, places, owner_auth, force=args.force)
+        put_in_place(tpm, places, parent.owner, force=args.force)
     _report(made, args, command)
+    tell_passwords(args, parent, pinned)
     return 0
 
 
@@ -245,8 +247,6 @@ def _report(made: "Made", args: argparse.Namespace, command: str) -> None:
         note(f"wrote {args.out}")
     if places := places_of(args):
         note(f"the key of SigV4A: {' and '.join(places)}; `tpmwire curl --sigv4a {places[0]}` signs with it")
-    if args.key_auth or args.key_auth_prompt:
-        note("the profile needs the key's password: --keyPass-file=FILE, or TPM_KEY_AUTH in its environment")
     if args.write_profile:
         path = write_profile(args.write_profile, command)
         note(f"wrote the profile {args.write_profile} to {path}")

@@ -19,7 +19,7 @@ Codes are of this machine's clock, and each is good once: AWS refuses it a secon
 import argparse
 from typing import TYPE_CHECKING
 
-from ..making_options import add_parent_options, add_pin_options, new_handle, parent_and_owner
+from ..making_options import add_parent_options, add_pin_options, new_handle, parentage_of
 from ..messages import UsageError, note
 from ..options import add_tpm_options, pcrs_from
 from ..totp import AWS_DIGITS, AWS_PERIOD, PERIODS
@@ -110,12 +110,15 @@ def _import(args: argparse.Namespace) -> int:
         check_path(args.out, "--out", force=args.force)
     pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
     pcrs = pcrs_from(args.pcrs) if args.pcrs else None
-    parent_auth, owner_auth = parent_and_owner(args)
+    parent = parentage_of(args)
     token = read_token(args.secret_file)
-    order = Order(token.secret, key_auth_of(args), pcrs, args.parent, parent_auth, pin, hash_name=token.hash_name)
+    order = Order(
+        token.secret, key_auth_of(args), pcrs, parent.handle, parent.auth, pin, hash_name=token.hash_name
+    )
     with open_tpm(args) as tpm:
         if handle is not None:
             check_free(tpm, handle, force=args.force)
+        parent.prepare(tpm)
         try:
             made = make_key(tpm, order)
         except TpmError as error:
@@ -125,7 +128,7 @@ def _import(args: argparse.Namespace) -> int:
                 )
             raise
         path = None if args.out == "-" else args.out
-        put_in_place(tpm, [Placed(made, path, handle)], owner_auth, force=args.force)
+        put_in_place(tpm, [Placed(made, path, handle)], parent.owner, force=args.force)
     note("the TPM's HMAC with the new key equals the host's")
     if args.out == "-":
         print(made.file.to_pem(), end="")
