@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tpmwire.spec.structures import TPMS_PCR_SELECTION
 
 __all__ = [
+    "Once",
     "Parser",
     "Program",
     "add_tpm_options",
@@ -75,23 +76,9 @@ class Parser(argparse.ArgumentParser):
         known = next(each for each in action.option_strings if _same(each, name))
         return known + equals + value
 
-    def _check_once(self, words: Sequence[str]) -> None:
-        """Raises UsageError where an option has two different values: one of them would have no effect."""
-        seen: dict[str, str] = {}
-        for number, word in enumerate(words):
-            name, equals, value = word.partition("=")
-            action = self._option_string_actions.get(name)
-            if action is None or not isinstance(getattr(action, "inner", action), argparse._StoreAction):
-                continue
-            given = value if equals else "".join(words[number + 1 : number + 2])
-            if seen.setdefault(action.dest, given) != given:
-                self.error(f"{name} is given twice, and takes one value")
-
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> argparse.Namespace:  # type: ignore[override]
         """As argparse's; where any number of words may be given, options may stand between them."""
         between = any(action.nargs == "*" for action in self._get_positional_actions())
-        words = list(sys.argv[1:] if args is None else args)
-        self._check_once(list(map(self._canonical, words[: words.index("--") if "--" in words else None])))
         parse = self.parse_intermixed_args if between else super().parse_args
         found: argparse.Namespace = parse(args, namespace)
         program = next((action for action in self._actions if isinstance(action, Program)), None)
@@ -121,8 +108,7 @@ class Parser(argparse.ArgumentParser):
                 given.append(f"{name}={following}")
             else:
                 given.append(name)
-        # In Go, of two values the last counts.
-        return super().parse_args(given)
+        return self.parse_args(given)
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         """As argparse's, with Go's rule for booleans here too: a lone `--flag` is `--flag=true`.
@@ -137,6 +123,22 @@ class Parser(argparse.ArgumentParser):
             if action is not None and action.type is flag:
                 words[n] = f"{word}=true"
         return super().parse_known_args(words, namespace)
+
+
+class Once(argparse._StoreAction):
+    """An option of which people may expect that two values both count: a second one is refused."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Stores the value."""
+        if getattr(namespace, self.dest, self.default) not in (self.default, values):
+            raise argparse.ArgumentError(self, "given twice, and takes one value")
+        setattr(namespace, self.dest, values)
 
 
 def _same(one: str, other: str) -> bool:

@@ -1,7 +1,7 @@
 """The options of `aws-tpm-process-credential`, which other verbs read from a profile's command line."""
 
 from .messages import exit_codes_help
-from .options import Parser, add_tpm_options, flag, persistent_handle
+from .options import Once, Parser, add_tpm_options, flag, persistent_handle
 
 __all__ = ["PROGRAM", "given_options", "run_parser"]
 
@@ -34,6 +34,7 @@ def run_parser() -> Parser:
     parser.set_defaults(settings=None, earlier=())
     parser.add_argument(
         "--profile",
+        action=Once,
         metavar="P",
         help="take the key, the roles and the settings of this profile of ~/.aws/config, and of those that it "
         "builds on by source_profile, down to the one that runs this program; options that are given win",

@@ -45,7 +45,7 @@ class _Noted(argparse.Action):
             "metavar",
         )
         super().__init__(**{name: getattr(inner, name) for name in names})
-        self.inner = inner
+        self._inner = inner
 
     def __call__(
         self,
@@ -54,7 +54,7 @@ class _Noted(argparse.Action):
         values: object,
         option_string: str | None = None,
     ) -> None:
-        self.inner(parser, namespace, values, option_string)  # type: ignore[arg-type]
+        self._inner(parser, namespace, values, option_string)  # type: ignore[arg-type]
         namespace.given = namespace.given | {self.dest}
 
 

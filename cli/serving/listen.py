@@ -10,7 +10,7 @@ from ..messages import UsageError
 
 __all__ = ["check_inherited", "identity", "tcp_listener", "unix_listener", "unlink_socket"]
 
-_BACKLOG = 128
+_BACKLOG = 4096  # the kernel takes less where net.core.somaxconn is
 _LONGEST_PATH = 107  # octets, unix(7)
 
 

@@ -29,7 +29,7 @@ from ..lifecycle import (
 )
 from ..making_options import add_parent_options, add_pin_options, new_handle, parentage_of
 from ..messages import UsageError, note
-from ..options import add_tpm_options, pcrs_from
+from ..options import Once, add_tpm_options, pcrs_from
 from ..process_line import join_line
 from ..sigv4a_key import add_sigv4a_options, is_wanted
 
@@ -52,9 +52,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     from ..auths import add_auth_options
 
-    parser.add_argument("--profile", default="default", metavar="NAME", help="the profile (default: default)")
+    parser.add_argument(
+        "--profile", action=Once, default="default", metavar="NAME", help="the profile (default: default)"
+    )
     place = parser.add_mutually_exclusive_group()
-    place.add_argument("--out", metavar="FILE", help="the key file (default: tpmwire/KEYID.pem beside the config)")
+    place.add_argument(
+        "--out", action=Once, metavar="FILE", help="the key file (default: tpmwire/KEYID.pem beside the config)"
+    )
     place.add_argument(
         "--persistent-handle", type=new_handle, metavar="HANDLE", help="keep the key in the TPM instead"
     )

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from ..aws_secret import add_secret_options, check_key_id, key_id_of, read_key
 from ..making_options import OWNER, add_parent_options, add_pin_options, new_handle, parentage_of
 from ..messages import UsageError, note
-from ..options import add_tpm_options, pcrs_from
+from ..options import Once, add_tpm_options, pcrs_from
 from ..sigv4a_key import add_sigv4a_options, is_wanted, places_of
 
 if TYPE_CHECKING:
@@ -43,9 +43,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     from ..auths import add_auth_options
 
     add_secret_options(parser)
-    parser.add_argument("--out", metavar="FILE", help="write the key as a TSS2 PEM file; - is standard output")
     parser.add_argument(
-        "--persistent-handle", type=new_handle, metavar="HANDLE", help="make the key persistent there"
+        "--out", action=Once, metavar="FILE", help="write the key as a TSS2 PEM file; - is standard output"
+    )
+    parser.add_argument(
+        "--persistent-handle", action=Once, type=new_handle, metavar="HANDLE", help="make the key persistent there"
     )
     parser.add_argument(
         "--force",
@@ -80,6 +82,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--write-profile",
+        action=Once,
         metavar="NAME",
         help="write the profile into ~/.aws/config, with the Names of the key and of this TPM pinned",
     )

@@ -38,6 +38,7 @@ from ..lifecycle import (
 )
 from ..making_options import new_handle
 from ..messages import UsageError, note
+from ..options import Once
 from ..rotation import (
     begin,
     check_place,
@@ -72,7 +73,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     from ..auths import add_auth_options
 
-    parser.add_argument("--profile", default="default", metavar="NAME", help="the profile (default: default)")
+    parser.add_argument(
+        "--profile", action=Once, default="default", metavar="NAME", help="the profile (default: default)"
+    )
     parser.add_argument("--resume", action="store_true", help="go on with a run that was ended")
     parser.add_argument(
         "--delete-old", action="store_true", help="delete the old key for ever, and remove it from the TPM"
@@ -83,7 +86,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="with --resume: delete this new key, which an ended run made, and start again",
     )
     place = parser.add_mutually_exclusive_group()
-    place.add_argument("--out", metavar="FILE", help="the new key file (default: KEYID.pem beside the old one)")
+    place.add_argument(
+        "--out", action=Once, metavar="FILE", help="the new key file (default: KEYID.pem beside the old one)"
+    )
     place.add_argument(
         "--persistent-handle",
         type=new_handle,

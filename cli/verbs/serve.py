@@ -32,6 +32,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from ..messages import UsageError, note
+from ..options import Once
 from ..using import add_use_options, temporary, use_args
 
 if TYPE_CHECKING:
@@ -58,10 +59,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the token that opens /credentials; made (0600) where it is missing, else taken from it",
     )
-    where.add_argument("--port", type=int, metavar="PORT", help=f"TCP port (default: {_PORT}; 0 takes a free one)")
-    where.add_argument("--address", metavar="IP", help="loopback address (default: 127.0.0.1; or ::1)")
     where.add_argument(
-        "--socket", metavar="PATH", help="a unix socket instead of TCP; with --port or --address beside it"
+        "--port", action=Once, type=int, metavar="PORT", help=f"TCP port (default: {_PORT}; 0 takes a free one)"
+    )
+    where.add_argument(
+        "--address", action=Once, metavar="IP", help="loopback address (default: 127.0.0.1; or ::1)"
+    )
+    where.add_argument(
+        "--socket",
+        action=Once,
+        metavar="PATH",
+        help="a unix socket instead of TCP; with --port or --address beside it",
     )
     where.add_argument(
         "--socket-mode", metavar="MODE", help="who may connect to it (default: 0600; 0660 for its group, too)"

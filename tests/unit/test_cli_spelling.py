@@ -97,14 +97,32 @@ def test_what_is_like_nothing_gets_none() -> None:
     assert "did you mean" not in str(told.value)
 
 
-@pytest.mark.parametrize("verb", ["serve", "sign", "import", "enroll"])
-def test_one_value_for_an_option(tool: Tool, verb: str) -> None:
-    ran = tool(verb, "--profile=one", "--profile", "two") if verb != "import" else tool(verb, "--out=a", "--out=b")
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(
+            ["serve", "--token-file=t", "--profile=one", "--profile", "two"],
+            ["sign", "--profile=a", "--profile=b", "x"],
+        ),
+        *(
+            ["serve", "--token-file=t", "--port=1", "--port=2"],
+            ["serve", "--token-file=t", "--socket=a", "--socket=b"],
+        ),
+        *(
+            ["import", "--out=a", "--out=b"],
+            ["enroll", "--profile=a", "--profile=b"],
+            ["rotate", "--out=a", "--out=b"],
+        ),
+        ["import", "--persistent-handle=0x81010001", "--persistent_handle=0x81010002"],
+    ],
+)
+def test_two_values_of_which_one_would_have_no_effect(tool: Tool, words: list[str]) -> None:
+    ran = tool(*words)
     assert (ran.code, ran.err.count("\n")) == (2, 1)
-    assert "is given twice" in ran.err
+    assert "given twice" in ran.err
 
 
-def test_in_a_profiles_line_the_last_value_counts_as_in_go() -> None:
+def test_the_last_value_counts_as_in_go() -> None:
     assert run_parser().parse_go_style(["--duration=900", "-duration", "3600"]).duration == "3600"
 
 

@@ -1,0 +1,205 @@
+"""One listening socket, and its connections from the first byte to the last."""
+
+import contextlib
+import os
+import queue
+import resource
+import selectors
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from .request import is_whole
+
+__all__ = ["PATIENCE", "Door"]
+
+PATIENCE = 5.0
+"""Seconds for a request to come in, and again for its response to go out."""
+
+_MOST_AT_ONCE = 64
+"""Responses that are made at once; they may wait for credentials."""
+
+_BREATH = 0.1  # seconds; where the system has no descriptor or thread left
+_LINGER = 1.0  # seconds; closing while something still comes in could take the response from the client
+_LONGEST = 1 << 20  # bytes of a connection
+
+
+class _Connection:
+    """A socket, what has come, and until when it may take; `answered`: what comes is thrown away."""
+
+    def __init__(self, sock: socket.socket, seconds: float, *, answered: bool) -> None:
+        self.sock = sock
+        self.data = bytearray()
+        self.count = 0
+        self.deadline = time.monotonic() + seconds
+        self.answered = answered
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            # Closing alone would not end it where a forked process (cli/abandon.py) holds it, too.
+            self.sock.shutdown(socket.SHUT_RDWR)
+        self.sock.close()
+
+
+class Door:
+    """Reads the heads of all connections at once, in one thread; each whole one has a thread for its response.
+
+    So a connection that says nothing costs the others nothing. Where there are too many of them, the oldest is
+    closed. `respond` gets the bytes of a request and returns those of the response.
+    """
+
+    def __init__(self, listener: socket.socket, respond: Callable[[bytes], bytes]) -> None:
+        self._listener = listener
+        self._respond = respond
+        self._most = max(4, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 8)
+        self._connections: dict[socket.socket, _Connection] = {}  # the oldest first
+        self._whole: deque[_Connection] = deque()
+        self._done: queue.SimpleQueue[socket.socket] = queue.SimpleQueue()
+        self._slots = threading.BoundedSemaphore(_MOST_AT_ONCE)
+        self._ending = False
+        self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        # A client that goes away before accept(2) must not let it wait for the next one.
+        listener.setblocking(False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._wake_read, selectors.EVENT_READ)
+        self._selector.register(listener, selectors.EVENT_READ)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        """Begins to accept."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Accepts and reads no more; responses that are being made may still go out."""
+        self._ending = True
+        self._wake()
+        self._thread.join()
+        self._listener.close()
+
+    def close(self, deadline: float) -> None:
+        """Waits for responses that are being made, at most until then (of time.monotonic), and closes the rest."""
+        idle = all(
+            self._slots.acquire(timeout=max(0.0, deadline - time.monotonic())) for _ in range(_MOST_AT_ONCE)
+        )
+        for connection in [*self._connections.values(), *self._whole]:
+            connection.close()
+        if idle:
+            while not self._done.empty():
+                self._done.get().close()
+            # Else a thread may still write to it.
+            os.close(self._wake_write)
+        os.close(self._wake_read)
+        self._selector.close()
+
+    def close_listener(self) -> None:
+        """For a process that was forked, which must not hold the port."""
+        self._listener.close()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):  # full: then it will wake anyway
+            os.write(self._wake_write, b"\0")
+
+    def _run(self) -> None:
+        while not self._ending:
+            for key, _ in self._selector.select(self._seconds()):
+                if key.fileobj is self._listener:
+                    self._accept()
+                elif key.fileobj == self._wake_read:
+                    os.read(self._wake_read, 4096)
+                elif key.fileobj in self._connections:
+                    self._read(self._connections[key.fileobj])
+            self._linger()
+            self._expire()
+            self._answer_whole()
+
+    def _seconds(self) -> float | None:
+        """Until something may be due."""
+        deadline = min((each.deadline for each in self._connections.values()), default=None)
+        return None if deadline is None else max(0.0, deadline - time.monotonic())
+
+    def _accept(self) -> None:
+        for _ in range(_MOST_AT_ONCE):
+            try:
+                sock, _ = self._listener.accept()
+            except BlockingIOError:
+                return
+            except OSError:
+                # No descriptor is left: the one that has been silent longest gives its own.
+                if not self._close_oldest():
+                    time.sleep(_BREATH)
+                return
+            self._watch(_Connection(sock, PATIENCE, answered=False))
+
+    def _watch(self, connection: _Connection) -> None:
+        if len(self._connections) >= self._most:
+            self._close_oldest()
+        connection.sock.setblocking(False)
+        self._connections[connection.sock] = connection
+        self._selector.register(connection.sock, selectors.EVENT_READ)
+
+    def _forget(self, connection: _Connection) -> None:
+        del self._connections[connection.sock]
+        self._selector.unregister(connection.sock)
+
+    def _close(self, connection: _Connection) -> None:
+        self._forget(connection)
+        connection.close()
+
+    def _close_oldest(self) -> bool:
+        """Whether there was one."""
+        oldest = next(iter(self._connections.values()), None)
+        if oldest is not None:
+            self._close(oldest)
+        return oldest is not None
+
+    def _read(self, connection: _Connection) -> None:
+        try:
+            data = connection.sock.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        connection.count += len(data)
+        if not data or connection.count > _LONGEST:
+            self._close(connection)
+        elif not connection.answered:
+            connection.data += data
+            if is_whole(bytes(connection.data)):
+                self._forget(connection)
+                self._whole.append(connection)
+
+    def _linger(self) -> None:
+        """Waits for the clients of those that are answered to close them first."""
+        while not self._done.empty():
+            self._watch(_Connection(self._done.get(), _LINGER, answered=True))
+
+    def _expire(self) -> None:
+        now = time.monotonic()
+        for connection in [each for each in self._connections.values() if each.deadline <= now]:
+            self._close(connection)
+
+    def _answer_whole(self) -> None:
+        while len(self._whole) > self._most:
+            self._whole.popleft().close()
+        while self._whole and self._slots.acquire(blocking=False):
+            connection = self._whole.popleft()
+            try:
+                threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+            except RuntimeError:  # "can't start new thread"
+                connection.close()
+                self._slots.release()
+                time.sleep(_BREATH)
+
+    def _answer(self, connection: _Connection) -> None:
+        try:
+            # A client that went away is no news.
+            with contextlib.suppress(OSError):
+                connection.sock.settimeout(PATIENCE)
+                connection.sock.sendall(self._respond(bytes(connection.data)))
+                connection.sock.shutdown(socket.SHUT_WR)
+        finally:
+            self._done.put(connection.sock)
+            self._slots.release()
+            self._wake()

@@ -1,0 +1,74 @@
+"""A request's head, read so strictly that no two parsers can disagree about it (RFC 9112)."""
+
+import re
+from typing import NamedTuple
+
+__all__ = ["LONGEST_HEAD", "RefusedError", "Request", "is_whole", "parse_request"]
+
+LONGEST_HEAD = 16384
+"""Bytes of a request."""
+
+_MOST_FIELDS = 100
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_LINE = re.compile(rb"(" + _TOKEN + rb") (\S+) HTTP/(\d)\.(\d)")
+_FIELD = re.compile(rb"(" + _TOKEN + rb"):[ \t]*([\t\x20-\x7e\x80-\xff]*)")
+_TARGET = re.compile(rb"(/[\x21-\x22\x24-\x3e\x40-\x7e]*)(\?[\x21-\x22\x24-\x7e]*)?")
+# A line end that is not CR LF, but for a CR whose LF may be on its way.
+_BARE = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)")
+
+
+class Request(NamedTuple):
+    """Method, path without its query, and fields by lower-case name."""
+
+    method: str
+    path: str
+    fields: dict[str, str]
+
+
+class RefusedError(Exception):
+    """The request gets this status, with a code and a message."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(status, code, message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+def is_whole(data: bytes) -> bool:
+    """Whether nothing more need come: the head has ended, or is refused however it goes on."""
+    return b"\r\n\r\n" in data or len(data) > LONGEST_HEAD or _BARE.search(data) is not None
+
+
+def parse_request(data: bytes) -> Request:
+    """The request whose head `data` begins with. Raises RefusedError."""
+    head, end, _ = data.partition(b"\r\n\r\n")
+    if len(head) + len(end) > LONGEST_HEAD or (not end and len(data) > LONGEST_HEAD):
+        raise RefusedError(431, "RequestTooLarge", f"a request here has at most {LONGEST_HEAD} bytes")
+    if not end or _BARE.search(head):
+        raise RefusedError(400, "BadRequest", "lines of a request end with CR LF")
+    first, *lines = head.split(b"\r\n")
+    line = _LINE.fullmatch(first)
+    if line is None:
+        raise RefusedError(400, "BadRequest", "the first line is not METHOD PATH HTTP/1.1")
+    if line[3] != b"1":
+        raise RefusedError(505, "BadRequest", "only HTTP/1.0 and 1.1 are supported")
+    if len(lines) > _MOST_FIELDS:
+        raise RefusedError(431, "RequestTooLarge", f"a request here has at most {_MOST_FIELDS} header fields")
+    target = _TARGET.fullmatch(line[2])
+    if target is None:
+        raise RefusedError(400, "BadRequest", "the request target is not a path")
+    return Request(line[1].decode("ascii"), target[1].decode("ascii"), _fields(lines))
+
+
+def _fields(lines: list[bytes]) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for line in lines:
+        found = _FIELD.fullmatch(line)
+        if found is None:  # a folded line, a blank before the colon, a control character
+            raise RefusedError(400, "BadRequest", "a line of the head is not a header field")
+        name = found[1].decode("ascii").lower()
+        if name in fields:
+            raise RefusedError(400, "BadRequest", "a header field is given twice")
+        fields[name] = found[2].decode("latin-1").strip(" \t")
+    return fields

@@ -1,0 +1,53 @@
+"""Who sent a request, by its header fields: a program of this machine, a web page, or somebody behind a proxy."""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+
+from .request import RefusedError
+
+__all__ = ["check_host", "check_sender"]
+
+# Fields that proxies, load balancers and CDNs add (RFC 9110 §7.6, RFC 7239, RFC 8586, RFC 9440, and vendors'), by
+# the words that they have in common. No SDK sends one.
+_FORWARDED = re.compile(
+    r"via|max-forwards|cdn-loop|te|.*forward.*|.*prox(y|ied).*|(client|x-client)-cert.*|front-end-.*|surrogate-.*"
+    # The address, name, port or protocol that a request had in front of the proxy.
+    r"|.*(client|cluster|connect(ing|ion)?|external|original|origin|originating|peer|real|remote|socket|source|src|"
+    r"true|user)[_-]?(ip|addr|address|host|port|proto|scheme|ur[il]).*"
+    r"|.*[_-](ip|addr)|x-(host|scheme|proto|protocol|port|https|ssl|tls|method|http-method|cluster|rewrite|original|"
+    r"real|cache|varnish|backend|server|country|geo|waf)([_-].*)?"
+    r"|(x-)?(akamai|appengine|appgw|arr|azure|cdn|cf|cloudflare|cloudfront|edge|envoy|fastly|fly|gateway|haproxy|"
+    r"incap|ingress|istio|kong|nf|nginx|sucuri|traefik|vercel|zeabur|amz-cf|ms-(fe|edge))-.*"
+    r"|(x-)?(remote|auth-request|authenticated|authentik|webauth)-.*|(x-)?ssl-.*|x-amzn?-(oidc|tls|mtls)-.*"
+)
+_PAGE = re.compile(r"origin|referer|cookie|sec-(?!fetch-mode$).*")  # Node's fetch sends Sec-Fetch-Mode
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(?::(\d{1,5}))?")
+
+
+def check_sender(fields: Mapping[str, str]) -> None:
+    """Raises RefusedError for a request that a proxy has forwarded, or that a web page has made."""
+    for name in fields:
+        if _FORWARDED.fullmatch(name):
+            raise RefusedError(403, "Forbidden", f"forwarded requests get nothing ({name})")
+        if _PAGE.fullmatch(name):
+            raise RefusedError(403, "Forbidden", f"web pages get nothing ({name})")
+
+
+def check_host(host: str | None, port: int | None) -> None:
+    """Raises RefusedError unless `host` is this machine's, and its port ours if it has one; `port` None is any.
+
+    A web page whose name was made to point here has that name as host; it cannot have a loopback address.
+    """
+    found = _HOST.fullmatch((host or "").lower())
+    if found is None or not _is_loopback(found[1]) or (port and found[2] and int(found[2]) != port):
+        raise RefusedError(403, "Forbidden", "the Host header is not this server's")
+
+
+def _is_loopback(name: str) -> bool:
+    if name.removesuffix(".") == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return False
