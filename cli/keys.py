@@ -53,9 +53,24 @@ class Parent(NamedTuple):
 
 
 def parent_of(tpm: "Tpm", file: "KeyFile", auth: "Secret", pin: "Pin | None") -> Parent:
-    """The parent that a key file names; see `parent_at`."""
+    """The parent that a key file names; see `parent_at`. Raises UsageError for an endorsement key."""
+    if file.endorsement_handle is not None:
+        _check_no_endorsement_key(tpm, file.endorsement_handle)
     hierarchy = file.hierarchy
     return parent_at(tpm, file.parent if hierarchy is None else hierarchy, auth, pin, rsa=bool(file.rsa_parent))
+
+
+def _check_no_endorsement_key(tpm: "Tpm", handle: int) -> None:
+    """Raises UsageError where only a policy authorizes the parent, or nothing is there and it would be made."""
+    from tpmwire.primary import read_loaded
+    from tpmwire.spec.constants import TPMA_OBJECT
+
+    if is_occupied(tpm, handle) and read_loaded(tpm, handle).public.object_attributes & TPMA_OBJECT.USER_WITH_AUTH:
+        return
+    raise UsageError(
+        "the key's parent is an endorsement key, under which this verb does not load: `tpmwire import-key "
+        "--persistent-handle` makes such a key persistent, and duplication goes from the TPM that it came from"
+    )
 
 
 def parent_at(tpm: "Tpm", handle: int, auth: "Secret", pin: "Pin | None", *, rsa: bool = False) -> Parent:

@@ -7,6 +7,7 @@ from .messages import UsageError
 if TYPE_CHECKING:
     from tpmwire.channel import Pin
     from tpmwire.spec.structures import TPMT_PUBLIC
+    from tpmwire.spki import PublicKey
 
 __all__ = ["hex_name", "pin_from"]
 
@@ -59,29 +60,27 @@ def _where(text: str) -> int | str:
 
 
 def _public(path: str, pinned: bytes | None, where: int | str | None) -> "TPMT_PUBLIC":
-    """A public area as the TPM has it, or one made of a PEM key and the template that gives its Name."""
-    from tpmwire.errors import WireError
-    from tpmwire.spec.structures import TPMT_PUBLIC
+    """A public area as the TPM has it, or one made of a bare key and the template that gives its Name."""
+    from tpmwire.errors import KeyFileError
+    from tpmwire.public_keys import read
 
     from .files import read_small
 
-    data = read_small(path)
-    if data[:1] in (b"-", b"0"):
-        return _from_pem(path, data, pinned, where)
-    if len(data) > 2 and int.from_bytes(data[:2], "big") == len(data) - 2:
-        data = data[2:]
     try:
-        return TPMT_PUBLIC.parse(data)
-    except WireError as error:
-        raise UsageError(f"{path} holds no public area (TPM2B_PUBLIC or TPMT_PUBLIC): {error}") from error
+        found = read(read_small(path))
+    except KeyFileError as error:
+        raise UsageError(f"{path}: {error}") from error
+    if found.public is not None:
+        return found.public
+    assert found.key is not None  # one of the two is there
+    return _of_key(path, found.key, pinned, where)
 
 
-def _from_pem(path: str, data: bytes, pinned: bytes | None, where: int | str | None) -> "TPMT_PUBLIC":
-    from tpmwire.channel import WELL_KNOWN
+def _of_key(path: str, key: "PublicKey", pinned: bytes | None, where: int | str | None) -> "TPMT_PUBLIC":
     from tpmwire.crypto import name_of
-    from tpmwire.spki import into_template, parse
+    from tpmwire.primary import WELL_KNOWN
+    from tpmwire.spki import into_template
 
-    key = parse(data)
     made = {name: into_template(key, place.template()) for name, place in WELL_KNOWN.items()}
     fitting = {name: public for name, public in made.items() if public is not None}
     if pinned is not None:

@@ -61,6 +61,13 @@ class EkKind(NamedTuple):
     template_index: int
     template: Callable[[], TPMT_PUBLIC]
 
+    @property
+    def handle(self) -> int:
+        """Where the key is if it is persistent (TCG, "Registry of Reserved TPM 2.0 Handles", §2.3)."""
+        return {0x01C00002: 0x81010001, 0x01C0000A: 0x81010002}.get(
+            self.certificate, 0x81010000 + self.certificate % 0x100
+        )
+
 
 def _high(name_alg: TPM_ALG, aes_bits: int, rsa_bits: int = 0, curve: TPM_ECC = TPM_ECC.NONE) -> TPMT_PUBLIC:
     """A template of the high range (Annex B.4): `userWithAuth` and PolicyB, `unique` empty."""

@@ -207,6 +207,12 @@ class KeyFile:
         return self.parent if self.parent >> 24 == TPM_HT.PERSISTENT else None
 
     @property
+    def endorsement_handle(self) -> int | None:
+        """The persistent parent where its handle is reserved for an endorsement key (see `parents`), or None."""
+        reserved = (1, 2, *range(0x12, 0x1A, 2), 0x1C, 0x1E)  # of the kinds of `endorsement.KINDS`
+        return self.parent if self.parent - 0x81010000 in reserved else None
+
+    @property
     def hierarchy(self) -> int | None:
         """The hierarchy whose standard primary is the parent, or None for a persistent parent.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .approvals import PolicyAuthorize, PolicySigned
-from .errors import PolicyError
+from .errors import DecodeError, PolicyError
 from .policy import Policy
 from .spec.constants import TPM_ALG, TPM_ECC, TPMA_OBJECT
 from .spec.structures import (
@@ -24,10 +24,10 @@ from .spec.structures import (
     TPMT_SIGNATURE,
     TPMT_SYM_DEF_OBJECT,
 )
+from .spki import PublicKey, parse_der
 
-__all__ = ["approve", "assert_signed", "is_same_key", "load_key", "public_area", "public_areas"]
+__all__ = ["approve", "assert_signed", "is_same_key", "load_key", "public_area", "public_areas", "signer_area"]
 
-_CURVES = {"secp256r1": TPM_ECC.NIST_P256, "secp384r1": TPM_ECC.NIST_P384, "secp521r1": TPM_ECC.NIST_P521}
 _ATTRIBUTES = TPMA_OBJECT.USER_WITH_AUTH | TPMA_OBJECT.SIGN_ENCRYPT
 _NONE = TPMT_SYM_DEF_OBJECT(TPM_ALG.NULL)
 
@@ -49,28 +49,48 @@ def load_key(pem: bytes, password: bytes | None = None) -> Any:
 
 def public_area(key: Any) -> TPMT_PUBLIC:
     """The public area by which a TPM knows a key of `load_key`, with SHA-256 as nameAlg. Raises PolicyError."""
-    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     public = key.public_key() if hasattr(key, "public_key") else key
-    if isinstance(public, rsa.RSAPublicKey):
-        numbers = public.public_numbers()
-        size = public.key_size
-        if size not in (2048, 3072, 4096):
-            raise PolicyError(f"an RSA key of {size} bits, which TPMs do not take: 2048, 3072 or 4096")
-        rsa_parms = TPMS_RSA_PARMS(
-            _NONE, TPMT_RSA_SCHEME(TPM_ALG.NULL), size, 0 if numbers.e == 65537 else numbers.e
-        )
-        unique = numbers.n.to_bytes(size // 8, "big")
-        return TPMT_PUBLIC(TPM_ALG.RSA, TPM_ALG.SHA256, _ATTRIBUTES, b"", rsa_parms, unique)
-    if isinstance(public, ec.EllipticCurvePublicKey) and public.curve.name in _CURVES:
-        size = (public.key_size + 7) // 8
-        point = public.public_numbers()
+    try:
+        return _area(parse_der(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)))
+    except DecodeError as error:
+        raise PolicyError("a signing key is RSA, or on the curve P-256, P-384 or P-521") from error
+
+
+def _area(key: PublicKey) -> TPMT_PUBLIC:
+    kind, value = key
+    if isinstance(value, TPMS_ECC_POINT):
         ecc_parms = TPMS_ECC_PARMS(
-            _NONE, TPMT_ECC_SCHEME(TPM_ALG.NULL), _CURVES[public.curve.name], TPMT_KDF_SCHEME(TPM_ALG.NULL)
+            _NONE, TPMT_ECC_SCHEME(TPM_ALG.NULL), TPM_ECC(int(kind)), TPMT_KDF_SCHEME(TPM_ALG.NULL)
         )
-        where = TPMS_ECC_POINT(point.x.to_bytes(size, "big"), point.y.to_bytes(size, "big"))
-        return TPMT_PUBLIC(TPM_ALG.ECC, TPM_ALG.SHA256, _ATTRIBUTES, b"", ecc_parms, where)
-    raise PolicyError("a signing key is RSA, or on the curve P-256, P-384 or P-521")
+        return TPMT_PUBLIC(TPM_ALG.ECC, TPM_ALG.SHA256, _ATTRIBUTES, b"", ecc_parms, value)
+    assert isinstance(kind, bytes)
+    size = 8 * len(kind)
+    if size not in (2048, 3072, 4096):
+        raise PolicyError(f"an RSA key of {size} bits, which TPMs do not take: 2048, 3072 or 4096")
+    rsa_parms = TPMS_RSA_PARMS(_NONE, TPMT_RSA_SCHEME(TPM_ALG.NULL), size, 0 if value == 65537 else value)
+    return TPMT_PUBLIC(TPM_ALG.RSA, TPM_ALG.SHA256, _ATTRIBUTES, b"", rsa_parms, kind)
+
+
+def signer_area(data: bytes) -> TPMT_PUBLIC:
+    """The public area of a signer: of the private key in PEM, or of a public key in any form of `public_keys`.
+
+    A public area is taken as it is, a bare key as `public_area` has it. Raises PolicyError.
+    """
+    from .errors import KeyFileError
+    from .public_keys import read
+
+    if b"PRIVATE KEY-----" in data:
+        return public_area(load_key(data))
+    try:
+        found = read(data)
+    except KeyFileError as error:
+        raise PolicyError(f"a signing key: {error}") from error
+    if found.public is not None:
+        return found.public
+    assert found.key is not None  # one of the two is there
+    return _area(found.key)
 
 
 def is_same_key(public: TPMT_PUBLIC, key: Any) -> bool:

@@ -150,9 +150,9 @@ def _made(kind: str, fields: dict[str, Any], alg: TPM_ALG) -> Statement:
         case "PolicySecret":
             return _secret(fields, octets("name"), octets("policy_ref"))
         case "PolicySigned" | "PolicyAuthorize":
-            from .policy_sign import load_key, public_area
+            from .policy_sign import signer_area
 
-            public = public_area(load_key(fields["key"].encode()))
+            public = signer_area(fields["key"].encode())
             return (PolicySigned if kind == "PolicySigned" else PolicyAuthorize)(public, octets("policy_ref"))
         case "PolicyOR":
             return PolicyOR.of(alg, *(bytes.fromhex(one) for one in fields["digests"]))

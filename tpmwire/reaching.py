@@ -7,7 +7,7 @@ the commands of each way.
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from . import templates
 from .channel import Pin, authorized_once, open_channel, open_session
@@ -47,8 +47,9 @@ class Key:
 
     `file` or `handle` says where it is. `auth` is its authValue, `parent_auth` its parent's or, for a parent that
     is made, its hierarchy's; `parent_auth_otherwise` is tried where that fails. `pcrs` are those of its policy.
-    With `ek_parent` the parent is an endorsement key: the one that an importable file's seed is sealed for; of a
-    loadable file the ECC one where `rsaParent` is false, else the RSA one. `inner_key` opens an importable file's
+    With `ek_parent` the parent is an endorsement key: the one whose reserved handle the file has, or that an
+    importable file's seed is sealed for; of an older loadable file the ECC one where `rsaParent` is false, else
+    the RSA one. A file with that handle needs no `ek_parent`. `inner_key` opens an importable file's
     inner wrap. `described` is a key file that tells the policy of the key at `handle`. `protected` salts and
     encrypts, to `pin` where there is one. `name` is the Name of the key at `handle`, where it is known: that saves
     reading it. `memory` is what earlier runs have left, and takes what this one leaves (see `kept`).
@@ -86,9 +87,9 @@ class Key:
         self.inner_key = inner_key
         self.memory = memory
 
-    def of_file(self, file: "KeyFile") -> Self:
-        """The same ways of use for another file."""
-        return type(self)(**{**vars(self), "file": file})
+    def of_file(self, file: "KeyFile", **changes: Any) -> Self:
+        """The same ways of use for another file; `changes` as the constructor takes them."""
+        return type(self)(**{**vars(self), "file": file, **changes})
 
     @property
     def parent_auths(self) -> list[Secret]:
@@ -103,7 +104,7 @@ class Key:
         if file is None:
             return None
         if self.ek_parent:
-            return WELL_KNOWN[_endorsement_kind(file)]
+            return _endorsement_place(file)
         if file.persistent_parent is not None:
             return None
         assert file.hierarchy is not None  # every parent is persistent or a hierarchy's primary
@@ -125,6 +126,11 @@ class Key:
         """The key file that this TPM can load, of one that was wrapped for it elsewhere. Raises as `hmac`."""
         with telling_what_is_gone(self):
             return Run(self, tpm).imported()
+
+    def load(self, tpm: Tpm) -> None:
+        """Loads the key of a file, uses it for nothing and flushes it. Raises as `hmac`."""
+        with telling_what_is_gone(self):
+            Run(self, tpm).load()
 
     def persist(self, tpm: Tpm, handle: int, owner_auth: Secret = EMPTY_AUTH) -> None:
         """Makes the key of a file persistent. Raises as `hmac`; TPM_RC_NV_DEFINED where the handle is taken."""
@@ -160,8 +166,9 @@ class Run:
         told = key.file or key.described
         self.public = None if told is None else told.public
         self.parent_name: bytes | None = None
-        # The parent, where it was made.
+        # The parent, where it was made, or read before anything else; and whether its policy authorizes its use.
         self.parent: Loaded | None = None
+        self.parent_by_policy = key.ek_parent
         self.name = key.name
         self.pin = key.pin
         # What the pinned key may look like, where its Name alone is given and an earlier run has found it.
@@ -195,7 +202,7 @@ class Run:
         return self._kind() == TPM_SE.POLICY and self.public is None and self.name is None and needed
 
     def imported(self) -> "KeyFile":
-        from .keyfile import LOADABLE
+        from .keyfile import LOADABLE, SEALED
 
         file = self.key.file
         assert file is not None
@@ -203,10 +210,18 @@ class Run:
         private = self._with_parent_auth(parent, lambda auth: self._imported(file, parent, auth))
         self._close_sessions()
         self._flush_opened()
-        sized = len(private).to_bytes(2, "big") + private
+        kind = SEALED if file.type == SEALED else LOADABLE
+        loadable = file.replace(type=kind, secret=None, privkey=len(private).to_bytes(2, "big") + private)
+        if not self.key.ek_parent:
+            return loadable
         # Without the seed it could not be told which endorsement key it is.
-        rsa = False if self.key.ek_parent and _endorsement_kind(file) == "ek-ecc" else file.rsa_parent
-        return file.replace(type=LOADABLE, secret=None, privkey=sized, rsa_parent=rsa)
+        return loadable.replace(parent=_endorsement_place(file).handle, rsa_parent=None)
+
+    def load(self) -> None:
+        assert self.key.file is not None
+        self._load(self.key.file)
+        self._close_sessions()
+        self._flush_opened()
 
     def persist(self, handle: int, owner_auth: Secret) -> None:
         from .spec.commands.context import EvictControl
@@ -272,12 +287,37 @@ class Run:
 
     def _ready(self, file: "KeyFile") -> int:
         """Opens the run's session and makes the parent; gives its handle."""
+        if file.endorsement_handle is not None:
+            self._find_endorsement_key(file, file.endorsement_handle)
         if not self.key.protected or self.pin is not None:
             self._open_session(None)
         parent = self._parent(file)
         if self.key.protected and self.session is None:
             self._open_session(read_loaded(self.tpm, parent) if self.parent is None else self.parent)
         return parent
+
+    def _find_endorsement_key(self, file: "KeyFile", handle: int) -> None:
+        """Takes what is at the handle of an endorsement key; where that is no parent, the key will be made.
+
+        A storage key of somebody's own there is the parent that the file means, unless the user says otherwise.
+        """
+        from .parents import ENDORSEMENT, is_of
+
+        parent = TPMA_OBJECT.RESTRICTED | TPMA_OBJECT.DECRYPT
+        try:
+            found = read_loaded(self.tpm, handle)
+        except TpmError as error:
+            if error.code != TPM_RC_HANDLE:
+                raise
+        else:
+            own = not self.key.ek_parent and found.public.object_attributes & parent == parent
+            if own or is_of(found.public, ENDORSEMENT[handle]):
+                self.parent, self.parent_name = found, found.name
+                self.parent_by_policy = not found.public.object_attributes & TPMA_OBJECT.USER_WITH_AUTH
+                return
+        self.key = self.key.of_file(file, ek_parent=True)
+        template = _endorsement_place(file).template()
+        self.parent_by_policy = not template.object_attributes & TPMA_OBJECT.USER_WITH_AUTH
 
     def _load(self, file: "KeyFile") -> int:
         """Brings the key file's key into the TPM, and opens the run's session on the way."""
@@ -289,10 +329,9 @@ class Run:
         return loaded.object_handle
 
     def _load_under(self, file: "KeyFile", parent: int, auth: Secret) -> "Load.Response":
-        from .keyfile import IMPORTABLE
         from .spec.commands.objects import Load
 
-        private = self._imported(file, parent, auth) if file.type == IMPORTABLE else file.private
+        private = self._imported(file, parent, auth) if file.is_importable else file.private
         command = Load(parent, private, file.public)
         return self.tpm.execute(command, *self._authorized_parent(parent, auth))
 
@@ -317,7 +356,7 @@ class Run:
         return self.tpm.execute(command, *uses).out_private
 
     def _authorized_parent(self, parent: int, auth: Secret) -> tuple[Password | Use, ...]:
-        if self.key.ek_parent:
+        if self.parent_by_policy:
             return (self._endorsement_policy().use(keep=False),)
         return self.authorized(auth)
 
@@ -427,7 +466,21 @@ class Run:
 
 
 def _endorsement_kind(file: "KeyFile") -> str:
-    """Which endorsement key a file's key was wrapped for, as a key of WELL_KNOWN."""
+    """Which endorsement key a file's key was wrapped for, as a key of WELL_KNOWN or of `parents.PARENTS`."""
+    if file.endorsement_handle is not None:
+        from .parents import ENDORSEMENT
+
+        return ENDORSEMENT[file.endorsement_handle].name
     # An RSA key's seed has the size of its modulus, 256 octets; two coordinates on P-256 have 68 at most.
     ecc = len(file.encrypted_seed) < 128 if file.secret is not None else file.rsa_parent is False
     return "ek-ecc" if ecc else "ek-rsa"
+
+
+def _endorsement_place(file: "KeyFile") -> WellKnown:
+    """How the endorsement key is made that a file's key was wrapped for."""
+    kind = _endorsement_kind(file)
+    if kind in WELL_KNOWN:
+        return WELL_KNOWN[kind]
+    from .parents import PARENTS
+
+    return WellKnown(TPM_RH.ENDORSEMENT, PARENTS[kind].template, PARENTS[kind].parent)

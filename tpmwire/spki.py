@@ -1,17 +1,20 @@
 """Public keys as openssl and `tpm2_readpublic -f pem` write them: SubjectPublicKeyInfo (RFC 5280, §4.1.2.7).
 
-Only as far as a salt key needs: RSA, and the NIST curves.
+Only as far as a salt key or a parent needs: RSA, and the NIST curves. PKCS #1's RSAPublicKey is read too, and the
+key in a certificate, of which nothing else is looked at.
 """
 
 import binascii
-from typing import Any
+import io
+from typing import IO, Any
 
 from . import der
 from .errors import DecodeError, KeyFileError
 from .spec.constants import TPM_ALG, TPM_ECC
 from .spec.structures import TPMS_ECC_PARMS, TPMS_ECC_POINT, TPMS_RSA_PARMS, TPMT_PUBLIC
+from .wires import octets_left
 
-__all__ = ["PublicKey", "into_template", "parse"]
+__all__ = ["PublicKey", "certified_key", "into_template", "parse", "parse_der"]
 
 _BEGIN, _END = "-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----"
 _CURVES = {
@@ -19,6 +22,9 @@ _CURVES = {
     "1.3.132.0.34": (TPM_ECC.NIST_P384, 48),
     "1.3.132.0.35": (TPM_ECC.NIST_P521, 66),
 }
+_RSA_OIDS = ("1.2.840.113549.1.1.1", "1.2.840.113549.1.1.7")
+"""rsaEncryption, and id-RSAES-OAEP, which some makers have in the certificates of their endorsement keys."""
+_EC_OID = "1.2.840.10045.2.1"
 
 
 class _BitString(der.Element):
@@ -30,15 +36,6 @@ class _BitString(der.Element):
         return contents[1:]
 
 
-class _Null(der.Element):
-    """NULL (X.690, §8.8)."""
-
-    def read(self, contents: bytes) -> str:
-        if contents:
-            raise DecodeError("a NULL that is not empty", 0, len(contents))
-        return "NULL"
-
-
 class _Natural(der.Element):
     """INTEGER of any size, not negative, as its octets without the zero in front."""
 
@@ -48,12 +45,31 @@ class _Natural(der.Element):
         return contents.lstrip(b"\0")
 
 
-def _spki(parameters: der.Element) -> der.Sequence:
-    algorithm = der.Sequence(("algorithm", der.OBJECT_IDENTIFIER), ("parameters", parameters))
-    return der.Sequence(("algorithm", algorithm), ("subjectPublicKey", _BitString(0x03)))
+class _Any(der.Element):
+    """Any element, as its octets. With a tag: the octets of one with this tag."""
+
+    def __init__(self, tag: int | None = None) -> None:
+        super().__init__(tag or 0)
+
+    def begins(self, octets: bytes) -> bool:
+        """Whether there is one."""
+        return octets[:1] != b"" and self.tag in (0, octets[0])
+
+    def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> bytes:
+        start = stream.tell()
+        tag = stream.read(1)
+        if not tag or self.tag not in (0, tag[0]):
+            raise DecodeError(
+                f"something else where {der.tag_name(self.tag)} should be", start, octets_left(stream)
+            )
+        self._contents(stream, start)
+        end = stream.tell()
+        stream.seek(start)
+        return stream.read(end - start)
 
 
-_RSA, _EC = _spki(_Null(0x05)), _spki(der.OBJECT_IDENTIFIER)
+_ALGORITHM = der.Sequence(("algorithm", der.OBJECT_IDENTIFIER), ("parameters", _Any()), optional=("parameters",))
+_SPKI = der.Sequence(("algorithm", _ALGORITHM), ("subjectPublicKey", _BitString(0x03)))
 _RSA_KEY = der.Sequence(("modulus", _Natural(0x02)), ("publicExponent", _Natural(0x02)))
 
 PublicKey = tuple[TPM_ECC, TPMS_ECC_POINT] | tuple[bytes, int]
@@ -65,28 +81,56 @@ def parse(data: bytes) -> PublicKey:
     try:
         if _BEGIN.encode() in data:
             data = binascii.a2b_base64(data.decode("ascii").split(_BEGIN)[1].split(_END)[0])
-        return _read(data)
+        return parse_der(data)
     except (DecodeError, ValueError, IndexError) as error:
         raise KeyFileError(f"this holds no RSA or NIST-curve public key in PEM or DER ({error})") from error
 
 
-def _read(data: bytes) -> PublicKey:
-    values: Any
-    try:
-        values = der.parse(_EC, data)
-    except DecodeError:
-        (oid, _), octets = der.parse(_RSA, data)
-        if oid != "1.2.840.113549.1.1.1":
-            raise DecodeError(f"the algorithm {oid} is not RSA") from None
-        modulus, exponent = der.parse(_RSA_KEY, octets)
-        return modulus, int.from_bytes(exponent, "big")
-    (_, curve), point = values
+def parse_der(data: bytes) -> PublicKey:
+    """The public key in a SubjectPublicKeyInfo or an RSAPublicKey. Raises DecodeError."""
+    if data[_header(data) : _header(data) + 1] == b"\x02":
+        return _rsa(data)
+    (oid, parameters), octets = der.parse(_SPKI, data)
+    if oid in _RSA_OIDS:
+        return _rsa(octets)
+    if oid != _EC_OID:
+        raise DecodeError(f"the algorithm {oid} is neither RSA nor ECC")
+    curve = der.parse(der.OBJECT_IDENTIFIER, parameters or b"")
     if curve not in _CURVES:
         raise DecodeError(f"the curve {curve} is none of NIST's")
     identifier, size = _CURVES[curve]
-    if point[:1] != b"\x04" or len(point) != 1 + 2 * size:
+    if octets[:1] != b"\x04" or len(octets) != 1 + 2 * size:
         raise DecodeError("the point is not in its uncompressed form")
-    return identifier, TPMS_ECC_POINT(point[1 : 1 + size], point[1 + size :])
+    return identifier, TPMS_ECC_POINT(octets[1 : 1 + size], octets[1 + size :])
+
+
+def _rsa(data: bytes) -> PublicKey:
+    modulus, exponent = der.parse(_RSA_KEY, data)
+    return modulus, int.from_bytes(exponent, "big")
+
+
+def _header(data: bytes) -> int:
+    """Octets of a DER tag and length."""
+    return 2 + (data[1] & 0x7F if data[1:2] > b"\x80" else 0)
+
+
+def certified_key(data: bytes) -> tuple[PublicKey, bytes]:
+    """The public key in a certificate (RFC 5280, §4.1), and the certificate without what fills up an NV index.
+
+    Nothing is verified. Raises DecodeError.
+    """
+    stream = io.BytesIO(data)
+    certificate = _Any(0x30)._parse(stream, {}, "")
+    if data[len(certificate) :].strip(b"\0") and data[len(certificate) :].strip(b"\xff"):
+        raise DecodeError("something behind the certificate", len(certificate), len(data) - len(certificate))
+    inside = io.BytesIO(certificate[_header(certificate) :])
+    tbs = _Any(0x30)._parse(inside, {}, "")
+    fields = io.BytesIO(tbs[_header(tbs) :])
+    # An optional version; serialNumber, signature, issuer, validity, subject.
+    before = 6 if tbs[_header(tbs) : _header(tbs) + 1] == b"\xa0" else 5
+    for _ in range(before):
+        _Any()._parse(fields, {}, "")
+    return parse_der(_Any(0x30)._parse(fields, {}, "")), certificate
 
 
 def into_template(key: PublicKey, template: TPMT_PUBLIC) -> TPMT_PUBLIC | None:

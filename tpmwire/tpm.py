@@ -188,6 +188,11 @@ class Tpm:
 
         self.execute(FlushContext(handle))
 
+    def flush_opened(self) -> None:
+        """Removes every object and session that this Tpm opened and that is still in the TPM."""
+        for handle in reversed(list(self._owned)):
+            self.flush(handle)
+
     def close(self) -> None:
         """Flushes what this Tpm opened and closes the transport. Never raises; safe to call twice."""
         with undisturbed():

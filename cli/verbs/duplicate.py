@@ -21,7 +21,8 @@ import os
 from typing import TYPE_CHECKING
 
 from ..messages import UsageError, note
-from ..options import add_tpm_options, auth_from, persistent_handle
+from ..options import add_tpm_options, auth_from
+from ..targets import add_format_option, add_target_options
 
 if TYPE_CHECKING:
     from tpmwire.duplication import Duplicated
@@ -35,9 +36,6 @@ __all__ = ["HELP", "configure", "run"]
 
 HELP = "duplicate a key that was made for it to another TPM"
 
-ENDORSEMENT = 0x4000000B
-"""TPM_RH_ENDORSEMENT: such a file's parent is the endorsement key."""
-
 INNER_KEY_SIZE = 16
 """Octets of the inner wrap's key, AES-128."""
 
@@ -50,14 +48,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--to",
         metavar="FILE",
         required=True,
-        help="the new parent: what `tpmwire export-public` printed there, or a public area (TPM2B_PUBLIC)",
+        help="the new parent's public key, in any form: `tpmwire export-public`, PEM, TPM2B_PUBLIC (see wrap)",
     )
-    parser.add_argument(
-        "--to-handle",
-        type=persistent_handle,
-        metavar="HANDLE",
-        help="persistent handle of the new parent there, where --to does not tell it",
-    )
+    add_target_options(parser)
+    add_format_option(parser)
     parser.add_argument("--out", metavar="FILE", help="write an importable key file, for `tpmwire import-key`")
     parser.add_argument("--public", metavar="FILE", help="for tpm2_import -u: write the public area")
     parser.add_argument("--private", metavar="FILE", help="for tpm2_import -i: write the duplicate")
@@ -94,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     file = read_key_file(args.file)
     if file.is_importable:
         raise UsageError(f"{args.file} is not in this TPM yet: `tpmwire import-key` takes it in")
-    target = read_target(args.to, args.to_handle)
+    target = read_target(args.to, args.to_handle, args.to_key)
     if args.out and not target.parent:
         raise UsageError(f"{args.to} does not tell where the new parent is: add --to-handle 0x81000001")
     written = [path for path in (args.out, *tools, args.inner_key_file) if path]
@@ -104,10 +98,6 @@ def run(args: argparse.Namespace) -> int:
         if os.path.lexists(path) and not args.force:
             raise UsageError(f"{path} exists; --force replaces it")
     policy = duplication_policy(file, target.public)
-    if file.parent == ENDORSEMENT:
-        raise UsageError(
-            "a key under an endorsement key is not duplicated from here: go from the TPM that it came from"
-        )
     inner = _inner_key(args.inner_key_file, file)
     _write(args, file, target, _duplicated(args, file, target, policy, inner), inner)
     return 0
@@ -153,6 +143,7 @@ def _write(
     from tpmwire.keyfile import IMPORTABLE, rsa_parent_of
 
     from ..files import write_whole
+    from ..targets import in_format
 
     private, seed = (len(part).to_bytes(2, "big") + part for part in made)
     if inner is not None:
@@ -166,7 +157,7 @@ def _write(
             parent=target.parent,
             rsa_parent=rsa_parent_of(target.parent, target.public),
         )
-        write_whole(args.out, importable.to_pem().encode(), force=args.force)
+        write_whole(args.out, in_format(importable, target, args.format).encode(), force=args.force)
         note(f"{args.out} is for the TPM of {target.host}; there: tpmwire import-key {os.path.basename(args.out)}")
     if args.public:
         for path, data in ((args.public, file.pubkey), (args.private, private), (args.seed, seed)):

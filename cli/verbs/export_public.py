@@ -58,6 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Makes the key, reads its certificate, prints one line of JSON."""
     from tpmwire.channel import authorized_once
+    from tpmwire.parents import PARENTS
     from tpmwire.primary import WELL_KNOWN, create_primary, read_loaded
     from tpmwire.spec.constants import TPM_RH
     from tpmwire.tpm import Tpm
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
             public, parent = read_loaded(tpm, place.handle).public, place.handle
         else:
             public = create_primary(tpm, place.hierarchy, place.template(), authorized_once(tpm, auth)).public
-            parent = int(place.hierarchy)
+            parent = PARENTS[args.key].parent
         kind = _kind(args.key, public)
         certificate = _certificate(tpm, CERTIFICATES[args.key]) if args.key in CERTIFICATES else None
     text = Target(args.host or socket.gethostname(), kind, parent, public, certificate).to_json() + "\n"

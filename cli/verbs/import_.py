@@ -76,6 +76,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "password (default: the key stays here for ever)",
     )
     parser.add_argument(
+        "--duplicable-to-key",
+        metavar="KIND",
+        help="which key of its TPM it is, where the file does not tell: ek-rsa, ek-ecc, ek-p384, h2, srk, srk-rsa",
+    )
+    parser.add_argument(
         "--aws-access-key-id",
         metavar="ID",
         help="the id that belongs to the secret, for the profile and for SigV4A (AWS_ACCESS_KEY_ID)",
@@ -231,7 +236,7 @@ def _leave(args: argparse.Namespace, *, with_auth: bool) -> "Policy | None":
             "a handle does not tell that the key may be duplicated to a chosen parent, which its policy with "
             "--pcrs takes in: keep the key in a file (--out), or leave one of the options out"
         )
-    return to_parent(read_target(args.duplicable_to).public)
+    return to_parent(read_target(args.duplicable_to, None, args.duplicable_to_key).public)
 
 
 def _report(made: "Made", args: argparse.Namespace, command: str) -> None:

@@ -3,8 +3,8 @@
   tpmwire import-key web-1.pem --persistent-handle 0x81010002
   tpmwire import-key web-1.pem --out key.pem
 
-web-1.pem comes from `tpmwire wrap`, from `tpmwire duplicate`, or from another program that writes importable TSS2
-key files. From tpm2_duplicate come three files instead:
+web-1.pem comes from `tpmwire wrap`, from `tpmwire duplicate`, from `tpmcopy --mode duplicate` (its JSON), or from
+another program that writes importable TSS2 key files. From tpm2_duplicate come three files instead:
 
   tpmwire import-key --public key.pub --private dup.priv --seed dup.seed --out key.pem
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HELP", "configure", "run"]
 
-OWNER, ENDORSEMENT = 0x40000001, 0x4000000B
-"""TPM_RH_OWNER, and TPM_RH_ENDORSEMENT: such a file's parent is an endorsement key (TPM 2.0 Part 2, §7.4)."""
+OWNER = 0x40000001
+"""TPM_RH_OWNER (TPM 2.0 Part 2, §7.4)."""
 
 HELP = "take in a key that was wrapped for this TPM elsewhere"
 
@@ -61,6 +61,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="file with the parent's or hierarchy's password (or TPM_PARENT_AUTH)",
     )
+    parser.add_argument(
+        "--pcrs",
+        metavar="PCRS",
+        help="PCRs of the key's policy, such as 7,23, where the file does not state it (tpmcopy's do not)",
+    )
     parser.add_argument("--use-ek-parent", action="store_true", help="the key was wrapped for an endorsement key")
     parser.add_argument(
         "--owner-auth-file", metavar="FILE", help="file with the owner's password, to persist (or TPM_OWNER_AUTH)"
@@ -72,8 +77,6 @@ def run(args: argparse.Namespace) -> int:
     """Imports, proves, and puts the key where it was asked for."""
     if not args.out and args.persistent_handle is None:
         raise UsageError("say where the key is to go: --out FILE, --persistent-handle HANDLE, or both")
-    from tpmwire.ecdsa import EcdsaKey, is_p256_key
-    from tpmwire.signing import HmacKey
     from tpmwire.tpm import Tpm
 
     from ..files import write_whole
@@ -82,19 +85,12 @@ def run(args: argparse.Namespace) -> int:
 
     if args.out:
         check_path(args.out, "--out", force=args.force)
-    file = _file(args)
-    kind = EcdsaKey if is_p256_key(file.public) else HmacKey
-    key = kind(
-        file=file,
-        auth=auth_from(None, args.key_auth_file, "TPM_KEY_AUTH"),
-        parent_auth=auth_from(None, args.parent_auth_file, "TPM_PARENT_AUTH"),
-        ek_parent=args.use_ek_parent or file.parent == ENDORSEMENT,
-        inner_key=_inner_key(args.inner_key_file),
-    )
+    choices = _choices(args)
+    key = _key(args, choices[0])
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
         if args.persistent_handle is not None and is_occupied(tpm, args.persistent_handle):
             raise UsageError(f"0x{args.persistent_handle:08x} is occupied (`tpmwire list`); take another")
-        loadable = key.imported(tpm)
+        loadable = _imported(tpm, key, choices)
         ready = key.of_file(loadable)
         _prove(tpm, ready, loadable)
         if args.persistent_handle is not None:
@@ -106,11 +102,49 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _key(args: argparse.Namespace, file: "KeyFile") -> "HmacKey | EcdsaKey":
+    from tpmwire.ecdsa import EcdsaKey, is_p256_key
+    from tpmwire.signing import HmacKey
+
+    from ..options import pcrs_from
+
+    return (EcdsaKey if is_p256_key(file.public) else HmacKey)(
+        file=file,
+        auth=auth_from(None, args.key_auth_file, "TPM_KEY_AUTH"),
+        parent_auth=auth_from(None, args.parent_auth_file, "TPM_PARENT_AUTH"),
+        pcrs=pcrs_from(args.pcrs) if args.pcrs else None,
+        inner_key=_inner_key(args.inner_key_file),
+    )
+
+
+def _imported(tpm: "Tpm", key: "HmacKey | EcdsaKey", choices: "list[KeyFile]") -> "KeyFile":
+    """The loadable file, under the first parent for which the key was wrapped. Raises the first one's error."""
+    from tpmwire.errors import TpmError
+    from tpmwire.spec.codes import TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH
+
+    failed: TpmError | None = None
+    for file in choices:
+        try:
+            return key.of_file(file).imported(tpm)
+        except TpmError as error:
+            # A wrong password is that everywhere; and each attempt may count towards lockout.
+            if error.code in (TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH):
+                raise
+            failed = failed or error
+            tpm.flush_opened()
+    assert failed is not None  # there is a choice at least
+    raise failed
+
+
 def _prove(tpm: "Tpm", key: "HmacKey | EcdsaKey", file: "KeyFile") -> None:
     """The secret is not known here; that the TPM computes with the key shows that it can be used."""
     from tpmwire.crypto import random_bytes
+    from tpmwire.keyfile import SEALED
     from tpmwire.signing import HmacKey
 
+    if file.type == SEALED:
+        key.load(tpm)
+        return
     if isinstance(key, HmacKey):
         key.hmac(tpm, b"tpmwire")
         return
@@ -120,11 +154,13 @@ def _prove(tpm: "Tpm", key: "HmacKey | EcdsaKey", file: "KeyFile") -> None:
     check_signature(file.public, digest, key.sign(tpm, digest))
 
 
-def _file(args: argparse.Namespace) -> "KeyFile":
-    """The importable key, from its file or from tpm2-tools' three. Raises UsageError, KeyFileError."""
+def _choices(args: argparse.Namespace) -> "list[KeyFile]":
+    """The importable key with each parent that it may be for. Raises UsageError, KeyFileError."""
     from tpmwire.keyfile import IMPORTABLE, KeyFile
+    from tpmwire.parents import PARENTS, candidates, for_endorsement
 
     from ..files import read_key_file, read_small
+    from ..tpmcopy import parent_kind
 
     parts = (args.public, args.private, args.seed)
     if args.file:
@@ -135,18 +171,15 @@ def _file(args: argparse.Namespace) -> "KeyFile":
             raise UsageError(
                 f"{args.file} is not to be imported; `tpmwire persist` makes a loadable key persistent"
             )
-        return file
-    if not all(parts):
-        raise UsageError("say which key: a key FILE, or --public, --private and --seed of tpm2_duplicate")
-    public, private, seed = map(read_small, parts)
-    where = ENDORSEMENT if args.use_ek_parent else OWNER
-    return KeyFile(
-        type=IMPORTABLE,
-        parent=where if args.parent is None else args.parent,
-        pubkey=public,
-        privkey=private,
-        secret=seed,
-    )
+        if kind := parent_kind(read_small(args.file)):
+            file = file.replace(parent=PARENTS[kind].parent, rsa_parent=PARENTS[kind].rsa_parent)
+    else:
+        if not all(parts):
+            raise UsageError("say which key: a key FILE, or --public, --private and --seed of tpm2_duplicate")
+        public, private, seed = map(read_small, parts)
+        parent = OWNER if args.parent is None else args.parent
+        file = KeyFile(type=IMPORTABLE, parent=parent, pubkey=public, privkey=private, secret=seed)
+    return for_endorsement(file) if args.use_ek_parent else candidates(file)
 
 
 def _inner_key(path: str | None) -> "Secret":

@@ -100,8 +100,14 @@ def _octets(octets: bytes | None, meaning: str) -> str:
 
 
 def _parent(file: "KeyFile") -> str:
+    from tpmwire.parents import ENDORSEMENT, candidates
     from tpmwire.spec.constants import TPM_HT, TPM_RH
 
+    if file.is_importable and (likely := candidates(file)[0]) != file:
+        return f"by its seed rather: {_parent(likely)}"
+    if file.endorsement_handle is not None:
+        name = ENDORSEMENT[file.endorsement_handle].name
+        return f"the endorsement key {name}: as it is there, or made for each use where nothing is there"
     if file.persistent_parent is not None:
         return "a persistent key, used as it is"
     kind = "RSA 2048 (H-1)" if file.rsa_parent else "ECC P-256 (H-2)"

@@ -2,9 +2,12 @@
 
   printf %s "$SECRET" | tpmwire wrap --to web-1.json --out web-1.pem
 
-web-1.json is what `tpmwire export-public` printed on the target; `tpmwire import-key web-1.pem` takes the key in
-there. It can be used there and never leaves: it is bound to that TPM by its policy where it has one. With --pcrs
-the key works only while the PCRs have the values given (sha256:7=HEX) or, without a value, zero.
+web-1.json is what `tpmwire export-public` printed on the target, or its public key in another form: PEM, DER,
+TPM2B_PUBLIC or TPMT_PUBLIC (binary, hex, base64), an EK certificate, or the JSON of `aws ec2
+get-instance-tpm-ek-pub` or `gcloud compute instances get-shielded-identity`. A bare key is taken as the
+endorsement key; --to-key names another. `tpmwire import-key web-1.pem` takes the key in there. It can be used
+there and never leaves: it is bound to that TPM by its policy where it has one. With --pcrs the key works only
+while the PCRs have the values given (sha256:7=HEX) or, without a value, zero.
 
 A fleet: --fleet is a directory of exported *.json files, or a file with one host per line (JSON Lines, or CSV with
 a header: host, kind, public, and optionally parent, name, certificate). A host may have values of its own: secret,
@@ -22,6 +25,7 @@ from typing import TYPE_CHECKING
 from ..aws_secret import add_secret_options, key_id_of, read_key
 from ..messages import UsageError, note
 from ..options import auth_from
+from ..targets import add_format_option, add_target_options
 
 if TYPE_CHECKING:
     from tpmwire.keyfile import KeyFile
@@ -39,10 +43,12 @@ HELP = "wrap an AWS secret for another TPM, or for a fleet of them"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     target = parser.add_mutually_exclusive_group(required=True)
-    target.add_argument("--to", metavar="FILE", help="the target, as `tpmwire export-public` printed it")
+    target.add_argument("--to", metavar="FILE", help="the target's public key, in any form")
     target.add_argument(
         "--fleet", metavar="HOSTS", help="many targets: a directory, a .csv or a JSON Lines file, or - for stdin"
     )
+    add_target_options(parser)
+    add_format_option(parser)
     parser.add_argument(
         "--out", metavar="PATH", required=True, help="the key file, or a fleet's directory, or - for JSON Lines"
     )
@@ -177,17 +183,19 @@ def _fleet(args: argparse.Namespace, order: "Order", shard: tuple[int, int]) -> 
 
 
 def _one(args: argparse.Namespace, order: "Order") -> int:
-    from ..files import read_small, write_whole
+    from ..files import write_whole
     from ..fleet import inputs_of, wrapped_for
-    from ..targets import Target
+    from ..targets import in_format, read_target
 
-    target = Target.from_json(read_small(args.to).decode("utf-8", "replace"), args.to)
+    target = read_target(args.to, args.to_handle, args.to_key)
+    if not target.parent:
+        raise UsageError(f"{args.to} does not tell where the parent is: add --to-handle 0x81000001")
     inputs = inputs_of({}, order)
     wrapped = {args.out: wrapped_for(target, inputs, order.trust)}
     if args.sigv4a_out:
         wrapped[args.sigv4a_out] = _sigv4a(args, inputs, target)
     for path, file in wrapped.items():
-        write_whole(path, file.to_pem().encode(), force=args.force)
+        write_whole(path, in_format(file, target, args.format).encode(), force=args.force)
         note(f"{path} is for the TPM of {target.host}; there: tpmwire import-key {os.path.basename(path)}")
     return 0
 

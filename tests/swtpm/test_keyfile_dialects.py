@@ -8,7 +8,6 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.support.swtpm import Swtpm, tpm2
 from tpmwire.approvals import PolicyAuthorize
-from tpmwire.channel import create_primary
 from tpmwire.conditions import PolicyCounterTimer
 from tpmwire.crypto import name_of
 from tpmwire.errors import PolicyError
@@ -23,6 +22,7 @@ from tpmwire.policy import (
     parse_pcrs,
 )
 from tpmwire.policy_sign import approve, public_area
+from tpmwire.primary import create_primary
 from tpmwire.secret import EMPTY_AUTH, Secret
 from tpmwire.sessions import Password
 from tpmwire.signing import HmacKey

@@ -1,5 +1,6 @@
 """An AWS secret from one host to another, and to a fleet: export-public, wrap, import-key, by the command line."""
 
+import base64
 import csv
 import hmac
 import io
@@ -109,6 +110,26 @@ def test_a_transfer(target: Swtpm, tool: Run, tmp_path: Path, maker: Maker, way:
             assert HmacKey(file=loadable, **use).hmac(tpm, DATE) == EXPECTED
     finally:
         tpm2(target, "tpm2_evictcontrol", "-C", "o", "-c", f"{HANDLE:#x}")
+
+
+@pytest.mark.parametrize("form", ["DER", "PEM", "base64"])
+@pytest.mark.parametrize("index", [0x01C00002, 0x01C00016])
+def test_to_an_endorsement_keys_certificate(
+    target: Swtpm, tool: Run, tmp_path: Path, maker: Maker, index: int, form: str
+) -> None:
+    """The certificate is the public key, and is checked like one that `export-public` printed."""
+    data = tpm2(target, "nvread", f"{index:#x}", "-C", "o")
+    body = base64.encodebytes(data).decode()
+    pem = f"-----BEGIN CERTIFICATE-----\n{body}-----END CERTIFICATE-----\n"
+    certificate, wrapped = tmp_path / "ek.cer", tmp_path / "w.pem"
+    certificate.write_bytes({"DER": data, "PEM": pem.encode(), "base64": body.encode()}[form])
+    where = ("--to", certificate, "--out", wrapped)
+    good(tool("wrap", *where, "--ca", maker.root, maker.issuer))
+    assert parse(wrapped.read_bytes()).parent == {0x01C00002: 0x81010001, 0x01C00016: 0x81010016}[index]
+    good(tool("import-key", wrapped, "--tpm-path", target.path, "--out", tmp_path / "key.pem"))
+    with Tpm.open(target.path, 20) as tpm:
+        assert HmacKey(file=parse((tmp_path / "key.pem").read_bytes())).hmac(tpm, DATE) == EXPECTED
+    assert tool("wrap", *where, "--force", "--ca", maker.root)[0] == 8  # the issuer is missing
 
 
 def test_without_the_right_pcr_value_the_key_is_not_usable(target: Swtpm, tool: Run, tmp_path: Path) -> None:

@@ -82,6 +82,13 @@ def test_signed_later_and_used(tool: Tool, tmp_path: Path, signer: str) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_signers_public_area_is_taken_as_it_is() -> None:
+    area = public_area(ec.generate_private_key(ec.SECP256R1()))
+    other = area.replace(name_alg=TPM_ALG.SHA384, object_attributes=area.object_attributes | TPMA_OBJECT.NO_DA)
+    policy = from_json(json.dumps([{"type": "PolicyAuthorize", "key": other.build().hex()}]))
+    assert policy == Policy(PolicyAuthorize(other))
+
+
 def test_a_signer_that_the_key_does_not_trust(tool: Tool, tmp_path: Path, signer: str) -> None:  # noqa: F811
     path = tmp_path / "key.pem"
     with Swtpm() as swtpm:
@@ -171,7 +178,7 @@ def test_another_signer_is_named(tool: Tool, tmp_path: Path, signer: str) -> Non
         ('[{"type": "PolicyAuthValue", "x": 1}]', "PolicyAuthValue has no field 'x'; it has none"),
         ('[{"type": "PolicyLocality", "locality": 999}]', "PolicyLocality has a field"),
         ('[{"type": "PolicyOR", "branches": [[{"type": "PolicyAuthValue"}]]}]', "2 to 8 branches, not 1"),
-        ('[{"type": "PolicyAuthorize", "key": "x"}]', "no signing key"),
+        ('[{"type": "PolicyAuthorize", "key": "x"}]', "not a public key: this looks like text"),
         ('[{"type": "PolicySecret"}]', "PolicySecret says whose password"),
         ("[" * 100_000, "no JSON"),
     ],

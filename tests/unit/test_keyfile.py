@@ -477,4 +477,4 @@ def test_start_up_is_lean() -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     ).stdout.split()
-    assert loaded == ["tpmwire.der", "tpmwire.keyfile"]
+    assert loaded == ["tpmwire.der", "tpmwire.keyfile", "tpmwire.templates"]

@@ -81,7 +81,8 @@ def test_pins(tmp_path: Path) -> None:
     (tmp_path / "tpmt").write_bytes(octets)
     (tmp_path / "tpm2b").write_bytes(len(octets).to_bytes(2, "big") + octets)
     name = name_of(storage).hex()
-    for file in ("tpmt", "tpm2b"):
+    (tmp_path / "hex").write_text(octets.hex() + "\n")
+    for file in ("tpmt", "tpm2b", "hex"):
         pin = pin_from(None, str(tmp_path / file))
         assert pin is not None
         assert (pin.name.hex(), pin.public) == (name, storage)
@@ -95,7 +96,7 @@ def test_pins(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="can have this public key"):
         pin_from("000b" + 64 * "0", str(tmp_path / "ecc.pem"))
     (tmp_path / "bad").write_bytes(b"\0\x01")
-    with pytest.raises(UsageError, match="holds no public area"):
+    with pytest.raises(UsageError, match="bad: not a public key: this looks like 2 bytes"):
         pin_from(None, str(tmp_path / "bad"))
     assert pin_from(None, None) is None
 

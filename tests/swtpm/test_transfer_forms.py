@@ -1,0 +1,391 @@
+"""A key wrapped for a TPM whose public key comes in the forms that people have it in, and from other programs."""
+
+import base64
+import hmac
+import json
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.support.swtpm import Swtpm, tpm2
+from tests.support.verbs import Ran, Tool, held, tool
+from tpmwire import parents, templates
+from tpmwire.crypto import name_of
+from tpmwire.keyfile import IMPORTABLE, LOADABLE, SEALED, KeyFile, parse
+from tpmwire.policy import Policy, PolicyAuthValue, PolicyDuplicationSelect, PolicyOR, parse_pcrs
+from tpmwire.primary import create_primary
+from tpmwire.secret import Secret
+from tpmwire.sessions import Password
+from tpmwire.signing import HmacKey
+from tpmwire.spec.commands.context import EvictControl
+from tpmwire.spec.commands.objects import Load, Unseal
+from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_RH, TPMA_OBJECT
+from tpmwire.spec.structures import TPMS_ECC_POINT, TPMT_PUBLIC, TPMT_SENSITIVE
+from tpmwire.tpm import Tpm
+from tpmwire.wrapping import duplicate, hmac_key, wrap_hmac_key
+
+__all__ = ["tool"]  # a fixture
+
+SECRET = b"wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEYxx"
+DATE = b"20261124"
+EXPECTED = hmac.digest(b"AWS4" + SECRET, DATE, "sha256")
+SRK = 0x81000001
+
+
+@pytest.fixture(scope="module")
+def swtpm() -> Iterator[Swtpm]:
+    """With a P-256 storage root key, and no endorsement key persistent."""
+    with Swtpm() as running:
+        with Tpm.open(running.path, 20) as tpm:
+            srk = create_primary(tpm, TPM_RH.OWNER, templates.srk_ecc())
+            tpm.execute(EvictControl(TPM_RH.OWNER, srk.handle, SRK), Password())
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(swtpm: Swtpm) -> Iterator[None]:
+    yield
+    assert held(swtpm) == ""
+
+
+@pytest.fixture(scope="module")
+def public_areas(swtpm: Swtpm) -> dict[str, TPMT_PUBLIC]:
+    """What this TPM's key of each kind is."""
+    made = {}
+    for name, parent in parents.PARENTS.items():
+        if name in ("ek-rsa3072", "ek-rsa4096"):
+            continue  # this TPM makes none, or takes long
+        with Tpm.open(swtpm.path, 20) as tpm:
+            made[name] = create_primary(tpm, parent.hierarchy, parent.template()).public
+    return made
+
+
+def good(ran: Ran) -> str:
+    assert ran.code == 0, ran.err
+    return ran.err
+
+
+def takes_in(swtpm: Swtpm, tool: Tool, wrapped: Path, *options: str, auth: bytes = b"") -> KeyFile:
+    """`import-key` takes the file in, and what it writes is used as it says, without being told of its parent."""
+    out = wrapped.with_suffix(".out")
+    out.unlink(missing_ok=True)
+    good(tool("import-key", wrapped, "--tpm-path", swtpm.path, "--out", out, *options))
+    loadable = parse(out.read_bytes())
+    assert loadable.type == LOADABLE
+    with Tpm.open(swtpm.path, 20) as tpm:
+        assert HmacKey(file=loadable, auth=Secret(auth)).hmac(tpm, DATE) == EXPECTED
+    with Tpm.open(swtpm.path, 20) as tpm:
+        assert HmacKey(file=loadable, auth=Secret(auth), protected=False).hmac(tpm, DATE) == EXPECTED
+    return loadable
+
+
+def wrapped_to(tool: Tool, target: Path, *options: str) -> tuple[Path, str]:
+    """The wrapped key file, and what was said."""
+    out = target.with_suffix(".wrapped")
+    out.unlink(missing_ok=True)
+    return out, good(tool("wrap", "--to", target, "--out", out, *options, stdin=SECRET))
+
+
+TOOLS_FORMS = ("pem", "der", "tss", "tpmt")
+
+
+@pytest.mark.parametrize("kind", ["ek-rsa", "ek-ecc"])
+def test_what_tpm2_tools_write(swtpm: Swtpm, tool: Tool, tmp_path: Path, kind: str) -> None:
+    """A bare key is the endorsement key, and that is said; a public area tells it by itself."""
+    tpm2(swtpm, "createek", "-c", "ek", "-G", kind.removeprefix("ek-"), "-u", "ek.pub", cwd=tmp_path)
+    for form in TOOLS_FORMS:
+        tpm2(swtpm, "flushcontext", "-t")
+        tpm2(swtpm, "readpublic", "-c", "ek", "-f", form, "-o", f"ek.{form}", cwd=tmp_path)
+    tpm2(swtpm, "flushcontext", "-t")
+    for form in TOOLS_FORMS:
+        wrapped, said = wrapped_to(tool, tmp_path / f"ek.{form}")
+        assert (f"taken as {kind}" in said) == (form in ("pem", "der"))
+        file = parse(wrapped.read_bytes())
+        assert file.parent == {"ek-rsa": 0x81010001, "ek-ecc": 0x81010002}[kind]
+        assert takes_in(swtpm, tool, wrapped).parent == file.parent
+
+
+@pytest.mark.parametrize(
+    "encode", [bytes.hex, lambda data: base64.b64encode(data).decode()], ids=["hex", "base64"]
+)
+@pytest.mark.parametrize("kind", ["ek-ecc", "ek-p384", "ek-ecc-h2", "h2", "srk"])
+def test_every_kind(
+    swtpm: Swtpm,
+    tool: Tool,
+    tmp_path: Path,
+    public_areas: dict[str, TPMT_PUBLIC],
+    kind: str,
+    encode: Callable[[bytes], str],
+) -> None:
+    """Also a storage root key, which as a public area looks like the owner's standard primary."""
+    (tmp_path / "key.txt").write_text(encode(public_areas[kind].build()) + "\n")
+    for options in ((), ("--to-key", kind)):
+        wrapped, said = wrapped_to(tool, tmp_path / "key.txt", *options)
+        assert ("--to-key" in said or "can also be" in said) == (kind in ("h2", "srk") and not options)
+        loadable = takes_in(swtpm, tool, wrapped)
+        assert (loadable.parent, loadable.rsa_parent) == (parents.PARENTS[kind].parent, None)
+
+
+def test_a_key_that_cannot_be_of_the_kind(
+    tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC]
+) -> None:
+    (tmp_path / "k").write_bytes(public_areas["h2"].build())
+    for kind, says in (
+        ("ek-ecc", "not of the kind ek-ecc"),
+        ("srk2", "'srk2' is not a kind of key; the kinds are"),
+    ):
+        ran = tool("wrap", "--to", tmp_path / "k", "--to-key", kind, "--out", tmp_path / "o", stdin=SECRET)
+        assert (ran.code, says in ran.err, ran.err.count("\n")) == (2, True, 1)
+
+
+def test_a_parent_of_ones_own(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
+    """A storage key of no known template has a handle, or cannot be named in a key file."""
+    tpm2(
+        swtpm, "createprimary", "-C", "o", "-G", "ecc", "-c", "p", cwd=tmp_path
+    )  # with dictionary attack protection
+    tpm2(swtpm, "evictcontrol", "-c", "p", "0x81010002", cwd=tmp_path)
+    try:
+        tpm2(swtpm, "readpublic", "-c", "0x81010002", "-o", "p.pub", cwd=tmp_path)
+        tpm2(swtpm, "flushcontext", "-t")
+        ran = tool("wrap", "--to", tmp_path / "p.pub", "--out", tmp_path / "o", stdin=SECRET)
+        assert (ran.code, "add --to-handle" in ran.err) == (2, True)
+        # At the very handle that is reserved for an endorsement key.
+        wrapped, _ = wrapped_to(tool, tmp_path / "p.pub", "--to-handle", "0x81010002")
+        assert takes_in(swtpm, tool, wrapped).parent == 0x81010002
+    finally:
+        tpm2(swtpm, "evictcontrol", "-c", "0x81010002")
+
+
+def alone(public: TPMT_PUBLIC, encoding: Encoding = Encoding.PEM) -> bytes:
+    """The public key of a public area, as `cryptography` writes it."""
+    unique = public.unique
+    if isinstance(unique, bytes):
+        key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey = rsa.RSAPublicNumbers(
+            65537, int.from_bytes(unique, "big")
+        ).public_key()
+    else:
+        assert isinstance(unique, TPMS_ECC_POINT)
+        x, y = (int.from_bytes(one, "big") for one in (unique.x, unique.y))
+        curve = ec.SECP256R1() if len(unique.x) == 32 else ec.SECP384R1()
+        key = ec.EllipticCurvePublicNumbers(x, y, curve).public_key()
+    return key.public_bytes(encoding, PublicFormat.SubjectPublicKeyInfo)
+
+
+@pytest.mark.parametrize("format", ["tpmt", "der"])
+@pytest.mark.parametrize(("type", "kind"), [("rsa-2048", "ek-rsa"), ("ecc-sec-p384", "ek-p384")])
+def test_what_aws_says_of_an_instance(
+    swtpm: Swtpm,
+    tool: Tool,
+    tmp_path: Path,
+    public_areas: dict[str, TPMT_PUBLIC],
+    type: str,
+    kind: str,
+    format: str,
+) -> None:
+    public = public_areas[kind]
+    value = public.build() if format == "tpmt" else alone(public, Encoding.DER)
+    text = base64.encodebytes(value).decode()  # with ends of lines, as in the documentation's examples
+    said = {"InstanceId": "i-0123", "KeyFormat": format, "KeyType": type, "KeyValue": text}
+    (tmp_path / "ek.json").write_text(json.dumps(said, indent=4).replace("\\n", "\n    "))
+    wrapped, _ = wrapped_to(tool, tmp_path / "ek.json")
+    assert takes_in(swtpm, tool, wrapped).parent == parents.PARENTS[kind].parent
+    (tmp_path / "value.txt").write_text(text)  # --query KeyValue --output text
+    takes_in(swtpm, tool, wrapped_to(tool, tmp_path / "value.txt")[0])
+
+
+@pytest.mark.parametrize("choose", [(), ("--to-key", "ek-rsa"), ("--to-key", "ek-ecc")])
+def test_what_google_says_of_an_instance(
+    swtpm: Swtpm, tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC], choose: tuple[str, ...]
+) -> None:
+    keys = {kind: alone(public_areas[kind]).decode() for kind in ("ek-rsa", "ek-ecc", "srk")}
+    said = {
+        "kind": "compute#shieldedInstanceIdentity",
+        "signingKey": {"ekPub": keys["srk"]},
+        "encryptionKey": {"ekPub": keys["ek-rsa"]},
+        "eccP256SigningKey": {"ekPub": keys["srk"]},
+        "eccP256EncryptionKey": {"ekPub": keys["ek-ecc"], "ekCert": ""},
+    }
+    (tmp_path / "ek.json").write_text(json.dumps(said))
+    wrapped, _ = wrapped_to(tool, tmp_path / "ek.json", *choose)
+    kind = choose[1] if choose else "ek-ecc"
+    assert takes_in(swtpm, tool, wrapped).parent == parents.PARENTS[kind].parent
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "not JSON"),
+        ("[1, 2]", "expected a JSON object"),
+        ('{"a": 1}', "JSON with 'a'; expected that of `tpmwire export-public`"),
+        ("{}", "no fields"),
+        ('{"key": "-----BEGIN TSS2 PRIVATE KEY-----", "parentName": "00"}', "was wrapped already"),
+        ('{"KeyValue": "AAAA"}', "not a public key"),
+        ('{"public": "00"}', "not a public key"),
+        ('{"public": "00", "kind": "x"}', "'x' is not a kind of key"),
+    ],
+)
+def test_json_of_something_else(tool: Tool, tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "t.json").write_text(text)
+    ran = tool("wrap", "--to", tmp_path / "t.json", "--out", tmp_path / "o", stdin=SECRET)
+    assert (ran.code, says in ran.err, ran.err.count("\n")) == (2, True, 1), ran.err
+
+
+@pytest.mark.parametrize("kind", ["ek-rsa", "ek-ecc", "ek-ecc-h2"])
+def test_a_persistent_endorsement_key_is_used_as_it_is(
+    swtpm: Swtpm,
+    tool: Tool,
+    tmp_path: Path,
+    public_areas: dict[str, TPMT_PUBLIC],
+    kind: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By its policy, or where its template says so by its empty authValue."""
+    parent = parents.PARENTS[kind]
+    with Tpm.open(swtpm.path, 20) as tpm:
+        made = create_primary(tpm, parent.hierarchy, parent.template())
+        tpm.execute(EvictControl(TPM_RH.OWNER, made.handle, parent.parent), Password())
+    try:
+        (tmp_path / "k").write_bytes(public_areas[kind].build())
+        wrapped, _ = wrapped_to(tool, tmp_path / "k")
+        assert takes_in(swtpm, tool, wrapped).parent == parent.parent
+        with Tpm.open(swtpm.path, 20) as tpm:
+            sent: list[bytes] = []
+            send = tpm.transport.send
+            monkeypatch.setattr(tpm.transport, "send", lambda data: (sent.append(data), send(data))[1])
+            HmacKey(file=parse(wrapped.with_suffix(".out").read_bytes())).hmac(tpm, DATE)
+        codes = {int.from_bytes(command[6:10], "big") for command in sent}
+        assert TPM_CC.Load in codes
+        assert TPM_CC.CreatePrimary not in codes
+    finally:
+        tpm2(swtpm, "evictcontrol", "-c", f"{parent.parent:#x}")
+
+
+@pytest.mark.parametrize("kind", ["ek-rsa", "ek-ecc"])
+def test_older_files_of_ours_for_an_endorsement_key(
+    swtpm: Swtpm, tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC], kind: str
+) -> None:
+    """They have the endorsement hierarchy as parent, which by the draft is its H-2 storage primary."""
+    path = tmp_path / "old.pem"
+    path.write_text(wrap_hmac_key(Secret(b"AWS4" + SECRET), public_areas[kind], 0x4000000B).to_pem())
+    new = takes_in(swtpm, tool, path)
+    assert new.parent == parents.PARENTS[kind].parent
+    takes_in(swtpm, tool, path, "--use-ek-parent")
+    # Loadable, with the option that their profiles have; rsaParent FALSE tells P-256 from RSA.
+    old = new.replace(parent=0x4000000B, rsa_parent=False if kind == "ek-ecc" else None)
+    with Tpm.open(swtpm.path, 20) as tpm:
+        assert HmacKey(file=old, ek_parent=True).hmac(tpm, DATE) == EXPECTED
+    (tmp_path / "old.json").write_text(
+        json.dumps(
+            {"host": "web-1", "kind": kind, "parent": "0x4000000b", "public": public_areas[kind].build().hex()}
+        )
+    )
+    assert parse(wrapped_to(tool, tmp_path / "old.json")[0].read_bytes()).parent == new.parent
+
+
+@pytest.mark.parametrize("rsa", [False, True])
+@pytest.mark.parametrize("hierarchy", [TPM_RH.ENDORSEMENT, TPM_RH.OWNER])
+def test_the_drafts_primaries(swtpm: Swtpm, tool: Tool, tmp_path: Path, hierarchy: TPM_RH, rsa: bool) -> None:
+    template = templates.h1_primary() if rsa else templates.h2_primary()
+    with Tpm.open(swtpm.path, 20) as tpm:
+        public = create_primary(tpm, hierarchy, template).public
+    file = wrap_hmac_key(Secret(b"AWS4" + SECRET), public, hierarchy).replace(rsa_parent=rsa or None)
+    (tmp_path / "k.pem").write_text(file.to_pem())
+    loadable = takes_in(swtpm, tool, tmp_path / "k.pem")
+    assert (loadable.parent, loadable.rsa_parent) == (hierarchy, rsa or None)
+    shown = tool("show", tmp_path / "k.pem").out
+    assert f"the {hierarchy.name.lower()} hierarchy's standard {'RSA 2048' if rsa else 'ECC P-256'}" in shown
+
+
+@pytest.mark.parametrize("kind", ["ek-rsa", "ek-ecc", "h2", "srk"])
+def test_go_tpms_parent_means_nothing(
+    swtpm: Swtpm, tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC], kind: str
+) -> None:
+    file = wrap_hmac_key(Secret(b"AWS4" + SECRET), public_areas[kind], 0x40000140)
+    (tmp_path / "k.pem").write_text(file.to_pem())
+    assert takes_in(swtpm, tool, tmp_path / "k.pem").parent == parents.PARENTS[kind].parent
+
+
+def tpmcopys(public: TPMT_PUBLIC, kind: str, auth: bytes) -> str:
+    """As tpmcopy writes a key with a password: PolicyOR of its use and duplication, stated nowhere."""
+    parent = {"ek-ecc": None, "ek-rsa": "EndorsementRSA", "h2": "H2", "srk": "ECCSRK"}[kind]
+    leave = Policy(PolicyDuplicationSelect(b"", name_of(public), False))
+    digest = Policy(PolicyOR.of(TPM_ALG.SHA256, Policy(PolicyAuthValue()), leave)).digest()
+    wrapped = duplicate(*hmac_key(Secret(b"AWS4" + SECRET), auth=Secret(auth), auth_policy=digest), public)
+    seed = len(wrapped.seed).to_bytes(2, "big") + wrapped.seed
+    file = KeyFile.of(wrapped.public, wrapped.private, 0x40000140, type=IMPORTABLE, secret=seed)
+    fields = {"version": 1, "type": "HMAC", "parentName": name_of(public).hex(), "key": file.to_pem()}
+    return json.dumps(fields | ({"parentKeyType": parent} if parent else {}))
+
+
+@pytest.mark.parametrize("kind", ["ek-rsa", "ek-ecc", "h2", "srk"])
+def test_tpmcopys_files(
+    swtpm: Swtpm, tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC], kind: str
+) -> None:
+    path, auth = tmp_path / "out.json", tmp_path / "auth"
+    path.write_text(tpmcopys(public_areas[kind], kind, b"password"))
+    auth.write_bytes(b"password")
+    auth.chmod(0o600)
+    file = takes_in(swtpm, tool, path, "--key-auth-file", str(auth), auth=b"password")
+    assert file.parent == parents.PARENTS[kind].parent
+
+
+def test_a_parent_that_tpmcopy_does_not_have_yet(
+    tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC]
+) -> None:
+    fields = json.loads(tpmcopys(public_areas["h2"], "h2", b""))
+    (tmp_path / "out.json").write_text(json.dumps(fields | {"parentKeyType": "New"}))
+    ran = tool("import-key", tmp_path / "out.json", "--tpm-path", "/nowhere", "--out", tmp_path / "x")
+    assert (ran.code, "parentKeyType 'New' is not known" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize("kind", ["ek-rsa", "ek-ecc", "h2", "srk"])
+def test_files_for_tpmcopy(
+    swtpm: Swtpm, tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC], kind: str
+) -> None:
+    (tmp_path / "k").write_bytes(public_areas[kind].build())
+    wrapped, _ = wrapped_to(tool, tmp_path / "k", "--to-key", kind, "--format", "tpmcopy")
+    fields = json.loads(wrapped.read_text())
+    named = {"ek-rsa": "EndorsementRSA", "ek-ecc": "EndoresementECC", "h2": "H2", "srk": "ECCSRK"}
+    assert fields["parentKeyType"] == named[kind]
+    assert fields["parentName"] == name_of(public_areas[kind]).hex()
+    assert (fields["version"], fields["type"]) == (1, "HMAC")
+    assert parse(fields["key"]).type == IMPORTABLE
+    takes_in(swtpm, tool, wrapped)
+
+
+def test_pcrs_that_a_file_does_not_state(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
+    (tmp_path / "h.json").write_text(tool("export-public", "--tpm-path", swtpm.path).out)
+    wrapped, _ = wrapped_to(tool, tmp_path / "h.json", "--pcrs", "sha256:23")
+    wrapped.write_text(parse(wrapped.read_bytes()).replace(policy=None).to_pem())
+    out = tmp_path / "out.pem"
+    words = ("import-key", wrapped, "--tpm-path", swtpm.path, "--out", out)
+    assert tool(*words).code == 4
+    good(tool(*words, "--pcrs", "sha256:23"))
+    with Tpm.open(swtpm.path, 20) as tpm:
+        assert HmacKey(file=parse(out.read_bytes()), pcrs=parse_pcrs("23")).hmac(tpm, DATE) == EXPECTED
+
+
+def test_importable_sealed_data(
+    swtpm: Swtpm, tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC]
+) -> None:
+    """seal_tpm2_data --import: sealed data with a seed is taken in like a key, and stays sealed data."""
+    seed = b"o" * 32
+    area = templates.sealed().replace(
+        object_attributes=TPMA_OBJECT.USER_WITH_AUTH, unique=sha256(seed + b"data").digest()
+    )
+    sensitive = TPMT_SENSITIVE(TPM_ALG.KEYEDHASH, b"", seed, b"data")
+    wrapped = duplicate(area, sensitive, public_areas["h2"])
+    secret = len(wrapped.seed).to_bytes(2, "big") + wrapped.seed
+    file = KeyFile.of(wrapped.public, wrapped.private, TPM_RH.OWNER, type=SEALED, secret=secret)
+    (tmp_path / "s.pem").write_text(file.to_pem())
+    good(tool("import-key", tmp_path / "s.pem", "--tpm-path", swtpm.path, "--out", tmp_path / "o.pem"))
+    loadable = parse((tmp_path / "o.pem").read_bytes())
+    assert (loadable.type, loadable.secret) == (SEALED, None)
+    with Tpm.open(swtpm.path, 20) as tpm:
+        parent = create_primary(tpm, TPM_RH.OWNER, templates.h2_primary())
+        loaded = tpm.execute(Load(parent.handle, loadable.private, loadable.public), Password())
+        assert tpm.execute(Unseal(loaded.object_handle), Password()).out_data == b"data"
