@@ -46,6 +46,7 @@ LEAST_SECRET = 36
 _ALIASES = {
     "access_key_id": "aws_access_key_id",
     "key_auth_file": "password_file",
+    "policy_file": "policy",
 }
 _OWN = ("secret", "aws_access_key_id", "pcrs", "policy", "password_file")
 """What a host may have of its own, in place of the fleet's."""
@@ -165,7 +166,8 @@ def _own(fields: Mapping[str, Any]) -> dict[str, str]:
     """The fields of `_OWN` that a host has, as text. Raises UsageError for an empty or misspelled one."""
     own: dict[str, str] = {}
     for given, value in fields.items():
-        field = _ALIASES.get(given, given)
+        field = given.replace("-", "_")
+        field = _ALIASES.get(field, field)
         if field not in _OWN:
             if meant := _misspelled(given):
                 raise UsageError(f"unknown field {given!r}; did you mean {meant!r}?")
@@ -182,7 +184,7 @@ def _own(fields: Mapping[str, Any]) -> dict[str, str]:
 @lru_cache(maxsize=256)
 def _misspelled(field: str) -> str | None:
     """The field that was meant, if this one would silently leave a key without protection."""
-    known = ["pcrs", "policy", "password_file", "key_auth_file"]
+    known = ["pcrs", "policy", "policy_file", "password_file", "key_auth_file"]
     return next(iter(difflib.get_close_matches(field[:32].lower(), known, 1, 0.75)), None)
 
 
