@@ -48,7 +48,7 @@ def port(calls: list[int], tmp_path: Path) -> Iterator[int]:
 
 
 def ask(port: int, method: str, path: str, **headers: str) -> tuple[int, str]:
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
     answer = connection.getresponse()
     text = answer.read().decode()

@@ -39,7 +39,7 @@ class Running:
         """All that comes back for these octets, after which nothing more is sent."""
         with contextlib.ExitStack() as stack:
             sock = stack.enter_context(socket.socket(socket.AF_UNIX if unix else socket.AF_INET))
-            sock.settimeout(10)
+            sock.settimeout(60)
             sock.connect(self.path if unix else ("127.0.0.1", self.port))
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 sock.sendall(octets)

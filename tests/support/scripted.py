@@ -89,7 +89,7 @@ class ScriptedServer:
         with contextlib.ExitStack() as stack:
             stack.enter_context(client)
             stack.enter_context(contextlib.suppress(OSError))
-            client.settimeout(10)
+            client.settimeout(60)
             if self._tls is not None:
                 client = stack.enter_context(self._tls.wrap_socket(client, server_side=True))
             request = _read_request(client)

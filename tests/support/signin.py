@@ -90,7 +90,7 @@ def signin_page(sts: VerifyingSts, host: str) -> Iterator[SigninPage]:
             if request.split(b" ")[:2] != [b"CONNECT", f"{host}:443".encode()]:
                 client.sendall(b"HTTP/1.1 403 Forbidden\r\n\r\n")
                 return
-            with socket.create_connection(("127.0.0.1", relay.port), timeout=10) as behind:
+            with socket.create_connection(("127.0.0.1", relay.port), timeout=60) as behind:
                 client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 back = threading.Thread(target=pump, args=(behind, client), daemon=True)
                 back.start()

@@ -13,7 +13,7 @@ from typing import Literal, Self
 
 Kind = Literal["unix", "tcp", "qemu"]
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 """How long a start may take on a loaded machine; an idle one needs 0.05 s."""
 
 # Waits for the end of its stdin, which comes when the test process ends in whatever way, SIGKILL included;

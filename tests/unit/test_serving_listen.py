@@ -16,7 +16,7 @@ def test_loopback(address: str) -> None:
     with tcp_listener(address, 0) as listener:
         assert listener.getsockname()[0] == address
         check_inherited(listener)
-        with socket.create_connection((address, listener.getsockname()[1]), timeout=5):
+        with socket.create_connection((address, listener.getsockname()[1]), timeout=30):
             pass
 
 

@@ -166,7 +166,7 @@ def test_who_waits_is_told_of_the_end_and_of_credentials() -> None:
         else:
             world.store.fetch()
         for reader in readers:
-            reader.join(5)
+            reader.join(30)
         assert got == [UnavailableError if ending else "ASIA1"] * 5
         assert world.asked == (0 if ending else 1)
 

@@ -43,7 +43,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
     yield start
     for thread in threads:
-        thread.join(5)
+        thread.join(30)
     for each in opened:
         each.close()
 
@@ -96,13 +96,13 @@ def test_no_answer_ends_at_the_deadline(serve: Serve) -> None:
 
     def silent(client: socket.socket) -> None:
         client.recv(100)
-        done.wait(5)
+        done.wait(60)
 
     path = serve(silent)
     started = time.monotonic()
     with pytest.raises(TransportTimeoutError, match="--timeout"):
         exchanged(path, 0.2)
-    assert 0.15 < time.monotonic() - started < 2
+    assert 0.15 < time.monotonic() - started < 30
     done.set()
 
 
@@ -176,7 +176,7 @@ def test_mssim_framing() -> None:
             exchanged(f"mssim:host=127.0.0.1,port={port}")
         with pytest.raises(TransportError, match="does not end"):
             exchanged(f"mssim:host=127.0.0.1,port={port}")
-        thread.join(5)
+        thread.join(30)
     assert seen[0] == bytes.fromhex("00000008 00 0000000c") + COMMAND
     assert seen[1] == bytes.fromhex("00000014")  # TPM_SESSION_END
 
