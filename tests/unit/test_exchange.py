@@ -15,9 +15,10 @@ from tpmwire.secret import Secret
 from tpmwire.sessions import NO_CIPHER, Password, Session, SessionStart, Use
 from tpmwire.spec.commands.capability import GetCapability
 from tpmwire.spec.commands.hierarchy import HierarchyChangeAuth
+from tpmwire.spec.commands.objects import ActivateCredential
 from tpmwire.spec.commands.random import GetRandom, StirRandom
 from tpmwire.spec.commands.sessions import StartAuthSession
-from tpmwire.spec.commands.symmetric import HMAC
+from tpmwire.spec.commands.symmetric import HMAC, Hash
 from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_CC, TPM_RH, TPM_SE, TPM_ST, TPMA_SESSION
 from tpmwire.spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE, TPMT_SYM_DEF
 from tpmwire.wire import CommandMessage, ResponseMessage, parse_command
@@ -353,3 +354,70 @@ def test_the_session_key(salt: bytes, bind: dict, secret: bytes | None) -> None:
         expected = hmac.digest(secret, (1).to_bytes(4, "big") + context + (256).to_bytes(4, "big"), "sha256")
     assert made.session_key.reveal() == expected
     assert (made.handle, made.kind, made.auth_hash) == (0x02000000, TPM_SE.HMAC, TPM_ALG.SHA256)
+
+
+def masked(data: bytes, key: bytes, newer: bytes, older: bytes) -> bytes:
+    """XOR obfuscation (Part 1, §11.4.7.3) with SHA-256, for up to 32 bytes."""
+    context = b"XOR\0" + newer + older
+    mask = hmac.digest(key, (1).to_bytes(4, "big") + context + (8 * len(data)).to_bytes(4, "big"), "sha256")
+    return bytes(a ^ b for a, b in zip(data, mask, strict=False))
+
+
+@pytest.mark.parametrize(("place", "key"), [(0, KEY + AUTH), (1, KEY)], ids=["it authorizes", "a companion"])
+def test_the_first_parameter_is_encrypted_both_ways(place: int, key: bytes) -> None:
+    """Under the session key, and the authValue of what the session authorizes (Part 1, §21.2)."""
+    sealing = session(cipher=XOR)
+    uses = [sealing.use(AUTH, decrypt=True, encrypt=True)]
+    exchange = Exchange(COMMAND, [session().use(AUTH), *uses] if place else uses, lambda _: NAME)
+    data = exchange.begin()
+    sent = parse_command(data).authorizations
+    clear = COMMAND.build()[4:]
+    on_wire = data[-len(clear) :]
+    # The size and the parameters behind it stay in clear.
+    assert on_wire == clear[:2] + masked(clear[2:10], key, sent[place].nonce, b"t" * 32) + clear[10:]
+    sealed = RESULT[:2] + masked(RESULT[2:], key, b"n" * 32, sent[place].nonce)
+    keys = [KEY + AUTH, KEY][: len(sent)]
+    answers = [authorized(auth, mac_key, sealed) for auth, mac_key in zip(sent, keys, strict=True)]
+    assert exchange.finish(response(*answers, parameters=sealed)).out_hmac == RESULT[2:]
+
+
+def test_what_follows_the_encrypted_parameter_stays_as_it_is() -> None:
+    exchange = Exchange(Hash(b"x", TPM_ALG.SHA256, TPM_RH.NULL), [session(cipher=XOR).use(encrypt=True)])
+    (sent,) = parse_command(exchange.begin()).authorizations
+    ticket = bytes.fromhex("8024 40000007 0000")
+    sealed = RESULT[:2] + masked(RESULT[2:], KEY, b"n" * 32, sent.nonce) + ticket
+    answer = authorized(sent, KEY, sealed, code=TPM_CC.Hash)
+    result = exchange.finish(response(answer, parameters=sealed))
+    assert (result.out_hash, result.validation.build()) == (RESULT[2:], ticket)
+
+
+@pytest.mark.parametrize(
+    ("asked", "attributes"),
+    [
+        ({}, 0x01),
+        ({"keep": False}, 0x00),
+        ({"audit": True}, 0x81),
+        ({"audit_exclusive": True}, 0x83),
+        ({"audit_reset": True}, 0x85),
+        ({"decrypt": True}, 0x21),
+        ({"encrypt": True}, 0x41),
+        ({"encrypt": True, "decrypt": True, "audit": True, "keep": False}, 0xE0),
+    ],
+)
+def test_session_attributes(asked: dict[str, bool], attributes: int) -> None:
+    """TPMA_SESSION (Part 2, §8.4)."""
+    assert session(cipher=XOR).use(**asked).attributes == attributes
+
+
+def test_a_session_that_authorizes_nothing_needs_no_authvalue() -> None:
+    """An index in the command, not the order in which uses were made, says who authorizes what."""
+    one, two = session(), session(nonce=b"2" * 32)
+    command = ActivateCredential(HANDLE, HANDLE + 1, b"", b"")
+    names = {HANDLE: NAME, HANDLE + 1: NAME[:-1] + b"x"}
+    exchange = Exchange(command, [one.use(b"first"), two.use(b"second")], names.__getitem__)
+    first, second = parse_command(exchange.begin()).authorizations
+    hashed = hashlib.sha256(
+        TPM_CC.ActivateCredential.to_bytes(4, "big") + NAME + NAME[:-1] + b"x" + command.build()[8:]
+    ).digest()
+    for sent, key, nonce in ((first, KEY + b"first", b"t" * 32), (second, KEY + b"second", b"2" * 32)):
+        assert sent.hmac == hmac.digest(key, hashed + sent.nonce + nonce + bytes([CONTINUE]), "sha256")
