@@ -1,1 +1,82 @@
-"""Signature Version 4 and STS over a given HMAC function. Knows nothing of TPMs."""
+"""Signature Version 4, STS and IAM over a given HMAC function. Knows nothing of TPMs.
+
+signer = sigv4.Signer("AKIA...", sigv4.hmac_from_secret(secret))
+sts = sigv4.StsClient(signer, sigv4.resolve("eu-central-1"), sigv4.HttpClient(timeout=2))
+print(sts.call(sigv4.GetCallerIdentity()).arn)
+
+What `__all__` lists is public, and so are `sigv4.boto` and `sigv4.boto_v4a`. Other modules may change with any
+version.
+"""
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .client import StsClient as StsClient
+    from .endpoints import Endpoint as Endpoint
+    from .endpoints import resolve as resolve
+    from .errors import NetworkError as NetworkError
+    from .errors import RequestError as RequestError
+    from .errors import ResponseError as ResponseError
+    from .errors import SigV4Error as SigV4Error
+    from .errors import StsError as StsError
+    from .http import HttpClient as HttpClient
+    from .http import Response as Response
+    from .request import Request as Request
+    from .signer import Signer as Signer
+    from .signer import hmac_from_secret as hmac_from_secret
+    from .sigv4a import Sigv4aSigner as Sigv4aSigner
+    from .sts import AssumeRole as AssumeRole
+    from .sts import AssumeRoot as AssumeRoot
+    from .sts import CallerIdentity as CallerIdentity
+    from .sts import Credentials as Credentials
+    from .sts import DecodeAuthorizationMessage as DecodeAuthorizationMessage
+    from .sts import GetAccessKeyInfo as GetAccessKeyInfo
+    from .sts import GetCallerIdentity as GetCallerIdentity
+    from .sts import GetDelegatedAccessToken as GetDelegatedAccessToken
+    from .sts import GetFederationToken as GetFederationToken
+    from .sts import GetSessionToken as GetSessionToken
+    from .sts import GetWebIdentityToken as GetWebIdentityToken
+    from .sts import WebIdentityToken as WebIdentityToken
+
+_NAMES = {
+    "client": ("StsClient",),
+    "endpoints": ("Endpoint", "resolve"),
+    "errors": ("NetworkError", "RequestError", "ResponseError", "SigV4Error", "StsError"),
+    "http": ("HttpClient", "Response"),
+    "request": ("Request",),
+    "signer": ("Signer", "hmac_from_secret"),
+    "sigv4a": ("Sigv4aSigner",),
+    "sts": (
+        "AssumeRole",
+        "AssumeRoot",
+        "CallerIdentity",
+        "Credentials",
+        "DecodeAuthorizationMessage",
+        "GetAccessKeyInfo",
+        "GetCallerIdentity",
+        "GetDelegatedAccessToken",
+        "GetFederationToken",
+        "GetSessionToken",
+        "GetWebIdentityToken",
+        "WebIdentityToken",
+    ),
+}
+
+__all__ = [name for names in _NAMES.values() for name in names]
+
+
+def __getattr__(name: str) -> object:
+    # Loaded at first use: every module of a run imports this one, and pays for what is imported here.
+    from importlib import import_module
+
+    for module, names in _NAMES.items():
+        if name in names:
+            found = getattr(import_module(f".{module}", __name__), name)
+            setattr(sys.modules[__name__], name, found)
+            return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -2,38 +2,128 @@
 
 with tpmwire.Tpm.open() as tpm:
     print(tpmwire.calls.random(tpm, 8).hex())
+    print(tpm.execute(tpmwire.commands.GetRandom(8)).random_bytes.hex())
 
 print(tpmwire.parse_command(bytes.fromhex("80010000000c0000017b0008")))
+
+What `__all__` lists here, in `tpmwire.calls` and in `tpmwire.explain` is public. So are the standard's names in
+`tpmwire.commands`, `tpmwire.spec.constants` and `tpmwire.spec.structures`. Other modules may change at any time.
 """
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from . import calls as calls
+    from . import commands as commands
     from . import explain as explain
+    from . import templates as templates
+    from .approvals import PolicyAuthorize as PolicyAuthorize
+    from .approvals import PolicySigned as PolicySigned
+    from .channel import Pin as Pin
+    from .channel import protected_sessions as protected_sessions
+    from .ecdsa import EcdsaKey as EcdsaKey
+    from .errors import DecodeError as DecodeError
+    from .errors import EncodeError as EncodeError
+    from .errors import KeyFileError as KeyFileError
+    from .errors import PolicyError as PolicyError
+    from .errors import SessionError as SessionError
+    from .errors import TpmError as TpmError
+    from .errors import TpmwireError as TpmwireError
+    from .errors import TransportError as TransportError
+    from .keyfile import KeyFile as KeyFile
+    from .policy import Policy as Policy
+    from .policy import PolicyAuthValue as PolicyAuthValue
+    from .policy import PolicyCommandCode as PolicyCommandCode
+    from .policy import PolicyOR as PolicyOR
+    from .policy import PolicyPassword as PolicyPassword
+    from .policy import PolicyPCR as PolicyPCR
+    from .policy import PolicySecret as PolicySecret
+    from .policy import parse_pcrs as parse_pcrs
+    from .secret import Secret as Secret
+    from .sessions import Password as Password
+    from .sessions import Session as Session
+    from .sessions import SessionStart as SessionStart
+    from .signing import HmacKey as HmacKey
+    from .spec.constants import TPM_ALG as TPM_ALG
+    from .spec.constants import TPM_CAP as TPM_CAP
+    from .spec.constants import TPM_CC as TPM_CC
+    from .spec.constants import TPM_ECC as TPM_ECC
+    from .spec.constants import TPM_PT as TPM_PT
+    from .spec.constants import TPM_RH as TPM_RH
+    from .spec.constants import TPM_SE as TPM_SE
+    from .spec.constants import TPMA_OBJECT as TPMA_OBJECT
+    from .spec.response_codes import TPM_RC as TPM_RC
+    from .spec.structures import TPMT_PUBLIC as TPMT_PUBLIC
     from .tpm import Tpm as Tpm
+    from .transport.base import Transport as Transport
     from .wire import parse_command as parse_command
     from .wire import parse_response as parse_response
 
 __version__ = "0.1.0"
 
-__all__ = ["Tpm", "__version__", "calls", "explain", "parse_command", "parse_response"]
+_MODULES = ("calls", "commands", "explain", "templates")
+_NAMES = {
+    "approvals": ("PolicyAuthorize", "PolicySigned"),
+    "channel": ("Pin", "protected_sessions"),
+    "ecdsa": ("EcdsaKey",),
+    "errors": (
+        "DecodeError",
+        "EncodeError",
+        "KeyFileError",
+        "PolicyError",
+        "SessionError",
+        "TpmError",
+        "TpmwireError",
+        "TransportError",
+    ),
+    "keyfile": ("KeyFile",),
+    "policy": (
+        "Policy",
+        "PolicyAuthValue",
+        "PolicyCommandCode",
+        "PolicyOR",
+        "PolicyPCR",
+        "PolicyPassword",
+        "PolicySecret",
+        "parse_pcrs",
+    ),
+    "secret": ("Secret",),
+    "sessions": ("Password", "Session", "SessionStart"),
+    "signing": ("HmacKey",),
+    "spec.constants": (
+        "TPMA_OBJECT",
+        "TPM_ALG",
+        "TPM_CAP",
+        "TPM_CC",
+        "TPM_ECC",
+        "TPM_PT",
+        "TPM_RH",
+        "TPM_SE",
+    ),
+    "spec.response_codes": ("TPM_RC",),
+    "spec.structures": ("TPMT_PUBLIC",),
+    "tpm": ("Tpm",),
+    "transport.base": ("Transport",),
+    "wire": ("parse_command", "parse_response"),
+}
 
-_DOORS = {"Tpm": "tpm", "parse_command": "wire", "parse_response": "wire"}
-_ROOMS = ("calls", "explain")
+__all__ = ["__version__", *_MODULES, *(name for names in _NAMES.values() for name in names)]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> object:
     # Loaded at first use: every module of a run imports this one, and pays for what is imported here.
     from importlib import import_module
 
-    if name in _ROOMS:
+    if name in _MODULES:
         return import_module(f".{name}", __name__)
-    if name in _DOORS:
-        found = globals()[name] = getattr(import_module(f".{_DOORS[name]}", __name__), name)
-        return found
+    for module, names in _NAMES.items():
+        if name in names:
+            found = getattr(import_module(f".{module}", __name__), name)
+            setattr(sys.modules[__name__], name, found)
+            return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

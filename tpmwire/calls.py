@@ -90,11 +90,13 @@ def hash(tpm: Tpm, data: bytes, alg: TPM_ALG = TPM_ALG.SHA256) -> bytes:
     return tpm.execute(Hash(data, alg)).out_hash
 
 
-def hmac(tpm: Tpm, key: int, data: bytes, *, by: Password | Use = NOBODY, companions: Sequence[Use] = ()) -> bytes:
-    """The HMAC of up to a buffer of data with the key at a handle, in the key's hash (Part 3, §15.5)."""
+def hmac(
+    tpm: Tpm, key: int | Loaded, data: bytes, *, by: Password | Use = NOBODY, companions: Sequence[Use] = ()
+) -> bytes:
+    """The HMAC of up to a buffer of data with a key, in the key's hash (Part 3, §15.5)."""
     from .spec.commands.symmetric import HMAC
 
-    return tpm.execute(HMAC(key, data), by, *companions).out_hmac
+    return tpm.execute(HMAC(_handle(key), data), by, *companions).out_hmac
 
 
 def pcr_read(tpm: Tpm, pcrs: "str | tuple[TPMS_PCR_SELECTION, ...]") -> dict[tuple[TPM_ALG, int], bytes]:

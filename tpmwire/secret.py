@@ -2,15 +2,18 @@
 
 
 class Secret:
-    """Octets that are a password, a key or a salt. `reveal()` is the only way in."""
+    """The bytes of a password, a key or a salt. `reveal()` is the only way to them."""
 
     __slots__ = ("_octets",)
 
     def __init__(self, octets: bytes) -> None:
+        if not isinstance(octets, (bytes, bytearray, memoryview)):
+            # Without the value, which a traceback would show.
+            raise TypeError(f"a secret is bytes, not {type(octets).__name__}: Password(b'text')")
         self._octets = bytes(octets)
 
     def reveal(self) -> bytes:
-        """The octets, for the place that uses them."""
+        """The bytes, for the place that uses them."""
         return self._octets
 
     def __bool__(self) -> bool:

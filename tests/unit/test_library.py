@@ -62,3 +62,9 @@ def test_a_tpm_of_version_1_2_asked_by_mistake() -> None:
     assert (answer.rc, answer.build()) == (0x1E, octets)
     with pytest.raises(DecodeError, match="tag"):
         tpmwire.parse_command(octets)
+
+
+def test_a_secret_is_bytes() -> None:
+    with pytest.raises(TypeError, match=r"a secret is bytes, not str: Password\(b'text'\)") as caught:
+        tpmwire.Password("hunter2")  # type: ignore[arg-type]
+    assert "hunter2" not in str(caught.value)

@@ -29,6 +29,8 @@ from tpmwire.spec.tss2_codes import BASE, LAYERS
         (0x2D5, "TPM_RC_SIZE", None, 2, None, False, False),
         (0xFDA, "TPM_RC_INSUFFICIENT", None, 15, None, False, False),
         (0x084, "TPM_RC_VALUE", None, None, None, False, False),
+        (0x88E, "TPM_RC_AUTH_FAIL", None, None, None, False, False),
+        (0x0D5, "TPM_RC_SIZE", None, None, None, False, False),
         (0x500, "0x500", None, None, None, False, True),
         (0x000B0143, "TPM_RC_COMMAND_CODE", None, None, None, False, False),
         (0x000B0922, "TPM_RC_RETRY", None, None, None, True, False),

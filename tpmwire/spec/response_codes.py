@@ -277,12 +277,13 @@ def explain(rc: int) -> Meaning:
     if own & _FMT1:
         code = TPM_RC(own & 0x0BF)
         number = own >> 8 & 0xF
+        # 0 says that the TPM does not tell which one (Part 2, §6.6.2).
         if own & 0x040:
-            parameter = number
+            parameter = number or None
         elif number & 0x8:
-            session = number & 0x7
-        elif number:
-            handle = number
+            session = number & 0x7 or None
+        else:
+            handle = number or None
     return Meaning(
         code,
         f"TPM_RC_{code.name}" if code.known else f"TPM_RC {code.name}",
