@@ -105,7 +105,7 @@ def _explained(error: Exception) -> tuple[int, str]:
     """An error's exit code, and what the user is told."""
     found = next((EXIT_CODES[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in EXIT_CODES), None)
     if found is not None:
-        return found[0], _one_line(error)
+        return found[0], "; ".join([_one_line(error), *getattr(error, "__notes__", ())])
     from .packages import explained
 
     if (text := explained(error)) is not None:

@@ -110,6 +110,14 @@ class Parser(argparse.ArgumentParser):
                 given.append(name)
         return self.parse_args(given)
 
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        if action.option_strings and action.nargs is None and arg_strings == ["--"]:
+            # A value like another, such as a password's; argparse before Python 3.13 drops it.
+            value = self._get_value(action, "--")
+            self._check_value(action, value)
+            return value
+        return super()._get_values(action, arg_strings)
+
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         """As argparse's, with Go's rule for booleans here too: a lone `--flag` is `--flag=true`.
 

@@ -11,11 +11,15 @@ def ask_secret(what: str, otherwise: str) -> bytes:
 
     Raises UsageError where nobody can answer, or where it is no text; `otherwise` says how else to give it.
     """
-    from getpass import getpass
+    import warnings
+    from getpass import GetPassWarning, getpass
 
     try:
-        return getpass(f"{printable(what)} (not shown): ").encode()
-    except EOFError:
+        with warnings.catch_warnings():
+            # Without a terminal getpass would read standard input, and show what is typed there.
+            warnings.simplefilter("error", GetPassWarning)
+            return getpass(f"{printable(what)} (not shown): ").encode()
+    except (EOFError, GetPassWarning):
         raise UsageError(f"nobody was there to type the {what}: {otherwise}") from None
     except UnicodeError:
         # Not with its cause, which holds what was typed.

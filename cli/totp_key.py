@@ -3,9 +3,8 @@
 import sys
 from typing import TYPE_CHECKING
 
-from .messages import UsageError, note
+from .messages import UsageError
 from .options import persistent_handle
-from .run_options import PROGRAM
 
 if TYPE_CHECKING:
     import argparse
@@ -75,9 +74,9 @@ def aws_code(args: "argparse.Namespace") -> str:
 
     try:
         mac = ask_tpm(args, key, step_at(time.time()))
-    except TpmError:
+    except TpmError as error:
         # Of the two keys of the run, the other one is thought of first.
-        note(f"{PROGRAM}: it is the key of --mfa-totp with which the TPM failed")
+        error.add_note("this is about the key of --mfa-totp")
         raise
     if len(mac) != 20:
         raise UsageError("--mfa-totp: AWS's codes are of SHA-1, which this key is not for: is it the token's?")

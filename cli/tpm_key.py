@@ -96,7 +96,7 @@ def ask_tpm_each(args: "argparse.Namespace", wanted: "Sequence[tuple[HmacKey, Se
             except TpmError as error:
                 if key.name is not None and key.file is None and error.session == 1:
                     at = f"0x{key.handle or 0:08x}"
-                    note(f"{PROGRAM}: or --key-name is not the Name of the key at {at} (any more)")
+                    error.add_note(f"or --key-name is not the Name of the key at {at}")
                 raise
     finally:
         tpm.close()

@@ -56,7 +56,7 @@ def cached(args: "argparse.Namespace", key_id: str, ask: "Callable[[Signer], Cre
     try:
         store = Store(place(), use.hex()[:32])
     except UnfitError as error:
-        _note(f"no cache: {error}")
+        _note(f"not used: {error}")
         return _asked(keys, key_id, use, ask, None, None)
     try:
         return _from(store, keys, key_id, use, ask)
@@ -80,7 +80,7 @@ def _from(
             if not stack.enter_context(store.alone(patience)):
                 _note(f"another run has asked AWS for {patience:.0f} seconds; asking too")
         except UnfitError as error:
-            _note(f"no cache: {error}")
+            _note(f"not used: {error}")
             return _asked(keys, key_id, use, ask, None, None)
         from sigv4.errors import SigV4Error
         from sigv4.times import timestamp

@@ -89,7 +89,7 @@ def test_a_directory_that_cannot_be_made_costs_a_note(box: Machine) -> None:
     with ScriptedServer(GOOD) as sts:
         done = box.run(*_words(box, sts), XDG_RUNTIME_DIR="/sys")
     assert _good(done)
-    assert done.stderr.startswith(f"{NOTE}no cache: /sys/tpmwire: ")
+    assert done.stderr.startswith(f"{NOTE}not used: /sys/tpmwire: ")
     assert done.stderr.count("\n") == 1
 
 
@@ -101,7 +101,7 @@ def test_another_users_directory_costs_a_note(box: Machine, tmp_path: Path) -> N
     with ScriptedServer(GOOD) as sts:
         done = box.run(*_words(box, sts), XDG_RUNTIME_DIR=str(tmp_path))
     assert _good(done)
-    assert done.stderr.startswith(f"{NOTE}no cache: {theirs} ")
+    assert done.stderr.startswith(f"{NOTE}not used: {theirs} ")
     assert done.stderr.count("\n") == 1
     assert list(theirs.iterdir()) == []
 

@@ -35,7 +35,7 @@ OUTPUTS = {
 
 KEPT_NOT = "cache: the credentials are not kept: "
 RUN = "$XDG_RUNTIME_DIR"
-NO_CACHE = "cache: no cache: "
+NO_CACHE = "cache: not used: "
 NOT_MINE = "tpmwire must belong to you, with mode 0700: chmod 700 it, or remove it"
 
 DISKS = {
