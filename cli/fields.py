@@ -1,8 +1,9 @@
 """A command's values from words: `hashAlg=SHA256`, `inPublic.type=ECC`, or the same as JSON."""
 
-import json
 from enum import IntEnum, IntFlag
 from typing import Any
+
+from tpmwire import strict_json
 
 from .messages import UsageError
 
@@ -217,7 +218,7 @@ def _json(given: Any, kind: type, where: str) -> Any:
     """A list or an object, also as JSON in a word."""
     if isinstance(given, str):
         try:
-            given = json.loads(given)
+            given = strict_json.loads(given)
         except ValueError:
             given = None
     if not isinstance(given, kind):

@@ -7,7 +7,6 @@ hashes.
 import csv
 import hashlib
 import io
-import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -15,6 +14,7 @@ from itertools import count
 from typing import IO, Any, NamedTuple
 
 from sigv4.files import open_input
+from tpmwire import strict_json
 
 from .messages import UsageError
 
@@ -126,7 +126,7 @@ def _json_lines(file: IO[bytes]) -> Iterator[Host]:
         if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
             while (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
                 pass
-            yield Host({}, f"line {number}", f"line {number}: longer than {LONGEST_LINE} bytes")
+            yield Host({}, f"line {number}", f"longer than {LONGEST_LINE} bytes")
         elif line.strip():
             yield _host(line, f"line {number}")
 
@@ -134,12 +134,12 @@ def _json_lines(file: IO[bytes]) -> Iterator[Host]:
 def _host(text: bytes, where: str) -> Host:
     """JSON's object; what is none is told as a bad host."""
     try:
-        value = json.loads(text.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
+        value = strict_json.loads(text.decode("utf-8", "replace"))
+    except ValueError:
         value = None
     if isinstance(value, dict):
         return Host(value, where)
-    return Host({}, where, f"{where}: not a JSON object as `tpmwire export-public` prints it")
+    return Host({}, where, "not a JSON object as `tpmwire export-public` prints it")
 
 
 def survey(hosts: Iterable[Host]) -> Survey:

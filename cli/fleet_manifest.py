@@ -6,10 +6,11 @@ gives nothing away).
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator
 from typing import IO, Any
+
+from tpmwire import strict_json
 
 from .fleet_hosts import key_of
 
@@ -79,7 +80,7 @@ def _entries(path: str) -> Iterator[dict[str, Any]]:
     with open(path, "rb") as file:
         for line in file:
             try:
-                entry = json.loads(line)
+                entry = strict_json.loads(line)
             except ValueError:  # the last line may be cut
                 continue
             if isinstance(entry, dict) and entry.get("file"):

@@ -278,7 +278,7 @@ class State:
     @classmethod
     def load(cls, profile: str) -> "State | None":
         """The state of a profile's rotation; None where none is under way. Raises UsageError."""
-        import json
+        from tpmwire import strict_json
 
         from .files import read_small
 
@@ -286,7 +286,7 @@ class State:
         if not os.path.lexists(path):
             return None
         try:
-            values = json.loads(read_small(path))
+            values = strict_json.loads(read_small(path))
             return cls(path, {"stage": values["stage"], "old": values["old"]} | values)
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(

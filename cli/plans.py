@@ -39,14 +39,18 @@ def plans_from_json(path: str) -> list[Plan]:
     """From a file, or standard input for -. Raises UsageError, which quotes nothing that may be a secret."""
     import json
 
+    from tpmwire import strict_json
+
     from .files import read_small
 
     data = sys.stdin.buffer.read(1 << 20) if path == "-" else read_small(path)
     try:
-        given = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        where = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise UsageError(f"{path} is no JSON{where}") from None
+        given = strict_json.loads(data)
+    except ValueError as error:
+        why = str(error)
+        if isinstance(error, json.JSONDecodeError):
+            why = f"line {error.lineno}, column {error.colno}"
+        raise UsageError(f"{path} is not JSON ({why})") from None
     plans = []
     for entry in given if isinstance(given, list) else [given]:
         if not isinstance(entry, dict) or not isinstance(entry.get("command"), str):

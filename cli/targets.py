@@ -3,6 +3,8 @@
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from tpmwire import strict_json
+
 from .messages import UsageError, note
 
 if TYPE_CHECKING:
@@ -88,9 +90,9 @@ class Target(NamedTuple):
     def from_json(cls, text: str, where: str, kind: str | None = None) -> Self:
         """From the JSON of this program or of a cloud. Raises UsageError."""
         try:
-            # Not strict: the documentation's own examples have ends of lines inside strings.
-            fields = json.loads(text, strict=False)
-        except (ValueError, RecursionError) as error:
+            # The clouds' documentation has examples with ends of lines inside strings.
+            fields = strict_json.loads(text, lines=True)
+        except ValueError as error:
             raise UsageError(f"{where} is not JSON, though it begins like it: {error}") from error
         if isinstance(fields, list) and len(fields) == 1:
             (fields,) = fields

@@ -7,9 +7,9 @@ A policy is a list of statements. Octets are hex, commands and comparisons have 
 UNSIGNED_LT). The fields of each type are in `FIELDS`.
 """
 
-import json
 from typing import Any
 
+from . import strict_json
 from .approvals import PolicyAuthorize, PolicySigned
 from .conditions import (
     PolicyCounterTimer,
@@ -69,8 +69,8 @@ DEPTH = 8
 def from_json(text: str, alg: TPM_ALG = TPM_ALG.SHA256) -> Policy | Either:
     """The policy of a JSON text, for an object whose nameAlg is `alg`. Raises PolicyError."""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        value = strict_json.loads(text)
+    except ValueError as error:
         raise PolicyError(f"the policy is no JSON ({error})") from error
     return _policy(value, alg, 0)
 

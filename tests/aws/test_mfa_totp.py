@@ -113,7 +113,7 @@ def test_a_password_is_that_of_the_run_where_the_file_says_that_there_is_one(
     words[1] = f"--persistentHandle={keys.PASSWORD_HANDLE:#x}"
     refused = box.run(*words, *_mfa(other))
     assert (refused.returncode, refused.stdout) == (4, "")
-    assert "it is the key of --mfa-totp" in refused.stderr
+    assert "about the key of --mfa-totp" in refused.stderr
     for without_or_same in (pem, same):
         done = box.run(*words, *_mfa(without_or_same))
         assert (done.returncode, done.stderr) == (0, "")

@@ -131,3 +131,9 @@ def test_a_password_file_has_a_limit(tmp_path: Path, end: bytes) -> None:
     file.write_bytes(b"p" * (4097 - len(end)) + end)
     with pytest.raises(UsageError, match="too large for a password"):
         secret_file(str(file))
+
+
+def test_two_hyphens_are_a_value_like_another() -> None:
+    """As a password may be; argparse before Python 3.13 drops them."""
+    found = run_parser().parse_go_style(["-keyPass", "--", "--parentPass=--"])
+    assert (found.keyPass, found.parentPass) == ("--", "--")

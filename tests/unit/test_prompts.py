@@ -1,9 +1,11 @@
 """Prompts for secrets that are answered by nothing, or by what is no text: one line, and nothing of it shown."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.support.verbs import PROGRAM
 from tests.unit.test_cli_verbs import at_a_terminal
 
 END_OF_INPUT = b"\x04"
@@ -37,3 +39,17 @@ def test_an_answer_that_is_none(words: list[str], answer: bytes, told: str, tmp_
     assert "JBSW" not in shown
     # Each prompt is a line, and so is what is told.
     assert shown.count("tpmwire: ") == 1
+
+
+def test_without_a_terminal_nothing_is_read_from_standard_input() -> None:
+    """Where it would be shown, and is another secret's place."""
+    words = [*PROGRAM, "import", "--out=/tmp/new.pem", "--key-auth-prompt", "--tpm-path=/dev/null/tpm"]
+    done = subprocess.run(
+        words,
+        input=b"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n",
+        capture_output=True,
+        check=False,
+        start_new_session=True,
+    )
+    told = b"tpmwire: nobody was there to type the password of the key: give it in a file\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, b"", told)

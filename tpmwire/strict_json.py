@@ -1,0 +1,36 @@
+"""JSON as RFC 8259 has it, and no more: what two readers would understand differently is refused."""
+
+import json
+from typing import Any, NoReturn
+
+__all__ = ["loads"]
+
+
+def loads(text: str | bytes, *, lines: bool = False) -> Any:
+    """The value of a JSON text. With `lines` strings may have ends of lines and other control characters.
+
+    Raises ValueError, which quotes no value: for a name that is twice in an object, of which readers take one or
+    the other; for NaN and Infinity; for half of a surrogate pair, which is not text; for too deep a nesting.
+    """
+    try:
+        value = json.loads(text, strict=not lines, object_pairs_hook=_object, parse_constant=_constant)
+        if "\\u" in (text if isinstance(text, str) else text.decode(errors="replace")):
+            json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except UnicodeError:
+        raise ValueError("it has characters that are not Unicode") from None
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the name {twice!a} is there twice in one object")
+    return found
+
+
+def _constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
