@@ -34,14 +34,15 @@ _LAST = 0x817FFFFF
 """The owner's last persistent handle; those after it are the platform's (TPM 2.0 Part 3, §28.5)."""
 
 
-def open_tpm(args: "argparse.Namespace") -> "Tpm":
+def open_tpm(args: "argparse.Namespace", *, for_one_use: bool = False) -> "Tpm":
     """The TPM of the options. What a late answer brings after a signal or timeout is flushed in the background."""
     from tpmwire.tpm import Tpm
     from tpmwire.transport import open_transport
 
     from .abandon import finish_in_background
 
-    return Tpm(open_transport(args.tpm_path, args.timeout), abandon=finish_in_background)
+    transport = open_transport(args.tpm_path, args.timeout)
+    return Tpm(transport, abandon=finish_in_background, for_one_use=for_one_use)
 
 
 class Parent(NamedTuple):

@@ -110,7 +110,7 @@ def _signed(used: argparse.Namespace, key: "EcdsaKey", digest: bytes) -> bytes:
 
     from .keys import open_tpm
 
-    with open_tpm(used) as tpm:
+    with open_tpm(used, for_one_use=True) as tpm:
         if used.verbose:
             from .trace import trace
 
@@ -118,7 +118,7 @@ def _signed(used: argparse.Namespace, key: "EcdsaKey", digest: bytes) -> bytes:
         try:
             return der_signature(*key.sign(tpm, digest))
         except TpmError as error:
-            if error.name in ("TPM_RC_SCHEME", "TPM_RC_KEY", "TPM_RC_HANDLE"):
+            if error.name in ("TPM_RC_SCHEME", "TPM_RC_KEY"):
                 # Of the two keys that are named, the HMAC key is easily taken for the other.
                 error.hint = "what --sigv4a names is no key of SigV4A; `tpmwire import --sigv4a-out` makes one"
             raise

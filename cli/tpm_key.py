@@ -76,7 +76,8 @@ def ask_tpm_each(args: "argparse.Namespace", wanted: "Sequence[tuple[HmacKey, Se
 
     from .abandon import finish_in_background
 
-    tpm = Tpm(open_transport(args.tpm_path, args.timeout), abandon=finish_in_background)
+    transport = open_transport(args.tpm_path, args.timeout)
+    tpm = Tpm(transport, abandon=finish_in_background, for_one_use=len(wanted) == 1)
     if args.verbose:
         from .trace import trace
 

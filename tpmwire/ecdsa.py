@@ -90,7 +90,7 @@ class _SignRun(Run):
             if corrected is None:
                 raise
             numbers = self._sign(handle, digest, corrected)
-        self._flush_opened()
+        self.tpm.flush_last(self.opened)
         return numbers
 
     def _sign(self, handle: int, digest: bytes, final: Authorizer) -> tuple[bytes, bytes]:

@@ -102,7 +102,7 @@ class _Recalling(HmacRun):
                 raise
             self._give_back()
             return None
-        self._flush_opened()
+        self.tpm.flush_last(self.opened)
         return results
 
     def _fits(self) -> bool:

@@ -50,7 +50,7 @@ class HmacRun(Run):
     def hmacs(self, messages: Sequence[bytes]) -> list[bytes]:
         handle = self._reached()
         results = self._all_computed(handle, messages)
-        self._flush_opened()
+        self.tpm.flush_last(self.opened)
         return results
 
     def _all_computed(self, handle: int, messages: Sequence[bytes]) -> list[bytes]:

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -49,7 +49,8 @@ class Tpm:
     `observe` is called with an `Observed` after each command. `abandon` is called by `close()` where the TPM holds
     something of ours but still works on a command that it did not answer in time: it gets a function that waits
     for the answer (seconds) and cleans up, and returns whether it took care of that. Without it `close()` waits
-    for one more timeout itself.
+    for one more timeout itself. `for_one_use` says that it is closed after one use of a key: what that opened is
+    then left to the kernel's resource manager, which saves and loads it around every further command.
     """
 
     def __init__(
@@ -58,10 +59,12 @@ class Tpm:
         *,
         observe: Callable[[Observed], None] | None = None,
         abandon: Callable[[Callable[[float], None]], bool] | None = None,
+        for_one_use: bool = False,
     ) -> None:
         self.transport = transport
         self.observe = observe
         self._abandon = abandon
+        self._leaves = for_one_use and transport.close_flushes
         self._owned: dict[int, None] = {}  # in the order they were opened
         self._names: dict[int, bytes] = {}
         # From before a command is sent until its response is accounted for.
@@ -193,6 +196,12 @@ class Tpm:
         for handle in reversed(list(self._owned)):
             self.flush(handle)
 
+    def flush_last(self, handles: Iterable[int]) -> None:
+        """Flushes what a use of a key has opened, the last first; or leaves it to `close` (see `for_one_use`)."""
+        if not self._leaves:
+            for handle in reversed([*handles]):
+                self.flush(handle)
+
     def close(self) -> None:
         """Flushes what this Tpm opened and closes the transport. Never raises; safe to call twice."""
         with undisturbed():
@@ -241,6 +250,8 @@ class Tpm:
                 self._owned[handle] = None
 
     def _flush_owned(self) -> None:
+        if self.transport.close_flushes:
+            return
         for handle in reversed(list(self._owned)):
             try:
                 self.flush(handle)

@@ -86,3 +86,12 @@ def test_back_again_it_serves_the_next_run(appliance: Appliance, path: str, key:
 def test_nothing_is_left_in_the_tpm(appliance: Appliance) -> None:
     left = appliance.the("left behind")
     assert left == {"report": "left behind", "transient": [], "loaded session": [], "saved session": []}
+
+
+@pytest.mark.parametrize(("key", "most"), [("handle", 20), ("pem", 34)])
+def test_what_the_resource_manager_makes_of_a_run(appliance: Appliance, key: str, most: int) -> None:
+    """It loads and saves what a program has in the TPM around each command; what is not flushed costs nothing."""
+    commands = appliance.the("credentials", path="/dev/tpmrm0", key=key)["commands"]
+    asked = [name for name in commands if name != "GetRandom"]
+    print(f"\n/dev/tpmrm0, key in its {key}: {len(asked)} commands at the chip: {' '.join(asked)}")
+    assert len(asked) <= most

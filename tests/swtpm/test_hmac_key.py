@@ -15,6 +15,7 @@ from tpmwire.secret import Secret
 from tpmwire.signing import HmacKey
 from tpmwire.spec.commands.random import GetRandom
 from tpmwire.tpm import Tpm
+from tpmwire.transport import open_transport
 
 PCR23 = parse_pcrs("23")
 
@@ -275,6 +276,22 @@ def test_the_parents_password_and_the_one_to_try_otherwise(bench: Bench) -> None
     finally:
         with Tpm.open(bench.bus.target, 20) as tpm:
             tpm.execute(HierarchyChangeAuth(TPM_RH.OWNER, b""), Password(owner))
+
+
+@pytest.mark.parametrize(("for_one_use", "at_the_end"), [(True, []), (False, [FLUSH, FLUSH])])
+def test_what_closing_flushes_is_left_to_it(bench: Bench, for_one_use: bool, at_the_end: list[str]) -> None:
+    """As the kernel's resource manager does; a Tpm for more than one use flushes what is not needed any more."""
+    bench.bus.clear()
+    transport = open_transport(bench.bus.path, 20)
+    transport.close_flushes = True
+    tpm = Tpm(transport, for_one_use=for_one_use)
+    assert HmacKey(file=bench.file("plain")).hmac(tpm, DATE) == KDATE
+    left = bench.bus.codes
+    tpm.close()
+    assert bench.bus.codes == left == [PRIMARY, START, LOAD, HMAC, *at_the_end]
+    with Tpm.open(bench.bus.target, 20) as other:
+        for handle in bench.left_behind_in(other):
+            other.flush(handle)
 
 
 def test_getrandom_counts_as_one_command(bench: Bench) -> None:

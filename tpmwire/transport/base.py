@@ -26,6 +26,8 @@ class Transport:
     """What may be the matter when the TPM does not answer."""
     close_waits = False
     """Whether closing it waits for a command under way, as the kernel does with its devices."""
+    close_flushes = False
+    """Whether closing it flushes what was opened through it, as the kernel's resource manager does."""
 
     def __init__(self, fd: int, path: str, timeout: float) -> None:
         self.path = path

@@ -25,6 +25,8 @@ class DeviceTransport(Transport):
 
     def __init__(self, path: str, timeout: float) -> None:
         super().__init__(_opened(path, time.monotonic() + timeout), path, timeout)
+        # The kernel's names (drivers/char/tpm/tpm-chip.c); a link of another name may lead to it.
+        self.close_flushes = os.path.basename(os.path.realpath(path)).startswith("tpmrm")
         self._answers = select.epoll()
         try:
             self._answers.register(self._fd, select.EPOLLIN)
