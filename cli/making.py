@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from .keys import Parent, load, parent_at
+from .messages import note
 
 if TYPE_CHECKING:
     from tpmwire.channel import Loaded, Pin
@@ -61,11 +62,16 @@ def make_key(tpm: "Tpm", order: Order) -> Made:
     from tpmwire.errors import SessionError
     from tpmwire.keyfile import KeyFile, rsa_parent_of
     from tpmwire.spec.commands.objects import Create
-    from tpmwire.spec.constants import TPM_ALG
+    from tpmwire.spec.constants import TPM_ALG, TPM_HT
     from tpmwire.spec.structures import TPMS_SENSITIVE_CREATE
     from tpmwire.templates import hmac_key
 
     parent = parent_at(tpm, order.parent, order.parent_auth, order.pin)
+    if parent.key.public.type == TPM_ALG.RSA and parent.key.handle >> 24 == TPM_HT.TRANSIENT:
+        note(
+            "this TPM has no ECC, so that each run makes an RSA key, for seconds; `--parent 0x81000001` is faster "
+            "where that key is persistent"
+        )
     policy = policy_of(tpm, order)
     if order.like is not None:
         template = order.like.replace(unique=b"")
