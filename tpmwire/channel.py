@@ -273,6 +273,7 @@ def open_session(tpm: Tpm, kind: TPM_SE, salt: Loaded | None, auth_hash: TPM_ALG
     try:
         return opened(TPMT_SYM_DEF(TPM_ALG.XOR, auth_hash))
     except TpmError as error:
-        if error.code not in (TPM_RC_SYMMETRIC, TPM_RC_MODE):
+        # `symmetric` is parameter 4; a TPM that tells no number tells what is wrong with it.
+        if error.parameter != 4 and error.code not in (TPM_RC_SYMMETRIC, TPM_RC_MODE):
             raise
     return opened(TPMT_SYM_DEF(TPM_ALG.AES, 128, TPM_ALG.CFB))

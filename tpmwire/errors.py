@@ -122,6 +122,12 @@ class PolicyError(TpmwireError):
 LOST = "after a clear the secret is gone: create a new access key, or other secret, and import it"
 """What to do about a key that was in the TPM and is no longer, or whose parent is not."""
 
+_WRAPPED_FOR_ANOTHER = (
+    "the TPM was cleared since its public key was exported (TPM2_Clear, a firmware reset), or the key was wrapped "
+    "for another TPM or parent",
+    "wrap the secret again, for the key that `tpmwire export-public` prints now",
+)
+
 _OF_COMMAND = {
     # TPM2_Clear and a firmware reset change the seed of parents: what was their child cannot be loaded again.
     (0x157, 0x09F): (
@@ -129,11 +135,8 @@ _OF_COMMAND = {
         "TPM or parent",
         LOST,
     ),
-    (0x156, 0x09F): (
-        "the TPM was cleared since its public key was exported (TPM2_Clear, a firmware reset), or the key was "
-        "wrapped for another TPM or parent",
-        "wrap the secret again, for the key that `tpmwire export-public` prints now",
-    ),
+    # An RSA parent that is another cannot open the seed: libtpms says TPM_RC_FAILURE then, and goes on working.
+    **dict.fromkeys(((0x156, 0x09F), (0x156, 0x084), (0x156, 0x101)), _WRAPPED_FOR_ANOTHER),
     (0x161, 0x09F): ("the TPM was reset or cleared since the context was saved", "make or load the object again"),
     (0x131, 0x0A2): (
         "",

@@ -62,7 +62,8 @@ def create_primary(
     try:
         answer = tpm.execute(CreatePrimary(hierarchy, sensitive, template), *authorizations)
     except TpmError as error:
-        if error.code not in NO_ECC or error.parameter is None or template != templates.h2_primary():
+        about_template = error.code in NO_ECC and error.handle is None and error.session is None
+        if not about_template or template != templates.h2_primary():
             raise
         template = templates.h1_primary()
         answer = tpm.execute(CreatePrimary(hierarchy, sensitive, template), *authorizations)

@@ -192,6 +192,9 @@ class Run:
             self.tpm.trust_name(handle, self.name)
         if self.key.ek_parent or self._needs_public_area():
             self.public = read_loaded(self.tpm, handle).public
+        elif self.key.protected and self.pin is None:
+            # What the session needs anyway. A resource manager saves and loads a session around later commands.
+            self.tpm.name(handle)
         self._open_session(None)
         return handle
 

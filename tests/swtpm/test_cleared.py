@@ -109,6 +109,11 @@ def test_a_file_that_was_wrapped_for_it_before(cleared: Bench) -> None:
     """The secret is still where it was wrapped; an endorsement key is the same after TPM2_Clear."""
     secret = Secret(b"AWS4" + SECRET.encode())
     file = wrap_hmac_key(secret, cleared.made["h2"].public, TPM_RH.OWNER)
+    rsa = wrap_hmac_key(secret, cleared.made["ek-rsa"].public, TPM_RH.OWNER).replace(rsa_parent=True)
+    with pytest.raises(
+        TpmError, match=r"the TPM was cleared since its public key was exported .*; wrap the secret"
+    ):
+        cleared.run(HmacKey(file=rsa))
     with pytest.raises(
         TpmError, match=r"the TPM was cleared since its public key was exported .*; wrap the secret"
     ):

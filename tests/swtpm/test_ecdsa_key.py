@@ -129,8 +129,8 @@ CLEAR: Ways = {
     ),
 }
 PROTECTED: Ways = {
-    "handle": (lambda _: at("plain"), [READ, START, READ, SIGN]),
-    "password": (lambda _: at("password"), [READ, START, READ, SIGN]),
+    "handle": (lambda _: at("plain"), [READ, READ, START, SIGN]),
+    "password": (lambda _: at("password"), [READ, READ, START, SIGN]),
     "pcr": (lambda _: at("pcr"), [READ, READ, START, PCR, SIGN]),
     "both": (lambda _: at("both"), [READ, READ, START, START, PCR, GET, AUTH, SIGN]),
     "pem": (lambda b: of(b, "plain"), [PRIMARY, START, LOAD, SIGN, FLUSH, FLUSH]),
@@ -164,7 +164,7 @@ def test_the_page_has_these_commands() -> None:
         "file": CLEAR["pem"][1],
         "file, password": PROTECTED["pem, password"][1],
         # tests/swtpm/test_sigv4a_passwords.py has it.
-        "file, owner's password": [START, PRIMARY, START, LOAD, SIGN, FLUSH, FLUSH],
+        "file, owner's password": [READ, START, PRIMARY, LOAD, SIGN, FLUSH, FLUSH],
     }
 
 

@@ -88,8 +88,8 @@ PROTECTED_WAYS: dict[str, Case] = {
         lambda b: HmacKey(handle=keys.PLAIN_HANDLE, pin=Pin(b.srk.name, None, keys.SRK_HANDLE)),
         [READ, START, READ, HMAC],
     ),
-    "handle": (lambda _: HmacKey(handle=keys.PLAIN_HANDLE), [READ, START, READ, HMAC]),
-    "password": (lambda _: HmacKey(handle=keys.PASSWORD_HANDLE, auth=PASSWORD), [READ, START, READ, HMAC]),
+    "handle": (lambda _: HmacKey(handle=keys.PLAIN_HANDLE), [READ, READ, START, HMAC]),
+    "password": (lambda _: HmacKey(handle=keys.PASSWORD_HANDLE, auth=PASSWORD), [READ, READ, START, HMAC]),
     "pcr": (lambda _: HmacKey(handle=keys.PCR_HANDLE, pcrs=PCR23), [READ, READ, START, PCR, HMAC]),
     "both": (
         lambda _: HmacKey(handle=keys.BOTH_HANDLE, pcrs=PCR23, auth=PASSWORD),

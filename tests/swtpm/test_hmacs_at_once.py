@@ -55,8 +55,8 @@ CLEAR: dict[str, Case] = {
     "pcr": (keys.PCR_HANDLE, {"pcrs": PCR23}, [START, PCR, "HMAC", PCR, "HMAC", PCR, "HMAC"]),
 }
 PROTECTED: dict[str, Case] = {
-    "handle": (keys.PLAIN_HANDLE, {}, [READ, START, READ, "HMAC", "HMAC", "HMAC"]),
-    "password": (keys.PASSWORD_HANDLE, {"auth": PASSWORD}, [READ, START, READ, "HMAC", "HMAC", "HMAC"]),
+    "handle": (keys.PLAIN_HANDLE, {}, [READ, READ, START, "HMAC", "HMAC", "HMAC"]),
+    "password": (keys.PASSWORD_HANDLE, {"auth": PASSWORD}, [READ, READ, START, "HMAC", "HMAC", "HMAC"]),
     "pcr": (keys.PCR_HANDLE, {"pcrs": PCR23}, [READ, READ, START, PCR, "HMAC", PCR, "HMAC", PCR, "HMAC"]),
     "both": (
         keys.BOTH_HANDLE,

@@ -96,12 +96,12 @@ WAYS: dict[str, Case] = {
     ),
     "handle": (
         lambda _: {"handle": keys.PLAIN_HANDLE},
-        [READ, START, READ, HMAC],
+        [READ, READ, START, HMAC],
         [START, HMAC],
     ),
     "handle, password": (
         lambda _: {"handle": keys.PASSWORD_HANDLE, "auth": PASSWORD},
-        [READ, START, READ, HMAC],
+        [READ, READ, START, HMAC],
         [START, HMAC],
     ),
     "handle, pcr": (

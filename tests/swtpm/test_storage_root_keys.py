@@ -1,4 +1,4 @@
-"""An RSA storage root key at 0x81000001, as Windows and tpm2-tools make it: on TPMs with ECC and without."""
+"""A storage root key at 0x81000001 that is not the usual P-256 one: RSA, as Windows has it, or larger."""
 
 import hmac
 import json
@@ -27,12 +27,14 @@ ATTRIBUTES = "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restric
 OTHERS = {
     "Windows": ("-G", "rsa2048", "-a", ATTRIBUTES),
     "tpm2-tools": ("-G", "rsa2048"),
+    "P-384": ("-G", "ecc384:aes256cfb", "-g", "sha384", "-a", ATTRIBUTES),
     "larger": ("-G", "rsa2048:aes256cfb", "-g", "sha384", "-a", ATTRIBUTES),
 }
 
 
 @pytest.fixture(
-    scope="module", params=[(False, "Windows"), (True, "Windows"), (True, "larger"), (False, "tpm2-tools")]
+    scope="module",
+    params=[(False, "Windows"), (True, "Windows"), (True, "larger"), (False, "tpm2-tools"), (False, "P-384")],
 )
 def bus(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interposer]:
     without_ecc, kind = request.param
