@@ -207,11 +207,16 @@ def _use_of(policy: str) -> Use:
 
 def wrapped_for(target: Target, inputs: Inputs, trust: "Trust | None") -> "KeyFile":
     """The key file for one target. Raises UsageError, TpmwireError."""
+    from tpmwire.errors import SessionError
     from tpmwire.wrapping import wrap_hmac_key
 
     if trust is not None:
         _certified(target, trust)
-    return wrap_hmac_key(inputs.secret, target.public, target.parent, auth=inputs.auth, policy=inputs.policy)
+    try:
+        return wrap_hmac_key(inputs.secret, target.public, target.parent, auth=inputs.auth, policy=inputs.policy)
+    except SessionError as error:
+        # Nobody sits between us and a file.
+        raise UsageError(f"the public key of {target.host} cannot be used: {error}") from error
 
 
 def _certified(target: Target, trust: "Trust") -> None:

@@ -92,6 +92,13 @@ class Description(NamedTuple):
     tpm: dict[str, str]
 
 
+class Name(NamedTuple):
+    """A distinguished name: as RFC 4514 writes it, and a value that is equal if RFC 5280 says that names are."""
+
+    text: str
+    key: object
+
+
 class Certificate:
     """A certificate that OpenSSL can read; `where` is for messages. Raises CertificateFormatError for others."""
 
@@ -125,16 +132,16 @@ class Certificate:
             return fields.Certificate.load(self.der)["tbs_certificate"]
 
     @cached_property
-    def subject(self) -> Any:
-        """The subject: a name that can be compared as RFC 5280 says."""
+    def subject(self) -> "Name":
+        """Whom it is for."""
         with self._reading():
-            return self.fields["subject"]
+            return _name(self.fields["subject"])
 
     @cached_property
-    def issuer(self) -> Any:
-        """The issuer's name."""
+    def issuer(self) -> "Name":
+        """Who issued it."""
         with self._reading():
-            return self.fields["issuer"]
+            return _name(self.fields["issuer"])
 
     @cached_property
     def usages(self) -> set[str] | None:
@@ -145,8 +152,8 @@ class Certificate:
 
     @cached_property
     def tpm(self) -> dict[str, str]:
-        """Manufacturer, model and version from the subjectAltName (§3.2.9), as far as they are there."""
-        with self._reading():
+        """Manufacturer, model and version from the subjectAltName (§3.2.9), as far as they can be read."""
+        with suppress(CertificateFormatError), self._reading():
             return {
                 TPM_ATTRIBUTES[attribute["type"].dotted]: str(attribute["value"].native)
                 for name in self._extension("2.5.29.17") or ()
@@ -155,12 +162,18 @@ class Certificate:
                 for attribute in relative
                 if attribute["type"].dotted in TPM_ATTRIBUTES
             }
+        return {}
 
     def _extension(self, oid: str) -> Any:
         for one in self.fields["extensions"] or ():
             if one["extn_id"].dotted == oid:
                 return one["extn_value"].parsed
         return None
+
+    def read(self) -> None:
+        """Raises CertificateFormatError if the fields that a chain needs cannot be read."""
+        assert self.subject
+        assert self.issuer
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -184,7 +197,7 @@ class Trust:
     """
 
     def __init__(self, certificates: Sequence[Certificate]) -> None:
-        if not any(one.subject == one.issuer for one in certificates):
+        if not any(one.subject.key == one.issuer.key for one in certificates):
             raise CertificateFormatError(
                 "no root among the CA certificates; add the maker's self-signed certificate"
             )
@@ -231,7 +244,7 @@ def _readable(blocks: Iterator[bytes], where: str) -> Bundle:
     for number, block in enumerate(blocks, 1):
         try:
             one = Certificate(block, f"certificate {number} of {where}")
-            described(one)
+            one.read()
         except CertificateFormatError as error:
             found.unread.append(str(error))
         else:
@@ -330,9 +343,9 @@ def _paths(
 ) -> Iterator[tuple[Certificate, ...]]:
     """The ways from a certificate up to a root of `trusted`, by names alone; an empty one for each step."""
     for issuer in (*trusted, *untrusted):
-        if issuer.subject != certificate.issuer or issuer in below:
+        if issuer.subject.key != certificate.issuer.key or issuer in below:
             continue
-        if issuer.subject != issuer.issuer:
+        if issuer.subject.key != issuer.issuer.key:
             yield ()
             yield from _paths(issuer, trusted, untrusted, (*below, issuer))
         elif issuer in trusted:
@@ -347,18 +360,18 @@ def _reason(certificate: Certificate, known: list[Certificate], error: crypto.X5
     if code not in (_SIGNATURE, _NOT_YET_VALID, _EXPIRED, *_NO_ISSUER):
         return f"the certificate is not trusted: {said}" + (f" (at depth {depth} of its chain)" if depth else "")
     at = Certificate.of(error.certificate) if depth else certificate
-    what = "the certificate" if not depth else f"the CA certificate {_rfc4514(at.subject)!r}"
+    what = "the certificate" if not depth else f"the CA certificate {at.subject.text!r}"
     if code == _EXPIRED:
         return f"{what} expired on {described(at).not_after}"
     if code == _NOT_YET_VALID:
         return f"{what} is valid from {described(at).not_before} on; is the clock right?"
-    if all(one.subject != at.issuer for one in known):
+    if all(one.subject.key != at.issuer.key for one in known):
         return (
-            f"{what} was issued by {_rfc4514(at.issuer)!r}, which is not among the CA certificates given; get "
+            f"{what} was issued by {at.issuer.text!r}, which is not among the CA certificates given; get "
             "them from the TPM's maker"
         )
     return (
-        f"{what} is not trusted: the CA certificate {_rfc4514(at.issuer)!r} that was given has its issuer's name, "
+        f"{what} is not trusted: the CA certificate {at.issuer.text!r} that was given has its issuer's name, "
         f"but did not issue it ({said})"
     )
 
@@ -368,8 +381,8 @@ def described(certificate: Certificate) -> Description:
     with certificate._reading():
         validity = certificate.fields["validity"]
         return Description(
-            _rfc4514(certificate.subject),
-            _rfc4514(certificate.issuer),
+            certificate.subject.text,
+            certificate.issuer.text,
             f"{certificate.fields['serial_number'].native:x}",
             _time(validity["not_before"].native),
             _time(validity["not_after"].native),
@@ -377,14 +390,18 @@ def described(certificate: Certificate) -> Description:
         )
 
 
-def _rfc4514(name: Any) -> str:
-    return ",".join(
-        "+".join(
-            f"{_SHORT.get(one['type'].dotted, one['type'].dotted)}={_escaped(str(one['value'].native))}"
-            for one in relative
+def _name(name: Any) -> Name:
+    try:
+        text = ",".join(
+            "+".join(
+                f"{_SHORT.get(one['type'].dotted, one['type'].dotted)}={_escaped(str(one['value'].native))}"
+                for one in relative
+            )
+            for relative in reversed(name.chosen)
         )
-        for relative in reversed(name.chosen)
-    )
+        return Name(text, name.hashable)
+    except (ValueError, TypeError):  # strings of types or characters that no name should have
+        return Name("#" + name.dump().hex(), name.dump())
 
 
 def _escaped(value: str) -> str:

@@ -237,6 +237,12 @@ ACCEPTED: dict[str, Change] = {
     "a compressed point": change("leaf", key=POINT, public=compressed(POINT)),
     "an issuer's name in another string type": change("leaf", issuer=common("intermediate", 0x13)),
     "an issuer's name in other case and spaces": change("leaf", issuer=common("  INTERMEDIATE ")),
+    "a NumericString": change("root", subject=name(attribute("2.5.4.5", "1234", 0x12))),
+    "an unknown attribute": change("intermediate", subject=name(attribute("1.2.3.4", "x"))),
+    "an empty attribute": change(
+        "intermediate", subject=name(attribute("2.5.4.3", ""), attribute("2.5.4.6", "CHE"))
+    ),
+    "a character that is not assigned": change("intermediate", subject=common("\u0378")),
     "T61String and BMPString": each(
         change("root", subject=common("r\u00f6\u00f6t", 0x14)),
         change("intermediate", subject=common("z\u00e4", 0x1E)),

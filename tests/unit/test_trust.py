@@ -111,3 +111,11 @@ def test_a_certificate_that_is_not_genuine_stays_refused(
     assert ran.code == 8
     assert "not trusted" in ran.err
     assert not (tmp_path / "out.pem").exists()
+
+
+def test_a_target_whose_public_key_is_no_key(tool: Tool, tmp_path: Path) -> None:
+    """On the way to a TPM it would be an attack, exit code 8; in a file it is a bad file."""
+    target = Target("web-1", "ek-ecc", ENDORSEMENT, ek_ecc().replace(unique=TPMS_ECC_POINT(bytes(32), bytes(32))))
+    (tmp_path / "web-1.json").write_text(target.to_json())
+    ran = tool("wrap", "--to", tmp_path / "web-1.json", "--out", tmp_path / "out.pem", stdin=SECRET)
+    assert (ran.code, "the public key of web-1 cannot be used" in ran.err) == (2, True), ran
