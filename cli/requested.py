@@ -124,39 +124,56 @@ def payload_unsigned(args: argparse.Namespace, service: str, request: "Request")
     """Whether the body stays out of the signature. Raises UsageError where the service takes no such request."""
     from sigv4.canonical import rules_for
 
+    fit = rules_for(service).may_be_unsigned and request.url.startswith("https:")
     unsigned = bool(vars(args).get("unsigned_payload"))
-    if unsigned and not (rules_for(service).may_be_unsigned and request.url.startswith("https:")):
+    if unsigned and not fit:
         raise UsageError(
             "--unsigned-payload is for S3 by https, and for uploads to EBS, Lex, MediaStore and HealthOmics: "
             "elsewhere the signature is all that protects a body"
         )
-    return unsigned
+    return unsigned or (fit and _unsigned_by_profile(args, service))
+
+
+def _unsigned_by_profile(args: argparse.Namespace, service: str) -> bool:
+    """Whether the s3 section of the profile says so."""
+    from sigv4.canonical import S3, rules_for
+
+    from .using import use_args
+
+    profile = use_args(args).settings
+    if profile is None or rules_for(service) is not S3:
+        return False
+    return str(profile.section("s3").get("payload_signing_enabled", "")).lower() == "false"
 
 
 def _bucket_url(args: argparse.Namespace) -> str:
     """Where s3://BUCKET/KEY is, the key as it is called, not percent-encoded. Notes service and region."""
     import os
-    import re
     from urllib.parse import quote
 
-    from sigv4.endpoints import dns_suffix, service
-    from sigv4.request import split_url
+    from sigv4.s3 import locate, settings, split
 
-    from .using import region_of, use_args
+    from .using import use_args
 
-    bucket, _, key = args.url.removeprefix("s3://").partition("/")
-    if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,61}[a-zA-Z0-9]", bucket):
-        raise UsageError(f"{bucket!r} is no bucket name; write s3://BUCKET/KEY")
-    args.service = args.service or "s3"
-    args.region = region_of(args, args.region)
-    endpoint = service("s3", args.region, None, os.environ, use_args(args).settings).url
-    place = quote(key, safe="/-._~")
-    parts = split_url(endpoint)
-    # No certificate covers a bucket with dots, no host's name has capitals or underscores; a server of one's own
-    # has one name, not one for each bucket.
-    if not re.fullmatch(r"[a-z0-9-]{3,}", bucket) or not parts.netloc.endswith(dns_suffix(args.region)):
-        return f"{endpoint}{bucket}/{place}"
-    return f"{parts.scheme}://{bucket}.{parts.netloc}/{place}"
+    bucket, key = split(args.url.removeprefix("s3://"))
+    found = locate(bucket, _client_region(args, bucket), settings(os.environ, use_args(args).settings))
+    args.service = args.service or found.service
+    args.region = None if found.multi_region else found.region
+    return f"{found.url}/{quote(key, safe='/-._~')}"
+
+
+def _client_region(args: argparse.Namespace, bucket: str) -> str:
+    """The region that is asked from: where nobody says it, that of an access point's ARN. Raises UsageError."""
+    from sigv4.s3 import arn_region
+
+    from .using import region_of
+
+    try:
+        return region_of(args, args.region)
+    except UsageError:
+        if (own := arn_region(bucket)) is None:
+            raise
+        return own
 
 
 def _address(url: str, service: str | None) -> str:

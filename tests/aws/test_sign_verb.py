@@ -259,6 +259,37 @@ def test_octets_that_are_no_text_stay_in_a_link(box: Machine) -> None:
     assert link.startswith("https://iam.amazonaws.com/?a=%FF%C3%A4&X-Amz-")
 
 
+@pytest.mark.parametrize(
+    ("url", "link", "scope"),
+    [
+        (
+            "s3://b--usw2-az1--x-s3/a key",
+            "https://b--usw2-az1--x-s3.s3express-usw2-az1.us-west-2.amazonaws.com/a%20key?",
+            "us-west-2%2Fs3express",
+        ),
+        (
+            "s3://arn:aws:s3:eu-west-1:123456789012:accesspoint/point/a/key",
+            "https://point-123456789012.s3-accesspoint.eu-west-1.amazonaws.com/a/key?",
+            "eu-west-1%2Fs3",
+        ),
+        (
+            "s3://arn:aws:s3-outposts:eu-west-1:123456789012:outpost/op-01/accesspoint/point/key",
+            "https://point-123456789012.op-01.s3-outposts.eu-west-1.amazonaws.com/key?",
+            "eu-west-1%2Fs3-outposts",
+        ),
+    ],
+)
+def test_buckets_of_other_kinds(box: Machine, url: str, link: str, scope: str) -> None:
+    made = _printed("presign", url, "--region=us-west-2", *_key(box))
+    assert made.startswith(link)
+    assert f"%2F{scope}%2Faws4_request" in made
+
+
+def test_an_access_points_arn_says_its_region(box: Machine) -> None:
+    made = _printed("presign", "s3://arn:aws:s3:eu-west-1:123456789012:accesspoint/point/key", *_key(box))
+    assert ".s3-accesspoint.eu-west-1.amazonaws.com/key?" in made
+
+
 def test_a_bucket_that_is_no_host(box: Machine) -> None:
     for bucket in ("under_score", "with.dots", "Capitals"):
         link = _printed("presign", f"s3://{bucket}/key", "--region=eu-west-1", *_key(box))

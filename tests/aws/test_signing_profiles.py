@@ -23,6 +23,21 @@ role_arn = {role}
 source_profile = tpm
 region = eu-south-1
 """
+S3_SECTION = """
+[profile path]
+credential_process = aws-tpm-process-credential {key} --tpm-path={path}
+region = eu-north-1
+s3 =
+  addressing_style = path
+  payload_signing_enabled = false
+
+[profile fast]
+credential_process = aws-tpm-process-credential {key} --tpm-path={path}
+region = eu-north-1
+s3 =
+  use_accelerate_endpoint = true
+  use_dualstack_endpoint = true
+"""
 VERBS_OF_SIGNING = ["sign", "presign", "curl", "eks-token", "rds-token", "ecr-login", "console", "codecommit"]
 
 
@@ -31,7 +46,7 @@ def box(tmp_path: Path, sts: VerifyingSts, monkeypatch: pytest.MonkeyPatch) -> I
     directory = tmp_path / "machine"
     directory.mkdir()
     with machine(directory, sts.secret_access_key) as made:
-        config = CONFIG.format(
+        config = (CONFIG + S3_SECTION).format(
             key=f"--aws-access-key-id={sts.access_key_id} --persistentHandle={keys.PLAIN_HANDLE:#x}",
             path=made.swtpm.path,
             role=sts.role_arn,
@@ -74,6 +89,26 @@ def test_the_environments_region_wins(capsys: pytest.CaptureFixture[str], monkey
     assert link.startswith("https://s3.ap-south-2.amazonaws.com/my.bucket/k?")
     assert main(["presign", "--profile=tpm", "s3://bucket/k", "--timeout=20s"]) == 0
     assert capsys.readouterr().out.startswith("https://bucket.s3.ap-south-2.amazonaws.com/k?")
+
+
+@pytest.mark.usefixtures("box")
+def test_the_s3_section_of_a_profile_counts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    for profile, host in (
+        ("path", "s3.eu-north-1.amazonaws.com/bucket"),
+        ("fast", "bucket.s3-accelerate.dualstack.amazonaws.com"),
+    ):
+        assert main(["presign", f"--profile={profile}", "s3://bucket/k", "--timeout=20s"]) == 0
+        link = capsys.readouterr().out
+        assert link.startswith(f"https://{host}/k?")
+        assert "%2Feu-north-1%2Fs3%2F" in link
+    (tmp_path / "body").write_bytes(b"body")
+    for profile, unsigned in (("path", True), ("tpm", False)):
+        words = ["sign", f"--profile={profile}", "-T", str(tmp_path / "body"), "s3://bucket/k", "--timeout=20s"]
+        assert main(words) == 0
+        assert ("UNSIGNED-PAYLOAD" in capsys.readouterr().out) == unsigned
 
 
 @pytest.mark.parametrize("verb", VERBS_OF_SIGNING)

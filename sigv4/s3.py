@@ -1,0 +1,311 @@
+"""Where a bucket of S3 is: host, path, service and region of buckets, directory buckets and access points.
+
+Source: the endpoint rules of S3 and botocore's way to their parameters (args.py, handlers.py), but for this:
+us-east-1 has its regional endpoint unless the settings say legacy.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from .endpoints import configured_url, flag, partition
+from .errors import RequestError
+from .request import split_url
+
+if TYPE_CHECKING:
+    from .config import Profile
+
+__all__ = ["Bucket", "Settings", "arn_region", "locate", "settings", "split"]
+
+_LABEL = r"(?!-)[a-zA-Z0-9-]{1,63}(?<!-)"
+_IPV4 = r"[0-9]+(\.[0-9]+){3}"
+_LEGACY_REGION = "us-east-1"
+# An ARN is the bucket up to its access point; what follows is the key.
+_ARN = re.compile(
+    r"(arn:[^:/]*:(?:s3|s3-object-lambda):[^:/]*:[^:/]*:accesspoint[:/][^:/]+"
+    r"|arn:[^:/]*:s3-outposts:[^:/]*:[^:/]*:outpost[:/][^:/]+[:/]accesspoint[:/][^:/]+)(?:/(.*))?",
+    re.DOTALL,
+)
+_DIRECTORY = re.compile(r"[a-z0-9-]+--([a-z0-9]+(?:-[a-z0-9]+)*)--xa?-s3")
+# Of Outposts: hardware, outpost and the rest.
+_ALIAS = re.compile(r"[a-z0-9-]*([a-z0-9-])([a-z0-9-]{17})[a-z0-9-]{25}--op-s3")
+
+
+class Bucket:
+    """`url`, without a slash at its end; `region` and `service` to sign for.
+
+    `multi_region`: SigV4A only, for every region. `directory`: a directory bucket, which has sessions.
+    """
+
+    __slots__ = ("directory", "multi_region", "region", "service", "url")
+
+    def __init__(
+        self,
+        url: str,
+        region: str,
+        service: str = "s3",
+        *,
+        multi_region: bool = False,
+        directory: bool = False,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.region = region
+        self.service = service
+        self.multi_region = multi_region
+        self.directory = directory
+
+    def __repr__(self) -> str:
+        return f"<Bucket at {self.url} of {self.service} in {self.region}>"
+
+
+class Settings:
+    """What the environment and a profile say of S3; see `settings`."""
+
+    __slots__ = (
+        "accelerate",
+        "dual_stack",
+        "endpoint_url",
+        "fips",
+        "legacy",
+        "multi_region",
+        "style",
+        "use_arn_region",
+    )
+
+    def __init__(
+        self,
+        *,
+        style: str = "auto",
+        accelerate: bool = False,
+        dual_stack: bool = False,
+        fips: bool = False,
+        use_arn_region: bool = True,
+        legacy: bool = False,
+        multi_region: bool = True,
+        endpoint_url: str | None = None,
+    ) -> None:
+        self.style = style
+        self.accelerate = accelerate
+        self.dual_stack = dual_stack
+        self.fips = fips
+        self.use_arn_region = use_arn_region
+        self.legacy = legacy
+        self.multi_region = multi_region
+        self.endpoint_url = endpoint_url
+
+
+def settings(environ: Mapping[str, str], profile: "Profile | None" = None) -> Settings:
+    """The settings of the environment, and of a profile and its s3 section. Raises RequestError for unfit ones."""
+    section = {} if profile is None else profile.section("s3")
+
+    def text(key: str, variable: str = "", nested: str = "") -> str | None:
+        """A setting by its names: variable, the profile's own key, the section's."""
+        if variable in environ:
+            return environ[variable]
+        return (profile.get(key) if profile is not None and variable else None) or section.get(nested or key)
+
+    def on(value: str | None) -> bool:
+        return (value or "").lower() == "true"
+
+    style = section.get("addressing_style") or "auto"
+    if style not in ("auto", "path", "virtual"):
+        raise RequestError(f"addressing_style of {profile} is {style!r}; use auto, path or virtual")
+    east = text(
+        "s3_us_east_1_regional_endpoint", "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT", "us_east_1_regional_endpoint"
+    )
+    if east not in (None, "legacy", "regional"):
+        raise RequestError(f"AWS_S3_US_EAST_1_REGIONAL_ENDPOINT is {east!r}; use regional or legacy")
+    arn_region = text("s3_use_arn_region", "AWS_S3_USE_ARN_REGION", "use_arn_region")
+    url = configured_url("s3", None, environ, profile)
+    return Settings(
+        style=style,
+        accelerate=on(section.get("use_accelerate_endpoint")),
+        # Those choose among AWS's own endpoints.
+        dual_stack=url is None
+        and (
+            section.get("use_dualstack_endpoint") in ("true", "True")
+            or flag("AWS_USE_DUALSTACK_ENDPOINT", environ, profile)
+        ),
+        fips=url is None and flag("AWS_USE_FIPS_ENDPOINT", environ, profile),
+        use_arn_region=arn_region is None or on(arn_region),
+        legacy=east == "legacy",
+        multi_region=not on(
+            text("s3_disable_multiregion_access_points", "AWS_S3_DISABLE_MULTIREGION_ACCESS_POINTS")
+        ),
+        endpoint_url=url,
+    )
+
+
+def split(text: str) -> tuple[str, str]:
+    """Bucket, or ARN of an access point, and key of `BUCKET/KEY`. Raises RequestError for what is no bucket."""
+    if found := _ARN.fullmatch(text):
+        return found[1], found[2] or ""
+    bucket, _, key = text.partition("/")
+    _check_name(bucket)
+    return bucket, key
+
+
+def _check_name(bucket: str) -> None:
+    if not re.fullmatch(r"[a-zA-Z0-9._-]{3,255}", bucket):
+        raise RequestError(
+            f"{bucket!r} is no bucket name; write s3://BUCKET/KEY, or an access point's ARN for BUCKET"
+        )
+
+
+def arn_region(bucket: str) -> str | None:
+    """The region that the ARN of an access point names; of one for all regions that of its partition's services.
+
+    None for what is no such ARN.
+    """
+    if not _ARN.fullmatch(bucket):
+        return None
+    _, name, _, region, _ = bucket.split(":", 4)
+    return region or partition(f"{name}-global")[4]
+
+
+def locate(bucket: str, region: str, said: Settings) -> Bucket:
+    """Where `bucket` (a name, an alias or an ARN) is, for a client in `region`. Raises RequestError."""
+    if not re.fullmatch(r"(?!-)[a-zA-Z0-9-]{1,63}(?<!-)", region):
+        raise RequestError(f"{region!r} is no region name; use one such as eu-central-1")
+    if said.accelerate and (said.fips or said.endpoint_url):
+        raise RequestError(
+            f"S3 Accelerate has no {'FIPS' if said.fips else 'custom'} endpoint; do without Accelerate there"
+        )
+    if said.fips and partition(region)[0] == "aws-cn":
+        raise RequestError("S3 has no FIPS endpoints in China; do without FIPS there")
+    if _ARN.fullmatch(bucket):
+        return _access_point(bucket, region, said)
+    _check_name(bucket)
+    if re.search(r"--xa?-s3$", bucket):
+        return _directory(bucket, region, said)
+    if found := _ALIAS.fullmatch(bucket):
+        return _outposts_alias(bucket, found[1], found[2], region)
+    return _plain(bucket, region, said)
+
+
+def _host(start: str, region: str, said: Settings) -> str:
+    """S3's own hosts: their dual-stack is older than the domains of dual-stack."""
+    variant = f"{'-fips' if said.fips else ''}{'.dualstack' if said.dual_stack else ''}"
+    return f"{start}{variant}.{region}.{partition(region)[2]}"
+
+
+def _plain(bucket: str, region: str, said: Settings) -> Bucket:
+    row = partition(region)
+    url = said.endpoint_url
+    parts = split_url(url or "https://s3")
+    if said.accelerate:
+        style = "auto"
+    else:
+        # A server of one's own has one name, not one for each bucket.
+        style = said.style if url is None or _is_accelerate(url) or said.style == "virtual" else "path"
+    by_host = style != "path" and _fits_host(bucket, dots=parts.scheme == "http" and not _is_ip(url))
+    if said.accelerate:
+        if not by_host or row[0] == "aws-cn":
+            raise RequestError(
+                f"S3 Accelerate does not serve {bucket} in {region}; set use_accelerate_endpoint to false"
+            )
+        dual = ".dualstack" if said.dual_stack else ""
+        return Bucket(f"https://{bucket}.s3-accelerate{dual}.{row[2]}", region)
+    if url is not None:
+        if by_host and not _is_ip(url):
+            return Bucket(parts._replace(netloc=f"{bucket}.{parts.netloc}").geturl(), region)
+        return Bucket(f"{url.rstrip('/')}/{quote(bucket, safe='')}", region)
+    host = _host("s3", region, said)
+    if said.legacy and region == _LEGACY_REGION and not (said.fips or said.dual_stack):
+        host = f"s3.{row[2]}"
+    return Bucket(f"https://{bucket}.{host}" if by_host else f"https://{host}/{quote(bucket, safe='')}", region)
+
+
+def _directory(bucket: str, region: str, said: Settings) -> Bucket:
+    found = _DIRECTORY.fullmatch(bucket)
+    if not _fits_host(bucket, dots=False) or (found is None and said.endpoint_url is None):
+        raise RequestError(
+            f"{bucket!r} is no directory bucket's name; it is NAME--ZONE--x-s3, such as a--use1-az4--x-s3"
+        )
+    if said.accelerate:
+        raise RequestError("S3 Accelerate does not serve directory buckets; set use_accelerate_endpoint to false")
+    if (url := said.endpoint_url) is not None:
+        parts = split_url(url)
+        if _is_ip(url):
+            return Bucket(
+                f"{parts.scheme}://{parts.netloc}/{bucket}{parts.path}", region, "s3express", directory=True
+            )
+        place = parts._replace(netloc=f"{bucket}.{parts.netloc}").geturl()
+        return Bucket(place, region, "s3express", directory=True)
+    fips, dual = "-fips" if said.fips else "", ".dualstack" if said.dual_stack else ""
+    zone = found[1] if found else ""
+    host = f"{bucket}.s3express{fips}-{zone}{dual}.{region}.{partition(region)[2]}"
+    return Bucket(f"https://{host}", region, "s3express", directory=True)
+
+
+def _outposts_alias(bucket: str, hardware: str, outpost: str, region: str) -> Bucket:
+    if hardware not in "eo":
+        raise RequestError(f"{bucket!r} is no alias of an access point on Outposts; copy it from the console")
+    place = "ec2" if hardware == "e" else f"op-{outpost}"
+    return Bucket(f"https://{bucket}.{place}.s3-outposts.{region}.{partition(region)[2]}", region, "s3-outposts")
+
+
+def _access_point(arn: str, region: str, said: Settings) -> Bucket:
+    _, named, service, own_region, account, resource = arn.split(":", 5)
+    kind, _, name = resource.replace(":", "/").partition("/")
+    row = partition(own_region or region)
+    if not named == row[0] == partition(region)[0]:
+        raise RequestError(
+            f"{arn} is of partition {named}, and {own_region or region} of {row[0]}; give --region too"
+        )
+    if said.accelerate:
+        raise RequestError("S3 Accelerate does not serve access points; set use_accelerate_endpoint to false")
+    if not own_region and service == "s3":
+        return _multi_region(name, row[2], said)
+    if not own_region or not re.fullmatch(_LABEL, own_region) or not re.fullmatch(_LABEL, account):
+        raise RequestError(
+            f"{arn} has no fit region or account; an access point's is arn:aws:s3:REGION:ACCOUNT:..."
+        )
+    if own_region != region and not said.use_arn_region:
+        raise RequestError(f"{arn} is not in {region}, and use_arn_region is false; give --region {own_region}")
+    outpost, _, name = name.rpartition("/accesspoint/") if kind == "outpost" else ("", "", name)
+    if not all(re.fullmatch(_LABEL, part) for part in (name, outpost or "op")):
+        raise RequestError(f"{arn} is no access point's ARN: its name has letters, digits and hyphens only")
+    start = f"{name}-{account}" + (f".{outpost}" if outpost else "")
+    if outpost and (said.fips or said.dual_stack):
+        raise RequestError("S3 on Outposts has no FIPS or dual-stack endpoints; do without them there")
+    if service == "s3-object-lambda" and said.dual_stack:
+        raise RequestError("S3 Object Lambda has no dual-stack endpoints; do without them there")
+    if (url := said.endpoint_url) is not None:
+        parts = split_url(url)
+        scheme = "https" if outpost else parts.scheme
+        place = parts._replace(scheme=scheme, netloc=f"{start}.{parts.netloc}", path="" if outpost else parts.path)
+        return Bucket(place.geturl(), own_region, service)
+    host = _host("s3-accesspoint" if service == "s3" else service, own_region, said)
+    return Bucket(f"https://{start}.{host}", own_region, service)
+
+
+def _multi_region(name: str, suffix: str, said: Settings) -> Bucket:
+    if not said.multi_region:
+        raise RequestError("s3_disable_multiregion_access_points forbids the use of a multi-region access point")
+    if said.fips or said.dual_stack:
+        raise RequestError(
+            "multi-region access points have no FIPS or dual-stack endpoints; do without them there"
+        )
+    if not all(re.fullmatch(_LABEL, label) for label in name.split(".")):
+        raise RequestError(f"{name!r} is no multi-region access point; its alias is such as mfzwi23gnjvgw.mrap")
+    return Bucket(f"https://{name}.accesspoint.s3-global.{suffix}", "*", multi_region=True)
+
+
+def _fits_host(bucket: str, *, dots: bool) -> bool:
+    """Whether a bucket can be part of a host's name: no certificate covers dots, no host has capitals."""
+    if len(bucket) < 3 or bucket.lower() != bucket or re.fullmatch(_IPV4, bucket):
+        return False
+    labels = bucket.split(".") if dots else [bucket]
+    return all(re.fullmatch(_LABEL, label) for label in labels)
+
+
+def _is_ip(url: str | None) -> bool:
+    host = split_url(url).hostname or "" if url else ""
+    return ":" in host or bool(re.fullmatch(_IPV4, host))
+
+
+def _is_accelerate(url: str) -> bool:
+    host = split_url(url).hostname or ""
+    return bool(re.fullmatch(r"s3-accelerate(\.dualstack)?\.amazonaws\.com", host))
