@@ -12,10 +12,9 @@ from .messages import UsageError, note
 if TYPE_CHECKING:
     from sigv4.config import Profile
 
-__all__ = ["check_overrides", "warn_of_environment"]
+__all__ = ["check_overrides", "kind_of", "warn_of_environment"]
 
 _SETTINGS = {
-    "role_arn": "a role",
     "web_identity_token_file": "a web identity",
     "sso_session": "SSO",
     "sso_account_id": "SSO",
@@ -24,12 +23,19 @@ _SETTINGS = {
     "login_session": "a session of `aws login`",
     "aws_access_key_id": "a static access key",
     "aws_secret_access_key": "a static access key",
+    "role_arn": "a role",
 }
 """Settings of a profile, and the credentials that they stand for."""
 
 _VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE")
 
 _STATIC = ("aws_access_key_id", "aws_secret_access_key")
+
+
+def kind_of(profile: "Profile") -> str | None:
+    """What a profile's credentials are, and the setting that says so; None where none does."""
+    name = next((name for name in _SETTINGS if profile.get(name) is not None), None)
+    return None if name is None else f"{_SETTINGS[name]} ({name})"
 
 
 def check_overrides(profile: "Profile", *, force: bool, but: tuple[str, ...] = ()) -> None:

@@ -1,9 +1,25 @@
-"""Secrets that are typed: asked for on the terminal, and not shown there."""
+"""Questions on the terminal: secrets, which are not shown there, and consent to what cannot be undone."""
+
+import sys
 
 from .messages import UsageError
 from .streams import printable
 
-__all__ = ["ask_secret"]
+__all__ = ["agreed", "ask_secret", "check_agreed"]
+
+
+def agreed(question: str) -> bool | None:
+    """Whether the user answers yes; None where standard input is no terminal, so that nobody can be asked."""
+    if sys.stdin is None or sys.stdin.closed or not sys.stdin.isatty():
+        return None
+    print(f"{printable(question)} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def check_agreed(question: str, *, yes: bool) -> None:
+    """Asks before something is destroyed for ever, at a terminal and without --yes. Raises UsageError for a no."""
+    if not yes and agreed(question) is False:
+        raise UsageError("not confirmed; nothing was changed (--yes does not ask)")
 
 
 def ask_secret(what: str, otherwise: str) -> bytes:

@@ -36,14 +36,15 @@ OWNER = 0x40000001
 
 def current(profile: str) -> ProfileCommand:
     """The profile's command line as it is now."""
+    from sigv4.config import load
+
     from .aws_config import config_path, section_of
     from .aws_files import read_setting
+    from .source_profile import without_process
 
     text = read_setting(config_path(), section_of(profile), "credential_process")
     if text is None:
-        raise UsageError(
-            f"the profile {profile} in {config_path()} has no credential_process: `tpmwire enroll` first"
-        )
+        raise UsageError(without_process(load(os.environ).profile(profile)))
     return ProfileCommand(text, profile)
 
 

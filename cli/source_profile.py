@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sigv4.config import Config, Profile
 
-__all__ = ["ROLE_OPTIONS", "process_words", "profile_args"]
+__all__ = ["ROLE_OPTIONS", "process_words", "profile_args", "without_process"]
 
 ROLE_OPTIONS = (
     "aws_arn",
@@ -40,9 +40,6 @@ ROLE_OPTIONS = (
     "transitive_tag_key",
 )
 """Options of one role, which those of another one take the place of."""
-
-_OTHERS = ("credential_source", "sso_session", "sso_account_id", "web_identity_token_file", "aws_access_key_id")
-"""Settings of profiles whose credentials are not ours, by which a message knows them."""
 
 _REPLACED = {
     "credential_file": ("key_name", "pcrs", "useEKParent"),
@@ -101,6 +98,12 @@ def _args(config: "Config", name: str, seen: tuple[str, ...]) -> "tuple[argparse
     """The options, and the profiles that they are from, the named one first."""
     chain = config.chain(name)
     base = chain[-1]
+    for profile in chain:
+        if profile.get("source_profile") is not None and profile.get("credential_source") is not None:
+            raise UsageError(
+                f"{profile} has both source_profile and credential_source, and AWS programs allow one: remove "
+                "credential_source"
+            )
     names = tuple(profile.name for profile in chain)
     if again := next((one for one in names if one in seen), None):
         raise UsageError(
@@ -108,11 +111,7 @@ def _args(config: "Config", name: str, seen: tuple[str, ...]) -> "tuple[argparse
         )
     text = base.get("credential_process")
     if text is None:
-        other = next((f" but {setting}" for setting in _OTHERS if base.get(setting) is not None), "")
-        raise UsageError(
-            f"{base} has no credential_process that runs {PROGRAM}{other}: end the chain at a profile with it "
-            "(`tpmwire enroll` writes one)"
-        )
+        raise UsageError(without_process(base))
     start, words = process_words(text, str(base))
     if variables := [word.partition("=")[0] for word in start if re.match(r"[A-Za-z_]\w*=", word)]:
         # With the value it might be a password.
@@ -137,6 +136,32 @@ def _args(config: "Config", name: str, seen: tuple[str, ...]) -> "tuple[argparse
         if profile.get("role_arn") is not None:
             _assume(args, profile)
     return args, [*chain, *further]
+
+
+def without_process(base: "Profile") -> str:
+    """Why a profile without a credential_process cannot be used: what its credentials are, if it has any."""
+    from .overrides import kind_of
+
+    if source := base.get("credential_source"):
+        return (
+            f"{base} has credential_source = {source!r}, other credentials than the TPM's key: use source_profile "
+            f"instead, the name of a profile that runs {PROGRAM}"
+        )
+    has_source = base.get("source_profile") is not None or base.get("web_identity_token_file") is not None
+    if base.get("role_arn") is not None and not has_source:
+        return (
+            f"{base} has a role_arn, but no source_profile whose credentials assume it: add source_profile, the "
+            f"name of a profile that runs {PROGRAM}"
+        )
+    if other := kind_of(base):
+        return (
+            f"{base} has {other}, not a key in the TPM: end the chain at a profile whose credential_process runs "
+            f"{PROGRAM} (`tpmwire enroll` and `tpmwire import` write one)"
+        )
+    return (
+        f"{base} has no credential_process that runs {PROGRAM}: end the chain at a profile with it "
+        "(`tpmwire enroll` and `tpmwire import` write one)"
+    )
 
 
 def _assume(args: "argparse.Namespace", profile: "Profile") -> None:

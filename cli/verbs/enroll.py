@@ -13,7 +13,6 @@ There is no way back (--undo says why). The secret has been on a disk: `tpmwire 
 
 import argparse
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from ..aws_secret import check_key_id, key_id_of, read_key
@@ -31,6 +30,7 @@ from ..making_options import add_parent_options, add_pin_options, new_handle, pa
 from ..messages import UsageError, note
 from ..options import Once, add_tpm_options, pcrs_from
 from ..process_line import join_line
+from ..prompts import agreed
 from ..sigv4a_key import add_sigv4a_options, is_wanted
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def enroll(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
         note(f"wrote the profile {args.profile} to {write_profile(args.profile, command.text)}")
     warn_of_environment(args.profile)
     checkpoint("written")
-    if plain is not None and (args.remove_plaintext or _asked()):
+    if plain is not None and (args.remove_plaintext or agreed(f"Remove the plaintext key from {plain.path} now?")):
         remove_plaintext(args.profile, plain)
         checkpoint("removed")
         note("the secret was on this disk in clear: `tpmwire rotate` replaces it by one that never was")
@@ -249,10 +249,3 @@ def _check_same(command: ProfileCommand, secret: "Secret", place: Place) -> None
     if not same:
         raise UsageError(f"{place} has another key; take another place, or --force replaces it")
     note(f"the key is in the TPM already, at {place}")
-
-
-def _asked() -> bool:
-    if sys.stdin is None or sys.stdin.closed or not sys.stdin.isatty():
-        return False
-    print("Remove the plaintext key from ~/.aws/credentials now? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -1,15 +1,18 @@
 """Removes a persistent key from the TPM.
 
   tpmwire evict 0x81010002
+  tpmwire evict 0x81010002 --yes
 
-The key is gone at once and for good, unless it is also in a key file (`tpmwire import --out`). `tpmwire list`
-shows what is where. Handles from 0x81800000 on are the platform's: the owner cannot remove them.
+The key is gone at once and for good, unless it is also in a key file (`tpmwire import --out`). At a terminal the
+user is asked first. `tpmwire list` shows what is where. Handles from 0x81800000 on are the platform's: the owner
+cannot remove them.
 """
 
 import argparse
 
 from ..messages import UsageError, note
 from ..options import add_tpm_options, persistent_handle
+from ..prompts import check_agreed
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -21,6 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     from ..auths import add_auth_options
 
     parser.add_argument("handle", type=persistent_handle, metavar="HANDLE", help="such as 0x81010002")
+    parser.add_argument("--yes", action="store_true", help="do not ask at the terminal")
     add_auth_options(parser, "owner", "the owner's password")
     add_tpm_options(parser, "20s")
 
@@ -37,6 +41,11 @@ def run(args: argparse.Namespace) -> int:
         if not is_occupied(tpm, args.handle):
             raise UsageError(f"there is nothing at 0x{args.handle:08x}; `tpmwire list` shows what is where")
         name = tpm.name(args.handle)
+    # The TPM is free while the user thinks.
+    check_agreed(f"Remove the key at 0x{args.handle:08x}, Name {name.hex()}, for ever?", yes=args.yes)
+    with open_tpm(args) as tpm:
+        if tpm.name(args.handle) != name:
+            raise UsageError(f"another key is at 0x{args.handle:08x} now; nothing was changed")
         evict(tpm, args.handle, authorized_once(tpm, owner))
     note(f"removed the key at 0x{args.handle:08x}, whose Name was {name.hex()}")
     return 0

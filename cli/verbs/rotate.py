@@ -39,6 +39,7 @@ from ..lifecycle import (
 from ..making_options import new_handle
 from ..messages import UsageError, note
 from ..options import Once
+from ..prompts import check_agreed
 from ..rotation import (
     begin,
     check_place,
@@ -85,6 +86,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="ID",
         help="with --resume: delete this new key, which an ended run made, and start again",
     )
+    parser.add_argument("--yes", action="store_true", help="do not ask at the terminal before a key is deleted")
     place = parser.add_mutually_exclusive_group()
     place.add_argument(
         "--out", action=Once, metavar="FILE", help="the new key file (default: KEYID.pem beside the old one)"
@@ -113,6 +115,10 @@ def rotate(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
     from ..auths import auth_of
 
     owner = auth_of(args, "owner")
+    for wanted, what in ((args.delete_old, "old access key"), (args.discard, f"new access key {args.discard}")):
+        if wanted:
+            question = f"Delete the {what} of the profile {args.profile} for ever, in IAM and in the TPM?"
+            check_agreed(question, yes=args.yes)
     with alone():
         _go_on(args, State.load(args.profile), owner, checkpoint)
     return 0

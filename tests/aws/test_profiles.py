@@ -309,16 +309,30 @@ REFUSED = {
         f"[profile b]\ncredential_process = {CREDENTIAL_PROCESS} --profile a\n",
         "profile a leads back to itself",
     ),
-    "no process": ("[profile a]\naws_access_key_id = AKIA\n", "profile a has no credential_process"),
-    "SSO": ("[profile a]\nsso_session = s\n", "but sso_session: end the chain"),
+    "no process": ("[profile a]\nregion = eu-west-1\n", "profile a has no credential_process"),
+    "a plaintext key": ("[profile a]\naws_access_key_id = AKIA\n", "has a static access key (aws_access_key_id)"),
+    "SSO": ("[profile a]\nsso_session = s\n", "has SSO (sso_session), not a key in the TPM: end the chain"),
+    "aws login": ("[profile a]\nlogin_session = arn:x\n", "has a session of `aws login` (login_session)"),
+    "a role without a source": (f"[profile a]\n{ROLE}", "has a role_arn, but no source_profile"),
+    "a role without a source, below": (
+        f"[profile a]\n{ROLE}source_profile = b\n[profile b]\n{ROLE}sso_session = s\n",
+        "profile b has a role_arn, but no source_profile",
+    ),
+    "two sources": (
+        f"[profile a]\n{ROLE}source_profile = tpm\ncredential_source = Environment\n",
+        "profile a has both source_profile and credential_source",
+    ),
     "a role of the machine's own": (
         f"[profile a]\n{ROLE}credential_source = Ec2InstanceMetadata\n",
-        "but credential_source: end the chain",
+        "profile a has credential_source = 'Ec2InstanceMetadata'",
     ),
-    "a web identity": (f"[profile a]\n{ROLE}web_identity_token_file = /x\n", "but web_identity_token_file"),
+    "a web identity": (
+        f"[profile a]\n{ROLE}web_identity_token_file = /x\n",
+        "has a web identity (web_identity_token_file)",
+    ),
     "plain keys": (
         f"[profile a]\n{ROLE}source_profile = a\naws_access_key_id = AKIA\naws_secret_access_key = 1\n",
-        "but aws_access_key_id",
+        "has a static access key (aws_access_key_id)",
     ),
     "a shell around it": (
         f"[profile a]\ncredential_process = sh -c '{CREDENTIAL_PROCESS} -x'\n",

@@ -297,7 +297,7 @@ def test_a_key_that_is_also_in_clear_is_not_rotated_away(device: Device, tool: T
     ("words", "says"),
     [
         (["--profile", "work", "--resume"], "nothing to resume"),
-        (["--profile", "nobody"], "`tpmwire enroll` first"),
+        (["--profile", "nobody"], "no profile 'nobody'"),
         (["--profile", "work", "--discard", "AKIA"], "nothing to resume"),
     ],
 )

@@ -12,6 +12,7 @@ from tests.support import keys
 from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import Tool, held, tool
+from tests.unit.test_cli_verbs import at_a_terminal
 from tpmwire.spec.commands.sequences import HMAC_Start
 from tpmwire.spec.constants import TPM_CC, TPM_HT
 from tpmwire.tpm import Tpm
@@ -286,3 +287,32 @@ def test_names_of_nothing(swtpm: Swtpm, tool: Tool, what: str, code: int, says: 
     ran = tool("name", what, "--tpm-path", swtpm.path)
     assert (ran.code, ran.out, ran.err.count("\n")) == (code, "", 1)
     assert says in ran.err
+
+
+def test_at_a_terminal_a_key_is_removed_when_the_user_agrees(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
+    handle, where = "0x81010077", ("--tpm-path", swtpm.path)
+    secret = b"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+
+    def there() -> bool:
+        return handle in tool("list", *where).out
+
+    assert tool("import", "--persistent-handle", handle, *where, stdin=secret).code == 0
+    for no in (b"n", b"", b"\x04"):
+        code, shown = at_a_terminal(["evict", handle, *where], [no], b"[y/N] ")
+        assert (code, "nothing was changed" in shown, there()) == (2, True, True), shown
+    code, shown = at_a_terminal(["evict", handle, *where], [b"y"], b"[y/N] ")
+    assert (code, "for ever?" in shown, there()) == (0, True, False), shown
+    assert tool("import", "--persistent-handle", handle, *where, stdin=secret).code == 0
+    code, shown = at_a_terminal(["evict", handle, *where, "--yes"], [], b"[y/N] ")
+    assert (code, "for ever?" in shown, there()) == (0, False, False), shown
+
+
+@pytest.mark.parametrize("words", [["--delete-old"], ["--resume", "--discard=AKIANEW"]])
+def test_at_a_terminal_an_access_key_is_deleted_when_the_user_agrees(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    code, shown = at_a_terminal(["rotate", "--profile=made-up", *words], [b"n"], b"[y/N] ")
+    assert (code, "nothing was changed" in shown) == (2, True), shown
+    code, shown = at_a_terminal(["rotate", "--profile=made-up", *words, "--yes"], [], b"[y/N] ")
+    assert (code, "for ever" in shown) == (2, False), shown

@@ -152,7 +152,7 @@ def test_a_profile_of_the_credentials_file(tool: Tool, tmp_path: Path, monkeypat
     )
 
 
-def at_a_terminal(words: list[str], answers: list[bytes]) -> tuple[int, str]:
+def at_a_terminal(words: list[str], answers: list[bytes], prompt: bytes = b"(not shown): ") -> tuple[int, str]:
     """Runs a verb at a terminal of its own and answers its prompts; gives exit code and all that it showed."""
     child, terminal = pty.fork()
     if child == 0:
@@ -166,7 +166,7 @@ def at_a_terminal(words: list[str], answers: list[bytes]) -> tuple[int, str]:
         except OSError:
             break  # the program has ended
         # Each prompt ends so; what is typed before a prompt would be thrown away.
-        while left and shown.count(b"not shown): ") > len(answers) - len(left):
+        while left and shown.count(prompt) > len(answers) - len(left):
             os.write(terminal, left.pop(0) + b"\n")
     os.close(terminal)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
