@@ -55,10 +55,13 @@ class Parent(NamedTuple):
 
 def parent_of(tpm: "Tpm", file: "KeyFile", auth: "Secret", pin: "Pin | None") -> Parent:
     """The parent that a key file names; see `parent_at`. Raises UsageError for an endorsement key."""
+    from tpmwire.reaching import Key, telling_what_is_gone
+
     if file.endorsement_handle is not None:
         _check_no_endorsement_key(tpm, file.endorsement_handle)
-    hierarchy = file.hierarchy
-    return parent_at(tpm, file.parent if hierarchy is None else hierarchy, auth, pin, rsa=bool(file.rsa_parent))
+    handle = file.parent if file.hierarchy is None else file.hierarchy
+    with telling_what_is_gone(Key(file=file)):
+        return parent_at(tpm, handle, auth, pin, rsa=bool(file.rsa_parent))
 
 
 def _check_no_endorsement_key(tpm: "Tpm", handle: int) -> None:

@@ -9,6 +9,7 @@ from tests.support import keys
 from tests.support.bench import KDATE, PASSWORD, SECRET, Bench, bench
 from tests.support.programs import KEY_ID, left_behind, machine
 from tests.support.scripted import STS_ANSWER, ScriptedServer, http, say
+from tests.support.verbs import Tool, tool
 from tpmwire.channel import Pin, read_loaded
 from tpmwire.ecdsa import EcdsaKey
 from tpmwire.errors import SessionError, TpmError
@@ -20,6 +21,8 @@ from tpmwire.spec.commands.hierarchy import Clear
 from tpmwire.spec.constants import TPM_RH
 from tpmwire.tpm import Tpm
 from tpmwire.wrapping import wrap_hmac_key
+
+__all__ = ["tool"]
 
 LOST = "after a clear the secret is gone: create a new access key, or other secret, and import it"
 NOTHING_THERE = f"there is nothing at this handle: the TPM was cleared, or the key evicted or never there; {LOST}"
@@ -127,6 +130,15 @@ def test_the_owners_password_is_gone_too(cleared: Bench, protected: bool) -> Non
     key = HmacKey(file=cleared.file("plain"), parent_auth=Secret(b"the owner's"), protected=protected)
     with pytest.raises(TpmError, match=r"wrong password; .* a TPM that was cleared has none, and lost its keys"):
         cleared.run(key)
+
+
+@pytest.mark.parametrize("key", ["plain", "plain-srk"])
+def test_a_verb_that_loads_a_file_of_before(cleared: Bench, tool: Tool, key: str) -> None:
+    ran = tool("persist", cleared.directory / f"{key}.pem", "0x81010009", "--tpm-path", cleared.bus.path)
+    assert ran.code == 4
+    (line,) = ran.err.splitlines()
+    assert "the TPM was cleared" in line
+    assert LOST in line
 
 
 def test_an_empty_handle_elsewhere_says_nothing_of_it(cleared: Bench) -> None:
