@@ -419,5 +419,5 @@ def _said(error: Exception) -> str:
     """The reason in an OpenSSL error, which is a list of (library, function, reason)."""
     found = error.args[0] if error.args else ""
     if isinstance(found, list):
-        return ", ".join(reason for *_, reason in found if reason) or "unknown reason"
+        return next((reason for *_, reason in found if reason), "unknown reason")
     return " ".join(str(error).split())

@@ -18,7 +18,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..messages import note
+from ..messages import UsageError, note
 from ..options import add_tpm_options
 from ..trust import chain_from, trust_from
 
@@ -60,7 +60,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints what holds for each certificate; ends with the error of the first one that does not hold."""
-    from tpmwire.errors import CertificateError, NvError
+    from tpmwire.errors import CertificateError, CertificateFormatError, NvError
     from tpmwire.tpm import Tpm
 
     trust = trust_from(args.ca)
@@ -73,7 +73,9 @@ def run(args: argparse.Namespace) -> int:
             try:
                 rows.append(_checked(tpm, one, trust, untrusted, present))
             except (CertificateError, NvError) as error:
-                failed.append(type(error)(f"{one.where}: {error}"))
+                # What is wrong with the user's file is not the TPM's.
+                bad_file = args.cert and isinstance(error, CertificateFormatError)
+                failed.append((UsageError if bad_file else type(error))(f"{one.where}: {error}"))
     if args.json:
         json.dump(rows, sys.stdout, indent=2)
         print()
