@@ -98,12 +98,20 @@ def _ask(args: "argparse.Namespace", signer: "Signer") -> "Credentials":
     signer.prime(timestamp(time.time())[:8])
 
     from sigv4.client import StsClient
+    from sigv4.errors import StsError
 
     http = http or _http(args)
     if args.verbose:
         note(f"{PROGRAM}: TPM closed; {first.action} at {endpoint.url}, signed for {endpoint.region}")
     client = StsClient(signer, endpoint, http, policy=retries, warn=_warn)
-    found = client.call(first)
+    try:
+        found = client.call(first)
+    except StsError as error:
+        if error.code == "SignatureDoesNotMatch":
+            from .tampering import check_result
+
+            check_result(args, signer, error)
+        raise
     for operation in chained:
         from sigv4.signer import Signer, hmac_from_secret
 
@@ -150,9 +158,10 @@ def access_key_id(args: "argparse.Namespace") -> str:
     return str(found)
 
 
-def signer_from(args: "argparse.Namespace", key_id: str) -> "Signer":
+def signer_from(args: "argparse.Namespace", key_id: str, *, checked: bool = False) -> "Signer":
     """Signs with the key of the options; the TPM is asked once for each day that is signed for.
 
+    `checked` is for signatures that nobody checks before they are printed: see `tpmwire.reaching.Key`.
     Raises UsageError, KeyFileError.
     """
     from sigv4.signer import Signer
@@ -160,6 +169,7 @@ def signer_from(args: "argparse.Namespace", key_id: str) -> "Signer":
     from .tpm_key import ask_tpm, key_from
 
     key = key_from(args)
+    key.checked = checked
     return Signer(key_id, lambda message: ask_tpm(args, key, message))
 
 

@@ -166,7 +166,7 @@ def key_of(args: argparse.Namespace) -> "tuple[Signer, str | None]":
         found = obtain(used)
         signer = Signer(found.access_key_id, hmac_from_secret(found.secret_access_key), found.session_token)
         return signer, found.expiration
-    signer = signer_from(used, access_key_id(used))
+    signer = signer_from(used, access_key_id(used), checked=True)
     signer.prime(timestamp(time.time())[:8])
     return signer, None
 

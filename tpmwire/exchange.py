@@ -17,7 +17,9 @@ from .spec.constants import TPM_CC, TPM_ST, TPMA_SESSION
 from .spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
 from .wire import Area, authorizations, build_command, first_parameter, join, opened, read_handles, split
 
-__all__ = ["Exchange"]
+__all__ = ["CIPHER_CHANGED", "Exchange"]
+
+CIPHER_CHANGED = "a parameter does not decrypt: somebody on the way to the TPM changed the cipher of the session"
 
 R = TypeVar("R")
 
@@ -151,9 +153,17 @@ class Exchange(Generic[R]):
             self._verify(index, answer, parameters)
         for (_, use), answer in zip(self._uses(), [answers[i] for i, _ in self._uses()], strict=True):
             use.session.nonce_tpm = answer.nonce
-        if (encrypting := self._with(TPMA_SESSION.ENCRYPT)) is not None:
-            parameters = self._deciphered(parameters, *encrypting)
-        return join(self._answer, handles, parameters, offset)  # type: ignore[no-any-return]
+        encrypting = self._with(TPMA_SESSION.ENCRYPT)
+        if encrypting is None:
+            return join(self._answer, handles, parameters, offset)  # type: ignore[no-any-return]
+        try:
+            return join(  # type: ignore[no-any-return]
+                self._answer, handles, self._deciphered(parameters, *encrypting), offset
+            )
+        except DecodeError as error:
+            # The HMAC holds, so the TPM has sent this, under another cipher than was asked for: no HMAC covers
+            # the parameters of TPM2_StartAuthSession.
+            raise SessionError(f"the answer to {type(self._command).__name__}: {CIPHER_CHANGED}") from error
 
     def _verify(self, index: int, answer: TPMS_AUTH_RESPONSE, parameters: bytes) -> None:
         given = self._authorizations[index]

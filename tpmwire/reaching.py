@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 from . import templates
 from .channel import Pin, authorized_once, open_channel, open_session
 from .crypto import name_of
-from .errors import TpmError
+from .errors import SessionError, TpmError
+from .exchange import CIPHER_CHANGED
 from .primary import WELL_KNOWN, Loaded, WellKnown, create_primary, read_loaded
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Password, Session, SessionStart, Use
 from .spec.codes import TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH, TPM_RC_HANDLE, TPM_RC_POLICY_FAIL
-from .spec.constants import TPM_ALG, TPM_HT, TPM_RH, TPM_SE, TPMA_OBJECT
+from .spec.constants import TPM_ALG, TPM_HT, TPM_RH, TPM_SE, TPMA_OBJECT, TPMA_SESSION
 from .spec.structures import TPMS_PCR_SELECTION
 from .tpm import Tpm
 
@@ -52,7 +53,8 @@ class Key:
     the RSA one. A file with that handle needs no `ek_parent`. `inner_key` opens an importable file's
     inner wrap. `described` is a key file that tells the policy of the key at `handle`. `protected` salts and
     encrypts, to `pin` where there is one. `name` is the Name of the key at `handle`, where it is known: that saves
-    reading it. `memory` is what earlier runs have left, and takes what this one leaves (see `kept`).
+    reading it. `memory` is what earlier runs have left, and takes what this one leaves (see `kept`). `checked` has
+    a protected result checked against a cipher that was changed on the way, where that costs a command.
     "As `hmac`" below is HmacKey.hmac.
     """
 
@@ -72,6 +74,7 @@ class Key:
         described: "KeyFile | None" = None,
         inner_key: Secret = EMPTY_AUTH,
         memory: "Memory | None" = None,
+        checked: bool = False,
     ) -> None:
         self.file = file
         self.handle = handle
@@ -86,6 +89,7 @@ class Key:
         self.described = described
         self.inner_key = inner_key
         self.memory = memory
+        self.checked = checked
 
     def of_file(self, file: "KeyFile", **changes: Any) -> Self:
         """The same ways of use for another file; `changes` as the constructor takes them."""
@@ -175,6 +179,8 @@ class Run:
         self.likely: TPMT_PUBLIC | None = None
         # The key that the session was salted to.
         self.salt: Loaded | None = None
+        # Whether that was made for this run, and whether the session is known to have the cipher asked for.
+        self.salt_was_made = self.cipher_shown = False
         # The key's policy, once it is asked for.
         self.satisfying: Satisfying | None = None
 
@@ -277,6 +283,7 @@ class Run:
         if channel.made is not None and channel.made == made_parent:
             self._opened_parent(channel.salt)
         elif channel.made is not None:
+            self.salt_was_made = True
             # A TPM may have three object slots, and the salt key has done its work.
             self.tpm.flush(channel.salt.handle)
 
@@ -336,7 +343,43 @@ class Run:
 
         private = self._imported(file, parent, auth) if file.is_importable else file.private
         command = Load(parent, private, file.public)
-        return self.tpm.execute(command, *self._authorized_parent(parent, auth))
+        loaded = self.tpm.execute(command, *self._enciphered(self._authorized_parent(parent, auth)))
+        # No secret, but the TPM has decrypted it and verified its integrity: the session has the right cipher.
+        self.cipher_shown = True
+        return loaded
+
+    def _enciphered(self, uses: tuple[Password | Use, ...]) -> tuple[Password | Use, ...]:
+        """The same authorizations, with the command's first parameter encrypted where the run is protected."""
+        session = self.companion or self.session
+        if not self.key.protected or session is None:
+            return uses
+        for use in uses:
+            if isinstance(use, Use) and use.session is session:  # which is not used twice in one command
+                use.attributes = TPMA_SESSION(use.attributes | TPMA_SESSION.DECRYPT)
+                return uses
+        return (*uses, session.use(decrypt=True))
+
+    def _show_cipher(self, handle: int) -> None:
+        """Raises SessionError where the session has another cipher than was asked for.
+
+        No HMAC covers the parameters of TPM2_StartAuthSession, nor tells which cipher made an HMAC's result of
+        its response. So the TPM is asked for what is known here: the public area, by the key's Name.
+        """
+        from .spec.commands.objects import ReadPublic
+
+        session = self.companion or self.session
+        if not self.key.protected or session is None or self.cipher_shown:
+            return
+        answer = self.tpm.execute(ReadPublic(handle), session.use(encrypt=True))
+        if name_of(answer.out_public) != self.tpm.name(handle):
+            raise SessionError(f"the answer to ReadPublic: {CIPHER_CHANGED}")
+        self.cipher_shown = True
+
+    @property
+    def _cipher_in_doubt(self) -> bool:
+        """Whether it is to be shown. Without a Name that is known beforehand another key could be read as well."""
+        named = self.pin is None or self.key.name is not None
+        return self.key.checked or (self.salt_was_made and named)
 
     def _imported(self, file: "KeyFile", parent: int, auth: Secret) -> bytes:
         """The private area of a key that was wrapped for this parent elsewhere."""
@@ -347,15 +390,8 @@ class Run:
         cipher = TPMT_SYM_DEF_OBJECT(TPM_ALG.AES, 128, TPM_ALG.CFB) if inner else TPMT_SYM_DEF_OBJECT(TPM_ALG.NULL)
         command = Import(parent, inner.reveal(), file.public, file.private, file.encrypted_seed, cipher)
         uses = self._authorized_parent(parent, auth)
-        session = self.companion or self.session
-        if inner and self.key.protected and session is not None:
-            own = [use for use in uses if isinstance(use, Use) and use.session is session]
-            # One session is not used twice in one command.
-            uses = (
-                (session.use(auth if own else EMPTY_AUTH, decrypt=True),)
-                if own
-                else (*uses, session.use(decrypt=True))
-            )
+        if inner:
+            uses = self._enciphered(uses)
         return self.tpm.execute(command, *uses).out_private
 
     def _authorized_parent(self, parent: int, auth: Secret) -> tuple[Password | Use, ...]:

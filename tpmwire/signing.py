@@ -54,6 +54,8 @@ class HmacRun(Run):
         return results
 
     def _all_computed(self, handle: int, messages: Sequence[bytes]) -> list[bytes]:
+        if self._cipher_in_doubt:
+            self._show_cipher(handle)
         last = len(messages) - 1
         return [self._computed(handle, message, more=number < last) for number, message in enumerate(messages)]
 

