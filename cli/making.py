@@ -69,8 +69,8 @@ def make_key(tpm: "Tpm", order: Order) -> Made:
     parent = parent_at(tpm, order.parent, order.parent_auth, order.pin)
     if parent.key.public.type == TPM_ALG.RSA and parent.key.handle >> 24 == TPM_HT.TRANSIENT:
         note(
-            "this TPM has no ECC, so that each run makes an RSA key, for seconds; `--parent 0x81000001` is faster "
-            "where that key is persistent"
+            "this TPM lacks ECC: each run makes an RSA key, which takes seconds; --make-srk makes it once, "
+            "for all runs"
         )
     policy = policy_of(tpm, order)
     if order.like is not None:

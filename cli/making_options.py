@@ -38,7 +38,7 @@ def add_parent_options(parser: "argparse.ArgumentParser") -> None:
         type=persistent_handle,
         default=OWNER,
         metavar="HANDLE",
-        help="persistent handle of the parent, such as 0x81000001 (default: the owner's standard ECC primary)",
+        help="persistent handle of the parent, such as 0x81000001 (default: the owner's standard primary)",
     )
     group.add_argument(
         "--make-srk",

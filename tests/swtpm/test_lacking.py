@@ -145,7 +145,7 @@ def test_an_rsa_primary_is_taken_untold_and_said_in_the_file(rsa_only: Lacks, to
     assert "@h1" in ran.out
     # Chips take seconds for an RSA key, a run's usual limit is two.
     assert "--timeout=30s" in ran.out
-    assert "`--parent 0x81000001` is faster" in ran.err
+    assert "--make-srk makes it once" in ran.err
     assert rsa_only.bus.codes[:3] == [PRIMARY, PRIMARY, START]
     file = parse(path.read_bytes())
     assert file.rsa_parent is True
@@ -155,6 +155,20 @@ def test_an_rsa_primary_is_taken_untold_and_said_in_the_file(rsa_only: Lacks, to
     # A file that does not tell: of a program that knows of no rsaParent.
     plain = file.replace(rsa_parent=None)
     assert rsa_only.used(HmacKey(file=plain)) == [PRIMARY, PRIMARY, START, LOAD, HMAC, FLUSH, FLUSH]
+
+
+def test_a_storage_root_key_that_is_made_once_is_rsa(tool: Tool, tmp_path: Path) -> None:
+    with Swtpm() as swtpm, Interposer(swtpm.path) as bus:
+        Lacking(**RSA_ONLY["no ECC"]).before(bus)
+        path, where = tmp_path / "key.pem", ("--tpm-path", bus.path)
+        ran = tool("import", "--make-srk", "--out", path, *where, stdin=SECRET.encode())
+        assert ran.code == 0, ran.err
+        assert f"@{SRK:#x}" in ran.out
+        assert "--timeout" not in ran.out
+        tpm2(swtpm, "selftest", "--fulltest")
+        key = HmacKey(file=parse(path.read_bytes()))
+        assert Lacks(bus, swtpm).used(key) == [READ, START, LOAD, HMAC, FLUSH]
+        assert held(swtpm) == ""
 
 
 def test_a_salt_key_for_a_handle_is_rsa(rsa_only: Lacks, tool: Tool) -> None:

@@ -104,6 +104,7 @@ def test_the_roles_that_are_not_user() -> None:
         ("TPMA_OBJECT", "bit 18  0x00040000  signEncrypt"),
         ("TPM_SU", "0x0001  TPM_SU_STATE"),
         ("TPM_RC", "TPM_RC_AUTH_FAIL          wrong password"),
+        ("TPM_RC", "0x0b  TSS2_RESMGR_RC      a resource manager, such as the kernel's /dev/tpmrm0"),
         (
             "TPMA_OBJECT 0x40472",
             "fixedTPM|fixedParent|sensitiveDataOrigin|userWithAuth|noDA|signEncrypt\n  bit 1   fixed",

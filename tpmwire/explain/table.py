@@ -213,7 +213,16 @@ def _numbers(name: str, kind: Any) -> Table:
         ]
         return Table(name, _purpose(kind), section(Number(4, kind)), [("bits", rows)])
     rows = [(f"0x{int(member):0{digits}x}", constant_name(member), *_means(name, member)) for member in kind]
-    return Table(name, _purpose(kind), section(Number(4, kind)), [("values", rows)])
+    parts: list[tuple[str, Sequence[Sequence[str]]]] = [("values", rows)]
+    if name == "TPM_RC":
+        parts.append(("layers of software before the TPM that answer in its place, in bits 23:16", _layers()))
+    return Table(name, _purpose(kind), section(Number(4, kind)), parts)
+
+
+def _layers() -> Sequence[Sequence[str]]:
+    from ..spec.tss2_codes import LAYERS
+
+    return [(f"0x{number:02x}", f"TSS2_{layer.name}_RC", layer.purpose) for number, layer in LAYERS.items()]
 
 
 def octets_of(kind: type[int]) -> int:
