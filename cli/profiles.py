@@ -125,7 +125,7 @@ def endpoint_options(region: str | None, profile: "Profile | None") -> list[str]
     """The options by which a run asks the STS that is the profile's now: region, endpoint, FIPS, dual-stack, CAs.
 
     The region and FIPS may be the environment's, which may be gone when the line runs. An endpoint URL and CAs of
-    the environment are of this environment only. Raises RequestError.
+    the environment are of this environment only. Raises RequestError, UsageError.
     """
     from sigv4.config import region as region_of
     from sigv4.endpoints import configured_url, flag
@@ -140,7 +140,10 @@ def endpoint_options(region: str | None, profile: "Profile | None") -> list[str]
         if flag(f"AWS_USE_{kind.upper()}_ENDPOINT", os.environ, profile):
             found.append(f"--use-{kind}-endpoint")
     if bundle := profile and profile.get("ca_bundle"):
-        found.append(f"--ca-bundle={os.path.abspath(os.path.expanduser(bundle))}")
+        path = os.path.expanduser(bundle)
+        if path.startswith("~"):
+            raise UsageError(f"ca_bundle of {profile}: cannot resolve {path}: no such home directory; set HOME")
+        found.append(f"--ca-bundle={os.path.abspath(path)}")
     return found
 
 

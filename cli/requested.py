@@ -148,15 +148,16 @@ def _unsigned_by_profile(args: argparse.Namespace, service: str) -> bool:
 
 def _bucket_url(args: argparse.Namespace) -> str:
     """Where s3://BUCKET/KEY is, the key as it is called, not percent-encoded. Notes service and region."""
-    import os
     from urllib.parse import quote
 
     from sigv4.s3 import locate, settings, split
 
+    from .obtain import environ_of
     from .using import use_args
 
     bucket, key = split(args.url.removeprefix("s3://"))
-    found = locate(bucket, _client_region(args, bucket), settings(os.environ, use_args(args).settings))
+    used = use_args(args)
+    found = locate(bucket, _client_region(args, bucket), settings(environ_of(used), used.settings))
     args.service = args.service or found.service
     args.region = None if found.multi_region else found.region
     return f"{found.url}/{quote(key, safe='/-._~')}"

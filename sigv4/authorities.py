@@ -38,7 +38,10 @@ class Authorities:
         """Makes `context` trust these CAs. Raises RequestError if the variable's file or directory has none."""
         if self.path is not None:
             # No shell has expanded a value that comes from a config file; botocore's urllib3 expands it.
-            self._load_named(context, os.path.expanduser(self.path))
+            path = os.path.expanduser(self.path)
+            if path.startswith("~"):
+                raise RequestError(f"{self._variable}: cannot resolve {path}: no such home directory; set HOME")
+            self._load_named(context, path)
         else:
             self._missing = not _load_system(context)
 

@@ -71,9 +71,12 @@ class Profile:
 class Config:
     """All profiles of the two files."""
 
-    def __init__(self, profiles: Mapping[str, Values], services: Mapping[str, Values]) -> None:
+    def __init__(
+        self, profiles: Mapping[str, Values], services: Mapping[str, Values], *, homeless: bool = False
+    ) -> None:
         self._profiles = profiles
         self._services = services
+        self._homeless = homeless
 
     def __contains__(self, name: str) -> bool:
         return name in self._profiles
@@ -111,6 +114,8 @@ class Config:
         return found
 
     def _known(self) -> str:
+        if self._homeless and not self._profiles:
+            return "none, as there is no home directory (set HOME or AWS_CONFIG_FILE)"
         names = [name if name.isprintable() else ascii(name) for name in sorted(self._profiles)]
         return ", ".join(names[:10]) + (" ..." if len(names) > 10 else "") if names else "none"
 
@@ -151,7 +156,7 @@ def load(environ: Mapping[str, str]) -> Config:
             services[name] = values
     for name, values in _sections(credentials_file(environ)).items():
         profiles[name] = profiles.get(name, {}) | values
-    return Config(profiles, services)
+    return Config(profiles, services, homeless=config_file(environ).startswith("~"))
 
 
 def _kind(section: str) -> tuple[str, str]:
@@ -171,6 +176,8 @@ def _kind(section: str) -> tuple[str, str]:
 
 
 def _sections(path: str) -> dict[str, Values]:
+    if path.startswith("~"):
+        return {}  # without a home directory there is no file; a folder of that name is somebody else's
     try:
         with open_input(path) as file:
             data = file.read(_MAX_SIZE + 1)
