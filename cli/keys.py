@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Parent",
     "check_free",
+    "check_parent",
     "evict",
     "is_occupied",
     "load",
@@ -57,23 +58,25 @@ def parent_of(tpm: "Tpm", file: "KeyFile", auth: "Secret", pin: "Pin | None") ->
     """The parent that a key file names; see `parent_at`. Raises UsageError for an endorsement key."""
     from tpmwire.reaching import Key, telling_what_is_gone
 
-    if file.endorsement_handle is not None:
-        _check_no_endorsement_key(tpm, file.endorsement_handle)
+    check_parent(tpm, file)
     handle = file.parent if file.hierarchy is None else file.hierarchy
     with telling_what_is_gone(Key(file=file)):
         return parent_at(tpm, handle, auth, pin, rsa=bool(file.rsa_parent))
 
 
-def _check_no_endorsement_key(tpm: "Tpm", handle: int) -> None:
-    """Raises UsageError where only a policy authorizes the parent, or nothing is there and it would be made."""
+def check_parent(tpm: "Tpm", file: "KeyFile") -> None:
+    """Raises UsageError for a parent that is an endorsement key: one that a policy authorizes, or that is made."""
     from tpmwire.primary import read_loaded
     from tpmwire.spec.constants import TPMA_OBJECT
 
-    if is_occupied(tpm, handle) and read_loaded(tpm, handle).public.object_attributes & TPMA_OBJECT.USER_WITH_AUTH:
+    handle = file.endorsement_handle
+    if handle is None or (
+        is_occupied(tpm, handle) and read_loaded(tpm, handle).public.object_attributes & TPMA_OBJECT.USER_WITH_AUTH
+    ):
         return
     raise UsageError(
-        "the key's parent is an endorsement key, under which this verb does not load: `tpmwire import-key "
-        "--persistent-handle` makes such a key persistent, and duplication goes from the TPM that it came from"
+        "the key came wrapped for this TPM's endorsement key, under which this cannot be done: wrap one where it "
+        "came from; `tpmwire import-key --persistent-handle` makes it persistent"
     )
 
 

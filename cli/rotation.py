@@ -101,6 +101,7 @@ def begin(args: argparse.Namespace) -> State:
     """Looks whether all that is needed is there, before anything is changed. Raises UsageError."""
     from tpmwire.crypto import name_of
 
+    from .keys import check_parent
     from .plaintext import sections_with
 
     command = current(args.profile)
@@ -113,6 +114,8 @@ def begin(args: argparse.Namespace) -> State:
     if command.args.useEKParent:
         raise UsageError("the key came wrapped for this TPM's EK: wrap a new one where it came from")
     with open_for(command) as tpm:
+        if command.key.file is not None:
+            check_parent(tpm, command.key.file)
         public = public_at(tpm, command.place)
     if public is None:
         raise UsageError(f"there is no key at {command.place}, where the profile says")

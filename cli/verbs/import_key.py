@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HELP", "configure", "run"]
 
-OWNER = 0x40000001
-"""TPM_RH_OWNER (TPM 2.0 Part 2, §7.4)."""
+OWNER, SRK = 0x40000001, 0x81000001
+"""TPM_RH_OWNER (TPM 2.0 Part 2, §7.4), and where the storage root key is."""
 
 HELP = "take in a key that was wrapped for this TPM elsewhere"
 
@@ -120,7 +120,7 @@ def _key(args: argparse.Namespace, file: "KeyFile") -> "HmacKey | EcdsaKey":
 def _imported(tpm: "Tpm", key: "HmacKey | EcdsaKey", choices: "list[KeyFile]") -> "KeyFile":
     """The loadable file, under the first parent for which the key was wrapped. Raises the first one's error."""
     from tpmwire.errors import TpmError
-    from tpmwire.spec.codes import TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH
+    from tpmwire.spec.codes import TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH, TPM_RC_HANDLE
 
     failed: TpmError | None = None
     for file in choices:
@@ -133,6 +133,11 @@ def _imported(tpm: "Tpm", key: "HmacKey | EcdsaKey", choices: "list[KeyFile]") -
             failed = failed or error
             tpm.flush_opened()
     assert failed is not None  # there is a choice at least
+    if choices[0].parent == SRK and failed.code == TPM_RC_HANDLE:
+        raise UsageError(
+            f"the key was wrapped for the storage root key, and 0x{SRK:08x} is empty: make that key persistent "
+            "there first (`tpmwire import --make-srk`, tpm2_evictcontrol)"
+        ) from failed
     raise failed
 
 

@@ -118,8 +118,8 @@ def _parent(file: "KeyFile") -> str:
         other = "0, which tpm2tss-genkey wrote for: "
     elif file.hierarchy != file.parent:
         transient = file.parent >> 24 == TPM_HT.TRANSIENT
-        kind = "transient handle" if transient else "firmware-limited hierarchy, as go-tpm's programs write it"
-        other = f"a {kind}, which is taken as: "
+        what = "transient handle" if transient else "firmware-limited hierarchy, as go-tpm's programs write it"
+        other = f"a {what}, which is taken as: "
     return f"{other}the {name} hierarchy's standard {kind} primary, made for each use"
 
 

@@ -300,6 +300,34 @@ def test_the_drafts_primaries(swtpm: Swtpm, tool: Tool, tmp_path: Path, hierarch
     assert f"the {hierarchy.name.lower()} hierarchy's standard {'RSA 2048' if rsa else 'ECC P-256'}" in shown
 
 
+@pytest.mark.parametrize(
+    ("parent", "says"),
+    [
+        (0, "0, which tpm2tss-genkey wrote for: the owner hierarchy's standard ECC P-256 (H-2) primary"),
+        (0x40000140, "as go-tpm's programs write it, which is taken as: the owner hierarchy's standard ECC P-256"),
+        (
+            0x80000001,
+            "a transient handle, which is taken as: the owner hierarchy's standard ECC P-256 (H-2) primary",
+        ),
+        (0x81010001, "the endorsement key ek-rsa: as it is there, or made"),
+        (0x81010016, "the endorsement key ek-p384"),
+        (0x81010003, "a persistent key, used as it is"),
+    ],
+)
+def test_parents_are_told(tool: Tool, tmp_path: Path, parent: int, says: str) -> None:
+    (tmp_path / "k.pem").write_text(KeyFile.of(templates.hmac_key(), b"private", parent).to_pem())
+    assert says in tool("show", tmp_path / "k.pem").out
+
+
+def test_a_storage_root_key_that_is_not_there(tool: Tool, tmp_path: Path) -> None:
+    with Swtpm() as other:
+        with Tpm.open(other.path, 20) as tpm:
+            public = create_primary(tpm, TPM_RH.OWNER, templates.srk_ecc()).public
+        (tmp_path / "k.pem").write_text(wrap_hmac_key(Secret(b"AWS4" + SECRET), public, SRK).to_pem())
+        ran = tool("import-key", tmp_path / "k.pem", "--tpm-path", other.path, "--out", tmp_path / "o.pem")
+    assert (ran.code, "0x81000001 is empty" in ran.err) == (2, True), ran.err
+
+
 @pytest.mark.parametrize("kind", ["ek-rsa", "ek-ecc", "h2", "srk"])
 def test_go_tpms_parent_means_nothing(
     swtpm: Swtpm, tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC], kind: str
