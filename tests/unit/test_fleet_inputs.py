@@ -315,6 +315,16 @@ def test_pcrs_of_a_csv_and_of_all(tool: Tool, tmp_path: Path) -> None:
     assert own.policy[0] != common.policy[0]
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_field(tool: Tool, tmp_path: Path) -> None:
+    """As Windows' programs write it."""
+    one = host("a")
+    (tmp_path / "f.csv").write_bytes(b"\xef\xbb\xbf" + f"host,public\r\na,{one['public']}\r\n".encode())
+    (tmp_path / "f.jsonl").write_bytes(b"\xef\xbb\xbf" + json.dumps(one).encode() + b"\r\n")
+    for name in ("f.csv", "f.jsonl"):
+        ran = tool("wrap", "--fleet", tmp_path / name, "--out", tmp_path / f"out-{name}", stdin=SECRET)
+        assert ran.code == 0, ran.err
+
+
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
@@ -381,7 +391,7 @@ def test_the_page_runs_on_dask(tmp_path: Path) -> None:
     (tmp_path / "page.py").write_text(block)
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     ran = subprocess.run(
-        [sys.executable, "page.py"], cwd=tmp_path, env=environ, capture_output=True, check=False, timeout=300
+        [sys.executable, "page.py"], cwd=tmp_path, env=environ, capture_output=True, check=False, timeout=240
     )
     assert ran.returncode == 0, ran.stderr.decode()
     found = [json.loads(text) for text in ran.stdout.splitlines()]
