@@ -1,9 +1,10 @@
 """Passwords of keys and hierarchies: options that verbs share. Best from a file, a prompt or a variable."""
 
+import os
 from typing import TYPE_CHECKING
 
-from .messages import UsageError
-from .options import auth_from
+from .messages import UsageError, note
+from .options import auth_from, filled
 
 if TYPE_CHECKING:
     import argparse
@@ -19,9 +20,13 @@ VARIABLES = {"key": "TPM_KEY_AUTH", "parent": "TPM_PARENT_AUTH", "owner": "TPM_O
 def add_auth_options(parser: "argparse.ArgumentParser", whose: str, what: str) -> None:
     """--WHOSE-auth-file, --WHOSE-auth-prompt and --WHOSE-auth, of which one may be given."""
     group = parser.add_mutually_exclusive_group()
-    group.add_argument(f"--{whose}-auth-file", metavar="FILE", help=f"file with {what} (or {VARIABLES[whose]})")
+    group.add_argument(
+        f"--{whose}-auth-file", type=filled, metavar="FILE", help=f"file with {what} (or {VARIABLES[whose]})"
+    )
     group.add_argument(f"--{whose}-auth-prompt", action="store_true", help="ask for it on the terminal")
-    group.add_argument(f"--{whose}-auth", metavar="PASSWORD", help="the same here, where others can see it")
+    group.add_argument(
+        f"--{whose}-auth", type=filled, metavar="PASSWORD", help="the same here, where others can see it"
+    )
 
 
 def auth_of(args: "argparse.Namespace", whose: str) -> "Secret":
@@ -35,6 +40,8 @@ def auth_of(args: "argparse.Namespace", whose: str) -> "Secret":
 def key_auth_of(args: "argparse.Namespace") -> "Secret":
     """The password for a new key, asked for twice. Raises UsageError also for one that no TPM takes."""
     auth = auth_of(args, "key")
+    if not auth and VARIABLES["key"] in os.environ:
+        note(f"warning: {VARIABLES['key']} is set and empty: the key gets no password")
     if args.key_auth_prompt and _asked("the same again") != auth:
         raise UsageError("the two passwords differ; nothing was done")
     # An authValue is at most as long as the digest of the key's nameAlg, SHA-256 (Part 1, §19.6.4.3).
@@ -50,4 +57,7 @@ def _asked(what: str) -> "Secret":
 
     from .prompts import ask_secret
 
-    return Secret(ask_secret(what, "give it in a file"))
+    found = ask_secret(what, "give it in a file")
+    if not found:
+        raise UsageError(f"the {what} is empty; nothing was done")
+    return Secret(found)

@@ -190,9 +190,9 @@ def _misspelled(field: str) -> str | None:
 
 @lru_cache(maxsize=1024)
 def _password(path: str) -> Secret:
-    from .options import secret_file
+    from .options import password_file
 
-    return Secret(secret_file(path))
+    return Secret(password_file(path))
 
 
 @lru_cache(maxsize=256)

@@ -114,7 +114,11 @@ def policy_of(tpm: "Tpm", order: Order) -> "Policy | None":
     if order.pcrs is not None:
         from tpmwire.pcrs import read_pcrs
 
-        use.append(PolicyPCR.of_values(TPM_ALG.SHA256, order.pcrs, read_pcrs(tpm, order.pcrs)))
+        from .weak_pcrs import warn_of_pcrs
+
+        values = read_pcrs(tpm, order.pcrs)
+        warn_of_pcrs(order.pcrs, values)
+        use.append(PolicyPCR.of_values(TPM_ALG.SHA256, order.pcrs, values))
     if order.auth or not use:
         use.append(PolicyAuthValue())
     if order.leave is None:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from .auths import add_auth_options, auth_of
-from .options import persistent_handle
+from .options import filled, persistent_handle
 
 if TYPE_CHECKING:
     import argparse
@@ -82,9 +82,13 @@ def add_pin_options(parser: "argparse.ArgumentParser", what_for: str = "") -> No
     """--tpm-session-encrypt-with-name and -public, which `pins.pin_from` takes."""
     parser.add_argument(
         "--tpm-session-encrypt-with-name",
+        type=filled,
         metavar="NAME[@WHERE]",
         help=f"hex Name of this TPM's endorsement or storage key, as `tpmwire ek` prints it to pin{what_for}",
     )
     parser.add_argument(
-        "--tpm-session-encrypt-with-public", metavar="FILE", help="the same key's public area instead of its Name"
+        "--tpm-session-encrypt-with-public",
+        type=filled,
+        metavar="FILE",
+        help="the same key's public area instead of its Name",
     )

@@ -19,6 +19,7 @@ __all__ = [
     "Program",
     "add_tpm_options",
     "auth_from",
+    "filled",
     "flag",
     "pcrs_from",
     "persistent_handle",
@@ -245,14 +246,21 @@ def add_tpm_options(parser: argparse._ActionsContainer, patience: str = "2s") ->
     )
 
 
+def filled(text: str) -> str:
+    """A value that is not empty: what a variable that is not set leaves would silently drop the option."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the value is empty; give one, or leave the option out")
+    return text
+
+
 def auth_from(value: str | None, file: str | None, *variables: str) -> "Secret":
     """An authValue: of the option, else of the file, else of the first variable that is set, else empty."""
     from tpmwire.secret import Secret
 
     if value:
         return Secret(value.encode())
-    if file:
-        return Secret(secret_file(file))
+    if file is not None:
+        return Secret(password_file(file))
     for variable in variables:
         if os.environ.get(variable):
             return Secret(os.environ[variable].encode())
@@ -268,6 +276,16 @@ def pcrs_from(text: str) -> "tuple[TPMS_PCR_SELECTION, ...]":
         return parse_pcrs(text)
     except PolicyError as error:
         raise UsageError(str(error)) from error
+
+
+def password_file(path: str) -> bytes:
+    """The password in a file. Raises UsageError also where it is empty: that would be none."""
+    if not path:
+        raise UsageError("the name of the file with the password is empty: give it, or leave the option out")
+    found = secret_file(path)
+    if not found:
+        raise UsageError(f"{path} is empty: write the password into it, or leave the option out")
+    return found
 
 
 def secret_file(path: str) -> bytes:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from .messages import UsageError
+from .options import filled
 
 if TYPE_CHECKING:
     import argparse
@@ -26,9 +27,9 @@ def add_policy_options(parser: "argparse.ArgumentParser", option: str = "--json"
     """`option` FILE and --pcrs, of which one may be given."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
-        option, dest="policy_json", metavar="FILE", help="a policy in JSON; `tpmwire policy --help`"
+        option, dest="policy_json", type=filled, metavar="FILE", help="a policy in JSON; `tpmwire policy --help`"
     )
-    group.add_argument("--pcrs", metavar="PCRS", help="a policy of PCR values: sha256:7=HEX,23=HEX")
+    group.add_argument("--pcrs", type=filled, metavar="PCRS", help="a policy of PCR values: sha256:7=HEX,23=HEX")
 
 
 def described_policy(args: "argparse.Namespace", alg: "TPM_ALG") -> Described | None:
@@ -37,15 +38,20 @@ def described_policy(args: "argparse.Namespace", alg: "TPM_ALG") -> Described | 
     from tpmwire.policy import Policy, PolicyPCR, parse_pcr_values
 
     from .files import read_small
+    from .weak_pcrs import warn_of_pcrs, warn_of_policies
 
     if args.policy_json:
-        return described_json(read_small(args.policy_json).decode("utf-8", "replace"), alg, args.policy_json)
+        found = described_json(read_small(args.policy_json).decode("utf-8", "replace"), alg, args.policy_json)
+        warn_of_policies(found.alternatives, alg)
+        return found
     if not args.pcrs:
         return None
     try:
-        policy = Policy(PolicyPCR.of_values(alg, *parse_pcr_values(args.pcrs)))
+        selection, values = parse_pcr_values(args.pcrs)
+        policy = Policy(PolicyPCR.of_values(alg, selection, values))
     except PolicyError as error:
         raise UsageError(str(error)) from error
+    warn_of_pcrs(selection, values)
     return Described(policy.digest(alg), (policy,), policy)
 
 

@@ -1,7 +1,7 @@
 """The options of `aws-tpm-process-credential`, which other verbs read from a profile's command line."""
 
 from .messages import exit_codes_help
-from .options import Once, Parser, add_tpm_options, flag, persistent_handle
+from .options import Once, Parser, add_tpm_options, filled, flag, persistent_handle
 
 __all__ = ["PROGRAM", "given_options", "run_parser"]
 
@@ -57,14 +57,18 @@ def run_parser() -> Parser:
         metavar="PASSWORD",
         help="the key's password; others can see it here, better use TPM_KEY_AUTH or --keyPass-file",
     )
-    key.add_argument("--keyPass-file", "--keypass-file", metavar="FILE", help="file with the key's password")
+    key.add_argument(
+        "--keyPass-file", "--keypass-file", type=filled, metavar="FILE", help="file with the key's password"
+    )
     key.add_argument(
         "--parentPass",
         "--parentpass",
         metavar="PASSWORD",
         help="password of the key file's parent, or of its hierarchy; or TPM_PARENT_AUTH",
     )
-    key.add_argument("--parentPass-file", "--parentpass-file", metavar="FILE", help="file with that password")
+    key.add_argument(
+        "--parentPass-file", "--parentpass-file", type=filled, metavar="FILE", help="file with that password"
+    )
     key.add_argument(
         "--pcrs", metavar="PCRS", help="the PCRs that the key is bound to: 23, or 7,23, or sha256:7,23"
     )
@@ -88,11 +92,13 @@ def run_parser() -> Parser:
     )
     tpm.add_argument(
         "--tpm-session-encrypt-with-public",
+        type=filled,
         metavar="FILE",
         help="the same key's public area (TPM2B_PUBLIC, as of `tpm2_readpublic -o`) or PEM, instead of its Name",
     )
     tpm.add_argument(
         "--key-name",
+        type=filled,
         metavar="NAME",
         help="hex Name of the key at --persistentHandle; saves one command that reads it",
     )
@@ -128,16 +134,18 @@ def run_parser() -> Parser:
         help="lifetime of the credentials (default: 3600; 900 with --root-of)",
     )
     aws.add_argument("--external-id", metavar="ID", help="what the role's trust policy asks for")
-    aws.add_argument("--policy", metavar="JSON", help="a policy that limits the session further")
-    aws.add_argument("--policy-file", metavar="FILE", help="a file with that policy")
-    aws.add_argument("--policy-arn", metavar="ARN", action="append", help="a managed policy that does; repeatable")
+    aws.add_argument("--policy", type=filled, metavar="JSON", help="a policy that limits the session further")
+    aws.add_argument("--policy-file", type=filled, metavar="FILE", help="a file with that policy")
+    aws.add_argument(
+        "--policy-arn", type=filled, metavar="ARN", action="append", help="a managed policy that does; repeatable"
+    )
     aws.add_argument("--tag", metavar="KEY=VALUE", action="append", help="a session tag; repeatable")
     aws.add_argument(
         "--transitive-tag-key", metavar="KEY", action="append", help="a tag that further roles keep; repeatable"
     )
     aws.add_argument("--source-identity", metavar="NAME", help="who is behind the role, for CloudTrail")
     aws.add_argument(
-        "--mfa-serial", metavar="SERIAL", help="the MFA device; its code is asked for on the terminal"
+        "--mfa-serial", type=filled, metavar="SERIAL", help="the MFA device; its code is asked for on the terminal"
     )
     aws.add_argument("--mfa-process", metavar="CMD", help="a program that prints the MFA code, instead of asking")
     aws.add_argument(

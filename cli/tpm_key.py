@@ -26,6 +26,8 @@ def key_from(args: "argparse.Namespace") -> "HmacKey":
 
         file = read_key_file(args.credential_file)
     pcrs = pcrs_from(args.pcrs) if args.pcrs else None
+    if args.tpm_session_encrypt_with_name == "":
+        note(f"{PROGRAM}: warning: --tpm-session-encrypt-with-name is empty: no key is pinned")
     pin = name = None
     if args.tpm_session_encrypt_with_name or args.tpm_session_encrypt_with_public:
         from .pins import pin_from

@@ -28,7 +28,7 @@ from ..lifecycle import (
 )
 from ..making_options import add_parent_options, add_pin_options, new_handle, parentage_of
 from ..messages import UsageError, note
-from ..options import Once, add_tpm_options, pcrs_from
+from ..options import Once, add_tpm_options, filled, pcrs_from
 from ..process_line import join_line
 from ..prompts import agreed
 from ..sigv4a_key import add_sigv4a_options, is_wanted
@@ -78,7 +78,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="REGION",
         help="use this region's STS (default: the profile's, else the global one)",
     )
-    parser.add_argument("--pcrs", metavar="PCRS", help="bind the key to PCRs: 23, or 7,23, or sha256:7,23")
+    parser.add_argument(
+        "--pcrs", type=filled, metavar="PCRS", help="bind the key to PCRs: 23, or 7,23, or sha256:7,23"
+    )
     add_sigv4a_options(parser)
     add_auth_options(parser, "key", "a password for the key")
     add_parent_options(parser)

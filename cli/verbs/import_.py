@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from ..aws_secret import add_secret_options, check_key_id, key_id_of, read_key
 from ..making_options import OWNER, add_parent_options, add_pin_options, new_handle, parentage_of
 from ..messages import UsageError, note
-from ..options import Once, add_tpm_options, pcrs_from
+from ..options import Once, add_tpm_options, filled, pcrs_from
 from ..sigv4a_key import add_sigv4a_options, is_wanted, places_of
 
 if TYPE_CHECKING:
@@ -58,18 +58,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         "--pcrs",
+        type=filled,
         metavar="PCRS",
         help="bind the key to PCRs: 23, or 7,23, or sha256:7,23; with values, for a boot to come: sha256:7=HEX",
     )
     group.add_argument(
         "--policy",
         dest="policy_json",
+        type=filled,
         metavar="FILE",
         help="a policy in JSON (`tpmwire policy --help`), which need not hold now: the key is not tried",
     )
     add_auth_options(parser, "key", "a password for the key")
     parser.add_argument(
         "--duplicable-to",
+        type=filled,
         metavar="FILE",
         help="let `tpmwire duplicate` take the key to this parent in another TPM, as `tpmwire export-public` "
         "printed it there; or to `any`, and so out of every TPM for whoever can use this one and knows the "

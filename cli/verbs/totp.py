@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from ..making_options import add_parent_options, add_pin_options, new_handle, parentage_of
 from ..messages import UsageError, note
-from ..options import add_tpm_options, pcrs_from
+from ..options import add_tpm_options, filled, pcrs_from
 from ..totp import AWS_DIGITS, AWS_PERIOD, PERIODS
 from ..totp_key import place
 
@@ -54,7 +54,9 @@ def _configure_import(parser: argparse.ArgumentParser) -> None:
         "--persistent-handle", type=new_handle, metavar="HANDLE", help="make the key persistent there"
     )
     parser.add_argument("--force", action="store_true", help="replace what is at this file and handle")
-    parser.add_argument("--pcrs", metavar="PCRS", help="bind the key to PCRs: 23, or 7,23, or sha256:7,23")
+    parser.add_argument(
+        "--pcrs", type=filled, metavar="PCRS", help="bind the key to PCRs: 23, or 7,23, or sha256:7,23"
+    )
     add_auth_options(parser, "key", "a password for the key")
     add_parent_options(parser)
     _add_tpm_and_pin(parser, "60s")

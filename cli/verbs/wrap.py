@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from ..aws_secret import add_secret_options, key_id_of, read_key
 from ..messages import UsageError, note
-from ..options import auth_from
+from ..options import auth_from, filled
 from ..targets import add_format_option, add_target_options
 
 if TYPE_CHECKING:
@@ -55,15 +55,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_secret_options(parser)
     parser.add_argument("--secret-file", metavar="FILE", help="file with the secret, in place of standard input")
     parser.add_argument(
-        "--key-auth-file", metavar="FILE", help="file with a password for the key (or TPM_KEY_AUTH)"
+        "--key-auth-file", type=filled, metavar="FILE", help="file with a password for the key (or TPM_KEY_AUTH)"
     )
     bound = parser.add_mutually_exclusive_group()
     bound.add_argument(
-        "--pcrs", metavar="PCRS", help="bind the key to PCRs: sha256:7=HEX,23 (zero where no value)"
+        "--pcrs", type=filled, metavar="PCRS", help="bind the key to PCRs: sha256:7=HEX,23 (zero where no value)"
     )
     bound.add_argument(
         "--policy",
         dest="policy_json",
+        type=filled,
         metavar="FILE",
         help="a policy without branches in JSON (`tpmwire policy --help`)",
     )
@@ -96,14 +97,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Wraps for one target or for many."""
+    from tpmwire.spec.constants import TPM_ALG
+
     from ..fleet import Order
     from ..trust import trust_from
+    from ..weak_pcrs import warn_of_policies
     from ..wrap_policy import policy_of
 
     shard = _check(args)
     auth = auth_from(None, args.key_auth_file, "TPM_KEY_AUTH")
     use, trust = _use(args), trust_from(args.ca)
-    policy_of(use, with_auth=bool(auth))
+    if found := policy_of(use, with_auth=bool(auth)):
+        warn_of_policies([found[0]], TPM_ALG.SHA256)
     if args.to:
         if args.sigv4a_out:
             _check_sigv4a(args)
