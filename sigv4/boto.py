@@ -45,7 +45,8 @@ def session(
     boto3.Session's own: region_name, profile_name, botocore_session and so on. What `hmac_secret` raises
     comes out of the boto3 call at hand. Where a refusal shows that the clock is wrong, the request is signed
     once more with the server's time, and so is all that follows; a warning is logged. Clients that are given
-    other keys sign with those. Signature versions 2 and 3, S3's own of before 2014 and SigV4A end in botocore's
+    other keys sign with those. Where AWS prefers SigV4A and takes SigV4 too, it is SigV4, awscrt or not. What
+    takes SigV4A only, signature versions 2 and 3, and S3's own of before 2014 end in botocore's
     UnsupportedSignatureVersionError. Raises RequestError for an unfit access key id or session token, and for a
     `profile_name` whose profile assumes a role.
     """
@@ -59,6 +60,8 @@ def session(
         _hold(client._request_signer)
         if client._get_credentials() is held:
             client.meta.events.register_first("choose-signer.s3", _keep_version)
+            if not held.asymmetric:
+                _take_next_scheme(client)
             client.meta.events.register_first("needs-retry", held.signer.correct_clock)
         return client
 
@@ -157,6 +160,7 @@ class _HeldCredentials:
         self.access_key = signer.access_key_id
         self.token = signer.session_token
         self.account_id = account_id
+        self.asymmetric = False  # whether there is a key of SigV4A too
 
     def __repr__(self) -> str:
         return f"<held credentials of {self.access_key}>"
@@ -204,6 +208,28 @@ def _hold(request_signer: Any) -> None:
         return theirs(signing_name, region_name, signature_version, request_credentials, **options)
 
     request_signer.get_auth_instance = request_signer.get_auth = get_auth_instance
+
+
+def _take_next_scheme(client: Any) -> None:
+    """Passes SigV4A over where SigV4 is offered too. With awscrt botocore would choose the first of them."""
+    resolver, config = client._ruleset_resolver, client.meta.config
+    theirs = resolver.auth_schemes_to_signing_ctx
+
+    def auth_schemes_to_signing_ctx(schemes: list[dict[str, Any]]) -> Any:
+        return theirs([scheme for scheme in schemes if scheme["name"] != "sigv4a"] or schemes)
+
+    resolver.auth_schemes_to_signing_ctx = auth_schemes_to_signing_ctx
+    client.meta.events.register_first("choose-signer", _take_symmetric)
+    if preferred := config.auth_scheme_preference:
+        fit = ",".join(name for name in preferred.split(",") if name.strip() != "sigv4a")
+        config.auth_scheme_preference = resolver._auth_scheme_preference = type(preferred)(fit) if fit else None
+
+
+def _take_symmetric(context: dict[str, Any], **_more: object) -> None:
+    """The same where no endpoint rule says how to sign ("signing"), but the service's model."""
+    offered = context.get("auth_options") or ()
+    if context.get("auth_type") == "v4a" and "signing" not in context and "aws.auth#sigv4" in offered:
+        context["auth_type"] = "v4"
 
 
 # The endpoint rules say v4 of S3, whose own variant is meant.

@@ -36,6 +36,7 @@ def add_sigv4a(session: boto3.Session, sign_digest: Callable[[bytes], bytes]) ->
         )
     for version, auth in _PLAIN.items():
         botocore.auth.AUTH_TYPE_MAPS.setdefault(version, auth)
+    held.asymmetric = True
     create_client = core.create_client
 
     def create_asymmetric_client(*args: Any, **kwargs: Any) -> Any:

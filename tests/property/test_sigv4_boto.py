@@ -229,6 +229,42 @@ def test_what_needs_the_secret_itself_is_refused(version: str) -> None:
         client.list_buckets()
 
 
+OUTPOST = "arn:aws:s3-outposts:us-west-2:123456789012:outpost/op-0123/accesspoint/point"
+# What AWS takes SigV4A of by preference, and SigV4 too: by its endpoints, and by the services' models.
+BOTH = [
+    ("s3", {}, lambda c: c.get_object(Bucket=OUTPOST, Key="k")),
+    ("s3", {}, lambda c: c.put_object(Bucket=OUTPOST, Key="k", Body=b"body")),
+    ("sustainability", {}, lambda c: c.get_estimated_carbon_emissions(TimePeriod={"Start": 0, "End": 1})),
+    ("partnercentral-channel", {}, lambda c: c.list_relationships(catalog="AWS")),
+    (
+        "partnercentral-channel",
+        {"endpoint_url": "http://127.0.0.1:9"},
+        lambda c: c.list_relationships(catalog="AWS"),
+    ),
+    ("sts", {"config": Config(auth_scheme_preference="sigv4a,sigv4")}, lambda c: c.get_caller_identity()),
+]
+
+
+@pytest.mark.parametrize(("service", "options", "act"), BOTH)
+def test_the_next_scheme_is_taken_where_botocore_knows_sigv4a(
+    service: str, options: dict[str, Any], act: Callable[[Any], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As boto3 takes it where it has no awscrt."""
+    assert "v4a" in botocore.auth.AUTH_TYPE_MAPS
+    ours = _sent(session(Holder(), KEY_ID, region_name="us-east-1").client(service, **options), act)
+    assert b"AWS4-HMAC-SHA256 " in dict(ours[0][2])["Authorization"]
+    for version in ("v4a", "v4a-query", "s3v4a", "s3v4a-query"):
+        monkeypatch.delitem(botocore.auth.AUTH_TYPE_MAPS, version, raising=False)
+    plain = boto3.Session(KEY_ID, SECRET, region_name="us-east-1").client(service, **options)
+    assert ours == _sent(plain, act)
+
+
+def test_what_takes_sigv4a_only_is_refused() -> None:
+    client = session(Holder(), KEY_ID, region_name="us-east-1").client("s3")
+    with pytest.raises(UnsupportedSignatureVersionError, match="v4a"):
+        client.get_object(Bucket="arn:aws:s3::123456789012:accesspoint/alias.mrap", Key="k")
+
+
 def test_nothing_has_the_secret() -> None:
     held = session(Holder(), KEY_ID, session_token="the-token", account_id="123456789012", region_name="us-east-1")
     credentials = held.get_credentials()
