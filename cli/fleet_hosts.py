@@ -92,7 +92,7 @@ class Fleet:
             yield from _directory(self.path)
         elif self.path.endswith(".csv"):
             # Bytes that are not UTF-8 spoil their own row only.
-            with io.TextIOWrapper(open_input(self.path), "utf-8", "replace", newline="") as text:
+            with io.TextIOWrapper(open_input(self.path), "utf-8-sig", "replace", newline="") as text:
                 for number, row in enumerate(csv.DictReader(text), 1):
                     yield Host({k: v for k, v in row.items() if k and v}, f"row {number}")
         else:
@@ -134,7 +134,7 @@ def _json_lines(file: IO[bytes]) -> Iterator[Host]:
 def _host(text: bytes, where: str) -> Host:
     """JSON's object; what is none is told as a bad host."""
     try:
-        value = strict_json.loads(text.decode("utf-8", "replace"))
+        value = strict_json.loads(text.decode("utf-8-sig", "replace"))
     except ValueError:
         value = None
     if isinstance(value, dict):
