@@ -27,7 +27,7 @@ PACKAGES += /usr/lib/python3/dist-packages/tpm2_pytss:python3-tpm2-pytss
 TESTED = $(PY) -c 'import platform; print("== tested on Python", platform.python_version())'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test test-quick test-device fuzz bench demo tour zipapp clean
+.PHONY: help setup lint test test-quick test-oldest test-device fuzz bench demo tour zipapp clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -60,6 +60,19 @@ test: $(SETUP) ## every test but the one that boots a kernel; the quick ones on 
 test-quick: $(BASIC) ## tests of single modules, of properties, and of the credential process as a whole
 	$(PY) -m pytest -n auto tests/unit tests/property tests/aws/test_credential_process.py
 	@$(TESTED)
+
+OLDEST := .venv-oldest
+# What uses the packages that pyproject.toml names.
+OLDEST_TESTS := $(addprefix tests/unit/test_,certificate*.py trust.py public_keys.py salt.py sigv4_sigv4a.py spki.py \
+	record.py wire.py keyfile*.py fleet*.py) $(addprefix tests/swtpm/test_,ek*.py transfer*.py verbs_policy.py \
+	wrap*.py verbs_import_sigv4a.py duplication.py)
+
+test-oldest: $(SETUP) ## tests of keys and certificates, with the oldest packages that pyproject.toml takes
+	@test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/pip install --quiet --disable-pip-version-check pytest pytest-timeout pytest-xdist hypothesis \
+		$$($(PY) -c 'import tomllib; \
+			print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"])' | sed 's/>=/==/g')
+	$(OLDEST)/bin/python -m pytest -n auto $(OLDEST_TESTS)
 
 test-device: $(SETUP) zipapp ## the single file on Debian's kernel, in QEMU, with /dev/tpm0 and /dev/tpmrm0
 	$(PY) -m pytest -m device -s tests/device

@@ -6,7 +6,7 @@ from traceback import walk_tb
 
 __all__ = ["FLOORS", "explained"]
 
-FLOORS = {"asn1crypto": (1, 5), "construct": (2, 10, 70), "cryptography": (45,), "OpenSSL": (25, 1)}
+FLOORS = {"asn1crypto": (1, 5), "construct": (2, 10, 70), "cryptography": (38,), "OpenSSL": (23, 0)}
 """The oldest versions that work of what pyproject.toml names, by module."""
 
 _NAMES = {"OpenSSL": "pyOpenSSL"}  # packages that are not called as their module

@@ -36,7 +36,7 @@ from tpmwire.templates import h2_primary, hmac_key
 from tpmwire.tpm import Tpm
 
 INDEX = 0x01500016
-OCTETS, DATE = b"AWS4secret", b"20261124"
+OCTETS, DATE = b"AWS4made/up+SecretAccessKeyOfFortyCharacters", b"20261124"
 SIGNER: Any = ec.generate_private_key(ec.SECP256R1())
 RSA: Any = rsa.generate_private_key(65537, 2048)
 ZERO = "00" * 32
