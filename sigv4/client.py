@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from . import retry, xml
 from .endpoints import Endpoint
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 _FORM = ("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
 # As STS has it, and two older forms that other implementations answer with.
-_ERRORS = ("ErrorResponse/Error/", "ErrorResponse/Errors/Error/", "Response/Errors/Error/")
+_ERRORS = ("ErrorResponse/Error/", "ErrorResponse/Errors/Error/", "Response/Errors/Error/", "Error/")
 
 
 class StsClient:
@@ -81,7 +81,7 @@ class StsClient:
             raise RequestError(
                 f"{operation.action} is not offered by STS's global endpoint; give a region, such as us-east-1"
             )
-        request = Request("POST", self._endpoint.url, (_FORM,), operation.form())
+        request = self._request(operation)
         attempt, corrected = 1, False
         while True:
             failure: NetworkError | StsError
@@ -138,6 +138,10 @@ class StsClient:
             self._random = random
         return self._random()
 
+    def _request(self, operation: Operation[Any]) -> Request:
+        """The request of an operation, not signed."""
+        return Request("POST", self._endpoint.url, (_FORM,), operation.form())
+
     def _signed(self, request: Request) -> Request:
         moment = self._signer.signing_time(self._clock() + self._offset)
         return self._signer.sign(request, self._endpoint.region, "sts", moment)
@@ -178,7 +182,9 @@ class StsClient:
             document = xml.Document("", {}, set())
         code = document.first(*(path + "Code" for path in _ERRORS))
         message = document.first(*(path + "Message" for path in _ERRORS))
-        request_id = document.first("ErrorResponse/RequestId", "ErrorResponse/RequestID", "Response/RequestID")
+        request_id = document.first(
+            "ErrorResponse/RequestId", "ErrorResponse/RequestID", "Response/RequestID", "Error/RequestId"
+        )
         error = StsError(
             code or str(response.status),
             message

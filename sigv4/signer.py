@@ -72,6 +72,7 @@ class Signer:
     """
 
     algorithm = ALGORITHM
+    session_field = "X-Amz-Security-Token"
 
     def __init__(
         self, access_key_id: str, hmac_secret: Callable[[bytes], bytes], session_token: str | None = None
@@ -139,7 +140,7 @@ class Signer:
         value = f"{self.algorithm} Credential={credential}, SignedHeaders={names}, Signature={signature}"
         pairs = [("Authorization", value)]
         if not sign_token and (token := self.session_token) is not None:
-            pairs.append(("X-Amz-Security-Token", token))
+            pairs.append((self.session_field, token))
         return ready.replace_headers(*pairs)
 
     def prepare(
@@ -162,9 +163,9 @@ class Signer:
         else:
             pairs.append(("Date", http_date(time)))
         if (token := self.session_token) is not None:
-            drop.append("X-Amz-Security-Token")
+            drop += ["X-Amz-Security-Token", self.session_field]
             if sign_token:
-                pairs.append(("X-Amz-Security-Token", token))
+                pairs.append((self.session_field, token))
         if rules.headers is not None:
             pairs += rules.headers(request)
         if unsigned_payload or rules.never_signed:
@@ -206,7 +207,7 @@ class Signer:
             *self.region_fields(region),
             ("X-Amz-SignedHeaders", signed_headers(request)),
         ]
-        token = [] if (value := self.session_token) is None else [("X-Amz-Security-Token", value)]
+        token = [] if (value := self.session_token) is None else [(self.session_field, value)]
         parts = split_url(request.url)
         query = (
             parse_qsl(parts.query, keep_blank_values=True, errors="surrogateescape")

@@ -20,10 +20,12 @@ from typing import TYPE_CHECKING
 from ..messages import EXIT_CODES, note
 from ..received import Output
 from ..requested import add_body_options, add_request_options, check_ends, payload_unsigned, place_of, request_of
-from ..using import add_use_options, patience, signer_of, use_args, warn
+from ..using import add_use_options, http_client, patience, signer_of, use_args, warn
 
 if TYPE_CHECKING:
     from sigv4.http import Response
+    from sigv4.request import Request
+    from sigv4.signer import Signer
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -58,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
         http = Transfer(patience(args), environ, receive=output.receive, warn=warn)
         http.check(request.url)
         signer = signer_of(args)
+        if service == "s3express" and args.sigv4a is None and args.region_set is None:
+            signer = _session(args, request, region, signer)
         moment = signer.signing_time(time.time())
         unsigned = payload_unsigned(args, service, request)
         head = http.send(signer.sign(request, region, service, moment, unsigned_payload=unsigned))
@@ -68,6 +72,21 @@ def run(args: argparse.Namespace) -> int:
             return EXIT_CODES["StsError"][0]
         output.keep()
     return 0
+
+
+def _session(args: argparse.Namespace, request: "Request", region: str, signer: "Signer") -> "Signer":
+    """By the session of a directory bucket, where the request takes one. Raises what `session_signer` does."""
+    import os
+
+    from sigv4.endpoints import flag
+    from sigv4.retry import policy
+    from sigv4.s3express import bucket_of, session_signer
+
+    profile = use_args(args).settings
+    bucket = bucket_of(request)
+    if bucket is None or flag("AWS_S3_DISABLE_EXPRESS_SESSION_AUTH", os.environ, profile):
+        return signer
+    return session_signer(signer, bucket, region, http_client(args), policy(os.environ, profile), warn)
 
 
 def _remark(head: "Response", now: float) -> None:
