@@ -21,8 +21,10 @@ class Use(NamedTuple):
 
 @lru_cache(maxsize=256)
 def policy_of(use: Use, *, with_auth: bool) -> "tuple[Policy, bytes] | None":
-    """The policy of a key, and its digest; None without one. Raises UsageError."""
+    """The policy of a key, and its digest; None without one. Warns of weak PCRs. Raises UsageError."""
     from tpmwire.spec.constants import TPM_ALG
+
+    from .weak_pcrs import warn_of_policies
 
     if use.policy:
         policy = _of_json(use, with_auth=with_auth)
@@ -30,6 +32,7 @@ def policy_of(use: Use, *, with_auth: bool) -> "tuple[Policy, bytes] | None":
         policy = _of_pcrs(use.pcrs, with_auth=with_auth)
     else:
         return None
+    warn_of_policies([policy], TPM_ALG.SHA256)
     return policy, policy.digest(TPM_ALG.SHA256)
 
 

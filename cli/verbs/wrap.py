@@ -97,18 +97,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Wraps for one target or for many."""
-    from tpmwire.spec.constants import TPM_ALG
-
     from ..fleet import Order
     from ..trust import trust_from
-    from ..weak_pcrs import warn_of_policies
     from ..wrap_policy import policy_of
 
     shard = _check(args)
     auth = auth_from(None, args.key_auth_file, "TPM_KEY_AUTH")
     use, trust = _use(args), trust_from(args.ca)
-    if found := policy_of(use, with_auth=bool(auth)):
-        warn_of_policies([found[0]], TPM_ALG.SHA256)
+    policy_of(use, with_auth=bool(auth))
     if args.to:
         if args.sigv4a_out:
             _check_sigv4a(args)

@@ -79,7 +79,7 @@ def test_a_run_is_not_resumed_with_other_inputs(tool: Tool, tmp_path: Path, chan
     password, policy = private(tmp_path / "password", b"1234"), tmp_path / "policy.json"
     policy.write_text('[{"type": "PolicyPCR", "pcrs": "sha256:7"}, {"type": "PolicyAuthValue"}]')
     words = ["wrap", "--fleet", fleet, "--out", out, "--key-auth-file", password, "--jobs=1"]
-    same = [*words, "--pcrs=sha256:7"]
+    same = [*words, f"--pcrs={PCRS}"]
     assert tool(*same, stdin=SECRET).code == 0
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     secret = SECRET
@@ -89,7 +89,7 @@ def test_a_run_is_not_resumed_with_other_inputs(tool: Tool, tmp_path: Path, chan
     elif change == "password":
         password.write_bytes(b"1235")
     elif change == "pcrs":
-        changed[-1] = "--pcrs=sha256:7,8"
+        changed[-1] = "--pcrs=sha256:7=" + 64 * "b"
     elif change == "policy":
         policy.write_text('[{"type": "PolicyAuthValue"}]')
         changed[-1] = f"--policy={policy}"
@@ -296,6 +296,14 @@ def test_hosts_have_values_of_their_own(tool: Tool, tmp_path: Path) -> None:
     assert policies["file"] == policies["pcrs"] + 1 == policies["inline"] + 1 == 3
     ids = {one["host"]: one["aws_access_key_id"] for one in entries(tmp_path / "out" / "manifest.jsonl")}
     assert ids == {**dict.fromkeys(files, "AKIAALL"), "password": "AKIAOWN"}
+
+
+def test_a_hosts_own_pcrs_that_bind_to_nothing_are_told(tool: Tool, tmp_path: Path) -> None:
+    fleet = write(tmp_path / "fleet.jsonl", [host("a", pcrs="sha256:16=" + 64 * "b"), host("b", pcrs="sha256:9")])
+    ran = tool("wrap", "--fleet", fleet, "--out", tmp_path / "out", stdin=SECRET)
+    assert ran.code == 0
+    assert "can reset PCR 16" in ran.err
+    assert "nothing is measured into PCR 9" in ran.err
 
 
 def test_pcrs_of_a_csv_and_of_all(tool: Tool, tmp_path: Path) -> None:
