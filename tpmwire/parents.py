@@ -7,7 +7,7 @@ there, and openssl_tpm2_engine takes it; where nothing is there, the key is made
 
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .endorsement import KINDS as ENDORSEMENT_KINDS
 from .primary import WELL_KNOWN
@@ -71,8 +71,12 @@ def of_public(public: TPMT_PUBLIC) -> list[Parent]:
 
 def is_of(public: TPMT_PUBLIC, parent: Parent) -> bool:
     """Whether the public area was made from this kind's template."""
-    template = _template(parent.name)
-    return public.replace(unique=template.unique) == template
+    return _all_but_unique(public) == _all_but_unique(_template(parent.name))
+
+
+def _all_but_unique(public: TPMT_PUBLIC) -> tuple[Any, ...]:
+    # Of a fleet's hosts there are many: no public area is made anew for it.
+    return tuple(value for name, value in vars(public).items() if name != "unique")
 
 
 @cache

@@ -7,6 +7,7 @@ in binary, hex or base64. PEM may stand in other text, be indented, or have its 
 import binascii
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from .errors import DecodeError, KeyFileError
@@ -37,12 +38,12 @@ def read(data: bytes) -> Found:
     """The one public key in these octets. Raises KeyFileError, which says what they look like instead."""
     if b"-----BEGIN" in data:
         return _of_pem(data)
-    found = None
-    for octets in (*_of_text(data), data):
-        found = found or (_of_pem(octets) if b"-----BEGIN" in octets else _of_binary(octets))
-    if found is None:
-        raise KeyFileError(f"not a public key: this looks like {_looks_like(data)}; expected {FORMS}")
-    return found
+    for octets in chain(_of_text(data), (data,)):
+        if b"-----BEGIN" in octets:
+            return _of_pem(octets)
+        if found := _of_binary(octets):
+            return found
+    raise KeyFileError(f"not a public key: this looks like {_looks_like(data)}; expected {FORMS}")
 
 
 def _of_binary(data: bytes) -> Found | None:

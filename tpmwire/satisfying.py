@@ -7,7 +7,7 @@ from .crypto import digest_size
 from .primary import WELL_KNOWN, create_primary, read_loaded
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Session
-from .spec.constants import TPM_ALG, TPM_CC
+from .spec.constants import TPM_ALG, TPM_CC, TPM_HT
 
 if TYPE_CHECKING:
     from .keyfile import KeyFile
@@ -146,5 +146,13 @@ class Satisfying:
 
         # The same digest, and the password does not cross the bus.
         proven = PolicyAuthValue() if isinstance(statement, PolicyPassword) else statement
-        auths = self.run.authorized(self.key.parent_auth) if proven.wants_authorization else ()
+        auths = self.run.authorized(self._entity_auth(proven)) if proven.wants_authorization else ()
         proven.state(self.tpm, self.session.handle, auths)
+
+    def _entity_auth(self, statement: "Statement") -> Secret:
+        """The authValue of a PolicySecret's entity: a hierarchy's, or what is given as the key's for an object.
+
+        The password of an NV index or an object stands in for the key's own, as openssl_tpm2_engine has it.
+        """
+        entity = getattr(statement, "object_hint", 0)
+        return self.key.auth if entity and entity >> 24 != TPM_HT.PERMANENT else self.key.parent_auth

@@ -7,7 +7,7 @@ from .reaching import Authorizer, Key, Run, telling_what_is_gone
 from .sessions import Password
 from .spec.codes import TPM_RC_COMMAND_CODE
 from .spec.commands.symmetric import HMAC
-from .spec.constants import TPM_ALG
+from .spec.constants import TPM_ALG, TPMA_OBJECT
 from .tpm import Tpm
 
 __all__ = ["HmacKey", "HmacRun"]
@@ -26,9 +26,12 @@ class HmacKey(Key):
 
     def hmacs(self, tpm: Tpm, messages: Sequence[bytes]) -> list[bytes]:
         """The HMAC of each message, by one session and one loading of the key. Raises as `hmac`."""
-        if self.file is not None and self.file.public.type != TPM_ALG.KEYEDHASH:
-            kind = self.file.public.type.name
+        public = None if self.file is None else self.file.public
+        if public is not None and public.type != TPM_ALG.KEYEDHASH:
+            kind = public.type.name
             raise KeyFileError(f"the key file holds a key of type {kind}, no HMAC key; `tpmwire import` makes one")
+        if public is not None and not public.object_attributes & TPMA_OBJECT.SIGN_ENCRYPT:
+            raise KeyFileError("the key file holds sealed data, not an HMAC key; `tpmwire import` makes one")
         # In clear a handle leaves nothing to remember, and with an endorsement parent its policy is read anyway.
         if self.memory is None or (self.file is None and (self.ek_parent or not self.protected)):
             with telling_what_is_gone(self):

@@ -44,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--parent",
         type=persistent_handle,
         metavar="HANDLE",
-        help="with it: persistent handle of the parent here (default: the owner's standard primary, h2)",
+        help="persistent handle of the parent here (default: what the file states; else the parents it may mean)",
     )
     parser.add_argument(
         "--inner-key-file",
@@ -169,8 +169,8 @@ def _choices(args: argparse.Namespace) -> "list[KeyFile]":
 
     parts = (args.public, args.private, args.seed)
     if args.file:
-        if any(parts) or args.parent is not None:
-            raise UsageError("a key file says it all: leave out --public, --private, --seed and --parent")
+        if any(parts):
+            raise UsageError("a key file says it all: leave out --public, --private and --seed")
         file = read_key_file(args.file)
         if not file.is_importable:
             raise UsageError(
@@ -182,8 +182,9 @@ def _choices(args: argparse.Namespace) -> "list[KeyFile]":
         if not all(parts):
             raise UsageError("say which key: a key FILE, or --public, --private and --seed of tpm2_duplicate")
         public, private, seed = map(read_small, parts)
-        parent = OWNER if args.parent is None else args.parent
-        file = KeyFile(type=IMPORTABLE, parent=parent, pubkey=public, privkey=private, secret=seed)
+        file = KeyFile(type=IMPORTABLE, parent=OWNER, pubkey=public, privkey=private, secret=seed)
+    if args.parent is not None:
+        return [file.replace(parent=args.parent, rsa_parent=None)]
     return for_endorsement(file) if args.use_ek_parent else candidates(file)
 
 

@@ -26,7 +26,7 @@ policies = st.lists(st.tuples(st.integers(0, 0xFFFFFFFF), st.binary(max_size=200
 two = st.binary(max_size=300)
 with_size = st.binary(min_size=1, max_size=300).map(lambda data: len(data).to_bytes(2, "big") + data)
 parents = st.one_of(
-    st.sampled_from([0x40000001, 0x40000007, 0x4000000B, 0x4000000C]),
+    st.sampled_from([0, 0x40000001, 0x40000007, 0x4000000B, 0x4000000C, 0x40000140, 0x40010003]),
     st.integers(0x80000000, 0x81FFFFFF),
 )
 
@@ -39,7 +39,7 @@ def key_files(draw: st.DrawFn) -> KeyFile:
         type=kind,
         empty_auth=draw(st.none() | st.booleans()),
         policy=draw(st.none() | policies),
-        secret=draw(with_size) if kind == IMPORTABLE else None,
+        secret=draw(with_size if kind == IMPORTABLE else st.none() | with_size) if kind != LOADABLE else None,
         auth_policy=draw(st.none() | st.lists(st.tuples(st.none() | text, policies), max_size=3).map(tuple)),
         description=draw(st.none() | text),
         rsa_parent=draw(st.none() | st.booleans()),

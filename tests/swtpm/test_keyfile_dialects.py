@@ -43,6 +43,7 @@ OWNER = bytes.fromhex("40000001")
 def swtpm() -> Iterator[Swtpm]:
     with Swtpm() as running:
         tpm2(running, "tpm2_nvdefine", "0x01500020", "-C", "o", "-s", "8", "-a", "authread|authwrite")
+        tpm2(running, "nvdefine", "0x01500021", "-C", "o", "-s", "8", "-a", "authread|authwrite", "-p", "password")
         yield running
 
 
@@ -108,13 +109,15 @@ def test_the_owners_secret(tpm: Tpm, dialect: str) -> None:
     assert HmacKey(file=file).hmac(tpm, MESSAGE) == EXPECTED
 
 
-def test_the_secret_of_an_nv_index(tpm: Tpm) -> None:
-    """create_tpm2_key --secret: the password of an index that can be changed without changing the key."""
-    name = tpm.name(0x01500020)
-    digest = Policy(PolicySecret(0x01500020, name)).digest()
-    octets = (0x01500020).to_bytes(4, "big") + len(name).to_bytes(2, "big") + name + b"\0\0"
+@pytest.mark.parametrize(("index", "password"), [(0x01500020, b""), (0x01500021, b"password")])
+@pytest.mark.parametrize("protected", [True, False])
+def test_the_secret_of_an_nv_index(tpm: Tpm, index: int, password: bytes, protected: bool) -> None:
+    """create_tpm2_key --secret: the password of an index, given as the key's, can be changed without the key."""
+    name = tpm.name(index)
+    digest = Policy(PolicySecret(index, name)).digest()
+    octets = index.to_bytes(4, "big") + len(name).to_bytes(2, "big") + name + b"\0\0"
     file = with_policy(tpm, digest, ((int(TPM_CC.PolicySecret), octets),))
-    assert HmacKey(file=file).hmac(tpm, MESSAGE) == EXPECTED
+    assert HmacKey(file=file, auth=Secret(password), protected=protected).hmac(tpm, MESSAGE) == EXPECTED
 
 
 def test_the_engines_counter_timer(tpm: Tpm) -> None:

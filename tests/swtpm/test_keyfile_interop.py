@@ -13,7 +13,7 @@ import pytest
 from tests.support.swtpm import Swtpm, SwtpmError, tpm2
 from tpmwire.channel import create_primary
 from tpmwire.crypto import name_of
-from tpmwire.errors import TpmError
+from tpmwire.errors import KeyFileError, TpmError
 from tpmwire.keyfile import KeyFile, parse, parse_der
 from tpmwire.policy import Policy, PolicyAuthValue, PolicyPCR, parse_pcrs
 from tpmwire.secret import Secret
@@ -85,6 +85,11 @@ def test_their_hmac_keys(tpm: Tpm, name: str) -> None:
         pcrs=parse_pcrs("23") if "policy" in entry else None,
     )
     assert key.hmac(tpm, bytes.fromhex(entry["message"])).hex() == entry["hmac"]
+
+
+def test_sealed_data_is_no_hmac_key(tpm: Tpm) -> None:
+    with pytest.raises(KeyFileError, match="holds sealed data, not an HMAC key"):
+        HmacKey(file=key_of("sealed")).hmac(tpm, b"")
 
 
 @pytest.mark.parametrize("parent", [0, 0x40000140, 0x40010000, 0x80000002])
