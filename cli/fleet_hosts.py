@@ -1,7 +1,7 @@
 """The hosts of a fleet, one after the other: from a directory, a CSV file, JSON Lines, or standard input.
 
-A fleet may have a million hosts, so none is held: a file is read again for each pass, and names are remembered as
-hashes.
+A fleet may have a million hosts, so they are not kept in memory: a file is read again for each pass, and only
+hashes of names are stored.
 """
 
 import csv
@@ -42,7 +42,7 @@ class Host(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """What a first pass finds: how many hosts, which names occur again, and whether each has its own secret."""
+    """Results of a first pass: the number of hosts, repeated names, and whether each host has its own secret."""
 
     hosts: int
     repeated: frozenset[int]
@@ -132,7 +132,7 @@ def _json_lines(file: IO[bytes]) -> Iterator[Host]:
 
 
 def _host(text: bytes, where: str) -> Host:
-    """JSON's object; what is none is told as a bad host."""
+    """A host from its JSON; text that is not an object becomes a bad host."""
     try:
         value = strict_json.loads(text.decode("utf-8-sig", "replace"))
     except ValueError:

@@ -17,7 +17,7 @@ from .fleet_hosts import key_of
 __all__ = ["Done", "append_to", "manifest_name"]
 
 _PART = 8
-"""Bytes of each hash that are remembered of an entry: enough against accidents, and cheap for a million hosts."""
+"""Bytes stored of each hash of an entry: enough to detect accidents, and cheap for a million hosts."""
 
 
 def manifest_name(shard: tuple[int, int]) -> str:
@@ -26,7 +26,7 @@ def manifest_name(shard: tuple[int, int]) -> str:
 
 
 class Done:
-    """What a manifest says of an earlier run: hosts by the hashes of their names."""
+    """The hosts that a manifest lists, by the hashes of their names."""
 
     def __init__(self, path: str) -> None:
         self._entries: dict[int, bytes] = {}

@@ -27,14 +27,14 @@ __all__ = ["STDOUT", "Plan", "Summary", "wrap_fleet"]
 STDOUT = "-"
 
 FEW = 64
-"""Hosts for which no processes are started."""
+"""Fewer hosts than this are wrapped in the main process."""
 
 NAMED = 100
-"""How many bad hosts a summary names."""
+"""Limit on the bad hosts that a summary names."""
 
 
 class Plan(NamedTuple):
-    """What is to be done: the hosts, how, where files go (`-`: lines on stdout), in how many processes."""
+    """A run: the hosts, how to wrap, the directory for the files (`-`: lines on stdout), and the processes."""
 
     fleet: Fleet
     order: Order
@@ -44,7 +44,7 @@ class Plan(NamedTuple):
 
 
 class Summary:
-    """What became of a fleet."""
+    """Counts of a run: all hosts, those wrapped now, those done by an earlier run."""
 
     def __init__(self) -> None:
         self.hosts = self.wrapped = self.done_before = 0
@@ -132,7 +132,7 @@ def _resumed(plan: Plan, path: str, summary: Summary) -> Done:
 
 
 def _usable(hosts: Iterable[Host], found: Survey | None) -> Iterator[Host]:
-    """The hosts; one whose name is not its own alone has that for a problem."""
+    """The hosts; a repeated name becomes the problem of its host."""
     seen: set[int] = set()
     for host in hosts:
         repeated = False
@@ -189,7 +189,7 @@ def _pool(stack: ExitStack, processes: int) -> "Pool":
 
 
 def _ordinary_signals() -> None:
-    """A worker ends when it is told to; what the program does on a signal is the parent's to do."""
+    """Lets signals end a worker; only the parent cleans up."""
     import signal
 
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -201,7 +201,7 @@ _plans: list[Plan] = []
 
 
 def _wrapped(host: Host) -> dict[str, Any]:
-    """The line for a host, its file written if the fleet goes to a directory."""
+    """Wraps for a host, writes its file unless lines go to stdout, and returns its line."""
     if host.problem:
         return {"host": host.name, "where": host.where, "error": host.problem}
     (plan,) = _plans

@@ -45,7 +45,7 @@ ANY_USAGE = "2.5.29.37.0"
 TPM_ATTRIBUTES = {"2.23.133.2.1": "manufacturer", "2.23.133.2.2": "model", "2.23.133.2.3": "version"}
 
 BROKEN_HASHES = (b"md2", b"md4", b"md5")
-"""Anybody can make a second certificate for a signature over one of these."""
+"""Hash functions with which a signature can be moved to a forged certificate."""
 
 _CURVES = {
     "secp256r1": (TPM_ECC.NIST_P256, 32),
@@ -55,7 +55,7 @@ _CURVES = {
 """Identifier, and bytes of a coordinate."""
 
 _STEPS = 100
-"""How many ways are tried from a certificate to a root where CAs share a name."""
+"""Limit on the paths that are tried if several CAs share a name."""
 
 _PEM = re.compile(
     rb"-----BEGIN (?P<label>(?:X509 |TRUSTED )?CERTIFICATE)-----"
@@ -112,7 +112,7 @@ class Certificate:
 
     @classmethod
     def of(cls, x509: crypto.X509) -> Self:
-        """The same of one that OpenSSL has read already."""
+        """From a certificate that OpenSSL has already read."""
         made = cls.__new__(cls)
         made.where, made.x509 = "", x509
         return made
@@ -133,13 +133,13 @@ class Certificate:
 
     @cached_property
     def subject(self) -> "Name":
-        """Whom it is for."""
+        """The subject's name."""
         with self._reading():
             return _name(self.fields["subject"])
 
     @cached_property
     def issuer(self) -> "Name":
-        """Who issued it."""
+        """The issuer's name."""
         with self._reading():
             return _name(self.fields["issuer"])
 
@@ -253,7 +253,7 @@ def _readable(blocks: Iterator[bytes], where: str) -> Bundle:
 
 
 def _blocks(data: bytes) -> Iterator[bytes]:
-    """Each certificate's DER, or what stands in its place."""
+    """Each certificate's DER; damaged blocks are yielded as they are."""
     if b"-----BEGIN" in data:
         for block in _PEM.finditer(data.replace(b"\\n", b"\n").replace(b"\\r", b"\n")):
             try:
@@ -341,7 +341,7 @@ def _paths(
     untrusted: Sequence[Certificate],
     below: tuple[Certificate, ...] = (),
 ) -> Iterator[tuple[Certificate, ...]]:
-    """The ways from a certificate up to a root of `trusted`, by names alone; an empty one for each step."""
+    """Paths from a certificate to a root of `trusted`, matched by names only; an empty one for each step."""
     for issuer in (*trusted, *untrusted):
         if issuer.subject.key != certificate.issuer.key or issuer in below:
             continue
