@@ -1,6 +1,10 @@
 """CA and EK certificates in files that the user names: what is wrong with a file is a usage error."""
 
+import base64
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from tpmwire import strict_json
 
 from .files import read_small
 from .messages import UsageError, note
@@ -51,8 +55,19 @@ def chain_from(path: str) -> "tuple[Certificate, list[Certificate]]":
     from tpmwire.errors import CertificateFormatError
 
     try:
-        leaf, others = load_chain(read_small(path), path)
+        leaf, others = load_chain(_of_intel(read_small(path)), path)
         described(leaf)
     except CertificateFormatError as error:
         raise UsageError(str(error)) from error
     return leaf, others
+
+
+def _of_intel(data: bytes) -> bytes:
+    """The certificate in a response of Intel's service (JSON, base64url); other data is returned as it is."""
+    if data.lstrip()[:1] != b"{" or b"-----BEGIN" in data:
+        return data
+    try:
+        text = str(strict_json.loads(data)["certificate"])
+        return base64.urlsafe_b64decode(unquote(text).rstrip("=") + "==")
+    except (ValueError, KeyError, TypeError):
+        return data

@@ -1,12 +1,16 @@
 """`wrap --ca` and `ek --cert` with files of every kind: what is wrong with a file is never told as an attack."""
 
+import base64
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from cli.messages import UsageError
 from cli.targets import Target
+from cli.trust import chain_from
 from tests.support.makers import Issued, chain, pem
 from tests.support.verbs import Tool, tool
 from tpmwire.spec.structures import TPMS_ECC_POINT
@@ -119,3 +123,16 @@ def test_a_target_whose_public_key_is_no_key(tool: Tool, tmp_path: Path) -> None
     (tmp_path / "web-1.json").write_text(target.to_json())
     ran = tool("wrap", "--to", tmp_path / "web-1.json", "--out", tmp_path / "out.pem", stdin=SECRET)
     assert (ran.code, "the public key of web-1 cannot be used" in ran.err) == (2, True), ran
+
+
+def test_the_forms_in_which_services_hand_out_certificates(tmp_path: Path, ders: dict[str, bytes]) -> None:
+    """Intel's answer, as tpm2_getekcertificate stores it, and what export-public prints."""
+    text = base64.urlsafe_b64encode(ders["leaf"]).decode()
+    for certificate in (text, text.rstrip("="), text.replace("=", "%3D")):
+        (tmp_path / "ek.json").write_text(json.dumps({"pubhash": "x%3D", "certificate": certificate}))
+        assert chain_from(str(tmp_path / "ek.json"))[0].der == ders["leaf"]
+    assert chain_from(str(tmp_path / "web-1.json"))[0].der == ders["leaf"]
+    for wrong in ("{", '{"certificate": 5}', '{"certificate": "????"}', "{}"):
+        (tmp_path / "ek.json").write_text(wrong)
+        with pytest.raises(UsageError, match="holds no certificate"):
+            chain_from(str(tmp_path / "ek.json"))
