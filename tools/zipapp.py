@@ -30,8 +30,6 @@ MAIN = '''\
 import os
 import sys
 
-import cli  # refuses a Python that is too old, which could not read the next one
-
 from tpmwire_programs import credential_process, toolbox
 
 PROGRAM = "aws-tpm-process-credential"

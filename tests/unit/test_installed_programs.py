@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -121,28 +120,37 @@ def test_the_single_file_ignores_what_is_pythons_own_in_the_environment(single_f
 
 # The signal comes when the N-th import begins, counted from that of our own packages.
 SIGNAL_AT = """
-    import os, signal, sys
-    left = {count}
-    started = False
-    def count(event, arguments):
-        global left, started
-        started = started or event == "import" and arguments[0] == "cli"
-        if event == "import" and started:
-            left -= 1
-            if not left:
-                os.kill(os.getpid(), signal.SIGINT)
-    sys.addaudithook(count)
+import os, signal, sys
+left = {count}
+started = False
+def count(event, arguments):
+    global left, started
+    started = started or event == "import" and arguments[0] == "cli"
+    if event == "import" and started:
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.addaudithook(count)
 """
 
 
+@pytest.mark.parametrize("form", ["script", "single file"])
 @pytest.mark.parametrize(("name", "words", "code"), RUNS)
 def test_ctrl_c_while_modules_are_loaded_is_one_line(
-    tmp_path: Path, name: str, words: list[str], code: int
+    tmp_path: Path, single_file: Path, form: str, name: str, words: list[str], code: int
 ) -> None:
+    program, hook = tmp_path / name, tmp_path / "sitecustomize.py"
+    if form == "script":
+        write_program(tmp_path, name)
+    else:
+        # Without its own start, which ignores PYTHONPATH.
+        zipped = single_file.read_bytes()
+        program.write_bytes(f"#!{sys.executable}\n".encode() + zipped[zipped.index(b"PK\3\4") :])
+        program.chmod(0o755)
     count, codes = 1, []
     while codes[-1:] != [code]:
-        program = write_program(tmp_path, name, textwrap.dedent(SIGNAL_AT).format(count=count))
-        done = _run(program, *words)
+        hook.write_text(SIGNAL_AT.format(count=count))
+        done = _run(program, *words, PYTHONPATH=str(tmp_path))
         codes.append(done.returncode)
         if done.returncode != code:
             assert (done.returncode, done.stdout, done.stderr) == (130, "", f"{name}: interrupted\n"), count
