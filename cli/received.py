@@ -1,9 +1,12 @@
 """An answer on its way to a file or to stdout, block by block."""
 
+import codecs
 import contextlib
+import io
 import os
+import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from .files import temporary_beside
 from .messages import UsageError
@@ -18,13 +21,24 @@ _KEPT = 1 << 14  # octets of an answer that is not printed
 
 def out() -> BinaryIO:
     """Standard output, for octets. Raises UsageError where there is none."""
-    import sys
-
     return sys.stdout.buffer
+
+
+class _Shown:
+    """What writes octets to a terminal, as text that cannot steer it."""
+
+    def __init__(self) -> None:
+        utf_8 = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+        self._decoder = io.IncrementalNewlineDecoder(utf_8, translate=True)
+
+    def write(self, block: bytes) -> None:
+        sys.stdout.write(self._decoder.decode(block))
 
 
 class Output:
     """Where the answer goes: to the file at `path`, or to stdout. A context manager: a file not kept is removed.
+
+    A terminal gets control characters by their numbers, unless `path` is -.
 
     `include` puts status and headers first. With `fail` an HTTP error is not printed; `refused` says whether there
     was one. Raises UsageError where there cannot be such a file.
@@ -35,6 +49,7 @@ class Output:
             raise UsageError("-o has no path: give one, or - for stdout")
         # What a link points to is written, as by others; a rename would replace the link.
         self._path = None if path in (None, "-") else os.path.realpath(path)
+        self._asked_for_octets = path == "-"
         self._include, self._fail = include, fail
         self._file: BinaryIO | None = None
         self._temporary: str | None = None
@@ -106,7 +121,8 @@ class Output:
 
     def _open(self) -> BinaryIO:
         if self._path is None:
-            return out()
+            octets = out()
+            return cast("BinaryIO", _Shown()) if octets.isatty() and not self._asked_for_octets else octets
         if os.path.exists(self._path) and not os.path.isfile(self._path):
             return open(self._path, "wb")  # such as /dev/null, which a rename would replace
         temporary = temporary_beside(self._path)

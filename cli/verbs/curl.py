@@ -36,7 +36,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     add_request_options(parser)
     add_body_options(parser)
-    parser.add_argument("-o", "--output", metavar="FILE", help="write the answer there, whole or not at all")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write the answer there, whole or not at all; - is standard output, as it comes",
+    )
     parser.add_argument("-i", "--include", action="store_true", help="print the answer's status and headers first")
     parser.add_argument("-I", "--head", action="store_true", help="HEAD: print status and headers only")
     parser.add_argument("-f", "--fail", action="store_true", help="exit code 6 for an HTTP error, and no output")

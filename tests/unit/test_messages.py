@@ -1,6 +1,9 @@
 """How a program ends when something goes wrong: one line, in characters that cannot steer a terminal."""
 
+import contextlib
 import io
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -126,3 +129,41 @@ def test_no_other_process_of_the_user_gets_at_a_runs_memory(tmp_path: Path, name
         [program, *words, "--tpm-path=/nonexistent"], check=False, capture_output=True, text=True
     )
     assert (done.returncode, done.stdout) == (3, "0\n")
+
+
+ANSWER = """
+import sys
+from types import SimpleNamespace
+from cli.messages import guarded
+from cli.received import Output
+
+def work():
+    with Output(next(iter(sys.argv[1:]), None), include=True) as output:
+        take = output.receive(SimpleNamespace(status=200, headers=[("x-from", chr(0x9b) + "31m")]))
+        for block in (b"\\x1b[2Jcaf\\xc3", b"\\xa9\\r", b"\\n\\xff\\x07\\n"):
+            take(block)
+        output.keep()
+    return 0
+
+sys.exit(guarded("program", work))
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ([], b"HTTP/1.1 200 OK\r\nx-from: \\x9b31m\r\n\r\n\\x1b[2Jcaf\xc3\xa9\r\n\\xff\\x07\r\n"),
+        (["-"], b"HTTP/1.1 200 OK\r\r\nx-from: \x9b31m\r\r\n\r\r\n\x1b[2Jcaf\xc3\xa9\r\r\n\xff\x07\r\n"),
+    ],
+    ids=["a terminal", "octets, as asked for"],
+)
+def test_an_answer_of_the_network_does_not_steer_the_terminal(words: list[str], shown: bytes) -> None:
+    terminal, child = pty.openpty()
+    done = subprocess.run([sys.executable, "-c", ANSWER, *words], cwd=ROOT, check=False, stdout=child)
+    os.close(child)
+    seen = b""
+    with contextlib.suppress(OSError):  # the end
+        while block := os.read(terminal, 4096):
+            seen += block
+    os.close(terminal)
+    assert (done.returncode, seen) == (0, shown)
