@@ -127,7 +127,11 @@ def save_key_file(entry: dict[str, Any], out: str) -> dict[str, Any]:
 
 def target_hash(fields: Mapping[str, Any]) -> str:
     """Tells whether a host's public key is the one that was wrapped for."""
-    return hashlib.sha256(str(fields.get("public")).lower().encode("utf-8", "replace")).hexdigest()
+    public = fields.get("public")
+    if public is None:
+        # What a cloud says of the host: its fields are not ours.
+        public = json.dumps({name: value for name, value in fields.items() if name not in _OWN}, sort_keys=True)
+    return hashlib.sha256(str(public).lower().encode("utf-8", "replace")).hexdigest()
 
 
 def inputs_of(fields: Mapping[str, Any], order: Order) -> Inputs:

@@ -58,15 +58,18 @@ class Target(NamedTuple):
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any], where: str, kind: str | None = None) -> Self:
-        """From the fields of our JSON or of a CSV row; `public` may have any form. Raises UsageError."""
+        """From the fields of our JSON, of a cloud's, or of a CSV row; `public` may have any form.
+
+        Raises UsageError.
+        """
         from tpmwire.crypto import name_of
         from tpmwire.parents import ENDORSEMENT
 
+        if "public" not in fields:
+            target = _of_cloud(fields, where, kind)
+            return cls(str(fields.get("host") or target.host), *target[1:])
         try:
-            text = str(fields["public"])
             parent = int(str(fields["parent"]), 0) if fields.get("parent") else None
-        except KeyError as error:
-            raise UsageError(f"{where}: {error} is missing or not known") from error
         except ValueError as error:
             raise UsageError(f"{where}: {error}") from error
         kind = kind or (str(fields["kind"]) if fields.get("kind") and fields["kind"] != OTHER else None)
@@ -74,7 +77,7 @@ class Target(NamedTuple):
         host, certificate = str(fields.get("host") or "target"), fields.get("certificate") or None
         if certificate is not None and not (isinstance(certificate, str) and certificate.isascii()):
             raise UsageError(f"{where}: the certificate is no PEM text")
-        target = _of_text(text.encode(), where, kind)
+        target = _of_text(str(fields["public"]).encode(), where, kind)
         if fields.get("name") and str(fields["name"]).lower() != name_of(target.public).hex():
             raise UsageError(f"{where}: the Name does not belong to the public area: one of them was changed")
         # Earlier versions had the hierarchy of an endorsement key here, which in a key file means another key.
@@ -98,9 +101,7 @@ class Target(NamedTuple):
             (fields,) = fields
         if not isinstance(fields, dict):
             raise UsageError(f"{where}: expected a JSON object, as of {JSON_FORMS}")
-        if "public" in fields:
-            return cls.from_fields(fields, where, kind)
-        return cls(*_of_cloud(fields, where, kind))
+        return cls.from_fields(fields, where, kind)
 
 
 TPM_RH_ENDORSEMENT = 0x4000000B

@@ -4,9 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from .crypto import digest_size
-from .primary import WELL_KNOWN, create_primary, read_loaded
+from .errors import TpmError
+from .primary import create_primary, read_loaded
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Session
+from .spec.codes import NO_ECC
 from .spec.constants import TPM_ALG, TPM_CC, TPM_HT
 
 if TYPE_CHECKING:
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from .spec.structures import TPMT_PUBLIC
 
 __all__ = ["Satisfying"]
+
+_ENDORSEMENT_KINDS = ("ek-rsa", "ek-ecc", "ek-p384", "ek-ecc-h2")
+"""Those that are made to learn their Names; the larger RSA keys take a chip a minute."""
 
 
 class Satisfying:
@@ -107,17 +112,22 @@ class Satisfying:
         if self.run.parent_name is not None:
             yield self.run.parent_name
             return
-        if not self.key.ek_parent:
-            from .nv import handles
+        from .nv import handles
+        from .parents import ENDORSEMENT, PARENTS
 
-            srk = 0x81000001
-            if handles(self.tpm, srk, srk) == [srk]:
-                yield read_loaded(self.tpm, srk).name
-        for kind in ("ek-rsa", "ek-ecc") if self.key.ek_parent else ("h2",):
-            place = WELL_KNOWN[kind]
-            made = create_primary(
-                self.tpm, place.hierarchy, place.template(), *self.run.authorized(self.key.parent_auth)
-            )
+        srk = PARENTS["srk"].parent
+        known, kinds = ([srk], ("h2",)) if not self.key.ek_parent else (list(ENDORSEMENT), _ENDORSEMENT_KINDS)
+        for handle in handles(self.tpm, min(known), max(known)):
+            if handle in known:
+                yield read_loaded(self.tpm, handle).name
+        for kind in kinds:
+            place, auth = PARENTS[kind], self.run.authorized(self.key.parent_auth)
+            try:
+                made = create_primary(self.tpm, place.hierarchy, place.template(), *auth)
+            except TpmError as error:
+                if error.code not in NO_ECC:
+                    raise
+                continue  # this TPM has no such keys
             self.tpm.flush(made.handle)
             yield made.name
 

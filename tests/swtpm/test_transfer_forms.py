@@ -397,6 +397,30 @@ def test_pcrs_that_a_file_does_not_state(swtpm: Swtpm, tool: Tool, tmp_path: Pat
         assert HmacKey(file=parse(out.read_bytes()), pcrs=parse_pcrs("23")).hmac(tpm, DATE) == EXPECTED
 
 
+@pytest.mark.parametrize("kind", ["ek-ecc", "ek-p384", "h2", "srk"])
+@pytest.mark.parametrize("auth", [b"", b"password"])
+def test_pcrs_of_a_key_at_a_handle(
+    swtpm: Swtpm, tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC], kind: str, auth: bytes
+) -> None:
+    """The policy takes in the Name of the parent, which the handle does not tell."""
+    (tmp_path / "k").write_bytes(public_areas[kind].build())
+    (tmp_path / "auth").write_bytes(auth)
+    (tmp_path / "auth").chmod(0o600)
+    password = ("--key-auth-file", str(tmp_path / "auth")) if auth else ()
+    wrapped, _ = wrapped_to(tool, tmp_path / "k", "--to-key", kind, "--pcrs", "sha256:23", *password)
+    wrapped.write_text(parse(wrapped.read_bytes()).replace(policy=None).to_pem())
+    words = ("import-key", wrapped, "--tpm-path", swtpm.path, "--persistent-handle", "0x81010060", *password)
+    good(tool(*words, "--pcrs", "sha256:23"))
+    try:
+        key = HmacKey(
+            handle=0x81010060, pcrs=parse_pcrs("23"), auth=Secret(auth), ek_parent=kind.startswith("ek-")
+        )
+        with Tpm.open(swtpm.path, 20) as tpm:
+            assert key.hmac(tpm, DATE) == EXPECTED
+    finally:
+        tpm2(swtpm, "evictcontrol", "-c", "0x81010060")
+
+
 def test_importable_sealed_data(
     swtpm: Swtpm, tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC]
 ) -> None:
@@ -417,3 +441,29 @@ def test_importable_sealed_data(
         parent = create_primary(tpm, TPM_RH.OWNER, templates.h2_primary())
         loaded = tpm.execute(Load(parent.handle, loadable.private, loadable.public), Password())
         assert tpm.execute(Unseal(loaded.object_handle), Password()).out_data == b"data"
+
+
+def test_a_fleet_of_clouds(swtpm: Swtpm, tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC]) -> None:
+    """A directory of what the clouds' programs print, and public keys of other forms in our own fields."""
+    hosts = tmp_path / "hosts"
+    hosts.mkdir()
+    value = base64.b64encode(public_areas["ek-p384"].build()).decode()
+    for name, fields in {
+        "aws": {"InstanceId": "i-0", "KeyFormat": "tpmt", "KeyType": "ecc-sec-p384", "KeyValue": value},
+        "google": {"eccP256EncryptionKey": {"ekPub": alone(public_areas["ek-ecc"]).decode()}},
+        "pem": {"public": alone(public_areas["ek-ecc"]).decode(), "kind": "ek-ecc"},
+        "base64": {"public": base64.b64encode(public_areas["h2"].build()).decode()},
+    }.items():
+        (hosts / f"{name}.json").write_text(json.dumps(fields))
+    words = ("wrap", "--fleet", hosts, "--out", tmp_path / "out")
+    good(tool(*words, stdin=SECRET))
+    before = (tmp_path / "out" / "aws.pem").read_bytes()
+    for name in ("aws", "google", "pem", "base64"):
+        takes_in(swtpm, tool, tmp_path / "out" / f"{name}.pem")
+    good(tool(*words, "--resume", stdin=SECRET))
+    assert (tmp_path / "out" / "aws.pem").read_bytes() == before
+    # Another machine of this name: wrapped for again.
+    value = base64.b64encode(public_areas["ek-rsa"].build()).decode()
+    (hosts / "aws.json").write_text(json.dumps({"InstanceId": "i-1", "KeyValue": value}))
+    good(tool(*words, "--resume", stdin=SECRET))
+    assert parse((tmp_path / "out" / "aws.pem").read_bytes()).parent == 0x81010001

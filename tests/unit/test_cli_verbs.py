@@ -226,6 +226,25 @@ def test_show_says_what_each_field_means(tool: Tool, tmp_path: Path) -> None:
         assert says in shown(tool, plain.replace(**changes), tmp_path)
 
 
+def test_what_a_later_format_added_is_noted(tool: Tool, tmp_path: Path) -> None:
+    """Once, by every verb that reads a key file, and shown."""
+    key = KeyFile.of(
+        hmac_key(), b"private", 0x40000001, later=(bytes.fromhex("a603020107"), bytes.fromhex("a7020500"))
+    )
+    (tmp_path / "later.pem").write_text(key.to_pem())
+    ran = tool("show", tmp_path / "later.pem")
+    note = f"tpmwire: note: {tmp_path}/later.pem has fields of a later format ([6], [7]), which are ignored\n"
+    assert (ran.code, ran.err) == (0, note)
+    assert "later         [6], [7]  of a later format: kept, and ignored" in ran.out
+    assert tool("policy", tmp_path / "later.pem").err == note
+
+
+def test_show_reads_a_key_inside_json(tool: Tool, tmp_path: Path) -> None:
+    key = KeyFile.of(hmac_key(), b"private", 0x40000140)
+    (tmp_path / "k.json").write_text(json.dumps({"name": "k", "key": key.to_pem()}))
+    assert "parent        0x40000140" in tool("show", tmp_path / "k.json").out
+
+
 def test_show_tells_whether_the_policy_is_the_keys(tool: Tool, tmp_path: Path) -> None:
     statement = PolicyPCR.of_values(TPM_ALG.SHA256, parse_pcrs("23"), {(TPM_ALG.SHA256, 23): bytes(32)})
     right, wrong = Policy(statement), Policy(statement, PolicyAuthValue())
