@@ -36,33 +36,33 @@ def _quote(word: str) -> str:
 def find_program() -> tuple[list[str], str | None]:
     """The words that run aws-tpm-process-credential from any folder, and what is wrong with them, if anything.
 
-    Looks beside the program that is running, beside this Python, and on PATH; the single file runs itself.
+    Looks beside the program that is running, beside this Python, and on PATH. The single file runs itself, by its
+    other name if it has one.
     """
     running = os.path.abspath(shutil.which(sys.argv[0]) or sys.argv[0])
-    found = [path for path in _candidates(running) if os.path.isfile(path)]
-    if path := next((path for path in found if os.access(path, os.X_OK)), None):
+    beside = [os.path.dirname(running), os.path.dirname(os.path.realpath(running))]
+    if path := _executable(beside):
         return [path], None
     if zipfile.is_zipfile(running):
         start = [running] if os.access(running, os.X_OK) else [sys.executable, running]
         return [*start, PROGRAM], None
-    if found:
-        return [found[0]], f"{found[0]} is not executable: chmod +x it"
+    if path := _executable([os.path.dirname(sys.executable), *filter(os.path.isabs, os.get_exec_path())]):
+        return [path], None
+    if path := next(filter(os.path.isfile, _candidates(beside)), None):
+        return [path], f"{path} is not executable: chmod +x it"
     return [PROGRAM], (
         f"cannot find {PROGRAM} beside this program or on PATH: install it, or write its absolute path into the "
         "credential_process line"
     )
 
 
-def _candidates(running: str) -> Iterator[str]:
-    folders = [
-        os.path.dirname(running),
-        os.path.dirname(os.path.realpath(running)),
-        os.path.dirname(sys.executable),
-    ]
-    folders += filter(os.path.isabs, os.get_exec_path())
-    for name in (PROGRAM, f"{PROGRAM}.pyz"):
-        for folder in folders:
-            yield os.path.join(folder, name)
+def _executable(folders: Iterable[str]) -> str | None:
+    return next((path for path in _candidates(folders) if os.path.isfile(path) and os.access(path, os.X_OK)), None)
+
+
+def _candidates(folders: Iterable[str]) -> Iterator[str]:
+    for folder in folders:
+        yield from (os.path.join(folder, name) for name in (PROGRAM, f"{PROGRAM}.pyz"))
 
 
 def absolute_tpm_path(path: str) -> str:

@@ -67,7 +67,7 @@ def process_words(text: str, profile: str = "the profile") -> tuple[list[str], l
     if at is None:
         raise UsageError(
             f"the credential_process of {profile} does not run {PROGRAM}, as a word of the line itself: no "
-            "script or shell around it is looked into (`tpmwire enroll` writes such a line)"
+            "script or shell around it is looked into (`tpmwire import --write-profile` writes such a line)"
         )
     return words[: at + 1], words[at + 1 :]
 
