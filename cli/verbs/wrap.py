@@ -81,7 +81,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ca", nargs="+", default=[], metavar="FILE", help="CA certificates that EK certificates must come from"
     )
-    parser.add_argument("--force", action="store_true", help="replace an existing key file")
+    parser.add_argument(
+        "--force", action="store_true", help="replace an existing key file; take a secret that is not AWS's"
+    )
     parser.add_argument("--resume", action="store_true", help="continue a fleet that was interrupted")
     parser.add_argument("--shard", metavar="K/N", help="only the K-th of N parts of a fleet")
     parser.add_argument(
