@@ -38,6 +38,7 @@ def seal_secret(public: TPMT_PUBLIC, label: bytes = b"SECRET") -> tuple[Secret, 
 
 
 def _for_rsa(public: TPMT_PUBLIC, parameters: TPMS_RSA_PARMS, unique: bytes, label: bytes) -> tuple[Secret, bytes]:
+    from .pure.modulus import fault_of
     from .pure.oaep import encrypt
 
     modulus, exponent = int.from_bytes(unique, "big"), parameters.exponent or 65537
@@ -45,6 +46,8 @@ def _for_rsa(public: TPMT_PUBLIC, parameters: TPMS_RSA_PARMS, unique: bytes, lab
         raise SessionError(
             f"the RSA key for the salt has an unsound modulus ({modulus.bit_length()} bits): do not trust this TPM"
         )
+    if (fault := fault_of(modulus)) is not None:
+        raise SessionError(f"the RSA key for the salt is unsound: {fault}")
     if exponent < 65537 or not exponent & 1:
         raise SessionError(f"the RSA key for the salt has the unsound exponent {exponent}: do not trust this TPM")
     if parameters.scheme.scheme not in (TPM_ALG.NULL, TPM_ALG.OAEP):

@@ -1,0 +1,81 @@
+"""What shows in an RSA modulus alone that its key is unsound (SP 800-56B Rev. 2, §6.4.2; SP 800-89, §5.3.3)."""
+
+import math
+from functools import cache
+from itertools import takewhile
+
+__all__ = ["fault_of"]
+
+_SMALL = 752
+"""Factors below this are looked for, as SP 800-89 asks."""
+
+# Nemec et al., "The Return of Coppersmith's Attack" (2017), §3: primes of Infineon's old library are powers of
+# 65537 modulo each of the first primes, and so is their product. Of other moduli one in 2^27 or fewer is, too.
+_ROCA_GENERATOR, _ROCA_PRIMES = 65537, 167
+
+
+def fault_of(modulus: int) -> str | None:
+    """Why a key with this modulus is not to be used, or None. The first call takes a millisecond, others less.
+
+    That it is composite is not tested, which takes longer than all else that is done with it: no key generator
+    makes a prime of that size.
+    """
+    if math.gcd(modulus, _product()) != 1:
+        return "the modulus has a small factor"
+    # Of a number above 2**9, since it has no smaller factor.
+    exponents = takewhile(lambda exponent: 9 * exponent < modulus.bit_length(), _primes())
+    if any(_is_power(modulus, exponent) for exponent in exponents):
+        return "the modulus is a power"
+    if all(modulus % prime in powers for prime, powers in _roca()):
+        return "it can be factored (ROCA, CVE-2017-15361); update the TPM's firmware, or use an ECC key"
+    return None
+
+
+@cache
+def _primes() -> tuple[int, ...]:
+    return tuple(n for n in range(2, _SMALL) if _is_prime(n))
+
+
+@cache
+def _product() -> int:
+    return math.prod(_primes())
+
+
+def _is_prime(n: int) -> bool:
+    return all(n % d for d in range(2, math.isqrt(n) + 1))
+
+
+@cache
+def _roca() -> tuple[tuple[int, frozenset[int]], ...]:
+    """Primes, and the powers of ROCA's generator modulo each."""
+    return tuple((prime, _powers(prime)) for prime in _primes() if 2 < prime <= _ROCA_PRIMES)
+
+
+def _powers(prime: int) -> frozenset[int]:
+    found, power = set(), 1
+    while power not in found:
+        found.add(power)
+        power = power * _ROCA_GENERATOR % prime
+    return frozenset(found)
+
+
+def _is_power(number: int, exponent: int) -> bool:
+    """Whether a number is the `exponent`-th power (a prime one) of an integer."""
+    # Modulo a prime q = k * exponent + 1 few residues are such powers: most numbers are ruled out at once.
+    for k, q in _sieve(exponent):
+        residue = number % q
+        if residue and pow(residue, k, q) != 1:
+            return False
+    low, high = 1, 1 << (number.bit_length() // exponent + 1)
+    while low < high:
+        middle = (low + high) // 2
+        if middle**exponent < number:
+            low = middle + 1
+        else:
+            high = middle
+    return bool(low**exponent == number)
+
+
+@cache
+def _sieve(exponent: int) -> tuple[tuple[int, int], ...]:
+    return tuple((k, k * exponent + 1) for k in range(2, 60, 2) if _is_prime(k * exponent + 1))
