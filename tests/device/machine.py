@@ -99,7 +99,7 @@ class Machine:
         self.console.append(line)
         return line
 
-    def reports(self, seconds: float = 400) -> Iterator[dict[str, Any]]:
+    def reports(self, seconds: float = 1500) -> Iterator[dict[str, Any]]:
         """The guest's reports as they come, up to the one named "end".
 
         Raises MachineError where that does not come within `seconds`.

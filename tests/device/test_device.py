@@ -88,7 +88,7 @@ def test_nothing_is_left_in_the_tpm(appliance: Appliance) -> None:
     assert left == {"report": "left behind", "transient": [], "loaded session": [], "saved session": []}
 
 
-@pytest.mark.parametrize(("key", "most"), [("handle", 17), ("pem", 25)])
+@pytest.mark.parametrize(("key", "most"), [("handle", 21), ("pem", 25)])
 def test_what_the_resource_manager_makes_of_a_run(appliance: Appliance, key: str, most: int) -> None:
     """It loads and saves what a program has in the TPM around each command; what is not flushed costs nothing."""
     commands = appliance.the("credentials", path="/dev/tpmrm0", key=key)["commands"]

@@ -182,7 +182,7 @@ def test_a_credential_run_finds_out_when_aws_refuses(bench: Bench, capfd: pytest
     bench.bus.on_forward = with_cipher(CIPHERS["AES-128"])
     code, err = refused_run(bench, capfd, handle)
     assert (code, "changed the cipher" in err, err.count("\n")) == (8, True, 1)
-    assert bench.bus.codes[:4] == ["ReadPublic", "StartAuthSession", "ReadPublic", "HMAC"]
+    assert bench.bus.codes[:4] == ["ReadPublic", "ReadPublic", "StartAuthSession", "HMAC"]
     bench.bus.on_forward = bytes
     code, err = refused_run(bench, capfd, handle)
     assert (code, "--key-name" in err, err.count("\n")) == (6, True, 1)
