@@ -138,7 +138,7 @@ def settings(environ: Mapping[str, str], profile: "Profile | None" = None) -> Se
 
 
 def split(text: str) -> tuple[str, str]:
-    """Bucket, or ARN of an access point, and key of `BUCKET/KEY`. Raises RequestError for what is no bucket."""
+    """Bucket, or ARN of an access point, and key of `BUCKET/KEY`. Raises RequestError for an invalid one."""
     if found := _ARN.fullmatch(text):
         return found[1], found[2] or ""
     bucket, _, key = text.partition("/")
@@ -149,14 +149,14 @@ def split(text: str) -> tuple[str, str]:
 def _check_name(bucket: str) -> None:
     if not re.fullmatch(r"[a-zA-Z0-9._-]{3,255}", bucket):
         raise RequestError(
-            f"{bucket!r} is no bucket name; write s3://BUCKET/KEY, or an access point's ARN for BUCKET"
+            f"{bucket!r} is not a valid bucket name; write s3://BUCKET/KEY, with a name or an access point's ARN"
         )
 
 
 def arn_region(bucket: str) -> str | None:
     """The region that the ARN of an access point names; of one for all regions that of its partition's services.
 
-    None for what is no such ARN.
+    None for other names.
     """
     if not _ARN.fullmatch(bucket):
         return None
@@ -167,7 +167,7 @@ def arn_region(bucket: str) -> str | None:
 def locate(bucket: str, region: str, said: Settings) -> Bucket:
     """Where `bucket` (a name, an alias or an ARN) is, for a client in `region`. Raises RequestError."""
     if not re.fullmatch(r"(?!-)[a-zA-Z0-9-]{1,63}(?<!-)", region):
-        raise RequestError(f"{region!r} is no region name; use one such as eu-central-1")
+        raise RequestError(f"{region!r} is not a valid region name; use one such as eu-central-1")
     if said.accelerate and (said.fips or said.endpoint_url):
         raise RequestError(
             f"S3 Accelerate has no {'FIPS' if said.fips else 'custom'} endpoint; do without Accelerate there"
@@ -220,9 +220,7 @@ def _plain(bucket: str, region: str, said: Settings) -> Bucket:
 def _directory(bucket: str, region: str, said: Settings) -> Bucket:
     found = _DIRECTORY.fullmatch(bucket)
     if not _fits_host(bucket, dots=False) or (found is None and said.endpoint_url is None):
-        raise RequestError(
-            f"{bucket!r} is no directory bucket's name; it is NAME--ZONE--x-s3, such as a--use1-az4--x-s3"
-        )
+        raise RequestError(f"{bucket!r} is not a valid directory bucket name; expected e.g. a--use1-az4--x-s3")
     if said.accelerate:
         raise RequestError("S3 Accelerate does not serve directory buckets; set use_accelerate_endpoint to false")
     if (url := said.endpoint_url) is not None:
@@ -241,7 +239,9 @@ def _directory(bucket: str, region: str, said: Settings) -> Bucket:
 
 def _outposts_alias(bucket: str, hardware: str, outpost: str, region: str) -> Bucket:
     if hardware not in "eo":
-        raise RequestError(f"{bucket!r} is no alias of an access point on Outposts; copy it from the console")
+        raise RequestError(
+            f"{bucket!r} is not a valid alias of an access point on Outposts; copy it from the console"
+        )
     place = "ec2" if hardware == "e" else f"op-{outpost}"
     return Bucket(f"https://{bucket}.{place}.s3-outposts.{region}.{partition(region)[2]}", region, "s3-outposts")
 
@@ -252,7 +252,7 @@ def _access_point(arn: str, region: str, said: Settings) -> Bucket:
     row = partition(own_region or region)
     if not named == row[0] == partition(region)[0]:
         raise RequestError(
-            f"{arn} is of partition {named}, and {own_region or region} of {row[0]}; give --region too"
+            f"{arn!r} is in partition {named}, not that of {own_region or region} and {region}; check --region"
         )
     if said.accelerate:
         raise RequestError("S3 Accelerate does not serve access points; set use_accelerate_endpoint to false")
@@ -260,13 +260,15 @@ def _access_point(arn: str, region: str, said: Settings) -> Bucket:
         return _multi_region(name, row[2], said)
     if not own_region or not re.fullmatch(_LABEL, own_region) or not re.fullmatch(_LABEL, account):
         raise RequestError(
-            f"{arn} has no fit region or account; an access point's is arn:aws:s3:REGION:ACCOUNT:..."
+            f"{arn!r} is not a valid ARN of an access point; expected arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME"
         )
     if own_region != region and not said.use_arn_region:
-        raise RequestError(f"{arn} is not in {region}, and use_arn_region is false; give --region {own_region}")
+        raise RequestError(f"{arn!r} is not in {region}, and use_arn_region is false; give --region {own_region}")
     outpost, _, name = name.rpartition("/accesspoint/") if kind == "outpost" else ("", "", name)
     if not all(re.fullmatch(_LABEL, part) for part in (name, outpost or "op")):
-        raise RequestError(f"{arn} is no access point's ARN: its name has letters, digits and hyphens only")
+        raise RequestError(
+            f"{arn!r} is not a valid ARN of an access point: names have letters, digits and hyphens only"
+        )
     start = f"{name}-{account}" + (f".{outpost}" if outpost else "")
     if outpost and (said.fips or said.dual_stack):
         raise RequestError("S3 on Outposts has no FIPS or dual-stack endpoints; do without them there")
@@ -289,7 +291,9 @@ def _multi_region(name: str, suffix: str, said: Settings) -> Bucket:
             "multi-region access points have no FIPS or dual-stack endpoints; do without them there"
         )
     if not all(re.fullmatch(_LABEL, label) for label in name.split(".")):
-        raise RequestError(f"{name!r} is no multi-region access point; its alias is such as mfzwi23gnjvgw.mrap")
+        raise RequestError(
+            f"{name!r} is not a valid multi-region access point; expected an alias such as mfzwi23gnjvgw.mrap"
+        )
     return Bucket(f"https://{name}.accesspoint.s3-global.{suffix}", "*", multi_region=True)
 
 

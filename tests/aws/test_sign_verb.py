@@ -320,7 +320,7 @@ REFUSED = {
     "a method that is none": (["sign", "-X", "G T", "https://iam.amazonaws.com/"], "is not an HTTP method"),
     "an unsigned body": (["sign", "--unsigned-payload", "https://iam.amazonaws.com/"], "is for S3 by https"),
     "an unsigned body in clear": (["sign", "--unsigned-payload", *S3, "http://localhost/"], "is for S3 by https"),
-    "a bucket that is none": (["presign", "s3://b/key"], "'b' is no bucket name"),
+    "a bucket that is none": (["presign", "s3://b/key"], "'b' is not a valid bucket name"),
     "no time": (["presign", "--expires=0", "https://iam.amazonaws.com/"], "1 to 604800 seconds"),
     "more than a week": (["presign", "--expires=604801", "https://iam.amazonaws.com/"], "1 to 604800 seconds"),
     "a time that is none": (["presign", "--expires=1h", "https://iam.amazonaws.com/"], "--expires '1h' is no"),

@@ -8,11 +8,22 @@ from botocore.loaders import Loader
 
 from sigv4.endpoints import guess, service
 from sigv4.errors import RequestError
+from sigv4.host_names import GLOBAL, MULTI_REGION, NAMES
 from sigv4.hosts import scope_of
 
 LOADER = Loader()
 PARTITIONS = {row["id"]: row for row in LOADER.load_data("partitions")["partitions"]}
-SERVICES = LOADER.list_available_services("service-2")
+
+
+def _is_known(name: str) -> bool:
+    """Whether the service is not younger than our tables, which botocore may be."""
+    meta = LOADER.load_service_model(name, "service-2")["metadata"]
+    prefix = meta["endpointPrefix"]
+    everywhere = {service for service, _ in GLOBAL.values()} | {*MULTI_REGION.values()}
+    return prefix in NAMES or meta.get("signingName", prefix) in everywhere
+
+
+SERVICES = list(filter(_is_known, LOADER.list_available_services("service-2")))
 # These take bearer tokens, and importexport a signature of version 2.
 UNSIGNED = {"account-access-runtime", "codecatalyst", "importexport"}
 SAMPLES = {
