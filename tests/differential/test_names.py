@@ -12,6 +12,8 @@ from tools.coverage import ALIASES, PART_2, PLACED
 from tpmwire.explain.table import kinds
 
 NAME = re.compile(r"TPM(2B|[AILSTU])_[A-Z0-9_]+$")
+# Names in the TCG's form that are a vendor's or tpm2-tss's own: the first in 3.2, all in 4.1.
+OWN = {"TPML_INTEL_PTT_PROPERTY", "TPM2B_MAX_CAP_BUFFER", "TPML_PCRVALUES", "TPMS_PCRVALUE"}
 LISTED = {name for names in PART_2.values() for name in names.split()}
 DECLARED = {name for group in kinds().values() for name in group}
 
@@ -32,8 +34,8 @@ def test_tpm2_tss_names() -> None:
     done = subprocess.run([DEBIAN, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     names = set(filter(NAME.match, done.stdout.split()))
     assert len(names) > 150
-    # A vendor's, not the TCG's.
-    assert names - LISTED == {"TPML_INTEL_PTT_PROPERTY"}
+    assert "TPML_INTEL_PTT_PROPERTY" in names
+    assert names - LISTED <= OWN
 
 
 def test_every_name_is_declared_or_accounted_for() -> None:
