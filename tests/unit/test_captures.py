@@ -34,16 +34,16 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes, bytes]
     command += ["--server", f"type=unixio,path={path}", "--ctrl", f"type=unixio,path={path}.ctrl"]
     swtpm = subprocess.Popen([*command, "--flags", "not-need-init,startup-clear"])
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not os.path.exists(f"{path}.ctrl") and time.monotonic() < deadline:
             time.sleep(0.01)
         environment = {**os.environ, "TPM2TOOLS_TCTI": f"swtpm:path={path}", "TSS2_LOG": "all+trace"}
         done = subprocess.run(
-            ["tpm2_getrandom", "20"], check=True, env=environment, capture_output=True, timeout=60
+            ["tpm2_getrandom", "20"], check=True, env=environment, capture_output=True, timeout=120
         )
     finally:
         swtpm.send_signal(signal.SIGTERM)
-        swtpm.wait(10)
+        swtpm.wait(120)
     return (place / "log").read_bytes(), done.stderr, done.stdout
 
 
