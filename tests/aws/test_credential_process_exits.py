@@ -54,7 +54,7 @@ def _password(text: str) -> list[str]:
 
 CASES = {
     "done": Case(0, "", [HANDLE]),
-    "unknown option": Case(2, "--persistenthandle", [HANDLE, "--persistenthandle=0x81010002"]),
+    "unknown option": Case(2, "did you mean '--persistentHandle'", [HANDLE, "--persistent-handel=0x81010002"]),
     "no number": Case(2, "0x81010002", ["--persistentHandle=eleven"]),
     "transient handle": Case(2, "is no persistent handle", ["--persistentHandle=0x80000000"]),
     "no timeout": Case(2, "a timeout of 0", [HANDLE, "--timeout=0"]),

@@ -210,7 +210,7 @@ def test_the_verb_reads_recordings_and_writes_the_page(
     capture.write_bytes(capture.read_bytes()[:20])
     assert main(["decode", str(capture)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
-    assert main(["decode", str(tmp_path)]) == 1
+    assert main(["decode", str(tmp_path)]) == 2
     assert "Is a directory" in capsys.readouterr().err
 
 
