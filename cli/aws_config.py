@@ -195,7 +195,8 @@ def remove_settings(text: str, section: str, names: Iterable[str]) -> str:
                 lines[number] = ""
     # Without this header, an indented one below it would continue what is above.
     needed = found.end < len(lines) and _indent(lines[found.end])
-    if all(setting.name in wanted for setting in found.settings) and not needed:
+    # What it inherits from [DEFAULT] counts: without the header the profile would not be there.
+    if not needed and not set(_parsed(text, section)[_canonical(section)]) - wanted:
         lines[found.start] = ""
     return _checked(text, "".join(lines), section, dict.fromkeys(wanted))
 

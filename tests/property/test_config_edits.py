@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from botocore.configloader import raw_config_parse
 from botocore.exceptions import ConfigParseError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cli.aws_config import get_setting, remove_settings, set_settings
@@ -60,6 +60,7 @@ def test_reading_is_botocores(tmp_path: Path, text: str, section: str) -> None:
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=TEXTS, section=st.sampled_from(SECTIONS))
+@example(text="[a]\n[DEFAULT]\nregion=x\n", section="a")
 def test_what_is_removed_is_gone_and_nothing_else(tmp_path: Path, text: str, section: str) -> None:
     before = _read(tmp_path / "config", text)
     if before is None:
