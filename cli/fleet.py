@@ -230,7 +230,7 @@ def _certified(target: Target, trust: "Trust") -> None:
     from tpmwire.spki import into_template
 
     if target.certificate is None:
-        raise CertificateError("there is no EK certificate with it; only an endorsement key can be vouched for")
+        raise UsageError(f"{target.host} has no EK certificate for --ca to verify: export its endorsement key")
     try:
         certificate, others = load_chain(target.certificate.encode(), f"the certificate of {target.host}")
         verified(certificate, trust, others)

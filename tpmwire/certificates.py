@@ -151,6 +151,14 @@ class Certificate:
             return None if usages is None else {one.dotted for one in usages}
 
     @cached_property
+    def is_authority(self) -> bool:
+        """Whether this is the certificate of a CA (RFC 5280, §4.2.1.9), as far as that can be read."""
+        with suppress(CertificateFormatError), self._reading():
+            constraints = self._extension("2.5.29.19")
+            return constraints is not None and bool(constraints["ca"].native)
+        return False
+
+    @cached_property
     def tpm(self) -> dict[str, str]:
         """Manufacturer, model and version from the subjectAltName (§3.2.9), as far as they can be read."""
         with suppress(CertificateFormatError), self._reading():

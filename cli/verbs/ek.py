@@ -65,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
 
     trust = trust_from(args.ca)
     given = chain_from(args.cert) if args.cert else None
+    if given is not None and given[0].is_authority:
+        raise UsageError(f"{args.cert} is the certificate of a CA, not of a TPM: give it with --ca")
     rows: list[dict[str, Any]] = []
     failed: list[Exception] = []
     with Tpm.open(args.tpm_path, args.timeout) as tpm:

@@ -214,6 +214,13 @@ def test_a_bit_changed_anywhere_in_the_certificate_is_refused(
             assert len(err.splitlines()) == 1, err
 
 
+def test_a_ca_in_place_of_a_tpm_is_the_users_mistake(maker: Maker, state: Path, ek: Run) -> None:
+    with Swtpm(state=state) as swtpm:
+        code, out, err = ek("--tpm-path", swtpm.path, "--cert", maker.issuer)
+    told = f"tpmwire: {maker.issuer} is the certificate of a CA, not of a TPM: give it with --ca\n"
+    assert (code, out, err) == (2, "", told)
+
+
 def test_the_certificate_of_another_tpm_is_refused(maker: Maker, state: Path, ek: Run, tmp_path: Path) -> None:
     with Swtpm(state=state) as one:
         for index in ("0x1c00002", "0x1c00016"):
