@@ -122,8 +122,7 @@ def make_srk(tpm: "Tpm", handle: int, owner: "Secret") -> None:
     """
     from tpmwire.channel import protected_sessions
     from tpmwire.errors import TpmError
-    from tpmwire.primary import WELL_KNOWN, create_primary, read_loaded
-    from tpmwire.spec.codes import NO_ECC
+    from tpmwire.primary import WELL_KNOWN, create_primary, lacks_ecc, read_loaded
     from tpmwire.spec.constants import TPM_SE, TPMA_OBJECT
 
     from .messages import note
@@ -138,7 +137,7 @@ def make_srk(tpm: "Tpm", handle: int, owner: "Secret") -> None:
     try:
         made = create_primary(tpm, place.hierarchy, place.template(), session.use(owner))
     except TpmError as error:
-        if error.code not in NO_ECC or error.parameter is None:
+        if not lacks_ecc(error):
             raise
         made = create_primary(tpm, place.hierarchy, WELL_KNOWN["srk-rsa"].template(), session.use(owner))
     _persist(tpm, made, handle, owner, session)

@@ -13,7 +13,7 @@ from .spec.constants import TPM_RH
 from .spec.structures import TPMS_SENSITIVE_CREATE, TPMT_PUBLIC
 from .tpm import Tpm
 
-__all__ = ["WELL_KNOWN", "Loaded", "WellKnown", "create_primary", "read_loaded"]
+__all__ = ["WELL_KNOWN", "Loaded", "WellKnown", "create_primary", "lacks_ecc", "read_loaded"]
 
 
 class Loaded(NamedTuple):
@@ -62,8 +62,7 @@ def create_primary(
     try:
         answer = tpm.execute(CreatePrimary(hierarchy, sensitive, template), *authorizations)
     except TpmError as error:
-        about_template = error.code in NO_ECC and error.handle is None and error.session is None
-        if not about_template or template != templates.h2_primary():
+        if not lacks_ecc(error) or template != templates.h2_primary():
             raise
         template = templates.h1_primary()
         answer = tpm.execute(CreatePrimary(hierarchy, sensitive, template), *authorizations)
@@ -72,6 +71,11 @@ def create_primary(
         raise SessionError("the primary key that the TPM made is not the one that was asked for")
     tpm.trust_name(answer.object_handle, name)
     return Loaded(answer.object_handle, name, answer.out_public)
+
+
+def lacks_ecc(refused: TpmError) -> bool:
+    """Whether the refusal of a P-256 template means that the TPM lacks ECC or the curve: an RSA key may do."""
+    return refused.code in NO_ECC and refused.handle is None and refused.session is None
 
 
 def read_loaded(tpm: Tpm, handle: int) -> Loaded:

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 
 from .crypto import digest_size
 from .errors import TpmError
-from .primary import create_primary, read_loaded
+from .primary import create_primary, lacks_ecc, read_loaded
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Session
-from .spec.codes import NO_ECC
 from .spec.constants import TPM_ALG, TPM_CC, TPM_HT
 
 if TYPE_CHECKING:
@@ -125,7 +124,7 @@ class Satisfying:
             try:
                 made = create_primary(self.tpm, place.hierarchy, place.template(), *auth)
             except TpmError as error:
-                if error.code not in NO_ECC:
+                if not lacks_ecc(error):
                     raise
                 continue  # this TPM has no such keys
             self.tpm.flush(made.handle)
