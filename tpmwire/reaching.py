@@ -50,7 +50,8 @@ class Key:
     is made, its hierarchy's; `parent_auth_otherwise` is tried where that fails. `pcrs` are those of its policy.
     With `ek_parent` the parent is an endorsement key: the one whose reserved handle the file has, or that an
     importable file's seed is sealed for; of an older loadable file the ECC one where `rsaParent` is false, else
-    the RSA one. A file with that handle needs no `ek_parent`. `inner_key` opens an importable file's
+    the RSA one. A file with that handle needs no `ek_parent`. `ek_place` says how that key is made, where this TPM
+    has a template of its own. `inner_key` opens an importable file's
     inner wrap. `described` is a key file that tells the policy of the key at `handle`. `protected` salts and
     encrypts, to `pin` where there is one. `name` is the Name of the key at `handle`, where it is known: that saves
     reading it. `memory` is what earlier runs have left, and takes what this one leaves (see `kept`). `checked` has
@@ -68,6 +69,7 @@ class Key:
         parent_auth_otherwise: Secret | None = None,
         pcrs: tuple[TPMS_PCR_SELECTION, ...] | None = None,
         ek_parent: bool = False,
+        ek_place: WellKnown | None = None,
         protected: bool = True,
         pin: Pin | None = None,
         name: bytes | None = None,
@@ -83,6 +85,7 @@ class Key:
         self.parent_auth_otherwise = parent_auth_otherwise
         self.pcrs = pcrs
         self.ek_parent = ek_parent
+        self.ek_place = ek_place
         self.protected = protected
         self.pin = pin
         self.name = name
@@ -108,7 +111,7 @@ class Key:
         if file is None:
             return None
         if self.ek_parent:
-            return _endorsement_place(file)
+            return self.ek_place or _endorsement_place(file)
         if file.persistent_parent is not None:
             return None
         assert file.hierarchy is not None  # every parent is persistent or a hierarchy's primary
@@ -311,6 +314,8 @@ class Run:
 
         A storage key of somebody's own there is the parent that the file means, unless the user says otherwise.
         """
+        from .endorsement import KINDS, template_of
+        from .nv import handles
         from .parents import ENDORSEMENT, is_of
 
         parent = TPMA_OBJECT.RESTRICTED | TPMA_OBJECT.DECRYPT
@@ -325,8 +330,12 @@ class Run:
                 self.parent, self.parent_name = found, found.name
                 self.parent_by_policy = not found.public.object_attributes & TPMA_OBJECT.USER_WITH_AUTH
                 return
-        self.key = self.key.of_file(file, ek_parent=True)
-        template = _endorsement_place(file).template()
+        kind = next(kind for kind in KINDS if kind.handle == handle)
+        # This TPM's maker may have stored a template or a nonce, without which another key comes of it.
+        present = handles(self.tpm, kind.certificate, kind.template_index)
+        template = template_of(self.tpm, kind, present)
+        place = WellKnown(TPM_RH.ENDORSEMENT, lambda: template, handle)
+        self.key = self.key.of_file(file, ek_parent=True, ek_place=place)
         self.parent_by_policy = not template.object_attributes & TPMA_OBJECT.USER_WITH_AUTH
 
     def _load(self, file: "KeyFile") -> int:

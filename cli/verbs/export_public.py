@@ -24,15 +24,13 @@ from ..messages import UsageError
 from ..options import add_tpm_options
 
 if TYPE_CHECKING:
+    from tpmwire.secret import Secret
     from tpmwire.spec.structures import TPMT_PUBLIC
     from tpmwire.tpm import Tpm
 
 __all__ = ["HELP", "configure", "run"]
 
 HELP = "print this TPM's public key, to wrap a secret for it elsewhere"
-
-CERTIFICATES = {"ek-rsa": 0x01C00002, "ek-ecc": 0x01C0000A}
-"""NV indices of the EK certificates (TCG EK Credential Profile, §2.2.1.4)."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_tpm_options(parser, "60s")
     parser.add_argument(
         "--key",
-        choices=("h2", "h1", "srk", "srk-rsa", "ek-rsa", "ek-ecc"),
+        choices=("h2", "h1", "srk", "srk-rsa", "ek-rsa", "ek-ecc", "ek-p384"),
         default="h2",
         help="which key: the owner's standard primary (h1: its RSA form), the storage root key at 0x81000001, "
         "or an endorsement key (default: h2; h1 if the TPM lacks ECC)",
@@ -59,27 +57,27 @@ def run(args: argparse.Namespace) -> int:
     """Makes the key, reads its certificate, prints one line of JSON."""
     from tpmwire.channel import authorized_once
     from tpmwire.parents import PARENTS
-    from tpmwire.primary import WELL_KNOWN, create_primary, read_loaded
-    from tpmwire.spec.constants import TPM_RH
+    from tpmwire.primary import create_primary, read_loaded
+    from tpmwire.spec.constants import TPM_HT, TPM_RH
     from tpmwire.tpm import Tpm
 
     from ..auths import auth_of
     from ..files import write_whole
     from ..targets import Target
 
-    place = WELL_KNOWN[args.key]
-    auth = auth_of(args, "parent")
+    place = PARENTS[args.key]
+    auth, parent, certificate = auth_of(args, "parent"), place.parent, None
     if not auth and place.hierarchy == TPM_RH.OWNER:
         auth = auth_of(args, "owner")
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
-        if place.handle is not None and place.hierarchy == TPM_RH.OWNER:
+        if place.is_endorsement:
+            public, certificate = _endorsement_key(tpm, parent, auth)
+        elif parent >> 24 == TPM_HT.PERSISTENT:
             # A key file names the storage root key by its handle: it has to be there.
-            public, parent = read_loaded(tpm, place.handle).public, place.handle
+            public = read_loaded(tpm, parent).public
         else:
             public = create_primary(tpm, place.hierarchy, place.template(), authorized_once(tpm, auth)).public
-            parent = PARENTS[args.key].parent
-        kind = _kind(args.key, public)
-        certificate = _certificate(tpm, CERTIFICATES[args.key]) if args.key in CERTIFICATES else None
+    kind = _kind(args.key, public)
     text = Target(args.host or socket.gethostname(), kind, parent, public, certificate).to_json() + "\n"
     if args.out:
         write_whole(args.out, text.encode())
@@ -90,27 +88,40 @@ def run(args: argparse.Namespace) -> int:
 
 def _kind(asked: str, public: "TPMT_PUBLIC") -> str:
     """Which key it is: a TPM may have the RSA one of two where the ECC one is asked for. Raises UsageError."""
-    from tpmwire.primary import WELL_KNOWN
+    from tpmwire.parents import PARENTS, is_of
 
     from ..targets import OTHER
 
     kinds = {"srk": ("srk", "srk-rsa"), "h2": ("h2", "h1")}.get(asked, (asked,))
     for kind in kinds:
-        if WELL_KNOWN[kind].fits(public):
+        if is_of(public, PARENTS[kind]):
             return kind
-    if asked != "srk":
-        raise UsageError(f"the key at 0x{WELL_KNOWN[asked].handle or 0:08x} is not of the kind {asked}")
-    return OTHER
+    if asked != "srk" and not PARENTS[asked].is_endorsement:
+        raise UsageError(f"the key at 0x{PARENTS[asked].parent:08x} is not of the kind {asked}")
+    return OTHER  # of the user's own template, or of the TPM's maker's
 
 
-def _certificate(tpm: "Tpm", index: int) -> str | None:
-    """The EK certificate in PEM, where the TPM stores one."""
+def _endorsement_key(tpm: "Tpm", handle: int, auth: "Secret") -> "tuple[TPMT_PUBLIC, str | None]":
+    """The key, made as its maker has it (by the template and nonce that the TPM stores), and its certificate."""
+    from tpmwire import nv
+    from tpmwire.channel import authorized_once
+    from tpmwire.endorsement import KINDS, template_of
+    from tpmwire.primary import create_primary
+    from tpmwire.spec.constants import TPM_RH
+
+    kind = next(kind for kind in KINDS if kind.handle == handle)
+    present = nv.handles(tpm, kind.certificate, kind.template_index)
+    template = template_of(tpm, kind, present)
+    public = create_primary(tpm, TPM_RH.ENDORSEMENT, template, authorized_once(tpm, auth)).public
+    return public, _certificate(tpm, kind.certificate) if kind.certificate in present else None
+
+
+def _certificate(tpm: "Tpm", index: int) -> str:
+    """The EK certificate in an NV index, in PEM."""
+    import base64
+
     from tpmwire import nv
     from tpmwire.nv_certificate import without_padding
-
-    if index not in nv.handles(tpm, index, index):
-        return None
-    import base64
 
     body = base64.encodebytes(without_padding(nv.read(tpm, index))).decode().replace("\n", "")
     lines = [body[start : start + 64] for start in range(0, len(body), 64)]

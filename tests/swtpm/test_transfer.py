@@ -78,6 +78,7 @@ WAYS: dict[str, tuple[str, bytes, tuple[str, ...]]] = {
     "h2": ("h2", b"", ()),
     "h2, password": ("h2", b"pass word", ()),
     "h2, PCR": ("h2", b"", ("--pcrs", PCR23)),
+    "P-384 endorsement key": ("ek-p384", b"", ()),
     "RSA endorsement key": ("ek-rsa", b"", ()),
     "RSA endorsement key, password": ("ek-rsa", b"pass word", ()),
     "RSA endorsement key, PCR": ("ek-rsa", b"", ("--pcrs", PCR23)),
@@ -93,7 +94,7 @@ def test_a_transfer(target: Swtpm, tool: Run, tmp_path: Path, maker: Maker, way:
     (tmp_path / "auth").chmod(0o600)
     auth = ("--key-auth-file", tmp_path / "auth") if password else ()
     public.write_text(good(tool("export-public", "--tpm-path", target.path, "--key", kind)))
-    trust = ("--ca", maker.root, maker.issuer) if kind == "ek-rsa" else ()
+    trust = ("--ca", maker.root, maker.issuer) if kind.startswith("ek-") else ()
     good(tool("wrap", "--to", public, "--out", wrapped, *auth, *options, *trust))
     good(
         tool(
@@ -106,7 +107,7 @@ def test_a_transfer(target: Swtpm, tool: Run, tmp_path: Path, maker: Maker, way:
     assert wrapped.stat().st_mode & 0o777 == key.stat().st_mode & 0o777 == 0o600
     try:
         with Tpm.open(target.path, 20) as tpm:
-            use: dict[str, Any] = {"auth": Secret(password), "ek_parent": kind == "ek-rsa"}
+            use: dict[str, Any] = {"auth": Secret(password), "ek_parent": kind.startswith("ek-")}
             assert HmacKey(file=loadable, **use).hmac(tpm, DATE) == EXPECTED
     finally:
         tpm2(target, "tpm2_evictcontrol", "-C", "o", "-c", f"{HANDLE:#x}")

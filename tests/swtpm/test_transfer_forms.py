@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import Ran, Tool, held, tool
+from tests.swtpm.test_ek import write_nv
 from tpmwire import parents, templates
 from tpmwire.crypto import name_of
 from tpmwire.keyfile import IMPORTABLE, LOADABLE, SEALED, KeyFile, parse
@@ -467,3 +468,29 @@ def test_a_fleet_of_clouds(swtpm: Swtpm, tool: Tool, tmp_path: Path, public_area
     (hosts / "aws.json").write_text(json.dumps({"InstanceId": "i-1", "KeyValue": value}))
     good(tool(*words, "--resume", stdin=SECRET))
     assert parse((tmp_path / "out" / "aws.pem").read_bytes()).parent == 0x81010001
+
+
+def test_a_nonce_and_a_template_of_the_tpms_maker(tool: Tool, tmp_path: Path) -> None:
+    """With it the endorsement key is another one, and that is the one that its certificate is for."""
+    nonce = bytes(range(1, 33))
+    template = templates.ek_ecc()
+    template = template.replace(unique=TPMS_ECC_POINT(nonce, bytes(32)))
+    with Swtpm() as other:
+        write_nv(other.path, 0x01C0000B, nonce)
+        with Tpm.open(other.path, 20) as tpm:
+            public = create_primary(tpm, TPM_RH.ENDORSEMENT, template).public
+            assert public != create_primary(tpm, TPM_RH.ENDORSEMENT, templates.ek_ecc()).public
+        (tmp_path / "ek.pem").write_bytes(alone(public))
+        wrapped, _ = wrapped_to(tool, tmp_path / "ek.pem")
+        assert takes_in(other, tool, wrapped).parent == 0x81010002
+        (tmp_path / "ek.json").write_text(tool("export-public", "--key", "ek-ecc", "--tpm-path", other.path).out)
+        assert name_of(public).hex() in (tmp_path / "ek.json").read_text()
+        takes_in(other, tool, wrapped_to(tool, tmp_path / "ek.json")[0])
+        # A template of the maker's own, too: the public area is of no known kind.
+        vendors = templates.ek_ecc().replace(
+            object_attributes=templates.ek_ecc().object_attributes | TPMA_OBJECT.NO_DA
+        )
+        write_nv(other.path, 0x01C0000C, vendors.build())
+        (tmp_path / "ek.json").write_text(tool("export-public", "--key", "ek-ecc", "--tpm-path", other.path).out)
+        assert json.loads((tmp_path / "ek.json").read_text())["kind"] == "other"
+        assert takes_in(other, tool, wrapped_to(tool, tmp_path / "ek.json")[0]).parent == 0x81010002
