@@ -12,7 +12,7 @@ from .messages import UsageError, note
 if TYPE_CHECKING:
     from sigv4.config import Profile
 
-__all__ = ["check_overrides", "kind_of", "warn_of_environment"]
+__all__ = ["check_overrides", "kind_of", "warn_of_environment", "warn_of_proof"]
 
 _SETTINGS = {
     "web_identity_token_file": "a web identity",
@@ -53,6 +53,20 @@ def check_overrides(profile: "Profile", *, force: bool, but: tuple[str, ...] = (
     if not force:
         raise UsageError(f"{text}; --force writes it anyway")
     note(f"warning: {text}")
+
+
+def warn_of_proof(line: str) -> None:
+    """Says where the environment decided whom a proof was asked for, and the profile's line does not."""
+    names = {
+        "AWS_ENDPOINT_URL_STS": "--endpoint-url",
+        "AWS_ENDPOINT_URL": "--endpoint-url",
+        "AWS_CA_BUNDLE": "--ca-bundle",
+    }
+    found = [name for name, option in names.items() if os.environ.get(name) and f"{option}=" not in line]
+    if found:
+        note(
+            f"the proof used {', '.join(found)} of this environment, which programs that use the profile need too"
+        )
 
 
 def warn_of_environment(profile: str) -> None:

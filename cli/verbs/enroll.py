@@ -97,7 +97,7 @@ def enroll(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
     """`run`, with a word to `checkpoint` after each step: placed, proven, written, removed."""
     from ..aws_config import config_path, credentials_path, section_of
     from ..aws_files import check_writable, read_setting
-    from ..overrides import check_overrides, warn_of_environment
+    from ..overrides import check_overrides, warn_of_environment, warn_of_proof
     from ..plaintext import check_removable, find_plaintext, remove_plaintext
     from ..profiles import endpoint_options, existing_profile, write_profile
 
@@ -134,6 +134,7 @@ def enroll(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
     checkpoint("proven")
     if present != command.text:
         note(f"wrote the profile {args.profile} to {write_profile(args.profile, command.text)}")
+    warn_of_proof(command.text)
     warn_of_environment(args.profile)
     checkpoint("written")
     if plain is not None and (args.remove_plaintext or agreed(f"Remove the plaintext key from {plain.path} now?")):

@@ -162,14 +162,14 @@ def test_the_units_of_the_documents(box: Machine, tmp_path: Path) -> None:
     service, sockets = re.findall(r"```ini\n(.*?)```", text, re.DOTALL)
     paths = tmp_path / "tpmwire.service", tmp_path / "tpmwire.socket"
     # verify looks for the program.
-    paths[0].write_text(service.replace("/usr/bin/tpmwire", str(box.bin / "tpmwire")))
+    paths[0].write_text(service.replace("/usr/local/bin/tpmwire", str(box.bin / "tpmwire")))
     paths[1].write_text(sockets)
     for command in (["verify", *map(str, paths)], ["security", "--offline=true", "--threshold=20", str(paths[0])]):
         done = subprocess.run(
             ["systemd-analyze", *command], check=False, capture_output=True, text=True, timeout=60
         )
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    options = re.search(r"ExecStart=/usr/bin/tpmwire serve (.*)", service)
+    options = re.search(r"ExecStart=/usr/local/bin/tpmwire serve (.*)", service)
     assert options
     help_text = box.run("serve", "--help", program=box.bin / "tpmwire").stdout
     for option in re.findall(r"(--[\w-]+)", options[1]):
