@@ -21,6 +21,14 @@ from tests.support.sts import VerifyingSts
 from tpmwire.spec.constants import TPM_CC
 
 ROOT = Path(__file__).parents[2]
+BOOTS = 3600
+"""Seconds that a test may wait for its boot, or two of them, on a machine with other work."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(BOOTS))
 
 
 @pytest.fixture(scope="package")
