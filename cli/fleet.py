@@ -224,9 +224,9 @@ def wrapped_for(target: Target, inputs: Inputs, trust: "Trust | None") -> "KeyFi
 
 
 def _certified(target: Target, trust: "Trust") -> None:
-    """Raises CertificateError where no trusted CA vouches for the target's key."""
+    """Raises UsageError unless a trusted CA vouches for the target's key."""
     from tpmwire.certificates import load_chain, public_key, verified
-    from tpmwire.errors import CertificateError, CertificateFormatError
+    from tpmwire.errors import CertificateError
     from tpmwire.spki import into_template
 
     if target.certificate is None:
@@ -235,10 +235,11 @@ def _certified(target: Target, trust: "Trust") -> None:
         certificate, others = load_chain(target.certificate.encode(), f"the certificate of {target.host}")
         verified(certificate, trust, others)
         key = public_key(certificate)
-    except CertificateFormatError as error:
+    except CertificateError as error:
+        # It came in a file, so that nobody on the way to a TPM is to blame.
         raise UsageError(str(error)) from error
     if into_template(key, target.public) != target.public:
-        raise CertificateError("the certificate is another key's")
+        raise UsageError("the certificate is another key's")
 
 
 class HostWrapper:

@@ -20,7 +20,7 @@ EXIT_CODES = {
     "PolicyError": (4, ""),
     "NvError": (4, ""),
     "NoCertificateError": (4, ""),
-    "CertificateFormatError": (4, ""),
+    "UnusableCertificateError": (4, ""),
     "KeyFileError": (5, "the key file cannot be read or is no TSS2 PRIVATE KEY"),
     "StsError": (6, "AWS refused: wrong key, no permission, a wrong clock"),
     "NetworkError": (7, "the network: no route, TLS not trusted, no answer in time, or no STS answer"),

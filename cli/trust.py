@@ -28,21 +28,21 @@ def trust_from(paths: "Sequence[str]") -> "Trust | None":
     if not paths:
         return None
     from tpmwire.certificates import Trust, load
-    from tpmwire.errors import CertificateFormatError
+    from tpmwire.errors import UnusableCertificateError
 
     trusted: list[Certificate] = []
     unread: list[str] = []
     for path in paths:
         try:
             found = load(read_small(path, LARGEST_BUNDLE), path)
-        except CertificateFormatError as error:
+        except UnusableCertificateError as error:
             unread.append(str(error))
         else:
             trusted += found.certificates
             unread += found.unread
     try:
         trust = Trust(trusted)
-    except CertificateFormatError as error:
+    except UnusableCertificateError as error:
         raise UsageError("; ".join([*unread, str(error)])) from error
     for reason in unread:
         note(f"tpmwire: warning: {reason}; the others are used")
@@ -52,12 +52,12 @@ def trust_from(paths: "Sequence[str]") -> "Trust | None":
 def chain_from(path: str) -> "tuple[Certificate, list[Certificate]]":
     """An EK certificate in a file, and the intermediates that follow it there. Raises UsageError."""
     from tpmwire.certificates import described, load_chain
-    from tpmwire.errors import CertificateFormatError
+    from tpmwire.errors import UnusableCertificateError
 
     try:
         leaf, others = load_chain(_of_intel(read_small(path)), path)
         described(leaf)
-    except CertificateFormatError as error:
+    except UnusableCertificateError as error:
         raise UsageError(str(error)) from error
     return leaf, others
 

@@ -19,7 +19,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from OpenSSL import crypto
 
-from .errors import CertificateError, CertificateFormatError
+from .errors import CertificateError, UnusableCertificateError
 from .nv_certificate import without_padding
 from .spec.constants import TPM_ECC
 from .spec.structures import TPMS_ECC_POINT
@@ -100,7 +100,7 @@ class Name(NamedTuple):
 
 
 class Certificate:
-    """A certificate that OpenSSL can read; `where` is for messages. Raises CertificateFormatError for others."""
+    """A certificate that OpenSSL can read; `where` is for messages. Raises UnusableCertificateError for others."""
 
     def __init__(self, der: bytes, where: str = "") -> None:
         self.der = der
@@ -122,8 +122,8 @@ class Certificate:
         """The encoding."""
         return crypto.dump_certificate(crypto.FILETYPE_ASN1, self.x509)
 
-    def _unreadable(self, reason: str) -> CertificateFormatError:
-        return CertificateFormatError(f"{self.where or 'the certificate'} cannot be read ({reason})")
+    def _unreadable(self, reason: str) -> UnusableCertificateError:
+        return UnusableCertificateError(f"{self.where or 'the certificate'} cannot be read ({reason})")
 
     @cached_property
     def fields(self) -> Any:
@@ -153,7 +153,7 @@ class Certificate:
     @cached_property
     def is_authority(self) -> bool:
         """Whether this is the certificate of a CA (RFC 5280, §4.2.1.9), as far as that can be read."""
-        with suppress(CertificateFormatError), self._reading():
+        with suppress(UnusableCertificateError), self._reading():
             constraints = self._extension("2.5.29.19")
             return constraints is not None and bool(constraints["ca"].native)
         return False
@@ -161,7 +161,7 @@ class Certificate:
     @cached_property
     def tpm(self) -> dict[str, str]:
         """Manufacturer, model and version from the subjectAltName (§3.2.9), as far as they can be read."""
-        with suppress(CertificateFormatError), self._reading():
+        with suppress(UnusableCertificateError), self._reading():
             return {
                 TPM_ATTRIBUTES[attribute["type"].dotted]: str(attribute["value"].native)
                 for name in self._extension("2.5.29.17") or ()
@@ -179,7 +179,7 @@ class Certificate:
         return None
 
     def read(self) -> None:
-        """Raises CertificateFormatError if the fields that a chain needs cannot be read."""
+        """Raises UnusableCertificateError if the fields that a chain needs cannot be read."""
         assert self.subject
         assert self.issuer
 
@@ -201,12 +201,12 @@ class Bundle(NamedTuple):
 class Trust:
     """CA certificates: roots, which are self-issued, and intermediates, which count only below a root.
 
-    Can be pickled. Raises CertificateFormatError if none of them is a root.
+    Can be pickled. Raises UnusableCertificateError if none of them is a root.
     """
 
     def __init__(self, certificates: Sequence[Certificate]) -> None:
         if not any(one.subject.key == one.issuer.key for one in certificates):
-            raise CertificateFormatError(
+            raise UnusableCertificateError(
                 "no root among the CA certificates; add the maker's self-signed certificate"
             )
         self.certificates = list(certificates)
@@ -223,11 +223,11 @@ def _trust(ders: list[bytes]) -> Trust:
 def load(data: bytes, where: str) -> Bundle:
     """The certificates of a PEM file, or of DER ones that follow each other, as far as they can be read.
 
-    Raises CertificateFormatError if there is none that can.
+    Raises UnusableCertificateError if there is none that can.
     """
     found = _readable(_blocks(data), where)
     if not found.certificates:
-        raise CertificateFormatError(
+        raise UnusableCertificateError(
             f"{where} holds no certificate that can be read: {found.unread[0]}"
             if found.unread
             else f"{where} holds no certificate, neither in PEM nor in DER"
@@ -238,12 +238,12 @@ def load(data: bytes, where: str) -> Bundle:
 def load_chain(data: bytes, where: str) -> tuple[Certificate, list[Certificate]]:
     """An EK certificate, the first in a file or NV index, and the intermediates that may follow it.
 
-    Raises CertificateFormatError if the first cannot be read; others that cannot are left out.
+    Raises UnusableCertificateError if the first cannot be read; others that cannot are left out.
     """
     blocks = _blocks(data)
     leaf = next(blocks, None)
     if leaf is None:
-        raise CertificateFormatError(f"{where} holds no certificate, neither in PEM nor in DER")
+        raise UnusableCertificateError(f"{where} holds no certificate, neither in PEM nor in DER")
     return Certificate(leaf, where), _readable(blocks, where).certificates
 
 
@@ -253,7 +253,7 @@ def _readable(blocks: Iterator[bytes], where: str) -> Bundle:
         try:
             one = Certificate(block, f"certificate {number} of {where}")
             one.read()
-        except CertificateFormatError as error:
+        except UnusableCertificateError as error:
             found.unread.append(str(error))
         else:
             found.certificates.append(one)
@@ -272,19 +272,19 @@ def _blocks(data: bytes) -> Iterator[bytes]:
     while (data := data.lstrip(b"\0\xff")) and data[0] in (0x30, 0x10, 0x04):
         try:
             one = without_padding(data)
-        except CertificateFormatError:
+        except UnusableCertificateError:
             one = data
         yield one
         data = data[data.index(one) + len(one) :]
 
 
 def public_key(certificate: Certificate) -> PublicKey:
-    """The key that a certificate vouches for. Raises CertificateFormatError for one that no EK can have here."""
+    """The key that a certificate vouches for. Raises UnusableCertificateError for one that no EK can have here."""
     # By way of OpenSSL: makers' encodings of keys are as various as those of certificates.
     try:
         key = certificate.x509.get_pubkey().to_cryptography_key()
     except (crypto.Error, ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise CertificateFormatError(f"unsupported public key in the certificate ({_said(error)})") from error
+        raise UnusableCertificateError(f"unsupported public key in the certificate ({_said(error)})") from error
     if isinstance(key, rsa.RSAPublicKey):
         numbers = key.public_numbers()
         return numbers.n.to_bytes((key.key_size + 7) // 8, "big"), numbers.e
@@ -292,7 +292,7 @@ def public_key(certificate: Certificate) -> PublicKey:
         curve, size = _CURVES[key.curve.name]
         point = key.public_numbers()
         return curve, TPMS_ECC_POINT(point.x.to_bytes(size, "big"), point.y.to_bytes(size, "big"))
-    raise CertificateFormatError("unsupported public key in the certificate (neither RSA nor on a NIST curve)")
+    raise UnusableCertificateError("unsupported public key in the certificate (neither RSA nor on a NIST curve)")
 
 
 def verified(certificate: Certificate, trust: Trust, untrusted: Sequence[Certificate] = ()) -> list[Certificate]:
@@ -326,7 +326,7 @@ def _chain(certificate: Certificate, trust: Trust, untrusted: Sequence[Certifica
                 if path:
                     with suppress(crypto.X509StoreContextError):
                         return _by_openssl(_store(path[-1:]), certificate, path[:-1])
-        raise CertificateError(_reason(certificate, known, error)) from error
+        raise _refused(certificate, known, error) from error
 
 
 def _by_openssl(
@@ -360,32 +360,35 @@ def _paths(
             yield (*below, issuer)
 
 
-def _reason(certificate: Certificate, known: list[Certificate], error: crypto.X509StoreContextError) -> str:
+def _refused(
+    certificate: Certificate, known: list[Certificate], error: crypto.X509StoreContextError
+) -> CertificateError:
     """Why a verification failed. It has failed already: this only looks for the words that help."""
     code, depth, said = error.errors
     if code == _UNSPECIFIED:
         public_key(certificate)  # the usual cause: an algorithm that OpenSSL does not know
     if code not in (_SIGNATURE, _NOT_YET_VALID, _EXPIRED, *_NO_ISSUER):
-        return f"the certificate is not trusted: {said}" + (f" (at depth {depth} of its chain)" if depth else "")
+        where = f" (at depth {depth} of its chain)" if depth else ""
+        return CertificateError(f"the certificate is not trusted: {said}{where}")
     at = Certificate.of(error.certificate) if depth else certificate
     what = "the certificate" if not depth else f"the CA certificate {at.subject.text!r}"
     if code == _EXPIRED:
-        return f"{what} expired on {described(at).not_after}"
+        return UnusableCertificateError(f"{what} expired on {described(at).not_after}")
     if code == _NOT_YET_VALID:
-        return f"{what} is valid from {described(at).not_before} on; is the clock right?"
+        return UnusableCertificateError(f"{what} is valid from {described(at).not_before} on; is the clock right?")
     if all(one.subject.key != at.issuer.key for one in known):
-        return (
+        return UnusableCertificateError(
             f"{what} was issued by {at.issuer.text!r}, which is not among the CA certificates given; get "
             "them from the TPM's maker"
         )
-    return (
+    return CertificateError(
         f"{what} is not trusted: the CA certificate {at.issuer.text!r} that was given has its issuer's name, "
         f"but did not issue it ({said})"
     )
 
 
 def described(certificate: Certificate) -> Description:
-    """What a certificate says of itself and of its TPM. Raises CertificateFormatError for unreadable fields."""
+    """What a certificate says of itself and of its TPM. Raises UnusableCertificateError for unreadable fields."""
     with certificate._reading():
         validity = certificate.fields["validity"]
         return Description(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from . import nv, templates
 from .channel import open_session
 from .crypto import name_of
-from .errors import CertificateError, CertificateFormatError, DecodeError
+from .errors import CertificateError, DecodeError, UnusableCertificateError
 from .primary import Loaded, create_primary, read_loaded
 from .spec.commands.random import GetRandom
 from .spec.constants import TPM_ALG, TPM_ECC, TPM_RH, TPM_SE, TPMA_OBJECT
@@ -159,8 +159,8 @@ def own_key(tpm: Tpm, kinds: Iterable[EkKind], key: PublicKey, present: Iterable
     """The endorsement key of this TPM whose public key is `key`, made from one of the kinds' templates.
 
     The TPM has proved that it holds the private key: it opened a session that is salted to the public key.
-    Raises CertificateError where it is the key of another TPM or of another template, CertificateFormatError where
-    no endorsement key has such a key, SessionError where the proof fails.
+    Raises CertificateError where it is the key of another TPM or of another template, UnusableCertificateError
+    where no endorsement key has such a key, SessionError where the proof fails.
     """
     present = set(present)
     expected: list[tuple[EkKind, TPMT_PUBLIC, TPMT_PUBLIC]] = []
@@ -170,7 +170,7 @@ def own_key(tpm: Tpm, kinds: Iterable[EkKind], key: PublicKey, present: Iterable
         if public is not None:
             expected.append((kind, template, public))
     if not expected:
-        raise CertificateFormatError("the public key in the certificate is not of a kind that an EK can have")
+        raise UnusableCertificateError("the public key in the certificate is not of a kind that an EK can have")
     for handle in nv.handles(tpm, *PERSISTENT):
         loaded = read_loaded(tpm, handle)
         for kind, _, public in expected:

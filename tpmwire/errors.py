@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 __all__ = [
     "LOST",
     "CertificateError",
-    "CertificateFormatError",
     "DecodeError",
     "DeviceBusyError",
     "EncodeError",
@@ -24,6 +23,7 @@ __all__ = [
     "TransportClosedError",
     "TransportError",
     "TransportTimeoutError",
+    "UnusableCertificateError",
     "WireError",
 ]
 
@@ -103,8 +103,8 @@ class CertificateError(TpmwireError):
     """A certificate of an endorsement key is broken, not trusted, or not this TPM's."""
 
 
-class CertificateFormatError(CertificateError):
-    """Data that should hold certificates cannot be read, or holds none that can serve. No sign of an attack."""
+class UnusableCertificateError(CertificateError):
+    """A certificate is unreadable, expired, of an unsupported key or an unknown issuer: no sign of an attack."""
 
 
 class NoCertificateError(CertificateError):

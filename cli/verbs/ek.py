@@ -60,7 +60,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints what holds for each certificate; ends with the error of the first one that does not hold."""
-    from tpmwire.errors import CertificateError, CertificateFormatError, NvError
+    from tpmwire.errors import CertificateError, NvError
     from tpmwire.tpm import Tpm
 
     trust = trust_from(args.ca)
@@ -75,9 +75,8 @@ def run(args: argparse.Namespace) -> int:
             try:
                 rows.append(_checked(tpm, one, trust, untrusted, present))
             except (CertificateError, NvError) as error:
-                # What is wrong with the user's file is not the TPM's.
-                bad_file = args.cert and isinstance(error, CertificateFormatError)
-                failed.append((UsageError if bad_file else type(error))(f"{one.where}: {error}"))
+                # A certificate that the user gives is not the TPM's answer.
+                failed.append((UsageError if args.cert else type(error))(f"{one.where}: {error}"))
     if args.json:
         json.dump(rows, sys.stdout, indent=2)
         print()
@@ -99,13 +98,13 @@ def _certificates(
     from tpmwire import nv
     from tpmwire.certificates import load
     from tpmwire.endorsement import CHAIN, KINDS
-    from tpmwire.errors import CertificateFormatError, NoCertificateError
+    from tpmwire.errors import NoCertificateError, UnusableCertificateError
 
     present = nv.handles(tpm, 0x01C00000, CHAIN[1])
     stored = b"".join(nv.read(tpm, index) for index in present if index >= CHAIN[0])
     try:
         chain = load(stored, "the chain in the TPM").certificates if stored else []
-    except CertificateFormatError as error:
+    except UnusableCertificateError as error:
         note(f"tpmwire: warning: {error}")
         chain = []
     if file is not None and given is not None:

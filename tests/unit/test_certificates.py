@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tpmwire.certificates import Certificate, Trust, described, load, public_key, verified, without_padding
-from tpmwire.errors import CertificateError, CertificateFormatError
+from tpmwire.errors import CertificateError, UnusableCertificateError
 
 
 @cache
@@ -48,7 +48,7 @@ def test_a_value_is_found_whatever_follows_it(contents: bytes, padding: bytes) -
     value = b"\x30" + length + contents
     assert without_padding(value + padding) == value
     for cut in {1, size // 2, size} - {0}:
-        with pytest.raises(CertificateFormatError):
+        with pytest.raises(UnusableCertificateError):
             without_padding(value[: len(value) - cut])
 
 
@@ -56,7 +56,7 @@ def test_a_value_is_found_whatever_follows_it(contents: bytes, padding: bytes) -
     "data", [b"", b"\x30", b"\0" * 20, b"\xff" * 20, b"\x30\x80abc", b"\x30\x85" + b"\1" * 50]
 )
 def test_what_is_no_certificate_is_refused(data: bytes) -> None:
-    with pytest.raises(CertificateFormatError):
+    with pytest.raises(UnusableCertificateError):
         without_padding(data)
 
 
@@ -98,5 +98,5 @@ def test_damage_is_always_one_kind_of_error(data: st.DataObject) -> None:
 
 @given(st.binary(max_size=300) | st.binary(max_size=300).map(lambda tail: b"-----BEGIN CERTIFICATE-----\n" + tail))
 def test_noise_is_never_a_certificate(data: bytes) -> None:
-    with pytest.raises(CertificateFormatError, match="the file"):
+    with pytest.raises(UnusableCertificateError, match="the file"):
         load(data, "the file")
