@@ -7,6 +7,7 @@ session is worth its commands only where there is a password to keep off the bus
 from typing import TYPE_CHECKING
 
 from .errors import EncodeError, KeyFileError, SessionError, TpmError
+from .pure.curves import P256
 from .reaching import Authorizer, Key, Run, telling_what_is_gone
 from .sessions import Password, Use
 from .spec.commands.signing import Sign
@@ -37,22 +38,13 @@ def is_p256_key(public: "TPMT_PUBLIC") -> bool:
 def check_signature(public: "TPMT_PUBLIC", digest: bytes, numbers: tuple[bytes, bytes]) -> None:
     """Raises SessionError where `numbers` (r and s) do not sign `digest` (SHA-256) for the P-256 key of `public`.
 
-    Done here, by `cryptography`: what the TPM says of its own signature would prove nothing.
+    Done here: what the TPM says of its own signature would prove nothing.
     """
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric import ec, utils
-    from cryptography.hazmat.primitives.hashes import SHA256
-
     point = public.unique
     assert isinstance(point, TPMS_ECC_POINT)
     x, y, r, s = (int.from_bytes(number, "big") for number in (point.x, point.y, *numbers))
-    try:
-        key = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
-        key.verify(utils.encode_dss_signature(r, s), digest, ec.ECDSA(utils.Prehashed(SHA256())))
-    except (InvalidSignature, ValueError):
-        raise SessionError(
-            "the TPM's signature is not that of the key: this TPM, or the way to it, is broken"
-        ) from None
+    if not (P256.holds((x, y)) and P256.verifies((x, y), digest, r, s)):
+        raise SessionError("the TPM's signature is not that of the key: this TPM, or the way to it, is broken")
 
 
 class EcdsaKey(Key):
@@ -91,6 +83,8 @@ class _SignRun(Run):
                 raise
             numbers = self._sign(handle, digest, corrected)
         self.tpm.flush_last(self.opened)
+        if self.public is not None:
+            check_signature(self.public, digest, numbers)
         return numbers
 
     def _sign(self, handle: int, digest: bytes, final: Authorizer) -> tuple[bytes, bytes]:

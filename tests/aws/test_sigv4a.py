@@ -84,7 +84,7 @@ WAYS: dict[str, Way] = {
         LOCKED,
         [],
         {"TPM_KEY_AUTH": PASSWORD},
-        ["ReadPublic", "StartAuthSession", "ReadPublic", "Sign"],
+        ["ReadPublic", "ReadPublic", "StartAuthSession", "Sign"],
     ),
     "file, password": (
         "locked.pem",

@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,3 +91,21 @@ def test_a_message_fits_up_to_the_limit_of_oaep_and_not_beyond(size: int) -> Non
     else:
         with pytest.raises(ValueError, match="190 would"):
             encrypt(numbers.n, numbers.e, os.urandom(size), b"", "sha256")
+
+
+@given(scalars(), st.binary(min_size=32, max_size=32))
+def test_signatures_are_verified_as_by_cryptography(
+    case: tuple[Curve, ec.EllipticCurve, int, int], digest: bytes
+) -> None:
+    curve, theirs, own, other = case
+    key = ec.derive_private_key(own, theirs)
+    numbers = key.public_key().public_numbers()
+    public = numbers.x, numbers.y
+    prehashed = ec.ECDSA(utils.Prehashed(hashes.SHA256()))
+    r, s = utils.decode_dss_signature(key.sign(digest, prehashed))
+    assert curve.verifies(public, digest, r, s)
+    for changed in ((r, s % curve.n + 1), (other, s), (r, other), (s, r), (r, 0), (0, s), (r + curve.n, s)):
+        assert not curve.verifies(public, digest, *changed)
+    assert not curve.verifies(public, bytes([digest[0] ^ 1]) + digest[1:], r, s)
+    # The other of the two signatures that each has.
+    assert curve.verifies(public, digest, r, curve.n - s)

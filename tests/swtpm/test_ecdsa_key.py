@@ -196,6 +196,25 @@ def test_an_answer_that_was_tampered_with(bench: Bench) -> None:
     bench.bus.clear()
 
 
+@pytest.mark.parametrize("offset", [-40, -1])
+def test_a_signature_that_was_changed_where_no_session_protects_it(bench: Bench, offset: int) -> None:
+    """A file tells the public key, so the signature is verified here."""
+    key = of(bench, "plain", protected=False)
+    verify(bench.run(key)[0])
+
+    def flip(octets: bytes, sent: bytes) -> bytes:
+        if sent[6:10] != b"\0\0\x01\x5d":
+            return octets
+        # Behind the signature is the response's authorization, of a password: 5 bytes.
+        place = len(octets) - 5 + offset
+        return octets[:place] + bytes([octets[place] ^ 1]) + octets[place + 1 :]
+
+    bench.bus.on_response = flip
+    with Tpm.open(bench.bus.path, 20) as tpm, pytest.raises(SessionError, match="not that of the key"):
+        key.sign(tpm, DIGEST)
+    bench.bus.clear()
+
+
 def test_wrong_passwords_and_policies_are_refused(bench: Bench) -> None:
     with pytest.raises(TpmError, match="TPM_RC_AUTH_FAIL"):
         bench.run(EcdsaKey(handle=KINDS["password"][0], auth=Secret(b"wrong")))

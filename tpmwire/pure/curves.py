@@ -3,7 +3,8 @@
 Side channels: Python's integers do not compute in constant time, and the table of multiples is read at places
 that depend on the scalar. The sequence of operations does not depend on it: every 4 bits cost 4 doublings and one
 addition, by formulas without a special case. One noisy trace is all that an observer of this machine can get,
-since a scalar serves one exchange and is then forgotten. Do not use this for a key that is used twice.
+since a scalar serves one exchange and is then forgotten. Do not use this for a key that is used twice. What
+verifies a signature is public.
 """
 
 import os
@@ -42,6 +43,25 @@ class Curve:
 
     def multiply(self, scalar: int, point: Point) -> Point:
         """`scalar` times a point of the curve. Raises ValueError for a scalar or a point that is out of range."""
+        x, y, z = self._multiple(scalar, point)
+        inverse = pow(z, -1, self.p)
+        return x * inverse % self.p, y * inverse % self.p
+
+    def verifies(self, public: Point, digest: bytes, r: int, s: int) -> bool:
+        """Whether r and s are an ECDSA signature of a digest, no longer than `n` is, by the key `public`.
+
+        FIPS 186-5, §6.4.2. Raises ValueError for a public key that is no point of the curve.
+        """
+        if not (0 < r < self.n and 0 < s < self.n):
+            return False
+        inverse = pow(s, -1, self.n)
+        total = self._multiple(r * inverse % self.n, public)
+        if first := int.from_bytes(digest, "big") * inverse % self.n:
+            total = self._add(total, self._multiple(first, self.g))
+        x, _, z = total
+        return z != 0 and x * pow(z, -1, self.p) % self.p % self.n == r
+
+    def _multiple(self, scalar: int, point: Point) -> _Projective:
         if not 0 < scalar < self.n:
             raise ValueError("the scalar is not between 0 and the curve's order")
         if not self.holds(point):
@@ -55,9 +75,7 @@ class Curve:
             for _ in range(4):
                 total = self._double(total)
             total = self._add(total, multiples[scalar >> shift & 15])
-        x, y, z = total
-        inverse = pow(z, -1, self.p)
-        return x * inverse % self.p, y * inverse % self.p
+        return total
 
     # Renes, Costello and Batina, "Complete addition formulas for prime order elliptic curves" (2015), equation (2)
     # with a = -3: right for every pair of points, equal, opposite and infinite ones too. Sums of products are
