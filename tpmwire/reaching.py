@@ -17,7 +17,7 @@ from .exchange import CIPHER_CHANGED
 from .primary import WELL_KNOWN, Loaded, WellKnown, create_primary, read_loaded
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Password, Session, SessionStart, Use
-from .spec.codes import TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH, TPM_RC_HANDLE, TPM_RC_POLICY_FAIL
+from .spec.codes import TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH, TPM_RC_HANDLE, TPM_RC_INTEGRITY, TPM_RC_POLICY_FAIL
 from .spec.constants import TPM_ALG, TPM_HT, TPM_RH, TPM_SE, TPMA_OBJECT, TPMA_SESSION
 from .spec.structures import TPMS_PCR_SELECTION
 from .tpm import Tpm
@@ -176,6 +176,7 @@ class Run:
         # The parent, where it was made, or read before anything else; and whether its policy authorizes its use.
         self.parent: Loaded | None = None
         self.parent_by_policy = key.ek_parent
+        self.parent_policy: Session | None = None
         self.name = key.name
         self.pin = key.pin
         # What the pinned key may look like, where its Name alone is given and an earlier run has found it.
@@ -341,11 +342,26 @@ class Run:
     def _load(self, file: "KeyFile") -> int:
         """Brings the key file's key into the TPM, and opens the run's session on the way."""
         parent = self._ready(file)
-        loaded = self._with_parent_auth(parent, lambda auth: self._load_under(file, parent, auth))
+        try:
+            loaded = self._with_parent_auth(parent, lambda auth: self._load_under(file, parent, auth))
+        except TpmError as error:
+            if error.code != TPM_RC_INTEGRITY or not self.key.ek_parent or _tells_endorsement_key(file):
+                raise
+            loaded = self._load_under_ecc(file.replace(rsa_parent=False))
         self.opened.append(loaded.object_handle)
         # From the file, not from the answer: the key that is used is the key that was meant.
         self.tpm.trust_name(loaded.object_handle, name_of(file.public))
         return loaded.object_handle
+
+    def _load_under_ecc(self, file: "KeyFile") -> "Load.Response":
+        """As `_load_under`, where it was not the RSA endorsement key: tpmcopy's files do not say which it is."""
+        if self.parent_policy is not None:
+            self.tpm.flush(self.parent_policy.handle)
+        self._flush_opened()
+        self.opened.clear()
+        self.parent, self.key = None, self.key.of_file(file)
+        parent = self._parent(file)
+        return self._with_parent_auth(parent, lambda auth: self._load_under(file, parent, auth))
 
     def _load_under(self, file: "KeyFile", parent: int, auth: Secret) -> "Load.Response":
         from .spec.commands.objects import Load
@@ -412,7 +428,7 @@ class Run:
         """A policy session that satisfies an endorsement key's policy (TCG EK Credential Profile, B.3.3)."""
         from .spec.commands.policies import PolicySecret
 
-        session = self.tpm.start_session(SessionStart(TPM_SE.POLICY))
+        self.parent_policy = session = self.tpm.start_session(SessionStart(TPM_SE.POLICY))
         command = PolicySecret(TPM_RH.ENDORSEMENT, session.handle)
         self._with_parent_auth(TPM_RH.ENDORSEMENT, lambda auth: self.tpm.execute(command, *self.authorized(auth)))
         return session
@@ -522,6 +538,11 @@ def _endorsement_kind(file: "KeyFile") -> str:
     # An RSA key's seed has the size of its modulus, 256 octets; two coordinates on P-256 have 68 at most.
     ecc = len(file.encrypted_seed) < 128 if file.secret is not None else file.rsa_parent is False
     return "ek-ecc" if ecc else "ek-rsa"
+
+
+def _tells_endorsement_key(file: "KeyFile") -> bool:
+    """Whether a file says which endorsement key its parent is: by the handle, by its seed, or by rsaParent."""
+    return file.endorsement_handle is not None or file.secret is not None or file.rsa_parent is not None
 
 
 def _endorsement_place(file: "KeyFile") -> WellKnown:

@@ -287,6 +287,34 @@ def test_older_files_of_ours_for_an_endorsement_key(
     assert parse(wrapped_to(tool, tmp_path / "old.json")[0].read_bytes()).parent == new.parent
 
 
+@pytest.mark.parametrize("protected", [True, False])
+@pytest.mark.parametrize("kind", ["ek-rsa", "ek-ecc"])
+@pytest.mark.parametrize("bound", ["", "--pcrs", "--key-auth-file"])
+def test_loadable_files_of_tpmcopy_for_an_endorsement_key(
+    swtpm: Swtpm,
+    tool: Tool,
+    tmp_path: Path,
+    public_areas: dict[str, TPMT_PUBLIC],
+    kind: str,
+    bound: str,
+    protected: bool,
+) -> None:
+    """Their parent is the transient handle that the key had then; --useEKParent says that it is one of the two."""
+    (tmp_path / "k").write_bytes(public_areas[kind].build())
+    (tmp_path / "auth").write_bytes(b"password")
+    (tmp_path / "auth").chmod(0o600)
+    value = {"": "", "--pcrs": "sha256:23", "--key-auth-file": str(tmp_path / "auth")}[bound]
+    wrapped, _ = wrapped_to(tool, tmp_path / "k", *((bound, value) if bound else ()))
+    auth = b"password" if bound == "--key-auth-file" else b""
+    secret = ("--key-auth-file", value) if auth else ()
+    ours = takes_in(swtpm, tool, wrapped, *secret, auth=auth)
+    theirs = parse(ours.replace(parent=0x80000001, policy=None).to_pem())
+    pcrs = parse_pcrs("23") if bound == "--pcrs" else None
+    with Tpm.open(swtpm.path, 20) as tpm:
+        key = HmacKey(file=theirs, ek_parent=True, auth=Secret(auth), pcrs=pcrs, protected=protected)
+        assert key.hmac(tpm, DATE) == EXPECTED
+
+
 @pytest.mark.parametrize("rsa", [False, True])
 @pytest.mark.parametrize("hierarchy", [TPM_RH.ENDORSEMENT, TPM_RH.OWNER])
 def test_the_drafts_primaries(swtpm: Swtpm, tool: Tool, tmp_path: Path, hierarchy: TPM_RH, rsa: bool) -> None:
