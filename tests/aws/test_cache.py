@@ -110,7 +110,7 @@ def test_a_pinned_warm_run_takes_two_commands(runs: Runs) -> None:
 
 FIRST = {
     "handle, in clear": ([HANDLE, CLEAR], ["HMAC", "HMAC"]),
-    "handle": ([HANDLE], ["ReadPublic", "StartAuthSession", "ReadPublic", "HMAC", "HMAC"]),
+    "handle": ([HANDLE], ["ReadPublic", "ReadPublic", "StartAuthSession", "HMAC", "HMAC"]),
     "PCR, in clear": (
         [f"--persistentHandle={keys.PCR_HANDLE:#x}", "--pcrs=23", CLEAR],
         ["StartAuthSession", "PolicyPCR", "HMAC", "PolicyPCR", "HMAC"],
