@@ -34,7 +34,7 @@ __all__ = [
     "read_loaded",
 ]
 
-ANOTHER = f"the TPM was cleared, this is another TPM, or somebody answers in its place; {LOST}"
+ANOTHER = "the TPM was cleared, this is another TPM, or somebody answers in its place"
 """Why a pinned key is not the TPM's: a clear or firmware reset changes the keys of the owner (Part 3, §24.6)."""
 
 Passwords = Mapping[int, Sequence[Secret]]
@@ -58,8 +58,8 @@ class Pin(NamedTuple):
         """Raises SessionError where `found` is another key."""
         if found.name != self.name:
             raise SessionError(
-                f"the key that the session is to be salted with has the Name {found.name.hex()}, not the pinned "
-                f"{self.name.hex()}: {ANOTHER}"
+                f"{ANOTHER}: the key to salt the session with has the Name {found.name.hex()}, not the pinned "
+                f"{self.name.hex()}; {LOST}"
             )
 
 
@@ -183,7 +183,7 @@ class _Search(NamedTuple):
         if refused is not None:
             raise refused
         raise SessionError(
-            f"no endorsement or storage key of this TPM has the pinned Name {self.pin.name.hex()}: {ANOTHER}"
+            f"{ANOTHER}: no endorsement or storage key has the pinned Name {self.pin.name.hex()}; {LOST}"
         )
 
     def _searched(self) -> tuple[Loaded, WellKnown | None]:
