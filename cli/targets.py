@@ -96,7 +96,8 @@ class Target(NamedTuple):
             # The clouds' documentation has examples with ends of lines inside strings.
             fields = strict_json.loads(text, lines=True)
         except ValueError as error:
-            raise UsageError(f"{where} is not JSON, though it begins like it: {error}") from error
+            many = "; `tpmwire wrap --fleet` takes many hosts" if "Extra data" in str(error) else ""
+            raise UsageError(f"{where} is not JSON, though it begins like it: {error}{many}") from error
         if isinstance(fields, list) and len(fields) == 1:
             (fields,) = fields
         if not isinstance(fields, dict):
@@ -151,13 +152,20 @@ def read_target(path: str, handle: int | None = None, kind: str | None = None) -
     """
     from .files import read_small
 
-    data = read_small(path)
+    data = _without_mark(read_small(path))
     _check_kind(kind, "")
     if data.lstrip()[:1] in (b"{", b"["):
         target = Target.from_json(data.decode("utf-8", "replace"), path, kind)
     else:
         target = _of_text(data, path, kind, tell=True)
     return target if handle is None else target._replace(parent=handle)
+
+
+def _without_mark(data: bytes) -> bytes:
+    """A text without its byte order mark; UTF-16 with one, as PowerShell writes it, becomes UTF-8."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", "replace").encode()
+    return data.removeprefix(b"\xef\xbb\xbf")
 
 
 def _check_kind(kind: str | None, before: str) -> None:

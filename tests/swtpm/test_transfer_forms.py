@@ -194,6 +194,10 @@ def test_what_aws_says_of_an_instance(
     (tmp_path / "ek.json").write_text(json.dumps(said, indent=4).replace("\\n", "\n    "))
     wrapped, _ = wrapped_to(tool, tmp_path / "ek.json")
     assert takes_in(swtpm, tool, wrapped).parent == parents.PARENTS[kind].parent
+    (tmp_path / "windows.json").write_text(json.dumps(said), encoding="utf-16")  # PowerShell's >
+    takes_in(swtpm, tool, wrapped_to(tool, tmp_path / "windows.json")[0])
+    (tmp_path / "mark.json").write_text(json.dumps([said]), encoding="utf-8-sig")
+    takes_in(swtpm, tool, wrapped_to(tool, tmp_path / "mark.json")[0])
     (tmp_path / "value.txt").write_text(text)  # --query KeyValue --output text
     takes_in(swtpm, tool, wrapped_to(tool, tmp_path / "value.txt")[0])
 
@@ -220,6 +224,7 @@ def test_what_google_says_of_an_instance(
     ("text", "says"),
     [
         ("{", "not JSON"),
+        ("{}\n{}\n", "`tpmwire wrap --fleet` takes many hosts"),
         ("[1, 2]", "expected a JSON object"),
         ('{"a": 1}', "JSON with 'a'; expected that of `tpmwire export-public`"),
         ("{}", "no fields"),
