@@ -72,7 +72,10 @@ def _read_all(descriptor: int, deadline: float) -> bytes:
 def _read(descriptor: int, deadline: float) -> bytes:
     import select
 
-    if not select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))[0]:
+    # select(2) would not take a descriptor above 1023, of which `tpmwire serve` may have many.
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    if not waiting.poll(max(0.0, deadline - time.monotonic()) * 1000):
         raise TimeoutError
     return os.read(descriptor, _MOST)
 

@@ -10,10 +10,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 
 from .request import is_whole
 
-__all__ = ["PATIENCE", "Door"]
+__all__ = ["PATIENCE", "Door", "raise_descriptor_limit"]
 
 PATIENCE = 5.0
 """Seconds for a request to come in, and again for its response to go out."""
@@ -21,9 +22,19 @@ PATIENCE = 5.0
 _MOST_AT_ONCE = 64
 """Responses that are made at once; they may wait for credentials."""
 
+_MOST_DESCRIPTORS = 16384
+_CHANCE = 0.1  # seconds to say something, before a connection is closed for another one
 _BREATH = 0.1  # seconds; where the system has no descriptor or thread left
 _LINGER = 1.0  # seconds; closing while something still comes in could take the response from the client
 _LONGEST = 1 << 20  # bytes of a connection
+
+
+def raise_descriptor_limit() -> None:
+    """Lets this process have as many descriptors as the system allows, which many connections need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class _Connection:
@@ -33,7 +44,8 @@ class _Connection:
         self.sock = sock
         self.data = bytearray()
         self.count = 0
-        self.deadline = time.monotonic() + seconds
+        self.begun = time.monotonic()
+        self.deadline = self.begun + seconds
         self.answered = answered
 
     def close(self) -> None:
@@ -47,7 +59,8 @@ class Door:
     """Reads the heads of all connections at once, in one thread; each whole one has a thread for its response.
 
     So a connection that says nothing costs the others nothing. Where there are too many of them, the oldest is
-    closed. `respond` gets the bytes of a request and returns those of the response.
+    closed once it has had a moment to say something; until then others wait in the kernel's queue. `respond` gets
+    the bytes of a request and returns those of the response.
     """
 
     def __init__(self, listener: socket.socket, respond: Callable[[bytes], bytes]) -> None:
@@ -58,7 +71,7 @@ class Door:
         self._whole: deque[_Connection] = deque()
         self._done: queue.SimpleQueue[socket.socket] = queue.SimpleQueue()
         self._slots = threading.BoundedSemaphore(_MOST_AT_ONCE)
-        self._ending = False
+        self._ending = self._paused = False
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         # A client that goes away before accept(2) must not let it wait for the next one.
         listener.setblocking(False)
@@ -113,14 +126,29 @@ class Door:
             self._linger()
             self._expire()
             self._answer_whole()
+            if self._paused and self._has_room():
+                self._paused = False
+                self._selector.register(self._listener, selectors.EVENT_READ)
 
     def _seconds(self) -> float | None:
         """Until something may be due."""
-        deadline = min((each.deadline for each in self._connections.values()), default=None)
-        return None if deadline is None else max(0.0, deadline - time.monotonic())
+        deadlines = [each.deadline for each in self._connections.values()]
+        if self._paused:
+            deadlines += [each.begun + _CHANCE for each in islice(self._connections.values(), 1)]
+        return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+
+    def _has_room(self) -> bool:
+        """Whether there is room for one more connection, or can be made."""
+        oldest = next(iter(self._connections.values()), None)
+        full = oldest is not None and len(self._connections) >= self._most
+        return not full or (oldest is not None and oldest.begun + _CHANCE <= time.monotonic())
 
     def _accept(self) -> None:
         for _ in range(_MOST_AT_ONCE):
+            if not self._has_room():
+                self._paused = True
+                self._selector.unregister(self._listener)
+                return
             try:
                 sock, _ = self._listener.accept()
             except BlockingIOError:
@@ -130,11 +158,11 @@ class Door:
                 if not self._close_oldest():
                     time.sleep(_BREATH)
                 return
+            if len(self._connections) >= self._most:
+                self._close_oldest()
             self._watch(_Connection(sock, PATIENCE, answered=False))
 
     def _watch(self, connection: _Connection) -> None:
-        if len(self._connections) >= self._most:
-            self._close_oldest()
         connection.sock.setblocking(False)
         self._connections[connection.sock] = connection
         self._selector.register(connection.sock, selectors.EVENT_READ)
@@ -173,7 +201,11 @@ class Door:
     def _linger(self) -> None:
         """Waits for the clients of those that are answered to close them first."""
         while not self._done.empty():
-            self._watch(_Connection(self._done.get(), _LINGER, answered=True))
+            connection = _Connection(self._done.get(), _LINGER, answered=True)
+            if len(self._connections) < self._most:
+                self._watch(connection)
+            else:
+                connection.close()
 
     def _expire(self) -> None:
         now = time.monotonic()

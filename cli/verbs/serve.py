@@ -79,12 +79,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serves until a signal. Raises UsageError, OSError, and what the first question for credentials raises."""
+    from ..serving.door import raise_descriptor_limit
     from ..serving.handler import Desk
     from ..serving.notify import Notifier
     from ..serving.server import CredentialServer
     from ..serving.store import Store
     from ..serving.tokens import Sessions, TokenFile
 
+    raise_descriptor_limit()
     _read_again(use_args(args))  # a wrong profile is told before anything is opened
     notifier = Notifier()
     token = TokenFile(args.token_file)

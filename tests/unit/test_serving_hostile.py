@@ -69,6 +69,32 @@ def test_many_clients_at_once_are_all_answered(running: Running) -> None:
         assert [b"200" in sock.recv(64) for sock in clients[-100:]] == [True] * 100
 
 
+def test_more_clients_at_once_than_the_server_may_have(tmp_path: Path) -> None:
+    """Good clients are not closed for one another: they wait in the kernel's queue."""
+    made = Running(tmp_path, imds=False)
+    for each in made.server._doors:
+        each._most = 8
+    answers: list[bytes] = []
+    with made.server:
+        clients = [threading.Thread(target=lambda: answers.append(made.send(ASK))) for _ in range(200)]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join()
+    assert [SECRET.encode() in answer for answer in answers] == [True] * 200
+
+
+def test_the_oldest_silent_one_goes_for_a_new_one(tmp_path: Path) -> None:
+    made = Running(tmp_path, imds=False)
+    for each in made.server._doors:
+        each._most = 8
+    with made.server, contextlib.ExitStack() as stack:
+        silent = [stack.enter_context(socket.create_connection(("127.0.0.1", made.port))) for _ in range(40)]
+        assert SECRET.encode() in made.send(ASK)
+        silent[0].settimeout(10)
+        assert silent[0].recv(1) == b""
+
+
 def test_clients_that_go_away(running: Running, capfd: pytest.CaptureFixture[str]) -> None:
     for octets in (b"", b"GET", ASK[:-2], ASK):
         for _ in range(10):
