@@ -27,12 +27,15 @@ __all__ = [
     "suggestion",
 ]
 
+_NEVER_EMPTY = ("FILE", "PATH", "HOSTS", "PEM", "KEYFILE", "PCRS")  # metavars
 _TRUE = ("1", "t", "T", "true", "TRUE", "True")
 _FALSE = ("0", "f", "F", "false", "FALSE", "False")
 
 
 class Parser(argparse.ArgumentParser):
     """argparse that never guesses an option from its beginning, and says what is wrong in one line."""
+
+    _empty_is_absent = False  # as in Go, where options are empty by default
 
     def __init__(self, *, epilog: str | None = None, **settings: Any) -> None:
         # add_subparsers() makes one of these too, with settings that differ from one Python to the next.
@@ -109,6 +112,7 @@ class Parser(argparse.ArgumentParser):
                 given.append(f"{name}={following}")
             else:
                 given.append(name)
+        self._empty_is_absent = True
         return self.parse_args(given)
 
     def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
@@ -117,6 +121,9 @@ class Parser(argparse.ArgumentParser):
             value = self._get_value(action, "--")
             self._check_value(action, value)
             return value
+        if action.metavar in _NEVER_EMPTY and "" in arg_strings and not self._empty_is_absent:
+            # As of a shell's variable that is not set: the policy, password or PCRs meant would be left out.
+            raise argparse.ArgumentError(action, "expected a value, got an empty one")
         return super()._get_values(action, arg_strings)
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]

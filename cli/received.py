@@ -45,8 +45,6 @@ class Output:
     """
 
     def __init__(self, path: str | None, *, include: bool = False, fail: bool = False) -> None:
-        if path == "":
-            raise UsageError("-o has no path: give one, or - for stdout")
         # What a link points to is written, as by others; a rename would replace the link.
         self._path = None if path in (None, "-") else os.path.realpath(path)
         self._asked_for_octets = path == "-"

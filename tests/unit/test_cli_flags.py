@@ -12,7 +12,7 @@ from cli.messages import UsageError
 from cli.options import Parser, secret_file
 from cli.run_options import run_parser
 from cli.toolbox import VERBS
-from tests.support.verbs import Tool, tool
+from tests.support.verbs import Tool, shell, tool
 
 __all__ = ["tool"]  # a fixture
 
@@ -137,3 +137,28 @@ def test_two_hyphens_are_a_value_like_another() -> None:
     """As a password may be; argparse before Python 3.13 drops them."""
     found = run_parser().parse_go_style(["-keyPass", "--", "--parentPass=--"])
     assert (found.keyPass, found.parentPass) == ("--", "--")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["import", "--out=new.pem", "--policy="],
+        ["import", "--out=new.pem", "--key-auth-file", ""],
+        ["import", "--out=new.pem", "--pcrs="],
+        ["wrap", "--out=new.pem", "--to="],
+        ["wrap", "--out=new.pem", "--to=host.json", "--ca", ""],
+        ["totp", "import", "--out="],
+        ["sign", "--keyPass-file=", "https://sts.us-east-1.amazonaws.com/"],
+        ["show", ""],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_value_is_a_mistake(words: list[str]) -> None:
+    """As of a shell's variable that is not set. What was asked for is not left out."""
+    ran = shell(*words)
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert "expected a value, got an empty one" in ran.err
+
+
+def test_as_in_go_an_empty_value_is_none() -> None:
+    assert run_parser().parse_go_style(["-credential-file", "", "-aws-region", "x"]).credential_file == ""
