@@ -18,7 +18,7 @@ from tpmwire.keyfile import KeyFile, parse
 from tpmwire.policy import parse_pcrs
 from tpmwire.signing import HmacKey
 from tpmwire.spec.constants import TPM_ALG, TPM_ECC, TPM_RH
-from tpmwire.templates import h1_primary, srk_ecc
+from tpmwire.templates import h1_primary, h2_primary, srk_ecc
 from tpmwire.tpm import Tpm
 from tpmwire.wrapping import wrap_hmac_key
 
@@ -203,3 +203,23 @@ def test_a_file_of_another_program_with_an_rsa_parent(tmp_path: Path) -> None:
         assert HmacKey(file=loadable).hmac(tpm, DATE) == KDATE
         assert HmacKey(file=loadable, pin=Pin(made.name, None, "h1")).hmac(tpm, DATE) == KDATE
         assert isinstance(parse(loadable.to_pem()), KeyFile)
+
+
+@pytest.mark.parametrize("rc", [0x184, 0x984, 0x9A2, 0x2D6, 0x12F])
+def test_another_refusal_of_a_primary_is_no_lack_of_ecc(rc: int) -> None:
+    """Of a handle, a session, a cipher, a password: an RSA key would take seconds and be refused as well."""
+    refusal = bytes.fromhex("80010000000a") + rc.to_bytes(4, "big")
+    with Swtpm() as swtpm, Interposer(swtpm.path) as bus, Tpm.open(bus.path, 20) as tpm:
+        bus.on_command = lambda sent: refusal if sent[6:10] == bytes.fromhex("00000131") else None
+        with pytest.raises(TpmError) as refused:
+            create_primary(tpm, TPM_RH.OWNER, h2_primary())
+        assert (refused.value.rc, bus.codes) == (rc, [PRIMARY])
+
+
+@pytest.mark.parametrize("rc", [0x2CA, 0x08A, 0x2E6, 0x2C1, 0x2C4, 0xB02CA])
+def test_ways_to_refuse_ecc(rc: int) -> None:
+    """With and without the parameter's number, and through a resource manager."""
+    refusal = bytes.fromhex("80010000000a") + rc.to_bytes(4, "big")
+    with Swtpm() as swtpm, Interposer(swtpm.path) as bus, Tpm.open(bus.path, 20) as tpm:
+        bus.on_command = lambda sent: refusal if len(bus.dialogue) == 0 else None
+        assert create_primary(tpm, TPM_RH.OWNER, h2_primary()).public.type == TPM_ALG.RSA
