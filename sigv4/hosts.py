@@ -24,6 +24,7 @@ _NAMES = {
 # Those of one resource: an API, a workspace, a cluster; in IoT an account. '': it takes no signature.
 _BELOW = {
     "aos": "es",
+    "aoss": "aoss",
     "appsync-api": "appsync",
     "appsync-realtime-api": "appsync",
     "aps-workspaces": "aps",

@@ -174,6 +174,7 @@ def test_a_prefix_of_single_operations_belongs_to_the_service() -> None:
         ("https://123456789012.ddb.us-east-1.amazonaws.com/", ("dynamodb", "us-east-1")),
         ("https://aos.us-east-1.api.aws/", ("es", "us-east-1")),
         ("https://search-a-b.aos.eu-west-1.on.aws/_search", ("es", "eu-west-1")),
+        ("https://abc.aoss.eu-west-1.on.aws/_search", ("aoss", "eu-west-1")),
         ("https://iam.global.api.aws/", ("iam", "us-east-1")),
         ("https://iam-fips.amazonaws.com/", ("iam", "us-east-1")),
         ("https://iam.us-gov.amazonaws.com/", ("iam", "us-gov-west-1")),
