@@ -91,8 +91,8 @@ def test_the_profile_works_and_pins_this_tpm(
     identity = aws("sts", "get-caller-identity", "--profile", "tpm")
     assert "assumed-role/demo/" in identity["Arn"]
     if where == "handle":
-        # The Name of the key stands in the profile, so it is not read.
-        assert bus.codes == ["CreatePrimary", "StartAuthSession", "FlushContext", "HMAC"]
+        # The Name of the key stands in the profile: it is read within the session, whose cipher that shows.
+        assert bus.codes == ["CreatePrimary", "StartAuthSession", "FlushContext", "ReadPublic", "HMAC"]
     else:
         # What is pinned is the parent, which the run has anyway.
         assert bus.codes == ["CreatePrimary", "StartAuthSession", "Load", "HMAC", "FlushContext", "FlushContext"]
