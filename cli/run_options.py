@@ -64,7 +64,8 @@ def run_parser() -> Parser:
         "--parentPass",
         "--parentpass",
         metavar="PASSWORD",
-        help="password of the key file's parent, or of its hierarchy; or TPM_PARENT_AUTH",
+        help="password of the key file's parent, or of the hierarchy in which that (beside a handle, the pinned "
+        "key) is made; or TPM_PARENT_AUTH",
     )
     key.add_argument(
         "--parentPass-file", "--parentpass-file", type=filled, metavar="FILE", help="file with that password"

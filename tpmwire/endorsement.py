@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from . import nv, templates
-from .channel import open_session
+from .channel import authorized_once, open_session
 from .crypto import name_of
 from .errors import CertificateError, DecodeError, UnusableCertificateError
 from .primary import Loaded, create_primary, read_loaded
+from .secret import EMPTY_AUTH, Secret
 from .spec.commands.random import GetRandom
 from .spec.constants import TPM_ALG, TPM_ECC, TPM_RH, TPM_SE, TPMA_OBJECT
 from .spec.structures import (
@@ -155,9 +156,12 @@ def _with_nonce(template: TPMT_PUBLIC, nonce: bytes) -> bytes | TPMS_ECC_POINT:
     return nonce.ljust(len(unique), b"\0")
 
 
-def own_key(tpm: Tpm, kinds: Iterable[EkKind], key: PublicKey, present: Iterable[int] = ()) -> OwnKey:
+def own_key(
+    tpm: Tpm, kinds: Iterable[EkKind], key: PublicKey, present: Iterable[int] = (), auth: Secret = EMPTY_AUTH
+) -> OwnKey:
     """The endorsement key of this TPM whose public key is `key`, made from one of the kinds' templates.
 
+    `auth` is the endorsement hierarchy's authValue.
     The TPM has proved that it holds the private key: it opened a session that is salted to the public key.
     Raises CertificateError where it is the key of another TPM or of another template, UnusableCertificateError
     where no endorsement key has such a key, SessionError where the proof fails.
@@ -178,7 +182,7 @@ def own_key(tpm: Tpm, kinds: Iterable[EkKind], key: PublicKey, present: Iterable
                 prove(tpm, loaded)
                 return OwnKey(kind, loaded.name, public, handle)
     for kind, template, public in expected:
-        loaded = create_primary(tpm, TPM_RH.ENDORSEMENT, template)
+        loaded = create_primary(tpm, TPM_RH.ENDORSEMENT, template, authorized_once(tpm, auth))
         ours = loaded.name == name_of(public)
         if ours:
             prove(tpm, loaded)

@@ -18,6 +18,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..auths import add_auth_options, auth_of
 from ..messages import UsageError, note
 from ..options import add_tpm_options
 from ..trust import chain_from, trust_from
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from tpmwire.certificates import Certificate, Trust
     from tpmwire.endorsement import EkKind, OwnKey
+    from tpmwire.secret import Secret
     from tpmwire.tpm import Tpm
 
 __all__ = ["HELP", "configure", "run"]
@@ -45,6 +47,7 @@ class Found(NamedTuple):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     add_tpm_options(parser, "60s")
+    add_auth_options(parser, "parent", "the endorsement hierarchy's password, to make a key")
     parser.add_argument(
         "--ca",
         nargs="+",
@@ -67,13 +70,14 @@ def run(args: argparse.Namespace) -> int:
     given = chain_from(args.cert) if args.cert else None
     if given is not None and given[0].is_authority:
         raise UsageError(f"{args.cert} is the certificate of a CA, not of a TPM: give it with --ca")
+    auth = auth_of(args, "parent")
     rows: list[dict[str, Any]] = []
     failed: list[Exception] = []
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
         found, untrusted, present = _certificates(tpm, args.cert, given)
         for one in found:
             try:
-                rows.append(_checked(tpm, one, trust, untrusted, present))
+                rows.append(_checked(tpm, one, trust, untrusted, present, auth))
             except (CertificateError, NvError) as error:
                 # A certificate that the user gives is not the TPM's answer.
                 failed.append((UsageError if args.cert else type(error))(f"{one.where}: {error}"))
@@ -135,6 +139,7 @@ def _checked(
     trust: "Trust | None",
     untrusted: "list[Certificate]",
     present: list[int],
+    auth: "Secret",
 ) -> dict[str, Any]:
     """What holds for a certificate. Raises CertificateError where something does not."""
     from tpmwire.certificates import described, public_key, verified
@@ -142,7 +147,7 @@ def _checked(
 
     certificate = found.read()
     chain = verified(certificate, trust, untrusted) if trust else []
-    own = own_key(tpm, found.kinds, public_key(certificate), present)
+    own = own_key(tpm, found.kinds, public_key(certificate), present, auth)
     return {
         "certificate": found.where,
         **described(certificate)._asdict(),

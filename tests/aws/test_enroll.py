@@ -12,7 +12,7 @@ from tests.support.home import ROOT, arn_of, files_with, make_home
 from tests.support.interposer import Interposer
 from tests.support.lacking import Lacking
 from tests.support.sts import VerifyingSts
-from tests.support.swtpm import Swtpm
+from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import Tool, held, tool
 from tpmwire.spec.constants import TPM_ALG
 
@@ -75,6 +75,29 @@ def test_a_tpm_without_ecc(home: Path, sts: VerifyingSts, tool: Tool, where: str
         done = tool("enroll", "--profile", "work", "--tpm-path", bus.path, *place, "--remove-plaintext")
         assert done.code == 0, done.err
         assert "@h1" in (home / ".aws" / "config").read_text()
+        role(home, sts)
+        assert tool("aws", "whoami", "--profile", "work").code == 0
+        assert held(chip) == ""
+
+
+@pytest.mark.parametrize("more", [[], ["--make-srk"]], ids=["", "storage root key made"])
+@pytest.mark.parametrize("where", ["file", "handle"])
+def test_where_the_owner_has_a_password(
+    home: Path, sts: VerifyingSts, tool: Tool, where: str, more: list[str]
+) -> None:
+    """The profile works as it is written."""
+    place = [] if where == "file" else ["--persistent-handle", "0x81010053"]
+    password = home / "owner"
+    password.touch(0o600)
+    password.write_text("the owner's own")
+    with Swtpm() as chip:
+        tpm2(chip, "changeauth", "-c", "owner", "the owner's own")
+        words = ["--profile", "work", "--tpm-path", chip.path, "--owner-auth-file", str(password)]
+        done = tool("enroll", *words, *place, *more, "--remove-plaintext")
+        assert done.code == 0, done.err
+        config = (home / ".aws" / "config").read_text()
+        assert ("--parentPass-file" in config) is (where == "file" and not more)
+        assert ("@0x81000001" in config) is bool(more)
         role(home, sts)
         assert tool("aws", "whoami", "--profile", "work").code == 0
         assert held(chip) == ""

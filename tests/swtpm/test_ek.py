@@ -14,6 +14,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from cli.pins import pin_from
 from cli.toolbox import main
 from tests.support.ekcert import Maker
+from tests.support.guess import unsalted
+from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, tpm2
 from tpmwire import templates
 from tpmwire.channel import Loaded, create_primary, protected_sessions, read_loaded
@@ -126,6 +128,24 @@ def test_keys_that_are_not_persistent_are_made_and_given_back(maker: Maker, stat
             assert after[template]["handle"] is None
         assert after["L-1"]["pin"] == f"{after['L-1']['name']}@ek-rsa"
         assert after["H-3"]["pin"] is None
+        assert held(swtpm.path) == []
+
+
+def test_a_key_is_made_under_the_endorsement_password(maker: Maker, state: Path, ek: Run, tmp_path: Path) -> None:
+    """In a salted session: neither the password nor what it could be guessed from crosses the bus."""
+    password = tmp_path / "endorsement"
+    password.touch(0o600)
+    password.write_text("271828")
+    with Swtpm(state=state) as swtpm, Interposer(swtpm.path) as bus:
+        for handle in ("0x81010001", "0x81010016"):
+            tpm2(swtpm, "evictcontrol", "-c", handle)
+        tpm2(swtpm, "changeauth", "-c", "endorsement", "271828")
+        code, _, err = ek("--tpm-path", bus.path, "--json", *trust(maker))
+        assert (code, "TPM_RC_BAD_AUTH" in err) == (4, True)
+        bus.clear()
+        found = rows(ek("--tpm-path", bus.path, "--json", *trust(maker), "--parent-auth-file", password))
+        assert found["L-1"]["handle"] is None
+        assert list(unsalted(bus.dialogue)) == []
         assert held(swtpm.path) == []
 
 
