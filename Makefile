@@ -92,9 +92,9 @@ demo: $(BASIC) ## the aws command line with a key that lives in a TPM, step by s
 tour: $(SETUP) ## docs/tour/ again, from its run and the code (tools/tour.py --record makes a new run)
 	$(PY) tools/tour.py
 
-zipapp: $(SETUP) ## dist/tpmwire.pyz, the single file
+zipapp: $(BASIC) ## dist/tpmwire.pyz, the single file
 	$(PY) tools/zipapp.py
 
 clean: ## remove what the other targets made
-	rm -rf .venv* build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv* build dist tests/js/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
