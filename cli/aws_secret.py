@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tpmwire.secret import Secret
 
-__all__ = ["add_secret_options", "check_key_id", "key_id_of", "key_octets", "read_key"]
+__all__ = ["add_secret_options", "check_key_id", "key_id_of", "key_octets", "likely_key", "read_key"]
 
 PREFIX = b"AWS4"
 USUAL = 40
@@ -35,10 +35,14 @@ def add_secret_options(parser: "argparse._ActionsContainer") -> None:
 
 def read_key(args: "argparse.Namespace") -> "Secret":
     """The HMAC key of the secret that the options name. Raises UsageError; --force allows unusual ones."""
-    secret = _given(args).removesuffix(b"\n").removesuffix(b"\r")
+    return likely_key(_given(args), force=args.force)
+
+
+def likely_key(secret: bytes, *, force: bool) -> "Secret":
+    """As `key_octets`, and raises UsageError for what AWS would not issue; with `force` that is a warning."""
     key = key_octets(secret)
     if problem := _unlikely(key.reveal().removeprefix(PREFIX).decode("ascii")):
-        if not args.force:
+        if not force:
             raise UsageError(f"{problem}; --force takes it anyway, for services that are not AWS")
         note(f"warning: {problem}")
     return key

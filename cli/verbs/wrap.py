@@ -159,10 +159,10 @@ def _use(args: argparse.Namespace) -> "Use":
 def _secret(args: argparse.Namespace) -> "Secret":
     if not args.secret_file:
         return read_key(args)
-    from ..aws_secret import key_octets
+    from ..aws_secret import likely_key
     from ..options import secret_file
 
-    return key_octets(secret_file(args.secret_file))
+    return likely_key(secret_file(args.secret_file), force=args.force)
 
 
 def _fleet(args: argparse.Namespace, order: "Order", shard: tuple[int, int]) -> int:
