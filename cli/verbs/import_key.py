@@ -86,7 +86,8 @@ def run(args: argparse.Namespace) -> int:
     if args.out:
         check_path(args.out, "--out", force=args.force)
     choices = _choices(args)
-    key = _key(args, choices[0])
+    owner = auth_from(None, args.owner_auth_file, "TPM_OWNER_AUTH")
+    key = _key(args, choices[0], owner)
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
         if args.persistent_handle is not None and is_occupied(tpm, args.persistent_handle):
             raise UsageError(f"0x{args.persistent_handle:08x} is occupied (`tpmwire list`); take another")
@@ -94,7 +95,9 @@ def run(args: argparse.Namespace) -> int:
         ready = key.of_file(loadable)
         _prove(tpm, ready, loadable)
         if args.persistent_handle is not None:
-            ready.persist(tpm, args.persistent_handle, auth_from(None, args.owner_auth_file, "TPM_OWNER_AUTH"))
+            # Below the owner's primary one password has two names.
+            own = owner or (key.parent_auth if loadable.hierarchy == OWNER else owner)
+            ready.persist(tpm, args.persistent_handle, own)
             note(f"the key is persistent at 0x{args.persistent_handle:08x}")
     if args.out:
         write_whole(args.out, loadable.to_pem().encode(), force=args.force)
@@ -102,16 +105,18 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _key(args: argparse.Namespace, file: "KeyFile") -> "HmacKey | EcdsaKey":
+def _key(args: argparse.Namespace, file: "KeyFile", owner: "Secret") -> "HmacKey | EcdsaKey":
     from tpmwire.ecdsa import EcdsaKey, is_p256_key
     from tpmwire.signing import HmacKey
 
     from ..options import pcrs_from
 
+    parent = auth_from(None, args.parent_auth_file, "TPM_PARENT_AUTH")
     return (EcdsaKey if is_p256_key(file.public) else HmacKey)(
         file=file,
         auth=auth_from(None, args.key_auth_file, "TPM_KEY_AUTH"),
-        parent_auth=auth_from(None, args.parent_auth_file, "TPM_PARENT_AUTH"),
+        parent_auth=parent,
+        parent_auth_otherwise=owner if owner and not parent else None,
         pcrs=pcrs_from(args.pcrs) if args.pcrs else None,
         inner_key=_inner_key(args.inner_key_file),
     )

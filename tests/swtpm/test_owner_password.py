@@ -133,3 +133,16 @@ def test_a_wrong_password_is_told_before_anything_is_made(box: Box, tool: Tool) 
 def test_the_parent_is_one(box: Box, tool: Tool) -> None:
     ran = tool("import", *HANDLE, *box.words, "--make-srk", "--parent", SRK, stdin=SECRET)
     assert ran.code == 2
+
+
+@pytest.mark.parametrize("option", ["--parent-auth-file", "--owner-auth-file"])
+def test_a_key_that_was_wrapped_elsewhere(box: Box, tool: Tool, option: str) -> None:
+    """Import below the owner's primary and a persistent handle: one password, by either of its names."""
+    path, auth = ("--tpm-path", box.swtpm.path), (option, box.password)
+    target, wrapped = box.home / "target.json", box.home / "wrapped.pem"
+    target.write_text(tool("export-public", *path, *auth).out)
+    assert tool("wrap", "--to", target, "--out", wrapped, stdin=SECRET).code == 0
+    taken = tool("import-key", wrapped, "--persistent-handle", "0x81010006", *path, *auth)
+    assert taken.code == 0, taken.err
+    words = ("presign", "--persistentHandle=0x81010006", "--aws-access-key-id", ID, "--region", "us-east-1")
+    assert tool(*words, *path, "s3://bucket/key").code == 0
