@@ -79,7 +79,7 @@ def test_a_service_on_a_socket_takes_its_mfa_code_from_the_tpm(appliance: Applia
     assert report["code"] == 143, report["err"]
     assert report["left"] == []
     head, _, body = report["out"].partition("\r\n\r\n")
-    assert head.startswith("HTTP/1.0 200 "), report["err"]
+    assert head.startswith("HTTP/1.1 200 "), report["err"]
     last = appliance.front.seen[-1]
     assert '"AccessKeyId": "ASIA' in body
     assert body.split('"')[3] in last.answer
