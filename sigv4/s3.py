@@ -256,9 +256,10 @@ def _access_point(arn: str, region: str, said: Settings) -> Bucket:
         )
     if said.accelerate:
         raise RequestError("S3 Accelerate does not serve access points; set use_accelerate_endpoint to false")
-    if not own_region and service == "s3":
+    whole = re.fullmatch("[0-9]{12}", account)
+    if whole and not own_region and service == "s3":
         return _multi_region(name, row[2], said)
-    if not own_region or not re.fullmatch(_LABEL, own_region) or not re.fullmatch(_LABEL, account):
+    if not whole or not re.fullmatch(_LABEL, own_region):
         raise RequestError(
             f"{arn!r} is not a valid ARN of an access point; expected arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME"
         )

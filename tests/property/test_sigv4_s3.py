@@ -153,6 +153,7 @@ def _theirs(bucket: str, region: str, environ: dict[str, str]) -> tuple[str, str
 
 @example(bucket="mybucket--usw2-az1--x-s3", region="us-west-2", section={}, own={}, variables={})
 @example(bucket="bucket", region="us-east-1", section={}, own={}, variables={})
+@example(bucket="arn:aws:s3:::accesspoint/point", region="us-east-1", section={}, own={}, variables={})
 @example(
     bucket="arn:aws:s3::123456789012:accesspoint/alias.mrap", region="us-west-2", section={}, own={}, variables={}
 )
