@@ -5,6 +5,7 @@ key that was wrapped for (`target`), and a fingerprint of what was wrapped (`inp
 gives nothing away).
 """
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import IO, Any
 from tpmwire import strict_json
 
 from .fleet_hosts import key_of
+from .messages import note
 
 __all__ = ["Done", "append_to", "manifest_name"]
 
@@ -88,14 +90,33 @@ def _entries(path: str) -> Iterator[dict[str, Any]]:
 
 
 def append_to(path: str) -> IO[bytes]:
-    """The manifest, opened for appending; a last line that was cut is ended first."""
+    """The manifest, opened for appending, for one run at a time; a last line that was cut is ended first.
+
+    The workers of a run inherit its lock, so those that a killed run leaves behind are waited for: they finish
+    their hosts, and would replace files that the next run lists.
+    """
     file = open(path, "a+b", opener=_private)  # noqa: SIM115
+    try:
+        _lock(file)
+    except BaseException:
+        file.close()
+        raise
     size = file.seek(0, os.SEEK_END)
     if size:
         file.seek(size - 1)
         if file.read(1) != b"\n":
             file.write(b"\n")
     return file
+
+
+def _lock(file: IO[bytes]) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        note(f"{file.name} is in use by another run: waiting for its end")
+        fcntl.flock(file, fcntl.LOCK_EX)
+    except OSError:
+        pass  # a file system without locks
 
 
 def _private(path: str, flags: int) -> int:

@@ -95,9 +95,9 @@ def wrap_fleet(plan: Plan, found: Survey | None, *, resume: bool = False) -> Sum
     path = os.path.join(plan.out, manifest_name(plan.shard))
     if os.path.exists(path) and not resume:
         raise UsageError(f"{path} exists; --resume continues it, for the same secret, or name another --out")
-    done = _resumed(plan, path, summary) if resume else None
-    hosts: Iterable[Host] = plan.fleet if done is None else (h for h in plan.fleet if not done.settled(h.name))
     with append_to(path) as manifest:
+        done = _resumed(plan, path, summary) if resume else None
+        hosts: Iterable[Host] = plan.fleet if done is None else (h for h in plan.fleet if not done.settled(h.name))
         _work(plan, _usable(hosts, found), manifest, summary, found)
         os.fsync(manifest.fileno())
     if found is not None and summary.hosts != found.hosts:

@@ -1,5 +1,6 @@
 """A fleet of key pairs in software: what is wrong with one host costs no other, and a killed run goes on."""
 
+import fcntl
 import json
 import os
 import pty
@@ -120,6 +121,32 @@ def test_a_killed_run_goes_on(tool: Tool, tmp_path: Path) -> None:
     again = tool(*words, "--resume", stdin=SECRET)
     assert "600 of 600 hosts are done already" in again.err
     assert not list(out.glob("*.tmp"))
+
+
+def test_one_run_at_a_time(tool: Tool, tmp_path: Path) -> None:
+    """Another run, or what a killed one left behind, holds the manifest: a run waits for its end."""
+    (tmp_path / "fleet.jsonl").write_text("\n".join(json.dumps(host(f"h{number}")) for number in range(3)))
+    out = tmp_path / "out"
+    words = ["wrap", "--fleet", str(tmp_path / "fleet.jsonl"), "--out", str(out), "--jobs", "1"]
+    assert tool(*words, stdin=SECRET).code == 0
+    manifest = out / "manifest.jsonl"
+    entries = manifest.read_text().splitlines(keepends=True)
+    manifest.write_text(entries[0])
+    with open(manifest, "ab", buffering=0) as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        again = subprocess.Popen(
+            [*PROGRAM, *words, "--resume"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert again.stdin
+        assert again.stderr
+        again.stdin.write(SECRET.decode())
+        again.stdin.close()
+        assert "in use by another run" in again.stderr.readline()
+        other.write("".join(entries[1:]).encode())
+    with again:
+        assert "3 of 3 hosts are done already" in again.stderr.read()
+    assert again.returncode == 0
+    assert manifest.read_text() == "".join(entries)
 
 
 def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
