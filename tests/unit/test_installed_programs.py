@@ -112,6 +112,17 @@ def test_what_only_pythonpath_has_is_found_there(tmp_path: Path, installed: Path
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_the_wheel_has_the_programs_and_nothing_else(installed: Path) -> None:
+    (record,) = (installed.parent / "lib").glob("python*/site-packages/tpmwire-*.dist-info/RECORD")
+    names = {line.partition("/")[0].partition(",")[0] for line in record.read_text().splitlines()}
+    assert {name for name in names if not name.endswith(".dist-info")} - {"..", "__pycache__"} == {
+        "cli",
+        "sigv4",
+        "tpmwire",
+        "tpmwire_programs.py",
+    }
+
+
 def test_the_single_file_ignores_what_is_pythons_own_in_the_environment(single_file: Path, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.exit('the caller ran')")
     done = _run(single_file, "--version", PYTHONPATH=str(tmp_path), PYTHONHOME="/nonexistent")
