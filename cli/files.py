@@ -34,9 +34,14 @@ def read_small(path: str, limit: int = LIMIT) -> bytes:
 
 def read_key_file(path: str) -> "KeyFile":
     """The TSS2 PRIVATE KEY in a file. Notes what is in it and not understood. Raises UsageError, KeyFileError."""
+    from tpmwire.errors import KeyFileError
     from tpmwire.keyfile import parse
 
-    file = parse(read_small(path))
+    try:
+        file = parse(read_small(path))
+    except KeyFileError as error:
+        error.args = (f"{path}: {error}",)
+        raise
     if file.unknown:
         note(f"tpmwire: note: {path} has fields of a later format ({', '.join(file.unknown)}), which are ignored")
     return file

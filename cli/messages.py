@@ -12,7 +12,7 @@ from .streams import printable, printed
 __all__ = ["EXIT_CODES", "Interrupted", "UsageError", "guarded", "note"]
 
 EXIT_CODES = {
-    "UsageError": (2, "usage: an option or a value is wrong; nothing was sent"),
+    "UsageError": (2, "usage: an option, a value or a file that it names is wrong; nothing was sent"),
     "RequestError": (2, ""),
     "TransportError": (3, "the TPM is out of reach: no device, no permission, busy, or no answer in time"),
     "WireError": (3, ""),
@@ -21,7 +21,7 @@ EXIT_CODES = {
     "NvError": (4, ""),
     "NoCertificateError": (4, ""),
     "UnusableCertificateError": (4, ""),
-    "KeyFileError": (5, "the key file cannot be read or is no TSS2 PRIVATE KEY"),
+    "KeyFileError": (5, "the key file is damaged, or is no TSS2 PRIVATE KEY that can be used"),
     "StsError": (6, "AWS refused: wrong key, no permission, a wrong clock"),
     "NetworkError": (7, "the network: no route, TLS not trusted, no answer in time, or no STS answer"),
     "ResponseError": (7, ""),

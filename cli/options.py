@@ -28,6 +28,9 @@ __all__ = [
 ]
 
 _NEVER_EMPTY = ("FILE", "PATH", "HOSTS", "PEM", "KEYFILE", "PCRS")  # metavars
+_PART = 5
+"""Letters from which on a part of a name is as good as the name, such as `--handle`."""
+
 _TRUE = ("1", "t", "T", "true", "TRUE", "True")
 _FALSE = ("0", "f", "F", "false", "FALSE", "False")
 
@@ -49,6 +52,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         hint = ""
         if found := re.match(r"unrecognized arguments: .*?(--?[^\s=]+)", message):
+            message = found[0]  # What is behind it may be a password.
             hint = suggestion(found[1], self._all_options())
         elif found := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):
             hint = suggestion(found[1], [word.strip(" '") for word in found[2].split(",")])
@@ -171,7 +175,9 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 
     names = {_squashed(name): name for name in known}
-    close = get_close_matches(_squashed(word), names, 1)
+    squashed = _squashed(word)
+    within = [name for name in names if len(squashed) >= _PART and squashed in name]
+    close = within if len(within) == 1 else get_close_matches(squashed, names, 1)
     return f"; did you mean {names[close[0]]!r}?" if close else ""
 
 

@@ -133,6 +133,7 @@ def _pem(label: str, der: bytes) -> str:
 
 
 def _looks_like(data: bytes) -> str:
+    """What else it may be; without a word of it, as it may be a secret that was mistaken for a key."""
     start = data[:64].strip()
     for begin, what in (
         (b"\xba\xdc\xc0\xde", "a context file of tpm2-tools; give what `tpm2_readpublic -c FILE -o` writes"),
@@ -150,5 +151,5 @@ def _looks_like(data: bytes) -> str:
     if len(data) > 2 and int.from_bytes(data[:2], "big") == len(data) - 2:
         return "another structure of a TPM with its size (TPM2B)"
     if start.isascii() and start.decode("ascii").isprintable():
-        return f"text that begins with {start[:20].decode('ascii')!r}"
-    return f"{len(data)} bytes that begin with {data[:8].hex()}"
+        return f"text of {len(data)} bytes"
+    return f"{len(data)} bytes of a form that is not known"

@@ -76,6 +76,7 @@ def test_another_spelling_is_replaced_too_when_a_key_is_rotated() -> None:
         (["serve", "--token-fil=f", "--token-file=f"], "--token-file"),
         (["exec", "--profil=x", "--", "true"], "--profile"),
         (["policy", "--jsn", "f"], "--json"),
+        (["sign", "--handle=0x81010002", "https://x"], "--persistentHandle"),
         (["totp", "impotr"], "import"),
         (["evit", "0x81010002"], "evict"),
         (["exportpublic"], "export-public"),
@@ -88,6 +89,18 @@ def test_a_suggestion(tool: Tool, words: list[str], meant: str) -> None:
     assert ran.code == 2
     assert f"did you mean {meant!r}?" in ran.err
     assert ran.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--keyPasss", "hunter2"], ["--keyPasss=hunter2"], ["-keypas=hunter2"], ["--x", "--keyPasss", "hunter2"]],
+)
+def test_the_value_of_a_misspelled_option_is_not_shown(words: list[str]) -> None:
+    """It may be a password, and SDKs log what credential_process says."""
+    with pytest.raises(UsageError) as told:
+        run_parser().parse_go_style(words)
+    assert words[0].partition("=")[0] in str(told.value)
+    assert "hunter2" not in str(told.value)
 
 
 def test_what_is_like_nothing_gets_none() -> None:

@@ -133,9 +133,9 @@ OTHERS = {
         ed25519.Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.DER, SPKI),
         "neither RSA nor",
     ),
-    "text": (b"web-1.example.com", "text that begins with 'web-1.example.com'"),
+    "text": (b"web-1.example.com", "text of 17 bytes"),
     "another TPM2B": (b"\0\4abcd", "(TPM2B)"),
-    "octets": (b"\x01\x02\x03\x80", "4 bytes that begin with 01020380"),
+    "octets": (b"\x01\x02\x03\x80", "4 bytes of a form that is not known"),
     "PEM without its end": (pem()[:100], "PEM without its end"),
     "a certificate request": (
         b"-----BEGIN CERTIFICATE REQUEST-----\nMAA=\n-----END CERTIFICATE REQUEST-----\n",
@@ -147,9 +147,18 @@ OTHERS = {
         ed25519.Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.PEM, SPKI),
         "the PUBLIC KEY holds no RSA or NIST-curve public key",
     ),
-    "cut": (TPM2B[:-1], "bytes that begin with"),
-    "too long": (TPMT + b"\0", "bytes that begin with"),
+    "cut": (TPM2B[:-1], "bytes of a form"),
+    "too long": (TPMT + b"\0", "bytes of a form"),
 }
+
+
+@pytest.mark.parametrize("before", [b"", b"\n", b"AKIA\n"])
+def test_a_secret_that_is_mistaken_for_a_key_is_not_shown(before: bytes) -> None:
+    secret = b"wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEYxx"
+    with pytest.raises(KeyFileError) as caught:
+        read(before + secret + b"\n")
+    assert "wJal" not in str(caught.value)
+    assert b"wJal".hex() not in str(caught.value)
 
 
 @pytest.mark.parametrize("what", OTHERS)
