@@ -212,7 +212,8 @@ def test_a_policy_sessions_password_goes_in_clear_and_is_answered_by_nothing() -
     with pytest.raises(SessionError, match="has an HMAC where"):
         exchange.finish(response(authorized(sent.authorizations[0], KEY)))
     # As a companion it authorizes nothing: its HMAC is made with its key.
-    exchange, sent = begun(Password(AUTH), policy.use(audit=True))
+    exchange, sent = begun(Password(AUTH), policy.use(AUTH, audit=True))
+    assert len(sent.authorizations[1].hmac) == 32
     empty = TPMS_AUTH_RESPONSE(b"", TPMA_SESSION.CONTINUE_SESSION, b"")
     exchange.finish(response(empty, authorized(sent.authorizations[1], KEY)))
 
