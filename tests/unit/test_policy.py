@@ -15,6 +15,7 @@ from tpmwire.policy import (
     PolicyPCR,
     PolicySecret,
     format_pcrs,
+    parse_pcr_values,
     parse_pcrs,
     pcrs_in,
 )
@@ -296,3 +297,29 @@ def test_policy_secret_with_and_without_the_hint(size: int, policy_ref: bytes) -
     octets = statement.build()
     assert PolicySecret.readings(octets)[0] == statement
     assert PolicySecret.readings(octets[4:])[0] == PolicySecret(0, statement.object_name, policy_ref)
+
+
+def test_pcr_values_beside_their_numbers() -> None:
+    digests = {"sha1": 20, "sha256": 32, "sha384": 48, "sha512": 64}
+    for bank, size in digests.items():
+        text = f"{bank}:7={'ab' * size},23+{bank}:0"
+        selection, values = parse_pcr_values(text)
+        assert selection == parse_pcrs(f"{bank}:7,23+{bank}:0")
+        assert values == {(selection[0].hash, 7): b"\xab" * size}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("sha256:7=ab", r"PCR 7 .*32.* 1"),
+        ("sha256:7=" + "ab" * 20, r"PCR 7 .*32.* 20"),
+        ("sha1:7=" + "ab" * 32, r"PCR 7 .*20.* 32"),
+        ("sha256:7=", r"PCR 7 .*32.* 0"),
+        ("sha256:7=" + "xy" * 32, "hex"),
+        ("sha256:24=" + "ab" * 32, "24"),
+    ],
+)
+def test_pcr_values_of_another_size_or_form(text: str, reason: str) -> None:
+    """A key could be bound to them, and would never work."""
+    with pytest.raises(PolicyError, match=reason):
+        parse_pcr_values(text)
