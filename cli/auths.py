@@ -25,7 +25,7 @@ def add_auth_options(parser: "argparse.ArgumentParser", whose: str, what: str) -
     )
     group.add_argument(f"--{whose}-auth-prompt", action="store_true", help="ask for it on the terminal")
     group.add_argument(
-        f"--{whose}-auth", type=filled, metavar="PASSWORD", help="the same here, where others can see it"
+        f"--{whose}-auth", type=filled, metavar="PASSWORD", help="the password itself, which other users can see"
     )
 
 

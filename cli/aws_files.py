@@ -26,7 +26,7 @@ def read(path: str) -> str:
         # Before it is opened: a named pipe would wait for its other end.
         if os.path.exists(path) and not os.path.isfile(path):
             raise UsageError(
-                f"{path} is no ordinary file; AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE names it"
+                f"{path} is not a regular file; AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE names it"
             )
         with open_input(path) as file:
             data = file.read(LIMIT + 1)

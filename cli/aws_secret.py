@@ -43,7 +43,7 @@ def likely_key(secret: bytes, *, force: bool) -> "Secret":
     key = key_octets(secret)
     if problem := _unlikely(key.reveal().removeprefix(PREFIX).decode("ascii")):
         if not force:
-            raise UsageError(f"{problem}; --force takes it anyway, for services that are not AWS")
+            raise UsageError(f"{problem}; --force accepts it anyway, for services that are not AWS")
         note(f"warning: {problem}")
     return key
 
@@ -69,20 +69,20 @@ def _unlikely(secret: str) -> str | None:
     if len(secret) != USUAL:
         return f"the secret has {len(secret)} characters; an AWS secret access key has {USUAL}"
     if not re.fullmatch(r"[A-Za-z0-9/+=]+", secret):
-        return "the secret has characters that an AWS secret access key does not have"
+        return "the secret contains characters that an AWS secret access key cannot have"
     return None
 
 
 def check_key_id(key_id: str, *, force: bool) -> None:
     """Raises UsageError for what is not the id of a long-term key, without showing it: it may be the secret."""
     if key_id.startswith("ASIA"):
-        problem = "the access key id is one of temporary credentials: give the user's own"
+        problem = "the access key id belongs to temporary credentials; use that of a long-term key"
     elif len(key_id) == USUAL and not key_id.isupper():
         problem = "the access key id looks like a secret access key: they may be swapped"
     else:
         return
     if not force:
-        raise UsageError(f"{problem}; --force takes it anyway")
+        raise UsageError(f"{problem}; --force accepts it anyway")
     note(f"warning: {problem}")
 
 

@@ -28,7 +28,7 @@ def read_small(path: str, limit: int = LIMIT) -> bytes:
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
     if len(data) > limit:
-        raise UsageError(f"{path} is larger than {limit} bytes: it is not what was meant")
+        raise UsageError(f"{path} is larger than {limit} bytes; check the file name")
     return data
 
 
@@ -78,7 +78,7 @@ def write_whole(path: str, data: bytes, *, force: bool = False, durable: bool = 
     """
     # Root's rename would put a file in the place of /dev/null, and of /dev/stdout.
     if not path or (os.path.exists(path) and (not os.path.isfile(path) or path.startswith("/dev/"))):
-        raise UsageError(f"{path!r} is no ordinary file; give a path where one can be")
+        raise UsageError(f"{path!r} is not a regular file; choose another path")
     temporary = temporary_beside(path)
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)

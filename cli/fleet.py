@@ -239,7 +239,7 @@ def _certified(target: Target, trust: "Trust") -> None:
         # It came in a file, so that nobody on the way to a TPM is to blame.
         raise UsageError(str(error)) from error
     if into_template(key, target.public) != target.public:
-        raise UsageError("the certificate is another key's")
+        raise UsageError("the certificate is for another key")
 
 
 class HostWrapper:

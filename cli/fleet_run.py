@@ -94,7 +94,7 @@ def wrap_fleet(plan: Plan, found: Survey | None, *, resume: bool = False) -> Sum
     os.makedirs(plan.out, mode=0o700, exist_ok=True)
     path = os.path.join(plan.out, manifest_name(plan.shard))
     if os.path.exists(path) and not resume:
-        raise UsageError(f"{path} exists; --resume continues it, for the same secret, or name another --out")
+        raise UsageError(f"{path} exists; continue it with --resume, or choose another --out")
     with append_to(path) as manifest:
         done = _resumed(plan, path, summary) if resume else None
         hosts: Iterable[Host] = plan.fleet if done is None else (h for h in plan.fleet if not done.settled(h.name))
@@ -122,7 +122,7 @@ def _resumed(plan: Plan, path: str, summary: Summary) -> Done:
         if done.differs(host.name, target, inputs):
             raise UsageError(
                 f"{path}: {host.name} was wrapped with another secret, password, policy or --ca; --resume "
-                "continues with the same only: name another --out"
+                "needs the same ones; choose another --out"
             )
         summary.done_before += done.settle(host.name, target, inputs, os.path.join(plan.out, f"{host.name}.pem"))
     summary.hosts = summary.done_before

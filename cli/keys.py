@@ -75,8 +75,8 @@ def check_parent(tpm: "Tpm", file: "KeyFile") -> None:
     ):
         return
     raise UsageError(
-        "the key came wrapped for this TPM's endorsement key, under which this cannot be done: wrap one where it "
-        "came from; `tpmwire import-key --persistent-handle` makes it persistent"
+        "not possible under this TPM's endorsement key, the key's parent; wrap a new key where this one came "
+        "from, or make this one persistent with `tpmwire import-key --persistent-handle`"
     )
 
 

@@ -195,8 +195,8 @@ def ask_identity(signer: "Signer", args: argparse.Namespace) -> "CallerIdentity"
     except StsError as error:
         if error.code == "InvalidClientTokenId":
             error.hint += (
-                f"; {endpoint.url} was asked: for a key of another partition (GovCloud, China) give --aws-region, "
-                "or set the region of the profile"
+                f"; the request went to {endpoint.url}: for a key of another partition (GovCloud, China) give "
+                "--aws-region, or set the region of the profile"
             )
         raise
 

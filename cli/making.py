@@ -68,10 +68,7 @@ def make_key(tpm: "Tpm", order: Order) -> Made:
 
     parent = parent_at(tpm, order.parent, order.parent_auth, order.pin)
     if parent.key.public.type == TPM_ALG.RSA and parent.key.handle >> 24 == TPM_HT.TRANSIENT:
-        note(
-            "this TPM lacks ECC: each run makes an RSA key, which takes seconds; --make-srk makes it once, "
-            "for all runs"
-        )
+        note("this TPM lacks ECC: each run creates an RSA key, which takes seconds; --make-srk creates it once")
     policy = policy_of(tpm, order)
     if order.like is not None:
         template = order.like.replace(unique=b"")

@@ -43,8 +43,8 @@ def add_parent_options(parser: "argparse.ArgumentParser") -> None:
     group.add_argument(
         "--make-srk",
         action="store_true",
-        help="use the storage root key at 0x81000001 as the parent, and make it if there is none: that needs the "
-        "owner's password once, and runs do not need it",
+        help="use the storage root key at 0x81000001 as the parent, and create it if missing: needs the owner's "
+        "password once, later runs do not",
     )
     add_auth_options(parser, "parent", "the password of the parent or, without --parent, of the owner")
     add_auth_options(parser, "owner", "the owner's password, for a persistent handle beside --parent")
@@ -90,5 +90,5 @@ def add_pin_options(parser: "argparse.ArgumentParser", what_for: str = "") -> No
         "--tpm-session-encrypt-with-public",
         type=filled,
         metavar="FILE",
-        help="the same key's public area instead of its Name",
+        help="file with that key's public area, instead of its Name",
     )

@@ -57,7 +57,7 @@ class Parser(argparse.ArgumentParser):
         elif found := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):
             hint = suggestion(found[1], [word.strip(" '") for word in found[2].split(",")])
         if message.startswith("unrecognized") and any(isinstance(action, Program) for action in self._actions):
-            hint += "; if they are the program's, put -- before it"
+            hint += "; put -- before the program that it belongs to"
         raise UsageError(f"{message}{hint} (see {self.prog} --help)")
 
     def _all_options(self) -> list[str]:
@@ -157,7 +157,7 @@ class Once(argparse._StoreAction):
     ) -> None:
         """Stores the value."""
         if getattr(namespace, self.dest, self.default) not in (self.default, values):
-            raise argparse.ArgumentError(self, "given twice, and takes one value")
+            raise argparse.ArgumentError(self, "given twice with different values; give it once")
         setattr(namespace, self.dest, values)
 
 
@@ -294,7 +294,7 @@ def pcrs_from(text: str) -> "tuple[TPMS_PCR_SELECTION, ...]":
 def password_file(path: str) -> bytes:
     """The password in a file. Raises UsageError also where it is empty: that would be none."""
     if not path:
-        raise UsageError("the name of the file with the password is empty: give it, or leave the option out")
+        raise UsageError("the name of the password file is empty; give a name, or leave the option out")
     found = secret_file(path)
     if not found:
         raise UsageError(f"{path} is empty: write the password into it, or leave the option out")

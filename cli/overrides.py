@@ -65,7 +65,8 @@ def warn_of_proof(line: str) -> None:
     found = [name for name, option in names.items() if os.environ.get(name) and f"{option}=" not in line]
     if found:
         note(
-            f"the proof used {', '.join(found)} of this environment, which programs that use the profile need too"
+            f"the test of the key used {', '.join(found)} of this environment, "
+            "which programs that use the profile need too"
         )
 
 

@@ -34,7 +34,7 @@ def check_path(path: str, option: str, *, force: bool) -> None:
         raise UsageError(f"{path} exists; --force replaces it")
     # Root's rename would put a file in the place of /dev/null.
     if os.path.exists(path) and not os.path.isfile(path):
-        raise UsageError(f"{path} is no ordinary file; give a path where one can be")
+        raise UsageError(f"{path} is not a regular file; choose another path")
     if not os.path.isdir(directory):
         raise UsageError(f"there is no directory {directory}")
     if not os.access(directory, os.W_OK | os.X_OK):

@@ -50,7 +50,7 @@ def plans_from_json(path: str) -> list[Plan]:
         why = str(error)
         if isinstance(error, json.JSONDecodeError):
             why = f"line {error.lineno}, column {error.colno}"
-        raise UsageError(f"{path} is not JSON ({why})") from None
+        raise UsageError(f"{path} is not valid JSON ({why})") from None
     plans = []
     for entry in given if isinstance(given, list) else [given]:
         if not isinstance(entry, dict) or not isinstance(entry.get("command"), str):

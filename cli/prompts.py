@@ -19,7 +19,7 @@ def agreed(question: str) -> bool | None:
 def check_agreed(question: str, *, yes: bool) -> None:
     """Asks before something is destroyed for ever, at a terminal and without --yes. Raises UsageError for a no."""
     if not yes and agreed(question) is False:
-        raise UsageError("not confirmed; nothing was changed (--yes does not ask)")
+        raise UsageError("not confirmed; nothing was changed (--yes skips the question)")
 
 
 def ask_secret(what: str, otherwise: str) -> bytes:

@@ -128,8 +128,8 @@ def payload_unsigned(args: argparse.Namespace, service: str, request: "Request")
     unsigned = bool(vars(args).get("unsigned_payload"))
     if unsigned and not fit:
         raise UsageError(
-            "--unsigned-payload is for S3 by https, and for uploads to EBS, Lex, MediaStore and HealthOmics: "
-            "elsewhere the signature is all that protects a body"
+            "--unsigned-payload is for S3 by https, and for uploads to EBS, Lex, MediaStore and HealthOmics; "
+            "other requests need a signed body"
         )
     return unsigned or (fit and _unsigned_by_profile(args, service))
 

@@ -110,7 +110,7 @@ def begin(args: argparse.Namespace) -> State:
         hint = (
             f"`tpmwire enroll --profile {removable} --remove-plaintext` first" if removable else "remove it first"
         )
-        raise UsageError(f"{command.key_id} is in clear, and so in use, in [{section}] of {path}: {hint}")
+        raise UsageError(f"{command.key_id} is still in plaintext in [{section}] of {path}: {hint}")
     if command.args.useEKParent:
         raise UsageError("the key came wrapped for this TPM's EK: wrap a new one where it came from")
     with open_for(command) as tpm:

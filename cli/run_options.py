@@ -64,11 +64,15 @@ def run_parser() -> Parser:
         "--parentPass",
         "--parentpass",
         metavar="PASSWORD",
-        help="password of the key file's parent, or of the hierarchy in which that (beside a handle, the pinned "
-        "key) is made; or TPM_PARENT_AUTH",
+        help="password of the key file's parent, or of the hierarchy in which the parent or the pinned key is "
+        "created; or TPM_PARENT_AUTH",
     )
     key.add_argument(
-        "--parentPass-file", "--parentpass-file", type=filled, metavar="FILE", help="file with that password"
+        "--parentPass-file",
+        "--parentpass-file",
+        type=filled,
+        metavar="FILE",
+        help="file with the password of the parent or hierarchy",
     )
     key.add_argument(
         "--pcrs", metavar="PCRS", help="the PCRs that the key is bound to: 23, or 7,23, or sha256:7,23"
@@ -135,10 +139,16 @@ def run_parser() -> Parser:
         help="lifetime of the credentials (default: 3600; 900 with --root-of)",
     )
     aws.add_argument("--external-id", metavar="ID", help="what the role's trust policy asks for")
-    aws.add_argument("--policy", type=filled, metavar="JSON", help="a policy that limits the session further")
-    aws.add_argument("--policy-file", type=filled, metavar="FILE", help="a file with that policy")
     aws.add_argument(
-        "--policy-arn", type=filled, metavar="ARN", action="append", help="a managed policy that does; repeatable"
+        "--policy", type=filled, metavar="JSON", help="session policy (JSON) that further limits the credentials"
+    )
+    aws.add_argument("--policy-file", type=filled, metavar="FILE", help="file with the session policy")
+    aws.add_argument(
+        "--policy-arn",
+        type=filled,
+        metavar="ARN",
+        action="append",
+        help="ARN of a managed policy that further limits the session; repeatable",
     )
     aws.add_argument("--tag", metavar="KEY=VALUE", action="append", help="a session tag; repeatable")
     aws.add_argument(
@@ -146,7 +156,10 @@ def run_parser() -> Parser:
     )
     aws.add_argument("--source-identity", metavar="NAME", help="who is behind the role, for CloudTrail")
     aws.add_argument(
-        "--mfa-serial", type=filled, metavar="SERIAL", help="the MFA device; its code is asked for on the terminal"
+        "--mfa-serial",
+        type=filled,
+        metavar="SERIAL",
+        help="serial number or ARN of the MFA device; prompts for its code on the terminal",
     )
     aws.add_argument("--mfa-process", metavar="CMD", help="a program that prints the MFA code, instead of asking")
     aws.add_argument(
@@ -173,7 +186,7 @@ def run_parser() -> Parser:
     aws.add_argument(
         "--cache",
         action="store_true",
-        help="keep the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their life "
+        help="cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their life "
         "are left (docs/cache.md)",
     )
     aws.add_argument(

@@ -41,8 +41,8 @@ def region_set_of(args: argparse.Namespace, scope: "Scope") -> str | None:
         return None if regions is None else str(regions)
     if args.sigv4a is None and args.region_set is None:
         raise UsageError(
-            "this host takes SigV4A only: give --sigv4a KEY, of `tpmwire import --sigv4a-out`, "
-            "or with a role --region-set '*'"
+            "this host accepts SigV4A only; use --sigv4a KEY (see `tpmwire import --sigv4a-out`), "
+            "or --region-set '*' with a role"
         )
     args.region_set = "*" if args.region_set is None else args.region_set
     return str(args.region_set)

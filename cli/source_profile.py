@@ -66,8 +66,8 @@ def process_words(text: str, profile: str = "the profile") -> tuple[list[str], l
     at = next((n for n, word in enumerate(words) if os.path.basename(word) in names), None)
     if at is None:
         raise UsageError(
-            f"the credential_process of {profile} does not run {PROGRAM}, as a word of the line itself: no "
-            "script or shell around it is looked into (`tpmwire import --write-profile` writes such a line)"
+            f"the credential_process of {profile} does not run {PROGRAM} directly, without a script or shell "
+            "(`tpmwire import --write-profile` writes such a line)"
         )
     return words[: at + 1], words[at + 1 :]
 

@@ -30,7 +30,7 @@ def check_result(args: "argparse.Namespace", signer: "Signer", refused: "StsErro
 
     if args.credential_file is None and not args.key_name:
         refused.hint += (
-            "; or somebody between us and the TPM led the run to another key, which --key-name keeps out"
+            "; or somebody between tpmwire and the TPM substituted another key (--key-name prevents that)"
         )
     if args.no_session_encryption:
         return
@@ -44,6 +44,6 @@ def check_result(args: "argparse.Namespace", signer: "Signer", refused: "StsErro
         return
     if not same:
         raise SessionError(
-            "AWS refused the signature, and the TPM's HMAC of the same date is another one now: "
-            "somebody between us and the TPM changed one of them"
+            "AWS refused the signature, and the TPM now returns another HMAC of the same date: "
+            "somebody between tpmwire and the TPM changed one of them"
         )

@@ -79,7 +79,7 @@ class Target(NamedTuple):
             raise UsageError(f"{where}: the certificate is no PEM text")
         target = _of_text(str(fields["public"]).encode(), where, kind)
         if fields.get("name") and str(fields["name"]).lower() != name_of(target.public).hex():
-            raise UsageError(f"{where}: the Name does not belong to the public area: one of them was changed")
+            raise UsageError(f"{where}: the Name does not match the public area: one of them was changed")
         # Earlier versions had the hierarchy of an endorsement key here, which in a key file means another key.
         if parent is not None and not (target.parent in ENDORSEMENT and parent == TPM_RH_ENDORSEMENT):
             target = target._replace(parent=parent)
@@ -97,7 +97,7 @@ class Target(NamedTuple):
             fields = strict_json.loads(text, lines=True)
         except ValueError as error:
             many = "; `tpmwire wrap --fleet` takes many hosts" if "Extra data" in str(error) else ""
-            raise UsageError(f"{where} is not JSON, though it begins like it: {error}{many}") from error
+            raise UsageError(f"{where} is not valid JSON: {error}{many}") from error
         if isinstance(fields, list) and len(fields) == 1:
             (fields,) = fields
         if not isinstance(fields, dict):
@@ -115,13 +115,13 @@ def add_target_options(parser: "argparse.ArgumentParser", option: str = "--to") 
     parser.add_argument(
         f"{option}-key",
         metavar="KIND",
-        help="which key of its TPM it is, where the file does not tell: ek-rsa, ek-ecc, ek-p384, h2, srk, srk-rsa",
+        help="which key of its TPM it is, if the file does not tell: ek-rsa, ek-ecc, ek-p384, h2, srk, srk-rsa",
     )
     parser.add_argument(
         f"{option}-handle",
         type=persistent_handle,
         metavar="HANDLE",
-        help="persistent handle that the key has there, where it is not in its usual place",
+        help="persistent handle of the key in its TPM, if not the usual one",
     )
 
 
@@ -131,7 +131,7 @@ def add_format_option(parser: "argparse.ArgumentParser") -> None:
         "--format",
         choices=("pem", "tpmcopy"),
         default="pem",
-        help="how to write the file for the target: a TSS2 key file, or the JSON of tpmcopy (default: pem)",
+        help="format of the key file: TSS2 PEM, or tpmcopy's JSON (default: pem)",
     )
 
 
@@ -194,7 +194,7 @@ def _of_text(
     name = likely if likely in choices else next(iter(choices))
     if tell and found.certificate is None and len(choices) > 1:
         others = ", ".join(other for other in choices if other != name)
-        note(f"tpmwire: note: {where} does not tell which key that is: taken as {name}; it can also be {others}")
+        note(f"tpmwire: note: {where} does not tell which key it is; assuming {name} (it can also be {others})")
     public, parent = choices[name], PARENTS[name].parent if name in PARENTS else 0
     return Target("target", name, parent, public, found.certificate)
 
@@ -239,9 +239,7 @@ def _of_cloud(fields: dict[str, Any], where: str, kind: str | None) -> Target:
         # Intel's server of EK certificates: base64 for URLs, whose padding is quoted.
         return _of_text(unquote(values["certificate"]).encode(), where, kind)
     if "parentname" in values or "TSS2 PRIVATE KEY" in str(fields.get("key")):
-        raise UsageError(
-            f"{where} is a key that was wrapped already; `tpmwire import-key {where}` takes it in on its machine"
-        )
+        raise UsageError(f"{where} is an already wrapped key; run `tpmwire import-key {where}` on the target")
     names = ", ".join(map(repr, list(fields)[:6])) or "no fields"
     raise UsageError(f"{where} is JSON with {names}; expected that of {JSON_FORMS}")
 

@@ -37,7 +37,7 @@ def warn_of_pcrs(
     if unused:
         reasons.append(f"nothing is measured into {_named(unused)} (all zeros or all ones)")
     if reasons:
-        note(f"warning: {' and '.join(reasons)}: that binds the key to nothing")
+        note(f"warning: {' and '.join(reasons)}; these PCRs do not protect the key")
 
 
 def warn_of_policies(policies: "Iterable[Policy]", alg: "TPM_ALG") -> None:

@@ -44,11 +44,13 @@ def _of_json(use: Use, *, with_auth: bool) -> "Policy":
     ways = described_json(use.policy, TPM_ALG.SHA256, use.where).alternatives
     if len(ways) > 1:
         raise UsageError(
-            f"{use.where} has branches, which a wrapped key's file cannot carry: let PolicyAuthorize stand "
-            "for them, and approve each with `tpmwire policy sign`"
+            f"{use.where} has branches, which a wrapped key's file cannot contain; use PolicyAuthorize, and "
+            "approve each branch with `tpmwire policy sign`"
         )
     if with_auth and not (ways[0].wants_auth_value or ways[0].wants_password):
-        raise UsageError(f"{use.where} does not take the password in: add PolicyAuthValue, or leave it out")
+        raise UsageError(
+            f"{use.where} does not check the password; add PolicyAuthValue, or leave the password out"
+        )
     return ways[0]
 
 

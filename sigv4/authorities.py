@@ -102,7 +102,7 @@ def _load_system(context: "ssl.SSLContext") -> bool:
         return True
     named = os.environ.get(places.openssl_cafile_env, "")
     if os.path.exists(named) and stat.S_ISFIFO(os.stat(named).st_mode):
-        raise RequestError(f"{places.openssl_cafile_env}: {named} is no ordinary file; give a PEM file")
+        raise RequestError(f"{places.openssl_cafile_env}: {named} is not a regular file; use a PEM file")
     context.load_default_certs()
     directories = os.environ.get(places.openssl_capath_env, "")
     if places.cafile or hashed or os.pathsep in directories:

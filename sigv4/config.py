@@ -184,7 +184,7 @@ def _sections(path: str) -> dict[str, Values]:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return {}
     except TimeoutError as error:
-        raise RequestError(f"{path} cannot be read ({error.strerror}); give an ordinary file") from None
+        raise RequestError(f"{path} cannot be read ({error.strerror}); use a regular file") from None
     except OSError as error:
         raise RequestError(f"{path} cannot be read ({error.strerror}); check its permissions") from None
     if len(data) > _MAX_SIZE:

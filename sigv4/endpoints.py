@@ -136,9 +136,7 @@ def service(
     usual = (f"{PREFIXES.get(name, name)}{{fips}}.{{region}}.{{domain}}", "")
     host, signed_for = next((places[key] for key in (region, row[0], "*") if key in places), usual)
     if not host:
-        raise RequestError(
-            f"{name} has no FIPS endpoint in {region}; take another region, or do without FIPS there"
-        )
+        raise RequestError(f"{name} has no FIPS endpoint in {region}; use another region, or disable FIPS")
     host = host.format(
         region=region,
         main=row[4],

@@ -170,10 +170,10 @@ def locate(bucket: str, region: str, said: Settings) -> Bucket:
         raise RequestError(f"{region!r} is not a valid region name; use one such as eu-central-1")
     if said.accelerate and (said.fips or said.endpoint_url):
         raise RequestError(
-            f"S3 Accelerate has no {'FIPS' if said.fips else 'custom'} endpoint; do without Accelerate there"
+            f"S3 Accelerate has no {'FIPS' if said.fips else 'custom'} endpoint; disable Accelerate"
         )
     if said.fips and partition(region)[0] == "aws-cn":
-        raise RequestError("S3 has no FIPS endpoints in China; do without FIPS there")
+        raise RequestError("S3 has no FIPS endpoints in China; disable FIPS")
     if _ARN.fullmatch(bucket):
         return _access_point(bucket, region, said)
     _check_name(bucket)
@@ -272,9 +272,9 @@ def _access_point(arn: str, region: str, said: Settings) -> Bucket:
         )
     start = f"{name}-{account}" + (f".{outpost}" if outpost else "")
     if outpost and (said.fips or said.dual_stack):
-        raise RequestError("S3 on Outposts has no FIPS or dual-stack endpoints; do without them there")
+        raise RequestError("S3 on Outposts has no FIPS or dual-stack endpoints; disable them")
     if service == "s3-object-lambda" and said.dual_stack:
-        raise RequestError("S3 Object Lambda has no dual-stack endpoints; do without them there")
+        raise RequestError("S3 Object Lambda has no dual-stack endpoints; disable dual-stack")
     if (url := said.endpoint_url) is not None:
         parts = split_url(url)
         scheme = "https" if outpost else parts.scheme
@@ -288,9 +288,7 @@ def _multi_region(name: str, suffix: str, said: Settings) -> Bucket:
     if not said.multi_region:
         raise RequestError("s3_disable_multiregion_access_points forbids the use of a multi-region access point")
     if said.fips or said.dual_stack:
-        raise RequestError(
-            "multi-region access points have no FIPS or dual-stack endpoints; do without them there"
-        )
+        raise RequestError("multi-region access points have no FIPS or dual-stack endpoints; disable them")
     if not all(re.fullmatch(_LABEL, label) for label in name.split(".")):
         raise RequestError(
             f"{name!r} is not a valid multi-region access point; expected an alias such as mfzwi23gnjvgw.mrap"

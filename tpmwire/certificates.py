@@ -228,9 +228,9 @@ def load(data: bytes, where: str) -> Bundle:
     found = _readable(_blocks(data), where)
     if not found.certificates:
         raise UnusableCertificateError(
-            f"{where} holds no certificate that can be read: {found.unread[0]}"
+            f"{where} contains no readable certificate: {found.unread[0]}"
             if found.unread
-            else f"{where} holds no certificate, neither in PEM nor in DER"
+            else f"{where} contains no certificate in PEM or DER"
         )
     return found
 
@@ -243,7 +243,7 @@ def load_chain(data: bytes, where: str) -> tuple[Certificate, list[Certificate]]
     blocks = _blocks(data)
     leaf = next(blocks, None)
     if leaf is None:
-        raise UnusableCertificateError(f"{where} holds no certificate, neither in PEM nor in DER")
+        raise UnusableCertificateError(f"{where} contains no certificate in PEM or DER")
     return Certificate(leaf, where), _readable(blocks, where).certificates
 
 
@@ -375,7 +375,7 @@ def _refused(
     if code == _EXPIRED:
         return UnusableCertificateError(f"{what} expired on {described(at).not_after}")
     if code == _NOT_YET_VALID:
-        return UnusableCertificateError(f"{what} is valid from {described(at).not_before} on; is the clock right?")
+        return UnusableCertificateError(f"{what} is not valid before {described(at).not_before}; check the clock")
     if all(one.subject.key != at.issuer.key for one in known):
         return UnusableCertificateError(
             f"{what} was issued by {at.issuer.text!r}, which is not among the CA certificates given; get "

@@ -44,7 +44,7 @@ def check_signature(public: "TPMT_PUBLIC", digest: bytes, numbers: tuple[bytes, 
     assert isinstance(point, TPMS_ECC_POINT)
     x, y, r, s = (int.from_bytes(number, "big") for number in (point.x, point.y, *numbers))
     if not (P256.holds((x, y)) and P256.verifies((x, y), digest, r, s)):
-        raise SessionError("the TPM's signature is not that of the key: this TPM, or the way to it, is broken")
+        raise SessionError("the TPM's signature is not valid for the key: modified in transit, or a faulty TPM")
 
 
 class EcdsaKey(Key):

@@ -201,7 +201,7 @@ class TpmError(TpmwireError):
     def say_gone(self) -> None:
         """Has the text say that what was at the refused handle is gone, as after TPM2_Clear."""
         self.description = (
-            "there is nothing at this handle: the TPM was cleared, or the key evicted or never there"
+            "no object at this handle: the TPM was cleared, or the key was evicted or never stored there"
         )
         self.hint = f"{LOST}; `tpmwire list` shows what the TPM holds"
 

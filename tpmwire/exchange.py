@@ -19,7 +19,7 @@ from .wire import Area, authorizations, build_command, first_parameter, join, op
 
 __all__ = ["CIPHER_CHANGED", "Exchange"]
 
-CIPHER_CHANGED = "a parameter does not decrypt: somebody on the way to the TPM changed the cipher of the session"
+CIPHER_CHANGED = "cannot decrypt a parameter: somebody between tpmwire and the TPM changed the session's cipher"
 
 R = TypeVar("R")
 
@@ -163,7 +163,7 @@ class Exchange(Generic[R]):
         except DecodeError as error:
             # The HMAC holds, so the TPM has sent this, under another cipher than was asked for: no HMAC covers
             # the parameters of TPM2_StartAuthSession.
-            raise SessionError(f"the answer to {type(self._command).__name__}: {CIPHER_CHANGED}") from error
+            raise SessionError(f"the response to {type(self._command).__name__}: {CIPHER_CHANGED}") from error
 
     def _verify(self, index: int, answer: TPMS_AUTH_RESPONSE, parameters: bytes) -> None:
         given = self._authorizations[index]

@@ -55,7 +55,7 @@ def public_area(key: Any) -> TPMT_PUBLIC:
     try:
         return _area(parse_der(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)))
     except DecodeError as error:
-        raise PolicyError("a signing key is RSA, or on the curve P-256, P-384 or P-521") from error
+        raise PolicyError("unsupported signing key; expected RSA, or ECC on P-256, P-384 or P-521") from error
 
 
 def _area(key: PublicKey) -> TPMT_PUBLIC:
@@ -68,7 +68,7 @@ def _area(key: PublicKey) -> TPMT_PUBLIC:
     assert isinstance(kind, bytes)
     size = 8 * len(kind)
     if size not in (2048, 3072, 4096):
-        raise PolicyError(f"an RSA key of {size} bits, which TPMs do not take: 2048, 3072 or 4096")
+        raise PolicyError(f"unsupported RSA key of {size} bits; expected 2048, 3072 or 4096")
     rsa_parms = TPMS_RSA_PARMS(_NONE, TPMT_RSA_SCHEME(TPM_ALG.NULL), size, 0 if value == 65537 else value)
     return TPMT_PUBLIC(TPM_ALG.RSA, TPM_ALG.SHA256, _ATTRIBUTES, b"", rsa_parms, kind)
 

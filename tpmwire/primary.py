@@ -74,7 +74,7 @@ def create_primary(
 
 
 def lacks_ecc(refused: TpmError) -> bool:
-    """Whether the refusal of a P-256 template means that the TPM lacks ECC or the curve: an RSA key may do."""
+    """Whether the refusal of a P-256 template means that the TPM lacks ECC or the curve: try an RSA key."""
     return refused.code in NO_ECC and refused.handle is None and refused.session is None
 
 
@@ -85,6 +85,6 @@ def read_loaded(tpm: Tpm, handle: int) -> Loaded:
     answer = tpm.execute(ReadPublic(handle))
     name = name_of(answer.out_public)
     if name != answer.name:
-        raise SessionError(f"the Name of 0x{handle:08x} does not belong to its public area")
+        raise SessionError(f"the Name of 0x{handle:08x} does not match its public area")
     tpm.trust_name(handle, name)
     return Loaded(handle, name, answer.out_public)

@@ -397,7 +397,7 @@ class Run:
             return
         answer = self.tpm.execute(ReadPublic(handle), session.use(encrypt=True))
         if name_of(answer.out_public) != self.tpm.name(handle):
-            raise SessionError(f"the answer to ReadPublic: {CIPHER_CHANGED}")
+            raise SessionError(f"the response to ReadPublic: {CIPHER_CHANGED}")
         self.cipher_shown = True
 
     @property

@@ -60,7 +60,7 @@ class _Any(der.Element):
         tag = stream.read(1)
         if not tag or self.tag not in (0, tag[0]):
             raise DecodeError(
-                f"something else where {der.tag_name(self.tag)} should be", start, octets_left(stream)
+                f"expected {der.tag_name(self.tag)}, got another element", start, octets_left(stream)
             )
         self._contents(stream, start)
         end = stream.tell()
@@ -122,7 +122,7 @@ def certified_key(data: bytes) -> tuple[PublicKey, bytes]:
     stream = io.BytesIO(data)
     certificate = _Any(0x30)._parse(stream, {}, "")
     if data[len(certificate) :].strip(b"\0") and data[len(certificate) :].strip(b"\xff"):
-        raise DecodeError("something behind the certificate", len(certificate), len(data) - len(certificate))
+        raise DecodeError("trailing data after the certificate", len(certificate), len(data) - len(certificate))
     inside = io.BytesIO(certificate[_header(certificate) :])
     tbs = _Any(0x30)._parse(inside, {}, "")
     fields = io.BytesIO(tbs[_header(tbs) :])

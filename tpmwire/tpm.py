@@ -152,7 +152,7 @@ class Tpm:
                 self._nv_names(handle) if handle >> 24 == TPM_HT.NV_INDEX else self._object_names(handle)
             )
             if name != claimed:
-                raise SessionError(f"the Name of 0x{handle:08x} does not belong to its public area")
+                raise SessionError(f"the Name of 0x{handle:08x} does not match its public area")
             self._names[handle] = name
         return name
 

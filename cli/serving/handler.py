@@ -91,7 +91,7 @@ def _response(request: Request, desk: Desk, port: int | None) -> _Response:
     check_host(request.fields.get("host"), port)
     check_sender(request.fields)
     if request.fields.get("content-length", "0") != "0" or "transfer-encoding" in request.fields:
-        raise RefusedError(413, "BadRequest", "a request here has no body")
+        raise RefusedError(413, "BadRequest", "request bodies are not supported")
     return _put(request, desk) if request.method == "PUT" else _get(request, desk)
 
 
@@ -109,12 +109,14 @@ def _get(request: Request, desk: Desk) -> _Response:
     path = request.path.removesuffix("/")
     if path == "/credentials":
         if not desk.token.opens(request.fields.get("authorization", "")):
-            raise RefusedError(401, "Unauthorized", "the Authorization header has not the token file's token")
+            raise RefusedError(
+                401, "Unauthorized", "the Authorization header does not contain the token file's token"
+            )
         return _credentials(desk, metadata=False)
     if not desk.imds or not path.startswith("/latest/"):
         raise _nothing()
     if not desk.sessions.has(request.fields.get("x-aws-ec2-metadata-token", "")):
-        raise RefusedError(401, "Unauthorized", "IMDSv2 only: PUT /latest/api/token gives a token")
+        raise RefusedError(401, "Unauthorized", "IMDSv2 only: get a token with PUT /latest/api/token")
     if path == _LIST:
         return _Response(200, ROLE)
     if path == f"{_LIST}/{ROLE}":

@@ -46,11 +46,11 @@ def parse_request(data: bytes) -> Request:
     if len(head) + len(end) > LONGEST_HEAD or (not end and len(data) > LONGEST_HEAD):
         raise RefusedError(431, "RequestTooLarge", f"a request here has at most {LONGEST_HEAD} bytes")
     if not end or _BARE.search(head):
-        raise RefusedError(400, "BadRequest", "lines of a request end with CR LF")
+        raise RefusedError(400, "BadRequest", "invalid line end: expected CR LF")
     first, *lines = head.split(b"\r\n")
     line = _LINE.fullmatch(first)
     if line is None:
-        raise RefusedError(400, "BadRequest", "the first line is not METHOD PATH HTTP/1.1")
+        raise RefusedError(400, "BadRequest", "invalid request line: expected METHOD PATH HTTP/1.1")
     if line[3] != b"1":
         raise RefusedError(505, "BadRequest", "only HTTP/1.0 and 1.1 are supported")
     if len(lines) > _MOST_FIELDS:
@@ -66,9 +66,9 @@ def _fields(lines: list[bytes]) -> dict[str, str]:
     for line in lines:
         found = _FIELD.fullmatch(line)
         if found is None:  # a folded line, a blank before the colon, a control character
-            raise RefusedError(400, "BadRequest", "a line of the head is not a header field")
+            raise RefusedError(400, "BadRequest", "invalid header field")
         name = found[1].decode("ascii").lower()
         if name in fields:
-            raise RefusedError(400, "BadRequest", "a header field is given twice")
+            raise RefusedError(400, "BadRequest", "duplicate header field")
         fields[name] = found[2].decode("latin-1").strip(" \t")
     return fields

@@ -29,9 +29,9 @@ def check_sender(fields: Mapping[str, str]) -> None:
     """Raises RefusedError for a request that a proxy has forwarded, or that a web page has made."""
     for name in fields:
         if _FORWARDED.fullmatch(name):
-            raise RefusedError(403, "Forbidden", f"forwarded requests get nothing ({name})")
+            raise RefusedError(403, "Forbidden", f"forwarded requests are refused ({name})")
         if _PAGE.fullmatch(name):
-            raise RefusedError(403, "Forbidden", f"web pages get nothing ({name})")
+            raise RefusedError(403, "Forbidden", f"requests of web pages are refused ({name})")
 
 
 def check_host(host: str | None, port: int | None) -> None:
@@ -41,7 +41,7 @@ def check_host(host: str | None, port: int | None) -> None:
     """
     found = _HOST.fullmatch((host or "").lower())
     if found is None or not _is_loopback(found[1]) or (port and found[2] and int(found[2]) != port):
-        raise RefusedError(403, "Forbidden", "the Host header is not this server's")
+        raise RefusedError(403, "Forbidden", "the Host header does not name this server")
 
 
 def _is_loopback(name: str) -> bool:

@@ -104,7 +104,7 @@ def _read(path: str) -> bytes:
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
-            raise UsageError(f"--token-file {path} is no ordinary file; give a path where one can be")
+            raise UsageError(f"--token-file {path} is not a regular file; choose another path")
         if found.st_uid not in (os.geteuid(), 0):
             raise UsageError(
                 f"--token-file {path} belongs to another user, who would know the token; give another"

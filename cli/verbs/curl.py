@@ -40,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         metavar="FILE",
-        help="write the answer there, whole or not at all; - is standard output, as it comes",
+        help="write the response to FILE atomically; - writes to standard output unchanged",
     )
     parser.add_argument("-i", "--include", action="store_true", help="print the answer's status and headers first")
     parser.add_argument("-I", "--head", action="store_true", help="HEAD: print status and headers only")

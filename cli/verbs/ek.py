@@ -47,7 +47,7 @@ class Found(NamedTuple):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     add_tpm_options(parser, "60s")
-    add_auth_options(parser, "parent", "the endorsement hierarchy's password, to make a key")
+    add_auth_options(parser, "parent", "the endorsement hierarchy's password, needed to create a key")
     parser.add_argument(
         "--ca",
         nargs="+",

@@ -70,7 +70,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force",
         action="store_true",
-        help="replace another key in that place, or another credential_process; take a secret that is not AWS's",
+        help="replace an existing key or credential_process; accept a secret that AWS would not issue",
     )
     parser.add_argument("--undo", action="store_true", help="impossible; says why")
     parser.add_argument(
@@ -169,9 +169,9 @@ def _already(profile: str, present: str) -> int:
         # The reason as it is could send the user here again.
         raise UsageError(
             f"the profile {profile} has no plaintext key to enroll, and another credential_process ({error}): "
-            "`tpmwire import --write-profile` takes a key from elsewhere"
+            "use `tpmwire import --write-profile` for another key"
         ) from error
-    note(f"the profile {profile} is enrolled already; AWS takes its key for {identity(command).arn}")
+    note(f"the profile {profile} is enrolled already; AWS accepts its key as {identity(command).arn}")
     return 0
 
 

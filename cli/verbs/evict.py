@@ -39,10 +39,10 @@ def run(args: argparse.Namespace) -> int:
     owner = auth_of(args, "owner")
     with open_tpm(args) as tpm:
         if not is_occupied(tpm, args.handle):
-            raise UsageError(f"there is nothing at 0x{args.handle:08x}; `tpmwire list` shows what is where")
+            raise UsageError(f"no object at 0x{args.handle:08x}; `tpmwire list` shows what is where")
         name = tpm.name(args.handle)
     # The TPM is free while the user thinks.
-    check_agreed(f"Remove the key at 0x{args.handle:08x}, Name {name.hex()}, for ever?", yes=args.yes)
+    check_agreed(f"Remove the key at 0x{args.handle:08x}, Name {name.hex()}, permanently?", yes=args.yes)
     with open_tpm(args) as tpm:
         if tpm.name(args.handle) != name:
             raise UsageError(f"another key is at 0x{args.handle:08x} now; nothing was changed")

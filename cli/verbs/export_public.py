@@ -50,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_auth_options(
         parser, "parent", "the password of the key's hierarchy: endorsement for ek-*, else the owner's"
     )
-    add_auth_options(parser, "owner", "the owner's password, another name for the same with h2")
+    add_auth_options(parser, "owner", "the owner's password, for h1 and h2; same as --parent-auth")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -52,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force",
         action="store_true",
-        help="replace what is at these files and handles (also those of SigV4A); take a secret that is not AWS's",
+        help="replace existing files and handles (also those of SigV4A); accept a secret that AWS would not issue",
     )
     add_sigv4a_options(parser)
     group = parser.add_mutually_exclusive_group()
@@ -81,7 +81,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--duplicable-to-key",
         metavar="KIND",
-        help="which key of its TPM it is, where the file does not tell: ek-rsa, ek-ecc, ek-p384, h2, srk, srk-rsa",
+        help="which key of its TPM it is, if the file does not tell: ek-rsa, ek-ecc, ek-p384, h2, srk, srk-rsa",
     )
     parser.add_argument(
         "--aws-access-key-id",
@@ -97,7 +97,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--verify",
         action="store_true",
-        help="ask AWS (GetCallerIdentity) whether id and secret belong together before anything is made",
+        help="check at AWS (GetCallerIdentity) that id and secret belong together, before anything is created",
     )
     parser.add_argument(
         "--aws-region",
@@ -148,7 +148,7 @@ def run(args: argparse.Namespace) -> int:
     parent = parentage_of(args)
     secret = read_key(args)
     if args.verify:
-        note(f"AWS takes the secret for {plaintext_identity(named, secret, options).arn}")
+        note(f"AWS accepts the secret as {plaintext_identity(named, secret, options).arn}")
     auth = key_auth_of(args)
     leave = _leave(args, with_auth=bool(auth))
     given = _described(args, with_auth=bool(auth)) if described else ()
@@ -220,7 +220,9 @@ def _described(args: argparse.Namespace, *, with_auth: bool) -> "tuple[Policy, .
     if with_auth and not args.policy_json:
         return (Policy(*ways[0].statements, PolicyAuthValue()),)
     if with_auth and not any(way.wants_auth_value or way.wants_password for way in ways):
-        raise UsageError(f"{args.policy_json} does not take the password in: add PolicyAuthValue, or leave it out")
+        raise UsageError(
+            f"{args.policy_json} does not check the password; add PolicyAuthValue, or leave the password out"
+        )
     return ways
 
 

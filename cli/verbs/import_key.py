@@ -175,7 +175,7 @@ def _choices(args: argparse.Namespace) -> "list[KeyFile]":
     parts = (args.public, args.private, args.seed)
     if args.file:
         if any(parts):
-            raise UsageError("a key file says it all: leave out --public, --private and --seed")
+            raise UsageError("a key file contains everything; leave out --public, --private and --seed")
         file = read_key_file(args.file)
         if not file.is_importable:
             raise UsageError(
@@ -185,7 +185,9 @@ def _choices(args: argparse.Namespace) -> "list[KeyFile]":
             file = file.replace(parent=PARENTS[kind].parent, rsa_parent=PARENTS[kind].rsa_parent)
     else:
         if not all(parts):
-            raise UsageError("say which key: a key FILE, or --public, --private and --seed of tpm2_duplicate")
+            raise UsageError(
+                "no key given; expected a key FILE, or --public, --private and --seed of tpm2_duplicate"
+            )
         public, private, seed = map(read_small, parts)
         file = KeyFile(type=IMPORTABLE, parent=OWNER, pubkey=public, privkey=private, secret=seed)
     if args.parent is not None:

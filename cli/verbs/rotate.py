@@ -117,7 +117,7 @@ def rotate(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
     owner = auth_of(args, "owner")
     for wanted, what in ((args.delete_old, "old access key"), (args.discard, f"new access key {args.discard}")):
         if wanted:
-            question = f"Delete the {what} of the profile {args.profile} for ever, in IAM and in the TPM?"
+            question = f"Delete the {what} of the profile {args.profile} permanently, in IAM and in the TPM?"
             check_agreed(question, yes=args.yes)
     with alone():
         _go_on(args, State.load(args.profile), owner, checkpoint)

@@ -111,7 +111,7 @@ def _read_again(used: argparse.Namespace) -> None:
         path = getattr(used, name)
         if path and os.path.exists(path) and not os.path.isfile(path):
             option = name.replace("_", "-")
-            raise UsageError(f"--{option} {path} is read again for each refresh; give an ordinary file")
+            raise UsageError(f"--{option} {path} is read again for each refresh; use a regular file")
 
 
 def _keep(store: "Store", notifier: "Notifier", token: "TokenFile") -> None:

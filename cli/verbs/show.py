@@ -104,7 +104,7 @@ def _parent(file: "KeyFile") -> str:
     from tpmwire.spec.constants import TPM_HT, TPM_RH
 
     if file.is_importable and (likely := candidates(file)[0]) != file:
-        return f"by its seed rather: {_parent(likely)}"
+        return f"according to its seed: {_parent(likely)}"
     if file.endorsement_handle is not None:
         name = ENDORSEMENT[file.endorsement_handle].name
         return f"the endorsement key {name}: as it is there, or made for each use where nothing is there"

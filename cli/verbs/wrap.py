@@ -59,7 +59,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     bound = parser.add_mutually_exclusive_group()
     bound.add_argument(
-        "--pcrs", type=filled, metavar="PCRS", help="bind the key to PCRs: sha256:7=HEX,23 (zero where no value)"
+        "--pcrs",
+        type=filled,
+        metavar="PCRS",
+        help="bind the key to PCRs: sha256:7=HEX,23 (zeros if no value is given)",
     )
     bound.add_argument(
         "--policy",
@@ -82,7 +85,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--ca", nargs="+", default=[], metavar="FILE", help="CA certificates that EK certificates must come from"
     )
     parser.add_argument(
-        "--force", action="store_true", help="replace an existing key file; take a secret that is not AWS's"
+        "--force",
+        action="store_true",
+        help="replace an existing key file; accept a secret that AWS would not issue",
     )
     parser.add_argument("--resume", action="store_true", help="continue a fleet that was interrupted")
     parser.add_argument("--shard", metavar="K/N", help="only the K-th of N parts of a fleet")
@@ -192,7 +197,7 @@ def _one(args: argparse.Namespace, order: "Order") -> int:
 
     target = read_target(args.to, args.to_handle, args.to_key)
     if not target.parent:
-        raise UsageError(f"{args.to} does not tell where the parent is: add --to-handle 0x81000001")
+        raise UsageError(f"{args.to} does not tell the parent's handle; add --to-handle, such as 0x81000001")
     inputs = inputs_of({}, order)
     wrapped = {args.out: wrapped_for(target, inputs, order.trust)}
     if args.sigv4a_out:

@@ -108,7 +108,7 @@ def test_a_directory_that_cannot_be_written(box: Machine, sts: VerifyingSts, fil
 
 def test_a_place_that_is_none(box: Machine, sts: VerifyingSts, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    for path, says in ((tmp_path, "no ordinary file"), (tmp_path / "pipe", "no ordinary file")):
+    for path, says in ((tmp_path, "not a regular file"), (tmp_path / "pipe", "not a regular file")):
         done = box.run(*_words(sts, "/nonexistent"), AWS_SHARED_CREDENTIALS_FILE=str(path))
         assert (done.returncode, says in done.stderr) == (2, True)
 

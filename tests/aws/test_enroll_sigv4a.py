@@ -125,7 +125,7 @@ def test_the_file_that_the_hmac_key_gets_by_itself_is_not_replaced(
 def test_where_no_file_can_be_nothing_is_done(home: Path, swtpm: Swtpm, tool: Tool) -> None:
     with Interposer(swtpm.path) as bus:
         ran = tool("enroll", "--profile", "work", "--tpm-path", bus.path, "--sigv4a-out", "/dev/null")
-        assert (ran.code, "/dev/null is no ordinary file" in ran.err, bus.codes) == (2, True, [])
+        assert (ran.code, "/dev/null is not a regular file" in ran.err, bus.codes) == (2, True, [])
     assert not (home / ".aws" / "tpmwire").exists()
 
 

@@ -116,7 +116,7 @@ def test_the_sdk_shows_what_is_wrong(at: Machine, sts: VerifyingSts, sdk: str) -
     words = ["fromProcess"] if sdk == "javascript" else []
     done = run(at, sts, [*SDKS[sdk], *words], AWS_PROFILE="tpm", AWS_CONFIG_FILE=str(broken))
     assert done.returncode != 0
-    assert "there is nothing at this handle" in done.stderr
+    assert "no object at this handle" in done.stderr
 
 
 COPY = {"aws": ["aws", "s3", "cp"], "go": [*RCLONE, "copyto"]}

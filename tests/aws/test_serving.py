@@ -133,7 +133,7 @@ def test_by_a_unix_socket_with_curl(tmp_path: Path) -> None:
         (["--port=70000"], "--port 70000 is none"),
         (["--socket-mode=0600"], "give it with --socket"),
         (["--socket=s", "--socket-mode=rw"], "as 0600 or 0660"),
-        (["--token-file=/"], "is no ordinary file"),
+        (["--token-file=/"], "is not a regular file"),
         (["--profile=none"], "no profile 'none'"),
         (["--keyPass-file=/dev/null"], "--keyPass-file /dev/null is read again for each refresh"),
         (["--credential-file=/dev/null"], "--credential-file /dev/null is read again for each refresh"),

@@ -139,7 +139,7 @@ def test_a_multi_region_access_point(world: World, capsys: pytest.CaptureFixture
     assert main(["presign", ACCESS_POINT, *world.key]) == 2
     told = capsys.readouterr()
     assert (told.out, told.err.count("\n")) == ("", 1)
-    assert "takes SigV4A only: give --sigv4a KEY" in told.err
+    assert "accepts SigV4A only; use --sigv4a KEY" in told.err
 
 
 @pytest.mark.parametrize(

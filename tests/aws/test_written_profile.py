@@ -162,7 +162,7 @@ def test_verify_asks_aws_before_anything_is_made(
         str(home / "key.pem"),
     ]
     assert main(words) == 0
-    assert "AWS takes the secret for arn:aws:iam::" in capsys.readouterr().err
+    assert "AWS accepts the secret as arn:aws:iam::" in capsys.readouterr().err
     credentials = home / ".aws" / "credentials"
     credentials.write_text(credentials.read_text().replace(sts.secret_access_key, "w" * 40))
     bus.clear()

@@ -25,7 +25,9 @@ from tpmwire.wrapping import wrap_hmac_key
 __all__ = ["tool"]
 
 LOST = "after a clear the secret is gone: create a new access key, or other secret, and import it"
-NOTHING_THERE = f"there is nothing at this handle: the TPM was cleared, or the key evicted or never there; {LOST}"
+NOTHING_THERE = (
+    f"no object at this handle: the TPM was cleared, or the key was evicted or never stored there; {LOST}"
+)
 OF_BEFORE = (
     r"the TPM was cleared since the key was made \(TPM2_Clear, a firmware reset\), or .* or parent; " + LOST
 )

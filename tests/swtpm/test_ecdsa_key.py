@@ -210,7 +210,7 @@ def test_a_signature_that_was_changed_where_no_session_protects_it(bench: Bench,
         return octets[:place] + bytes([octets[place] ^ 1]) + octets[place + 1 :]
 
     bench.bus.on_response = flip
-    with Tpm.open(bench.bus.path, 20) as tpm, pytest.raises(SessionError, match="not that of the key"):
+    with Tpm.open(bench.bus.path, 20) as tpm, pytest.raises(SessionError, match="not valid for the key"):
         key.sign(tpm, DIGEST)
     bench.bus.clear()
 

@@ -296,7 +296,7 @@ def test_a_low_range_p256_certificate_with_an_empty_subject_and_padding(
     ("change", "reason"),
     [
         ({"days": (-10, -2)}, "expired on 20"),
-        ({"days": (2, 10)}, "is the clock right"),
+        ({"days": (2, 10)}, "check the clock"),
         ({"usage": ExtendedKeyUsageOID.SERVER_AUTH}, "another use"),
         ({"usage": ExtendedKeyUsageOID.CLIENT_AUTH}, "another use"),
     ],
@@ -330,7 +330,7 @@ def test_a_broken_index_does_not_hide_a_good_one(maker: Maker, state: Path, ek: 
         write_nv(swtpm.path, 0x01C0000A, b"no certificate")
         code, out, err = ek("--tpm-path", swtpm.path, *trust(maker))
         assert code == 4
-        assert "0x01c0000a: it holds no certificate, neither in PEM nor in DER" in err
+        assert "0x01c0000a: it contains no certificate in PEM or DER" in err
         assert "template L-1" in out
         assert "template H-3" in out
 
@@ -382,4 +382,4 @@ def test_nothing_is_asked_of_the_tpm_when_a_file_is_missing_or_no_certificate(ek
     (tmp_path / "text.pem").write_text("hello")
     code, out, err = ek("--tpm-path", nowhere, "--ca", tmp_path / "text.pem")
     assert (code, out) == (2, "")
-    assert "holds no certificate" in err
+    assert "contains no certificate" in err

@@ -145,7 +145,7 @@ def test_an_rsa_primary_is_taken_untold_and_said_in_the_file(rsa_only: Lacks, to
     assert "@h1" in ran.out
     # Chips take seconds for an RSA key, a run's usual limit is two.
     assert "--timeout=30s" in ran.out
-    assert "--make-srk makes it once" in ran.err
+    assert "--make-srk creates it once" in ran.err
     assert rsa_only.bus.codes[:3] == [PRIMARY, PRIMARY, START]
     file = parse(path.read_bytes())
     assert file.rsa_parent is True

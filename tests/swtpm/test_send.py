@@ -154,7 +154,7 @@ def test_mistakes_are_one_line_and_nothing_is_sent(tool: Tool, words: str, says:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("{", "not JSON (line 1"),
+        ("{", "not valid JSON (line 1"),
         ("[]", "has no command"),
         ("[1]", "each command is an object"),
         ('{"command": "GetRandom", "bytesRequested": true}', "no number"),

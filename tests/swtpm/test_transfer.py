@@ -150,8 +150,8 @@ def test_what_is_wrong_with_a_target_is_said(target: Swtpm, tool: Run, tmp_path:
     good_ca, bad_ca = ("--ca", maker.root, maker.issuer), ("--ca", other.root, other.issuer)
     changed = exported["public"][:-2] + f"{int(exported['public'][-2:], 16) ^ 1:02x}"
     for fields, options, code, says in (
-        ({"name": "000b" + 64 * "0"}, (), 2, "the Name does not belong"),
-        ({"public": changed}, (), 2, "the Name does not belong"),
+        ({"name": "000b" + 64 * "0"}, (), 2, "the Name does not match"),
+        ({"public": changed}, (), 2, "the Name does not match"),
         ({"public": changed, "name": None}, good_ca, 2, "another key's"),
         ({"kind": "ek-ecc"}, (), 2, "not of the kind"),
         ({"public": "zz"}, (), 2, "hex"),

@@ -223,12 +223,12 @@ def test_what_google_says_of_an_instance(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("{", "not JSON"),
+        ("{", "not valid JSON"),
         ("{}\n{}\n", "`tpmwire wrap --fleet` takes many hosts"),
         ("[1, 2]", "expected a JSON object"),
         ('{"a": 1}', "JSON with 'a'; expected that of `tpmwire export-public`"),
         ("{}", "no fields"),
-        ('{"key": "-----BEGIN TSS2 PRIVATE KEY-----", "parentName": "00"}', "was wrapped already"),
+        ('{"key": "-----BEGIN TSS2 PRIVATE KEY-----", "parentName": "00"}', "already wrapped key"),
         ('{"KeyValue": "AAAA"}', "not a public key"),
         ('{"public": "00"}', "not a public key"),
         ('{"public": "00", "kind": "x"}', "'x' is not a kind of key"),

@@ -290,7 +290,7 @@ def test_a_tpm_without_tpm2_import(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> 
         ("--sigv4a-out {}/v4a.pem --aws-access-key-id AKIA/", "give --aws-access-key-id (or AWS_ACCESS_KEY_ID)"),
         ("--aws-access-key-id AKIA --sigv4a-out {}/key.pem", "a file of its own"),
         ("--aws-access-key-id AKIA --sigv4a-out {}", "--sigv4a-out is the file to write"),
-        ("--aws-access-key-id AKIA --sigv4a-out /dev/null --force", "/dev/null is no ordinary file"),
+        ("--aws-access-key-id AKIA --sigv4a-out /dev/null --force", "/dev/null is not a regular file"),
         ("--aws-access-key-id AKIA --persistent-handle 0x81010009 --sigv4a-handle 0x81010009", "of its own"),
         ("--aws-access-key-id AKIA --sigv4a-out {0}/../{0.name}/key.pem", "is the place of two keys"),
         ("--persistent-handle 0x81800000", "is the platform's; the owner has 0x81000000 to 0x817fffff"),

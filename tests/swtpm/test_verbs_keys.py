@@ -137,7 +137,7 @@ def test_evict(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
         assert b"ownerpwd" not in bus.octets
     assert (ran.code, ran.out, handles(swtpm, "persistent").count(HANDLE)) == (0, "", 0)
     ran = tool("evict", HANDLE, *where)
-    assert (ran.code, "there is nothing at" in ran.err) == (2, True)
+    assert (ran.code, "no object at" in ran.err) == (2, True)
     assert tool("evict", "0x80000000", *where).code == 2
 
 
@@ -279,7 +279,7 @@ def test_names(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
     [
         ("ek_rsa", 2, "no file"),
         ("0x1ffffffff", 2, "is no handle"),
-        ("0x81010077", 4, "there is nothing at this handle"),
+        ("0x81010077", 4, "no object at this handle"),
         ("0x80000000", 4, "TPM_RC_REFERENCE_H0"),
     ],
 )
@@ -301,10 +301,10 @@ def test_at_a_terminal_a_key_is_removed_when_the_user_agrees(swtpm: Swtpm, tool:
         code, shown = at_a_terminal(["evict", handle, *where], [no], b"[y/N] ")
         assert (code, "nothing was changed" in shown, there()) == (2, True, True), shown
     code, shown = at_a_terminal(["evict", handle, *where], [b"y"], b"[y/N] ")
-    assert (code, "for ever?" in shown, there()) == (0, True, False), shown
+    assert (code, "permanently?" in shown, there()) == (0, True, False), shown
     assert tool("import", "--persistent-handle", handle, *where, stdin=secret).code == 0
     code, shown = at_a_terminal(["evict", handle, *where, "--yes"], [], b"[y/N] ")
-    assert (code, "for ever?" in shown, there()) == (0, False, False), shown
+    assert (code, "permanently?" in shown, there()) == (0, False, False), shown
 
 
 @pytest.mark.parametrize("words", [["--delete-old"], ["--resume", "--discard=AKIANEW"]])
@@ -315,4 +315,4 @@ def test_at_a_terminal_an_access_key_is_deleted_when_the_user_agrees(
     code, shown = at_a_terminal(["rotate", "--profile=made-up", *words], [b"n"], b"[y/N] ")
     assert (code, "nothing was changed" in shown) == (2, True), shown
     code, shown = at_a_terminal(["rotate", "--profile=made-up", *words, "--yes"], [], b"[y/N] ")
-    assert (code, "for ever" in shown) == (2, False), shown
+    assert (code, "permanently" in shown) == (2, False), shown

@@ -96,7 +96,7 @@ def test_a_file_that_nothing_is_changed_in_keeps_its_mode(config: Path) -> None:
 def test_what_is_no_file(config: Path) -> None:
     config.unlink()
     os.mkfifo(config)
-    with pytest.raises(UsageError, match="no ordinary file"):
+    with pytest.raises(UsageError, match="not a regular file"):
         write_profile("new", COMMAND)
 
 

@@ -218,9 +218,9 @@ def test_the_verb_reads_recordings_and_writes_the_page(
     ("place", "code", "says"),
     [
         ("missing/page.html", 1, "{path}: No such file or directory"),
-        ("fifo", 2, "'{path}' is no ordinary file; give a path where one can be"),
-        ("", 2, "'{path}' is no ordinary file; give a path where one can be"),
-        ("/dev/stdout", 2, "'{path}' is no ordinary file; give a path where one can be"),
+        ("fifo", 2, "'{path}' is not a regular file; choose another path"),
+        ("", 2, "'{path}' is not a regular file; choose another path"),
+        ("/dev/stdout", 2, "'{path}' is not a regular file; choose another path"),
     ],
 )
 def test_a_page_that_has_no_place(

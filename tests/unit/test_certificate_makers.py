@@ -251,7 +251,7 @@ ACCEPTED: dict[str, Change] = {
 
 REFUSED: dict[str, tuple[Change, str]] = {
     "expired": (change("leaf", not_after=EARLIER), "the certificate expired on"),
-    "not yet valid": (change("leaf", not_before=LATER), "is the clock right"),
+    "not yet valid": (change("leaf", not_before=LATER), "check the clock"),
     "an expired intermediate": (change("intermediate", not_after=EARLIER), "'CN=intermediate' expired on"),
     "a broken signature": (change("leaf", sign=lambda key, data: sign(key, data + b"x")), "not trusted"),
     "an intermediate's broken signature": (

@@ -94,7 +94,7 @@ def test_a_programs_own_words_stay_as_they_are() -> None:
 @pytest.mark.parametrize("verb", ["exec", "trace"])
 def test_whoever_forgets_the_hyphens_before_a_program_is_told(verb: str) -> None:
     parser = dict(parsers())[verb]
-    with pytest.raises(UsageError, match="arguments: --hex; if they are the program's, put -- before it"):
+    with pytest.raises(UsageError, match="arguments: --hex; put -- before the program that it belongs to"):
         parser.parse_args(["tpm2_getrandom", "--hex", "8"])
     with pytest.raises(UsageError, match=r"arguments: --hex \(see tpmwire evict"):
         dict(parsers())["evict"].parse_args(["0x81010002", "--hex"])

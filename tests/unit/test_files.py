@@ -78,7 +78,7 @@ def test_nobody_waits_for_ever_for_who_writes_a_pipe(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAMADEUP")
     ran = tool(*words.replace("FIFO", str(fifo)).split(), stdin=b"made/up+SecretAccessKeyOfFortyCharacters")
     assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1), ran
-    assert any(says in ran.err for says in ("no program writes to it", "no ordinary file")), ran.err
+    assert any(says in ran.err for says in ("no program writes to it", "not a regular file")), ran.err
 
 
 def test_who_writes_a_pipe_has_time_and_its_end_is_told(fifo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +139,7 @@ def test_a_ca_bundle_may_be_a_pipe(fifo: Path, monkeypatch: pytest.MonkeyPatch, 
 def test_a_pipe_as_the_systems_bundle_is_refused(fifo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(fifo))
     monkeypatch.setenv("SSL_CERT_DIR", "/nonexistent")
-    with pytest.raises(RequestError, match=r"SSL_CERT_FILE: .* is no ordinary file"):
+    with pytest.raises(RequestError, match=r"SSL_CERT_FILE: .* is not a regular file"):
         Authorities({}).load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
 
 

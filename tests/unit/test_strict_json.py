@@ -12,10 +12,10 @@ __all__ = ["tool"]
 
 REFUSED = {
     "not JSON": ("{", "line 1"),
-    "a name twice": ('{"command": "GetRandom", "command": "Clear"}', "'command' is there twice"),
-    "a name twice, deeper": ('[[{"a": 1, "b": 2, "a": 3}]]', "'a' is there twice"),
-    "NaN": ('{"value": NaN}', "NaN is not JSON"),
-    "minus Infinity": ("[-Infinity]", "-Infinity is not JSON"),
+    "a name twice": ('{"command": "GetRandom", "command": "Clear"}', "duplicate name 'command'"),
+    "a name twice, deeper": ('[[{"a": 1, "b": 2, "a": 3}]]', "duplicate name 'a'"),
+    "NaN": ('{"value": NaN}', "NaN is not valid JSON"),
+    "minus Infinity": ("[-Infinity]", "-Infinity is not valid JSON"),
     "half of a pair": ('{"host": "\\ud83d"}', "not Unicode"),
     "half of a pair as a name": ('{"\\udd11": 1}', "not Unicode"),
     "nested too deeply": ("[" * 100_000, "nested too deeply"),

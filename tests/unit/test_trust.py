@@ -62,7 +62,7 @@ def test_the_readable_certificates_of_a_bundle_are_used(
     assert "mixed.pem cannot be read" in ran.err
     ran = tool(*words, tmp_path / "noise.pem", tmp_path / "good.pem", stdin=SECRET)
     assert ran.code == 0, ran.err
-    assert "noise.pem holds no certificate" in ran.err
+    assert "noise.pem contains no " in ran.err
 
 
 def test_a_file_that_is_wrong_is_a_usage_error(tool: Tool, tmp_path: Path, ders: dict[str, bytes]) -> None:
@@ -134,5 +134,5 @@ def test_the_forms_in_which_services_hand_out_certificates(tmp_path: Path, ders:
     assert chain_from(str(tmp_path / "web-1.json"))[0].der == ders["leaf"]
     for wrong in ("{", '{"certificate": 5}', '{"certificate": "????"}', "{}"):
         (tmp_path / "ek.json").write_text(wrong)
-        with pytest.raises(UsageError, match="holds no certificate"):
+        with pytest.raises(UsageError, match="contains no certificate"):
             chain_from(str(tmp_path / "ek.json"))
