@@ -336,7 +336,7 @@ REFUSED = {
     ),
     "a shell around it": (
         f"[profile a]\ncredential_process = sh -c '{CREDENTIAL_PROCESS} -x'\n",
-        "no script or",
+        "without a script or",
     ),
     "variables": (
         f"[profile a]\ncredential_process = env TPM_KEY_AUTH=made-up-password {CREDENTIAL_PROCESS} --x\n",

@@ -152,7 +152,7 @@ def test_what_is_wrong_with_a_target_is_said(target: Swtpm, tool: Run, tmp_path:
     for fields, options, code, says in (
         ({"name": "000b" + 64 * "0"}, (), 2, "the Name does not match"),
         ({"public": changed}, (), 2, "the Name does not match"),
-        ({"public": changed, "name": None}, good_ca, 2, "another key's"),
+        ({"public": changed, "name": None}, good_ca, 2, "for another key"),
         ({"kind": "ek-ecc"}, (), 2, "not of the kind"),
         ({"public": "zz"}, (), 2, "hex"),
         ({}, bad_ca, 2, "certificate"),

@@ -104,7 +104,7 @@ def test_what_tpm2_tools_write(swtpm: Swtpm, tool: Tool, tmp_path: Path, kind: s
     tpm2(swtpm, "flushcontext", "-t")
     for form in TOOLS_FORMS:
         wrapped, said = wrapped_to(tool, tmp_path / f"ek.{form}")
-        assert (f"taken as {kind}" in said) == (form in ("pem", "der"))
+        assert (f"assuming {kind}" in said) == (form in ("pem", "der"))
         file = parse(wrapped.read_bytes())
         assert file.parent == {"ek-rsa": 0x81010001, "ek-ecc": 0x81010002}[kind]
         assert takes_in(swtpm, tool, wrapped).parent == file.parent
