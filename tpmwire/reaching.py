@@ -430,7 +430,12 @@ class Run:
 
         self.parent_policy = session = self.tpm.start_session(SessionStart(TPM_SE.POLICY))
         command = PolicySecret(TPM_RH.ENDORSEMENT, session.handle)
-        self._with_parent_auth(TPM_RH.ENDORSEMENT, lambda auth: self.tpm.execute(command, *self.authorized(auth)))
+
+        def attempt(auth: Secret) -> object:
+            # An empty password needs no session, in which an SLB 9670 with firmware 7.40 fails (tpm2-tss#1865).
+            return self.tpm.execute(command, *(self.authorized(auth) if auth else (Password(),)))
+
+        self._with_parent_auth(TPM_RH.ENDORSEMENT, attempt)
         return session
 
     def _parent(self, file: "KeyFile") -> int:
