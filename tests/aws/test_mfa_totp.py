@@ -64,12 +64,12 @@ def _codes(began: float) -> set[str]:
 
 
 WAYS = {
-    "file": ((), [*FILE_RUN, "ReadPublic", "StartAuthSession", "ReadPublic", "HMAC"]),
+    "file": ((), [*FILE_RUN, "ReadPublic", "ReadPublic", "StartAuthSession", "HMAC"]),
     "file, in clear": (
         ("--no-session-encryption",),
         ["CreatePrimary", "Load", "HMAC", "FlushContext", "FlushContext", "HMAC"],
     ),
-    "handle": ((), ["ReadPublic", "StartAuthSession", "ReadPublic", "HMAC"] * 2),
+    "handle": ((), ["ReadPublic", "ReadPublic", "StartAuthSession", "HMAC"] * 2),
     "handle, in clear": (("--no-session-encryption",), ["HMAC", "HMAC"]),
 }
 
