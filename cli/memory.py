@@ -1,4 +1,4 @@
-"""A process with secrets in its memory: others of the same user do not get at that."""
+"""Protection of a process's memory, which holds secrets, from other processes of the same user."""
 
 import contextlib
 
@@ -8,7 +8,7 @@ _PR_SET_DUMPABLE = 4  # prctl(2)
 
 
 def protect_memory() -> None:
-    """Neither core files nor debuggers and /proc of this user get at our memory; root still can.
+    """Disables core files, debuggers and /proc access to this process for its user; root keeps access.
 
     It lasts until a program is executed. If the kernel or a sandbox refuses, the limit on core files remains.
     """

@@ -146,7 +146,7 @@ class Parser(argparse.ArgumentParser):
 
 
 class Once(argparse._StoreAction):
-    """An option of which people may expect that two values both count: a second one is refused."""
+    """An option that accepts one value only: a second, different one is an error."""
 
     def __call__(
         self,
@@ -260,7 +260,7 @@ def add_tpm_options(parser: argparse._ActionsContainer, patience: str = "2s") ->
 
 
 def filled(text: str) -> str:
-    """A value that is not empty: what a variable that is not set leaves would silently drop the option."""
+    """Returns the text unless it is empty, as an unset shell variable leaves it. Raises ArgumentTypeError."""
     if not text.strip():
         raise argparse.ArgumentTypeError("the value is empty; give one, or leave the option out")
     return text
@@ -292,7 +292,7 @@ def pcrs_from(text: str) -> "tuple[TPMS_PCR_SELECTION, ...]":
 
 
 def password_file(path: str) -> bytes:
-    """The password in a file. Raises UsageError also where it is empty: that would be none."""
+    """Returns the password in a file. Raises UsageError, also for an empty password."""
     if not path:
         raise UsageError("the name of the password file is empty; give a name, or leave the option out")
     found = secret_file(path)

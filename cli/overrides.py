@@ -1,4 +1,4 @@
-"""What AWS's programs take before a profile's credential_process.
+"""Settings and variables that AWS programs use before a profile's credential_process.
 
 Source: the order of botocore's credential providers, and the AWS SDKs and Tools Reference Guide, "Standardized
 credential providers".
@@ -33,7 +33,7 @@ _STATIC = ("aws_access_key_id", "aws_secret_access_key")
 
 
 def kind_of(profile: "Profile") -> str | None:
-    """What a profile's credentials are, and the setting that says so; None where none does."""
+    """Returns the kind of a profile's credentials and the setting that shows it; None without one."""
     name = next((name for name in _SETTINGS if profile.get(name) is not None), None)
     return None if name is None else f"{_SETTINGS[name]} ({name})"
 
@@ -56,7 +56,7 @@ def check_overrides(profile: "Profile", *, force: bool, but: tuple[str, ...] = (
 
 
 def warn_of_proof(line: str) -> None:
-    """Says where the environment decided whom a proof was asked for, and the profile's line does not."""
+    """Warns if the test of a key used variables for which the profile's line has no option."""
     names = {
         "AWS_ENDPOINT_URL_STS": "--endpoint-url",
         "AWS_ENDPOINT_URL": "--endpoint-url",

@@ -14,7 +14,7 @@ _OURS = ("cli", "sigv4", "tpmwire")
 
 
 def explained(error: Exception) -> str | None:
-    """Why the error shows that something is not installed as it should be, and what to do; None if it does not."""
+    """Returns what is wrong with the installation, and what to do; None if the error has another cause."""
     if isinstance(error, ImportError):
         return _old(_top(error.name)) or _not_imported(error)
     if isinstance(error, AttributeError | TypeError):
@@ -43,7 +43,7 @@ def _not_imported(error: ImportError) -> str:
 
 
 def _old(package: str) -> str | None:
-    """That the package is older than what is needed; None if it is not, or nothing has loaded it."""
+    """Describes a loaded package that is older than needed; None if it is not."""
     version = getattr(sys.modules.get(package), "__version__", None)
     if package not in FLOORS or not isinstance(version, str) or _numbers(version) >= FLOORS[package]:
         return None
@@ -52,7 +52,7 @@ def _old(package: str) -> str | None:
 
 
 def _at_odds(error: Exception) -> str | None:
-    """That a package fails while it is imported, as an old one does with a newer one that it builds on."""
+    """Describes a package that fails during import, such as an old one with a newer dependency."""
     frames = (frame for frame, _ in walk_tb(error.__traceback__) if frame.f_code.co_name == "<module>")
     package = next((top for frame in frames if (top := _top(frame.f_globals.get("__name__"))) in FLOORS), None)
     if package is None:

@@ -35,7 +35,7 @@ SRK_HANDLE = 0x81000001
 
 
 def salt_pin(tpm: "Tpm", made: "Made", *, persistent: bool, owner: "Secret") -> str:
-    """NAME@WHERE of the key that runs are to salt their sessions with: the one that costs them least.
+    """Returns NAME@WHERE of the key that runs salt their sessions with, the one with the lowest cost.
 
     For a key file that is its parent, which a run has anyway; for a persistent key the storage root key, if the
     TPM has one. What is pinned is what this TPM has now: trusted on first use, and held to afterwards. Empty where
@@ -58,7 +58,7 @@ def salt_pin(tpm: "Tpm", made: "Made", *, persistent: bool, owner: "Secret") -> 
 
 
 def tell_passwords(args: "argparse.Namespace", parent: "Parentage", pin: str) -> None:
-    """Says what the profile of a new key leaves to its user: passwords that are in no file, and a pin."""
+    """Tells the user what runs with a new profile still need: passwords that are in no file, and a pin."""
     if args.key_auth or args.key_auth_prompt:
         note("the profile needs the key's password: --keyPass-file=FILE, or TPM_KEY_AUTH in its environment")
     pinned = args.tpm_session_encrypt_with_name or args.tpm_session_encrypt_with_public

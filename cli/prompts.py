@@ -1,4 +1,4 @@
-"""Questions on the terminal: secrets, which are not shown there, and consent to what cannot be undone."""
+"""Questions on the terminal: secrets, which are not shown, and consent to permanent changes."""
 
 import sys
 
@@ -9,7 +9,7 @@ __all__ = ["agreed", "ask_secret", "check_agreed"]
 
 
 def agreed(question: str) -> bool | None:
-    """Whether the user answers yes; None where standard input is no terminal, so that nobody can be asked."""
+    """Whether the user answers yes; None if standard input is not a terminal."""
     if sys.stdin is None or sys.stdin.closed or not sys.stdin.isatty():
         return None
     print(f"{printable(question)} [y/N] ", end="", file=sys.stderr, flush=True)
@@ -17,7 +17,7 @@ def agreed(question: str) -> bool | None:
 
 
 def check_agreed(question: str, *, yes: bool) -> None:
-    """Asks before something is destroyed for ever, at a terminal and without --yes. Raises UsageError for a no."""
+    """Asks before a permanent deletion, if at a terminal and without --yes. Raises UsageError for a no."""
     if not yes and agreed(question) is False:
         raise UsageError("not confirmed; nothing was changed (--yes skips the question)")
 

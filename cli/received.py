@@ -25,7 +25,7 @@ def out() -> BinaryIO:
 
 
 class _Shown:
-    """What writes octets to a terminal, as text that cannot steer it."""
+    """Writes bytes to a terminal as text without control characters."""
 
     def __init__(self) -> None:
         utf_8 = codecs.getincrementaldecoder("utf-8")("backslashreplace")

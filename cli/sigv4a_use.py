@@ -31,7 +31,7 @@ def add_sigv4a_use_options(parser: "argparse._ActionsContainer") -> None:
 
 
 def region_set_of(args: argparse.Namespace, scope: "Scope") -> str | None:
-    """The set of regions to sign for; None where it is one region, as the rest of the options says it.
+    """Returns the set of regions to sign for; None for one region, which other options name.
 
     `scope` is what the host says. A host for all regions, such as a multi-region access point of S3, takes no
     signature for one region. Raises UsageError where it is to be signed for by SigV4.

@@ -139,7 +139,7 @@ def _args(config: "Config", name: str, seen: tuple[str, ...]) -> "tuple[argparse
 
 
 def without_process(base: "Profile") -> str:
-    """Why a profile without a credential_process cannot be used: what its credentials are, if it has any."""
+    """Returns why a profile without a credential_process cannot be used: the kind of its credentials, if any."""
     from .overrides import kind_of
 
     if source := base.get("credential_source"):

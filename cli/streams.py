@@ -1,4 +1,4 @@
-"""Text for people: what others wrote cannot steer a terminal."""
+"""Printable output: text from elsewhere cannot control a terminal."""
 
 import contextlib
 import io
@@ -10,7 +10,7 @@ __all__ = ["printable", "printed"]
 
 
 def printable(text: str, keep: str = "") -> str:
-    """The text with an escape, as in Python, for each control, bidirectional or other character without a shape.
+    """Returns the text with Python's escapes for control, bidirectional and other unprintable characters.
 
     Characters of `keep` stay as they are.
     """
@@ -23,7 +23,7 @@ def printable(text: str, keep: str = "") -> str:
 
 @contextlib.contextmanager
 def printed() -> Iterator[None]:
-    """Within it, text on standard output and standard error is printable, line ends and tabs excepted.
+    """Within this context, text on standard output and standard error is printable, plus line ends and tabs.
 
     Octets, which go to their `buffer`, are not touched.
     """
@@ -40,7 +40,7 @@ def printed() -> Iterator[None]:
 
 
 class _Screen(io.TextIOWrapper):
-    """A stream of text for people."""
+    """A text stream that writes printable text only."""
 
     def write(self, text: str) -> int:
         if text.isprintable():

@@ -1,4 +1,4 @@
-"""After AWS refused a signature: whether the TPM's result was changed on its way here.
+"""A check, after AWS refused a signature, whether the TPM's result was modified in transit.
 
 AWS checks the signatures of a credential run, so the run itself does without the command that a check costs (see
 `Run._show_cipher`): it is sent once there is a reason.
@@ -18,9 +18,9 @@ __all__ = ["check_result"]
 
 
 def check_result(args: "argparse.Namespace", signer: "Signer", refused: "StsError") -> None:
-    """Asks the TPM once more, with its session's cipher checked. Raises SessionError where the result was changed.
+    """Repeats the TPM's HMAC with the session's cipher checked. Raises SessionError if the result was changed.
 
-    Otherwise adds to what is said of the refusal what no check can rule out.
+    Otherwise adds to the refusal's hint the cause that no check can exclude.
     """
     import time
 

@@ -1,4 +1,4 @@
-"""Targets: the public key of a TPM that a secret is to be wrapped for, in every form that people have it in."""
+"""Targets: the public key of a TPM for which a secret is wrapped, read from any form."""
 
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -109,7 +109,7 @@ TPM_RH_ENDORSEMENT = 0x4000000B
 
 
 def add_target_options(parser: "argparse.ArgumentParser", option: str = "--to") -> None:
-    """OPTION-handle and OPTION-key: which key it is, where the file does not tell. Without loading tpmwire."""
+    """Adds OPTION-handle and OPTION-key, if a file does not state which key it has. Does not load tpmwire."""
     from .options import persistent_handle
 
     parser.add_argument(

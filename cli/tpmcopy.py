@@ -1,4 +1,4 @@
-"""The JSON in which tpmcopy (github.com/salrashid123/tpmcopy) has a wrapped key, and which parent it is for.
+"""The JSON of tpmcopy (github.com/salrashid123/tpmcopy): a wrapped key and the kind of its parent.
 
 The key inside is an importable TSS2 key file; its own `parent` means nothing there.
 """

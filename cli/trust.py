@@ -1,4 +1,4 @@
-"""CA and EK certificates in files that the user names: what is wrong with a file is a usage error."""
+"""CA and EK certificates in the user's files; each problem with such a file is a usage error."""
 
 import base64
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ LARGEST_BUNDLE = 16 << 20
 
 
 def trust_from(paths: "Sequence[str]") -> "Trust | None":
-    """The CA certificates of --ca; None without any. One that cannot be read is told, and left out.
+    """The CA certificates of --ca; None without any. A certificate that cannot be read is reported and left out.
 
     Raises UsageError if none of them is a root.
     """

@@ -1,4 +1,4 @@
-"""A warning for PCRs that protect nothing: those that anybody can reset, or nothing is measured into."""
+"""A warning for PCRs that do not protect a key: resettable by any program, or without measurements."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING

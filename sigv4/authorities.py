@@ -46,7 +46,7 @@ class Authorities:
             self._missing = not _load_system(context)
 
     def advice(self) -> str:
-        """What to do about a server whose certificate none of these CAs has issued."""
+        """Returns what to do about a server whose certificate none of these CAs has issued."""
         if self.path is not None:
             return (
                 f"the CA is not in {self._variable} ({self.path}); "

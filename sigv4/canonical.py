@@ -52,13 +52,13 @@ _NEVER_SIGNED = frozenset(
 
 
 class Rules:
-    """How a service wants to be signed.
+    """Signing rules of a service.
 
     `normalize_path`: "." and ".." segments and repeated slashes are resolved. `encode_path`: the path, as
     sent, is percent-encoded once more. `hash_header`: X-Amz-Content-SHA256 is added and signed.
-    `presign_unsigned`: a presigned URL says nothing of the body. `may_be_unsigned`: nor does any request need to
-    that goes by https; `never_signed`: none may. `sign_token`: a session token is under the signature.
-    `headers` gives further ones that the service needs.
+    `presign_unsigned`: presigned URLs do not cover the body. `may_be_unsigned`: requests by https may leave the
+    body unsigned; `never_signed`: bodies are never signed. `sign_token`: the signature covers the session token.
+    `headers` returns more header fields that the service needs.
     """
 
     __slots__ = (

@@ -151,7 +151,7 @@ def service(
 def guess(url: str) -> tuple[str, str] | None:
     """Service (its signing name) and region to sign for, from a URL's host; None where it does not tell.
 
-    `hosts.scope_of` says more of those. Raises RequestError for what is no URL.
+    `hosts.scope_of` says more of those. Raises RequestError for an invalid URL.
     """
     from .hosts import scope_of
 

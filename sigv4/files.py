@@ -1,4 +1,4 @@
-"""Files that a user names, opened to be read; of pipes, which have no end by themselves, with bounded patience."""
+"""The user's files, opened for reading; reads from pipes have a timeout."""
 
 import errno
 import io

@@ -1,4 +1,4 @@
-"""What a host's name says of the signature for it: service and region.
+"""Service and region of a signature, derived from the host's name.
 
 Hosts of AWS's endpoint data are looked up (host_names.py), those of single resources below. A name that is not
 known is said to be unknown, never guessed from its position.
@@ -85,7 +85,7 @@ class Scope:
 
 
 def scope_of(url: str) -> Scope:
-    """What the host of `url` says of the signature. Raises RequestError for what is no URL."""
+    """Returns the scope of a signature by the host of `url`. Raises RequestError for an invalid URL."""
     parts = split_url(url)
     host = (parts.hostname or "").lower()
     if known := GLOBAL.get(host) or GLOBAL.get(host.replace("-fips.", ".")):

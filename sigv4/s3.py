@@ -1,4 +1,4 @@
-"""Where a bucket of S3 is: host, path, service and region of buckets, directory buckets and access points.
+"""Endpoints of S3: host, path, service and region of buckets, directory buckets and access points.
 
 Source: the endpoint rules of S3 and botocore's way to their parameters (args.py, handlers.py), but for this:
 us-east-1 has its regional endpoint unless the settings say legacy.
@@ -60,7 +60,7 @@ class Bucket:
 
 
 class Settings:
-    """What the environment and a profile say of S3; see `settings`."""
+    """S3 settings of the environment and a profile; see `settings`."""
 
     __slots__ = (
         "accelerate",
@@ -165,7 +165,7 @@ def arn_region(bucket: str) -> str | None:
 
 
 def locate(bucket: str, region: str, said: Settings) -> Bucket:
-    """Where `bucket` (a name, an alias or an ARN) is, for a client in `region`. Raises RequestError."""
+    """Returns the endpoint of a bucket (name, alias or ARN) for a client in `region`. Raises RequestError."""
     if not re.fullmatch(r"(?!-)[a-zA-Z0-9-]{1,63}(?<!-)", region):
         raise RequestError(f"{region!r} is not a valid region name; use one such as eu-central-1")
     if said.accelerate and (said.fips or said.endpoint_url):

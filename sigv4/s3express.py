@@ -1,4 +1,4 @@
-"""Sessions of S3's directory buckets: credentials for five minutes and one bucket, by which S3 answers sooner.
+"""Sessions of S3's directory buckets: credentials for one bucket, valid for five minutes.
 
 Source: CreateSession in the Amazon S3 API Reference, and botocore's S3ExpressAuth.
 """

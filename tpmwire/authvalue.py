@@ -1,4 +1,4 @@
-"""Which authValue an object has, found out without a try that counts towards the TPM's lockout."""
+"""Finds the authValue of an object without an attempt that counts towards the TPM's lockout."""
 
 from . import templates
 from .crypto import random_bytes
@@ -18,7 +18,7 @@ __all__ = ["is_auth"]
 
 
 def is_auth(tpm: Tpm, storage_key: Loaded, auth: Secret) -> bool | None:
-    """Whether `auth` is the authValue of a storage key; None where this TPM does not let it be found out.
+    """Whether `auth` is the authValue of a storage key; None if that cannot be determined on this TPM.
 
     The TPM checks nothing and so counts nothing. The key of a session that is bound to the storage key comes from
     its authValue (Part 1, §19.6.10). Such a session encrypts data that are known here, of an object that is

@@ -388,7 +388,7 @@ def _refused(
 
 
 def described(certificate: Certificate) -> Description:
-    """What a certificate says of itself and of its TPM. Raises UnusableCertificateError for unreadable fields."""
+    """Returns what a certificate says of its TPM. Raises UnusableCertificateError for unreadable fields."""
     with certificate._reading():
         validity = certificate.fields["validity"]
         return Description(

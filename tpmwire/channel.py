@@ -1,8 +1,8 @@
 """The protected way into the TPM: a session salted to a key that only this TPM has (TPM 2.0 Part 1, §19.6.13).
 
-Who reads the bus sees neither passwords nor results, and cannot guess a password from a recording: all of them,
-also those of hierarchies, are used in salted sessions only. Who changes the bus is noticed, as long as the salt
-key is the TPM's own; a `Pin` says which key that is. Without one, the public area is the TPM's own word: safe
+A listener on the bus sees neither passwords nor results, and cannot guess a password from a recording: all
+passwords, also those of hierarchies, are used in salted sessions only. Changes on the bus are detected, as long as
+the salt key is the TPM's own; a `Pin` says which key that is. Without one, the public area is unverified: safe
 against a listener, not against somebody who answers in the TPM's place.
 """
 

@@ -194,12 +194,12 @@ class TpmError(TpmwireError):
 
     @property
     def refused_handle(self) -> int | None:
-        """What was at the refused handle's place in the command, where the error is about a handle."""
+        """Returns the command's handle that the TPM refused; None if the error is not about a handle."""
         known = self.handle is not None and self.handle <= len(self.handles)
         return self.handles[self.handle - 1] if known and self.handle is not None else None
 
     def say_gone(self) -> None:
-        """Has the text say that what was at the refused handle is gone, as after TPM2_Clear."""
+        """Adds to the message that the object at the refused handle is gone, as after TPM2_Clear."""
         self.description = (
             "no object at this handle: the TPM was cleared, or the key was evicted or never stored there"
         )

@@ -1,4 +1,4 @@
-"""Public keys in the forms that people have them in, told apart by their shape.
+"""Public keys in all common forms, detected by content.
 
 SubjectPublicKeyInfo and PKCS #1 (PEM or DER), X.509 certificates (PEM or DER), TPM2B_PUBLIC and TPMT_PUBLIC; each
 in binary, hex or base64. PEM may stand in other text, be indented, or have its ends of lines escaped, as in JSON.

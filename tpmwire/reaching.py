@@ -147,7 +147,7 @@ class Key:
 
 @contextlib.contextmanager
 def telling_what_is_gone(key: Key) -> Iterator[None]:
-    """Has a refusal say so where the key, its parent or the pinned key is gone from its persistent handle."""
+    """Adds to a refusal that the key, its parent or the pinned key is gone from its persistent handle."""
     try:
         yield
     except TpmError as error:

@@ -1,4 +1,4 @@
-"""JSON as RFC 8259 has it, and no more: what two readers would understand differently is refused."""
+"""Strict JSON (RFC 8259): text that two parsers could read differently is refused."""
 
 import json
 from typing import Any, NoReturn

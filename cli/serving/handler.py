@@ -125,7 +125,7 @@ def _get(request: Request, desk: Desk) -> _Response:
 
 
 def _place(path: str, desk: Desk) -> _Response:
-    """Where the machine is, in the three forms in which SDKs ask; its zone is the region's first."""
+    """Returns the region, availability zone (the region's first) or identity document, as SDKs request them."""
     if desk.region:
         zone = f"{desk.region}a"
         if path in (f"{_PLACE}/region", f"{_PLACE}/availability-zone"):

@@ -26,7 +26,7 @@ class Request(NamedTuple):
 
 
 class RefusedError(Exception):
-    """The request gets this status, with a code and a message."""
+    """A request is refused with this status, a code and a message."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(status, code, message)
@@ -36,7 +36,7 @@ class RefusedError(Exception):
 
 
 def is_whole(data: bytes) -> bool:
-    """Whether nothing more need come: the head has ended, or is refused however it goes on."""
+    """Whether the head is complete, or will be refused whatever follows."""
     return b"\r\n\r\n" in data or len(data) > LONGEST_HEAD or _BARE.search(data) is not None
 
 

@@ -1,4 +1,4 @@
-"""Who sent a request, by its header fields: a program of this machine, a web page, or somebody behind a proxy."""
+"""The sender of a request, detected by header fields: a program of this machine, a web page, or a proxy."""
 
 import ipaddress
 import re
@@ -35,7 +35,7 @@ def check_sender(fields: Mapping[str, str]) -> None:
 
 
 def check_host(host: str | None, port: int | None) -> None:
-    """Raises RefusedError unless `host` is this machine's, and its port ours if it has one; `port` None is any.
+    """Raises RefusedError unless `host` names this machine, with `port` (None: any) or without a port.
 
     A web page whose name was made to point here has that name as host; it cannot have a loopback address.
     """

@@ -16,7 +16,7 @@ _LAST_ANSWERS = 2.0  # seconds for responses that are on their way when the serv
 class CredentialServer:
     """Serves `desk` on bound, listening sockets, which it closes. A context manager.
 
-    Who can only reach the port cannot keep others from the unix socket: each has threads of its own.
+    Clients of the port cannot block those of the unix socket: each socket has its own threads.
     """
 
     def __init__(self, listeners: Sequence[socket.socket], desk: Desk) -> None:
@@ -32,7 +32,7 @@ class CredentialServer:
         self.close()
 
     def close(self) -> None:
-        """No connection more; who waits for credentials is told that there are none; responses may go out."""
+        """Accepts no more connections. Clients that wait for credentials get an error; responses are sent."""
         for door in self._doors:
             door.stop()
         self._desk.store.close()

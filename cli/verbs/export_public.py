@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _kind(asked: str, public: "TPMT_PUBLIC") -> str:
-    """Which key it is: a TPM may have the RSA one of two where the ECC one is asked for. Raises UsageError."""
+    """Returns the kind of the key; a TPM may have the RSA one if the ECC one is requested. Raises UsageError."""
     from tpmwire.parents import PARENTS, is_of
 
     from ..targets import OTHER
@@ -102,7 +102,7 @@ def _kind(asked: str, public: "TPMT_PUBLIC") -> str:
 
 
 def _endorsement_key(tpm: "Tpm", handle: int, auth: "Secret") -> "tuple[TPMT_PUBLIC, str | None]":
-    """The key, made as its maker has it (by the template and nonce that the TPM stores), and its certificate."""
+    """Returns the key, created from the template and nonce that the TPM stores, and its certificate."""
     from tpmwire import nv
     from tpmwire.channel import authorized_once
     from tpmwire.endorsement import KINDS, template_of

@@ -1,4 +1,4 @@
-"""What shows in an RSA modulus alone that its key is unsound (SP 800-56B Rev. 2, §6.4.2; SP 800-89, §5.3.3)."""
+"""Detection of unsound RSA keys by their modulus (SP 800-56B Rev. 2, §6.4.2; SP 800-89, §5.3.3)."""
 
 import math
 from functools import cache
@@ -15,7 +15,7 @@ _ROCA_GENERATOR, _ROCA_PRIMES = 65537, 167
 
 
 def fault_of(modulus: int) -> str | None:
-    """Why a key with this modulus is not to be used, or None. The first call takes a millisecond, others less.
+    """Returns why a key with this modulus is unsafe, or None. The first call takes a millisecond, others less.
 
     That it is composite is not tested, which takes longer than all else that is done with it: no key generator
     makes a prime of that size.
