@@ -21,7 +21,7 @@ EXIT_CODES = {
     "NvError": (4, ""),
     "NoCertificateError": (4, ""),
     "UnusableCertificateError": (4, ""),
-    "KeyFileError": (5, "the key file is damaged, or is no TSS2 PRIVATE KEY that can be used"),
+    "KeyFileError": (5, "the key file is damaged, or not a usable TSS2 PRIVATE KEY"),
     "StsError": (6, "AWS refused: wrong key, no permission, a wrong clock"),
     "NetworkError": (7, "the network: no route, TLS not trusted, no answer in time, or no STS answer"),
     "ResponseError": (7, ""),

@@ -152,4 +152,4 @@ def _looks_like(data: bytes) -> str:
         return "another structure of a TPM with its size (TPM2B)"
     if start.isascii() and start.decode("ascii").isprintable():
         return f"text of {len(data)} bytes"
-    return f"{len(data)} bytes of a form that is not known"
+    return f"{len(data)} bytes in an unknown format"

@@ -1,4 +1,4 @@
-"""Takes in a key that was wrapped for this TPM elsewhere, and proves that it works.
+"""Imports a key that was wrapped for this TPM elsewhere, and tests it.
 
   tpmwire import-key web-1.pem --persistent-handle 0x81010002
   tpmwire import-key web-1.pem --out key.pem

@@ -1,13 +1,13 @@
-"""Wraps an AWS secret for another TPM, so that this TPM alone can take it in. It needs no TPM here.
+"""Wraps an AWS secret for another machine's TPM, which alone can import it. No TPM is needed here.
 
   printf %s "$SECRET" | tpmwire wrap --to web-1.json --out web-1.pem
 
 web-1.json is what `tpmwire export-public` printed on the target, or its public key in another form: PEM, DER,
 TPM2B_PUBLIC or TPMT_PUBLIC (binary, hex, base64), an EK certificate, or the JSON of `aws ec2
-get-instance-tpm-ek-pub` or `gcloud compute instances get-shielded-identity`. A bare key is taken as the
-endorsement key; --to-key names another. `tpmwire import-key web-1.pem` takes the key in there. It can be used
-there and never leaves: it is bound to that TPM by its policy where it has one. With --pcrs the key works only
-while the PCRs have the values given (sha256:7=HEX) or, without a value, zero.
+get-instance-tpm-ek-pub` or `gcloud compute instances get-shielded-identity`. A bare public key is
+assumed to be the endorsement key; --to-key states another. On the target, `tpmwire import-key web-1.pem` imports
+the key. It works on that TPM only and never leaves it. With --pcrs the key works only while the PCRs have the
+given values (sha256:7=HEX) or, without a value, zeros.
 
 A fleet: --fleet is a directory of exported *.json files, or a file with one host per line (JSON Lines, or CSV with
 a header: host, kind, public, and optionally parent, name, certificate). A host may have values of its own: secret,
@@ -79,7 +79,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--aws-access-key-id",
         metavar="ID",
-        help="access key id of the secret (AWS_ACCESS_KEY_ID): needed for --sigv4a-out, noted for a fleet",
+        help="access key id of the secret (AWS_ACCESS_KEY_ID): for --sigv4a-out and a fleet's manifest",
     )
     parser.add_argument(
         "--ca", nargs="+", default=[], metavar="FILE", help="CA certificates that EK certificates must come from"

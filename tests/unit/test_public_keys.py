@@ -135,7 +135,7 @@ OTHERS = {
     ),
     "text": (b"web-1.example.com", "text of 17 bytes"),
     "another TPM2B": (b"\0\4abcd", "(TPM2B)"),
-    "octets": (b"\x01\x02\x03\x80", "4 bytes of a form that is not known"),
+    "octets": (b"\x01\x02\x03\x80", "4 bytes in an unknown format"),
     "PEM without its end": (pem()[:100], "PEM without its end"),
     "a certificate request": (
         b"-----BEGIN CERTIFICATE REQUEST-----\nMAA=\n-----END CERTIFICATE REQUEST-----\n",
@@ -147,8 +147,8 @@ OTHERS = {
         ed25519.Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.PEM, SPKI),
         "the PUBLIC KEY holds no RSA or NIST-curve public key",
     ),
-    "cut": (TPM2B[:-1], "bytes of a form"),
-    "too long": (TPMT + b"\0", "bytes of a form"),
+    "cut": (TPM2B[:-1], "bytes in an unknown"),
+    "too long": (TPMT + b"\0", "bytes in an unknown"),
 }
 
 
