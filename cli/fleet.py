@@ -89,7 +89,7 @@ def wrap_host(fields: Mapping[str, Any], order: Order) -> dict[str, Any]:
     name = str(fields.get("host") or "")
     try:
         if not NAME.fullmatch(name):
-            raise UsageError(f"host needs a name that can be a file's, not {name!r}")
+            raise UsageError(f"invalid host name {name!r}: it must be usable as a file name")
         target = Target.from_fields(dict(fields), name)
         inputs = inputs_of(fields, order)
         file = wrapped_for(target, inputs, order.trust)
@@ -143,7 +143,7 @@ def inputs_of(fields: Mapping[str, Any], order: Order) -> Inputs:
 
         secret = key_octets(own["secret"].encode())
     if secret is None:
-        raise UsageError("the host has no secret of its own, and none was given for all")
+        raise UsageError("the host has no secret, and none was given for the fleet")
     if "password_file" in own:
         auth = _password(own["password_file"])
     if "pcrs" in own and "policy" in own:

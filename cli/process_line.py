@@ -28,7 +28,7 @@ def join_line(words: Iterable[str]) -> str:
 
 def _quote(word: str) -> str:
     if _UNFIT.search(word):
-        raise UsageError(f"{word!a} has characters that ~/.aws/config cannot hold: use another path")
+        raise UsageError(f"{word!a} has characters that ~/.aws/config cannot contain; use another path")
     # Between the blank and the # two quotes: the shell joins what they separate.
     return re.sub(r"(\s)([#;])", r"\1''\2", shlex.quote(word))
 

@@ -69,8 +69,8 @@ def tell_passwords(args: "argparse.Namespace", parent: "Parentage", pin: str) ->
         )
     if not pin and not pinned:
         note(
-            "the profile pins no key of this TPM, since making one needs the owner's password in each run; "
-            "--make-srk makes one that is pinned and needs none"
+            "the profile pins no key of this TPM, because creating one needs the owner's password in each "
+            "run; --make-srk creates a key that can be pinned without it"
         )
 
 

@@ -61,7 +61,7 @@ def process_words(text: str, profile: str = "the profile") -> tuple[list[str], l
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise UsageError(f"the credential_process of {profile} cannot be taken apart: {error}") from error
+        raise UsageError(f"the credential_process of {profile} is not a valid command line: {error}") from error
     names = (PROGRAM, f"{PROGRAM}.pyz")
     at = next((n for n, word in enumerate(words) if os.path.basename(word) in names), None)
     if at is None:

@@ -92,7 +92,7 @@ def _dispatch(words: list[str]) -> int:
     from .options import Parser, suggestion
 
     if verb not in VERBS:
-        raise UsageError(f"there is no verb {verb!r}{suggestion(verb, VERBS)} (tpmwire --help lists them)")
+        raise UsageError(f"unknown verb {verb!r}{suggestion(verb, VERBS)} (see tpmwire --help)")
 
     # A verb's name is its module's, as far as Python allows it.
     name = verb.replace("-", "_")

@@ -115,7 +115,7 @@ class Config:
 
     def _known(self) -> str:
         if self._homeless and not self._profiles:
-            return "none, as there is no home directory (set HOME or AWS_CONFIG_FILE)"
+            return "none, because there is no home directory (set HOME or AWS_CONFIG_FILE)"
         names = [name if name.isprintable() else ascii(name) for name in sorted(self._profiles)]
         return ", ".join(names[:10]) + (" ..." if len(names) > 10 else "") if names else "none"
 

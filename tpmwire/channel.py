@@ -58,7 +58,7 @@ class Pin(NamedTuple):
         """Raises SessionError where `found` is another key."""
         if found.name != self.name:
             raise SessionError(
-                f"{ANOTHER}: the key to salt the session with has the Name {found.name.hex()}, not the pinned "
+                f"{ANOTHER}: the session's salt key has the Name {found.name.hex()}, not the pinned "
                 f"{self.name.hex()}; {LOST}"
             )
 

@@ -44,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--parent",
         type=persistent_handle,
         metavar="HANDLE",
-        help="persistent handle of the parent here (default: what the file states; else the parents it may mean)",
+        help="persistent handle of the parent here (default: the one in the file, else each that matches)",
     )
     parser.add_argument(
         "--inner-key-file",
@@ -64,7 +64,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pcrs",
         metavar="PCRS",
-        help="PCRs of the key's policy, such as 7,23, where the file does not state it (tpmcopy's do not)",
+        help="PCRs of the key's policy, such as 7,23, if the file does not state them (tpmcopy's do not)",
     )
     parser.add_argument("--use-ek-parent", action="store_true", help="the key was wrapped for an endorsement key")
     parser.add_argument(

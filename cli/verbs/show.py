@@ -22,7 +22,7 @@ HELP = "show every field of a key file"
 TYPES = {
     "2.23.133.10.1.3": "loadable key: TPM2_Load takes it under its parent",
     "2.23.133.10.1.4": "importable key: TPM2_Import takes it once, under the parent that it was wrapped for",
-    "2.23.133.10.1.5": "sealed data: TPM2_Load, then TPM2_Unseal; TPM2_Import before where there is a secret",
+    "2.23.133.10.1.5": "sealed data: TPM2_Load, then TPM2_Unseal; preceded by TPM2_Import if there is a secret",
 }
 
 ATTRIBUTES = {
@@ -107,7 +107,7 @@ def _parent(file: "KeyFile") -> str:
         return f"according to its seed: {_parent(likely)}"
     if file.endorsement_handle is not None:
         name = ENDORSEMENT[file.endorsement_handle].name
-        return f"the endorsement key {name}: as it is there, or made for each use where nothing is there"
+        return f"the endorsement key {name}: the persistent one, else created for each use"
     if file.persistent_parent is not None:
         return "a persistent key, used as it is"
     kind = "RSA 2048 (H-1)" if file.rsa_parent else "ECC P-256 (H-2)"
@@ -120,7 +120,7 @@ def _parent(file: "KeyFile") -> str:
         transient = file.parent >> 24 == TPM_HT.TRANSIENT
         what = "transient handle" if transient else "firmware-limited hierarchy, as go-tpm's programs write it"
         other = f"a {what}, which is taken as: "
-    return f"{other}the {name} hierarchy's standard {kind} primary, made for each use"
+    return f"{other}the {name} hierarchy's standard {kind} primary, created for each use"
 
 
 def _policy_lines(label: str, file: "KeyFile", steps: "tuple[Step, ...] | None", before: str = "") -> list[str]:
@@ -158,7 +158,7 @@ def _step(code: int, octets: bytes, statement: "Statement | PolicyError") -> str
 
     name = f"TPM2_{TPM_CC(code).name}"
     if isinstance(statement, PolicyError):
-        return f"{name} {octets.hex()}  not understood here: {statement}"
+        return f"{name} {octets.hex()}  not understood: {statement}"
     meaning = " ".join((type(statement).__doc__ or "").split("\n\n", maxsplit=1)[0].split())
     if isinstance(statement, PolicyPCR):
         name += f" {format_pcrs(statement.pcrs)} digest {statement.pcr_digest.hex() or 'of now'}"

@@ -343,7 +343,7 @@ REFUSED = {
         "profile a sets TPM_KEY_AUTH, which --profile does not take over",
     ),
     "another's process": ("[profile a]\ncredential_process = other --x\n", "does not run"),
-    "quotes that do not end": ("[profile a]\ncredential_process = 'x\n", "cannot be taken apart"),
+    "quotes that do not end": ("[profile a]\ncredential_process = 'x\n", "is not a valid command line"),
     "a program's wrong option": (f"[profile a]\ncredential_process = {CREDENTIAL_PROCESS} --wrong=1\n", "--wrong"),
     "a role of nobody": (
         f"[profile a]\n{ROLE}credential_process = {CREDENTIAL_PROCESS} --aws-access-key-id=A\n",

@@ -343,7 +343,7 @@ def test_the_drafts_primaries(swtpm: Swtpm, tool: Tool, tmp_path: Path, hierarch
             0x80000001,
             "a transient handle, which is taken as: the owner hierarchy's standard ECC P-256 (H-2) primary",
         ),
-        (0x81010001, "the endorsement key ek-rsa: as it is there, or made"),
+        (0x81010001, "the endorsement key ek-rsa: the persistent one, else created"),
         (0x81010016, "the endorsement key ek-p384"),
         (0x81010003, "a persistent key, used as it is"),
     ],

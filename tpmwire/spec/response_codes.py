@@ -304,7 +304,7 @@ def _of_layer(rc: int, layer: int) -> Meaning:
 
 
 def _unknown(rc: int) -> Meaning:
-    own = "not a code of the TPM or of a TSS2 layer: a driver or resource manager answered it"
+    own = "not a code of the TPM or of a TSS2 layer: sent by a driver or resource manager"
     return Meaning(TPM_RC(rc), f"0x{rc:x}", own if rc >> 12 else "vendor-defined", vendor=True)
 
 
