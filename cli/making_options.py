@@ -90,5 +90,5 @@ def add_pin_options(parser: "argparse.ArgumentParser", what_for: str = "") -> No
         "--tpm-session-encrypt-with-public",
         type=filled,
         metavar="FILE",
-        help="file with that key's public area, instead of its Name",
+        help="file with that public key in any form, instead of its Name",
     )

@@ -99,7 +99,7 @@ def run_parser() -> Parser:
         "--tpm-session-encrypt-with-public",
         type=filled,
         metavar="FILE",
-        help="the same key's public area (TPM2B_PUBLIC, as of `tpm2_readpublic -o`) or PEM, instead of its Name",
+        help="file with that public key in any form (see `tpmwire wrap --help`), instead of its Name",
     )
     tpm.add_argument(
         "--key-name",

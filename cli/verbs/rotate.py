@@ -79,7 +79,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--resume", action="store_true", help="go on with a run that was ended")
     parser.add_argument(
-        "--delete-old", action="store_true", help="delete the old key for ever, and remove it from the TPM"
+        "--delete-old", action="store_true", help="permanently delete the old key, and remove it from the TPM"
     )
     parser.add_argument(
         "--discard",
