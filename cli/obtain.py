@@ -149,9 +149,12 @@ def access_key_id(args: "argparse.Namespace") -> str:
             "--aws-access-key-id (or AWS_ACCESS_KEY_ID) is required: the id that belongs to the key; or give "
             "a --profile that has it"
         )
+    where = "--aws-access-key-id" if args.aws_access_key_id else "AWS_ACCESS_KEY_ID"
+    if len(found) == 40 and not found.isupper():
+        # It would be sent, as the id is in each request.
+        raise UsageError(f"{where} looks like a secret access key: give the key's id, such as AKIA...")
     if str(found).startswith("ASIA"):
         # As AWS numbers them: so does a shell have it that another tool gave credentials to.
-        where = "--aws-access-key-id" if args.aws_access_key_id else "AWS_ACCESS_KEY_ID"
         raise UsageError(
             f"{where} is the id of temporary credentials: give --aws-access-key-id with the key's own"
         )

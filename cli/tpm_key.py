@@ -90,6 +90,8 @@ def ask_tpm_each(args: "argparse.Namespace", wanted: "Sequence[tuple[HmacKey, Se
                 "--tpm-session-encrypt-with-name also keeps out somebody who answers in the TPM's place"
             )
     from tpmwire.errors import TpmError
+    from tpmwire.spec.codes import TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH
+    from tpmwire.spec.constants import TPM_CC
 
     found: list[bytes] = []
     try:
@@ -97,6 +99,9 @@ def ask_tpm_each(args: "argparse.Namespace", wanted: "Sequence[tuple[HmacKey, Se
             try:
                 found += key.hmacs(tpm, messages)
             except TpmError as error:
+                wrong_password = error.code in (TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH)
+                if wrong_password and error.command in (TPM_CC.HMAC, TPM_CC.HMAC_Start) and not key.auth:
+                    error.add_note("no password was given: --keyPass-file names a file with it")
                 if key.name is not None and key.file is None and error.session == 1:
                     at = f"0x{key.handle or 0:08x}"
                     error.add_note(f"or --key-name is not the Name of the key at {at}")

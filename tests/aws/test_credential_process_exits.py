@@ -69,7 +69,7 @@ CASES = {
     "no TPM": Case(3, "there is no /dev/tpm-missing", [HANDLE, "--tpm-path=/dev/tpm-missing"]),
     "no device": Case(3, "is no device", [HANDLE, "--tpm-path=/etc/hostname"]),
     "port closed": Case(3, "nothing listens at 127.0.0.1:1", [HANDLE, "--tpm-path=127.0.0.1:1"]),
-    "no password": Case(4, "wrong password", _password("")),
+    "no password": Case(4, "no password was given: --keyPass-file names a file with it", _password("")),
     "wrong password": Case(4, "wrong password", _password("not it")),
     "nothing there": Case(4, "handle 1, 0x81010009", ["--persistentHandle=0x81010009"]),
     "PCR key without PCRs": Case(4, "--pcrs", [f"--persistentHandle={keys.PCR_HANDLE:#x}"]),
@@ -121,6 +121,17 @@ def test_an_access_key_id_is_required(box: Machine, bus: Interposer) -> None:
     done = box.run(HANDLE, f"--tpm-path={bus.path}")
     assert done.returncode == 2
     assert "--aws-access-key-id (or AWS_ACCESS_KEY_ID) is required" in done.stderr
+
+
+def test_a_secret_in_the_ids_place_is_not_sent(box: Machine, bus: Interposer) -> None:
+    """The id is in each request, and in AWS's logs."""
+    secret = "wJalrXUtnFEMI0K7MDENG0bPxRfiCYEXAMPLEKEY"
+    with ScriptedServer(say(GOOD)) as sts:
+        words = (HANDLE, f"--tpm-path={bus.path}", f"--endpoint-url={sts.endpoint}")
+        done = box.run(*words, AWS_ACCESS_KEY_ID=secret)
+    assert (done.returncode, bus.dialogue, sts.requests) == (2, [], [])
+    assert "AWS_ACCESS_KEY_ID looks like a secret access key" in done.stderr
+    assert secret not in done.stderr
 
 
 def flip(position: int) -> Callable[[bytes, bytes], bytes]:
