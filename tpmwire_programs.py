@@ -71,7 +71,7 @@ class _Library:
 
 
 def _interrupted(_number: int, _frame: object) -> None:
-    """Ctrl-C while modules are loaded: there is nothing to clean up yet (later cli.messages sees to signals)."""
+    """Ctrl-C while modules are loaded: nothing to clean up yet (later cli.terminal.messages handles signals)."""
     try:
         os.write(2, f"{os.path.basename(sys.argv[0])}: interrupted\n".encode(errors="replace"))
     finally:
@@ -85,7 +85,7 @@ gc.set_threshold(_GARBAGE)
 
 from importlib import import_module  # noqa: E402
 
-from cli.messages import guarded  # noqa: E402
+from cli.terminal.messages import guarded  # noqa: E402
 
 if __name__ == "__main__":
     toolbox()

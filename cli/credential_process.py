@@ -5,8 +5,8 @@ options → key file → TPM: one HMAC, the day's signing key → TPM closed →
 
 import sys
 
-from .messages import UsageError, guarded
-from .run_options import PROGRAM, run_parser
+from .credentials.options import PROGRAM, run_parser
+from .terminal.messages import UsageError, guarded
 
 __all__ = ["main", "run"]
 
@@ -27,11 +27,11 @@ def run(words: list[str]) -> int:
         return 0
     if sys.stdout is None:
         raise UsageError("stdout is closed, so that the credentials have nowhere to go; leave it open")
-    from .obtain import obtain, profile_args
-    from .output import put_out
+    from .credentials.output import put_out
+    from .credentials.sts import obtain, profile_args
 
     if args.profile is not None:
-        from .run_options import given_options
+        from .credentials.options import given_options
 
         args = profile_args(args.profile, given_options(words))
     put_out(args, lambda: obtain(args))

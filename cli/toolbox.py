@@ -9,7 +9,7 @@ from importlib import import_module
 from keyword import iskeyword
 from typing import NoReturn
 
-from .messages import UsageError, guarded
+from .terminal.messages import UsageError, guarded
 
 __all__ = ["VERBS", "main", "run"]
 
@@ -89,7 +89,7 @@ def _dispatch(words: list[str]) -> int:
         print(f"tpmwire {__version__}")
         return 0
     verb = words[0]
-    from .options import Parser, suggestion
+    from .terminal.options import Parser, suggestion
 
     if verb not in VERBS:
         raise UsageError(f"unknown verb {verb!r}{suggestion(verb, VERBS)} (see tpmwire --help)")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-import cli.messages
+import cli.terminal.messages
 
 # No deadline: how long an example takes says more about the machine's other work than about ours.
 settings.register_profile("test", deadline=None)
@@ -31,4 +31,4 @@ def pytest_configure() -> None:
 @pytest.fixture(autouse=True)
 def _own_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """A verb that is run in this process leaves its limits alone, which all later tests would inherit."""
-    monkeypatch.setattr(cli.messages, "protect_memory", lambda: None)
+    monkeypatch.setattr(cli.terminal.messages, "protect_memory", lambda: None)

@@ -12,10 +12,11 @@ from sigv4.signer import Signer
 from sigv4.sts import GetSessionToken
 from tests.support.swtpm import Swtpm
 from tpmwire.channel import create_primary
-from tpmwire.crypto import kdfe
-from tpmwire.keyfile import parse
-from tpmwire.policy import PolicyPCR, parse_pcrs
-from tpmwire.pure.curves import P256
+from tpmwire.crypto.formulas import kdfe
+from tpmwire.crypto.pure.curves import P256
+from tpmwire.keys.keyfile import parse
+from tpmwire.keys.templates import h2_primary
+from tpmwire.policy.policy import PolicyPCR, parse_pcrs
 from tpmwire.secret import Secret
 from tpmwire.sessions import SessionStart
 from tpmwire.spec.commands.objects import Load, ReadPublic
@@ -23,7 +24,6 @@ from tpmwire.spec.commands.policies import PolicyGetDigest
 from tpmwire.spec.commands.symmetric import HMAC
 from tpmwire.spec.constants import TPM_ALG, TPM_RH, TPM_SE
 from tpmwire.spec.structures import TPMS_ECC_POINT, TPMT_SYM_DEF
-from tpmwire.templates import h2_primary
 from tpmwire.tpm import Tpm
 from tpmwire.transport import open_transport
 

@@ -17,12 +17,8 @@ if TYPE_CHECKING:
     from . import calls as calls
     from . import commands as commands
     from . import explain as explain
-    from . import templates as templates
-    from .approvals import PolicyAuthorize as PolicyAuthorize
-    from .approvals import PolicySigned as PolicySigned
     from .channel import Pin as Pin
     from .channel import protected_sessions as protected_sessions
-    from .ecdsa import EcdsaKey as EcdsaKey
     from .errors import DecodeError as DecodeError
     from .errors import EncodeError as EncodeError
     from .errors import KeyFileError as KeyFileError
@@ -31,20 +27,22 @@ if TYPE_CHECKING:
     from .errors import TpmError as TpmError
     from .errors import TpmwireError as TpmwireError
     from .errors import TransportError as TransportError
-    from .keyfile import KeyFile as KeyFile
-    from .policy import Policy as Policy
-    from .policy import PolicyAuthValue as PolicyAuthValue
-    from .policy import PolicyCommandCode as PolicyCommandCode
-    from .policy import PolicyOR as PolicyOR
-    from .policy import PolicyPassword as PolicyPassword
-    from .policy import PolicyPCR as PolicyPCR
-    from .policy import PolicySecret as PolicySecret
-    from .policy import parse_pcrs as parse_pcrs
+    from .keys import templates as templates
+    from .keys.keyfile import KeyFile as KeyFile
+    from .policy.approvals import PolicyAuthorize as PolicyAuthorize
+    from .policy.approvals import PolicySigned as PolicySigned
+    from .policy.policy import Policy as Policy
+    from .policy.policy import PolicyAuthValue as PolicyAuthValue
+    from .policy.policy import PolicyCommandCode as PolicyCommandCode
+    from .policy.policy import PolicyOR as PolicyOR
+    from .policy.policy import PolicyPassword as PolicyPassword
+    from .policy.policy import PolicyPCR as PolicyPCR
+    from .policy.policy import PolicySecret as PolicySecret
+    from .policy.policy import parse_pcrs as parse_pcrs
     from .secret import Secret as Secret
     from .sessions import Password as Password
     from .sessions import Session as Session
     from .sessions import SessionStart as SessionStart
-    from .signing import HmacKey as HmacKey
     from .spec.constants import TPM_ALG as TPM_ALG
     from .spec.constants import TPM_CAP as TPM_CAP
     from .spec.constants import TPM_CC as TPM_CC
@@ -57,16 +55,18 @@ if TYPE_CHECKING:
     from .spec.structures import TPMT_PUBLIC as TPMT_PUBLIC
     from .tpm import Tpm as Tpm
     from .transport.base import Transport as Transport
+    from .use.ecdsa import EcdsaKey as EcdsaKey
+    from .use.hmac import HmacKey as HmacKey
     from .wire import parse_command as parse_command
     from .wire import parse_response as parse_response
 
 __version__ = "0.1.0"
 
-_MODULES = ("calls", "commands", "explain", "templates")
+_MODULES = {"calls": "calls", "commands": "commands", "explain": "explain", "templates": "keys.templates"}
 _NAMES = {
-    "approvals": ("PolicyAuthorize", "PolicySigned"),
+    "policy.approvals": ("PolicyAuthorize", "PolicySigned"),
     "channel": ("Pin", "protected_sessions"),
-    "ecdsa": ("EcdsaKey",),
+    "use.ecdsa": ("EcdsaKey",),
     "errors": (
         "DecodeError",
         "EncodeError",
@@ -77,8 +77,8 @@ _NAMES = {
         "TpmwireError",
         "TransportError",
     ),
-    "keyfile": ("KeyFile",),
-    "policy": (
+    "keys.keyfile": ("KeyFile",),
+    "policy.policy": (
         "Policy",
         "PolicyAuthValue",
         "PolicyCommandCode",
@@ -90,7 +90,7 @@ _NAMES = {
     ),
     "secret": ("Secret",),
     "sessions": ("Password", "Session", "SessionStart"),
-    "signing": ("HmacKey",),
+    "use.hmac": ("HmacKey",),
     "spec.constants": (
         "TPMA_OBJECT",
         "TPM_ALG",
@@ -116,7 +116,7 @@ def __getattr__(name: str) -> object:
     from importlib import import_module
 
     if name in _MODULES:
-        return import_module(f".{name}", __name__)
+        return import_module(f".{_MODULES[name]}", __name__)
     for module, names in _NAMES.items():
         if name in names:
             found = getattr(import_module(f".{module}", __name__), name)

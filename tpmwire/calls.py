@@ -14,12 +14,12 @@ SessionError where its answer is not authentic.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from .capabilities import capabilities, commands, properties
 from .primary import Loaded, read_loaded
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Password, Use
 from .spec.codes import TPM_RC_SIGNATURE
 from .spec.constants import TPM_ALG, TPM_RH, TPM_ST
+from .state.capabilities import capabilities, commands, properties
 from .tpm import Tpm
 
 if TYPE_CHECKING:
@@ -104,8 +104,8 @@ def pcr_read(tpm: Tpm, pcrs: "str | tuple[TPMS_PCR_SELECTION, ...]") -> dict[tup
 
     Raises PolicyError for a text that names no PCRs, and for PCRs that the TPM does not keep.
     """
-    from .pcrs import read_pcrs
-    from .policy import parse_pcrs
+    from .policy.policy import parse_pcrs
+    from .state.pcrs import read_pcrs
 
     return dict(read_pcrs(tpm, parse_pcrs(pcrs) if isinstance(pcrs, str) else pcrs))
 
@@ -138,8 +138,8 @@ def create_primary(
 
     `auth` is the new key's authValue. Raises SessionError where the key is not of that template.
     """
+    from .keys.templates import srk_ecc
     from .primary import create_primary as made
-    from .templates import srk_ecc
 
     return made(tpm, hierarchy, template or srk_ecc(), by, outside=_secret(auth))
 
@@ -168,7 +168,7 @@ def create(
 
 def load(tpm: Tpm, parent: int | Loaded, blob: Blob, *, by: Password | Use = NOBODY) -> Loaded:
     """Loads an object under its parent (Part 3, §12.2). Raises SessionError where the TPM says another Name."""
-    from .crypto import name_of
+    from .crypto.formulas import name_of
     from .errors import SessionError
     from .spec.commands.objects import Load
 
@@ -193,7 +193,7 @@ def seal(
 
     A sealed object with a policy is opened by the policy only. Data and `auth` cross the bus as `create` says.
     """
-    from .templates import sealed
+    from .keys.templates import sealed
 
     return create(tpm, parent, sealed(policy), auth=auth, data=data, by=by)
 
@@ -289,8 +289,8 @@ def nv_write(
     by: Password | Use = NOBODY,
 ) -> None:
     """Writes octets, in pieces (Part 3, §31.7); `authority` is the index itself, or the owner or platform."""
-    from .nv import most_at_once
     from .spec.commands.nv import NV_Write
+    from .state.nv import most_at_once
 
     who, piece = index if authority is None else authority, most_at_once(tpm)
     for start in range(0, len(data), piece):
@@ -307,8 +307,8 @@ def nv_read(
     by: Password | Use = NOBODY,
 ) -> bytes:
     """Reads octets, in pieces (Part 3, §31.13): all of the index where no size is given."""
-    from .nv import most_at_once
     from .spec.commands.nv import NV_Read, NV_ReadPublic
+    from .state.nv import most_at_once
 
     if size is None:
         size = max(tpm.execute(NV_ReadPublic(index)).nv_public.data_size - offset, 0)

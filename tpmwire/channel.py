@@ -9,8 +9,8 @@ against a listener, not against somebody who answers in the TPM's place.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from . import templates
 from .errors import LOST, SessionError, TpmError
+from .keys import templates
 from .primary import WELL_KNOWN, Loaded, WellKnown, create_primary, read_loaded
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Password, Session, SessionStart, Use
@@ -246,7 +246,7 @@ def _at(tpm: Tpm, handle: int) -> Loaded | None:
 
 def _persistent_handles(tpm: Tpm) -> list[int]:
     """What is persistent, the usual handles first."""
-    from . import nv
+    from .state import nv
 
     present = nv.handles(tpm, 0x81000000, 0x81FFFFFF)
     usual = [place.handle for place in WELL_KNOWN.values() if place.handle in present]
@@ -260,7 +260,7 @@ def open_session(tpm: Tpm, kind: TPM_SE, salt: Loaded | None, auth_hash: TPM_ALG
     """
     if salt is None:
         return tpm.start_session(SessionStart(kind, auth_hash))
-    from .salt import seal_secret
+    from .crypto.salt import seal_secret
 
     secret, sealed = seal_secret(salt.public)
 

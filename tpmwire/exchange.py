@@ -7,7 +7,7 @@ the same octets: it has not consumed the nonces.
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from .crypto import cp_hash, equal, random_bytes, rp_hash
+from .crypto.formulas import cp_hash, equal, random_bytes, rp_hash
 from .errors import DecodeError, SessionError, TpmError
 from .record import Record
 from .secret import Secret

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from . import templates
-from .crypto import name_of
+from .crypto.formulas import name_of
 from .errors import SessionError, TpmError
+from .keys import templates
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Password, Use
 from .spec.codes import NO_ECC

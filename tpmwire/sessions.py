@@ -4,7 +4,7 @@ A `Session` is what both sides remember between commands. One use of it in one c
 the authValue of the entity it authorizes and the attributes for that command. `exchange` does the arithmetic.
 """
 
-from .crypto import digest_size, handle_name, hmac_digest, kdfa, parameter_cipher, random_bytes, trimmed
+from .crypto.formulas import digest_size, handle_name, hmac_digest, kdfa, parameter_cipher, random_bytes, trimmed
 from .errors import SessionError
 from .secret import EMPTY_AUTH, Secret
 from .spec.commands.sessions import StartAuthSession

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
-from .crypto import handle_name, name_of
+from .crypto.formulas import handle_name, name_of
 from .errors import SessionError, TpmError, TpmwireError, TransportError
 from .exchange import Exchange
 from .record import Record
@@ -165,7 +165,7 @@ class Tpm:
 
     def _nv_names(self, index: int) -> tuple[bytes, bytes]:
         """The Name of an NV index as its public area has it, and as the TPM says."""
-        from .crypto import nv_name_of
+        from .crypto.formulas import nv_name_of
         from .spec.commands.nv import NV_ReadPublic
 
         answer = self.execute(NV_ReadPublic(index))

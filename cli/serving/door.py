@@ -50,7 +50,7 @@ class _Connection:
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
-            # Closing alone would not end it where a forked process (cli/abandon.py) holds it, too.
+            # Closing alone would not end it where a forked process (cli/tpm/cleanup.py) holds it, too.
             self.sock.shutdown(socket.SHUT_RDWR)
         self.sock.close()
 

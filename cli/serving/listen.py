@@ -6,7 +6,7 @@ import os
 import socket
 import stat
 
-from ..messages import UsageError
+from ..terminal.messages import UsageError
 
 __all__ = ["check_inherited", "identity", "tcp_listener", "unix_listener", "unlink_socket"]
 

@@ -5,7 +5,7 @@ import os
 import socket
 import time
 
-from ..messages import UsageError
+from ..terminal.messages import UsageError
 
 __all__ = ["Notifier", "inherited_sockets"]
 

@@ -11,7 +11,7 @@ from sigv4.times import parse_rfc3339
 from tpmwire.errors import TpmError
 from tpmwire.spec.codes import TPM_RC_AUTH_FAIL
 
-from ..messages import UsageError
+from ..terminal.messages import UsageError
 
 if TYPE_CHECKING:
     from sigv4.credentials import Credentials

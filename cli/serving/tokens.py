@@ -7,8 +7,8 @@ import secrets
 import stat
 import time
 
-from ..files import write_whole
-from ..messages import UsageError
+from ..terminal.files import write_whole
+from ..terminal.messages import UsageError
 
 __all__ = ["Sessions", "TokenFile"]
 

@@ -15,8 +15,8 @@ credentials. The last three need the sts: permission of their name, the last two
 import argparse
 from typing import TYPE_CHECKING, TypeVar
 
-from ..sigv4a_use import add_sigv4a_use_options
-from ..using import add_use_options, http_client, signer_of, use_args
+from ..requests.signer import add_use_options, http_client, signer_of, use_args
+from ..requests.sigv4a import add_sigv4a_use_options
 
 if TYPE_CHECKING:
     from sigv4.sts import GetDelegatedAccessToken, GetWebIdentityToken, Operation
@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
         # The bare token, for $(...).
         print(_json(values) if args.json else token.token)
     else:
-        from ..output import put_out
+        from ..credentials.output import put_out
 
         put_out(args, lambda: _ask(args, _delegated(args)))
     return 0
@@ -108,7 +108,7 @@ def _ask(args: argparse.Namespace, operation: "Operation[Result]") -> Result:
     from sigv4.client import StsClient
     from sigv4.retry import policy
 
-    from ..obtain import endpoint_for
+    from ..credentials.sts import endpoint_for
 
     operation.check()
     used = use_args(args)
@@ -122,7 +122,7 @@ def _ask(args: argparse.Namespace, operation: "Operation[Result]") -> Result:
 def _web_identity(args: argparse.Namespace) -> "GetWebIdentityToken":
     from sigv4.sts import GetWebIdentityToken
 
-    from ..obtain import seconds_of, tags_of
+    from ..credentials.sts import seconds_of, tags_of
 
     return GetWebIdentityToken(
         args.audience,
@@ -137,8 +137,8 @@ def _web_identity(args: argparse.Namespace) -> "GetWebIdentityToken":
 def _delegated(args: argparse.Namespace) -> "GetDelegatedAccessToken":
     from sigv4.sts import GetDelegatedAccessToken
 
-    from ..files import read_small
-    from ..messages import UsageError
+    from ..terminal.files import read_small
+    from ..terminal.messages import UsageError
 
     token = read_small(args.trade_in_token_file).strip()
     if not token.isascii():

@@ -13,7 +13,7 @@ it also removes what is remembered of the TPM. Credentials that a program has al
 import argparse
 import time
 
-from ..messages import UsageError
+from ..terminal.messages import UsageError
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -30,8 +30,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Lists or clears. Raises UsageError for a directory that is not the user's own."""
-    from ..cache.shelf import clear, entries
-    from ..cache.store import UnfitError, place
+    from ..credentials.cache.shelf import clear, entries
+    from ..credentials.cache.store import UnfitError, place
 
     try:
         if args.action == "clear":

@@ -18,7 +18,7 @@ For hosts that are not CodeCommit's, and for plain http, nothing is said, and gi
 
 import argparse
 
-from ..using import add_use_options, region_of, signer_of
+from ..requests.signer import add_use_options, region_of, signer_of
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -49,8 +49,8 @@ def run(args: argparse.Namespace) -> int:
     from sigv4.times import timestamp
     from sigv4.tokens import codecommit_password, codecommit_region
 
-    from ..files import read_stdin
-    from ..messages import UsageError
+    from ..terminal.files import read_stdin
+    from ..terminal.messages import UsageError
 
     asked = _attributes(read_stdin(_LIMIT))
     if args.action != "get":

@@ -14,8 +14,8 @@ as they do (--duration), or for one role --session-duration. Where a browser is 
 import argparse
 from typing import TYPE_CHECKING
 
-from ..messages import UsageError, note
-from ..using import add_use_options, http_client, region_of, temporary, use_args
+from ..requests.signer import add_use_options, http_client, region_of, temporary, use_args
+from ..terminal.messages import UsageError, note
 
 if TYPE_CHECKING:
     from sigv4.http import HttpClient
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     url = console_url(token, region, page, args.issuer)
     program = shutil.which("xdg-open")
     if program and sys.stdout.isatty() and not args.only_print:
-        from ..browser import show
+        from ..requests.browser import show
 
         note("opening the browser")
         if show(url, program):
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _session_seconds(args: argparse.Namespace) -> int | None:
     """--session-duration. Raises UsageError where AWS would refuse it, or the credentials themselves."""
-    from ..obtain import seconds_of
+    from ..credentials.sts import seconds_of
 
     used = use_args(args)
     if not (used.assumeRole or used.federation_name):

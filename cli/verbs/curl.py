@@ -17,10 +17,17 @@ longest wait for octets to move, 30 seconds by default. Proxies and CAs are the 
 import argparse
 from typing import TYPE_CHECKING
 
-from ..messages import EXIT_CODES, note
-from ..received import Output
-from ..requested import add_body_options, add_request_options, check_ends, payload_unsigned, place_of, request_of
-from ..using import add_use_options, http_client, patience, signer_of, use_args, warn
+from ..requests.request import (
+    add_body_options,
+    add_request_options,
+    check_ends,
+    payload_unsigned,
+    place_of,
+    request_of,
+)
+from ..requests.response import Output
+from ..requests.signer import add_use_options, http_client, patience, signer_of, use_args, warn
+from ..terminal.messages import EXIT_CODES, note
 
 if TYPE_CHECKING:
     from sigv4.http import Response
@@ -54,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
     from sigv4.transfer import Transfer
 
-    from ..obtain import environ_of
+    from ..credentials.sts import environ_of
 
     if args.head:
         args.request, args.include = args.request or "HEAD", True

@@ -34,13 +34,13 @@ from typing import TYPE_CHECKING
 
 from sigv4.files import open_input
 
-from ..messages import UsageError, note
-from ..session_keys import session_keys
+from ..inspect.session_keys import session_keys
+from ..terminal.messages import UsageError, note
 
 if TYPE_CHECKING:
     from tpmwire.explain import Talk
 
-    from ..session_keys import Keys
+    from ..inspect.session_keys import Keys
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     """Prints a tree for each message; 1 where one of them does not parse."""
     from tpmwire.explain import Talk, as_json
 
-    from ..colors import printer
+    from ..terminal.colors import printer
 
     show = printer(args.color)
     code = _code(args.command) if args.command else None
@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
     if args.html is not None:
         from tpmwire.explain.html import as_html
 
-        from ..files import write_whole
+        from ..terminal.files import write_whole
 
         title = ", ".join(os.path.basename(word) for word in args.input if os.path.exists(word))
         write_whole(args.html, as_html(trees, title or "TPM 2.0 messages", whole.lives).encode(), force=True)
@@ -122,7 +122,7 @@ def _code(text: str) -> int:
 
 def _inputs(words: list[str]) -> list[tuple[bytes, str]]:
     """What each argument holds, and where it is: files and standard input by themselves, hex words together."""
-    from ..captures import LIMIT as LARGEST
+    from ..inspect.recordings import LIMIT as LARGEST
 
     inputs, hexes = [], []
     for word in words:
@@ -147,8 +147,8 @@ def _talk(data: bytes, where: str, code: int | None, keys: "Keys") -> "Talk":
     """What is in a recording, or in hex or binary, explained."""
     from tpmwire.explain import Talk, explain_response, explain_talk
 
-    from ..captures import LIMIT as LARGEST
-    from ..captures import exchanges
+    from ..inspect.recordings import LIMIT as LARGEST
+    from ..inspect.recordings import exchanges
 
     if len(data) > LARGEST:
         raise UsageError(f"{where} has more than {LARGEST} octets")

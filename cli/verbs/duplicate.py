@@ -20,17 +20,17 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from ..messages import UsageError, note
-from ..options import add_tpm_options, auth_from
-from ..targets import add_format_option, add_target_options
+from ..keys.targets import add_format_option, add_target_options
+from ..terminal.messages import UsageError, note
+from ..terminal.options import add_tpm_options, auth_from
 
 if TYPE_CHECKING:
-    from tpmwire.duplication import Duplicated
-    from tpmwire.keyfile import KeyFile
-    from tpmwire.policy import Policy
+    from tpmwire.keys.keyfile import KeyFile
+    from tpmwire.policy.policy import Policy
     from tpmwire.secret import Secret
+    from tpmwire.use.duplication import Duplicated
 
-    from ..targets import Target
+    from ..keys.targets import Target
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -75,10 +75,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Finds the policy that allows it, duplicates, writes the files."""
-    from tpmwire.duplication import duplication_policy
+    from tpmwire.use.duplication import duplication_policy
 
-    from ..files import read_key_file
-    from ..targets import read_target
+    from ..keys.targets import read_target
+    from ..terminal.files import read_key_file
 
     tools = (args.public, args.private, args.seed)
     if not args.out and not any(tools):
@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _inner_key(path: str | None, file: "KeyFile") -> "Secret | None":
-    from tpmwire.crypto import random_bytes
+    from tpmwire.crypto.formulas import random_bytes
     from tpmwire.secret import Secret
     from tpmwire.spec.constants import TPMA_OBJECT
 
@@ -118,9 +118,9 @@ def _inner_key(path: str | None, file: "KeyFile") -> "Secret | None":
 def _duplicated(
     args: argparse.Namespace, file: "KeyFile", target: "Target", policy: "Policy", inner: "Secret | None"
 ) -> "Duplicated":
-    from tpmwire.duplication import duplicate_out
+    from tpmwire.use.duplication import duplicate_out
 
-    from ..keys import load, open_tpm, parent_of
+    from ..keys.persist import load, open_tpm, parent_of
 
     with open_tpm(args) as tpm:
         parent = parent_of(tpm, file, auth_from(None, args.parent_auth_file, "TPM_PARENT_AUTH"), None)
@@ -140,10 +140,10 @@ def _duplicated(
 def _write(
     args: argparse.Namespace, file: "KeyFile", target: "Target", made: "Duplicated", inner: "Secret | None"
 ) -> None:
-    from tpmwire.keyfile import IMPORTABLE, rsa_parent_of
+    from tpmwire.keys.keyfile import IMPORTABLE, rsa_parent_of
 
-    from ..files import write_whole
-    from ..targets import in_format
+    from ..keys.targets import in_format
+    from ..terminal.files import write_whole
 
     private, seed = (len(part).to_bytes(2, "big") + part for part in made)
     if inner is not None:

@@ -22,7 +22,7 @@ sts:GetServiceBearerToken). store and erase do nothing, list is empty: nothing i
 import argparse
 import os
 
-from ..using import add_use_options, http_client, region_of, signer_of, use_args
+from ..requests.signer import add_use_options, http_client, region_of, signer_of, use_args
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
     from sigv4.tokens import registry_region
 
-    from ..files import read_stdin
+    from ..terminal.files import read_stdin
 
     if args.action is None:
         region = _PUBLIC_REGION if args.public else region_of(args, args.region)
@@ -82,7 +82,7 @@ def _login(args: argparse.Namespace, region: str, *, public: bool) -> tuple[str,
     from sigv4.retry import policy
     from sigv4.tokens import ecr_login, ecr_request
 
-    from ..obtain import environ_of
+    from ..credentials.sts import environ_of
 
     used = use_args(args)
     endpoint = service("ecr-public" if public else "ecr", region, None, environ_of(used), used.settings)

@@ -18,18 +18,18 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..auths import add_auth_options, auth_of
-from ..messages import UsageError, note
-from ..options import add_tpm_options
-from ..trust import chain_from, trust_from
+from ..keys.trust import chain_from, trust_from
+from ..terminal.messages import UsageError, note
+from ..terminal.options import add_tpm_options
+from ..tpm.passwords import add_auth_options, auth_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tpmwire.certificates import Certificate, Trust
-    from tpmwire.endorsement import EkKind, OwnKey
+    from tpmwire.keys.certificates import Certificate, Trust
     from tpmwire.secret import Secret
     from tpmwire.tpm import Tpm
+    from tpmwire.use.endorsement import EkKind, OwnKey
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -99,10 +99,10 @@ def _certificates(
     tpm: "Tpm", file: str | None, given: "tuple[Certificate, list[Certificate]] | None"
 ) -> "tuple[list[Found], list[Certificate], list[int]]":
     """The EK certificates, the intermediates that came with them, and the profile's NV indices that there are."""
-    from tpmwire import nv
-    from tpmwire.certificates import load
-    from tpmwire.endorsement import CHAIN, KINDS
     from tpmwire.errors import NoCertificateError, UnusableCertificateError
+    from tpmwire.keys.certificates import load
+    from tpmwire.state import nv
+    from tpmwire.use.endorsement import CHAIN, KINDS
 
     present = nv.handles(tpm, 0x01C00000, CHAIN[1])
     stored = b"".join(nv.read(tpm, index) for index in present if index >= CHAIN[0])
@@ -127,8 +127,8 @@ def _certificates(
 
 
 def _stored(tpm: "Tpm", index: int) -> "Certificate":
-    from tpmwire import nv
-    from tpmwire.certificates import load_chain
+    from tpmwire.keys.certificates import load_chain
+    from tpmwire.state import nv
 
     return load_chain(nv.read(tpm, index), "it")[0]
 
@@ -142,8 +142,8 @@ def _checked(
     auth: "Secret",
 ) -> dict[str, Any]:
     """What holds for a certificate. Raises CertificateError where something does not."""
-    from tpmwire.certificates import described, public_key, verified
-    from tpmwire.endorsement import own_key
+    from tpmwire.keys.certificates import described, public_key, verified
+    from tpmwire.use.endorsement import own_key
 
     certificate = found.read()
     chain = verified(certificate, trust, untrusted) if trust else []

@@ -20,7 +20,7 @@ kubectl uses 14. Who the cluster sees is the key's user, or with --assumeRole, o
 import argparse
 import os
 
-from ..using import add_use_options, region_of, signer_of, use_args
+from ..requests.signer import add_use_options, region_of, signer_of, use_args
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     from sigv4.endpoints import resolve
     from sigv4.tokens import check_cluster, eks_exec_credential, eks_token
 
-    from ..obtain import environ_of
+    from ..credentials.sts import environ_of
 
     cluster = args.cluster_name or args.cluster_id or ""
     check_cluster(cluster)
@@ -64,7 +64,7 @@ def _api_version() -> str | None:
     """The version that kubectl asks for; None where it does not, or for one that is not known."""
     import json
 
-    from ..messages import note
+    from ..terminal.messages import note
 
     text = os.environ.get("KUBERNETES_EXEC_INFO")
     if not text:

@@ -15,8 +15,11 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from ..aws_secret import check_key_id, key_id_of, read_key
-from ..lifecycle import (
+from ..awsconfig.process_line import join_line
+from ..keys.options import add_parent_options, add_pin_options, new_handle, parentage_of
+from ..keys.secret import check_key_id, key_id_of, read_key
+from ..keys.sigv4a import add_sigv4a_options, is_wanted
+from ..lifecycle.profile_command import (
     Checkpoint,
     Place,
     ProfileCommand,
@@ -26,12 +29,9 @@ from ..lifecycle import (
     public_at,
     put,
 )
-from ..making_options import add_parent_options, add_pin_options, new_handle, parentage_of
-from ..messages import UsageError, note
-from ..options import Once, add_tpm_options, filled, pcrs_from
-from ..process_line import join_line
-from ..prompts import agreed
-from ..sigv4a_key import add_sigv4a_options, is_wanted
+from ..terminal.messages import UsageError, note
+from ..terminal.options import Once, add_tpm_options, filled, pcrs_from
+from ..terminal.prompts import agreed
 
 if TYPE_CHECKING:
     from tpmwire.secret import Secret
@@ -50,7 +50,7 @@ _NO_UNDO = (
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    from ..auths import add_auth_options
+    from ..tpm.passwords import add_auth_options
 
     parser.add_argument(
         "--profile", action=Once, default="default", metavar="NAME", help="the profile (default: default)"
@@ -95,11 +95,11 @@ def run(args: argparse.Namespace) -> int:
 
 def enroll(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
     """`run`, with a word to `checkpoint` after each step: placed, proven, written, removed."""
-    from ..aws_config import config_path, credentials_path, section_of
-    from ..aws_files import check_writable, read_setting
-    from ..overrides import check_overrides, warn_of_environment, warn_of_proof
-    from ..plaintext import check_removable, find_plaintext, remove_plaintext
-    from ..profiles import endpoint_options, existing_profile, write_profile
+    from ..awsconfig.edit import config_path, credentials_path, section_of
+    from ..awsconfig.files import check_writable, read_setting
+    from ..awsconfig.overrides import check_overrides, warn_of_environment, warn_of_proof
+    from ..awsconfig.plaintext import check_removable, find_plaintext, remove_plaintext
+    from ..awsconfig.profiles import endpoint_options, existing_profile, write_profile
 
     if args.undo:
         raise UsageError(_NO_UNDO)
@@ -148,8 +148,8 @@ def enroll(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
 
 def _check_sigv4a(args: argparse.Namespace) -> None:
     """Raises UsageError where this TPM cannot hold the key of SigV4A, or both keys have the same place."""
-    from ..keys import open_tpm
-    from ..sigv4a_key import check_places, check_tpm, required_key_id
+    from ..keys.persist import open_tpm
+    from ..keys.sigv4a import check_places, check_tpm, required_key_id
 
     if args.sigv4a_out:
         args.sigv4a_out = os.path.abspath(args.sigv4a_out)
@@ -192,14 +192,14 @@ def _import(
 ) -> ProfileCommand:
     """The key in its place, made now or by an earlier run, and the command line that uses it."""
     from tpmwire.channel import Loaded
-    from tpmwire.crypto import name_of
-    from tpmwire.templates import hmac_key
+    from tpmwire.crypto.formulas import name_of
+    from tpmwire.keys.templates import hmac_key
 
-    from ..auths import key_auth_of
-    from ..keys import open_tpm, parent_at
-    from ..making import Made, Order, make_key, policy_of
-    from ..pins import pin_from
-    from ..profiles import credential_process, salt_pin, tell_passwords
+    from ..awsconfig.profiles import credential_process, salt_pin, tell_passwords
+    from ..keys.create import Made, Order, make_key, policy_of
+    from ..keys.persist import open_tpm, parent_at
+    from ..tpm.passwords import key_auth_of
+    from ..tpm.pins import pin_from
 
     place = Place(args.persistent_handle, args.out)
     pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
@@ -222,7 +222,7 @@ def _import(
             made = Made(None, Loaded(0, name_of(found), found), parent)  # type: ignore[arg-type]
         pinned = salt_pin(tpm, made, persistent=place.handle is not None, owner=parentage.owner)
     if is_wanted(args):
-        from ..sigv4a_enroll import enroll_sigv4a
+        from ..lifecycle.enroll_sigv4a import enroll_sigv4a
 
         enroll_sigv4a(args, order, parentage.owner)
     command = ProfileCommand(credential_process(args, pinned, made.key.name, "--cache", *options))
@@ -241,7 +241,7 @@ def _check_same(command: ProfileCommand, secret: "Secret", place: Place) -> None
     """Raises UsageError where what is at the place is not this secret as we put it there."""
     import hmac
 
-    from tpmwire.crypto import random_bytes
+    from tpmwire.crypto.formulas import random_bytes
     from tpmwire.errors import TpmError
 
     message = random_bytes(32)

@@ -10,9 +10,9 @@ cannot remove them.
 
 import argparse
 
-from ..messages import UsageError, note
-from ..options import add_tpm_options, persistent_handle
-from ..prompts import check_agreed
+from ..terminal.messages import UsageError, note
+from ..terminal.options import add_tpm_options, persistent_handle
+from ..terminal.prompts import check_agreed
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -21,7 +21,7 @@ HELP = "remove a persistent key from the TPM"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    from ..auths import add_auth_options
+    from ..tpm.passwords import add_auth_options
 
     parser.add_argument("handle", type=persistent_handle, metavar="HANDLE", help="such as 0x81010002")
     parser.add_argument("--yes", action="store_true", help="do not ask at the terminal")
@@ -33,8 +33,8 @@ def run(args: argparse.Namespace) -> int:
     """Removes it."""
     from tpmwire.channel import authorized_once
 
-    from ..auths import auth_of
-    from ..keys import evict, is_occupied, open_tpm
+    from ..keys.persist import evict, is_occupied, open_tpm
+    from ..tpm.passwords import auth_of
 
     owner = auth_of(args, "owner")
     with open_tpm(args) as tpm:

@@ -12,8 +12,8 @@ The exit code is the program's; 126 and 127 as in a shell, where it cannot be ru
 import argparse
 import os
 
-from ..options import Program
-from ..using import add_use_options, temporary, use_args
+from ..requests.signer import add_use_options, temporary, use_args
+from ..terminal.options import Program
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     """Becomes the program. Raises what `temporary` does."""
     import shutil
 
-    from ..messages import note
+    from ..terminal.messages import note
 
     word = args.command[0]
     # Before the TPM and AWS are asked for nothing.

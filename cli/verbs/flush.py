@@ -11,8 +11,8 @@ cleans up after each program, and there is nothing to flush but saved sessions.
 
 import argparse
 
-from ..messages import note
-from ..options import add_tpm_options
+from ..terminal.messages import note
+from ..terminal.options import add_tpm_options
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     from tpmwire.errors import TpmError
     from tpmwire.tpm import Tpm
 
-    from ..inventory import handles
+    from ..tpm.inventory import handles
 
     kinds = [] if args.sessions else ["transient"]
     kinds += [] if args.transient else ["loaded session", "saved session"]

@@ -22,16 +22,16 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from ..aws_secret import add_secret_options, check_key_id, key_id_of, read_key
-from ..making_options import OWNER, add_parent_options, add_pin_options, new_handle, parentage_of
-from ..messages import UsageError, note
-from ..options import Once, add_tpm_options, filled, pcrs_from
-from ..sigv4a_key import add_sigv4a_options, is_wanted, places_of
+from ..keys.options import OWNER, add_parent_options, add_pin_options, new_handle, parentage_of
+from ..keys.secret import add_secret_options, check_key_id, key_id_of, read_key
+from ..keys.sigv4a import add_sigv4a_options, is_wanted, places_of
+from ..terminal.messages import UsageError, note
+from ..terminal.options import Once, add_tpm_options, filled, pcrs_from
 
 if TYPE_CHECKING:
-    from tpmwire.policy import Policy
+    from tpmwire.policy.policy import Policy
 
-    from ..making import Made
+    from ..keys.create import Made
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -40,7 +40,7 @@ HELP = "put an AWS secret access key into the TPM"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    from ..auths import add_auth_options
+    from ..tpm.passwords import add_auth_options
 
     add_secret_options(parser)
     parser.add_argument(
@@ -111,13 +111,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Makes the key, proves it, puts it in place, prints a profile."""
-    from ..auths import key_auth_of
-    from ..keys import check_free, open_tpm
-    from ..lifecycle import plaintext_identity
-    from ..making import Order, make_key
-    from ..pins import pin_from
-    from ..placing import Placed, put_in_place
-    from ..profiles import check_profile, credential_process, salt_pin, tell_passwords
+    from ..awsconfig.profiles import check_profile, credential_process, salt_pin, tell_passwords
+    from ..keys.create import Order, make_key
+    from ..keys.persist import check_free, open_tpm
+    from ..keys.place import Placed, put_in_place
+    from ..lifecycle.profile_command import plaintext_identity
+    from ..tpm.passwords import key_auth_of
+    from ..tpm.pins import pin_from
 
     _check_places(args)
     if args.from_profile and not args.aws_access_key_id:
@@ -139,7 +139,7 @@ def run(args: argparse.Namespace) -> int:
     sigv4a = is_wanted(args)
     key_id = ""
     if sigv4a:
-        from ..sigv4a_key import check_tpm, make_sigv4a_key, required_key_id
+        from ..keys.sigv4a import check_tpm, make_sigv4a_key, required_key_id
 
         key_id = required_key_id(args)
         with open_tpm(args) as tpm:
@@ -185,7 +185,7 @@ def _key_id(args: argparse.Namespace) -> str:
 
 def _endpoint_options(args: argparse.Namespace) -> list[str]:
     """The line's options of AWS's endpoints: those that --verify uses, and those of a profile that exists."""
-    from ..profiles import endpoint_options, existing_profile
+    from ..awsconfig.profiles import endpoint_options, existing_profile
 
     if args.write_profile or args.verify:
         return endpoint_options(
@@ -196,8 +196,8 @@ def _endpoint_options(args: argparse.Namespace) -> list[str]:
 
 def _check_places(args: argparse.Namespace) -> None:
     """Raises UsageError where a key has no place, or where two would have the same."""
-    from ..placing import check_path
-    from ..sigv4a_key import check_places
+    from ..keys.place import check_path
+    from ..keys.sigv4a import check_places
 
     if not args.out and args.persistent_handle is None:
         raise UsageError("say where the key is to go: --out FILE, --persistent-handle HANDLE, or both")
@@ -209,10 +209,10 @@ def _check_places(args: argparse.Namespace) -> None:
 
 def _described(args: argparse.Namespace, *, with_auth: bool) -> "tuple[Policy, ...]":
     """The ways of the policy of --policy, or of --pcrs with values. Raises UsageError."""
-    from tpmwire.policy import Policy, PolicyAuthValue
+    from tpmwire.policy.policy import Policy, PolicyAuthValue
     from tpmwire.spec.constants import TPM_ALG
 
-    from ..policies import described_policy
+    from ..keys.policy_options import described_policy
 
     found = described_policy(args, TPM_ALG.SHA256)
     assert found is not None  # one of the options is there
@@ -230,9 +230,9 @@ def _leave(args: argparse.Namespace, *, with_auth: bool) -> "Policy | None":
     """The policy by which the key may be duplicated. Raises UsageError."""
     if not args.duplicable_to:
         return None
-    from tpmwire.wrapping import to_any, to_parent
+    from tpmwire.keys.wrapping import to_any, to_parent
 
-    from ..targets import read_target
+    from ..keys.targets import read_target
 
     if args.duplicable_to == "any":
         return to_any(with_auth=with_auth)
@@ -245,7 +245,7 @@ def _leave(args: argparse.Namespace, *, with_auth: bool) -> "Policy | None":
 
 
 def _report(made: "Made", args: argparse.Namespace, command: str) -> None:
-    from ..profiles import profile_lines, write_profile
+    from ..awsconfig.profiles import profile_lines, write_profile
 
     handle = args.persistent_handle
     if args.policy_json or "=" in (args.pcrs or ""):

@@ -14,16 +14,16 @@ The result is the key at a persistent handle, or a loadable key file; either way
 import argparse
 from typing import TYPE_CHECKING
 
-from ..making_options import new_handle
-from ..messages import UsageError, note
-from ..options import add_tpm_options, auth_from, persistent_handle
+from ..keys.options import new_handle
+from ..terminal.messages import UsageError, note
+from ..terminal.options import add_tpm_options, auth_from, persistent_handle
 
 if TYPE_CHECKING:
-    from tpmwire.ecdsa import EcdsaKey
-    from tpmwire.keyfile import KeyFile
+    from tpmwire.keys.keyfile import KeyFile
     from tpmwire.secret import Secret
-    from tpmwire.signing import HmacKey
     from tpmwire.tpm import Tpm
+    from tpmwire.use.ecdsa import EcdsaKey
+    from tpmwire.use.hmac import HmacKey
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -79,9 +79,9 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("say where the key is to go: --out FILE, --persistent-handle HANDLE, or both")
     from tpmwire.tpm import Tpm
 
-    from ..files import write_whole
-    from ..keys import is_occupied
-    from ..placing import check_path
+    from ..keys.persist import is_occupied
+    from ..keys.place import check_path
+    from ..terminal.files import write_whole
 
     if args.out:
         check_path(args.out, "--out", force=args.force)
@@ -106,10 +106,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _key(args: argparse.Namespace, file: "KeyFile", owner: "Secret") -> "HmacKey | EcdsaKey":
-    from tpmwire.ecdsa import EcdsaKey, is_p256_key
-    from tpmwire.signing import HmacKey
+    from tpmwire.use.ecdsa import EcdsaKey, is_p256_key
+    from tpmwire.use.hmac import HmacKey
 
-    from ..options import pcrs_from
+    from ..terminal.options import pcrs_from
 
     parent = auth_from(None, args.parent_auth_file, "TPM_PARENT_AUTH")
     return (EcdsaKey if is_p256_key(file.public) else HmacKey)(
@@ -148,9 +148,9 @@ def _imported(tpm: "Tpm", key: "HmacKey | EcdsaKey", choices: "list[KeyFile]") -
 
 def _prove(tpm: "Tpm", key: "HmacKey | EcdsaKey", file: "KeyFile") -> None:
     """The secret is not known here; that the TPM computes with the key shows that it can be used."""
-    from tpmwire.crypto import random_bytes
-    from tpmwire.keyfile import SEALED
-    from tpmwire.signing import HmacKey
+    from tpmwire.crypto.formulas import random_bytes
+    from tpmwire.keys.keyfile import SEALED
+    from tpmwire.use.hmac import HmacKey
 
     if file.type == SEALED:
         key.load(tpm)
@@ -158,7 +158,7 @@ def _prove(tpm: "Tpm", key: "HmacKey | EcdsaKey", file: "KeyFile") -> None:
     if isinstance(key, HmacKey):
         key.hmac(tpm, b"tpmwire")
         return
-    from tpmwire.ecdsa import check_signature
+    from tpmwire.use.ecdsa import check_signature
 
     digest = random_bytes(32)
     check_signature(file.public, digest, key.sign(tpm, digest))
@@ -166,11 +166,11 @@ def _prove(tpm: "Tpm", key: "HmacKey | EcdsaKey", file: "KeyFile") -> None:
 
 def _choices(args: argparse.Namespace) -> "list[KeyFile]":
     """The importable key with each parent that it may be for. Raises UsageError, KeyFileError."""
-    from tpmwire.keyfile import IMPORTABLE, KeyFile
-    from tpmwire.parents import PARENTS, candidates, for_endorsement
+    from tpmwire.keys.keyfile import IMPORTABLE, KeyFile
+    from tpmwire.use.parents import PARENTS, candidates, for_endorsement
 
-    from ..files import read_key_file, read_small
-    from ..tpmcopy import parent_kind
+    from ..keys.tpmcopy import parent_kind
+    from ..terminal.files import read_key_file, read_small
 
     parts = (args.public, args.private, args.seed)
     if args.file:
@@ -198,7 +198,7 @@ def _choices(args: argparse.Namespace) -> "list[KeyFile]":
 def _inner_key(path: str | None) -> "Secret":
     from tpmwire.secret import EMPTY_AUTH, Secret
 
-    from ..files import read_small
+    from ..terminal.files import read_small
 
     if not path:
         return EMPTY_AUTH

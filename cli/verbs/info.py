@@ -10,7 +10,7 @@ which costs a command more in each run.
 import argparse
 from typing import Any
 
-from ..options import add_tpm_options
+from ..terminal.options import add_tpm_options
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     """Prints the document."""
     from tpmwire.tpm import Tpm
 
-    from ..capabilities import document
+    from ..tpm.capabilities import document
 
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
         found = document(tpm)

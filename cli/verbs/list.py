@@ -11,10 +11,10 @@ behind /dev/tpmrm0 everybody sees only his own.
 import argparse
 from typing import TYPE_CHECKING
 
-from ..options import add_tpm_options
+from ..terminal.options import add_tpm_options
 
 if TYPE_CHECKING:
-    from ..inventory import Row
+    from ..tpm.inventory import Row
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     """Prints the inventory."""
     from tpmwire.tpm import Tpm
 
-    from ..inventory import rows
+    from ..tpm.inventory import rows
 
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
         found = list(rows(tpm))

@@ -13,8 +13,8 @@ certificate.
 
 import argparse
 
-from ..messages import UsageError
-from ..options import add_tpm_options
+from ..terminal.messages import UsageError
+from ..terminal.options import add_tpm_options
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -23,7 +23,7 @@ HELP = "print the Name of a key"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    from ..auths import add_auth_options
+    from ..tpm.passwords import add_auth_options
 
     parser.add_argument("what", metavar="WHAT", help="ek-rsa, ek-ecc, srk, srk-rsa, h2, a handle, or a file")
     add_auth_options(parser, "parent", "the hierarchy's password, to make a key")
@@ -52,8 +52,8 @@ def _made(args: argparse.Namespace) -> bytes:
     from tpmwire.channel import authorized_once
     from tpmwire.primary import WELL_KNOWN, create_primary
 
-    from ..auths import auth_of
-    from ..keys import open_tpm
+    from ..keys.persist import open_tpm
+    from ..tpm.passwords import auth_of
 
     place = WELL_KNOWN[args.what]
     auth = auth_of(args, "parent")
@@ -75,11 +75,11 @@ def _of_file(path: str) -> bytes:
     import os
 
     from tpmwire.channel import WELL_KNOWN
-    from tpmwire.crypto import name_of
-    from tpmwire.keyfile import parse
+    from tpmwire.crypto.formulas import name_of
+    from tpmwire.keys.keyfile import parse
 
-    from ..files import read_small
-    from ..pins import pin_from
+    from ..terminal.files import read_small
+    from ..tpm.pins import pin_from
 
     if not os.path.exists(path):
         raise UsageError(f"{path!r} is none of {', '.join(WELL_KNOWN)}, no handle such as 0x81010002, and no file")

@@ -10,7 +10,7 @@ moment: where somebody extends a PCR meanwhile, they are read again.
 
 import argparse
 
-from ..options import add_tpm_options, pcrs_from
+from ..terminal.options import add_tpm_options, pcrs_from
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -28,8 +28,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the values."""
-    from tpmwire.pcrs import banks, read_pcrs
-    from tpmwire.policy import format_pcrs, pcrs_in
+    from tpmwire.policy.policy import format_pcrs, pcrs_in
+    from tpmwire.state.pcrs import banks, read_pcrs
     from tpmwire.tpm import Tpm
 
     wanted = pcrs_from(args.selection) if args.selection else None

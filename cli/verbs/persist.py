@@ -8,8 +8,8 @@ output is the key's Name: with `--key-name NAME` a run of aws-tpm-process-creden
 
 import argparse
 
-from ..messages import UsageError, note
-from ..options import add_tpm_options, persistent_handle
+from ..terminal.messages import UsageError, note
+from ..terminal.options import add_tpm_options, persistent_handle
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -21,7 +21,7 @@ OWNER = 0x40000001
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    from ..auths import add_auth_options
+    from ..tpm.passwords import add_auth_options
 
     parser.add_argument("file", metavar="FILE", help="the key file (TSS2 PRIVATE KEY)")
     parser.add_argument("handle", type=persistent_handle, metavar="HANDLE", help="such as 0x81010002")
@@ -35,9 +35,9 @@ def run(args: argparse.Namespace) -> int:
     """Loads, persists, prints the Name."""
     from tpmwire.tpm import undisturbed
 
-    from ..auths import auth_of
-    from ..files import read_key_file
-    from ..keys import check_free, load, make_persistent, open_tpm, parent_of
+    from ..keys.persist import check_free, load, make_persistent, open_tpm, parent_of
+    from ..terminal.files import read_key_file
+    from ..tpm.passwords import auth_of
 
     file = read_key_file(args.file)
     if file.is_importable:

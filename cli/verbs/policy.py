@@ -19,13 +19,13 @@ No TPM is needed.
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from ..messages import UsageError, note
-from ..policies import add_policy_options, described_policy
+from ..keys.policy_options import add_policy_options, described_policy
+from ..terminal.messages import UsageError, note
 
 if TYPE_CHECKING:
-    from tpmwire.approvals import PolicyAuthorize
-    from tpmwire.keyfile import KeyFile
-    from tpmwire.policy import Policy, Statement
+    from tpmwire.keys.keyfile import KeyFile
+    from tpmwire.policy.approvals import PolicyAuthorize
+    from tpmwire.policy.policy import Policy, Statement
     from tpmwire.spec.constants import TPM_ALG
 
 __all__ = ["HELP", "configure", "run"]
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _compute(args: argparse.Namespace) -> int:
-    from tpmwire.policy_text import tree
+    from tpmwire.policy.text import tree
 
     found = described_policy(args, _hash(args.hash))
     if found is None:
@@ -86,15 +86,15 @@ def _hash(name: str) -> "TPM_ALG":
 
 
 def _read(path: str) -> "KeyFile":
-    from ..files import read_key_file
+    from ..terminal.files import read_key_file
 
     return read_key_file(path)
 
 
 def _show(path: str) -> int:
     from tpmwire.errors import PolicyError
-    from tpmwire.policy_choice import alternatives_of
-    from tpmwire.policy_text import tree
+    from tpmwire.policy.choice import alternatives_of
+    from tpmwire.policy.text import tree
 
     file = _read(path)
     found = alternatives_of(file)
@@ -123,12 +123,12 @@ def _digest(policy: "Policy", file: "KeyFile") -> str:
 
 
 def _sign(args: argparse.Namespace, path: str) -> int:
-    from tpmwire.policy import Policy
-    from tpmwire.policy_sign import approve, load_key
+    from tpmwire.policy.policy import Policy
+    from tpmwire.policy.sign import approve, load_key
     from tpmwire.spec.constants import TPM_CC
 
-    from ..files import read_small, write_whole
-    from ..options import auth_from
+    from ..terminal.files import read_small, write_whole
+    from ..terminal.options import auth_from
 
     if not args.key:
         raise UsageError("say who signs: --key PEM")
@@ -162,12 +162,12 @@ def _trust(file: "KeyFile", key: Any, path: str) -> "tuple[PolicyAuthorize, tupl
     The signer is known by the public key; the rest of the public area is what the key file has, or what programs
     choose where it says nothing. Raises UsageError.
     """
-    from tpmwire.approvals import PolicyAuthorize
-    from tpmwire.crypto import name_of
+    from tpmwire.crypto.formulas import name_of
     from tpmwire.errors import PolicyError
-    from tpmwire.policy import Policy
-    from tpmwire.policy_choice import alternatives_of
-    from tpmwire.policy_sign import is_same_key, public_areas
+    from tpmwire.policy.approvals import PolicyAuthorize
+    from tpmwire.policy.choice import alternatives_of
+    from tpmwire.policy.policy import Policy
+    from tpmwire.policy.sign import is_same_key, public_areas
 
     stated: list[tuple[PolicyAuthorize, tuple[Statement, ...]]] = []
     for _, policy in alternatives_of(file):

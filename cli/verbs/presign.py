@@ -12,9 +12,9 @@ whatever --expires says. The link is as good as a password: whoever reads it may
 
 import argparse
 
-from ..messages import UsageError
-from ..requested import add_request_options, place_of, request_of
-from ..using import add_use_options, key_of, warn
+from ..requests.request import add_request_options, place_of, request_of
+from ..requests.signer import add_use_options, key_of, warn
+from ..terminal.messages import UsageError
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     from sigv4.signer import PRESIGN_MAX
     from sigv4.times import parse_rfc3339
 
-    from ..obtain import seconds_of
+    from ..credentials.sts import seconds_of
 
     seconds = seconds_of(args.expires, "--expires")
     if not 1 <= seconds <= PRESIGN_MAX:

@@ -12,7 +12,7 @@ database at this name and port for this user, and it lets connections begin for 
 
 import argparse
 
-from ..using import add_use_options, region_of, signer_of
+from ..requests.signer import add_use_options, region_of, signer_of
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
 
     from sigv4.tokens import check_database, database_region, dsql_token, rds_token
 
-    from ..messages import UsageError
+    from ..terminal.messages import UsageError
 
     kind, region = database_region(args.hostname) or ("rds", None)
     if kind == "rds" and args.port is None:

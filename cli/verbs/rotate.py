@@ -23,7 +23,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from ..lifecycle import (
+from ..keys.options import new_handle
+from ..keys.sigv4a import add_sigv4a_options, check_installed, is_wanted, places_of
+from ..lifecycle.profile_command import (
     Checkpoint,
     ProfileCommand,
     State,
@@ -36,11 +38,7 @@ from ..lifecycle import (
     put,
     switch_profiles,
 )
-from ..making_options import new_handle
-from ..messages import UsageError, note
-from ..options import Once
-from ..prompts import check_agreed
-from ..rotation import (
+from ..lifecycle.rotation import (
     begin,
     check_place,
     check_sigv4a,
@@ -53,12 +51,14 @@ from ..rotation import (
     place_values,
     sigv4a_places,
 )
-from ..sigv4a_key import add_sigv4a_options, check_installed, is_wanted, places_of
+from ..terminal.messages import UsageError, note
+from ..terminal.options import Once
+from ..terminal.prompts import check_agreed
 
 if TYPE_CHECKING:
     from tpmwire.secret import Secret
 
-    from ..making import Order
+    from ..keys.create import Order
 
 __all__ = ["HELP", "configure", "rotate", "run"]
 
@@ -72,7 +72,7 @@ _PATIENCE = 90.0
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    from ..auths import add_auth_options
+    from ..tpm.passwords import add_auth_options
 
     parser.add_argument(
         "--profile", action=Once, default="default", metavar="NAME", help="the profile (default: default)"
@@ -112,7 +112,7 @@ def rotate(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
     begun, answered, created, made, put, placed, proven, rewritten, switched, disabled, inactive; with --delete-old
     also deleted, cleared; with a key of SigV4A beside, before put.
     """
-    from ..auths import auth_of
+    from ..tpm.passwords import auth_of
 
     owner = auth_of(args, "owner")
     for wanted, what in ((args.delete_old, "old access key"), (args.discard, f"new access key {args.discard}")):
@@ -170,7 +170,7 @@ def _check(args: argparse.Namespace, state: State | None) -> None:
 
 def _tidy(args: argparse.Namespace, state: State, owner: "Secret") -> None:
     """Where an earlier run ended in the middle of a step: to the step's end, or back before it."""
-    from tpmwire.crypto import name_of
+    from tpmwire.crypto.formulas import name_of
 
     if state.stage == "begun":
         _find_orphan(args, state)
@@ -235,7 +235,7 @@ def _create(args: argparse.Namespace, state: State, owner: "Secret", checkpoint:
     from sigv4.iam import CreateAccessKey
     from tpmwire.tpm import undisturbed
 
-    from ..aws_secret import key_octets
+    from ..keys.secret import key_octets
 
     command = old_command(args.profile, state)
     check_place(args, command)
@@ -274,8 +274,8 @@ def _import(
 ) -> None:
     from tpmwire.spec.constants import TPM_HT
 
-    from ..making import make_key
-    from ..sigv4a_key import make_sigv4a_key
+    from ..keys.create import make_key
+    from ..keys.sigv4a import make_sigv4a_key
 
     command, key_id = old_command(args.profile, state), state.values["new"]["id"]
     with open_for(command) as tpm:

@@ -30,10 +30,10 @@ At the end transient objects and sessions that the commands made are flushed, un
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from ..messages import UsageError, note
-from ..options import add_tpm_options
-from ..plans import Plan, plans_from_json, plans_from_words
-from ..sending import SESSIONS, STEPS, Authorizer, policy_from
+from ..inspect.command_auth import SESSIONS, STEPS, Authorizer, policy_from
+from ..inspect.command_plans import Plan, plans_from_json, plans_from_words
+from ..terminal.messages import UsageError, note
+from ..terminal.options import add_tpm_options
 
 if TYPE_CHECKING:
     from tpmwire.tpm import Tpm
@@ -199,7 +199,7 @@ def _handle_of(answer: Any) -> int:
 def _built(plan: Plan, answers: list[int], args: argparse.Namespace) -> Any:
     from tpmwire.errors import EncodeError
 
-    from ..fields import command_from
+    from ..inspect.command_fields import command_from
 
     try:
         command = command_from(plan.kind, plan.values, answers, public=not args.json)
@@ -210,8 +210,8 @@ def _built(plan: Plan, answers: list[int], args: argparse.Namespace) -> Any:
 
 
 def _passwords(plan: Plan, args: argparse.Namespace) -> list[bytes]:
-    from ..fields import password_from
-    from ..options import secret_file
+    from ..inspect.command_fields import password_from
+    from ..terminal.options import secret_file
 
     secrets = [secret_file(path) for path in args.auth_file] + [_variable(name) for name in args.auth_env]
     secrets = secrets or [password_from(value) for value in plan.passwords]

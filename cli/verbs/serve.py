@@ -31,9 +31,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from ..messages import UsageError, note
-from ..options import Once
-from ..using import add_use_options, temporary, use_args
+from ..requests.signer import add_use_options, temporary, use_args
+from ..terminal.messages import UsageError, note
+from ..terminal.options import Once
 
 if TYPE_CHECKING:
     from ..serving.notify import Notifier
@@ -194,7 +194,7 @@ def _time(seconds: float) -> str:
 
 
 def _region(args: argparse.Namespace) -> str | None:
-    from ..using import region_of
+    from ..requests.signer import region_of
 
     try:
         return region_of(args)

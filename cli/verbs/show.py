@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tpmwire.errors import PolicyError
-    from tpmwire.keyfile import KeyFile, Step
-    from tpmwire.policy import Statement
+    from tpmwire.keys.keyfile import KeyFile, Step
+    from tpmwire.policy.policy import Statement
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -52,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the fields."""
-    from ..files import read_key_file
+    from ..terminal.files import read_key_file
 
     file = read_key_file(args.file)
     if args.json:
@@ -100,8 +100,8 @@ def _octets(octets: bytes | None, meaning: str) -> str:
 
 
 def _parent(file: "KeyFile") -> str:
-    from tpmwire.parents import ENDORSEMENT, candidates
     from tpmwire.spec.constants import TPM_HT, TPM_RH
+    from tpmwire.use.parents import ENDORSEMENT, candidates
 
     if file.is_importable and (likely := candidates(file)[0]) != file:
         return f"according to its seed: {_parent(likely)}"
@@ -136,7 +136,7 @@ def _policy_lines(label: str, file: "KeyFile", steps: "tuple[Step, ...] | None",
 def _understood(steps: "tuple[Step, ...]", file: "KeyFile") -> "list[Statement | PolicyError]":
     """Each step as the policy as a whole means it, or alone where another step cannot be read."""
     from tpmwire.errors import PolicyError
-    from tpmwire.policy import Policy
+    from tpmwire.policy.policy import Policy
 
     found: list[Statement | PolicyError] = []
     try:
@@ -153,7 +153,7 @@ def _understood(steps: "tuple[Step, ...]", file: "KeyFile") -> "list[Statement |
 
 def _step(code: int, octets: bytes, statement: "Statement | PolicyError") -> str:
     from tpmwire.errors import PolicyError
-    from tpmwire.policy import Policy, PolicyPCR, format_pcrs
+    from tpmwire.policy.policy import Policy, PolicyPCR, format_pcrs
     from tpmwire.spec.constants import TPM_CC
 
     name = f"TPM2_{TPM_CC(code).name}"
@@ -163,7 +163,7 @@ def _step(code: int, octets: bytes, statement: "Statement | PolicyError") -> str
     if isinstance(statement, PolicyPCR):
         name += f" {format_pcrs(statement.pcrs)} digest {statement.pcr_digest.hex() or 'of now'}"
     elif type(statement).__module__ != Policy.__module__:
-        from tpmwire.policy_text import described
+        from tpmwire.policy.text import described
 
         # Their octets hold keys, signatures and numbers that nobody reads in hex.
         name += f" {described(statement).partition(': ')[2]}"
@@ -173,9 +173,9 @@ def _step(code: int, octets: bytes, statement: "Statement | PolicyError") -> str
 
 
 def _public_lines(file: "KeyFile") -> list[str]:
-    from tpmwire.crypto import name_of
+    from tpmwire.crypto.formulas import name_of
 
-    from ..inventory import described_public
+    from ..tpm.inventory import described_public
 
     public = file.public
     lines = [
@@ -194,7 +194,7 @@ def _public_lines(file: "KeyFile") -> list[str]:
 def _auth_policy(file: "KeyFile") -> str:
     """The policy digest, and whether the file's own policy leads to it."""
     from tpmwire.errors import PolicyError
-    from tpmwire.policy import Policy
+    from tpmwire.policy.policy import Policy
 
     wanted = file.public.auth_policy
     if not wanted:

@@ -20,8 +20,15 @@ are what the host says; for a host that says nothing, give --service, and --regi
 import argparse
 from typing import TYPE_CHECKING
 
-from ..requested import add_body_options, add_request_options, check_ends, payload_unsigned, place_of, request_of
-from ..using import add_use_options, signer_of
+from ..requests.request import (
+    add_body_options,
+    add_request_options,
+    check_ends,
+    payload_unsigned,
+    place_of,
+    request_of,
+)
+from ..requests.signer import add_use_options, signer_of
 
 if TYPE_CHECKING:
     from sigv4.request import Request
@@ -83,7 +90,7 @@ def _write(request: "Request") -> None:
 
     from sigv4.request import FileBody, host_header
 
-    from ..received import out
+    from ..requests.response import out
 
     parts = urlsplit(request.url)
     lines = [f"{request.method} {parts.path or '/'}{'?' if parts.query else ''}{parts.query} HTTP/1.1"]

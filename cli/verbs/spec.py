@@ -16,7 +16,7 @@ import json
 from enum import IntEnum
 from typing import Any
 
-from ..messages import UsageError
+from ..terminal.messages import UsageError
 
 __all__ = ["HELP", "configure", "run"]
 

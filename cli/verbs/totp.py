@@ -19,14 +19,14 @@ Codes are of this machine's clock, and each is good once: AWS refuses it a secon
 import argparse
 from typing import TYPE_CHECKING
 
-from ..making_options import add_parent_options, add_pin_options, new_handle, parentage_of
-from ..messages import UsageError, note
-from ..options import add_tpm_options, filled, pcrs_from
-from ..totp import AWS_DIGITS, AWS_PERIOD, PERIODS
-from ..totp_key import place
+from ..credentials.totp import AWS_DIGITS, AWS_PERIOD, PERIODS
+from ..credentials.totp_key import place
+from ..keys.options import add_parent_options, add_pin_options, new_handle, parentage_of
+from ..terminal.messages import UsageError, note
+from ..terminal.options import add_tpm_options, filled, pcrs_from
 
 if TYPE_CHECKING:
-    from ..totp import Token
+    from ..credentials.totp import Token
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -44,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _configure_import(parser: argparse.ArgumentParser) -> None:
-    from ..auths import add_auth_options
+    from ..tpm.passwords import add_auth_options
 
     parser.add_argument(
         "--secret-file", metavar="FILE", help="take the secret from a file (default: standard input, or a prompt)"
@@ -63,7 +63,7 @@ def _configure_import(parser: argparse.ArgumentParser) -> None:
 
 
 def _configure_code(parser: argparse.ArgumentParser) -> None:
-    from ..auths import add_auth_options
+    from ..tpm.passwords import add_auth_options
 
     parser.add_argument("key", type=place, metavar="KEY", help="the key's file or persistent handle")
     parser.add_argument(
@@ -98,12 +98,12 @@ def run(args: argparse.Namespace) -> int:
 def _import(args: argparse.Namespace) -> int:
     from tpmwire.errors import TpmError
 
-    from ..auths import key_auth_of
-    from ..keys import check_free, open_tpm
-    from ..making import Order, make_key
-    from ..pins import pin_from
-    from ..placing import Placed, check_path, put_in_place
-    from ..totp_key import read_token
+    from ..credentials.totp_key import read_token
+    from ..keys.create import Order, make_key
+    from ..keys.persist import check_free, open_tpm
+    from ..keys.place import Placed, check_path, put_in_place
+    from ..tpm.passwords import key_auth_of
+    from ..tpm.pins import pin_from
 
     handle = args.persistent_handle
     if not args.out and handle is None:
@@ -163,11 +163,11 @@ def _tell(args: argparse.Namespace, token: "Token") -> None:
 def _code(args: argparse.Namespace) -> int:
     import time
 
-    from ..auths import auth_of
-    from ..keys import open_tpm
-    from ..pins import pin_from
-    from ..totp import code_of, step_at
-    from ..totp_key import key_at
+    from ..credentials.totp import code_of, step_at
+    from ..credentials.totp_key import key_at
+    from ..keys.persist import open_tpm
+    from ..tpm.passwords import auth_of
+    from ..tpm.pins import pin_from
 
     key = key_at(args.key)
     key.checked = True  # Nobody else tells a wrong code from a right one.

@@ -17,8 +17,8 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
-from ..messages import UsageError, note
-from ..options import Program, add_tpm_options
+from ..terminal.messages import UsageError, note
+from ..terminal.options import Program, add_tpm_options
 
 if TYPE_CHECKING:
     import selectors

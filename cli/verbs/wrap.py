@@ -22,18 +22,18 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from ..aws_secret import add_secret_options, key_id_of, read_key
-from ..messages import UsageError, note
-from ..options import auth_from, filled
-from ..targets import add_format_option, add_target_options
+from ..keys.secret import add_secret_options, key_id_of, read_key
+from ..keys.targets import add_format_option, add_target_options
+from ..terminal.messages import UsageError, note
+from ..terminal.options import auth_from, filled
 
 if TYPE_CHECKING:
-    from tpmwire.keyfile import KeyFile
+    from tpmwire.keys.keyfile import KeyFile
     from tpmwire.secret import Secret
 
-    from ..fleet import Inputs, Order
-    from ..targets import Target
-    from ..wrap_policy import Use
+    from ..keys.fleet.wrap import Inputs, Order
+    from ..keys.targets import Target
+    from ..keys.wrap_policy import Use
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -104,9 +104,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Wraps for one target or for many."""
-    from ..fleet import Order
-    from ..trust import trust_from
-    from ..wrap_policy import policy_of
+    from ..keys.fleet.wrap import Order
+    from ..keys.trust import trust_from
+    from ..keys.wrap_policy import policy_of
 
     shard = _check(args)
     auth = auth_from(None, args.key_auth_file, "TPM_KEY_AUTH")
@@ -121,11 +121,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> tuple[int, int]:
     """Options that do not fit together. Returns the shard. Raises UsageError."""
-    from ..fleet_hosts import Fleet
-    from ..fleet_run import STDOUT
+    from ..keys.fleet.hosts import Fleet
+    from ..keys.fleet.run import STDOUT
 
     if args.to:
-        from ..placing import check_path
+        from ..keys.place import check_path
 
         check_path(args.out, "--out", force=args.force)
         for option, given in (("--resume", args.resume), ("--shard", args.shard), ("--json", args.json)):
@@ -153,8 +153,8 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 def _use(args: argparse.Namespace) -> "Use":
-    from ..files import read_small
-    from ..wrap_policy import Use
+    from ..keys.wrap_policy import Use
+    from ..terminal.files import read_small
 
     if args.policy_json:
         return Use(policy=read_small(args.policy_json).decode("utf-8", "replace"), where=args.policy_json)
@@ -164,15 +164,15 @@ def _use(args: argparse.Namespace) -> "Use":
 def _secret(args: argparse.Namespace) -> "Secret":
     if not args.secret_file:
         return read_key(args)
-    from ..aws_secret import likely_key
-    from ..options import secret_file
+    from ..keys.secret import likely_key
+    from ..terminal.options import secret_file
 
     return likely_key(secret_file(args.secret_file), force=args.force)
 
 
 def _fleet(args: argparse.Namespace, order: "Order", shard: tuple[int, int]) -> int:
-    from ..fleet_hosts import Fleet, survey
-    from ..fleet_run import STDOUT, Plan, wrap_fleet
+    from ..keys.fleet.hosts import Fleet, survey
+    from ..keys.fleet.run import STDOUT, Plan, wrap_fleet
 
     fleet = Fleet(args.fleet, shard)
     found = None if fleet.once else survey(fleet)
@@ -191,9 +191,9 @@ def _fleet(args: argparse.Namespace, order: "Order", shard: tuple[int, int]) -> 
 
 
 def _one(args: argparse.Namespace, order: "Order") -> int:
-    from ..files import write_whole
-    from ..fleet import inputs_of, wrapped_for
-    from ..targets import in_format, read_target
+    from ..keys.fleet.wrap import inputs_of, wrapped_for
+    from ..keys.targets import in_format, read_target
+    from ..terminal.files import write_whole
 
     target = read_target(args.to, args.to_handle, args.to_key)
     if not target.parent:
@@ -210,7 +210,7 @@ def _one(args: argparse.Namespace, order: "Order") -> int:
 
 def _check_sigv4a(args: argparse.Namespace) -> None:
     """Before the secret is asked for. Raises UsageError."""
-    from ..sigv4a_key import check_places, required_key_id
+    from ..keys.sigv4a import check_places, required_key_id
 
     check_places(args.sigv4a_out, None, args.out, None, force=args.force)
     if args.from_profile and not args.aws_access_key_id:
@@ -219,9 +219,9 @@ def _check_sigv4a(args: argparse.Namespace) -> None:
 
 
 def _sigv4a(args: argparse.Namespace, inputs: "Inputs", target: "Target") -> "KeyFile":
-    from tpmwire.wrapping import wrap_ecdsa_key
+    from tpmwire.keys.wrapping import wrap_ecdsa_key
 
-    from ..sigv4a_key import private_value, required_key_id
+    from ..keys.sigv4a import private_value, required_key_id
 
     private = private_value(inputs.secret, required_key_id(args))
     return wrap_ecdsa_key(private, target.public, target.parent, auth=inputs.auth, policy=inputs.policy)

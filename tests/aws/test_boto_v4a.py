@@ -24,8 +24,8 @@ from tests.support.interposer import Interposer
 from tests.support.programs import ROOT, TOOLBOX, Machine, machine
 from tests.support.sts import USER, VerifyingSts
 from tests.support.v4a import Sigv4aFront
-from tpmwire.ecdsa import EcdsaKey
 from tpmwire.tpm import Tpm
+from tpmwire.use.ecdsa import EcdsaKey
 
 HANDLE = 0x81010010
 ACCESS_POINT = "arn:aws:s3::123456789012:accesspoint/mfzwi23gnjvgw.mrap"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.cache.store import Store
+from cli.credentials.cache.store import Store
 from tests.support import keys
 from tests.support.programs import CREDENTIAL_PROCESS, KEY_ID, Machine, left_behind, machine, write_program
 from tests.support.scripted import STS_ANSWER, ScriptedServer, http, say

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from cli.messages import EXIT_CODES
+from cli.terminal.messages import EXIT_CODES
 from tests.support import keys
 from tests.support.interposer import Interposer
 from tests.support.programs import CREDENTIAL_PROCESS, KEY_ID, SECRET, Machine, left_behind, machine

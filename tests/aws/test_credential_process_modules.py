@@ -59,25 +59,31 @@ def _bare(before: str) -> set[str]:
 HANDLE = f"--persistentHandle={keys.PLAIN_HANDLE:#x}"
 
 NAMES = """
-    cli cli.abandon cli.credential_process cli.memory cli.messages cli.obtain cli.options cli.output
-    cli.run_options cli.streams cli.tpm_key
+    cli cli.credential_process cli.credentials cli.credentials.key cli.credentials.options cli.credentials.output
+    cli.credentials.sts cli.terminal cli.terminal.memory cli.terminal.messages cli.terminal.options
+    cli.terminal.streams cli.tpm cli.tpm.cleanup
     sigv4 sigv4.authorities sigv4.canonical sigv4.client sigv4.credentials sigv4.endpoints sigv4.errors sigv4.http
     sigv4.parameters sigv4.partitions sigv4.proxy sigv4.request sigv4.retry sigv4.signer sigv4.sockets sigv4.sts
     sigv4.times sigv4.xml
-    tpmwire tpmwire.channel tpmwire.constructs tpmwire.crypto tpmwire.errors tpmwire.exchange tpmwire.primary
-    tpmwire.reaching tpmwire.record tpmwire.secret tpmwire.sessions tpmwire.signing tpmwire.templates
-    tpmwire.tpm tpmwire.wire tpmwire.wires
+    tpmwire tpmwire.channel tpmwire.constructs tpmwire.crypto tpmwire.crypto.formulas tpmwire.errors
+    tpmwire.exchange tpmwire.keys tpmwire.keys.templates tpmwire.primary tpmwire.record tpmwire.secret
+    tpmwire.sessions tpmwire.tpm tpmwire.use tpmwire.use.hmac tpmwire.use.run tpmwire.wire tpmwire.wires
     tpmwire.spec tpmwire.spec.command tpmwire.spec.constants tpmwire.spec.numbers tpmwire.spec.structures
     tpmwire.spec.codes tpmwire.spec.commands tpmwire.spec.commands.sessions tpmwire.spec.commands.symmetric
     tpmwire.transport tpmwire.transport.base tpmwire.transport.paths tpmwire.transport.sockets
 """
 PLAIN = set(NAMES.split())
-PROTECTED = PLAIN | {"tpmwire.pure", "tpmwire.pure.curves", "tpmwire.salt", "tpmwire.spec.commands.objects"}
+PROTECTED = PLAIN | {
+    "tpmwire.crypto.pure",
+    "tpmwire.crypto.pure.curves",
+    "tpmwire.crypto.salt",
+    "tpmwire.spec.commands.objects",
+}
 FILE = PROTECTED | {
-    "cli.files",
+    "cli.terminal.files",
     "sigv4.files",
-    "tpmwire.der",
-    "tpmwire.keyfile",
+    "tpmwire.keys.der",
+    "tpmwire.keys.keyfile",
     "tpmwire.spec.commands.context",
     "tpmwire.spec.commands.hierarchy",
 }
@@ -89,7 +95,13 @@ WAYS = {
     "PCR, protected": (
         [f"--persistentHandle={keys.PCR_HANDLE:#x}", "--pcrs=23"],
         PROTECTED
-        | {"tpmwire.policy", "tpmwire.satisfying", "tpmwire.spec.commands.policies", "tpmwire.spec.properties"},
+        | {
+            "tpmwire.policy",
+            "tpmwire.policy.policy",
+            "tpmwire.use.policy",
+            "tpmwire.spec.commands.policies",
+            "tpmwire.spec.properties",
+        },
     ),
 }
 
@@ -110,23 +122,25 @@ def test_the_modules_of_a_run(box: Machine, tmp_path: Path, way: str) -> None:
 
 
 WARM_NAMES = """
-    cli cli.abandon cli.cache cli.cache.held cli.cache.purpose cli.cache.root cli.cache.run cli.cache.sealed
-    cli.cache.store cli.credential_process cli.memory cli.messages cli.obtain cli.options cli.output
-    cli.run_options cli.streams cli.tpm_key
+    cli cli.credential_process cli.credentials cli.credentials.key cli.credentials.options cli.credentials.output
+    cli.credentials.cache cli.credentials.cache.held cli.credentials.cache.keys cli.credentials.cache.purpose
+    cli.credentials.cache.run cli.credentials.cache.sealed cli.credentials.cache.store
+    cli.credentials.sts cli.terminal cli.terminal.memory cli.terminal.messages cli.terminal.options
+    cli.terminal.streams cli.tpm cli.tpm.cleanup
     sigv4 sigv4.credentials
-    tpmwire tpmwire.channel tpmwire.constructs tpmwire.crypto tpmwire.errors tpmwire.exchange tpmwire.primary
-    tpmwire.reaching tpmwire.record tpmwire.secret tpmwire.sessions tpmwire.signing tpmwire.templates
-    tpmwire.tpm tpmwire.wire tpmwire.wires
+    tpmwire tpmwire.channel tpmwire.constructs tpmwire.crypto tpmwire.crypto.formulas tpmwire.errors
+    tpmwire.exchange tpmwire.keys tpmwire.keys.templates tpmwire.primary tpmwire.record tpmwire.secret
+    tpmwire.sessions tpmwire.tpm tpmwire.use tpmwire.use.hmac tpmwire.use.run tpmwire.wire tpmwire.wires
     tpmwire.spec tpmwire.spec.command tpmwire.spec.constants tpmwire.spec.numbers tpmwire.spec.structures
     tpmwire.spec.codes tpmwire.spec.commands tpmwire.spec.commands.sessions tpmwire.spec.commands.symmetric
     tpmwire.transport tpmwire.transport.base tpmwire.transport.paths tpmwire.transport.sockets
 """
 WARM = set(WARM_NAMES.split())
 REMEMBERED = WARM | {
-    *("cli.cache.remembered", "tpmwire.kept", "tpmwire.spec.commands.context"),
-    *("tpmwire.pure", "tpmwire.pure.curves", "tpmwire.salt"),
+    *("cli.credentials.cache.remembered", "tpmwire.use.remembered", "tpmwire.spec.commands.context"),
+    *("tpmwire.crypto.pure", "tpmwire.crypto.pure.curves", "tpmwire.crypto.salt"),
 }
-READ = {"cli.files", "sigv4.files", "tpmwire.der", "tpmwire.keyfile"}
+READ = {"cli.terminal.files", "sigv4.files", "tpmwire.keys.der", "tpmwire.keys.keyfile"}
 WARM_WAYS = {
     "handle, in clear": ([HANDLE, "--no-session-encryption"], WARM),
     "handle": ([HANDLE], REMEMBERED),

@@ -16,8 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cli import aws_files, credentials_file
-from cli.messages import UsageError
+from cli.awsconfig import credentials_file
+from cli.awsconfig import files as aws_files
+from cli.terminal.messages import UsageError
 from sigv4.sts import Credentials
 from tests.support import keys
 from tests.support.programs import CREDENTIAL_PROCESS, ROOT, Machine
@@ -199,8 +200,9 @@ def test_any_file_keeps_its_octets(
 WRITER = f"""
 import argparse, sys
 sys.path.insert(0, {str(ROOT)!r})
-from cli import aws_files, credentials_file
-from cli.messages import guarded
+from cli.awsconfig import credentials_file
+from cli.awsconfig import files as aws_files
+from cli.terminal.messages import guarded
 from sigv4.sts import Credentials
 args = argparse.Namespace(credentials_profile=sys.argv[1], credentials_overwrite=False)
 values = Credentials("ASIAEXAMPLEEXAMPLE00", "secret", sys.argv[1] * 50, "2030-01-02T03:04:05Z")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.aws_config import get_setting
+from cli.awsconfig.edit import get_setting
 from tests.support.home import ROOT, arn_of, files_with, make_home
 from tests.support.interposer import Interposer
 from tests.support.lacking import Lacking
@@ -22,8 +22,8 @@ CONFIG = "# mine\n[default]\nregion = eu-central-1  ; near\n\n[profile work]\nre
 STEPS = ["placed", "proven", "written", "removed"]
 KILLED = """
 import os, signal, sys
-from cli.messages import guarded
-from cli.options import Parser
+from cli.terminal.messages import guarded
+from cli.terminal.options import Parser
 from cli.verbs import enroll
 
 def checkpoint(step):
@@ -157,7 +157,7 @@ def test_killed_after_any_step_the_profile_works_and_a_second_run_ends_it(
 
 
 def test_the_steps_are_all(home: Path, swtpm: Swtpm) -> None:
-    from cli.options import Parser
+    from cli.terminal.options import Parser
     from cli.verbs import enroll
 
     parser = Parser(prog="enroll")

@@ -8,10 +8,10 @@ from pathlib import Path
 import boto3
 import pytest
 
-from cli.aws_config import get_setting
-from cli.obtain import endpoint_for, environ_of
-from cli.run_options import run_parser
-from cli.source_profile import process_words
+from cli.awsconfig.edit import get_setting
+from cli.credentials.options import run_parser
+from cli.credentials.role_chain import process_words
+from cli.credentials.sts import endpoint_for, environ_of
 from sigv4.sts import GetCallerIdentity
 from tests.support.home import files_with, make_home
 from tests.support.sts import VerifyingSts

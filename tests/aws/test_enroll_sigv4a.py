@@ -20,9 +20,9 @@ from tests.support.interposer import Interposer
 from tests.support.sts import VerifyingSts
 from tests.support.swtpm import Swtpm
 from tests.support.verbs import Tool, held, tool
-from tpmwire.ecdsa import EcdsaKey
-from tpmwire.keyfile import parse
+from tpmwire.keys.keyfile import parse
 from tpmwire.tpm import Tpm
+from tpmwire.use.ecdsa import EcdsaKey
 
 __all__ = ["tool"]
 

@@ -82,7 +82,7 @@ def test_a_program_that_is_none(box: Machine, sts: VerifyingSts, command: str) -
     assert done.stderr.count("\n") == 1
 
 
-IMPATIENT = "import cli.mfa; cli.mfa._PATIENCE = 0.5"
+IMPATIENT = "import cli.credentials.mfa; cli.credentials.mfa._PATIENCE = 0.5"
 
 
 def test_a_slow_program(box: Machine, sts: VerifyingSts, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from cli.output import FORMATS, text
+from cli.credentials.output import FORMATS, text
 from sigv4.sts import Credentials
 
 # STS's own secrets have / and +; the rest is what a shell would stumble over.

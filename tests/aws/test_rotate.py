@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import pytest
 
-from cli.aws_config import get_setting
+from cli.awsconfig.edit import get_setting
 from tests.support.front import Front, refusal
 from tests.support.home import ROOT, arn_of, files_with, make_home
 from tests.support.sts import VerifyingSts
@@ -39,8 +39,8 @@ STEPS = [
 ]
 KILLED = """
 import os, signal, sys
-from cli.messages import guarded
-from cli.options import Parser
+from cli.terminal.messages import guarded
+from cli.terminal.options import Parser
 from cli.verbs import rotate
 
 def checkpoint(step):
@@ -235,7 +235,7 @@ def test_killed_after_any_step_one_key_works_and_resume_ends_it(
 def test_the_steps_are_all_and_the_new_secret_is_on_no_disk(
     device: Device, tool: Tool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cli.options import Parser
+    from cli.terminal.options import Parser
     from cli.verbs import rotate
     from sigv4 import iam
 
@@ -392,7 +392,7 @@ def test_a_new_key_that_is_of_no_use_can_be_given_up(
 
 @pytest.mark.parametrize("device", ["file"], indirect=True)
 def test_one_at_a_time(device: Device, tool: Tool) -> None:
-    from cli.lifecycle import alone
+    from cli.lifecycle.profile_command import alone
 
     with alone():
         second = tool("rotate", "--profile", "work")

@@ -14,10 +14,10 @@ from tests.aws.test_rotate import Device, make_device, sts, swtpm
 from tests.support.sts import VerifyingSts
 from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import Tool, tool
-from tpmwire.conditions import PolicyNameHash
-from tpmwire.crypto import name_of
-from tpmwire.keyfile import KeyFile, parse
-from tpmwire.policy import Policy, PolicyAuthValue
+from tpmwire.crypto.formulas import name_of
+from tpmwire.keys.keyfile import KeyFile, parse
+from tpmwire.policy.conditions import PolicyNameHash
+from tpmwire.policy.policy import Policy, PolicyAuthValue
 
 __all__ = ["sts", "swtpm", "tool"]  # fixtures
 

@@ -19,8 +19,8 @@ from tests.support.sts import VerifyingSts
 from tests.support.swtpm import Swtpm
 from tests.support.verbs import Tool, held, tool
 from tpmwire import Tpm
-from tpmwire.ecdsa import EcdsaKey
-from tpmwire.keyfile import parse
+from tpmwire.keys.keyfile import parse
+from tpmwire.use.ecdsa import EcdsaKey
 
 __all__ = ["tool"]
 

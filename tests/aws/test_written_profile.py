@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.aws_config import get_setting
+from cli.awsconfig.edit import get_setting
 from cli.toolbox import main
 from tests.support.interposer import Interposer
 from tests.support.sts import VerifyingSts

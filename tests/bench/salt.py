@@ -12,7 +12,7 @@ from statistics import median
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tpmwire.pure.curves import P256, P384, P521, Curve
+from tpmwire.crypto.pure.curves import P256, P384, P521, Curve
 from tpmwire.spec.constants import TPM_ALG, TPM_ECC, TPMA_OBJECT
 from tpmwire.spec.structures import (
     TPMS_ECC_PARMS,
@@ -30,7 +30,7 @@ AES = TPMT_SYM_DEF_OBJECT(TPM_ALG.AES, 128, TPM_ALG.CFB)
 
 # What a credential run has imported anyway by the time it seals a salt, or imports soon after.
 BASE = """
-import ssl, http.client, tpmwire.channel, tpmwire.salt as s
+import ssl, http.client, tpmwire.channel, tpmwire.crypto.salt as s
 from tpmwire.spec.structures import TPMT_PUBLIC
 """
 KEY = "p = TPMT_PUBLIC.parse(bytes.fromhex({public!r}))\n"
@@ -43,7 +43,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 key = rsa.RSAPublicNumbers(65537, int.from_bytes(p.unique, "big")).public_key()
 key.encrypt(bytes(32), padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), b"SECRET\\0"))
 """
-CFB = "from tpmwire.aes import cfb; cfb(bytes(16), bytes(16), bytes(32), True)\n"
+CFB = "from tpmwire.crypto.aes import cfb; cfb(bytes(16), bytes(16), bytes(32), True)\n"
 
 
 def ecc(curve_id: TPM_ECC, curve: Curve, name_alg: TPM_ALG) -> str:

@@ -17,8 +17,8 @@ from sigv4.xml import parse as parse_xml
 from tests.differential.jobs import pairs
 from tests.support.scripted import STS_ANSWER
 from tpmwire.errors import DecodeError, KeyFileError
-from tpmwire.keyfile import parse as parse_key
-from tpmwire.keyfile import parse_der
+from tpmwire.keys.keyfile import parse as parse_key
+from tpmwire.keys.keyfile import parse_der
 from tpmwire.wire import parse_command, parse_response
 
 __all__ = ["TARGETS", "Target"]

@@ -8,8 +8,8 @@ from botocore.exceptions import ConfigParseError
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from cli.aws_config import get_setting, remove_settings, set_settings
-from cli.messages import UsageError
+from cli.awsconfig.edit import get_setting, remove_settings, set_settings
+from cli.terminal.messages import UsageError
 
 INDENTS = st.sampled_from(["", "", " ", "  ", "\t", "    ", "\x0c", "\x1c"])
 KEYS = ("aws_access_key_id", "aws_secret_access_key")

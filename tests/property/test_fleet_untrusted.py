@@ -6,11 +6,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.fleet import Order, wrap_host
+from cli.keys.fleet.wrap import Order, wrap_host
 from tests.support.makers import Issued, chain, pem
 from tests.unit.test_fleet import SECRET, host
-from tpmwire.certificates import Certificate, Trust
-from tpmwire.keyfile import parse
+from tpmwire.keys.certificates import Certificate, Trust
+from tpmwire.keys.keyfile import parse
 from tpmwire.secret import Secret
 
 FIELDS = (

@@ -10,9 +10,9 @@ from urllib.parse import parse_qs
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cli.messages import UsageError
-from cli.obtain import endpoint_for, operations, profile_args
-from cli.run_options import PROGRAM, given_options
+from cli.credentials.options import PROGRAM, given_options
+from cli.credentials.sts import endpoint_for, operations, profile_args
+from cli.terminal.messages import UsageError
 from sigv4.errors import RequestError
 from sigv4.sts import AssumeRole, Credentials, Operation
 

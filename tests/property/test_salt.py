@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tpmwire.pure.curves import P256, P384, P521, Curve
-from tpmwire.pure.oaep import encrypt
+from tpmwire.crypto.pure.curves import P256, P384, P521, Curve
+from tpmwire.crypto.pure.oaep import encrypt
 
 CURVES: list[tuple[Curve, ec.EllipticCurve]] = [
     (P256, ec.SECP256R1()),

@@ -9,12 +9,12 @@ from tests.support import keys
 from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, tpm2
 from tpmwire.channel import WELL_KNOWN, create_primary, read_loaded
-from tpmwire.keyfile import KeyFile, parse
+from tpmwire.keys.keyfile import KeyFile, parse
 from tpmwire.secret import Secret
-from tpmwire.signing import HmacKey
 from tpmwire.spec.commands.capability import GetCapability
 from tpmwire.spec.constants import TPM_CAP
 from tpmwire.tpm import Tpm
+from tpmwire.use.hmac import HmacKey
 
 __all__ = ["DATE", "EK_HANDLE", "KDATE", "PASSWORD", "SECRET", "Bench", "bench"]
 

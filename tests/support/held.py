@@ -9,9 +9,9 @@ import pytest
 from tests.support.interposer import Interposer
 from tests.support.keys import PLAIN_HANDLE
 from tests.support.programs import KEY_ID, SECRET, machine
-from tpmwire.signing import HmacKey
 from tpmwire.spec.constants import TPM_CC
 from tpmwire.tpm import Tpm
+from tpmwire.use.hmac import HmacKey
 
 __all__ = ["KEY_ID", "SECRET", "HeldKey", "held_key", "no_settings", "wrong_key"]
 

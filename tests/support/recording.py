@@ -7,8 +7,8 @@ import pytest
 from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm
 from tests.swtpm.test_salted_sessions import NO_SECRETS, SALT_KEYS
+from tpmwire.crypto.salt import seal_secret
 from tpmwire.explain import Node, Talk, explain_talk
-from tpmwire.salt import seal_secret
 from tpmwire.secret import EMPTY_AUTH, Secret
 from tpmwire.sessions import Session, SessionStart
 from tpmwire.spec.commands.hierarchy import CreatePrimary

@@ -4,16 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from cli.cache.boot_key import BootKey
+from cli.credentials.cache.boot_key import BootKey
 from tests.support.interposer import Interposer
 from tests.support.programs import left_behind
 from tests.support.swtpm import Swtpm, tpm2
 from tpmwire.channel import Pin, create_primary, read_loaded
-from tpmwire.kept import Kept, Memory
-from tpmwire.signing import HmacKey
+from tpmwire.keys.templates import h2_primary
 from tpmwire.spec.constants import TPM_RH
-from tpmwire.templates import h2_primary
 from tpmwire.tpm import Tpm
+from tpmwire.use.hmac import HmacKey
+from tpmwire.use.remembered import Kept, Memory
 
 
 @pytest.fixture

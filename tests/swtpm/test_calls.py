@@ -10,10 +10,11 @@ import pytest
 import tpmwire
 from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import held
-from tpmwire import calls, templates
+from tpmwire import calls
 from tpmwire.channel import protected_sessions
 from tpmwire.errors import PolicyError, SessionError, TpmError
-from tpmwire.policy import Policy, PolicyPCR, parse_pcrs
+from tpmwire.keys import templates
+from tpmwire.policy.policy import Policy, PolicyPCR, parse_pcrs
 from tpmwire.sessions import Password, SessionStart
 from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_CC, TPM_ECC, TPM_PT, TPM_RH, TPM_SE, TPMA_NV, TPMA_OBJECT
 from tpmwire.spec.structures import (

@@ -15,12 +15,12 @@ from tests.support.scripted import ScriptedServer, http, say
 from tests.support.verbs import Tool, tool
 from tpmwire.channel import Pin
 from tpmwire.errors import SessionError, TpmError, TpmwireError
-from tpmwire.kept import Memory
-from tpmwire.policy import parse_pcrs
-from tpmwire.signing import HmacKey
+from tpmwire.policy.policy import parse_pcrs
 from tpmwire.spec.commands.context import EvictControl
 from tpmwire.spec.constants import TPM_CC, TPM_RH
 from tpmwire.tpm import Tpm
+from tpmwire.use.hmac import HmacKey
+from tpmwire.use.remembered import Memory
 
 __all__ = ["tool"]
 

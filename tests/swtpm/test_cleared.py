@@ -11,16 +11,16 @@ from tests.support.programs import KEY_ID, left_behind, machine
 from tests.support.scripted import STS_ANSWER, ScriptedServer, http, say
 from tests.support.verbs import Tool, tool
 from tpmwire.channel import Pin, read_loaded
-from tpmwire.ecdsa import EcdsaKey
 from tpmwire.errors import SessionError, TpmError
-from tpmwire.kept import Memory
-from tpmwire.policy import parse_pcrs
+from tpmwire.keys.wrapping import wrap_hmac_key
+from tpmwire.policy.policy import parse_pcrs
 from tpmwire.secret import Secret
-from tpmwire.signing import HmacKey
 from tpmwire.spec.commands.hierarchy import Clear
 from tpmwire.spec.constants import TPM_RH
 from tpmwire.tpm import Tpm
-from tpmwire.wrapping import wrap_hmac_key
+from tpmwire.use.ecdsa import EcdsaKey
+from tpmwire.use.hmac import HmacKey
+from tpmwire.use.remembered import Memory
 
 __all__ = ["tool"]
 

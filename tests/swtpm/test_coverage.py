@@ -9,6 +9,7 @@ import pytest
 from tests.support.swtpm import Swtpm
 from tpmwire.explain import explain_command, explain_response
 from tpmwire.explain.names import type_name
+from tpmwire.keys.templates import h2_primary
 from tpmwire.record import Record, Struct
 from tpmwire.sessions import SessionStart
 from tpmwire.spec.command import Command, command_class, role_of
@@ -29,7 +30,6 @@ from tpmwire.spec.constants import (
 from tpmwire.spec.response_codes import TPM_RC, explain
 from tpmwire.spec.storage import TPMS_NV_PUBLIC
 from tpmwire.spec.structures import TPMS_AUTH_COMMAND, TPMS_ECC_POINT, TPMS_SENSITIVE_CREATE, TPMT_PUBLIC
-from tpmwire.templates import h2_primary
 from tpmwire.tpm import Tpm
 from tpmwire.wire import build_command, parse_command, parse_response, split
 from tpmwire.wires import Counted, Fixed, Number, Select, Sized, SizedRecord, YesNo

@@ -8,10 +8,10 @@ import pytest
 from tests.support.recording import AES, DATA, PASSWORD, XOR, Bench, bench, beside, content, hmacs
 from tests.support.verbs import Tool, tool
 from tests.swtpm.test_salted_sessions import SALT_KEYS, SEALED
-from tpmwire import policy
 from tpmwire.errors import TpmError
 from tpmwire.explain import as_text, explain_talk
-from tpmwire.policy import Policy
+from tpmwire.policy import policy
+from tpmwire.policy.policy import Policy
 from tpmwire.secret import Secret
 from tpmwire.sessions import Password, SessionStart
 from tpmwire.spec.commands.context import ContextLoad, ContextSave, EvictControl

@@ -9,10 +9,10 @@ import pytest
 from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, SwtpmError, tpm2
 from tests.support.verbs import Ran, Tool, held, tool
-from tpmwire.keyfile import IMPORTABLE, LOADABLE, KeyFile, parse
+from tpmwire.keys.keyfile import IMPORTABLE, LOADABLE, KeyFile, parse
 from tpmwire.secret import Secret
-from tpmwire.signing import HmacKey
 from tpmwire.tpm import Tpm
+from tpmwire.use.hmac import HmacKey
 
 __all__ = ["tool"]
 

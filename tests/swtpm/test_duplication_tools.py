@@ -8,10 +8,10 @@ import pytest
 
 from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import Ran, Tool, held, tool
-from tpmwire.keyfile import parse
+from tpmwire.keys.keyfile import parse
 from tpmwire.secret import Secret
-from tpmwire.signing import HmacKey
 from tpmwire.tpm import Tpm
+from tpmwire.use.hmac import HmacKey
 
 __all__ = ["tool"]
 

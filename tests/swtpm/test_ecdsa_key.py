@@ -14,17 +14,17 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, tpm2
 from tpmwire.channel import Pin, create_primary, read_loaded
-from tpmwire.ecdsa import EcdsaKey
 from tpmwire.errors import EncodeError, KeyFileError, SessionError, TpmError
-from tpmwire.keyfile import IMPORTABLE, KeyFile
-from tpmwire.policy import Policy, PolicyAuthValue, PolicyPCR, parse_pcrs
+from tpmwire.keys.keyfile import IMPORTABLE, KeyFile
+from tpmwire.keys.templates import h2_primary
+from tpmwire.keys.wrapping import duplicate, ecdsa_key, wrap_hmac_key
+from tpmwire.policy.policy import Policy, PolicyAuthValue, PolicyPCR, parse_pcrs
 from tpmwire.secret import EMPTY_AUTH, Secret
-from tpmwire.signing import HmacKey
 from tpmwire.spec.commands.capability import GetCapability
 from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_RH
-from tpmwire.templates import h2_primary
 from tpmwire.tpm import Tpm
-from tpmwire.wrapping import duplicate, ecdsa_key, wrap_hmac_key
+from tpmwire.use.ecdsa import EcdsaKey
+from tpmwire.use.hmac import HmacKey
 
 PAGE = Path(__file__).parents[2] / "docs" / "sigv4a.md"
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551

@@ -11,17 +11,16 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from cli.pins import pin_from
 from cli.toolbox import main
+from cli.tpm.pins import pin_from
 from tests.support.ekcert import Maker
 from tests.support.guess import unsalted
 from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, tpm2
-from tpmwire import templates
 from tpmwire.channel import Loaded, create_primary, protected_sessions, read_loaded
-from tpmwire.crypto import name_of
-from tpmwire.endorsement import prove
+from tpmwire.crypto.formulas import name_of
 from tpmwire.errors import SessionError, TpmError
+from tpmwire.keys import templates
 from tpmwire.spec.commands.capability import GetCapability
 from tpmwire.spec.commands.nv import NV_DefineSpace, NV_Write
 from tpmwire.spec.commands.random import GetRandom
@@ -29,6 +28,7 @@ from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_RH, TPM_SE, TPMA_NV, TP
 from tpmwire.spec.storage import TPMS_NV_PUBLIC
 from tpmwire.spec.structures import TPMS_ECC_POINT, TPMT_PUBLIC
 from tpmwire.tpm import Tpm
+from tpmwire.use.endorsement import prove
 
 READABLE = TPMA_NV.OWNERWRITE | TPMA_NV.OWNERREAD | TPMA_NV.AUTHREAD | TPMA_NV.NO_DA
 

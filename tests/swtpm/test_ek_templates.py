@@ -6,11 +6,11 @@ import pytest
 
 from tests.support.swtpm import Swtpm, tpm2
 from tpmwire.channel import create_primary
-from tpmwire.crypto import digest, digest_size, nv_name_of
-from tpmwire.endorsement import KINDS, POLICY_B
+from tpmwire.crypto.formulas import digest, digest_size, nv_name_of
 from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_RH, TPMA_NV
 from tpmwire.spec.storage import TPMS_NV_PUBLIC
 from tpmwire.tpm import Tpm
+from tpmwire.use.endorsement import KINDS, POLICY_B
 
 BY_NAME = {kind.name: kind for kind in KINDS}
 

@@ -10,12 +10,12 @@ from tests.support.bench import DATE, EK_HANDLE, KDATE, PASSWORD, SECRET, Bench
 from tests.support.bench import bench as made_bench
 from tpmwire.channel import Pin
 from tpmwire.errors import SessionError, TpmError
-from tpmwire.policy import parse_pcrs
+from tpmwire.policy.policy import parse_pcrs
 from tpmwire.secret import Secret
-from tpmwire.signing import HmacKey
 from tpmwire.spec.commands.random import GetRandom
 from tpmwire.tpm import Tpm
 from tpmwire.transport import open_transport
+from tpmwire.use.hmac import HmacKey
 
 PCR23 = parse_pcrs("23")
 

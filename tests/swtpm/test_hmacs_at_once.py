@@ -9,15 +9,15 @@ import pytest
 from tests.support import keys
 from tests.support.bench import DATE, KDATE, PASSWORD, SECRET, Bench
 from tests.support.bench import bench as made_bench
-from tpmwire.pcrs import read_pcrs
-from tpmwire.policy import Policy, PolicyPCR, parse_pcrs
-from tpmwire.signing import HmacKey
+from tpmwire.keys.templates import hmac_key
+from tpmwire.keys.wrapping import either, to_any
+from tpmwire.policy.policy import Policy, PolicyPCR, parse_pcrs
 from tpmwire.spec.commands.hierarchy import CreatePrimary
 from tpmwire.spec.constants import TPM_ALG, TPM_RH
 from tpmwire.spec.structures import TPMS_SENSITIVE_CREATE
-from tpmwire.templates import hmac_key
+from tpmwire.state.pcrs import read_pcrs
 from tpmwire.tpm import Tpm
-from tpmwire.wrapping import either, to_any
+from tpmwire.use.hmac import HmacKey
 
 PCR23 = parse_pcrs("23")
 MESSAGES = [DATE, b"another", b"a third"]

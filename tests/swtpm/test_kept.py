@@ -12,14 +12,14 @@ from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, tpm2
 from tpmwire.channel import Pin
 from tpmwire.errors import DecodeError, SessionError, TpmError
-from tpmwire.kept import Kept, Memory
-from tpmwire.policy import parse_pcrs
+from tpmwire.policy.policy import parse_pcrs
 from tpmwire.secret import Secret
-from tpmwire.signing import HmacKey
 from tpmwire.spec.constants import TPMA_OBJECT
 from tpmwire.spec.response_codes import TPM_RC
 from tpmwire.spec.structures import TPMS_ECC_POINT
 from tpmwire.tpm import Tpm
+from tpmwire.use.hmac import HmacKey
+from tpmwire.use.remembered import Kept, Memory
 
 PCR23 = parse_pcrs("23")
 

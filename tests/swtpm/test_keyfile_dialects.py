@@ -7,12 +7,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.support.swtpm import Swtpm, tpm2
-from tpmwire.approvals import PolicyAuthorize
-from tpmwire.conditions import PolicyCounterTimer
-from tpmwire.crypto import name_of
+from tpmwire.crypto.formulas import name_of
 from tpmwire.errors import PolicyError
-from tpmwire.keyfile import KeyFile, Step, parse
-from tpmwire.policy import (
+from tpmwire.keys.keyfile import KeyFile, Step, parse
+from tpmwire.keys.templates import h2_primary, hmac_key
+from tpmwire.policy.approvals import PolicyAuthorize
+from tpmwire.policy.conditions import PolicyCounterTimer
+from tpmwire.policy.policy import (
     Policy,
     PolicyAuthValue,
     PolicyDuplicationSelect,
@@ -21,18 +22,17 @@ from tpmwire.policy import (
     PolicySecret,
     parse_pcrs,
 )
-from tpmwire.policy_sign import approve, public_area
+from tpmwire.policy.sign import approve, public_area
 from tpmwire.primary import create_primary
 from tpmwire.secret import EMPTY_AUTH, Secret
 from tpmwire.sessions import Password
-from tpmwire.signing import HmacKey
 from tpmwire.spec.commands.objects import Create
 from tpmwire.spec.commands.pcr import PCR_Read
 from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_RH
 from tpmwire.spec.properties import TPM_EO
 from tpmwire.spec.structures import TPMS_SENSITIVE_CREATE
-from tpmwire.templates import h2_primary, hmac_key
 from tpmwire.tpm import Tpm
+from tpmwire.use.hmac import HmacKey
 
 SECRET, MESSAGE = b"AWS4secret", b"20261124"
 EXPECTED = hmac.digest(SECRET, MESSAGE, "sha256")

@@ -12,19 +12,19 @@ import pytest
 
 from tests.support.swtpm import Swtpm, SwtpmError, tpm2
 from tpmwire.channel import create_primary
-from tpmwire.crypto import name_of
+from tpmwire.crypto.formulas import name_of
 from tpmwire.errors import KeyFileError, TpmError
-from tpmwire.keyfile import KeyFile, parse, parse_der
-from tpmwire.policy import Policy, PolicyAuthValue, PolicyPCR, parse_pcrs
+from tpmwire.keys.keyfile import KeyFile, parse, parse_der
+from tpmwire.keys.templates import h2_primary, hmac_key
+from tpmwire.policy.policy import Policy, PolicyAuthValue, PolicyPCR, parse_pcrs
 from tpmwire.secret import Secret
 from tpmwire.sessions import Password
-from tpmwire.signing import HmacKey
 from tpmwire.spec.commands.objects import Create, Load, Unseal
 from tpmwire.spec.commands.pcr import PCR_Read
 from tpmwire.spec.constants import TPM_ALG, TPM_RH
 from tpmwire.spec.structures import TPMS_SENSITIVE_CREATE
-from tpmwire.templates import h2_primary, hmac_key
 from tpmwire.tpm import Tpm
+from tpmwire.use.hmac import HmacKey
 
 KEYS = Path(__file__).parents[2] / "fixtures" / "keys"
 MANIFEST = {entry["name"]: entry for entry in json.loads((KEYS / "manifest.json").read_text())}

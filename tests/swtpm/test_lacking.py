@@ -14,13 +14,13 @@ from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import Tool, held, tool
 from tpmwire.channel import Pin, create_primary
 from tpmwire.errors import TpmError
-from tpmwire.keyfile import KeyFile, parse
-from tpmwire.policy import parse_pcrs
-from tpmwire.signing import HmacKey
+from tpmwire.keys.keyfile import KeyFile, parse
+from tpmwire.keys.templates import h1_primary, h2_primary, srk_ecc
+from tpmwire.keys.wrapping import wrap_hmac_key
+from tpmwire.policy.policy import parse_pcrs
 from tpmwire.spec.constants import TPM_ALG, TPM_ECC, TPM_RH
-from tpmwire.templates import h1_primary, h2_primary, srk_ecc
 from tpmwire.tpm import Tpm
-from tpmwire.wrapping import wrap_hmac_key
+from tpmwire.use.hmac import HmacKey
 
 __all__ = ["tool"]
 

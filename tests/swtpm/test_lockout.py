@@ -125,10 +125,10 @@ def test_a_wrong_password_counts_once_with_a_cache(
 ) -> None:
     """What earlier runs have left spares the parent's password, and costs no second try of the key's."""
     from tpmwire.errors import TpmError
-    from tpmwire.kept import Memory
-    from tpmwire.keyfile import parse
+    from tpmwire.keys.keyfile import parse
     from tpmwire.secret import Secret
-    from tpmwire.signing import HmacKey
+    from tpmwire.use.hmac import HmacKey
+    from tpmwire.use.remembered import Memory
 
     file = parse((box.directory / f"{parent}.pem").read_bytes())
     right = {"parent_auth": Secret(PARENTS[parent][1].encode()), "auth": Secret(SHARED.encode())}

@@ -10,17 +10,17 @@ from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import held
 from tpmwire.channel import read_loaded
-from tpmwire.ecdsa import EcdsaKey, check_signature
 from tpmwire.errors import TpmError
-from tpmwire.kept import Memory
-from tpmwire.keyfile import IMPORTABLE, KeyFile
-from tpmwire.policy import Policy, PolicyAuthValue, PolicyPCR, parse_pcrs
+from tpmwire.keys.keyfile import IMPORTABLE, KeyFile
+from tpmwire.keys.wrapping import duplicate, ecdsa_key, hmac_key
+from tpmwire.policy.policy import Policy, PolicyAuthValue, PolicyPCR, parse_pcrs
 from tpmwire.secret import Secret
-from tpmwire.signing import HmacKey
 from tpmwire.spec.constants import TPM_ALG
 from tpmwire.spec.structures import TPMT_PUBLIC
 from tpmwire.tpm import Tpm
-from tpmwire.wrapping import duplicate, ecdsa_key, hmac_key
+from tpmwire.use.ecdsa import EcdsaKey, check_signature
+from tpmwire.use.hmac import HmacKey
+from tpmwire.use.remembered import Memory
 
 HASHES = ("sha1", "sha384", "sha512")
 PARENT = 0x81000002

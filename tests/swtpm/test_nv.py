@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.swtpm import Swtpm, tpm2
-from tpmwire import nv
-from tpmwire.crypto import digest, nv_name_of
+from tpmwire.crypto.formulas import digest, nv_name_of
 from tpmwire.errors import NvError, SessionError, TpmError
 from tpmwire.sessions import Session, SessionStart
 from tpmwire.spec.commands.hierarchy import CreatePrimary
@@ -41,6 +40,7 @@ from tpmwire.spec.structures import (
     TPMT_SYM_DEF,
     TPMT_SYM_DEF_OBJECT,
 )
+from tpmwire.state import nv
 from tpmwire.tpm import Tpm
 
 INDEX, AUTH = 0x01800001, b"the index's password"

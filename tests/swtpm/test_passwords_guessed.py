@@ -10,10 +10,10 @@ from tests.support.guess import guessed, unsalted
 from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import Tool, held, tool
+from tpmwire.keys.templates import h2_primary
 from tpmwire.primary import create_primary
 from tpmwire.sessions import SessionStart
 from tpmwire.spec.constants import TPM_RH
-from tpmwire.templates import h2_primary
 from tpmwire.tpm import Tpm
 
 __all__ = ["tool"]

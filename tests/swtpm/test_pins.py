@@ -10,18 +10,18 @@ from tests.support.bench import DATE, KDATE, SECRET
 from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import held
-from tpmwire import templates
 from tpmwire.channel import Pin
 from tpmwire.errors import SessionError, TpmError
-from tpmwire.kept import Memory
-from tpmwire.keyfile import KeyFile, parse
+from tpmwire.keys import templates
+from tpmwire.keys.keyfile import KeyFile, parse
 from tpmwire.primary import WELL_KNOWN, Loaded, WellKnown, create_primary, read_loaded
 from tpmwire.secret import Secret
-from tpmwire.signing import HmacKey
 from tpmwire.spec.commands.context import EvictControl
 from tpmwire.spec.constants import TPM_RH
 from tpmwire.spec.structures import TPMT_PUBLIC
 from tpmwire.tpm import Tpm
+from tpmwire.use.hmac import HmacKey
+from tpmwire.use.remembered import Memory
 
 CAPABILITY, PRIMARY, START, LOAD, READ = "GetCapability", "CreatePrimary", "StartAuthSession", "Load", "ReadPublic"
 HMAC, FLUSH = "HMAC", "FlushContext"

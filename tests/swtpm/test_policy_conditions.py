@@ -8,8 +8,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tests.support.swtpm import Swtpm, tpm2
-from tpmwire.approvals import PolicyAuthorize, PolicySigned
-from tpmwire.conditions import (
+from tpmwire.crypto.formulas import digest_size
+from tpmwire.policy.approvals import PolicyAuthorize, PolicySigned
+from tpmwire.policy.conditions import (
     PolicyCounterTimer,
     PolicyCpHash,
     PolicyLocality,
@@ -18,9 +19,8 @@ from tpmwire.conditions import (
     PolicyNvWritten,
     PolicyTemplate,
 )
-from tpmwire.crypto import digest_size
-from tpmwire.policy import Policy, PolicyAuthValue, Statement
-from tpmwire.policy_sign import approve, assert_signed, public_area
+from tpmwire.policy.policy import Policy, PolicyAuthValue, Statement
+from tpmwire.policy.sign import approve, assert_signed, public_area
 from tpmwire.sessions import SessionStart
 from tpmwire.spec.commands.objects import LoadExternal
 from tpmwire.spec.commands.policies import PolicyGetDigest

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.swtpm import Swtpm, tpm2
-from tpmwire.policy import (
+from tpmwire.policy.policy import (
     Policy,
     PolicyAuthValue,
     PolicyCommandCode,

@@ -8,9 +8,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tests.support.swtpm import Swtpm, tpm2
-from tpmwire.approvals import PolicyAuthorize
 from tpmwire.channel import create_primary
-from tpmwire.conditions import (
+from tpmwire.crypto.formulas import digest, name_of
+from tpmwire.errors import PolicyError, TpmError
+from tpmwire.keys.keyfile import KeyFile, parse
+from tpmwire.keys.templates import h2_primary, hmac_key
+from tpmwire.policy.approvals import PolicyAuthorize
+from tpmwire.policy.choice import Either
+from tpmwire.policy.conditions import (
     PolicyCounterTimer,
     PolicyCpHash,
     PolicyLocality,
@@ -19,21 +24,16 @@ from tpmwire.conditions import (
     PolicyNvWritten,
     PolicyTemplate,
 )
-from tpmwire.crypto import digest, name_of
-from tpmwire.errors import PolicyError, TpmError
-from tpmwire.keyfile import KeyFile, parse
-from tpmwire.policy import Policy, PolicyAuthValue, PolicyCommandCode, PolicyPCR, parse_pcr_values
-from tpmwire.policy_choice import Either
-from tpmwire.policy_sign import approve, assert_signed, public_area
+from tpmwire.policy.policy import Policy, PolicyAuthValue, PolicyCommandCode, PolicyPCR, parse_pcr_values
+from tpmwire.policy.sign import approve, assert_signed, public_area
 from tpmwire.secret import Secret
 from tpmwire.sessions import Password
-from tpmwire.signing import HmacKey
 from tpmwire.spec.commands.objects import Create
 from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_RH, TPMA_LOCALITY
 from tpmwire.spec.properties import TPM_EO
 from tpmwire.spec.structures import TPMS_SENSITIVE_CREATE
-from tpmwire.templates import h2_primary, hmac_key
 from tpmwire.tpm import Tpm
+from tpmwire.use.hmac import HmacKey
 
 INDEX = 0x01500016
 OCTETS, DATE = b"AWS4made/up+SecretAccessKeyOfFortyCharacters", b"20261124"

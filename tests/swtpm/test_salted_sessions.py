@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.swtpm import Swtpm
-from tpmwire import salt
+from tpmwire.crypto import salt
+from tpmwire.crypto.salt import seal_secret
 from tpmwire.errors import TpmError
-from tpmwire.salt import seal_secret
 from tpmwire.secret import Secret
 from tpmwire.sessions import SessionStart
 from tpmwire.spec.commands.hierarchy import CreatePrimary

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli import toolbox
-from cli.fields import nested
+from cli.inspect.command_fields import nested
 from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import Ran, Tool, held, tool
 

@@ -12,10 +12,10 @@ from tests.support.lacking import Lacking
 from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import Tool, held, tool
 from tpmwire.channel import Pin
-from tpmwire.keyfile import parse
-from tpmwire.signing import HmacKey
+from tpmwire.keys.keyfile import parse
 from tpmwire.spec.constants import TPM_ALG
 from tpmwire.tpm import Tpm
+from tpmwire.use.hmac import HmacKey
 
 __all__ = ["tool"]
 

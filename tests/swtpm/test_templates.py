@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.swtpm import Swtpm, tpm2
-from tpmwire import templates
 from tpmwire.channel import create_primary
+from tpmwire.keys import templates
 from tpmwire.spec.constants import TPM_RH
 from tpmwire.tpm import Tpm
 

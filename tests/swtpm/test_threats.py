@@ -6,17 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from cli.making import Order, make_key
+from cli.keys.create import Order, make_key
 from tests.support import keys
 from tests.support.bench import DATE, KDATE, PASSWORD, SECRET
 from tests.support.swtpm import Swtpm
 from tpmwire.channel import WELL_KNOWN, create_primary
 from tpmwire.errors import TpmError
-from tpmwire.keyfile import parse
-from tpmwire.policy import parse_pcrs
+from tpmwire.keys.keyfile import parse
+from tpmwire.policy.policy import parse_pcrs
 from tpmwire.secret import Secret
 from tpmwire.sessions import SessionStart
-from tpmwire.signing import HmacKey
 from tpmwire.spec.commands.context import ContextLoad, ContextSave
 from tpmwire.spec.commands.dictionary import DictionaryAttackParameters
 from tpmwire.spec.commands.duplication import Duplicate
@@ -27,6 +26,7 @@ from tpmwire.spec.commands.symmetric import HMAC
 from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_RH, TPM_SE, TPMA_OBJECT
 from tpmwire.spec.structures import TPMS_PCR_SELECTION, TPMT_HA, TPMT_SYM_DEF_OBJECT
 from tpmwire.tpm import Tpm
+from tpmwire.use.hmac import HmacKey
 
 PCR23 = parse_pcrs("23")
 MEASUREMENT = hashlib.sha256(b"what was booted").digest()

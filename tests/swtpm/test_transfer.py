@@ -15,12 +15,12 @@ from cli.toolbox import main
 from tests.support.ekcert import Maker
 from tests.support.swtpm import Swtpm, tpm2
 from tpmwire.errors import TpmError
-from tpmwire.keyfile import LOADABLE, parse
+from tpmwire.keys.keyfile import LOADABLE, parse
 from tpmwire.secret import Secret
-from tpmwire.signing import HmacKey
 from tpmwire.spec.commands.capability import GetCapability
 from tpmwire.spec.constants import TPM_CAP
 from tpmwire.tpm import Tpm
+from tpmwire.use.hmac import HmacKey
 
 SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEYxx"
 DATE = b"20261124"

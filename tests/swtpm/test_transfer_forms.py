@@ -14,20 +14,21 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import Ran, Tool, held, tool
 from tests.swtpm.test_ek import write_nv
-from tpmwire import parents, templates
-from tpmwire.crypto import name_of
-from tpmwire.keyfile import IMPORTABLE, LOADABLE, SEALED, KeyFile, parse
-from tpmwire.policy import Policy, PolicyAuthValue, PolicyDuplicationSelect, PolicyOR, parse_pcrs
+from tpmwire.crypto.formulas import name_of
+from tpmwire.keys import templates
+from tpmwire.keys.keyfile import IMPORTABLE, LOADABLE, SEALED, KeyFile, parse
+from tpmwire.keys.wrapping import duplicate, hmac_key, wrap_hmac_key
+from tpmwire.policy.policy import Policy, PolicyAuthValue, PolicyDuplicationSelect, PolicyOR, parse_pcrs
 from tpmwire.primary import create_primary
 from tpmwire.secret import Secret
 from tpmwire.sessions import Password
-from tpmwire.signing import HmacKey
 from tpmwire.spec.commands.context import EvictControl
 from tpmwire.spec.commands.objects import Load, Unseal
 from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_RH, TPMA_OBJECT
 from tpmwire.spec.structures import TPMS_ECC_POINT, TPMT_PUBLIC, TPMT_SENSITIVE
 from tpmwire.tpm import Tpm
-from tpmwire.wrapping import duplicate, hmac_key, wrap_hmac_key
+from tpmwire.use import parents
+from tpmwire.use.hmac import HmacKey
 
 __all__ = ["tool"]  # a fixture
 

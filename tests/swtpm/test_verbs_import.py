@@ -17,11 +17,11 @@ from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import PROGRAM, Ran, Tool, held, shell, tool
 from tpmwire.errors import TpmError
-from tpmwire.keyfile import KeyFile, parse
+from tpmwire.keys.keyfile import KeyFile, parse
 from tpmwire.secret import Secret
-from tpmwire.signing import HmacKey
 from tpmwire.spec.constants import TPM_CC
 from tpmwire.tpm import Tpm
+from tpmwire.use.hmac import HmacKey
 
 __all__ = ["tool"]  # a fixture
 

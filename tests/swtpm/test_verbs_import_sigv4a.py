@@ -18,14 +18,14 @@ from sigv4.sigv4a import der_signature, private_key
 from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, SwtpmError, tpm2
 from tests.support.verbs import Tool, held, tool
-from tpmwire.ecdsa import EcdsaKey
 from tpmwire.errors import TpmError
-from tpmwire.keyfile import KeyFile, parse
-from tpmwire.policy import parse_pcrs
+from tpmwire.keys.keyfile import KeyFile, parse
+from tpmwire.policy.policy import parse_pcrs
 from tpmwire.secret import Secret
-from tpmwire.signing import HmacKey
 from tpmwire.spec.constants import TPM_CAP, TPM_CC, TPM_ECC
 from tpmwire.tpm import Tpm
+from tpmwire.use.ecdsa import EcdsaKey
+from tpmwire.use.hmac import HmacKey
 
 __all__ = ["tool"]  # a fixture
 

@@ -203,7 +203,7 @@ def test_list_and_flush_what_was_left(
     assert f"name: {index['name']}\n" in nv
 
     # However little the TPM gives at once, all of it comes together.
-    monkeypatch.setattr("cli.inventory.PAGE", 1)
+    monkeypatch.setattr("cli.tpm.inventory.PAGE", 1)
     assert tool("list", "--json", *where).out == document
     monkeypatch.undo()
 

@@ -11,13 +11,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import Tool, tool  # noqa: F401 - a fixture
 from tests.swtpm.test_policy_use import OCTETS, made, signs
-from tpmwire.approvals import PolicyAuthorize
-from tpmwire.crypto import name_of
+from tpmwire.crypto.formulas import name_of
 from tpmwire.errors import TpmError
-from tpmwire.keyfile import parse
-from tpmwire.policy import Policy, PolicyAuthValue, Statement
-from tpmwire.policy_sign import public_area
-from tpmwire.policy_text import from_json
+from tpmwire.keys.keyfile import parse
+from tpmwire.policy.approvals import PolicyAuthorize
+from tpmwire.policy.policy import Policy, PolicyAuthValue, Statement
+from tpmwire.policy.sign import public_area
+from tpmwire.policy.text import from_json
 from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPMA_OBJECT
 from tpmwire.spec.structures import TPMS_SCHEME_HASH, TPMT_RSA_SCHEME
 

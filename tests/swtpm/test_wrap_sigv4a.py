@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from sigv4.sigv4a import der_signature, private_key
 from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import Tool, held, tool
-from tpmwire.ecdsa import EcdsaKey
 from tpmwire.errors import TpmError
-from tpmwire.keyfile import parse
+from tpmwire.keys.keyfile import parse
 from tpmwire.secret import Secret
 from tpmwire.tpm import Tpm
+from tpmwire.use.ecdsa import EcdsaKey
 
 __all__ = ["tool"]  # a fixture
 

@@ -10,11 +10,12 @@ from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm
 from tpmwire.channel import WELL_KNOWN, create_primary
 from tpmwire.errors import EncodeError, TpmError
-from tpmwire.keyfile import KeyFile, parse
-from tpmwire.policy import Policy, PolicyAuthValue, PolicyPCR, parse_pcrs
+from tpmwire.keys.keyfile import KeyFile, parse
+from tpmwire.keys.templates import hmac_key as other_template
+from tpmwire.keys.wrapping import duplicate, hmac_key, wrap_hmac_key
+from tpmwire.policy.policy import Policy, PolicyAuthValue, PolicyPCR, parse_pcrs
 from tpmwire.secret import Secret
 from tpmwire.sessions import Password, SessionStart, Use
-from tpmwire.signing import HmacKey
 from tpmwire.spec.commands.capability import GetCapability
 from tpmwire.spec.commands.context import EvictControl
 from tpmwire.spec.commands.duplication import Import
@@ -22,9 +23,8 @@ from tpmwire.spec.commands.objects import Load
 from tpmwire.spec.commands.policies import PolicySecret
 from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_RH, TPM_SE
 from tpmwire.spec.structures import TPMT_PUBLIC, TPMT_SYM_DEF_OBJECT
-from tpmwire.templates import hmac_key as other_template
 from tpmwire.tpm import Tpm
-from tpmwire.wrapping import duplicate, hmac_key, wrap_hmac_key
+from tpmwire.use.hmac import HmacKey
 
 OCTETS, DATE, PASSWORD = Secret(b"AWS4secret"), b"20261124", Secret(b"pass word")
 EXPECTED = hmac.digest(OCTETS.reveal(), DATE, "sha256")

@@ -7,8 +7,8 @@ from botocore.configloader import raw_config_parse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.aws_config import get_setting, has_section, remove_settings, section_of, set_settings
-from cli.messages import UsageError
+from cli.awsconfig.edit import get_setting, has_section, remove_settings, section_of, set_settings
+from cli.terminal.messages import UsageError
 
 TEXT = """\
 # mine

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from cli import aws_files
-from cli.lifecycle import switch_profiles
-from cli.messages import UsageError
-from cli.plaintext import Plaintext, remove_plaintext
-from cli.profiles import write_profile
+from cli.awsconfig import files as aws_files
+from cli.awsconfig.plaintext import Plaintext, remove_plaintext
+from cli.awsconfig.profiles import write_profile
+from cli.lifecycle.profile_command import switch_profiles
+from cli.terminal.messages import UsageError
 from cli.toolbox import main
 
 COMMAND = "aws-tpm-process-credential --aws-access-key-id=AKIAOLD --persistentHandle=0x81010002"
@@ -56,7 +56,7 @@ def test_nobody_writes_while_another_run_is_about_to(
 def test_profiles_of_several_runs_at_once_are_all_there(config: Path) -> None:
     """Each holds its change back until all have begun."""
     start = (
-        "import sys, time; from cli import profiles, aws_files; read = aws_files.read\n"
+        "import sys, time; from cli.awsconfig import profiles, files as aws_files; read = aws_files.read\n"
         "aws_files.read = lambda path: (read(path), time.sleep(0.2))[0]\n"
         "print('ready', flush=True); input(); profiles.write_profile(sys.argv[1], 'true')"
     )

@@ -6,8 +6,8 @@ from argparse import Namespace
 
 import pytest
 
-from cli.aws_secret import check_key_id, read_key
-from cli.messages import UsageError
+from cli.keys.secret import check_key_id, read_key
+from cli.terminal.messages import UsageError
 
 ID, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 

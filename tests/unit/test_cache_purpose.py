@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.cache.purpose import purpose
-from cli.obtain import profile_args
+from cli.credentials.cache.purpose import purpose
+from cli.credentials.sts import profile_args
 
 PROFILE = """[profile tpm]
 region = eu-central-1

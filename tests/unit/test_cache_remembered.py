@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.cache.remembered import FORMAT, KeptFile, read, remembered, write
-from tpmwire import templates
-from tpmwire.kept import Kept
+from cli.credentials.cache.remembered import FORMAT, KeptFile, read, remembered, write
+from tpmwire.keys import templates
 from tpmwire.spec.constants import TPM_RH
 from tpmwire.spec.structures import TPMS_CONTEXT
+from tpmwire.use.remembered import Kept
 
 CONTEXT = TPMS_CONTEXT(7, 0x80000000, TPM_RH.OWNER, bytes(range(200)))
 KEPT = Kept(b"\0\x0b" + bytes(32), b"", CONTEXT, 0x81000001, None, templates.srk_ecc())

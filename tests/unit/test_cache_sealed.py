@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.cache.sealed import FORMAT, LABEL, LIMIT, DamagedError, label, read_clear, seal, unseal
+from cli.credentials.cache.sealed import FORMAT, LABEL, LIMIT, DamagedError, label, read_clear, seal, unseal
 
 ROOT, USE, NONCE = bytes(range(32)), bytes(32), os.urandom(32)
 

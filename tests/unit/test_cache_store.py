@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.cache.sealed import LIMIT
-from cli.cache.store import Store, UnfitError, place
+from cli.credentials.cache.sealed import LIMIT
+from cli.credentials.cache.store import Store, UnfitError, place
 
 OTHER = 65534  # nobody
 
@@ -130,7 +130,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     """A limit on file sizes stands for it: write(2) fails in the middle all the same."""
     program = (
         "import resource, signal, sys\n"
-        "from cli.cache.store import Store, UnfitError\n"
+        "from cli.credentials.cache.store import Store, UnfitError\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "store = Store(sys.argv[1], 'name')\n"
         "store.write(b'old')\n"
@@ -157,7 +157,7 @@ def test_one_at_a_time(tmp_path: Path) -> None:
 
 
 def test_a_process_in_the_background_does_not_hold_the_lock(tmp_path: Path) -> None:
-    """`cli.abandon` leaves one behind that may live a minute longer than the run."""
+    """`cli.tpm.cleanup` leaves one behind that may live a minute longer than the run."""
     first, second = (Store(str(tmp_path / "dir"), "name") for _ in range(2))
     end, hold = os.pipe()
     with first.alone(0):

@@ -12,8 +12,8 @@ from pathlib import Path
 import dpkt
 import pytest
 
-from cli.captures import exchanges
-from cli.messages import UsageError
+from cli.inspect.recordings import exchanges
+from cli.terminal.messages import UsageError
 from cli.toolbox import main
 from tpmwire.explain import explain_command, explain_response
 from tpmwire.explain.html import as_html

@@ -33,8 +33,8 @@ from tests.support.makers import (
     tpm_name,
     utc,
 )
-from tpmwire.certificates import Certificate, Trust, described, load, load_chain, public_key, verified
 from tpmwire.errors import CertificateError, UnusableCertificateError
+from tpmwire.keys.certificates import Certificate, Trust, described, load, load_chain, public_key, verified
 from tpmwire.spec.structures import TPMS_ECC_POINT
 
 Specs = dict[str, Spec]

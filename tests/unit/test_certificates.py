@@ -12,8 +12,8 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tpmwire.certificates import Certificate, Trust, described, load, public_key, verified, without_padding
 from tpmwire.errors import CertificateError, UnusableCertificateError
+from tpmwire.keys.certificates import Certificate, Trust, described, load, public_key, verified, without_padding
 
 
 @cache

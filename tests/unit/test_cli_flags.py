@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.messages import UsageError
-from cli.options import Parser, secret_file
-from cli.run_options import run_parser
+from cli.credentials.options import run_parser
+from cli.terminal.messages import UsageError
+from cli.terminal.options import Parser, secret_file
 from cli.toolbox import VERBS
 from tests.support.verbs import Tool, shell, tool
 

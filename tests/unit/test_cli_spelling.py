@@ -5,10 +5,10 @@ import shlex
 
 import pytest
 
-from cli.lifecycle import Place, ProfileCommand
-from cli.messages import UsageError
-from cli.options import Parser, suggestion
-from cli.run_options import PROGRAM, run_parser
+from cli.credentials.options import PROGRAM, run_parser
+from cli.lifecycle.profile_command import Place, ProfileCommand
+from cli.terminal.messages import UsageError
+from cli.terminal.options import Parser, suggestion
 from cli.toolbox import VERBS
 from tests.support.verbs import Tool, tool
 from tests.unit.test_cli_flags import parsers

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from cli.aws_secret import key_octets
-from cli.messages import UsageError
+from cli.keys.secret import key_octets
+from cli.terminal.messages import UsageError
 from cli.toolbox import VERBS
 from tests.support.swtpm import Swtpm
 from tests.support.verbs import PROGRAM, Tool, shell, tool
-from tpmwire.keyfile import KeyFile, parse
-from tpmwire.policy import Policy, PolicyAuthValue, PolicyPCR, parse_pcrs
+from tpmwire.keys.keyfile import KeyFile, parse
+from tpmwire.keys.templates import hmac_key
+from tpmwire.policy.policy import Policy, PolicyAuthValue, PolicyPCR, parse_pcrs
 from tpmwire.spec.constants import TPM_ALG
-from tpmwire.templates import hmac_key
 
 __all__ = ["tool"]  # a fixture
 

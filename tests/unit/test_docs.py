@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.messages import EXIT_CODES
-from cli.run_options import run_parser
+from cli.credentials.options import run_parser
+from cli.terminal.messages import EXIT_CODES
 from cli.toolbox import VERBS
 from tests.support.programs import ROOT
 from tests.swtpm.test_hmac_key import PLAIN_WAYS, PROTECTED_WAYS

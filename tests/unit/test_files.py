@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import sigv4.files
-from cli.aws_files import change
-from cli.cache.shelf import clear
-from cli.cache.store import Store
-from cli.files import write_whole
+from cli.awsconfig.files import change
+from cli.credentials.cache.shelf import clear
+from cli.credentials.cache.store import Store
+from cli.terminal.files import write_whole
 from sigv4.authorities import Authorities
 from sigv4.errors import RequestError
 from sigv4.files import open_input
@@ -144,7 +144,7 @@ def test_a_pipe_as_the_systems_bundle_is_refused(fifo: Path, monkeypatch: pytest
 
 
 # Their files are in a directory of our own, or known to be ordinary ones.
-OWN = {"sigv4/files.py", "cli/fleet_manifest.py", "sigv4/authorities.py"}
+OWN = {"sigv4/files.py", "cli/keys/fleet/manifest.py", "sigv4/authorities.py"}
 
 
 def test_whatever_reads_a_file_by_its_name_opens_it_there() -> None:

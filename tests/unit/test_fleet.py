@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from cli.targets import Target
+from cli.keys.targets import Target
 from tests.support.certificates import Authority
 from tests.support.verbs import PROGRAM, Tool, tool
-from tpmwire.keyfile import parse
+from tpmwire.keys.keyfile import parse
+from tpmwire.keys.templates import h2_primary
 from tpmwire.spec.structures import TPMS_ECC_POINT
-from tpmwire.templates import h2_primary
 
 __all__ = ["tool"]
 

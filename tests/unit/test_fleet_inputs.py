@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from cli.fleet import HostWrapper, Order, wrap_host
-from cli.fleet_hosts import Fleet, survey
+from cli.keys.fleet.hosts import Fleet, survey
+from cli.keys.fleet.wrap import HostWrapper, Order, wrap_host
 from tests.support.programs import ROOT
 from tests.support.verbs import PROGRAM, Tool, tool
 from tests.unit.test_fleet import SECRET, host
-from tpmwire.keyfile import parse
+from tpmwire.keys.keyfile import parse
 from tpmwire.secret import Secret
 
 __all__ = ["tool"]

@@ -10,11 +10,11 @@ import pytest
 from asn1crypto import core, pem  # type: ignore[import-untyped]
 
 from tests.support.tpmkey import TPMKey, pem_text
-from tpmwire import keyfile
 from tpmwire.errors import KeyFileError
-from tpmwire.keyfile import IMPORTABLE, LOADABLE, SEALED, KeyFile, parse, parse_der
+from tpmwire.keys import keyfile
+from tpmwire.keys.keyfile import IMPORTABLE, LOADABLE, SEALED, KeyFile, parse, parse_der
+from tpmwire.keys.templates import hmac_key
 from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_RH
-from tpmwire.templates import hmac_key
 
 KEYS = Path(__file__).parents[2] / "fixtures" / "keys"
 MANIFEST = {entry["name"]: entry for entry in json.loads((KEYS / "manifest.json").read_text())}
@@ -471,10 +471,10 @@ def test_repr_shows_no_private_area() -> None:
 def test_start_up_is_lean() -> None:
     """A run pays for this module each time: nothing beyond what tpmwire's structures import anyway."""
     code = (
-        "import sys, tpmwire.spec.structures; before = set(sys.modules); import tpmwire.keyfile;"
+        "import sys, tpmwire.spec.structures; before = set(sys.modules); import tpmwire.keys.keyfile;"
         "print(*sorted(set(sys.modules) - before))"
     )
     loaded = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     ).stdout.split()
-    assert loaded == ["tpmwire.der", "tpmwire.keyfile", "tpmwire.templates"]
+    assert loaded == ["tpmwire.keys", "tpmwire.keys.der", "tpmwire.keys.keyfile", "tpmwire.keys.templates"]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.messages import guarded
-from cli.streams import printable
+from cli.terminal.messages import guarded
+from cli.terminal.streams import printable
 from tests.support.programs import CREDENTIAL_PROCESS, TOOLBOX, write_program
 from tests.support.verbs import Tool, tool
 
@@ -23,9 +23,8 @@ ROOT = Path(__file__).parents[2]
 def ended(work: str) -> "subprocess.CompletedProcess[str]":
     """A process of its own whose `work` is these lines."""
     lines = "\n".join(f"    {line}" for line in work.splitlines())
-    program = (
-        f"import os, signal, sys, time\nfrom cli.messages import guarded\ndef work():\n{lines}\n    return 0\n"
-    )
+    imports = "import os, signal, sys, time\nfrom cli.terminal.messages import guarded"
+    program = f"{imports}\ndef work():\n{lines}\n    return 0\n"
     return subprocess.run(
         [sys.executable, "-c", f"{program}sys.exit(guarded('program', work))"],
         cwd=ROOT,
@@ -134,8 +133,8 @@ def test_no_other_process_of_the_user_gets_at_a_runs_memory(tmp_path: Path, name
 ANSWER = """
 import sys
 from types import SimpleNamespace
-from cli.messages import guarded
-from cli.received import Output
+from cli.terminal.messages import guarded
+from cli.requests.response import Output
 
 def work():
     with Output(next(iter(sys.argv[1:]), None), include=True) as output:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.messages import guarded
-from cli.packages import FLOORS
+from cli.terminal.messages import guarded
+from cli.terminal.packages import FLOORS
 from tests.support.verbs import Tool, tool
 
 __all__ = ["tool"]

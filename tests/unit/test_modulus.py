@@ -6,10 +6,10 @@ import random
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tpmwire.crypto.pure.modulus import fault_of
+from tpmwire.crypto.salt import seal_secret
 from tpmwire.errors import SessionError
-from tpmwire.pure.modulus import fault_of
-from tpmwire.salt import seal_secret
-from tpmwire.templates import srk_rsa
+from tpmwire.keys.templates import srk_rsa
 
 RANDOM = random.Random(20261128)
 PRIMES = [n for n in range(2, 752) if all(n % d for d in range(2, n))]

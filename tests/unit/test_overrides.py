@@ -5,8 +5,8 @@ from pathlib import Path
 import botocore.session
 import pytest
 
-from cli.messages import UsageError
-from cli.overrides import check_overrides, warn_of_environment
+from cli.awsconfig.overrides import check_overrides, warn_of_environment
+from cli.terminal.messages import UsageError
 from sigv4.config import load
 
 PROCESS = """credential_process = echo '{"Version": 1, "AccessKeyId": "ASIA", "SecretAccessKey": "s"}'\n"""

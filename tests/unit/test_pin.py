@@ -3,10 +3,10 @@
 import pytest
 
 from tpmwire.channel import Pin
-from tpmwire.crypto import name_of
+from tpmwire.crypto.formulas import name_of
 from tpmwire.errors import SessionError
+from tpmwire.keys.templates import srk_ecc, srk_rsa
 from tpmwire.primary import Loaded
-from tpmwire.templates import srk_ecc, srk_rsa
 
 PUBLIC = srk_ecc()
 FOUND = Loaded(0x81000001, name_of(PUBLIC), PUBLIC)

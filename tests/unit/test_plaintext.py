@@ -5,8 +5,8 @@ from pathlib import Path
 import boto3
 import pytest
 
-from cli.messages import UsageError
-from cli.plaintext import check_removable, find_plaintext, remove_plaintext, sections_with
+from cli.awsconfig.plaintext import check_removable, find_plaintext, remove_plaintext, sections_with
+from cli.terminal.messages import UsageError
 
 ID, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 SHAPES = {

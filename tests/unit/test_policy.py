@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tpmwire.errors import PolicyError
-from tpmwire.policy import (
+from tpmwire.policy.policy import (
     Policy,
     PolicyAuthValue,
     PolicyCommandCode,

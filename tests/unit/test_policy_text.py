@@ -2,8 +2,8 @@
 
 import pytest
 
-from tpmwire.policy import Policy
-from tpmwire.policy_text import FIELDS, from_json, tree
+from tpmwire.policy.policy import Policy
+from tpmwire.policy.text import FIELDS, from_json, tree
 
 SAID = {
     '{"type": "PolicyCommandCode", "command": "HMAC"}': "PolicyCommandCode: TPM2_HMAC only",

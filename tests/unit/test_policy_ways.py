@@ -3,7 +3,8 @@
 import pytest
 
 from tpmwire.errors import PolicyError
-from tpmwire.policy import (
+from tpmwire.keys.templates import hmac_key
+from tpmwire.policy.policy import (
     Policy,
     PolicyAuthValue,
     PolicyCommandCode,
@@ -13,7 +14,6 @@ from tpmwire.policy import (
     parse_pcrs,
 )
 from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_RH
-from tpmwire.templates import hmac_key
 
 ALG = TPM_ALG.SHA256
 PCR = PolicyPCR(bytes(range(32)), parse_pcrs("sha256:7"))

@@ -2,9 +2,9 @@
 
 import pytest
 
-from cli.lifecycle import Place, ProfileCommand
-from cli.messages import UsageError
-from cli.run_options import run_parser
+from cli.credentials.options import run_parser
+from cli.lifecycle.profile_command import Place, ProfileCommand
+from cli.terminal.messages import UsageError
 
 PROGRAM = "aws-tpm-process-credential"
 OLD = ["--aws-access-key-id=AKIAOLD", "--persistentHandle=0x81010002", "--key-name=000b00"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tpmwire.crypto import name_of
+from tpmwire.crypto.formulas import name_of
 from tpmwire.explain import Node, as_text, explain_command, explain_response
 from tpmwire.spec.commands.hierarchy import CreatePrimary
 from tpmwire.spec.commands.objects import ReadPublic

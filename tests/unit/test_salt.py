@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
 
-from tpmwire import salt
+from tpmwire.crypto import salt
+from tpmwire.crypto.pure.curves import P256, P384, P521, Curve, Point
+from tpmwire.crypto.salt import seal_secret
 from tpmwire.errors import EncodeError, SessionError
-from tpmwire.pure.curves import P256, P384, P521, Curve, Point
-from tpmwire.salt import seal_secret
 from tpmwire.spec.constants import TPM_ALG, TPM_ECC, TPMA_OBJECT
 from tpmwire.spec.structures import (
     TPMS_ECC_PARMS,
@@ -239,7 +239,7 @@ def imported_after_sealing(public: TPMT_PUBLIC, before: str = "") -> bool:
     """Whether a new process that seals a secret has imported the package `cryptography`."""
     code = (
         f"import sys; {before}\n"
-        "from tpmwire.salt import seal_secret; from tpmwire.spec.structures import TPMT_PUBLIC\n"
+        "from tpmwire.crypto.salt import seal_secret; from tpmwire.spec.structures import TPMT_PUBLIC\n"
         f"seal_secret(TPMT_PUBLIC.parse(bytes.fromhex({public.build().hex()!r})))\n"
         "print('cryptography.hazmat.primitives.asymmetric.ec' in sys.modules)"
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.messages import UsageError
 from cli.serving.listen import check_inherited, identity, tcp_listener, unix_listener, unlink_socket
+from cli.terminal.messages import UsageError
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.8.9.1", "::1"])

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from cli.messages import UsageError
 from cli.serving.store import Store, UnavailableError
+from cli.terminal.messages import UsageError
 from sigv4.credentials import Credentials
 from sigv4.errors import NetworkError
 from sigv4.times import rfc3339

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.messages import UsageError
 from cli.serving.tokens import Sessions, TokenFile
+from cli.terminal.messages import UsageError
 
 TOKEN = "a-token-of-the-test"
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 def test_two_at_once_are_one_line() -> None:
     program = """
 import os, signal
-from cli.messages import guarded
+from cli.terminal.messages import guarded
 
 def work():
     both = {signal.SIGHUP, signal.SIGTERM}
@@ -41,7 +41,7 @@ def test_no_core_file_and_no_core_handler(hard: int) -> None:
     """The limit is 1: for 0 the kernel still pipes the memory to a handler such as systemd-coredump (core(5))."""
     program = f"""
 import contextlib, resource
-from cli.messages import guarded
+from cli.terminal.messages import guarded
 
 def work():
     print(resource.getrlimit(resource.RLIMIT_CORE))

@@ -8,14 +8,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.messages import UsageError
-from cli.pins import hex_name, pin_from
-from tpmwire import templates
-from tpmwire.crypto import name_of
+from cli.terminal.messages import UsageError
+from cli.tpm.pins import hex_name, pin_from
+from tpmwire.crypto.formulas import name_of
 from tpmwire.errors import KeyFileError
+from tpmwire.keys import templates
+from tpmwire.keys.spki import into_template, parse
 from tpmwire.spec.constants import TPM_ECC
 from tpmwire.spec.structures import TPMS_ECC_POINT
-from tpmwire.spki import into_template, parse
 
 RSA = rsa.generate_private_key(65537, 2048).public_key()
 P256 = ec.generate_private_key(ec.SECP256R1()).public_key()

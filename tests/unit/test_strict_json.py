@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.verbs import Tool, tool
-from tpmwire import strict_json
+from tpmwire.policy import strict_json
 
 __all__ = ["tool"]
 

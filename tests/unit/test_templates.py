@@ -2,8 +2,8 @@
 
 import pytest
 
-from tpmwire import templates
-from tpmwire.policy import Policy, PolicySecret
+from tpmwire.keys import templates
+from tpmwire.policy.policy import Policy, PolicySecret
 from tpmwire.spec.constants import TPM_ALG, TPM_RH, TPMA_OBJECT
 from tpmwire.spec.structures import TPMT_PUBLIC
 

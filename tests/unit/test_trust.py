@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from cli.messages import UsageError
-from cli.targets import Target
-from cli.trust import chain_from
+from cli.keys.targets import Target
+from cli.keys.trust import chain_from
+from cli.terminal.messages import UsageError
 from tests.support.makers import Issued, chain, pem
 from tests.support.verbs import Tool, tool
+from tpmwire.keys.templates import ek_ecc
 from tpmwire.spec.structures import TPMS_ECC_POINT
-from tpmwire.templates import ek_ecc
 
 __all__ = ["tool"]
 

@@ -12,8 +12,8 @@ import construct
 import pytest
 from construct import Byte, Int16ub, this
 
-from tpmwire import templates
 from tpmwire.errors import DecodeError, EncodeError
+from tpmwire.keys import templates
 from tpmwire.spec.attestation import TPMS_CLOCK_INFO
 from tpmwire.spec.commands.random import GetRandom
 from tpmwire.spec.constants import TPM_ALG

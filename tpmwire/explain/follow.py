@@ -6,7 +6,7 @@ Which of several salts and authValues belongs where is not asked: the HMACs tell
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ..crypto import cp_hash, digest_size, equal, kdfa, parameter_cipher, rp_hash, trimmed
+from ..crypto.formulas import cp_hash, digest_size, equal, kdfa, parameter_cipher, rp_hash, trimmed
 from ..errors import EncodeError, SessionError
 from ..secret import EMPTY_AUTH, Secret
 from ..sessions import authorization_hmac

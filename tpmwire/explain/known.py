@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..crypto import handle_name, nv_name_of, trimmed
+from ..crypto.formulas import handle_name, nv_name_of, trimmed
 from ..errors import EncodeError
 from ..secret import EMPTY_AUTH, Secret
 from ..spec.command import Command

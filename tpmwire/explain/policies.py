@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from ..crypto import digest, digest_size
+from ..crypto.formulas import digest, digest_size
 from ..spec.command import Command
 from ..spec.constants import TPM_ALG, TPM_CC, TPM_ST
 from ..spec.structures import TPML_PCR_SELECTION

@@ -1,0 +1,1 @@
+"""The files under ~/.aws: profiles are found and edited here."""

@@ -1,0 +1,76 @@
+"""`--format credentials-file`: the credentials as a profile of ~/.aws/credentials, and all else left as it is."""
+
+import os
+from typing import TYPE_CHECKING
+
+from ..terminal.messages import UsageError
+from .edit import credentials_path, get_setting, has_section, remove_settings, section_of, set_settings
+from .files import change, check_writable, read
+
+if TYPE_CHECKING:
+    import argparse
+
+    from sigv4.sts import Credentials
+
+__all__ = ["check", "write"]
+
+_SETTINGS = {
+    "aws_access_key_id": "access_key_id",
+    "aws_secret_access_key": "secret_access_key",
+    "aws_session_token": "session_token",
+    "aws_account_id": "account_id",
+    # No SDK reads it; people do, and so do other tools that write here.
+    "expiration": "expiration",
+}
+
+
+def check(args: "argparse.Namespace") -> None:
+    """Finds out what would fail at the end before the TPM is asked. Raises UsageError."""
+    if not args.credentials_profile:
+        raise UsageError("--format credentials-file needs --credentials-profile, the profile to write")
+    section_of(args.credentials_profile)  # a name that has no section
+    path = _path()
+    _check_section(args, read(path))
+    check_writable(path)
+
+
+def write(args: "argparse.Namespace", credentials: "Credentials") -> str:
+    """Puts the credentials into the file, which is whole at any time, and returns its path.
+
+    Runs at once take turns; the file is private to its owner afterwards. Raises UsageError, OSError.
+    """
+    path = _path()
+    values = {name: getattr(credentials, field) or "" for name, field in _SETTINGS.items()}
+    given = {name: value for name, value in values.items() if value}
+    if not "".join(given.values()).isprintable():
+        raise UsageError(
+            "the credentials have characters that a file of settings cannot hold: --format export can"
+        )
+
+    def edited(text: str) -> str:
+        _check_section(args, text)
+        text = set_settings(text, args.credentials_profile, given)
+        # What an earlier run knew, and this one does not.
+        return remove_settings(text, args.credentials_profile, set(values) - set(given))
+
+    change(path, edited)
+    return path
+
+
+def _path() -> str:
+    """The file itself where its name is a symbolic link, which so stays one."""
+    return os.path.realpath(credentials_path())
+
+
+def _check_section(args: "argparse.Namespace", text: str) -> None:
+    """Raises UsageError where the profile has a key that does not expire, which nobody could bring back."""
+    profile = args.credentials_profile
+    if args.credentials_overwrite or not has_section(text, profile):
+        return
+    if any(get_setting(text, profile, name) for name in ("aws_access_key_id", "aws_secret_access_key")) and not (
+        get_setting(text, profile, "aws_session_token")
+    ):
+        raise UsageError(
+            f"the profile [{profile}] in {_path()} has a long-term key, which would be lost: take another name, "
+            "or --credentials-overwrite"
+        )

@@ -1,0 +1,240 @@
+"""Edits of ~/.aws/config and ~/.aws/credentials that leave everything else as it is: comments, order, blanks.
+
+Both are text that people write by hand; a parser's own output would lose that. The grammar is configparser's, by
+which botocore and the aws command read both files: indented settings, `name: value`, values on several lines. Each
+edit is checked by reading the new text with configparser itself.
+"""
+
+import configparser
+import io
+import os
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sigv4.config import config_file, credentials_file
+
+from ..terminal.messages import UsageError
+
+__all__ = [
+    "config_path",
+    "credentials_path",
+    "get_setting",
+    "has_section",
+    "profile_of",
+    "remove_settings",
+    "section_of",
+    "sections",
+    "set_settings",
+]
+
+_GRAMMAR = configparser.RawConfigParser
+
+
+@dataclass
+class _Setting:
+    """A setting, and its lines without comments between them."""
+
+    name: str
+    lines: list[int]
+
+
+@dataclass
+class _Section:
+    """A section: the line of its header, the line after its last, and its settings in order."""
+
+    name: str
+    start: int
+    end: int
+    settings: list[_Setting] = field(default_factory=list)
+
+
+def config_path() -> str:
+    """~/.aws/config, or what AWS_CONFIG_FILE names. Raises UsageError where there is no home directory."""
+    return _resolved(config_file(os.environ), "AWS_CONFIG_FILE")
+
+
+def credentials_path() -> str:
+    """~/.aws/credentials, or what AWS_SHARED_CREDENTIALS_FILE names. Raises UsageError like `config_path`."""
+    return _resolved(credentials_file(os.environ), "AWS_SHARED_CREDENTIALS_FILE")
+
+
+def _resolved(path: str, variable: str) -> str:
+    if path.startswith("~"):
+        raise UsageError(f"cannot resolve {path}: no such home directory; set HOME or {variable}")
+    return path
+
+
+def section_of(profile: str) -> str:
+    """The section of ~/.aws/config that a profile is: `default` stands without the word. Raises UsageError."""
+    if not re.fullmatch(r"[\w.@+=/:-]([\w.@+=/: -]*[\w.@+=/:-])?", profile, re.ASCII):
+        raise UsageError(f"{profile!r} is no name for a profile: letters, digits, blanks and . _ - @ + = / :")
+    return "default" if profile == "default" else f"profile {shlex.quote(profile)}"
+
+
+def profile_of(section: str) -> str | None:
+    """The profile that a section of ~/.aws/config is: AWS's programs take `[profile  "x"]` for `[profile x]`."""
+    if section == "default" or not section.startswith("profile"):
+        return section if section == "default" else None
+    try:
+        words = shlex.split(section)
+    except ValueError:
+        return None
+    return words[1] if len(words) == 2 else None
+
+
+def _canonical(section: str) -> str:
+    """The section's name as `section_of` writes it."""
+    profile = profile_of(section)
+    if profile is None or profile == "default":
+        return profile or section
+    return f"profile {shlex.quote(profile)}"
+
+
+def _lines(text: str) -> list[str]:
+    """The lines with their ends, as a file's are told apart; `str.splitlines` knows more ends."""
+    return list(io.StringIO(text, newline=""))
+
+
+def _layout(lines: list[str]) -> list[_Section]:
+    """The sections, by configparser's rules: what is indented deeper than a setting continues it."""
+    found: list[_Section] = []
+    setting: _Setting | None = None
+    depth = 0
+    for number, line in enumerate(lines):
+        bare = line.strip()
+        if not bare or bare.startswith(("#", ";")):
+            continue
+        indent = len(line) - len(line.lstrip())
+        if setting is not None and indent > depth:
+            setting.lines.append(number)
+            continue
+        depth = indent
+        if header := _GRAMMAR.SECTCRE.match(bare):
+            setting = None
+            found.append(_Section(header["header"], number, len(lines)))
+            if len(found) > 1:
+                found[-2].end = number
+        elif found and (option := _GRAMMAR.OPTCRE.match(bare)):
+            setting = _Setting(option["option"].rstrip().lower(), [number])
+            found[-1].settings.append(setting)
+    return found
+
+
+def _found(layout: list[_Section], section: str) -> _Section | None:
+    """The section of that name. Raises UsageError where it is there twice."""
+    wanted = _canonical(section)
+    found = [each for each in layout if _canonical(each.name) == wanted]
+    if len(found) > 1:
+        raise UsageError(f"the section [{section}] is there more than once: make it one first")
+    return found[0] if found else None
+
+
+def sections(text: str) -> list[str]:
+    """The names of all sections, in order."""
+    return [section.name for section in _layout(_lines(text))]
+
+
+def has_section(text: str, section: str) -> bool:
+    """Whether there is such a section."""
+    return _found(_layout(_lines(text)), section) is not None
+
+
+def get_setting(text: str, section: str, name: str) -> str | None:
+    """The value of a setting as AWS's programs read it; None where there is none. Raises UsageError."""
+    if not has_section(text, section):
+        return None
+    return _parsed(text, section)[_canonical(section)].get(name)
+
+
+def set_settings(text: str, section: str, values: Mapping[str, str]) -> str:
+    """The text with these settings in a section, which is added at the end where it is not there.
+
+    Raises UsageError where AWS's programs could not read the text, before or after.
+    """
+    for name, value in values.items():
+        if "\n" in name + value or "\r" in name + value:
+            raise UsageError(f"{name} has a line break in it")
+    lines = _lines(text)
+    found = _found(_layout(lines), section)
+    if found is None:
+        gap = "" if not text or text.endswith("\n\n") else "\n" if text.endswith("\n") else "\n\n"
+        new = text + gap + f"[{section}]\n" + "".join(f"{name} = {value}\n" for name, value in values.items())
+        return _checked(text, new, section, values)
+    if not lines[found.end - 1].endswith(("\n", "\r")):
+        lines[found.end - 1] += "\n"
+    # Indented deeper than the new one, what comes next would continue it.
+    following = found.settings[0].lines[0] if found.settings else found.end
+    indent = _indent(lines[following]) if following < len(lines) else ""
+    present = {setting.name: setting for setting in found.settings}
+    added = [f"{indent}{name} = {value}\n" for name, value in values.items() if name not in present]
+    for name, setting in present.items():
+        if name in values:
+            first, *others = setting.lines
+            lines[first] = f"{_indent(lines[first])}{name} = {values[name]}\n"
+            for number in others:
+                lines[number] = ""
+    lines[found.start + 1 : found.start + 1] = added
+    return _checked(text, "".join(lines), section, values)
+
+
+def remove_settings(text: str, section: str, names: Iterable[str]) -> str:
+    """The text without these settings; a section that has none left goes too, comments in it stay.
+
+    Raises UsageError as `set_settings`, and where a setting is inherited from a [DEFAULT] section.
+    """
+    lines = _lines(text)
+    found = _found(_layout(lines), section)
+    if found is None:
+        return text
+    wanted = set(names)
+    for setting in found.settings:
+        if setting.name in wanted:
+            for number in setting.lines:
+                lines[number] = ""
+    # Without this header, an indented one below it would continue what is above.
+    needed = found.end < len(lines) and _indent(lines[found.end])
+    # What it inherits from [DEFAULT] counts: without the header the profile would not be there.
+    if not needed and not set(_parsed(text, section)[_canonical(section)]) - wanted:
+        lines[found.start] = ""
+    return _checked(text, "".join(lines), section, dict.fromkeys(wanted))
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
+
+
+def _checked(before: str, after: str, section: str, values: Mapping[str, str | None]) -> str:
+    """The text after an edit, if that is what was meant: these values in the section, and all else unchanged."""
+    wanted, got = _parsed(before, section), _parsed(after, section)
+    changed = wanted[_canonical(section)]
+    for name, value in values.items():
+        changed.pop(name, None)
+        if value is not None:
+            changed[name] = value.strip()
+    if got != wanted:
+        names = ", ".join(values)
+        raise UsageError(
+            f"cannot change {names} of [{section}] without changing other settings, such as those of [DEFAULT]: "
+            "change it by hand"
+        )
+    return after
+
+
+def _parsed(text: str, section: str) -> dict[str, dict[str, str]]:
+    """Sections and their settings as botocore reads them; `section` is among them.
+
+    Raises UsageError, which shows no line of the text.
+    """
+    parser = _GRAMMAR()
+    try:
+        parser.read_file(io.StringIO(text, newline=None))
+    except (configparser.Error, AttributeError) as error:
+        # Without its cause, which shows the line: it may be the one with the secret.
+        line = getattr(error, "lineno", None) or next((n for n, _ in getattr(error, "errors", ())), None)
+        raise UsageError(
+            f"AWS's programs cannot read the file{f' (line {line})' if line else ''}: correct it first"
+        ) from None
+    found = {_canonical(name): dict(parser.items(name)) for name in parser.sections()}
+    return {_canonical(section): dict(parser.defaults()), **found}

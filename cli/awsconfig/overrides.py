@@ -1,0 +1,82 @@
+"""Settings and variables that AWS programs use before a profile's credential_process.
+
+Source: the order of botocore's credential providers, and the AWS SDKs and Tools Reference Guide, "Standardized
+credential providers".
+"""
+
+import os
+from typing import TYPE_CHECKING
+
+from ..terminal.messages import UsageError, note
+
+if TYPE_CHECKING:
+    from sigv4.config import Profile
+
+__all__ = ["check_overrides", "kind_of", "warn_of_environment", "warn_of_proof"]
+
+_SETTINGS = {
+    "web_identity_token_file": "a web identity",
+    "sso_session": "SSO",
+    "sso_account_id": "SSO",
+    "sso_role_name": "SSO",
+    "sso_start_url": "SSO",
+    "login_session": "a session of `aws login`",
+    "aws_access_key_id": "a static access key",
+    "aws_secret_access_key": "a static access key",
+    "role_arn": "a role",
+}
+"""Settings of a profile, and the credentials that they stand for."""
+
+_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE")
+
+_STATIC = ("aws_access_key_id", "aws_secret_access_key")
+
+
+def kind_of(profile: "Profile") -> str | None:
+    """Returns the kind of a profile's credentials and the setting that shows it; None without one."""
+    name = next((name for name in _SETTINGS if profile.get(name) is not None), None)
+    return None if name is None else f"{_SETTINGS[name]} ({name})"
+
+
+def check_overrides(profile: "Profile", *, force: bool, but: tuple[str, ...] = ()) -> None:
+    """Raises UsageError where the profile has settings that win over a credential_process; `force` only warns."""
+    names = [name for name in _SETTINGS if name not in but and profile.get(name) is not None]
+    if not names:
+        return
+    hint = (
+        f"`tpmwire enroll --profile {profile.name}` replaces them" if set(names) & set(_STATIC) else "remove them"
+    )
+    text = (
+        f"{profile} has {_SETTINGS[names[0]]} ({', '.join(names)}), which AWS programs use before its "
+        f"credential_process: {hint}, or choose another profile"
+    )
+    if not force:
+        raise UsageError(f"{text}; --force writes it anyway")
+    note(f"warning: {text}")
+
+
+def warn_of_proof(line: str) -> None:
+    """Warns if the test of a key used variables for which the profile's line has no option."""
+    names = {
+        "AWS_ENDPOINT_URL_STS": "--endpoint-url",
+        "AWS_ENDPOINT_URL": "--endpoint-url",
+        "AWS_CA_BUNDLE": "--ca-bundle",
+    }
+    found = [name for name, option in names.items() if os.environ.get(name) and f"{option}=" not in line]
+    if found:
+        note(
+            f"the test of the key used {', '.join(found)} of this environment, "
+            "which programs that use the profile need too"
+        )
+
+
+def warn_of_environment(profile: str) -> None:
+    """Warns of variables by which programs of this environment use other credentials."""
+    if names := [name for name in _VARIABLES if os.environ.get(name)]:
+        note(
+            f"warning: this environment has {', '.join(names)}, which AWS programs use before the profile "
+            f"{profile}: unset {'it' if len(names) == 1 else 'them'}"
+        )
+    other = os.environ.get("AWS_DEFAULT_PROFILE") or os.environ.get("AWS_PROFILE")
+    if profile == "default" and other and other != profile:
+        note(f"warning: this environment names the profile {other} (AWS_PROFILE), which programs use: unset it")

@@ -1,0 +1,92 @@
+"""The plaintext key of a profile in AWS's files: found as SDKs find it, and removed."""
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..terminal.messages import UsageError, note
+from .edit import config_path, credentials_path, get_setting, profile_of, remove_settings, section_of, sections
+from .files import change, read, read_setting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Plaintext", "check_removable", "find_plaintext", "remove_plaintext", "sections_with"]
+
+_SETTINGS = ("aws_access_key_id", "aws_secret_access_key")
+
+
+class Plaintext(NamedTuple):
+    """A static key: the file that has it, its id, its secret and its session token. The repr hides the secret."""
+
+    path: str
+    key_id: str
+    secret: str
+    token: str | None
+
+    def __repr__(self) -> str:
+        return f"<Plaintext {self.key_id} in {self.path}>"
+
+
+def _places(profile: str) -> "Iterator[tuple[str, str]]":
+    """The files and sections that may have the profile's key, in the order in which SDKs look."""
+    yield os.path.realpath(credentials_path()), profile
+    yield os.path.realpath(config_path()), section_of(profile)
+
+
+def find_plaintext(profile: str) -> Plaintext | None:
+    """The profile's plaintext key; None where it has none. Raises UsageError for half of one."""
+    for path, section in _places(profile):
+        key_id, secret = (read_setting(path, section, name) for name in _SETTINGS)
+        if key_id and secret:
+            return Plaintext(path, key_id, secret, read_setting(path, section, "aws_session_token"))
+        if key_id or secret:
+            missing, present = _SETTINGS if secret else reversed(_SETTINGS)
+            raise UsageError(
+                f"{path} has no {missing} beside {present} in [{section}]: add it, or remove the other"
+            )
+    return None
+
+
+def check_removable(profile: str) -> None:
+    """Raises UsageError where the key's lines could not be removed, as when [DEFAULT] has them."""
+    for path, section in _places(profile):
+        if read_setting(path, section, _SETTINGS[1]) is not None:
+            remove_settings(read(path), section, _SETTINGS)
+
+
+def remove_plaintext(profile: str, key: Plaintext) -> None:
+    """Removes the key's lines from both files, and reads them again: AWS's programs find none any more.
+
+    Says where else the secret is. Raises UsageError.
+    """
+    for path, section in _places(profile):
+        if not os.path.exists(path):
+            continue
+        removed: list[str] = []
+        change(path, partial(_without, section, key.secret, removed))
+        for gone in removed:
+            note(f"removed the plaintext key of [{gone}] from {path}")
+        if key.secret in read(path):
+            note(f"warning: {path} has the same secret in another place: remove it by hand")
+    if (left := find_plaintext(profile)) is not None:
+        raise UsageError(
+            f"{left.path} still has the key {left.key_id} in the profile {profile}, which AWS programs use before "
+            "its credential_process: remove it by hand"
+        )
+
+
+def _without(section: str, secret: str, removed: list[str], text: str) -> str | None:
+    """The text without the section's key; None where that is another one. `removed` is told the section."""
+    if get_setting(text, section, "aws_secret_access_key") != secret:
+        return None
+    removed.append(section)
+    return remove_settings(text, section, _SETTINGS)
+
+
+def sections_with(key_id: str) -> "Iterator[tuple[str, str, str | None]]":
+    """Files and sections in which this access key id is in use, and the profile that `enroll` takes for each."""
+    for path, in_config in ((credentials_path(), False), (config_path(), True)):
+        for section in sections(read(path)):
+            if read_setting(path, section, _SETTINGS[0]) == key_id:
+                yield path, section, profile_of(section) if in_config else section

@@ -1,0 +1,73 @@
+"""A credential_process line, as every SDK will run it: the program's path, and words quoted for all of them.
+
+botocore splits the line by the shell's rules (`shlex`) and starts the program; the other SDKs give it to `sh -c`.
+Some of them end a value of ~/.aws/config at a blank and # or ;, even within quotes.
+"""
+
+import os
+import re
+import shlex
+import shutil
+import sys
+import zipfile
+from collections.abc import Iterable, Iterator
+
+from ..credentials.options import PROGRAM
+from ..terminal.messages import UsageError
+
+__all__ = ["absolute_tpm_path", "find_program", "join_line"]
+
+# Line ends and other control characters; and what is not UTF-8 would make the whole file unreadable.
+_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def join_line(words: Iterable[str]) -> str:
+    """One line of these words. Raises UsageError for a word that a config file cannot hold."""
+    return " ".join(map(_quote, words))
+
+
+def _quote(word: str) -> str:
+    if _UNFIT.search(word):
+        raise UsageError(f"{word!a} has characters that ~/.aws/config cannot contain; use another path")
+    # Between the blank and the # two quotes: the shell joins what they separate.
+    return re.sub(r"(\s)([#;])", r"\1''\2", shlex.quote(word))
+
+
+def find_program() -> tuple[list[str], str | None]:
+    """The words that run aws-tpm-process-credential from any folder, and what is wrong with them, if anything.
+
+    Looks beside the program that is running, beside this Python, and on PATH. The single file runs itself, by its
+    other name if it has one.
+    """
+    running = os.path.abspath(shutil.which(sys.argv[0]) or sys.argv[0])
+    beside = [os.path.dirname(running), os.path.dirname(os.path.realpath(running))]
+    if path := _executable(beside):
+        return [path], None
+    if zipfile.is_zipfile(running):
+        start = [running] if os.access(running, os.X_OK) else [sys.executable, running]
+        return [*start, PROGRAM], None
+    if path := _executable([os.path.dirname(sys.executable), *filter(os.path.isabs, os.get_exec_path())]):
+        return [path], None
+    if path := next(filter(os.path.isfile, _candidates(beside)), None):
+        return [path], f"{path} is not executable: chmod +x it"
+    return [PROGRAM], (
+        f"cannot find {PROGRAM} beside this program or on PATH: install it, or write its absolute path into the "
+        "credential_process line"
+    )
+
+
+def _executable(folders: Iterable[str]) -> str | None:
+    return next((path for path in _candidates(folders) if os.path.isfile(path) and os.access(path, os.X_OK)), None)
+
+
+def _candidates(folders: Iterable[str]) -> Iterator[str]:
+    for folder in folders:
+        yield from (os.path.join(folder, name) for name in (PROGRAM, f"{PROGRAM}.pyz"))
+
+
+def absolute_tpm_path(path: str) -> str:
+    """The same --tpm-path for a program that runs in another folder."""
+    for start in ("device:", "swtpm:path="):
+        if path.startswith(start):
+            return start + os.path.abspath(path.removeprefix(start))
+    return os.path.abspath(path) if os.path.exists(path) else path

@@ -1,0 +1,65 @@
+"""A secret of the null hierarchy: there as long as this boot of the TPM."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+from tpmwire.channel import protected_sessions
+from tpmwire.crypto.formulas import name_of
+from tpmwire.errors import TpmError
+from tpmwire.keys import templates
+from tpmwire.primary import Loaded, create_primary
+from tpmwire.spec.constants import TPM_RH, TPM_SE, TPMA_OBJECT
+from tpmwire.tpm import Tpm
+from tpmwire.use.hmac import HmacKey
+
+__all__ = ["BootKey"]
+
+
+class BootKey(HmacKey):
+    """Octets that the TPM makes of the null hierarchy's seed and a message: the same until a reset.
+
+    A key is made of a template that has the message's digest as its `unique`. The made key's `unique` is a hash
+    of the key and its seedValue, which never leave the TPM (Part 1, §14.4 and §27): nobody can tell it who has not
+    asked this TPM in this boot. That takes one command less than an HMAC with a key that is made.
+    """
+
+    def __init__(self, like: HmacKey) -> None:
+        """As protected as `like`: by a session salted to the same pin, or to the key that is remembered."""
+        super().__init__(protected=like.protected, pin=like.pin, memory=like.memory)
+        self._of_pin = like.passwords()
+
+    def hmacs(self, tpm: Tpm, messages: Sequence[bytes]) -> list[bytes]:
+        """32 octets for each message. Raises TpmError, SessionError, TransportError."""
+        salt = self._remembered_salt()
+        if salt is not None:
+            try:
+                return [self._told(tpm, message, salt) for message in messages]
+            except TpmError:
+                pass  # Another key is there now, or none: it is looked for anew.
+        return [self._told(tpm, message, None) for message in messages]
+
+    def _remembered_salt(self) -> Loaded | None:
+        """The persistent key that sessions with the AWS key are salted to, by its public area."""
+        kept = None if self.memory is None else self.memory.kept
+        if not self.protected or kept is None or kept.salt_public is None or kept.salt is not None:
+            return None
+        name = name_of(kept.salt_public)
+        fits = self.pin is None or self.pin.name == name
+        return Loaded(kept.salt_handle, name, kept.salt_public) if fits else None
+
+    def _told(self, tpm: Tpm, message: bytes, salt: Loaded | None) -> bytes:
+        template = templates.hmac_key(with_auth=False)
+        template = template.replace(
+            object_attributes=template.object_attributes | TPMA_OBJECT.SENSITIVE_DATA_ORIGIN,
+            unique=sha256(message).digest(),
+        )
+        uses = []
+        if self.protected:
+            pin = self.pin if salt is None else None
+            (session,) = protected_sessions(tpm, [TPM_SE.HMAC], pin=pin, parent=salt, passwords=self._of_pin)
+            # The public area is the response's first parameter, which is the one that a session hides.
+            uses = [session.use(keep=False, encrypt=True)]
+        made = create_primary(tpm, TPM_RH.NULL, template, *uses)
+        tpm.flush(made.handle)
+        assert isinstance(made.public.unique, bytes)
+        return made.public.unique

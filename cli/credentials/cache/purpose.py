@@ -1,0 +1,57 @@
+"""What a cache is for: one digest of all that shapes the credentials, so that other options never meet it."""
+
+import os
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    from tpmwire.keys.keyfile import KeyFile
+
+__all__ = ["purpose"]
+
+SHAPELESS = frozenset(
+    {
+        # How something is said or waited for.
+        *("verbose", "version", "timeout", "cache", "format", "credentials_profile", "credentials_overwrite"),
+        # Authorizations: the TPM asks for them each time, and a digest of a password may be guessed.
+        *("keyPass", "keyPass_file", "parentPass", "parentPass_file"),
+    }
+)
+"""Options that leave the credentials as they are."""
+
+ENVIRONMENT = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CONFIG_FILE",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_STS_REGIONAL_ENDPOINTS",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_USE_FIPS_ENDPOINT",
+)
+"""Variables that say whom is asked for what."""
+
+SETTINGS = ("sts_regional_endpoints", "use_dualstack_endpoint", "use_fips_endpoint")
+"""What of a profile says the same and is no option by then. Others are left out: a profile may hold secrets."""
+
+
+def purpose(args: "argparse.Namespace", file: "KeyFile | None") -> bytes:
+    """32 octets. Options that are not known to be without effect count, so that a new one is safe by itself.
+
+    A key file counts with its content: another key at its old place is another key. It is not read again, since it
+    may be a pipe.
+    """
+    options = [(name, repr(value)) for name, value in sorted(vars(args).items()) if name not in SHAPELESS]
+    variables = [(name, os.environ[name]) for name in ENVIRONMENT if name in os.environ]
+    if args.settings is not None:
+        variables += [(name, args.settings.get(name) or "") for name in SETTINGS]
+    digest = sha256(repr((options, variables)).encode("utf-8", "surrogateescape"))
+    if file is not None:
+        digest.update(sha256(file.to_der()).digest())
+    return digest.digest()

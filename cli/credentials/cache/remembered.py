@@ -1,0 +1,96 @@
+"""The file beside a cache with what is remembered of a key: none of it secret, all of it checked.
+
+The values are those of `tpmwire.use.remembered`.
+
+Layout: FORMAT, the record, SHA-256 over both against accidents. The TPM itself guards the contexts in it.
+"""
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from cli.credentials.options import PROGRAM
+from cli.terminal.messages import note
+from tpmwire.errors import DecodeError
+from tpmwire.use.remembered import Kept, Memory
+
+from .store import Store, UnfitError, place
+
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["FORMAT", "SUFFIX", "KeptFile", "read", "remembered", "write"]
+
+FORMAT = b"tpmwire kept 1\n"
+SUFFIX = ".tpm"
+_DIGEST = 32
+
+_SHAPING = (
+    *("tpm_path", "useEKParent", "key_name", "no_session_encryption"),
+    *("tpm_session_encrypt_with_name", "tpm_session_encrypt_with_public"),
+)
+"""Options that say which key is meant and what its sessions are salted to."""
+
+
+class KeptFile(Memory):
+    """A `Memory` in the file `name` of the cache's directory."""
+
+    def __init__(self, name: str, kept: Kept | None) -> None:
+        super().__init__(kept)
+        self.name = name
+
+    def save(self) -> None:
+        """Writes what a run has changed. What keeps it from that costs later runs some commands, no more."""
+        if not self.changed or self.kept is None:
+            return
+        try:
+            store = Store(place(), self.name)
+        except UnfitError:
+            return
+        try:
+            store.write(write(self.kept))
+            self.changed = False
+        except UnfitError:
+            pass
+        finally:
+            store.close()
+
+
+def remembered(args: "argparse.Namespace", key_name: bytes) -> KeptFile:
+    """What earlier runs with these options have left of the key.
+
+    `key_name` is the Name of a key file's key, or empty. What is damaged costs a note.
+    """
+    which = key_name or args.persistentHandle
+    chosen = repr((which, [(name, getattr(args, name)) for name in _SHAPING]))
+    name = sha256(chosen.encode("utf-8", "surrogateescape")).hexdigest()[:32] + SUFFIX
+    try:
+        store = Store(place(), name)
+    except UnfitError:
+        return KeptFile(name, None)  # The cache itself says so.
+    try:
+        octets = store.read()
+    except UnfitError:
+        octets = None
+    finally:
+        store.close()
+    kept = None if octets is None else read(octets)
+    if octets is not None and kept is None:
+        note(f"{PROGRAM}: cache: what was remembered of the key is ignored: damaged; it is replaced")
+    return KeptFile(name, kept)
+
+
+def read(octets: bytes) -> Kept | None:
+    """What a file's octets hold; None where they are damaged."""
+    body, digest = octets[:-_DIGEST], octets[-_DIGEST:]
+    if not body.startswith(FORMAT) or sha256(body).digest() != digest:
+        return None
+    try:
+        return Kept.parse(body[len(FORMAT) :])
+    except DecodeError:
+        return None
+
+
+def write(kept: Kept) -> bytes:
+    """A file's octets."""
+    body = FORMAT + kept.build()
+    return body + sha256(body).digest()

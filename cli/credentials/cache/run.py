@@ -1,0 +1,235 @@
+"""Credentials of an earlier run where they still hold; else new ones, kept for the next run."""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from cli.credentials.options import PROGRAM
+from cli.terminal.messages import note
+
+from .held import Held, SigningKey, from_text, to_text
+from .keys import Keys
+from .purpose import purpose
+from .sealed import Clear, DamagedError, label, read_clear, seal, unseal
+from .store import Store, UnfitError, place
+
+if TYPE_CHECKING:
+    import argparse
+
+    from sigv4.credentials import Credentials
+    from sigv4.signer import Signer
+
+__all__ = ["cached"]
+
+AHEAD = 900
+"""Seconds of life at which credentials are due: below that botocore runs us again for each use. At most a third of
+their whole life, so that short-lived ones are cached too."""
+
+JITTER = 120
+"""Seconds; so many at most, by chance, earlier still, so that a fleet does not ask STS all at once."""
+
+LEAST = 120
+"""Seconds that kept credentials must have left to be given where AWS cannot be asked for others."""
+
+MOST = 36 * 3600
+"""Seconds that temporary credentials live at most (GetSessionToken)."""
+
+DAMAGED = "ignored: damaged, or sealed by another key, TPM or boot; it is replaced"
+
+PATIENCE = 60.0
+"""Seconds to wait at most for another run that asks STS; SDKs wait for us about as long."""
+
+ANSWERS = 5
+"""So many times --timeout is waited for it: the TPM's answers and STS's, with one that is asked again."""
+
+
+def cached(args: "argparse.Namespace", key_id: str, ask: "Callable[[Signer], Credentials]") -> "Credentials":
+    """The credentials that the options ask for: kept ones, else those of `ask(signer)`, which are then kept.
+
+    Of runs at the same time with the same options one asks. What is wrong with the cache itself costs a note, not
+    the result. Raises what `ask` and the TPM raise.
+    """
+    keys = Keys.of(args)
+    use = purpose(args, keys.key.file)
+    try:
+        store = Store(place(), use.hex()[:32])
+    except UnfitError as error:
+        _note(f"not used: {error}")
+        return _asked(keys, key_id, use, ask, None, None)
+    try:
+        return _from(store, keys, key_id, use, ask)
+    finally:
+        store.close()
+
+
+def _from(
+    store: Store, keys: Keys, key_id: str, use: bytes, ask: "Callable[[Signer], Credentials]"
+) -> "Credentials":
+    unfit = None
+    clear = _read(store)
+    if clear is not None and _fresh(clear):
+        held = _open(keys, clear, use)
+        if held is not None:
+            return held.credentials
+        unfit = clear
+    with contextlib.ExitStack() as stack:
+        try:
+            patience = min(PATIENCE, ANSWERS * keys.args.timeout)
+            if not stack.enter_context(store.alone(patience)):
+                _note(f"another run has asked AWS for {patience:.0f} seconds; asking too")
+        except UnfitError as error:
+            _note(f"not used: {error}")
+            return _asked(keys, key_id, use, ask, None, None)
+        from sigv4.errors import SigV4Error
+        from sigv4.times import timestamp
+
+        # Another run may have brought new ones while we waited.
+        later = _read(store, quiet=True)
+        if later is None or later == unfit or not _fresh(later):
+            today = later is not None and later != unfit and later.day == timestamp(time.time())[:8]
+            held = _open(keys, later, use) if later and today else None
+            try:
+                return _asked(keys, key_id, use, ask, held, store)
+            except SigV4Error as error:
+                # Before the TPM is asked again: a wrong password must not count twice.
+                if not _passing(error):
+                    raise
+                last = None if later == unfit else held or _last(keys, later, use)
+                if last is None or not _until_later(last.credentials, error):
+                    raise
+                return last.credentials
+    # Opened without the lock, for which others wait.
+    held = _open(keys, later, use)
+    return _asked(keys, key_id, use, ask, None, store) if held is None else held.credentials
+
+
+def _asked(
+    keys: Keys,
+    key_id: str,
+    use: bytes,
+    ask: "Callable[[Signer], Credentials]",
+    held: Held | None,
+    store: Store | None,
+) -> "Credentials":
+    """New credentials, kept in `store`. `held` saves the TPM the day's key, and another nonce."""
+    from .signing_key import KeptSigner
+
+    nonce = os.urandom(32) if held is None else held.nonce
+    root = None if held is None else held.root
+
+    def day_key(date: bytes) -> bytes:
+        nonlocal root
+        if store is None or root is not None:
+            return keys.day_key(date)
+        # With the day's key, and so before the network: the TPM is opened once, and given back by then.
+        day, root = keys.day_key_and_root(date, label(nonce, use))
+        return day
+
+    signer = KeptSigner(key_id, day_key, held and held.signing_key)
+    credentials = ask(signer)
+    due = _due(keys.args, credentials)
+    if store is not None and root is not None and due > time.time():
+        try:
+            text, about = to_text(credentials, signer.kept), _about(keys.args, key_id)
+            store.write(seal(text, due, _day(signer.kept), nonce, root, use, about))
+        except UnfitError as error:
+            _note(f"the credentials are not kept: {error}")
+    return credentials
+
+
+def _last(keys: Keys, clear: Clear | None, use: bytes) -> Held | None:
+    """What a file holds whose credentials may not have ended yet."""
+    if clear is None or not time.time() < clear.refresh_at + AHEAD + JITTER < time.time() + MOST:
+        return None
+    return _open(keys, clear, use)
+
+
+def _passing(error: Exception) -> bool:
+    """Whether it is a fault of network or AWS that may be over later. A refusal is none."""
+    from sigv4.errors import NetworkError, ResponseError, StsError
+    from sigv4.retry import Policy
+
+    return isinstance(error, NetworkError | ResponseError) or (
+        isinstance(error, StsError) and Policy().retries(error)
+    )
+
+
+def _until_later(credentials: "Credentials", error: Exception) -> bool:
+    """Whether kept credentials do until the fault is over; a note if so."""
+    left = _end(credentials) - time.time()
+    if left < LEAST:
+        return False
+    _note(f"not renewed, the kept credentials last {left // 60:.0f} minutes more: {error}")
+    return True
+
+
+def _read(store: Store, *, quiet: bool = False) -> Clear | None:
+    try:
+        octets = store.read()
+        return None if octets is None else read_clear(octets)
+    except UnfitError as error:
+        text = f"ignored: {error}"
+    except DamagedError:
+        text = DAMAGED
+    if not quiet:
+        _note(text)
+    return None
+
+
+def _open(keys: Keys, clear: Clear, use: bytes) -> Held | None:
+    """What is in the file; a note and None where it does not open."""
+    root = keys.root(label(clear.nonce, use))
+    try:
+        text = unseal(clear, root, use)
+    except DamagedError:
+        _note(DAMAGED)
+        return None
+    return from_text(text, clear.nonce, root)
+
+
+def _about(args: "argparse.Namespace", key_id: str) -> str:
+    """Whose credentials they are, for `tpmwire cache`; nothing that ~/.aws/config does not say as well."""
+    if args.assumeRole and args.aws_arn:
+        what = str(args.aws_arn[-1])
+    elif args.federation_name:
+        what = f"federated user {args.federation_name}"
+    else:
+        what = f"root of {args.root_of}" if args.root_of else "session"
+    return f"{key_id} {what}" + (f" {args.aws_region}" if args.aws_region else "")
+
+
+def _day(kept: SigningKey | None) -> str:
+    return "00000000" if kept is None else kept.day
+
+
+def _fresh(clear: Clear) -> bool:
+    # Not too far ahead either: a clock that was set back must not make old ones new.
+    return time.time() < clear.refresh_at < time.time() + MOST
+
+
+def _due(args: "argparse.Namespace", credentials: "Credentials") -> int:
+    """When new ones are due, POSIX seconds."""
+    ends = _end(credentials)
+    if args.duration and str(args.duration).removesuffix("s").isdecimal():
+        # The same where AWS's answer did not tell the time.
+        ends = min(ends, int(time.time()) + int(str(args.duration).removesuffix("s")))
+    ahead = max(0, min(AHEAD, int(ends - time.time()) // 3))
+    return ends - ahead - int.from_bytes(os.urandom(2), "big") % (min(JITTER, ahead // 7) + 1)
+
+
+def _end(credentials: "Credentials") -> int:
+    """When they end by our clock, POSIX seconds; 0 where that cannot be told."""
+    from calendar import timegm
+
+    from sigv4.times import is_rfc3339
+
+    expiration = credentials.expiration
+    if not is_rfc3339(expiration) or not expiration.endswith("Z"):
+        return 0
+    return timegm(time.strptime(expiration[:19], "%Y-%m-%dT%H:%M:%S")) - credentials.clock_offset
+
+
+def _note(text: str) -> None:
+    note(f"{PROGRAM}: cache: {text}")

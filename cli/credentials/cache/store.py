@@ -1,0 +1,175 @@
+"""Where caches are: a directory of the user's own, files that come and go whole, and one lock for each.
+
+Everything is opened relative to the directory's descriptor, and nothing through a symbolic link, so that what was
+checked is what is used.
+"""
+
+import contextlib
+import fcntl
+import os
+import stat
+import time
+from collections.abc import Iterator
+
+from .sealed import LIMIT
+
+__all__ = ["Store", "UnfitError", "place"]
+
+_DRAFT = 16  # letters of a name that nobody can foresee
+_LONGEST_WRITE = 60.0  # seconds
+_PAUSE = 0.02  # seconds between two looks at a lock that another run holds
+
+
+class UnfitError(Exception):
+    """No cache can be kept here; the message says why."""
+
+
+def place() -> str:
+    """The directory: $XDG_RUNTIME_DIR/tpmwire, which ends with the user's session, else that of XDG's caches.
+
+    Raises UnfitError where nothing says whose home it would be in.
+    """
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    if runtime and os.path.isabs(runtime):
+        return os.path.join(runtime, "tpmwire")
+    caches = os.environ.get("XDG_CACHE_HOME")
+    if not (caches and os.path.isabs(caches)):
+        home = os.path.expanduser("~")
+        if not os.path.isabs(home) or home == "/":
+            raise UnfitError("there is no home directory: set HOME, or XDG_RUNTIME_DIR")
+        caches = os.path.join(home, ".cache")
+    return os.path.join(caches, "tpmwire")
+
+
+class Store:
+    """The cache file `name` in the directory `path`, which is made where it is missing.
+
+    Raises UnfitError where the directory is not this user's, or others may enter it.
+    """
+
+    def __init__(self, path: str, name: str) -> None:
+        self.path, self.name = path, name
+        try:
+            self._directory = self._opened()
+        except OSError as error:
+            raise UnfitError(f"{path}: {error.strerror}") from error
+        found = os.fstat(self._directory)
+        if found.st_uid != os.geteuid() or found.st_mode & 0o077:
+            os.close(self._directory)
+            raise UnfitError(f"{path} must belong to you, with mode 0700: chmod 700 it, or remove it")
+
+    def close(self) -> None:
+        """Gives the directory back."""
+        os.close(self._directory)
+
+    def _opened(self) -> int:
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            return os.open(self.path, flags)
+        except FileNotFoundError:
+            above = os.path.dirname(self.path)
+            # With sudo's environment root would make it in a user's place, who could then not use it.
+            if os.path.exists(above) and os.stat(above).st_uid not in (0, os.geteuid()):
+                raise UnfitError(f"{above} belongs to another user: set XDG_RUNTIME_DIR to yours") from None
+        with contextlib.suppress(FileExistsError):
+            os.makedirs(self.path, mode=0o700)
+        return os.open(self.path, flags)
+
+    def names(self) -> list[str]:
+        """What is in the directory, in order."""
+        return sorted(os.listdir(self._directory))
+
+    def remove(self, name: str) -> None:
+        """Removes a file, if it is there. Raises UnfitError."""
+        try:
+            os.unlink(name, dir_fd=self._directory)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise UnfitError(f"{self.path}/{name}: {error.strerror}") from error
+
+    def read(self) -> bytes | None:
+        """The file's octets; None where there is none. Raises UnfitError for what is no file of ours."""
+        try:
+            descriptor = self._open(self.name, os.O_RDONLY | os.O_NONBLOCK)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise UnfitError(f"{self.path}/{self.name}: {error.strerror}") from error
+        with open(descriptor, "rb") as file:
+            return file.read(LIMIT + 1)
+
+    def write(self, octets: bytes) -> None:
+        """Puts the file there, whole or not at all. Raises UnfitError, as for a full disk."""
+        temporary = f"{self.name}.{os.urandom(_DRAFT // 2).hex()}"
+        try:
+            with open(self._open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
+                file.write(octets)
+            os.replace(temporary, self.name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
+            self._remove_drafts()
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary, dir_fd=self._directory)
+            raise UnfitError(f"{self.path}: {error.strerror}") from error
+
+    def _remove_drafts(self) -> None:
+        """Removes what killed runs left of writing this file."""
+        for name in os.listdir(self._directory):
+            if len(name) == len(self.name) + 1 + _DRAFT and name.startswith(f"{self.name}."):
+                written = os.stat(name, dir_fd=self._directory, follow_symlinks=False).st_mtime
+                if time.time() - written > _LONGEST_WRITE:
+                    os.unlink(name, dir_fd=self._directory)
+
+    @contextlib.contextmanager
+    def alone(self, patience: float) -> Iterator[bool]:
+        """Holds the lock, so that one run asks STS and the others wait for what it brings.
+
+        Gives False where another run has held it for `patience` seconds. The kernel lets go of it where we die.
+        Where files cannot be locked each run is alone. Raises UnfitError.
+        """
+        try:
+            descriptor = self._open(f"{self.name}.lock", os.O_RDWR | os.O_CREAT)
+        except OSError as error:
+            raise UnfitError(f"{self.path}: {error.strerror}") from error
+        _held.add(descriptor)
+        try:
+            yield _locked(descriptor, patience)
+        finally:
+            _held.discard(descriptor)
+            os.close(descriptor)
+
+    def _open(self, name: str, flags: int) -> int:
+        descriptor = os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=self._directory)
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+            os.close(descriptor)
+            raise UnfitError(f"{self.path}/{name} is no file of yours with mode 0600: remove it")
+        return descriptor
+
+
+def _locked(descriptor: int, patience: float) -> bool:
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_PAUSE)
+        except OSError:
+            return True  # Some network file systems have no locks: then each run asks for itself.
+        else:
+            return True
+
+
+_held: set[int] = set()
+"""Descriptors of locks."""
+
+
+def _let_go() -> None:
+    """A process in the background that outlives us (`cli.tpm.cleanup`) must not hold our locks."""
+    while _held:
+        os.close(_held.pop())
+
+
+os.register_at_fork(after_in_child=_let_go)

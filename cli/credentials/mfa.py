@@ -1,0 +1,118 @@
+"""The code of a second factor: asked for on the terminal, from a program, or from a key in the TPM."""
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from ..terminal.messages import UsageError
+from ..terminal.streams import printable
+
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["code"]
+
+_PATIENCE = 60.0  # seconds, for a person or a program
+_MOST = 64  # octets
+_TRIES = 3
+
+
+def code(args: "argparse.Namespace") -> str:
+    """The six digits for --mfa-serial. Raises UsageError where nobody answers so within a minute.
+
+    With --mfa-totp also what `aws_code` raises.
+    """
+    if args.mfa_totp:
+        from .totp_key import aws_code
+
+        return aws_code(args)
+    return _from_program(args.mfa_process) if args.mfa_process else _from_terminal(args.mfa_serial)
+
+
+def _from_program(command: str) -> str:
+    import shlex
+    import subprocess
+
+    try:
+        # In our process group, so that it may ask on the terminal itself.
+        program = subprocess.Popen(  # noqa: S603
+            shlex.split(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+        )
+    except (OSError, ValueError, IndexError) as error:
+        raise UsageError(f"--mfa-process cannot be run: {getattr(error, 'strerror', None) or error}") from None
+    deadline = time.monotonic() + _PATIENCE
+    assert program.stdout is not None
+    try:
+        said = _read_all(program.stdout.fileno(), deadline)
+        if len(said) <= _MOST:
+            program.wait(max(0.0, deadline - time.monotonic()))
+    except (TimeoutError, subprocess.TimeoutExpired):
+        raise UsageError(f"--mfa-process gave no code within {_PATIENCE:g} seconds") from None
+    finally:
+        # Not its end of the pipe, which a child of it may keep open, is waited for.
+        program.stdout.close()
+        program.kill()
+        program.wait()
+    if program.returncode and len(said) <= _MOST:
+        raise UsageError(f"--mfa-process ended with {program.returncode}: run it by itself to see why")
+    found = _digits(said)
+    if found is None:
+        raise UsageError("--mfa-process did not print six digits, and nothing else: run it by itself to see what")
+    return found
+
+
+def _read_all(descriptor: int, deadline: float) -> bytes:
+    """To its end, or a little more than a code can be. Raises TimeoutError."""
+    said = b""
+    while len(said) <= _MOST and (more := _read(descriptor, deadline)):
+        said += more
+    return said
+
+
+def _read(descriptor: int, deadline: float) -> bytes:
+    import select
+
+    # select(2) would not take a descriptor above 1023, of which `tpmwire serve` may have many.
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    if not waiting.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        raise TimeoutError
+    return os.read(descriptor, _MOST)
+
+
+def _digits(said: bytes) -> str | None:
+    text = said.strip()
+    return text.decode() if len(text) == 6 and text.isdigit() else None
+
+
+def _from_terminal(serial: str) -> str:
+    # SDKs keep stdout and stderr of a credential_process for themselves; the terminal is still the person's.
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        raise UsageError("--mfa-serial needs a code, and there is no terminal to ask on: --mfa-process") from None
+    try:
+        if os.tcgetpgrp(terminal) != os.getpgrp():
+            # A read would stop us, and who waits for us, until somebody looks.
+            raise UsageError("an MFA code cannot be asked for in the background: bring this to the foreground")
+        return _asked(terminal, printable(serial))
+    except TimeoutError:
+        os.write(terminal, b"\n")
+        raise UsageError(f"no MFA code within {_PATIENCE:g} seconds: try again, or --mfa-process") from None
+    except OSError as error:
+        raise UsageError(f"the terminal gives no MFA code ({error.strerror}): try --mfa-process") from None
+    finally:
+        os.close(terminal)
+
+
+def _asked(terminal: int, shown: str) -> str:
+    deadline = time.monotonic() + _PATIENCE
+    for _ in range(_TRIES):
+        os.write(terminal, f"MFA code for {shown}: ".encode())
+        said = _read(terminal, deadline)
+        if (found := _digits(said)) is not None:
+            return found
+        if not said:
+            raise UsageError("no MFA code was given")
+        os.write(terminal, b"That is not six digits.\n")
+    raise UsageError("the MFA code is not six digits: take the one that the device shows now")

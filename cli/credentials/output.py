@@ -1,0 +1,85 @@
+"""Credentials as text: for credential_process, as JSON, as assignments that a shell reads; or into a file."""
+
+import json
+from typing import TYPE_CHECKING
+
+from ..terminal.messages import UsageError, note
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from sigv4.sts import Credentials
+
+__all__ = ["FORMATS", "put_out", "text"]
+
+FORMATS = ("process", "env", "export", "fish", "powershell", "json")
+
+
+def put_out(args: "argparse.Namespace", obtain: "Callable[[], Credentials]") -> None:
+    """Obtains the credentials, and prints them as --format says, or writes them to the credentials file.
+
+    Raises what `obtain` does, UsageError, OSError.
+    """
+    if args.format != "credentials-file":
+        if args.credentials_profile or args.credentials_overwrite:
+            raise UsageError("--credentials-profile and --credentials-overwrite go with --format credentials-file")
+        print(text(obtain(), args.format))
+        return
+    from ..awsconfig.credentials_file import check, write
+
+    check(args)
+    credentials = obtain()
+    path = write(args, credentials)
+    if args.verbose:
+        note(f"wrote the profile {args.credentials_profile} to {path}, good until {credentials.expiration}")
+
+
+def text(credentials: "Credentials", form: str) -> str:
+    """The credentials in one of FORMATS, without the last line's end.
+
+    env is NAME=VALUE, as in env files: unquoted, since STS gives no blanks and quotes.
+    Raises UsageError for values with line breaks and the like, where env's reader would take more from them.
+    """
+    values = {
+        "AccessKeyId": credentials.access_key_id,
+        "SecretAccessKey": credentials.secret_access_key,
+        "SessionToken": credentials.session_token,
+        "Expiration": credentials.expiration,
+    }
+    if credentials.account_id:
+        values["AccountId"] = credentials.account_id
+    if form == "process":
+        return json.dumps({"Version": 1, **values})
+    if form == "json":
+        return json.dumps(values, indent=2)
+    names = {
+        "AccessKeyId": "AWS_ACCESS_KEY_ID",
+        "SecretAccessKey": "AWS_SECRET_ACCESS_KEY",
+        "SessionToken": "AWS_SESSION_TOKEN",
+        "Expiration": "AWS_CREDENTIAL_EXPIRATION",
+        "AccountId": "AWS_ACCOUNT_ID",
+    }
+    return "\n".join(_assignment(names[name], value, form) for name, value in values.items())
+
+
+def _assignment(name: str, value: str, form: str) -> str:
+    if form == "env":
+        if not value.isprintable():
+            raise UsageError(
+                f"{name} cannot be said in an env file, as it is no line of text: --format export can"
+            )
+        return f"{name}={value}"
+    if form == "export":
+        import shlex
+
+        return f"export {name}={shlex.quote(value)}"
+    if form == "fish":
+        # Within fish's single quotes only these two mean something.
+        quoted = value.replace("\\", "\\\\").replace("'", "\\'")
+        return f"set -gx {name} '{quoted}'"
+    # Within PowerShell's single quotes only a quote means something, and doubled it is kept; to it, all these are.
+    doubled = "".join(
+        character * 2 if character in "'\u2018\u2019\u201a\u201b" else character for character in value
+    )
+    return f"$Env:{name} = '{doubled}'"

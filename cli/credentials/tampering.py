@@ -1,0 +1,49 @@
+"""A check, after AWS refused a signature, whether the TPM's result was modified in transit.
+
+AWS checks the signatures of a credential run, so the run itself does without the command that a check costs (see
+`Run._show_cipher`): it is sent once there is a reason.
+"""
+
+from typing import TYPE_CHECKING
+
+from .key import ask_tpm, key_from
+
+if TYPE_CHECKING:
+    import argparse
+
+    from sigv4.errors import StsError
+    from sigv4.signer import Signer
+
+__all__ = ["check_result"]
+
+
+def check_result(args: "argparse.Namespace", signer: "Signer", refused: "StsError") -> None:
+    """Repeats the TPM's HMAC with the session's cipher checked. Raises SessionError if the result was changed.
+
+    Otherwise adds to the refusal's hint the cause that no check can exclude.
+    """
+    import time
+
+    from sigv4.signer import Signer
+    from sigv4.times import timestamp
+    from tpmwire.errors import SessionError, TpmError, TransportError
+
+    if args.credential_file is None and not args.key_name:
+        refused.hint += (
+            "; or somebody between tpmwire and the TPM substituted another key (--key-name prevents that)"
+        )
+    if args.no_session_encryption:
+        return
+    key = key_from(args)
+    key.checked = True
+    again = Signer(signer.access_key_id, lambda message: ask_tpm(args, key, message))
+    signed = "", timestamp(time.time())[:8], "", ""
+    try:
+        same = again.signature(*signed) == signer.signature(*signed)
+    except (TpmError, TransportError):
+        return
+    if not same:
+        raise SessionError(
+            "AWS refused the signature, and the TPM now returns another HMAC of the same date: "
+            "somebody between tpmwire and the TPM changed one of them"
+        )

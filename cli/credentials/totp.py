@@ -1,0 +1,127 @@
+"""Time-based one-time passwords (RFC 6238): what a token's secret says of it, and a code from the TPM's HMAC."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..terminal.messages import UsageError
+
+if TYPE_CHECKING:
+    from tpmwire.secret import Secret
+
+__all__ = ["AWS_DIGITS", "AWS_PERIOD", "Token", "code_of", "parse_token", "step_at"]
+
+AWS_DIGITS, AWS_PERIOD = 6, 30
+"""What AWS's virtual MFA devices have, with SHA-1 (IAM User Guide, "virtual MFA device"); also the defaults."""
+
+PERIODS = range(1, 3601)  # seconds
+
+_HASHES = {"SHA1": 20, "SHA256": 32, "SHA512": 64}
+_BLOCKS = {"SHA1": 64, "SHA256": 64, "SHA512": 128}
+_SHORTEST = 10  # octets; RFC 4226 asks for 16, AWS gives 40, and old services have 10
+
+
+class Token(NamedTuple):
+    """A token: `secret` is the HMAC key, `hash_name` its hash as TPM_ALG has it; `period` is in seconds."""
+
+    secret: "Secret"
+    hash_name: str = "SHA1"
+    digits: int = AWS_DIGITS
+    period: int = AWS_PERIOD
+
+    @property
+    def is_of_aws(self) -> bool:
+        """Whether AWS would take its codes."""
+        return self[1:] == ("SHA1", AWS_DIGITS, AWS_PERIOD)
+
+
+def step_at(when: float, period: int = AWS_PERIOD) -> bytes:
+    """The HMAC's message for POSIX seconds: the number of periods since 1970 (RFC 6238, §4.2)."""
+    return (int(when) // period).to_bytes(8, "big")
+
+
+def code_of(mac: bytes, digits: int = AWS_DIGITS) -> str:
+    """The code of an HMAC (RFC 4226, §5.3). Raises UsageError where the HMAC is of no hash that tokens have."""
+    if len(mac) not in _HASHES.values():
+        raise UsageError("the key's hash is none that tokens have (SHA-1, SHA-256, SHA-512): it is no token's key")
+    start = mac[-1] & 0x0F
+    number = int.from_bytes(mac[start : start + 4], "big") & 0x7FFFFFFF
+    return str(number % 10**digits).zfill(digits)
+
+
+def parse_token(given: bytes) -> Token:
+    """The token of a base32 secret, or of an otpauth:// URI as QR codes hold it. Raises UsageError.
+
+    The URI's form is that of Google Authenticator's "Key Uri Format". No message quotes what was given.
+    """
+    try:
+        # A URI's label is a name as people write it, and editors put a mark before the first character.
+        text = given.decode("utf-8-sig").strip()
+    except UnicodeDecodeError:
+        raise UsageError("the secret has characters of neither base32 nor an otpauth:// URI") from None
+    if len(text.splitlines()) > 1:
+        # Two secrets would make one that is neither, and nothing would tell before AWS does.
+        raise UsageError("there is more than one line: give the secret, or its otpauth:// URI, by itself")
+    if text.lower().startswith("otpauth:"):
+        return _of_uri(text)
+    return _checked(text, "SHA1", str(AWS_DIGITS), str(AWS_PERIOD))
+
+
+def _of_uri(text: str) -> Token:
+    from urllib.parse import parse_qs, urlsplit
+
+    try:
+        parts = urlsplit(text)
+        fields = parse_qs(parts.query.strip("&"), keep_blank_values=True, strict_parsing=True, max_num_fields=20)
+    except ValueError:
+        raise UsageError("the otpauth URI cannot be read: take it as the QR code has it, whole") from None
+    if parts.netloc.lower() != "totp":
+        raise UsageError("the otpauth URI is for codes by count (HOTP) or another kind; only otpauth://totp/ goes")
+    if any(len(values) > 1 for values in fields.values()) or "secret" not in fields:
+        raise UsageError("the otpauth URI has no secret, or something in it twice")
+    given = {name: values[0] for name, values in fields.items()}
+    return _checked(
+        given["secret"],
+        given.get("algorithm", "SHA1").upper(),
+        given.get("digits", str(AWS_DIGITS)),
+        given.get("period", str(AWS_PERIOD)),
+    )
+
+
+def _checked(secret: str, hash_name: str, digits: str, period: str) -> Token:
+    import hashlib
+
+    from tpmwire.secret import Secret
+
+    if hash_name not in _HASHES:
+        raise UsageError("the otpauth URI's algorithm is none of SHA1, SHA256, SHA512")
+    if digits not in ("6", "7", "8"):
+        raise UsageError("the otpauth URI's digits are none of 6, 7, 8")
+    if not (period.isascii() and period.isdecimal() and len(period) <= 4 and int(period) in PERIODS):
+        raise UsageError(f"the otpauth URI's period is no number of seconds from 1 to {PERIODS[-1]}")
+    key = _base32(secret)
+    if len(key) > _BLOCKS[hash_name]:
+        # As HMAC itself does with a key that is longer than a block (RFC 2104, §2); a TPM refuses such a key.
+        key = hashlib.new(hash_name, key).digest()
+    return Token(Secret(key), hash_name, int(digits), int(period))
+
+
+def _base32(text: str) -> bytes:
+    """As people type it: in either case, in groups, with or without padding."""
+    import base64
+    import binascii
+
+    letters = "".join(text.split()).replace("-", "").rstrip("=").upper()
+    if not letters:
+        raise UsageError("there is no secret: give the token's base32 secret, or its otpauth:// URI")
+    if not text.isascii():
+        # Some letters of elsewhere become A to Z when they are made capital.
+        raise UsageError("the secret is not base32: it has letters that are none of A to Z")
+    try:
+        key = base64.b32decode(letters + "=" * (-len(letters) % 8))
+    except binascii.Error:
+        # The traceback of the cause would have the secret in it.
+        raise UsageError("the secret is not base32: letters A to Z and digits 2 to 7, whole") from None
+    if len(key) < _SHORTEST:
+        raise UsageError(f"the secret has {len(key)} octets, fewer than {_SHORTEST}: part of it is missing")
+    if len(key) > 1024:
+        raise UsageError("the secret has more than 1024 octets: it is no token's")
+    return key

@@ -1,0 +1,1 @@
+"""Recordings, captures, and commands typed by hand."""

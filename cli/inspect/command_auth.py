@@ -1,0 +1,144 @@
+"""What authorizes the commands of `tpmwire send`: passwords, one session for all of them, policy sessions."""
+
+from typing import TYPE_CHECKING, Any
+
+from ..terminal.messages import UsageError
+
+if TYPE_CHECKING:
+    from tpmwire.policy.policy import Policy
+    from tpmwire.sessions import Password, Session, Use
+    from tpmwire.spec.command import Command
+    from tpmwire.tpm import Tpm
+
+__all__ = ["SESSIONS", "STEPS", "Authorizer", "policy_from"]
+
+SESSIONS = {
+    "none": "passwords, in clear (default)",
+    "hmac": "an HMAC session: no password on the bus, nothing hidden",
+    "salted": "a session salted to the storage root key that is found, unpinned: first parameters are hidden",
+}
+"""What --session takes, and what it means."""
+
+STEPS = "pcr:BANK:LIST, auth-value, password, command-code, secret:HIERARCHY"
+"""What --policy takes."""
+
+MOST = 3
+"""Sessions of a command (Part 1, §18.6)."""
+
+
+def policy_from(steps: list[str], kind: "type[Command]") -> "Policy | None":
+    """A policy of words such as `pcr:sha256:7`, in their order; None for no words. Raises UsageError."""
+    from tpmwire.policy.policy import Policy
+
+    if not steps:
+        return None
+    if not any(role.authorized for _, role in kind.handle_fields()):
+        raise UsageError(f"TPM2_{kind.code.name} has no handle that a policy could authorize")
+    return Policy(*(_statement(step, kind) for step in steps))
+
+
+def _statement(step: str, kind: "type[Command]") -> Any:
+    from tpmwire.policy import policy
+    from tpmwire.spec.constants import TPM_RH
+
+    from ..terminal.options import pcrs_from
+
+    name, colon, rest = step.partition(":")
+    hierarchies = {"owner": TPM_RH.OWNER, "endorsement": TPM_RH.ENDORSEMENT, "platform": TPM_RH.PLATFORM}
+    match name:
+        case "pcr" if colon:
+            return policy.PolicyPCR(b"", pcrs_from(rest))
+        case "auth-value" if not colon:
+            return policy.PolicyAuthValue()
+        case "password" if not colon:
+            return policy.PolicyPassword()
+        case "command-code" if not colon:
+            return policy.PolicyCommandCode(kind.code)
+        case "secret" if rest in hierarchies:
+            return policy.PolicySecret.of(hierarchies[rest])
+    raise UsageError(f"--policy {step}: there is no such step; there are {STEPS} (with {', '.join(hierarchies)})")
+
+
+class Authorizer:
+    """Opens the sessions that are wanted, and says what goes with a command. `Tpm.close` flushes them too."""
+
+    def __init__(self, tpm: "Tpm", session: str) -> None:
+        self._tpm = tpm
+        self._wanted = session
+        self._shared: Session | None = None
+        self._open: list[int] = []
+
+    def close(self) -> None:
+        """Flushes the sessions that are left, and nothing else. Raises TransportError."""
+        import contextlib
+
+        from tpmwire.errors import TpmError
+
+        for handle in self._open:
+            # A policy session has ended with the command that it authorized.
+            with contextlib.suppress(TpmError):
+                self._tpm.flush(handle)
+
+    def of(self, kind: "type[Command]", passwords: list[bytes], policy: "Policy | None") -> "list[Password | Use]":
+        """The authorizations of a command; the sessions that they need are open by then.
+
+        A policy is for the first handle. The session for all commands authorizes the first handle that is left,
+        and goes along where there is none.
+        """
+        from tpmwire.sessions import Password
+
+        if not kind.sessions:
+            return []
+        wanted = sum(role.authorized for _, role in kind.handle_fields())
+        secrets = [*passwords, *([b""] * (wanted - len(passwords)))]
+        shared = self._session()
+        decrypt, encrypt = self._hidden(kind)
+        given: list[Password | Use] = []
+        for number, secret in enumerate(secrets):
+            if policy is not None and number == 0:
+                given.append(self._satisfied(policy).use(secret, keep=False))
+            elif shared is not None:
+                given.append(shared.use(secret, decrypt=decrypt, encrypt=encrypt))
+                shared = None
+            else:
+                given.append(Password(secret))
+        if shared is not None and len(given) < MOST:
+            # A session that neither authorizes nor encrypts has to audit (Part 1, §17.6).
+            given.append(shared.use(decrypt=decrypt, encrypt=encrypt, audit=not (decrypt or encrypt)))
+        return given
+
+    def _hidden(self, kind: "type[Command]") -> tuple[bool, bool]:
+        """Whether the session for all encrypts the first parameter of the command, and of the response."""
+        from tpmwire.wire import first_parameter
+
+        if self._wanted != "salted":
+            return False, False
+        return first_parameter(kind) is not None, first_parameter(kind.Response) is not None
+
+    def _session(self) -> "Session | None":
+        from tpmwire.spec.constants import TPM_SE
+
+        if self._shared is None and self._wanted != "none":
+            self._shared = self._opened(TPM_SE.HMAC)
+        return self._shared
+
+    def _opened(self, kind: Any) -> "Session":
+        from tpmwire.channel import open_session, protected_sessions
+
+        if self._wanted == "salted":
+            session = protected_sessions(self._tpm, [kind])[0]
+        else:
+            session = open_session(self._tpm, kind, None)
+        self._open.append(session.handle)
+        return session
+
+    def _satisfied(self, policy: "Policy") -> "Session":
+        """A policy session in which the TPM has found that the policy holds."""
+        from tpmwire.spec.constants import TPM_SE
+
+        session = self._opened(TPM_SE.POLICY)
+        for command in policy.commands(session.handle):
+            self._tpm.execute(command)
+        session.wants_auth_value = policy.wants_auth_value
+        session.wants_password = policy.wants_password
+        return session

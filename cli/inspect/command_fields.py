@@ -1,0 +1,226 @@
+"""A command's values from words: `hashAlg=SHA256`, `inPublic.type=ECC`, or the same as JSON."""
+
+from enum import IntEnum, IntFlag
+from typing import Any
+
+from tpmwire.policy import strict_json
+
+from ..terminal.messages import UsageError
+
+__all__ = ["command_from", "nested", "password_from"]
+
+
+def nested(words: list[str]) -> dict[str, Any]:
+    """`a.b=1` as {"a": {"b": "1"}}. Raises UsageError."""
+    values: dict[str, Any] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise UsageError(f"{word!r} is not FIELD=VALUE")
+        *outer, last = name.split(".")
+        place = values
+        for part in outer:
+            place = place.setdefault(part, {})
+            if not isinstance(place, dict):
+                raise UsageError(f"{name}: {part} has a value of its own already")
+        if last in place:
+            raise UsageError(f"{name} is given twice")
+        place[last] = value
+    return values
+
+
+def command_from(kind: Any, values: Any, answers: list[int], *, public: bool) -> Any:
+    """A value of a command's class from text and JSON values. Raises UsageError.
+
+    `answers` are the handles that `$1`, `$2` name. `public` says that others can read the values, as they can
+    words of a command line: secret fields are refused then, but for @FILE.
+    """
+    return _Reader(answers, public).record(kind, values, f"TPM2_{kind.code.name}")
+
+
+def password_from(value: Any) -> bytes:
+    """A password in JSON: `text:…`, hex, or @FILE, whose first line it is. Raises UsageError."""
+    if isinstance(value, str) and value.startswith("@"):
+        from ..terminal.options import secret_file
+
+        return secret_file(value[1:])
+    return _Reader([], False).octets(value, "a password")
+
+
+class _Reader:
+    def __init__(self, answers: list[int], public: bool) -> None:
+        self._answers = answers
+        self._public = public
+
+    def record(self, kind: Any, given: Any, where: str) -> Any:
+        """A structure, field by field; what is not given is as declared, or empty."""
+        from tpmwire.explain.names import field_name
+        from tpmwire.record import is_secret
+        from tpmwire.wires import Select, wire_of
+
+        if isinstance(given, str) and given.startswith("template:"):
+            return _template(kind, given, where)
+        if isinstance(given, str) and given[:1] != "{":
+            return self._parsed(kind, self.octets(given, where), where)
+        given = _json(given, dict, where)
+        left = {name.replace("_", "").lower(): (name, value) for name, value in given.items()}
+        strangers = set(left) - {name.replace("_", "").lower() for name, _ in kind.fields()}
+        if strangers:
+            known = ", ".join(field_name(name) for name, _ in kind.fields()) or "none"
+            raise UsageError(f"{where} has no field {left[min(strangers)][0]!r}; it has: {known}")
+        values: dict[str, Any] = {}
+        for name, annotation in kind.fields():
+            wire, place = wire_of(annotation), f"{where}.{field_name(name)}"
+            if isinstance(wire, Select):
+                member = wire.member(values)
+                if member is None:
+                    raise UsageError(
+                        f"{place}: there is none for {field_name(wire.selector)} {values[wire.selector]!r}"
+                    )
+                wire = member
+            _, value = left.pop(name.replace("_", "").lower(), ("", None))
+            if is_secret(annotation):
+                self._refuse_secret(value, place)
+            if value is None and hasattr(kind, name):
+                values[name] = getattr(kind, name)
+            else:
+                values[name] = self._value(wire, value, place)
+        return kind(**values)
+
+    def _refuse_secret(self, value: Any, where: str) -> None:
+        if self._public and isinstance(value, str) and value and not value.startswith("@"):
+            raise UsageError(
+                f"{where} is a secret, which others could read in the command line; give @FILE, or --json"
+            )
+
+    def _value(self, wire: Any, given: Any, where: str) -> Any:
+        from tpmwire.record import Struct
+        from tpmwire.wires import Counted, Empty, Fixed, Number, Rest, Sized, SizedRecord, YesNo
+
+        match wire:
+            case Struct():
+                return self.record(wire.record, {} if given is None else given, where)
+            case SizedRecord():
+                return None if given is None and wire.optional else self._value(wire.inner, given, where)
+            case Number():
+                return self._number(wire, given, where)
+            case YesNo():
+                return _yes_no(given, where)
+            case Counted():
+                return self._list(wire, given, where)
+            case Fixed() | Sized() | Rest():
+                return b"" if given is None else self.octets(given, where)
+            case Empty():
+                if given is not None:
+                    raise UsageError(f"{where}: there is nothing here, as its selector says")
+                return None
+        raise UsageError(f"{where} cannot be given here")
+
+    def _list(self, wire: Any, given: Any, where: str) -> Any:
+        from tpmwire.record import Struct
+        from tpmwire.spec.structures import TPMS_PCR_SELECTION
+
+        pcrs = isinstance(wire.element, Struct) and wire.element.record is TPMS_PCR_SELECTION
+        if pcrs and isinstance(given, str) and given[:1] != "[":
+            from ..terminal.options import pcrs_from
+
+            return pcrs_from(given)
+        elements = [] if given is None else _json(given, list, where)
+        return tuple(self._value(wire.element, element, f"{where}[{n}]") for n, element in enumerate(elements))
+
+    def _number(self, wire: Any, given: Any, where: str) -> Any:
+        if given is None:
+            raise UsageError(f"{where} is missing")
+        value = (
+            given if isinstance(given, int) and not isinstance(given, bool) else self._named(wire, given, where)
+        )
+        if not 0 <= value < 1 << 8 * wire.size:
+            raise UsageError(f"{where}: {given} does not fit into {wire.size} octets")
+        return wire.kind(value)
+
+    def _named(self, wire: Any, given: Any, where: str) -> int:
+        """A number, a constant's name, attributes joined by |, a handle's name, or $N."""
+        from tpmwire.explain.names import type_name
+        from tpmwire.spec.constants import TPM_RH
+
+        text = str(given).strip()
+        if text.startswith("$"):
+            if (
+                text[1:].isdecimal()
+                and 0 < int(text[1:]) <= len(self._answers)
+                and self._answers[int(text[1:]) - 1]
+            ):
+                return self._answers[int(text[1:]) - 1]
+            raise UsageError(f"{where}: no command before this one gave a handle {text}")
+        try:
+            return int(text, 0)
+        except ValueError:
+            pass
+        names = issubclass(wire.kind, (IntEnum, IntFlag))
+        if not names and type_name(wire).startswith("UINT"):
+            raise UsageError(f"{where}: {text!r} is no number")
+        kind = wire.kind if names else TPM_RH  # where handles are, which have no class of their own
+        known = {name.replace("_", "").lower(): int(value) for name, value in kind.__members__.items()}
+        total = 0
+        for word in text.split("|") if issubclass(kind, IntFlag) else [text]:
+            plain = word.strip().removeprefix(f"{kind.__name__}_").replace("_", "").lower()
+            if plain not in known:
+                raise UsageError(f"{where}: {word.strip()!r} is no number, nor in tpmwire spec {kind.__name__}")
+            total |= known[plain]
+        return total
+
+    def octets(self, given: Any, where: str) -> bytes:
+        """Hex, `text:…`, or the content of @FILE."""
+        if not isinstance(given, str):
+            raise UsageError(f"{where} wants octets: hex, text:WORDS or @FILE")
+        if given.startswith("@"):
+            from ..terminal.files import read_small
+
+            return read_small(given[1:])
+        if given.startswith("text:"):
+            return given.removeprefix("text:").encode()
+        try:
+            return bytes.fromhex(given)
+        except ValueError:
+            # Without the value: it may be a secret in the wrong place.
+            raise UsageError(f"{where} is no hex; for words give text:WORDS, for a file @FILE") from None
+
+    def _parsed(self, kind: Any, octets: bytes, where: str) -> Any:
+        from tpmwire.errors import DecodeError
+
+        try:
+            return kind.parse(octets)
+        except DecodeError as error:
+            raise UsageError(f"{where} is no {kind.__name__}: {error}") from error
+
+
+def _template(kind: Any, given: str, where: str) -> Any:
+    """A public area that tpmwire.keys.templates has: `template:h2-primary`."""
+    from tpmwire.keys import templates
+    from tpmwire.spec.structures import TPMT_PUBLIC
+
+    known = ("h2-primary", "h1-primary", "srk-ecc", "srk-rsa", "ek-ecc", "ek-rsa")
+    name = given.removeprefix("template:")
+    if kind is not TPMT_PUBLIC or name not in known:
+        raise UsageError(f"{where}: there is no {given!r}; a public area may be template: and {', '.join(known)}")
+    return getattr(templates, name.replace("-", "_"))()
+
+
+def _yes_no(given: Any, where: str) -> bool:
+    words = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+    found = words.get(str(given).lower())
+    if found is None:
+        raise UsageError(f"{where} is {'missing' if given is None else 'neither yes nor no'}")
+    return found
+
+
+def _json(given: Any, kind: type, where: str) -> Any:
+    """A list or an object, also as JSON in a word."""
+    if isinstance(given, str):
+        try:
+            given = strict_json.loads(given)
+        except ValueError:
+            given = None
+    if not isinstance(given, kind):
+        raise UsageError(f"{where} wants a JSON {'list' if kind is list else 'object'}, or its fields by name")
+    return given

@@ -1,0 +1,82 @@
+"""The commands that `tpmwire send` is to send, as they are given: words, or JSON."""
+
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..terminal.messages import UsageError
+
+if TYPE_CHECKING:
+    from tpmwire.spec.command import Command
+
+__all__ = ["Plan", "plans_from_json", "plans_from_words"]
+
+
+class Plan(NamedTuple):
+    """A command's class, and what was given for it: values by field, passwords, steps of a policy."""
+
+    kind: "type[Command]"
+    values: dict[str, Any]
+    passwords: list[Any]
+    policy: list[str]
+
+
+def plans_from_words(words: list[str]) -> list[Plan]:
+    """From `NAME FIELD=VALUE ...`, with + between commands. Raises UsageError."""
+    from .command_fields import nested
+
+    commands: list[list[str]] = [[]]
+    for word in words:
+        if word == "+":
+            commands.append([])
+        else:
+            commands[-1].append(word)
+    if not all(commands):
+        raise UsageError("there is no command beside a +")
+    return [Plan(_kind(name), nested(fields), [], []) for name, *fields in commands]
+
+
+def plans_from_json(path: str) -> list[Plan]:
+    """From a file, or standard input for -. Raises UsageError, which quotes nothing that may be a secret."""
+    import json
+
+    from tpmwire.policy import strict_json
+
+    from ..terminal.files import read_small
+
+    data = sys.stdin.buffer.read(1 << 20) if path == "-" else read_small(path)
+    try:
+        given = strict_json.loads(data)
+    except ValueError as error:
+        why = str(error)
+        if isinstance(error, json.JSONDecodeError):
+            why = f"line {error.lineno}, column {error.colno}"
+        raise UsageError(f"{path} is not valid JSON ({why})") from None
+    plans = []
+    for entry in given if isinstance(given, list) else [given]:
+        if not isinstance(entry, dict) or not isinstance(entry.get("command"), str):
+            raise UsageError(f'{path}: each command is an object such as {{"command": "GetRandom", ...}}')
+        values = dict(entry)
+        passwords, policy = values.pop("passwords", []), values.pop("policy", [])
+        if not isinstance(passwords, list):
+            raise UsageError(f"{path}: passwords is a list, one for each handle that wants one")
+        if not isinstance(policy, list) or not all(isinstance(step, str) for step in policy):
+            raise UsageError(f'{path}: policy is a list of steps, such as ["pcr:sha256:7"]')
+        plans.append(Plan(_kind(values.pop("command")), values, passwords, policy))
+    if not plans:
+        raise UsageError(f"{path} has no command")
+    return plans
+
+
+def _kind(name: str) -> "type[Command]":
+    from tpmwire.spec.command import command_class
+    from tpmwire.spec.constants import TPM_CC
+
+    wanted = name.lower().removeprefix("tpm2_").removeprefix("tpm_cc_")
+    names = {code.name.lower(): code for code in TPM_CC}
+    found = command_class(names[wanted]) if wanted in names else None
+    if found is None:
+        from difflib import get_close_matches
+
+        close = " or ".join(names[key].name for key in get_close_matches(wanted, names, 2))
+        raise UsageError(f"there is no command {name!r}" + (f"; did you mean {close}?" if close else ""))
+    return found

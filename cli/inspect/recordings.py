@@ -1,0 +1,101 @@
+"""Recorded talk with a TPM: logs of swtpm and of tpm2-tools, and network captures, as commands and responses."""
+
+import re
+from collections.abc import Iterator
+
+from ..terminal.messages import UsageError
+
+__all__ = ["LIMIT", "exchanges"]
+
+LIMIT = 64 << 20
+"""Octets of a recording."""
+
+HEADER = 10
+"""Octets of a message's header."""
+
+Exchange = tuple[bytes, bytes]
+"""A command and its response; the response is empty where the recording has none."""
+
+_PCAP = (b"\xa1\xb2\xc3\xd4", b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\x3c\x4d", b"\x4d\x3c\xb2\xa1", b"\x0a\x0d\x0d\x0a")
+_SWTPM = re.compile(rb"^(.*?)SWTPM_IO_(Read|Write): length (\d+)\s*$")
+_DUMP = re.compile(rb"^[0-9a-f]{4,8}: ([0-9a-f]{2,32}) ")
+_TCTI = re.compile(rb"\btcti\b|/tcti-|^\S+:tcti:")
+
+
+def exchanges(data: bytes) -> list[Exchange] | None:
+    """The commands and responses of a recording, in order; None for what is none.
+
+    Reads swtpm's log (`--log level=20`), the log of tpm2-tools (TSS2_LOG=tcti+debug), and pcap and pcapng with
+    swtpm or the reference simulator over TCP. Raises UsageError for a recording that is broken, or without a TPM.
+    """
+    if data[:4] in _PCAP:
+        from .packets import read
+
+        found = list(read(data))
+    elif b"SWTPM_IO_" in data:
+        found = _paired(_swtpm_log(data))
+    elif re.search(rb"(?m)^\w+:tcti:.*\(size=", data):
+        found = _paired(_tcti_log(data))
+    else:
+        return None
+    if not found:
+        raise UsageError("the recording has no command or response of a TPM 2.0")
+    return found
+
+
+def is_message(octets: bytes) -> bool:
+    """Whether a tag of TPM 2.0 is in front, and the size in the header is that of the octets."""
+    return (
+        len(octets) >= HEADER
+        and octets[:2] in (b"\x80\x01", b"\x80\x02", b"\x00\xc4")
+        and int.from_bytes(octets[2:6], "big") == len(octets)
+    )
+
+
+def _paired(messages: Iterator[tuple[bool, bytes]]) -> list[Exchange]:
+    """Pairs from messages with whether they are commands. A response without its command is left out."""
+    found: list[Exchange] = []
+    for is_command, octets in messages:
+        if is_command:
+            found.append((octets, b""))
+        elif found and not found[-1][1]:
+            found[-1] = (found[-1][0], octets)
+    return found
+
+
+def _swtpm_log(data: bytes) -> Iterator[tuple[bool, bytes]]:
+    """` SWTPM_IO_Read: length 12` and that many octets in the lines below, behind the same prefix."""
+    lines = iter(data.splitlines())
+    for line in lines:
+        found = _SWTPM.match(line)
+        if found is None:
+            continue
+        prefix, size = found[1].rstrip(b" "), int(found[3])
+        octets = b""
+        while len(octets) < size:
+            more = _hex(next(lines, b"end").removeprefix(prefix))
+            if not more:
+                break
+            octets += more
+        if is_message(octets[:size]):
+            yield found[2] == b"Read", octets[:size]
+
+
+def _tcti_log(data: bytes) -> Iterator[tuple[bool, bytes]]:
+    """`… (size=22):` and a dump with offsets below. What was read piece by piece is dumped whole afterwards."""
+    heading, octets = b"", b""
+    for line in [*data.splitlines(), b""]:
+        dump = _DUMP.match(line)
+        if dump is not None:
+            octets += _hex(dump[1])
+            continue
+        if octets and is_message(octets) and _TCTI.search(heading) and b"read_all" not in heading:
+            yield b"eceive" not in heading, octets
+        heading, octets = line, b""
+
+
+def _hex(text: bytes) -> bytes:
+    try:
+        return bytes.fromhex(text.decode("ascii"))
+    except ValueError:
+        return b""

@@ -1,0 +1,53 @@
+"""Salts and authValues of a recording's sessions, which its reader knows."""
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..terminal.messages import UsageError
+
+if TYPE_CHECKING:
+    from tpmwire.secret import Secret
+
+__all__ = ["Keys", "session_keys"]
+
+
+class Keys(NamedTuple):
+    """What the user knows, in the order given."""
+
+    salts: "list[Secret]"
+    auths: "list[Secret]"
+
+
+def session_keys(salts: list[str], salt_files: list[str], auths: list[str], auth_files: list[str]) -> Keys:
+    """From the values of --salt, --salt-file, --auth and --auth-file. Raises UsageError."""
+    from tpmwire.secret import Secret
+
+    from ..terminal.options import secret_file
+
+    known = [_hex(text, "--salt") for text in salts]
+    known += [_salt_in(path) for path in salt_files]
+    passwords = [_auth(text) for text in auths]
+    passwords += [secret_file(path) for path in auth_files]
+    return Keys([Secret(salt) for salt in known], [Secret(auth) for auth in passwords])
+
+
+def _auth(text: str) -> bytes:
+    return text.removeprefix("text:").encode() if text.startswith("text:") else _hex(text, "--auth")
+
+
+def _hex(text: str, option: str) -> bytes:
+    try:
+        return bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        # Without the value: it is a secret.
+        words = ", or text: and the word itself" if option == "--auth" else ""
+        raise UsageError(f"{option} wants hex{words}") from None
+
+
+def _salt_in(path: str) -> bytes:
+    """Hex, or what else there is as it is."""
+    from ..terminal.files import read_small
+
+    data = read_small(path)
+    text = re.sub(rb"\s", b"", data)
+    return bytes.fromhex(text.decode()) if re.fullmatch(rb"(?:[0-9A-Fa-f]{2})+", text) else data

@@ -1,0 +1,1 @@
+"""Keys wrapped for many TPMs at once, from a list of hosts."""

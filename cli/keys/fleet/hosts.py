@@ -1,0 +1,156 @@
+"""The hosts of a fleet, one after the other: from a directory, a CSV file, JSON Lines, or standard input.
+
+A fleet may have a million hosts, so they are not kept in memory: a file is read again for each pass, and only
+hashes of names are stored.
+"""
+
+import csv
+import hashlib
+import io
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import count
+from typing import IO, Any, NamedTuple
+
+from sigv4.files import open_input
+from tpmwire.policy import strict_json
+
+from ...terminal.messages import UsageError
+
+__all__ = ["STDIN", "Fleet", "Host", "Survey", "key_of", "survey"]
+
+STDIN = "-"
+
+LONGEST_LINE = 1 << 20
+"""Bytes of a host; an exported one has 2,000."""
+
+_KEY = os.urandom(16)
+
+
+class Host(NamedTuple):
+    """A line of the fleet: its fields, where they are for messages, and what is wrong if it cannot be used."""
+
+    fields: dict[str, Any]
+    where: str
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        """The host's name, as it is given."""
+        return str(self.fields.get("host") or "")
+
+
+class Survey(NamedTuple):
+    """Results of a first pass: the number of hosts, repeated names, and whether each host has its own secret."""
+
+    hosts: int
+    repeated: frozenset[int]
+    own_secrets: bool
+
+
+def key_of(name: str) -> int:
+    """60 bits that stand for a name: a set of them takes 65 MB for a million hosts.
+
+    The hash is keyed, so that nobody can choose names that collide. By chance two names of a million do so in one
+    fleet of two million; they would be refused as one name twice.
+    """
+    digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8, key=_KEY).digest()
+    return int.from_bytes(digest) >> 4
+
+
+class Fleet:
+    """Hosts that can be iterated over; `once` for standard input and pipes, else again and again.
+
+    `shard` K of N keeps the hosts whose names' hashes are K - 1 modulo N: together the N shards are the fleet, and
+    all occurrences of a name are in one.
+    """
+
+    def __init__(self, path: str, shard: tuple[int, int] = (1, 1)) -> None:
+        self.path = path
+        self.once = path == STDIN or (os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)))
+        self._shard = shard
+
+    def __iter__(self) -> Iterator[Host]:
+        """Raises UsageError where the fleet itself cannot be read; a bad host has its problem with it."""
+        index, shards = self._shard
+        try:
+            for host in self._hosts():
+                if shards == 1 or _hash(host.name or host.where) % shards == index - 1:
+                    yield host
+        except OSError as error:
+            raise UsageError(f"{error.filename or self.path}: {error.strerror}") from error
+        except csv.Error as error:
+            raise UsageError(f"{self.path} is not valid CSV: {error}") from error
+
+    def _hosts(self) -> Iterator[Host]:
+        if self.path == STDIN:
+            if sys.stdin is None or sys.stdin.closed:
+                raise UsageError("no standard input to read the hosts from; give --fleet a file")
+            yield from _json_lines(sys.stdin.buffer)
+        elif os.path.isdir(self.path):
+            yield from _directory(self.path)
+        elif self.path.endswith(".csv"):
+            # Bytes that are not UTF-8 spoil their own row only.
+            with io.TextIOWrapper(open_input(self.path), "utf-8-sig", "replace", newline="") as text:
+                for number, row in enumerate(csv.DictReader(text), 1):
+                    yield Host({k: v for k, v in row.items() if k and v}, f"row {number}")
+        else:
+            with open_input(self.path) as file:
+                yield from _json_lines(file)
+
+
+def _hash(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:8])
+
+
+def _directory(path: str) -> Iterator[Host]:
+    for name in sorted(os.listdir(path)):
+        if name.endswith(".json"):
+            host = name.removesuffix(".json")
+            try:
+                with open_input(os.path.join(path, name)) as file:
+                    text = file.read(LONGEST_LINE)
+            except OSError as error:
+                yield Host({"host": host}, name, f"{name}: {error.strerror}")
+            else:
+                read = _host(text, name)
+                yield read._replace(fields={"host": host, **read.fields})
+
+
+def _json_lines(file: IO[bytes]) -> Iterator[Host]:
+    for number in count(1):
+        line = file.readline(LONGEST_LINE)
+        if not line:
+            return
+        if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+            while (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+                pass
+            yield Host({}, f"line {number}", f"longer than {LONGEST_LINE} bytes")
+        elif line.strip():
+            yield _host(line, f"line {number}")
+
+
+def _host(text: bytes, where: str) -> Host:
+    """A host from its JSON; text that is not an object becomes a bad host."""
+    try:
+        value = strict_json.loads(text.decode("utf-8-sig", "replace"))
+    except ValueError:
+        value = None
+    if isinstance(value, dict):
+        return Host(value, where)
+    return Host({}, where, "not a JSON object as `tpmwire export-public` prints it")
+
+
+def survey(hosts: Iterable[Host]) -> Survey:
+    """Reads all hosts once."""
+    seen: set[int] = set()
+    repeated: set[int] = set()
+    number, own_secrets = 0, True
+    for host in hosts:
+        number += 1
+        own_secrets = own_secrets and bool(host.fields.get("secret"))
+        if host.name:
+            key = key_of(host.name)
+            (repeated if key in seen else seen).add(key)
+    return Survey(number, frozenset(repeated), own_secrets)

@@ -1,0 +1,123 @@
+"""The manifest of a fleet: a line of JSON for each host, appended as it is done.
+
+An entry has the host's name, its file and that file's SHA-256, the Names of key and parent, a hash of the public
+key that was wrapped for (`target`), and a fingerprint of what was wrapped (`inputs`; docs/transfer.md says why it
+gives nothing away).
+"""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from typing import IO, Any
+
+from tpmwire.policy import strict_json
+
+from ...terminal.messages import note
+from .hosts import key_of
+
+__all__ = ["Done", "append_to", "manifest_name"]
+
+_PART = 8
+"""Bytes stored of each hash of an entry: enough to detect accidents, and cheap for a million hosts."""
+
+
+def manifest_name(shard: tuple[int, int]) -> str:
+    """The file's name in the fleet's directory; each shard has its own, so that they can run side by side."""
+    return "manifest.jsonl" if shard[1] == 1 else f"manifest-{shard[0]}-of-{shard[1]}.jsonl"
+
+
+class Done:
+    """The hosts that a manifest lists, by the hashes of their names."""
+
+    def __init__(self, path: str) -> None:
+        self._entries: dict[int, bytes] = {}
+        if os.path.exists(path):
+            for entry in _entries(path):
+                parts = (entry.get(field) for field in ("target", "inputs", "fingerprint"))
+                self._entries[key_of(str(entry.get("host")))] = b"".join(_part(value) for value in parts)
+
+    def differs(self, name: str, target: str, inputs: str) -> bool:
+        """Whether this host was wrapped for the same public key with another secret, password or policy.
+
+        False if that cannot be told, as `inputs` is empty.
+        """
+        if not inputs:
+            return False
+        found = self._entries.get(key_of(name), b"")
+        return found[:_PART] == _part(target) and found[_PART : 2 * _PART] != _part(inputs)
+
+    def settle(self, name: str, target: str, inputs: str, file: str) -> bool:
+        """Whether this host is done: the same public key and inputs, and the file as it was written."""
+        key = key_of(name)
+        if not inputs:
+            return False
+        try:
+            with open(file, "rb") as opened:
+                written = hashlib.sha256(opened.read()).hexdigest()
+        except OSError:
+            return False
+        if self._entries.get(key) != _part(target) + _part(inputs) + _part(written):
+            return False
+        self._entries[key] = b""
+        return True
+
+    def settled(self, name: str) -> bool:
+        """Whether `settle` found this host done."""
+        return self._entries.get(key_of(name)) == b""
+
+    def __contains__(self, name: str) -> bool:
+        return key_of(name) in self._entries
+
+
+def _part(value: object) -> bytes:
+    text = str(value)[: 2 * _PART]
+    try:
+        return bytes.fromhex(text).ljust(_PART, b"\0")
+    except ValueError:
+        return bytes(_PART)
+
+
+def _entries(path: str) -> Iterator[dict[str, Any]]:
+    with open(path, "rb") as file:
+        for line in file:
+            try:
+                entry = strict_json.loads(line)
+            except ValueError:  # the last line may be cut
+                continue
+            if isinstance(entry, dict) and entry.get("file"):
+                yield entry
+
+
+def append_to(path: str) -> IO[bytes]:
+    """The manifest, opened for appending, for one run at a time; a last line that was cut is ended first.
+
+    The workers of a run inherit its lock, so those that a killed run leaves behind are waited for: they finish
+    their hosts, and would replace files that the next run lists.
+    """
+    file = open(path, "a+b", opener=_private)  # noqa: SIM115
+    try:
+        _lock(file)
+    except BaseException:
+        file.close()
+        raise
+    size = file.seek(0, os.SEEK_END)
+    if size:
+        file.seek(size - 1)
+        if file.read(1) != b"\n":
+            file.write(b"\n")
+    return file
+
+
+def _lock(file: IO[bytes]) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        note(f"{file.name} is in use by another run: waiting for it")
+        fcntl.flock(file, fcntl.LOCK_EX)
+    except OSError:
+        pass  # a file system without locks
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)

@@ -1,0 +1,221 @@
+"""A whole fleet, host by host, in several processes.
+
+Each host is on its own: one that is bad is reported and costs the others nothing. What is done is in the manifest,
+so a run that was interrupted goes on where it stopped. Memory does not grow with the fleet, but for hashes of the
+hosts' names.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from itertools import chain, islice
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+from ...terminal.messages import UsageError, note
+from .hosts import Fleet, Host, Survey, key_of
+from .manifest import Done, append_to, manifest_name
+from .wrap import Order, inputs_of, save_key_file, target_hash, wrap_host
+
+if TYPE_CHECKING:
+    from multiprocessing.pool import Pool
+
+__all__ = ["STDOUT", "Plan", "Summary", "wrap_fleet"]
+
+STDOUT = "-"
+
+FEW = 64
+"""Fewer hosts than this are wrapped in the main process."""
+
+NAMED = 100
+"""Limit on the bad hosts that a summary names."""
+
+
+class Plan(NamedTuple):
+    """A run: the hosts, how to wrap, the directory for the files (`-`: lines on stdout), and the processes."""
+
+    fleet: Fleet
+    order: Order
+    out: str
+    shard: tuple[int, int] = (1, 1)
+    processes: int = 1
+
+
+class Summary:
+    """Counts of a run: all hosts, those wrapped now, those done by an earlier run."""
+
+    def __init__(self) -> None:
+        self.hosts = self.wrapped = self.done_before = 0
+        self.failed_hosts: list[str] = []
+        self._started = time.monotonic()
+
+    @property
+    def failed(self) -> int:
+        return self.hosts - self.wrapped - self.done_before
+
+    def fail(self, host: str) -> None:
+        """Names a bad host, one of the first."""
+        if len(self.failed_hosts) < NAMED:
+            self.failed_hosts.append(host)
+
+    def to_json(self, plan: Plan) -> str:
+        """One line. CPU seconds are those of all processes, memory is that of the largest, in KiB."""
+        import resource
+
+        usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return json.dumps(
+            {
+                "hosts": self.hosts,
+                "wrapped": self.wrapped,
+                "done_before": self.done_before,
+                "failed": self.failed,
+                "failed_hosts": self.failed_hosts,
+                "shard": "/".join(map(str, plan.shard)),
+                "out": plan.out,
+                "seconds": round(time.monotonic() - self._started, 3),
+                "cpu_seconds": round(sum(one.ru_utime + one.ru_stime for one in usage), 3),
+                "peak_memory_kib": max(one.ru_maxrss for one in usage),
+            }
+        )
+
+
+def wrap_fleet(plan: Plan, found: Survey | None, *, resume: bool = False) -> Summary:
+    """Wraps for every host; with `resume` only for those that the manifest lacks.
+
+    `found` is a survey of the fleet, None where the hosts can be read only once: of a repeated name the first is
+    then wrapped. Raises UsageError where there is a manifest and it is not said to resume, or with other inputs.
+    """
+    summary = Summary()
+    if plan.out == STDOUT:
+        _work(plan, _usable(plan.fleet, found), None, summary, found)
+        return summary
+    os.makedirs(plan.out, mode=0o700, exist_ok=True)
+    path = os.path.join(plan.out, manifest_name(plan.shard))
+    if os.path.exists(path) and not resume:
+        raise UsageError(f"{path} exists; continue it with --resume, or choose another --out")
+    with append_to(path) as manifest:
+        done = _resumed(plan, path, summary) if resume else None
+        hosts: Iterable[Host] = plan.fleet if done is None else (h for h in plan.fleet if not done.settled(h.name))
+        _work(plan, _usable(hosts, found), manifest, summary, found)
+        os.fsync(manifest.fileno())
+    if found is not None and summary.hosts != found.hosts:
+        note(f"warning: {plan.fleet.path} changed during the run; repeat it with --resume")
+    # Not one by one: it would take a hundred times as long. After a crash --resume looks at each file.
+    os.sync()
+    return summary
+
+
+def _resumed(plan: Plan, path: str, summary: Summary) -> Done:
+    done = Done(path)
+    hosts = 0
+    for host in plan.fleet:
+        hosts += 1
+        if host.problem or host.name not in done:
+            continue
+        try:
+            inputs = inputs_of(host.fields, plan.order).fingerprint
+        except (UsageError, ValueError):
+            continue  # told when its turn comes
+        target = target_hash(host.fields)
+        if done.differs(host.name, target, inputs):
+            raise UsageError(
+                f"{path}: {host.name} was wrapped with another secret, password, policy or --ca; --resume "
+                "needs the same ones; choose another --out"
+            )
+        summary.done_before += done.settle(host.name, target, inputs, os.path.join(plan.out, f"{host.name}.pem"))
+    summary.hosts = summary.done_before
+    if summary.done_before:
+        note(f"{summary.done_before} of {hosts} hosts are done already")
+    return done
+
+
+def _usable(hosts: Iterable[Host], found: Survey | None) -> Iterator[Host]:
+    """The hosts; a repeated name becomes the problem of its host."""
+    seen: set[int] = set()
+    for host in hosts:
+        repeated = False
+        if host.name:
+            key = key_of(host.name)
+            repeated = key in (seen if found is None else found.repeated)
+            if found is None:
+                seen.add(key)
+        if repeated and not host.problem:
+            yield host._replace(problem=f"{host.where}: {host.name} is named more than once")
+        else:
+            yield host
+
+
+def _work(
+    plan: Plan, hosts: Iterator[Host], manifest: IO[bytes] | None, summary: Summary, found: Survey | None
+) -> None:
+    total = found.hosts - summary.done_before if found is not None else 0
+    for count, entry in enumerate(_results(plan, hosts), 1):
+        summary.hosts += 1
+        if "error" in entry:
+            summary.fail(entry["host"] or entry["where"])
+            note(f"{entry['host'] or entry['where']}: {entry['error']}")
+        else:
+            summary.wrapped += 1
+        line = json.dumps(entry) + "\n"
+        if manifest is None:
+            sys.stdout.write(line)
+            if found is None:
+                sys.stdout.flush()  # somebody may wait for it before the next host
+        else:
+            manifest.write(line.encode())
+            manifest.flush()
+        if total:
+            _progress(count, total)
+
+
+def _results(plan: Plan, hosts: Iterator[Host]) -> Iterator[dict[str, Any]]:
+    _plans[:] = [plan]  # the workers inherit it by fork, so no secret is pickled
+    if plan.processes > 1:
+        first = list(islice(hosts, FEW))
+        hosts = chain(first, hosts)
+        if len(first) == FEW:
+            with ExitStack() as stack:
+                yield from _pool(stack, plan.processes).imap_unordered(_wrapped, hosts, chunksize=16)
+            return
+    yield from map(_wrapped, hosts)
+
+
+def _pool(stack: ExitStack, processes: int) -> "Pool":
+    from multiprocessing import get_context
+
+    return stack.enter_context(get_context("fork").Pool(processes, _ordinary_signals))
+
+
+def _ordinary_signals() -> None:
+    """Lets signals end a worker; only the parent cleans up."""
+    import signal
+
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+_plans: list[Plan] = []
+
+
+def _wrapped(host: Host) -> dict[str, Any]:
+    """Wraps for a host, writes its file unless lines go to stdout, and returns its line."""
+    if host.problem:
+        return {"host": host.name, "where": host.where, "error": host.problem}
+    (plan,) = _plans
+    entry = wrap_host(host.fields, plan.order)
+    if plan.out != STDOUT:
+        entry = save_key_file(entry, plan.out)
+    return {"host": entry.pop("host"), "where": host.where, **entry} if "error" in entry else entry
+
+
+def _progress(count: int, total: int) -> None:
+    """A line that counts, on a terminal."""
+    if sys.stderr.isatty() and (count % 16 == 0 or count == total):
+        bar = "#" * (40 * count // total)
+        end = "\n" if count == total else ""
+        # As bytes: in text a carriage return would be shown, not done.
+        sys.stderr.buffer.write(f"\r[{bar:40}] {count}/{total}{end}".encode())
+        sys.stderr.buffer.flush()

@@ -1,0 +1,294 @@
+"""A key wrapped for one host of a fleet, on a machine without a TPM.
+
+`wrap_host` takes a host as a dict and returns the result as one, so that any engine can map it over a fleet;
+`HostWrapper` is the same for engines that send functions to other processes. `fleet_run` takes a whole fleet.
+"""
+
+import difflib
+import hashlib
+import hmac
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tpmwire.secret import EMPTY_AUTH, Secret
+
+from ...terminal.files import write_whole
+from ...terminal.messages import UsageError
+from ..targets import Target
+from ..wrap_policy import Use, policy_of
+
+if TYPE_CHECKING:
+    from tpmwire.keys.certificates import Trust
+    from tpmwire.keys.keyfile import KeyFile
+    from tpmwire.policy.policy import Policy
+
+__all__ = [
+    "HostWrapper",
+    "Inputs",
+    "Order",
+    "inputs_of",
+    "save_key_file",
+    "target_hash",
+    "wrap_host",
+    "wrapped_for",
+]
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
+"""Names of hosts: they become names of files."""
+
+LEAST_SECRET = 36
+"""Bytes of an HMAC key under which a fingerprint can be published: "AWS4" and 32 characters."""
+
+_ALIASES = {
+    "access_key_id": "aws_access_key_id",
+    "key_auth_file": "password_file",
+    "policy_file": "policy",
+}
+_OWN = ("secret", "aws_access_key_id", "pcrs", "policy", "password_file")
+"""What a host may have of its own, in place of the fleet's."""
+
+
+class Order(NamedTuple):
+    """How keys are wrapped for hosts that do not say otherwise.
+
+    `secret` is the HMAC key ("AWS4" and the secret access key), `auth` its password, `use` its PCRs or policy.
+    With `trust` each host needs an EK certificate below one of its roots.
+    """
+
+    secret: Secret | None = None
+    auth: Secret = EMPTY_AUTH
+    use: Use = Use()
+    trust: "Trust | None" = None
+    aws_access_key_id: str = ""
+
+
+class Inputs(NamedTuple):
+    """What is wrapped for one host. `fingerprint` tells it from other inputs, and does not reveal it."""
+
+    secret: Secret
+    auth: Secret
+    policy: "Policy | None"
+    aws_access_key_id: str
+    fingerprint: str
+
+
+def wrap_host(fields: Mapping[str, Any], order: Order) -> dict[str, Any]:
+    """Wraps for one host; a bad host gives an entry with `error`, and raises nothing.
+
+    `fields` are those of `tpmwire export-public`, and `_OWN`. The result has the host's name, its key file in
+    `pem`, that file's SHA-256 in `fingerprint`, the Names of key and parent in `name` and `parent_name`, and
+    `target` and `inputs`, by which a later run knows what was wrapped.
+    """
+    from tpmwire.crypto.formulas import name_of
+    from tpmwire.errors import TpmwireError
+
+    name = str(fields.get("host") or "")
+    try:
+        if not NAME.fullmatch(name):
+            raise UsageError(f"invalid host name {name!r}: it must be usable as a file name")
+        target = Target.from_fields(dict(fields), name)
+        inputs = inputs_of(fields, order)
+        file = wrapped_for(target, inputs, order.trust)
+        pem = file.to_pem()
+    except (UsageError, TpmwireError, OSError, ValueError) as error:
+        return {"host": name, "error": " ".join(str(error).split())}
+    entry = {
+        "host": name,
+        "fingerprint": hashlib.sha256(pem.encode()).hexdigest(),
+        "name": name_of(file.public).hex(),
+        "parent_name": name_of(target.public).hex(),
+        "target": target_hash(fields),
+        "inputs": inputs.fingerprint,
+        "pem": pem,
+    }
+    return {**entry, "aws_access_key_id": inputs.aws_access_key_id} if inputs.aws_access_key_id else entry
+
+
+def save_key_file(entry: dict[str, Any], out: str) -> dict[str, Any]:
+    """Writes the key file of an entry of `wrap_host` to OUT/HOST.pem, for its owner only.
+
+    Returns the entry with the file's name in place of its content; one with an error comes back as it is. The file
+    is there whole or not at all, but a crash of the machine may still lose it.
+    """
+    if "error" in entry:
+        return entry
+    file = f"{entry['host']}.pem"
+    rest = {name: value for name, value in entry.items() if name not in ("host", "pem")}
+    try:
+        write_whole(os.path.join(out, file), entry["pem"].encode(), force=True, durable=False)
+    except OSError as error:
+        return {"host": entry["host"], "error": f"{file}: {error.strerror}"}
+    return {"host": entry["host"], "file": file, **rest}
+
+
+def target_hash(fields: Mapping[str, Any]) -> str:
+    """Tells whether a host's public key is the one that was wrapped for."""
+    public = fields.get("public")
+    if public is None:
+        # What a cloud says of the host: its fields are not ours.
+        public = json.dumps({name: value for name, value in fields.items() if name not in _OWN}, sort_keys=True)
+    return hashlib.sha256(str(public).lower().encode("utf-8", "replace")).hexdigest()
+
+
+def inputs_of(fields: Mapping[str, Any], order: Order) -> Inputs:
+    """What is wrapped for a host: its own secret, password and policy where it has them. Raises UsageError."""
+    own = _own(fields)
+    secret, auth, use = order.secret, order.auth, order.use
+    if "secret" in own:
+        from ..secret import key_octets
+
+        secret = key_octets(own["secret"].encode())
+    if secret is None:
+        raise UsageError("the host has no secret, and none was given for the fleet")
+    if "password_file" in own:
+        auth = _password(own["password_file"])
+    if "pcrs" in own and "policy" in own:
+        raise UsageError("the host has both pcrs and policy; give one")
+    if "pcrs" in own:
+        use = Use(pcrs=own["pcrs"])
+    elif "policy" in own:
+        use = _use_of(own["policy"])
+    found = policy_of(use, with_auth=bool(auth))
+    policy, digest = found or (None, b"")
+    key_id = own.get("aws_access_key_id", order.aws_access_key_id)
+    said = ["tpmwire wrap", fields.get("host"), auth.reveal().hex(), digest.hex(), key_id, order.trust is not None]
+    return Inputs(secret, auth, policy, key_id, _fingerprint(secret, said))
+
+
+def _fingerprint(secret: Secret, said: list[object]) -> str:
+    """Of what is wrapped, under the secret, whose 240 random bits nobody can guess; empty if it is too short."""
+    if len(secret.reveal()) < LEAST_SECRET:
+        return ""
+    return hmac.digest(secret.reveal(), json.dumps(said).encode(), "sha256")[:16].hex()
+
+
+def _own(fields: Mapping[str, Any]) -> dict[str, str]:
+    """The fields of `_OWN` that a host has, as text. Raises UsageError for an empty or misspelled one."""
+    own: dict[str, str] = {}
+    for given, value in fields.items():
+        field = given.replace("-", "_")
+        field = _ALIASES.get(field, field)
+        if field not in _OWN:
+            if meant := _misspelled(given):
+                raise UsageError(f"unknown field {given!r}; did you mean {meant!r}?")
+            continue
+        if value is None:
+            continue
+        text = json.dumps(value) if field == "policy" and isinstance(value, (dict, list)) else str(value)
+        if not text:
+            raise UsageError(f"the field {given!r} is empty")
+        own[field] = text
+    return own
+
+
+@lru_cache(maxsize=256)
+def _misspelled(field: str) -> str | None:
+    """The field that was meant, if this one would silently leave a key without protection."""
+    known = ["pcrs", "policy", "policy_file", "password_file", "key_auth_file"]
+    return next(iter(difflib.get_close_matches(field[:32].lower(), known, 1, 0.75)), None)
+
+
+@lru_cache(maxsize=1024)
+def _password(path: str) -> Secret:
+    from ...terminal.options import password_file
+
+    return Secret(password_file(path))
+
+
+@lru_cache(maxsize=256)
+def _use_of(policy: str) -> Use:
+    """A policy of a host: the name of a file, or JSON itself."""
+    if policy.lstrip()[:1] in ("[", "{"):
+        return Use(policy=policy, where="the host's policy")
+    from ...terminal.files import read_small
+
+    return Use(policy=read_small(policy).decode("utf-8", "replace"), where=policy)
+
+
+def wrapped_for(target: Target, inputs: Inputs, trust: "Trust | None") -> "KeyFile":
+    """The key file for one target. Raises UsageError, TpmwireError."""
+    from tpmwire.errors import SessionError
+    from tpmwire.keys.wrapping import wrap_hmac_key
+
+    if trust is not None:
+        _certified(target, trust)
+    try:
+        return wrap_hmac_key(inputs.secret, target.public, target.parent, auth=inputs.auth, policy=inputs.policy)
+    except SessionError as error:
+        # Nobody sits between us and a file.
+        raise UsageError(f"the public key of {target.host} cannot be used: {error}") from error
+
+
+def _certified(target: Target, trust: "Trust") -> None:
+    """Raises UsageError unless a trusted CA vouches for the target's key."""
+    from tpmwire.errors import CertificateError
+    from tpmwire.keys.certificates import load_chain, public_key, verified
+    from tpmwire.keys.spki import into_template
+
+    if target.certificate is None:
+        raise UsageError(f"{target.host} has no EK certificate for --ca to verify: export its endorsement key")
+    try:
+        certificate, others = load_chain(target.certificate.encode(), f"the certificate of {target.host}")
+        verified(certificate, trust, others)
+        key = public_key(certificate)
+    except CertificateError as error:
+        # It came in a file, so that nobody on the way to a TPM is to blame.
+        raise UsageError(str(error)) from error
+    if into_template(key, target.public) != target.public:
+        raise UsageError("the certificate is for another key")
+
+
+class HostWrapper:
+    """`wrap_host` for engines that pickle functions: secrets are named by their files and read where it runs.
+
+    What is pickled holds names of files only; each worker needs the files at those paths. With `out`, a directory,
+    key files are written there, and entries come without them. The first call raises UsageError if a file cannot
+    be used.
+    """
+
+    def __init__(
+        self,
+        *,
+        secret_file: str | None = None,
+        password_file: str | None = None,
+        pcrs: str | None = None,
+        policy_file: str | None = None,
+        ca: Sequence[str] = (),
+        aws_access_key_id: str | None = None,
+        out: str | None = None,
+    ) -> None:
+        # Workers may have another working directory.
+        self._secret_file = secret_file and os.path.abspath(secret_file)
+        self._password_file = password_file and os.path.abspath(password_file)
+        self._policy_file = policy_file and os.path.abspath(policy_file)
+        self._ca = tuple(os.path.abspath(path) for path in ca)
+        self._out = out and os.path.abspath(out)
+        self._pcrs = pcrs
+        self._aws_access_key_id = aws_access_key_id
+
+    def __call__(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """What `wrap_host` returns, or `save_key_file`."""
+        entry = wrap_host(fields, self._order)
+        return save_key_file(entry, self._out) if self._out else entry
+
+    @cached_property
+    def _order(self) -> Order:
+        from ...terminal.options import secret_file
+        from ..secret import key_octets
+        from ..trust import trust_from
+
+        use = _use_of(self._policy_file) if self._policy_file else Use(pcrs=self._pcrs or "")
+        return Order(
+            key_octets(secret_file(self._secret_file)) if self._secret_file else None,
+            _password(self._password_file) if self._password_file else EMPTY_AUTH,
+            use,
+            trust_from(self._ca),
+            self._aws_access_key_id or "",
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_order"}

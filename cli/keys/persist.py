@@ -1,0 +1,240 @@
+"""Keys on their way into the TPM and out of it: parents with their session, loading, persistent handles."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..terminal.messages import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from tpmwire.channel import Pin
+    from tpmwire.keys.keyfile import KeyFile
+    from tpmwire.primary import Loaded
+    from tpmwire.secret import Secret
+    from tpmwire.sessions import Password, Session, Use
+    from tpmwire.spec.structures import TPMT_PUBLIC
+    from tpmwire.tpm import Tpm
+
+__all__ = [
+    "Parent",
+    "check_free",
+    "check_parent",
+    "evict",
+    "is_occupied",
+    "load",
+    "make_persistent",
+    "make_srk",
+    "open_tpm",
+    "parent_at",
+    "parent_of",
+    "put_beside",
+    "take_place",
+]
+
+_LAST = 0x817FFFFF
+"""The owner's last persistent handle; those after it are the platform's (TPM 2.0 Part 3, §28.5)."""
+
+
+def open_tpm(args: "argparse.Namespace", *, for_one_use: bool = False) -> "Tpm":
+    """The TPM of the options. What a late answer brings after a signal or timeout is flushed in the background."""
+    from tpmwire.tpm import Tpm
+    from tpmwire.transport import open_transport
+
+    from ..tpm.cleanup import finish_in_background
+
+    transport = open_transport(args.tpm_path, args.timeout)
+    return Tpm(transport, abandon=finish_in_background, for_one_use=for_one_use)
+
+
+class Parent(NamedTuple):
+    """A storage key in the TPM, its authValue, and a session salted to it (or to the key that is pinned)."""
+
+    key: "Loaded"
+    auth: "Secret"
+    session: "Session"
+
+
+def parent_of(tpm: "Tpm", file: "KeyFile", auth: "Secret", pin: "Pin | None") -> Parent:
+    """The parent that a key file names; see `parent_at`. Raises UsageError for an endorsement key."""
+    from tpmwire.use.run import Key, telling_what_is_gone
+
+    check_parent(tpm, file)
+    handle = file.parent if file.hierarchy is None else file.hierarchy
+    with telling_what_is_gone(Key(file=file)):
+        return parent_at(tpm, handle, auth, pin, rsa=bool(file.rsa_parent))
+
+
+def check_parent(tpm: "Tpm", file: "KeyFile") -> None:
+    """Raises UsageError for a parent that is an endorsement key: one that a policy authorizes, or that is made."""
+    from tpmwire.primary import read_loaded
+    from tpmwire.spec.constants import TPMA_OBJECT
+
+    handle = file.endorsement_handle
+    if handle is None or (
+        is_occupied(tpm, handle) and read_loaded(tpm, handle).public.object_attributes & TPMA_OBJECT.USER_WITH_AUTH
+    ):
+        return
+    raise UsageError(
+        "not possible under this TPM's endorsement key, the key's parent; wrap a new key where this one came "
+        "from, or make this one persistent with `tpmwire import-key --persistent-handle`"
+    )
+
+
+def parent_at(tpm: "Tpm", handle: int, auth: "Secret", pin: "Pin | None", *, rsa: bool = False) -> Parent:
+    """The parent at a persistent handle, or the standard primary of a hierarchy, made for this run.
+
+    `auth` is the authValue of what is at `handle`. A session protects it, and so is open before it is used: salted
+    to the pin, else to the parent or, where a hierarchy's password makes that, to another key that needs none.
+    This is the one place where the session of the verbs that put keys into a TPM is opened.
+    Raises TpmError; SessionError where the pinned key is not this TPM's.
+    """
+    from tpmwire.channel import open_channel, protected_sessions
+    from tpmwire.keys import templates
+    from tpmwire.primary import WellKnown, create_primary, read_loaded
+    from tpmwire.secret import EMPTY_AUTH
+    from tpmwire.sessions import Password
+    from tpmwire.spec.constants import TPM_HT, TPM_RH, TPM_SE
+
+    hmac = [TPM_SE.HMAC]
+    if handle >> 24 == TPM_HT.PERSISTENT:
+        sessions = protected_sessions(tpm, hmac, pin=pin) if pin is not None else None
+        key = read_loaded(tpm, handle)
+        return Parent(key, auth, (sessions or protected_sessions(tpm, hmac, parent=key))[0])
+    place = WellKnown(TPM_RH(handle), templates.h1_primary if rsa else templates.h2_primary, None)
+    session = None
+    if pin is not None or auth:
+        channel = open_channel(tpm, hmac, pin=pin, passwords={handle: [auth]}, also=[place])
+        session = channel.sessions[0]
+        if channel.made == place:
+            return Parent(channel.salt, EMPTY_AUTH, session)
+        if channel.made is not None:
+            tpm.flush(channel.salt.handle)
+    use = Password() if session is None else session.use(auth)
+    key = create_primary(tpm, handle, place.template(), use)
+    # The hierarchy's authValue is not its primary key's.
+    return Parent(key, EMPTY_AUTH, session or protected_sessions(tpm, hmac, parent=key)[0])
+
+
+def make_srk(tpm: "Tpm", handle: int, owner: "Secret") -> None:
+    """Makes the standard storage root key persistent at `handle`, unless a storage key is there.
+
+    Its RSA form, where the TPM has no ECC. Raises TpmError; UsageError where something else is there.
+    """
+    from tpmwire.channel import protected_sessions
+    from tpmwire.errors import TpmError
+    from tpmwire.primary import WELL_KNOWN, create_primary, lacks_ecc, read_loaded
+    from tpmwire.spec.constants import TPM_SE, TPMA_OBJECT
+
+    from ..terminal.messages import note
+
+    if is_occupied(tpm, handle):
+        storage = TPMA_OBJECT.RESTRICTED | TPMA_OBJECT.DECRYPT
+        if read_loaded(tpm, handle).public.object_attributes & storage != storage:
+            raise UsageError(f"the key at 0x{handle:08x} is not a storage key; name the parent by --parent HANDLE")
+        return
+    (session,) = protected_sessions(tpm, [TPM_SE.HMAC])
+    place = WELL_KNOWN["srk"]
+    try:
+        made = create_primary(tpm, place.hierarchy, place.template(), session.use(owner))
+    except TpmError as error:
+        if not lacks_ecc(error):
+            raise
+        made = create_primary(tpm, place.hierarchy, WELL_KNOWN["srk-rsa"].template(), session.use(owner))
+    _persist(tpm, made, handle, owner, session)
+    tpm.flush(made.handle)
+    tpm.flush(session.handle)
+    note(f"made the storage root key persistent at 0x{handle:08x}")
+
+
+def load(tpm: "Tpm", parent: Parent, public: "TPMT_PUBLIC", private: bytes) -> "Loaded":
+    """TPM2_Load under the parent. Raises TpmError."""
+    from tpmwire.crypto.formulas import name_of
+    from tpmwire.primary import Loaded
+    from tpmwire.spec.commands.objects import Load
+
+    answer = tpm.execute(Load(parent.key.handle, private, public), parent.session.use(parent.auth))
+    # From the public area, not from the answer: the key that is used is the key that was meant.
+    name = name_of(public)
+    tpm.trust_name(answer.object_handle, name)
+    return Loaded(answer.object_handle, name, public)
+
+
+def is_occupied(tpm: "Tpm", handle: int) -> bool:
+    """Whether the TPM has something at a persistent handle."""
+    from tpmwire.state import nv
+
+    return nv.handles(tpm, handle, handle) == [handle]
+
+
+def check_free(tpm: "Tpm", handle: int, *, force: bool) -> None:
+    """Raises UsageError where something is at the handle that may not be replaced."""
+    if is_occupied(tpm, handle) and not force:
+        raise UsageError(f"0x{handle:08x} is occupied (`tpmwire list`); take another, or --force replaces it")
+
+
+def make_persistent(tpm: "Tpm", key: "Loaded", handle: int, owner: "Secret", session: "Session") -> None:
+    """The key gets this handle, in place of what is there. Raises TpmError, TransportError.
+
+    Where the TPM has no room for both, what is there stays.
+    """
+    beside = put_beside(tpm, key, handle, owner, session)
+    take_place(tpm, key, beside, handle, owner, session)
+
+
+def put_beside(tpm: "Tpm", key: "Loaded", handle: int, owner: "Secret", session: "Session") -> int:
+    """TPM2_EvictControl: makes the key persistent at `handle` or, where that is taken, at a free one; gives which.
+
+    A persistent key cannot be moved, nor put back once it is evicted: the new one is in before the old one goes.
+    Raises TpmError, TransportError.
+    """
+    from tpmwire.state import nv
+
+    taken, beside = nv.handles(tpm, handle, _LAST), handle
+    while beside in taken:
+        beside += 1
+    if beside > max(handle, _LAST):
+        raise UsageError(f"no handle after 0x{handle:08x} is free, where the new key could wait: evict one")
+    _persist(tpm, key, beside, owner, session)
+    return beside
+
+
+def take_place(tpm: "Tpm", key: "Loaded", beside: int, handle: int, owner: "Secret", session: "Session") -> None:
+    """After `put_beside`: what is at `handle` is evicted, and the key gets it. Raises TpmError, TransportError."""
+    from tpmwire.errors import TpmError
+
+    if beside == handle:
+        return
+    try:
+        evict(tpm, handle, session.use(owner))
+    except TpmError:
+        evict(tpm, beside, session.use(owner))
+        raise
+    try:
+        _persist(tpm, key, handle, owner, session)
+    except Exception:
+        from ..terminal.messages import note
+
+        note(f"tpmwire: warning: the key that was at 0x{handle:08x} is gone; the new one is at 0x{beside:08x}")
+        raise
+    evict(tpm, beside, session.use(owner))
+
+
+def _persist(tpm: "Tpm", key: "Loaded", handle: int, owner: "Secret", session: "Session") -> None:
+    from tpmwire.errors import TransportError
+    from tpmwire.spec.commands.context import EvictControl
+    from tpmwire.spec.constants import TPM_RH
+
+    try:
+        tpm.execute(EvictControl(TPM_RH.OWNER, key.handle, handle), session.use(owner))
+    except TransportError as error:
+        raise TransportError(
+            f"{error}; whether the key is at 0x{handle:08x} now is not known: `tpmwire list` tells"
+        ) from error
+
+
+def evict(tpm: "Tpm", handle: int, owner: "Password | Use") -> None:
+    """TPM2_EvictControl: removes what is at a persistent handle. Raises TpmError."""
+    from tpmwire.spec.commands.context import EvictControl
+    from tpmwire.spec.constants import TPM_RH
+
+    tpm.execute(EvictControl(TPM_RH.OWNER, handle, handle), owner)

@@ -1,0 +1,69 @@
+"""Policies that the user describes: options that verbs share."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..terminal.messages import UsageError
+from ..terminal.options import filled
+
+if TYPE_CHECKING:
+    import argparse
+
+    from tpmwire.policy.choice import Either
+    from tpmwire.policy.policy import Policy
+    from tpmwire.spec.constants import TPM_ALG
+
+__all__ = ["Described", "add_policy_options", "described_json", "described_policy"]
+
+
+class Described(NamedTuple):
+    """A policy: its digest, and its ways through, of which a key file carries the first as its own."""
+
+    digest: bytes
+    alternatives: "tuple[Policy, ...]"
+    policy: "Policy | Either"
+
+
+def add_policy_options(parser: "argparse.ArgumentParser", option: str = "--json") -> None:
+    """`option` FILE and --pcrs, of which one may be given."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        option, dest="policy_json", type=filled, metavar="FILE", help="a policy in JSON; `tpmwire policy --help`"
+    )
+    group.add_argument("--pcrs", type=filled, metavar="PCRS", help="a policy of PCR values: sha256:7=HEX,23=HEX")
+
+
+def described_policy(args: "argparse.Namespace", alg: "TPM_ALG") -> Described | None:
+    """The policy of the options for an object whose nameAlg is `alg`; None without them. Raises UsageError."""
+    from tpmwire.errors import PolicyError
+    from tpmwire.policy.policy import Policy, PolicyPCR, parse_pcr_values
+
+    from ..terminal.files import read_small
+    from .weak_pcrs import warn_of_pcrs, warn_of_policies
+
+    if args.policy_json:
+        found = described_json(read_small(args.policy_json).decode("utf-8", "replace"), alg, args.policy_json)
+        warn_of_policies(found.alternatives, alg)
+        return found
+    if not args.pcrs:
+        return None
+    try:
+        selection, values = parse_pcr_values(args.pcrs)
+        policy = Policy(PolicyPCR.of_values(alg, selection, values))
+    except PolicyError as error:
+        raise UsageError(str(error)) from error
+    warn_of_pcrs(selection, values)
+    return Described(policy.digest(alg), (policy,), policy)
+
+
+def described_json(text: str, alg: "TPM_ALG", where: str) -> Described:
+    """The policy in a JSON text for an object whose nameAlg is `alg`. Raises UsageError, which names `where`."""
+    from tpmwire.errors import PolicyError
+    from tpmwire.policy.policy import Policy
+    from tpmwire.policy.text import from_json
+
+    try:
+        policy = from_json(text, alg)
+        ways = (policy,) if isinstance(policy, Policy) else policy.alternatives(alg)
+        return Described(policy.digest(alg), ways, policy)
+    except PolicyError as error:
+        raise UsageError(f"{where}: {error}") from error

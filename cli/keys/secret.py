@@ -1,0 +1,119 @@
+"""The AWS secret access key, from where the user has it, as an HMAC key: "AWS4" in front, never in argv."""
+
+import os
+import re
+import sys
+from typing import TYPE_CHECKING
+
+from ..awsconfig.edit import credentials_path
+from ..awsconfig.plaintext import Plaintext, find_plaintext
+from ..terminal.messages import UsageError, note
+
+if TYPE_CHECKING:
+    import argparse
+
+    from tpmwire.secret import Secret
+
+__all__ = ["add_secret_options", "check_key_id", "key_id_of", "key_octets", "likely_key", "read_key"]
+
+PREFIX = b"AWS4"
+USUAL = 40
+"""Characters of a secret access key."""
+
+LONGEST = 124
+"""Characters that TPMs take as an HMAC key beside the prefix: they hold at most 128 octets of sensitive data."""
+
+
+def add_secret_options(parser: "argparse._ActionsContainer") -> None:
+    """--from-profile; without it the secret comes from standard input."""
+    parser.add_argument(
+        "--from-profile",
+        metavar="NAME",
+        help="take the secret from this profile of ~/.aws/credentials (default: standard input, or a prompt)",
+    )
+
+
+def read_key(args: "argparse.Namespace") -> "Secret":
+    """The HMAC key of the secret that the options name. Raises UsageError; --force allows unusual ones."""
+    return likely_key(_given(args), force=args.force)
+
+
+def likely_key(secret: bytes, *, force: bool) -> "Secret":
+    """As `key_octets`, and raises UsageError for what AWS would not issue; with `force` that is a warning."""
+    key = key_octets(secret)
+    if problem := _unlikely(key.reveal().removeprefix(PREFIX).decode("ascii")):
+        if not force:
+            raise UsageError(f"{problem}; --force accepts it anyway, for services that are not AWS")
+        note(f"warning: {problem}")
+    return key
+
+
+def _given(args: "argparse.Namespace") -> bytes:
+    if args.from_profile:
+        return _plaintext(args.from_profile).secret.encode(errors="surrogateescape")
+    if sys.stdin is None or sys.stdin.closed:
+        raise UsageError("there is no standard input to read the secret from; --from-profile takes a profile's")
+    if sys.stdin.isatty():
+        from ..terminal.prompts import ask_secret
+
+        return ask_secret("AWS secret access key", "give it on standard input, or --from-profile")
+    return sys.stdin.buffer.read(4096)
+
+
+def _unlikely(secret: str) -> str | None:
+    """Why AWS would not have issued this as a secret access key; None where it may have. Shows none of it."""
+    if re.fullmatch(r"A[A-Z]{3}[A-Z2-7]{12,28}", secret):
+        return "this is an access key id, not its secret access key"
+    if secret[0] in "\"'" or secret[-1] in "\"'":
+        return "the secret is in quotes: give it without them"
+    if len(secret) != USUAL:
+        return f"the secret has {len(secret)} characters; an AWS secret access key has {USUAL}"
+    if not re.fullmatch(r"[A-Za-z0-9/+=]+", secret):
+        return "the secret contains characters that an AWS secret access key cannot have"
+    return None
+
+
+def check_key_id(key_id: str, *, force: bool) -> None:
+    """Raises UsageError for what is not the id of a long-term key, without showing it: it may be the secret."""
+    if key_id.startswith("ASIA"):
+        problem = "the access key id belongs to temporary credentials; use that of a long-term key"
+    elif len(key_id) == USUAL and not key_id.isupper():
+        problem = "the access key id looks like a secret access key: they may be swapped"
+    else:
+        return
+    if not force:
+        raise UsageError(f"{problem}; --force accepts it anyway")
+    note(f"warning: {problem}")
+
+
+def key_octets(secret: bytes) -> "Secret":
+    """ "AWS4" and the secret. A secret that has the prefix already is taken as it is. Raises UsageError."""
+    from tpmwire.secret import Secret
+
+    secret = secret.removesuffix(b"\n").removesuffix(b"\r")
+    if secret.startswith(PREFIX + PREFIX):
+        raise UsageError("the secret begins with AWS4 twice: give it without, the prefix is added here")
+    if secret.startswith(PREFIX) and len(secret) != USUAL:
+        note("the secret begins with AWS4 already: taken as it is")
+        secret = secret.removeprefix(PREFIX)
+    if not secret:
+        raise UsageError("there is no secret: give it on standard input, without a line before it")
+    if not secret.isascii() or any(octet <= 0x20 or octet == 0x7F for octet in secret):
+        raise UsageError("the secret has blanks, line breaks or other characters that no AWS secret has")
+    if len(secret) > LONGEST:
+        raise UsageError(f"the secret has {len(secret)} characters; an AWS secret access key has {USUAL}")
+    return Secret(PREFIX + secret)
+
+
+def key_id_of(profile: str) -> str:
+    """The access key id of a profile's plaintext key. Raises UsageError."""
+    return _plaintext(profile).key_id
+
+
+def _plaintext(profile: str) -> Plaintext:
+    found = find_plaintext(profile)
+    if found is None:
+        if not os.path.exists(credentials_path()):
+            raise UsageError(f"{credentials_path()}: No such file or directory")
+        raise UsageError(f"{credentials_path()} has no aws_access_key_id in a profile [{profile}]")
+    return found

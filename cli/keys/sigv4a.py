@@ -1,0 +1,183 @@
+"""The P-256 key of SigV4A, made beside the HMAC key: derived here from the secret, then only in the TPM.
+
+AWS derives it from access key id and secret (`sigv4.sigv4a`), so it exists in memory for the moment of the import.
+A TPM makes no key of given octets by TPM2_Create; it takes this one as one that was wrapped for its parent.
+"""
+
+import argparse
+import os
+import re
+from typing import TYPE_CHECKING
+
+from ..terminal.messages import UsageError
+from .options import new_handle
+
+if TYPE_CHECKING:
+    from tpmwire.secret import Secret
+    from tpmwire.spec.structures import TPMT_PUBLIC, TPMT_SENSITIVE
+    from tpmwire.tpm import Tpm
+
+    from .create import Made, Order
+
+__all__ = [
+    "add_sigv4a_options",
+    "areas",
+    "check_installed",
+    "check_places",
+    "check_tpm",
+    "is_wanted",
+    "make_sigv4a_key",
+    "places_of",
+    "private_value",
+    "required_key_id",
+]
+
+
+def add_sigv4a_options(parser: "argparse._ActionsContainer") -> None:
+    """--sigv4a-out and --sigv4a-handle."""
+    parser.add_argument(
+        "--sigv4a-out",
+        metavar="FILE",
+        help="also make the key of SigV4A (for S3's multi-region access points, and other requests that hold in "
+        "several regions), and write it as a TSS2 PEM file",
+    )
+    parser.add_argument(
+        "--sigv4a-handle", type=new_handle, metavar="HANDLE", help="make that key persistent there"
+    )
+
+
+def is_wanted(args: argparse.Namespace) -> bool:
+    """Whether the options ask for the key of SigV4A."""
+    return bool(args.sigv4a_out) or args.sigv4a_handle is not None
+
+
+def places_of(args: argparse.Namespace) -> list[str]:
+    """Where the key of SigV4A is to be, as the options say it: a file, a handle, or both."""
+    places = [args.sigv4a_out] if args.sigv4a_out else []
+    return places + ([] if args.sigv4a_handle is None else [f"0x{args.sigv4a_handle:08x}"])
+
+
+def check_places(file: str | None, handle: int | None, out: str | None, at: int | None, *, force: bool) -> None:
+    """Before TPM and secret are asked: `file` and `handle` of this key, beside `out` and `at` of the HMAC key.
+
+    Raises UsageError where both have the same place, or where no file can be.
+    """
+    from .place import check_path
+
+    if file and out and _as_one(file) == _as_one(out):
+        raise UsageError(f"{out} is the place of two keys: give --sigv4a-out a file of its own")
+    if handle is not None and handle == at:
+        raise UsageError(f"0x{handle:08x} is the place of two keys: give --sigv4a-handle a handle of its own")
+    if file:
+        check_path(file, "--sigv4a-out", force=force)
+
+
+def _as_one(path: str) -> str:
+    """The same text for all ways to the file's place; not to where a link points, which is replaced itself."""
+    return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+
+
+def check_installed() -> None:
+    """Before TPM and secret are asked: what computes the key is there, as it need not be for the single file.
+
+    Raises ModuleNotFoundError.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("cryptography") is None:
+        raise ModuleNotFoundError("no cryptography", name="cryptography")
+
+
+def required_key_id(args: argparse.Namespace) -> str:
+    """The access key id, without which there is no such key. Raises UsageError, and as `check_installed`."""
+    check_installed()
+    key_id = args.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID") or ""
+    if not re.fullmatch("[A-Za-z0-9_]{1,128}", key_id):
+        raise UsageError(
+            "the key of SigV4A is derived from secret and access key id: give --aws-access-key-id "
+            "(or AWS_ACCESS_KEY_ID), such as AKIA..."
+        )
+    return str(key_id)
+
+
+def check_tpm(tpm: "Tpm") -> None:
+    """Whether this TPM can hold the key; to be asked before the secret is. Raises UsageError."""
+    from tpmwire.spec.constants import TPM_CAP, TPM_CC, TPM_ECC
+    from tpmwire.state.capabilities import capabilities, commands
+
+    present = commands(tpm)
+    lacking = [code.name for code in (TPM_CC.Import, TPM_CC.Sign) if code not in present]
+    if TPM_ECC.NIST_P256 not in capabilities(tpm, TPM_CAP.ECC_CURVES):
+        lacking.append("the curve P-256")
+    if lacking:
+        raise UsageError(
+            f"this TPM lacks {' and '.join(lacking)}, so it cannot hold a key of SigV4A: leave out --sigv4a-..."
+        )
+
+
+def private_value(octets: "Secret", key_id: str) -> "Secret":
+    """The private value, 32 octets, of the HMAC key's octets: "AWS4" and the secret."""
+    from sigv4.sigv4a import derive
+    from tpmwire.secret import Secret
+
+    return Secret(derive(key_id, octets.reveal().removeprefix(b"AWS4")).to_bytes(32, "big"))
+
+
+def areas(order: "Order", beside: "TPMT_PUBLIC", key_id: str) -> "tuple[TPMT_PUBLIC, TPMT_SENSITIVE]":
+    """Public and sensitive area of the key beside the HMAC key of `order`, whose public area `beside` is."""
+    from tpmwire.keys.wrapping import ecdsa_key
+    from tpmwire.spec.constants import TPMA_OBJECT
+
+    private = private_value(order.secret, key_id)
+    public, sensitive = ecdsa_key(private, auth=order.auth, auth_policy=beside.auth_policy)
+    # An imported key cannot be fixed; what lets no key out is that no policy of its allows TPM2_Duplicate.
+    fixed = TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT
+    return public.replace(object_attributes=TPMA_OBJECT(beside.object_attributes & ~fixed)), sensitive
+
+
+def make_sigv4a_key(tpm: "Tpm", order: "Order", hmac_made: "Made", key_id: str) -> "Made":
+    """TPM2_Import and TPM2_Load of the key, with the HMAC key's password and policy, and a signature verified.
+
+    To be called after `make_key`, whose TPM2_Create has shown in the session that the parent is the TPM's own:
+    what is wrapped for it is for nobody else. Raises TpmError; SessionError where the signature is not the key's.
+    """
+    from tpmwire.crypto.formulas import random_bytes
+    from tpmwire.keys.keyfile import KeyFile
+    from tpmwire.keys.wrapping import duplicate
+    from tpmwire.spec.commands.duplication import Import
+    from tpmwire.spec.constants import TPM_ALG
+    from tpmwire.spec.structures import TPMT_SYM_DEF_OBJECT
+    from tpmwire.use.ecdsa import EcdsaKey, check_signature
+
+    from .create import Made, as_used
+    from .persist import load
+
+    beside, parent = hmac_made.file, hmac_made.parent
+    public, sensitive = areas(order, beside.public, key_id)
+    wrapped = duplicate(public, sensitive, parent.key.public)
+    answer = tpm.execute(
+        Import(
+            parent.key.handle,
+            b"",
+            wrapped.public,
+            wrapped.private,
+            wrapped.seed,
+            TPMT_SYM_DEF_OBJECT(TPM_ALG.NULL),
+        ),
+        parent.session.use(parent.auth),
+    )
+    file = KeyFile.of(
+        wrapped.public,
+        answer.out_private,
+        order.parent,
+        empty_auth=not order.auth,
+        rsa_parent=beside.rsa_parent,
+        policy=beside.policy,
+        auth_policy=beside.auth_policy,
+    )
+    key = load(tpm, parent, file.public, file.private)
+    if not order.given:
+        # Of the public area that was computed here, not of what the TPM says that the key is.
+        digest = random_bytes(32)
+        check_signature(public, digest, as_used(EcdsaKey, order, file, key, parent).sign(tpm, digest))
+    return Made(file, key, parent)

@@ -1,0 +1,253 @@
+"""Targets: the public key of a TPM for which a secret is wrapped, read from any form."""
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from tpmwire.policy import strict_json
+
+from ..terminal.messages import UsageError, note
+
+if TYPE_CHECKING:
+    import argparse
+
+    from tpmwire.keys.keyfile import KeyFile
+    from tpmwire.keys.public_keys import Found
+    from tpmwire.spec.structures import TPMT_PUBLIC
+
+__all__ = ["OTHER", "Target", "add_format_option", "add_target_options", "in_format", "read_target"]
+
+OTHER = "other"
+"""The kind of a parent that is none of `tpmwire.use.parents`."""
+
+JSON_FORMS = (
+    "`tpmwire export-public`, `aws ec2 get-instance-tpm-ek-pub` or "
+    "`gcloud compute instances get-shielded-identity --format=json`"
+)
+"""The programs whose JSON is read."""
+
+
+class Target(NamedTuple):
+    """A parent in another TPM.
+
+    `host` is a name for people and files, `kind` one of `tpmwire.use.parents.PARENTS`, `parent` the handle
+    that goes into the key file (a hierarchy for a primary that is made, or a persistent handle), `certificate` the
+    EK certificate in PEM where there is one.
+    """
+
+    host: str
+    kind: str
+    parent: int
+    public: "TPMT_PUBLIC"
+    certificate: str | None = None
+
+    def to_json(self) -> str:
+        """One line of JSON; the Name is there for people."""
+        from tpmwire.crypto.formulas import name_of
+
+        public = self.public.build()
+        return json.dumps(
+            {
+                "host": self.host,
+                "kind": self.kind,
+                "parent": f"0x{self.parent:08x}",
+                "name": name_of(self.public).hex(),
+                "public": (len(public).to_bytes(2, "big") + public).hex(),
+                "certificate": self.certificate,
+            }
+        )
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any], where: str, kind: str | None = None) -> Self:
+        """From the fields of our JSON, of a cloud's, or of a CSV row; `public` may have any form.
+
+        Raises UsageError.
+        """
+        from tpmwire.crypto.formulas import name_of
+        from tpmwire.use.parents import ENDORSEMENT
+
+        if "public" not in fields:
+            target = _of_cloud(fields, where, kind)
+            return cls(str(fields.get("host") or target.host), *target[1:])
+        try:
+            parent = int(str(fields["parent"]), 0) if fields.get("parent") else None
+        except ValueError as error:
+            raise UsageError(f"{where}: {error}") from error
+        kind = kind or (str(fields["kind"]) if fields.get("kind") and fields["kind"] != OTHER else None)
+        _check_kind(kind, f"{where}: ")
+        host, certificate = str(fields.get("host") or "target"), fields.get("certificate") or None
+        if certificate is not None and not (isinstance(certificate, str) and certificate.isascii()):
+            raise UsageError(f"{where}: the certificate is no PEM text")
+        target = _of_text(str(fields["public"]).encode(), where, kind)
+        if fields.get("name") and str(fields["name"]).lower() != name_of(target.public).hex():
+            raise UsageError(f"{where}: the Name does not match the public area: one of them was changed")
+        # Earlier versions had the hierarchy of an endorsement key here, which in a key file means another key.
+        if parent is not None and not (target.parent in ENDORSEMENT and parent == TPM_RH_ENDORSEMENT):
+            target = target._replace(parent=parent)
+        if not target.parent:
+            raise UsageError(
+                f"{where}: the parent's handle is missing: the public area does not tell which key it is"
+            )
+        return cls(host, target.kind, target.parent, target.public, certificate or target.certificate)
+
+    @classmethod
+    def from_json(cls, text: str, where: str, kind: str | None = None) -> Self:
+        """From the JSON of this program or of a cloud. Raises UsageError."""
+        try:
+            # The clouds' documentation has examples with ends of lines inside strings.
+            fields = strict_json.loads(text, lines=True)
+        except ValueError as error:
+            many = "; `tpmwire wrap --fleet` takes many hosts" if "Extra data" in str(error) else ""
+            raise UsageError(f"{where} is not valid JSON: {error}{many}") from error
+        if isinstance(fields, list) and len(fields) == 1:
+            (fields,) = fields
+        if not isinstance(fields, dict):
+            raise UsageError(f"{where}: expected a JSON object, as of {JSON_FORMS}")
+        return cls.from_fields(fields, where, kind)
+
+
+TPM_RH_ENDORSEMENT = 0x4000000B
+
+
+def add_target_options(parser: "argparse.ArgumentParser", option: str = "--to") -> None:
+    """Adds OPTION-handle and OPTION-key, if a file does not state which key it has. Does not load tpmwire."""
+    from ..terminal.options import persistent_handle
+
+    parser.add_argument(
+        f"{option}-key",
+        metavar="KIND",
+        help="which key of its TPM it is, if the file does not tell: ek-rsa, ek-ecc, ek-p384, h2, srk, srk-rsa",
+    )
+    parser.add_argument(
+        f"{option}-handle",
+        type=persistent_handle,
+        metavar="HANDLE",
+        help="persistent handle of the key in its TPM, if not the usual one",
+    )
+
+
+def add_format_option(parser: "argparse.ArgumentParser") -> None:
+    """--format, of the file that is for the target."""
+    parser.add_argument(
+        "--format",
+        choices=("pem", "tpmcopy"),
+        default="pem",
+        help="format of the key file: TSS2 PEM, or tpmcopy's JSON (default: pem)",
+    )
+
+
+def in_format(file: "KeyFile", target: Target, format: str) -> str:
+    """An importable key file for the target, as text in a format of `add_format_option`. Raises UsageError."""
+    if format == "tpmcopy":
+        from .tpmcopy import to_json
+
+        return to_json(file, target)
+    return file.to_pem()
+
+
+def read_target(path: str, handle: int | None = None, kind: str | None = None) -> Target:
+    """The target in a file of any form. Notes what had to be assumed. Raises UsageError.
+
+    `handle` is where the target has the key, if not in the usual place; a key of no well-known kind has the parent
+    0 without it. `kind` is which key it is, where the file does not tell.
+    """
+    from ..terminal.files import read_small
+
+    data = _without_mark(read_small(path))
+    _check_kind(kind, "")
+    if data.lstrip()[:1] in (b"{", b"["):
+        target = Target.from_json(data.decode("utf-8", "replace"), path, kind)
+    else:
+        target = _of_text(data, path, kind, tell=True)
+    return target if handle is None else target._replace(parent=handle)
+
+
+def _without_mark(data: bytes) -> bytes:
+    """A text without its byte order mark; UTF-16 with one, as PowerShell writes it, becomes UTF-8."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", "replace").encode()
+    return data.removeprefix(b"\xef\xbb\xbf")
+
+
+def _check_kind(kind: str | None, before: str) -> None:
+    from tpmwire.use.parents import PARENTS
+
+    if kind is not None and kind not in PARENTS:
+        raise UsageError(f"{before}{kind!r} is not a kind of key; the kinds are {', '.join(PARENTS)}")
+
+
+def _of_text(
+    data: bytes, where: str, kind: str | None, likely: str | None = None, *, tell: bool = False
+) -> Target:
+    """From a public key in any form but JSON; `likely` is the kind that its source suggests.
+
+    With `tell`, a kind that had to be assumed is noted.
+    """
+    from tpmwire.errors import KeyFileError
+    from tpmwire.keys.public_keys import read
+    from tpmwire.use.parents import PARENTS
+
+    try:
+        found = read(data)
+    except KeyFileError as error:
+        raise UsageError(f"{where}: {error}, or JSON of {JSON_FORMS}") from error
+    choices = _choices(found, where, kind)
+    name = likely if likely in choices else next(iter(choices))
+    if tell and found.certificate is None and len(choices) > 1:
+        others = ", ".join(other for other in choices if other != name)
+        note(f"tpmwire: note: {where} does not tell which key it is; assuming {name} (it can also be {others})")
+    public, parent = choices[name], PARENTS[name].parent if name in PARENTS else 0
+    return Target("target", name, parent, public, found.certificate)
+
+
+def _choices(found: "Found", where: str, kind: str | None) -> "dict[str, TPMT_PUBLIC]":
+    """The kinds of key that it can be, and its public area as each, likeliest first. Raises UsageError."""
+    from tpmwire.use.parents import PARENTS, fitting, is_of, of_public
+
+    if found.public is not None:
+        kinds = of_public(found.public) if kind is None else [PARENTS[kind]]
+        choices = {one.name: found.public for one in kinds if kind is None or is_of(found.public, one)}
+        if not choices and kind is None:
+            return {OTHER: found.public}
+    else:
+        assert found.key is not None  # one of the two is there
+        fits = fitting(found.key)
+        if not fits:
+            raise UsageError(f"{where}: no endorsement or storage key of the TCG's profiles has such a public key")
+        choices = {name: public for name, public in fits.items() if kind in (None, name)}
+        if kind is None and found.certificate is not None:
+            choices = {name: public for name, public in choices.items() if name.startswith("ek-")} or choices
+    if not choices:
+        raise UsageError(f"{where}: the public area is not of the kind {kind}")
+    return choices
+
+
+def _of_cloud(fields: dict[str, Any], where: str, kind: str | None) -> Target:
+    """From the JSON of AWS, of Google Cloud, or of others that are told apart by their fields."""
+    values = {name.lower().replace("_", "").replace("-", ""): value for name, value in fields.items()}
+    host = str(values.get("instanceid") or "target")
+    if isinstance(values.get("keyvalue"), str):
+        # AWS: an RSA 2048 or a P-384 endorsement key, as TPMT_PUBLIC or in DER, in base64.
+        found = _of_text(values["keyvalue"].encode(), where, kind, "ek-rsa")
+        return found._replace(host=host)
+    entry = _of_google(values, kind)
+    if entry is not None:
+        texts = [str(entry[name]) for name in ("ekPub", "ekCert") if entry.get(name)]
+        return _of_text("\n".join(texts).encode(), where, kind, "ek-rsa")
+    if isinstance(values.get("certificate"), str):
+        from urllib.parse import unquote
+
+        # Intel's server of EK certificates: base64 for URLs, whose padding is quoted.
+        return _of_text(unquote(values["certificate"]).encode(), where, kind)
+    if "parentname" in values or "TSS2 PRIVATE KEY" in str(fields.get("key")):
+        raise UsageError(f"{where} is an already wrapped key; run `tpmwire import-key {where}` on the target")
+    names = ", ".join(map(repr, list(fields)[:6])) or "no fields"
+    raise UsageError(f"{where} is JSON with {names}; expected that of {JSON_FORMS}")
+
+
+def _of_google(values: dict[str, Any], kind: str | None) -> dict[str, Any] | None:
+    """The entry of an endorsement key; P-256 before RSA, which a TPM takes longer to make."""
+    if "ekpub" in values or "ekcert" in values:
+        return {"ekPub": values.get("ekpub"), "ekCert": values.get("ekcert")}
+    entries = {"ek-ecc": values.get("eccp256encryptionkey"), "ek-rsa": values.get("encryptionkey")}
+    usable = {name: entry for name, entry in entries.items() if isinstance(entry, dict) and any(entry.values())}
+    return usable.get(kind or "", next(iter(usable.values()), None))

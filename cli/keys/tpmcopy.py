@@ -1,0 +1,63 @@
+"""The JSON of tpmcopy (github.com/salrashid123/tpmcopy): a wrapped key and the kind of its parent.
+
+The key inside is an importable TSS2 key file; its own `parent` means nothing there.
+"""
+
+import json
+from typing import TYPE_CHECKING
+
+from ..terminal.messages import UsageError
+
+if TYPE_CHECKING:
+    from tpmwire.keys.keyfile import KeyFile
+
+    from .targets import Target
+
+__all__ = ["parent_kind", "to_json"]
+
+PARENTS = {
+    "EndoresementECC": "ek-ecc",
+    "EndorsementRSA": "ek-rsa",
+    "H2": "h2",
+    "ECCSRK": "srk",
+    "RSASRK": "srk-rsa",
+}
+"""Its `parentKeyType`, as it spells them. Protocol buffers leave the first one out, which is their zero."""
+
+
+def parent_kind(data: bytes) -> str | None:
+    """The kind of parent that such a file tells, as a name of `tpmwire.use.parents`; None for other files.
+
+    Raises UsageError for a kind that is not known.
+    """
+    if data.lstrip()[:1] != b"{":
+        return None
+    try:
+        fields = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(fields, dict) or "key" not in fields or not {"parentName", "parentKeyType"} & set(fields):
+        return None
+    named = str(fields.get("parentKeyType", "EndoresementECC"))
+    if named not in PARENTS:
+        raise UsageError(f"parentKeyType {named[:40]!r} is not known; it is one of {', '.join(PARENTS)}")
+    return PARENTS[named]
+
+
+def to_json(file: "KeyFile", target: "Target") -> str:
+    """A wrapped key as `tpmcopy --mode import` takes it. Raises UsageError for a parent that it does not know."""
+    from tpmwire.crypto.formulas import name_of
+    from tpmwire.use.ecdsa import is_p256_key
+
+    named = next((named for named, kind in PARENTS.items() if kind == target.kind), None)
+    if named is None:
+        raise UsageError(f"tpmcopy has no name for a parent of the kind {target.kind}: leave out --format")
+    fields = {
+        "name": target.host,
+        "version": 1,
+        "type": "ECC" if is_p256_key(file.public) else "HMAC",
+        "parentKeyType": named,
+        "parentName": name_of(target.public).hex(),
+        "key": file.to_pem(),
+    }
+    return json.dumps(fields) + "\n"

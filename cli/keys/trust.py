@@ -1,0 +1,73 @@
+"""CA and EK certificates in the user's files; each problem with such a file is a usage error."""
+
+import base64
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from tpmwire.policy import strict_json
+
+from ..terminal.files import read_small
+from ..terminal.messages import UsageError, note
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tpmwire.keys.certificates import Certificate, Trust
+
+__all__ = ["chain_from", "trust_from"]
+
+LARGEST_BUNDLE = 16 << 20
+"""Bytes; all makers' certificates together have about 2 million."""
+
+
+def trust_from(paths: "Sequence[str]") -> "Trust | None":
+    """The CA certificates of --ca; None without any. A certificate that cannot be read is reported and left out.
+
+    Raises UsageError if none of them is a root.
+    """
+    if not paths:
+        return None
+    from tpmwire.errors import UnusableCertificateError
+    from tpmwire.keys.certificates import Trust, load
+
+    trusted: list[Certificate] = []
+    unread: list[str] = []
+    for path in paths:
+        try:
+            found = load(read_small(path, LARGEST_BUNDLE), path)
+        except UnusableCertificateError as error:
+            unread.append(str(error))
+        else:
+            trusted += found.certificates
+            unread += found.unread
+    try:
+        trust = Trust(trusted)
+    except UnusableCertificateError as error:
+        raise UsageError("; ".join([*unread, str(error)])) from error
+    for reason in unread:
+        note(f"tpmwire: warning: {reason}; the others are used")
+    return trust
+
+
+def chain_from(path: str) -> "tuple[Certificate, list[Certificate]]":
+    """An EK certificate in a file, and the intermediates that follow it there. Raises UsageError."""
+    from tpmwire.errors import UnusableCertificateError
+    from tpmwire.keys.certificates import described, load_chain
+
+    try:
+        leaf, others = load_chain(_of_intel(read_small(path)), path)
+        described(leaf)
+    except UnusableCertificateError as error:
+        raise UsageError(str(error)) from error
+    return leaf, others
+
+
+def _of_intel(data: bytes) -> bytes:
+    """The certificate in a response of Intel's service (JSON, base64url); other data is returned as it is."""
+    if data.lstrip()[:1] != b"{" or b"-----BEGIN" in data:
+        return data
+    try:
+        text = str(strict_json.loads(data)["certificate"])
+        return base64.urlsafe_b64decode(unquote(text).rstrip("=") + "==")
+    except (ValueError, KeyError, TypeError):
+        return data

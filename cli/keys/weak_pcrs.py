@@ -1,0 +1,61 @@
+"""A warning for PCRs that do not protect a key: resettable by any program, or without measurements."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from ..terminal.messages import note
+
+if TYPE_CHECKING:
+    from tpmwire.policy.policy import Policy
+    from tpmwire.spec.constants import TPM_ALG
+    from tpmwire.spec.structures import TPMS_PCR_SELECTION
+
+__all__ = ["warn_of_pcrs", "warn_of_policies"]
+
+_RESETTABLE = {16, 23}
+"""Those that locality 0, and so every program that may open the TPM, can reset (TCG PC Client PTP, §4.6).
+
+17 to 22 are reset by the hardware or the system of a dynamic launch; without one they are all ones.
+"""
+
+
+def warn_of_pcrs(
+    selection: "tuple[TPMS_PCR_SELECTION, ...]", values: "Mapping[tuple[TPM_ALG, int], bytes] | None" = None
+) -> None:
+    """One line if a key is to be bound to such PCRs; `values` are those that they have or will have."""
+    from tpmwire.policy.policy import pcrs_in
+
+    places = pcrs_in(selection)
+    resettable = sorted({number for _, number in places} & _RESETTABLE)
+    unused = sorted(
+        {number for (_, number), value in (values or {}).items() if set(value) in ({0x00}, {0xFF})}
+        & {number for _, number in places}
+    )
+    reasons = []
+    if resettable:
+        reasons.append(f"every program that may open the TPM can reset {_named(resettable)}")
+    if unused:
+        reasons.append(f"nothing is measured into {_named(unused)} (all zeros or all ones)")
+    if reasons:
+        note(f"warning: {' and '.join(reasons)}; these PCRs do not protect the key")
+
+
+def warn_of_policies(policies: "Iterable[Policy]", alg: "TPM_ALG") -> None:
+    """The same for the PCRs of policies, which hold a digest of their values."""
+    from tpmwire.crypto.formulas import digest_size
+    from tpmwire.policy.policy import PolicyPCR, pcrs_in
+
+    for policy in policies:
+        for statement in policy.statements:
+            if not isinstance(statement, PolicyPCR):
+                continue
+            values = {}
+            for octet in (b"\x00", b"\xff"):
+                same = {place: octet * digest_size(place[0]) for place in pcrs_in(statement.pcrs)}
+                if PolicyPCR.of_values(alg, statement.pcrs, same).pcr_digest == statement.pcr_digest:
+                    values = same
+            warn_of_pcrs(statement.pcrs, values)
+
+
+def _named(numbers: list[int]) -> str:
+    return f"PCR{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"

@@ -1,0 +1,69 @@
+"""How a wrapped key may be used: PCR values or a policy in JSON, with its password if it has one."""
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..terminal.messages import UsageError
+
+if TYPE_CHECKING:
+    from tpmwire.policy.policy import Policy
+
+__all__ = ["Use", "policy_of"]
+
+
+class Use(NamedTuple):
+    """PCRs as users write them, or a policy's JSON; `where` names its file. Both may be empty."""
+
+    pcrs: str = ""
+    policy: str = ""
+    where: str = ""
+
+
+@lru_cache(maxsize=256)
+def policy_of(use: Use, *, with_auth: bool) -> "tuple[Policy, bytes] | None":
+    """The policy of a key, and its digest; None without one. Warns of weak PCRs. Raises UsageError."""
+    from tpmwire.spec.constants import TPM_ALG
+
+    from .weak_pcrs import warn_of_policies
+
+    if use.policy:
+        policy = _of_json(use, with_auth=with_auth)
+    elif use.pcrs:
+        policy = _of_pcrs(use.pcrs, with_auth=with_auth)
+    else:
+        return None
+    warn_of_policies([policy], TPM_ALG.SHA256)
+    return policy, policy.digest(TPM_ALG.SHA256)
+
+
+def _of_json(use: Use, *, with_auth: bool) -> "Policy":
+    from tpmwire.spec.constants import TPM_ALG
+
+    from .policy_options import described_json
+
+    ways = described_json(use.policy, TPM_ALG.SHA256, use.where).alternatives
+    if len(ways) > 1:
+        raise UsageError(
+            f"{use.where} has branches, which a wrapped key's file cannot contain; use PolicyAuthorize, and "
+            "approve each branch with `tpmwire policy sign`"
+        )
+    if with_auth and not (ways[0].wants_auth_value or ways[0].wants_password):
+        raise UsageError(
+            f"{use.where} does not check the password; add PolicyAuthValue, or leave the password out"
+        )
+    return ways[0]
+
+
+def _of_pcrs(pcrs: str, *, with_auth: bool) -> "Policy":
+    from tpmwire.crypto.formulas import digest_size
+    from tpmwire.errors import PolicyError
+    from tpmwire.policy.policy import Policy, PolicyAuthValue, PolicyPCR, parse_pcr_values, pcrs_in
+    from tpmwire.spec.constants import TPM_ALG
+
+    try:
+        selection, given = parse_pcr_values(pcrs)
+        values = {place: bytes(digest_size(place[0])) for place in pcrs_in(selection)} | given
+        statement = PolicyPCR.of_values(TPM_ALG.SHA256, selection, values)
+    except PolicyError as error:
+        raise UsageError(str(error)) from error
+    return Policy(statement, PolicyAuthValue()) if with_auth else Policy(statement)

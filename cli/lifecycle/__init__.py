@@ -1,0 +1,1 @@
+"""A profile's key: enrolled in the TPM and rotated."""

@@ -1,0 +1,199 @@
+"""What a rotation is about: the old key and the new one, by the profile and the state; where the new one goes."""
+
+import argparse
+import os
+from typing import TYPE_CHECKING
+
+from ..keys.policy_copy import is_plain, ways_kept
+from ..terminal.messages import UsageError
+from .profile_command import Place, ProfileCommand, State, iam_client, public_at
+
+if TYPE_CHECKING:
+    from tpmwire.keys.keyfile import KeyFile
+    from tpmwire.secret import Secret
+    from tpmwire.spec.structures import TPMS_PCR_SELECTION
+    from tpmwire.tpm import Tpm
+
+    from ..keys.create import Order
+
+__all__ = [
+    "begin",
+    "check_place",
+    "check_sigv4a",
+    "new_command",
+    "new_place",
+    "old_command",
+    "open_for",
+    "order_for",
+    "place_in",
+    "place_values",
+    "sigv4a_places",
+]
+
+OWNER = 0x40000001
+"""TPM_RH_OWNER (TPM 2.0 Part 2, §7.4)."""
+
+
+def current(profile: str) -> ProfileCommand:
+    """The profile's command line as it is now."""
+    from sigv4.config import load
+
+    from ..awsconfig.edit import config_path, section_of
+    from ..awsconfig.files import read_setting
+    from ..credentials.role_chain import without_process
+
+    text = read_setting(config_path(), section_of(profile), "credential_process")
+    if text is None:
+        raise UsageError(without_process(load(os.environ).profile(profile)))
+    return ProfileCommand(text, profile)
+
+
+def old_command(profile: str, state: State) -> ProfileCommand:
+    """The command line of the old key, while the profile has it."""
+    command = current(profile)
+    if command.key_id != state.values["old"]["id"]:
+        raise UsageError(
+            f"the profile {profile} has another key than when this began: put it back, or remove {state.path}"
+        )
+    return command
+
+
+def new_command(profile: str, state: State) -> ProfileCommand:
+    """The command line of the new key, whether or not the profile has it by now."""
+    new = state.values["new"]
+    command = current(profile)
+    return ProfileCommand(command.rewritten(new["id"], place_in(new), bytes.fromhex(new["name"])), profile)
+
+
+def place_in(values: dict[str, str]) -> Place:
+    """A place, from its form in the state file."""
+    return Place(int(values["handle"], 16)) if "handle" in values else Place(file=values["file"])
+
+
+def place_values(place: Place) -> dict[str, str]:
+    """A place in the form that the state file has."""
+    return {"file": str(place)} if place.handle is None else {"handle": str(place)}
+
+
+def open_for(command: ProfileCommand) -> "Tpm":
+    """The TPM of a profile."""
+    from ..keys.persist import open_tpm
+
+    # A profile's time-out is for one HMAC; making keys takes longer.
+    return open_tpm(argparse.Namespace(tpm_path=command.args.tpm_path, timeout=60.0))
+
+
+def check_place(args: argparse.Namespace, command: ProfileCommand) -> None:
+    """Finds out what would fail when IAM has made the key already. Raises UsageError."""
+    file = command.key.file
+    if args.out and os.path.lexists(args.out):
+        raise UsageError(f"{args.out} exists: take another --out")
+    if args.persistent_handle is not None and file is not None and not _told_by_options(file, command):
+        raise UsageError("the key's policy stands in its key file, and a handle has none: take --out")
+
+
+def _told_by_options(file: "KeyFile", command: ProfileCommand) -> bool:
+    """Whether the profile says all that the file's policy does."""
+    return is_plain(file) and (not file.policy or bool(command.args.pcrs))
+
+
+def begin(args: argparse.Namespace) -> State:
+    """Looks whether all that is needed is there, before anything is changed. Raises UsageError."""
+    from tpmwire.crypto.formulas import name_of
+
+    from ..awsconfig.plaintext import sections_with
+    from ..keys.persist import check_parent
+
+    command = current(args.profile)
+    check_place(args, command)
+    for path, section, removable in sections_with(command.key_id):
+        hint = (
+            f"`tpmwire enroll --profile {removable} --remove-plaintext` first" if removable else "remove it first"
+        )
+        raise UsageError(f"{command.key_id} is still in plaintext in [{section}] of {path}: {hint}")
+    if command.args.useEKParent:
+        raise UsageError("the key came wrapped for this TPM's EK: wrap a new one where it came from")
+    with open_for(command) as tpm:
+        if command.key.file is not None:
+            check_parent(tpm, command.key.file)
+        public = public_at(tpm, command.place)
+    if public is None:
+        raise UsageError(f"there is no key at {command.place}, where the profile says")
+    if command.place.handle is not None and public.auth_policy and command.key.pcrs is None:
+        raise UsageError(f"the key at {command.place} has a policy that the profile does not tell: import by hand")
+    if command.key.file is not None and not is_plain(command.key.file):
+        ways_kept(command.key.file)
+    keys = [key.access_key_id for key in iam_client(command).list_access_keys()]
+    if len(keys) > 1:
+        raise UsageError(f"the user has two keys, which is all that AWS allows: delete one of {', '.join(keys)}")
+    old = {"id": command.key_id, "name": name_of(public).hex(), **place_values(command.place)}
+    return State.begin(args.profile, old=old, before=keys)
+
+
+def _pcrs(command: ProfileCommand) -> "tuple[TPMS_PCR_SELECTION, ...] | None":
+    """The PCRs of the profile, or those of the policy that the key file carries."""
+    from tpmwire.policy.policy import Policy, PolicyPCR
+
+    key = command.key
+    if key.pcrs is not None or key.file is None or key.file.policy is None:
+        return key.pcrs
+    statements = Policy.ways(key.file.policy, key.file.public)[0].statements
+    return next((statement.pcrs for statement in statements if isinstance(statement, PolicyPCR)), None)
+
+
+def order_for(command: ProfileCommand, secret: "Secret", owner: "Secret") -> "Order":
+    """The new key that is wanted: like the old one, with another secret."""
+    from ..keys.create import Order
+
+    key, parent = command.key, OWNER
+    if key.file is not None:
+        parent = key.file.persistent_parent or key.file.hierarchy or OWNER
+    parent_auth = key.parent_auth or owner
+    if key.file is not None and not is_plain(key.file):
+        ways = ways_kept(key.file)
+        return Order(secret, key.auth, None, parent, parent_auth, key.pin, given=ways, like=key.file.public)
+    return Order(secret, key.auth, _pcrs(command), parent, parent_auth, key.pin)
+
+
+def sigv4a_places(args: argparse.Namespace) -> list[Place]:
+    """Where the new key of SigV4A is to be; nowhere where none is asked for."""
+    places = [Place(file=os.path.abspath(args.sigv4a_out))] if args.sigv4a_out else []
+    return places + ([] if args.sigv4a_handle is None else [Place(args.sigv4a_handle)])
+
+
+def check_sigv4a(args: argparse.Namespace, command: ProfileCommand) -> None:
+    """Finds out what would fail when IAM has made the key already. Raises UsageError."""
+    from ..keys.persist import check_free
+    from ..keys.sigv4a import check_places, check_tpm, is_wanted
+
+    if not is_wanted(args):
+        return
+    check_places(args.sigv4a_out, args.sigv4a_handle, args.out, args.persistent_handle, force=False)
+    with open_for(command) as tpm:
+        check_tpm(tpm)
+        if args.sigv4a_handle is not None:
+            check_free(tpm, args.sigv4a_handle, force=False)
+
+
+def new_place(args: argparse.Namespace, tpm: "Tpm", command: ProfileCommand, key_id: str) -> Place:
+    """Beside the old key, or where the options say. Raises UsageError where something is there."""
+    from tpmwire.state import nv
+
+    old = command.place
+    if args.out or (old.file is not None and args.persistent_handle is None):
+        file = os.path.abspath(args.out or os.path.join(os.path.dirname(old.file or ""), f"{key_id}.pem"))
+        if os.path.lexists(file) or (args.sigv4a_out and file == os.path.abspath(args.sigv4a_out)):
+            raise UsageError(f"{file} exists, or is another key's: take another --out")
+        return Place(file=file)
+    if args.persistent_handle is None:
+        assert old.handle is not None
+        first, last = old.handle + 1, min(old.handle + 0x100, 0x81FFFFFF)
+        occupied = [*nv.handles(tpm, first, last), args.sigv4a_handle]
+        handle = next((handle for handle in range(first, last + 1) if handle not in occupied), None)
+        if handle is None:
+            raise UsageError(f"no handle after {old} is free: name one with --persistent-handle")
+        return Place(handle)
+    from ..keys.persist import check_free
+
+    check_free(tpm, args.persistent_handle, force=False)
+    return Place(args.persistent_handle)

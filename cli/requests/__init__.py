@@ -1,0 +1,1 @@
+"""Signed requests to AWS: sign, presign, curl and the token verbs."""

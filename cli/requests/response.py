@@ -1,0 +1,134 @@
+"""An answer on its way to a file or to stdout, block by block."""
+
+import codecs
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from ..terminal.files import temporary_beside
+from ..terminal.messages import UsageError
+
+if TYPE_CHECKING:
+    from sigv4.http import Response
+
+__all__ = ["Output", "out"]
+
+_KEPT = 1 << 14  # octets of an answer that is not printed
+
+
+def out() -> BinaryIO:
+    """Standard output, for octets. Raises UsageError where there is none."""
+    return sys.stdout.buffer
+
+
+class _Shown:
+    """Writes bytes to a terminal as text without control characters."""
+
+    def __init__(self) -> None:
+        utf_8 = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+        self._decoder = io.IncrementalNewlineDecoder(utf_8, translate=True)
+
+    def write(self, block: bytes) -> None:
+        sys.stdout.write(self._decoder.decode(block))
+
+
+class Output:
+    """Where the answer goes: to the file at `path`, or to stdout. A context manager: a file not kept is removed.
+
+    A terminal gets control characters by their numbers, unless `path` is -.
+
+    `include` puts status and headers first. With `fail` an HTTP error is not printed; `refused` says whether there
+    was one. Raises UsageError where there cannot be such a file.
+    """
+
+    def __init__(self, path: str | None, *, include: bool = False, fail: bool = False) -> None:
+        # What a link points to is written, as by others; a rename would replace the link.
+        self._path = None if path in (None, "-") else os.path.realpath(path)
+        self._asked_for_octets = path == "-"
+        self._include, self._fail = include, fail
+        self._file: BinaryIO | None = None
+        self._temporary: str | None = None
+        self._kept = b""
+        self.refused = False
+        if self._path is not None and (
+            os.path.isdir(self._path) or not os.path.isdir(os.path.dirname(self._path) or ".")
+        ):
+            raise UsageError(f"{self._path!r} is no file, or there is no directory for it: give -o a path")
+
+    def __enter__(self) -> "Output":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None and self._path is not None:
+            with contextlib.suppress(OSError):  # a full disk is told already
+                self._file.close()
+        if self._temporary is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._temporary)
+
+    def receive(self, head: "Response") -> Callable[[bytes], object]:
+        """Takes the head, and gives what takes the body. Raises OSError."""
+        if self._fail and head.status >= 400:
+            self.refused = True
+            return self._keep_some
+        self._file = file = self._open()
+        if self._include:
+            from http import HTTPStatus
+
+            phrase = HTTPStatus(head.status).phrase if head.status in set(HTTPStatus) else ""
+            lines = [f"HTTP/1.1 {head.status} {phrase}".rstrip(), *(f"{n}: {v}" for n, v in head.headers), "", ""]
+            file.write("\r\n".join(lines).encode("latin-1", "replace"))
+
+        def take(block: bytes) -> None:
+            with self._named():
+                file.write(block)
+
+        return take
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Says which file an error is about."""
+        try:
+            yield
+        except OSError as error:
+            error.filename = self._path or "stdout"
+            raise
+
+    def keep(self) -> None:
+        """Gives the file its name. Raises OSError."""
+        with self._named():
+            if self._file is not None and self._path is not None:
+                self._file.close()
+            if self._temporary is not None and self._path is not None:
+                os.replace(self._temporary, self._path)
+
+    def code(self) -> str:
+        """AWS's error code in an answer that is not printed; no more, as some repeat the request's tokens."""
+        import re
+
+        found = re.search(
+            rb'<Code>([A-Za-z.]{1,80})</Code>|"__type":\s*"(?:[^"#]*#)?([A-Za-z]{1,80})"', self._kept
+        )
+        return "" if found is None else (found[1] or found[2]).decode()
+
+    def _keep_some(self, block: bytes) -> None:
+        self._kept += block[: _KEPT - len(self._kept)]
+
+    def _open(self) -> BinaryIO:
+        if self._path is None:
+            octets = out()
+            return cast("BinaryIO", _Shown()) if octets.isatty() and not self._asked_for_octets else octets
+        if os.path.exists(self._path) and not os.path.isfile(self._path):
+            return open(self._path, "wb")  # such as /dev/null, which a rename would replace
+        temporary = temporary_beside(self._path)
+        with self._named():
+            # A file that is there keeps its mode: others could read what a private one was to hold.
+            mode = os.stat(self._path).st_mode & 0o777 if os.path.exists(self._path) else None
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
+        self._temporary = temporary
+        if mode is not None:
+            os.fchmod(descriptor, mode)
+        return open(descriptor, "wb")

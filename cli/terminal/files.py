@@ -1,0 +1,105 @@
+"""Files that the user names: read with a limit, written whole or not at all."""
+
+import contextlib
+import os
+import re
+import time
+from typing import TYPE_CHECKING
+
+from sigv4.files import open_input
+
+from .messages import UsageError, note
+
+if TYPE_CHECKING:
+    from tpmwire.keys.keyfile import KeyFile
+
+__all__ = ["read_key_file", "read_small", "read_stdin", "remove_drafts", "temporary_beside", "write_whole"]
+
+_LONGEST_WRITE = 60.0  # seconds
+LIMIT = 1 << 20
+"""Octets; no key file, public area or certificate bundle comes near."""
+
+
+def read_small(path: str, limit: int = LIMIT) -> bytes:
+    """The content of a file that has at most `limit` bytes. Raises UsageError."""
+    try:
+        with open_input(path) as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    if len(data) > limit:
+        raise UsageError(f"{path} is larger than {limit} bytes; check the file name")
+    return data
+
+
+def read_key_file(path: str) -> "KeyFile":
+    """The TSS2 PRIVATE KEY in a file. Notes what is in it and not understood. Raises UsageError, KeyFileError."""
+    from tpmwire.errors import KeyFileError
+    from tpmwire.keys.keyfile import parse
+
+    try:
+        file = parse(read_small(path))
+    except KeyFileError as error:
+        error.args = (f"{path}: {error}",)
+        raise
+    if file.unknown:
+        note(f"tpmwire: note: {path} has fields of a later format ({', '.join(file.unknown)}), which are ignored")
+    return file
+
+
+def read_stdin(limit: int) -> str:
+    """What another program says on standard input, up to `limit` octets. Raises UsageError where there is none."""
+    import sys
+
+    if sys.stdin is None:  # as it is where somebody closed it
+        raise UsageError("standard input is closed, and a question was to come from there")
+    return sys.stdin.buffer.read(limit).decode("utf-8", "replace")
+
+
+def temporary_beside(path: str) -> str:
+    """A name in the directory of `path` that nobody else has, nor can foresee."""
+    return f"{path}.{os.urandom(8).hex()}.tmp"
+
+
+def remove_drafts(path: str) -> None:
+    """Removes what killed runs left of writing `path`: its content may be a secret that was removed since."""
+    directory, name = os.path.split(path)
+    draft = re.compile(rf"{re.escape(name)}\.[0-9a-f]+\.tmp")
+    with contextlib.suppress(OSError), os.scandir(directory or ".") as entries:
+        for entry in filter(lambda entry: draft.fullmatch(entry.name), entries):
+            if time.time() - entry.stat(follow_symlinks=False).st_mtime > _LONGEST_WRITE:
+                os.unlink(entry.path)
+
+
+def write_whole(path: str, data: bytes, *, force: bool = False, durable: bool = True) -> None:
+    """Writes a file that only its owner can read; it is there whole or not at all. Raises UsageError, OSError.
+
+    An existing file is replaced only with `force`. Without `durable` a crash of the machine may still lose it.
+    """
+    # Root's rename would put a file in the place of /dev/null, and of /dev/stdout.
+    if not path or (os.path.exists(path) and (not os.path.isfile(path) or path.startswith("/dev/"))):
+        raise UsageError(f"{path!r} is not a regular file; choose another path")
+    temporary = temporary_beside(path)
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        error.filename = path  # the name that the user knows
+        raise
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        if force:
+            os.replace(temporary, path)
+        else:
+            os.link(temporary, path)  # fails where the path exists, unlike a rename
+    except FileExistsError as error:
+        raise UsageError(f"{path} exists; --force replaces it") from error
+    except OSError as error:
+        error.filename = path
+        raise
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)

@@ -1,0 +1,318 @@
+"""Options that several commands share, their values, and Go's way of writing flags."""
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from .messages import UsageError, exit_codes_help, note
+
+if TYPE_CHECKING:
+    from tpmwire.secret import Secret
+    from tpmwire.spec.structures import TPMS_PCR_SELECTION
+
+__all__ = [
+    "Once",
+    "Parser",
+    "Program",
+    "add_tpm_options",
+    "auth_from",
+    "filled",
+    "flag",
+    "pcrs_from",
+    "persistent_handle",
+    "seconds",
+    "suggestion",
+]
+
+_NEVER_EMPTY = ("FILE", "PATH", "HOSTS", "PEM", "KEYFILE", "PCRS")  # metavars
+_PART = 5
+"""Letters from which on a part of a name is as good as the name, such as `--handle`."""
+
+_TRUE = ("1", "t", "T", "true", "TRUE", "True")
+_FALSE = ("0", "f", "F", "false", "FALSE", "False")
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that never guesses an option from its beginning, and says what is wrong in one line."""
+
+    _empty_is_absent = False  # as in Go, where options are empty by default
+
+    def __init__(self, *, epilog: str | None = None, **settings: Any) -> None:
+        # add_subparsers() makes one of these too, with settings that differ from one Python to the next.
+        super().__init__(
+            epilog=epilog or exit_codes_help(),
+            formatter_class=_Formatter,
+            allow_abbrev=False,
+            **settings,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        hint = ""
+        if found := re.match(r"unrecognized arguments: .*?(--?[^\s=]+)", message):
+            message = found[0]  # What is behind it may be a password.
+            hint = suggestion(found[1], self._all_options())
+        elif found := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):
+            hint = suggestion(found[1], [word.strip(" '") for word in found[2].split(",")])
+        if message.startswith("unrecognized") and any(isinstance(action, Program) for action in self._actions):
+            hint += "; put -- before the program that it belongs to"
+        raise UsageError(f"{message}{hint} (see {self.prog} --help)")
+
+    def _all_options(self) -> list[str]:
+        """All long options, those of subcommands too."""
+        found = [name for name in self._option_string_actions if name.startswith("--")]
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                found += [name for parser in action.choices.values() for name in parser._all_options()]
+        return found
+
+    def action_of(self, name: str) -> argparse.Action | None:
+        """The action of an option, also if it is written with other hyphens, underscores or capitals."""
+        if name in self._option_string_actions or not name.startswith("--"):
+            return self._option_string_actions.get(name)
+        alike = {id(action): action for known, action in self._option_string_actions.items() if _same(known, name)}
+        return next(iter(alike.values())) if len(alike) == 1 else None
+
+    def _canonical(self, word: str) -> str:
+        """The word with its option as it is declared, so that `--persistent-handle` is `--persistentHandle`."""
+        name, equals, value = word.partition("=")
+        action = self.action_of(name)
+        if action is None or name in self._option_string_actions:
+            return word
+        known = next(each for each in action.option_strings if _same(each, name))
+        return known + equals + value
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> argparse.Namespace:  # type: ignore[override]
+        """As argparse's; where any number of words may be given, options may stand between them."""
+        between = any(action.nargs == "*" for action in self._get_positional_actions())
+        parse = self.parse_intermixed_args if between else super().parse_args
+        found: argparse.Namespace = parse(args, namespace)
+        program = next((action for action in self._actions if isinstance(action, Program)), None)
+        if program is not None and args and "--" in args:
+            own = list(args[args.index("--") + 1 :])
+            if getattr(found, program.dest) != own:
+                # argparse would take it out: git checkout FILE is another command than git checkout -- FILE.
+                self.error("a -- stands among the program's words: put another before the program")
+        return found
+
+    def parse_go_style(self, words: Sequence[str]) -> argparse.Namespace:
+        """Parses Go's flag syntax: `-flag v`, `--flag=v`, and a lone boolean `-flag` for `-flag=true`."""
+        given: list[str] = []
+        rest = iter(words)
+        for word in rest:
+            name, equals, value = word.partition("=")
+            if name.startswith("-") and not name.startswith("--"):
+                name = "-" + name
+            name = self._canonical(name)
+            action = self._option_string_actions.get(name)
+            if action is None or equals:
+                given.append(name + equals + value)
+            elif action.type is flag:
+                given.append(f"{name}=true")
+            elif action.nargs is None and (following := next(rest, None)) is not None:
+                # Whatever it looks like: a password may begin with a hyphen.
+                given.append(f"{name}={following}")
+            else:
+                given.append(name)
+        self._empty_is_absent = True
+        return self.parse_args(given)
+
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        if action.option_strings and action.nargs is None and arg_strings == ["--"]:
+            # A value like another, such as a password's; argparse before Python 3.13 drops it.
+            value = self._get_value(action, "--")
+            self._check_value(action, value)
+            return value
+        if action.metavar in _NEVER_EMPTY and "" in arg_strings and not self._empty_is_absent:
+            # As of a shell's variable that is not set: the policy, password or PCRs meant would be left out.
+            raise argparse.ArgumentError(action, "expected a value, got an empty one")
+        return super()._get_values(action, arg_strings)
+
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        """As argparse's, with Go's rule for booleans here too: a lone `--flag` is `--flag=true`.
+
+        It takes no word behind it, which may be a verb's own: `tpmwire curl --assumeRole URL`.
+        """
+        words = list(sys.argv[1:] if args is None else args)
+        end = words.index("--") if "--" in words else len(words)
+        words[:end] = map(self._canonical, words[:end])
+        for n, word in enumerate(words[:end]):
+            action = self._option_string_actions.get(word)
+            if action is not None and action.type is flag:
+                words[n] = f"{word}=true"
+        return super().parse_known_args(words, namespace)
+
+
+class Once(argparse._StoreAction):
+    """An option that accepts one value only: a second, different one is an error."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Stores the value."""
+        if getattr(namespace, self.dest, self.default) not in (self.default, values):
+            raise argparse.ArgumentError(self, "given twice with different values; give it once")
+        setattr(namespace, self.dest, values)
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two names differ in hyphens, underscores and capitals only."""
+    return _squashed(one) == _squashed(other)
+
+
+def _squashed(name: str) -> str:
+    return name.replace("-", "").replace("_", "").lower()
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'X'?` for the known word that is most like it; empty where none is."""
+    from difflib import get_close_matches
+
+    names = {_squashed(name): name for name in known}
+    squashed = _squashed(word)
+    within = [name for name in names if len(squashed) >= _PART and squashed in name]
+    close = within if len(within) == 1 else get_close_matches(squashed, names, 1)
+    return f"; did you mean {names[close[0]]!r}?" if close else ""
+
+
+class Program(argparse._StoreAction):
+    """A positional that is a program and its words, after `--`: whoever forgets the `--` is told."""
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """With the width found out here: argparse imports shutil for it in each run, and that zlib, bz2 and lzma."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    """The terminal's width, as shutil.get_terminal_size tells it."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given):
+        return int(given)
+    try:
+        return 80 if sys.__stdout__ is None else os.get_terminal_size(sys.__stdout__.fileno()).columns or 80
+    except (ValueError, OSError):
+        return 80
+
+
+def flag(text: str) -> bool:
+    """A boolean as Go writes it."""
+    if text in _TRUE:
+        return True
+    if text in _FALSE:
+        return False
+    raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+
+
+def seconds(text: str) -> float:
+    """A duration in seconds: `2`, `2s`, `500ms`, `1m`, `1h`."""
+    for unit, factor in (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("", 1.0)):
+        number = text.removesuffix(unit)
+        if (not unit or number != text) and number.replace(".", "", 1).isdecimal() and number.isascii():
+            return float(number) * factor
+    raise argparse.ArgumentTypeError(f"{text!r} is no duration such as 2, 2s, 500ms or 1m")
+
+
+def timeout(text: str) -> float:
+    """A duration that is not zero."""
+    value = seconds(text)
+    if not 0.001 <= value <= 86400:
+        raise argparse.ArgumentTypeError(f"a timeout of {text} is not between 1ms and 24h")
+    return value
+
+
+def persistent_handle(text: str) -> int:
+    """A persistent handle, decimal or hex (TPM 2.0 Part 2, §7.5: 0x81000000 to 0x81FFFFFF)."""
+    try:
+        value = int(text, 0)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number; a handle looks like 0x81010002") from None
+    if value >> 24 != 0x81:
+        raise argparse.ArgumentTypeError(f"{text} is no persistent handle (0x81000000 to 0x81ffffff)")
+    return value
+
+
+def add_tpm_options(parser: argparse._ActionsContainer, patience: str = "2s") -> None:
+    """--tpm-path and --timeout, which is `patience` by default."""
+    parser.add_argument(
+        "--tpm-path",
+        metavar="PATH",
+        help="the TPM: /dev/tpmrm0, /dev/tpm0, HOST:PORT, a socket's path, swtpm:host=H,port=P, "
+        "swtpm:path=SOCKET, mssim:host=H,port=P or device:PATH "
+        "(default: /dev/tpmrm0 where it exists, else /dev/tpm0)",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=timeout,
+        default=seconds(patience),
+        metavar="TIME",
+        help="longest wait for each answer of the TPM, and of the network where it is asked: 2, 500ms, 2s, 1m "
+        f"(default: {patience})",
+    )
+
+
+def filled(text: str) -> str:
+    """Returns the text unless it is empty, as an unset shell variable leaves it. Raises ArgumentTypeError."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the value is empty; give one, or leave the option out")
+    return text
+
+
+def auth_from(value: str | None, file: str | None, *variables: str) -> "Secret":
+    """An authValue: of the option, else of the file, else of the first variable that is set, else empty."""
+    from tpmwire.secret import Secret
+
+    if value:
+        return Secret(value.encode())
+    if file is not None:
+        return Secret(password_file(file))
+    for variable in variables:
+        if os.environ.get(variable):
+            return Secret(os.environ[variable].encode())
+    return Secret(b"")
+
+
+def pcrs_from(text: str) -> "tuple[TPMS_PCR_SELECTION, ...]":
+    """PCRs as people write them: `23`, `7,23`, `sha256:7,23`. Raises UsageError."""
+    from tpmwire.errors import PolicyError
+    from tpmwire.policy.policy import parse_pcrs
+
+    try:
+        return parse_pcrs(text)
+    except PolicyError as error:
+        raise UsageError(str(error)) from error
+
+
+def password_file(path: str) -> bytes:
+    """Returns the password in a file. Raises UsageError, also for an empty password."""
+    if not path:
+        raise UsageError("the name of the password file is empty; give a name, or leave the option out")
+    found = secret_file(path)
+    if not found:
+        raise UsageError(f"{path} is empty: write the password into it, or leave the option out")
+    return found
+
+
+def secret_file(path: str) -> bytes:
+    """The first line of a file that holds a secret; says so where others can read it."""
+    from sigv4.files import open_input
+
+    try:
+        with open_input(path) as file:
+            mode = os.fstat(file.fileno()).st_mode
+            data = file.read(4097)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    if len(data) > 4096:
+        raise UsageError(f"{path} is too large for a password")
+    if mode & 0o077 and mode & 0o170000 == 0o100000:
+        note(f"warning: {path} can be read by other users (chmod 600)")
+    return data.removesuffix(b"\n").removesuffix(b"\r")

@@ -1,0 +1,1 @@
+"""The open TPM: passwords, pins, inventory, cleanup."""

@@ -1,0 +1,97 @@
+"""Names and public areas that the user pins."""
+
+from typing import TYPE_CHECKING
+
+from ..terminal.messages import UsageError
+
+if TYPE_CHECKING:
+    from tpmwire.channel import Pin
+    from tpmwire.keys.spki import PublicKey
+    from tpmwire.spec.structures import TPMT_PUBLIC
+
+__all__ = ["hex_name", "pin_from"]
+
+
+def hex_name(option: str, text: str) -> bytes:
+    """A Name in hex: a hash algorithm and its digest (TPM 2.0 Part 1, §16). Raises UsageError."""
+    from tpmwire.crypto.formulas import digest_size
+    from tpmwire.errors import EncodeError
+
+    try:
+        name = bytes.fromhex(text.removeprefix("0x"))
+        fits = len(name) == 2 + digest_size(int.from_bytes(name[:2], "big"))
+    except (ValueError, EncodeError):
+        fits = False
+    if not fits:
+        raise UsageError(f"{option} {text!r} is no Name; it looks like 000b and 64 hex digits (`tpmwire name`)")
+    return name
+
+
+def pin_from(name: str | None, public_file: str | None) -> "Pin | None":
+    """The salt key that --tpm-session-encrypt-with-name or -public pins. Raises UsageError."""
+    if not name and not public_file:
+        return None
+    from tpmwire.channel import Pin
+
+    text, _, place = (name or "").partition("@")
+    pinned = hex_name("--tpm-session-encrypt-with-name", text) if name else None
+    where = _where(place) if place else None
+    if not public_file:
+        assert pinned is not None
+        return Pin(pinned, None, where)
+    from tpmwire.crypto.formulas import name_of
+
+    public = _public(public_file, pinned, where)
+    computed = name_of(public)
+    if pinned is not None and pinned != computed:
+        raise UsageError(f"{public_file} has the Name {computed.hex()}, not the one that is pinned beside it")
+    return Pin(computed, public, where)
+
+
+def _where(text: str) -> int | str:
+    from tpmwire.channel import WELL_KNOWN
+
+    if text in WELL_KNOWN:
+        return text
+    try:
+        return int(text, 0)
+    except ValueError:
+        raise UsageError(f"@{text} is neither a handle nor one of {', '.join(WELL_KNOWN)}") from None
+
+
+def _public(path: str, pinned: bytes | None, where: int | str | None) -> "TPMT_PUBLIC":
+    """A public area as the TPM has it, or one made of a bare key and the template that gives its Name."""
+    from tpmwire.errors import KeyFileError
+    from tpmwire.keys.public_keys import read
+
+    from ..terminal.files import read_small
+
+    try:
+        found = read(read_small(path))
+    except KeyFileError as error:
+        raise UsageError(f"{path}: {error}") from error
+    if found.public is not None:
+        return found.public
+    assert found.key is not None  # one of the two is there
+    return _of_key(path, found.key, pinned, where)
+
+
+def _of_key(path: str, key: "PublicKey", pinned: bytes | None, where: int | str | None) -> "TPMT_PUBLIC":
+    from tpmwire.crypto.formulas import name_of
+    from tpmwire.keys.spki import into_template
+    from tpmwire.primary import WELL_KNOWN
+
+    made = {name: into_template(key, place.template()) for name, place in WELL_KNOWN.items()}
+    fitting = {name: public for name, public in made.items() if public is not None}
+    if pinned is not None:
+        fitting = {name: public for name, public in fitting.items() if name_of(public) == pinned}
+    elif isinstance(where, str):
+        fitting = {name: public for name, public in fitting.items() if name == where}
+    if not fitting:
+        raise UsageError(f"{path}: no endorsement or storage key of the TCG's profiles can have this public key")
+    if len(set(fitting.values())) > 1:
+        raise UsageError(
+            f"{path}: this public key can be that of {' or '.join(fitting)}; say which by "
+            "--tpm-session-encrypt-with-name NAME, or give the public area instead"
+        )
+    return next(iter(fitting.values()))

@@ -1,0 +1,25 @@
+"""--verbose: a line for each TPM command, with what it is for and never what it carries."""
+
+from tpmwire.errors import TpmError
+from tpmwire.tpm import Observed
+
+from ..terminal.messages import note
+
+__all__ = ["trace"]
+
+
+def trace(seen: Observed) -> None:
+    """Prints an observed command."""
+    command = type(seen.command)
+    purpose = " ".join((command.__doc__ or "").split("\n\n", maxsplit=1)[0].split())
+    if seen.rc:
+        outcome = str(TpmError(seen.rc))
+    elif seen.received:
+        outcome = "success"
+    else:
+        outcome = "no answer"
+    again = f", sent {seen.resent + 1} times" if seen.resent else ""
+    note(
+        f"TPM2_{command.__qualname__}: {seen.sent} octets sent, {seen.received} received, "
+        f"{seen.seconds * 1000:.1f} ms{again}: {outcome}  # {purpose} ({command.spec})"
+    )

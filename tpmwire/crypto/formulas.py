@@ -1,0 +1,174 @@
+"""Formulas of TPM 2.0 Part 1: Names, key derivation, hashes and HMACs of commands, XOR obfuscation.
+
+hashlib is all that this needs. What needs AES or a public key stands in modules of its own.
+"""
+
+import hashlib
+import hmac
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ..errors import EncodeError, SessionError
+from ..spec.constants import TPM_ALG, TPM_HT
+from ..spec.structures import TPMT_PUBLIC
+
+if TYPE_CHECKING:
+    from ..spec.storage import TPMS_NV_PUBLIC
+
+__all__ = [
+    "cp_hash",
+    "digest",
+    "digest_size",
+    "handle_name",
+    "hmac_digest",
+    "kdfa",
+    "kdfe",
+    "name_of",
+    "nv_name_of",
+    "random_bytes",
+    "rp_hash",
+    "trimmed",
+    "xor_obfuscation",
+]
+
+_HASHES = {
+    TPM_ALG.SHA1: "sha1",
+    TPM_ALG.SHA256: "sha256",
+    TPM_ALG.SHA384: "sha384",
+    TPM_ALG.SHA512: "sha512",
+    TPM_ALG.SM3_256: "sm3",
+    TPM_ALG.SHA3_256: "sha3_256",
+    TPM_ALG.SHA3_384: "sha3_384",
+    TPM_ALG.SHA3_512: "sha3_512",
+}
+
+
+def hash_name(alg: int) -> str:
+    """hashlib's name of a hash algorithm. Raises EncodeError for what is no hash."""
+    try:
+        return _HASHES[TPM_ALG(alg)]
+    except (KeyError, ValueError):
+        raise EncodeError(f"{TPM_ALG(alg)!r} is no hash algorithm that is known here") from None
+
+
+def digest_size(alg: int) -> int:
+    """Octets of a digest of `alg`."""
+    return hashlib.new(hash_name(alg)).digest_size
+
+
+def digest(alg: int, *parts: bytes) -> bytes:
+    """The hash of the parts, one after the other."""
+    state = hashlib.new(hash_name(alg))
+    for part in parts:
+        state.update(part)
+    return state.digest()
+
+
+def hmac_digest(alg: int, key: bytes, *parts: bytes) -> bytes:
+    """HMAC of the parts, one after the other (Part 1, §11.4.3)."""
+    return hmac.digest(key, b"".join(parts), hash_name(alg))
+
+
+def random_bytes(count: int) -> bytes:
+    """Random octets from the operating system, for nonces and salts."""
+    return os.urandom(count)
+
+
+def trimmed(auth: bytes) -> bytes:
+    """An authValue as it enters a key: without trailing zeros (Part 1, §19.6.4.3)."""
+    return auth.rstrip(b"\0")
+
+
+def name_of(public: TPMT_PUBLIC) -> bytes:
+    """The Name of an object: nameAlg and the hash of its public area (Part 1, §16). Empty for nameAlg NULL."""
+    if public.name_alg == TPM_ALG.NULL:
+        return b""
+    return public.name_alg.to_bytes(2, "big") + digest(public.name_alg, public.build())
+
+
+def nv_name_of(public: "TPMS_NV_PUBLIC") -> bytes:
+    """The Name of an NV index: nameAlg and the hash of its public area (Part 1, §16)."""
+    return public.name_alg.to_bytes(2, "big") + digest(public.name_alg, public.build())
+
+
+def handle_name(handle: int) -> bytes | None:
+    """The Name of what has no public area: the handle itself; None for objects and NV indices (Part 1, §16)."""
+    kind = handle >> 24
+    if kind in (TPM_HT.PCR, TPM_HT.HMAC_SESSION, TPM_HT.POLICY_SESSION, TPM_HT.PERMANENT):
+        return handle.to_bytes(4, "big")
+    return None
+
+
+def cp_hash(alg: int, code: int, names: Iterable[bytes], parameters: bytes) -> bytes:
+    """What a command's HMAC and some policies cover (Part 1, §18.7): code, Names of its handles, parameters."""
+    return digest(alg, code.to_bytes(4, "big"), *names, parameters)
+
+
+def rp_hash(alg: int, code: int, parameters: bytes) -> bytes:
+    """What a response's HMAC covers, for a response code of 0 (Part 1, §18.8)."""
+    return digest(alg, bytes(4), code.to_bytes(4, "big"), parameters)
+
+
+def kdfa(alg: int, key: bytes, label: bytes, context_u: bytes, context_v: bytes, bits: int) -> bytes:
+    """Key derivation in counter mode, SP800-108 (Part 1, §11.4.10.2). `label` without its trailing zero."""
+    size = (bits + 7) // 8
+    fixed = label + b"\0" + context_u + context_v + bits.to_bytes(4, "big")
+    blocks, have, counter = [], 0, 0
+    while have < size:
+        counter += 1
+        blocks.append(hmac_digest(alg, key, counter.to_bytes(4, "big"), fixed))
+        have += len(blocks[-1])
+    return _masked(b"".join(blocks)[:size], bits)
+
+
+def kdfe(alg: int, z: bytes, label: bytes, party_u: bytes, party_v: bytes, bits: int) -> bytes:
+    """Key derivation from an ECDH secret, SP800-56A (Part 1, §11.4.10.3). `label` without its trailing zero."""
+    size = (bits + 7) // 8
+    blocks, have, counter = [], 0, 0
+    while have < size:
+        counter += 1
+        blocks.append(digest(alg, counter.to_bytes(4, "big"), z, label + b"\0", party_u, party_v))
+        have += len(blocks[-1])
+    return _masked(b"".join(blocks)[:size], bits)
+
+
+def _masked(value: bytes, bits: int) -> bytes:
+    """Clears the bits over `bits` in the first octet."""
+    return bytes([value[0] & (0xFF >> -bits % 8)]) + value[1:] if bits % 8 else value
+
+
+def xor_obfuscation(alg: int, key: bytes, nonce_newer: bytes, nonce_older: bytes, data: bytes) -> bytes:
+    """Parameter encryption by XOR with a KDFa stream; its own inverse (Part 1, §11.4.6.3)."""
+    mask = kdfa(alg, key, b"XOR", nonce_newer, nonce_older, 8 * len(data))
+    return bytes(a ^ b for a, b in zip(data, mask, strict=True))
+
+
+def equal(ours: bytes, theirs: bytes) -> bool:
+    """Comparison in constant time."""
+    return hmac.compare_digest(ours, theirs)
+
+
+def parameter_cipher(
+    symmetric_alg: int,
+    auth_hash: int,
+    key_bits: int,
+    key: bytes,
+    nonces: tuple[bytes, bytes],
+    data: bytes,
+    encrypting: bool,
+) -> bytes:
+    """A parameter's octets through the session's cipher (Part 1, §21): `nonces` are the newer and the older.
+
+    Raises SessionError for a cipher that is not to be had here.
+    """
+    if not data:
+        return data
+    if symmetric_alg == TPM_ALG.XOR:
+        return xor_obfuscation(auth_hash, key, *nonces, data)
+    if symmetric_alg == TPM_ALG.AES:
+        from .aes import cfb
+
+        derived = kdfa(auth_hash, key, b"CFB", *nonces, key_bits + 128)
+        return cfb(derived[: key_bits // 8], derived[key_bits // 8 :], data, encrypting)
+    raise SessionError(f"no parameter encryption with {TPM_ALG(symmetric_alg)!r}")

@@ -1,0 +1,1 @@
+"""Key files, public keys, certificates, templates, and keys wrapped for a TPM. No TPM is needed."""

@@ -1,0 +1,434 @@
+"""Certificates of endorsement keys (TCG EK Credential Profile, §3): read, verified by OpenSSL, described.
+
+OpenSSL reads and verifies them, because makers ship encodings that strict DER parsers refuse; it accepts what
+`openssl verify` accepts. Two checks are added: an extended key usage must allow endorsement keys, and no signature
+in the chain may be by MD5 or older. asn1crypto, which is as tolerant, reads the fields.
+"""
+
+import binascii
+import datetime
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from itertools import islice
+from typing import Any, NamedTuple, Self
+
+from asn1crypto import x509 as fields
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from OpenSSL import crypto
+
+from ..errors import CertificateError, UnusableCertificateError
+from ..spec.constants import TPM_ECC
+from ..spec.structures import TPMS_ECC_POINT
+from .nv_certificate import without_padding
+from .spki import PublicKey
+
+__all__ = [
+    "Bundle",
+    "Certificate",
+    "Description",
+    "Trust",
+    "described",
+    "load",
+    "load_chain",
+    "public_key",
+    "verified",
+    "without_padding",
+]
+
+EK_CERTIFICATE = "2.23.133.8.1"
+"""tcg-kp-EKCertificate: the extended key usage of an EK certificate."""
+
+ANY_USAGE = "2.5.29.37.0"
+TPM_ATTRIBUTES = {"2.23.133.2.1": "manufacturer", "2.23.133.2.2": "model", "2.23.133.2.3": "version"}
+
+BROKEN_HASHES = (b"md2", b"md4", b"md5")
+"""Hash functions with which a signature can be moved to a forged certificate."""
+
+_CURVES = {
+    "secp256r1": (TPM_ECC.NIST_P256, 32),
+    "secp384r1": (TPM_ECC.NIST_P384, 48),
+    "secp521r1": (TPM_ECC.NIST_P521, 66),
+}
+"""Identifier, and bytes of a coordinate."""
+
+_STEPS = 100
+"""Limit on the paths that are tried if several CAs share a name."""
+
+_PEM = re.compile(
+    rb"-----BEGIN (?P<label>(?:X509 |TRUSTED )?CERTIFICATE)-----"
+    rb"(?P<body>.*?)(?:-----END (?P=label)-----|(?=-----BEGIN)|\Z)",
+    re.DOTALL,
+)
+
+_SHORT = {
+    "2.5.4.3": "CN",
+    "2.5.4.6": "C",
+    "2.5.4.7": "L",
+    "2.5.4.8": "ST",
+    "2.5.4.9": "STREET",
+    "2.5.4.10": "O",
+    "2.5.4.11": "OU",
+    "0.9.2342.19200300.100.1.1": "UID",
+    "0.9.2342.19200300.100.1.25": "DC",
+}
+"""Names of attributes in RFC 4514, §3."""
+
+# X509_V_ERR_… of openssl/x509_vfy.h
+_UNSPECIFIED, _SIGNATURE, _NOT_YET_VALID, _EXPIRED = 1, 7, 9, 10
+_NO_ISSUER = (2, 18, 19, 20, 21)
+
+
+class Description(NamedTuple):
+    """A certificate in words. `tpm` has the manufacturer, model and version that it names; times are RFC 3339."""
+
+    subject: str
+    issuer: str
+    serial: str
+    not_before: str
+    not_after: str
+    tpm: dict[str, str]
+
+
+class Name(NamedTuple):
+    """A distinguished name: as RFC 4514 writes it, and a value that is equal if RFC 5280 says that names are."""
+
+    text: str
+    key: object
+
+
+class Certificate:
+    """A certificate that OpenSSL can read; `where` is for messages. Raises UnusableCertificateError for others."""
+
+    def __init__(self, der: bytes, where: str = "") -> None:
+        self.der = der
+        self.where = where
+        try:
+            self.x509 = crypto.load_certificate(crypto.FILETYPE_ASN1, der)
+        except crypto.Error as error:
+            raise self._unreadable(_said(error)) from error
+
+    @classmethod
+    def of(cls, x509: crypto.X509) -> Self:
+        """From a certificate that OpenSSL has already read."""
+        made = cls.__new__(cls)
+        made.where, made.x509 = "", x509
+        return made
+
+    @cached_property
+    def der(self) -> bytes:
+        """The encoding."""
+        return crypto.dump_certificate(crypto.FILETYPE_ASN1, self.x509)
+
+    def _unreadable(self, reason: str) -> UnusableCertificateError:
+        return UnusableCertificateError(f"{self.where or 'the certificate'} cannot be read ({reason})")
+
+    @cached_property
+    def fields(self) -> Any:
+        """The TBSCertificate, as asn1crypto reads it."""
+        with self._reading():
+            return fields.Certificate.load(self.der)["tbs_certificate"]
+
+    @cached_property
+    def subject(self) -> "Name":
+        """The subject's name."""
+        with self._reading():
+            return _name(self.fields["subject"])
+
+    @cached_property
+    def issuer(self) -> "Name":
+        """The issuer's name."""
+        with self._reading():
+            return _name(self.fields["issuer"])
+
+    @cached_property
+    def usages(self) -> set[str] | None:
+        """Extended key usages as OIDs; None without the extension."""
+        with self._reading():
+            usages = self._extension("2.5.29.37")
+            return None if usages is None else {one.dotted for one in usages}
+
+    @cached_property
+    def is_authority(self) -> bool:
+        """Whether this is the certificate of a CA (RFC 5280, §4.2.1.9), as far as that can be read."""
+        with suppress(UnusableCertificateError), self._reading():
+            constraints = self._extension("2.5.29.19")
+            return constraints is not None and bool(constraints["ca"].native)
+        return False
+
+    @cached_property
+    def tpm(self) -> dict[str, str]:
+        """Manufacturer, model and version from the subjectAltName (§3.2.9), as far as they can be read."""
+        with suppress(UnusableCertificateError), self._reading():
+            return {
+                TPM_ATTRIBUTES[attribute["type"].dotted]: str(attribute["value"].native)
+                for name in self._extension("2.5.29.17") or ()
+                if name.name == "directory_name"
+                for relative in name.chosen.chosen
+                for attribute in relative
+                if attribute["type"].dotted in TPM_ATTRIBUTES
+            }
+        return {}
+
+    def _extension(self, oid: str) -> Any:
+        for one in self.fields["extensions"] or ():
+            if one["extn_id"].dotted == oid:
+                return one["extn_value"].parsed
+        return None
+
+    def read(self) -> None:
+        """Raises UnusableCertificateError if the fields that a chain needs cannot be read."""
+        assert self.subject
+        assert self.issuer
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError) as error:
+            raise self._unreadable(" ".join(str(error).split())) from error
+
+
+class Bundle(NamedTuple):
+    """The certificates of a file, and why others in it could not be read."""
+
+    certificates: list[Certificate]
+    unread: list[str]
+
+
+class Trust:
+    """CA certificates: roots, which are self-issued, and intermediates, which count only below a root.
+
+    Can be pickled. Raises UnusableCertificateError if none of them is a root.
+    """
+
+    def __init__(self, certificates: Sequence[Certificate]) -> None:
+        if not any(one.subject.key == one.issuer.key for one in certificates):
+            raise UnusableCertificateError(
+                "no root among the CA certificates; add the maker's self-signed certificate"
+            )
+        self.certificates = list(certificates)
+        self.store = _store(certificates)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _trust, ([one.der for one in self.certificates],)
+
+
+def _trust(ders: list[bytes]) -> Trust:
+    return Trust([Certificate(der) for der in ders])
+
+
+def load(data: bytes, where: str) -> Bundle:
+    """The certificates of a PEM file, or of DER ones that follow each other, as far as they can be read.
+
+    Raises UnusableCertificateError if there is none that can.
+    """
+    found = _readable(_blocks(data), where)
+    if not found.certificates:
+        raise UnusableCertificateError(
+            f"{where} contains no readable certificate: {found.unread[0]}"
+            if found.unread
+            else f"{where} contains no certificate in PEM or DER"
+        )
+    return found
+
+
+def load_chain(data: bytes, where: str) -> tuple[Certificate, list[Certificate]]:
+    """An EK certificate, the first in a file or NV index, and the intermediates that may follow it.
+
+    Raises UnusableCertificateError if the first cannot be read; others that cannot are left out.
+    """
+    blocks = _blocks(data)
+    leaf = next(blocks, None)
+    if leaf is None:
+        raise UnusableCertificateError(f"{where} contains no certificate in PEM or DER")
+    return Certificate(leaf, where), _readable(blocks, where).certificates
+
+
+def _readable(blocks: Iterator[bytes], where: str) -> Bundle:
+    found = Bundle([], [])
+    for number, block in enumerate(blocks, 1):
+        try:
+            one = Certificate(block, f"certificate {number} of {where}")
+            one.read()
+        except UnusableCertificateError as error:
+            found.unread.append(str(error))
+        else:
+            found.certificates.append(one)
+    return found
+
+
+def _blocks(data: bytes) -> Iterator[bytes]:
+    """Each certificate's DER; damaged blocks are yielded as they are."""
+    if b"-----BEGIN" in data:
+        for block in _PEM.finditer(data.replace(b"\\n", b"\n").replace(b"\\r", b"\n")):
+            try:
+                yield binascii.a2b_base64(block["body"])
+            except binascii.Error:
+                yield b""
+        return
+    while (data := data.lstrip(b"\0\xff")) and data[0] in (0x30, 0x10, 0x04):
+        try:
+            one = without_padding(data)
+        except UnusableCertificateError:
+            one = data
+        yield one
+        data = data[data.index(one) + len(one) :]
+
+
+def public_key(certificate: Certificate) -> PublicKey:
+    """The key that a certificate vouches for. Raises UnusableCertificateError for one that no EK can have here."""
+    # By way of OpenSSL: makers' encodings of keys are as various as those of certificates.
+    try:
+        key = certificate.x509.get_pubkey().to_cryptography_key()
+    except (crypto.Error, ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise UnusableCertificateError(f"unsupported public key in the certificate ({_said(error)})") from error
+    if isinstance(key, rsa.RSAPublicKey):
+        numbers = key.public_numbers()
+        return numbers.n.to_bytes((key.key_size + 7) // 8, "big"), numbers.e
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES:
+        curve, size = _CURVES[key.curve.name]
+        point = key.public_numbers()
+        return curve, TPMS_ECC_POINT(point.x.to_bytes(size, "big"), point.y.to_bytes(size, "big"))
+    raise UnusableCertificateError("unsupported public key in the certificate (neither RSA nor on a NIST curve)")
+
+
+def verified(certificate: Certificate, trust: Trust, untrusted: Sequence[Certificate] = ()) -> list[Certificate]:
+    """The chain from the certificate to a root of `trust`, as OpenSSL finds and verifies it.
+
+    `untrusted`, such as what the TPM itself stores, may only stand in between. Raises CertificateError, which says
+    what is wrong.
+    """
+    if certificate.usages is not None and not certificate.usages & {EK_CERTIFICATE, ANY_USAGE}:
+        raise CertificateError(
+            "the certificate is for another use than certifying endorsement keys (extended key usage)"
+        )
+    chain = _chain(certificate, trust, untrusted)
+    for one in chain[:-1]:  # nobody checks the signature of a root
+        algorithm = one.get_signature_algorithm()
+        if algorithm.lower().startswith(BROKEN_HASHES):
+            raise CertificateError(
+                f"the certificate is not trusted: {algorithm.decode()} in its chain can be forged"
+            )
+    return [Certificate.of(one) for one in chain]
+
+
+def _chain(certificate: Certificate, trust: Trust, untrusted: Sequence[Certificate]) -> list[crypto.X509]:
+    try:
+        return _by_openssl(trust.store, certificate, untrusted)
+    except crypto.X509StoreContextError as error:
+        known = [*trust.certificates, *untrusted]
+        if error.errors[0] == _SIGNATURE:
+            # Of several CAs with one name OpenSSL tries only one, where no key identifier tells them apart.
+            for path in islice(_paths(certificate, trust.certificates, untrusted), _STEPS):
+                if path:
+                    with suppress(crypto.X509StoreContextError):
+                        return _by_openssl(_store(path[-1:]), certificate, path[:-1])
+        raise _refused(certificate, known, error) from error
+
+
+def _by_openssl(
+    store: crypto.X509Store, certificate: Certificate, untrusted: Sequence[Certificate]
+) -> list[crypto.X509]:
+    context = crypto.X509StoreContext(store, certificate.x509, [one.x509 for one in untrusted])
+    return context.get_verified_chain()
+
+
+def _store(certificates: Sequence[Certificate]) -> crypto.X509Store:
+    store = crypto.X509Store()
+    for one in certificates:
+        store.add_cert(one.x509)
+    return store
+
+
+def _paths(
+    certificate: Certificate,
+    trusted: Sequence[Certificate],
+    untrusted: Sequence[Certificate],
+    below: tuple[Certificate, ...] = (),
+) -> Iterator[tuple[Certificate, ...]]:
+    """Paths from a certificate to a root of `trusted`, matched by names only; an empty one for each step."""
+    for issuer in (*trusted, *untrusted):
+        if issuer.subject.key != certificate.issuer.key or issuer in below:
+            continue
+        if issuer.subject.key != issuer.issuer.key:
+            yield ()
+            yield from _paths(issuer, trusted, untrusted, (*below, issuer))
+        elif issuer in trusted:
+            yield (*below, issuer)
+
+
+def _refused(
+    certificate: Certificate, known: list[Certificate], error: crypto.X509StoreContextError
+) -> CertificateError:
+    """Why a verification failed. It has failed already: this only looks for the words that help."""
+    code, depth, said = error.errors
+    if code == _UNSPECIFIED:
+        public_key(certificate)  # the usual cause: an algorithm that OpenSSL does not know
+    if code not in (_SIGNATURE, _NOT_YET_VALID, _EXPIRED, *_NO_ISSUER):
+        where = f" (at depth {depth} of its chain)" if depth else ""
+        return CertificateError(f"the certificate is not trusted: {said}{where}")
+    at = Certificate.of(error.certificate) if depth else certificate
+    what = "the certificate" if not depth else f"the CA certificate {at.subject.text!r}"
+    if code == _EXPIRED:
+        return UnusableCertificateError(f"{what} expired on {described(at).not_after}")
+    if code == _NOT_YET_VALID:
+        return UnusableCertificateError(f"{what} is not valid before {described(at).not_before}; check the clock")
+    if all(one.subject.key != at.issuer.key for one in known):
+        return UnusableCertificateError(
+            f"{what} was issued by {at.issuer.text!r}, which is not among the CA certificates given; get "
+            "them from the TPM's maker"
+        )
+    return CertificateError(
+        f"{what} is not trusted: the CA certificate {at.issuer.text!r} that was given has its issuer's name, "
+        f"but did not issue it ({said})"
+    )
+
+
+def described(certificate: Certificate) -> Description:
+    """Returns what a certificate says of its TPM. Raises UnusableCertificateError for unreadable fields."""
+    with certificate._reading():
+        validity = certificate.fields["validity"]
+        return Description(
+            certificate.subject.text,
+            certificate.issuer.text,
+            f"{certificate.fields['serial_number'].native:x}",
+            _time(validity["not_before"].native),
+            _time(validity["not_after"].native),
+            certificate.tpm,
+        )
+
+
+def _name(name: Any) -> Name:
+    try:
+        text = ",".join(
+            "+".join(
+                f"{_SHORT.get(one['type'].dotted, one['type'].dotted)}={_escaped(str(one['value'].native))}"
+                for one in relative
+            )
+            for relative in reversed(name.chosen)
+        )
+        return Name(text, name.hashable)
+    except (ValueError, TypeError):  # strings of types or characters that no name should have
+        return Name("#" + name.dump().hex(), name.dump())
+
+
+def _escaped(value: str) -> str:
+    value = re.sub(r'([,+"\\<>;])', r"\\\1", value).replace("\0", "\\00")
+    if value.startswith((" ", "#")):
+        value = "\\" + value
+    return value[:-1] + "\\ " if value.endswith(" ") else value
+
+
+def _time(value: datetime.datetime) -> str:
+    return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _said(error: Exception) -> str:
+    """The reason in an OpenSSL error, which is a list of (library, function, reason)."""
+    found = error.args[0] if error.args else ""
+    if isinstance(found, list):
+        return next((reason for *_, reason in found if reason), "unknown reason")
+    return " ".join(str(error).split())

@@ -1,0 +1,360 @@
+"""Strict DER for what a key file holds: a table of ASN.1 elements, each a small construct (ITU-T X.690, §8, §10).
+
+There is one octet string for a value and it is the only one that is read: definite and shortest lengths,
+shortest integers, nothing left over. Sizes are checked before anything is read. Nesting goes as deep as the table
+and no deeper. Values become plain Python: a SEQUENCE is a tuple, and an element that is absent is None.
+"""
+
+import io
+from typing import IO, Any, cast
+
+from ..errors import DecodeError, EncodeError
+from ..wires import Wire, octets_left
+
+__all__ = [
+    "BOOLEAN",
+    "INTEGER",
+    "OBJECT_IDENTIFIER",
+    "OCTET_STRING",
+    "UTF8_STRING",
+    "Explicit",
+    "Later",
+    "Sequence",
+    "SequenceOf",
+    "build",
+    "parse",
+]
+
+_TAGS = {
+    0x01: "BOOLEAN",
+    0x02: "INTEGER",
+    0x03: "BIT STRING",
+    0x04: "OCTET STRING",
+    0x05: "NULL",
+    0x06: "OBJECT IDENTIFIER",
+    0x0C: "UTF8String",
+    0x16: "IA5String",
+    0x30: "SEQUENCE",
+    0x31: "SET",
+}
+
+LONGEST_OID = 64
+"""Octets; those of key files have 6. Numbers stay small enough to be printed."""
+
+LONGEST_INTEGER = 8
+"""Octets; a handle or a command code has at most 5, with the zero in front."""
+
+
+def tag_name(tag: int) -> str:
+    """What a tag octet stands for, for messages."""
+    if 0xA0 <= tag < 0xBF:
+        return f"[{tag - 0xA0}]"
+    return _TAGS.get(tag, f"tag 0x{tag:02x}")
+
+
+class Element(Wire):
+    """Tag, length and contents. Subclasses say what the contents are, by `read` and `written`."""
+
+    least = 2
+
+    def __init__(self, tag: int) -> None:
+        super().__init__()
+        self.tag = tag
+
+    def begins(self, octets: bytes) -> bool:
+        """Whether an element of this kind begins here."""
+        return octets[:1] == bytes([self.tag])
+
+    def read(self, contents: bytes) -> Any:
+        """The value of the contents. Raises DecodeError, with offsets into the contents."""
+        raise NotImplementedError
+
+    def written(self, value: Any) -> bytes:
+        """The contents of a value. Raises EncodeError."""
+        raise NotImplementedError
+
+    def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        start = stream.tell()
+        left = octets_left(stream)
+        tag = stream.read(1)
+        if not tag:
+            raise DecodeError(f"there is nothing where {tag_name(self.tag)} should be", start, 0)
+        if tag[0] != self.tag:
+            raise DecodeError(f"{tag_name(tag[0])} where {tag_name(self.tag)} should be", start, left)
+        contents = self._contents(stream, start)
+        try:
+            return self.read(contents)
+        except DecodeError as error:
+            raise error.within("", stream.tell() - len(contents)) from None
+
+    def _contents(self, stream: IO[bytes], start: int) -> bytes:
+        """The octets behind the length (X.690, §8.1.3 and §10.1)."""
+        name = tag_name(self.tag)
+        first = stream.read(1)
+        if not first:
+            raise DecodeError(f"{name} ends before its length", start, 1)
+        size = first[0]
+        if size == 0x80:
+            raise DecodeError(
+                f"the length of {name} is indefinite, which is not DER", start, octets_left(stream) + 2
+            )
+        if size > 0x80:
+            octets = stream.read(size & 0x7F)
+            if len(octets) < size & 0x7F:
+                raise DecodeError(f"{name} ends inside its length", start, len(octets) + 2)
+            if octets[0] == 0 or (len(octets) == 1 and octets[0] < 0x80):
+                raise DecodeError(f"the length of {name} is not in its shortest form", start, octets_left(stream))
+            size = int.from_bytes(octets, "big")
+        left = octets_left(stream)
+        if size > left:
+            raise DecodeError(f"the length of {name} exceeds what follows", start, left)
+        return stream.read(size)
+
+    def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        contents = self.written(obj)
+        size = len(contents)
+        stream.write(bytes([self.tag]))
+        if size < 0x80:
+            stream.write(bytes([size]))
+        else:
+            octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
+            stream.write(bytes([0x80 | len(octets)]) + octets)
+        stream.write(contents)
+        return obj
+
+
+class Boolean(Element):
+    """BOOLEAN (X.690, §11.1). TRUE is written as 0xFF; 0x01, which OpenSSL writes for C's 1, is read too."""
+
+    def read(self, contents: bytes) -> bool:
+        if contents not in (b"\x00", b"\x01", b"\xff"):
+            raise DecodeError("a BOOLEAN is one octet, 0x00 or 0xff", 0, len(contents))
+        return contents != b"\x00"
+
+    def written(self, value: Any) -> bytes:
+        if not isinstance(value, bool):
+            raise EncodeError(f"{value!r} is no BOOLEAN")
+        return b"\xff" if value else b"\x00"
+
+
+class Integer(Element):
+    """INTEGER (X.690, §8.3), of a size that handles and command codes need."""
+
+    def read(self, contents: bytes) -> int:
+        if not contents:
+            raise DecodeError("an INTEGER has at least one octet")
+        if len(contents) > LONGEST_INTEGER:
+            raise DecodeError(f"an INTEGER of {len(contents)} octets is none of a key file", 0, len(contents))
+        value = int.from_bytes(contents, "big", signed=True)
+        if self.written(value) != contents:
+            raise DecodeError("the INTEGER is not in its shortest form", 0, len(contents))
+        return value
+
+    def written(self, value: Any) -> bytes:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise EncodeError(f"{value!r} is no INTEGER")
+        # One bit more for the sign; of a negative number the complement counts.
+        return value.to_bytes((value if value >= 0 else ~value).bit_length() // 8 + 1, "big", signed=True)
+
+
+class OctetString(Element):
+    """OCTET STRING (X.690, §8.7), primitive."""
+
+    def read(self, contents: bytes) -> bytes:
+        return contents
+
+    def written(self, value: Any) -> bytes:
+        if not isinstance(value, bytes):
+            raise EncodeError(f"wants bytes, not {type(value).__name__}")
+        return value
+
+
+class Utf8String(Element):
+    """UTF8String (X.690, §8.23)."""
+
+    def read(self, contents: bytes) -> str:
+        try:
+            return contents.decode()
+        except UnicodeDecodeError as error:
+            raise DecodeError("the text is not UTF-8", error.start, len(contents) - error.start) from None
+
+    def written(self, value: Any) -> bytes:
+        if not isinstance(value, str):
+            raise EncodeError(f"wants text, not {type(value).__name__}")
+        try:
+            return value.encode()
+        except UnicodeEncodeError:
+            raise EncodeError("the text has no form in UTF-8") from None
+
+
+class ObjectIdentifier(Element):
+    """OBJECT IDENTIFIER (X.690, §8.19), as text: `2.23.133.10.1.3`."""
+
+    def read(self, contents: bytes) -> str:
+        if not contents or len(contents) > LONGEST_OID:
+            raise DecodeError(f"an OBJECT IDENTIFIER has 1 to {LONGEST_OID} octets", 0, len(contents))
+        arcs: list[int] = []
+        arc, begun = 0, False
+        for index, octet in enumerate(contents):
+            if octet == 0x80 and not begun:
+                raise DecodeError("an arc is not in its shortest form", index, len(contents) - index)
+            arc, begun = arc << 7 | octet & 0x7F, octet >= 0x80
+            if not begun:
+                arcs.append(arc)
+                arc = 0
+        if begun:
+            raise DecodeError("the last arc does not end", len(contents) - 1, 1)
+        top = min(arcs[0] // 40, 2)
+        return ".".join(map(str, (top, arcs[0] - 40 * top, *arcs[1:])))
+
+    def written(self, value: Any) -> bytes:
+        parts = value.split(".") if isinstance(value, str) else []
+        if len(parts) < 2 or not all(
+            part.isascii() and part.isdecimal() and len(part) <= 3 * LONGEST_OID for part in parts
+        ):
+            raise EncodeError(f"{value!r} is no OBJECT IDENTIFIER")
+        top, second, *others = map(int, parts)
+        if top > 2 or (top < 2 and second > 39):
+            raise EncodeError(f"{value!r} is no OBJECT IDENTIFIER")
+        octets = bytearray()
+        for arc in (40 * top + second, *others):
+            groups = max(1, (arc.bit_length() + 6) // 7)
+            octets += bytes(arc >> 7 * g & 0x7F | (0x80 if g else 0) for g in reversed(range(groups)))
+        if len(octets) > LONGEST_OID:
+            raise EncodeError(f"{value!r} is longer than {LONGEST_OID} octets")
+        return bytes(octets)
+
+
+BOOLEAN = Boolean(0x01)
+INTEGER = Integer(0x02)
+OCTET_STRING = OctetString(0x04)
+OBJECT_IDENTIFIER = ObjectIdentifier(0x06)
+UTF8_STRING = Utf8String(0x0C)
+
+
+class Explicit(Element):
+    """`[number] EXPLICIT`: an element inside a tag of its own (X.690, §8.14)."""
+
+    def __init__(self, number: int, inner: Element) -> None:
+        super().__init__(0xA0 | number)
+        self.inner = inner
+
+    def read(self, contents: bytes) -> Any:
+        return parse(self.inner, contents)
+
+    def written(self, value: Any) -> bytes:
+        return build(self.inner, value)
+
+
+class Later(Element):
+    """Elements `[number]` from a number on, of any type: what a later version of a format may add.
+
+    The value is a tuple of the elements' octets, tag and length included.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(0xA0 | number)
+        self.number = number
+
+    def begins(self, octets: bytes) -> bool:
+        """Whether such an element begins here, explicit or implicit. One octet has room for numbers up to 30."""
+        return octets[:1] != b"" and octets[0] & 0xC0 == 0x80 and self.number <= octets[0] & 0x1F < 0x1F
+
+    def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> tuple[bytes, ...]:
+        octets, found = cast("io.BytesIO", stream).getvalue(), []
+        while self.begins(octets[stream.tell() :]):
+            start = stream.tell()
+            stream.read(1)
+            self._contents(stream, start)
+            found.append(octets[start : stream.tell()])
+        return tuple(found)
+
+    def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        stream.write(b"".join(obj))
+        return obj
+
+
+class Sequence(Element):
+    """SEQUENCE: elements in order, as a tuple. Those named in `optional` may be absent, and are None then."""
+
+    def __init__(self, *fields: tuple[str, Element], optional: tuple[str, ...] = ()) -> None:
+        super().__init__(0x30)
+        self.fields = fields
+        self.optional = optional
+
+    def read(self, contents: bytes) -> tuple[Any, ...]:
+        stream = io.BytesIO(contents)
+        values: list[Any] = []
+        for name, element in self.fields:
+            if name in self.optional and not element.begins(contents[stream.tell() :]):
+                values.append(None)
+                continue
+            try:
+                values.append(element._parse(stream, {}, ""))
+            except DecodeError as error:
+                raise error.within(name) from None
+        _nothing_left(stream)
+        return tuple(values)
+
+    def written(self, value: Any) -> bytes:
+        if not isinstance(value, tuple) or len(value) != len(self.fields):
+            raise EncodeError(f"wants a tuple of {len(self.fields)} values")
+        stream = io.BytesIO()
+        for (name, element), item in zip(self.fields, value, strict=True):
+            if item is None and name in self.optional:
+                continue
+            try:
+                element._build(item, stream, {}, "")
+            except EncodeError as error:
+                raise error.within(name) from None
+        return stream.getvalue()
+
+
+class SequenceOf(Element):
+    """SEQUENCE OF: any number of one element, as a tuple."""
+
+    def __init__(self, element: Element) -> None:
+        super().__init__(0x30)
+        self.element = element
+
+    def read(self, contents: bytes) -> tuple[Any, ...]:
+        stream = io.BytesIO(contents)
+        values: list[Any] = []
+        while octets_left(stream):
+            try:
+                values.append(self.element._parse(stream, {}, ""))
+            except DecodeError as error:
+                raise error.within(f"[{len(values)}]") from None
+        return tuple(values)
+
+    def written(self, value: Any) -> bytes:
+        if not isinstance(value, tuple):
+            raise EncodeError(f"wants a tuple, not {type(value).__name__}")
+        stream = io.BytesIO()
+        for index, item in enumerate(value):
+            try:
+                self.element._build(item, stream, {}, "")
+            except EncodeError as error:
+                raise error.within(f"[{index}]") from None
+        return stream.getvalue()
+
+
+def parse(element: Element, data: bytes) -> Any:
+    """The value of exactly these octets. Raises DecodeError."""
+    stream = io.BytesIO(data)
+    value = element._parse(stream, {}, "")
+    _nothing_left(stream)
+    return value
+
+
+def build(element: Element, value: Any) -> bytes:
+    """The octets of a value. Raises EncodeError."""
+    stream = io.BytesIO()
+    element._build(value, stream, {}, "")
+    return stream.getvalue()
+
+
+def _nothing_left(stream: IO[bytes]) -> None:
+    left = octets_left(stream)
+    if left:
+        raise DecodeError(f"{left} octets too many", stream.tell(), left)

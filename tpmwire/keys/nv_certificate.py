@@ -1,0 +1,44 @@
+"""Certificates as TPMs store them in NV memory: with a header, in a wrapper, padded (no TPM needed)."""
+
+from ..errors import UnusableCertificateError
+
+__all__ = ["without_padding"]
+
+_STORED_CERT = b"\x10\x01\x00"
+"""TCG_PCCLIENT_STORED_CERT with a full certificate (PC Client specification for TPM 1.2, §7.3.2)."""
+
+_FULL_CERT = b"\x10\x02"
+
+_SEQUENCE, _OCTET_STRING = 0x30, 0x04
+
+
+def without_padding(data: bytes) -> bytes:
+    """The DER certificate that the content of an NV index begins with.
+
+    Some TPMs fill the index up with 0x00 or 0xff, some put the certificate into an OCTET STRING, some put the
+    header of the PC Client specification before it. Raises UnusableCertificateError.
+    """
+    if data.startswith(_STORED_CERT):
+        data = data[5:].removeprefix(_FULL_CERT)
+    start, end = _value(data)
+    if data[:1] == bytes([_OCTET_STRING]):
+        data = data[start:end]
+        start, end = _value(data)
+    if data[0] != _SEQUENCE:
+        raise UnusableCertificateError("not a certificate: it does not begin with a DER SEQUENCE")
+    return data[:end]
+
+
+def _value(data: bytes) -> tuple[int, int]:
+    """Where the contents of the first DER value begin and end."""
+    if len(data) < 2 or data[0] not in (_SEQUENCE, _OCTET_STRING) or data[1] == 0x80:
+        raise UnusableCertificateError("not a certificate: it does not begin with a DER SEQUENCE")
+    start, size = 2, data[1]
+    if size >= 0x80:
+        start += size & 0x7F
+        size = int.from_bytes(data[2:start], "big")
+    if start + size > len(data):
+        raise UnusableCertificateError(
+            f"the certificate is truncated: expected {start + size} bytes, got {len(data)}"
+        )
+    return start, start + size

@@ -1,0 +1,155 @@
+"""Public keys in all common forms, detected by content.
+
+SubjectPublicKeyInfo and PKCS #1 (PEM or DER), X.509 certificates (PEM or DER), TPM2B_PUBLIC and TPMT_PUBLIC; each
+in binary, hex or base64. PEM may stand in other text, be indented, or have its ends of lines escaped, as in JSON.
+"""
+
+import binascii
+import re
+from collections.abc import Iterator
+from itertools import chain
+from typing import NamedTuple
+
+from ..errors import DecodeError, KeyFileError
+from ..spec.structures import TPMT_PUBLIC
+from .spki import PublicKey, certified_key, parse_der
+
+__all__ = ["FORMS", "Found", "read"]
+
+FORMS = (
+    "a public key in PEM or DER, a public area (TPM2B_PUBLIC or TPMT_PUBLIC) in binary, hex or base64, or an "
+    "X.509 certificate"
+)
+"""What `read` understands, for messages."""
+
+
+class Found(NamedTuple):
+    """A public key: a whole public area, or the key alone, which fits several; with its certificate in PEM.
+
+    The certificate may be followed by others, of its issuers.
+    """
+
+    public: TPMT_PUBLIC | None = None
+    key: PublicKey | None = None
+    certificate: str | None = None
+
+
+def read(data: bytes) -> Found:
+    """The one public key in these octets. Raises KeyFileError, which says what they look like instead."""
+    if b"-----BEGIN" in data:
+        return _of_pem(data)
+    for octets in chain(_of_text(data), (data,)):
+        if b"-----BEGIN" in octets:
+            return _of_pem(octets)
+        if found := _of_binary(octets):
+            return found
+    raise KeyFileError(f"not a public key: this looks like {_looks_like(data)}; expected {FORMS}")
+
+
+def _of_binary(data: bytes) -> Found | None:
+    """From DER or a TPM's structure; None for anything else."""
+    if data[:1] == b"\x30":
+        return _of_der(data)
+    sized = len(data) > 2 and int.from_bytes(data[:2], "big") == len(data) - 2
+    try:
+        return Found(public=TPMT_PUBLIC.parse(data[2:] if sized else data))
+    except DecodeError:
+        return None
+
+
+def _of_der(data: bytes) -> Found | None:
+    try:
+        return Found(key=parse_der(data))
+    except DecodeError:
+        pass
+    try:
+        key, certificate = certified_key(data)
+    except DecodeError:
+        return None
+    return Found(key=key, certificate=_pem("CERTIFICATE", certificate))
+
+
+def _of_text(data: bytes) -> Iterator[bytes]:
+    """What a text in hex or base64 stands for."""
+    text = b"".join(data.split())
+    digits = text.removeprefix(b"0x").replace(b":", b"")
+    if re.fullmatch(rb"(?:[0-9a-fA-F]{2})+", digits):
+        yield bytes.fromhex(digits.decode())
+    if re.fullmatch(rb"[A-Za-z0-9+/_-]+={0,2}", text):
+        body = text.rstrip(b"=").translate(bytes.maketrans(b"-_", b"+/"))
+        try:
+            yield binascii.a2b_base64(body + b"=" * (-len(body) % 4), strict_mode=True)
+        except ValueError:
+            return
+
+
+_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,64})-----(.*?)-----END \1-----", re.DOTALL)
+_KEYS, _CERTIFICATES = ("PUBLIC KEY", "RSA PUBLIC KEY"), ("CERTIFICATE", "X509 CERTIFICATE")
+_OTHERS = {
+    "TSS2 PRIVATE KEY": "a key file of a TPM; give the public key of its parent, such as tpm2_readpublic's",
+    "CERTIFICATE REQUEST": "a certificate request, not a certificate",
+}
+
+
+def _of_pem(data: bytes) -> Found:
+    text = data.decode("latin-1").replace("\\r", "\n").replace("\\n", "\n").replace("\\/", "/")
+    blocks = [(label, _der(label, body)) for label, body in _BLOCK.findall(text)]
+    keys = list({found for label, der in blocks if label in _KEYS and (found := _of_der(der))})
+    certificates = [found for label, der in blocks if label in _CERTIFICATES and (found := _of_der(der))]
+    if len(keys) > 1:
+        raise KeyFileError(
+            f"the text holds {len(keys)} public keys: keep the one that is meant (of gcloud: add --format=json)"
+        )
+    if not keys and not certificates:
+        label = next((label for label, _ in blocks if label in _KEYS + _CERTIFICATES), "")
+        raise KeyFileError(_not_in_pem(label, [label for label, _ in blocks]))
+    (key,) = keys or certificates[:1]
+    if not certificates or certificates[0].key != key.key:
+        return key
+    return key._replace(certificate="".join(found.certificate or "" for found in certificates))
+
+
+def _not_in_pem(unread: str, labels: list[str]) -> str:
+    if unread:
+        return f"the {unread} holds no RSA or NIST-curve public key that can be read"
+    what = next((_OTHERS[label] for label in labels if label in _OTHERS), None)
+    if what is None and any("PRIVATE KEY" in label for label in labels):
+        what = "a private key, which is not needed here and should stay where it is"
+    what = what or (f"PEM with the label {labels[0]}" if labels else "PEM without its end")
+    return f"not a public key: this looks like {what}; expected {FORMS}"
+
+
+def _der(label: str, body: str) -> bytes:
+    try:
+        return binascii.a2b_base64("".join(body.split()), strict_mode=True)
+    except ValueError as error:
+        raise KeyFileError(f"the {label} is damaged: it is not base64") from error
+
+
+def _pem(label: str, der: bytes) -> str:
+    body = binascii.b2a_base64(der, newline=False).decode()
+    lines = [body[start : start + 64] for start in range(0, len(body), 64)]
+    return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""])
+
+
+def _looks_like(data: bytes) -> str:
+    """What else it may be; without a word of it, as it may be a secret that was mistaken for a key."""
+    start = data[:64].strip()
+    for begin, what in (
+        (b"\xba\xdc\xc0\xde", "a context file of tpm2-tools; give what `tpm2_readpublic -c FILE -o` writes"),
+        (b"ssh-", "an SSH public key"),
+        (b"ecdsa-sha2-", "an SSH public key"),
+        (b"<", "XML or HTML"),
+        (b"\xff\xfe", "UTF-16 text"),
+        (b"\xfe\xff", "UTF-16 text"),
+        (b"\x30", "DER of another kind, or of a key that is neither RSA nor on a NIST curve"),
+    ):
+        if start.startswith(begin):
+            return what
+    if not start:
+        return "an empty file"
+    if len(data) > 2 and int.from_bytes(data[:2], "big") == len(data) - 2:
+        return "another structure of a TPM with its size (TPM2B)"
+    if start.isascii() and start.decode("ascii").isprintable():
+        return f"text of {len(data)} bytes"
+    return f"{len(data)} bytes in an unknown format"

@@ -1,0 +1,146 @@
+"""Public keys as openssl and `tpm2_readpublic -f pem` write them: SubjectPublicKeyInfo (RFC 5280, §4.1.2.7).
+
+Only as far as a salt key or a parent needs: RSA, and the NIST curves. PKCS #1's RSAPublicKey is read too, and the
+key in a certificate, of which nothing else is looked at.
+"""
+
+import binascii
+import io
+from typing import IO, Any
+
+from ..errors import DecodeError, KeyFileError
+from ..spec.constants import TPM_ALG, TPM_ECC
+from ..spec.structures import TPMS_ECC_PARMS, TPMS_ECC_POINT, TPMS_RSA_PARMS, TPMT_PUBLIC
+from ..wires import octets_left
+from . import der
+
+__all__ = ["PublicKey", "certified_key", "into_template", "parse", "parse_der"]
+
+_BEGIN, _END = "-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----"
+_CURVES = {
+    "1.2.840.10045.3.1.7": (TPM_ECC.NIST_P256, 32),
+    "1.3.132.0.34": (TPM_ECC.NIST_P384, 48),
+    "1.3.132.0.35": (TPM_ECC.NIST_P521, 66),
+}
+_RSA_OIDS = ("1.2.840.113549.1.1.1", "1.2.840.113549.1.1.7")
+"""rsaEncryption, and id-RSAES-OAEP, which some makers have in the certificates of their endorsement keys."""
+_EC_OID = "1.2.840.10045.2.1"
+
+
+class _BitString(der.Element):
+    """BIT STRING of whole octets (X.690, §8.6)."""
+
+    def read(self, contents: bytes) -> bytes:
+        if contents[:1] != b"\0":
+            raise DecodeError("a BIT STRING that is no whole number of octets", 0, len(contents))
+        return contents[1:]
+
+
+class _Natural(der.Element):
+    """INTEGER of any size, not negative, as its octets without the zero in front."""
+
+    def read(self, contents: bytes) -> bytes:
+        if not contents or contents[0] >= 0x80 or (contents[0] == 0 and len(contents) > 1 and contents[1] < 0x80):
+            raise DecodeError("an INTEGER that is negative or not in its shortest form", 0, len(contents))
+        return contents.lstrip(b"\0")
+
+
+class _Any(der.Element):
+    """Any element, as its octets. With a tag: the octets of one with this tag."""
+
+    def __init__(self, tag: int | None = None) -> None:
+        super().__init__(tag or 0)
+
+    def begins(self, octets: bytes) -> bool:
+        """Whether there is one."""
+        return octets[:1] != b"" and self.tag in (0, octets[0])
+
+    def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> bytes:
+        start = stream.tell()
+        tag = stream.read(1)
+        if not tag or self.tag not in (0, tag[0]):
+            raise DecodeError(
+                f"expected {der.tag_name(self.tag)}, got another element", start, octets_left(stream)
+            )
+        self._contents(stream, start)
+        end = stream.tell()
+        stream.seek(start)
+        return stream.read(end - start)
+
+
+_ALGORITHM = der.Sequence(("algorithm", der.OBJECT_IDENTIFIER), ("parameters", _Any()), optional=("parameters",))
+_SPKI = der.Sequence(("algorithm", _ALGORITHM), ("subjectPublicKey", _BitString(0x03)))
+_RSA_KEY = der.Sequence(("modulus", _Natural(0x02)), ("publicExponent", _Natural(0x02)))
+
+PublicKey = tuple[TPM_ECC, TPMS_ECC_POINT] | tuple[bytes, int]
+"""A curve and a point, or a modulus and an exponent."""
+
+
+def parse(data: bytes) -> PublicKey:
+    """The public key in PEM (label PUBLIC KEY) or DER. Raises KeyFileError."""
+    try:
+        if _BEGIN.encode() in data:
+            data = binascii.a2b_base64(data.decode("ascii").split(_BEGIN)[1].split(_END)[0])
+        return parse_der(data)
+    except (DecodeError, ValueError, IndexError) as error:
+        raise KeyFileError(f"this holds no RSA or NIST-curve public key in PEM or DER ({error})") from error
+
+
+def parse_der(data: bytes) -> PublicKey:
+    """The public key in a SubjectPublicKeyInfo or an RSAPublicKey. Raises DecodeError."""
+    if data[_header(data) : _header(data) + 1] == b"\x02":
+        return _rsa(data)
+    (oid, parameters), octets = der.parse(_SPKI, data)
+    if oid in _RSA_OIDS:
+        return _rsa(octets)
+    if oid != _EC_OID:
+        raise DecodeError(f"the algorithm {oid} is neither RSA nor ECC")
+    curve = der.parse(der.OBJECT_IDENTIFIER, parameters or b"")
+    if curve not in _CURVES:
+        raise DecodeError(f"the curve {curve} is none of NIST's")
+    identifier, size = _CURVES[curve]
+    if octets[:1] != b"\x04" or len(octets) != 1 + 2 * size:
+        raise DecodeError("the point is not in its uncompressed form")
+    return identifier, TPMS_ECC_POINT(octets[1 : 1 + size], octets[1 + size :])
+
+
+def _rsa(data: bytes) -> PublicKey:
+    modulus, exponent = der.parse(_RSA_KEY, data)
+    return modulus, int.from_bytes(exponent, "big")
+
+
+def _header(data: bytes) -> int:
+    """Octets of a DER tag and length."""
+    return 2 + (data[1] & 0x7F if data[1:2] > b"\x80" else 0)
+
+
+def certified_key(data: bytes) -> tuple[PublicKey, bytes]:
+    """The public key in a certificate (RFC 5280, §4.1), and the certificate without what fills up an NV index.
+
+    Nothing is verified. Raises DecodeError.
+    """
+    stream = io.BytesIO(data)
+    certificate = _Any(0x30)._parse(stream, {}, "")
+    if data[len(certificate) :].strip(b"\0") and data[len(certificate) :].strip(b"\xff"):
+        raise DecodeError("trailing data after the certificate", len(certificate), len(data) - len(certificate))
+    inside = io.BytesIO(certificate[_header(certificate) :])
+    tbs = _Any(0x30)._parse(inside, {}, "")
+    fields = io.BytesIO(tbs[_header(tbs) :])
+    # An optional version; serialNumber, signature, issuer, validity, subject.
+    before = 6 if tbs[_header(tbs) : _header(tbs) + 1] == b"\xa0" else 5
+    for _ in range(before):
+        _Any()._parse(fields, {}, "")
+    return parse_der(_Any(0x30)._parse(fields, {}, "")), certificate
+
+
+def into_template(key: PublicKey, template: TPMT_PUBLIC) -> TPMT_PUBLIC | None:
+    """The public area of a primary key made from `template` whose public key is `key`; None where it cannot be."""
+    kind, value = key
+    if isinstance(value, TPMS_ECC_POINT):
+        fits = isinstance(template.parameters, TPMS_ECC_PARMS) and template.parameters.curve_id == kind
+        return template.replace(unique=value) if fits else None
+    parameters = template.parameters
+    if template.type != TPM_ALG.RSA or not isinstance(parameters, TPMS_RSA_PARMS) or not isinstance(kind, bytes):
+        return None
+    fits = 8 * len(kind) == parameters.key_bits and value == (parameters.exponent or 65537)
+    return template.replace(unique=kind) if fits else None

@@ -1,0 +1,120 @@
+"""Templates of well-known primary keys, and of the keys that this project makes.
+
+A primary key is derived from its hierarchy's seed and its template: the same template, to the octet, gives the
+same key. Functions, not constants: a run makes the one it needs.
+"""
+
+from ..spec.constants import TPM_ALG, TPM_ECC, TPMA_OBJECT
+from ..spec.structures import (
+    TPMS_ECC_PARMS,
+    TPMS_ECC_POINT,
+    TPMS_KEYEDHASH_PARMS,
+    TPMS_RSA_PARMS,
+    TPMS_SCHEME_HASH,
+    TPMT_ECC_SCHEME,
+    TPMT_KDF_SCHEME,
+    TPMT_KEYEDHASH_SCHEME,
+    TPMT_PUBLIC,
+    TPMT_RSA_SCHEME,
+    TPMT_SYM_DEF_OBJECT,
+)
+
+__all__ = ["ek_ecc", "ek_rsa", "h1_primary", "h2_primary", "hmac_key", "sealed", "srk_ecc", "srk_rsa"]
+
+_PRIMARY = (
+    TPMA_OBJECT.FIXED_TPM
+    | TPMA_OBJECT.FIXED_PARENT
+    | TPMA_OBJECT.SENSITIVE_DATA_ORIGIN
+    | TPMA_OBJECT.RESTRICTED
+    | TPMA_OBJECT.DECRYPT
+)
+# The storage primary has an empty authValue as a rule: there is nothing to guess that a lockout would protect.
+_STORAGE = _PRIMARY | TPMA_OBJECT.USER_WITH_AUTH | TPMA_OBJECT.NO_DA
+_ENDORSEMENT = _PRIMARY | TPMA_OBJECT.ADMIN_WITH_POLICY
+
+# The digest of PolicySecret(TPM_RH_ENDORSEMENT) in SHA-256: PolicyA of the EK profile, B.6.2.
+_EK_POLICY = bytes.fromhex("837197674484b3f81a90cc8d46a5d724fd52d76e06520b64f2a1da1b331469aa")
+
+
+def _aes128() -> TPMT_SYM_DEF_OBJECT:
+    return TPMT_SYM_DEF_OBJECT(TPM_ALG.AES, 128, TPM_ALG.CFB)
+
+
+def _ecc(attributes: TPMA_OBJECT, policy: bytes, zeros: int) -> TPMT_PUBLIC:
+    parameters = TPMS_ECC_PARMS(
+        _aes128(), TPMT_ECC_SCHEME(TPM_ALG.NULL), TPM_ECC.NIST_P256, TPMT_KDF_SCHEME(TPM_ALG.NULL)
+    )
+    unique = TPMS_ECC_POINT(bytes(zeros), bytes(zeros))
+    return TPMT_PUBLIC(TPM_ALG.ECC, TPM_ALG.SHA256, attributes, policy, parameters, unique)
+
+
+def _rsa(attributes: TPMA_OBJECT, policy: bytes, zeros: int) -> TPMT_PUBLIC:
+    parameters = TPMS_RSA_PARMS(_aes128(), TPMT_RSA_SCHEME(TPM_ALG.NULL), 2048)
+    return TPMT_PUBLIC(TPM_ALG.RSA, TPM_ALG.SHA256, attributes, policy, parameters, bytes(zeros))
+
+
+def h2_primary() -> TPMT_PUBLIC:
+    """The P-256 storage primary that key files with a hierarchy as parent mean: H-2, `unique` empty.
+
+    Bottomley, "TPM 2.0 Key Files", `parent`; made by tpm2_createprimary with `-G ecc -g sha256 -a
+    "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt"` and `-u` of two zero octets.
+    """
+    return _ecc(_STORAGE, b"", 0)
+
+
+def h1_primary() -> TPMT_PUBLIC:
+    """The RSA 2048 counterpart of `h2_primary`, for key files with rsaParent."""
+    return _rsa(_STORAGE, b"", 0)
+
+
+def srk_ecc() -> TPMT_PUBLIC:
+    """The P-256 storage root key (TCG TPM v2.0 Provisioning Guidance, §7.5.1), usually at 0x81000001."""
+    return _ecc(_STORAGE, b"", 32)
+
+
+def srk_rsa() -> TPMT_PUBLIC:
+    """The RSA 2048 storage root key (TCG TPM v2.0 Provisioning Guidance, §7.5.1), usually at 0x81000001."""
+    return _rsa(_STORAGE, b"", 256)
+
+
+def ek_rsa() -> TPMT_PUBLIC:
+    """The RSA 2048 endorsement key (TCG EK Credential Profile, template L-1), usually at 0x81010001."""
+    return _rsa(_ENDORSEMENT, _EK_POLICY, 256)
+
+
+def ek_ecc() -> TPMT_PUBLIC:
+    """The P-256 endorsement key (TCG EK Credential Profile, template L-2), usually at 0x81010002."""
+    return _ecc(_ENDORSEMENT, _EK_POLICY, 32)
+
+
+def hmac_key(
+    auth_policy: bytes = b"", *, with_auth: bool = True, hash_alg: TPM_ALG = TPM_ALG.SHA256
+) -> TPMT_PUBLIC:
+    """An HMAC key for TPM2_Create with the key's octets in `inSensitive.data`: it cannot be duplicated out.
+
+    `auth_policy` is a digest in SHA-256, the Name's algorithm; a key that has one is used by its policy only.
+    `with_auth` says that the authValue is not empty, by itself or in the policy: wrong guesses then count toward
+    dictionary-attack lockout (Part 1, §19.8.2). Without, noDA is set, and a lockout does not stop the key.
+    """
+    attributes = TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT | TPMA_OBJECT.SIGN_ENCRYPT
+    if not auth_policy:
+        attributes |= TPMA_OBJECT.USER_WITH_AUTH
+    if not with_auth:
+        attributes |= TPMA_OBJECT.NO_DA
+    scheme = TPMT_KEYEDHASH_SCHEME(TPM_ALG.HMAC, TPMS_SCHEME_HASH(hash_alg))
+    return TPMT_PUBLIC(
+        TPM_ALG.KEYEDHASH, TPM_ALG.SHA256, attributes, auth_policy, TPMS_KEYEDHASH_PARMS(scheme), b""
+    )
+
+
+def sealed(auth_policy: bytes = b"") -> TPMT_PUBLIC:
+    """A sealed data object for TPM2_Create with the data in `inSensitive.data` (Part 1, §27.6).
+
+    `auth_policy` is a digest in SHA-256; an object that has one is opened by its policy only. Without noDA: wrong
+    guesses of an authValue count toward dictionary-attack lockout.
+    """
+    attributes = TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT
+    if not auth_policy:
+        attributes |= TPMA_OBJECT.USER_WITH_AUTH
+    parameters = TPMS_KEYEDHASH_PARMS(TPMT_KEYEDHASH_SCHEME(TPM_ALG.NULL))
+    return TPMT_PUBLIC(TPM_ALG.KEYEDHASH, TPM_ALG.SHA256, attributes, auth_policy, parameters, b"")

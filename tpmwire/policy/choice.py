@@ -1,0 +1,144 @@
+"""Policies with alternatives: which one holds is found by trying them on the TPM.
+
+A key file carries the first alternative as its `policy` and the others as `authPolicy`, each to its end or, as the
+draft has it, to its PolicyAuthorize: what stands behind the one in `policy` is then stated too.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..crypto.formulas import digest_size
+from ..errors import PolicyError, TpmError
+from ..spec.constants import TPM_ALG, TPM_CC
+from .policy import Policy, PolicyCommandCode, PolicyDuplicationSelect, PolicyOR, Statement
+
+if TYPE_CHECKING:
+    from ..keys.keyfile import KeyFile, Step
+    from ..sessions import Session
+    from ..tpm import Tpm
+
+__all__ = ["Either", "alternatives_of", "satisfy"]
+
+HMACS = (TPM_CC.HMAC, TPM_CC.HMAC_Start)
+
+
+class Either(NamedTuple):
+    """The statements of `before`, then those of one of 2 to 8 branches, then those of `after` (Part 3, §23.6)."""
+
+    branches: "tuple[Policy | Either, ...]"
+    before: Policy = Policy()
+    after: Policy = Policy()
+
+    def alternatives(self, alg: TPM_ALG = TPM_ALG.SHA256) -> tuple[Policy, ...]:
+        """Every way through, as a policy of its own; all have the same digest. Raises PolicyError."""
+        groups = [_ways(branch, self.before, alg) for branch in self.branches]
+        either = PolicyOR.of(alg, *(ways[0] for ways in groups))
+        return tuple(Policy(*way.statements, either, *self.after.statements) for ways in groups for way in ways)
+
+    def digest(self, alg: TPM_ALG = TPM_ALG.SHA256) -> bytes:
+        """policyDigest in the algorithm `alg`. Raises PolicyError."""
+        return self.alternatives(alg)[0].digest(alg)
+
+
+def _ways(branch: "Policy | Either", before: Policy, alg: TPM_ALG) -> tuple[Policy, ...]:
+    if isinstance(branch, Either):
+        inner = branch._replace(before=Policy(*before.statements, *branch.before.statements))
+        return inner.alternatives(alg)
+    return (Policy(*before.statements, *branch.statements),)
+
+
+def alternatives_of(file: "KeyFile") -> tuple[tuple[str, Policy | PolicyError], ...]:
+    """What a key file offers: its own policy, then its `authPolicy` in order, each with a name for messages.
+
+    An error stands for one that cannot be read.
+    """
+    found = [("the file's policy", file.policy)] if file.policy is not None else []
+    for number, (name, steps) in enumerate(file.auth_policy or (), 1):
+        label = f"authPolicy {number}"
+        if name:
+            label += " " + ascii(name if len(name) <= 40 else name[:37] + "...")
+        found.append((label, steps))
+    alternatives: list[tuple[str, Policy | PolicyError]] = []
+    for label, steps in found:
+        ways = _read(steps, file)
+        many = len(ways) > 1
+        alternatives += [(f"{label}, branch {n}" if many else label, way) for n, way in enumerate(ways, 1)]
+    return tuple(alternatives)
+
+
+def _read(steps: "tuple[Step, ...]", file: "KeyFile") -> tuple[Policy | PolicyError, ...]:
+    try:
+        ways = Policy.ways(steps, file.public)
+        if len(ways) > 1:
+            return ways
+        candidates = [ways[0]]
+        first, *rest = ways[0].statements or (None,)
+        # Some writers put TPM2_PolicyAuthorize first, though it approves what was stated before it.
+        if first is not None and first.code == TPM_CC.PolicyAuthorize and rest:
+            candidates.insert(0, Policy(*rest, first))
+        if steps is not file.policy:
+            candidates.append(Policy(*ways[0].statements, *_behind(file)))
+    except PolicyError as error:
+        return (error,)
+    return (next((one for one in candidates if _fits(one, file)), ways[0]),)
+
+
+def _behind(file: "KeyFile") -> tuple[Statement, ...]:
+    """What the file's policy has behind a PolicyAuthorize at its begin (draft, "Signed Policy Specification")."""
+    steps = file.policy or ()
+    if not steps or steps[0][0] != TPM_CC.PolicyAuthorize:
+        return ()
+    return Policy.ways(steps, file.public)[0].statements[1:]
+
+
+def _fits(policy: Policy, file: "KeyFile") -> bool:
+    try:
+        return policy.digest(file.public.name_alg) == file.public.auth_policy
+    except PolicyError:
+        return False  # The TPM's own values go into it.
+
+
+def satisfy(
+    tpm: "Tpm",
+    session: "Session",
+    alternatives: Sequence[tuple[str, Policy | PolicyError]],
+    wanted: bytes,
+    state: Callable[[Statement], None],
+) -> Policy:
+    """States the first alternative that holds on the policy session, and gives it.
+
+    `wanted` is the digest that must come of it, `state` states one statement. What the TPM finds out only when
+    the object is used, such as a locality or a password, does not choose. Raises PolicyError with the reason for
+    each where none holds.
+    """
+    from ..spec.commands.sessions import PolicyRestart
+
+    reasons = []
+    for label, policy in alternatives:
+        try:
+            if isinstance(policy, PolicyError):
+                raise policy
+            _check(policy, session.auth_hash, wanted)
+            for statement in policy.statements:
+                state(statement)
+        except (TpmError, PolicyError) as error:
+            reasons.append(f"{label}: {error}")
+            tpm.execute(PolicyRestart(session.handle))
+        else:
+            return policy
+    raise PolicyError(f"none of the key's {len(reasons)} policies holds now: {'; '.join(reasons)}")
+
+
+def _check(policy: Policy, alg: TPM_ALG, wanted: bytes) -> None:
+    """Raises PolicyError for what is known to fail without asking the TPM."""
+    for statement in policy.statements:
+        if isinstance(statement, PolicyDuplicationSelect):
+            raise PolicyError("it authorizes duplication only")
+        if isinstance(statement, PolicyCommandCode) and statement.code_ not in HMACS:
+            raise PolicyError(f"it authorizes {statement.code_!r} only")
+    try:
+        reached = policy.digest(alg)
+    except PolicyError:
+        return  # The TPM's own values go into it, and the TPM decides.
+    if len(wanted) == digest_size(alg) and reached != wanted:
+        raise PolicyError("it does not lead to the key's authPolicy")

@@ -1,0 +1,1 @@
+"""What a TPM has: capabilities, PCR values, NV indices."""

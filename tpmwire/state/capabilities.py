@@ -1,0 +1,51 @@
+"""What a TPM says of itself: its capabilities, listed to the end (TPM 2.0 Part 3, §30.2)."""
+
+from typing import Any
+
+from ..spec.commands.capability import GetCapability
+from ..spec.constants import TPM_CAP, TPM_CC, TPM_PT, TPMA_CC
+from ..tpm import Tpm
+
+__all__ = ["capabilities", "commands", "properties"]
+
+_KEYS = ("property", "alg", "tag", "handle")
+"""Fields that lists of structures are ordered by."""
+
+
+def capabilities(tpm: Tpm, capability: TPM_CAP, start: int = 0) -> list[Any]:
+    """Everything that the TPM lists of a capability, from `start` on (Part 3, §30.2; Part 2, §6.12).
+
+    The values are those of `TPMS_CAPABILITY_DATA.data`: handles, `TPMA_CC` words, `TPMS_TAGGED_PROPERTY`, ...
+    """
+    found: list[Any] = []
+    while True:
+        answer = tpm.execute(GetCapability(capability, start, 0xFF))
+        page = list(answer.capability_data.data)
+        found += page
+        after = _place(page[-1]) + 1 if page else start
+        if not answer.more_data or after <= start:
+            return found
+        start = after
+
+
+def _place(value: Any) -> int:
+    """The number that a list is ordered by, where the next question starts."""
+    if isinstance(value, TPMA_CC):
+        return int(value) & 0xFFFF | int(value & TPMA_CC.V)
+    if isinstance(value, int):
+        return int(value)
+    return next((int(getattr(value, key)) for key in _KEYS if hasattr(value, key)), 0)
+
+
+def properties(tpm: Tpm) -> dict[TPM_PT, int]:
+    """The fixed and the variable properties of the TPM (Part 2, §6.13)."""
+    return {
+        one.property: one.value
+        for group in (0x100, 0x200)
+        for one in capabilities(tpm, TPM_CAP.TPM_PROPERTIES, group)
+    }
+
+
+def commands(tpm: Tpm) -> list[TPM_CC]:
+    """The commands that the TPM has; a vendor's own keep their number."""
+    return [TPM_CC(_place(word)) for word in capabilities(tpm, TPM_CAP.COMMANDS)]

@@ -1,0 +1,1 @@
+"""A key in the TPM: reached, authorized, used."""

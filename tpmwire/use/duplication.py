@@ -1,0 +1,113 @@
+"""A key that leaves its TPM for another one, by TPM2_Duplicate: what allows it, and the command (Part 1, §23).
+
+Only a key that was made for it can: neither fixedTPM nor fixedParent, with a policy that authorizes duplication.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..channel import open_session
+from ..crypto.formulas import name_of
+from ..errors import PolicyError
+from ..keys.wrapping import to_any
+from ..policy.policy import Policy, PolicyAuthValue, PolicyCommandCode, PolicyDuplicationSelect, PolicyOR
+from ..primary import Loaded
+from ..secret import EMPTY_AUTH, Secret
+from ..sessions import Session
+from ..spec.commands.duplication import Duplicate
+from ..spec.commands.objects import LoadExternal
+from ..spec.constants import TPM_ALG, TPM_CC, TPM_RH, TPM_SE, TPMA_OBJECT
+from ..spec.structures import TPMT_PUBLIC, TPMT_SYM_DEF_OBJECT
+
+if TYPE_CHECKING:
+    from ..keys.keyfile import KeyFile
+    from ..tpm import Tpm
+
+__all__ = ["INNER_CIPHER", "Duplicated", "duplicate_out", "duplication_policy"]
+
+INNER_CIPHER = TPMT_SYM_DEF_OBJECT(TPM_ALG.AES, 128, TPM_ALG.CFB)
+"""The cipher of an inner wrap, whose key has 16 octets."""
+
+
+class Duplicated(NamedTuple):
+    """What TPM2_Import takes on the other side: the duplicate, and the sealed seed of its outer wrap."""
+
+    private: bytes
+    seed: bytes
+
+
+def duplication_policy(file: "KeyFile", parent: TPMT_PUBLIC) -> Policy:
+    """What to state so that the key may be duplicated to `parent`. Asks no TPM.
+
+    Knows a policy that is one of `wrapping.to_parent` (with or without the object's Name) and `wrapping.to_any`,
+    and a PolicyOR of the file's with such a branch.
+    Raises PolicyError for a key that cannot leave, or not to that parent.
+    """
+    public = file.public
+    if public.object_attributes & (TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT):
+        raise PolicyError(
+            "the key was made to stay in its TPM (fixedTPM or fixedParent): nothing gets it out; "
+            "`tpmwire import --duplicable-to` makes keys that can be duplicated"
+        )
+    name, new = name_of(public), name_of(parent)
+    choices = _choices(file)
+    for leave in (
+        # The object's Name is no part of this policy, but the TPM holds it against the key that goes (§23.15).
+        Policy(PolicyDuplicationSelect(name, new, False)),
+        Policy(PolicyDuplicationSelect(name, new, True)),
+        to_any(with_auth=False),
+        to_any(with_auth=True),
+        Policy(PolicyCommandCode(TPM_CC.Duplicate), PolicyAuthValue()),
+    ):
+        digest = leave.digest(public.name_alg)
+        if digest == public.auth_policy:
+            return leave
+        for choice in choices:
+            if digest in choice.p_hash_list:
+                return Policy(*leave.statements, choice)
+    raise PolicyError(
+        f"the key's policy does not let it go to the parent with the Name {new.hex()}: it was made for another "
+        "parent, or not to be duplicated at all (`tpmwire show` tells its policy)"
+    )
+
+
+def _choices(file: "KeyFile") -> list[PolicyOR]:
+    """The PolicyOR that ends the file's policy and makes up the key's, as a list of one or none."""
+    last = Policy.ways(file.policy or (), file.public)[0].statements[-1:]
+    alg = file.public.name_alg
+    return [one for one in last if isinstance(one, PolicyOR) and one.extended(alg, b"") == file.public.auth_policy]
+
+
+def duplicate_out(
+    tpm: "Tpm",
+    key: Loaded,
+    parent: TPMT_PUBLIC,
+    policy: Policy,
+    protection: Session,
+    *,
+    salt: Loaded | None = None,
+    auth: Secret = EMPTY_AUTH,
+    inner_key: Secret | None = None,
+) -> Duplicated:
+    """TPM2_Duplicate of a loaded key to `parent`, the public area of a storage or endorsement key elsewhere.
+
+    `policy` is that of `duplication_policy`, `auth` the key's authValue where the policy wants it. `protection` is
+    a session with a cipher: `inner_key` (16 octets, AES-128-CFB) crosses the bus under it. The
+    policy session is salted to `salt` where it is given. Leaves nothing in the TPM.
+    Raises TpmError, SessionError, TransportError, PolicyError.
+    """
+    session = open_session(tpm, TPM_SE.POLICY, salt, key.public.name_alg)
+    for statement in policy.statements:
+        tpm.execute(statement.command(session.handle))
+    session.wants_auth_value = policy.wants_auth_value
+    new = tpm.execute(LoadExternal(None, parent, TPM_RH.NULL)).object_handle
+    tpm.trust_name(new, name_of(parent))
+    command = Duplicate(
+        key.handle,
+        new,
+        b"" if inner_key is None else inner_key.reveal(),
+        TPMT_SYM_DEF_OBJECT(TPM_ALG.NULL) if inner_key is None else INNER_CIPHER,
+    )
+    companions = [] if inner_key is None else [protection.use(decrypt=True)]
+    answer = tpm.execute(command, session.use(auth, keep=False), *companions)
+    tpm.flush(new)
+    return Duplicated(answer.duplicate, answer.out_sym_seed)

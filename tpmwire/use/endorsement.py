@@ -1,0 +1,202 @@
+"""Endorsement keys of the TCG EK Credential Profile (TPM 2.0, version 2.5): their templates, NV indices and proof.
+
+The Name of an EK follows from its template and its public key. Taken from a certificate that a CA vouches for, it
+is known without the TPM's word; a session salted to the key then shows that this TPM has it.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from ..channel import authorized_once, open_session
+from ..crypto.formulas import name_of
+from ..errors import CertificateError, DecodeError, UnusableCertificateError
+from ..keys import templates
+from ..keys.spki import PublicKey, into_template
+from ..primary import Loaded, create_primary, read_loaded
+from ..secret import EMPTY_AUTH, Secret
+from ..spec.commands.random import GetRandom
+from ..spec.constants import TPM_ALG, TPM_ECC, TPM_RH, TPM_SE, TPMA_OBJECT
+from ..spec.structures import (
+    TPMS_ECC_PARMS,
+    TPMS_ECC_POINT,
+    TPMS_RSA_PARMS,
+    TPMT_ECC_SCHEME,
+    TPMT_KDF_SCHEME,
+    TPMT_PUBLIC,
+    TPMT_RSA_SCHEME,
+    TPMT_SYM_DEF_OBJECT,
+)
+from ..state import nv
+from ..tpm import Tpm
+
+__all__ = ["CHAIN", "KINDS", "EkKind", "OwnKey", "own_key", "prove", "template_of"]
+
+CHAIN = (0x01C00100, 0x01C001FF)
+"""NV indices, first and last, that may hold the intermediate CAs' certificates, one after the other (§2.2.1.4)."""
+
+PERSISTENT = (0x81010000, 0x8101FFFF)
+"""Persistent handles, first and last, that are set aside for endorsement keys."""
+
+# PolicyB: PolicySecret(TPM_RH_ENDORSEMENT) or PolicyAuthorizeNV of the index 0x01c07f01, …02 or …03 (Annex B.6.5).
+POLICY_B = {
+    TPM_ALG.SHA256: bytes.fromhex("ca3d0a99a2b93906f7a3342414efcfb3a385d44cd1fd459089d19b5071c0b7a0"),
+    TPM_ALG.SHA384: bytes.fromhex(
+        "b26e7d28d11a50bc53d882bcf5fd3a1a074148bb35d3b4e4cb1c0ad9bde419cacb47ba09699646150f9fc000f3f80e12"
+    ),
+    TPM_ALG.SHA512: bytes.fromhex(
+        "b8221ca69e8550a4914de3faa6a18c072cc01208073a928d5d66d59ef79e49a4"
+        "29c41a6b269571d57edb25fbdb1838425608b413cd616a5f6db5b6071af99bea"
+    ),
+}
+
+
+class EkKind(NamedTuple):
+    """A template of the profile: its name there, the key in words, where certificate, nonce and template are.
+
+    Low range: the nonce fills the start of `unique`. High range: there is none.
+    """
+
+    name: str
+    what: str
+    certificate: int
+    nonce: int | None
+    template_index: int
+    template: Callable[[], TPMT_PUBLIC]
+
+    @property
+    def handle(self) -> int:
+        """Where the key is if it is persistent (TCG, "Registry of Reserved TPM 2.0 Handles", §2.3)."""
+        return {0x01C00002: 0x81010001, 0x01C0000A: 0x81010002}.get(
+            self.certificate, 0x81010000 + self.certificate % 0x100
+        )
+
+
+def _high(name_alg: TPM_ALG, aes_bits: int, rsa_bits: int = 0, curve: TPM_ECC = TPM_ECC.NONE) -> TPMT_PUBLIC:
+    """A template of the high range (Annex B.4): `userWithAuth` and PolicyB, `unique` empty."""
+    attributes = (
+        TPMA_OBJECT.FIXED_TPM
+        | TPMA_OBJECT.FIXED_PARENT
+        | TPMA_OBJECT.SENSITIVE_DATA_ORIGIN
+        | TPMA_OBJECT.USER_WITH_AUTH
+        | TPMA_OBJECT.ADMIN_WITH_POLICY
+        | TPMA_OBJECT.RESTRICTED
+        | TPMA_OBJECT.DECRYPT
+    )
+    aes = TPMT_SYM_DEF_OBJECT(TPM_ALG.AES, aes_bits, TPM_ALG.CFB)
+    if rsa_bits:
+        rsa = TPMS_RSA_PARMS(aes, TPMT_RSA_SCHEME(TPM_ALG.NULL), rsa_bits)
+        return TPMT_PUBLIC(TPM_ALG.RSA, name_alg, attributes, POLICY_B[name_alg], rsa, b"")
+    ecc = TPMS_ECC_PARMS(aes, TPMT_ECC_SCHEME(TPM_ALG.NULL), curve, TPMT_KDF_SCHEME(TPM_ALG.NULL))
+    unique = TPMS_ECC_POINT(b"", b"")
+    return TPMT_PUBLIC(TPM_ALG.ECC, name_alg, attributes, POLICY_B[name_alg], ecc, unique)
+
+
+def _high_kind(
+    number: int, what: str, name_alg: TPM_ALG, aes_bits: int, rsa_bits: int = 0, curve: TPM_ECC = TPM_ECC.NONE
+) -> EkKind:
+    index = 0x01C00010 + 2 * number
+    return EkKind(f"H-{number}", what, index, None, index + 1, lambda: _high(name_alg, aes_bits, rsa_bits, curve))
+
+
+KINDS = (
+    EkKind("L-1", "RSA 2048", 0x01C00002, 0x01C00003, 0x01C00004, templates.ek_rsa),
+    EkKind("L-2", "ECC P-256", 0x01C0000A, 0x01C0000B, 0x01C0000C, templates.ek_ecc),
+    _high_kind(1, "RSA 2048", TPM_ALG.SHA256, 128, rsa_bits=2048),
+    _high_kind(2, "ECC P-256", TPM_ALG.SHA256, 128, curve=TPM_ECC.NIST_P256),
+    _high_kind(3, "ECC P-384", TPM_ALG.SHA384, 256, curve=TPM_ECC.NIST_P384),
+    _high_kind(4, "ECC P-521", TPM_ALG.SHA512, 256, curve=TPM_ECC.NIST_P521),
+    _high_kind(6, "RSA 3072", TPM_ALG.SHA384, 256, rsa_bits=3072),
+    _high_kind(7, "RSA 4096", TPM_ALG.SHA384, 256, rsa_bits=4096),
+)
+"""Those whose algorithms are known here (H-5 is SM2)."""
+
+
+class OwnKey(NamedTuple):
+    """An endorsement key that this TPM has: its kind, Name, public area and, if it is persistent, its handle."""
+
+    kind: EkKind
+    name: bytes
+    public: TPMT_PUBLIC
+    handle: int | None
+
+
+def template_of(tpm: Tpm, kind: EkKind, present: Iterable[int]) -> TPMT_PUBLIC:
+    """The template of this TPM's key of a kind: the profile's, or the vendor's where `present` NV indices hold it.
+
+    Raises CertificateError for a vendor's template that is none of an endorsement key.
+    """
+    template = kind.template()
+    if kind.template_index in present:
+        template = _vendor_template(kind, nv.read(tpm, kind.template_index))
+    if kind.nonce is not None and kind.nonce in present:
+        template = template.replace(unique=_with_nonce(template, nv.read(tpm, kind.nonce)))
+    return template
+
+
+def _vendor_template(kind: EkKind, data: bytes) -> TPMT_PUBLIC:
+    try:
+        template = TPMT_PUBLIC.parse(data)
+    except DecodeError as error:
+        raise CertificateError(
+            f"NV index 0x{kind.template_index:08x} holds no template of an endorsement key: {error}"
+        ) from error
+    needed = TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT | TPMA_OBJECT.RESTRICTED | TPMA_OBJECT.DECRYPT
+    if needed & ~template.object_attributes or template.object_attributes & TPMA_OBJECT.SIGN_ENCRYPT:
+        raise CertificateError(
+            f"the template in NV index 0x{kind.template_index:08x} makes keys that could leave the TPM or be "
+            "used for more than an endorsement key: do not trust this TPM"
+        )
+    return template
+
+
+def _with_nonce(template: TPMT_PUBLIC, nonce: bytes) -> bytes | TPMS_ECC_POINT:
+    """`unique` with the nonce in front of zeros (§2.2.1.1)."""
+    unique = template.unique
+    if isinstance(unique, TPMS_ECC_POINT):
+        return TPMS_ECC_POINT(nonce.ljust(len(unique.x), b"\0"), unique.y)
+    return nonce.ljust(len(unique), b"\0")
+
+
+def own_key(
+    tpm: Tpm, kinds: Iterable[EkKind], key: PublicKey, present: Iterable[int] = (), auth: Secret = EMPTY_AUTH
+) -> OwnKey:
+    """The endorsement key of this TPM whose public key is `key`, made from one of the kinds' templates.
+
+    `auth` is the endorsement hierarchy's authValue.
+    The TPM has proved that it holds the private key: it opened a session that is salted to the public key.
+    Raises CertificateError where it is the key of another TPM or of another template, UnusableCertificateError
+    where no endorsement key has such a key, SessionError where the proof fails.
+    """
+    present = set(present)
+    expected: list[tuple[EkKind, TPMT_PUBLIC, TPMT_PUBLIC]] = []
+    for kind in kinds:
+        template = template_of(tpm, kind, present)
+        public = into_template(key, template)
+        if public is not None:
+            expected.append((kind, template, public))
+    if not expected:
+        raise UnusableCertificateError("the public key in the certificate is not of a kind that an EK can have")
+    for handle in nv.handles(tpm, *PERSISTENT):
+        loaded = read_loaded(tpm, handle)
+        for kind, _, public in expected:
+            if loaded.name == name_of(public):
+                prove(tpm, loaded)
+                return OwnKey(kind, loaded.name, public, handle)
+    for kind, template, public in expected:
+        loaded = create_primary(tpm, TPM_RH.ENDORSEMENT, template, authorized_once(tpm, auth))
+        ours = loaded.name == name_of(public)
+        if ours:
+            prove(tpm, loaded)
+        tpm.flush(loaded.handle)
+        if ours:
+            return OwnKey(kind, loaded.name, public, None)
+    raise CertificateError(
+        "the certificate is another TPM's: no endorsement key of this TPM has its public key "
+        f"(tried template {' and '.join(kind.name for kind, _, _ in expected)})"
+    )
+
+
+def prove(tpm: Tpm, loaded: Loaded) -> None:
+    """A session salted to the key: who does not have the private key cannot make its response's HMAC."""
+    session = open_session(tpm, TPM_SE.HMAC, loaded)
+    tpm.execute(GetRandom(16), session.use(encrypt=True, keep=False))

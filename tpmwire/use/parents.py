@@ -1,0 +1,150 @@
+"""The keys that can be the parent of a key made elsewhere: their names, templates, and how key files name them.
+
+The draft names a parent by a hierarchy, for its H-2 (or H-1) storage primary, or by a persistent handle. For an
+endorsement key the file has the persistent handle that the TCG reserves for it. Cloud TPMs and Windows have it
+there, and openssl_tpm2_engine takes it; where nothing is there, the key is made from its template.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..keys.spki import PublicKey, into_template
+from ..primary import WELL_KNOWN
+from ..spec.constants import TPM_ECC, TPM_HT, TPM_RH
+from ..spec.structures import TPMS_ECC_PARMS, TPMS_RSA_PARMS, TPMT_PUBLIC
+from .endorsement import KINDS as ENDORSEMENT_KINDS
+
+if TYPE_CHECKING:
+    from ..keys.keyfile import KeyFile
+
+__all__ = ["ENDORSEMENT", "PARENTS", "Parent", "candidates", "fitting", "for_endorsement", "is_of", "of_public"]
+
+
+class Parent(NamedTuple):
+    """A kind of parent: its name, its hierarchy and template, and `parent` and `rsaParent` of a key file."""
+
+    name: str
+    hierarchy: int
+    template: Callable[[], TPMT_PUBLIC]
+    parent: int
+    rsa_parent: bool | None = None
+
+    @property
+    def is_endorsement(self) -> bool:
+        """Whether it is an endorsement key."""
+        return self.name.startswith("ek-")
+
+
+_ENDORSEMENT_NAMES = {
+    "L-1": "ek-rsa",
+    "L-2": "ek-ecc",
+    "H-1": "ek-rsa-h1",
+    "H-2": "ek-ecc-h2",
+    "H-3": "ek-p384",
+    "H-4": "ek-p521",
+    "H-6": "ek-rsa3072",
+    "H-7": "ek-rsa4096",
+}
+
+
+def _all() -> Iterator[Parent]:
+    for kind in ENDORSEMENT_KINDS:
+        yield Parent(_ENDORSEMENT_NAMES[kind.name], TPM_RH.ENDORSEMENT, kind.template, kind.handle)
+    for name in ("h2", "h1", "srk", "srk-rsa"):
+        if place := WELL_KNOWN.get(name):
+            rsa = True if name == "h1" else None
+            yield Parent(name, place.hierarchy, place.template, place.handle or place.hierarchy, rsa)
+
+
+PARENTS = {parent.name: parent for parent in _all()}
+"""Every kind by its name, the likeliest first: endorsement keys are those that are handed out."""
+
+ENDORSEMENT = {parent.parent: parent for parent in PARENTS.values() if parent.is_endorsement}
+"""The endorsement keys by the handle that is reserved for them."""
+
+
+def of_public(public: TPMT_PUBLIC) -> list[Parent]:
+    """The kinds whose template this public area was made from, likeliest first."""
+    return [one for one in PARENTS.values() if is_of(public, one)]
+
+
+def is_of(public: TPMT_PUBLIC, parent: Parent) -> bool:
+    """Whether the public area was made from this kind's template."""
+    return _all_but_unique(public) == _all_but_unique(_template(parent.name))
+
+
+def _all_but_unique(public: TPMT_PUBLIC) -> tuple[Any, ...]:
+    # Of a fleet's hosts there are many: no public area is made anew for it.
+    return tuple(value for name, value in vars(public).items() if name != "unique")
+
+
+@cache
+def _template(name: str) -> TPMT_PUBLIC:
+    return PARENTS[name].template()
+
+
+def fitting(key: PublicKey) -> dict[str, TPMT_PUBLIC]:
+    """The public areas that a public key can have, by the kinds' names, likeliest first."""
+    made = {name: into_template(key, _template(name)) for name in PARENTS}
+    return {name: public for name, public in made.items() if public is not None}
+
+
+def candidates(file: "KeyFile") -> "list[KeyFile]":
+    """An importable file with each parent that it can mean, the one that it states first.
+
+    Files state a parent that is not theirs: go-tpm's programs 0x40000140 whatever the parent, earlier versions of
+    tpmwire the endorsement hierarchy for its endorsement keys, others the owner hierarchy for a storage root key,
+    or an endorsement key where a public key in PEM did not tell. The seed says for which algorithm it is sealed;
+    which of these keys it is, only the TPM can tell.
+    """
+    if file.persistent_parent is not None and file.persistent_parent not in ENDORSEMENT:
+        return [file]
+    sealed_for = _sealed_for(file.encrypted_seed)
+    possible = [one for one in PARENTS.values() if _algorithm(one) == sealed_for]
+    if file.persistent_parent is not None:
+        return [file, *(_with(file, one) for one in possible if not one.is_endorsement)]
+    stated = [one for one in possible if (one.parent, one.rsa_parent) == (file.hierarchy, file.rsa_parent or None)]
+    if file.hierarchy != file.parent and file.parent >> 24 == TPM_HT.PERMANENT:
+        order = possible  # go-tpm's: it says nothing
+    elif file.hierarchy == TPM_RH.ENDORSEMENT:
+        order = [one for one in possible if one.is_endorsement]
+    else:
+        order = stated + [one for one in possible if not one.is_endorsement and one not in stated]
+    found = [_with(file, one) for one in order]
+    # The draft's meaning of a hierarchy other than the owner's, which is no kind of its own here.
+    if order is not possible and not stated and (sealed_for in _CURVES.values()) != bool(file.rsa_parent):
+        found.insert(0, file)
+    return found or [file]
+
+
+def for_endorsement(file: "KeyFile") -> "list[KeyFile]":
+    """An importable file with each endorsement key as its parent that the seed can be sealed for."""
+    sealed_for = _sealed_for(file.encrypted_seed)
+    return [_with(file, one) for one in ENDORSEMENT.values() if _algorithm(one) == sealed_for] or [file]
+
+
+def _with(file: "KeyFile", parent: Parent) -> "KeyFile":
+    return file.replace(parent=parent.parent, rsa_parent=parent.rsa_parent)
+
+
+_CURVES = {32: TPM_ECC.NIST_P256, 48: TPM_ECC.NIST_P384, 66: TPM_ECC.NIST_P521}
+"""Curves by the octets of a coordinate."""
+
+
+def _sealed_for(seed: bytes) -> int:
+    """The curve, or the bits of the RSA key, for which a seed is sealed."""
+    x = int.from_bytes(seed[:2], "big")
+    y = int.from_bytes(seed[2 + x : 4 + x], "big")
+    if 4 + x + y == len(seed) and max(x, y) <= 66:
+        # go-tpm writes coordinates without the zeros in front.
+        return next(curve for size, curve in _CURVES.items() if max(x, y) <= size)
+    return 8 * len(seed)
+
+
+def _algorithm(parent: Parent) -> int:
+    parameters = parent.template().parameters
+    if isinstance(parameters, TPMS_RSA_PARMS):
+        return parameters.key_bits
+    assert isinstance(parameters, TPMS_ECC_PARMS)
+    return int(parameters.curve_id)
