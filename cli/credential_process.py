@@ -28,10 +28,11 @@ def run(words: list[str]) -> int:
     if sys.stdout is None:
         raise UsageError("stdout is closed, so that the credentials have nowhere to go; leave it open")
     from .credentials.output import put_out
-    from .credentials.sts import obtain, profile_args
+    from .credentials.sts import obtain
 
     if args.profile is not None:
         from .credentials.options import given_options
+        from .credentials.role_chain import profile_args
 
         args = profile_args(args.profile, given_options(words))
     put_out(args, lambda: obtain(args))

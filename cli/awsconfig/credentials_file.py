@@ -1,16 +1,13 @@
 """`--format credentials-file`: the credentials as a profile of ~/.aws/credentials, and all else left as it is."""
 
+import argparse
 import os
-from typing import TYPE_CHECKING
+
+from sigv4.sts import Credentials
 
 from ..terminal.messages import UsageError
 from .edit import credentials_path, get_setting, has_section, remove_settings, section_of, set_settings
 from .files import change, check_writable, read
-
-if TYPE_CHECKING:
-    import argparse
-
-    from sigv4.sts import Credentials
 
 __all__ = ["check", "write"]
 

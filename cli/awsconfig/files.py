@@ -1,6 +1,7 @@
 """~/.aws/config and ~/.aws/credentials: read as they are, and changed so that no run loses another's change."""
 
 import contextlib
+import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -108,8 +109,6 @@ def _alone(directory: str) -> Iterator[None]:
 
 
 def _locked(descriptor: int) -> bool:
-    import fcntl
-
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

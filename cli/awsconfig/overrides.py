@@ -5,12 +5,10 @@ credential providers".
 """
 
 import os
-from typing import TYPE_CHECKING
+
+from sigv4.config import Profile
 
 from ..terminal.messages import UsageError, note
-
-if TYPE_CHECKING:
-    from sigv4.config import Profile
 
 __all__ = ["check_overrides", "kind_of", "warn_of_environment", "warn_of_proof"]
 

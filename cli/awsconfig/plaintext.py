@@ -1,15 +1,13 @@
 """The plaintext key of a profile in AWS's files: found as SDKs find it, and removed."""
 
 import os
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ..terminal.messages import UsageError, note
 from .edit import config_path, credentials_path, get_setting, profile_of, remove_settings, section_of, sections
 from .files import change, read, read_setting
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["Plaintext", "check_removable", "find_plaintext", "remove_plaintext", "sections_with"]
 

@@ -1,22 +1,24 @@
 """What belongs into ~/.aws/config for a key that is in the TPM."""
 
+import argparse
 import os
-from typing import TYPE_CHECKING
 
-from ..keys.options import OWNER
+from sigv4.config import Profile, load
+from sigv4.config import region as region_of
+from sigv4.endpoints import configured_url, flag
+from tpmwire.channel import read_loaded
+from tpmwire.secret import Secret
+from tpmwire.spec.constants import TPM_ALG, TPM_HT
+from tpmwire.state import nv
+from tpmwire.tpm import Tpm
+
+from ..keys.create import Made
+from ..keys.options import OWNER, Parentage
 from ..terminal.messages import UsageError, note
+from .edit import config_path, section_of, set_settings
+from .files import change, check_writable, read_setting
 from .overrides import check_overrides, warn_of_environment
 from .process_line import absolute_tpm_path, find_program, join_line
-
-if TYPE_CHECKING:
-    import argparse
-
-    from sigv4.config import Profile
-    from tpmwire.secret import Secret
-    from tpmwire.tpm import Tpm
-
-    from ..keys.create import Made
-    from ..keys.options import Parentage
 
 __all__ = [
     "check_profile",
@@ -41,10 +43,6 @@ def salt_pin(tpm: "Tpm", made: "Made", *, persistent: bool, owner: "Secret") -> 
     TPM has one. What is pinned is what this TPM has now: trusted on first use, and held to afterwards. Empty where
     a run with a persistent key would need the owner's password to make the pinned key.
     """
-    from tpmwire.channel import read_loaded
-    from tpmwire.spec.constants import TPM_ALG, TPM_HT
-    from tpmwire.state import nv
-
     parent = made.parent.key
     if parent.handle >> 24 == TPM_HT.PERSISTENT:
         return f"{parent.name.hex()}@0x{parent.handle:08x}"
@@ -127,9 +125,6 @@ def endpoint_options(region: str | None, profile: "Profile | None") -> list[str]
     The region and FIPS may be the environment's, which may be gone when the line runs. An endpoint URL and CAs of
     the environment are of this environment only. Raises RequestError, UsageError.
     """
-    from sigv4.config import region as region_of
-    from sigv4.endpoints import configured_url, flag
-
     found = []
     if region := region or region_of(os.environ, profile):
         found.append(f"--aws-region={region}")
@@ -149,16 +144,12 @@ def endpoint_options(region: str | None, profile: "Profile | None") -> list[str]
 
 def existing_profile(name: str) -> "Profile":
     """The profile with its settings; without any where it is not there yet. Raises RequestError."""
-    from sigv4.config import Profile, load
-
     config = load(os.environ)
     return config.profile(name) if name in config else Profile(name, {}, {})
 
 
 def profile_lines(command: str, name: str) -> str:
     """A profile of ~/.aws/config."""
-    from .edit import section_of
-
     return f"[{section_of(name)}]\ncredential_process = {command}"
 
 
@@ -167,9 +158,6 @@ def check_profile(name: str, *, force: bool) -> None:
 
     That is also where the profile has a credential_process already, and `force` is not given.
     """
-    from .edit import config_path, section_of
-    from .files import check_writable, read_setting
-
     check_writable(config_path())
     present = read_setting(config_path(), section_of(name), "credential_process")
     if present is not None and not force:
@@ -180,9 +168,6 @@ def check_profile(name: str, *, force: bool) -> None:
 
 def write_profile(name: str, command: str) -> str:
     """Puts the profile into ~/.aws/config and leaves everything else there as it is; returns the file's path."""
-    from .edit import config_path, section_of, set_settings
-    from .files import change
-
     path = os.path.realpath(config_path())
     change(path, lambda text: set_settings(text, section_of(name), {"credential_process": command}))
     return path

@@ -1,9 +1,11 @@
 """The options of `aws-tpm-process-credential`, which other verbs read from a profile's command line."""
 
-from ..terminal.messages import exit_codes_help
+import argparse
+
+from ..terminal.messages import UsageError, exit_codes_help
 from ..terminal.options import Once, Parser, add_tpm_options, filled, flag, persistent_handle
 
-__all__ = ["PROGRAM", "given_options", "run_parser"]
+__all__ = ["PROGRAM", "given_options", "read_policy", "run_parser"]
 
 PROGRAM = "aws-tpm-process-credential"
 
@@ -232,3 +234,16 @@ def given_options(words: list[str]) -> dict[str, object]:
     for action in parser._actions:
         action.default = argparse.SUPPRESS
     return vars(parser.parse_go_style(words))
+
+
+def read_policy(args: argparse.Namespace) -> None:
+    """Puts the file's content in its name's place, so that a cache is for the content. Raises UsageError."""
+    from ..terminal.files import read_small
+
+    if args.policy:
+        raise UsageError("--policy and --policy-file are both given: give one")
+    try:
+        args.policy = read_small(args.policy_file).decode("utf-8").strip()
+    except UnicodeDecodeError:
+        raise UsageError(f"{args.policy_file} is not UTF-8: save it as such") from None
+    args.policy_file = None

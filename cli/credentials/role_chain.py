@@ -17,8 +17,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..terminal.messages import UsageError
-from .options import PROGRAM, given_options, run_parser
-from .sts import read_policy
+from .options import PROGRAM, given_options, read_policy, run_parser
 
 if TYPE_CHECKING:
     import argparse
@@ -72,7 +71,7 @@ def process_words(text: str, profile: str = "the profile") -> tuple[list[str], l
     return words[: at + 1], words[at + 1 :]
 
 
-def profile_args(name: str, given: Mapping[str, object]) -> "argparse.Namespace":
+def profile_args(name: str, given: Mapping[str, object] | None = None) -> "argparse.Namespace":
     """The program's options for profile `name`, over which those `given` win.
 
     `settings` is the profile, for what concerns all of AWS (endpoints, CAs, retries), `profile_region` the named
@@ -84,7 +83,7 @@ def profile_args(name: str, given: Mapping[str, object]) -> "argparse.Namespace"
 
     config = load(os.environ)
     args, profiles = _args(config, name, ())
-    _overlay(args, given)
+    _overlay(args, given or {})
     args.profile = name
     args.profile_region = profiles[0].get("region")
     if not args.aws_region:

@@ -4,7 +4,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ..terminal.messages import UsageError, note
-from .options import PROGRAM
+from .options import PROGRAM, read_policy
 
 if TYPE_CHECKING:
     import argparse
@@ -21,24 +21,12 @@ __all__ = [
     "environ_of",
     "obtain",
     "operations",
-    "profile_args",
-    "read_policy",
     "seconds_of",
     "signer_from",
     "tags_of",
 ]
 
 _NETWORK = {"AWS_CA_BUNDLE", "HTTPS_PROXY", "HTTP_PROXY", "REQUESTS_CA_BUNDLE"}
-
-
-def profile_args(name: str, given: "Mapping[str, object] | None" = None) -> "argparse.Namespace":
-    """The options of a profile whose chain ends at our program, those `given` over them.
-
-    Raises UsageError for any other profile, RequestError for AWS config files that cannot be read.
-    """
-    from .role_chain import profile_args
-
-    return profile_args(name, given or {})
 
 
 def environ_of(args: "argparse.Namespace") -> "Mapping[str, str]":
@@ -318,19 +306,6 @@ def tags_of(words: list[str] | None, option: str = "--tag") -> dict[str, str] | 
             raise UsageError(f"{option} {word!r}: " + ("given twice" if equals else "write it as KEY=VALUE"))
         tags[key] = value
     return tags
-
-
-def read_policy(args: "argparse.Namespace") -> None:
-    """Puts the file's content in its name's place, so that a cache is for the content. Raises UsageError."""
-    from ..terminal.files import read_small
-
-    if args.policy:
-        raise UsageError("--policy and --policy-file are both given: give one")
-    try:
-        args.policy = read_small(args.policy_file).decode("utf-8").strip()
-    except UnicodeDecodeError:
-        raise UsageError(f"{args.policy_file} is not UTF-8: save it as such") from None
-    args.policy_file = None
 
 
 def _warn(text: str) -> None:

@@ -1,14 +1,20 @@
 """What authorizes the commands of `tpmwire send`: passwords, one session for all of them, policy sessions."""
 
-from typing import TYPE_CHECKING, Any
+import contextlib
+from typing import Any
+
+from tpmwire.channel import open_session, protected_sessions
+from tpmwire.errors import TpmError
+from tpmwire.policy import policy
+from tpmwire.policy.policy import Policy
+from tpmwire.sessions import Password, Session, Use
+from tpmwire.spec.command import Command
+from tpmwire.spec.constants import TPM_RH, TPM_SE
+from tpmwire.tpm import Tpm
+from tpmwire.wire import first_parameter
 
 from ..terminal.messages import UsageError
-
-if TYPE_CHECKING:
-    from tpmwire.policy.policy import Policy
-    from tpmwire.sessions import Password, Session, Use
-    from tpmwire.spec.command import Command
-    from tpmwire.tpm import Tpm
+from ..terminal.options import pcrs_from
 
 __all__ = ["SESSIONS", "STEPS", "Authorizer", "policy_from"]
 
@@ -28,8 +34,6 @@ MOST = 3
 
 def policy_from(steps: list[str], kind: "type[Command]") -> "Policy | None":
     """A policy of words such as `pcr:sha256:7`, in their order; None for no words. Raises UsageError."""
-    from tpmwire.policy.policy import Policy
-
     if not steps:
         return None
     if not any(role.authorized for _, role in kind.handle_fields()):
@@ -38,11 +42,6 @@ def policy_from(steps: list[str], kind: "type[Command]") -> "Policy | None":
 
 
 def _statement(step: str, kind: "type[Command]") -> Any:
-    from tpmwire.policy import policy
-    from tpmwire.spec.constants import TPM_RH
-
-    from ..terminal.options import pcrs_from
-
     name, colon, rest = step.partition(":")
     hierarchies = {"owner": TPM_RH.OWNER, "endorsement": TPM_RH.ENDORSEMENT, "platform": TPM_RH.PLATFORM}
     match name:
@@ -70,10 +69,6 @@ class Authorizer:
 
     def close(self) -> None:
         """Flushes the sessions that are left, and nothing else. Raises TransportError."""
-        import contextlib
-
-        from tpmwire.errors import TpmError
-
         for handle in self._open:
             # A policy session has ended with the command that it authorized.
             with contextlib.suppress(TpmError):
@@ -85,8 +80,6 @@ class Authorizer:
         A policy is for the first handle. The session for all commands authorizes the first handle that is left,
         and goes along where there is none.
         """
-        from tpmwire.sessions import Password
-
         if not kind.sessions:
             return []
         wanted = sum(role.authorized for _, role in kind.handle_fields())
@@ -109,22 +102,16 @@ class Authorizer:
 
     def _hidden(self, kind: "type[Command]") -> tuple[bool, bool]:
         """Whether the session for all encrypts the first parameter of the command, and of the response."""
-        from tpmwire.wire import first_parameter
-
         if self._wanted != "salted":
             return False, False
         return first_parameter(kind) is not None, first_parameter(kind.Response) is not None
 
     def _session(self) -> "Session | None":
-        from tpmwire.spec.constants import TPM_SE
-
         if self._shared is None and self._wanted != "none":
             self._shared = self._opened(TPM_SE.HMAC)
         return self._shared
 
     def _opened(self, kind: Any) -> "Session":
-        from tpmwire.channel import open_session, protected_sessions
-
         if self._wanted == "salted":
             session = protected_sessions(self._tpm, [kind])[0]
         else:
@@ -134,8 +121,6 @@ class Authorizer:
 
     def _satisfied(self, policy: "Policy") -> "Session":
         """A policy session in which the TPM has found that the policy holds."""
-        from tpmwire.spec.constants import TPM_SE
-
         session = self._opened(TPM_SE.POLICY)
         for command in policy.commands(session.handle):
             self._tpm.execute(command)

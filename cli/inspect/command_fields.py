@@ -3,9 +3,18 @@
 from enum import IntEnum, IntFlag
 from typing import Any
 
+from tpmwire.errors import DecodeError
+from tpmwire.explain.names import field_name, type_name
+from tpmwire.keys import templates
 from tpmwire.policy import strict_json
+from tpmwire.record import Struct, is_secret
+from tpmwire.spec.constants import TPM_RH
+from tpmwire.spec.structures import TPMS_PCR_SELECTION, TPMT_PUBLIC
+from tpmwire.wires import Counted, Empty, Fixed, Number, Rest, Select, Sized, SizedRecord, YesNo, wire_of
 
+from ..terminal.files import read_small
 from ..terminal.messages import UsageError
+from ..terminal.options import pcrs_from, secret_file
 
 __all__ = ["command_from", "nested", "password_from"]
 
@@ -41,8 +50,6 @@ def command_from(kind: Any, values: Any, answers: list[int], *, public: bool) ->
 def password_from(value: Any) -> bytes:
     """A password in JSON: `text:…`, hex, or @FILE, whose first line it is. Raises UsageError."""
     if isinstance(value, str) and value.startswith("@"):
-        from ..terminal.options import secret_file
-
         return secret_file(value[1:])
     return _Reader([], False).octets(value, "a password")
 
@@ -54,10 +61,6 @@ class _Reader:
 
     def record(self, kind: Any, given: Any, where: str) -> Any:
         """A structure, field by field; what is not given is as declared, or empty."""
-        from tpmwire.explain.names import field_name
-        from tpmwire.record import is_secret
-        from tpmwire.wires import Select, wire_of
-
         if isinstance(given, str) and given.startswith("template:"):
             return _template(kind, given, where)
         if isinstance(given, str) and given[:1] != "{":
@@ -94,9 +97,6 @@ class _Reader:
             )
 
     def _value(self, wire: Any, given: Any, where: str) -> Any:
-        from tpmwire.record import Struct
-        from tpmwire.wires import Counted, Empty, Fixed, Number, Rest, Sized, SizedRecord, YesNo
-
         match wire:
             case Struct():
                 return self.record(wire.record, {} if given is None else given, where)
@@ -117,13 +117,8 @@ class _Reader:
         raise UsageError(f"{where} cannot be given here")
 
     def _list(self, wire: Any, given: Any, where: str) -> Any:
-        from tpmwire.record import Struct
-        from tpmwire.spec.structures import TPMS_PCR_SELECTION
-
         pcrs = isinstance(wire.element, Struct) and wire.element.record is TPMS_PCR_SELECTION
         if pcrs and isinstance(given, str) and given[:1] != "[":
-            from ..terminal.options import pcrs_from
-
             return pcrs_from(given)
         elements = [] if given is None else _json(given, list, where)
         return tuple(self._value(wire.element, element, f"{where}[{n}]") for n, element in enumerate(elements))
@@ -140,9 +135,6 @@ class _Reader:
 
     def _named(self, wire: Any, given: Any, where: str) -> int:
         """A number, a constant's name, attributes joined by |, a handle's name, or $N."""
-        from tpmwire.explain.names import type_name
-        from tpmwire.spec.constants import TPM_RH
-
         text = str(given).strip()
         if text.startswith("$"):
             if (
@@ -174,8 +166,6 @@ class _Reader:
         if not isinstance(given, str):
             raise UsageError(f"{where} wants octets: hex, text:WORDS or @FILE")
         if given.startswith("@"):
-            from ..terminal.files import read_small
-
             return read_small(given[1:])
         if given.startswith("text:"):
             return given.removeprefix("text:").encode()
@@ -186,8 +176,6 @@ class _Reader:
             raise UsageError(f"{where} is no hex; for words give text:WORDS, for a file @FILE") from None
 
     def _parsed(self, kind: Any, octets: bytes, where: str) -> Any:
-        from tpmwire.errors import DecodeError
-
         try:
             return kind.parse(octets)
         except DecodeError as error:
@@ -196,9 +184,6 @@ class _Reader:
 
 def _template(kind: Any, given: str, where: str) -> Any:
     """A public area that tpmwire.keys.templates has: `template:h2-primary`."""
-    from tpmwire.keys import templates
-    from tpmwire.spec.structures import TPMT_PUBLIC
-
     known = ("h2-primary", "h1-primary", "srk-ecc", "srk-rsa", "ek-ecc", "ek-rsa")
     name = given.removeprefix("template:")
     if kind is not TPMT_PUBLIC or name not in known:

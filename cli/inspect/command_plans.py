@@ -1,12 +1,17 @@
 """The commands that `tpmwire send` is to send, as they are given: words, or JSON."""
 
+import json
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from difflib import get_close_matches
+from typing import Any, NamedTuple
 
+from tpmwire.policy import strict_json
+from tpmwire.spec.command import Command, command_class
+from tpmwire.spec.constants import TPM_CC
+
+from ..terminal.files import read_small
 from ..terminal.messages import UsageError
-
-if TYPE_CHECKING:
-    from tpmwire.spec.command import Command
+from .command_fields import nested
 
 __all__ = ["Plan", "plans_from_json", "plans_from_words"]
 
@@ -22,8 +27,6 @@ class Plan(NamedTuple):
 
 def plans_from_words(words: list[str]) -> list[Plan]:
     """From `NAME FIELD=VALUE ...`, with + between commands. Raises UsageError."""
-    from .command_fields import nested
-
     commands: list[list[str]] = [[]]
     for word in words:
         if word == "+":
@@ -37,12 +40,6 @@ def plans_from_words(words: list[str]) -> list[Plan]:
 
 def plans_from_json(path: str) -> list[Plan]:
     """From a file, or standard input for -. Raises UsageError, which quotes nothing that may be a secret."""
-    import json
-
-    from tpmwire.policy import strict_json
-
-    from ..terminal.files import read_small
-
     data = sys.stdin.buffer.read(1 << 20) if path == "-" else read_small(path)
     try:
         given = strict_json.loads(data)
@@ -68,15 +65,10 @@ def plans_from_json(path: str) -> list[Plan]:
 
 
 def _kind(name: str) -> "type[Command]":
-    from tpmwire.spec.command import command_class
-    from tpmwire.spec.constants import TPM_CC
-
     wanted = name.lower().removeprefix("tpm2_").removeprefix("tpm_cc_")
     names = {code.name.lower(): code for code in TPM_CC}
     found = command_class(names[wanted]) if wanted in names else None
     if found is None:
-        from difflib import get_close_matches
-
         close = " or ".join(names[key].name for key in get_close_matches(wanted, names, 2))
         raise UsageError(f"there is no command {name!r}" + (f"; did you mean {close}?" if close else ""))
     return found

@@ -1,12 +1,13 @@
 """Network captures (pcap, pcapng): the TCP streams between programs and a software TPM. Needs dpkt."""
 
+import io
 import struct
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
 from ..terminal.messages import UsageError
-from .recordings import HEADER, Exchange, is_message
+from .message import HEADER, Exchange, is_message
 
 __all__ = ["read"]
 
@@ -117,8 +118,6 @@ class Stream:
 
 def _segments(data: bytes) -> Iterator[tuple[Any, Any, Any]]:
     """TCP segments with their ends (address, port). Raises UsageError."""
-    import io
-
     try:
         dpkt: Any = import_module("dpkt")
     except ImportError as error:

@@ -4,17 +4,13 @@ import re
 from collections.abc import Iterator
 
 from ..terminal.messages import UsageError
+from .message import Exchange, is_message
+from .packets import read
 
 __all__ = ["LIMIT", "exchanges"]
 
 LIMIT = 64 << 20
 """Octets of a recording."""
-
-HEADER = 10
-"""Octets of a message's header."""
-
-Exchange = tuple[bytes, bytes]
-"""A command and its response; the response is empty where the recording has none."""
 
 _PCAP = (b"\xa1\xb2\xc3\xd4", b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\x3c\x4d", b"\x4d\x3c\xb2\xa1", b"\x0a\x0d\x0d\x0a")
 _SWTPM = re.compile(rb"^(.*?)SWTPM_IO_(Read|Write): length (\d+)\s*$")
@@ -29,8 +25,6 @@ def exchanges(data: bytes) -> list[Exchange] | None:
     swtpm or the reference simulator over TCP. Raises UsageError for a recording that is broken, or without a TPM.
     """
     if data[:4] in _PCAP:
-        from .packets import read
-
         found = list(read(data))
     elif b"SWTPM_IO_" in data:
         found = _paired(_swtpm_log(data))
@@ -41,15 +35,6 @@ def exchanges(data: bytes) -> list[Exchange] | None:
     if not found:
         raise UsageError("the recording has no command or response of a TPM 2.0")
     return found
-
-
-def is_message(octets: bytes) -> bool:
-    """Whether a tag of TPM 2.0 is in front, and the size in the header is that of the octets."""
-    return (
-        len(octets) >= HEADER
-        and octets[:2] in (b"\x80\x01", b"\x80\x02", b"\x00\xc4")
-        and int.from_bytes(octets[2:6], "big") == len(octets)
-    )
 
 
 def _paired(messages: Iterator[tuple[bool, bytes]]) -> list[Exchange]:

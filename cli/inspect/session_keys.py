@@ -1,12 +1,13 @@
 """Salts and authValues of a recording's sessions, which its reader knows."""
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from tpmwire.secret import Secret
+
+from ..terminal.files import read_small
 from ..terminal.messages import UsageError
-
-if TYPE_CHECKING:
-    from tpmwire.secret import Secret
+from ..terminal.options import secret_file
 
 __all__ = ["Keys", "session_keys"]
 
@@ -20,10 +21,6 @@ class Keys(NamedTuple):
 
 def session_keys(salts: list[str], salt_files: list[str], auths: list[str], auth_files: list[str]) -> Keys:
     """From the values of --salt, --salt-file, --auth and --auth-file. Raises UsageError."""
-    from tpmwire.secret import Secret
-
-    from ..terminal.options import secret_file
-
     known = [_hex(text, "--salt") for text in salts]
     known += [_salt_in(path) for path in salt_files]
     passwords = [_auth(text) for text in auths]
@@ -46,8 +43,6 @@ def _hex(text: str, option: str) -> bytes:
 
 def _salt_in(path: str) -> bytes:
     """Hex, or what else there is as it is."""
-    from ..terminal.files import read_small
-
     data = read_small(path)
     text = re.sub(rb"\s", b"", data)
     return bytes.fromhex(text.decode()) if re.fullmatch(rb"(?:[0-9A-Fa-f]{2})+", text) else data

@@ -1,9 +1,24 @@
 """An HMAC key made in the TPM from a secret, and proven there before anything relies on it."""
 
+import hmac
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from tpmwire.channel import Pin
+from tpmwire.crypto.formulas import random_bytes
+from tpmwire.errors import SessionError
+from tpmwire.keys.keyfile import KeyFile, rsa_parent_of
+from tpmwire.keys.templates import hmac_key
+from tpmwire.keys.wrapping import either
+from tpmwire.policy.policy import Policy, PolicyAuthValue, PolicyPCR, Statement
+from tpmwire.spec.commands.objects import Create
+from tpmwire.spec.constants import TPM_ALG, TPM_HT, TPMA_OBJECT
+from tpmwire.spec.structures import TPMS_SENSITIVE_CREATE
+from tpmwire.state.pcrs import read_pcrs
+from tpmwire.use.hmac import HmacKey
 
 from ..terminal.messages import note
 from .persist import Parent, load, parent_at
+from .weak_pcrs import warn_of_pcrs
 
 if TYPE_CHECKING:
     from tpmwire.channel import Loaded, Pin
@@ -59,13 +74,6 @@ def make_key(tpm: "Tpm", order: Order) -> Made:
     With PCRs it is used by its policy only, which takes in the password where there is one.
     Raises TpmError, PolicyError; SessionError where the TPM's HMAC is not that of the secret.
     """
-    from tpmwire.errors import SessionError
-    from tpmwire.keys.keyfile import KeyFile, rsa_parent_of
-    from tpmwire.keys.templates import hmac_key
-    from tpmwire.spec.commands.objects import Create
-    from tpmwire.spec.constants import TPM_ALG, TPM_HT
-    from tpmwire.spec.structures import TPMS_SENSITIVE_CREATE
-
     parent = parent_at(tpm, order.parent, order.parent_auth, order.pin)
     if parent.key.public.type == TPM_ALG.RSA and parent.key.handle >> 24 == TPM_HT.TRANSIENT:
         note("this TPM lacks ECC: each run creates an RSA key, which takes seconds; --make-srk creates it once")
@@ -104,15 +112,9 @@ def policy_of(tpm: "Tpm", order: Order) -> "Policy | None":
         return order.given[0]
     if order.pcrs is None and order.leave is None:
         return None
-    from tpmwire.policy.policy import Policy, PolicyAuthValue, PolicyPCR, Statement
-    from tpmwire.spec.constants import TPM_ALG
 
     use: list[Statement] = []
     if order.pcrs is not None:
-        from tpmwire.state.pcrs import read_pcrs
-
-        from .weak_pcrs import warn_of_pcrs
-
         values = read_pcrs(tpm, order.pcrs)
         warn_of_pcrs(order.pcrs, values)
         use.append(PolicyPCR.of_values(TPM_ALG.SHA256, order.pcrs, values))
@@ -120,24 +122,18 @@ def policy_of(tpm: "Tpm", order: Order) -> "Policy | None":
         use.append(PolicyAuthValue())
     if order.leave is None:
         return Policy(*use)
-    from tpmwire.keys.wrapping import either
 
     return either(Policy(*use), order.leave)
 
 
 def _leaving(attributes: "TPMA_OBJECT", order: Order) -> "TPMA_OBJECT":
     """The attributes of a key that can be duplicated. Without PCRs it is also used without its policy."""
-    from tpmwire.spec.constants import TPMA_OBJECT
-
     attributes = TPMA_OBJECT(attributes & ~(TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT))
     return attributes if order.pcrs is not None else attributes | TPMA_OBJECT.USER_WITH_AUTH
 
 
 def as_used(kind: "type[K]", order: Order, file: "KeyFile", key: "Loaded", parent: Parent) -> "K":
     """The loaded key as it will be used, with its password and policy: a proof wants nothing less."""
-    from tpmwire.channel import Pin
-    from tpmwire.spec.constants import TPM_ALG
-
     pin = order.pin
     if pin is None or parent.key.public.type in (TPM_ALG.ECC, TPM_ALG.RSA):
         # The key that is pinned has vouched for the parent, which is there; to make it again takes a slot more.
@@ -149,12 +145,6 @@ def as_used(kind: "type[K]", order: Order, file: "KeyFile", key: "Loaded", paren
 
 
 def _prove(tpm: "Tpm", order: Order, file: "KeyFile", key: "Loaded", parent: Parent) -> None:
-    import hmac
-
-    from tpmwire.crypto.formulas import random_bytes
-    from tpmwire.errors import SessionError
-    from tpmwire.use.hmac import HmacKey
-
     # No date: the HMAC of a date is what signs a day's requests, and there is no need for it here.
     message = random_bytes(32)
     use = as_used(HmacKey, order, file, key, parent)

@@ -1,15 +1,14 @@
 """Options of the verbs that make keys: the parent with its passwords, and the key that sessions are salted to."""
 
-from typing import TYPE_CHECKING, NamedTuple
+import argparse
+from typing import NamedTuple
+
+from tpmwire.secret import EMPTY_AUTH, Secret
+from tpmwire.tpm import Tpm
 
 from ..terminal.options import filled, persistent_handle
 from ..tpm.passwords import add_auth_options, auth_of
-
-if TYPE_CHECKING:
-    import argparse
-
-    from tpmwire.secret import Secret
-    from tpmwire.tpm import Tpm
+from .persist import make_srk
 
 __all__ = ["OWNER", "Parentage", "add_parent_options", "add_pin_options", "new_handle", "parentage_of"]
 
@@ -22,8 +21,6 @@ SRK = 0x81000001
 
 def new_handle(text: str) -> int:
     """A persistent handle that the owner may give (TPM 2.0 Part 3, §28.5). Raises ArgumentTypeError."""
-    import argparse
-
     value = persistent_handle(text)
     if value > 0x817FFFFF:
         raise argparse.ArgumentTypeError(f"{text} is the platform's; the owner has 0x81000000 to 0x817fffff")
@@ -61,15 +58,11 @@ class Parentage(NamedTuple):
     def prepare(self, tpm: "Tpm") -> None:
         """Makes the parent where that was asked for and there is none. Raises TpmError, UsageError."""
         if self.make_srk:
-            from .persist import make_srk
-
             make_srk(tpm, self.handle, self.owner)
 
 
 def parentage_of(args: "argparse.Namespace") -> Parentage:
     """The parent of the options. Without --parent the two passwords are one under two names: the owner's."""
-    from tpmwire.secret import EMPTY_AUTH
-
     parent, owner = auth_of(args, "parent"), auth_of(args, "owner")
     if args.make_srk:
         return Parentage(SRK, EMPTY_AUTH, owner or parent, True)

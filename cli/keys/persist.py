@@ -1,19 +1,27 @@
 """Keys on their way into the TPM and out of it: parents with their session, loading, persistent handles."""
 
-from typing import TYPE_CHECKING, NamedTuple
+import argparse
+from typing import NamedTuple
 
-from ..terminal.messages import UsageError
+from tpmwire.channel import Pin, open_channel, protected_sessions
+from tpmwire.crypto.formulas import name_of
+from tpmwire.errors import TpmError, TransportError
+from tpmwire.keys import templates
+from tpmwire.keys.keyfile import KeyFile
+from tpmwire.primary import WELL_KNOWN, Loaded, WellKnown, create_primary, lacks_ecc, read_loaded
+from tpmwire.secret import EMPTY_AUTH, Secret
+from tpmwire.sessions import Password, Session, Use
+from tpmwire.spec.commands.context import EvictControl
+from tpmwire.spec.commands.objects import Load
+from tpmwire.spec.constants import TPM_HT, TPM_RH, TPM_SE, TPMA_OBJECT
+from tpmwire.spec.structures import TPMT_PUBLIC
+from tpmwire.state import nv
+from tpmwire.tpm import Tpm
+from tpmwire.transport import open_transport
+from tpmwire.use.run import Key, telling_what_is_gone
 
-if TYPE_CHECKING:
-    import argparse
-
-    from tpmwire.channel import Pin
-    from tpmwire.keys.keyfile import KeyFile
-    from tpmwire.primary import Loaded
-    from tpmwire.secret import Secret
-    from tpmwire.sessions import Password, Session, Use
-    from tpmwire.spec.structures import TPMT_PUBLIC
-    from tpmwire.tpm import Tpm
+from ..terminal.messages import UsageError, note
+from ..tpm.cleanup import finish_in_background
 
 __all__ = [
     "Parent",
@@ -37,11 +45,6 @@ _LAST = 0x817FFFFF
 
 def open_tpm(args: "argparse.Namespace", *, for_one_use: bool = False) -> "Tpm":
     """The TPM of the options. What a late answer brings after a signal or timeout is flushed in the background."""
-    from tpmwire.tpm import Tpm
-    from tpmwire.transport import open_transport
-
-    from ..tpm.cleanup import finish_in_background
-
     transport = open_transport(args.tpm_path, args.timeout)
     return Tpm(transport, abandon=finish_in_background, for_one_use=for_one_use)
 
@@ -56,8 +59,6 @@ class Parent(NamedTuple):
 
 def parent_of(tpm: "Tpm", file: "KeyFile", auth: "Secret", pin: "Pin | None") -> Parent:
     """The parent that a key file names; see `parent_at`. Raises UsageError for an endorsement key."""
-    from tpmwire.use.run import Key, telling_what_is_gone
-
     check_parent(tpm, file)
     handle = file.parent if file.hierarchy is None else file.hierarchy
     with telling_what_is_gone(Key(file=file)):
@@ -66,9 +67,6 @@ def parent_of(tpm: "Tpm", file: "KeyFile", auth: "Secret", pin: "Pin | None") ->
 
 def check_parent(tpm: "Tpm", file: "KeyFile") -> None:
     """Raises UsageError for a parent that is an endorsement key: one that a policy authorizes, or that is made."""
-    from tpmwire.primary import read_loaded
-    from tpmwire.spec.constants import TPMA_OBJECT
-
     handle = file.endorsement_handle
     if handle is None or (
         is_occupied(tpm, handle) and read_loaded(tpm, handle).public.object_attributes & TPMA_OBJECT.USER_WITH_AUTH
@@ -88,13 +86,6 @@ def parent_at(tpm: "Tpm", handle: int, auth: "Secret", pin: "Pin | None", *, rsa
     This is the one place where the session of the verbs that put keys into a TPM is opened.
     Raises TpmError; SessionError where the pinned key is not this TPM's.
     """
-    from tpmwire.channel import open_channel, protected_sessions
-    from tpmwire.keys import templates
-    from tpmwire.primary import WellKnown, create_primary, read_loaded
-    from tpmwire.secret import EMPTY_AUTH
-    from tpmwire.sessions import Password
-    from tpmwire.spec.constants import TPM_HT, TPM_RH, TPM_SE
-
     hmac = [TPM_SE.HMAC]
     if handle >> 24 == TPM_HT.PERSISTENT:
         sessions = protected_sessions(tpm, hmac, pin=pin) if pin is not None else None
@@ -120,13 +111,6 @@ def make_srk(tpm: "Tpm", handle: int, owner: "Secret") -> None:
 
     Its RSA form, where the TPM has no ECC. Raises TpmError; UsageError where something else is there.
     """
-    from tpmwire.channel import protected_sessions
-    from tpmwire.errors import TpmError
-    from tpmwire.primary import WELL_KNOWN, create_primary, lacks_ecc, read_loaded
-    from tpmwire.spec.constants import TPM_SE, TPMA_OBJECT
-
-    from ..terminal.messages import note
-
     if is_occupied(tpm, handle):
         storage = TPMA_OBJECT.RESTRICTED | TPMA_OBJECT.DECRYPT
         if read_loaded(tpm, handle).public.object_attributes & storage != storage:
@@ -148,10 +132,6 @@ def make_srk(tpm: "Tpm", handle: int, owner: "Secret") -> None:
 
 def load(tpm: "Tpm", parent: Parent, public: "TPMT_PUBLIC", private: bytes) -> "Loaded":
     """TPM2_Load under the parent. Raises TpmError."""
-    from tpmwire.crypto.formulas import name_of
-    from tpmwire.primary import Loaded
-    from tpmwire.spec.commands.objects import Load
-
     answer = tpm.execute(Load(parent.key.handle, private, public), parent.session.use(parent.auth))
     # From the public area, not from the answer: the key that is used is the key that was meant.
     name = name_of(public)
@@ -161,8 +141,6 @@ def load(tpm: "Tpm", parent: Parent, public: "TPMT_PUBLIC", private: bytes) -> "
 
 def is_occupied(tpm: "Tpm", handle: int) -> bool:
     """Whether the TPM has something at a persistent handle."""
-    from tpmwire.state import nv
-
     return nv.handles(tpm, handle, handle) == [handle]
 
 
@@ -187,8 +165,6 @@ def put_beside(tpm: "Tpm", key: "Loaded", handle: int, owner: "Secret", session:
     A persistent key cannot be moved, nor put back once it is evicted: the new one is in before the old one goes.
     Raises TpmError, TransportError.
     """
-    from tpmwire.state import nv
-
     taken, beside = nv.handles(tpm, handle, _LAST), handle
     while beside in taken:
         beside += 1
@@ -200,8 +176,6 @@ def put_beside(tpm: "Tpm", key: "Loaded", handle: int, owner: "Secret", session:
 
 def take_place(tpm: "Tpm", key: "Loaded", beside: int, handle: int, owner: "Secret", session: "Session") -> None:
     """After `put_beside`: what is at `handle` is evicted, and the key gets it. Raises TpmError, TransportError."""
-    from tpmwire.errors import TpmError
-
     if beside == handle:
         return
     try:
@@ -212,18 +186,12 @@ def take_place(tpm: "Tpm", key: "Loaded", beside: int, handle: int, owner: "Secr
     try:
         _persist(tpm, key, handle, owner, session)
     except Exception:
-        from ..terminal.messages import note
-
         note(f"tpmwire: warning: the key that was at 0x{handle:08x} is gone; the new one is at 0x{beside:08x}")
         raise
     evict(tpm, beside, session.use(owner))
 
 
 def _persist(tpm: "Tpm", key: "Loaded", handle: int, owner: "Secret", session: "Session") -> None:
-    from tpmwire.errors import TransportError
-    from tpmwire.spec.commands.context import EvictControl
-    from tpmwire.spec.constants import TPM_RH
-
     try:
         tpm.execute(EvictControl(TPM_RH.OWNER, key.handle, handle), session.use(owner))
     except TransportError as error:
@@ -234,7 +202,4 @@ def _persist(tpm: "Tpm", key: "Loaded", handle: int, owner: "Secret", session: "
 
 def evict(tpm: "Tpm", handle: int, owner: "Password | Use") -> None:
     """TPM2_EvictControl: removes what is at a persistent handle. Raises TpmError."""
-    from tpmwire.spec.commands.context import EvictControl
-    from tpmwire.spec.constants import TPM_RH
-
     tpm.execute(EvictControl(TPM_RH.OWNER, handle, handle), owner)

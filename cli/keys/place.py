@@ -2,17 +2,16 @@
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
+from tpmwire.secret import Secret
+from tpmwire.tpm import Tpm, undisturbed
+
+from ..terminal.files import temporary_beside, write_whole
 from ..terminal.messages import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tpmwire.secret import Secret
-    from tpmwire.tpm import Tpm
-
-    from .create import Made
+from .create import Made
+from .persist import evict, put_beside, take_place
 
 __all__ = ["Placed", "check_path", "put_in_place"]
 
@@ -46,11 +45,6 @@ def put_in_place(tpm: "Tpm", keys: "Sequence[Placed]", owner: "Secret", *, force
 
     Raises TpmError, UsageError, OSError.
     """
-    from tpmwire.tpm import undisturbed
-
-    from ..terminal.files import temporary_beside, write_whole
-    from .persist import evict, put_beside, take_place
-
     files = [(temporary_beside(key.path), key.path, key.made) for key in keys if key.path]
     beside: list[tuple[Placed, int, int]] = []
     with undisturbed(), contextlib.ExitStack() as undo:

@@ -1,13 +1,13 @@
 """The policy of a key, as a whole, for another key that is to take its place."""
 
-from typing import TYPE_CHECKING
+from tpmwire.errors import PolicyError
+from tpmwire.keys.keyfile import KeyFile
+from tpmwire.policy.choice import alternatives_of
+from tpmwire.policy.conditions import PolicyCpHash, PolicyNameHash
+from tpmwire.policy.policy import Policy, PolicyAuthValue, PolicyDuplicationSelect, PolicyPassword, PolicyPCR
+from tpmwire.spec.structures import TPMT_PUBLIC
 
 from ..terminal.messages import UsageError
-
-if TYPE_CHECKING:
-    from tpmwire.keys.keyfile import KeyFile
-    from tpmwire.policy.policy import Policy
-    from tpmwire.spec.structures import TPMT_PUBLIC
 
 __all__ = ["is_plain", "ways_kept"]
 
@@ -17,8 +17,6 @@ def is_plain(file: "KeyFile") -> bool:
 
     Raises PolicyError for a statement that is not understood.
     """
-    from tpmwire.policy.policy import Policy, PolicyAuthValue, PolicyPassword, PolicyPCR
-
     if file.auth_policy:
         return False
     if not file.policy:
@@ -34,9 +32,6 @@ def ways_kept(file: "KeyFile") -> "tuple[Policy, ...]":
 
     Raises UsageError where a way is not understood, is not the key's, or names the key itself.
     """
-    from tpmwire.errors import PolicyError
-    from tpmwire.policy.choice import alternatives_of
-
     public, ways = file.public, []
     for label, policy in alternatives_of(file):
         if isinstance(policy, PolicyError):
@@ -51,8 +46,6 @@ def ways_kept(file: "KeyFile") -> "tuple[Policy, ...]":
 
 def _leads_to(policy: "Policy", public: "TPMT_PUBLIC") -> bool:
     """False where the digest is known to be another one."""
-    from tpmwire.errors import PolicyError
-
     try:
         return policy.digest(public.name_alg) == public.auth_policy
     except PolicyError:
@@ -61,9 +54,6 @@ def _leads_to(policy: "Policy", public: "TPMT_PUBLIC") -> bool:
 
 def _naming_it(policy: "Policy") -> str:
     """The statement by which the policy holds for one key only, or ""."""
-    from tpmwire.policy.conditions import PolicyCpHash, PolicyNameHash
-    from tpmwire.policy.policy import PolicyDuplicationSelect
-
     for statement in policy.statements:
         chosen = isinstance(statement, PolicyDuplicationSelect) and statement.include_object
         if chosen or isinstance(statement, PolicyCpHash | PolicyNameHash):

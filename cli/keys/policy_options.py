@@ -1,16 +1,18 @@
 """Policies that the user describes: options that verbs share."""
 
-from typing import TYPE_CHECKING, NamedTuple
+import argparse
+from typing import NamedTuple
 
+from tpmwire.errors import PolicyError
+from tpmwire.policy.choice import Either
+from tpmwire.policy.policy import Policy, PolicyPCR, parse_pcr_values
+from tpmwire.policy.text import from_json
+from tpmwire.spec.constants import TPM_ALG
+
+from ..terminal.files import read_small
 from ..terminal.messages import UsageError
 from ..terminal.options import filled
-
-if TYPE_CHECKING:
-    import argparse
-
-    from tpmwire.policy.choice import Either
-    from tpmwire.policy.policy import Policy
-    from tpmwire.spec.constants import TPM_ALG
+from .weak_pcrs import warn_of_pcrs, warn_of_policies
 
 __all__ = ["Described", "add_policy_options", "described_json", "described_policy"]
 
@@ -34,12 +36,6 @@ def add_policy_options(parser: "argparse.ArgumentParser", option: str = "--json"
 
 def described_policy(args: "argparse.Namespace", alg: "TPM_ALG") -> Described | None:
     """The policy of the options for an object whose nameAlg is `alg`; None without them. Raises UsageError."""
-    from tpmwire.errors import PolicyError
-    from tpmwire.policy.policy import Policy, PolicyPCR, parse_pcr_values
-
-    from ..terminal.files import read_small
-    from .weak_pcrs import warn_of_pcrs, warn_of_policies
-
     if args.policy_json:
         found = described_json(read_small(args.policy_json).decode("utf-8", "replace"), alg, args.policy_json)
         warn_of_policies(found.alternatives, alg)
@@ -57,10 +53,6 @@ def described_policy(args: "argparse.Namespace", alg: "TPM_ALG") -> Described | 
 
 def described_json(text: str, alg: "TPM_ALG", where: str) -> Described:
     """The policy in a JSON text for an object whose nameAlg is `alg`. Raises UsageError, which names `where`."""
-    from tpmwire.errors import PolicyError
-    from tpmwire.policy.policy import Policy
-    from tpmwire.policy.text import from_json
-
     try:
         policy = from_json(text, alg)
         ways = (policy,) if isinstance(policy, Policy) else policy.alternatives(alg)

@@ -1,18 +1,16 @@
 """The AWS secret access key, from where the user has it, as an HMAC key: "AWS4" in front, never in argv."""
 
+import argparse
 import os
 import re
 import sys
-from typing import TYPE_CHECKING
+
+from tpmwire.secret import Secret
 
 from ..awsconfig.edit import credentials_path
 from ..awsconfig.plaintext import Plaintext, find_plaintext
 from ..terminal.messages import UsageError, note
-
-if TYPE_CHECKING:
-    import argparse
-
-    from tpmwire.secret import Secret
+from ..terminal.prompts import ask_secret
 
 __all__ = ["add_secret_options", "check_key_id", "key_id_of", "key_octets", "likely_key", "read_key"]
 
@@ -54,8 +52,6 @@ def _given(args: "argparse.Namespace") -> bytes:
     if sys.stdin is None or sys.stdin.closed:
         raise UsageError("there is no standard input to read the secret from; --from-profile takes a profile's")
     if sys.stdin.isatty():
-        from ..terminal.prompts import ask_secret
-
         return ask_secret("AWS secret access key", "give it on standard input, or --from-profile")
     return sys.stdin.buffer.read(4096)
 
@@ -88,8 +84,6 @@ def check_key_id(key_id: str, *, force: bool) -> None:
 
 def key_octets(secret: bytes) -> "Secret":
     """ "AWS4" and the secret. A secret that has the prefix already is taken as it is. Raises UsageError."""
-    from tpmwire.secret import Secret
-
     secret = secret.removesuffix(b"\n").removesuffix(b"\r")
     if secret.startswith(PREFIX + PREFIX):
         raise UsageError("the secret begins with AWS4 twice: give it without, the prefix is added here")

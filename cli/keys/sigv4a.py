@@ -7,17 +7,25 @@ A TPM makes no key of given octets by TPM2_Create; it takes this one as one that
 import argparse
 import os
 import re
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+
+from sigv4.sigv4a import derive
+from tpmwire.crypto.formulas import random_bytes
+from tpmwire.keys.keyfile import KeyFile
+from tpmwire.keys.wrapping import duplicate, ecdsa_key
+from tpmwire.secret import Secret
+from tpmwire.spec.commands.duplication import Import
+from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_CC, TPM_ECC, TPMA_OBJECT
+from tpmwire.spec.structures import TPMT_PUBLIC, TPMT_SENSITIVE, TPMT_SYM_DEF_OBJECT
+from tpmwire.state.capabilities import capabilities, commands
+from tpmwire.tpm import Tpm
+from tpmwire.use.ecdsa import EcdsaKey, check_signature
 
 from ..terminal.messages import UsageError
+from .create import Made, Order, as_used
 from .options import new_handle
-
-if TYPE_CHECKING:
-    from tpmwire.secret import Secret
-    from tpmwire.spec.structures import TPMT_PUBLIC, TPMT_SENSITIVE
-    from tpmwire.tpm import Tpm
-
-    from .create import Made, Order
+from .persist import load
+from .place import check_path
 
 __all__ = [
     "add_sigv4a_options",
@@ -62,8 +70,6 @@ def check_places(file: str | None, handle: int | None, out: str | None, at: int 
 
     Raises UsageError where both have the same place, or where no file can be.
     """
-    from .place import check_path
-
     if file and out and _as_one(file) == _as_one(out):
         raise UsageError(f"{out} is the place of two keys: give --sigv4a-out a file of its own")
     if handle is not None and handle == at:
@@ -82,8 +88,6 @@ def check_installed() -> None:
 
     Raises ModuleNotFoundError.
     """
-    from importlib.util import find_spec
-
     if find_spec("cryptography") is None:
         raise ModuleNotFoundError("no cryptography", name="cryptography")
 
@@ -102,9 +106,6 @@ def required_key_id(args: argparse.Namespace) -> str:
 
 def check_tpm(tpm: "Tpm") -> None:
     """Whether this TPM can hold the key; to be asked before the secret is. Raises UsageError."""
-    from tpmwire.spec.constants import TPM_CAP, TPM_CC, TPM_ECC
-    from tpmwire.state.capabilities import capabilities, commands
-
     present = commands(tpm)
     lacking = [code.name for code in (TPM_CC.Import, TPM_CC.Sign) if code not in present]
     if TPM_ECC.NIST_P256 not in capabilities(tpm, TPM_CAP.ECC_CURVES):
@@ -117,17 +118,11 @@ def check_tpm(tpm: "Tpm") -> None:
 
 def private_value(octets: "Secret", key_id: str) -> "Secret":
     """The private value, 32 octets, of the HMAC key's octets: "AWS4" and the secret."""
-    from sigv4.sigv4a import derive
-    from tpmwire.secret import Secret
-
     return Secret(derive(key_id, octets.reveal().removeprefix(b"AWS4")).to_bytes(32, "big"))
 
 
 def areas(order: "Order", beside: "TPMT_PUBLIC", key_id: str) -> "tuple[TPMT_PUBLIC, TPMT_SENSITIVE]":
     """Public and sensitive area of the key beside the HMAC key of `order`, whose public area `beside` is."""
-    from tpmwire.keys.wrapping import ecdsa_key
-    from tpmwire.spec.constants import TPMA_OBJECT
-
     private = private_value(order.secret, key_id)
     public, sensitive = ecdsa_key(private, auth=order.auth, auth_policy=beside.auth_policy)
     # An imported key cannot be fixed; what lets no key out is that no policy of its allows TPM2_Duplicate.
@@ -141,17 +136,6 @@ def make_sigv4a_key(tpm: "Tpm", order: "Order", hmac_made: "Made", key_id: str) 
     To be called after `make_key`, whose TPM2_Create has shown in the session that the parent is the TPM's own:
     what is wrapped for it is for nobody else. Raises TpmError; SessionError where the signature is not the key's.
     """
-    from tpmwire.crypto.formulas import random_bytes
-    from tpmwire.keys.keyfile import KeyFile
-    from tpmwire.keys.wrapping import duplicate
-    from tpmwire.spec.commands.duplication import Import
-    from tpmwire.spec.constants import TPM_ALG
-    from tpmwire.spec.structures import TPMT_SYM_DEF_OBJECT
-    from tpmwire.use.ecdsa import EcdsaKey, check_signature
-
-    from .create import Made, as_used
-    from .persist import load
-
     beside, parent = hmac_made.file, hmac_made.parent
     public, sensitive = areas(order, beside.public, key_id)
     wrapped = duplicate(public, sensitive, parent.key.public)

@@ -1,18 +1,22 @@
 """Targets: the public key of a TPM for which a secret is wrapped, read from any form."""
 
+import argparse
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
+from urllib.parse import unquote
 
+from tpmwire.crypto.formulas import name_of
+from tpmwire.errors import KeyFileError
+from tpmwire.keys.keyfile import KeyFile
+from tpmwire.keys.public_keys import Found, read
 from tpmwire.policy import strict_json
+from tpmwire.spec.structures import TPMT_PUBLIC
+from tpmwire.use.parents import ENDORSEMENT, PARENTS, fitting, is_of, of_public
 
+from ..terminal.files import read_small
 from ..terminal.messages import UsageError, note
-
-if TYPE_CHECKING:
-    import argparse
-
-    from tpmwire.keys.keyfile import KeyFile
-    from tpmwire.keys.public_keys import Found
-    from tpmwire.spec.structures import TPMT_PUBLIC
+from ..terminal.options import persistent_handle
+from .tpmcopy import to_json
 
 __all__ = ["OTHER", "Target", "add_format_option", "add_target_options", "in_format", "read_target"]
 
@@ -42,8 +46,6 @@ class Target(NamedTuple):
 
     def to_json(self) -> str:
         """One line of JSON; the Name is there for people."""
-        from tpmwire.crypto.formulas import name_of
-
         public = self.public.build()
         return json.dumps(
             {
@@ -62,9 +64,6 @@ class Target(NamedTuple):
 
         Raises UsageError.
         """
-        from tpmwire.crypto.formulas import name_of
-        from tpmwire.use.parents import ENDORSEMENT
-
         if "public" not in fields:
             target = _of_cloud(fields, where, kind)
             return cls(str(fields.get("host") or target.host), *target[1:])
@@ -110,8 +109,6 @@ TPM_RH_ENDORSEMENT = 0x4000000B
 
 def add_target_options(parser: "argparse.ArgumentParser", option: str = "--to") -> None:
     """Adds OPTION-handle and OPTION-key, if a file does not state which key it has. Does not load tpmwire."""
-    from ..terminal.options import persistent_handle
-
     parser.add_argument(
         f"{option}-key",
         metavar="KIND",
@@ -138,9 +135,7 @@ def add_format_option(parser: "argparse.ArgumentParser") -> None:
 def in_format(file: "KeyFile", target: Target, format: str) -> str:
     """An importable key file for the target, as text in a format of `add_format_option`. Raises UsageError."""
     if format == "tpmcopy":
-        from .tpmcopy import to_json
-
-        return to_json(file, target)
+        return to_json(file, target.host, target.kind, target.public)
     return file.to_pem()
 
 
@@ -150,8 +145,6 @@ def read_target(path: str, handle: int | None = None, kind: str | None = None) -
     `handle` is where the target has the key, if not in the usual place; a key of no well-known kind has the parent
     0 without it. `kind` is which key it is, where the file does not tell.
     """
-    from ..terminal.files import read_small
-
     data = _without_mark(read_small(path))
     _check_kind(kind, "")
     if data.lstrip()[:1] in (b"{", b"["):
@@ -169,8 +162,6 @@ def _without_mark(data: bytes) -> bytes:
 
 
 def _check_kind(kind: str | None, before: str) -> None:
-    from tpmwire.use.parents import PARENTS
-
     if kind is not None and kind not in PARENTS:
         raise UsageError(f"{before}{kind!r} is not a kind of key; the kinds are {', '.join(PARENTS)}")
 
@@ -182,10 +173,6 @@ def _of_text(
 
     With `tell`, a kind that had to be assumed is noted.
     """
-    from tpmwire.errors import KeyFileError
-    from tpmwire.keys.public_keys import read
-    from tpmwire.use.parents import PARENTS
-
     try:
         found = read(data)
     except KeyFileError as error:
@@ -201,8 +188,6 @@ def _of_text(
 
 def _choices(found: "Found", where: str, kind: str | None) -> "dict[str, TPMT_PUBLIC]":
     """The kinds of key that it can be, and its public area as each, likeliest first. Raises UsageError."""
-    from tpmwire.use.parents import PARENTS, fitting, is_of, of_public
-
     if found.public is not None:
         kinds = of_public(found.public) if kind is None else [PARENTS[kind]]
         choices = {one.name: found.public for one in kinds if kind is None or is_of(found.public, one)}
@@ -234,8 +219,6 @@ def _of_cloud(fields: dict[str, Any], where: str, kind: str | None) -> Target:
         texts = [str(entry[name]) for name in ("ekPub", "ekCert") if entry.get(name)]
         return _of_text("\n".join(texts).encode(), where, kind, "ek-rsa")
     if isinstance(values.get("certificate"), str):
-        from urllib.parse import unquote
-
         # Intel's server of EK certificates: base64 for URLs, whose padding is quoted.
         return _of_text(unquote(values["certificate"]).encode(), where, kind)
     if "parentname" in values or "TSS2 PRIVATE KEY" in str(fields.get("key")):

@@ -4,14 +4,13 @@ The key inside is an importable TSS2 key file; its own `parent` means nothing th
 """
 
 import json
-from typing import TYPE_CHECKING
+
+from tpmwire.crypto.formulas import name_of
+from tpmwire.keys.keyfile import KeyFile
+from tpmwire.spec.structures import TPMT_PUBLIC
+from tpmwire.use.ecdsa import is_p256_key
 
 from ..terminal.messages import UsageError
-
-if TYPE_CHECKING:
-    from tpmwire.keys.keyfile import KeyFile
-
-    from .targets import Target
 
 __all__ = ["parent_kind", "to_json"]
 
@@ -44,20 +43,21 @@ def parent_kind(data: bytes) -> str | None:
     return PARENTS[named]
 
 
-def to_json(file: "KeyFile", target: "Target") -> str:
-    """A wrapped key as `tpmcopy --mode import` takes it. Raises UsageError for a parent that it does not know."""
-    from tpmwire.crypto.formulas import name_of
-    from tpmwire.use.ecdsa import is_p256_key
+def to_json(file: KeyFile, host: str, kind: str, parent: TPMT_PUBLIC) -> str:
+    """A wrapped key as `tpmcopy --mode import` takes it.
 
-    named = next((named for named, kind in PARENTS.items() if kind == target.kind), None)
+    `kind` is a name of `tpmwire.use.parents`, `parent` that parent's public area. Raises UsageError for a kind
+    that tpmcopy does not know.
+    """
+    named = next((named for named, one in PARENTS.items() if one == kind), None)
     if named is None:
-        raise UsageError(f"tpmcopy has no name for a parent of the kind {target.kind}: leave out --format")
+        raise UsageError(f"tpmcopy has no name for a parent of the kind {kind}: leave out --format")
     fields = {
-        "name": target.host,
+        "name": host,
         "version": 1,
         "type": "ECC" if is_p256_key(file.public) else "HMAC",
         "parentKeyType": named,
-        "parentName": name_of(target.public).hex(),
+        "parentName": name_of(parent).hex(),
         "key": file.to_pem(),
     }
     return json.dumps(fields) + "\n"

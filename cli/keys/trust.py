@@ -1,18 +1,15 @@
 """CA and EK certificates in the user's files; each problem with such a file is a usage error."""
 
 import base64
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 from urllib.parse import unquote
 
+from tpmwire.errors import UnusableCertificateError
+from tpmwire.keys.certificates import Certificate, Trust, described, load, load_chain
 from tpmwire.policy import strict_json
 
 from ..terminal.files import read_small
 from ..terminal.messages import UsageError, note
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tpmwire.keys.certificates import Certificate, Trust
 
 __all__ = ["chain_from", "trust_from"]
 
@@ -27,8 +24,6 @@ def trust_from(paths: "Sequence[str]") -> "Trust | None":
     """
     if not paths:
         return None
-    from tpmwire.errors import UnusableCertificateError
-    from tpmwire.keys.certificates import Trust, load
 
     trusted: list[Certificate] = []
     unread: list[str] = []
@@ -51,9 +46,6 @@ def trust_from(paths: "Sequence[str]") -> "Trust | None":
 
 def chain_from(path: str) -> "tuple[Certificate, list[Certificate]]":
     """An EK certificate in a file, and the intermediates that follow it there. Raises UsageError."""
-    from tpmwire.errors import UnusableCertificateError
-    from tpmwire.keys.certificates import described, load_chain
-
     try:
         leaf, others = load_chain(_of_intel(read_small(path)), path)
         described(leaf)

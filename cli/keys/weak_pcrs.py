@@ -1,14 +1,13 @@
 """A warning for PCRs that do not protect a key: resettable by any program, or without measurements."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+
+from tpmwire.crypto.formulas import digest_size
+from tpmwire.policy.policy import Policy, PolicyPCR, pcrs_in
+from tpmwire.spec.constants import TPM_ALG
+from tpmwire.spec.structures import TPMS_PCR_SELECTION
 
 from ..terminal.messages import note
-
-if TYPE_CHECKING:
-    from tpmwire.policy.policy import Policy
-    from tpmwire.spec.constants import TPM_ALG
-    from tpmwire.spec.structures import TPMS_PCR_SELECTION
 
 __all__ = ["warn_of_pcrs", "warn_of_policies"]
 
@@ -23,8 +22,6 @@ def warn_of_pcrs(
     selection: "tuple[TPMS_PCR_SELECTION, ...]", values: "Mapping[tuple[TPM_ALG, int], bytes] | None" = None
 ) -> None:
     """One line if a key is to be bound to such PCRs; `values` are those that they have or will have."""
-    from tpmwire.policy.policy import pcrs_in
-
     places = pcrs_in(selection)
     resettable = sorted({number for _, number in places} & _RESETTABLE)
     unused = sorted(
@@ -42,9 +39,6 @@ def warn_of_pcrs(
 
 def warn_of_policies(policies: "Iterable[Policy]", alg: "TPM_ALG") -> None:
     """The same for the PCRs of policies, which hold a digest of their values."""
-    from tpmwire.crypto.formulas import digest_size
-    from tpmwire.policy.policy import PolicyPCR, pcrs_in
-
     for policy in policies:
         for statement in policy.statements:
             if not isinstance(statement, PolicyPCR):

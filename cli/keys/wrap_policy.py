@@ -1,12 +1,16 @@
 """How a wrapped key may be used: PCR values or a policy in JSON, with its password if it has one."""
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+from tpmwire.crypto.formulas import digest_size
+from tpmwire.errors import PolicyError
+from tpmwire.policy.policy import Policy, PolicyAuthValue, PolicyPCR, parse_pcr_values, pcrs_in
+from tpmwire.spec.constants import TPM_ALG
 
 from ..terminal.messages import UsageError
-
-if TYPE_CHECKING:
-    from tpmwire.policy.policy import Policy
+from .policy_options import described_json
+from .weak_pcrs import warn_of_policies
 
 __all__ = ["Use", "policy_of"]
 
@@ -22,10 +26,6 @@ class Use(NamedTuple):
 @lru_cache(maxsize=256)
 def policy_of(use: Use, *, with_auth: bool) -> "tuple[Policy, bytes] | None":
     """The policy of a key, and its digest; None without one. Warns of weak PCRs. Raises UsageError."""
-    from tpmwire.spec.constants import TPM_ALG
-
-    from .weak_pcrs import warn_of_policies
-
     if use.policy:
         policy = _of_json(use, with_auth=with_auth)
     elif use.pcrs:
@@ -37,10 +37,6 @@ def policy_of(use: Use, *, with_auth: bool) -> "tuple[Policy, bytes] | None":
 
 
 def _of_json(use: Use, *, with_auth: bool) -> "Policy":
-    from tpmwire.spec.constants import TPM_ALG
-
-    from .policy_options import described_json
-
     ways = described_json(use.policy, TPM_ALG.SHA256, use.where).alternatives
     if len(ways) > 1:
         raise UsageError(
@@ -55,11 +51,6 @@ def _of_json(use: Use, *, with_auth: bool) -> "Policy":
 
 
 def _of_pcrs(pcrs: str, *, with_auth: bool) -> "Policy":
-    from tpmwire.crypto.formulas import digest_size
-    from tpmwire.errors import PolicyError
-    from tpmwire.policy.policy import Policy, PolicyAuthValue, PolicyPCR, parse_pcr_values, pcrs_in
-    from tpmwire.spec.constants import TPM_ALG
-
     try:
         selection, given = parse_pcr_values(pcrs)
         values = {place: bytes(digest_size(place[0])) for place in pcrs_in(selection)} | given

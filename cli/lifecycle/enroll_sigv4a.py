@@ -1,17 +1,18 @@
 """The key of SigV4A at enrolment: beside the HMAC key while the plaintext is still there to derive it from."""
 
-from typing import TYPE_CHECKING
+import argparse
 
+from tpmwire.keys.templates import hmac_key
+from tpmwire.secret import Secret
+from tpmwire.spec.structures import TPMT_PUBLIC
+from tpmwire.tpm import Tpm
+
+from ..keys.create import Order, make_key, policy_of
+from ..keys.persist import open_tpm
+from ..keys.place import Placed, put_in_place
+from ..keys.sigv4a import areas, make_sigv4a_key, places_of
 from ..terminal.messages import UsageError, note
-
-if TYPE_CHECKING:
-    import argparse
-
-    from tpmwire.secret import Secret
-    from tpmwire.spec.structures import TPMT_PUBLIC
-    from tpmwire.tpm import Tpm
-
-    from ..keys.create import Order
+from .profile_command import Place, public_at
 
 __all__ = ["enroll_sigv4a"]
 
@@ -21,13 +22,6 @@ def enroll_sigv4a(args: "argparse.Namespace", order: "Order", owner: "Secret") -
 
     Raises UsageError where something else is there, TpmError, SessionError.
     """
-    from tpmwire.keys.templates import hmac_key
-
-    from ..keys.create import make_key, policy_of
-    from ..keys.persist import open_tpm
-    from ..keys.place import Placed, put_in_place
-    from ..keys.sigv4a import areas, make_sigv4a_key, places_of
-
     file, key_id = args.sigv4a_out, args.aws_access_key_id
     with open_tpm(args) as tpm:
         policy = policy_of(tpm, order)
@@ -45,8 +39,6 @@ def enroll_sigv4a(args: "argparse.Namespace", order: "Order", owner: "Secret") -
 
 def _is_there(tpm: "Tpm", args: "argparse.Namespace", file: str | None, wanted: "TPMT_PUBLIC") -> bool:
     """Whether the key is where it is to be. Raises UsageError for another key, and where one of two has none."""
-    from .profile_command import Place, public_at
-
     places = [Place(file=file)] if file else []
     places += [Place(args.sigv4a_handle)] if args.sigv4a_handle is not None else []
     found = [public_at(tpm, place) for place in places]

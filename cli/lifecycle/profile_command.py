@@ -6,23 +6,44 @@ looking whether it was.
 
 import argparse
 import contextlib
+import fcntl
+import json
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
+from sigv4.client import StsClient
+from sigv4.config import load, region
+from sigv4.endpoints import service
+from sigv4.errors import StsError
+from sigv4.http import HttpClient
+from sigv4.iam import IamClient
+from sigv4.retry import Policy, policy
+from sigv4.signer import Signer, hmac_from_secret
+from sigv4.sts import CallerIdentity, GetCallerIdentity
+from sigv4.times import timestamp
+from tpmwire.channel import authorized_once, read_loaded
+from tpmwire.crypto.formulas import name_of
+from tpmwire.policy import strict_json
+from tpmwire.secret import Secret
+from tpmwire.spec.structures import TPMT_PUBLIC
+from tpmwire.tpm import Tpm, undisturbed
+from tpmwire.use.hmac import HmacKey
+
+from ..awsconfig.edit import config_path, get_setting, profile_of, sections, set_settings
+from ..awsconfig.files import change
 from ..awsconfig.process_line import join_line
+from ..awsconfig.profiles import endpoint_options, existing_profile
+from ..credentials.key import ask_tpm, key_from
+from ..credentials.options import given_options, run_parser
+from ..credentials.role_chain import process_words
+from ..credentials.sts import endpoint_for, environ_of
+from ..keys.create import Made
+from ..keys.persist import evict, is_occupied, make_persistent
+from ..terminal.files import read_key_file, read_small, write_whole
 from ..terminal.messages import UsageError, note
-
-if TYPE_CHECKING:
-    from sigv4.iam import IamClient
-    from sigv4.signer import Signer
-    from sigv4.sts import CallerIdentity
-    from tpmwire.secret import Secret
-    from tpmwire.spec.structures import TPMT_PUBLIC
-    from tpmwire.tpm import Tpm
-    from tpmwire.use.hmac import HmacKey
-
-    from ..keys.create import Made
 
 __all__ = [
     "Checkpoint",
@@ -69,9 +90,6 @@ class ProfileCommand:
     """
 
     def __init__(self, text: str, profile: str | None = None) -> None:
-        from ..credentials.options import run_parser
-        from ..credentials.role_chain import process_words
-
         self.text = text
         self._start, self._options = process_words(text)
         self.args = run_parser().parse_go_style(self._options)
@@ -89,8 +107,6 @@ class ProfileCommand:
 
     def _settle(self) -> None:
         """A line that names a profile has its settings read in each run, and so here."""
-        from sigv4.config import load, region
-
         self.args.settings = load(os.environ).profile(self.args.profile)
         self.args.aws_region = self.args.aws_region or region(os.environ, self.args.settings)
 
@@ -98,24 +114,15 @@ class ProfileCommand:
     def key(self) -> "HmacKey":
         """The key as the program will use it. Raises KeyFileError, UsageError."""
         if self._key is None:
-            from ..credentials.key import key_from
-
             self._key = key_from(self.args)
         return self._key
 
     def hmac(self, message: bytes) -> bytes:
         """One HMAC with the key; the TPM is closed again. Raises TpmError and what else `HmacKey.hmac` does."""
-        from ..credentials.key import ask_tpm
-
         return ask_tpm(self.args, self.key, message)
 
     def signer(self) -> "Signer":
         """Signs through the TPM, which is asked now, and not again while the day lasts."""
-        import time
-
-        from sigv4.signer import Signer
-        from sigv4.times import timestamp
-
         signer = Signer(self.key_id, self.hmac)
         signer.prime(timestamp(time.time())[:8])
         return signer
@@ -131,9 +138,6 @@ class ProfileCommand:
 
     def _missing(self) -> list[str]:
         """Options of the profile's endpoints that the line does not have: what is proven is what is written."""
-        from ..awsconfig.profiles import endpoint_options, existing_profile
-        from ..credentials.options import given_options
-
         if self.profile is None or self.args.profile:
             return []
         options = endpoint_options(self.args.aws_region, existing_profile(self.profile))
@@ -141,8 +145,6 @@ class ProfileCommand:
         return [option for option in options if option[2:].partition("=")[0].replace("-", "_") not in present]
 
     def _kept(self) -> list[str]:
-        from ..credentials.options import run_parser
-
         parser = run_parser()
         kept: list[str] = []
         rest = iter(self._options)
@@ -168,24 +170,12 @@ def identity(command: ProfileCommand) -> "CallerIdentity":
 
 def plaintext_identity(key_id: str, secret: "Secret", options: Sequence[str]) -> "CallerIdentity":
     """The caller as AWS knows it, signed here with a secret (after "AWS4"), and asked by options of a run."""
-    from sigv4.signer import Signer, hmac_from_secret
-
-    from ..credentials.options import run_parser
-
     plain = secret.reveal().removeprefix(b"AWS4").decode("ascii")
     return ask_identity(Signer(key_id, hmac_from_secret(plain)), run_parser().parse_go_style(list(options)))
 
 
 def ask_identity(signer: "Signer", args: argparse.Namespace) -> "CallerIdentity":
     """GetCallerIdentity by the options of a run. Raises StsError, NetworkError."""
-    from sigv4.client import StsClient
-    from sigv4.errors import StsError
-    from sigv4.http import HttpClient
-    from sigv4.retry import policy
-    from sigv4.sts import GetCallerIdentity
-
-    from ..credentials.sts import endpoint_for, environ_of
-
     operation = GetCallerIdentity()
     endpoint = endpoint_for(args, operation)
     attempts = policy(os.environ, args.settings)
@@ -203,15 +193,6 @@ def ask_identity(signer: "Signer", args: argparse.Namespace) -> "CallerIdentity"
 
 def iam_client(command: ProfileCommand, *, once: bool = False) -> "IamClient":
     """IAM, asked as the user of the profile's key. `once`: no call is sent a second time."""
-    from sigv4.config import region
-    from sigv4.endpoints import service
-    from sigv4.http import HttpClient
-    from sigv4.iam import IamClient
-    from sigv4.retry import Policy, policy
-
-    from ..awsconfig.profiles import existing_profile
-    from ..credentials.sts import environ_of
-
     args = argparse.Namespace(**vars(command.args))
     if command.profile is not None:
         # IAM's endpoint and the CAs may be in the profile only: the line is about STS.
@@ -235,27 +216,17 @@ def _warn(text: str) -> None:
 
 def public_at(tpm: "Tpm", place: Place) -> "TPMT_PUBLIC | None":
     """The public area of the key at a place; None where there is nothing. Raises KeyFileError, TpmError."""
-    from tpmwire.channel import read_loaded
-
-    from ..keys.persist import is_occupied
-
     if place.handle is not None:
         return read_loaded(tpm, place.handle).public if is_occupied(tpm, place.handle) else None
     assert place.file is not None
     if not os.path.lexists(place.file):
         return None
-    from ..terminal.files import read_key_file
 
     return read_key_file(place.file).public
 
 
 def put(tpm: "Tpm", made: "Made", place: Place, owner: "Secret", *, force: bool = False) -> None:
     """Puts a key that is made in its place; a signal waits until it is done. Raises TpmError, UsageError."""
-    from tpmwire.tpm import undisturbed
-
-    from ..keys.persist import make_persistent
-    from ..terminal.files import write_whole
-
     with undisturbed():
         if place.handle is not None:
             make_persistent(tpm, made.key, place.handle, owner, made.parent.session)
@@ -278,10 +249,6 @@ class State:
     @classmethod
     def load(cls, profile: str) -> "State | None":
         """The state of a profile's rotation; None where none is under way. Raises UsageError."""
-        from tpmwire.policy import strict_json
-
-        from ..terminal.files import read_small
-
         path = _state_path(profile)
         if not os.path.lexists(path):
             return None
@@ -315,18 +282,12 @@ class State:
         os.unlink(self.path)
 
     def _write(self, *, force: bool) -> None:
-        import json
-
-        from ..terminal.files import write_whole
-
         write_whole(self.path, json.dumps(self.values, indent=1).encode() + b"\n", force=force)
 
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
     """One rotation at a time; the kernel gives the lock back however the run ends. Raises UsageError."""
-    import fcntl
-
     directory = os.path.dirname(_state_path("default"))
     os.makedirs(directory, mode=0o700, exist_ok=True)
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -341,21 +302,12 @@ def alone() -> Iterator[None]:
 
 
 def _state_path(profile: str) -> str:
-    from urllib.parse import quote
-
-    from ..awsconfig.edit import config_path
-
     name = quote(profile, safe="")
     return os.path.join(os.path.dirname(os.path.realpath(config_path())), "tpmwire", f"rotate-{name}.json")
 
 
 def clear(tpm: "Tpm", place: Place, name: bytes, owner: "Secret") -> None:
     """Removes the key of this Name from its place; leaves what is another's. Raises TpmError, OSError."""
-    from tpmwire.channel import authorized_once
-    from tpmwire.crypto.formulas import name_of
-
-    from ..keys.persist import evict
-
     public = public_at(tpm, place)
     if public is None or name_of(public) != name:
         return
@@ -373,9 +325,6 @@ def switch_profiles(
 
     `profile` is the one whose settings the new line was proven with.
     """
-    from ..awsconfig.edit import config_path
-    from ..awsconfig.files import change
-
     path = os.path.realpath(config_path())
     switched: list[str] = []
 
@@ -391,8 +340,6 @@ def switch_profiles(
 def _switched(
     text: str, path: str, old_id: str, rewrite: Callable[[ProfileCommand], str], profile: str | None
 ) -> tuple[str, list[str]]:
-    from ..awsconfig.edit import get_setting, profile_of, sections, set_settings
-
     switched: list[str] = []
     for section in sections(text):
         value = get_setting(text, section, "credential_process")

@@ -2,19 +2,26 @@
 
 import argparse
 import os
-from typing import TYPE_CHECKING
 
+from sigv4.config import load
+from tpmwire.crypto.formulas import name_of
+from tpmwire.keys.keyfile import KeyFile
+from tpmwire.policy.policy import Policy, PolicyPCR
+from tpmwire.secret import Secret
+from tpmwire.spec.structures import TPMS_PCR_SELECTION
+from tpmwire.state import nv
+from tpmwire.tpm import Tpm
+
+from ..awsconfig.edit import config_path, section_of
+from ..awsconfig.files import read_setting
+from ..awsconfig.plaintext import sections_with
+from ..credentials.role_chain import without_process
+from ..keys.create import Order
+from ..keys.persist import check_free, check_parent, open_tpm
 from ..keys.policy_copy import is_plain, ways_kept
+from ..keys.sigv4a import check_places, check_tpm, is_wanted
 from ..terminal.messages import UsageError
 from .profile_command import Place, ProfileCommand, State, iam_client, public_at
-
-if TYPE_CHECKING:
-    from tpmwire.keys.keyfile import KeyFile
-    from tpmwire.secret import Secret
-    from tpmwire.spec.structures import TPMS_PCR_SELECTION
-    from tpmwire.tpm import Tpm
-
-    from ..keys.create import Order
 
 __all__ = [
     "begin",
@@ -36,12 +43,6 @@ OWNER = 0x40000001
 
 def current(profile: str) -> ProfileCommand:
     """The profile's command line as it is now."""
-    from sigv4.config import load
-
-    from ..awsconfig.edit import config_path, section_of
-    from ..awsconfig.files import read_setting
-    from ..credentials.role_chain import without_process
-
     text = read_setting(config_path(), section_of(profile), "credential_process")
     if text is None:
         raise UsageError(without_process(load(os.environ).profile(profile)))
@@ -77,8 +78,6 @@ def place_values(place: Place) -> dict[str, str]:
 
 def open_for(command: ProfileCommand) -> "Tpm":
     """The TPM of a profile."""
-    from ..keys.persist import open_tpm
-
     # A profile's time-out is for one HMAC; making keys takes longer.
     return open_tpm(argparse.Namespace(tpm_path=command.args.tpm_path, timeout=60.0))
 
@@ -99,11 +98,6 @@ def _told_by_options(file: "KeyFile", command: ProfileCommand) -> bool:
 
 def begin(args: argparse.Namespace) -> State:
     """Looks whether all that is needed is there, before anything is changed. Raises UsageError."""
-    from tpmwire.crypto.formulas import name_of
-
-    from ..awsconfig.plaintext import sections_with
-    from ..keys.persist import check_parent
-
     command = current(args.profile)
     check_place(args, command)
     for path, section, removable in sections_with(command.key_id):
@@ -132,8 +126,6 @@ def begin(args: argparse.Namespace) -> State:
 
 def _pcrs(command: ProfileCommand) -> "tuple[TPMS_PCR_SELECTION, ...] | None":
     """The PCRs of the profile, or those of the policy that the key file carries."""
-    from tpmwire.policy.policy import Policy, PolicyPCR
-
     key = command.key
     if key.pcrs is not None or key.file is None or key.file.policy is None:
         return key.pcrs
@@ -143,8 +135,6 @@ def _pcrs(command: ProfileCommand) -> "tuple[TPMS_PCR_SELECTION, ...] | None":
 
 def order_for(command: ProfileCommand, secret: "Secret", owner: "Secret") -> "Order":
     """The new key that is wanted: like the old one, with another secret."""
-    from ..keys.create import Order
-
     key, parent = command.key, OWNER
     if key.file is not None:
         parent = key.file.persistent_parent or key.file.hierarchy or OWNER
@@ -163,9 +153,6 @@ def sigv4a_places(args: argparse.Namespace) -> list[Place]:
 
 def check_sigv4a(args: argparse.Namespace, command: ProfileCommand) -> None:
     """Finds out what would fail when IAM has made the key already. Raises UsageError."""
-    from ..keys.persist import check_free
-    from ..keys.sigv4a import check_places, check_tpm, is_wanted
-
     if not is_wanted(args):
         return
     check_places(args.sigv4a_out, args.sigv4a_handle, args.out, args.persistent_handle, force=False)
@@ -177,8 +164,6 @@ def check_sigv4a(args: argparse.Namespace, command: ProfileCommand) -> None:
 
 def new_place(args: argparse.Namespace, tpm: "Tpm", command: ProfileCommand, key_id: str) -> Place:
     """Beside the old key, or where the options say. Raises UsageError where something is there."""
-    from tpmwire.state import nv
-
     old = command.place
     if args.out or (old.file is not None and args.persistent_handle is None):
         file = os.path.abspath(args.out or os.path.join(os.path.dirname(old.file or ""), f"{key_id}.pem"))
@@ -193,7 +178,6 @@ def new_place(args: argparse.Namespace, tpm: "Tpm", command: ProfileCommand, key
         if handle is None:
             raise UsageError(f"no handle after {old} is free: name one with --persistent-handle")
         return Place(handle)
-    from ..keys.persist import check_free
 
     check_free(tpm, args.persistent_handle, force=False)
     return Place(args.persistent_handle)

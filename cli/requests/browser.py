@@ -1,5 +1,12 @@
 """The user's browser, shown a URL that is a secret."""
 
+import contextlib
+import os
+import subprocess
+import tempfile
+import time
+from html import escape
+
 __all__ = ["show"]
 
 _READING = 5.0  # seconds that a browser has to read a page of a few lines
@@ -11,15 +18,8 @@ def show(url: str, program: str) -> bool:
     On a command line all users could read the URL. Takes five seconds; the page is gone after it. Nothing is tried
     without a graphical session: xdg-open would start a browser for terminals, which has none here.
     """
-    import contextlib
-    import os
-    import subprocess
-    import tempfile
-    import time
-
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return False
-    from html import escape
 
     # A directory of the user's own where there is one: some browsers may not read /tmp.
     own = os.environ.get("XDG_RUNTIME_DIR", "")

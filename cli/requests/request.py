@@ -2,13 +2,24 @@
 
 import argparse
 import contextlib
+import os
+import re
+import stat
+import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO
+from shutil import copyfileobj
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, cast
+from urllib.parse import quote, unquote_to_bytes
 
+from sigv4.canonical import S3, credential_scope, rules_for
+from sigv4.hosts import scope_of
+from sigv4.request import FileBody, Request, split_url
+
+from ..credentials.sts import environ_of
+from ..terminal.files import read_small
 from ..terminal.messages import UsageError
-
-if TYPE_CHECKING:
-    from sigv4.request import FileBody, Request
+from .options import add_sigv4a_use_options, region_of, region_set_of, use_args
 
 __all__ = ["add_body_options", "add_request_options", "check_ends", "payload_unsigned", "place_of", "request_of"]
 
@@ -19,8 +30,6 @@ _URL_CHARACTERS = "%!#$&'()*+,/:;=?@[]~"
 
 def add_request_options(parser: argparse.ArgumentParser) -> None:
     """URL, method, headers; service and region, or the set of regions and the key of SigV4A."""
-    from .sigv4a import add_sigv4a_use_options
-
     parser.add_argument(
         "url", metavar="URL", help="what is asked for, https://HOST/PATH?QUERY, or s3://BUCKET/KEY"
     )
@@ -68,8 +77,6 @@ def add_body_options(parser: argparse.ArgumentParser) -> None:
 @contextlib.contextmanager
 def request_of(args: argparse.Namespace) -> "Iterator[Request]":
     """The request, not signed; the file of its body is closed at the end. Raises UsageError, RequestError."""
-    from sigv4.request import FileBody, Request
-
     url = _bucket_url(args) if args.url.startswith("s3://") else _address(args.url, args.service)
     headers = [pair for line in args.header or () for pair in _headers(line)]
     body: bytes | FileBody | None = None
@@ -103,12 +110,6 @@ def place_of(args: argparse.Namespace, request: "Request") -> tuple[str, str]:
 
     Raises UsageError where nothing tells, RequestError for unfit names.
     """
-    from sigv4.canonical import credential_scope
-    from sigv4.hosts import scope_of
-
-    from .signer import region_of
-    from .sigv4a import region_set_of
-
     found = scope_of(request.url)
     regions = region_set_of(args, found)
     service = args.service or found.service
@@ -122,8 +123,6 @@ def place_of(args: argparse.Namespace, request: "Request") -> tuple[str, str]:
 
 def payload_unsigned(args: argparse.Namespace, service: str, request: "Request") -> bool:
     """Whether the body stays out of the signature. Raises UsageError where the service takes no such request."""
-    from sigv4.canonical import rules_for
-
     fit = rules_for(service).may_be_unsigned and request.url.startswith("https:")
     unsigned = bool(vars(args).get("unsigned_payload"))
     if unsigned and not fit:
@@ -136,10 +135,6 @@ def payload_unsigned(args: argparse.Namespace, service: str, request: "Request")
 
 def _unsigned_by_profile(args: argparse.Namespace, service: str) -> bool:
     """Whether the s3 section of the profile says so."""
-    from sigv4.canonical import S3, rules_for
-
-    from .signer import use_args
-
     profile = use_args(args).settings
     if profile is None or rules_for(service) is not S3:
         return False
@@ -148,12 +143,7 @@ def _unsigned_by_profile(args: argparse.Namespace, service: str) -> bool:
 
 def _bucket_url(args: argparse.Namespace) -> str:
     """Where s3://BUCKET/KEY is, the key as it is called, not percent-encoded. Notes service and region."""
-    from urllib.parse import quote
-
-    from sigv4.s3 import locate, settings, split
-
-    from ..credentials.sts import environ_of
-    from .signer import use_args
+    from sigv4.s3 import locate, settings, split  # late: for s3:// only
 
     bucket, key = split(args.url.removeprefix("s3://"))
     used = use_args(args)
@@ -165,9 +155,7 @@ def _bucket_url(args: argparse.Namespace) -> str:
 
 def _client_region(args: argparse.Namespace, bucket: str) -> str:
     """The region that is asked from: where nobody says it, that of an access point's ARN. Raises UsageError."""
-    from sigv4.s3 import arn_region
-
-    from .signer import region_of
+    from sigv4.s3 import arn_region  # late: for s3:// only
 
     try:
         return region_of(args, args.region)
@@ -179,12 +167,6 @@ def _client_region(args: argparse.Namespace, bucket: str) -> str:
 
 def _address(url: str, service: str | None) -> str:
     """The URL as it goes over the wire, for the service of that name, or the one that the host says."""
-    from urllib.parse import quote
-
-    from sigv4.canonical import S3, rules_for
-    from sigv4.hosts import scope_of
-    from sigv4.request import split_url
-
     parts = split_url(url)
     if parts.username is not None:
         raise UsageError("the URL has a user name; a signed request has none: remove it")
@@ -208,15 +190,11 @@ def _query(query: str) -> str:
 
 
 def _encoded(text: str) -> str:
-    from urllib.parse import quote, unquote_to_bytes
-
     return quote(unquote_to_bytes(text), safe="-._~")
 
 
 def _object_url(url: str) -> str:
     """The URL with its path in the one form by which S3 reckons; other services take the path as it comes."""
-    from sigv4.request import split_url
-
     parts = split_url(url)
     # Dots that are encoded stay so: a client or a proxy would take them for directories.
     segments = [
@@ -229,7 +207,6 @@ def _object_url(url: str) -> str:
 def _headers(line: str) -> list[tuple[str, str]]:
     if not line.startswith("@"):
         return [_header(line)]
-    from ..terminal.files import read_small
 
     try:
         text = read_small(line[1:]).decode("utf-8")
@@ -239,8 +216,6 @@ def _headers(line: str) -> list[tuple[str, str]]:
 
 
 def _header(line: str) -> tuple[str, str]:
-    import re
-
     name, colon, value = line.partition(":")
     # Without the line, which may hold a key (SSE-C).
     if not colon or not name.strip():
@@ -256,8 +231,6 @@ def _header(line: str) -> tuple[str, str]:
 
 
 def _joined(pieces: list[str]) -> bytes:
-    from ..terminal.files import read_small
-
     return b"&".join(
         read_small(piece[1:]) if piece.startswith("@") else piece.encode("utf-8", "surrogateescape")
         for piece in pieces
@@ -266,20 +239,12 @@ def _joined(pieces: list[str]) -> bytes:
 
 def _file_body(path: str) -> "FileBody":
     """The content of a file, or of stdin. Raises UsageError."""
-    import os
-    import stat
-    import sys
-    from shutil import copyfileobj
-    from tempfile import SpooledTemporaryFile
-    from typing import cast
-
-    from sigv4.files import open_input
-    from sigv4.request import FileBody
-
     if not path:
         raise UsageError("the name of the file with the body is empty; give a file, or - for stdin")
     if path == "-" and sys.stdin is None:  # as it is where somebody closed it
         raise UsageError("standard input is closed, and the body was to come from there")
+    from sigv4.files import open_input  # late: most requests have no body
+
     source: BinaryIO
     try:
         source = sys.stdin.buffer if path == "-" else open_input(path, silence=None)

@@ -4,15 +4,17 @@ import codecs
 import contextlib
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from ..terminal.files import temporary_beside
 from ..terminal.messages import UsageError
 
 if TYPE_CHECKING:
-    from sigv4.http import Response
+    from sigv4.http import Response  # `sign` uses `out` and needs no network
 
 __all__ = ["Output", "out"]
 
@@ -76,8 +78,6 @@ class Output:
             return self._keep_some
         self._file = file = self._open()
         if self._include:
-            from http import HTTPStatus
-
             phrase = HTTPStatus(head.status).phrase if head.status in set(HTTPStatus) else ""
             lines = [f"HTTP/1.1 {head.status} {phrase}".rstrip(), *(f"{n}: {v}" for n, v in head.headers), "", ""]
             file.write("\r\n".join(lines).encode("latin-1", "replace"))
@@ -107,8 +107,6 @@ class Output:
 
     def code(self) -> str:
         """AWS's error code in an answer that is not printed; no more, as some repeat the request's tokens."""
-        import re
-
         found = re.search(
             rb'<Code>([A-Za-z.]{1,80})</Code>|"__type":\s*"(?:[^"#]*#)?([A-Za-z]{1,80})"', self._kept
         )

@@ -2,64 +2,29 @@
 
 import argparse
 import re
-from typing import TYPE_CHECKING
 
+from sigv4.sigv4a import Sigv4aSigner, der_signature, private_key, sign_digest_with
+from tpmwire.errors import TpmError
+from tpmwire.use.ecdsa import EcdsaKey
+
+from ..credentials.key import key_from
+from ..credentials.sts import access_key_id, obtain
+from ..keys.persist import open_tpm
 from ..terminal.messages import UsageError
+from ..terminal.options import persistent_handle
+from ..tpm.verbose import trace
+from .options import use_args
 
-if TYPE_CHECKING:
-    from sigv4.hosts import Scope
-    from sigv4.sigv4a import Sigv4aSigner
-    from tpmwire.use.ecdsa import EcdsaKey
-
-__all__ = ["add_sigv4a_use_options", "region_set_of", "sigv4a_key_of"]
-
-
-def add_sigv4a_use_options(parser: "argparse._ActionsContainer") -> None:
-    """--sigv4a and --region-set."""
-    parser.add_argument(
-        "--sigv4a",
-        metavar="KEY",
-        help="sign by SigV4A with the P-256 key in the TPM that `tpmwire import --sigv4a-out` made: its file, or "
-        "its persistent handle; password, PCRs and the rest are those of the HMAC key",
-    )
-    parser.add_argument(
-        "--region-set",
-        metavar="SET",
-        help="the regions where such a signature holds: us-east-1,eu-* or * (default: the one region); without "
-        "--sigv4a the key of temporary credentials signs, where a role or a session is asked for",
-    )
-
-
-def region_set_of(args: argparse.Namespace, scope: "Scope") -> str | None:
-    """Returns the set of regions to sign for; None for one region, which other options name.
-
-    `scope` is what the host says. A host for all regions, such as a multi-region access point of S3, takes no
-    signature for one region. Raises UsageError where it is to be signed for by SigV4.
-    """
-    if not scope.multi_region:
-        regions = vars(args).get("region_set")
-        return None if regions is None else str(regions)
-    if args.sigv4a is None and args.region_set is None:
-        raise UsageError(
-            "this host accepts SigV4A only; use --sigv4a KEY (see `tpmwire import --sigv4a-out`), "
-            "or --region-set '*' with a role"
-        )
-    args.region_set = "*" if args.region_set is None else args.region_set
-    return str(args.region_set)
+__all__ = ["sigv4a_key_of"]
 
 
 def sigv4a_key_of(args: argparse.Namespace) -> "tuple[Sigv4aSigner, str | None]":
     """Signs by SigV4A, and when what it signs with expires (RFC 3339 text); None for the TPM's key itself.
 
     With --sigv4a the TPM is opened for each signature, and closed again; `args` has the options of
-    `add_sigv4a_use_options` and those of `using`. Raises UsageError, RequestError and KeyFileError before the TPM
+    `add_sigv4a_use_options` and `add_use_options`. Raises UsageError, RequestError and KeyFileError before the TPM
     is asked, and for temporary credentials what `obtain` does.
     """
-    from sigv4.sigv4a import Sigv4aSigner, private_key, sign_digest_with
-
-    from ..credentials.sts import access_key_id, obtain
-    from .signer import use_args
-
     used, regions = use_args(args), args.region_set
     by_session = bool(used.assumeRole or used.federation_name or used.root_of or used.mfa_serial)
     if args.sigv4a and by_session:
@@ -82,11 +47,6 @@ def sigv4a_key_of(args: argparse.Namespace) -> "tuple[Sigv4aSigner, str | None]"
 
 def _key(used: argparse.Namespace, place: str) -> "EcdsaKey":
     """The key of --sigv4a: all but its place is as the options say of the HMAC key. Raises UsageError."""
-    from tpmwire.use.ecdsa import EcdsaKey
-
-    from ..credentials.key import key_from
-    from ..terminal.options import persistent_handle
-
     described = argparse.Namespace(**vars(used))
     # What is known of the HMAC key does not hold for this one.
     described.key_name, described.cache = None, False
@@ -105,15 +65,8 @@ def _key(used: argparse.Namespace, place: str) -> "EcdsaKey":
 
 
 def _signed(used: argparse.Namespace, key: "EcdsaKey", digest: bytes) -> bytes:
-    from sigv4.sigv4a import der_signature
-    from tpmwire.errors import TpmError
-
-    from ..keys.persist import open_tpm
-
     with open_tpm(used, for_one_use=True) as tpm:
         if used.verbose:
-            from ..tpm.verbose import trace
-
             tpm.observe = trace
         try:
             return der_signature(*key.sign(tpm, digest))

@@ -1,9 +1,21 @@
 """What a TPM says of itself, as one document: who made it, what it can do, how its lockout stands."""
 
-from typing import TYPE_CHECKING, Any
+import datetime
+from typing import Any
 
-if TYPE_CHECKING:
-    from tpmwire.tpm import Tpm
+from tpmwire.policy.policy import format_pcrs, pcrs_in
+from tpmwire.spec.constants import (
+    TPM_ALG,
+    TPM_CAP,
+    TPM_ECC,
+    TPM_PT,
+    TPMA_MODES,
+    TPMA_PERMANENT,
+    TPMA_STARTUP_CLEAR,
+)
+from tpmwire.state.capabilities import capabilities, commands, properties
+from tpmwire.state.pcrs import banks
+from tpmwire.tpm import Tpm
 
 __all__ = ["USED", "document"]
 
@@ -55,10 +67,6 @@ LIMITS = (
 
 def document(tpm: "Tpm") -> dict[str, Any]:
     """The TPM's properties, for JSON: numbers, texts, and lists of names as in the standard."""
-    from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_ECC, TPM_PT, TPMA_MODES
-    from tpmwire.state.capabilities import capabilities, commands, properties
-    from tpmwire.state.pcrs import banks
-
     pt = {int(which): value for which, value in properties(tpm).items()}
     revision = pt.get(TPM_PT.REVISION, 0)
     implemented = [code.name for code in commands(tpm)]
@@ -86,8 +94,6 @@ def document(tpm: "Tpm") -> dict[str, Any]:
 
 def _state(pt: dict[int, int]) -> dict[str, Any]:
     """What changes: lockout, and which hierarchies have a password."""
-    from tpmwire.spec.constants import TPM_PT, TPMA_PERMANENT, TPMA_STARTUP_CLEAR
-
     permanent = TPMA_PERMANENT(pt.get(TPM_PT.PERMANENT, 0))
     return {
         "lockout": {
@@ -110,8 +116,6 @@ def _text(pt: dict[int, int], which: int) -> str:
 
 def _date(year: int, day: int) -> str | None:
     """Day of a year as ISO 8601."""
-    import datetime
-
     try:
         return (datetime.date(year, 1, 1) + datetime.timedelta(day - 1)).isoformat()
     except (ValueError, OverflowError):
@@ -123,8 +127,6 @@ def _names(described: str) -> list[str]:
 
 
 def _banks(selections: Any) -> dict[str, list[int]]:
-    from tpmwire.policy.policy import format_pcrs, pcrs_in
-
     return {
         format_pcrs((bank,)).partition(":")[0]: [number for _, number in pcrs_in((bank,))] for bank in selections
     }

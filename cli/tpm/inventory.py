@@ -1,11 +1,22 @@
 """What a TPM holds: handles by kind, and what the public areas say of each."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    from tpmwire.spec.structures import TPMT_PUBLIC
-    from tpmwire.tpm import Tpm
+from tpmwire.channel import read_loaded
+from tpmwire.errors import DecodeError, TpmError, WireError
+from tpmwire.spec.codes import TPM_RC_SEQUENCE
+from tpmwire.spec.commands.capability import GetCapability
+from tpmwire.spec.commands.nv import NV_ReadPublic
+from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_ECC, TPM_HT, TPM_NT, TPM_RH, TPMA_NV, TPMA_OBJECT
+from tpmwire.spec.structures import (
+    TPMS_ECC_PARMS,
+    TPMS_KEYEDHASH_PARMS,
+    TPMS_RSA_PARMS,
+    TPMS_SYMCIPHER_PARMS,
+    TPMT_PUBLIC,
+)
+from tpmwire.tpm import Tpm
 
 __all__ = ["KINDS", "described_public", "handles", "rows"]
 
@@ -25,10 +36,6 @@ PAGE = 254
 
 def handles(tpm: "Tpm", kind: str) -> list[int]:
     """The handles of one of `KINDS`. Sessions keep the type they were opened with, loaded or saved."""
-    from tpmwire.errors import DecodeError
-    from tpmwire.spec.commands.capability import GetCapability
-    from tpmwire.spec.constants import TPM_CAP
-
     found: list[int] = []
     low = 0
     while True:
@@ -69,10 +76,6 @@ def rows(tpm: "Tpm") -> Iterator[Row]:
 
 def _row(tpm: "Tpm", kind: str, handle: int) -> Iterator[Row]:
     """The row of a handle; none where it has gone meanwhile."""
-    from tpmwire.errors import TpmError, WireError
-    from tpmwire.spec.codes import TPM_RC_SEQUENCE
-    from tpmwire.spec.constants import TPM_HT, TPM_RH
-
     shown = f"0x{handle:08x}"
     try:
         if kind in ("transient", "persistent"):
@@ -95,8 +98,6 @@ def _row(tpm: "Tpm", kind: str, handle: int) -> Iterator[Row]:
 
 
 def _object(tpm: "Tpm", kind: str, handle: int) -> Row:
-    from tpmwire.channel import read_loaded
-
     found = read_loaded(tpm, handle)
     public = found.public
     return Row(
@@ -110,9 +111,6 @@ def _object(tpm: "Tpm", kind: str, handle: int) -> Row:
 
 
 def _nv_index(tpm: "Tpm", handle: int) -> Row:
-    from tpmwire.spec.commands.nv import NV_ReadPublic
-    from tpmwire.spec.constants import TPM_NT, TPMA_NV
-
     name = tpm.name(handle)
     public = tpm.execute(NV_ReadPublic(handle)).nv_public
     kind = TPM_NT(public.attributes >> 4 & 0xF).name.lower().replace("_", " ")
@@ -123,9 +121,6 @@ def _nv_index(tpm: "Tpm", handle: int) -> Row:
 
 def described_public(public: "TPMT_PUBLIC") -> str:
     """What kind of key a public area is of, in a few words: `HMAC key, SHA256`."""
-    from tpmwire.spec.constants import TPM_ALG, TPM_ECC, TPMA_OBJECT
-    from tpmwire.spec.structures import TPMS_ECC_PARMS, TPMS_KEYEDHASH_PARMS, TPMS_RSA_PARMS, TPMS_SYMCIPHER_PARMS
-
     parameters, attributes = public.parameters, public.object_attributes
     if isinstance(parameters, TPMS_KEYEDHASH_PARMS):
         scheme = parameters.scheme

@@ -1,15 +1,13 @@
 """Passwords of keys and hierarchies: options that verbs share. Best from a file, a prompt or a variable."""
 
+import argparse
 import os
-from typing import TYPE_CHECKING
+
+from tpmwire.secret import Secret
 
 from ..terminal.messages import UsageError, note
 from ..terminal.options import auth_from, filled
-
-if TYPE_CHECKING:
-    import argparse
-
-    from tpmwire.secret import Secret
+from ..terminal.prompts import ask_secret
 
 __all__ = ["add_auth_options", "auth_of", "key_auth_of"]
 
@@ -53,10 +51,6 @@ def key_auth_of(args: "argparse.Namespace") -> "Secret":
 
 
 def _asked(what: str) -> "Secret":
-    from tpmwire.secret import Secret
-
-    from ..terminal.prompts import ask_secret
-
     found = ask_secret(what, "give it in a file")
     if not found:
         raise UsageError(f"the {what} is empty; nothing was done")

@@ -1,22 +1,20 @@
 """Names and public areas that the user pins."""
 
-from typing import TYPE_CHECKING
+from tpmwire.channel import WELL_KNOWN, Pin
+from tpmwire.crypto.formulas import digest_size, name_of
+from tpmwire.errors import EncodeError, KeyFileError
+from tpmwire.keys.public_keys import read
+from tpmwire.keys.spki import PublicKey, into_template
+from tpmwire.spec.structures import TPMT_PUBLIC
 
+from ..terminal.files import read_small
 from ..terminal.messages import UsageError
-
-if TYPE_CHECKING:
-    from tpmwire.channel import Pin
-    from tpmwire.keys.spki import PublicKey
-    from tpmwire.spec.structures import TPMT_PUBLIC
 
 __all__ = ["hex_name", "pin_from"]
 
 
 def hex_name(option: str, text: str) -> bytes:
     """A Name in hex: a hash algorithm and its digest (TPM 2.0 Part 1, §16). Raises UsageError."""
-    from tpmwire.crypto.formulas import digest_size
-    from tpmwire.errors import EncodeError
-
     try:
         name = bytes.fromhex(text.removeprefix("0x"))
         fits = len(name) == 2 + digest_size(int.from_bytes(name[:2], "big"))
@@ -31,7 +29,6 @@ def pin_from(name: str | None, public_file: str | None) -> "Pin | None":
     """The salt key that --tpm-session-encrypt-with-name or -public pins. Raises UsageError."""
     if not name and not public_file:
         return None
-    from tpmwire.channel import Pin
 
     text, _, place = (name or "").partition("@")
     pinned = hex_name("--tpm-session-encrypt-with-name", text) if name else None
@@ -39,7 +36,6 @@ def pin_from(name: str | None, public_file: str | None) -> "Pin | None":
     if not public_file:
         assert pinned is not None
         return Pin(pinned, None, where)
-    from tpmwire.crypto.formulas import name_of
 
     public = _public(public_file, pinned, where)
     computed = name_of(public)
@@ -49,8 +45,6 @@ def pin_from(name: str | None, public_file: str | None) -> "Pin | None":
 
 
 def _where(text: str) -> int | str:
-    from tpmwire.channel import WELL_KNOWN
-
     if text in WELL_KNOWN:
         return text
     try:
@@ -61,11 +55,6 @@ def _where(text: str) -> int | str:
 
 def _public(path: str, pinned: bytes | None, where: int | str | None) -> "TPMT_PUBLIC":
     """A public area as the TPM has it, or one made of a bare key and the template that gives its Name."""
-    from tpmwire.errors import KeyFileError
-    from tpmwire.keys.public_keys import read
-
-    from ..terminal.files import read_small
-
     try:
         found = read(read_small(path))
     except KeyFileError as error:
@@ -77,8 +66,6 @@ def _public(path: str, pinned: bytes | None, where: int | str | None) -> "TPMT_P
 
 
 def _of_key(path: str, key: "PublicKey", pinned: bytes | None, where: int | str | None) -> "TPMT_PUBLIC":
-    from tpmwire.crypto.formulas import name_of
-    from tpmwire.keys.spki import into_template
     from tpmwire.primary import WELL_KNOWN
 
     made = {name: into_template(key, place.template()) for name, place in WELL_KNOWN.items()}

@@ -13,13 +13,27 @@ credentials. The last three need the sts: permission of their name, the last two
 """
 
 import argparse
-from typing import TYPE_CHECKING, TypeVar
+import json
+import os
+from typing import TypeVar
 
-from ..requests.signer import add_use_options, http_client, signer_of, use_args
-from ..requests.sigv4a import add_sigv4a_use_options
+from sigv4.client import StsClient
+from sigv4.retry import policy
+from sigv4.sts import (
+    DecodeAuthorizationMessage,
+    GetAccessKeyInfo,
+    GetCallerIdentity,
+    GetDelegatedAccessToken,
+    GetWebIdentityToken,
+    Operation,
+)
 
-if TYPE_CHECKING:
-    from sigv4.sts import GetDelegatedAccessToken, GetWebIdentityToken, Operation
+from ..credentials.output import put_out
+from ..credentials.sts import endpoint_for, seconds_of, tags_of
+from ..requests.options import add_sigv4a_use_options, add_use_options, http_client, use_args
+from ..requests.signer import signer_of
+from ..terminal.files import read_small
+from ..terminal.messages import UsageError
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -80,8 +94,6 @@ def _configure_token(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the answer. Raises UsageError, RequestError before the TPM is asked; what `StsClient.call` does."""
-    from sigv4.sts import DecodeAuthorizationMessage, GetAccessKeyInfo, GetCallerIdentity
-
     if args.question == "decode-message":
         # The answer is JSON itself.
         print(_ask(args, DecodeAuthorizationMessage(args.about)))
@@ -96,20 +108,11 @@ def run(args: argparse.Namespace) -> int:
         # The bare token, for $(...).
         print(_json(values) if args.json else token.token)
     else:
-        from ..credentials.output import put_out
-
         put_out(args, lambda: _ask(args, _delegated(args)))
     return 0
 
 
 def _ask(args: argparse.Namespace, operation: "Operation[Result]") -> Result:
-    import os
-
-    from sigv4.client import StsClient
-    from sigv4.retry import policy
-
-    from ..credentials.sts import endpoint_for
-
     operation.check()
     used = use_args(args)
     endpoint = endpoint_for(used, operation)
@@ -120,10 +123,6 @@ def _ask(args: argparse.Namespace, operation: "Operation[Result]") -> Result:
 
 
 def _web_identity(args: argparse.Namespace) -> "GetWebIdentityToken":
-    from sigv4.sts import GetWebIdentityToken
-
-    from ..credentials.sts import seconds_of, tags_of
-
     return GetWebIdentityToken(
         args.audience,
         args.signing_algorithm,
@@ -135,11 +134,6 @@ def _web_identity(args: argparse.Namespace) -> "GetWebIdentityToken":
 
 
 def _delegated(args: argparse.Namespace) -> "GetDelegatedAccessToken":
-    from sigv4.sts import GetDelegatedAccessToken
-
-    from ..terminal.files import read_small
-    from ..terminal.messages import UsageError
-
     token = read_small(args.trade_in_token_file).strip()
     if not token.isascii():
         raise UsageError(f"{args.trade_in_token_file} has no trade-in token: that is ASCII")
@@ -154,8 +148,6 @@ def _print(args: argparse.Namespace, values: dict[str, str]) -> None:
 
 
 def _json(values: dict[str, str]) -> str:
-    import json
-
     return json.dumps(values)
 
 

@@ -11,8 +11,11 @@ it also removes what is remembered of the TPM. Credentials that a program has al
 """
 
 import argparse
+import json
 import time
 
+from ..credentials.cache.shelf import clear, entries
+from ..credentials.cache.store import UnfitError, place
 from ..terminal.messages import UsageError
 
 __all__ = ["HELP", "configure", "run"]
@@ -30,9 +33,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Lists or clears. Raises UsageError for a directory that is not the user's own."""
-    from ..credentials.cache.shelf import clear, entries
-    from ..credentials.cache.store import UnfitError, place
-
     try:
         if args.action == "clear":
             if args.json:
@@ -44,8 +44,6 @@ def run(args: argparse.Namespace) -> int:
     except UnfitError as error:
         raise UsageError(str(error)) from error
     if args.json:
-        import json
-
         rows = [{"file": f"{place()}/{one.name}", "about": one.about, "renewed_at": one.due} for one in found]
         print(json.dumps(rows, indent=2))
         return 0

@@ -17,8 +17,16 @@ For hosts that are not CodeCommit's, and for plain http, nothing is said, and gi
 """
 
 import argparse
+import time
 
-from ..requests.signer import add_use_options, region_of, signer_of
+from sigv4.canonical import credential_scope
+from sigv4.times import timestamp
+from sigv4.tokens import codecommit_password, codecommit_region
+
+from ..requests.options import add_use_options, region_of
+from ..requests.signer import signer_of
+from ..terminal.files import read_stdin
+from ..terminal.messages import UsageError
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -43,15 +51,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Answers git. Raises UsageError, RequestError before the TPM is asked; what `signer_of` does."""
-    import time
-
-    from sigv4.canonical import credential_scope
-    from sigv4.times import timestamp
-    from sigv4.tokens import codecommit_password, codecommit_region
-
-    from ..terminal.files import read_stdin
-    from ..terminal.messages import UsageError
-
     asked = _attributes(read_stdin(_LIMIT))
     if args.action != "get":
         return 0

@@ -12,14 +12,19 @@ as they do (--duration), or for one role --session-duration. Where a browser is 
 """
 
 import argparse
-from typing import TYPE_CHECKING
+import shutil
+import sys
 
-from ..requests.signer import add_use_options, http_client, region_of, temporary, use_args
+from sigv4.errors import StsError
+from sigv4.http import HttpClient
+from sigv4.request import Request, split_url
+from sigv4.tokens import check_signin, console_page, console_url, signin_token, signin_token_request
+
+from ..credentials.sts import seconds_of
+from ..requests.browser import show
+from ..requests.options import add_use_options, http_client, region_of, use_args
+from ..requests.signer import temporary
 from ..terminal.messages import UsageError, note
-
-if TYPE_CHECKING:
-    from sigv4.http import HttpClient
-    from sigv4.request import Request
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -44,12 +49,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Opens it. Raises UsageError, RequestError before the TPM is asked; StsError; what `obtain` does."""
-    import shutil
-    import sys
-
-    from sigv4.request import split_url
-    from sigv4.tokens import check_signin, console_page, console_url, signin_token, signin_token_request
-
     region = region_of(args, args.region)
     page = console_page(region, args.destination)
     seconds = _session_seconds(args)
@@ -62,8 +61,6 @@ def run(args: argparse.Namespace) -> int:
     url = console_url(token, region, page, args.issuer)
     program = shutil.which("xdg-open")
     if program and sys.stdout.isatty() and not args.only_print:
-        from ..requests.browser import show
-
         note("opening the browser")
         if show(url, program):
             return 0
@@ -74,8 +71,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _session_seconds(args: argparse.Namespace) -> int | None:
     """--session-duration. Raises UsageError where AWS would refuse it, or the credentials themselves."""
-    from ..credentials.sts import seconds_of
-
     used = use_args(args)
     if not (used.assumeRole or used.federation_name):
         raise UsageError(
@@ -92,8 +87,6 @@ def _session_seconds(args: argparse.Namespace) -> int | None:
 
 
 def _answer(http: "HttpClient", request: "Request") -> bytes:
-    from sigv4.errors import StsError
-
     response = http.send(request)
     if response.status != 200:
         # Without a word of the answer, which may repeat the request.

@@ -15,8 +15,21 @@ longest wait for octets to move, 30 seconds by default. Proxies and CAs are the 
 """
 
 import argparse
-from typing import TYPE_CHECKING
+import os
+import time
 
+from sigv4.endpoints import flag
+from sigv4.errors import one_line
+from sigv4.http import Response
+from sigv4.request import Request
+from sigv4.retry import CLOCK_TOLERANCE, policy
+from sigv4.s3express import bucket_of, session_signer
+from sigv4.signer import Signer
+from sigv4.times import parse_http_date
+from sigv4.transfer import Transfer
+
+from ..credentials.sts import environ_of
+from ..requests.options import add_use_options, http_client, patience, use_args, warn
 from ..requests.request import (
     add_body_options,
     add_request_options,
@@ -26,13 +39,8 @@ from ..requests.request import (
     request_of,
 )
 from ..requests.response import Output
-from ..requests.signer import add_use_options, http_client, patience, signer_of, use_args, warn
+from ..requests.signer import signer_of
 from ..terminal.messages import EXIT_CODES, note
-
-if TYPE_CHECKING:
-    from sigv4.http import Response
-    from sigv4.request import Request
-    from sigv4.signer import Signer
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -57,12 +65,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Sends it. Raises UsageError, RequestError before the TPM is asked; NetworkError; what `signer_of` does."""
-    import time
-
-    from sigv4.transfer import Transfer
-
-    from ..credentials.sts import environ_of
-
     if args.head:
         args.request, args.include = args.request or "HEAD", True
     with request_of(args) as request, Output(args.output, include=args.include, fail=args.fail) as output:
@@ -88,12 +90,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _session(args: argparse.Namespace, request: "Request", region: str, signer: "Signer") -> "Signer":
     """By the session of a directory bucket, where the request takes one. Raises what `session_signer` does."""
-    import os
-
-    from sigv4.endpoints import flag
-    from sigv4.retry import policy
-    from sigv4.s3express import bucket_of, session_signer
-
     profile = use_args(args).settings
     bucket = bucket_of(request)
     if bucket is None or flag("AWS_S3_DISABLE_EXPRESS_SESSION_AUTH", os.environ, profile):
@@ -105,9 +101,6 @@ def _remark(head: "Response", now: float) -> None:
     """What a user would have to look for in an answer's headers."""
     if head.status < 300:
         return
-    from sigv4.errors import one_line
-    from sigv4.retry import CLOCK_TOLERANCE
-    from sigv4.times import parse_http_date
 
     if region := head.header("x-amz-bucket-region"):
         warn(f"the bucket is in {one_line(region, 40)}: use its host there, and --region")

@@ -30,17 +30,18 @@ import json
 import os
 import re
 import sys
-from typing import TYPE_CHECKING
 
 from sigv4.files import open_input
+from tpmwire.explain import Talk, as_json, explain_response, explain_talk
+from tpmwire.explain.html import as_html
+from tpmwire.spec.constants import TPM_CC
 
-from ..inspect.session_keys import session_keys
+from ..inspect.recordings import LIMIT as LARGEST
+from ..inspect.recordings import exchanges
+from ..inspect.session_keys import Keys, session_keys
+from ..terminal.colors import printer
+from ..terminal.files import write_whole
 from ..terminal.messages import UsageError, note
-
-if TYPE_CHECKING:
-    from tpmwire.explain import Talk
-
-    from ..inspect.session_keys import Keys
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -81,10 +82,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints a tree for each message; 1 where one of them does not parse."""
-    from tpmwire.explain import Talk, as_json
-
-    from ..terminal.colors import printer
-
     show = printer(args.color)
     code = _code(args.command) if args.command else None
     keys = session_keys(args.salt, args.salt_file, args.auth, args.auth_file)
@@ -94,10 +91,6 @@ def run(args: argparse.Namespace) -> int:
         whole.extend(_talk(data, where, code, keys))
     trees = whole.trees
     if args.html is not None:
-        from tpmwire.explain.html import as_html
-
-        from ..terminal.files import write_whole
-
         title = ", ".join(os.path.basename(word) for word in args.input if os.path.exists(word))
         write_whole(args.html, as_html(trees, title or "TPM 2.0 messages", whole.lives).encode(), force=True)
     elif args.json:
@@ -108,8 +101,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _code(text: str) -> int:
-    from tpmwire.spec.constants import TPM_CC
-
     wanted = text.lower().removeprefix("tpm2_").removeprefix("tpm_cc_")
     named = next((code for name, code in TPM_CC.__members__.items() if name.lower() == wanted), None)
     if named is not None:
@@ -122,8 +113,6 @@ def _code(text: str) -> int:
 
 def _inputs(words: list[str]) -> list[tuple[bytes, str]]:
     """What each argument holds, and where it is: files and standard input by themselves, hex words together."""
-    from ..inspect.recordings import LIMIT as LARGEST
-
     inputs, hexes = [], []
     for word in words:
         if word == "-":
@@ -145,11 +134,6 @@ def _inputs(words: list[str]) -> list[tuple[bytes, str]]:
 
 def _talk(data: bytes, where: str, code: int | None, keys: "Keys") -> "Talk":
     """What is in a recording, or in hex or binary, explained."""
-    from tpmwire.explain import Talk, explain_response, explain_talk
-
-    from ..inspect.recordings import LIMIT as LARGEST
-    from ..inspect.recordings import exchanges
-
     if len(data) > LARGEST:
         raise UsageError(f"{where} has more than {LARGEST} octets")
     recorded = exchanges(data)
@@ -213,8 +197,6 @@ def _messages(data: bytes) -> list[bytes]:
 
 def _looks_like_command(message: bytes) -> bool:
     """Whether it is a command, though command codes and response codes overlap: 0x18b is also an error."""
-    from tpmwire.spec.constants import TPM_CC
-
     code = int.from_bytes(message[6:HEADER], "big")
     if len(message) == HEADER == int.from_bytes(message[2:6], "big"):
         # An error is a header alone. So are these two commands, and no TPM answers their codes.

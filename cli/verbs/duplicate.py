@@ -18,19 +18,19 @@ tpm2_import takes what --public, --private and --seed write.
 
 import argparse
 import os
-from typing import TYPE_CHECKING
 
-from ..keys.targets import add_format_option, add_target_options
+from tpmwire.crypto.formulas import random_bytes
+from tpmwire.keys.keyfile import IMPORTABLE, KeyFile, rsa_parent_of
+from tpmwire.policy.policy import Policy
+from tpmwire.secret import Secret
+from tpmwire.spec.constants import TPMA_OBJECT
+from tpmwire.use.duplication import Duplicated, duplicate_out, duplication_policy
+
+from ..keys.persist import load, open_tpm, parent_of
+from ..keys.targets import Target, add_format_option, add_target_options, in_format, read_target
+from ..terminal.files import read_key_file, write_whole
 from ..terminal.messages import UsageError, note
 from ..terminal.options import add_tpm_options, auth_from
-
-if TYPE_CHECKING:
-    from tpmwire.keys.keyfile import KeyFile
-    from tpmwire.policy.policy import Policy
-    from tpmwire.secret import Secret
-    from tpmwire.use.duplication import Duplicated
-
-    from ..keys.targets import Target
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -75,11 +75,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Finds the policy that allows it, duplicates, writes the files."""
-    from tpmwire.use.duplication import duplication_policy
-
-    from ..keys.targets import read_target
-    from ..terminal.files import read_key_file
-
     tools = (args.public, args.private, args.seed)
     if not args.out and not any(tools):
         raise UsageError("say where the duplicate is to go: --out FILE, or --public, --private and --seed")
@@ -104,10 +99,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _inner_key(path: str | None, file: "KeyFile") -> "Secret | None":
-    from tpmwire.crypto.formulas import random_bytes
-    from tpmwire.secret import Secret
-    from tpmwire.spec.constants import TPMA_OBJECT
-
     if path:
         return Secret(random_bytes(INNER_KEY_SIZE))
     if file.public.object_attributes & TPMA_OBJECT.ENCRYPTED_DUPLICATION:
@@ -118,10 +109,6 @@ def _inner_key(path: str | None, file: "KeyFile") -> "Secret | None":
 def _duplicated(
     args: argparse.Namespace, file: "KeyFile", target: "Target", policy: "Policy", inner: "Secret | None"
 ) -> "Duplicated":
-    from tpmwire.use.duplication import duplicate_out
-
-    from ..keys.persist import load, open_tpm, parent_of
-
     with open_tpm(args) as tpm:
         parent = parent_of(tpm, file, auth_from(None, args.parent_auth_file, "TPM_PARENT_AUTH"), None)
         key = load(tpm, parent, file.public, file.private)
@@ -140,11 +127,6 @@ def _duplicated(
 def _write(
     args: argparse.Namespace, file: "KeyFile", target: "Target", made: "Duplicated", inner: "Secret | None"
 ) -> None:
-    from tpmwire.keys.keyfile import IMPORTABLE, rsa_parent_of
-
-    from ..keys.targets import in_format
-    from ..terminal.files import write_whole
-
     private, seed = (len(part).to_bytes(2, "big") + part for part in made)
     if inner is not None:
         write_whole(args.inner_key_file, inner.reveal(), force=args.force)

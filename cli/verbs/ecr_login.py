@@ -20,9 +20,18 @@ sts:GetServiceBearerToken). store and erase do nothing, list is empty: nothing i
 """
 
 import argparse
+import json
 import os
 
-from ..requests.signer import add_use_options, http_client, region_of, signer_of, use_args
+from sigv4 import json_service
+from sigv4.endpoints import service
+from sigv4.retry import policy
+from sigv4.tokens import ecr_login, ecr_request, registry_region
+
+from ..credentials.sts import environ_of
+from ..requests.options import add_use_options, http_client, region_of, use_args
+from ..requests.signer import signer_of
+from ..terminal.files import read_stdin
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -50,12 +59,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints it. Raises UsageError, RequestError before the TPM is asked; what `json_service.call` does."""
-    import json
-
-    from sigv4.tokens import registry_region
-
-    from ..terminal.files import read_stdin
-
     if args.action is None:
         region = _PUBLIC_REGION if args.public else region_of(args, args.region)
         print(_login(args, region, public=args.public)[1])
@@ -77,13 +80,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _login(args: argparse.Namespace, region: str, *, public: bool) -> tuple[str, str]:
     """User name and password."""
-    from sigv4 import json_service
-    from sigv4.endpoints import service
-    from sigv4.retry import policy
-    from sigv4.tokens import ecr_login, ecr_request
-
-    from ..credentials.sts import environ_of
-
     used = use_args(args)
     endpoint = service("ecr-public" if public else "ecr", region, None, environ_of(used), used.settings)
     retries = policy(os.environ, used.settings)

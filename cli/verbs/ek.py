@@ -15,21 +15,21 @@ Where the key is not persistent the TPM makes it, which can take ten seconds; --
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+from tpmwire.errors import CertificateError, NoCertificateError, NvError, UnusableCertificateError
+from tpmwire.keys.certificates import Certificate, Trust, described, load, load_chain, public_key, verified
+from tpmwire.secret import Secret
+from tpmwire.state import nv
+from tpmwire.tpm import Tpm
+from tpmwire.use.endorsement import CHAIN, KINDS, EkKind, OwnKey, own_key
 
 from ..keys.trust import chain_from, trust_from
 from ..terminal.messages import UsageError, note
 from ..terminal.options import add_tpm_options
 from ..tpm.passwords import add_auth_options, auth_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tpmwire.keys.certificates import Certificate, Trust
-    from tpmwire.secret import Secret
-    from tpmwire.tpm import Tpm
-    from tpmwire.use.endorsement import EkKind, OwnKey
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -63,9 +63,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints what holds for each certificate; ends with the error of the first one that does not hold."""
-    from tpmwire.errors import CertificateError, NvError
-    from tpmwire.tpm import Tpm
-
     trust = trust_from(args.ca)
     given = chain_from(args.cert) if args.cert else None
     if given is not None and given[0].is_authority:
@@ -99,11 +96,6 @@ def _certificates(
     tpm: "Tpm", file: str | None, given: "tuple[Certificate, list[Certificate]] | None"
 ) -> "tuple[list[Found], list[Certificate], list[int]]":
     """The EK certificates, the intermediates that came with them, and the profile's NV indices that there are."""
-    from tpmwire.errors import NoCertificateError, UnusableCertificateError
-    from tpmwire.keys.certificates import load
-    from tpmwire.state import nv
-    from tpmwire.use.endorsement import CHAIN, KINDS
-
     present = nv.handles(tpm, 0x01C00000, CHAIN[1])
     stored = b"".join(nv.read(tpm, index) for index in present if index >= CHAIN[0])
     try:
@@ -127,9 +119,6 @@ def _certificates(
 
 
 def _stored(tpm: "Tpm", index: int) -> "Certificate":
-    from tpmwire.keys.certificates import load_chain
-    from tpmwire.state import nv
-
     return load_chain(nv.read(tpm, index), "it")[0]
 
 
@@ -142,9 +131,6 @@ def _checked(
     auth: "Secret",
 ) -> dict[str, Any]:
     """What holds for a certificate. Raises CertificateError where something does not."""
-    from tpmwire.keys.certificates import described, public_key, verified
-    from tpmwire.use.endorsement import own_key
-
     certificate = found.read()
     chain = verified(certificate, trust, untrusted) if trust else []
     own = own_key(tpm, found.kinds, public_key(certificate), present, auth)

@@ -18,9 +18,17 @@ kubectl uses 14. Who the cluster sees is the key's user, or with --assumeRole, o
 """
 
 import argparse
+import json
 import os
+import time
 
-from ..requests.signer import add_use_options, region_of, signer_of, use_args
+from sigv4.endpoints import resolve
+from sigv4.tokens import check_cluster, eks_exec_credential, eks_token
+
+from ..credentials.sts import environ_of
+from ..requests.options import add_use_options, region_of, use_args
+from ..requests.signer import signer_of
+from ..terminal.messages import note
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -40,14 +48,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints an ExecCredential. Raises UsageError, RequestError before the TPM is asked; what `signer_of` does."""
-    import json
-    import time
-
-    from sigv4.endpoints import resolve
-    from sigv4.tokens import check_cluster, eks_exec_credential, eks_token
-
-    from ..credentials.sts import environ_of
-
     cluster = args.cluster_name or args.cluster_id or ""
     check_cluster(cluster)
     used = use_args(args)
@@ -62,10 +62,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _api_version() -> str | None:
     """The version that kubectl asks for; None where it does not, or for one that is not known."""
-    import json
-
-    from ..terminal.messages import note
-
     text = os.environ.get("KUBERNETES_EXEC_INFO")
     if not text:
         return None

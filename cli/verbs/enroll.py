@@ -12,13 +12,34 @@ There is no way back (--undo says why). The secret has been on a disk: `tpmwire 
 """
 
 import argparse
+import hmac
 import os
-from typing import TYPE_CHECKING
 
+from tpmwire.channel import Loaded
+from tpmwire.crypto.formulas import name_of, random_bytes
+from tpmwire.errors import TpmError
+from tpmwire.keys.templates import hmac_key
+from tpmwire.secret import Secret
+
+from ..awsconfig.edit import config_path, credentials_path, section_of
+from ..awsconfig.files import check_writable, read_setting
+from ..awsconfig.overrides import check_overrides, warn_of_environment, warn_of_proof
+from ..awsconfig.plaintext import check_removable, find_plaintext, remove_plaintext
 from ..awsconfig.process_line import join_line
+from ..awsconfig.profiles import (
+    credential_process,
+    endpoint_options,
+    existing_profile,
+    salt_pin,
+    tell_passwords,
+    write_profile,
+)
+from ..keys.create import Made, Order, make_key, policy_of
 from ..keys.options import add_parent_options, add_pin_options, new_handle, parentage_of
+from ..keys.persist import open_tpm, parent_at
 from ..keys.secret import check_key_id, key_id_of, read_key
-from ..keys.sigv4a import add_sigv4a_options, is_wanted
+from ..keys.sigv4a import add_sigv4a_options, check_places, check_tpm, is_wanted, required_key_id
+from ..lifecycle.enroll_sigv4a import enroll_sigv4a
 from ..lifecycle.profile_command import (
     Checkpoint,
     Place,
@@ -32,9 +53,8 @@ from ..lifecycle.profile_command import (
 from ..terminal.messages import UsageError, note
 from ..terminal.options import Once, add_tpm_options, filled, pcrs_from
 from ..terminal.prompts import agreed
-
-if TYPE_CHECKING:
-    from tpmwire.secret import Secret
+from ..tpm.passwords import add_auth_options, key_auth_of
+from ..tpm.pins import pin_from
 
 __all__ = ["HELP", "configure", "enroll", "run"]
 
@@ -50,8 +70,6 @@ _NO_UNDO = (
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    from ..tpm.passwords import add_auth_options
-
     parser.add_argument(
         "--profile", action=Once, default="default", metavar="NAME", help="the profile (default: default)"
     )
@@ -95,12 +113,6 @@ def run(args: argparse.Namespace) -> int:
 
 def enroll(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
     """`run`, with a word to `checkpoint` after each step: placed, proven, written, removed."""
-    from ..awsconfig.edit import config_path, credentials_path, section_of
-    from ..awsconfig.files import check_writable, read_setting
-    from ..awsconfig.overrides import check_overrides, warn_of_environment, warn_of_proof
-    from ..awsconfig.plaintext import check_removable, find_plaintext, remove_plaintext
-    from ..awsconfig.profiles import endpoint_options, existing_profile, write_profile
-
     if args.undo:
         raise UsageError(_NO_UNDO)
     check_writable(config_path())
@@ -148,9 +160,6 @@ def enroll(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
 
 def _check_sigv4a(args: argparse.Namespace) -> None:
     """Raises UsageError where this TPM cannot hold the key of SigV4A, or both keys have the same place."""
-    from ..keys.persist import open_tpm
-    from ..keys.sigv4a import check_places, check_tpm, required_key_id
-
     if args.sigv4a_out:
         args.sigv4a_out = os.path.abspath(args.sigv4a_out)
         os.makedirs(os.path.dirname(args.sigv4a_out), mode=0o700, exist_ok=True)
@@ -191,16 +200,6 @@ def _import(
     args: argparse.Namespace, secret: "Secret", options: list[str], checkpoint: Checkpoint
 ) -> ProfileCommand:
     """The key in its place, made now or by an earlier run, and the command line that uses it."""
-    from tpmwire.channel import Loaded
-    from tpmwire.crypto.formulas import name_of
-    from tpmwire.keys.templates import hmac_key
-
-    from ..awsconfig.profiles import credential_process, salt_pin, tell_passwords
-    from ..keys.create import Made, Order, make_key, policy_of
-    from ..keys.persist import open_tpm, parent_at
-    from ..tpm.passwords import key_auth_of
-    from ..tpm.pins import pin_from
-
     place = Place(args.persistent_handle, args.out)
     pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
     pcrs = pcrs_from(args.pcrs) if args.pcrs else None
@@ -222,8 +221,6 @@ def _import(
             made = Made(None, Loaded(0, name_of(found), found), parent)  # type: ignore[arg-type]
         pinned = salt_pin(tpm, made, persistent=place.handle is not None, owner=parentage.owner)
     if is_wanted(args):
-        from ..lifecycle.enroll_sigv4a import enroll_sigv4a
-
         enroll_sigv4a(args, order, parentage.owner)
     command = ProfileCommand(credential_process(args, pinned, made.key.name, "--cache", *options))
     # What was typed at a prompt stands in no command line.
@@ -239,11 +236,6 @@ def _import(
 
 def _check_same(command: ProfileCommand, secret: "Secret", place: Place) -> None:
     """Raises UsageError where what is at the place is not this secret as we put it there."""
-    import hmac
-
-    from tpmwire.crypto.formulas import random_bytes
-    from tpmwire.errors import TpmError
-
     message = random_bytes(32)
     try:
         same = hmac.compare_digest(command.hmac(message), hmac.digest(secret.reveal(), message, "sha256"))

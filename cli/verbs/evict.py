@@ -10,9 +10,13 @@ cannot remove them.
 
 import argparse
 
+from tpmwire.channel import authorized_once
+
+from ..keys.persist import evict, is_occupied, open_tpm
 from ..terminal.messages import UsageError, note
 from ..terminal.options import add_tpm_options, persistent_handle
 from ..terminal.prompts import check_agreed
+from ..tpm.passwords import add_auth_options, auth_of
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -21,8 +25,6 @@ HELP = "remove a persistent key from the TPM"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    from ..tpm.passwords import add_auth_options
-
     parser.add_argument("handle", type=persistent_handle, metavar="HANDLE", help="such as 0x81010002")
     parser.add_argument("--yes", action="store_true", help="do not ask at the terminal")
     add_auth_options(parser, "owner", "the owner's password")
@@ -31,11 +33,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Removes it."""
-    from tpmwire.channel import authorized_once
-
-    from ..keys.persist import evict, is_occupied, open_tpm
-    from ..tpm.passwords import auth_of
-
     owner = auth_of(args, "owner")
     with open_tpm(args) as tpm:
         if not is_occupied(tpm, args.handle):

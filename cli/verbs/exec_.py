@@ -11,8 +11,12 @@ The exit code is the program's; 126 and 127 as in a shell, where it cannot be ru
 
 import argparse
 import os
+import shutil
+import signal
 
-from ..requests.signer import add_use_options, temporary, use_args
+from ..requests.options import add_use_options, use_args
+from ..requests.signer import temporary
+from ..terminal.messages import note
 from ..terminal.options import Program
 
 __all__ = ["HELP", "configure", "run"]
@@ -36,10 +40,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Becomes the program. Raises what `temporary` does."""
-    import shutil
-
-    from ..terminal.messages import note
-
     word = args.command[0]
     # Before the TPM and AWS are asked for nothing.
     if shutil.which(word) is None:
@@ -70,7 +70,5 @@ def run(args: argparse.Namespace) -> int:
 
 def _as_python_found_them() -> None:
     """Python ignores these two for itself, and a program inherits that: `yes` would not end with its reader."""
-    import signal
-
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)

@@ -17,16 +17,25 @@ endorsement key, whose certificate is put in and lets the other side check that 
 """
 
 import argparse
+import base64
 import socket
-from typing import TYPE_CHECKING
 
+from tpmwire.channel import authorized_once
+from tpmwire.keys.nv_certificate import without_padding
+from tpmwire.primary import create_primary, read_loaded
+from tpmwire.secret import Secret
+from tpmwire.spec.constants import TPM_HT, TPM_RH
+from tpmwire.spec.structures import TPMT_PUBLIC
+from tpmwire.state import nv
+from tpmwire.tpm import Tpm
+from tpmwire.use.endorsement import KINDS, template_of
+from tpmwire.use.parents import PARENTS, is_of
+
+from ..keys.targets import OTHER, Target
+from ..terminal.files import write_whole
 from ..terminal.messages import UsageError
 from ..terminal.options import add_tpm_options
-
-if TYPE_CHECKING:
-    from tpmwire.secret import Secret
-    from tpmwire.spec.structures import TPMT_PUBLIC
-    from tpmwire.tpm import Tpm
+from ..tpm.passwords import add_auth_options, auth_of
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -35,8 +44,6 @@ HELP = "print this TPM's public key, to wrap a secret for it elsewhere"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    from ..tpm.passwords import add_auth_options
-
     add_tpm_options(parser, "60s")
     parser.add_argument(
         "--key",
@@ -55,16 +62,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Makes the key, reads its certificate, prints one line of JSON."""
-    from tpmwire.channel import authorized_once
-    from tpmwire.primary import create_primary, read_loaded
-    from tpmwire.spec.constants import TPM_HT, TPM_RH
-    from tpmwire.tpm import Tpm
-    from tpmwire.use.parents import PARENTS
-
-    from ..keys.targets import Target
-    from ..terminal.files import write_whole
-    from ..tpm.passwords import auth_of
-
     place = PARENTS[args.key]
     auth, parent, certificate = auth_of(args, "parent"), place.parent, None
     if not auth and place.hierarchy == TPM_RH.OWNER:
@@ -88,10 +85,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _kind(asked: str, public: "TPMT_PUBLIC") -> str:
     """Returns the kind of the key; a TPM may have the RSA one if the ECC one is requested. Raises UsageError."""
-    from tpmwire.use.parents import PARENTS, is_of
-
-    from ..keys.targets import OTHER
-
     kinds = {"srk": ("srk", "srk-rsa"), "h2": ("h2", "h1")}.get(asked, (asked,))
     for kind in kinds:
         if is_of(public, PARENTS[kind]):
@@ -103,12 +96,6 @@ def _kind(asked: str, public: "TPMT_PUBLIC") -> str:
 
 def _endorsement_key(tpm: "Tpm", handle: int, auth: "Secret") -> "tuple[TPMT_PUBLIC, str | None]":
     """Returns the key, created from the template and nonce that the TPM stores, and its certificate."""
-    from tpmwire.channel import authorized_once
-    from tpmwire.primary import create_primary
-    from tpmwire.spec.constants import TPM_RH
-    from tpmwire.state import nv
-    from tpmwire.use.endorsement import KINDS, template_of
-
     kind = next(kind for kind in KINDS if kind.handle == handle)
     present = nv.handles(tpm, kind.certificate, kind.template_index)
     template = template_of(tpm, kind, present)
@@ -118,11 +105,6 @@ def _endorsement_key(tpm: "Tpm", handle: int, auth: "Secret") -> "tuple[TPMT_PUB
 
 def _certificate(tpm: "Tpm", index: int) -> str:
     """The EK certificate in an NV index, in PEM."""
-    import base64
-
-    from tpmwire.keys.nv_certificate import without_padding
-    from tpmwire.state import nv
-
     body = base64.encodebytes(without_padding(nv.read(tpm, index))).decode().replace("\n", "")
     lines = [body[start : start + 64] for start in range(0, len(body), 64)]
     return "\n".join(["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""])

@@ -11,8 +11,12 @@ cleans up after each program, and there is nothing to flush but saved sessions.
 
 import argparse
 
+from tpmwire.errors import TpmError
+from tpmwire.tpm import Tpm
+
 from ..terminal.messages import note
 from ..terminal.options import add_tpm_options
+from ..tpm.inventory import handles
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -29,11 +33,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Flushes, and prints what."""
-    from tpmwire.errors import TpmError
-    from tpmwire.tpm import Tpm
-
-    from ..tpm.inventory import handles
-
     kinds = [] if args.sessions else ["transient"]
     kinds += [] if args.transient else ["loaded session", "saved session"]
     failed: TpmError | None = None

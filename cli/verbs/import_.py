@@ -20,18 +20,42 @@ but a few times, then the TPM's dictionary attack protection locks all such keys
 
 import argparse
 import os
-from typing import TYPE_CHECKING
 
+from tpmwire.keys.wrapping import to_any, to_parent
+from tpmwire.policy.policy import Policy, PolicyAuthValue
+from tpmwire.spec.constants import TPM_ALG
+
+from ..awsconfig.profiles import (
+    check_profile,
+    credential_process,
+    endpoint_options,
+    existing_profile,
+    profile_lines,
+    salt_pin,
+    tell_passwords,
+    write_profile,
+)
+from ..keys.create import Made, Order, make_key
 from ..keys.options import OWNER, add_parent_options, add_pin_options, new_handle, parentage_of
+from ..keys.persist import check_free, open_tpm
+from ..keys.place import Placed, check_path, put_in_place
+from ..keys.policy_options import described_policy
 from ..keys.secret import add_secret_options, check_key_id, key_id_of, read_key
-from ..keys.sigv4a import add_sigv4a_options, is_wanted, places_of
+from ..keys.sigv4a import (
+    add_sigv4a_options,
+    check_places,
+    check_tpm,
+    is_wanted,
+    make_sigv4a_key,
+    places_of,
+    required_key_id,
+)
+from ..keys.targets import read_target
+from ..lifecycle.profile_command import plaintext_identity
 from ..terminal.messages import UsageError, note
 from ..terminal.options import Once, add_tpm_options, filled, pcrs_from
-
-if TYPE_CHECKING:
-    from tpmwire.policy.policy import Policy
-
-    from ..keys.create import Made
+from ..tpm.passwords import add_auth_options, key_auth_of
+from ..tpm.pins import pin_from
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -40,8 +64,6 @@ HELP = "put an AWS secret access key into the TPM"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    from ..tpm.passwords import add_auth_options
-
     add_secret_options(parser)
     parser.add_argument(
         "--out", action=Once, metavar="FILE", help="write the key as a TSS2 PEM file; - is standard output"
@@ -111,14 +133,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Makes the key, proves it, puts it in place, prints a profile."""
-    from ..awsconfig.profiles import check_profile, credential_process, salt_pin, tell_passwords
-    from ..keys.create import Order, make_key
-    from ..keys.persist import check_free, open_tpm
-    from ..keys.place import Placed, put_in_place
-    from ..lifecycle.profile_command import plaintext_identity
-    from ..tpm.passwords import key_auth_of
-    from ..tpm.pins import pin_from
-
     _check_places(args)
     if args.from_profile and not args.aws_access_key_id:
         args.aws_access_key_id = key_id_of(args.from_profile)
@@ -139,8 +153,6 @@ def run(args: argparse.Namespace) -> int:
     sigv4a = is_wanted(args)
     key_id = ""
     if sigv4a:
-        from ..keys.sigv4a import check_tpm, make_sigv4a_key, required_key_id
-
         key_id = required_key_id(args)
         with open_tpm(args) as tpm:
             check_tpm(tpm)
@@ -185,8 +197,6 @@ def _key_id(args: argparse.Namespace) -> str:
 
 def _endpoint_options(args: argparse.Namespace) -> list[str]:
     """The line's options of AWS's endpoints: those that --verify uses, and those of a profile that exists."""
-    from ..awsconfig.profiles import endpoint_options, existing_profile
-
     if args.write_profile or args.verify:
         return endpoint_options(
             args.aws_region, existing_profile(args.write_profile) if args.write_profile else None
@@ -196,9 +206,6 @@ def _endpoint_options(args: argparse.Namespace) -> list[str]:
 
 def _check_places(args: argparse.Namespace) -> None:
     """Raises UsageError where a key has no place, or where two would have the same."""
-    from ..keys.place import check_path
-    from ..keys.sigv4a import check_places
-
     if not args.out and args.persistent_handle is None:
         raise UsageError("say where the key is to go: --out FILE, --persistent-handle HANDLE, or both")
     if args.out and args.out != "-":
@@ -209,11 +216,6 @@ def _check_places(args: argparse.Namespace) -> None:
 
 def _described(args: argparse.Namespace, *, with_auth: bool) -> "tuple[Policy, ...]":
     """The ways of the policy of --policy, or of --pcrs with values. Raises UsageError."""
-    from tpmwire.policy.policy import Policy, PolicyAuthValue
-    from tpmwire.spec.constants import TPM_ALG
-
-    from ..keys.policy_options import described_policy
-
     found = described_policy(args, TPM_ALG.SHA256)
     assert found is not None  # one of the options is there
     ways = found.alternatives
@@ -230,9 +232,6 @@ def _leave(args: argparse.Namespace, *, with_auth: bool) -> "Policy | None":
     """The policy by which the key may be duplicated. Raises UsageError."""
     if not args.duplicable_to:
         return None
-    from tpmwire.keys.wrapping import to_any, to_parent
-
-    from ..keys.targets import read_target
 
     if args.duplicable_to == "any":
         return to_any(with_auth=with_auth)
@@ -245,8 +244,6 @@ def _leave(args: argparse.Namespace, *, with_auth: bool) -> "Policy | None":
 
 
 def _report(made: "Made", args: argparse.Namespace, command: str) -> None:
-    from ..awsconfig.profiles import profile_lines, write_profile
-
     handle = args.persistent_handle
     if args.policy_json or "=" in (args.pcrs or ""):
         note("the key was not tried: its policy need not hold now")

@@ -12,18 +12,24 @@ The result is the key at a persistent handle, or a loadable key file; either way
 """
 
 import argparse
-from typing import TYPE_CHECKING
+
+from tpmwire.crypto.formulas import random_bytes
+from tpmwire.errors import TpmError
+from tpmwire.keys.keyfile import IMPORTABLE, SEALED, KeyFile
+from tpmwire.secret import EMPTY_AUTH, Secret
+from tpmwire.spec.codes import TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH, TPM_RC_HANDLE
+from tpmwire.tpm import Tpm
+from tpmwire.use.ecdsa import EcdsaKey, check_signature, is_p256_key
+from tpmwire.use.hmac import HmacKey
+from tpmwire.use.parents import PARENTS, candidates, for_endorsement
 
 from ..keys.options import new_handle
+from ..keys.persist import is_occupied
+from ..keys.place import check_path
+from ..keys.tpmcopy import parent_kind
+from ..terminal.files import read_key_file, read_small, write_whole
 from ..terminal.messages import UsageError, note
-from ..terminal.options import add_tpm_options, auth_from, persistent_handle
-
-if TYPE_CHECKING:
-    from tpmwire.keys.keyfile import KeyFile
-    from tpmwire.secret import Secret
-    from tpmwire.tpm import Tpm
-    from tpmwire.use.ecdsa import EcdsaKey
-    from tpmwire.use.hmac import HmacKey
+from ..terminal.options import add_tpm_options, auth_from, pcrs_from, persistent_handle
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -77,11 +83,6 @@ def run(args: argparse.Namespace) -> int:
     """Imports, proves, and puts the key where it was asked for."""
     if not args.out and args.persistent_handle is None:
         raise UsageError("say where the key is to go: --out FILE, --persistent-handle HANDLE, or both")
-    from tpmwire.tpm import Tpm
-
-    from ..keys.persist import is_occupied
-    from ..keys.place import check_path
-    from ..terminal.files import write_whole
 
     if args.out:
         check_path(args.out, "--out", force=args.force)
@@ -106,11 +107,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _key(args: argparse.Namespace, file: "KeyFile", owner: "Secret") -> "HmacKey | EcdsaKey":
-    from tpmwire.use.ecdsa import EcdsaKey, is_p256_key
-    from tpmwire.use.hmac import HmacKey
-
-    from ..terminal.options import pcrs_from
-
     parent = auth_from(None, args.parent_auth_file, "TPM_PARENT_AUTH")
     return (EcdsaKey if is_p256_key(file.public) else HmacKey)(
         file=file,
@@ -124,9 +120,6 @@ def _key(args: argparse.Namespace, file: "KeyFile", owner: "Secret") -> "HmacKey
 
 def _imported(tpm: "Tpm", key: "HmacKey | EcdsaKey", choices: "list[KeyFile]") -> "KeyFile":
     """The loadable file, under the first parent for which the key was wrapped. Raises the first one's error."""
-    from tpmwire.errors import TpmError
-    from tpmwire.spec.codes import TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH, TPM_RC_HANDLE
-
     failed: TpmError | None = None
     for file in choices:
         try:
@@ -148,17 +141,12 @@ def _imported(tpm: "Tpm", key: "HmacKey | EcdsaKey", choices: "list[KeyFile]") -
 
 def _prove(tpm: "Tpm", key: "HmacKey | EcdsaKey", file: "KeyFile") -> None:
     """The secret is not known here; that the TPM computes with the key shows that it can be used."""
-    from tpmwire.crypto.formulas import random_bytes
-    from tpmwire.keys.keyfile import SEALED
-    from tpmwire.use.hmac import HmacKey
-
     if file.type == SEALED:
         key.load(tpm)
         return
     if isinstance(key, HmacKey):
         key.hmac(tpm, b"tpmwire")
         return
-    from tpmwire.use.ecdsa import check_signature
 
     digest = random_bytes(32)
     check_signature(file.public, digest, key.sign(tpm, digest))
@@ -166,12 +154,6 @@ def _prove(tpm: "Tpm", key: "HmacKey | EcdsaKey", file: "KeyFile") -> None:
 
 def _choices(args: argparse.Namespace) -> "list[KeyFile]":
     """The importable key with each parent that it may be for. Raises UsageError, KeyFileError."""
-    from tpmwire.keys.keyfile import IMPORTABLE, KeyFile
-    from tpmwire.use.parents import PARENTS, candidates, for_endorsement
-
-    from ..keys.tpmcopy import parent_kind
-    from ..terminal.files import read_key_file, read_small
-
     parts = (args.public, args.private, args.seed)
     if args.file:
         if any(parts):
@@ -196,10 +178,6 @@ def _choices(args: argparse.Namespace) -> "list[KeyFile]":
 
 
 def _inner_key(path: str | None) -> "Secret":
-    from tpmwire.secret import EMPTY_AUTH, Secret
-
-    from ..terminal.files import read_small
-
     if not path:
         return EMPTY_AUTH
     key = read_small(path)

@@ -8,9 +8,14 @@ which costs a command more in each run.
 """
 
 import argparse
+import json
+import textwrap
 from typing import Any
 
+from tpmwire.tpm import Tpm
+
 from ..terminal.options import add_tpm_options
+from ..tpm.capabilities import document
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -25,15 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the document."""
-    from tpmwire.tpm import Tpm
-
-    from ..tpm.capabilities import document
-
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
         found = document(tpm)
     if args.json:
-        import json
-
         print(json.dumps(found, indent=2))
     else:
         print(_text(found))
@@ -65,8 +64,6 @@ def _text(found: dict[str, Any]) -> str:
 
 
 def _wrapped(words: list[str]) -> str:
-    import textwrap
-
     lines = textwrap.wrap(" ".join(words), 96, break_long_words=False, break_on_hyphens=False)
     return ("\n" + 14 * " ").join(lines) or "none"
 

@@ -9,12 +9,12 @@ behind /dev/tpmrm0 everybody sees only his own.
 """
 
 import argparse
-from typing import TYPE_CHECKING
+import json
+
+from tpmwire.tpm import Tpm
 
 from ..terminal.options import add_tpm_options
-
-if TYPE_CHECKING:
-    from ..tpm.inventory import Row
+from ..tpm.inventory import Row, rows
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -29,15 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the inventory."""
-    from tpmwire.tpm import Tpm
-
-    from ..tpm.inventory import rows
-
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
         found = list(rows(tpm))
     if args.json:
-        import json
-
         print(json.dumps([row.to_json() for row in found], indent=2))
         return 0
     for row in found:

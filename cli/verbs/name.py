@@ -12,9 +12,19 @@ certificate.
 """
 
 import argparse
+import os
 
+from tpmwire.channel import WELL_KNOWN, authorized_once
+from tpmwire.crypto.formulas import name_of
+from tpmwire.keys.keyfile import parse
+from tpmwire.tpm import Tpm
+
+from ..keys.persist import open_tpm
+from ..terminal.files import read_small
 from ..terminal.messages import UsageError
 from ..terminal.options import add_tpm_options
+from ..tpm.passwords import add_auth_options, auth_of
+from ..tpm.pins import pin_from
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -23,8 +33,6 @@ HELP = "print the Name of a key"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    from ..tpm.passwords import add_auth_options
-
     parser.add_argument("what", metavar="WHAT", help="ek-rsa, ek-ecc, srk, srk-rsa, h2, a handle, or a file")
     add_auth_options(parser, "parent", "the hierarchy's password, to make a key")
     # A chip may need ten seconds for an RSA key.
@@ -33,13 +41,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the Name in hex and nothing else."""
-    from tpmwire.channel import WELL_KNOWN
-
     if args.what in WELL_KNOWN:
         name = _made(args)
     elif (handle := _handle(args.what)) is not None:
-        from tpmwire.tpm import Tpm
-
         with Tpm.open(args.tpm_path, args.timeout) as tpm:
             name = tpm.name(handle)
     else:
@@ -49,11 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _made(args: argparse.Namespace) -> bytes:
-    from tpmwire.channel import authorized_once
     from tpmwire.primary import WELL_KNOWN, create_primary
-
-    from ..keys.persist import open_tpm
-    from ..tpm.passwords import auth_of
 
     place = WELL_KNOWN[args.what]
     auth = auth_of(args, "parent")
@@ -72,15 +72,6 @@ def _handle(text: str) -> int | None:
 
 
 def _of_file(path: str) -> bytes:
-    import os
-
-    from tpmwire.channel import WELL_KNOWN
-    from tpmwire.crypto.formulas import name_of
-    from tpmwire.keys.keyfile import parse
-
-    from ..terminal.files import read_small
-    from ..tpm.pins import pin_from
-
     if not os.path.exists(path):
         raise UsageError(f"{path!r} is none of {', '.join(WELL_KNOWN)}, no handle such as 0x81010002, and no file")
     if b"TSS2" in (data := read_small(path)):

@@ -9,6 +9,11 @@ moment: where somebody extends a PCR meanwhile, they are read again.
 """
 
 import argparse
+import json
+
+from tpmwire.policy.policy import format_pcrs, pcrs_in
+from tpmwire.state.pcrs import banks, read_pcrs
+from tpmwire.tpm import Tpm
 
 from ..terminal.options import add_tpm_options, pcrs_from
 
@@ -28,10 +33,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the values."""
-    from tpmwire.policy.policy import format_pcrs, pcrs_in
-    from tpmwire.state.pcrs import banks, read_pcrs
-    from tpmwire.tpm import Tpm
-
     wanted = pcrs_from(args.selection) if args.selection else None
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
         selection = banks(tpm) if wanted is None else wanted
@@ -44,8 +45,6 @@ def run(args: argparse.Namespace) -> int:
         for number in place[1:]
     ]
     if args.json:
-        import json
-
         document: dict[str, dict[str, str]] = {}
         for bank_name, number, value in rows:
             document.setdefault(bank_name, {})[str(number)] = value

@@ -8,8 +8,13 @@ output is the key's Name: with `--key-name NAME` a run of aws-tpm-process-creden
 
 import argparse
 
+from tpmwire.tpm import undisturbed
+
+from ..keys.persist import check_free, load, make_persistent, open_tpm, parent_of
+from ..terminal.files import read_key_file
 from ..terminal.messages import UsageError, note
 from ..terminal.options import add_tpm_options, persistent_handle
+from ..tpm.passwords import add_auth_options, auth_of
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -21,8 +26,6 @@ OWNER = 0x40000001
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    from ..tpm.passwords import add_auth_options
-
     parser.add_argument("file", metavar="FILE", help="the key file (TSS2 PRIVATE KEY)")
     parser.add_argument("handle", type=persistent_handle, metavar="HANDLE", help="such as 0x81010002")
     parser.add_argument("--force", action="store_true", help="replace what is at the handle")
@@ -33,12 +36,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Loads, persists, prints the Name."""
-    from tpmwire.tpm import undisturbed
-
-    from ..keys.persist import check_free, load, make_persistent, open_tpm, parent_of
-    from ..terminal.files import read_key_file
-    from ..tpm.passwords import auth_of
-
     file = read_key_file(args.file)
     if file.is_importable:
         raise UsageError(

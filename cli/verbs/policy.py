@@ -17,16 +17,22 @@ No TPM is needed.
 """
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from tpmwire.crypto.formulas import name_of
+from tpmwire.errors import PolicyError
+from tpmwire.keys.keyfile import KeyFile
+from tpmwire.policy.approvals import PolicyAuthorize
+from tpmwire.policy.choice import alternatives_of
+from tpmwire.policy.policy import Policy, Statement
+from tpmwire.policy.sign import approve, is_same_key, load_key, public_areas
+from tpmwire.policy.text import tree
+from tpmwire.spec.constants import TPM_ALG, TPM_CC
 
 from ..keys.policy_options import add_policy_options, described_policy
+from ..terminal.files import read_key_file, read_small, write_whole
 from ..terminal.messages import UsageError, note
-
-if TYPE_CHECKING:
-    from tpmwire.keys.keyfile import KeyFile
-    from tpmwire.policy.approvals import PolicyAuthorize
-    from tpmwire.policy.policy import Policy, Statement
-    from tpmwire.spec.constants import TPM_ALG
+from ..terminal.options import auth_from
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -67,8 +73,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _compute(args: argparse.Namespace) -> int:
-    from tpmwire.policy.text import tree
-
     found = described_policy(args, _hash(args.hash))
     if found is None:
         raise UsageError("give a key file, --json FILE or --pcrs sha256:7=HEX")
@@ -77,8 +81,6 @@ def _compute(args: argparse.Namespace) -> int:
 
 
 def _hash(name: str) -> "TPM_ALG":
-    from tpmwire.spec.constants import TPM_ALG
-
     hashes = {"sha1": TPM_ALG.SHA1, "sha256": TPM_ALG.SHA256, "sha384": TPM_ALG.SHA384, "sha512": TPM_ALG.SHA512}
     if name.lower() not in hashes:
         raise UsageError(f"--hash {name!r} is none of {', '.join(hashes)}")
@@ -86,16 +88,10 @@ def _hash(name: str) -> "TPM_ALG":
 
 
 def _read(path: str) -> "KeyFile":
-    from ..terminal.files import read_key_file
-
     return read_key_file(path)
 
 
 def _show(path: str) -> int:
-    from tpmwire.errors import PolicyError
-    from tpmwire.policy.choice import alternatives_of
-    from tpmwire.policy.text import tree
-
     file = _read(path)
     found = alternatives_of(file)
     for label, policy in found:
@@ -112,8 +108,6 @@ def _show(path: str) -> int:
 
 
 def _digest(policy: "Policy", file: "KeyFile") -> str:
-    from tpmwire.errors import PolicyError
-
     try:
         digest = policy.digest(file.public.name_alg)
     except PolicyError as error:
@@ -123,13 +117,6 @@ def _digest(policy: "Policy", file: "KeyFile") -> str:
 
 
 def _sign(args: argparse.Namespace, path: str) -> int:
-    from tpmwire.policy.policy import Policy
-    from tpmwire.policy.sign import approve, load_key
-    from tpmwire.spec.constants import TPM_CC
-
-    from ..terminal.files import read_small, write_whole
-    from ..terminal.options import auth_from
-
     if not args.key:
         raise UsageError("say who signs: --key PEM")
     file = _read(path)
@@ -162,13 +149,6 @@ def _trust(file: "KeyFile", key: Any, path: str) -> "tuple[PolicyAuthorize, tupl
     The signer is known by the public key; the rest of the public area is what the key file has, or what programs
     choose where it says nothing. Raises UsageError.
     """
-    from tpmwire.crypto.formulas import name_of
-    from tpmwire.errors import PolicyError
-    from tpmwire.policy.approvals import PolicyAuthorize
-    from tpmwire.policy.choice import alternatives_of
-    from tpmwire.policy.policy import Policy
-    from tpmwire.policy.sign import is_same_key, public_areas
-
     stated: list[tuple[PolicyAuthorize, tuple[Statement, ...]]] = []
     for _, policy in alternatives_of(file):
         if not isinstance(policy, PolicyError):

@@ -11,9 +11,15 @@ whatever --expires says. The link is as good as a password: whoever reads it may
 """
 
 import argparse
+import time
 
+from sigv4.signer import PRESIGN_MAX
+from sigv4.times import parse_rfc3339
+
+from ..credentials.sts import seconds_of
+from ..requests.options import add_use_options, warn
 from ..requests.request import add_request_options, place_of, request_of
-from ..requests.signer import add_use_options, key_of, warn
+from ..requests.signer import key_of
 from ..terminal.messages import UsageError
 
 __all__ = ["HELP", "configure", "run"]
@@ -32,13 +38,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the URL. Raises UsageError, RequestError before the TPM is asked; what `key_of` does."""
-    import time
-
-    from sigv4.signer import PRESIGN_MAX
-    from sigv4.times import parse_rfc3339
-
-    from ..credentials.sts import seconds_of
-
     seconds = seconds_of(args.expires, "--expires")
     if not 1 <= seconds <= PRESIGN_MAX:
         raise UsageError(f"--expires {seconds}: a link holds for 1 to {PRESIGN_MAX} seconds")

@@ -11,8 +11,13 @@ database at this name and port for this user, and it lets connections begin for 
 """
 
 import argparse
+import time
 
-from ..requests.signer import add_use_options, region_of, signer_of
+from sigv4.tokens import check_database, database_region, dsql_token, rds_token
+
+from ..requests.options import add_use_options, region_of
+from ..requests.signer import signer_of
+from ..terminal.messages import UsageError
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -30,12 +35,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the password. Raises UsageError, RequestError before the TPM is asked; what `signer_of` does."""
-    import time
-
-    from sigv4.tokens import check_database, database_region, dsql_token, rds_token
-
-    from ..terminal.messages import UsageError
-
     kind, region = database_region(args.hostname) or ("rds", None)
     if kind == "rds" and args.port is None:
         raise UsageError("--port is required: the password is for one port, such as 5432 or 3306")

@@ -21,10 +21,19 @@ import argparse
 import shlex
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
+from sigv4.errors import StsError
+from sigv4.iam import CreateAccessKey, DeleteAccessKey, UpdateAccessKey
+from tpmwire.crypto.formulas import name_of
+from tpmwire.secret import Secret
+from tpmwire.spec.constants import TPM_HT
+from tpmwire.tpm import undisturbed
+
+from ..keys.create import Order, make_key
 from ..keys.options import new_handle
-from ..keys.sigv4a import add_sigv4a_options, check_installed, is_wanted, places_of
+from ..keys.secret import key_octets
+from ..keys.sigv4a import add_sigv4a_options, check_installed, is_wanted, make_sigv4a_key, places_of
 from ..lifecycle.profile_command import (
     Checkpoint,
     ProfileCommand,
@@ -54,11 +63,7 @@ from ..lifecycle.rotation import (
 from ..terminal.messages import UsageError, note
 from ..terminal.options import Once
 from ..terminal.prompts import check_agreed
-
-if TYPE_CHECKING:
-    from tpmwire.secret import Secret
-
-    from ..keys.create import Order
+from ..tpm.passwords import add_auth_options, auth_of
 
 __all__ = ["HELP", "configure", "rotate", "run"]
 
@@ -72,8 +77,6 @@ _PATIENCE = 90.0
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    from ..tpm.passwords import add_auth_options
-
     parser.add_argument(
         "--profile", action=Once, default="default", metavar="NAME", help="the profile (default: default)"
     )
@@ -112,8 +115,6 @@ def rotate(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
     begun, answered, created, made, put, placed, proven, rewritten, switched, disabled, inactive; with --delete-old
     also deleted, cleared; with a key of SigV4A beside, before put.
     """
-    from ..tpm.passwords import auth_of
-
     owner = auth_of(args, "owner")
     for wanted, what in ((args.delete_old, "old access key"), (args.discard, f"new access key {args.discard}")):
         if wanted:
@@ -170,8 +171,6 @@ def _check(args: argparse.Namespace, state: State | None) -> None:
 
 def _tidy(args: argparse.Namespace, state: State, owner: "Secret") -> None:
     """Where an earlier run ended in the middle of a step: to the step's end, or back before it."""
-    from tpmwire.crypto.formulas import name_of
-
     if state.stage == "begun":
         _find_orphan(args, state)
     elif state.stage == "made":
@@ -216,9 +215,6 @@ def _discard(profile: str, state: State, owner: "Secret") -> None:
 
 
 def _delete_key(command: ProfileCommand, key_id: str) -> None:
-    from sigv4.errors import StsError
-    from sigv4.iam import DeleteAccessKey
-
     def delete() -> None:
         try:
             iam_client(command).call(DeleteAccessKey(key_id))
@@ -231,12 +227,6 @@ def _delete_key(command: ProfileCommand, key_id: str) -> None:
 
 def _create(args: argparse.Namespace, state: State, owner: "Secret", checkpoint: Checkpoint) -> None:
     """The new key, from IAM's answer into its place. A signal waits: the secret is in this process only."""
-    from sigv4.errors import StsError
-    from sigv4.iam import CreateAccessKey
-    from tpmwire.tpm import undisturbed
-
-    from ..keys.secret import key_octets
-
     command = old_command(args.profile, state)
     check_place(args, command)
     check_sigv4a(args, command)
@@ -272,11 +262,6 @@ def _create(args: argparse.Namespace, state: State, owner: "Secret", checkpoint:
 def _import(
     args: argparse.Namespace, state: State, order: "Order", owner: "Secret", checkpoint: Checkpoint
 ) -> None:
-    from tpmwire.spec.constants import TPM_HT
-
-    from ..keys.create import make_key
-    from ..keys.sigv4a import make_sigv4a_key
-
     command, key_id = old_command(args.profile, state), state.values["new"]["id"]
     with open_for(command) as tpm:
         place = new_place(args, tpm, command, key_id)
@@ -305,8 +290,6 @@ def _import(
 
 def _patiently(ask: Callable[[], Result]) -> Result:
     """Asks again while AWS does not know the new key yet. Raises what `ask` raises."""
-    from sigv4.errors import StsError
-
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
@@ -331,8 +314,6 @@ def _switch(profile: str, state: State, checkpoint: Checkpoint) -> None:
 
 
 def _disable(profile: str, state: State, checkpoint: Checkpoint) -> None:
-    from sigv4.iam import UpdateAccessKey
-
     command, old_id = new_command(profile, state), state.values["old"]["id"]
     _patiently(lambda: iam_client(command).call(UpdateAccessKey(old_id)))
     checkpoint("disabled")

@@ -28,16 +28,24 @@ At the end transient objects and sessions that the commands made are flushed, un
 """
 
 import argparse
-from typing import TYPE_CHECKING, Any
+import contextlib
+import os
+from typing import Any
+
+from tpmwire.errors import EncodeError, TpmwireError
+from tpmwire.explain import as_text, explain_command, explain_response
+from tpmwire.spec.command import role_of
+from tpmwire.spec.constants import TPMA_SESSION
+from tpmwire.spec.structures import TPMS_AUTH_COMMAND
+from tpmwire.tpm import Tpm
+from tpmwire.transport import Transport, open_transport
+from tpmwire.wire import CommandMessage, ResponseMessage, build_command, split
 
 from ..inspect.command_auth import SESSIONS, STEPS, Authorizer, policy_from
+from ..inspect.command_fields import command_from, password_from
 from ..inspect.command_plans import Plan, plans_from_json, plans_from_words
 from ..terminal.messages import UsageError, note
-from ..terminal.options import add_tpm_options
-
-if TYPE_CHECKING:
-    from tpmwire.tpm import Tpm
-    from tpmwire.transport import Transport
+from ..terminal.options import add_tpm_options, secret_file
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -102,9 +110,6 @@ def run(args: argparse.Namespace) -> int:
     if args.session != "none" and not any(plan.kind.sessions for plan in plans):
         raise UsageError(f"TPM2_{plans[0].kind.code.name} comes without sessions always: leave --session out")
 
-    from tpmwire.tpm import Tpm
-    from tpmwire.transport import open_transport
-
     transport: Any = Overheard(open_transport(args.tpm_path, args.timeout), args.secrets)
     tpm = Tpm(transport)
     authorizer = Authorizer(tpm, args.session)
@@ -121,10 +126,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _close(tpm: "Tpm", authorizer: Authorizer, *, keep: bool) -> None:
     """Flushes everything, or with `keep` our own sessions only. Raises nothing of its own."""
-    import contextlib
-
-    from tpmwire.errors import TpmwireError
-
     if not keep:
         tpm.close()
         return
@@ -150,8 +151,6 @@ class Overheard:
 
     def transceive(self, command: bytes) -> bytes:
         """As `Transport.transceive`; both octets are shown, the command before the TPM has it."""
-        from tpmwire.explain import explain_command, explain_response
-
         if self._ending:
             if self._last_words:
                 note(self._last_words)
@@ -167,17 +166,11 @@ class Overheard:
 
 
 def _show(tree: Any, secrets: bool) -> None:
-    from tpmwire.explain import as_text
-
     print(as_text(tree, secrets=secrets), end="\n\n", flush=True)
 
 
 def _sent(tpm: "Tpm", command: Any, authorizations: list[Any], secrets: bool) -> int:
     """Sends a command; the handle that its response gave, or 0. What sessions encrypt is shown in clear too."""
-    from tpmwire.explain import explain_command, explain_response
-    from tpmwire.spec.constants import TPMA_SESSION
-    from tpmwire.wire import CommandMessage, ResponseMessage
-
     does = [use.attributes for use in authorizations if hasattr(use, "attributes")]
     if any(attributes & TPMA_SESSION.DECRYPT for attributes in does):
         print(f"# TPM2_{command.code.name} without its sessions, before its first parameter is encrypted:")
@@ -191,16 +184,10 @@ def _sent(tpm: "Tpm", command: Any, authorizations: list[Any], secrets: bool) ->
 
 
 def _handle_of(answer: Any) -> int:
-    from tpmwire.spec.command import role_of
-
     return next((getattr(answer, name) for name, annotation in answer.fields() if role_of(annotation)), 0)
 
 
 def _built(plan: Plan, answers: list[int], args: argparse.Namespace) -> Any:
-    from tpmwire.errors import EncodeError
-
-    from ..inspect.command_fields import command_from
-
     try:
         command = command_from(plan.kind, plan.values, answers, public=not args.json)
         command.build()
@@ -210,9 +197,6 @@ def _built(plan: Plan, answers: list[int], args: argparse.Namespace) -> Any:
 
 
 def _passwords(plan: Plan, args: argparse.Namespace) -> list[bytes]:
-    from ..inspect.command_fields import password_from
-    from ..terminal.options import secret_file
-
     secrets = [secret_file(path) for path in args.auth_file] + [_variable(name) for name in args.auth_env]
     secrets = secrets or [password_from(value) for value in plan.passwords]
     wanted = sum(role.authorized for _, role in plan.kind.handle_fields())
@@ -224,18 +208,12 @@ def _passwords(plan: Plan, args: argparse.Namespace) -> list[bytes]:
 
 
 def _variable(name: str) -> bytes:
-    import os
-
     if name not in os.environ:
         raise UsageError(f"the environment variable {name} of --auth-env is not set")
     return os.environb[name.encode()]
 
 
 def _dry_run(commands: list[Any], passwords: list[Any], args: argparse.Namespace) -> int:
-    from tpmwire.explain import explain_command
-    from tpmwire.spec.structures import TPMS_AUTH_COMMAND
-    from tpmwire.wire import build_command, split
-
     for command, given in zip(commands, passwords, strict=True):
         wanted = sum(role.authorized for _, role in command.handle_fields())
         secrets = [*given, *([b""] * (wanted - len(given)))]

@@ -29,16 +29,22 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
-from ..requests.signer import add_use_options, temporary, use_args
+from sigv4.errors import SigV4Error
+from sigv4.times import rfc3339
+from tpmwire.errors import TpmwireError
+
+from ..requests.options import add_use_options, region_of, use_args
+from ..requests.signer import temporary
+from ..serving import listen
+from ..serving.door import raise_descriptor_limit
+from ..serving.handler import Desk
+from ..serving.notify import Notifier, inherited_sockets
+from ..serving.server import CredentialServer
+from ..serving.store import Store
+from ..serving.tokens import Sessions, TokenFile
 from ..terminal.messages import UsageError, note
 from ..terminal.options import Once
-
-if TYPE_CHECKING:
-    from ..serving.notify import Notifier
-    from ..serving.store import Store
-    from ..serving.tokens import TokenFile
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -79,13 +85,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serves until a signal. Raises UsageError, OSError, and what the first question for credentials raises."""
-    from ..serving.door import raise_descriptor_limit
-    from ..serving.handler import Desk
-    from ..serving.notify import Notifier
-    from ..serving.server import CredentialServer
-    from ..serving.store import Store
-    from ..serving.tokens import Sessions, TokenFile
-
     raise_descriptor_limit()
     _read_again(use_args(args))  # a wrong profile is told before anything is opened
     notifier = Notifier()
@@ -166,9 +165,6 @@ def _has_terminal() -> bool:
 @contextlib.contextmanager
 def _failures_told(outlook: Callable[[], str]) -> Iterator[None]:
     """What may pass again becomes a line of the log; anything else is a fault of the program, and ends it."""
-    from sigv4.errors import SigV4Error
-    from tpmwire.errors import TpmwireError
-
     try:
         yield
     except (TpmwireError, SigV4Error, UsageError, OSError) as error:
@@ -188,14 +184,10 @@ def _tell(store: "Store", notifier: "Notifier") -> None:
 
 
 def _time(seconds: float) -> str:
-    from sigv4.times import rfc3339
-
     return rfc3339(seconds)
 
 
 def _region(args: argparse.Namespace) -> str | None:
-    from ..requests.signer import region_of
-
     try:
         return region_of(args)
     except UsageError:
@@ -205,9 +197,6 @@ def _region(args: argparse.Namespace) -> str | None:
 @contextlib.contextmanager
 def _listeners(args: argparse.Namespace) -> Iterator[list[socket.socket]]:
     """systemd's sockets, or the options'; a unix socket's file is removed at the end. Raises UsageError."""
-    from ..serving import listen
-    from ..serving.notify import inherited_sockets
-
     mode = args.socket_mode
     if mode is not None and not (args.socket and re.fullmatch("0?[0-7]{3}", mode)):
         raise UsageError(f"--socket-mode {mode}: give it with --socket, as 0600 or 0660")

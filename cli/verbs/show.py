@@ -8,12 +8,18 @@ the file, octets as hex.
 """
 
 import argparse
-from typing import TYPE_CHECKING
+import json
 
-if TYPE_CHECKING:
-    from tpmwire.errors import PolicyError
-    from tpmwire.keys.keyfile import KeyFile, Step
-    from tpmwire.policy.policy import Statement
+from tpmwire.crypto.formulas import name_of
+from tpmwire.errors import PolicyError
+from tpmwire.keys.keyfile import KeyFile, Step
+from tpmwire.policy.policy import Policy, PolicyPCR, Statement, format_pcrs
+from tpmwire.policy.text import described
+from tpmwire.spec.constants import TPM_CC, TPM_HT, TPM_RH
+from tpmwire.use.parents import ENDORSEMENT, candidates
+
+from ..terminal.files import read_key_file
+from ..tpm.inventory import described_public
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -52,12 +58,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the fields."""
-    from ..terminal.files import read_key_file
-
     file = read_key_file(args.file)
     if args.json:
-        import json
-
         print(json.dumps(file.fields(), indent=2))
     else:
         print("\n".join(_lines(file)))
@@ -100,9 +102,6 @@ def _octets(octets: bytes | None, meaning: str) -> str:
 
 
 def _parent(file: "KeyFile") -> str:
-    from tpmwire.spec.constants import TPM_HT, TPM_RH
-    from tpmwire.use.parents import ENDORSEMENT, candidates
-
     if file.is_importable and (likely := candidates(file)[0]) != file:
         return f"according to its seed: {_parent(likely)}"
     if file.endorsement_handle is not None:
@@ -135,9 +134,6 @@ def _policy_lines(label: str, file: "KeyFile", steps: "tuple[Step, ...] | None",
 
 def _understood(steps: "tuple[Step, ...]", file: "KeyFile") -> "list[Statement | PolicyError]":
     """Each step as the policy as a whole means it, or alone where another step cannot be read."""
-    from tpmwire.errors import PolicyError
-    from tpmwire.policy.policy import Policy
-
     found: list[Statement | PolicyError] = []
     try:
         (whole,) = Policy.ways(steps, file.public)
@@ -152,10 +148,6 @@ def _understood(steps: "tuple[Step, ...]", file: "KeyFile") -> "list[Statement |
 
 
 def _step(code: int, octets: bytes, statement: "Statement | PolicyError") -> str:
-    from tpmwire.errors import PolicyError
-    from tpmwire.policy.policy import Policy, PolicyPCR, format_pcrs
-    from tpmwire.spec.constants import TPM_CC
-
     name = f"TPM2_{TPM_CC(code).name}"
     if isinstance(statement, PolicyError):
         return f"{name} {octets.hex()}  not understood: {statement}"
@@ -163,8 +155,6 @@ def _step(code: int, octets: bytes, statement: "Statement | PolicyError") -> str
     if isinstance(statement, PolicyPCR):
         name += f" {format_pcrs(statement.pcrs)} digest {statement.pcr_digest.hex() or 'of now'}"
     elif type(statement).__module__ != Policy.__module__:
-        from tpmwire.policy.text import described
-
         # Their octets hold keys, signatures and numbers that nobody reads in hex.
         name += f" {described(statement).partition(': ')[2]}"
     elif octets:
@@ -173,10 +163,6 @@ def _step(code: int, octets: bytes, statement: "Statement | PolicyError") -> str
 
 
 def _public_lines(file: "KeyFile") -> list[str]:
-    from tpmwire.crypto.formulas import name_of
-
-    from ..tpm.inventory import described_public
-
     public = file.public
     lines = [
         _line("pubkey", f"{len(file.pubkey)} octets  the public area:"),
@@ -193,9 +179,6 @@ def _public_lines(file: "KeyFile") -> list[str]:
 
 def _auth_policy(file: "KeyFile") -> str:
     """The policy digest, and whether the file's own policy leads to it."""
-    from tpmwire.errors import PolicyError
-    from tpmwire.policy.policy import Policy
-
     wanted = file.public.auth_policy
     if not wanted:
         return "none"

@@ -18,8 +18,13 @@ are what the host says; for a host that says nothing, give --service, and --regi
 """
 
 import argparse
-from typing import TYPE_CHECKING
+import json
+import time
+from urllib.parse import urlsplit
 
+from sigv4.request import FileBody, Request, host_header
+
+from ..requests.options import add_use_options
 from ..requests.request import (
     add_body_options,
     add_request_options,
@@ -28,10 +33,8 @@ from ..requests.request import (
     place_of,
     request_of,
 )
-from ..requests.signer import add_use_options, signer_of
-
-if TYPE_CHECKING:
-    from sigv4.request import Request
+from ..requests.response import out
+from ..requests.signer import signer_of
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -54,8 +57,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints it. Raises UsageError, RequestError before the TPM is asked; what `signer_of` does."""
-    import time
-
     with request_of(args) as request:
         if args.output == "http":
             check_ends(request)
@@ -67,8 +68,6 @@ def run(args: argparse.Namespace) -> int:
         if args.output == "http":
             _write(signed)
         elif args.output == "json":
-            import json
-
             print(json.dumps({"method": signed.method, "url": signed.url, "headers": dict(_flat(signed))}))
         else:
             print("\n".join(f"{name}: {value}" for name, value in _flat(signed)))
@@ -86,12 +85,6 @@ def _flat(request: "Request") -> list[tuple[str, str]]:
 
 def _write(request: "Request") -> None:
     """The request as it goes over the wire."""
-    from urllib.parse import urlsplit
-
-    from sigv4.request import FileBody, host_header
-
-    from ..requests.response import out
-
     parts = urlsplit(request.url)
     lines = [f"{request.method} {parts.path or '/'}{'?' if parts.query else ''}{parts.query} HTTP/1.1"]
     if request.header("Host") is None:

@@ -13,8 +13,19 @@ The tables are those by which tpmwire itself builds and reads messages.
 
 import argparse
 import json
+import textwrap
+from difflib import get_close_matches
 from enum import IntEnum
 from typing import Any
+
+from tpmwire.errors import DecodeError
+from tpmwire.explain import as_json, as_text
+from tpmwire.explain.table import kinds, named, table_of
+from tpmwire.explain.value import explain_octets, explain_value
+from tpmwire.record import Record
+from tpmwire.spec.command import Command
+from tpmwire.spec.constants import TPM_CC
+from tpmwire.wires import Number, YesNo, wire_of
 
 from ..terminal.messages import UsageError
 
@@ -34,8 +45,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the list, a table, or a value's meaning."""
-    from tpmwire.explain.table import kinds, table_of
-
     if args.name is None:
         groups = kinds()
         print(json.dumps(groups, indent=2) if args.json else _listed(groups))
@@ -57,8 +66,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _listed(groups: dict[str, list[str]]) -> str:
-    import textwrap
-
     parts = []
     for heading, names in groups.items():
         lines = textwrap.wrap("  ".join(names), 100, break_long_words=False, break_on_hyphens=False)
@@ -68,9 +75,6 @@ def _listed(groups: dict[str, list[str]]) -> str:
 
 def _found(word: str) -> tuple[str, str | None]:
     """The table's name, and the member where the word names one: TPM_RC_AUTH_FAIL is one of TPM_RC."""
-    from tpmwire.explain.table import named
-    from tpmwire.spec.constants import TPM_CC
-
     tables = {name.lower(): name for name in named()}
     # TPM2_MAC has the code, and so the table, of TPM2_HMAC.
     tables |= {f"tpm2_{name}".lower(): f"TPM2_{code.name}" for name, code in TPM_CC.__members__.items()}
@@ -87,7 +91,6 @@ def _found(word: str) -> tuple[str, str | None]:
     members["tpm_rs_pw"] = members["tpm_rh_pw"]
     if asked in members:
         return members[asked]
-    from difflib import get_close_matches
 
     spelled = tables | {key: f"{name}_{member}" for key, (name, member) in members.items()}
     forms = [asked, f"tpm2_{asked}", f"tpm_{asked}"]
@@ -98,11 +101,6 @@ def _found(word: str) -> tuple[str, str | None]:
 
 def _has_octets(name: str) -> bool:
     """Whether it is a structure, list or buffer, of which a value is its octets."""
-    from tpmwire.explain.table import named
-    from tpmwire.record import Record
-    from tpmwire.spec.command import Command
-    from tpmwire.wires import Number, YesNo, wire_of
-
     kind: Any = named()[name]
     if isinstance(kind, type):
         return issubclass(kind, Record) and not issubclass(kind, Command)
@@ -110,9 +108,6 @@ def _has_octets(name: str) -> bool:
 
 
 def _octets(name: str, words: str, as_plain: bool) -> int:
-    from tpmwire.explain import as_json, as_text
-    from tpmwire.explain.value import explain_octets
-
     try:
         octets = bytes.fromhex(words)
     except ValueError:
@@ -124,8 +119,6 @@ def _octets(name: str, words: str, as_plain: bool) -> int:
 
 def _value(name: str, words: str) -> int:
     """A number, or the name of a constant or of attributes as `fixedTPM|decrypt`."""
-    from tpmwire.explain.table import named
-
     try:
         value = int(words, 0)
     except ValueError:
@@ -148,9 +141,6 @@ def _value(name: str, words: str) -> int:
 
 
 def _meaning(name: str, value: int) -> list[str]:
-    from tpmwire.errors import DecodeError
-    from tpmwire.explain.value import explain_value
-
     try:
         return explain_value(name, value)
     except DecodeError as error:

@@ -17,16 +17,20 @@ Codes are of this machine's clock, and each is good once: AWS refuses it a secon
 """
 
 import argparse
-from typing import TYPE_CHECKING
+import time
 
-from ..credentials.totp import AWS_DIGITS, AWS_PERIOD, PERIODS
-from ..credentials.totp_key import place
+from tpmwire.errors import TpmError
+
+from ..credentials.totp import AWS_DIGITS, AWS_PERIOD, PERIODS, Token, code_of, step_at
+from ..credentials.totp_key import key_at, place, read_token
+from ..keys.create import Order, make_key
 from ..keys.options import add_parent_options, add_pin_options, new_handle, parentage_of
+from ..keys.persist import check_free, open_tpm
+from ..keys.place import Placed, check_path, put_in_place
 from ..terminal.messages import UsageError, note
 from ..terminal.options import add_tpm_options, filled, pcrs_from
-
-if TYPE_CHECKING:
-    from ..credentials.totp import Token
+from ..tpm.passwords import add_auth_options, auth_of, key_auth_of
+from ..tpm.pins import pin_from
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -44,8 +48,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _configure_import(parser: argparse.ArgumentParser) -> None:
-    from ..tpm.passwords import add_auth_options
-
     parser.add_argument(
         "--secret-file", metavar="FILE", help="take the secret from a file (default: standard input, or a prompt)"
     )
@@ -63,8 +65,6 @@ def _configure_import(parser: argparse.ArgumentParser) -> None:
 
 
 def _configure_code(parser: argparse.ArgumentParser) -> None:
-    from ..tpm.passwords import add_auth_options
-
     parser.add_argument("key", type=place, metavar="KEY", help="the key's file or persistent handle")
     parser.add_argument(
         "--digits", type=int, choices=(6, 7, 8), default=AWS_DIGITS, help=f"default: {AWS_DIGITS}, as with AWS"
@@ -96,15 +96,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _import(args: argparse.Namespace) -> int:
-    from tpmwire.errors import TpmError
-
-    from ..credentials.totp_key import read_token
-    from ..keys.create import Order, make_key
-    from ..keys.persist import check_free, open_tpm
-    from ..keys.place import Placed, check_path, put_in_place
-    from ..tpm.passwords import key_auth_of
-    from ..tpm.pins import pin_from
-
     handle = args.persistent_handle
     if not args.out and handle is None:
         raise UsageError("say where the key is to go: --out FILE, --persistent-handle HANDLE, or both")
@@ -161,14 +152,6 @@ def _tell(args: argparse.Namespace, token: "Token") -> None:
 
 
 def _code(args: argparse.Namespace) -> int:
-    import time
-
-    from ..credentials.totp import code_of, step_at
-    from ..credentials.totp_key import key_at
-    from ..keys.persist import open_tpm
-    from ..tpm.passwords import auth_of
-    from ..tpm.pins import pin_from
-
     key = key_at(args.key)
     key.checked = True  # Nobody else tells a wrong code from a right one.
     key.auth, key.parent_auth = auth_of(args, "key"), auth_of(args, "parent")

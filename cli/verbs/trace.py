@@ -12,19 +12,23 @@ them. The exit code is the program's, or 128+N where signal N ended it.
 import argparse
 import contextlib
 import os
+import selectors
+import shutil
 import socket
+import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
+
+from tpmwire.errors import TransportError
+from tpmwire.explain import as_text, explain_command, explain_response
+from tpmwire.transport import Transport, open_transport
+from tpmwire.wire import HEADER_SIZE
 
 from ..terminal.messages import UsageError, note
 from ..terminal.options import Program, add_tpm_options
-
-if TYPE_CHECKING:
-    import selectors
-    import subprocess
-
-    from tpmwire.transport import Transport
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -49,9 +53,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the program beside the relay; its exit code."""
-    import shutil
-    import tempfile
-
     if shutil.which(args.program[0]) is None:
         raise UsageError(f"there is no program {args.program[0]!r} to run")
     # A Unix socket's path may have 107 bytes: not below a directory with a long name.
@@ -67,10 +68,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, path: str, out: TextIO | None) -> int:
-    import subprocess
-
-    from tpmwire.transport import open_transport
-
     def connect() -> "Transport":
         return open_transport(args.tpm_path, args.timeout)
 
@@ -90,8 +87,6 @@ def _run(args: argparse.Namespace, path: str, out: TextIO | None) -> int:
 
 
 def _explain(command: bytes, response: bytes, out: TextIO | None, secrets: bool) -> None:
-    from tpmwire.explain import as_text, explain_command, explain_response
-
     if out is None:  # stderr, closed by the caller; print would take stdout then
         return
     trees = explain_command(command), explain_response(response, command)
@@ -114,8 +109,6 @@ class Relay:
         self._deaf = False
 
     def __enter__(self) -> "Relay":
-        import selectors
-
         self._selector = selectors.DefaultSelector()
         self._listen(self._path, self._accepted)
         self._listen(f"{self._path}.ctrl", self._controlled)
@@ -128,8 +121,6 @@ class Relay:
 
     def serve(self, child: "subprocess.Popen[bytes]") -> None:
         """Until the program ends."""
-        import threading
-
         here, there = socket.socketpair()
 
         def wait() -> None:
@@ -155,8 +146,6 @@ class Relay:
         self._selector.register(listener, 1, lambda _: accept(listener.accept()[0]))
 
     def _accepted(self, listener: socket.socket) -> None:
-        from tpmwire.errors import TransportError
-
         try:
             client = Client(listener, self._connect())
         except TransportError as error:
@@ -166,8 +155,6 @@ class Relay:
         self._selector.register(client, 1, self._talk)
 
     def _talk(self, key: "selectors.SelectorKey") -> None:
-        from tpmwire.errors import TransportError
-
         client = key.fileobj
         assert isinstance(client, Client)
         try:
@@ -230,8 +217,6 @@ class Client:
 
     def command(self) -> bytes | None:
         """The command, where it is whole; None before; nothing where the program has gone. Raises OSError."""
-        from tpmwire.wire import HEADER_SIZE
-
         octets = self.socket.recv(LARGEST)
         if not octets:
             return b""

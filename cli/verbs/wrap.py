@@ -19,21 +19,25 @@ host is reported and does not affect the others. --fleet - and --out - are JSON 
 
 import argparse
 import os
+import re
 import sys
-from typing import TYPE_CHECKING
 
-from ..keys.secret import add_secret_options, key_id_of, read_key
-from ..keys.targets import add_format_option, add_target_options
+from tpmwire.keys.keyfile import KeyFile
+from tpmwire.keys.wrapping import wrap_ecdsa_key
+from tpmwire.secret import Secret
+
+from ..keys.fleet.hosts import Fleet, survey
+from ..keys.fleet.run import STDOUT, Plan, wrap_fleet
+from ..keys.fleet.wrap import Inputs, Order, inputs_of, wrapped_for
+from ..keys.place import check_path
+from ..keys.secret import add_secret_options, key_id_of, likely_key, read_key
+from ..keys.sigv4a import check_places, private_value, required_key_id
+from ..keys.targets import Target, add_format_option, add_target_options, in_format, read_target
+from ..keys.trust import trust_from
+from ..keys.wrap_policy import Use, policy_of
+from ..terminal.files import read_small, write_whole
 from ..terminal.messages import UsageError, note
-from ..terminal.options import auth_from, filled
-
-if TYPE_CHECKING:
-    from tpmwire.keys.keyfile import KeyFile
-    from tpmwire.secret import Secret
-
-    from ..keys.fleet.wrap import Inputs, Order
-    from ..keys.targets import Target
-    from ..keys.wrap_policy import Use
+from ..terminal.options import auth_from, filled, secret_file
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -104,10 +108,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Wraps for one target or for many."""
-    from ..keys.fleet.wrap import Order
-    from ..keys.trust import trust_from
-    from ..keys.wrap_policy import policy_of
-
     shard = _check(args)
     auth = auth_from(None, args.key_auth_file, "TPM_KEY_AUTH")
     use, trust = _use(args), trust_from(args.ca)
@@ -121,12 +121,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> tuple[int, int]:
     """Options that do not fit together. Returns the shard. Raises UsageError."""
-    from ..keys.fleet.hosts import Fleet
-    from ..keys.fleet.run import STDOUT
-
     if args.to:
-        from ..keys.place import check_path
-
         check_path(args.out, "--out", force=args.force)
         for option, given in (("--resume", args.resume), ("--shard", args.shard), ("--json", args.json)):
             if given:
@@ -144,8 +139,6 @@ def _check(args: argparse.Namespace) -> tuple[int, int]:
 
 
 def _shard(text: str) -> tuple[int, int]:
-    import re
-
     found = re.fullmatch(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})", text)
     if found is None or int(found[1]) > int(found[2]):
         raise UsageError(f"--shard {text} is not valid: expected K/N with K from 1 to N, such as 2/8")
@@ -153,9 +146,6 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 def _use(args: argparse.Namespace) -> "Use":
-    from ..keys.wrap_policy import Use
-    from ..terminal.files import read_small
-
     if args.policy_json:
         return Use(policy=read_small(args.policy_json).decode("utf-8", "replace"), where=args.policy_json)
     return Use(pcrs=args.pcrs or "")
@@ -164,16 +154,11 @@ def _use(args: argparse.Namespace) -> "Use":
 def _secret(args: argparse.Namespace) -> "Secret":
     if not args.secret_file:
         return read_key(args)
-    from ..keys.secret import likely_key
-    from ..terminal.options import secret_file
 
     return likely_key(secret_file(args.secret_file), force=args.force)
 
 
 def _fleet(args: argparse.Namespace, order: "Order", shard: tuple[int, int]) -> int:
-    from ..keys.fleet.hosts import Fleet, survey
-    from ..keys.fleet.run import STDOUT, Plan, wrap_fleet
-
     fleet = Fleet(args.fleet, shard)
     found = None if fleet.once else survey(fleet)
     if found is not None and not found.hosts and shard[1] == 1:
@@ -191,10 +176,6 @@ def _fleet(args: argparse.Namespace, order: "Order", shard: tuple[int, int]) -> 
 
 
 def _one(args: argparse.Namespace, order: "Order") -> int:
-    from ..keys.fleet.wrap import inputs_of, wrapped_for
-    from ..keys.targets import in_format, read_target
-    from ..terminal.files import write_whole
-
     target = read_target(args.to, args.to_handle, args.to_key)
     if not target.parent:
         raise UsageError(f"{args.to} does not tell the parent's handle; add --to-handle, such as 0x81000001")
@@ -210,8 +191,6 @@ def _one(args: argparse.Namespace, order: "Order") -> int:
 
 def _check_sigv4a(args: argparse.Namespace) -> None:
     """Before the secret is asked for. Raises UsageError."""
-    from ..keys.sigv4a import check_places, required_key_id
-
     check_places(args.sigv4a_out, None, args.out, None, force=args.force)
     if args.from_profile and not args.aws_access_key_id:
         args.aws_access_key_id = key_id_of(args.from_profile)
@@ -219,9 +198,5 @@ def _check_sigv4a(args: argparse.Namespace) -> None:
 
 
 def _sigv4a(args: argparse.Namespace, inputs: "Inputs", target: "Target") -> "KeyFile":
-    from tpmwire.keys.wrapping import wrap_ecdsa_key
-
-    from ..keys.sigv4a import private_value, required_key_id
-
     private = private_value(inputs.secret, required_key_id(args))
     return wrap_ecdsa_key(private, target.public, target.parent, auth=inputs.auth, policy=inputs.policy)

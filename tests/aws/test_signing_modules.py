@@ -18,7 +18,7 @@ raise SystemExit(code)
 """
 SIGNER = ["sigv4", "sigv4.canonical", "sigv4.errors", "sigv4.request", "sigv4.signer", "sigv4.times"]
 ENDPOINTS = ["sigv4.endpoints", "sigv4.partitions"]
-REQUEST = [*SIGNER, "sigv4.host_names", "sigv4.hosts", "sigv4.partitions"]
+REQUEST = [*SIGNER, "sigv4.files", "sigv4.host_names", "sigv4.hosts", "sigv4.partitions"]
 VERBS = {
     "sign": (["https://iam.amazonaws.com/"], REQUEST),
     "presign": (["https://iam.amazonaws.com/"], REQUEST),

@@ -11,7 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cli.credentials.options import PROGRAM, given_options
-from cli.credentials.sts import endpoint_for, operations, profile_args
+from cli.credentials.role_chain import profile_args
+from cli.credentials.sts import endpoint_for, operations
 from cli.terminal.messages import UsageError
 from sigv4.errors import RequestError
 from sigv4.sts import AssumeRole, Credentials, Operation

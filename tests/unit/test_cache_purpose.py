@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cli.credentials.cache.purpose import purpose
-from cli.credentials.sts import profile_args
+from cli.credentials.role_chain import profile_args
 
 PROFILE = """[profile tpm]
 region = eu-central-1

@@ -7,20 +7,21 @@ hosts' names.
 
 import json
 import os
+import resource
+import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import chain, islice
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from multiprocessing import get_context
+from multiprocessing.pool import Pool
+from typing import IO, Any, NamedTuple
 
 from ...terminal.messages import UsageError, note
 from .hosts import Fleet, Host, Survey, key_of
 from .manifest import Done, append_to, manifest_name
 from .wrap import Order, inputs_of, save_key_file, target_hash, wrap_host
-
-if TYPE_CHECKING:
-    from multiprocessing.pool import Pool
 
 __all__ = ["STDOUT", "Plan", "Summary", "wrap_fleet"]
 
@@ -62,8 +63,6 @@ class Summary:
 
     def to_json(self, plan: Plan) -> str:
         """One line. CPU seconds are those of all processes, memory is that of the largest, in KiB."""
-        import resource
-
         usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         return json.dumps(
             {
@@ -183,15 +182,11 @@ def _results(plan: Plan, hosts: Iterator[Host]) -> Iterator[dict[str, Any]]:
 
 
 def _pool(stack: ExitStack, processes: int) -> "Pool":
-    from multiprocessing import get_context
-
     return stack.enter_context(get_context("fork").Pool(processes, _ordinary_signals))
 
 
 def _ordinary_signals() -> None:
     """Lets signals end a worker; only the parent cleans up."""
-    import signal
-
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

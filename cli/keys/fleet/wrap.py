@@ -12,19 +12,24 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from tpmwire.crypto.formulas import name_of
+from tpmwire.errors import CertificateError, SessionError, TpmwireError
+from tpmwire.keys.certificates import Trust, load_chain, public_key, verified
+from tpmwire.keys.keyfile import KeyFile
+from tpmwire.keys.spki import into_template
+from tpmwire.keys.wrapping import wrap_hmac_key
+from tpmwire.policy.policy import Policy
 from tpmwire.secret import EMPTY_AUTH, Secret
 
-from ...terminal.files import write_whole
+from ...terminal.files import read_small, write_whole
 from ...terminal.messages import UsageError
+from ...terminal.options import password_file, secret_file
+from ..secret import key_octets
 from ..targets import Target
+from ..trust import trust_from
 from ..wrap_policy import Use, policy_of
-
-if TYPE_CHECKING:
-    from tpmwire.keys.certificates import Trust
-    from tpmwire.keys.keyfile import KeyFile
-    from tpmwire.policy.policy import Policy
 
 __all__ = [
     "HostWrapper",
@@ -83,9 +88,6 @@ def wrap_host(fields: Mapping[str, Any], order: Order) -> dict[str, Any]:
     `pem`, that file's SHA-256 in `fingerprint`, the Names of key and parent in `name` and `parent_name`, and
     `target` and `inputs`, by which a later run knows what was wrapped.
     """
-    from tpmwire.crypto.formulas import name_of
-    from tpmwire.errors import TpmwireError
-
     name = str(fields.get("host") or "")
     try:
         if not NAME.fullmatch(name):
@@ -139,8 +141,6 @@ def inputs_of(fields: Mapping[str, Any], order: Order) -> Inputs:
     own = _own(fields)
     secret, auth, use = order.secret, order.auth, order.use
     if "secret" in own:
-        from ..secret import key_octets
-
         secret = key_octets(own["secret"].encode())
     if secret is None:
         raise UsageError("the host has no secret, and none was given for the fleet")
@@ -194,8 +194,6 @@ def _misspelled(field: str) -> str | None:
 
 @lru_cache(maxsize=1024)
 def _password(path: str) -> Secret:
-    from ...terminal.options import password_file
-
     return Secret(password_file(path))
 
 
@@ -204,16 +202,12 @@ def _use_of(policy: str) -> Use:
     """A policy of a host: the name of a file, or JSON itself."""
     if policy.lstrip()[:1] in ("[", "{"):
         return Use(policy=policy, where="the host's policy")
-    from ...terminal.files import read_small
 
     return Use(policy=read_small(policy).decode("utf-8", "replace"), where=policy)
 
 
 def wrapped_for(target: Target, inputs: Inputs, trust: "Trust | None") -> "KeyFile":
     """The key file for one target. Raises UsageError, TpmwireError."""
-    from tpmwire.errors import SessionError
-    from tpmwire.keys.wrapping import wrap_hmac_key
-
     if trust is not None:
         _certified(target, trust)
     try:
@@ -225,10 +219,6 @@ def wrapped_for(target: Target, inputs: Inputs, trust: "Trust | None") -> "KeyFi
 
 def _certified(target: Target, trust: "Trust") -> None:
     """Raises UsageError unless a trusted CA vouches for the target's key."""
-    from tpmwire.errors import CertificateError
-    from tpmwire.keys.certificates import load_chain, public_key, verified
-    from tpmwire.keys.spki import into_template
-
     if target.certificate is None:
         raise UsageError(f"{target.host} has no EK certificate for --ca to verify: export its endorsement key")
     try:
@@ -277,10 +267,6 @@ class HostWrapper:
 
     @cached_property
     def _order(self) -> Order:
-        from ...terminal.options import secret_file
-        from ..secret import key_octets
-        from ..trust import trust_from
-
         use = _use_of(self._policy_file) if self._policy_file else Use(pcrs=self._pcrs or "")
         return Order(
             key_octets(secret_file(self._secret_file)) if self._secret_file else None,
