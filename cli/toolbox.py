@@ -1,17 +1,19 @@
 """`tpmwire VERB`: the toolbox. A verb is a module of `cli.verbs`; only the one that is asked for is imported.
 
-A verb's module has HELP (one line), `configure(parser)` and `run(args) -> int`.
+A verb's module has HELP (one line), a class `Settings` with an annotation for each option, `configure(parser)`,
+and `run(args: Settings) -> int`.
 """
 
 import io
 import sys
 from importlib import import_module
 from keyword import iskeyword
+from types import ModuleType
 from typing import NoReturn
 
 from .terminal.messages import UsageError, guarded
 
-__all__ = ["VERBS", "main", "run"]
+__all__ = ["VERBS", "main", "run", "verb_module"]
 
 VERBS = {
     "import": "put an AWS secret access key into the TPM",
@@ -94,15 +96,20 @@ def _dispatch(words: list[str]) -> int:
     if verb not in VERBS:
         raise UsageError(f"unknown verb {verb!r}{suggestion(verb, VERBS)} (see tpmwire --help)")
 
-    # A verb's name is its module's, as far as Python allows it.
-    name = verb.replace("-", "_")
-    name += "_" if iskeyword(verb) or verb in _TAKEN else ""
-    module = import_module(f".verbs.{name}", __package__)
+    module = verb_module(verb)
     description = module.__doc__ or module.HELP
     parser = Parser(prog=f"tpmwire {verb}", description=description)
     module.configure(parser)
-    code: int = module.run(parser.parse_args(words[1:]))
+    settings = getattr(module, "Settings", None)
+    code: int = module.run(parser.parse_args(words[1:], settings and settings()))
     return code
+
+
+def verb_module(verb: str) -> ModuleType:
+    """Imports the module of a verb, whose name is the verb's as far as Python allows it."""
+    name = verb.replace("-", "_")
+    name += "_" if iskeyword(verb) or verb in _TAKEN else ""
+    return import_module(f".verbs.{name}", __package__)
 
 
 def _overview() -> str:

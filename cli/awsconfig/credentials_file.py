@@ -1,11 +1,11 @@
 """`--format credentials-file`: the credentials as a profile of ~/.aws/credentials, and all else left as it is."""
 
-import argparse
 import os
 
 from sigv4.sts import Credentials
 
 from ..terminal.messages import UsageError
+from ..terminal.options import Untyped
 from .edit import credentials_path, get_setting, has_section, remove_settings, section_of, set_settings
 from .files import change, check_writable, read
 
@@ -21,7 +21,7 @@ _SETTINGS = {
 }
 
 
-def check(args: "argparse.Namespace") -> None:
+def check(args: Untyped) -> None:
     """Finds out what would fail at the end before the TPM is asked. Raises UsageError."""
     if not args.credentials_profile:
         raise UsageError("--format credentials-file needs --credentials-profile, the profile to write")
@@ -31,7 +31,7 @@ def check(args: "argparse.Namespace") -> None:
     check_writable(path)
 
 
-def write(args: "argparse.Namespace", credentials: "Credentials") -> str:
+def write(args: Untyped, credentials: "Credentials") -> str:
     """Puts the credentials into the file, which is whole at any time, and returns its path.
 
     Runs at once take turns; the file is private to its owner afterwards. Raises UsageError, OSError.
@@ -59,7 +59,7 @@ def _path() -> str:
     return os.path.realpath(credentials_path())
 
 
-def _check_section(args: "argparse.Namespace", text: str) -> None:
+def _check_section(args: Untyped, text: str) -> None:
     """Raises UsageError where the profile has a key that does not expire, which nobody could bring back."""
     profile = args.credentials_profile
     if args.credentials_overwrite or not has_section(text, profile):

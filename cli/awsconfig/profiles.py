@@ -1,6 +1,5 @@
 """What belongs into ~/.aws/config for a key that is in the TPM."""
 
-import argparse
 import os
 
 from sigv4.config import Profile, load
@@ -15,6 +14,7 @@ from tpmwire.tpm import Tpm
 from ..keys.create import Made
 from ..keys.options import OWNER, Parentage
 from ..terminal.messages import UsageError, note
+from ..terminal.options import Untyped
 from .edit import config_path, section_of, set_settings
 from .files import change, check_writable, read_setting
 from .overrides import check_overrides, warn_of_environment
@@ -55,7 +55,7 @@ def salt_pin(tpm: "Tpm", made: "Made", *, persistent: bool, owner: "Secret") -> 
     return f"{parent.name.hex()}@{'h1' if parent.public.type == TPM_ALG.RSA else 'h2'}"
 
 
-def tell_passwords(args: "argparse.Namespace", parent: "Parentage", pin: str) -> None:
+def tell_passwords(args: Untyped, parent: "Parentage", pin: str) -> None:
     """Tells the user what runs with a new profile still need: passwords that are in no file, and a pin."""
     if args.key_auth or args.key_auth_prompt:
         note("the profile needs the key's password: --keyPass-file=FILE, or TPM_KEY_AUTH in its environment")
@@ -72,7 +72,7 @@ def tell_passwords(args: "argparse.Namespace", parent: "Parentage", pin: str) ->
         )
 
 
-def credential_process(args: "argparse.Namespace", pin: str, key_name: bytes, *more: str) -> str:
+def credential_process(args: Untyped, pin: str, key_name: bytes, *more: str) -> str:
     """The command line that uses the key that `tpmwire import` made with these options. It holds no secret.
 
     `more` are further options. Warns where the program will not be found.
@@ -103,7 +103,7 @@ def credential_process(args: "argparse.Namespace", pin: str, key_name: bytes, *m
     return join_line([*start, *words, *more])
 
 
-def _needs_parent(args: "argparse.Namespace") -> bool:
+def _needs_parent(args: Untyped) -> bool:
     """Whether a run needs the parent: for a key file or, beside a handle, for a pinned key of the owner's."""
     if args.persistent_handle is None:
         return True
@@ -111,7 +111,7 @@ def _needs_parent(args: "argparse.Namespace") -> bool:
     return bool(args.tpm_session_encrypt_with_public or where in ("h2", "h1", "srk", "srk-rsa"))
 
 
-def _parent_file(args: "argparse.Namespace") -> str | None:
+def _parent_file(args: Untyped) -> str | None:
     """The file with the password that a run needs for the parent."""
     if args.make_srk or not _needs_parent(args):
         return None

@@ -4,11 +4,10 @@ import os
 from typing import TYPE_CHECKING
 
 from ..terminal.messages import UsageError, note
-from ..terminal.options import auth_from, pcrs_from
+from ..terminal.options import Untyped, auth_from, pcrs_from
 from .options import PROGRAM
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
     from tpmwire.use.hmac import HmacKey
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["ask_tpm", "ask_tpm_each", "key_from"]
 
 
-def key_from(args: "argparse.Namespace") -> "HmacKey":
+def key_from(args: Untyped) -> "HmacKey":
     """The key as the options describe it. Raises UsageError, KeyFileError."""
     from tpmwire.use.hmac import HmacKey
 
@@ -66,12 +65,12 @@ def key_from(args: "argparse.Namespace") -> "HmacKey":
     )
 
 
-def ask_tpm(args: "argparse.Namespace", key: "HmacKey", message: bytes) -> bytes:
+def ask_tpm(args: Untyped, key: "HmacKey", message: bytes) -> bytes:
     """One HMAC, and the TPM given back. Raises what `HmacKey.hmac` does."""
     return ask_tpm_each(args, [(key, [message])])[0]
 
 
-def ask_tpm_each(args: "argparse.Namespace", wanted: "Sequence[tuple[HmacKey, Sequence[bytes]]]") -> list[bytes]:
+def ask_tpm_each(args: Untyped, wanted: "Sequence[tuple[HmacKey, Sequence[bytes]]]") -> list[bytes]:
     """The HMAC of each message by its key, in one opening of the TPM. Raises what `HmacKey.hmacs` does."""
     from tpmwire.tpm import Tpm
     from tpmwire.transport import open_transport

@@ -5,10 +5,11 @@ import time
 from typing import TYPE_CHECKING
 
 from ..terminal.messages import UsageError
+from ..terminal.options import Untyped
 from ..terminal.streams import printable
 
 if TYPE_CHECKING:
-    import argparse
+    pass
 
 __all__ = ["code"]
 
@@ -17,7 +18,7 @@ _MOST = 64  # octets
 _TRIES = 3
 
 
-def code(args: "argparse.Namespace") -> str:
+def code(args: Untyped) -> str:
     """The six digits for --mfa-serial. Raises UsageError where nobody answers so within a minute.
 
     With --mfa-totp also what `aws_code` raises.

@@ -3,7 +3,7 @@
 import argparse
 
 from ..terminal.messages import UsageError, exit_codes_help
-from ..terminal.options import Once, Parser, add_tpm_options, filled, flag, persistent_handle
+from ..terminal.options import Once, Parser, Untyped, add_tpm_options, filled, flag, persistent_handle
 
 __all__ = ["PROGRAM", "given_options", "read_policy", "run_parser"]
 
@@ -227,16 +227,16 @@ def run_parser() -> Parser:
 
 def given_options(words: list[str]) -> dict[str, object]:
     """The values of those options that the words have, and nothing of the others. Raises UsageError."""
-    import argparse
 
     parser = run_parser()
     parser._defaults.clear()
     for action in parser._actions:
         action.default = argparse.SUPPRESS
-    return vars(parser.parse_go_style(words))
+    found: dict[str, object] = vars(parser.parse_go_style(words))
+    return found
 
 
-def read_policy(args: argparse.Namespace) -> None:
+def read_policy(args: Untyped) -> None:
     """Puts the file's content in its name's place, so that a cache is for the content. Raises UsageError."""
     from ..terminal.files import read_small
 

@@ -4,9 +4,9 @@ import json
 from typing import TYPE_CHECKING
 
 from ..terminal.messages import UsageError, note
+from ..terminal.options import Untyped
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable
 
     from sigv4.sts import Credentials
@@ -16,7 +16,7 @@ __all__ = ["FORMATS", "put_out", "text"]
 FORMATS = ("process", "env", "export", "fish", "powershell", "json")
 
 
-def put_out(args: "argparse.Namespace", obtain: "Callable[[], Credentials]") -> None:
+def put_out(args: Untyped, obtain: "Callable[[], Credentials]") -> None:
     """Obtains the credentials, and prints them as --format says, or writes them to the credentials file.
 
     Raises what `obtain` does, UsageError, OSError.

@@ -17,11 +17,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..terminal.messages import UsageError
+from ..terminal.options import Untyped
 from .options import PROGRAM, given_options, read_policy, run_parser
 
 if TYPE_CHECKING:
-    import argparse
-
     from sigv4.config import Config, Profile
 
 __all__ = ["ROLE_OPTIONS", "process_words", "profile_args", "without_process"]
@@ -71,7 +70,7 @@ def process_words(text: str, profile: str = "the profile") -> tuple[list[str], l
     return words[: at + 1], words[at + 1 :]
 
 
-def profile_args(name: str, given: Mapping[str, object] | None = None) -> "argparse.Namespace":
+def profile_args(name: str, given: Mapping[str, object] | None = None) -> Untyped:
     """The program's options for profile `name`, over which those `given` win.
 
     `settings` is the profile, for what concerns all of AWS (endpoints, CAs, retries), `profile_region` the named
@@ -93,7 +92,7 @@ def profile_args(name: str, given: Mapping[str, object] | None = None) -> "argpa
     return args
 
 
-def _args(config: "Config", name: str, seen: tuple[str, ...]) -> "tuple[argparse.Namespace, list[Profile]]":
+def _args(config: "Config", name: str, seen: tuple[str, ...]) -> "tuple[Untyped, list[Profile]]":
     """The options, and the profiles that they are from, the named one first."""
     chain = config.chain(name)
     base = chain[-1]
@@ -163,7 +162,7 @@ def without_process(base: "Profile") -> str:
     )
 
 
-def _assume(args: "argparse.Namespace", profile: "Profile") -> None:
+def _assume(args: Untyped, profile: "Profile") -> None:
     """Changes the options to those of the profile's role, assumed with what they gave so far."""
     if profile.get("source_profile") is None:
         raise UsageError(f"{profile} has a role_arn, but no source_profile whose credentials assume it: add it")
@@ -193,7 +192,7 @@ def _duration(profile: "Profile") -> str | None:
     return None if seconds is None else str(seconds)
 
 
-def _overlay(args: "argparse.Namespace", given: Mapping[str, object]) -> None:
+def _overlay(args: Untyped, given: Mapping[str, object]) -> None:
     other = given.get("federation_name") or given.get("root_of") or given.get("assumeRole") is False
     if other or given.get("aws_arn"):
         # Another operation, or other roles, than the profile's.
@@ -206,4 +205,4 @@ def _overlay(args: "argparse.Namespace", given: Mapping[str, object]) -> None:
     for option in given:
         for replaced in _REPLACED.get(option, ()):
             setattr(args, replaced, None)
-    vars(args).update(given)
+    args.__dict__.update(given)

@@ -4,10 +4,10 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ..terminal.messages import UsageError, note
+from ..terminal.options import Untyped
 from .options import PROGRAM, read_policy
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Mapping
 
     from sigv4.endpoints import Endpoint
@@ -29,7 +29,7 @@ __all__ = [
 _NETWORK = {"AWS_CA_BUNDLE", "HTTPS_PROXY", "HTTP_PROXY", "REQUESTS_CA_BUNDLE"}
 
 
-def environ_of(args: "argparse.Namespace") -> "Mapping[str, str]":
+def environ_of(args: Untyped) -> "Mapping[str, str]":
     """The environment, with the options that win over its variables; the profile's ca_bundle where it has none."""
     bundle = args.settings and args.settings.get("ca_bundle")
     given = {"AWS_CA_BUNDLE": args.ca_bundle} if args.ca_bundle else {}
@@ -41,7 +41,7 @@ def environ_of(args: "argparse.Namespace") -> "Mapping[str, str]":
     return {**({"AWS_CA_BUNDLE": bundle} if bundle else {}), **os.environ, **given}
 
 
-def obtain(args: "argparse.Namespace") -> "Credentials":
+def obtain(args: Untyped) -> "Credentials":
     """The credentials that the options ask for.
 
     Raises UsageError and RequestError before the TPM is asked; what `HmacKey.hmac` and `StsClient.call` raise.
@@ -58,7 +58,7 @@ def obtain(args: "argparse.Namespace") -> "Credentials":
     return _ask(args, signer_from(args, key_id))
 
 
-def _ask(args: "argparse.Namespace", signer: "Signer") -> "Credentials":
+def _ask(args: Untyped, signer: "Signer") -> "Credentials":
     """The credentials from STS."""
     # All that can be wrong without the TPM and the network is found before either is asked.
     first, *chained = operations(args, None)
@@ -109,7 +109,7 @@ def _ask(args: "argparse.Namespace", signer: "Signer") -> "Credentials":
     return found
 
 
-def endpoint_for(args: "argparse.Namespace", operation: "Operation[Any]") -> "Endpoint":
+def endpoint_for(args: Untyped, operation: "Operation[Any]") -> "Endpoint":
     """Where the operation is asked for. Raises RequestError; UsageError where it needs a region."""
     from sigv4.endpoints import resolve
 
@@ -123,13 +123,13 @@ def endpoint_for(args: "argparse.Namespace", operation: "Operation[Any]") -> "En
     return endpoint
 
 
-def _http(args: "argparse.Namespace") -> "HttpClient":
+def _http(args: Untyped) -> "HttpClient":
     from sigv4.http import HttpClient
 
     return HttpClient(args.timeout, environ_of(args), user_agent=PROGRAM, warn=_warn)
 
 
-def access_key_id(args: "argparse.Namespace") -> str:
+def access_key_id(args: Untyped) -> str:
     """The access key id that belongs to the key. Raises UsageError."""
     found = args.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID")
     if not found:
@@ -149,7 +149,7 @@ def access_key_id(args: "argparse.Namespace") -> str:
     return str(found)
 
 
-def signer_from(args: "argparse.Namespace", key_id: str, *, checked: bool = False) -> "Signer":
+def signer_from(args: Untyped, key_id: str, *, checked: bool = False) -> "Signer":
     """Signs with the key of the options; the TPM is asked once for each day that is signed for.
 
     `checked` is for signatures that nobody checks before they are printed: see `tpmwire.use.run.Key`.
@@ -164,7 +164,7 @@ def signer_from(args: "argparse.Namespace", key_id: str, *, checked: bool = Fals
     return Signer(key_id, lambda message: ask_tpm(args, key, message))
 
 
-def operations(args: "argparse.Namespace", code: str | None) -> "list[Operation[Credentials]]":
+def operations(args: Untyped, code: str | None) -> "list[Operation[Credentials]]":
     """The calls, each signed with what the one before it gave; checked, so that AWS refuses none for its form.
 
     `code` is that of --mfa-serial, None while it is not known. Raises UsageError, RequestError.
@@ -203,7 +203,7 @@ def operations(args: "argparse.Namespace", code: str | None) -> "list[Operation[
 
 
 def _roles(
-    args: "argparse.Namespace", seconds: int, code: str | None, assume: "type[AssumeRole]"
+    args: Untyped, seconds: int, code: str | None, assume: "type[AssumeRole]"
 ) -> "list[Operation[Credentials]]":
     if not args.aws_arn:
         raise UsageError("--assumeRole needs the role: --aws-arn=arn:aws:iam::ACCOUNT:role/NAME")
@@ -280,7 +280,7 @@ _WHERE = {
 }
 
 
-def _fitting(args: "argparse.Namespace", operation: str) -> None:
+def _fitting(args: Untyped, operation: str) -> None:
     """Raises UsageError for an option that the operation would pass over: a limit that does not limit."""
     for name, where in _WHERE.items():
         if getattr(args, name) and operation not in where:

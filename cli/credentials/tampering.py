@@ -6,18 +6,17 @@ AWS checks the signatures of a credential run, so the run itself does without th
 
 from typing import TYPE_CHECKING
 
+from ..terminal.options import Untyped
 from .key import ask_tpm, key_from
 
 if TYPE_CHECKING:
-    import argparse
-
     from sigv4.errors import StsError
     from sigv4.signer import Signer
 
 __all__ = ["check_result"]
 
 
-def check_result(args: "argparse.Namespace", signer: "Signer", refused: "StsError") -> None:
+def check_result(args: Untyped, signer: "Signer", refused: "StsError") -> None:
     """Repeats the TPM's HMAC with the session's cipher checked. Raises SessionError if the result was changed.
 
     Otherwise adds to the refusal's hint the cause that no check can exclude.

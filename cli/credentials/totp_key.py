@@ -4,11 +4,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..terminal.messages import UsageError
-from ..terminal.options import persistent_handle
+from ..terminal.options import Untyped, persistent_handle
 
 if TYPE_CHECKING:
-    import argparse
-
     from tpmwire.use.hmac import HmacKey
 
     from .totp import Token
@@ -48,7 +46,7 @@ def key_at(where: int | str) -> "HmacKey":
     return HmacKey(file=read_key_file(where))
 
 
-def aws_code(args: "argparse.Namespace") -> str:
+def aws_code(args: Untyped) -> str:
     """The code of now for a run's --mfa-totp: one HMAC, and the TPM given back.
 
     The key is asked as the run's own key is: same session encryption, same salt key, same passwords where the
@@ -83,7 +81,7 @@ def aws_code(args: "argparse.Namespace") -> str:
     return code_of(mac)
 
 
-def place_of(args: "argparse.Namespace") -> int | str:
+def place_of(args: Untyped) -> int | str:
     """Where the key of --mfa-totp is. Raises UsageError."""
     import argparse
 

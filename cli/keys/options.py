@@ -6,8 +6,8 @@ from typing import NamedTuple
 from tpmwire.secret import EMPTY_AUTH, Secret
 from tpmwire.tpm import Tpm
 
-from ..terminal.options import filled, persistent_handle
-from ..tpm.passwords import add_auth_options, auth_of
+from ..terminal.options import Untyped, filled, persistent_handle
+from ..tpm.passwords import add_auth_options, owner_auth, parent_auth
 from .persist import make_srk
 
 __all__ = ["OWNER", "Parentage", "add_parent_options", "add_pin_options", "new_handle", "parentage_of"]
@@ -61,9 +61,9 @@ class Parentage(NamedTuple):
             make_srk(tpm, self.handle, self.owner)
 
 
-def parentage_of(args: "argparse.Namespace") -> Parentage:
+def parentage_of(args: Untyped) -> Parentage:
     """The parent of the options. Without --parent the two passwords are one under two names: the owner's."""
-    parent, owner = auth_of(args, "parent"), auth_of(args, "owner")
+    parent, owner = parent_auth(args), owner_auth(args)
     if args.make_srk:
         return Parentage(SRK, EMPTY_AUTH, owner or parent, True)
     if args.parent == OWNER:

@@ -1,6 +1,5 @@
 """Keys on their way into the TPM and out of it: parents with their session, loading, persistent handles."""
 
-import argparse
 from typing import NamedTuple
 
 from tpmwire.channel import Pin, open_channel, protected_sessions
@@ -17,11 +16,9 @@ from tpmwire.spec.constants import TPM_HT, TPM_RH, TPM_SE, TPMA_OBJECT
 from tpmwire.spec.structures import TPMT_PUBLIC
 from tpmwire.state import nv
 from tpmwire.tpm import Tpm
-from tpmwire.transport import open_transport
 from tpmwire.use.run import Key, telling_what_is_gone
 
 from ..terminal.messages import UsageError, note
-from ..tpm.cleanup import finish_in_background
 
 __all__ = [
     "Parent",
@@ -32,7 +29,6 @@ __all__ = [
     "load",
     "make_persistent",
     "make_srk",
-    "open_tpm",
     "parent_at",
     "parent_of",
     "put_beside",
@@ -41,12 +37,6 @@ __all__ = [
 
 _LAST = 0x817FFFFF
 """The owner's last persistent handle; those after it are the platform's (TPM 2.0 Part 3, §28.5)."""
-
-
-def open_tpm(args: "argparse.Namespace", *, for_one_use: bool = False) -> "Tpm":
-    """The TPM of the options. What a late answer brings after a signal or timeout is flushed in the background."""
-    transport = open_transport(args.tpm_path, args.timeout)
-    return Tpm(transport, abandon=finish_in_background, for_one_use=for_one_use)
 
 
 class Parent(NamedTuple):

@@ -10,6 +10,7 @@ from tpmwire.secret import Secret
 from ..awsconfig.edit import credentials_path
 from ..awsconfig.plaintext import Plaintext, find_plaintext
 from ..terminal.messages import UsageError, note
+from ..terminal.options import Untyped
 from ..terminal.prompts import ask_secret
 
 __all__ = ["add_secret_options", "check_key_id", "key_id_of", "key_octets", "likely_key", "read_key"]
@@ -31,7 +32,7 @@ def add_secret_options(parser: "argparse._ActionsContainer") -> None:
     )
 
 
-def read_key(args: "argparse.Namespace") -> "Secret":
+def read_key(args: Untyped) -> "Secret":
     """The HMAC key of the secret that the options name. Raises UsageError; --force allows unusual ones."""
     return likely_key(_given(args), force=args.force)
 
@@ -46,7 +47,7 @@ def likely_key(secret: bytes, *, force: bool) -> "Secret":
     return key
 
 
-def _given(args: "argparse.Namespace") -> bytes:
+def _given(args: Untyped) -> bytes:
     if args.from_profile:
         return _plaintext(args.from_profile).secret.encode(errors="surrogateescape")
     if sys.stdin is None or sys.stdin.closed:

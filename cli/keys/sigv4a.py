@@ -22,6 +22,7 @@ from tpmwire.tpm import Tpm
 from tpmwire.use.ecdsa import EcdsaKey, check_signature
 
 from ..terminal.messages import UsageError
+from ..terminal.options import Untyped
 from .create import Made, Order, as_used
 from .options import new_handle
 from .persist import load
@@ -54,12 +55,12 @@ def add_sigv4a_options(parser: "argparse._ActionsContainer") -> None:
     )
 
 
-def is_wanted(args: argparse.Namespace) -> bool:
+def is_wanted(args: Untyped) -> bool:
     """Whether the options ask for the key of SigV4A."""
     return bool(args.sigv4a_out) or args.sigv4a_handle is not None
 
 
-def places_of(args: argparse.Namespace) -> list[str]:
+def places_of(args: Untyped) -> list[str]:
     """Where the key of SigV4A is to be, as the options say it: a file, a handle, or both."""
     places = [args.sigv4a_out] if args.sigv4a_out else []
     return places + ([] if args.sigv4a_handle is None else [f"0x{args.sigv4a_handle:08x}"])
@@ -92,7 +93,7 @@ def check_installed() -> None:
         raise ModuleNotFoundError("no cryptography", name="cryptography")
 
 
-def required_key_id(args: argparse.Namespace) -> str:
+def required_key_id(args: Untyped) -> str:
     """The access key id, without which there is no such key. Raises UsageError, and as `check_installed`."""
     check_installed()
     key_id = args.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID") or ""

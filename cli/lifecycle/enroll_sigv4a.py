@@ -1,23 +1,22 @@
 """The key of SigV4A at enrolment: beside the HMAC key while the plaintext is still there to derive it from."""
 
-import argparse
-
 from tpmwire.keys.templates import hmac_key
 from tpmwire.secret import Secret
 from tpmwire.spec.structures import TPMT_PUBLIC
 from tpmwire.tpm import Tpm
 
 from ..keys.create import Order, make_key, policy_of
-from ..keys.persist import open_tpm
 from ..keys.place import Placed, put_in_place
 from ..keys.sigv4a import areas, make_sigv4a_key, places_of
 from ..terminal.messages import UsageError, note
+from ..terminal.options import Untyped
+from ..tpm.open import open_tpm
 from .profile_command import Place, public_at
 
 __all__ = ["enroll_sigv4a"]
 
 
-def enroll_sigv4a(args: "argparse.Namespace", order: "Order", owner: "Secret") -> None:
+def enroll_sigv4a(args: Untyped, order: "Order", owner: "Secret") -> None:
     """Makes the key of `order`'s secret and puts it in its places, or finds it there, left by an earlier run.
 
     Raises UsageError where something else is there, TpmError, SessionError.
@@ -37,7 +36,7 @@ def enroll_sigv4a(args: "argparse.Namespace", order: "Order", owner: "Secret") -
     note(f"the key of SigV4A: {' and '.join(places_of(args))}")
 
 
-def _is_there(tpm: "Tpm", args: "argparse.Namespace", file: str | None, wanted: "TPMT_PUBLIC") -> bool:
+def _is_there(tpm: "Tpm", args: Untyped, file: str | None, wanted: "TPMT_PUBLIC") -> bool:
     """Whether the key is where it is to be. Raises UsageError for another key, and where one of two has none."""
     places = [Place(file=file)] if file else []
     places += [Place(args.sigv4a_handle)] if args.sigv4a_handle is not None else []

@@ -44,6 +44,7 @@ from ..keys.create import Made
 from ..keys.persist import evict, is_occupied, make_persistent
 from ..terminal.files import read_key_file, read_small, write_whole
 from ..terminal.messages import UsageError, note
+from ..terminal.options import Untyped
 
 __all__ = [
     "Checkpoint",
@@ -174,7 +175,7 @@ def plaintext_identity(key_id: str, secret: "Secret", options: Sequence[str]) ->
     return ask_identity(Signer(key_id, hmac_from_secret(plain)), run_parser().parse_go_style(list(options)))
 
 
-def ask_identity(signer: "Signer", args: argparse.Namespace) -> "CallerIdentity":
+def ask_identity(signer: "Signer", args: Untyped) -> "CallerIdentity":
     """GetCallerIdentity by the options of a run. Raises StsError, NetworkError."""
     operation = GetCallerIdentity()
     endpoint = endpoint_for(args, operation)
@@ -205,7 +206,7 @@ def iam_client(command: ProfileCommand, *, once: bool = False) -> "IamClient":
     return IamClient(signer, endpoint, http, policy=attempts, warn=_warn)
 
 
-def _patience(args: argparse.Namespace) -> float:
+def _patience(args: Untyped) -> float:
     # A profile's time-out is for a program that waits for credentials; here a person does.
     return max(float(args.timeout), 30.0)
 

@@ -1,6 +1,5 @@
 """What a rotation is about: the old key and the new one, by the profile and the state; where the new one goes."""
 
-import argparse
 import os
 
 from sigv4.config import load
@@ -17,10 +16,12 @@ from ..awsconfig.files import read_setting
 from ..awsconfig.plaintext import sections_with
 from ..credentials.role_chain import without_process
 from ..keys.create import Order
-from ..keys.persist import check_free, check_parent, open_tpm
+from ..keys.persist import check_free, check_parent
 from ..keys.policy_copy import is_plain, ways_kept
 from ..keys.sigv4a import check_places, check_tpm, is_wanted
 from ..terminal.messages import UsageError
+from ..terminal.options import Untyped
+from ..tpm.open import open_tpm
 from .profile_command import Place, ProfileCommand, State, iam_client, public_at
 
 __all__ = [
@@ -79,10 +80,10 @@ def place_values(place: Place) -> dict[str, str]:
 def open_for(command: ProfileCommand) -> "Tpm":
     """The TPM of a profile."""
     # A profile's time-out is for one HMAC; making keys takes longer.
-    return open_tpm(argparse.Namespace(tpm_path=command.args.tpm_path, timeout=60.0))
+    return open_tpm(command.args, timeout=60.0)
 
 
-def check_place(args: argparse.Namespace, command: ProfileCommand) -> None:
+def check_place(args: Untyped, command: ProfileCommand) -> None:
     """Finds out what would fail when IAM has made the key already. Raises UsageError."""
     file = command.key.file
     if args.out and os.path.lexists(args.out):
@@ -96,7 +97,7 @@ def _told_by_options(file: "KeyFile", command: ProfileCommand) -> bool:
     return is_plain(file) and (not file.policy or bool(command.args.pcrs))
 
 
-def begin(args: argparse.Namespace) -> State:
+def begin(args: Untyped) -> State:
     """Looks whether all that is needed is there, before anything is changed. Raises UsageError."""
     command = current(args.profile)
     check_place(args, command)
@@ -145,13 +146,13 @@ def order_for(command: ProfileCommand, secret: "Secret", owner: "Secret") -> "Or
     return Order(secret, key.auth, _pcrs(command), parent, parent_auth, key.pin)
 
 
-def sigv4a_places(args: argparse.Namespace) -> list[Place]:
+def sigv4a_places(args: Untyped) -> list[Place]:
     """Where the new key of SigV4A is to be; nowhere where none is asked for."""
     places = [Place(file=os.path.abspath(args.sigv4a_out))] if args.sigv4a_out else []
     return places + ([] if args.sigv4a_handle is None else [Place(args.sigv4a_handle)])
 
 
-def check_sigv4a(args: argparse.Namespace, command: ProfileCommand) -> None:
+def check_sigv4a(args: Untyped, command: ProfileCommand) -> None:
     """Finds out what would fail when IAM has made the key already. Raises UsageError."""
     if not is_wanted(args):
         return
@@ -162,7 +163,7 @@ def check_sigv4a(args: argparse.Namespace, command: ProfileCommand) -> None:
             check_free(tpm, args.sigv4a_handle, force=False)
 
 
-def new_place(args: argparse.Namespace, tpm: "Tpm", command: ProfileCommand, key_id: str) -> Place:
+def new_place(args: Untyped, tpm: "Tpm", command: ProfileCommand, key_id: str) -> Place:
     """Beside the old key, or where the options say. Raises UsageError where something is there."""
     old = command.place
     if args.out or (old.file is not None and args.persistent_handle is None):

@@ -9,6 +9,7 @@ from ..credentials.options import run_parser
 from ..credentials.role_chain import profile_args
 from ..credentials.sts import environ_of
 from ..terminal.messages import UsageError, note
+from ..terminal.options import Untyped
 
 if TYPE_CHECKING:
     from sigv4.hosts import Scope
@@ -90,7 +91,7 @@ def add_use_options(parser: argparse.ArgumentParser, without: tuple[str, ...] = 
     parser.formatter_class = _ShortUsage
 
 
-def use_args(args: argparse.Namespace) -> argparse.Namespace:
+def use_args(args: Untyped) -> Untyped:
     """The program's options: those given, over those of the profile that is named by --profile.
 
     Where no access key id is given either, by AWS_PROFILE. They are found once, and kept in `args`. Raises
@@ -100,11 +101,10 @@ def use_args(args: argparse.Namespace) -> argparse.Namespace:
         return args  # they are the program's already
     if "used" not in args:
         args.used = _found(args)
-    used: argparse.Namespace = args.used
-    return used
+    return args.used
 
 
-def _found(args: argparse.Namespace) -> argparse.Namespace:
+def _found(args: Untyped) -> Untyped:
     given = {option: getattr(args, option) for option in args.given}
     profile = args.profile
     if profile is None and not (args.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID")):
@@ -114,14 +114,14 @@ def _found(args: argparse.Namespace) -> argparse.Namespace:
     if profile is not None:
         return profile_args(profile, given)
     used = run_parser().parse_args([])
-    vars(used).update(given)
+    used.__dict__.update(given)
     if used.aws_arn and "assumeRole" not in given:
         # As with a profile: who names a role does not want to act as himself.
         used.assumeRole = not (used.federation_name or used.root_of)
     return used
 
 
-def region_of(args: argparse.Namespace, given: str | None = None) -> str:
+def region_of(args: Untyped, given: str | None = None) -> str:
     """The region to sign for: `given`, --aws-region, the environment's, the profile's. Raises UsageError."""
     if found := given or args.aws_region:
         return str(found)
@@ -137,14 +137,14 @@ def region_of(args: argparse.Namespace, given: str | None = None) -> str:
     return str(found)
 
 
-def http_client(args: argparse.Namespace) -> "HttpClient":
+def http_client(args: Untyped) -> "HttpClient":
     """The client for requests that are no STS requests; it waits 30 seconds at least, or --timeout if given."""
     from sigv4.http import HttpClient  # late: a signature alone needs no network
 
     return HttpClient(patience(args), environ_of(use_args(args)), user_agent="tpmwire", warn=warn)
 
 
-def patience(args: argparse.Namespace) -> float:
+def patience(args: Untyped) -> float:
     """Seconds that such a request may take."""
     timeout = float(args.timeout)
     return timeout if "timeout" in vars(args).get("given", ()) else max(timeout, _PATIENCE)
@@ -171,7 +171,7 @@ def add_sigv4a_use_options(parser: "argparse._ActionsContainer") -> None:
     )
 
 
-def region_set_of(args: argparse.Namespace, scope: "Scope") -> str | None:
+def region_set_of(args: Untyped, scope: "Scope") -> str | None:
     """Returns the set of regions to sign for; None for one region, which other options name.
 
     `scope` is what the host says. A host for all regions, such as a multi-region access point of S3, takes no

@@ -19,6 +19,7 @@ from sigv4.request import FileBody, Request, split_url
 from ..credentials.sts import environ_of
 from ..terminal.files import read_small
 from ..terminal.messages import UsageError
+from ..terminal.options import Untyped
 from .options import add_sigv4a_use_options, region_of, region_set_of, use_args
 
 __all__ = ["add_body_options", "add_request_options", "check_ends", "payload_unsigned", "place_of", "request_of"]
@@ -75,7 +76,7 @@ def add_body_options(parser: argparse.ArgumentParser) -> None:
 
 
 @contextlib.contextmanager
-def request_of(args: argparse.Namespace) -> "Iterator[Request]":
+def request_of(args: Untyped) -> "Iterator[Request]":
     """The request, not signed; the file of its body is closed at the end. Raises UsageError, RequestError."""
     url = _bucket_url(args) if args.url.startswith("s3://") else _address(args.url, args.service)
     headers = [pair for line in args.header or () for pair in _headers(line)]
@@ -105,7 +106,7 @@ def check_ends(request: "Request") -> None:
         raise UsageError(f"header {name} is made from the body: leave it out")
 
 
-def place_of(args: argparse.Namespace, request: "Request") -> tuple[str, str]:
+def place_of(args: Untyped, request: "Request") -> tuple[str, str]:
     """Service and region, or set of regions, to sign for.
 
     Raises UsageError where nothing tells, RequestError for unfit names.
@@ -121,7 +122,7 @@ def place_of(args: argparse.Namespace, request: "Request") -> tuple[str, str]:
     return service, region if regions is None else regions
 
 
-def payload_unsigned(args: argparse.Namespace, service: str, request: "Request") -> bool:
+def payload_unsigned(args: Untyped, service: str, request: "Request") -> bool:
     """Whether the body stays out of the signature. Raises UsageError where the service takes no such request."""
     fit = rules_for(service).may_be_unsigned and request.url.startswith("https:")
     unsigned = bool(vars(args).get("unsigned_payload"))
@@ -133,7 +134,7 @@ def payload_unsigned(args: argparse.Namespace, service: str, request: "Request")
     return unsigned or (fit and _unsigned_by_profile(args, service))
 
 
-def _unsigned_by_profile(args: argparse.Namespace, service: str) -> bool:
+def _unsigned_by_profile(args: Untyped, service: str) -> bool:
     """Whether the s3 section of the profile says so."""
     profile = use_args(args).settings
     if profile is None or rules_for(service) is not S3:
@@ -141,7 +142,7 @@ def _unsigned_by_profile(args: argparse.Namespace, service: str) -> bool:
     return str(profile.section("s3").get("payload_signing_enabled", "")).lower() == "false"
 
 
-def _bucket_url(args: argparse.Namespace) -> str:
+def _bucket_url(args: Untyped) -> str:
     """Where s3://BUCKET/KEY is, the key as it is called, not percent-encoded. Notes service and region."""
     from sigv4.s3 import locate, settings, split  # late: for s3:// only
 
@@ -153,7 +154,7 @@ def _bucket_url(args: argparse.Namespace) -> str:
     return f"{found.url}/{quote(key, safe='/-._~')}"
 
 
-def _client_region(args: argparse.Namespace, bucket: str) -> str:
+def _client_region(args: Untyped, bucket: str) -> str:
     """The region that is asked from: where nobody says it, that of an access point's ARN. Raises UsageError."""
     from sigv4.s3 import arn_region  # late: for s3:// only
 

@@ -1,6 +1,5 @@
 """Credentials and signatures from the key that a verb uses."""
 
-import argparse
 import time
 from typing import TYPE_CHECKING
 
@@ -8,6 +7,7 @@ from sigv4.signer import Signer, hmac_from_secret
 from sigv4.times import timestamp
 
 from ..credentials.sts import access_key_id, obtain, signer_from
+from ..terminal.options import Untyped
 from .options import use_args
 
 if TYPE_CHECKING:
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 __all__ = ["key_of", "signer_of", "temporary"]
 
 
-def temporary(args: argparse.Namespace) -> "Credentials":
+def temporary(args: Untyped) -> "Credentials":
     """Temporary credentials, one HMAC of the TPM and one STS request, by the profile as it is now.
 
     Raises what `obtain` does.
     """
-    vars(args).pop("used", None)
+    args.__dict__.pop("used", None)
     return obtain(use_args(args))
 
 
-def signer_of(args: argparse.Namespace) -> "Signer":
+def signer_of(args: Untyped) -> "Signer":
     """Signs with temporary credentials where a role, a user or MFA is asked for, else with the TPM's key itself.
 
     The TPM is closed again when this returns. Raises what `obtain` does.
@@ -33,7 +33,7 @@ def signer_of(args: argparse.Namespace) -> "Signer":
     return key_of(args)[0]
 
 
-def key_of(args: argparse.Namespace) -> "tuple[Signer, str | None]":
+def key_of(args: Untyped) -> "tuple[Signer, str | None]":
     """As `signer_of`, and when what it signs with expires (RFC 3339 text); None for the TPM's key itself.
 
     With --sigv4a or --region-set, of the verbs that have them, it signs by SigV4A for that set of regions.

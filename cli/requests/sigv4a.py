@@ -9,16 +9,16 @@ from tpmwire.use.ecdsa import EcdsaKey
 
 from ..credentials.key import key_from
 from ..credentials.sts import access_key_id, obtain
-from ..keys.persist import open_tpm
 from ..terminal.messages import UsageError
-from ..terminal.options import persistent_handle
+from ..terminal.options import Untyped, persistent_handle
+from ..tpm.open import open_tpm
 from ..tpm.verbose import trace
 from .options import use_args
 
 __all__ = ["sigv4a_key_of"]
 
 
-def sigv4a_key_of(args: argparse.Namespace) -> "tuple[Sigv4aSigner, str | None]":
+def sigv4a_key_of(args: Untyped) -> "tuple[Sigv4aSigner, str | None]":
     """Signs by SigV4A, and when what it signs with expires (RFC 3339 text); None for the TPM's key itself.
 
     With --sigv4a the TPM is opened for each signature, and closed again; `args` has the options of
@@ -45,7 +45,7 @@ def sigv4a_key_of(args: argparse.Namespace) -> "tuple[Sigv4aSigner, str | None]"
     return Sigv4aSigner(found.access_key_id, sign, found.session_token, region_set=regions), found.expiration
 
 
-def _key(used: argparse.Namespace, place: str) -> "EcdsaKey":
+def _key(used: Untyped, place: str) -> "EcdsaKey":
     """The key of --sigv4a: all but its place is as the options say of the HMAC key. Raises UsageError."""
     described = argparse.Namespace(**vars(used))
     # What is known of the HMAC key does not hold for this one.
@@ -64,7 +64,7 @@ def _key(used: argparse.Namespace, place: str) -> "EcdsaKey":
     return EcdsaKey(**{**how, "protected": how["protected"] and bool(secret)})
 
 
-def _signed(used: argparse.Namespace, key: "EcdsaKey", digest: bytes) -> bytes:
+def _signed(used: Untyped, key: "EcdsaKey", digest: bytes) -> bytes:
     with open_tpm(used, for_one_use=True) as tpm:
         if used.verbose:
             tpm.observe = trace

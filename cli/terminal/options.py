@@ -17,6 +17,7 @@ __all__ = [
     "Once",
     "Parser",
     "Program",
+    "TpmSettings",
     "add_tpm_options",
     "auth_from",
     "filled",
@@ -33,6 +34,17 @@ _PART = 5
 
 _TRUE = ("1", "t", "T", "true", "TRUE", "True")
 _FALSE = ("0", "f", "F", "false", "FALSE", "False")
+
+
+Untyped = Any
+"""For settings whose class is still to be declared."""
+
+
+class TpmSettings:
+    """The options of `add_tpm_options`: where the TPM is, and how many seconds each wait may take."""
+
+    tpm_path: str | None
+    timeout: float
 
 
 class Parser(argparse.ArgumentParser):
@@ -84,11 +96,11 @@ class Parser(argparse.ArgumentParser):
         known = next(each for each in action.option_strings if _same(each, name))
         return known + equals + value
 
-    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> argparse.Namespace:  # type: ignore[override]
-        """As argparse's; where any number of words may be given, options may stand between them."""
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        """Parses into the settings of a verb; options may stand between positionals of any number."""
         between = any(action.nargs == "*" for action in self._get_positional_actions())
         parse = self.parse_intermixed_args if between else super().parse_args
-        found: argparse.Namespace = parse(args, namespace)
+        found = parse(args, namespace)
         program = next((action for action in self._actions if isinstance(action, Program)), None)
         if program is not None and args and "--" in args:
             own = list(args[args.index("--") + 1 :])
@@ -97,7 +109,7 @@ class Parser(argparse.ArgumentParser):
                 self.error("a -- stands among the program's words: put another before the program")
         return found
 
-    def parse_go_style(self, words: Sequence[str]) -> argparse.Namespace:
+    def parse_go_style(self, words: Sequence[str]) -> Any:
         """Parses Go's flag syntax: `-flag v`, `--flag=v`, and a lone boolean `-flag` for `-flag=true`."""
         given: list[str] = []
         rest = iter(words)

@@ -9,10 +9,43 @@ from ..terminal.messages import UsageError, note
 from ..terminal.options import auth_from, filled
 from ..terminal.prompts import ask_secret
 
-__all__ = ["add_auth_options", "auth_of", "key_auth_of"]
+__all__ = [
+    "KeySettings",
+    "OwnerSettings",
+    "ParentSettings",
+    "add_auth_options",
+    "key_auth",
+    "new_key_auth",
+    "owner_auth",
+    "parent_auth",
+]
 
 VARIABLES = {"key": "TPM_KEY_AUTH", "parent": "TPM_PARENT_AUTH", "owner": "TPM_OWNER_AUTH"}
 """Environment variables by the option's first word."""
+
+
+class OwnerSettings:
+    """The options of `add_auth_options(parser, "owner", ...)`."""
+
+    owner_auth: str | None
+    owner_auth_file: str | None
+    owner_auth_prompt: bool
+
+
+class ParentSettings:
+    """The options of `add_auth_options(parser, "parent", ...)`."""
+
+    parent_auth: str | None
+    parent_auth_file: str | None
+    parent_auth_prompt: bool
+
+
+class KeySettings:
+    """The options of `add_auth_options(parser, "key", ...)`."""
+
+    key_auth: str | None
+    key_auth_file: str | None
+    key_auth_prompt: bool
 
 
 def add_auth_options(parser: "argparse.ArgumentParser", whose: str, what: str) -> None:
@@ -27,17 +60,30 @@ def add_auth_options(parser: "argparse.ArgumentParser", whose: str, what: str) -
     )
 
 
-def auth_of(args: "argparse.Namespace", whose: str) -> "Secret":
-    """The password that the options give, else the variable's, else the empty one. Raises UsageError."""
-    given = vars(args)
-    if given[f"{whose}_auth_prompt"]:
-        return _asked(f"password of the {whose}")
-    return auth_from(given[f"{whose}_auth"], given[f"{whose}_auth_file"], VARIABLES[whose])
+def owner_auth(args: OwnerSettings) -> Secret:
+    """Returns the owner's password: from the options, else TPM_OWNER_AUTH, else empty. Raises UsageError."""
+    if args.owner_auth_prompt:
+        return _asked("password of the owner")
+    return auth_from(args.owner_auth, args.owner_auth_file, VARIABLES["owner"])
 
 
-def key_auth_of(args: "argparse.Namespace") -> "Secret":
+def parent_auth(args: ParentSettings) -> Secret:
+    """Returns the parent's password: from the options, else TPM_PARENT_AUTH, else empty. Raises UsageError."""
+    if args.parent_auth_prompt:
+        return _asked("password of the parent")
+    return auth_from(args.parent_auth, args.parent_auth_file, VARIABLES["parent"])
+
+
+def key_auth(args: KeySettings) -> Secret:
+    """Returns a key's password: from the options, else TPM_KEY_AUTH, else empty. Raises UsageError."""
+    if args.key_auth_prompt:
+        return _asked("password of the key")
+    return auth_from(args.key_auth, args.key_auth_file, VARIABLES["key"])
+
+
+def new_key_auth(args: KeySettings) -> Secret:
     """The password for a new key, asked for twice. Raises UsageError also for one that no TPM takes."""
-    auth = auth_of(args, "key")
+    auth = key_auth(args)
     if not auth and VARIABLES["key"] in os.environ:
         note(f"warning: {VARIABLES['key']} is set and empty: the key gets no password")
     if args.key_auth_prompt and _asked("the same again") != auth:

@@ -34,6 +34,7 @@ from ..requests.options import add_sigv4a_use_options, add_use_options, http_cli
 from ..requests.signer import signer_of
 from ..terminal.files import read_small
 from ..terminal.messages import UsageError
+from ..terminal.options import Untyped
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -92,7 +93,7 @@ def _configure_token(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Prints the answer. Raises UsageError, RequestError before the TPM is asked; what `StsClient.call` does."""
     if args.question == "decode-message":
         # The answer is JSON itself.
@@ -112,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _ask(args: argparse.Namespace, operation: "Operation[Result]") -> Result:
+def _ask(args: Untyped, operation: "Operation[Result]") -> Result:
     operation.check()
     used = use_args(args)
     endpoint = endpoint_for(used, operation)
@@ -122,7 +123,7 @@ def _ask(args: argparse.Namespace, operation: "Operation[Result]") -> Result:
     return StsClient(signer_of(args), endpoint, http, policy=retries).call(operation)
 
 
-def _web_identity(args: argparse.Namespace) -> "GetWebIdentityToken":
+def _web_identity(args: Untyped) -> "GetWebIdentityToken":
     return GetWebIdentityToken(
         args.audience,
         args.signing_algorithm,
@@ -133,14 +134,14 @@ def _web_identity(args: argparse.Namespace) -> "GetWebIdentityToken":
     )
 
 
-def _delegated(args: argparse.Namespace) -> "GetDelegatedAccessToken":
+def _delegated(args: Untyped) -> "GetDelegatedAccessToken":
     token = read_small(args.trade_in_token_file).strip()
     if not token.isascii():
         raise UsageError(f"{args.trade_in_token_file} has no trade-in token: that is ASCII")
     return GetDelegatedAccessToken(token.decode())
 
 
-def _print(args: argparse.Namespace, values: dict[str, str]) -> None:
+def _print(args: Untyped, values: dict[str, str]) -> None:
     if args.json:
         print(_json(values))
     else:

@@ -17,6 +17,7 @@ import time
 from ..credentials.cache.shelf import clear, entries
 from ..credentials.cache.store import UnfitError, place
 from ..terminal.messages import UsageError
+from ..terminal.options import Untyped
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -31,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the list as JSON")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Lists or clears. Raises UsageError for a directory that is not the user's own."""
     try:
         if args.action == "clear":

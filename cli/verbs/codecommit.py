@@ -27,6 +27,7 @@ from ..requests.options import add_use_options, region_of
 from ..requests.signer import signer_of
 from ..terminal.files import read_stdin
 from ..terminal.messages import UsageError
+from ..terminal.options import Untyped
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -49,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_use_options(parser, without=("--format",))
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Answers git. Raises UsageError, RequestError before the TPM is asked; what `signer_of` does."""
     asked = _attributes(read_stdin(_LIMIT))
     if args.action != "get":

@@ -25,6 +25,7 @@ from ..requests.browser import show
 from ..requests.options import add_use_options, http_client, region_of, use_args
 from ..requests.signer import temporary
 from ..terminal.messages import UsageError, note
+from ..terminal.options import Untyped
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -47,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_use_options(parser, without=("--format",))
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Opens it. Raises UsageError, RequestError before the TPM is asked; StsError; what `obtain` does."""
     region = region_of(args, args.region)
     page = console_page(region, args.destination)
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _session_seconds(args: argparse.Namespace) -> int | None:
+def _session_seconds(args: Untyped) -> int | None:
     """--session-duration. Raises UsageError where AWS would refuse it, or the credentials themselves."""
     used = use_args(args)
     if not (used.assumeRole or used.federation_name):

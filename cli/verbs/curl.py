@@ -41,6 +41,7 @@ from ..requests.request import (
 from ..requests.response import Output
 from ..requests.signer import signer_of
 from ..terminal.messages import EXIT_CODES, note
+from ..terminal.options import Untyped
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -63,7 +64,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_use_options(parser, without=("--format",))
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Sends it. Raises UsageError, RequestError before the TPM is asked; NetworkError; what `signer_of` does."""
     if args.head:
         args.request, args.include = args.request or "HEAD", True
@@ -88,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _session(args: argparse.Namespace, request: "Request", region: str, signer: "Signer") -> "Signer":
+def _session(args: Untyped, request: "Request", region: str, signer: "Signer") -> "Signer":
     """By the session of a directory bucket, where the request takes one. Raises what `session_signer` does."""
     profile = use_args(args).settings
     bucket = bucket_of(request)

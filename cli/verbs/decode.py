@@ -42,6 +42,7 @@ from ..inspect.session_keys import Keys, session_keys
 from ..terminal.colors import printer
 from ..terminal.files import write_whole
 from ..terminal.messages import UsageError, note
+from ..terminal.options import Untyped
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -80,7 +81,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Prints a tree for each message; 1 where one of them does not parse."""
     show = printer(args.color)
     code = _code(args.command) if args.command else None

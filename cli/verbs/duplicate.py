@@ -26,11 +26,12 @@ from tpmwire.secret import Secret
 from tpmwire.spec.constants import TPMA_OBJECT
 from tpmwire.use.duplication import Duplicated, duplicate_out, duplication_policy
 
-from ..keys.persist import load, open_tpm, parent_of
+from ..keys.persist import load, parent_of
 from ..keys.targets import Target, add_format_option, add_target_options, in_format, read_target
 from ..terminal.files import read_key_file, write_whole
 from ..terminal.messages import UsageError, note
-from ..terminal.options import add_tpm_options, auth_from
+from ..terminal.options import Untyped, add_tpm_options, auth_from
+from ..tpm.open import open_tpm
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -73,7 +74,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace existing files")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Finds the policy that allows it, duplicates, writes the files."""
     tools = (args.public, args.private, args.seed)
     if not args.out and not any(tools):
@@ -107,7 +108,7 @@ def _inner_key(path: str | None, file: "KeyFile") -> "Secret | None":
 
 
 def _duplicated(
-    args: argparse.Namespace, file: "KeyFile", target: "Target", policy: "Policy", inner: "Secret | None"
+    args: Untyped, file: "KeyFile", target: "Target", policy: "Policy", inner: "Secret | None"
 ) -> "Duplicated":
     with open_tpm(args) as tpm:
         parent = parent_of(tpm, file, auth_from(None, args.parent_auth_file, "TPM_PARENT_AUTH"), None)
@@ -124,9 +125,7 @@ def _duplicated(
         )
 
 
-def _write(
-    args: argparse.Namespace, file: "KeyFile", target: "Target", made: "Duplicated", inner: "Secret | None"
-) -> None:
+def _write(args: Untyped, file: "KeyFile", target: "Target", made: "Duplicated", inner: "Secret | None") -> None:
     private, seed = (len(part).to_bytes(2, "big") + part for part in made)
     if inner is not None:
         write_whole(args.inner_key_file, inner.reveal(), force=args.force)

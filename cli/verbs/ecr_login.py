@@ -32,6 +32,7 @@ from ..credentials.sts import environ_of
 from ..requests.options import add_use_options, http_client, region_of, use_args
 from ..requests.signer import signer_of
 from ..terminal.files import read_stdin
+from ..terminal.options import Untyped
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -57,7 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_use_options(parser, without=("--format",))
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Prints it. Raises UsageError, RequestError before the TPM is asked; what `json_service.call` does."""
     if args.action is None:
         region = _PUBLIC_REGION if args.public else region_of(args, args.region)
@@ -78,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _login(args: argparse.Namespace, region: str, *, public: bool) -> tuple[str, str]:
+def _login(args: Untyped, region: str, *, public: bool) -> tuple[str, str]:
     """User name and password."""
     used = use_args(args)
     endpoint = service("ecr-public" if public else "ecr", region, None, environ_of(used), used.settings)

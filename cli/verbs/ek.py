@@ -28,8 +28,8 @@ from tpmwire.use.endorsement import CHAIN, KINDS, EkKind, OwnKey, own_key
 
 from ..keys.trust import chain_from, trust_from
 from ..terminal.messages import UsageError, note
-from ..terminal.options import add_tpm_options
-from ..tpm.passwords import add_auth_options, auth_of
+from ..terminal.options import Untyped, add_tpm_options
+from ..tpm.passwords import add_auth_options, parent_auth
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -61,13 +61,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print a list of objects, one for each certificate")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Prints what holds for each certificate; ends with the error of the first one that does not hold."""
     trust = trust_from(args.ca)
     given = chain_from(args.cert) if args.cert else None
     if given is not None and given[0].is_authority:
         raise UsageError(f"{args.cert} is the certificate of a CA, not of a TPM: give it with --ca")
-    auth = auth_of(args, "parent")
+    auth = parent_auth(args)
     rows: list[dict[str, Any]] = []
     failed: list[Exception] = []
     with Tpm.open(args.tpm_path, args.timeout) as tpm:

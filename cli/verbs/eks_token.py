@@ -29,6 +29,7 @@ from ..credentials.sts import environ_of
 from ..requests.options import add_use_options, region_of, use_args
 from ..requests.signer import signer_of
 from ..terminal.messages import note
+from ..terminal.options import Untyped
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -46,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_use_options(parser, without=("--format",))
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Prints an ExecCredential. Raises UsageError, RequestError before the TPM is asked; what `signer_of` does."""
     cluster = args.cluster_name or args.cluster_id or ""
     check_cluster(cluster)

@@ -36,7 +36,7 @@ from ..awsconfig.profiles import (
 )
 from ..keys.create import Made, Order, make_key, policy_of
 from ..keys.options import add_parent_options, add_pin_options, new_handle, parentage_of
-from ..keys.persist import open_tpm, parent_at
+from ..keys.persist import parent_at
 from ..keys.secret import check_key_id, key_id_of, read_key
 from ..keys.sigv4a import add_sigv4a_options, check_places, check_tpm, is_wanted, required_key_id
 from ..lifecycle.enroll_sigv4a import enroll_sigv4a
@@ -51,9 +51,10 @@ from ..lifecycle.profile_command import (
     put,
 )
 from ..terminal.messages import UsageError, note
-from ..terminal.options import Once, add_tpm_options, filled, pcrs_from
+from ..terminal.options import Once, Untyped, add_tpm_options, filled, pcrs_from
 from ..terminal.prompts import agreed
-from ..tpm.passwords import add_auth_options, key_auth_of
+from ..tpm.open import open_tpm
+from ..tpm.passwords import add_auth_options, new_key_auth
 from ..tpm.pins import pin_from
 
 __all__ = ["HELP", "configure", "enroll", "run"]
@@ -106,12 +107,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_pin_options(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Enrolls the profile."""
     return enroll(args, no_checkpoint)
 
 
-def enroll(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
+def enroll(args: Untyped, checkpoint: Checkpoint) -> int:
     """`run`, with a word to `checkpoint` after each step: placed, proven, written, removed."""
     if args.undo:
         raise UsageError(_NO_UNDO)
@@ -158,7 +159,7 @@ def enroll(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
     return 0
 
 
-def _check_sigv4a(args: argparse.Namespace) -> None:
+def _check_sigv4a(args: Untyped) -> None:
     """Raises UsageError where this TPM cannot hold the key of SigV4A, or both keys have the same place."""
     if args.sigv4a_out:
         args.sigv4a_out = os.path.abspath(args.sigv4a_out)
@@ -184,7 +185,7 @@ def _already(profile: str, present: str) -> int:
     return 0
 
 
-def _check_present(args: argparse.Namespace, present: str | None) -> None:
+def _check_present(args: Untyped, present: str | None) -> None:
     """Raises UsageError where the profile runs something else than a key of this id."""
     if present is None or args.force:
         return
@@ -196,15 +197,13 @@ def _check_present(args: argparse.Namespace, present: str | None) -> None:
         raise UsageError(f"the profile {args.profile} has another credential_process; --force replaces it")
 
 
-def _import(
-    args: argparse.Namespace, secret: "Secret", options: list[str], checkpoint: Checkpoint
-) -> ProfileCommand:
+def _import(args: Untyped, secret: "Secret", options: list[str], checkpoint: Checkpoint) -> ProfileCommand:
     """The key in its place, made now or by an earlier run, and the command line that uses it."""
     place = Place(args.persistent_handle, args.out)
     pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
     pcrs = pcrs_from(args.pcrs) if args.pcrs else None
     parentage = parentage_of(args)
-    order = Order(secret, key_auth_of(args), pcrs, parentage.handle, parentage.auth, pin)
+    order = Order(secret, new_key_auth(args), pcrs, parentage.handle, parentage.auth, pin)
     with open_tpm(args) as tpm:
         parentage.prepare(tpm)
         found = None if args.force else public_at(tpm, place)

@@ -12,15 +12,23 @@ import argparse
 
 from tpmwire.channel import authorized_once
 
-from ..keys.persist import evict, is_occupied, open_tpm
+from ..keys.persist import evict, is_occupied
 from ..terminal.messages import UsageError, note
-from ..terminal.options import add_tpm_options, persistent_handle
+from ..terminal.options import TpmSettings, add_tpm_options, persistent_handle
 from ..terminal.prompts import check_agreed
-from ..tpm.passwords import add_auth_options, auth_of
+from ..tpm.open import open_tpm
+from ..tpm.passwords import OwnerSettings, add_auth_options, owner_auth
 
-__all__ = ["HELP", "configure", "run"]
+__all__ = ["HELP", "Settings", "configure", "run"]
 
 HELP = "remove a persistent key from the TPM"
+
+
+class Settings(OwnerSettings, TpmSettings):
+    """The verb's options."""
+
+    handle: int
+    yes: bool
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,9 +39,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_tpm_options(parser, "20s")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Settings) -> int:
     """Removes it."""
-    owner = auth_of(args, "owner")
+    owner = owner_auth(args)
     with open_tpm(args) as tpm:
         if not is_occupied(tpm, args.handle):
             raise UsageError(f"no object at 0x{args.handle:08x}; `tpmwire list` shows what is where")

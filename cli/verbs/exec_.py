@@ -17,7 +17,7 @@ import signal
 from ..requests.options import add_use_options, use_args
 from ..requests.signer import temporary
 from ..terminal.messages import note
-from ..terminal.options import Program
+from ..terminal.options import Program, Untyped
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -38,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Becomes the program. Raises what `temporary` does."""
     word = args.command[0]
     # Before the TPM and AWS are asked for nothing.

@@ -34,8 +34,8 @@ from tpmwire.use.parents import PARENTS, is_of
 from ..keys.targets import OTHER, Target
 from ..terminal.files import write_whole
 from ..terminal.messages import UsageError
-from ..terminal.options import add_tpm_options
-from ..tpm.passwords import add_auth_options, auth_of
+from ..terminal.options import Untyped, add_tpm_options
+from ..tpm.passwords import add_auth_options, owner_auth, parent_auth
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -60,12 +60,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_auth_options(parser, "owner", "the owner's password, for h1 and h2; same as --parent-auth")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Makes the key, reads its certificate, prints one line of JSON."""
     place = PARENTS[args.key]
-    auth, parent, certificate = auth_of(args, "parent"), place.parent, None
+    auth, parent, certificate = parent_auth(args), place.parent, None
     if not auth and place.hierarchy == TPM_RH.OWNER:
-        auth = auth_of(args, "owner")
+        auth = owner_auth(args)
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
         if place.is_endorsement:
             public, certificate = _endorsement_key(tpm, parent, auth)

@@ -15,7 +15,7 @@ from tpmwire.errors import TpmError
 from tpmwire.tpm import Tpm
 
 from ..terminal.messages import note
-from ..terminal.options import add_tpm_options
+from ..terminal.options import Untyped, add_tpm_options
 from ..tpm.inventory import handles
 
 __all__ = ["HELP", "configure", "run"]
@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_tpm_options(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Flushes, and prints what."""
     kinds = [] if args.sessions else ["transient"]
     kinds += [] if args.transient else ["loaded session", "saved session"]

@@ -37,7 +37,7 @@ from ..awsconfig.profiles import (
 )
 from ..keys.create import Made, Order, make_key
 from ..keys.options import OWNER, add_parent_options, add_pin_options, new_handle, parentage_of
-from ..keys.persist import check_free, open_tpm
+from ..keys.persist import check_free
 from ..keys.place import Placed, check_path, put_in_place
 from ..keys.policy_options import described_policy
 from ..keys.secret import add_secret_options, check_key_id, key_id_of, read_key
@@ -53,8 +53,9 @@ from ..keys.sigv4a import (
 from ..keys.targets import read_target
 from ..lifecycle.profile_command import plaintext_identity
 from ..terminal.messages import UsageError, note
-from ..terminal.options import Once, add_tpm_options, filled, pcrs_from
-from ..tpm.passwords import add_auth_options, key_auth_of
+from ..terminal.options import Once, Untyped, add_tpm_options, filled, pcrs_from
+from ..tpm.open import open_tpm
+from ..tpm.passwords import add_auth_options, new_key_auth
 from ..tpm.pins import pin_from
 
 __all__ = ["HELP", "configure", "run"]
@@ -131,7 +132,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_pin_options(parser, ": the secret then goes to that TPM only")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Makes the key, proves it, puts it in place, prints a profile."""
     _check_places(args)
     if args.from_profile and not args.aws_access_key_id:
@@ -161,7 +162,7 @@ def run(args: argparse.Namespace) -> int:
     secret = read_key(args)
     if args.verify:
         note(f"AWS accepts the secret as {plaintext_identity(named, secret, options).arn}")
-    auth = key_auth_of(args)
+    auth = new_key_auth(args)
     leave = _leave(args, with_auth=bool(auth))
     given = _described(args, with_auth=bool(auth)) if described else ()
     order = Order(secret, auth, pcrs, parent.handle, parent.auth, pin, leave, given)
@@ -184,7 +185,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _key_id(args: argparse.Namespace) -> str:
+def _key_id(args: Untyped) -> str:
     """The access key id; empty where it is not given and not needed. Raises UsageError."""
     found = args.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID") or ""
     if found:
@@ -195,7 +196,7 @@ def _key_id(args: argparse.Namespace) -> str:
     return found
 
 
-def _endpoint_options(args: argparse.Namespace) -> list[str]:
+def _endpoint_options(args: Untyped) -> list[str]:
     """The line's options of AWS's endpoints: those that --verify uses, and those of a profile that exists."""
     if args.write_profile or args.verify:
         return endpoint_options(
@@ -204,7 +205,7 @@ def _endpoint_options(args: argparse.Namespace) -> list[str]:
     return [f"--aws-region={args.aws_region}"] if args.aws_region else []
 
 
-def _check_places(args: argparse.Namespace) -> None:
+def _check_places(args: Untyped) -> None:
     """Raises UsageError where a key has no place, or where two would have the same."""
     if not args.out and args.persistent_handle is None:
         raise UsageError("say where the key is to go: --out FILE, --persistent-handle HANDLE, or both")
@@ -214,7 +215,7 @@ def _check_places(args: argparse.Namespace) -> None:
     check_places(args.sigv4a_out, args.sigv4a_handle, out, args.persistent_handle, force=args.force)
 
 
-def _described(args: argparse.Namespace, *, with_auth: bool) -> "tuple[Policy, ...]":
+def _described(args: Untyped, *, with_auth: bool) -> "tuple[Policy, ...]":
     """The ways of the policy of --policy, or of --pcrs with values. Raises UsageError."""
     found = described_policy(args, TPM_ALG.SHA256)
     assert found is not None  # one of the options is there
@@ -228,7 +229,7 @@ def _described(args: argparse.Namespace, *, with_auth: bool) -> "tuple[Policy, .
     return ways
 
 
-def _leave(args: argparse.Namespace, *, with_auth: bool) -> "Policy | None":
+def _leave(args: Untyped, *, with_auth: bool) -> "Policy | None":
     """The policy by which the key may be duplicated. Raises UsageError."""
     if not args.duplicable_to:
         return None
@@ -243,7 +244,7 @@ def _leave(args: argparse.Namespace, *, with_auth: bool) -> "Policy | None":
     return to_parent(read_target(args.duplicable_to, None, args.duplicable_to_key).public)
 
 
-def _report(made: "Made", args: argparse.Namespace, command: str) -> None:
+def _report(made: "Made", args: Untyped, command: str) -> None:
     handle = args.persistent_handle
     if args.policy_json or "=" in (args.pcrs or ""):
         note("the key was not tried: its policy need not hold now")

@@ -29,7 +29,7 @@ from ..keys.place import check_path
 from ..keys.tpmcopy import parent_kind
 from ..terminal.files import read_key_file, read_small, write_whole
 from ..terminal.messages import UsageError, note
-from ..terminal.options import add_tpm_options, auth_from, pcrs_from, persistent_handle
+from ..terminal.options import Untyped, add_tpm_options, auth_from, pcrs_from, persistent_handle
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -79,7 +79,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace an existing file")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Imports, proves, and puts the key where it was asked for."""
     if not args.out and args.persistent_handle is None:
         raise UsageError("say where the key is to go: --out FILE, --persistent-handle HANDLE, or both")
@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _key(args: argparse.Namespace, file: "KeyFile", owner: "Secret") -> "HmacKey | EcdsaKey":
+def _key(args: Untyped, file: "KeyFile", owner: "Secret") -> "HmacKey | EcdsaKey":
     parent = auth_from(None, args.parent_auth_file, "TPM_PARENT_AUTH")
     return (EcdsaKey if is_p256_key(file.public) else HmacKey)(
         file=file,
@@ -152,7 +152,7 @@ def _prove(tpm: "Tpm", key: "HmacKey | EcdsaKey", file: "KeyFile") -> None:
     check_signature(file.public, digest, key.sign(tpm, digest))
 
 
-def _choices(args: argparse.Namespace) -> "list[KeyFile]":
+def _choices(args: Untyped) -> "list[KeyFile]":
     """The importable key with each parent that it may be for. Raises UsageError, KeyFileError."""
     parts = (args.public, args.private, args.seed)
     if args.file:

@@ -14,7 +14,7 @@ from typing import Any
 
 from tpmwire.tpm import Tpm
 
-from ..terminal.options import add_tpm_options
+from ..terminal.options import Untyped, add_tpm_options
 from ..tpm.capabilities import document
 
 __all__ = ["HELP", "configure", "run"]
@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one object")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Prints the document."""
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
         found = document(tpm)

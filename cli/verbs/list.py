@@ -13,7 +13,7 @@ import json
 
 from tpmwire.tpm import Tpm
 
-from ..terminal.options import add_tpm_options
+from ..terminal.options import Untyped, add_tpm_options
 from ..tpm.inventory import Row, rows
 
 __all__ = ["HELP", "configure", "run"]
@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print a list of objects, one for each handle")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Prints the inventory."""
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
         found = list(rows(tpm))

@@ -19,11 +19,11 @@ from tpmwire.crypto.formulas import name_of
 from tpmwire.keys.keyfile import parse
 from tpmwire.tpm import Tpm
 
-from ..keys.persist import open_tpm
 from ..terminal.files import read_small
 from ..terminal.messages import UsageError
-from ..terminal.options import add_tpm_options
-from ..tpm.passwords import add_auth_options, auth_of
+from ..terminal.options import Untyped, add_tpm_options
+from ..tpm.open import open_tpm
+from ..tpm.passwords import add_auth_options, parent_auth
 from ..tpm.pins import pin_from
 
 __all__ = ["HELP", "configure", "run"]
@@ -39,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_tpm_options(parser, "60s")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Prints the Name in hex and nothing else."""
     if args.what in WELL_KNOWN:
         name = _made(args)
@@ -52,11 +52,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _made(args: argparse.Namespace) -> bytes:
+def _made(args: Untyped) -> bytes:
     from tpmwire.primary import WELL_KNOWN, create_primary
 
     place = WELL_KNOWN[args.what]
-    auth = auth_of(args, "parent")
+    auth = parent_auth(args)
     with open_tpm(args) as tpm:
         return create_primary(tpm, place.hierarchy, place.template(), authorized_once(tpm, auth)).name
 

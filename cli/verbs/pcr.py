@@ -15,7 +15,7 @@ from tpmwire.policy.policy import format_pcrs, pcrs_in
 from tpmwire.state.pcrs import banks, read_pcrs
 from tpmwire.tpm import Tpm
 
-from ..terminal.options import add_tpm_options, pcrs_from
+from ..terminal.options import Untyped, add_tpm_options, pcrs_from
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print an object: values by bank and number")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Prints the values."""
     wanted = pcrs_from(args.selection) if args.selection else None
     with Tpm.open(args.tpm_path, args.timeout) as tpm:

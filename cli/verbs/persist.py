@@ -10,11 +10,12 @@ import argparse
 
 from tpmwire.tpm import undisturbed
 
-from ..keys.persist import check_free, load, make_persistent, open_tpm, parent_of
+from ..keys.persist import check_free, load, make_persistent, parent_of
 from ..terminal.files import read_key_file
 from ..terminal.messages import UsageError, note
-from ..terminal.options import add_tpm_options, persistent_handle
-from ..tpm.passwords import add_auth_options, auth_of
+from ..terminal.options import Untyped, add_tpm_options, persistent_handle
+from ..tpm.open import open_tpm
+from ..tpm.passwords import add_auth_options, owner_auth, parent_auth
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -34,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_tpm_options(parser, "60s")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Loads, persists, prints the Name."""
     file = read_key_file(args.file)
     if file.is_importable:
@@ -42,13 +43,13 @@ def run(args: argparse.Namespace) -> int:
             f"{args.file} was wrapped for this TPM elsewhere: "
             f"tpmwire import-key {args.file} --persistent-handle 0x{args.handle:08x}"
         )
-    parent_auth, owner = auth_of(args, "parent"), auth_of(args, "owner")
+    password, owner = parent_auth(args), owner_auth(args)
     if file.hierarchy == OWNER:
         # One password under two names: the parent's is the owner's.
-        parent_auth, owner = parent_auth or owner, owner or parent_auth
+        password, owner = password or owner, owner or password
     with open_tpm(args) as tpm:
         check_free(tpm, args.handle, force=args.force)
-        parent = parent_of(tpm, file, parent_auth, None)
+        parent = parent_of(tpm, file, password, None)
         key = load(tpm, parent, file.public, file.private)
         with undisturbed():
             make_persistent(tpm, key, args.handle, owner, parent.session)

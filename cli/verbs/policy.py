@@ -32,7 +32,7 @@ from tpmwire.spec.constants import TPM_ALG, TPM_CC
 from ..keys.policy_options import add_policy_options, described_policy
 from ..terminal.files import read_key_file, read_small, write_whole
 from ..terminal.messages import UsageError, note
-from ..terminal.options import auth_from
+from ..terminal.options import Untyped, auth_from
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -54,7 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Prints, or signs."""
     words = args.words
     if words[:1] == ["sign"]:
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     return _show(words[0]) if words else _compute(args)
 
 
-def _compute(args: argparse.Namespace) -> int:
+def _compute(args: Untyped) -> int:
     found = described_policy(args, _hash(args.hash))
     if found is None:
         raise UsageError("give a key file, --json FILE or --pcrs sha256:7=HEX")
@@ -116,7 +116,7 @@ def _digest(policy: "Policy", file: "KeyFile") -> str:
     return f"{digest.hex()}, which {fits} the key's authPolicy"
 
 
-def _sign(args: argparse.Namespace, path: str) -> int:
+def _sign(args: Untyped, path: str) -> int:
     if not args.key:
         raise UsageError("say who signs: --key PEM")
     file = _read(path)

@@ -21,6 +21,7 @@ from ..requests.options import add_use_options, warn
 from ..requests.request import add_request_options, place_of, request_of
 from ..requests.signer import key_of
 from ..terminal.messages import UsageError
+from ..terminal.options import Untyped
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -36,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_use_options(parser, without=("--format",))
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Prints the URL. Raises UsageError, RequestError before the TPM is asked; what `key_of` does."""
     seconds = seconds_of(args.expires, "--expires")
     if not 1 <= seconds <= PRESIGN_MAX:

@@ -18,6 +18,7 @@ from sigv4.tokens import check_database, database_region, dsql_token, rds_token
 from ..requests.options import add_use_options, region_of
 from ..requests.signer import signer_of
 from ..terminal.messages import UsageError
+from ..terminal.options import Untyped
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -33,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_use_options(parser, without=("--format",))
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Prints the password. Raises UsageError, RequestError before the TPM is asked; what `signer_of` does."""
     kind, region = database_region(args.hostname) or ("rds", None)
     if kind == "rds" and args.port is None:

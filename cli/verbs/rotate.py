@@ -61,9 +61,9 @@ from ..lifecycle.rotation import (
     sigv4a_places,
 )
 from ..terminal.messages import UsageError, note
-from ..terminal.options import Once
+from ..terminal.options import Once, Untyped
 from ..terminal.prompts import check_agreed
-from ..tpm.passwords import add_auth_options, auth_of
+from ..tpm.passwords import add_auth_options, owner_auth
 
 __all__ = ["HELP", "configure", "rotate", "run"]
 
@@ -104,18 +104,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_auth_options(parser, "owner", "the owner's password, for a persistent handle")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Rotates the profile's key."""
     return rotate(args, no_checkpoint)
 
 
-def rotate(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
+def rotate(args: Untyped, checkpoint: Checkpoint) -> int:
     """`run`, with a word to `checkpoint` after each step.
 
     begun, answered, created, made, put, placed, proven, rewritten, switched, disabled, inactive; with --delete-old
     also deleted, cleared; with a key of SigV4A beside, before put.
     """
-    owner = auth_of(args, "owner")
+    owner = owner_auth(args)
     for wanted, what in ((args.delete_old, "old access key"), (args.discard, f"new access key {args.discard}")):
         if wanted:
             question = f"Delete the {what} of the profile {args.profile} permanently, in IAM and in the TPM?"
@@ -125,7 +125,7 @@ def rotate(args: argparse.Namespace, checkpoint: Checkpoint) -> int:
     return 0
 
 
-def _go_on(args: argparse.Namespace, state: State | None, owner: "Secret", checkpoint: Checkpoint) -> None:
+def _go_on(args: Untyped, state: State | None, owner: "Secret", checkpoint: Checkpoint) -> None:
     """From the stage that has been reached to the last that is asked for."""
     _check(args, state)
     if state is None:
@@ -153,7 +153,7 @@ def _go_on(args: argparse.Namespace, state: State | None, owner: "Secret", check
         note(f"{state.values['old']['id']} is inactive; when nothing misses it: `{last}`")
 
 
-def _check(args: argparse.Namespace, state: State | None) -> None:
+def _check(args: Untyped, state: State | None) -> None:
     """Raises UsageError where the words do not fit what has been done."""
     if state is None:
         if args.resume or args.discard:
@@ -169,7 +169,7 @@ def _check(args: argparse.Namespace, state: State | None) -> None:
         )
 
 
-def _tidy(args: argparse.Namespace, state: State, owner: "Secret") -> None:
+def _tidy(args: Untyped, state: State, owner: "Secret") -> None:
     """Where an earlier run ended in the middle of a step: to the step's end, or back before it."""
     if state.stage == "begun":
         _find_orphan(args, state)
@@ -187,7 +187,7 @@ def _tidy(args: argparse.Namespace, state: State, owner: "Secret") -> None:
         raise UsageError(f"{args.discard} is not a key to discard now: the rotation has come to {state.stage!r}")
 
 
-def _find_orphan(args: argparse.Namespace, state: State) -> None:
+def _find_orphan(args: Untyped, state: State) -> None:
     """A key that IAM made for a run that was killed before it heard of it. Nobody has its secret."""
     keys = iam_client(old_command(args.profile, state)).list_access_keys()
     others = [key for key in keys if key.access_key_id not in state.values["before"]]
@@ -225,7 +225,7 @@ def _delete_key(command: ProfileCommand, key_id: str) -> None:
     _patiently(delete)
 
 
-def _create(args: argparse.Namespace, state: State, owner: "Secret", checkpoint: Checkpoint) -> None:
+def _create(args: Untyped, state: State, owner: "Secret", checkpoint: Checkpoint) -> None:
     """The new key, from IAM's answer into its place. A signal waits: the secret is in this process only."""
     command = old_command(args.profile, state)
     check_place(args, command)
@@ -259,9 +259,7 @@ def _create(args: argparse.Namespace, state: State, owner: "Secret", checkpoint:
         note(f"a key of SigV4A, if any, ends with {old}: only rotate --sigv4a-out makes another")
 
 
-def _import(
-    args: argparse.Namespace, state: State, order: "Order", owner: "Secret", checkpoint: Checkpoint
-) -> None:
+def _import(args: Untyped, state: State, order: "Order", owner: "Secret", checkpoint: Checkpoint) -> None:
     command, key_id = old_command(args.profile, state), state.values["new"]["id"]
     with open_for(command) as tpm:
         place = new_place(args, tpm, command, key_id)

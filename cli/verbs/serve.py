@@ -44,7 +44,7 @@ from ..serving.server import CredentialServer
 from ..serving.store import Store
 from ..serving.tokens import Sessions, TokenFile
 from ..terminal.messages import UsageError, note
-from ..terminal.options import Once
+from ..terminal.options import Once, Untyped
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -83,7 +83,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--imds", action="store_true", help="also as EC2's metadata service, to any local user")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Serves until a signal. Raises UsageError, OSError, and what the first question for credentials raises."""
     raise_descriptor_limit()
     _read_again(use_args(args))  # a wrong profile is told before anything is opened
@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _read_again(used: argparse.Namespace) -> None:
+def _read_again(used: Untyped) -> None:
     """Raises UsageError for a file that only the first refresh would find something in, as in a shell's <(...)."""
     for name in _FILES:
         path = getattr(used, name)
@@ -187,7 +187,7 @@ def _time(seconds: float) -> str:
     return rfc3339(seconds)
 
 
-def _region(args: argparse.Namespace) -> str | None:
+def _region(args: Untyped) -> str | None:
     try:
         return region_of(args)
     except UsageError:
@@ -195,7 +195,7 @@ def _region(args: argparse.Namespace) -> str | None:
 
 
 @contextlib.contextmanager
-def _listeners(args: argparse.Namespace) -> Iterator[list[socket.socket]]:
+def _listeners(args: Untyped) -> Iterator[list[socket.socket]]:
     """systemd's sockets, or the options'; a unix socket's file is removed at the end. Raises UsageError."""
     mode = args.socket_mode
     if mode is not None and not (args.socket and re.fullmatch("0?[0-7]{3}", mode)):

@@ -19,6 +19,7 @@ from tpmwire.spec.constants import TPM_CC, TPM_HT, TPM_RH
 from tpmwire.use.parents import ENDORSEMENT, candidates
 
 from ..terminal.files import read_key_file
+from ..terminal.options import Untyped
 from ..tpm.inventory import described_public
 
 __all__ = ["HELP", "configure", "run"]
@@ -56,7 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one object with the fields of the file")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Prints the fields."""
     file = read_key_file(args.file)
     if args.json:

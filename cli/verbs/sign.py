@@ -35,6 +35,7 @@ from ..requests.request import (
 )
 from ..requests.response import out
 from ..requests.signer import signer_of
+from ..terminal.options import Untyped
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -55,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_use_options(parser, without=("--format",))
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Prints it. Raises UsageError, RequestError before the TPM is asked; what `signer_of` does."""
     with request_of(args) as request:
         if args.output == "http":

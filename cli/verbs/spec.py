@@ -28,6 +28,7 @@ from tpmwire.spec.constants import TPM_CC
 from tpmwire.wires import Number, YesNo, wire_of
 
 from ..terminal.messages import UsageError
+from ..terminal.options import Untyped
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -43,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print an object for machines")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Prints the list, a table, or a value's meaning."""
     if args.name is None:
         groups = kinds()

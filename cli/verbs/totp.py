@@ -25,11 +25,12 @@ from ..credentials.totp import AWS_DIGITS, AWS_PERIOD, PERIODS, Token, code_of, 
 from ..credentials.totp_key import key_at, place, read_token
 from ..keys.create import Order, make_key
 from ..keys.options import add_parent_options, add_pin_options, new_handle, parentage_of
-from ..keys.persist import check_free, open_tpm
+from ..keys.persist import check_free
 from ..keys.place import Placed, check_path, put_in_place
 from ..terminal.messages import UsageError, note
-from ..terminal.options import add_tpm_options, filled, pcrs_from
-from ..tpm.passwords import add_auth_options, auth_of, key_auth_of
+from ..terminal.options import Untyped, add_tpm_options, filled, pcrs_from
+from ..tpm.open import open_tpm
+from ..tpm.passwords import add_auth_options, key_auth, new_key_auth, parent_auth
 from ..tpm.pins import pin_from
 
 __all__ = ["HELP", "configure", "run"]
@@ -90,12 +91,12 @@ def _period(text: str) -> int:
     return int(text)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Makes the key, or prints a code. Raises UsageError, KeyFileError; TpmError, SessionError, TransportError."""
     return _import(args) if args.action == "import" else _code(args)
 
 
-def _import(args: argparse.Namespace) -> int:
+def _import(args: Untyped) -> int:
     handle = args.persistent_handle
     if not args.out and handle is None:
         raise UsageError("say where the key is to go: --out FILE, --persistent-handle HANDLE, or both")
@@ -106,7 +107,7 @@ def _import(args: argparse.Namespace) -> int:
     parent = parentage_of(args)
     token = read_token(args.secret_file)
     order = Order(
-        token.secret, key_auth_of(args), pcrs, parent.handle, parent.auth, pin, hash_name=token.hash_name
+        token.secret, new_key_auth(args), pcrs, parent.handle, parent.auth, pin, hash_name=token.hash_name
     )
     with open_tpm(args) as tpm:
         if handle is not None:
@@ -129,7 +130,7 @@ def _import(args: argparse.Namespace) -> int:
     return 0
 
 
-def _tell(args: argparse.Namespace, token: "Token") -> None:
+def _tell(args: Untyped, token: "Token") -> None:
     """Where the key is and how it is used, and what it is not."""
     handle = args.persistent_handle
     file = args.out if args.out and args.out != "-" else None
@@ -151,10 +152,10 @@ def _tell(args: argparse.Namespace, token: "Token") -> None:
     )
 
 
-def _code(args: argparse.Namespace) -> int:
+def _code(args: Untyped) -> int:
     key = key_at(args.key)
     key.checked = True  # Nobody else tells a wrong code from a right one.
-    key.auth, key.parent_auth = auth_of(args, "key"), auth_of(args, "parent")
+    key.auth, key.parent_auth = key_auth(args), parent_auth(args)
     key.pcrs = pcrs_from(args.pcrs) if args.pcrs else None
     key.pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
     with open_tpm(args) as tpm:

@@ -28,7 +28,7 @@ from tpmwire.transport import Transport, open_transport
 from tpmwire.wire import HEADER_SIZE
 
 from ..terminal.messages import UsageError, note
-from ..terminal.options import Program, add_tpm_options
+from ..terminal.options import Program, Untyped, add_tpm_options
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -51,7 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Runs the program beside the relay; its exit code."""
     if shutil.which(args.program[0]) is None:
         raise UsageError(f"there is no program {args.program[0]!r} to run")
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
                     out.close()
 
 
-def _run(args: argparse.Namespace, path: str, out: TextIO | None) -> int:
+def _run(args: Untyped, path: str, out: TextIO | None) -> int:
     def connect() -> "Transport":
         return open_transport(args.tpm_path, args.timeout)
 

@@ -37,7 +37,7 @@ from ..keys.trust import trust_from
 from ..keys.wrap_policy import Use, policy_of
 from ..terminal.files import read_small, write_whole
 from ..terminal.messages import UsageError, note
-from ..terminal.options import auth_from, filled, secret_file
+from ..terminal.options import Untyped, auth_from, filled, secret_file
 
 __all__ = ["HELP", "configure", "run"]
 
@@ -106,7 +106,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Untyped) -> int:
     """Wraps for one target or for many."""
     shard = _check(args)
     auth = auth_from(None, args.key_auth_file, "TPM_KEY_AUTH")
@@ -119,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
     return _fleet(args, Order(None, auth, use, trust, args.aws_access_key_id or ""), shard)
 
 
-def _check(args: argparse.Namespace) -> tuple[int, int]:
+def _check(args: Untyped) -> tuple[int, int]:
     """Options that do not fit together. Returns the shard. Raises UsageError."""
     if args.to:
         check_path(args.out, "--out", force=args.force)
@@ -145,20 +145,20 @@ def _shard(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _use(args: argparse.Namespace) -> "Use":
+def _use(args: Untyped) -> "Use":
     if args.policy_json:
         return Use(policy=read_small(args.policy_json).decode("utf-8", "replace"), where=args.policy_json)
     return Use(pcrs=args.pcrs or "")
 
 
-def _secret(args: argparse.Namespace) -> "Secret":
+def _secret(args: Untyped) -> "Secret":
     if not args.secret_file:
         return read_key(args)
 
     return likely_key(secret_file(args.secret_file), force=args.force)
 
 
-def _fleet(args: argparse.Namespace, order: "Order", shard: tuple[int, int]) -> int:
+def _fleet(args: Untyped, order: "Order", shard: tuple[int, int]) -> int:
     fleet = Fleet(args.fleet, shard)
     found = None if fleet.once else survey(fleet)
     if found is not None and not found.hosts and shard[1] == 1:
@@ -175,7 +175,7 @@ def _fleet(args: argparse.Namespace, order: "Order", shard: tuple[int, int]) -> 
     return 1 if summary.failed else 0
 
 
-def _one(args: argparse.Namespace, order: "Order") -> int:
+def _one(args: Untyped, order: "Order") -> int:
     target = read_target(args.to, args.to_handle, args.to_key)
     if not target.parent:
         raise UsageError(f"{args.to} does not tell the parent's handle; add --to-handle, such as 0x81000001")
@@ -189,7 +189,7 @@ def _one(args: argparse.Namespace, order: "Order") -> int:
     return 0
 
 
-def _check_sigv4a(args: argparse.Namespace) -> None:
+def _check_sigv4a(args: Untyped) -> None:
     """Before the secret is asked for. Raises UsageError."""
     check_places(args.sigv4a_out, None, args.out, None, force=args.force)
     if args.from_profile and not args.aws_access_key_id:
@@ -197,6 +197,6 @@ def _check_sigv4a(args: argparse.Namespace) -> None:
     required_key_id(args)
 
 
-def _sigv4a(args: argparse.Namespace, inputs: "Inputs", target: "Target") -> "KeyFile":
+def _sigv4a(args: Untyped, inputs: "Inputs", target: "Target") -> "KeyFile":
     private = private_value(inputs.secret, required_key_id(args))
     return wrap_ecdsa_key(private, target.public, target.parent, auth=inputs.auth, policy=inputs.policy)

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
-if TYPE_CHECKING:
-    import argparse
+from ...terminal.options import Untyped
 
+if TYPE_CHECKING:
     from tpmwire.use.hmac import HmacKey
 
 __all__ = ["Keys"]
@@ -18,12 +18,12 @@ class Keys(NamedTuple):
     may use the TPM may use it.
     """
 
-    args: "argparse.Namespace"
+    args: Untyped
     key: "HmacKey"
     opener: "HmacKey"
 
     @classmethod
-    def of(cls, args: "argparse.Namespace") -> "Keys":
+    def of(cls, args: Untyped) -> "Keys":
         """Those of the options. Raises what `key_from` does."""
         from cli.credentials.key import key_from
 

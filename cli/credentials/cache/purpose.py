@@ -4,9 +4,9 @@ import os
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import argparse
+from ...terminal.options import Untyped
 
+if TYPE_CHECKING:
     from tpmwire.keys.keyfile import KeyFile
 
 __all__ = ["purpose"]
@@ -41,7 +41,7 @@ SETTINGS = ("sts_regional_endpoints", "use_dualstack_endpoint", "use_fips_endpoi
 """What of a profile says the same and is no option by then. Others are left out: a profile may hold secrets."""
 
 
-def purpose(args: "argparse.Namespace", file: "KeyFile | None") -> bytes:
+def purpose(args: Untyped, file: "KeyFile | None") -> bytes:
     """32 octets. Options that are not known to be without effect count, so that a new one is safe by itself.
 
     A key file counts with its content: another key at its old place is another key. It is not read again, since it

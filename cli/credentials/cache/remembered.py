@@ -13,10 +13,11 @@ from cli.terminal.messages import note
 from tpmwire.errors import DecodeError
 from tpmwire.use.remembered import Kept, Memory
 
+from ...terminal.options import Untyped
 from .store import Store, UnfitError, place
 
 if TYPE_CHECKING:
-    import argparse
+    pass
 
 __all__ = ["FORMAT", "SUFFIX", "KeptFile", "read", "remembered", "write"]
 
@@ -55,7 +56,7 @@ class KeptFile(Memory):
             store.close()
 
 
-def remembered(args: "argparse.Namespace", key_name: bytes) -> KeptFile:
+def remembered(args: Untyped, key_name: bytes) -> KeptFile:
     """What earlier runs with these options have left of the key.
 
     `key_name` is the Name of a key file's key, or empty. What is damaged costs a note.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cli.credentials.options import PROGRAM
 from cli.terminal.messages import note
 
+from ...terminal.options import Untyped
 from .held import Held, SigningKey, from_text, to_text
 from .keys import Keys
 from .purpose import purpose
@@ -16,8 +17,6 @@ from .sealed import Clear, DamagedError, label, read_clear, seal, unseal
 from .store import Store, UnfitError, place
 
 if TYPE_CHECKING:
-    import argparse
-
     from sigv4.credentials import Credentials
     from sigv4.signer import Signer
 
@@ -45,7 +44,7 @@ ANSWERS = 5
 """So many times --timeout is waited for it: the TPM's answers and STS's, with one that is asked again."""
 
 
-def cached(args: "argparse.Namespace", key_id: str, ask: "Callable[[Signer], Credentials]") -> "Credentials":
+def cached(args: Untyped, key_id: str, ask: "Callable[[Signer], Credentials]") -> "Credentials":
     """The credentials that the options ask for: kept ones, else those of `ask(signer)`, which are then kept.
 
     Of runs at the same time with the same options one asks. What is wrong with the cache itself costs a note, not
@@ -189,7 +188,7 @@ def _open(keys: Keys, clear: Clear, use: bytes) -> Held | None:
     return from_text(text, clear.nonce, root)
 
 
-def _about(args: "argparse.Namespace", key_id: str) -> str:
+def _about(args: Untyped, key_id: str) -> str:
     """Whose credentials they are, for `tpmwire cache`; nothing that ~/.aws/config does not say as well."""
     if args.assumeRole and args.aws_arn:
         what = str(args.aws_arn[-1])
@@ -209,7 +208,7 @@ def _fresh(clear: Clear) -> bool:
     return time.time() < clear.refresh_at < time.time() + MOST
 
 
-def _due(args: "argparse.Namespace", credentials: "Credentials") -> int:
+def _due(args: Untyped, credentials: "Credentials") -> int:
     """When new ones are due, POSIX seconds."""
     ends = _end(credentials)
     if args.duration and str(args.duration).removesuffix("s").isdecimal():
