@@ -8,7 +8,7 @@ import os
 
 from sigv4.config import Profile
 
-from ..terminal.messages import UsageError, note
+from ..terminal.messages import UsageError, note, warn
 
 __all__ = ["check_overrides", "kind_of", "warn_of_environment", "warn_of_proof"]
 
@@ -50,7 +50,7 @@ def check_overrides(profile: "Profile", *, force: bool, but: tuple[str, ...] = (
     )
     if not force:
         raise UsageError(f"{text}; --force writes it anyway")
-    note(f"warning: {text}")
+    warn(text)
 
 
 def warn_of_proof(line: str) -> None:
@@ -71,10 +71,10 @@ def warn_of_proof(line: str) -> None:
 def warn_of_environment(profile: str) -> None:
     """Warns of variables by which programs of this environment use other credentials."""
     if names := [name for name in _VARIABLES if os.environ.get(name)]:
-        note(
-            f"warning: this environment has {', '.join(names)}, which AWS programs use before the profile "
+        warn(
+            f"this environment has {', '.join(names)}, which AWS programs use before the profile "
             f"{profile}: unset {'it' if len(names) == 1 else 'them'}"
         )
     other = os.environ.get("AWS_DEFAULT_PROFILE") or os.environ.get("AWS_PROFILE")
     if profile == "default" and other and other != profile:
-        note(f"warning: this environment names the profile {other} (AWS_PROFILE), which programs use: unset it")
+        warn(f"this environment names the profile {other} (AWS_PROFILE), which programs use: unset it")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
-from ..terminal.messages import UsageError, note
+from ..terminal.messages import UsageError, note, warn
 from .edit import config_path, credentials_path, get_setting, profile_of, remove_settings, section_of, sections
 from .files import change, read, read_setting
 
@@ -66,7 +66,7 @@ def remove_plaintext(profile: str, key: Plaintext) -> None:
         for gone in removed:
             note(f"removed the plaintext key of [{gone}] from {path}")
         if key.secret in read(path):
-            note(f"warning: {path} has the same secret in another place: remove it by hand")
+            warn(f"{path} has the same secret in another place: remove it by hand")
     if (left := find_plaintext(profile)) is not None:
         raise UsageError(
             f"{left.path} still has the key {left.key_id} in the profile {profile}, which AWS programs use before "

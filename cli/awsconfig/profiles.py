@@ -13,7 +13,7 @@ from tpmwire.tpm import Tpm
 
 from ..keys.create import Made
 from ..keys.options import OWNER, Parentage
-from ..terminal.messages import UsageError, note
+from ..terminal.messages import UsageError, note, warn
 from ..terminal.options import Untyped
 from .edit import config_path, section_of, set_settings
 from .files import change, check_writable, read_setting
@@ -99,7 +99,7 @@ def credential_process(args: Untyped, pin: str, key_name: bytes, *more: str) -> 
         words.append(f"--tpm-session-encrypt-with-name={name}")
     start, problem = find_program()
     if problem:
-        note(f"warning: {problem}")
+        warn(problem)
     return join_line([*start, *words, *more])
 
 

@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING
 
-from ..terminal.messages import UsageError, note
+from ..terminal.messages import UsageError, note, warn
 from ..terminal.options import Untyped, auth_from, pcrs_from
 from .options import PROGRAM
 
@@ -26,7 +26,7 @@ def key_from(args: Untyped) -> "HmacKey":
         file = read_key_file(args.credential_file)
     pcrs = pcrs_from(args.pcrs) if args.pcrs else None
     if args.tpm_session_encrypt_with_name == "":
-        note(f"{PROGRAM}: warning: --tpm-session-encrypt-with-name is empty: no key is pinned")
+        warn("--tpm-session-encrypt-with-name is empty: no key is pinned")
     pin = name = None
     if args.tpm_session_encrypt_with_name or args.tpm_session_encrypt_with_public:
         from ..tpm.pins import pin_from

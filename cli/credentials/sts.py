@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING, Any
 
-from ..terminal.messages import UsageError, note
+from ..terminal.messages import UsageError, note, warn
 from ..terminal.options import Untyped
 from .options import PROGRAM, read_policy
 
@@ -64,7 +64,7 @@ def _ask(args: Untyped, signer: "Signer") -> "Credentials":
     first, *chained = operations(args, None)
     if args.aws_arn and not args.assumeRole:
         # The Go program's lines go on working.
-        _warn("--aws-arn has no effect without --assumeRole: the credentials are not the role's")
+        warn("--aws-arn has no effect without --assumeRole: the credentials are not the role's")
     from sigv4.retry import policy
 
     endpoint = endpoint_for(args, first)
@@ -91,7 +91,7 @@ def _ask(args: Untyped, signer: "Signer") -> "Credentials":
     http = http or _http(args)
     if args.verbose:
         note(f"{PROGRAM}: TPM closed; {first.action} at {endpoint.url}, signed for {endpoint.region}")
-    client = StsClient(signer, endpoint, http, policy=retries, warn=_warn)
+    client = StsClient(signer, endpoint, http, policy=retries, warn=warn)
     try:
         found = client.call(first)
     except StsError as error:
@@ -126,7 +126,7 @@ def endpoint_for(args: Untyped, operation: "Operation[Any]") -> "Endpoint":
 def _http(args: Untyped) -> "HttpClient":
     from sigv4.http import HttpClient
 
-    return HttpClient(args.timeout, environ_of(args), user_agent=PROGRAM, warn=_warn)
+    return HttpClient(args.timeout, environ_of(args), user_agent=PROGRAM, warn=warn)
 
 
 def access_key_id(args: Untyped) -> str:
@@ -306,7 +306,3 @@ def tags_of(words: list[str] | None, option: str = "--tag") -> dict[str, str] | 
             raise UsageError(f"{option} {word!r}: " + ("given twice" if equals else "write it as KEY=VALUE"))
         tags[key] = value
     return tags
-
-
-def _warn(text: str) -> None:
-    note(f"{PROGRAM}: warning: {text}")

@@ -18,7 +18,7 @@ from tpmwire.state import nv
 from tpmwire.tpm import Tpm
 from tpmwire.use.run import Key, telling_what_is_gone
 
-from ..terminal.messages import UsageError, note
+from ..terminal.messages import UsageError, note, warn
 
 __all__ = [
     "Parent",
@@ -176,7 +176,7 @@ def take_place(tpm: "Tpm", key: "Loaded", beside: int, handle: int, owner: "Secr
     try:
         _persist(tpm, key, handle, owner, session)
     except Exception:
-        note(f"tpmwire: warning: the key that was at 0x{handle:08x} is gone; the new one is at 0x{beside:08x}")
+        warn(f"the key that was at 0x{handle:08x} is gone; the new one is at 0x{beside:08x}")
         raise
     evict(tpm, beside, session.use(owner))
 

@@ -9,7 +9,7 @@ from tpmwire.secret import Secret
 
 from ..awsconfig.edit import credentials_path
 from ..awsconfig.plaintext import Plaintext, find_plaintext
-from ..terminal.messages import UsageError, note
+from ..terminal.messages import UsageError, note, warn
 from ..terminal.options import Untyped
 from ..terminal.prompts import ask_secret
 
@@ -43,7 +43,7 @@ def likely_key(secret: bytes, *, force: bool) -> "Secret":
     if problem := _unlikely(key.reveal().removeprefix(PREFIX).decode("ascii")):
         if not force:
             raise UsageError(f"{problem}; --force accepts it anyway, for services that are not AWS")
-        note(f"warning: {problem}")
+        warn(problem)
     return key
 
 
@@ -80,7 +80,7 @@ def check_key_id(key_id: str, *, force: bool) -> None:
         return
     if not force:
         raise UsageError(f"{problem}; --force accepts it anyway")
-    note(f"warning: {problem}")
+    warn(problem)
 
 
 def key_octets(secret: bytes) -> "Secret":

@@ -9,7 +9,7 @@ from tpmwire.keys.certificates import Certificate, Trust, described, load, load_
 from tpmwire.policy import strict_json
 
 from ..terminal.files import read_small
-from ..terminal.messages import UsageError, note
+from ..terminal.messages import UsageError, warn
 
 __all__ = ["chain_from", "trust_from"]
 
@@ -40,7 +40,7 @@ def trust_from(paths: "Sequence[str]") -> "Trust | None":
     except UnusableCertificateError as error:
         raise UsageError("; ".join([*unread, str(error)])) from error
     for reason in unread:
-        note(f"tpmwire: warning: {reason}; the others are used")
+        warn(f"{reason}; the others are used")
     return trust
 
 

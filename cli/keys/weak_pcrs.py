@@ -7,7 +7,7 @@ from tpmwire.policy.policy import Policy, PolicyPCR, pcrs_in
 from tpmwire.spec.constants import TPM_ALG
 from tpmwire.spec.structures import TPMS_PCR_SELECTION
 
-from ..terminal.messages import note
+from ..terminal.messages import warn
 
 __all__ = ["warn_of_pcrs", "warn_of_policies"]
 
@@ -34,7 +34,7 @@ def warn_of_pcrs(
     if unused:
         reasons.append(f"nothing is measured into {_named(unused)} (all zeros or all ones)")
     if reasons:
-        note(f"warning: {' and '.join(reasons)}; these PCRs do not protect the key")
+        warn(f"{' and '.join(reasons)}; these PCRs do not protect the key")
 
 
 def warn_of_policies(policies: "Iterable[Policy]", alg: "TPM_ALG") -> None:

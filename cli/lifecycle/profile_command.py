@@ -43,7 +43,7 @@ from ..credentials.sts import endpoint_for, environ_of
 from ..keys.create import Made
 from ..keys.persist import evict, is_occupied, make_persistent
 from ..terminal.files import read_key_file, read_small, write_whole
-from ..terminal.messages import UsageError, note
+from ..terminal.messages import UsageError, warn
 from ..terminal.options import Untyped
 
 __all__ = [
@@ -180,9 +180,9 @@ def ask_identity(signer: "Signer", args: Untyped) -> "CallerIdentity":
     operation = GetCallerIdentity()
     endpoint = endpoint_for(args, operation)
     attempts = policy(os.environ, args.settings)
-    http = HttpClient(_patience(args), environ_of(args), user_agent="tpmwire", warn=_warn)
+    http = HttpClient(_patience(args), environ_of(args), user_agent="tpmwire", warn=warn)
     try:
-        return StsClient(signer, endpoint, http, policy=attempts, warn=_warn).call(operation)
+        return StsClient(signer, endpoint, http, policy=attempts, warn=warn).call(operation)
     except StsError as error:
         if error.code == "InvalidClientTokenId":
             error.hint += (
@@ -202,17 +202,13 @@ def iam_client(command: ProfileCommand, *, once: bool = False) -> "IamClient":
     endpoint = service("iam", where, None, environ_of(args), args.settings)
     attempts = Policy(max_attempts=1) if once else policy(os.environ, args.settings)
     signer = command.signer()
-    http = HttpClient(_patience(args), environ_of(args), user_agent="tpmwire", warn=_warn)
-    return IamClient(signer, endpoint, http, policy=attempts, warn=_warn)
+    http = HttpClient(_patience(args), environ_of(args), user_agent="tpmwire", warn=warn)
+    return IamClient(signer, endpoint, http, policy=attempts, warn=warn)
 
 
 def _patience(args: Untyped) -> float:
     # A profile's time-out is for a program that waits for credentials; here a person does.
     return max(float(args.timeout), 30.0)
-
-
-def _warn(text: str) -> None:
-    note(f"tpmwire: warning: {text}")
 
 
 def public_at(tpm: "Tpm", place: Place) -> "TPMT_PUBLIC | None":

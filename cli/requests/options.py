@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..credentials.options import run_parser
 from ..credentials.role_chain import profile_args
 from ..credentials.sts import environ_of
-from ..terminal.messages import UsageError, note
+from ..terminal.messages import UsageError, warn
 from ..terminal.options import Untyped
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ __all__ = [
     "region_of",
     "region_set_of",
     "use_args",
-    "warn",
 ]
 
 _PATIENCE = 30.0
@@ -148,11 +147,6 @@ def patience(args: Untyped) -> float:
     """Seconds that such a request may take."""
     timeout = float(args.timeout)
     return timeout if "timeout" in vars(args).get("given", ()) else max(timeout, _PATIENCE)
-
-
-def warn(text: str) -> None:
-    """One line for the user that ends nothing."""
-    note(f"tpmwire: warning: {text}")
 
 
 def add_sigv4a_use_options(parser: "argparse._ActionsContainer") -> None:

@@ -9,7 +9,7 @@ from typing import NoReturn
 from .memory import protect_memory
 from .streams import printable, printed
 
-__all__ = ["EXIT_CODES", "Interrupted", "UsageError", "guarded", "note"]
+__all__ = ["EXIT_CODES", "Interrupted", "UsageError", "guarded", "note", "warn"]
 
 EXIT_CODES = {
     "UsageError": (2, "usage: an option, a value or a file that it names is wrong; nothing was sent"),
@@ -30,6 +30,8 @@ EXIT_CODES = {
     "OSError": (1, "anything else, such as a full disk"),
 }
 """Exit codes by the name of an error's class or of a base of it; names keep both libraries unimported."""
+
+_program = "tpmwire"
 
 
 class UsageError(Exception):
@@ -61,9 +63,14 @@ def note(text: str) -> None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
 
 
+def warn(text: str) -> None:
+    """Writes a warning to stderr, behind the name of the program that runs."""
+    note(f"{_program}: warning: {text}")
+
+
 def guarded(program: str, work: Callable[[], int]) -> int:
     """Runs `work`; an error becomes one line and its exit code, a signal 128 + its number."""
-    with printed():
+    with printed(), _named(program):
         try:
             protect_memory()
             with _signals_interrupt():
@@ -82,6 +89,17 @@ def guarded(program: str, work: Callable[[], int]) -> int:
             code, text = _explained(error)
             note(f"{program}: {text}")
             return code
+
+
+@contextlib.contextmanager
+def _named(program: str) -> Iterator[None]:
+    """Puts the name of the program in front of warnings."""
+    global _program  # noqa: PLW0603 - one process runs one program
+    before, _program = _program, program
+    try:
+        yield
+    finally:
+        _program = before
 
 
 def _flush_stdout() -> None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .messages import UsageError, exit_codes_help, note
+from .messages import UsageError, exit_codes_help, warn
 
 if TYPE_CHECKING:
     from tpmwire.secret import Secret
@@ -326,5 +326,5 @@ def secret_file(path: str) -> bytes:
     if len(data) > 4096:
         raise UsageError(f"{path} is too large for a password")
     if mode & 0o077 and mode & 0o170000 == 0o100000:
-        note(f"warning: {path} can be read by other users (chmod 600)")
+        warn(f"{path} can be read by other users (chmod 600)")
     return data.removesuffix(b"\n").removesuffix(b"\r")

@@ -5,7 +5,7 @@ import os
 
 from tpmwire.secret import Secret
 
-from ..terminal.messages import UsageError, note
+from ..terminal.messages import UsageError, warn
 from ..terminal.options import auth_from, filled
 from ..terminal.prompts import ask_secret
 
@@ -85,7 +85,7 @@ def new_key_auth(args: KeySettings) -> Secret:
     """The password for a new key, asked for twice. Raises UsageError also for one that no TPM takes."""
     auth = key_auth(args)
     if not auth and VARIABLES["key"] in os.environ:
-        note(f"warning: {VARIABLES['key']} is set and empty: the key gets no password")
+        warn(f"{VARIABLES['key']} is set and empty: the key gets no password")
     if args.key_auth_prompt and _asked("the same again") != auth:
         raise UsageError("the two passwords differ; nothing was done")
     # An authValue is at most as long as the digest of the key's nameAlg, SHA-256 (Part 1, §19.6.4.3).

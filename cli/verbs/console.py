@@ -24,7 +24,7 @@ from ..credentials.sts import seconds_of
 from ..requests.browser import show
 from ..requests.options import add_use_options, http_client, region_of, use_args
 from ..requests.signer import temporary
-from ..terminal.messages import UsageError, note
+from ..terminal.messages import UsageError, note, warn
 from ..terminal.options import Untyped
 
 __all__ = ["HELP", "configure", "run"]
@@ -65,7 +65,7 @@ def run(args: Untyped) -> int:
         note("opening the browser")
         if show(url, program):
             return 0
-        note("tpmwire: warning: no browser came up (xdg-open, in a graphical session); open this yourself")
+        warn("no browser came up (xdg-open, in a graphical session); open this yourself")
     print(url)
     return 0
 

@@ -29,7 +29,7 @@ from sigv4.times import parse_http_date
 from sigv4.transfer import Transfer
 
 from ..credentials.sts import environ_of
-from ..requests.options import add_use_options, http_client, patience, use_args, warn
+from ..requests.options import add_use_options, http_client, patience, use_args
 from ..requests.request import (
     add_body_options,
     add_request_options,
@@ -40,7 +40,7 @@ from ..requests.request import (
 )
 from ..requests.response import Output
 from ..requests.signer import signer_of
-from ..terminal.messages import EXIT_CODES, note
+from ..terminal.messages import EXIT_CODES, note, warn
 from ..terminal.options import Untyped
 
 __all__ = ["HELP", "configure", "run"]

@@ -27,7 +27,7 @@ from tpmwire.tpm import Tpm
 from tpmwire.use.endorsement import CHAIN, KINDS, EkKind, OwnKey, own_key
 
 from ..keys.trust import chain_from, trust_from
-from ..terminal.messages import UsageError, note
+from ..terminal.messages import UsageError, note, warn
 from ..terminal.options import Untyped, add_tpm_options
 from ..tpm.passwords import add_auth_options, parent_auth
 
@@ -88,7 +88,7 @@ def run(args: Untyped) -> int:
     if failed:
         raise failed[0]
     if trust is None:
-        note("tpmwire: warning: nothing vouches for these certificates; verify them with --ca FILE")
+        warn("nothing vouches for these certificates; verify them with --ca FILE")
     return 0
 
 
@@ -101,7 +101,7 @@ def _certificates(
     try:
         chain = load(stored, "the chain in the TPM").certificates if stored else []
     except UnusableCertificateError as error:
-        note(f"tpmwire: warning: {error}")
+        warn(str(error))
         chain = []
     if file is not None and given is not None:
         leaf, others = given

@@ -28,7 +28,7 @@ from sigv4.tokens import check_cluster, eks_exec_credential, eks_token
 from ..credentials.sts import environ_of
 from ..requests.options import add_use_options, region_of, use_args
 from ..requests.signer import signer_of
-from ..terminal.messages import note
+from ..terminal.messages import warn
 from ..terminal.options import Untyped
 
 __all__ = ["HELP", "configure", "run"]
@@ -72,5 +72,5 @@ def _api_version() -> str | None:
         found = None
     if found in _VERSIONS:
         return str(found)
-    note("tpmwire: warning: KUBERNETES_EXEC_INFO asks for no version that is known; this is v1beta1's")
+    warn("KUBERNETES_EXEC_INFO asks for no version that is known; this is v1beta1's")
     return None

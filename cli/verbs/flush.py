@@ -14,7 +14,7 @@ import argparse
 from tpmwire.errors import TpmError
 from tpmwire.tpm import Tpm
 
-from ..terminal.messages import note
+from ..terminal.messages import note, warn
 from ..terminal.options import Untyped, add_tpm_options
 from ..tpm.inventory import handles
 
@@ -39,7 +39,7 @@ def run(args: Untyped) -> int:
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
         found = [(kind, handle) for kind in kinds for handle in handles(tpm, kind)]
         if found and "tpmrm" not in tpm.transport.path and tpm.transport.path.startswith("/dev/"):
-            note(f"tpmwire: warning: what is in {tpm.transport.path} may be of another program that is at work")
+            warn(f"what is in {tpm.transport.path} may be of another program that is at work")
         for kind, handle in found:
             try:
                 tpm.flush(handle)

@@ -17,10 +17,10 @@ from sigv4.signer import PRESIGN_MAX
 from sigv4.times import parse_rfc3339
 
 from ..credentials.sts import seconds_of
-from ..requests.options import add_use_options, warn
+from ..requests.options import add_use_options
 from ..requests.request import add_request_options, place_of, request_of
 from ..requests.signer import key_of
-from ..terminal.messages import UsageError
+from ..terminal.messages import UsageError, warn
 from ..terminal.options import Untyped
 
 __all__ = ["HELP", "configure", "run"]

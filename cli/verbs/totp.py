@@ -27,7 +27,7 @@ from ..keys.create import Order, make_key
 from ..keys.options import add_parent_options, add_pin_options, new_handle, parentage_of
 from ..keys.persist import check_free
 from ..keys.place import Placed, check_path, put_in_place
-from ..terminal.messages import UsageError, note
+from ..terminal.messages import UsageError, note, warn
 from ..terminal.options import Untyped, add_tpm_options, filled, pcrs_from
 from ..tpm.open import open_tpm
 from ..tpm.passwords import add_auth_options, key_auth, new_key_auth, parent_auth
@@ -146,8 +146,8 @@ def _tell(args: Untyped, token: "Token") -> None:
         note(f"for AWS: aws-tpm-process-credential ... --mfa-serial ARN --mfa-totp {where}")
     else:
         note("these are no codes that AWS takes, which are of SHA-1, 6 digits and 30 seconds")
-    note(
-        "warning: beside an AWS key in this TPM this is no second factor: MFA then proves possession of this "
+    warn(
+        "beside an AWS key in this TPM this is no second factor: MFA then proves possession of this "
         "machine only. Remove the secret wherever else it is, or keep it safe as the way back in"
     )
 

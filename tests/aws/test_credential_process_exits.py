@@ -258,7 +258,7 @@ def test_a_password_file_for_all_to_see_is_warned_of(box: Machine, tmp_path: Pat
             f"--endpoint-url={sts.endpoint}",
         )
     assert done.returncode == 0
-    assert done.stderr == f"warning: {file} can be read by other users (chmod 600)\n"
+    assert done.stderr == f"{CREDENTIAL_PROCESS}: warning: {file} can be read by other users (chmod 600)\n"
 
 
 def test_no_core_file(box: Machine) -> None:

@@ -102,7 +102,7 @@ PCRS = {
 def test_pcrs_that_bind_to_nothing_are_told(swtpm: Swtpm, tool: Tool, pcrs: str) -> None:
     ran = tool("import", "--out", "k.pem", f"--pcrs={pcrs}", f"--tpm-path={swtpm.path}", stdin=SECRET)
     assert ran.code == 0, ran.err
-    warnings = [line for line in ran.err.splitlines() if line.startswith("warning:")]
+    warnings = [line for line in ran.err.splitlines() if line.startswith("tpmwire: warning:")]
     assert len(warnings) == bool(PCRS[pcrs])
     for said in PCRS[pcrs]:
         assert said in warnings[0]

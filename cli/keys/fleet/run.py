@@ -18,7 +18,7 @@ from multiprocessing import get_context
 from multiprocessing.pool import Pool
 from typing import IO, Any, NamedTuple
 
-from ...terminal.messages import UsageError, note
+from ...terminal.messages import UsageError, note, warn
 from .hosts import Fleet, Host, Survey, key_of
 from .manifest import Done, append_to, manifest_name
 from .wrap import Order, inputs_of, save_key_file, target_hash, wrap_host
@@ -100,7 +100,7 @@ def wrap_fleet(plan: Plan, found: Survey | None, *, resume: bool = False) -> Sum
         _work(plan, _usable(hosts, found), manifest, summary, found)
         os.fsync(manifest.fileno())
     if found is not None and summary.hosts != found.hosts:
-        note(f"warning: {plan.fleet.path} changed during the run; repeat it with --resume")
+        warn(f"{plan.fleet.path} changed during the run; repeat it with --resume")
     # Not one by one: it would take a hundred times as long. After a crash --resume looks at each file.
     os.sync()
     return summary
