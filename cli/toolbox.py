@@ -1,7 +1,7 @@
-"""`tpmwire VERB`: the toolbox. A verb is a module of `cli.verbs`; only the one that is asked for is imported.
+"""`tpmwire VERB`: the toolbox. A verb is a module of `cli.verbs`; only the requested one is imported.
 
 A verb's module has HELP (one line), a class `Settings` with an annotation for each option, `configure(parser)`,
-and `run(args: Settings) -> int`.
+and `run(args: Settings) -> int`. A verb may have two words: `token eks` is the module `token_eks`.
 """
 
 import io
@@ -41,18 +41,20 @@ VERBS = {
     "presign": "make a link that is signed: one request to any AWS service, for whoever has it",
     "curl": "send a request to any AWS service, signed",
     "totp": "keep the secret of an MFA device (TOTP) in the TPM, and print its codes",
-    "eks-token": "print a token for an EKS cluster, for kubectl",
-    "rds-token": "print a password for a user of an RDS, Aurora or DSQL database",
-    "ecr-login": "log docker in to Amazon ECR (also a docker credential helper)",
+    "token eks": "print a token for kubectl and an EKS cluster",
+    "token rds": "print a password for psql, mysql and an RDS, Aurora or DSQL database",
+    "token ecr": "print docker's password for Amazon ECR, or run as docker's credential helper",
+    "token codecommit": "run as git's credential helper for AWS CodeCommit",
     "console": "sign a browser in to the AWS console",
-    "codecommit": "give git its password for AWS CodeCommit (a credential helper)",
     "aws": "ask STS who signs, whose an access key id is, why something was refused, and for tokens",
     "serve": "serve temporary credentials to AWS SDKs on this machine",
     "cache": "show what credentials are cached and until when, or remove them",
     "send": "send any command, and explain it and its response",
 }
 
-# Words that are no keywords, but builtins that a module should not hide.
+_FAMILIES = {verb.split()[0] for verb in VERBS if " " in verb}
+
+# Not keywords, but builtins that a module should not hide.
 _TAKEN = ("exec",)
 
 
@@ -90,37 +92,57 @@ def _dispatch(words: list[str]) -> int:
 
         print(f"tpmwire {__version__}")
         return 0
-    verb = words[0]
+    verb = " ".join(words[:2]) if words[0] in _FAMILIES else words[0]
+    if words[0] in _FAMILIES and (verb in _FAMILIES or words[1].startswith("-")):
+        return _family(*words[:2])
     from .terminal.options import Parser, suggestion
 
     if verb not in VERBS:
-        raise UsageError(f"unknown verb {verb!r}{suggestion(verb, VERBS)} (see tpmwire --help)")
+        near = next((known for known in VERBS if known.partition(" ")[2] in verb.split("-")), None)
+        hint = f"; did you mean {near!r}?" if near else suggestion(verb, [*VERBS, *_FAMILIES])
+        raise UsageError(f"unknown verb {verb!r}{hint} (see tpmwire --help)")
 
     module = verb_module(verb)
     description = module.__doc__ or module.HELP
     parser = Parser(prog=f"tpmwire {verb}", description=description)
     module.configure(parser)
     settings = getattr(module, "Settings", None)
-    code: int = module.run(parser.parse_args(words[1:], settings and settings()))
+    code: int = module.run(parser.parse_args(words[len(verb.split()) :], settings and settings()))
     return code
 
 
 def verb_module(verb: str) -> ModuleType:
-    """Imports the module of a verb, whose name is the verb's as far as Python allows it."""
-    name = verb.replace("-", "_")
+    """Imports the module of a verb, named after it as far as Python allows."""
+    name = verb.replace("-", "_").replace(" ", "_")
     name += "_" if iskeyword(verb) or verb in _TAKEN else ""
     return import_module(f".verbs.{name}", __package__)
 
 
 def _overview() -> str:
-    width = max(map(len, VERBS))
-    verbs = "\n".join(f"  {verb:{width}}  {text}" for verb, text in VERBS.items())
     return f"""usage: tpmwire VERB [options]
 
 Keys in a TPM 2.0, without tpm2-tools. `tpmwire VERB --help` says more; for AWS credentials see
 `aws-tpm-process-credential --help`.
 
-{verbs}"""
+{_listed(VERBS)}"""
+
+
+def _family(family: str, option: str = "") -> int:
+    """Lists the verbs that begin with a word. Raises UsageError unless the user asked for it."""
+    verbs = {verb: text for verb, text in VERBS.items() if verb.startswith(f"{family} ")}
+    kinds = [verb.partition(" ")[2] for verb in verbs]
+    if option not in ("-h", "--help"):
+        raise UsageError(f"{family} needs a kind: {', '.join(kinds)} (see tpmwire {family} --help)")
+    print(
+        f"usage: tpmwire {family} {'|'.join(kinds)} [options]\n\n{_listed(verbs)}\n\n"
+        f"`tpmwire {family} {kinds[0]} --help` lists the options."
+    )
+    return 0
+
+
+def _listed(verbs: dict[str, str]) -> str:
+    width = max(map(len, verbs))
+    return "\n".join(f"  {verb:{width}}  {text}" for verb, text in verbs.items())
 
 
 if __name__ == "__main__":

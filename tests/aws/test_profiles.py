@@ -283,7 +283,7 @@ raise SystemExit(code)
     [
         ["aws", "whoami"],
         ["presign", "https://sqs.eu-west-1.amazonaws.com/", "--service=sqs"],
-        ["eks-token", "--cluster-name=c"],
+        ["token", "eks", "--cluster-name=c"],
     ],
 )
 def test_a_verb_reads_the_config_file_once(

@@ -22,12 +22,12 @@ REQUEST = [*SIGNER, "sigv4.files", "sigv4.host_names", "sigv4.hosts", "sigv4.par
 VERBS = {
     "sign": (["https://iam.amazonaws.com/"], REQUEST),
     "presign": (["https://iam.amazonaws.com/"], REQUEST),
-    "eks-token": (["--cluster-name=a", "--region=eu-west-1"], [*SIGNER, *ENDPOINTS, "sigv4.tokens"]),
-    "rds-token": (
+    "token eks": (["--cluster-name=a", "--region=eu-west-1"], [*SIGNER, *ENDPOINTS, "sigv4.tokens"]),
+    "token rds": (
         ["--hostname=a.eu-west-1.rds.amazonaws.com", "--port=1", "--username=a"],
         [*SIGNER, *ENDPOINTS, "sigv4.tokens"],
     ),
-    "codecommit": (["get"], [*SIGNER, *ENDPOINTS, "sigv4.files", "sigv4.tokens"]),
+    "token codecommit": (["get"], [*SIGNER, *ENDPOINTS, "sigv4.files", "sigv4.tokens"]),
 }
 HEAVY = {"ssl", "http.client", "email", "cryptography", "boto3", "botocore", "asyncio"}
 GIT = "protocol=https\nhost=git-codecommit.eu-west-3.amazonaws.com\npath=p\n"
@@ -39,7 +39,7 @@ def test_modules(verb: str, tmp_path: Path) -> None:
     with machine(tmp_path) as box:
         key = [f"--aws-access-key-id={KEY_ID}", f"--persistentHandle={keys.PLAIN_HANDLE:#x}"]
         done = subprocess.run(
-            [sys.executable, "-c", AROUND, verb, *words, *key, f"--tpm-path={box.swtpm.path}"],
+            [sys.executable, "-c", AROUND, *verb.split(), *words, *key, f"--tpm-path={box.swtpm.path}"],
             check=False,
             env=box.environment(),
             cwd=ROOT,
@@ -54,4 +54,4 @@ def test_modules(verb: str, tmp_path: Path) -> None:
     assert {name for name in modules if name.partition(".")[0] == "sigv4"} == set(expected)
     assert not modules & HEAVY
     verbs = {name for name in modules if name.startswith("cli.verbs.")}
-    assert verbs == {f"cli.verbs.{verb.replace('-', '_')}"}
+    assert verbs == {f"cli.verbs.{verb.replace(' ', '_')}"}

@@ -1,5 +1,6 @@
 """The signing verbs by --profile: the key itself, or the role that the profile says."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -38,7 +39,13 @@ s3 =
   use_accelerate_endpoint = true
   use_dualstack_endpoint = true
 """
-VERBS_OF_SIGNING = ["sign", "presign", "curl", "eks-token", "rds-token", "ecr-login", "console", "codecommit"]
+VERBS_OF_SIGNING = [
+    "sign",
+    "presign",
+    "curl",
+    "console",
+    *(f"token {kind}" for kind in ("eks", "rds", "ecr", "codecommit")),
+]
 
 
 @pytest.fixture
@@ -72,7 +79,7 @@ def test_by_profile(
             assert who in answer.read().decode()
         # The same by AWS_PROFILE.
         monkeypatch.setenv("AWS_PROFILE", profile)
-        assert main(["rds-token", "--hostname=db", "--port=1", "--username=me", "--timeout=20s"]) == 0
+        assert main(["token", "rds", "--hostname=db", "--port=1", "--username=me", "--timeout=20s"]) == 0
         query = parse_qs(urlsplit("https://" + capsys.readouterr().out).query)
         assert f"/{region}/rds-db/" in query["X-Amz-Credential"][0]
         assert ("X-Amz-Security-Token" in query) == (profile == "role")
@@ -82,7 +89,7 @@ def test_by_profile(
 @pytest.mark.usefixtures("box")
 def test_the_environments_region_wins(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "ap-south-2")
-    assert main(["eks-token", "--profile=tpm", "--cluster-name=a", "--timeout=20s"]) == 0
+    assert main(["token", "eks", "--profile=tpm", "--cluster-name=a", "--timeout=20s"]) == 0
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     assert main(["presign", "--profile=tpm", "s3://my.bucket/k", "--timeout=20s"]) == 0
     link = capsys.readouterr().out.splitlines()[1]
@@ -114,12 +121,16 @@ def test_the_s3_section_of_a_profile_counts(
 @pytest.mark.parametrize("verb", VERBS_OF_SIGNING)
 def test_help_teaches_with_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
-        main([verb, "--help"])
+        main([*verb.split(), "--help"])
     out = capsys.readouterr().out
     assert end.value.code == 0
     assert f"tpmwire {verb} --profile" in out
     assert "--tpm-path" in out
     assert max(map(len, out.splitlines())) <= 120
     assert main(["--help"]) == 0
-    listed = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line[:2] == "  ")
+    listed = dict(
+        re.split("  +", line.strip(), maxsplit=1)
+        for line in capsys.readouterr().out.splitlines()
+        if line[:2] == "  "
+    )
     assert listed[verb] == VERBS[verb]

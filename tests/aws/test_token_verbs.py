@@ -1,4 +1,4 @@
-"""`tpmwire eks-token`, `rds-token` and `codecommit` beside the aws command with the same key, and run by git."""
+"""`tpmwire token eks`, `rds` and `codecommit` beside the aws command with the same key, and run by git."""
 
 import base64
 import io
@@ -77,7 +77,7 @@ def test_an_eks_token(
 ) -> None:
     if asked is not None:
         monkeypatch.setenv("KUBERNETES_EXEC_INFO", asked)
-    assert main(["eks-token", "--cluster-name=prod", "--region=eu-central-1", *_key(box)]) == 0
+    assert main(["token", "eks", "--cluster-name=prod", "--region=eu-central-1", *_key(box)]) == 0
     told = capsys.readouterr()
     found = json.loads(told.out)
     assert told.err == ""
@@ -97,7 +97,7 @@ def test_a_version_that_is_not_known(
     box: Machine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, asked: str
 ) -> None:
     monkeypatch.setenv("KUBERNETES_EXEC_INFO", asked)
-    assert main(["eks-token", "--cluster-id=1-2", "--region=eu-central-1", *_key(box)]) == 0
+    assert main(["token", "eks", "--cluster-id=1-2", "--region=eu-central-1", *_key(box)]) == 0
     told = capsys.readouterr()
     assert json.loads(told.out)["apiVersion"].endswith("/v1beta1")
     assert told.err.count("\n") == 1
@@ -107,18 +107,18 @@ def test_a_version_that_is_not_known(
 def test_a_database_password(box: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     """Its region is what the host says, whatever the profile's."""
     words = [f"--hostname={HOST}", "--port=5432", "--username=m/e ü", "--aws-region=us-east-1"]
-    assert main(["rds-token", *words, *_key(box)]) == 0
+    assert main(["token", "rds", *words, *_key(box)]) == 0
     ours = capsys.readouterr().out.removesuffix("\n")
     moment = _moment(f"https://{ours}")
     assert ours == tokens.rds_token(PLAIN, HOST, 5432, "m/e ü", "eu-west-1", moment)
     words = ["--hostname=db.example", "--port=3306", "--username=me", "--region=us-west-1"]
-    assert main(["rds-token", *words, *_key(box)]) == 0
+    assert main(["token", "rds", *words, *_key(box)]) == 0
     assert "%2Fus-west-1%2Frds-db%2F" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("user", ["admin", "me"])
 def test_a_dsql_password(box: Machine, capsys: pytest.CaptureFixture[str], user: str) -> None:
-    assert main(["rds-token", f"--hostname={DSQL}", f"--username={user}", *_key(box)]) == 0
+    assert main(["token", "rds", f"--hostname={DSQL}", f"--username={user}", *_key(box)]) == 0
     ours = capsys.readouterr().out.removesuffix("\n")
     moment = _moment(f"https://{ours}")
     assert ours == tokens.dsql_token(PLAIN, DSQL, "us-east-2", moment, admin=user == "admin")
@@ -126,7 +126,7 @@ def test_a_dsql_password(box: Machine, capsys: pytest.CaptureFixture[str], user:
 
 def test_git_asks(box: Machine, tmp_path: Path) -> None:
     """Git itself runs the helper, for one host and with the path."""
-    helper = "!" + shlex.join([str(box.bin / TOOLBOX), "codecommit", *_key(box)])
+    helper = "!" + shlex.join([str(box.bin / TOOLBOX), "token", "codecommit", *_key(box)])
     config = tmp_path / "gitconfig"
     for name, value in (("helper", helper), ("useHttpPath", "true")):
         subprocess.run(["git", "config", "--file", config, f"credential.{name}", value], check=True)
@@ -180,7 +180,10 @@ def test_what_git_is_not_told(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(asked.encode())))
     # There is no TPM.
-    assert main(["codecommit", *words, "get", f"--aws-access-key-id={KEY_ID}", "--tpm-path=/nonexistent"]) == code
+    assert (
+        main(["token", "codecommit", *words, "get", f"--aws-access-key-id={KEY_ID}", "--tpm-path=/nonexistent"])
+        == code
+    )
     told = capsys.readouterr()
     assert told.out == ""
     assert says in told.err
@@ -191,7 +194,7 @@ def test_a_role_signs(box: Machine, tmp_path: Path, capsys: pytest.CaptureFixtur
         key = [f"--aws-access-key-id={sts.access_key_id}", f"--persistentHandle={keys.PLAIN_HANDLE:#x}"]
         words = [*key, f"--tpm-path={at.swtpm.path}", "--timeout=20s", "--assumeRole=true"]
         words += [f"--aws-arn={sts.role_arn}", f"--endpoint-url={sts.endpoint}", "--region=eu-west-1"]
-        assert main(["rds-token", "--hostname=db.example", "--port=1", "--username=me", *words]) == 0
+        assert main(["token", "rds", "--hostname=db.example", "--port=1", "--username=me", *words]) == 0
         assert "X-Amz-Security-Token=" in capsys.readouterr().out
         link = ["presign", "https://iam.amazonaws.com/", *words]
         assert main([*link, "--expires=60"]) == 0
@@ -202,19 +205,19 @@ def test_a_role_signs(box: Machine, tmp_path: Path, capsys: pytest.CaptureFixtur
 
 REFUSED = {
     "a cluster that is none": (
-        ["eks-token", "--cluster-name=a b", "--region=us-east-1"],
+        ["token", "eks", "--cluster-name=a b", "--region=us-east-1"],
         "'a b' is no EKS cluster",
     ),
-    "two clusters": (["eks-token", "--cluster-name=a", "--cluster-id=b"], "not allowed with"),
-    "no region": (["eks-token", "--cluster-name=a"], "no region is known"),
-    "no port": (["rds-token", f"--hostname={HOST}", "--username=a"], "--port is required"),
-    "a port that is none": (["rds-token", f"--hostname={HOST}", "--username=a", "--port=0"], "port 0 is none"),
+    "two clusters": (["token", "eks", "--cluster-name=a", "--cluster-id=b"], "not allowed with"),
+    "no region": (["token", "eks", "--cluster-name=a"], "no region is known"),
+    "no port": (["token", "rds", f"--hostname={HOST}", "--username=a"], "--port is required"),
+    "a port that is none": (["token", "rds", f"--hostname={HOST}", "--username=a", "--port=0"], "port 0 is none"),
     "a host that is none": (
-        ["rds-token", "--hostname=a/b", "--username=a", "--port=1", "--region=a"],
+        ["token", "rds", "--hostname=a/b", "--username=a", "--port=1", "--region=a"],
         "'a/b' is no",
     ),
-    "no user": (["rds-token", f"--hostname={HOST}", "--username=", "--port=1"], "user is missing"),
-    "a user in Latin-1": (["rds-token", f"--hostname={HOST}", "--username=\udcff", "--port=1"], "is not UTF-8"),
+    "no user": (["token", "rds", f"--hostname={HOST}", "--username=", "--port=1"], "user is missing"),
+    "a user in Latin-1": (["token", "rds", f"--hostname={HOST}", "--username=\udcff", "--port=1"], "is not UTF-8"),
 }
 
 

@@ -2,8 +2,6 @@
 
 import argparse
 from collections.abc import Iterator
-from importlib import import_module
-from keyword import iskeyword
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,7 @@ import pytest
 from cli.credentials.options import run_parser
 from cli.terminal.messages import UsageError
 from cli.terminal.options import Parser, secret_file
-from cli.toolbox import VERBS
+from cli.toolbox import VERBS, verb_module
 from tests.support.verbs import Tool, shell, tool
 
 __all__ = ["tool"]  # a fixture
@@ -22,11 +20,11 @@ WORDS = {
     "sign": ["https://s3.amazonaws.com/"],
     "presign": ["https://s3.amazonaws.com/"],
     "curl": ["https://s3.amazonaws.com/"],
-    "eks-token": ["--cluster-name=c"],
-    "rds-token": ["--hostname=db", "--username=u"],
-    "ecr-login": [],
+    "token eks": ["--cluster-name=c"],
+    "token rds": ["--hostname=db", "--username=u"],
+    "token ecr": [],
     "console": [],
-    "codecommit": ["get"],
+    "token codecommit": ["get"],
     "serve": ["--token-file=f"],
     "aws whoami": [],
     "aws key-info": ["AKIAEXAMPLE"],
@@ -39,9 +37,8 @@ WORDS = {
 def parsers() -> Iterator[tuple[str, Parser]]:
     """Every verb's parser, and those below it, by its words."""
     for verb in VERBS:
-        name = verb.replace("-", "_") + ("_" if iskeyword(verb) or verb == "exec" else "")
         parser = Parser(prog=f"tpmwire {verb}")
-        import_module(f"cli.verbs.{name}").configure(parser)
+        verb_module(verb).configure(parser)
         yield verb, parser
         for action in parser._actions:
             if isinstance(action, argparse._SubParsersAction):
@@ -76,7 +73,7 @@ def test_a_boolean_alone_is_true_and_takes_no_word(verb: str) -> None:
 
 def test_below_a_verb_and_in_the_program_alike() -> None:
     parser = Parser(prog="tpmwire aws")
-    import_module("cli.verbs.aws").configure(parser)
+    verb_module("aws").configure(parser)
     args = parser.parse_args(["key-info", "--assumeRole", "AKIAEXAMPLE"])
     assert (args.assumeRole, args.about) == (True, "AKIAEXAMPLE")
     assert run_parser().parse_go_style(["-assumeRole", "-verbose=false"]).assumeRole is True

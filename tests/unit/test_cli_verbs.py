@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import select
 import sys
 import time
@@ -38,13 +39,45 @@ def test_help_teaches_with_an_example(verb: str, tool: Tool, capfd: pytest.Captu
     assert end.value.code == 0
     assert f"\n  tpmwire {verb}" in out or f"| tpmwire {verb}" in out
     assert max(map(len, out.splitlines())) <= 120
-    listed = dict(line.split(maxsplit=1) for line in tool("--help").out.splitlines() if line.startswith("  "))
+    listed = dict(
+        re.split("  +", line.strip(), maxsplit=1)
+        for line in tool("--help").out.splitlines()
+        if line.startswith("  ")
+    )
     assert listed[verb] == VERBS[verb]
 
 
 def test_a_verb_that_is_nearly_one(tool: Tool) -> None:
     ran = tool("flsh")
     assert (ran.code, "did you mean 'flush'?" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["eks-token"], "'token eks'"),
+        (["rds-token"], "'token rds'"),
+        (["ecr-login"], "'token ecr'"),
+        (["codecommit"], "'token codecommit'"),
+        (["token", "esk"], "'token eks'"),
+        (["tokne"], "'token'"),
+    ],
+)
+def test_a_token_verb_is_suggested(tool: Tool, words: list[str], hint: str) -> None:
+    ran = tool(*words, "--profile=work")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert f"; did you mean {hint}?" in ran.err
+
+
+def test_token_lists_its_kinds(tool: Tool) -> None:
+    shown = tool("token", "--help")
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out.startswith("usage: tpmwire token eks|rds|ecr|codecommit [options]\n")
+    assert f"token eks         {VERBS['token eks']}" in shown.out
+    for words in ([], ["--keyPass=hunter2"]):
+        ran = tool("token", *words)
+        assert (ran.code, ran.out) == (2, "")
+        assert ran.err == "tpmwire: token needs a kind: eks, rds, ecr, codecommit (see tpmwire token --help)\n"
 
 
 def test_without_stderr_nothing_is_said_on_stdout() -> None:

@@ -1,6 +1,6 @@
 """Prints a token for an EKS cluster, as `aws eks get-token` does, signed by the key in the TPM.
 
-  tpmwire eks-token --profile work --cluster-name prod
+  tpmwire token eks --profile work --cluster-name prod
 
 It is for kubectl, which runs it by itself. In ~/.kube/config, where `aws eks update-kubeconfig` wrote aws:
 
@@ -10,7 +10,7 @@ It is for kubectl, which runs it by itself. In ~/.kube/config, where `aws eks up
       exec:
         apiVersion: client.authentication.k8s.io/v1beta1
         command: tpmwire
-        args: [eks-token, --profile, work, --region, eu-central-1, --cluster-name, prod]
+        args: [token, eks, --profile, work, --region, eu-central-1, --cluster-name, prod]
         interactiveMode: IfAvailable
 
 The token is a signature that EKS has STS check: no request is made here, and it holds for 15 minutes, of which
@@ -33,7 +33,7 @@ from ..terminal.options import Untyped
 
 __all__ = ["HELP", "configure", "run"]
 
-HELP = "print a token for an EKS cluster, for kubectl"
+HELP = "print a token for kubectl and an EKS cluster"
 
 _VERSIONS = tuple(f"client.authentication.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1"))
 

@@ -2,14 +2,14 @@
 
 As `aws ecr get-login-password`, for 12 hours:
 
-  tpmwire ecr-login --profile work |
+  tpmwire token ecr --profile work |
       docker login --username AWS --password-stdin 123456789012.dkr.ecr.eu-central-1.amazonaws.com
 
 Or as docker's credential helper, so that no password stays in a file: an executable docker-credential-tpmwire on
 the PATH
 
   #!/bin/sh
-  exec tpmwire ecr-login --profile work "$1"
+  exec tpmwire token ecr --profile work "$1"
 
 and in ~/.docker/config.json, which podman, skopeo and buildah read as well:
 
@@ -36,7 +36,7 @@ from ..terminal.options import Untyped
 
 __all__ = ["HELP", "configure", "run"]
 
-HELP = "log docker in to Amazon ECR (also a docker credential helper)"
+HELP = "print docker's password for Amazon ECR, or run as docker's credential helper"
 
 _PUBLIC = "public.ecr.aws"
 _PUBLIC_REGION = "us-east-1"  # where alone it gives passwords

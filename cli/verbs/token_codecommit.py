@@ -3,14 +3,14 @@
 Git runs it by itself:
 
   git config --global credential.https://git-codecommit.eu-central-1.amazonaws.com.helper \\
-      '!tpmwire codecommit --profile work'
+      '!tpmwire token codecommit --profile work'
   git config --global credential.https://git-codecommit.eu-central-1.amazonaws.com.useHttpPath true
   git clone https://git-codecommit.eu-central-1.amazonaws.com/v1/repos/app
 
 By hand, to see what git sees:
 
   printf 'protocol=https\\nhost=git-codecommit.eu-central-1.amazonaws.com\\npath=v1/repos/app\\n' |
-      tpmwire codecommit --profile work get
+      tpmwire token codecommit --profile work get
 
 The password is a signature for one repository and a few minutes; nothing is stored, so store and erase do nothing.
 For hosts that are not CodeCommit's, and for plain http, nothing is said, and git asks elsewhere.
@@ -31,7 +31,7 @@ from ..terminal.options import Untyped
 
 __all__ = ["HELP", "configure", "run"]
 
-HELP = "give git its password for AWS CodeCommit (a credential helper)"
+HELP = "run as git's credential helper for AWS CodeCommit"
 
 _LIMIT = 1 << 16  # octets; git says a handful of lines
 

@@ -1,4 +1,4 @@
-"""`tpmwire ecr-login` before moto's registry, which verifies signatures and permissions."""
+"""`tpmwire token ecr` before moto's registry, which verifies signatures and permissions."""
 
 import io
 import json
@@ -42,7 +42,7 @@ def _key(box: Machine, aws: VerifyingSts) -> list[str]:
 
 
 def test_the_password(box: Machine, aws: VerifyingSts, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["ecr-login", "--region=eu-west-1", *_key(box, aws)]) == 0
+    assert main(["token", "ecr", "--region=eu-west-1", *_key(box, aws)]) == 0
     assert capsys.readouterr().out == f"{PASSWORD}\n"
     assert left_behind(box.swtpm.path) == []
 
@@ -50,7 +50,7 @@ def test_the_password(box: Machine, aws: VerifyingSts, capsys: pytest.CaptureFix
 def test_who_may_not(box: Machine, aws: VerifyingSts, capsys: pytest.CaptureFixture[str]) -> None:
     """A role without the permission. moto says so in XML, unlike AWS."""
     role = ["--assumeRole=true", f"--aws-arn={aws.role_arn}", "--region=eu-west-1"]
-    assert main(["ecr-login", *role, *_key(box, aws)]) == 6
+    assert main(["token", "ecr", *role, *_key(box, aws)]) == 6
     told = capsys.readouterr()
     assert told.err.startswith("tpmwire: 403: ")
     assert (told.out, told.err.count("\n")) == ("", 1)
@@ -65,14 +65,14 @@ def test_docker_asks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(asked.encode())))
-    assert main(["ecr-login", "get", "--aws-region=us-east-1", *_key(box, aws)]) == 0
+    assert main(["token", "ecr", "get", "--aws-region=us-east-1", *_key(box, aws)]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer == {"ServerURL": asked.strip(), "Username": "AWS", "Secret": PASSWORD}
     # The region is what the registry's name says.
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(asked.encode())))
     with ScriptedServer(GOOD) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", server.endpoint)
-        assert main(["ecr-login", "get", "--aws-region=us-east-1", *_key(box, aws)]) == 0
+        assert main(["token", "ecr", "get", "--aws-region=us-east-1", *_key(box, aws)]) == 0
     assert b"/eu-west-1/ecr/aws4_request" in server.requests[0]
 
 
@@ -95,7 +95,7 @@ def test_what_needs_no_key(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(asked.encode())))
-    assert main(["ecr-login", action, f"--aws-access-key-id={KEY_ID}", "--tpm-path=/nonexistent"]) == code
+    assert main(["token", "ecr", action, f"--aws-access-key-id={KEY_ID}", "--tpm-path=/nonexistent"]) == code
     assert capsys.readouterr() == (out, "")
 
 
@@ -110,9 +110,9 @@ def test_the_public_registry(
     with ScriptedServer(THROTTLED, GOOD) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_ECR_PUBLIC", server.endpoint)
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"public.ecr.aws")))
-        assert main(["ecr-login", "get", *_key(box, aws)]) == 0
+        assert main(["token", "ecr", "get", *_key(box, aws)]) == 0
         assert json.loads(capsys.readouterr().out)["Secret"] == "secret"
-        assert main(["ecr-login", "--public", *_key(box, aws)]) == 0
+        assert main(["token", "ecr", "--public", *_key(box, aws)]) == 0
         assert capsys.readouterr().out == "secret\n"
     assert len(server.requests) == 3
     assert all(b"/us-east-1/ecr-public/aws4_request" in request for request in server.requests)
@@ -151,7 +151,7 @@ def test_an_answer_that(
     step, code, says, requests = ANSWERS[name]
     with ScriptedServer(step) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", server.endpoint)
-        assert main(["ecr-login", "--region=eu-west-1", *_key(box, aws)]) == code
+        assert main(["token", "ecr", "--region=eu-west-1", *_key(box, aws)]) == code
     told = capsys.readouterr()
     assert says in told.err
     assert (told.out, told.err.count("\n")) == ("", 1)

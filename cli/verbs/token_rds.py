@@ -1,8 +1,8 @@
 """Prints a password for a database user, as `aws rds generate-db-auth-token` does, signed by the key in the TPM.
 
-  tpmwire rds-token --profile work --hostname db.abc.eu-central-1.rds.amazonaws.com --port 5432 --username me
+  tpmwire token rds --profile work --hostname db.abc.eu-central-1.rds.amazonaws.com --port 5432 --username me
 
-  export PGPASSWORD="$(tpmwire rds-token --profile work --hostname "$HOST" --port 5432 --username me)"
+  export PGPASSWORD="$(tpmwire token rds --profile work --hostname "$HOST" --port 5432 --username me)"
   psql "host=$HOST user=me dbname=app sslmode=verify-full sslrootcert=global-bundle.pem"
 
 It is for RDS and Aurora, and for Aurora DSQL, whose hosts end in .dsql.REGION.on.aws and need no --port; there the
@@ -22,7 +22,7 @@ from ..terminal.options import Untyped
 
 __all__ = ["HELP", "configure", "run"]
 
-HELP = "print a password for a user of an RDS, Aurora or DSQL database"
+HELP = "print a password for psql, mysql and an RDS, Aurora or DSQL database"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
