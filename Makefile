@@ -63,9 +63,9 @@ test-quick: $(BASIC) ## tests of single modules, of properties, and of the crede
 
 OLDEST := .venv-oldest
 # What uses the packages that pyproject.toml names.
-OLDEST_TESTS := $(addprefix tests/unit/test_,certificate*.py trust.py public_keys.py salt.py sigv4_sigv4a.py spki.py \
-	record.py wire.py keyfile*.py fleet*.py) $(addprefix tests/swtpm/test_,ek*.py transfer*.py verbs_policy.py \
-	wrap*.py verbs_import_sigv4a.py duplication.py)
+OLDEST_TESTS := $(addprefix tests/unit/test_,certificates*.py trust.py public_keys.py salt.py sigv4_sigv4a.py spki.py \
+	record.py wire.py keyfile*.py der.py fleet*.py) $(addprefix tests/swtpm/test_,ek_verb.py endorsement.py \
+	policy_verb.py wrap_verb*.py wrapping.py import_verb_sigv4a.py duplication.py)
 
 test-oldest: $(SETUP) ## tests of keys and certificates, with the oldest packages that pyproject.toml takes
 	@test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)

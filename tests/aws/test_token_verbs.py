@@ -52,7 +52,7 @@ def _seconds(stamp: str) -> float:
 
 
 PLAIN = Signer(KEY_ID, hmac_from_secret(SECRET))
-"""As the aws command signs, which tests/aws/test_sts_tokens.py shows."""
+"""As the aws command signs, which tests/aws/test_sigv4_tokens.py shows."""
 
 
 def _url(token: str) -> str:

@@ -163,7 +163,7 @@ def test_the_page_has_these_commands() -> None:
         "handle, PCRs": CLEAR["pcr"][1],
         "file": CLEAR["pem"][1],
         "file, password": PROTECTED["pem, password"][1],
-        # tests/swtpm/test_sigv4a_passwords.py has it.
+        # tests/swtpm/test_requests_sigv4a_passwords.py has it.
         "file, owner's password": [READ, START, PRIMARY, LOAD, SIGN, FLUSH, FLUSH],
     }
 

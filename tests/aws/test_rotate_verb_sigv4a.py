@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from sigv4 import iam
 from sigv4.sigv4a import der_signature, private_key
-from tests.aws.test_rotate import HANDLE, KILLED, Device, make_device, persistent
+from tests.aws.test_rotate_verb import HANDLE, KILLED, Device, make_device, persistent
 from tests.support.home import ROOT
 from tests.support.sts import VerifyingSts
 from tests.support.swtpm import Swtpm

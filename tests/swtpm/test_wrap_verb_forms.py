@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import Ran, Tool, held, tool
-from tests.swtpm.test_ek import write_nv
+from tests.swtpm.test_ek_verb import write_nv
 from tpmwire.crypto.formulas import name_of
 from tpmwire.keys import templates
 from tpmwire.keys.keyfile import IMPORTABLE, LOADABLE, SEALED, KeyFile, parse

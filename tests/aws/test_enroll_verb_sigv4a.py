@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from sigv4.sigv4a import der_signature, private_key
-from tests.aws.test_enroll import CONFIG, KILLED
+from tests.aws.test_enroll_verb import CONFIG, KILLED
 from tests.support.home import ROOT, make_home
 from tests.support.interposer import Interposer
 from tests.support.sts import VerifyingSts

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.aws.test_rotate import Device, make_device, sts, swtpm
+from tests.aws.test_rotate_verb import Device, make_device, sts, swtpm
 from tests.support.sts import VerifyingSts
 from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import Tool, tool

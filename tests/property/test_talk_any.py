@@ -6,9 +6,9 @@ from functools import cache
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.property.test_explain import commands, leaves
+from tests.property.test_explain_any import commands, leaves
 from tests.support.programs import ROOT
-from tests.unit.test_captures import Page
+from tests.unit.test_recordings import Page
 from tpmwire.explain import as_json, as_text, explain_talk
 from tpmwire.explain.html import as_html
 from tpmwire.secret import Secret
