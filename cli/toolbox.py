@@ -1,7 +1,8 @@
 """`tpmwire VERB`: the toolbox. A verb is a module of `cli.verbs`; only the requested one is imported.
 
-A verb's module has HELP (one line), a class `Settings` with an annotation for each option, `configure(parser)`,
-and `run(args: Settings) -> int`. A verb may have two words: `token eks` is the module `token_eks`.
+A verb's module has a docstring, which is its help text, a class `Settings` with an annotation for each option,
+`configure(parser)`, and `run(args: Settings) -> int`. GROUPS has its line in `tpmwire --help`. A verb may have two
+words: `token eks` is the module `token_eks`.
 """
 
 import io
@@ -15,41 +16,60 @@ from .terminal.messages import UsageError, guarded
 
 __all__ = ["VERBS", "main", "run", "verb_module"]
 
-VERBS = {
-    "import": "put an AWS secret access key into the TPM",
-    "persist": "load a key file and make it persistent",
-    "evict": "remove a persistent key from the TPM",
-    "list": "show what is in the TPM",
-    "show": "show every field of a key file",
-    "name": "print the Name of a key",
-    "policy": "show and compute policies, and sign PCR values for a key to accept",
-    "ek": "check the TPM's endorsement key by its certificate, and print the Name to pin",
-    "flush": "remove transient objects and sessions that somebody left",
-    "info": "show the TPM's manufacturer, firmware, properties and algorithms",
-    "pcr": "read PCR values",
-    "export-public": "print this TPM's public key, to wrap a secret for it elsewhere",
-    "wrap": "wrap an AWS secret for another TPM, or for a fleet of them",
-    "enroll": "take a plaintext key of ~/.aws/credentials into the TPM, and its profile with it",
-    "rotate": "replace a profile's access key by a new one that was never on a disk",
-    "import-key": "take in a key that was wrapped for this TPM elsewhere",
-    "duplicate": "duplicate a key that was made for it to another TPM",
-    "decode": "explain the bytes of TPM commands and responses",
-    "spec": "show a table of the TPM 2.0 standard, and what a value means in it",
-    "trace": "run a program and explain live what it says to the TPM",
-    "exec": "run a program with temporary credentials in its environment",
-    "sign": "sign a request to any AWS service, and print its headers",
-    "presign": "make a link that is signed: one request to any AWS service, for whoever has it",
-    "curl": "send a request to any AWS service, signed",
-    "totp": "keep the secret of an MFA device (TOTP) in the TPM, and print its codes",
-    "token eks": "print a token for kubectl and an EKS cluster",
-    "token rds": "print a password for psql, mysql and an RDS, Aurora or DSQL database",
-    "token ecr": "print docker's password for Amazon ECR, or run as docker's credential helper",
-    "token codecommit": "run as git's credential helper for AWS CodeCommit",
-    "console": "sign a browser in to the AWS console",
-    "aws": "ask STS who signs, whose an access key id is, why something was refused, and for tokens",
-    "serve": "serve temporary credentials to AWS SDKs on this machine",
-    "cache": "show what credentials are cached and until when, or remove them",
-    "send": "send any command, and explain it and its response",
+GROUPS = {
+    "Keys": {
+        "enroll": "move a profile's access key from ~/.aws/credentials into the TPM",
+        "import": "import an AWS secret access key into the TPM",
+        "rotate": "replace a profile's access key with a new one that never touches a disk",
+        "totp": "keep the secret of an MFA device (TOTP) in the TPM and print its codes",
+        "show": "show every field of a key file",
+        "name": "print the Name of a key",
+        "policy": "show a key's policy, compute a policy digest, or approve new PCR values",
+        "persist": "load a key file and make its key persistent",
+        "evict": "remove a persistent key from the TPM",
+    },
+    "Move keys": {
+        "export-public": "print this TPM's public key, so that others can wrap secrets for it",
+        "wrap": "wrap an AWS secret for another TPM, or for a fleet of them",
+        "import-key": "import a key that was wrapped for this TPM",
+        "duplicate": "copy a duplicable key to another TPM",
+    },
+    "AWS": {
+        "exec": "run a program with temporary credentials in its environment",
+        "sign": "sign a request to any AWS service and print its headers",
+        "presign": "create a presigned URL for any AWS service",
+        "curl": "send a signed request to any AWS service",
+        "token eks": "print a token for kubectl and an EKS cluster",
+        "token rds": "print a password for psql, mysql and an RDS, Aurora or DSQL database",
+        "token ecr": "print docker's password for Amazon ECR, or run as docker's credential helper",
+        "token codecommit": "run as git's credential helper for AWS CodeCommit",
+        "console": "sign a browser in to the AWS console",
+        "aws": "query STS: caller identity, key owner, decoded authorization errors, tokens",
+    },
+    "Serve credentials": {
+        "serve": "serve temporary credentials to AWS SDKs on this machine",
+        "cache": "list the cached credentials, or remove them",
+    },
+    "Look inside the TPM": {
+        "info": "show manufacturer, firmware, algorithms and lockout state",
+        "list": "list keys, sessions, NV indices and hierarchies",
+        "pcr": "read PCR values",
+        "ek": "verify the endorsement key by its certificate and print the Name to pin",
+        "flush": "remove leftover transient objects and sessions",
+    },
+    "Learn TPM 2.0": {
+        "decode": "explain the bytes of TPM commands and responses",
+        "trace": "run a program and explain its TPM commands live",
+        "spec": "show a table of the TPM 2.0 standard, or what a value means in it",
+        "send": "send any TPM command and explain the response",
+    },
+}
+VERBS = {verb: text for group in GROUPS.values() for verb, text in group.items()}
+
+_FIRST_STEPS = {
+    "tpmwire info": "check that the TPM can be opened",
+    "tpmwire enroll --profile default": "move the key of a profile into the TPM",
+    "aws sts get-caller-identity": "use it",
 }
 
 _FAMILIES = {verb.split()[0] for verb in VERBS if " " in verb}
@@ -103,8 +123,7 @@ def _dispatch(words: list[str]) -> int:
         raise UsageError(f"unknown verb {verb!r}{hint} (see tpmwire --help)")
 
     module = verb_module(verb)
-    description = module.__doc__ or module.HELP
-    parser = Parser(prog=f"tpmwire {verb}", description=description)
+    parser = Parser(prog=f"tpmwire {verb}", description=module.__doc__)
     module.configure(parser)
     settings = getattr(module, "Settings", None)
     code: int = module.run(parser.parse_args(words[len(verb.split()) :], settings and settings()))
@@ -119,12 +138,19 @@ def verb_module(verb: str) -> ModuleType:
 
 
 def _overview() -> str:
+    width = max(map(len, VERBS))
+    groups = "\n\n".join(f"{title}:\n{_listed(verbs, width)}" for title, verbs in GROUPS.items())
     return f"""usage: tpmwire VERB [options]
 
-Keys in a TPM 2.0, without tpm2-tools. `tpmwire VERB --help` says more; for AWS credentials see
-`aws-tpm-process-credential --help`.
+Keys in a TPM 2.0, and AWS requests signed with them.
 
-{_listed(VERBS)}"""
+First steps:
+{_listed(_FIRST_STEPS, 0)}
+
+{groups}
+
+`tpmwire VERB --help` lists a verb's options. Temporary credentials for the aws command and the SDKs:
+`aws-tpm-process-credential --help`."""
 
 
 def _family(family: str, option: str = "") -> int:
@@ -134,14 +160,14 @@ def _family(family: str, option: str = "") -> int:
     if option not in ("-h", "--help"):
         raise UsageError(f"{family} needs a kind: {', '.join(kinds)} (see tpmwire {family} --help)")
     print(
-        f"usage: tpmwire {family} {'|'.join(kinds)} [options]\n\n{_listed(verbs)}\n\n"
+        f"usage: tpmwire {family} {'|'.join(kinds)} [options]\n\n{_listed(verbs, 0)}\n\n"
         f"`tpmwire {family} {kinds[0]} --help` lists the options."
     )
     return 0
 
 
-def _listed(verbs: dict[str, str]) -> str:
-    width = max(map(len, verbs))
+def _listed(verbs: dict[str, str], width: int) -> str:
+    width = max(width, *map(len, verbs))
     return "\n".join(f"  {verb:{width}}  {text}" for verb, text in verbs.items())
 
 

@@ -36,9 +36,7 @@ from ..terminal.files import read_small
 from ..terminal.messages import UsageError
 from ..terminal.options import Untyped
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "ask STS who signs, whose an access key id is, why something was refused, and for tokens"
+__all__ = ["configure", "run"]
 
 Result = TypeVar("Result")
 

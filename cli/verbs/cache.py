@@ -19,9 +19,7 @@ from ..credentials.cache.store import UnfitError, place
 from ..terminal.messages import UsageError
 from ..terminal.options import Untyped
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "show what credentials are cached and until when, or remove them"
+__all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -27,9 +27,7 @@ from ..requests.signer import temporary
 from ..terminal.messages import UsageError, note, warn
 from ..terminal.options import Untyped
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "sign a browser in to the AWS console"
+__all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

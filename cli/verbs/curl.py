@@ -43,9 +43,7 @@ from ..requests.signer import signer_of
 from ..terminal.messages import EXIT_CODES, note, warn
 from ..terminal.options import Untyped
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "send a request to any AWS service, signed"
+__all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

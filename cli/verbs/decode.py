@@ -44,9 +44,7 @@ from ..terminal.files import write_whole
 from ..terminal.messages import UsageError, note
 from ..terminal.options import Untyped
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "explain the bytes of TPM commands and responses"
+__all__ = ["configure", "run"]
 
 LIMIT = 1 << 20
 """Octets of input in hex or binary."""

@@ -33,9 +33,7 @@ from ..terminal.messages import UsageError, note
 from ..terminal.options import Untyped, add_tpm_options, auth_from
 from ..tpm.open import open_tpm
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "duplicate a key that was made for it to another TPM"
+__all__ = ["configure", "run"]
 
 INNER_KEY_SIZE = 16
 """Octets of the inner wrap's key, AES-128."""

@@ -31,9 +31,7 @@ from ..terminal.messages import UsageError, note, warn
 from ..terminal.options import Untyped, add_tpm_options
 from ..tpm.passwords import add_auth_options, parent_auth
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "check the TPM's endorsement key by its certificate, and print the Name to pin"
+__all__ = ["configure", "run"]
 
 
 class Found(NamedTuple):

@@ -57,9 +57,7 @@ from ..tpm.open import open_tpm
 from ..tpm.passwords import add_auth_options, new_key_auth
 from ..tpm.pins import pin_from
 
-__all__ = ["HELP", "configure", "enroll", "run"]
-
-HELP = "take a plaintext key of ~/.aws/credentials into the TPM, and its profile with it"
+__all__ = ["configure", "enroll", "run"]
 
 PLAINTEXT = ("aws_access_key_id", "aws_secret_access_key")
 

@@ -19,9 +19,7 @@ from ..terminal.prompts import check_agreed
 from ..tpm.open import open_tpm
 from ..tpm.passwords import OwnerSettings, add_auth_options, owner_auth
 
-__all__ = ["HELP", "Settings", "configure", "run"]
-
-HELP = "remove a persistent key from the TPM"
+__all__ = ["Settings", "configure", "run"]
 
 
 class Settings(OwnerSettings, TpmSettings):

@@ -19,9 +19,7 @@ from ..requests.signer import temporary
 from ..terminal.messages import note
 from ..terminal.options import Program, Untyped
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "run a program with temporary credentials in its environment"
+__all__ = ["configure", "run"]
 
 _GONE = (
     *("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN", "AWS_ACCOUNT_ID"),

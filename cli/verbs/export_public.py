@@ -37,9 +37,7 @@ from ..terminal.messages import UsageError
 from ..terminal.options import Untyped, add_tpm_options
 from ..tpm.passwords import add_auth_options, owner_auth, parent_auth
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "print this TPM's public key, to wrap a secret for it elsewhere"
+__all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -18,9 +18,7 @@ from ..terminal.messages import note, warn
 from ..terminal.options import Untyped, add_tpm_options
 from ..tpm.inventory import handles
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "remove transient objects and sessions that somebody left"
+__all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

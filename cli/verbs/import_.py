@@ -58,9 +58,7 @@ from ..tpm.open import open_tpm
 from ..tpm.passwords import add_auth_options, new_key_auth
 from ..tpm.pins import pin_from
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "put an AWS secret access key into the TPM"
+__all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

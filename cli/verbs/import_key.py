@@ -31,12 +31,10 @@ from ..terminal.files import read_key_file, read_small, write_whole
 from ..terminal.messages import UsageError, note
 from ..terminal.options import Untyped, add_tpm_options, auth_from, pcrs_from, persistent_handle
 
-__all__ = ["HELP", "configure", "run"]
+__all__ = ["configure", "run"]
 
 OWNER, SRK = 0x40000001, 0x81000001
 """TPM_RH_OWNER (TPM 2.0 Part 2, §7.4), and where the storage root key is."""
-
-HELP = "take in a key that was wrapped for this TPM elsewhere"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

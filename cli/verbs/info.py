@@ -17,9 +17,7 @@ from tpmwire.tpm import Tpm
 from ..terminal.options import Untyped, add_tpm_options
 from ..tpm.capabilities import document
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "show the TPM's manufacturer, firmware, properties and algorithms"
+__all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

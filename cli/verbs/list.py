@@ -16,9 +16,7 @@ from tpmwire.tpm import Tpm
 from ..terminal.options import Untyped, add_tpm_options
 from ..tpm.inventory import Row, rows
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "show what is in the TPM"
+__all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

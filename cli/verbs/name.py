@@ -26,9 +26,7 @@ from ..tpm.open import open_tpm
 from ..tpm.passwords import add_auth_options, parent_auth
 from ..tpm.pins import pin_from
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "print the Name of a key"
+__all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -17,9 +17,7 @@ from tpmwire.tpm import Tpm
 
 from ..terminal.options import Untyped, add_tpm_options, pcrs_from
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "read PCR values"
+__all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -17,9 +17,7 @@ from ..terminal.options import Untyped, add_tpm_options, persistent_handle
 from ..tpm.open import open_tpm
 from ..tpm.passwords import add_auth_options, owner_auth, parent_auth
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "load a key file and make it persistent"
+__all__ = ["configure", "run"]
 
 OWNER = 0x40000001
 """TPM_RH_OWNER (TPM 2.0 Part 2, §7.4)."""

@@ -34,9 +34,7 @@ from ..terminal.files import read_key_file, read_small, write_whole
 from ..terminal.messages import UsageError, note
 from ..terminal.options import Untyped, auth_from
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "show and compute policies, and sign PCR values for a key to accept"
+__all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -23,9 +23,7 @@ from ..requests.signer import key_of
 from ..terminal.messages import UsageError, warn
 from ..terminal.options import Untyped
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "make a link that is signed: one request to any AWS service, for whoever has it"
+__all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -65,9 +65,7 @@ from ..terminal.options import Once, Untyped
 from ..terminal.prompts import check_agreed
 from ..tpm.passwords import add_auth_options, owner_auth
 
-__all__ = ["HELP", "configure", "rotate", "run"]
-
-HELP = "replace a profile's access key by a new one that was never on a disk"
+__all__ = ["configure", "rotate", "run"]
 
 Result = TypeVar("Result")
 

@@ -47,9 +47,7 @@ from ..inspect.command_plans import Plan, plans_from_json, plans_from_words
 from ..terminal.messages import UsageError, note
 from ..terminal.options import Untyped, add_tpm_options, secret_file
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "send any command, and explain it and its response"
+__all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -46,9 +46,7 @@ from ..serving.tokens import Sessions, TokenFile
 from ..terminal.messages import UsageError, note
 from ..terminal.options import Once, Untyped
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "serve temporary credentials to AWS SDKs on this machine"
+__all__ = ["configure", "run"]
 
 _PORT = 8911
 _FILES = ("credential_file", "keyPass_file", "parentPass_file", "policy_file", "tpm_session_encrypt_with_public")

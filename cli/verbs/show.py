@@ -22,9 +22,7 @@ from ..terminal.files import read_key_file
 from ..terminal.options import Untyped
 from ..tpm.inventory import described_public
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "show every field of a key file"
+__all__ = ["configure", "run"]
 
 TYPES = {
     "2.23.133.10.1.3": "loadable key: TPM2_Load takes it under its parent",

@@ -37,9 +37,7 @@ from ..requests.response import out
 from ..requests.signer import signer_of
 from ..terminal.options import Untyped
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "sign a request to any AWS service, and print its headers"
+__all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

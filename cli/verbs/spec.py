@@ -30,9 +30,7 @@ from tpmwire.wires import Number, YesNo, wire_of
 from ..terminal.messages import UsageError
 from ..terminal.options import Untyped
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "show a table of the TPM 2.0 standard, and what a value means in it"
+__all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

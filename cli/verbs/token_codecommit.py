@@ -29,9 +29,7 @@ from ..terminal.files import read_stdin
 from ..terminal.messages import UsageError
 from ..terminal.options import Untyped
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "run as git's credential helper for AWS CodeCommit"
+__all__ = ["configure", "run"]
 
 _LIMIT = 1 << 16  # octets; git says a handful of lines
 

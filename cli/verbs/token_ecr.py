@@ -34,9 +34,7 @@ from ..requests.signer import signer_of
 from ..terminal.files import read_stdin
 from ..terminal.options import Untyped
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "print docker's password for Amazon ECR, or run as docker's credential helper"
+__all__ = ["configure", "run"]
 
 _PUBLIC = "public.ecr.aws"
 _PUBLIC_REGION = "us-east-1"  # where alone it gives passwords

@@ -31,9 +31,7 @@ from ..requests.signer import signer_of
 from ..terminal.messages import warn
 from ..terminal.options import Untyped
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "print a token for kubectl and an EKS cluster"
+__all__ = ["configure", "run"]
 
 _VERSIONS = tuple(f"client.authentication.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1"))
 

@@ -20,9 +20,7 @@ from ..requests.signer import signer_of
 from ..terminal.messages import UsageError
 from ..terminal.options import Untyped
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "print a password for psql, mysql and an RDS, Aurora or DSQL database"
+__all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

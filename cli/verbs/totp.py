@@ -33,9 +33,7 @@ from ..tpm.open import open_tpm
 from ..tpm.passwords import add_auth_options, key_auth, new_key_auth, parent_auth
 from ..tpm.pins import pin_from
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "keep the secret of an MFA device (TOTP) in the TPM, and print its codes"
+__all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -30,9 +30,7 @@ from tpmwire.wire import HEADER_SIZE
 from ..terminal.messages import UsageError, note
 from ..terminal.options import Program, Untyped, add_tpm_options
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "run a program and explain live what it says to the TPM"
+__all__ = ["configure", "run"]
 
 LARGEST = 1 << 16
 """Octets of a command. No TPM takes as many."""

@@ -39,9 +39,7 @@ from ..terminal.files import read_small, write_whole
 from ..terminal.messages import UsageError, note
 from ..terminal.options import Untyped, auth_from, filled, secret_file
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "wrap an AWS secret for another TPM, or for a fleet of them"
+__all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from cli.keys.secret import key_octets
 from cli.terminal.messages import UsageError
-from cli.toolbox import VERBS
+from cli.toolbox import GROUPS, VERBS, verb_module
+from tests.support.programs import ROOT
 from tests.support.swtpm import Swtpm
 from tests.support.verbs import PROGRAM, Tool, shell, tool
 from tpmwire.keys.keyfile import KeyFile, parse
@@ -45,6 +46,13 @@ def test_help_teaches_with_an_example(verb: str, tool: Tool, capfd: pytest.Captu
         if line.startswith("  ")
     )
     assert listed[verb] == VERBS[verb]
+
+
+def test_the_overview_lists_each_verb_once() -> None:
+    modules = {path.stem for path in (ROOT / "cli" / "verbs").glob("*.py")} - {"__init__"}
+    assert modules == {verb_module(verb).__name__.rpartition(".")[2] for verb in VERBS}
+    assert len(VERBS) == sum(map(len, GROUPS.values()))
+    assert all(verb_module(verb).__doc__ for verb in VERBS)
 
 
 def test_a_verb_that_is_nearly_one(tool: Tool) -> None:
