@@ -105,7 +105,7 @@ def test_a_result_is_not_given(bench: Bench, way: str, cipher: str) -> None:
 
 
 def test_it_is_shown_where_the_names_are_known_and_the_salt_key_was_made(bench: Bench) -> None:
-    """By default, as docs/architecture.md says: the key's public area is read in the session."""
+    """By default, as docs/commands.md says: the key's public area is read in the session."""
     ek = bench.made["ek-ecc"].name
     for key in (
         HmacKey(handle=keys.PLAIN_HANDLE, name=bench.names[keys.PLAIN_HANDLE], pin=Pin(ek, None, "ek-ecc")),

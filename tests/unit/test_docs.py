@@ -1,4 +1,4 @@
-"""What the documents say of options, exit codes, commands and tests is what there is."""
+"""The documents agree with the code: options, exit codes, TPM commands, verbs, names of files and tests."""
 
 import re
 from pathlib import Path
@@ -7,13 +7,15 @@ import pytest
 
 from cli.credentials.options import run_parser
 from cli.terminal.messages import EXIT_CODES
-from cli.toolbox import VERBS
+from cli.terminal.options import Parser
+from cli.toolbox import VERBS, verb_module
 from tests.support.programs import ROOT
-from tests.swtpm.test_hmac_key import PLAIN_WAYS, PROTECTED_WAYS
+from tests.swtpm.test_hmac_key import PLAIN_OCTETS, PLAIN_WAYS, PROTECTED_OCTETS, PROTECTED_WAYS
 from tests.swtpm.test_kept import WAYS
 
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
-README = (ROOT / "README.md").read_text()
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/tour/*.md")])
+PROGRAM = (ROOT / "docs" / "credential-process.md").read_text()
+COMMANDS = (ROOT / "docs" / "commands.md").read_text()
 
 
 def _rows(text: str, heading: str) -> list[list[str]]:
@@ -22,14 +24,14 @@ def _rows(text: str, heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines()[1:]]
 
 
-def test_the_readme_has_every_option() -> None:
+def test_every_option_is_documented() -> None:
     options = {name for action in run_parser()._actions for name in action.option_strings} - {"-h"}
-    told = [name for row in _rows(README, "## Options") for name in re.findall(r"`(--[^`]+)`", row[0])]
+    told = [name for row in _rows(PROGRAM, "## Options") for name in re.findall(r"`(--[^`]+)`", row[0])]
     assert sorted(told) == sorted(options)
 
 
-def test_the_readme_has_every_exit_code() -> None:
-    told = {code: text for code, text in _rows(README, "## Exit codes") if code.isdigit()}
+def test_every_exit_code_is_documented() -> None:
+    told = {code: text for code, text in _rows(PROGRAM, "## Exit codes") if code.isdigit()}
     told.pop("0")
     assert told == {str(code): text for code, text in EXIT_CODES.values() if text}
 
@@ -39,11 +41,20 @@ REMEMBERED = {way: (make, later) for way, (make, _, later) in WAYS.items()}
 
 @pytest.mark.parametrize(
     ("heading", "ways"),
-    [("With `--no-session", PLAIN_WAYS), ("By default, with", PROTECTED_WAYS), ("With `--cache`", REMEMBERED)],
+    [("## Without session", PLAIN_WAYS), ("## With session", PROTECTED_WAYS), ("## With the cache", REMEMBERED)],
 )
 def test_the_commands_of_each_way(heading: str, ways: dict[str, tuple[object, list[str]]]) -> None:
-    told = _rows((ROOT / "docs" / "architecture.md").read_text(), heading)
-    assert told == [[way, str(len(commands)), ", ".join(commands)] for way, (_, commands) in ways.items()]
+    assert _rows(COMMANDS, heading) == [
+        [way, str(len(commands)), ", ".join(commands)] for way, (_, commands) in ways.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "octets"), [("tpmwire, in clear", PLAIN_OCTETS), ("tpmwire, encrypted (default)", PROTECTED_OCTETS)]
+)
+def test_the_bytes_of_each_way(row: str, octets: dict[str, int]) -> None:
+    told = {name: numbers for name, *numbers in _rows(COMMANDS, "## Bytes on the bus")}[row]
+    assert told == [str(octets[way]) for way in ("handle", "password", "pcr", "pem", "pem, pcr")]
 
 
 def test_the_changelog_has_every_verb() -> None:
@@ -55,7 +66,43 @@ def test_the_changelog_has_every_verb() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_files_and_tests_that_are_named_exist(document: Path) -> None:
     text = document.read_text()
-    for name in re.findall(r"\b((?:tests|cli|tpmwire|sigv4|tools|docs)/[\w/.]*\w)(?![\w/])", text):
+    for name in re.findall(r"\b((?:tests|cli|tpmwire|sigv4|tools|docs)/[\w/.-]*\w)(?![\w/])", text):
         assert (ROOT / name).exists(), name
     for file, test in re.findall(r"\b(tests/[\w/]+\.py)::(\w+)", text):
         assert f"def {test}(" in (ROOT / file).read_text(), f"{file}::{test}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_to_files(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[)#]", document.read_text()):
+        if "://" not in target:
+            assert (document.parent / target).exists(), target
+
+
+def _commands(text: str, program: str) -> list[list[str]]:
+    """The command lines of a program in a document's code, without what follows a pipe or a comment."""
+    code = re.findall(r"```\w*\n(.*?)```|`([^`]+)`|^ {4}([^\n]*)$", text, re.DOTALL | re.MULTILINE)
+    lines = "\n".join(part for parts in code for part in parts).replace("\\\n", " ")
+    found = re.findall(rf"(?<![\w.-]){program}[^|#&;<>\n]*", lines)
+    return [line.partition(" -- ")[0].split()[1:] for line in found]
+
+
+def _options(words: list[str]) -> set[str]:
+    return {re.split(r"[^\w-]", word)[0] for word in words if word.startswith("--")}
+
+
+def test_documented_commands_have_these_options() -> None:
+    seen = set()
+    for document in DOCUMENTS:
+        if document.name == "faults.md":  # quotes messages, which name the programs too
+            continue
+        for words in _commands(document.read_text(), "aws-tpm-process-credential (?=-)"):
+            assert _options(words) <= set(run_parser()._all_options()), f"{document.name}: {words}"
+        for words in _commands(document.read_text(), "tpmwire (?=[a-z])"):
+            verb = " ".join(words[:2]) if words[0] == "token" else words[0]
+            assert verb in VERBS, f"{document.name}: tpmwire {words}"
+            parser = Parser(prog=verb)
+            verb_module(verb).configure(parser)
+            assert _options(words) <= set(parser._all_options()), f"{document.name}: tpmwire {words}"
+            seen.add(verb)
+    assert len(seen) > len(VERBS) / 2

@@ -1,7 +1,7 @@
 """A key in the TPM and the way to it: a key file or a handle, by password or policy, in clear or protected.
 
 What is done with it there is said in `signing` (HMAC) and `ecdsa`. The shortest way for each: no command for a
-persistent handle, and no secret in clear where a channel is wanted (see `channel`). docs/architecture.md lists
+persistent handle, and no secret in clear where a channel is wanted (see `channel`). docs/commands.md lists
 the commands of each way.
 """
 
