@@ -1,4 +1,4 @@
-"""Options of the verbs that make keys: the parent with its passwords, and the key that sessions are salted to."""
+"""Options of the verbs that make keys: secret, parent, salt key, target, and the key of SigV4A."""
 
 import argparse
 from typing import NamedTuple
@@ -6,11 +6,29 @@ from typing import NamedTuple
 from tpmwire.secret import EMPTY_AUTH, Secret
 from tpmwire.tpm import Tpm
 
-from ..terminal.options import Untyped, filled, persistent_handle
-from ..tpm.passwords import add_auth_options, owner_auth, parent_auth
+from ..terminal.options import filled, persistent_handle
+from ..tpm.options import OwnerSettings, ParentSettings, add_auth_options
+from ..tpm.passwords import owner_auth, parent_auth
 from .persist import make_srk
 
-__all__ = ["OWNER", "Parentage", "add_parent_options", "add_pin_options", "new_handle", "parentage_of"]
+__all__ = [
+    "OWNER",
+    "FormatSettings",
+    "Parentage",
+    "ParentageSettings",
+    "PinSettings",
+    "SecretSettings",
+    "Sigv4aSettings",
+    "TargetSettings",
+    "add_format_option",
+    "add_parent_options",
+    "add_pin_options",
+    "add_secret_options",
+    "add_sigv4a_options",
+    "add_target_options",
+    "new_handle",
+    "parentage_of",
+]
 
 OWNER = 0x40000001
 """TPM_RH_OWNER (TPM 2.0 Part 2, §7.4)."""
@@ -27,7 +45,14 @@ def new_handle(text: str) -> int:
     return value
 
 
-def add_parent_options(parser: "argparse.ArgumentParser") -> None:
+class ParentageSettings(ParentSettings, OwnerSettings):
+    """The options of `add_parent_options`."""
+
+    parent: int
+    make_srk: bool
+
+
+def add_parent_options(parser: argparse.ArgumentParser) -> None:
     """--parent or --make-srk, and the passwords of parent and owner."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
@@ -51,17 +76,17 @@ class Parentage(NamedTuple):
     """The parent of a new key: its handle or hierarchy, the password of that, and the owner's password."""
 
     handle: int
-    auth: "Secret"
-    owner: "Secret"
+    auth: Secret
+    owner: Secret
     make_srk: bool
 
-    def prepare(self, tpm: "Tpm") -> None:
+    def prepare(self, tpm: Tpm) -> None:
         """Makes the parent where that was asked for and there is none. Raises TpmError, UsageError."""
         if self.make_srk:
             make_srk(tpm, self.handle, self.owner)
 
 
-def parentage_of(args: Untyped) -> Parentage:
+def parentage_of(args: ParentageSettings) -> Parentage:
     """The parent of the options. Without --parent the two passwords are one under two names: the owner's."""
     parent, owner = parent_auth(args), owner_auth(args)
     if args.make_srk:
@@ -71,7 +96,14 @@ def parentage_of(args: Untyped) -> Parentage:
     return Parentage(args.parent, parent, owner, False)
 
 
-def add_pin_options(parser: "argparse.ArgumentParser", what_for: str = "") -> None:
+class PinSettings:
+    """The options of `add_pin_options`."""
+
+    tpm_session_encrypt_with_name: str | None
+    tpm_session_encrypt_with_public: str | None
+
+
+def add_pin_options(parser: argparse.ArgumentParser, what_for: str = "") -> None:
     """--tpm-session-encrypt-with-name and -public, which `pins.pin_from` takes."""
     parser.add_argument(
         "--tpm-session-encrypt-with-name",
@@ -84,4 +116,77 @@ def add_pin_options(parser: "argparse.ArgumentParser", what_for: str = "") -> No
         type=filled,
         metavar="FILE",
         help="file with that public key in any form, instead of its Name",
+    )
+
+
+class SecretSettings:
+    """The options of `add_secret_options`."""
+
+    from_profile: str | None
+
+
+def add_secret_options(parser: argparse._ActionsContainer) -> None:
+    """--from-profile; without it the secret comes from standard input."""
+    parser.add_argument(
+        "--from-profile",
+        metavar="NAME",
+        help="take the secret from this profile of ~/.aws/credentials (default: standard input, or a prompt)",
+    )
+
+
+class TargetSettings:
+    """The options of `add_target_options`."""
+
+    to_key: str | None
+    to_handle: int | None
+
+
+def add_target_options(parser: argparse.ArgumentParser, option: str = "--to") -> None:
+    """Adds OPTION-handle and OPTION-key, if a file does not state which key it has. Does not load tpmwire."""
+    parser.add_argument(
+        f"{option}-key",
+        metavar="KIND",
+        help="which key of its TPM it is, if the file does not tell: ek-rsa, ek-ecc, ek-p384, h2, srk, srk-rsa",
+    )
+    parser.add_argument(
+        f"{option}-handle",
+        type=persistent_handle,
+        metavar="HANDLE",
+        help="persistent handle of the key in its TPM, if not the usual one",
+    )
+
+
+class FormatSettings:
+    """The option of `add_format_option`."""
+
+    format: str
+
+
+def add_format_option(parser: argparse.ArgumentParser) -> None:
+    """--format, of the file that is for the target."""
+    parser.add_argument(
+        "--format",
+        choices=("pem", "tpmcopy"),
+        default="pem",
+        help="format of the key file: TSS2 PEM, or tpmcopy's JSON (default: pem)",
+    )
+
+
+class Sigv4aSettings:
+    """The options of `add_sigv4a_options`."""
+
+    sigv4a_out: str | None
+    sigv4a_handle: int | None
+
+
+def add_sigv4a_options(parser: argparse._ActionsContainer) -> None:
+    """--sigv4a-out and --sigv4a-handle."""
+    parser.add_argument(
+        "--sigv4a-out",
+        metavar="FILE",
+        help="also make the key of SigV4A (for S3's multi-region access points, and other requests that hold in "
+        "several regions), and write it as a TSS2 PEM file",
+    )
+    parser.add_argument(
+        "--sigv4a-handle", type=new_handle, metavar="HANDLE", help="make that key persistent there"
     )

@@ -11,10 +11,10 @@ from tpmwire.spec.constants import TPM_ALG
 
 from ..terminal.files import read_small
 from ..terminal.messages import UsageError
-from ..terminal.options import Untyped, filled
+from ..terminal.options import filled
 from .weak_pcrs import warn_of_pcrs, warn_of_policies
 
-__all__ = ["Described", "add_policy_options", "described_json", "described_policy"]
+__all__ = ["Described", "PolicySettings", "add_policy_options", "described_json", "described_policy"]
 
 
 class Described(NamedTuple):
@@ -23,6 +23,13 @@ class Described(NamedTuple):
     digest: bytes
     alternatives: "tuple[Policy, ...]"
     policy: "Policy | Either"
+
+
+class PolicySettings:
+    """The options of `add_policy_options`."""
+
+    policy_json: str | None
+    pcrs: str | None
 
 
 def add_policy_options(parser: "argparse.ArgumentParser", option: str = "--json") -> None:
@@ -34,7 +41,7 @@ def add_policy_options(parser: "argparse.ArgumentParser", option: str = "--json"
     group.add_argument("--pcrs", type=filled, metavar="PCRS", help="a policy of PCR values: sha256:7=HEX,23=HEX")
 
 
-def described_policy(args: Untyped, alg: "TPM_ALG") -> Described | None:
+def described_policy(args: PolicySettings, alg: "TPM_ALG") -> Described | None:
     """The policy of the options for an object whose nameAlg is `alg`; None without them. Raises UsageError."""
     if args.policy_json:
         found = described_json(read_small(args.policy_json).decode("utf-8", "replace"), alg, args.policy_json)

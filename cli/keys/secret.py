@@ -1,6 +1,5 @@
 """The AWS secret access key, from where the user has it, as an HMAC key: "AWS4" in front, never in argv."""
 
-import argparse
 import os
 import re
 import sys
@@ -10,10 +9,9 @@ from tpmwire.secret import Secret
 from ..awsconfig.edit import credentials_path
 from ..awsconfig.plaintext import Plaintext, find_plaintext
 from ..terminal.messages import UsageError, note, warn
-from ..terminal.options import Untyped
 from ..terminal.prompts import ask_secret
 
-__all__ = ["add_secret_options", "check_key_id", "key_id_of", "key_octets", "likely_key", "read_key"]
+__all__ = ["check_key_id", "key_id_of", "key_octets", "likely_key", "read_key"]
 
 PREFIX = b"AWS4"
 USUAL = 40
@@ -23,18 +21,12 @@ LONGEST = 124
 """Characters that TPMs take as an HMAC key beside the prefix: they hold at most 128 octets of sensitive data."""
 
 
-def add_secret_options(parser: "argparse._ActionsContainer") -> None:
-    """--from-profile; without it the secret comes from standard input."""
-    parser.add_argument(
-        "--from-profile",
-        metavar="NAME",
-        help="take the secret from this profile of ~/.aws/credentials (default: standard input, or a prompt)",
-    )
+def read_key(profile: str | None, *, force: bool) -> Secret:
+    """Returns the HMAC key of a profile's secret or, without one, of the secret on standard input or at a prompt.
 
-
-def read_key(args: Untyped) -> "Secret":
-    """The HMAC key of the secret that the options name. Raises UsageError; --force allows unusual ones."""
-    return likely_key(_given(args), force=args.force)
+    Raises UsageError, and as `likely_key`.
+    """
+    return likely_key(_read_secret(profile), force=force)
 
 
 def likely_key(secret: bytes, *, force: bool) -> "Secret":
@@ -47,9 +39,9 @@ def likely_key(secret: bytes, *, force: bool) -> "Secret":
     return key
 
 
-def _given(args: Untyped) -> bytes:
-    if args.from_profile:
-        return _plaintext(args.from_profile).secret.encode(errors="surrogateescape")
+def _read_secret(profile: str | None) -> bytes:
+    if profile:
+        return _plaintext(profile).secret.encode(errors="surrogateescape")
     if sys.stdin is None or sys.stdin.closed:
         raise UsageError("there is no standard input to read the secret from; --from-profile takes a profile's")
     if sys.stdin.isatty():

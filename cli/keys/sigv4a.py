@@ -4,7 +4,6 @@ AWS derives it from access key id and secret (`sigv4.sigv4a`), so it exists in m
 A TPM makes no key of given octets by TPM2_Create; it takes this one as one that was wrapped for its parent.
 """
 
-import argparse
 import os
 import re
 from importlib.util import find_spec
@@ -22,14 +21,12 @@ from tpmwire.tpm import Tpm
 from tpmwire.use.ecdsa import EcdsaKey, check_signature
 
 from ..terminal.messages import UsageError
-from ..terminal.options import Untyped
 from .create import Made, Order, as_used
-from .options import new_handle
+from .options import Sigv4aSettings
 from .persist import load
 from .place import check_path
 
 __all__ = [
-    "add_sigv4a_options",
     "areas",
     "check_installed",
     "check_places",
@@ -42,25 +39,12 @@ __all__ = [
 ]
 
 
-def add_sigv4a_options(parser: "argparse._ActionsContainer") -> None:
-    """--sigv4a-out and --sigv4a-handle."""
-    parser.add_argument(
-        "--sigv4a-out",
-        metavar="FILE",
-        help="also make the key of SigV4A (for S3's multi-region access points, and other requests that hold in "
-        "several regions), and write it as a TSS2 PEM file",
-    )
-    parser.add_argument(
-        "--sigv4a-handle", type=new_handle, metavar="HANDLE", help="make that key persistent there"
-    )
-
-
-def is_wanted(args: Untyped) -> bool:
+def is_wanted(args: Sigv4aSettings) -> bool:
     """Whether the options ask for the key of SigV4A."""
     return bool(args.sigv4a_out) or args.sigv4a_handle is not None
 
 
-def places_of(args: Untyped) -> list[str]:
+def places_of(args: Sigv4aSettings) -> list[str]:
     """Where the key of SigV4A is to be, as the options say it: a file, a handle, or both."""
     places = [args.sigv4a_out] if args.sigv4a_out else []
     return places + ([] if args.sigv4a_handle is None else [f"0x{args.sigv4a_handle:08x}"])
@@ -93,16 +77,19 @@ def check_installed() -> None:
         raise ModuleNotFoundError("no cryptography", name="cryptography")
 
 
-def required_key_id(args: Untyped) -> str:
-    """The access key id, without which there is no such key. Raises UsageError, and as `check_installed`."""
+def required_key_id(given: str | None) -> str:
+    """Returns the access key id that is given, else AWS_ACCESS_KEY_ID; the key of SigV4A is derived from it.
+
+    Raises UsageError without one, and as `check_installed`.
+    """
     check_installed()
-    key_id = args.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID") or ""
+    key_id = given or os.environ.get("AWS_ACCESS_KEY_ID") or ""
     if not re.fullmatch("[A-Za-z0-9_]{1,128}", key_id):
         raise UsageError(
             "the key of SigV4A is derived from secret and access key id: give --aws-access-key-id "
             "(or AWS_ACCESS_KEY_ID), such as AKIA..."
         )
-    return str(key_id)
+    return key_id
 
 
 def check_tpm(tpm: "Tpm") -> None:

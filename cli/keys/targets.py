@@ -1,6 +1,5 @@
 """Targets: the public key of a TPM for which a secret is wrapped, read from any form."""
 
-import argparse
 import json
 from typing import Any, NamedTuple, Self
 from urllib.parse import unquote
@@ -15,10 +14,9 @@ from tpmwire.use.parents import ENDORSEMENT, PARENTS, fitting, is_of, of_public
 
 from ..terminal.files import read_small
 from ..terminal.messages import UsageError, note
-from ..terminal.options import persistent_handle
 from .tpmcopy import to_json
 
-__all__ = ["OTHER", "Target", "add_format_option", "add_target_options", "in_format", "read_target"]
+__all__ = ["OTHER", "Target", "in_format", "read_target"]
 
 OTHER = "other"
 """The kind of a parent that is none of `tpmwire.use.parents`."""
@@ -105,31 +103,6 @@ class Target(NamedTuple):
 
 
 TPM_RH_ENDORSEMENT = 0x4000000B
-
-
-def add_target_options(parser: "argparse.ArgumentParser", option: str = "--to") -> None:
-    """Adds OPTION-handle and OPTION-key, if a file does not state which key it has. Does not load tpmwire."""
-    parser.add_argument(
-        f"{option}-key",
-        metavar="KIND",
-        help="which key of its TPM it is, if the file does not tell: ek-rsa, ek-ecc, ek-p384, h2, srk, srk-rsa",
-    )
-    parser.add_argument(
-        f"{option}-handle",
-        type=persistent_handle,
-        metavar="HANDLE",
-        help="persistent handle of the key in its TPM, if not the usual one",
-    )
-
-
-def add_format_option(parser: "argparse.ArgumentParser") -> None:
-    """--format, of the file that is for the target."""
-    parser.add_argument(
-        "--format",
-        choices=("pem", "tpmcopy"),
-        default="pem",
-        help="format of the key file: TSS2 PEM, or tpmcopy's JSON (default: pem)",
-    )
 
 
 def in_format(file: "KeyFile", target: Target, format: str) -> str:

@@ -1,63 +1,15 @@
-"""Passwords of keys and hierarchies: options that verbs share. Best from a file, a prompt or a variable."""
+"""Passwords of keys and hierarchies, from a file, a prompt, an environment variable or the command line."""
 
-import argparse
 import os
 
 from tpmwire.secret import Secret
 
 from ..terminal.messages import UsageError, warn
-from ..terminal.options import auth_from, filled
+from ..terminal.options import auth_from
 from ..terminal.prompts import ask_secret
+from .options import VARIABLES, KeySettings, OwnerSettings, ParentSettings
 
-__all__ = [
-    "KeySettings",
-    "OwnerSettings",
-    "ParentSettings",
-    "add_auth_options",
-    "key_auth",
-    "new_key_auth",
-    "owner_auth",
-    "parent_auth",
-]
-
-VARIABLES = {"key": "TPM_KEY_AUTH", "parent": "TPM_PARENT_AUTH", "owner": "TPM_OWNER_AUTH"}
-"""Environment variables by the option's first word."""
-
-
-class OwnerSettings:
-    """The options of `add_auth_options(parser, "owner", ...)`."""
-
-    owner_auth: str | None
-    owner_auth_file: str | None
-    owner_auth_prompt: bool
-
-
-class ParentSettings:
-    """The options of `add_auth_options(parser, "parent", ...)`."""
-
-    parent_auth: str | None
-    parent_auth_file: str | None
-    parent_auth_prompt: bool
-
-
-class KeySettings:
-    """The options of `add_auth_options(parser, "key", ...)`."""
-
-    key_auth: str | None
-    key_auth_file: str | None
-    key_auth_prompt: bool
-
-
-def add_auth_options(parser: "argparse.ArgumentParser", whose: str, what: str) -> None:
-    """--WHOSE-auth-file, --WHOSE-auth-prompt and --WHOSE-auth, of which one may be given."""
-    group = parser.add_mutually_exclusive_group()
-    group.add_argument(
-        f"--{whose}-auth-file", type=filled, metavar="FILE", help=f"file with {what} (or {VARIABLES[whose]})"
-    )
-    group.add_argument(f"--{whose}-auth-prompt", action="store_true", help="ask for it on the terminal")
-    group.add_argument(
-        f"--{whose}-auth", type=filled, metavar="PASSWORD", help="the password itself, which other users can see"
-    )
+__all__ = ["key_auth", "new_key_auth", "owner_auth", "parent_auth"]
 
 
 def owner_auth(args: OwnerSettings) -> Secret:
@@ -96,7 +48,7 @@ def new_key_auth(args: KeySettings) -> Secret:
     return auth
 
 
-def _asked(what: str) -> "Secret":
+def _asked(what: str) -> Secret:
     found = ask_secret(what, "give it in a file")
     if not found:
         raise UsageError(f"the {what} is empty; nothing was done")

@@ -42,15 +42,28 @@ from ..inspect.session_keys import Keys, session_keys
 from ..terminal.colors import printer
 from ..terminal.files import write_whole
 from ..terminal.messages import UsageError, note
-from ..terminal.options import Untyped
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
 
 LIMIT = 1 << 20
 """Octets of input in hex or binary."""
 
 HEADER = 10
 """Octets of a message's header."""
+
+
+class Settings:
+    """The verb's options."""
+
+    input: list[str]
+    command: str | None
+    json: bool
+    html: str | None
+    salt: list[str]
+    salt_file: list[str]
+    auth: list[str]
+    auth_file: list[str]
+    color: str
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -79,7 +92,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Prints a tree for each message; 1 where one of them does not parse."""
     show = printer(args.color)
     code = _code(args.command) if args.command else None

@@ -26,17 +26,33 @@ from tpmwire.secret import Secret
 from tpmwire.spec.constants import TPMA_OBJECT
 from tpmwire.use.duplication import Duplicated, duplicate_out, duplication_policy
 
+from ..keys.options import FormatSettings, TargetSettings, add_format_option, add_target_options
 from ..keys.persist import load, parent_of
-from ..keys.targets import Target, add_format_option, add_target_options, in_format, read_target
+from ..keys.targets import Target, in_format, read_target
 from ..terminal.files import read_key_file, write_whole
 from ..terminal.messages import UsageError, note
-from ..terminal.options import Untyped, add_tpm_options, auth_from
+from ..terminal.options import TpmSettings, add_tpm_options, auth_from
 from ..tpm.open import open_tpm
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
 
 INNER_KEY_SIZE = 16
 """Octets of the inner wrap's key, AES-128."""
+
+
+class Settings(TargetSettings, FormatSettings, TpmSettings):
+    """The verb's options."""
+
+    file: str
+    to: str
+    out: str | None
+    public: str | None
+    private: str | None
+    seed: str | None
+    inner_key_file: str | None
+    key_auth_file: str | None
+    parent_auth_file: str | None
+    force: bool
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -72,7 +88,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace existing files")
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Finds the policy that allows it, duplicates, writes the files."""
     tools = (args.public, args.private, args.seed)
     if not args.out and not any(tools):
@@ -106,7 +122,7 @@ def _inner_key(path: str | None, file: "KeyFile") -> "Secret | None":
 
 
 def _duplicated(
-    args: Untyped, file: "KeyFile", target: "Target", policy: "Policy", inner: "Secret | None"
+    args: Settings, file: "KeyFile", target: "Target", policy: "Policy", inner: "Secret | None"
 ) -> "Duplicated":
     with open_tpm(args) as tpm:
         parent = parent_of(tpm, file, auth_from(None, args.parent_auth_file, "TPM_PARENT_AUTH"), None)
@@ -123,9 +139,9 @@ def _duplicated(
         )
 
 
-def _write(args: Untyped, file: "KeyFile", target: "Target", made: "Duplicated", inner: "Secret | None") -> None:
+def _write(args: Settings, file: "KeyFile", target: "Target", made: "Duplicated", inner: "Secret | None") -> None:
     private, seed = (len(part).to_bytes(2, "big") + part for part in made)
-    if inner is not None:
+    if inner is not None and args.inner_key_file:
         write_whole(args.inner_key_file, inner.reveal(), force=args.force)
         note(f"wrote the inner wrap's key to {args.inner_key_file}: send it by another way than the duplicate")
     if args.out:
@@ -138,7 +154,7 @@ def _write(args: Untyped, file: "KeyFile", target: "Target", made: "Duplicated",
         )
         write_whole(args.out, in_format(importable, target, args.format).encode(), force=args.force)
         note(f"{args.out} is for the TPM of {target.host}; there: tpmwire import-key {os.path.basename(args.out)}")
-    if args.public:
+    if args.public and args.private and args.seed:
         for path, data in ((args.public, file.pubkey), (args.private, private), (args.seed, seed)):
             write_whole(path, data, force=args.force)
         note(f"wrote {args.public}, {args.private} and {args.seed} for tpm2_import")

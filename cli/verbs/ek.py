@@ -28,10 +28,11 @@ from tpmwire.use.endorsement import CHAIN, KINDS, EkKind, OwnKey, own_key
 
 from ..keys.trust import chain_from, trust_from
 from ..terminal.messages import UsageError, note, warn
-from ..terminal.options import Untyped, add_tpm_options
-from ..tpm.passwords import add_auth_options, parent_auth
+from ..terminal.options import TpmSettings, add_tpm_options
+from ..tpm.options import ParentSettings, add_auth_options
+from ..tpm.passwords import parent_auth
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
 
 
 class Found(NamedTuple):
@@ -40,6 +41,14 @@ class Found(NamedTuple):
     where: str
     read: "Callable[[], Certificate]"
     kinds: "tuple[EkKind, ...]"
+
+
+class Settings(ParentSettings, TpmSettings):
+    """The verb's options."""
+
+    ca: list[str]
+    cert: str | None
+    json: bool
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +68,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print a list of objects, one for each certificate")
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Prints what holds for each certificate; ends with the error of the first one that does not hold."""
     trust = trust_from(args.ca)
     given = chain_from(args.cert) if args.cert else None

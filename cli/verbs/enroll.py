@@ -35,10 +35,10 @@ from ..awsconfig.profiles import (
     write_profile,
 )
 from ..keys.create import Made, Order, make_key, policy_of
-from ..keys.options import add_parent_options, add_pin_options, new_handle, parentage_of
+from ..keys.options import add_parent_options, add_pin_options, add_sigv4a_options, new_handle, parentage_of
 from ..keys.persist import parent_at
 from ..keys.secret import check_key_id, key_id_of, read_key
-from ..keys.sigv4a import add_sigv4a_options, check_places, check_tpm, is_wanted, required_key_id
+from ..keys.sigv4a import check_places, check_tpm, is_wanted, required_key_id
 from ..lifecycle.enroll_sigv4a import enroll_sigv4a
 from ..lifecycle.profile_command import (
     Checkpoint,
@@ -54,7 +54,8 @@ from ..terminal.messages import UsageError, note
 from ..terminal.options import Once, Untyped, add_tpm_options, filled, pcrs_from
 from ..terminal.prompts import agreed
 from ..tpm.open import open_tpm
-from ..tpm.passwords import add_auth_options, new_key_auth
+from ..tpm.options import add_auth_options
+from ..tpm.passwords import new_key_auth
 from ..tpm.pins import pin_from
 
 __all__ = ["configure", "enroll", "run"]
@@ -124,7 +125,7 @@ def enroll(args: Untyped, checkpoint: Checkpoint) -> int:
     if plain is not None and plain.token is not None:
         raise UsageError(f"the key of [{args.profile}] is a temporary one: enroll the user's long-term key")
     check_key_id(args.aws_access_key_id, force=args.force)
-    secret = read_key(args)
+    secret = read_key(args.from_profile, force=args.force)
     profile = existing_profile(args.profile)
     check_overrides(profile, force=args.force, but=PLAINTEXT)
     if args.remove_plaintext:
@@ -164,7 +165,7 @@ def _check_sigv4a(args: Untyped) -> None:
         os.makedirs(os.path.dirname(args.sigv4a_out), mode=0o700, exist_ok=True)
     # What is there may be this very key, of a run that was ended.
     check_places(args.sigv4a_out, args.sigv4a_handle, args.out, args.persistent_handle, force=True)
-    required_key_id(args)
+    required_key_id(args.aws_access_key_id)
     with open_tpm(args) as tpm:
         check_tpm(tpm)
 

@@ -17,7 +17,8 @@ from ..terminal.messages import UsageError, note
 from ..terminal.options import TpmSettings, add_tpm_options, persistent_handle
 from ..terminal.prompts import check_agreed
 from ..tpm.open import open_tpm
-from ..tpm.passwords import OwnerSettings, add_auth_options, owner_auth
+from ..tpm.options import OwnerSettings, add_auth_options
+from ..tpm.passwords import owner_auth
 
 __all__ = ["Settings", "configure", "run"]
 

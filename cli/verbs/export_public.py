@@ -34,10 +34,19 @@ from tpmwire.use.parents import PARENTS, is_of
 from ..keys.targets import OTHER, Target
 from ..terminal.files import write_whole
 from ..terminal.messages import UsageError
-from ..terminal.options import Untyped, add_tpm_options
-from ..tpm.passwords import add_auth_options, owner_auth, parent_auth
+from ..terminal.options import TpmSettings, add_tpm_options
+from ..tpm.options import OwnerSettings, ParentSettings, add_auth_options
+from ..tpm.passwords import owner_auth, parent_auth
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
+
+
+class Settings(OwnerSettings, ParentSettings, TpmSettings):
+    """The verb's options."""
+
+    key: str
+    host: str | None
+    out: str | None
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +67,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_auth_options(parser, "owner", "the owner's password, for h1 and h2; same as --parent-auth")
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Makes the key, reads its certificate, prints one line of JSON."""
     place = PARENTS[args.key]
     auth, parent, certificate = parent_auth(args), place.parent, None

@@ -15,10 +15,17 @@ from tpmwire.errors import TpmError
 from tpmwire.tpm import Tpm
 
 from ..terminal.messages import note, warn
-from ..terminal.options import Untyped, add_tpm_options
+from ..terminal.options import TpmSettings, add_tpm_options
 from ..tpm.inventory import handles
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
+
+
+class Settings(TpmSettings):
+    """The verb's options."""
+
+    transient: bool
+    sessions: bool
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_tpm_options(parser)
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Flushes, and prints what."""
     kinds = [] if args.sessions else ["transient"]
     kinds += [] if args.transient else ["loaded session", "saved session"]

@@ -36,26 +36,27 @@ from ..awsconfig.profiles import (
     write_profile,
 )
 from ..keys.create import Made, Order, make_key
-from ..keys.options import OWNER, add_parent_options, add_pin_options, new_handle, parentage_of
+from ..keys.options import (
+    OWNER,
+    add_parent_options,
+    add_pin_options,
+    add_secret_options,
+    add_sigv4a_options,
+    new_handle,
+    parentage_of,
+)
 from ..keys.persist import check_free
 from ..keys.place import Placed, check_path, put_in_place
 from ..keys.policy_options import described_policy
-from ..keys.secret import add_secret_options, check_key_id, key_id_of, read_key
-from ..keys.sigv4a import (
-    add_sigv4a_options,
-    check_places,
-    check_tpm,
-    is_wanted,
-    make_sigv4a_key,
-    places_of,
-    required_key_id,
-)
+from ..keys.secret import check_key_id, key_id_of, read_key
+from ..keys.sigv4a import check_places, check_tpm, is_wanted, make_sigv4a_key, places_of, required_key_id
 from ..keys.targets import read_target
 from ..lifecycle.profile_command import plaintext_identity
 from ..terminal.messages import UsageError, note
 from ..terminal.options import Once, Untyped, add_tpm_options, filled, pcrs_from
 from ..tpm.open import open_tpm
-from ..tpm.passwords import add_auth_options, new_key_auth
+from ..tpm.options import add_auth_options
+from ..tpm.passwords import new_key_auth
 from ..tpm.pins import pin_from
 
 __all__ = ["configure", "run"]
@@ -152,12 +153,12 @@ def run(args: Untyped) -> int:
     sigv4a = is_wanted(args)
     key_id = ""
     if sigv4a:
-        key_id = required_key_id(args)
+        key_id = required_key_id(args.aws_access_key_id)
         with open_tpm(args) as tpm:
             check_tpm(tpm)
     pcrs = pcrs_from(args.pcrs) if args.pcrs and not described else None
     parent = parentage_of(args)
-    secret = read_key(args)
+    secret = read_key(args.from_profile, force=args.force)
     if args.verify:
         note(f"AWS accepts the secret as {plaintext_identity(named, secret, options).arn}")
     auth = new_key_auth(args)

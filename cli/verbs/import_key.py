@@ -29,12 +29,31 @@ from ..keys.place import check_path
 from ..keys.tpmcopy import parent_kind
 from ..terminal.files import read_key_file, read_small, write_whole
 from ..terminal.messages import UsageError, note
-from ..terminal.options import Untyped, add_tpm_options, auth_from, pcrs_from, persistent_handle
+from ..terminal.options import TpmSettings, add_tpm_options, auth_from, pcrs_from, persistent_handle
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
 
 OWNER, SRK = 0x40000001, 0x81000001
 """TPM_RH_OWNER (TPM 2.0 Part 2, §7.4), and where the storage root key is."""
+
+
+class Settings(TpmSettings):
+    """The verb's options."""
+
+    file: str | None
+    public: str | None
+    private: str | None
+    seed: str | None
+    parent: int | None
+    inner_key_file: str | None
+    out: str | None
+    persistent_handle: int | None
+    key_auth_file: str | None
+    parent_auth_file: str | None
+    pcrs: str | None
+    use_ek_parent: bool
+    owner_auth_file: str | None
+    force: bool
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -77,7 +96,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace an existing file")
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Imports, proves, and puts the key where it was asked for."""
     if not args.out and args.persistent_handle is None:
         raise UsageError("say where the key is to go: --out FILE, --persistent-handle HANDLE, or both")
@@ -104,7 +123,7 @@ def run(args: Untyped) -> int:
     return 0
 
 
-def _key(args: Untyped, file: "KeyFile", owner: "Secret") -> "HmacKey | EcdsaKey":
+def _key(args: Settings, file: "KeyFile", owner: "Secret") -> "HmacKey | EcdsaKey":
     parent = auth_from(None, args.parent_auth_file, "TPM_PARENT_AUTH")
     return (EcdsaKey if is_p256_key(file.public) else HmacKey)(
         file=file,
@@ -150,11 +169,10 @@ def _prove(tpm: "Tpm", key: "HmacKey | EcdsaKey", file: "KeyFile") -> None:
     check_signature(file.public, digest, key.sign(tpm, digest))
 
 
-def _choices(args: Untyped) -> "list[KeyFile]":
+def _choices(args: Settings) -> "list[KeyFile]":
     """The importable key with each parent that it may be for. Raises UsageError, KeyFileError."""
-    parts = (args.public, args.private, args.seed)
     if args.file:
-        if any(parts):
+        if args.public or args.private or args.seed:
             raise UsageError("a key file contains everything; leave out --public, --private and --seed")
         file = read_key_file(args.file)
         if not file.is_importable:
@@ -164,11 +182,11 @@ def _choices(args: Untyped) -> "list[KeyFile]":
         if kind := parent_kind(read_small(args.file)):
             file = file.replace(parent=PARENTS[kind].parent, rsa_parent=PARENTS[kind].rsa_parent)
     else:
-        if not all(parts):
+        if not (args.public and args.private and args.seed):
             raise UsageError(
                 "no key given; expected a key FILE, or --public, --private and --seed of tpm2_duplicate"
             )
-        public, private, seed = map(read_small, parts)
+        public, private, seed = map(read_small, (args.public, args.private, args.seed))
         file = KeyFile(type=IMPORTABLE, parent=OWNER, pubkey=public, privkey=private, secret=seed)
     if args.parent is not None:
         return [file.replace(parent=args.parent, rsa_parent=None)]

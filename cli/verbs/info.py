@@ -14,10 +14,16 @@ from typing import Any
 
 from tpmwire.tpm import Tpm
 
-from ..terminal.options import Untyped, add_tpm_options
+from ..terminal.options import TpmSettings, add_tpm_options
 from ..tpm.capabilities import document
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
+
+
+class Settings(TpmSettings):
+    """The verb's options."""
+
+    json: bool
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one object")
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Prints the document."""
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
         found = document(tpm)

@@ -13,10 +13,16 @@ import json
 
 from tpmwire.tpm import Tpm
 
-from ..terminal.options import Untyped, add_tpm_options
+from ..terminal.options import TpmSettings, add_tpm_options
 from ..tpm.inventory import Row, rows
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
+
+
+class Settings(TpmSettings):
+    """The verb's options."""
+
+    json: bool
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print a list of objects, one for each handle")
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Prints the inventory."""
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
         found = list(rows(tpm))

@@ -21,12 +21,19 @@ from tpmwire.tpm import Tpm
 
 from ..terminal.files import read_small
 from ..terminal.messages import UsageError
-from ..terminal.options import Untyped, add_tpm_options
+from ..terminal.options import TpmSettings, add_tpm_options
 from ..tpm.open import open_tpm
-from ..tpm.passwords import add_auth_options, parent_auth
+from ..tpm.options import ParentSettings, add_auth_options
+from ..tpm.passwords import parent_auth
 from ..tpm.pins import pin_from
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
+
+
+class Settings(ParentSettings, TpmSettings):
+    """The verb's options."""
+
+    what: str
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_tpm_options(parser, "60s")
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Prints the Name in hex and nothing else."""
     if args.what in WELL_KNOWN:
         name = _made(args)
@@ -50,7 +57,7 @@ def run(args: Untyped) -> int:
     return 0
 
 
-def _made(args: Untyped) -> bytes:
+def _made(args: Settings) -> bytes:
     from tpmwire.primary import WELL_KNOWN, create_primary
 
     place = WELL_KNOWN[args.what]

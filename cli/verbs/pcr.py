@@ -15,9 +15,16 @@ from tpmwire.policy.policy import format_pcrs, pcrs_in
 from tpmwire.state.pcrs import banks, read_pcrs
 from tpmwire.tpm import Tpm
 
-from ..terminal.options import Untyped, add_tpm_options, pcrs_from
+from ..terminal.options import TpmSettings, add_tpm_options, pcrs_from
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
+
+
+class Settings(TpmSettings):
+    """The verb's options."""
+
+    selection: str | None
+    json: bool
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print an object: values by bank and number")
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Prints the values."""
     wanted = pcrs_from(args.selection) if args.selection else None
     with Tpm.open(args.tpm_path, args.timeout) as tpm:

@@ -13,14 +13,23 @@ from tpmwire.tpm import undisturbed
 from ..keys.persist import check_free, load, make_persistent, parent_of
 from ..terminal.files import read_key_file
 from ..terminal.messages import UsageError, note
-from ..terminal.options import Untyped, add_tpm_options, persistent_handle
+from ..terminal.options import TpmSettings, add_tpm_options, persistent_handle
 from ..tpm.open import open_tpm
-from ..tpm.passwords import add_auth_options, owner_auth, parent_auth
+from ..tpm.options import OwnerSettings, ParentSettings, add_auth_options
+from ..tpm.passwords import owner_auth, parent_auth
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
 
 OWNER = 0x40000001
 """TPM_RH_OWNER (TPM 2.0 Part 2, §7.4)."""
+
+
+class Settings(OwnerSettings, ParentSettings, TpmSettings):
+    """The verb's options."""
+
+    file: str
+    handle: int
+    force: bool
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_tpm_options(parser, "60s")
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Loads, persists, prints the Name."""
     file = read_key_file(args.file)
     if file.is_importable:

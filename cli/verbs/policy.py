@@ -29,12 +29,23 @@ from tpmwire.policy.sign import approve, is_same_key, load_key, public_areas
 from tpmwire.policy.text import tree
 from tpmwire.spec.constants import TPM_ALG, TPM_CC
 
-from ..keys.policy_options import add_policy_options, described_policy
+from ..keys.policy_options import PolicySettings, add_policy_options, described_policy
 from ..terminal.files import read_key_file, read_small, write_whole
 from ..terminal.messages import UsageError, note
-from ..terminal.options import Untyped, auth_from
+from ..terminal.options import auth_from
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
+
+
+class Settings(PolicySettings):
+    """The verb's options."""
+
+    words: list[str]
+    hash: str
+    key: str | None
+    key_password_file: str | None
+    name: str | None
+    out: str | None
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Prints, or signs."""
     words = args.words
     if words[:1] == ["sign"]:
@@ -70,7 +81,7 @@ def run(args: Untyped) -> int:
     return _show(words[0]) if words else _compute(args)
 
 
-def _compute(args: Untyped) -> int:
+def _compute(args: Settings) -> int:
     found = described_policy(args, _hash(args.hash))
     if found is None:
         raise UsageError("give a key file, --json FILE or --pcrs sha256:7=HEX")
@@ -114,7 +125,7 @@ def _digest(policy: "Policy", file: "KeyFile") -> str:
     return f"{digest.hex()}, which {fits} the key's authPolicy"
 
 
-def _sign(args: Untyped, path: str) -> int:
+def _sign(args: Settings, path: str) -> int:
     if not args.key:
         raise UsageError("say who signs: --key PEM")
     file = _read(path)

@@ -31,9 +31,9 @@ from tpmwire.spec.constants import TPM_HT
 from tpmwire.tpm import undisturbed
 
 from ..keys.create import Order, make_key
-from ..keys.options import new_handle
+from ..keys.options import add_sigv4a_options, new_handle
 from ..keys.secret import key_octets
-from ..keys.sigv4a import add_sigv4a_options, check_installed, is_wanted, make_sigv4a_key, places_of
+from ..keys.sigv4a import check_installed, is_wanted, make_sigv4a_key, places_of
 from ..lifecycle.profile_command import (
     Checkpoint,
     ProfileCommand,
@@ -63,7 +63,8 @@ from ..lifecycle.rotation import (
 from ..terminal.messages import UsageError, note
 from ..terminal.options import Once, Untyped
 from ..terminal.prompts import check_agreed
-from ..tpm.passwords import add_auth_options, owner_auth
+from ..tpm.options import add_auth_options
+from ..tpm.passwords import owner_auth
 
 __all__ = ["configure", "rotate", "run"]
 

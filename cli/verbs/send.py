@@ -45,9 +45,23 @@ from ..inspect.command_auth import SESSIONS, STEPS, Authorizer, policy_from
 from ..inspect.command_fields import command_from, password_from
 from ..inspect.command_plans import Plan, plans_from_json, plans_from_words
 from ..terminal.messages import UsageError, note
-from ..terminal.options import Untyped, add_tpm_options, secret_file
+from ..terminal.options import TpmSettings, add_tpm_options, secret_file
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
+
+
+class Settings(TpmSettings):
+    """The verb's options."""
+
+    words: list[str]
+    json: str | None
+    auth_file: list[str]
+    auth_env: list[str]
+    session: str
+    policy: list[str]
+    keep: bool
+    dry_run: bool
+    secrets: bool
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +101,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--secrets", action="store_true", help="show passwords and other secret fields too")
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Sends the commands one after the other; ends at the first refusal."""
     if bool(args.words) == bool(args.json):
         raise UsageError("give a command and its fields, or --json FILE (tpmwire spec lists the commands)")
@@ -185,7 +199,7 @@ def _handle_of(answer: Any) -> int:
     return next((getattr(answer, name) for name, annotation in answer.fields() if role_of(annotation)), 0)
 
 
-def _built(plan: Plan, answers: list[int], args: Untyped) -> Any:
+def _built(plan: Plan, answers: list[int], args: Settings) -> Any:
     try:
         command = command_from(plan.kind, plan.values, answers, public=not args.json)
         command.build()
@@ -194,7 +208,7 @@ def _built(plan: Plan, answers: list[int], args: Untyped) -> Any:
         raise UsageError(f"TPM2_{plan.kind.code.name}: {error}") from error
 
 
-def _passwords(plan: Plan, args: Untyped) -> list[bytes]:
+def _passwords(plan: Plan, args: Settings) -> list[bytes]:
     secrets = [secret_file(path) for path in args.auth_file] + [_variable(name) for name in args.auth_env]
     secrets = secrets or [password_from(value) for value in plan.passwords]
     wanted = sum(role.authorized for _, role in plan.kind.handle_fields())
@@ -211,7 +225,7 @@ def _variable(name: str) -> bytes:
     return os.environb[name.encode()]
 
 
-def _dry_run(commands: list[Any], passwords: list[Any], args: Untyped) -> int:
+def _dry_run(commands: list[Any], passwords: list[Any], args: Settings) -> int:
     for command, given in zip(commands, passwords, strict=True):
         wanted = sum(role.authorized for _, role in command.handle_fields())
         secrets = [*given, *([b""] * (wanted - len(given)))]

@@ -19,10 +19,9 @@ from tpmwire.spec.constants import TPM_CC, TPM_HT, TPM_RH
 from tpmwire.use.parents import ENDORSEMENT, candidates
 
 from ..terminal.files import read_key_file
-from ..terminal.options import Untyped
 from ..tpm.inventory import described_public
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
 
 TYPES = {
     "2.23.133.10.1.3": "loadable key: TPM2_Load takes it under its parent",
@@ -49,13 +48,20 @@ ATTRIBUTES = {
 """TPM 2.0 Part 2, §8.3, in short."""
 
 
+class Settings:
+    """The verb's options."""
+
+    file: str
+    json: bool
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     parser.add_argument("file", metavar="FILE", help="the key file")
     parser.add_argument("--json", action="store_true", help="print one object with the fields of the file")
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Prints the fields."""
     file = read_key_file(args.file)
     if args.json:

@@ -28,9 +28,16 @@ from tpmwire.spec.constants import TPM_CC
 from tpmwire.wires import Number, YesNo, wire_of
 
 from ..terminal.messages import UsageError
-from ..terminal.options import Untyped
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
+
+
+class Settings:
+    """The verb's options."""
+
+    name: str | None
+    value: str | None
+    json: bool
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print an object for machines")
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Prints the list, a table, or a value's meaning."""
     if args.name is None:
         groups = kinds()

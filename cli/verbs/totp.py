@@ -30,7 +30,8 @@ from ..keys.place import Placed, check_path, put_in_place
 from ..terminal.messages import UsageError, note, warn
 from ..terminal.options import Untyped, add_tpm_options, filled, pcrs_from
 from ..tpm.open import open_tpm
-from ..tpm.passwords import add_auth_options, key_auth, new_key_auth, parent_auth
+from ..tpm.options import add_auth_options
+from ..tpm.passwords import key_auth, new_key_auth, parent_auth
 from ..tpm.pins import pin_from
 
 __all__ = ["configure", "run"]

@@ -28,15 +28,23 @@ from tpmwire.transport import Transport, open_transport
 from tpmwire.wire import HEADER_SIZE
 
 from ..terminal.messages import UsageError, note
-from ..terminal.options import Program, Untyped, add_tpm_options
+from ..terminal.options import Program, TpmSettings, add_tpm_options
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
 
 LARGEST = 1 << 16
 """Octets of a command. No TPM takes as many."""
 
 SET_LOCALITY = 5
 """swtpm's control channel: tpm2-tools choose their locality, which is 0, before each command (swtpm_ioctls)."""
+
+
+class Settings(TpmSettings):
+    """The verb's options."""
+
+    out: str | None
+    secrets: bool
+    program: list[str]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Runs the program beside the relay; its exit code."""
     if shutil.which(args.program[0]) is None:
         raise UsageError(f"there is no program {args.program[0]!r} to run")
@@ -65,7 +73,7 @@ def run(args: Untyped) -> int:
                     out.close()
 
 
-def _run(args: Untyped, path: str, out: TextIO | None) -> int:
+def _run(args: Settings, path: str, out: TextIO | None) -> int:
     def connect() -> "Transport":
         return open_transport(args.tpm_path, args.timeout)
 

@@ -29,17 +29,45 @@ from tpmwire.secret import Secret
 from ..keys.fleet.hosts import Fleet, survey
 from ..keys.fleet.run import STDOUT, Plan, wrap_fleet
 from ..keys.fleet.wrap import Inputs, Order, inputs_of, wrapped_for
+from ..keys.options import (
+    FormatSettings,
+    SecretSettings,
+    TargetSettings,
+    add_format_option,
+    add_secret_options,
+    add_target_options,
+)
 from ..keys.place import check_path
-from ..keys.secret import add_secret_options, key_id_of, likely_key, read_key
+from ..keys.secret import key_id_of, likely_key, read_key
 from ..keys.sigv4a import check_places, private_value, required_key_id
-from ..keys.targets import Target, add_format_option, add_target_options, in_format, read_target
+from ..keys.targets import Target, in_format, read_target
 from ..keys.trust import trust_from
 from ..keys.wrap_policy import Use, policy_of
 from ..terminal.files import read_small, write_whole
 from ..terminal.messages import UsageError, note
-from ..terminal.options import Untyped, auth_from, filled, secret_file
+from ..terminal.options import auth_from, filled, secret_file
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
+
+
+class Settings(TargetSettings, FormatSettings, SecretSettings):
+    """The verb's options."""
+
+    to: str | None
+    fleet: str | None
+    out: str
+    secret_file: str | None
+    key_auth_file: str | None
+    pcrs: str | None
+    policy_json: str | None
+    sigv4a_out: str | None
+    aws_access_key_id: str | None
+    ca: list[str]
+    force: bool
+    resume: bool
+    shard: str | None
+    json: bool
+    jobs: int | None
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -104,22 +132,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Wraps for one target or for many."""
     shard = _check(args)
     auth = auth_from(None, args.key_auth_file, "TPM_KEY_AUTH")
-    use, trust = _use(args), trust_from(args.ca)
+    use, trust = _use_of(args), trust_from(args.ca)
     policy_of(use, with_auth=bool(auth))
-    if args.to:
-        if args.sigv4a_out:
-            _check_sigv4a(args)
-        return _one(args, Order(_secret(args), auth, use, trust))
-    return _fleet(args, Order(None, auth, use, trust, args.aws_access_key_id or ""), shard)
+    if args.fleet is not None:
+        order = Order(None, auth, use, trust, args.aws_access_key_id or "")
+        return _wrap_fleet(args, Fleet(args.fleet, shard), order, shard)
+    assert args.to is not None  # one of the two is required
+    key_id = _sigv4a_key_id(args) if args.sigv4a_out else ""
+    return _wrap_one(args, args.to, Order(_read_secret(args), auth, use, trust), key_id)
 
 
-def _check(args: Untyped) -> tuple[int, int]:
-    """Options that do not fit together. Returns the shard. Raises UsageError."""
-    if args.to:
+def _check(args: Settings) -> tuple[int, int]:
+    """Returns the shard. Raises UsageError for options that exclude each other."""
+    if args.fleet is None:
         check_path(args.out, "--out", force=args.force)
         for option, given in (("--resume", args.resume), ("--shard", args.shard), ("--json", args.json)):
             if given:
@@ -128,7 +157,7 @@ def _check(args: Untyped) -> tuple[int, int]:
         raise UsageError("--sigv4a-out is for one target (--to); a fleet gets HMAC keys")
     if args.resume and args.out == STDOUT:
         raise UsageError("--resume needs a directory with a manifest: --out - has none")
-    once = not args.to and Fleet(args.fleet).once
+    once = args.fleet is not None and Fleet(args.fleet).once
     if args.resume and once:
         raise UsageError("--resume reads the hosts twice: give --fleet a file or a directory")
     if args.jobs not in (None, 1) and once:
@@ -143,26 +172,25 @@ def _shard(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _use(args: Untyped) -> "Use":
+def _use_of(args: Settings) -> Use:
     if args.policy_json:
         return Use(policy=read_small(args.policy_json).decode("utf-8", "replace"), where=args.policy_json)
     return Use(pcrs=args.pcrs or "")
 
 
-def _secret(args: Untyped) -> "Secret":
+def _read_secret(args: Settings) -> Secret:
     if not args.secret_file:
-        return read_key(args)
+        return read_key(args.from_profile, force=args.force)
 
     return likely_key(secret_file(args.secret_file), force=args.force)
 
 
-def _fleet(args: Untyped, order: "Order", shard: tuple[int, int]) -> int:
-    fleet = Fleet(args.fleet, shard)
+def _wrap_fleet(args: Settings, fleet: Fleet, order: Order, shard: tuple[int, int]) -> int:
     found = None if fleet.once else survey(fleet)
     if found is not None and not found.hosts and shard[1] == 1:
-        raise UsageError(f"{args.fleet} names no host")
+        raise UsageError(f"{fleet.path} names no host")
     if args.secret_file or args.from_profile or (found is not None and not found.own_secrets):
-        order = order._replace(secret=_secret(args))
+        order = order._replace(secret=_read_secret(args))
     plan = Plan(fleet, order, args.out, shard, args.jobs or (1 if fleet.once else os.cpu_count() or 1))
     summary = wrap_fleet(plan, found, resume=args.resume)
     if args.json:
@@ -173,28 +201,28 @@ def _fleet(args: Untyped, order: "Order", shard: tuple[int, int]) -> int:
     return 1 if summary.failed else 0
 
 
-def _one(args: Untyped, order: "Order") -> int:
-    target = read_target(args.to, args.to_handle, args.to_key)
+def _wrap_one(args: Settings, to: str, order: Order, key_id: str) -> int:
+    target = read_target(to, args.to_handle, args.to_key)
     if not target.parent:
-        raise UsageError(f"{args.to} does not tell the parent's handle; add --to-handle, such as 0x81000001")
+        raise UsageError(f"{to} does not tell the parent's handle; add --to-handle, such as 0x81000001")
     inputs = inputs_of({}, order)
     wrapped = {args.out: wrapped_for(target, inputs, order.trust)}
     if args.sigv4a_out:
-        wrapped[args.sigv4a_out] = _sigv4a(args, inputs, target)
+        wrapped[args.sigv4a_out] = _wrap_sigv4a(key_id, inputs, target)
     for path, file in wrapped.items():
         write_whole(path, in_format(file, target, args.format).encode(), force=args.force)
         note(f"{path} is for the TPM of {target.host}; there: tpmwire import-key {os.path.basename(path)}")
     return 0
 
 
-def _check_sigv4a(args: Untyped) -> None:
-    """Before the secret is asked for. Raises UsageError."""
+def _sigv4a_key_id(args: Settings) -> str:
+    """Returns the access key id for the key of SigV4A, before the secret is asked for. Raises UsageError."""
     check_places(args.sigv4a_out, None, args.out, None, force=args.force)
     if args.from_profile and not args.aws_access_key_id:
-        args.aws_access_key_id = key_id_of(args.from_profile)
-    required_key_id(args)
+        return required_key_id(key_id_of(args.from_profile))
+    return required_key_id(args.aws_access_key_id)
 
 
-def _sigv4a(args: Untyped, inputs: "Inputs", target: "Target") -> "KeyFile":
-    private = private_value(inputs.secret, required_key_id(args))
+def _wrap_sigv4a(key_id: str, inputs: Inputs, target: Target) -> KeyFile:
+    private = private_value(inputs.secret, key_id)
     return wrap_ecdsa_key(private, target.public, target.parent, auth=inputs.auth, policy=inputs.policy)

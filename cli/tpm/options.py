@@ -1,0 +1,46 @@
+"""Options of passwords that verbs share, for a key, its parent and the owner."""
+
+import argparse
+
+from ..terminal.options import filled
+
+__all__ = ["VARIABLES", "KeySettings", "OwnerSettings", "ParentSettings", "add_auth_options"]
+
+VARIABLES = {"key": "TPM_KEY_AUTH", "parent": "TPM_PARENT_AUTH", "owner": "TPM_OWNER_AUTH"}
+"""Environment variables by the option's first word."""
+
+
+class OwnerSettings:
+    """The options of `add_auth_options(parser, "owner", ...)`."""
+
+    owner_auth: str | None
+    owner_auth_file: str | None
+    owner_auth_prompt: bool
+
+
+class ParentSettings:
+    """The options of `add_auth_options(parser, "parent", ...)`."""
+
+    parent_auth: str | None
+    parent_auth_file: str | None
+    parent_auth_prompt: bool
+
+
+class KeySettings:
+    """The options of `add_auth_options(parser, "key", ...)`."""
+
+    key_auth: str | None
+    key_auth_file: str | None
+    key_auth_prompt: bool
+
+
+def add_auth_options(parser: "argparse.ArgumentParser", whose: str, what: str) -> None:
+    """--WHOSE-auth-file, --WHOSE-auth-prompt and --WHOSE-auth, of which one may be given."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        f"--{whose}-auth-file", type=filled, metavar="FILE", help=f"file with {what} (or {VARIABLES[whose]})"
+    )
+    group.add_argument(f"--{whose}-auth-prompt", action="store_true", help="ask for it on the terminal")
+    group.add_argument(
+        f"--{whose}-auth", type=filled, metavar="PASSWORD", help="the password itself, which other users can see"
+    )
