@@ -15,7 +15,13 @@ from tests.swtpm.test_kept import WAYS
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/tour/*.md")])
 PROGRAM = (ROOT / "docs" / "credential-process.md").read_text()
+PACKAGES = ("cli", "sigv4", "tpmwire")
 COMMANDS = (ROOT / "docs" / "commands.md").read_text()
+
+
+def _text(document: Path) -> str:
+    """A document without the recipes, which tell of what is not there yet (test_recipes.py)."""
+    return re.sub(r"\n## Recipes\n.*?(?=\n## )", "", document.read_text(), flags=re.DOTALL)
 
 
 def _rows(text: str, heading: str) -> list[list[str]]:
@@ -65,7 +71,7 @@ def test_the_changelog_has_every_verb() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_files_and_tests_that_are_named_exist(document: Path) -> None:
-    text = document.read_text()
+    text = _text(document)
     for name in re.findall(r"\b((?:tests|cli|tpmwire|sigv4|tools|docs)/[\w/.-]*\w)(?![\w/])", text):
         assert (ROOT / name).exists(), name
     for file, test in re.findall(r"\b(tests/[\w/]+\.py)::(\w+)", text):
@@ -81,7 +87,7 @@ def test_links_lead_to_files(document: Path) -> None:
 
 def _commands(text: str, program: str) -> list[list[str]]:
     """The command lines of a program in a document's code, without what follows a pipe or a comment."""
-    code = re.findall(r"```\w*\n(.*?)```|`([^`]+)`|^ {4}([^\n]*)$", text, re.DOTALL | re.MULTILINE)
+    code = re.findall(r"```text\n.*?```|```\w*\n(.*?)```|`([^`]+)`|^ {4}([^\n]*)$", text, re.DOTALL | re.MULTILINE)
     lines = "\n".join(part for parts in code for part in parts).replace("\\\n", " ")
     found = re.findall(rf"(?<![\w.-]){program}[^|#&;<>\n]*", lines)
     return [line.partition(" -- ")[0].split()[1:] for line in found]
@@ -96,9 +102,9 @@ def test_documented_commands_have_these_options() -> None:
     for document in DOCUMENTS:
         if document.name == "faults.md":  # quotes messages, which name the programs too
             continue
-        for words in _commands(document.read_text(), "aws-tpm-process-credential (?=-)"):
+        for words in _commands(_text(document), "aws-tpm-process-credential (?=-)"):
             assert _options(words) <= set(run_parser()._all_options()), f"{document.name}: {words}"
-        for words in _commands(document.read_text(), "tpmwire (?=[a-z])"):
+        for words in _commands(_text(document), "tpmwire (?=[a-z])"):
             verb = " ".join(words[:2]) if words[0] == "token" else words[0]
             assert verb in VERBS, f"{document.name}: tpmwire {words}"
             parser = Parser(prog=verb)
@@ -106,3 +112,25 @@ def test_documented_commands_have_these_options() -> None:
             assert _options(words) <= set(parser._all_options()), f"{document.name}: tpmwire {words}"
             seen.add(verb)
     assert len(seen) > len(VERBS) / 2
+
+
+def test_the_map_has_every_room() -> None:
+    """Every package and the modules beside the packages, and nothing else."""
+    text = (
+        (ROOT / "docs" / "architecture.md").read_text().split("## The map\n\n```text\n", 1)[1].split("```", 1)[0]
+    )
+    place: list[str] = []
+    told = set()
+    for indent, name in re.findall(r"^( *)([\w/.]+)", text, re.MULTILINE):
+        place[len(indent) // 2 :] = [name]
+        told.add("".join(place))
+    packages = {
+        f"{path.parent.relative_to(ROOT)}/" for top in PACKAGES for path in (ROOT / top).rglob("__init__.py")
+    }
+    beside = {f"{top}/{path.name}" for top in ("cli", "tpmwire") for path in (ROOT / top).glob("*.py")}
+    expected = packages | beside - {"cli/__init__.py", "tpmwire/__init__.py"}
+    assert {name for name in told if name.partition("/")[0] in PACKAGES} == expected
+    assert all((ROOT / name).exists() for name in told)
+    assert {f"tests/{path.name}/" for path in (ROOT / "tests").iterdir() if path.is_dir()} - {
+        "tests/__pycache__/"
+    } <= told

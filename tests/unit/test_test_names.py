@@ -17,6 +17,7 @@ TOPICS = {
     "readme": "README.md",
     "warnings": "warnings of every program",
     "docs": "documents",
+    "recipes": "docs/architecture.md",
     "coverage": "docs/coverage.md",
     "faults": "docs/faults.md",
     "library": "docs/library.md",
