@@ -42,14 +42,6 @@ def key_from(args: Untyped) -> "HmacKey":
     fallback = os.environ.get("TPM_KEY_AUTH")
     from tpmwire.secret import Secret
 
-    memory = None
-    # In clear a key at a handle takes one command, which nothing shortens.
-    if args.cache and (file is not None or not args.no_session_encryption):
-        from tpmwire.crypto.formulas import name_of
-
-        from .cache.remembered import remembered
-
-        memory = remembered(args, b"" if file is None else name_of(file.public))
     return HmacKey(
         file=file,
         handle=args.persistentHandle,
@@ -61,7 +53,6 @@ def key_from(args: Untyped) -> "HmacKey":
         protected=not args.no_session_encryption,
         pin=pin,
         name=name,
-        memory=memory,
     )
 
 
@@ -107,7 +98,4 @@ def ask_tpm_each(args: Untyped, wanted: "Sequence[tuple[HmacKey, Sequence[bytes]
                 raise
     finally:
         tpm.close()
-    for key, _ in wanted:
-        if key.memory is not None:
-            key.memory.save()
     return found

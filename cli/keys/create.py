@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tpmwire.spec.constants import TPMA_OBJECT
     from tpmwire.spec.structures import TPMS_PCR_SELECTION, TPMT_PUBLIC
     from tpmwire.tpm import Tpm
-    from tpmwire.use.run import Key
+    from tpmwire.use.key import Key
 
     K = TypeVar("K", bound=Key)
 

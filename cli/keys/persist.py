@@ -16,7 +16,7 @@ from tpmwire.spec.constants import TPM_HT, TPM_RH, TPM_SE, TPMA_OBJECT
 from tpmwire.spec.structures import TPMT_PUBLIC
 from tpmwire.state import nv
 from tpmwire.tpm import Tpm
-from tpmwire.use.run import Key, telling_what_is_gone
+from tpmwire.use.key import Key, explain_missing_key
 
 from ..terminal.messages import UsageError, note, warn
 
@@ -51,7 +51,7 @@ def parent_of(tpm: "Tpm", file: "KeyFile", auth: "Secret", pin: "Pin | None") ->
     """The parent that a key file names; see `parent_at`. Raises UsageError for an endorsement key."""
     check_parent(tpm, file)
     handle = file.parent if file.hierarchy is None else file.hierarchy
-    with telling_what_is_gone(Key(file=file)):
+    with explain_missing_key(Key(file=file)):
         return parent_at(tpm, handle, auth, pin, rsa=bool(file.rsa_parent))
 
 

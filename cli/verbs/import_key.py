@@ -21,6 +21,7 @@ from tpmwire.spec.codes import TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH, TPM_RC_HANDLE
 from tpmwire.tpm import Tpm
 from tpmwire.use.ecdsa import EcdsaKey, check_signature, is_p256_key
 from tpmwire.use.hmac import HmacKey
+from tpmwire.use.load import import_key, load_key, persist_key
 from tpmwire.use.parents import PARENTS, candidates, for_endorsement
 
 from ..keys.options import new_handle
@@ -115,7 +116,7 @@ def run(args: Settings) -> int:
         if args.persistent_handle is not None:
             # Below the owner's primary one password has two names.
             own = owner or (key.parent_auth if loadable.hierarchy == OWNER else owner)
-            ready.persist(tpm, args.persistent_handle, own)
+            persist_key(ready, tpm, args.persistent_handle, own)
             note(f"the key is persistent at 0x{args.persistent_handle:08x}")
     if args.out:
         write_whole(args.out, loadable.to_pem().encode(), force=args.force)
@@ -140,7 +141,7 @@ def _imported(tpm: "Tpm", key: "HmacKey | EcdsaKey", choices: "list[KeyFile]") -
     failed: TpmError | None = None
     for file in choices:
         try:
-            return key.of_file(file).imported(tpm)
+            return import_key(key.of_file(file), tpm)
         except TpmError as error:
             # A wrong password is that everywhere; and each attempt may count towards lockout.
             if error.code in (TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH):
@@ -159,7 +160,7 @@ def _imported(tpm: "Tpm", key: "HmacKey | EcdsaKey", choices: "list[KeyFile]") -
 def _prove(tpm: "Tpm", key: "HmacKey | EcdsaKey", file: "KeyFile") -> None:
     """The secret is not known here; that the TPM computes with the key shows that it can be used."""
     if file.type == SEALED:
-        key.load(tpm)
+        load_key(key, tpm)
         return
     if isinstance(key, HmacKey):
         key.hmac(tpm, b"tpmwire")

@@ -67,10 +67,11 @@ NAMES = """
     sigv4.times sigv4.xml
     tpmwire tpmwire.channel tpmwire.constructs tpmwire.crypto tpmwire.crypto.formulas tpmwire.errors
     tpmwire.exchange tpmwire.keys tpmwire.keys.templates tpmwire.primary tpmwire.record tpmwire.secret
-    tpmwire.sessions tpmwire.tpm tpmwire.use tpmwire.use.hmac tpmwire.use.run tpmwire.wire tpmwire.wires
+    tpmwire.sessions tpmwire.tpm tpmwire.use tpmwire.use.hmac tpmwire.use.key tpmwire.use.run tpmwire.wire
+    tpmwire.wires
     tpmwire.spec tpmwire.spec.command tpmwire.spec.constants tpmwire.spec.numbers tpmwire.spec.structures
     tpmwire.spec.codes tpmwire.spec.commands tpmwire.spec.commands.sessions tpmwire.spec.commands.symmetric
-    tpmwire.transport tpmwire.transport.base tpmwire.transport.paths tpmwire.transport.sockets
+    tpmwire.transport tpmwire.transport.base tpmwire.transport.sockets
 """
 PLAIN = set(NAMES.split())
 PROTECTED = PLAIN | {
@@ -130,10 +131,11 @@ WARM_NAMES = """
     sigv4 sigv4.credentials
     tpmwire tpmwire.channel tpmwire.constructs tpmwire.crypto tpmwire.crypto.formulas tpmwire.errors
     tpmwire.exchange tpmwire.keys tpmwire.keys.templates tpmwire.primary tpmwire.record tpmwire.secret
-    tpmwire.sessions tpmwire.tpm tpmwire.use tpmwire.use.hmac tpmwire.use.run tpmwire.wire tpmwire.wires
+    tpmwire.sessions tpmwire.tpm tpmwire.use tpmwire.use.hmac tpmwire.use.key tpmwire.use.run tpmwire.wire
+    tpmwire.wires
     tpmwire.spec tpmwire.spec.command tpmwire.spec.constants tpmwire.spec.numbers tpmwire.spec.structures
     tpmwire.spec.codes tpmwire.spec.commands tpmwire.spec.commands.sessions tpmwire.spec.commands.symmetric
-    tpmwire.transport tpmwire.transport.base tpmwire.transport.paths tpmwire.transport.sockets
+    tpmwire.transport tpmwire.transport.base tpmwire.transport.sockets
 """
 WARM = set(WARM_NAMES.split())
 REMEMBERED = WARM | {

@@ -26,9 +26,9 @@ def swtpm() -> Iterator[Swtpm]:
 def told(
     path: str, *messages: bytes, protected: bool = True, kept: Kept | None = None, pin: Pin | None = None
 ) -> list[bytes]:
-    key = HmacKey(handle=0x81000002, protected=protected, memory=Memory(kept), pin=pin)
+    key = HmacKey(handle=0x81000002, protected=protected, pin=pin)
     with Tpm.open(path, 20) as tpm:
-        return BootKey(key).hmacs(tpm, messages)
+        return BootKey(key, Memory(kept)).hmacs(tpm, messages)
 
 
 def test_it_is_the_messages_and_this_boots(swtpm: Swtpm) -> None:

@@ -20,7 +20,7 @@ from tpmwire.spec.constants import TPM_RH
 from tpmwire.tpm import Tpm
 from tpmwire.use.ecdsa import EcdsaKey
 from tpmwire.use.hmac import HmacKey
-from tpmwire.use.remembered import Memory
+from tpmwire.use.remembered import Memory, RememberedKey
 
 __all__ = ["tool"]
 
@@ -43,9 +43,9 @@ def clear(path: str) -> None:
 @pytest.fixture(scope="module")
 def cleared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     with bench(tmp_path_factory.mktemp("keys")) as made:
-        for name, key in {"file": HmacKey(file=made.file("plain")), "handle": HmacKey(handle=PLAIN)}.items():
-            MEMORIES[name] = key.memory = Memory()
-            made.run(key)
+        MEMORIES.update(file=Memory(), handle=Memory())
+        made.run(RememberedKey(memory=MEMORIES["file"], file=made.file("plain")))
+        made.run(RememberedKey(memory=MEMORIES["handle"], handle=PLAIN))
         clear(made.bus.target)
         yield made
         assert made.left_behind() == []
@@ -62,7 +62,7 @@ WITHOUT_HANDLE: dict[str, Callable[[Bench], HmacKey]] = {
     "Name given": lambda b: HmacKey(handle=PLAIN, name=b.names[PLAIN]),
     "storage root key pinned": lambda b: HmacKey(handle=PLAIN, pin=Pin(b.srk.name, None, keys.SRK_HANDLE)),
     "endorsement key pinned": lambda b: HmacKey(handle=PLAIN, pin=Pin(b.made["ek-ecc"].name, None, "ek-ecc")),
-    "remembered": lambda _: HmacKey(handle=PLAIN, memory=MEMORIES["handle"]),
+    "remembered": lambda _: RememberedKey(handle=PLAIN, memory=MEMORIES["handle"]),
     "parent": lambda b: HmacKey(file=b.file("plain-srk")),
     "parent in clear": lambda b: HmacKey(file=b.file("plain-srk"), protected=False),
 }
@@ -70,7 +70,7 @@ FILES: dict[str, Callable[[Bench], HmacKey]] = {
     "file": lambda b: HmacKey(file=b.file("plain")),
     "in clear": lambda b: HmacKey(file=b.file("plain"), protected=False),
     "PCRs": lambda b: HmacKey(file=b.file("pcr"), pcrs=PCR23),
-    "remembered": lambda b: HmacKey(file=b.file("plain"), memory=MEMORIES["file"]),
+    "remembered": lambda b: RememberedKey(file=b.file("plain"), memory=MEMORIES["file"]),
     "endorsement key pinned": lambda b: HmacKey(
         file=b.file("plain"), pin=Pin(b.made["ek-ecc"].name, None, "ek-ecc")
     ),

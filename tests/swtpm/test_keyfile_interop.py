@@ -88,7 +88,7 @@ def test_their_hmac_keys(tpm: Tpm, name: str) -> None:
 
 
 def test_sealed_data_is_no_hmac_key(tpm: Tpm) -> None:
-    with pytest.raises(KeyFileError, match="holds sealed data, not an HMAC key"):
+    with pytest.raises(KeyFileError, match="has sealed data, not an HMAC key"):
         HmacKey(file=key_of("sealed")).hmac(tpm, b"")
 
 

@@ -21,6 +21,7 @@ from tpmwire.policy.policy import parse_pcrs
 from tpmwire.spec.constants import TPM_ALG, TPM_ECC, TPM_RH
 from tpmwire.tpm import Tpm
 from tpmwire.use.hmac import HmacKey
+from tpmwire.use.load import import_key
 
 __all__ = ["tool"]
 
@@ -198,7 +199,7 @@ def test_a_file_of_another_program_with_an_rsa_parent(tmp_path: Path) -> None:
         tpm.flush(made.handle)
         file = wrap_hmac_key(Secret(b"AWS4" + SECRET.encode()), made.public, TPM_RH.OWNER)
         assert file.rsa_parent is True
-        loadable = HmacKey(file=file).imported(tpm)
+        loadable = import_key(HmacKey(file=file), tpm)
         assert loadable.rsa_parent is True
         assert HmacKey(file=loadable).hmac(tpm, DATE) == KDATE
         assert HmacKey(file=loadable, pin=Pin(made.name, None, "h1")).hmac(tpm, DATE) == KDATE

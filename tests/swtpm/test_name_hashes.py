@@ -20,7 +20,8 @@ from tpmwire.spec.structures import TPMT_PUBLIC
 from tpmwire.tpm import Tpm
 from tpmwire.use.ecdsa import EcdsaKey, check_signature
 from tpmwire.use.hmac import HmacKey
-from tpmwire.use.remembered import Memory
+from tpmwire.use.load import persist_key
+from tpmwire.use.remembered import Memory, RememberedKey
 
 HASHES = ("sha1", "sha384", "sha512")
 PARENT = 0x81000002
@@ -68,7 +69,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
                 wrapped = duplicate(*areas, parent)
                 sized = len(wrapped.seed).to_bytes(2, "big") + wrapped.seed
                 file = KeyFile.of(wrapped.public, wrapped.private, PARENT, type=IMPORTABLE, secret=sized)
-                HmacKey(file=file).persist(tpm, handles[name])
+                persist_key(HmacKey(file=file), tpm, handles[name])
         publics = {}
         with Tpm.open(swtpm.path, 20) as tpm:
             for name, handle in handles.items():
@@ -84,7 +85,8 @@ def used(made: Keys, name: str, **options: Any) -> list[str]:
     """The commands of a run that gives the right HMAC."""
     made.bus.clear()
     with Tpm.open(made.bus.path, 20) as tpm:
-        assert HmacKey(handle=made.handles[name], **options).hmac(tpm, DATE) == KDATE
+        kind = RememberedKey if "memory" in options else HmacKey
+        assert kind(handle=made.handles[name], **options).hmac(tpm, DATE) == KDATE
     return made.bus.codes
 
 

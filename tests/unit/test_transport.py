@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from tpmwire.errors import TransportClosedError, TransportError, TransportTimeoutError
-from tpmwire.transport import open_transport
-from tpmwire.transport.paths import default_path
+from tpmwire.transport import default_path, open_transport
 
 OK = bytes.fromhex("80010000000a00000000")
 COMMAND = bytes.fromhex("80010000000c0000017b0010")

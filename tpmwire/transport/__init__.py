@@ -8,7 +8,88 @@
     mssim:host=H,port=P                   the reference simulator's framing
 """
 
+import os
+import stat
+
+from ..errors import TransportError
 from .base import Transport
-from .paths import DEFAULT_PATHS, default_path, open_transport
 
 __all__ = ["DEFAULT_PATHS", "Transport", "default_path", "open_transport"]
+
+DEFAULT_PATHS = ("/dev/tpmrm0", "/dev/tpm0")
+
+FORMS = "DEVICE, SOCKET, HOST:PORT, swtpm:host=H,port=P, swtpm:path=SOCKET, mssim:host=H,port=P or device:PATH"
+
+
+def default_path() -> str:
+    """/dev/tpmrm0 where it exists, else /dev/tpm0."""
+    first, second = DEFAULT_PATHS
+    return first if os.path.exists(first) else second
+
+
+def open_transport(path: str | None = None, timeout: float = 2.0) -> Transport:
+    """Opens the TPM that `path` names (see the package); None is `default_path()`.
+
+    `timeout` is in seconds, for opening it and for each command. Raises TransportError and its kinds.
+    """
+    path = path or default_path()
+    scheme, colon, rest = path.partition(":")
+    if colon and scheme == "device":
+        return _device(rest, timeout)
+    if colon and scheme in ("swtpm", "mssim"):
+        return _simulator(scheme, _options(path, rest), path, timeout)
+    host, colon, port = path.rpartition(":")
+    if colon and port.isdecimal() and "/" not in path:
+        return _tcp("swtpm", host, port, path, timeout)
+    return _file(path, timeout)
+
+
+def _file(path: str, timeout: float) -> Transport:
+    try:
+        is_socket = stat.S_ISSOCK(os.stat(path).st_mode)
+    except OSError:
+        is_socket = False  # The device transport says what is wrong with it.
+    if is_socket:
+        from .sockets import SwtpmTransport
+
+        return SwtpmTransport(path, path, timeout)
+    if "/" not in path and not os.path.exists(path):
+        raise TransportError(f"{path!r} names no TPM; give one of {FORMS}")
+    return _device(path, timeout)
+
+
+def _device(path: str, timeout: float) -> Transport:
+    from .device import DeviceTransport
+
+    return DeviceTransport(path, timeout)
+
+
+def _options(path: str, rest: str) -> dict[str, str]:
+    options = {}
+    for part in rest.split(","):
+        name, equals, value = part.partition("=")
+        if not equals or name not in ("host", "port", "path") or not value or name in options:
+            raise TransportError(
+                f"{path!r} names no TPM: {part!r} is not host=, port= or path=; give one of {FORMS}"
+            )
+        options[name] = value
+    return options
+
+
+def _simulator(scheme: str, options: dict[str, str], path: str, timeout: float) -> Transport:
+    if "path" in options:
+        if scheme == "mssim" or len(options) > 1:
+            raise TransportError(f"{path!r} names no TPM: path= stands alone, and only with swtpm:")
+        from .sockets import SwtpmTransport
+
+        return SwtpmTransport(options["path"], path, timeout)
+    return _tcp(scheme, options.get("host", "127.0.0.1"), options.get("port", "2321"), path, timeout)
+
+
+def _tcp(scheme: str, host: str, port: str, path: str, timeout: float) -> Transport:
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        raise TransportError(f"{path!r} names no TPM: {port!r} is no port")
+    from .sockets import MssimTransport, SwtpmTransport
+
+    address = (host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port))
+    return MssimTransport(address, path, timeout) if scheme == "mssim" else SwtpmTransport(address, path, timeout)

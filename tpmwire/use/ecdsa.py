@@ -1,10 +1,8 @@
-"""ECDSA on P-256 with a key in the TPM: from a key file or at a handle, by password or policy (Part 3, §20.2).
+"""ECDSA signatures on P-256 with a key in the TPM (Part 3, §20.2).
 
-The way to the key is that of an HMAC key (see `reaching`). A digest and its signature are no secrets, so a
-session is worth its commands only where there is a password to keep off the bus, or a TPM to be sure of.
+A digest and its signature are not secret: a session is worth its commands only if it protects a password, or
+proves that the response comes from the pinned TPM.
 """
-
-from typing import TYPE_CHECKING
 
 from ..crypto.pure.curves import P256
 from ..errors import EncodeError, KeyFileError, SessionError, TpmError
@@ -16,29 +14,28 @@ from ..spec.structures import (
     TPMS_ECC_POINT,
     TPMS_SCHEME_HASH,
     TPMS_SIGNATURE_ECC,
+    TPMT_PUBLIC,
     TPMT_SIG_SCHEME,
     TPMT_TK_HASHCHECK,
 )
 from ..tpm import Tpm
-from .run import Authorizer, Key, Run, telling_what_is_gone
-
-if TYPE_CHECKING:
-    from ..spec.structures import TPMT_PUBLIC
+from .key import Authorizer, Key, explain_missing_key
+from .run import Run
 
 __all__ = ["EcdsaKey", "check_signature", "is_p256_key"]
 
-_SIZE = 32  # octets of a SHA-256 digest, and of each number of a P-256 signature
+_SIZE = 32  # bytes of a SHA-256 digest, and of each number of a P-256 signature
 
 
-def is_p256_key(public: "TPMT_PUBLIC") -> bool:
-    """Whether a public area is that of an ECC key on P-256."""
+def is_p256_key(public: TPMT_PUBLIC) -> bool:
+    """Whether a public area is an ECC key's on P-256."""
     return isinstance(public.parameters, TPMS_ECC_PARMS) and public.parameters.curve_id == TPM_ECC.NIST_P256
 
 
-def check_signature(public: "TPMT_PUBLIC", digest: bytes, numbers: tuple[bytes, bytes]) -> None:
-    """Raises SessionError where `numbers` (r and s) do not sign `digest` (SHA-256) for the P-256 key of `public`.
+def check_signature(public: TPMT_PUBLIC, digest: bytes, numbers: tuple[bytes, bytes]) -> None:
+    """Raises SessionError if `numbers` (r and s) are not the P-256 key's signature of `digest` (SHA-256).
 
-    Done here: what the TPM says of its own signature would prove nothing.
+    The check runs on the host: TPM2_VerifySignature would only show what the TPM says of its own signature.
     """
     point = public.unique
     assert isinstance(point, TPMS_ECC_POINT)
@@ -48,41 +45,42 @@ def check_signature(public: "TPMT_PUBLIC", digest: bytes, numbers: tuple[bytes, 
 
 
 class EcdsaKey(Key):
-    """A P-256 key that signs; `Key` says how it is described. `memory` is not used."""
+    """A P-256 signing key in the TPM. `Key` describes the constructor's arguments."""
 
     def sign(self, tpm: Tpm, digest: bytes) -> tuple[bytes, bytes]:
-        """The ECDSA signature of a SHA-256 digest (32 octets): its numbers r and s, 32 octets each, big-endian.
+        """Returns the ECDSA signature of a SHA-256 digest: the numbers r and s, 32 bytes each, big-endian.
 
-        Raises EncodeError for another size, KeyFileError for a file that holds no P-256 key, and TpmError,
-        SessionError, TransportError, PolicyError. What it opened is flushed at the end, or by `Tpm.close()`
-        where it fails.
+        Raises EncodeError for a digest of another size, KeyFileError if the file's key is not a P-256 key,
+        TpmError, SessionError, TransportError, PolicyError. Flushes what it opened at the end; after an error
+        `Tpm.close()` does.
         """
         if len(digest) != _SIZE:
-            raise EncodeError(f"the digest has {len(digest)} octets; one of SHA-256 has {_SIZE}")
+            raise EncodeError(f"invalid SHA-256 digest: expected {_SIZE} bytes, got {len(digest)}")
         if self.file is not None and not is_p256_key(self.file.public):
             kind = self.file.public.type.name
             raise KeyFileError(
-                f"the key file holds a key of type {kind}, no ECC key on P-256; "
+                f"the key file has a key of type {kind}, not an ECC key on P-256: "
                 "`tpmwire import --sigv4a-out` makes one"
             )
-        with telling_what_is_gone(self):
-            return _SignRun(self, tpm).signed(digest)
+        with explain_missing_key(self):
+            return _SignRun(self, tpm).sign(digest)
 
 
 class _SignRun(Run):
-    """One signature."""
+    """One use of the key for a signature."""
 
-    def signed(self, digest: bytes) -> tuple[bytes, bytes]:
-        handle = self._reached()
-        final = self._key_authorization(handle)
+    def sign(self, digest: bytes) -> tuple[bytes, bytes]:
+        """Returns the signature, which it checks if the run knows the public area."""
+        handle = self.reach()
+        final = self.authorize_key(handle)
         try:
             numbers = self._sign(handle, digest, final)
         except TpmError as error:
-            corrected = self._corrected(final, handle, error)
+            corrected = self.correct_authorization(final, handle, error)
             if corrected is None:
                 raise
             numbers = self._sign(handle, digest, corrected)
-        self.tpm.flush_last(self.opened)
+        self.finish(handle)
         if self.public is not None:
             check_signature(self.public, digest, numbers)
         return numbers
@@ -92,17 +90,17 @@ class _SignRun(Run):
             handle,
             digest,
             TPMT_SIG_SCHEME(TPM_ALG.ECDSA, TPMS_SCHEME_HASH(TPM_ALG.SHA256)),
-            # No ticket: the key is not restricted, so it signs digests that the TPM has not made.
+            # No ticket: the key is not restricted, so it also signs digests that the TPM has not computed.
             TPMT_TK_HASHCHECK(TPM_ST.HASHCHECK, TPM_RH.NULL, b""),
         )
-        answer = self.tpm.execute(command, *map(_open_answer, final(more=False)))
-        signature = answer.signature.signature
-        assert isinstance(signature, TPMS_SIGNATURE_ECC)  # the scheme that was asked for, or an error
+        response = self.tpm.execute(command, *map(_plain_response, final(more=False)))
+        signature = response.signature.signature
+        assert isinstance(signature, TPMS_SIGNATURE_ECC)  # the requested scheme, or an error
         return signature.signature_r.rjust(_SIZE, b"\0"), signature.signature_s.rjust(_SIZE, b"\0")
 
 
-def _open_answer(use: Password | Use) -> Password | Use:
-    """The same without encryption of the answer, which begins with no sized buffer (Part 1, §21.1)."""
+def _plain_response(use: Password | Use) -> Password | Use:
+    """The same use without response encryption: the response's first parameter is not a TPM2B (Part 1, §21.1)."""
     if isinstance(use, Use):
         use.attributes = TPMA_SESSION(use.attributes & ~TPMA_SESSION.ENCRYPT)
     return use

@@ -1,4 +1,4 @@
-"""HMAC with a key in the TPM: one command for a persistent handle (`reaching` has the way to the others)."""
+"""HMACs with a key in the TPM: one command for a persistent key."""
 
 from collections.abc import Sequence
 
@@ -8,77 +8,83 @@ from ..spec.codes import TPM_RC_COMMAND_CODE
 from ..spec.commands.symmetric import HMAC
 from ..spec.constants import TPM_ALG, TPMA_OBJECT
 from ..tpm import Tpm
-from .run import Authorizer, Key, Run, telling_what_is_gone
+from .key import Authorizer, Key, explain_missing_key
+from .run import Run
 
 __all__ = ["HmacKey", "HmacRun"]
 
 
 class HmacKey(Key):
-    """A key that gives HMACs; see `Key`."""
+    """An HMAC key in the TPM. `Key` describes the constructor's arguments."""
 
     def hmac(self, tpm: Tpm, message: bytes) -> bytes:
-        """HMAC of `message`, whose size is at most the TPM's buffer (1024 octets on known TPMs).
+        """Returns the HMAC of `message`, of at most the TPM's buffer size (1024 bytes on known TPMs).
 
-        Raises TpmError, SessionError, TransportError, PolicyError, and KeyFileError for a file that holds no HMAC
-        key. What it opened is flushed at the end, or by `Tpm.close()` where it fails.
+        Raises TpmError, SessionError, TransportError, PolicyError; KeyFileError if the file's key is not an HMAC
+        key. Flushes what it opened at the end; after an error `Tpm.close()` does.
         """
         return self.hmacs(tpm, [message])[0]
 
     def hmacs(self, tpm: Tpm, messages: Sequence[bytes]) -> list[bytes]:
-        """The HMAC of each message, by one session and one loading of the key. Raises as `hmac`."""
-        public = None if self.file is None else self.file.public
-        if public is not None and public.type != TPM_ALG.KEYEDHASH:
-            kind = public.type.name
-            raise KeyFileError(f"the key file holds a key of type {kind}, no HMAC key; `tpmwire import` makes one")
-        if public is not None and not public.object_attributes & TPMA_OBJECT.SIGN_ENCRYPT:
-            raise KeyFileError("the key file holds sealed data, not an HMAC key; `tpmwire import` makes one")
-        # In clear a handle leaves nothing to remember, and with an endorsement parent its policy is read anyway.
-        if self.memory is None or (self.file is None and (self.ek_parent or not self.protected)):
-            with telling_what_is_gone(self):
-                return HmacRun(self, tpm).hmacs(messages)
-        from .remembered import hmacs
+        """Returns the HMAC of each message, with one session and one load of the key. Raises as `hmac`."""
+        self._check_type()
+        with explain_missing_key(self):
+            return self._compute(tpm, messages)
 
-        with telling_what_is_gone(self):
-            return hmacs(self, tpm, self.memory, messages)
+    def _check_type(self) -> None:
+        public = None if self.file is None else self.file.public
+        if public is None:
+            return
+        if public.type != TPM_ALG.KEYEDHASH:
+            kind = public.type.name
+            raise KeyFileError(
+                f"the key file has a key of type {kind}, not HMAC: `tpmwire import` makes an HMAC key"
+            )
+        if not public.object_attributes & TPMA_OBJECT.SIGN_ENCRYPT:
+            raise KeyFileError("the key file has sealed data, not an HMAC key: `tpmwire import` makes one")
+
+    def _compute(self, tpm: Tpm, messages: Sequence[bytes]) -> list[bytes]:
+        return HmacRun(self, tpm).hmacs(messages)
 
 
 class HmacRun(Run):
-    """One use of an HMAC key. For `kept` to build on; others use keys."""
+    """One use of an HMAC key. `remembered` extends its steps."""
 
     def __init__(self, key: Key, tpm: Tpm) -> None:
         super().__init__(key, tpm)
-        # That there is no TPM2_HMAC, as a first one has taught.
-        self.in_sequences = False
+        # Whether the TPM has refused TPM2_HMAC, so that the next messages use a sequence at once.
+        self._in_sequences = False
 
     def hmacs(self, messages: Sequence[bytes]) -> list[bytes]:
-        handle = self._reached()
-        results = self._all_computed(handle, messages)
-        self.tpm.flush_last(self.opened)
+        """Returns the HMAC of each message, and flushes what the run opened."""
+        handle = self.reach()
+        results = self.compute(handle, messages)
+        self.finish(handle)
         return results
 
-    def _all_computed(self, handle: int, messages: Sequence[bytes]) -> list[bytes]:
-        if self._cipher_in_doubt:
-            self._show_cipher(handle)
+    def compute(self, handle: int, messages: Sequence[bytes]) -> list[bytes]:
+        """Returns the HMAC of each message with the key that `reach` made usable."""
+        self.check_cipher(handle)
         last = len(messages) - 1
-        return [self._computed(handle, message, more=number < last) for number, message in enumerate(messages)]
+        return [self._hmac(handle, message, more=number < last) for number, message in enumerate(messages)]
 
-    def _computed(self, handle: int, message: bytes, *, more: bool) -> bytes:
-        final = self._key_authorization(handle)
-        if self.in_sequences:
-            return self._computed_in_sequence(handle, message, final, more=more)
+    def _hmac(self, handle: int, message: bytes, *, more: bool) -> bytes:
+        final = self.authorize_key(handle)
+        if self._in_sequences:
+            return self._hmac_in_sequence(handle, message, final, more=more)
         try:
             return self.tpm.execute(HMAC(handle, message), *final(more=more)).out_hmac
         except TpmError as error:
-            if (corrected := self._corrected(final, handle, error)) is not None:
+            if (corrected := self.correct_authorization(final, handle, error)) is not None:
                 return self.tpm.execute(HMAC(handle, message), *corrected(more=more)).out_hmac
             if error.code != TPM_RC_COMMAND_CODE:
                 raise
-        self.in_sequences = True
-        return self._computed_in_sequence(handle, message, final, more=more)
+        self._in_sequences = True
+        return self._hmac_in_sequence(handle, message, final, more=more)
 
-    def _computed_in_sequence(self, handle: int, message: bytes, final: Authorizer, *, more: bool) -> bytes:
-        """For a TPM that lacks TPM2_HMAC. It refused that before it looked at the sessions."""
-        from ..spec.commands.sequences import HMAC_Start, SequenceComplete
+    def _hmac_in_sequence(self, handle: int, message: bytes, final: Authorizer, *, more: bool) -> bytes:
+        """The HMAC on a TPM without TPM2_HMAC, which has refused the command before it checked the sessions."""
+        from ..spec.commands.sequences import HMAC_Start, SequenceComplete  # rare: most TPMs have TPM2_HMAC
 
         protection = self.companion or self.session
         sequence = self.tpm.execute(HMAC_Start(handle), *final(more=more, starts=True)).sequence_handle

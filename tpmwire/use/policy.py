@@ -1,82 +1,101 @@
-"""A key's policy, stated in a policy session: as its file has it, or as options and the key's own digest say."""
+"""Satisfies a key's policy in a policy session: the policy of its file, or of the options and the key's digest.
 
-from collections.abc import Iterator, Sequence
+The modules of `policy` are imported late: a key that only its PCRs protect needs none but the first.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..crypto.formulas import digest_size
 from ..errors import TpmError
 from ..primary import create_primary, lacks_ecc, read_loaded
 from ..secret import EMPTY_AUTH, Secret
-from ..sessions import Session
+from ..sessions import Password, Session, Use
 from ..spec.constants import TPM_ALG, TPM_CC, TPM_HT
+from ..tpm import Tpm
+from .key import Key
 
 if TYPE_CHECKING:
     from ..keys.keyfile import KeyFile
     from ..policy.policy import Statement
     from ..spec.structures import TPMT_PUBLIC
-    from .run import Run
 
-__all__ = ["Satisfying"]
+__all__ = ["KeyPolicy"]
 
 _ENDORSEMENT_KINDS = ("ek-rsa", "ek-ecc", "ek-p384", "ek-ecc-h2")
-"""Those that are made to learn their Names; the larger RSA keys take a chip a minute."""
+"""Endorsement keys that are created to learn their Names; a larger RSA key takes a chip a minute."""
 
 
-class Satisfying:
-    """States the policy of a run's key in `session`, anew for each use, which ends it (Part 1, §19.7)."""
+class KeyPolicy:
+    """Satisfies the policy of `key` in `session`, anew for each use, which ends it (Part 1, §19.7).
 
-    def __init__(self, run: "Run", session: Session) -> None:
-        self.run, self.session = run, session
-        self.key, self.tpm = run.key, run.tpm
-        # What stands after the PCRs, once a refusal has asked for it.
-        self.completion: list[Statement] = []
+    `read_public` returns the public area of the key at a handle, `authorize` the authorization by an authValue.
+    `parent_name` is the Name of the key's parent, if known.
+    """
+
+    def __init__(
+        self,
+        tpm: Tpm,
+        key: Key,
+        session: Session,
+        read_public: "Callable[[int], TPMT_PUBLIC]",
+        authorize: Callable[[Secret], tuple[Password | Use, ...]],
+        parent_name: bytes | None,
+    ) -> None:
+        self.tpm, self.key, self.session = tpm, key, session
+        self._read_public = read_public
+        self._authorize = authorize
+        self._parent_name = parent_name
+        # The statements after the PCRs, once a refusal has shown that they are needed.
+        self._completion: list[Statement] = []
 
     def satisfy(self, handle: int) -> Secret:
-        """Executes the key's policy; returns the authValue that its authorization then takes."""
+        """Executes the key's policy, and returns the authValue that its authorization then needs."""
         file = self.key.file or self.key.described
         if self.key.pcrs is None and file is not None and file.auth_policy:
-            self._state_alternatives(file)
+            self._execute_alternatives(file)
         elif self.key.pcrs is None and file is not None and file.policy is not None:
-            self._state_file_policy(file)
+            self._execute_file_policy(file)
         else:
-            self._state_from_options(handle)
+            self._execute_options(handle)
         return self.key.auth if self.session.wants_auth_value else EMPTY_AUTH
 
-    def completes(self, public: "TPMT_PUBLIC") -> bool:
-        """States what PCRs alone left open, on the same session: the usual key needs no look at its policy."""
+    def complete(self, public: "TPMT_PUBLIC") -> bool:
+        """Adds the statements that the PCRs alone do not cover, and returns whether there are any.
+
+        Only after a refusal: for most keys the PCRs are the whole policy, and nothing has to be read.
+        """
         if self.key.pcrs is None or self.key.auth or self.key.ek_parent:
             return False
-        if self.completion:
-            return False  # Stated already, and it was not enough.
-        self.completion = self._missing_statements(public.auth_policy)
-        self._state_plain(self.completion)
-        return bool(self.completion)
+        if self._completion:
+            return False  # already executed, and not sufficient
+        self._completion = self._missing_statements(public.auth_policy)
+        self._execute_plain(self._completion)
+        return bool(self._completion)
 
-    def _state_plain(self, statements: "Sequence[Statement]") -> None:
+    def _execute_plain(self, statements: "Sequence[Statement]") -> None:
         for statement in statements:
             self.tpm.execute(statement.command(self.session.handle))
             self.session.wants_auth_value |= statement.code == TPM_CC.PolicyAuthValue
 
-    def _state_from_options(self, handle: int) -> None:
-        """PCRs, password and endorsement parent say the policy; where that is open, the key's digest does."""
+    def _execute_options(self, handle: int) -> None:
+        """Executes the policy of the options (PCRs, password, parent), completed by the key's digest."""
         from ..policy.policy import PolicyPCR
 
         key = self.key
         if key.pcrs is not None:
-            # No digest: the PCRs are taken as they are, and the policy of the key says whether they fit.
+            # No digest: the PCRs count as they are, and the key's policy decides whether they fit.
             self.tpm.execute(PolicyPCR(b"", key.pcrs).command(self.session.handle))
             if not key.auth and not key.ek_parent:
-                self._state_plain(self.completion)
+                self._execute_plain(self._completion)
                 return
-        if self.run.public is None:
-            self.run.public = read_loaded(self.tpm, handle).public
-        self._state_plain(self._missing_statements(self.run.public.auth_policy))
+        self._execute_plain(self._missing_statements(self._read_public(handle).auth_policy))
 
-    def _missing_statements(self, wanted: bytes) -> "list[Statement]":
-        """What has to be stated after the PCRs for the policy digest `wanted`.
+    def _missing_statements(self, expected: bytes) -> "list[Statement]":
+        """The statements after the PCRs that lead to the policy digest `expected`; empty if none fit.
 
-        The password, and for a key that can be or was duplicated the choice between its use and its duplication;
-        as the Go program's users make them, and `tpmwire` does. None where nothing fits: the TPM will refuse.
+        They are the password and, for a duplicable key, the choice between its use and its duplication, in the
+        forms that `tpmwire` and users of the Go program create.
         """
         from ..policy.policy import PolicyAuthValue, PolicyOR
         from ..spec.commands.policies import PolicyGetDigest
@@ -86,18 +105,18 @@ class Satisfying:
         so_far = self.tpm.execute(PolicyGetDigest(self.session.handle)).policy_digest if self.key.pcrs else start
         uses = [([], so_far), ([PolicyAuthValue()], PolicyAuthValue().extended(alg, so_far))]
         for password, reached in uses:
-            if reached == wanted:
+            if reached == expected:
                 return [*password]
-        for moved in self._ways_out(alg):
+        for moved in self._duplication_digests(alg):
             for password, reached in uses:
                 for branches in ((reached, moved), (moved, reached)):
                     choice = PolicyOR(branches)
-                    if choice.extended(alg, start) == wanted:
+                    if choice.extended(alg, start) == expected:
                         return [*password, choice]
         return []
 
-    def _ways_out(self, alg: TPM_ALG) -> Iterator[bytes]:
-        """Policy digests of duplication that may stand beside a key's use: to any parent, to one of this TPM."""
+    def _duplication_digests(self, alg: TPM_ALG) -> Iterator[bytes]:
+        """The possible other branches of a policy: duplication to any parent, and to each parent of this TPM."""
         from ..keys.wrapping import to_any
         from ..policy.policy import PolicyDuplicationSelect
 
@@ -107,9 +126,9 @@ class Satisfying:
             yield PolicyDuplicationSelect(b"", name, False).extended(alg, bytes(digest_size(alg)))
 
     def _parent_names(self) -> Iterator[bytes]:
-        """Names of the keys that may be the parent, or were when the key came here; as few as are asked for."""
-        if self.run.parent_name is not None:
-            yield self.run.parent_name
+        """Names of the keys that may be, or once were, the parent; each is read on demand."""
+        if self._parent_name is not None:
+            yield self._parent_name
             return
         from ..state.nv import handles
         from .parents import ENDORSEMENT, PARENTS
@@ -120,48 +139,48 @@ class Satisfying:
             if handle in known:
                 yield read_loaded(self.tpm, handle).name
         for kind in kinds:
-            place, auth = PARENTS[kind], self.run.authorized(self.key.parent_auth)
+            place, auth = PARENTS[kind], self._authorize(self.key.parent_auth)
             try:
                 made = create_primary(self.tpm, place.hierarchy, place.template(), *auth)
             except TpmError as error:
                 if not lacks_ecc(error):
                     raise
-                continue  # this TPM has no such keys
+                continue  # this TPM does not support such keys
             self.tpm.flush(made.handle)
             yield made.name
 
-    def _state_file_policy(self, file: "KeyFile") -> None:
-        """The policy that the key file carries."""
+    def _execute_file_policy(self, file: "KeyFile") -> None:
+        """Executes the key file's policy."""
         from ..policy.policy import Policy
 
         policy, *others = Policy.ways(file.policy or (), file.public)
         if others:
-            self._state_alternatives(file)
+            self._execute_alternatives(file)
             return
         for statement in policy.statements:
-            self._state(statement)
+            self._execute(statement)
         self.session.wants_auth_value = policy.wants_auth_value or policy.wants_password
 
-    def _state_alternatives(self, file: "KeyFile") -> None:
-        """The key file's policy or, where that fails, the first of its alternatives that holds."""
+    def _execute_alternatives(self, file: "KeyFile") -> None:
+        """Executes the first of the key file's alternative policies that succeeds."""
         from ..policy.choice import alternatives_of, satisfy
 
-        choices, wanted = alternatives_of(file), file.public.auth_policy
-        policy = satisfy(self.tpm, self.session, choices, wanted, self._state)
+        choices, expected = alternatives_of(file), file.public.auth_policy
+        policy = satisfy(self.tpm, self.session, choices, expected, self._execute)
         self.session.wants_auth_value = policy.wants_auth_value or policy.wants_password
 
-    def _state(self, statement: "Statement") -> None:
+    def _execute(self, statement: "Statement") -> None:
         from ..policy.policy import PolicyAuthValue, PolicyPassword
 
-        # The same digest, and the password does not cross the bus.
+        # It has the same digest, and does not send the password over the bus.
         proven = PolicyAuthValue() if isinstance(statement, PolicyPassword) else statement
-        auths = self.run.authorized(self._entity_auth(proven)) if proven.wants_authorization else ()
+        auths = self._authorize(self._entity_auth(proven)) if proven.wants_authorization else ()
         proven.state(self.tpm, self.session.handle, auths)
 
     def _entity_auth(self, statement: "Statement") -> Secret:
-        """The authValue of a PolicySecret's entity: a hierarchy's, or what is given as the key's for an object.
+        """The authValue of a PolicySecret's entity: a hierarchy's, or the key's for an object or an NV index.
 
-        The password of an NV index or an object stands in for the key's own, as openssl_tpm2_engine has it.
+        The key's own password then means the entity's, as in openssl_tpm2_engine.
         """
         entity = getattr(statement, "object_hint", 0)
         return self.key.auth if entity and entity >> 24 != TPM_HT.PERMANENT else self.key.parent_auth

@@ -1,15 +1,16 @@
-"""What a run leaves for later ones, so that they make and read nothing again: saved contexts and public areas.
+"""HMAC keys that reuse what an earlier run has created and read: saved contexts and public areas.
 
-A saved context of an object is loaded as often as wanted until the TPM is reset; the TPM encrypts it, and takes no
-other TPM's and no changed one (TPM 2.0 Part 1, §30). So a key file's key comes back without its parent, and a salt
-key that had to be made without being made. A salt key at a persistent handle is known by its public area.
+A saved context can be loaded any number of times until the TPM is reset. The TPM encrypts it, and refuses a
+context that was modified or comes from another TPM (TPM 2.0 Part 1, §30). So a key file's key comes back without
+its parent, and a salt key that had to be created comes back without being created again. A persistent salt key is
+known by its public area.
 
-None of it is secret, and it proves nothing: a pin is held against it as against the TPM's word. Where it has
-ceased to be true the run goes its whole way, and leaves what is true now.
+None of this is secret, and it proves nothing: a pin is compared with it as with the TPM's response. If it is
+outdated, the run takes the whole way and replaces it.
 """
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from ..crypto.formulas import name_of
 from ..errors import EncodeError, SessionError, TpmError
@@ -22,16 +23,16 @@ from ..tpm import Tpm
 from ..wires import SizedRecord
 from .hmac import HmacKey, HmacRun
 
-__all__ = ["Kept", "Memory", "hmacs"]
+__all__ = ["Kept", "Memory", "RememberedKey"]
 
 TPM2B_SAVED = Annotated[TPMS_CONTEXT | None, SizedRecord(TPMS_CONTEXT, optional=True)]
 
 
 class Kept(Record):
-    """What is known of a key and of the key that its sessions are salted to.
+    """What is known of a key and of its salt key.
 
-    `key` is None for a key at a handle. The salt key is at `salt_handle`, or (TPM_RH_NULL) what `salt` brings
-    back; without `salt_public` there is none: runs in clear.
+    `key` is None for a persistent key. The salt key is at `salt_handle`; if that is TPM_RH_NULL, `salt` is its
+    saved context. `salt_public` is None for runs in clear.
     """
 
     key_name: TPM2B_NAME
@@ -43,38 +44,48 @@ class Kept(Record):
 
 
 class Memory:
-    """Holds a `Kept`, or None, from run to run. `changed` says whether a run has changed it."""
+    """Passes a `Kept`, or None, from run to run. `changed` says whether a run has replaced it."""
 
     def __init__(self, kept: Kept | None = None) -> None:
         self.kept = kept
         self.changed = False
 
     def take(self, kept: Kept | None) -> None:
-        """Holds this from now on."""
+        """Replaces the contents."""
         self.changed = self.changed or kept != self.kept
         self.kept = kept
 
     def save(self) -> None:
-        """Called when the TPM is closed again, for one that outlives the process."""
+        """Writes the contents to a place that outlives the process; called after the TPM is closed."""
 
 
-def hmacs(key: HmacKey, tpm: Tpm, memory: Memory, messages: Sequence[bytes]) -> list[bytes]:
-    """As `HmacKey.hmacs`, by what is remembered where that still holds; else the whole way, to be remembered."""
-    if memory.kept is not None:
-        found = _Recalling(key, tpm, memory.kept).attempt(messages)
-        if found is not None:
-            return found
-    run = _Remembering(key, tpm)
-    if memory.kept is not None:
-        run.likely = memory.kept.salt_public
-        memory.take(None)
-    results = run.hmacs(messages)
-    memory.take(run.kept)
-    return results
+class RememberedKey(HmacKey):
+    """An HMAC key whose uses read and update `memory`. `Key` describes the other arguments."""
+
+    def __init__(self, *, memory: Memory, **description: Any) -> None:
+        super().__init__(**description)
+        self.memory = memory
+
+    def _compute(self, tpm: Tpm, messages: Sequence[bytes]) -> list[bytes]:
+        # A persistent key in clear needs one command anyway; with an endorsement parent its policy is read anyway.
+        if self.file is None and (self.ek_parent or not self.protected):
+            return super()._compute(tpm, messages)
+        kept = self.memory.kept
+        if kept is not None:
+            results = _RecallingRun(self, tpm, kept).attempt(messages)
+            if results is not None:
+                return results
+        run = _RememberingRun(self, tpm)
+        if kept is not None:
+            run.likely = kept.salt_public
+            self.memory.take(None)
+        results = run.hmacs(messages)
+        self.memory.take(run.kept)
+        return results
 
 
-class _Recalling(HmacRun):
-    """A run that takes for true what is remembered."""
+class _RecallingRun(HmacRun):
+    """A run that relies on what an earlier one has left."""
 
     def __init__(self, key: HmacKey, tpm: Tpm, kept: Kept) -> None:
         super().__init__(key, tpm)
@@ -83,33 +94,33 @@ class _Recalling(HmacRun):
         self.parent_name = kept.parent_name or None
 
     def attempt(self, messages: Sequence[bytes]) -> list[bytes] | None:
-        """The HMACs; None where what is remembered does not hold, and nothing of the attempt is left in the TPM.
+        """Returns the HMACs, or None if what is known is outdated; then nothing of the attempt is left in the TPM.
 
-        Raises what the TPM says where it does hold.
+        Raises the TPM's error if what is known is right.
         """
         if not self._fits():
             return None
         try:
-            handle = self._reached()
+            handle = self.reach()
         except (TpmError, SessionError, EncodeError):
-            # Refused, or a salt key that is none. The whole way says better what is wrong, if anything is.
-            self._give_back()
+            # Refused, or the salt key cannot take a salt. The whole way has the better error message, if any.
+            self.give_back()
             return None
         try:
-            results = self._all_computed(handle, messages)
+            results = self.compute(handle, messages)
         except TpmError:
-            if self._holds(handle):
+            if self._is_current(handle):
                 raise
-            self._give_back()
+            self.give_back()
             return None
-        self.tpm.flush_last(self.opened)
+        self.finish(handle)
         return results
 
     def _fits(self) -> bool:
-        """Whether it is of this key, and of the salt key that is wanted; asked before the TPM is."""
+        """Whether what is known belongs to this key and its salt key; decided without the TPM."""
         key, kept = self.key, self.kept
-        wanted = key.name if key.file is None else name_of(key.file.public)
-        if wanted not in (None, kept.key_name) or (key.file is None) != (kept.key is None):
+        expected = key.name if key.file is None else name_of(key.file.public)
+        if expected not in (None, kept.key_name) or (key.file is None) != (kept.key is None):
             return False
         if not key.protected:
             return True
@@ -117,36 +128,38 @@ class _Recalling(HmacRun):
             return False
         return key.pin is None or key.pin.name == name_of(kept.salt_public)
 
-    def _reached(self) -> int:
-        self._open_session_again()
+    def reach(self) -> int:
+        """Step 1, with the saved context of a key file's key."""
+        # First: if the session fails, later runs must not trust the Name.
+        self.open_session(None)
         if self.kept.key is None:
-            return super()._reached()
-        handle = self.tpm.execute(ContextLoad(self.kept.key)).loaded_handle
-        self.opened.append(handle)
+            assert self.key.handle is not None
+            handle = self.key.handle
+        else:
+            handle = self.tpm.execute(ContextLoad(self.kept.key)).loaded_handle
+            self.opened.append(handle)
         self.tpm.trust_name(handle, self.kept.key_name)
         return handle
 
-    def _open_session_again(self) -> None:
+    def open_session(self, parent: Loaded | None) -> None:
+        """Step 2, salted to the known salt key in place of `parent`."""
         public = self.kept.salt_public
         if not self.key.protected or public is None:
-            super()._open_session(None)
+            super().open_session(None)
             return
-        handle, made = self.kept.salt_handle, self.kept.salt
-        if made is not None:
-            handle = self.tpm.execute(ContextLoad(made)).loaded_handle
+        handle, context = self.kept.salt_handle, self.kept.salt
+        if context is not None:
+            handle = self.tpm.execute(ContextLoad(context)).loaded_handle
             self.opened.append(handle)
-        super()._open_session(Loaded(handle, name_of(public), public))
-        if made is not None:
-            # A TPM may have three object slots, and the salt key has done its work.
+        super().open_session(Loaded(handle, name_of(public), public))
+        if context is not None:
+            # A TPM may have only three object slots, and the salt key is no longer needed.
             self.tpm.flush(self.opened.pop())
 
-    def _open_session(self, parent: Loaded | None) -> None:
-        """There is one already."""
+    def _is_current(self, handle: int) -> bool:
+        """Whether the key and the salt key are the known ones, so that a refusal has another reason.
 
-    def _holds(self, handle: int) -> bool:
-        """Whether key and salt key are what is remembered, so that a refusal has another reason.
-
-        Asked only after a refusal. What is read is known from then on in place of what was remembered.
+        Reads them, after a refusal only; later commands then rely on what was read.
         """
         salt = self.kept.salt_public
         try:
@@ -158,32 +171,29 @@ class _Recalling(HmacRun):
         except TpmError:
             return False
 
-    def _give_back(self) -> None:
-        self._close_sessions()
-        self._flush_opened()
 
-
-class _Remembering(HmacRun):
-    """A run that saves, while it is in the TPM, what a later one would make again."""
+class _RememberingRun(HmacRun):
+    """A run that saves what a later one would have to create or read again, while it is in the TPM."""
 
     def __init__(self, key: HmacKey, tpm: Tpm) -> None:
         super().__init__(key, tpm)
         self.kept: Kept | None = None
         self.salt_context: TPMS_CONTEXT | None = None
 
-    def _salted(self, salt: Loaded) -> None:
-        super()._salted(salt)
-        if salt.handle >> 24 != TPM_HT.TRANSIENT:
+    def open_session(self, parent: Loaded | None) -> None:
+        """Step 2; then saves the salt key's context, or finds a persistent one for the next run."""
+        super().open_session(parent)
+        salt = self.salt
+        if salt is None or salt.handle >> 24 != TPM_HT.TRANSIENT:
             return
-        by_parent = salt.handle in self.opened
-        if self.pin is None and by_parent and (root := self._root()) is not None:
-            # At hand the next time without being loaded; as much the TPM's own word as the key that was made.
+        if self.key.pin is None and parent is not None and (root := self._storage_root()) is not None:
+            # The next run need not load it. It is as unverified as the key that was created.
             self.salt = root
         else:
-            self.salt_context = self._saved(salt.handle)
+            self.salt_context = self._save(salt.handle)
 
-    def _root(self) -> Loaded | None:
-        """The persistent storage root key, where a key file's parent was made although there is one."""
+    def _storage_root(self) -> Loaded | None:
+        """The persistent storage root key, which may exist although a key file's parent was created."""
         handle = WELL_KNOWN["srk"].handle
         assert handle is not None
         try:
@@ -192,12 +202,12 @@ class _Remembering(HmacRun):
             return None
         return found if found.public.type == TPM_ALG.ECC else None
 
-    def _all_computed(self, handle: int, messages: Sequence[bytes]) -> list[bytes]:
-        results = super()._all_computed(handle, messages)
-        key = None if self.key.file is None else self._saved(handle)
-        at_hand = self.salt is None or self.salt.handle >> 24 != TPM_HT.TRANSIENT or self.salt_context is not None
+    def finish(self, handle: int) -> None:
+        """Step 3, after the context of a key file's key is saved."""
+        key = None if self.key.file is None else self._save(handle)
+        persistent = self.salt is not None and self.salt.handle >> 24 != TPM_HT.TRANSIENT
+        at_hand = self.salt is None or persistent or self.salt_context is not None
         if at_hand and (self.key.file is None or key is not None):
-            persistent = self.salt is not None and self.salt_context is None
             self.kept = Kept(
                 key_name=self.tpm.name(handle),
                 parent_name=self.parent_name or b"",
@@ -206,10 +216,10 @@ class _Remembering(HmacRun):
                 salt=self.salt_context,
                 salt_public=None if self.salt is None else self.salt.public,
             )
-        return results
+        super().finish(handle)
 
-    def _saved(self, handle: int) -> TPMS_CONTEXT | None:
-        """The object's context; None where the TPM gives none: then there is nothing to remember."""
+    def _save(self, handle: int) -> TPMS_CONTEXT | None:
+        """The object's saved context; None if the TPM refuses, and there is nothing to remember."""
         try:
             return self.tpm.execute(ContextSave(handle)).context
         except TpmError:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from tpmwire.channel import protected_sessions
 from tpmwire.crypto.formulas import name_of
@@ -11,6 +12,9 @@ from tpmwire.primary import Loaded, create_primary
 from tpmwire.spec.constants import TPM_RH, TPM_SE, TPMA_OBJECT
 from tpmwire.tpm import Tpm
 from tpmwire.use.hmac import HmacKey
+
+if TYPE_CHECKING:
+    from tpmwire.use.remembered import Memory  # a run in clear must not load it
 
 __all__ = ["BootKey"]
 
@@ -23,10 +27,11 @@ class BootKey(HmacKey):
     asked this TPM in this boot. That takes one command less than an HMAC with a key that is made.
     """
 
-    def __init__(self, like: HmacKey) -> None:
-        """As protected as `like`: by a session salted to the same pin, or to the key that is remembered."""
-        super().__init__(protected=like.protected, pin=like.pin, memory=like.memory)
-        self._of_pin = like.passwords()
+    def __init__(self, like: HmacKey, memory: "Memory | None") -> None:
+        """As protected as `like`: by a session salted to the same pin, or to the salt key in `memory`."""
+        super().__init__(protected=like.protected, pin=like.pin)
+        self.memory = memory
+        self._of_pin = like.hierarchy_auths()
 
     def hmacs(self, tpm: Tpm, messages: Sequence[bytes]) -> list[bytes]:
         """32 octets for each message. Raises TpmError, SessionError, TransportError."""

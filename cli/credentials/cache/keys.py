@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from ...terminal.options import Untyped
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tpmwire.use.hmac import HmacKey
+    from tpmwire.use.remembered import Memory
 
 __all__ = ["Keys"]
 
@@ -21,37 +24,50 @@ class Keys(NamedTuple):
     args: Untyped
     key: "HmacKey"
     opener: "HmacKey"
+    memory: "Memory | None"
 
     @classmethod
     def of(cls, args: Untyped) -> "Keys":
         """Those of the options. Raises what `key_from` does."""
         from cli.credentials.key import key_from
 
-        key = key_from(args)
+        key, memory = key_from(args), None
+        # A persistent key in clear needs only one command anyway.
+        if key.file is not None or key.protected:
+            from tpmwire.crypto.formulas import name_of
+            from tpmwire.use.remembered import RememberedKey
+
+            from .remembered import remembered
+
+            memory = remembered(args, b"" if key.file is None else name_of(key.file.public))
+            key = RememberedKey(memory=memory, **vars(key))
         if args.cache_key != "boot":
-            return cls(args, key, key)
+            return cls(args, key, key, memory)
         from .boot_key import BootKey
 
-        return cls(args, key, BootKey(key))
+        return cls(args, key, BootKey(key, memory), memory)
 
     def day_key(self, date: bytes) -> bytes:
         """The HMAC of a date (ASCII, YYYYMMDD). Raises what `ask_tpm` does."""
-        from cli.credentials.key import ask_tpm
-
-        return ask_tpm(self.args, self.key, date)
+        return self._ask([(self.key, [date])])[0]
 
     def root(self, label: bytes) -> bytes:
         """32 octets that only this TPM can tell again; `label` is `sealed.label` of the file. Raises likewise."""
-        from cli.credentials.key import ask_tpm
-
-        return ask_tpm(self.args, self.opener, label)
+        return self._ask([(self.opener, [label])])[0]
 
     def day_key_and_root(self, date: bytes, label: bytes) -> tuple[bytes, bytes]:
         """Both, in one opening of the TPM. Raises likewise."""
+        if self.opener is self.key:
+            day, root = self._ask([(self.key, [date, label])])
+        else:
+            day, root = self._ask([(self.key, [date]), (self.opener, [label])])
+        return day, root
+
+    def _ask(self, wanted: "Sequence[tuple[HmacKey, Sequence[bytes]]]") -> list[bytes]:
+        """The HMACs; then saves what the keys have learned of the TPM."""
         from cli.credentials.key import ask_tpm_each
 
-        if self.opener is self.key:
-            day, root = ask_tpm_each(self.args, [(self.key, [date, label])])
-        else:
-            day, root = ask_tpm_each(self.args, [(self.key, [date]), (self.opener, [label])])
-        return day, root
+        found = ask_tpm_each(self.args, wanted)
+        if self.memory is not None:
+            self.memory.save()
+        return found

@@ -1,0 +1,162 @@
+"""A TPM key's description: its location, how to authorize it, and how to protect its use.
+
+`hmac` and `ecdsa` use keys; `load` loads, imports and persists the key of a key file.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from ..channel import Pin
+from ..errors import TpmError
+from ..keys import templates
+from ..primary import WELL_KNOWN, WellKnown
+from ..secret import EMPTY_AUTH, Secret
+from ..sessions import Password, Use
+from ..spec.codes import TPM_RC_HANDLE
+from ..spec.constants import TPM_RH
+from ..spec.structures import TPMS_PCR_SELECTION
+
+if TYPE_CHECKING:  # a credential run with a persistent handle must not load it
+    from ..keys.keyfile import KeyFile
+
+__all__ = ["Authorizer", "Key", "endorsement_place", "explain_missing_key", "names_endorsement_key"]
+
+
+class Authorizer(Protocol):
+    """Returns the key's authorizations for one command.
+
+    `more` says that another command with the key follows; `starts` that this command starts a sequence, whose
+    result a later command returns.
+    """
+
+    def __call__(self, *, more: bool, starts: bool = False) -> tuple[Password | Use, ...]: ...
+
+
+class Key:
+    """A signing key of a TPM and what its use requires.
+
+    - `file` or `handle`: the key's location.
+    - `auth`: the key's authValue.
+    - `parent_auth`: the authValue of its parent or, if the parent is a primary key, of its hierarchy;
+      `parent_auth_otherwise` is tried if that fails.
+    - `pcrs`: the PCRs in the key's policy.
+    - `ek_parent`: the parent is an endorsement key: the one whose reserved handle is in the file, or the one that
+    an
+      importable file's seed is encrypted to. For an older loadable file it is the ECC one if `rsaParent` is false,
+      else the RSA one. A file with a reserved handle does not need `ek_parent`.
+    - `ek_place`: the endorsement key's template, if this TPM has its own.
+    - `inner_key`: the key of an importable file's inner wrapper.
+    - `described`: a key file with the policy of the key at `handle`.
+    - `protected`: salt and encrypt the session; salted to `pin` if it is given.
+    - `name`: the Name of the key at `handle`, if known: saves one ReadPublic.
+    - `checked`: check that nobody changed the session's cipher, at the cost of one command.
+    """
+
+    def __init__(
+        self,
+        *,
+        file: "KeyFile | None" = None,
+        handle: int | None = None,
+        auth: Secret = EMPTY_AUTH,
+        parent_auth: Secret = EMPTY_AUTH,
+        parent_auth_otherwise: Secret | None = None,
+        pcrs: tuple[TPMS_PCR_SELECTION, ...] | None = None,
+        ek_parent: bool = False,
+        ek_place: WellKnown | None = None,
+        protected: bool = True,
+        pin: Pin | None = None,
+        name: bytes | None = None,
+        described: "KeyFile | None" = None,
+        inner_key: Secret = EMPTY_AUTH,
+        checked: bool = False,
+    ) -> None:
+        self.file = file
+        self.handle = handle
+        self.auth = auth
+        self.parent_auth = parent_auth
+        self.parent_auth_otherwise = parent_auth_otherwise
+        self.pcrs = pcrs
+        self.ek_parent = ek_parent
+        self.ek_place = ek_place
+        self.protected = protected
+        self.pin = pin
+        self.name = name
+        self.described = described
+        self.inner_key = inner_key
+        self.checked = checked
+
+    def of_file(self, file: "KeyFile", **changes: Any) -> Self:
+        """Returns this description for another key file, with `changes` to the constructor's arguments."""
+        return type(self)(**{**vars(self), "file": file, **changes})
+
+    @property
+    def parent_auths(self) -> list[Secret]:
+        """The possible authValues of the parent or its hierarchy, in the order in which they are tried."""
+        otherwise = self.parent_auth_otherwise
+        return [self.parent_auth] if otherwise is None else [self.parent_auth, otherwise]
+
+    @property
+    def primary_parent(self) -> WellKnown | None:
+        """The hierarchy and template of a parent that is created; None if it is persistent, or the key is."""
+        file = self.file
+        if file is None:
+            return None
+        if self.ek_parent:
+            return self.ek_place or endorsement_place(file)
+        if file.persistent_parent is not None:
+            return None
+        assert file.hierarchy is not None  # every parent is persistent or a hierarchy's primary
+        template = templates.h1_primary if file.rsa_parent else templates.h2_primary
+        return WellKnown(TPM_RH(file.hierarchy), template, None)
+
+    def hierarchy_auths(self) -> dict[int, list[Secret]]:
+        """Returns the possible authValues of the hierarchies in which the parent or a pinned key is created."""
+        place = self.primary_parent
+        if place is not None:
+            return {place.hierarchy: self.parent_auths}
+        if self.file is not None:
+            return {}
+        # Either hierarchy may have this password.
+        auths = [EMPTY_AUTH, *filter(None, self.parent_auths)]
+        return {TPM_RH.OWNER: auths, TPM_RH.ENDORSEMENT: auths}
+
+
+@contextlib.contextmanager
+def explain_missing_key(key: Key) -> Iterator[None]:
+    """Adds to a TpmError that the key, its parent or the pinned key is missing from its persistent handle."""
+    try:
+        yield
+    except TpmError as error:
+        parent = None if key.file is None else key.file.persistent_parent
+        pinned = None if key.pin is None else key.pin.where
+        at = error.refused_handle
+        if error.code == TPM_RC_HANDLE and at is not None and at in (key.handle, parent, pinned):
+            error.say_gone()
+        raise
+
+
+def _endorsement_kind(file: "KeyFile") -> str:
+    """Returns the endorsement key that is a file's parent, as a key of WELL_KNOWN or of `parents.PARENTS`."""
+    if file.endorsement_handle is not None:
+        from .parents import ENDORSEMENT  # rare: a credential run must not load it
+
+        return ENDORSEMENT[file.endorsement_handle].name
+    # An RSA key's seed has the size of its modulus, 256 bytes; two coordinates on P-256 have at most 68.
+    ecc = len(file.encrypted_seed) < 128 if file.secret is not None else file.rsa_parent is False
+    return "ek-ecc" if ecc else "ek-rsa"
+
+
+def names_endorsement_key(file: "KeyFile") -> bool:
+    """Whether a file says which endorsement key its parent is: by the handle, by its seed, or by rsaParent."""
+    return file.endorsement_handle is not None or file.secret is not None or file.rsa_parent is not None
+
+
+def endorsement_place(file: "KeyFile") -> WellKnown:
+    """Returns the hierarchy, template and handle of the endorsement key that is a file's parent."""
+    kind = _endorsement_kind(file)
+    if kind in WELL_KNOWN:
+        return WELL_KNOWN[kind]
+    from .parents import PARENTS  # rare: a credential run must not load it
+
+    return WellKnown(TPM_RH.ENDORSEMENT, PARENTS[kind].template, PARENTS[kind].parent)
