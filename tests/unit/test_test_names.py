@@ -17,6 +17,7 @@ TOPICS = {
     "readme": "README.md",
     "warnings": "warnings of every program",
     "docs": "documents",
+    "commit_subject": "tools/commit_subject.py",
     "recipes": "docs/architecture.md",
     "coverage": "docs/coverage.md",
     "faults": "docs/faults.md",
