@@ -16,7 +16,8 @@ from tpmwire.crypto.formulas import kdfe
 from tpmwire.crypto.pure.curves import P256
 from tpmwire.keys.keyfile import parse
 from tpmwire.keys.templates import h2_primary
-from tpmwire.policy.policy import PolicyPCR, parse_pcrs
+from tpmwire.policy.pcr_selection import parse_pcrs
+from tpmwire.policy.statements import PolicyPCR
 from tpmwire.secret import Secret
 from tpmwire.sessions import SessionStart
 from tpmwire.spec.commands.objects import Load, ReadPublic

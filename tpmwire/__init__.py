@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from .keys.keyfile import KeyFile as KeyFile
     from .policy.approvals import PolicyAuthorize as PolicyAuthorize
     from .policy.approvals import PolicySigned as PolicySigned
+    from .policy.pcr_selection import parse_pcrs as parse_pcrs
     from .policy.policy import Policy as Policy
-    from .policy.policy import PolicyAuthValue as PolicyAuthValue
-    from .policy.policy import PolicyCommandCode as PolicyCommandCode
-    from .policy.policy import PolicyOR as PolicyOR
-    from .policy.policy import PolicyPassword as PolicyPassword
-    from .policy.policy import PolicyPCR as PolicyPCR
-    from .policy.policy import PolicySecret as PolicySecret
-    from .policy.policy import parse_pcrs as parse_pcrs
+    from .policy.statements import PolicyAuthValue as PolicyAuthValue
+    from .policy.statements import PolicyCommandCode as PolicyCommandCode
+    from .policy.statements import PolicyOR as PolicyOR
+    from .policy.statements import PolicyPassword as PolicyPassword
+    from .policy.statements import PolicyPCR as PolicyPCR
+    from .policy.statements import PolicySecret as PolicySecret
     from .secret import Secret as Secret
     from .sessions import Password as Password
     from .sessions import Session as Session
@@ -78,15 +78,15 @@ _NAMES = {
         "TransportError",
     ),
     "keys.keyfile": ("KeyFile",),
-    "policy.policy": (
-        "Policy",
+    "policy.pcr_selection": ("parse_pcrs",),
+    "policy.policy": ("Policy",),
+    "policy.statements": (
         "PolicyAuthValue",
         "PolicyCommandCode",
         "PolicyOR",
         "PolicyPCR",
         "PolicyPassword",
         "PolicySecret",
-        "parse_pcrs",
     ),
     "secret": ("Secret",),
     "sessions": ("Password", "Session", "SessionStart"),

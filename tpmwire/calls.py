@@ -104,7 +104,7 @@ def pcr_read(tpm: Tpm, pcrs: "str | tuple[TPMS_PCR_SELECTION, ...]") -> dict[tup
 
     Raises PolicyError for a text that names no PCRs, and for PCRs that the TPM does not keep.
     """
-    from .policy.policy import parse_pcrs
+    from .policy.pcr_selection import parse_pcrs
     from .state.pcrs import read_pcrs
 
     return dict(read_pcrs(tpm, parse_pcrs(pcrs) if isinstance(pcrs, str) else pcrs))

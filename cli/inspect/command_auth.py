@@ -5,7 +5,7 @@ from typing import Any
 
 from tpmwire.channel import open_session, protected_sessions
 from tpmwire.errors import TpmError
-from tpmwire.policy import policy
+from tpmwire.policy import statements
 from tpmwire.policy.policy import Policy
 from tpmwire.sessions import Password, Session, Use
 from tpmwire.spec.command import Command
@@ -46,15 +46,15 @@ def _statement(step: str, kind: "type[Command]") -> Any:
     hierarchies = {"owner": TPM_RH.OWNER, "endorsement": TPM_RH.ENDORSEMENT, "platform": TPM_RH.PLATFORM}
     match name:
         case "pcr" if colon:
-            return policy.PolicyPCR(b"", pcrs_from(rest))
+            return statements.PolicyPCR(b"", pcrs_from(rest))
         case "auth-value" if not colon:
-            return policy.PolicyAuthValue()
+            return statements.PolicyAuthValue()
         case "password" if not colon:
-            return policy.PolicyPassword()
+            return statements.PolicyPassword()
         case "command-code" if not colon:
-            return policy.PolicyCommandCode(kind.code)
+            return statements.PolicyCommandCode(kind.code)
         case "secret" if rest in hierarchies:
-            return policy.PolicySecret.of(hierarchies[rest])
+            return statements.PolicySecret.of(hierarchies[rest])
     raise UsageError(f"--policy {step}: there is no such step; there are {STEPS} (with {', '.join(hierarchies)})")
 
 

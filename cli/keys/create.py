@@ -9,7 +9,9 @@ from tpmwire.errors import SessionError
 from tpmwire.keys.keyfile import KeyFile, rsa_parent_of
 from tpmwire.keys.templates import hmac_key
 from tpmwire.keys.wrapping import either
-from tpmwire.policy.policy import Policy, PolicyAuthValue, PolicyPCR, Statement
+from tpmwire.policy.policy import Policy
+from tpmwire.policy.statement import Statement
+from tpmwire.policy.statements import PolicyAuthValue, PolicyPCR
 from tpmwire.spec.commands.objects import Create
 from tpmwire.spec.constants import TPM_ALG, TPM_HT, TPMA_OBJECT
 from tpmwire.spec.structures import TPMS_SENSITIVE_CREATE

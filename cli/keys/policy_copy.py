@@ -2,9 +2,10 @@
 
 from tpmwire.errors import PolicyError
 from tpmwire.keys.keyfile import KeyFile
-from tpmwire.policy.choice import alternatives_of
+from tpmwire.keys.keyfile_policy import alternatives_of
 from tpmwire.policy.conditions import PolicyCpHash, PolicyNameHash
-from tpmwire.policy.policy import Policy, PolicyAuthValue, PolicyDuplicationSelect, PolicyPassword, PolicyPCR
+from tpmwire.policy.policy import Policy
+from tpmwire.policy.statements import PolicyAuthValue, PolicyDuplicationSelect, PolicyPassword, PolicyPCR
 from tpmwire.spec.structures import TPMT_PUBLIC
 
 from ..terminal.messages import UsageError

@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 from tpmwire.errors import PolicyError
 from tpmwire.policy.choice import Either
-from tpmwire.policy.policy import Policy, PolicyPCR, parse_pcr_values
+from tpmwire.policy.pcr_selection import parse_pcr_values
+from tpmwire.policy.policy import Policy
+from tpmwire.policy.statements import PolicyPCR
 from tpmwire.policy.text import from_json
 from tpmwire.spec.constants import TPM_ALG
 

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping
 
 from tpmwire.crypto.formulas import digest_size
-from tpmwire.policy.policy import Policy, PolicyPCR, pcrs_in
+from tpmwire.policy.pcr_selection import pcrs_in
+from tpmwire.policy.policy import Policy
+from tpmwire.policy.statements import PolicyPCR
 from tpmwire.spec.constants import TPM_ALG
 from tpmwire.spec.structures import TPMS_PCR_SELECTION
 

@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 from tpmwire.crypto.formulas import digest_size
 from tpmwire.errors import PolicyError
-from tpmwire.policy.policy import Policy, PolicyAuthValue, PolicyPCR, parse_pcr_values, pcrs_in
+from tpmwire.policy.pcr_selection import parse_pcr_values, pcrs_in
+from tpmwire.policy.policy import Policy
+from tpmwire.policy.statements import PolicyAuthValue, PolicyPCR
 from tpmwire.spec.constants import TPM_ALG
 
 from ..terminal.messages import UsageError

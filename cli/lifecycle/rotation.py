@@ -5,7 +5,8 @@ import os
 from sigv4.config import load
 from tpmwire.crypto.formulas import name_of
 from tpmwire.keys.keyfile import KeyFile
-from tpmwire.policy.policy import Policy, PolicyPCR
+from tpmwire.policy.policy import Policy
+from tpmwire.policy.statements import PolicyPCR
 from tpmwire.secret import Secret
 from tpmwire.spec.structures import TPMS_PCR_SELECTION
 from tpmwire.state import nv

@@ -295,7 +295,7 @@ def auth_from(value: str | None, file: str | None, *variables: str) -> "Secret":
 def pcrs_from(text: str) -> "tuple[TPMS_PCR_SELECTION, ...]":
     """PCRs as people write them: `23`, `7,23`, `sha256:7,23`. Raises UsageError."""
     from tpmwire.errors import PolicyError
-    from tpmwire.policy.policy import parse_pcrs
+    from tpmwire.policy.pcr_selection import parse_pcrs
 
     try:
         return parse_pcrs(text)

@@ -3,7 +3,7 @@
 import datetime
 from typing import Any
 
-from tpmwire.policy.policy import format_pcrs, pcrs_in
+from tpmwire.policy.pcr_selection import format_pcrs, pcrs_in
 from tpmwire.spec.constants import (
     TPM_ALG,
     TPM_CAP,

@@ -22,7 +22,8 @@ import argparse
 import os
 
 from tpmwire.keys.wrapping import to_any, to_parent
-from tpmwire.policy.policy import Policy, PolicyAuthValue
+from tpmwire.policy.policy import Policy
+from tpmwire.policy.statements import PolicyAuthValue
 from tpmwire.spec.constants import TPM_ALG
 
 from ..awsconfig.profiles import (

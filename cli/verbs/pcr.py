@@ -11,7 +11,7 @@ moment: where somebody extends a PCR meanwhile, they are read again.
 import argparse
 import json
 
-from tpmwire.policy.policy import format_pcrs, pcrs_in
+from tpmwire.policy.pcr_selection import format_pcrs, pcrs_in
 from tpmwire.state.pcrs import banks, read_pcrs
 from tpmwire.tpm import Tpm
 

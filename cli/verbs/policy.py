@@ -22,10 +22,12 @@ from typing import Any
 from tpmwire.crypto.formulas import name_of
 from tpmwire.errors import PolicyError
 from tpmwire.keys.keyfile import KeyFile
+from tpmwire.keys.keyfile_policy import alternatives_of
 from tpmwire.policy.approvals import PolicyAuthorize
-from tpmwire.policy.choice import alternatives_of
-from tpmwire.policy.policy import Policy, Statement
-from tpmwire.policy.sign import approve, is_same_key, load_key, public_areas
+from tpmwire.policy.policy import Policy
+from tpmwire.policy.sign import approve
+from tpmwire.policy.signer import is_same_key, load_key, public_areas
+from tpmwire.policy.statement import Statement
 from tpmwire.policy.text import tree
 from tpmwire.spec.constants import TPM_ALG, TPM_CC
 

@@ -13,8 +13,10 @@ import json
 from tpmwire.crypto.formulas import name_of
 from tpmwire.errors import PolicyError
 from tpmwire.keys.keyfile import KeyFile, Step
-from tpmwire.policy.policy import Policy, PolicyPCR, Statement, format_pcrs
-from tpmwire.policy.text import described
+from tpmwire.policy.pcr_selection import format_pcrs
+from tpmwire.policy.policy import Policy
+from tpmwire.policy.statement import Statement
+from tpmwire.policy.statements import PolicyPCR
 from tpmwire.spec.constants import TPM_CC, TPM_HT, TPM_RH
 from tpmwire.use.parents import ENDORSEMENT, candidates
 
@@ -159,11 +161,8 @@ def _step(code: int, octets: bytes, statement: "Statement | PolicyError") -> str
     meaning = " ".join((type(statement).__doc__ or "").split("\n\n", maxsplit=1)[0].split())
     if isinstance(statement, PolicyPCR):
         name += f" {format_pcrs(statement.pcrs)} digest {statement.pcr_digest.hex() or 'of now'}"
-    elif type(statement).__module__ != Policy.__module__:
-        # Their octets hold keys, signatures and numbers that nobody reads in hex.
-        name += f" {described(statement).partition(': ')[2]}"
     elif octets:
-        name += f" {octets.hex()}"
+        name += f" {str(statement).partition(': ')[2]}"
     return f"{name}  {meaning}"
 
 

@@ -98,7 +98,7 @@ WAYS = {
         PROTECTED
         | {
             "tpmwire.policy",
-            "tpmwire.policy.policy",
+            "tpmwire.policy.pcr_selection",
             "tpmwire.use.policy",
             "tpmwire.spec.commands.policies",
             "tpmwire.spec.properties",

@@ -17,7 +17,8 @@ from tests.support.verbs import Tool, tool
 from tpmwire.crypto.formulas import name_of
 from tpmwire.keys.keyfile import KeyFile, parse
 from tpmwire.policy.conditions import PolicyNameHash
-from tpmwire.policy.policy import Policy, PolicyAuthValue
+from tpmwire.policy.policy import Policy
+from tpmwire.policy.statements import PolicyAuthValue
 
 __all__ = ["sts", "swtpm", "tool"]  # fixtures
 

@@ -4,10 +4,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tpmwire.policy.statement import Statement, statement_classes
 from tpmwire.record import Record, Struct
 from tpmwire.wires import Counted, Empty, Fixed, Number, Rest, Select, Sized, SizedRecord, YesNo
 
-__all__ = ["records", "values"]
+__all__ = ["records", "statements", "values"]
 
 
 def values(wire: Any) -> st.SearchStrategy[Any]:
@@ -56,3 +57,8 @@ def records(draw: st.DrawFn, record: type[Record]) -> Any:
         else:
             drawn[name] = draw(values(wire))
     return record(**drawn)
+
+
+def statements() -> st.SearchStrategy[Statement]:
+    """Policy statements of every class that is declared."""
+    return st.one_of([records(kind) for kind in statement_classes().values()])

@@ -14,7 +14,9 @@ from tpmwire import calls
 from tpmwire.channel import protected_sessions
 from tpmwire.errors import PolicyError, SessionError, TpmError
 from tpmwire.keys import templates
-from tpmwire.policy.policy import Policy, PolicyPCR, parse_pcrs
+from tpmwire.policy.pcr_selection import parse_pcrs
+from tpmwire.policy.policy import Policy
+from tpmwire.policy.statements import PolicyPCR
 from tpmwire.sessions import Password, SessionStart
 from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_CC, TPM_ECC, TPM_PT, TPM_RH, TPM_SE, TPMA_NV, TPMA_OBJECT
 from tpmwire.spec.structures import (

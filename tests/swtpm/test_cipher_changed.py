@@ -15,7 +15,7 @@ from tests.support.scripted import ScriptedServer, http, say
 from tests.support.verbs import Tool, tool
 from tpmwire.channel import Pin
 from tpmwire.errors import SessionError, TpmError, TpmwireError
-from tpmwire.policy.policy import parse_pcrs
+from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.spec.commands.context import EvictControl
 from tpmwire.spec.constants import TPM_CC, TPM_RH
 from tpmwire.tpm import Tpm

@@ -13,7 +13,7 @@ from tests.support.verbs import Tool, tool
 from tpmwire.channel import Pin, read_loaded
 from tpmwire.errors import SessionError, TpmError
 from tpmwire.keys.wrapping import wrap_hmac_key
-from tpmwire.policy.policy import parse_pcrs
+from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.secret import Secret
 from tpmwire.spec.commands.hierarchy import Clear
 from tpmwire.spec.constants import TPM_RH

@@ -13,7 +13,7 @@ from cli.toolbox import main
 from tests.support.browser import browser
 from tests.support.recording import AES, DATA, PASSWORD, Bench, bench
 from tests.swtpm.test_salted_sessions import SEALED
-from tpmwire.policy.policy import parse_pcrs
+from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.sessions import SessionStart
 from tpmwire.spec.commands.objects import Create
 from tpmwire.spec.commands.policies import PolicyCommandCode, PolicyOR, PolicyPCR

@@ -8,7 +8,7 @@ import pytest
 from tests.support.recording import XOR, Bench, bench, beside
 from tests.swtpm.test_salted_sessions import NO_SECRETS, SALT_KEYS
 from tpmwire.explain import as_text
-from tpmwire.policy.policy import parse_pcrs
+from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.sessions import Password, SessionStart
 from tpmwire.spec.command import Command, Role
 from tpmwire.spec.commands import policies

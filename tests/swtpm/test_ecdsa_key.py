@@ -18,7 +18,9 @@ from tpmwire.errors import EncodeError, KeyFileError, SessionError, TpmError
 from tpmwire.keys.keyfile import IMPORTABLE, KeyFile
 from tpmwire.keys.templates import h2_primary
 from tpmwire.keys.wrapping import duplicate, ecdsa_key, wrap_hmac_key
-from tpmwire.policy.policy import Policy, PolicyAuthValue, PolicyPCR, parse_pcrs
+from tpmwire.policy.pcr_selection import parse_pcrs
+from tpmwire.policy.policy import Policy
+from tpmwire.policy.statements import PolicyAuthValue, PolicyPCR
 from tpmwire.secret import EMPTY_AUTH, Secret
 from tpmwire.spec.commands.capability import GetCapability
 from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_RH

@@ -10,7 +10,7 @@ from tests.support.bench import DATE, EK_HANDLE, KDATE, PASSWORD, SECRET, Bench
 from tests.support.bench import bench as made_bench
 from tpmwire.channel import Pin
 from tpmwire.errors import SessionError, TpmError
-from tpmwire.policy.policy import parse_pcrs
+from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.secret import Secret
 from tpmwire.spec.commands.random import GetRandom
 from tpmwire.tpm import Tpm

@@ -11,7 +11,9 @@ from tests.support.bench import DATE, KDATE, PASSWORD, SECRET, Bench
 from tests.support.bench import bench as made_bench
 from tpmwire.keys.templates import hmac_key
 from tpmwire.keys.wrapping import either, to_any
-from tpmwire.policy.policy import Policy, PolicyPCR, parse_pcrs
+from tpmwire.policy.pcr_selection import parse_pcrs
+from tpmwire.policy.policy import Policy
+from tpmwire.policy.statements import PolicyPCR
 from tpmwire.spec.commands.hierarchy import CreatePrimary
 from tpmwire.spec.constants import TPM_ALG, TPM_RH
 from tpmwire.spec.structures import TPMS_SENSITIVE_CREATE

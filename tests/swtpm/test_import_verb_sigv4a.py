@@ -20,7 +20,7 @@ from tests.support.swtpm import Swtpm, SwtpmError, tpm2
 from tests.support.verbs import Tool, held, tool
 from tpmwire.errors import TpmError
 from tpmwire.keys.keyfile import KeyFile, parse
-from tpmwire.policy.policy import parse_pcrs
+from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.secret import Secret
 from tpmwire.spec.constants import TPM_CAP, TPM_CC, TPM_ECC
 from tpmwire.tpm import Tpm

@@ -175,9 +175,9 @@ def test_pcr_reads_again_where_one_changed_meanwhile(swtpm: Swtpm, tool: Tool, t
 @pytest.mark.parametrize(
     ("selection", "code", "says"),
     [
-        ("24", 2, "there is no PCR 24"),
-        ("sha9:1", 2, "is no PCR bank"),
-        ("7,", 2, "is no PCR"),
+        ("24", 2, "invalid PCR 24"),
+        ("sha9:1", 2, "unknown PCR bank"),
+        ("7,", 2, "invalid PCR"),
         ("sha3_256:1", 4, "does not keep sha3_256:1"),
     ],
 )

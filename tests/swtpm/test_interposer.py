@@ -13,7 +13,7 @@ from tests.support.bench import bench as made_bench
 from tests.support.swtpm import Swtpm
 from tpmwire.channel import WELL_KNOWN, Pin, create_primary
 from tpmwire.errors import SessionError, TpmError, TpmwireError
-from tpmwire.policy.policy import parse_pcrs
+from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.spec.commands.dictionary import DictionaryAttackLockReset
 from tpmwire.tpm import Tpm
 from tpmwire.use.hmac import HmacKey

@@ -12,7 +12,7 @@ from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, tpm2
 from tpmwire.channel import Pin
 from tpmwire.errors import DecodeError, SessionError, TpmError
-from tpmwire.policy.policy import parse_pcrs
+from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.secret import Secret
 from tpmwire.spec.constants import TPMA_OBJECT
 from tpmwire.spec.response_codes import TPM_RC

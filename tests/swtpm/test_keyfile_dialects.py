@@ -13,16 +13,11 @@ from tpmwire.keys.keyfile import KeyFile, Step, parse
 from tpmwire.keys.templates import h2_primary, hmac_key
 from tpmwire.policy.approvals import PolicyAuthorize
 from tpmwire.policy.conditions import PolicyCounterTimer
-from tpmwire.policy.policy import (
-    Policy,
-    PolicyAuthValue,
-    PolicyDuplicationSelect,
-    PolicyOR,
-    PolicyPCR,
-    PolicySecret,
-    parse_pcrs,
-)
-from tpmwire.policy.sign import approve, public_area
+from tpmwire.policy.pcr_selection import parse_pcrs
+from tpmwire.policy.policy import Policy
+from tpmwire.policy.sign import approve
+from tpmwire.policy.signer import public_area
+from tpmwire.policy.statements import PolicyAuthValue, PolicyDuplicationSelect, PolicyOR, PolicyPCR, PolicySecret
 from tpmwire.primary import create_primary
 from tpmwire.secret import EMPTY_AUTH, Secret
 from tpmwire.sessions import Password

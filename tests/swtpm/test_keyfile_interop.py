@@ -16,7 +16,9 @@ from tpmwire.crypto.formulas import name_of
 from tpmwire.errors import KeyFileError, TpmError
 from tpmwire.keys.keyfile import KeyFile, parse, parse_der
 from tpmwire.keys.templates import h2_primary, hmac_key
-from tpmwire.policy.policy import Policy, PolicyAuthValue, PolicyPCR, parse_pcrs
+from tpmwire.policy.pcr_selection import parse_pcrs
+from tpmwire.policy.policy import Policy
+from tpmwire.policy.statements import PolicyAuthValue, PolicyPCR
 from tpmwire.secret import Secret
 from tpmwire.sessions import Password
 from tpmwire.spec.commands.objects import Create, Load, Unseal

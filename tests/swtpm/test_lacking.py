@@ -17,7 +17,7 @@ from tpmwire.errors import TpmError
 from tpmwire.keys.keyfile import KeyFile, parse
 from tpmwire.keys.templates import h1_primary, h2_primary, srk_ecc
 from tpmwire.keys.wrapping import wrap_hmac_key
-from tpmwire.policy.policy import parse_pcrs
+from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.spec.constants import TPM_ALG, TPM_ECC, TPM_RH
 from tpmwire.tpm import Tpm
 from tpmwire.use.hmac import HmacKey

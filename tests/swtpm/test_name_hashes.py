@@ -13,7 +13,9 @@ from tpmwire.channel import read_loaded
 from tpmwire.errors import TpmError
 from tpmwire.keys.keyfile import IMPORTABLE, KeyFile
 from tpmwire.keys.wrapping import duplicate, ecdsa_key, hmac_key
-from tpmwire.policy.policy import Policy, PolicyAuthValue, PolicyPCR, parse_pcrs
+from tpmwire.policy.pcr_selection import parse_pcrs
+from tpmwire.policy.policy import Policy
+from tpmwire.policy.statements import PolicyAuthValue, PolicyPCR
 from tpmwire.secret import Secret
 from tpmwire.spec.constants import TPM_ALG
 from tpmwire.spec.structures import TPMT_PUBLIC

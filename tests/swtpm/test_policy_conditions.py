@@ -19,8 +19,11 @@ from tpmwire.policy.conditions import (
     PolicyNvWritten,
     PolicyTemplate,
 )
-from tpmwire.policy.policy import Policy, PolicyAuthValue, Statement
-from tpmwire.policy.sign import approve, assert_signed, public_area
+from tpmwire.policy.policy import Policy
+from tpmwire.policy.sign import approve, assert_signed
+from tpmwire.policy.signer import public_area
+from tpmwire.policy.statement import Statement
+from tpmwire.policy.statements import PolicyAuthValue
 from tpmwire.sessions import SessionStart
 from tpmwire.spec.commands.objects import LoadExternal
 from tpmwire.spec.commands.policies import PolicyGetDigest

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.swtpm import Swtpm, tpm2
-from tpmwire.policy.policy import (
-    Policy,
+from tpmwire.policy.pcr_selection import parse_pcrs, pcrs_in
+from tpmwire.policy.policy import Policy
+from tpmwire.policy.statements import (
     PolicyAuthValue,
     PolicyCommandCode,
     PolicyDuplicationSelect,
@@ -15,8 +16,6 @@ from tpmwire.policy.policy import (
     PolicyPassword,
     PolicyPCR,
     PolicySecret,
-    parse_pcrs,
-    pcrs_in,
 )
 from tpmwire.sessions import Password, SessionStart
 from tpmwire.spec.command import Role

@@ -15,8 +15,10 @@ from tpmwire.crypto.formulas import name_of
 from tpmwire.errors import TpmError
 from tpmwire.keys.keyfile import parse
 from tpmwire.policy.approvals import PolicyAuthorize
-from tpmwire.policy.policy import Policy, PolicyAuthValue, Statement
-from tpmwire.policy.sign import public_area
+from tpmwire.policy.policy import Policy
+from tpmwire.policy.signer import public_area
+from tpmwire.policy.statement import Statement
+from tpmwire.policy.statements import PolicyAuthValue
 from tpmwire.policy.text import from_json
 from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPMA_OBJECT
 from tpmwire.spec.structures import TPMS_SCHEME_HASH, TPMT_RSA_SCHEME
@@ -168,19 +170,19 @@ def test_another_signer_is_named(tool: Tool, tmp_path: Path, signer: str) -> Non
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("{", "no JSON"),
-        ("[]", "a list of one statement or more"),
+        ("{", "not valid JSON"),
+        ("[]", "a list of one or more statements"),
         ("[1]", "an object with a type"),
-        ('[{"type": "PolicyTime"}]', "there is no statement 'PolicyTime'"),
-        ('[{"type": "PolicyPCR"}]', "lacks its field 'pcrs'"),
-        ('[{"type": "PolicyPCR", "pcrs": 7}]', "PolicyPCR has a field that is not as it should be"),
-        ('[{"type": "PolicyPCR", "pcrs": "7=00"}]', "has 32 octets, not 1"),
-        ('[{"type": "PolicyAuthValue", "x": 1}]', "PolicyAuthValue has no field 'x'; it has none"),
-        ('[{"type": "PolicyLocality", "locality": 999}]', "PolicyLocality has a field"),
-        ('[{"type": "PolicyOR", "branches": [[{"type": "PolicyAuthValue"}]]}]', "2 to 8 branches, not 1"),
+        ('[{"type": "PolicyTime"}]', "unknown statement 'PolicyTime'"),
+        ('[{"type": "PolicyPCR"}]', "is missing its field 'pcrs'"),
+        ('[{"type": "PolicyPCR", "pcrs": 7}]', "PolicyPCR has an invalid field"),
+        ('[{"type": "PolicyPCR", "pcrs": "7=00"}]', "expected 32 bytes, got 1"),
+        ('[{"type": "PolicyAuthValue", "x": 1}]', "PolicyAuthValue has no field 'x'; expected no fields"),
+        ('[{"type": "PolicyLocality", "locality": 999}]', "PolicyLocality has an invalid field"),
+        ('[{"type": "PolicyOR", "branches": [[{"type": "PolicyAuthValue"}]]}]', "2 to 8 branches, got 1"),
         ('[{"type": "PolicyAuthorize", "key": "x"}]', "not a public key: this looks like text"),
-        ('[{"type": "PolicySecret"}]', "PolicySecret says whose password"),
-        ("[" * 100_000, "no JSON"),
+        ('[{"type": "PolicySecret"}]', "PolicySecret needs the entity"),
+        ("[" * 100_000, "not valid JSON"),
     ],
 )
 def test_bad_json_is_one_line(tool: Tool, tmp_path: Path, text: str, reason: str) -> None:  # noqa: F811

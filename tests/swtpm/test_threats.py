@@ -13,7 +13,7 @@ from tests.support.swtpm import Swtpm
 from tpmwire.channel import WELL_KNOWN, create_primary
 from tpmwire.errors import TpmError
 from tpmwire.keys.keyfile import parse
-from tpmwire.policy.policy import parse_pcrs
+from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.secret import Secret
 from tpmwire.sessions import SessionStart
 from tpmwire.spec.commands.context import ContextLoad, ContextSave

@@ -18,7 +18,9 @@ from tpmwire.crypto.formulas import name_of
 from tpmwire.keys import templates
 from tpmwire.keys.keyfile import IMPORTABLE, LOADABLE, SEALED, KeyFile, parse
 from tpmwire.keys.wrapping import duplicate, hmac_key, wrap_hmac_key
-from tpmwire.policy.policy import Policy, PolicyAuthValue, PolicyDuplicationSelect, PolicyOR, parse_pcrs
+from tpmwire.policy.pcr_selection import parse_pcrs
+from tpmwire.policy.policy import Policy
+from tpmwire.policy.statements import PolicyAuthValue, PolicyDuplicationSelect, PolicyOR
 from tpmwire.primary import create_primary
 from tpmwire.secret import Secret
 from tpmwire.sessions import Password

@@ -13,7 +13,9 @@ from tpmwire.errors import EncodeError, TpmError
 from tpmwire.keys.keyfile import KeyFile, parse
 from tpmwire.keys.templates import hmac_key as other_template
 from tpmwire.keys.wrapping import duplicate, hmac_key, wrap_hmac_key
-from tpmwire.policy.policy import Policy, PolicyAuthValue, PolicyPCR, parse_pcrs
+from tpmwire.policy.pcr_selection import parse_pcrs
+from tpmwire.policy.policy import Policy
+from tpmwire.policy.statements import PolicyAuthValue, PolicyPCR
 from tpmwire.secret import Secret
 from tpmwire.sessions import Password, SessionStart, Use
 from tpmwire.spec.commands.capability import GetCapability

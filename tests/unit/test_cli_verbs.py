@@ -19,7 +19,9 @@ from tests.support.swtpm import Swtpm
 from tests.support.verbs import PROGRAM, Tool, shell, tool
 from tpmwire.keys.keyfile import KeyFile, parse
 from tpmwire.keys.templates import hmac_key
-from tpmwire.policy.policy import Policy, PolicyAuthValue, PolicyPCR, parse_pcrs
+from tpmwire.policy.pcr_selection import parse_pcrs
+from tpmwire.policy.policy import Policy
+from tpmwire.policy.statements import PolicyAuthValue, PolicyPCR
 from tpmwire.spec.constants import TPM_ALG
 
 __all__ = ["tool"]  # a fixture
@@ -115,7 +117,7 @@ def test_without_stdout_nobody_is_told_that_it_is_done() -> None:
         (("import", "--persistent-handle", "0x80000001"), SECRET, "is no persistent handle"),
         (("import", "--out", "/tmp"), SECRET, "is a directory"),
         (("import", "--out", "/tmp/none/key.pem"), SECRET, "there is no directory /tmp/none"),
-        (("import", *HANDLE, "--pcrs", "sha1:99"), SECRET, "there is no PCR 99"),
+        (("import", *HANDLE, "--pcrs", "sha1:99"), SECRET, "invalid PCR 99"),
         (("import", *HANDLE, "--key-auth", "x" * 33), SECRET, "more than the 32 octets"),
         (("import", *HANDLE, "--key-auth", "x", "--key-auth-prompt"), SECRET, "not allowed with"),
         (("import", *HANDLE, "--key-auth-file", "/tmp/none/p"), SECRET, "/tmp/none/p: No such file"),

@@ -4,15 +4,9 @@ import pytest
 
 from tpmwire.errors import PolicyError
 from tpmwire.keys.templates import hmac_key
-from tpmwire.policy.policy import (
-    Policy,
-    PolicyAuthValue,
-    PolicyCommandCode,
-    PolicyOR,
-    PolicyPCR,
-    PolicySecret,
-    parse_pcrs,
-)
+from tpmwire.policy.pcr_selection import parse_pcrs
+from tpmwire.policy.policy import Policy
+from tpmwire.policy.statements import PolicyAuthValue, PolicyCommandCode, PolicyOR, PolicyPCR, PolicySecret
 from tpmwire.spec.constants import TPM_ALG, TPM_CC, TPM_RH
 
 ALG = TPM_ALG.SHA256

@@ -3,7 +3,8 @@
 import pytest
 
 from tpmwire.policy.policy import Policy
-from tpmwire.policy.text import FIELDS, from_json, tree
+from tpmwire.policy.statement import statement_classes
+from tpmwire.policy.text import from_json, tree
 
 SAID = {
     '{"type": "PolicyCommandCode", "command": "HMAC"}': "PolicyCommandCode: TPM2_HMAC only",
@@ -33,7 +34,7 @@ def test_a_statement_in_words(text: str) -> None:
 
 def test_every_type_of_statement_is_described_or_used_with_a_key() -> None:
     with_keys = {"PolicySigned", "PolicyAuthorize", "PolicyAuthValue"}
-    assert {text.split('"')[3] for text in SAID} | with_keys == set(FIELDS)
+    assert {text.split('"')[3] for text in SAID} | with_keys == set(statement_classes())
 
 
 def test_branches_stand_below_each_other() -> None:

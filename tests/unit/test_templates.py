@@ -3,7 +3,8 @@
 import pytest
 
 from tpmwire.keys import templates
-from tpmwire.policy.policy import Policy, PolicySecret
+from tpmwire.policy.policy import Policy
+from tpmwire.policy.statements import PolicySecret
 from tpmwire.spec.constants import TPM_ALG, TPM_RH, TPMA_OBJECT
 from tpmwire.spec.structures import TPMT_PUBLIC
 

@@ -10,7 +10,8 @@ from ..crypto.aes import cfb
 from ..crypto.formulas import digest, digest_size, hmac_digest, kdfa, name_of, random_bytes
 from ..crypto.salt import seal_secret
 from ..errors import EncodeError
-from ..policy.policy import Policy, PolicyAuthValue, PolicyCommandCode, PolicyDuplicationSelect, PolicyOR
+from ..policy.policy import Policy
+from ..policy.statements import PolicyAuthValue, PolicyCommandCode, PolicyDuplicationSelect, PolicyOR
 from ..secret import EMPTY_AUTH, Secret
 from ..spec.constants import TPM_ALG, TPM_CC, TPM_ECC, TPMA_OBJECT
 from ..spec.structures import (

@@ -6,33 +6,33 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .approvals import PolicyAuthorize as PolicyAuthorize
     from .approvals import PolicySigned as PolicySigned
+    from .pcr_selection import parse_pcrs as parse_pcrs
     from .policy import Policy as Policy
-    from .policy import PolicyAuthValue as PolicyAuthValue
-    from .policy import PolicyCommandCode as PolicyCommandCode
-    from .policy import PolicyOR as PolicyOR
-    from .policy import PolicyPassword as PolicyPassword
-    from .policy import PolicyPCR as PolicyPCR
-    from .policy import PolicySecret as PolicySecret
-    from .policy import parse_pcrs as parse_pcrs
+    from .statements import PolicyAuthValue as PolicyAuthValue
+    from .statements import PolicyCommandCode as PolicyCommandCode
+    from .statements import PolicyOR as PolicyOR
+    from .statements import PolicyPassword as PolicyPassword
+    from .statements import PolicyPCR as PolicyPCR
+    from .statements import PolicySecret as PolicySecret
 
-_MODULES = {"PolicyAuthorize": "approvals", "PolicySigned": "approvals"}
+_MODULES = {
+    "Policy": "policy",
+    "PolicyAuthValue": "statements",
+    "PolicyAuthorize": "approvals",
+    "PolicyCommandCode": "statements",
+    "PolicyOR": "statements",
+    "PolicyPCR": "statements",
+    "PolicyPassword": "statements",
+    "PolicySecret": "statements",
+    "PolicySigned": "approvals",
+    "parse_pcrs": "pcr_selection",
+}
 
-__all__ = [
-    "Policy",
-    "PolicyAuthValue",
-    "PolicyAuthorize",
-    "PolicyCommandCode",
-    "PolicyOR",
-    "PolicyPCR",
-    "PolicyPassword",
-    "PolicySecret",
-    "PolicySigned",
-    "parse_pcrs",
-]
+__all__ = list(_MODULES)
 
 
 def __getattr__(name: str) -> object:
     # Loaded at first use: a run without a policy imports none of it.
-    if name not in __all__:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_MODULES.get(name, 'policy')}", __name__), name)
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)

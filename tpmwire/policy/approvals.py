@@ -1,18 +1,21 @@
 """Policy statements that a key outside the TPM signs: PolicySigned, and PolicyAuthorize for policies to come.
 
-Their octets in a key file (draft, TPM2_PolicyAuthorize): TPM2B_PUBLIC of the signing key, TPM2B_DIGEST policyRef,
-TPMT_SIGNATURE. Where nothing is signed yet, the signature's scheme is TPM_ALG_NULL. PolicySigned, for which the
-draft has no form, is kept the same way.
+Their bytes in a key file (draft, TPM2_PolicyAuthorize): TPM2B_PUBLIC of the signing key, TPM2B_DIGEST policyRef,
+TPMT_SIGNATURE. Before the signature exists, its scheme is TPM_ALG_NULL. PolicySigned, for which the draft has no
+form, has the same one.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from ..crypto.formulas import digest, name_of
 from ..errors import PolicyError
 from ..spec.command import Command
+from ..spec.commands import policies
+from ..spec.commands.objects import LoadExternal
+from ..spec.commands.signing import VerifySignature
 from ..spec.constants import TPM_ALG, TPM_CC, TPM_RH
 from ..spec.structures import TPM2B_NONCE, TPM2B_PUBLIC, TPMT_SIGNATURE
-from .policy import Statement
+from .statement import Json, Statement
 
 if TYPE_CHECKING:
     from ..sessions import Password, Use
@@ -23,42 +26,49 @@ __all__ = ["PolicyAuthorize", "PolicySigned"]
 UNSIGNED = TPMT_SIGNATURE(TPM_ALG.NULL)
 
 
-class _Approved(Statement, code=TPM_CC.PolicySigned):
-    """What both have: a key, a reference, a signature."""
+class _Approved(Statement):
+    """The fields that both have: a key, a reference, a signature."""
 
-    key_sign: TPM2B_PUBLIC
+    key_sign: Annotated[TPM2B_PUBLIC, Json("key")]
     policy_ref: TPM2B_NONCE = b""
     signature: TPMT_SIGNATURE = UNSIGNED
 
-    def extended(self, alg: TPM_ALG, before: bytes) -> bytes:
-        """policyDigest after this statement (PolicyUpdate, Part 3, §23.2.3)."""
-        return digest(
-            alg, digest(alg, before, self.code.to_bytes(4, "big"), name_of(self.key_sign)), self.policy_ref
-        )
-
     def command(self, session: int) -> Command:
-        """Raises PolicyError: the signing key has to be in the TPM first, which `state` sees to."""
-        raise PolicyError(f"{type(self).__name__} takes more than one command: it is stated by Statement.state()")
+        """Raises PolicyError: the signing key must be in the TPM first, so only `state` works."""
+        raise PolicyError(f"{type(self).__name__} needs more than one command; use Statement.state()")
 
     def _check(self) -> None:
         if self.signature.sig_alg == TPM_ALG.NULL:
-            raise PolicyError(
-                f"the policy wants a signature by the key {name_of(self.key_sign).hex()}, and holds none: "
-                "`tpmwire policy sign` makes one"
-            )
+            key = name_of(self.key_sign).hex()
+            raise PolicyError(f"the policy is not signed by key {key}; use `tpmwire policy sign`")
+
+    @property
+    def reference(self) -> str:
+        """policyRef for people, or ""."""
+        return f", reference {self.policy_ref.hex()}" if self.policy_ref else ""
+
+    @property
+    def state_of_signature(self) -> str:
+        """Whether the signature exists, for people."""
+        return "signed" if self.signature.sig_alg != TPM_ALG.NULL else "not signed yet"
 
 
-class PolicySigned(_Approved, code=TPM_CC.PolicySigned):
+class PolicySigned(
+    _Approved,
+    code=TPM_CC.PolicySigned,
+    says="signed by the key {key_sign}{reference}, {state_of_signature}",
+    hashes=("key_sign",),
+    then="policy_ref",
+    names={"key_sign": "auth_object"},
+):
     """A signature by this key over `policy_ref`, for ever, any session and command (Part 3, §23.3)."""
 
     def signed_digest(self) -> bytes:
-        """aHash: what is to be signed, in the hash of the key's nameAlg."""
+        """aHash, which the key signs, in the hash of the key's nameAlg."""
         return digest(self.key_sign.name_alg, bytes(4), self.policy_ref)
 
     def state(self, tpm: "Tpm", session: int, authorized: "tuple[Password | Use, ...]" = ()) -> None:
         """Loads the public key, states the signature, flushes the key. Raises PolicyError, TpmError."""
-        from ..spec.commands import policies
-
         self._check()
         handle = _loaded(tpm, self)
         try:
@@ -67,25 +77,25 @@ class PolicySigned(_Approved, code=TPM_CC.PolicySigned):
             tpm.flush(handle)
 
 
-class PolicyAuthorize(_Approved, code=TPM_CC.PolicyAuthorize):
+class PolicyAuthorize(
+    _Approved,
+    code=TPM_CC.PolicyAuthorize,
+    says="what stands before it is approved by the key {key_sign}{reference}, {state_of_signature}",
+    hashes=("key_sign",),
+    then="policy_ref",
+    restarts=True,
+):
     """The statements before it were approved by a signature of this key (Part 3, §23.16).
 
     The digest is the same whatever they are, so that a policy can be replaced without a new key.
     """
 
-    def extended(self, alg: TPM_ALG, before: bytes) -> bytes:
-        """policyDigest after this statement: that of before does not count."""
-        return super().extended(alg, bytes(len(before)))
-
     def signed_digest(self, approved: bytes) -> bytes:
-        """aHash: what is to be signed to approve a policy with this digest, in the hash of the key's nameAlg."""
+        """aHash, which the key signs to approve a policy with this digest, in the hash of the key's nameAlg."""
         return digest(self.key_sign.name_alg, approved, self.policy_ref)
 
     def state(self, tpm: "Tpm", session: int, authorized: "tuple[Password | Use, ...]" = ()) -> None:
-        """Has the TPM check the signature on what the session holds. Raises PolicyError, TpmError."""
-        from ..spec.commands import policies
-        from ..spec.commands.signing import VerifySignature
-
+        """Makes the TPM check the signature of the session's policyDigest. Raises PolicyError, TpmError."""
         self._check()
         approved = tpm.execute(policies.PolicyGetDigest(session)).policy_digest
         handle = _loaded(tpm, self)
@@ -98,10 +108,8 @@ class PolicyAuthorize(_Approved, code=TPM_CC.PolicyAuthorize):
 
 
 def _loaded(tpm: "Tpm", statement: _Approved) -> int:
-    """The signing key in the owner hierarchy: a ticket of the null hierarchy would prove nothing."""
-    from ..spec.commands.objects import LoadExternal
-
-    answer = tpm.execute(LoadExternal(None, statement.key_sign, TPM_RH.OWNER))
-    tpm.trust_name(answer.object_handle, name_of(statement.key_sign))
-    handle: int = answer.object_handle
+    """Loads the signing key into the owner hierarchy: a ticket of the null hierarchy would prove nothing."""
+    response = tpm.execute(LoadExternal(None, statement.key_sign, TPM_RH.OWNER))
+    tpm.trust_name(response.object_handle, name_of(statement.key_sign))
+    handle: int = response.object_handle
     return handle

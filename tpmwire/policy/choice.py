@@ -1,8 +1,4 @@
-"""Policies with alternatives: which one holds is found by trying them on the TPM.
-
-A key file carries the first alternative as its `policy` and the others as `authPolicy`, each to its end or, as the
-draft has it, to its PolicyAuthorize: what stands behind the one in `policy` is then stated too.
-"""
+"""Policies with alternatives: their digests, and the one that holds, found by trying them on the TPM."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,14 +6,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..crypto.formulas import digest_size
 from ..errors import PolicyError, TpmError
 from ..spec.constants import TPM_ALG, TPM_CC
-from .policy import Policy, PolicyCommandCode, PolicyDuplicationSelect, PolicyOR, Statement
+from .policy import Policy
+from .statement import Statement
+from .statements import PolicyCommandCode, PolicyDuplicationSelect, PolicyOR
 
 if TYPE_CHECKING:
-    from ..keys.keyfile import KeyFile, Step
     from ..sessions import Session
     from ..tpm import Tpm
 
-__all__ = ["Either", "alternatives_of", "satisfy"]
+__all__ = ["Either", "satisfy"]
 
 HMACS = (TPM_CC.HMAC, TPM_CC.HMAC_Start)
 
@@ -45,57 +42,6 @@ def _ways(branch: "Policy | Either", before: Policy, alg: TPM_ALG) -> tuple[Poli
         inner = branch._replace(before=Policy(*before.statements, *branch.before.statements))
         return inner.alternatives(alg)
     return (Policy(*before.statements, *branch.statements),)
-
-
-def alternatives_of(file: "KeyFile") -> tuple[tuple[str, Policy | PolicyError], ...]:
-    """What a key file offers: its own policy, then its `authPolicy` in order, each with a name for messages.
-
-    An error stands for one that cannot be read.
-    """
-    found = [("the file's policy", file.policy)] if file.policy is not None else []
-    for number, (name, steps) in enumerate(file.auth_policy or (), 1):
-        label = f"authPolicy {number}"
-        if name:
-            label += " " + ascii(name if len(name) <= 40 else name[:37] + "...")
-        found.append((label, steps))
-    alternatives: list[tuple[str, Policy | PolicyError]] = []
-    for label, steps in found:
-        ways = _read(steps, file)
-        many = len(ways) > 1
-        alternatives += [(f"{label}, branch {n}" if many else label, way) for n, way in enumerate(ways, 1)]
-    return tuple(alternatives)
-
-
-def _read(steps: "tuple[Step, ...]", file: "KeyFile") -> tuple[Policy | PolicyError, ...]:
-    try:
-        ways = Policy.ways(steps, file.public)
-        if len(ways) > 1:
-            return ways
-        candidates = [ways[0]]
-        first, *rest = ways[0].statements or (None,)
-        # Some writers put TPM2_PolicyAuthorize first, though it approves what was stated before it.
-        if first is not None and first.code == TPM_CC.PolicyAuthorize and rest:
-            candidates.insert(0, Policy(*rest, first))
-        if steps is not file.policy:
-            candidates.append(Policy(*ways[0].statements, *_behind(file)))
-    except PolicyError as error:
-        return (error,)
-    return (next((one for one in candidates if _fits(one, file)), ways[0]),)
-
-
-def _behind(file: "KeyFile") -> tuple[Statement, ...]:
-    """What the file's policy has behind a PolicyAuthorize at its begin (draft, "Signed Policy Specification")."""
-    steps = file.policy or ()
-    if not steps or steps[0][0] != TPM_CC.PolicyAuthorize:
-        return ()
-    return Policy.ways(steps, file.public)[0].statements[1:]
-
-
-def _fits(policy: Policy, file: "KeyFile") -> bool:
-    try:
-        return policy.digest(file.public.name_alg) == file.public.auth_policy
-    except PolicyError:
-        return False  # The TPM's own values go into it.
 
 
 def satisfy(

@@ -1,17 +1,14 @@
-"""Policy statements about the TPM's state and about the command, which the daily path does not need.
+"""Policy statements about the TPM's state and about the command, which a usual run does not need.
 
-Their octets in a key file are the parameters of the command; PolicyNV, whose index is a handle there, has where it
-is and its Name in front, as the draft has it for PolicySecret.
+PolicyNV's bytes in a key file begin with the index's handle and Name, as the draft has it for PolicySecret.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from ..crypto.formulas import digest
-from ..errors import PolicyError
 from ..spec.command import Command
 from ..spec.commands import policies
 from ..spec.commands.policies import TPM_EO_ID
-from ..spec.constants import TPM_ALG, TPM_CC
+from ..spec.constants import TPM_CC
 from ..spec.structures import (
     TPM2B_DIGEST,
     TPM2B_NAME,
@@ -21,7 +18,7 @@ from ..spec.structures import (
     TPMI_YES_NO,
     UINT16,
 )
-from .policy import Statement
+from .statement import Json, Statement
 
 if TYPE_CHECKING:
     from ..sessions import Password, Use
@@ -38,23 +35,23 @@ __all__ = [
 ]
 
 
-class PolicyLocality(Statement, code=TPM_CC.PolicyLocality):
-    """The command comes from one of these localities (Part 3, §23.8). The TPM looks when the object is used."""
+class PolicyLocality(Statement, code=TPM_CC.PolicyLocality, says="the command comes from {locality}"):
+    """The command comes from one of these localities (Part 3, §23.8). The TPM checks when the object is used."""
 
     locality: TPMA_LOCALITY_BITS
 
 
-class PolicyCounterTimer(Statement, code=TPM_CC.PolicyCounterTimer):
+class PolicyCounterTimer(
+    Statement,
+    code=TPM_CC.PolicyCounterTimer,
+    says="the TPM's clock at offset {offset}: {operation} {operand_b}",
+    hashes=(("operand_b", "offset", "operation"),),
+):
     """TPMS_TIME_INFO, from `offset` on, compares to `operand_b` as `operation` says (Part 3, §23.10)."""
 
-    operand_b: TPM2B_OPERAND
-    offset: UINT16
+    operand_b: Annotated[TPM2B_OPERAND, Json("operand")]
+    offset: Annotated[UINT16, Json(default=0)]
     operation: TPM_EO_ID
-
-    def extended(self, alg: TPM_ALG, before: bytes) -> bytes:
-        """policyDigest after this statement."""
-        args = digest(alg, self.operand_b, _short(self.offset), _short(self.operation))
-        return digest(alg, before, self.code.to_bytes(4, "big"), args)
 
     @classmethod
     def spellings(cls, octets: bytes) -> tuple[bytes, ...]:
@@ -62,78 +59,66 @@ class PolicyCounterTimer(Statement, code=TPM_CC.PolicyCounterTimer):
         return octets, len(octets[:-4]).to_bytes(2, "big") + octets
 
 
-class PolicyNV(Statement, code=TPM_CC.PolicyNV):
+class PolicyNV(
+    Statement,
+    code=TPM_CC.PolicyNV,
+    says="NV index {nv_index:#010x} ({nv_name}) at offset {offset}: {operation} {operand_b}",
+    hashes=(("operand_b", "offset", "operation"), "nv_name"),
+    names={"nv_name": "nv_index"},
+):
     """The NV index of this Name, from `offset` on, compares to `operand_b` as `operation` says (Part 3, §23.9).
 
-    `nv_index` is where the index is; it is read by its own, empty, authValue. The Name takes in whether the index
+    `nv_index` is the index's handle; it is read by its own, empty, authValue. The Name includes whether the index
     was written.
     """
 
-    nv_index: TPM_HANDLE
-    nv_name: TPM2B_NAME
-    operand_b: TPM2B_OPERAND
-    offset: UINT16
+    nv_index: Annotated[TPM_HANDLE, Json("index")]
+    nv_name: Annotated[TPM2B_NAME, Json("name")]
+    operand_b: Annotated[TPM2B_OPERAND, Json("operand")]
+    offset: Annotated[UINT16, Json(default=0)]
     operation: TPM_EO_ID
 
     def state(self, tpm: "Tpm", session: int, authorized: "tuple[Password | Use, ...]" = ()) -> None:
-        """Has the TPM compare. Raises TpmError."""
-        from ..sessions import Password
+        """Makes the TPM compare. Raises TpmError."""
+        from ..sessions import Password  # so that digests of policies load no sessions
 
         tpm.execute(self.command(session), *(authorized or (Password(),)))
 
-    def extended(self, alg: TPM_ALG, before: bytes) -> bytes:
-        """policyDigest after this statement."""
-        args = digest(alg, self.operand_b, _short(self.offset), _short(self.operation))
-        return digest(alg, before, self.code.to_bytes(4, "big"), args, self.nv_name)
-
     def command(self, session: int) -> Command:
-        """The command; its first handle, the index itself, wants the index's authorization."""
+        """The command; its first handle, the index itself, needs the index's authorization."""
         return policies.PolicyNV(
             self.nv_index, self.nv_index, session, self.operand_b, self.offset, self.operation
         )
 
 
-class PolicyCpHash(Statement, code=TPM_CC.PolicyCpHash):
+class PolicyCpHash(Statement, code=TPM_CC.PolicyCpHash, says="the command whose cpHash is {cp_hash_a}"):
     """One command with its parameters is authorized, by its cpHash (Part 3, §23.13)."""
 
-    cp_hash_a: TPM2B_DIGEST
-
-    def extended(self, alg: TPM_ALG, before: bytes) -> bytes:
-        """policyDigest after this statement."""
-        return _hashed(self, alg, before, self.cp_hash_a)
+    cp_hash_a: Annotated[TPM2B_DIGEST, Json("hash")]
 
 
-class PolicyNameHash(Statement, code=TPM_CC.PolicyNameHash):
+class PolicyNameHash(
+    Statement, code=TPM_CC.PolicyNameHash, says="commands on objects whose Names hash to {name_hash}"
+):
     """Commands on these objects are authorized, by the hash of their Names (Part 3, §23.14)."""
 
-    name_hash: TPM2B_DIGEST
-
-    def extended(self, alg: TPM_ALG, before: bytes) -> bytes:
-        """policyDigest after this statement."""
-        return _hashed(self, alg, before, self.name_hash)
+    name_hash: Annotated[TPM2B_DIGEST, Json("hash")]
 
 
-class PolicyTemplate(Statement, code=TPM_CC.PolicyTemplate):
-    """Making an object of this template is authorized, by the template's hash (Part 3, §23.21)."""
+class PolicyTemplate(
+    Statement, code=TPM_CC.PolicyTemplate, says="an object of the template that hashes to {template_hash}"
+):
+    """Creating an object from this template is authorized, by the template's hash (Part 3, §23.21)."""
 
-    template_hash: TPM2B_DIGEST
-
-    def extended(self, alg: TPM_ALG, before: bytes) -> bytes:
-        """policyDigest after this statement."""
-        return _hashed(self, alg, before, self.template_hash)
+    template_hash: Annotated[TPM2B_DIGEST, Json("hash")]
 
 
-class PolicyNvWritten(Statement, code=TPM_CC.PolicyNvWritten):
+class PolicyNvWritten(Statement, code=TPM_CC.PolicyNvWritten, says="the NV index was {state_of_index}"):
     """The NV index that is authorized was written, or never was (Part 3, §23.20)."""
 
-    written_set: TPMI_YES_NO
+    written_set: Annotated[TPMI_YES_NO, Json("written")]
 
-
-def _short(value: int) -> bytes:
-    return int(value).to_bytes(2, "big")
-
-
-def _hashed(statement: Statement, alg: TPM_ALG, before: bytes, value: bytes) -> bytes:
-    if not value:
-        raise PolicyError(f"{type(statement).__name__} without a hash: give it")
-    return digest(alg, before, statement.code.to_bytes(4, "big"), value)
+    @property
+    def state_of_index(self) -> str:
+        """The state for people."""
+        return "written" if self.written_set else "never written"

@@ -1,122 +1,15 @@
-"""Signatures for policies, made with a private key outside the TPM (PEM; RSA or a NIST curve).
+"""Signatures for policies, made with a private key outside the TPM (RSA or a NIST curve)."""
 
-A policy names its signer by the Name of a public area, so by its attributes and hash too. Programs choose these
-differently (`public_areas`): who signs is known by the public key itself (`is_same_key`).
-"""
-
-from collections.abc import Iterator
 from typing import Any
 
-from ..errors import DecodeError, PolicyError
-from ..keys.spki import PublicKey, parse_der
-from ..spec.constants import TPM_ALG, TPM_ECC, TPMA_OBJECT
-from ..spec.structures import (
-    TPMS_ECC_PARMS,
-    TPMS_ECC_POINT,
-    TPMS_RSA_PARMS,
-    TPMS_SIGNATURE_ECC,
-    TPMS_SIGNATURE_RSA,
-    TPMT_ECC_SCHEME,
-    TPMT_KDF_SCHEME,
-    TPMT_PUBLIC,
-    TPMT_RSA_SCHEME,
-    TPMT_SIGNATURE,
-    TPMT_SYM_DEF_OBJECT,
-)
+from ..errors import PolicyError
+from ..spec.constants import TPM_ALG
+from ..spec.structures import TPMS_RSA_PARMS, TPMS_SIGNATURE_ECC, TPMS_SIGNATURE_RSA, TPMT_PUBLIC, TPMT_SIGNATURE
 from .approvals import PolicyAuthorize, PolicySigned
 from .policy import Policy
+from .signer import public_area
 
-__all__ = ["approve", "assert_signed", "is_same_key", "load_key", "public_area", "public_areas", "signer_area"]
-
-_ATTRIBUTES = TPMA_OBJECT.USER_WITH_AUTH | TPMA_OBJECT.SIGN_ENCRYPT
-_NONE = TPMT_SYM_DEF_OBJECT(TPM_ALG.NULL)
-
-
-def load_key(pem: bytes, password: bytes | None = None) -> Any:
-    """The private or, where there is only that, the public key in PEM. Raises PolicyError."""
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives import serialization
-
-    try:
-        if b"PUBLIC KEY-----" in pem and b"PRIVATE KEY-----" not in pem:
-            return serialization.load_pem_public_key(pem)
-        return serialization.load_pem_private_key(pem, password)
-    except TypeError as error:
-        raise PolicyError("the signing key is encrypted, or is not and got a password") from error
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise PolicyError("this is no signing key: give an RSA or NIST-curve key in PEM") from error
-
-
-def public_area(key: Any) -> TPMT_PUBLIC:
-    """The public area by which a TPM knows a key of `load_key`, with SHA-256 as nameAlg. Raises PolicyError."""
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-    public = key.public_key() if hasattr(key, "public_key") else key
-    try:
-        return _area(parse_der(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)))
-    except DecodeError as error:
-        raise PolicyError("unsupported signing key; expected RSA, or ECC on P-256, P-384 or P-521") from error
-
-
-def _area(key: PublicKey) -> TPMT_PUBLIC:
-    kind, value = key
-    if isinstance(value, TPMS_ECC_POINT):
-        ecc_parms = TPMS_ECC_PARMS(
-            _NONE, TPMT_ECC_SCHEME(TPM_ALG.NULL), TPM_ECC(int(kind)), TPMT_KDF_SCHEME(TPM_ALG.NULL)
-        )
-        return TPMT_PUBLIC(TPM_ALG.ECC, TPM_ALG.SHA256, _ATTRIBUTES, b"", ecc_parms, value)
-    assert isinstance(kind, bytes)
-    size = 8 * len(kind)
-    if size not in (2048, 3072, 4096):
-        raise PolicyError(f"unsupported RSA key of {size} bits; expected 2048, 3072 or 4096")
-    rsa_parms = TPMS_RSA_PARMS(_NONE, TPMT_RSA_SCHEME(TPM_ALG.NULL), size, 0 if value == 65537 else value)
-    return TPMT_PUBLIC(TPM_ALG.RSA, TPM_ALG.SHA256, _ATTRIBUTES, b"", rsa_parms, kind)
-
-
-def signer_area(data: bytes) -> TPMT_PUBLIC:
-    """The public area of a signer: of the private key in PEM, or of a public key in any form of `public_keys`.
-
-    A public area is taken as it is, a bare key as `public_area` has it. Raises PolicyError.
-    """
-    from ..errors import KeyFileError
-    from ..keys.public_keys import read
-
-    if b"PRIVATE KEY-----" in data:
-        return public_area(load_key(data))
-    try:
-        found = read(data)
-    except KeyFileError as error:
-        raise PolicyError(f"a signing key: {error}") from error
-    if found.public is not None:
-        return found.public
-    assert found.key is not None  # one of the two is there
-    return _area(found.key)
-
-
-def is_same_key(public: TPMT_PUBLIC, key: Any) -> bool:
-    """Whether the public area is that of this key of `load_key`, whatever its attributes, hash and scheme."""
-    return _numbers(public) == _numbers(public_area(key)) != ()
-
-
-def _numbers(public: TPMT_PUBLIC) -> tuple[int, ...]:
-    """What makes a public key, or nothing where it is neither RSA nor ECC."""
-    unique, parameters = public.unique, public.parameters
-    if isinstance(unique, TPMS_ECC_POINT) and isinstance(parameters, TPMS_ECC_PARMS):
-        return parameters.curve_id, int.from_bytes(unique.x, "big"), int.from_bytes(unique.y, "big")
-    if isinstance(unique, bytes) and isinstance(parameters, TPMS_RSA_PARMS):
-        return parameters.exponent or 65537, int.from_bytes(unique, "big")
-    return ()
-
-
-def public_areas(key: Any) -> Iterator[TPMT_PUBLIC]:
-    """The public areas by which programs know a key of `load_key`; ours first. Raises PolicyError."""
-    ours = public_area(key)
-    for name_alg in (TPM_ALG.SHA256, TPM_ALG.SHA384, TPM_ALG.SHA512, TPM_ALG.SHA1):
-        for user in (TPMA_OBJECT.USER_WITH_AUTH, TPMA_OBJECT(0)):
-            for decrypt in (TPMA_OBJECT(0), TPMA_OBJECT.DECRYPT):
-                for no_da in (TPMA_OBJECT(0), TPMA_OBJECT.NO_DA):
-                    attributes = TPMA_OBJECT.SIGN_ENCRYPT | user | decrypt | no_da
-                    yield ours.replace(name_alg=name_alg, object_attributes=attributes)
+__all__ = ["approve", "assert_signed"]
 
 
 def approve(

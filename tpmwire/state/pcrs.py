@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from ..errors import PolicyError, TpmError
-from ..policy.policy import format_pcrs, pcrs_in
+from ..policy.pcr_selection import format_pcrs, pcrs_in
 from ..spec.codes import TPM_RC_HASH
 from ..spec.commands.capability import GetCapability
 from ..spec.commands.pcr import PCR_Read

@@ -4,7 +4,8 @@ from ..crypto.formulas import random_bytes
 from ..crypto.salt import seal_secret
 from ..errors import TpmError
 from ..keys import templates
-from ..policy.policy import Policy, PolicyPassword
+from ..policy.policy import Policy
+from ..policy.statements import PolicyPassword
 from ..primary import Loaded
 from ..secret import EMPTY_AUTH, Secret
 from ..sessions import SessionStart

@@ -9,7 +9,8 @@ from ..channel import open_session
 from ..crypto.formulas import name_of
 from ..errors import PolicyError
 from ..keys.wrapping import to_any
-from ..policy.policy import Policy, PolicyAuthValue, PolicyCommandCode, PolicyDuplicationSelect, PolicyOR
+from ..policy.policy import Policy
+from ..policy.statements import PolicyAuthValue, PolicyCommandCode, PolicyDuplicationSelect, PolicyOR
 from ..primary import Loaded
 from ..secret import EMPTY_AUTH, Secret
 from ..sessions import Session

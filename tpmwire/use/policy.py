@@ -17,7 +17,7 @@ from .key import Key
 
 if TYPE_CHECKING:
     from ..keys.keyfile import KeyFile
-    from ..policy.policy import Statement
+    from ..policy.statement import Statement
     from ..spec.structures import TPMT_PUBLIC
 
 __all__ = ["KeyPolicy"]
@@ -80,12 +80,12 @@ class KeyPolicy:
 
     def _execute_options(self, handle: int) -> None:
         """Executes the policy of the options (PCRs, password, parent), completed by the key's digest."""
-        from ..policy.policy import PolicyPCR
+        from ..spec.commands.policies import PolicyPCR  # as most runs have no PCRs
 
         key = self.key
         if key.pcrs is not None:
             # No digest: the PCRs count as they are, and the key's policy decides whether they fit.
-            self.tpm.execute(PolicyPCR(b"", key.pcrs).command(self.session.handle))
+            self.tpm.execute(PolicyPCR(self.session.handle, b"", key.pcrs))
             if not key.auth and not key.ek_parent:
                 self._execute_plain(self._completion)
                 return
@@ -97,7 +97,7 @@ class KeyPolicy:
         They are the password and, for a duplicable key, the choice between its use and its duplication, in the
         forms that `tpmwire` and users of the Go program create.
         """
-        from ..policy.policy import PolicyAuthValue, PolicyOR
+        from ..policy.statements import PolicyAuthValue, PolicyOR
         from ..spec.commands.policies import PolicyGetDigest
 
         alg = self.session.auth_hash
@@ -118,7 +118,7 @@ class KeyPolicy:
     def _duplication_digests(self, alg: TPM_ALG) -> Iterator[bytes]:
         """The possible other branches of a policy: duplication to any parent, and to each parent of this TPM."""
         from ..keys.wrapping import to_any
-        from ..policy.policy import PolicyDuplicationSelect
+        from ..policy.statements import PolicyDuplicationSelect
 
         yield to_any(with_auth=False).digest(alg)
         yield to_any(with_auth=True).digest(alg)
@@ -163,14 +163,15 @@ class KeyPolicy:
 
     def _execute_alternatives(self, file: "KeyFile") -> None:
         """Executes the first of the key file's alternative policies that succeeds."""
-        from ..policy.choice import alternatives_of, satisfy
+        from ..keys.keyfile_policy import alternatives_of
+        from ..policy.choice import satisfy
 
         choices, expected = alternatives_of(file), file.public.auth_policy
         policy = satisfy(self.tpm, self.session, choices, expected, self._execute)
         self.session.wants_auth_value = policy.wants_auth_value or policy.wants_password
 
     def _execute(self, statement: "Statement") -> None:
-        from ..policy.policy import PolicyAuthValue, PolicyPassword
+        from ..policy.statements import PolicyAuthValue, PolicyPassword
 
         # It has the same digest, and does not send the password over the bus.
         proven = PolicyAuthValue() if isinstance(statement, PolicyPassword) else statement

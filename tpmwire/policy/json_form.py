@@ -1,0 +1,162 @@
+"""A policy statement in JSON, in both directions, by the wire forms of its fields.
+
+    {"type": "PolicyNV", "index": "0x01500016", "name": "000b…", "operand": "2a", "operation": "UNSIGNED_LT"}
+
+Bytes are hex, numbers that the standard names are their names (HMAC, UNSIGNED_LT), handles are hex or decimal,
+PCRs are a selection such as `sha256:7,23`, and a public key is PEM or a public area in hex.
+"""
+
+from typing import Any, NamedTuple
+
+from ..errors import EncodeError, PolicyError
+from ..spec.constants import TPM_ALG
+from ..spec.numbers import OpenEnum
+from ..spec.structures import TPM2B_PUBLIC, TPML_PCR_SELECTION
+from ..wires import Counted, Number, Sized, SizedRecord, YesNo, marks, wire_of
+from .pcr_selection import format_pcrs, parse_pcrs
+from .signer import signer_area
+from .statement import Json, Statement, statement_classes
+
+__all__ = ["Field", "fields_of", "from_fields", "to_fields"]
+
+
+class Field(NamedTuple):
+    """A field of a statement: its name in Python, its wire form, its value if JSON omits it, or None."""
+
+    name: str
+    wire: Any
+    default: Any
+
+    @property
+    def is_required(self) -> bool:
+        """Whether JSON must have the field."""
+        return self.default is None
+
+
+def fields_of(kind: type[Statement]) -> dict[str, Field]:
+    """The fields of a class of statements by their names in JSON."""
+    defaults = kind.wire().defaults
+    found = {}
+    for name, annotation in kind.fields():
+        mark = next((mark for mark in marks(annotation) if isinstance(mark, Json)), Json())
+        default = defaults.get(name) if mark.default is None else mark.default
+        found[mark.name or name.rstrip("_")] = Field(name, wire_of(annotation), default)
+    return found
+
+
+def from_fields(item: Any, alg: TPM_ALG) -> Statement:
+    """The statement of a JSON object, for a policy in the algorithm `alg`. Raises PolicyError."""
+    kind, given = checked(item)
+    try:
+        values = kind.expand_json(given, alg)
+        made = kind(
+            **{
+                field.name: _from_json(field.wire, values[name]) if name in values else field.default
+                for name, field in fields_of(kind).items()
+            }
+        )
+        made.build()
+    except (EncodeError, ValueError, TypeError, AttributeError, KeyError) as error:
+        raise PolicyError(f"{kind.__name__} has an invalid field: {error}") from error
+    return made
+
+
+def checked(item: Any) -> tuple[type[Statement], dict[str, Any]]:
+    """The class and the fields of a statement in JSON, all of them known. Raises PolicyError."""
+    if not isinstance(item, dict) or not isinstance(item.get("type"), str):
+        raise PolicyError('a statement in JSON is an object with a type, such as {"type": "PolicyAuthValue"}')
+    kinds = statement_classes()
+    kind = kinds.get(item["type"])
+    if kind is None:
+        raise PolicyError(f"unknown statement {item['type'][:40]!r}; expected one of {', '.join(kinds)}")
+    known = fields_of(kind)
+    names = (*known, *kind.short_forms)
+    given = {name: value for name, value in item.items() if name != "type"}
+    for name in given:
+        if name not in names:
+            raise PolicyError(
+                f"{kind.__name__} has no field {name[:40]!r}; expected {', '.join(names) or 'no fields'}"
+            )
+    if not any(name in given for name in kind.short_forms):
+        for name, field in known.items():
+            if field.is_required and name not in given:
+                raise PolicyError(f"{kind.__name__} is missing its field {name!r}")
+    return kind, given
+
+
+def to_fields(statement: Statement) -> dict[str, Any]:
+    """The JSON object of a statement, without fields that have the value of an omitted one.
+
+    Raises PolicyError if a value has no form in JSON.
+    """
+    found: dict[str, Any] = {"type": type(statement).__name__}
+    for name, field in fields_of(type(statement)).items():
+        value = getattr(statement, field.name)
+        if field.is_required or value != field.default:
+            found[name] = _to_json(field.wire, value)
+    return found
+
+
+_PCRS, _PUBLIC = wire_of(TPML_PCR_SELECTION), wire_of(TPM2B_PUBLIC)
+
+
+def _to_json(wire: Any, value: Any) -> Any:
+    if wire is _PCRS:
+        return _selection(value)
+    match wire:
+        case YesNo():
+            return value
+        case Number():
+            return _number(wire, value)
+        case Sized() if isinstance(value, bytes):
+            return value.hex()
+        case Counted(element=Sized()):
+            return [one.hex() for one in value]
+    return wire.build(value).hex()
+
+
+def _from_json(wire: Any, value: Any) -> Any:
+    if wire is _PCRS:
+        return parse_pcrs(value)
+    if wire is _PUBLIC:
+        return signer_area(value.encode())
+    match wire:
+        case YesNo():
+            return value
+        case Number():
+            return _named(wire, value)
+        case SizedRecord():
+            return wire.parse(bytes.fromhex(value))
+        case Sized():
+            return bytes.fromhex(value)
+        case Counted(element=Sized()):
+            return tuple(bytes.fromhex(one) for one in value)
+    return wire.parse(bytes.fromhex(value))
+
+
+def _selection(pcrs: Any) -> str:
+    text = format_pcrs(pcrs)
+    try:
+        exact = parse_pcrs(text) == pcrs
+    except PolicyError:
+        exact = False
+    if not exact:
+        raise PolicyError("the PCR selection has no form in JSON")
+    return text
+
+
+def _number(wire: Number, value: int) -> int | str:
+    if issubclass(wire.kind, OpenEnum):
+        return wire.kind(value).name
+    return int(value) if wire.size < 4 else f"0x{value:08x}"
+
+
+def _named(wire: Number, value: Any) -> int:
+    if issubclass(wire.kind, OpenEnum):
+        plain = str(value).removeprefix("TPM2_")
+        if plain in wire.kind.__members__:
+            return wire.kind[plain]
+        if not plain.startswith("0x"):
+            raise ValueError(f"{plain[:40]!r} is not a valid {wire.label}")
+        return wire.kind(int(plain, 16))
+    return wire.kind(int(str(value), 0))

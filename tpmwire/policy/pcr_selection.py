@@ -1,0 +1,105 @@
+"""Selections of PCRs as people write them: `sha256:7,23`, and `sha256:7=HEX` with a value."""
+
+from ..crypto.formulas import digest_size
+from ..errors import PolicyError
+from ..spec.constants import TPM_ALG
+from ..spec.structures import TPMS_PCR_SELECTION
+
+__all__ = ["bank_name", "format_pcrs", "parse_pcr_values", "parse_pcrs", "pcrs_in"]
+
+PCR_COUNT = 24
+"""PCRs of a PC's TPM (TCG PC Client Platform TPM Profile, §4.6)."""
+
+_BANKS = {
+    "sha1": TPM_ALG.SHA1,
+    "sha256": TPM_ALG.SHA256,
+    "sha384": TPM_ALG.SHA384,
+    "sha512": TPM_ALG.SHA512,
+    "sm3_256": TPM_ALG.SM3_256,
+    "sha3_256": TPM_ALG.SHA3_256,
+    "sha3_384": TPM_ALG.SHA3_384,
+    "sha3_512": TPM_ALG.SHA3_512,
+}
+
+
+def parse_pcrs(text: str) -> tuple[TPMS_PCR_SELECTION, ...]:
+    """PCRs as people write them: `23`, `7,23`, `sha256:7,23`, `sha1:0+sha256:1`. Raises PolicyError."""
+    selections: list[TPMS_PCR_SELECTION] = []
+    for part in text.split("+"):
+        prefix, colon, listed = part.rpartition(":")
+        bank = _BANKS.get(prefix.strip().lower() if colon else "sha256")
+        if bank is None:
+            raise PolicyError(f"unknown PCR bank {_quoted(prefix)}; expected one of {', '.join(_BANKS)}")
+        if any(selection.hash == bank for selection in selections):
+            raise PolicyError(f"bank {bank_name(bank)} is named twice; list its PCRs together, such as 7,23")
+        bits = 0
+        for number in listed.split(","):
+            bits |= 1 << _pcr_number(number.strip())
+        selections.append(TPMS_PCR_SELECTION(bank, bits.to_bytes(PCR_COUNT // 8, "little")))
+    return tuple(selections)
+
+
+def parse_pcr_values(
+    text: str,
+) -> tuple[tuple[TPMS_PCR_SELECTION, ...], dict[tuple[TPM_ALG, int], bytes]]:
+    """The selection and the values of PCRs, some with values: `sha256:7=HEX,23`. Raises PolicyError."""
+    selection = parse_pcrs("+".join(_without_values(part) for part in text.split("+")))
+    values: dict[tuple[TPM_ALG, int], bytes] = {}
+    for chosen, part in zip(selection, text.split("+"), strict=True):
+        for item in part.rpartition(":")[2].split(","):
+            number, equals, digits = item.partition("=")
+            if not equals:
+                continue
+            try:
+                value = bytes.fromhex(digits.strip())
+            except ValueError:
+                raise PolicyError(f"invalid PCR value {_quoted(digits)}; expected hex") from None
+            if len(value) != digest_size(chosen.hash):
+                raise PolicyError(
+                    f"PCR {number.strip()} in bank {bank_name(chosen.hash)}: expected {digest_size(chosen.hash)} "
+                    f"bytes, got {len(value)}"
+                )
+            values[chosen.hash, _pcr_number(number.strip())] = value
+    return selection, values
+
+
+def _without_values(part: str) -> str:
+    bank, colon, listed = part.rpartition(":")
+    return bank + colon + ",".join(item.partition("=")[0] for item in listed.split(","))
+
+
+def _pcr_number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 4):
+        raise PolicyError(f"invalid PCR {_quoted(text)}; use e.g. 7,23 or sha256:7,23")
+    number = int(text)
+    if number >= PCR_COUNT:
+        raise PolicyError(f"invalid PCR {number}; expected 0 to {PCR_COUNT - 1}")
+    return number
+
+
+def _quoted(text: str) -> str:
+    """A user's text, shortened to fit in a line."""
+    return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+def bank_name(bank: int) -> str:
+    """The bank as `parse_pcrs` reads it, or its number in hex."""
+    return next((name for name, alg in _BANKS.items() if alg == bank), f"0x{bank:x}")
+
+
+def pcrs_in(pcrs: tuple[TPMS_PCR_SELECTION, ...]) -> tuple[tuple[TPM_ALG, int], ...]:
+    """Bank and number of every selected PCR, in the order in which the TPM hashes their values (Part 1, §17.5)."""
+    return tuple(
+        (selection.hash, number)
+        for selection in pcrs
+        for number in range(8 * len(selection.pcr_select))
+        if selection.pcr_select[number // 8] >> number % 8 & 1
+    )
+
+
+def format_pcrs(pcrs: tuple[TPMS_PCR_SELECTION, ...]) -> str:
+    """The selection as `parse_pcrs` reads it: `sha256:7,23`."""
+    return "+".join(
+        f"{bank_name(selection.hash)}:{','.join(str(number) for _, number in pcrs_in((selection,)))}"
+        for selection in pcrs
+    )

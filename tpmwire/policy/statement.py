@@ -1,0 +1,185 @@
+"""What a policy statement declares, and where to find one by its command code.
+
+    class PolicyCpHash(Statement, code=TPM_CC.PolicyCpHash, says="the command whose cpHash is {cp_hash_a}"):
+        cp_hash_a: Annotated[TPM2B_DIGEST, Json("hash")]
+
+Everything else derives from that: the digest, the command, the bytes in key files, JSON in both directions
+(`json_form`), the line for people, the formula beside a recorded command (`explain.policies`), and the random
+values of tests.
+
+A statement's fields are its bytes in a key file (Bottomley, "TPM 2.0 Key Files", TPMPolicy): the parameters of the
+command as they cross the bus, unless the class says otherwise. Other programs write some of them in other ways
+(`Statement.spellings`).
+"""
+
+from collections.abc import Mapping
+from enum import IntEnum
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from ..crypto.formulas import name_of
+from ..errors import DecodeError
+from ..record import Record
+from ..spec.command import Command
+from ..spec.commands import policies
+from ..spec.constants import TPM_ALG, TPM_CC
+from ..spec.numbers import Attributes
+from ..spec.structures import TPMT_PUBLIC
+from .digest_rule import DigestRule, Part, hashed_bytes
+
+if TYPE_CHECKING:
+    from ..sessions import Password, Use
+    from ..tpm import Tpm
+
+__all__ = ["Json", "Statement", "statement_class", "statement_classes"]
+
+_MODULES = ("statements", "conditions", "approvals")
+"""The modules that declare statements; the usual ones first."""
+
+
+class Json:
+    """Marks a field of a statement: its name in JSON, and the value that it has if JSON omits it."""
+
+    def __init__(self, name: str = "", default: Any = None) -> None:
+        self.name = name
+        self.default = default
+
+
+class Statement(Record):
+    """Base of the statements of a policy. A class without `code` is a base of others.
+
+    `code` is the command that states it to the TPM. `says` is the line for people, in which {field} stands for the
+    value of a field or property. `hashes` lists the fields that extend policyDigest, every one by default; `then`,
+    `restarts` and `names` are those of `DigestRule`, and `hashed_as` replaces `code` in the hash.
+    """
+
+    code: ClassVar[TPM_CC]
+    says: ClassVar[str]
+    rule: ClassVar[DigestRule]
+    short_forms: ClassVar[tuple[str, ...]] = ()
+    """Further names in JSON, which `expand_json` replaces by those of fields."""
+
+    def __init_subclass__(
+        cls,
+        *,
+        code: TPM_CC | None = None,
+        says: str = "",
+        hashes: tuple[Part, ...] | None = None,
+        then: str = "",
+        restarts: bool = False,
+        names: Mapping[str, str] = MappingProxyType({}),
+        hashed_as: TPM_CC | None = None,
+    ) -> None:
+        if code is None:
+            return
+        if not says:
+            raise TypeError(f"{cls.__name__} needs says=, the line that describes it to people")
+        cls.code, cls.says = code, says
+        parts = tuple(name for name, _ in cls.fields()) if hashes is None else hashes
+        cls.rule = DigestRule(hashed_as or code, parts, then, restarts, names)
+        _by_code[code] = cls
+
+    @classmethod
+    def digest_rule(cls, given: Record) -> DigestRule:
+        """The rule for a statement of this class, or for a recorded command with its code."""
+        return cls.rule
+
+    def extended(self, alg: TPM_ALG, before: bytes) -> bytes:
+        """policyDigest after this statement (Part 3, §23.2). Raises PolicyError if only the TPM can know it."""
+        return self.digest_rule(self).extended(alg, before, lambda name: hashed_bytes(self, name))
+
+    def command(self, session: int) -> Command:
+        """The command that states it on the policy session with this handle. Raises PolicyError."""
+        kind: Any = getattr(policies, type(self).__name__)
+        command: Command = kind(session, *vars(self).values())
+        return command
+
+    def state(self, tpm: "Tpm", session: int, authorized: "tuple[Password | Use, ...]" = ()) -> None:
+        """States it on the policy session with this handle. Raises PolicyError, TpmError."""
+        tpm.execute(self.command(session), *authorized)
+
+    @property
+    def wants_authorization(self) -> bool:
+        """Whether `state` needs the authorization of another entity than the one that the policy protects."""
+        return False
+
+    @classmethod
+    def from_octets(cls, octets: bytes) -> Self:
+        """The statement in the draft's form of it. Raises DecodeError."""
+        return cls.parse(octets)
+
+    @classmethod
+    def spellings(cls, octets: bytes) -> tuple[bytes, ...]:
+        """The bytes in the draft's form: unchanged, then converted from the forms of other programs."""
+        return (octets,)
+
+    @classmethod
+    def readings(cls, octets: bytes) -> tuple[Self, ...]:
+        """Every statement that a key file's bytes can mean, the draft's first. Raises DecodeError."""
+        found: list[Self] = []
+        failed: list[DecodeError] = []
+        for spelling in cls.spellings(octets):
+            try:
+                statement = cls.from_octets(spelling)
+            except DecodeError as error:
+                failed.append(error)
+            else:
+                found += [statement] if statement not in found else []
+        if not found:
+            raise failed[0]
+        return tuple(found)
+
+    @classmethod
+    def expand_json(cls, fields: dict[str, Any], alg: TPM_ALG) -> dict[str, Any]:
+        """The fields in JSON, with each short form replaced, for a policy in the algorithm `alg`.
+
+        Raises PolicyError, TypeError, ValueError.
+        """
+        return fields
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__}: {self.says.format_map(_Shown(self))}"
+
+
+class _Shown(dict[str, Any]):
+    """The values of a statement by name, as people read them; numbers stay numbers, for format specifications."""
+
+    def __init__(self, statement: Statement) -> None:
+        self._statement = statement
+
+    def __missing__(self, name: str) -> Any:
+        value = getattr(self._statement, name)
+        match value:
+            case bytes():
+                return value.hex()
+            case IntEnum():
+                return value.name
+            case Attributes():
+                return value.described()
+            case TPMT_PUBLIC():
+                return name_of(value).hex()
+            case Record():
+                return value.build().hex()
+            case tuple():
+                return ", ".join(one.hex() if isinstance(one, bytes) else str(one) for one in value)
+        return value
+
+
+_by_code: dict[int, type[Statement]] = {}
+
+
+def statement_class(code: int) -> type[Statement] | None:
+    """The class of the statement with this command code, or None. Loads as few modules as possible."""
+    for module in _MODULES:
+        if code in _by_code:
+            break
+        import_module(f".{module}", __package__)
+    return _by_code.get(code)
+
+
+def statement_classes() -> dict[str, type[Statement]]:
+    """Every class of statement by its name."""
+    for module in _MODULES:
+        import_module(f".{module}", __package__)
+    return {kind.__name__: kind for kind in _by_code.values()}

@@ -1,0 +1,261 @@
+"""The usual policy statements: PCR values, passwords, one command, alternatives, duplication."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Protocol, Self
+
+from ..crypto.formulas import digest, digest_size
+from ..errors import DecodeError, PolicyError
+from ..record import Record
+from ..spec.command import Command
+from ..spec.commands import policies
+from ..spec.constants import TPM_ALG, TPM_CC, TPM_HT, TPM_RH
+from ..spec.structures import (
+    TPM2B_DIGEST,
+    TPM2B_NAME,
+    TPM2B_NONCE,
+    TPM_CC_ID,
+    TPM_HANDLE,
+    TPMI_YES_NO,
+    TPML_DIGEST,
+    TPML_PCR_SELECTION,
+    TPMS_PCR_SELECTION,
+)
+from .digest_rule import DigestRule
+from .pcr_selection import bank_name, format_pcrs, parse_pcr_values, pcrs_in
+from .statement import Json, Statement
+
+__all__ = [
+    "PolicyAuthValue",
+    "PolicyCommandCode",
+    "PolicyDuplicationSelect",
+    "PolicyOR",
+    "PolicyPCR",
+    "PolicyPassword",
+    "PolicySecret",
+]
+
+_DIGEST_SIZES = (32, 48, 64, 20)
+"""Bytes of a digest, the usual hashes first."""
+
+
+class _HasDigest(Protocol):
+    def digest(self, alg: TPM_ALG) -> bytes: ...
+
+
+def _sized(octets: bytes) -> bytes:
+    return len(octets).to_bytes(2, "big") + octets
+
+
+class PolicyPCR(
+    Statement, code=TPM_CC.PolicyPCR, says="{selection} {state_of_pcrs}", hashes=("pcrs", "pcr_digest")
+):
+    """The selected PCRs have values whose hash, in the policy's algorithm, is `pcr_digest` (Part 3, §23.7).
+
+    An empty `pcr_digest` stands for the values that the PCRs have when the command is executed.
+    """
+
+    pcr_digest: Annotated[TPM2B_DIGEST, Json("digest", default=b"")]
+    pcrs: TPML_PCR_SELECTION
+
+    @classmethod
+    def of_values(
+        cls,
+        alg: TPM_ALG,
+        pcrs: tuple[TPMS_PCR_SELECTION, ...],
+        values: Mapping[tuple[TPM_ALG, int], bytes],
+    ) -> Self:
+        """From PCR values by bank and number, for a policy in the algorithm `alg`. Raises PolicyError."""
+        parts = []
+        for bank, number in pcrs_in(pcrs):
+            value = values.get((bank, number))
+            if value is None:
+                raise PolicyError(f"missing the value of PCR {number} in bank {bank_name(bank)}; read it first")
+            if len(value) != digest_size(bank):
+                raise PolicyError(
+                    f"PCR {number} in bank {bank_name(bank)}: expected {digest_size(bank)} bytes, got {len(value)}"
+                )
+            parts.append(value)
+        return cls(digest(alg, *parts), pcrs)
+
+    def extended(self, alg: TPM_ALG, before: bytes) -> bytes:
+        """policyDigest after this statement. Raises PolicyError if it uses the PCR values of the moment."""
+        if not self.pcr_digest:
+            raise PolicyError("the policy uses the PCRs as they are; give their values to compute its digest")
+        return super().extended(alg, before)
+
+    @classmethod
+    def spellings(cls, octets: bytes) -> tuple[bytes, ...]:
+        """openssl_tpm2_engine: the selection, then the digest without its size."""
+        turned = [_sized(octets[-size:]) + octets[:-size] for size in _DIGEST_SIZES if size < len(octets)]
+        return (octets, *turned)
+
+    @classmethod
+    def expand_json(cls, fields: dict[str, Any], alg: TPM_ALG) -> dict[str, Any]:
+        """The digest in place of PCR values beside their numbers. Raises PolicyError if a value is missing."""
+        selection, values = parse_pcr_values(fields["pcrs"])
+        fields = {**fields, "pcrs": format_pcrs(selection)}
+        if fields.get("digest") or not values:
+            return fields
+        missing = [number for bank, number in pcrs_in(selection) if (bank, number) not in values]
+        if missing:
+            raise PolicyError(f"PCR {missing[0]} has no value, but others have; give every value, or none")
+        return {**fields, "digest": cls.of_values(alg, selection, values).pcr_digest.hex()}
+
+    @property
+    def selection(self) -> str:
+        """The PCRs as people write them."""
+        return format_pcrs(self.pcrs)
+
+    @property
+    def state_of_pcrs(self) -> str:
+        """The digest of their values, for people."""
+        return f"hash to {self.pcr_digest.hex()}" if self.pcr_digest else "are as they are now"
+
+
+class PolicyAuthValue(Statement, code=TPM_CC.PolicyAuthValue, says="the key's password"):
+    """The object's authValue is known, proven by the session's HMAC (Part 3, §23.17)."""
+
+
+class PolicyPassword(
+    Statement, code=TPM_CC.PolicyPassword, says="the key's password", hashed_as=TPM_CC.PolicyAuthValue
+):
+    """The object's authValue is given, in clear (Part 3, §23.18). Its digest is that of PolicyAuthValue."""
+
+
+class PolicyCommandCode(Statement, code=TPM_CC.PolicyCommandCode, says="TPM2_{code_} only"):
+    """Only this command is authorized (Part 3, §23.11)."""
+
+    code_: Annotated[TPM_CC_ID, Json("command")]
+
+
+class PolicySecret(
+    Statement,
+    code=TPM_CC.PolicySecret,
+    says="the password of {entity}{reference}",
+    hashes=("object_name",),
+    then="policy_ref",
+    names={"object_name": "auth_handle"},
+):
+    """The authValue of another entity, of this Name, is known (Part 3, §23.4).
+
+    `object_hint` is the entity's handle, or 0: not part of the policy.
+    """
+
+    object_hint: Annotated[TPM_HANDLE, Json("handle", default=0)]
+    object_name: Annotated[TPM2B_NAME, Json("name", default=b"")]
+    policy_ref: TPM2B_NONCE = b""
+    short_forms = ("hierarchy",)
+
+    @property
+    def wants_authorization(self) -> bool:
+        """True: the authorization of the entity."""
+        return True
+
+    @classmethod
+    def of(cls, handle: int, policy_ref: bytes = b"") -> Self:
+        """For an entity whose Name is its handle: a hierarchy, lockout, a PCR. Raises PolicyError."""
+        if handle >> 24 not in (TPM_HT.PERMANENT, TPM_HT.PCR):
+            raise PolicyError(
+                f"the Name of 0x{handle:08x} is not its handle; read its public area and give the Name"
+            )
+        return cls(handle, handle.to_bytes(4, "big"), policy_ref)
+
+    @classmethod
+    def spellings(cls, octets: bytes) -> tuple[bytes, ...]:
+        """Before the draft's revision of 2023: without the hint. tpm2genkey: policyRef without its size."""
+        # A Name is never empty, and is shorter than 0x43 bytes: the bytes have a hint or have none, never both.
+        if int.from_bytes(octets[:2], "big") in range(1, 0x43):
+            octets = bytes(4) + octets
+        end = 6 + int.from_bytes(octets[4:6], "big")
+        return (octets, octets[:end] + _sized(octets[end:]))
+
+    @classmethod
+    def expand_json(cls, fields: dict[str, Any], alg: TPM_ALG) -> dict[str, Any]:
+        """Handle and Name in place of a hierarchy, or of a handle alone. Raises PolicyError."""
+        fields = dict(fields)
+        if "hierarchy" in fields:
+            name = fields.pop("hierarchy").upper()
+            if name not in TPM_RH.__members__:
+                raise PolicyError(f"PolicySecret: {name[:40]!r} is not a valid hierarchy; use e.g. owner")
+            fields["handle"], fields["name"] = int(TPM_RH[name]), ""
+        if fields.get("name"):
+            return fields
+        if "handle" not in fields:
+            raise PolicyError("PolicySecret needs the entity that has the password; add hierarchy, handle or name")
+        entity = cls.of(int(str(fields["handle"]), 0))
+        return {**fields, "name": entity.object_name.hex()}
+
+    def command(self, session: int) -> Command:
+        """The command; its first handle needs the entity's authorization. Raises PolicyError."""
+        handle = self.object_hint
+        if not handle:
+            if len(self.object_name) != 4:
+                raise PolicyError("the policy needs the authorization of an object but does not name its handle")
+            handle = int.from_bytes(self.object_name, "big")
+        return policies.PolicySecret(handle, session, policy_ref=self.policy_ref)
+
+    @property
+    def entity(self) -> str:
+        """The entity, for people."""
+        if len(self.object_name) != 4:
+            return self.object_name.hex()
+        handle = TPM_RH(int.from_bytes(self.object_name, "big"))
+        return f"the {handle.name.lower()} hierarchy" if handle.known else f"0x{handle:08x}"
+
+    @property
+    def reference(self) -> str:
+        """policyRef for people, or ""."""
+        return f", reference {self.policy_ref.hex()}" if self.policy_ref else ""
+
+
+class PolicyOR(Statement, code=TPM_CC.PolicyOR, says="one of {p_hash_list}", restarts=True):
+    """The policy so far is one of 2 to 8 digests (Part 3, §23.6)."""
+
+    p_hash_list: Annotated[TPML_DIGEST, Json("digests")]
+    short_forms = ("branches",)
+
+    @classmethod
+    def of(cls, alg: TPM_ALG, *branches: _HasDigest | bytes) -> Self:
+        """From policies, or digests, in the algorithm `alg`. Raises PolicyError."""
+        if not 2 <= len(branches) <= 8:
+            raise PolicyError(f"PolicyOR: expected 2 to 8 branches, got {len(branches)}; nest it for more")
+        return cls(tuple(b if isinstance(b, bytes) else b.digest(alg) for b in branches))
+
+    @classmethod
+    def expand_json(cls, fields: dict[str, Any], alg: TPM_ALG) -> dict[str, Any]:
+        """The fields, with the right number of digests. Raises PolicyError."""
+        cls.of(alg, *map(bytes.fromhex, fields["digests"]))
+        return fields
+
+
+class PolicyDuplicationSelect(
+    Statement, code=TPM_CC.PolicyDuplicationSelect, says="duplication{source} to {new_parent_name} only"
+):
+    """Only duplication to this new parent is authorized (Part 3, §23.15).
+
+    `include_object` makes the object's Name part of the policy too.
+    """
+
+    object_name: Annotated[TPM2B_NAME, Json(default=b"")]
+    new_parent_name: TPM2B_NAME
+    include_object: Annotated[TPMI_YES_NO, Json(default=False)]
+
+    @classmethod
+    def from_octets(cls, octets: bytes) -> Self:
+        """The statement in a key file's bytes. Raises DecodeError."""
+        statement = cls.parse(octets)
+        if not isinstance(statement.include_object, bool):
+            raise DecodeError(f"TPMI_YES_NO is 0 or 1, not {statement.include_object}", len(octets) - 1, 1)
+        return statement
+
+    @classmethod
+    def digest_rule(cls, given: Record) -> DigestRule:
+        """Without the object's Name, unless it is part of the policy."""
+        values: Any = given
+        included = values.include_object and values.object_name
+        return cls.rule if included else cls.rule._replace(parts=cls.rule.parts[1:])
+
+    @property
+    def source(self) -> str:
+        """The object if it is part of the policy, for people."""
+        return f" of {self.object_name.hex()}" if self.include_object else ""
