@@ -1,34 +1,34 @@
-"""One STS call from operation to value: sign, send, try again where it helps, correct a wrong clock once."""
+"""Clients of AWS services: sign, send, retry, correct a wrong clock once, read the error."""
 
 import time
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from . import retry, xml
+from .credentials import Credentials
 from .endpoints import Endpoint
 from .errors import NetworkError, RequestError, ResponseError, StsError, one_line
 from .http import HttpClient, Response
+from .operation import Operation
 from .request import Request
 from .signer import Signer
-from .sts import Credentials, Operation
 from .times import parse_http_date, parse_rfc3339
 
-__all__ = ["StsClient"]
+__all__ = ["AwsClient", "StsClient"]
 
 Result = TypeVar("Result")
 
-_FORM = ("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
-# As STS has it, and two older forms that other implementations answer with.
+# Where XML services put an error: as STS and IAM do, as S3 does, and two older forms.
 _ERRORS = ("ErrorResponse/Error/", "ErrorResponse/Errors/Error/", "Response/Errors/Error/", "Error/")
+_REQUEST_IDS = ("ErrorResponse/RequestId", "ErrorResponse/RequestID", "Response/RequestID", "Error/RequestId")
 
 
-class StsClient:
-    """STS at `endpoint`, for the key of `signer`.
+class AwsClient:
+    """A client of the AWS service at `endpoint`, signing with the key of `signer`.
 
-    `policy` says how calls are tried again; without one it is the standard mode's.
-    `warn` is told, in one line, of a clock that had to be corrected. `clock` (POSIX seconds), `sleep`
-    (seconds) and `random` (0 to 1) are the world outside.
+    `policy` controls retries; by default it is that of the standard mode. `warn` receives one line when the clock
+    is wrong. `clock` returns POSIX seconds, `sleep` takes seconds, `random` returns a number from 0 to 1.
     """
 
     def __init__(
@@ -53,8 +53,100 @@ class StsClient:
         self._random = random
         self._offset = 0.0
 
-    def signed_by(self, signer: Signer) -> "StsClient":
-        """The same STS for another key; what was learnt of our clock is known to it."""
+    def call(self, operation: Operation[Result]) -> Result:
+        """Returns the operation's value.
+
+        Raises RequestError for invalid parameters, before anything is signed; ResponseError if the body is not a
+        response of this operation, or if its credentials have expired by AWS's clock too; and what `send` raises.
+        """
+        operation.check()
+        response = self.send(operation.request(self._endpoint.url))
+        offset = self._server_offset(response)
+        value = operation.read(response.body)
+        if isinstance(value, Credentials):
+            self._check_expiration(value.expiration, offset)
+            if offset is not None and offset > retry.CLOCK_TOLERANCE:
+                value.clock_offset = round(offset)
+        return value
+
+    def send(self, request: Request) -> Response:
+        """Signs and sends `request`, and returns a response with HTTP status 200.
+
+        Raises NetworkError; StsError if AWS responds with an error; ResponseError for a redirect, another status
+        below 400, or a compressed body. Errors of the signer's HMAC pass through. The signer may be asked for the
+        key of a second day if the clock is wrong.
+        """
+        attempt, corrected = 1, False
+        while True:
+            failure: NetworkError | StsError
+            try:
+                response = self._http.send(self._sign(request))
+            except NetworkError as error:
+                failure = error
+            else:
+                if response.status == HTTPStatus.OK:
+                    return _check_coding(response)
+                offset = self._server_offset(response)
+                failure = read_error(response, self._endpoint.url, offset or 0.0)
+                if not corrected and self._correct_clock(failure, offset):
+                    corrected = True
+                    continue
+            if not self._policy.retries(failure) or attempt >= self._policy.max_attempts:
+                raise failure
+            self._sleep(self._policy.delay(failure, attempt, self._random_number()))
+            attempt += 1
+
+    def _sign(self, request: Request) -> Request:
+        moment = self._signer.signing_time(self._clock() + self._offset)
+        return self._signer.sign(request, self._endpoint.region, self._endpoint.service, moment)
+
+    def _random_number(self) -> float:
+        if self._random is None:
+            from random import random  # late: a credential run without retries does not need it
+
+            self._random = random
+        return self._random()
+
+    def _server_offset(self, response: Response) -> float | None:
+        """Returns the server's time minus ours in seconds; None if the response has no valid Date."""
+        date = parse_http_date(response.header("Date") or "")
+        return None if date is None else date - self._clock()
+
+    def _correct_clock(self, error: StsError, offset: float | None) -> bool:
+        """Adopts the server's time if our clock can be the cause of the error; returns whether to sign again."""
+        if offset is None:
+            return False
+        wrong = abs(offset - self._offset) > retry.CLOCK_TOLERANCE and retry.may_be_about_time(error)
+        if not wrong and not retry.is_about_time(error):
+            return False
+        self._offset = offset
+        if self._warn is not None and abs(offset) > retry.CLOCK_TOLERANCE:
+            where = "behind" if offset > 0 else "ahead of"
+            self._warn(f"your clock is {abs(round(offset))} seconds {where} AWS; signing with AWS's time instead")
+        return True
+
+    def _check_expiration(self, expiration: str, offset: float | None) -> None:
+        """Raises ResponseError for credentials expired by AWS's clock; warns if they are expired by ours only."""
+        ends = parse_rfc3339(expiration)
+        if ends > self._clock():
+            return
+        if offset is None or ends <= self._clock() + offset:
+            raise ResponseError(
+                f"the credentials in the response expired at {expiration}; check the endpoint and the clock "
+                "(timedatectl)"
+            )
+        if self._warn is not None:
+            self._warn(
+                f"your clock is {abs(round(offset))} seconds ahead of AWS: programs will treat these credentials "
+                "as expired; set the clock (timedatectl set-ntp true)"
+            )
+
+
+class StsClient(AwsClient):
+    """A client of STS at `endpoint`; the arguments are those of AwsClient."""
+
+    def with_signer(self, signer: Signer) -> "StsClient":
+        """Returns a client of the same endpoint for another key; it takes over the clock correction."""
         other = StsClient(
             signer,
             self._endpoint,
@@ -69,129 +161,82 @@ class StsClient:
         return other
 
     def call(self, operation: Operation[Result]) -> Result:
-        """The operation's value.
+        """Returns the operation's value.
 
-        Raises RequestError for unfit parameters, before anything is signed; NetworkError; StsError, where
-        AWS refuses; ResponseError, where a 200 holds no answer of this operation, or credentials that have expired
-        for AWS too. What the signer's HMAC raises passes through: it may be asked again, for another day, if the
-        clock was wrong.
+        Raises what AwsClient.call raises, and RequestError if only regional endpoints offer the operation and this
+        is the global one.
         """
         operation.check()
         if operation.regional and self._endpoint.is_global:
             raise RequestError(
-                f"{operation.action} is not offered by STS's global endpoint; give a region, such as us-east-1"
+                f"STS's global endpoint does not offer {operation.action}; give a region, such as us-east-1"
             )
-        request = self._request(operation)
-        attempt, corrected = 1, False
-        while True:
-            failure: NetworkError | StsError
-            try:
-                response = self._http.send(self._signed(request))
-            except NetworkError as error:
-                failure = error
-            else:
-                offset = self._server_offset(response)
-                if response.status == HTTPStatus.OK:
-                    return self._value(operation, response, offset)
-                failure = self._refusal(response, offset)
-                if not corrected and self._correct(failure, offset):
-                    corrected = True
-                    continue
-            if not self._policy.retries(failure) or attempt >= self._policy.max_attempts:
-                raise failure
-            self._sleep(self._policy.delay(failure, attempt, self._chance()))
-            attempt += 1
+        return super().call(operation)
 
-    def _value(self, operation: Operation[Result], response: Response, offset: float | None) -> Result:
-        coding = response.header("Content-Encoding") or "identity"
-        if coding.lower() != "identity":
-            raise ResponseError(
-                f"the answer is compressed ({one_line(coding, 40)}), which was not asked for; "
-                "check any proxy before the endpoint"
-            )
-        value = operation.result(xml.parse(response.body))
-        if isinstance(value, Credentials):
-            self._check_expiration(value.expiration, offset)
-            if offset is not None and offset > retry.CLOCK_TOLERANCE:
-                value.clock_offset = round(offset)
-        return value
 
-    def _check_expiration(self, expiration: str, offset: float | None) -> None:
-        """Refuses what has expired for AWS too; a clock of ours that only makes it seem so is told of."""
-        ends = parse_rfc3339(expiration)
-        if ends > self._clock():
-            return
-        if offset is None or ends <= self._clock() + offset:
-            raise ResponseError(
-                f"the answer's credentials expired at {expiration}; check the endpoint and the clock (timedatectl)"
-            )
-        if self._warn is not None:
-            self._warn(
-                f"your clock is {abs(round(offset))} seconds ahead of AWS: programs take these credentials for "
-                "expired; set it (timedatectl set-ntp true)"
-            )
+def read_error(response: Response, url: str, clock_offset: float) -> StsError:
+    """Returns the error of a response from `url` that does not have status 200.
 
-    def _chance(self) -> float:
-        if self._random is None:
-            from random import random
-
-            self._random = random
-        return self._random()
-
-    def _request(self, operation: Operation[Any]) -> Request:
-        """The request of an operation, not signed."""
-        return Request("POST", self._endpoint.url, (_FORM,), operation.form())
-
-    def _signed(self, request: Request) -> Request:
-        moment = self._signer.signing_time(self._clock() + self._offset)
-        return self._signer.sign(request, self._endpoint.region, "sts", moment)
-
-    def _server_offset(self, response: Response) -> float | None:
-        """Seconds that the server's clock is ahead of ours; None where it does not say."""
-        date = parse_http_date(response.header("Date") or "")
-        return None if date is None else date - self._clock()
-
-    def _correct(self, error: StsError, offset: float | None) -> bool:
-        """Takes over the server's time if the refusal can come from ours; whether to sign anew."""
-        if offset is None:
-            return False
-        wrong = abs(offset - self._offset) > retry.CLOCK_TOLERANCE and retry.may_be_about_time(error)
-        if not wrong and not retry.is_about_time(error):
-            return False
-        self._offset = offset
-        if self._warn is not None and abs(offset) > retry.CLOCK_TOLERANCE:
-            where = "behind" if offset > 0 else "ahead of"
-            self._warn(f"your clock is {abs(round(offset))} seconds {where} AWS; signing with AWS's time instead")
-        return True
-
-    def _refusal(self, response: Response, offset: float | None) -> StsError:
-        if 300 <= response.status < 400:
-            where = one_line(response.header("Location") or "elsewhere", 200)
-            raise ResponseError(
-                f"{self._endpoint.url} redirects to {where} (HTTP {response.status}), which is not followed; "
-                "check the endpoint and any proxy before it"
-            )
-        if response.status < 300:
-            raise ResponseError(
-                f"{self._endpoint.url} answered HTTP {response.status}, where STS answers 200 or an error; "
-                "check the endpoint and any proxy before it"
-            )
-        try:
-            document = xml.parse(response.body)
-        except ResponseError:
-            document = xml.Document("", {}, set())
-        code = document.first(*(path + "Code" for path in _ERRORS))
-        message = document.first(*(path + "Message" for path in _ERRORS))
-        request_id = document.first(
-            "ErrorResponse/RequestId", "ErrorResponse/RequestID", "Response/RequestID", "Error/RequestId"
+    `clock_offset` is the server's time minus ours in seconds. Raises ResponseError for a status below 400.
+    """
+    if 300 <= response.status < 400:
+        target = one_line(response.header("Location") or "an unknown URL", 200)
+        raise ResponseError(
+            f"{url} redirects to {target} (HTTP {response.status}), and redirects are not followed; check the "
+            "endpoint and any proxy before it"
         )
-        error = StsError(
-            code or str(response.status),
-            message
-            or ("" if code else "an answer without an STS error document; check the endpoint and any proxy"),
-            request_id or response.header("x-amzn-RequestId") or "",
-            response.status,
+    if response.status < 300:
+        raise ResponseError(
+            f"unexpected HTTP {response.status} from {url}: expected 200 or an error; check the endpoint and any "
+            "proxy before it"
         )
-        error.retry_after = retry.retry_after(response.header("x-amz-retry-after"), response.header("Retry-After"))
-        error.hint = retry.hint(error, offset or 0.0)
-        return error
+    read = _read_json_error if response.body.lstrip().startswith(b"{") else _read_xml_error
+    code, message, request_id = read(response.body)
+    if not (code or message):
+        message = "the response has no AWS error document; check the endpoint and any proxy"
+    error = StsError(
+        code or str(response.status),
+        message,
+        request_id or response.header("x-amzn-RequestId") or "",
+        response.status,
+    )
+    error.retry_after = retry.retry_after(response.header("x-amz-retry-after"), response.header("Retry-After"))
+    error.hint = retry.hint(error, clock_offset)
+    return error
+
+
+def _read_xml_error(body: bytes) -> tuple[str, str, str]:
+    """Returns code, message and request id of an error in XML; "" for each that is missing."""
+    try:
+        document = xml.parse(body)
+    except ResponseError:
+        return "", "", ""
+    code = document.first(*(path + "Code" for path in _ERRORS))
+    message = document.first(*(path + "Message" for path in _ERRORS))
+    return code, message, document.first(*_REQUEST_IDS)
+
+
+def _read_json_error(body: bytes) -> tuple[str, str, str]:
+    """Returns code and message of an error in JSON (AWS JSON 1.1), and no request id; "" for each if invalid."""
+    import json  # late: a credential run reads XML only
+
+    try:
+        document = json.loads(body)
+        code = document["__type"]
+        message = document.get("message") or document.get("Message") or ""
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return "", "", ""
+    if not (isinstance(code, str) and isinstance(message, str)):
+        return "", "", ""
+    return code.rpartition("#")[2], message, ""
+
+
+def _check_coding(response: Response) -> Response:
+    """Returns the response. Raises ResponseError if its body is compressed."""
+    coding = response.header("Content-Encoding") or "identity"
+    if coding.lower() != "identity":
+        raise ResponseError(
+            f"the response is compressed ({one_line(coding, 40)}), although no compression was requested; check "
+            "any proxy before the endpoint"
+        )
+    return response

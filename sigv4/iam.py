@@ -1,38 +1,29 @@
-"""IAM operations on the access keys of the user who signs: what a change of keys needs, and no more.
+"""Operations of IAM on the access keys of the user who signs, as far as a key rotation needs them.
 
 Source: the IAM API reference, version 2010-05-08 (botocore data/iam/2010-05-08/service-2.json).
 """
 
-from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlencode
+from typing import TypeVar
+from xml.parsers import expat
 
-from .client import StsClient
 from .errors import ResponseError
-from .parameters import Text
-from .sts import Operation
-from .xml import Document
-
-if TYPE_CHECKING:
-    from .http import HttpClient, Response
-    from .request import Request
+from .operation import Operation, Text
+from .xml import Document, parse
 
 __all__ = [
     "AccessKey",
     "CreateAccessKey",
     "DeleteAccessKey",
-    "IamClient",
     "ListAccessKeys",
     "NewAccessKey",
     "UpdateAccessKey",
 ]
 
-VERSION = "2010-05-08"
-
 Result = TypeVar("Result")
 
 
 class NewAccessKey:
-    """A key that IAM has just made, and its secret, which IAM shows this once. The repr hides it."""
+    """A new access key with its secret, which IAM shows only once. The repr hides the secret."""
 
     __slots__ = ("access_key_id", "secret_access_key")
 
@@ -45,7 +36,7 @@ class NewAccessKey:
 
 
 class AccessKey:
-    """A key as IAM lists it. `status` is Active or Inactive, `created` RFC 3339 text."""
+    """An access key without its secret. `status` is Active or Inactive, `created` is RFC 3339 text."""
 
     __slots__ = ("access_key_id", "created", "status")
 
@@ -59,93 +50,60 @@ class AccessKey:
 
 
 class IamOperation(Operation[Result]):
-    """One call of IAM; without a user's name it is about the user who signs."""
+    """One call of IAM about the user who signs it."""
 
-    def form(self) -> bytes:
-        """The body of the POST."""
-        pairs = [("Action", self.action), ("Version", VERSION)]
-        for parameter in self.parameters:
-            pairs += parameter.pairs()
-        return urlencode(pairs).encode("ascii")
+    version = "2010-05-08"
 
 
 class CreateAccessKey(IamOperation[NewAccessKey]):
-    """A further key of the user; AWS allows two. Not to be sent twice: each call makes a key."""
+    """Creates another key of the user; AWS allows two. Never retry it: each call creates a key."""
 
     def result(self, document: Document) -> NewAccessKey:
-        """The key. Raises ResponseError."""
+        """Returns the key. Raises ResponseError."""
         path = "CreateAccessKeyResponse/CreateAccessKeyResult/AccessKey/"
         return NewAccessKey(document.one(path + "AccessKeyId"), document.one(path + "SecretAccessKey"))
 
 
-class _AboutKey(IamOperation[None]):
+class _KeyOperation(IamOperation[None]):
     def __init__(self, access_key_id: str) -> None:
         self.parameters = (_key_id(access_key_id),)
 
     def result(self, document: Document) -> None:
-        """Nothing; raises ResponseError where the answer is another operation's."""
+        """Returns None. Raises ResponseError for the response of another operation."""
         if document.root != f"{self.action}Response":
-            raise ResponseError(f"the answer is no {self.action}Response; check the endpoint and any proxy")
+            raise ResponseError(
+                f"the response is not a valid {self.action}Response; check the endpoint and any proxy before it"
+            )
 
 
-class UpdateAccessKey(_AboutKey):
-    """Makes a key usable or, the default, useless for now. Says the same when it is so already."""
+class UpdateAccessKey(_KeyOperation):
+    """Deactivates a key, or activates it. A key that is in that state already stays in it."""
 
     def __init__(self, access_key_id: str, *, active: bool = False) -> None:
         status = "Active" if active else "Inactive"
         self.parameters = (_key_id(access_key_id), Text("Status", status, 1, None, "Active|Inactive"))
 
 
-class DeleteAccessKey(_AboutKey):
-    """Removes a key for ever. AWS answers NoSuchEntity where it is gone already."""
+class DeleteAccessKey(_KeyOperation):
+    """Deletes a key permanently. AWS responds with NoSuchEntity if it does not exist."""
 
 
-class ListAccessKeys(IamOperation[None]):
-    """The user's keys, two at most; `IamClient.list_access_keys` reads the answer."""
+class ListAccessKeys(IamOperation[list[AccessKey]]):
+    """Lists the user's keys, two at most."""
 
-    def result(self, document: Document) -> None:
-        """Nothing; raises ResponseError for an answer that goes on, or is another operation's."""
+    def read(self, body: bytes) -> list[AccessKey]:
+        """Returns the keys. Raises ResponseError for a truncated list, or the response of another operation."""
+        document = parse(body)
         truncated = document.first("ListAccessKeysResponse/ListAccessKeysResult/IsTruncated")
         if document.root != "ListAccessKeysResponse" or truncated == "true":
-            raise ResponseError("the answer is no list of a user's keys; check the endpoint and any proxy")
+            raise ResponseError(
+                "the response is not a complete list of a user's keys; check the endpoint and any proxy before it"
+            )
+        return _read_keys(body)
 
 
-class IamClient(StsClient):
-    """IAM at an endpoint of `endpoints.service("iam", region)`; retries and clock as for STS."""
-
-    def _signed(self, request: "Request") -> "Request":
-        moment = self._signer.signing_time(self._clock() + self._offset)
-        return self._signer.sign(request, self._endpoint.region, "iam", moment)
-
-    def list_access_keys(self) -> list[AccessKey]:
-        """The keys of the user who signs. Raises as `call` does."""
-        plain = self._http
-        tap = _Tap(plain)
-        self._http = tap  # type: ignore[assignment]
-        try:
-            self.call(ListAccessKeys())
-        finally:
-            self._http = plain
-        return _keys(tap.body)
-
-
-class _Tap:
-    """Keeps the last answer: a Document has one text a path, and a list has several."""
-
-    def __init__(self, http: "HttpClient") -> None:
-        self._http = http
-        self.body = b""
-
-    def send(self, request: "Request") -> "Response":
-        response = self._http.send(request)
-        self.body = response.body
-        return response
-
-
-def _keys(body: bytes) -> list[AccessKey]:
-    """The members of an answer that xml.parse has found well-formed and within bounds."""
-    from xml.parsers import expat
-
+def _read_keys(body: bytes) -> list[AccessKey]:
+    """Returns the members of a list that xml.parse accepts; a Document has one text per path, a list several."""
     keys: list[AccessKey] = []
     member: dict[str, str] = {}
     texts: list[str] = []
@@ -161,7 +119,7 @@ def _keys(body: bytes) -> list[AccessKey]:
             member[local] = "".join(texts).strip()
             return
         if not member.get("AccessKeyId") or member.get("Status") not in ("Active", "Inactive"):
-            raise ResponseError("the answer lists a key without its id or status; check the endpoint")
+            raise ResponseError("the response lists a key without a valid id or status; check the endpoint")
         keys.append(AccessKey(member["AccessKeyId"], member["Status"], member.get("CreateDate", "")))
 
     parser = expat.ParserCreate("utf-8", " ")

@@ -1,16 +1,15 @@
-"""STS operations: their parameters with AWS's limits, and what their answers hold.
+"""Operations of STS: parameters with AWS's limits, and the values of responses.
 
 Source: the STS API reference, version 2011-06-15 (botocore data/sts/2011-06-15/service-2.json).
 """
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Generic, TypeVar
-from urllib.parse import urlencode
+from typing import TypeVar
 
 from .credentials import Credentials
 from .errors import ResponseError
-from .parameters import Integer, Parameter, Several, Text, check_session
+from .operation import Integer, Members, Operation, Text, check_session
 from .times import is_rfc3339
 from .xml import Document
 
@@ -26,28 +25,26 @@ __all__ = [
     "GetFederationToken",
     "GetSessionToken",
     "GetWebIdentityToken",
-    "Operation",
+    "StsOperation",
     "WebIdentityToken",
 ]
 
-VERSION = "2011-06-15"
-
-# What XML can carry, less the control characters.
+# The characters of XML, without control characters.
 _ANY = r"[\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+"
 _LATIN = r"[\t\n\r\x20-\xff]+"
 _NAME = r"[\w+=,.@-]*"
-# The model's [\p{L}\p{Z}\p{N}_.:/=+\-@], where Python's Unicode \w has all letters and numbers.
+# The model's [\p{L}\p{Z}\p{N}_.:/=+\-@]; Python's Unicode \w covers all letters and numbers.
 _TAG = r"(?u:[\w \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000.:/=+\-@])"
 # The model's scope-token list of RFC 6749 §3.3.
 _SCOPE = r"[!#-+\--\[\]-~]+( [!#-+\--\[\]-~]+)*"
-_WHATEVER = r"[^\ud800-\udfff]*"
+_NO_SURROGATES = r"[^\ud800-\udfff]*"
 
 Result = TypeVar("Result")
 Value = TypeVar("Value")
 
 
 class CallerIdentity:
-    """Who signed: `account`, `arn`, `user_id`."""
+    """The identity of the caller: `account`, `arn`, `user_id`."""
 
     __slots__ = ("account", "arn", "user_id")
 
@@ -61,7 +58,7 @@ class CallerIdentity:
 
 
 class WebIdentityToken:
-    """A JWT that speaks for the caller outside AWS. `expiration` is RFC 3339 text. The repr hides the token."""
+    """A JWT about the caller for services outside AWS; the repr hides it. `expiration` is RFC 3339 text."""
 
     __slots__ = ("expiration", "token")
 
@@ -73,39 +70,14 @@ class WebIdentityToken:
         return f"<WebIdentityToken until {self.expiration}, token hidden>"
 
 
-class Operation(Generic[Result]):
-    """One call of STS. A subclass gives `parameters` and reads the answer; its own name is the Action.
+class StsOperation(Operation[Result]):
+    """One call of STS."""
 
-    `regional` is True for what the global endpoint does not offer.
-    """
-
-    parameters: tuple[Parameter, ...] = ()
-    regional = False
-
-    @property
-    def action(self) -> str:
-        """The Action parameter."""
-        return type(self).__name__
-
-    def check(self) -> None:
-        """Raises RequestError for the first parameter that AWS would refuse; nothing need be signed for that."""
-        for parameter in self.parameters:
-            parameter.check()
-
-    def form(self) -> bytes:
-        """The body of the POST."""
-        pairs = [("Action", self.action), ("Version", VERSION)]
-        for parameter in self.parameters:
-            pairs += parameter.pairs()
-        return urlencode(pairs).encode("ascii")
-
-    def result(self, document: Document) -> Result:
-        """The answer's value. Raises ResponseError where the document lacks a part of it."""
-        raise NotImplementedError
+    version = "2011-06-15"
 
 
-class _CredentialsOperation(Operation[Credentials]):
-    # Where the answer has an ARN of the account that the credentials act in, below the operation's Result.
+class _CredentialsOperation(StsOperation[Credentials]):
+    # The path, below the operation's Result, of an ARN of the account that the credentials belong to.
     _arn = ""
 
     def result(self, document: Document) -> Credentials:
@@ -121,12 +93,12 @@ class _CredentialsOperation(Operation[Credentials]):
 def _expiration(document: Document, path: str) -> str:
     expiration = document.one(path + "Expiration")
     if not is_rfc3339(expiration):
-        raise ResponseError("the answer's Expiration is no RFC 3339 time; check the endpoint")
+        raise ResponseError("the response's Expiration is not a valid RFC 3339 time; check the endpoint")
     return expiration
 
 
 def _account(text: str) -> str | None:
-    """The account of an ARN, or an account id as it is; None where there is neither."""
+    """Returns the account id in an ARN, or an account id itself; None if `text` is neither."""
     found = re.fullmatch(r"(?:arn:[^:]*:[^:]*:[^:]*:)?([0-9]{12})(?::.*)?", text, re.DOTALL)
     return None if found is None else found[1]
 
@@ -134,7 +106,7 @@ def _account(text: str) -> str | None:
 def _fit(document: Document, path: str, pattern: str) -> str:
     text = document.one(path)
     if not re.fullmatch(pattern, text):
-        raise ResponseError(f"the answer's {path.rpartition('/')[2]} has unfit characters; check the endpoint")
+        raise ResponseError(f"the response's {path.rpartition('/')[2]} has invalid characters; check the endpoint")
     return text
 
 
@@ -145,11 +117,11 @@ def _mfa(serial_number: str | None, token_code: str | None) -> tuple[Text, Text]
     )
 
 
-def _policy_arns(arns: Iterable[str] | None) -> Several:
+def _policy_arns(arns: Iterable[str] | None) -> Members:
     return _members("PolicyArns", arns, lambda name, arn: (Text(f"{name}.arn", arn, 20, 2048, _ANY),), 0, 10)
 
 
-def _tags(tags: Mapping[str, str] | None) -> Several:
+def _tags(tags: Mapping[str, str] | None) -> Members:
     def fields(name: str, tag: tuple[str, str]) -> tuple[Text, Text]:
         key, value = tag
         return Text(f"{name}.Key", key, 1, 128, _TAG + "+"), Text(f"{name}.Value", value, 0, 256, _TAG + "*")
@@ -158,7 +130,7 @@ def _tags(tags: Mapping[str, str] | None) -> Several:
 
 
 def _token_size(size: int | None) -> Integer:
-    return Integer("MinimumSessionTokenSize", size, 0, 4096, "octets")
+    return Integer("MinimumSessionTokenSize", size, 0, 4096, "bytes")
 
 
 def _members(
@@ -167,16 +139,16 @@ def _members(
     fields: Callable[[str, Value], Sequence[Text]],
     least: int,
     most: int | None,
-) -> Several:
-    """A list of structures, or of strings where `fields` names its one field as the member itself."""
+) -> Members:
+    """Returns a list parameter; `fields` returns the form fields of one member, given its name and value."""
     if values is None:
-        return Several(name, None, least, most)
+        return Members(name, None, least, most)
     members = [fields(f"{name}.member.{number}", value) for number, value in enumerate(values, 1)]
-    return Several(name, members, least, most)
+    return Members(name, members, least, most)
 
 
 class GetSessionToken(_CredentialsOperation):
-    """Temporary credentials of the signing user itself; only a long-term key may sign it."""
+    """Gets temporary credentials of the signing user; AWS accepts long-term keys only."""
 
     def __init__(
         self,
@@ -194,11 +166,11 @@ class GetSessionToken(_CredentialsOperation):
 
 
 class AssumeRole(_CredentialsOperation):
-    """Temporary credentials of a role.
+    """Gets temporary credentials of a role.
 
-    `policy` (JSON) and `policy_arns` limit the session; `tags` are its session tags, of which those named in
-    `transitive_tag_keys` are kept when the session assumes a further role. `provided_contexts` are pairs of
-    provider ARN and signed assertion. A role assumed by a role's session lasts 3600 seconds at most.
+    `policy` (JSON) and `policy_arns` limit the session. `tags` are session tags; a later role session inherits
+    those named in `transitive_tag_keys`. `provided_contexts` are pairs of provider ARN and signed assertion. A
+    session lasts at most 3600 seconds if a role assumes the role.
     """
 
     _arn = "AssumedRoleUser/Arn"
@@ -224,7 +196,7 @@ class AssumeRole(_CredentialsOperation):
             arn, assertion = pair
             return (
                 Text(f"{name}.ProviderArn", arn, 20, 2048, _ANY),
-                Text(f"{name}.ContextAssertion", assertion, 4, 3072, _WHATEVER, secret=True),
+                Text(f"{name}.ContextAssertion", assertion, 4, 3072, _NO_SURROGATES, secret=True),
             )
 
         self.parameters = (
@@ -254,9 +226,9 @@ class AssumeRole(_CredentialsOperation):
 
 
 class GetFederationToken(_CredentialsOperation):
-    """Temporary credentials of a federated user; only a long-term key may sign it.
+    """Gets temporary credentials of a federated user; AWS accepts long-term keys only.
 
-    Without a policy the credentials may do nothing, save what resource policies grant the user by name.
+    Without a policy the credentials have only the permissions that resource policies grant to the federated user.
     """
 
     _arn = "FederatedUser/Arn"
@@ -286,7 +258,7 @@ class GetFederationToken(_CredentialsOperation):
 
 
 class AssumeRoot(_CredentialsOperation):
-    """Temporary root credentials of a member account, for one task.
+    """Gets temporary root credentials of a member account, for one task.
 
     `target_principal` is the account's id or ARN, `task_policy_arn` one of AWS's managed root task policies.
     """
@@ -303,7 +275,7 @@ class AssumeRoot(_CredentialsOperation):
     ) -> None:
         self._target = target_principal
         self.parameters = (
-            Text("TargetPrincipal", target_principal, 12, 2048, _WHATEVER),
+            Text("TargetPrincipal", target_principal, 12, 2048, _NO_SURROGATES),
             Text("TaskPolicyArn.arn", task_policy_arn, 20, 2048, _ANY),
             Integer("DurationSeconds", duration_seconds, 0, 900, "seconds"),
             _token_size(minimum_session_token_size),
@@ -311,25 +283,25 @@ class AssumeRoot(_CredentialsOperation):
 
     def result(self, document: Document) -> Credentials:
         credentials = super().result(document)
-        # The answer does not repeat whose root it is.
+        # The response does not name the account.
         credentials.account_id = _account(self._target)
         return credentials
 
 
 class GetDelegatedAccessToken(_CredentialsOperation):
-    """Temporary credentials that another account's principal has delegated, for a trade-in token."""
+    """Exchanges a trade-in token for temporary credentials that another account's principal has delegated."""
 
     _arn = "AssumedPrincipal"
 
     def __init__(self, trade_in_token: str) -> None:
-        self.parameters = (Text("TradeInToken", trade_in_token, 1, None, _WHATEVER, secret=True),)
+        self.parameters = (Text("TradeInToken", trade_in_token, 1, None, _NO_SURROGATES, secret=True),)
 
 
-class GetWebIdentityToken(Operation[WebIdentityToken]):
-    """A JWT about the caller, signed by AWS, for services outside AWS that trust the account's issuer.
+class GetWebIdentityToken(StsOperation[WebIdentityToken]):
+    """Gets a JWT about the caller, signed by AWS, for services outside AWS that trust the account's issuer.
 
-    `audience` are those it is for; `signing_algorithm` is RS256 or ES384; `scope` are OAuth scope tokens
-    separated by blanks; `subject_mode` is AWSIdentity or OriginIdentity.
+    `audience` lists the recipients, `scope` OAuth scope tokens separated by spaces. `signing_algorithm` is RS256
+    or ES384, `subject_mode` is AWSIdentity or OriginIdentity.
     """
 
     regional = True
@@ -345,7 +317,7 @@ class GetWebIdentityToken(Operation[WebIdentityToken]):
         tags: Mapping[str, str] | None = None,
     ) -> None:
         self.parameters = (
-            _members("Audience", audience, lambda name, one: (Text(name, one, 1, 1000, _WHATEVER),), 1, 10),
+            _members("Audience", audience, lambda name, one: (Text(name, one, 1, 1000, _NO_SURROGATES),), 1, 10),
             Integer("DurationSeconds", duration_seconds, 60, 3600, "seconds"),
             Text("Scope", scope, 1, 256, _SCOPE),
             Text("SigningAlgorithm", signing_algorithm, 5, 5, "RS256|ES384"),
@@ -358,16 +330,16 @@ class GetWebIdentityToken(Operation[WebIdentityToken]):
         return WebIdentityToken(_fit(document, path + "WebIdentityToken", r"[!-~]+"), _expiration(document, path))
 
 
-class GetCallerIdentity(Operation[CallerIdentity]):
-    """Who signs; needs no permission, and so proves a key."""
+class GetCallerIdentity(StsOperation[CallerIdentity]):
+    """Gets the identity of the caller; it needs no permission, so it verifies a key."""
 
     def result(self, document: Document) -> CallerIdentity:
         path = "GetCallerIdentityResponse/GetCallerIdentityResult/"
         return CallerIdentity(*(document.one(path + name) for name in ("Account", "Arn", "UserId")))
 
 
-class GetAccessKeyInfo(Operation[str]):
-    """The account, 12 digits, that an access key id belongs to, whoever asks."""
+class GetAccessKeyInfo(StsOperation[str]):
+    """Gets the account, 12 digits, that an access key id belongs to; any caller may ask."""
 
     def __init__(self, access_key_id: str) -> None:
         self.parameters = (Text("AccessKeyId", access_key_id, 16, 128, r"[\w]*"),)
@@ -376,11 +348,11 @@ class GetAccessKeyInfo(Operation[str]):
         return _fit(document, "GetAccessKeyInfoResponse/GetAccessKeyInfoResult/Account", r"[0-9]{12}")
 
 
-class DecodeAuthorizationMessage(Operation[str]):
-    """The JSON behind the encoded message of a refusal (UnauthorizedOperation): which policy said no."""
+class DecodeAuthorizationMessage(StsOperation[str]):
+    """Decodes the message of an UnauthorizedOperation error to JSON, which names the policy that denied it."""
 
     def __init__(self, encoded_message: str) -> None:
-        self.parameters = (Text("EncodedMessage", encoded_message, 1, 10240, _WHATEVER),)
+        self.parameters = (Text("EncodedMessage", encoded_message, 1, 10240, _NO_SURROGATES),)
 
     def result(self, document: Document) -> str:
         return document.one("DecodeAuthorizationMessageResponse/DecodeAuthorizationMessageResult/DecodedMessage")

@@ -1,16 +1,16 @@
-"""The XML of the AWS query protocol, read within bounds: a document is its leaves by path, and nothing else."""
+"""XML responses of AWS, parsed within bounds: a document is a mapping of paths to the texts of its leaves."""
 
 from .errors import ResponseError
 
 __all__ = ["MAX_SIZE", "Document", "parse"]
 
-MAX_SIZE = 1 << 20  # octets
+MAX_SIZE = 1 << 20  # bytes
 _MAX_DEPTH = 16
 _MAX_ELEMENTS = 10_000
 
 
 class Document:
-    """Texts of an XML document by path of local names, such as "ErrorResponse/Error/Code"."""
+    """The texts of an XML document by path of local names, such as "ErrorResponse/Error/Code"."""
 
     __slots__ = ("_leaves", "_repeated", "root")
 
@@ -24,52 +24,56 @@ class Document:
         return f"<Document {self.root} with {len(self._leaves)} texts>"
 
     def one(self, path: str) -> str:
-        """The text at `path`. Raises ResponseError where it is missing, empty or there more than once."""
+        """Returns the text at `path`. Raises ResponseError if it is missing, empty or repeated."""
         name = path.rpartition("/")[2]
         if path in self._repeated:
-            raise ResponseError(f"the answer has more than one {name}; it is not an answer of AWS as documented")
+            raise ResponseError(
+                f"the response has more than one {name}; check the endpoint and any proxy before it"
+            )
         text = self._leaves.get(path, "")
         if not text:
             state = "an empty" if path in self._leaves else "no"
-            raise ResponseError(f"the answer has {state} {name}; check the endpoint and any proxy before it")
+            raise ResponseError(f"the response has {state} {name}; check the endpoint and any proxy before it")
         return text
 
     def first(self, *paths: str) -> str:
-        """The text at the first of `paths` that has one, else ""."""
+        """Returns the text at the first of `paths` that has one, else ""."""
         return next((text for path in paths if (text := self._leaves.get(path))), "")
 
 
 def parse(data: bytes) -> Document:
-    """Reads a UTF-8 document of at most MAX_SIZE octets, without DTD.
+    """Parses a UTF-8 document of at most MAX_SIZE bytes, without DTD.
 
-    Names lose their namespace, texts their surrounding blanks. Raises ResponseError, and nothing else, for
-    what is not well-formed or exceeds the bounds.
+    Names lose their namespace, texts their surrounding whitespace. Raises only ResponseError: for a document that
+    is not well-formed or exceeds the bounds.
     """
     if len(data) > MAX_SIZE:
-        raise ResponseError(f"the answer has {len(data)} octets; at most {MAX_SIZE} are read")
-    from xml.parsers import expat
+        raise ResponseError(
+            f"the response has {len(data)} bytes, more than the limit of {MAX_SIZE}; check the endpoint"
+        )
+    from xml.parsers import expat  # late: a run that gets no response does not need it
 
     reader = _Reader()
-    # The encoding is fixed because AWS writes no other, and a document must not choose among our codecs.
+    # AWS always uses UTF-8, and a document must not be able to choose among Python's codecs.
     parser = expat.ParserCreate("utf-8", " ")
     parser.buffer_text = True
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
     parser.CharacterDataHandler = reader.text
-    # No entities of the document's own: they are how a small document becomes a large one.
+    # A document's own entities could expand it beyond any bound.
     parser.StartDoctypeDeclHandler = reader.doctype
     try:
         parser.Parse(data, True)
     except expat.ExpatError as error:
         reason = expat.ErrorString(error.code)
         raise ResponseError(
-            f"the answer is no XML ({reason}); check the endpoint and any proxy before it"
+            f"the response is not valid XML ({reason}); check the endpoint and any proxy before it"
         ) from error
     return Document(reader.root, reader.leaves, reader.repeated)
 
 
 class _Reader:
-    """Collects what `parse` returns."""
+    """Handlers of the XML parser that collect the texts of leaves."""
 
     def __init__(self) -> None:
         self.root = ""
@@ -83,7 +87,9 @@ class _Reader:
     def start(self, name: str, _attributes: dict[str, str]) -> None:
         self._elements += 1
         if len(self._path) >= _MAX_DEPTH or self._elements > _MAX_ELEMENTS:
-            raise ResponseError("the answer's XML is nested too deeply or has too many elements")
+            raise ResponseError(
+                "the XML of the response is nested too deeply or has too many elements; check the endpoint"
+            )
         self._path.append(name.rpartition(" ")[2])
         self.root = self.root or self._path[0]
         self._texts.clear()
@@ -103,4 +109,6 @@ class _Reader:
         self._path.pop()
 
     def doctype(self, *_declaration: object) -> None:
-        raise ResponseError("the answer has a DOCTYPE (an HTML page?); check the endpoint and any proxy before it")
+        raise ResponseError(
+            "the response has a DOCTYPE (an HTML page?); check the endpoint and any proxy before it"
+        )

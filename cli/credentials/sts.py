@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     from sigv4.endpoints import Endpoint
     from sigv4.http import HttpClient
+    from sigv4.operation import Operation
     from sigv4.signer import Signer
-    from sigv4.sts import AssumeRole, Credentials, Operation
+    from sigv4.sts import AssumeRole, Credentials
 
 __all__ = [
     "access_key_id",
@@ -104,7 +105,7 @@ def _ask(args: Untyped, signer: "Signer") -> "Credentials":
         from sigv4.signer import Signer, hmac_from_secret
 
         temporary = Signer(found.access_key_id, hmac_from_secret(found.secret_access_key), found.session_token)
-        client = client.signed_by(temporary)
+        client = client.with_signer(temporary)
         found = client.call(operation)
     return found
 

@@ -14,12 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from sigv4.client import StsClient
+from sigv4.client import AwsClient, StsClient
 from sigv4.config import load, region
 from sigv4.endpoints import service
 from sigv4.errors import StsError
 from sigv4.http import HttpClient
-from sigv4.iam import IamClient
 from sigv4.retry import Policy, policy
 from sigv4.signer import Signer, hmac_from_secret
 from sigv4.sts import CallerIdentity, GetCallerIdentity
@@ -192,7 +191,7 @@ def ask_identity(signer: "Signer", args: Untyped) -> "CallerIdentity":
         raise
 
 
-def iam_client(command: ProfileCommand, *, once: bool = False) -> "IamClient":
+def iam_client(command: ProfileCommand, *, once: bool = False) -> "AwsClient":
     """IAM, asked as the user of the profile's key. `once`: no call is sent a second time."""
     args = argparse.Namespace(**vars(command.args))
     if command.profile is not None:
@@ -203,7 +202,7 @@ def iam_client(command: ProfileCommand, *, once: bool = False) -> "IamClient":
     attempts = Policy(max_attempts=1) if once else policy(os.environ, args.settings)
     signer = command.signer()
     http = HttpClient(_patience(args), environ_of(args), user_agent="tpmwire", warn=warn)
-    return IamClient(signer, endpoint, http, policy=attempts, warn=warn)
+    return AwsClient(signer, endpoint, http, policy=attempts, warn=warn)
 
 
 def _patience(args: Untyped) -> float:

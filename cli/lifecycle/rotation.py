@@ -3,6 +3,7 @@
 import os
 
 from sigv4.config import load
+from sigv4.iam import ListAccessKeys
 from tpmwire.crypto.formulas import name_of
 from tpmwire.keys.keyfile import KeyFile
 from tpmwire.policy.policy import Policy
@@ -119,7 +120,7 @@ def begin(args: Untyped) -> State:
         raise UsageError(f"the key at {command.place} has a policy that the profile does not tell: import by hand")
     if command.key.file is not None and not is_plain(command.key.file):
         ways_kept(command.key.file)
-    keys = [key.access_key_id for key in iam_client(command).list_access_keys()]
+    keys = [key.access_key_id for key in iam_client(command).call(ListAccessKeys())]
     if len(keys) > 1:
         raise UsageError(f"the user has two keys, which is all that AWS allows: delete one of {', '.join(keys)}")
     old = {"id": command.key_id, "name": name_of(public).hex(), **place_values(command.place)}

@@ -18,6 +18,7 @@ import os
 from typing import TypeVar
 
 from sigv4.client import StsClient
+from sigv4.operation import Operation
 from sigv4.retry import policy
 from sigv4.sts import (
     DecodeAuthorizationMessage,
@@ -25,7 +26,6 @@ from sigv4.sts import (
     GetCallerIdentity,
     GetDelegatedAccessToken,
     GetWebIdentityToken,
-    Operation,
 )
 
 from ..credentials.output import put_out

@@ -23,7 +23,7 @@ from sigv4.errors import one_line
 from sigv4.http import Response
 from sigv4.request import Request
 from sigv4.retry import CLOCK_TOLERANCE, policy
-from sigv4.s3express import bucket_of, session_signer
+from sigv4.s3express import bucket_of, create_session_signer
 from sigv4.signer import Signer
 from sigv4.times import parse_http_date
 from sigv4.transfer import Transfer
@@ -88,12 +88,12 @@ def run(args: Untyped) -> int:
 
 
 def _session(args: Untyped, request: "Request", region: str, signer: "Signer") -> "Signer":
-    """By the session of a directory bucket, where the request takes one. Raises what `session_signer` does."""
+    """Returns the signer of a directory bucket's session if the request needs one, else `signer`."""
     profile = use_args(args).settings
     bucket = bucket_of(request)
     if bucket is None or flag("AWS_S3_DISABLE_EXPRESS_SESSION_AUTH", os.environ, profile):
         return signer
-    return session_signer(signer, bucket, region, http_client(args), policy(os.environ, profile), warn)
+    return create_session_signer(signer, bucket, region, http_client(args), policy(os.environ, profile), warn)
 
 
 def _remark(head: "Response", now: float) -> None:

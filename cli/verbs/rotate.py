@@ -24,7 +24,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from sigv4.errors import StsError
-from sigv4.iam import CreateAccessKey, DeleteAccessKey, UpdateAccessKey
+from sigv4.iam import CreateAccessKey, DeleteAccessKey, ListAccessKeys, UpdateAccessKey
 from tpmwire.crypto.formulas import name_of
 from tpmwire.secret import Secret
 from tpmwire.spec.constants import TPM_HT
@@ -188,7 +188,7 @@ def _tidy(args: Untyped, state: State, owner: "Secret") -> None:
 
 def _find_orphan(args: Untyped, state: State) -> None:
     """A key that IAM made for a run that was killed before it heard of it. Nobody has its secret."""
-    keys = iam_client(old_command(args.profile, state)).list_access_keys()
+    keys = iam_client(old_command(args.profile, state)).call(ListAccessKeys())
     others = [key for key in keys if key.access_key_id not in state.values["before"]]
     for key in others:
         if args.discard != key.access_key_id:

@@ -23,7 +23,7 @@ import argparse
 import json
 import os
 
-from sigv4 import json_service
+from sigv4.client import AwsClient
 from sigv4.endpoints import service
 from sigv4.retry import policy
 from sigv4.tokens import ecr_login, ecr_request, registry_region
@@ -32,6 +32,7 @@ from ..credentials.sts import environ_of
 from ..requests.options import add_use_options, http_client, region_of, use_args
 from ..requests.signer import signer_of
 from ..terminal.files import read_stdin
+from ..terminal.messages import warn
 from ..terminal.options import Untyped
 
 __all__ = ["configure", "run"]
@@ -57,7 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Untyped) -> int:
-    """Prints it. Raises UsageError, RequestError before the TPM is asked; what `json_service.call` does."""
+    """Prints it. Raises UsageError, RequestError before the TPM is asked; what `AwsClient.send` does."""
     if args.action is None:
         region = _PUBLIC_REGION if args.public else region_of(args, args.region)
         print(_login(args, region, public=args.public)[1])
@@ -85,5 +86,6 @@ def _login(args: Untyped, region: str, *, public: bool) -> tuple[str, str]:
     http = http_client(args)
     http.check(endpoint.url)
     request = ecr_request(endpoint, public=public)
-    user, password, _ = ecr_login(json_service.call(signer_of(args), endpoint, http, request, retries))
+    client = AwsClient(signer_of(args), endpoint, http, policy=retries, warn=warn)
+    user, password, _ = ecr_login(client.send(request).body)
     return user, password

@@ -63,7 +63,7 @@ NAMES = """
     cli.credentials.sts cli.terminal cli.terminal.memory cli.terminal.messages cli.terminal.options
     cli.terminal.streams cli.tpm cli.tpm.cleanup
     sigv4 sigv4.authorities sigv4.canonical sigv4.client sigv4.credentials sigv4.endpoints sigv4.errors sigv4.http
-    sigv4.parameters sigv4.partitions sigv4.proxy sigv4.request sigv4.retry sigv4.signer sigv4.sockets sigv4.sts
+    sigv4.operation sigv4.partitions sigv4.proxy sigv4.request sigv4.retry sigv4.signer sigv4.sockets sigv4.sts
     sigv4.times sigv4.xml
     tpmwire tpmwire.channel tpmwire.constructs tpmwire.crypto tpmwire.crypto.formulas tpmwire.errors
     tpmwire.exchange tpmwire.keys tpmwire.keys.templates tpmwire.primary tpmwire.record tpmwire.secret

@@ -30,8 +30,8 @@ def _with(header: str, status: str = "200 OK", body: bytes = STS_ANSWER.encode()
     return f"HTTP/1.1 {status}\r\n{header}\r\n\r\n".encode() + body
 
 
-NO_DOCUMENT = "an answer without an STS error document; check the endpoint and any proxy"
-NO_XML = "the answer is no XML"
+NO_DOCUMENT = "the response has no AWS error document; check the endpoint and any proxy"
+NO_XML = "the response is not valid XML"
 CUT = "closed the connection in the middle of its answer; try again"
 
 REFUSALS = {
@@ -89,13 +89,13 @@ PASSING = {
 
 SHAPES = {
     "200 cut in its XML": (http("200 OK", STS_ANSWER[:300]), Fault(7, NO_XML)),
-    "200 empty": (http("200 OK"), Fault(7, "the answer is no XML (no element found)")),
-    "200 with foreign XML": (http("200 OK", "<feed/>"), Fault(7, "the answer has no AccessKeyId; check")),
-    "200 of another call": (_changed("GetSessionToken", "AssumeRole"), Fault(7, "the answer has no AccessKeyId")),
-    "200 with an error document": (http("200 OK", error("Throttling")), Fault(7, "the answer has no AccessKeyId")),
+    "200 empty": (http("200 OK"), Fault(7, "the response is not valid XML (no element found)")),
+    "200 with foreign XML": (http("200 OK", "<feed/>"), Fault(7, "the response has no AccessKeyId; check")),
+    "200 of another call": (_changed("GetSessionToken", "AssumeRole"), Fault(7, "response has no AccessKeyId")),
+    "200 with an error document": (http("200 OK", error("Throttling")), Fault(7, "response has no AccessKeyId")),
     "200 with a portal's page": (
         http("200 OK", "<!DOCTYPE html><html><title>Wi-Fi</title></html>"),
-        Fault(7, "the answer has a DOCTYPE (an HTML page?); check the endpoint and any proxy before it"),
+        Fault(7, "the response has a DOCTYPE (an HTML page?); check the endpoint and any proxy before it"),
     ),
     "200 with JSON": (http("200 OK", "{}"), Fault(7, NO_XML)),
     "200 of two megabytes": (
@@ -105,11 +105,11 @@ SHAPES = {
         http("200 OK", "<a>" + "<b/>" * 20_000 + "</a>"), Fault(7, "nested too deeply or has too many elements")
     ),
     "200 with entities": (
-        http("200 OK", "<!DOCTYPE a [<!ENTITY b 'ccc'>]><a>&b;</a>"), Fault(7, "the answer has a DOCTYPE")
+        http("200 OK", "<!DOCTYPE a [<!ENTITY b 'ccc'>]><a>&b;</a>"), Fault(7, "the response has a DOCTYPE")
     ),
     "200 compressed": (
         http("200 OK", gzip.compress(STS_ANSWER.encode()), "Content-Encoding: gzip"),
-        Fault(7, "the answer is compressed (gzip), which was not asked for"),
+        Fault(7, "the response is compressed (gzip), although no compression was requested"),
     ),
     "200 with a length too large": (_with(f"Content-Length: {len(STS_ANSWER) + 9}"), Fault(7, CUT, 3)),
     "200 with a length too small": (_with("Content-Length: 300"), Fault(7, NO_XML)),
@@ -117,12 +117,12 @@ SHAPES = {
         _with("Transfer-Encoding: chunked", body=b"%x\r\n" % (2 * len(STS_ANSWER)) + STS_ANSWER.encode()),
         Fault(7, CUT, 3),
     ),
-    "204": (http("204 No Content"), Fault(7, "answered HTTP 204, where STS answers 200 or an error")),
+    "204": (http("204 No Content"), Fault(7, "unexpected HTTP 204 from")),
     "302": (
         http("302 Found", "", "Location: https://portal.example/login"),
-        Fault(7, "redirects to https://portal.example/login (HTTP 302), which is not followed"),
+        Fault(7, "redirects to https://portal.example/login (HTTP 302), and redirects are not followed"),
     ),
-    "307 without Location": (http("307 Temporary Redirect"), Fault(7, "redirects to elsewhere (HTTP 307)")),
+    "307 without Location": (http("307 Temporary Redirect"), Fault(7, "redirects to an unknown URL (HTTP 307)")),
     "no HTTP": (b"SSH-2.0-OpenSSH_9.2\r\n", Fault(7, "answered with something that is not HTTP", 3)),
     "headers without end": (
         b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 1000, Fault(7, "answered with too large a header section")
@@ -131,23 +131,23 @@ SHAPES = {
 
 VALUES = {
     **{
-        f"200 without {name}": (_changed(f"{name}>", f"{name.lower()}>"), Fault(7, f"the answer has no {name}"))
+        f"200 without {name}": (_changed(f"{name}>", f"{name.lower()}>"), Fault(7, f"the response has no {name}"))
         for name in ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
     },
     "200 with an empty secret": (
-        _changed("made+up/secret", ""), Fault(7, "the answer has an empty SecretAccessKey; check the endpoint")
+        _changed("made+up/secret", ""), Fault(7, "the response has an empty SecretAccessKey; check the endpoint")
     ),
     "200 with control characters": (
-        _changed("made//up+token=", "a&#x9b;b"), Fault(7, "the answer's SessionToken has unfit characters")
+        _changed("made//up+token=", "a&#x9b;b"), Fault(7, "the response's SessionToken has invalid characters")
     ),
     "200 with a line feed": (
-        _changed("made+up/secret", "a&#10;b"), Fault(7, "the answer's SecretAccessKey has unfit characters")
+        _changed("made+up/secret", "a&#10;b"), Fault(7, "the response's SecretAccessKey has invalid characters")
     ),
     "200 with an Expiration that is none": (
-        _changed("2030-01-01T00:00:00Z", "tomorrow"), Fault(7, "the answer's Expiration is no RFC 3339 time")
+        _changed("2030-01-01T00:00:00Z", "tomorrow"), Fault(7, "Expiration is not a valid RFC 3339 time")
     ),
     "200 that has expired": (
-        _changed("2030", "2020"), Fault(7, "the answer's credentials expired at 2020-01-01T00:00:00Z")
+        _changed("2030", "2020"), Fault(7, "the credentials in the response expired at 2020-01-01T00:00:00Z")
     ),
 }  # fmt: skip
 

@@ -73,10 +73,10 @@ CLOCKS: dict[str, tuple[tuple[str, ...], tuple[Step, ...], Fault]] = {
     ),
     "a clock for which new credentials have expired": (
         ("2026-03-01T13:00:00",), (TOO_EARLY, SHORT),
-        Fault(0, "ahead of AWS: programs take these credentials for expired; set it", 2),
+        Fault(0, "ahead of AWS: programs will treat these credentials as expired; set", 2),
     ),
     "credentials that have expired for AWS too": (
-        (NOON,), (PAST,), Fault(7, "the answer's credentials expired at 2026-03-01T11:59:59Z")
+        (NOON,), (PAST,), Fault(7, "the credentials in the response expired at 2026-03-01T11:59:59Z")
     ),
     "midnight UTC between HMAC and request": (("2026-02-28T23:59:59", "2026-03-01T00:00:02"), (OK,), Fault(0, "")),
     "a sleep over midnight UTC between them": (

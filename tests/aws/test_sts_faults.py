@@ -175,7 +175,7 @@ def test_a_fault_that_stays_ends(attempts: int) -> None:
         ("403 Forbidden", error("SignatureDoesNotMatch"), '"AWS4" followed by'),
         ("403 Forbidden", error("RegionDisabledException"), "activate it in IAM"),
         ("400 Bad Request", error("ExpiredToken"), "have expired"),
-        ("403 Forbidden", "<html>no</html>", r"^403: an answer without an STS error document"),
+        ("403 Forbidden", "<html>no</html>", r"^403: the response has no AWS error document"),
         (
             "403 Forbidden",
             error("AccessDenied", "\x1b]0;owned\x07".replace("\x1b", "&#x9b;").replace("\x07", "")),
@@ -197,12 +197,12 @@ def _without(name: str) -> str:
 @pytest.mark.parametrize(
     ("body", "pattern"),
     [
-        ("", "no XML"),
-        (STS_ANSWER[:-40], "no XML"),
-        ("<html><head><title>Wi-Fi</title><br></head></html>", "no XML"),
+        ("", "not valid XML"),
+        (STS_ANSWER[:-40], "not valid XML"),
+        ("<html><head><title>Wi-Fi</title><br></head></html>", "not valid XML"),
         ("<!DOCTYPE html><html></html>", "DOCTYPE"),
         ("<html><body>Please log in</body></html>", "no AccessKeyId"),
-        ("{}", "no XML"),
+        ("{}", "not valid XML"),
         ("<GetSessionTokenResponse/>", "no AccessKeyId"),
         (STS_ANSWER.replace("GetSessionToken", "AssumeRole"), "no AccessKeyId"),
         (error("Throttling"), "no AccessKeyId"),
@@ -211,11 +211,11 @@ def _without(name: str) -> str:
             for name in ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
         ),
         (STS_ANSWER.replace("made//up+token=", " "), "an empty SessionToken"),
-        (STS_ANSWER.replace("made//up+token=", "made up"), "SessionToken has unfit"),
-        (STS_ANSWER.replace("made+up/secret", "ü"), "SecretAccessKey has unfit"),
-        (STS_ANSWER.replace("ASIA", "AS-A"), "AccessKeyId has unfit"),
-        (STS_ANSWER.replace("2030-01-01T00:00:00Z", "tomorrow"), "Expiration is no RFC 3339"),
-        (STS_ANSWER.replace("2030-01-01T00:00:00Z", "2030-02-30T00:00:00Z"), "Expiration is no RFC 3339"),
+        (STS_ANSWER.replace("made//up+token=", "made up"), "SessionToken has invalid"),
+        (STS_ANSWER.replace("made+up/secret", "ü"), "SecretAccessKey has invalid"),
+        (STS_ANSWER.replace("ASIA", "AS-A"), "AccessKeyId has invalid"),
+        (STS_ANSWER.replace("2030-01-01T00:00:00Z", "tomorrow"), "Expiration is not a valid RFC 3339"),
+        (STS_ANSWER.replace("2030-01-01T00:00:00Z", "2030-02-30T00:00:00Z"), "Expiration is not a valid RFC 3339"),
         (
             STS_ANSWER.replace("<SecretAccessKey>", "<SecretAccessKey>a</SecretAccessKey><SecretAccessKey>"),
             "more than one",
@@ -326,7 +326,7 @@ def test_a_redirect_is_not_followed() -> None:
         moved = say(http("302 Found", "", f"Location: {other.endpoint}/login"))
         with ScriptedServer(moved) as server:
             Caller(server).fails(
-                ResponseError, rf"redirects to {other.endpoint}/login \(HTTP 302\), which is not followed"
+                ResponseError, rf"redirects to {other.endpoint}/login \(HTTP 302\), and redirects are not followed"
             )
         assert other.requests == []
 

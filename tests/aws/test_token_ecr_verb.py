@@ -2,7 +2,9 @@
 
 import io
 import json
+import re
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -48,11 +50,11 @@ def test_the_password(box: Machine, aws: VerifyingSts, capsys: pytest.CaptureFix
 
 
 def test_who_may_not(box: Machine, aws: VerifyingSts, capsys: pytest.CaptureFixture[str]) -> None:
-    """A role without the permission. moto says so in XML, unlike AWS."""
+    """A role without the permission. moto responds in XML, unlike AWS."""
     role = ["--assumeRole=true", f"--aws-arn={aws.role_arn}", "--region=eu-west-1"]
     assert main(["token", "ecr", *role, *_key(box, aws)]) == 6
     told = capsys.readouterr()
-    assert told.err.startswith("tpmwire: 403: ")
+    assert told.err.startswith("tpmwire: AccessDenied: ")
     assert (told.out, told.err.count("\n")) == ("", 1)
 
 
@@ -119,6 +121,24 @@ def test_the_public_registry(
     assert all(b"X-Amz-Target: SpencerFrontendService.GetAuth" in request for request in server.requests)
 
 
+def test_a_wrong_clock_is_corrected_once(
+    box: Machine, aws: VerifyingSts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for STS: the second request is signed with the server's time."""
+    refusal = '{"__type":"InvalidSignatureException","message":"Signature expired: x is now earlier than y"}'
+    later = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 7200))
+    with ScriptedServer(say(http("400 No", refusal, f"Date: {later}")), GOOD) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", server.endpoint)
+        assert main(["token", "ecr", "--region=eu-west-1", *_key(box, aws)]) == 0
+    told = capsys.readouterr()
+    assert told.out == "secret\n"
+    assert re.search(r"your clock is 7[12]\d\d seconds behind AWS; signing with AWS's time instead", told.err)
+    first, second = (re.search(rb"X-Amz-Date: (\w+)", request) for request in server.requests)
+    assert first is not None
+    assert second is not None
+    assert second[1] > first[1]
+
+
 ANSWERS: dict[str, tuple[Step, int, str, int]] = {
     "is throttled": (THROTTLED, 6, "ThrottlingException: Rate exceeded (HTTP 400). too many requests", 3),
     "is a refusal": (
@@ -127,14 +147,14 @@ ANSWERS: dict[str, tuple[Step, int, str, int]] = {
         "AccessDeniedException: not you (HTTP 400, request id r-1)",
         1,
     ),
-    "is of no service": (say(http("502 No", "<html>")), 6, "502: an answer without an error document", 3),
-    "is elsewhere": (say(http("302 There", "", "Location: https://x")), 7, "answered HTTP 302", 1),
+    "is of no service": (say(http("502 No", "<html>")), 6, "502: the response has no AWS error document", 3),
+    "is elsewhere": (say(http("302 There", "", "Location: https://x")), 7, "redirects to https://x (HTTP 302)", 1),
     "has no password": (say(http("200 OK", '{"authorizationData":[]}')), 7, "has no registry password", 1),
     "is cut": (say(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"), 7, "in the middle of its answer", 3),
     "has a strange code": (
         say(http("400 No", '{"__type":["a"],"message":{}}')),
         6,
-        "without an error document",
+        "400: the response has no AWS error document",
         1,
     ),
 }

@@ -15,7 +15,8 @@ from cli.credentials.role_chain import profile_args
 from cli.credentials.sts import endpoint_for, operations
 from cli.terminal.messages import UsageError
 from sigv4.errors import RequestError
-from sigv4.sts import AssumeRole, Credentials, Operation
+from sigv4.operation import Operation
+from sigv4.sts import AssumeRole, Credentials
 
 NAMES = ["default", "a", "b", "c"]
 ROLE = "arn:aws:iam::123456789012:role/"

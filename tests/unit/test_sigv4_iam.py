@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from sigv4.client import AwsClient
 from sigv4.endpoints import service
 from sigv4.errors import ResponseError, StsError
 from sigv4.http import HttpClient
-from sigv4.iam import CreateAccessKey, DeleteAccessKey, IamClient, NewAccessKey, UpdateAccessKey, _keys
+from sigv4.iam import CreateAccessKey, DeleteAccessKey, ListAccessKeys, NewAccessKey, UpdateAccessKey, _read_keys
 from sigv4.signer import Signer, hmac_from_secret
 from sigv4.xml import parse
 from tests.support.sts import VerifyingSts
@@ -19,16 +20,16 @@ def server() -> Iterator[VerifyingSts]:
         yield running
 
 
-def client(server: VerifyingSts, key_id: str, secret: str) -> IamClient:
+def client(server: VerifyingSts, key_id: str, secret: str) -> AwsClient:
     endpoint = service("iam", "eu-central-1", environ={"AWS_ENDPOINT_URL_IAM": server.endpoint})
-    return IamClient(Signer(key_id, hmac_from_secret(secret)), endpoint, HttpClient(10.0, {}, user_agent="t"))
+    return AwsClient(Signer(key_id, hmac_from_secret(secret)), endpoint, HttpClient(10.0, {}, user_agent="t"))
 
 
 def test_a_key_from_birth_to_end(server: VerifyingSts) -> None:
     old = client(server, server.access_key_id, server.secret_access_key)
     new = old.call(CreateAccessKey())
     assert new.secret_access_key not in repr(new)
-    assert [(key.access_key_id, key.status) for key in old.list_access_keys()] == [
+    assert [(key.access_key_id, key.status) for key in old.call(ListAccessKeys())] == [
         (server.access_key_id, "Active"),
         (new.access_key_id, "Active"),
     ]
@@ -36,10 +37,10 @@ def test_a_key_from_birth_to_end(server: VerifyingSts) -> None:
     newer = client(server, new.access_key_id, new.secret_access_key)
     newer.call(UpdateAccessKey(server.access_key_id))
     newer.call(UpdateAccessKey(server.access_key_id))
-    assert [key.status for key in newer.list_access_keys()] == ["Inactive", "Active"]
+    assert [key.status for key in newer.call(ListAccessKeys())] == ["Inactive", "Active"]
     newer.call(UpdateAccessKey(server.access_key_id, active=True))
     old.call(DeleteAccessKey(new.access_key_id))
-    assert [key.access_key_id for key in old.list_access_keys()] == [server.access_key_id]
+    assert [key.access_key_id for key in old.call(ListAccessKeys())] == [server.access_key_id]
     with pytest.raises(StsError) as gone:
         old.call(DeleteAccessKey(new.access_key_id))
     assert gone.value.code == "NoSuchEntity"
@@ -70,13 +71,13 @@ def test_an_answer_without_the_secret_is_none() -> None:
 
 
 def test_an_answer_of_another_operation_deletes_nothing() -> None:
-    with pytest.raises(ResponseError, match="no DeleteAccessKeyResponse"):
+    with pytest.raises(ResponseError, match="not a valid DeleteAccessKeyResponse"):
         DeleteAccessKey("A" * 20).result(parse(b"<html>hello</html>"))
 
 
 def test_a_listed_key_has_its_id() -> None:
-    with pytest.raises(ResponseError, match="without its id"):
-        _keys(b"<a><member><Status>Active</Status></member></a>")
+    with pytest.raises(ResponseError, match="without a valid id"):
+        _read_keys(b"<a><member><Status>Active</Status></member></a>")
 
 
 def test_no_repr_shows_the_secret() -> None:

@@ -15,7 +15,7 @@ from sigv4.client import StsClient
 from sigv4.endpoints import resolve
 from sigv4.errors import RequestError, ResponseError, StsError, one_line
 from sigv4.http import HttpClient
-from sigv4.parameters import Integer, Several, Text
+from sigv4.operation import Integer, Members, Operation, Text
 from sigv4.signer import Signer, hmac_from_secret
 from sigv4.sts import (
     AssumeRole,
@@ -28,7 +28,6 @@ from sigv4.sts import (
     GetFederationToken,
     GetSessionToken,
     GetWebIdentityToken,
-    Operation,
 )
 from sigv4.times import http_date, is_rfc3339, parse_http_date
 from sigv4.xml import Document, parse
@@ -81,16 +80,16 @@ def _limits(action: str, name: str) -> dict[str, object]:
     return shape
 
 
-def _flat(operation: Operation[object]) -> list[Text | Integer | Several]:
-    found: list[Text | Integer | Several] = []
+def _flat(operation: Operation[object]) -> list[Text | Integer | Members]:
+    found: list[Text | Integer | Members] = []
     for parameter in operation.parameters:
-        found += [parameter, *parameter.fields] if isinstance(parameter, Several) else [parameter]
+        found += [parameter, *parameter.fields] if isinstance(parameter, Members) else [parameter]
     return found
 
 
 @pytest.mark.parametrize("operation", FULL, ids=lambda operation: operation.action)
 def test_limits_are_those_of_the_published_model(operation: Operation[object]) -> None:
-    kinds = {"integer": Integer, "list": Several, "string": Text}
+    kinds = {"integer": Integer, "list": Members, "string": Text}
     for parameter in _flat(operation):
         limits = _limits(operation.action, parameter.name)
         assert isinstance(parameter, kinds[limits["type"]])
@@ -187,23 +186,26 @@ def test_session_policies_are_latin_1() -> None:
     [
         (GetSessionToken(899), "DurationSeconds is 899 seconds; AWS allows 900 to 129600 seconds"),
         (GetSessionToken(129601), "DurationSeconds is 129601"),
-        (GetSessionToken(serial_number="12345678"), "SerialNumber has 8 characters; AWS wants 9 to 256"),
+        (GetSessionToken(serial_number="12345678"), "SerialNumber has 8 characters; AWS requires 9 to 256"),
         (GetSessionToken(serial_number="1234 56789"), "SerialNumber '1234 56789' has characters"),
-        (GetSessionToken(token_code="12345"), "TokenCode has 5 characters; AWS wants exactly 6"),
-        (GetSessionToken(token_code="12345x"), r"TokenCode has characters that AWS does not allow; it wants"),
+        (GetSessionToken(token_code="12345"), "TokenCode has 5 characters; AWS requires exactly 6"),
+        (GetSessionToken(token_code="12345x"), r"TokenCode has characters that AWS does not allow; it must match"),
         (GetSessionToken(token_code="١٢٣٤٥٦"), "TokenCode has characters"),
-        (AssumeRole("arn:aws:iam::1", "name"), "RoleArn has 14 characters; AWS wants 20 to 2048"),
+        (AssumeRole("arn:aws:iam::1", "name"), "RoleArn has 14 characters; AWS requires 20 to 2048"),
         (AssumeRole(ARN + "\udc80", "name"), "RoleArn .* has characters"),
-        (AssumeRole(ARN, "n"), "RoleSessionName has 1 characters; AWS wants 2 to 64"),
+        (AssumeRole(ARN, "n"), "RoleSessionName has 1 characters; AWS requires 2 to 64"),
         (AssumeRole(ARN, "n" * 65), "RoleSessionName has 65 characters"),
         (AssumeRole(ARN, "a b"), "RoleSessionName 'a b' has characters"),
         (AssumeRole(ARN, "name\n"), "RoleSessionName"),
         (AssumeRole(ARN, "name", 899), "DurationSeconds is 899 seconds; AWS allows 900 to 43200 seconds"),
         (AssumeRole(ARN, "name", 43201), "DurationSeconds is 43201"),
         (AssumeRole(ARN, "name", external_id="x"), "ExternalId has 1"),
-        (AssumeRole(ARN, "name", policy=""), "Policy has 0 characters; AWS wants at least 1"),
+        (AssumeRole(ARN, "name", policy=""), "Policy has 0 characters; AWS requires at least 1"),
         (AssumeRole(ARN, "name", source_identity="ö" * 2), "SourceIdentity 'öö' has characters"),
-        (AssumeRole(ARN, "name", tags={str(n): "" for n in range(51)}), "Tags has 51 entries; AWS wants 0 to 50"),
+        (
+            AssumeRole(ARN, "name", tags={str(n): "" for n in range(51)}),
+            "Tags has 51 entries; AWS requires 0 to 50",
+        ),
         (AssumeRole(ARN, "name", tags={"a": "b", "": "c"}), "Tags.member.2.Key has 0 characters"),
         (AssumeRole(ARN, "name", tags={"a": "b#"}), "Tags.member.1.Value 'b#' has characters"),
         (
@@ -211,7 +213,7 @@ def test_session_policies_are_latin_1() -> None:
             "TransitiveTagKeys.member.1 has 129 characters",
         ),
         (AssumeRole(ARN, "name", policy_arns=["arn"]), "PolicyArns.member.1.arn has 3 characters"),
-        (AssumeRole(ARN, "name", policy_arns=[ARN] * 11), "PolicyArns has 11 entries; AWS wants 0 to 10"),
+        (AssumeRole(ARN, "name", policy_arns=[ARN] * 11), "PolicyArns has 11 entries; AWS requires 0 to 10"),
         (AssumeRole(ARN, "name", policy="x" * 2049), "2049 characters; AWS allows 2048 together"),
         (
             AssumeRole(ARN, "name", policy="x" * (2049 - len(ARN)), policy_arns=[ARN]),
@@ -221,27 +223,27 @@ def test_session_policies_are_latin_1() -> None:
             GetFederationToken("name", policy="x" * 2030, policy_arns=["y" * 20]),
             "2050 characters; AWS allows 2048 together",
         ),
-        (AssumeRole(ARN, "name", tags={"Team": "a", "team": "b"}), "the tags 'Team' and 'team' are one to AWS"),
-        (GetFederationToken("name", tags={"A": "", "a": ""}), "the tags 'A' and 'a' are one to AWS"),
-        (AssumeRole(ARN, "name", tags={"AWS:x": "a"}), "the tag 'AWS:x' begins with aws:"),
-        (AssumeRole(ARN, "name", provided_contexts=[]), "ProvidedContexts has 0 entries; AWS wants 1 to 5"),
+        (AssumeRole(ARN, "name", tags={"Team": "a", "team": "b"}), "tags 'Team' and 'team' differ only in case"),
+        (GetFederationToken("name", tags={"A": "", "a": ""}), "tags 'A' and 'a' differ only in case"),
+        (AssumeRole(ARN, "name", tags={"AWS:x": "a"}), "tag 'AWS:x' begins with aws:"),
+        (AssumeRole(ARN, "name", provided_contexts=[]), "ProvidedContexts has 0 entries; AWS requires 1 to 5"),
         (
             AssumeRole(ARN, "name", provided_contexts=[(ARN, "12345x" * 600)]),
             "ContextAssertion has 3600 characters",
         ),
-        (AssumeRole(ARN, "name", minimum_session_token_size=4097), "MinimumSessionTokenSize is 4097 octets"),
-        (GetFederationToken("n" * 33), "Name has 33 characters; AWS wants 2 to 32"),
-        (GetFederationToken("name", policy="x" * 2049), "Policy has 2049 characters; AWS wants 1 to 2048"),
+        (AssumeRole(ARN, "name", minimum_session_token_size=4097), "MinimumSessionTokenSize is 4097 bytes"),
+        (GetFederationToken("n" * 33), "Name has 33 characters; AWS requires 2 to 32"),
+        (GetFederationToken("name", policy="x" * 2049), "Policy has 2049 characters; AWS requires 1 to 2048"),
         (AssumeRoot("12345", ARN), "TargetPrincipal has 5 characters"),
         (AssumeRoot("123456789012", ARN, 901), "DurationSeconds is 901 seconds; AWS allows 0 to 900"),
-        (GetWebIdentityToken([], "RS256"), "Audience has 0 entries; AWS wants 1 to 10"),
-        (GetWebIdentityToken(["a"], "HS256"), r"SigningAlgorithm 'HS256' .* wants RS256\|ES384"),
+        (GetWebIdentityToken([], "RS256"), "Audience has 0 entries; AWS requires 1 to 10"),
+        (GetWebIdentityToken(["a"], "HS256"), r"SigningAlgorithm 'HS256' .* must match RS256\|ES384"),
         (GetWebIdentityToken(["a"], "ES384", 59), "DurationSeconds is 59 seconds; AWS allows 60 to 3600"),
         (GetWebIdentityToken(["a"], "ES384", scope=" a"), "Scope ' a' has characters"),
         (GetWebIdentityToken(["a"], "ES384", subject_mode="Mine"), "SubjectMode 'Mine' has characters"),
-        (GetDelegatedAccessToken(""), "TradeInToken has 0 characters; AWS wants at least 1"),
+        (GetDelegatedAccessToken(""), "TradeInToken has 0 characters; AWS requires at least 1"),
         (GetDelegatedAccessToken("12345x\ud800"), "TradeInToken has characters"),
-        (GetAccessKeyInfo("AKIA"), "AccessKeyId has 4 characters; AWS wants 16 to 128"),
+        (GetAccessKeyInfo("AKIA"), "AccessKeyId has 4 characters; AWS requires 16 to 128"),
         (DecodeAuthorizationMessage("x" * 10241), "EncodedMessage has 10241 characters"),
     ],
 )
@@ -308,7 +310,7 @@ def test_answers_that_are_no_credentials() -> None:
     assert GetAccessKeyInfo("A" * 16).result(of("GetAccessKeyInfo", "<Account>123456789012</Account>")) == (
         "123456789012"
     )
-    with pytest.raises(ResponseError, match="Account has unfit characters"):
+    with pytest.raises(ResponseError, match="Account has invalid characters"):
         GetAccessKeyInfo("A" * 16).result(of("GetAccessKeyInfo", "<Account>me</Account>"))
     message = DecodeAuthorizationMessage("m").result(
         of("DecodeAuthorizationMessage", "<DecodedMessage>{&quot;allowed&quot;:false}</DecodedMessage>")
@@ -326,7 +328,7 @@ def test_answers_that_are_no_credentials() -> None:
 @pytest.mark.parametrize("operation", [AssumeRoot("123456789012", ARN), GetWebIdentityToken(["a"], "RS256")])
 def test_what_the_global_endpoint_lacks_is_not_asked_of_it(operation: Operation[object]) -> None:
     signer = Signer("AKIATEST", hmac_from_secret("made-up"))
-    with pytest.raises(RequestError, match=f"{operation.action} is not offered .* give a region"):
+    with pytest.raises(RequestError, match=f"does not offer {operation.action}; give a region"):
         StsClient(signer, resolve(None), HttpClient(1)).call(operation)
 
 
