@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from typing import Annotated
 
 import pytest
 from hypothesis import find
@@ -12,13 +13,14 @@ from tpmwire.crypto.formulas import digest
 from tpmwire.errors import PolicyError
 from tpmwire.explain.policies import OTHER_RULES, policy_digest
 from tpmwire.policy import statement
+from tpmwire.policy.conditions import PolicyCpHash
 from tpmwire.policy.policy import Policy
-from tpmwire.policy.statement import Statement, statement_class, statement_classes
+from tpmwire.policy.statement import Json, Statement, statement_class, statement_classes
 from tpmwire.policy.text import from_json, to_json, tree
 from tpmwire.spec.command import command_class
 from tpmwire.spec.commands import policies
 from tpmwire.spec.constants import TPM_ALG, TPM_CC
-from tpmwire.spec.structures import TPM2B_DIGEST
+from tpmwire.spec.structures import TPM2B_NAME
 
 SESSION = 0x03000000
 
@@ -53,42 +55,51 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> type[Statement]:
     """A statement that this package does not have, as an extension would declare it."""
     monkeypatch.setattr(statement, "_by_code", dict(statement._by_code))
 
-    class PolicyParameters(Statement, code=TPM_CC.PolicyParameters, says="only parameters that hash to {p_hash}"):
-        """Only commands with these parameters are authorized (Part 3, §23.24)."""
+    class PolicyTransportSPDM(
+        Statement, code=TPM_CC.PolicyTransportSPDM, says="a channel from {req_key_name} to {tpm_key_name}"
+    ):
+        """The command comes over a secure channel with these keys (Part 3, §23.25)."""
 
-        p_hash: TPM2B_DIGEST
+        req_key_name: TPM2B_NAME
+        tpm_key_name: Annotated[TPM2B_NAME, Json("tpm", default=b"t")]
 
-    return PolicyParameters
+    return PolicyTransportSPDM
 
 
 def test_one_class_is_a_whole_statement(made_up: type[Statement]) -> None:
-    one = made_up(b"p" * 32)
+    one = made_up(b"r", b"t")
     policy = Policy(one)
-    assert statement_class(TPM_CC.PolicyParameters) is made_up
-    text = '[{"type": "PolicyParameters", "p_hash": "' + "70" * 32 + '"}]'
-    assert from_json(text) == policy
-    assert to_json(policy) == text
-    assert tree(policy) == ["PolicyParameters: only parameters that hash to " + "70" * 32]
+    assert statement_class(TPM_CC.PolicyTransportSPDM) is made_up
+    assert from_json('[{"type": "PolicyTransportSPDM", "req_key_name": "72", "tpm": "74"}]') == policy
+    assert to_json(policy) == '[{"type": "PolicyTransportSPDM", "req_key_name": "72"}]'
+    assert from_json(to_json(policy)) == policy
+    assert tree(policy) == ["PolicyTransportSPDM: a channel from 72 to 74"]
     assert Policy.from_steps(policy.to_steps()) == policy
-    assert policy.commands(SESSION) == (policies.PolicyParameters(SESSION, b"p" * 32),)
-    expected = digest(TPM_ALG.SHA256, bytes(32), TPM_CC.PolicyParameters.to_bytes(4, "big"), b"p" * 32)
+    assert policy.commands(SESSION) == (policies.PolicyTransportSPDM(SESSION, b"r", b"t"),)
+    expected = digest(TPM_ALG.SHA256, bytes(32), TPM_CC.PolicyTransportSPDM.to_bytes(4, "big"), b"r", b"t")
     assert policy.digest() == expected
     explained = policy_digest(TPM_ALG.SHA256, bytes(32), policy.commands(SESSION)[0], lambda handle: None)
-    assert explained == (expected, "H(policyDigest || TPM_CC_PolicyParameters || pHash)")
+    assert explained == (expected, "H(policyDigest || TPM_CC_PolicyTransportSPDM || reqKeyName || tpmKeyName)")
     assert isinstance(find(statements(), lambda drawn: isinstance(drawn, made_up)), made_up)
-    with pytest.raises(PolicyError, match="PolicyParameters has no p_hash"):
-        Policy(made_up(b"")).digest()
 
 
 def test_the_made_up_statement_is_gone_again() -> None:
-    assert statement_class(TPM_CC.PolicyParameters) is None
+    assert statement_class(TPM_CC.PolicyTransportSPDM) is None
+
+
+def test_the_digest_of_a_statement_without_its_hash_is_unknown() -> None:
+    policy = Policy(PolicyCpHash(b""))
+    with pytest.raises(PolicyError, match="PolicyCpHash has no cp_hash_a"):
+        policy.digest()
+    explained = policy_digest(TPM_ALG.SHA256, bytes(32), policy.commands(SESSION)[0], lambda handle: None)
+    assert explained == (None, "")
 
 
 def test_a_statement_needs_a_line_for_people() -> None:
-    with pytest.raises(TypeError, match="PolicyParameters needs says="):
+    with pytest.raises(TypeError, match="PolicyTransportSPDM needs says="):
 
-        class PolicyParameters(Statement, code=TPM_CC.PolicyParameters):
-            p_hash: TPM2B_DIGEST
+        class PolicyTransportSPDM(Statement, code=TPM_CC.PolicyTransportSPDM):
+            req_key_name: TPM2B_NAME
 
 
 @pytest.mark.parametrize("kind", statement_classes().values(), ids=lambda kind: kind.__name__)

@@ -16,7 +16,7 @@ from tests.support.swtpm import Swtpm
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
 COPIED = ("cli", "docs", "sigv4", "tests", "tools", "tpmwire")
 LINKED = ("fixtures", "CHANGELOG.md", "pyproject.toml", "tpmwire_programs.py")
-FILE = re.compile(r"`((?:cli|docs|tpmwire)/[\w/-]+\.(?:py|md))`")
+FILE = re.compile(r"`((?:cli|docs|tests|tpmwire)/[\w/-]+\.(?:py|md))`")
 
 # Passes what comes from standard input on to a socket, and its responses back.
 RELAY = """
@@ -118,6 +118,12 @@ def test_a_command(copy: Copy) -> None:
     copy.run("-m", "pytest", "-q", *tests)
 
 
+def test_a_policy_statement(copy: Copy) -> None:
+    check, tests = copy.follow("Add a policy statement")
+    copy.run("-c", check)
+    copy.run("-m", "pytest", "-q", *tests)
+
+
 def test_a_verb(copy: Copy) -> None:
     check, tests = copy.follow("Add a verb")
     verb, *words = check.split()[1:]
@@ -141,5 +147,5 @@ def test_a_transport(copy: Copy) -> None:
 def test_every_recipe_is_tried() -> None:
     titles = re.findall(r"^### (Add .*)$", PAGE, re.MULTILINE)
     tried = Path(__file__).read_text()
-    assert len(titles) == 3
+    assert len(titles) == 4
     assert all(f'copy.follow("{title}")' in tried for title in titles)
