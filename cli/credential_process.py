@@ -26,7 +26,7 @@ def run(words: list[str]) -> int:
         print(f"{PROGRAM} {__version__}")
         return 0
     if sys.stdout is None:
-        raise UsageError("stdout is closed, so that the credentials have nowhere to go; leave it open")
+        raise UsageError("stdout is closed; open it, so that the credentials can be written")
     from .credentials.output import put_out
     from .credentials.sts import obtain
 

@@ -95,7 +95,7 @@ class _Closed(io.TextIOBase):
     """Standard output where there is none."""
 
     def write(self, _text: str) -> NoReturn:
-        raise UsageError("standard output is closed, and the answer was to go there; leave it open")
+        raise UsageError("standard output is closed; open it, so that the output can be written")
 
     @property
     def buffer(self) -> NoReturn:

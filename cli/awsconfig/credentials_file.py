@@ -41,7 +41,7 @@ def write(args: Untyped, credentials: "Credentials") -> str:
     given = {name: value for name, value in values.items() if value}
     if not "".join(given.values()).isprintable():
         raise UsageError(
-            "the credentials have characters that a file of settings cannot hold: --format export can"
+            "the credentials contain characters that an AWS credentials file cannot hold; use --format export"
         )
 
     def edited(text: str) -> str:
@@ -68,6 +68,6 @@ def _check_section(args: Untyped, text: str) -> None:
         get_setting(text, profile, "aws_session_token")
     ):
         raise UsageError(
-            f"the profile [{profile}] in {_path()} has a long-term key, which would be lost: take another name, "
-            "or --credentials-overwrite"
+            f"the profile [{profile}] in {_path()} has a long-term key, which would be lost; choose "
+            "another profile, or give --credentials-overwrite"
         )

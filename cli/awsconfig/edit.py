@@ -69,7 +69,9 @@ def _resolved(path: str, variable: str) -> str:
 def section_of(profile: str) -> str:
     """The section of ~/.aws/config that a profile is: `default` stands without the word. Raises UsageError."""
     if not re.fullmatch(r"[\w.@+=/:-]([\w.@+=/: -]*[\w.@+=/:-])?", profile, re.ASCII):
-        raise UsageError(f"{profile!r} is no name for a profile: letters, digits, blanks and . _ - @ + = / :")
+        raise UsageError(
+            f"{profile!r} is not a valid profile name; use letters, digits, blanks and . _ - @ + = / :"
+        )
     return "default" if profile == "default" else f"profile {shlex.quote(profile)}"
 
 
@@ -127,7 +129,7 @@ def _found(layout: list[_Section], section: str) -> _Section | None:
     wanted = _canonical(section)
     found = [each for each in layout if _canonical(each.name) == wanted]
     if len(found) > 1:
-        raise UsageError(f"the section [{section}] is there more than once: make it one first")
+        raise UsageError(f"the section [{section}] occurs more than once; merge its copies first")
     return found[0] if found else None
 
 
@@ -155,7 +157,7 @@ def set_settings(text: str, section: str, values: Mapping[str, str]) -> str:
     """
     for name, value in values.items():
         if "\n" in name + value or "\r" in name + value:
-            raise UsageError(f"{name} has a line break in it")
+            raise UsageError(f"{name} contains a line break; remove it")
     lines = _lines(text)
     found = _found(_layout(lines), section)
     if found is None:
@@ -216,8 +218,8 @@ def _checked(before: str, after: str, section: str, values: Mapping[str, str | N
     if got != wanted:
         names = ", ".join(values)
         raise UsageError(
-            f"cannot change {names} of [{section}] without changing other settings, such as those of [DEFAULT]: "
-            "change it by hand"
+            f"cannot change {names} of [{section}] without changing other settings, such as those of "
+            "[DEFAULT]; edit the file by hand"
         )
     return after
 
@@ -234,7 +236,7 @@ def _parsed(text: str, section: str) -> dict[str, dict[str, str]]:
         # Without its cause, which shows the line: it may be the one with the secret.
         line = getattr(error, "lineno", None) or next((n for n, _ in getattr(error, "errors", ())), None)
         raise UsageError(
-            f"AWS's programs cannot read the file{f' (line {line})' if line else ''}: correct it first"
+            f"AWS's programs cannot read the file{f' (line {line})' if line else ''}; correct it first"
         ) from None
     found = {_canonical(name): dict(parser.items(name)) for name in parser.sections()}
     return {_canonical(section): dict(parser.defaults()), **found}

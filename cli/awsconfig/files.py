@@ -27,16 +27,16 @@ def read(path: str) -> str:
         # Before it is opened: a named pipe would wait for its other end.
         if os.path.exists(path) and not os.path.isfile(path):
             raise UsageError(
-                f"{path} is not a regular file; AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE names it"
+                f"{path} is not a regular file; correct AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE"
             )
         with open_input(path) as file:
             data = file.read(LIMIT + 1)
     except FileNotFoundError:
         return ""
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
     if len(data) > LIMIT:
-        raise UsageError(f"{path} is larger than {LIMIT} octets: it is none of AWS's files of settings")
+        raise UsageError(f"{path} is larger than {LIMIT} bytes, too large for an AWS config file; check its path")
     return data.decode(errors="surrogateescape")
 
 
@@ -66,8 +66,8 @@ def check_writable(path: str) -> None:
     if not os.path.isdir(directory) or not os.access(directory, os.W_OK | os.X_OK):
         what = "writable" if os.path.isdir(directory) else "a directory"
         raise UsageError(
-            f"{directory} is not {what}, where {path} is to be: AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE "
-            "names another place"
+            f"cannot write {path}: {directory} is not {what}; choose another path with AWS_CONFIG_FILE or "
+            "AWS_SHARED_CREDENTIALS_FILE"
         )
 
 
@@ -100,7 +100,8 @@ def _alone(directory: str) -> Iterator[None]:
         while not _locked(descriptor):
             if time.monotonic() > deadline:
                 raise UsageError(
-                    f"{directory} has been locked by another program for {_PATIENCE:g} seconds: see why"
+                    f"{directory} is still locked by another program after {_PATIENCE:g} seconds; wait "
+                    "for that program or end it"
                 )
             time.sleep(_PAUSE)
         yield

@@ -46,7 +46,7 @@ def check_overrides(profile: "Profile", *, force: bool, but: tuple[str, ...] = (
     )
     text = (
         f"{profile} has {_SETTINGS[names[0]]} ({', '.join(names)}), which AWS programs use before its "
-        f"credential_process: {hint}, or choose another profile"
+        f"credential_process; {hint}, or choose another profile"
     )
     if not force:
         raise UsageError(f"{text}; --force writes it anyway")
@@ -63,8 +63,8 @@ def warn_of_proof(line: str) -> None:
     found = [name for name, option in names.items() if os.environ.get(name) and f"{option}=" not in line]
     if found:
         note(
-            f"the test of the key used {', '.join(found)} of this environment, "
-            "which programs that use the profile need too"
+            f"the key was tested with {', '.join(found)} of this environment; programs that use the "
+            "profile need the same settings"
         )
 
 
@@ -72,9 +72,9 @@ def warn_of_environment(profile: str) -> None:
     """Warns of variables by which programs of this environment use other credentials."""
     if names := [name for name in _VARIABLES if os.environ.get(name)]:
         warn(
-            f"this environment has {', '.join(names)}, which AWS programs use before the profile "
-            f"{profile}: unset {'it' if len(names) == 1 else 'them'}"
+            f"this environment sets {', '.join(names)}, which AWS programs use before the profile "
+            f"{profile}; unset {'it' if len(names) == 1 else 'them'}"
         )
     other = os.environ.get("AWS_DEFAULT_PROFILE") or os.environ.get("AWS_PROFILE")
     if profile == "default" and other and other != profile:
-        warn(f"this environment names the profile {other} (AWS_PROFILE), which programs use: unset it")
+        warn(f"AWS_PROFILE selects the profile {other} for AWS programs; unset it")

@@ -41,7 +41,7 @@ def find_plaintext(profile: str) -> Plaintext | None:
         if key_id or secret:
             missing, present = _SETTINGS if secret else reversed(_SETTINGS)
             raise UsageError(
-                f"{path} has no {missing} beside {present} in [{section}]: add it, or remove the other"
+                f"[{section}] in {path} has {present} but not {missing}; add {missing}, or remove {present}"
             )
     return None
 
@@ -66,11 +66,11 @@ def remove_plaintext(profile: str, key: Plaintext) -> None:
         for gone in removed:
             note(f"removed the plaintext key of [{gone}] from {path}")
         if key.secret in read(path):
-            warn(f"{path} has the same secret in another place: remove it by hand")
+            warn(f"{path} contains the same secret elsewhere; remove it by hand")
     if (left := find_plaintext(profile)) is not None:
         raise UsageError(
-            f"{left.path} still has the key {left.key_id} in the profile {profile}, which AWS programs use before "
-            "its credential_process: remove it by hand"
+            f"{left.path} still has the key {left.key_id} in the profile {profile}, which AWS programs "
+            "use before its credential_process; remove it by hand"
         )
 
 

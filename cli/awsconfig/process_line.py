@@ -49,10 +49,10 @@ def find_program() -> tuple[list[str], str | None]:
     if path := _executable([os.path.dirname(sys.executable), *filter(os.path.isabs, os.get_exec_path())]):
         return [path], None
     if path := next(filter(os.path.isfile, _candidates(beside)), None):
-        return [path], f"{path} is not executable: chmod +x it"
+        return [path], f"{path} is not executable; run chmod +x on it"
     return [PROGRAM], (
-        f"cannot find {PROGRAM} beside this program or on PATH: install it, or write its absolute path into the "
-        "credential_process line"
+        f"cannot find {PROGRAM} beside this program or on PATH; install it, or write its absolute path "
+        "into the credential_process line"
     )
 
 

@@ -58,17 +58,20 @@ def salt_pin(tpm: "Tpm", made: "Made", *, persistent: bool, owner: "Secret") -> 
 def tell_passwords(args: Untyped, parent: "Parentage", pin: str) -> None:
     """Tells the user what runs with a new profile still need: passwords that are in no file, and a pin."""
     if args.key_auth or args.key_auth_prompt:
-        note("the profile needs the key's password: --keyPass-file=FILE, or TPM_KEY_AUTH in its environment")
+        note(
+            "the profile needs the key's password; add --keyPass-file=FILE to its credential_process, or set "
+            "TPM_KEY_AUTH for its users"
+        )
     pinned = args.tpm_session_encrypt_with_name or args.tpm_session_encrypt_with_public
     if (args.persistent_handle is None or pinned) and parent.auth and not _parent_file(args):
         note(
-            "the profile needs the parent's password: --parentPass-file=FILE, or TPM_PARENT_AUTH in its "
-            "environment"
+            "the profile needs the parent's password; add --parentPass-file=FILE to its "
+            "credential_process, or set TPM_PARENT_AUTH for its users"
         )
     if not pin and not pinned:
         note(
-            "the profile pins no key of this TPM, because creating one needs the owner's password in each "
-            "run; --make-srk creates a key that can be pinned without it"
+            "the profile pins no key of this TPM, because each run would need the owner's password to "
+            "create it; --make-srk creates a key that can be pinned"
         )
 
 

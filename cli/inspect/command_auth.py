@@ -20,8 +20,8 @@ __all__ = ["SESSIONS", "STEPS", "Authorizer", "policy_from"]
 
 SESSIONS = {
     "none": "passwords, in clear (default)",
-    "hmac": "an HMAC session: no password on the bus, nothing hidden",
-    "salted": "a session salted to the storage root key that is found, unpinned: first parameters are hidden",
+    "hmac": "an HMAC session: no password on the bus, nothing encrypted",
+    "salted": "a session salted to the storage root key of this TPM, unpinned: encrypts first parameters",
 }
 """What --session takes, and what it means."""
 
@@ -37,7 +37,7 @@ def policy_from(steps: list[str], kind: "type[Command]") -> "Policy | None":
     if not steps:
         return None
     if not any(role.authorized for _, role in kind.handle_fields()):
-        raise UsageError(f"TPM2_{kind.code.name} has no handle that a policy could authorize")
+        raise UsageError(f"TPM2_{kind.code.name} has no handle that a policy can authorize")
     return Policy(*(_statement(step, kind) for step in steps))
 
 
@@ -55,7 +55,7 @@ def _statement(step: str, kind: "type[Command]") -> Any:
             return statements.PolicyCommandCode(kind.code)
         case "secret" if rest in hierarchies:
             return statements.PolicySecret.of(hierarchies[rest])
-    raise UsageError(f"--policy {step}: there is no such step; there are {STEPS} (with {', '.join(hierarchies)})")
+    raise UsageError(f"--policy {step}: unknown step; known steps: {STEPS} (with {', '.join(hierarchies)})")
 
 
 class Authorizer:

@@ -31,7 +31,7 @@ def nested(words: list[str]) -> dict[str, Any]:
         for part in outer:
             place = place.setdefault(part, {})
             if not isinstance(place, dict):
-                raise UsageError(f"{name}: {part} has a value of its own already")
+                raise UsageError(f"{name}: {part} already has a value")
         if last in place:
             raise UsageError(f"{name} is given twice")
         place[last] = value
@@ -70,7 +70,7 @@ class _Reader:
         strangers = set(left) - {name.replace("_", "").lower() for name, _ in kind.fields()}
         if strangers:
             known = ", ".join(field_name(name) for name, _ in kind.fields()) or "none"
-            raise UsageError(f"{where} has no field {left[min(strangers)][0]!r}; it has: {known}")
+            raise UsageError(f"{where} has no field {left[min(strangers)][0]!r}; its fields: {known}")
         values: dict[str, Any] = {}
         for name, annotation in kind.fields():
             wire, place = wire_of(annotation), f"{where}.{field_name(name)}"
@@ -78,7 +78,7 @@ class _Reader:
                 member = wire.member(values)
                 if member is None:
                     raise UsageError(
-                        f"{place}: there is none for {field_name(wire.selector)} {values[wire.selector]!r}"
+                        f"{place}: not allowed for {field_name(wire.selector)} {values[wire.selector]!r}"
                     )
                 wire = member
             _, value = left.pop(name.replace("_", "").lower(), ("", None))
@@ -93,7 +93,7 @@ class _Reader:
     def _refuse_secret(self, value: Any, where: str) -> None:
         if self._public and isinstance(value, str) and value and not value.startswith("@"):
             raise UsageError(
-                f"{where} is a secret, which others could read in the command line; give @FILE, or --json"
+                f"{where} is a secret, which other users can see on the command line; give @FILE, or use --json"
             )
 
     def _value(self, wire: Any, given: Any, where: str) -> Any:
@@ -112,7 +112,7 @@ class _Reader:
                 return b"" if given is None else self.octets(given, where)
             case Empty():
                 if given is not None:
-                    raise UsageError(f"{where}: there is nothing here, as its selector says")
+                    raise UsageError(f"{where}: must be empty for this selector")
                 return None
         raise UsageError(f"{where} cannot be given here")
 
@@ -130,7 +130,7 @@ class _Reader:
             given if isinstance(given, int) and not isinstance(given, bool) else self._named(wire, given, where)
         )
         if not 0 <= value < 1 << 8 * wire.size:
-            raise UsageError(f"{where}: {given} does not fit into {wire.size} octets")
+            raise UsageError(f"{where}: {given} does not fit into {wire.size} bytes")
         return wire.kind(value)
 
     def _named(self, wire: Any, given: Any, where: str) -> int:
@@ -143,28 +143,30 @@ class _Reader:
                 and self._answers[int(text[1:]) - 1]
             ):
                 return self._answers[int(text[1:]) - 1]
-            raise UsageError(f"{where}: no command before this one gave a handle {text}")
+            raise UsageError(f"{where}: no earlier command returned a handle {text}")
         try:
             return int(text, 0)
         except ValueError:
             pass
         names = issubclass(wire.kind, (IntEnum, IntFlag))
         if not names and type_name(wire).startswith("UINT"):
-            raise UsageError(f"{where}: {text!r} is no number")
+            raise UsageError(f"{where}: {text!r} is not a number")
         kind = wire.kind if names else TPM_RH  # where handles are, which have no class of their own
         known = {name.replace("_", "").lower(): int(value) for name, value in kind.__members__.items()}
         total = 0
         for word in text.split("|") if issubclass(kind, IntFlag) else [text]:
             plain = word.strip().removeprefix(f"{kind.__name__}_").replace("_", "").lower()
             if plain not in known:
-                raise UsageError(f"{where}: {word.strip()!r} is no number, nor in tpmwire spec {kind.__name__}")
+                raise UsageError(
+                    f"{where}: {word.strip()!r} is neither a number nor a name in `tpmwire spec {kind.__name__}`"
+                )
             total |= known[plain]
         return total
 
     def octets(self, given: Any, where: str) -> bytes:
         """Hex, `text:…`, or the content of @FILE."""
         if not isinstance(given, str):
-            raise UsageError(f"{where} wants octets: hex, text:WORDS or @FILE")
+            raise UsageError(f"{where} needs bytes: hex, text:WORDS or @FILE")
         if given.startswith("@"):
             return read_small(given[1:])
         if given.startswith("text:"):
@@ -173,13 +175,13 @@ class _Reader:
             return bytes.fromhex(given)
         except ValueError:
             # Without the value: it may be a secret in the wrong place.
-            raise UsageError(f"{where} is no hex; for words give text:WORDS, for a file @FILE") from None
+            raise UsageError(f"{where} is not hex; use text:WORDS for text, @FILE for a file") from None
 
     def _parsed(self, kind: Any, octets: bytes, where: str) -> Any:
         try:
             return kind.parse(octets)
         except DecodeError as error:
-            raise UsageError(f"{where} is no {kind.__name__}: {error}") from error
+            raise UsageError(f"{where} is not a valid {kind.__name__}: {error}") from error
 
 
 def _template(kind: Any, given: str, where: str) -> Any:
@@ -187,7 +189,7 @@ def _template(kind: Any, given: str, where: str) -> Any:
     known = ("h2-primary", "h1-primary", "srk-ecc", "srk-rsa", "ek-ecc", "ek-rsa")
     name = given.removeprefix("template:")
     if kind is not TPMT_PUBLIC or name not in known:
-        raise UsageError(f"{where}: there is no {given!r}; a public area may be template: and {', '.join(known)}")
+        raise UsageError(f"{where}: unknown template {given!r}; use template: and one of {', '.join(known)}")
     return getattr(templates, name.replace("-", "_"))()
 
 
@@ -207,5 +209,5 @@ def _json(given: Any, kind: type, where: str) -> Any:
         except ValueError:
             given = None
     if not isinstance(given, kind):
-        raise UsageError(f"{where} wants a JSON {'list' if kind is list else 'object'}, or its fields by name")
+        raise UsageError(f"{where} needs a JSON {'list' if kind is list else 'object'}, or its fields by name")
     return given

@@ -34,7 +34,7 @@ def plans_from_words(words: list[str]) -> list[Plan]:
         else:
             commands[-1].append(word)
     if not all(commands):
-        raise UsageError("there is no command beside a +")
+        raise UsageError("missing command before or after +")
     return [Plan(_kind(name), nested(fields), [], []) for name, *fields in commands]
 
 
@@ -51,16 +51,16 @@ def plans_from_json(path: str) -> list[Plan]:
     plans = []
     for entry in given if isinstance(given, list) else [given]:
         if not isinstance(entry, dict) or not isinstance(entry.get("command"), str):
-            raise UsageError(f'{path}: each command is an object such as {{"command": "GetRandom", ...}}')
+            raise UsageError(f'{path}: expected each command as an object such as {{"command": "GetRandom", ...}}')
         values = dict(entry)
         passwords, policy = values.pop("passwords", []), values.pop("policy", [])
         if not isinstance(passwords, list):
-            raise UsageError(f"{path}: passwords is a list, one for each handle that wants one")
+            raise UsageError(f"{path}: expected passwords as a list, one for each handle that needs a password")
         if not isinstance(policy, list) or not all(isinstance(step, str) for step in policy):
-            raise UsageError(f'{path}: policy is a list of steps, such as ["pcr:sha256:7"]')
+            raise UsageError(f'{path}: expected policy as a list of steps, such as ["pcr:sha256:7"]')
         plans.append(Plan(_kind(values.pop("command")), values, passwords, policy))
     if not plans:
-        raise UsageError(f"{path} has no command")
+        raise UsageError(f"{path} contains no command")
     return plans
 
 
@@ -70,5 +70,5 @@ def _kind(name: str) -> "type[Command]":
     found = command_class(names[wanted]) if wanted in names else None
     if found is None:
         close = " or ".join(names[key].name for key in get_close_matches(wanted, names, 2))
-        raise UsageError(f"there is no command {name!r}" + (f"; did you mean {close}?" if close else ""))
+        raise UsageError(f"unknown command {name!r}" + (f"; did you mean {close}?" if close else ""))
     return found

@@ -130,7 +130,7 @@ def _segments(data: bytes) -> Iterator[tuple[Any, Any, Any]]:
             if ip is not None and isinstance(ip.data, dpkt.tcp.TCP):
                 yield (ip.src, ip.data.sport), (ip.dst, ip.data.dport), ip.data
     except (dpkt.Error, ValueError, struct.error, IndexError, KeyError) as error:
-        raise UsageError(f"the capture is broken, or of a kind that dpkt does not read: {error}") from error
+        raise UsageError(f"the capture is damaged, or in a format that dpkt does not support: {error}") from error
 
 
 def _ip(dpkt: Any, link: int, packet: bytes) -> Any:

@@ -33,7 +33,7 @@ def exchanges(data: bytes) -> list[Exchange] | None:
     else:
         return None
     if not found:
-        raise UsageError("the recording has no command or response of a TPM 2.0")
+        raise UsageError("the recording contains no TPM 2.0 command or response")
     return found
 
 

@@ -37,8 +37,8 @@ def _hex(text: str, option: str) -> bytes:
         return bytes.fromhex(text.removeprefix("0x"))
     except ValueError:
         # Without the value: it is a secret.
-        words = ", or text: and the word itself" if option == "--auth" else ""
-        raise UsageError(f"{option} wants hex{words}") from None
+        words = ", or text:WORD" if option == "--auth" else ""
+        raise UsageError(f"{option} needs hex{words}") from None
 
 
 def _salt_in(path: str) -> bytes:

@@ -86,7 +86,7 @@ def _refusal(status: int, code: str, message: str, *more: str) -> _Response:
 def _response(request: Request, desk: Desk, port: int | None) -> _Response:
     if request.method not in _ALLOWED:
         raise RefusedError(
-            405, "MethodNotAllowed", "only GET and HEAD, and PUT for a token of the metadata service"
+            405, "MethodNotAllowed", "method not allowed: use GET or HEAD, or PUT for a metadata token"
         )
     check_host(request.fields.get("host"), port)
     check_sender(request.fields)
@@ -101,7 +101,7 @@ def _put(request: Request, desk: Desk) -> _Response:
         raise _nothing()
     wanted = request.fields.get(_TTL.lower(), "")
     if not (wanted.isascii() and wanted.isdecimal() and len(wanted) < 6 and 1 <= int(wanted) <= 21600):
-        raise RefusedError(400, "BadRequest", f"{_TTL} must be 1 to 21600")
+        raise RefusedError(400, "BadRequest", f"{_TTL} must be a number from 1 to 21600")
     return _Response(200, desk.sessions.open(int(wanted)), more=(f"{_TTL}: {wanted}",))
 
 
@@ -141,7 +141,7 @@ def _credentials(desk: Desk, *, metadata: bool) -> _Response:
         found = desk.store.get()
     except UnavailableError:
         after = max(1, round(desk.store.due - time.time()))
-        message = "there are no credentials at present: the log of tpmwire serve says why"
+        message = "no credentials at present: see the log of tpmwire serve"
         return _refusal(503, "CredentialsUnavailable", message, f"Retry-After: {after}")
     document = {
         "AccessKeyId": found.access_key_id,
@@ -158,4 +158,4 @@ def _credentials(desk: Desk, *, metadata: bool) -> _Response:
 
 
 def _nothing() -> RefusedError:
-    return RefusedError(404, "NotFound", "there is nothing here")
+    return RefusedError(404, "NotFound", "not found")

@@ -17,15 +17,15 @@ _LONGEST_PATH = 107  # octets, unix(7)
 def tcp_listener(address: str, port: int) -> socket.socket:
     """A listener on a loopback address. Raises UsageError."""
     if not 0 <= port < 65536:
-        raise UsageError(f"--port {port} is none; use 0 to 65535, where 0 takes a free one")
+        raise UsageError(f"--port {port} is not valid; use 0 to 65535, where 0 chooses a free port")
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
-        raise UsageError(f"--address {address!r} is no IP address; use 127.0.0.1 or ::1") from None
+        raise UsageError(f"--address {address!r} is not an IP address; use 127.0.0.1 or ::1") from None
     if not _is_loopback(parsed):
         raise UsageError(
-            f"--address {address} can be reached from other machines, which would get credentials in clear: "
-            "use 127.0.0.1 or ::1"
+            f"--address {address} is reachable from other machines, which could get the credentials in "
+            "clear; use 127.0.0.1 or ::1"
         )
     family = socket.AF_INET if parsed.version == 4 else socket.AF_INET6
     try:
@@ -42,7 +42,7 @@ def unix_listener(path: str, mode: int) -> socket.socket:
     Raises UsageError where somebody does, or where the path is another kind of file.
     """
     if not path or len(os.fsencode(path)) > _LONGEST_PATH:
-        raise UsageError(f"--socket {path!r}: a socket's path has 1 to {_LONGEST_PATH} octets; use a shorter one")
+        raise UsageError(f"--socket {path!r}: expected a path of 1 to {_LONGEST_PATH} bytes; choose a shorter one")
     _make_way(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     # The mode that bind gives is 0777 less the umask; later would be too late.
@@ -75,15 +75,20 @@ def unlink_socket(path: str, bound: tuple[int, int]) -> None:
 def check_inherited(found: socket.socket) -> None:
     """Refuses systemd's socket where we listen on none such. Raises UsageError, with the unit's right words."""
     if found.type != socket.SOCK_STREAM or not found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-        raise UsageError("the socket unit's socket does not listen for streams: use ListenStream=, Accept=no")
+        raise UsageError(
+            "the socket unit passes a socket that does not listen for streams; use ListenStream=, Accept=no"
+        )
     if found.family == socket.AF_UNIX:
         return
     if found.family not in (socket.AF_INET, socket.AF_INET6):
-        raise UsageError("the socket unit's socket is neither TCP nor unix: use ListenStream=127.0.0.1:8911")
+        raise UsageError(
+            "the socket unit passes a socket that is neither TCP nor unix; use ListenStream=127.0.0.1:8911"
+        )
     address = found.getsockname()[0]
     if not _is_loopback(ipaddress.ip_address(address.partition("%")[0])):
         raise UsageError(
-            f"the socket unit listens on {address}, beyond this machine: use ListenStream=127.0.0.1:8911"
+            f"the socket unit listens on {address}, which other machines can reach; use "
+            "ListenStream=127.0.0.1:8911"
         )
 
 
@@ -100,7 +105,7 @@ def _make_way(path: str) -> None:
     except OSError as error:
         raise UsageError(f"--socket {path}: {error.strerror}") from error
     if not stat.S_ISSOCK(found.st_mode):
-        raise UsageError(f"--socket {path} exists and is no socket; give a path where one can be")
+        raise UsageError(f"--socket {path} exists and is not a socket; choose another path")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1)
         try:
@@ -111,4 +116,4 @@ def _make_way(path: str) -> None:
         except OSError as error:
             raise UsageError(f"--socket {path} is in use: {error.strerror or 'no answer'}") from error
         else:
-            raise UsageError(f"--socket {path}: somebody listens there; end that, or give another path")
+            raise UsageError(f"--socket {path}: another program listens there; end it, or choose another path")

@@ -22,14 +22,16 @@ def inherited_sockets() -> list[socket.socket]:
     if not meant:
         return []
     if not (count.isascii() and count.isdecimal() and int(count) <= _MOST):
-        raise UsageError(f"LISTEN_FDS={count!r} is no number up to {_MOST}; it is for systemd to set")
+        raise UsageError(f"LISTEN_FDS={count!r} is not a number up to {_MOST}; only systemd should set it")
     found = []
     for number in range(_FIRST, _FIRST + int(count)):
         try:
             os.set_inheritable(number, False)
             found.append(socket.socket(fileno=number))
         except OSError as error:
-            raise UsageError(f"LISTEN_FDS={count} is set, but descriptor {number} is no socket") from error
+            raise UsageError(
+                f"LISTEN_FDS={count} is set, but descriptor {number} is not a socket; only systemd should set it"
+            ) from error
     return found
 
 

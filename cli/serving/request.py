@@ -44,7 +44,7 @@ def parse_request(data: bytes) -> Request:
     """The request whose head `data` begins with. Raises RefusedError."""
     head, end, _ = data.partition(b"\r\n\r\n")
     if len(head) + len(end) > LONGEST_HEAD or (not end and len(data) > LONGEST_HEAD):
-        raise RefusedError(431, "RequestTooLarge", f"a request here has at most {LONGEST_HEAD} bytes")
+        raise RefusedError(431, "RequestTooLarge", f"the request is longer than {LONGEST_HEAD} bytes")
     if not end or _BARE.search(head):
         raise RefusedError(400, "BadRequest", "invalid line end: expected CR LF")
     first, *lines = head.split(b"\r\n")
@@ -54,7 +54,7 @@ def parse_request(data: bytes) -> Request:
     if line[3] != b"1":
         raise RefusedError(505, "BadRequest", "only HTTP/1.0 and 1.1 are supported")
     if len(lines) > _MOST_FIELDS:
-        raise RefusedError(431, "RequestTooLarge", f"a request here has at most {_MOST_FIELDS} header fields")
+        raise RefusedError(431, "RequestTooLarge", f"the request has more than {_MOST_FIELDS} header fields")
     target = _TARGET.fullmatch(line[2])
     if target is None:
         raise RefusedError(400, "BadRequest", "the request target is not a path")

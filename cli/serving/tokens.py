@@ -84,11 +84,11 @@ def _is_to_be_made(path: str) -> bool:
     except FileNotFoundError:
         directory = os.path.dirname(path) or "."
         if not os.path.isdir(directory):
-            raise UsageError(f"--token-file {path}: there is no directory {directory}; make it") from None
+            raise UsageError(f"--token-file {path}: the directory {directory} does not exist; create it") from None
         if not os.access(directory, os.W_OK | os.X_OK):
             raise UsageError(
-                f"--token-file {path} cannot be made by this user; give a path in a directory of yours, "
-                "such as $XDG_RUNTIME_DIR, or make the file as root"
+                f"cannot create --token-file {path}; choose a path in a directory that you own, such as "
+                "$XDG_RUNTIME_DIR, or create the file as root"
             ) from None
         return True
     except OSError as error:
@@ -107,22 +107,23 @@ def _read(path: str) -> bytes:
             raise UsageError(f"--token-file {path} is not a regular file; choose another path")
         if found.st_uid not in (os.geteuid(), 0):
             raise UsageError(
-                f"--token-file {path} belongs to another user, who would know the token; give another"
+                f"--token-file {path} belongs to another user, who knows the token; choose another file"
             )
         # A group may read, so that services can share a token; only its owner decides it.
         if found.st_mode & 0o027:
             raise UsageError(
-                f"--token-file {path} can be read or changed by others (mode {found.st_mode & 0o777:04o}): "
-                "chmod 600, or remove it for a new one"
+                f"--token-file {path} can be read or changed by others (mode {found.st_mode & 0o777:04o}); "
+                "run chmod 600, or remove it for a new one"
             )
         token = os.read(descriptor, 2048)
     finally:
         os.close(descriptor)
     if token.endswith((b"\n", b"\r")):
-        raise UsageError(f"--token-file {path} ends with a new line, which SDKs refuse: write it with printf %s")
+        raise UsageError(f"--token-file {path} ends with a newline, which SDKs refuse; write it with printf %s")
     if not _FORM.fullmatch(token):
         raise UsageError(
-            f"--token-file {path} holds no token of 16 to 1024 visible characters; remove it for a new one"
+            f"--token-file {path} does not contain a token of 16 to 1024 visible characters; remove it "
+            "for a new one"
         )
     return token
 

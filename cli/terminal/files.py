@@ -52,7 +52,7 @@ def read_stdin(limit: int) -> str:
     import sys
 
     if sys.stdin is None:  # as it is where somebody closed it
-        raise UsageError("standard input is closed, and a question was to come from there")
+        raise UsageError("standard input is closed; open it, so that the request can be read")
     return sys.stdin.buffer.read(limit).decode("utf-8", "replace")
 
 

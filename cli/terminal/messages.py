@@ -12,22 +12,25 @@ from .streams import printable, printed
 __all__ = ["EXIT_CODES", "Interrupted", "UsageError", "guarded", "note", "warn"]
 
 EXIT_CODES = {
-    "UsageError": (2, "usage: an option, a value or a file that it names is wrong; nothing was sent"),
+    "UsageError": (2, "usage: an option, a value or a file is not valid; nothing was sent"),
     "RequestError": (2, ""),
-    "TransportError": (3, "the TPM is out of reach: no device, no permission, busy, or no answer in time"),
+    "TransportError": (3, "the TPM is not available: no device, no permission, busy, or no response in time"),
     "WireError": (3, ""),
-    "TpmError": (4, "the TPM refused: wrong password, wrong PCR values, nothing at the handle, lockout"),
+    "TpmError": (4, "the TPM refused: wrong password, wrong PCR values, no key at the handle, or lockout"),
     "PolicyError": (4, ""),
     "NvError": (4, ""),
     "NoCertificateError": (4, ""),
     "UnusableCertificateError": (4, ""),
-    "KeyFileError": (5, "the key file is damaged, or not a usable TSS2 PRIVATE KEY"),
-    "StsError": (6, "AWS refused: wrong key, no permission, a wrong clock"),
-    "NetworkError": (7, "the network: no route, TLS not trusted, no answer in time, or no STS answer"),
+    "KeyFileError": (5, "the key file is damaged, or is not a usable TSS2 PRIVATE KEY"),
+    "StsError": (6, "AWS refused: wrong key, no permission, or wrong clock"),
+    "NetworkError": (
+        7,
+        "the network failed: no route, untrusted TLS certificate, no response in time, or not an STS response",
+    ),
     "ResponseError": (7, ""),
-    "SessionError": (8, "an answer of the TPM is not authentic: somebody sits between us and the TPM"),
+    "SessionError": (8, "a TPM response is not authentic: modified in transit, or not from this TPM"),
     "CertificateError": (8, ""),
-    "OSError": (1, "anything else, such as a full disk"),
+    "OSError": (1, "any other error, such as a full disk"),
 }
 """Exit codes by the name of an error's class or of a base of it; names keep both libraries unimported."""
 
@@ -131,7 +134,7 @@ def _explained(error: Exception) -> tuple[int, str]:
     if isinstance(error, RecursionError):
         return 1, "the input is nested too deeply"
     if isinstance(error, MemoryError):
-        return 1, "there is not enough memory"
+        return 1, "out of memory"
     if sys.flags.dev_mode:
         raise error
     return 1, _internal(error)
@@ -143,12 +146,12 @@ def _internal(error: Exception) -> str:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     at = f" in {trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno}" if trace is not None else ""
-    return f"internal error: {type(error).__name__}{at}; please report it, with what `python3 -X dev` shows"
+    return f"internal error: {type(error).__name__}{at}; please report it, with the output of `python3 -X dev`"
 
 
 def _one_line(error: Exception) -> str:
     if type(error).__name__ == "DecodeError":
-        return f"an answer that no TPM 2.0 gives: {error}; what is at --tpm-path?"
+        return f"not a valid TPM response: {error}; check --tpm-path"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return " ".join(str(error).split())

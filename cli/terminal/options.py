@@ -106,7 +106,7 @@ class Parser(argparse.ArgumentParser):
             own = list(args[args.index("--") + 1 :])
             if getattr(found, program.dest) != own:
                 # argparse would take it out: git checkout FILE is another command than git checkout -- FILE.
-                self.error("a -- stands among the program's words: put another before the program")
+                self.error("the program's arguments contain --; put another -- before the program")
         return found
 
     def parse_go_style(self, words: Sequence[str]) -> Any:
@@ -230,7 +230,7 @@ def seconds(text: str) -> float:
         number = text.removesuffix(unit)
         if (not unit or number != text) and number.replace(".", "", 1).isdecimal() and number.isascii():
             return float(number) * factor
-    raise argparse.ArgumentTypeError(f"{text!r} is no duration such as 2, 2s, 500ms or 1m")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 2, 2s, 500ms or 1m")
 
 
 def timeout(text: str) -> float:
@@ -246,9 +246,9 @@ def persistent_handle(text: str) -> int:
     try:
         value = int(text, 0)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number; a handle looks like 0x81010002") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number; a handle looks like 0x81010002") from None
     if value >> 24 != 0x81:
-        raise argparse.ArgumentTypeError(f"{text} is no persistent handle (0x81000000 to 0x81ffffff)")
+        raise argparse.ArgumentTypeError(f"{text} is not a persistent handle (0x81000000 to 0x81ffffff)")
     return value
 
 
@@ -257,17 +257,16 @@ def add_tpm_options(parser: argparse._ActionsContainer, patience: str = "2s") ->
     parser.add_argument(
         "--tpm-path",
         metavar="PATH",
-        help="the TPM: /dev/tpmrm0, /dev/tpm0, HOST:PORT, a socket's path, swtpm:host=H,port=P, "
-        "swtpm:path=SOCKET, mssim:host=H,port=P or device:PATH "
-        "(default: /dev/tpmrm0 where it exists, else /dev/tpm0)",
+        help="the TPM: /dev/tpmrm0, /dev/tpm0, HOST:PORT, path of a socket, swtpm:host=H,port=P, "
+        "swtpm:path=SOCKET, mssim:host=H,port=P or device:PATH (default: /dev/tpmrm0 if it exists, else "
+        "/dev/tpm0)",
     )
     parser.add_argument(
         "--timeout",
         type=timeout,
         default=seconds(patience),
         metavar="TIME",
-        help="longest wait for each answer of the TPM, and of the network where it is asked: 2, 500ms, 2s, 1m "
-        f"(default: {patience})",
+        help=f"longest wait for each response of the TPM or the network: 2, 500ms, 2s, 1m (default: {patience})",
     )
 
 
@@ -309,7 +308,7 @@ def password_file(path: str) -> bytes:
         raise UsageError("the name of the password file is empty; give a name, or leave the option out")
     found = secret_file(path)
     if not found:
-        raise UsageError(f"{path} is empty: write the password into it, or leave the option out")
+        raise UsageError(f"{path} is empty; write the password into it, or leave the option out")
     return found
 
 
@@ -324,7 +323,7 @@ def secret_file(path: str) -> bytes:
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
     if len(data) > 4096:
-        raise UsageError(f"{path} is too large for a password")
+        raise UsageError(f"{path} is too large for a password file; check its path")
     if mode & 0o077 and mode & 0o170000 == 0o100000:
-        warn(f"{path} can be read by other users (chmod 600)")
+        warn(f"{path} can be read by other users; run chmod 600 on it")
     return data.removesuffix(b"\n").removesuffix(b"\r")

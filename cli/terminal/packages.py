@@ -27,19 +27,17 @@ def _not_imported(error: ImportError) -> str:
     package = _top(error.name)
     missing = isinstance(error, ModuleNotFoundError)
     if package in _OURS:
-        return f"the installation is incomplete: {error}; install tpmwire again"
+        return f"the installation is incomplete: {error}; reinstall tpmwire"
     if package in sys.stdlib_module_names and missing:
         return (
-            f"{sys.executable} has no module `{error.name}`: install all of Python (Debian: apt install python3)"
+            f"{sys.executable} has no module `{error.name}`; install all of Python (Debian: apt install python3)"
         )
     if package in sys.stdlib_module_names:
-        return (
-            f"{sys.executable} cannot load `{error.name}` ({error}): see LD_LIBRARY_PATH, or install Python again"
-        )
+        return f"{sys.executable} cannot load `{error.name}` ({error}); check LD_LIBRARY_PATH, or reinstall Python"
     name = _NAMES.get(package, package)
     if missing:
-        return f"this needs the Python package `{name}`, which is not installed for {sys.executable}: install it"
-    return f"the Python package `{name}` of {sys.executable} cannot be loaded ({error}): install it again"
+        return f"the Python package `{name}` is not installed for {sys.executable}; install it"
+    return f"the Python package `{name}` of {sys.executable} cannot be loaded ({error}); reinstall it"
 
 
 def _old(package: str) -> str | None:
@@ -48,7 +46,7 @@ def _old(package: str) -> str | None:
     if package not in FLOORS or not isinstance(version, str) or _numbers(version) >= FLOORS[package]:
         return None
     name, needed = _NAMES.get(package, package), ".".join(map(str, FLOORS[package]))
-    return f"this needs the Python package `{name}` {needed} or newer; {sys.executable} has {version}: upgrade it"
+    return f"the Python package `{name}` of {sys.executable} is {version}, older than {needed}; upgrade it"
 
 
 def _at_odds(error: Exception) -> str | None:
@@ -58,7 +56,7 @@ def _at_odds(error: Exception) -> str | None:
     if package is None:
         return None
     name = _NAMES.get(package, package)
-    return f"the Python package `{name}` of {sys.executable} does not work ({error}): upgrade it"
+    return f"the Python package `{name}` of {sys.executable} does not work ({error}); upgrade it"
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -36,7 +36,7 @@ def ask_secret(what: str, otherwise: str) -> bytes:
             warnings.simplefilter("error", GetPassWarning)
             return getpass(f"{printable(what)} (not shown): ").encode()
     except (EOFError, GetPassWarning):
-        raise UsageError(f"nobody was there to type the {what}: {otherwise}") from None
+        raise UsageError(f"no one could type the {what}; {otherwise}") from None
     except UnicodeError:
         # Not with its cause, which holds what was typed.
-        raise UsageError(f"the {what} has characters that are none in this terminal's encoding") from None
+        raise UsageError(f"the {what} has characters that this terminal's encoding cannot represent") from None

@@ -56,7 +56,7 @@ CASES = {
     "done": Case(0, "", [HANDLE]),
     "unknown option": Case(2, "did you mean '--persistentHandle'", [HANDLE, "--persistent-handel=0x81010002"]),
     "no number": Case(2, "0x81010002", ["--persistentHandle=eleven"]),
-    "transient handle": Case(2, "is no persistent handle", ["--persistentHandle=0x80000000"]),
+    "transient handle": Case(2, "is not a persistent handle", ["--persistentHandle=0x80000000"]),
     "no timeout": Case(2, "a timeout of 0", [HANDLE, "--timeout=0"]),
     "no bool": Case(2, "neither true nor false", [HANDLE, "--assumeRole=perhaps"]),
     "role without ARN": Case(2, "--aws-arn", [HANDLE, "--assumeRole"]),
@@ -153,7 +153,7 @@ def flip(position: int) -> Callable[[bytes, bytes], bytes]:
         ([HANDLE], 20, 8, "does not hold: it was changed on its way"),
         ([HANDLE], -1, 8, "does not hold: it was changed on its way"),
         # In clear there is no HMAC over the answer; a size that does not fit is noticed all the same.
-        ([HANDLE, "--no-session-encryption"], 15, 3, "an answer that no TPM 2.0 gives: HMAC.Response.out_hmac"),
+        ([HANDLE, "--no-session-encryption"], 15, 3, "not a valid TPM response: HMAC.Response.out_hmac"),
     ],
 )
 def test_a_changed_answer(
@@ -258,7 +258,9 @@ def test_a_password_file_for_all_to_see_is_warned_of(box: Machine, tmp_path: Pat
             f"--endpoint-url={sts.endpoint}",
         )
     assert done.returncode == 0
-    assert done.stderr == f"{CREDENTIAL_PROCESS}: warning: {file} can be read by other users (chmod 600)\n"
+    assert (
+        done.stderr == f"{CREDENTIAL_PROCESS}: warning: {file} can be read by other users; run chmod 600 on it\n"
+    )
 
 
 def test_no_core_file(box: Machine) -> None:

@@ -76,7 +76,7 @@ def test_the_aws_command_and_botocore_use_them(box: Machine, sts: VerifyingSts, 
     [
         ((), LONG_TERM, "has a long-term key, which would be lost"),
         ((), LONG_TERM + LONG_TERM, "more than once"),
-        (("--credentials-profile=a]b",), "", "no name for a profile"),
+        (("--credentials-profile=a]b",), "", "not a valid profile name"),
         (("--credentials-profile=",), "", "needs --credentials-profile"),
         (("--format=json",), "", "go with --format credentials-file"),
     ],
@@ -233,7 +233,7 @@ def test_a_lock_that_nobody_gives_back(file: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(aws_files, "_PATIENCE", 0.1)
     descriptor = os.open(file.parent, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
-    with pytest.raises(UsageError, match="locked by another program for"):
+    with pytest.raises(UsageError, match="locked by another program after"):
         credentials_file.write(_args(), CREDENTIALS)
     os.close(descriptor)
     credentials_file.write(_args(), CREDENTIALS)

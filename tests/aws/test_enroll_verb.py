@@ -238,7 +238,7 @@ def test_the_same_secret_elsewhere_is_told(home: Path, sts: VerifyingSts, swtpm:
     credentials.write_text(credentials.read_text() + f"# {sts.secret_access_key}\n")
     done = tool("enroll", "--profile", "work", "--tpm-path", swtpm.path, "--remove-plaintext")
     assert done.code == 0
-    assert "the same secret in another place" in done.err
+    assert "the same secret elsewhere" in done.err
 
 
 def test_undo_is_impossible_and_says_why(tool: Tool) -> None:

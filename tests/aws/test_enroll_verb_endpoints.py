@@ -81,7 +81,7 @@ def test_the_line_asks_where_the_profile_says(
     (home / ".aws" / "config").write_text("[profile work]\n" + PROFILES[kind].format(sts=sts.endpoint))
     done = tool("enroll", "--profile", "work", "--tpm-path", swtpm.path, "--remove-plaintext")
     assert done.code == 0, done.err
-    assert ("the test of the key used AWS_ENDPOINT_URL of" in done.err) == ("endpoint_url" not in PROFILES[kind])
+    assert ("the key was tested with AWS_ENDPOINT_URL of" in done.err) == ("endpoint_url" not in PROFILES[kind])
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     assert _asked(home) == _botocore()
     # Another region in the environment of a later run is for other things.

@@ -29,7 +29,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 OUTPUTS = {
     "stdout is full": ('"$PROGRAM" "$@" >/dev/full', Fault(1, "stdout: No space left on device")),
-    "stdout is closed": ('"$PROGRAM" "$@" >&-', Fault(2, "stdout is closed, so that the credentials have", 0, 0)),
+    "stdout is closed": ('"$PROGRAM" "$@" >&-', Fault(2, "stdout is closed; open it", 0, 0)),
     "stdout cannot be written to": ('"$PROGRAM" "$@" 1</dev/null', Fault(1, "stdout: Bad file descriptor")),
 }
 

@@ -136,7 +136,7 @@ def test_a_code_that_aws_refuses_is_no_lack_of_permissions(box: Machine, sts: Ve
     [
         ((f"--mfa-totp={HANDLE}",), "--mfa-totp needs --mfa-serial"),
         ((*_mfa(HANDLE), "--mfa-process=echo 123456"), "both give the code: give one"),
-        (_mfa("0x80000001"), "--mfa-totp: 0x80000001 is no persistent handle"),
+        (_mfa("0x80000001"), "--mfa-totp: 0x80000001 is not a persistent handle"),
         (_mfa("/nonexistent/key"), "/nonexistent/key: No such file"),
     ],
 )

@@ -127,12 +127,12 @@ def test_a_token_that_cannot_be_made_or_read_is_told_before_anything_is_asked(sh
     try:
         for user, path, says in (
             (other, hidden, ": Permission denied\n"),
-            (other, unwritable, " cannot be made by this user; give a path in a directory of yours"),
-            (one, missing, f": there is no directory {missing.parent}; make it\n"),
+            (other, unwritable, "; choose a path in a directory that you own"),
+            (one, missing, f": the directory {missing.parent} does not exist; create it\n"),
         ):
             done = user.run(TOOLBOX, "serve", f"--token-file={path}", "--port=0", *shared.words())
             assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-            assert f"tpmwire: --token-file {path}{says}" in done.stderr
+            assert f"--token-file {path}{says}" in done.stderr
     finally:
         shared.crowd.directory.chmod(0o755)
         closed.chmod(0o700)

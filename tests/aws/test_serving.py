@@ -121,7 +121,9 @@ def test_by_a_unix_socket_with_curl(tmp_path: Path) -> None:
             assert json.loads(done.stdout) == service.ask()[1]
             serve = ["serve", f"--token-file={tmp_path / 'other'}", f"--socket={path}", *words]
             second = at.run(*serve, program=at.bin / "tpmwire")
-            assert (second.returncode, "somebody listens there" in second.stderr) == (2, True), second.stderr
+            assert (second.returncode, "another program listens there" in second.stderr) == (2, True), (
+                second.stderr
+            )
             assert path.exists()
         assert not path.exists()
 
@@ -129,8 +131,8 @@ def test_by_a_unix_socket_with_curl(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--address=0.0.0.0"], "reached from other machines"),
-        (["--port=70000"], "--port 70000 is none"),
+        (["--address=0.0.0.0"], "reachable from other machines"),
+        (["--port=70000"], "--port 70000 is not valid"),
         (["--socket-mode=0600"], "give it with --socket"),
         (["--socket=s", "--socket-mode=rw"], "as 0600 or 0660"),
         (["--token-file=/"], "is not a regular file"),

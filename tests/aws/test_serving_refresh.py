@@ -87,7 +87,7 @@ def test_a_refresh_that_fails_keeps_the_old_ones_to_their_end_and_says_so(box: M
         asked = short.asked
         status, found = service.ask()
         assert (status, found["Code"]) == (503, "CredentialsUnavailable")
-        assert "the log of tpmwire serve says why" in found["Message"]
+        assert "see the log of tpmwire serve" in found["Message"]
         # Clients that come again and again do not make us ask again and again.
         for _ in range(20):
             service.ask()

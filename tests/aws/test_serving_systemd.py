@@ -100,7 +100,7 @@ def test_sockets_that_systemd_opened(box: Machine, sts: VerifyingSts, tmp_path: 
 @pytest.mark.parametrize(
     ("address", "more", "says"),
     [
-        ("0.0.0.0:{port}", (), "beyond this machine: use ListenStream="),
+        ("0.0.0.0:{port}", (), "which other machines can reach; use ListenStream="),
         ("127.0.0.1:{port}", ("--port=1234",), "systemd passed sockets on; take --port away"),
     ],
 )
@@ -128,7 +128,7 @@ def test_descriptors_that_are_no_sockets(box: Machine, sts: VerifyingSts) -> Non
         timeout=60,
     )
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "descriptor 3 is no socket" in done.stderr
+    assert "descriptor 3 is not a socket" in done.stderr
 
 
 def test_what_it_tells_systemd(box: Machine, sts: VerifyingSts, tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_a_key_file(box: Box, tool: Tool, monkeypatch: pytest.MonkeyPatch) -> No
     assert tool(*PRESIGN).code == 0
     monkeypatch.setenv("TPM_OWNER_AUTH", OWNER)
     made = tool("import", *out, *box.words, stdin=SECRET)
-    assert "needs the parent's password: --parentPass-file=FILE, or TPM_PARENT_AUTH" in made.err
+    assert "needs the parent's password; add --parentPass-file=FILE" in made.err
     assert tool(*PRESIGN).code == 4
     monkeypatch.setenv("TPM_PARENT_AUTH", OWNER)
     assert tool(*PRESIGN).code == 0

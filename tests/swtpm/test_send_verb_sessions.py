@@ -165,9 +165,9 @@ def test_the_endorsement_keys_policy(send: Tool) -> None:
     [
         ("--session salted FlushContext flushHandle=0x80000000", "without sessions always"),
         ("--session salted --dry-run GetRandom bytesRequested=1", "need the nonces"),
-        ("--policy nonsense HMAC handle=1 buffer=00", "there is no such step"),
+        ("--policy nonsense HMAC handle=1 buffer=00", "unknown step"),
         ("--policy pcr:sha257:1 HMAC handle=1 buffer=00", "unknown PCR bank"),
-        ("--policy auth-value GetRandom bytesRequested=1", "no handle that a policy could authorize"),
+        ("--policy auth-value GetRandom bytesRequested=1", "no handle that a policy can authorize"),
         ("--auth-env NOT_SET_ANYWHERE HMAC handle=1 buffer=00", "NOT_SET_ANYWHERE of --auth-env is not set"),
         ("--policy auth-value GetRandom bytesRequested=1 + GetTestResult", "go with one command"),
     ],

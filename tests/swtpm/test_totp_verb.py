@@ -207,7 +207,7 @@ def test_secrets_that_are_none_are_refused_without_being_shown(case: str, tool: 
         (("import",), "say where the key is to go"),
         (("import", "--out", "/dev/null/key"), "there is no directory /dev/null"),
         (("import", "--out", "x", "--secret-file", "/nonexistent/s"), "/nonexistent/s: No such file"),
-        (("code", "0x80000001"), "is no persistent handle"),
+        (("code", "0x80000001"), "is not a persistent handle"),
         (("code", "/nonexistent/key"), "/nonexistent/key: No such file"),
         (("code", HANDLE, "--period", "0"), "is no number of seconds"),
         (("code", HANDLE, "--digits", "9"), "invalid choice"),

@@ -114,7 +114,7 @@ def test_without_stdout_nobody_is_told_that_it_is_done() -> None:
         (("import", *HANDLE), b"\n" + SECRET, "characters that no AWS secret has"),
         (("import", *HANDLE), SECRET + "\u00e9".encode(), "characters that no AWS secret has"),
         (("import", *HANDLE), SECRET * 4, "has 160 characters"),
-        (("import", "--persistent-handle", "0x80000001"), SECRET, "is no persistent handle"),
+        (("import", "--persistent-handle", "0x80000001"), SECRET, "is not a persistent handle"),
         (("import", "--out", "/tmp"), SECRET, "is a directory"),
         (("import", "--out", "/tmp/none/key.pem"), SECRET, "there is no directory /tmp/none"),
         (("import", *HANDLE, "--pcrs", "sha1:99"), SECRET, "invalid PCR 99"),
@@ -191,7 +191,7 @@ def test_a_profile_of_the_credentials_file(tool: Tool, tmp_path: Path, monkeypat
     credentials.write_text(f"[tpm]\n{SECRET.decode()}\n")
     assert says("tpm") == (
         2,
-        f"tpmwire: {credentials}: AWS's programs cannot read the file (line 2): correct it first\n",
+        f"tpmwire: {credentials}: AWS's programs cannot read the file (line 2); correct it first\n",
     )
 
 

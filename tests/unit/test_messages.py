@@ -92,7 +92,7 @@ def test_what_the_locale_has_no_character_for_is_shown_by_its_number(monkeypatch
     [
         ("raise KeyError('the secret')", "internal error: KeyError in <string>, line 4; please report it"),
         ("import json; json.loads('[' * 100_000)", "the input is nested too deeply"),
-        ("raise MemoryError", "there is not enough memory"),
+        ("raise MemoryError", "out of memory"),
     ],
 )
 def test_an_error_that_nobody_expected_is_one_line(work: str, says: str) -> None:

@@ -19,9 +19,9 @@ def test_sigv4a_is_refused_before_tpm_and_secret_are_asked(
     monkeypatch.setitem(sys.modules, "cryptography", None)
     places = [f"--out={tmp_path / 'key.pem'}", f"--sigv4a-out={tmp_path / 'v4a.pem'}"]
     done = tool("import", *places, "--aws-access-key-id=AKIAMADEUP", "--tpm-path=/nonexistent/tpm")
-    wanted = f"tpmwire: this needs the Python package `cryptography`, which is not installed for {sys.executable}"
+    wanted = f"tpmwire: the Python package `cryptography` is not installed for {sys.executable}"
     assert (done.code, done.out) == (1, "")
-    assert done.err == f"{wanted}: install it\n"
+    assert done.err == f"{wanted}; install it\n"
 
 
 def test_rotate_asks_iam_for_no_key_of_which_half_could_not_be_made(
@@ -35,7 +35,7 @@ def test_rotate_asks_iam_for_no_key_of_which_half_could_not_be_made(
     )
     done = tool("rotate", "--profile=work", f"--sigv4a-out={tmp_path / 'v4a.pem'}")
     assert (done.code, done.out) == (1, "")
-    assert "needs the Python package `cryptography`" in done.err
+    assert "the Python package `cryptography` is not installed" in done.err
 
 
 def told(capfd: pytest.CaptureFixture[str], error: Exception) -> str:
@@ -57,11 +57,11 @@ def told(capfd: pytest.CaptureFixture[str], error: Exception) -> str:
         ),
         (
             ModuleNotFoundError("No module named 'rich'", name="rich"),
-            "needs the Python package `rich`, which is not",
+            "the Python package `rich` is not",
         ),
         (
             ModuleNotFoundError("No module named 'http'", name="http"),
-            "has no module `http`: install all of Python",
+            "has no module `http`; install all of Python",
         ),
         (
             ImportError("libssl.so.3: file too short", name="_ssl"),
@@ -92,7 +92,7 @@ def test_a_package_that_is_too_old_is_named_with_both_versions(
     line = told(capfd, error)
     floor = ".".join(map(str, FLOORS["cryptography"]))
     assert line == (
-        f"tpmwire: this needs the Python package `cryptography` {floor} or newer; {sys.executable} has 3.4.8: "
+        f"tpmwire: the Python package `cryptography` of {sys.executable} is 3.4.8, older than {floor}; "
         "upgrade it\n"
     )
 
@@ -104,7 +104,7 @@ def test_a_package_that_fails_with_a_newer_one_is_named(capfd: pytest.CaptureFix
         exec(code, {"__name__": "OpenSSL.crypto"})
     line = told(capfd, raised.value)
     assert "`pyOpenSSL` of " in line
-    assert line.endswith("does not work (module 'lib' has no attribute 'GEN_EMAIL'): upgrade it\n")
+    assert line.endswith("does not work (module 'lib' has no attribute 'GEN_EMAIL'); upgrade it\n")
 
 
 def test_floors_are_those_of_the_package() -> None:

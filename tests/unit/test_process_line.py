@@ -92,7 +92,7 @@ def test_what_will_not_be_found_is_told(alone: Path) -> None:
     assert problem is not None
     assert "PATH" in problem
     program = _program(alone / "bin" / PROGRAM, 0o644)
-    assert find_program() == ([str(program)], f"{program} is not executable: chmod +x it")
+    assert find_program() == ([str(program)], f"{program} is not executable; run chmod +x on it")
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o644])

@@ -15,8 +15,8 @@ NO_UTF8 = b"\xff\xfeJBSWY3DPEHPK3PXP"
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        (END_OF_INPUT, "tpmwire: nobody was there to type the "),
-        (NO_UTF8, "characters that are none in this terminal's"),
+        (END_OF_INPUT, "tpmwire: no one could type the "),
+        (NO_UTF8, "characters that this terminal's encoding cannot represent"),
     ],
 )
 @pytest.mark.parametrize(
@@ -51,5 +51,5 @@ def test_without_a_terminal_nothing_is_read_from_standard_input() -> None:
         check=False,
         start_new_session=True,
     )
-    told = b"tpmwire: nobody was there to type the password of the key: give it in a file\n"
+    told = b"tpmwire: no one could type the password of the key; give it in a file\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, b"", told)

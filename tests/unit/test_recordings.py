@@ -122,7 +122,7 @@ def test_ports_used_again_a_start_in_the_middle_and_strangers() -> None:
     assert exchanges(recorded(middle)) == [(COMMAND, ERROR)]
     strange = [b"", b"\0" * 13, bytes(60), *conversation(b"GET / HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n")]
     assert exchanges(recorded([*strange, *twice])) == exchanges(recorded(twice))
-    with pytest.raises(UsageError, match="no command or response"):
+    with pytest.raises(UsageError, match=r"no TPM 2\.0 command or response"):
         exchanges(recorded(strange))
 
 

@@ -23,15 +23,15 @@ def test_loopback(address: str) -> None:
 @pytest.mark.parametrize(
     ("address", "port", "says"),
     [
-        ("0.0.0.0", 0, "reached from other machines"),
-        ("::", 0, "reached from other machines"),
-        ("169.254.169.254", 0, "reached from other machines"),
-        ("10.0.0.1", 0, "reached from other machines"),
-        ("::ffff:127.0.0.1", 0, "reached from other machines"),
-        ("localhost", 0, "is no IP address; use 127.0.0.1 or ::1"),
-        ("", 0, "is no IP address"),
-        ("127.0.0.1", 65536, "--port 65536 is none"),
-        ("127.0.0.1", -1, "--port -1 is none"),
+        ("0.0.0.0", 0, "reachable from other machines"),
+        ("::", 0, "reachable from other machines"),
+        ("169.254.169.254", 0, "reachable from other machines"),
+        ("10.0.0.1", 0, "reachable from other machines"),
+        ("::ffff:127.0.0.1", 0, "reachable from other machines"),
+        ("localhost", 0, "is not an IP address; use 127.0.0.1 or ::1"),
+        ("", 0, "is not an IP address"),
+        ("127.0.0.1", 65536, "--port 65536 is not valid"),
+        ("127.0.0.1", -1, "--port -1 is not valid"),
     ],
 )
 def test_elsewhere(address: str, port: int, says: str) -> None:
@@ -60,7 +60,7 @@ def test_a_socket_has_its_mode_whatever_the_umask(tmp_path: Path, mode: int) -> 
 
 def test_a_stale_socket_is_replaced_and_a_live_one_is_not(tmp_path: Path) -> None:
     path = tmp_path / "s"
-    with unix_listener(str(path), 0o600), pytest.raises(UsageError, match="somebody listens there"):
+    with unix_listener(str(path), 0o600), pytest.raises(UsageError, match="another program listens there"):
         unix_listener(str(path), 0o600)
     assert path.exists(), "as after SIGKILL"
     with unix_listener(str(path), 0o600), socket.socket(socket.AF_UNIX) as client:
@@ -72,10 +72,10 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
     file.write_text("theirs")
     (tmp_path / "link").symlink_to(file)
     for name in ("file", "link", ""):
-        with pytest.raises(UsageError, match="exists and is no socket"):
+        with pytest.raises(UsageError, match="exists and is not a socket"):
             unix_listener(str(tmp_path / name), 0o600)
     assert file.read_text() == "theirs"
-    for path, says in ((f"/tmp/{'x' * 200}", "107 octets"), ("", "107 octets"), ("/tmp/none/s", "No such file")):
+    for path, says in ((f"/tmp/{'x' * 200}", "107 bytes"), ("", "107 bytes"), ("/tmp/none/s", "No such file")):
         with pytest.raises(UsageError, match=says):
             unix_listener(path, 0o600)
 
@@ -97,7 +97,7 @@ def test_only_the_own_socket_is_removed(tmp_path: Path) -> None:
 
 
 def test_sockets_of_systemd_that_are_none_for_us() -> None:
-    beyond = pytest.raises(UsageError, match=r"beyond this machine: use ListenStream=127\.0\.0\.1:8911")
+    beyond = pytest.raises(UsageError, match=r"which other machines can reach; use ListenStream=127\.0\.0\.1:8911")
     with socket.create_server(("0.0.0.0", 0)) as everywhere, beyond:
         check_inherited(everywhere)
     ours, theirs = socket.socketpair()

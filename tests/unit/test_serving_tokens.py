@@ -74,14 +74,14 @@ def test_a_group_may_read_it(path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "mode", "says"),
     [
-        (TOKEN, 0o644, "can be read or changed by others (mode 0644): chmod 600"),
+        (TOKEN, 0o644, "can be read or changed by others (mode 0644); run chmod 600"),
         (TOKEN, 0o660, "can be read or changed by others (mode 0660)"),
-        (TOKEN + "\n", 0o600, "ends with a new line, which SDKs refuse: write it with printf"),
-        ("short", 0o600, "holds no token of 16 to 1024 visible characters"),
-        ("", 0o600, "holds no token"),
-        ("two words of a token", 0o600, "holds no token"),
-        ("t" * 1025, 0o600, "holds no token"),
-        ("two-lines-of\r\nX-Header: a-token", 0o600, "holds no token"),
+        (TOKEN + "\n", 0o600, "ends with a newline, which SDKs refuse; write it with printf"),
+        ("short", 0o600, "does not contain a token of 16 to 1024 visible characters"),
+        ("", 0o600, "does not contain a token"),
+        ("two words of a token", 0o600, "does not contain a token"),
+        ("t" * 1025, 0o600, "does not contain a token"),
+        ("two-lines-of\r\nX-Header: a-token", 0o600, "does not contain a token"),
     ],
 )
 def test_what_is_no_token_file_is_left_alone(path: Path, content: str, mode: int, says: str) -> None:
@@ -103,7 +103,7 @@ def test_other_kinds_of_files(path: Path, tmp_path: Path) -> None:
             TokenFile(str(tmp_path / name))
     # As Kubernetes has them.
     assert TokenFile(str(path)).opens(TOKEN)
-    with pytest.raises(UsageError, match="there is no directory"):
+    with pytest.raises(UsageError, match="does not exist; create it"):
         TokenFile(str(tmp_path / "none" / "token"))
 
 
