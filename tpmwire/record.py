@@ -13,12 +13,23 @@ structures costs a few milliseconds.
 """
 
 import io
-from typing import IO, Any, ClassVar, Self, dataclass_transform, get_origin
+from collections.abc import Iterator
+from typing import IO, TYPE_CHECKING, Annotated, Any, ClassVar, Self, dataclass_transform, get_args, get_origin
 
+from .constructs import construct
 from .errors import DecodeError, EncodeError
-from .wires import RecordType, Wire, marks, nothing_left, wire_of
+from .wires import Declaration, Wire, nothing_left, size_of_next, wire_of
 
-__all__ = ["SECRET", "Record", "Struct", "is_secret"]
+if TYPE_CHECKING:
+    from inspect import Signature  # for readers of `help` only
+
+    class _Construct:
+        """construct has no types: as a base of classes it would make a type checker accept any attribute."""
+
+else:
+    _Construct = construct.Construct
+
+__all__ = ["SECRET", "Declared", "Record", "RecordType", "Struct", "declare", "is_secret", "marks"]
 
 
 class _Secret:
@@ -68,6 +79,53 @@ class Struct(Wire):
 
     def _sizeof(self, context: dict[str, Any], path: str) -> int:
         return sum(wire._sizeof(context, path) for _, wire in self.fields)
+
+
+class RecordType(type, _Construct, Declaration):
+    """The type of every `Record` class, by which the class itself is a construct: `"hash" / TPMT_HA`."""
+
+    # What Construct.__init__ sets; here the class of a record is the construct.
+    name = parsed = None
+    docs = ""
+    flagbuildnone = False
+
+    if TYPE_CHECKING:
+
+        def wire(cls) -> Any:
+            """The wire form of the class's values."""
+
+        def fields(cls) -> list[tuple[str, Any]]:
+            """Names and annotations, in wire order."""
+
+    @property
+    def __signature__(cls) -> "Signature":
+        """What `help` and `inspect.signature` show."""
+        from inspect import Parameter, Signature  # for readers only
+
+        defaults = cls.wire().defaults
+        return Signature(
+            [
+                Parameter(
+                    name,
+                    Parameter.POSITIONAL_OR_KEYWORD,
+                    default=defaults.get(name, Parameter.empty),
+                    annotation=_plain(annotation),
+                )
+                for name, annotation in cls.fields()
+            ]
+        )
+
+    def _parse(cls, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        return cls.wire()._parse(stream, {}, path)
+
+    def _build(cls, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        return cls.wire()._build(obj, stream, {}, path)
+
+    def _sizeof(cls, context: dict[str, Any], path: str) -> Any:
+        return cls.wire()._sizeof(context, path)
+
+    def _actualsize(cls, stream: IO[bytes], context: dict[str, Any], path: str) -> int:
+        return size_of_next(cls, stream, {}, path)
 
 
 @dataclass_transform(frozen_default=True)
@@ -154,6 +212,61 @@ class Record(metaclass=RecordType):
         return f"{type(self).__qualname__}({', '.join(shown)})"
 
 
+class Declared(Wire, Declaration):
+    """A type that the standard names and that is no structure: UINT16, TPM2B_DIGEST, TPML_HANDLE, TPMI_ALG_HASH.
+
+    For a type checker and in annotations it is a Python type.
+    """
+
+    def __init__(self, label: str, annotation: Any) -> None:
+        super().__init__()
+        self.label = label
+        self.annotation = annotation
+        self._wire = wire_of(annotation)
+        self.least = self._wire.least
+
+    def __repr__(self) -> str:
+        return self.label
+
+    def wire(self) -> Any:
+        """Returns the wire form."""
+        return self._wire
+
+    def parse(self, data: bytes, **contextkw: Any) -> Any:
+        """The value of exactly these bytes. Raises DecodeError."""
+        stream = io.BytesIO(data)
+        value = self.parse_stream(stream, **contextkw)
+        nothing_left(stream)
+        return value
+
+    def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        return self._wire._parse(stream, context, path)
+
+    def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
+        return self._wire._build(obj, stream, context, path)
+
+    def _sizeof(self, context: dict[str, Any], path: str) -> Any:
+        return self._wire._sizeof(context, path)
+
+
+def declare(namespace: dict[str, Any]) -> None:
+    """Gives the annotations that a module has named, such as TPM2B_DIGEST, `parse` and `build` of their own.
+
+    For the end of a module of the standard: declare(globals()).
+    """
+    named = {name: value for name, value in namespace.items() if get_origin(value) is Annotated}
+    namespace.update((name, Declared(name, value)) for name, value in named.items())
+
+
+def marks(annotation: Any) -> Iterator[Any]:
+    """What stands beside the Python type in an annotation: wires, SECRET, roles of handles."""
+    if isinstance(annotation, Declared):
+        yield from marks(annotation.annotation)
+    elif get_origin(annotation) is Annotated:
+        yield from annotation.__metadata__
+        yield from marks(get_args(annotation)[0])
+
+
 def is_secret(annotation: Any) -> bool:
     """Whether an annotation carries the SECRET marker."""
     return any(mark is SECRET for mark in marks(annotation))
@@ -175,3 +288,10 @@ def _frozen(value: Any) -> Any:
     if isinstance(value, (bytearray, memoryview)):
         return bytes(value)
     return value
+
+
+def _plain(annotation: Any) -> Any:
+    """The Python type of an annotation, or the standard's name if it has one."""
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    return annotation

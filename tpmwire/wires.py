@@ -8,42 +8,30 @@ they are constructs like any other: they nest in construct's own, and read from 
 import io
 import struct
 import sys
-from collections.abc import Iterator
 from enum import IntEnum, IntFlag
-from typing import IO, TYPE_CHECKING, Annotated, Any, NoReturn, get_args, get_origin
+from typing import IO, Annotated, Any, NoReturn, get_args, get_origin
 
 from .constructs import construct
 from .errors import DecodeError, EncodeError
 
-if TYPE_CHECKING:
-    from inspect import Signature
-
-    class _Construct:
-        """construct has no types: as a base of classes it would make a type checker accept any attribute."""
-
-else:
-    _Construct = construct.Construct
-
 __all__ = [
     "EMPTY",
     "Counted",
-    "Declared",
+    "Declaration",
     "Empty",
     "Encrypted",
     "Fixed",
     "Number",
-    "RecordType",
     "Rest",
     "Select",
     "Sized",
     "SizedRecord",
     "Wire",
     "YesNo",
-    "declare",
-    "marks",
     "nothing_left",
     "octets_left",
     "select",
+    "size_of_next",
     "take",
     "wire_of",
 ]
@@ -121,10 +109,11 @@ class Wire(construct.Construct):  # type: ignore[misc]
 
     def _actualsize(self, stream: IO[bytes], context: dict[str, Any], path: str) -> int:
         """The size of the value that follows, for construct's lazy classes."""
-        return _size_of_next(self, stream, context, path)
+        return size_of_next(self, stream, context, path)
 
 
-def _size_of_next(wire: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> int:
+def size_of_next(wire: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> int:
+    """Returns the number of bytes of the value that follows, and leaves the stream where it is."""
     start = stream.tell()
     wire._parse(stream, context, path)
     size = stream.tell() - start
@@ -409,117 +398,18 @@ def _shown(obj: Any) -> str:
     return f"{len(obj)}" if isinstance(obj, (list, tuple)) else type_(obj).__name__
 
 
-class RecordType(type, _Construct):
-    """The type of every `Record` class, by which the class itself is a construct: `"hash" / TPMT_HA`."""
+class Declaration:
+    """Base of what a name of the standard declares: a record, or a named type such as TPM2B_DIGEST."""
 
-    # What Construct.__init__ sets; here the class of a record is the construct.
-    name = parsed = None
-    docs = ""
-    flagbuildnone = False
-
-    if TYPE_CHECKING:
-
-        def wire(cls) -> Any:
-            """The wire form of the class's values."""
-
-        def fields(cls) -> list[tuple[str, Any]]:
-            """Names and annotations, in wire order."""
-
-    @property
-    def __signature__(cls) -> "Signature":
-        """What `help` and `inspect.signature` show."""
-        from inspect import Parameter, Signature  # for readers only
-
-        defaults = cls.wire().defaults
-        return Signature(
-            [
-                Parameter(
-                    name,
-                    Parameter.POSITIONAL_OR_KEYWORD,
-                    default=defaults.get(name, Parameter.empty),
-                    annotation=_plain(annotation),
-                )
-                for name, annotation in cls.fields()
-            ]
-        )
-
-    def _parse(cls, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
-        return cls.wire()._parse(stream, {}, path)
-
-    def _build(cls, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
-        return cls.wire()._build(obj, stream, {}, path)
-
-    def _sizeof(cls, context: dict[str, Any], path: str) -> Any:
-        return cls.wire()._sizeof(context, path)
-
-    def _actualsize(cls, stream: IO[bytes], context: dict[str, Any], path: str) -> int:
-        return _size_of_next(cls, stream, {}, path)
-
-
-class Declared(Wire):
-    """A type that the standard names and that is no structure: UINT16, TPM2B_DIGEST, TPML_HANDLE, TPMI_ALG_HASH.
-
-    For a type checker and in annotations it is a Python type; `wire` is its wire form.
-    """
-
-    def __init__(self, label: str, annotation: Any) -> None:
-        super().__init__()
-        self.label = label
-        self.annotation = annotation
-        self.wire = wire_of(annotation)
-        self.least = self.wire.least
-
-    def __repr__(self) -> str:
-        return self.label
-
-    def parse(self, data: bytes, **contextkw: Any) -> Any:
-        """The value of exactly these bytes. Raises DecodeError."""
-        stream = io.BytesIO(data)
-        value = self.parse_stream(stream, **contextkw)
-        nothing_left(stream)
-        return value
-
-    def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
-        return self.wire._parse(stream, context, path)
-
-    def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
-        return self.wire._build(obj, stream, context, path)
-
-    def _sizeof(self, context: dict[str, Any], path: str) -> Any:
-        return self.wire._sizeof(context, path)
-
-
-def declare(namespace: dict[str, Any]) -> None:
-    """Gives the annotations that a module has named, such as TPM2B_DIGEST, `parse` and `build` of their own.
-
-    For the end of a module of the standard: declare(globals()).
-    """
-    named = {name: value for name, value in namespace.items() if get_origin(value) is Annotated}
-    namespace.update((name, Declared(name, value)) for name, value in named.items())
-
-
-def _plain(annotation: Any) -> Any:
-    """The Python type of an annotation, or the standard's name if it has one."""
-    while get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    return annotation
-
-
-def marks(annotation: Any) -> Iterator[Any]:
-    """What stands beside the Python type in an annotation: wires, SECRET, roles of handles."""
-    if isinstance(annotation, Declared):
-        yield from marks(annotation.annotation)
-    elif get_origin(annotation) is Annotated:
-        yield from annotation.__metadata__
-        yield from marks(get_args(annotation)[0])
+    def wire(self) -> Any:
+        """Returns the wire form."""
+        raise NotImplementedError
 
 
 def wire_of(declared: Any) -> Any:
-    """The wire of an annotation, a `Record` class, a declared type, or a wire itself."""
-    if isinstance(declared, RecordType):
+    """Returns the wire form of an annotation, a `Record` class, a named type, or a wire itself."""
+    if isinstance(declared, Declaration):
         return declared.wire()
-    if isinstance(declared, Declared):
-        return declared.wire
     if isinstance(declared, construct.Construct):
         return declared
     if get_origin(declared) is Annotated:

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from tests.property.strategies import records
 from tpmwire.errors import DecodeError, WireError
-from tpmwire.record import Record
+from tpmwire.record import Declared, Record
 from tpmwire.spec import attestation, capabilities, storage, structures
 from tpmwire.spec.command import Command, command_class
 from tpmwire.spec.commands import CHAPTERS
 from tpmwire.spec.constants import TPM_CC, TPM_ST, TPMA_SESSION
 from tpmwire.spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
 from tpmwire.wire import CommandMessage, ResponseMessage, parse_command, parse_response
-from tpmwire.wires import Counted, Declared, Sized, wire_of
+from tpmwire.wires import Counted, Sized, wire_of
 
 MODULES: list[ModuleType] = [
     structures,

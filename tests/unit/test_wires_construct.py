@@ -14,6 +14,7 @@ from construct import Byte, Int16ub, this
 
 from tpmwire.errors import DecodeError, EncodeError
 from tpmwire.keys import templates
+from tpmwire.record import Declared
 from tpmwire.spec.attestation import TPMS_CLOCK_INFO
 from tpmwire.spec.commands.random import GetRandom
 from tpmwire.spec.constants import TPM_ALG
@@ -28,7 +29,7 @@ from tpmwire.spec.structures import (
     UINT16,
     UINT32,
 )
-from tpmwire.wires import Declared, Rest, Select, Sized, wire_of
+from tpmwire.wires import Rest, Select, Sized, wire_of
 
 VALUE = TPMT_HA(TPM_ALG.SHA256, bytes(range(32)))
 RAW = VALUE.build()

@@ -6,8 +6,8 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from ..record import Record, Struct
-from ..wires import Declared, Fixed, Number, SizedRecord, wire_of
+from ..record import Declared, Record, Struct
+from ..wires import Fixed, Number, SizedRecord, wire_of
 
 __all__ = ["constant_name", "field_name", "purpose", "section", "type_name"]
 

@@ -11,12 +11,12 @@ from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from ..record import Record, Struct, is_secret
+from ..record import Declared, Record, Struct, is_secret
 from ..spec.command import Command, role_of
 from ..spec.constants import TPM_HT
 from ..spec.properties import TPM_NT
 from ..wire import first_parameter
-from ..wires import Counted, Declared, Number, Select, Sized, SizedRecord, wire_of
+from ..wires import Counted, Number, Select, Sized, SizedRecord, wire_of
 from .names import constant_name, field_name, purpose, section, type_name
 
 __all__ = ["Table", "kinds", "named", "octets_of", "table_of"]

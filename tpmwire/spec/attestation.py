@@ -2,8 +2,8 @@
 
 from typing import Annotated
 
-from ..record import Record
-from ..wires import Number, Sized, declare, select
+from ..record import Record, declare
+from ..wires import Number, Sized, select
 from .constants import TPM_ST
 from .structures import (
     TPM2B_DATA,

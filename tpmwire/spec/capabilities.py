@@ -2,8 +2,8 @@
 
 from typing import Annotated
 
-from ..record import Record
-from ..wires import Counted, Number, Rest, Sized, SizedRecord, declare, select
+from ..record import Record, declare
+from ..wires import Counted, Number, Rest, Sized, SizedRecord, select
 from .constants import TPM_ECC
 from .properties import TPM_CAP, TPM_PT, TPM_PT_PCR, TPMA_ACT, TPMA_ALGORITHM, TPMA_CC
 from .structures import (

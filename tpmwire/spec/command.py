@@ -4,8 +4,7 @@ from enum import Enum
 from importlib import import_module
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from ..record import Record
-from ..wires import marks
+from ..record import Record, marks
 from .constants import TPM_CC
 
 __all__ = ["ADMIN", "DUP", "HANDLE", "USER", "Answered", "Command", "Role", "command_class"]

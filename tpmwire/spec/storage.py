@@ -2,8 +2,8 @@
 
 from typing import Annotated
 
-from ..record import Record
-from ..wires import Number, Sized, SizedRecord, declare, select
+from ..record import Record, declare
+from ..wires import Number, Sized, SizedRecord, select
 from .constants import TPM_HT
 from .properties import TPMA_NV
 from .structures import TPM2B_DIGEST, TPMI_ALG_HASH, TPMI_RH_NV_INDEX, UINT16, UINT32, UINT64

@@ -7,8 +7,8 @@ the Python type of its members. What only some commands need is in modules of it
 
 from typing import Annotated
 
-from ..record import SECRET, Record
-from ..wires import EMPTY, Counted, Fixed, Number, Sized, SizedRecord, YesNo, declare, select
+from ..record import SECRET, Record, declare
+from ..wires import EMPTY, Counted, Fixed, Number, Sized, SizedRecord, YesNo, select
 from .constants import (
     TPM_ALG,
     TPM_CC,

@@ -2,8 +2,8 @@
 
 from typing import Annotated
 
-from ...record import SECRET, Record
-from ...wires import Sized, declare
+from ...record import SECRET, Record, declare
+from ...wires import Sized
 from ..command import HANDLE, USER, Command
 from ..constants import TPM_CC
 from ..structures import (

@@ -2,8 +2,8 @@
 
 from typing import Annotated
 
-from ...record import Record
-from ...wires import Counted, Number, declare
+from ...record import Record, declare
+from ...wires import Counted, Number
 from ..command import DUP, HANDLE, USER, Command
 from ..constants import TPM_CC
 from ..properties import TPM_AT

@@ -2,8 +2,8 @@
 
 from typing import Annotated
 
-from ...record import Record
-from ...wires import Number, declare
+from ...record import Record, declare
+from ...wires import Number
 from ..command import HANDLE, USER, Command
 from ..constants import TPM_CC
 from ..properties import TPM_CAP, TPM_EO
