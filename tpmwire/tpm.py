@@ -67,7 +67,7 @@ class Tpm:
         self._leaves = for_one_use and transport.close_flushes
         self._owned: dict[int, None] = {}  # in the order they were opened
         self._names: dict[int, bytes] = {}
-        # From before a command is sent until its response is accounted for.
+        # From before a command is sent until the handle in its response is recorded.
         self._in_flight: Command | None = None
 
     @classmethod
@@ -96,7 +96,6 @@ class Tpm:
         exchange: Exchange[R] = Exchange(command, given, self.name)
         response = self._exchanged(exchange, command)
         self._forget_closed(command, given)
-        self._in_flight = None
         return response
 
     def _exchanged(self, exchange: Exchange[R], command: Command) -> R:
@@ -107,6 +106,7 @@ class Tpm:
         try:
             data = self._answer(octets, started + self.transport.timeout, seen)
             self._note(command, data)
+            self._in_flight = None
             seen.received, seen.rc = len(data), int.from_bytes(data[6:10], "big")
             response = exchange.finish(data)
             seen.response = response if isinstance(response, Record) else None
@@ -216,13 +216,10 @@ class Tpm:
         command = self._in_flight
         if command is None:
             return True
-        if not self.transport.waiting:
-            self._note(command, self.transport.last_response)
-            return True
-        if not (self._owned or opens_handle(command) or self.transport.close_waits):
-            return False  # Nothing of ours can be in there.
         if self._drained(0.0):
             return True
+        if not (self._owned or opens_handle(command) or self.transport.close_waits):
+            return False  # There is nothing to flush.
         if self._abandon is not None and self._abandon(self._finish_later):
             self.transport.release()
             return False
@@ -235,7 +232,7 @@ class Tpm:
 
     def _drained(self, seconds: float) -> bool:
         try:
-            data = self.transport.receive(seconds)
+            data = self.transport.resume(seconds)
         except TransportError:
             return False
         assert self._in_flight is not None

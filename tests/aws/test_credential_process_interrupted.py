@@ -157,7 +157,7 @@ def test_a_tpm_that_never_answers(box: Machine, key: str, encryption: list[str])
     finally:
         box.swtpm.resume()
     assert (code, out) == (3, "")
-    assert "did not answer in time (--timeout)" in err
+    assert "did not respond in time (--timeout)" in err
     assert err.count("\n") == 1
     assert left_behind(box.swtpm.path) == []
 

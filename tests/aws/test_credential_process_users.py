@@ -70,7 +70,7 @@ def test_who_is_not_in_the_group_is_told_of_it(shared: Shared) -> None:
         for words in ([CREDENTIAL_PROCESS, *shared.words()], [TOOLBOX, "list", "--tpm-path", shared.tpm]):
             done = outside.run(*words)
             assert (done.returncode, done.stdout) == (3, "")
-            assert f"no permission to use {shared.tpm}: the user needs to be in the group" in done.stderr
+            assert f"cannot connect to {shared.tpm}: permission denied; add the user to the group" in done.stderr
             assert done.stderr.count("\n") == 1
     finally:
         shared.socket.chmod(0o660)

@@ -62,7 +62,7 @@ def test_a_user_outside_the_group_is_told_of_it(appliance: Appliance) -> None:
     report = appliance.the("not in the group")
     assert (report["code"], report["out"]) == (3, "")
     (line,) = report["err"].splitlines()
-    assert "no permission to open /dev/tpmrm0: the user needs to be in its group (usually tss)" in line
+    assert "cannot open /dev/tpmrm0: permission denied; add the user to its group (usually tss)" in line
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -72,7 +72,7 @@ def test_a_tpm_that_hangs_ends_the_run_within_the_timeout(appliance: Appliance, 
     assert report["code"] == 3
     assert report["out"] == ""
     (line,) = report["err"].splitlines()
-    assert f"the TPM at {path} did not answer in time" in line
+    assert f"{path}: the TPM did not respond in time" in line
     start = appliance.the("credentials", path=path, key=key)["seconds"]
     assert 2 <= report["seconds"] < 2 + 4 * start
 

@@ -9,10 +9,11 @@ PCRs are a selection such as `sha256:7,23`, and a public key is PEM or a public 
 from typing import Any, NamedTuple
 
 from ..errors import EncodeError, PolicyError
+from ..record import marks
 from ..spec.constants import TPM_ALG
 from ..spec.numbers import OpenEnum
 from ..spec.structures import TPM2B_PUBLIC, TPML_PCR_SELECTION
-from ..wires import Counted, Number, Sized, SizedRecord, YesNo, marks, wire_of
+from ..wires import Counted, Number, Sized, SizedRecord, YesNo, wire_of
 from .pcr_selection import format_pcrs, parse_pcrs
 from .signer import signer_area
 from .statement import Json, Statement, statement_classes

@@ -1,20 +1,22 @@
-"""The only I/O of tpmwire: one command out, one response back, each within a deadline.
+"""The only I/O of tpmwire: sends a command and receives its response, within a deadline.
 
-`open(path)` picks the transport by one string, for the library and the command line alike:
+`open_transport` selects the transport by a path:
 
     /dev/tpmrm0, /dev/tpm0, device:PATH   a Linux device file
     HOST:PORT, swtpm:host=H,port=P        swtpm's TCP server
     SOCKET, swtpm:path=SOCKET             swtpm's Unix socket
-    mssim:host=H,port=P                   the reference simulator's framing
+    mssim:host=H,port=P                   the reference simulator
+
+A subclass of `Transport` reaches any other TPM.
 """
 
 import os
 import stat
 
 from ..errors import TransportError
-from .base import Transport
+from .base import DescriptorTransport, Transport
 
-__all__ = ["DEFAULT_PATHS", "Transport", "default_path", "open_transport"]
+__all__ = ["DEFAULT_PATHS", "DescriptorTransport", "Transport", "default_path", "open_transport"]
 
 DEFAULT_PATHS = ("/dev/tpmrm0", "/dev/tpm0")
 
@@ -22,15 +24,15 @@ FORMS = "DEVICE, SOCKET, HOST:PORT, swtpm:host=H,port=P, swtpm:path=SOCKET, mssi
 
 
 def default_path() -> str:
-    """/dev/tpmrm0 where it exists, else /dev/tpm0."""
+    """Returns /dev/tpmrm0 if it exists, else /dev/tpm0."""
     first, second = DEFAULT_PATHS
     return first if os.path.exists(first) else second
 
 
-def open_transport(path: str | None = None, timeout: float = 2.0) -> Transport:
-    """Opens the TPM that `path` names (see the package); None is `default_path()`.
+def open_transport(path: str | None = None, timeout: float = 2.0) -> DescriptorTransport:
+    """Opens the TPM at `path`, in one of the package's forms; None means `default_path()`.
 
-    `timeout` is in seconds, for opening it and for each command. Raises TransportError and its kinds.
+    `timeout` (seconds) limits opening and each command. Raises TransportError or a subclass.
     """
     path = path or default_path()
     scheme, colon, rest = path.partition(":")
@@ -44,21 +46,21 @@ def open_transport(path: str | None = None, timeout: float = 2.0) -> Transport:
     return _file(path, timeout)
 
 
-def _file(path: str, timeout: float) -> Transport:
+def _file(path: str, timeout: float) -> DescriptorTransport:
     try:
         is_socket = stat.S_ISSOCK(os.stat(path).st_mode)
     except OSError:
-        is_socket = False  # The device transport says what is wrong with it.
+        is_socket = False  # the device transport reports the error
     if is_socket:
         from .sockets import SwtpmTransport
 
         return SwtpmTransport(path, path, timeout)
     if "/" not in path and not os.path.exists(path):
-        raise TransportError(f"{path!r} names no TPM; give one of {FORMS}")
+        raise TransportError(f"{path!r} is not the path of a TPM; use one of {FORMS}")
     return _device(path, timeout)
 
 
-def _device(path: str, timeout: float) -> Transport:
+def _device(path: str, timeout: float) -> DescriptorTransport:
     from .device import DeviceTransport
 
     return DeviceTransport(path, timeout)
@@ -70,25 +72,25 @@ def _options(path: str, rest: str) -> dict[str, str]:
         name, equals, value = part.partition("=")
         if not equals or name not in ("host", "port", "path") or not value or name in options:
             raise TransportError(
-                f"{path!r} names no TPM: {part!r} is not host=, port= or path=; give one of {FORMS}"
+                f"{path!r} is not the path of a TPM: {part!r} is not host=, port= or path=; use one of {FORMS}"
             )
         options[name] = value
     return options
 
 
-def _simulator(scheme: str, options: dict[str, str], path: str, timeout: float) -> Transport:
+def _simulator(scheme: str, options: dict[str, str], path: str, timeout: float) -> DescriptorTransport:
     if "path" in options:
         if scheme == "mssim" or len(options) > 1:
-            raise TransportError(f"{path!r} names no TPM: path= stands alone, and only with swtpm:")
+            raise TransportError(f"{path!r} is not the path of a TPM: path= needs swtpm: and excludes other parts")
         from .sockets import SwtpmTransport
 
         return SwtpmTransport(options["path"], path, timeout)
     return _tcp(scheme, options.get("host", "127.0.0.1"), options.get("port", "2321"), path, timeout)
 
 
-def _tcp(scheme: str, host: str, port: str, path: str, timeout: float) -> Transport:
+def _tcp(scheme: str, host: str, port: str, path: str, timeout: float) -> DescriptorTransport:
     if not port.isdecimal() or not 0 < int(port) < 65536:
-        raise TransportError(f"{path!r} names no TPM: {port!r} is no port")
+        raise TransportError(f"{path!r} is not the path of a TPM: {port!r} is not a valid port")
     from .sockets import MssimTransport, SwtpmTransport
 
     address = (host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port))

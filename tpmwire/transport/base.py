@@ -1,33 +1,66 @@
-"""What all transports share: a non-blocking file descriptor, deadlines, and responses of a known size."""
+"""The protocol of transports, and the base of those with a file descriptor.
+
+`DescriptorTransport` has non-blocking I/O, deadlines, and responses of a known size.
+"""
 
 import contextlib
 import errno
 import os
 import select
 import time
+from abc import ABC, abstractmethod
 from typing import NoReturn
 
 from ..errors import DecodeError, TransportClosedError, TransportError, TransportTimeoutError
 from ..wire import HEADER_SIZE, response_size
 
-__all__ = ["Transport"]
+__all__ = ["DescriptorTransport", "Transport"]
 
 CHUNK = 16384
-"""Octets asked for at once. A device hands out a response in one read and forgets what did not fit."""
+"""Bytes to read at once. A device returns a response in one read and discards what does not fit."""
 
 
-class Transport:
-    """One connection to a TPM. `timeout` (seconds) bounds each wait for it to take a command and to answer.
+class Transport(ABC):
+    """One connection to a TPM, as `Tpm` uses it. A class of your own needs only `transceive` and `close`."""
 
-    `sent`, `received` and `commands` count octets and messages since it was opened.
+    path = ""
+    """The TPM's path, for messages."""
+    timeout = 2.0
+    """Seconds after which `transceive` gives up. `Tpm` repeats a command as long when the TPM requests it."""
+    close_waits = False
+    """Whether `close` waits for the command in progress, as the kernel does with its devices."""
+    close_flushes = False
+    """Whether `close` flushes the connection's objects and sessions, as the kernel's resource manager does."""
+
+    @abstractmethod
+    def transceive(self, command: bytes) -> bytes:
+        """Sends a command and returns the whole response. Raises TransportError or a subclass."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Closes the connection. A second call has no effect."""
+
+    def resume(self, seconds: float) -> bytes:
+        """Returns the response that an interrupted `transceive` has not returned, after at most `seconds`.
+
+        `Tpm.close` calls it before it flushes. Raises TransportError if there is no response: then nothing is
+        flushed. A transport that cannot resume need not define it.
+        """
+        raise TransportError(f"{type(self).__name__} cannot resume an interrupted command")
+
+    def release(self) -> None:
+        """Closes the connection in this process only, while a child process continues to use it."""
+        self.close()
+
+
+class DescriptorTransport(Transport):
+    """A transport over a file descriptor. `timeout` (seconds) limits each wait to send and to receive.
+
+    `sent`, `received` and `commands` count the bytes and the commands of the connection.
     """
 
     hint = ""
-    """What may be the matter when the TPM does not answer."""
-    close_waits = False
-    """Whether closing it waits for a command under way, as the kernel does with its devices."""
-    close_flushes = False
-    """Whether closing it flushes what was opened through it, as the kernel's resource manager does."""
+    """A possible reason why the TPM does not respond."""
 
     def __init__(self, fd: int, path: str, timeout: float) -> None:
         self.path = path
@@ -39,22 +72,17 @@ class Transport:
         self._waiting = False
         os.set_blocking(fd, False)
 
-    @property
-    def waiting(self) -> bool:
-        """Whether a command was sent whose response was not yet fetched."""
-        return self._waiting
-
     def transceive(self, command: bytes) -> bytes:
-        """Sends a command and gives its response. Raises TransportError and its kinds."""
+        """Sends a command and returns the whole response. Raises TransportError or a subclass."""
         self.send(command)
         return self.receive()
 
     def send(self, command: bytes) -> None:
-        """Sends a command's octets. Raises TransportError and its kinds."""
+        """Sends a command. Raises TransportError or a subclass."""
         if self._fd < 0:
             raise TransportClosedError(f"the connection to {self.path} is closed")
         if self._waiting:
-            raise TransportError(f"the TPM at {self.path} still works on a command that it did not answer in time")
+            raise TransportError(f"{self.path}: the TPM is still busy with a command that timed out")
         self._buffer = b""
         self._waiting = True
         deadline = time.monotonic() + self.timeout
@@ -65,12 +93,12 @@ class Transport:
             except BlockingIOError:
                 self._wait(select.POLLOUT, deadline)
             except OSError as error:
-                self._failed("sending to", error)
+                self._failed("send to", error)
         self.sent += len(command)
         self.commands += 1
 
     def receive(self, timeout: float | None = None) -> bytes:
-        """The response to the command sent last, whole. A later call goes on where an interrupted one stopped."""
+        """Returns the whole response to the last command. A call after an interrupted one continues it."""
         deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
         response = None
         while response is None:
@@ -82,64 +110,68 @@ class Transport:
         self.received += len(response)
         return response
 
+    def resume(self, seconds: float) -> bytes:
+        """Returns the response to the last command, after at most `seconds`. Raises TransportError."""
+        return self.receive(seconds) if self._waiting else self.last_response
+
     def close(self) -> None:
-        """Closes the connection; safe to call twice."""
+        """Closes the connection. A second call has no effect."""
         self.release()
 
     def release(self) -> None:
-        """Gives up this process's end without a word to the TPM: another process goes on with the connection."""
+        """Closes the connection in this process only, without a message to the TPM."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
-            # What close() might report was reported by write() or read() already.
+            # write() or read() has already reported what close() could.
             with contextlib.suppress(OSError):
                 os.close(fd)
 
     def _framed(self, command: bytes) -> bytes:
-        """The octets that carry a command."""
+        """Returns the bytes to send for a command."""
         return command
 
-    def _unframed(self, octets: bytes) -> bytes | None:
-        """The response in what has arrived so far; None while it is not whole. Raises TransportError."""
-        if len(octets) < HEADER_SIZE:
+    def _unframed(self, data: bytes) -> bytes | None:
+        """Returns the response in the received bytes; None if it is incomplete. Raises TransportError."""
+        if len(data) < HEADER_SIZE:
             return None
-        size = self._size(octets)
-        if len(octets) > size:
-            raise TransportError(f"{self.path} sent {len(octets)} octets for an answer that says it has {size}")
-        return octets if len(octets) == size else None
+        size = self._size(data)
+        if len(data) > size:
+            raise TransportError(f"{self.path}: invalid response: expected {size} bytes, got {len(data)}")
+        return data if len(data) == size else None
 
     def _size(self, header: bytes) -> int:
         try:
             return response_size(header[:HEADER_SIZE])
         except DecodeError as error:
-            raise TransportError(f"what {self.path} answers is not a TPM response: {error.reason}") from error
+            raise TransportError(f"{self.path}: not a TPM response: {error.reason}") from error
 
     def _read(self, deadline: float) -> bytes:
         while True:
             self._wait(select.POLLIN, deadline)
             try:
-                octets = os.read(self._fd, CHUNK)
+                data = os.read(self._fd, CHUNK)
             except BlockingIOError:
                 continue
             except OSError as error:
-                self._failed("reading from", error)
-            if not octets:
-                got = f" after {len(self._buffer)} octets of an answer" if self._buffer else " without an answer"
+                self._failed("read from", error)
+            if not data:
+                got = f" after {len(self._buffer)} bytes of a response" if self._buffer else " without a response"
                 raise TransportClosedError(f"{self.path} closed the connection{got}")
-            return octets
+            return data
 
     def _wait(self, event: int, deadline: float) -> None:
         left = deadline - time.monotonic()
         if left <= 0 or not self._ready(event, left):
             hint = f"; {self.hint}" if self.hint else ""
-            raise TransportTimeoutError(f"the TPM at {self.path} did not answer in time (--timeout){hint}")
+            raise TransportTimeoutError(f"{self.path}: the TPM did not respond in time (--timeout){hint}")
 
     def _ready(self, event: int, seconds: float) -> bool:
-        """Waits until the descriptor takes or has octets (POLLOUT, POLLIN); False if it does not in time."""
+        """Waits until the descriptor is ready to write (POLLOUT) or read (POLLIN); returns whether it is."""
         poll = select.poll()
         poll.register(self._fd, event)
         return bool(poll.poll(max(1, int(seconds * 1000))))
 
-    def _failed(self, doing: str, error: OSError) -> NoReturn:
+    def _failed(self, action: str, error: OSError) -> NoReturn:
         if error.errno in (errno.EPIPE, errno.ECONNRESET):
             raise TransportClosedError(f"{self.path} closed the connection") from error
-        raise TransportError(f"{doing} {self.path} failed: {error.strerror}") from error
+        raise TransportError(f"cannot {action} {self.path}: {error.strerror}") from error

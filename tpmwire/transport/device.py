@@ -7,17 +7,17 @@ import stat
 import time
 
 from ..errors import DeviceBusyError, TransportError
-from .base import Transport
+from .base import DescriptorTransport
 
 __all__ = ["DeviceTransport"]
 
 
-class DeviceTransport(Transport):
-    """A TPM character device, opened non-blocking: the kernel works on a command while we wait for its end.
+class DeviceTransport(DescriptorTransport):
+    """A TPM character device, opened non-blocking: the kernel executes a command while this process waits.
 
-    We wait by epoll alone. poll() and read() would take the lock that the kernel's work on a command holds
-    (buffer_mutex in drivers/char/tpm/tpm-dev-common.c): with a TPM that hangs they wait for minutes, deaf to
-    signals. A wait on an epoll that was told of the device while it was idle takes no lock.
+    It waits with epoll only. poll() and read() would take the lock that the kernel holds during a command
+    (buffer_mutex in drivers/char/tpm/tpm-dev-common.c): if the TPM hangs, they block for minutes and ignore
+    signals. A wait on an epoll with which the idle device was registered takes no lock.
     """
 
     hint = "the kernel log may say more (dmesg | grep tpm)"
@@ -25,30 +25,30 @@ class DeviceTransport(Transport):
 
     def __init__(self, path: str, timeout: float) -> None:
         super().__init__(_opened(path, time.monotonic() + timeout), path, timeout)
-        # The kernel's names (drivers/char/tpm/tpm-chip.c); a link of another name may lead to it.
+        # The kernel's names (drivers/char/tpm/tpm-chip.c); the path may be a link to one.
         self.close_flushes = os.path.basename(os.path.realpath(path)).startswith("tpmrm")
-        self._answers = select.epoll()
+        self._epoll = select.epoll()
         try:
-            self._answers.register(self._fd, select.EPOLLIN)
+            self._epoll.register(self._fd, select.EPOLLIN)
         except OSError as error:
             self.release()
-            raise TransportError(f"{path} is a device, but none that answers: no TPM") from error
+            raise TransportError(f"{path} is not a TPM: the device does not support epoll") from error
 
     def send(self, command: bytes) -> None:
-        """Sends a command's octets. Raises TransportError and its kinds."""
+        """Sends a command. Raises TransportError or a subclass."""
         if not self._waiting and self._fd >= 0:
-            # epoll asks once more for what it reported last; that has to be over when the lock is taken.
-            self._answers.poll(0)
+            # epoll checks again what it reported last, which has to happen before the kernel takes the lock.
+            self._epoll.poll(0)
         super().send(command)
 
     def release(self) -> None:
-        """Gives up this process's end without a word to the TPM: another process goes on with the connection."""
-        self._answers.close()
+        """Closes the connection in this process only, without a message to the TPM."""
+        self._epoll.close()
         super().release()
 
     def _ready(self, event: int, seconds: float) -> bool:
-        # An idle device takes a command whole; only an answer is waited for.
-        return event == select.POLLIN and bool(self._answers.poll(seconds))
+        # An idle device accepts a whole command: only the response needs a wait.
+        return event == select.POLLIN and bool(self._epoll.poll(seconds))
 
 
 def _opened(path: str, deadline: float) -> int:
@@ -61,21 +61,21 @@ def _opened(path: str, deadline: float) -> int:
                 raise TransportError(_explained(path, error)) from error
             if time.monotonic() >= deadline:
                 raise DeviceBusyError(
-                    f"{path} is in use by another process until the timeout: /dev/tpm0 takes one user at a time, "
-                    "/dev/tpmrm0 takes many (--tpm-path)"
+                    f"{path} is in use by another process: /dev/tpm0 supports one user at a time; "
+                    "use /dev/tpmrm0 (--tpm-path)"
                 ) from error
             time.sleep(0.01)
     if not stat.S_ISCHR(os.fstat(fd).st_mode):
         os.close(fd)
-        raise TransportError(f"{path} is no device; a TPM is a device file, a socket or HOST:PORT")
+        raise TransportError(f"{path} is not a device; a TPM is a device file, a socket or HOST:PORT")
     return fd
 
 
 def _explained(path: str, error: OSError) -> str:
     if error.errno == errno.ENOENT:
-        return f"there is no {path}: is a TPM 2.0 present and enabled in the firmware? --tpm-path names another"
+        return f"{path} does not exist: is a TPM 2.0 present and enabled in the firmware? --tpm-path names another"
     if error.errno in (errno.EACCES, errno.EPERM):
-        return f"no permission to open {path}: the user needs to be in its group (usually tss)"
+        return f"cannot open {path}: permission denied; add the user to its group (usually tss)"
     if error.errno in (errno.ENODEV, errno.ENXIO):
-        return f"{path} is there, but no TPM behind it"
-    return f"opening {path} failed: {error.strerror}"
+        return f"{path} exists, but has no TPM"
+    return f"cannot open {path}: {error.strerror}"

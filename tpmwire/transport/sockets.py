@@ -6,7 +6,7 @@ import socket
 import time
 
 from ..errors import TransportError
-from .base import Transport
+from .base import DescriptorTransport
 
 __all__ = ["MssimTransport", "SwtpmTransport"]
 
@@ -14,8 +14,8 @@ TPM_SEND_COMMAND = 8
 TPM_SESSION_END = 20
 
 
-class SwtpmTransport(Transport):
-    """A stream socket that takes commands and gives responses, nothing around them."""
+class SwtpmTransport(DescriptorTransport):
+    """A stream socket with bare commands and responses."""
 
     hint = "swtpm serves one client at a time: is another one connected?"
 
@@ -23,8 +23,8 @@ class SwtpmTransport(Transport):
         super().__init__(_connected(address, path, timeout), path, timeout)
 
 
-class MssimTransport(Transport):
-    """The TCG reference simulator's TCP protocol: each command and response in a frame."""
+class MssimTransport(DescriptorTransport):
+    """The TCP protocol of TCG's reference simulator, with a frame around each command and response."""
 
     hint = "the simulator serves one client at a time: is another one connected?"
 
@@ -35,23 +35,24 @@ class MssimTransport(Transport):
         locality = b"\0"
         return TPM_SEND_COMMAND.to_bytes(4, "big") + locality + len(command).to_bytes(4, "big") + command
 
-    def _unframed(self, octets: bytes) -> bytes | None:
-        """Size, response, and a zero that acknowledges."""
-        if len(octets) < 4 + 10:
+    def _unframed(self, data: bytes) -> bytes | None:
+        """Returns the response from its frame: a size in front, four zero bytes behind."""
+        if len(data) < 4 + 10:
             return None
-        size = self._size(octets[4:])
-        if int.from_bytes(octets[:4], "big") != size:
-            raise TransportError(f"{self.path} frames an answer of {size} octets with another size: is it mssim?")
-        if len(octets) < 4 + size + 4:
+        size = self._size(data[4:])
+        framed = int.from_bytes(data[:4], "big")
+        if framed != size:
+            raise TransportError(f"{self.path}: invalid frame: expected size {size}, got {framed}; is it mssim?")
+        if len(data) < 4 + size + 4:
             return None
-        if octets[4 + size :] != bytes(4):
-            raise TransportError(f"{self.path} does not end its answer as the simulator's protocol wants")
-        return octets[4 : 4 + size]
+        if data[4 + size :] != bytes(4):
+            raise TransportError(f"{self.path}: invalid frame: does not end with four zero bytes; is it mssim?")
+        return data[4 : 4 + size]
 
     def close(self) -> None:
-        """Ends the session, so that the simulator takes the next client."""
+        """Ends the session, so that the simulator accepts the next client."""
         if self._fd >= 0:
-            with contextlib.suppress(OSError):  # Gone already is what we wanted.
+            with contextlib.suppress(OSError):  # the simulator may already be gone
                 os.write(self._fd, TPM_SESSION_END.to_bytes(4, "big"))
         super().close()
 
@@ -67,23 +68,23 @@ def _connected(address: str | tuple[str, int], path: str, timeout: float) -> int
                 raise
         else:
             connection = socket.create_connection(address, timeout)
-            # A command is one write; waiting for more of it only costs time.
+            # A command is one write: a delay for more data only costs time.
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except TimeoutError as error:
-        raise TransportError(f"{path} does not take a connection in time: is swtpm running there?") from error
+        raise TransportError(f"cannot connect to {path}: timed out; is swtpm running there?") from error
     except ConnectionRefusedError as error:
-        raise TransportError(f"nothing listens at {path}: is swtpm running there?") from error
+        raise TransportError(f"cannot connect to {path}: connection refused; is swtpm running there?") from error
     except PermissionError as error:
         raise TransportError(
-            f"no permission to use {path}: the user needs to be in the group of that socket and of its directory"
+            f"cannot connect to {path}: permission denied; add the user to the group of socket and directory"
         ) from error
     except OSError as error:
-        raise TransportError(f"connecting to {path} failed: {error.strerror or error}") from error
+        raise TransportError(f"cannot connect to {path}: {error.strerror or error}") from error
     return connection.detach()
 
 
 def _connect_in_turn(connection: socket.socket, path: str, deadline: float) -> None:
-    """Where others wait for swtpm already, a Unix socket, unlike TCP, refuses at once (EAGAIN)."""
+    """Connects to a Unix socket, which, unlike TCP, refuses at once (EAGAIN) if other clients are waiting."""
     while True:
         connection.settimeout(max(0.001, deadline - time.monotonic()))
         try:
