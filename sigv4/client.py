@@ -37,7 +37,7 @@ class AwsClient:
         endpoint: Endpoint,
         http: HttpClient,
         *,
-        policy: retry.Policy | None = None,
+        policy: retry.RetryPolicy | None = None,
         warn: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
@@ -46,7 +46,7 @@ class AwsClient:
         self._signer = signer
         self._endpoint = endpoint
         self._http = http
-        self._policy = policy or retry.Policy()
+        self._policy = policy or retry.RetryPolicy()
         self._warn = warn
         self._clock = clock
         self._sleep = sleep
@@ -208,7 +208,7 @@ def read_error(response: Response, url: str, clock_offset: float) -> StsError:
 def _read_xml_error(body: bytes) -> tuple[str, str, str]:
     """Returns code, message and request id of an error in XML; "" for each that is missing."""
     try:
-        document = xml.parse(body)
+        document = xml.parse_xml(body)
     except ResponseError:
         return "", "", ""
     code = document.first(*(path + "Code" for path in _ERRORS))

@@ -9,7 +9,15 @@ from collections.abc import Iterator, Mapping
 from .errors import RequestError
 from .files import open_input
 
-__all__ = ["Config", "Profile", "config_file", "credentials_file", "load", "profile_name", "region"]
+__all__ = [
+    "Config",
+    "Profile",
+    "config_file",
+    "configured_region",
+    "credentials_file",
+    "load_config",
+    "profile_name",
+]
 
 _MAX_SIZE = 1 << 20  # octets
 _MAX_CHAIN = 10  # profiles
@@ -125,7 +133,7 @@ def profile_name(environ: Mapping[str, str]) -> str | None:
     return environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE") or None
 
 
-def region(environ: Mapping[str, str], profile: Profile | None = None) -> str | None:
+def configured_region(environ: Mapping[str, str], profile: Profile | None = None) -> str | None:
     """The region: AWS_REGION, else AWS_DEFAULT_REGION of `environ`, else the profile's own."""
     found = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     return found or (None if profile is None else profile.get("region"))
@@ -141,7 +149,7 @@ def credentials_file(environ: Mapping[str, str]) -> str:
     return _expanded(environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials", environ)
 
 
-def load(environ: Mapping[str, str]) -> Config:
+def load_config(environ: Mapping[str, str]) -> Config:
     """Reads AWS_CONFIG_FILE (else ~/.aws/config) and AWS_SHARED_CREDENTIALS_FILE (else ~/.aws/credentials).
 
     Raises RequestError, which shows no line of them, where a file is there but cannot be read or parsed.

@@ -20,11 +20,11 @@ __all__ = [
     "Endpoint",
     "configured_url",
     "dns_suffix",
-    "flag",
     "guess",
+    "is_enabled",
     "partition",
     "resolve",
-    "service",
+    "resolve_service",
 ]
 
 GLOBAL_REGION = "us-east-1"
@@ -84,12 +84,12 @@ def resolve(
     mode = _setting("AWS_STS_REGIONAL_ENDPOINTS", environ, profile)
     if mode and mode not in ("regional", "legacy"):
         raise RequestError(f"AWS_STS_REGIONAL_ENDPOINTS is {mode!r}; use regional or legacy")
-    fips = flag("AWS_USE_FIPS_ENDPOINT", environ, profile)
-    dual_stack = flag("AWS_USE_DUALSTACK_ENDPOINT", environ, profile)
+    fips = is_enabled("AWS_USE_FIPS_ENDPOINT", environ, profile)
+    dual_stack = is_enabled("AWS_USE_DUALSTACK_ENDPOINT", environ, profile)
     if region is None and (mode or fips or dual_stack):
-        from .config import region as usual_region
+        from .config import configured_region
 
-        region = usual_region(environ, profile)
+        region = configured_region(environ, profile)
     region, pseudo_fips = _checked_region(region)
     fips = fips or pseudo_fips
     if url := configured_url("sts", endpoint_url, environ, profile):
@@ -103,7 +103,7 @@ def resolve(
     return Endpoint(f"https://{start}.{region}.{dual_suffix if dual_stack else suffix}/", region)
 
 
-def service(
+def resolve_service(
     name: str,
     region: str,
     endpoint_url: str | None = None,
@@ -127,8 +127,8 @@ def service(
     signing_name = SIGNING_NAMES.get(name, name)
     if url := configured_url(name, endpoint_url, environ, profile):
         return Endpoint(url, region, signing_name)
-    fips = pseudo_fips or flag("AWS_USE_FIPS_ENDPOINT", environ, profile)
-    dual_stack = flag("AWS_USE_DUALSTACK_ENDPOINT", environ, profile)
+    fips = pseudo_fips or is_enabled("AWS_USE_FIPS_ENDPOINT", environ, profile)
+    dual_stack = is_enabled("AWS_USE_DUALSTACK_ENDPOINT", environ, profile)
     row = partition(region)
     places = next(
         (found for variants, found in PLACES.get(name, {}).items() if _VARIANTS[fips, dual_stack] in variants), {}
@@ -174,7 +174,7 @@ def configured_url(
     if endpoint_url:
         return _checked("the endpoint", endpoint_url)
     environ = environ or {}
-    if flag("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", environ, profile):
+    if is_enabled("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", environ, profile):
         return None
     variable = f"AWS_ENDPOINT_URL_{name.replace('-', '_').upper()}"
     for source in (variable, "AWS_ENDPOINT_URL"):
@@ -188,7 +188,7 @@ def configured_url(
     return None
 
 
-def flag(variable: str, environ: Mapping[str, str], profile: "Profile | None" = None) -> bool:
+def is_enabled(variable: str, environ: Mapping[str, str], profile: "Profile | None" = None) -> bool:
     """Whether a setting is on: `variable` of `environ`, else its name in the profile; only "true" is."""
     return (_setting(variable, environ, profile) or "").lower() == "true"
 

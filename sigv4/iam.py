@@ -7,8 +7,8 @@ from typing import TypeVar
 from xml.parsers import expat
 
 from .errors import ResponseError
-from .operation import Operation, Text
-from .xml import Document, parse
+from .operation import Operation, TextParameter
+from .xml import Document, parse_xml
 
 __all__ = [
     "AccessKey",
@@ -81,7 +81,7 @@ class UpdateAccessKey(_KeyOperation):
 
     def __init__(self, access_key_id: str, *, active: bool = False) -> None:
         status = "Active" if active else "Inactive"
-        self.parameters = (_key_id(access_key_id), Text("Status", status, 1, None, "Active|Inactive"))
+        self.parameters = (_key_id(access_key_id), TextParameter("Status", status, 1, None, "Active|Inactive"))
 
 
 class DeleteAccessKey(_KeyOperation):
@@ -93,7 +93,7 @@ class ListAccessKeys(IamOperation[list[AccessKey]]):
 
     def read(self, body: bytes) -> list[AccessKey]:
         """Returns the keys. Raises ResponseError for a truncated list, or the response of another operation."""
-        document = parse(body)
+        document = parse_xml(body)
         truncated = document.first("ListAccessKeysResponse/ListAccessKeysResult/IsTruncated")
         if document.root != "ListAccessKeysResponse" or truncated == "true":
             raise ResponseError(
@@ -103,7 +103,7 @@ class ListAccessKeys(IamOperation[list[AccessKey]]):
 
 
 def _read_keys(body: bytes) -> list[AccessKey]:
-    """Returns the members of a list that xml.parse accepts; a Document has one text per path, a list several."""
+    """Returns the members of a list of a document that parse_xml accepts."""
     keys: list[AccessKey] = []
     member: dict[str, str] = {}
     texts: list[str] = []
@@ -131,5 +131,5 @@ def _read_keys(body: bytes) -> list[AccessKey]:
     return keys
 
 
-def _key_id(access_key_id: str) -> Text:
-    return Text("AccessKeyId", access_key_id, 16, 128, r"[\w]+")
+def _key_id(access_key_id: str) -> TextParameter:
+    return TextParameter("AccessKeyId", access_key_id, 16, 128, r"[\w]+")

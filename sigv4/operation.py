@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 from .errors import RequestError
 from .request import Request
-from .xml import Document, parse
+from .xml import Document, parse_xml
 
-__all__ = ["Integer", "Members", "Operation", "Parameter", "Text", "check_session"]
+__all__ = ["IntegerParameter", "ListParameter", "Operation", "Parameter", "TextParameter", "check_session"]
 
 _MAX_POLICIES = 2048  # characters of a session's policies, inline and managed
 _FORM = ("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
@@ -17,7 +17,7 @@ _FORM = ("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
 Result = TypeVar("Result")
 
 
-class Text:
+class TextParameter:
     """A string parameter: name, value (None: not sent), shortest and longest length, pattern of a valid value.
 
     Errors do not show a `secret` value.
@@ -66,7 +66,7 @@ class Text:
             )
 
 
-class Integer:
+class IntegerParameter:
     """An integer parameter: name, value (None: not sent), least and greatest value, unit."""
 
     __slots__ = ("_unit", "_value", "least", "most", "name")
@@ -89,7 +89,7 @@ class Integer:
             raise RequestError(f"{self.name} is {self._value} {self._unit}; AWS allows {allowed}")
 
 
-class Members:
+class ListParameter:
     """A list parameter: name, form fields of each member, least and greatest number of members.
 
     The fields of `members` already have their names in the form, such as Tags.member.1.Key. None is not sent. An
@@ -98,14 +98,16 @@ class Members:
 
     __slots__ = ("_members", "least", "most", "name")
 
-    def __init__(self, name: str, members: Sequence[Sequence[Text]] | None, least: int, most: int | None) -> None:
+    def __init__(
+        self, name: str, members: Sequence[Sequence[TextParameter]] | None, least: int, most: int | None
+    ) -> None:
         self.name = name
         self.least = least
         self.most = most
         self._members = members
 
     @property
-    def fields(self) -> list[Text]:
+    def fields(self) -> list[TextParameter]:
         """The fields of all members, in order."""
         return [field for member in self._members or () for field in member]
 
@@ -124,7 +126,7 @@ class Members:
             field.check()
 
 
-Parameter = Text | Integer | Members
+Parameter = TextParameter | IntegerParameter | ListParameter
 
 
 class Operation(Generic[Result]):
@@ -161,7 +163,7 @@ class Operation(Generic[Result]):
 
     def read(self, body: bytes) -> Result:
         """Returns the value of a response's body. Raises ResponseError for any other body."""
-        return self.result(parse(body))
+        return self.result(parse_xml(body))
 
     def result(self, document: Document) -> Result:
         """Returns the value of a response. Raises ResponseError if a part of it is missing."""

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLOCK_TOLERANCE",
-    "Policy",
+    "RetryPolicy",
     "hint",
     "is_about_time",
     "may_be_about_time",
-    "policy",
+    "read_retry_policy",
     "retry_after",
 ]
 
@@ -83,7 +83,7 @@ _MFA_HINT = (
 _THROTTLED_HINT = "too many requests: wait a minute, and keep credentials for longer"
 
 
-class Policy:
+class RetryPolicy:
     """How often and how fast a call is tried again.
 
     `mode` is standard or legacy (adaptive's own rate limit is for many calls; for one it is standard's).
@@ -124,7 +124,7 @@ class Policy:
         return own if asked is None else max(own, min(asked, own + _RETRY_AFTER_MORE))
 
 
-def policy(environ: Mapping[str, str], profile: "Profile | None" = None) -> Policy:
+def read_retry_policy(environ: Mapping[str, str], profile: "Profile | None" = None) -> RetryPolicy:
     """The policy that AWS_RETRY_MODE, AWS_MAX_ATTEMPTS and AWS_NEW_RETRIES_2026 ask for.
 
     The first two, where `environ` lacks them, may be the profile's retry_mode and max_attempts. Raises
@@ -136,7 +136,7 @@ def policy(environ: Mapping[str, str], profile: "Profile | None" = None) -> Poli
     if not attempts and profile is not None:
         attempts, source = profile.get("max_attempts"), f"max_attempts of {profile}"
     patient = environ.get("AWS_NEW_RETRIES_2026", "").lower() == "false"
-    return Policy(mode, _attempts(source, attempts) if attempts else None, patient=patient)
+    return RetryPolicy(mode, _attempts(source, attempts) if attempts else None, patient=patient)
 
 
 def _attempts(source: str, text: str) -> int:

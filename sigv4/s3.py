@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from .endpoints import configured_url, flag, partition
+from .endpoints import configured_url, is_enabled, partition
 from .errors import RequestError
 from .request import split_url
 
 if TYPE_CHECKING:
     from .config import Profile
 
-__all__ = ["Bucket", "Settings", "arn_region", "locate", "settings", "split"]
+__all__ = ["Bucket", "S3Settings", "arn_region", "locate", "read_s3_settings", "split_bucket_key"]
 
 _LABEL = r"(?!-)[a-zA-Z0-9-]{1,63}(?<!-)"
 _IPV4 = r"[0-9]+(\.[0-9]+){3}"
@@ -59,7 +59,7 @@ class Bucket:
         return f"<Bucket at {self.url} of {self.service} in {self.region}>"
 
 
-class Settings:
+class S3Settings:
     """S3 settings of the environment and a profile; see `settings`."""
 
     __slots__ = (
@@ -95,7 +95,7 @@ class Settings:
         self.endpoint_url = endpoint_url
 
 
-def settings(environ: Mapping[str, str], profile: "Profile | None" = None) -> Settings:
+def read_s3_settings(environ: Mapping[str, str], profile: "Profile | None" = None) -> S3Settings:
     """The settings of the environment, and of a profile and its s3 section. Raises RequestError for unfit ones."""
     section = {} if profile is None else profile.section("s3")
 
@@ -118,16 +118,16 @@ def settings(environ: Mapping[str, str], profile: "Profile | None" = None) -> Se
         raise RequestError(f"AWS_S3_US_EAST_1_REGIONAL_ENDPOINT is {east!r}; use regional or legacy")
     arn_region = text("s3_use_arn_region", "AWS_S3_USE_ARN_REGION", "use_arn_region")
     url = configured_url("s3", None, environ, profile)
-    return Settings(
+    return S3Settings(
         style=style,
         accelerate=on(section.get("use_accelerate_endpoint")),
         # Those choose among AWS's own endpoints.
         dual_stack=url is None
         and (
             section.get("use_dualstack_endpoint") in ("true", "True")
-            or flag("AWS_USE_DUALSTACK_ENDPOINT", environ, profile)
+            or is_enabled("AWS_USE_DUALSTACK_ENDPOINT", environ, profile)
         ),
-        fips=url is None and flag("AWS_USE_FIPS_ENDPOINT", environ, profile),
+        fips=url is None and is_enabled("AWS_USE_FIPS_ENDPOINT", environ, profile),
         use_arn_region=arn_region is None or on(arn_region),
         legacy=east == "legacy",
         multi_region=not on(
@@ -137,7 +137,7 @@ def settings(environ: Mapping[str, str], profile: "Profile | None" = None) -> Se
     )
 
 
-def split(text: str) -> tuple[str, str]:
+def split_bucket_key(text: str) -> tuple[str, str]:
     """Bucket, or ARN of an access point, and key of `BUCKET/KEY`. Raises RequestError for an invalid one."""
     if found := _ARN.fullmatch(text):
         return found[1], found[2] or ""
@@ -164,7 +164,7 @@ def arn_region(bucket: str) -> str | None:
     return region or partition(f"{name}-global")[4]
 
 
-def locate(bucket: str, region: str, said: Settings) -> Bucket:
+def locate(bucket: str, region: str, said: S3Settings) -> Bucket:
     """Returns the endpoint of a bucket (name, alias or ARN) for a client in `region`. Raises RequestError."""
     if not re.fullmatch(r"(?!-)[a-zA-Z0-9-]{1,63}(?<!-)", region):
         raise RequestError(f"{region!r} is not a valid region name; use one such as eu-central-1")
@@ -184,13 +184,13 @@ def locate(bucket: str, region: str, said: Settings) -> Bucket:
     return _plain(bucket, region, said)
 
 
-def _host(start: str, region: str, said: Settings) -> str:
+def _host(start: str, region: str, said: S3Settings) -> str:
     """S3's own hosts: their dual-stack is older than the domains of dual-stack."""
     variant = f"{'-fips' if said.fips else ''}{'.dualstack' if said.dual_stack else ''}"
     return f"{start}{variant}.{region}.{partition(region)[2]}"
 
 
-def _plain(bucket: str, region: str, said: Settings) -> Bucket:
+def _plain(bucket: str, region: str, said: S3Settings) -> Bucket:
     row = partition(region)
     url = said.endpoint_url
     parts = split_url(url or "https://s3")
@@ -217,7 +217,7 @@ def _plain(bucket: str, region: str, said: Settings) -> Bucket:
     return Bucket(f"https://{bucket}.{host}" if by_host else f"https://{host}/{quote(bucket, safe='')}", region)
 
 
-def _directory(bucket: str, region: str, said: Settings) -> Bucket:
+def _directory(bucket: str, region: str, said: S3Settings) -> Bucket:
     found = _DIRECTORY.fullmatch(bucket)
     if not _fits_host(bucket, dots=False) or (found is None and said.endpoint_url is None):
         raise RequestError(f"{bucket!r} is not a valid directory bucket name; expected e.g. a--use1-az4--x-s3")
@@ -246,7 +246,7 @@ def _outposts_alias(bucket: str, hardware: str, outpost: str, region: str) -> Bu
     return Bucket(f"https://{bucket}.{place}.s3-outposts.{region}.{partition(region)[2]}", region, "s3-outposts")
 
 
-def _access_point(arn: str, region: str, said: Settings) -> Bucket:
+def _access_point(arn: str, region: str, said: S3Settings) -> Bucket:
     _, named, service, own_region, account, resource = arn.split(":", 5)
     kind, _, name = resource.replace(":", "/").partition("/")
     row = partition(own_region or region)
@@ -284,7 +284,7 @@ def _access_point(arn: str, region: str, said: Settings) -> Bucket:
     return Bucket(f"https://{start}.{host}", own_region, service)
 
 
-def _multi_region(name: str, suffix: str, said: Settings) -> Bucket:
+def _multi_region(name: str, suffix: str, said: S3Settings) -> Bucket:
     if not said.multi_region:
         raise RequestError("s3_disable_multiregion_access_points forbids the use of a multi-region access point")
     if said.fips or said.dual_stack:

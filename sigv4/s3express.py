@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .http import HttpClient
-    from .retry import Policy
+    from .retry import RetryPolicy
 
 __all__ = ["CreateSession", "SessionSigner", "bucket_of", "create_session_signer"]
 
@@ -78,7 +78,7 @@ def create_session_signer(
     bucket: str,
     region: str,
     http: "HttpClient",
-    policy: "Policy | None" = None,
+    policy: "RetryPolicy | None" = None,
     warn: "Callable[[str], None] | None" = None,
 ) -> SessionSigner:
     """Creates a session by `signer` and returns its signer, for the directory bucket at URL `bucket`.

@@ -19,14 +19,22 @@ from .signer import Signer
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
 
-__all__ = ["ALGORITHM", "Sigv4aSigner", "der_signature", "derive", "private_key", "sign_digest_with", "verify"]
+__all__ = [
+    "ALGORITHM",
+    "Sigv4aSigner",
+    "der_signature",
+    "derive_private_value",
+    "private_key",
+    "sign_digest_with",
+    "verify_signature",
+]
 
 ALGORITHM = "AWS4-ECDSA-P256-SHA256"
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256 (SP 800-186 §3.2.1.3)
 _MOST_COUNTS = 254
 
 
-def derive(access_key_id: str, secret: str | bytes) -> int:
+def derive_private_value(access_key_id: str, secret: str | bytes) -> int:
     """The private value, from 1 to the order of P-256 less 1, of an access key. It is as secret as `secret`.
 
     `secret` is the secret access key without any prefix. Raises RequestError for an unfit access key id.
@@ -48,7 +56,7 @@ def private_key(access_key_id: str, secret: str | bytes) -> "EllipticCurvePrivat
     """The key of an access key as an object of `cryptography`; see `derive`."""
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    return ec.derive_private_key(derive(access_key_id, secret), ec.SECP256R1())
+    return ec.derive_private_key(derive_private_value(access_key_id, secret), ec.SECP256R1())
 
 
 def sign_digest_with(key: "EllipticCurvePrivateKey") -> Callable[[bytes], bytes]:
@@ -137,7 +145,7 @@ def _no_hmac(_message: bytes) -> bytes:
     raise RequestError("SigV4A signs with an ECDSA key; there is no HMAC to ask for")
 
 
-def verify(public_key: "EllipticCurvePublicKey", text: str, signature: str) -> bool:
+def verify_signature(public_key: "EllipticCurvePublicKey", text: str, signature: str) -> bool:
     """Whether `signature` (DER in hex) is that of string to sign `text` under `public_key`."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric import ec

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from .credentials import Credentials
 from .errors import ResponseError
-from .operation import Integer, Members, Operation, Text, check_session
+from .operation import IntegerParameter, ListParameter, Operation, TextParameter, check_session
 from .times import is_rfc3339
 from .xml import Document
 
@@ -110,41 +110,45 @@ def _fit(document: Document, path: str, pattern: str) -> str:
     return text
 
 
-def _mfa(serial_number: str | None, token_code: str | None) -> tuple[Text, Text]:
+def _mfa(serial_number: str | None, token_code: str | None) -> tuple[TextParameter, TextParameter]:
     return (
-        Text("SerialNumber", serial_number, 9, 256, r"[\w+=/:,.@-]*"),
-        Text("TokenCode", token_code, 6, 6, r"[\d]*", secret=True),
+        TextParameter("SerialNumber", serial_number, 9, 256, r"[\w+=/:,.@-]*"),
+        TextParameter("TokenCode", token_code, 6, 6, r"[\d]*", secret=True),
     )
 
 
-def _policy_arns(arns: Iterable[str] | None) -> Members:
-    return _members("PolicyArns", arns, lambda name, arn: (Text(f"{name}.arn", arn, 20, 2048, _ANY),), 0, 10)
+def _policy_arns(arns: Iterable[str] | None) -> ListParameter:
+    return _members(
+        "PolicyArns", arns, lambda name, arn: (TextParameter(f"{name}.arn", arn, 20, 2048, _ANY),), 0, 10
+    )
 
 
-def _tags(tags: Mapping[str, str] | None) -> Members:
-    def fields(name: str, tag: tuple[str, str]) -> tuple[Text, Text]:
+def _tags(tags: Mapping[str, str] | None) -> ListParameter:
+    def fields(name: str, tag: tuple[str, str]) -> tuple[TextParameter, TextParameter]:
         key, value = tag
-        return Text(f"{name}.Key", key, 1, 128, _TAG + "+"), Text(f"{name}.Value", value, 0, 256, _TAG + "*")
+        return TextParameter(f"{name}.Key", key, 1, 128, _TAG + "+"), TextParameter(
+            f"{name}.Value", value, 0, 256, _TAG + "*"
+        )
 
     return _members("Tags", None if tags is None else tags.items(), fields, 0, 50)
 
 
-def _token_size(size: int | None) -> Integer:
-    return Integer("MinimumSessionTokenSize", size, 0, 4096, "bytes")
+def _token_size(size: int | None) -> IntegerParameter:
+    return IntegerParameter("MinimumSessionTokenSize", size, 0, 4096, "bytes")
 
 
 def _members(
     name: str,
     values: Iterable[Value] | None,
-    fields: Callable[[str, Value], Sequence[Text]],
+    fields: Callable[[str, Value], Sequence[TextParameter]],
     least: int,
     most: int | None,
-) -> Members:
+) -> ListParameter:
     """Returns a list parameter; `fields` returns the form fields of one member, given its name and value."""
     if values is None:
-        return Members(name, None, least, most)
+        return ListParameter(name, None, least, most)
     members = [fields(f"{name}.member.{number}", value) for number, value in enumerate(values, 1)]
-    return Members(name, members, least, most)
+    return ListParameter(name, members, least, most)
 
 
 class GetSessionToken(_CredentialsOperation):
@@ -159,7 +163,7 @@ class GetSessionToken(_CredentialsOperation):
         token_code: str | None = None,
     ) -> None:
         self.parameters = (
-            Integer("DurationSeconds", duration_seconds, 900, 129600, "seconds"),
+            IntegerParameter("DurationSeconds", duration_seconds, 900, 129600, "seconds"),
             _token_size(minimum_session_token_size),
             *_mfa(serial_number, token_code),
         )
@@ -192,27 +196,27 @@ class AssumeRole(_CredentialsOperation):
         token_code: str | None = None,
         transitive_tag_keys: Iterable[str] | None = None,
     ) -> None:
-        def context(name: str, pair: tuple[str, str]) -> tuple[Text, Text]:
+        def context(name: str, pair: tuple[str, str]) -> tuple[TextParameter, TextParameter]:
             arn, assertion = pair
             return (
-                Text(f"{name}.ProviderArn", arn, 20, 2048, _ANY),
-                Text(f"{name}.ContextAssertion", assertion, 4, 3072, _NO_SURROGATES, secret=True),
+                TextParameter(f"{name}.ProviderArn", arn, 20, 2048, _ANY),
+                TextParameter(f"{name}.ContextAssertion", assertion, 4, 3072, _NO_SURROGATES, secret=True),
             )
 
         self.parameters = (
-            Text("RoleArn", role_arn, 20, 2048, _ANY),
-            Text("RoleSessionName", role_session_name, 2, 64, _NAME),
-            Integer("DurationSeconds", duration_seconds, 900, 43200, "seconds"),
-            Text("ExternalId", external_id, 2, 1224, r"[\w+=,.@:\/-]*"),
-            Text("Policy", policy, 1, None, _LATIN),
+            TextParameter("RoleArn", role_arn, 20, 2048, _ANY),
+            TextParameter("RoleSessionName", role_session_name, 2, 64, _NAME),
+            IntegerParameter("DurationSeconds", duration_seconds, 900, 43200, "seconds"),
+            TextParameter("ExternalId", external_id, 2, 1224, r"[\w+=,.@:\/-]*"),
+            TextParameter("Policy", policy, 1, None, _LATIN),
             _policy_arns(policy_arns),
             _members("ProvidedContexts", provided_contexts, context, 1, 5),
-            Text("SourceIdentity", source_identity, 2, 256, _NAME),
+            TextParameter("SourceIdentity", source_identity, 2, 256, _NAME),
             _tags(tags),
             _members(
                 "TransitiveTagKeys",
                 transitive_tag_keys,
-                lambda name, key: (Text(name, key, 1, 128, _TAG + "+"),),
+                lambda name, key: (TextParameter(name, key, 1, 128, _TAG + "+"),),
                 0,
                 50,
             ),
@@ -244,9 +248,9 @@ class GetFederationToken(_CredentialsOperation):
         tags: Mapping[str, str] | None = None,
     ) -> None:
         self.parameters = (
-            Text("Name", name, 2, 32, _NAME),
-            Integer("DurationSeconds", duration_seconds, 900, 129600, "seconds"),
-            Text("Policy", policy, 1, 2048, _LATIN),
+            TextParameter("Name", name, 2, 32, _NAME),
+            IntegerParameter("DurationSeconds", duration_seconds, 900, 129600, "seconds"),
+            TextParameter("Policy", policy, 1, 2048, _LATIN),
             _policy_arns(policy_arns),
             _tags(tags),
             _token_size(minimum_session_token_size),
@@ -275,9 +279,9 @@ class AssumeRoot(_CredentialsOperation):
     ) -> None:
         self._target = target_principal
         self.parameters = (
-            Text("TargetPrincipal", target_principal, 12, 2048, _NO_SURROGATES),
-            Text("TaskPolicyArn.arn", task_policy_arn, 20, 2048, _ANY),
-            Integer("DurationSeconds", duration_seconds, 0, 900, "seconds"),
+            TextParameter("TargetPrincipal", target_principal, 12, 2048, _NO_SURROGATES),
+            TextParameter("TaskPolicyArn.arn", task_policy_arn, 20, 2048, _ANY),
+            IntegerParameter("DurationSeconds", duration_seconds, 0, 900, "seconds"),
             _token_size(minimum_session_token_size),
         )
 
@@ -294,7 +298,7 @@ class GetDelegatedAccessToken(_CredentialsOperation):
     _arn = "AssumedPrincipal"
 
     def __init__(self, trade_in_token: str) -> None:
-        self.parameters = (Text("TradeInToken", trade_in_token, 1, None, _NO_SURROGATES, secret=True),)
+        self.parameters = (TextParameter("TradeInToken", trade_in_token, 1, None, _NO_SURROGATES, secret=True),)
 
 
 class GetWebIdentityToken(StsOperation[WebIdentityToken]):
@@ -317,11 +321,13 @@ class GetWebIdentityToken(StsOperation[WebIdentityToken]):
         tags: Mapping[str, str] | None = None,
     ) -> None:
         self.parameters = (
-            _members("Audience", audience, lambda name, one: (Text(name, one, 1, 1000, _NO_SURROGATES),), 1, 10),
-            Integer("DurationSeconds", duration_seconds, 60, 3600, "seconds"),
-            Text("Scope", scope, 1, 256, _SCOPE),
-            Text("SigningAlgorithm", signing_algorithm, 5, 5, "RS256|ES384"),
-            Text("SubjectMode", subject_mode, 1, None, "AWSIdentity|OriginIdentity"),
+            _members(
+                "Audience", audience, lambda name, one: (TextParameter(name, one, 1, 1000, _NO_SURROGATES),), 1, 10
+            ),
+            IntegerParameter("DurationSeconds", duration_seconds, 60, 3600, "seconds"),
+            TextParameter("Scope", scope, 1, 256, _SCOPE),
+            TextParameter("SigningAlgorithm", signing_algorithm, 5, 5, "RS256|ES384"),
+            TextParameter("SubjectMode", subject_mode, 1, None, "AWSIdentity|OriginIdentity"),
             _tags(tags),
         )
 
@@ -342,7 +348,7 @@ class GetAccessKeyInfo(StsOperation[str]):
     """Gets the account, 12 digits, that an access key id belongs to; any caller may ask."""
 
     def __init__(self, access_key_id: str) -> None:
-        self.parameters = (Text("AccessKeyId", access_key_id, 16, 128, r"[\w]*"),)
+        self.parameters = (TextParameter("AccessKeyId", access_key_id, 16, 128, r"[\w]*"),)
 
     def result(self, document: Document) -> str:
         return _fit(document, "GetAccessKeyInfoResponse/GetAccessKeyInfoResult/Account", r"[0-9]{12}")
@@ -352,7 +358,7 @@ class DecodeAuthorizationMessage(StsOperation[str]):
     """Decodes the message of an UnauthorizedOperation error to JSON, which names the policy that denied it."""
 
     def __init__(self, encoded_message: str) -> None:
-        self.parameters = (Text("EncodedMessage", encoded_message, 1, 10240, _NO_SURROGATES),)
+        self.parameters = (TextParameter("EncodedMessage", encoded_message, 1, 10240, _NO_SURROGATES),)
 
     def result(self, document: Document) -> str:
         return document.one("DecodeAuthorizationMessageResponse/DecodeAuthorizationMessageResult/DecodedMessage")

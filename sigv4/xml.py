@@ -2,7 +2,7 @@
 
 from .errors import ResponseError
 
-__all__ = ["MAX_SIZE", "Document", "parse"]
+__all__ = ["MAX_SIZE", "Document", "parse_xml"]
 
 MAX_SIZE = 1 << 20  # bytes
 _MAX_DEPTH = 16
@@ -41,7 +41,7 @@ class Document:
         return next((text for path in paths if (text := self._leaves.get(path))), "")
 
 
-def parse(data: bytes) -> Document:
+def parse_xml(data: bytes) -> Document:
     """Parses a UTF-8 document of at most MAX_SIZE bytes, without DTD.
 
     Names lose their namespace, texts their surrounding whitespace. Raises only ResponseError: for a document that

@@ -2,9 +2,8 @@
 
 import os
 
-from sigv4.config import Profile, load
-from sigv4.config import region as region_of
-from sigv4.endpoints import configured_url, flag
+from sigv4.config import Profile, configured_region, load_config
+from sigv4.endpoints import configured_url, is_enabled
 from tpmwire.channel import read_loaded
 from tpmwire.secret import Secret
 from tpmwire.spec.constants import TPM_ALG, TPM_HT
@@ -129,13 +128,13 @@ def endpoint_options(region: str | None, profile: "Profile | None") -> list[str]
     the environment are of this environment only. Raises RequestError, UsageError.
     """
     found = []
-    if region := region or region_of(os.environ, profile):
+    if region := region or configured_region(os.environ, profile):
         found.append(f"--aws-region={region}")
     ignoring = {name: value for name, value in os.environ.items() if name == "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"}
     if url := configured_url("sts", None, ignoring, profile):
         found.append(f"--endpoint-url={url}")
     for kind in ("fips", "dualstack"):
-        if flag(f"AWS_USE_{kind.upper()}_ENDPOINT", os.environ, profile):
+        if is_enabled(f"AWS_USE_{kind.upper()}_ENDPOINT", os.environ, profile):
             found.append(f"--use-{kind}-endpoint")
     if bundle := profile and profile.get("ca_bundle"):
         path = os.path.expanduser(bundle)
@@ -147,7 +146,7 @@ def endpoint_options(region: str | None, profile: "Profile | None") -> list[str]
 
 def existing_profile(name: str) -> "Profile":
     """The profile with its settings; without any where it is not there yet. Raises RequestError."""
-    config = load(os.environ)
+    config = load_config(os.environ)
     return config.profile(name) if name in config else Profile(name, {}, {})
 
 

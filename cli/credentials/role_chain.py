@@ -77,16 +77,18 @@ def profile_args(name: str, given: Mapping[str, object] | None = None) -> Untype
     one's region, and `earlier` the options of the roles before the last one. Raises UsageError for a chain that
     does not end at our program, or that AWS would refuse; RequestError for AWS config files that cannot be read.
     """
-    from sigv4.config import load, region
+    from sigv4.config import configured_region, load_config
     from sigv4.endpoints import configured_url
 
-    config = load(os.environ)
+    config = load_config(os.environ)
     args, profiles = _args(config, name, ())
     _overlay(args, given or {})
     args.profile = name
     args.profile_region = profiles[0].get("region")
     if not args.aws_region:
-        args.aws_region = next(filter(None, (region(os.environ, profile) for profile in profiles)), None)
+        args.aws_region = next(
+            filter(None, (configured_region(os.environ, profile) for profile in profiles)), None
+        )
     # Said as an option, so that a cache is for this endpoint.
     args.endpoint_url = configured_url("sts", args.endpoint_url, os.environ, args.settings)
     return args

@@ -66,10 +66,10 @@ def _ask(args: Untyped, signer: "Signer") -> "Credentials":
     if args.aws_arn and not args.assumeRole:
         # The Go program's lines go on working.
         warn("--aws-arn has no effect without --assumeRole: the credentials are not the role's")
-    from sigv4.retry import policy
+    from sigv4.retry import read_retry_policy
 
     endpoint = endpoint_for(args, first)
-    retries = policy(os.environ, args.settings)
+    retries = read_retry_policy(os.environ, args.settings)
     http = None
     if _NETWORK & {name.upper() for name in environ_of(args)}:
         # Only then: a run that the TPM refuses needs no HTTP, which costs more to load than all else.

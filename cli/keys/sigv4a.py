@@ -8,7 +8,7 @@ import os
 import re
 from importlib.util import find_spec
 
-from sigv4.sigv4a import derive
+from sigv4.sigv4a import derive_private_value
 from tpmwire.crypto.formulas import random_bytes
 from tpmwire.keys.keyfile import KeyFile
 from tpmwire.keys.wrapping import duplicate, ecdsa_key
@@ -106,7 +106,7 @@ def check_tpm(tpm: "Tpm") -> None:
 
 def private_value(octets: "Secret", key_id: str) -> "Secret":
     """The private value, 32 octets, of the HMAC key's octets: "AWS4" and the secret."""
-    return Secret(derive(key_id, octets.reveal().removeprefix(b"AWS4")).to_bytes(32, "big"))
+    return Secret(derive_private_value(key_id, octets.reveal().removeprefix(b"AWS4")).to_bytes(32, "big"))
 
 
 def areas(order: "Order", beside: "TPMT_PUBLIC", key_id: str) -> "tuple[TPMT_PUBLIC, TPMT_SENSITIVE]":

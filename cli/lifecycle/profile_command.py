@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from sigv4.client import AwsClient, StsClient
-from sigv4.config import load, region
-from sigv4.endpoints import service
+from sigv4.config import configured_region, load_config
+from sigv4.endpoints import resolve_service
 from sigv4.errors import StsError
 from sigv4.http import HttpClient
-from sigv4.retry import Policy, policy
+from sigv4.retry import RetryPolicy, read_retry_policy
 from sigv4.signer import Signer, hmac_from_secret
 from sigv4.sts import CallerIdentity, GetCallerIdentity
 from sigv4.times import timestamp
@@ -107,8 +107,8 @@ class ProfileCommand:
 
     def _settle(self) -> None:
         """A line that names a profile has its settings read in each run, and so here."""
-        self.args.settings = load(os.environ).profile(self.args.profile)
-        self.args.aws_region = self.args.aws_region or region(os.environ, self.args.settings)
+        self.args.settings = load_config(os.environ).profile(self.args.profile)
+        self.args.aws_region = self.args.aws_region or configured_region(os.environ, self.args.settings)
 
     @property
     def key(self) -> "HmacKey":
@@ -178,7 +178,7 @@ def ask_identity(signer: "Signer", args: Untyped) -> "CallerIdentity":
     """GetCallerIdentity by the options of a run. Raises StsError, NetworkError."""
     operation = GetCallerIdentity()
     endpoint = endpoint_for(args, operation)
-    attempts = policy(os.environ, args.settings)
+    attempts = read_retry_policy(os.environ, args.settings)
     http = HttpClient(_patience(args), environ_of(args), user_agent="tpmwire", warn=warn)
     try:
         return StsClient(signer, endpoint, http, policy=attempts, warn=warn).call(operation)
@@ -197,9 +197,9 @@ def iam_client(command: ProfileCommand, *, once: bool = False) -> "AwsClient":
     if command.profile is not None:
         # IAM's endpoint and the CAs may be in the profile only: the line is about STS.
         args.settings = existing_profile(command.profile)
-    where = args.aws_region or region(os.environ, args.settings) or "us-east-1"
-    endpoint = service("iam", where, None, environ_of(args), args.settings)
-    attempts = Policy(max_attempts=1) if once else policy(os.environ, args.settings)
+    where = args.aws_region or configured_region(os.environ, args.settings) or "us-east-1"
+    endpoint = resolve_service("iam", where, None, environ_of(args), args.settings)
+    attempts = RetryPolicy(max_attempts=1) if once else read_retry_policy(os.environ, args.settings)
     signer = command.signer()
     http = HttpClient(_patience(args), environ_of(args), user_agent="tpmwire", warn=warn)
     return AwsClient(signer, endpoint, http, policy=attempts, warn=warn)

@@ -2,7 +2,7 @@
 
 import os
 
-from sigv4.config import load
+from sigv4.config import load_config
 from sigv4.iam import ListAccessKeys
 from tpmwire.crypto.formulas import name_of
 from tpmwire.keys.keyfile import KeyFile
@@ -48,7 +48,7 @@ def current(profile: str) -> ProfileCommand:
     """The profile's command line as it is now."""
     text = read_setting(config_path(), section_of(profile), "credential_process")
     if text is None:
-        raise UsageError(without_process(load(os.environ).profile(profile)))
+        raise UsageError(without_process(load_config(os.environ).profile(profile)))
     return ProfileCommand(text, profile)
 
 

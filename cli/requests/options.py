@@ -125,9 +125,9 @@ def region_of(args: Untyped, given: str | None = None) -> str:
     if found := given or args.aws_region:
         return str(found)
 
-    from sigv4.config import region  # late: most signatures need no AWS config file
+    from sigv4.config import configured_region  # late: most signatures need no AWS config file
 
-    found = region(os.environ)
+    found = configured_region(os.environ)
     if not found:
         used = use_args(args)
         found = (used.profile_region if args.profile else None) or used.aws_region

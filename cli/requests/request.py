@@ -144,11 +144,11 @@ def _unsigned_by_profile(args: Untyped, service: str) -> bool:
 
 def _bucket_url(args: Untyped) -> str:
     """Where s3://BUCKET/KEY is, the key as it is called, not percent-encoded. Notes service and region."""
-    from sigv4.s3 import locate, settings, split  # late: for s3:// only
+    from sigv4.s3 import locate, read_s3_settings, split_bucket_key  # late: for s3:// only
 
-    bucket, key = split(args.url.removeprefix("s3://"))
+    bucket, key = split_bucket_key(args.url.removeprefix("s3://"))
     used = use_args(args)
-    found = locate(bucket, _client_region(args, bucket), settings(environ_of(used), used.settings))
+    found = locate(bucket, _client_region(args, bucket), read_s3_settings(environ_of(used), used.settings))
     args.service = args.service or found.service
     args.region = None if found.multi_region else found.region
     return f"{found.url}/{quote(key, safe='/-._~')}"

@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from sigv4.client import StsClient
 from sigv4.operation import Operation
-from sigv4.retry import policy
+from sigv4.retry import read_retry_policy
 from sigv4.sts import (
     DecodeAuthorizationMessage,
     GetAccessKeyInfo,
@@ -115,7 +115,7 @@ def _ask(args: Untyped, operation: "Operation[Result]") -> Result:
     operation.check()
     used = use_args(args)
     endpoint = endpoint_for(used, operation)
-    retries = policy(os.environ, used.settings)
+    retries = read_retry_policy(os.environ, used.settings)
     http = http_client(args)
     http.check(endpoint.url)
     return StsClient(signer_of(args), endpoint, http, policy=retries).call(operation)

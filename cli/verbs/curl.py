@@ -18,11 +18,11 @@ import argparse
 import os
 import time
 
-from sigv4.endpoints import flag
+from sigv4.endpoints import is_enabled
 from sigv4.errors import one_line
 from sigv4.http import Response
 from sigv4.request import Request
-from sigv4.retry import CLOCK_TOLERANCE, policy
+from sigv4.retry import CLOCK_TOLERANCE, read_retry_policy
 from sigv4.s3express import bucket_of, create_session_signer
 from sigv4.signer import Signer
 from sigv4.times import parse_http_date
@@ -91,9 +91,11 @@ def _session(args: Untyped, request: "Request", region: str, signer: "Signer") -
     """Returns the signer of a directory bucket's session if the request needs one, else `signer`."""
     profile = use_args(args).settings
     bucket = bucket_of(request)
-    if bucket is None or flag("AWS_S3_DISABLE_EXPRESS_SESSION_AUTH", os.environ, profile):
+    if bucket is None or is_enabled("AWS_S3_DISABLE_EXPRESS_SESSION_AUTH", os.environ, profile):
         return signer
-    return create_session_signer(signer, bucket, region, http_client(args), policy(os.environ, profile), warn)
+    return create_session_signer(
+        signer, bucket, region, http_client(args), read_retry_policy(os.environ, profile), warn
+    )
 
 
 def _remark(head: "Response", now: float) -> None:

@@ -24,8 +24,8 @@ import json
 import os
 
 from sigv4.client import AwsClient
-from sigv4.endpoints import service
-from sigv4.retry import policy
+from sigv4.endpoints import resolve_service
+from sigv4.retry import read_retry_policy
 from sigv4.tokens import ecr_login, ecr_request, registry_region
 
 from ..credentials.sts import environ_of
@@ -81,8 +81,8 @@ def run(args: Untyped) -> int:
 def _login(args: Untyped, region: str, *, public: bool) -> tuple[str, str]:
     """User name and password."""
     used = use_args(args)
-    endpoint = service("ecr-public" if public else "ecr", region, None, environ_of(used), used.settings)
-    retries = policy(os.environ, used.settings)
+    endpoint = resolve_service("ecr-public" if public else "ecr", region, None, environ_of(used), used.settings)
+    retries = read_retry_policy(os.environ, used.settings)
     http = http_client(args)
     http.check(endpoint.url)
     request = ecr_request(endpoint, public=public)

@@ -14,7 +14,7 @@ import boto3
 import pytest
 
 from sigv4 import tokens
-from sigv4.endpoints import Endpoint, resolve, service
+from sigv4.endpoints import Endpoint, resolve, resolve_service
 from sigv4.errors import RequestError, ResponseError
 from sigv4.signer import Signer, hmac_from_secret
 from sigv4.sts import Credentials
@@ -159,10 +159,10 @@ def test_unfit_values_are_refused(act, pattern: str) -> None:
 
 
 def test_a_registry_is_asked_and_its_answer_read() -> None:
-    request = tokens.ecr_request(service("ecr", "eu-central-1"))
+    request = tokens.ecr_request(resolve_service("ecr", "eu-central-1"))
     assert request.url == "https://api.ecr.eu-central-1.amazonaws.com/"
     assert request.header("X-Amz-Target") == "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken"
-    public = tokens.ecr_request(service("ecr-public", "us-east-1"), public=True)
+    public = tokens.ecr_request(resolve_service("ecr-public", "us-east-1"), public=True)
     assert public.header("X-Amz-Target") == "SpencerFrontendService.GetAuthorizationToken"
     secret = base64.b64encode(b"AWS:pass:word").decode()
     data = {"authorizationToken": secret, "proxyEndpoint": "https://1.dkr.ecr.eu-central-1.amazonaws.com"}

@@ -12,7 +12,7 @@ from sigv4.client import StsClient
 from sigv4.endpoints import resolve
 from sigv4.errors import NetworkError, ResponseError, SigV4Error, StsError
 from sigv4.http import MAX_BODY, HttpClient
-from sigv4.retry import Policy
+from sigv4.retry import RetryPolicy
 from sigv4.signer import Signer, hmac_from_secret
 from sigv4.sts import GetSessionToken
 from tests.support.scripted import STS_ANSWER, ScriptedServer, Step, error, http, say
@@ -49,7 +49,7 @@ class Caller:
             Signer("AKIATESTTESTTEST", hmac_secret),
             resolve(None, environ.pop("url", server.endpoint)),
             HttpClient(timeout, environ, warn=self.warned.append),
-            policy=Policy(max_attempts=attempts),
+            policy=RetryPolicy(max_attempts=attempts),
             warn=self.warned.append,
             clock=clock,
             sleep=self.slept.append,

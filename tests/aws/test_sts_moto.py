@@ -9,7 +9,7 @@ from sigv4.client import StsClient
 from sigv4.endpoints import resolve
 from sigv4.errors import NetworkError, RequestError, StsError
 from sigv4.http import HttpClient
-from sigv4.retry import Policy
+from sigv4.retry import RetryPolicy
 from sigv4.signer import Signer, hmac_from_secret
 from sigv4.sts import AssumeRole, GetCallerIdentity, GetFederationToken, GetSessionToken
 from sigv4.times import is_rfc3339
@@ -156,7 +156,7 @@ def test_tls_to_a_port_without_it(server: VerifyingSts, signer: Signer) -> None:
         signer,
         resolve(None, server.endpoint.replace("http:", "https:")),
         HttpClient(10),
-        policy=Policy(max_attempts=1),
+        policy=RetryPolicy(max_attempts=1),
     )
     with pytest.raises(NetworkError, match="check that the port speaks TLS"):
         client.call(GetCallerIdentity())

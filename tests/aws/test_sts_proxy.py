@@ -10,7 +10,7 @@ from sigv4.endpoints import resolve
 from sigv4.errors import NetworkError, RequestError, SigV4Error
 from sigv4.http import HttpClient
 from sigv4.request import Request
-from sigv4.retry import Policy
+from sigv4.retry import RetryPolicy
 from sigv4.signer import Signer, hmac_from_secret
 from sigv4.sts import GetSessionToken
 from tests.support.certificates import Authority
@@ -25,7 +25,9 @@ OK = say(http("200 OK", STS_ANSWER))
 
 def _call(url: str, timeout: float = 2, **environ: str) -> str:
     signer = Signer("AKIATESTTESTTEST", hmac_from_secret("made-up"))
-    client = StsClient(signer, resolve(None, url), HttpClient(timeout, environ), policy=Policy(max_attempts=1))
+    client = StsClient(
+        signer, resolve(None, url), HttpClient(timeout, environ), policy=RetryPolicy(max_attempts=1)
+    )
     return client.call(GetSessionToken()).access_key_id
 
 

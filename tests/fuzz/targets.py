@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from sigv4.config import load
+from sigv4.config import load_config
 from sigv4.errors import SigV4Error
 from sigv4.sts import GetSessionToken
-from sigv4.xml import parse as parse_xml
+from sigv4.xml import parse_xml
 from tests.differential.jobs import pairs
 from tests.support.scripted import STS_ANSWER
 from tpmwire.errors import DecodeError, KeyFileError
@@ -112,7 +112,7 @@ def aws_config(data: bytes) -> None:
     for path in FILES.values():
         Path(path).write_bytes(data)
     try:
-        config = load(FILES)
+        config = load_config(FILES)
         for name in config:
             config.chain(name)
     except SigV4Error as error:

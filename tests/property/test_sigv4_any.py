@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sigv4.canonical import canonical_request
-from sigv4.config import load
+from sigv4.config import load_config
 from sigv4.endpoints import guess, resolve
 from sigv4.errors import NetworkError, RequestError, ResponseError, SigV4Error
 from sigv4.http import HttpClient, Response
@@ -21,7 +21,7 @@ from sigv4.request import Request, split_url
 from sigv4.signer import Signer, hmac_from_secret
 from sigv4.sts import AssumeRole, GetSessionToken
 from sigv4.times import is_rfc3339, parse_http_date
-from sigv4.xml import MAX_SIZE, Document, parse
+from sigv4.xml import MAX_SIZE, Document, parse_xml
 from tests.support.scripted import STS_ANSWER, http
 
 VALID = f"<?xml version='1.0' encoding='UTF-8'?>\n{STS_ANSWER}".encode()
@@ -73,7 +73,7 @@ def mutated(draw: st.DrawFn, valid: bytes) -> bytes:
 @example(data=b"<a>" + b"<b/>" * 100_000 + b"</a>")
 def test_xml_gives_credentials_or_a_response_error(data: bytes) -> None:
     try:
-        credentials = GetSessionToken().result(parse(data))
+        credentials = GetSessionToken().result(parse_xml(data))
     except ResponseError:
         return
     assert credentials.access_key_id
@@ -83,13 +83,13 @@ def test_xml_gives_credentials_or_a_response_error(data: bytes) -> None:
 
 
 def test_the_valid_document_that_is_mutated_is_valid() -> None:
-    assert GetSessionToken().result(parse(VALID)).access_key_id == "ASIAMADEUPMADEUP0000"
-    assert parse(VALID).root == "GetSessionTokenResponse"
+    assert GetSessionToken().result(parse_xml(VALID)).access_key_id == "ASIAMADEUPMADEUP0000"
+    assert parse_xml(VALID).root == "GetSessionTokenResponse"
 
 
 def test_xml_is_refused_by_size_before_it_is_parsed() -> None:
     with pytest.raises(ResponseError, match="more than the limit of 1048576"):
-        parse(b"<" * (MAX_SIZE + 1))
+        parse_xml(b"<" * (MAX_SIZE + 1))
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_xml_is_refused_by_size_before_it_is_parsed() -> None:
 )
 def test_xml_with_a_dtd_is_refused(bomb: bytes) -> None:
     with pytest.raises(ResponseError, match="DOCTYPE"):
-        parse(bomb)
+        parse_xml(bomb)
 
 
 text = st.text(
@@ -115,7 +115,7 @@ def test_xml_texts_come_back(values: list[str]) -> None:
     from xml.sax.saxutils import escape
 
     body = "".join(f"<v{i}>{escape(value)}</v{i}>" for i, value in enumerate(values))
-    document: Document = parse(f"<r xmlns='urn:x'>{body}</r>".encode())
+    document: Document = parse_xml(f"<r xmlns='urn:x'>{body}</r>".encode())
     for i, value in enumerate(values):
         assert document.first(f"r/v{i}") == value.strip()
 
@@ -283,7 +283,7 @@ def test_a_config_file_gives_profiles_or_a_request_error(config_file: Path, data
     config_file.write_bytes(data)
     files = {"AWS_CONFIG_FILE": str(config_file), "AWS_SHARED_CREDENTIALS_FILE": str(config_file)}
     try:
-        loaded = load(files)
+        loaded = load_config(files)
     except RequestError as error:
         _is_one_line(error)
         return

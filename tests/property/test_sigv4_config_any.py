@@ -41,9 +41,9 @@ def test_the_profiles_are_botocores(
         theirs = botocore.session.Session().full_config["profiles"]
     except (ConfigParseError, AttributeError):  # the latter is configparser's own, of a key without a value
         with pytest.raises(RequestError):
-            config.load(environ)
+            config.load_config(environ)
         return
-    ours = config.load(environ)
+    ours = config.load_config(environ)
     assert set(ours) == set(theirs)
     for name, values in theirs.items():
         profile = ours.profile(name)

@@ -107,9 +107,9 @@ def test_every_mix_of_settings_has_botocores_endpoint(variables, values, sts, re
             "AWS_PROFILE": "p",
             **variables,
         }
-        profile = config.load(environ).profile("p")
+        profile = config.load_config(environ).profile("p")
         try:
-            wanted = region or config.region(environ, profile)
+            wanted = region or config.configured_region(environ, profile)
             ours = resolve(wanted, None, environ, profile)
             if environ.get("AWS_STS_REGIONAL_ENDPOINTS", profile.get("sts_regional_endpoints")):
                 # The setting asks for the usual region's STS: nobody need name the region.

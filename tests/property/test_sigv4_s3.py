@@ -177,7 +177,7 @@ def test_every_bucket_is_where_botocore_has_it(bucket, region, section, own, var
         environ = {"AWS_S3_US_EAST_1_REGIONAL_ENDPOINT": "regional"} | files | variables
         if {"us_east_1_regional_endpoint", "s3_us_east_1_regional_endpoint"} & {*section, *own}:
             environ = files | variables
-        said = s3.settings(environ, config.load(environ).profile("p"))
+        said = s3.read_s3_settings(environ, config.load_config(environ).profile("p"))
         try:
             ours = s3.locate(bucket, region, said)
         except RequestError:
@@ -190,5 +190,5 @@ def test_every_bucket_is_where_botocore_has_it(bucket, region, section, own, var
 
 @given(bucket=st.one_of(NAMES, DIRECTORIES, ARNS.filter(s3.arn_region)), key=st.text(max_size=9))
 def test_a_bucket_and_its_key_come_apart(bucket: str, key: str) -> None:
-    assert s3.split(f"{bucket}/{key}") == (bucket, key)
-    assert s3.split(bucket) == (bucket, "")
+    assert s3.split_bucket_key(f"{bucket}/{key}") == (bucket, key)
+    assert s3.split_bucket_key(bucket) == (bucket, "")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sigv4.authorities import Authorities
-from sigv4.config import load
+from sigv4.config import load_config
 from sigv4.errors import RequestError
 from tests.support.verbs import Tool, tool
 
@@ -58,8 +58,8 @@ def test_verbs_say_that_there_is_no_home(homeless: Path, tool: Tool, words: list
 
 
 def test_no_file_is_read_from_a_folder_of_that_name(homeless: Path) -> None:
-    assert list(load({})) == []
-    assert list(load({"AWS_CONFIG_FILE": str(homeless / "config")})) == ["work"]
+    assert list(load_config({})) == []
+    assert list(load_config({"AWS_CONFIG_FILE": str(homeless / "config")})) == ["work"]
 
 
 def test_ca_certificates_are_not_taken_from_there(homeless: Path) -> None:

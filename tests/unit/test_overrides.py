@@ -7,7 +7,7 @@ import pytest
 
 from cli.awsconfig.overrides import check_overrides, warn_of_environment
 from cli.terminal.messages import UsageError
-from sigv4.config import load
+from sigv4.config import load_config
 
 PROCESS = """credential_process = echo '{"Version": 1, "AccessKeyId": "ASIA", "SecretAccessKey": "s"}'\n"""
 OVERRIDES = {
@@ -40,7 +40,7 @@ def _method() -> str:
 def _check(*, force: bool = False) -> None:
     import os
 
-    check_overrides(load(os.environ).profile("p"), force=force)
+    check_overrides(load_config(os.environ).profile("p"), force=force)
 
 
 def test_a_profile_with_settings_that_matter_not(files: Path) -> None:

@@ -62,7 +62,7 @@ def test_profiles_are_botocores(environ: dict[str, str], monkeypatch: pytest.Mon
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     theirs = botocore.session.Session().full_config["profiles"]
-    ours = config.load(environ)
+    ours = config.load_config(environ)
     assert set(ours) == set(theirs) == {"default", "one", "with blank", "two", "four"}
     for name, values in theirs.items():
         profile = ours.profile(name)
@@ -71,7 +71,7 @@ def test_profiles_are_botocores(environ: dict[str, str], monkeypatch: pytest.Mon
 
 
 def test_a_profile_is_read(environ: dict[str, str]) -> None:
-    one = config.load(environ).profile("one")
+    one = config.load_config(environ).profile("one")
     assert one.get("role_arn") == "arn:aws:iam::123456789012:role/demo"
     assert one.get("s3") is None
     assert one.section("s3") == {"addressing_style": "path", "max_concurrent_requests": "20"}
@@ -83,14 +83,14 @@ def test_a_profile_is_read(environ: dict[str, str]) -> None:
 
 
 def test_no_repr_shows_a_secret(environ: dict[str, str]) -> None:
-    loaded = config.load(environ)
+    loaded = config.load_config(environ)
     two = loaded.profile("two")
     assert two.get("aws_secret_access_key") == "the+secret"
     assert "the+secret" not in repr(two) + str(two) + repr(loaded)
 
 
 def test_which_profile(environ: dict[str, str]) -> None:
-    loaded = config.load(environ)
+    loaded = config.load_config(environ)
     assert loaded.profile().name == "default"
     assert config.profile_name({}) is None
     assert config.profile_name({"AWS_PROFILE": "a"}) == "a"
@@ -104,16 +104,16 @@ def test_which_profile(environ: dict[str, str]) -> None:
 
 
 def test_which_region(environ: dict[str, str]) -> None:
-    default = config.load(environ).profile()
-    assert config.region({}, default) == "wins-1"
-    assert config.region({"AWS_DEFAULT_REGION": "a-1"}, default) == "a-1"
-    assert config.region({"AWS_REGION": "b-1", "AWS_DEFAULT_REGION": "a-1"}, default) == "b-1"
-    assert config.region({}) is None
+    default = config.load_config(environ).profile()
+    assert config.configured_region({}, default) == "wins-1"
+    assert config.configured_region({"AWS_DEFAULT_REGION": "a-1"}, default) == "a-1"
+    assert config.configured_region({"AWS_REGION": "b-1", "AWS_DEFAULT_REGION": "a-1"}, default) == "b-1"
+    assert config.configured_region({}) is None
 
 
 def test_a_chain_of_profiles(environ: dict[str, str]) -> None:
-    assert [profile.name for profile in config.load(environ).chain("one")] == ["one", "two"]
-    assert [profile.name for profile in config.load(environ).chain("four")] == ["four"]
+    assert [profile.name for profile in config.load_config(environ).chain("one")] == ["one", "two"]
+    assert [profile.name for profile in config.load_config(environ).chain("four")] == ["four"]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_chain_of_profiles(environ: dict[str, str]) -> None:
 def test_a_chain_that_does_not_end(environ: dict[str, str], text: str, pattern: str) -> None:
     Path(environ["AWS_CONFIG_FILE"]).write_text(text)
     with pytest.raises(RequestError, match=pattern):
-        config.load(environ).chain("a")
+        config.load_config(environ).chain("a")
 
 
 def test_a_services_section_that_is_not_there(environ: dict[str, str]) -> None:
@@ -141,7 +141,7 @@ def test_a_services_section_that_is_not_there(environ: dict[str, str]) -> None:
     with pytest.raises(
         RequestError, match=r"profile default has services = 'none', but the config file has no such"
     ):
-        config.load(environ).profile().service("sts")
+        config.load_config(environ).profile().service("sts")
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_a_file_that_is_none_is_refused_without_showing_it(
 ) -> None:
     Path(environ["AWS_SHARED_CREDENTIALS_FILE"]).write_bytes(data)
     with pytest.raises(RequestError, match=pattern) as caught:
-        config.load(environ)
+        config.load_config(environ)
     assert "\n" not in str(caught.value)
     assert "the+secret" not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -172,7 +172,7 @@ def test_files_that_are_absent(tmp_path: Path) -> None:
     for path in (tmp_path / "none", tmp_path, tmp_path / "file" / "below"):
         (tmp_path / "file").write_text("")
         files = {"AWS_CONFIG_FILE": str(path), "AWS_SHARED_CREDENTIALS_FILE": str(path)}
-        loaded = config.load(files)
+        loaded = config.load_config(files)
         assert list(loaded) == []
         assert loaded.profile().get("region") is None
 
@@ -180,10 +180,10 @@ def test_files_that_are_absent(tmp_path: Path) -> None:
 def test_the_home_directory_is_the_environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".aws").mkdir()
     (tmp_path / ".aws" / "config").write_text("[profile home]\n")
-    assert list(config.load({"HOME": str(tmp_path)})) == ["home"]
+    assert list(config.load_config({"HOME": str(tmp_path)})) == ["home"]
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert list(config.load({})) == ["home"]
-    assert list(config.load({"AWS_CONFIG_FILE": "~/.aws/config"})) == ["home"]
+    assert list(config.load_config({})) == ["home"]
+    assert list(config.load_config({"AWS_CONFIG_FILE": "~/.aws/config"})) == ["home"]
 
 
 def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
@@ -191,14 +191,16 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     os.symlink(loop, loop)
     for path in (loop, "\0"):
         with pytest.raises(RequestError, match="cannot be read"):
-            config.load({"AWS_CONFIG_FILE": str(path)})
+            config.load_config({"AWS_CONFIG_FILE": str(path)})
 
 
 def test_names_with_control_characters_are_escaped_in_messages(tmp_path: Path) -> None:
     (tmp_path / "config").write_text(
         "[profile a\x1b[2J]\nrole_arn = arn:aws:iam::123456789012:role/a\nsource_profile = none\n"
     )
-    found = config.load({"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_SHARED_CREDENTIALS_FILE": os.devnull})
+    found = config.load_config(
+        {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    )
     (name,) = found
     with pytest.raises(RequestError) as missing:
         found.profile("other")

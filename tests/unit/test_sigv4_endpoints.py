@@ -12,7 +12,7 @@ from botocore.exceptions import EndpointProviderError
 from botocore.loaders import Loader
 
 from sigv4 import config
-from sigv4.endpoints import partition, resolve, service
+from sigv4.endpoints import partition, resolve, resolve_service
 from sigv4.errors import RequestError
 from sigv4.partitions import LEGACY_GLOBAL, PARTITIONS
 
@@ -63,9 +63,9 @@ def test_every_service_has_the_endpoint_of_botocores_rules(fips: bool, dual_stac
             except EndpointProviderError as error:
                 if fips and "FIPS" in str(error):
                     with pytest.raises(RequestError, match=f"{name} has no FIPS endpoint in {region}; "):
-                        service(name, region, None, environ)
+                        resolve_service(name, region, None, environ)
                 continue
-            ours = service(name, region, None, environ)
+            ours = resolve_service(name, region, None, environ)
             assert ours.url.removesuffix("/") == theirs.url.removesuffix("/"), (name, region)
             schemes = theirs.properties.get("authSchemes") or [{}]
             expected = next((scheme["signingRegion"] for scheme in schemes if scheme.get("signingRegion")), region)
@@ -186,7 +186,7 @@ def test_settings_are_looked_up_as_a_botocore_client_does(
     path.write_text(CONFIG)
     files = {"AWS_CONFIG_FILE": str(path), "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none")}
     environ = files | {"AWS_PROFILE": profile} | environ
-    found = config.load(environ).profile(config.profile_name(environ))
+    found = config.load_config(environ).profile(config.profile_name(environ))
     ours = resolve(region, None, environ, found)
     assert (ours.url, ours.region) == _theirs(monkeypatch, region, environ)
 
@@ -237,10 +237,10 @@ def test_an_unknown_mode_is_refused() -> None:
 
 def test_settings_of_the_environment_choose_a_services_endpoint() -> None:
     both = {"AWS_USE_FIPS_ENDPOINT": "true", "AWS_USE_DUALSTACK_ENDPOINT": "true"}
-    assert service("kms", "eu-west-1", None, both).url == "https://kms-fips.eu-west-1.api.aws/"
-    assert service("kms", "eu-west-1-fips").url == "https://kms-fips.eu-west-1.amazonaws.com/"
-    assert service("sts", "eu-west-1", None, both).url == "https://sts-fips.eu-west-1.api.aws/"
-    own = service("api-gateway", "eu-west-1", None, {"AWS_ENDPOINT_URL_API_GATEWAY": "http://localhost:1"})
+    assert resolve_service("kms", "eu-west-1", None, both).url == "https://kms-fips.eu-west-1.api.aws/"
+    assert resolve_service("kms", "eu-west-1-fips").url == "https://kms-fips.eu-west-1.amazonaws.com/"
+    assert resolve_service("sts", "eu-west-1", None, both).url == "https://sts-fips.eu-west-1.api.aws/"
+    own = resolve_service("api-gateway", "eu-west-1", None, {"AWS_ENDPOINT_URL_API_GATEWAY": "http://localhost:1"})
     assert own.url == "http://localhost:1/"
     with pytest.raises(RequestError, match="'a b' is no service name"):
-        service("a b", "eu-west-1")
+        resolve_service("a b", "eu-west-1")

@@ -6,7 +6,7 @@ import re
 import pytest
 from botocore.loaders import Loader
 
-from sigv4.endpoints import guess, service
+from sigv4.endpoints import guess, resolve_service
 from sigv4.errors import RequestError
 from sigv4.host_names import GLOBAL, MULTI_REGION, NAMES
 from sigv4.hosts import scope_of
@@ -49,7 +49,7 @@ def test_a_services_own_endpoint_says_which_it_is(fips: bool, dual_stack: bool) 
             "eusc-de-east-1",
         ):
             try:
-                endpoint = service(name, region, None, environ)
+                endpoint = resolve_service(name, region, None, environ)
             except RequestError:
                 continue
             found = guess(endpoint.url)
@@ -126,7 +126,7 @@ def test_a_prefix_of_single_operations_belongs_to_the_service() -> None:
     prefixes = 0
     for name in SERVICES:
         model = LOADER.load_service_model(name, "service-2")
-        endpoint = service(name, "eu-west-1")
+        endpoint = resolve_service(name, "eu-west-1")
         for operation in model["operations"].values():
             before = operation.get("endpoint", {}).get("hostPrefix", "")
             if before and "." not in endpoint.url.removeprefix("https://").partition(".eu-west-1.")[0]:

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import pytest
 
 from sigv4.client import AwsClient
-from sigv4.endpoints import service
+from sigv4.endpoints import resolve_service
 from sigv4.errors import ResponseError, StsError
 from sigv4.http import HttpClient
 from sigv4.iam import CreateAccessKey, DeleteAccessKey, ListAccessKeys, NewAccessKey, UpdateAccessKey, _read_keys
 from sigv4.signer import Signer, hmac_from_secret
-from sigv4.xml import parse
+from sigv4.xml import parse_xml
 from tests.support.sts import VerifyingSts
 
 
@@ -21,7 +21,7 @@ def server() -> Iterator[VerifyingSts]:
 
 
 def client(server: VerifyingSts, key_id: str, secret: str) -> AwsClient:
-    endpoint = service("iam", "eu-central-1", environ={"AWS_ENDPOINT_URL_IAM": server.endpoint})
+    endpoint = resolve_service("iam", "eu-central-1", environ={"AWS_ENDPOINT_URL_IAM": server.endpoint})
     return AwsClient(Signer(key_id, hmac_from_secret(secret)), endpoint, HttpClient(10.0, {}, user_agent="t"))
 
 
@@ -53,7 +53,7 @@ def test_a_wrong_secret_makes_no_key(server: VerifyingSts) -> None:
 
 
 def test_where_iam_is() -> None:
-    places = {region: service("iam", region) for region in ("eu-central-1", "cn-north-1", "us-gov-west-1")}
+    places = {region: resolve_service("iam", region) for region in ("eu-central-1", "cn-north-1", "us-gov-west-1")}
     assert [(place.url, place.region) for place in places.values()] == [
         ("https://iam.amazonaws.com/", "us-east-1"),
         ("https://iam.cn-north-1.amazonaws.com.cn/", "cn-north-1"),
@@ -62,7 +62,7 @@ def test_where_iam_is() -> None:
 
 
 def test_an_answer_without_the_secret_is_none() -> None:
-    document = parse(
+    document = parse_xml(
         b"<CreateAccessKeyResponse><CreateAccessKeyResult><AccessKey><AccessKeyId>AKIA</AccessKeyId>"
         b"</AccessKey></CreateAccessKeyResult></CreateAccessKeyResponse>"
     )
@@ -72,7 +72,7 @@ def test_an_answer_without_the_secret_is_none() -> None:
 
 def test_an_answer_of_another_operation_deletes_nothing() -> None:
     with pytest.raises(ResponseError, match="not a valid DeleteAccessKeyResponse"):
-        DeleteAccessKey("A" * 20).result(parse(b"<html>hello</html>"))
+        DeleteAccessKey("A" * 20).result(parse_xml(b"<html>hello</html>"))
 
 
 def test_a_listed_key_has_its_id() -> None:

@@ -14,8 +14,8 @@ DATA = LOADER.load_data("_retry")
 TRANSIENT = set(theirs.TransientRetryableChecker._TRANSIENT_ERROR_CODES)
 THROTTLED = set(theirs.ThrottledRetryableChecker._THROTTLED_ERROR_CODES)
 BROKEN = NetworkError("closed", "h", 1)
-STANDARD = retry.Policy()
-LEGACY = retry.Policy("legacy")
+STANDARD = retry.RetryPolicy()
+LEGACY = retry.RetryPolicy("legacy")
 
 
 def _error(code: str, status: int = 400, after: str | None = None) -> StsError:
@@ -96,15 +96,15 @@ def test_the_legacy_wait_is_botocores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_wait_before_2026() -> None:
-    patient = retry.policy({"AWS_NEW_RETRIES_2026": "False"})
+    patient = retry.read_retry_policy({"AWS_NEW_RETRIES_2026": "False"})
     assert [patient.delay(_error("Other", 500, "4000"), attempt, 0.5) for attempt in (1, 2, 3, 9)] == [
         0.5,
         1,
         2,
         10,
     ]
-    assert not retry.policy({"AWS_NEW_RETRIES_2026": "true"}).patient
-    assert not retry.policy({}).patient
+    assert not retry.read_retry_policy({"AWS_NEW_RETRIES_2026": "true"}).patient
+    assert not retry.read_retry_policy({}).patient
 
 
 def _profile(**values: str) -> config.Profile:
@@ -113,7 +113,7 @@ def _profile(**values: str) -> config.Profile:
 
 def test_what_the_policy_is() -> None:
     def of(profile: config.Profile | None = None, **environ: str) -> tuple[str, int]:
-        policy = retry.policy(environ, profile)
+        policy = retry.read_retry_policy(environ, profile)
         return policy.mode, policy.max_attempts
 
     assert of() == ("standard", 3)
@@ -128,14 +128,14 @@ def test_what_the_policy_is() -> None:
     with pytest.raises(RequestError, match="max_attempts of profile p is 'x'; use a whole number above 0"):
         of(_profile(max_attempts="x"))
     with pytest.raises(RequestError, match="0 attempts are none"):
-        retry.Policy(max_attempts=0)
+        retry.RetryPolicy(max_attempts=0)
 
 
 def test_max_attempts() -> None:
-    assert retry.policy({}).max_attempts == 3
-    assert retry.policy({"AWS_MAX_ATTEMPTS": ""}).max_attempts == 3
-    assert retry.policy({"AWS_MAX_ATTEMPTS": "1"}).max_attempts == 1
-    assert retry.policy({"AWS_MAX_ATTEMPTS": "10"}).max_attempts == 10
+    assert retry.read_retry_policy({}).max_attempts == 3
+    assert retry.read_retry_policy({"AWS_MAX_ATTEMPTS": ""}).max_attempts == 3
+    assert retry.read_retry_policy({"AWS_MAX_ATTEMPTS": "1"}).max_attempts == 1
+    assert retry.read_retry_policy({"AWS_MAX_ATTEMPTS": "10"}).max_attempts == 10
     for text in ("0", "-1", "1.5", "many", "²", "9" * 5000):
         with pytest.raises(RequestError, match="use a whole number above 0"):
-            retry.policy({"AWS_MAX_ATTEMPTS": text})
+            retry.read_retry_policy({"AWS_MAX_ATTEMPTS": text})

@@ -16,7 +16,14 @@ from cryptography.hazmat.primitives.kdf.kbkdf import KBKDFHMAC, CounterLocation,
 from sigv4 import sigv4a
 from sigv4.errors import RequestError
 from sigv4.request import Request
-from sigv4.sigv4a import Sigv4aSigner, der_signature, derive, private_key, sign_digest_with, verify
+from sigv4.sigv4a import (
+    Sigv4aSigner,
+    der_signature,
+    derive_private_value,
+    private_key,
+    sign_digest_with,
+    verify_signature,
+)
 
 KEY_ID = "AKIATESTTESTTEST"
 SECRET = "made/up+secret/for-tests"
@@ -43,12 +50,16 @@ def _candidate(key_id: str, secret: str, count: int) -> int:
 @pytest.mark.parametrize("number", range(20))
 def test_the_key_is_that_of_sp_800_108(number: int) -> None:
     key_id, secret = f"AKIA{number:016}", f"secret{number}/+"
-    assert derive(key_id, secret) == derive(key_id, secret.encode()) == _candidate(key_id, secret, 1) + 1
+    assert (
+        derive_private_value(key_id, secret)
+        == derive_private_value(key_id, secret.encode())
+        == _candidate(key_id, secret, 1) + 1
+    )
 
 
 def test_known_answers() -> None:
     """The two keys that AWS's own implementations are tried with (aws-c-auth; aws-sdk-go-v2, internal/v4a)."""
-    value = derive("AKISORANDOMAASORANDOM", "q+jcrXGc+0zWN6uzclKVhvMmUsIfRPa4rlRandom")
+    value = derive_private_value("AKISORANDOMAASORANDOM", "q+jcrXGc+0zWN6uzclKVhvMmUsIfRPa4rlRandom")
     assert f"{value:064x}" == "7fd3bd010c0d9c292141c2b77bfbde1042c92e6836fff749d1269ec890fca1bd"
     public = private_key("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY").public_key().public_numbers()
     assert f"{public.x:064x}" == "b6618f6a65740a99e650b33b6b4b5bd0d43b176d721a3edfea7e7d2d56d936b1"
@@ -66,11 +77,11 @@ def test_a_value_too_large_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
         return blocks[len(asked) - 1].to_bytes(32, "big")
 
     monkeypatch.setattr(hmac, "digest", digest)
-    assert derive(KEY_ID, SECRET) == order - 1
+    assert derive_private_value(KEY_ID, SECRET) == order - 1
     assert [message[-5] for message in asked] == [1, 2, 3, 4]
     monkeypatch.setattr(hmac, "digest", lambda *_: b"\xff" * 32)
     with pytest.raises(RequestError, match="no SigV4A key can be derived"):
-        derive(KEY_ID, SECRET)
+        derive_private_value(KEY_ID, SECRET)
 
 
 def test_a_signed_header_request() -> None:
@@ -92,11 +103,11 @@ def test_a_signed_header_request() -> None:
         f"AWS4-ECDSA-P256-SHA256 Credential={KEY_ID}/20261124/service/aws4_request, "
         "SignedHeaders=content-type;host;x-amz-date;x-amz-region-set;x-amz-security-token"
     )
-    assert verify(KEY.public_key(), text, signature)
-    assert not verify(KEY.public_key(), text + " ", signature)
-    assert not verify(private_key(KEY_ID, "other").public_key(), text, signature)
+    assert verify_signature(KEY.public_key(), text, signature)
+    assert not verify_signature(KEY.public_key(), text + " ", signature)
+    assert not verify_signature(private_key(KEY_ID, "other").public_key(), text, signature)
     for damaged in ("", "zz", signature[:-2], "30" + signature):
-        assert not verify(KEY.public_key(), text, damaged)
+        assert not verify_signature(KEY.public_key(), text, damaged)
 
 
 def test_a_presigned_url() -> None:
@@ -120,7 +131,7 @@ def test_a_presigned_url() -> None:
     )
     digest = hashlib.sha256(canonical.encode()).hexdigest()
     text = f"AWS4-ECDSA-P256-SHA256\n20261124T120000Z\n20261124/s3/aws4_request\n{digest}"
-    assert verify(KEY.public_key(), text, signature)
+    assert verify_signature(KEY.public_key(), text, signature)
 
 
 def test_the_holder_gets_a_digest_and_nothing_else() -> None:
@@ -187,7 +198,7 @@ def test_unfit_scopes_are_refused(region: str, service: str, pattern: str) -> No
 
 def test_there_is_no_hmac_behind_it() -> None:
     with pytest.raises(RequestError, match="access key id must be"):
-        derive("AKIA TEST", SECRET)
+        derive_private_value("AKIA TEST", SECRET)
     with pytest.raises(RequestError, match="there is no HMAC"):
         sigv4a._no_hmac(b"")
     assert SECRET not in repr(Sigv4aSigner(KEY_ID, sign_digest_with(KEY), "t"))

@@ -15,7 +15,7 @@ from sigv4.client import StsClient
 from sigv4.endpoints import resolve
 from sigv4.errors import RequestError, ResponseError, StsError, one_line
 from sigv4.http import HttpClient
-from sigv4.operation import Integer, Members, Operation, Text
+from sigv4.operation import IntegerParameter, ListParameter, Operation, TextParameter
 from sigv4.signer import Signer, hmac_from_secret
 from sigv4.sts import (
     AssumeRole,
@@ -30,7 +30,7 @@ from sigv4.sts import (
     GetWebIdentityToken,
 )
 from sigv4.times import http_date, is_rfc3339, parse_http_date
-from sigv4.xml import Document, parse
+from sigv4.xml import Document, parse_xml
 
 ARN = "arn:aws:iam::123456789012:role/demo"
 LOADER = Loader()
@@ -80,23 +80,23 @@ def _limits(action: str, name: str) -> dict[str, object]:
     return shape
 
 
-def _flat(operation: Operation[object]) -> list[Text | Integer | Members]:
-    found: list[Text | Integer | Members] = []
+def _flat(operation: Operation[object]) -> list[TextParameter | IntegerParameter | ListParameter]:
+    found: list[TextParameter | IntegerParameter | ListParameter] = []
     for parameter in operation.parameters:
-        found += [parameter, *parameter.fields] if isinstance(parameter, Members) else [parameter]
+        found += [parameter, *parameter.fields] if isinstance(parameter, ListParameter) else [parameter]
     return found
 
 
 @pytest.mark.parametrize("operation", FULL, ids=lambda operation: operation.action)
 def test_limits_are_those_of_the_published_model(operation: Operation[object]) -> None:
-    kinds = {"integer": Integer, "list": Members, "string": Text}
+    kinds = {"integer": IntegerParameter, "list": ListParameter, "string": TextParameter}
     for parameter in _flat(operation):
         limits = _limits(operation.action, parameter.name)
         assert isinstance(parameter, kinds[limits["type"]])
         # Lengths without a limit in the model have one in the API reference, or are checked by STS.
         assert parameter.least == limits.get("min", parameter.least), parameter.name
         assert parameter.most == limits.get("max", parameter.most), parameter.name
-        if isinstance(parameter, Text):
+        if isinstance(parameter, TextParameter):
             published = limits.get("pattern") or "|".join(limits.get("enum", ())) or None
             if published is None or published in JAVA or r"\u10000" in published:
                 continue
@@ -280,7 +280,7 @@ def _answer(action: str, *more: str) -> Document:
     inner = "".join(f"<{name}>{text}</{name}>" for name, text in values.items())
     inner += "<Expiration>2030-01-01T00:00:00Z</Expiration>"
     body = f"<{action}Result><Credentials>{inner}</Credentials>{''.join(more)}</{action}Result>"
-    return parse(f"<{action}Response>{body}</{action}Response>".encode())
+    return parse_xml(f"<{action}Response>{body}</{action}Response>".encode())
 
 
 USER = "arn:aws-cn:sts::210987654321:assumed-role/demo/me"
@@ -305,7 +305,7 @@ def test_credentials_know_their_account(operation: Operation[Credentials], more:
 
 def test_answers_that_are_no_credentials() -> None:
     def of(action: str, inner: str) -> Document:
-        return parse(f"<{action}Response><{action}Result>{inner}</{action}Result></{action}Response>".encode())
+        return parse_xml(f"<{action}Response><{action}Result>{inner}</{action}Result></{action}Response>".encode())
 
     assert GetAccessKeyInfo("A" * 16).result(of("GetAccessKeyInfo", "<Account>123456789012</Account>")) == (
         "123456789012"

@@ -148,10 +148,10 @@ def _last(keys: Keys, clear: Clear | None, use: bytes) -> Held | None:
 def _passing(error: Exception) -> bool:
     """Whether it is a fault of network or AWS that may be over later. A refusal is none."""
     from sigv4.errors import NetworkError, ResponseError, StsError
-    from sigv4.retry import Policy
+    from sigv4.retry import RetryPolicy
 
     return isinstance(error, NetworkError | ResponseError) or (
-        isinstance(error, StsError) and Policy().retries(error)
+        isinstance(error, StsError) and RetryPolicy().retries(error)
     )
 
 
