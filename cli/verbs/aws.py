@@ -41,11 +41,11 @@ __all__ = ["configure", "run"]
 Result = TypeVar("Result")
 
 _QUESTIONS = {
-    "whoami": "account, ARN and user id of the signer (GetCallerIdentity)",
-    "key-info": "the account of an access key id (GetAccessKeyInfo)",
-    "decode-message": "the message of a refusal (DecodeAuthorizationMessage)",
-    "web-identity-token": "a JWT about the signer, for services outside AWS (GetWebIdentityToken)",
-    "delegated-access-token": "credentials for a trade-in token (GetDelegatedAccessToken)",
+    "whoami": "print account, ARN and user id of the caller (GetCallerIdentity)",
+    "key-info": "print the account that owns an access key id (GetAccessKeyInfo)",
+    "decode-message": "decode the message of an authorization error (DecodeAuthorizationMessage)",
+    "web-identity-token": "print a JWT about the caller, for services outside AWS (GetWebIdentityToken)",
+    "delegated-access-token": "exchange a trade-in token for credentials (GetDelegatedAccessToken)",
 }
 
 
@@ -55,17 +55,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for name, text in _QUESTIONS.items():
         question = questions.add_parser(name, help=text, description=text)
         if name == "key-info":
-            question.add_argument("about", metavar="ID", help="the access key id")
+            question.add_argument("about", metavar="ID", help="access key id")
         if name == "decode-message":
-            question.add_argument("about", metavar="ENCODED", help="the encoded message")
+            question.add_argument("about", metavar="ENCODED", help="encoded message")
         if name == "web-identity-token":
             _configure_token(question)
         if name == "delegated-access-token":
             question.add_argument(
-                "--trade-in-token-file", required=True, metavar="FILE", help="a file with the token, a secret"
+                "--trade-in-token-file", required=True, metavar="FILE", help="file with the trade-in token"
             )
         elif name != "decode-message":
-            question.add_argument("--json", action="store_true", help="one JSON object")
+            question.add_argument("--json", action="store_true", help="print one JSON object")
         add_sigv4a_use_options(question)
         # Only delegated-access-token prints credentials.
         add_use_options(question, without=() if name == "delegated-access-token" else ("--format",))
@@ -73,21 +73,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _configure_token(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--audience", required=True, action="append", metavar="WHO", help="whom the token is for; up to 10 times"
+        "--audience",
+        required=True,
+        action="append",
+        metavar="WHO",
+        help="audience of the token; repeat up to 10 times",
     )
     # The limits are sigv4.sts's, with its words.
     parser.add_argument(
-        "--signing-algorithm", required=True, metavar="ALG", help="how AWS is to sign it: ES384 or RS256"
+        "--signing-algorithm", required=True, metavar="ALG", help="signing algorithm: ES384 or RS256"
     )
     parser.add_argument(
-        "--token-duration", metavar="SECONDS", help="the token's lifetime, 60 to 3600 (default: 300, AWS's own)"
+        "--token-duration", metavar="SECONDS", help="lifetime of the token, 60 to 3600 (default: 300, set by AWS)"
     )
     parser.add_argument(
-        "--token-tag", action="append", metavar="KEY=VALUE", help="a claim of your own; repeatable"
+        "--token-tag", action="append", metavar="KEY=VALUE", help="custom claim in the token; repeatable"
     )
     parser.add_argument("--scope", metavar="SCOPES", help="OAuth scopes, separated by blanks")
     parser.add_argument(
-        "--subject-mode", metavar="MODE", help="whom it is about: AWSIdentity (default) or OriginIdentity"
+        "--subject-mode", metavar="MODE", help="subject of the token: AWSIdentity (default) or OriginIdentity"
     )
 
 
@@ -135,7 +139,7 @@ def _web_identity(args: Untyped) -> "GetWebIdentityToken":
 def _delegated(args: Untyped) -> "GetDelegatedAccessToken":
     token = read_small(args.trade_in_token_file).strip()
     if not token.isascii():
-        raise UsageError(f"{args.trade_in_token_file} has no trade-in token: that is ASCII")
+        raise UsageError(f"{args.trade_in_token_file} does not contain a trade-in token: expected ASCII text")
     return GetDelegatedAccessToken(token.decode())
 
 

@@ -25,7 +25,11 @@ __all__ = ["configure", "run"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     parser.add_argument(
-        "action", nargs="?", choices=("list", "clear"), default="list", help="list them (default), or remove them"
+        "action",
+        nargs="?",
+        choices=("list", "clear"),
+        default="list",
+        help="list the caches (default), or remove them",
     )
     parser.add_argument("--json", action="store_true", help="print the list as JSON")
 
@@ -35,7 +39,7 @@ def run(args: Untyped) -> int:
     try:
         if args.action == "clear":
             if args.json:
-                raise UsageError("--json is for the list: take it away")
+                raise UsageError("--json is only for the list; leave it out")
             number = clear()
             print(f"{number} cache{'' if number == 1 else 's'} removed from {place()}")
             return 0
@@ -57,7 +61,7 @@ def _until(due: int | None) -> str:
         return "not used: the next run replaces it"
     left = due - time.time()
     if left <= 0:
-        return "due: the next run renews it"
+        return "expiring: the next run renews it"
     minutes = int(left // 60)
     try:
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(due))

@@ -32,17 +32,21 @@ __all__ = ["configure", "run"]
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    parser.add_argument("--print", action="store_true", dest="only_print", help="print the URL, open nothing")
+    parser.add_argument(
+        "--print", action="store_true", dest="only_print", help="print the URL instead of opening a browser"
+    )
     parser.add_argument(
         "--destination",
         metavar="PAGE",
-        help="a service, such as s3, or a page's URL (default: the console's start)",
+        help="service, such as s3, or URL of a console page (default: the console's start page)",
     )
-    parser.add_argument("--region", metavar="REGION", help="the console's region (default: the profile's)")
+    parser.add_argument("--region", metavar="REGION", help="region of the console (default: the profile's)")
     parser.add_argument(
-        "--session-duration", metavar="SECONDS", help="how long the role's session lasts, 900 to 43200"
+        "--session-duration", metavar="SECONDS", help="lifetime of the role session in seconds, 900 to 43200"
     )
-    parser.add_argument("--issuer", metavar="URL", default="", help="where the console points when it has ended")
+    parser.add_argument(
+        "--issuer", metavar="URL", default="", help="page that the console links to when the session has ended"
+    )
     add_use_options(parser, without=("--format",))
 
 
@@ -63,7 +67,7 @@ def run(args: Untyped) -> int:
         note("opening the browser")
         if show(url, program):
             return 0
-        warn("no browser came up (xdg-open, in a graphical session); open this yourself")
+        warn("no browser opened (xdg-open needs a graphical session); open this URL yourself")
     print(url)
     return 0
 
@@ -73,15 +77,15 @@ def _session_seconds(args: Untyped) -> int | None:
     used = use_args(args)
     if not (used.assumeRole or used.federation_name):
         raise UsageError(
-            "the console takes a role's or a federated user's credentials only: give --assumeRole=true and "
+            "the console needs the credentials of a role or a federated user; give --assumeRole=true and "
             "--aws-arn, a profile with role_arn, or --federation-name"
         )
     if args.session_duration is None:
         return None
     if used.federation_name:
-        raise UsageError("--session-duration is for a role: a federated user's session lasts --duration")
+        raise UsageError("--session-duration is only for roles; for a federated user give --duration")
     if used.earlier or len(used.aws_arn or ()) > 1:
-        raise UsageError("--session-duration is for one role: where roles are chained, AWS takes --duration only")
+        raise UsageError("--session-duration is only for a single role; for chained roles give --duration")
     return seconds_of(args.session_duration, "--session-duration")
 
 
@@ -89,7 +93,7 @@ def _answer(http: "HttpClient", request: "Request") -> bytes:
     response = http.send(request)
     if response.status != 200:
         # Without a word of the answer, which may repeat the request.
-        hint = "check that they have not expired, and --session-duration against the role's maximum"
-        message = "the console's sign-in page refuses the credentials"
+        hint = "check that they have not expired, and that --session-duration is not above the role's maximum"
+        message = "the console's sign-in page refused the credentials"
         raise StsError(str(response.status), message, "", response.status, hint)
     return response.body

@@ -56,9 +56,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write the response to FILE atomically; - writes to standard output unchanged",
     )
-    parser.add_argument("-i", "--include", action="store_true", help="print the answer's status and headers first")
-    parser.add_argument("-I", "--head", action="store_true", help="HEAD: print status and headers only")
-    parser.add_argument("-f", "--fail", action="store_true", help="exit code 6 for an HTTP error, and no output")
+    parser.add_argument(
+        "-i", "--include", action="store_true", help="print status and headers of the response first"
+    )
+    parser.add_argument(
+        "-I", "--head", action="store_true", help="send a HEAD request and print status and headers only"
+    )
+    parser.add_argument(
+        "-f", "--fail", action="store_true", help="on an HTTP error, print no output and exit with code 6"
+    )
     add_use_options(parser, without=("--format",))
 
 
@@ -81,7 +87,7 @@ def run(args: Untyped) -> int:
         _remark(head, time.time())
         if output.refused:
             code = output.code()
-            note(f"tpmwire curl: HTTP {head.status}{code and f' {code}'}; without --fail the answer is printed")
+            note(f"tpmwire curl: HTTP {head.status}{code and f' {code}'}; leave out --fail to print the response")
             return EXIT_CODES["StsError"][0]
         output.keep()
     return 0
@@ -104,10 +110,10 @@ def _remark(head: "Response", now: float) -> None:
         return
 
     if region := head.header("x-amz-bucket-region"):
-        warn(f"the bucket is in {one_line(region, 40)}: use its host there, and --region")
+        warn(f"the bucket is in {one_line(region, 40)}; use the host of that region, and --region")
     elif head.status < 400 and (where := head.header("Location")):
-        warn(f"the answer points to {one_line(where, 200)}, which was not followed")
+        warn(f"the response redirects to {one_line(where, 200)}, which was not followed")
     date = parse_http_date(head.header("Date") or "")
     if head.status >= 400 and date is not None and abs(date - now) > CLOCK_TOLERANCE:
         where = "behind" if date > now else "ahead of"
-        warn(f"your clock is {abs(round(date - now))} seconds {where} the server's: set it (timedatectl)")
+        warn(f"your clock is {abs(round(date - now))} seconds {where} the server's; correct it (timedatectl)")

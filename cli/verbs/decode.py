@@ -68,27 +68,29 @@ class Settings:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    parser.add_argument("input", nargs="*", metavar="HEX|FILE", help="hex, or a file, or - (default: -)")
     parser.add_argument(
-        "--command", metavar="NAME|CODE", help="what a response without its command answers: GetRandom or 0x17b"
+        "input", nargs="*", metavar="HEX|FILE", help="hex, a file, or - for standard input (default: -)"
+    )
+    parser.add_argument(
+        "--command", metavar="NAME|CODE", help="command of a response that stands alone: GetRandom or 0x17b"
     )
     output = parser.add_mutually_exclusive_group()
-    output.add_argument("--json", action="store_true", help="print a list of trees for machines")
-    output.add_argument("--html", metavar="FILE", help="write a page in which fields light their octets")
-    keys = parser.add_argument_group("keys of the recording's sessions, each as often as needed")
-    keys.add_argument("--salt", action="append", default=[], metavar="HEX", help="the salt of a session, in clear")
+    output.add_argument("--json", action="store_true", help="print a JSON list of trees")
+    output.add_argument("--html", metavar="FILE", help="write an HTML page that highlights each field's bytes")
+    keys = parser.add_argument_group("keys of the recorded sessions; each option is repeatable")
+    keys.add_argument("--salt", action="append", default=[], metavar="HEX", help="salt of a session, in clear")
     keys.add_argument(
         "--salt-file", action="append", default=[], metavar="FILE", help="file with the salt, in hex or binary"
     )
     keys.add_argument(
-        "--auth", action="append", default=[], metavar="VALUE", help="an authValue: text:WORD, or hex"
+        "--auth", action="append", default=[], metavar="VALUE", help="authValue of an entity: text:WORD, or hex"
     )
     keys.add_argument("--auth-file", action="append", default=[], metavar="FILE", help="file with a password")
     parser.add_argument(
         "--color",
         choices=("auto", "always", "never"),
         default="auto",
-        help="colours (auto: on a terminal, with the extra tpmwire[color], unless NO_COLOR is set)",
+        help="colors (auto: on a terminal, with the extra tpmwire[color], unless NO_COLOR is set)",
     )
 
 
@@ -147,7 +149,7 @@ def _inputs(words: list[str]) -> list[tuple[bytes, str]]:
 def _talk(data: bytes, where: str, code: int | None, keys: "Keys") -> "Talk":
     """What is in a recording, or in hex or binary, explained."""
     if len(data) > LARGEST:
-        raise UsageError(f"{where} has more than {LARGEST} octets")
+        raise UsageError(f"{where} has more than {LARGEST} bytes")
     recorded = exchanges(data)
     if recorded is None:
         messages = [message for piece in _pieces(data, where) for message in _messages(piece)]
@@ -162,7 +164,7 @@ def _talk(data: bytes, where: str, code: int | None, keys: "Keys") -> "Talk":
 def _pieces(data: bytes, where: str) -> list[bytes]:
     """Octets, whole; text with a message on each line by lines, so that a broken one does not hide the next."""
     if len(data) > LIMIT:
-        raise UsageError(f"{where} has more than {LIMIT} octets")
+        raise UsageError(f"{where} has more than {LIMIT} bytes")
     if not data.strip():
         raise UsageError(f"{where} is empty; give a command or response in hex or binary")
     # A TPM's message begins with an octet that is no text.
@@ -191,7 +193,7 @@ def _paired(messages: list[bytes]) -> list[tuple[bytes, bytes]]:
                 continue
             if _is_response(message):
                 raise UsageError(
-                    "this is a response; --command NAME says what it answers, or put the command before it"
+                    "this is a response; give its command with --command NAME, or put the command before it"
                 )
         pairs.append((message, b""))
     return pairs

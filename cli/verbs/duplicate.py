@@ -58,32 +58,32 @@ class Settings(TargetSettings, FormatSettings, TpmSettings):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     add_tpm_options(parser, "60s")
-    parser.add_argument("file", metavar="KEYFILE", help="the key file")
+    parser.add_argument("file", metavar="KEYFILE", help="key file")
     parser.add_argument(
         "--to",
         metavar="FILE",
         required=True,
-        help="the new parent's public key, in any form: `tpmwire export-public`, PEM, TPM2B_PUBLIC (see wrap)",
+        help="public key of the new parent, in any form: `tpmwire export-public`, PEM, TPM2B_PUBLIC (see "
+        "`tpmwire wrap --help`)",
     )
     add_target_options(parser)
     add_format_option(parser)
-    parser.add_argument("--out", metavar="FILE", help="write an importable key file, for `tpmwire import-key`")
-    parser.add_argument("--public", metavar="FILE", help="for tpm2_import -u: write the public area")
-    parser.add_argument("--private", metavar="FILE", help="for tpm2_import -i: write the duplicate")
-    parser.add_argument("--seed", metavar="FILE", help="for tpm2_import -s: write the sealed seed")
+    parser.add_argument("--out", metavar="FILE", help="write an importable key file for `tpmwire import-key`")
+    parser.add_argument("--public", metavar="FILE", help="write the public area for tpm2_import -u")
+    parser.add_argument("--private", metavar="FILE", help="write the duplicate for tpm2_import -i")
+    parser.add_argument("--seed", metavar="FILE", help="write the encrypted seed for tpm2_import -s")
     parser.add_argument(
         "--inner-key-file",
         metavar="FILE",
-        help="wrap once more, and write the 16 octets of that wrap's key here: for `tpmwire import-key` or "
-        "tpm2_import -k",
+        help="add an inner wrap, and write its 16-byte key here for `tpmwire import-key` or tpm2_import -k",
     )
     parser.add_argument(
-        "--key-auth-file", metavar="FILE", help="file with the key's password (or TPM_KEY_AUTH), where needed"
+        "--key-auth-file", metavar="FILE", help="file with the key's password, if needed (or TPM_KEY_AUTH)"
     )
     parser.add_argument(
         "--parent-auth-file",
         metavar="FILE",
-        help="file with the password of the parent here or its hierarchy (or TPM_PARENT_AUTH)",
+        help="file with the password of the key's parent, or of its hierarchy (or TPM_PARENT_AUTH)",
     )
     parser.add_argument("--force", action="store_true", help="replace existing files")
 
@@ -92,18 +92,18 @@ def run(args: Settings) -> int:
     """Finds the policy that allows it, duplicates, writes the files."""
     tools = (args.public, args.private, args.seed)
     if not args.out and not any(tools):
-        raise UsageError("say where the duplicate is to go: --out FILE, or --public, --private and --seed")
+        raise UsageError("no output; give --out FILE, or --public, --private and --seed")
     if any(tools) and not all(tools):
-        raise UsageError("tpm2_import takes three files: give --public, --private and --seed together")
+        raise UsageError("tpm2_import needs three files; give --public, --private and --seed together")
     file = read_key_file(args.file)
     if file.is_importable:
-        raise UsageError(f"{args.file} is not in this TPM yet: `tpmwire import-key` takes it in")
+        raise UsageError(f"{args.file} is not in this TPM yet; import it with `tpmwire import-key`")
     target = read_target(args.to, args.to_handle, args.to_key)
     if args.out and not target.parent:
-        raise UsageError(f"{args.to} does not tell where the new parent is: add --to-handle 0x81000001")
+        raise UsageError(f"{args.to} does not state the new parent's handle; add --to-handle 0x81000001")
     written = [path for path in (args.out, *tools, args.inner_key_file) if path]
     if len(set(written)) < len(written):
-        raise UsageError("two of the files to write are the same: name each its own")
+        raise UsageError("two of the output files are the same; give each a name of its own")
     for path in written:
         if os.path.lexists(path) and not args.force:
             raise UsageError(f"{path} exists; --force replaces it")
@@ -117,7 +117,7 @@ def _inner_key(path: str | None, file: "KeyFile") -> "Secret | None":
     if path:
         return Secret(random_bytes(INNER_KEY_SIZE))
     if file.public.object_attributes & TPMA_OBJECT.ENCRYPTED_DUPLICATION:
-        raise UsageError("the key wants an inner wrap (encryptedDuplication): add --inner-key-file FILE")
+        raise UsageError("the key needs an inner wrap (encryptedDuplication); add --inner-key-file FILE")
     return None
 
 
@@ -143,7 +143,7 @@ def _write(args: Settings, file: "KeyFile", target: "Target", made: "Duplicated"
     private, seed = (len(part).to_bytes(2, "big") + part for part in made)
     if inner is not None and args.inner_key_file:
         write_whole(args.inner_key_file, inner.reveal(), force=args.force)
-        note(f"wrote the inner wrap's key to {args.inner_key_file}: send it by another way than the duplicate")
+        note(f"wrote the inner wrap's key to {args.inner_key_file}; send it separately from the duplicate")
     if args.out:
         importable = file.replace(
             type=IMPORTABLE,
@@ -153,7 +153,10 @@ def _write(args: Settings, file: "KeyFile", target: "Target", made: "Duplicated"
             rsa_parent=rsa_parent_of(target.parent, target.public),
         )
         write_whole(args.out, in_format(importable, target, args.format).encode(), force=args.force)
-        note(f"{args.out} is for the TPM of {target.host}; there: tpmwire import-key {os.path.basename(args.out)}")
+        note(
+            f"{args.out} is for the TPM of {target.host}; run there: tpmwire import-key "
+            f"{os.path.basename(args.out)}"
+        )
     if args.public and args.private and args.seed:
         for path, data in ((args.public, file.pubkey), (args.private, private), (args.seed, seed)):
             write_whole(path, data, force=args.force)

@@ -62,10 +62,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="CA certificates of the TPM's maker, roots and intermediates, in PEM or DER",
     )
-    parser.add_argument(
-        "--cert", metavar="FILE", help="the EK certificate, in PEM or DER, instead of the TPM's own"
-    )
-    parser.add_argument("--json", action="store_true", help="print a list of objects, one for each certificate")
+    parser.add_argument("--cert", metavar="FILE", help="EK certificate in PEM or DER, instead of the TPM's own")
+    parser.add_argument("--json", action="store_true", help="print a JSON list with one object per certificate")
 
 
 def run(args: Settings) -> int:
@@ -73,7 +71,7 @@ def run(args: Settings) -> int:
     trust = trust_from(args.ca)
     given = chain_from(args.cert) if args.cert else None
     if given is not None and given[0].is_authority:
-        raise UsageError(f"{args.cert} is the certificate of a CA, not of a TPM: give it with --ca")
+        raise UsageError(f"{args.cert} is the certificate of a CA, not of a TPM; give it with --ca")
     auth = parent_auth(args)
     rows: list[dict[str, Any]] = []
     failed: list[Exception] = []
@@ -95,7 +93,7 @@ def run(args: Settings) -> int:
     if failed:
         raise failed[0]
     if trust is None:
-        warn("nothing vouches for these certificates; verify them with --ca FILE")
+        warn("these certificates are not verified; verify them with --ca FILE")
     return 0
 
 
@@ -120,7 +118,7 @@ def _certificates(
     ]
     if not found:
         raise NoCertificateError(
-            "this TPM stores no EK certificate; its maker may publish it: give it with --cert FILE"
+            "this TPM stores no EK certificate; if its maker publishes it, give it with --cert FILE"
         )
     return found, chain, present
 
@@ -164,7 +162,7 @@ def _pin(own: "OwnKey") -> str | None:
 
 def _text(row: dict[str, Any]) -> str:
     tpm = ", ".join(f"{key} {value}" for key, value in row["tpm"].items()) or "not named"
-    chain = " <- ".join(reversed(row["chain"])) if row["verified"] else "NOT VERIFIED: no --ca was given"
+    chain = " <- ".join(reversed(row["chain"])) if row["verified"] else "NOT VERIFIED: no --ca given"
     where = row["handle"] or "not persistent"
     lines = {
         "certificate": f"{row['certificate']}, serial number {row['serial']}",
@@ -173,8 +171,9 @@ def _text(row: dict[str, Any]) -> str:
         "issuer": row["issuer"],
         "valid": f"{row['not_before']} to {row['not_after']}",
         "chain": chain,
-        "key": f"{row['key']}, template {row['template']}, {where}; this TPM has it",
+        "key": f"{row['key']}, template {row['template']}, {where}; present in this TPM",
         "Name": row["name"],
-        "to pin": row["pin"] or "make the key persistent first; then NAME@HANDLE",
+        "make the key persistent first, then pin NAME@HANDLE": row["pin"]
+        or "make the key persistent first; then NAME@HANDLE",
     }
     return "\n".join(f"{label + ':':13}{value}" for label, value in lines.items())

@@ -63,41 +63,44 @@ __all__ = ["configure", "enroll", "run"]
 PLAINTEXT = ("aws_access_key_id", "aws_secret_access_key")
 
 _NO_UNDO = (
-    "a key cannot be taken out of the TPM again, that is its purpose: make a new access key in IAM for a "
-    "plaintext profile, and delete this one"
+    "a key cannot be exported from the TPM; create a new access key in IAM for a plaintext profile, and "
+    "delete this one"
 )
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     parser.add_argument(
-        "--profile", action=Once, default="default", metavar="NAME", help="the profile (default: default)"
+        "--profile", action=Once, default="default", metavar="NAME", help="profile to enroll (default: default)"
     )
     place = parser.add_mutually_exclusive_group()
     place.add_argument(
-        "--out", action=Once, metavar="FILE", help="the key file (default: tpmwire/KEYID.pem beside the config)"
+        "--out", action=Once, metavar="FILE", help="key file (default: tpmwire/KEYID.pem beside the config file)"
     )
     place.add_argument(
-        "--persistent-handle", type=new_handle, metavar="HANDLE", help="keep the key in the TPM instead"
+        "--persistent-handle",
+        type=new_handle,
+        metavar="HANDLE",
+        help="keep the key at this handle in the TPM instead",
     )
     parser.add_argument(
         "--remove-plaintext",
         action="store_true",
-        help="remove the old lines without asking, once the key is proven",
+        help="remove the plaintext lines without asking, once the key is verified",
     )
     parser.add_argument(
         "--force",
         action="store_true",
         help="replace an existing key or credential_process; accept a secret that AWS would not issue",
     )
-    parser.add_argument("--undo", action="store_true", help="impossible; says why")
+    parser.add_argument("--undo", action="store_true", help="not possible; prints the reason")
     parser.add_argument(
         "--aws-region",
         metavar="REGION",
         help="use this region's STS (default: the profile's, else the global one)",
     )
     parser.add_argument(
-        "--pcrs", type=filled, metavar="PCRS", help="bind the key to PCRs: 23, or 7,23, or sha256:7,23"
+        "--pcrs", type=filled, metavar="PCRS", help="bind the key to PCRs: 23, 7,23 or sha256:7,23"
     )
     add_sigv4a_options(parser)
     add_auth_options(parser, "key", "a password for the key")
@@ -123,7 +126,7 @@ def enroll(args: Untyped, checkpoint: Checkpoint) -> int:
     args.from_profile = args.profile
     args.aws_access_key_id = key_id_of(args.profile)
     if plain is not None and plain.token is not None:
-        raise UsageError(f"the key of [{args.profile}] is a temporary one: enroll the user's long-term key")
+        raise UsageError(f"the key of [{args.profile}] is temporary; enroll the user's long-term key")
     check_key_id(args.aws_access_key_id, force=args.force)
     secret = read_key(args.from_profile, force=args.force)
     profile = existing_profile(args.profile)
@@ -142,7 +145,7 @@ def enroll(args: Untyped, checkpoint: Checkpoint) -> int:
     plaintext_identity(args.aws_access_key_id, secret, options)
     command = _import(args, secret, options, checkpoint)
     who = identity(command)
-    note(f"AWS takes the key in the TPM for {who.arn}")
+    note(f"AWS accepts the key in the TPM as {who.arn}")
     checkpoint("proven")
     if present != command.text:
         note(f"wrote the profile {args.profile} to {write_profile(args.profile, command.text)}")
@@ -152,9 +155,12 @@ def enroll(args: Untyped, checkpoint: Checkpoint) -> int:
     if plain is not None and (args.remove_plaintext or agreed(f"Remove the plaintext key from {plain.path} now?")):
         remove_plaintext(args.profile, plain)
         checkpoint("removed")
-        note("the secret was on this disk in clear: `tpmwire rotate` replaces it by one that never was")
+        note("the secret was on this disk in plaintext; `tpmwire rotate` replaces it with one that never was")
     else:
-        note(f"the old lines are still in {credentials_path()}, and used: --remove-plaintext removes them")
+        note(
+            f"the plaintext lines are still in {credentials_path()}, and AWS programs use them; "
+            "--remove-plaintext removes them"
+        )
     return 0
 
 
@@ -177,8 +183,8 @@ def _already(profile: str, present: str) -> int:
     except UsageError as error:
         # The reason as it is could send the user here again.
         raise UsageError(
-            f"the profile {profile} has no plaintext key to enroll, and another credential_process ({error}): "
-            "use `tpmwire import --write-profile` for another key"
+            f"the profile {profile} has no plaintext key to enroll, and another credential_process "
+            f"({error}); use `tpmwire import --write-profile` for another key"
         ) from error
     note(f"the profile {profile} is enrolled already; AWS accepts its key as {identity(command).arn}")
     return 0
@@ -213,7 +219,7 @@ def _import(args: Untyped, secret: "Secret", options: list[str], checkpoint: Che
             policy = policy_of(tpm, order)
             wanted = hmac_key(policy.digest() if policy else b"", with_auth=bool(order.auth))
             if found != wanted.replace(unique=found.unique):
-                raise UsageError(f"{place} has another key; take another place, or --force replaces it")
+                raise UsageError(f"{place} has another key; choose another place, or give --force to replace it")
             # It is in its place, and the pin is asked of its parent only.
             parent = parent_at(tpm, parentage.handle, parentage.auth, pin)
             made = Made(None, Loaded(0, name_of(found), found), parent)  # type: ignore[arg-type]
@@ -240,5 +246,5 @@ def _check_same(command: ProfileCommand, secret: "Secret", place: Place) -> None
     except TpmError:
         same = False
     if not same:
-        raise UsageError(f"{place} has another key; take another place, or --force replaces it")
-    note(f"the key is in the TPM already, at {place}")
+        raise UsageError(f"{place} has another key; choose another place, or give --force to replace it")
+    note(f"the key is already in the TPM, at {place}")

@@ -32,8 +32,10 @@ class Settings(OwnerSettings, TpmSettings):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    parser.add_argument("handle", type=persistent_handle, metavar="HANDLE", help="such as 0x81010002")
-    parser.add_argument("--yes", action="store_true", help="do not ask at the terminal")
+    parser.add_argument(
+        "handle", type=persistent_handle, metavar="HANDLE", help="handle of the key, such as 0x81010002"
+    )
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     add_auth_options(parser, "owner", "the owner's password")
     add_tpm_options(parser, "20s")
 
@@ -51,5 +53,5 @@ def run(args: Settings) -> int:
         if tpm.name(args.handle) != name:
             raise UsageError(f"another key is at 0x{args.handle:08x} now; nothing was changed")
         evict(tpm, args.handle, authorized_once(tpm, owner))
-    note(f"removed the key at 0x{args.handle:08x}, whose Name was {name.hex()}")
+    note(f"removed the key at 0x{args.handle:08x}, Name {name.hex()}")
     return 0

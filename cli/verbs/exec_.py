@@ -32,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     add_use_options(parser, without=("--format",))
     parser.add_argument(
-        "command", nargs="+", action=Program, metavar="CMD", help="the program and its words, after --"
+        "command", nargs="+", action=Program, metavar="CMD", help="the program and its arguments, after --"
     )
 
 

@@ -56,8 +56,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--key",
         choices=("h2", "h1", "srk", "srk-rsa", "ek-rsa", "ek-ecc", "ek-p384"),
         default="h2",
-        help="which key: the owner's standard primary (h1: its RSA form), the storage root key at 0x81000001, "
-        "or an endorsement key (default: h2; h1 if the TPM lacks ECC)",
+        help="key to export: h2, the owner's standard primary (h1: as RSA); srk, the storage root key at "
+        "0x81000001; or an endorsement key (default: h2; h1 if the TPM lacks ECC)",
     )
     parser.add_argument("--host", metavar="NAME", help="name of this host in the output (default: its host name)")
     parser.add_argument("--out", metavar="FILE", help="write to a file instead of standard output")
@@ -97,7 +97,7 @@ def _kind(asked: str, public: "TPMT_PUBLIC") -> str:
         if is_of(public, PARENTS[kind]):
             return kind
     if asked != "srk" and not PARENTS[asked].is_endorsement:
-        raise UsageError(f"the key at 0x{PARENTS[asked].parent:08x} is not of the kind {asked}")
+        raise UsageError(f"the key at 0x{PARENTS[asked].parent:08x} does not fit the kind {asked}")
     return OTHER  # of the user's own template, or of the TPM's maker's
 
 

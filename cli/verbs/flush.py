@@ -44,7 +44,7 @@ def run(args: Settings) -> int:
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
         found = [(kind, handle) for kind in kinds for handle in handles(tpm, kind)]
         if found and "tpmrm" not in tpm.transport.path and tpm.transport.path.startswith("/dev/"):
-            warn(f"what is in {tpm.transport.path} may be of another program that is at work")
+            warn(f"the objects in {tpm.transport.path} may belong to a program that is running")
         for kind, handle in found:
             try:
                 tpm.flush(handle)
@@ -56,5 +56,5 @@ def run(args: Settings) -> int:
     if failed is not None:
         raise failed
     if not found:
-        note("there is nothing to flush")
+        note("nothing to flush")
     return 0

@@ -70,12 +70,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--out", action=Once, metavar="FILE", help="write the key as a TSS2 PEM file; - is standard output"
     )
     parser.add_argument(
-        "--persistent-handle", action=Once, type=new_handle, metavar="HANDLE", help="make the key persistent there"
+        "--persistent-handle",
+        action=Once,
+        type=new_handle,
+        metavar="HANDLE",
+        help="make the key persistent at this handle",
     )
     parser.add_argument(
         "--force",
         action="store_true",
-        help="replace existing files and handles (also those of SigV4A); accept a secret that AWS would not issue",
+        help="replace existing files and handles, those of the SigV4A key too; accept a secret that AWS would "
+        "not issue",
     )
     add_sigv4a_options(parser)
     group = parser.add_mutually_exclusive_group()
@@ -83,44 +88,46 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--pcrs",
         type=filled,
         metavar="PCRS",
-        help="bind the key to PCRs: 23, or 7,23, or sha256:7,23; with values, for a boot to come: sha256:7=HEX",
+        help="bind the key to PCRs: 23, 7,23 or sha256:7,23; with future values: sha256:7=HEX",
     )
     group.add_argument(
         "--policy",
         dest="policy_json",
         type=filled,
         metavar="FILE",
-        help="a policy in JSON (`tpmwire policy --help`), which need not hold now: the key is not tried",
+        help="policy in JSON (`tpmwire policy --help`), which need not be satisfied now; the key is not tested",
     )
     add_auth_options(parser, "key", "a password for the key")
     parser.add_argument(
         "--duplicable-to",
         type=filled,
         metavar="FILE",
-        help="let `tpmwire duplicate` take the key to this parent in another TPM, as `tpmwire export-public` "
-        "printed it there; or to `any`, and so out of every TPM for whoever can use this one and knows the "
-        "password (default: the key stays here for ever)",
+        help="make the key duplicable: `tpmwire duplicate` can copy it to this parent, a file from `tpmwire "
+        "export-public` on the other machine; `any` allows every parent, and so lets anyone with access "
+        "and password copy it out (default: the key never leaves this TPM)",
     )
     parser.add_argument(
         "--duplicable-to-key",
         metavar="KIND",
-        help="which key of its TPM it is, if the file does not tell: ek-rsa, ek-ecc, ek-p384, h2, srk, srk-rsa",
+        help="kind of the key in its TPM, if the file does not state it: ek-rsa, ek-ecc, ek-p384, h2, srk, "
+        "srk-rsa",
     )
     parser.add_argument(
         "--aws-access-key-id",
         metavar="ID",
-        help="the id that belongs to the secret, for the profile and for SigV4A (AWS_ACCESS_KEY_ID)",
+        help="access key id of the secret, for the profile and for SigV4A (AWS_ACCESS_KEY_ID)",
     )
     parser.add_argument(
         "--write-profile",
         action=Once,
         metavar="NAME",
-        help="write the profile into ~/.aws/config, with the Names of the key and of this TPM pinned",
+        help="write a profile to ~/.aws/config, with the Names of the key and of this TPM pinned",
     )
     parser.add_argument(
         "--verify",
         action="store_true",
-        help="check at AWS (GetCallerIdentity) that id and secret belong together, before anything is created",
+        help="check with AWS (GetCallerIdentity) that access key id and secret belong together, before "
+        "anything is created",
     )
     parser.add_argument(
         "--aws-region",
@@ -140,7 +147,7 @@ def run(args: Untyped) -> int:
     if args.write_profile:
         check_profile(args.write_profile, force=args.force)
         if args.out == "-":
-            raise UsageError("a profile needs a key that stays: --out FILE or --persistent-handle")
+            raise UsageError("a profile needs a stored key; give --out FILE or --persistent-handle")
     named = _key_id(args)
     options = _endpoint_options(args)
     pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
@@ -148,8 +155,7 @@ def run(args: Untyped) -> int:
     handles = [handle for handle in (args.persistent_handle, args.sigv4a_handle) if handle is not None]
     if described and (handles or args.duplicable_to):
         raise UsageError(
-            "a policy that is given goes with --out alone: a handle does not tell it, and --duplicable-to would "
-            "change it"
+            "--policy needs --out alone: a handle does not store the policy, and --duplicable-to would change it"
         )
     sigv4a = is_wanted(args)
     key_id = ""
@@ -208,7 +214,7 @@ def _endpoint_options(args: Untyped) -> list[str]:
 def _check_places(args: Untyped) -> None:
     """Raises UsageError where a key has no place, or where two would have the same."""
     if not args.out and args.persistent_handle is None:
-        raise UsageError("say where the key is to go: --out FILE, --persistent-handle HANDLE, or both")
+        raise UsageError("no output; give --out FILE, --persistent-handle HANDLE, or both")
     if args.out and args.out != "-":
         check_path(args.out, "--out", force=args.force)
     out = None if args.out == "-" else args.out
@@ -238,8 +244,8 @@ def _leave(args: Untyped, *, with_auth: bool) -> "Policy | None":
         return to_any(with_auth=with_auth)
     if args.pcrs and (args.persistent_handle is not None or args.sigv4a_handle is not None):
         raise UsageError(
-            "a handle does not tell that the key may be duplicated to a chosen parent, which its policy with "
-            "--pcrs takes in: keep the key in a file (--out), or leave one of the options out"
+            "a handle does not store the policy of --duplicable-to FILE with --pcrs; keep the key in a "
+            "file (--out), or leave one of the options out"
         )
     return to_parent(read_target(args.duplicable_to, None, args.duplicable_to_key).public)
 
@@ -247,17 +253,17 @@ def _leave(args: Untyped, *, with_auth: bool) -> "Policy | None":
 def _report(made: "Made", args: Untyped, command: str) -> None:
     handle = args.persistent_handle
     if args.policy_json or "=" in (args.pcrs or ""):
-        note("the key was not tried: its policy need not hold now")
+        note("the key was not tested, because its policy need not be satisfied now")
     else:
         note("the TPM's HMAC with the new key equals the host's")
     if handle is not None:
-        note(f"the key is persistent at 0x{handle:08x}, its Name is {made.key.name.hex()}")
+        note(f"the key is persistent at 0x{handle:08x}, Name {made.key.name.hex()}")
     if args.out == "-":
         print(made.file.to_pem(), end="")
     elif args.out:
         note(f"wrote {args.out}")
     if places := places_of(args):
-        note(f"the key of SigV4A: {' and '.join(places)}; `tpmwire curl --sigv4a {places[0]}` signs with it")
+        note(f"SigV4A key: {' and '.join(places)}; sign with it by `tpmwire curl --sigv4a {places[0]}`")
     if args.write_profile:
         path = write_profile(args.write_profile, command)
         note(f"wrote the profile {args.write_profile} to {path}")

@@ -60,39 +60,41 @@ class Settings(TpmSettings):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     add_tpm_options(parser, "60s")
-    parser.add_argument("file", metavar="FILE", nargs="?", help="the importable key file")
-    parser.add_argument("--public", metavar="FILE", help="instead of it: the public area, of tpm2_create -u")
-    parser.add_argument("--private", metavar="FILE", help="with it: the duplicate, of tpm2_duplicate -r")
-    parser.add_argument("--seed", metavar="FILE", help="with it: the sealed seed, of tpm2_duplicate -s")
+    parser.add_argument("file", metavar="FILE", nargs="?", help="importable key file")
+    parser.add_argument("--public", metavar="FILE", help="instead of FILE: public area from tpm2_create -u")
+    parser.add_argument("--private", metavar="FILE", help="with --public: duplicate from tpm2_duplicate -r")
+    parser.add_argument("--seed", metavar="FILE", help="with --public: encrypted seed from tpm2_duplicate -s")
     parser.add_argument(
         "--parent",
         type=persistent_handle,
         metavar="HANDLE",
-        help="persistent handle of the parent here (default: the one in the file, else each that matches)",
+        help="persistent handle of the parent in this TPM (default: the one in the file, else each that matches)",
     )
     parser.add_argument(
         "--inner-key-file",
         metavar="FILE",
-        help="file with the 16 octets that open an inner wrap, of `tpmwire duplicate` or tpm2_duplicate -o",
+        help="file with the 16-byte key of an inner wrap, from `tpmwire duplicate` or tpm2_duplicate -o",
     )
     parser.add_argument("--out", metavar="FILE", help="write the key as a loadable key file")
     parser.add_argument(
-        "--persistent-handle", type=new_handle, metavar="HANDLE", help="make the key persistent there"
+        "--persistent-handle", type=new_handle, metavar="HANDLE", help="make the key persistent at this handle"
     )
     parser.add_argument("--key-auth-file", metavar="FILE", help="file with the key's password (or TPM_KEY_AUTH)")
     parser.add_argument(
         "--parent-auth-file",
         metavar="FILE",
-        help="file with the parent's or hierarchy's password (or TPM_PARENT_AUTH)",
+        help="file with the password of the parent or its hierarchy (or TPM_PARENT_AUTH)",
     )
     parser.add_argument(
         "--pcrs",
         metavar="PCRS",
-        help="PCRs of the key's policy, such as 7,23, if the file does not state them (tpmcopy's do not)",
+        help="PCRs of the key's policy, such as 7,23, if the file does not state them (files of tpmcopy do not)",
     )
     parser.add_argument("--use-ek-parent", action="store_true", help="the key was wrapped for an endorsement key")
     parser.add_argument(
-        "--owner-auth-file", metavar="FILE", help="file with the owner's password, to persist (or TPM_OWNER_AUTH)"
+        "--owner-auth-file",
+        metavar="FILE",
+        help="file with the owner's password, needed for --persistent-handle (or TPM_OWNER_AUTH)",
     )
     parser.add_argument("--force", action="store_true", help="replace an existing file")
 
@@ -100,7 +102,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: Settings) -> int:
     """Imports, proves, and puts the key where it was asked for."""
     if not args.out and args.persistent_handle is None:
-        raise UsageError("say where the key is to go: --out FILE, --persistent-handle HANDLE, or both")
+        raise UsageError("no output; give --out FILE, --persistent-handle HANDLE, or both")
 
     if args.out:
         check_path(args.out, "--out", force=args.force)
@@ -109,7 +111,7 @@ def run(args: Settings) -> int:
     key = _key(args, choices[0], owner)
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
         if args.persistent_handle is not None and is_occupied(tpm, args.persistent_handle):
-            raise UsageError(f"0x{args.persistent_handle:08x} is occupied (`tpmwire list`); take another")
+            raise UsageError(f"0x{args.persistent_handle:08x} is occupied (`tpmwire list`); choose another handle")
         loadable = _imported(tpm, key, choices)
         ready = key.of_file(loadable)
         _prove(tpm, ready, loadable)
@@ -151,8 +153,8 @@ def _imported(tpm: "Tpm", key: "HmacKey | EcdsaKey", choices: "list[KeyFile]") -
     assert failed is not None  # there is a choice at least
     if choices[0].parent == SRK and failed.code == TPM_RC_HANDLE:
         raise UsageError(
-            f"the key was wrapped for the storage root key, and 0x{SRK:08x} is empty: make that key persistent "
-            "there first (`tpmwire import --make-srk`, tpm2_evictcontrol)"
+            f"the key was wrapped for the storage root key, but 0x{SRK:08x} is empty; make that key "
+            "persistent first (`tpmwire import --make-srk`, tpm2_evictcontrol)"
         ) from failed
     raise failed
 
@@ -178,7 +180,7 @@ def _choices(args: Settings) -> "list[KeyFile]":
         file = read_key_file(args.file)
         if not file.is_importable:
             raise UsageError(
-                f"{args.file} is not to be imported; `tpmwire persist` makes a loadable key persistent"
+                f"{args.file} is not an importable key; `tpmwire persist` makes a loadable key persistent"
             )
         if kind := parent_kind(read_small(args.file)):
             file = file.replace(parent=PARENTS[kind].parent, rsa_parent=PARENTS[kind].rsa_parent)
@@ -199,5 +201,5 @@ def _inner_key(path: str | None) -> "Secret":
         return EMPTY_AUTH
     key = read_small(path)
     if len(key) != 16:
-        raise UsageError(f"{path} has {len(key)} octets; an inner wrap's key, for AES-128, has 16")
+        raise UsageError(f"{path} has {len(key)} bytes; expected a 16-byte AES-128 key")
     return Secret(key)

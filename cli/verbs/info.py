@@ -29,7 +29,7 @@ class Settings(TpmSettings):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     add_tpm_options(parser)
-    parser.add_argument("--json", action="store_true", help="print one object")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(args: Settings) -> int:
@@ -48,7 +48,7 @@ def _text(found: dict[str, Any]) -> str:
     state = "LOCKED OUT" if lockout["locked_out"] else "open"
     rows = {
         "manufacturer": found["manufacturer"],
-        "vendor": found["vendor"] or "(not told)",
+        "vendor": found["vendor"] or "(not reported)",
         "firmware": found["firmware"],
         "standard": f"TPM {found['family']}, revision {specification['revision']}, "
         f"level {specification['level']}, {specification['date'] or 'no date'}",

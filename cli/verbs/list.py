@@ -28,7 +28,7 @@ class Settings(TpmSettings):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     add_tpm_options(parser)
-    parser.add_argument("--json", action="store_true", help="print a list of objects, one for each handle")
+    parser.add_argument("--json", action="store_true", help="print a JSON list with one object per handle")
 
 
 def run(args: Settings) -> int:

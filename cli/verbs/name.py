@@ -39,7 +39,7 @@ class Settings(ParentSettings, TpmSettings):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     parser.add_argument("what", metavar="WHAT", help="ek-rsa, ek-ecc, srk, srk-rsa, h2, a handle, or a file")
-    add_auth_options(parser, "parent", "the hierarchy's password, to make a key")
+    add_auth_options(parser, "parent", "the hierarchy's password, needed to create a key")
     # A chip may need ten seconds for an RSA key.
     add_tpm_options(parser, "60s")
 
@@ -72,13 +72,15 @@ def _handle(text: str) -> int | None:
     except ValueError:
         return None
     if not 0 <= value <= 0xFFFFFFFF:
-        raise UsageError(f"{text} is no handle, which is 0 to 0xffffffff")
+        raise UsageError(f"{text} is not a handle (0 to 0xffffffff)")
     return value
 
 
 def _of_file(path: str) -> bytes:
     if not os.path.exists(path):
-        raise UsageError(f"{path!r} is none of {', '.join(WELL_KNOWN)}, no handle such as 0x81010002, and no file")
+        raise UsageError(
+            f"{path!r} is not one of {', '.join(WELL_KNOWN)}, nor a handle such as 0x81010002, nor a file"
+        )
     if b"TSS2" in (data := read_small(path)):
         return name_of(parse(data).public)
     pin = pin_from(None, path)

@@ -30,10 +30,10 @@ class Settings(TpmSettings):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     parser.add_argument(
-        "selection", nargs="?", metavar="SELECTION", help="such as 7,23 or sha256:7,23 (default: all of them)"
+        "selection", nargs="?", metavar="SELECTION", help="PCRs, such as 7,23 or sha256:7,23 (default: all)"
     )
     add_tpm_options(parser)
-    parser.add_argument("--json", action="store_true", help="print an object: values by bank and number")
+    parser.add_argument("--json", action="store_true", help="print a JSON object with values by bank and number")
 
 
 def run(args: Settings) -> int:

@@ -34,11 +34,13 @@ class Settings(OwnerSettings, ParentSettings, TpmSettings):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    parser.add_argument("file", metavar="FILE", help="the key file (TSS2 PRIVATE KEY)")
-    parser.add_argument("handle", type=persistent_handle, metavar="HANDLE", help="such as 0x81010002")
-    parser.add_argument("--force", action="store_true", help="replace what is at the handle")
+    parser.add_argument("file", metavar="FILE", help="key file (TSS2 PRIVATE KEY)")
+    parser.add_argument(
+        "handle", type=persistent_handle, metavar="HANDLE", help="handle for the key, such as 0x81010002"
+    )
+    parser.add_argument("--force", action="store_true", help="replace the object at the handle")
     add_auth_options(parser, "parent", "the password of the file's parent, or of its hierarchy")
-    add_auth_options(parser, "owner", "the owner's password, where it is not the parent's")
+    add_auth_options(parser, "owner", "the owner's password, if it differs from the parent's")
     add_tpm_options(parser, "60s")
 
 
@@ -47,8 +49,8 @@ def run(args: Settings) -> int:
     file = read_key_file(args.file)
     if file.is_importable:
         raise UsageError(
-            f"{args.file} was wrapped for this TPM elsewhere: "
-            f"tpmwire import-key {args.file} --persistent-handle 0x{args.handle:08x}"
+            f"{args.file} was wrapped for this TPM elsewhere; run: tpmwire import-key {args.file} "
+            f"--persistent-handle 0x{args.handle:08x}"
         )
     password, owner = parent_auth(args), owner_auth(args)
     if file.hierarchy == OWNER:

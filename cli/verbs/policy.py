@@ -52,16 +52,25 @@ class Settings(PolicySettings):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    parser.add_argument("words", nargs="*", metavar="FILE", help="a key file; `sign` before it adds an approval")
+    parser.add_argument(
+        "words", nargs="*", metavar="FILE", help="key file; with `sign` before it, add an approved policy"
+    )
     add_policy_options(parser)
     parser.add_argument(
-        "--hash", default="sha256", metavar="ALG", help="the policy's hash, an object's nameAlg (default: sha256)"
+        "--hash",
+        default="sha256",
+        metavar="ALG",
+        help="hash algorithm of the policy, an object's nameAlg (default: sha256)",
     )
-    parser.add_argument("--key", metavar="PEM", help="sign: the signer's private key, RSA or on a NIST curve")
-    parser.add_argument("--key-password-file", metavar="FILE", help="sign: file with the private key's password")
-    parser.add_argument("--name", metavar="TEXT", help="sign: what to call the approved policy in the key file")
     parser.add_argument(
-        "--out", metavar="FILE", help="sign: write the key file there instead; - is standard output"
+        "--key", metavar="PEM", help="with sign: private key of the signer, RSA or on a NIST curve"
+    )
+    parser.add_argument(
+        "--key-password-file", metavar="FILE", help="with sign: file with the private key's password"
+    )
+    parser.add_argument("--name", metavar="TEXT", help="with sign: name of the approved policy in the key file")
+    parser.add_argument(
+        "--out", metavar="FILE", help="with sign: write the key file here instead; - is standard output"
     )
 
 
@@ -70,23 +79,21 @@ def run(args: Settings) -> int:
     words = args.words
     if words[:1] == ["sign"]:
         if len(words) != 2:
-            raise UsageError(
-                "say which key file is to get the approval: tpmwire policy sign key.pem --key PEM ..."
-            )
+            raise UsageError("no key file to add the approval to; use: tpmwire policy sign key.pem --key PEM ...")
         return _sign(args, words[1])
     if any((args.key, args.key_password_file, args.name, args.out)):
-        raise UsageError("--key, --key-password-file, --name and --out are for `tpmwire policy sign FILE`")
+        raise UsageError("--key, --key-password-file, --name and --out need `tpmwire policy sign FILE`")
     if len(words) > 1:
-        raise UsageError("one key file at a time")
+        raise UsageError("expected one key file")
     if words and (args.policy_json or args.pcrs):
-        raise UsageError("a key file has its own policies: leave out --json and --pcrs, or the file")
+        raise UsageError("a key file has its own policies; leave out --json and --pcrs, or the file")
     return _show(words[0]) if words else _compute(args)
 
 
 def _compute(args: Settings) -> int:
     found = described_policy(args, _hash(args.hash))
     if found is None:
-        raise UsageError("give a key file, --json FILE or --pcrs sha256:7=HEX")
+        raise UsageError("no policy; give a key file, --json FILE or --pcrs sha256:7=HEX")
     print("\n".join([*tree(found.policy), found.digest.hex()]))
     return 0
 
@@ -94,7 +101,7 @@ def _compute(args: Settings) -> int:
 def _hash(name: str) -> "TPM_ALG":
     hashes = {"sha1": TPM_ALG.SHA1, "sha256": TPM_ALG.SHA256, "sha384": TPM_ALG.SHA384, "sha512": TPM_ALG.SHA512}
     if name.lower() not in hashes:
-        raise UsageError(f"--hash {name!r} is none of {', '.join(hashes)}")
+        raise UsageError(f"--hash {name!r} is not one of {', '.join(hashes)}")
     return hashes[name.lower()]
 
 
@@ -113,7 +120,7 @@ def _show(path: str) -> int:
         print("\n".join(tree(policy, "  ")))
         print(f"  digest {_digest(policy, file)}")
     if not found:
-        print("the file says nothing of a policy")
+        print("the file states no policy")
     print(f"the key's authPolicy: {file.public.auth_policy.hex() or 'none'}")
     return 0
 
@@ -129,11 +136,11 @@ def _digest(policy: "Policy", file: "KeyFile") -> str:
 
 def _sign(args: Settings, path: str) -> int:
     if not args.key:
-        raise UsageError("say who signs: --key PEM")
+        raise UsageError("no signer; give --key PEM")
     file = _read(path)
     policy = described_policy(args, file.public.name_alg)
     if policy is None:
-        raise UsageError("say what is to be approved: --pcrs sha256:7=HEX or --json FILE")
+        raise UsageError("nothing to approve; give --pcrs sha256:7=HEX or --json FILE")
     password = auth_from(None, args.key_password_file).reveal() or None
     key = load_key(read_small(args.key), password)
     trust, behind = _trust(file, key, path)
@@ -173,7 +180,5 @@ def _trust(file: "KeyFile", key: Any, path: str) -> "tuple[PolicyAuthorize, tupl
             return statement, behind
     if stated and not own:
         others = ", ".join(sorted({name_of(statement.key_sign).hex() for statement, _ in stated}))
-        raise UsageError(f"{path} does not trust this signer: it trusts another key, with the Name {others}")
-    raise UsageError(
-        f"{path} does not trust this signer: its authPolicy is not that of a PolicyAuthorize with this key"
-    )
+        raise UsageError(f"{path} does not trust this signer: it trusts the key with the Name {others}")
+    raise UsageError(f"{path} does not trust this signer: its authPolicy is not a PolicyAuthorize with this key")

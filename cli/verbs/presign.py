@@ -30,7 +30,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     add_request_options(parser)
     parser.add_argument(
-        "--expires", default="3600", metavar="SECONDS", help="how long it holds, 1 to 604800 (default: 3600)"
+        "--expires",
+        default="3600",
+        metavar="SECONDS",
+        help="lifetime of the URL in seconds, 1 to 604800 (default: 3600)",
     )
     add_use_options(parser, without=("--format",))
 
@@ -39,12 +42,12 @@ def run(args: Untyped) -> int:
     """Prints the URL. Raises UsageError, RequestError before the TPM is asked; what `key_of` does."""
     seconds = seconds_of(args.expires, "--expires")
     if not 1 <= seconds <= PRESIGN_MAX:
-        raise UsageError(f"--expires {seconds}: a link holds for 1 to {PRESIGN_MAX} seconds")
+        raise UsageError(f"--expires {seconds} is not valid; expected 1 to {PRESIGN_MAX} seconds")
     with request_of(args) as request:
         service, region = place_of(args, request)
         signer, ends = key_of(args)
         now = signer.signing_time(time.time())
         if ends is not None and parse_rfc3339(ends) < now + seconds:
-            warn(f"the link ends at {ends}, with the temporary credentials that signed it")
+            warn(f"the URL expires at {ends}, with the temporary credentials that signed it")
         print(signer.presign(request, region, service, now, seconds))
     return 0

@@ -77,30 +77,30 @@ _PATIENCE = 90.0
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     parser.add_argument(
-        "--profile", action=Once, default="default", metavar="NAME", help="the profile (default: default)"
+        "--profile", action=Once, default="default", metavar="NAME", help="profile to rotate (default: default)"
     )
-    parser.add_argument("--resume", action="store_true", help="go on with a run that was ended")
+    parser.add_argument("--resume", action="store_true", help="resume an interrupted rotation")
     parser.add_argument(
-        "--delete-old", action="store_true", help="permanently delete the old key, and remove it from the TPM"
+        "--delete-old", action="store_true", help="delete the old key permanently, in IAM and in the TPM"
     )
     parser.add_argument(
         "--discard",
         metavar="ID",
-        help="with --resume: delete this new key, which an ended run made, and start again",
+        help="with --resume: delete this new key of the interrupted rotation, and start again",
     )
-    parser.add_argument("--yes", action="store_true", help="do not ask at the terminal before a key is deleted")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation before a key is deleted")
     place = parser.add_mutually_exclusive_group()
     place.add_argument(
-        "--out", action=Once, metavar="FILE", help="the new key file (default: KEYID.pem beside the old one)"
+        "--out", action=Once, metavar="FILE", help="new key file (default: KEYID.pem beside the old one)"
     )
     place.add_argument(
         "--persistent-handle",
         type=new_handle,
         metavar="HANDLE",
-        help="the new key's handle (default, where the old key has one: the next that is free)",
+        help="handle of the new key (default: the next free one, if the old key has a handle)",
     )
     add_sigv4a_options(parser)
-    add_auth_options(parser, "owner", "the owner's password, for a persistent handle")
+    add_auth_options(parser, "owner", "the owner's password, needed to make the key persistent")
 
 
 def run(args: Untyped) -> int:
@@ -138,7 +138,7 @@ def _go_on(args: Untyped, state: State | None, owner: "Secret", checkpoint: Chec
         _create(args, state, owner, checkpoint)
     if state.stage == "placed":
         who = _patiently(lambda: identity(new_command(args.profile, state)))
-        note(f"AWS takes the new key {state.values['new']['id']} for {who.arn}")
+        note(f"AWS accepts the new key {state.values['new']['id']} as {who.arn}")
         state.reach("proven")
         checkpoint("proven")
     if state.stage == "proven":
@@ -149,23 +149,22 @@ def _go_on(args: Untyped, state: State | None, owner: "Secret", checkpoint: Chec
         _delete(args.profile, state, owner, checkpoint)
     else:
         last = f"tpmwire rotate --profile {shlex.quote(args.profile)} --delete-old"
-        note(f"{state.values['old']['id']} is inactive; when nothing misses it: `{last}`")
+        note(f"{state.values['old']['id']} is inactive; once nothing needs it, run: `{last}`")
 
 
 def _check(args: Untyped, state: State | None) -> None:
     """Raises UsageError where the words do not fit what has been done."""
     if state is None:
         if args.resume or args.discard:
-            raise UsageError(f"no rotation of the profile {args.profile} is under way: there is nothing to resume")
+            raise UsageError(f"no rotation of the profile {args.profile} to resume")
     elif state.stage == "inactive":
         if not (args.delete_old or args.resume):
             raise UsageError(
-                f"the last rotation's old key {state.values['old']['id']} is inactive: --delete-old deletes it"
+                f"the old key {state.values['old']['id']} of the last rotation is inactive; --delete-old "
+                "deletes it"
             )
     elif not args.resume:
-        raise UsageError(
-            f"a rotation of {args.profile} is under way, and has come to {state.stage!r}: --resume it"
-        )
+        raise UsageError(f"a rotation of {args.profile} was interrupted at the stage {state.stage!r}; --resume it")
 
 
 def _tidy(args: Untyped, state: State, owner: "Secret") -> None:
@@ -183,7 +182,9 @@ def _tidy(args: Untyped, state: State, owner: "Secret") -> None:
         # Its secret is nowhere, or the user says that it is of no use.
         _discard(args.profile, state, owner)
     elif args.discard and state.stage != "begun":
-        raise UsageError(f"{args.discard} is not a key to discard now: the rotation has come to {state.stage!r}")
+        raise UsageError(
+            f"{args.discard} is not a key that can be discarded; the rotation is at the stage {state.stage!r}"
+        )
 
 
 def _find_orphan(args: Untyped, state: State) -> None:
@@ -193,8 +194,8 @@ def _find_orphan(args: Untyped, state: State) -> None:
     for key in others:
         if args.discard != key.access_key_id:
             raise UsageError(
-                f"IAM has a key {key.access_key_id} since {key.created or 'then'}: if it is by the run that was "
-                f"ended, and not by somebody else, --resume --discard {key.access_key_id} goes on"
+                f"IAM has a key {key.access_key_id} since {key.created or 'then'}; if the interrupted run "
+                f"created it, and nobody else, continue with --resume --discard {key.access_key_id}"
             )
         state.reach("created", new={"id": key.access_key_id})
 
@@ -208,7 +209,7 @@ def _discard(profile: str, state: State, owner: "Secret") -> None:
         with open_for(command) as tpm:
             for values in [new, *new.get("sigv4a", [])]:
                 clear(tpm, place_in(values), bytes.fromhex(values["name"]), owner)
-    note(f"deleted the new key {new['id']}, whose secret is nowhere")
+    note(f"deleted the new key {new['id']}, whose secret was lost")
     del state.values["new"]
     state.reach("begun")
 
@@ -252,10 +253,10 @@ def _create(args: Untyped, state: State, owner: "Secret", checkpoint: Checkpoint
     new = state.values["new"]
     note(f"the new key {new['id']} is in the TPM, at {place_in(new)}")
     if is_wanted(args):
-        note(f"its key of SigV4A: {' and '.join(places_of(args))}")
+        note(f"SigV4A key of the new key: {' and '.join(places_of(args))}")
     else:
         old = state.values["old"]["id"]
-        note(f"a key of SigV4A, if any, ends with {old}: only rotate --sigv4a-out makes another")
+        note(f"a SigV4A key of {old}, if any, ends with it; rotate --sigv4a-out creates a new one")
 
 
 def _import(args: Untyped, state: State, order: "Order", owner: "Secret", checkpoint: Checkpoint) -> None:
@@ -328,4 +329,4 @@ def _delete(profile: str, state: State, owner: "Secret", checkpoint: Checkpoint)
         clear(tpm, place_in(old), bytes.fromhex(old["name"]), owner)
     checkpoint("cleared")
     state.remove()
-    note(f"the old key {old['id']} is deleted, and gone from {place_in(old)}")
+    note(f"deleted the old key {old['id']}, and removed it from {place_in(old)}")

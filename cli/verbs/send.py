@@ -68,20 +68,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     add_tpm_options(parser, patience="60s")
     parser.add_argument("words", nargs="*", metavar="NAME FIELD=VALUE", help="a command and its fields")
-    parser.add_argument("--json", metavar="FILE", help="the commands as JSON; - is standard input")
+    parser.add_argument("--json", metavar="FILE", help="file with the commands as JSON; - is standard input")
     parser.add_argument(
         "--auth-file",
         action="append",
         default=[],
         metavar="FILE",
-        help="file with a handle's password; once for each handle that wants one, in their order (default: empty)",
+        help="file with a handle's password; repeat once per handle that needs authorization, in order "
+        "(default: empty)",
     )
     parser.add_argument(
         "--auth-env",
         action="append",
         default=[],
         metavar="NAME",
-        help="the same, from an environment variable; those from files come first",
+        help="environment variable with a handle's password; repeatable; passwords from files come first",
     )
     parser.add_argument(
         "--session",
@@ -94,21 +95,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="STEP",
-        help=f"a step of the first handle's policy; once for each, in their order: {STEPS}",
+        help=f"policy step of the first handle; repeat once per step, in order: {STEPS}",
     )
-    parser.add_argument("--keep", action="store_true", help="leave what the commands made in the TPM")
-    parser.add_argument("--dry-run", action="store_true", help="explain the commands, and send nothing")
-    parser.add_argument("--secrets", action="store_true", help="show passwords and other secret fields too")
+    parser.add_argument("--keep", action="store_true", help="keep what the commands created in the TPM")
+    parser.add_argument("--dry-run", action="store_true", help="explain the commands without sending them")
+    parser.add_argument("--secrets", action="store_true", help="show passwords and other secret fields")
 
 
 def run(args: Settings) -> int:
     """Sends the commands one after the other; ends at the first refusal."""
     if bool(args.words) == bool(args.json):
-        raise UsageError("give a command and its fields, or --json FILE (tpmwire spec lists the commands)")
+        raise UsageError(
+            "no command; give a command and its fields, or --json FILE (`tpmwire spec` lists the commands)"
+        )
     plans = plans_from_json(args.json) if args.json else plans_from_words(args.words)
     if (args.auth_file or args.auth_env or args.policy) and len(plans) > 1:
         raise UsageError(
-            "--auth-file, --auth-env and --policy go with one command; for several give --json, with passwords"
+            "--auth-file, --auth-env and --policy are for one command; for several, use --json with passwords"
         )
     # What is wrong with any of them is said before the first is sent; handles are not known yet.
     handles = [0x80000000] * len(plans)
@@ -117,10 +120,12 @@ def run(args: Settings) -> int:
     policies = [policy_from(args.policy or plan.policy, plan.kind) for plan in plans]
     if args.dry_run:
         if args.session != "none" or any(policies):
-            raise UsageError("--dry-run shows no sessions: they need the nonces of a TPM")
+            raise UsageError(
+                "--dry-run cannot show sessions, which need nonces from a TPM; leave one of the options out"
+            )
         return _dry_run(built, secrets, args)
     if args.session != "none" and not any(plan.kind.sessions for plan in plans):
-        raise UsageError(f"TPM2_{plans[0].kind.code.name} comes without sessions always: leave --session out")
+        raise UsageError(f"TPM2_{plans[0].kind.code.name} does not allow sessions; leave --session out")
 
     transport: Any = Overheard(open_transport(args.tpm_path, args.timeout), args.secrets)
     tpm = Tpm(transport)
@@ -131,7 +136,7 @@ def run(args: Settings) -> int:
             command = _built(plan, answers, args)
             answers.append(_sent(tpm, command, authorizer.of(plan.kind, passwords, policy), args.secrets))
     finally:
-        transport.end("" if args.keep else "tpmwire: flushing what the commands made (--keep leaves it)")
+        transport.end("" if args.keep else "tpmwire: flushing what the commands created (--keep keeps it)")
         _close(tpm, authorizer, keep=args.keep)
     return 0
 
@@ -189,7 +194,7 @@ def _sent(tpm: "Tpm", command: Any, authorizations: list[Any], secrets: bool) ->
         _show(explain_command(CommandMessage(command.code, command).build()), secrets)
     answer: Any = tpm.execute(command, *authorizations)
     if any(attributes & TPMA_SESSION.ENCRYPT for attributes in does):
-        print("# That answer without its sessions, after its first parameter was decrypted:")
+        print("# That response without its sessions, after its first parameter is decrypted:")
         clear = ResponseMessage(0, command.code, answer).build()
         _show(explain_response(clear, command), secrets)
     return _handle_of(answer)
@@ -214,7 +219,7 @@ def _passwords(plan: Plan, args: Settings) -> list[bytes]:
     wanted = sum(role.authorized for _, role in plan.kind.handle_fields())
     if len(secrets) > wanted:
         raise UsageError(
-            f"TPM2_{plan.kind.code.name} has {wanted} handles that want a password, not {len(secrets)}"
+            f"TPM2_{plan.kind.code.name} has {wanted} handles that need a password; got {len(secrets)} passwords"
         )
     return secrets
 

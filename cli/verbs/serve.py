@@ -61,10 +61,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--token-file",
         required=True,
         metavar="FILE",
-        help="the token that opens /credentials; made (0600) where it is missing, else taken from it",
+        help="file with the token that opens /credentials; created with mode 0600 if it is missing",
     )
     where.add_argument(
-        "--port", action=Once, type=int, metavar="PORT", help=f"TCP port (default: {_PORT}; 0 takes a free one)"
+        "--port", action=Once, type=int, metavar="PORT", help=f"TCP port (default: {_PORT}; 0 chooses a free port)"
     )
     where.add_argument(
         "--address", action=Once, metavar="IP", help="loopback address (default: 127.0.0.1; or ::1)"
@@ -73,12 +73,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--socket",
         action=Once,
         metavar="PATH",
-        help="a unix socket instead of TCP; with --port or --address beside it",
+        help="unix socket, instead of TCP or together with --port or --address",
     )
     where.add_argument(
-        "--socket-mode", metavar="MODE", help="who may connect to it (default: 0600; 0660 for its group, too)"
+        "--socket-mode", metavar="MODE", help="permissions of the socket (default: 0600; 0660 for its group, too)"
     )
-    where.add_argument("--imds", action="store_true", help="also as EC2's metadata service, to any local user")
+    where.add_argument(
+        "--imds", action="store_true", help="also serve EC2's metadata service (IMDSv2), to any local user"
+    )
 
 
 def run(args: Untyped) -> int:
@@ -89,7 +91,7 @@ def run(args: Untyped) -> int:
     token = TokenFile(args.token_file)
     store = Store(lambda: temporary(args))
     with _listeners(args) as listeners, contextlib.ExitStack() as stack:
-        notifier.send("STATUS=Asking for credentials")
+        notifier.send("STATUS=Fetching credentials")
         store.fetch()
         stack.callback(token.close)
         token.write()
@@ -119,7 +121,7 @@ def _keep(store: "Store", notifier: "Notifier", token: "TokenFile") -> None:
         asked = reload()
         if asked:
             notifier.reloading()
-            with _failures_told(lambda: "the token stays as it was"):
+            with _failures_told(lambda: "the token was not changed"):
                 token.renew()
         if asked or time.time() >= store.due:
             with _failures_told(lambda: _outlook(store)):
@@ -171,8 +173,8 @@ def _failures_told(outlook: Callable[[], str]) -> Iterator[None]:
 
 def _outlook(store: "Store") -> str:
     now = time.time()
-    held = f"the old ones last until {_time(store.end)}" if store.end > now else "there are none until then"
-    return f"asking again in {max(0, store.due - now):.0f} seconds; {held}"
+    held = f"the old ones are valid until {_time(store.end)}" if store.end > now else "none until then"
+    return f"trying again in {max(0, store.due - now):.0f} seconds; {held}"
 
 
 def _tell(store: "Store", notifier: "Notifier") -> None:
@@ -197,12 +199,12 @@ def _listeners(args: Untyped) -> Iterator[list[socket.socket]]:
     """systemd's sockets, or the options'; a unix socket's file is removed at the end. Raises UsageError."""
     mode = args.socket_mode
     if mode is not None and not (args.socket and re.fullmatch("0?[0-7]{3}", mode)):
-        raise UsageError(f"--socket-mode {mode}: give it with --socket, as 0600 or 0660")
+        raise UsageError(f"--socket-mode {mode}: expected 0600 or 0660, together with --socket")
     own = [name for name in ("address", "port", "socket") if getattr(args, name) is not None]
     with contextlib.ExitStack() as stack:
         found = [stack.enter_context(sock) for sock in inherited_sockets()]
         if found and own:
-            raise UsageError(f"systemd passed sockets on; take --{own[0]} away, or the socket unit")
+            raise UsageError(f"systemd already passed sockets; remove --{own[0]}, or disable the socket unit")
         for sock in found:
             listen.check_inherited(sock)
         if args.socket is not None:

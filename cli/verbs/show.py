@@ -26,8 +26,8 @@ from ..tpm.inventory import described_public
 __all__ = ["Settings", "configure", "run"]
 
 TYPES = {
-    "2.23.133.10.1.3": "loadable key: TPM2_Load takes it under its parent",
-    "2.23.133.10.1.4": "importable key: TPM2_Import takes it once, under the parent that it was wrapped for",
+    "2.23.133.10.1.3": "loadable key: TPM2_Load loads it under its parent",
+    "2.23.133.10.1.4": "importable key: TPM2_Import imports it once, under the parent that it was wrapped for",
     "2.23.133.10.1.5": "sealed data: TPM2_Load, then TPM2_Unseal; preceded by TPM2_Import if there is a secret",
 }
 
@@ -35,14 +35,14 @@ ATTRIBUTES = {
     "FIXED_TPM": "cannot leave this TPM",
     "ST_CLEAR": "a saved context is void once the TPM starts again",
     "FIXED_PARENT": "cannot get another parent",
-    "SENSITIVE_DATA_ORIGIN": "the TPM made the secret itself",
+    "SENSITIVE_DATA_ORIGIN": "the TPM generated the secret itself",
     "USER_WITH_AUTH": "the password authorizes use; without this bit only the policy does",
-    "ADMIN_WITH_POLICY": "changing it wants the policy, not the password",
+    "ADMIN_WITH_POLICY": "changing it needs the policy, not the password",
     "FIRMWARE_LIMITED": "bound to the TPM's firmware",
     "SVN_LIMITED": "bound to the firmware's security version",
-    "NO_DA": "wrong passwords do not count toward lockout, and a lockout does not stop the key",
+    "NO_DA": "wrong passwords do not count toward the lockout, and a lockout does not block the key",
     "ENCRYPTED_DUPLICATION": "a duplicate must be encrypted twice",
-    "RESTRICTED": "works only on data that the TPM made or knows the form of",
+    "RESTRICTED": "works only on data that the TPM created or whose form it knows",
     "DECRYPT": "decrypts; with restricted: is a parent of other keys",
     "SIGN_ENCRYPT": "signs, computes HMACs, or encrypts",
     "X509_SIGN": "signs X.509 certificates only",
@@ -59,8 +59,8 @@ class Settings:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    parser.add_argument("file", metavar="FILE", help="the key file")
-    parser.add_argument("--json", action="store_true", help="print one object with the fields of the file")
+    parser.add_argument("file", metavar="FILE", help="key file")
+    parser.add_argument("--json", action="store_true", help="print a JSON object with the fields of the file")
 
 
 def run(args: Settings) -> int:
@@ -74,10 +74,10 @@ def run(args: Settings) -> int:
 
 
 def _lines(file: "KeyFile") -> list[str]:
-    said = {None: "not said", True: "yes", False: "no"}
+    said = {None: "not stated", True: "yes", False: "no"}
     lines = [
         _line("type", f"{file.type}  {TYPES[file.type]}"),
-        _line("empty_auth", f"{said[file.empty_auth]}  whether the password is empty: a hint, not checked"),
+        _line("empty_auth", f"{said[file.empty_auth]}  whether the password is empty: a hint, not verified"),
         *_policy_lines("policy", file, file.policy),
         _line("secret", _octets(file.secret, "the encrypted seed of the wrapper that TPM2_Import opens")),
     ]
@@ -88,11 +88,11 @@ def _lines(file: "KeyFile") -> list[str]:
     lines += [
         _line("description", "none" if file.description is None else ascii(file.description)),
         *(
-            [_line("later", f"{', '.join(file.unknown)}  of a later format: kept, and ignored")]
+            [_line("later", f"{', '.join(file.unknown)}  fields of a later format: kept but ignored")]
             if file.later
             else []
         ),
-        _line("rsa_parent", f"{said[file.rsa_parent]}  whether a primary that is made is RSA instead of ECC"),
+        _line("rsa_parent", f"{said[file.rsa_parent]}  whether the TPM creates an RSA primary instead of ECC"),
         _line("parent", f"0x{file.parent:08x}  {_parent(file)}"),
         *_public_lines(file),
         _line("privkey", _octets(file.privkey, "encrypted: only this parent in this TPM can open it")),
@@ -105,7 +105,7 @@ def _line(label: str, text: str) -> str:
 
 
 def _octets(octets: bytes | None, meaning: str) -> str:
-    return "none" if octets is None else f"{len(octets)} octets  {meaning}"
+    return "none" if octets is None else f"{len(octets)} bytes  {meaning}"
 
 
 def _parent(file: "KeyFile") -> str:
@@ -121,11 +121,11 @@ def _parent(file: "KeyFile") -> str:
     name = TPM_RH(file.hierarchy).name.lower()
     other = ""
     if file.parent == 0:
-        other = "0, which tpm2tss-genkey wrote for: "
+        other = "0, as tpm2tss-genkey writes it for: "
     elif file.hierarchy != file.parent:
         transient = file.parent >> 24 == TPM_HT.TRANSIENT
         what = "transient handle" if transient else "firmware-limited hierarchy, as go-tpm's programs write it"
-        other = f"a {what}, which is taken as: "
+        other = f"a {what}, which is treated as: "
     return f"{other}the {name} hierarchy's standard {kind} primary, created for each use"
 
 
@@ -157,7 +157,7 @@ def _understood(steps: "tuple[Step, ...]", file: "KeyFile") -> "list[Statement |
 def _step(code: int, octets: bytes, statement: "Statement | PolicyError") -> str:
     name = f"TPM2_{TPM_CC(code).name}"
     if isinstance(statement, PolicyError):
-        return f"{name} {octets.hex()}  not understood: {statement}"
+        return f"{name} {octets.hex()}  not supported: {statement}"
     meaning = " ".join((type(statement).__doc__ or "").split("\n\n", maxsplit=1)[0].split())
     if isinstance(statement, PolicyPCR):
         name += f" {format_pcrs(statement.pcrs)} digest {statement.pcr_digest.hex() or 'of now'}"
@@ -169,9 +169,9 @@ def _step(code: int, octets: bytes, statement: "Statement | PolicyError") -> str
 def _public_lines(file: "KeyFile") -> list[str]:
     public = file.public
     lines = [
-        _line("pubkey", f"{len(file.pubkey)} octets  the public area:"),
+        _line("pubkey", f"{len(file.pubkey)} bytes  the public area:"),
         _line("  kind", described_public(public)),
-        _line("  Name", f"{name_of(public).hex()}  by which the TPM and policies know the key"),
+        _line("  Name", f"{name_of(public).hex()}  identifies the key to TPMs and policies"),
     ]
     set_bits = [flag for flag in type(public.object_attributes) if flag & public.object_attributes]
     for flag in set_bits:
@@ -187,9 +187,9 @@ def _auth_policy(file: "KeyFile") -> str:
     if not wanted:
         return "none"
     if file.policy is None:
-        return f"{wanted.hex()}  the file does not say how to satisfy it"
+        return f"{wanted.hex()}  the file does not contain this policy"
     try:
         reached = Policy.ways(file.policy, file.public)[0].digest(file.public.name_alg)
     except PolicyError:
         return wanted.hex()
-    return f"{wanted.hex()}  {'is' if reached == wanted else 'is NOT'} what the file's policy leads to"
+    return f"{wanted.hex()}  {'is' if reached == wanted else 'is NOT'} the digest of the file's policy"

@@ -48,8 +48,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--output",
         choices=("headers", "json", "http"),
         default="headers",
-        help="headers, one a line, as `curl -H @-` reads them (default); one JSON object of method, url and "
-        "headers; or the whole HTTP/1.1 request, body included",
+        help="headers, one per line, as `curl -H @-` reads them (default); a JSON object with method, url and "
+        "headers; or the whole HTTP/1.1 request with its body",
     )
     add_use_options(parser, without=("--format",))
 

@@ -43,10 +43,10 @@ class Settings:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     parser.add_argument(
-        "name", nargs="?", metavar="NAME", help="a command, structure or constant (default: list all)"
+        "name", nargs="?", metavar="NAME", help="command, structure or constant (default: list all)"
     )
-    parser.add_argument("value", nargs="?", metavar="VALUE", help="a number of this type, or a constant's name")
-    parser.add_argument("--json", action="store_true", help="print an object for machines")
+    parser.add_argument("value", nargs="?", metavar="VALUE", help="number of this type, or name of a constant")
+    parser.add_argument("--json", action="store_true", help="print a JSON object")
 
 
 def run(args: Settings) -> int:
@@ -102,7 +102,7 @@ def _found(word: str) -> tuple[str, str | None]:
     forms = [asked, f"tpm2_{asked}", f"tpm_{asked}"]
     close = dict.fromkeys(spelled[key] for form in forms for key in get_close_matches(form, spelled, 3))
     meant = f"; did you mean {' or '.join(list(close)[:3])}?" if close else ""
-    raise UsageError(f"there is no table {word!r}{meant} (tpmwire spec lists all names)")
+    raise UsageError(f"unknown table {word!r}{meant} (`tpmwire spec` lists all names)")
 
 
 def _has_octets(name: str) -> bool:
@@ -117,7 +117,7 @@ def _octets(name: str, words: str, as_plain: bool) -> int:
     try:
         octets = bytes.fromhex(words)
     except ValueError:
-        raise UsageError(f"a {name} is given by its octets in hex") from None
+        raise UsageError(f"a {name} needs its bytes in hex") from None
     tree = explain_octets(name, octets)
     print(json.dumps(as_json(tree), indent=2) if as_plain else as_text(tree))
     return 1 if tree.error else 0
@@ -131,17 +131,17 @@ def _value(name: str, words: str) -> int:
         pass
     else:
         if value < 0:
-            raise UsageError(f"{words} is negative; the standard has no such numbers")
+            raise UsageError(f"{words} is negative; the standard has no negative numbers")
         return value
     kind: Any = named()[name]
     if not isinstance(kind, type) or not hasattr(kind, "__members__"):
-        raise UsageError(f"{words!r} is no number, such as 0x40472")
+        raise UsageError(f"{words!r} is not a number such as 0x40472")
     known = {member.replace("_", "").lower(): int(number) for member, number in kind.__members__.items()}
     value = 0
     for word in words.split("|"):
         plain = word.strip().removeprefix(f"{name}_").replace("_", "").lower()
         if plain not in known:
-            raise UsageError(f"{name} has no {word.strip()!r} (tpmwire spec {name} shows it)")
+            raise UsageError(f"{name} has no {word.strip()!r} (see `tpmwire spec {name}`)")
         value |= known[plain]
     return value
 
@@ -150,4 +150,4 @@ def _meaning(name: str, value: int) -> list[str]:
     try:
         return explain_value(name, value)
     except DecodeError as error:
-        raise UsageError(f"{error.reason} (tpmwire spec {name} shows the table)") from error
+        raise UsageError(f"{error.reason} (see `tpmwire spec {name}`)") from error

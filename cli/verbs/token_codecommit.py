@@ -36,14 +36,17 @@ _LIMIT = 1 << 16  # octets; git says a handful of lines
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    parser.add_argument("action", metavar="get|store|erase", help="what git asks; other words of git do nothing")
     parser.add_argument(
-        "--region", metavar="REGION", help="for a host whose name has none (default: the profile's)"
+        "action", metavar="get|store|erase", help="request of git; actions other than get do nothing"
+    )
+    parser.add_argument(
+        "--region", metavar="REGION", help="region of a host whose name states none (default: the profile's)"
     )
     parser.add_argument(
         "--ignore-host-check",
         action="store_true",
-        help="also for hosts that are not AWS's: their owner gets a password for a repository of that path",
+        help="also print passwords for hosts outside AWS: their owner gets a password for a repository of that "
+        "path",
     )
     add_use_options(parser, without=("--format",))
 
@@ -58,9 +61,9 @@ def run(args: Untyped) -> int:
     if not args.ignore_host_check and (region is None or asked.get("protocol") != "https"):
         return 0
     if not host:
-        raise UsageError("git's question has no host")
+        raise UsageError("the request of git has no host")
     if not asked.get("path"):
-        raise UsageError("git does not say for which repository: git config --global credential.useHttpPath true")
+        raise UsageError("the request of git has no path; run: git config --global credential.useHttpPath true")
     region = region or region_of(args, args.region)
     credential_scope(timestamp(0), region, "codecommit")
     url = f"https://{host}/{asked['path']}"

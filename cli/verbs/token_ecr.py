@@ -50,9 +50,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "action",
         nargs="?",
         choices=("get", "store", "erase", "list"),
-        help="what docker asks its helper, with a registry on stdin; without it the password is printed",
+        help="request of docker, with a registry on standard input (default: print the password)",
     )
-    parser.add_argument("--region", metavar="REGION", help="the registry's region (default: the profile's)")
+    parser.add_argument("--region", metavar="REGION", help="region of the registry (default: the profile's)")
     parser.add_argument("--public", action="store_true", help=f"for {_PUBLIC}")
     add_use_options(parser, without=("--format",))
 

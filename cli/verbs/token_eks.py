@@ -39,9 +39,11 @@ _VERSIONS = tuple(f"client.authentication.k8s.io/{version}" for version in ("v1"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     cluster = parser.add_mutually_exclusive_group(required=True)
-    cluster.add_argument("--cluster-name", metavar="NAME", help="the cluster's name")
-    cluster.add_argument("--cluster-id", metavar="ID", help="the id of a local cluster on an Outpost, instead")
-    parser.add_argument("--region", metavar="REGION", help="the cluster's region (default: the profile's)")
+    cluster.add_argument("--cluster-name", metavar="NAME", help="name of the cluster")
+    cluster.add_argument(
+        "--cluster-id", metavar="ID", help="id of a local cluster on an Outpost, instead of a name"
+    )
+    parser.add_argument("--region", metavar="REGION", help="region of the cluster (default: the profile's)")
     add_use_options(parser, without=("--format",))
 
 
@@ -70,5 +72,5 @@ def _api_version() -> str | None:
         found = None
     if found in _VERSIONS:
         return str(found)
-    warn("KUBERNETES_EXEC_INFO asks for no version that is known; this is v1beta1's")
+    warn("KUBERNETES_EXEC_INFO names an unsupported version; using v1beta1")
     return None

@@ -25,10 +25,14 @@ __all__ = ["configure", "run"]
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    parser.add_argument("--hostname", required=True, metavar="HOST", help="the database's endpoint, its AWS name")
-    parser.add_argument("--port", type=int, metavar="PORT", help="its port (not for DSQL)")
-    parser.add_argument("--username", required=True, metavar="USER", help="the database user")
-    parser.add_argument("--region", metavar="REGION", help="the database's region (default: what its name says)")
+    parser.add_argument(
+        "--hostname", required=True, metavar="HOST", help="endpoint of the database, under its AWS name"
+    )
+    parser.add_argument("--port", type=int, metavar="PORT", help="port of the database (not for DSQL)")
+    parser.add_argument("--username", required=True, metavar="USER", help="database user")
+    parser.add_argument(
+        "--region", metavar="REGION", help="region of the database (default: derived from its name)"
+    )
     add_use_options(parser, without=("--format",))
 
 
@@ -36,7 +40,7 @@ def run(args: Untyped) -> int:
     """Prints the password. Raises UsageError, RequestError before the TPM is asked; what `signer_of` does."""
     kind, region = database_region(args.hostname) or ("rds", None)
     if kind == "rds" and args.port is None:
-        raise UsageError("--port is required: the password is for one port, such as 5432 or 3306")
+        raise UsageError("--port is required: the password is valid for one port only, such as 5432 or 3306")
     region = args.region or region or region_of(args)
     check_database(args.hostname, args.port, args.username, region)
     signer = signer_of(args)

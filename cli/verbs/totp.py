@@ -41,23 +41,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, text, options in (
-        ("import", "put a token's secret into the TPM", _configure_import),
-        ("code", "print the code of now", _configure_code),
+        ("import", "import a token's secret into the TPM", _configure_import),
+        ("code", "print the current code", _configure_code),
     ):
         options(actions.add_parser(name, help=text, description=f"{text} (see tpmwire totp --help)"))
 
 
 def _configure_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--secret-file", metavar="FILE", help="take the secret from a file (default: standard input, or a prompt)"
+        "--secret-file", metavar="FILE", help="file with the secret (default: standard input, or a prompt)"
     )
     parser.add_argument("--out", metavar="FILE", help="write the key as a TSS2 PEM file; - is standard output")
     parser.add_argument(
-        "--persistent-handle", type=new_handle, metavar="HANDLE", help="make the key persistent there"
+        "--persistent-handle", type=new_handle, metavar="HANDLE", help="make the key persistent at this handle"
     )
-    parser.add_argument("--force", action="store_true", help="replace what is at this file and handle")
+    parser.add_argument("--force", action="store_true", help="replace an existing file and handle")
     parser.add_argument(
-        "--pcrs", type=filled, metavar="PCRS", help="bind the key to PCRs: 23, or 7,23, or sha256:7,23"
+        "--pcrs", type=filled, metavar="PCRS", help="bind the key to PCRs: 23, 7,23 or sha256:7,23"
     )
     add_auth_options(parser, "key", "a password for the key")
     add_parent_options(parser)
@@ -65,16 +65,24 @@ def _configure_import(parser: argparse.ArgumentParser) -> None:
 
 
 def _configure_code(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("key", type=place, metavar="KEY", help="the key's file or persistent handle")
+    parser.add_argument("key", type=place, metavar="KEY", help="key file or persistent handle")
     parser.add_argument(
-        "--digits", type=int, choices=(6, 7, 8), default=AWS_DIGITS, help=f"default: {AWS_DIGITS}, as with AWS"
+        "--digits",
+        type=int,
+        choices=(6, 7, 8),
+        default=AWS_DIGITS,
+        help=f"number of digits (default: {AWS_DIGITS}, as with AWS)",
     )
     parser.add_argument(
-        "--period", type=_period, default=AWS_PERIOD, metavar="SECONDS", help=f"default: {AWS_PERIOD}, as with AWS"
+        "--period",
+        type=_period,
+        default=AWS_PERIOD,
+        metavar="SECONDS",
+        help=f"seconds per code (default: {AWS_PERIOD}, as with AWS)",
     )
-    parser.add_argument("--verbose", action="store_true", help="tell on stderr for how long the code is good")
+    parser.add_argument("--verbose", action="store_true", help="print on stderr how long the code is valid")
     add_auth_options(parser, "key", "the key's password")
-    parser.add_argument("--pcrs", metavar="PCRS", help="the PCRs that a key at a handle is bound to; a file tells")
+    parser.add_argument("--pcrs", metavar="PCRS", help="PCRs of a key at a handle; a key file states its own")
     add_auth_options(parser, "parent", "the password of the key file's parent, or of its hierarchy")
     _add_tpm_and_pin(parser, "2s")
 
@@ -86,7 +94,7 @@ def _add_tpm_and_pin(parser: argparse.ArgumentParser, patience: str) -> None:
 
 def _period(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= 4 and int(text) in PERIODS):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 1 to {PERIODS[-1]}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 1 to {PERIODS[-1]}")
     return int(text)
 
 
@@ -98,7 +106,7 @@ def run(args: Untyped) -> int:
 def _import(args: Untyped) -> int:
     handle = args.persistent_handle
     if not args.out and handle is None:
-        raise UsageError("say where the key is to go: --out FILE, --persistent-handle HANDLE, or both")
+        raise UsageError("no output; give --out FILE, --persistent-handle HANDLE, or both")
     if args.out and args.out != "-":
         check_path(args.out, "--out", force=args.force)
     pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
@@ -117,7 +125,7 @@ def _import(args: Untyped) -> int:
         except TpmError as error:
             if error.name in ("TPM_RC_HASH", "TPM_RC_SCHEME"):
                 error.description = (
-                    f"this TPM has no HMACs in {token.hash_name}, so it cannot hold this token's secret"
+                    f"this TPM does not support HMAC with {token.hash_name}, which this token needs"
                 )
             raise
         path = None if args.out == "-" else args.out
@@ -140,14 +148,14 @@ def _tell(args: Untyped, token: "Token") -> None:
         note(f"the key is persistent at 0x{handle:08x}")
     digits = f" --digits {token.digits}" if token.digits != AWS_DIGITS else ""
     period = f" --period {token.period}" if token.period != AWS_PERIOD else ""
-    note(f"its codes: tpmwire totp code{digits}{period} {where}")
+    note(f"print its codes: tpmwire totp code{digits}{period} {where}")
     if token.is_of_aws:
         note(f"for AWS: aws-tpm-process-credential ... --mfa-serial ARN --mfa-totp {where}")
     else:
-        note("these are no codes that AWS takes, which are of SHA-1, 6 digits and 30 seconds")
+        note("AWS does not accept these codes; it needs SHA-1, 6 digits and 30 seconds")
     warn(
-        "beside an AWS key in this TPM this is no second factor: MFA then proves possession of this "
-        "machine only. Remove the secret wherever else it is, or keep it safe as the way back in"
+        "together with an AWS key in this TPM, this is not a second factor: MFA then proves possession of "
+        "this machine only. Remove the secret everywhere else, or keep an offline backup"
     )
 
 
@@ -164,5 +172,5 @@ def _code(args: Untyped) -> int:
     print(code_of(mac, args.digits))
     if args.verbose:
         left = (int(now) // args.period + 1) * args.period - time.time()
-        note(f"good for {max(0, int(left))} seconds more, and once")
+        note(f"valid for {max(0, int(left))} more seconds, once")
     return 0

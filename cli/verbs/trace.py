@@ -50,8 +50,10 @@ class Settings(TpmSettings):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     add_tpm_options(parser, patience="60s")
-    parser.add_argument("--out", metavar="FILE", help="where the explanations go (default: standard error)")
-    parser.add_argument("--secrets", action="store_true", help="show passwords and other secret fields too")
+    parser.add_argument(
+        "--out", metavar="FILE", help="write the explanations to this file (default: standard error)"
+    )
+    parser.add_argument("--secrets", action="store_true", help="show passwords and other secret fields")
     parser.add_argument(
         "program", nargs="+", action=Program, metavar="COMMAND", help="the program and its arguments, after --"
     )
@@ -60,7 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: Settings) -> int:
     """Runs the program beside the relay; its exit code."""
     if shutil.which(args.program[0]) is None:
-        raise UsageError(f"there is no program {args.program[0]!r} to run")
+        raise UsageError(f"cannot find the program {args.program[0]!r}")
     # A Unix socket's path may have 107 bytes: not below a directory with a long name.
     with tempfile.TemporaryDirectory(prefix="tpmwire-") as place:
         path = os.path.join(place, "tpm")
@@ -186,7 +188,7 @@ class Relay:
             self._seen(command, response)
         except OSError as error:
             self._deaf = True
-            note(f"tpmwire: no more explanations, they cannot be written: {error.strerror}; the program goes on")
+            note(f"tpmwire: cannot write more explanations: {error.strerror}; the program continues")
 
     def _controlled(self, connection: socket.socket) -> None:
         self._selector.register(connection, 1, self._control)
@@ -231,7 +233,7 @@ class Client:
             return None
         size = int.from_bytes(self._octets[2:6], "big")
         if not HEADER_SIZE <= size <= LARGEST:
-            note(f"tpmwire: the program sent a command that says it has {size} octets; the connection is closed")
+            note(f"tpmwire: the program sent a command with a size of {size} bytes; closing the connection")
             return b""
         if len(self._octets) < size:
             return None

@@ -73,17 +73,19 @@ class Settings(TargetSettings, FormatSettings, SecretSettings):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     target = parser.add_mutually_exclusive_group(required=True)
-    target.add_argument("--to", metavar="FILE", help="the target's public key, in any form")
+    target.add_argument("--to", metavar="FILE", help="public key of the target, in any form")
     target.add_argument(
-        "--fleet", metavar="HOSTS", help="many targets: a directory, a .csv or a JSON Lines file, or - for stdin"
+        "--fleet",
+        metavar="HOSTS",
+        help="many targets: a directory, a .csv or JSON Lines file, or - for standard input",
     )
     add_target_options(parser)
     add_format_option(parser)
     parser.add_argument(
-        "--out", metavar="PATH", required=True, help="the key file, or a fleet's directory, or - for JSON Lines"
+        "--out", metavar="PATH", required=True, help="key file; for a fleet a directory, or - for JSON Lines"
     )
     add_secret_options(parser)
-    parser.add_argument("--secret-file", metavar="FILE", help="file with the secret, in place of standard input")
+    parser.add_argument("--secret-file", metavar="FILE", help="file with the secret (default: standard input)")
     parser.add_argument(
         "--key-auth-file", type=filled, metavar="FILE", help="file with a password for the key (or TPM_KEY_AUTH)"
     )
@@ -104,7 +106,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sigv4a-out",
         metavar="FILE",
-        help="with --to: also wrap the key of SigV4A, which AWS derives from id and secret (docs/sigv4a.md)",
+        help="with --to: also wrap the SigV4A key, which AWS derives from access key id and secret "
+        "(docs/sigv4a.md)",
     )
     parser.add_argument(
         "--aws-access-key-id",
@@ -112,15 +115,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="access key id of the secret (AWS_ACCESS_KEY_ID): for --sigv4a-out and a fleet's manifest",
     )
     parser.add_argument(
-        "--ca", nargs="+", default=[], metavar="FILE", help="CA certificates that EK certificates must come from"
+        "--ca",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="CA certificates that must have issued the EK certificates",
     )
     parser.add_argument(
         "--force",
         action="store_true",
         help="replace an existing key file; accept a secret that AWS would not issue",
     )
-    parser.add_argument("--resume", action="store_true", help="continue a fleet that was interrupted")
-    parser.add_argument("--shard", metavar="K/N", help="only the K-th of N parts of a fleet")
+    parser.add_argument("--resume", action="store_true", help="continue an interrupted fleet")
+    parser.add_argument("--shard", metavar="K/N", help="wrap only the K-th of N parts of a fleet")
     parser.add_argument(
         "--json", action="store_true", help="print a summary of a fleet in JSON (on stderr with --out -)"
     )
@@ -128,7 +135,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--jobs",
         type=int,
         metavar="N",
-        help="processes for a fleet (default: all cores; one for --fleet -)",
+        help="number of processes for a fleet (default: all cores; one for --fleet -)",
     )
 
 
@@ -156,19 +163,19 @@ def _check(args: Settings) -> tuple[int, int]:
     elif args.sigv4a_out:
         raise UsageError("--sigv4a-out is for one target (--to); a fleet gets HMAC keys")
     if args.resume and args.out == STDOUT:
-        raise UsageError("--resume needs a directory with a manifest: --out - has none")
+        raise UsageError("--resume needs a directory with a manifest; --out - has none")
     once = args.fleet is not None and Fleet(args.fleet).once
     if args.resume and once:
         raise UsageError("--resume reads the hosts twice: give --fleet a file or a directory")
     if args.jobs not in (None, 1) and once:
-        raise UsageError("--jobs is for hosts in a file; those of a pipe are wrapped in one process")
+        raise UsageError("--jobs is for hosts in a file; hosts from a pipe are wrapped in one process")
     return (1, 1) if args.shard is None else _shard(args.shard)
 
 
 def _shard(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})", text)
     if found is None or int(found[1]) > int(found[2]):
-        raise UsageError(f"--shard {text} is not valid: expected K/N with K from 1 to N, such as 2/8")
+        raise UsageError(f"--shard {text} is not valid; expected K/N with K from 1 to N, such as 2/8")
     return int(found[1]), int(found[2])
 
 
@@ -188,7 +195,7 @@ def _read_secret(args: Settings) -> Secret:
 def _wrap_fleet(args: Settings, fleet: Fleet, order: Order, shard: tuple[int, int]) -> int:
     found = None if fleet.once else survey(fleet)
     if found is not None and not found.hosts and shard[1] == 1:
-        raise UsageError(f"{fleet.path} names no host")
+        raise UsageError(f"{fleet.path} contains no hosts")
     if args.secret_file or args.from_profile or (found is not None and not found.own_secrets):
         order = order._replace(secret=_read_secret(args))
     plan = Plan(fleet, order, args.out, shard, args.jobs or (1 if fleet.once else os.cpu_count() or 1))
@@ -204,14 +211,14 @@ def _wrap_fleet(args: Settings, fleet: Fleet, order: Order, shard: tuple[int, in
 def _wrap_one(args: Settings, to: str, order: Order, key_id: str) -> int:
     target = read_target(to, args.to_handle, args.to_key)
     if not target.parent:
-        raise UsageError(f"{to} does not tell the parent's handle; add --to-handle, such as 0x81000001")
+        raise UsageError(f"{to} does not state the parent's handle; add --to-handle, such as 0x81000001")
     inputs = inputs_of({}, order)
     wrapped = {args.out: wrapped_for(target, inputs, order.trust)}
     if args.sigv4a_out:
         wrapped[args.sigv4a_out] = _wrap_sigv4a(key_id, inputs, target)
     for path, file in wrapped.items():
         write_whole(path, in_format(file, target, args.format).encode(), force=args.force)
-        note(f"{path} is for the TPM of {target.host}; there: tpmwire import-key {os.path.basename(path)}")
+        note(f"{path} is for the TPM of {target.host}; run there: tpmwire import-key {os.path.basename(path)}")
     return 0
 
 

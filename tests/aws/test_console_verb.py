@@ -73,7 +73,7 @@ def test_a_refusal_shows_no_credentials(box: Machine, sts: VerifyingSts) -> None
         )
         session = strange.seen[0]["Session"]
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (6, "", 1)
-    assert "sign-in page refuses the credentials (HTTP 400)" in done.stderr
+    assert "sign-in page refused the credentials (HTTP 400)" in done.stderr
     assert not any(word in done.stderr for word in session.split('"') if len(word) > 12)
 
 
@@ -143,13 +143,19 @@ def test_no_browser(box: Machine, sts: VerifyingSts, page: SigninPage, tmp_path:
 ROLE = ["--assumeRole=true", "--aws-arn=arn:aws:iam::123456789012:role/a"]
 REGION = "--region=eu-west-1"
 REFUSED = {
-    "GetSessionToken": ([REGION], "a role's or a federated user's credentials only"),
-    "MFA alone": ([REGION, "--mfa-serial=arn:aws:iam::123456789012:mfa/me"], "federated user's credentials only"),
-    "root": ([REGION, "--root-of=123456789012", "--task-policy-arn=x"], "federated user's credentials only"),
+    "GetSessionToken": ([REGION], "the credentials of a role or a federated user"),
+    "MFA alone": (
+        [REGION, "--mfa-serial=arn:aws:iam::123456789012:mfa/me"],
+        "credentials of a role or a federated user",
+    ),
+    "root": (
+        [REGION, "--root-of=123456789012", "--task-policy-arn=x"],
+        "credentials of a role or a federated user",
+    ),
     "too short": ([REGION, *ROLE, "--session-duration=899"], "900 to 43200 seconds, not 899"),
     "too long": ([REGION, *ROLE, "--session-duration=43201"], "900 to 43200 seconds, not 43201"),
-    "a chain": ([REGION, *ROLE, ROLE[1], "--session-duration=900"], "is for one role"),
-    "a user's": ([REGION, "--federation-name=me", "--session-duration=900"], "is for a role"),
+    "a chain": ([REGION, *ROLE, ROLE[1], "--session-duration=900"], "is only for a single role"),
+    "a user's": ([REGION, "--federation-name=me", "--session-duration=900"], "is only for roles"),
     "no console": (["--region=us-iso-east-1", *ROLE], "console of partition aws-iso"),
     "an issuer that is none": ([REGION, *ROLE, "--issuer=example.com/\udcff"], "not a URL"),
     "no page": ([REGION, *ROLE, "--destination=http://x"], "neither https://... nor"),

@@ -116,7 +116,7 @@ def test_one_command_takes_a_profile_into_the_tpm(
 
     done = tool(*words, "--remove-plaintext")
     assert done.code == 0, done.err
-    assert "already, at" in done.err
+    assert "already in the TPM, at" in done.err
     assert sts.secret_access_key not in done.out + done.err
     assert files_with(home, sts.secret_access_key) == []
     assert (home / ".aws" / "credentials").read_text() == (
@@ -208,7 +208,7 @@ def test_a_key_without_the_policy_that_is_asked_for_is_not_taken_for_it(
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (("[work]\n", "[work]\naws_session_token = t\n"), "temporary one"),
+        (("[work]\n", "[work]\naws_session_token = t\n"), "is temporary"),
         (("[work]\n", "[elsewhere]\n"), "no aws_access_key_id in a profile [work]"),
     ],
 )
@@ -244,4 +244,4 @@ def test_the_same_secret_elsewhere_is_told(home: Path, sts: VerifyingSts, swtpm:
 def test_undo_is_impossible_and_says_why(tool: Tool) -> None:
     refused = tool("enroll", "--undo")
     assert refused.code == 2
-    assert "cannot be taken out of the TPM" in refused.err
+    assert "cannot be exported from the TPM" in refused.err

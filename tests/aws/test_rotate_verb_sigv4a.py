@@ -73,7 +73,7 @@ def test_both_places_and_no_handle_for_two(
     words = ("rotate", "--profile", "work", "--delete-old")
     done = tool(*words, "--sigv4a-out", file, "--sigv4a-handle", hex(BESIDE))
     assert done.code == 0, done.err
-    assert f"its key of SigV4A: {file} and 0x{BESIDE:08x}\n" in done.err
+    assert f"SigV4A key of the new key: {file} and 0x{BESIDE:08x}\n" in done.err
     new = device.uses()
     verify(swtpm, EcdsaKey(handle=BESIDE), new, secrets[new])
     verify(swtpm, EcdsaKey(file=parse(file.read_bytes())), new, secrets[new])
@@ -82,7 +82,7 @@ def test_both_places_and_no_handle_for_two(
     # Without the option nobody need find out by a signature that is refused.
     again = tool(*words)
     assert again.code == 0, again.err
-    assert f"a key of SigV4A, if any, ends with {new}: only rotate --sigv4a-out makes another\n" in again.err
+    assert f"a SigV4A key of {new}, if any, ends with it; rotate --sigv4a-out creates a new one\n" in again.err
 
 
 @pytest.mark.parametrize("step", ["created", "made", "beside", "put", "placed"])
@@ -101,7 +101,7 @@ def test_killed_on_the_way_the_pair_is_whole_or_begun_anew(
     new = device.uses()
     if step not in ("put", "placed"):
         verify(swtpm, EcdsaKey(file=parse(file.read_bytes())), new, secrets[new])
-    assert ["whose secret is nowhere" in done.err, new in secrets] == [new in secrets] * 2
+    assert ["whose secret was lost" in done.err, new in secrets] == [new in secrets] * 2
     assert len(persistent(swtpm)) == 1
     assert held(swtpm) == ""
 

@@ -82,7 +82,7 @@ def test_a_refresh_that_fails_keeps_the_old_ones_to_their_end_and_says_so(box: M
         short.refusing = True
         service.logged("AccessDenied")
         assert service.ask() == first
-        assert f"; the old ones last until {first[1]['Expiration']}\n" in service.text
+        assert f"; the old ones are valid until {first[1]['Expiration']}\n" in service.text
         await_(lambda: service.ask()[0] != 200, lambda: service.text)
         asked = short.asked
         status, found = service.ask()
@@ -150,7 +150,7 @@ def test_who_waits_for_a_late_tpm_does_not_hold_the_port(box: Machine, sts: Veri
         box.swtpm.pause()
         try:
             service.process.send_signal(signal.SIGHUP)
-            service.logged("asking again in")
+            service.logged("trying again in")
             assert service.ask() == first
             service.process.terminate()
             service.process.wait(20)

@@ -101,7 +101,7 @@ def test_sockets_that_systemd_opened(box: Machine, sts: VerifyingSts, tmp_path: 
     ("address", "more", "says"),
     [
         ("0.0.0.0:{port}", (), "which other machines can reach; use ListenStream="),
-        ("127.0.0.1:{port}", ("--port=1234",), "systemd passed sockets on; take --port away"),
+        ("127.0.0.1:{port}", ("--port=1234",), "systemd already passed sockets; remove --port"),
     ],
 )
 def test_sockets_that_are_refused(

@@ -200,7 +200,7 @@ def test_a_role_signs(box: Machine, tmp_path: Path, capsys: pytest.CaptureFixtur
         assert main([*link, "--expires=60"]) == 0
         assert capsys.readouterr().err == ""
         assert main([*link, "--expires=86400"]) == 0
-        assert "the link ends at 2" in capsys.readouterr().err
+        assert "the URL expires at 2" in capsys.readouterr().err
 
 
 REFUSED = {

@@ -195,7 +195,7 @@ def test_the_inner_key_and_the_password_are_not_heard(
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (("--to", "{b}", "{key}"), 2, "where the duplicate is to go"),
+        (("--to", "{b}", "{key}"), 2, "no output; give --out FILE, or --public"),
         (("--to", "{b}", "{key}", "--public", "p"), 2, "--public, --private and --seed together"),
         (("--to", "{b}", "{key}", "--out", "{key}"), 2, "exists"),
         (("--to", "{b}", "{key}", "--out", "o", "--inner-key-file", "o"), 2, "are the same"),

@@ -235,7 +235,7 @@ def test_a_bit_changed_anywhere_in_the_certificate_is_refused(
 def test_a_ca_in_place_of_a_tpm_is_the_users_mistake(maker: Maker, state: Path, ek: Run) -> None:
     with Swtpm(state=state) as swtpm:
         code, out, err = ek("--tpm-path", swtpm.path, "--cert", maker.issuer)
-    told = f"tpmwire: {maker.issuer} is the certificate of a CA, not of a TPM: give it with --ca\n"
+    told = f"tpmwire: {maker.issuer} is the certificate of a CA, not of a TPM; give it with --ca\n"
     assert (code, out, err) == (2, "", told)
 
 

@@ -215,7 +215,7 @@ def test_list_and_flush_what_was_left(
     leave_things(swtpm, tmp_path)
     ran = tool("flush", *where)
     assert (ran.code, len(ran.out.splitlines()), held(swtpm)) == (0, 6, "")
-    assert tool("flush", *where) == (0, "", "there is nothing to flush\n")
+    assert tool("flush", *where) == (0, "", "nothing to flush\n")
     assert handles(swtpm, "persistent") == seen["persistent"]
 
 
@@ -277,8 +277,8 @@ def test_names(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("what", "code", "says"),
     [
-        ("ek_rsa", 2, "no file"),
-        ("0x1ffffffff", 2, "is no handle"),
+        ("ek_rsa", 2, "nor a file"),
+        ("0x1ffffffff", 2, "is not a handle"),
         ("0x81010077", 4, "no object at this handle"),
         ("0x80000000", 4, "TPM_RC_REFERENCE_H0"),
     ],

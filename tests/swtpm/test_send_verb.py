@@ -139,7 +139,7 @@ def test_auth_file(swtpm: Swtpm, send: Tool, tmp_path: Path) -> None:
         ("CreatePrimary primaryHandle=owner inPublic.type=ECC", "inPublic.nameAlg is missing"),
         ("PolicyOR policySession=0x03000000 pHashList=5", "needs a JSON list"),
         ("NV_DefineSpace authHandle=owner auth=6869", "auth is a secret"),
-        ("--auth-file x GetRandom bytesRequested=1 + GetTestResult", "go with one command"),
+        ("--auth-file x GetRandom bytesRequested=1 + GetTestResult", "are for one command"),
         ("--json /nowhere", "/nowhere: No such file"),
     ],
 )

@@ -48,7 +48,7 @@ def _octets(text: str) -> list[bytes]:
 
 def test_a_salted_session_hides_both_and_shows_both_in_clear(swtpm: Swtpm, send: Tool) -> None:
     ran = send("--session", "salted", "--secrets", *HMAC)
-    assert (ran.code, ran.err) == (0, "tpmwire: flushing what the commands made (--keep leaves it)\n")
+    assert (ran.code, ran.err) == (0, "tpmwire: flushing what the commands created (--keep keeps it)\n")
     assert held(swtpm) == ""
     messages = _octets(ran.out)
     for message in messages:
@@ -72,12 +72,12 @@ def test_keep_leaves_what_the_commands_made_and_no_session_of_ours(swtpm: Swtpm,
 
 def test_what_is_flushed_is_told_once(send: Tool) -> None:
     words = ["--session", "salted", "CreatePrimary", "primaryHandle=owner", "inPublic=template:srk-ecc"]
-    assert send(*words).err == "tpmwire: flushing what the commands made (--keep leaves it)\n"
+    assert send(*words).err == "tpmwire: flushing what the commands created (--keep keeps it)\n"
 
 
 def test_without_secrets_the_answer_in_clear_shows_none(send: Tool) -> None:
     shown = send("--session", "salted", *HMAC).out
-    assert "after its first parameter was decrypted" in shown
+    assert "after its first parameter is decrypted" in shown
     assert K_DATE[:6].hex(" ") not in shown
 
 
@@ -163,13 +163,13 @@ def test_the_endorsement_keys_policy(send: Tool) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ("--session salted FlushContext flushHandle=0x80000000", "without sessions always"),
-        ("--session salted --dry-run GetRandom bytesRequested=1", "need the nonces"),
+        ("--session salted FlushContext flushHandle=0x80000000", "does not allow sessions"),
+        ("--session salted --dry-run GetRandom bytesRequested=1", "need nonces"),
         ("--policy nonsense HMAC handle=1 buffer=00", "unknown step"),
         ("--policy pcr:sha257:1 HMAC handle=1 buffer=00", "unknown PCR bank"),
         ("--policy auth-value GetRandom bytesRequested=1", "no handle that a policy can authorize"),
         ("--auth-env NOT_SET_ANYWHERE HMAC handle=1 buffer=00", "NOT_SET_ANYWHERE of --auth-env is not set"),
-        ("--policy auth-value GetRandom bytesRequested=1 + GetTestResult", "go with one command"),
+        ("--policy auth-value GetRandom bytesRequested=1 + GetTestResult", "are for one command"),
     ],
 )
 def test_mistakes_are_one_line_and_nothing_is_sent(tool: Tool, words: str, says: str) -> None:
@@ -181,4 +181,4 @@ def test_mistakes_are_one_line_and_nothing_is_sent(tool: Tool, words: str, says:
 
 def test_a_policy_in_json_is_a_list_of_words(tool: Tool) -> None:
     ran = tool("send", "--json", "-", stdin=b'{"command": "GetRandom", "policy": "pcr:7"}')
-    assert (ran.code, "policy is a list" in ran.err) == (2, True)
+    assert (ran.code, "expected policy as a list" in ran.err) == (2, True)

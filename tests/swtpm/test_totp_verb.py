@@ -66,7 +66,7 @@ def test_the_vectors_of_rfc_6238(
     uri = b"otpauth://totp/Example:me?secret=" + secret + f"&algorithm={name}&digits=8".encode()
     ran = imported(tool, swtpm, tmp_path / "key.pem", uri)
     assert f"tpmwire totp code --digits 8 {tmp_path}/key.pem" in ran.err
-    assert "no codes that AWS takes" in ran.err
+    assert "AWS does not accept these codes" in ran.err
     for when, code in zip(TIMES, VECTORS[name], strict=True):
         monkeypatch.setattr(time, "time", lambda when=when: float(when))
         ran = tool("totp", "code", tmp_path / "key.pem", "--digits", "8", "--tpm-path", swtpm.path)
@@ -80,7 +80,7 @@ def test_aws_s_form_by_file_and_handle(swtpm: Swtpm, tool: Tool, tmp_path: Path)
     typed = base64.b32encode(secret).lower()
     typed = b" ".join(typed[at : at + 4] for at in range(0, len(typed), 4))
     ran = imported(tool, swtpm, pem, typed + b"\n", "--persistent-handle", HANDLE)
-    assert "this is no second factor" in ran.err
+    assert "this is not a second factor" in ran.err
     assert f"--mfa-serial ARN --mfa-totp {pem}" in ran.err
     assert stat.S_IMODE(pem.stat().st_mode) == 0o600
     assert os.listdir(tmp_path) == ["key.pem"]
@@ -99,7 +99,7 @@ def test_how_long_a_code_is_good(
     imported(tool, swtpm, tmp_path / "key.pem")
     monkeypatch.setattr(time, "time", lambda: 48.0)
     words = ("totp", "code", tmp_path / "key.pem", "--verbose", "--tpm-path", swtpm.path)
-    assert "good for 12 seconds more" in tool(*words).err
+    assert "valid for 12 more seconds" in tool(*words).err
     monkeypatch.setattr(time, "time", lambda: 59.0)
     ran = tool(*words, "--period", "60")
     assert ("good for 1 seconds more" in ran.err, ran.out) == (True, "755224\n")  # RFC 4226, appendix D: count 0
@@ -204,12 +204,12 @@ def test_secrets_that_are_none_are_refused_without_being_shown(case: str, tool: 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("import",), "say where the key is to go"),
+        (("import",), "no output; give --out FILE"),
         (("import", "--out", "/dev/null/key"), "there is no directory /dev/null"),
         (("import", "--out", "x", "--secret-file", "/nonexistent/s"), "/nonexistent/s: No such file"),
         (("code", "0x80000001"), "is not a persistent handle"),
         (("code", "/nonexistent/key"), "/nonexistent/key: No such file"),
-        (("code", HANDLE, "--period", "0"), "is no number of seconds"),
+        (("code", HANDLE, "--period", "0"), "is not a number of seconds"),
         (("code", HANDLE, "--digits", "9"), "invalid choice"),
         ((), "required: ACTION"),
     ],
@@ -245,4 +245,4 @@ def test_a_tpm_without_sha1(swtpm: Swtpm, tool: Tool, tmp_path: Path, command: T
         ran = tool("totp", "import", "--out", tmp_path / "key.pem", "--tpm-path", bus.path, stdin=BASE32)
     assert (ran.code, list(tmp_path.iterdir())) == (4, [])
     (line,) = ran.err.splitlines()
-    assert "this TPM has no HMACs in SHA1, so it cannot hold this token's secret" in line
+    assert "this TPM does not support HMAC with SHA1, which this token needs" in line

@@ -65,7 +65,7 @@ def test_tpmwire_itself_two_connections_and_exit_codes(swtpm: Swtpm, tool: Tool)
 def test_explanations_that_cannot_be_written_do_not_hurt_the_program(swtpm: Swtpm, tool: Tool) -> None:
     ran = tool("trace", "--tpm-path", swtpm.path, "--out", "/dev/full", "--", "tpm2_getrandom", "--hex", "6")
     assert (ran.code, len(bytes.fromhex(ran.out))) == (0, 6)
-    assert "cannot be written: No space left on device; the program goes on" in ran.err
+    assert "cannot write more explanations: No space left on device; the program continues" in ran.err
     assert ran.err.count("\n") == 1
 
 
@@ -84,7 +84,7 @@ def test_mistakes(tool: Tool) -> None:
     ran = tool("trace", "--tpm-path", "/nowhere", "--", "true")
     assert (ran.code, ran.err.count("\n")) == (3, 1)
     ran = tool("trace", "--", "no-such-program")
-    assert (ran.code, ran.err) == (2, "tpmwire: there is no program 'no-such-program' to run\n")
+    assert (ran.code, ran.err) == (2, "tpmwire: cannot find the program 'no-such-program'\n")
     assert tool("trace").code == 2
 
 
@@ -96,7 +96,7 @@ def test_nonsense_from_the_program_ends_its_connection(swtpm: Swtpm, tool: Tool)
     )
     ran = tool("trace", "--tpm-path", swtpm.path, "--", PROGRAM[0], "-c", speaks)
     assert (ran.code, ran.out) == (0, "b''\n")
-    assert "says it has 0 octets" in ran.err
+    assert "a size of 0 bytes" in ran.err
 
 
 def test_a_signal_ends_the_program_too(swtpm: Swtpm, tmp_path: Path) -> None:

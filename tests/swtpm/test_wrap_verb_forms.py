@@ -340,11 +340,14 @@ def test_the_drafts_primaries(swtpm: Swtpm, tool: Tool, tmp_path: Path, hierarch
 @pytest.mark.parametrize(
     ("parent", "says"),
     [
-        (0, "0, which tpm2tss-genkey wrote for: the owner hierarchy's standard ECC P-256 (H-2) primary"),
-        (0x40000140, "as go-tpm's programs write it, which is taken as: the owner hierarchy's standard ECC P-256"),
+        (0, "0, as tpm2tss-genkey writes it for: the owner hierarchy's standard ECC P-256 (H-2) primary"),
+        (
+            0x40000140,
+            "as go-tpm's programs write it, which is treated as: the owner hierarchy's standard ECC P-256",
+        ),
         (
             0x80000001,
-            "a transient handle, which is taken as: the owner hierarchy's standard ECC P-256 (H-2) primary",
+            "a transient handle, which is treated as: the owner hierarchy's standard ECC P-256 (H-2) primary",
         ),
         (0x81010001, "the endorsement key ek-rsa: the persistent one, else created"),
         (0x81010016, "the endorsement key ek-p384"),

@@ -105,7 +105,7 @@ def test_without_stdout_nobody_is_told_that_it_is_done() -> None:
 @pytest.mark.parametrize(
     ("words", "stdin", "says"),
     [
-        (("import",), SECRET, "say where the key is to go"),
+        (("import",), SECRET, "no output; give --out FILE"),
         (("import", *HANDLE), b"", "there is no secret"),
         (("import", *HANDLE), b"\n", "there is no secret"),
         (("import", *HANDLE), b"AWS4AWS4" + SECRET, "begins with AWS4 twice"),
@@ -252,15 +252,18 @@ def test_show_says_what_each_field_means(tool: Tool, tmp_path: Path) -> None:
     assert plain.privkey.hex() not in text
     for changes, says in (
         ({"parent": 0x81000001}, "parent 0x81000001 a persistent key, used as it is"),
-        ({"parent": 0x80000000}, "parent 0x80000000 a transient handle, which is taken as: the owner hierarchy's"),
+        (
+            {"parent": 0x80000000},
+            "parent 0x80000000 a transient handle, which is treated as: the owner hierarchy's",
+        ),
         (
             {"parent": 0x4000000B, "rsa_parent": True},
             "the endorsement hierarchy's standard RSA 2048 (H-1) primary",
         ),
         ({"empty_auth": True}, "empty_auth yes"),
-        ({"empty_auth": None}, "empty_auth not said"),
+        ({"empty_auth": None}, "empty_auth not stated"),
         ({"description": "na\u00efve\x1b[31m"}, r"description 'na\xefve\x1b[31m'"),
-        ({"type": "2.23.133.10.1.4", "secret": b"\0\2ab"}, "secret 4 octets the encrypted seed"),
+        ({"type": "2.23.133.10.1.4", "secret": b"\0\2ab"}, "secret 4 bytes the encrypted seed"),
         ({"policy": ((0x160, b"\1\2"),)}, "1. TPM2_PolicySigned 0102"),
         ({"policy": ((0x16B, b""), (0x7FF, b"\1"))}, "1. TPM2_PolicyAuthValue The object's authValue is known"),
         ({"auth_policy": (("later", ((0x16B, b""),)),)}, "auth_policy later: 1. TPM2_PolicyAuthValue"),
@@ -278,7 +281,7 @@ def test_what_a_later_format_added_is_noted(tool: Tool, tmp_path: Path) -> None:
     ran = tool("show", tmp_path / "later.pem")
     note = f"tpmwire: note: {tmp_path}/later.pem has fields of a later format ([6], [7]), which are ignored\n"
     assert (ran.code, ran.err) == (0, note)
-    assert "later         [6], [7]  of a later format: kept, and ignored" in ran.out
+    assert "later         [6], [7]  fields of a later format: kept but ignored" in ran.out
     assert tool("policy", tmp_path / "later.pem").err == note
 
 
@@ -294,11 +297,11 @@ def test_show_tells_whether_the_policy_is_the_keys(tool: Tool, tmp_path: Path) -
     bound = KeyFile.of(hmac_key(right.digest()), b"private", 0x40000001, policy=right.to_steps())
     text = shown(tool, bound, tmp_path)
     assert f"1. TPM2_PolicyPCR sha256:23 digest {statement.pcr_digest.hex()}" in text
-    assert f"authPolicy {right.digest().hex()} is what the file's policy leads to" in text
+    assert f"authPolicy {right.digest().hex()} is the digest of the file's policy" in text
     assert "userWithAuth" not in text
     text = shown(tool, bound.replace(policy=wrong.to_steps()), tmp_path)
-    assert f"authPolicy {right.digest().hex()} is NOT what the file's policy leads to" in text
-    assert "the file does not say how to satisfy it" in shown(tool, bound.replace(policy=None), tmp_path)
+    assert f"authPolicy {right.digest().hex()} is NOT the digest of the file's policy" in text
+    assert "the file does not contain this policy" in shown(tool, bound.replace(policy=None), tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"])

@@ -217,7 +217,7 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "TPM_RC_HANDLE (handle 1)" in capsys.readouterr().out
     assert main(["decode", "80010000000b0000017b00"]) == 1
     for words, says in (
-        ([ANSWER.hex()], "--command NAME says"),
+        ([ANSWER.hex()], "--command NAME"),
         (["zz"], "'zz' is neither hex"),
         (["no-such-file.hex"], "(and no file)"),
         (["--command=-1", ANSWER.hex()], "'-1' is neither a command's name"),
