@@ -88,17 +88,17 @@ PASSING = {
 }  # fmt: skip
 
 SHAPES = {
-    "200 cut in its XML": (http("200 OK", STS_ANSWER[:300]), Fault(7, NO_XML)),
+    "200 with truncated XML": (http("200 OK", STS_ANSWER[:300]), Fault(7, NO_XML)),
     "200 empty": (http("200 OK"), Fault(7, "the response is not valid XML (no element found)")),
-    "200 with foreign XML": (http("200 OK", "<feed/>"), Fault(7, "the response has no AccessKeyId; check")),
+    "200 with unrelated XML": (http("200 OK", "<feed/>"), Fault(7, "the response has no AccessKeyId; check")),
     "200 of another call": (_changed("GetSessionToken", "AssumeRole"), Fault(7, "response has no AccessKeyId")),
     "200 with an error document": (http("200 OK", error("Throttling")), Fault(7, "response has no AccessKeyId")),
-    "200 with a portal's page": (
+    "200 with a login page": (
         http("200 OK", "<!DOCTYPE html><html><title>Wi-Fi</title></html>"),
         Fault(7, "the response has a DOCTYPE (an HTML page?); check the endpoint and any proxy before it"),
     ),
     "200 with JSON": (http("200 OK", "{}"), Fault(7, NO_XML)),
-    "200 of two megabytes": (
+    "200 with two megabytes": (
         http("200 OK", "<a>" + "x" * (2 << 20)), Fault(7, "answered with more than 1048576 octets")
     ),
     "200 with many elements": (
@@ -113,7 +113,7 @@ SHAPES = {
     ),
     "200 with a length too large": (_with(f"Content-Length: {len(STS_ANSWER) + 9}"), Fault(7, CUT, 3)),
     "200 with a length too small": (_with("Content-Length: 300"), Fault(7, NO_XML)),
-    "200 cut in a chunk": (
+    "200 with a truncated chunk": (
         _with("Transfer-Encoding: chunked", body=b"%x\r\n" % (2 * len(STS_ANSWER)) + STS_ANSWER.encode()),
         Fault(7, CUT, 3),
     ),
@@ -123,8 +123,8 @@ SHAPES = {
         Fault(7, "redirects to https://portal.example/login (HTTP 302), and redirects are not followed"),
     ),
     "307 without Location": (http("307 Temporary Redirect"), Fault(7, "redirects to an unknown URL (HTTP 307)")),
-    "no HTTP": (b"SSH-2.0-OpenSSH_9.2\r\n", Fault(7, "answered with something that is not HTTP", 3)),
-    "headers without end": (
+    "not HTTP": (b"SSH-2.0-OpenSSH_9.2\r\n", Fault(7, "answered with something that is not HTTP", 3)),
+    "endless headers": (
         b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 1000, Fault(7, "answered with too large a header section")
     ),
 }  # fmt: skip
@@ -143,10 +143,10 @@ VALUES = {
     "200 with a line feed": (
         _changed("made+up/secret", "a&#10;b"), Fault(7, "the response's SecretAccessKey has invalid characters")
     ),
-    "200 with an Expiration that is none": (
+    "200 with an invalid Expiration": (
         _changed("2030-01-01T00:00:00Z", "tomorrow"), Fault(7, "Expiration is not a valid RFC 3339 time")
     ),
-    "200 that has expired": (
+    "200 with expired credentials": (
         _changed("2030", "2020"), Fault(7, "the credentials in the response expired at 2020-01-01T00:00:00Z")
     ),
 }  # fmt: skip

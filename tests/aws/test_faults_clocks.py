@@ -67,11 +67,11 @@ CLOCKS: dict[str, tuple[tuple[str, ...], tuple[Step, ...], Fault]] = {
         ("2026-03-01T11:00:00",), (REFUSED,),
         Fault(6, "your clock is 3600 seconds behind: set it (timedatectl set-ntp true)", 2),
     ),
-    "a clock that is wrong, and AWS's unknown": (
+    "a wrong clock, and AWS's time unknown": (
         ("2026-03-01T11:00:00",), (say(http("403 Forbidden", EXPIRED)),),
         Fault(6, "the signature's time is not AWS's: check the clock (timedatectl)"),
     ),
-    "a clock for which new credentials have expired": (
+    "a clock by which new credentials have expired": (
         ("2026-03-01T13:00:00",), (TOO_EARLY, SHORT),
         Fault(0, "ahead of AWS: programs will treat these credentials as expired; set", 2),
     ),

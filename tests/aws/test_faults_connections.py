@@ -60,17 +60,17 @@ CLOSED = "closed the connection without an answer; check the endpoint, or try ag
 LATE = "cannot get an answer from 127.0.0.1:# within 0.5 s; check the network, or allow a longer timeout"
 
 ANSWERING = {
-    "closes without an answer": (say(b""), Fault(7, CLOSED, 3)),
-    "resets without an answer": (_reset, Fault(7, "Connection reset by peer; check the network", 3)),
-    "closes within its head": (say(HEAD[:9]), Fault(7, "answered with something that is not HTTP", 3)),
+    "closes without a response": (say(b""), Fault(7, CLOSED, 3)),
+    "resets without a response": (_reset, Fault(7, "Connection reset by peer; check the network", 3)),
+    "closes within its headers": (say(HEAD[:9]), Fault(7, "answered with something that is not HTTP", 3)),
     "closes within its body": (say(OK[:-40]), Fault(7, "closed the connection in the middle of its answer", 3)),
     "resets within its body": (_half_and_reset, Fault(7, "Connection reset by peer; check the network", 3)),
-    "hangs before its head": (_hang_after(b""), Fault(7, LATE, 3, within=THRICE)),
-    "hangs within its head": (_hang_after(HEAD), Fault(7, LATE, 3, within=THRICE)),
-    "hangs after its head": (_hang_after(HEAD + b"\r\n\r\n"), Fault(7, LATE, 3, within=THRICE)),
+    "hangs before its headers": (_hang_after(b""), Fault(7, LATE, 3, within=THRICE)),
+    "hangs within its headers": (_hang_after(HEAD), Fault(7, LATE, 3, within=THRICE)),
+    "hangs after its headers": (_hang_after(HEAD + b"\r\n\r\n"), Fault(7, LATE, 3, within=THRICE)),
     "hangs within its body": (_hang_after(OK[:-40]), Fault(7, LATE, 3, within=THRICE)),
-    "drips its head": (_drip_after(b"HTTP/1.1 200 OK\r\nA: "), Fault(7, LATE, 3, within=THRICE)),
-    "drips its body": (
+    "sends its headers slowly": (_drip_after(b"HTTP/1.1 200 OK\r\nA: "), Fault(7, LATE, 3, within=THRICE)),
+    "sends its body slowly": (
         _drip_after(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"), Fault(7, LATE, 3, within=THRICE)
     ),
 }  # fmt: skip
@@ -82,14 +82,14 @@ def _port_that_is_closed() -> str:
 
 
 REACHING = {
-    "nobody listens": Fault(7, "cannot connect to 127.0.0.1:#: Connection refused; check the network", 0),
-    "packets get lost": Fault(
+    "nothing listens": Fault(7, "cannot connect to 127.0.0.1:#: Connection refused; check the network", 0),
+    "packets are lost": Fault(
         7, "cannot connect to 127.0.0.1:# within 0.5 s; check the network", 0, within=THRICE
     ),
     "hangs before TLS": Fault(7, "cannot speak TLS with 127.0.0.1:# within 0.5 s", 0, within=THRICE),
     "hangs within TLS": Fault(7, "cannot speak TLS with 127.0.0.1:# within 0.5 s", 0, within=THRICE),
-    "speaks no TLS": Fault(7, "check that the port speaks TLS 1.2 or 1.3", 0),
-    "speaks an old TLS": Fault(7, "TLSV1_ALERT_PROTOCOL_VERSION; check that the port speaks TLS 1.2 or 1.3", 0),
+    "does not use TLS": Fault(7, "check that the port speaks TLS 1.2 or 1.3", 0),
+    "uses an old TLS": Fault(7, "TLSV1_ALERT_PROTOCOL_VERSION; check that the port speaks TLS 1.2 or 1.3", 0),
     "closes within TLS": Fault(7, "cannot speak TLS with 127.0.0.1:#", 0),
     "no name server": Fault(7, "cannot connect to sts.test:1: name not resolved", 0, within=THRICE),
     "a name server that hangs": Fault(7, "cannot connect to sts.test:1 within 0.5 s", 0, within=THRICE),
@@ -109,9 +109,9 @@ def test_answering(runs: Bench, name: str) -> None:
 def _reached(name: str, runs: Bench) -> Iterator[tuple[str, Path | None]]:
     """What of `REACHING` is so while it lasts: a URL, and the program where it is not the usual one."""
     with contextlib.ExitStack() as stack:
-        if name == "nobody listens":
+        if name == "nothing listens":
             yield _port_that_is_closed(), None
-        elif name == "packets get lost":
+        elif name == "packets are lost":
             yield f"http://127.0.0.1:{stack.enter_context(silent_port())}", None
         elif name == "hangs before TLS":
             listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
@@ -126,8 +126,8 @@ def _reached(name: str, runs: Bench) -> Iterator[tuple[str, Path | None]]:
         else:
             step: dict[str, Step] = {
                 "hangs within TLS": _hang_after(b"\x16\x03\x03"),  # a record's first octets
-                "speaks no TLS": say(b"SSH-2.0-OpenSSH_9.2\r\n"),
-                "speaks an old TLS": say(b"\x15\x03\x01\x00\x02\x02\x46"),  # alert protocol_version
+                "does not use TLS": say(b"SSH-2.0-OpenSSH_9.2\r\n"),
+                "uses an old TLS": say(b"\x15\x03\x01\x00\x02\x02\x46"),  # alert protocol_version
                 "closes within TLS": say(b""),
             }
             peer = stack.enter_context(_Raw(step[name]))

@@ -28,7 +28,8 @@ def _kept(directory: Path) -> list[bytes]:
 
 
 @pytest.mark.parametrize(
-    "name", ["AccessDenied", "500", "200 with a portal's page", "200 cut in its XML", "200 that has expired"]
+    "name",
+    ["AccessDenied", "500", "200 with a login page", "200 with truncated XML", "200 with expired credentials"],
 )
 def test_a_fault_is_not_kept(runs: Bench, tmp_path: Path, name: str) -> None:
     answer, fault = ANSWERS[name]
@@ -111,9 +112,7 @@ def test_midnight_between_the_hmacs_and_the_request(
         assert len(sts.requests) == 1
 
 
-@pytest.mark.parametrize(
-    "name", ["500", "400 Throttling", "200 with a portal's page", "AccessDenied", "no server"]
-)
+@pytest.mark.parametrize("name", ["500", "400 Throttling", "200 with a login page", "AccessDenied", "no server"])
 @pytest.mark.parametrize("left", [600, 60])
 def test_due_credentials_do_while_sts_is_down(runs: Bench, tmp_path: Path, name: str, left: int) -> None:
     """Ten minutes before their end they are due, and are given where AWS fails, but not where it refuses."""

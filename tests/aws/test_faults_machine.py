@@ -44,7 +44,7 @@ DISKS = {
          "(head -c 9000 /dev/zero >{run}/fill 2>/dev/null || true)"],
         Fault(0, KEPT_NOT + RUN + "/tpmwire: No space left on device", 1, 2),
     ),
-    "the cache's disk has no inode left": (
+    "the cache's disk has no free inode": (
         ["mount -t tmpfs -o nr_inodes=3,mode=700 tmpfs {run}", "mkdir -m 700 {run}/tpmwire", "touch {run}/fill"],
         Fault(0, NO_CACHE + RUN + "/tpmwire: No space left on device"),
     ),
@@ -52,18 +52,18 @@ DISKS = {
         ["mount -t tmpfs -o ro,mode=700 tmpfs {run}"],
         Fault(0, NO_CACHE + RUN + "/tpmwire: Read-only file system"),
     ),
-    "the cache's place is a file": (
+    "the cache directory is a file": (
         ["touch {run}/tpmwire"],
         Fault(0, NO_CACHE + RUN + "/tpmwire: Not a directory"),
     ),
-    "the cache's place is a link": (
+    "the cache directory is a link": (
         ["mkdir -m 700 {run}/real", "ln -s real {run}/tpmwire"],
         Fault(0, NO_CACHE + RUN + "/tpmwire: Not a directory"),
     ),
-    "the cache's place is open to others": (
+    "the cache directory is open to others": (
         ["mkdir -m 755 {run}/tpmwire"], Fault(0, NO_CACHE + RUN + "/" + NOT_MINE)
     ),
-    "the cache's place is another user's": (
+    "the cache directory is another user's": (
         ["mkdir -m 700 {run}/tpmwire", f"chown {NOBODY} {{run}}/tpmwire"],
         Fault(0, NO_CACHE + RUN + "/" + NOT_MINE),
     ),
@@ -148,12 +148,12 @@ def test_nobodys_file_is_not_roots(runs: Bench, tmp_path: Path) -> None:
 DAMAGED = "cache: ignored: damaged, or sealed by another key, TPM or boot; it is replaced"
 
 CUTS: dict[str, tuple[Callable[[bytes], bytes], Fault]] = {
-    "a cache cut to nothing": (lambda octets: b"", Fault(0, DAMAGED, 1, 2)),
-    "a cache cut in its header": (lambda octets: octets[:50], Fault(0, DAMAGED, 1, 2)),
-    "a cache cut in its text": (lambda octets: octets[:-40], Fault(0, DAMAGED, 1, 3)),
-    "a cache cut in its tag": (lambda octets: octets[:-1], Fault(0, DAMAGED, 1, 3)),
-    "a cache with octets behind it": (lambda octets: octets + b"x", Fault(0, DAMAGED, 1, 3)),
-    "a cache larger than any": (lambda octets: octets + bytes(1 << 20), Fault(0, DAMAGED, 1, 2)),
+    "an empty cache": (lambda octets: b"", Fault(0, DAMAGED, 1, 2)),
+    "a cache truncated in its header": (lambda octets: octets[:50], Fault(0, DAMAGED, 1, 2)),
+    "a cache truncated in its data": (lambda octets: octets[:-40], Fault(0, DAMAGED, 1, 3)),
+    "a cache truncated in its tag": (lambda octets: octets[:-1], Fault(0, DAMAGED, 1, 3)),
+    "a cache with trailing bytes": (lambda octets: octets + b"x", Fault(0, DAMAGED, 1, 3)),
+    "a cache that is too large": (lambda octets: octets + bytes(1 << 20), Fault(0, DAMAGED, 1, 2)),
 }
 
 

@@ -49,22 +49,22 @@ TUNNELS: dict[str, tuple[Step, Fault]] = {
         Fault(7, NO_WAY + "HTTP/1.1 407 Who are you; check user and password in the proxy URL", 0),
     ),
     "forbids the host": (say(http("403 Forbidden")), Fault(7, NO_WAY + "HTTP/1.1 403 Forbidden; check", 0)),
-    "has no way itself": (say(http("502 Bad Gateway")), Fault(7, NO_WAY + "HTTP/1.1 502 Bad Gateway", 0)),
+    "cannot reach the host": (say(http("502 Bad Gateway")), Fault(7, NO_WAY + "HTTP/1.1 502 Bad Gateway", 0)),
     "closes": (say(b""), Fault(7, NO_WAY + "no answer; check the proxy", 0)),
-    "is none": (say(b"SSH-2.0-OpenSSH_9.2\r\n"), Fault(7, NO_WAY + "SSH-2.0-OpenSSH_9.2; check the proxy", 0)),
+    "speaks SSH": (say(b"SSH-2.0-OpenSSH_9.2\r\n"), Fault(7, NO_WAY + "SSH-2.0-OpenSSH_9.2; check the proxy", 0)),
     "hangs": (_hang, Fault(7, "cannot get a tunnel from the proxy 127.0.0.1:# within 0.5 s", 0, within=THRICE)),
-    "hangs behind its tunnel": (
+    "hangs after CONNECT": (
         _tunnel_then_hang, Fault(7, "cannot speak TLS with sts.example:443 within 0.5 s", 0, within=THRICE)
     ),
-    "closes its tunnel": (_tunnel_then_close, Fault(7, "cannot speak TLS with sts.example:443", 0)),
+    "closes after CONNECT": (_tunnel_then_close, Fault(7, "cannot speak TLS with sts.example:443", 0)),
 }  # fmt: skip
 
 HOW = "HTTPS_PROXY must be http://[USER:PASSWORD@]HOST:PORT; other kinds of proxy are not spoken"
 
 URLS = {
     "is a SOCKS proxy": (f"socks5://{USER}127.0.0.1:1080", Fault(2, HOW, 0, 0)),
-    "is one by TLS": (f"https://{USER}127.0.0.1:1080", Fault(2, HOW, 0, 0)),
-    "has no port that is one": (
+    "needs TLS": (f"https://{USER}127.0.0.1:1080", Fault(2, HOW, 0, 0)),
+    "has an invalid port": (
         f"http://{USER}127.0.0.1:port",
         Fault(2, "HTTPS_PROXY is no URL; use http://", 0, 0),
     ),
@@ -72,11 +72,11 @@ URLS = {
         f"http://{USER}pr\u00f6xy.example:1",
         Fault(2, "the host in HTTPS_PROXY has blanks or non-ASCII", 0, 0),
     ),
-    "has a blank in its name": (
+    "has a space in its name": (
         f"http://{USER}a b:1",
         Fault(2, "the host in HTTPS_PROXY has blanks or non-ASCII", 0, 0),
     ),
-    "is not there": (
+    "is unreachable": (
         f"http://{USER}127.0.0.1:1",
         Fault(7, "cannot connect to the proxy 127.0.0.1:1: Connection", 0),
     ),

@@ -115,7 +115,7 @@ STAGES: dict[str, tuple[Callable[[Stage, Path], None], Fault]] = {
     "while connecting": (_while_connecting, Fault(130, INTERRUPTED, 0)),
     "within TLS": (_within_tls, Fault(130, INTERRUPTED, 0)),
     "while STS is silent": (_while_sts_is_silent, Fault(130, INTERRUPTED, 1)),
-    "within STS's answer": (_within_the_answer, Fault(130, INTERRUPTED, 1)),
+    "during STS's response": (_within_the_answer, Fault(130, INTERRUPTED, 1)),
     "between two attempts": (_between_two_attempts, Fault(130, INTERRUPTED, 1)),
 }
 

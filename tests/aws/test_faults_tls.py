@@ -27,11 +27,11 @@ NO_PEM = "has no CA certificates that can be read (not PEM); give a PEM file"
 CLOCK = "this machine's clock says"
 
 CERTIFICATES = {
-    "a CA of others": (
+    "another CA": (
         HERE, NOW, "wrong",
         Fault(7, "; if a proxy inspects TLS, add the proxy's CA certificate", 0),
     ),
-    "a self-made CA, none named": (
+    "a private CA that is not given": (
         HERE, NOW, "", Fault(7, "if the CA is a private one, set AWS_CA_BUNDLE to its PEM file", 0)
     ),
     "another host's certificate": (
@@ -41,7 +41,7 @@ CERTIFICATES = {
     "an expired certificate, or a clock years ahead": (
         HERE, -YEARS, "right", Fault(7, f"(certificate has expired); {CLOCK}", 0)
     ),
-    "a certificate to come, or a clock years behind": (
+    "a certificate that is not yet valid, or a clock years behind": (
         HERE, YEARS, "right", Fault(7, f"(certificate is not yet valid); {CLOCK}", 0)
     ),
 }  # fmt: skip
@@ -50,8 +50,8 @@ CERTIFICATES = {
 BUNDLES = {
     "a CA file that is missing": (None, Fault(2, "has no CA certificates that can be read (No such file", 0, 0)),
     "a CA file that is empty": (b"", Fault(2, NO_PEM, 0, 0)),
-    "a CA file that is no PEM": (b"\x30\x82\x01", Fault(2, NO_PEM, 0, 0)),
-    "a CA file that is cut": (
+    "a CA file that is not PEM": (b"\x30\x82\x01", Fault(2, NO_PEM, 0, 0)),
+    "a CA file that is truncated": (
         b"-----BEGIN CERTIFICATE-----\nMIIB", Fault(2, NO_PEM, 0, 0)
     ),
 }  # fmt: skip
