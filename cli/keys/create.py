@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from tpmwire.channel import Pin
 from tpmwire.crypto.formulas import random_bytes
 from tpmwire.errors import SessionError
-from tpmwire.keys.keyfile import KeyFile, rsa_parent_of
-from tpmwire.keys.templates import hmac_key
+from tpmwire.keys.keyfile import KeyFile
+from tpmwire.keys.templates import hmac_key, rsa_parent_of
 from tpmwire.keys.wrapping import either
 from tpmwire.policy.policy import Policy
 from tpmwire.policy.statement import Statement

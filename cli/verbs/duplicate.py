@@ -20,7 +20,8 @@ import argparse
 import os
 
 from tpmwire.crypto.formulas import random_bytes
-from tpmwire.keys.keyfile import IMPORTABLE, KeyFile, rsa_parent_of
+from tpmwire.keys.keyfile import IMPORTABLE, KeyFile
+from tpmwire.keys.templates import rsa_parent_of
 from tpmwire.policy.policy import Policy
 from tpmwire.secret import Secret
 from tpmwire.spec.constants import TPMA_OBJECT

@@ -74,7 +74,9 @@ CASES = {
     "nothing there": Case(4, "handle 1, 0x81010009", ["--persistentHandle=0x81010009"]),
     "PCR key without PCRs": Case(4, "--pcrs", [f"--persistentHandle={keys.PCR_HANDLE:#x}"]),
     "other PCRs": Case(4, "PCR values differ", [f"--persistentHandle={keys.PCR_HANDLE:#x}", "--pcrs=22"]),
-    "no PEM": Case(5, "/etc/hostname: there is no line", ["--credential-file=/etc/hostname"]),
+    "no PEM": Case(
+        5, "/etc/hostname: missing -----BEGIN TSS2 PRIVATE KEY----- line", ["--credential-file=/etc/hostname"]
+    ),
     "AWS refuses": Case(6, "permission", [HANDLE], http("403 Forbidden", error("AccessDenied"))),
     "throttled": Case(
         6, "wait a minute", [HANDLE], http("400 Bad Request", error("Throttling")), {"AWS_MAX_ATTEMPTS": "1"}

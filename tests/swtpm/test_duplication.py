@@ -199,7 +199,7 @@ def test_the_inner_key_and_the_password_are_not_heard(
         (("--to", "{b}", "{key}", "--public", "p"), 2, "--public, --private and --seed together"),
         (("--to", "{b}", "{key}", "--out", "{key}"), 2, "exists"),
         (("--to", "{b}", "{key}", "--out", "o", "--inner-key-file", "o"), 2, "are the same"),
-        (("--to", "{key}", "{key}", "--out", "o"), 2, "a key file of a TPM"),
+        (("--to", "{key}", "{key}", "--out", "o"), 2, "a TPM key file"),
         (("--to", "{b}", "{b}", "--out", "o"), 5, "not a TPM key"),
         (("--to", "{b}", "{key}", "--out", "o"), 4, "made to stay in its TPM"),
     ],

@@ -237,10 +237,10 @@ def test_what_is_no_digest_and_no_p256_key(bench: Bench) -> None:
 
 @pytest.mark.parametrize("value", [0, ORDER, ORDER + 1, 2**256 - 1])
 def test_what_is_no_private_value(value: int) -> None:
-    with pytest.raises(EncodeError, match="no private value of P-256") as raised:
+    with pytest.raises(EncodeError, match="not a private value of P-256") as raised:
         ecdsa_key(Secret(value.to_bytes(32, "big")))
     assert raised.value.__context__ is None
-    with pytest.raises(EncodeError, match="no private value"):
+    with pytest.raises(EncodeError, match="not a private value"):
         ecdsa_key(Secret(b"\x01" * 31))
 
 

@@ -171,7 +171,7 @@ def test_another_tpm_cannot_take_it_in(swtpm: Swtpm) -> None:
 
 
 def test_only_a_storage_key_can_be_a_parent() -> None:
-    with pytest.raises(EncodeError, match="can be no parent"):
+    with pytest.raises(EncodeError, match="cannot be a parent"):
         wrap_hmac_key(OCTETS, other_template(), TPM_RH.OWNER)
 
 

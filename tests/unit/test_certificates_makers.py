@@ -353,7 +353,10 @@ def test_refused_as_openssl_does(quirk: str, tmp_path: Path) -> None:
 def test_what_openssl_accepts_and_endorsement_keys_must_not_have(tmp_path: Path) -> None:
     md5 = sequence(oid("1.2.840.113549.1.1.4"), tlv(0x05))
     for changed, says in (
-        (having("leaf", x2_5_29_37=extension("2.5.29.37", sequence(oid("1.3.6.1.5.5.7.3.1")))), "another use"),
+        (
+            having("leaf", x2_5_29_37=extension("2.5.29.37", sequence(oid("1.3.6.1.5.5.7.3.1")))),
+            "not for endorsement keys",
+        ),
         (each(change("intermediate", key=RSA), change("leaf", algorithm=md5, sign=with_md5)), "md5"),
     ):
         ders = made(changed)

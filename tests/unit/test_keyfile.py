@@ -291,42 +291,45 @@ def test_text_as_str() -> None:
 
 BODY = b"".join(TEXT.splitlines()[1:-1])
 BAD_TEXTS: dict[str, tuple[bytes | str, str]] = {
-    "empty": (b"", "no line -----BEGIN TSS2 PRIVATE KEY-----"),
-    "garbage": (b"\x00\xff" * 100, "no line"),
-    "PKCS #8": (TEXT.replace(b"TSS2 ", b""), "PRIVATE KEY is not a TPM key, which has the label TSS2 PRIVATE KEY"),
-    "a certificate": (TEXT.replace(b"TSS2 PRIVATE KEY", b"CERTIFICATE"), "CERTIFICATE is not a TPM key"),
+    "empty": (b"", "missing -----BEGIN TSS2 PRIVATE KEY----- line"),
+    "garbage": (b"\x00\xff" * 100, "missing -----BEGIN"),
+    "PKCS #8": (TEXT.replace(b"TSS2 ", b""), "expected the label TSS2 PRIVATE KEY, got PRIVATE KEY"),
+    "a certificate": (TEXT.replace(b"TSS2 PRIVATE KEY", b"CERTIFICATE"), "got CERTIFICATE"),
     "the old form": (TEXT.replace(b"PRIVATE KEY", b"KEY BLOB"), "early form"),
-    "a label with an escape": (b"-----BEGIN \x1b[31m-----\n", "no line"),
-    "a label in small letters": (TEXT.lower(), "no line"),
-    "four dashes": (TEXT.replace(b"-----", b"----"), "no line"),
-    "another escape": (TEXT.replace(b"\n", b"\\x"), "not base64"),
+    "a label with an escape": (b"-----BEGIN \x1b[31m-----\n", "missing -----BEGIN"),
+    "a label in small letters": (TEXT.lower(), "missing -----BEGIN"),
+    "four dashes": (TEXT.replace(b"-----", b"----"), "missing -----BEGIN"),
+    "another escape": (TEXT.replace(b"\n", b"\\x"), "invalid base64"),
     "no end": (
         TEXT.replace(b"-----END TSS2 PRIVATE KEY-----\n", b""),
-        "-----END TSS2 PRIVATE KEY----- is missing",
+        "missing -----END TSS2 PRIVATE KEY----- line",
     ),
     "another end": (TEXT.replace(b"END TSS2", b"END TSS3"), "not followed by -----END TSS2"),
-    "end first": (b"-----END TSS2 PRIVATE KEY-----\n" + TEXT.rsplit(b"-----END")[0], "is missing"),
-    "begin in begin": (TEXT.splitlines(True)[0] + b"-----BEGIN X-----\n" + TEXT, "more than one"),
-    "two keys": (TEXT + TEXT, "more than one TPM key"),
+    "end first": (b"-----END TSS2 PRIVATE KEY-----\n" + TEXT.rsplit(b"-----END")[0], "missing -----END"),
+    "begin in begin": (TEXT.splitlines(True)[0] + b"-----BEGIN X-----\n" + TEXT, "several TPM keys"),
+    "two keys": (TEXT + TEXT, "several TPM keys"),
     "headers": (TEXT.replace(b"\n", b"\nProc-Type: 4,ENCRYPTED\n\n", 1), "PEM headers"),
-    "not base64": (TEXT.replace(b"M", b"!", 1), "not base64"),
-    "URL-safe base64": (TEXT.replace(b"/", b"_"), "not base64"),
-    "a character lost": (TEXT.replace(b"M", b"", 1), "not base64"),
+    "invalid base64": (TEXT.replace(b"M", b"!", 1), "invalid base64"),
+    "URL-safe base64": (TEXT.replace(b"/", b"_"), "invalid base64"),
+    "a character lost": (TEXT.replace(b"M", b"", 1), "invalid base64"),
     "padding lost": (
         b"-----BEGIN TSS2 PRIVATE KEY-----\nMAA\n-----END TSS2 PRIVATE KEY-----",
-        "not base64",
+        "invalid base64",
     ),
-    "padding in the middle": (TEXT.replace(b"\n" + BODY[:4], b"\nMA==" + BODY[:4]), "not base64"),
+    "padding in the middle": (TEXT.replace(b"\n" + BODY[:4], b"\nMA==" + BODY[:4]), "invalid base64"),
     "bits behind the last octet": (
         b"-----BEGIN TSS2 PRIVATE KEY-----\nMAB=\n-----END TSS2 PRIVATE KEY-----",
-        "bits too many",
+        "unused bits",
     ),
-    "empty body": (b"-----BEGIN TSS2 PRIVATE KEY-----\n-----END TSS2 PRIVATE KEY-----", "nothing where SEQUENCE"),
+    "empty body": (
+        b"-----BEGIN TSS2 PRIVATE KEY-----\n-----END TSS2 PRIVATE KEY-----",
+        "expected SEQUENCE, got nothing",
+    ),
     "UTF-16": (TEXT.decode().encode("utf-16"), "UTF-16"),
     "UTF-16, the other way": (b"\xfe\xff" + TEXT.decode().encode("utf-16-be"), "UTF-16"),
     "too long": (TEXT + b" " * keyfile.MAX_SIZE, "longer than 65536"),
     "too long in DER": (b"\x30\x82\xff\xff" + bytes(0xFFFF), "longer than 65536"),
-    "not ASCII in base64": (TEXT.decode().replace("M", "é", 1), "not base64"),
+    "not ASCII in base64": (TEXT.decode().replace("M", "é", 1), "invalid base64"),
 }
 
 
@@ -342,10 +345,10 @@ def test_the_limit_is_the_limit() -> None:
 PUBLIC, PRIVATE = HMAC.pubkey, HMAC.privkey
 POLICY_20 = hmac_key(b"d" * 20).replace(unique=bytes(32)).build()
 BAD_VALUES: dict[str, tuple[dict[str, Any], str]] = {
-    "the arc itself": ({"type": "2.23.133.10.1"}, "2.23.133.10.1 is not the type"),
-    "another type": ({"type": "1.2.840.113549.1.1.1"}, "is not the type"),
-    "importable without secret": ({"type": IMPORTABLE}, "has a secret, which this lacks"),
-    "loadable with secret": ({"secret": SEED}, "has no secret, but this file has one"),
+    "the arc itself": ({"type": "2.23.133.10.1"}, "unknown type of TPM key 2.23.133.10.1"),
+    "another type": ({"type": "1.2.840.113549.1.1.1"}, "unknown type"),
+    "importable without secret": ({"type": IMPORTABLE}, "missing secret"),
+    "loadable with secret": ({"secret": SEED}, "unexpected secret"),
     "sealed with secret without size": ({"type": SEALED, "secret": b"\xaa\xbb\xcc"}, "secret: a size"),
     "secret without size": ({"type": IMPORTABLE, "secret": b"\xaa\xbb\xcc"}, "secret: a size"),
     "secret with too much": ({"type": IMPORTABLE, "secret": SEED + b"\0"}, "secret: 1 byte too many"),
@@ -361,16 +364,22 @@ BAD_VALUES: dict[str, tuple[dict[str, Any], str]] = {
     "no such type of object": ({"pubkey": PUBLIC[:2] + b"\x00\x99" + PUBLIC[4:]}, "pubkey.parameters"),
     "no such nameAlg": ({"pubkey": PUBLIC[:4] + b"\x00\x99" + PUBLIC[6:]}, "nameAlg"),
     "nameAlg NULL": ({"pubkey": PUBLIC[:4] + b"\x00\x10" + PUBLIC[6:]}, "nameAlg"),
-    "authPolicy of another hash": ({"pubkey": b"\0\x44" + POLICY_20}, "authPolicy has 20 octets, its hash has 32"),
+    "authPolicy of another hash": (
+        {"pubkey": b"\0\x44" + POLICY_20},
+        "expected an authPolicy of 32 bytes, got 20",
+    ),
     "privkey empty": ({"privkey": b""}, "privkey: the size needs"),
     "privkey of size 0": ({"privkey": b"\0\0"}, "private area is empty"),
     "privkey cut": ({"privkey": PRIVATE[:-1]}, "privkey: a size"),
     "privkey with too much": ({"privkey": PRIVATE + b"\0"}, "privkey: 1 byte too many"),
     "areas exchanged": ({"pubkey": PRIVATE, "privkey": PUBLIC}, "pubkey"),
-    "negative command": ({"policy": [{"command_code": -1, "command_policy": b""}]}, "-1 is not a command code"),
+    "negative command": (
+        {"policy": [{"command_code": -1, "command_policy": b""}]},
+        "-1 is not a valid command code",
+    ),
     "large command": (
         {"auth_policy": [{"policy": [{"command_code": 1 << 32, "command_policy": b""}]}]},
-        "is not a command code",
+        "is not a valid command code",
     ),
 }
 
@@ -382,17 +391,20 @@ def test_bad_values(changes: dict[str, Any], reason: str) -> None:
 
 DER = built()
 BAD_DER = {
-    "something behind": (DER + b"\x05\x00", "2 octets too many"),
-    "an element more": (b"\x30\x81" + bytes([DER[2] + 2]) + DER[3:] + b"\x05\x00", "2 octets too many"),
-    "empty sequence": (b"\x30\x00", "no line"),
+    "something behind": (DER + b"\x05\x00", "trailing data"),
+    "an element more": (b"\x30\x81" + bytes([DER[2] + 2]) + DER[3:] + b"\x05\x00", "trailing data"),
+    "empty sequence": (b"\x30\x00", "missing -----BEGIN"),
     "empty sequence, long": (b"\x30\x81\x00", "shortest form"),
     "indefinite": (b"\x30\x80" + DER[3:] + b"\0\0", "indefinite"),
     "length too long by form": (b"\x30\x82\x00" + DER[2:], "shortest form"),
-    "type under another tag": (DER.replace(b"\x06\x06\x67", b"\x04\x06\x67", 1), "OBJECT IDENTIFIER should be"),
-    "BOOLEAN 2": (DER.replace(bytes.fromhex("a0030101ff"), bytes.fromhex("a003010102")), "emptyAuth: a BOOLEAN"),
+    "type under another tag": (DER.replace(b"\x06\x06\x67", b"\x04\x06\x67", 1), "expected OBJECT IDENTIFIER"),
+    "BOOLEAN 2": (
+        DER.replace(bytes.fromhex("a0030101ff"), bytes.fromhex("a003010102")),
+        "emptyAuth: invalid BOOLEAN",
+    ),
     "integer for BOOLEAN": (DER.replace(bytes.fromhex("a0030101ff"), bytes.fromhex("a003020101")), "emptyAuth"),
-    "not a sequence": (b"\x31" + DER[1:], "no line"),
-    "a set in text": (pem_text(b"\x31" + DER[1:]), "SET where SEQUENCE should be"),
+    "not a sequence": (b"\x31" + DER[1:], "missing -----BEGIN"),
+    "a set in text": (pem_text(b"\x31" + DER[1:]), "expected SEQUENCE, got SET"),
 }
 
 
@@ -409,7 +421,7 @@ def test_plain_keys_are_named() -> None:
 
     for length in (3, 200, 1000):
         data = Version({"version": 0, "key": bytes(length)}).dump()
-        assert "plain private key, which is not a TPM key; `tpmwire import` makes one" in fault(pem_text(data))
+        assert "a plain private key is not a TPM key; create one with `tpmwire import`" in fault(pem_text(data))
 
 
 def test_every_cut_and_every_octet_changed() -> None:
@@ -437,9 +449,9 @@ def test_constructor_refuses_too() -> None:
             KeyFile(**{**good, **changes})
     with pytest.raises(KeyFileError, match="private"):
         KeyFile.of(HMAC.public, b"", HMAC.parent)
-    with pytest.raises(KeyFileError, match="no form"):
+    with pytest.raises(KeyFileError, match="cannot be written to a key file"):
         KeyFile.of(HMAC.public, bytes(70_000), HMAC.parent)
-    with pytest.raises(KeyFileError, match="no form"):
+    with pytest.raises(KeyFileError, match="cannot be written to a key file"):
         KeyFile(**good, description="\ud800").to_der()
     with pytest.raises(KeyFileError, match="shorten the description"):
         KeyFile(**good, description="d" * 60_000).to_pem()
@@ -477,4 +489,4 @@ def test_start_up_is_lean() -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     ).stdout.split()
-    assert loaded == ["tpmwire.keys", "tpmwire.keys.der", "tpmwire.keys.keyfile", "tpmwire.keys.templates"]
+    assert loaded == ["tpmwire.keys", "tpmwire.keys.der", "tpmwire.keys.keyfile"]

@@ -120,10 +120,10 @@ PRIVATE = RSA.private_bytes(Encoding.PEM, serialization.PrivateFormat.PKCS8, ser
 OTHERS = {
     "nothing": (b"", "an empty file"),
     "blanks": (b" \n", "an empty file"),
-    "a private key": (PRIVATE, "a private key, which is not needed here"),
+    "a private key": (PRIVATE, "a private key, which is not needed"),
     "a key file": (
         b"-----BEGIN TSS2 PRIVATE KEY-----\nMAA=\n-----END TSS2 PRIVATE KEY-----\n",
-        "a key file of a TPM",
+        "a TPM key file",
     ),
     "an SSH key": (ECC.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH), "an SSH public key"),
     "a context": (bytes.fromhex("badcc0de00000001"), "tpm2_readpublic"),
@@ -136,7 +136,7 @@ OTHERS = {
     "text": (b"web-1.example.com", "text of 17 bytes"),
     "another TPM2B": (b"\0\4abcd", "(TPM2B)"),
     "octets": (b"\x01\x02\x03\x80", "4 bytes in an unknown format"),
-    "PEM without its end": (pem()[:100], "PEM without its end"),
+    "PEM without its END line": (pem()[:100], "PEM without its END line"),
     "a certificate request": (
         b"-----BEGIN CERTIFICATE REQUEST-----\nMAA=\n-----END CERTIFICATE REQUEST-----\n",
         "a certificate request",
@@ -145,7 +145,7 @@ OTHERS = {
     "two keys": (pem() + pem(ECC), "2 public keys"),
     "PEM of another key": (
         ed25519.Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.PEM, SPKI),
-        "the PUBLIC KEY holds no RSA or NIST-curve public key",
+        "the PUBLIC KEY does not contain a readable RSA or NIST-curve public key",
     ),
     "cut": (TPM2B[:-1], "bytes in an unknown"),
     "too long": (TPMT + b"\0", "bytes in an unknown"),

@@ -1,4 +1,4 @@
-"""Certificates of endorsement keys (TCG EK Credential Profile, §3): read, verified by OpenSSL, described.
+"""Certificates of endorsement keys (TCG EK Credential Profile, §3), read and verified by OpenSSL.
 
 OpenSSL reads and verifies them, because makers ship encodings that strict DER parsers refuse; it accepts what
 `openssl verify` accepts. Two checks are added: an extended key usage must allow endorsement keys, and no signature
@@ -82,7 +82,7 @@ _NO_ISSUER = (2, 18, 19, 20, 21)
 
 
 class Description(NamedTuple):
-    """A certificate in words. `tpm` has the manufacturer, model and version that it names; times are RFC 3339."""
+    """A certificate for people. `tpm` has the manufacturer, model and version of the TPM; times are RFC 3339."""
 
     subject: str
     issuer: str
@@ -93,14 +93,14 @@ class Description(NamedTuple):
 
 
 class Name(NamedTuple):
-    """A distinguished name: as RFC 4514 writes it, and a value that is equal if RFC 5280 says that names are."""
+    """A distinguished name as text (RFC 4514), and a key by which names are equal (RFC 5280)."""
 
     text: str
     key: object
 
 
 class Certificate:
-    """A certificate that OpenSSL can read; `where` is for messages. Raises UnusableCertificateError for others."""
+    """A certificate that OpenSSL can read; `where` is for messages. Otherwise raises UnusableCertificateError."""
 
     def __init__(self, der: bytes, where: str = "") -> None:
         self.der = der
@@ -112,14 +112,14 @@ class Certificate:
 
     @classmethod
     def of(cls, x509: crypto.X509) -> Self:
-        """From a certificate that OpenSSL has already read."""
+        """The certificate that OpenSSL has already read."""
         made = cls.__new__(cls)
         made.where, made.x509 = "", x509
         return made
 
     @cached_property
     def der(self) -> bytes:
-        """The encoding."""
+        """The certificate in DER."""
         return crypto.dump_certificate(crypto.FILETYPE_ASN1, self.x509)
 
     def _unreadable(self, reason: str) -> UnusableCertificateError:
@@ -152,7 +152,7 @@ class Certificate:
 
     @cached_property
     def is_authority(self) -> bool:
-        """Whether this is the certificate of a CA (RFC 5280, §4.2.1.9), as far as that can be read."""
+        """Whether this is a readable certificate of a CA (RFC 5280, §4.2.1.9)."""
         with suppress(UnusableCertificateError), self._reading():
             constraints = self._extension("2.5.29.19")
             return constraints is not None and bool(constraints["ca"].native)
@@ -160,7 +160,7 @@ class Certificate:
 
     @cached_property
     def tpm(self) -> dict[str, str]:
-        """Manufacturer, model and version from the subjectAltName (§3.2.9), as far as they can be read."""
+        """Manufacturer, model and version in the subjectAltName (§3.2.9); empty if they cannot be read."""
         with suppress(UnusableCertificateError), self._reading():
             return {
                 TPM_ATTRIBUTES[attribute["type"].dotted]: str(attribute["value"].native)
@@ -192,7 +192,7 @@ class Certificate:
 
 
 class Bundle(NamedTuple):
-    """The certificates of a file, and why others in it could not be read."""
+    """The readable certificates of a file, and the errors of the others."""
 
     certificates: list[Certificate]
     unread: list[str]
@@ -221,9 +221,9 @@ def _trust(ders: list[bytes]) -> Trust:
 
 
 def load(data: bytes, where: str) -> Bundle:
-    """The certificates of a PEM file, or of DER ones that follow each other, as far as they can be read.
+    """The readable certificates of a PEM file, or of a file with DER certificates one after the other.
 
-    Raises UnusableCertificateError if there is none that can.
+    Raises UnusableCertificateError if there are none.
     """
     found = _readable(_blocks(data), where)
     if not found.certificates:
@@ -238,7 +238,7 @@ def load(data: bytes, where: str) -> Bundle:
 def load_chain(data: bytes, where: str) -> tuple[Certificate, list[Certificate]]:
     """An EK certificate, the first in a file or NV index, and the intermediates that may follow it.
 
-    Raises UnusableCertificateError if the first cannot be read; others that cannot are left out.
+    Raises UnusableCertificateError if the first cannot be read; other unreadable ones are omitted.
     """
     blocks = _blocks(data)
     leaf = next(blocks, None)
@@ -261,7 +261,7 @@ def _readable(blocks: Iterator[bytes], where: str) -> Bundle:
 
 
 def _blocks(data: bytes) -> Iterator[bytes]:
-    """Each certificate's DER; damaged blocks are yielded as they are."""
+    """Yields each certificate in DER; damaged blocks are yielded unchanged."""
     if b"-----BEGIN" in data:
         for block in _PEM.finditer(data.replace(b"\\n", b"\n").replace(b"\\r", b"\n")):
             try:
@@ -279,8 +279,8 @@ def _blocks(data: bytes) -> Iterator[bytes]:
 
 
 def public_key(certificate: Certificate) -> PublicKey:
-    """The key that a certificate vouches for. Raises UnusableCertificateError for one that no EK can have here."""
-    # By way of OpenSSL: makers' encodings of keys are as various as those of certificates.
+    """The public key of a certificate. Raises UnusableCertificateError for an algorithm that no EK uses."""
+    # OpenSSL reads the key, because makers encode keys in as many ways as certificates.
     try:
         key = certificate.x509.get_pubkey().to_cryptography_key()
     except (crypto.Error, ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -296,21 +296,21 @@ def public_key(certificate: Certificate) -> PublicKey:
 
 
 def verified(certificate: Certificate, trust: Trust, untrusted: Sequence[Certificate] = ()) -> list[Certificate]:
-    """The chain from the certificate to a root of `trust`, as OpenSSL finds and verifies it.
+    """The chain from the certificate to a root of `trust`, found and verified by OpenSSL.
 
-    `untrusted`, such as what the TPM itself stores, may only stand in between. Raises CertificateError, which says
-    what is wrong.
+    `untrusted` certificates, such as those that the TPM itself stores, can only be intermediates. Raises
+    CertificateError with the reason.
     """
     if certificate.usages is not None and not certificate.usages & {EK_CERTIFICATE, ANY_USAGE}:
         raise CertificateError(
-            "the certificate is for another use than certifying endorsement keys (extended key usage)"
+            "the certificate is not for endorsement keys: its extended key usage is another one"
         )
     chain = _chain(certificate, trust, untrusted)
     for one in chain[:-1]:  # nobody checks the signature of a root
         algorithm = one.get_signature_algorithm()
         if algorithm.lower().startswith(BROKEN_HASHES):
             raise CertificateError(
-                f"the certificate is not trusted: {algorithm.decode()} in its chain can be forged"
+                f"the certificate is not trusted: its chain has a forgeable signature ({algorithm.decode()})"
             )
     return [Certificate.of(one) for one in chain]
 
@@ -321,7 +321,7 @@ def _chain(certificate: Certificate, trust: Trust, untrusted: Sequence[Certifica
     except crypto.X509StoreContextError as error:
         known = [*trust.certificates, *untrusted]
         if error.errors[0] == _SIGNATURE:
-            # Of several CAs with one name OpenSSL tries only one, where no key identifier tells them apart.
+            # If several CAs share a name and have no key identifier, OpenSSL tries only one.
             for path in islice(_paths(certificate, trust.certificates, untrusted), _STEPS):
                 if path:
                     with suppress(crypto.X509StoreContextError):
@@ -349,7 +349,7 @@ def _paths(
     untrusted: Sequence[Certificate],
     below: tuple[Certificate, ...] = (),
 ) -> Iterator[tuple[Certificate, ...]]:
-    """Paths from a certificate to a root of `trusted`, matched by names only; an empty one for each step."""
+    """Yields paths from a certificate to a root of `trusted`, matched by name; an empty path for each step."""
     for issuer in (*trusted, *untrusted):
         if issuer.subject.key != certificate.issuer.key or issuer in below:
             continue
@@ -363,7 +363,7 @@ def _paths(
 def _refused(
     certificate: Certificate, known: list[Certificate], error: crypto.X509StoreContextError
 ) -> CertificateError:
-    """Why a verification failed. It has failed already: this only looks for the words that help."""
+    """The error for a verification that failed: only its message depends on what is found here."""
     code, depth, said = error.errors
     if code == _UNSPECIFIED:
         public_key(certificate)  # the usual cause: an algorithm that OpenSSL does not know
@@ -378,12 +378,12 @@ def _refused(
         return UnusableCertificateError(f"{what} is not valid before {described(at).not_before}; check the clock")
     if all(one.subject.key != at.issuer.key for one in known):
         return UnusableCertificateError(
-            f"{what} was issued by {at.issuer.text!r}, which is not among the CA certificates given; get "
-            "them from the TPM's maker"
+            f"{what} was issued by {at.issuer.text!r}, which is not among the given CA certificates; get them "
+            "from the TPM's maker"
         )
     return CertificateError(
-        f"{what} is not trusted: the CA certificate {at.issuer.text!r} that was given has its issuer's name, "
-        f"but did not issue it ({said})"
+        f"{what} is not trusted: the given CA certificate {at.issuer.text!r} has its issuer's name, but did not "
+        f"issue it ({said})"
     )
 
 
@@ -411,7 +411,7 @@ def _name(name: Any) -> Name:
             for relative in reversed(name.chosen)
         )
         return Name(text, name.hashable)
-    except (ValueError, TypeError):  # strings of types or characters that no name should have
+    except (ValueError, TypeError):  # invalid types or characters of strings
         return Name("#" + name.dump().hex(), name.dump())
 
 

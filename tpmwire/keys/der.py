@@ -1,8 +1,8 @@
-"""Strict DER for what a key file holds: a table of ASN.1 elements, each a small construct (ITU-T X.690, §8, §10).
+"""Strict DER for key files: ASN.1 elements as small constructs, which nest in tables (ITU-T X.690, §8, §10).
 
-There is one octet string for a value and it is the only one that is read: definite and shortest lengths,
-shortest integers, nothing left over. Sizes are checked before anything is read. Nesting goes as deep as the table
-and no deeper. Values become plain Python: a SEQUENCE is a tuple, and an element that is absent is None.
+Each value has one encoding, and no other is read: definite and shortest lengths, shortest integers, no trailing
+data. Sizes are checked before anything is read. Nesting is as deep as the table and no deeper. Values become plain
+Python: a SEQUENCE is a tuple, and an absent element is None.
 """
 
 import io
@@ -22,6 +22,7 @@ __all__ = [
     "Sequence",
     "SequenceOf",
     "build",
+    "header_size",
     "parse",
 ]
 
@@ -39,21 +40,21 @@ _TAGS = {
 }
 
 LONGEST_OID = 64
-"""Octets; those of key files have 6. Numbers stay small enough to be printed."""
+"""Bytes; OIDs of key files have 6. The limit keeps their numbers printable."""
 
 LONGEST_INTEGER = 8
-"""Octets; a handle or a command code has at most 5, with the zero in front."""
+"""Bytes; a handle or a command code has at most 5, with the zero in front."""
 
 
 def tag_name(tag: int) -> str:
-    """What a tag octet stands for, for messages."""
+    """The name of a tag byte, for messages."""
     if 0xA0 <= tag < 0xBF:
         return f"[{tag - 0xA0}]"
     return _TAGS.get(tag, f"tag 0x{tag:02x}")
 
 
 class Element(Wire):
-    """Tag, length and contents. Subclasses say what the contents are, by `read` and `written`."""
+    """Tag, length and contents. Subclasses convert the contents with `read` and `written`."""
 
     least = 2
 
@@ -61,9 +62,9 @@ class Element(Wire):
         super().__init__()
         self.tag = tag
 
-    def begins(self, octets: bytes) -> bool:
-        """Whether an element of this kind begins here."""
-        return octets[:1] == bytes([self.tag])
+    def begins(self, data: bytes) -> bool:
+        """Whether the bytes begin with an element of this kind."""
+        return data[:1] == bytes([self.tag])
 
     def read(self, contents: bytes) -> Any:
         """The value of the contents. Raises DecodeError, with offsets into the contents."""
@@ -78,9 +79,9 @@ class Element(Wire):
         left = octets_left(stream)
         tag = stream.read(1)
         if not tag:
-            raise DecodeError(f"there is nothing where {tag_name(self.tag)} should be", start, 0)
+            raise DecodeError(f"expected {tag_name(self.tag)}, got nothing", start, 0)
         if tag[0] != self.tag:
-            raise DecodeError(f"{tag_name(tag[0])} where {tag_name(self.tag)} should be", start, left)
+            raise DecodeError(f"expected {tag_name(self.tag)}, got {tag_name(tag[0])}", start, left)
         contents = self._contents(stream, start)
         try:
             return self.read(contents)
@@ -88,23 +89,23 @@ class Element(Wire):
             raise error.within("", stream.tell() - len(contents)) from None
 
     def _contents(self, stream: IO[bytes], start: int) -> bytes:
-        """The octets behind the length (X.690, §8.1.3 and §10.1)."""
+        """The bytes after the length (X.690, §8.1.3 and §10.1)."""
         name = tag_name(self.tag)
         first = stream.read(1)
         if not first:
-            raise DecodeError(f"{name} ends before its length", start, 1)
+            raise DecodeError(f"{name} is truncated before its length", start, 1)
         size = first[0]
         if size == 0x80:
             raise DecodeError(
-                f"the length of {name} is indefinite, which is not DER", start, octets_left(stream) + 2
+                f"{name} has an indefinite length, which DER does not allow", start, octets_left(stream) + 2
             )
         if size > 0x80:
-            octets = stream.read(size & 0x7F)
-            if len(octets) < size & 0x7F:
-                raise DecodeError(f"{name} ends inside its length", start, len(octets) + 2)
-            if octets[0] == 0 or (len(octets) == 1 and octets[0] < 0x80):
+            encoded = stream.read(size & 0x7F)
+            if len(encoded) < size & 0x7F:
+                raise DecodeError(f"{name} is truncated inside its length", start, len(encoded) + 2)
+            if encoded[0] == 0 or (len(encoded) == 1 and encoded[0] < 0x80):
                 raise DecodeError(f"the length of {name} is not in its shortest form", start, octets_left(stream))
-            size = int.from_bytes(octets, "big")
+            size = int.from_bytes(encoded, "big")
         left = octets_left(stream)
         if size > left:
             raise DecodeError(f"the length of {name} exceeds what follows", start, left)
@@ -117,23 +118,23 @@ class Element(Wire):
         if size < 0x80:
             stream.write(bytes([size]))
         else:
-            octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
-            stream.write(bytes([0x80 | len(octets)]) + octets)
+            encoded = size.to_bytes((size.bit_length() + 7) // 8, "big")
+            stream.write(bytes([0x80 | len(encoded)]) + encoded)
         stream.write(contents)
         return obj
 
 
 class Boolean(Element):
-    """BOOLEAN (X.690, §11.1). TRUE is written as 0xFF; 0x01, which OpenSSL writes for C's 1, is read too."""
+    """BOOLEAN (X.690, §11.1). TRUE is written as 0xFF; OpenSSL's 0x01 is read too."""
 
     def read(self, contents: bytes) -> bool:
         if contents not in (b"\x00", b"\x01", b"\xff"):
-            raise DecodeError("a BOOLEAN is one octet, 0x00 or 0xff", 0, len(contents))
+            raise DecodeError("invalid BOOLEAN; expected one byte, 0x00 or 0xff", 0, len(contents))
         return contents != b"\x00"
 
     def written(self, value: Any) -> bytes:
         if not isinstance(value, bool):
-            raise EncodeError(f"{value!r} is no BOOLEAN")
+            raise EncodeError(f"{value!r} is not a valid BOOLEAN")
         return b"\xff" if value else b"\x00"
 
 
@@ -142,9 +143,9 @@ class Integer(Element):
 
     def read(self, contents: bytes) -> int:
         if not contents:
-            raise DecodeError("an INTEGER has at least one octet")
+            raise DecodeError("an INTEGER needs at least one byte")
         if len(contents) > LONGEST_INTEGER:
-            raise DecodeError(f"an INTEGER of {len(contents)} octets is none of a key file", 0, len(contents))
+            raise DecodeError(f"an INTEGER of {len(contents)} bytes is too long for a key file", 0, len(contents))
         value = int.from_bytes(contents, "big", signed=True)
         if self.written(value) != contents:
             raise DecodeError("the INTEGER is not in its shortest form", 0, len(contents))
@@ -152,7 +153,7 @@ class Integer(Element):
 
     def written(self, value: Any) -> bytes:
         if not isinstance(value, int) or isinstance(value, bool):
-            raise EncodeError(f"{value!r} is no INTEGER")
+            raise EncodeError(f"{value!r} is not a valid INTEGER")
         # One bit more for the sign; of a negative number the complement counts.
         return value.to_bytes((value if value >= 0 else ~value).bit_length() // 8 + 1, "big", signed=True)
 
@@ -165,7 +166,7 @@ class OctetString(Element):
 
     def written(self, value: Any) -> bytes:
         if not isinstance(value, bytes):
-            raise EncodeError(f"wants bytes, not {type(value).__name__}")
+            raise EncodeError(f"expected bytes, got {type(value).__name__}")
         return value
 
 
@@ -180,11 +181,11 @@ class Utf8String(Element):
 
     def written(self, value: Any) -> bytes:
         if not isinstance(value, str):
-            raise EncodeError(f"wants text, not {type(value).__name__}")
+            raise EncodeError(f"expected str, got {type(value).__name__}")
         try:
             return value.encode()
         except UnicodeEncodeError:
-            raise EncodeError("the text has no form in UTF-8") from None
+            raise EncodeError("the text cannot be encoded in UTF-8") from None
 
 
 class ObjectIdentifier(Element):
@@ -192,18 +193,20 @@ class ObjectIdentifier(Element):
 
     def read(self, contents: bytes) -> str:
         if not contents or len(contents) > LONGEST_OID:
-            raise DecodeError(f"an OBJECT IDENTIFIER has 1 to {LONGEST_OID} octets", 0, len(contents))
+            raise DecodeError(
+                f"an OBJECT IDENTIFIER has 1 to {LONGEST_OID} bytes, not {len(contents)}", 0, len(contents)
+            )
         arcs: list[int] = []
         arc, begun = 0, False
-        for index, octet in enumerate(contents):
-            if octet == 0x80 and not begun:
+        for index, byte in enumerate(contents):
+            if byte == 0x80 and not begun:
                 raise DecodeError("an arc is not in its shortest form", index, len(contents) - index)
-            arc, begun = arc << 7 | octet & 0x7F, octet >= 0x80
+            arc, begun = arc << 7 | byte & 0x7F, byte >= 0x80
             if not begun:
                 arcs.append(arc)
                 arc = 0
         if begun:
-            raise DecodeError("the last arc does not end", len(contents) - 1, 1)
+            raise DecodeError("the last arc is truncated", len(contents) - 1, 1)
         top = min(arcs[0] // 40, 2)
         return ".".join(map(str, (top, arcs[0] - 40 * top, *arcs[1:])))
 
@@ -212,17 +215,17 @@ class ObjectIdentifier(Element):
         if len(parts) < 2 or not all(
             part.isascii() and part.isdecimal() and len(part) <= 3 * LONGEST_OID for part in parts
         ):
-            raise EncodeError(f"{value!r} is no OBJECT IDENTIFIER")
+            raise EncodeError(f"{value!r} is not a valid OBJECT IDENTIFIER")
         top, second, *others = map(int, parts)
         if top > 2 or (top < 2 and second > 39):
-            raise EncodeError(f"{value!r} is no OBJECT IDENTIFIER")
-        octets = bytearray()
+            raise EncodeError(f"{value!r} is not a valid OBJECT IDENTIFIER")
+        contents = bytearray()
         for arc in (40 * top + second, *others):
             groups = max(1, (arc.bit_length() + 6) // 7)
-            octets += bytes(arc >> 7 * g & 0x7F | (0x80 if g else 0) for g in reversed(range(groups)))
-        if len(octets) > LONGEST_OID:
-            raise EncodeError(f"{value!r} is longer than {LONGEST_OID} octets")
-        return bytes(octets)
+            contents += bytes(arc >> 7 * g & 0x7F | (0x80 if g else 0) for g in reversed(range(groups)))
+        if len(contents) > LONGEST_OID:
+            raise EncodeError(f"{value!r} is longer than {LONGEST_OID} bytes")
+        return bytes(contents)
 
 
 BOOLEAN = Boolean(0x01)
@@ -247,26 +250,26 @@ class Explicit(Element):
 
 
 class Later(Element):
-    """Elements `[number]` from a number on, of any type: what a later version of a format may add.
+    """Elements `[number]` from a number on, of any type, which a later version of a format may add.
 
-    The value is a tuple of the elements' octets, tag and length included.
+    The value is a tuple with the bytes of each element, tag and length included.
     """
 
     def __init__(self, number: int) -> None:
         super().__init__(0xA0 | number)
         self.number = number
 
-    def begins(self, octets: bytes) -> bool:
-        """Whether such an element begins here, explicit or implicit. One octet has room for numbers up to 30."""
-        return octets[:1] != b"" and octets[0] & 0xC0 == 0x80 and self.number <= octets[0] & 0x1F < 0x1F
+    def begins(self, data: bytes) -> bool:
+        """Whether the bytes begin with such an element, explicit or implicit. One byte allows numbers up to 30."""
+        return data[:1] != b"" and data[0] & 0xC0 == 0x80 and self.number <= data[0] & 0x1F < 0x1F
 
     def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> tuple[bytes, ...]:
-        octets, found = cast("io.BytesIO", stream).getvalue(), []
-        while self.begins(octets[stream.tell() :]):
+        data, found = cast("io.BytesIO", stream).getvalue(), []
+        while self.begins(data[stream.tell() :]):
             start = stream.tell()
             stream.read(1)
             self._contents(stream, start)
-            found.append(octets[start : stream.tell()])
+            found.append(data[start : stream.tell()])
         return tuple(found)
 
     def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
@@ -275,7 +278,7 @@ class Later(Element):
 
 
 class Sequence(Element):
-    """SEQUENCE: elements in order, as a tuple. Those named in `optional` may be absent, and are None then."""
+    """SEQUENCE: elements in order, as a tuple. Elements in `optional` may be absent; their value is then None."""
 
     def __init__(self, *fields: tuple[str, Element], optional: tuple[str, ...] = ()) -> None:
         super().__init__(0x30)
@@ -298,7 +301,7 @@ class Sequence(Element):
 
     def written(self, value: Any) -> bytes:
         if not isinstance(value, tuple) or len(value) != len(self.fields):
-            raise EncodeError(f"wants a tuple of {len(self.fields)} values")
+            raise EncodeError(f"expected a tuple of {len(self.fields)} values")
         stream = io.BytesIO()
         for (name, element), item in zip(self.fields, value, strict=True):
             if item is None and name in self.optional:
@@ -329,7 +332,7 @@ class SequenceOf(Element):
 
     def written(self, value: Any) -> bytes:
         if not isinstance(value, tuple):
-            raise EncodeError(f"wants a tuple, not {type(value).__name__}")
+            raise EncodeError(f"expected a tuple, got {type(value).__name__}")
         stream = io.BytesIO()
         for index, item in enumerate(value):
             try:
@@ -340,7 +343,7 @@ class SequenceOf(Element):
 
 
 def parse(element: Element, data: bytes) -> Any:
-    """The value of exactly these octets. Raises DecodeError."""
+    """The value of exactly these bytes. Raises DecodeError."""
     stream = io.BytesIO(data)
     value = element._parse(stream, {}, "")
     _nothing_left(stream)
@@ -348,13 +351,18 @@ def parse(element: Element, data: bytes) -> Any:
 
 
 def build(element: Element, value: Any) -> bytes:
-    """The octets of a value. Raises EncodeError."""
+    """The bytes of a value. Raises EncodeError."""
     stream = io.BytesIO()
     element._build(value, stream, {}, "")
     return stream.getvalue()
 
 
+def header_size(data: bytes) -> int:
+    """The number of bytes of the tag and the length at the beginning of `data`."""
+    return 2 + (data[1] & 0x7F if data[1:2] > b"\x80" else 0)
+
+
 def _nothing_left(stream: IO[bytes]) -> None:
     left = octets_left(stream)
     if left:
-        raise DecodeError(f"{left} octets too many", stream.tell(), left)
+        raise DecodeError("trailing data", stream.tell(), left)

@@ -1,4 +1,4 @@
-"""TSS2 PRIVATE KEY: keys of a TPM in files (Bottomley, "ASN.1 Specification for TPM 2.0 Key Files").
+"""TPM keys in files, TSS2 PRIVATE KEY (Bottomley, "ASN.1 Specification for TPM 2.0 Key Files").
 
     TPMKey ::= SEQUENCE {
         type        OBJECT IDENTIFIER,
@@ -12,25 +12,23 @@
         pubkey      OCTET STRING,   -- TPM2B_PUBLIC
         privkey     OCTET STRING }  -- TPM2B_PRIVATE
 
-"later specifications" may add OPTIONAL elements before `parent`: [6] and up are kept as they are, and named in
-`KeyFile.unknown`. The text form is RFC 7468's, with the label TSS2 PRIVATE KEY.
+"later specifications" may add OPTIONAL elements before `parent`: [6] and up are kept unchanged, and
+`KeyFile.unknown` names them. The text form is RFC 7468's, with the label TSS2 PRIVATE KEY.
 
-What other programs write is read as they mean it: parent 0 (tpm2tss-genkey before 2020) and a firmware-limited
-hierarchy (0x40000140, go-tpm's programs) are the hierarchy itself, a negative parent is the handle of 32 bits, and
-the text may be indented, or a string in JSON.
+Files of other programs are read too: parent 0 (tpm2tss-genkey before 2020) and a firmware-limited hierarchy
+(0x40000140, go-tpm's programs) are the hierarchy itself, a negative parent is a handle of 32 bits, and the text
+can be indented, or a string in JSON.
 """
 
 import binascii
-import io
 import re
 from typing import Any, Self
 
 from ..errors import DecodeError, EncodeError, KeyFileError
 from ..spec.constants import TPM_HT, TPM_RH
 from ..spec.structures import TPM2B_ENCRYPTED_SECRET, TPM2B_PRIVATE, TPM2B_PUBLIC, TPMT_PUBLIC, TPMU_HA
-from ..wires import Fixed, nothing_left, wire_of
+from ..wires import Fixed, wire_of
 from . import der
-from .templates import h1_primary
 
 __all__ = [
     "IMPORTABLE",
@@ -42,23 +40,22 @@ __all__ = [
     "Step",
     "parse",
     "parse_der",
-    "rsa_parent_of",
 ]
 
 LOADABLE = "2.23.133.10.1.3"
-"""A key for TPM2_Load."""
+"""The type of a key for TPM2_Load."""
 
 IMPORTABLE = "2.23.133.10.1.4"
-"""A key for TPM2_Import, with the encrypted seed of its outer wrapper in `secret`."""
+"""The type of a key for TPM2_Import, with the encrypted seed of its outer wrapper in `secret`."""
 
 SEALED = "2.23.133.10.1.5"
-"""Sealed data, for TPM2_Load and TPM2_Unseal."""
+"""The type of sealed data, for TPM2_Load and TPM2_Unseal."""
 
 MAX_SIZE = 64 * 1024
-"""Octets of a file. A key has a few hundred to a few thousand."""
+"""Bytes of a file. A key has a few hundred to a few thousand."""
 
 Step = tuple[int, bytes]
-"""A policy command: its code and its parameters as the draft has them (TPMPolicy)."""
+"""A policy command: its code, and its parameters in the draft's form (TPMPolicy)."""
 
 AuthPolicy = tuple[str | None, tuple[Step, ...]]
 """A signed alternative to the policy: its name, and its steps (TPMAuthPolicy)."""
@@ -68,8 +65,8 @@ _BEGIN = f"-----BEGIN {_LABEL}-----"
 _END = f"-----END {_LABEL}-----"
 _WHITE = " \t\r\n\v\f"
 _HIERARCHIES = (TPM_RH.OWNER, TPM_RH.ENDORSEMENT, TPM_RH.PLATFORM, TPM_RH.NULL)
-_MAKE_ONE = "`tpmwire import` makes one"
-_DAMAGED = "the file is damaged: take it from where it was made, or make it anew"
+_CREATE_ONE = "create one with `tpmwire import`"
+_DAMAGED = "the file is damaged: copy it again, or create a new key"
 
 _POLICY = der.SequenceOf(
     der.Sequence(
@@ -103,34 +100,23 @@ _KEY = der.Sequence(
 )
 
 
-_FIELDS = (
-    "type",
-    "empty_auth",
-    "policy",
-    "secret",
-    "auth_policy",
-    "description",
-    "rsa_parent",
-    "later",
-    "parent",
-    "pubkey",
-    "privkey",
-)
-"""The values of a `KeyFile`, in the order of `_KEY`."""
+_FIELDS = tuple("".join(f"_{c.lower()}" if c.isupper() else c for c in name) for name, _ in _KEY.fields)
+"""The fields of a `KeyFile`, in the order of `_KEY`, such as empty_auth for emptyAuth."""
 
 
 class KeyFile:
-    """What a key file holds. Immutable, compared by value; its repr shows no private area.
+    """The content of a key file. Immutable, compared by value; its repr does not show the private area.
 
-    `pubkey`, `privkey` and `secret` are octets with their size in front, as in the file; `public`, `private` and
-    `encrypted_seed` are what TPM2_Load and TPM2_Import take. `empty_auth` is a hint: tpm2_encodeobject writes
-    false for keys without a password. `parent` is a handle; see `hierarchy` and `persistent_parent`. `later` are
-    elements of a later version of the format, each with its tag, which are kept and mean nothing here.
+    `pubkey`, `privkey` and `secret` are bytes with their size in front, as in the file. `public`, `private` and
+    `encrypted_seed` are the parameters of TPM2_Load and TPM2_Import. `empty_auth` is a hint: tpm2_encodeobject
+    writes false for keys without a password. `parent` is a handle; see `hierarchy` and `persistent_parent`.
+    `later` has the elements of a later version of the format, each with its tag; they are kept and not used.
 
-    tpm2-tools 5.4 and tpm2-openssl 1.1 read no file with `policy`, `auth_policy`, `description` or `rsa_parent`.
-    The draft wants `policy` where the key has one; tpm2_load takes such a key's `pubkey` and `privkey` as files.
+    tpm2-tools 5.4 and tpm2-openssl 1.1 cannot read files with `policy`, `auth_policy`, `description` or
+    `rsa_parent`. The draft requires `policy` if the key has one; tpm2_load accepts `pubkey` and `privkey` of such
+    a key as files.
 
-    Raises KeyFileError for values that no key file may hold.
+    Raises KeyFileError for values that a key file cannot have.
     """
 
     __slots__ = (*_FIELDS, "public")
@@ -174,16 +160,16 @@ class KeyFile:
 
     @classmethod
     def of(cls, public: TPMT_PUBLIC, private: bytes, parent: int, **rest: Any) -> Self:
-        """A key file for what TPM2_Create or TPM2_Import answered; `rest` as the constructor takes it."""
+        """The key file of a response to TPM2_Create or TPM2_Import; `rest` are arguments of the constructor."""
         try:
-            pubkey, privkey = _built(TPM2B_PUBLIC, public), _built(TPM2B_PRIVATE, private)
+            pubkey, privkey = wire_of(TPM2B_PUBLIC).build(public), wire_of(TPM2B_PRIVATE).build(private)
         except EncodeError as error:
-            raise KeyFileError(f"the key has no form in a key file: {error}") from error
+            raise KeyFileError(f"the key cannot be written to a key file: {error}") from error
         return cls(parent=parent, pubkey=pubkey, privkey=privkey, **rest)
 
     @property
     def private(self) -> bytes:
-        """The private area for TPM2_Load, or the duplicate for TPM2_Import: no size in front."""
+        """The private area for TPM2_Load, or the duplicate for TPM2_Import, without its size."""
         return self.privkey[2:]
 
     @property
@@ -193,7 +179,7 @@ class KeyFile:
 
     @property
     def is_importable(self) -> bool:
-        """Whether TPM2_Import comes before TPM2_Load: an importable key, or sealed data with a seed."""
+        """Whether the key needs TPM2_Import before TPM2_Load: an importable key, or sealed data with a seed."""
         return self.type == IMPORTABLE or (self.type == SEALED and self.secret is not None)
 
     @property
@@ -203,12 +189,12 @@ class KeyFile:
 
     @property
     def persistent_parent(self) -> int | None:
-        """The handle of a parent that is used as it is, or None where a primary is made: see `hierarchy`."""
+        """The handle of a persistent parent, or None if the parent is a primary key; see `hierarchy`."""
         return self.parent if self.parent >> 24 == TPM_HT.PERSISTENT else None
 
     @property
     def endorsement_handle(self) -> int | None:
-        """The persistent parent where its handle is reserved for an endorsement key (see `parents`), or None."""
+        """The persistent parent if its handle is reserved for an endorsement key (see `parents`), or None."""
         reserved = (1, 2, *range(0x12, 0x1A, 2), 0x1C, 0x1E)  # of the kinds of `endorsement.KINDS`
         return self.parent if self.parent - 0x81010000 in reserved else None
 
@@ -216,9 +202,9 @@ class KeyFile:
     def hierarchy(self) -> int | None:
         """The hierarchy whose standard primary is the parent, or None for a persistent parent.
 
-        That is `templates.h2_primary` (draft, `parent`), or `h1_primary` where `rsa_parent`. A transient handle is
-        none that could be found again; files that name one, or 0, mean the owner hierarchy. A firmware-limited or
-        SVN-limited hierarchy is taken as the one that it belongs to: the programs that write it mean that one.
+        The standard primary is `templates.h2_primary` (draft, `parent`), or `h1_primary` with `rsa_parent`. Files
+        with a transient handle or 0 mean the owner hierarchy. A firmware-limited or SVN-limited hierarchy stands
+        for the hierarchy that it belongs to: programs that write it mean that one.
         """
         if self.parent >> 24 == TPM_HT.TRANSIENT or self.parent == 0:
             return TPM_RH.OWNER
@@ -231,7 +217,7 @@ class KeyFile:
         return type(self)(**{**dict(zip(_FIELDS, self._values(), strict=True)), **changes})
 
     def fields(self) -> dict[str, Any]:
-        """Every field by name, for JSON: octets as hex, absent ones as None."""
+        """Every field by name, for JSON: bytes in hex, absent fields as None."""
         return {
             "type": self.type,
             "empty_auth": self.empty_auth,
@@ -249,13 +235,13 @@ class KeyFile:
         }
 
     def to_der(self) -> bytes:
-        """The file in DER. Raises KeyFileError where a value has no form in it."""
+        """The file in DER. Raises KeyFileError for values that DER cannot have."""
         try:
             data = der.build(_KEY, _to_file(dict(zip(_FIELDS, self._values(), strict=True))))
         except EncodeError as error:
-            raise KeyFileError(f"the key has no form in a key file: {error}") from error
+            raise KeyFileError(f"the key cannot be written to a key file: {error}") from error
         if len(data) > MAX_SIZE * 3 // 4 - 1024:
-            raise KeyFileError(f"the key file would be longer than {MAX_SIZE} octets: shorten the description")
+            raise KeyFileError(f"the key file would exceed {MAX_SIZE} bytes; shorten the description")
         return data
 
     def to_pem(self) -> str:
@@ -265,7 +251,7 @@ class KeyFile:
         return "\n".join([_BEGIN, *lines, _END, ""])
 
     def _values(self) -> tuple[Any, ...]:
-        """The values in the file's order."""
+        """The values in the order of `_KEY`."""
         return tuple(getattr(self, name) for name in _FIELDS)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -284,43 +270,32 @@ class KeyFile:
         return f"KeyFile(type={self.type!r}, parent=0x{self.parent:08x}, public={self.public!r}, private=<secret>)"
 
 
-def rsa_parent_of(parent: int, public: TPMT_PUBLIC) -> bool | None:
-    """`rsa_parent` of a key whose parent, at this handle or made in this hierarchy, has this public area.
-
-    True for the standard RSA primary; None where the file need not tell, for programs that do not know rsaParent.
-    """
-    standard = h1_primary()
-    is_made = parent >> 24 == TPM_HT.PERMANENT
-    return True if is_made and public.replace(unique=standard.unique) == standard else None
-
-
 def parse(text: bytes | str) -> KeyFile:
-    """The key file in a text with the label TSS2 PRIVATE KEY, other text around it allowed; or in DER, as bytes.
+    """The key file in a text with the label TSS2 PRIVATE KEY, which can have other text around it, or in DER.
 
-    The DER of a key without a real private area, under 128 octets, is for `parse_der` alone.
-    Raises KeyFileError, whose one line says what is wrong and what to do.
+    DER of less than 128 bytes, without a real private area, is accepted by `parse_der` only. Raises KeyFileError.
     """
     if len(text) > MAX_SIZE:
-        raise KeyFileError(f"the file is longer than {MAX_SIZE} octets and so no TPM key; {_MAKE_ONE}")
+        raise KeyFileError(f"the file is longer than {MAX_SIZE} bytes, so it is not a TPM key; {_CREATE_ONE}")
     if isinstance(text, str):
-        return parse_der(_octets(text.removeprefix("\ufeff")))
-    # No text starts like this: the second octet is no character, in ASCII or UTF-8. All DER of 128 octets and more
-    # does, and so every key that a TPM made.
+        return parse_der(_unarmored(text.removeprefix("\ufeff")))
+    # Text cannot start like this: the second byte is not a character, in ASCII or UTF-8. All DER of 128 bytes and
+    # more does, and so every key that a TPM created.
     if text[:1] == b"\x30" and text[1:2] >= b"\x80":
         return parse_der(text)
     if text[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise KeyFileError("the file is UTF-16 text: save it as plain ASCII or UTF-8")
-    # What stands around the key may be in any encoding; what counts is ASCII.
-    return parse_der(_octets(text.decode("latin-1").removeprefix("\xef\xbb\xbf")))
+        raise KeyFileError("the file is UTF-16 text; save it as ASCII or UTF-8")
+    # The text around the key can be in any encoding; the key itself is ASCII.
+    return parse_der(_unarmored(text.decode("latin-1").removeprefix("\xef\xbb\xbf")))
 
 
 def parse_der(data: bytes) -> KeyFile:
-    """The key file in these octets of DER. Raises KeyFileError."""
+    """The key file in DER. Raises KeyFileError."""
     if len(data) > MAX_SIZE:
-        raise KeyFileError(f"the file is longer than {MAX_SIZE} octets and so no TPM key; {_MAKE_ONE}")
-    # SEQUENCE { INTEGER …: what PKCS #1, #8 and RFC 5915 begin with, and TPMKey does not.
-    if data[:1] == b"\x30" and data[_header(data) : _header(data) + 1] == b"\x02":
-        raise KeyFileError(f"this holds a plain private key, which is not a TPM key; {_MAKE_ONE}")
+        raise KeyFileError(f"the file is longer than {MAX_SIZE} bytes, so it is not a TPM key; {_CREATE_ONE}")
+    # PKCS #1, PKCS #8 and RFC 5915 begin with SEQUENCE { INTEGER …, and TPMKey does not.
+    if data[:1] == b"\x30" and data[der.header_size(data) :][:1] == b"\x02":
+        raise KeyFileError(f"a plain private key is not a TPM key; {_CREATE_ONE}")
     try:
         values = der.parse(_KEY, data)
     except DecodeError as error:
@@ -329,7 +304,7 @@ def parse_der(data: bytes) -> KeyFile:
 
 
 def _from_file(values: dict[str, Any]) -> dict[str, Any]:
-    """What `KeyFile` takes, of what `_KEY` reads."""
+    """The arguments of `KeyFile`, from the values of `_KEY`."""
     policy, auth_policy, parent = values["policy"], values["auth_policy"], values["parent"]
     return {
         **values,
@@ -337,13 +312,13 @@ def _from_file(values: dict[str, Any]) -> dict[str, Any]:
         "auth_policy": auth_policy
         and tuple((name, tuple(s[:2] for s in steps)) for name, steps, _ in auth_policy),
         "later": values["later"] or (),
-        # Writers that keep a handle in a signed int of 32 bits.
+        # Some programs write the handle as a signed int of 32 bits.
         "parent": parent + (1 << 32) if -(1 << 31) <= parent < 0 else parent,
     }
 
 
 def _to_file(values: dict[str, Any]) -> tuple[Any, ...]:
-    """What `_KEY` writes, of the values of a `KeyFile`."""
+    """The values of `_KEY`, from those of a `KeyFile`."""
     policy, auth_policy = values["policy"], values["auth_policy"]
     return tuple(
         {
@@ -355,40 +330,35 @@ def _to_file(values: dict[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def _header(data: bytes) -> int:
-    """Octets of a DER tag and length."""
-    return 2 + (data[1] & 0x7F if data[1:2] > b"\x80" else 0)
-
-
-def _octets(text: str) -> bytes:
-    """The DER inside the text form (RFC 7468, §2 and §3), wherever in the text that is: indented, or in JSON."""
+def _unarmored(text: str) -> bytes:
+    """The DER inside the text form (RFC 7468, §2 and §3), anywhere in the text, also indented or in JSON."""
     count = text.count(_BEGIN)
     if not count:
         raise KeyFileError(_no_begin(text))
     if count > 1:
-        raise KeyFileError("the file holds more than one TPM key: keep each in a file of its own")
+        raise KeyFileError("the file contains several TPM keys; save each in its own file")
     body, end, _ = text[text.index(_BEGIN) + len(_BEGIN) :].partition("-----")
     if not end:
-        raise KeyFileError(f"the line {_END} is missing; {_DAMAGED}")
+        raise KeyFileError(f"missing {_END} line; {_DAMAGED}")
     if not text[text.index(_BEGIN) + len(_BEGIN) + len(body) :].startswith(_END):
         raise KeyFileError(f"{_BEGIN} is not followed by {_END}; {_DAMAGED}")
     if "\\" in body:
         body = re.sub(_ESCAPE, _unescaped, body)
     if ":" in body:
-        raise KeyFileError(f"the file has PEM headers, as for encryption, which a TPM key has not; {_MAKE_ONE}")
+        raise KeyFileError(f"unsupported PEM headers, which a TPM key does not have; {_CREATE_ONE}")
     for white in _WHITE:
         body = body.replace(white, "")
     try:
         data = binascii.a2b_base64(body, strict_mode=True)
     except ValueError as error:
-        raise KeyFileError(f"what stands in the file is not base64; {_DAMAGED}") from error
+        raise KeyFileError(f"invalid base64; {_DAMAGED}") from error
     if binascii.b2a_base64(data, newline=False).decode() != body:
-        raise KeyFileError(f"the last base64 character has bits too many; {_DAMAGED}")
+        raise KeyFileError(f"invalid base64: the last character has unused bits; {_DAMAGED}")
     return data
 
 
 _ESCAPE = r"\\+(?:([nrt])|u00([0-9a-fA-F]{2})|(/))"
-"""A character of PEM as a string in JSON or a shell may have it, once or several times over."""
+"""An escaped character of PEM in a JSON or shell string, escaped once or several times."""
 
 
 def _unescaped(found: re.Match[str]) -> str:
@@ -397,26 +367,25 @@ def _unescaped(found: re.Match[str]) -> str:
 
 
 def _no_begin(text: str) -> str:
-    """What to say of a text without the label."""
+    """The message for a text without the label."""
     found = re.search("-----BEGIN ([ -~]{1,64}?)-----", text)
     label = found and found[1]
     if label == "TSS2 KEY BLOB":
-        return f"TSS2 KEY BLOB is an early form of TPM key that holds no parent; {_MAKE_ONE}"
+        return f"TSS2 KEY BLOB is an early form of TPM key without a parent; {_CREATE_ONE}"
     if label is not None:
-        return f"{label} is not a TPM key, which has the label {_LABEL}; {_MAKE_ONE}"
-    return f"there is no line {_BEGIN}, so this is not a TPM key; {_MAKE_ONE}"
+        return f"not a TPM key: expected the label {_LABEL}, got {label}; {_CREATE_ONE}"
+    return f"missing {_BEGIN} line, so this is not a TPM key; {_CREATE_ONE}"
 
 
 def _check_type(type: str, secret: bytes | None) -> None:
     if type not in (LOADABLE, IMPORTABLE, SEALED):
-        raise KeyFileError(f"{type} is not the type of a TPM key that is known here; {_MAKE_ONE}")
+        raise KeyFileError(f"unknown type of TPM key {type}; {_CREATE_ONE}")
     if secret is None:
         if type == IMPORTABLE:
-            raise KeyFileError(f"an importable key has a secret, which this lacks; {_DAMAGED}")
+            raise KeyFileError(f"missing secret of an importable key; {_DAMAGED}")
     elif type == LOADABLE:
         raise KeyFileError(
-            f"a loadable key ({type}) has no secret, but this file has one: if it is importable, its type has to "
-            f"be {IMPORTABLE}"
+            f"unexpected secret of a loadable key ({type}); an importable key needs the type {IMPORTABLE}"
         )
     else:
         _sized(TPM2B_ENCRYPTED_SECRET, secret, "secret")
@@ -425,14 +394,14 @@ def _check_type(type: str, secret: bytes | None) -> None:
 def _check_parent(parent: int) -> None:
     shown = f"0x{parent:08x}" if parent >= 0 else str(parent)
     if not 0 <= parent <= 0xFFFFFFFF:
-        raise KeyFileError(f"parent {shown} is not a handle, which is 0 to 0xffffffff; {_DAMAGED}")
+        raise KeyFileError(f"parent {shown} is not a valid handle; expected 0 to 0xffffffff; {_DAMAGED}")
     if parent >> 24 in (TPM_HT.TRANSIENT, TPM_HT.PERSISTENT) or parent in (0, *_HIERARCHIES) or _limited(parent):
         return
     kind = TPM_HT(parent >> 24)
     what = f" ({kind.name.replace('_', ' ')})" if kind in tuple(TPM_HT) else ""
     raise KeyFileError(
         f"parent {shown}{what} cannot be the parent of a key; expected a hierarchy, such as 0x40000001, or a "
-        "persistent handle, such as 0x81000001: ask the program that wrote the file"
+        "persistent handle, such as 0x81000001; check the program that wrote the file"
     )
 
 
@@ -447,17 +416,17 @@ def _limited(parent: int) -> TPM_RH | None:
 def _check_codes(policy: tuple[Step, ...] | None, auth_policy: tuple[AuthPolicy, ...] | None) -> None:
     for code, _ in [*(policy or ()), *(step for _, steps in auth_policy or () for step in steps)]:
         if not 0 <= code <= 0xFFFFFFFF:
-            raise KeyFileError(f"policy: {code} is not a command code; {_DAMAGED}")
+            raise KeyFileError(f"policy: {code} is not a valid command code; {_DAMAGED}")
 
 
 def _public(pubkey: bytes) -> TPMT_PUBLIC:
     public: TPMT_PUBLIC = _sized(TPM2B_PUBLIC, pubkey, "pubkey")
     digest = TPMU_HA.get(public.name_alg)
     if not isinstance(digest, Fixed):
-        raise KeyFileError(f"pubkey: nameAlg {public.name_alg!r} is not a hash that is known here")
+        raise KeyFileError(f"pubkey: unsupported nameAlg {public.name_alg!r}")
     if public.auth_policy and len(public.auth_policy) != digest.size:
         size = len(public.auth_policy)
-        raise KeyFileError(f"pubkey: authPolicy has {size} octets, its hash has {digest.size}; {_DAMAGED}")
+        raise KeyFileError(f"pubkey: expected an authPolicy of {digest.size} bytes, got {size}; {_DAMAGED}")
     return public
 
 
@@ -467,21 +436,12 @@ def _private(privkey: bytes) -> None:
 
 
 def _sized(wire: Any, data: bytes, name: str) -> Any:
-    """The value of a TPM2B that must fill `data`."""
-    stream = io.BytesIO(data)
+    """The value of a TPM2B that is all of `data`."""
     try:
-        value = wire_of(wire)._parse(stream, {}, "")
-        nothing_left(stream)
+        return wire.parse(data)
     except DecodeError as error:
         raise KeyFileError(f"{error.within(name)}; {_DAMAGED}") from error
-    return value
-
-
-def _built(wire: Any, value: Any) -> bytes:
-    stream = io.BytesIO()
-    wire_of(wire)._build(value, stream, {}, "")
-    return stream.getvalue()
 
 
 def _steps(steps: tuple[Step, ...]) -> list[dict[str, Any]]:
-    return [{"command_code": code, "command_policy": octets.hex()} for code, octets in steps]
+    return [{"command_code": code, "command_policy": parameters.hex()} for code, parameters in steps]

@@ -1,4 +1,4 @@
-"""Certificates as TPMs store them in NV memory: with a header, in a wrapper, padded (no TPM needed)."""
+"""Certificates in the forms in which TPMs store them in NV memory: with a header, in a wrapper, padded."""
 
 from ..errors import UnusableCertificateError
 
@@ -13,9 +13,9 @@ _SEQUENCE, _OCTET_STRING = 0x30, 0x04
 
 
 def without_padding(data: bytes) -> bytes:
-    """The DER certificate that the content of an NV index begins with.
+    """The DER certificate at the beginning of an NV index's data.
 
-    Some TPMs fill the index up with 0x00 or 0xff, some put the certificate into an OCTET STRING, some put the
+    Some TPMs pad the index with 0x00 or 0xff, some put the certificate into an OCTET STRING, and some put the
     header of the PC Client specification before it. Raises UnusableCertificateError.
     """
     if data.startswith(_STORED_CERT):
@@ -30,7 +30,7 @@ def without_padding(data: bytes) -> bytes:
 
 
 def _value(data: bytes) -> tuple[int, int]:
-    """Where the contents of the first DER value begin and end."""
+    """Start and end of the contents of the first DER value."""
     if len(data) < 2 or data[0] not in (_SEQUENCE, _OCTET_STRING) or data[1] == 0x80:
         raise UnusableCertificateError("not a certificate: it does not begin with a DER SEQUENCE")
     start, size = 2, data[1]

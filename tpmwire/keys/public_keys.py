@@ -1,7 +1,7 @@
 """Public keys in all common forms, detected by content.
 
 SubjectPublicKeyInfo and PKCS #1 (PEM or DER), X.509 certificates (PEM or DER), TPM2B_PUBLIC and TPMT_PUBLIC; each
-in binary, hex or base64. PEM may stand in other text, be indented, or have its ends of lines escaped, as in JSON.
+in binary, hex or base64. PEM can be inside other text, indented, or have escaped line ends, as in JSON.
 """
 
 import binascii
@@ -20,13 +20,13 @@ FORMS = (
     "a public key in PEM or DER, a public area (TPM2B_PUBLIC or TPMT_PUBLIC) in binary, hex or base64, or an "
     "X.509 certificate"
 )
-"""What `read` understands, for messages."""
+"""The forms that `read` accepts, for messages."""
 
 
 class Found(NamedTuple):
     """A public key: a whole public area, or the key alone, which fits several; with its certificate in PEM.
 
-    The certificate may be followed by others, of its issuers.
+    Certificates of the issuers may follow the certificate.
     """
 
     public: TPMT_PUBLIC | None = None
@@ -35,19 +35,19 @@ class Found(NamedTuple):
 
 
 def read(data: bytes) -> Found:
-    """The one public key in these octets. Raises KeyFileError, which says what they look like instead."""
+    """The one public key in the data. Raises KeyFileError, which says what the data looks like instead."""
     if b"-----BEGIN" in data:
         return _of_pem(data)
-    for octets in chain(_of_text(data), (data,)):
-        if b"-----BEGIN" in octets:
-            return _of_pem(octets)
-        if found := _of_binary(octets):
+    for decoded in chain(_of_text(data), (data,)):
+        if b"-----BEGIN" in decoded:
+            return _of_pem(decoded)
+        if found := _of_binary(decoded):
             return found
     raise KeyFileError(f"not a public key: this looks like {_looks_like(data)}; expected {FORMS}")
 
 
 def _of_binary(data: bytes) -> Found | None:
-    """From DER or a TPM's structure; None for anything else."""
+    """The public key in DER or a TPM structure; None for anything else."""
     if data[:1] == b"\x30":
         return _of_der(data)
     sized = len(data) > 2 and int.from_bytes(data[:2], "big") == len(data) - 2
@@ -70,7 +70,7 @@ def _of_der(data: bytes) -> Found | None:
 
 
 def _of_text(data: bytes) -> Iterator[bytes]:
-    """What a text in hex or base64 stands for."""
+    """Yields the bytes that the text can mean in hex and in base64."""
     text = b"".join(data.split())
     digits = text.removeprefix(b"0x").replace(b":", b"")
     if re.fullmatch(rb"(?:[0-9a-fA-F]{2})+", digits):
@@ -86,7 +86,7 @@ def _of_text(data: bytes) -> Iterator[bytes]:
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,64})-----(.*?)-----END \1-----", re.DOTALL)
 _KEYS, _CERTIFICATES = ("PUBLIC KEY", "RSA PUBLIC KEY"), ("CERTIFICATE", "X509 CERTIFICATE")
 _OTHERS = {
-    "TSS2 PRIVATE KEY": "a key file of a TPM; give the public key of its parent, such as tpm2_readpublic's",
+    "TSS2 PRIVATE KEY": "a TPM key file; give the public key of its parent, as tpm2_readpublic writes it",
     "CERTIFICATE REQUEST": "a certificate request, not a certificate",
 }
 
@@ -97,9 +97,7 @@ def _of_pem(data: bytes) -> Found:
     keys = list({found for label, der in blocks if label in _KEYS and (found := _of_der(der))})
     certificates = [found for label, der in blocks if label in _CERTIFICATES and (found := _of_der(der))]
     if len(keys) > 1:
-        raise KeyFileError(
-            f"the text holds {len(keys)} public keys: keep the one that is meant (of gcloud: add --format=json)"
-        )
+        raise KeyFileError(f"the text contains {len(keys)} public keys; give one only (gcloud: use --format=json)")
     if not keys and not certificates:
         label = next((label for label, _ in blocks if label in _KEYS + _CERTIFICATES), "")
         raise KeyFileError(_not_in_pem(label, [label for label, _ in blocks]))
@@ -111,11 +109,11 @@ def _of_pem(data: bytes) -> Found:
 
 def _not_in_pem(unread: str, labels: list[str]) -> str:
     if unread:
-        return f"the {unread} holds no RSA or NIST-curve public key that can be read"
+        return f"the {unread} does not contain a readable RSA or NIST-curve public key"
     what = next((_OTHERS[label] for label in labels if label in _OTHERS), None)
     if what is None and any("PRIVATE KEY" in label for label in labels):
-        what = "a private key, which is not needed here and should stay where it is"
-    what = what or (f"PEM with the label {labels[0]}" if labels else "PEM without its end")
+        what = "a private key, which is not needed; keep it secret"
+    what = what or (f"PEM with the label {labels[0]}" if labels else "PEM without its END line")
     return f"not a public key: this looks like {what}; expected {FORMS}"
 
 
@@ -123,7 +121,7 @@ def _der(label: str, body: str) -> bytes:
     try:
         return binascii.a2b_base64("".join(body.split()), strict_mode=True)
     except ValueError as error:
-        raise KeyFileError(f"the {label} is damaged: it is not base64") from error
+        raise KeyFileError(f"the {label} is damaged: invalid base64") from error
 
 
 def _pem(label: str, der: bytes) -> str:
@@ -133,23 +131,23 @@ def _pem(label: str, der: bytes) -> str:
 
 
 def _looks_like(data: bytes) -> str:
-    """What else it may be; without a word of it, as it may be a secret that was mistaken for a key."""
+    """The likely type of the data; without quoting it, as it may be a secret."""
     start = data[:64].strip()
     for begin, what in (
-        (b"\xba\xdc\xc0\xde", "a context file of tpm2-tools; give what `tpm2_readpublic -c FILE -o` writes"),
+        (b"\xba\xdc\xc0\xde", "a context file of tpm2-tools; give the output of `tpm2_readpublic -c FILE -o`"),
         (b"ssh-", "an SSH public key"),
         (b"ecdsa-sha2-", "an SSH public key"),
         (b"<", "XML or HTML"),
         (b"\xff\xfe", "UTF-16 text"),
         (b"\xfe\xff", "UTF-16 text"),
-        (b"\x30", "DER of another kind, or of a key that is neither RSA nor on a NIST curve"),
+        (b"\x30", "other DER, or a key that is neither RSA nor on a NIST curve"),
     ):
         if start.startswith(begin):
             return what
     if not start:
         return "an empty file"
     if len(data) > 2 and int.from_bytes(data[:2], "big") == len(data) - 2:
-        return "another structure of a TPM with its size (TPM2B)"
+        return "another TPM structure with its size (TPM2B)"
     if start.isascii() and start.decode("ascii").isprintable():
         return f"text of {len(data)} bytes"
     return f"{len(data)} bytes in an unknown format"

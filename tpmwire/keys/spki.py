@@ -1,7 +1,7 @@
 """Public keys as openssl and `tpm2_readpublic -f pem` write them: SubjectPublicKeyInfo (RFC 5280, §4.1.2.7).
 
-Only as far as a salt key or a parent needs: RSA, and the NIST curves. PKCS #1's RSAPublicKey is read too, and the
-key in a certificate, of which nothing else is looked at.
+RSA and the NIST curves only, which salt keys and parents use. PKCS #1's RSAPublicKey is read too, and the key in a
+certificate, whose other fields are ignored.
 """
 
 import binascii
@@ -23,37 +23,37 @@ _CURVES = {
     "1.3.132.0.35": (TPM_ECC.NIST_P521, 66),
 }
 _RSA_OIDS = ("1.2.840.113549.1.1.1", "1.2.840.113549.1.1.7")
-"""rsaEncryption, and id-RSAES-OAEP, which some makers have in the certificates of their endorsement keys."""
+"""rsaEncryption, and id-RSAES-OAEP, which some makers write in the certificates of endorsement keys."""
 _EC_OID = "1.2.840.10045.2.1"
 
 
 class _BitString(der.Element):
-    """BIT STRING of whole octets (X.690, §8.6)."""
+    """BIT STRING of whole bytes (X.690, §8.6)."""
 
     def read(self, contents: bytes) -> bytes:
         if contents[:1] != b"\0":
-            raise DecodeError("a BIT STRING that is no whole number of octets", 0, len(contents))
+            raise DecodeError("the BIT STRING does not have whole bytes", 0, len(contents))
         return contents[1:]
 
 
 class _Natural(der.Element):
-    """INTEGER of any size, not negative, as its octets without the zero in front."""
+    """INTEGER of any size, not negative, as its bytes without the zero in front."""
 
     def read(self, contents: bytes) -> bytes:
         if not contents or contents[0] >= 0x80 or (contents[0] == 0 and len(contents) > 1 and contents[1] < 0x80):
-            raise DecodeError("an INTEGER that is negative or not in its shortest form", 0, len(contents))
+            raise DecodeError("the INTEGER is negative or not in its shortest form", 0, len(contents))
         return contents.lstrip(b"\0")
 
 
 class _Any(der.Element):
-    """Any element, as its octets. With a tag: the octets of one with this tag."""
+    """Any element, or any element with the given tag, as its bytes."""
 
     def __init__(self, tag: int | None = None) -> None:
         super().__init__(tag or 0)
 
-    def begins(self, octets: bytes) -> bool:
-        """Whether there is one."""
-        return octets[:1] != b"" and self.tag in (0, octets[0])
+    def begins(self, data: bytes) -> bool:
+        """Whether the bytes begin with such an element."""
+        return data[:1] != b"" and self.tag in (0, data[0])
 
     def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> bytes:
         start = stream.tell()
@@ -83,25 +83,25 @@ def parse(data: bytes) -> PublicKey:
             data = binascii.a2b_base64(data.decode("ascii").split(_BEGIN)[1].split(_END)[0])
         return parse_der(data)
     except (DecodeError, ValueError, IndexError) as error:
-        raise KeyFileError(f"this holds no RSA or NIST-curve public key in PEM or DER ({error})") from error
+        raise KeyFileError(f"not an RSA or NIST-curve public key in PEM or DER ({error})") from error
 
 
 def parse_der(data: bytes) -> PublicKey:
     """The public key in a SubjectPublicKeyInfo or an RSAPublicKey. Raises DecodeError."""
-    if data[_header(data) : _header(data) + 1] == b"\x02":
+    if data[der.header_size(data) : der.header_size(data) + 1] == b"\x02":
         return _rsa(data)
-    (oid, parameters), octets = der.parse(_SPKI, data)
+    (oid, parameters), key = der.parse(_SPKI, data)
     if oid in _RSA_OIDS:
-        return _rsa(octets)
+        return _rsa(key)
     if oid != _EC_OID:
-        raise DecodeError(f"the algorithm {oid} is neither RSA nor ECC")
+        raise DecodeError(f"unsupported algorithm {oid}; expected RSA or ECC")
     curve = der.parse(der.OBJECT_IDENTIFIER, parameters or b"")
     if curve not in _CURVES:
-        raise DecodeError(f"the curve {curve} is none of NIST's")
+        raise DecodeError(f"unsupported curve {curve}; expected P-256, P-384 or P-521")
     identifier, size = _CURVES[curve]
-    if octets[:1] != b"\x04" or len(octets) != 1 + 2 * size:
-        raise DecodeError("the point is not in its uncompressed form")
-    return identifier, TPMS_ECC_POINT(octets[1 : 1 + size], octets[1 + size :])
+    if key[:1] != b"\x04" or len(key) != 1 + 2 * size:
+        raise DecodeError("the point is not in uncompressed form")
+    return identifier, TPMS_ECC_POINT(key[1 : 1 + size], key[1 + size :])
 
 
 def _rsa(data: bytes) -> PublicKey:
@@ -109,32 +109,27 @@ def _rsa(data: bytes) -> PublicKey:
     return modulus, int.from_bytes(exponent, "big")
 
 
-def _header(data: bytes) -> int:
-    """Octets of a DER tag and length."""
-    return 2 + (data[1] & 0x7F if data[1:2] > b"\x80" else 0)
-
-
 def certified_key(data: bytes) -> tuple[PublicKey, bytes]:
-    """The public key in a certificate (RFC 5280, §4.1), and the certificate without what fills up an NV index.
+    """The public key in a certificate (RFC 5280, §4.1), and the certificate without the padding of an NV index.
 
-    Nothing is verified. Raises DecodeError.
+    The certificate is not verified. Raises DecodeError.
     """
     stream = io.BytesIO(data)
     certificate = _Any(0x30)._parse(stream, {}, "")
     if data[len(certificate) :].strip(b"\0") and data[len(certificate) :].strip(b"\xff"):
         raise DecodeError("trailing data after the certificate", len(certificate), len(data) - len(certificate))
-    inside = io.BytesIO(certificate[_header(certificate) :])
+    inside = io.BytesIO(certificate[der.header_size(certificate) :])
     tbs = _Any(0x30)._parse(inside, {}, "")
-    fields = io.BytesIO(tbs[_header(tbs) :])
+    fields = io.BytesIO(tbs[der.header_size(tbs) :])
     # An optional version; serialNumber, signature, issuer, validity, subject.
-    before = 6 if tbs[_header(tbs) : _header(tbs) + 1] == b"\xa0" else 5
+    before = 6 if tbs[der.header_size(tbs) : der.header_size(tbs) + 1] == b"\xa0" else 5
     for _ in range(before):
         _Any()._parse(fields, {}, "")
     return parse_der(_Any(0x30)._parse(fields, {}, "")), certificate
 
 
 def into_template(key: PublicKey, template: TPMT_PUBLIC) -> TPMT_PUBLIC | None:
-    """The public area of a primary key made from `template` whose public key is `key`; None where it cannot be."""
+    """The public area of a primary key from `template` with the public key `key`; None if they do not match."""
     kind, value = key
     if isinstance(value, TPMS_ECC_POINT):
         fits = isinstance(template.parameters, TPMS_ECC_PARMS) and template.parameters.curve_id == kind

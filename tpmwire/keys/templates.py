@@ -1,10 +1,10 @@
-"""Templates of well-known primary keys, and of the keys that this project makes.
+"""Templates of well-known primary keys, and of the keys that tpmwire creates.
 
-A primary key is derived from its hierarchy's seed and its template: the same template, to the octet, gives the
-same key. Functions, not constants: a run makes the one it needs.
+A primary key is derived from its hierarchy's seed and its template: exactly the same bytes give the same key. The
+templates are functions, so that a run creates only those that it needs.
 """
 
-from ..spec.constants import TPM_ALG, TPM_ECC, TPMA_OBJECT
+from ..spec.constants import TPM_ALG, TPM_ECC, TPM_HT, TPMA_OBJECT
 from ..spec.structures import (
     TPMS_ECC_PARMS,
     TPMS_ECC_POINT,
@@ -19,7 +19,17 @@ from ..spec.structures import (
     TPMT_SYM_DEF_OBJECT,
 )
 
-__all__ = ["ek_ecc", "ek_rsa", "h1_primary", "h2_primary", "hmac_key", "sealed", "srk_ecc", "srk_rsa"]
+__all__ = [
+    "ek_ecc",
+    "ek_rsa",
+    "h1_primary",
+    "h2_primary",
+    "hmac_key",
+    "rsa_parent_of",
+    "sealed",
+    "srk_ecc",
+    "srk_rsa",
+]
 
 _PRIMARY = (
     TPMA_OBJECT.FIXED_TPM
@@ -28,7 +38,7 @@ _PRIMARY = (
     | TPMA_OBJECT.RESTRICTED
     | TPMA_OBJECT.DECRYPT
 )
-# The storage primary has an empty authValue as a rule: there is nothing to guess that a lockout would protect.
+# The storage primary usually has an empty authValue, so a lockout would protect nothing.
 _STORAGE = _PRIMARY | TPMA_OBJECT.USER_WITH_AUTH | TPMA_OBJECT.NO_DA
 _ENDORSEMENT = _PRIMARY | TPMA_OBJECT.ADMIN_WITH_POLICY
 
@@ -54,10 +64,10 @@ def _rsa(attributes: TPMA_OBJECT, policy: bytes, zeros: int) -> TPMT_PUBLIC:
 
 
 def h2_primary() -> TPMT_PUBLIC:
-    """The P-256 storage primary that key files with a hierarchy as parent mean: H-2, `unique` empty.
+    """The P-256 storage primary of key files whose parent is a hierarchy: template H-2 with an empty `unique`.
 
-    Bottomley, "TPM 2.0 Key Files", `parent`; made by tpm2_createprimary with `-G ecc -g sha256 -a
-    "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt"` and `-u` of two zero octets.
+    Bottomley, "TPM 2.0 Key Files", `parent`; created by tpm2_createprimary with `-G ecc -g sha256 -a
+    "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt"` and `-u` of two zero bytes.
     """
     return _ecc(_STORAGE, b"", 0)
 
@@ -65,6 +75,16 @@ def h2_primary() -> TPMT_PUBLIC:
 def h1_primary() -> TPMT_PUBLIC:
     """The RSA 2048 counterpart of `h2_primary`, for key files with rsaParent."""
     return _rsa(_STORAGE, b"", 0)
+
+
+def rsa_parent_of(parent: int, public: TPMT_PUBLIC) -> bool | None:
+    """The value of `KeyFile.rsa_parent` for a key whose parent has this handle, or hierarchy, and public area.
+
+    True for the standard RSA primary. None for other parents: programs that do not know rsaParent refuse False.
+    """
+    standard = h1_primary()
+    is_created = parent >> 24 == TPM_HT.PERMANENT
+    return True if is_created and public.replace(unique=standard.unique) == standard else None
 
 
 def srk_ecc() -> TPMT_PUBLIC:
@@ -90,11 +110,11 @@ def ek_ecc() -> TPMT_PUBLIC:
 def hmac_key(
     auth_policy: bytes = b"", *, with_auth: bool = True, hash_alg: TPM_ALG = TPM_ALG.SHA256
 ) -> TPMT_PUBLIC:
-    """An HMAC key for TPM2_Create with the key's octets in `inSensitive.data`: it cannot be duplicated out.
+    """An HMAC key for TPM2_Create with the key's bytes in `inSensitive.data`; it cannot be duplicated.
 
-    `auth_policy` is a digest in SHA-256, the Name's algorithm; a key that has one is used by its policy only.
-    `with_auth` says that the authValue is not empty, by itself or in the policy: wrong guesses then count toward
-    dictionary-attack lockout (Part 1, §19.8.2). Without, noDA is set, and a lockout does not stop the key.
+    `auth_policy` is a SHA-256 digest, as is the Name; a key with a policy is used by its policy only. `with_auth`
+    says whether the key has an authValue, on its own or in the policy: wrong guesses then count towards the
+    dictionary attack lockout (Part 1, §19.8.2). Otherwise noDA is set, and a lockout does not block the key.
     """
     attributes = TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT | TPMA_OBJECT.SIGN_ENCRYPT
     if not auth_policy:
@@ -110,8 +130,8 @@ def hmac_key(
 def sealed(auth_policy: bytes = b"") -> TPMT_PUBLIC:
     """A sealed data object for TPM2_Create with the data in `inSensitive.data` (Part 1, §27.6).
 
-    `auth_policy` is a digest in SHA-256; an object that has one is opened by its policy only. Without noDA: wrong
-    guesses of an authValue count toward dictionary-attack lockout.
+    `auth_policy` is a SHA-256 digest; an object with a policy is unsealed by its policy only. noDA is not set, so
+    wrong guesses of an authValue count towards the dictionary attack lockout.
     """
     attributes = TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT
     if not auth_policy:

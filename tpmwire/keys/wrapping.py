@@ -1,6 +1,6 @@
-"""Wrapping a key for a TPM that is elsewhere, with its parent's public key and no TPM (TPM 2.0 Part 1, §23.3).
+"""Keys wrapped for another TPM, with the public key of their parent there and without a TPM (Part 1, §23.3).
 
-The result is what TPM2_Duplicate would have made: TPM2_Import turns it into a key of that TPM, and of no other.
+The result is the same as that of TPM2_Duplicate: TPM2_Import makes it a key of that TPM, and of no other.
 """
 
 import io
@@ -29,7 +29,8 @@ from ..spec.structures import (
     TPMT_SYM_DEF_OBJECT,
 )
 from ..wires import wire_of
-from .keyfile import IMPORTABLE, KeyFile, rsa_parent_of
+from .keyfile import IMPORTABLE, KeyFile
+from .templates import rsa_parent_of
 
 __all__ = [
     "Duplicate",
@@ -46,7 +47,7 @@ __all__ = [
 
 
 class Duplicate(NamedTuple):
-    """What TPM2_Import takes: `public`, `private` (the duplicate), `seed` (the sealed seed of the outer wrap)."""
+    """Parameters for TPM2_Import: `public`, `private` (the duplicate), `seed` (the outer wrapper's, encrypted)."""
 
     public: TPMT_PUBLIC
     private: bytes
@@ -54,14 +55,14 @@ class Duplicate(NamedTuple):
 
 
 def hmac_key(
-    octets: Secret, *, auth: Secret = EMPTY_AUTH, auth_policy: bytes = b"", name_alg: TPM_ALG = TPM_ALG.SHA256
+    key: Secret, *, auth: Secret = EMPTY_AUTH, auth_policy: bytes = b"", name_alg: TPM_ALG = TPM_ALG.SHA256
 ) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
-    """Public and sensitive area of an HMAC-SHA256 key whose octets are given, made to be imported.
+    """Public and sensitive area of an importable HMAC-SHA256 key with the bytes `key`.
 
-    With an `auth_policy` the key is used by its policy only. Without an authValue there is nothing to guess, and
-    the key is exempt from dictionary attack protection.
+    With an `auth_policy` the key is used by its policy only. Without an authValue the key is exempt from
+    dictionary attack protection.
     """
-    # Hides from the public area's reader what the key is, and so whether two hosts have the same (Part 1, §27.5).
+    # So that the public area does not reveal whether two hosts have the same key (Part 1, §27.5).
     obfuscation = random_bytes(digest_size(name_alg))
     public = TPMT_PUBLIC(
         TPM_ALG.KEYEDHASH,
@@ -69,29 +70,29 @@ def hmac_key(
         _use_attributes(auth, auth_policy),
         auth_policy,
         TPMS_KEYEDHASH_PARMS(TPMT_KEYEDHASH_SCHEME(TPM_ALG.HMAC, TPMS_SCHEME_HASH(TPM_ALG.SHA256))),
-        digest(name_alg, obfuscation, octets.reveal()),
+        digest(name_alg, obfuscation, key.reveal()),
     )
-    return public, TPMT_SENSITIVE(TPM_ALG.KEYEDHASH, auth.reveal(), obfuscation, octets.reveal())
+    return public, TPMT_SENSITIVE(TPM_ALG.KEYEDHASH, auth.reveal(), obfuscation, key.reveal())
 
 
 def ecdsa_key(
     private: Secret, *, auth: Secret = EMPTY_AUTH, auth_policy: bytes = b"", name_alg: TPM_ALG = TPM_ALG.SHA256
 ) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
-    """Public and sensitive area of a P-256 key for ECDSA with SHA-256, made to be imported.
+    """Public and sensitive area of an importable P-256 key for ECDSA with SHA-256.
 
-    `private` is the private value, 32 octets, big-endian. Policy and authValue mean what they mean to `hmac_key`.
-    Raises EncodeError for a value that is none of the curve.
+    `private` is the private value, 32 bytes, big-endian. `auth` and `auth_policy` are those of `hmac_key`. Raises
+    EncodeError for a value outside the curve's order.
     """
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    octets = private.reveal()
+    value = private.reveal()
     try:
-        key = ec.derive_private_key(int.from_bytes(octets, "big"), ec.SECP256R1())
+        key = ec.derive_private_key(int.from_bytes(value, "big"), ec.SECP256R1())
     except ValueError:
-        # Without the cause: its text and its traceback are about the value.
+        # Without the cause, whose text and traceback may show the value.
         key = None
-    if key is None or len(octets) != 32:
-        raise EncodeError("this is no private value of P-256: 32 octets, from 1 to the curve's order less 1")
+    if key is None or len(value) != 32:
+        raise EncodeError("not a private value of P-256; expected 32 bytes, from 1 to the curve's order - 1")
     point = key.public_key().public_numbers()
     scheme = TPMT_ECC_SCHEME(TPM_ALG.ECDSA, TPMS_SCHEME_HASH(TPM_ALG.SHA256))
     public = TPMT_PUBLIC(
@@ -104,8 +105,8 @@ def ecdsa_key(
         ),
         TPMS_ECC_POINT(point.x.to_bytes(32, "big"), point.y.to_bytes(32, "big")),
     )
-    # The seed is for what a storage key derives from it; this one has no children.
-    return public, TPMT_SENSITIVE(TPM_ALG.ECC, auth.reveal(), b"", octets)
+    # Only storage keys need a seed, to protect their children.
+    return public, TPMT_SENSITIVE(TPM_ALG.ECC, auth.reveal(), b"", value)
 
 
 def _use_attributes(auth: Secret, auth_policy: bytes) -> TPMA_OBJECT:
@@ -118,41 +119,41 @@ def _use_attributes(auth: Secret, auth_policy: bytes) -> TPMA_OBJECT:
 
 
 def imported_only_policy(use: Policy, parent: TPMT_PUBLIC) -> tuple[bytes, Policy]:
-    """authPolicy for a key that is used by `use` and can be duplicated to `parent` only, and how to satisfy it.
+    """authPolicy of a key that is used by `use` and duplicated to `parent` only, and the policy for the key file.
 
-    Duplication wants TPM2_PolicyDuplicationSelect, so the key can go where it is going and, there, nowhere else.
-    The second value is `use` with the PolicyOR behind it, for the key file.
+    Duplication needs TPM2_PolicyDuplicationSelect, so the imported key cannot be duplicated to another parent. The
+    second value is `use` followed by the PolicyOR.
     """
     satisfied = either(use, to_parent(parent))
     return satisfied.digest(TPM_ALG.SHA256), satisfied
 
 
 def to_parent(parent: TPMT_PUBLIC) -> Policy:
-    """Duplication to this new parent, and to no other (Part 3, §23.15)."""
+    """The policy for duplication to this new parent only (Part 3, §23.15)."""
     return Policy(PolicyDuplicationSelect(b"", name_of(parent), False))
 
 
 def to_any(*, with_auth: bool) -> Policy:
-    """Duplication to any new parent, by whoever knows the key's authValue where it has one (Part 3, §23.11).
+    """The policy for duplication to any new parent, with the key's authValue if it has one (Part 3, §23.11).
 
-    Any: also to a key pair in software, and so out of every TPM.
+    The parent can be a key pair in software, so the key can leave every TPM.
     """
     command = PolicyCommandCode(TPM_CC.Duplicate)
     return Policy(PolicyAuthValue(), command) if with_auth else Policy(command)
 
 
 def either(use: Policy, leave: Policy) -> Policy:
-    """`use` with the PolicyOR behind it that also allows `leave`: for an authPolicy, and for the key file."""
+    """`use` followed by the PolicyOR that also allows `leave`, for an authPolicy and for the key file."""
     return Policy(*use.statements, PolicyOR.of(TPM_ALG.SHA256, use, leave))
 
 
 def duplicate(
     public: TPMT_PUBLIC, sensitive: TPMT_SENSITIVE, parent: TPMT_PUBLIC, *, inner_key: Secret | None = None
 ) -> Duplicate:
-    """Wraps an object for `parent`, a storage or endorsement key's public area.
+    """The object wrapped for `parent`, the public area of a storage or endorsement key.
 
-    `inner_key` (AES, 16 or 32 octets) adds an inner wrap, which TPM2_Import wants as `encryptionKey`. Raises
-    EncodeError for a parent that cannot be one, SessionError for one whose numbers are unsound.
+    `inner_key` (AES, 16 or 32 bytes) adds an inner wrapper, and is then `encryptionKey` of TPM2_Import. Raises
+    EncodeError for a key that cannot be a parent, SessionError for weak RSA or ECC parameters.
     """
     bits = _storage_bits(parent)
     stream = io.BytesIO()
@@ -170,21 +171,21 @@ def duplicate(
 
 
 def _storage_bits(parent: TPMT_PUBLIC) -> int:
-    """Bits of the key with which a parent protects its children."""
+    """The size in bits of the key that protects the children of a parent."""
     wanted = TPMA_OBJECT.RESTRICTED | TPMA_OBJECT.DECRYPT
     parameters = parent.parameters
     if parent.object_attributes & wanted != wanted or not isinstance(parameters, (TPMS_RSA_PARMS, TPMS_ECC_PARMS)):
-        raise EncodeError("this is no public area of a storage or endorsement key: it can be no parent")
+        raise EncodeError("this key cannot be a parent; expected the public area of a storage or endorsement key")
     symmetric = parameters.symmetric
     if symmetric.algorithm != TPM_ALG.AES or symmetric.mode != TPM_ALG.CFB or not symmetric.key_bits:
         raise EncodeError(
-            f"the parent protects its children with {symmetric!r}; only AES in CFB mode is known here"
+            f"unsupported parent, which protects its children with {symmetric!r}; expected AES in CFB mode"
         )
     return symmetric.key_bits
 
 
 def wrap_hmac_key(
-    octets: Secret,
+    key: Secret,
     parent: TPMT_PUBLIC,
     parent_handle: int,
     *,
@@ -192,13 +193,14 @@ def wrap_hmac_key(
     policy: Policy | None = None,
     description: str | None = None,
 ) -> KeyFile:
-    """An importable key file with an HMAC key for the TPM whose key `parent` is.
+    """An importable key file with an HMAC key for the TPM that has the key `parent`.
 
-    `parent_handle` is where that TPM has it: a hierarchy for its standard primary, or a persistent handle. With
-    `policy` the key is used by it; the file carries it. Raises EncodeError, SessionError, KeyFileError.
+    `parent_handle` is the handle of `parent` in that TPM: a hierarchy for its standard primary, or a persistent
+    handle. With `policy` the key is used by it only, and the file has it. Raises EncodeError, SessionError,
+    KeyFileError.
     """
     auth_policy, satisfied = _policy_for(parent, policy)
-    made = hmac_key(octets, auth=auth, auth_policy=auth_policy)
+    made = hmac_key(key, auth=auth, auth_policy=auth_policy)
     return _importable(made, parent, parent_handle, auth, satisfied, description)
 
 
@@ -211,7 +213,7 @@ def wrap_ecdsa_key(
     policy: Policy | None = None,
     description: str | None = None,
 ) -> KeyFile:
-    """The same with a P-256 key for ECDSA; `private` is what `ecdsa_key` takes."""
+    """An importable key file with a P-256 key for ECDSA: as `wrap_hmac_key`, with `private` of `ecdsa_key`."""
     auth_policy, satisfied = _policy_for(parent, policy)
     made = ecdsa_key(private, auth=auth, auth_policy=auth_policy)
     return _importable(made, parent, parent_handle, auth, satisfied, description)

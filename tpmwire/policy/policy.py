@@ -95,7 +95,7 @@ class Policy:
         try:
             return tuple((int(statement.code), statement.build()) for statement in self.statements)
         except EncodeError as error:
-            raise PolicyError(f"the policy has no form in a key file: {error}") from error
+            raise PolicyError(f"the policy cannot be written to a key file: {error}") from error
 
     def digest(self, alg: TPM_ALG = TPM_ALG.SHA256) -> bytes:
         """policyDigest in the algorithm `alg`, the authPolicy of what it is to protect. Raises PolicyError."""
