@@ -5,7 +5,9 @@ options → key file → TPM: one HMAC, the day's signing key → TPM closed →
 
 import sys
 
-from .credentials.options import PROGRAM, run_parser
+from tpmwire import __version__
+
+from .credentials.options import PROGRAM, given_options, parse_run
 from .terminal.messages import UsageError, guarded
 
 __all__ = ["main", "run"]
@@ -19,23 +21,20 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(words: list[str]) -> int:
     """Runs the command; returns the exit code. Raises what `guarded` turns into a line."""
-    args = run_parser().parse_go_style(words)
-    if args.version:
-        from tpmwire import __version__
-
+    settings = parse_run(words)
+    if settings.version:
         print(f"{PROGRAM} {__version__}")
         return 0
     if sys.stdout is None:
         raise UsageError("stdout is closed; open it, so that the credentials can be written")
-    from .credentials.output import put_out
-    from .credentials.sts import obtain
+    from .credentials.output import put_out  # late: --help needs none of it
+    from .credentials.sts import obtain  # late: --help needs neither the TPM nor AWS
 
-    if args.profile is not None:
-        from .credentials.options import given_options
-        from .credentials.role_chain import profile_args
+    if settings.profile is not None:
+        from .credentials.role_chain import profile_settings  # late: most runs name no profile
 
-        args = profile_args(args.profile, given_options(words))
-    put_out(args, lambda: obtain(args))
+        settings = profile_settings(settings.profile, given_options(words))
+    put_out(settings, lambda: obtain(settings))
     return 0
 
 

@@ -5,7 +5,6 @@ import os
 from sigv4.sts import Credentials
 
 from ..terminal.messages import UsageError
-from ..terminal.options import Untyped
 from .edit import credentials_path, get_setting, has_section, remove_settings, section_of, set_settings
 from .files import change, check_writable, read
 
@@ -21,20 +20,19 @@ _SETTINGS = {
 }
 
 
-def check(args: Untyped) -> None:
+def check(profile: str, *, overwrite: bool) -> None:
     """Finds out what would fail at the end before the TPM is asked. Raises UsageError."""
-    if not args.credentials_profile:
-        raise UsageError("--format credentials-file needs --credentials-profile, the profile to write")
-    section_of(args.credentials_profile)  # a name that has no section
+    section_of(profile)  # a name that has no section
     path = _path()
-    _check_section(args, read(path))
+    _check_section(profile, read(path), overwrite=overwrite)
     check_writable(path)
 
 
-def write(args: Untyped, credentials: "Credentials") -> str:
+def write(profile: str, credentials: "Credentials", *, overwrite: bool) -> str:
     """Puts the credentials into the file, which is whole at any time, and returns its path.
 
-    Runs at once take turns; the file is private to its owner afterwards. Raises UsageError, OSError.
+    `overwrite` lets it replace a long-term key. Runs at once take turns; the file is private to its owner
+    afterwards. Raises UsageError, OSError.
     """
     path = _path()
     values = {name: getattr(credentials, field) or "" for name, field in _SETTINGS.items()}
@@ -45,10 +43,10 @@ def write(args: Untyped, credentials: "Credentials") -> str:
         )
 
     def edited(text: str) -> str:
-        _check_section(args, text)
-        text = set_settings(text, args.credentials_profile, given)
+        _check_section(profile, text, overwrite=overwrite)
+        text = set_settings(text, profile, given)
         # What an earlier run knew, and this one does not.
-        return remove_settings(text, args.credentials_profile, set(values) - set(given))
+        return remove_settings(text, profile, set(values) - set(given))
 
     change(path, edited)
     return path
@@ -59,10 +57,9 @@ def _path() -> str:
     return os.path.realpath(credentials_path())
 
 
-def _check_section(args: Untyped, text: str) -> None:
+def _check_section(profile: str, text: str, *, overwrite: bool) -> None:
     """Raises UsageError where the profile has a key that does not expire, which nobody could bring back."""
-    profile = args.credentials_profile
-    if args.credentials_overwrite or not has_section(text, profile):
+    if overwrite or not has_section(text, profile):
         return
     if any(get_setting(text, profile, name) for name in ("aws_access_key_id", "aws_secret_access_key")) and not (
         get_setting(text, profile, "aws_session_token")

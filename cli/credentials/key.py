@@ -1,77 +1,72 @@
 """The HMAC key of a run's options: where it is, how it is authorized, and one HMAC with it."""
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+
+from tpmwire.errors import TpmError
+from tpmwire.secret import Secret
+from tpmwire.spec.codes import TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH
+from tpmwire.spec.constants import TPM_CC
+from tpmwire.tpm import Tpm
+from tpmwire.transport import open_transport
+from tpmwire.use.hmac import HmacKey
 
 from ..terminal.messages import UsageError, note, warn
-from ..terminal.options import Untyped, auth_from, pcrs_from
-from .options import PROGRAM
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tpmwire.use.hmac import HmacKey
+from ..terminal.options import auth_from, pcrs_from
+from ..tpm.cleanup import finish_in_background
+from .options import PROGRAM, RunSettings
 
 __all__ = ["ask_tpm", "ask_tpm_each", "key_from"]
 
 
-def key_from(args: Untyped) -> "HmacKey":
-    """The key as the options describe it. Raises UsageError, KeyFileError."""
-    from tpmwire.use.hmac import HmacKey
-
+def key_from(settings: RunSettings) -> HmacKey:
+    """Returns the key that the options describe. Raises UsageError, KeyFileError."""
     file = None
-    if args.credential_file:
-        from ..terminal.files import read_key_file
+    if settings.credential_file:
+        from ..terminal.files import read_key_file  # late: a key at a handle has no file
 
-        file = read_key_file(args.credential_file)
-    pcrs = pcrs_from(args.pcrs) if args.pcrs else None
-    if args.tpm_session_encrypt_with_name == "":
+        file = read_key_file(settings.credential_file)
+    pcrs = pcrs_from(settings.pcrs) if settings.pcrs else None
+    if settings.tpm_session_encrypt_with_name == "":
         warn("--tpm-session-encrypt-with-name is empty: no key is pinned")
     pin = name = None
-    if args.tpm_session_encrypt_with_name or args.tpm_session_encrypt_with_public:
-        from ..tpm.pins import pin_from
+    if settings.tpm_session_encrypt_with_name or settings.tpm_session_encrypt_with_public:
+        from ..tpm.pins import pin_from  # late: for a pinned key only
 
-        if args.no_session_encryption:
+        if settings.no_session_encryption:
             raise UsageError("--no-session-encryption leaves nothing to salt: take it or the pinned key away")
-        pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
-    if args.key_name:
-        from ..tpm.pins import hex_name
+        pin = pin_from(settings.tpm_session_encrypt_with_name, settings.tpm_session_encrypt_with_public)
+    if settings.key_name:
+        from ..tpm.pins import hex_name  # late: for a named key only
 
-        name = hex_name("--key-name", args.key_name)
-    explicit = args.parentPass or args.parentPass_file or os.environ.get("TPM_PARENT_AUTH")
+        name = hex_name("--key-name", settings.key_name)
+    explicit = settings.parentPass or settings.parentPass_file or os.environ.get("TPM_PARENT_AUTH")
     fallback = os.environ.get("TPM_KEY_AUTH")
-    from tpmwire.secret import Secret
-
     return HmacKey(
         file=file,
-        handle=args.persistentHandle,
-        auth=auth_from(args.keyPass, args.keyPass_file, "TPM_KEY_AUTH"),
-        parent_auth=auth_from(args.parentPass, args.parentPass_file, "TPM_PARENT_AUTH"),
+        handle=settings.persistentHandle,
+        auth=auth_from(settings.keyPass, settings.keyPass_file, "TPM_KEY_AUTH"),
+        parent_auth=auth_from(settings.parentPass, settings.parentPass_file, "TPM_PARENT_AUTH"),
         parent_auth_otherwise=Secret(fallback.encode()) if fallback and not explicit else None,
         pcrs=pcrs,
-        ek_parent=args.useEKParent,
-        protected=not args.no_session_encryption,
+        ek_parent=settings.useEKParent,
+        protected=not settings.no_session_encryption,
         pin=pin,
         name=name,
     )
 
 
-def ask_tpm(args: Untyped, key: "HmacKey", message: bytes) -> bytes:
-    """One HMAC, and the TPM given back. Raises what `HmacKey.hmac` does."""
-    return ask_tpm_each(args, [(key, [message])])[0]
+def ask_tpm(settings: RunSettings, key: HmacKey, message: bytes) -> bytes:
+    """Returns one HMAC, with the TPM closed again. Raises what `HmacKey.hmac` does."""
+    return ask_tpm_each(settings, [(key, [message])])[0]
 
 
-def ask_tpm_each(args: Untyped, wanted: "Sequence[tuple[HmacKey, Sequence[bytes]]]") -> list[bytes]:
-    """The HMAC of each message by its key, in one opening of the TPM. Raises what `HmacKey.hmacs` does."""
-    from tpmwire.tpm import Tpm
-    from tpmwire.transport import open_transport
-
-    from ..tpm.cleanup import finish_in_background
-
-    transport = open_transport(args.tpm_path, args.timeout)
+def ask_tpm_each(settings: RunSettings, wanted: Sequence[tuple[HmacKey, Sequence[bytes]]]) -> list[bytes]:
+    """Returns the HMAC of each message by its key, and opens the TPM once. Raises what `HmacKey.hmacs` does."""
+    transport = open_transport(settings.tpm_path, settings.timeout)
     tpm = Tpm(transport, abandon=finish_in_background, for_one_use=len(wanted) == 1)
-    if args.verbose:
-        from ..tpm.verbose import trace
+    if settings.verbose:
+        from ..tpm.verbose import trace  # late: for --verbose only
 
         tpm.observe = trace
         if any(key.protected and key.pin is None for key, _ in wanted):
@@ -79,10 +74,6 @@ def ask_tpm_each(args: Untyped, wanted: "Sequence[tuple[HmacKey, Sequence[bytes]
                 f"{PROGRAM}: the session's salt key is the TPM's own word: safe against a listener on the bus; "
                 "--tpm-session-encrypt-with-name also keeps out somebody who answers in the TPM's place"
             )
-    from tpmwire.errors import TpmError
-    from tpmwire.spec.codes import TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH
-    from tpmwire.spec.constants import TPM_CC
-
     found: list[bytes] = []
     try:
         for key, messages in wanted:

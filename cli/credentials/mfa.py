@@ -1,15 +1,12 @@
 """The code of a second factor: asked for on the terminal, from a program, or from a key in the TPM."""
 
 import os
+import select
 import time
-from typing import TYPE_CHECKING
 
 from ..terminal.messages import UsageError
-from ..terminal.options import Untyped
 from ..terminal.streams import printable
-
-if TYPE_CHECKING:
-    pass
+from .options import RunSettings
 
 __all__ = ["code"]
 
@@ -18,21 +15,23 @@ _MOST = 64  # octets
 _TRIES = 3
 
 
-def code(args: Untyped) -> str:
-    """The six digits for --mfa-serial. Raises UsageError where nobody answers so within a minute.
+def code(settings: RunSettings) -> str:
+    """Returns the six digits for --mfa-serial. Raises UsageError if nobody answers within a minute.
 
     With --mfa-totp also what `aws_code` raises.
     """
-    if args.mfa_totp:
-        from .totp_key import aws_code
+    if settings.mfa_totp:
+        from .totp_key import aws_code  # late: for --mfa-totp only
 
-        return aws_code(args)
-    return _from_program(args.mfa_process) if args.mfa_process else _from_terminal(args.mfa_serial)
+        return aws_code(settings)
+    if settings.mfa_process:
+        return _from_program(settings.mfa_process)
+    return _from_terminal(settings.mfa_serial or "")
 
 
 def _from_program(command: str) -> str:
-    import shlex
-    import subprocess
+    import shlex  # late: with subprocess
+    import subprocess  # late: for --mfa-process only
 
     try:
         # In our process group, so that it may ask on the terminal itself.
@@ -71,8 +70,6 @@ def _read_all(descriptor: int, deadline: float) -> bytes:
 
 
 def _read(descriptor: int, deadline: float) -> bytes:
-    import select
-
     # select(2) would not take a descriptor above 1023, of which `tpmwire serve` may have many.
     waiting = select.poll()
     waiting.register(descriptor, select.POLLIN)

@@ -1,11 +1,31 @@
 """The options of `aws-tpm-process-credential`, which other verbs read from a profile's command line."""
 
 import argparse
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..terminal.messages import UsageError, exit_codes_help
-from ..terminal.options import Once, Parser, Untyped, add_tpm_options, filled, flag, persistent_handle
+from ..terminal.options import Once, Parser, TpmSettings, add_tpm_options, filled, flag, persistent_handle
 
-__all__ = ["PROGRAM", "given_options", "read_policy", "run_parser"]
+if TYPE_CHECKING:
+    from sigv4.config import Profile
+
+__all__ = [
+    "PROGRAM",
+    "CredentialSettings",
+    "OutputSettings",
+    "Role",
+    "RunSettings",
+    "complete",
+    "given_options",
+    "key_place",
+    "lifetime",
+    "parse_run",
+    "read_policy",
+    "role_of",
+    "run_parser",
+    "totp_place",
+]
 
 PROGRAM = "aws-tpm-process-credential"
 
@@ -23,6 +43,118 @@ Options may be written as -name value, -name=value, --name value or --name=value
 """
 
 
+class CredentialSettings(TpmSettings):
+    """The options of a run that say which key signs, and which credentials are requested.
+
+    A value that the command line does not have is None, or the option's default.
+    """
+
+    profile: str | None
+    aws_access_key_id: str | None
+    persistentHandle: int
+    credential_file: str | None
+    keyPass: str | None
+    keyPass_file: str | None
+    parentPass: str | None
+    parentPass_file: str | None
+    pcrs: str | None
+    useEKParent: bool
+    tpm_session_encrypt_with_name: str | None
+    tpm_session_encrypt_with_public: str | None
+    key_name: str | None
+    no_session_encryption: bool
+    assumeRole: bool
+    aws_arn: list[str] | None
+    aws_session_name: str | None
+    aws_region: str | None
+    duration: str | None
+    external_id: str | None
+    policy: str | None
+    policy_file: str | None
+    policy_arn: list[str] | None
+    tag: list[str] | None
+    transitive_tag_key: list[str] | None
+    source_identity: str | None
+    mfa_serial: str | None
+    mfa_process: str | None
+    mfa_totp: str | None
+    federation_name: str | None
+    root_of: str | None
+    task_policy_arn: str | None
+    endpoint_url: str | None
+    use_fips_endpoint: bool
+    use_dualstack_endpoint: bool
+    ca_bundle: str | None
+    cache: bool
+    cache_key: str
+    verbose: bool
+
+
+class OutputSettings:
+    """The options of a run that say where the credentials are written."""
+
+    format: str
+    credentials_profile: str | None
+    credentials_overwrite: bool
+    verbose: bool
+
+
+class Role(NamedTuple):
+    """The options of one role, or of several that only the last one's limits apply to. Tags are KEY=VALUE."""
+
+    arns: Sequence[str]
+    session_name: str | None = None
+    duration: str | None = None
+    external_id: str | None = None
+    policy: str | None = None
+    policy_arns: Sequence[str] | None = None
+    source_identity: str | None = None
+    tags: Sequence[str] | None = None
+    transitive_tag_keys: Sequence[str] | None = None
+
+
+class RunSettings(CredentialSettings, OutputSettings):
+    """The options of `run_parser`, and what only a profile of ~/.aws/config can say. Nobody changes them.
+
+    `aws_profile` has the settings that concern all of AWS (endpoints, CAs, retries), `profile_region` is the
+    region of the profile that `profile` names, and `earlier` are the roles assumed before the options' own.
+    """
+
+    version: bool
+    aws_profile: "Profile | None"
+    profile_region: str | None
+    earlier: tuple[Role, ...]
+
+    def copy(self) -> "RunSettings":
+        """Returns the same settings, for a function that returns them with changes."""
+        found = RunSettings()
+        vars(found).update(vars(self))
+        return found
+
+    def with_options(self, options: Mapping[str, object]) -> "RunSettings":
+        """Returns these settings with other values of some options, as `given_options` has them."""
+        found = self.copy()
+        vars(found).update(options)
+        return found
+
+    def without_roles(self) -> "RunSettings":
+        """Returns these settings without the roles and their limits."""
+        found = self.copy()
+        found.assumeRole = False
+        found.earlier = ()
+        found.aws_arn = found.policy_arn = found.tag = found.transitive_tag_key = None
+        found.aws_session_name = found.duration = found.external_id = found.source_identity = None
+        found.policy = found.policy_file = None
+        return found
+
+
+def parse_run(words: Sequence[str]) -> RunSettings:
+    """Returns the settings of a command line in Go's style (`Parser.parse_go_style`). Raises UsageError."""
+    settings = RunSettings()
+    run_parser().parse_go_style(words, settings)
+    return settings
+
+
 def run_parser() -> Parser:
     """The program's parser; its words may be in Go's style (`Parser.parse_go_style`)."""
     parser = Parser(
@@ -32,8 +164,8 @@ def run_parser() -> Parser:
         "AWS_ENDPOINT_URL,\n  AWS_CA_BUNDLE, AWS_RETRY_MODE, AWS_MAX_ATTEMPTS, "
         "HTTPS_PROXY, HTTP_PROXY, NO_PROXY\n\n" + exit_codes_help(),
     )
-    # What only a profile can say (source_profile.py): its settings, and the roles before the last one.
-    parser.set_defaults(settings=None, earlier=())
+    # What only a profile can say (role_chain.py).
+    parser.set_defaults(aws_profile=None, profile_region=None, earlier=())
     parser.add_argument(
         "--profile",
         action=Once,
@@ -225,9 +357,8 @@ def run_parser() -> Parser:
     return parser
 
 
-def given_options(words: list[str]) -> dict[str, object]:
-    """The values of those options that the words have, and nothing of the others. Raises UsageError."""
-
+def given_options(words: Sequence[str]) -> dict[str, object]:
+    """Returns the values of the options that the words have, and no defaults. Raises UsageError."""
     parser = run_parser()
     parser._defaults.clear()
     for action in parser._actions:
@@ -236,14 +367,59 @@ def given_options(words: list[str]) -> dict[str, object]:
     return found
 
 
-def read_policy(args: Untyped) -> None:
-    """Puts the file's content in its name's place, so that a cache is for the content. Raises UsageError."""
-    from ..terminal.files import read_small
+def lifetime(settings: RunSettings) -> str:
+    """Returns the requested lifetime of the credentials, as text in seconds."""
+    return settings.duration or ("900" if settings.root_of else "3600")
 
-    if args.policy:
+
+def complete(settings: RunSettings) -> RunSettings:
+    """Returns the settings with the default lifetime, and with the policy itself for its file's name.
+
+    A cache is then for the policy and not for its file. Raises UsageError.
+    """
+    found = settings.copy()
+    found.duration = lifetime(settings)
+    found.policy, found.policy_file = read_policy(settings), None
+    return found
+
+
+def role_of(settings: RunSettings) -> Role:
+    """Returns the role of the options. Raises UsageError for a policy file that cannot be read."""
+    return Role(
+        settings.aws_arn or [""],
+        settings.aws_session_name,
+        settings.duration,
+        settings.external_id,
+        read_policy(settings),
+        settings.policy_arn,
+        settings.source_identity,
+        settings.tag,
+        settings.transitive_tag_key,
+    )
+
+
+def key_place(text: str) -> int | str:
+    """Returns a persistent handle, or the path of a key file. Raises ArgumentTypeError."""
+    return persistent_handle(text) if text[:2].lower() == "0x" else text
+
+
+def totp_place(settings: RunSettings) -> int | str:
+    """Returns where the key of --mfa-totp is. Raises UsageError."""
+    try:
+        return key_place(settings.mfa_totp or "")
+    except argparse.ArgumentTypeError as error:
+        raise UsageError(f"--mfa-totp: {error}") from None
+
+
+def read_policy(settings: RunSettings) -> str | None:
+    """Returns the session policy of the options, also from its file; None without one. Raises UsageError."""
+    if not settings.policy_file:
+        return settings.policy
+    from ..terminal.files import read_small  # late: few runs have a policy file
+
+    if settings.policy:
         raise UsageError("--policy and --policy-file are both given: give one")
     try:
-        args.policy = read_small(args.policy_file).decode("utf-8").strip()
+        return read_small(settings.policy_file).decode("utf-8").strip()
     except UnicodeDecodeError:
-        raise UsageError(f"{args.policy_file} is not UTF-8: save it as such") from None
-    args.policy_file = None
+        raise UsageError(f"{settings.policy_file} is not UTF-8: save it as such") from None

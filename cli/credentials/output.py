@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 from ..terminal.messages import UsageError, note
-from ..terminal.options import Untyped
+from .options import OutputSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,23 +16,26 @@ __all__ = ["FORMATS", "put_out", "text"]
 FORMATS = ("process", "env", "export", "fish", "powershell", "json")
 
 
-def put_out(args: Untyped, obtain: "Callable[[], Credentials]") -> None:
+def put_out(settings: OutputSettings, obtain: "Callable[[], Credentials]") -> None:
     """Obtains the credentials, and prints them as --format says, or writes them to the credentials file.
 
     Raises what `obtain` does, UsageError, OSError.
     """
-    if args.format != "credentials-file":
-        if args.credentials_profile or args.credentials_overwrite:
+    profile, overwrite = settings.credentials_profile, settings.credentials_overwrite
+    if settings.format != "credentials-file":
+        if profile or overwrite:
             raise UsageError("--credentials-profile and --credentials-overwrite go with --format credentials-file")
-        print(text(obtain(), args.format))
+        print(text(obtain(), settings.format))
         return
-    from ..awsconfig.credentials_file import check, write
+    if not profile:
+        raise UsageError("--format credentials-file needs --credentials-profile, the profile to write")
+    from ..awsconfig.credentials_file import check, write  # late: most runs print
 
-    check(args)
+    check(profile, overwrite=overwrite)
     credentials = obtain()
-    path = write(args, credentials)
-    if args.verbose:
-        note(f"wrote the profile {args.credentials_profile} to {path}, good until {credentials.expiration}")
+    path = write(profile, credentials, overwrite=overwrite)
+    if settings.verbose:
+        note(f"wrote the profile {profile} to {path}, good until {credentials.expiration}")
 
 
 def text(credentials: "Credentials", form: str) -> str:
@@ -71,7 +74,7 @@ def _assignment(name: str, value: str, form: str) -> str:
             )
         return f"{name}={value}"
     if form == "export":
-        import shlex
+        import shlex  # late: for a shell's assignments only
 
         return f"export {name}={shlex.quote(value)}"
     if form == "fish":

@@ -14,32 +14,17 @@ import os
 import re
 import shlex
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from sigv4.config import Config, Profile, configured_region, load_config
+from sigv4.endpoints import configured_url
+
+from ..awsconfig.overrides import kind_of
 from ..terminal.messages import UsageError
-from ..terminal.options import Untyped
-from .options import PROGRAM, given_options, read_policy, run_parser
+from .options import PROGRAM, RunSettings, given_options, parse_run, role_of
 
-if TYPE_CHECKING:
-    from sigv4.config import Config, Profile
+__all__ = ["process_words", "profile_settings", "without_process"]
 
-__all__ = ["ROLE_OPTIONS", "process_words", "profile_args", "without_process"]
-
-ROLE_OPTIONS = (
-    "aws_arn",
-    "aws_session_name",
-    "duration",
-    "external_id",
-    "policy",
-    "policy_arn",
-    "policy_file",
-    "source_identity",
-    "tag",
-    "transitive_tag_key",
-)
-"""Options of one role, which those of another one take the place of."""
-
-_REPLACED = {
+REPLACED = {
     "credential_file": ("key_name", "pcrs", "useEKParent"),
     "keyPass_file": ("keyPass",),
     "mfa_process": ("mfa_totp",),
@@ -70,32 +55,27 @@ def process_words(text: str, profile: str = "the profile") -> tuple[list[str], l
     return words[: at + 1], words[at + 1 :]
 
 
-def profile_args(name: str, given: Mapping[str, object] | None = None) -> Untyped:
-    """The program's options for profile `name`, over which those `given` win.
+def profile_settings(name: str, given: Mapping[str, object] | None = None) -> RunSettings:
+    """Returns the settings of a run for profile `name`; the options `given` win over them.
 
-    `settings` is the profile, for what concerns all of AWS (endpoints, CAs, retries), `profile_region` the named
-    one's region, and `earlier` the options of the roles before the last one. Raises UsageError for a chain that
-    does not end at our program, or that AWS would refuse; RequestError for AWS config files that cannot be read.
+    Raises UsageError for a chain that does not end at our program, or that AWS would refuse; RequestError for AWS
+    config files that cannot be read.
     """
-    from sigv4.config import configured_region, load_config
-    from sigv4.endpoints import configured_url
-
-    config = load_config(os.environ)
-    args, profiles = _args(config, name, ())
-    _overlay(args, given or {})
-    args.profile = name
-    args.profile_region = profiles[0].get("region")
-    if not args.aws_region:
-        args.aws_region = next(
+    settings, profiles = _chained(load_config(os.environ), name, ())
+    found = _overlaid(settings, given or {})
+    found.profile = name
+    found.profile_region = profiles[0].get("region")
+    if not found.aws_region:
+        found.aws_region = next(
             filter(None, (configured_region(os.environ, profile) for profile in profiles)), None
         )
-    # Said as an option, so that a cache is for this endpoint.
-    args.endpoint_url = configured_url("sts", args.endpoint_url, os.environ, args.settings)
-    return args
+    # As an option, so that a cache is for this endpoint.
+    found.endpoint_url = configured_url("sts", found.endpoint_url, os.environ, found.aws_profile)
+    return found
 
 
-def _args(config: "Config", name: str, seen: tuple[str, ...]) -> "tuple[Untyped, list[Profile]]":
-    """The options, and the profiles that they are from, the named one first."""
+def _chained(config: Config, name: str, seen: tuple[str, ...]) -> tuple[RunSettings, list[Profile]]:
+    """Returns the settings, and the profiles that they are from, the named one first."""
     chain = config.chain(name)
     base = chain[-1]
     for profile in chain:
@@ -119,29 +99,26 @@ def _args(config: "Config", name: str, seen: tuple[str, ...]) -> "tuple[Untyped,
             f"the credential_process of {base} sets {', '.join(variables)}, which --profile does not take over: "
             "give it as an option there"
         )
-    args = run_parser().parse_go_style(words)
+    found = parse_run(words)
     further: list[Profile] = []
     # A program that names its own profile has its settings read, which ours are anyway.
-    if args.profile and args.profile != base.name:
-        given = given_options(words)
-        args, further = _args(config, args.profile, (*seen, *names))
-        _overlay(args, given)
+    if found.profile and found.profile != base.name:
+        named, further = _chained(config, found.profile, (*seen, *names))
+        found = _overlaid(named, given_options(words))
     if not (further and base is chain[0]):
         # As for the SDKs it is the named profile that says where AWS is, unless it but points to another.
-        args.settings = chain[0]
-    if not (args.federation_name or args.root_of):
-        args.mfa_serial = args.mfa_serial or base.get("mfa_serial")
-        args.duration = args.duration or _duration(base)
+        found.aws_profile = chain[0]
+    if not (found.federation_name or found.root_of):
+        found.mfa_serial = found.mfa_serial or base.get("mfa_serial")
+        found.duration = found.duration or _duration(base)
     for profile in reversed(chain):
         if profile.get("role_arn") is not None:
-            _assume(args, profile)
-    return args, [*chain, *further]
+            found = _assuming(found, profile)
+    return found, [*chain, *further]
 
 
-def without_process(base: "Profile") -> str:
+def without_process(base: Profile) -> str:
     """Returns why a profile without a credential_process cannot be used: the kind of its credentials, if any."""
-    from ..awsconfig.overrides import kind_of
-
     if source := base.get("credential_source"):
         return (
             f"{base} has credential_source = {source!r}, other credentials than the TPM's key: use source_profile "
@@ -164,47 +141,44 @@ def without_process(base: "Profile") -> str:
     )
 
 
-def _assume(args: Untyped, profile: "Profile") -> None:
-    """Changes the options to those of the profile's role, assumed with what they gave so far."""
+def _assuming(settings: RunSettings, profile: Profile) -> RunSettings:
+    """Returns the settings of the profile's role, assumed with the credentials of `settings`."""
+    arn, serial = profile.get("role_arn"), profile.get("mfa_serial")
     if profile.get("source_profile") is None:
         raise UsageError(f"{profile} has a role_arn, but no source_profile whose credentials assume it: add it")
-    if args.federation_name or args.root_of:
+    if settings.federation_name or settings.root_of:
         raise UsageError(f"{profile} builds on a federated user or on root, and AWS lets neither assume a role")
-    serial = profile.get("mfa_serial")
-    if args.policy_file:
-        read_policy(args)
-    if args.assumeRole:
-        if serial:
-            raise UsageError(
-                f"{profile} has an mfa_serial, and AWS takes MFA only for the first role of a chain: remove it"
-            )
-        args.earlier = (*args.earlier, {option: getattr(args, option) for option in ROLE_OPTIONS})
-    for option in ROLE_OPTIONS:
-        setattr(args, option, None)
-    args.assumeRole = True
-    args.aws_arn = [profile.get("role_arn")]
-    args.aws_session_name = profile.get("role_session_name")
-    args.external_id = profile.get("external_id")
-    args.duration = _duration(profile)
-    args.mfa_serial = serial or args.mfa_serial
+    before = role_of(settings)
+    if settings.assumeRole and serial:
+        raise UsageError(
+            f"{profile} has an mfa_serial, and AWS takes MFA only for the first role of a chain: remove it"
+        )
+    found = settings.without_roles()
+    found.earlier = (*settings.earlier, before) if settings.assumeRole else settings.earlier
+    found.assumeRole = True
+    found.aws_arn = [arn or ""]
+    found.aws_session_name = profile.get("role_session_name")
+    found.external_id = profile.get("external_id")
+    found.duration = _duration(profile)
+    found.mfa_serial = serial or settings.mfa_serial
+    return found
 
 
-def _duration(profile: "Profile") -> str | None:
+def _duration(profile: Profile) -> str | None:
     seconds = profile.integer("duration_seconds")
     return None if seconds is None else str(seconds)
 
 
-def _overlay(args: Untyped, given: Mapping[str, object]) -> None:
+def _overlaid(settings: RunSettings, given: Mapping[str, object]) -> RunSettings:
+    """Returns the settings with the options that are given, without those that these replace."""
+    found = settings
     other = given.get("federation_name") or given.get("root_of") or given.get("assumeRole") is False
     if other or given.get("aws_arn"):
         # Another operation, or other roles, than the profile's.
-        args.earlier = ()
-        for option in (*ROLE_OPTIONS, "federation_name", "root_of", "task_policy_arn"):
-            setattr(args, option, None)
-        args.assumeRole = not other
-        if not args.assumeRole and (given.get("federation_name") or given.get("root_of")):
-            args.mfa_serial = args.mfa_process = args.mfa_totp = None
-    for option in given:
-        for replaced in _REPLACED.get(option, ()):
-            setattr(args, replaced, None)
-    args.__dict__.update(given)
+        found = settings.without_roles()
+        found.federation_name = found.root_of = found.task_policy_arn = None
+        found.assumeRole = not other
+        if given.get("federation_name") or given.get("root_of"):
+            found.mfa_serial = found.mfa_process = found.mfa_totp = None
+    replaced = {name: None for option in given for name in REPLACED.get(option, ())}
+    return found.with_options({**replaced, **given})

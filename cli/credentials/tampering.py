@@ -4,38 +4,33 @@ AWS checks the signatures of a credential run, so the run itself does without th
 `Run._show_cipher`): it is sent once there is a reason.
 """
 
-from typing import TYPE_CHECKING
+import time
 
-from ..terminal.options import Untyped
+from sigv4.errors import StsError
+from sigv4.signer import Signer
+from sigv4.times import timestamp
+from tpmwire.errors import SessionError, TpmError, TransportError
+
 from .key import ask_tpm, key_from
-
-if TYPE_CHECKING:
-    from sigv4.errors import StsError
-    from sigv4.signer import Signer
+from .options import RunSettings
 
 __all__ = ["check_result"]
 
 
-def check_result(args: Untyped, signer: "Signer", refused: "StsError") -> None:
+def check_result(settings: RunSettings, signer: Signer, refused: StsError) -> None:
     """Repeats the TPM's HMAC with the session's cipher checked. Raises SessionError if the result was changed.
 
     Otherwise adds to the refusal's hint the cause that no check can exclude.
     """
-    import time
-
-    from sigv4.signer import Signer
-    from sigv4.times import timestamp
-    from tpmwire.errors import SessionError, TpmError, TransportError
-
-    if args.credential_file is None and not args.key_name:
+    if settings.credential_file is None and not settings.key_name:
         refused.hint += (
             "; or somebody between tpmwire and the TPM substituted another key (--key-name prevents that)"
         )
-    if args.no_session_encryption:
+    if settings.no_session_encryption:
         return
-    key = key_from(args)
+    key = key_from(settings)
     key.checked = True
-    again = Signer(signer.access_key_id, lambda message: ask_tpm(args, key, message))
+    again = Signer(signer.access_key_id, lambda message: ask_tpm(settings, key, message))
     signed = "", timestamp(time.time())[:8], "", ""
     try:
         same = again.signature(*signed) == signer.signature(*signed)

@@ -4,7 +4,6 @@ Nothing here keeps a secret on disk. Each step is put in place whole or not at a
 looking whether it was.
 """
 
-import argparse
 import contextlib
 import fcntl
 import json
@@ -36,14 +35,13 @@ from ..awsconfig.files import change
 from ..awsconfig.process_line import join_line
 from ..awsconfig.profiles import endpoint_options, existing_profile
 from ..credentials.key import ask_tpm, key_from
-from ..credentials.options import given_options, run_parser
+from ..credentials.options import RunSettings, given_options, parse_run, run_parser
 from ..credentials.role_chain import process_words
 from ..credentials.sts import endpoint_for, environ_of
 from ..keys.create import Made
 from ..keys.persist import evict, is_occupied, make_persistent
 from ..terminal.files import read_key_file, read_small, write_whole
 from ..terminal.messages import UsageError, warn
-from ..terminal.options import Untyped
 
 __all__ = [
     "Checkpoint",
@@ -92,7 +90,7 @@ class ProfileCommand:
     def __init__(self, text: str, profile: str | None = None) -> None:
         self.text = text
         self._start, self._options = process_words(text)
-        self.args = run_parser().parse_go_style(self._options)
+        self.args = parse_run(self._options)
         self.profile = profile
         self.key_id: str = self.args.aws_access_key_id or ""
         if not self.key_id:
@@ -100,15 +98,10 @@ class ProfileCommand:
             where = f", but --profile {self.args.profile}: name that profile" if self.args.profile else ": add it"
             raise UsageError(f"the profile's credential_process has no --aws-access-key-id{where}")
         if self.args.profile:
-            self._settle()
+            self.args = _with_profile(self.args, self.args.profile)
         file = self.args.credential_file
         self.place = Place(file=os.path.abspath(file)) if file else Place(handle=self.args.persistentHandle)
         self._key: HmacKey | None = None
-
-    def _settle(self) -> None:
-        """A line that names a profile has its settings read in each run, and so here."""
-        self.args.settings = load_config(os.environ).profile(self.args.profile)
-        self.args.aws_region = self.args.aws_region or configured_region(os.environ, self.args.settings)
 
     @property
     def key(self) -> "HmacKey":
@@ -160,6 +153,14 @@ class ProfileCommand:
         return kept
 
 
+def _with_profile(settings: RunSettings, name: str) -> RunSettings:
+    """Returns the settings with those of the profile that the line names, as each run reads them."""
+    found = settings.copy()
+    found.aws_profile = load_config(os.environ).profile(name)
+    found.aws_region = settings.aws_region or configured_region(os.environ, found.aws_profile)
+    return found
+
+
 def identity(command: ProfileCommand) -> "CallerIdentity":
     """The caller as AWS knows it: GetCallerIdentity, signed through the TPM, as the command line will ask STS.
 
@@ -171,14 +172,14 @@ def identity(command: ProfileCommand) -> "CallerIdentity":
 def plaintext_identity(key_id: str, secret: "Secret", options: Sequence[str]) -> "CallerIdentity":
     """The caller as AWS knows it, signed here with a secret (after "AWS4"), and asked by options of a run."""
     plain = secret.reveal().removeprefix(b"AWS4").decode("ascii")
-    return ask_identity(Signer(key_id, hmac_from_secret(plain)), run_parser().parse_go_style(list(options)))
+    return ask_identity(Signer(key_id, hmac_from_secret(plain)), parse_run(options))
 
 
-def ask_identity(signer: "Signer", args: Untyped) -> "CallerIdentity":
+def ask_identity(signer: "Signer", args: RunSettings) -> "CallerIdentity":
     """GetCallerIdentity by the options of a run. Raises StsError, NetworkError."""
     operation = GetCallerIdentity()
     endpoint = endpoint_for(args, operation)
-    attempts = read_retry_policy(os.environ, args.settings)
+    attempts = read_retry_policy(os.environ, args.aws_profile)
     http = HttpClient(_patience(args), environ_of(args), user_agent="tpmwire", warn=warn)
     try:
         return StsClient(signer, endpoint, http, policy=attempts, warn=warn).call(operation)
@@ -193,21 +194,21 @@ def ask_identity(signer: "Signer", args: Untyped) -> "CallerIdentity":
 
 def iam_client(command: ProfileCommand, *, once: bool = False) -> "AwsClient":
     """IAM, asked as the user of the profile's key. `once`: no call is sent a second time."""
-    args = argparse.Namespace(**vars(command.args))
+    run = command.args.copy()
     if command.profile is not None:
         # IAM's endpoint and the CAs may be in the profile only: the line is about STS.
-        args.settings = existing_profile(command.profile)
-    where = args.aws_region or configured_region(os.environ, args.settings) or "us-east-1"
-    endpoint = resolve_service("iam", where, None, environ_of(args), args.settings)
-    attempts = RetryPolicy(max_attempts=1) if once else read_retry_policy(os.environ, args.settings)
+        run.aws_profile = existing_profile(command.profile)
+    where = run.aws_region or configured_region(os.environ, run.aws_profile) or "us-east-1"
+    endpoint = resolve_service("iam", where, None, environ_of(run), run.aws_profile)
+    attempts = RetryPolicy(max_attempts=1) if once else read_retry_policy(os.environ, run.aws_profile)
     signer = command.signer()
-    http = HttpClient(_patience(args), environ_of(args), user_agent="tpmwire", warn=warn)
+    http = HttpClient(_patience(run), environ_of(run), user_agent="tpmwire", warn=warn)
     return AwsClient(signer, endpoint, http, policy=attempts, warn=warn)
 
 
-def _patience(args: Untyped) -> float:
+def _patience(args: RunSettings) -> float:
     # A profile's time-out is for a program that waits for credentials; here a person does.
-    return max(float(args.timeout), 30.0)
+    return max(args.timeout, 30.0)
 
 
 def public_at(tpm: "Tpm", place: Place) -> "TPMT_PUBLIC | None":

@@ -1,32 +1,81 @@
-"""Which key a verb uses: a profile's, or that of its own options."""
+"""Options of the verbs that sign requests: which key signs, and what a verb makes of it once."""
 
 import argparse
 import os
+import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from ..credentials.options import run_parser
-from ..credentials.role_chain import profile_args
-from ..credentials.sts import environ_of
-from ..terminal.messages import UsageError, warn
-from ..terminal.options import Untyped
+from ..credentials.options import CredentialSettings, RunSettings, parse_run, run_parser
+from ..terminal.messages import UsageError
+from ..terminal.options import persistent_handle
 
 if TYPE_CHECKING:
-    from sigv4.hosts import Scope
-    from sigv4.http import HttpClient
+    from sigv4.hosts import Scope  # most verbs have no URL
 
 __all__ = [
+    "BodySettings",
+    "Caller",
+    "RequestSettings",
+    "Sigv4aUseSettings",
+    "UseSettings",
+    "add_body_options",
+    "add_request_options",
     "add_sigv4a_use_options",
     "add_use_options",
-    "http_client",
-    "patience",
+    "caller_of",
     "region_of",
     "region_set_of",
-    "use_args",
+    "resolve_run",
+    "sigv4a_place",
 ]
 
 _PATIENCE = 30.0
 """Seconds that a request other than STS's may take, unless --timeout is given: there a person waits."""
+
+
+class UseSettings(CredentialSettings):
+    """The options of `add_use_options`, without those of --format. `given` are the names of the options given."""
+
+    given: frozenset[str]
+
+
+class Sigv4aUseSettings:
+    """The options of `add_sigv4a_use_options`."""
+
+    sigv4a: str | None
+    region_set: str | None
+
+
+class RequestSettings(Sigv4aUseSettings):
+    """The options of `add_request_options`."""
+
+    url: str
+    request: str | None
+    header: list[str] | None
+    service: str | None
+    region: str | None
+
+
+class BodySettings:
+    """The options of `add_body_options`."""
+
+    data: list[str] | None
+    upload_file: str | None
+    unsigned_payload: bool
+
+
+class Caller(NamedTuple):
+    """Who calls AWS: a run gives the credentials.
+
+    `region` is --aws-region, `profile_region` that of the profile that --profile names, and `timeout` is for
+    requests to other services than STS, in seconds.
+    """
+
+    run: RunSettings
+    region: str | None
+    profile_region: str | None
+    timeout: float
 
 
 class _Noted(argparse.Action):
@@ -90,63 +139,49 @@ def add_use_options(parser: argparse.ArgumentParser, without: tuple[str, ...] = 
     parser.formatter_class = _ShortUsage
 
 
-def use_args(args: Untyped) -> Untyped:
-    """The program's options: those given, over those of the profile that is named by --profile.
+def resolve_run(args: UseSettings) -> RunSettings:
+    """Returns the settings of the run: the options given, over those of the profile that --profile names.
 
-    Where no access key id is given either, by AWS_PROFILE. They are found once, and kept in `args`. Raises
-    UsageError for a profile that is not ours.
+    Without an access key id among them AWS_PROFILE names the profile. Raises UsageError for a profile that does
+    not run our program.
     """
-    if "settings" in args:
-        return args  # they are the program's already
-    if "used" not in args:
-        args.used = _found(args)
-    return args.used
-
-
-def _found(args: Untyped) -> Untyped:
-    given = {option: getattr(args, option) for option in args.given}
+    given = {option: value for option, value in vars(args).items() if option in args.given}
     profile = args.profile
     if profile is None and not (args.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID")):
         from sigv4.config import profile_name  # late: most signatures need no AWS config file
 
         profile = profile_name(os.environ)
     if profile is not None:
-        return profile_args(profile, given)
-    used = run_parser().parse_args([])
-    used.__dict__.update(given)
-    if used.aws_arn and "assumeRole" not in given:
-        # As with a profile: who names a role does not want to act as himself.
-        used.assumeRole = not (used.federation_name or used.root_of)
-    return used
+        from ..credentials.role_chain import profile_settings  # late: likewise
+
+        return profile_settings(profile, given)
+    found = parse_run([]).with_options(given)
+    if found.aws_arn and "assumeRole" not in given:
+        # As with a profile: a role's ARN means that the role is wanted.
+        found.assumeRole = not (found.federation_name or found.root_of)
+    return found
 
 
-def region_of(args: Untyped, given: str | None = None) -> str:
-    """The region to sign for: `given`, --aws-region, the environment's, the profile's. Raises UsageError."""
-    if found := given or args.aws_region:
-        return str(found)
+def caller_of(args: UseSettings) -> Caller:
+    """Returns who calls AWS by the options. Raises what `resolve_run` does."""
+    timeout = args.timeout if "timeout" in args.given else max(args.timeout, _PATIENCE)
+    run = resolve_run(args)
+    return Caller(run, args.aws_region, run.profile_region if args.profile else None, timeout)
+
+
+def region_of(caller: Caller, given: str | None = None) -> str:
+    """Returns the region: `given`, --aws-region, the environment's, else the profile's. Raises UsageError."""
+    if found := given or caller.region:
+        return found
 
     from sigv4.config import configured_region  # late: most signatures need no AWS config file
 
     found = configured_region(os.environ)
     if not found:
-        used = use_args(args)
-        found = (used.profile_region if args.profile else None) or used.aws_region
+        found = caller.profile_region or caller.run.aws_region
     if not found:
         raise UsageError("no region is known: give --region, or set AWS_REGION")
-    return str(found)
-
-
-def http_client(args: Untyped) -> "HttpClient":
-    """The client for requests that are no STS requests; it waits 30 seconds at least, or --timeout if given."""
-    from sigv4.http import HttpClient  # late: a signature alone needs no network
-
-    return HttpClient(patience(args), environ_of(use_args(args)), user_agent="tpmwire", warn=warn)
-
-
-def patience(args: Untyped) -> float:
-    """Seconds that such a request may take."""
-    timeout = float(args.timeout)
-    return timeout if "timeout" in vars(args).get("given", ()) else max(timeout, _PATIENCE)
+    return found
 
 
 def add_sigv4a_use_options(parser: "argparse._ActionsContainer") -> None:
@@ -165,19 +200,73 @@ def add_sigv4a_use_options(parser: "argparse._ActionsContainer") -> None:
     )
 
 
-def region_set_of(args: Untyped, scope: "Scope") -> str | None:
+def region_set_of(args: Sigv4aUseSettings, scope: "Scope") -> str | None:
     """Returns the set of regions to sign for; None for one region, which other options name.
 
-    `scope` is what the host says. A host for all regions, such as a multi-region access point of S3, takes no
-    signature for one region. Raises UsageError where it is to be signed for by SigV4.
+    `scope` is what the host says. A host for all regions, such as a multi-region access point of S3, accepts no
+    signature for one region. Raises UsageError if it would get a signature by SigV4.
     """
-    if not scope.multi_region:
-        regions = vars(args).get("region_set")
-        return None if regions is None else str(regions)
-    if args.sigv4a is None and args.region_set is None:
+    if not scope.multi_region or args.region_set is not None:
+        return args.region_set
+    if args.sigv4a is None:
         raise UsageError(
             "this host accepts SigV4A only; use --sigv4a KEY (see `tpmwire import --sigv4a-out`), "
             "or --region-set '*' with a role"
         )
-    args.region_set = "*" if args.region_set is None else args.region_set
-    return str(args.region_set)
+    return "*"
+
+
+def sigv4a_place(text: str) -> int | str:
+    """Returns where the key of --sigv4a is: a persistent handle, or a key file's path. Raises UsageError."""
+    if not re.fullmatch("0[xX][0-9a-fA-F]+|[0-9]+", text):
+        return text
+    try:
+        return persistent_handle(text)
+    except argparse.ArgumentTypeError as error:
+        raise UsageError(f"--sigv4a {text}: {error}") from error
+
+
+def add_request_options(parser: argparse.ArgumentParser) -> None:
+    """URL, method, headers; service and region, or the set of regions and the key of SigV4A."""
+    parser.add_argument(
+        "url", metavar="URL", help="what is asked for, https://HOST/PATH?QUERY, or s3://BUCKET/KEY"
+    )
+    parser.add_argument(
+        "-X", "--request", metavar="METHOD", help="GET, PUT, ... (default: GET, or what a body asks)"
+    )
+    parser.add_argument(
+        "-H",
+        "--header",
+        action="append",
+        metavar="LINE",
+        help="a header, 'Name: value', or @FILE with one a line; repeatable; signed as AWS does",
+    )
+    parser.add_argument(
+        "--service",
+        metavar="NAME",
+        help="the service's name in signatures, such as s3 (default: what the host says)",
+    )
+    parser.add_argument(
+        "--region",
+        metavar="REGION",
+        help="the region to sign for (default: what the host says, else the profile's)",
+    )
+    add_sigv4a_use_options(parser)
+
+
+def add_body_options(parser: argparse.ArgumentParser) -> None:
+    """What is sent."""
+    parser.add_argument(
+        "-d",
+        "--data",
+        action="append",
+        metavar="DATA",
+        help="the body, or @FILE, or @- for stdin, octet by octet; POST, and a form unless -H has a Content-Type; "
+        "given again, joined by &",
+    )
+    parser.add_argument("-T", "--upload-file", metavar="FILE", help="a file as the body (- for stdin); PUT")
+    parser.add_argument(
+        "--unsigned-payload",
+        action="store_true",
+        help="leave the body out of the signature (by https: S3, EBS, Lex, MediaStore, HealthOmics)",
+    )

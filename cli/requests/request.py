@@ -1,6 +1,5 @@
 """The request that a user describes in curl's words, and what it is signed for."""
 
-import argparse
 import contextlib
 import os
 import re
@@ -9,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from shutil import copyfileobj
 from tempfile import SpooledTemporaryFile
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 from urllib.parse import quote, unquote_to_bytes
 
 from sigv4.canonical import S3, credential_scope, rules_for
@@ -19,84 +18,68 @@ from sigv4.request import FileBody, Request, split_url
 from ..credentials.sts import environ_of
 from ..terminal.files import read_small
 from ..terminal.messages import UsageError
-from ..terminal.options import Untyped
-from .options import add_sigv4a_use_options, region_of, region_set_of, use_args
+from .options import BodySettings, Caller, RequestSettings, region_of, region_set_of
 
-__all__ = ["add_body_options", "add_request_options", "check_ends", "payload_unsigned", "place_of", "request_of"]
+if TYPE_CHECKING:
+    from sigv4.config import Profile  # most signatures need no AWS config file
+
+__all__ = ["SigningScope", "check_ends", "open_request"]
 
 _FORM = "application/x-www-form-urlencoded"
 _IN_MEMORY = 1 << 23  # octets of a body from a pipe; more goes to a file without a name
 _URL_CHARACTERS = "%!#$&'()*+,/:;=?@[]~"
 
 
-def add_request_options(parser: argparse.ArgumentParser) -> None:
-    """URL, method, headers; service and region, or the set of regions and the key of SigV4A."""
-    parser.add_argument(
-        "url", metavar="URL", help="what is asked for, https://HOST/PATH?QUERY, or s3://BUCKET/KEY"
-    )
-    parser.add_argument(
-        "-X", "--request", metavar="METHOD", help="GET, PUT, ... (default: GET, or what a body asks)"
-    )
-    parser.add_argument(
-        "-H",
-        "--header",
-        action="append",
-        metavar="LINE",
-        help="a header, 'Name: value', or @FILE with one a line; repeatable; signed as AWS does",
-    )
-    parser.add_argument(
-        "--service",
-        metavar="NAME",
-        help="the service's name in signatures, such as s3 (default: what the host says)",
-    )
-    parser.add_argument(
-        "--region",
-        metavar="REGION",
-        help="the region to sign for (default: what the host says, else the profile's)",
-    )
-    add_sigv4a_use_options(parser)
+class SigningScope(NamedTuple):
+    """What a request is signed for. A `region_set` takes the place of the region, by SigV4A."""
 
+    service: str
+    region: str
+    region_set: str | None
+    unsigned_payload: bool
 
-def add_body_options(parser: argparse.ArgumentParser) -> None:
-    """What is sent."""
-    parser.add_argument(
-        "-d",
-        "--data",
-        action="append",
-        metavar="DATA",
-        help="the body, or @FILE, or @- for stdin, octet by octet; POST, and a form unless -H has a Content-Type; "
-        "given again, joined by &",
-    )
-    parser.add_argument("-T", "--upload-file", metavar="FILE", help="a file as the body (- for stdin); PUT")
-    parser.add_argument(
-        "--unsigned-payload",
-        action="store_true",
-        help="leave the body out of the signature (by https: S3, EBS, Lex, MediaStore, HealthOmics)",
-    )
+    @property
+    def regions(self) -> str:
+        """The region, or the set of regions."""
+        return self.region if self.region_set is None else self.region_set
 
 
 @contextlib.contextmanager
-def request_of(args: Untyped) -> "Iterator[Request]":
-    """The request, not signed; the file of its body is closed at the end. Raises UsageError, RequestError."""
-    url = _bucket_url(args) if args.url.startswith("s3://") else _address(args.url, args.service)
+def open_request(
+    args: RequestSettings, caller: Caller, body: BodySettings | None = None, *, method: str | None = None
+) -> Iterator[tuple[Request, SigningScope]]:
+    """Yields the request, not signed yet, and what it is signed for; closes the file of its body at the end.
+
+    `method` is used if neither the options nor a body says which. Raises UsageError, RequestError.
+    """
+    service, region = args.service, args.region
+    if args.url.startswith("s3://"):
+        url, service, region = _bucket_url(args, caller)
+    else:
+        url = _address(args.url, service)
     headers = [pair for line in args.header or () for pair in _headers(line)]
-    body: bytes | FileBody | None = None
-    data, upload = vars(args).get("data"), vars(args).get("upload_file")
+    content, usual = _content(body, headers)
+    try:
+        # AWS knows methods in capitals only, and a signature is for one in capitals.
+        request = Request((args.request or method or usual).upper(), url, headers, content)
+        unsigned = body is not None and body.unsigned_payload
+        yield request, _signing_scope(args, caller, request, service, region, unsigned=unsigned)
+    finally:
+        if isinstance(content, FileBody):
+            content.close()
+
+
+def _content(body: BodySettings | None, headers: list[tuple[str, str]]) -> tuple[bytes | FileBody | None, str]:
+    """Returns the body and its usual method; a form's Content-Type goes to the headers. Raises UsageError."""
+    data, upload = (None, None) if body is None else (body.data, body.upload_file)
     if data and upload is not None:
         raise UsageError("-d and -T are both given: a request has one body")
     if data:
-        body = _file_body(data[0][1:]) if len(data) == 1 and data[0].startswith("@") else _joined(data)
+        content = _file_body(data[0][1:]) if len(data) == 1 and data[0].startswith("@") else _joined(data)
         if not any(name.lower() == "content-type" for name, _ in headers):
             headers.append(("Content-Type", _FORM))
-    elif upload is not None:
-        body = _file_body(upload)
-    usual = "POST" if data else "PUT" if upload is not None else "GET"
-    try:
-        # AWS knows methods in capitals only, and a signature is for one in capitals.
-        yield Request((args.request or usual).upper(), url, headers, body)
-    finally:
-        if isinstance(body, FileBody):
-            body.close()
+        return content, "POST"
+    return (None, "GET") if upload is None else (_file_body(upload), "PUT")
 
 
 def check_ends(request: "Request") -> None:
@@ -106,60 +89,61 @@ def check_ends(request: "Request") -> None:
         raise UsageError(f"header {name} is made from the body: leave it out")
 
 
-def place_of(args: Untyped, request: "Request") -> tuple[str, str]:
-    """Service and region, or set of regions, to sign for.
-
-    Raises UsageError where nothing tells, RequestError for unfit names.
-    """
+def _signing_scope(
+    args: RequestSettings,
+    caller: Caller,
+    request: Request,
+    service: str | None,
+    region: str | None,
+    *,
+    unsigned: bool,
+) -> SigningScope:
+    """Raises UsageError if nothing tells the service or region, RequestError for unfit names."""
     found = scope_of(request.url)
     regions = region_set_of(args, found)
-    service = args.service or found.service
+    service = service or found.service
     if not service:
         raise UsageError("the host does not say which service it is: give --service, such as --service s3")
-    region = args.region or found.region or (region_of(args) if regions is None else "any")
+    region = region or found.region or (region_of(caller) if regions is None else "any")
     credential_scope("19700101T000000Z", region, service)
-    payload_unsigned(args, service, request)
-    return service, region if regions is None else regions
+    return SigningScope(service, region, regions, _is_unsigned(caller, service, request, unsigned=unsigned))
 
 
-def payload_unsigned(args: Untyped, service: str, request: "Request") -> bool:
-    """Whether the body stays out of the signature. Raises UsageError where the service takes no such request."""
+def _is_unsigned(caller: Caller, service: str, request: Request, *, unsigned: bool) -> bool:
+    """Whether the body stays out of the signature. Raises UsageError if the service accepts no such request."""
     fit = rules_for(service).may_be_unsigned and request.url.startswith("https:")
-    unsigned = bool(vars(args).get("unsigned_payload"))
     if unsigned and not fit:
         raise UsageError(
             "--unsigned-payload is for S3 by https, and for uploads to EBS, Lex, MediaStore and HealthOmics; "
             "other requests need a signed body"
         )
-    return unsigned or (fit and _unsigned_by_profile(args, service))
+    return unsigned or (fit and _is_unsigned_by_profile(caller.run.aws_profile, service))
 
 
-def _unsigned_by_profile(args: Untyped, service: str) -> bool:
+def _is_unsigned_by_profile(profile: "Profile | None", service: str) -> bool:
     """Whether the s3 section of the profile says so."""
-    profile = use_args(args).settings
     if profile is None or rules_for(service) is not S3:
         return False
     return str(profile.section("s3").get("payload_signing_enabled", "")).lower() == "false"
 
 
-def _bucket_url(args: Untyped) -> str:
-    """Where s3://BUCKET/KEY is, the key as it is called, not percent-encoded. Notes service and region."""
+def _bucket_url(args: RequestSettings, caller: Caller) -> tuple[str, str, str | None]:
+    """Returns the URL of s3://BUCKET/KEY, whose key is not percent-encoded, its service, and its one region."""
     from sigv4.s3 import locate, read_s3_settings, split_bucket_key  # late: for s3:// only
 
     bucket, key = split_bucket_key(args.url.removeprefix("s3://"))
-    used = use_args(args)
-    found = locate(bucket, _client_region(args, bucket), read_s3_settings(environ_of(used), used.settings))
-    args.service = args.service or found.service
-    args.region = None if found.multi_region else found.region
-    return f"{found.url}/{quote(key, safe='/-._~')}"
+    region = _client_region(caller, bucket, args.region)
+    found = locate(bucket, region, read_s3_settings(environ_of(caller.run), caller.run.aws_profile))
+    url = f"{found.url}/{quote(key, safe='/-._~')}"
+    return url, args.service or found.service, None if found.multi_region else found.region
 
 
-def _client_region(args: Untyped, bucket: str) -> str:
-    """The region that is asked from: where nobody says it, that of an access point's ARN. Raises UsageError."""
+def _client_region(caller: Caller, bucket: str, given: str | None) -> str:
+    """Returns the region of the caller; if nothing tells it, that of an access point's ARN. Raises UsageError."""
     from sigv4.s3 import arn_region  # late: for s3:// only
 
     try:
-        return region_of(args, args.region)
+        return region_of(caller, given)
     except UsageError:
         if (own := arn_region(bucket)) is None:
             raise

@@ -121,12 +121,12 @@ class Output:
             return cast("BinaryIO", _Shown()) if octets.isatty() and not self._asked_for_octets else octets
         if os.path.exists(self._path) and not os.path.isfile(self._path):
             return open(self._path, "wb")  # such as /dev/null, which a rename would replace
-        temporary = temporary_beside(self._path)
+        # Before it exists: a signal may come at any time.
+        self._temporary = temporary = temporary_beside(self._path)
         with self._named():
             # A file that is there keeps its mode: others could read what a private one was to hold.
             mode = os.stat(self._path).st_mode & 0o777 if os.path.exists(self._path) else None
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
-        self._temporary = temporary
         if mode is not None:
             os.fchmod(descriptor, mode)
         return open(descriptor, "wb")

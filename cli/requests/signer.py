@@ -1,4 +1,4 @@
-"""Credentials and signatures from the key that a verb uses."""
+"""Signers, and the HTTP client for signed requests, of the key that a verb uses."""
 
 import time
 from typing import TYPE_CHECKING
@@ -6,48 +6,44 @@ from typing import TYPE_CHECKING
 from sigv4.signer import Signer, hmac_from_secret
 from sigv4.times import timestamp
 
-from ..credentials.sts import access_key_id, obtain, signer_from
-from ..terminal.options import Untyped
-from .options import use_args
+from ..credentials.sts import access_key_id, environ_of, obtain, signer_from
+from ..terminal.messages import warn
+from .options import Caller
 
 if TYPE_CHECKING:
-    from sigv4.sts import Credentials
+    from sigv4.http import HttpClient  # a signature alone needs no network
 
-__all__ = ["key_of", "signer_of", "temporary"]
+__all__ = ["http_client", "key_of", "signer_of"]
 
 
-def temporary(args: Untyped) -> "Credentials":
-    """Temporary credentials, one HMAC of the TPM and one STS request, by the profile as it is now.
+def http_client(caller: Caller) -> "HttpClient":
+    """Returns the client for requests to other services than STS."""
+    from sigv4.http import HttpClient  # late: a signature alone needs no network
 
-    Raises what `obtain` does.
+    return HttpClient(caller.timeout, environ_of(caller.run), user_agent="tpmwire", warn=warn)
+
+
+def signer_of(caller: Caller, sigv4a: str | None = None, region_set: str | None = None) -> Signer:
+    """Returns what signs: temporary credentials for a role, a user or MFA, else the TPM's key itself.
+
+    With `sigv4a` (the place of a key) or `region_set` it signs by SigV4A. The TPM is closed again. Raises what
+    `obtain` does.
     """
-    args.__dict__.pop("used", None)
-    return obtain(use_args(args))
+    return key_of(caller, sigv4a, region_set)[0]
 
 
-def signer_of(args: Untyped) -> "Signer":
-    """Signs with temporary credentials where a role, a user or MFA is asked for, else with the TPM's key itself.
-
-    The TPM is closed again when this returns. Raises what `obtain` does.
-    """
-    return key_of(args)[0]
-
-
-def key_of(args: Untyped) -> "tuple[Signer, str | None]":
-    """As `signer_of`, and when what it signs with expires (RFC 3339 text); None for the TPM's key itself.
-
-    With --sigv4a or --region-set, of the verbs that have them, it signs by SigV4A for that set of regions.
-    """
-    if getattr(args, "sigv4a", None) is not None or getattr(args, "region_set", None) is not None:
+def key_of(caller: Caller, sigv4a: str | None = None, region_set: str | None = None) -> tuple[Signer, str | None]:
+    """Returns what `signer_of` does, and when that expires (RFC 3339 text); None for the TPM's key itself."""
+    run = caller.run
+    if sigv4a is not None or region_set is not None:
         from .sigv4a import sigv4a_key_of  # late: SigV4 needs none of it
 
-        return sigv4a_key_of(args)
+        return sigv4a_key_of(run, sigv4a, region_set)
 
-    used = use_args(args)
-    if used.assumeRole or used.federation_name or used.root_of or used.mfa_serial:
-        found = obtain(used)
+    if run.assumeRole or run.federation_name or run.root_of or run.mfa_serial:
+        found = obtain(run)
         signer = Signer(found.access_key_id, hmac_from_secret(found.secret_access_key), found.session_token)
         return signer, found.expiration
-    signer = signer_from(used, access_key_id(used), checked=True)
+    signer = signer_from(run, access_key_id(run), checked=True)
     signer.prime(timestamp(time.time())[:8])
     return signer, None

@@ -1,72 +1,72 @@
 """Requests that hold in several regions: signed by the P-256 key in the TPM, or by temporary credentials' own."""
 
-import argparse
-import re
-
 from sigv4.sigv4a import Sigv4aSigner, der_signature, private_key, sign_digest_with
 from tpmwire.errors import TpmError
 from tpmwire.use.ecdsa import EcdsaKey
 
 from ..credentials.key import key_from
+from ..credentials.options import RunSettings
 from ..credentials.sts import access_key_id, obtain
 from ..terminal.messages import UsageError
-from ..terminal.options import Untyped, persistent_handle
 from ..tpm.open import open_tpm
 from ..tpm.verbose import trace
-from .options import use_args
+from .options import sigv4a_place
 
 __all__ = ["sigv4a_key_of"]
 
 
-def sigv4a_key_of(args: Untyped) -> "tuple[Sigv4aSigner, str | None]":
-    """Signs by SigV4A, and when what it signs with expires (RFC 3339 text); None for the TPM's key itself.
+def sigv4a_key_of(run: RunSettings, place: str | None, region_set: str | None) -> tuple[Sigv4aSigner, str | None]:
+    """Returns what signs by SigV4A, and when that expires (RFC 3339 text); None for the TPM's key itself.
 
-    With --sigv4a the TPM is opened for each signature, and closed again; `args` has the options of
-    `add_sigv4a_use_options` and `add_use_options`. Raises UsageError, RequestError and KeyFileError before the TPM
-    is asked, and for temporary credentials what `obtain` does.
+    With the key at `place` the TPM is opened for each signature, and closed again. Raises UsageError, RequestError
+    and KeyFileError before the TPM is asked, and for temporary credentials what `obtain` does.
     """
-    used, regions = use_args(args), args.region_set
-    by_session = bool(used.assumeRole or used.federation_name or used.root_of or used.mfa_serial)
-    if args.sigv4a and by_session:
+    by_session = bool(run.assumeRole or run.federation_name or run.root_of or run.mfa_serial)
+    if place and by_session:
         raise UsageError(
             "--sigv4a is the key of the long-term secret, and a role or a session has its own: leave one out"
         )
-    if args.sigv4a:
-        key = _key(used, args.sigv4a)
-        signer = Sigv4aSigner(access_key_id(used), lambda digest: _signed(used, key, digest), region_set=regions)
+    if place:
+        key = _key(run, sigv4a_place(place))
+        signer = Sigv4aSigner(access_key_id(run), lambda digest: _sign(run, key, digest), region_set=region_set)
         return signer, None
     if not by_session:
         raise UsageError(
             "--region-set needs the key of SigV4A, which no HMAC gives: --sigv4a FILE, "
             "made by `tpmwire import --sigv4a-out FILE`"
         )
-    found = obtain(used)
+    found = obtain(run)
     sign = sign_digest_with(private_key(found.access_key_id, found.secret_access_key))
-    return Sigv4aSigner(found.access_key_id, sign, found.session_token, region_set=regions), found.expiration
+    return Sigv4aSigner(found.access_key_id, sign, found.session_token, region_set=region_set), found.expiration
 
 
-def _key(used: Untyped, place: str) -> "EcdsaKey":
-    """The key of --sigv4a: all but its place is as the options say of the HMAC key. Raises UsageError."""
-    described = argparse.Namespace(**vars(used))
+def _key(run: RunSettings, place: int | str) -> EcdsaKey:
+    """Returns the key of --sigv4a: all but its place is as the options say of the HMAC key. Raises UsageError."""
+    described = run.copy()
     # What is known of the HMAC key does not hold for this one.
-    described.key_name, described.cache = None, False
-    described.credential_file = described.persistentHandle = None
-    if re.fullmatch("0[xX][0-9a-fA-F]+|[0-9]+", place):
-        try:
-            described.persistentHandle = persistent_handle(place)
-        except argparse.ArgumentTypeError as error:
-            raise UsageError(f"--sigv4a {place}: {error}") from error
+    described.key_name = None
+    if isinstance(place, int):
+        described.credential_file, described.persistentHandle = None, place
     else:
         described.credential_file = place
-    how = vars(key_from(described))
-    # A digest and its signature are no secrets: a session is for passwords alone, the key's and its parent's.
-    secret = how["auth"] or how["parent_auth"]
-    return EcdsaKey(**{**how, "protected": how["protected"] and bool(secret)})
+    like = key_from(described)
+    return EcdsaKey(
+        file=like.file,
+        handle=like.handle,
+        auth=like.auth,
+        parent_auth=like.parent_auth,
+        parent_auth_otherwise=like.parent_auth_otherwise,
+        pcrs=like.pcrs,
+        ek_parent=like.ek_parent,
+        # A digest and its signature are no secrets: a session is for passwords alone, the key's and its parent's.
+        protected=like.protected and bool(like.auth or like.parent_auth),
+        pin=like.pin,
+    )
 
 
-def _signed(used: Untyped, key: "EcdsaKey", digest: bytes) -> bytes:
-    with open_tpm(used, for_one_use=True) as tpm:
-        if used.verbose:
+def _sign(run: RunSettings, key: EcdsaKey, digest: bytes) -> bytes:
+    with open_tpm(run, for_one_use=True) as tpm:
+        if run.verbose:
             tpm.observe = trace
         try:
             return der_signature(*key.sign(tpm, digest))

@@ -109,7 +109,7 @@ class Parser(argparse.ArgumentParser):
                 self.error("the program's arguments contain --; put another -- before the program")
         return found
 
-    def parse_go_style(self, words: Sequence[str]) -> Any:
+    def parse_go_style(self, words: Sequence[str], namespace: Any = None) -> Any:
         """Parses Go's flag syntax: `-flag v`, `--flag=v`, and a lone boolean `-flag` for `-flag=true`."""
         given: list[str] = []
         rest = iter(words)
@@ -129,7 +129,7 @@ class Parser(argparse.ArgumentParser):
             else:
                 given.append(name)
         self._empty_is_absent = True
-        return self.parse_args(given)
+        return self.parse_args(given, namespace)
 
     def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
         if action.option_strings and action.nargs is None and arg_strings == ["--"]:

@@ -28,15 +28,21 @@ from sigv4.sts import (
     GetWebIdentityToken,
 )
 
+from ..credentials.options import OutputSettings
 from ..credentials.output import put_out
 from ..credentials.sts import endpoint_for, seconds_of, tags_of
-from ..requests.options import add_sigv4a_use_options, add_use_options, http_client, use_args
-from ..requests.signer import signer_of
+from ..requests.options import (
+    Sigv4aUseSettings,
+    UseSettings,
+    add_sigv4a_use_options,
+    add_use_options,
+    caller_of,
+)
+from ..requests.signer import http_client, signer_of
 from ..terminal.files import read_small
 from ..terminal.messages import UsageError
-from ..terminal.options import Untyped
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
 
 Result = TypeVar("Result")
 
@@ -47,6 +53,21 @@ _QUESTIONS = {
     "web-identity-token": "print a JWT about the caller, for services outside AWS (GetWebIdentityToken)",
     "delegated-access-token": "exchange a trade-in token for credentials (GetDelegatedAccessToken)",
 }
+
+
+class Settings(Sigv4aUseSettings, UseSettings, OutputSettings):
+    """The options of all questions; each sets its own."""
+
+    question: str
+    about: str
+    json: bool
+    trade_in_token_file: str
+    audience: list[str]
+    signing_algorithm: str
+    token_duration: str | None
+    token_tag: list[str] | None
+    scope: str | None
+    subject_mode: str | None
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -95,7 +116,7 @@ def _configure_token(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Prints the answer. Raises UsageError, RequestError before the TPM is asked; what `StsClient.call` does."""
     if args.question == "decode-message":
         # The answer is JSON itself.
@@ -115,17 +136,18 @@ def run(args: Untyped) -> int:
     return 0
 
 
-def _ask(args: Untyped, operation: "Operation[Result]") -> Result:
+def _ask(args: Settings, operation: "Operation[Result]") -> Result:
     operation.check()
-    used = use_args(args)
-    endpoint = endpoint_for(used, operation)
-    retries = read_retry_policy(os.environ, used.settings)
-    http = http_client(args)
+    caller = caller_of(args)
+    endpoint = endpoint_for(caller.run, operation)
+    retries = read_retry_policy(os.environ, caller.run.aws_profile)
+    http = http_client(caller)
     http.check(endpoint.url)
-    return StsClient(signer_of(args), endpoint, http, policy=retries).call(operation)
+    signer = signer_of(caller, args.sigv4a, args.region_set)
+    return StsClient(signer, endpoint, http, policy=retries).call(operation)
 
 
-def _web_identity(args: Untyped) -> "GetWebIdentityToken":
+def _web_identity(args: Settings) -> "GetWebIdentityToken":
     return GetWebIdentityToken(
         args.audience,
         args.signing_algorithm,
@@ -136,14 +158,14 @@ def _web_identity(args: Untyped) -> "GetWebIdentityToken":
     )
 
 
-def _delegated(args: Untyped) -> "GetDelegatedAccessToken":
+def _delegated(args: Settings) -> "GetDelegatedAccessToken":
     token = read_small(args.trade_in_token_file).strip()
     if not token.isascii():
         raise UsageError(f"{args.trade_in_token_file} does not contain a trade-in token: expected ASCII text")
     return GetDelegatedAccessToken(token.decode())
 
 
-def _print(args: Untyped, values: dict[str, str]) -> None:
+def _print(args: Settings, values: dict[str, str]) -> None:
     if args.json:
         print(_json(values))
     else:

@@ -17,9 +17,15 @@ import time
 from ..credentials.cache.shelf import clear, entries
 from ..credentials.cache.store import UnfitError, place
 from ..terminal.messages import UsageError
-from ..terminal.options import Untyped
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
+
+
+class Settings:
+    """The verb's options."""
+
+    action: str
+    json: bool
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the list as JSON")
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Lists or clears. Raises UsageError for a directory that is not the user's own."""
     try:
         if args.action == "clear":

@@ -20,14 +20,24 @@ from sigv4.http import HttpClient
 from sigv4.request import Request, split_url
 from sigv4.tokens import check_signin, console_page, console_url, signin_token, signin_token_request
 
-from ..credentials.sts import seconds_of
+from ..credentials.options import RunSettings
+from ..credentials.sts import obtain, seconds_of
 from ..requests.browser import show
-from ..requests.options import add_use_options, http_client, region_of, use_args
-from ..requests.signer import temporary
+from ..requests.options import UseSettings, add_use_options, caller_of, region_of
+from ..requests.signer import http_client
 from ..terminal.messages import UsageError, note, warn
-from ..terminal.options import Untyped
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
+
+
+class Settings(UseSettings):
+    """The verb's options."""
+
+    only_print: bool
+    destination: str | None
+    region: str | None
+    session_duration: str | None
+    issuer: str
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -50,16 +60,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_use_options(parser, without=("--format",))
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Opens it. Raises UsageError, RequestError before the TPM is asked; StsError; what `obtain` does."""
-    region = region_of(args, args.region)
+    caller = caller_of(args)
+    region = region_of(caller, args.region)
     page = console_page(region, args.destination)
-    seconds = _session_seconds(args)
+    seconds = _session_seconds(caller.run, args.session_duration)
     check_signin(region, seconds)
     if args.issuer:
         split_url(args.issuer)
-    http = http_client(args)
-    credentials = temporary(args)
+    http = http_client(caller)
+    credentials = obtain(caller.run)
     token = signin_token(_answer(http, signin_token_request(credentials, region, seconds)))
     url = console_url(token, region, page, args.issuer)
     program = shutil.which("xdg-open")
@@ -72,21 +83,20 @@ def run(args: Untyped) -> int:
     return 0
 
 
-def _session_seconds(args: Untyped) -> int | None:
-    """--session-duration. Raises UsageError where AWS would refuse it, or the credentials themselves."""
-    used = use_args(args)
-    if not (used.assumeRole or used.federation_name):
+def _session_seconds(run: RunSettings, duration: str | None) -> int | None:
+    """Returns --session-duration in seconds. Raises UsageError if AWS would refuse it or the credentials."""
+    if not (run.assumeRole or run.federation_name):
         raise UsageError(
             "the console needs the credentials of a role or a federated user; give --assumeRole=true and "
             "--aws-arn, a profile with role_arn, or --federation-name"
         )
-    if args.session_duration is None:
+    if duration is None:
         return None
-    if used.federation_name:
+    if run.federation_name:
         raise UsageError("--session-duration is only for roles; for a federated user give --duration")
-    if used.earlier or len(used.aws_arn or ()) > 1:
+    if run.earlier or len(run.aws_arn or ()) > 1:
         raise UsageError("--session-duration is only for a single role; for chained roles give --duration")
-    return seconds_of(args.session_duration, "--session-duration")
+    return seconds_of(duration, "--session-duration")
 
 
 def _answer(http: "HttpClient", request: "Request") -> bytes:

@@ -29,21 +29,31 @@ from sigv4.times import parse_http_date
 from sigv4.transfer import Transfer
 
 from ..credentials.sts import environ_of
-from ..requests.options import add_use_options, http_client, patience, use_args
-from ..requests.request import (
+from ..requests.options import (
+    BodySettings,
+    Caller,
+    RequestSettings,
+    UseSettings,
     add_body_options,
     add_request_options,
-    check_ends,
-    payload_unsigned,
-    place_of,
-    request_of,
+    add_use_options,
+    caller_of,
 )
+from ..requests.request import check_ends, open_request
 from ..requests.response import Output
-from ..requests.signer import signer_of
+from ..requests.signer import http_client, signer_of
 from ..terminal.messages import EXIT_CODES, note, warn
-from ..terminal.options import Untyped
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
+
+
+class Settings(RequestSettings, BodySettings, UseSettings):
+    """The verb's options."""
+
+    output: str | None
+    include: bool
+    head: bool
+    fail: bool
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -68,22 +78,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_use_options(parser, without=("--format",))
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Sends it. Raises UsageError, RequestError before the TPM is asked; NetworkError; what `signer_of` does."""
-    if args.head:
-        args.request, args.include = args.request or "HEAD", True
-    with request_of(args) as request, Output(args.output, include=args.include, fail=args.fail) as output:
+    caller = caller_of(args)
+    with (
+        open_request(args, caller, args, method="HEAD" if args.head else None) as (request, scope),
+        Output(args.output, include=args.include or args.head, fail=args.fail) as output,
+    ):
         check_ends(request)
-        service, region = place_of(args, request)
-        environ = environ_of(use_args(args))
-        http = Transfer(patience(args), environ, receive=output.receive, warn=warn)
+        http = Transfer(caller.timeout, environ_of(caller.run), receive=output.receive, warn=warn)
         http.check(request.url)
-        signer = signer_of(args)
-        if service == "s3express" and args.sigv4a is None and args.region_set is None:
-            signer = _session(args, request, region, signer)
+        signer = signer_of(caller, args.sigv4a, scope.region_set)
+        if scope.service == "s3express" and args.sigv4a is None and scope.region_set is None:
+            signer = _session(caller, request, scope.region, signer)
         moment = signer.signing_time(time.time())
-        unsigned = payload_unsigned(args, service, request)
-        head = http.send(signer.sign(request, region, service, moment, unsigned_payload=unsigned))
+        unsigned = scope.unsigned_payload
+        head = http.send(signer.sign(request, scope.regions, scope.service, moment, unsigned_payload=unsigned))
         _remark(head, time.time())
         if output.refused:
             code = output.code()
@@ -93,14 +103,14 @@ def run(args: Untyped) -> int:
     return 0
 
 
-def _session(args: Untyped, request: "Request", region: str, signer: "Signer") -> "Signer":
+def _session(caller: Caller, request: Request, region: str, signer: Signer) -> Signer:
     """Returns the signer of a directory bucket's session if the request needs one, else `signer`."""
-    profile = use_args(args).settings
+    profile = caller.run.aws_profile
     bucket = bucket_of(request)
     if bucket is None or is_enabled("AWS_S3_DISABLE_EXPRESS_SESSION_AUTH", os.environ, profile):
         return signer
     return create_session_signer(
-        signer, bucket, region, http_client(args), read_retry_policy(os.environ, profile), warn
+        signer, bucket, region, http_client(caller), read_retry_policy(os.environ, profile), warn
     )
 
 

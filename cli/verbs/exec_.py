@@ -14,18 +14,24 @@ import os
 import shutil
 import signal
 
-from ..requests.options import add_use_options, use_args
-from ..requests.signer import temporary
+from ..credentials.sts import obtain
+from ..requests.options import UseSettings, add_use_options, resolve_run
 from ..terminal.messages import note
-from ..terminal.options import Program, Untyped
+from ..terminal.options import Program
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
 
 _GONE = (
     *("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN", "AWS_ACCOUNT_ID"),
     # What the program gets ends in an hour; these would let it use the key for ever.
     *("TPM_KEY_AUTH", "TPM_PARENT_AUTH"),
 )
+
+
+class Settings(UseSettings):
+    """The verb's options."""
+
+    command: list[str]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -36,15 +42,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: Untyped) -> int:
-    """Becomes the program. Raises what `temporary` does."""
+def run(args: Settings) -> int:
+    """Becomes the program. Raises what `obtain` does."""
     word = args.command[0]
     # Before the TPM and AWS are asked for nothing.
     if shutil.which(word) is None:
         found = os.path.exists(word) and os.sep in word
         note(f"tpmwire exec: {word}: {'it is not executable' if found else 'there is no such program'}")
         return 126 if found else 127
-    credentials = temporary(args)
+    settings = resolve_run(args)
+    credentials = obtain(settings)
     environment = {name: value for name, value in os.environ.items() if name not in _GONE}
     environment |= {
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,
@@ -54,7 +61,7 @@ def run(args: Untyped) -> int:
     }
     if credentials.account_id:
         environment["AWS_ACCOUNT_ID"] = credentials.account_id
-    if region := use_args(args).aws_region:
+    if region := settings.aws_region:
         environment.setdefault("AWS_REGION", region)
         environment.setdefault("AWS_DEFAULT_REGION", region)
     _as_python_found_them()

@@ -17,13 +17,18 @@ from sigv4.signer import PRESIGN_MAX
 from sigv4.times import parse_rfc3339
 
 from ..credentials.sts import seconds_of
-from ..requests.options import add_use_options
-from ..requests.request import add_request_options, place_of, request_of
+from ..requests.options import RequestSettings, UseSettings, add_request_options, add_use_options, caller_of
+from ..requests.request import open_request
 from ..requests.signer import key_of
 from ..terminal.messages import UsageError, warn
-from ..terminal.options import Untyped
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
+
+
+class Settings(RequestSettings, UseSettings):
+    """The verb's options."""
+
+    expires: str
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -38,16 +43,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_use_options(parser, without=("--format",))
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Prints the URL. Raises UsageError, RequestError before the TPM is asked; what `key_of` does."""
     seconds = seconds_of(args.expires, "--expires")
     if not 1 <= seconds <= PRESIGN_MAX:
         raise UsageError(f"--expires {seconds} is not valid; expected 1 to {PRESIGN_MAX} seconds")
-    with request_of(args) as request:
-        service, region = place_of(args, request)
-        signer, ends = key_of(args)
+    caller = caller_of(args)
+    with open_request(args, caller) as (request, scope):
+        signer, ends = key_of(caller, args.sigv4a, scope.region_set)
         now = signer.signing_time(time.time())
         if ends is not None and parse_rfc3339(ends) < now + seconds:
             warn(f"the URL expires at {ends}, with the temporary credentials that signed it")
-        print(signer.presign(request, region, service, now, seconds))
+        print(signer.presign(request, scope.regions, scope.service, now, seconds))
     return 0

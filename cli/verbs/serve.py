@@ -34,8 +34,9 @@ from sigv4.errors import SigV4Error
 from sigv4.times import rfc3339
 from tpmwire.errors import TpmwireError
 
-from ..requests.options import add_use_options, region_of, use_args
-from ..requests.signer import temporary
+from ..credentials.options import RunSettings
+from ..credentials.sts import obtain
+from ..requests.options import UseSettings, add_use_options, caller_of, region_of, resolve_run
 from ..serving import listen
 from ..serving.door import raise_descriptor_limit
 from ..serving.handler import Desk
@@ -44,13 +45,23 @@ from ..serving.server import CredentialServer
 from ..serving.store import Store
 from ..serving.tokens import Sessions, TokenFile
 from ..terminal.messages import UsageError, note
-from ..terminal.options import Once, Untyped
+from ..terminal.options import Once
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
 
 _PORT = 8911
-_FILES = ("credential_file", "keyPass_file", "parentPass_file", "policy_file", "tpm_session_encrypt_with_public")
 _LONGEST_REST = 60.0  # seconds; a machine that slept, or whose clock was set, is noticed by then
+
+
+class Settings(UseSettings):
+    """The verb's options."""
+
+    token_file: str
+    port: int | None
+    address: str | None
+    socket: str | None
+    socket_mode: str | None
+    imds: bool
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -83,13 +94,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Serves until a signal. Raises UsageError, OSError, and what the first question for credentials raises."""
     raise_descriptor_limit()
-    _read_again(use_args(args))  # a wrong profile is told before anything is opened
+    _check_files(resolve_run(args))  # a wrong profile is told before anything is opened
     notifier = Notifier()
     token = TokenFile(args.token_file)
-    store = Store(lambda: temporary(args))
+    store = Store(lambda: obtain(resolve_run(args)))
     with _listeners(args) as listeners, contextlib.ExitStack() as stack:
         notifier.send("STATUS=Fetching credentials")
         store.fetch()
@@ -104,12 +115,17 @@ def run(args: Untyped) -> int:
     return 0
 
 
-def _read_again(used: Untyped) -> None:
+def _check_files(settings: RunSettings) -> None:
     """Raises UsageError for a file that only the first refresh would find something in, as in a shell's <(...)."""
-    for name in _FILES:
-        path = getattr(used, name)
+    files = {
+        "credential-file": settings.credential_file,
+        "keyPass-file": settings.keyPass_file,
+        "parentPass-file": settings.parentPass_file,
+        "policy-file": settings.policy_file,
+        "tpm-session-encrypt-with-public": settings.tpm_session_encrypt_with_public,
+    }
+    for option, path in files.items():
         if path and os.path.exists(path) and not os.path.isfile(path):
-            option = name.replace("_", "-")
             raise UsageError(f"--{option} {path} is read again for each refresh; use a regular file")
 
 
@@ -187,20 +203,21 @@ def _time(seconds: float) -> str:
     return rfc3339(seconds)
 
 
-def _region(args: Untyped) -> str | None:
+def _region(args: Settings) -> str | None:
     try:
-        return region_of(args)
+        return region_of(caller_of(args))
     except UsageError:
         return None
 
 
 @contextlib.contextmanager
-def _listeners(args: Untyped) -> Iterator[list[socket.socket]]:
+def _listeners(args: Settings) -> Iterator[list[socket.socket]]:
     """systemd's sockets, or the options'; a unix socket's file is removed at the end. Raises UsageError."""
     mode = args.socket_mode
     if mode is not None and not (args.socket and re.fullmatch("0?[0-7]{3}", mode)):
         raise UsageError(f"--socket-mode {mode}: expected 0600 or 0660, together with --socket")
-    own = [name for name in ("address", "port", "socket") if getattr(args, name) is not None]
+    places = {"address": args.address, "port": args.port, "socket": args.socket}
+    own = [name for name, value in places.items() if value is not None]
     with contextlib.ExitStack() as stack:
         found = [stack.enter_context(sock) for sock in inherited_sockets()]
         if found and own:

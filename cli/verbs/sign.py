@@ -24,20 +24,26 @@ from urllib.parse import urlsplit
 
 from sigv4.request import FileBody, Request, host_header
 
-from ..requests.options import add_use_options
-from ..requests.request import (
+from ..requests.options import (
+    BodySettings,
+    RequestSettings,
+    UseSettings,
     add_body_options,
     add_request_options,
-    check_ends,
-    payload_unsigned,
-    place_of,
-    request_of,
+    add_use_options,
+    caller_of,
 )
+from ..requests.request import check_ends, open_request
 from ..requests.response import out
 from ..requests.signer import signer_of
-from ..terminal.options import Untyped
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
+
+
+class Settings(RequestSettings, BodySettings, UseSettings):
+    """The verb's options."""
+
+    output: str
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -54,16 +60,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_use_options(parser, without=("--format",))
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Prints it. Raises UsageError, RequestError before the TPM is asked; what `signer_of` does."""
-    with request_of(args) as request:
+    caller = caller_of(args)
+    with open_request(args, caller, args) as (request, scope):
         if args.output == "http":
             check_ends(request)
-        service, region = place_of(args, request)
-        signer = signer_of(args)
+        signer = signer_of(caller, args.sigv4a, scope.region_set)
         moment = signer.signing_time(time.time())
-        unsigned = payload_unsigned(args, service, request)
-        signed = signer.sign(request, region, service, moment, unsigned_payload=unsigned)
+        unsigned = scope.unsigned_payload
+        signed = signer.sign(request, scope.regions, scope.service, moment, unsigned_payload=unsigned)
         if args.output == "http":
             _write(signed)
         elif args.output == "json":

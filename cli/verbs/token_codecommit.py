@@ -23,15 +23,22 @@ from sigv4.canonical import credential_scope
 from sigv4.times import timestamp
 from sigv4.tokens import codecommit_password, codecommit_region
 
-from ..requests.options import add_use_options, region_of
+from ..requests.options import UseSettings, add_use_options, caller_of, region_of
 from ..requests.signer import signer_of
 from ..terminal.files import read_stdin
 from ..terminal.messages import UsageError
-from ..terminal.options import Untyped
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
 
 _LIMIT = 1 << 16  # octets; git says a handful of lines
+
+
+class Settings(UseSettings):
+    """The verb's options."""
+
+    action: str
+    region: str | None
+    ignore_host_check: bool
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_use_options(parser, without=("--format",))
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Answers git. Raises UsageError, RequestError before the TPM is asked; what `signer_of` does."""
     asked = _attributes(read_stdin(_LIMIT))
     if args.action != "get":
@@ -64,10 +71,11 @@ def run(args: Untyped) -> int:
         raise UsageError("the request of git has no host")
     if not asked.get("path"):
         raise UsageError("the request of git has no path; run: git config --global credential.useHttpPath true")
-    region = region or region_of(args, args.region)
+    caller = caller_of(args)
+    region = region or region_of(caller, args.region)
     credential_scope(timestamp(0), region, "codecommit")
     url = f"https://{host}/{asked['path']}"
-    signer = signer_of(args)
+    signer = signer_of(caller)
     user, password = codecommit_password(signer, url, region, signer.signing_time(time.time()))
     print(f"username={user}\npassword={password}")
     return 0

@@ -29,19 +29,26 @@ from sigv4.retry import read_retry_policy
 from sigv4.tokens import ecr_login, ecr_request, registry_region
 
 from ..credentials.sts import environ_of
-from ..requests.options import add_use_options, http_client, region_of, use_args
-from ..requests.signer import signer_of
+from ..requests.options import Caller, UseSettings, add_use_options, caller_of, region_of
+from ..requests.signer import http_client, signer_of
 from ..terminal.files import read_stdin
 from ..terminal.messages import warn
-from ..terminal.options import Untyped
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
 
 _PUBLIC = "public.ecr.aws"
 _PUBLIC_REGION = "us-east-1"  # where alone it gives passwords
 _LIMIT = 1 << 16  # octets of docker's question
 # docker takes this text, and no other, for "none here".
 _NOT_FOUND = "credentials not found in native keychain"
+
+
+class Settings(UseSettings):
+    """The verb's options."""
+
+    action: str | None
+    region: str | None
+    public: bool
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -57,11 +64,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_use_options(parser, without=("--format",))
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Prints it. Raises UsageError, RequestError before the TPM is asked; what `AwsClient.send` does."""
     if args.action is None:
-        region = _PUBLIC_REGION if args.public else region_of(args, args.region)
-        print(_login(args, region, public=args.public)[1])
+        caller = caller_of(args)
+        region = _PUBLIC_REGION if args.public else region_of(caller, args.region)
+        print(_login(caller, region, public=args.public)[1])
         return 0
     if args.action != "get":
         if args.action == "list":
@@ -73,19 +81,19 @@ def run(args: Untyped) -> int:
     if found is None:
         print(_NOT_FOUND)
         return 1
-    user, password = _login(args, found, public=host == _PUBLIC)
+    user, password = _login(caller_of(args), found, public=host == _PUBLIC)
     print(json.dumps({"ServerURL": asked, "Username": user, "Secret": password}))
     return 0
 
 
-def _login(args: Untyped, region: str, *, public: bool) -> tuple[str, str]:
-    """User name and password."""
-    used = use_args(args)
-    endpoint = resolve_service("ecr-public" if public else "ecr", region, None, environ_of(used), used.settings)
-    retries = read_retry_policy(os.environ, used.settings)
-    http = http_client(args)
+def _login(caller: Caller, region: str, *, public: bool) -> tuple[str, str]:
+    """Returns user name and password."""
+    profile = caller.run.aws_profile
+    endpoint = resolve_service("ecr-public" if public else "ecr", region, None, environ_of(caller.run), profile)
+    retries = read_retry_policy(os.environ, profile)
+    http = http_client(caller)
     http.check(endpoint.url)
     request = ecr_request(endpoint, public=public)
-    client = AwsClient(signer_of(args), endpoint, http, policy=retries, warn=warn)
+    client = AwsClient(signer_of(caller), endpoint, http, policy=retries, warn=warn)
     user, password, _ = ecr_login(client.send(request).body)
     return user, password

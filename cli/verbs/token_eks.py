@@ -26,14 +26,21 @@ from sigv4.endpoints import resolve
 from sigv4.tokens import check_cluster, eks_exec_credential, eks_token
 
 from ..credentials.sts import environ_of
-from ..requests.options import add_use_options, region_of, use_args
+from ..requests.options import UseSettings, add_use_options, caller_of, region_of
 from ..requests.signer import signer_of
 from ..terminal.messages import warn
-from ..terminal.options import Untyped
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
 
 _VERSIONS = tuple(f"client.authentication.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1"))
+
+
+class Settings(UseSettings):
+    """The verb's options."""
+
+    cluster_name: str | None
+    cluster_id: str | None
+    region: str | None
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -47,14 +54,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_use_options(parser, without=("--format",))
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Prints an ExecCredential. Raises UsageError, RequestError before the TPM is asked; what `signer_of` does."""
     cluster = args.cluster_name or args.cluster_id or ""
     check_cluster(cluster)
-    used = use_args(args)
-    endpoint = resolve(region_of(args, args.region), used.endpoint_url, environ_of(used), used.settings)
+    caller = caller_of(args)
+    run, region = caller.run, region_of(caller, args.region)
+    endpoint = resolve(region, run.endpoint_url, environ_of(run), run.aws_profile)
     version = _api_version()
-    signer = signer_of(args)
+    signer = signer_of(caller)
     moment = signer.signing_time(time.time())
     token = eks_token(signer, endpoint, cluster, moment)
     print(json.dumps(eks_exec_credential(token, moment, version)))

@@ -15,12 +15,20 @@ import time
 
 from sigv4.tokens import check_database, database_region, dsql_token, rds_token
 
-from ..requests.options import add_use_options, region_of
+from ..requests.options import UseSettings, add_use_options, caller_of, region_of
 from ..requests.signer import signer_of
 from ..terminal.messages import UsageError
-from ..terminal.options import Untyped
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
+
+
+class Settings(UseSettings):
+    """The verb's options."""
+
+    hostname: str
+    port: int | None
+    username: str
+    region: str | None
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -36,17 +44,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_use_options(parser, without=("--format",))
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Prints the password. Raises UsageError, RequestError before the TPM is asked; what `signer_of` does."""
     kind, region = database_region(args.hostname) or ("rds", None)
     if kind == "rds" and args.port is None:
         raise UsageError("--port is required: the password is valid for one port only, such as 5432 or 3306")
-    region = args.region or region or region_of(args)
+    caller = caller_of(args)
+    region = args.region or region or region_of(caller)
     check_database(args.hostname, args.port, args.username, region)
-    signer = signer_of(args)
+    signer = signer_of(caller)
     moment = signer.signing_time(time.time())
     if kind == "dsql":
         print(dsql_token(signer, args.hostname, region, moment, admin=args.username == "admin"))
     else:
+        assert args.port is not None  # checked above
         print(rds_token(signer, args.hostname, args.port, args.username, region, moment))
     return 0

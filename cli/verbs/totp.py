@@ -17,18 +17,21 @@ Codes are of this machine's clock, and each is good once: AWS refuses it a secon
 """
 
 import argparse
+import sys
 import time
 
 from tpmwire.errors import TpmError
 
-from ..credentials.totp import AWS_DIGITS, AWS_PERIOD, PERIODS, Token, code_of, step_at
-from ..credentials.totp_key import key_at, place, read_token
+from ..credentials.options import key_place
+from ..credentials.totp import AWS_DIGITS, AWS_PERIOD, PERIODS, Token, code_of, parse_token, step_at
+from ..credentials.totp_key import key_at
 from ..keys.create import Order, make_key
 from ..keys.options import add_parent_options, add_pin_options, new_handle, parentage_of
 from ..keys.persist import check_free
 from ..keys.place import Placed, check_path, put_in_place
 from ..terminal.messages import UsageError, note, warn
-from ..terminal.options import Untyped, add_tpm_options, filled, pcrs_from
+from ..terminal.options import Untyped, add_tpm_options, filled, pcrs_from, secret_file
+from ..terminal.prompts import ask_secret
 from ..tpm.open import open_tpm
 from ..tpm.options import add_auth_options
 from ..tpm.passwords import key_auth, new_key_auth, parent_auth
@@ -65,7 +68,7 @@ def _configure_import(parser: argparse.ArgumentParser) -> None:
 
 
 def _configure_code(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("key", type=place, metavar="KEY", help="key file or persistent handle")
+    parser.add_argument("key", type=key_place, metavar="KEY", help="key file or persistent handle")
     parser.add_argument(
         "--digits",
         type=int,
@@ -112,7 +115,7 @@ def _import(args: Untyped) -> int:
     pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
     pcrs = pcrs_from(args.pcrs) if args.pcrs else None
     parent = parentage_of(args)
-    token = read_token(args.secret_file)
+    token = _read_token(args.secret_file)
     order = Order(
         token.secret, new_key_auth(args), pcrs, parent.handle, parent.auth, pin, hash_name=token.hash_name
     )
@@ -135,6 +138,17 @@ def _import(args: Untyped) -> int:
         print(made.file.to_pem(), end="")
     _tell(args, token)
     return 0
+
+
+def _read_token(path: str | None) -> Token:
+    """Returns the token of a secret in the file, on standard input, or typed at a prompt. Raises UsageError."""
+    if path:
+        return parse_token(secret_file(path))
+    if sys.stdin is None or sys.stdin.closed:
+        raise UsageError("there is no standard input to read the secret from; --secret-file takes a file's")
+    if sys.stdin.isatty():
+        return parse_token(ask_secret("token's base32 secret or otpauth:// URI", "--secret-file takes a file's"))
+    return parse_token(sys.stdin.buffer.read(4096))
 
 
 def _tell(args: Untyped, token: "Token") -> None:

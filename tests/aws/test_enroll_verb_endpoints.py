@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from cli.awsconfig.edit import get_setting
-from cli.credentials.options import run_parser
+from cli.credentials.options import parse_run
 from cli.credentials.role_chain import process_words
 from cli.credentials.sts import endpoint_for, environ_of
 from sigv4.sts import GetCallerIdentity
@@ -63,7 +63,7 @@ def _line(home: Path) -> str:
 
 def _asked(home: Path) -> tuple[str, str]:
     """URL and region by which the written line asks STS, without the profile's settings."""
-    args = run_parser().parse_go_style(process_words(_line(home))[1])
+    args = parse_run(process_words(_line(home))[1])
     endpoint = endpoint_for(args, GetCallerIdentity())
     return endpoint.url.rstrip("/"), endpoint.region
 
@@ -134,7 +134,7 @@ def test_the_profiles_cas_are_the_lines(
     (home / ".aws" / "config").write_text(settings)
     done = tool("enroll", "--profile", "work", "--tpm-path", swtpm.path, "--remove-plaintext")
     assert done.code == 0, done.err
-    args = run_parser().parse_go_style(process_words(_line(home))[1])
+    args = parse_run(process_words(_line(home))[1])
     assert environ_of(args)["AWS_CA_BUNDLE"] == str(sts.authority().bundle)
     # As an SDK runs it, with nothing of AWS in the environment.
     ran = subprocess.run(["sh", "-c", _line(home)], capture_output=True, text=True, check=False, timeout=60)

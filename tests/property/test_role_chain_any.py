@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-from argparse import Namespace
 from pathlib import Path
 from unittest import mock
 from urllib.parse import parse_qs
@@ -10,8 +9,8 @@ from urllib.parse import parse_qs
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cli.credentials.options import PROGRAM, given_options
-from cli.credentials.role_chain import profile_args
+from cli.credentials.options import PROGRAM, RunSettings, given_options
+from cli.credentials.role_chain import profile_settings
 from cli.credentials.sts import endpoint_for, operations
 from cli.terminal.messages import UsageError
 from sigv4.errors import RequestError
@@ -87,24 +86,24 @@ def test_any_chain_of_profiles(profiles: dict[str, dict[str, str]], words: list[
     if isinstance(found, str):
         assert found.isprintable()
         return
-    args, calls = found
+    run, calls = found
     # As many roles as there are in the file, each in its turn; none where another operation is asked for.
     roles = [parse_qs(call.form().decode())["RoleArn"][0] for call in calls if isinstance(call, AssumeRole)]
     assert len(roles) in (0, len(calls))
-    assert bool(roles) == args.assumeRole
+    assert bool(roles) == run.assumeRole
     if roles:
-        assert roles[-1] == args.aws_arn[-1]
+        assert run.aws_arn is not None
+        assert roles[-1] == run.aws_arn[-1]
         assert roles == [f"{ROLE}given"] or f"--aws-arn={ROLE}given" not in words
     assert not {"--assumeRole=false", "--federation-name=eve"} & set(words) or not roles
 
 
-def _tried(words: list[str]) -> "tuple[Namespace, list[Operation[Credentials]]] | str":
+def _tried(words: list[str]) -> "tuple[RunSettings, list[Operation[Credentials]]] | str":
     """The options and the calls, or what is said of an error."""
     try:
-        args = profile_args("a", given_options(words))
-        args.duration = args.duration or "3600"
-        calls = operations(args, None)
-        endpoint_for(args, calls[0])
+        run = profile_settings("a", given_options(words))
+        calls = operations(run, None)
+        endpoint_for(run, calls[0])
     except (UsageError, RequestError) as error:
         return str(error)
-    return args, calls
+    return run, calls

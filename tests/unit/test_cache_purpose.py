@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.credentials.cache.purpose import purpose
-from cli.credentials.role_chain import profile_args
+from cli.credentials.cache.purpose import SHAPELESS, purpose
+from cli.credentials.options import parse_run
+from cli.credentials.role_chain import profile_settings
 
 PROFILE = """[profile tpm]
 region = eu-central-1
@@ -15,7 +16,7 @@ credential_process = aws-tpm-process-credential --aws-access-key-id=AKIAMADEUP -
 
 def of(path: Path, more: str = "") -> bytes:
     path.write_text(PROFILE + more)
-    return purpose(profile_args("tpm"), None)
+    return purpose(profile_settings("tpm"), None)
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,7 @@ def test_a_setting_of_the_profile_makes_another(
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     assert of(path) == of(path, "output = json\n")
     assert of(path) != of(path, setting)
+
+
+def test_every_option_without_effect_is_an_option() -> None:
+    assert set(vars(parse_run([]))) >= SHAPELESS

@@ -1,6 +1,5 @@
 """The file with what is remembered of a key: whole or not at all, and never in the way of a run."""
 
-import argparse
 import os
 from hashlib import sha256
 from pathlib import Path
@@ -10,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.credentials.cache.remembered import FORMAT, KeptFile, read, remembered, write
+from cli.credentials.options import parse_run
 from tpmwire.keys import templates
 from tpmwire.spec.constants import TPM_RH
 from tpmwire.spec.structures import TPMS_CONTEXT
@@ -17,15 +17,7 @@ from tpmwire.use.remembered import Kept
 
 CONTEXT = TPMS_CONTEXT(7, 0x80000000, TPM_RH.OWNER, bytes(range(200)))
 KEPT = Kept(b"\0\x0b" + bytes(32), b"", CONTEXT, 0x81000001, None, templates.srk_ecc())
-OPTIONS = argparse.Namespace(
-    tpm_path="/dev/tpm0",
-    persistentHandle=0x81010002,
-    useEKParent=False,
-    key_name=None,
-    no_session_encryption=False,
-    tpm_session_encrypt_with_name=None,
-    tpm_session_encrypt_with_public=None,
-)
+OPTIONS = parse_run(["--tpm-path=/dev/tpm0", "--persistentHandle=0x81010002"])
 
 
 @pytest.fixture(autouse=True)
@@ -64,14 +56,14 @@ def test_a_run_leaves_it_to_the_next(directory: Path) -> None:
 
 def test_another_key_tpm_or_pin_has_a_file_of_its_own() -> None:
     changes = ({"persistentHandle": 0x81010003}, {"tpm_path": None}, {"tpm_session_encrypt_with_name": "000b"})
-    others = [argparse.Namespace(**{**vars(OPTIONS), **change}) for change in changes]
+    others = [OPTIONS.with_options(change) for change in changes]
     names = {remembered(options, b"").name for options in (OPTIONS, *others)}
     names |= {remembered(OPTIONS, name).name for name in (b"\0\x0b" + bytes(32), b"\0\x0b" + bytes(31) + b"\1")}
     assert len(names) == 6
 
 
 def test_a_key_files_handle_does_not_matter() -> None:
-    other = argparse.Namespace(**{**vars(OPTIONS), "persistentHandle": 0x81010003})
+    other = OPTIONS.with_options({"persistentHandle": 0x81010003})
     assert remembered(OPTIONS, b"\0\x0b").name == remembered(other, b"\0\x0b").name
 
 

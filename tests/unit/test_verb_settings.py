@@ -4,6 +4,7 @@ import argparse
 
 import pytest
 
+from cli.credentials.options import RunSettings, run_parser
 from cli.terminal.options import Parser
 from cli.toolbox import VERBS, verb_module
 
@@ -31,3 +32,7 @@ def test_settings_are_the_options(verb: str) -> None:
     parser = Parser(prog=verb)
     module.configure(parser)
     assert declared(parser) == annotated(module.Settings)
+
+
+def test_settings_of_a_run_are_the_options() -> None:
+    assert declared(run_parser()) == annotated(RunSettings)

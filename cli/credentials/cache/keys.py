@@ -1,14 +1,16 @@
 """The secret that opens a cache, from the TPM: by the AWS key itself, or by a key that ends with this boot."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...terminal.options import Untyped
+from tpmwire.crypto.formulas import name_of
+from tpmwire.use.hmac import HmacKey
+
+from ..key import ask_tpm_each, key_from
+from ..options import RunSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tpmwire.use.hmac import HmacKey
-    from tpmwire.use.remembered import Memory
+    from tpmwire.use.remembered import Memory  # a run in clear must not load it
 
 __all__ = ["Keys"]
 
@@ -21,31 +23,28 @@ class Keys(NamedTuple):
     may use the TPM may use it.
     """
 
-    args: Untyped
-    key: "HmacKey"
-    opener: "HmacKey"
+    settings: RunSettings
+    key: HmacKey
+    opener: HmacKey
     memory: "Memory | None"
 
     @classmethod
-    def of(cls, args: Untyped) -> "Keys":
-        """Those of the options. Raises what `key_from` does."""
-        from cli.credentials.key import key_from
-
-        key, memory = key_from(args), None
+    def of(cls, settings: RunSettings) -> "Keys":
+        """Returns those of the options. Raises what `key_from` does."""
+        key, memory = key_from(settings), None
         # A persistent key in clear needs only one command anyway.
         if key.file is not None or key.protected:
-            from tpmwire.crypto.formulas import name_of
-            from tpmwire.use.remembered import RememberedKey
+            from tpmwire.use.remembered import RememberedKey  # late: a run in clear remembers nothing
 
-            from .remembered import remembered
+            from .remembered import remembered  # late: likewise
 
-            memory = remembered(args, b"" if key.file is None else name_of(key.file.public))
+            memory = remembered(settings, b"" if key.file is None else name_of(key.file.public))
             key = RememberedKey(memory=memory, **vars(key))
-        if args.cache_key != "boot":
-            return cls(args, key, key, memory)
-        from .boot_key import BootKey
+        if settings.cache_key != "boot":
+            return cls(settings, key, key, memory)
+        from .boot_key import BootKey  # late: for --cache-key=boot only
 
-        return cls(args, key, BootKey(key, memory), memory)
+        return cls(settings, key, BootKey(key, memory), memory)
 
     def day_key(self, date: bytes) -> bytes:
         """The HMAC of a date (ASCII, YYYYMMDD). Raises what `ask_tpm` does."""
@@ -63,11 +62,9 @@ class Keys(NamedTuple):
             day, root = self._ask([(self.key, [date]), (self.opener, [label])])
         return day, root
 
-    def _ask(self, wanted: "Sequence[tuple[HmacKey, Sequence[bytes]]]") -> list[bytes]:
+    def _ask(self, wanted: Sequence[tuple[HmacKey, Sequence[bytes]]]) -> list[bytes]:
         """The HMACs; then saves what the keys have learned of the TPM."""
-        from cli.credentials.key import ask_tpm_each
-
-        found = ask_tpm_each(self.args, wanted)
+        found = ask_tpm_each(self.settings, wanted)
         if self.memory is not None:
             self.memory.save()
         return found

@@ -4,10 +4,10 @@ import os
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from ...terminal.options import Untyped
+from ..options import RunSettings
 
 if TYPE_CHECKING:
-    from tpmwire.keys.keyfile import KeyFile
+    from tpmwire.keys.keyfile import KeyFile  # a key at a handle has no file
 
 __all__ = ["purpose"]
 
@@ -41,16 +41,16 @@ SETTINGS = ("sts_regional_endpoints", "use_dualstack_endpoint", "use_fips_endpoi
 """What of a profile says the same and is no option by then. Others are left out: a profile may hold secrets."""
 
 
-def purpose(args: Untyped, file: "KeyFile | None") -> bytes:
-    """32 octets. Options that are not known to be without effect count, so that a new one is safe by itself.
+def purpose(settings: RunSettings, file: "KeyFile | None") -> bytes:
+    """Returns 32 bytes. Options that are not known to be without effect count, so that new ones are safe.
 
     A key file counts with its content: another key at its old place is another key. It is not read again, since it
     may be a pipe.
     """
-    options = [(name, repr(value)) for name, value in sorted(vars(args).items()) if name not in SHAPELESS]
+    options = [(name, repr(value)) for name, value in sorted(vars(settings).items()) if name not in SHAPELESS]
     variables = [(name, os.environ[name]) for name in ENVIRONMENT if name in os.environ]
-    if args.settings is not None:
-        variables += [(name, args.settings.get(name) or "") for name in SETTINGS]
+    if settings.aws_profile is not None:
+        variables += [(name, settings.aws_profile.get(name) or "") for name in SETTINGS]
     digest = sha256(repr((options, variables)).encode("utf-8", "surrogateescape"))
     if file is not None:
         digest.update(sha256(file.to_der()).digest())

@@ -6,30 +6,19 @@ Layout: FORMAT, the record, SHA-256 over both against accidents. The TPM itself 
 """
 
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
-from cli.credentials.options import PROGRAM
-from cli.terminal.messages import note
 from tpmwire.errors import DecodeError
 from tpmwire.use.remembered import Kept, Memory
 
-from ...terminal.options import Untyped
+from ...terminal.messages import note
+from ..options import PROGRAM, RunSettings
 from .store import Store, UnfitError, place
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["FORMAT", "SUFFIX", "KeptFile", "read", "remembered", "write"]
 
 FORMAT = b"tpmwire kept 1\n"
 SUFFIX = ".tpm"
 _DIGEST = 32
-
-_SHAPING = (
-    *("tpm_path", "useEKParent", "key_name", "no_session_encryption"),
-    *("tpm_session_encrypt_with_name", "tpm_session_encrypt_with_public"),
-)
-"""Options that say which key is meant and what its sessions are salted to."""
 
 
 class KeptFile(Memory):
@@ -56,13 +45,22 @@ class KeptFile(Memory):
             store.close()
 
 
-def remembered(args: Untyped, key_name: bytes) -> KeptFile:
-    """What earlier runs with these options have left of the key.
+def remembered(settings: RunSettings, key_name: bytes) -> KeptFile:
+    """Returns what earlier runs with these options have left of the key.
 
     `key_name` is the Name of a key file's key, or empty. What is damaged costs a note.
     """
-    which = key_name or args.persistentHandle
-    chosen = repr((which, [(name, getattr(args, name)) for name in _SHAPING]))
+    which = key_name or settings.persistentHandle
+    # Which key is meant, and what its sessions are salted to.
+    options = [
+        ("tpm_path", settings.tpm_path),
+        ("useEKParent", settings.useEKParent),
+        ("key_name", settings.key_name),
+        ("no_session_encryption", settings.no_session_encryption),
+        ("tpm_session_encrypt_with_name", settings.tpm_session_encrypt_with_name),
+        ("tpm_session_encrypt_with_public", settings.tpm_session_encrypt_with_public),
+    ]
+    chosen = repr((which, options))
     name = sha256(chosen.encode("utf-8", "surrogateescape")).hexdigest()[:32] + SUFFIX
     try:
         store = Store(place(), name)

@@ -6,10 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from cli.credentials.options import PROGRAM
-from cli.terminal.messages import note
-
-from ...terminal.options import Untyped
+from ...terminal.messages import note
+from ..options import PROGRAM, RunSettings
 from .held import Held, SigningKey, from_text, to_text
 from .keys import Keys
 from .purpose import purpose
@@ -44,14 +42,14 @@ ANSWERS = 5
 """So many times --timeout is waited for it: the TPM's answers and STS's, with one that is asked again."""
 
 
-def cached(args: Untyped, key_id: str, ask: "Callable[[Signer], Credentials]") -> "Credentials":
-    """The credentials that the options ask for: kept ones, else those of `ask(signer)`, which are then kept.
+def cached(settings: RunSettings, key_id: str, ask: "Callable[[Signer], Credentials]") -> "Credentials":
+    """Returns the cached credentials of these options; else those of `ask(signer)`, which it caches.
 
     Of runs at the same time with the same options one asks. What is wrong with the cache itself costs a note, not
     the result. Raises what `ask` and the TPM raise.
     """
-    keys = Keys.of(args)
-    use = purpose(args, keys.key.file)
+    keys = Keys.of(settings)
+    use = purpose(settings, keys.key.file)
     try:
         store = Store(place(), use.hex()[:32])
     except UnfitError as error:
@@ -75,14 +73,14 @@ def _from(
         unfit = clear
     with contextlib.ExitStack() as stack:
         try:
-            patience = min(PATIENCE, ANSWERS * keys.args.timeout)
+            patience = min(PATIENCE, ANSWERS * keys.settings.timeout)
             if not stack.enter_context(store.alone(patience)):
                 _note(f"another run has asked AWS for {patience:.0f} seconds; asking too")
         except UnfitError as error:
             _note(f"not used: {error}")
             return _asked(keys, key_id, use, ask, None, None)
-        from sigv4.errors import SigV4Error
-        from sigv4.times import timestamp
+        from sigv4.errors import SigV4Error  # late: cached credentials need nothing of the network
+        from sigv4.times import timestamp  # late: likewise
 
         # Another run may have brought new ones while we waited.
         later = _read(store, quiet=True)
@@ -113,7 +111,7 @@ def _asked(
     store: Store | None,
 ) -> "Credentials":
     """New credentials, kept in `store`. `held` saves the TPM the day's key, and another nonce."""
-    from .signing_key import KeptSigner
+    from .signing_key import KeptSigner  # late: cached credentials need no signature
 
     nonce = os.urandom(32) if held is None else held.nonce
     root = None if held is None else held.root
@@ -128,10 +126,10 @@ def _asked(
 
     signer = KeptSigner(key_id, day_key, held and held.signing_key)
     credentials = ask(signer)
-    due = _due(keys.args, credentials)
+    due = _due(keys.settings, credentials)
     if store is not None and root is not None and due > time.time():
         try:
-            text, about = to_text(credentials, signer.kept), _about(keys.args, key_id)
+            text, about = to_text(credentials, signer.kept), _about(keys.settings, key_id)
             store.write(seal(text, due, _day(signer.kept), nonce, root, use, about))
         except UnfitError as error:
             _note(f"the credentials are not kept: {error}")
@@ -147,8 +145,8 @@ def _last(keys: Keys, clear: Clear | None, use: bytes) -> Held | None:
 
 def _passing(error: Exception) -> bool:
     """Whether it is a fault of network or AWS that may be over later. A refusal is none."""
-    from sigv4.errors import NetworkError, ResponseError, StsError
-    from sigv4.retry import RetryPolicy
+    from sigv4.errors import NetworkError, ResponseError, StsError  # late: for a failed request only
+    from sigv4.retry import RetryPolicy  # late: likewise
 
     return isinstance(error, NetworkError | ResponseError) or (
         isinstance(error, StsError) and RetryPolicy().retries(error)
@@ -188,15 +186,15 @@ def _open(keys: Keys, clear: Clear, use: bytes) -> Held | None:
     return from_text(text, clear.nonce, root)
 
 
-def _about(args: Untyped, key_id: str) -> str:
+def _about(settings: RunSettings, key_id: str) -> str:
     """Whose credentials they are, for `tpmwire cache`; nothing that ~/.aws/config does not say as well."""
-    if args.assumeRole and args.aws_arn:
-        what = str(args.aws_arn[-1])
-    elif args.federation_name:
-        what = f"federated user {args.federation_name}"
+    if settings.assumeRole and settings.aws_arn:
+        what = str(settings.aws_arn[-1])
+    elif settings.federation_name:
+        what = f"federated user {settings.federation_name}"
     else:
-        what = f"root of {args.root_of}" if args.root_of else "session"
-    return f"{key_id} {what}" + (f" {args.aws_region}" if args.aws_region else "")
+        what = f"root of {settings.root_of}" if settings.root_of else "session"
+    return f"{key_id} {what}" + (f" {settings.aws_region}" if settings.aws_region else "")
 
 
 def _day(kept: SigningKey | None) -> str:
@@ -208,21 +206,22 @@ def _fresh(clear: Clear) -> bool:
     return time.time() < clear.refresh_at < time.time() + MOST
 
 
-def _due(args: Untyped, credentials: "Credentials") -> int:
+def _due(settings: RunSettings, credentials: "Credentials") -> int:
     """When new ones are due, POSIX seconds."""
     ends = _end(credentials)
-    if args.duration and str(args.duration).removesuffix("s").isdecimal():
-        # The same where AWS's answer did not tell the time.
-        ends = min(ends, int(time.time()) + int(str(args.duration).removesuffix("s")))
+    seconds = (settings.duration or "").removesuffix("s")
+    if seconds.isdecimal():
+        # The same if AWS's response does not tell the time.
+        ends = min(ends, int(time.time()) + int(seconds))
     ahead = max(0, min(AHEAD, int(ends - time.time()) // 3))
     return ends - ahead - int.from_bytes(os.urandom(2), "big") % (min(JITTER, ahead // 7) + 1)
 
 
 def _end(credentials: "Credentials") -> int:
     """When they end by our clock, POSIX seconds; 0 where that cannot be told."""
-    from calendar import timegm
+    from calendar import timegm  # late: cached credentials are fresh by the file's own number
 
-    from sigv4.times import is_rfc3339
+    from sigv4.times import is_rfc3339  # late: likewise
 
     expiration = credentials.expiration
     if not is_rfc3339(expiration) or not expiration.endswith("Z"):

@@ -11,6 +11,8 @@ import os
 from typing import NamedTuple
 
 from tpmwire.constructs import construct
+from tpmwire.crypto.formulas import kdfa
+from tpmwire.spec.constants import TPM_ALG
 
 __all__ = ["FORMAT", "LABEL", "LIMIT", "Clear", "DamagedError", "label", "read_clear", "seal", "unseal"]
 
@@ -100,9 +102,6 @@ def unseal(clear: Clear, root: bytes, purpose: bytes) -> bytes:
 
 
 def _keys(root: bytes, salt: bytes, size: int) -> tuple[bytes, bytes]:
-    from tpmwire.crypto.formulas import kdfa
-    from tpmwire.spec.constants import TPM_ALG
-
     stream = kdfa(TPM_ALG.SHA256, root, b"tpmwire cache stream", salt, b"", 8 * size)
     return stream, kdfa(TPM_ALG.SHA256, root, b"tpmwire cache tag", salt, b"", 256)
 
