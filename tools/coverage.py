@@ -1,7 +1,7 @@
-"""Writes docs/coverage.md: what of TPM 2.0 is declared, against what there is.
+"""Writes docs/coverage.md: the commands and types of TPM 2.0 that tpmwire declares, and those that it does not.
 
 python tools/coverage.py            writes docs/coverage.md
-python tools/coverage.py --check    exits with 1 where it is not current
+python tools/coverage.py --check    exits with 1 if the page is out of date
 """
 
 import sys
@@ -71,19 +71,19 @@ PART_2 = {
 
 PLACED = {
     "TPMA_X509_KEY_USAGE": "bits inside an X.509 certificate, which TPM2_CertifyX509 passes through",
-    "TPM2B_CONTEXT_SENSITIVE": "what a TPM encrypts in a saved context; no one else reads it",
-    "TPMS_CONTEXT_DATA": "what a TPM wraps in a saved context; no one else reads it",
+    "TPM2B_CONTEXT_SENSITIVE": "the part of a saved context that the TPM encrypts; nobody else can read it",
+    "TPMS_CONTEXT_DATA": "the part of a saved context that the TPM wraps; nobody else can read it",
     "TPM2B_PRIVATE_VENDOR_SPECIFIC": "a vendor's own form of a private key, inside TPM2B_PRIVATE",
-    "TPMS_EMPTY": "nothing on the wire",
+    "TPMS_EMPTY": "no bytes on the wire",
     "TPMU_NAME": "a Name's parts; on the wire it is the buffer of TPM2B_NAME",
     "TPMU_ENCRYPTED_SECRET": "on the wire it is the buffer of TPM2B_ENCRYPTED_SECRET",
     "TPMU_SENSITIVE_CREATE": "on the wire it is the buffer of TPM2B_SENSITIVE_DATA",
-    "TPMU_SYM_DETAILS": "empty for every algorithm there is",
-    "TPMS_ASYM_PARMS": "the head that TPMS_RSA_PARMS and TPMS_ECC_PARMS have in common",
-    "TPM2B_VENDOR_PROPERTY": "what a vendor answers to TPM_CAP_VENDOR_PROPERTY is kept as octets; vendors differ",
-    "TPMU_SET_CAPABILITIES": "no capability can be set yet; TPMS_SET_CAPABILITY_DATA keeps the octets",
+    "TPMU_SYM_DETAILS": "empty for every algorithm",
+    "TPMS_ASYM_PARMS": "the common beginning of TPMS_RSA_PARMS and TPMS_ECC_PARMS",
+    "TPM2B_VENDOR_PROPERTY": "responses to TPM_CAP_VENDOR_PROPERTY are kept as bytes, because vendors differ",
+    "TPMU_SET_CAPABILITIES": "no capability can be set yet; TPMS_SET_CAPABILITY_DATA keeps the bytes",
 }
-"""Names that need no declaration, and why."""
+"""Names that need no declaration, with the reason."""
 
 SAME = {
     "TPMS_SCHEME_HASH": """TPMS_SCHEME_HMAC TPMS_SIG_SCHEME_RSASSA TPMS_SIG_SCHEME_RSAPSS TPMS_SIG_SCHEME_ECDSA
@@ -99,13 +99,13 @@ SAME = {
     "TPMI_RH_HIERARCHY": "TPMI_RH_BASE_HIERARCHY",
     "TPMI_RH_NV_INDEX": "TPMI_RH_NV_DEFINED_INDEX TPMI_RH_NV_LEGACY_INDEX TPMI_RH_NV_EXP_INDEX",
 }
-"""Types, and other names that the standard gives to the same octets."""
+"""Types, and the other names of the standard for the same bytes."""
 
 ALIASES = {name: real for real, names in SAME.items() for name in names.split()}
 
 
 def page() -> str:
-    """The text of docs/coverage.md."""
+    """Returns the text of docs/coverage.md."""
     commands = [(code, command_class(code)) for code in TPM_CC]
     declared = [kind for _, kind in commands if kind is not None]
     have = {name for group in kinds().values() for name in group}
@@ -114,10 +114,10 @@ def page() -> str:
     found = [name for name in every if name in have]
     second = [name for name in every if name in ALIASES]
     lines = [
-        "# What of TPM 2.0 is declared",
+        "# Coverage of TPM 2.0",
         "",
-        "Made by `python tools/coverage.py` from the declarations in `tpmwire/spec`; a test says when it is old.\n"
-        "`tpmwire spec NAME` shows any of them.",
+        "`python tools/coverage.py` generates this page from the declarations in `tpmwire/spec`. A test fails if\n"
+        "it is out of date. `tpmwire spec NAME` shows each declaration.",
         "",
         f"- Commands (Part 3): {len(declared)} of {len(commands)} code points of TPM_CC.",
         f"- Types (Part 2): {len(found)} of {len(every)} names; {len(second)} more are other names of those; "
@@ -125,8 +125,9 @@ def page() -> str:
         "",
         "## Commands",
         "",
-        "Handles with their authorization; * where a session can encrypt the first parameter: of the command (→), "
-        "of the response (←). Sessions: whether the command may come with any (TPM_ST_SESSIONS).",
+        "The column handles has the authorization of each handle. The column * shows whether a session can "
+        "encrypt the first parameter of the command (→) and of the response (←). The column sessions shows "
+        "whether the command can have sessions (TPM_ST_SESSIONS).",
         "",
         "| command | code | section | handles | * | sessions |",
         "|---|---|---|---|---|---|",
@@ -143,17 +144,17 @@ def page() -> str:
         )
     lines += ["", "Names that need no declaration:", ""]
     lines += [f"- {name}: {why}." for name, why in PLACED.items() if name not in have]
-    lines += ["", "Names for what is declared under another, by that:", ""]
+    lines += ["", "Other names of declared types:", ""]
     lines += [f"- {real}: {', '.join(names.split())}." for real, names in SAME.items()]
     beside = sorted(
         name for name in have - set(every) if name.startswith(("TPMS", "TPMT", "TPMU", "TPM2B", "TPML"))
     )
-    lines += ["", f"Declared beside those above: {', '.join(beside) or 'none'}."]
+    lines += ["", f"Declared in addition: {', '.join(beside) or 'none'}."]
     return "\n".join(lines) + "\n"
 
 
 def _place(kind: type[Command]) -> tuple[int, ...]:
-    """Where Part 3 has it."""
+    """Returns the section numbers of a command in Part 3."""
     return tuple(int(part) if part.isdecimal() else 0 for part in kind.spec.rpartition("§")[2].split("."))
 
 
@@ -166,13 +167,13 @@ def _row(kind: type[Command]) -> str:
 
 
 def main() -> int:
-    """Writes the page, or says whether it is current."""
+    """Writes the page, or prints whether it is out of date; returns the exit code."""
     text = page()
     if sys.argv[1:] != ["--check"]:
         PAGE.write_text(text, encoding="utf-8")
         return 0
     if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
-        print("docs/coverage.md is not current: run python tools/coverage.py", file=sys.stderr)
+        print("docs/coverage.md is out of date; run python tools/coverage.py", file=sys.stderr)
         return 1
     return 0
 

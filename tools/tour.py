@@ -1,13 +1,13 @@
-"""Keeps docs/tour/ true: its octets come from a real TPM's run, and its Python is run on them.
+"""Generates the code blocks of docs/tour/ from a recorded run of a TPM, and runs the Python of the pages.
 
-python tools/tour.py            fills in the pages from docs/tour/run.json
-python tools/tour.py --check    exits with 1 where a page is not what the run and the code give
-python tools/tour.py --record   makes a new run first (needs swtpm); every nonce in the pages changes
+python tools/tour.py            writes the pages from docs/tour/run.json
+python tools/tour.py --check    exits with 1 if a page is out of date
+python tools/tour.py --record   records a new run first (needs swtpm); every nonce in the pages changes
 
-In a page, a code block below `<!-- tour: ... -->` is made here: `command NAME` and `response NAME` explain octets
-of the run, `octets TYPE NAME` explains a structure, `values NAME...` gives them to the Python, `file NAME` shows
-a key file and gives its text as `pem`, `output` is what the Python above it printed. A page's Python blocks share
-their names and see nothing but the page: a reader can paste them into an interpreter.
+The code block below `<!-- tour: ... -->` is generated: `command NAME` and `response NAME` explain messages of
+the run, `octets TYPE NAME` explains a structure, `values NAME...` assigns bytes in Python, `file NAME`
+assigns the text of a key file to `pem`, and `output` is the output of the Python above. The Python blocks of
+a page share their names and need nothing but the page: a reader can paste them into an interpreter.
 """
 
 import contextlib
@@ -36,11 +36,11 @@ WIDTH = 96
 
 
 class TourError(Exception):
-    """A page asks for what there is not, or its Python fails."""
+    """A page names an unknown block or value, or its Python fails."""
 
 
 class Page:
-    """One page being filled in: the run, the names of its Python, what that printed."""
+    """A page while it is generated: the run, the names of its Python, and the output of that."""
 
     def __init__(self, run: dict[str, str]) -> None:
         self._run = run
@@ -48,7 +48,7 @@ class Page:
         self._printed = io.StringIO()
 
     def filled(self, text: str) -> str:
-        """The page with its made blocks as they are to be. Raises TourError."""
+        """Returns the page with new generated blocks. Raises TourError."""
         return BLOCK.sub(self._block, text)
 
     def _block(self, found: "re.Match[str]") -> str:
@@ -64,7 +64,7 @@ class Page:
                 "output": self._output,
             }
             if kind not in makers:
-                raise TourError(f"there is no block {kind!r}")
+                raise TourError(f"unknown block {kind!r}; use one of {', '.join(makers)}")
             language, text = makers[kind](*words)
         if language == "python":
             self._execute(text)
@@ -79,7 +79,7 @@ class Page:
 
     def _value(self, name: str) -> bytes:
         if name not in self._run:
-            raise TourError(f"the run has no {name!r}: python tools/tour.py --record")
+            raise TourError(f"the recorded run has no {name!r}; run python tools/tour.py --record")
         return bytes.fromhex(self._run[name])
 
     def _command(self, name: str) -> tuple[str, str]:
@@ -107,7 +107,7 @@ class Page:
 
 
 def _literal(name: str, value: bytes) -> str:
-    """A Python line that gives a name to octets, in lines of a width that can be read."""
+    """Returns a Python assignment of bytes to a name, in short lines."""
     text = value.hex()
     if len(text) <= WIDTH - len(name) - 20:
         return f'{name} = bytes.fromhex("{text}")\n'
@@ -116,12 +116,12 @@ def _literal(name: str, value: bytes) -> str:
 
 
 def pages() -> list[Path]:
-    """The pages, in the order of the tour."""
+    """Returns the pages, in the order of the tour."""
     return sorted(TOUR.glob("*.md"))
 
 
 def filled(path: Path, run: dict[str, str]) -> str:
-    """A page as this run makes it. Raises TourError."""
+    """Returns the text of a page for this run. Raises TourError."""
     try:
         return Page(run).filled(path.read_text(encoding="utf-8"))
     except TourError as error:
@@ -129,7 +129,7 @@ def filled(path: Path, run: dict[str, str]) -> str:
 
 
 def main() -> int:
-    """Fills in the pages, or says which are not current."""
+    """Writes the pages, or prints which are out of date; returns the exit code."""
     words = sys.argv[1:]
     if words == ["--record"]:
         RUN.write_text(json.dumps(record(), indent=1) + "\n", encoding="utf-8")
@@ -140,7 +140,7 @@ def main() -> int:
     stale = [path for path in pages() if filled(path, run) != path.read_text(encoding="utf-8")]
     if words == ["--check"]:
         for path in stale:
-            print(f"docs/tour/{path.name} is not current: run python tools/tour.py", file=sys.stderr)
+            print(f"docs/tour/{path.name} is out of date; run python tools/tour.py", file=sys.stderr)
         return 1 if stale else 0
     for path in stale:
         path.write_text(filled(path, run), encoding="utf-8")

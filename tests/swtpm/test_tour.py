@@ -76,5 +76,5 @@ def test_an_octet_that_is_wrong_is_noticed(name: str, run: dict[str, str]) -> No
 def test_what_the_run_does_not_have_is_said(run: dict[str, str]) -> None:
     with pytest.raises(tour.TourError, match="no 'nothing_command'"):
         tour.Page(run).filled("<!-- tour: command nothing -->\n```text\n```\n")
-    with pytest.raises(tour.TourError, match="no block 'nonsense'"):
+    with pytest.raises(tour.TourError, match="unknown block 'nonsense'"):
         tour.Page(run).filled("<!-- tour: nonsense -->\n```text\n```\n")
