@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from urllib.parse import unquote
 
 from tpmwire.errors import UnusableCertificateError
-from tpmwire.keys.certificates import Certificate, Trust, described, load, load_chain
+from tpmwire.keys.certificates import Certificate, Trust, describe, load, load_chain
 from tpmwire.policy import strict_json
 
 from ..terminal.files import read_small
@@ -48,7 +48,7 @@ def chain_from(path: str) -> "tuple[Certificate, list[Certificate]]":
     """An EK certificate in a file, and the intermediates that follow it there. Raises UsageError."""
     try:
         leaf, others = load_chain(_of_intel(read_small(path)), path)
-        described(leaf)
+        describe(leaf)
     except UnusableCertificateError as error:
         raise UsageError(str(error)) from error
     return leaf, others

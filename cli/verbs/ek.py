@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from tpmwire.errors import CertificateError, NoCertificateError, NvError, UnusableCertificateError
-from tpmwire.keys.certificates import Certificate, Trust, described, load, load_chain, public_key, verified
+from tpmwire.keys.certificates import Certificate, Trust, describe, load, load_chain, public_key, verify_chain
 from tpmwire.secret import Secret
 from tpmwire.state import nv
 from tpmwire.tpm import Tpm
@@ -137,13 +137,13 @@ def _checked(
 ) -> dict[str, Any]:
     """What holds for a certificate. Raises CertificateError where something does not."""
     certificate = found.read()
-    chain = verified(certificate, trust, untrusted) if trust else []
+    chain = verify_chain(certificate, trust, untrusted) if trust else []
     own = own_key(tpm, found.kinds, public_key(certificate), present, auth)
     return {
         "certificate": found.where,
-        **described(certificate)._asdict(),
+        **describe(certificate)._asdict(),
         "verified": bool(chain),
-        "chain": [described(one).subject for one in chain],
+        "chain": [describe(one).subject for one in chain],
         "template": own.kind.name,
         "key": own.kind.what,
         "handle": None if own.handle is None else f"0x{own.handle:08x}",

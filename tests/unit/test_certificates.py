@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tpmwire.errors import CertificateError, UnusableCertificateError
-from tpmwire.keys.certificates import Certificate, Trust, described, load, public_key, verified, without_padding
+from tpmwire.keys.certificates import Certificate, Trust, describe, load, public_key, verify_chain, without_padding
 
 
 @cache
@@ -71,7 +71,7 @@ def test_bundles_in_pem_and_der_are_read_whole() -> None:
 
 
 def test_what_a_certificate_says_of_itself() -> None:
-    said = described(Certificate(made()))
+    said = describe(Certificate(made()))
     assert said.subject == said.issuer == "CN=a TPM"
     assert said.serial == "4d"
     assert (said.not_before, said.not_after) == ("2020-01-01T00:00:00Z", "2119-12-08T00:00:00Z")
@@ -87,7 +87,7 @@ def test_damage_is_always_one_kind_of_error(data: st.DataObject) -> None:
     try:
         (certificate,), _ = load(bytes(octets), "it")
         public_key(certificate)
-        chain = verified(certificate, Trust([Certificate(made())]))
+        chain = verify_chain(certificate, Trust([Certificate(made())]))
     except CertificateError as error:
         said = str(error)
     if said:

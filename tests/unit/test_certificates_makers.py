@@ -34,7 +34,7 @@ from tests.support.makers import (
     utc,
 )
 from tpmwire.errors import CertificateError, UnusableCertificateError
-from tpmwire.keys.certificates import Certificate, Trust, described, load, load_chain, public_key, verified
+from tpmwire.keys.certificates import Certificate, Trust, describe, load, load_chain, public_key, verify_chain
 from tpmwire.spec.structures import TPMS_ECC_POINT
 
 Specs = dict[str, Spec]
@@ -325,7 +325,7 @@ def openssl_accepts(tmp_path: Path, ders: dict[str, bytes]) -> bool:
 def check(ders: dict[str, bytes]) -> list[Certificate]:
     bundle = load(pem(ders["root"], ders["intermediate"]), "ca.pem")
     assert not bundle.unread
-    return verified(load_chain(pem(ders["leaf"]), "leaf.pem")[0], Trust(bundle.certificates))
+    return verify_chain(load_chain(pem(ders["leaf"]), "leaf.pem")[0], Trust(bundle.certificates))
 
 
 @pytest.mark.parametrize("quirk", ACCEPTED)
@@ -333,9 +333,9 @@ def test_accepted_as_openssl_does(quirk: str, tmp_path: Path) -> None:
     ders = made(ACCEPTED[quirk])
     assert openssl_accepts(tmp_path, ders)
     found = check(ders)
-    assert [described(one) for one in found] == [described(Certificate(ders[who])) for who in CHAIN]
+    assert [describe(one) for one in found] == [describe(Certificate(ders[who])) for who in CHAIN]
     for one in found:
-        assert described(one).not_after > "2026"
+        assert describe(one).not_after > "2026"
     assert public_key(found[0])
 
 
@@ -374,11 +374,11 @@ def test_several_cas_of_one_name(who: str, identified: bool) -> None:
     for at in range(4):
         given = [*others[:at], ders["root"], ders["intermediate"], *others[at:]]
         trust = Trust(load(pem(*given), "ca.pem").certificates)
-        assert [one.der for one in verified(Certificate(ders["leaf"]), trust)] == [ders[one] for one in CHAIN]
+        assert [one.der for one in verify_chain(Certificate(ders["leaf"]), trust)] == [ders[one] for one in CHAIN]
     others += [der for one, der in ders.items() if one not in (who, "leaf")]
     if who == "intermediate":
         with pytest.raises(CertificateError, match="not trusted"):
-            verified(Certificate(ders["leaf"]), Trust([Certificate(der) for der in others]))
+            verify_chain(Certificate(ders["leaf"]), Trust([Certificate(der) for der in others]))
 
 
 def test_one_unreadable_certificate_does_not_cost_the_others() -> None:
@@ -393,7 +393,7 @@ def test_one_unreadable_certificate_does_not_cost_the_others() -> None:
         assert {one.der for one in found.certificates} == {ders["root"], ders["intermediate"]}
         assert len(found.unread) in (1, 4)
         assert all("ca.pem cannot be read (" in reason for reason in found.unread)
-        assert verified(Certificate(ders["leaf"]), Trust(found.certificates))
+        assert verify_chain(Certificate(ders["leaf"]), Trust(found.certificates))
 
 
 @pytest.mark.parametrize("label", ["CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"])
@@ -414,7 +414,7 @@ def test_a_chain_in_one_file_begins_with_the_leaf() -> None:
     for data in (pem(ders["leaf"], ders["intermediate"]), ders["leaf"] + ders["intermediate"] + bytes(9)):
         leaf, others = load_chain(data, "it")
         assert (leaf.der, [one.der for one in others]) == (ders["leaf"], [ders["intermediate"]])
-        assert verified(leaf, Trust([Certificate(ders["root"])]), others)
+        assert verify_chain(leaf, Trust([Certificate(ders["root"])]), others)
     with pytest.raises(UnusableCertificateError, match="it cannot be read"):
         load_chain(pem(ders["leaf"][:-5], ders["intermediate"]), "it")
 
@@ -434,14 +434,14 @@ def test_there_must_be_a_root_and_what_the_tpm_stores_is_none() -> None:
         Trust([ders["intermediate"]])
     other = Certificate(made(change("root", subject=common("other")))["root"])
     with pytest.raises(CertificateError, match=r"not trusted|not among"):
-        verified(ders["leaf"], Trust([other]), [ders["intermediate"], ders["root"]])
-    assert verified(ders["leaf"], Trust([other, ders["root"]]), [ders["intermediate"]])
+        verify_chain(ders["leaf"], Trust([other]), [ders["intermediate"], ders["root"]])
+    assert verify_chain(ders["leaf"], Trust([other, ders["root"]]), [ders["intermediate"]])
 
 
 def test_trust_can_be_pickled() -> None:
     ders = {who: Certificate(der) for who, der in made(lambda _: None).items()}
     trust = pickle.loads(pickle.dumps(Trust([ders["root"], ders["intermediate"]])))
-    assert len(verified(ders["leaf"], trust)) == 3
+    assert len(verify_chain(ders["leaf"], trust)) == 3
 
 
 def test_keys_that_no_endorsement_key_has(tmp_path: Path) -> None:

@@ -30,11 +30,11 @@ __all__ = [
     "Certificate",
     "Description",
     "Trust",
-    "described",
+    "describe",
     "load",
     "load_chain",
     "public_key",
-    "verified",
+    "verify_chain",
     "without_padding",
 ]
 
@@ -295,7 +295,9 @@ def public_key(certificate: Certificate) -> PublicKey:
     raise UnusableCertificateError("unsupported public key in the certificate (neither RSA nor on a NIST curve)")
 
 
-def verified(certificate: Certificate, trust: Trust, untrusted: Sequence[Certificate] = ()) -> list[Certificate]:
+def verify_chain(
+    certificate: Certificate, trust: Trust, untrusted: Sequence[Certificate] = ()
+) -> list[Certificate]:
     """The chain from the certificate to a root of `trust`, found and verified by OpenSSL.
 
     `untrusted` certificates, such as those that the TPM itself stores, can only be intermediates. Raises
@@ -373,9 +375,9 @@ def _refused(
     at = Certificate.of(error.certificate) if depth else certificate
     what = "the certificate" if not depth else f"the CA certificate {at.subject.text!r}"
     if code == _EXPIRED:
-        return UnusableCertificateError(f"{what} expired on {described(at).not_after}")
+        return UnusableCertificateError(f"{what} expired on {describe(at).not_after}")
     if code == _NOT_YET_VALID:
-        return UnusableCertificateError(f"{what} is not valid before {described(at).not_before}; check the clock")
+        return UnusableCertificateError(f"{what} is not valid before {describe(at).not_before}; check the clock")
     if all(one.subject.key != at.issuer.key for one in known):
         return UnusableCertificateError(
             f"{what} was issued by {at.issuer.text!r}, which is not among the given CA certificates; get them "
@@ -387,7 +389,7 @@ def _refused(
     )
 
 
-def described(certificate: Certificate) -> Description:
+def describe(certificate: Certificate) -> Description:
     """Returns what a certificate says of its TPM. Raises UnusableCertificateError for unreadable fields."""
     with certificate._reading():
         validity = certificate.fields["validity"]

@@ -14,9 +14,9 @@ __all__ = ["alternatives_of"]
 
 
 def alternatives_of(file: KeyFile) -> tuple[tuple[str, Policy | PolicyError], ...]:
-    """What a key file offers: its own policy, then its `authPolicy` in order, each with a name for messages.
+    """The policies of a key file, each with a name for messages: `policy`, then `authPolicy` in order.
 
-    An error stands for one that cannot be read.
+    A policy that cannot be read is replaced by its error.
     """
     found = [("the file's policy", file.policy)] if file.policy is not None else []
     for number, (name, steps) in enumerate(file.auth_policy or (), 1):
@@ -39,7 +39,7 @@ def _read(steps: tuple[Step, ...], file: KeyFile) -> tuple[Policy | PolicyError,
             return ways
         candidates = [ways[0]]
         first, *rest = ways[0].statements or (None,)
-        # Some writers put TPM2_PolicyAuthorize first, though it approves what was stated before it.
+        # Some programs write TPM2_PolicyAuthorize first, although it approves the statements before it.
         if first is not None and first.code == TPM_CC.PolicyAuthorize and rest:
             candidates.insert(0, Policy(*rest, first))
         if steps is not file.policy:
@@ -50,7 +50,7 @@ def _read(steps: tuple[Step, ...], file: KeyFile) -> tuple[Policy | PolicyError,
 
 
 def _behind(file: KeyFile) -> tuple[Statement, ...]:
-    """What the file's policy has behind a PolicyAuthorize at its begin (draft, "Signed Policy Specification")."""
+    """The statements after a PolicyAuthorize at the start of the policy (draft, "Signed Policy Specification")."""
     steps = file.policy or ()
     if not steps or steps[0][0] != TPM_CC.PolicyAuthorize:
         return ()
@@ -61,4 +61,4 @@ def _fits(policy: Policy, file: KeyFile) -> bool:
     try:
         return policy.digest(file.public.name_alg) == file.public.auth_policy
     except PolicyError:
-        return False  # The TPM's own values go into it.
+        return False  # only the TPM knows the digest

@@ -27,14 +27,14 @@ UNSIGNED = TPMT_SIGNATURE(TPM_ALG.NULL)
 
 
 class _Approved(Statement):
-    """The fields that both have: a key, a reference, a signature."""
+    """Base of both statements, with a key, a reference and the signature by the key."""
 
     key_sign: Annotated[TPM2B_PUBLIC, Json("key")]
     policy_ref: TPM2B_NONCE = b""
     signature: TPMT_SIGNATURE = UNSIGNED
 
     def command(self, session: int) -> Command:
-        """Raises PolicyError: the signing key must be in the TPM first, so only `state` works."""
+        """Raises PolicyError: several commands are needed, with the signing key in the TPM. See `state`."""
         raise PolicyError(f"{type(self).__name__} needs more than one command; use Statement.state()")
 
     def _check(self) -> None:
@@ -44,12 +44,12 @@ class _Approved(Statement):
 
     @property
     def reference(self) -> str:
-        """policyRef for people, or ""."""
+        """The end of the line for people, with policyRef; empty without one."""
         return f", reference {self.policy_ref.hex()}" if self.policy_ref else ""
 
     @property
     def state_of_signature(self) -> str:
-        """Whether the signature exists, for people."""
+        """Returns "signed" or "not signed yet", for people."""
         return "signed" if self.signature.sig_alg != TPM_ALG.NULL else "not signed yet"
 
 
@@ -61,7 +61,7 @@ class PolicySigned(
     then="policy_ref",
     names={"key_sign": "auth_object"},
 ):
-    """A signature by this key over `policy_ref`, for ever, any session and command (Part 3, §23.3)."""
+    """A signature by this key over `policy_ref`, for any session and command, without expiry (Part 3, §23.3)."""
 
     def signed_digest(self) -> bytes:
         """aHash, which the key signs, in the hash of the key's nameAlg."""
@@ -95,7 +95,7 @@ class PolicyAuthorize(
         return digest(self.key_sign.name_alg, approved, self.policy_ref)
 
     def state(self, tpm: "Tpm", session: int, authorized: "tuple[Password | Use, ...]" = ()) -> None:
-        """Makes the TPM check the signature of the session's policyDigest. Raises PolicyError, TpmError."""
+        """Makes the TPM verify the signature over the session's policyDigest. Raises PolicyError, TpmError."""
         self._check()
         approved = tpm.execute(policies.PolicyGetDigest(session)).policy_digest
         handle = _loaded(tpm, self)
@@ -108,7 +108,7 @@ class PolicyAuthorize(
 
 
 def _loaded(tpm: "Tpm", statement: _Approved) -> int:
-    """Loads the signing key into the owner hierarchy: a ticket of the null hierarchy would prove nothing."""
+    """Loads the signing key into the owner hierarchy, since tickets of the null hierarchy prove nothing."""
     response = tpm.execute(LoadExternal(None, statement.key_sign, TPM_RH.OWNER))
     tpm.trust_name(response.object_handle, name_of(statement.key_sign))
     handle: int = response.object_handle

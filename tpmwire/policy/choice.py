@@ -27,7 +27,7 @@ class Either(NamedTuple):
     after: Policy = Policy()
 
     def alternatives(self, alg: TPM_ALG = TPM_ALG.SHA256) -> tuple[Policy, ...]:
-        """Every way through, as a policy of its own; all have the same digest. Raises PolicyError."""
+        """A policy for each way through the branches; all have the same digest. Raises PolicyError."""
         groups = [_ways(branch, self.before, alg) for branch in self.branches]
         either = PolicyOR.of(alg, *(ways[0] for ways in groups))
         return tuple(Policy(*way.statements, either, *self.after.statements) for ways in groups for way in ways)
@@ -48,14 +48,14 @@ def satisfy(
     tpm: "Tpm",
     session: "Session",
     alternatives: Sequence[tuple[str, Policy | PolicyError]],
-    wanted: bytes,
+    expected: bytes,
     state: Callable[[Statement], None],
 ) -> Policy:
-    """States the first alternative that holds on the policy session, and gives it.
+    """Executes the first alternative that holds in the policy session, and returns it.
 
-    `wanted` is the digest that must come of it, `state` states one statement. What the TPM finds out only when
-    the object is used, such as a locality or a password, does not choose. Raises PolicyError with the reason for
-    each where none holds.
+    `expected` is its policy digest, `state` executes one statement. Statements that the TPM checks only when the
+    object is used, such as a locality or a password, do not decide. Raises PolicyError with the reason for each
+    alternative if none holds.
     """
     from ..spec.commands.sessions import PolicyRestart
 
@@ -64,7 +64,7 @@ def satisfy(
         try:
             if isinstance(policy, PolicyError):
                 raise policy
-            _check(policy, session.auth_hash, wanted)
+            _check(policy, session.auth_hash, expected)
             for statement in policy.statements:
                 state(statement)
         except (TpmError, PolicyError) as error:
@@ -72,19 +72,19 @@ def satisfy(
             tpm.execute(PolicyRestart(session.handle))
         else:
             return policy
-    raise PolicyError(f"none of the key's {len(reasons)} policies holds now: {'; '.join(reasons)}")
+    raise PolicyError(f"none of the key's {len(reasons)} policies holds: {'; '.join(reasons)}")
 
 
-def _check(policy: Policy, alg: TPM_ALG, wanted: bytes) -> None:
-    """Raises PolicyError for what is known to fail without asking the TPM."""
+def _check(policy: Policy, alg: TPM_ALG, expected: bytes) -> None:
+    """Raises PolicyError for a policy that is known to fail before the TPM is used."""
     for statement in policy.statements:
         if isinstance(statement, PolicyDuplicationSelect):
-            raise PolicyError("it authorizes duplication only")
+            raise PolicyError("authorizes duplication only")
         if isinstance(statement, PolicyCommandCode) and statement.code_ not in HMACS:
-            raise PolicyError(f"it authorizes {statement.code_!r} only")
+            raise PolicyError(f"authorizes {statement.code_!r} only")
     try:
         reached = policy.digest(alg)
     except PolicyError:
-        return  # The TPM's own values go into it, and the TPM decides.
-    if len(wanted) == digest_size(alg) and reached != wanted:
-        raise PolicyError("it does not lead to the key's authPolicy")
+        return  # only the TPM knows the digest
+    if len(expected) == digest_size(alg) and reached != expected:
+        raise PolicyError("does not lead to the key's authPolicy")

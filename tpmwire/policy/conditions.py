@@ -1,4 +1,4 @@
-"""Policy statements about the TPM's state and about the command, which a usual run does not need.
+"""Policy statements about the TPM's state and about the authorized command.
 
 PolicyNV's bytes in a key file begin with the index's handle and Name, as the draft has it for PolicySecret.
 """
@@ -54,9 +54,9 @@ class PolicyCounterTimer(
     operation: TPM_EO_ID
 
     @classmethod
-    def spellings(cls, octets: bytes) -> tuple[bytes, ...]:
-        """openssl_tpm2_engine: operandB without its size."""
-        return octets, len(octets[:-4]).to_bytes(2, "big") + octets
+    def spellings(cls, data: bytes) -> tuple[bytes, ...]:
+        """The draft's form, and that of openssl_tpm2_engine: operandB without its size."""
+        return data, len(data[:-4]).to_bytes(2, "big") + data
 
 
 class PolicyNV(
@@ -79,7 +79,7 @@ class PolicyNV(
     operation: TPM_EO_ID
 
     def state(self, tpm: "Tpm", session: int, authorized: "tuple[Password | Use, ...]" = ()) -> None:
-        """Makes the TPM compare. Raises TpmError."""
+        """Makes the TPM compare, with the index's empty authValue by default. Raises TpmError."""
         from ..sessions import Password  # so that digests of policies load no sessions
 
         tpm.execute(self.command(session), *(authorized or (Password(),)))
@@ -120,5 +120,5 @@ class PolicyNvWritten(Statement, code=TPM_CC.PolicyNvWritten, says="the NV index
 
     @property
     def state_of_index(self) -> str:
-        """The state for people."""
+        """Returns "written" or "never written", for people."""
         return "written" if self.written_set else "never written"

@@ -22,10 +22,10 @@ Part = str | tuple[str, ...]
 
 
 class DigestRule(NamedTuple):
-    """policyDigest = H(policyDigest || code || parts), then H(policyDigest || `then`) if there is a `then`.
+    """policyDigest becomes H(policyDigest || code || parts), and with `then` after that H(policyDigest || then).
 
-    `restarts` says that the old policyDigest is replaced by zeros first. `names` lists the parts that are the Name
-    of an entity, each with the command's field that has the entity's handle.
+    With `restarts`, the old policyDigest is replaced by zeros first. `names` lists the parts that are the Name of
+    an entity, each with the command's field that has the entity's handle.
     """
 
     code: int
@@ -35,7 +35,7 @@ class DigestRule(NamedTuple):
     names: Mapping[str, str] = MappingProxyType({})
 
     def extended(self, alg: TPM_ALG, before: bytes, value: Callable[[str], bytes]) -> bytes:
-        """policyDigest after the command. `value` returns what is hashed of a field; its errors pass on."""
+        """policyDigest after the command. `value` returns the bytes of a field, as `hashed_bytes` does."""
         if self.restarts:
             before = bytes(digest_size(alg))
         parts = [value(part) if isinstance(part, str) else digest(alg, *map(value, part)) for part in self.parts]

@@ -18,11 +18,11 @@ from .pcr_selection import format_pcrs, parse_pcrs
 from .signer import signer_area
 from .statement import Json, Statement, statement_classes
 
-__all__ = ["Field", "fields_of", "from_fields", "to_fields"]
+__all__ = ["Field", "fields_of", "from_fields", "split_item", "to_fields"]
 
 
 class Field(NamedTuple):
-    """A field of a statement: its name in Python, its wire form, its value if JSON omits it, or None."""
+    """A field of a statement: its name in Python, its wire form, and its value if JSON omits it, or None."""
 
     name: str
     wire: Any
@@ -47,7 +47,7 @@ def fields_of(kind: type[Statement]) -> dict[str, Field]:
 
 def from_fields(item: Any, alg: TPM_ALG) -> Statement:
     """The statement of a JSON object, for a policy in the algorithm `alg`. Raises PolicyError."""
-    kind, given = checked(item)
+    kind, given = split_item(item)
     try:
         values = kind.expand_json(given, alg)
         made = kind(
@@ -62,8 +62,8 @@ def from_fields(item: Any, alg: TPM_ALG) -> Statement:
     return made
 
 
-def checked(item: Any) -> tuple[type[Statement], dict[str, Any]]:
-    """The class and the fields of a statement in JSON, all of them known. Raises PolicyError."""
+def split_item(item: Any) -> tuple[type[Statement], dict[str, Any]]:
+    """The class and the fields of a statement in JSON. Raises PolicyError for missing and unknown fields."""
     if not isinstance(item, dict) or not isinstance(item.get("type"), str):
         raise PolicyError('a statement in JSON is an object with a type, such as {"type": "PolicyAuthValue"}')
     kinds = statement_classes()
@@ -86,7 +86,7 @@ def checked(item: Any) -> tuple[type[Statement], dict[str, Any]]:
 
 
 def to_fields(statement: Statement) -> dict[str, Any]:
-    """The JSON object of a statement, without fields that have the value of an omitted one.
+    """The JSON object of a statement, without the fields that have their default.
 
     Raises PolicyError if a value has no form in JSON.
     """

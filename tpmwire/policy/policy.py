@@ -25,7 +25,7 @@ __all__ = ["Policy"]
 class Policy:
     """Statements that must all hold, in order. Immutable, compared by value.
 
-    A `PolicyOR` among them is preceded by the statements of the branch that is to be taken.
+    A `PolicyOR` comes after the statements of the branch that is used.
     """
 
     __slots__ = ("statements",)
@@ -39,21 +39,21 @@ class Policy:
     def from_steps(cls, steps: "tuple[tuple[int, bytes], ...]") -> Self:
         """The policy in a key file, each step in its first reading (see `ways`).
 
-        Raises PolicyError for a command that is not known here, or wrong octets.
+        Raises PolicyError for an unknown command or invalid parameters.
         """
-        return cls(*(_readings(code, octets)[0] for code, octets in steps))
+        return cls(*(_readings(code, data)[0] for code, data in steps))
 
     @classmethod
     def ways(cls, steps: "tuple[tuple[int, bytes], ...]", public: TPMT_PUBLIC) -> "tuple[Self, ...]":
-        """The policy in the file of a key with this public area: one, or one for each branch.
+        """The policy in the file of a key with this public area: one policy, or one for each branch.
 
-        Where steps can be read in several ways, the key's authPolicy decides. tpmcopy and go-tpm's examples write
-        the branches of a PolicyOR behind each other, and then the PolicyOR: each is a way of its own.
-        Raises PolicyError for a command that is not known here, or wrong octets.
+        If steps have several readings, the key's authPolicy decides. tpmcopy and go-tpm's examples write the
+        branches of a PolicyOR one after the other, and then the PolicyOR: each branch is then a policy.
+        Raises PolicyError for an unknown command or invalid parameters.
         """
         undecided = None
-        # A file of many steps that could each be read in several ways is not worth more.
-        for chosen in islice(product(*(_readings(code, octets) for code, octets in steps)), 256):
+        # A limit, for files in which many steps have several readings.
+        for chosen in islice(product(*(_readings(code, data) for code, data in steps)), 256):
             ways = cls(*chosen)._branches(public.name_alg)
             fits = {way._leads_to(public.auth_policy, public.name_alg) for way in ways}
             if fits == {True}:
@@ -63,7 +63,7 @@ class Policy:
         return undecided or (cls.from_steps(steps),)
 
     def _branches(self, alg: TPM_ALG) -> "tuple[Self, ...]":
-        """This policy, or the branches of its first PolicyOR where they stand in a row, each with what follows."""
+        """This policy, or each branch before its first PolicyOR, followed by the statements from there on."""
         place = next((n for n, one in enumerate(self.statements) if isinstance(one, PolicyOR)), 0)
         choice, rest = self.statements[place : place + 1], self.statements[place:]
         if not choice or not isinstance(choice[0], PolicyOR):
@@ -78,8 +78,8 @@ class Policy:
             return (self,)
         return tuple(found) if start == place and len(found) > 1 else (self,)
 
-    def _leads_to(self, wanted: bytes, alg: TPM_ALG) -> bool | None:
-        """Whether a session in which all this was stated has this policyDigest; None where the TPM decides."""
+    def _leads_to(self, expected: bytes, alg: TPM_ALG) -> bool | None:
+        """Whether a session with these statements has this policyDigest; None if only the TPM knows."""
         reached = bytes(digest_size(alg))
         try:
             for statement in self.statements:
@@ -88,24 +88,24 @@ class Policy:
                 reached = statement.extended(alg, reached)
         except PolicyError:
             return None
-        return reached == wanted
+        return reached == expected
 
     def to_steps(self) -> "tuple[tuple[int, bytes], ...]":
-        """The policy for a key file: command codes and octets. Raises PolicyError."""
+        """The policy for a key file: command codes and parameters. Raises PolicyError."""
         try:
             return tuple((int(statement.code), statement.build()) for statement in self.statements)
         except EncodeError as error:
             raise PolicyError(f"the policy cannot be written to a key file: {error}") from error
 
     def digest(self, alg: TPM_ALG = TPM_ALG.SHA256) -> bytes:
-        """policyDigest in the algorithm `alg`, the authPolicy of what it is to protect. Raises PolicyError."""
+        """policyDigest in the algorithm `alg`: the authPolicy of an object. Raises PolicyError."""
         value = bytes(digest_size(alg))
         for statement in self.statements:
             value = statement.extended(alg, value)
         return value
 
     def commands(self, session: int) -> tuple[Command, ...]:
-        """The commands that state it on the policy session with this handle, in order. Raises PolicyError."""
+        """The commands for the policy session with this handle, in order. Raises PolicyError."""
         return tuple(statement.command(session) for statement in self.statements)
 
     def __str__(self) -> str:
@@ -114,16 +114,16 @@ class Policy:
 
     @property
     def wants_auth_value(self) -> bool:
-        """Whether the object's authValue is to be proven by the session's HMAC."""
+        """Whether the session's HMAC must prove the object's authValue."""
         return self._last_auth() is PolicyAuthValue
 
     @property
     def wants_password(self) -> bool:
-        """Whether the object's authValue is to be given in clear."""
+        """Whether the object's authValue is needed in clear."""
         return self._last_auth() is PolicyPassword
 
     def _last_auth(self) -> type[Statement] | None:
-        """Of PolicyAuthValue and PolicyPassword the later one counts (Part 3, §23.17, §23.18)."""
+        """The later one of PolicyAuthValue and PolicyPassword, which counts (Part 3, §23.17, §23.18); or None."""
         kinds = [type(s) for s in self.statements if isinstance(s, (PolicyAuthValue, PolicyPassword))]
         return kinds[-1] if kinds else None
 
@@ -143,12 +143,12 @@ class Policy:
         return f"Policy({', '.join(map(repr, self.statements))})"
 
 
-def _readings(code: int, octets: bytes) -> tuple[Statement, ...]:
+def _readings(code: int, data: bytes) -> tuple[Statement, ...]:
     name = f"TPM2_{TPM_CC(code).name}" if TPM_CC(code).known else f"command 0x{code:x}"
     kind = statement_class(code)
     if kind is None:
         raise PolicyError(f"the policy contains {name}, which tpmwire does not support")
     try:
-        return kind.readings(octets)
+        return kind.readings(data)
     except DecodeError as error:
         raise PolicyError(f"the policy's {name} is not valid in any known form: {error}") from error

@@ -19,10 +19,10 @@ def approve(
     alg: TPM_ALG = TPM_ALG.SHA256,
     public: TPMT_PUBLIC | None = None,
 ) -> Policy:
-    """The policy with the key's approval behind it: an alternative for any key that trusts this signer.
+    """The policy followed by the key's approval: an alternative for any key that trusts this signer.
 
-    `alg` is the hash of the policy, which is the nameAlg of what it protects. `public` is the signer's public area
-    where it is not `public_area`'s. Raises PolicyError.
+    `alg` is the hash of the policy, and the nameAlg of the key that it protects. `public` is the signer's public
+    area if it is not that of `public_area`. Raises PolicyError.
     """
     statement = PolicyAuthorize(public or public_area(key), policy_ref)
     signature = _signature(key, statement.signed_digest(policy.digest(alg)), statement.key_sign)
@@ -30,7 +30,7 @@ def approve(
 
 
 def assert_signed(key: Any, policy_ref: bytes = b"") -> PolicySigned:
-    """PolicySigned with the key's signature, good for any session and command. Raises PolicyError."""
+    """PolicySigned with the key's signature, valid for any session and command. Raises PolicyError."""
     statement = PolicySigned(public_area(key), policy_ref)
     return statement.replace(signature=_signature(key, statement.signed_digest(), statement.key_sign))
 
@@ -46,14 +46,14 @@ def _signature(key: Any, digest: bytes, public: TPMT_PUBLIC) -> TPMT_SIGNATURE:
         assert isinstance(public.parameters, TPMS_RSA_PARMS)
         scheme = public.parameters.scheme.scheme
         if scheme == TPM_ALG.RSAPSS:
-            octets = key.sign(digest, padding.PSS(padding.MGF1(kind), kind.digest_size), prehashed)
+            signature = key.sign(digest, padding.PSS(padding.MGF1(kind), kind.digest_size), prehashed)
         else:
-            octets = key.sign(digest, padding.PKCS1v15(), prehashed)
+            signature = key.sign(digest, padding.PKCS1v15(), prehashed)
             scheme = TPM_ALG.RSASSA
-        return TPMT_SIGNATURE(scheme, TPMS_SIGNATURE_RSA(alg, octets))
+        return TPMT_SIGNATURE(scheme, TPMS_SIGNATURE_RSA(alg, signature))
     if isinstance(key, ec.EllipticCurvePrivateKey):
         size = (key.key_size + 7) // 8
         numbers = utils.decode_dss_signature(key.sign(digest, ec.ECDSA(prehashed)))
         r, s = (number.to_bytes(size, "big") for number in numbers)
         return TPMT_SIGNATURE(TPM_ALG.ECDSA, TPMS_SIGNATURE_ECC(alg, r, s))
-    raise PolicyError("a public key cannot sign: give the private key")
+    raise PolicyError("a public key cannot sign; give the private key")

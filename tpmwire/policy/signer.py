@@ -28,7 +28,7 @@ _NONE = TPMT_SYM_DEF_OBJECT(TPM_ALG.NULL)
 
 
 def load_key(pem: bytes, password: bytes | None = None) -> Any:
-    """The private or, where there is only that, the public key in PEM. Raises PolicyError."""
+    """The private key in PEM, or the public key if there is no private one. Raises PolicyError."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
 
@@ -37,13 +37,13 @@ def load_key(pem: bytes, password: bytes | None = None) -> Any:
             return serialization.load_pem_public_key(pem)
         return serialization.load_pem_private_key(pem, password)
     except TypeError as error:
-        raise PolicyError("the signing key is encrypted, or is not and got a password") from error
+        raise PolicyError("missing or unexpected password for the signing key") from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise PolicyError("this is no signing key: give an RSA or NIST-curve key in PEM") from error
+        raise PolicyError("not a signing key; expected an RSA or NIST-curve key in PEM") from error
 
 
 def public_area(key: Any) -> TPMT_PUBLIC:
-    """The public area by which a TPM knows a key of `load_key`, with SHA-256 as nameAlg. Raises PolicyError."""
+    """The public area of a key of `load_key`, with SHA-256 as nameAlg. Raises PolicyError."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     public = key.public_key() if hasattr(key, "public_key") else key
@@ -69,9 +69,9 @@ def _area(key: PublicKey) -> TPMT_PUBLIC:
 
 
 def signer_area(data: bytes) -> TPMT_PUBLIC:
-    """The public area of a signer: of the private key in PEM, or of a public key in any form of `public_keys`.
+    """The public area of a signer: a private key in PEM, or a public key in any form of `public_keys`.
 
-    A public area is taken as it is, a bare key as `public_area` has it. Raises PolicyError.
+    A public area is returned unchanged; a bare key gets the attributes of `public_area`. Raises PolicyError.
     """
     from ..errors import KeyFileError
     from ..keys.public_keys import read
@@ -81,7 +81,7 @@ def signer_area(data: bytes) -> TPMT_PUBLIC:
     try:
         found = read(data)
     except KeyFileError as error:
-        raise PolicyError(f"a signing key: {error}") from error
+        raise PolicyError(f"not a signing key: {error}") from error
     if found.public is not None:
         return found.public
     assert found.key is not None  # one of the two is there
@@ -89,12 +89,12 @@ def signer_area(data: bytes) -> TPMT_PUBLIC:
 
 
 def is_same_key(public: TPMT_PUBLIC, key: Any) -> bool:
-    """Whether the public area is that of this key of `load_key`, whatever its attributes, hash and scheme."""
+    """Whether the public area has the public key of `load_key`; attributes, hash and scheme do not matter."""
     return _numbers(public) == _numbers(public_area(key)) != ()
 
 
 def _numbers(public: TPMT_PUBLIC) -> tuple[int, ...]:
-    """What makes a public key, or nothing where it is neither RSA nor ECC."""
+    """The numbers of a public key; empty if it is neither RSA nor ECC."""
     unique, parameters = public.unique, public.parameters
     if isinstance(unique, TPMS_ECC_POINT) and isinstance(parameters, TPMS_ECC_PARMS):
         return parameters.curve_id, int.from_bytes(unique.x, "big"), int.from_bytes(unique.y, "big")
@@ -104,7 +104,7 @@ def _numbers(public: TPMT_PUBLIC) -> tuple[int, ...]:
 
 
 def public_areas(key: Any) -> Iterator[TPMT_PUBLIC]:
-    """The public areas by which programs know a key of `load_key`; ours first. Raises PolicyError."""
+    """Yields public areas that programs use for a key of `load_key`, `public_area` first. Raises PolicyError."""
     ours = public_area(key)
     for name_alg in (TPM_ALG.SHA256, TPM_ALG.SHA384, TPM_ALG.SHA512, TPM_ALG.SHA1):
         for user in (TPMA_OBJECT.USER_WITH_AUTH, TPMA_OBJECT(0)):

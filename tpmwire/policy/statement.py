@@ -49,8 +49,8 @@ class Json:
 class Statement(Record):
     """Base of the statements of a policy. A class without `code` is a base of others.
 
-    `code` is the command that states it to the TPM. `says` is the line for people, in which {field} stands for the
-    value of a field or property. `hashes` lists the fields that extend policyDigest, every one by default; `then`,
+    `code` is the command that states it to the TPM. `says` is the line for people, in which {field} is the value
+    of a field or property. `hashes` lists the fields that extend policyDigest, every one by default; `then`,
     `restarts` and `names` are those of `DigestRule`, and `hashed_as` replaces `code` in the hash.
     """
 
@@ -90,13 +90,13 @@ class Statement(Record):
         return self.digest_rule(self).extended(alg, before, lambda name: hashed_bytes(self, name))
 
     def command(self, session: int) -> Command:
-        """The command that states it on the policy session with this handle. Raises PolicyError."""
+        """The command for the policy session with this handle. Raises PolicyError."""
         kind: Any = getattr(policies, type(self).__name__)
         command: Command = kind(session, *vars(self).values())
         return command
 
     def state(self, tpm: "Tpm", session: int, authorized: "tuple[Password | Use, ...]" = ()) -> None:
-        """States it on the policy session with this handle. Raises PolicyError, TpmError."""
+        """Executes the command in the policy session with this handle. Raises PolicyError, TpmError."""
         tpm.execute(self.command(session), *authorized)
 
     @property
@@ -105,23 +105,23 @@ class Statement(Record):
         return False
 
     @classmethod
-    def from_octets(cls, octets: bytes) -> Self:
-        """The statement in the draft's form of it. Raises DecodeError."""
-        return cls.parse(octets)
+    def from_bytes(cls, data: bytes) -> Self:
+        """The statement with these bytes, in the draft's form. Raises DecodeError."""
+        return cls.parse(data)
 
     @classmethod
-    def spellings(cls, octets: bytes) -> tuple[bytes, ...]:
-        """The bytes in the draft's form: unchanged, then converted from the forms of other programs."""
-        return (octets,)
+    def spellings(cls, data: bytes) -> tuple[bytes, ...]:
+        """The bytes unchanged, and converted to the draft's form from the forms of other programs."""
+        return (data,)
 
     @classmethod
-    def readings(cls, octets: bytes) -> tuple[Self, ...]:
+    def readings(cls, data: bytes) -> tuple[Self, ...]:
         """Every statement that a key file's bytes can mean, the draft's first. Raises DecodeError."""
         found: list[Self] = []
         failed: list[DecodeError] = []
-        for spelling in cls.spellings(octets):
+        for spelling in cls.spellings(data):
             try:
-                statement = cls.from_octets(spelling)
+                statement = cls.from_bytes(spelling)
             except DecodeError as error:
                 failed.append(error)
             else:
@@ -143,7 +143,7 @@ class Statement(Record):
 
 
 class _Shown(dict[str, Any]):
-    """The values of a statement by name, as people read them; numbers stay numbers, for format specifications."""
+    """The values for `says` by name, as people read them. Numbers stay numbers, for format specifications."""
 
     def __init__(self, statement: Statement) -> None:
         self._statement = statement
@@ -179,7 +179,7 @@ def statement_class(code: int) -> type[Statement] | None:
 
 
 def statement_classes() -> dict[str, type[Statement]]:
-    """Every class of statement by its name."""
+    """Every class of statements, by name."""
     for module in _MODULES:
         import_module(f".{module}", __package__)
     return {kind.__name__: kind for kind in _by_code.values()}

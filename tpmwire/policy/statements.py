@@ -42,8 +42,8 @@ class _HasDigest(Protocol):
     def digest(self, alg: TPM_ALG) -> bytes: ...
 
 
-def _sized(octets: bytes) -> bytes:
-    return len(octets).to_bytes(2, "big") + octets
+def _sized(data: bytes) -> bytes:
+    return len(data).to_bytes(2, "big") + data
 
 
 class PolicyPCR(
@@ -64,7 +64,7 @@ class PolicyPCR(
         pcrs: tuple[TPMS_PCR_SELECTION, ...],
         values: Mapping[tuple[TPM_ALG, int], bytes],
     ) -> Self:
-        """From PCR values by bank and number, for a policy in the algorithm `alg`. Raises PolicyError."""
+        """The statement for PCR values by bank and number, in the algorithm `alg`. Raises PolicyError."""
         parts = []
         for bank, number in pcrs_in(pcrs):
             value = values.get((bank, number))
@@ -78,20 +78,20 @@ class PolicyPCR(
         return cls(digest(alg, *parts), pcrs)
 
     def extended(self, alg: TPM_ALG, before: bytes) -> bytes:
-        """policyDigest after this statement. Raises PolicyError if it uses the PCR values of the moment."""
+        """policyDigest after this statement. Raises PolicyError if `pcr_digest` is empty."""
         if not self.pcr_digest:
             raise PolicyError("the policy uses the PCRs as they are; give their values to compute its digest")
         return super().extended(alg, before)
 
     @classmethod
-    def spellings(cls, octets: bytes) -> tuple[bytes, ...]:
-        """openssl_tpm2_engine: the selection, then the digest without its size."""
-        turned = [_sized(octets[-size:]) + octets[:-size] for size in _DIGEST_SIZES if size < len(octets)]
-        return (octets, *turned)
+    def spellings(cls, data: bytes) -> tuple[bytes, ...]:
+        """The draft's form, and that of openssl_tpm2_engine: the selection, then the digest without its size."""
+        turned = [_sized(data[-size:]) + data[:-size] for size in _DIGEST_SIZES if size < len(data)]
+        return (data, *turned)
 
     @classmethod
     def expand_json(cls, fields: dict[str, Any], alg: TPM_ALG) -> dict[str, Any]:
-        """The digest in place of PCR values beside their numbers. Raises PolicyError if a value is missing."""
+        """The fields with a digest in place of the values in `pcrs`. Raises PolicyError if one is missing."""
         selection, values = parse_pcr_values(fields["pcrs"])
         fields = {**fields, "pcrs": format_pcrs(selection)}
         if fields.get("digest") or not values:
@@ -103,12 +103,12 @@ class PolicyPCR(
 
     @property
     def selection(self) -> str:
-        """The PCRs as people write them."""
+        """The selected PCRs, such as `sha256:7,23`."""
         return format_pcrs(self.pcrs)
 
     @property
     def state_of_pcrs(self) -> str:
-        """The digest of their values, for people."""
+        """The hash that the PCRs have to have, for people."""
         return f"hash to {self.pcr_digest.hex()}" if self.pcr_digest else "are as they are now"
 
 
@@ -148,12 +148,12 @@ class PolicySecret(
 
     @property
     def wants_authorization(self) -> bool:
-        """True: the authorization of the entity."""
+        """Always true: `state` needs the authorization of the entity."""
         return True
 
     @classmethod
     def of(cls, handle: int, policy_ref: bytes = b"") -> Self:
-        """For an entity whose Name is its handle: a hierarchy, lockout, a PCR. Raises PolicyError."""
+        """The statement for an entity whose Name is its handle: a hierarchy or a PCR. Raises PolicyError."""
         if handle >> 24 not in (TPM_HT.PERMANENT, TPM_HT.PCR):
             raise PolicyError(
                 f"the Name of 0x{handle:08x} is not its handle; read its public area and give the Name"
@@ -161,17 +161,17 @@ class PolicySecret(
         return cls(handle, handle.to_bytes(4, "big"), policy_ref)
 
     @classmethod
-    def spellings(cls, octets: bytes) -> tuple[bytes, ...]:
-        """Before the draft's revision of 2023: without the hint. tpm2genkey: policyRef without its size."""
+    def spellings(cls, data: bytes) -> tuple[bytes, ...]:
+        """The draft's form, that before 2023 without the hint, and tpm2genkey's: policyRef without its size."""
         # A Name is never empty, and is shorter than 0x43 bytes: the bytes have a hint or have none, never both.
-        if int.from_bytes(octets[:2], "big") in range(1, 0x43):
-            octets = bytes(4) + octets
-        end = 6 + int.from_bytes(octets[4:6], "big")
-        return (octets, octets[:end] + _sized(octets[end:]))
+        if int.from_bytes(data[:2], "big") in range(1, 0x43):
+            data = bytes(4) + data
+        end = 6 + int.from_bytes(data[4:6], "big")
+        return (data, data[:end] + _sized(data[end:]))
 
     @classmethod
     def expand_json(cls, fields: dict[str, Any], alg: TPM_ALG) -> dict[str, Any]:
-        """Handle and Name in place of a hierarchy, or of a handle alone. Raises PolicyError."""
+        """The fields with handle and Name in place of a hierarchy or a handle alone. Raises PolicyError."""
         fields = dict(fields)
         if "hierarchy" in fields:
             name = fields.pop("hierarchy").upper()
@@ -196,7 +196,7 @@ class PolicySecret(
 
     @property
     def entity(self) -> str:
-        """The entity, for people."""
+        """The hierarchy, handle or Name of the entity, for people."""
         if len(self.object_name) != 4:
             return self.object_name.hex()
         handle = TPM_RH(int.from_bytes(self.object_name, "big"))
@@ -204,7 +204,7 @@ class PolicySecret(
 
     @property
     def reference(self) -> str:
-        """policyRef for people, or ""."""
+        """The end of the line for people, with policyRef; empty without one."""
         return f", reference {self.policy_ref.hex()}" if self.policy_ref else ""
 
 
@@ -216,14 +216,14 @@ class PolicyOR(Statement, code=TPM_CC.PolicyOR, says="one of {p_hash_list}", res
 
     @classmethod
     def of(cls, alg: TPM_ALG, *branches: _HasDigest | bytes) -> Self:
-        """From policies, or digests, in the algorithm `alg`. Raises PolicyError."""
+        """The statement for 2 to 8 policies or digests, in the algorithm `alg`. Raises PolicyError."""
         if not 2 <= len(branches) <= 8:
             raise PolicyError(f"PolicyOR: expected 2 to 8 branches, got {len(branches)}; nest it for more")
         return cls(tuple(b if isinstance(b, bytes) else b.digest(alg) for b in branches))
 
     @classmethod
     def expand_json(cls, fields: dict[str, Any], alg: TPM_ALG) -> dict[str, Any]:
-        """The fields, with the right number of digests. Raises PolicyError."""
+        """The fields unchanged. Raises PolicyError if there are not 2 to 8 digests."""
         cls.of(alg, *map(bytes.fromhex, fields["digests"]))
         return fields
 
@@ -241,21 +241,21 @@ class PolicyDuplicationSelect(
     include_object: Annotated[TPMI_YES_NO, Json(default=False)]
 
     @classmethod
-    def from_octets(cls, octets: bytes) -> Self:
-        """The statement in a key file's bytes. Raises DecodeError."""
-        statement = cls.parse(octets)
+    def from_bytes(cls, data: bytes) -> Self:
+        """The statement with these bytes. Raises DecodeError, also if include_object is neither 0 nor 1."""
+        statement = cls.parse(data)
         if not isinstance(statement.include_object, bool):
-            raise DecodeError(f"TPMI_YES_NO is 0 or 1, not {statement.include_object}", len(octets) - 1, 1)
+            raise DecodeError(f"expected TPMI_YES_NO 0 or 1, got {statement.include_object}", len(data) - 1, 1)
         return statement
 
     @classmethod
     def digest_rule(cls, given: Record) -> DigestRule:
-        """Without the object's Name, unless it is part of the policy."""
+        """The rule of the class, without the object's Name if that is not part of the policy."""
         values: Any = given
         included = values.include_object and values.object_name
         return cls.rule if included else cls.rule._replace(parts=cls.rule.parts[1:])
 
     @property
     def source(self) -> str:
-        """The object if it is part of the policy, for people."""
+        """The object for people if it is part of the policy; otherwise empty."""
         return f" of {self.object_name.hex()}" if self.include_object else ""

@@ -1,4 +1,4 @@
-"""Strict JSON (RFC 8259): text that two parsers could read differently is refused."""
+"""Strict JSON (RFC 8259), which refuses texts that parsers read in different ways."""
 
 import json
 from typing import Any, NoReturn
@@ -7,19 +7,19 @@ __all__ = ["loads"]
 
 
 def loads(text: str | bytes, *, lines: bool = False) -> Any:
-    """The value of a JSON text. With `lines` strings may have ends of lines and other control characters.
+    """The value of a JSON text. With `lines`, strings can have line ends and other control characters.
 
-    Raises ValueError, which quotes no value: for a name that is twice in an object, of which readers take one or
-    the other; for NaN and Infinity; for half of a surrogate pair, which is not text; for too deep a nesting.
+    Raises ValueError, which quotes no value, for a name that is twice in an object, for NaN and Infinity, for half
+    of a surrogate pair, and if the nesting is too deep.
     """
     try:
         value = json.loads(text, strict=not lines, object_pairs_hook=_object, parse_constant=_constant)
         if "\\u" in (text if isinstance(text, str) else text.decode(errors="replace")):
             json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise ValueError("nested too deeply") from None
     except UnicodeError:
-        raise ValueError("it has characters that are not Unicode") from None
+        raise ValueError("some characters are not Unicode") from None
     return value
 
 

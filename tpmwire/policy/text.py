@@ -13,7 +13,7 @@ from ..errors import PolicyError
 from ..spec.constants import TPM_ALG
 from . import strict_json
 from .choice import Either
-from .json_form import checked, from_fields, to_fields
+from .json_form import from_fields, split_item, to_fields
 from .policy import Policy
 from .statement import Statement
 
@@ -61,7 +61,7 @@ def _policy(value: Any, alg: TPM_ALG, depth: int) -> Policy | Either:
 
 def _part(item: Any, alg: TPM_ALG, depth: int) -> Statement | tuple[Policy | Either, ...]:
     """A statement, or the branches of a PolicyOR."""
-    _, fields = checked(item)
+    _, fields = split_item(item)
     if "branches" not in fields:
         return from_fields(item, alg)
     if not isinstance(fields["branches"], list):

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from tpmwire.crypto.formulas import name_of
 from tpmwire.errors import CertificateError, SessionError, TpmwireError
-from tpmwire.keys.certificates import Trust, load_chain, public_key, verified
+from tpmwire.keys.certificates import Trust, load_chain, public_key, verify_chain
 from tpmwire.keys.keyfile import KeyFile
 from tpmwire.keys.spki import into_template
 from tpmwire.keys.wrapping import wrap_hmac_key
@@ -223,7 +223,7 @@ def _certified(target: Target, trust: "Trust") -> None:
         raise UsageError(f"{target.host} has no EK certificate for --ca to verify: export its endorsement key")
     try:
         certificate, others = load_chain(target.certificate.encode(), f"the certificate of {target.host}")
-        verified(certificate, trust, others)
+        verify_chain(certificate, trust, others)
         key = public_key(certificate)
     except CertificateError as error:
         # It came in a file, so that nobody on the way to a TPM is to blame.
