@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sigv4.config import Profile
 
 __all__ = [
+    "OUTPUT_OPTIONS",
     "PROGRAM",
     "CredentialSettings",
     "OutputSettings",
@@ -97,6 +98,10 @@ class OutputSettings:
     credentials_profile: str | None
     credentials_overwrite: bool
     verbose: bool
+
+
+OUTPUT_OPTIONS = frozenset(OutputSettings.__annotations__) - frozenset(CredentialSettings.__annotations__)
+"""Options that only say where the credentials are written."""
 
 
 class Role(NamedTuple):

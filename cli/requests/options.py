@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..credentials.options import CredentialSettings, RunSettings, parse_run, run_parser
+from ..credentials.options import OUTPUT_OPTIONS, CredentialSettings, RunSettings, parse_run, run_parser
 from ..terminal.messages import UsageError
 from ..terminal.options import persistent_handle
 
@@ -127,13 +127,12 @@ def add_use_options(parser: argparse.ArgumentParser, without: tuple[str, ...] = 
 
     `without` names those that the verb has no use for.
     """
-    if "--format" in without:
-        without += ("--credentials-profile", "--credentials-overwrite")
+    output = OUTPUT_OPTIONS if "--format" in without else ()
     group = parser.add_argument_group(
         "options of aws-tpm-process-credential", "which key signs, and as whom; those given win over the profile's"
     )
     for action in run_parser()._actions:
-        if not {"-h", "--version", *without} & set(action.option_strings):
+        if action.dest not in output and not {"-h", "--version", *without} & set(action.option_strings):
             group._add_action(_Noted(action))
     parser.set_defaults(given=frozenset())
     parser.formatter_class = _ShortUsage

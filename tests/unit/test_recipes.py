@@ -124,6 +124,13 @@ def test_a_policy_statement(copy: Copy) -> None:
     copy.run("-m", "pytest", "-q", *tests)
 
 
+def test_an_option(copy: Copy) -> None:
+    check, tests = copy.follow("Add an option to the run")
+    assert '"AccessKeyId": "ASIA..."' in copy.run("-c", check)
+    assert "--print-expiration " in copy.run("-m", "cli.credential_process", "--help")
+    copy.run("-m", "pytest", "-q", *tests)
+
+
 def test_a_verb(copy: Copy) -> None:
     check, tests = copy.follow("Add a verb")
     verb, *words = check.split()[1:]
@@ -147,5 +154,5 @@ def test_a_transport(copy: Copy) -> None:
 def test_every_recipe_is_tried() -> None:
     titles = re.findall(r"^### (Add .*)$", PAGE, re.MULTILINE)
     tried = Path(__file__).read_text()
-    assert len(titles) == 4
+    assert len(titles) == 5
     assert all(f'copy.follow("{title}")' in tried for title in titles)

@@ -4,7 +4,7 @@ import os
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from ..options import RunSettings
+from ..options import OUTPUT_OPTIONS, RunSettings
 
 if TYPE_CHECKING:
     from tpmwire.keys.keyfile import KeyFile  # a key at a handle has no file
@@ -14,7 +14,7 @@ __all__ = ["purpose"]
 SHAPELESS = frozenset(
     {
         # How something is said or waited for.
-        *("verbose", "version", "timeout", "cache", "format", "credentials_profile", "credentials_overwrite"),
+        *("verbose", "version", "timeout", "cache", *OUTPUT_OPTIONS),
         # Authorizations: the TPM asks for them each time, and a digest of a password may be guessed.
         *("keyPass", "keyPass_file", "parentPass", "parentPass_file"),
     }
