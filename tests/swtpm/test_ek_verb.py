@@ -195,7 +195,7 @@ def test_missing_parts_of_the_chain_are_named(maker: Maker, state: Path, ek: Run
     with Swtpm(state=state) as swtpm:
         code, out, err = ek("--tpm-path", swtpm.path, "--ca", maker.root)
         assert (code, out) == (4, "")
-        assert "issued by 'CN=swtpm-localca', which is not among the CA certificates" in err
+        assert "issued by 'CN=swtpm-localca', which is not among the given CA certificates" in err
         code, out, err = ek("--tpm-path", swtpm.path, "--ca", maker.issuer)
         assert (code, out) == (2, "")
         assert "no root" in err
@@ -297,8 +297,8 @@ def test_a_low_range_p256_certificate_with_an_empty_subject_and_padding(
     [
         ({"days": (-10, -2)}, "expired on 20"),
         ({"days": (2, 10)}, "check the clock"),
-        ({"usage": ExtendedKeyUsageOID.SERVER_AUTH}, "another use"),
-        ({"usage": ExtendedKeyUsageOID.CLIENT_AUTH}, "another use"),
+        ({"usage": ExtendedKeyUsageOID.SERVER_AUTH}, "not for endorsement keys"),
+        ({"usage": ExtendedKeyUsageOID.CLIENT_AUTH}, "not for endorsement keys"),
     ],
 )
 def test_a_certificate_out_of_its_time_or_for_another_use_is_refused(
