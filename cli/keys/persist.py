@@ -18,7 +18,7 @@ from tpmwire.state import nv
 from tpmwire.tpm import Tpm
 from tpmwire.use.key import Key, explain_missing_key
 
-from ..terminal.messages import UsageError, note, warn
+from ..terminal.messages import UsageError, note
 
 __all__ = [
     "Parent",
@@ -31,23 +31,18 @@ __all__ = [
     "make_srk",
     "parent_at",
     "parent_of",
-    "put_beside",
-    "take_place",
 ]
-
-_LAST = 0x817FFFFF
-"""The owner's last persistent handle; those after it are the platform's (TPM 2.0 Part 3, §28.5)."""
 
 
 class Parent(NamedTuple):
     """A storage key in the TPM, its authValue, and a session salted to it (or to the key that is pinned)."""
 
-    key: "Loaded"
-    auth: "Secret"
-    session: "Session"
+    key: Loaded
+    auth: Secret
+    session: Session
 
 
-def parent_of(tpm: "Tpm", file: "KeyFile", auth: "Secret", pin: "Pin | None") -> Parent:
+def parent_of(tpm: Tpm, file: KeyFile, auth: Secret, pin: Pin | None) -> Parent:
     """The parent that a key file names; see `parent_at`. Raises UsageError for an endorsement key."""
     check_parent(tpm, file)
     handle = file.parent if file.hierarchy is None else file.hierarchy
@@ -55,7 +50,7 @@ def parent_of(tpm: "Tpm", file: "KeyFile", auth: "Secret", pin: "Pin | None") ->
         return parent_at(tpm, handle, auth, pin, rsa=bool(file.rsa_parent))
 
 
-def check_parent(tpm: "Tpm", file: "KeyFile") -> None:
+def check_parent(tpm: Tpm, file: KeyFile) -> None:
     """Raises UsageError for a parent that is an endorsement key: one that a policy authorizes, or that is made."""
     handle = file.endorsement_handle
     if handle is None or (
@@ -68,7 +63,7 @@ def check_parent(tpm: "Tpm", file: "KeyFile") -> None:
     )
 
 
-def parent_at(tpm: "Tpm", handle: int, auth: "Secret", pin: "Pin | None", *, rsa: bool = False) -> Parent:
+def parent_at(tpm: Tpm, handle: int, auth: Secret, pin: Pin | None, *, rsa: bool = False) -> Parent:
     """The parent at a persistent handle, or the standard primary of a hierarchy, made for this run.
 
     `auth` is the authValue of what is at `handle`. A session protects it, and so is open before it is used: salted
@@ -96,7 +91,7 @@ def parent_at(tpm: "Tpm", handle: int, auth: "Secret", pin: "Pin | None", *, rsa
     return Parent(key, EMPTY_AUTH, session or protected_sessions(tpm, hmac, parent=key)[0])
 
 
-def make_srk(tpm: "Tpm", handle: int, owner: "Secret") -> None:
+def make_srk(tpm: Tpm, handle: int, owner: Secret) -> None:
     """Makes the standard storage root key persistent at `handle`, unless a storage key is there.
 
     Its RSA form, where the TPM has no ECC. Raises TpmError; UsageError where something else is there.
@@ -114,13 +109,13 @@ def make_srk(tpm: "Tpm", handle: int, owner: "Secret") -> None:
         if not lacks_ecc(error):
             raise
         made = create_primary(tpm, place.hierarchy, WELL_KNOWN["srk-rsa"].template(), session.use(owner))
-    _persist(tpm, made, handle, owner, session)
+    make_persistent(tpm, made, handle, owner, session)
     tpm.flush(made.handle)
     tpm.flush(session.handle)
     note(f"made the storage root key persistent at 0x{handle:08x}")
 
 
-def load(tpm: "Tpm", parent: Parent, public: "TPMT_PUBLIC", private: bytes) -> "Loaded":
+def load(tpm: Tpm, parent: Parent, public: TPMT_PUBLIC, private: bytes) -> Loaded:
     """TPM2_Load under the parent. Raises TpmError."""
     answer = tpm.execute(Load(parent.key.handle, private, public), parent.session.use(parent.auth))
     # From the public area, not from the answer: the key that is used is the key that was meant.
@@ -129,59 +124,19 @@ def load(tpm: "Tpm", parent: Parent, public: "TPMT_PUBLIC", private: bytes) -> "
     return Loaded(answer.object_handle, name, public)
 
 
-def is_occupied(tpm: "Tpm", handle: int) -> bool:
+def is_occupied(tpm: Tpm, handle: int) -> bool:
     """Whether the TPM has something at a persistent handle."""
     return nv.handles(tpm, handle, handle) == [handle]
 
 
-def check_free(tpm: "Tpm", handle: int, *, force: bool) -> None:
+def check_free(tpm: Tpm, handle: int, *, force: bool) -> None:
     """Raises UsageError where something is at the handle that may not be replaced."""
     if is_occupied(tpm, handle) and not force:
         raise UsageError(f"0x{handle:08x} is occupied (`tpmwire list`); take another, or --force replaces it")
 
 
-def make_persistent(tpm: "Tpm", key: "Loaded", handle: int, owner: "Secret", session: "Session") -> None:
-    """The key gets this handle, in place of what is there. Raises TpmError, TransportError.
-
-    Where the TPM has no room for both, what is there stays.
-    """
-    beside = put_beside(tpm, key, handle, owner, session)
-    take_place(tpm, key, beside, handle, owner, session)
-
-
-def put_beside(tpm: "Tpm", key: "Loaded", handle: int, owner: "Secret", session: "Session") -> int:
-    """TPM2_EvictControl: makes the key persistent at `handle` or, where that is taken, at a free one; gives which.
-
-    A persistent key cannot be moved, nor put back once it is evicted: the new one is in before the old one goes.
-    Raises TpmError, TransportError.
-    """
-    taken, beside = nv.handles(tpm, handle, _LAST), handle
-    while beside in taken:
-        beside += 1
-    if beside > max(handle, _LAST):
-        raise UsageError(f"no handle after 0x{handle:08x} is free, where the new key could wait: evict one")
-    _persist(tpm, key, beside, owner, session)
-    return beside
-
-
-def take_place(tpm: "Tpm", key: "Loaded", beside: int, handle: int, owner: "Secret", session: "Session") -> None:
-    """After `put_beside`: what is at `handle` is evicted, and the key gets it. Raises TpmError, TransportError."""
-    if beside == handle:
-        return
-    try:
-        evict(tpm, handle, session.use(owner))
-    except TpmError:
-        evict(tpm, beside, session.use(owner))
-        raise
-    try:
-        _persist(tpm, key, handle, owner, session)
-    except Exception:
-        warn(f"the key that was at 0x{handle:08x} is gone; the new one is at 0x{beside:08x}")
-        raise
-    evict(tpm, beside, session.use(owner))
-
-
-def _persist(tpm: "Tpm", key: "Loaded", handle: int, owner: "Secret", session: "Session") -> None:
+def make_persistent(tpm: Tpm, key: Loaded, handle: int, owner: Secret, session: Session) -> None:
+    """TPM2_EvictControl: gives the key a persistent handle that is free. Raises TpmError, TransportError."""
     try:
         tpm.execute(EvictControl(TPM_RH.OWNER, key.handle, handle), session.use(owner))
     except TransportError as error:
@@ -190,6 +145,6 @@ def _persist(tpm: "Tpm", key: "Loaded", handle: int, owner: "Secret", session: "
         ) from error
 
 
-def evict(tpm: "Tpm", handle: int, owner: "Password | Use") -> None:
+def evict(tpm: Tpm, handle: int, owner: Password | Use) -> None:
     """TPM2_EvictControl: removes what is at a persistent handle. Raises TpmError."""
     tpm.execute(EvictControl(TPM_RH.OWNER, handle, handle), owner)

@@ -1,27 +1,83 @@
-"""Keys that were made, put where they are to stay: files and persistent handles, all or none."""
+"""Places of keys: put there, files and persistent handles, all or none; looked up there, and removed."""
 
 import contextlib
 import os
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Self
 
+from tpmwire.channel import authorized_once, read_loaded
+from tpmwire.crypto.formulas import name_of
+from tpmwire.errors import TpmError
+from tpmwire.keys.keyfile import KeyFile
 from tpmwire.secret import Secret
+from tpmwire.spec.structures import TPMT_PUBLIC
+from tpmwire.state import nv
 from tpmwire.tpm import Tpm, undisturbed
 
-from ..terminal.files import temporary_beside, write_whole
-from ..terminal.messages import UsageError
-from .create import Made
-from .persist import evict, put_beside, take_place
+from ..terminal.files import check_regular, read_key_file, temporary_beside, write_whole
+from ..terminal.messages import UsageError, warn
+from .create import NewKey
+from .persist import evict, is_occupied, make_persistent
 
-__all__ = ["Placed", "check_path", "put_in_place"]
+__all__ = ["Place", "Placement", "check_path", "put_in_place", "read_public_at", "remove_key_at"]
+
+_LAST = 0x817FFFFF
+"""The owner's last persistent handle; those after it are the platform's (TPM 2.0 Part 3, §28.5)."""
 
 
-class Placed(NamedTuple):
-    """A key and its places: `path` of its key file, `handle` in the TPM; None where it has no such place."""
+class Place(NamedTuple):
+    """The place of a key: a persistent handle of the TPM, a key file, or both."""
 
-    made: "Made"
-    path: str | None
-    handle: int | None
+    handle: int | None = None
+    file: str | None = None
+
+    @property
+    def texts(self) -> list[str]:
+        """The file and the handle, as options have them."""
+        return [*([self.file] if self.file else []), *([] if self.handle is None else [f"0x{self.handle:08x}"])]
+
+    @property
+    def parts(self) -> "list[Place]":
+        """The file and the handle, each a place of its own."""
+        return [
+            *([Place(file=self.file)] if self.file else []),
+            *([] if self.handle is None else [Place(handle=self.handle)]),
+        ]
+
+    @property
+    def absolute(self) -> "Place":
+        """The same place from every directory."""
+        return self._replace(file=os.path.abspath(self.file)) if self.file else self
+
+    def __bool__(self) -> bool:
+        """Whether there is a file or a handle."""
+        return bool(self.file) or self.handle is not None
+
+    def __str__(self) -> str:
+        return " and ".join(self.texts)
+
+
+class Placement(NamedTuple):
+    """A key that is to be put in its place.
+
+    `persist` gives the key a persistent handle that is free, and `evict` removes what is at a persistent handle.
+    """
+
+    file: KeyFile
+    place: Place
+    persist: Callable[[int], None]
+    evict: Callable[[int], None]
+
+    @classmethod
+    def of(cls, tpm: Tpm, key: NewKey, place: Place, owner: Secret) -> Self:
+        """Returns the placement of a loaded key, in the session of its parent."""
+        session = key.parent.session
+        return cls(
+            key.file,
+            place,
+            lambda handle: make_persistent(tpm, key.loaded, handle, owner, session),
+            lambda handle: evict(tpm, handle, session.use(owner)),
+        )
 
 
 def check_path(path: str, option: str, *, force: bool) -> None:
@@ -40,39 +96,49 @@ def check_path(path: str, option: str, *, force: bool) -> None:
         raise UsageError(f"{directory} is not writable")
 
 
-def put_in_place(tpm: "Tpm", keys: "Sequence[Placed]", owner: "Secret", *, force: bool) -> None:
-    """Files and handles, all or none; what is at the handles goes last. A signal waits until it is done.
+def put_in_place(tpm: Tpm, keys: Sequence[Placement], *, force: bool = False) -> None:
+    """Puts keys in their files and at their handles, all or none. A signal waits until it is done.
 
-    Raises TpmError, UsageError, OSError.
+    What is at a handle is replaced last, and only with `force`. Raises TpmError, UsageError, OSError.
     """
-    files = [(temporary_beside(key.path), key.path, key.made) for key in keys if key.path]
-    beside: list[tuple[Placed, int, int]] = []
+    files = [(temporary_beside(key.place.file), key.place.file, key.file) for key in keys if key.place.file]
+    beside: list[tuple[Placement, int, int]] = []
     with undisturbed(), contextlib.ExitStack() as undo:
         try:
             # A full disk is found before the TPM is changed.
-            for staged, _, made in files:
-                write_whole(staged, made.file.to_pem().encode())
+            for staged, path, file in files:
+                _stage(staged, path, file)
             for key in keys:
-                session = key.made.parent.session
-                if key.handle is not None:
-                    at = put_beside(tpm, key.made.key, key.handle, owner, session)
-                    undo.callback(evict, tpm, at, session.use(owner))
-                    beside.append((key, key.handle, at))
+                if (handle := key.place.handle) is not None:
+                    at = _put_beside(tpm, key, handle, force=force)
+                    undo.callback(key.evict, at)
+                    beside.append((key, handle, at))
             for staged, path, _ in files:
                 _publish(staged, path, force=force)
                 if not force:
                     undo.callback(os.unlink, path)
             undo.pop_all()
             for key, handle, at in beside:
-                take_place(tpm, key.made.key, at, handle, owner, key.made.parent.session)
+                _take_place(key, at, handle)
         finally:
             for staged, _, _ in files:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(staged)
 
 
+def _stage(staged: str, path: str, file: KeyFile) -> None:
+    """Writes a file that `_publish` gives its name later."""
+    check_regular(path)
+    try:
+        os.makedirs(os.path.dirname(path) or ".", mode=0o700, exist_ok=True)
+        write_whole(staged, file.to_pem().encode())
+    except OSError as error:
+        error.filename = path  # the name that the user knows
+        raise
+
+
 def _publish(staged: str, path: str, *, force: bool) -> None:
-    """Gives a file that is written its name."""
+    """Gives a staged file its name."""
     try:
         if force:
             os.replace(staged, path)
@@ -80,3 +146,59 @@ def _publish(staged: str, path: str, *, force: bool) -> None:
             os.link(staged, path)  # fails where the path exists, unlike a rename
     except FileExistsError as error:
         raise UsageError(f"{path} exists; --force replaces it") from error
+
+
+def _put_beside(tpm: Tpm, key: Placement, handle: int, *, force: bool) -> int:
+    """Makes the key persistent at `handle` or, if that is occupied, at the next free one; returns which.
+
+    A persistent key cannot be moved, nor put back once it is evicted: the new one is in before the old one goes.
+    """
+    taken, beside = nv.handles(tpm, handle, _LAST), handle
+    if handle in taken and not force:
+        raise UsageError(f"0x{handle:08x} is occupied (`tpmwire list`); take another, or --force replaces it")
+    while beside in taken:
+        beside += 1
+    if beside > max(handle, _LAST):
+        raise UsageError(f"no handle after 0x{handle:08x} is free, where the new key could wait: evict one")
+    key.persist(beside)
+    return beside
+
+
+def _take_place(key: Placement, beside: int, handle: int) -> None:
+    """Replaces what is at `handle` by the key, which is at `beside` too until then."""
+    if beside == handle:
+        return
+    try:
+        key.evict(handle)
+    except TpmError:
+        key.evict(beside)
+        raise
+    try:
+        key.persist(handle)
+    except Exception:
+        warn(f"the key that was at 0x{handle:08x} is gone; the new one is at 0x{beside:08x}")
+        raise
+    key.evict(beside)
+
+
+def read_public_at(tpm: Tpm, place: Place) -> TPMT_PUBLIC | None:
+    """Returns the public area of the key at a handle or in a file; None if there is none.
+
+    Raises KeyFileError, TpmError.
+    """
+    if place.handle is not None:
+        return read_loaded(tpm, place.handle).public if is_occupied(tpm, place.handle) else None
+    assert place.file is not None
+    return read_key_file(place.file).public if os.path.lexists(place.file) else None
+
+
+def remove_key_at(tpm: Tpm, place: Place, name: bytes, owner: Secret) -> None:
+    """Removes the key of this Name from a handle or a file, but no other key. Raises TpmError, OSError."""
+    public = read_public_at(tpm, place)
+    if public is None or name_of(public) != name:
+        return
+    if place.handle is not None:
+        evict(tpm, place.handle, authorized_once(tpm, owner))
+    else:
+        assert place.file is not None
+        os.unlink(place.file)

@@ -21,46 +21,34 @@ from tpmwire.tpm import Tpm
 from tpmwire.use.ecdsa import EcdsaKey, check_signature
 
 from ..terminal.messages import UsageError
-from .create import Made, Order, as_used
-from .options import Sigv4aSettings
+from .create import NewKey, Order, as_used
 from .persist import load
-from .place import check_path
+from .place import Place, check_path
 
 __all__ = [
     "areas",
     "check_installed",
     "check_places",
     "check_tpm",
-    "is_wanted",
     "make_sigv4a_key",
-    "places_of",
     "private_value",
     "required_key_id",
 ]
 
 
-def is_wanted(args: Sigv4aSettings) -> bool:
-    """Whether the options ask for the key of SigV4A."""
-    return bool(args.sigv4a_out) or args.sigv4a_handle is not None
+def check_places(sigv4a: Place, hmac: Place, *, force: bool) -> None:
+    """Checks the places of both keys before TPM and secret are asked.
 
-
-def places_of(args: Sigv4aSettings) -> list[str]:
-    """Where the key of SigV4A is to be, as the options say it: a file, a handle, or both."""
-    places = [args.sigv4a_out] if args.sigv4a_out else []
-    return places + ([] if args.sigv4a_handle is None else [f"0x{args.sigv4a_handle:08x}"])
-
-
-def check_places(file: str | None, handle: int | None, out: str | None, at: int | None, *, force: bool) -> None:
-    """Before TPM and secret are asked: `file` and `handle` of this key, beside `out` and `at` of the HMAC key.
-
-    Raises UsageError where both have the same place, or where no file can be.
+    Raises UsageError if the keys have a place in common, or if no file can be written there.
     """
-    if file and out and _as_one(file) == _as_one(out):
-        raise UsageError(f"{out} is the place of two keys: give --sigv4a-out a file of its own")
-    if handle is not None and handle == at:
-        raise UsageError(f"0x{handle:08x} is the place of two keys: give --sigv4a-handle a handle of its own")
-    if file:
-        check_path(file, "--sigv4a-out", force=force)
+    if sigv4a.file and hmac.file and _as_one(sigv4a.file) == _as_one(hmac.file):
+        raise UsageError(f"{hmac.file} is the place of two keys: give --sigv4a-out a file of its own")
+    if sigv4a.handle is not None and sigv4a.handle == hmac.handle:
+        raise UsageError(
+            f"0x{sigv4a.handle:08x} is the place of two keys: give --sigv4a-handle a handle of its own"
+        )
+    if sigv4a.file:
+        check_path(sigv4a.file, "--sigv4a-out", force=force)
 
 
 def _as_one(path: str) -> str:
@@ -92,7 +80,7 @@ def required_key_id(given: str | None) -> str:
     return key_id
 
 
-def check_tpm(tpm: "Tpm") -> None:
+def check_tpm(tpm: Tpm) -> None:
     """Whether this TPM can hold the key; to be asked before the secret is. Raises UsageError."""
     present = commands(tpm)
     lacking = [code.name for code in (TPM_CC.Import, TPM_CC.Sign) if code not in present]
@@ -104,12 +92,12 @@ def check_tpm(tpm: "Tpm") -> None:
         )
 
 
-def private_value(octets: "Secret", key_id: str) -> "Secret":
+def private_value(octets: Secret, key_id: str) -> Secret:
     """The private value, 32 octets, of the HMAC key's octets: "AWS4" and the secret."""
     return Secret(derive_private_value(key_id, octets.reveal().removeprefix(b"AWS4")).to_bytes(32, "big"))
 
 
-def areas(order: "Order", beside: "TPMT_PUBLIC", key_id: str) -> "tuple[TPMT_PUBLIC, TPMT_SENSITIVE]":
+def areas(order: Order, beside: TPMT_PUBLIC, key_id: str) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
     """Public and sensitive area of the key beside the HMAC key of `order`, whose public area `beside` is."""
     private = private_value(order.secret, key_id)
     public, sensitive = ecdsa_key(private, auth=order.auth, auth_policy=beside.auth_policy)
@@ -118,13 +106,13 @@ def areas(order: "Order", beside: "TPMT_PUBLIC", key_id: str) -> "tuple[TPMT_PUB
     return public.replace(object_attributes=TPMA_OBJECT(beside.object_attributes & ~fixed)), sensitive
 
 
-def make_sigv4a_key(tpm: "Tpm", order: "Order", hmac_made: "Made", key_id: str) -> "Made":
+def make_sigv4a_key(tpm: Tpm, order: Order, hmac_key: NewKey, key_id: str) -> NewKey:
     """TPM2_Import and TPM2_Load of the key, with the HMAC key's password and policy, and a signature verified.
 
     To be called after `make_key`, whose TPM2_Create has shown in the session that the parent is the TPM's own:
     what is wrapped for it is for nobody else. Raises TpmError; SessionError where the signature is not the key's.
     """
-    beside, parent = hmac_made.file, hmac_made.parent
+    beside, parent = hmac_key.file, hmac_key.parent
     public, sensitive = areas(order, beside.public, key_id)
     wrapped = duplicate(public, sensitive, parent.key.public)
     answer = tpm.execute(
@@ -147,9 +135,9 @@ def make_sigv4a_key(tpm: "Tpm", order: "Order", hmac_made: "Made", key_id: str) 
         policy=beside.policy,
         auth_policy=beside.auth_policy,
     )
-    key = load(tpm, parent, file.public, file.private)
-    if not order.given:
+    key = NewKey(file, load(tpm, parent, file.public, file.private), parent)
+    if not order.ways:
         # Of the public area that was computed here, not of what the TPM says that the key is.
         digest = random_bytes(32)
-        check_signature(public, digest, as_used(EcdsaKey, order, file, key, parent).sign(tpm, digest))
-    return Made(file, key, parent)
+        check_signature(public, digest, as_used(EcdsaKey, order, key).sign(tpm, digest))
+    return key

@@ -1,6 +1,7 @@
 """What a rotation is about: the old key and the new one, by the profile and the state; where the new one goes."""
 
 import os
+from typing import NamedTuple
 
 from sigv4.config import load_config
 from sigv4.iam import ListAccessKeys
@@ -19,14 +20,17 @@ from ..awsconfig.plaintext import sections_with
 from ..credentials.role_chain import without_process
 from ..keys.create import Order
 from ..keys.persist import check_free, check_parent
+from ..keys.place import Place, read_public_at
 from ..keys.policy_copy import is_plain, ways_kept
-from ..keys.sigv4a import check_places, check_tpm, is_wanted
+from ..keys.sigv4a import check_places, check_tpm
 from ..terminal.messages import UsageError
-from ..terminal.options import Untyped
 from ..tpm.open import open_tpm
-from .profile_command import Place, ProfileCommand, State, iam_client, public_at
+from .aws import iam_client
+from .profile_command import ProfileCommand
+from .state import State
 
 __all__ = [
+    "NewPlaces",
     "begin",
     "check_place",
     "check_sigv4a",
@@ -37,11 +41,17 @@ __all__ = [
     "order_for",
     "place_in",
     "place_values",
-    "sigv4a_places",
 ]
 
 OWNER = 0x40000001
 """TPM_RH_OWNER (TPM 2.0 Part 2, §7.4)."""
+
+
+class NewPlaces(NamedTuple):
+    """The places that the options state for the new keys: that of the HMAC key may be empty."""
+
+    key: Place
+    sigv4a: Place
 
 
 def current(profile: str) -> ProfileCommand:
@@ -79,41 +89,41 @@ def place_values(place: Place) -> dict[str, str]:
     return {"file": str(place)} if place.handle is None else {"handle": str(place)}
 
 
-def open_for(command: ProfileCommand) -> "Tpm":
+def open_for(command: ProfileCommand) -> Tpm:
     """The TPM of a profile."""
     # A profile's time-out is for one HMAC; making keys takes longer.
-    return open_tpm(command.args, timeout=60.0)
+    return open_tpm(command.settings, timeout=60.0)
 
 
-def check_place(args: Untyped, command: ProfileCommand) -> None:
-    """Finds out what would fail when IAM has made the key already. Raises UsageError."""
+def check_place(place: Place, command: ProfileCommand) -> None:
+    """Checks the place of the new key before IAM creates it. Raises UsageError."""
     file = command.key.file
-    if args.out and os.path.lexists(args.out):
-        raise UsageError(f"{args.out} exists: take another --out")
-    if args.persistent_handle is not None and file is not None and not _told_by_options(file, command):
+    if place.file and os.path.lexists(place.file):
+        raise UsageError(f"{place.file} exists: take another --out")
+    if place.handle is not None and file is not None and not _told_by_options(file, command):
         raise UsageError("the key's policy stands in its key file, and a handle has none: take --out")
 
 
-def _told_by_options(file: "KeyFile", command: ProfileCommand) -> bool:
+def _told_by_options(file: KeyFile, command: ProfileCommand) -> bool:
     """Whether the profile says all that the file's policy does."""
-    return is_plain(file) and (not file.policy or bool(command.args.pcrs))
+    return is_plain(file) and (not file.policy or bool(command.settings.pcrs))
 
 
-def begin(args: Untyped) -> State:
-    """Looks whether all that is needed is there, before anything is changed. Raises UsageError."""
-    command = current(args.profile)
-    check_place(args, command)
+def begin(profile: str, place: Place) -> State:
+    """Checks that all that is needed is there, and returns the state of a new rotation. Raises UsageError."""
+    command = current(profile)
+    check_place(place, command)
     for path, section, removable in sections_with(command.key_id):
         hint = (
             f"`tpmwire enroll --profile {removable} --remove-plaintext` first" if removable else "remove it first"
         )
         raise UsageError(f"{command.key_id} is still in plaintext in [{section}] of {path}: {hint}")
-    if command.args.useEKParent:
+    if command.settings.useEKParent:
         raise UsageError("the key came wrapped for this TPM's EK: wrap a new one where it came from")
     with open_for(command) as tpm:
         if command.key.file is not None:
             check_parent(tpm, command.key.file)
-        public = public_at(tpm, command.place)
+        public = read_public_at(tpm, command.place)
     if public is None:
         raise UsageError(f"there is no key at {command.place}, where the profile says")
     if command.place.handle is not None and public.auth_policy and command.key.pcrs is None:
@@ -124,10 +134,10 @@ def begin(args: Untyped) -> State:
     if len(keys) > 1:
         raise UsageError(f"the user has two keys, which is all that AWS allows: delete one of {', '.join(keys)}")
     old = {"id": command.key_id, "name": name_of(public).hex(), **place_values(command.place)}
-    return State.begin(args.profile, old=old, before=keys)
+    return State.begin(profile, old=old, before=keys)
 
 
-def _pcrs(command: ProfileCommand) -> "tuple[TPMS_PCR_SELECTION, ...] | None":
+def _pcrs(command: ProfileCommand) -> tuple[TPMS_PCR_SELECTION, ...] | None:
     """The PCRs of the profile, or those of the policy that the key file carries."""
     key = command.key
     if key.pcrs is not None or key.file is None or key.file.policy is None:
@@ -136,7 +146,7 @@ def _pcrs(command: ProfileCommand) -> "tuple[TPMS_PCR_SELECTION, ...] | None":
     return next((statement.pcrs for statement in statements if isinstance(statement, PolicyPCR)), None)
 
 
-def order_for(command: ProfileCommand, secret: "Secret", owner: "Secret") -> "Order":
+def order_for(command: ProfileCommand, secret: Secret, owner: Secret) -> Order:
     """The new key that is wanted: like the old one, with another secret."""
     key, parent = command.key, OWNER
     if key.file is not None:
@@ -144,43 +154,40 @@ def order_for(command: ProfileCommand, secret: "Secret", owner: "Secret") -> "Or
     parent_auth = key.parent_auth or owner
     if key.file is not None and not is_plain(key.file):
         ways = ways_kept(key.file)
-        return Order(secret, key.auth, None, parent, parent_auth, key.pin, given=ways, like=key.file.public)
+        return Order(secret, key.auth, None, parent, parent_auth, key.pin, ways=ways, template=key.file.public)
     return Order(secret, key.auth, _pcrs(command), parent, parent_auth, key.pin)
 
 
-def sigv4a_places(args: Untyped) -> list[Place]:
-    """Where the new key of SigV4A is to be; nowhere where none is asked for."""
-    places = [Place(file=os.path.abspath(args.sigv4a_out))] if args.sigv4a_out else []
-    return places + ([] if args.sigv4a_handle is None else [Place(args.sigv4a_handle)])
-
-
-def check_sigv4a(args: Untyped, command: ProfileCommand) -> None:
-    """Finds out what would fail when IAM has made the key already. Raises UsageError."""
-    if not is_wanted(args):
+def check_sigv4a(places: NewPlaces, command: ProfileCommand) -> None:
+    """Checks TPM and place for the new key of SigV4A before IAM creates its secret. Raises UsageError."""
+    if not places.sigv4a:
         return
-    check_places(args.sigv4a_out, args.sigv4a_handle, args.out, args.persistent_handle, force=False)
+    check_places(places.sigv4a, places.key, force=False)
     with open_for(command) as tpm:
         check_tpm(tpm)
-        if args.sigv4a_handle is not None:
-            check_free(tpm, args.sigv4a_handle, force=False)
+        if places.sigv4a.handle is not None:
+            check_free(tpm, places.sigv4a.handle, force=False)
 
 
-def new_place(args: Untyped, tpm: "Tpm", command: ProfileCommand, key_id: str) -> Place:
-    """Beside the old key, or where the options say. Raises UsageError where something is there."""
-    old = command.place
-    if args.out or (old.file is not None and args.persistent_handle is None):
-        file = os.path.abspath(args.out or os.path.join(os.path.dirname(old.file or ""), f"{key_id}.pem"))
-        if os.path.lexists(file) or (args.sigv4a_out and file == os.path.abspath(args.sigv4a_out)):
+def new_place(places: NewPlaces, tpm: Tpm, command: ProfileCommand, key_id: str) -> Place:
+    """Returns the place of the new key: that of the options, else one beside the old key.
+
+    Raises UsageError if something is there.
+    """
+    old, place, sigv4a = command.place, places.key, places.sigv4a.absolute
+    if place.file or (old.file is not None and place.handle is None):
+        file = os.path.abspath(place.file or os.path.join(os.path.dirname(old.file or ""), f"{key_id}.pem"))
+        if os.path.lexists(file) or file == sigv4a.file:
             raise UsageError(f"{file} exists, or is another key's: take another --out")
         return Place(file=file)
-    if args.persistent_handle is None:
+    if place.handle is None:
         assert old.handle is not None
         first, last = old.handle + 1, min(old.handle + 0x100, 0x81FFFFFF)
-        occupied = [*nv.handles(tpm, first, last), args.sigv4a_handle]
+        occupied = [*nv.handles(tpm, first, last), sigv4a.handle]
         handle = next((handle for handle in range(first, last + 1) if handle not in occupied), None)
         if handle is None:
             raise UsageError(f"no handle after {old} is free: name one with --persistent-handle")
         return Place(handle)
 
-    check_free(tpm, args.persistent_handle, force=False)
-    return Place(args.persistent_handle)
+    check_free(tpm, place.handle, force=False)
+    return place

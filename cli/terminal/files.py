@@ -13,7 +13,15 @@ from .messages import UsageError, note
 if TYPE_CHECKING:
     from tpmwire.keys.keyfile import KeyFile
 
-__all__ = ["read_key_file", "read_small", "read_stdin", "remove_drafts", "temporary_beside", "write_whole"]
+__all__ = [
+    "check_regular",
+    "read_key_file",
+    "read_small",
+    "read_stdin",
+    "remove_drafts",
+    "temporary_beside",
+    "write_whole",
+]
 
 _LONGEST_WRITE = 60.0  # seconds
 LIMIT = 1 << 20
@@ -71,14 +79,19 @@ def remove_drafts(path: str) -> None:
                 os.unlink(entry.path)
 
 
+def check_regular(path: str) -> None:
+    """Raises UsageError for a path where no file may be written, such as /dev/null."""
+    # Root's rename would put a file in the place of /dev/null, and of /dev/stdout.
+    if not path or (os.path.exists(path) and (not os.path.isfile(path) or path.startswith("/dev/"))):
+        raise UsageError(f"{path!r} is not a regular file; choose another path")
+
+
 def write_whole(path: str, data: bytes, *, force: bool = False, durable: bool = True) -> None:
     """Writes a file that only its owner can read; it is there whole or not at all. Raises UsageError, OSError.
 
     An existing file is replaced only with `force`. Without `durable` a crash of the machine may still lose it.
     """
-    # Root's rename would put a file in the place of /dev/null, and of /dev/stdout.
-    if not path or (os.path.exists(path) and (not os.path.isfile(path) or path.startswith("/dev/"))):
-        raise UsageError(f"{path!r} is not a regular file; choose another path")
+    check_regular(path)
     temporary = temporary_beside(path)
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)

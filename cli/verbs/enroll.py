@@ -14,51 +14,48 @@ There is no way back (--undo says why). The secret has been on a disk: `tpmwire 
 import argparse
 import hmac
 import os
+from typing import NamedTuple
 
-from tpmwire.channel import Loaded
 from tpmwire.crypto.formulas import name_of, random_bytes
 from tpmwire.errors import TpmError
 from tpmwire.keys.templates import hmac_key
 from tpmwire.secret import Secret
+from tpmwire.spec.structures import TPMT_PUBLIC
+from tpmwire.tpm import Tpm
 
 from ..awsconfig.edit import config_path, credentials_path, section_of
 from ..awsconfig.files import check_writable, read_setting
 from ..awsconfig.overrides import check_overrides, warn_of_environment, warn_of_proof
 from ..awsconfig.plaintext import check_removable, find_plaintext, remove_plaintext
-from ..awsconfig.process_line import join_line
-from ..awsconfig.profiles import (
-    credential_process,
-    endpoint_options,
-    existing_profile,
-    salt_pin,
-    tell_passwords,
-    write_profile,
+from ..awsconfig.profiles import endpoint_options, existing_profile, write_profile
+from ..keys.create import Order, make_key, policy_of
+from ..keys.options import (
+    Sigv4aSettings,
+    add_parent_options,
+    add_pin_options,
+    add_sigv4a_options,
+    new_handle,
+    parentage_of,
 )
-from ..keys.create import Made, Order, make_key, policy_of
-from ..keys.options import add_parent_options, add_pin_options, add_sigv4a_options, new_handle, parentage_of
 from ..keys.persist import parent_at
+from ..keys.place import Place, Placement, put_in_place, read_public_at
 from ..keys.secret import check_key_id, key_id_of, read_key
-from ..keys.sigv4a import check_places, check_tpm, is_wanted, required_key_id
+from ..keys.sigv4a import check_places, check_tpm, required_key_id
+from ..lifecycle.aws import identity, plaintext_identity
+from ..lifecycle.checkpoint import Checkpoint, no_checkpoint
 from ..lifecycle.enroll_sigv4a import enroll_sigv4a
-from ..lifecycle.profile_command import (
-    Checkpoint,
-    Place,
-    ProfileCommand,
-    identity,
-    no_checkpoint,
-    plaintext_identity,
-    public_at,
-    put,
-)
+from ..lifecycle.process_line import join_line
+from ..lifecycle.profile_command import ProfileCommand
+from ..lifecycle.profile_line import LineSettings, credential_process, salt_pin, tell_passwords
 from ..terminal.messages import UsageError, note
-from ..terminal.options import Once, Untyped, add_tpm_options, filled, pcrs_from
+from ..terminal.options import Once, add_tpm_options, filled, pcrs_from
 from ..terminal.prompts import agreed
 from ..tpm.open import open_tpm
 from ..tpm.options import add_auth_options
 from ..tpm.passwords import new_key_auth
 from ..tpm.pins import pin_from
 
-__all__ = ["configure", "enroll", "run"]
+__all__ = ["Settings", "configure", "enroll", "run"]
 
 PLAINTEXT = ("aws_access_key_id", "aws_secret_access_key")
 
@@ -66,6 +63,28 @@ _NO_UNDO = (
     "a key cannot be exported from the TPM; create a new access key in IAM for a plaintext profile, and "
     "delete this one"
 )
+
+
+class Settings(LineSettings, Sigv4aSettings):
+    """The verb's options."""
+
+    profile: str
+    out: str | None
+    persistent_handle: int | None
+    remove_plaintext: bool
+    force: bool
+    undo: bool
+    aws_region: str | None
+
+
+class Plan(NamedTuple):
+    """The plaintext key, the places of the new keys, and the line's options of AWS's endpoints."""
+
+    key_id: str
+    secret: Secret
+    place: Place
+    sigv4a: Place
+    options: list[str]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -109,12 +128,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_pin_options(parser)
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Enrolls the profile."""
     return enroll(args, no_checkpoint)
 
 
-def enroll(args: Untyped, checkpoint: Checkpoint) -> int:
+def enroll(args: Settings, checkpoint: Checkpoint) -> int:
     """`run`, with a word to `checkpoint` after each step: placed, proven, written, removed."""
     if args.undo:
         raise UsageError(_NO_UNDO)
@@ -123,27 +142,26 @@ def enroll(args: Untyped, checkpoint: Checkpoint) -> int:
     plain = find_plaintext(args.profile)
     if plain is None and present is not None:
         return _already(args.profile, present)
-    args.from_profile = args.profile
-    args.aws_access_key_id = key_id_of(args.profile)
+    key_id = key_id_of(args.profile)
     if plain is not None and plain.token is not None:
         raise UsageError(f"the key of [{args.profile}] is temporary; enroll the user's long-term key")
-    check_key_id(args.aws_access_key_id, force=args.force)
-    secret = read_key(args.from_profile, force=args.force)
+    check_key_id(key_id, force=args.force)
+    secret = read_key(args.profile, force=args.force)
     profile = existing_profile(args.profile)
     check_overrides(profile, force=args.force, but=PLAINTEXT)
     if args.remove_plaintext:
         check_removable(args.profile)
-    if args.persistent_handle is None:
-        beside = os.path.join(os.path.dirname(config_path()), "tpmwire", f"{args.aws_access_key_id}.pem")
-        args.out = os.path.abspath(args.out or beside)
-    if is_wanted(args):
-        _check_sigv4a(args)
-    _check_present(args, present)
-    join_line([args.out or ""])  # a path that the profile's line cannot have
+    place = _place_of(args, key_id)
+    sigv4a = Place(args.sigv4a_handle, args.sigv4a_out).absolute
+    if sigv4a:
+        _check_sigv4a(args, key_id, place, sigv4a)
+    _check_present(args, key_id, present)
+    join_line([place.file or ""])  # a path that the profile's line cannot have
     options = endpoint_options(args.aws_region, profile)
     # Before anything is made: a key that AWS refuses, as one of another partition, changes nothing.
-    plaintext_identity(args.aws_access_key_id, secret, options)
-    command = _import(args, secret, options, checkpoint)
+    plaintext_identity(key_id, secret, options)
+    command = _import(args, Plan(key_id, secret, place, sigv4a, options))
+    checkpoint("placed")
     who = identity(command)
     note(f"AWS accepts the key in the TPM as {who.arn}")
     checkpoint("proven")
@@ -164,14 +182,21 @@ def enroll(args: Untyped, checkpoint: Checkpoint) -> int:
     return 0
 
 
-def _check_sigv4a(args: Untyped) -> None:
-    """Raises UsageError where this TPM cannot hold the key of SigV4A, or both keys have the same place."""
-    if args.sigv4a_out:
-        args.sigv4a_out = os.path.abspath(args.sigv4a_out)
-        os.makedirs(os.path.dirname(args.sigv4a_out), mode=0o700, exist_ok=True)
+def _place_of(args: Settings, key_id: str) -> Place:
+    """Returns where the key is to be: at the handle, else in a file, by default beside ~/.aws/config."""
+    if args.persistent_handle is not None:
+        return Place(args.persistent_handle)
+    beside = os.path.join(os.path.dirname(config_path()), "tpmwire", f"{key_id}.pem")
+    return Place(file=args.out or beside).absolute
+
+
+def _check_sigv4a(args: Settings, key_id: str, place: Place, sigv4a: Place) -> None:
+    """Raises UsageError if this TPM cannot hold the key of SigV4A, or both keys have the same place."""
+    if sigv4a.file:
+        os.makedirs(os.path.dirname(sigv4a.file), mode=0o700, exist_ok=True)
     # What is there may be this very key, of a run that was ended.
-    check_places(args.sigv4a_out, args.sigv4a_handle, args.out, args.persistent_handle, force=True)
-    required_key_id(args.aws_access_key_id)
+    check_places(sigv4a, place, force=True)
+    required_key_id(key_id)
     with open_tpm(args) as tpm:
         check_tpm(tpm)
 
@@ -190,55 +215,60 @@ def _already(profile: str, present: str) -> int:
     return 0
 
 
-def _check_present(args: Untyped, present: str | None) -> None:
+def _check_present(args: Settings, key_id: str, present: str | None) -> None:
     """Raises UsageError where the profile runs something else than a key of this id."""
     if present is None or args.force:
         return
     try:
-        same = ProfileCommand(present).key_id == args.aws_access_key_id
+        same = ProfileCommand(present).key_id == key_id
     except UsageError:
         same = False
     if not same:
         raise UsageError(f"the profile {args.profile} has another credential_process; --force replaces it")
 
 
-def _import(args: Untyped, secret: "Secret", options: list[str], checkpoint: Checkpoint) -> ProfileCommand:
-    """The key in its place, made now or by an earlier run, and the command line that uses it."""
-    place = Place(args.persistent_handle, args.out)
+def _import(args: Settings, plan: Plan) -> ProfileCommand:
+    """Puts the key in its place, unless an earlier run did, and returns the command line that uses it."""
+    place = plan.place
     pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
     pcrs = pcrs_from(args.pcrs) if args.pcrs else None
     parentage = parentage_of(args)
-    order = Order(secret, new_key_auth(args), pcrs, parentage.handle, parentage.auth, pin)
+    order = Order(plan.secret, new_key_auth(args), pcrs, parentage.handle, parentage.auth, pin)
     with open_tpm(args) as tpm:
         parentage.prepare(tpm)
-        found = None if args.force else public_at(tpm, place)
-        if found is None:
-            made = make_key(tpm, order)
-            put(tpm, made, place, parentage.owner, force=args.force)
+        present = None if args.force else read_public_at(tpm, place)
+        if present is None:
+            key = make_key(tpm, order)
+            put_in_place(tpm, [Placement.of(tpm, key, place, parentage.owner)], force=args.force)
+            name, parent = key.loaded.name, key.parent
         else:
-            policy = policy_of(tpm, order)
-            wanted = hmac_key(policy.digest() if policy else b"", with_auth=bool(order.auth))
-            if found != wanted.replace(unique=found.unique):
-                raise UsageError(f"{place} has another key; choose another place, or give --force to replace it")
-            # It is in its place, and the pin is asked of its parent only.
-            parent = parent_at(tpm, parentage.handle, parentage.auth, pin)
-            made = Made(None, Loaded(0, name_of(found), found), parent)  # type: ignore[arg-type]
-        pinned = salt_pin(tpm, made, persistent=place.handle is not None, owner=parentage.owner)
-    if is_wanted(args):
-        enroll_sigv4a(args, order, parentage.owner)
-    command = ProfileCommand(credential_process(args, pinned, made.key.name, "--cache", *options))
+            _check_public(tpm, order, place, present)
+            # The parent only, for its pin.
+            name, parent = name_of(present), parent_at(tpm, parentage.handle, parentage.auth, pin)
+        pinned = salt_pin(tpm, parent.key, persistent=place.handle is not None, owner=parentage.owner)
+    if plan.sigv4a:
+        enroll_sigv4a(args, order, plan.sigv4a, plan.key_id, parentage.owner, force=args.force)
+    line = credential_process(args, plan.key_id, place, pinned, name, ["--cache", *plan.options])
+    command = ProfileCommand(line)
     # What was typed at a prompt stands in no command line.
     command.key.auth, command.key.parent_auth = order.auth, parentage.auth
-    tell_passwords(args, parentage, pinned)
-    if found is None:
+    tell_passwords(args, place, parentage, pinned)
+    if present is None:
         note(f"the key is in the TPM, at {place}")
     else:
-        _check_same(command, secret, place)
-    checkpoint("placed")
+        _check_same(command, plan.secret, place)
     return command
 
 
-def _check_same(command: ProfileCommand, secret: "Secret", place: Place) -> None:
+def _check_public(tpm: Tpm, order: Order, place: Place, present: TPMT_PUBLIC) -> None:
+    """Raises UsageError if the key at the place has other attributes than the ordered one."""
+    policy = policy_of(tpm, order)
+    wanted = hmac_key(policy.digest() if policy else b"", with_auth=bool(order.auth))
+    if present != wanted.replace(unique=present.unique):
+        raise UsageError(f"{place} has another key; choose another place, or give --force to replace it")
+
+
+def _check_same(command: ProfileCommand, secret: Secret, place: Place) -> None:
     """Raises UsageError where what is at the place is not this secret as we put it there."""
     message = random_bytes(32)
     try:

@@ -28,17 +28,16 @@ from tpmwire.spec.constants import TPM_ALG
 
 from ..awsconfig.profiles import (
     check_profile,
-    credential_process,
     endpoint_options,
     existing_profile,
     profile_lines,
-    salt_pin,
-    tell_passwords,
     write_profile,
 )
-from ..keys.create import Made, Order, make_key
+from ..keys.create import NewKey, Order, make_key
 from ..keys.options import (
     OWNER,
+    SecretSettings,
+    Sigv4aSettings,
     add_parent_options,
     add_pin_options,
     add_secret_options,
@@ -47,20 +46,35 @@ from ..keys.options import (
     parentage_of,
 )
 from ..keys.persist import check_free
-from ..keys.place import Placed, check_path, put_in_place
-from ..keys.policy_options import described_policy
+from ..keys.place import Place, Placement, check_path, put_in_place
+from ..keys.policy_options import PolicySettings, described_policy
 from ..keys.secret import check_key_id, key_id_of, read_key
-from ..keys.sigv4a import check_places, check_tpm, is_wanted, make_sigv4a_key, places_of, required_key_id
+from ..keys.sigv4a import check_places, check_tpm, make_sigv4a_key, required_key_id
 from ..keys.targets import read_target
-from ..lifecycle.profile_command import plaintext_identity
+from ..lifecycle.aws import plaintext_identity
+from ..lifecycle.profile_line import LineSettings, credential_process, salt_pin, tell_passwords
 from ..terminal.messages import UsageError, note
-from ..terminal.options import Once, Untyped, add_tpm_options, filled, pcrs_from
+from ..terminal.options import Once, add_tpm_options, filled, pcrs_from
 from ..tpm.open import open_tpm
 from ..tpm.options import add_auth_options
 from ..tpm.passwords import new_key_auth
 from ..tpm.pins import pin_from
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
+
+
+class Settings(LineSettings, PolicySettings, SecretSettings, Sigv4aSettings):
+    """The verb's options."""
+
+    out: str | None
+    persistent_handle: int | None
+    force: bool
+    duplicable_to: str | None
+    duplicable_to_key: str | None
+    aws_access_key_id: str | None
+    write_profile: str | None
+    verify: bool
+    aws_region: str | None
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -139,61 +153,75 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_pin_options(parser, ": the secret then goes to that TPM only")
 
 
-def run(args: Untyped) -> int:
-    """Makes the key, proves it, puts it in place, prints a profile."""
-    _check_places(args)
-    if args.from_profile and not args.aws_access_key_id:
-        args.aws_access_key_id = key_id_of(args.from_profile)
-    if args.write_profile:
-        check_profile(args.write_profile, force=args.force)
-        if args.out == "-":
-            raise UsageError("a profile needs a stored key; give --out FILE or --persistent-handle")
-    named = _key_id(args)
+def run(args: Settings) -> int:
+    """Creates the key, tests it, puts it in place, prints a profile."""
+    place, sigv4a = _check_places(args)
+    key_id = _key_id(args)
     options = _endpoint_options(args)
     pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
-    described = bool(args.policy_json or "=" in (args.pcrs or ""))
-    handles = [handle for handle in (args.persistent_handle, args.sigv4a_handle) if handle is not None]
+    described = _is_described(args)
+    handles = [each.handle for each in (place, sigv4a) if each.handle is not None]
     if described and (handles or args.duplicable_to):
         raise UsageError(
             "--policy needs --out alone: a handle does not store the policy, and --duplicable-to would change it"
         )
-    sigv4a = is_wanted(args)
-    key_id = ""
     if sigv4a:
-        key_id = required_key_id(args.aws_access_key_id)
+        required_key_id(key_id)
         with open_tpm(args) as tpm:
             check_tpm(tpm)
     pcrs = pcrs_from(args.pcrs) if args.pcrs and not described else None
     parent = parentage_of(args)
     secret = read_key(args.from_profile, force=args.force)
     if args.verify:
-        note(f"AWS accepts the secret as {plaintext_identity(named, secret, options).arn}")
+        note(f"AWS accepts the secret as {plaintext_identity(key_id, secret, options).arn}")
     auth = new_key_auth(args)
-    leave = _leave(args, with_auth=bool(auth))
-    given = _described(args, with_auth=bool(auth)) if described else ()
-    order = Order(secret, auth, pcrs, parent.handle, parent.auth, pin, leave, given)
+    duplication = _duplication_policy(args, with_auth=bool(auth))
+    ways = _described_ways(args, with_auth=bool(auth)) if described else ()
+    order = Order(secret, auth, pcrs, parent.handle, parent.auth, pin, duplication, ways)
     with open_tpm(args) as tpm:
         for handle in handles:
             check_free(tpm, handle, force=args.force)
         parent.prepare(tpm)
-        made = make_key(tpm, order)
-        places = [Placed(made, None if args.out == "-" else args.out, args.persistent_handle)]
+        key = make_key(tpm, order)
+        placements = [Placement.of(tpm, key, place, parent.owner)]
         if sigv4a:
-            places.append(Placed(make_sigv4a_key(tpm, order, made, key_id), args.sigv4a_out, args.sigv4a_handle))
+            placements.append(Placement.of(tpm, make_sigv4a_key(tpm, order, key, key_id), sigv4a, parent.owner))
             if parent.handle == OWNER:
                 # It has done its part. Many TPMs have three slots, and putting keys in place takes one more.
-                tpm.flush(made.parent.key.handle)
-        pinned = salt_pin(tpm, made, persistent=args.persistent_handle is not None, owner=parent.owner)
-        command = credential_process(args, pinned, made.key.name, *options)
-        put_in_place(tpm, places, parent.owner, force=args.force)
-    _report(made, args, command)
-    tell_passwords(args, parent, pinned)
+                tpm.flush(key.parent.key.handle)
+        pinned = salt_pin(tpm, key.parent.key, persistent=place.handle is not None, owner=parent.owner)
+        command = credential_process(args, key_id, place, pinned, key.loaded.name, options)
+        put_in_place(tpm, placements, force=args.force)
+    _report(key, args, command, sigv4a)
+    tell_passwords(args, place, parent, pinned)
     return 0
 
 
-def _key_id(args: Untyped) -> str:
-    """The access key id; empty where it is not given and not needed. Raises UsageError."""
-    found = args.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID") or ""
+def _check_places(args: Settings) -> tuple[Place, Place]:
+    """Returns the places of the HMAC key and of the key of SigV4A.
+
+    Raises UsageError if a key has no place, or the place of another one.
+    """
+    if not args.out and args.persistent_handle is None:
+        raise UsageError("no output; give --out FILE, --persistent-handle HANDLE, or both")
+    place = Place(args.persistent_handle, None if args.out == "-" else args.out)
+    sigv4a = Place(args.sigv4a_handle, args.sigv4a_out)
+    if place.file:
+        check_path(place.file, "--out", force=args.force)
+    check_places(sigv4a, place, force=args.force)
+    return place, sigv4a
+
+
+def _key_id(args: Settings) -> str:
+    """Returns the access key id; empty if it is not given and not needed. Raises UsageError."""
+    given = args.aws_access_key_id
+    if args.from_profile and not given:
+        given = key_id_of(args.from_profile)
+    if args.write_profile:
+        check_profile(args.write_profile, force=args.force)
+        if args.out == "-":
+            raise UsageError("a profile needs a stored key; give --out FILE or --persistent-handle")
+    found = given or os.environ.get("AWS_ACCESS_KEY_ID") or ""
     if found:
         check_key_id(found, force=args.force)
     elif args.write_profile or args.verify:
@@ -202,8 +230,13 @@ def _key_id(args: Untyped) -> str:
     return found
 
 
-def _endpoint_options(args: Untyped) -> list[str]:
-    """The line's options of AWS's endpoints: those that --verify uses, and those of a profile that exists."""
+def _is_described(args: Settings) -> bool:
+    """Whether the policy is described by the options, so that it need not hold now."""
+    return bool(args.policy_json) or "=" in (args.pcrs or "")
+
+
+def _endpoint_options(args: Settings) -> list[str]:
+    """Returns the options of AWS's endpoints: those that --verify uses, and those of a profile that exists."""
     if args.write_profile or args.verify:
         return endpoint_options(
             args.aws_region, existing_profile(args.write_profile) if args.write_profile else None
@@ -211,18 +244,8 @@ def _endpoint_options(args: Untyped) -> list[str]:
     return [f"--aws-region={args.aws_region}"] if args.aws_region else []
 
 
-def _check_places(args: Untyped) -> None:
-    """Raises UsageError where a key has no place, or where two would have the same."""
-    if not args.out and args.persistent_handle is None:
-        raise UsageError("no output; give --out FILE, --persistent-handle HANDLE, or both")
-    if args.out and args.out != "-":
-        check_path(args.out, "--out", force=args.force)
-    out = None if args.out == "-" else args.out
-    check_places(args.sigv4a_out, args.sigv4a_handle, out, args.persistent_handle, force=args.force)
-
-
-def _described(args: Untyped, *, with_auth: bool) -> "tuple[Policy, ...]":
-    """The ways of the policy of --policy, or of --pcrs with values. Raises UsageError."""
+def _described_ways(args: Settings, *, with_auth: bool) -> tuple[Policy, ...]:
+    """Returns the alternatives of the policy of --policy, or of --pcrs with values. Raises UsageError."""
     found = described_policy(args, TPM_ALG.SHA256)
     assert found is not None  # one of the options is there
     ways = found.alternatives
@@ -235,8 +258,8 @@ def _described(args: Untyped, *, with_auth: bool) -> "tuple[Policy, ...]":
     return ways
 
 
-def _leave(args: Untyped, *, with_auth: bool) -> "Policy | None":
-    """The policy by which the key may be duplicated. Raises UsageError."""
+def _duplication_policy(args: Settings, *, with_auth: bool) -> Policy | None:
+    """Returns the policy by which the key may be duplicated. Raises UsageError."""
     if not args.duplicable_to:
         return None
 
@@ -250,20 +273,20 @@ def _leave(args: Untyped, *, with_auth: bool) -> "Policy | None":
     return to_parent(read_target(args.duplicable_to, None, args.duplicable_to_key).public)
 
 
-def _report(made: "Made", args: Untyped, command: str) -> None:
+def _report(key: NewKey, args: Settings, command: str, sigv4a: Place) -> None:
     handle = args.persistent_handle
-    if args.policy_json or "=" in (args.pcrs or ""):
+    if _is_described(args):
         note("the key was not tested, because its policy need not be satisfied now")
     else:
         note("the TPM's HMAC with the new key equals the host's")
     if handle is not None:
-        note(f"the key is persistent at 0x{handle:08x}, Name {made.key.name.hex()}")
+        note(f"the key is persistent at 0x{handle:08x}, Name {key.loaded.name.hex()}")
     if args.out == "-":
-        print(made.file.to_pem(), end="")
+        print(key.file.to_pem(), end="")
     elif args.out:
         note(f"wrote {args.out}")
-    if places := places_of(args):
-        note(f"SigV4A key: {' and '.join(places)}; sign with it by `tpmwire curl --sigv4a {places[0]}`")
+    if sigv4a:
+        note(f"SigV4A key: {sigv4a}; sign with it by `tpmwire curl --sigv4a {sigv4a.texts[0]}`")
     if args.write_profile:
         path = write_profile(args.write_profile, command)
         note(f"wrote the profile {args.write_profile} to {path}")

@@ -13,6 +13,7 @@ The result is the key at a persistent handle, or a loadable key file; either way
 
 import argparse
 
+from tpmwire.channel import authorized_once
 from tpmwire.crypto.formulas import random_bytes
 from tpmwire.errors import TpmError
 from tpmwire.keys.keyfile import IMPORTABLE, SEALED, KeyFile
@@ -25,10 +26,10 @@ from tpmwire.use.load import import_key, load_key, persist_key
 from tpmwire.use.parents import PARENTS, candidates, for_endorsement
 
 from ..keys.options import new_handle
-from ..keys.persist import is_occupied
-from ..keys.place import check_path
+from ..keys.persist import evict, is_occupied
+from ..keys.place import Place, Placement, check_path, put_in_place
 from ..keys.tpmcopy import parent_kind
-from ..terminal.files import read_key_file, read_small, write_whole
+from ..terminal.files import read_key_file, read_small
 from ..terminal.messages import UsageError, note
 from ..terminal.options import TpmSettings, add_tpm_options, auth_from, pcrs_from, persistent_handle
 
@@ -115,13 +116,18 @@ def run(args: Settings) -> int:
         loadable = _imported(tpm, key, choices)
         ready = key.of_file(loadable)
         _prove(tpm, ready, loadable)
-        if args.persistent_handle is not None:
-            # Below the owner's primary one password has two names.
-            own = owner or (key.parent_auth if loadable.hierarchy == OWNER else owner)
-            persist_key(ready, tpm, args.persistent_handle, own)
-            note(f"the key is persistent at 0x{args.persistent_handle:08x}")
+        # Below the owner's primary one password has two names.
+        own = owner or (key.parent_auth if loadable.hierarchy == OWNER else owner)
+        placement = Placement(
+            loadable,
+            Place(args.persistent_handle, args.out),
+            lambda handle: persist_key(ready, tpm, handle, own),
+            lambda handle: evict(tpm, handle, authorized_once(tpm, own)),
+        )
+        put_in_place(tpm, [placement], force=args.force)
+    if args.persistent_handle is not None:
+        note(f"the key is persistent at 0x{args.persistent_handle:08x}")
     if args.out:
-        write_whole(args.out, loadable.to_pem().encode(), force=args.force)
         note(f"wrote {args.out}")
     return 0
 

@@ -8,9 +8,9 @@ output is the key's Name: with `--key-name NAME` a run of aws-tpm-process-creden
 
 import argparse
 
-from tpmwire.tpm import undisturbed
-
-from ..keys.persist import check_free, load, make_persistent, parent_of
+from ..keys.create import NewKey
+from ..keys.persist import check_free, load, parent_of
+from ..keys.place import Place, Placement, put_in_place
 from ..terminal.files import read_key_file
 from ..terminal.messages import UsageError, note
 from ..terminal.options import TpmSettings, add_tpm_options, persistent_handle
@@ -59,9 +59,8 @@ def run(args: Settings) -> int:
     with open_tpm(args) as tpm:
         check_free(tpm, args.handle, force=args.force)
         parent = parent_of(tpm, file, password, None)
-        key = load(tpm, parent, file.public, file.private)
-        with undisturbed():
-            make_persistent(tpm, key, args.handle, owner, parent.session)
+        key = NewKey(file, load(tpm, parent, file.public, file.private), parent)
+        put_in_place(tpm, [Placement.of(tpm, key, Place(args.handle), owner)], force=args.force)
     note(f"{args.file} is persistent at 0x{args.handle:08x}")
-    print(key.name.hex())
+    print(key.loaded.name.hex())
     return 0

@@ -31,23 +31,16 @@ from tpmwire.spec.constants import TPM_HT
 from tpmwire.tpm import undisturbed
 
 from ..keys.create import Order, make_key
-from ..keys.options import add_sigv4a_options, new_handle
+from ..keys.options import Sigv4aSettings, add_sigv4a_options, new_handle
+from ..keys.place import Place, Placement, put_in_place, read_public_at, remove_key_at
 from ..keys.secret import key_octets
-from ..keys.sigv4a import check_installed, is_wanted, make_sigv4a_key, places_of
-from ..lifecycle.profile_command import (
-    Checkpoint,
-    ProfileCommand,
-    State,
-    alone,
-    clear,
-    iam_client,
-    identity,
-    no_checkpoint,
-    public_at,
-    put,
-    switch_profiles,
-)
+from ..keys.sigv4a import check_installed, make_sigv4a_key
+from ..lifecycle.aws import iam_client, identity
+from ..lifecycle.checkpoint import Checkpoint, no_checkpoint
+from ..lifecycle.profile_command import ProfileCommand
+from ..lifecycle.profiles import switch_profiles
 from ..lifecycle.rotation import (
+    NewPlaces,
     begin,
     check_place,
     check_sigv4a,
@@ -58,20 +51,32 @@ from ..lifecycle.rotation import (
     order_for,
     place_in,
     place_values,
-    sigv4a_places,
 )
+from ..lifecycle.state import State, rotation_lock
 from ..terminal.messages import UsageError, note
-from ..terminal.options import Once, Untyped
+from ..terminal.options import Once
 from ..terminal.prompts import check_agreed
-from ..tpm.options import add_auth_options
+from ..tpm.options import OwnerSettings, add_auth_options
 from ..tpm.passwords import owner_auth
 
-__all__ = ["configure", "rotate", "run"]
+__all__ = ["Settings", "configure", "rotate", "run"]
 
 Result = TypeVar("Result")
 
 _PATIENCE = 90.0
 """Seconds; a new key takes some until all of AWS knows it."""
+
+
+class Settings(OwnerSettings, Sigv4aSettings):
+    """The verb's options."""
+
+    profile: str
+    resume: bool
+    delete_old: bool
+    discard: str | None
+    yes: bool
+    out: str | None
+    persistent_handle: int | None
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -103,12 +108,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_auth_options(parser, "owner", "the owner's password, needed to make the key persistent")
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Rotates the profile's key."""
     return rotate(args, no_checkpoint)
 
 
-def rotate(args: Untyped, checkpoint: Checkpoint) -> int:
+def rotate(args: Settings, checkpoint: Checkpoint) -> int:
     """`run`, with a word to `checkpoint` after each step.
 
     begun, answered, created, made, put, placed, proven, rewritten, switched, disabled, inactive; with --delete-old
@@ -119,18 +124,18 @@ def rotate(args: Untyped, checkpoint: Checkpoint) -> int:
         if wanted:
             question = f"Delete the {what} of the profile {args.profile} permanently, in IAM and in the TPM?"
             check_agreed(question, yes=args.yes)
-    with alone():
+    with rotation_lock():
         _go_on(args, State.load(args.profile), owner, checkpoint)
     return 0
 
 
-def _go_on(args: Untyped, state: State | None, owner: "Secret", checkpoint: Checkpoint) -> None:
+def _go_on(args: Settings, state: State | None, owner: Secret, checkpoint: Checkpoint) -> None:
     """From the stage that has been reached to the last that is asked for."""
     _check(args, state)
     if state is None:
-        if is_wanted(args):
+        if _new_places(args).sigv4a:
             check_installed()
-        state = begin(args)
+        state = begin(args.profile, _new_places(args).key)
         checkpoint("begun")
     elif state.stage != "inactive":
         _tidy(args, state, owner)
@@ -152,7 +157,11 @@ def _go_on(args: Untyped, state: State | None, owner: "Secret", checkpoint: Chec
         note(f"{state.values['old']['id']} is inactive; once nothing needs it, run: `{last}`")
 
 
-def _check(args: Untyped, state: State | None) -> None:
+def _new_places(args: Settings) -> NewPlaces:
+    return NewPlaces(Place(args.persistent_handle, args.out), Place(args.sigv4a_handle, args.sigv4a_out))
+
+
+def _check(args: Settings, state: State | None) -> None:
     """Raises UsageError where the words do not fit what has been done."""
     if state is None:
         if args.resume or args.discard:
@@ -167,14 +176,14 @@ def _check(args: Untyped, state: State | None) -> None:
         raise UsageError(f"a rotation of {args.profile} was interrupted at the stage {state.stage!r}; --resume it")
 
 
-def _tidy(args: Untyped, state: State, owner: "Secret") -> None:
+def _tidy(args: Settings, state: State, owner: Secret) -> None:
     """Where an earlier run ended in the middle of a step: to the step's end, or back before it."""
     if state.stage == "begun":
         _find_orphan(args, state)
     elif state.stage == "made":
         new = state.values["new"]
         with open_for(old_command(args.profile, state)) as tpm:
-            public = public_at(tpm, place_in(new))
+            public = read_public_at(tpm, place_in(new))
         if public is not None and name_of(public).hex() == new["name"]:
             state.reach("placed")
     given_up = args.discard == state.values.get("new", {}).get("id")
@@ -187,7 +196,7 @@ def _tidy(args: Untyped, state: State, owner: "Secret") -> None:
         )
 
 
-def _find_orphan(args: Untyped, state: State) -> None:
+def _find_orphan(args: Settings, state: State) -> None:
     """A key that IAM made for a run that was killed before it heard of it. Nobody has its secret."""
     keys = iam_client(old_command(args.profile, state)).call(ListAccessKeys())
     others = [key for key in keys if key.access_key_id not in state.values["before"]]
@@ -200,7 +209,7 @@ def _find_orphan(args: Untyped, state: State) -> None:
         state.reach("created", new={"id": key.access_key_id})
 
 
-def _discard(profile: str, state: State, owner: "Secret") -> None:
+def _discard(profile: str, state: State, owner: Secret) -> None:
     """Deletes the new key, which nothing uses, and what there is of it here."""
     new = state.values["new"]
     command = old_command(profile, state)
@@ -208,7 +217,7 @@ def _discard(profile: str, state: State, owner: "Secret") -> None:
     if "name" in new:
         with open_for(command) as tpm:
             for values in [new, *new.get("sigv4a", [])]:
-                clear(tpm, place_in(values), bytes.fromhex(values["name"]), owner)
+                remove_key_at(tpm, place_in(values), bytes.fromhex(values["name"]), owner)
     note(f"deleted the new key {new['id']}, whose secret was lost")
     del state.values["new"]
     state.reach("begun")
@@ -225,11 +234,12 @@ def _delete_key(command: ProfileCommand, key_id: str) -> None:
     _patiently(delete)
 
 
-def _create(args: Untyped, state: State, owner: "Secret", checkpoint: Checkpoint) -> None:
+def _create(args: Settings, state: State, owner: Secret, checkpoint: Checkpoint) -> None:
     """The new key, from IAM's answer into its place. A signal waits: the secret is in this process only."""
     command = old_command(args.profile, state)
-    check_place(args, command)
-    check_sigv4a(args, command)
+    places = _new_places(args)
+    check_place(places.key, command)
+    check_sigv4a(places, command)
     client = iam_client(command, once=True)
     with undisturbed():
         try:
@@ -244,7 +254,7 @@ def _create(args: Untyped, state: State, owner: "Secret", checkpoint: Checkpoint
         secret = key_octets(answer.secret_access_key.encode())
         del answer
         try:
-            _import(args, state, order_for(command, secret, owner), owner, checkpoint)
+            _import(args.profile, places, state, order_for(command, secret, owner), owner, checkpoint)
         except Exception:
             # The TPM did not take it; nobody else will ever have it.
             _discard(args.profile, state, owner)
@@ -252,35 +262,37 @@ def _create(args: Untyped, state: State, owner: "Secret", checkpoint: Checkpoint
             raise
     new = state.values["new"]
     note(f"the new key {new['id']} is in the TPM, at {place_in(new)}")
-    if is_wanted(args):
-        note(f"SigV4A key of the new key: {' and '.join(places_of(args))}")
+    if places.sigv4a:
+        note(f"SigV4A key of the new key: {places.sigv4a}")
     else:
         old = state.values["old"]["id"]
         note(f"a SigV4A key of {old}, if any, ends with it; rotate --sigv4a-out creates a new one")
 
 
-def _import(args: Untyped, state: State, order: "Order", owner: "Secret", checkpoint: Checkpoint) -> None:
-    command, key_id = old_command(args.profile, state), state.values["new"]["id"]
+def _import(
+    profile: str, places: NewPlaces, state: State, order: Order, owner: Secret, checkpoint: Checkpoint
+) -> None:
+    """Creates the new key in the TPM, and a key of SigV4A beside it, and puts them in their places."""
+    command, key_id, sigv4a = old_command(profile, state), state.values["new"]["id"], places.sigv4a.absolute
     with open_for(command) as tpm:
-        place = new_place(args, tpm, command, key_id)
-        made = make_key(tpm, order)
+        place = new_place(places, tpm, command, key_id)
+        key = make_key(tpm, order)
         # Before it is put there: a later run tells by the Name whether it was.
-        new = {"id": key_id, "name": made.key.name.hex(), **place_values(place)}
-        if is_wanted(args):
-            beside = make_sigv4a_key(tpm, order, made, key_id)
-            name = beside.key.name.hex()
-            new["sigv4a"] = [{"name": name, **place_values(each)} for each in sigv4a_places(args)]
+        new = {"id": key_id, "name": key.loaded.name.hex(), **place_values(place)}
+        if sigv4a:
+            beside = make_sigv4a_key(tpm, order, key, key_id)
+            name = beside.loaded.name.hex()
+            new["sigv4a"] = [{"name": name, **place_values(part)} for part in sigv4a.parts]
         state.reach("made", new=new)
         checkpoint("made")
-        if is_wanted(args):
-            if made.parent.key.handle >> 24 == TPM_HT.TRANSIENT:
+        if sigv4a:
+            if key.parent.key.handle >> 24 == TPM_HT.TRANSIENT:
                 # It has done its part. Many TPMs have three slots, and putting keys in place takes one more.
-                tpm.flush(made.parent.key.handle)
-            for each in sigv4a_places(args):
-                put(tpm, beside, each, owner)
+                tpm.flush(key.parent.key.handle)
+            put_in_place(tpm, [Placement.of(tpm, beside, sigv4a, owner)])
             checkpoint("beside")
         # The last: where it is in its place, all is.
-        put(tpm, made, place, owner)
+        put_in_place(tpm, [Placement.of(tpm, key, place, owner)])
         checkpoint("put")
     state.reach("placed")
     checkpoint("placed")
@@ -319,14 +331,14 @@ def _disable(profile: str, state: State, checkpoint: Checkpoint) -> None:
     checkpoint("inactive")
 
 
-def _delete(profile: str, state: State, owner: "Secret", checkpoint: Checkpoint) -> None:
+def _delete(profile: str, state: State, owner: Secret, checkpoint: Checkpoint) -> None:
     """The old key's end, at AWS and here."""
     old = state.values["old"]
     command = new_command(profile, state)
     _delete_key(command, old["id"])
     checkpoint("deleted")
     with open_for(command) as tpm:
-        clear(tpm, place_in(old), bytes.fromhex(old["name"]), owner)
+        remove_key_at(tpm, place_in(old), bytes.fromhex(old["name"]), owner)
     checkpoint("cleared")
     state.remove()
     note(f"deleted the old key {old['id']}, and removed it from {place_in(old)}")

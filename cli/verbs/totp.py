@@ -28,7 +28,7 @@ from ..credentials.totp_key import key_at
 from ..keys.create import Order, make_key
 from ..keys.options import add_parent_options, add_pin_options, new_handle, parentage_of
 from ..keys.persist import check_free
-from ..keys.place import Placed, check_path, put_in_place
+from ..keys.place import Place, Placement, check_path, put_in_place
 from ..terminal.messages import UsageError, note, warn
 from ..terminal.options import Untyped, add_tpm_options, filled, pcrs_from, secret_file
 from ..terminal.prompts import ask_secret
@@ -131,8 +131,8 @@ def _import(args: Untyped) -> int:
                     f"this TPM does not support HMAC with {token.hash_name}, which this token needs"
                 )
             raise
-        path = None if args.out == "-" else args.out
-        put_in_place(tpm, [Placed(made, path, handle)], parent.owner, force=args.force)
+        place = Place(handle, None if args.out == "-" else args.out)
+        put_in_place(tpm, [Placement.of(tpm, made, place, parent.owner)], force=args.force)
     note("the TPM's HMAC with the new key equals the host's")
     if args.out == "-":
         print(made.file.to_pem(), end="")

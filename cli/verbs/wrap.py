@@ -37,7 +37,7 @@ from ..keys.options import (
     add_secret_options,
     add_target_options,
 )
-from ..keys.place import check_path
+from ..keys.place import Place, check_path
 from ..keys.secret import key_id_of, likely_key, read_key
 from ..keys.sigv4a import check_places, private_value, required_key_id
 from ..keys.targets import Target, in_format, read_target
@@ -224,7 +224,7 @@ def _wrap_one(args: Settings, to: str, order: Order, key_id: str) -> int:
 
 def _sigv4a_key_id(args: Settings) -> str:
     """Returns the access key id for the key of SigV4A, before the secret is asked for. Raises UsageError."""
-    check_places(args.sigv4a_out, None, args.out, None, force=args.force)
+    check_places(Place(file=args.sigv4a_out), Place(file=args.out), force=args.force)
     if args.from_profile and not args.aws_access_key_id:
         return required_key_id(key_id_of(args.from_profile))
     return required_key_id(args.aws_access_key_id)

@@ -392,9 +392,9 @@ def test_a_new_key_that_is_of_no_use_can_be_given_up(
 
 @pytest.mark.parametrize("device", ["file"], indirect=True)
 def test_one_at_a_time(device: Device, tool: Tool) -> None:
-    from cli.lifecycle.profile_command import alone
+    from cli.lifecycle.state import rotation_lock
 
-    with alone():
+    with rotation_lock():
         second = tool("rotate", "--profile", "work")
     assert second.code == 2
     assert "is at work" in second.err

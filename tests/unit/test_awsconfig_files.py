@@ -12,7 +12,7 @@ import pytest
 from cli.awsconfig import files as aws_files
 from cli.awsconfig.plaintext import Plaintext, remove_plaintext
 from cli.awsconfig.profiles import write_profile
-from cli.lifecycle.profile_command import switch_profiles
+from cli.lifecycle.profiles import switch_profiles
 from cli.terminal.messages import UsageError
 from cli.toolbox import main
 

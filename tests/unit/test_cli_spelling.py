@@ -6,7 +6,8 @@ import shlex
 import pytest
 
 from cli.credentials.options import PROGRAM, run_parser
-from cli.lifecycle.profile_command import Place, ProfileCommand
+from cli.keys.place import Place
+from cli.lifecycle.profile_command import ProfileCommand
 from cli.terminal.messages import UsageError
 from cli.terminal.options import Parser, suggestion
 from cli.toolbox import VERBS

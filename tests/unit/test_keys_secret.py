@@ -2,7 +2,6 @@
 
 import io
 import sys
-from argparse import Namespace
 
 import pytest
 
@@ -14,7 +13,7 @@ ID, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 
 def _read(monkeypatch: pytest.MonkeyPatch, text: str, *, force: bool = False) -> bytes:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
-    return read_key(Namespace(from_profile=None, force=force)).reveal()
+    return read_key(None, force=force).reveal()
 
 
 @pytest.mark.parametrize("text", [SECRET, f"{SECRET}\n", f"{SECRET}\r\n", f"AWS4{SECRET}"])

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.awsconfig.process_line import absolute_tpm_path, find_program, join_line
+from cli.lifecycle.process_line import absolute_tpm_path, find_program, join_line
 from cli.terminal.messages import UsageError
 
 PROGRAM = "aws-tpm-process-credential"

@@ -3,7 +3,8 @@
 import pytest
 
 from cli.credentials.options import run_parser
-from cli.lifecycle.profile_command import Place, ProfileCommand
+from cli.keys.place import Place
+from cli.lifecycle.profile_command import ProfileCommand
 from cli.terminal.messages import UsageError
 
 PROGRAM = "aws-tpm-process-credential"

@@ -1,0 +1,71 @@
+"""AWS asked during enrolment and rotation: who a key belongs to, and IAM about the user's access keys."""
+
+import os
+from collections.abc import Sequence
+
+from sigv4.client import AwsClient, StsClient
+from sigv4.config import configured_region
+from sigv4.endpoints import resolve_service
+from sigv4.errors import StsError
+from sigv4.http import HttpClient
+from sigv4.retry import RetryPolicy, read_retry_policy
+from sigv4.signer import Signer, hmac_from_secret
+from sigv4.sts import CallerIdentity, GetCallerIdentity
+from tpmwire.secret import Secret
+
+from ..awsconfig.profiles import existing_profile
+from ..credentials.options import RunSettings, parse_run
+from ..credentials.sts import endpoint_for, environ_of
+from ..terminal.messages import warn
+from .profile_command import ProfileCommand
+
+__all__ = ["iam_client", "identity", "plaintext_identity"]
+
+
+def identity(command: ProfileCommand) -> CallerIdentity:
+    """Asks STS who the key of a command line belongs to, with a signature by the TPM.
+
+    Raises StsError, NetworkError.
+    """
+    return _ask_identity(command.signer(), command.settings)
+
+
+def plaintext_identity(key_id: str, secret: Secret, options: Sequence[str]) -> CallerIdentity:
+    """Asks STS who a secret (after "AWS4") belongs to, by options of a run. Raises StsError, NetworkError."""
+    plain = secret.reveal().removeprefix(b"AWS4").decode("ascii")
+    return _ask_identity(Signer(key_id, hmac_from_secret(plain)), parse_run(options))
+
+
+def _ask_identity(signer: Signer, settings: RunSettings) -> CallerIdentity:
+    operation = GetCallerIdentity()
+    endpoint = endpoint_for(settings, operation)
+    attempts = read_retry_policy(os.environ, settings.aws_profile)
+    http = HttpClient(_patience(settings), environ_of(settings), user_agent="tpmwire", warn=warn)
+    try:
+        return StsClient(signer, endpoint, http, policy=attempts, warn=warn).call(operation)
+    except StsError as error:
+        if error.code == "InvalidClientTokenId":
+            error.hint += (
+                f"; the request went to {endpoint.url}: for a key of another partition (GovCloud, China) give "
+                "--aws-region, or set the region of the profile"
+            )
+        raise
+
+
+def iam_client(command: ProfileCommand, *, once: bool = False) -> AwsClient:
+    """Returns a client of IAM that signs with the key of the profile. `once`: no call is sent a second time."""
+    settings = command.settings.copy()
+    if command.profile is not None:
+        # IAM's endpoint and the CAs may be in the profile only: the line is about STS.
+        settings.aws_profile = existing_profile(command.profile)
+    region = settings.aws_region or configured_region(os.environ, settings.aws_profile) or "us-east-1"
+    endpoint = resolve_service("iam", region, None, environ_of(settings), settings.aws_profile)
+    attempts = RetryPolicy(max_attempts=1) if once else read_retry_policy(os.environ, settings.aws_profile)
+    signer = command.signer()
+    http = HttpClient(_patience(settings), environ_of(settings), user_agent="tpmwire", warn=warn)
+    return AwsClient(signer, endpoint, http, policy=attempts, warn=warn)
+
+
+def _patience(settings: RunSettings) -> float:
+    # A profile's time-out is for a program that waits for credentials; here a person does.
+    return max(settings.timeout, 30.0)

@@ -1,0 +1,120 @@
+"""The credential_process line of a new key, and the passwords that it leaves to the user."""
+
+import os
+from collections.abc import Sequence
+
+from tpmwire.channel import read_loaded
+from tpmwire.primary import Loaded
+from tpmwire.secret import Secret
+from tpmwire.spec.constants import TPM_ALG, TPM_HT
+from tpmwire.state import nv
+from tpmwire.tpm import Tpm
+
+from ..keys.options import OWNER, Parentage, ParentageSettings, PinSettings
+from ..keys.place import Place
+from ..terminal.messages import note, warn
+from ..terminal.options import TpmSettings
+from ..tpm.options import KeySettings
+from .process_line import absolute_tpm_path, find_program, join_line
+
+__all__ = ["LineSettings", "credential_process", "salt_pin", "tell_passwords"]
+
+PLACEHOLDER = "AKIA..."
+
+SRK_HANDLE = 0x81000001
+
+
+class LineSettings(KeySettings, ParentageSettings, PinSettings, TpmSettings):
+    """The options of `import` and `enroll` that the line states again."""
+
+    pcrs: str | None
+
+
+def salt_pin(tpm: Tpm, parent: Loaded, *, persistent: bool, owner: Secret) -> str:
+    """Returns NAME@WHERE of the key that runs salt their sessions with, the one with the lowest cost.
+
+    For a key file that is its parent, which a run needs anyway; for a persistent key the storage root key, if the
+    TPM has one. The Name is the one that this TPM has now: trusted on first use, and required afterwards. Empty if
+    a run with a persistent key would need the owner's password to create the pinned key.
+    """
+    if parent.handle >> 24 == TPM_HT.PERSISTENT:
+        return f"{parent.name.hex()}@0x{parent.handle:08x}"
+    if persistent and nv.handles(tpm, SRK_HANDLE, SRK_HANDLE):
+        root = read_loaded(tpm, SRK_HANDLE)
+        if root.public.type in (TPM_ALG.ECC, TPM_ALG.RSA):
+            return f"{root.name.hex()}@0x{SRK_HANDLE:08x}"
+    if persistent and owner:
+        return ""
+    return f"{parent.name.hex()}@{'h1' if parent.public.type == TPM_ALG.RSA else 'h2'}"
+
+
+def tell_passwords(args: LineSettings, place: Place, parent: Parentage, pin: str) -> None:
+    """Tells the user what runs with a new profile still need: passwords that are in no file, and a pin."""
+    if args.key_auth or args.key_auth_prompt:
+        note(
+            "the profile needs the key's password; add --keyPass-file=FILE to its credential_process, or set "
+            "TPM_KEY_AUTH for its users"
+        )
+    pinned = args.tpm_session_encrypt_with_name or args.tpm_session_encrypt_with_public
+    if (place.handle is None or pinned) and parent.auth and not _parent_file(args, place):
+        note(
+            "the profile needs the parent's password; add --parentPass-file=FILE to its "
+            "credential_process, or set TPM_PARENT_AUTH for its users"
+        )
+    if not pin and not pinned:
+        note(
+            "the profile pins no key of this TPM, because each run would need the owner's password to "
+            "create it; --make-srk creates a key that can be pinned"
+        )
+
+
+def credential_process(
+    args: LineSettings, key_id: str, place: Place, pin: str, key_name: bytes, more: Sequence[str] = ()
+) -> str:
+    """Returns the command line that uses the key at `place`, with the passwords' files but without a secret.
+
+    `more` are further options. Warns if the program will not be found.
+    """
+    words = [f"--aws-access-key-id={key_id or PLACEHOLDER}"]
+    if place.handle is not None:
+        words += [f"--persistentHandle=0x{place.handle:08x}", f"--key-name={key_name.hex()}"]
+        # A key file has its policy; a handle does not.
+        words += [f"--pcrs={args.pcrs}"] if args.pcrs else []
+    else:
+        words.append(f"--credential-file={place.absolute.file or 'key.pem'}")
+    words += _file_option("--parentPass-file", _parent_file(args, place))
+    words += _file_option("--keyPass-file", args.key_auth_file)
+    if args.tpm_path:
+        words.append(f"--tpm-path={absolute_tpm_path(args.tpm_path)}")
+    if pin.endswith("@h1"):
+        # Each run creates that key, which takes a chip up to ten seconds.
+        words.append("--timeout=30s")
+    if args.tpm_session_encrypt_with_public:
+        words += _file_option("--tpm-session-encrypt-with-public", args.tpm_session_encrypt_with_public)
+    elif name := args.tpm_session_encrypt_with_name or pin:
+        words.append(f"--tpm-session-encrypt-with-name={name}")
+    start, problem = find_program()
+    if problem:
+        warn(problem)
+    return join_line([*start, *words, *more])
+
+
+def _needs_parent(args: LineSettings, place: Place) -> bool:
+    """Whether a run needs the parent: for a key file or, beside a handle, for a pinned key of the owner's."""
+    if place.handle is None:
+        return True
+    _, _, where = (args.tpm_session_encrypt_with_name or "@").partition("@")
+    return bool(args.tpm_session_encrypt_with_public or where in ("h2", "h1", "srk", "srk-rsa"))
+
+
+def _parent_file(args: LineSettings, place: Place) -> str | None:
+    """Returns the file with the password that a run needs for the parent."""
+    if args.make_srk or not _needs_parent(args, place):
+        return None
+    own = args.parent_auth_file if args.parent != OWNER else args.parent_auth_file or args.owner_auth_file
+    return own or None
+
+
+def _file_option(option: str, path: str | None) -> list[str]:
+    """Returns the option with an absolute path: programs that read the profile run in any directory."""
+    return [f"{option}={os.path.abspath(path)}"] if path else []

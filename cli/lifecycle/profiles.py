@@ -1,0 +1,50 @@
+"""Profiles of ~/.aws/config switched to the new key of a rotation."""
+
+import os
+from collections.abc import Callable
+
+from ..awsconfig.edit import config_path, get_setting, profile_of, sections, set_settings
+from ..awsconfig.files import change
+from ..credentials.options import PROGRAM
+from ..terminal.messages import UsageError
+from .profile_command import ProfileCommand
+
+__all__ = ["switch_profiles"]
+
+
+def switch_profiles(
+    old_id: str, rewrite: Callable[[ProfileCommand], str], profile: str | None = None
+) -> list[str]:
+    """Rewrites all profiles of ~/.aws/config that use the key, in one step; returns their sections.
+
+    `profile` is the one whose settings the new line was proven with.
+    """
+    path = os.path.realpath(config_path())
+    switched: list[str] = []
+
+    def edited(text: str) -> str | None:
+        text, sections = _switch_sections(text, path, old_id, rewrite, profile)
+        switched.extend(sections)
+        return text if sections else None
+
+    change(path, edited)
+    return switched
+
+
+def _switch_sections(
+    text: str, path: str, old_id: str, rewrite: Callable[[ProfileCommand], str], profile: str | None
+) -> tuple[str, list[str]]:
+    switched: list[str] = []
+    for section in sections(text):
+        value = get_setting(text, section, "credential_process")
+        # Other programs' command lines, and other keys', may be as they like.
+        if value is None or PROGRAM not in value or old_id not in value:
+            continue
+        try:
+            command = ProfileCommand(value, profile if profile_of(section) == profile else None)
+        except UsageError as error:
+            raise UsageError(f"[{section}] in {path}: {error}") from error
+        if command.key_id == old_id:
+            text = set_settings(text, section, {"credential_process": rewrite(command)})
+            switched.append(section)
+    return text, switched

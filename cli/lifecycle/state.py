@@ -1,0 +1,90 @@
+"""The state of a rotation, in a file beside ~/.aws/config that holds no secret; and the lock of rotations."""
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+from tpmwire.policy import strict_json
+
+from ..awsconfig.edit import config_path
+from ..terminal.files import read_small, write_whole
+from ..terminal.messages import UsageError
+
+__all__ = ["State", "rotation_lock"]
+
+
+class State:
+    """The steps that a rotation has done, in a file.
+
+    `stage` is the last step that is done; `old` and `new` are access key ids with the places of their keys.
+    """
+
+    def __init__(self, path: str, values: dict[str, Any]) -> None:
+        self.path = path
+        self.values = values
+
+    @classmethod
+    def load(cls, profile: str) -> "State | None":
+        """Returns the state of a profile's rotation; None if none is under way. Raises UsageError."""
+        path = _state_path(profile)
+        if not os.path.lexists(path):
+            return None
+        try:
+            values = strict_json.loads(read_small(path))
+            return cls(path, {"stage": values["stage"], "old": values["old"]} | values)
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(
+                f"{path} is no state of a rotation: look at the user's keys, and remove it"
+            ) from error
+
+    @classmethod
+    def begin(cls, profile: str, **values: Any) -> "State":
+        """Returns a new state, at the stage `begun`, in its file. Raises UsageError if there is one."""
+        state = cls(_state_path(profile), {"profile": profile, "stage": "begun", **values})
+        state._write(force=False)
+        return state
+
+    @property
+    def stage(self) -> str:
+        """The last step that is done."""
+        return str(self.values["stage"])
+
+    def reach(self, stage: str, **values: Any) -> None:
+        """Writes that a step is done."""
+        self.values |= {"stage": stage, **values}
+        self._write(force=True)
+
+    def remove(self) -> None:
+        """Removes the file: no rotation is under way any more."""
+        os.unlink(self.path)
+
+    def _write(self, *, force: bool) -> None:
+        write_whole(self.path, json.dumps(self.values, indent=1).encode() + b"\n", force=force)
+
+
+@contextlib.contextmanager
+def rotation_lock() -> Iterator[None]:
+    """Holds a lock, so that rotations run one at a time. The kernel releases it if the process dies.
+
+    Raises UsageError if another rotation runs.
+    """
+    directory = os.path.dirname(_state_path("default"))
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError("another `tpmwire rotate` is at work: wait for its end") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _state_path(profile: str) -> str:
+    name = quote(profile, safe="")
+    return os.path.join(os.path.dirname(os.path.realpath(config_path())), "tpmwire", f"rotate-{name}.json")
