@@ -63,3 +63,42 @@ def test_imports_point_one_way(package: str, closed: set[str]) -> None:
 def test_construct_is_imported_in_one_place() -> None:
     importers = [path for path in modules("cli", "sigv4", "tpmwire") if "construct" in imported(path)]
     assert importers == [ROOT / "tpmwire/constructs.py"]
+
+
+def test_argparse_stays_at_the_border() -> None:
+    """Verbs, files of options and the terminal read the command line; all else has typed settings."""
+    border = {"toolbox", "credential_process"}
+    importers = {path.relative_to(ROOT / "cli") for path in modules("cli") if "argparse" in imported(path)}
+    below = {
+        path
+        for path in importers
+        if path.parts[0] not in ("verbs", "terminal") and not path.stem.endswith("options") | (path.stem in border)
+    }
+    assert importers
+    assert not below
+
+
+def writes_into_settings(tree: ast.AST) -> list[str]:
+    """The statements of functions that change settings which they are given."""
+    found = []
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        given = {
+            each.arg
+            for each in (*function.args.args, *function.args.kwonlyargs)
+            if each.annotation is not None and "Settings" in ast.unparse(each.annotation)
+        }
+        for node in ast.walk(function):
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
+                found += [ast.unparse(node)] if ast.unparse(node.value) in given else []
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("setattr", "delattr"):
+                found += [ast.unparse(node)] if ast.unparse(node.args[0]) in given else []
+    return found
+
+
+def test_nobody_writes_into_settings() -> None:
+    bad = "def f(args: Settings, more: X) -> None:\n    args.a = more.b = 1\n    setattr(args, 'c', 2)\n"
+    assert writes_into_settings(ast.parse(bad)) == ["args.a", "setattr(args, 'c', 2)"]
+    written = {path: writes_into_settings(ast.parse(path.read_text())) for path in modules("cli")}
+    assert not {path: statements for path, statements in written.items() if statements}
