@@ -26,18 +26,40 @@ from ..credentials.options import key_place
 from ..credentials.totp import AWS_DIGITS, AWS_PERIOD, PERIODS, Token, code_of, parse_token, step_at
 from ..credentials.totp_key import key_at
 from ..keys.create import Order, make_key
-from ..keys.options import add_parent_options, add_pin_options, new_handle, parentage_of
+from ..keys.options import (
+    ParentageSettings,
+    PinSettings,
+    add_parent_options,
+    add_pin_options,
+    new_handle,
+    parentage_of,
+)
 from ..keys.persist import check_free
 from ..keys.place import Place, Placement, check_path, put_in_place
 from ..terminal.messages import UsageError, note, warn
-from ..terminal.options import Untyped, add_tpm_options, filled, pcrs_from, secret_file
+from ..terminal.options import TpmSettings, add_tpm_options, filled, pcrs_from, secret_file
 from ..terminal.prompts import ask_secret
 from ..tpm.open import open_tpm
-from ..tpm.options import add_auth_options
+from ..tpm.options import KeySettings, add_auth_options
 from ..tpm.passwords import key_auth, new_key_auth, parent_auth
 from ..tpm.pins import pin_from
 
-__all__ = ["configure", "run"]
+__all__ = ["Settings", "configure", "run"]
+
+
+class Settings(ParentageSettings, KeySettings, PinSettings, TpmSettings):
+    """The options of both actions; each sets its own."""
+
+    action: str
+    secret_file: str | None
+    out: str | None
+    persistent_handle: int | None
+    force: bool
+    pcrs: str | None
+    key: int | str
+    digits: int
+    period: int
+    verbose: bool
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -101,12 +123,12 @@ def _period(text: str) -> int:
     return int(text)
 
 
-def run(args: Untyped) -> int:
+def run(args: Settings) -> int:
     """Makes the key, or prints a code. Raises UsageError, KeyFileError; TpmError, SessionError, TransportError."""
     return _import(args) if args.action == "import" else _code(args)
 
 
-def _import(args: Untyped) -> int:
+def _import(args: Settings) -> int:
     handle = args.persistent_handle
     if not args.out and handle is None:
         raise UsageError("no output; give --out FILE, --persistent-handle HANDLE, or both")
@@ -151,8 +173,8 @@ def _read_token(path: str | None) -> Token:
     return parse_token(sys.stdin.buffer.read(4096))
 
 
-def _tell(args: Untyped, token: "Token") -> None:
-    """Where the key is and how it is used, and what it is not."""
+def _tell(args: Settings, token: "Token") -> None:
+    """Tells where the key is, how it is used, and what it is not."""
     handle = args.persistent_handle
     file = args.out if args.out and args.out != "-" else None
     where = file or (f"0x{handle:08x}" if handle is not None else "FILE")
@@ -173,7 +195,7 @@ def _tell(args: Untyped, token: "Token") -> None:
     )
 
 
-def _code(args: Untyped) -> int:
+def _code(args: Settings) -> int:
     key = key_at(args.key)
     key.checked = True  # Nobody else tells a wrong code from a right one.
     key.auth, key.parent_auth = key_auth(args), parent_auth(args)
