@@ -5,25 +5,20 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cli.credentials.cache.store import Store
 from tests.support import keys
-from tests.support.programs import CREDENTIAL_PROCESS, KEY_ID, Machine, left_behind, machine, write_program
+from tests.support.programs import CREDENTIAL_PROCESS, KEY_ID, SECRET, Machine, left_behind, write_program
 from tests.support.scripted import STS_ANSWER, ScriptedServer, http, say
+
+pytestmark = pytest.mark.box(SECRET)
 
 GOOD = say(http("200 OK", STS_ANSWER))
 NOTE = f"{CREDENTIAL_PROCESS}: cache: "
 NOBODY = 65534
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    with machine(tmp_path_factory.mktemp("home")) as made:
-        yield made
 
 
 def _words(box: Machine, sts: ScriptedServer, timeout: str = "20s") -> list[str]:

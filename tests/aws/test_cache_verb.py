@@ -3,26 +3,11 @@
 import json
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.support import keys
-from tests.support.programs import TOOLBOX, Machine, machine
+from tests.support.programs import TOOLBOX, Machine
 from tests.support.sts import VerifyingSts
-
-
-@pytest.fixture(scope="module")
-def sts() -> Iterator[VerifyingSts]:
-    with VerifyingSts() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def box(sts: VerifyingSts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    with machine(tmp_path_factory.mktemp("home"), sts.secret_access_key) as made:
-        yield made
 
 
 def tool(box: Machine, directory: Path, *words: str) -> "subprocess.CompletedProcess[str]":

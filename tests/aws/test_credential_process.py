@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
 from shlex import quote
@@ -12,14 +11,8 @@ import pytest
 
 from sigv4.times import is_rfc3339
 from tests.support import keys
-from tests.support.programs import Machine, left_behind, machine
+from tests.support.programs import Machine, machine
 from tests.support.sts import VerifyingSts
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_behind(box: Machine) -> Iterator[None]:
-    yield
-    assert left_behind(box.swtpm.path) == []
 
 
 def _common(box: Machine, sts: VerifyingSts) -> list[str]:

@@ -3,7 +3,6 @@
 import json
 import re
 from calendar import timegm
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,22 +13,12 @@ from botocore.credentials import Credentials
 
 from tests.support import keys
 from tests.support.interposer import Interposer
-from tests.support.programs import CREDENTIAL_PROCESS, KEY_ID, SECRET, Machine, machine, write_program
+from tests.support.programs import CREDENTIAL_PROCESS, KEY_ID, SECRET, Machine, write_program
 from tests.support.scripted import STS_ANSWER, ScriptedServer, error, http, say
 
+pytestmark = pytest.mark.box(SECRET)
+
 GOOD = say(http("200 OK", STS_ANSWER))
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    with machine(tmp_path_factory.mktemp("home")) as made:
-        yield made
-
-
-@pytest.fixture
-def bus(box: Machine) -> Iterator[Interposer]:
-    with Interposer(box.swtpm.path) as made:
-        yield made
 
 
 def _at(directory: Path, *moments: str) -> Path:

@@ -4,7 +4,7 @@ import hmac
 import os
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,27 +13,10 @@ import pytest
 from cli.terminal.messages import EXIT_CODES
 from tests.support import keys
 from tests.support.interposer import Interposer
-from tests.support.programs import CREDENTIAL_PROCESS, KEY_ID, SECRET, Machine, left_behind, machine
+from tests.support.programs import CREDENTIAL_PROCESS, KEY_ID, SECRET, Machine
 from tests.support.scripted import STS_ANSWER, ScriptedServer, error, http, say
 
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    with machine(tmp_path_factory.mktemp("home")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def bus(box: Machine) -> Iterator[Interposer]:
-    with Interposer(box.swtpm.path) as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def fresh(box: Machine, bus: Interposer) -> Iterator[None]:
-    yield
-    bus.clear()
-    assert left_behind(box.swtpm.path) == []
+pytestmark = pytest.mark.box(SECRET)
 
 
 HANDLE = f"--persistentHandle={keys.PLAIN_HANDLE:#x}"

@@ -4,32 +4,21 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from tests.support import keys
 from tests.support.interposer import Interposer
-from tests.support.programs import KEY_ID, Machine, left_behind, machine
+from tests.support.programs import KEY_ID, SECRET, Machine, left_behind
 from tests.support.scripted import STS_ANSWER, ScriptedServer, http, say
 from tpmwire.spec.constants import TPM_CC
 from tpmwire.tpm import Tpm
 
+pytestmark = pytest.mark.box(SECRET)
+
 GOOD = say(http("200 OK", STS_ANSWER))
 MARGIN = 30.0
 """Seconds that a busy machine may take for what an idle one does in 0.2."""
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    with machine(tmp_path_factory.mktemp("home")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def bus(box: Machine) -> Iterator[Interposer]:
-    with Interposer(box.swtpm.path) as made:
-        yield made
 
 
 class Hold:

@@ -3,15 +3,16 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.support import keys
-from tests.support.programs import CREDENTIAL_PROCESS, KEY_ID, Machine, machine, write_program
+from tests.support.programs import CREDENTIAL_PROCESS, KEY_ID, SECRET, Machine, write_program
 from tests.support.scripted import STS_ANSWER, ScriptedServer, http, say
+
+pytestmark = pytest.mark.box(SECRET)
 
 DUMP = """
 import os
@@ -25,12 +26,6 @@ os._exit = dump
 """
 
 OURS = {"cli", "sigv4", "tpmwire"}
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    with machine(tmp_path_factory.mktemp("home")) as made:
-        yield made
 
 
 def _loaded(box: Machine, directory: Path, *words: str) -> set[str]:

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,10 +12,10 @@ from tests.support.interposer import Interposer
 from tests.support.lacking import Lacking
 from tests.support.sts import VerifyingSts
 from tests.support.swtpm import Swtpm, tpm2
-from tests.support.verbs import Tool, held, tool
+from tests.support.verbs import Tool, held
 from tpmwire.spec.constants import TPM_ALG
 
-__all__ = ["tool"]
+pytestmark = pytest.mark.swtpm("tcp")
 
 CONFIG = "# mine\n[default]\nregion = eu-central-1  ; near\n\n[profile work]\nregion = us-east-1\n"
 STEPS = ["placed", "proven", "written", "removed"]
@@ -35,18 +34,6 @@ enroll.configure(parser)
 args = parser.parse_args(sys.argv[2:])
 raise SystemExit(guarded("tpmwire", lambda: enroll.enroll(args, checkpoint)))
 """
-
-
-@pytest.fixture(scope="module")
-def sts() -> Iterator[VerifyingSts]:
-    with VerifyingSts(actions=("sts:*", "iam:*")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def swtpm() -> Iterator[Swtpm]:
-    with Swtpm("tcp") as running:
-        yield running
 
 
 @pytest.fixture
@@ -105,10 +92,10 @@ def test_where_the_owner_has_a_password(
 
 @pytest.mark.parametrize("where", ["file", "handle"])
 def test_one_command_takes_a_profile_into_the_tpm(
-    home: Path, sts: VerifyingSts, swtpm: Swtpm, tool: Tool, where: str
+    home: Path, sts: VerifyingSts, shared_swtpm: Swtpm, tool: Tool, where: str
 ) -> None:
     place = [] if where == "file" else ["--persistent-handle", "0x81010051"]
-    words = ["enroll", "--profile", "work", "--tpm-path", swtpm.path, *place]
+    words = ["enroll", "--profile", "work", "--tpm-path", shared_swtpm.path, *place]
     kept = tool(*words)
     assert kept.code == 0, kept.err
     assert "--remove-plaintext removes them" in kept.err
@@ -132,14 +119,14 @@ def test_one_command_takes_a_profile_into_the_tpm(
     assert "enrolled already" in again.err
     role(home, sts)
     assert "assumed-role/demo/" in arn_of("work")
-    assert held(swtpm) == ""
+    assert held(shared_swtpm) == ""
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_after_any_step_the_profile_works_and_a_second_run_ends_it(
-    home: Path, sts: VerifyingSts, swtpm: Swtpm, tool: Tool, step: str
+    home: Path, sts: VerifyingSts, shared_swtpm: Swtpm, tool: Tool, step: str
 ) -> None:
-    words = ["--profile", "work", "--tpm-path", swtpm.path, "--remove-plaintext"]
+    words = ["--profile", "work", "--tpm-path", shared_swtpm.path, "--remove-plaintext"]
     killed = subprocess.run(
         [sys.executable, "-c", KILLED, step, *words], check=False, cwd=ROOT, capture_output=True, timeout=60
     )
@@ -156,34 +143,36 @@ def test_killed_after_any_step_the_profile_works_and_a_second_run_ends_it(
     assert len(list((home / ".aws" / "tpmwire").iterdir())) == 1
 
 
-def test_the_steps_are_all(home: Path, swtpm: Swtpm) -> None:
+def test_the_steps_are_all(home: Path, shared_swtpm: Swtpm) -> None:
     from cli.terminal.options import Parser
     from cli.verbs import enroll
 
     parser = Parser(prog="enroll")
     enroll.configure(parser)
     seen: list[str] = []
-    words = ["--profile", "work", "--tpm-path", swtpm.path, "--remove-plaintext"]
+    words = ["--profile", "work", "--tpm-path", shared_swtpm.path, "--remove-plaintext"]
     assert enroll.enroll(parser.parse_args(words), seen.append) == 0
     assert seen == STEPS
 
 
 def test_aws_is_where_the_profile_says(
-    home: Path, sts: VerifyingSts, swtpm: Swtpm, tool: Tool, monkeypatch: pytest.MonkeyPatch
+    home: Path, sts: VerifyingSts, shared_swtpm: Swtpm, tool: Tool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     settings = f"endpoint_url = {sts.tls_endpoint()}\nca_bundle = {sts.authority().bundle}\n"
     (home / ".aws" / "config").write_text(CONFIG + settings)
-    done = tool("enroll", "--profile", "work", "--tpm-path", swtpm.path, "--remove-plaintext")
+    done = tool("enroll", "--profile", "work", "--tpm-path", shared_swtpm.path, "--remove-plaintext")
     assert done.code == 0, done.err
     assert files_with(home, sts.secret_access_key) == []
 
 
-def test_a_key_that_aws_refuses_changes_no_file(home: Path, sts: VerifyingSts, swtpm: Swtpm, tool: Tool) -> None:
+def test_a_key_that_aws_refuses_changes_no_file(
+    home: Path, sts: VerifyingSts, shared_swtpm: Swtpm, tool: Tool
+) -> None:
     credentials = home / ".aws" / "credentials"
     wrong = credentials.read_text().replace(sts.secret_access_key, "w" * 40)
     credentials.write_text(wrong)
-    refused = tool("enroll", "--profile", "work", "--tpm-path", swtpm.path, "--remove-plaintext")
+    refused = tool("enroll", "--profile", "work", "--tpm-path", shared_swtpm.path, "--remove-plaintext")
     assert refused.code == 6
     assert "SignatureDoesNotMatch" in refused.err
     assert credentials.read_text() == wrong
@@ -191,13 +180,13 @@ def test_a_key_that_aws_refuses_changes_no_file(home: Path, sts: VerifyingSts, s
     assert not (home / ".aws" / "tpmwire").exists()
     # The right secret, later.
     credentials.write_text(wrong.replace("w" * 40, sts.secret_access_key))
-    assert tool("enroll", "--profile", "work", "--tpm-path", swtpm.path).code == 0
+    assert tool("enroll", "--profile", "work", "--tpm-path", shared_swtpm.path).code == 0
 
 
 def test_a_key_without_the_policy_that_is_asked_for_is_not_taken_for_it(
-    home: Path, swtpm: Swtpm, tool: Tool
+    home: Path, shared_swtpm: Swtpm, tool: Tool
 ) -> None:
-    words = ["enroll", "--profile", "work", "--tpm-path", swtpm.path]
+    words = ["enroll", "--profile", "work", "--tpm-path", shared_swtpm.path]
     assert tool(*words).code == 0
     bound = tool(*words, "--pcrs", "23", "--remove-plaintext")
     assert bound.code == 2
@@ -213,30 +202,30 @@ def test_a_key_without_the_policy_that_is_asked_for_is_not_taken_for_it(
     ],
 )
 def test_what_cannot_be_enrolled_is_refused_in_one_line(
-    home: Path, swtpm: Swtpm, tool: Tool, change: tuple[str, str], says: str
+    home: Path, shared_swtpm: Swtpm, tool: Tool, change: tuple[str, str], says: str
 ) -> None:
     credentials = home / ".aws" / "credentials"
     credentials.write_text(credentials.read_text().replace(*change))
-    refused = tool("enroll", "--profile", "work", "--tpm-path", swtpm.path)
+    refused = tool("enroll", "--profile", "work", "--tpm-path", shared_swtpm.path)
     assert refused.code == 2
     assert says in refused.err
     assert refused.err.count("\n") == 1
     assert not (home / ".aws" / "tpmwire").exists()
 
 
-def test_another_credential_process_stays(home: Path, swtpm: Swtpm, tool: Tool) -> None:
+def test_another_credential_process_stays(home: Path, shared_swtpm: Swtpm, tool: Tool) -> None:
     config = home / ".aws" / "config"
     config.write_text("[profile work]\ncredential_process = mine\n")
-    refused = tool("enroll", "--profile", "work", "--tpm-path", swtpm.path)
+    refused = tool("enroll", "--profile", "work", "--tpm-path", shared_swtpm.path)
     assert refused.code == 2
     assert "--force replaces it" in refused.err
     assert config.read_text() == "[profile work]\ncredential_process = mine\n"
 
 
-def test_the_same_secret_elsewhere_is_told(home: Path, sts: VerifyingSts, swtpm: Swtpm, tool: Tool) -> None:
+def test_the_same_secret_elsewhere_is_told(home: Path, sts: VerifyingSts, shared_swtpm: Swtpm, tool: Tool) -> None:
     credentials = home / ".aws" / "credentials"
     credentials.write_text(credentials.read_text() + f"# {sts.secret_access_key}\n")
-    done = tool("enroll", "--profile", "work", "--tpm-path", swtpm.path, "--remove-plaintext")
+    done = tool("enroll", "--profile", "work", "--tpm-path", shared_swtpm.path, "--remove-plaintext")
     assert done.code == 0
     assert "the same secret elsewhere" in done.err
 

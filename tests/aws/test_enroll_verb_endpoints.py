@@ -2,7 +2,6 @@
 
 import shlex
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
@@ -16,9 +15,9 @@ from sigv4.sts import GetCallerIdentity
 from tests.support.home import files_with, make_home
 from tests.support.sts import VerifyingSts
 from tests.support.swtpm import Swtpm
-from tests.support.verbs import Tool, tool
+from tests.support.verbs import Tool
 
-__all__ = ["tool"]
+pytestmark = pytest.mark.swtpm("tcp")
 
 PROFILES = {
     "opt-in": "region = ap-east-1\n",
@@ -29,18 +28,6 @@ PROFILES = {
     "STS's own endpoint": "region = eu-west-1\nservices = s\n\n[services s]\nsts =\n  endpoint_url = {sts}\n",
 }
 PARTITIONS = ["us-gov-west-1", "cn-north-1", "us-iso-east-1", "eusc-de-east-1"]
-
-
-@pytest.fixture(scope="module")
-def sts() -> Iterator[VerifyingSts]:
-    with VerifyingSts(actions=("sts:*", "iam:*")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def swtpm() -> Iterator[Swtpm]:
-    with Swtpm("tcp") as running:
-        yield running
 
 
 def _home(path: Path, monkeypatch: pytest.MonkeyPatch, sts: VerifyingSts) -> Path:
@@ -76,10 +63,10 @@ def _botocore() -> tuple[str, str]:
 
 @pytest.mark.parametrize("kind", PROFILES)
 def test_the_line_asks_where_the_profile_says(
-    home: Path, sts: VerifyingSts, swtpm: Swtpm, tool: Tool, monkeypatch: pytest.MonkeyPatch, kind: str
+    home: Path, sts: VerifyingSts, shared_swtpm: Swtpm, tool: Tool, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     (home / ".aws" / "config").write_text("[profile work]\n" + PROFILES[kind].format(sts=sts.endpoint))
-    done = tool("enroll", "--profile", "work", "--tpm-path", swtpm.path, "--remove-plaintext")
+    done = tool("enroll", "--profile", "work", "--tpm-path", shared_swtpm.path, "--remove-plaintext")
     assert done.code == 0, done.err
     assert ("the key was tested with AWS_ENDPOINT_URL of" in done.err) == ("endpoint_url" not in PROFILES[kind])
     monkeypatch.delenv("AWS_ENDPOINT_URL")
@@ -91,10 +78,10 @@ def test_the_line_asks_where_the_profile_says(
 
 @pytest.mark.parametrize("region", PARTITIONS)
 def test_a_key_of_another_partition(
-    tmp_path: Path, swtpm: Swtpm, tool: Tool, monkeypatch: pytest.MonkeyPatch, region: str
+    tmp_path: Path, shared_swtpm: Swtpm, tool: Tool, monkeypatch: pytest.MonkeyPatch, region: str
 ) -> None:
     """Without its region, nothing is changed; then it works and stays so."""
-    words = ["enroll", "--profile", "work", "--tpm-path", swtpm.path, "--remove-plaintext"]
+    words = ["enroll", "--profile", "work", "--tpm-path", shared_swtpm.path, "--remove-plaintext"]
     with VerifyingSts(region=region) as sts:
         home = _home(tmp_path, monkeypatch, sts)
         before = (home / ".aws" / "credentials").read_text()
@@ -115,11 +102,11 @@ def test_a_key_of_another_partition(
 
 
 def test_the_environment_that_the_key_was_proven_in(
-    home: Path, swtpm: Swtpm, tool: Tool, monkeypatch: pytest.MonkeyPatch
+    home: Path, shared_swtpm: Swtpm, tool: Tool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_REGION", "us-west-1")
     monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
-    done = tool("enroll", "--profile", "work", "--tpm-path", swtpm.path, "--remove-plaintext")
+    done = tool("enroll", "--profile", "work", "--tpm-path", shared_swtpm.path, "--remove-plaintext")
     assert done.code == 0, done.err
     for name in ("AWS_REGION", "AWS_USE_FIPS_ENDPOINT", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name)
@@ -127,12 +114,12 @@ def test_the_environment_that_the_key_was_proven_in(
 
 
 def test_the_profiles_cas_are_the_lines(
-    home: Path, sts: VerifyingSts, swtpm: Swtpm, tool: Tool, monkeypatch: pytest.MonkeyPatch
+    home: Path, sts: VerifyingSts, shared_swtpm: Swtpm, tool: Tool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     settings = f"[profile work]\nendpoint_url = {sts.tls_endpoint()}\nca_bundle = {sts.authority().bundle}\n"
     (home / ".aws" / "config").write_text(settings)
-    done = tool("enroll", "--profile", "work", "--tpm-path", swtpm.path, "--remove-plaintext")
+    done = tool("enroll", "--profile", "work", "--tpm-path", shared_swtpm.path, "--remove-plaintext")
     assert done.code == 0, done.err
     args = parse_run(process_words(_line(home))[1])
     assert environ_of(args)["AWS_CA_BUNDLE"] == str(sts.authority().bundle)
@@ -142,9 +129,11 @@ def test_the_profiles_cas_are_the_lines(
     assert "SecretAccessKey" in ran.stdout
 
 
-def test_rotate_adds_what_an_older_line_lacks(home: Path, sts: VerifyingSts, swtpm: Swtpm, tool: Tool) -> None:
+def test_rotate_adds_what_an_older_line_lacks(
+    home: Path, sts: VerifyingSts, shared_swtpm: Swtpm, tool: Tool
+) -> None:
     (home / ".aws" / "config").write_text("[profile work]\nregion = us-west-2\n")
-    done = tool("enroll", "--profile", "work", "--tpm-path", swtpm.path, "--remove-plaintext")
+    done = tool("enroll", "--profile", "work", "--tpm-path", shared_swtpm.path, "--remove-plaintext")
     assert done.code == 0, done.err
     config = home / ".aws" / "config"
     config.write_text(config.read_text().replace(" --aws-region=us-west-2", ""))

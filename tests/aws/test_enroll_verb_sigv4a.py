@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,27 +18,12 @@ from tests.support.home import ROOT, make_home
 from tests.support.interposer import Interposer
 from tests.support.sts import VerifyingSts
 from tests.support.swtpm import Swtpm
-from tests.support.verbs import Tool, held, tool
+from tests.support.verbs import Tool
 from tpmwire.keys.keyfile import parse
 from tpmwire.tpm import Tpm
 from tpmwire.use.ecdsa import EcdsaKey
 
-__all__ = ["tool"]
-
 DIGEST = sha256(b"what is signed").digest()
-
-
-@pytest.fixture(scope="module")
-def sts() -> Iterator[VerifyingSts]:
-    with VerifyingSts() as running:
-        yield running
-
-
-@pytest.fixture
-def swtpm() -> Iterator[Swtpm]:
-    with Swtpm() as running:
-        yield running
-        assert held(running) == ""
 
 
 @pytest.fixture

@@ -2,18 +2,11 @@
 
 import gzip
 import json
-from collections.abc import Iterator
 
 import pytest
 
-from tests.support.faults import Bench, Fault, bench
+from tests.support.faults import Bench, Fault
 from tests.support.scripted import STS_ANSWER, ScriptedServer, error, http, say
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("home")) as made:
-        yield made
 
 
 def _changed(old: str, new: str) -> bytes:

@@ -3,13 +3,12 @@
 import json
 import re
 from calendar import timegm
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tests.support.faults import Bench, Fault, bench
+from tests.support.faults import Bench, Fault
 from tests.support.programs import CREDENTIAL_PROCESS, write_program
 from tests.support.scripted import STS_ANSWER, ScriptedServer, Step, error, http, say
 
@@ -18,12 +17,6 @@ EXPIRED = error(
 )
 EARLY = error("SignatureDoesNotMatch", "Signature not yet current: 20260301T130000Z is still later than x")
 NOON = "2026-03-01T12:00:00"
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("home")) as made:
-        yield made
 
 
 def _seconds(moment: str) -> float:

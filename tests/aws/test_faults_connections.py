@@ -11,19 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.faults import Bench, Fault, bench
+from tests.support.faults import Bench, Fault
 from tests.support.scripted import STS_ANSWER, ScriptedServer, Step, http, say
 from tests.support.silent import silent_port
 
 OK = http("200 OK", STS_ANSWER)
 TIMEOUT = 0.5  # seconds, where a timeout is what is tested
 THRICE = 3 * TIMEOUT + 0.5  # three attempts, and the pauses between them
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("home")) as made:
-        yield made
 
 
 def _reset(sock: socket.socket, _request: bytes) -> None:

@@ -3,24 +3,17 @@
 import json
 import time
 from calendar import timegm
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.aws.test_faults_answers import ANSWERS
-from tests.support.faults import MARGIN, Bench, bench
+from tests.support.faults import MARGIN, Bench
 from tests.support.programs import CREDENTIAL_PROCESS, write_program
 from tests.support.scripted import STS_ANSWER, ScriptedServer, http, say
 
 OK = say(http("200 OK", STS_ANSWER))
 CACHE = ("--timeout=5s", "--cache")
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("home")) as made:
-        yield made
 
 
 def _kept(directory: Path) -> list[bytes]:

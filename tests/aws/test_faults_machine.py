@@ -2,12 +2,12 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support.faults import Bench, Fault, bench
+from tests.support.faults import Bench, Fault
 from tests.support.programs import CREDENTIAL_PROCESS
 from tests.support.scripted import STS_ANSWER, ScriptedServer, http, say
 
@@ -20,11 +20,9 @@ AS_NOBODY = (
 )
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("home")) as made:
-        Path(made.bus.path).chmod(0o777)
-        yield made
+@pytest.fixture(scope="module", autouse=True)
+def bus_for_all_users(runs: Bench) -> None:
+    Path(runs.bus.path).chmod(0o777)
 
 
 OUTPUTS = {

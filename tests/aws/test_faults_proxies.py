@@ -3,14 +3,13 @@
 import base64
 import json
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import proxy_bypass_environment
 
 import pytest
 
 from tests.support.certificates import Authority
-from tests.support.faults import Bench, Fault, bench
+from tests.support.faults import Bench, Fault
 from tests.support.relay import connect_here
 from tests.support.scripted import STS_ANSWER, ScriptedServer, Step, http, say
 
@@ -19,12 +18,6 @@ PASSWORD = "s3cret/of-the-proxy"
 USER = "user:s3cret%2Fof-the-proxy@"
 TIMEOUT = 0.5  # seconds
 THRICE = 3 * TIMEOUT + 0.5
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("home")) as made:
-        yield made
 
 
 def _hang(sock: socket.socket, _request: bytes) -> None:

@@ -7,24 +7,18 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support.faults import MARGIN, Bench, Fault, Seen, bench
+from tests.support.faults import MARGIN, Bench, Fault, Seen
 from tests.support.scripted import STS_ANSWER, ScriptedServer, http, say
 from tests.support.silent import silent_port
 
 SIGNALS = {"Ctrl-C": signal.SIGINT, "SIGTERM": signal.SIGTERM, "SIGHUP": signal.SIGHUP}
 PATIENCE = 20  # seconds
 INTERRUPTED = "aws-tpm-process-credential: interrupted"
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("home")) as made:
-        yield made
 
 
 class Stage:

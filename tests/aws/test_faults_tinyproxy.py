@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.certificates import Authority
-from tests.support.faults import Bench, Fault, bench
+from tests.support.faults import Bench, Fault
 from tests.support.scripted import STS_ANSWER, ScriptedServer, http, say
 
 USER, PASSWORD = "user", "s3cret"
@@ -20,13 +20,7 @@ NO_WAY = "proxy 127.0.0.1:# gives no way to localhost:#: "
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("home")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def sts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ScriptedServer, Path]]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ScriptedServer, Path]]:
     """The server, for "localhost", and the file of its CA."""
     authority = Authority(tmp_path_factory.mktemp("ca"), "right")
     certificate = authority.server_certificate("localhost")
@@ -35,7 +29,7 @@ def sts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ScriptedServ
 
 
 @pytest.fixture(scope="module")
-def proxy(tmp_path_factory: pytest.TempPathFactory, sts: tuple[ScriptedServer, Path]) -> Iterator[int]:
+def proxy(tmp_path_factory: pytest.TempPathFactory, server: tuple[ScriptedServer, Path]) -> Iterator[int]:
     """The proxy's port. It lets USER through, to the STS's port alone."""
     program = shutil.which("tinyproxy", path="/usr/bin:/usr/sbin")
     assert program, "tinyproxy is missing: apt-get install tinyproxy-bin"
@@ -44,7 +38,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory, sts: tuple[ScriptedServer, P
     config = tmp_path_factory.mktemp("tinyproxy") / "conf"
     config.write_text(
         f"Port {port}\nListen 127.0.0.1\nTimeout 30\nMaxClients 20\nAllow 127.0.0.1\n"
-        f"BasicAuth {USER} {PASSWORD}\nConnectPort {sts[0].port}\n"
+        f"BasicAuth {USER} {PASSWORD}\nConnectPort {server[0].port}\n"
     )
     running = subprocess.Popen([program, "-d", "-c", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -63,19 +57,19 @@ def proxy(tmp_path_factory: pytest.TempPathFactory, sts: tuple[ScriptedServer, P
         running.wait(10)
 
 
-def _holds(runs: Bench, url: str, proxy: str, sts: tuple[ScriptedServer, Path], fault: Fault) -> str:
-    sts[0].requests.clear()
-    seen = runs.run(url, "--timeout=5s", HTTPS_PROXY=proxy, AWS_CA_BUNDLE=str(sts[1]))
-    runs.holds(fault, seen, len(sts[0].requests))
+def _holds(runs: Bench, url: str, proxy: str, server: tuple[ScriptedServer, Path], fault: Fault) -> str:
+    server[0].requests.clear()
+    seen = runs.run(url, "--timeout=5s", HTTPS_PROXY=proxy, AWS_CA_BUNDLE=str(server[1]))
+    runs.holds(fault, seen, len(server[0].requests))
     assert PASSWORD not in seen.err
     return seen.out
 
 
-def test_the_password_opens_it(runs: Bench, proxy: int, sts: tuple[ScriptedServer, Path]) -> None:
+def test_the_password_opens_it(runs: Bench, proxy: int, server: tuple[ScriptedServer, Path]) -> None:
     url = f"http://{USER}:{PASSWORD}@127.0.0.1:{proxy}"
-    out = _holds(runs, f"https://localhost:{sts[0].port}", url, sts, Fault(0, ""))
+    out = _holds(runs, f"https://localhost:{server[0].port}", url, server, Fault(0, ""))
     assert json.loads(out)["AccessKeyId"] == "ASIAMADEUPMADEUP0000"
-    assert base64.b64encode(f"{USER}:{PASSWORD}".encode()) not in sts[0].requests[0]
+    assert base64.b64encode(f"{USER}:{PASSWORD}".encode()) not in server[0].requests[0]
 
 
 @pytest.mark.parametrize(
@@ -87,15 +81,19 @@ def test_the_password_opens_it(runs: Bench, proxy: int, sts: tuple[ScriptedServe
     ],
 )
 def test_another_password(
-    runs: Bench, proxy: int, sts: tuple[ScriptedServer, Path], user: str, status: str
+    runs: Bench, proxy: int, server: tuple[ScriptedServer, Path], user: str, status: str
 ) -> None:
     says = NO_WAY + f"HTTP/1.# {status}; check user and password in the proxy URL"
     out = _holds(
-        runs, f"https://localhost:{sts[0].port}", f"http://{user}127.0.0.1:{proxy}", sts, Fault(7, says, 0)
+        runs,
+        f"https://localhost:{server[0].port}",
+        f"http://{user}127.0.0.1:{proxy}",
+        server,
+        Fault(7, says, 0),
     )
     assert out == ""
 
 
-def test_a_port_that_it_does_not_let_through(runs: Bench, proxy: int, sts: tuple[ScriptedServer, Path]) -> None:
+def test_a_port_that_it_does_not_let_through(runs: Bench, proxy: int, server: tuple[ScriptedServer, Path]) -> None:
     url = f"http://{USER}:{PASSWORD}@127.0.0.1:{proxy}"
-    _holds(runs, "https://localhost:1", url, sts, Fault(7, NO_WAY + "HTTP/1.# 403", 0))
+    _holds(runs, "https://localhost:1", url, server, Fault(7, NO_WAY + "HTTP/1.# 403", 0))

@@ -1,26 +1,19 @@
 """Certificates that do not hold, CA files that are none, and clocks that make a certificate seem out of date."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.support.certificates import Authority
-from tests.support.faults import Bench, Fault, bench
+from tests.support.faults import Bench, Fault
 from tests.support.scripted import STS_ANSWER, ScriptedServer, http, say
 from tests.support.sts import VerifyingSts
 
 OK = say(http("200 OK", STS_ANSWER))
 HERE = ("127.0.0.1",)
 NOW, YEARS = timedelta(), timedelta(days=3000)
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("home")) as made:
-        yield made
 
 
 NO_PEM = "has no CA certificates that can be read (not PEM); give a PEM file"

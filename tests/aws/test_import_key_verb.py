@@ -10,21 +10,13 @@ from tests.support import keys
 from tests.support.programs import Machine, left_behind, machine
 from tests.support.sts import VerifyingSts
 from tests.support.swtpm import tpm2
-from tests.support.verbs import Ran, Tool, tool
-
-__all__ = ["tool"]
+from tests.support.verbs import Ran, Tool
 
 HANDLE, SRK = 0x81010050, 0x81000001
 PASSWORD = "bar"
 PCR = "sha256:23=f5a5fd42d16a20302798ef6ed309979b43003d2320d9f0e8ea9831a92759fb4b"
 PARENTS = ["ek-rsa", "ek-ecc", "h2", "srk"]
 USES = {"free": (False, False), "password": (True, False), "PCR": (False, True), "PCR and password": (True, True)}
-
-
-@pytest.fixture(scope="module")
-def sts() -> Iterator[VerifyingSts]:
-    with VerifyingSts() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

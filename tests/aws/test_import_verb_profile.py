@@ -21,15 +21,10 @@ HANDLE = 0x81010040
 
 
 @pytest.fixture(scope="module")
-def sts() -> Iterator[VerifyingSts]:
-    with VerifyingSts() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def bus() -> Iterator[Interposer]:
     with Swtpm("tcp") as swtpm, Interposer(swtpm.path) as interposer:
         tpm2(swtpm, "tpm2_createprimary", "-C", "o", "-G", "ecc256", "-c", "/dev/null")
+        tpm2(swtpm, "flushcontext", "-t")
         yield interposer
 
 

@@ -4,7 +4,6 @@ import base64
 import json
 import subprocess
 import time
-from collections.abc import Iterator
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -39,12 +38,6 @@ def pem(box: Machine) -> str:
     path = str(box.home / "mfa.pem")
     _import(box, "--out", path, "--persistent-handle", HANDLE)
     return path
-
-
-@pytest.fixture
-def bus(box: Machine) -> Iterator[Interposer]:
-    with Interposer(box.swtpm.path) as relay:
-        yield relay
 
 
 def _words(sts: VerifyingSts, front: Front | None, path: str, *more: str) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 from sigv4.request import Request
 from sigv4.sigv4a import Sigv4aSigner, private_key, sign_digest_with
 from tests.support.interposer import Interposer
-from tests.support.programs import TOOLBOX, Machine, left_behind
+from tests.support.programs import TOOLBOX, Machine
 from tests.support.sts import USER, VerifyingSts
 from tests.support.v4a import Sigv4aFront
 from tests.support.verbs import Ran
@@ -67,12 +67,6 @@ def bench(sts: VerifyingSts, box: Machine) -> Iterator[Bench]:
     secrets = {sts.access_key_id: sts.secret_access_key}
     with Interposer(box.swtpm.path) as bus, Sigv4aFront(sts.port, secrets) as front:
         yield Bench(box, sts, bus, front)
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_behind(bench: Bench) -> Iterator[None]:
-    yield
-    assert left_behind(bench.box.swtpm.path) == []
 
 
 FLUSH = "FlushContext"

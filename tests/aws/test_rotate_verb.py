@@ -6,7 +6,6 @@ import shlex
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,9 @@ from tests.support.front import Front, refusal
 from tests.support.home import ROOT, arn_of, files_with, make_home
 from tests.support.sts import VerifyingSts
 from tests.support.swtpm import Swtpm, tpm2
-from tests.support.verbs import Tool, held, tool
+from tests.support.verbs import Tool, held
 
-__all__ = ["tool"]
+pytestmark = pytest.mark.swtpm("tcp")
 
 STEPS = [
     "begun",
@@ -57,18 +56,6 @@ ALLOW = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": ["sts:*", "iam:*"], "Resource": "*"}],
 }
-
-
-@pytest.fixture(scope="module")
-def sts() -> Iterator[VerifyingSts]:
-    with VerifyingSts(actions=("sts:*", "iam:*")) as running:
-        yield running
-
-
-@pytest.fixture
-def swtpm() -> Iterator[Swtpm]:
-    with Swtpm("tcp") as running:
-        yield running
 
 
 class Device:

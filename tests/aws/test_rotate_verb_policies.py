@@ -10,17 +10,18 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.aws.test_rotate_verb import Device, make_device, sts, swtpm
+from tests.aws.test_rotate_verb import Device, make_device
 from tests.support.sts import VerifyingSts
 from tests.support.swtpm import Swtpm, tpm2
-from tests.support.verbs import Tool, tool
+from tests.support.verbs import Tool
 from tpmwire.crypto.formulas import name_of
 from tpmwire.keys.keyfile import KeyFile, parse
 from tpmwire.policy.conditions import PolicyNameHash
 from tpmwire.policy.policy import Policy
 from tpmwire.policy.statements import PolicyAuthValue
 
-__all__ = ["sts", "swtpm", "tool"]  # fixtures
+pytestmark = pytest.mark.swtpm("tcp")
+
 
 ZERO = "00" * 32
 ONES = "11" * 32

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,27 +16,15 @@ from tests.aws.test_rotate_verb import HANDLE, KILLED, Device, make_device, pers
 from tests.support.home import ROOT
 from tests.support.sts import VerifyingSts
 from tests.support.swtpm import Swtpm
-from tests.support.verbs import Tool, held, tool
+from tests.support.verbs import Tool, held
 from tpmwire import Tpm
 from tpmwire.keys.keyfile import parse
 from tpmwire.use.ecdsa import EcdsaKey
 
-__all__ = ["tool"]
+pytestmark = pytest.mark.swtpm("tcp")
 
 DIGEST = sha256(b"what is signed").digest()
 BESIDE = HANDLE + 1
-
-
-@pytest.fixture(scope="module")
-def sts() -> Iterator[VerifyingSts]:
-    with VerifyingSts(actions=("sts:*", "iam:*")) as running:
-        yield running
-
-
-@pytest.fixture
-def swtpm() -> Iterator[Swtpm]:
-    with Swtpm("tcp") as running:
-        yield running
 
 
 @pytest.fixture

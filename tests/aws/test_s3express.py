@@ -20,9 +20,10 @@ from sigv4.request import Request
 from sigv4.s3express import SessionSigner, bucket_of
 from sigv4.signer import Signer, hmac_from_secret
 from tests.support import keys
-from tests.support.programs import TOOLBOX, Machine, machine
+from tests.support.programs import TOOLBOX, Machine
 
 KEY_ID, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+pytestmark = pytest.mark.box(SECRET)
 SESSION = ("ASIASESSION00EXAMPLE", "a/session+secret", "the//session+token=")
 BUCKET = "b--use1-az4--x-s3"
 NOON = 1767225600 + 43200
@@ -120,12 +121,6 @@ def server() -> Iterator[Any]:
     yield running
     running.shutdown()
     running.server_close()
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    with machine(tmp_path_factory.mktemp("home"), SECRET) as made:
-        yield made
 
 
 def _curl(box: Machine, server: Any, *words: str, **env: str) -> "subprocess.CompletedProcess[str]":

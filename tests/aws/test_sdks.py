@@ -28,12 +28,6 @@ SDKS = {
 
 
 @pytest.fixture(scope="module")
-def sts() -> Iterator[VerifyingSts]:
-    with VerifyingSts(role_actions=("s3:*",)) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def at(sts: VerifyingSts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     with machine(tmp_path_factory.mktemp("home"), sts.secret_access_key) as made:
         words = [

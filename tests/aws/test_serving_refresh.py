@@ -4,30 +4,15 @@ import concurrent.futures
 import signal
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.support.interposer import Interposer
 from tests.support.keys import PLAIN_HANDLE
-from tests.support.programs import Machine, left_behind, machine
+from tests.support.programs import Machine, left_behind
 from tests.support.serving import Serving, await_
 from tests.support.shortlived import ShortLived
 from tests.support.sts import VerifyingSts
 from tests.support.swtpm import tpm2
-
-
-@pytest.fixture(scope="module")
-def sts() -> Iterator[VerifyingSts]:
-    with VerifyingSts() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def box(sts: VerifyingSts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    with machine(tmp_path_factory.mktemp("home"), sts.secret_access_key) as made:
-        yield made
 
 
 def serving(box: Machine, sts: VerifyingSts, endpoint: str, tpm: str, *more: str, **environment: str) -> Serving:

@@ -14,25 +14,17 @@ from pathlib import Path
 import pytest
 
 from tests.support.keys import PLAIN_HANDLE
-from tests.support.programs import ROOT, Machine, machine
+from tests.support.programs import ROOT, Machine
 from tests.support.serving import Serving, await_
 from tests.support.sts import VerifyingSts
 
 TOKEN = "a-token-of-the-test"
 
 
-@pytest.fixture(scope="module")
-def sts() -> Iterator[VerifyingSts]:
-    with VerifyingSts() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def box(sts: VerifyingSts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    with machine(tmp_path_factory.mktemp("home"), sts.secret_access_key) as made:
-        (made.home / "token").touch(0o600)
-        (made.home / "token").write_text(TOKEN)
-        yield made
+@pytest.fixture(scope="module", autouse=True)
+def token_file(box: Machine) -> None:
+    (box.home / "token").touch(0o600)
+    (box.home / "token").write_text(TOKEN)
 
 
 def words(box: Machine, sts: VerifyingSts) -> list[str]:

@@ -21,11 +21,11 @@ from hypothesis import strategies as st
 
 from cli.toolbox import main
 from tests.support import keys
-from tests.support.programs import KEY_ID, SECRET, Machine, left_behind, machine
+from tests.support.programs import KEY_ID, SECRET, Machine, left_behind
 from tests.support.swift import REGION, SwiftS3
-from tests.support.verbs import Tool, tool, without_tpm
+from tests.support.verbs import Tool
 
-__all__ = ["tool", "without_tpm"]
+pytestmark = pytest.mark.box(SECRET)
 
 letters = st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="?#%\\[]")
 path = st.lists(
@@ -49,14 +49,6 @@ host = st.sampled_from(
         ("sts.cn-north-1.amazonaws.com.cn", "sts", "cn-north-1"),
     ]
 )
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    with machine(tmp_path_factory.mktemp("home")) as made, pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
-            patch.delenv(name, raising=False)
-        yield made
 
 
 def _key(box: Machine) -> list[str]:

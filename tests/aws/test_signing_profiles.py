@@ -1,7 +1,6 @@
 """The signing verbs by --profile: the key itself, or the role that the profile says."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import Request, urlopen
@@ -11,7 +10,7 @@ import pytest
 from cli.toolbox import VERBS, main
 from tests.support import keys
 from tests.support.home import make_home
-from tests.support.programs import Machine, machine
+from tests.support.programs import Machine
 from tests.support.sts import VerifyingSts
 
 CONFIG = """
@@ -49,23 +48,17 @@ VERBS_OF_SIGNING = [
 
 
 @pytest.fixture
-def box(tmp_path: Path, sts: VerifyingSts, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
-    directory = tmp_path / "machine"
-    directory.mkdir()
-    with machine(directory, sts.secret_access_key) as made:
-        config = (CONFIG + S3_SECTION).format(
-            key=f"--aws-access-key-id={sts.access_key_id} --persistentHandle={keys.PLAIN_HANDLE:#x}",
-            path=made.swtpm.path,
-            role=sts.role_arn,
-        )
-        home = tmp_path / "home"
-        home.mkdir()
-        make_home(home, monkeypatch, sts, config, "")
-        monkeypatch.delenv("AWS_DEFAULT_REGION")
-        yield made
+def profiles(box: Machine, tmp_path: Path, sts: VerifyingSts, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = (CONFIG + S3_SECTION).format(
+        key=f"--aws-access-key-id={sts.access_key_id} --persistentHandle={keys.PLAIN_HANDLE:#x}",
+        path=box.swtpm.path,
+        role=sts.role_arn,
+    )
+    make_home(tmp_path, monkeypatch, sts, config, "")
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
 
 
-@pytest.mark.usefixtures("box")
+@pytest.mark.usefixtures("profiles")
 def test_by_profile(
     sts: VerifyingSts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,7 +79,7 @@ def test_by_profile(
         monkeypatch.delenv("AWS_PROFILE")
 
 
-@pytest.mark.usefixtures("box")
+@pytest.mark.usefixtures("profiles")
 def test_the_environments_region_wins(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "ap-south-2")
     assert main(["token", "eks", "--profile=tpm", "--cluster-name=a", "--timeout=20s"]) == 0
@@ -98,7 +91,7 @@ def test_the_environments_region_wins(capsys: pytest.CaptureFixture[str], monkey
     assert capsys.readouterr().out.startswith("https://bucket.s3.ap-south-2.amazonaws.com/k?")
 
 
-@pytest.mark.usefixtures("box")
+@pytest.mark.usefixtures("profiles")
 def test_the_s3_section_of_a_profile_counts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

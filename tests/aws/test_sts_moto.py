@@ -1,7 +1,6 @@
 """Our signatures before a server that verifies them, in clear and under TLS."""
 
 import hmac
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,15 +15,9 @@ from sigv4.times import is_rfc3339
 from tests.support.sts import VerifyingSts
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[VerifyingSts]:
-    with VerifyingSts() as running:
-        yield running
-
-
 @pytest.fixture
-def signer(server: VerifyingSts) -> Signer:
-    return Signer(server.access_key_id, hmac_from_secret(server.secret_access_key))
+def signer(sts: VerifyingSts) -> Signer:
+    return Signer(sts.access_key_id, hmac_from_secret(sts.secret_access_key))
 
 
 def _client(signer: Signer, url: str, region: str | None = None, **environ: str) -> StsClient:
@@ -36,32 +29,32 @@ def _no_sleep(seconds: float) -> None:
 
 
 @pytest.mark.parametrize("region", [None, "us-east-1", "eu-central-1"])
-def test_get_session_token(server: VerifyingSts, signer: Signer, region: str | None) -> None:
-    credentials = _client(signer, server.endpoint, region).call(GetSessionToken(900))
+def test_get_session_token(sts: VerifyingSts, signer: Signer, region: str | None) -> None:
+    credentials = _client(signer, sts.endpoint, region).call(GetSessionToken(900))
     assert credentials.access_key_id.startswith("A")
     assert credentials.secret_access_key
     assert credentials.session_token
     assert is_rfc3339(credentials.expiration)
 
 
-def test_the_signing_user_is_ours(server: VerifyingSts, signer: Signer) -> None:
-    identity = _client(signer, server.endpoint).call(GetCallerIdentity())
+def test_the_signing_user_is_ours(sts: VerifyingSts, signer: Signer) -> None:
+    identity = _client(signer, sts.endpoint).call(GetCallerIdentity())
     assert identity.arn == "arn:aws:iam::123456789012:user/device"
     assert identity.account == "123456789012"
 
 
-def test_credentials_of_a_role_sign(server: VerifyingSts, signer: Signer) -> None:
-    role = _client(signer, server.endpoint).call(AssumeRole(server.role_arn, "a.session@host", 900))
+def test_credentials_of_a_role_sign(sts: VerifyingSts, signer: Signer) -> None:
+    role = _client(signer, sts.endpoint).call(AssumeRole(sts.role_arn, "a.session@host", 900))
     assumed = Signer(role.access_key_id, hmac_from_secret(role.secret_access_key), role.session_token)
-    identity = _client(assumed, server.endpoint).call(GetCallerIdentity())
+    identity = _client(assumed, sts.endpoint).call(GetCallerIdentity())
     assert identity.arn == "arn:aws:sts::123456789012:assumed-role/demo/a.session@host"
 
 
-def test_every_parameter_of_a_role_is_taken(server: VerifyingSts, signer: Signer) -> None:
+def test_every_parameter_of_a_role_is_taken(sts: VerifyingSts, signer: Signer) -> None:
     policy = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}'
-    role = _client(signer, server.endpoint).call(
+    role = _client(signer, sts.endpoint).call(
         AssumeRole(
-            server.role_arn,
+            sts.role_arn,
             "session",
             900,
             external_id="other:account",
@@ -75,66 +68,66 @@ def test_every_parameter_of_a_role_is_taken(server: VerifyingSts, signer: Signer
     assert role.account_id == "123456789012"
 
 
-def test_a_federated_user(server: VerifyingSts, signer: Signer) -> None:
+def test_a_federated_user(sts: VerifyingSts, signer: Signer) -> None:
     tags = {"project": "demo"}
-    credentials = _client(signer, server.endpoint).call(GetFederationToken("me", 900, policy="{}", tags=tags))
+    credentials = _client(signer, sts.endpoint).call(GetFederationToken("me", 900, policy="{}", tags=tags))
     assert credentials.account_id == "123456789012"
     assert is_rfc3339(credentials.expiration)
 
 
 @pytest.mark.parametrize("operation", [GetSessionToken(), GetCallerIdentity()])
-def test_a_wrong_secret_is_refused(server: VerifyingSts, operation: GetSessionToken | GetCallerIdentity) -> None:
-    wrong = Signer(server.access_key_id, hmac_from_secret(server.secret_access_key + "x"))
+def test_a_wrong_secret_is_refused(sts: VerifyingSts, operation: GetSessionToken | GetCallerIdentity) -> None:
+    wrong = Signer(sts.access_key_id, hmac_from_secret(sts.secret_access_key + "x"))
     with pytest.raises(StsError) as caught:
-        _client(wrong, server.endpoint).call(operation)
+        _client(wrong, sts.endpoint).call(operation)
     assert caught.value.code == "SignatureDoesNotMatch"
     assert caught.value.http_status == 403
     assert caught.value.request_id
     assert 'made from "AWS4"' in caught.value.hint
-    assert server.secret_access_key not in str(caught.value)
+    assert sts.secret_access_key not in str(caught.value)
 
 
-def test_a_key_without_the_prefix_is_refused(server: VerifyingSts) -> None:
-    bare = server.secret_access_key.encode()
-    without = Signer(server.access_key_id, lambda message: hmac.digest(bare, message, "sha256"))
+def test_a_key_without_the_prefix_is_refused(sts: VerifyingSts) -> None:
+    bare = sts.secret_access_key.encode()
+    without = Signer(sts.access_key_id, lambda message: hmac.digest(bare, message, "sha256"))
     with pytest.raises(StsError, match=r"SignatureDoesNotMatch.*\"AWS4\""):
-        _client(without, server.endpoint).call(GetSessionToken())
+        _client(without, sts.endpoint).call(GetSessionToken())
 
 
-def test_a_wrong_session_token_is_refused(server: VerifyingSts, signer: Signer) -> None:
-    role = _client(signer, server.endpoint).call(AssumeRole(server.role_arn, "session", 900))
+def test_a_wrong_session_token_is_refused(sts: VerifyingSts, signer: Signer) -> None:
+    role = _client(signer, sts.endpoint).call(AssumeRole(sts.role_arn, "session", 900))
     other = Signer(role.access_key_id, hmac_from_secret(role.secret_access_key), role.session_token + "x")
     with pytest.raises(StsError, match="InvalidClientTokenId"):
-        _client(other, server.endpoint).call(GetCallerIdentity())
+        _client(other, sts.endpoint).call(GetCallerIdentity())
 
 
-def test_an_unknown_access_key_is_refused_with_a_hint(server: VerifyingSts) -> None:
+def test_an_unknown_access_key_is_refused_with_a_hint(sts: VerifyingSts) -> None:
     unknown = Signer("AKIAUNKNOWNUNKNOWN00", hmac_from_secret("x"))
     with pytest.raises(StsError, match=r"InvalidClientTokenId: .*HTTP 403, request id .*typing error"):
-        _client(unknown, server.endpoint).call(GetSessionToken())
+        _client(unknown, sts.endpoint).call(GetSessionToken())
 
 
 def test_a_permission_that_lacks_is_named() -> None:
-    with VerifyingSts(actions=("sts:GetSessionToken",)) as server:
-        signer = Signer(server.access_key_id, hmac_from_secret(server.secret_access_key))
-        _client(signer, server.endpoint).call(GetSessionToken())
+    with VerifyingSts(actions=("sts:GetSessionToken",)) as sts:
+        signer = Signer(sts.access_key_id, hmac_from_secret(sts.secret_access_key))
+        _client(signer, sts.endpoint).call(GetSessionToken())
         with pytest.raises(StsError, match=r"AccessDenied: .*AssumeRole.*trust policy"):
-            _client(signer, server.endpoint).call(AssumeRole(server.role_arn, "session"))
+            _client(signer, sts.endpoint).call(AssumeRole(sts.role_arn, "session"))
 
 
-def test_tls_under_a_private_ca(server: VerifyingSts, signer: Signer) -> None:
-    url = server.tls_endpoint()
-    bundle = str(server.authority().bundle)
+def test_tls_under_a_private_ca(sts: VerifyingSts, signer: Signer) -> None:
+    url = sts.tls_endpoint()
+    bundle = str(sts.authority().bundle)
     for variable in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
         _client(signer, url, **{variable: bundle}).call(GetCallerIdentity())
     # AWS's own variable wins, as with botocore.
-    wrong = str(server.authority("wrong").bundle)
+    wrong = str(sts.authority("wrong").bundle)
     _client(signer, url, AWS_CA_BUNDLE=bundle, REQUESTS_CA_BUNDLE=wrong).call(GetCallerIdentity())
 
 
-def test_tls_under_a_wrong_ca_is_refused(server: VerifyingSts, signer: Signer) -> None:
-    url = server.tls_endpoint()
-    bundle = str(server.authority("wrong").bundle)
+def test_tls_under_a_wrong_ca_is_refused(sts: VerifyingSts, signer: Signer) -> None:
+    url = sts.tls_endpoint()
+    bundle = str(sts.authority("wrong").bundle)
     for environ in ({"AWS_CA_BUNDLE": bundle}, {}):
         with pytest.raises(
             NetworkError, match=r"127\.0\.0\.1:\d+: its certificate does not verify .*AWS_CA_BUNDLE"
@@ -142,19 +135,19 @@ def test_tls_under_a_wrong_ca_is_refused(server: VerifyingSts, signer: Signer) -
             _client(signer, url, **environ).call(GetCallerIdentity())
 
 
-def test_tls_for_another_host_is_refused(server: VerifyingSts, signer: Signer) -> None:
-    bundle = str(server.authority().bundle)
-    url = server.tls_endpoint("sts.eu-central-1.amazonaws.com")
+def test_tls_for_another_host_is_refused(sts: VerifyingSts, signer: Signer) -> None:
+    bundle = str(sts.authority().bundle)
+    url = sts.tls_endpoint("sts.eu-central-1.amazonaws.com")
     with pytest.raises(NetworkError, match=r"mismatch, certificate is not valid for '127\.0\.0\.1'"):
         _client(signer, url, AWS_CA_BUNDLE=bundle).call(GetCallerIdentity())
     with pytest.raises(NetworkError, match=r"Hostname mismatch.*'localhost'"):
         _client(signer, url.replace("127.0.0.1", "localhost"), AWS_CA_BUNDLE=bundle).call(GetCallerIdentity())
 
 
-def test_tls_to_a_port_without_it(server: VerifyingSts, signer: Signer) -> None:
+def test_tls_to_a_port_without_it(sts: VerifyingSts, signer: Signer) -> None:
     client = StsClient(
         signer,
-        resolve(None, server.endpoint.replace("http:", "https:")),
+        resolve(None, sts.endpoint.replace("http:", "https:")),
         HttpClient(10),
         policy=RetryPolicy(max_attempts=1),
     )
@@ -163,11 +156,9 @@ def test_tls_to_a_port_without_it(server: VerifyingSts, signer: Signer) -> None:
 
 
 @pytest.mark.parametrize("content", [None, "no certificate in here\n"])
-def test_a_ca_bundle_that_cannot_be_read(
-    server: VerifyingSts, signer: Signer, tmp_path, content: str | None
-) -> None:
+def test_a_ca_bundle_that_cannot_be_read(sts: VerifyingSts, signer: Signer, tmp_path, content: str | None) -> None:
     bundle = tmp_path / "bundle.pem"
     if content is not None:
         bundle.write_text(content)
     with pytest.raises(RequestError, match=r"AWS_CA_BUNDLE: .*bundle\.pem has no CA certificates"):
-        _client(signer, server.tls_endpoint(), AWS_CA_BUNDLE=str(bundle)).call(GetCallerIdentity())
+        _client(signer, sts.tls_endpoint(), AWS_CA_BUNDLE=str(bundle)).call(GetCallerIdentity())

@@ -5,13 +5,12 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from cli.toolbox import main
 from tests.support import keys
-from tests.support.programs import KEY_ID, Machine, left_behind, machine
+from tests.support.programs import KEY_ID, Machine, left_behind
 from tests.support.scripted import ScriptedServer, Step, http, say
 from tests.support.sts import VerifyingSts
 
@@ -19,40 +18,28 @@ PASSWORD = "123456789012-auth-token"  # moto's, for its one account
 REGISTRY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 
 
-@pytest.fixture(scope="module")
-def aws() -> Iterator[VerifyingSts]:
-    with VerifyingSts(actions=("sts:*", "ecr:*")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def box(aws: VerifyingSts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    with machine(tmp_path_factory.mktemp("home"), aws.secret_access_key) as made:
-        yield made
-
-
 @pytest.fixture(autouse=True)
-def _settings(monkeypatch: pytest.MonkeyPatch, aws: VerifyingSts) -> None:
+def _settings(monkeypatch: pytest.MonkeyPatch, sts: VerifyingSts) -> None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", aws.endpoint)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", sts.endpoint)
 
 
-def _key(box: Machine, aws: VerifyingSts) -> list[str]:
-    key = [f"--aws-access-key-id={aws.access_key_id}", f"--persistentHandle={keys.PLAIN_HANDLE:#x}"]
-    return [*key, f"--tpm-path={box.swtpm.path}", f"--endpoint-url={aws.endpoint}", "--timeout=20s"]
+def _key(box: Machine, sts: VerifyingSts) -> list[str]:
+    key = [f"--aws-access-key-id={sts.access_key_id}", f"--persistentHandle={keys.PLAIN_HANDLE:#x}"]
+    return [*key, f"--tpm-path={box.swtpm.path}", f"--endpoint-url={sts.endpoint}", "--timeout=20s"]
 
 
-def test_the_password(box: Machine, aws: VerifyingSts, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["token", "ecr", "--region=eu-west-1", *_key(box, aws)]) == 0
+def test_the_password(box: Machine, sts: VerifyingSts, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["token", "ecr", "--region=eu-west-1", *_key(box, sts)]) == 0
     assert capsys.readouterr().out == f"{PASSWORD}\n"
     assert left_behind(box.swtpm.path) == []
 
 
-def test_who_may_not(box: Machine, aws: VerifyingSts, capsys: pytest.CaptureFixture[str]) -> None:
+def test_who_may_not(box: Machine, sts: VerifyingSts, capsys: pytest.CaptureFixture[str]) -> None:
     """A role without the permission. moto responds in XML, unlike AWS."""
-    role = ["--assumeRole=true", f"--aws-arn={aws.role_arn}", "--region=eu-west-1"]
-    assert main(["token", "ecr", *role, *_key(box, aws)]) == 6
+    role = ["--assumeRole=true", f"--aws-arn={sts.role_arn}", "--region=eu-west-1"]
+    assert main(["token", "ecr", *role, *_key(box, sts)]) == 6
     told = capsys.readouterr()
     assert told.err.startswith("tpmwire: AccessDenied: ")
     assert (told.out, told.err.count("\n")) == ("", 1)
@@ -61,20 +48,20 @@ def test_who_may_not(box: Machine, aws: VerifyingSts, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize("asked", [REGISTRY, f"https://{REGISTRY}/v1/\n"])
 def test_docker_asks(
     box: Machine,
-    aws: VerifyingSts,
+    sts: VerifyingSts,
     asked: str,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(asked.encode())))
-    assert main(["token", "ecr", "get", "--aws-region=us-east-1", *_key(box, aws)]) == 0
+    assert main(["token", "ecr", "get", "--aws-region=us-east-1", *_key(box, sts)]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer == {"ServerURL": asked.strip(), "Username": "AWS", "Secret": PASSWORD}
     # The region is what the registry's name says.
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(asked.encode())))
     with ScriptedServer(GOOD) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", server.endpoint)
-        assert main(["token", "ecr", "get", "--aws-region=us-east-1", *_key(box, aws)]) == 0
+        assert main(["token", "ecr", "get", "--aws-region=us-east-1", *_key(box, sts)]) == 0
     assert b"/eu-west-1/ecr/aws4_request" in server.requests[0]
 
 
@@ -106,15 +93,15 @@ THROTTLED = say(http("400 No", '{"__type":"ThrottlingException","message":"Rate\
 
 
 def test_the_public_registry(
-    box: Machine, aws: VerifyingSts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    box: Machine, sts: VerifyingSts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Which moto has not; asked again after AWS was too busy."""
     with ScriptedServer(THROTTLED, GOOD) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_ECR_PUBLIC", server.endpoint)
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"public.ecr.aws")))
-        assert main(["token", "ecr", "get", *_key(box, aws)]) == 0
+        assert main(["token", "ecr", "get", *_key(box, sts)]) == 0
         assert json.loads(capsys.readouterr().out)["Secret"] == "secret"
-        assert main(["token", "ecr", "--public", *_key(box, aws)]) == 0
+        assert main(["token", "ecr", "--public", *_key(box, sts)]) == 0
         assert capsys.readouterr().out == "secret\n"
     assert len(server.requests) == 3
     assert all(b"/us-east-1/ecr-public/aws4_request" in request for request in server.requests)
@@ -122,14 +109,14 @@ def test_the_public_registry(
 
 
 def test_a_wrong_clock_is_corrected_once(
-    box: Machine, aws: VerifyingSts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    box: Machine, sts: VerifyingSts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As for STS: the second request is signed with the server's time."""
     refusal = '{"__type":"InvalidSignatureException","message":"Signature expired: x is now earlier than y"}'
     later = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 7200))
     with ScriptedServer(say(http("400 No", refusal, f"Date: {later}")), GOOD) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", server.endpoint)
-        assert main(["token", "ecr", "--region=eu-west-1", *_key(box, aws)]) == 0
+        assert main(["token", "ecr", "--region=eu-west-1", *_key(box, sts)]) == 0
     told = capsys.readouterr()
     assert told.out == "secret\n"
     assert re.search(r"your clock is 7[12]\d\d seconds behind AWS; signing with AWS's time instead", told.err)
@@ -164,14 +151,14 @@ ANSWERS: dict[str, tuple[Step, int, str, int]] = {
 def test_an_answer_that(
     name: str,
     box: Machine,
-    aws: VerifyingSts,
+    sts: VerifyingSts,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     step, code, says, requests = ANSWERS[name]
     with ScriptedServer(step) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", server.endpoint)
-        assert main(["token", "ecr", "--region=eu-west-1", *_key(box, aws)]) == code
+        assert main(["token", "ecr", "--region=eu-west-1", *_key(box, sts)]) == code
     told = capsys.readouterr()
     assert says in told.err
     assert (told.out, told.err.count("\n")) == ("", 1)

@@ -6,7 +6,6 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,21 +19,13 @@ from sigv4.times import parse_rfc3339
 from tests.support import keys
 from tests.support.programs import KEY_ID, SECRET, TOOLBOX, Machine, left_behind, machine
 from tests.support.sts import VerifyingSts
-from tests.support.verbs import Tool, tool, without_tpm
+from tests.support.verbs import Tool
 
-__all__ = ["tool", "without_tpm"]
+pytestmark = pytest.mark.box(SECRET)
 
 HOST = "db.abc.eu-west-1.rds.amazonaws.com"
 DSQL = "abc.dsql.us-east-2.on.aws"
 GIT = "git-codecommit.eu-west-3.amazonaws.com"
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    with machine(tmp_path_factory.mktemp("home")) as made, pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
-            patch.delenv(name, raising=False)
-        yield made
 
 
 def _key(box: Machine) -> list[str]:

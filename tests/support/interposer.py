@@ -8,7 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import ClassVar, NamedTuple, Self
 
 from tpmwire.spec.constants import TPM_CC
 from tpmwire.transport import open_transport
@@ -38,8 +38,10 @@ class Interposer:
 
     `dialogue` holds all pairs. `on_response(response, command)` may change a response; `on_command(command)` may
     answer in the TPM's place by returning octets, or return None to let the command pass; `on_forward(command)` is
-    the command as the TPM then gets it.
+    the command as the TPM then gets it. `Interposer.running` lists those of this process.
     """
+
+    running: ClassVar[list["Interposer"]] = []
 
     def __init__(self, target: str) -> None:
         self.target = target
@@ -58,11 +60,13 @@ class Interposer:
         self._thread.start()
         # tpm2-tools speak to swtpm's control channel too; what goes by there is none of our business.
         os.symlink(f"{self.target.removeprefix('swtpm:path=')}.ctrl", f"{self.path}.ctrl")
+        Interposer.running.append(self)
         return self
 
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
+        Interposer.running.remove(self)
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join(10)

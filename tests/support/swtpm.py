@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 Kind = Literal["unix", "tcp", "qemu"]
 
@@ -32,9 +32,10 @@ class Swtpm:
     `qemu-system-x86_64 -chardev socket,path=…` wants. `state` is a directory to start from: it is copied.
 
     Attributes: `path` (for --tpm-path; for kind "qemu" the control socket), `tcti` (for TPM2TOOLS_TCTI),
-    `state` (the state directory), `pid`.
+    `state` (the state directory), `pid`. `Swtpm.running` lists those of this process that a client can open.
     """
 
+    running: ClassVar[list["Swtpm"]] = []
     path: str
     tcti: str
     state: Path
@@ -59,6 +60,8 @@ class Swtpm:
         except BaseException:
             self.close()
             raise
+        if self._kind != "qemu":
+            Swtpm.running.append(self)
         return self
 
     def __exit__(
@@ -87,6 +90,8 @@ class Swtpm:
 
     def close(self) -> None:
         """Stop it and remove its directory. May be called twice."""
+        if self in Swtpm.running:
+            Swtpm.running.remove(self)
         self._stop()
         shutil.rmtree(self._dir, ignore_errors=True)
 

@@ -1,12 +1,7 @@
 """The secret of this boot: the same for the same message until a reset, and hidden from the bus."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from cli.credentials.cache.boot_key import BootKey
 from tests.support.interposer import Interposer
-from tests.support.programs import left_behind
 from tests.support.swtpm import Swtpm, tpm2
 from tpmwire.channel import Pin, create_primary, read_loaded
 from tpmwire.keys.templates import h2_primary
@@ -14,13 +9,6 @@ from tpmwire.spec.constants import TPM_RH
 from tpmwire.tpm import Tpm
 from tpmwire.use.hmac import HmacKey
 from tpmwire.use.remembered import Kept, Memory
-
-
-@pytest.fixture
-def swtpm() -> Iterator[Swtpm]:
-    with Swtpm() as running:
-        yield running
-        assert left_behind(running.path) == []
 
 
 def told(

@@ -34,12 +34,6 @@ KEY, AUTH, INDEX = b"a key of thirty-two octets, told.", b"a password", 0x010000
 
 
 @pytest.fixture
-def swtpm() -> Iterator[Swtpm]:
-    with Swtpm() as running:
-        yield running
-
-
-@pytest.fixture
 def tpm(swtpm: Swtpm) -> Iterator[tpmwire.Tpm]:
     with tpmwire.Tpm.open(swtpm.path, timeout=30) as opened:
         yield opened

@@ -1,7 +1,7 @@
 """Somebody on the bus changes a session's cipher, which no HMAC covers: no result that is made so is printed."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,10 +9,9 @@ import pytest
 from cli.credential_process import main
 from tests.support import keys
 from tests.support.bench import DATE, KDATE, PASSWORD, Bench
-from tests.support.bench import bench as made_bench
 from tests.support.programs import KEY_ID
 from tests.support.scripted import ScriptedServer, http, say
-from tests.support.verbs import Tool, tool
+from tests.support.verbs import Tool
 from tpmwire.channel import Pin
 from tpmwire.errors import SessionError, TpmError, TpmwireError
 from tpmwire.policy.pcr_selection import parse_pcrs
@@ -22,29 +21,12 @@ from tpmwire.tpm import Tpm
 from tpmwire.use.hmac import HmacKey
 from tpmwire.use.remembered import Memory, RememberedKey
 
-__all__ = ["tool"]
-
 CIPHERS = {
     "AES-128": bytes.fromhex("0006 0080 0043"),
     "AES-256": bytes.fromhex("0006 0100 0043"),
     "none": bytes.fromhex("0010"),
 }
 PCR23 = parse_pcrs("23")
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with made_bench(tmp_path_factory.mktemp("keys")) as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_behind(bench: Bench) -> Iterator[None]:
-    bench.bus.clear()
-    yield
-    bench.bus.clear()
-    bench.bus.on_forward = bytes
-    assert bench.left_behind() == []
 
 
 def with_cipher(cipher: bytes) -> Callable[[bytes], bytes]:

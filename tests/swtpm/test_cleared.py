@@ -9,7 +9,7 @@ from tests.support import keys
 from tests.support.bench import KDATE, PASSWORD, SECRET, Bench, bench
 from tests.support.programs import KEY_ID, left_behind, machine
 from tests.support.scripted import STS_ANSWER, ScriptedServer, http, say
-from tests.support.verbs import Tool, tool
+from tests.support.verbs import Tool
 from tpmwire.channel import Pin, read_loaded
 from tpmwire.errors import SessionError, TpmError
 from tpmwire.keys.wrapping import wrap_hmac_key
@@ -21,8 +21,6 @@ from tpmwire.tpm import Tpm
 from tpmwire.use.ecdsa import EcdsaKey
 from tpmwire.use.hmac import HmacKey
 from tpmwire.use.remembered import Memory, RememberedKey
-
-__all__ = ["tool"]
 
 LOST = "after a clear the secret is gone: create a new access key, or other secret, and import it"
 NOTHING_THERE = (

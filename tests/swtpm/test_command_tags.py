@@ -4,8 +4,6 @@ A TPM looks at the handles first, then refuses sessions where the command takes 
 handles are put in until the TPM finds no fault in them, and then the session is what it looks at.
 """
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.support.swtpm import Swtpm
@@ -23,14 +21,13 @@ NV_INDEX = 0x01000020
 
 
 @pytest.fixture(scope="module")
-def tpm() -> Iterator[Tpm]:
-    with Swtpm() as swtpm, Tpm.open(swtpm.path, timeout=30) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def answers(tpm: Tpm) -> dict[TPM_CC, int]:
+def answers() -> dict[TPM_CC, int]:
     """The response code of each command that this TPM has, sent with a session whose HMAC is wrong."""
+    with Swtpm() as swtpm, Tpm.open(swtpm.path, timeout=30) as tpm:
+        return _answers(tpm)
+
+
+def _answers(tpm: Tpm) -> dict[TPM_CC, int]:
     session = tpm.start_session(SessionStart())
     policy = tpm.start_session(SessionStart(TPM_SE.POLICY))
     calls.nv_define(tpm, NV_INDEX, 8)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.recording import AES, DATA, PASSWORD, XOR, Bench, bench, beside, content, hmacs
-from tests.support.verbs import Tool, tool
+from tests.support.verbs import Tool
 from tests.swtpm.test_salted_sessions import SALT_KEYS, SEALED
 from tpmwire.errors import TpmError
 from tpmwire.explain import as_text, explain_talk
@@ -26,7 +26,7 @@ from tpmwire.spec.properties import TPMA_NV
 from tpmwire.spec.storage import TPMS_NV_PUBLIC
 from tpmwire.spec.structures import TPMS_SENSITIVE_CREATE, TPMT_PUBLIC, TPMT_SYM_DEF
 
-__all__ = ["bench", "tool"]  # fixtures
+__all__ = ["bench"]
 
 AES_256 = TPMT_SYM_DEF(TPM_ALG.AES, 256, TPM_ALG.CFB)
 OWNER = b"the owner's"

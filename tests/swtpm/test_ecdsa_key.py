@@ -22,8 +22,7 @@ from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.policy.policy import Policy
 from tpmwire.policy.statements import PolicyAuthValue, PolicyPCR
 from tpmwire.secret import EMPTY_AUTH, Secret
-from tpmwire.spec.commands.capability import GetCapability
-from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_RH
+from tpmwire.spec.constants import TPM_ALG, TPM_RH
 from tpmwire.tpm import Tpm
 from tpmwire.use.ecdsa import EcdsaKey
 from tpmwire.use.hmac import HmacKey
@@ -88,14 +87,6 @@ def bench() -> Iterator[Bench]:
         tpm2(swtpm, "flushcontext", "-t")
         with Interposer(swtpm.path) as bus:
             yield Bench(bus)
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_behind(bench: Bench) -> Iterator[None]:
-    yield
-    with Tpm.open(bench.bus.target, 20) as tpm:
-        for first in (0x80000000, 0x02000000, 0x03000000):
-            assert tpm.execute(GetCapability(TPM_CAP.HANDLES, first, 8)).capability_data.data == ()
 
 
 def verify(numbers: tuple[bytes, bytes], digest: bytes = DIGEST) -> None:

@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.swtpm import Swtpm, tpm2
-from tests.support.verbs import Tool, held, tool
+from tests.support.verbs import Tool, held
 from tpmwire.tpm import Tpm
-
-__all__ = ["tool"]
 
 ID, SECRET = "AKIAIOSFODNN7EXAMPLE", b"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 OWNER = "the owner's own"

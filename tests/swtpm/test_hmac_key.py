@@ -1,13 +1,12 @@
 """Every way to use an HMAC key: the result, the exact TPM commands, and no secret on the bus."""
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from tests.support import keys
 from tests.support.bench import DATE, EK_HANDLE, KDATE, PASSWORD, SECRET, Bench
-from tests.support.bench import bench as made_bench
 from tpmwire.channel import Pin
 from tpmwire.errors import SessionError, TpmError
 from tpmwire.policy.pcr_selection import parse_pcrs
@@ -18,19 +17,6 @@ from tpmwire.transport import open_transport
 from tpmwire.use.hmac import HmacKey
 
 PCR23 = parse_pcrs("23")
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with made_bench(tmp_path_factory.mktemp("keys")) as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_behind(bench: Bench) -> Iterator[None]:
-    yield
-    bench.bus.clear()
-    assert bench.left_behind() == []
 
 
 START, HMAC = "StartAuthSession", "HMAC"

@@ -1,14 +1,12 @@
 """Several HMACs in one opening of the TPM: one session, one loading of the key."""
 
 import hmac
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.support import keys
 from tests.support.bench import DATE, KDATE, PASSWORD, SECRET, Bench
-from tests.support.bench import bench as made_bench
 from tpmwire.keys.templates import hmac_key
 from tpmwire.keys.wrapping import either, to_any
 from tpmwire.policy.pcr_selection import parse_pcrs
@@ -24,19 +22,6 @@ from tpmwire.use.hmac import HmacKey
 PCR23 = parse_pcrs("23")
 MESSAGES = [DATE, b"another", b"a third"]
 EXPECTED = [hmac.digest(b"AWS4" + SECRET.encode(), message, "sha256") for message in MESSAGES]
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with made_bench(tmp_path_factory.mktemp("keys")) as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_behind(bench: Bench) -> Iterator[None]:
-    yield
-    bench.bus.clear()
-    assert bench.left_behind() == []
 
 
 def together(bench: Bench, key: HmacKey) -> list[str]:

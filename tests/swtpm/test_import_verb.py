@@ -8,14 +8,13 @@ import signal
 import stat
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, tpm2
-from tests.support.verbs import PROGRAM, Ran, Tool, held, shell, tool
+from tests.support.verbs import PROGRAM, Ran, Tool, held, shell
 from tpmwire.errors import TpmError
 from tpmwire.keys.keyfile import KeyFile, parse
 from tpmwire.secret import Secret
@@ -23,19 +22,10 @@ from tpmwire.spec.constants import TPM_CC
 from tpmwire.tpm import Tpm
 from tpmwire.use.hmac import HmacKey
 
-__all__ = ["tool"]  # a fixture
-
 SECRET = b"wJalrXUtnFEMI+K7MDENG/bPxRfiCYEXAMPLEKEY"
 MESSAGE = b"20261124"
 EXPECTED = hmac.digest(b"AWS4" + SECRET, MESSAGE, "sha256")
 HANDLE = "0x81010002"
-
-
-@pytest.fixture
-def swtpm() -> Iterator[Swtpm]:
-    with Swtpm() as running:
-        yield running
-        assert held(running) == ""
 
 
 def persistent(swtpm: Swtpm) -> str:

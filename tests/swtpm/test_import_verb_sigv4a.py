@@ -4,7 +4,7 @@ import hmac
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from sigv4.sigv4a import der_signature, private_key
 from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, SwtpmError, tpm2
-from tests.support.verbs import Tool, held, tool
+from tests.support.verbs import Tool, held
 from tpmwire.errors import TpmError
 from tpmwire.keys.keyfile import KeyFile, parse
 from tpmwire.policy.pcr_selection import parse_pcrs
@@ -27,19 +27,10 @@ from tpmwire.tpm import Tpm
 from tpmwire.use.ecdsa import EcdsaKey
 from tpmwire.use.hmac import HmacKey
 
-__all__ = ["tool"]  # a fixture
-
 KEY_ID, SECRET = "AKIAIOSFODNN7EXAMPLE", b"wJalrXUtnFEMI+K7MDENG/bPxRfiCYEXAMPLEKEY"
 PUBLIC = private_key(KEY_ID, SECRET).public_key()
 DIGEST = sha256(b"what is signed").digest()
 HMAC_HANDLE, HANDLE = "0x81010002", "0x81010003"
-
-
-@pytest.fixture
-def swtpm() -> Iterator[Swtpm]:
-    with Swtpm() as running:
-        yield running
-        assert held(running) == ""
 
 
 @pytest.fixture

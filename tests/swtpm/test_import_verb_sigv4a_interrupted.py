@@ -4,10 +4,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, tpm2
@@ -17,13 +14,6 @@ from tpmwire.spec.constants import TPM_CC
 SECRET = b"wJalrXUtnFEMI+K7MDENG/bPxRfiCYEXAMPLEKEY"
 HANDLES = ["0x81010002", "0x81010003"]
 FILES = ["key.pem", "v4a.pem"]
-
-
-@pytest.fixture
-def swtpm() -> Iterator[Swtpm]:
-    with Swtpm() as running:
-        yield running
-        assert held(running) == ""
 
 
 def words(directory: Path) -> list[str]:

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +9,8 @@ import pytest
 
 from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, tpm2
-from tests.support.verbs import Tool, held, tool
+from tests.support.verbs import Tool
 from tpmwire.spec.constants import TPM_CC
-
-__all__ = ["tool"]  # a fixture
-
-
-@pytest.fixture
-def swtpm() -> Iterator[Swtpm]:
-    with Swtpm() as running:
-        yield running
-        assert held(running) == ""
 
 
 def told(swtpm: Swtpm, capability: str) -> str:

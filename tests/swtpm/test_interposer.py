@@ -1,7 +1,6 @@
 """Somebody on the bus who changes what goes by: never a result made from it, always one clear error."""
 
 import os
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,7 +8,6 @@ from hypothesis import strategies as st
 
 from tests.support import keys
 from tests.support.bench import DATE, KDATE, PASSWORD, Bench
-from tests.support.bench import bench as made_bench
 from tests.support.swtpm import Swtpm
 from tpmwire.channel import WELL_KNOWN, Pin, create_primary
 from tpmwire.errors import SessionError, TpmError, TpmwireError
@@ -28,12 +26,6 @@ MODES = {
         handle=keys.PLAIN_HANDLE, pin=Pin(b.srk.name, b.srk.public, keys.SRK_HANDLE)
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with made_bench(tmp_path_factory.mktemp("keys")) as made:
-        yield made
 
 
 def attacked(bench: Bench, key: HmacKey, index: int, bit: int) -> None:

@@ -25,26 +25,17 @@ PCR23 = parse_pcrs("23")
 
 
 @pytest.fixture(scope="module")
-def swtpm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swtpm]:
-    with Swtpm() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def bench(swtpm: Swtpm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def bench(shared_swtpm: Swtpm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     directory = tmp_path_factory.mktemp("keys")
-    keys.make_keys(swtpm, SECRET, directory)
-    with Interposer(swtpm.path) as bus:
+    keys.make_keys(shared_swtpm, SECRET, directory)
+    with Interposer(shared_swtpm.path) as bus:
         yield Bench(bus, directory)
 
 
 @pytest.fixture(autouse=True)
-def nothing_left_behind(bench: Bench, swtpm: Swtpm) -> Iterator[None]:
+def no_lockout(shared_swtpm: Swtpm) -> None:
     # A memory that does not hold may cost a failed authorization, of which the TPM takes few in a row.
-    tpm2(swtpm, "tpm2_dictionarylockout", "-c")
-    yield
-    bench.bus.clear()
-    assert bench.left_behind() == []
+    tpm2(shared_swtpm, "tpm2_dictionarylockout", "-c")
 
 
 START, HMAC, SAVE, RECALL = "StartAuthSession", "HMAC", "ContextSave", "ContextLoad"
@@ -145,14 +136,14 @@ def test_a_later_run_makes_and_reads_nothing_again(bench: Bench, way: str) -> No
         assert KDATE not in bench.bus.octets
 
 
-def test_a_reset_costs_one_whole_way(bench: Bench, swtpm: Swtpm) -> None:
+def test_a_reset_costs_one_whole_way(bench: Bench, shared_swtpm: Swtpm) -> None:
     for way in ("pem, in clear", "pem", "pem, its parent pinned", "pem, pcr, in clear"):
         options, first, later = WAYS[way]
         memory = Memory(remembered(bench, **options(bench)))
-        swtpm.restart()
+        shared_swtpm.restart()
         # A power cut counts as a failed authorization (Part 1, §19.8).
-        tpm2(swtpm, "tpm2_dictionarylockout", "-c")
-        with Tpm.open(swtpm.path, 20) as tpm:
+        tpm2(shared_swtpm, "tpm2_dictionarylockout", "-c")
+        with Tpm.open(shared_swtpm.path, 20) as tpm:
             HmacKey(handle=keys.PLAIN_HANDLE, protected=False).hmac(tpm, DATE)  # TPM_RC_RETRY, once after a start
         result, commands = bench.run(RememberedKey(memory=memory, **options(bench)))
         assert result == KDATE

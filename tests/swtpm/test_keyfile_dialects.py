@@ -34,17 +34,17 @@ EXPECTED = hmac.digest(SECRET, MESSAGE, "sha256")
 OWNER = bytes.fromhex("40000001")
 
 
-@pytest.fixture(scope="module")
-def swtpm() -> Iterator[Swtpm]:
-    with Swtpm() as running:
-        tpm2(running, "tpm2_nvdefine", "0x01500020", "-C", "o", "-s", "8", "-a", "authread|authwrite")
-        tpm2(running, "nvdefine", "0x01500021", "-C", "o", "-s", "8", "-a", "authread|authwrite", "-p", "password")
-        yield running
+@pytest.fixture(scope="module", autouse=True)
+def nv_indices(shared_swtpm: Swtpm) -> None:
+    tpm2(shared_swtpm, "tpm2_nvdefine", "0x01500020", "-C", "o", "-s", "8", "-a", "authread|authwrite")
+    tpm2(
+        shared_swtpm, "nvdefine", "0x01500021", "-C", "o", "-s", "8", "-a", "authread|authwrite", "-p", "password"
+    )
 
 
 @pytest.fixture
-def tpm(swtpm: Swtpm) -> Iterator[Tpm]:
-    with Tpm.open(swtpm.path, 20) as opened:
+def tpm(shared_swtpm: Swtpm) -> Iterator[Tpm]:
+    with Tpm.open(shared_swtpm.path, 20) as opened:
         yield opened
 
 

@@ -29,21 +29,26 @@ from tpmwire.tpm import Tpm
 from tpmwire.use.hmac import HmacKey
 
 KEYS = Path(__file__).parents[2] / "fixtures" / "keys"
+
 MANIFEST = {entry["name"]: entry for entry in json.loads((KEYS / "manifest.json").read_text())}
 HMAC_KEYS = [name for name, entry in MANIFEST.items() if "hmac" in entry]
 OPENSSL_KEYS = [name for name in MANIFEST if name.startswith("openssl")]
 SECRET, MESSAGE = b"AWS4secret", b"20261124"
 
+pytestmark = pytest.mark.swtpm(state=KEYS / "swtpm-state")
 
-@pytest.fixture(scope="module")
-def swtpm() -> Iterator[Swtpm]:
-    with Swtpm(state=KEYS / "swtpm-state") as running:
-        yield running
+
+@pytest.fixture(autouse=True)
+def flush(shared_swtpm: Swtpm) -> Iterator[None]:
+    """Flushes what other programs left in the TPM."""
+    yield
+    for kind in ("-t", "-l", "-s"):
+        tpm2(shared_swtpm, "flushcontext", kind)
 
 
 @pytest.fixture
-def tpm(swtpm: Swtpm) -> Iterator[Tpm]:
-    with Tpm.open(swtpm.path, 20) as opened:
+def tpm(shared_swtpm: Swtpm) -> Iterator[Tpm]:
+    with Tpm.open(shared_swtpm.path, 20) as opened:
         yield opened
 
 
@@ -68,11 +73,11 @@ def pcr23(tpm: Tpm) -> PolicyPCR:
     return PolicyPCR.of_values(TPM_ALG.SHA256, selection, {(TPM_ALG.SHA256, 23): values[0]})
 
 
-def openssl(swtpm: Swtpm, verb: str, *arguments: str | Path, provider: bool = True) -> bytes:
+def openssl(shared_swtpm: Swtpm, verb: str, *arguments: str | Path, provider: bool = True) -> bytes:
     """An openssl command, as a rule with the tpm2 provider. Its failure is the test's."""
     providers = ("-provider", "tpm2", "-provider", "base") if provider else ()
     command = ["openssl", verb, *providers, *map(str, arguments)]
-    environment = {**os.environ, "TPM2OPENSSL_TCTI": swtpm.tcti}
+    environment = {**os.environ, "TPM2OPENSSL_TCTI": shared_swtpm.tcti}
     done = subprocess.run(command, check=False, env=environment, input=b"", capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout
@@ -129,65 +134,65 @@ def test_every_file_of_theirs_loads(tpm: Tpm, name: str) -> None:
 
 
 @pytest.mark.parametrize("auth", [b"", b"password"])
-def test_tpm2_tools_use_ours(swtpm: Swtpm, tmp_path: Path, auth: bytes) -> None:
-    with Tpm.open(swtpm.path, 20) as tpm:
+def test_tpm2_tools_use_ours(shared_swtpm: Swtpm, tmp_path: Path, auth: bytes) -> None:
+    with Tpm.open(shared_swtpm.path, 20) as tpm:
         ours = made(tpm, auth, empty_auth=not auth)
     (tmp_path / "key.pem").write_text(ours.to_pem())
     (tmp_path / "message").write_bytes(MESSAGE)
     # With the PEM alone it finds the parent by itself.
-    tpm2(swtpm, "load", "-r", "key.pem", "-c", "key.ctx", cwd=tmp_path)
+    tpm2(shared_swtpm, "load", "-r", "key.pem", "-c", "key.ctx", cwd=tmp_path)
     password = ("-p", auth.decode()) if auth else ()
-    tpm2(swtpm, "flushcontext", "-t")
-    output = tpm2(swtpm, "hmac", "-c", "key.ctx", *password, "--hex", "message", cwd=tmp_path)
+    tpm2(shared_swtpm, "flushcontext", "-t")
+    output = tpm2(shared_swtpm, "hmac", "-c", "key.ctx", *password, "--hex", "message", cwd=tmp_path)
     assert output.decode().strip() == hmac.digest(SECRET, MESSAGE, "sha256").hex()
-    tpm2(swtpm, "flushcontext", "-t")
+    tpm2(shared_swtpm, "flushcontext", "-t")
 
 
-def test_tpm2_tools_load_our_parts_and_encode_them_as_we_do(swtpm: Swtpm, tmp_path: Path) -> None:
-    with Tpm.open(swtpm.path, 20) as tpm:
+def test_tpm2_tools_load_our_parts_and_encode_them_as_we_do(shared_swtpm: Swtpm, tmp_path: Path) -> None:
+    with Tpm.open(shared_swtpm.path, 20) as tpm:
         ours = made(tpm)
     (tmp_path / "key.pub").write_bytes(ours.pubkey)
     (tmp_path / "key.priv").write_bytes(ours.privkey)
     (tmp_path / "unique.dat").write_bytes(bytes(2))
     attributes = "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt"
     primary = ("createprimary", "-C", "o", "-G", "ecc", "-c", "h2.ctx", "-a", attributes, "-u", "unique.dat")
-    tpm2(swtpm, *primary, cwd=tmp_path)
-    tpm2(swtpm, "flushcontext", "-t")
+    tpm2(shared_swtpm, *primary, cwd=tmp_path)
+    tpm2(shared_swtpm, "flushcontext", "-t")
     areas = ("-C", "h2.ctx", "-u", "key.pub", "-r", "key.priv")
-    tpm2(swtpm, "load", *areas, "-c", "key.ctx", "-n", "name", cwd=tmp_path)
-    tpm2(swtpm, "flushcontext", "-t")
-    tpm2(swtpm, "encodeobject", *areas, "-o", "theirs.pem", cwd=tmp_path)
-    tpm2(swtpm, "flushcontext", "-t")
+    tpm2(shared_swtpm, "load", *areas, "-c", "key.ctx", "-n", "name", cwd=tmp_path)
+    tpm2(shared_swtpm, "flushcontext", "-t")
+    tpm2(shared_swtpm, "encodeobject", *areas, "-o", "theirs.pem", cwd=tmp_path)
+    tpm2(shared_swtpm, "flushcontext", "-t")
     assert (tmp_path / "name").read_bytes() == name_of(ours.public)
     # Without -p it writes emptyAuth FALSE, whatever the key.
     assert (tmp_path / "theirs.pem").read_text().strip() == ours.replace(empty_auth=False).to_pem().strip()
 
 
-def test_tpm2_tools_refuse_another_tpms_key(swtpm: Swtpm, tmp_path: Path) -> None:
+def test_tpm2_tools_refuse_another_tpms_key(shared_swtpm: Swtpm, tmp_path: Path) -> None:
     """The other side of the tests above: these commands do tell a good file from a bad one."""
     file = key_of("hmac")
     bad = file.replace(privkey=file.privkey[:-1] + bytes([file.privkey[-1] ^ 1]))
     (tmp_path / "key.pem").write_text(bad.to_pem())
     with pytest.raises(SwtpmError, match="integrity check failed"):
-        tpm2(swtpm, "load", "-r", "key.pem", "-c", "key.ctx", cwd=tmp_path)
-    tpm2(swtpm, "flushcontext", "-t")
+        tpm2(shared_swtpm, "load", "-r", "key.pem", "-c", "key.ctx", cwd=tmp_path)
+    tpm2(shared_swtpm, "flushcontext", "-t")
 
 
 @pytest.mark.parametrize("name", [*OPENSSL_KEYS, "rsa", "ecc"])
-def test_openssl_signs_with_what_we_write(swtpm: Swtpm, tmp_path: Path, name: str) -> None:
+def test_openssl_signs_with_what_we_write(shared_swtpm: Swtpm, tmp_path: Path, name: str) -> None:
     auth = bytes.fromhex(MANIFEST[name]["auth"]).decode()
     # emptyAuth true keeps openssl from asking for a password; tpm2_encodeobject writes false for rsa and ecc.
     file = key_of(name).replace(empty_auth=not auth)
     path, public, signature = tmp_path / "key.pem", tmp_path / "public.pem", tmp_path / "signature"
     path.write_text(file.to_pem())
     password = ("-passin", f"pass:{auth}") if auth else ()
-    public.write_bytes(openssl(swtpm, "pkey", "-in", path, "-pubout", *password))
+    public.write_bytes(openssl(shared_swtpm, "pkey", "-in", path, "-pubout", *password))
     message = tmp_path / "message"
     message.write_bytes(MESSAGE)
     sign = ("-sign", "-inkey", path, *password, "-rawin", "-digest", "sha256", "-in", message, "-out", signature)
-    openssl(swtpm, "pkeyutl", *sign)
+    openssl(shared_swtpm, "pkeyutl", *sign)
     verify = ("dgst", "-sha256", "-verify", public, "-signature", signature, message)
-    assert openssl(swtpm, *verify, provider=False).strip() == b"Verified OK"
+    assert openssl(shared_swtpm, *verify, provider=False).strip() == b"Verified OK"
 
 
 def test_a_policy_goes_through_the_file(tpm: Tpm) -> None:

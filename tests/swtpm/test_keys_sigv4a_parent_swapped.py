@@ -7,11 +7,9 @@ import pytest
 
 from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, tpm2
-from tests.support.verbs import Tool, tool
+from tests.support.verbs import Tool
 from tpmwire.spec.constants import TPM_CC
 from tpmwire.transport import open_transport
-
-__all__ = ["tool"]
 
 PARENT, HIS = 0x81000001, 0x81000002
 KEY_ID = "AKIAIOSFODNN7EXAMPLE"

@@ -11,7 +11,7 @@ import pytest
 from tests.support.interposer import Interposer
 from tests.support.lacking import Lacking
 from tests.support.swtpm import Swtpm, tpm2
-from tests.support.verbs import Tool, held, tool
+from tests.support.verbs import Tool, held
 from tpmwire.channel import Pin, create_primary
 from tpmwire.errors import TpmError
 from tpmwire.keys.keyfile import KeyFile, parse
@@ -22,8 +22,6 @@ from tpmwire.spec.constants import TPM_ALG, TPM_ECC, TPM_RH
 from tpmwire.tpm import Tpm
 from tpmwire.use.hmac import HmacKey
 from tpmwire.use.load import import_key
-
-__all__ = ["tool"]
 
 SECRET = "wJalrXUtnFEMI+K7MDENG/bPxRfiCYEXAMPLEKEY"
 DATE = b"20261124"
@@ -78,14 +76,6 @@ def lacks(request: pytest.FixtureRequest) -> Iterator[Lacks]:
 @pytest.fixture(scope="module", params=RSA_ONLY)
 def rsa_only(request: pytest.FixtureRequest) -> Iterator[Lacks]:
     yield from lacking(RSA_ONLY[request.param])
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
-    yield
-    for name in ("lacks", "rsa_only"):
-        if name in request.fixturenames:
-            assert held(request.getfixturevalue(name).target) == ""
 
 
 def test_a_secret_goes_in_and_is_used(lacks: Lacks, tool: Tool, tmp_path: Path) -> None:

@@ -10,14 +10,12 @@ import pytest
 from tests.support.interposer import Interposer
 from tests.support.lacking import Lacking
 from tests.support.swtpm import Swtpm, tpm2
-from tests.support.verbs import Tool, held, tool
+from tests.support.verbs import Tool, held
 from tpmwire.channel import Pin
 from tpmwire.keys.keyfile import parse
 from tpmwire.spec.constants import TPM_ALG
 from tpmwire.tpm import Tpm
 from tpmwire.use.hmac import HmacKey
-
-__all__ = ["tool"]
 
 SECRET = "wJalrXUtnFEMI+K7MDENG/bPxRfiCYEXAMPLEKEY"
 DATE = b"20261124"

@@ -9,14 +9,12 @@ import pytest
 from tests.support.guess import guessed, unsalted
 from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, tpm2
-from tests.support.verbs import Tool, held, tool
+from tests.support.verbs import Tool, held
 from tpmwire.keys.templates import h2_primary
 from tpmwire.primary import create_primary
 from tpmwire.sessions import SessionStart
 from tpmwire.spec.constants import TPM_RH
 from tpmwire.tpm import Tpm
-
-__all__ = ["tool"]
 
 ID, SECRET = "AKIAIOSFODNN7EXAMPLE", b"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 OWNER, ENDORSEMENT, PARENT, KEY = (b"471147", b"271828", b"314159", b"161803")

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +10,16 @@ import pytest
 from tests.support import keys
 from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, tpm2
-from tests.support.verbs import Tool, held, tool
+from tests.support.verbs import Tool, held
 from tests.unit.test_cli_verbs import at_a_terminal
 from tpmwire.spec.commands.sequences import HMAC_Start
 from tpmwire.spec.constants import TPM_CC, TPM_HT
 from tpmwire.tpm import Tpm
 
-__all__ = ["tool"]  # a fixture
-
 KEYS = Path(__file__).parents[2] / "fixtures" / "keys"
+
+pytestmark = pytest.mark.swtpm(state=KEYS / "swtpm-state")
 HANDLE, BESIDE = "0x81010009", "0x8101000a"
-
-
-@pytest.fixture
-def swtpm() -> Iterator[Swtpm]:
-    """The TPM that the key files of the fixtures are for; its storage root key is persistent."""
-    with Swtpm(state=KEYS / "swtpm-state") as running:
-        yield running
-        assert held(running) == ""
 
 
 def name_at(swtpm: Swtpm, handle: str, directory: Path) -> str:

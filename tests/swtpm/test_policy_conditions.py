@@ -1,6 +1,5 @@
 """Statements of conditions and approvals: tpm2-tools' trial sessions, the TPM and we agree on their digests."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,25 +35,23 @@ INDEX = 0x01500016
 EC, RSA = ec.generate_private_key(ec.SECP256R1()), rsa.generate_private_key(65537, 2048)
 
 
-@pytest.fixture(scope="module")
-def swtpm() -> Iterator[Swtpm]:
-    with Swtpm() as running:
-        tpm2(running, "nvdefine", "-s", "8", "-a", "authread|authwrite|ownerread", hex(INDEX))
-        tpm2(running, "nvwrite", hex(INDEX), "-i", "-", input=bytes(7) + b"\x2a")
-        yield running
+@pytest.fixture(scope="module", autouse=True)
+def nv_index(shared_swtpm: Swtpm) -> None:
+    tpm2(shared_swtpm, "nvdefine", "-s", "8", "-a", "authread|authwrite|ownerread", hex(INDEX))
+    tpm2(shared_swtpm, "nvwrite", hex(INDEX), "-i", "-", input=bytes(7) + b"\x2a")
 
 
-def from_tools(swtpm: Swtpm, directory: Path, alg: TPM_ALG, *command: str) -> bytes:
+def from_tools(shared_swtpm: Swtpm, directory: Path, alg: TPM_ALG, *command: str) -> bytes:
     """The digest that a tpm2-tools command writes in a trial session."""
-    tpm2(swtpm, "startauthsession", "-S", "session.ctx", "-g", alg.name.lower(), cwd=directory)
-    tpm2(swtpm, *command, "-S", "session.ctx", "-L", "digest", cwd=directory)
-    tpm2(swtpm, "flushcontext", "session.ctx", cwd=directory)
+    tpm2(shared_swtpm, "startauthsession", "-S", "session.ctx", "-g", alg.name.lower(), cwd=directory)
+    tpm2(shared_swtpm, *command, "-S", "session.ctx", "-L", "digest", cwd=directory)
+    tpm2(shared_swtpm, "flushcontext", "session.ctx", cwd=directory)
     return (directory / "digest").read_bytes()
 
 
-def from_tpm(swtpm: Swtpm, policy: Policy, alg: TPM_ALG) -> bytes:
+def from_tpm(shared_swtpm: Swtpm, policy: Policy, alg: TPM_ALG) -> bytes:
     """The digest that the TPM has after the policy was carried out, read back from a key file's octets."""
-    with Tpm.open(swtpm.path, 20) as tpm:
+    with Tpm.open(shared_swtpm.path, 20) as tpm:
         session = tpm.start_session(SessionStart(TPM_SE.POLICY, alg))
         for statement in Policy.from_steps(policy.to_steps()).statements:
             statement.state(tpm, session.handle)
@@ -62,12 +59,12 @@ def from_tpm(swtpm: Swtpm, policy: Policy, alg: TPM_ALG) -> bytes:
     return digest
 
 
-def nv_name(swtpm: Swtpm) -> bytes:
-    text = tpm2(swtpm, "nvreadpublic", hex(INDEX)).decode()
+def nv_name(shared_swtpm: Swtpm) -> bytes:
+    text = tpm2(shared_swtpm, "nvreadpublic", hex(INDEX)).decode()
     return bytes.fromhex(text.split("name:")[1].split()[0])
 
 
-def statement_of(name: str, swtpm: Swtpm, alg: TPM_ALG) -> Statement:
+def statement_of(name: str, shared_swtpm: Swtpm, alg: TPM_ALG) -> Statement:
     some = b"h" * digest_size(alg)
     made: dict[str, Statement] = {
         "locality": PolicyLocality(TPMA_LOCALITY(0b1001)),
@@ -77,7 +74,7 @@ def statement_of(name: str, swtpm: Swtpm, alg: TPM_ALG) -> Statement:
         "written": PolicyNvWritten(True),
         "unwritten": PolicyNvWritten(False),
         "timer": PolicyCounterTimer(bytes(7) + b"\x01", 0, TPM_EO.UNSIGNED_GT),
-        "nv": PolicyNV(INDEX, nv_name(swtpm), b"\x2b", 7, TPM_EO.UNSIGNED_LT),
+        "nv": PolicyNV(INDEX, nv_name(shared_swtpm), b"\x2b", 7, TPM_EO.UNSIGNED_LT),
     }
     return made[name]
 
@@ -96,39 +93,39 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 
 @pytest.mark.parametrize("alg", ALGORITHMS, ids=lambda alg: alg.name)
 @pytest.mark.parametrize("name", COMMANDS)
-def test_conditions(swtpm: Swtpm, tmp_path: Path, name: str, alg: TPM_ALG) -> None:
-    policy = Policy(statement_of(name, swtpm, alg))
+def test_conditions(shared_swtpm: Swtpm, tmp_path: Path, name: str, alg: TPM_ALG) -> None:
+    policy = Policy(statement_of(name, shared_swtpm, alg))
     (tmp_path / "hash").write_bytes(b"h" * digest_size(alg))
     (tmp_path / "sized").write_bytes(bytes([0, digest_size(alg)]) + b"h" * digest_size(alg))
     (tmp_path / "operand").write_bytes(b"\x2b")
-    assert from_tools(swtpm, tmp_path, alg, *COMMANDS[name]) == policy.digest(alg)
-    assert from_tpm(swtpm, policy, alg) == policy.digest(alg)
+    assert from_tools(shared_swtpm, tmp_path, alg, *COMMANDS[name]) == policy.digest(alg)
+    assert from_tpm(shared_swtpm, policy, alg) == policy.digest(alg)
 
 
 @pytest.mark.parametrize("alg", ALGORITHMS, ids=lambda alg: alg.name)
 @pytest.mark.parametrize("key", [EC, RSA], ids=["ecc", "rsa"])
-def test_approved(swtpm: Swtpm, tmp_path: Path, key: Any, alg: TPM_ALG) -> None:
+def test_approved(shared_swtpm: Swtpm, tmp_path: Path, key: Any, alg: TPM_ALG) -> None:
     policy = approve(key, Policy(PolicyAuthValue()), b"\xab\xcd", alg)
     assert policy.digest(alg) == Policy(PolicyAuthorize(public_area(key), b"\xab\xcd")).digest(alg)
-    assert from_tpm(swtpm, policy, alg) == policy.digest(alg)
-    with Tpm.open(swtpm.path, 20) as tpm:
+    assert from_tpm(shared_swtpm, policy, alg) == policy.digest(alg)
+    with Tpm.open(shared_swtpm.path, 20) as tpm:
         name = tpm.execute(LoadExternal(None, public_area(key))).name
     (tmp_path / "name").write_bytes(name)
     (tmp_path / "approved").write_bytes(Policy(PolicyAuthValue()).digest(alg))
     command = ("policyauthorize", "-i", "approved", "-q", "abcd", "-n", "name")
-    assert from_tools(swtpm, tmp_path, alg, *command) == policy.digest(alg)
+    assert from_tools(shared_swtpm, tmp_path, alg, *command) == policy.digest(alg)
 
 
 @pytest.mark.parametrize("key", [EC, RSA], ids=["ecc", "rsa"])
-def test_signed(swtpm: Swtpm, tmp_path: Path, key: Any) -> None:
+def test_signed(shared_swtpm: Swtpm, tmp_path: Path, key: Any) -> None:
     policy = Policy(assert_signed(key, b"\xab\xcd"))
-    assert from_tpm(swtpm, policy, TPM_ALG.SHA256) == policy.digest()
+    assert from_tpm(shared_swtpm, policy, TPM_ALG.SHA256) == policy.digest()
     (statement,) = policy.statements
     assert isinstance(statement, PolicySigned)
     public = statement.key_sign.build()
     (tmp_path / "key.pub").write_bytes(len(public).to_bytes(2, "big") + public)
     (tmp_path / "signature").write_bytes(statement.signature.build())
-    tpm2(swtpm, "loadexternal", "-C", "o", "-u", "key.pub", "-c", "key.ctx", cwd=tmp_path)
+    tpm2(shared_swtpm, "loadexternal", "-C", "o", "-u", "key.pub", "-c", "key.ctx", cwd=tmp_path)
     command = ("policysigned", "-c", "key.ctx", "-s", "signature", "-q", "abcd")
-    assert from_tools(swtpm, tmp_path, TPM_ALG.SHA256, *command) == policy.digest()
-    tpm2(swtpm, "flushcontext", "-t")
+    assert from_tools(shared_swtpm, tmp_path, TPM_ALG.SHA256, *command) == policy.digest()
+    tpm2(shared_swtpm, "flushcontext", "-t")

@@ -29,19 +29,17 @@ PCRS = ["23", "0,7,23", "sha1:23", "sha1:0,8,16+sha256:7,23", "sha384:1+sha1:2"]
 NAME, PARENT = b"\0\x0b" + b"n" * 32, b"\0\x0b" + b"p" * 32
 
 
-@pytest.fixture(scope="module")
-def swtpm() -> Iterator[Swtpm]:
-    with Swtpm() as running:
-        # Two octets of every bank's PCR 23 and 8 are no longer zero.
-        for bank, size in (("sha1", 20), ("sha256", 32), ("sha384", 48)):
-            for number in (8, 23):
-                tpm2(running, "pcrextend", f"{number}:{bank}={'ab' * size}")
-        yield running
+@pytest.fixture(scope="module", autouse=True)
+def pcrs(shared_swtpm: Swtpm) -> None:
+    # Two octets of every bank's PCR 23 and 8 are no longer zero.
+    for bank, size in (("sha1", 20), ("sha256", 32), ("sha384", 48)):
+        for number in (8, 23):
+            tpm2(shared_swtpm, "pcrextend", f"{number}:{bank}={'ab' * size}")
 
 
 @pytest.fixture
-def tpm(swtpm: Swtpm) -> Iterator[Tpm]:
-    with Tpm.open(swtpm.path, 20) as opened:
+def tpm(shared_swtpm: Swtpm) -> Iterator[Tpm]:
+    with Tpm.open(shared_swtpm.path, 20) as opened:
         yield opened
 
 
@@ -62,26 +60,26 @@ def from_tpm(tpm: Tpm, policy: Policy, alg: TPM_ALG, kind: TPM_SE = TPM_SE.POLIC
     return digest
 
 
-def from_tools(swtpm: Swtpm, directory: Path, alg: TPM_ALG, *commands: tuple[str, ...]) -> bytes:
+def from_tools(shared_swtpm: Swtpm, directory: Path, alg: TPM_ALG, *commands: tuple[str, ...]) -> bytes:
     """The digest that tpm2-tools write for these commands in a trial session."""
-    tpm2(swtpm, "startauthsession", "-S", "session.ctx", "-g", alg.name.lower(), cwd=directory)
+    tpm2(shared_swtpm, "startauthsession", "-S", "session.ctx", "-g", alg.name.lower(), cwd=directory)
     for command in commands:
-        tpm2(swtpm, *command, "-S", "session.ctx", "-L", "digest", cwd=directory)
-    tpm2(swtpm, "flushcontext", "session.ctx", cwd=directory)
+        tpm2(shared_swtpm, *command, "-S", "session.ctx", "-L", "digest", cwd=directory)
+    tpm2(shared_swtpm, "flushcontext", "session.ctx", cwd=directory)
     return (directory / "digest").read_bytes()
 
 
 @pytest.mark.parametrize("alg", ALGORITHMS, ids=lambda alg: alg.name)
 @pytest.mark.parametrize("text", PCRS)
-def test_pcrs(swtpm: Swtpm, tmp_path: Path, text: str, alg: TPM_ALG) -> None:
-    with Tpm.open(swtpm.path, 20) as tpm:
+def test_pcrs(shared_swtpm: Swtpm, tmp_path: Path, text: str, alg: TPM_ALG) -> None:
+    with Tpm.open(shared_swtpm.path, 20) as tpm:
         statement = pcr_policy(tpm, text, alg)
         # With the digest, the TPM checks the PCRs against it; without, it takes them as they are.
         expected = Policy(statement).digest(alg)
         assert from_tpm(tpm, Policy(statement), alg) == expected
         assert from_tpm(tpm, Policy(PolicyPCR(b"", statement.pcrs)), alg) == expected
     named = "+".join(part if ":" in part else f"sha256:{part}" for part in text.split("+"))
-    assert from_tools(swtpm, tmp_path, alg, ("policypcr", "-l", named)) == expected
+    assert from_tools(shared_swtpm, tmp_path, alg, ("policypcr", "-l", named)) == expected
 
 
 SIMPLE = {
@@ -98,31 +96,31 @@ SIMPLE = {
 
 @pytest.mark.parametrize("alg", ALGORITHMS, ids=lambda alg: alg.name)
 @pytest.mark.parametrize("name", SIMPLE)
-def test_simple(swtpm: Swtpm, tmp_path: Path, name: str, alg: TPM_ALG) -> None:
+def test_simple(shared_swtpm: Swtpm, tmp_path: Path, name: str, alg: TPM_ALG) -> None:
     statement, command = SIMPLE[name]
     policy = Policy(PolicyCommandCode(TPM_CC.Sign), statement) if name != "command" else Policy(statement)
     before = () if name == "command" else (("policycommandcode", "TPM2_CC_Sign"),)
-    with Tpm.open(swtpm.path, 20) as tpm:
+    with Tpm.open(shared_swtpm.path, 20) as tpm:
         assert from_tpm(tpm, policy, alg) == policy.digest(alg)
-    assert from_tools(swtpm, tmp_path, alg, *before, command) == policy.digest(alg)
+    assert from_tools(shared_swtpm, tmp_path, alg, *before, command) == policy.digest(alg)
 
 
 @pytest.mark.parametrize("include", [True, False])
-def test_duplication(swtpm: Swtpm, tmp_path: Path, include: bool) -> None:
+def test_duplication(shared_swtpm: Swtpm, tmp_path: Path, include: bool) -> None:
     policy = Policy(PolicyDuplicationSelect(NAME, PARENT, include))
-    with Tpm.open(swtpm.path, 20) as tpm:
+    with Tpm.open(shared_swtpm.path, 20) as tpm:
         assert from_tpm(tpm, policy, TPM_ALG.SHA256) == policy.digest()
     if include:
         return  # tpm2_policyduplicationselect 5.4 sends NO whatever its --include-object.
     (tmp_path / "object").write_bytes(NAME)
     (tmp_path / "parent").write_bytes(PARENT)
     command = ("policyduplicationselect", "-n", "object", "-N", "parent")
-    assert from_tools(swtpm, tmp_path, TPM_ALG.SHA256, command) == policy.digest()
+    assert from_tools(shared_swtpm, tmp_path, TPM_ALG.SHA256, command) == policy.digest()
 
 
 @pytest.mark.parametrize("alg", [TPM_ALG.SHA256, TPM_ALG.SHA384], ids=lambda alg: alg.name)
-def test_branches(swtpm: Swtpm, tmp_path: Path, alg: TPM_ALG) -> None:
-    with Tpm.open(swtpm.path, 20) as tpm:
+def test_branches(shared_swtpm: Swtpm, tmp_path: Path, alg: TPM_ALG) -> None:
+    with Tpm.open(shared_swtpm.path, 20) as tpm:
         one, other = Policy(PolicyAuthValue()), Policy(pcr_policy(tpm, "23", alg), PolicyPassword())
         either = PolicyOR.of(alg, one, other)
         for branch in (one, other):
@@ -131,7 +129,7 @@ def test_branches(swtpm: Swtpm, tmp_path: Path, alg: TPM_ALG) -> None:
     (tmp_path / "one").write_bytes(one.digest(alg))
     (tmp_path / "other").write_bytes(other.digest(alg))
     command = ("policyor", f"{alg.name.lower()}:one,other")
-    assert from_tools(swtpm, tmp_path, alg, command) == Policy(either).digest(alg)
+    assert from_tools(shared_swtpm, tmp_path, alg, command) == Policy(either).digest(alg)
 
 
 def test_octets_from_a_key_file_are_carried_out(tpm: Tpm) -> None:

@@ -1,7 +1,6 @@
 """Keys whose policy is one of the rarer kinds sign in a TPM, and alternatives are taken as its state wants it."""
 
 import hmac
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -45,34 +44,25 @@ RSA: Any = rsa.generate_private_key(65537, 2048)
 ZERO = "00" * 32
 
 
-@pytest.fixture(scope="module")
-def swtpm() -> Iterator[Swtpm]:
-    with Swtpm() as running:
-        tpm2(running, "nvdefine", "-s", "8", "-a", "authread|authwrite|ownerread", hex(INDEX))
-        tpm2(running, "nvwrite", hex(INDEX), "-i", "-", input=bytes(7) + b"\x2a")
-        yield running
+@pytest.fixture(scope="module", autouse=True)
+def nv_index(shared_swtpm: Swtpm) -> None:
+    tpm2(shared_swtpm, "nvdefine", "-s", "8", "-a", "authread|authwrite|ownerread", hex(INDEX))
+    tpm2(shared_swtpm, "nvwrite", hex(INDEX), "-i", "-", input=bytes(7) + b"\x2a")
 
 
-@pytest.fixture(autouse=True)
-def nothing_left_behind(swtpm: Swtpm) -> Iterator[None]:
-    yield
-    for kind in ("transient", "loaded-session", "saved-session"):
-        assert tpm2(swtpm, "getcap", f"handles-{kind}") == b""
-
-
-def made(swtpm: Swtpm, policy_digest: bytes, auth: bytes = b"", **fields: Any) -> KeyFile:
+def made(shared_swtpm: Swtpm, policy_digest: bytes, auth: bytes = b"", **fields: Any) -> KeyFile:
     """A key file for an HMAC key that the TPM made, with this authPolicy and these fields."""
-    with Tpm.open(swtpm.path, 20) as tpm:
+    with Tpm.open(shared_swtpm.path, 20) as tpm:
         parent = create_primary(tpm, TPM_RH.OWNER, h2_primary())
         template = hmac_key(policy_digest, with_auth=bool(auth))
         answer = tpm.execute(Create(parent.handle, TPMS_SENSITIVE_CREATE(auth, OCTETS), template), Password())
     return KeyFile.of(answer.out_public, answer.out_private, TPM_RH.OWNER, **fields)
 
 
-def signs(swtpm: Swtpm, file: KeyFile, *, protected: bool = True, auth: bytes = b"") -> None:
+def signs(shared_swtpm: Swtpm, file: KeyFile, *, protected: bool = True, auth: bytes = b"") -> None:
     """The key is used, from the octets of its file; the HMAC is the host's."""
     again = parse(file.to_pem())
-    with Tpm.open(swtpm.path, 20) as tpm:
+    with Tpm.open(shared_swtpm.path, 20) as tpm:
         result = HmacKey(file=again, auth=Secret(auth), protected=protected).hmac(tpm, DATE)
     assert result == hmac.digest(OCTETS, DATE, "sha256")
 
@@ -82,33 +72,33 @@ def pcr23(value: str = ZERO) -> PolicyPCR:
     return PolicyPCR.of_values(TPM_ALG.SHA256, selection, values)
 
 
-def nv_statement(swtpm: Swtpm, operand: bytes) -> PolicyNV:
-    text = tpm2(swtpm, "nvreadpublic", hex(INDEX)).decode()
+def nv_statement(shared_swtpm: Swtpm, operand: bytes) -> PolicyNV:
+    text = tpm2(shared_swtpm, "nvreadpublic", hex(INDEX)).decode()
     name = bytes.fromhex(text.split("name:")[1].split()[0])
     return PolicyNV(INDEX, name, operand, 7, TPM_EO.UNSIGNED_LT)
 
 
 @pytest.mark.parametrize("protected", [True, False])
 @pytest.mark.parametrize("kind", ["locality", "timer", "nv", "signed ecc", "signed rsa", "authorize"])
-def test_used(swtpm: Swtpm, kind: str, protected: bool) -> None:
+def test_used(shared_swtpm: Swtpm, kind: str, protected: bool) -> None:
     policy = {
         "locality": Policy(PolicyLocality(TPMA_LOCALITY.ZERO)),
         "timer": Policy(PolicyCounterTimer(bytes(8), 0, TPM_EO.UNSIGNED_GT)),
-        "nv": Policy(nv_statement(swtpm, b"\x2b"), PolicyAuthValue()),
+        "nv": Policy(nv_statement(shared_swtpm, b"\x2b"), PolicyAuthValue()),
         "signed ecc": Policy(assert_signed(SIGNER, b"ref")),
         "signed rsa": Policy(assert_signed(RSA)),
         "authorize": approve(SIGNER, Policy(pcr23())),
     }[kind]
     auth = b"password" if policy.wants_auth_value else b""
-    file = made(swtpm, policy.digest(), auth, policy=policy.to_steps())
-    signs(swtpm, file, protected=protected, auth=auth)
+    file = made(shared_swtpm, policy.digest(), auth, policy=policy.to_steps())
+    signs(shared_swtpm, file, protected=protected, auth=auth)
 
 
 @pytest.mark.parametrize("kind", ["command", "objects"])
-def test_what_names_the_key_is_approved_once_the_key_is_there(swtpm: Swtpm, kind: str) -> None:
+def test_what_names_the_key_is_approved_once_the_key_is_there(shared_swtpm: Swtpm, kind: str) -> None:
     """cpHash and nameHash take in the Name, which takes in the policy: they can stand behind an approval only."""
     open_policy = Policy(PolicyAuthorize(public_area(SIGNER)))
-    file = made(swtpm, open_policy.digest(), policy=open_policy.to_steps())
+    file = made(shared_swtpm, open_policy.digest(), policy=open_policy.to_steps())
     name = name_of(file.public)
     parameters = len(DATE).to_bytes(2, "big") + DATE + TPM_ALG.NULL.to_bytes(2, "big")
     statement = {
@@ -117,71 +107,71 @@ def test_what_names_the_key_is_approved_once_the_key_is_there(swtpm: Swtpm, kind
     }[kind]
     approved = approve(SIGNER, Policy(statement)).to_steps()
     # In clear: nothing but these octets is authorized.
-    signs(swtpm, file.replace(auth_policy=((kind, approved),)), protected=False)
+    signs(shared_swtpm, file.replace(auth_policy=((kind, approved),)), protected=False)
 
 
 @pytest.mark.parametrize("order", ["last", "first"])
-def test_an_approved_firmware_update(swtpm: Swtpm, order: str) -> None:
+def test_an_approved_firmware_update(shared_swtpm: Swtpm, order: str) -> None:
     """Values of other PCRs are approved later, and the old key goes on working; PolicyAuthorize first or last."""
     open_policy = Policy(PolicyAuthorize(public_area(SIGNER), b"boot"))
-    file = made(swtpm, open_policy.digest(), policy=open_policy.to_steps())
+    file = made(shared_swtpm, open_policy.digest(), policy=open_policy.to_steps())
     with pytest.raises(PolicyError, match="not signed by key"):
-        signs(swtpm, file)
+        signs(shared_swtpm, file)
     old = approve(SIGNER, Policy(pcr23("ab" * 32)), b"boot").statements
     new = approve(SIGNER, Policy(pcr23()), b"boot").statements
     turned = [Policy(*(s if order == "last" else (s[-1], *s[:-1]))).to_steps() for s in (old, new)]
-    signs(swtpm, file.replace(auth_policy=(("old", turned[0]), (None, turned[1]))))
-    signs(swtpm, file.replace(policy=None, auth_policy=(("new", turned[1]),)))
+    signs(shared_swtpm, file.replace(auth_policy=(("old", turned[0]), (None, turned[1]))))
+    signs(shared_swtpm, file.replace(policy=None, auth_policy=(("new", turned[1]),)))
 
 
-def test_an_approval_by_somebody_else_is_refused(swtpm: Swtpm) -> None:
+def test_an_approval_by_somebody_else_is_refused(shared_swtpm: Swtpm) -> None:
     open_policy = Policy(PolicyAuthorize(public_area(SIGNER)))
-    file = made(swtpm, open_policy.digest())
+    file = made(shared_swtpm, open_policy.digest())
     stranger = approve(RSA, Policy(pcr23())).to_steps()
     *_before, ours = approve(SIGNER, Policy(pcr23("ab" * 32))).statements
     moved = Policy(pcr23(), ours).to_steps()
     with pytest.raises(PolicyError) as caught:
-        signs(swtpm, file.replace(auth_policy=(("stranger", stranger), ("moved", moved))))
+        signs(shared_swtpm, file.replace(auth_policy=(("stranger", stranger), ("moved", moved))))
     text = str(caught.value)
     assert "authPolicy 1 'stranger': does not lead to the key's authPolicy" in text
     assert "authPolicy 2 'moved': TPM2_VerifySignature" in text
     assert "\n" not in text
 
 
-def test_a_branch_is_chosen_by_the_state_of_the_tpm(swtpm: Swtpm) -> None:
+def test_a_branch_is_chosen_by_the_state_of_the_tpm(shared_swtpm: Swtpm) -> None:
     either = Either(
         (
             Policy(PolicyCommandCode(TPM_CC.Duplicate)),
             Policy(pcr23("ab" * 32)),
-            Either((Policy(nv_statement(swtpm, b"\x01")), Policy(pcr23(), PolicyAuthValue()))),
+            Either((Policy(nv_statement(shared_swtpm, b"\x01")), Policy(pcr23(), PolicyAuthValue()))),
         )
     )
     first, *others = either.alternatives()
     assert len(others) == 3
     assert {way.digest() for way in (first, *others)} == {either.digest()}
     carried = tuple((None, way.to_steps()) for way in others)
-    file = made(swtpm, either.digest(), b"password", policy=first.to_steps(), auth_policy=carried)
-    signs(swtpm, file, auth=b"password")
+    file = made(shared_swtpm, either.digest(), b"password", policy=first.to_steps(), auth_policy=carried)
+    signs(shared_swtpm, file, auth=b"password")
     with pytest.raises(TpmError, match=r"AUTH_FAIL|BAD_AUTH"):
-        signs(swtpm, file, auth=b"wrong")
+        signs(shared_swtpm, file, auth=b"wrong")
     with pytest.raises(PolicyError) as caught:
-        signs(swtpm, file.replace(auth_policy=carried[:2]), auth=b"password")
+        signs(shared_swtpm, file.replace(auth_policy=carried[:2]), auth=b"password")
     text = str(caught.value)
     assert text.startswith("none of the key's 3 policies holds: the file's policy: authorizes")
     assert "authPolicy 1: TPM2_PolicyPCR" in text
     assert "authPolicy 2: TPM2_PolicyNV" in text
 
 
-def test_a_shared_beginning_goes_before_each_branch(swtpm: Swtpm) -> None:
+def test_a_shared_beginning_goes_before_each_branch(shared_swtpm: Swtpm) -> None:
     inner = Either((Policy(pcr23()), Policy(PolicyAuthValue())), before=Policy(PolicyCommandCode(TPM_CC.HMAC)))
     either = Either((Policy(PolicyNvWritten(True)), inner), after=Policy(PolicyLocality(TPMA_LOCALITY.ZERO)))
     steps = [way.to_steps() for way in either.alternatives()]
-    file = made(swtpm, either.digest(), policy=steps[1], auth_policy=tuple(("", way) for way in steps))
-    signs(swtpm, file)
+    file = made(shared_swtpm, either.digest(), policy=steps[1], auth_policy=tuple(("", way) for way in steps))
+    signs(shared_swtpm, file)
 
 
-def test_policies_for_making_and_for_indices_sign_nothing(swtpm: Swtpm) -> None:
+def test_policies_for_making_and_for_indices_sign_nothing(shared_swtpm: Swtpm) -> None:
     for statement in (PolicyTemplate(bytes(32)), PolicyNvWritten(True)):
         policy = Policy(statement)
         with pytest.raises(TpmError, match="POLICY_FAIL"):
-            signs(swtpm, made(swtpm, policy.digest(), policy=policy.to_steps()))
+            signs(shared_swtpm, made(shared_swtpm, policy.digest(), policy=policy.to_steps()))

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tests.support.swtpm import Swtpm, tpm2
-from tests.support.verbs import Tool, tool  # noqa: F401 - a fixture
+from tests.support.verbs import Tool
 from tests.swtpm.test_policy_use import OCTETS, made, signs
 from tpmwire.crypto.formulas import name_of
 from tpmwire.errors import TpmError
@@ -35,7 +35,7 @@ def signer(tmp_path: Path) -> str:
     return key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
 
 
-def test_computed(tool: Tool, tmp_path: Path) -> None:  # noqa: F811
+def test_computed(tool: Tool, tmp_path: Path) -> None:
     policy = [
         {"type": "PolicyCommandCode", "command": "HMAC"},
         {
@@ -67,7 +67,7 @@ def test_computed(tool: Tool, tmp_path: Path) -> None:  # noqa: F811
     ]
 
 
-def test_signed_later_and_used(tool: Tool, tmp_path: Path, signer: str) -> None:  # noqa: F811
+def test_signed_later_and_used(tool: Tool, tmp_path: Path, signer: str) -> None:
     trust = json.dumps([{"type": "PolicyAuthorize", "key": signer, "policy_ref": "abcd"}])
     policy = from_json(trust)
     assert isinstance(policy, Policy)
@@ -91,7 +91,7 @@ def test_a_signers_public_area_is_taken_as_it_is() -> None:
     assert policy == Policy(PolicyAuthorize(other))
 
 
-def test_a_signer_that_the_key_does_not_trust(tool: Tool, tmp_path: Path, signer: str) -> None:  # noqa: F811
+def test_a_signer_that_the_key_does_not_trust(tool: Tool, tmp_path: Path, signer: str) -> None:
     path = tmp_path / "key.pem"
     with Swtpm() as swtpm:
         path.write_text(made(swtpm, b"\1" * 32).to_pem())
@@ -122,7 +122,7 @@ OTHER_AREAS = {
 @pytest.mark.parametrize("area", OTHER_AREAS)
 @pytest.mark.parametrize("behind", [(), (PolicyAuthValue(),)], ids=["", "and a password"])
 def test_a_signer_is_known_by_its_key(
-    tool: Tool,  # noqa: F811
+    tool: Tool,
     tmp_path: Path,
     area: str,
     behind: tuple[Statement, ...],
@@ -144,7 +144,7 @@ def test_a_signer_is_known_by_its_key(
 
 
 @pytest.mark.parametrize("area", ["noDA", "as openssl_tpm2_engine has it", "nameAlg SHA-384"])
-def test_a_signer_of_a_file_that_says_nothing(tool: Tool, tmp_path: Path, area: str) -> None:  # noqa: F811
+def test_a_signer_of_a_file_that_says_nothing(tool: Tool, tmp_path: Path, area: str) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     (tmp_path / "signer.pem").write_bytes(key.private_bytes(pem, pkcs8, serialization.NoEncryption()))
@@ -157,7 +157,7 @@ def test_a_signer_of_a_file_that_says_nothing(tool: Tool, tmp_path: Path, area: 
         signs(swtpm, parse(path.read_bytes()))
 
 
-def test_another_signer_is_named(tool: Tool, tmp_path: Path, signer: str) -> None:  # noqa: F811
+def test_another_signer_is_named(tool: Tool, tmp_path: Path, signer: str) -> None:
     other = public_area(ec.generate_private_key(ec.SECP256R1()))
     policy = Policy(PolicyAuthorize(other))
     path = tmp_path / "key.pem"
@@ -185,14 +185,14 @@ def test_another_signer_is_named(tool: Tool, tmp_path: Path, signer: str) -> Non
         ("[" * 100_000, "not valid JSON"),
     ],
 )
-def test_bad_json_is_one_line(tool: Tool, tmp_path: Path, text: str, reason: str) -> None:  # noqa: F811
+def test_bad_json_is_one_line(tool: Tool, tmp_path: Path, text: str, reason: str) -> None:
     (tmp_path / "policy.json").write_text(text)
     ran = tool("policy", "--json", tmp_path / "policy.json")
     assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
     assert reason in ran.err
 
 
-def test_import_for_a_boot_to_come(tool: Tool, tmp_path: Path) -> None:  # noqa: F811
+def test_import_for_a_boot_to_come(tool: Tool, tmp_path: Path) -> None:
     """The key is made while PCR 23 is zero, and works once it has the value that was given."""
     value = sha256(bytes(32) + bytes.fromhex(OTHER)).hexdigest()
     path = tmp_path / "key.pem"
@@ -207,7 +207,7 @@ def test_import_for_a_boot_to_come(tool: Tool, tmp_path: Path) -> None:  # noqa:
         signs(swtpm, parse(path.read_bytes()))
 
 
-def test_import_with_a_policy_of_branches(tool: Tool, tmp_path: Path) -> None:  # noqa: F811
+def test_import_with_a_policy_of_branches(tool: Tool, tmp_path: Path) -> None:
     branches = [[{"type": "PolicyPCR", "pcrs": f"23={OTHER}"}], [{"type": "PolicyLocality", "locality": 1}]]
     (tmp_path / "policy.json").write_text(json.dumps([{"type": "PolicyOR", "branches": branches}]))
     path = tmp_path / "key.pem"
@@ -219,7 +219,7 @@ def test_import_with_a_policy_of_branches(tool: Tool, tmp_path: Path) -> None:  
         signs(swtpm, parse(path.read_bytes()))
 
 
-def test_wrapped_elsewhere_and_approved_later(tool: Tool, tmp_path: Path, signer: str) -> None:  # noqa: F811
+def test_wrapped_elsewhere_and_approved_later(tool: Tool, tmp_path: Path, signer: str) -> None:
     (tmp_path / "trust.json").write_text(json.dumps([{"type": "PolicyAuthorize", "key": signer}]))
     wrapped, key = tmp_path / "wrapped.pem", tmp_path / "key.pem"
     with Swtpm() as swtpm:

@@ -4,9 +4,7 @@ from pathlib import Path
 
 from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, tpm2
-from tests.support.verbs import Tool, tool
-
-__all__ = ["tool"]
+from tests.support.verbs import Tool
 
 KEY_ID = "AKIAIOSFODNN7EXAMPLE"
 SECRET = b"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,20 +9,12 @@ import pytest
 from cli import toolbox
 from cli.inspect.command_fields import nested
 from tests.support.swtpm import Swtpm, tpm2
-from tests.support.verbs import Ran, Tool, held, tool
-
-__all__ = ["tool"]  # a fixture
+from tests.support.verbs import Ran, Tool, held
 
 
 @pytest.fixture(autouse=True)
 def _verb(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(toolbox.VERBS, "send", "")
-
-
-@pytest.fixture
-def swtpm() -> Iterator[Swtpm]:
-    with Swtpm() as running:
-        yield running
 
 
 @pytest.fixture
@@ -61,6 +52,7 @@ def test_handles_go_from_one_command_to_the_next_and_are_flushed(swtpm: Swtpm, s
     assert held(swtpm) == ""
     assert send("--keep", *words[:3]).code == 0
     assert "0x80000000" in held(swtpm)
+    tpm2(swtpm, "flushcontext", "-t")
 
 
 def test_a_key_by_its_fields_with_passwords_from_files(swtpm: Swtpm, send: Tool, tmp_path: Path) -> None:

@@ -3,28 +3,21 @@
 import hmac
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.programs import ROOT
 from tests.support.swtpm import Swtpm, tpm2
-from tests.support.verbs import Ran, Tool, held, tool
-
-__all__ = ["tool"]  # a fixture
+from tests.support.verbs import Ran, Tool, held
 
 KEYS = ROOT / "fixtures" / "keys"
+
+pytestmark = pytest.mark.swtpm(state=KEYS / "swtpm-state")
 K_DATE = hmac.digest(b"AWS4wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", b"20261124", "sha256")
 ATTRIBUTES = "fixedtpm|fixedparent|sensitivedataorigin|sign|noda"
 SECRETS = ["-p", "pass", "-L", "both.policy"]
 HMAC = ["HMAC", "handle=0x81010002", "buffer=text:20261124"]
-
-
-@pytest.fixture
-def swtpm() -> Iterator[Swtpm]:
-    with Swtpm(state=KEYS / "swtpm-state") as running:
-        yield running
 
 
 @pytest.fixture
@@ -68,6 +61,7 @@ def test_keep_leaves_what_the_commands_made_and_no_session_of_ours(swtpm: Swtpm,
     ran = send(*words)
     assert (ran.code, ran.err) == (0, "")
     assert re.findall("0x[0-9A-Fa-f]+", held(swtpm)) == ["0x80000000"]
+    tpm2(swtpm, "flushcontext", "-t")
 
 
 def test_what_is_flushed_is_told_once(send: Tool) -> None:

@@ -1,7 +1,6 @@
 """Templates: the keys that they make are, by their Names, those that tpm2-tools make by the TCG's profiles."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,20 +29,14 @@ MADE = {
 }
 
 
-@pytest.fixture(scope="module")
-def swtpm() -> Iterator[Swtpm]:
-    with Swtpm() as running:
-        yield running
-
-
 @pytest.mark.parametrize("name", MADE)
-def test_the_same_key_as_the_tools_make(swtpm: Swtpm, tmp_path: Path, name: str) -> None:
+def test_the_same_key_as_the_tools_make(shared_swtpm: Swtpm, tmp_path: Path, name: str) -> None:
     hierarchy, command, unique = MADE[name]
-    with Tpm.open(swtpm.path, 20) as tpm:
+    with Tpm.open(shared_swtpm.path, 20) as tpm:
         ours = create_primary(tpm, hierarchy, getattr(templates, name)()).name
     (tmp_path / "unique.dat").write_bytes(unique)
-    tpm2(swtpm, *command, cwd=tmp_path)
-    tpm2(swtpm, "flushcontext", "-t")
-    tpm2(swtpm, "readpublic", "-c", "key.ctx", "-n", "name", cwd=tmp_path)
-    tpm2(swtpm, "flushcontext", "-t")
+    tpm2(shared_swtpm, *command, cwd=tmp_path)
+    tpm2(shared_swtpm, "flushcontext", "-t")
+    tpm2(shared_swtpm, "readpublic", "-c", "key.ctx", "-n", "name", cwd=tmp_path)
+    tpm2(shared_swtpm, "flushcontext", "-t")
     assert (tmp_path / "name").read_bytes() == ours

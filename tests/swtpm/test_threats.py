@@ -1,7 +1,6 @@
 """What docs/security.md says of attackers who have more than the bus, tried: what holds, and what does not."""
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,11 +31,9 @@ PCR23 = parse_pcrs("23")
 MEASUREMENT = hashlib.sha256(b"what was booted").digest()
 
 
-@pytest.fixture
-def swtpm(tmp_path: Path) -> Iterator[Swtpm]:
-    with Swtpm() as running:
-        keys.make_keys(running, SECRET, tmp_path)
-        yield running
+@pytest.fixture(autouse=True)
+def keys_in_it(swtpm: Swtpm, tmp_path: Path) -> None:
+    keys.make_keys(swtpm, SECRET, tmp_path)
 
 
 def _extend(tpm: Tpm, pcr: int = 23) -> None:

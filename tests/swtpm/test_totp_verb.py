@@ -14,11 +14,9 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, tpm2
-from tests.support.verbs import Ran, Tool, held, shell, tool
+from tests.support.verbs import Ran, Tool, held, shell
 from tests.unit.test_cli_verbs import at_a_terminal
 from tpmwire.spec.constants import TPM_CC
-
-__all__ = ["tool"]  # a fixture
 
 SECRET = b"12345678901234567890"
 BASE32 = base64.b32encode(SECRET)
@@ -34,20 +32,14 @@ VECTORS = {
 LENGTHS = {"SHA1": 20, "SHA256": 32, "SHA512": 64}
 
 
-@pytest.fixture(scope="module")
-def swtpm() -> Iterator[Swtpm]:
-    with Swtpm() as running:
-        yield running
-
-
 @pytest.fixture(autouse=True)
-def nothing_left(swtpm: Swtpm) -> Iterator[None]:
+def nothing_left(shared_swtpm: Swtpm) -> Iterator[None]:
     yield
-    assert held(swtpm) == ""
+    assert held(shared_swtpm) == ""
 
 
-def imported(tool: Tool, swtpm: Swtpm | Interposer, pem: Path, secret: bytes = BASE32, *more: str) -> Ran:
-    ran = tool("totp", "import", "--out", pem, "--tpm-path", swtpm.path, *more, stdin=secret)
+def imported(tool: Tool, shared_swtpm: Swtpm | Interposer, pem: Path, secret: bytes = BASE32, *more: str) -> Ran:
+    ran = tool("totp", "import", "--out", pem, "--tpm-path", shared_swtpm.path, *more, stdin=secret)
     assert ran.code == 0, ran.err
     return ran
 
@@ -60,59 +52,63 @@ def oracle(secret: bytes = SECRET) -> set[str]:
 
 @pytest.mark.parametrize("name", VECTORS)
 def test_the_vectors_of_rfc_6238(
-    name: str, swtpm: Swtpm, tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, shared_swtpm: Swtpm, tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secret = base64.b32encode((SECRET * 4)[: LENGTHS[name]]).rstrip(b"=")
     uri = b"otpauth://totp/Example:me?secret=" + secret + f"&algorithm={name}&digits=8".encode()
-    ran = imported(tool, swtpm, tmp_path / "key.pem", uri)
+    ran = imported(tool, shared_swtpm, tmp_path / "key.pem", uri)
     assert f"tpmwire totp code --digits 8 {tmp_path}/key.pem" in ran.err
     assert "AWS does not accept these codes" in ran.err
     for when, code in zip(TIMES, VECTORS[name], strict=True):
         monkeypatch.setattr(time, "time", lambda when=when: float(when))
-        ran = tool("totp", "code", tmp_path / "key.pem", "--digits", "8", "--tpm-path", swtpm.path)
+        ran = tool("totp", "code", tmp_path / "key.pem", "--digits", "8", "--tpm-path", shared_swtpm.path)
         assert (ran.code, ran.out, ran.err) == (0, f"{code}\n", "")
 
 
-def test_aws_s_form_by_file_and_handle(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
+def test_aws_s_form_by_file_and_handle(shared_swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
     pem = tmp_path / "key.pem"
     # As AWS shows it: 64 characters, here typed in groups and small letters.
     secret = bytes(range(40))
     typed = base64.b32encode(secret).lower()
     typed = b" ".join(typed[at : at + 4] for at in range(0, len(typed), 4))
-    ran = imported(tool, swtpm, pem, typed + b"\n", "--persistent-handle", HANDLE)
+    ran = imported(tool, shared_swtpm, pem, typed + b"\n", "--persistent-handle", HANDLE)
     assert "this is not a second factor" in ran.err
     assert f"--mfa-serial ARN --mfa-totp {pem}" in ran.err
     assert stat.S_IMODE(pem.stat().st_mode) == 0o600
     assert os.listdir(tmp_path) == ["key.pem"]
     for key in (pem, HANDLE):
-        ran = tool("totp", "code", key, "--tpm-path", swtpm.path)
+        ran = tool("totp", "code", key, "--tpm-path", shared_swtpm.path)
         assert ran.code == 0, ran.err
         assert ran.out.strip() in oracle(secret)
-    public = tpm2(swtpm, "readpublic", "-c", HANDLE).decode()
+    public = tpm2(shared_swtpm, "readpublic", "-c", HANDLE).decode()
     assert "value: fixedtpm|fixedparent|userwithauth|noda|sign\n" in public
-    assert tool("evict", HANDLE, "--tpm-path", swtpm.path).code == 0
+    assert tool("evict", HANDLE, "--tpm-path", shared_swtpm.path).code == 0
 
 
 def test_how_long_a_code_is_good(
-    swtpm: Swtpm, tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shared_swtpm: Swtpm, tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    imported(tool, swtpm, tmp_path / "key.pem")
+    imported(tool, shared_swtpm, tmp_path / "key.pem")
     monkeypatch.setattr(time, "time", lambda: 48.0)
-    words = ("totp", "code", tmp_path / "key.pem", "--verbose", "--tpm-path", swtpm.path)
+    words = ("totp", "code", tmp_path / "key.pem", "--verbose", "--tpm-path", shared_swtpm.path)
     assert "valid for 12 more seconds" in tool(*words).err
     monkeypatch.setattr(time, "time", lambda: 59.0)
     ran = tool(*words, "--period", "60")
     assert ("good for 1 seconds more" in ran.err, ran.out) == (True, "755224\n")  # RFC 4226, appendix D: count 0
 
 
-def test_a_secret_longer_than_a_block_is_hashed_as_hmac_does(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
+def test_a_secret_longer_than_a_block_is_hashed_as_hmac_does(
+    shared_swtpm: Swtpm, tool: Tool, tmp_path: Path
+) -> None:
     secret = bytes(range(100))
-    imported(tool, swtpm, tmp_path / "key.pem", base64.b32encode(secret))
-    assert tool("totp", "code", tmp_path / "key.pem", "--tpm-path", swtpm.path).out.strip() in oracle(secret)
+    imported(tool, shared_swtpm, tmp_path / "key.pem", base64.b32encode(secret))
+    assert tool("totp", "code", tmp_path / "key.pem", "--tpm-path", shared_swtpm.path).out.strip() in oracle(
+        secret
+    )
 
 
-def test_neither_secret_nor_code_s_hmac_crosses_the_bus(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
-    with Interposer(swtpm.path) as bus:
+def test_neither_secret_nor_code_s_hmac_crosses_the_bus(shared_swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
+    with Interposer(shared_swtpm.path) as bus:
         imported(tool, bus, tmp_path / "key.pem")
         assert SECRET not in bus.octets
         assert BASE32 not in bus.octets
@@ -125,16 +121,16 @@ def test_neither_secret_nor_code_s_hmac_crosses_the_bus(swtpm: Swtpm, tool: Tool
         assert not any(mac in bus.octets for mac in macs)
 
 
-def test_password_and_pcrs_of_its_own(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
+def test_password_and_pcrs_of_its_own(shared_swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
     pem, password = tmp_path / "key.pem", tmp_path / "password"
     password.write_text("opensesame\n")
     password.chmod(0o600)
-    imported(tool, swtpm, pem, BASE32, "--pcrs", "sha256:16", "--key-auth-file", str(password))
-    words = ("totp", "code", pem, "--tpm-path", swtpm.path)
+    imported(tool, shared_swtpm, pem, BASE32, "--pcrs", "sha256:16", "--key-auth-file", str(password))
+    words = ("totp", "code", pem, "--tpm-path", shared_swtpm.path)
     assert tool(*words, "--key-auth-file", password).out.strip() in oracle()
     wrong = tool(*words, "--key-auth", "wrong")
     assert (wrong.code, wrong.out) == (4, "")
-    tpm2(swtpm, "pcrextend", "16:sha256=" + "11" * 32)
+    tpm2(shared_swtpm, "pcrextend", "16:sha256=" + "11" * 32)
     assert tool(*words, "--key-auth-file", password).code == 4
 
 
@@ -147,27 +143,27 @@ def test_password_and_pcrs_of_its_own(swtpm: Swtpm, tool: Tool, tmp_path: Path) 
     ],
     ids=["padded, lower case, CRLF", "an editor's mark", "a label that is a name"],
 )
-def test_a_secret_as_it_is_found(written: bytes, swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
-    assert imported(tool, swtpm, tmp_path / "key.pem", written).code == 0
-    assert tool("totp", "code", tmp_path / "key.pem", "--tpm-path", swtpm.path).out.strip() in oracle()
+def test_a_secret_as_it_is_found(written: bytes, shared_swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
+    assert imported(tool, shared_swtpm, tmp_path / "key.pem", written).code == 0
+    assert tool("totp", "code", tmp_path / "key.pem", "--tpm-path", shared_swtpm.path).out.strip() in oracle()
 
 
-def test_the_secret_from_a_file(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
+def test_the_secret_from_a_file(shared_swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_bytes(b"otpauth://totp/Amazon%20Web%20Services:me@acct?secret=" + BASE32 + b"&issuer=Amazon\n")
     secret.chmod(0o600)
-    ran = imported(tool, swtpm, tmp_path / "key.pem", b"", "--secret-file", str(secret))
+    ran = imported(tool, shared_swtpm, tmp_path / "key.pem", b"", "--secret-file", str(secret))
     assert "can be read by other users" not in ran.err
-    assert tool("totp", "code", tmp_path / "key.pem", "--tpm-path", swtpm.path).out.strip() in oracle()
+    assert tool("totp", "code", tmp_path / "key.pem", "--tpm-path", shared_swtpm.path).out.strip() in oracle()
 
 
-def test_what_is_typed_is_not_shown(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
-    words = ["totp", "import", "--out", str(tmp_path / "key.pem"), "--tpm-path", swtpm.path]
+def test_what_is_typed_is_not_shown(shared_swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
+    words = ["totp", "import", "--out", str(tmp_path / "key.pem"), "--tpm-path", shared_swtpm.path]
     code, shown = at_a_terminal(words, [BASE32])
     assert code == 0, shown
     assert "otpauth:// URI (not shown): " in shown
     assert BASE32.decode()[:8] not in shown
-    assert tool("totp", "code", tmp_path / "key.pem", "--tpm-path", swtpm.path).out.strip() in oracle()
+    assert tool("totp", "code", tmp_path / "key.pem", "--tpm-path", shared_swtpm.path).out.strip() in oracle()
 
 
 NOT_TAKEN = {
@@ -220,27 +216,27 @@ def test_words_that_are_wrong(words: tuple[str, ...], says: str, tool: Tool) -> 
     assert (ran.code, says in ran.err) == (2, True), ran.err
 
 
-def test_a_key_that_is_no_token_s(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
+def test_a_key_that_is_no_token_s(shared_swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
     """SHA-384 has no place in tokens, and a sealed object gives no HMAC at all."""
-    tpm2(swtpm, "createprimary", "-C", "o", "-g", "sha256", "-G", "ecc", "-c", tmp_path / "p")
-    tpm2(swtpm, "hash", tmp_path / "p")
-    tpm2(swtpm, "flushcontext", "-t")
+    tpm2(shared_swtpm, "createprimary", "-C", "o", "-g", "sha256", "-G", "ecc", "-c", tmp_path / "p")
+    tpm2(shared_swtpm, "hash", tmp_path / "p")
+    tpm2(shared_swtpm, "flushcontext", "-t")
     parts = ("-u", tmp_path / "pub", "-r", tmp_path / "priv")
-    tpm2(swtpm, "create", "-C", tmp_path / "p", "-G", "hmac:sha384", *parts)
-    tpm2(swtpm, "flushcontext", "-t")
-    tpm2(swtpm, "load", "-C", tmp_path / "p", *parts, "-c", tmp_path / "key")
-    tpm2(swtpm, "flushcontext", "-t")
-    tpm2(swtpm, "evictcontrol", "-C", "o", "-c", tmp_path / "key", HANDLE)
-    tpm2(swtpm, "flushcontext", "-t")
-    ran = tool("totp", "code", HANDLE, "--tpm-path", swtpm.path)
+    tpm2(shared_swtpm, "create", "-C", tmp_path / "p", "-G", "hmac:sha384", *parts)
+    tpm2(shared_swtpm, "flushcontext", "-t")
+    tpm2(shared_swtpm, "load", "-C", tmp_path / "p", *parts, "-c", tmp_path / "key")
+    tpm2(shared_swtpm, "flushcontext", "-t")
+    tpm2(shared_swtpm, "evictcontrol", "-C", "o", "-c", tmp_path / "key", HANDLE)
+    tpm2(shared_swtpm, "flushcontext", "-t")
+    ran = tool("totp", "code", HANDLE, "--tpm-path", shared_swtpm.path)
     assert (ran.code, "is no token's key" in ran.err) == (2, True), ran.err
 
 
 @pytest.mark.parametrize("command", [TPM_CC.Create, TPM_CC.HMAC])
-def test_a_tpm_without_sha1(swtpm: Swtpm, tool: Tool, tmp_path: Path, command: TPM_CC) -> None:
+def test_a_tpm_without_sha1(shared_swtpm: Swtpm, tool: Tool, tmp_path: Path, command: TPM_CC) -> None:
     """TPM_RC_HASH, parameter 2: some refuse the key, others the HMAC. Nothing is left where it fails."""
     refusal = bytes.fromhex("8001 0000000a 000002c3")
-    with Interposer(swtpm.path) as bus:
+    with Interposer(shared_swtpm.path) as bus:
         bus.on_command = lambda sent: refusal if sent[6:10] == command.to_bytes(4, "big") else None
         ran = tool("totp", "import", "--out", tmp_path / "key.pem", "--tpm-path", bus.path, stdin=BASE32)
     assert (ran.code, list(tmp_path.iterdir())) == (4, [])

@@ -4,16 +4,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cli import toolbox
 from tests.support.swtpm import Swtpm
-from tests.support.verbs import PROGRAM, Tool, shell, tool
+from tests.support.verbs import PROGRAM, Tool, shell
 
-__all__ = ["tool"]  # a fixture
+KINDS = pytest.mark.parametrize("swtpm", ["unix", "tcp"], indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -21,12 +20,7 @@ def _verb(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(toolbox.VERBS, "trace", "")
 
 
-@pytest.fixture(params=["unix", "tcp"])
-def swtpm(request: pytest.FixtureRequest) -> Iterator[Swtpm]:
-    with Swtpm(request.param) as running:
-        yield running
-
-
+@KINDS
 def test_tpm2_tools(swtpm: Swtpm, tool: Tool) -> None:
     ran = tool("trace", "--tpm-path", swtpm.path, "--", "tpm2_getrandom", "--hex", "6")
     assert ran.code == 0
@@ -37,6 +31,7 @@ def test_tpm2_tools(swtpm: Swtpm, tool: Tool) -> None:
     assert "bytesRequested: 6" in ran.err
 
 
+@KINDS
 def test_several_programs_and_a_file(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
     out = tmp_path / "talk.txt"
     script = "tpm2_createprimary -Q -p secret -c p.ctx && tpm2_readpublic -Q -c p.ctx && tpm2_flushcontext -t"
@@ -52,6 +47,7 @@ def test_several_programs_and_a_file(swtpm: Swtpm, tool: Tool, tmp_path: Path) -
     assert b"secret".hex(" ") in out.read_text()
 
 
+@KINDS
 def test_tpmwire_itself_two_connections_and_exit_codes(swtpm: Swtpm, tool: Tool) -> None:
     program = f"{PROGRAM[0]} -c '{PROGRAM[2]}'"
     listed = f'{program} pcr --tpm-path "$TPMWIRE_TPM_PATH"; exit 7'
@@ -62,6 +58,7 @@ def test_tpmwire_itself_two_connections_and_exit_codes(swtpm: Swtpm, tool: Tool)
     assert tool("trace", "--tpm-path", swtpm.path, "--", "sh", "-c", "kill -9 $$").code == 137
 
 
+@KINDS
 def test_explanations_that_cannot_be_written_do_not_hurt_the_program(swtpm: Swtpm, tool: Tool) -> None:
     ran = tool("trace", "--tpm-path", swtpm.path, "--out", "/dev/full", "--", "tpm2_getrandom", "--hex", "6")
     assert (ran.code, len(bytes.fromhex(ran.out))) == (0, 6)
@@ -69,11 +66,13 @@ def test_explanations_that_cannot_be_written_do_not_hurt_the_program(swtpm: Swtp
     assert ran.err.count("\n") == 1
 
 
+@KINDS
 def test_without_stderr_the_programs_output_stays_its_own(swtpm: Swtpm) -> None:
     ran = shell("trace", "--tpm-path", swtpm.path, "--", "tpm2_getrandom", "--hex", "6", before="exec 2>&-")
     assert (ran.code, len(bytes.fromhex(ran.out))) == (0, 6)
 
 
+@KINDS
 def test_a_refusal_is_explained(swtpm: Swtpm, tool: Tool) -> None:
     ran = tool("trace", "--tpm-path", swtpm.path, "--", "tpm2_readpublic", "-c", "0x81010099")
     assert ran.code == 1
@@ -88,6 +87,7 @@ def test_mistakes(tool: Tool) -> None:
     assert tool("trace").code == 2
 
 
+@KINDS
 def test_nonsense_from_the_program_ends_its_connection(swtpm: Swtpm, tool: Tool) -> None:
     speaks = (
         "import os,socket; s=socket.socket(socket.AF_UNIX); s.settimeout(20);"
@@ -99,6 +99,7 @@ def test_nonsense_from_the_program_ends_its_connection(swtpm: Swtpm, tool: Tool)
     assert "a size of 0 bytes" in ran.err
 
 
+@KINDS
 def test_a_signal_ends_the_program_too(swtpm: Swtpm, tmp_path: Path) -> None:
     main = "from cli import toolbox; toolbox.VERBS.setdefault('trace', ''); raise SystemExit(toolbox.main())"
     started = tmp_path / "pid"

@@ -17,8 +17,6 @@ from tests.support.swtpm import Swtpm, tpm2
 from tpmwire.errors import TpmError
 from tpmwire.keys.keyfile import LOADABLE, parse
 from tpmwire.secret import Secret
-from tpmwire.spec.commands.capability import GetCapability
-from tpmwire.spec.constants import TPM_CAP
 from tpmwire.tpm import Tpm
 from tpmwire.use.hmac import HmacKey
 
@@ -43,14 +41,6 @@ def target(maker: Maker) -> Iterator[Swtpm]:
     with Swtpm("tcp", state=maker.root.parent.parent / "target") as swtpm:
         tpm2(swtpm, "tpm2_pcrextend", "23:sha256=" + 64 * "0")
         yield swtpm
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_behind(target: Swtpm) -> Iterator[None]:
-    yield
-    with Tpm.open(target.path, 20) as tpm:
-        for first in (0x80000000, 0x02000000, 0x03000000):
-            assert tpm.execute(GetCapability(TPM_CAP.HANDLES, first, 8)).capability_data.data == ()
 
 
 @pytest.fixture

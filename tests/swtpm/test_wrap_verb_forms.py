@@ -3,7 +3,7 @@
 import base64
 import hmac
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.support.swtpm import Swtpm, tpm2
-from tests.support.verbs import Ran, Tool, held, tool
+from tests.support.verbs import Ran, Tool
 from tests.swtpm.test_ek_verb import write_nv
 from tpmwire.crypto.formulas import name_of
 from tpmwire.keys import templates
@@ -32,38 +32,28 @@ from tpmwire.tpm import Tpm
 from tpmwire.use import parents
 from tpmwire.use.hmac import HmacKey
 
-__all__ = ["tool"]  # a fixture
-
 SECRET = b"wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEYxx"
 DATE = b"20261124"
 EXPECTED = hmac.digest(b"AWS4" + SECRET, DATE, "sha256")
 SRK = 0x81000001
 
 
-@pytest.fixture(scope="module")
-def swtpm() -> Iterator[Swtpm]:
-    """With a P-256 storage root key, and no endorsement key persistent."""
-    with Swtpm() as running:
-        with Tpm.open(running.path, 20) as tpm:
-            srk = create_primary(tpm, TPM_RH.OWNER, templates.srk_ecc())
-            tpm.execute(EvictControl(TPM_RH.OWNER, srk.handle, SRK), Password())
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_behind(swtpm: Swtpm) -> Iterator[None]:
-    yield
-    assert held(swtpm) == ""
+@pytest.fixture(scope="module", autouse=True)
+def storage_root_key(shared_swtpm: Swtpm) -> None:
+    """Makes a P-256 storage root key persistent; no endorsement key is."""
+    with Tpm.open(shared_swtpm.path, 20) as tpm:
+        srk = create_primary(tpm, TPM_RH.OWNER, templates.srk_ecc())
+        tpm.execute(EvictControl(TPM_RH.OWNER, srk.handle, SRK), Password())
 
 
 @pytest.fixture(scope="module")
-def public_areas(swtpm: Swtpm) -> dict[str, TPMT_PUBLIC]:
+def public_areas(shared_swtpm: Swtpm) -> dict[str, TPMT_PUBLIC]:
     """What this TPM's key of each kind is."""
     made = {}
     for name, parent in parents.PARENTS.items():
         if name in ("ek-rsa3072", "ek-rsa4096"):
             continue  # this TPM makes none, or takes long
-        with Tpm.open(swtpm.path, 20) as tpm:
+        with Tpm.open(shared_swtpm.path, 20) as tpm:
             made[name] = create_primary(tpm, parent.hierarchy, parent.template()).public
     return made
 
@@ -73,16 +63,16 @@ def good(ran: Ran) -> str:
     return ran.err
 
 
-def takes_in(swtpm: Swtpm, tool: Tool, wrapped: Path, *options: str, auth: bytes = b"") -> KeyFile:
+def takes_in(shared_swtpm: Swtpm, tool: Tool, wrapped: Path, *options: str, auth: bytes = b"") -> KeyFile:
     """`import-key` takes the file in, and what it writes is used as it says, without being told of its parent."""
     out = wrapped.with_suffix(".out")
     out.unlink(missing_ok=True)
-    good(tool("import-key", wrapped, "--tpm-path", swtpm.path, "--out", out, *options))
+    good(tool("import-key", wrapped, "--tpm-path", shared_swtpm.path, "--out", out, *options))
     loadable = parse(out.read_bytes())
     assert loadable.type == LOADABLE
-    with Tpm.open(swtpm.path, 20) as tpm:
+    with Tpm.open(shared_swtpm.path, 20) as tpm:
         assert HmacKey(file=loadable, auth=Secret(auth)).hmac(tpm, DATE) == EXPECTED
-    with Tpm.open(swtpm.path, 20) as tpm:
+    with Tpm.open(shared_swtpm.path, 20) as tpm:
         assert HmacKey(file=loadable, auth=Secret(auth), protected=False).hmac(tpm, DATE) == EXPECTED
     return loadable
 
@@ -98,19 +88,19 @@ TOOLS_FORMS = ("pem", "der", "tss", "tpmt")
 
 
 @pytest.mark.parametrize("kind", ["ek-rsa", "ek-ecc"])
-def test_what_tpm2_tools_write(swtpm: Swtpm, tool: Tool, tmp_path: Path, kind: str) -> None:
+def test_what_tpm2_tools_write(shared_swtpm: Swtpm, tool: Tool, tmp_path: Path, kind: str) -> None:
     """A bare key is the endorsement key, and that is said; a public area tells it by itself."""
-    tpm2(swtpm, "createek", "-c", "ek", "-G", kind.removeprefix("ek-"), "-u", "ek.pub", cwd=tmp_path)
+    tpm2(shared_swtpm, "createek", "-c", "ek", "-G", kind.removeprefix("ek-"), "-u", "ek.pub", cwd=tmp_path)
     for form in TOOLS_FORMS:
-        tpm2(swtpm, "flushcontext", "-t")
-        tpm2(swtpm, "readpublic", "-c", "ek", "-f", form, "-o", f"ek.{form}", cwd=tmp_path)
-    tpm2(swtpm, "flushcontext", "-t")
+        tpm2(shared_swtpm, "flushcontext", "-t")
+        tpm2(shared_swtpm, "readpublic", "-c", "ek", "-f", form, "-o", f"ek.{form}", cwd=tmp_path)
+    tpm2(shared_swtpm, "flushcontext", "-t")
     for form in TOOLS_FORMS:
         wrapped, said = wrapped_to(tool, tmp_path / f"ek.{form}")
         assert (f"assuming {kind}" in said) == (form in ("pem", "der"))
         file = parse(wrapped.read_bytes())
         assert file.parent == {"ek-rsa": 0x81010001, "ek-ecc": 0x81010002}[kind]
-        assert takes_in(swtpm, tool, wrapped).parent == file.parent
+        assert takes_in(shared_swtpm, tool, wrapped).parent == file.parent
 
 
 @pytest.mark.parametrize(
@@ -118,7 +108,7 @@ def test_what_tpm2_tools_write(swtpm: Swtpm, tool: Tool, tmp_path: Path, kind: s
 )
 @pytest.mark.parametrize("kind", ["ek-ecc", "ek-p384", "ek-ecc-h2", "h2", "srk"])
 def test_every_kind(
-    swtpm: Swtpm,
+    shared_swtpm: Swtpm,
     tool: Tool,
     tmp_path: Path,
     public_areas: dict[str, TPMT_PUBLIC],
@@ -130,7 +120,7 @@ def test_every_kind(
     for options in ((), ("--to-key", kind)):
         wrapped, said = wrapped_to(tool, tmp_path / "key.txt", *options)
         assert ("--to-key" in said or "can also be" in said) == (kind in ("h2", "srk") and not options)
-        loadable = takes_in(swtpm, tool, wrapped)
+        loadable = takes_in(shared_swtpm, tool, wrapped)
         assert (loadable.parent, loadable.rsa_parent) == (parents.PARENTS[kind].parent, None)
 
 
@@ -146,22 +136,22 @@ def test_a_key_that_cannot_be_of_the_kind(
         assert (ran.code, says in ran.err, ran.err.count("\n")) == (2, True, 1)
 
 
-def test_a_parent_of_ones_own(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
+def test_a_parent_of_ones_own(shared_swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
     """A storage key of no known template has a handle, or cannot be named in a key file."""
     tpm2(
-        swtpm, "createprimary", "-C", "o", "-G", "ecc", "-c", "p", cwd=tmp_path
+        shared_swtpm, "createprimary", "-C", "o", "-G", "ecc", "-c", "p", cwd=tmp_path
     )  # with dictionary attack protection
-    tpm2(swtpm, "evictcontrol", "-c", "p", "0x81010002", cwd=tmp_path)
+    tpm2(shared_swtpm, "evictcontrol", "-c", "p", "0x81010002", cwd=tmp_path)
     try:
-        tpm2(swtpm, "readpublic", "-c", "0x81010002", "-o", "p.pub", cwd=tmp_path)
-        tpm2(swtpm, "flushcontext", "-t")
+        tpm2(shared_swtpm, "readpublic", "-c", "0x81010002", "-o", "p.pub", cwd=tmp_path)
+        tpm2(shared_swtpm, "flushcontext", "-t")
         ran = tool("wrap", "--to", tmp_path / "p.pub", "--out", tmp_path / "o", stdin=SECRET)
         assert (ran.code, "add --to-handle" in ran.err) == (2, True)
         # At the very handle that is reserved for an endorsement key.
         wrapped, _ = wrapped_to(tool, tmp_path / "p.pub", "--to-handle", "0x81010002")
-        assert takes_in(swtpm, tool, wrapped).parent == 0x81010002
+        assert takes_in(shared_swtpm, tool, wrapped).parent == 0x81010002
     finally:
-        tpm2(swtpm, "evictcontrol", "-c", "0x81010002")
+        tpm2(shared_swtpm, "evictcontrol", "-c", "0x81010002")
 
 
 def alone(public: TPMT_PUBLIC, encoding: Encoding = Encoding.PEM) -> bytes:
@@ -182,7 +172,7 @@ def alone(public: TPMT_PUBLIC, encoding: Encoding = Encoding.PEM) -> bytes:
 @pytest.mark.parametrize("format", ["tpmt", "der"])
 @pytest.mark.parametrize(("type", "kind"), [("rsa-2048", "ek-rsa"), ("ecc-sec-p384", "ek-p384")])
 def test_what_aws_says_of_an_instance(
-    swtpm: Swtpm,
+    shared_swtpm: Swtpm,
     tool: Tool,
     tmp_path: Path,
     public_areas: dict[str, TPMT_PUBLIC],
@@ -196,18 +186,18 @@ def test_what_aws_says_of_an_instance(
     said = {"InstanceId": "i-0123", "KeyFormat": format, "KeyType": type, "KeyValue": text}
     (tmp_path / "ek.json").write_text(json.dumps(said, indent=4).replace("\\n", "\n    "))
     wrapped, _ = wrapped_to(tool, tmp_path / "ek.json")
-    assert takes_in(swtpm, tool, wrapped).parent == parents.PARENTS[kind].parent
+    assert takes_in(shared_swtpm, tool, wrapped).parent == parents.PARENTS[kind].parent
     (tmp_path / "windows.json").write_text(json.dumps(said), encoding="utf-16")  # PowerShell's >
-    takes_in(swtpm, tool, wrapped_to(tool, tmp_path / "windows.json")[0])
+    takes_in(shared_swtpm, tool, wrapped_to(tool, tmp_path / "windows.json")[0])
     (tmp_path / "mark.json").write_text(json.dumps([said]), encoding="utf-8-sig")
-    takes_in(swtpm, tool, wrapped_to(tool, tmp_path / "mark.json")[0])
+    takes_in(shared_swtpm, tool, wrapped_to(tool, tmp_path / "mark.json")[0])
     (tmp_path / "value.txt").write_text(text)  # --query KeyValue --output text
-    takes_in(swtpm, tool, wrapped_to(tool, tmp_path / "value.txt")[0])
+    takes_in(shared_swtpm, tool, wrapped_to(tool, tmp_path / "value.txt")[0])
 
 
 @pytest.mark.parametrize("choose", [(), ("--to-key", "ek-rsa"), ("--to-key", "ek-ecc")])
 def test_what_google_says_of_an_instance(
-    swtpm: Swtpm, tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC], choose: tuple[str, ...]
+    shared_swtpm: Swtpm, tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC], choose: tuple[str, ...]
 ) -> None:
     keys = {kind: alone(public_areas[kind]).decode() for kind in ("ek-rsa", "ek-ecc", "srk")}
     said = {
@@ -220,7 +210,7 @@ def test_what_google_says_of_an_instance(
     (tmp_path / "ek.json").write_text(json.dumps(said))
     wrapped, _ = wrapped_to(tool, tmp_path / "ek.json", *choose)
     kind = choose[1] if choose else "ek-ecc"
-    assert takes_in(swtpm, tool, wrapped).parent == parents.PARENTS[kind].parent
+    assert takes_in(shared_swtpm, tool, wrapped).parent == parents.PARENTS[kind].parent
 
 
 @pytest.mark.parametrize(
@@ -245,7 +235,7 @@ def test_json_of_something_else(tool: Tool, tmp_path: Path, text: str, says: str
 
 @pytest.mark.parametrize("kind", ["ek-rsa", "ek-ecc", "ek-ecc-h2"])
 def test_a_persistent_endorsement_key_is_used_as_it_is(
-    swtpm: Swtpm,
+    shared_swtpm: Swtpm,
     tool: Tool,
     tmp_path: Path,
     public_areas: dict[str, TPMT_PUBLIC],
@@ -254,14 +244,14 @@ def test_a_persistent_endorsement_key_is_used_as_it_is(
 ) -> None:
     """By its policy, or where its template says so by its empty authValue."""
     parent = parents.PARENTS[kind]
-    with Tpm.open(swtpm.path, 20) as tpm:
+    with Tpm.open(shared_swtpm.path, 20) as tpm:
         made = create_primary(tpm, parent.hierarchy, parent.template())
         tpm.execute(EvictControl(TPM_RH.OWNER, made.handle, parent.parent), Password())
     try:
         (tmp_path / "k").write_bytes(public_areas[kind].build())
         wrapped, _ = wrapped_to(tool, tmp_path / "k")
-        assert takes_in(swtpm, tool, wrapped).parent == parent.parent
-        with Tpm.open(swtpm.path, 20) as tpm:
+        assert takes_in(shared_swtpm, tool, wrapped).parent == parent.parent
+        with Tpm.open(shared_swtpm.path, 20) as tpm:
             sent: list[bytes] = []
             send = tpm.transport.send
             monkeypatch.setattr(tpm.transport, "send", lambda data: (sent.append(data), send(data))[1])
@@ -270,22 +260,22 @@ def test_a_persistent_endorsement_key_is_used_as_it_is(
         assert TPM_CC.Load in codes
         assert TPM_CC.CreatePrimary not in codes
     finally:
-        tpm2(swtpm, "evictcontrol", "-c", f"{parent.parent:#x}")
+        tpm2(shared_swtpm, "evictcontrol", "-c", f"{parent.parent:#x}")
 
 
 @pytest.mark.parametrize("kind", ["ek-rsa", "ek-ecc"])
 def test_older_files_of_ours_for_an_endorsement_key(
-    swtpm: Swtpm, tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC], kind: str
+    shared_swtpm: Swtpm, tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC], kind: str
 ) -> None:
     """They have the endorsement hierarchy as parent, which by the draft is its H-2 storage primary."""
     path = tmp_path / "old.pem"
     path.write_text(wrap_hmac_key(Secret(b"AWS4" + SECRET), public_areas[kind], 0x4000000B).to_pem())
-    new = takes_in(swtpm, tool, path)
+    new = takes_in(shared_swtpm, tool, path)
     assert new.parent == parents.PARENTS[kind].parent
-    takes_in(swtpm, tool, path, "--use-ek-parent")
+    takes_in(shared_swtpm, tool, path, "--use-ek-parent")
     # Loadable, with the option that their profiles have; rsaParent FALSE tells P-256 from RSA.
     old = new.replace(parent=0x4000000B, rsa_parent=False if kind == "ek-ecc" else None)
-    with Tpm.open(swtpm.path, 20) as tpm:
+    with Tpm.open(shared_swtpm.path, 20) as tpm:
         assert HmacKey(file=old, ek_parent=True).hmac(tpm, DATE) == EXPECTED
     (tmp_path / "old.json").write_text(
         json.dumps(
@@ -299,7 +289,7 @@ def test_older_files_of_ours_for_an_endorsement_key(
 @pytest.mark.parametrize("kind", ["ek-rsa", "ek-ecc"])
 @pytest.mark.parametrize("bound", ["", "--pcrs", "--key-auth-file"])
 def test_loadable_files_of_tpmcopy_for_an_endorsement_key(
-    swtpm: Swtpm,
+    shared_swtpm: Swtpm,
     tool: Tool,
     tmp_path: Path,
     public_areas: dict[str, TPMT_PUBLIC],
@@ -315,23 +305,25 @@ def test_loadable_files_of_tpmcopy_for_an_endorsement_key(
     wrapped, _ = wrapped_to(tool, tmp_path / "k", *((bound, value) if bound else ()))
     auth = b"password" if bound == "--key-auth-file" else b""
     secret = ("--key-auth-file", value) if auth else ()
-    ours = takes_in(swtpm, tool, wrapped, *secret, auth=auth)
+    ours = takes_in(shared_swtpm, tool, wrapped, *secret, auth=auth)
     theirs = parse(ours.replace(parent=0x80000001, policy=None).to_pem())
     pcrs = parse_pcrs("23") if bound == "--pcrs" else None
-    with Tpm.open(swtpm.path, 20) as tpm:
+    with Tpm.open(shared_swtpm.path, 20) as tpm:
         key = HmacKey(file=theirs, ek_parent=True, auth=Secret(auth), pcrs=pcrs, protected=protected)
         assert key.hmac(tpm, DATE) == EXPECTED
 
 
 @pytest.mark.parametrize("rsa", [False, True])
 @pytest.mark.parametrize("hierarchy", [TPM_RH.ENDORSEMENT, TPM_RH.OWNER])
-def test_the_drafts_primaries(swtpm: Swtpm, tool: Tool, tmp_path: Path, hierarchy: TPM_RH, rsa: bool) -> None:
+def test_the_drafts_primaries(
+    shared_swtpm: Swtpm, tool: Tool, tmp_path: Path, hierarchy: TPM_RH, rsa: bool
+) -> None:
     template = templates.h1_primary() if rsa else templates.h2_primary()
-    with Tpm.open(swtpm.path, 20) as tpm:
+    with Tpm.open(shared_swtpm.path, 20) as tpm:
         public = create_primary(tpm, hierarchy, template).public
     file = wrap_hmac_key(Secret(b"AWS4" + SECRET), public, hierarchy).replace(rsa_parent=rsa or None)
     (tmp_path / "k.pem").write_text(file.to_pem())
-    loadable = takes_in(swtpm, tool, tmp_path / "k.pem")
+    loadable = takes_in(shared_swtpm, tool, tmp_path / "k.pem")
     assert (loadable.parent, loadable.rsa_parent) == (hierarchy, rsa or None)
     shown = tool("show", tmp_path / "k.pem").out
     assert f"the {hierarchy.name.lower()} hierarchy's standard {'RSA 2048' if rsa else 'ECC P-256'}" in shown
@@ -370,11 +362,11 @@ def test_a_storage_root_key_that_is_not_there(tool: Tool, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("kind", ["ek-rsa", "ek-ecc", "h2", "srk"])
 def test_go_tpms_parent_means_nothing(
-    swtpm: Swtpm, tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC], kind: str
+    shared_swtpm: Swtpm, tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC], kind: str
 ) -> None:
     file = wrap_hmac_key(Secret(b"AWS4" + SECRET), public_areas[kind], 0x40000140)
     (tmp_path / "k.pem").write_text(file.to_pem())
-    assert takes_in(swtpm, tool, tmp_path / "k.pem").parent == parents.PARENTS[kind].parent
+    assert takes_in(shared_swtpm, tool, tmp_path / "k.pem").parent == parents.PARENTS[kind].parent
 
 
 def tpmcopys(public: TPMT_PUBLIC, kind: str, auth: bytes) -> str:
@@ -391,13 +383,13 @@ def tpmcopys(public: TPMT_PUBLIC, kind: str, auth: bytes) -> str:
 
 @pytest.mark.parametrize("kind", ["ek-rsa", "ek-ecc", "h2", "srk"])
 def test_tpmcopys_files(
-    swtpm: Swtpm, tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC], kind: str
+    shared_swtpm: Swtpm, tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC], kind: str
 ) -> None:
     path, auth = tmp_path / "out.json", tmp_path / "auth"
     path.write_text(tpmcopys(public_areas[kind], kind, b"password"))
     auth.write_bytes(b"password")
     auth.chmod(0o600)
-    file = takes_in(swtpm, tool, path, "--key-auth-file", str(auth), auth=b"password")
+    file = takes_in(shared_swtpm, tool, path, "--key-auth-file", str(auth), auth=b"password")
     assert file.parent == parents.PARENTS[kind].parent
 
 
@@ -412,7 +404,7 @@ def test_a_parent_that_tpmcopy_does_not_have_yet(
 
 @pytest.mark.parametrize("kind", ["ek-rsa", "ek-ecc", "h2", "srk"])
 def test_files_for_tpmcopy(
-    swtpm: Swtpm, tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC], kind: str
+    shared_swtpm: Swtpm, tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC], kind: str
 ) -> None:
     (tmp_path / "k").write_bytes(public_areas[kind].build())
     wrapped, _ = wrapped_to(tool, tmp_path / "k", "--to-key", kind, "--format", "tpmcopy")
@@ -422,25 +414,25 @@ def test_files_for_tpmcopy(
     assert fields["parentName"] == name_of(public_areas[kind]).hex()
     assert (fields["version"], fields["type"]) == (1, "HMAC")
     assert parse(fields["key"]).type == IMPORTABLE
-    takes_in(swtpm, tool, wrapped)
+    takes_in(shared_swtpm, tool, wrapped)
 
 
-def test_pcrs_that_a_file_does_not_state(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
-    (tmp_path / "h.json").write_text(tool("export-public", "--tpm-path", swtpm.path).out)
+def test_pcrs_that_a_file_does_not_state(shared_swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
+    (tmp_path / "h.json").write_text(tool("export-public", "--tpm-path", shared_swtpm.path).out)
     wrapped, _ = wrapped_to(tool, tmp_path / "h.json", "--pcrs", "sha256:23")
     wrapped.write_text(parse(wrapped.read_bytes()).replace(policy=None).to_pem())
     out = tmp_path / "out.pem"
-    words = ("import-key", wrapped, "--tpm-path", swtpm.path, "--out", out)
+    words = ("import-key", wrapped, "--tpm-path", shared_swtpm.path, "--out", out)
     assert tool(*words).code == 4
     good(tool(*words, "--pcrs", "sha256:23"))
-    with Tpm.open(swtpm.path, 20) as tpm:
+    with Tpm.open(shared_swtpm.path, 20) as tpm:
         assert HmacKey(file=parse(out.read_bytes()), pcrs=parse_pcrs("23")).hmac(tpm, DATE) == EXPECTED
 
 
 @pytest.mark.parametrize("kind", ["ek-ecc", "ek-p384", "h2", "srk"])
 @pytest.mark.parametrize("auth", [b"", b"password"])
 def test_pcrs_of_a_key_at_a_handle(
-    swtpm: Swtpm, tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC], kind: str, auth: bytes
+    shared_swtpm: Swtpm, tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC], kind: str, auth: bytes
 ) -> None:
     """The policy takes in the Name of the parent, which the handle does not tell."""
     (tmp_path / "k").write_bytes(public_areas[kind].build())
@@ -449,20 +441,28 @@ def test_pcrs_of_a_key_at_a_handle(
     password = ("--key-auth-file", str(tmp_path / "auth")) if auth else ()
     wrapped, _ = wrapped_to(tool, tmp_path / "k", "--to-key", kind, "--pcrs", "sha256:23", *password)
     wrapped.write_text(parse(wrapped.read_bytes()).replace(policy=None).to_pem())
-    words = ("import-key", wrapped, "--tpm-path", swtpm.path, "--persistent-handle", "0x81010060", *password)
+    words = (
+        "import-key",
+        wrapped,
+        "--tpm-path",
+        shared_swtpm.path,
+        "--persistent-handle",
+        "0x81010060",
+        *password,
+    )
     good(tool(*words, "--pcrs", "sha256:23"))
     try:
         key = HmacKey(
             handle=0x81010060, pcrs=parse_pcrs("23"), auth=Secret(auth), ek_parent=kind.startswith("ek-")
         )
-        with Tpm.open(swtpm.path, 20) as tpm:
+        with Tpm.open(shared_swtpm.path, 20) as tpm:
             assert key.hmac(tpm, DATE) == EXPECTED
     finally:
-        tpm2(swtpm, "evictcontrol", "-c", "0x81010060")
+        tpm2(shared_swtpm, "evictcontrol", "-c", "0x81010060")
 
 
 def test_importable_sealed_data(
-    swtpm: Swtpm, tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC]
+    shared_swtpm: Swtpm, tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC]
 ) -> None:
     """seal_tpm2_data --import: sealed data with a seed is taken in like a key, and stays sealed data."""
     seed = b"o" * 32
@@ -474,16 +474,18 @@ def test_importable_sealed_data(
     secret = len(wrapped.seed).to_bytes(2, "big") + wrapped.seed
     file = KeyFile.of(wrapped.public, wrapped.private, TPM_RH.OWNER, type=SEALED, secret=secret)
     (tmp_path / "s.pem").write_text(file.to_pem())
-    good(tool("import-key", tmp_path / "s.pem", "--tpm-path", swtpm.path, "--out", tmp_path / "o.pem"))
+    good(tool("import-key", tmp_path / "s.pem", "--tpm-path", shared_swtpm.path, "--out", tmp_path / "o.pem"))
     loadable = parse((tmp_path / "o.pem").read_bytes())
     assert (loadable.type, loadable.secret) == (SEALED, None)
-    with Tpm.open(swtpm.path, 20) as tpm:
+    with Tpm.open(shared_swtpm.path, 20) as tpm:
         parent = create_primary(tpm, TPM_RH.OWNER, templates.h2_primary())
         loaded = tpm.execute(Load(parent.handle, loadable.private, loadable.public), Password())
         assert tpm.execute(Unseal(loaded.object_handle), Password()).out_data == b"data"
 
 
-def test_a_fleet_of_clouds(swtpm: Swtpm, tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC]) -> None:
+def test_a_fleet_of_clouds(
+    shared_swtpm: Swtpm, tool: Tool, tmp_path: Path, public_areas: dict[str, TPMT_PUBLIC]
+) -> None:
     """A directory of what the clouds' programs print, and public keys of other forms in our own fields."""
     hosts = tmp_path / "hosts"
     hosts.mkdir()
@@ -499,7 +501,7 @@ def test_a_fleet_of_clouds(swtpm: Swtpm, tool: Tool, tmp_path: Path, public_area
     good(tool(*words, stdin=SECRET))
     before = (tmp_path / "out" / "aws.pem").read_bytes()
     for name in ("aws", "google", "pem", "base64"):
-        takes_in(swtpm, tool, tmp_path / "out" / f"{name}.pem")
+        takes_in(shared_swtpm, tool, tmp_path / "out" / f"{name}.pem")
     good(tool(*words, "--resume", stdin=SECRET))
     assert (tmp_path / "out" / "aws.pem").read_bytes() == before
     # Another machine of this name: wrapped for again.

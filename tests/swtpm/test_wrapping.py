@@ -2,7 +2,6 @@
 
 import base64
 import hmac
-from collections.abc import Iterator
 
 import pytest
 
@@ -18,12 +17,11 @@ from tpmwire.policy.policy import Policy
 from tpmwire.policy.statements import PolicyAuthValue, PolicyPCR
 from tpmwire.secret import Secret
 from tpmwire.sessions import Password, SessionStart, Use
-from tpmwire.spec.commands.capability import GetCapability
 from tpmwire.spec.commands.context import EvictControl
 from tpmwire.spec.commands.duplication import Import
 from tpmwire.spec.commands.objects import Load
 from tpmwire.spec.commands.policies import PolicySecret
-from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_RH, TPM_SE
+from tpmwire.spec.constants import TPM_ALG, TPM_RH, TPM_SE
 from tpmwire.spec.structures import TPMT_PUBLIC, TPMT_SYM_DEF_OBJECT
 from tpmwire.tpm import Tpm
 from tpmwire.use.hmac import HmacKey
@@ -36,29 +34,15 @@ PARENTS = {"h2": TPM_RH.OWNER, "ek-rsa": TPM_RH.ENDORSEMENT}
 HANDLE = 0x81010020
 
 
-@pytest.fixture(scope="module")
-def swtpm() -> Iterator[Swtpm]:
-    with Swtpm() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_behind(swtpm: Swtpm) -> Iterator[None]:
-    yield
-    with Tpm.open(swtpm.path, 20) as tpm:
-        for first in (0x80000000, 0x02000000, 0x03000000):
-            assert tpm.execute(GetCapability(TPM_CAP.HANDLES, first, 8)).capability_data.data == ()
-
-
-def public_of(swtpm: Swtpm, kind: str) -> TPMT_PUBLIC:
+def public_of(shared_swtpm: Swtpm, kind: str) -> TPMT_PUBLIC:
     """What the target hands out: the public area of its endorsement or storage key."""
     place = WELL_KNOWN[kind]
-    with Tpm.open(swtpm.path, 20) as tpm:
+    with Tpm.open(shared_swtpm.path, 20) as tpm:
         return create_primary(tpm, place.hierarchy, place.template()).public
 
 
-def used(swtpm: Swtpm, key: HmacKey) -> bytes:
-    with Tpm.open(swtpm.path, 20) as tpm:
+def used(shared_swtpm: Swtpm, key: HmacKey) -> bytes:
+    with Tpm.open(shared_swtpm.path, 20) as tpm:
         return key.hmac(tpm, DATE)
 
 
@@ -71,36 +55,36 @@ WAYS = {
 }
 
 
-def wrapped(swtpm: Swtpm, kind: str, way: str) -> KeyFile:
+def wrapped(shared_swtpm: Swtpm, kind: str, way: str) -> KeyFile:
     auth, policy = WAYS[way]
-    made = wrap_hmac_key(OCTETS, public_of(swtpm, kind), PARENTS[kind], auth=auth, policy=policy)
+    made = wrap_hmac_key(OCTETS, public_of(shared_swtpm, kind), PARENTS[kind], auth=auth, policy=policy)
     return parse(made.to_pem())
 
 
 @pytest.mark.parametrize("protected", [False, True])
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", PARENTS)
-def test_the_file_alone_says_how_it_is_used(swtpm: Swtpm, kind: str, way: str, protected: bool) -> None:
-    file = wrapped(swtpm, kind, way)
+def test_the_file_alone_says_how_it_is_used(shared_swtpm: Swtpm, kind: str, way: str, protected: bool) -> None:
+    file = wrapped(shared_swtpm, kind, way)
     key = HmacKey(file=file, auth=WAYS[way][0], ek_parent=kind == "ek-rsa", protected=protected)
-    assert used(swtpm, key) == EXPECTED
+    assert used(shared_swtpm, key) == EXPECTED
 
 
 @pytest.mark.parametrize("protected", [False, True])
 @pytest.mark.parametrize("way", ["policy password", "policy PCR", "policy PCR and password"])
-def test_options_say_it_for_a_file_that_does_not(swtpm: Swtpm, way: str, protected: bool) -> None:
+def test_options_say_it_for_a_file_that_does_not(shared_swtpm: Swtpm, way: str, protected: bool) -> None:
     """As the Go program is used: --useEKParent with --keyPass, with --pcrs, or with both."""
-    file = wrapped(swtpm, "ek-rsa", way).replace(policy=None)
+    file = wrapped(shared_swtpm, "ek-rsa", way).replace(policy=None)
     key = HmacKey(
         file=file, auth=WAYS[way][0], pcrs=PCR23 if "PCR" in way else None, ek_parent=True, protected=protected
     )
-    assert used(swtpm, key) == EXPECTED
+    assert used(shared_swtpm, key) == EXPECTED
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", PARENTS)
-def test_nothing_secret_is_heard_on_the_bus(swtpm: Swtpm, kind: str, way: str) -> None:
-    file = wrapped(swtpm, kind, way)
+def test_nothing_secret_is_heard_on_the_bus(shared_swtpm: Swtpm, kind: str, way: str) -> None:
+    file = wrapped(shared_swtpm, kind, way)
     for given in (file, file.replace(policy=None) if kind == "ek-rsa" else file):
         key = HmacKey(
             file=given,
@@ -108,7 +92,7 @@ def test_nothing_secret_is_heard_on_the_bus(swtpm: Swtpm, kind: str, way: str) -
             pcrs=PCR23 if "PCR" in way and given.policy is None else None,
             ek_parent=kind == "ek-rsa",
         )
-        with Interposer(swtpm.path) as bus:
+        with Interposer(shared_swtpm.path) as bus:
             with Tpm.open(bus.path, 20) as tpm:
                 assert key.hmac(tpm, DATE) == EXPECTED
             heard = bus.octets
@@ -119,8 +103,8 @@ def test_nothing_secret_is_heard_on_the_bus(swtpm: Swtpm, kind: str, way: str) -
 
 @pytest.mark.parametrize("protected", [False, True])
 @pytest.mark.parametrize("way", ["policy password", "policy PCR"])
-def test_the_same_at_a_persistent_handle(swtpm: Swtpm, way: str, protected: bool) -> None:
-    file = wrapped(swtpm, "ek-rsa", way)
+def test_the_same_at_a_persistent_handle(shared_swtpm: Swtpm, way: str, protected: bool) -> None:
+    file = wrapped(shared_swtpm, "ek-rsa", way)
     place = WELL_KNOWN["ek-rsa"]
 
     def endorsed(tpm: Tpm) -> Use:
@@ -128,7 +112,7 @@ def test_the_same_at_a_persistent_handle(swtpm: Swtpm, way: str, protected: bool
         tpm.execute(PolicySecret(TPM_RH.ENDORSEMENT, session.handle), Password())
         return session.use(keep=False)
 
-    with Tpm.open(swtpm.path, 20) as tpm:
+    with Tpm.open(shared_swtpm.path, 20) as tpm:
         ek = create_primary(tpm, place.hierarchy, place.template())
         no_wrap = TPMT_SYM_DEF_OBJECT(TPM_ALG.NULL)
         command = Import(ek.handle, b"", file.public, file.private, file.encrypted_seed, no_wrap)
@@ -143,18 +127,18 @@ def test_the_same_at_a_persistent_handle(swtpm: Swtpm, way: str, protected: bool
             ek_parent=True,
             protected=protected,
         )
-        assert used(swtpm, key) == EXPECTED
+        assert used(shared_swtpm, key) == EXPECTED
     finally:
-        with Tpm.open(swtpm.path, 20) as tpm:
+        with Tpm.open(shared_swtpm.path, 20) as tpm:
             tpm.execute(EvictControl(TPM_RH.OWNER, HANDLE, HANDLE))
 
 
 @pytest.mark.parametrize("size", [16, 32])
-def test_the_inner_wrap(swtpm: Swtpm, size: int) -> None:
+def test_the_inner_wrap(shared_swtpm: Swtpm, size: int) -> None:
     inner = Secret(bytes(range(size)))
     public, sensitive = hmac_key(OCTETS)
     place = WELL_KNOWN["h2"]
-    with Tpm.open(swtpm.path, 20) as tpm:
+    with Tpm.open(shared_swtpm.path, 20) as tpm:
         parent = create_primary(tpm, place.hierarchy, place.template())
         made = duplicate(public, sensitive, parent.public, inner_key=inner)
         symmetric = TPMT_SYM_DEF_OBJECT(TPM_ALG.AES, 8 * size, TPM_ALG.CFB)
@@ -164,8 +148,8 @@ def test_the_inner_wrap(swtpm: Swtpm, size: int) -> None:
         tpm.execute(Load(parent.handle, private, made.public))
 
 
-def test_another_tpm_cannot_take_it_in(swtpm: Swtpm) -> None:
-    file = wrapped(swtpm, "h2", "free")
+def test_another_tpm_cannot_take_it_in(shared_swtpm: Swtpm) -> None:
+    file = wrapped(shared_swtpm, "h2", "free")
     with Swtpm() as other, pytest.raises(TpmError, match=r"TPM2_Import: TPM_RC_(INTEGRITY|VALUE|SIZE|ECC_POINT)"):
         used(other, HmacKey(file=file))
 
@@ -175,8 +159,8 @@ def test_only_a_storage_key_can_be_a_parent() -> None:
         wrap_hmac_key(OCTETS, other_template(), TPM_RH.OWNER)
 
 
-def test_two_wraps_of_one_secret_have_nothing_in_common(swtpm: Swtpm) -> None:
-    parent = public_of(swtpm, "h2")
+def test_two_wraps_of_one_secret_have_nothing_in_common(shared_swtpm: Swtpm) -> None:
+    parent = public_of(shared_swtpm, "h2")
     one, two = (wrap_hmac_key(OCTETS, parent, TPM_RH.OWNER) for _ in range(2))
     assert one.public.unique != two.public.unique
     assert one.private != two.private

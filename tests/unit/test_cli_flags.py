@@ -10,9 +10,7 @@ from cli.credentials.options import run_parser
 from cli.terminal.messages import UsageError
 from cli.terminal.options import Parser, secret_file
 from cli.toolbox import VERBS, verb_module
-from tests.support.verbs import Tool, shell, tool
-
-__all__ = ["tool"]  # a fixture
+from tests.support.verbs import Tool, shell
 
 # What each verb wants besides, such that a boolean stands before it.
 WORDS = {

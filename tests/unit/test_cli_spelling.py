@@ -11,10 +11,8 @@ from cli.lifecycle.profile_command import ProfileCommand
 from cli.terminal.messages import UsageError
 from cli.terminal.options import Parser, suggestion
 from cli.toolbox import VERBS
-from tests.support.verbs import Tool, tool
+from tests.support.verbs import Tool
 from tests.unit.test_cli_flags import parsers
-
-__all__ = ["tool"]  # a fixture
 
 ALL = dict(parsers())
 HANDLES = [

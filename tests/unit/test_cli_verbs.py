@@ -16,15 +16,13 @@ from cli.terminal.messages import UsageError
 from cli.toolbox import GROUPS, VERBS, verb_module
 from tests.support.programs import ROOT
 from tests.support.swtpm import Swtpm
-from tests.support.verbs import PROGRAM, Tool, shell, tool
+from tests.support.verbs import PROGRAM, Tool, shell
 from tpmwire.keys.keyfile import KeyFile, parse
 from tpmwire.keys.templates import hmac_key
 from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.policy.policy import Policy
 from tpmwire.policy.statements import PolicyAuthValue, PolicyPCR
 from tpmwire.spec.constants import TPM_ALG
-
-__all__ = ["tool"]  # a fixture
 
 KEYS = Path(__file__).parents[2] / "fixtures" / "keys"
 SECRET = b"wJalrXUtnFEMI+K7MDENG/bPxRfiCYEXAMPLEKEY"

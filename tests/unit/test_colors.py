@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.verbs import PROGRAM, Tool, tool
-
-__all__ = ["tool"]  # a fixture
+from tests.support.verbs import PROGRAM, Tool
 
 TALK = ["80010000000c0000017b0010", "80010000000f000000000003aabbcc"]
 BROKEN = "80010000000b0000017b00"

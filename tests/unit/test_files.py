@@ -18,9 +18,7 @@ from sigv4.authorities import Authorities
 from sigv4.errors import RequestError
 from sigv4.files import open_input
 from tests.support.certificates import Authority
-from tests.support.verbs import Tool, shell, tool
-
-__all__ = ["tool"]
+from tests.support.verbs import Tool, shell
 
 ROOT = Path(__file__).parents[2]
 OLD = time.time() - 3600

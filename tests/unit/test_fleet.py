@@ -16,12 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from cli.keys.targets import Target
 from tests.support.certificates import Authority
-from tests.support.verbs import PROGRAM, Tool, tool
+from tests.support.verbs import PROGRAM, Tool
 from tpmwire.keys.keyfile import parse
 from tpmwire.keys.templates import h2_primary
 from tpmwire.spec.structures import TPMS_ECC_POINT
-
-__all__ = ["tool"]
 
 SECRET = b"wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEYxx"
 OWNER = 0x40000001

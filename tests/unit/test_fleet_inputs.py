@@ -17,12 +17,10 @@ import pytest
 from cli.keys.fleet.hosts import Fleet, survey
 from cli.keys.fleet.wrap import HostWrapper, Order, wrap_host
 from tests.support.programs import ROOT
-from tests.support.verbs import PROGRAM, Tool, tool
+from tests.support.verbs import PROGRAM, Tool
 from tests.unit.test_fleet import SECRET, host
 from tpmwire.keys.keyfile import parse
 from tpmwire.secret import Secret
-
-__all__ = ["tool"]
 
 OTHER = SECRET[::-1]
 BRANCHES = [[{"type": "PolicyAuthValue"}], [{"type": "PolicyPassword"}]]

@@ -13,9 +13,7 @@ import pytest
 from cli.terminal.messages import guarded
 from cli.terminal.streams import printable
 from tests.support.programs import CREDENTIAL_PROCESS, TOOLBOX, write_program
-from tests.support.verbs import Tool, tool
-
-__all__ = ["tool"]
+from tests.support.verbs import Tool
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,9 +9,7 @@ import pytest
 from sigv4.authorities import Authorities
 from sigv4.config import load_config
 from sigv4.errors import RequestError
-from tests.support.verbs import Tool, tool
-
-__all__ = ["tool"]
+from tests.support.verbs import Tool
 
 SECRET = b"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 

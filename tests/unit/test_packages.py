@@ -8,9 +8,7 @@ import pytest
 
 from cli.terminal.messages import guarded
 from cli.terminal.packages import FLOORS
-from tests.support.verbs import Tool, tool
-
-__all__ = ["tool"]
+from tests.support.verbs import Tool
 
 
 def test_sigv4a_is_refused_before_tpm_and_secret_are_asked(

@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.verbs import Tool, tool
+from tests.support.verbs import Tool
 from tpmwire.policy import strict_json
-
-__all__ = ["tool"]
 
 REFUSED = {
     "not JSON": ("{", "line 1"),

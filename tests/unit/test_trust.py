@@ -12,11 +12,9 @@ from cli.keys.targets import Target
 from cli.keys.trust import chain_from
 from cli.terminal.messages import UsageError
 from tests.support.makers import Issued, chain, pem
-from tests.support.verbs import Tool, tool
+from tests.support.verbs import Tool
 from tpmwire.keys.templates import ek_ecc
 from tpmwire.spec.structures import TPMS_ECC_POINT
-
-__all__ = ["tool"]
 
 SECRET = b"wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEYxx"
 ENDORSEMENT = 0x4000000B
