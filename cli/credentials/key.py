@@ -28,13 +28,16 @@ def key_from(settings: RunSettings) -> HmacKey:
         file = read_key_file(settings.credential_file)
     pcrs = pcrs_from(settings.pcrs) if settings.pcrs else None
     if settings.tpm_session_encrypt_with_name == "":
-        warn("--tpm-session-encrypt-with-name is empty: no key is pinned")
+        warn("--tpm-session-encrypt-with-name is empty; no key is pinned")
     pin = name = None
     if settings.tpm_session_encrypt_with_name or settings.tpm_session_encrypt_with_public:
         from ..tpm.pins import pin_from  # late: for a pinned key only
 
         if settings.no_session_encryption:
-            raise UsageError("--no-session-encryption leaves nothing to salt: take it or the pinned key away")
+            raise UsageError(
+                "--no-session-encryption leaves no session to salt with the pinned key; remove one of the two "
+                "options"
+            )
         pin = pin_from(settings.tpm_session_encrypt_with_name, settings.tpm_session_encrypt_with_public)
     if settings.key_name:
         from ..tpm.pins import hex_name  # late: for a named key only
@@ -71,8 +74,8 @@ def ask_tpm_each(settings: RunSettings, wanted: Sequence[tuple[HmacKey, Sequence
         tpm.observe = trace
         if any(key.protected and key.pin is None for key, _ in wanted):
             note(
-                f"{PROGRAM}: the session's salt key is the TPM's own word: safe against a listener on the bus; "
-                "--tpm-session-encrypt-with-name also keeps out somebody who answers in the TPM's place"
+                f"{PROGRAM}: the session's salt key is not verified: this protects against eavesdropping "
+                "on the bus; pin the key with --tpm-session-encrypt-with-name to detect an impostor TPM"
             )
     found: list[bytes] = []
     try:
@@ -82,10 +85,10 @@ def ask_tpm_each(settings: RunSettings, wanted: Sequence[tuple[HmacKey, Sequence
             except TpmError as error:
                 wrong_password = error.code in (TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH)
                 if wrong_password and error.command in (TPM_CC.HMAC, TPM_CC.HMAC_Start) and not key.auth:
-                    error.add_note("no password was given: --keyPass-file names a file with it")
+                    error.add_note("no password was given; give one with --keyPass-file")
                 if key.name is not None and key.file is None and error.session == 1:
                     at = f"0x{key.handle or 0:08x}"
-                    error.add_note(f"or --key-name is not the Name of the key at {at}")
+                    error.add_note(f"or --key-name does not match the key at {at}")
                 raise
     finally:
         tpm.close()

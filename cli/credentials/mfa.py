@@ -39,7 +39,7 @@ def _from_program(command: str) -> str:
             shlex.split(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
         )
     except (OSError, ValueError, IndexError) as error:
-        raise UsageError(f"--mfa-process cannot be run: {getattr(error, 'strerror', None) or error}") from None
+        raise UsageError(f"cannot run --mfa-process: {getattr(error, 'strerror', None) or error}") from None
     deadline = time.monotonic() + _PATIENCE
     assert program.stdout is not None
     try:
@@ -47,17 +47,17 @@ def _from_program(command: str) -> str:
         if len(said) <= _MOST:
             program.wait(max(0.0, deadline - time.monotonic()))
     except (TimeoutError, subprocess.TimeoutExpired):
-        raise UsageError(f"--mfa-process gave no code within {_PATIENCE:g} seconds") from None
+        raise UsageError(f"--mfa-process printed no code within {_PATIENCE:g} seconds") from None
     finally:
         # Not its end of the pipe, which a child of it may keep open, is waited for.
         program.stdout.close()
         program.kill()
         program.wait()
     if program.returncode and len(said) <= _MOST:
-        raise UsageError(f"--mfa-process ended with {program.returncode}: run it by itself to see why")
+        raise UsageError(f"--mfa-process failed with exit code {program.returncode}; run it by hand to see why")
     found = _digits(said)
     if found is None:
-        raise UsageError("--mfa-process did not print six digits, and nothing else: run it by itself to see what")
+        raise UsageError("--mfa-process must print six digits and nothing else; run it by hand to see its output")
     return found
 
 
@@ -88,17 +88,21 @@ def _from_terminal(serial: str) -> str:
     try:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
-        raise UsageError("--mfa-serial needs a code, and there is no terminal to ask on: --mfa-process") from None
+        raise UsageError(
+            "--mfa-serial needs a code, but there is no terminal to ask on; use --mfa-process"
+        ) from None
     try:
         if os.tcgetpgrp(terminal) != os.getpgrp():
             # A read would stop us, and who waits for us, until somebody looks.
-            raise UsageError("an MFA code cannot be asked for in the background: bring this to the foreground")
+            raise UsageError("cannot ask for the MFA code in the background; bring this program to the foreground")
         return _asked(terminal, printable(serial))
     except TimeoutError:
         os.write(terminal, b"\n")
-        raise UsageError(f"no MFA code within {_PATIENCE:g} seconds: try again, or --mfa-process") from None
+        raise UsageError(f"no MFA code within {_PATIENCE:g} seconds; try again, or use --mfa-process") from None
     except OSError as error:
-        raise UsageError(f"the terminal gives no MFA code ({error.strerror}): try --mfa-process") from None
+        raise UsageError(
+            f"cannot read the MFA code from the terminal ({error.strerror}); use --mfa-process"
+        ) from None
     finally:
         os.close(terminal)
 
@@ -111,6 +115,6 @@ def _asked(terminal: int, shown: str) -> str:
         if (found := _digits(said)) is not None:
             return found
         if not said:
-            raise UsageError("no MFA code was given")
+            raise UsageError("the MFA code is empty; type the code that the device shows")
         os.write(terminal, b"That is not six digits.\n")
-    raise UsageError("the MFA code is not six digits: take the one that the device shows now")
+    raise UsageError("the MFA code is not six digits; type the code that the device shows now")

@@ -175,26 +175,27 @@ def run_parser() -> Parser:
         "--profile",
         action=Once,
         metavar="P",
-        help="take the key, the roles and the settings of this profile of ~/.aws/config, and of those that it "
-        "builds on by source_profile, down to the one that runs this program; options that are given win",
+        help="read the key, roles and settings from this profile of ~/.aws/config and its source_profile "
+        "chain; explicit options override them",
     )
     key = parser.add_argument_group("the key")
     key.add_argument(
-        "--aws-access-key-id", metavar="ID", help="(required) the access key id; or AWS_ACCESS_KEY_ID"
+        "--aws-access-key-id", metavar="ID", help="(required) access key id of the key; or AWS_ACCESS_KEY_ID"
     )
     key.add_argument(
         "--persistentHandle",
         type=persistent_handle,
         default=0x81008003,
         metavar="HANDLE",
-        help="the HMAC key's persistent handle, hex or decimal (default: 0x81008003)",
+        help="persistent handle of the HMAC key, hex or decimal (default: 0x81008003)",
     )
-    key.add_argument("--credential-file", metavar="FILE", help="the HMAC key as a TSS2 PEM; wins over the handle")
+    key.add_argument("--credential-file", metavar="FILE", help="HMAC key as a TSS2 PEM file; overrides the handle")
     key.add_argument(
         "--keyPass",
         "--keypass",
         metavar="PASSWORD",
-        help="the key's password; others can see it here, better use TPM_KEY_AUTH or --keyPass-file",
+        help="password of the key, visible to other users in the process list; prefer TPM_KEY_AUTH or "
+        "--keyPass-file",
     )
     key.add_argument(
         "--keyPass-file", "--keypass-file", type=filled, metavar="FILE", help="file with the key's password"
@@ -213,9 +214,7 @@ def run_parser() -> Parser:
         metavar="FILE",
         help="file with the password of the parent or hierarchy",
     )
-    key.add_argument(
-        "--pcrs", metavar="PCRS", help="the PCRs that the key is bound to: 23, or 7,23, or sha256:7,23"
-    )
+    key.add_argument("--pcrs", metavar="PCRS", help="PCRs that the key is bound to: 23, 7,23 or sha256:7,23")
     key.add_argument(
         "--useEKParent",
         type=flag,
@@ -231,8 +230,8 @@ def run_parser() -> Parser:
         "--tpm-session-encrypt-with-name",
         metavar="NAME[@WHERE]",
         help="hex Name of the key that sessions are salted with: this TPM's endorsement or storage key "
-        "(`tpmwire name`). Another TPM, or somebody in between, is refused. @WHERE (ek-rsa, ek-ecc, srk, h2 "
-        "or a persistent handle) saves looking for it",
+        "(`tpmwire name`); refuses another TPM, or an attacker on the bus. @WHERE (ek-rsa, ek-ecc, srk, "
+        "h2 or a persistent handle) saves the search for it",
     )
     tpm.add_argument(
         "--tpm-session-encrypt-with-public",
@@ -244,13 +243,13 @@ def run_parser() -> Parser:
         "--key-name",
         type=filled,
         metavar="NAME",
-        help="hex Name of the key at --persistentHandle; saves one command that reads it",
+        help="hex Name of the key at --persistentHandle; saves a TPM command",
     )
     tpm.add_argument(
         "--no-session-encryption",
         action="store_true",
-        help="do without a salted session: fewer TPM commands, but passwords and the day's signing key cross "
-        "the bus to the TPM in clear",
+        help="use no salted session: fewer TPM commands, but passwords and the day's signing key cross the bus "
+        "in clear",
     )
     aws = parser.add_argument_group("AWS")
     aws.add_argument(
@@ -260,24 +259,26 @@ def run_parser() -> Parser:
         const=True,
         default=False,
         metavar="BOOL",
-        help="AssumeRole (with --aws-arn) instead of GetSessionToken (default: false)",
+        help="call AssumeRole (with --aws-arn) instead of GetSessionToken (default: false)",
     )
     aws.add_argument(
         "--aws-arn",
         metavar="ARN",
         action="append",
-        help="the role's ARN; given again, each role is assumed by the one before it (3600 seconds at most)",
+        help="ARN of the role; repeat to chain roles, each assumed by the one before it (3600 seconds at most)",
     )
     aws.add_argument(
-        "--aws-session-name", metavar="NAME", help="the role session's name (default: a generated one)"
+        "--aws-session-name", metavar="NAME", help="name of the role session (default: a generated one)"
     )
-    aws.add_argument("--aws-region", metavar="REGION", help="use this region's STS (default: the global one)")
+    aws.add_argument(
+        "--aws-region", metavar="REGION", help="region of the STS endpoint (default: the global endpoint)"
+    )
     aws.add_argument(
         "--duration",
         metavar="SECONDS",
         help="lifetime of the credentials (default: 3600; 900 with --root-of)",
     )
-    aws.add_argument("--external-id", metavar="ID", help="what the role's trust policy asks for")
+    aws.add_argument("--external-id", metavar="ID", help="external ID required by the role's trust policy")
     aws.add_argument(
         "--policy", type=filled, metavar="JSON", help="session policy (JSON) that further limits the credentials"
     )
@@ -289,28 +290,35 @@ def run_parser() -> Parser:
         action="append",
         help="ARN of a managed policy that further limits the session; repeatable",
     )
-    aws.add_argument("--tag", metavar="KEY=VALUE", action="append", help="a session tag; repeatable")
+    aws.add_argument("--tag", metavar="KEY=VALUE", action="append", help="session tag; repeatable")
     aws.add_argument(
-        "--transitive-tag-key", metavar="KEY", action="append", help="a tag that further roles keep; repeatable"
+        "--transitive-tag-key",
+        metavar="KEY",
+        action="append",
+        help="key of a session tag that chained roles keep; repeatable",
     )
-    aws.add_argument("--source-identity", metavar="NAME", help="who is behind the role, for CloudTrail")
+    aws.add_argument(
+        "--source-identity", metavar="NAME", help="source identity of the role session, for CloudTrail"
+    )
     aws.add_argument(
         "--mfa-serial",
         type=filled,
         metavar="SERIAL",
         help="serial number or ARN of the MFA device; prompts for its code on the terminal",
     )
-    aws.add_argument("--mfa-process", metavar="CMD", help="a program that prints the MFA code, instead of asking")
+    aws.add_argument("--mfa-process", metavar="CMD", help="program that prints the MFA code")
     aws.add_argument(
         "--mfa-totp",
         metavar="KEY",
-        help="the device's secret as a key in the TPM (`tpmwire totp import`), by file or persistent handle, "
-        "whose code is taken instead of asking",
+        help="TOTP key in the TPM (`tpmwire totp import`), as a file or persistent handle, that computes the "
+        "MFA code",
     )
-    aws.add_argument("--federation-name", metavar="NAME", help="GetFederationToken for a user of this name")
-    aws.add_argument("--root-of", metavar="ACCOUNT", help="AssumeRoot for a member account (with --aws-region)")
-    aws.add_argument("--task-policy-arn", metavar="ARN", help="the root task's managed policy, for --root-of")
-    aws.add_argument("--endpoint-url", metavar="URL", help="another STS endpoint; or AWS_ENDPOINT_URL_STS")
+    aws.add_argument("--federation-name", metavar="NAME", help="call GetFederationToken for a user of this name")
+    aws.add_argument(
+        "--root-of", metavar="ACCOUNT", help="call AssumeRoot for this member account (needs --aws-region)"
+    )
+    aws.add_argument("--task-policy-arn", metavar="ARN", help="ARN of the managed task policy for --root-of")
+    aws.add_argument("--endpoint-url", metavar="URL", help="URL of the STS endpoint; or AWS_ENDPOINT_URL_STS")
     for kind, what in (("fips", "FIPS"), ("dualstack", "IPv6 and IPv4")):
         aws.add_argument(
             f"--use-{kind}-endpoint",
@@ -321,33 +329,33 @@ def run_parser() -> Parser:
             metavar="BOOL",
             help=f"use AWS's {what} endpoints; or AWS_USE_{kind.upper()}_ENDPOINT",
         )
-    aws.add_argument("--ca-bundle", metavar="FILE", help="trusted CA certificates; or AWS_CA_BUNDLE")
+    aws.add_argument("--ca-bundle", metavar="FILE", help="file with trusted CA certificates; or AWS_CA_BUNDLE")
     aws.add_argument(
         "--cache",
         action="store_true",
-        help="cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their life "
-        "are left (docs/cache.md)",
+        help="cache the credentials for later runs, sealed by the TPM, until 15 minutes or a third of their "
+        "lifetime are left (docs/cache.md)",
     )
     aws.add_argument(
         "--cache-key",
         choices=("key", "boot"),
         default="key",
-        help="what opens the cache: the key, by its password and PCRs (default), or this TPM until it is reset",
+        help="what unseals the cache: the key, by its password and PCRs (default), or this TPM until it is reset",
     )
     parser.add_argument(
         "--format",
         choices=("process", "env", "export", "fish", "powershell", "json", "credentials-file"),
         default="process",
-        help="how the credentials are printed: for credential_process (default), or for a shell to read; or "
-        "written to a profile of ~/.aws/credentials",
+        help="output format: JSON for credential_process (default), variables for a shell or program, or a "
+        "profile in ~/.aws/credentials",
     )
     parser.add_argument(
-        "--credentials-profile", metavar="NAME", help="the profile that --format credentials-file writes"
+        "--credentials-profile", metavar="NAME", help="profile that --format credentials-file writes"
     )
     parser.add_argument(
         "--credentials-overwrite",
         action="store_true",
-        help="let it, even where that profile has a long-term key, which is then lost",
+        help="overwrite that profile even if it has a long-term key, which is then lost",
     )
     parser.add_argument(
         "--verbose",
@@ -423,8 +431,8 @@ def read_policy(settings: RunSettings) -> str | None:
     from ..terminal.files import read_small  # late: few runs have a policy file
 
     if settings.policy:
-        raise UsageError("--policy and --policy-file are both given: give one")
+        raise UsageError("--policy and --policy-file are both given; give one")
     try:
         return read_small(settings.policy_file).decode("utf-8").strip()
     except UnicodeDecodeError:
-        raise UsageError(f"{settings.policy_file} is not UTF-8: save it as such") from None
+        raise UsageError(f"{settings.policy_file} is not UTF-8; save it as UTF-8") from None

@@ -24,7 +24,7 @@ def put_out(settings: OutputSettings, obtain: "Callable[[], Credentials]") -> No
     profile, overwrite = settings.credentials_profile, settings.credentials_overwrite
     if settings.format != "credentials-file":
         if profile or overwrite:
-            raise UsageError("--credentials-profile and --credentials-overwrite go with --format credentials-file")
+            raise UsageError("--credentials-profile and --credentials-overwrite need --format credentials-file")
         print(text(obtain(), settings.format))
         return
     if not profile:
@@ -35,7 +35,7 @@ def put_out(settings: OutputSettings, obtain: "Callable[[], Credentials]") -> No
     credentials = obtain()
     path = write(profile, credentials, overwrite=overwrite)
     if settings.verbose:
-        note(f"wrote the profile {profile} to {path}, good until {credentials.expiration}")
+        note(f"wrote the profile {profile} to {path}, valid until {credentials.expiration}")
 
 
 def text(credentials: "Credentials", form: str) -> str:
@@ -69,9 +69,7 @@ def text(credentials: "Credentials", form: str) -> str:
 def _assignment(name: str, value: str, form: str) -> str:
     if form == "env":
         if not value.isprintable():
-            raise UsageError(
-                f"{name} cannot be said in an env file, as it is no line of text: --format export can"
-            )
+            raise UsageError(f"{name} contains characters that an env file cannot hold; use --format export")
         return f"{name}={value}"
     if form == "export":
         import shlex  # late: for a shell's assignments only

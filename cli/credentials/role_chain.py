@@ -81,13 +81,13 @@ def _chained(config: Config, name: str, seen: tuple[str, ...]) -> tuple[RunSetti
     for profile in chain:
         if profile.get("source_profile") is not None and profile.get("credential_source") is not None:
             raise UsageError(
-                f"{profile} has both source_profile and credential_source, and AWS programs allow one: remove "
-                "credential_source"
+                f"{profile} has both source_profile and credential_source, and AWS programs allow one; "
+                "remove credential_source"
             )
     names = tuple(profile.name for profile in chain)
     if again := next((one for one in names if one in seen), None):
         raise UsageError(
-            f"profile {again} leads back to itself: end its chain at a profile with the key's options"
+            f"profile {again} leads back to itself; end its chain at a profile with the key's options"
         )
     text = base.get("credential_process")
     if text is None:
@@ -96,8 +96,8 @@ def _chained(config: Config, name: str, seen: tuple[str, ...]) -> tuple[RunSetti
     if variables := [word.partition("=")[0] for word in start if re.match(r"[A-Za-z_]\w*=", word)]:
         # With the value it might be a password.
         raise UsageError(
-            f"the credential_process of {base} sets {', '.join(variables)}, which --profile does not take over: "
-            "give it as an option there"
+            f"the credential_process of {base} sets {', '.join(variables)}, which --profile ignores; give "
+            "an option there instead"
         )
     found = parse_run(words)
     further: list[Profile] = []
@@ -121,22 +121,19 @@ def without_process(base: Profile) -> str:
     """Returns why a profile without a credential_process cannot be used: the kind of its credentials, if any."""
     if source := base.get("credential_source"):
         return (
-            f"{base} has credential_source = {source!r}, other credentials than the TPM's key: use source_profile "
-            f"instead, the name of a profile that runs {PROGRAM}"
+            f"{base} has credential_source = {source!r}, which does not use the TPM's key; set "
+            f"source_profile to a profile that runs {PROGRAM} instead"
         )
     has_source = base.get("source_profile") is not None or base.get("web_identity_token_file") is not None
     if base.get("role_arn") is not None and not has_source:
-        return (
-            f"{base} has a role_arn, but no source_profile whose credentials assume it: add source_profile, the "
-            f"name of a profile that runs {PROGRAM}"
-        )
+        return f"{base} has role_arn but no source_profile; set source_profile to a profile that runs {PROGRAM}"
     if other := kind_of(base):
         return (
-            f"{base} has {other}, not a key in the TPM: end the chain at a profile whose credential_process runs "
-            f"{PROGRAM} (`tpmwire enroll` and `tpmwire import` write one)"
+            f"{base} has {other} instead of a key in the TPM; end the chain at a profile whose "
+            f"credential_process runs {PROGRAM} (`tpmwire enroll` and `tpmwire import` write one)"
         )
     return (
-        f"{base} has no credential_process that runs {PROGRAM}: end the chain at a profile with it "
+        f"{base} has no credential_process that runs {PROGRAM}; end the chain at a profile with one "
         "(`tpmwire enroll` and `tpmwire import` write one)"
     )
 
@@ -145,13 +142,16 @@ def _assuming(settings: RunSettings, profile: Profile) -> RunSettings:
     """Returns the settings of the profile's role, assumed with the credentials of `settings`."""
     arn, serial = profile.get("role_arn"), profile.get("mfa_serial")
     if profile.get("source_profile") is None:
-        raise UsageError(f"{profile} has a role_arn, but no source_profile whose credentials assume it: add it")
+        raise UsageError(f"{profile} has role_arn but no source_profile; add source_profile")
     if settings.federation_name or settings.root_of:
-        raise UsageError(f"{profile} builds on a federated user or on root, and AWS lets neither assume a role")
+        raise UsageError(
+            f"{profile} builds on a federated user or root, which cannot assume roles; choose another "
+            "source_profile"
+        )
     before = role_of(settings)
     if settings.assumeRole and serial:
         raise UsageError(
-            f"{profile} has an mfa_serial, and AWS takes MFA only for the first role of a chain: remove it"
+            f"{profile} has mfa_serial, but AWS accepts MFA only for the first role of a chain; remove it"
         )
     found = settings.without_roles()
     found.earlier = (*settings.earlier, before) if settings.assumeRole else settings.earlier

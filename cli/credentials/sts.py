@@ -63,7 +63,7 @@ def _ask(settings: RunSettings, signer: "Signer") -> "Credentials":
     first, *chained = operations(settings, None)
     if settings.aws_arn and not settings.assumeRole:
         # The Go program's lines go on working.
-        warn("--aws-arn has no effect without --assumeRole: the credentials are not the role's")
+        warn("--aws-arn has no effect without --assumeRole: the credentials are not those of the role")
     from sigv4.retry import read_retry_policy  # late: a run with cached credentials asks nobody
 
     endpoint = endpoint_for(settings, first)
@@ -116,7 +116,7 @@ def endpoint_for(settings: RunSettings, operation: "Operation[Any]") -> "Endpoin
         region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     endpoint = resolve(region, settings.endpoint_url, environ_of(settings), settings.aws_profile)
     if operation.regional and endpoint.is_global:
-        raise UsageError(f"{operation.action} is not offered by STS's global endpoint: give --aws-region")
+        raise UsageError(f"STS's global endpoint does not support {operation.action}; give --aws-region")
     return endpoint
 
 
@@ -131,17 +131,17 @@ def access_key_id(settings: RunSettings) -> str:
     found = settings.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID")
     if not found:
         raise UsageError(
-            "--aws-access-key-id (or AWS_ACCESS_KEY_ID) is required: the id that belongs to the key; or give "
-            "a --profile that has it"
+            "--aws-access-key-id (or AWS_ACCESS_KEY_ID) is required; give the key's access key id, or a "
+            "--profile that has it"
         )
     where = "--aws-access-key-id" if settings.aws_access_key_id else "AWS_ACCESS_KEY_ID"
     if len(found) == 40 and not found.isupper():
         # It would be sent, as the id is in each request.
-        raise UsageError(f"{where} looks like a secret access key: give the key's id, such as AKIA...")
+        raise UsageError(f"{where} looks like a secret access key; give the key's id, such as AKIA...")
     if str(found).startswith("ASIA"):
         # As AWS numbers them: so does a shell have it that another tool gave credentials to.
         raise UsageError(
-            f"{where} is the id of temporary credentials: give --aws-access-key-id with the key's own"
+            f"{where} is the id of temporary credentials; give the long-term key's id with --aws-access-key-id"
         )
     return str(found)
 
@@ -173,7 +173,7 @@ def operations(settings: RunSettings, code: str | None) -> "list[Operation[Crede
     }
     chosen = [name for name, value in operations.items() if value]
     if len(chosen) > 1:
-        raise UsageError(f"--{chosen[0]} and --{chosen[1]} are two operations: give one")
+        raise UsageError(f"--{chosen[0]} and --{chosen[1]} select different operations; give one")
     _check_fit(settings, chosen[0] if chosen else "GetSessionToken")
     seconds = seconds_of(lifetime(settings))
     found: list[Operation[Credentials]]
@@ -195,13 +195,13 @@ def _roles(settings: RunSettings, code: str | None) -> "Iterator[AssumeRole]":
     from sigv4.sts import AssumeRole  # late: a run with cached credentials asks nobody
 
     if not settings.aws_arn:
-        raise UsageError("--assumeRole needs the role: --aws-arn=arn:aws:iam::ACCOUNT:role/NAME")
+        raise UsageError("--assumeRole needs a role; give --aws-arn=arn:aws:iam::ACCOUNT:role/NAME")
     name = f"tpmwire-{os.urandom(8).hex()}"
     roles = [single for role in (*settings.earlier, role_of(settings)) for single in _one_by_one(role)]
     seconds = [seconds_of(role.duration or "3600") for role in roles]
     if any(each > 3600 for each in seconds[1:]):
         raise UsageError(
-            "--duration (duration_seconds): a role assumed by a role lasts 3600 seconds at most; AWS refuses more"
+            "--duration (duration_seconds): a chained role lasts 3600 seconds at most; choose a shorter duration"
         )
     _check_transitive_tags(roles)
     # The key signs the first call, so that is where its MFA belongs.
@@ -236,12 +236,12 @@ def _check_transitive_tags(roles: Sequence[Role]) -> None:
         own = {key.lower() for key in tags_of(role.tags) or ()}
         if again := inherited & own:
             raise UsageError(
-                f"--tag {min(again)}: a role before it has this tag as a transitive one, and AWS lets no later "
-                "role set it: leave it out"
+                f"--tag {min(again)}: an earlier role sets this tag as transitive, so AWS does not let a "
+                "later role set it; leave it out"
             )
         for key in role.transitive_tag_keys or ():
             if key.lower() not in own | inherited:
-                raise UsageError(f"--transitive-tag-key {key}: the role has no such tag: give --tag {key}=VALUE")
+                raise UsageError(f"--transitive-tag-key {key}: the role has no such tag; add --tag {key}=VALUE")
         inherited |= {key.lower() for key in role.transitive_tag_keys or ()}
 
 
@@ -249,7 +249,7 @@ def seconds_of(text: str, option: str = "--duration") -> int:
     """A number of seconds, as Go's flag may have it too: 900 or 900s. Raises UsageError."""
     number = text.removesuffix("s")
     if not (number.isdecimal() and number.isascii()):
-        raise UsageError(f"{option} {text!r} is no number of seconds")
+        raise UsageError(f"{option} {text!r} is not a number of seconds")
     return int(number)
 
 
@@ -268,14 +268,14 @@ def _check_fit(settings: RunSettings, operation: str) -> None:
     for option, (value, operations) in operations_by_option.items():
         if value and operation not in operations:
             wanted = " or ".join(f"--{one}" for one in operations if one != "GetSessionToken")
-            raise UsageError(f"--{option} does not go with this operation; it is for {wanted}")
+            raise UsageError(f"--{option} cannot be used with this operation; it is for {wanted}")
     if operation == "root-of" and not settings.task_policy_arn:
-        raise UsageError("--root-of needs --task-policy-arn, one of AWS's arn:aws:iam::aws:policy/root-task/...")
+        raise UsageError("--root-of needs --task-policy-arn, such as arn:aws:iam::aws:policy/root-task/...")
     for option, value in (("mfa-process", settings.mfa_process), ("mfa-totp", settings.mfa_totp)):
         if value and not settings.mfa_serial:
-            raise UsageError(f"--{option} needs --mfa-serial, the device that the code is of")
+            raise UsageError(f"--{option} needs --mfa-serial, the device that shows the code")
     if settings.mfa_process and settings.mfa_totp:
-        raise UsageError("--mfa-process and --mfa-totp both give the code: give one")
+        raise UsageError("--mfa-process and --mfa-totp are both given; give one")
 
 
 def tags_of(words: Iterable[str] | None, option: str = "--tag") -> dict[str, str] | None:

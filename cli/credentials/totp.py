@@ -41,7 +41,9 @@ def step_at(when: float, period: int = AWS_PERIOD) -> bytes:
 def code_of(mac: bytes, digits: int = AWS_DIGITS) -> str:
     """The code of an HMAC (RFC 4226, §5.3). Raises UsageError where the HMAC is of no hash that tokens have."""
     if len(mac) not in _HASHES.values():
-        raise UsageError("the key's hash is none that tokens have (SHA-1, SHA-256, SHA-512): it is no token's key")
+        raise UsageError(
+            "the key's hash is not one that tokens use (SHA-1, SHA-256, SHA-512); choose a token's key"
+        )
     start = mac[-1] & 0x0F
     number = int.from_bytes(mac[start : start + 4], "big") & 0x7FFFFFFF
     return str(number % 10**digits).zfill(digits)
@@ -56,10 +58,10 @@ def parse_token(given: bytes) -> Token:
         # A URI's label is a name as people write it, and editors put a mark before the first character.
         text = given.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
-        raise UsageError("the secret has characters of neither base32 nor an otpauth:// URI") from None
+        raise UsageError("the secret is neither base32 nor an otpauth:// URI") from None
     if len(text.splitlines()) > 1:
         # Two secrets would make one that is neither, and nothing would tell before AWS does.
-        raise UsageError("there is more than one line: give the secret, or its otpauth:// URI, by itself")
+        raise UsageError("the secret has more than one line; give only the secret, or its otpauth:// URI")
     if text.lower().startswith("otpauth:"):
         return _of_uri(text)
     return _checked(text, "SHA1", str(AWS_DIGITS), str(AWS_PERIOD))
@@ -72,11 +74,11 @@ def _of_uri(text: str) -> Token:
         parts = urlsplit(text)
         fields = parse_qs(parts.query.strip("&"), keep_blank_values=True, strict_parsing=True, max_num_fields=20)
     except ValueError:
-        raise UsageError("the otpauth URI cannot be read: take it as the QR code has it, whole") from None
+        raise UsageError("the otpauth URI is not valid; copy all of it from the QR code") from None
     if parts.netloc.lower() != "totp":
-        raise UsageError("the otpauth URI is for codes by count (HOTP) or another kind; only otpauth://totp/ goes")
+        raise UsageError("the otpauth URI is not for time-based codes; only otpauth://totp/ is supported")
     if any(len(values) > 1 for values in fields.values()) or "secret" not in fields:
-        raise UsageError("the otpauth URI has no secret, or something in it twice")
+        raise UsageError("the otpauth URI has no secret, or a parameter twice")
     given = {name: values[0] for name, values in fields.items()}
     return _checked(
         given["secret"],
@@ -92,11 +94,11 @@ def _checked(secret: str, hash_name: str, digits: str, period: str) -> Token:
     from tpmwire.secret import Secret
 
     if hash_name not in _HASHES:
-        raise UsageError("the otpauth URI's algorithm is none of SHA1, SHA256, SHA512")
+        raise UsageError("the otpauth URI's algorithm is not SHA1, SHA256 or SHA512")
     if digits not in ("6", "7", "8"):
-        raise UsageError("the otpauth URI's digits are none of 6, 7, 8")
+        raise UsageError("the otpauth URI's digits are not 6, 7 or 8")
     if not (period.isascii() and period.isdecimal() and len(period) <= 4 and int(period) in PERIODS):
-        raise UsageError(f"the otpauth URI's period is no number of seconds from 1 to {PERIODS[-1]}")
+        raise UsageError(f"the otpauth URI's period is not a number of seconds from 1 to {PERIODS[-1]}")
     key = _base32(secret)
     if len(key) > _BLOCKS[hash_name]:
         # As HMAC itself does with a key that is longer than a block (RFC 2104, §2); a TPM refuses such a key.
@@ -111,17 +113,17 @@ def _base32(text: str) -> bytes:
 
     letters = "".join(text.split()).replace("-", "").rstrip("=").upper()
     if not letters:
-        raise UsageError("there is no secret: give the token's base32 secret, or its otpauth:// URI")
+        raise UsageError("the secret is empty; give the token's base32 secret, or its otpauth:// URI")
     if not text.isascii():
         # Some letters of elsewhere become A to Z when they are made capital.
-        raise UsageError("the secret is not base32: it has letters that are none of A to Z")
+        raise UsageError("the secret is not base32: it has letters other than A to Z")
     try:
         key = base64.b32decode(letters + "=" * (-len(letters) % 8))
     except binascii.Error:
         # The traceback of the cause would have the secret in it.
-        raise UsageError("the secret is not base32: letters A to Z and digits 2 to 7, whole") from None
+        raise UsageError("the secret is not base32: expected letters A to Z and digits 2 to 7, complete") from None
     if len(key) < _SHORTEST:
-        raise UsageError(f"the secret has {len(key)} octets, fewer than {_SHORTEST}: part of it is missing")
+        raise UsageError(f"the secret has {len(key)} bytes, fewer than {_SHORTEST}: part of it is missing")
     if len(key) > 1024:
-        raise UsageError("the secret has more than 1024 octets: it is no token's")
+        raise UsageError("the secret has more than 1024 bytes, too many for a token")
     return key

@@ -43,8 +43,10 @@ def aws_code(settings: RunSettings) -> str:
         mac = ask_tpm(settings, key, step_at(time.time()))
     except TpmError as error:
         # Of the two keys of the run, the other one is thought of first.
-        error.add_note("this is about the key of --mfa-totp")
+        error.add_note("this concerns the key of --mfa-totp")
         raise
     if len(mac) != 20:
-        raise UsageError("--mfa-totp: AWS's codes are of SHA-1, which this key is not for: is it the token's?")
+        raise UsageError(
+            "--mfa-totp: AWS needs SHA-1 codes, and this key has another hash; check that it is the token's key"
+        )
     return code_of(mac)

@@ -86,7 +86,7 @@ def make_key(tpm: Tpm, order: Order) -> NewKey:
         Create(parent.key.handle, sensitive, template), parent.session.use(parent.auth, decrypt=True)
     )
     if answer.out_public.replace(unique=template.unique) != template:
-        raise SessionError("the key that the TPM made is not the one that was asked for")
+        raise SessionError("the TPM created another key than the requested one; do not trust this TPM")
     file = KeyFile.of(
         answer.out_public,
         answer.out_private,
@@ -147,4 +147,6 @@ def _check_hmac(tpm: Tpm, order: Order, key: NewKey) -> None:
     message = random_bytes(32)
     found = as_used(HmacKey, order, key).hmac(tpm, message)
     if not hmac.compare_digest(found, hmac.digest(order.secret.reveal(), message, order.hash_name)):
-        raise SessionError("the TPM's HMAC is not that of the secret: this TPM, or the way to it, is broken")
+        raise SessionError(
+            "the TPM's HMAC differs from that of the secret: this TPM, or the connection to it, is faulty"
+        )

@@ -41,7 +41,9 @@ def new_handle(text: str) -> int:
     """A persistent handle that the owner may give (TPM 2.0 Part 3, §28.5). Raises ArgumentTypeError."""
     value = persistent_handle(text)
     if value > 0x817FFFFF:
-        raise argparse.ArgumentTypeError(f"{text} is the platform's; the owner has 0x81000000 to 0x817fffff")
+        raise argparse.ArgumentTypeError(
+            f"{text} belongs to the platform; choose a handle from 0x81000000 to 0x817fffff"
+        )
     return value
 
 
@@ -65,11 +67,11 @@ def add_parent_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--make-srk",
         action="store_true",
-        help="use the storage root key at 0x81000001 as the parent, and create it if missing: needs the owner's "
-        "password once, later runs do not",
+        help="use the storage root key at 0x81000001 as the parent, and create it if missing (needs the "
+        "owner's password once)",
     )
     add_auth_options(parser, "parent", "the password of the parent or, without --parent, of the owner")
-    add_auth_options(parser, "owner", "the owner's password, for a persistent handle beside --parent")
+    add_auth_options(parser, "owner", "the owner's password, to make a key persistent when --parent is given")
 
 
 class Parentage(NamedTuple):
@@ -130,7 +132,7 @@ def add_secret_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--from-profile",
         metavar="NAME",
-        help="take the secret from this profile of ~/.aws/credentials (default: standard input, or a prompt)",
+        help="profile of ~/.aws/credentials with the secret (default: standard input, or a prompt)",
     )
 
 
@@ -146,7 +148,8 @@ def add_target_options(parser: argparse.ArgumentParser, option: str = "--to") ->
     parser.add_argument(
         f"{option}-key",
         metavar="KIND",
-        help="which key of its TPM it is, if the file does not tell: ek-rsa, ek-ecc, ek-p384, h2, srk, srk-rsa",
+        help="kind of the key in its TPM, if the file does not state it: ek-rsa, ek-ecc, ek-p384, h2, srk, "
+        "srk-rsa",
     )
     parser.add_argument(
         f"{option}-handle",
@@ -184,9 +187,9 @@ def add_sigv4a_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--sigv4a-out",
         metavar="FILE",
-        help="also make the key of SigV4A (for S3's multi-region access points, and other requests that hold in "
-        "several regions), and write it as a TSS2 PEM file",
+        help="also create the SigV4A key (for S3's multi-region access points and other multi-region "
+        "requests), and write it as a TSS2 PEM file",
     )
     parser.add_argument(
-        "--sigv4a-handle", type=new_handle, metavar="HANDLE", help="make that key persistent there"
+        "--sigv4a-handle", type=new_handle, metavar="HANDLE", help="make the SigV4A key persistent at this handle"
     )

@@ -58,8 +58,8 @@ def check_parent(tpm: Tpm, file: KeyFile) -> None:
     ):
         return
     raise UsageError(
-        "not possible under this TPM's endorsement key, the key's parent; wrap a new key where this one came "
-        "from, or make this one persistent with `tpmwire import-key --persistent-handle`"
+        "not possible under this TPM's endorsement key, the key's parent; wrap a new key where this one "
+        "came from, or make this one persistent with `tpmwire import-key --persistent-handle`"
     )
 
 
@@ -99,7 +99,9 @@ def make_srk(tpm: Tpm, handle: int, owner: Secret) -> None:
     if is_occupied(tpm, handle):
         storage = TPMA_OBJECT.RESTRICTED | TPMA_OBJECT.DECRYPT
         if read_loaded(tpm, handle).public.object_attributes & storage != storage:
-            raise UsageError(f"the key at 0x{handle:08x} is not a storage key; name the parent by --parent HANDLE")
+            raise UsageError(
+                f"the key at 0x{handle:08x} is not a storage key; give the parent with --parent HANDLE"
+            )
         return
     (session,) = protected_sessions(tpm, [TPM_SE.HMAC])
     place = WELL_KNOWN["srk"]
@@ -132,7 +134,9 @@ def is_occupied(tpm: Tpm, handle: int) -> bool:
 def check_free(tpm: Tpm, handle: int, *, force: bool) -> None:
     """Raises UsageError where something is at the handle that may not be replaced."""
     if is_occupied(tpm, handle) and not force:
-        raise UsageError(f"0x{handle:08x} is occupied (`tpmwire list`); take another, or --force replaces it")
+        raise UsageError(
+            f"0x{handle:08x} is occupied (`tpmwire list`); choose another handle, or give --force to replace it"
+        )
 
 
 def make_persistent(tpm: Tpm, key: Loaded, handle: int, owner: Secret, session: Session) -> None:
@@ -140,9 +144,7 @@ def make_persistent(tpm: Tpm, key: Loaded, handle: int, owner: Secret, session: 
     try:
         tpm.execute(EvictControl(TPM_RH.OWNER, key.handle, handle), session.use(owner))
     except TransportError as error:
-        raise TransportError(
-            f"{error}; whether the key is at 0x{handle:08x} now is not known: `tpmwire list` tells"
-        ) from error
+        raise TransportError(f"{error}; check with `tpmwire list` whether the key is at 0x{handle:08x}") from error
 
 
 def evict(tpm: Tpm, handle: int, owner: Password | Use) -> None:

@@ -36,11 +36,13 @@ def ways_kept(file: "KeyFile") -> "tuple[Policy, ...]":
     public, ways = file.public, []
     for label, policy in alternatives_of(file):
         if isinstance(policy, PolicyError):
-            raise UsageError(f"{label} of the key file is not understood, so no new key can have it: {policy}")
+            raise UsageError(
+                f"{label} of the key file is not supported, so it cannot be copied to a new key: {policy}"
+            )
         if not _leads_to(policy, public):
-            raise UsageError(f"{label} of the key file does not lead to the key's policy: mend the file")
+            raise UsageError(f"{label} of the key file does not match the key's policy; repair the file")
         if itself := _naming_it(policy):
-            raise UsageError(f"{label} has a {itself}, which names the old key itself: import the new key by hand")
+            raise UsageError(f"{label} contains a {itself}, which names the old key; import the new key by hand")
         ways.append(policy)
     return tuple(ways)
 

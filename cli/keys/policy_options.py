@@ -38,9 +38,13 @@ def add_policy_options(parser: "argparse.ArgumentParser", option: str = "--json"
     """`option` FILE and --pcrs, of which one may be given."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
-        option, dest="policy_json", type=filled, metavar="FILE", help="a policy in JSON; `tpmwire policy --help`"
+        option,
+        dest="policy_json",
+        type=filled,
+        metavar="FILE",
+        help="file with a policy in JSON (`tpmwire policy --help`)",
     )
-    group.add_argument("--pcrs", type=filled, metavar="PCRS", help="a policy of PCR values: sha256:7=HEX,23=HEX")
+    group.add_argument("--pcrs", type=filled, metavar="PCRS", help="policy of PCR values: sha256:7=HEX,23=HEX")
 
 
 def described_policy(args: PolicySettings, alg: "TPM_ALG") -> Described | None:

@@ -43,18 +43,18 @@ def _read_secret(profile: str | None) -> bytes:
     if profile:
         return _plaintext(profile).secret.encode(errors="surrogateescape")
     if sys.stdin is None or sys.stdin.closed:
-        raise UsageError("there is no standard input to read the secret from; --from-profile takes a profile's")
+        raise UsageError("standard input is closed; open it, or read the secret with --from-profile")
     if sys.stdin.isatty():
-        return ask_secret("AWS secret access key", "give it on standard input, or --from-profile")
+        return ask_secret("AWS secret access key", "give it on standard input, or use --from-profile")
     return sys.stdin.buffer.read(4096)
 
 
 def _unlikely(secret: str) -> str | None:
     """Why AWS would not have issued this as a secret access key; None where it may have. Shows none of it."""
     if re.fullmatch(r"A[A-Z]{3}[A-Z2-7]{12,28}", secret):
-        return "this is an access key id, not its secret access key"
+        return "this is an access key id, not its secret access key; give the secret"
     if secret[0] in "\"'" or secret[-1] in "\"'":
-        return "the secret is in quotes: give it without them"
+        return "the secret is in quotes; remove them"
     if len(secret) != USUAL:
         return f"the secret has {len(secret)} characters; an AWS secret access key has {USUAL}"
     if not re.fullmatch(r"[A-Za-z0-9/+=]+", secret):
@@ -79,14 +79,16 @@ def key_octets(secret: bytes) -> "Secret":
     """ "AWS4" and the secret. A secret that has the prefix already is taken as it is. Raises UsageError."""
     secret = secret.removesuffix(b"\n").removesuffix(b"\r")
     if secret.startswith(PREFIX + PREFIX):
-        raise UsageError("the secret begins with AWS4 twice: give it without, the prefix is added here")
+        raise UsageError("the secret begins with AWS4 twice; give it without this prefix")
     if secret.startswith(PREFIX) and len(secret) != USUAL:
-        note("the secret begins with AWS4 already: taken as it is")
+        note("the secret already begins with AWS4; using it as it is")
         secret = secret.removeprefix(PREFIX)
     if not secret:
-        raise UsageError("there is no secret: give it on standard input, without a line before it")
+        raise UsageError("the secret is empty; give it on the first line of standard input")
     if not secret.isascii() or any(octet <= 0x20 or octet == 0x7F for octet in secret):
-        raise UsageError("the secret has blanks, line breaks or other characters that no AWS secret has")
+        raise UsageError(
+            "the secret contains blanks, line breaks or other characters that an AWS secret cannot have"
+        )
     if len(secret) > LONGEST:
         raise UsageError(f"the secret has {len(secret)} characters; an AWS secret access key has {USUAL}")
     return Secret(PREFIX + secret)
@@ -102,5 +104,5 @@ def _plaintext(profile: str) -> Plaintext:
     if found is None:
         if not os.path.exists(credentials_path()):
             raise UsageError(f"{credentials_path()}: No such file or directory")
-        raise UsageError(f"{credentials_path()} has no aws_access_key_id in a profile [{profile}]")
+        raise UsageError(f"{credentials_path()} has no aws_access_key_id in the profile [{profile}]")
     return found

@@ -42,11 +42,9 @@ def check_places(sigv4a: Place, hmac: Place, *, force: bool) -> None:
     Raises UsageError if the keys have a place in common, or if no file can be written there.
     """
     if sigv4a.file and hmac.file and _as_one(sigv4a.file) == _as_one(hmac.file):
-        raise UsageError(f"{hmac.file} is the place of two keys: give --sigv4a-out a file of its own")
+        raise UsageError(f"{hmac.file} is given for two keys; choose another file for --sigv4a-out")
     if sigv4a.handle is not None and sigv4a.handle == hmac.handle:
-        raise UsageError(
-            f"0x{sigv4a.handle:08x} is the place of two keys: give --sigv4a-handle a handle of its own"
-        )
+        raise UsageError(f"0x{sigv4a.handle:08x} is given for two keys; choose another handle for --sigv4a-handle")
     if sigv4a.file:
         check_path(sigv4a.file, "--sigv4a-out", force=force)
 
@@ -74,7 +72,7 @@ def required_key_id(given: str | None) -> str:
     key_id = given or os.environ.get("AWS_ACCESS_KEY_ID") or ""
     if not re.fullmatch("[A-Za-z0-9_]{1,128}", key_id):
         raise UsageError(
-            "the key of SigV4A is derived from secret and access key id: give --aws-access-key-id "
+            "the SigV4A key is derived from the secret and the access key id; give --aws-access-key-id "
             "(or AWS_ACCESS_KEY_ID), such as AKIA..."
         )
     return key_id
@@ -88,7 +86,7 @@ def check_tpm(tpm: Tpm) -> None:
         lacking.append("the curve P-256")
     if lacking:
         raise UsageError(
-            f"this TPM lacks {' and '.join(lacking)}, so it cannot hold a key of SigV4A: leave out --sigv4a-..."
+            f"this TPM lacks {' and '.join(lacking)}, so it cannot hold a SigV4A key; leave out --sigv4a-..."
         )
 
 

@@ -73,7 +73,7 @@ class Target(NamedTuple):
         _check_kind(kind, f"{where}: ")
         host, certificate = str(fields.get("host") or "target"), fields.get("certificate") or None
         if certificate is not None and not (isinstance(certificate, str) and certificate.isascii()):
-            raise UsageError(f"{where}: the certificate is no PEM text")
+            raise UsageError(f"{where}: the certificate is not PEM")
         target = _of_text(str(fields["public"]).encode(), where, kind)
         if fields.get("name") and str(fields["name"]).lower() != name_of(target.public).hex():
             raise UsageError(f"{where}: the Name does not match the public area: one of them was changed")
@@ -82,7 +82,7 @@ class Target(NamedTuple):
             target = target._replace(parent=parent)
         if not target.parent:
             raise UsageError(
-                f"{where}: the parent's handle is missing: the public area does not tell which key it is"
+                f"{where}: the parent's handle is missing, and the public area does not identify the key"
             )
         return cls(host, target.kind, target.parent, target.public, certificate or target.certificate)
 
@@ -154,7 +154,7 @@ def _of_text(
     name = likely if likely in choices else next(iter(choices))
     if tell and found.certificate is None and len(choices) > 1:
         others = ", ".join(other for other in choices if other != name)
-        note(f"tpmwire: note: {where} does not tell which key it is; assuming {name} (it can also be {others})")
+        note(f"tpmwire: note: {where} does not state the kind of key; assuming {name} (it can also be {others})")
     public, parent = choices[name], PARENTS[name].parent if name in PARENTS else 0
     return Target("target", name, parent, public, found.certificate)
 
@@ -170,12 +170,14 @@ def _choices(found: "Found", where: str, kind: str | None) -> "dict[str, TPMT_PU
         assert found.key is not None  # one of the two is there
         fits = fitting(found.key)
         if not fits:
-            raise UsageError(f"{where}: no endorsement or storage key of the TCG's profiles has such a public key")
+            raise UsageError(
+                f"{where}: the public key does not fit any endorsement or storage key of the TCG's profiles"
+            )
         choices = {name: public for name, public in fits.items() if kind in (None, name)}
         if kind is None and found.certificate is not None:
             choices = {name: public for name, public in choices.items() if name.startswith("ek-")} or choices
     if not choices:
-        raise UsageError(f"{where}: the public area is not of the kind {kind}")
+        raise UsageError(f"{where}: the public area does not fit the kind {kind}")
     return choices
 
 

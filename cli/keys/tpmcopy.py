@@ -39,7 +39,7 @@ def parent_kind(data: bytes) -> str | None:
         return None
     named = str(fields.get("parentKeyType", "EndoresementECC"))
     if named not in PARENTS:
-        raise UsageError(f"parentKeyType {named[:40]!r} is not known; it is one of {', '.join(PARENTS)}")
+        raise UsageError(f"unknown parentKeyType {named[:40]!r}; expected one of {', '.join(PARENTS)}")
     return PARENTS[named]
 
 
@@ -51,7 +51,7 @@ def to_json(file: KeyFile, host: str, kind: str, parent: TPMT_PUBLIC) -> str:
     """
     named = next((named for named, one in PARENTS.items() if one == kind), None)
     if named is None:
-        raise UsageError(f"tpmcopy has no name for a parent of the kind {kind}: leave out --format")
+        raise UsageError(f"tpmcopy has no name for a parent of the kind {kind}; leave out --format")
     fields = {
         "name": host,
         "version": 1,

@@ -40,7 +40,7 @@ def trust_from(paths: "Sequence[str]") -> "Trust | None":
     except UnusableCertificateError as error:
         raise UsageError("; ".join([*unread, str(error)])) from error
     for reason in unread:
-        warn(f"{reason}; the others are used")
+        warn(f"{reason}; using the others")
     return trust
 
 

@@ -32,7 +32,7 @@ def warn_of_pcrs(
     )
     reasons = []
     if resettable:
-        reasons.append(f"every program that may open the TPM can reset {_named(resettable)}")
+        reasons.append(f"any program that can open the TPM can reset {_named(resettable)}")
     if unused:
         reasons.append(f"nothing is measured into {_named(unused)} (all zeros or all ones)")
     if reasons:

@@ -26,14 +26,14 @@ def enroll_sigv4a(
         policy = policy_of(tpm, order)
         hmac = hmac_key(policy.digest() if policy else b"", with_auth=bool(order.auth))
         if not force and _is_there(tpm, place, areas(order, hmac, key_id)[0]):
-            note("the key of SigV4A is in its place already")
+            note("the SigV4A key is already in place")
             return
         # It shows that the parent is the TPM's own, and is not kept.
         beside = make_key(tpm, order)
         key = make_sigv4a_key(tpm, order, beside, key_id)
         tpm.flush(beside.loaded.handle)
         put_in_place(tpm, [Placement.of(tpm, key, place, owner)], force=force)
-    note(f"the key of SigV4A: {place}")
+    note(f"the SigV4A key: {place}")
 
 
 def _is_there(tpm: Tpm, place: Place, wanted: TPMT_PUBLIC) -> bool:
@@ -41,9 +41,11 @@ def _is_there(tpm: Tpm, place: Place, wanted: TPMT_PUBLIC) -> bool:
     found = [read_public_at(tpm, part) for part in place.parts]
     for part, public in zip(place.parts, found, strict=True):
         if public is not None and (public.type, public.unique) != (wanted.type, wanted.unique):
-            raise UsageError(f"{part} has another key; take another place, or --force replaces it")
+            raise UsageError(f"{part} has another key; choose another place, or give --force to replace it")
         if public is not None and public != wanted:
-            raise UsageError(f"{part} has the key with another password, or other PCRs; --force makes it anew")
+            raise UsageError(
+                f"{part} has the key with another password or other PCRs; give --force to recreate it"
+            )
     if any(found) and not all(found):
-        raise UsageError("the key of SigV4A is in one of its two places only; --force makes it anew")
+        raise UsageError("the SigV4A key is in only one of its two places; give --force to recreate it")
     return all(found)

@@ -36,7 +36,7 @@ class ProfileCommand:
         self.key_id: str = settings.aws_access_key_id or ""
         if not self.key_id:
             # The environment's would be another one tomorrow.
-            where = f", but --profile {settings.profile}: name that profile" if settings.profile else ": add it"
+            where = f", but --profile {settings.profile}; give that profile" if settings.profile else "; add it"
             raise UsageError(f"the profile's credential_process has no --aws-access-key-id{where}")
         self.settings = _with_profile(settings, settings.profile) if settings.profile else settings
         file = settings.credential_file

@@ -67,7 +67,8 @@ def old_command(profile: str, state: State) -> ProfileCommand:
     command = current(profile)
     if command.key_id != state.values["old"]["id"]:
         raise UsageError(
-            f"the profile {profile} has another key than when this began: put it back, or remove {state.path}"
+            f"the profile {profile} has another key than when the rotation began; restore it, or remove "
+            f"{state.path}"
         )
     return command
 
@@ -99,9 +100,9 @@ def check_place(place: Place, command: ProfileCommand) -> None:
     """Checks the place of the new key before IAM creates it. Raises UsageError."""
     file = command.key.file
     if place.file and os.path.lexists(place.file):
-        raise UsageError(f"{place.file} exists: take another --out")
+        raise UsageError(f"{place.file} exists; choose another --out")
     if place.handle is not None and file is not None and not _told_by_options(file, command):
-        raise UsageError("the key's policy stands in its key file, and a handle has none: take --out")
+        raise UsageError("the key's policy is in its key file, and a handle cannot store it; give --out")
 
 
 def _told_by_options(file: KeyFile, command: ProfileCommand) -> bool:
@@ -115,24 +116,28 @@ def begin(profile: str, place: Place) -> State:
     check_place(place, command)
     for path, section, removable in sections_with(command.key_id):
         hint = (
-            f"`tpmwire enroll --profile {removable} --remove-plaintext` first" if removable else "remove it first"
+            f"`tpmwire enroll --profile {removable} --remove-plaintext` removes it"
+            if removable
+            else "remove it first"
         )
-        raise UsageError(f"{command.key_id} is still in plaintext in [{section}] of {path}: {hint}")
+        raise UsageError(f"{command.key_id} is still in plaintext in [{section}] of {path}; {hint}")
     if command.settings.useEKParent:
-        raise UsageError("the key came wrapped for this TPM's EK: wrap a new one where it came from")
+        raise UsageError("the key was wrapped for this TPM's EK; wrap a new key where it came from")
     with open_for(command) as tpm:
         if command.key.file is not None:
             check_parent(tpm, command.key.file)
         public = read_public_at(tpm, command.place)
     if public is None:
-        raise UsageError(f"there is no key at {command.place}, where the profile says")
+        raise UsageError(f"no key at {command.place}, where the profile expects it; check `tpmwire list`")
     if command.place.handle is not None and public.auth_policy and command.key.pcrs is None:
-        raise UsageError(f"the key at {command.place} has a policy that the profile does not tell: import by hand")
+        raise UsageError(
+            f"the key at {command.place} has a policy that the profile does not state; import the new key by hand"
+        )
     if command.key.file is not None and not is_plain(command.key.file):
         ways_kept(command.key.file)
     keys = [key.access_key_id for key in iam_client(command).call(ListAccessKeys())]
     if len(keys) > 1:
-        raise UsageError(f"the user has two keys, which is all that AWS allows: delete one of {', '.join(keys)}")
+        raise UsageError(f"the user already has two access keys, AWS's maximum; delete one of {', '.join(keys)}")
     old = {"id": command.key_id, "name": name_of(public).hex(), **place_values(command.place)}
     return State.begin(profile, old=old, before=keys)
 
@@ -178,7 +183,7 @@ def new_place(places: NewPlaces, tpm: Tpm, command: ProfileCommand, key_id: str)
     if place.file or (old.file is not None and place.handle is None):
         file = os.path.abspath(place.file or os.path.join(os.path.dirname(old.file or ""), f"{key_id}.pem"))
         if os.path.lexists(file) or file == sigv4a.file:
-            raise UsageError(f"{file} exists, or is another key's: take another --out")
+            raise UsageError(f"{file} exists, or belongs to another key; choose another --out")
         return Place(file=file)
     if place.handle is None:
         assert old.handle is not None
@@ -186,7 +191,7 @@ def new_place(places: NewPlaces, tpm: Tpm, command: ProfileCommand, key_id: str)
         occupied = [*nv.handles(tpm, first, last), sigv4a.handle]
         handle = next((handle for handle in range(first, last + 1) if handle not in occupied), None)
         if handle is None:
-            raise UsageError(f"no handle after {old} is free: name one with --persistent-handle")
+            raise UsageError(f"no free handle after {old}; choose one with --persistent-handle")
         return Place(handle)
 
     check_free(tpm, place.handle, force=False)

@@ -129,7 +129,8 @@ def add_use_options(parser: argparse.ArgumentParser, without: tuple[str, ...] = 
     """
     output = OUTPUT_OPTIONS if "--format" in without else ()
     group = parser.add_argument_group(
-        "options of aws-tpm-process-credential", "which key signs, and as whom; those given win over the profile's"
+        "options of aws-tpm-process-credential",
+        "which key signs and as whom; explicit options override the profile's",
     )
     for action in run_parser()._actions:
         if action.dest not in output and not {"-h", "--version", *without} & set(action.option_strings):
@@ -179,7 +180,7 @@ def region_of(caller: Caller, given: str | None = None) -> str:
     if not found:
         found = caller.profile_region or caller.run.aws_region
     if not found:
-        raise UsageError("no region is known: give --region, or set AWS_REGION")
+        raise UsageError("the region is not known; give --region, or set AWS_REGION")
     return found
 
 
@@ -188,14 +189,14 @@ def add_sigv4a_use_options(parser: "argparse._ActionsContainer") -> None:
     parser.add_argument(
         "--sigv4a",
         metavar="KEY",
-        help="sign by SigV4A with the P-256 key in the TPM that `tpmwire import --sigv4a-out` made: its file, or "
-        "its persistent handle; password, PCRs and the rest are those of the HMAC key",
+        help="sign by SigV4A with this P-256 key in the TPM, a file or persistent handle from `tpmwire import "
+        "--sigv4a-out`; password, PCRs and the rest are those of the HMAC key",
     )
     parser.add_argument(
         "--region-set",
         metavar="SET",
-        help="the regions where such a signature holds: us-east-1,eu-* or * (default: the one region); without "
-        "--sigv4a the key of temporary credentials signs, where a role or a session is asked for",
+        help="regions where the SigV4A signature is valid: us-east-1,eu-* or * (default: the one region); "
+        "without --sigv4a, temporary credentials of a role or session sign",
     )
 
 

@@ -73,7 +73,7 @@ def _content(body: BodySettings | None, headers: list[tuple[str, str]]) -> tuple
     """Returns the body and its usual method; a form's Content-Type goes to the headers. Raises UsageError."""
     data, upload = (None, None) if body is None else (body.data, body.upload_file)
     if data and upload is not None:
-        raise UsageError("-d and -T are both given: a request has one body")
+        raise UsageError("-d and -T are both given; give one body")
     if data:
         content = _file_body(data[0][1:]) if len(data) == 1 and data[0].startswith("@") else _joined(data)
         if not any(name.lower() == "content-type" for name, _ in headers):
@@ -86,7 +86,7 @@ def check_ends(request: "Request") -> None:
     """Raises UsageError for headers that say where the request ends, which its body says."""
     ours = ("connection", "content-length", "transfer-encoding")
     if name := next((name for name, _ in request.headers if name.lower() in ours), None):
-        raise UsageError(f"header {name} is made from the body: leave it out")
+        raise UsageError(f"header {name} is derived from the body; leave it out")
 
 
 def _signing_scope(
@@ -103,7 +103,7 @@ def _signing_scope(
     regions = region_set_of(args, found)
     service = service or found.service
     if not service:
-        raise UsageError("the host does not say which service it is: give --service, such as --service s3")
+        raise UsageError("cannot derive the service from the host; give --service, such as --service s3")
     region = region or found.region or (region_of(caller) if regions is None else "any")
     credential_scope("19700101T000000Z", region, service)
     return SigningScope(service, region, regions, _is_unsigned(caller, service, request, unsigned=unsigned))
@@ -114,8 +114,8 @@ def _is_unsigned(caller: Caller, service: str, request: Request, *, unsigned: bo
     fit = rules_for(service).may_be_unsigned and request.url.startswith("https:")
     if unsigned and not fit:
         raise UsageError(
-            "--unsigned-payload is for S3 by https, and for uploads to EBS, Lex, MediaStore and HealthOmics; "
-            "other requests need a signed body"
+            "--unsigned-payload is only for S3 over HTTPS, and for uploads to EBS, Lex, MediaStore and "
+            "HealthOmics; other requests need a signed body"
         )
     return unsigned or (fit and _is_unsigned_by_profile(caller.run.aws_profile, service))
 
@@ -154,11 +154,11 @@ def _address(url: str, service: str | None) -> str:
     """The URL as it goes over the wire, for the service of that name, or the one that the host says."""
     parts = split_url(url)
     if parts.username is not None:
-        raise UsageError("the URL has a user name; a signed request has none: remove it")
+        raise UsageError("the URL contains a user name, which a signed request cannot have; remove it")
     if parts.fragment or url.endswith("#"):
-        raise UsageError("the URL has a #, and what follows is not sent; write %23 for a # in a name")
+        raise UsageError("the URL contains a # with a fragment, which is not sent; write %23 for a # in a name")
     if not parts.netloc.isascii():
-        raise UsageError("the URL's host is not ASCII: write it in IDNA, xn--...")
+        raise UsageError("the URL's host is not ASCII; write it in IDNA (xn--...)")
     place, question, query = quote(url, safe=_URL_CHARACTERS).partition("?")
     if rules_for(service or scope_of(url).service or "") is S3:
         place = _object_url(place)
@@ -196,7 +196,7 @@ def _headers(line: str) -> list[tuple[str, str]]:
     try:
         text = read_small(line[1:]).decode("utf-8")
     except UnicodeDecodeError:
-        raise UsageError(f"{line[1:]} is not UTF-8: save it as such") from None
+        raise UsageError(f"{line[1:]} is not UTF-8; save it as UTF-8") from None
     return [_header(one) for one in text.split("\n") if one.strip()]
 
 
@@ -204,13 +204,13 @@ def _header(line: str) -> tuple[str, str]:
     name, colon, value = line.partition(":")
     # Without the line, which may hold a key (SSE-C).
     if not colon or not name.strip():
-        raise UsageError("a header (-H) is written 'Name: value', or @FILE")
+        raise UsageError("invalid header (-H); use 'Name: value', or @FILE")
     if not value.strip():
-        raise UsageError(f"header {name.strip()!r} has no value: give one, or leave it out")
+        raise UsageError(f"header {name.strip()!r} has no value; give one, or leave it out")
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
-        raise UsageError(f"header {name.strip()!r} is not UTF-8: write it so, or percent-encoded") from None
+        raise UsageError(f"header {name.strip()!r} is not UTF-8; save it as UTF-8, or percent-encode it") from None
     # Folding is one blank (RFC 9110 §5.5), and so is it signed.
     return name.strip(), re.sub(r"\s*\n[ \t]+", " ", value.strip())
 
@@ -225,9 +225,9 @@ def _joined(pieces: list[str]) -> bytes:
 def _file_body(path: str) -> "FileBody":
     """The content of a file, or of stdin. Raises UsageError."""
     if not path:
-        raise UsageError("the name of the file with the body is empty; give a file, or - for stdin")
+        raise UsageError("the file name of the body is empty; give a file, or - for standard input")
     if path == "-" and sys.stdin is None:  # as it is where somebody closed it
-        raise UsageError("standard input is closed, and the body was to come from there")
+        raise UsageError("standard input is closed; open it, so that the body can be read")
     from sigv4.files import open_input  # late: most requests have no body
 
     source: BinaryIO

@@ -58,7 +58,9 @@ class Output:
         if self._path is not None and (
             os.path.isdir(self._path) or not os.path.isdir(os.path.dirname(self._path) or ".")
         ):
-            raise UsageError(f"{self._path!r} is no file, or there is no directory for it: give -o a path")
+            raise UsageError(
+                f"{self._path!r} is not a regular file in an existing directory; give another path with -o"
+            )
 
     def __enter__(self) -> "Output":
         return self

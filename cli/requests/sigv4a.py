@@ -24,7 +24,7 @@ def sigv4a_key_of(run: RunSettings, place: str | None, region_set: str | None) -
     by_session = bool(run.assumeRole or run.federation_name or run.root_of or run.mfa_serial)
     if place and by_session:
         raise UsageError(
-            "--sigv4a is the key of the long-term secret, and a role or a session has its own: leave one out"
+            "--sigv4a is a long-term key, but a role or session signs with temporary credentials; leave one out"
         )
     if place:
         key = _key(run, sigv4a_place(place))
@@ -32,8 +32,7 @@ def sigv4a_key_of(run: RunSettings, place: str | None, region_set: str | None) -
         return signer, None
     if not by_session:
         raise UsageError(
-            "--region-set needs the key of SigV4A, which no HMAC gives: --sigv4a FILE, "
-            "made by `tpmwire import --sigv4a-out FILE`"
+            "--region-set needs a SigV4A key; give --sigv4a FILE, created by `tpmwire import --sigv4a-out FILE`"
         )
     found = obtain(run)
     sign = sign_digest_with(private_key(found.access_key_id, found.secret_access_key))
@@ -73,5 +72,5 @@ def _sign(run: RunSettings, key: EcdsaKey, digest: bytes) -> bytes:
         except TpmError as error:
             if error.name in ("TPM_RC_SCHEME", "TPM_RC_KEY"):
                 # Of the two keys that are named, the HMAC key is easily taken for the other.
-                error.hint = "what --sigv4a names is no key of SigV4A; `tpmwire import --sigv4a-out` makes one"
+                error.hint = "the key of --sigv4a is not a SigV4A key; `tpmwire import --sigv4a-out` creates one"
             raise

@@ -46,7 +46,7 @@ def handles(tpm: "Tpm", kind: str) -> list[int]:
             return found
         following = (page[-1] & 0xFFFFFF) + 1
         if following <= low or following > 0xFFFFFF:
-            raise DecodeError("the TPM lists its handles in no order that comes to an end")
+            raise DecodeError("the TPM lists its handles out of order")
         low = following
 
 
@@ -115,7 +115,7 @@ def _nv_index(tpm: "Tpm", handle: int) -> Row:
     public = tpm.execute(NV_ReadPublic(handle)).nv_public
     kind = TPM_NT(public.attributes >> 4 & 0xF).name.lower().replace("_", " ")
     bare = TPMA_NV(public.attributes & ~0xF0)
-    text = f"{kind}, {public.data_size} octets"
+    text = f"{kind}, {public.data_size} bytes"
     return Row("NV index", f"0x{handle:08x}", text, bare.described(), name.hex(), public.auth_policy.hex())
 
 

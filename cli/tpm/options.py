@@ -40,7 +40,10 @@ def add_auth_options(parser: "argparse.ArgumentParser", whose: str, what: str) -
     group.add_argument(
         f"--{whose}-auth-file", type=filled, metavar="FILE", help=f"file with {what} (or {VARIABLES[whose]})"
     )
-    group.add_argument(f"--{whose}-auth-prompt", action="store_true", help="ask for it on the terminal")
+    group.add_argument(f"--{whose}-auth-prompt", action="store_true", help="ask for the password on the terminal")
     group.add_argument(
-        f"--{whose}-auth", type=filled, metavar="PASSWORD", help="the password itself, which other users can see"
+        f"--{whose}-auth",
+        type=filled,
+        metavar="PASSWORD",
+        help="the password itself, visible to other users in the process list",
     )

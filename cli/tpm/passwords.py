@@ -37,14 +37,14 @@ def new_key_auth(args: KeySettings) -> Secret:
     """The password for a new key, asked for twice. Raises UsageError also for one that no TPM takes."""
     auth = key_auth(args)
     if not auth and VARIABLES["key"] in os.environ:
-        warn(f"{VARIABLES['key']} is set and empty: the key gets no password")
-    if args.key_auth_prompt and _asked("the same again") != auth:
+        warn(f"{VARIABLES['key']} is set but empty; the key gets no password")
+    if args.key_auth_prompt and _asked("password of the key, again") != auth:
         raise UsageError("the two passwords differ; nothing was done")
     # An authValue is at most as long as the digest of the key's nameAlg, SHA-256 (Part 1, §19.6.4.3).
     if len(auth.reveal()) > 32:
-        raise UsageError("the key's password has more than the 32 octets that a TPM takes")
+        raise UsageError("the key's password is longer than 32 bytes, a TPM's maximum")
     if auth.reveal().endswith(b"\0"):
-        raise UsageError("the key's password ends in zero octets, which a TPM takes away: choose another")
+        raise UsageError("the key's password ends in zero bytes, which a TPM removes; choose another")
     return auth
 
 

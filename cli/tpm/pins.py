@@ -21,7 +21,9 @@ def hex_name(option: str, text: str) -> bytes:
     except (ValueError, EncodeError):
         fits = False
     if not fits:
-        raise UsageError(f"{option} {text!r} is no Name; it looks like 000b and 64 hex digits (`tpmwire name`)")
+        raise UsageError(
+            f"{option} {text!r} is not a Name; expected 000b and 64 hex digits, for example (`tpmwire name`)"
+        )
     return name
 
 
@@ -40,7 +42,7 @@ def pin_from(name: str | None, public_file: str | None) -> "Pin | None":
     public = _public(public_file, pinned, where)
     computed = name_of(public)
     if pinned is not None and pinned != computed:
-        raise UsageError(f"{public_file} has the Name {computed.hex()}, not the one that is pinned beside it")
+        raise UsageError(f"{public_file} has the Name {computed.hex()}, not the pinned one")
     return Pin(computed, public, where)
 
 
@@ -75,10 +77,12 @@ def _of_key(path: str, key: "PublicKey", pinned: bytes | None, where: int | str 
     elif isinstance(where, str):
         fitting = {name: public for name, public in fitting.items() if name == where}
     if not fitting:
-        raise UsageError(f"{path}: no endorsement or storage key of the TCG's profiles can have this public key")
+        raise UsageError(
+            f"{path}: the public key does not fit any endorsement or storage key of the TCG's profiles"
+        )
     if len(set(fitting.values())) > 1:
         raise UsageError(
-            f"{path}: this public key can be that of {' or '.join(fitting)}; say which by "
+            f"{path}: this public key fits {' or '.join(fitting)}; state which with "
             "--tpm-session-encrypt-with-name NAME, or give the public area instead"
         )
     return next(iter(fitting.values()))

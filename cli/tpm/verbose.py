@@ -17,9 +17,9 @@ def trace(seen: Observed) -> None:
     elif seen.received:
         outcome = "success"
     else:
-        outcome = "no answer"
+        outcome = "no response"
     again = f", sent {seen.resent + 1} times" if seen.resent else ""
     note(
-        f"TPM2_{command.__qualname__}: {seen.sent} octets sent, {seen.received} received, "
+        f"TPM2_{command.__qualname__}: {seen.sent} bytes sent, {seen.received} received, "
         f"{seen.seconds * 1000:.1f} ms{again}: {outcome}  # {purpose} ({command.spec})"
     )

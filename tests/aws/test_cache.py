@@ -236,7 +236,7 @@ def test_what_is_remembered_of_the_key_may_be_damaged(runs: Runs) -> None:
     (kept,) = (runs.directory / "tpmwire").glob("*.tpm")
     good = kept.read_bytes()
     kept.write_bytes(good[:-1])
-    said = f"{CREDENTIAL_PROCESS}: cache: what was remembered of the key is ignored: damaged; it is replaced\n"
+    said = f"{CREDENTIAL_PROCESS}: cache: ignoring damaged data about the key, and replacing it\n"
     assert runs.key_of(*words, says=said) == first
     assert runs.bus.codes == ["CreatePrimary", "Load", "HMAC", "ContextSave", "FlushContext", "FlushContext"]
     assert kept.stat().st_mode & 0o777 == 0o600

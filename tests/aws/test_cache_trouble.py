@@ -75,7 +75,7 @@ def test_the_wait_for_another_run_is_bounded_by_timeout(box: Machine, tmp_path: 
             waited = time.monotonic() - started
         store.close()
     assert _good(done)
-    assert done.stderr == f"{NOTE}another run has asked AWS for 5 seconds; asking too\n"
+    assert done.stderr == f"{NOTE}another run has been asking AWS for 5 seconds; asking too\n"
     assert 5 <= waited < 50
 
 
@@ -112,5 +112,5 @@ def test_a_full_disk_costs_a_note(box: Machine, tmp_path: Path) -> None:
     with ScriptedServer(GOOD) as sts:
         done = box.run(*_words(box, sts), program=program, XDG_RUNTIME_DIR=str(tmp_path))
     assert _good(done)
-    assert done.stderr == f"{NOTE}the credentials are not kept: {tmp_path}/tpmwire: File too large\n"
+    assert done.stderr == f"{NOTE}could not cache the credentials: {tmp_path}/tpmwire: File too large\n"
     assert [path.suffix for path in (tmp_path / "tpmwire").iterdir()] == [".lock"]

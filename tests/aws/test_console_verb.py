@@ -159,7 +159,7 @@ REFUSED = {
     "no console": (["--region=us-iso-east-1", *ROLE], "console of partition aws-iso"),
     "an issuer that is none": ([REGION, *ROLE, "--issuer=example.com/\udcff"], "not a URL"),
     "no page": ([REGION, *ROLE, "--destination=http://x"], "neither https://... nor"),
-    "no region": (ROLE, "no region is known"),
+    "no region": (ROLE, "the region is not known"),
 }
 
 

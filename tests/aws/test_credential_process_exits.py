@@ -52,7 +52,7 @@ CASES = {
     "no TPM": Case(3, "/dev/tpm-missing does not exist", [HANDLE, "--tpm-path=/dev/tpm-missing"]),
     "no device": Case(3, "is not a device", [HANDLE, "--tpm-path=/etc/hostname"]),
     "port closed": Case(3, "127.0.0.1:1: connection refused", [HANDLE, "--tpm-path=127.0.0.1:1"]),
-    "no password": Case(4, "no password was given: --keyPass-file names a file with it", _password("")),
+    "no password": Case(4, "no password was given; give one with --keyPass-file", _password("")),
     "wrong password": Case(4, "wrong password", _password("not it")),
     "nothing there": Case(4, "handle 1, 0x81010009", ["--persistentHandle=0x81010009"]),
     "PCR key without PCRs": Case(4, "--pcrs", [f"--persistentHandle={keys.PCR_HANDLE:#x}"]),

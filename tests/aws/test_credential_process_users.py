@@ -56,7 +56,7 @@ def test_the_cache_of_another_user_is_not_said_to_be_empty(shared: Shared) -> No
         one.runtime.chmod(0)
     for action in ("list", "clear"):
         done = other.run(TOOLBOX, "cache", action, XDG_RUNTIME_DIR=str(one.runtime))
-        wanted = f"tpmwire: {place}: Permission denied: set XDG_RUNTIME_DIR to a directory of yours\n"
+        wanted = f"tpmwire: {place}: Permission denied; set XDG_RUNTIME_DIR to a directory that you own\n"
         assert (done.returncode, done.stdout, done.stderr) == (2, "", wanted)
     one.runtime.chmod(0o700)
     assert len(list(place.iterdir())) == 3

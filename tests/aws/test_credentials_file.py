@@ -61,7 +61,7 @@ def test_the_aws_command_and_botocore_use_them(box: Machine, sts: VerifyingSts, 
     assert (found.method, found.token is not None) == ("shared-credentials-file", True)
     assert file.read_text().startswith("[default]\naws_access_key_id = AKIAOTHER\n\n[tpm]\n")
     again = box.run(*_words(sts, box.swtpm.path, "--verbose"), AWS_SHARED_CREDENTIALS_FILE=str(file))
-    assert f"wrote the profile tpm to {file}, good until 2" in again.stderr
+    assert f"wrote the profile tpm to {file}, valid until 2" in again.stderr
     assert file.read_text().count("[tpm]") == 1
     assert botocore.session.Session(profile="tpm").get_credentials().access_key != found.access_key
 
@@ -73,7 +73,7 @@ def test_the_aws_command_and_botocore_use_them(box: Machine, sts: VerifyingSts, 
         ((), LONG_TERM + LONG_TERM, "more than once"),
         (("--credentials-profile=a]b",), "", "not a valid profile name"),
         (("--credentials-profile=",), "", "needs --credentials-profile"),
-        (("--format=json",), "", "go with --format credentials-file"),
+        (("--format=json",), "", "need --format credentials-file"),
     ],
 )
 def test_refused_before_the_tpm_is_asked(

@@ -119,8 +119,11 @@ def test_a_member_accounts_root(box: Machine, sts: VerifyingSts, front: Front) -
 ROOT = ["--root-of=123456789012", "--task-policy-arn=arn:aws:iam::aws:policy/root-task/S3UnlockBucketPolicy"]
 REFUSED = {
     "short external id": (["--assumeRole", f"--aws-arn={ROLE}", "--external-id=a"], "ExternalId"),
-    "two operations": (["--assumeRole", f"--aws-arn={ROLE}", "--federation-name=bob"], "two operations"),
-    "a limit that would not limit": (["--policy={}"], "--policy does not go with this operation"),
+    "different operations": (
+        ["--assumeRole", f"--aws-arn={ROLE}", "--federation-name=bob"],
+        "different operations",
+    ),
+    "a limit that would not limit": (["--policy={}"], "--policy cannot be used with this operation"),
     "tag without value": (["--federation-name=bob", "--tag=a"], "KEY=VALUE"),
     "tag twice": (["--federation-name=bob", "--tag=a=1", "--tag=a=2"], "given twice"),
     "tags of one name": (["--federation-name=bob", "--tag=a=1", "--tag=A=2"], "the tags 'a' and 'A' are one"),
@@ -143,7 +146,7 @@ REFUSED = {
         ["--aws-access-key-id=ASIAABCDEFGHIJKLMNOP"],
         "--aws-access-key-id is the id of temporary credentials",
     ),
-    "no number": (["--duration=1h"], "no number of seconds"),
+    "no number": (["--duration=1h"], "is not a number of seconds"),
 }
 
 

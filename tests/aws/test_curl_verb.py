@@ -209,7 +209,7 @@ REFUSED = {
     "chunks of its own": (["-H", "Transfer-Encoding: chunked", "https://iam.amazonaws.com/"], "is made from"),
     "a directory to write to": (["-o", "/tmp", "https://iam.amazonaws.com/"], "'/tmp' is no file"),
     "a file of no name": (["-o", "", "https://iam.amazonaws.com/"], "expected a value, got an empty one"),
-    "no directory to write in": (["-o", "/dev/null/x", "https://iam.amazonaws.com/"], "no directory for it"),
+    "no directory to write in": (["-o", "/dev/null/x", "https://iam.amazonaws.com/"], "in an existing directory"),
     "no service": (["http://localhost/"], "give --service"),
 }
 

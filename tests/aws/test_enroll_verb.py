@@ -198,7 +198,7 @@ def test_a_key_without_the_policy_that_is_asked_for_is_not_taken_for_it(
     ("change", "says"),
     [
         (("[work]\n", "[work]\naws_session_token = t\n"), "is temporary"),
-        (("[work]\n", "[elsewhere]\n"), "no aws_access_key_id in a profile [work]"),
+        (("[work]\n", "[elsewhere]\n"), "no aws_access_key_id in the profile [work]"),
     ],
 )
 def test_what_cannot_be_enrolled_is_refused_in_one_line(

@@ -47,7 +47,7 @@ def test_both_keys_by_one_command(
     words = ("enroll", "--profile", "work", "--tpm-path", swtpm.path, "--sigv4a-out", file, *pcrs)
     ran = tool(*words, "--sigv4a-handle", "0x81010060", "--persistent-handle", "0x81010061", "--remove-plaintext")
     assert ran.code == 0, ran.err
-    assert f"the key of SigV4A: {file} and 0x81010060\n" in ran.err
+    assert f"the SigV4A key: {file} and 0x81010060\n" in ran.err
     verify(swtpm, sts, EcdsaKey(file=parse(file.read_bytes())))
     assert sts.secret_access_key not in (home / ".aws" / "credentials").read_text()
 
@@ -61,7 +61,7 @@ def test_killed_after_it_the_same_command_goes_on(home: Path, sts: VerifyingSts,
     with Interposer(swtpm.path) as bus:
         ran = tool("enroll", *words, "--tpm-path", bus.path)
         assert (ran.code, "Import" in bus.codes) == (0, False), ran.err
-    assert "the key of SigV4A is in its place already" in ran.err
+    assert "the SigV4A key is already in place" in ran.err
     assert (home / "v4a.pem").read_bytes() == first
     verify(swtpm, sts, EcdsaKey(file=parse(first)))
 
@@ -84,7 +84,7 @@ def test_later_for_a_key_that_is_enrolled(home: Path, sts: VerifyingSts, swtpm: 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--persistent-handle", "0x81010060", "--sigv4a-handle", "0x81010060"), "a handle of its own"),
+        (("--persistent-handle", "0x81010060", "--sigv4a-handle", "0x81010060"), "choose another handle"),
         (("--out", "x.pem", "--sigv4a-out", "./x.pem"), "a file of its own"),
     ],
 )
@@ -131,6 +131,6 @@ def test_a_key_that_is_there_without_the_pcrs_is_not_the_one_that_is_asked_for(
     assert tool(*words).code == 0
     bound = (*words, "--out", home / "bound.pem", "--pcrs", "23")
     ran = tool(*bound)
-    assert (ran.code, "the key with another password, or other PCRs; --force" in ran.err) == (2, True), ran.err
+    assert (ran.code, "the key with another password or other PCRs; give --force" in ran.err) == (2, True), ran.err
     assert tool(*bound, "--force").code == 0
     assert parse((home / "v4a.pem").read_bytes()).policy

@@ -31,10 +31,10 @@ OUTPUTS = {
     "stdout cannot be written to": ('"$PROGRAM" "$@" 1</dev/null', Fault(1, "stdout: Bad file descriptor")),
 }
 
-KEPT_NOT = "cache: the credentials are not kept: "
+KEPT_NOT = "cache: could not cache the credentials: "
 RUN = "$XDG_RUNTIME_DIR"
 NO_CACHE = "cache: not used: "
-NOT_MINE = "tpmwire must belong to you, with mode 0700: chmod 700 it, or remove it"
+NOT_MINE = "tpmwire must belong to you, with mode 0700; run chmod 700 on it, or remove it"
 
 DISKS = {
     "the cache's disk is full": (
@@ -140,10 +140,10 @@ def test_nobodys_file_is_not_roots(runs: Bench, tmp_path: Path) -> None:
         os.chown(_kept(runs, tmp_path, sts.endpoint), NOBODY, NOBODY)
         seen = runs.run(sts.endpoint, "--timeout=5s", "--cache", XDG_RUNTIME_DIR=str(tmp_path))
     assert (seen.code, len(sts.requests)) == (0, 2)
-    assert "is no file of yours with mode 0600: remove it" in seen.err
+    assert "is not a regular file of yours with mode 0600; remove it" in seen.err
 
 
-DAMAGED = "cache: ignored: damaged, or sealed by another key, TPM or boot; it is replaced"
+DAMAGED = "cache: ignored: damaged, or sealed by another key, TPM or boot; replacing it"
 
 CUTS: dict[str, tuple[Callable[[bytes], bytes], Fault]] = {
     "an empty cache": (lambda octets: b"", Fault(0, DAMAGED, 1, 2)),

@@ -53,15 +53,15 @@ def test_only_the_first_role_of_a_chain_has_the_code(
 
 
 PROGRAMS = {
-    "fails": ("echo 123456; exit 3", "ended with 3"),
-    "says nothing": (":", "did not print six digits"),
-    "says too little": ("echo 12345", "did not print six digits"),
-    "says more": ("echo 123456; echo 654321", "did not print six digits"),
+    "fails": ("echo 123456; exit 3", "failed with exit code 3"),
+    "says nothing": (":", "must print six digits"),
+    "says too little": ("echo 12345", "must print six digits"),
+    "says more": ("echo 123456; echo 654321", "must print six digits"),
     "says other digits": (
         "printf '\\331\\241\\331\\242\\331\\243\\331\\244\\331\\245\\331\\246'",
-        "did not print six digits",
+        "must print six digits",
     ),
-    "says endlessly": ("exec cat /dev/zero", "did not print six digits"),
+    "says endlessly": ("exec cat /dev/zero", "must print six digits"),
 }
 
 
@@ -91,14 +91,14 @@ def test_a_slow_program(box: Machine, sts: VerifyingSts, tmp_path: Path) -> None
     began = time.monotonic()
     done = box.run(*words, program=write_program(tmp_path, CREDENTIAL_PROCESS, IMPATIENT))
     assert done.returncode == 2
-    assert "gave no code within 0.5 seconds" in done.stderr
+    assert "printed no code within 0.5 seconds" in done.stderr
     assert time.monotonic() - began < 30
 
 
 def test_a_program_that_has_said_it_and_stays(box: Machine, sts: VerifyingSts, tmp_path: Path) -> None:
     words = _words(box, sts, None, _program(tmp_path, "echo 123456; exec >&-; exec sleep 60"))
     done = box.run(*words, program=write_program(tmp_path, CREDENTIAL_PROCESS, IMPATIENT))
-    assert (done.returncode, "gave no code within" in done.stderr) == (2, True)
+    assert (done.returncode, "printed no code within" in done.stderr) == (2, True)
 
 
 def test_a_program_ends_with_us(box: Machine, sts: VerifyingSts, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_program_ends_with_us(box: Machine, sts: VerifyingSts, tmp_path: Path)
 def test_no_terminal(box: Machine, sts: VerifyingSts) -> None:
     done = box.run(str(box.bin / CREDENTIAL_PROCESS), *_words(box, sts, None), program=Path("/usr/bin/setsid"))
     assert done.returncode == 2
-    assert "there is no terminal to ask on: --mfa-process" in done.stderr
+    assert "there is no terminal to ask on; use --mfa-process" in done.stderr
 
 
 class Terminal:
@@ -216,7 +216,7 @@ def test_the_end_of_input(box: Machine, sts: VerifyingSts) -> None:
     at.wait_for(ASKS)
     at.type("\x04")
     code, told = at.ended()
-    assert (code, "no MFA code was given" in told) == (2, True)
+    assert (code, "the MFA code is empty" in told) == (2, True)
 
 
 def test_ctrl_c(box: Machine, sts: VerifyingSts) -> None:
@@ -241,7 +241,7 @@ def test_in_the_background(box: Machine, sts: VerifyingSts) -> None:
     program = [str(box.bin / CREDENTIAL_PROCESS), *_words(box, sts, None)]
     at = Terminal(box, "-c", BACKGROUND, *program, program=Path(sys.executable))
     code, told = at.ended()
-    assert (code, "bring this to the foreground" in told) == (2, True)
+    assert (code, "bring this program to the foreground" in told) == (2, True)
 
 
 def test_all_else_is_checked_before_somebody_is_asked(box: Machine, sts: VerifyingSts) -> None:

@@ -106,7 +106,7 @@ def test_a_password_is_that_of_the_run_where_the_file_says_that_there_is_one(
     words[1] = f"--persistentHandle={keys.PASSWORD_HANDLE:#x}"
     refused = box.run(*words, *_mfa(other))
     assert (refused.returncode, refused.stdout) == (4, "")
-    assert "about the key of --mfa-totp" in refused.stderr
+    assert "concerns the key of --mfa-totp" in refused.stderr
     for without_or_same in (pem, same):
         done = box.run(*words, *_mfa(without_or_same))
         assert (done.returncode, done.stderr) == (0, "")
@@ -128,7 +128,7 @@ def test_a_code_that_aws_refuses_is_no_lack_of_permissions(box: Machine, sts: Ve
     ("words", "says"),
     [
         ((f"--mfa-totp={HANDLE}",), "--mfa-totp needs --mfa-serial"),
-        ((*_mfa(HANDLE), "--mfa-process=echo 123456"), "both give the code: give one"),
+        ((*_mfa(HANDLE), "--mfa-process=echo 123456"), "are both given; give one"),
         (_mfa("0x80000001"), "--mfa-totp: 0x80000001 is not a persistent handle"),
         (_mfa("/nonexistent/key"), "/nonexistent/key: No such file"),
     ],
@@ -145,7 +145,7 @@ def test_refused_before_anybody_is_asked(
 def test_the_aws_key_itself_is_no_token(box: Machine, sts: VerifyingSts, front: Front) -> None:
     done = box.run(*_words(sts, front, box.swtpm.path, *_mfa(f"{keys.PLAIN_HANDLE:#x}")))
     assert (done.returncode, done.stdout, front.seen) == (2, "", [])
-    assert "AWS's codes are of SHA-1" in done.stderr
+    assert "AWS needs SHA-1 codes" in done.stderr
     assert left_behind(box.swtpm.path) == []
 
 

@@ -147,8 +147,8 @@ def test_a_role_signs_by_its_own_key(bench: Bench, sts: VerifyingSts) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        (["--region-set=*"], 2, "made by `tpmwire import --sigv4a-out FILE`"),
-        (["--region-set="], 2, "made by `tpmwire import --sigv4a-out FILE`"),
+        (["--region-set=*"], 2, "created by `tpmwire import --sigv4a-out FILE`"),
+        (["--region-set="], 2, "created by `tpmwire import --sigv4a-out FILE`"),
         (["--sigv4a={}/v4a.pem", "--region-set=us east"], 2, "'us east' is no set of regions"),
         (["--sigv4a={}/none.pem"], 2, "No such file"),
         (["--sigv4a={}/v4a-hmac.pem"], 5, "no ECC key on P-256"),

@@ -176,4 +176,4 @@ def test_a_key_of_another_kind(world: World, capsys: pytest.CaptureFixture[str])
     )
     said = capsys.readouterr().err
     assert "TPM_RC_SCHEME" in said
-    assert "; what --sigv4a names is no key of SigV4A" in said
+    assert "; the key of --sigv4a is not a SigV4A key" in said

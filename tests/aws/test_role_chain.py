@@ -263,7 +263,7 @@ def test_a_role_by_its_arn_alone(config: Callable[..., None], run: Run, sts: Ver
     assert (code, "AccountId" in out) == (0, False)
     assert err == (
         f"{CREDENTIAL_PROCESS}: warning: --aws-arn has no effect without --assumeRole: the credentials are not "
-        "the role's\n"
+        "those of the role\n"
     )
 
 
@@ -311,12 +311,12 @@ REFUSED = {
     ),
     "no process": ("[profile a]\nregion = eu-west-1\n", "profile a has no credential_process"),
     "a plaintext key": ("[profile a]\naws_access_key_id = AKIA\n", "has a static access key (aws_access_key_id)"),
-    "SSO": ("[profile a]\nsso_session = s\n", "has SSO (sso_session), not a key in the TPM: end the chain"),
+    "SSO": ("[profile a]\nsso_session = s\n", "has SSO (sso_session) instead of a key in the TPM; end the chain"),
     "aws login": ("[profile a]\nlogin_session = arn:x\n", "has a session of `aws login` (login_session)"),
-    "a role without a source": (f"[profile a]\n{ROLE}", "has a role_arn, but no source_profile"),
+    "a role without a source": (f"[profile a]\n{ROLE}", "has role_arn but no source_profile"),
     "a role without a source, below": (
         f"[profile a]\n{ROLE}source_profile = b\n[profile b]\n{ROLE}sso_session = s\n",
-        "profile b has a role_arn, but no source_profile",
+        "profile b has role_arn but no source_profile",
     ),
     "two sources": (
         f"[profile a]\n{ROLE}source_profile = tpm\ncredential_source = Environment\n",
@@ -340,14 +340,14 @@ REFUSED = {
     ),
     "variables": (
         f"[profile a]\ncredential_process = env TPM_KEY_AUTH=made-up-password {CREDENTIAL_PROCESS} --x\n",
-        "profile a sets TPM_KEY_AUTH, which --profile does not take over",
+        "profile a sets TPM_KEY_AUTH, which --profile ignores",
     ),
     "another's process": ("[profile a]\ncredential_process = other --x\n", "does not run"),
     "quotes that do not end": ("[profile a]\ncredential_process = 'x\n", "is not a valid command line"),
     "a program's wrong option": (f"[profile a]\ncredential_process = {CREDENTIAL_PROCESS} --wrong=1\n", "--wrong"),
     "a role of nobody": (
         f"[profile a]\n{ROLE}credential_process = {CREDENTIAL_PROCESS} --aws-access-key-id=A\n",
-        "profile a has a role_arn, but no source_profile",
+        "profile a has role_arn but no source_profile",
     ),
     "MFA beyond the first role": (
         f"[profile a]\n{ROLE}source_profile = b\nmfa_serial = {SERIAL}\n[profile b]\n{ROLE}source_profile = tpm\n",
@@ -363,13 +363,13 @@ REFUSED = {
         f"[profile b]\n{ROLE}source_profile = c\n"
         f"[profile c]\ncredential_process = {CREDENTIAL_PROCESS} --aws-access-key-id={'A' * 16} --assumeRole "
         f"--aws-arn={ELSEWHERE} --tag=k=1 --transitive-tag-key=K\n",
-        "--tag k: a role before it",
+        "--tag k: an earlier role",
     ),
     "no number": (f"[profile a]\n{ROLE}source_profile = tpm\nduration_seconds = 1h\n", "duration_seconds"),
     "a role of a federated user": (
         f"[profile a]\n{ROLE}source_profile = b\n"
         f"[profile b]\ncredential_process = {CREDENTIAL_PROCESS} --federation-name=bob\n",
-        "AWS lets neither assume a role",
+        "which cannot assume roles",
     ),
     "services that are not there": (
         f"[profile a]\n{ROLE}source_profile = tpm\nservices = none\n",

@@ -402,7 +402,7 @@ def test_password_and_pcrs_go_over_to_the_new_key(
         # The profile does not name the PCRs of a key file, and at a handle nothing else would.
         refused = tool("rotate", "--profile", "work", "--persistent-handle", hex(HANDLE))
         assert refused.code == 2
-        assert "take --out" in refused.err
+        assert "give --out" in refused.err
         assert device.keys() == {device.key_id: "Active"}
     done = tool("rotate", "--profile", "work", "--delete-old")
     assert done.code == 0, done.err

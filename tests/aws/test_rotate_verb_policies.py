@@ -72,7 +72,7 @@ def test_the_policy_goes_over_whole(device: Device, swtpm: Swtpm, tool: Tool, na
     (device.home / "policy.json").write_text(json.dumps(POLICIES[name]))
     old = made_again(device, swtpm, tool, "--policy", str(device.home / "policy.json"))
     refused = tool("rotate", "--profile", "work", "--persistent-handle", "0x81010061")
-    assert (refused.code, "take --out" in refused.err) == (2, True)
+    assert (refused.code, "give --out" in refused.err) == (2, True)
     done = tool("rotate", "--profile", "work", "--delete-old")
     assert done.code == 0, done.err
     new = parse(key_path(device).read_bytes())
@@ -132,7 +132,7 @@ def test_a_policy_that_no_other_key_can_have(device: Device, swtpm: Swtpm, tool:
     bound = old.public.replace(auth_policy=itself.digest())
     for file, code, says in (
         (KeyFile.of(bound, old.private, old.parent, policy=itself.to_steps()), 2, "PolicyNameHash, which names"),
-        (old.replace(policy=itself.to_steps()), 2, "does not lead to the key's policy"),
+        (old.replace(policy=itself.to_steps()), 2, "does not match the key's policy"),
         (old.replace(policy=((0x7FF, b"\1"),)), 4, "0x7ff"),
         (old.replace(auth_policy=(("later", ((0x7FF, b"\1"),)),)), 2, "authPolicy 1 'later' of the key file"),
     ):

@@ -97,9 +97,9 @@ def test_killed_on_the_way_the_pair_is_whole_or_begun_anew(
     ("words", "says"),
     [
         (["--sigv4a-handle", hex(HANDLE)], "is occupied"),
-        (["--sigv4a-handle", hex(BESIDE), "--persistent-handle", hex(BESIDE)], "is the place of two keys"),
+        (["--sigv4a-handle", hex(BESIDE), "--persistent-handle", hex(BESIDE)], "is given for two keys"),
         (["--sigv4a-out", "{}/.aws/config"], "exists"),
-        (["--sigv4a-out", "{}/none/v4a.pem"], "there is no directory"),
+        (["--sigv4a-out", "{}/none/v4a.pem"], "no such directory"),
     ],
 )
 def test_a_place_that_cannot_be_costs_no_key(device: Device, tool: Tool, words: list[str], says: str) -> None:

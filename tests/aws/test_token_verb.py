@@ -155,7 +155,7 @@ def test_git_asks(box: Machine, tmp_path: Path) -> None:
         (f"protocol=http\nhost={GIT}\npath=p\n", [], 0, ""),
         ("", [], 0, ""),
         (f"protocol=https\nhost={GIT}\n", [], 2, "useHttpPath true"),
-        ("protocol=https\nhost=git.example\npath=p\n", ["--ignore-host-check"], 2, "no region is known"),
+        ("protocol=https\nhost=git.example\npath=p\n", ["--ignore-host-check"], 2, "the region is not known"),
         ("path=p\n", ["--ignore-host-check"], 2, "has no host"),
     ],
 )
@@ -200,7 +200,7 @@ REFUSED = {
         "'a b' is no EKS cluster",
     ),
     "two clusters": (["token", "eks", "--cluster-name=a", "--cluster-id=b"], "not allowed with"),
-    "no region": (["token", "eks", "--cluster-name=a"], "no region is known"),
+    "no region": (["token", "eks", "--cluster-name=a"], "the region is not known"),
     "no port": (["token", "rds", f"--hostname={HOST}", "--username=a"], "--port is required"),
     "a port that is none": (["token", "rds", f"--hostname={HOST}", "--username=a", "--port=0"], "port 0 is none"),
     "a host that is none": (

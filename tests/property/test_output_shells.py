@@ -91,5 +91,5 @@ def test_powershells_other_quotes_are_doubled() -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\r", "\0", "\x1b", "\u2028"])
 def test_an_env_file_takes_no_second_line_from_a_value(end: str) -> None:
-    with pytest.raises(UsageError, match="AWS_SESSION_TOKEN cannot be said in an env file"):
+    with pytest.raises(UsageError, match="AWS_SESSION_TOKEN contains characters that an env file cannot hold"):
         text(Credentials("a", "b", f"c{end}LD_PRELOAD=x", "e"), "env")

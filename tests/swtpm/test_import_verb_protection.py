@@ -70,7 +70,7 @@ def test_a_variable_that_is_set_and_empty_is_told(
     words = ("import", "--out", "k.pem", "--force", f"--tpm-path={shared_swtpm.path}")
     monkeypatch.setenv("TPM_KEY_AUTH", "")
     ran = tool(*words, stdin=SECRET)
-    assert (ran.code, "TPM_KEY_AUTH is set and empty" in ran.err) == (0, True)
+    assert (ran.code, "TPM_KEY_AUTH is set but empty" in ran.err) == (0, True)
     monkeypatch.delenv("TPM_KEY_AUTH")
     assert "TPM_KEY_AUTH" not in tool(*words, stdin=SECRET).err
 

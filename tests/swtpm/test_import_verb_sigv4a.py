@@ -42,7 +42,7 @@ def made(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> Callable[..., KeyFile]:
         where = ("--out", tmp_path / "key.pem", "--sigv4a-out", out, "--tpm-path", path)
         ran = tool("import", *where, "--aws-access-key-id", KEY_ID, *options, stdin=SECRET)
         assert ran.code == 0, ran.err
-        assert f"the key of SigV4A: {out}" in ran.err
+        assert f"the SigV4A key: {out}" in ran.err
         assert out.stat().st_mode & 0o777 == 0o600
         return parse(out.read_bytes())
 
@@ -259,7 +259,7 @@ def test_a_tpm_without_p256(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
         assert set(bus.codes) == {"GetCapability"}
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == (
-        "tpmwire: this TPM lacks the curve P-256, so it cannot hold a key of SigV4A: leave out --sigv4a-...\n"
+        "tpmwire: this TPM lacks the curve P-256, so it cannot hold a SigV4A key; leave out --sigv4a-...\n"
     )
     assert os.listdir(tmp_path) == []
 
@@ -283,9 +283,12 @@ def test_a_tpm_without_tpm2_import(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> 
         ("--aws-access-key-id AKIA --sigv4a-out {}", "--sigv4a-out is the file to write"),
         ("--aws-access-key-id AKIA --sigv4a-out /dev/null --force", "/dev/null is not a regular file"),
         ("--aws-access-key-id AKIA --persistent-handle 0x81010009 --sigv4a-handle 0x81010009", "of its own"),
-        ("--aws-access-key-id AKIA --sigv4a-out {0}/../{0.name}/key.pem", "is the place of two keys"),
-        ("--persistent-handle 0x81800000", "is the platform's; the owner has 0x81000000 to 0x817fffff"),
-        ("--aws-access-key-id AKIA --sigv4a-handle 0x81ffffff", "is the platform's"),
+        ("--aws-access-key-id AKIA --sigv4a-out {0}/../{0.name}/key.pem", "is given for two keys"),
+        (
+            "--persistent-handle 0x81800000",
+            "belongs to the platform; choose a handle from 0x81000000 to 0x817fffff",
+        ),
+        ("--aws-access-key-id AKIA --sigv4a-handle 0x81ffffff", "belongs to the platform"),
         ("--aws-access-key-id AKIA --pcrs 23 --duplicable-to {0} --sigv4a-handle 0x81010009", "a handle does not"),
         ("--aws-access-key-id AKIA --pcrs sha256:23=" + "00" * 32 + " --sigv4a-handle 0x81010009", "--out alone"),
     ],

@@ -167,20 +167,20 @@ def test_what_is_typed_is_not_shown(shared_swtpm: Swtpm, tool: Tool, tmp_path: P
 
 
 NOT_TAKEN = {
-    "nothing": (b"\n", "there is no secret"),
+    "nothing": (b"\n", "the secret is empty"),
     "a digit that base32 lacks": (b"GEZDGNBVGY3TQOJ1GEZDGNBV", "is not base32"),
     "letters too few": (BASE32[:-2], "is not base32"),
     "a part": (BASE32[:8], "fewer than 10"),
-    "umlauts": ("ÄÖÜ".encode(), "has letters that are none of A to Z"),
-    "a letter whose capital is one of A to Z": ("\u017f".encode() + BASE32[1:], "none of A to Z"),
+    "umlauts": ("ÄÖÜ".encode(), "has letters other than A to Z"),
+    "a letter whose capital is one of A to Z": ("\u017f".encode() + BASE32[1:], "other than A to Z"),
     "no text": (b"\xff\xfe" + BASE32, "neither base32 nor an otpauth"),
     "two lines": (BASE32 + b"\n" + BASE32 + b"\n", "more than one line"),
-    "HOTP": (b"otpauth://hotp/a?secret=" + BASE32 + b"&counter=0", "only otpauth://totp/ goes"),
+    "HOTP": (b"otpauth://hotp/a?secret=" + BASE32 + b"&counter=0", "only otpauth://totp/ is supported"),
     "no secret": (b"otpauth://totp/a?issuer=b", "has no secret"),
-    "two secrets": (b"otpauth://totp/a?secret=" + BASE32 + b"&secret=" + BASE32, "something in it twice"),
-    "another hash": (b"otpauth://totp/a?algorithm=MD5&secret=" + BASE32, "none of SHA1"),
-    "digits": (b"otpauth://totp/a?digits=9&secret=" + BASE32, "none of 6, 7, 8"),
-    "no period": (b"otpauth://totp/a?period=0&secret=" + BASE32, "period is no number of seconds"),
+    "two secrets": (b"otpauth://totp/a?secret=" + BASE32 + b"&secret=" + BASE32, "a parameter twice"),
+    "another hash": (b"otpauth://totp/a?algorithm=MD5&secret=" + BASE32, "not SHA1"),
+    "digits": (b"otpauth://totp/a?digits=9&secret=" + BASE32, "not 6, 7 or 8"),
+    "no period": (b"otpauth://totp/a?period=0&secret=" + BASE32, "period is not a number of seconds"),
     "no query": (b"otpauth://totp/" + BASE32, "has no secret"),
 }
 
@@ -201,7 +201,7 @@ def test_secrets_that_are_none_are_refused_without_being_shown(case: str, tool: 
     ("words", "says"),
     [
         (("import",), "no output; give --out FILE"),
-        (("import", "--out", "/dev/null/key"), "there is no directory /dev/null"),
+        (("import", "--out", "/dev/null/key"), "no such directory: /dev/null"),
         (("import", "--out", "x", "--secret-file", "/nonexistent/s"), "/nonexistent/s: No such file"),
         (("code", "0x80000001"), "is not a persistent handle"),
         (("code", "/nonexistent/key"), "/nonexistent/key: No such file"),
@@ -229,7 +229,7 @@ def test_a_key_that_is_no_token_s(shared_swtpm: Swtpm, tool: Tool, tmp_path: Pat
     tpm2(shared_swtpm, "evictcontrol", "-C", "o", "-c", tmp_path / "key", HANDLE)
     tpm2(shared_swtpm, "flushcontext", "-t")
     ran = tool("totp", "code", HANDLE, "--tpm-path", shared_swtpm.path)
-    assert (ran.code, "is no token's key" in ran.err) == (2, True), ran.err
+    assert (ran.code, "not one that tokens use" in ran.err) == (2, True), ran.err
 
 
 @pytest.mark.parametrize("command", [TPM_CC.Create, TPM_CC.HMAC])

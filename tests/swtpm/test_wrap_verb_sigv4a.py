@@ -80,9 +80,9 @@ def test_a_bound_key_is_refused_after_the_pcr_moved(shared_swtpm: Swtpm, tool: T
     [
         (("--to", "x.json", "--aws-access-key-id", "AKIA/"), "give --aws-access-key-id"),
         (("--fleet", "x", "--aws-access-key-id", KEY_ID), "for one target"),
-        (("--to", "x.json", "--aws-access-key-id", KEY_ID, "--out", "v4a.pem"), "a file of its own"),
-        (("--to", "x.json", "--aws-access-key-id", KEY_ID, "--sigv4a-out", "none/v4a.pem"), "no directory"),
-        (("--to", "x.json", "--aws-access-key-id", KEY_ID, "--out", "none/hmac.pem"), "no directory"),
+        (("--to", "x.json", "--aws-access-key-id", KEY_ID, "--out", "v4a.pem"), "choose another file"),
+        (("--to", "x.json", "--aws-access-key-id", KEY_ID, "--sigv4a-out", "none/v4a.pem"), "no such directory"),
+        (("--to", "x.json", "--aws-access-key-id", KEY_ID, "--out", "none/hmac.pem"), "no such directory"),
     ],
 )
 def test_mistakes_before_the_secret_is_asked_for(

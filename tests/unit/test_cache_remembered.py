@@ -75,7 +75,7 @@ def test_damage_costs_a_note(directory: Path, capsys: pytest.CaptureFixture[str]
     file.write_bytes(file.read_bytes()[:-1])
     assert remembered(OPTIONS, b"").kept is None
     said = capsys.readouterr().err
-    assert "remembered of the key is ignored: damaged" in said
+    assert "ignoring damaged data about the key" in said
     assert said.count("\n") == 1
 
 

@@ -104,22 +104,22 @@ def test_without_stdout_nobody_is_told_that_it_is_done() -> None:
     ("words", "stdin", "says"),
     [
         (("import",), SECRET, "no output; give --out FILE"),
-        (("import", *HANDLE), b"", "there is no secret"),
-        (("import", *HANDLE), b"\n", "there is no secret"),
+        (("import", *HANDLE), b"", "the secret is empty"),
+        (("import", *HANDLE), b"\n", "the secret is empty"),
         (("import", *HANDLE), b"AWS4AWS4" + SECRET, "begins with AWS4 twice"),
-        (("import", *HANDLE), SECRET[:20] + b" " + SECRET[20:], "characters that no AWS secret has"),
-        (("import", *HANDLE), SECRET[:20] + b"\n" + SECRET[20:], "characters that no AWS secret has"),
-        (("import", *HANDLE), b"\n" + SECRET, "characters that no AWS secret has"),
-        (("import", *HANDLE), SECRET + "\u00e9".encode(), "characters that no AWS secret has"),
+        (("import", *HANDLE), SECRET[:20] + b" " + SECRET[20:], "characters that an AWS secret cannot have"),
+        (("import", *HANDLE), SECRET[:20] + b"\n" + SECRET[20:], "characters that an AWS secret cannot have"),
+        (("import", *HANDLE), b"\n" + SECRET, "characters that an AWS secret cannot have"),
+        (("import", *HANDLE), SECRET + "\u00e9".encode(), "characters that an AWS secret cannot have"),
         (("import", *HANDLE), SECRET * 4, "has 160 characters"),
         (("import", "--persistent-handle", "0x80000001"), SECRET, "is not a persistent handle"),
         (("import", "--out", "/tmp"), SECRET, "is a directory"),
-        (("import", "--out", "/tmp/none/key.pem"), SECRET, "there is no directory /tmp/none"),
+        (("import", "--out", "/tmp/none/key.pem"), SECRET, "no such directory: /tmp/none"),
         (("import", *HANDLE, "--pcrs", "sha1:99"), SECRET, "invalid PCR 99"),
-        (("import", *HANDLE, "--key-auth", "x" * 33), SECRET, "more than the 32 octets"),
+        (("import", *HANDLE, "--key-auth", "x" * 33), SECRET, "longer than 32 bytes"),
         (("import", *HANDLE, "--key-auth", "x", "--key-auth-prompt"), SECRET, "not allowed with"),
         (("import", *HANDLE, "--key-auth-file", "/tmp/none/p"), SECRET, "/tmp/none/p: No such file"),
-        (("import", *HANDLE, "--tpm-session-encrypt-with-name", "12"), SECRET, "is no Name"),
+        (("import", *HANDLE, "--tpm-session-encrypt-with-name", "12"), SECRET, "is not a Name"),
         (("persist", "x.pem"), b"", "required: HANDLE"),
         (("evict",), b"", "required: HANDLE"),
         (("flush", "--transient", "--sessions"), b"", "not allowed with"),
@@ -163,10 +163,7 @@ def test_the_prefix() -> None:
 def test_no_standard_input() -> None:
     ran = shell("import", *HANDLE, *NOWHERE, before="exec <&-")
     assert (ran.code, ran.out) == (2, "")
-    assert (
-        ran.err
-        == "tpmwire: there is no standard input to read the secret from; --from-profile takes a profile's\n"
-    )
+    assert ran.err == "tpmwire: standard input is closed; open it, or read the secret with --from-profile\n"
 
 
 def test_a_profile_of_the_credentials_file(tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,7 +181,7 @@ def test_a_profile_of_the_credentials_file(tool: Tool, tmp_path: Path, monkeypat
     credentials.write_text(f"[tpm]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = {SECRET.decode()}\n")
     assert says("tpm")[0] == 3  # as far as the TPM that there is not
     code, text = says("other")
-    assert (code, "in a profile [other]" in text) == (2, True)
+    assert (code, "in the profile [other]" in text) == (2, True)
     # configparser's own message would quote the line.
     credentials.write_text(f"[tpm]\n{SECRET.decode()}\n")
     assert says("tpm") == (

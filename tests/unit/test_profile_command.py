@@ -33,5 +33,5 @@ def test_values_stay_with_their_options() -> None:
 
 
 def test_a_program_that_runs_by_another_profile_is_told_which() -> None:
-    with pytest.raises(UsageError, match="--profile tpm: name that profile"):
+    with pytest.raises(UsageError, match="--profile tpm; give that profile"):
         ProfileCommand(f"{PROGRAM} --profile tpm")

@@ -74,7 +74,7 @@ def remembered(settings: RunSettings, key_name: bytes) -> KeptFile:
         store.close()
     kept = None if octets is None else read(octets)
     if octets is not None and kept is None:
-        note(f"{PROGRAM}: cache: what was remembered of the key is ignored: damaged; it is replaced")
+        note(f"{PROGRAM}: cache: ignoring damaged data about the key, and replacing it")
     return KeptFile(name, kept)
 
 

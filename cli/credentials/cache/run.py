@@ -33,7 +33,7 @@ LEAST = 120
 MOST = 36 * 3600
 """Seconds that temporary credentials live at most (GetSessionToken)."""
 
-DAMAGED = "ignored: damaged, or sealed by another key, TPM or boot; it is replaced"
+DAMAGED = "ignored: damaged, or sealed by another key, TPM or boot; replacing it"
 
 PATIENCE = 60.0
 """Seconds to wait at most for another run that asks STS; SDKs wait for us about as long."""
@@ -75,7 +75,7 @@ def _from(
         try:
             patience = min(PATIENCE, ANSWERS * keys.settings.timeout)
             if not stack.enter_context(store.alone(patience)):
-                _note(f"another run has asked AWS for {patience:.0f} seconds; asking too")
+                _note(f"another run has been asking AWS for {patience:.0f} seconds; asking too")
         except UnfitError as error:
             _note(f"not used: {error}")
             return _asked(keys, key_id, use, ask, None, None)
@@ -132,7 +132,7 @@ def _asked(
             text, about = to_text(credentials, signer.kept), _about(keys.settings, key_id)
             store.write(seal(text, due, _day(signer.kept), nonce, root, use, about))
         except UnfitError as error:
-            _note(f"the credentials are not kept: {error}")
+            _note(f"could not cache the credentials: {error}")
     return credentials
 
 
@@ -158,7 +158,7 @@ def _until_later(credentials: "Credentials", error: Exception) -> bool:
     left = _end(credentials) - time.time()
     if left < LEAST:
         return False
-    _note(f"not renewed, the kept credentials last {left // 60:.0f} minutes more: {error}")
+    _note(f"could not renew; the cached credentials are valid for {left // 60:.0f} more minutes: {error}")
     return True
 
 

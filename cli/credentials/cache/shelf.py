@@ -76,7 +76,7 @@ def _shelf() -> Store | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise UnfitError(f"{path}: {error.strerror}: set XDG_RUNTIME_DIR to a directory of yours") from error
+        raise UnfitError(f"{path}: {error.strerror}; set XDG_RUNTIME_DIR to a directory that you own") from error
     return Store(path, "")
 
 

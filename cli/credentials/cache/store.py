@@ -36,7 +36,7 @@ def place() -> str:
     if not (caches and os.path.isabs(caches)):
         home = os.path.expanduser("~")
         if not os.path.isabs(home) or home == "/":
-            raise UnfitError("there is no home directory: set HOME, or XDG_RUNTIME_DIR")
+            raise UnfitError("cannot find a home directory; set HOME, or XDG_RUNTIME_DIR")
         caches = os.path.join(home, ".cache")
     return os.path.join(caches, "tpmwire")
 
@@ -56,7 +56,7 @@ class Store:
         found = os.fstat(self._directory)
         if found.st_uid != os.geteuid() or found.st_mode & 0o077:
             os.close(self._directory)
-            raise UnfitError(f"{path} must belong to you, with mode 0700: chmod 700 it, or remove it")
+            raise UnfitError(f"{path} must belong to you, with mode 0700; run chmod 700 on it, or remove it")
 
     def close(self) -> None:
         """Gives the directory back."""
@@ -70,7 +70,9 @@ class Store:
             above = os.path.dirname(self.path)
             # With sudo's environment root would make it in a user's place, who could then not use it.
             if os.path.exists(above) and os.stat(above).st_uid not in (0, os.geteuid()):
-                raise UnfitError(f"{above} belongs to another user: set XDG_RUNTIME_DIR to yours") from None
+                raise UnfitError(
+                    f"{above} belongs to another user; set XDG_RUNTIME_DIR to a directory that you own"
+                ) from None
         with contextlib.suppress(FileExistsError):
             os.makedirs(self.path, mode=0o700)
         return os.open(self.path, flags)
@@ -143,7 +145,7 @@ class Store:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
             os.close(descriptor)
-            raise UnfitError(f"{self.path}/{name} is no file of yours with mode 0600: remove it")
+            raise UnfitError(f"{self.path}/{name} is not a regular file of yours with mode 0600; remove it")
         return descriptor
 
 

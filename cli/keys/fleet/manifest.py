@@ -113,7 +113,7 @@ def _lock(file: IO[bytes]) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        note(f"{file.name} is in use by another run: waiting for it")
+        note(f"{file.name} is in use by another run; waiting for it")
         fcntl.flock(file, fcntl.LOCK_EX)
     except OSError:
         pass  # a file system without locks

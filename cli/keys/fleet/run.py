@@ -31,7 +31,7 @@ FEW = 64
 """Fewer hosts than this are wrapped in the main process."""
 
 NAMED = 100
-"""Limit on the bad hosts that a summary names."""
+"""Maximum number of bad hosts that a summary names."""
 
 
 class Plan(NamedTuple):

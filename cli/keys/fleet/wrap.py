@@ -143,7 +143,7 @@ def inputs_of(fields: Mapping[str, Any], order: Order) -> Inputs:
     if "secret" in own:
         secret = key_octets(own["secret"].encode())
     if secret is None:
-        raise UsageError("the host has no secret, and none was given for the fleet")
+        raise UsageError("the host has no secret, and the fleet has none either; add one")
     if "password_file" in own:
         auth = _password(own["password_file"])
     if "pcrs" in own and "policy" in own:
