@@ -134,3 +134,26 @@ def test_the_map_has_every_room() -> None:
     assert {f"tests/{path.name}/" for path in (ROOT / "tests").iterdir() if path.is_dir()} - {
         "tests/__pycache__/"
     } <= told
+
+
+RIDDLES = re.compile(
+    r"\boctets?\b|(?<!there )\bis no (?!longer|second)|\bwants\b|\bgoes on\b|\bwhoever\b"
+    r"|\b(?:he|his|him)\b|\bas ever\b|(?:[.!?] |^(?:[-*] )?)(?:What|Who|Whose|Whoever) ",
+    re.MULTILINE,
+)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_plain_english(document: Path) -> None:
+    """The rules of CONTRIBUTING.md that a pattern can find, in prose: not in code, nor in tables of messages."""
+    prose = re.sub(
+        r"```.*?```|`[^`]*`|^ {4}.*?$|<!--.*?-->", "", document.read_text(), flags=re.DOTALL | re.MULTILINE
+    )
+    if document.name in ("CONTRIBUTING.md", "faults.md"):
+        prose = re.sub(r"^(?:\||\d+\.).*$", "", prose, flags=re.MULTILINE)
+    assert RIDDLES.findall(prose) == []
+
+
+def test_riddles_are_found() -> None:
+    text = "It is no PCR.\nWho asks? The key wants 2 octets. What is left goes on."
+    assert len(RIDDLES.findall(text)) == 6
