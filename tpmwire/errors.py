@@ -161,7 +161,7 @@ class TpmError(TpmwireError):
 
     def __init__(self, rc: int, command: "TPM_CC | int | None" = None, handles: tuple[int, ...] = ()) -> None:
         super().__init__(rc, command, handles)
-        from .spec.response_codes import explain
+        from .spec.response_texts import explain
 
         meaning = explain(rc)
         self.rc = rc

@@ -27,7 +27,8 @@ from tpmwire.spec.constants import (
     TPMA_LOCALITY,
     TPMA_NV,
 )
-from tpmwire.spec.response_codes import TPM_RC, explain
+from tpmwire.spec.response_codes import TPM_RC
+from tpmwire.spec.response_texts import explain
 from tpmwire.spec.storage import TPMS_NV_PUBLIC
 from tpmwire.spec.structures import TPMS_AUTH_COMMAND, TPMS_ECC_POINT, TPMS_SENSITIVE_CREATE, TPMT_PUBLIC
 from tpmwire.tpm import Tpm

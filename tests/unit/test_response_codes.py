@@ -1,14 +1,17 @@
 """Response codes taken apart (TPM 2.0 Part 2, §6.6), and what is said of them."""
 
+import ast
 import re
 import subprocess
 
 import pytest
 
+from tests.support.programs import ROOT
 from tpmwire.errors import TpmError
 from tpmwire.spec import codes
 from tpmwire.spec.constants import TPM_CC
-from tpmwire.spec.response_codes import TPM_RC, explain
+from tpmwire.spec.response_codes import TPM_RC
+from tpmwire.spec.response_texts import explain
 from tpmwire.spec.tss2_codes import BASE, LAYERS
 
 
@@ -99,7 +102,7 @@ def test_a_tpm_that_was_started_already_is_not_told_to_be_started() -> None:
     assert str(started) == (
         "TPM2_Startup: TPM_RC_INITIALIZE: the TPM was started already; nothing is left to do [0x100]"
     )
-    assert "was not started by TPM2_Startup; start swtpm" in str(TpmError(0x100, TPM_CC.GetRandom))
+    assert "has not executed TPM2_Startup; start swtpm" in str(TpmError(0x100, TPM_CC.GetRandom))
 
 
 def test_the_codes_that_are_compared_are_those_of_the_table() -> None:
@@ -108,6 +111,39 @@ def test_the_codes_that_are_compared_are_those_of_the_table() -> None:
     for name, value in compared.items():
         assert TPM_RC[name.removeprefix("TPM_RC_")] == value
     assert codes.AGAIN == (TPM_RC.YIELDED, TPM_RC.TESTING, TPM_RC.RETRY)
+
+
+def compared_with_numbers(source: str) -> list[int]:
+    """Lines that compare `….code` with a number, or look for it among numbers."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Compare)
+        and any(isinstance(part, ast.Attribute) and part.attr == "code" for part in (node.left, *node.comparators))
+        and any(type(getattr(part, "value", None)) is int for one in node.comparators for part in ast.walk(one))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ("error.code == 0x8e", [1]),
+        ("error.code != 142", [1]),
+        ("\nerror.code in (TPM_RC_HANDLE, 0x8b)", [2]),
+        ("error.code == TPM_RC_HANDLE", []),
+        ("error.code == 'AccessDenied'", []),
+        ("error.parameter == 4", []),
+    ],
+)
+def test_a_comparison_with_a_number_is_found(source: str, lines: list[int]) -> None:
+    assert compared_with_numbers(source) == lines
+
+
+def test_no_module_compares_a_code_with_a_number() -> None:
+    """`spec.codes` has the names, and costs a run nothing."""
+    modules = [path for package in ("tpmwire", "cli", "sigv4") for path in (ROOT / package).rglob("*.py")]
+    found = {str(path): lines for path in modules if (lines := compared_with_numbers(path.read_text()))}
+    assert found == {}
 
 
 @pytest.mark.parametrize("rc", [0x143, 0x98E, 0x2CA, 0x922, 0x080, 0xFFF])

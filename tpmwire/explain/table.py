@@ -243,6 +243,6 @@ def _purpose(kind: type) -> str:
 def _means(name: str, member: int) -> tuple[str, ...]:
     if name != "TPM_RC":
         return ()
-    from ..spec.response_codes import explain
+    from ..spec.response_texts import explain
 
     return (explain(member).description,)

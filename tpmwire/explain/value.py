@@ -85,7 +85,7 @@ def _command(code: int) -> list[str]:
 def _response_code(rc: int) -> list[str]:
     """The code, and how its bits say so (Part 2, §6.6.1)."""
     from ..spec.codes import tpm_code
-    from ..spec.response_codes import explain
+    from ..spec.response_texts import explain
     from ..spec.tss2_codes import LAYERS
 
     meaning = explain(rc)

@@ -102,7 +102,7 @@ def _number(kind: type[int], type_name: str, value: int) -> str:
     if type_name == "TPM_HANDLE" or type_name.startswith(("TPMI_DH", "TPMI_RH", "TPMI_SH")):
         return f"0x{value:08x}, {handle_words(value)}"
     if type_name == "TPM_RC":
-        from ..spec.response_codes import explain
+        from ..spec.response_texts import explain
 
         meaning = explain(value)
         return f"{meaning.name}: {meaning.description}"

@@ -1,6 +1,6 @@
-"""Response codes that are compared, as plain numbers: a run that succeeds does not load `response_codes`.
+"""The response codes that programs compare, as plain numbers, so that a run need not load `response_codes`.
 
-The one place that decides which part of a code is the TPM's (`tpm_code`).
+`tpm_code` alone decides which part of a code is the TPM's.
 """
 
 __all__ = ["AGAIN", "NO_ECC", "RESOURCE_MANAGERS", "tpm_code"]
@@ -24,19 +24,19 @@ TPM_RC_SEQUENCE = 0x103
 TPM_RC_COMMAND_CODE = 0x143
 
 AGAIN = (0x908, 0x90A, 0x922)
-"""TPM_RC_YIELDED, TPM_RC_TESTING, TPM_RC_RETRY: the same bytes are sent again (Part 2, §6.6.3)."""
+"""TPM_RC_YIELDED, TPM_RC_TESTING, TPM_RC_RETRY: the command has to be sent again (Part 2, §6.6.3)."""
 
 NO_ECC = (TPM_RC_TYPE, TPM_RC_CURVE, TPM_RC_ASYMMETRIC, TPM_RC_VALUE)
-"""What TPMs answer to the template of a P-256 key if they lack ECC or the curve (Part 2, §11.2.5 and §12.2.2)."""
+"""Codes for the template of a P-256 key on a TPM without ECC or the curve (Part 2, §11.2.5 and §12.2.2)."""
 
 RESOURCE_MANAGERS = (11, 12)
-"""Layers that answer with the TPM's own codes in its place (tss2_common.h): the kernel's /dev/tpmrm0 is 11."""
+"""Layers that return the TPM's own codes in its place (tss2_common.h): the kernel's /dev/tpmrm0 is 11."""
 
 
 def tpm_code(rc: int) -> int:
-    """The TPM's part of a response code. A code that says nothing of the TPM stays whole.
+    """Returns the TPM's part of a response code, or the whole code if it does not come from the TPM.
 
-    A resource manager puts its layer into bits 31:16: /dev/tpmrm0 answers 0x000b0143 to a command that the chip
-    lacks, /dev/tpm0 the chip's 0x143. Numbers below 0x80 there are errors of the resource manager itself.
+    A resource manager puts its layer into bits 31:16: for a command that the chip does not implement, /dev/tpmrm0
+    returns 0x000b0143 and /dev/tpm0 the chip's 0x143. Codes below 0x80 are errors of the resource manager itself.
     """
     return rc & 0xFFF if rc >> 16 in RESOURCE_MANAGERS and 0x80 <= rc & 0xFFFF <= 0xFFF else rc
