@@ -1,10 +1,10 @@
-"""The one error family of tpmwire. Whose fault it is decides the class; the message says what to do next."""
+"""The errors of tpmwire. The class says who is at fault, the message what to do next."""
 
 from typing import TYPE_CHECKING
 
 from .constructs import construct
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # spec.constants imports record, which imports this module
     from .spec.constants import TPM_CC
 
 __all__ = [
@@ -33,11 +33,11 @@ class TpmwireError(Exception):
 
 
 class WireError(TpmwireError, construct.ConstructError):  # type: ignore[misc]
-    """Bytes and values do not fit together. For construct, in which wires nest, it is an error of its own."""
+    """Bytes or values do not fit a wire form. It is a ConstructError too: wires nest in construct's classes."""
 
 
 class EncodeError(WireError):
-    """Our side's fault: a value has no wire form. `path` names the field."""
+    """A value has no wire form: the caller's fault. `path` names the field."""
 
     def __init__(self, reason: str, path: tuple[str, ...] = ()) -> None:
         Exception.__init__(self, reason, path)
@@ -45,7 +45,7 @@ class EncodeError(WireError):
         self.path = path
 
     def within(self, name: str) -> "EncodeError":
-        """The same error seen from one structure further out."""
+        """Returns the same error, with the field's path from the enclosing structure."""
         return EncodeError(self.reason, (name, *self.path))
 
     def __str__(self) -> str:
@@ -53,10 +53,10 @@ class EncodeError(WireError):
 
 
 class DecodeError(WireError):
-    """The peer's fault: the bytes are not what the standard says.
+    """Bytes do not follow the standard: the sender's fault.
 
-    `path` names the field, `offset` is where it starts (bytes from the start of what was parsed) and
-    `left` how many bytes there were from there on.
+    `path` names the field, `offset` is its position in the parsed bytes, and `left` the number of bytes from
+    there.
     """
 
     def __init__(self, reason: str, offset: int = 0, left: int = 0, path: tuple[str, ...] = ()) -> None:
@@ -67,7 +67,7 @@ class DecodeError(WireError):
         self.path = path
 
     def within(self, name: str, base: int = 0) -> "DecodeError":
-        """The same error seen from one structure further out, which starts `base` octets earlier."""
+        """Returns the same error, seen from the enclosing structure, which starts `base` bytes earlier."""
         return DecodeError(self.reason, self.offset + base, self.left, (name, *self.path) if name else self.path)
 
     def __str__(self) -> str:
@@ -76,11 +76,11 @@ class DecodeError(WireError):
 
 
 class TransportError(TpmwireError):
-    """The way to the TPM does not work: no device, connection refused, a broken answer."""
+    """The TPM cannot be reached: no device, connection refused, an invalid response."""
 
 
 class TransportTimeoutError(TransportError):
-    """The TPM did not answer in time."""
+    """The TPM did not respond in time."""
 
 
 class TransportClosedError(TransportError):
@@ -88,31 +88,31 @@ class TransportClosedError(TransportError):
 
 
 class DeviceBusyError(TransportError):
-    """Another process holds the device file (EBUSY) until the deadline."""
+    """Another process has the device file open (EBUSY) until the deadline."""
 
 
 class SessionError(TpmwireError):
-    """A response is not authentic: its HMAC does not hold, or its sessions are missing. Never retried."""
+    """A response is not authentic: its HMAC is invalid, or its sessions are missing. Never retried."""
 
 
 class KeyFileError(TpmwireError):
-    """A key file is not a TSS2 PRIVATE KEY, or not one that can be used here."""
+    """A key file is not a TSS2 PRIVATE KEY, or does not have a usable key."""
 
 
 class CertificateError(TpmwireError):
-    """A certificate of an endorsement key is broken, not trusted, or not this TPM's."""
+    """A certificate of an endorsement key is invalid, not trusted, or belongs to another TPM."""
 
 
 class UnusableCertificateError(CertificateError):
-    """A certificate is unreadable, expired, of an unsupported key or an unknown issuer: no sign of an attack."""
+    """A certificate is unreadable, expired, or has an unsupported key or an unknown issuer: not an attack."""
 
 
 class NoCertificateError(CertificateError):
-    """There is no certificate where one was looked for."""
+    """The TPM has no certificate for the endorsement key."""
 
 
 class NvError(TpmwireError):
-    """An NV index cannot be read: it was never written, is locked, or wants a policy."""
+    """An NV index cannot be read: it has not been written, is locked, or requires a policy."""
 
 
 class PolicyError(TpmwireError):
@@ -120,7 +120,7 @@ class PolicyError(TpmwireError):
 
 
 LOST = "after a clear the secret is gone: create a new access key, or other secret, and import it"
-"""What to do about a key that was in the TPM and is no longer, or whose parent is not."""
+"""What to do about a key that is no longer in the TPM, or whose parent is not."""
 
 _WRAPPED_FOR_ANOTHER = (
     "the TPM was cleared since its public key was exported (TPM2_Clear, a firmware reset), or the key was wrapped "
@@ -129,39 +129,39 @@ _WRAPPED_FOR_ANOTHER = (
 )
 
 _OF_COMMAND = {
-    # TPM2_Clear and a firmware reset change the seed of parents: what was their child cannot be loaded again.
+    # TPM2_Clear and a firmware reset change the seed of parents, whose children can no longer be loaded.
     (0x157, 0x09F): (
         "the TPM was cleared since the key was made (TPM2_Clear, a firmware reset), or the key belongs to another "
         "TPM or parent",
         LOST,
     ),
-    # An RSA parent that is another cannot open the seed: libtpms says TPM_RC_FAILURE then, and goes on working.
+    # Another RSA parent cannot decrypt the seed: libtpms then returns TPM_RC_FAILURE, but works on.
     **dict.fromkeys(((0x156, 0x09F), (0x156, 0x084), (0x156, 0x101)), _WRAPPED_FOR_ANOTHER),
     (0x161, 0x09F): ("the TPM was reset or cleared since the context was saved", "make or load the object again"),
     (0x131, 0x0A2): (
         "",
-        "check the key's or hierarchy's password; a TPM that was cleared has none, and lost its keys",
+        "check the key's or hierarchy's password; a TPM that was cleared has neither passwords nor keys",
     ),
-    # TPM2_PolicyPCR with a digest that the PCRs do not have now, as key files carry it: to the TPM a wrong value.
-    (0x17F, 0x084): ("", "the PCR values differ from those the key was made for"),
-    # To TPM2_Startup alone TPM_RC_INITIALIZE means the opposite (Part 3, §9.3).
-    (0x144, 0x100): ("the TPM was started already", "nothing is left to do"),
+    # Key files have TPM2_PolicyPCR with a digest; if the PCRs have another one, the TPM reports a wrong value.
+    (0x17F, 0x084): ("", "the PCR values differ from those in the key's policy"),
+    # For TPM2_Startup, TPM_RC_INITIALIZE has the opposite meaning (Part 3, §9.3).
+    (0x144, 0x100): ("the TPM has already executed TPM2_Startup", "nothing to do"),
 }
-"""What a code means, and what to do, where a command gives it another sense; empty where it does not."""
+"""Meaning and next step of codes with another sense for one command; an empty text keeps the general one."""
 
 
 class TpmError(TpmwireError):
     """The TPM refused a command (TPM 2.0 Part 2, §6.6).
 
-    `rc` is the whole response code as sent; `code` is the TPM's part of it without the format-one number, for
-    comparison with `TPM_RC`. `layer` is the layer above the TPM that answered, such as 11 for the kernel's
-    resource manager, or 0. `handle`, `parameter` and `session` are numbers from 1, or None; `handles` are the
-    command's, where they are known. `hint` says what to do.
+    `rc` is the whole response code; `code` is the TPM's part without the format-one number, for comparison with
+    `TPM_RC`. `layer` is the layer above the TPM that returned it, such as 11 for the kernel's resource manager, or
+    0. `handle`, `parameter` and `session` are numbers from 1, or None; `handles` are the command's handles, if
+    known. `hint` says what to do.
     """
 
     def __init__(self, rc: int, command: "TPM_CC | int | None" = None, handles: tuple[int, ...] = ()) -> None:
         super().__init__(rc, command, handles)
-        from .spec.response_texts import explain
+        from .spec.response_texts import explain  # a run without errors must not load it
 
         meaning = explain(rc)
         self.rc = rc
@@ -199,7 +199,7 @@ class TpmError(TpmwireError):
         return self.handles[self.handle - 1] if known and self.handle is not None else None
 
     def say_gone(self) -> None:
-        """Adds to the message that the object at the refused handle is gone, as after TPM2_Clear."""
+        """Makes the message say that the object at the refused handle is missing, as after TPM2_Clear."""
         self.description = (
             "no object at this handle: the TPM was cleared, or the key was evicted or never stored there"
         )
@@ -208,6 +208,6 @@ class TpmError(TpmwireError):
     def _code_as_sent(self) -> str:
         if not self.layer:
             return f"0x{self.rc:03x}"
-        from .spec.tss2_codes import LAYERS
+        from .spec.tss2_codes import LAYERS  # a run without errors must not load it
 
         return f"0x{self.rc:08x} from {LAYERS[self.layer].purpose}"

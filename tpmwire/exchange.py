@@ -1,7 +1,7 @@
-"""One command under its sessions, sans-io: `begin()` gives the octets to send, `finish()` takes the answer.
+"""One command under its sessions, without I/O: `begin` returns the command's bytes, `finish` reads its response.
 
-The only place where nonces move (TPM 2.0 Part 1, §19.6). A command that the TPM asks to be sent again is sent as
-the same octets: it has not consumed the nonces.
+This is the only place where nonces change (TPM 2.0 Part 1, §19.6). If the TPM asks for a command again, the same
+bytes are sent: the TPM has not consumed the nonces.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,9 +25,9 @@ R = TypeVar("R")
 
 
 class Exchange(Generic[R]):
-    """`command` with its authorizations: one for each handle that wants one, then any companions.
+    """One command with its authorizations: one for each handle that needs it, then companion sessions.
 
-    `name_of` gives the Name of a handle; it is asked only where a session covers the command.
+    `name_of` returns the Name of a handle; it is called only if a session has an HMAC over the command.
     """
 
     def __init__(
@@ -37,14 +37,14 @@ class Exchange(Generic[R]):
         name_of: Callable[[int], bytes] | None = None,
     ) -> None:
         if not isinstance(command, Command):
-            raise TypeError(f"{command!r} is no command")
+            raise TypeError(f"{command!r} is not a command")
         self._command: Command = command
-        self._answer: type[Record] = command.Response
+        self._response: type[Record] = command.Response
         self._authorizations: tuple[Password | Use, ...] = tuple(authorizations)
         self._name_of: Callable[[int], bytes] | None = name_of
         self._handles: tuple[int, ...] = ()
-        # The first so many authorize the handles, in order; the rest are companions.
-        self._wanted: int = sum(role.authorized for _, role in self._command.handle_fields())
+        # So many authorizations are for the handles, in order; the rest are companions.
+        self._needed: int = sum(role.authorized for _, role in self._command.handle_fields())
         self._names: list[bytes] = []
 
     @property
@@ -59,30 +59,33 @@ class Exchange(Generic[R]):
         return next(((i, use) for i, use in self._uses() if use.attributes & attribute), None)
 
     def begin(self) -> bytes:
-        """The command's octets. Raises EncodeError, SessionError."""
+        """Returns the command's bytes. Raises EncodeError, SessionError."""
         area = split(self._command)
         self._handles = area.handles
-        if len(self._authorizations) < self._wanted:
-            raise SessionError(f"{type(self._command).__name__} wants {self._wanted} authorizations")
+        if len(self._authorizations) < self._needed:
+            plural = "s" if self._needed > 1 else ""
+            raise SessionError(f"{type(self._command).__name__} needs {self._needed} authorization{plural}")
         if any(not use.keyless for _, use in self._uses()):
-            self._names = [self._learned(handle) for handle in area.handles]
+            self._names = [self._name(handle) for handle in area.handles]
         for _, use in self._uses():
             use.nonce_caller = random_bytes(len(use.session.nonce_tpm))
         if (encrypting := self._with(TPMA_SESSION.DECRYPT)) is not None:
-            area = Area(area.handles, self._enciphered(area.parameters, *encrypting))
+            area = Area(area.handles, self._encrypt(area.parameters, *encrypting))
         sent = [self._authorization(i, area) for i in range(len(self._authorizations))]
         return build_command(self.code, area, sent)
 
-    def _learned(self, handle: int) -> bytes:
+    def _name(self, handle: int) -> bytes:
         if self._name_of is None:
-            raise SessionError("a session covers the Names of the command's handles, and none is known")
+            raise SessionError(
+                "the Names of the command's handles are not known, and a session's HMAC covers them"
+            )
         return self._name_of(handle)
 
     def _entity(self, index: int) -> bytes | None:
-        """The Name of what an authorization is for; None for a companion."""
-        return self._names[index] if index < self._wanted and self._names else None
+        """The Name of the entity that an authorization is for; None for a companion."""
+        return self._names[index] if index < self._needed and self._names else None
 
-    def _enciphered(self, parameters: bytes, index: int, use: Use) -> bytes:
+    def _encrypt(self, parameters: bytes, index: int, use: Use) -> bytes:
         wire = first_parameter(type(self._command))
         if wire is None:
             raise SessionError(f"{type(self._command).__name__} has no parameter that can be encrypted")
@@ -90,7 +93,7 @@ class Exchange(Generic[R]):
         sealed = use.cipher(
             parameters[2 : 2 + size],
             (use.nonce_caller, use.session.nonce_tpm),
-            authorizing=index < self._wanted,
+            authorizing=index < self._needed,
             encrypting=True,
         )
         return parameters[:2] + sealed + parameters[2 + size :]
@@ -100,7 +103,7 @@ class Exchange(Generic[R]):
         if isinstance(given, Password):
             return TPMS_AUTH_COMMAND(hmac=given.auth.reveal())
         session = given.session
-        if session.wants_password and index < self._wanted:
+        if session.wants_password and index < self._needed:
             hmac = given.auth.reveal()
         elif given.keyless:
             hmac = b""
@@ -115,11 +118,11 @@ class Exchange(Generic[R]):
         return TPMS_AUTH_COMMAND(session.handle, given.nonce_caller, given.attributes, hmac)
 
     def _extra_nonces(self, index: int) -> list[bytes]:
-        """The first authorization also covers the nonces of sessions that only encrypt (Part 1, §19.6.5).
+        """The nonces of sessions that only encrypt, which the first authorization also covers (Part 1, §19.6.5).
 
-        Without that, an attacker could take such a session away without the authorization noticing.
+        Otherwise an attacker could remove such a session, and the authorization would stay valid.
         """
-        if index or not self._wanted:
+        if index or not self._needed:
             return []
         extra: dict[int, bytes] = {}
         for attribute in (TPMA_SESSION.DECRYPT, TPMA_SESSION.ENCRYPT):
@@ -129,87 +132,98 @@ class Exchange(Generic[R]):
         return list(extra.values())
 
     def finish(self, data: bytes) -> R:
-        """The response's values. Nothing in it is used before every HMAC holds.
+        """Returns the response's values, after every HMAC is verified.
 
-        Raises TpmError where the TPM refuses (the sessions stay as they were), DecodeError for what is no
-        response, SessionError for a response that is not authentic.
+        Raises TpmError if the TPM refuses the command (the sessions do not change), DecodeError if the bytes are
+        not a response, SessionError if the response is not authentic.
         """
         tag, rc, stream = opened(data)
         if rc:
             raise TpmError(rc, self.code, self._handles)
         expected = TPM_ST.SESSIONS if self._authorizations else TPM_ST.NO_SESSIONS
         if tag != expected:
-            raise SessionError(f"the answer has the tag {tag!r} where {expected!r} is due: it lost its sessions")
-        handles = read_handles(self._answer, stream)
+            raise SessionError(
+                f"invalid response tag: expected {expected!r}, got {tag!r}: its sessions are missing"
+            )
+        handles = read_handles(self._response, stream)
         size = int.from_bytes(stream.read(4), "big") if self._authorizations else len(data) - stream.tell()
         offset = stream.tell()
         if offset + size > len(data):
-            raise DecodeError(f"parameters of {size} octets do not fit", offset - 4, len(data) - offset)
+            raise DecodeError(f"invalid size of the parameters: {size} bytes", offset - 4, len(data) - offset)
         parameters = stream.read(size)
-        answers = authorizations(TPMS_AUTH_RESPONSE, stream, len(data))
-        if len(answers) != len(self._authorizations):
-            raise SessionError(f"the answer has {len(answers)} authorizations, not {len(self._authorizations)}")
-        for index, answer in enumerate(answers):
-            self._verify(index, answer, parameters)
-        for (_, use), answer in zip(self._uses(), [answers[i] for i, _ in self._uses()], strict=True):
-            use.session.nonce_tpm = answer.nonce
+        received = authorizations(TPMS_AUTH_RESPONSE, stream, len(data))
+        if len(received) != len(self._authorizations):
+            raise SessionError(
+                f"invalid response: expected {len(self._authorizations)} authorizations, got {len(received)}"
+            )
+        for index, authorization in enumerate(received):
+            self._verify(index, authorization, parameters)
+        for index, use in self._uses():
+            use.session.nonce_tpm = received[index].nonce
         encrypting = self._with(TPMA_SESSION.ENCRYPT)
         if encrypting is None:
-            return join(self._answer, handles, parameters, offset)  # type: ignore[no-any-return]
+            return join(self._response, handles, parameters, offset)  # type: ignore[no-any-return]
         try:
             return join(  # type: ignore[no-any-return]
-                self._answer, handles, self._deciphered(parameters, *encrypting), offset
+                self._response, handles, self._decrypt(parameters, *encrypting), offset
             )
         except DecodeError as error:
-            # The HMAC holds, so the TPM has sent this, under another cipher than was asked for: no HMAC covers
+            # The HMAC is valid, so the TPM has sent this, under another cipher than requested: no HMAC covers
             # the parameters of TPM2_StartAuthSession.
             raise SessionError(f"the response to {type(self._command).__name__}: {CIPHER_CHANGED}") from error
 
-    def _verify(self, index: int, answer: TPMS_AUTH_RESPONSE, parameters: bytes) -> None:
+    def _verify(self, index: int, received: TPMS_AUTH_RESPONSE, parameters: bytes) -> None:
         given = self._authorizations[index]
         if isinstance(given, Password):
-            if answer.nonce or answer.hmac:
-                raise SessionError(f"authorization {index + 1} of the answer is not the password's")
+            if received.nonce or received.hmac:
+                raise self._invalid(index, "expected a password's empty authorization")
             return
         session = given.session
         watched = TPMA_SESSION.CONTINUE_SESSION | TPMA_SESSION.DECRYPT | TPMA_SESSION.ENCRYPT | TPMA_SESSION.AUDIT
-        if (answer.session_attributes ^ given.attributes) & watched:
-            raise SessionError(f"session {index + 1} of the answer has other attributes than were sent")
-        if given.keyless or (session.wants_password and index < self._wanted):
-            if answer.hmac:
-                raise SessionError(f"session {index + 1} of the answer has an HMAC where none is due")
+        if (received.session_attributes ^ given.attributes) & watched:
+            raise self._invalid(index, "the session attributes differ from those that were sent")
+        if given.keyless or (session.wants_password and index < self._needed):
+            if received.hmac:
+                raise self._invalid(index, "expected no HMAC")
             return
-        if len(answer.nonce) != len(session.nonce_tpm):
-            raise SessionError(f"session {index + 1} of the answer has a nonce of another size")
+        if len(received.nonce) != len(session.nonce_tpm):
+            raise self._invalid(
+                index, f"expected a nonce of {len(session.nonce_tpm)} bytes, got {len(received.nonce)}"
+            )
         key = given.hmac_key(self._entity(index), self._auth_after(index, given))
         ours = authorization_hmac(
             session.auth_hash,
             key,
             rp_hash(session.auth_hash, self.code, parameters),
-            (answer.nonce, given.nonce_caller),
-            answer.session_attributes,
+            (received.nonce, given.nonce_caller),
+            received.session_attributes,
         )
-        if not equal(ours, answer.hmac):
+        if not equal(ours, received.hmac):
+            name = type(self._command).__name__
             raise SessionError(
-                f"the HMAC of session {index + 1} of the answer to {type(self._command).__name__} does not hold: "
-                "it was changed on its way, or does not come from this TPM"
+                f"{name}: invalid response HMAC (session {index + 1}): modified in transit, or not from this TPM"
             )
 
+    def _invalid(self, index: int, reason: str) -> SessionError:
+        return SessionError(f"{type(self._command).__name__}: invalid response (session {index + 1}): {reason}")
+
     def _auth_after(self, index: int, given: Use) -> Secret:
-        """The authValue that the response's HMAC is made with: a command may have just changed it."""
+        """The authValue for the response's HMAC, which the command may have changed."""
         field = self._command.auth_after
         if field is None or index:
             return given.auth
         return Secret(getattr(self._command, field) if field else b"")
 
-    def _deciphered(self, parameters: bytes, index: int, use: Use) -> bytes:
-        if first_parameter(self._answer) is None:
-            raise SessionError(f"the answer to {type(self._command).__name__} has nothing that can be encrypted")
+    def _decrypt(self, parameters: bytes, index: int, use: Use) -> bytes:
+        if first_parameter(self._response) is None:
+            raise SessionError(
+                f"the response to {type(self._command).__name__} has no parameter that can be encrypted"
+            )
         size = int.from_bytes(parameters[:2], "big")
         plain = use.cipher(
             parameters[2 : 2 + size],
             (use.session.nonce_tpm, use.nonce_caller),
-            authorizing=index < self._wanted,
+            authorizing=index < self._needed,
             encrypting=False,
         )
         return parameters[:2] + plain + parameters[2 + size :]

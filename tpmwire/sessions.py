@@ -1,7 +1,7 @@
-"""What authorizes a command: a password, an HMAC session, a policy session (TPM 2.0 Part 1, §19).
+"""The authorizations of a command: password, HMAC session, policy session (TPM 2.0 Part 1, §19).
 
-A `Session` is what both sides remember between commands. One use of it in one command is a `Use`, which carries
-the authValue of the entity it authorizes and the attributes for that command. `exchange` does the arithmetic.
+A `Session` has the state that both sides keep between commands. A `Use` is its use in one command, with the
+authValue of the entity and the session attributes. `exchange` computes the HMACs.
 """
 
 from .crypto.formulas import digest_size, handle_name, hmac_digest, kdfa, parameter_cipher, random_bytes, trimmed
@@ -17,7 +17,7 @@ NO_CIPHER = TPMT_SYM_DEF(TPM_ALG.NULL)
 
 
 class Password:
-    """Authorization by the authValue itself, in clear on the bus (TPM_RS_PW; Part 1, §19.4)."""
+    """Authorization by the authValue, in clear on the bus (TPM_RS_PW; Part 1, §19.4)."""
 
     __slots__ = ("auth",)
 
@@ -29,7 +29,7 @@ class Password:
 
 
 class Session:
-    """A session that the TPM holds at `handle`: its key and its rolling nonces."""
+    """A session of the TPM: its handle, key and rolling nonces."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Session:
         self.session_key = session_key
         self.nonce_tpm = nonce_tpm
         self.bound_to = bound_to
-        # Set by what a policy session executed: TPM2_PolicyAuthValue, TPM2_PolicyPassword.
+        # Set once a policy session has executed TPM2_PolicyAuthValue or TPM2_PolicyPassword.
         self.wants_auth_value = False
         self.wants_password = False
 
@@ -66,13 +66,13 @@ class Session:
         audit_exclusive: bool = False,
         audit_reset: bool = False,
     ) -> "Use":
-        """One use in one command. `auth` is the authValue of what it authorizes (none for a mere companion).
+        """Returns a use of the session for one command. `auth` is the authValue of the entity that it authorizes.
 
-        `keep` false lets the TPM flush the session with this command. `decrypt` encrypts the command's first
+        Without `keep`, the TPM flushes the session after the command. `decrypt` encrypts the command's first
         parameter, `encrypt` the response's. The audit attributes are those of Part 1, §17.
         """
         attributes = TPMA_SESSION(0)
-        for wanted, bit in (
+        for requested, bit in (
             (keep, TPMA_SESSION.CONTINUE_SESSION),
             (decrypt, TPMA_SESSION.DECRYPT),
             (encrypt, TPMA_SESSION.ENCRYPT),
@@ -80,7 +80,7 @@ class Session:
             (audit_exclusive, TPMA_SESSION.AUDIT | TPMA_SESSION.AUDIT_EXCLUSIVE),
             (audit_reset, TPMA_SESSION.AUDIT | TPMA_SESSION.AUDIT_RESET),
         ):
-            if wanted:
+            if requested:
                 attributes |= bit
         if (decrypt or encrypt) and self.symmetric.algorithm == TPM_ALG.NULL:
             raise SessionError("this session was started without a cipher: it cannot encrypt parameters")
@@ -103,19 +103,19 @@ class Use:
 
     @property
     def keyless(self) -> bool:
-        """Whether there is no HMAC: a policy session without any key has none (Part 1, §19.6.6)."""
+        """Whether the authorization has no HMAC, as in a policy session without a key (Part 1, §19.6.6)."""
         session = self.session
-        wants = session.wants_auth_value and trimmed(self.auth.reveal())
-        return session.kind == TPM_SE.POLICY and not session.session_key and not wants
+        password = session.wants_auth_value and trimmed(self.auth.reveal())
+        return session.kind == TPM_SE.POLICY and not session.session_key and not password
 
     def hmac_key(self, entity: bytes | None, auth: Secret | None = None) -> bytes:
-        """The HMAC key for authorizing the entity of that Name; None: it authorizes nothing (Part 1, §19.6.8).
+        """Returns the HMAC key for the entity with that Name, or (None) for a companion (Part 1, §19.6.8).
 
-        `auth` is the authValue where it is no longer the one that was given.
+        `auth` is the entity's authValue if the command has changed it.
         """
         session, auth = self.session, self.auth if auth is None else auth
         key = session.session_key.reveal()
-        # Bound or not is decided with the command's authValue, also for the response to a command that changes it.
+        # Whether it is bound depends on the authValue before the command, even if the command changes it.
         if entity is None or (session.bound_to is not None and session.bound_to == bind_mark(entity, self.auth)):
             return key
         if session.kind == TPM_SE.POLICY and not session.wants_auth_value:
@@ -123,9 +123,9 @@ class Use:
         return key + trimmed(auth.reveal())
 
     def cipher(self, data: bytes, nonces: tuple[bytes, bytes], *, authorizing: bool, encrypting: bool) -> bytes:
-        """A parameter through the session's cipher; `nonces` are the newer and the older.
+        """Returns a parameter, encrypted or decrypted; `nonces` are the newer and the older.
 
-        The key takes in the authValue of what the session authorizes (Part 1, §21.2).
+        The key includes the authValue of the entity that the session authorizes (Part 1, §21.2).
         """
         session = self.session
         key = session.session_key.reveal() + (trimmed(self.auth.reveal()) if authorizing else b"")
@@ -141,15 +141,16 @@ class Use:
 
 
 def bind_mark(name: bytes, auth: Secret) -> Secret:
-    """What a bound session remembers of its entity: Name and authValue, so that a change of either unbinds it."""
+    """Returns Name and authValue of a bound session's entity: a change of either unbinds the session."""
     return Secret(name + b"\0" + trimmed(auth.reveal()))
 
 
 class SessionStart:
-    """Opens a session: `command` goes to the TPM, `finish` makes the `Session` of its response.
+    """The start of a session: `command` is for the TPM, `finish` returns the `Session` for its response.
 
-    `salt` and `encrypted_salt` come from the key at `tpm_key` (see `salt`); without them the session is unsalted.
-    `bind` is the entity's handle, Name and authValue. The session key is KDFa over both (Part 1, §19.6.8).
+    `encrypted_salt` is `salt` encrypted to the key at `tpm_key` (see `crypto.salt`); without it the session is
+    unsalted. `bind`, `bind_name` and `bind_auth` are the handle, Name and authValue of the entity that the session
+    is bound to. The session key is KDFa over authValue and salt (Part 1, §19.6.8).
     """
 
     def __init__(
@@ -181,12 +182,12 @@ class SessionStart:
         )
 
     def finish(self, response: StartAuthSession.Response) -> Session:
-        """The session, with its key. Raises SessionError where a nonce is shorter than the standard allows."""
+        """Returns the session with its key. Raises SessionError if the nonce is too short."""
         if len(response.nonce_tpm) < 16:
-            raise SessionError("the TPM's nonce is shorter than 16 octets: this is no TPM that can be trusted")
+            raise SessionError("the TPM's nonce is shorter than 16 bytes: do not trust this TPM")
         key = Secret(b"")
         secret = (trimmed(self._bind_auth.reveal()) if self._bound else b"") + self._salt.reveal()
-        # Neither salted nor bound: the session key is empty, even where authValue or salt would be (§19.6.8).
+        # An unsalted, unbound session has an empty key (§19.6.8).
         if self._bound or self._salt:
             bits = 8 * digest_size(self._auth_hash)
             key = Secret(kdfa(self._auth_hash, secret, b"ATH", response.nonce_tpm, self._nonce_caller, bits))
@@ -197,5 +198,5 @@ class SessionStart:
 
 
 def authorization_hmac(alg: int, key: bytes, p_hash: bytes, nonces: tuple[bytes, ...], attributes: int) -> bytes:
-    """The HMAC of a command or response (Part 1, §19.6.5): `nonces` are newer, older and any extra ones."""
+    """Returns the HMAC of a command or response (Part 1, §19.6.5); `nonces` are newer, older, extra ones."""
     return hmac_digest(alg, key, p_hash, *nonces, bytes([attributes]))

@@ -1,6 +1,6 @@
-"""Whole messages: header, handles, authorization area, parameters  ⇄  bytes (TPM 2.0 Part 1, §18; Part 3, §4).
+"""Whole commands and responses: header, handles, authorization area, parameters (TPM 2.0 Part 1, §18; Part 3, §4).
 
-Sans-io and without keys: a parameter that crosses the bus encrypted stays `Encrypted` here.
+Without I/O and without keys: a parameter that a session encrypts stays `Encrypted`.
 """
 
 import io
@@ -12,7 +12,7 @@ from .record import Record
 from .spec.command import Command, command_class, role_of
 from .spec.constants import TPM_CC, TPM_ST, TPMA_SESSION
 from .spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
-from .wires import Encrypted, Sized, octets_left, wire_of
+from .wires import Encrypted, Sized, byte_count, octets_left, wire_of
 
 __all__ = [
     "HEADER_SIZE",
@@ -24,14 +24,14 @@ __all__ = [
 ]
 
 HEADER_SIZE = 10
-"""Octets of tag, size and code, in commands and responses alike."""
+"""Bytes of tag, size and code, in commands and in responses."""
 
 MAX_RESPONSE = 16384
-"""Octets; known TPMs answer at most 4096. What claims to be larger is no TPM's answer."""
+"""Bytes; known TPMs return at most 4096. A larger size is not a TPM's."""
 
 
 class Area:
-    """The octets of a command or response, apart; `parameters` as they stand in cpHash and rpHash."""
+    """Handles and parameters of a command or response; `parameters` are the bytes in cpHash and rpHash."""
 
     __slots__ = ("handles", "parameters")
 
@@ -44,7 +44,7 @@ _layouts: dict[type[Record], tuple[tuple[str, bool, Any], ...]] = {}
 
 
 def _layout(record: type[Record]) -> tuple[tuple[str, bool, Any], ...]:
-    """A command's or response's fields: name, whether it is a handle, wire. Kept: each message asks for it."""
+    """The fields of a command or response: name, whether it is a handle, wire. Cached: every message needs it."""
     found = _layouts.get(record)
     if found is None:
         fields = ((name, role_of(a) is not None, wire_of(a)) for name, a in record.fields())
@@ -53,7 +53,7 @@ def _layout(record: type[Record]) -> tuple[tuple[str, bool, Any], ...]:
 
 
 def split(value: Record) -> Area:
-    """Builds a command's or response's values into handles and parameter octets. Raises EncodeError."""
+    """Returns handles and parameter bytes of a command or response. Raises EncodeError."""
     handles: list[int] = []
     stream = io.BytesIO()
     values = vars(value)
@@ -69,7 +69,7 @@ def split(value: Record) -> Area:
 
 
 def join(record: type[Record], handles: Sequence[int], parameters: bytes, offset: int = 0) -> Any:
-    """The value of handles and parameter octets; `offset` is where those start, for errors. DecodeError."""
+    """Returns the value of handles and parameter bytes, which start at `offset`. Raises DecodeError."""
     values: dict[str, Any] = {}
     stream = io.BytesIO(parameters)
     given = iter(handles)
@@ -82,13 +82,13 @@ def join(record: type[Record], handles: Sequence[int], parameters: bytes, offset
     left = octets_left(stream)
     if left:
         raise DecodeError(
-            f"{left} octets after the last parameter", offset + stream.tell(), left, (record.__qualname__,)
+            f"{byte_count(left)} after the last parameter", offset + stream.tell(), left, (record.__qualname__,)
         )
     return record._from(values)
 
 
 def first_parameter(record: type[Record]) -> Sized | None:
-    """The wire of the first parameter where it is a TPM2B, so that a session can encrypt it (Part 1, §21)."""
+    """Returns the wire of the first parameter if it is a TPM2B, which a session can encrypt (Part 1, §21)."""
     for _, handle, wire in _layout(record):
         if not handle:
             return wire if isinstance(wire, Sized) else None
@@ -96,7 +96,7 @@ def first_parameter(record: type[Record]) -> Sized | None:
 
 
 def build_command(code: int, area: Area, authorizations: Sequence[TPMS_AUTH_COMMAND] = ()) -> bytes:
-    """A command's octets."""
+    """Returns a command's bytes."""
     body = b"".join(handle.to_bytes(4, "big") for handle in area.handles)
     if authorizations:
         auths = b"".join(auth.build() for auth in authorizations)
@@ -107,15 +107,15 @@ def build_command(code: int, area: Area, authorizations: Sequence[TPMS_AUTH_COMM
 
 
 def response_size(header: bytes) -> int:
-    """The size that a response's first `HEADER_SIZE` octets announce. Raises DecodeError if it cannot be."""
+    """Returns the size in a response's header. Raises DecodeError if it is impossible."""
     size = int.from_bytes(header[2:6], "big")
     if not HEADER_SIZE <= size <= MAX_RESPONSE:
-        raise DecodeError(f"the TPM's answer says that it is {size} octets long", 2, len(header) - 2, ("size",))
+        raise DecodeError(f"{size} bytes are not a possible size of a response", 2, len(header) - 2, ("size",))
     return size
 
 
 class Message:
-    """What commands and responses have in common: values, compared by them, and `build()`."""
+    """Base of commands and responses, compared by their values."""
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and vars(self) == vars(other)
@@ -126,15 +126,15 @@ class Message:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"
 
     def build(self) -> bytes:
-        """The octets of the message; those it was parsed from. Raises EncodeError."""
+        """Returns the message's bytes, the same that it was parsed from. Raises EncodeError."""
         raise NotImplementedError
 
 
 class CommandMessage(Message):
-    """A command as it crosses the bus.
+    """A command as sent to the TPM.
 
-    `code` is its command code, `command` the values (for a command that is not declared, such as a vendor's:
-    the octets after the header), `authorizations` the sessions, `tag` the structure tag.
+    `code` is its command code, `command` its values (the bytes after the header for an undeclared command, such as
+    a vendor's), `authorizations` its authorization area, `tag` its structure tag.
     """
 
     def __init__(
@@ -156,10 +156,10 @@ class CommandMessage(Message):
 
 
 class ResponseMessage(Message):
-    """A response as it crosses the bus.
+    """A response as received from the TPM.
 
-    `rc` is the response code; where it is 0, `response` holds the values (for a command that is not declared: the
-    octets after the header) and `authorizations` the sessions. An error has the header alone.
+    `rc` is the response code. If it is 0, `response` has the values (the bytes after the header for an undeclared
+    command) and `authorizations` the authorization area. An error has only a header.
     """
 
     def __init__(
@@ -178,7 +178,7 @@ class ResponseMessage(Message):
 
     @property
     def error(self) -> TpmError | None:
-        """The refusal as an exception, or None for success."""
+        """The exception for the response code; None for success."""
         return TpmError(self.rc, self.code) if self.rc else None
 
     def build(self) -> bytes:
@@ -197,19 +197,21 @@ def _header(tag: int, body: int, code: int) -> bytes:
 
 
 def opened(data: bytes) -> tuple[TPM_ST, int, io.BytesIO]:
-    """Tag, code and the stream behind the header, after the size was checked. Raises DecodeError."""
+    """Returns tag, code and the stream after the header, with the size checked. Raises DecodeError."""
     if len(data) < HEADER_SIZE:
-        raise DecodeError(f"a message has at least {HEADER_SIZE} octets", 0, len(data), ("header",))
+        raise DecodeError(
+            f"truncated: expected at least {HEADER_SIZE} bytes, got {len(data)}", 0, len(data), ("header",)
+        )
     size = int.from_bytes(data[2:6], "big")
     if size != len(data):
-        raise DecodeError(f"the size says {size} octets, there are {len(data)}", 2, len(data) - 2, ("size",))
+        raise DecodeError(f"expected {size} bytes, got {len(data)}", 2, len(data) - 2, ("size",))
     stream = io.BytesIO(data)
     stream.seek(HEADER_SIZE)
     return TPM_ST(int.from_bytes(data[:2], "big")), int.from_bytes(data[6:10], "big"), stream
 
 
 def read_handles(record: type[Record], stream: io.BytesIO) -> tuple[int, ...]:
-    """The handle area of a command or response. Raises DecodeError."""
+    """Returns the handles of a command or response. Raises DecodeError."""
     handles = []
     for name, handle, wire in _layout(record):
         if handle:
@@ -221,7 +223,7 @@ def read_handles(record: type[Record], stream: io.BytesIO) -> tuple[int, ...]:
 
 
 def authorizations(record: Any, stream: io.BytesIO, end: int) -> list[Any]:
-    """The authorizations up to octet `end`. Raises DecodeError."""
+    """Returns the authorizations that end at byte `end`. Raises DecodeError."""
     values: list[Any] = []
     while stream.tell() < end:
         try:
@@ -234,7 +236,7 @@ def authorizations(record: Any, stream: io.BytesIO, end: int) -> list[Any]:
 
 
 def _values(record: type[Record], handles: tuple[int, ...], data: bytes, offset: int, encrypted: bool) -> Any:
-    """Values from handles and parameters; a first parameter that a session encrypts is kept as it is."""
+    """The value of handles and parameters; an encrypted first parameter stays as it is."""
     first = first_parameter(record) if encrypted else None
     if first is None:
         return join(record, handles, data, offset)
@@ -257,16 +259,18 @@ def _values(record: type[Record], handles: tuple[int, ...], data: bytes, offset:
                 raise error.within(name, offset).within(record.__qualname__) from None
     if octets_left(stream):
         raise DecodeError(
-            f"{octets_left(stream)} octets after the last parameter", offset + stream.tell(), octets_left(stream)
+            f"{byte_count(octets_left(stream))} after the last parameter",
+            offset + stream.tell(),
+            octets_left(stream),
         )
     return record._from(values)
 
 
 def parse_command(data: bytes) -> CommandMessage:
-    """A command's octets as a message. Raises DecodeError."""
+    """Parses a command. Raises DecodeError."""
     tag, code, stream = opened(data)
     if tag not in (TPM_ST.NO_SESSIONS, TPM_ST.SESSIONS):
-        raise DecodeError(f"the tag is {tag!r}, not TPM_ST_NO_SESSIONS or TPM_ST_SESSIONS", 0, len(data), ("tag",))
+        raise DecodeError(f"expected TPM_ST_NO_SESSIONS or TPM_ST_SESSIONS, got {tag!r}", 0, len(data), ("tag",))
     record = command_class(code)
     if record is None:
         return CommandMessage(code, stream.read(), (), tag)
@@ -277,7 +281,7 @@ def parse_command(data: bytes) -> CommandMessage:
         size = int.from_bytes(stream.read(4), "big")
         if octets_left(stream) < size or len(data) < start + 4 or not size:
             raise DecodeError(
-                f"an authorization area of {size} octets does not fit",
+                f"invalid size of the authorization area: {byte_count(size)}",
                 start,
                 len(data) - start,
                 ("authorizationSize",),
@@ -291,10 +295,9 @@ def parse_command(data: bytes) -> CommandMessage:
 def parse_response(
     data: bytes, command: "bytes | int | Command | type[Command] | CommandMessage"
 ) -> ResponseMessage:
-    """A response's octets as a message. `command` is what it answers: its octets, code, class or message.
+    """Parses the response to `command`, which may be bytes, a command code, a class or a message.
 
-    Raises DecodeError. A response does not name its command; only with the command's octets or message is it known
-    whether its first parameter is encrypted where the response does not say so itself.
+    A response does not name its command. Raises DecodeError.
     """
     if isinstance(command, (bytes, bytearray)):
         code = int.from_bytes(command[6:10], "big")
@@ -302,22 +305,24 @@ def parse_response(
         code = command if isinstance(command, int) else command.code
     tag, rc, stream = opened(data)
     if tag not in (TPM_ST.NO_SESSIONS, TPM_ST.SESSIONS, TPM_ST.RSP_COMMAND):
-        raise DecodeError(f"the tag is {tag!r}, which no response has", 0, len(data), ("tag",))
+        raise DecodeError(f"{tag!r} is not the tag of a response", 0, len(data), ("tag",))
     record = command_class(code)
-    # An error is a header alone (Part 1, §18.4); anything behind it is kept, not explained.
+    # An error is only a header (Part 1, §18.4); further bytes are kept, not explained.
     if rc or record is None or tag == TPM_ST.RSP_COMMAND:
         return ResponseMessage(rc, code, stream.read(), (), tag)
-    answer = record.Response
-    handles = read_handles(answer, stream)
+    response = record.Response
+    handles = read_handles(response, stream)
     if tag == TPM_ST.NO_SESSIONS:
         offset = stream.tell()
-        return ResponseMessage(0, code, join(answer, handles, stream.read(), offset), (), tag)
+        return ResponseMessage(0, code, join(response, handles, stream.read(), offset), (), tag)
     start = stream.tell()
     size = int.from_bytes(stream.read(4), "big")
     offset = stream.tell()
     if offset != start + 4 or octets_left(stream) < size:
-        raise DecodeError(f"parameters of {size} octets do not fit", start, len(data) - start, ("parameterSize",))
+        raise DecodeError(
+            f"invalid size of the parameters: {byte_count(size)}", start, len(data) - start, ("parameterSize",)
+        )
     parameters = stream.read(size)
     auths = authorizations(TPMS_AUTH_RESPONSE, stream, len(data))
     encrypted = any(TPMA_SESSION.ENCRYPT & a.session_attributes for a in auths)
-    return ResponseMessage(0, code, _values(answer, handles, parameters, offset, encrypted), auths, tag)
+    return ResponseMessage(0, code, _values(response, handles, parameters, offset, encrypted), auths, tag)

@@ -28,6 +28,7 @@ __all__ = [
     "SizedRecord",
     "Wire",
     "YesNo",
+    "byte_count",
     "nothing_left",
     "octets_left",
     "select",
@@ -82,7 +83,7 @@ def _completed(stream: IO[bytes], data: bytes, count: int, what: str) -> bytes:
     while len(data) < count and (more := stream.read(count - len(data))):
         data += more
     if len(data) != count:
-        raise DecodeError(f"{what} needs {_bytes(count)}", _place(stream, len(data)), len(data))
+        raise DecodeError(f"{what} needs {byte_count(count)}", _place(stream, len(data)), len(data))
     return data
 
 
@@ -90,7 +91,7 @@ def nothing_left(stream: IO[bytes]) -> None:
     """Raises DecodeError if there are bytes after a value."""
     left = octets_left(stream)
     if left:
-        raise DecodeError(f"{_bytes(left)} too many", _place(stream), left)
+        raise DecodeError(f"{byte_count(left)} too many", _place(stream), left)
 
 
 class Wire(construct.Construct):  # type: ignore[misc]
@@ -187,7 +188,7 @@ class Fixed(Wire):
 
     def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
         if not isinstance(obj, bytes) or len(obj) != self.size:
-            raise EncodeError(f"expected {_bytes(self.size)}, got {_shown(obj)}")
+            raise EncodeError(f"expected {byte_count(self.size)}, got {_shown(obj)}")
         stream.write(obj)
         return obj
 
@@ -221,7 +222,7 @@ class Sized(Wire):
     def put(self, data: bytes, stream: IO[bytes]) -> None:
         """Writes size and bytes; raises EncodeError above the limit."""
         if len(data) > self.limit:
-            raise EncodeError(f"{_bytes(len(data))} exceed the limit of {self.limit}")
+            raise EncodeError(f"{byte_count(len(data))} exceed the limit of {self.limit}")
         stream.write(len(data).to_bytes(self.size, "big") + data)
 
     def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
@@ -387,14 +388,15 @@ class Select(Wire):
 select = Select
 
 
-def _bytes(count: int) -> str:
+def byte_count(count: int) -> str:
+    """Returns "1 byte", "2 bytes" and so on, for messages."""
     return f"{count} byte{'' if count == 1 else 's'}"
 
 
 def _shown(obj: Any) -> str:
     """A value in a message about its type or size; never its content, which may be secret."""
     if isinstance(obj, bytes):
-        return _bytes(len(obj))
+        return byte_count(len(obj))
     return f"{len(obj)}" if isinstance(obj, (list, tuple)) else type_(obj).__name__
 
 

@@ -67,14 +67,14 @@ def test_a_response_and_an_error() -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (GET_RANDOM[:11], "size: the size says 12 octets"),
+        (GET_RANDOM[:11], "size: expected 12 bytes, got"),
         (
             bytes.fromhex("80010000000b0000017b00"),
             "GetRandom.bytes_requested: UINT16 needs 2 bytes (at byte 10, 1 left)",
         ),
-        (CREATE_PRIMARY[:2] + bytes.fromhex("00000044") + CREATE_PRIMARY[6:] + b"\0", "1 octets after the last"),
-        (b"\x80\x01", "at least 10 octets"),
-        (b"", "at least 10 octets"),
+        (CREATE_PRIMARY[:2] + bytes.fromhex("00000044") + CREATE_PRIMARY[6:] + b"\0", "1 byte after the last"),
+        (b"\x80\x01", "at least 10 bytes"),
+        (b"", "at least 10 bytes"),
         (bytes.fromhex("80030000000a0000017c"), "TPM_ST(0x8003)"),
     ],
 )
@@ -234,7 +234,7 @@ def test_a_broken_line_does_not_hide_the_next(tmp_path: Path, capsys: pytest.Cap
     assert main(["decode", str(tmp_path / "lines")]) == 1
     out = capsys.readouterr().out
     assert out.count("TPM2_GetRandom: ") == 2
-    assert "! size: the size says 256 octets, there are 12" in out
+    assert "! size: expected 256 bytes, got 12" in out
     assert "commandSize: 256 octets, but there are 12" in out
     assert "randomBytes: 3 octets" in out
 

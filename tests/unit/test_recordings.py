@@ -236,4 +236,4 @@ def test_a_page_that_has_no_place(
 
 def test_a_commands_header_alone_is_a_command_cut_short(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["decode", COMMAND.hex()[:20]]) == 1
-    assert "! size: the size says 12 octets, there are 10" in capsys.readouterr().out
+    assert "! size: expected 12 bytes, got 10" in capsys.readouterr().out

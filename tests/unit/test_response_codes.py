@@ -100,7 +100,7 @@ def test_what_the_user_reads(error: TpmError, text: str) -> None:
 def test_a_tpm_that_was_started_already_is_not_told_to_be_started() -> None:
     started = TpmError(0x100, TPM_CC.Startup)
     assert str(started) == (
-        "TPM2_Startup: TPM_RC_INITIALIZE: the TPM was started already; nothing is left to do [0x100]"
+        "TPM2_Startup: TPM_RC_INITIALIZE: the TPM has already executed TPM2_Startup; nothing to do [0x100]"
     )
     assert "has not executed TPM2_Startup; start swtpm" in str(TpmError(0x100, TPM_CC.GetRandom))
 

@@ -90,31 +90,31 @@ def test_a_first_parameter_that_a_session_encrypts_stays_octets() -> None:
 @pytest.mark.parametrize(
     ("data", "text"),
     [
-        ("", "header: a message has at least 10 octets (at byte 0, 0 left)"),
-        ("8001 0000000c 0000", "header: a message has at least 10 octets (at byte 0, 8 left)"),
-        ("8001 0000000d 0000017b 0010", "size: the size says 13 octets, there are 12 (at byte 2, 10 left)"),
+        ("", "header: truncated: expected at least 10 bytes, got 0 (at byte 0, 0 left)"),
+        ("8001 0000000c 0000", "header: truncated: expected at least 10 bytes, got 8 (at byte 0, 8 left)"),
+        ("8001 0000000d 0000017b 0010", "size: expected 13 bytes, got 12 (at byte 2, 10 left)"),
         (
             "8001 ffffffff 0000017b 0010",
-            "size: the size says 4294967295 octets, there are 12 (at byte 2, 10 left)",
+            "size: expected 4294967295 bytes, got 12 (at byte 2, 10 left)",
         ),
         (
             "00c4 0000000c 0000017b 0010",
-            "tag: the tag is TPM_ST.RSP_COMMAND, not TPM_ST_NO_SESSIONS or TPM_ST_SESSIONS (at byte 0, 12 left)",
+            "tag: expected TPM_ST_NO_SESSIONS or TPM_ST_SESSIONS, got TPM_ST.RSP_COMMAND (at byte 0, 12 left)",
         ),
         ("8001 0000000b 0000017b 00", "GetRandom.bytes_requested: UINT16 needs 2 bytes (at byte 10, 1 left)"),
-        ("8001 0000000e 0000017b 00100000", "GetRandom: 2 octets after the last parameter (at byte 12, 2 left)"),
+        ("8001 0000000e 0000017b 00100000", "GetRandom: 2 bytes after the last parameter (at byte 12, 2 left)"),
         ("8002 0000000c 00000155 8101", "HMAC.handle: UINT32 needs 4 bytes (at byte 10, 2 left)"),
         (
             "8002 00000010 00000155 81010002 0000",
-            "authorizationSize: an authorization area of 0 octets does not fit (at byte 14, 2 left)",
+            "authorizationSize: invalid size of the authorization area: 0 bytes (at byte 14, 2 left)",
         ),
         (
             "8002 00000012 00000155 81010002 ffffffff",
-            "authorizationSize: an authorization area of 4294967295 octets does not fit (at byte 14, 4 left)",
+            "authorizationSize: invalid size of the authorization area: 4294967295 bytes (at byte 14, 4 left)",
         ),
         (
             "8002 00000012 00000155 81010002 00000000",
-            "authorizationSize: an authorization area of 0 octets does not fit (at byte 14, 4 left)",
+            "authorizationSize: invalid size of the authorization area: 0 bytes (at byte 14, 4 left)",
         ),
         (
             "8002 0000001b 00000155 81010002 00000005 40000009 0000 01 0000",
@@ -137,12 +137,15 @@ def test_commands_that_are_none(data: str, text: str) -> None:
     [
         (
             "8003 0000000a 00000000",
-            "tag: the tag is TPM_ST(0x8003), which no response has (at byte 0, 10 left)",
+            "tag: TPM_ST(0x8003) is not the tag of a response (at byte 0, 10 left)",
         ),
-        ("8002 0000000c 00000000 0000", "parameterSize: parameters of 0 octets do not fit (at byte 10, 2 left)"),
+        (
+            "8002 0000000c 00000000 0000",
+            "parameterSize: invalid size of the parameters: 0 bytes (at byte 10, 2 left)",
+        ),
         (
             "8002 0000000e 00000000 ffffffff",
-            "parameterSize: parameters of 4294967295 octets do not fit (at byte 10, 4 left)",
+            "parameterSize: invalid size of the parameters: 4294967295 bytes (at byte 10, 4 left)",
         ),
         (
             "8002 00000013 00000000 00000000 0000 01 0000",
@@ -150,7 +153,7 @@ def test_commands_that_are_none(data: str, text: str) -> None:
         ),
         (
             "8002 0000001a 00000000 00000007 0004 cafebabe 00 0000 01 0000",
-            "HMAC.Response: 1 octets after the last parameter (at byte 20, 1 left)",
+            "HMAC.Response: 1 byte after the last parameter (at byte 20, 1 left)",
         ),
         (
             "8002 00000018 00000000 00000004 0002 cafe 0000 01 0000 ff",
@@ -166,7 +169,7 @@ def test_responses_that_are_none(data: str, text: str) -> None:
 
 @pytest.mark.parametrize("size", [0, 9, 16385, 0xFFFFFFFF])
 def test_a_size_is_judged_before_anything_is_read(size: int) -> None:
-    with pytest.raises(DecodeError, match=f"it is {size} octets long"):
+    with pytest.raises(DecodeError, match=f"{size} bytes are not a possible size"):
         response_size(b"\x80\x01" + size.to_bytes(4, "big") + bytes(4))
 
 

@@ -100,7 +100,7 @@ def _response(walk: Walk, kind: type[Record], sessions: bool) -> None:
     said = int.from_bytes(walk.data[walk.place : walk.place + 4], "big")
     size = walk.number("parameterSize", 4, "UINT32", f"{said} octets of parameters")
     if size > walk.left:
-        raise DecodeError(f"parameters of {size} octets do not fit", walk.place, walk.left)
+        raise DecodeError(f"invalid size of the parameters: {size} bytes", walk.place, walk.left)
     with walk.area(size):
         _parameters(walk, kind, parameters, values, _answer_encrypted(walk, size))
     _authorizations(walk, TPMS_AUTH_RESPONSE, walk.left)
