@@ -1,7 +1,11 @@
-"""The doors of the house (docs/architecture.md): what may import what."""
+"""The rules of docs/architecture.md: which module may import which, where I/O is, how large things are."""
 
 import ast
 import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -18,11 +22,17 @@ PURE = (
 NO_IO = {"os", "socket", "ssl", "cryptography", "subprocess", "select"}
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
 def imported(path: Path) -> set[str]:
     """Top-level names that a module imports, at its head or inside its functions."""
     package = path.relative_to(ROOT).parts[0]
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -100,5 +110,188 @@ def writes_into_settings(tree: ast.AST) -> list[str]:
 def test_nobody_writes_into_settings() -> None:
     bad = "def f(args: Settings, more: X) -> None:\n    args.a = more.b = 1\n    setattr(args, 'c', 2)\n"
     assert writes_into_settings(ast.parse(bad)) == ["args.a", "setattr(args, 'c', 2)"]
-    written = {path: writes_into_settings(ast.parse(path.read_text())) for path in modules("cli")}
+    written = {path: writes_into_settings(tree_of(path)) for path in modules("cli")}
     assert not {path: statements for path, statements in written.items() if statements}
+
+
+def _targets(node: ast.AST, module: str, is_package: bool, known: Mapping[str, Path]) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names if alias.name in known)
+    elif isinstance(node, ast.ImportFrom):
+        base = module.split(".")[: None if is_package else -1]
+        start = base[: len(base) - node.level + 1] if node.level else []
+        name = ".".join([*start, *filter(None, [node.module])])
+        for alias in node.names:
+            target = f"{name}.{alias.name}" if f"{name}.{alias.name}" in known else name
+            if target in known and target != module:
+                yield target
+
+
+def _without_annotations(tree: ast.Module) -> ast.Module:
+    """Returns a module without what only a type checker imports."""
+    body = [
+        node for node in tree.body if not isinstance(node, ast.If) or ast.unparse(node.test) != "TYPE_CHECKING"
+    ]
+    return ast.Module(body, [])
+
+
+@cache
+def arrows(*, annotations: bool = True) -> dict[str, set[str]]:
+    """Returns for each module those that it imports, at its head, inside functions, or for annotations."""
+    known = {}
+    for path in modules("tpmwire", "sigv4", "cli"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        known[".".join(parts[:-1] if path.stem == "__init__" else parts)] = path
+    found: dict[str, set[str]] = {}
+    for module, path in known.items():
+        tree = tree_of(path)
+        nodes = ast.walk(tree if annotations else _without_annotations(tree))
+        found[module] = {
+            target for node in nodes for target in _targets(node, module, path.stem == "__init__", known)
+        }
+    return found
+
+
+def circle(graph: Mapping[str, set[str]]) -> list[str]:
+    """Returns the modules of a circle of imports, if there is one."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def room(module: str) -> str:
+    """Returns the part of a package that a module belongs to: "cli.terminal"."""
+    return ".".join(module.split(".")[:2])
+
+
+def rooms(package: str) -> set[str]:
+    return {room(module) for module in arrows() if module.startswith(f"{package}.")}
+
+
+def reached(module: str, graph: Mapping[str, set[str]]) -> set[str]:
+    """Returns every module that is loaded with this one."""
+    seen: set[str] = set()
+    waiting = {module}
+    while waiting:
+        seen |= waiting
+        waiting = set(chain.from_iterable(graph[each] for each in waiting)) - seen
+    return seen - {module}
+
+
+def test_imports_have_no_circle() -> None:
+    assert set(circle({"a": {"b"}, "b": {"c"}, "c": {"b"}})) == {"b", "c"}
+    assert circle(arrows()) == []
+
+
+CLI_LAYERS = (
+    {"terminal"},
+    {"awsconfig", "inspect", "serving", "tpm"},
+    {"credentials", "keys"},
+    {"lifecycle", "requests"},
+    {"verbs"},
+    {"toolbox", "credential_process"},
+)
+"""A part of cli imports only from those in the lines above its own."""
+
+
+def test_cli_imports_downward() -> None:
+    layer = {f"cli.{name}": number for number, names in enumerate(CLI_LAYERS) for name in names}
+    assert set(layer) == rooms("cli")
+    upward = [
+        (module, target)
+        for module, targets in arrows().items()
+        for target in targets
+        if room(module) in layer and room(target) in layer and room(module) != room(target)
+        if layer[room(module)] <= layer[room(target)]
+    ]
+    assert upward == []
+
+
+def test_the_standard_as_data_needs_only_records() -> None:
+    used = {
+        room(target)
+        for module, targets in arrows().items()
+        if room(module) == "tpmwire.spec"
+        for target in targets
+    }
+    assert used == {"tpmwire.spec", "tpmwire.record", "tpmwire.wires"}
+
+
+@pytest.mark.parametrize("name", ["crypto", "policy", "keys", "explain"])
+def test_no_tpm_is_needed_by(name: str) -> None:
+    graph = arrows(annotations=False)
+    with_tpm = {f"tpmwire.{each}" for each in ("transport", "tpm", "primary", "channel", "state", "use", "calls")}
+    assert room("tpmwire.use.hmac") in with_tpm & {room(each) for each in reached("tpmwire.use.hmac", graph)}
+    inside = [module for module in graph if room(module) == f"tpmwire.{name}"]
+    assert inside
+    needed = {module: {each for each in reached(module, graph) if room(each) in with_tpm} for module in inside}
+    assert {module: each for module, each in needed.items() if each} == {}
+
+
+NETWORK = {
+    "tpmwire/transport",
+    "sigv4/http.py",
+    "sigv4/sockets.py",
+    "sigv4/transfer.py",  # bodies that http.client sends in chunks
+    "cli/serving",
+    "cli/verbs/serve.py",  # sockets that systemd passes on
+    "cli/verbs/trace.py",  # a program's connection to the TPM
+    "cli/verbs/export_public.py",  # the name of this host
+}
+
+
+def opens_sockets(path: Path) -> bool:
+    return bool(imported(path) & {"socket", "asyncio", "socketserver"}) or "http.client" in path.read_text()
+
+
+def test_sockets_are_in_few_places() -> None:
+    users = {str(path.relative_to(ROOT)) for path in modules("tpmwire", "sigv4", "cli") if opens_sockets(path)}
+    assert "sigv4/http.py" in users
+    assert {path for path in users if not any(path.startswith(place) for place in NETWORK)} == set()
+
+
+def test_packages_have_few_parts() -> None:
+    assert len(rooms("cli")) <= 13
+    assert len(rooms("tpmwire")) <= 21
+
+
+TABLES = {"tpmwire/spec/structures.py", "sigv4/services.py", "sigv4/host_names.py"}
+
+
+def test_files_are_short() -> None:
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text().splitlines())
+        for path in modules("tpmwire", "sigv4", "cli")
+    }
+    assert {path for path, length in lengths.items() if length > 450} == TABLES
+
+
+def test_functions_are_short() -> None:
+    trees = [tree_of(path) for path in modules("tpmwire", "sigv4", "cli")]
+    functions = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    lengths = sorted(node.end_lineno - node.lineno + 1 for node in functions if node.end_lineno)
+    assert lengths[len(lengths) * 95 // 100] <= 30
+
+
+def late_imports(tree: ast.AST) -> list[ast.AST]:
+    """Returns the imports inside functions."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    inside = {id(node): node for function in functions for node in ast.walk(function)}
+    return [node for node in inside.values() if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
+def test_few_imports_are_inside_functions() -> None:
+    assert len(late_imports(ast.parse("import a\ndef f():\n    import b\n    def g():\n        import c"))) == 2
+    late = sum(len(late_imports(tree_of(path))) for path in modules("cli"))
+    lines = sum(len(path.read_text().splitlines()) for path in modules("cli"))
+    assert late * 1000 <= 10 * lines
+
+
+def test_the_map_has_every_part() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text().partition("## The map")[2].partition("\n## ")[0]
+    for name in (*rooms("tpmwire"), *rooms("cli")):
+        place = ROOT / name.replace(".", "/")
+        entry = f"{place.name}/" if place.is_dir() else f"{place.name}.py"
+        assert f"\n  {entry} " in page, name
