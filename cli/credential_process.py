@@ -27,11 +27,11 @@ def run(words: list[str]) -> int:
         return 0
     if sys.stdout is None:
         raise UsageError("stdout is closed; open it, so that the credentials can be written")
-    from .credentials.output import put_out  # late: --help needs none of it
-    from .credentials.sts import obtain  # late: --help needs neither the TPM nor AWS
+    from .credentials.output import put_out  # noqa: PLC0415 - --help needs none of it
+    from .credentials.sts import obtain  # noqa: PLC0415 - --help needs neither the TPM nor AWS
 
     if settings.profile is not None:
-        from .credentials.role_chain import profile_settings  # late: most runs name no profile
+        from .credentials.role_chain import profile_settings  # noqa: PLC0415 - most runs name no profile
 
         settings = profile_settings(settings.profile, given_options(words))
     put_out(settings, lambda: obtain(settings))

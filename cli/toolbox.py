@@ -12,7 +12,10 @@ from keyword import iskeyword
 from types import ModuleType
 from typing import NoReturn
 
+from tpmwire import __version__
+
 from .terminal.messages import UsageError, guarded
+from .terminal.options import Parser, suggestion
 
 __all__ = ["VERBS", "main", "run", "verb_module"]
 
@@ -108,15 +111,11 @@ def _dispatch(words: list[str]) -> int:
         print(_overview())
         return 0 if words else 2
     if words[0] in ("--version", "-version", "version"):
-        from tpmwire import __version__
-
         print(f"tpmwire {__version__}")
         return 0
     verb = " ".join(words[:2]) if words[0] in _FAMILIES else words[0]
     if words[0] in _FAMILIES and (verb in _FAMILIES or words[1].startswith("-")):
         return _family(*words[:2])
-    from .terminal.options import Parser, suggestion
-
     if verb not in VERBS:
         near = next((known for known in VERBS if known.partition(" ")[2] in verb.split("-")), None)
         hint = f"; did you mean {near!r}?" if near else suggestion(verb, [*VERBS, *_FAMILIES])

@@ -23,7 +23,7 @@ def key_from(settings: RunSettings) -> HmacKey:
     """Returns the key that the options describe. Raises UsageError, KeyFileError."""
     file = None
     if settings.credential_file:
-        from ..terminal.files import read_key_file  # late: a key at a handle has no file
+        from ..terminal.files import read_key_file  # noqa: PLC0415 - a key at a handle has no file
 
         file = read_key_file(settings.credential_file)
     pcrs = pcrs_from(settings.pcrs) if settings.pcrs else None
@@ -31,7 +31,7 @@ def key_from(settings: RunSettings) -> HmacKey:
         warn("--tpm-session-encrypt-with-name is empty; no key is pinned")
     pin = name = None
     if settings.tpm_session_encrypt_with_name or settings.tpm_session_encrypt_with_public:
-        from ..tpm.pins import pin_from  # late: for a pinned key only
+        from ..tpm.pins import pin_from  # noqa: PLC0415 - for a pinned key only
 
         if settings.no_session_encryption:
             raise UsageError(
@@ -40,7 +40,7 @@ def key_from(settings: RunSettings) -> HmacKey:
             )
         pin = pin_from(settings.tpm_session_encrypt_with_name, settings.tpm_session_encrypt_with_public)
     if settings.key_name:
-        from ..tpm.pins import hex_name  # late: for a named key only
+        from ..tpm.pins import hex_name  # noqa: PLC0415 - for a named key only
 
         name = hex_name("--key-name", settings.key_name)
     explicit = settings.parentPass or settings.parentPass_file or os.environ.get("TPM_PARENT_AUTH")
@@ -69,7 +69,7 @@ def ask_tpm_each(settings: RunSettings, wanted: Sequence[tuple[HmacKey, Sequence
     transport = open_transport(settings.tpm_path, settings.timeout)
     tpm = Tpm(transport, abandon=finish_in_background, for_one_use=len(wanted) == 1)
     if settings.verbose:
-        from ..tpm.verbose import trace  # late: for --verbose only
+        from ..tpm.verbose import trace  # noqa: PLC0415 - for --verbose only
 
         tpm.observe = trace
         if any(key.protected and key.pin is None for key, _ in wanted):

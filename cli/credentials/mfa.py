@@ -21,7 +21,7 @@ def code(settings: RunSettings) -> str:
     With --mfa-totp also what `aws_code` raises.
     """
     if settings.mfa_totp:
-        from .totp_key import aws_code  # late: for --mfa-totp only
+        from .totp_key import aws_code  # noqa: PLC0415 - for --mfa-totp only
 
         return aws_code(settings)
     if settings.mfa_process:
@@ -30,8 +30,8 @@ def code(settings: RunSettings) -> str:
 
 
 def _from_program(command: str) -> str:
-    import shlex  # late: with subprocess
-    import subprocess  # late: for --mfa-process only
+    import shlex  # noqa: PLC0415 - with subprocess
+    import subprocess  # noqa: PLC0415 - for --mfa-process only
 
     try:
         # In our process group, so that it may ask on the terminal itself.

@@ -428,7 +428,7 @@ def read_policy(settings: RunSettings) -> str | None:
     """Returns the session policy of the options, also from its file; None without one. Raises UsageError."""
     if not settings.policy_file:
         return settings.policy
-    from ..terminal.files import read_small  # late: few runs have a policy file
+    from ..terminal.files import read_small  # noqa: PLC0415 - few runs have a policy file
 
     if settings.policy:
         raise UsageError("--policy and --policy-file are both given; give one")

@@ -29,7 +29,7 @@ def put_out(settings: OutputSettings, obtain: "Callable[[], Credentials]") -> No
         return
     if not profile:
         raise UsageError("--format credentials-file needs --credentials-profile, the profile to write")
-    from ..awsconfig.credentials_file import check, write  # late: most runs print
+    from ..awsconfig.credentials_file import check, write  # noqa: PLC0415 - most runs print
 
     check(profile, overwrite=overwrite)
     credentials = obtain()
@@ -72,7 +72,7 @@ def _assignment(name: str, value: str, form: str) -> str:
             raise UsageError(f"{name} contains characters that an env file cannot hold; use --format export")
         return f"{name}={value}"
     if form == "export":
-        import shlex  # late: for a shell's assignments only
+        import shlex  # noqa: PLC0415 - for a shell's assignments only
 
         return f"export {name}={shlex.quote(value)}"
     if form == "fish":

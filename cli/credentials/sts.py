@@ -51,7 +51,7 @@ def obtain(settings: RunSettings) -> "Credentials":
     key_id = access_key_id(settings)
     settings = complete(settings)
     if settings.cache:
-        from .cache.run import cached  # late: for --cache only
+        from .cache.run import cached  # noqa: PLC0415 - for --cache only
 
         return cached(settings, key_id, lambda signer: _ask(settings, signer))
     return _ask(settings, signer_from(settings, key_id))
@@ -64,7 +64,7 @@ def _ask(settings: RunSettings, signer: "Signer") -> "Credentials":
     if settings.aws_arn and not settings.assumeRole:
         # The Go program's lines go on working.
         warn("--aws-arn has no effect without --assumeRole: the credentials are not those of the role")
-    from sigv4.retry import read_retry_policy  # late: a run with cached credentials asks nobody
+    from sigv4.retry import read_retry_policy  # noqa: PLC0415 - a run with cached credentials asks nobody
 
     endpoint = endpoint_for(settings, first)
     retries = read_retry_policy(os.environ, settings.aws_profile)
@@ -74,16 +74,16 @@ def _ask(settings: RunSettings, signer: "Signer") -> "Credentials":
         http = _http(settings)
         http.check(endpoint.url)
     if settings.mfa_serial:
-        from .mfa import code  # late: few runs need a code
+        from .mfa import code  # noqa: PLC0415 - few runs need a code
 
         first, *chained = operations(settings, code(settings))
-    from sigv4.times import timestamp  # late: a run with cached credentials signs nothing
+    from sigv4.times import timestamp  # noqa: PLC0415 - a run with cached credentials signs nothing
 
     # Before the network: the TPM is closed again by the time STS is asked.
     signer.prime(timestamp(time.time())[:8])
 
-    from sigv4.client import StsClient  # late: a run that the TPM refuses needs no HTTP
-    from sigv4.errors import StsError  # late: with the client
+    from sigv4.client import StsClient  # noqa: PLC0415 - a run that the TPM refuses needs no HTTP
+    from sigv4.errors import StsError  # noqa: PLC0415 - with the client
 
     http = http or _http(settings)
     if settings.verbose:
@@ -93,12 +93,12 @@ def _ask(settings: RunSettings, signer: "Signer") -> "Credentials":
         found = client.call(first)
     except StsError as error:
         if error.code == "SignatureDoesNotMatch":
-            from .tampering import check_result  # late: for a refused signature only
+            from .tampering import check_result  # noqa: PLC0415 - for a refused signature only
 
             check_result(settings, signer, error)
         raise
     for operation in chained:
-        from sigv4.signer import Signer, hmac_from_secret  # late: for chained roles only
+        from sigv4.signer import Signer, hmac_from_secret  # noqa: PLC0415 - for chained roles only
 
         temporary = Signer(found.access_key_id, hmac_from_secret(found.secret_access_key), found.session_token)
         client = client.with_signer(temporary)
@@ -108,7 +108,7 @@ def _ask(settings: RunSettings, signer: "Signer") -> "Credentials":
 
 def endpoint_for(settings: RunSettings, operation: "Operation[Any]") -> "Endpoint":
     """Where the operation is asked for. Raises RequestError; UsageError where it needs a region."""
-    from sigv4.endpoints import resolve  # late: a run with cached credentials asks nobody
+    from sigv4.endpoints import resolve  # noqa: PLC0415 - a run with cached credentials asks nobody
 
     region = settings.aws_region or None
     if operation.regional and not region:
@@ -121,7 +121,7 @@ def endpoint_for(settings: RunSettings, operation: "Operation[Any]") -> "Endpoin
 
 
 def _http(settings: RunSettings) -> "HttpClient":
-    from sigv4.http import HttpClient  # late: a run that the TPM refuses needs no HTTP
+    from sigv4.http import HttpClient  # noqa: PLC0415 - a run that the TPM refuses needs no HTTP
 
     return HttpClient(settings.timeout, environ_of(settings), user_agent=PROGRAM, warn=warn)
 
@@ -152,7 +152,7 @@ def signer_from(settings: RunSettings, key_id: str, *, checked: bool = False) ->
     `checked` is for signatures that nobody checks before they are printed: see `tpmwire.use.run.Key`.
     Raises UsageError, KeyFileError.
     """
-    from sigv4.signer import Signer  # late: a run with cached credentials signs nothing
+    from sigv4.signer import Signer  # noqa: PLC0415 - a run with cached credentials signs nothing
 
     key = key_from(settings)
     key.checked = checked
@@ -164,7 +164,7 @@ def operations(settings: RunSettings, code: str | None) -> "list[Operation[Crede
 
     `code` is that of --mfa-serial, None while it is not known. Raises UsageError, RequestError.
     """
-    from sigv4.sts import AssumeRoot, GetFederationToken, GetSessionToken  # late: cached credentials need none
+    from sigv4.sts import AssumeRoot, GetFederationToken, GetSessionToken  # noqa: PLC0415 - cached credentials need none
 
     operations = {
         "assumeRole": settings.assumeRole,
@@ -192,7 +192,7 @@ def operations(settings: RunSettings, code: str | None) -> "list[Operation[Crede
 
 
 def _roles(settings: RunSettings, code: str | None) -> "Iterator[AssumeRole]":
-    from sigv4.sts import AssumeRole  # late: a run with cached credentials asks nobody
+    from sigv4.sts import AssumeRole  # noqa: PLC0415 - a run with cached credentials asks nobody
 
     if not settings.aws_arn:
         raise UsageError("--assumeRole needs a role; give --aws-arn=arn:aws:iam::ACCOUNT:role/NAME")

@@ -1,11 +1,11 @@
 """Time-based one-time passwords (RFC 6238): what a token's secret says of it, and a code from the TPM's HMAC."""
 
-from typing import TYPE_CHECKING, NamedTuple
+import hashlib
+from typing import NamedTuple
+
+from tpmwire.secret import Secret
 
 from ..terminal.messages import UsageError
-
-if TYPE_CHECKING:
-    from tpmwire.secret import Secret
 
 __all__ = ["AWS_DIGITS", "AWS_PERIOD", "Token", "code_of", "parse_token", "step_at"]
 
@@ -22,7 +22,7 @@ _SHORTEST = 10  # octets; RFC 4226 asks for 16, AWS gives 40, and old services h
 class Token(NamedTuple):
     """A token: `secret` is the HMAC key, `hash_name` its hash as TPM_ALG has it; `period` is in seconds."""
 
-    secret: "Secret"
+    secret: Secret
     hash_name: str = "SHA1"
     digits: int = AWS_DIGITS
     period: int = AWS_PERIOD
@@ -68,7 +68,7 @@ def parse_token(given: bytes) -> Token:
 
 
 def _of_uri(text: str) -> Token:
-    from urllib.parse import parse_qs, urlsplit
+    from urllib.parse import parse_qs, urlsplit  # noqa: PLC0415 - a code needs no URI
 
     try:
         parts = urlsplit(text)
@@ -89,10 +89,6 @@ def _of_uri(text: str) -> Token:
 
 
 def _checked(secret: str, hash_name: str, digits: str, period: str) -> Token:
-    import hashlib
-
-    from tpmwire.secret import Secret
-
     if hash_name not in _HASHES:
         raise UsageError("the otpauth URI's algorithm is not SHA1, SHA256 or SHA512")
     if digits not in ("6", "7", "8"):
@@ -108,8 +104,8 @@ def _checked(secret: str, hash_name: str, digits: str, period: str) -> Token:
 
 def _base32(text: str) -> bytes:
     """As people type it: in either case, in groups, with or without padding."""
-    import base64
-    import binascii
+    import base64  # noqa: PLC0415 - a code needs no base32
+    import binascii  # noqa: PLC0415 - likewise
 
     letters = "".join(text.split()).replace("-", "").rstrip("=").upper()
     if not letters:

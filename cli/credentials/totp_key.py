@@ -18,7 +18,7 @@ def key_at(where: int | str) -> HmacKey:
     """Returns the token's key, without a password. Raises UsageError, KeyFileError."""
     if isinstance(where, int):
         return HmacKey(handle=where)
-    from ..terminal.files import read_key_file  # late: a key at a handle has no file
+    from ..terminal.files import read_key_file  # noqa: PLC0415 - a key at a handle has no file
 
     return HmacKey(file=read_key_file(where))
 
@@ -36,7 +36,7 @@ def aws_code(settings: RunSettings) -> str:
         key.parent_auth = auth_from(settings.parentPass, settings.parentPass_file, "TPM_PARENT_AUTH")
     key.protected = not settings.no_session_encryption
     if settings.tpm_session_encrypt_with_name or settings.tpm_session_encrypt_with_public:
-        from ..tpm.pins import pin_from  # late: for a pinned key only
+        from ..tpm.pins import pin_from  # noqa: PLC0415 - for a pinned key only
 
         key.pin = pin_from(settings.tpm_session_encrypt_with_name, settings.tpm_session_encrypt_with_public)
     try:

@@ -148,11 +148,11 @@ def resolve_run(args: UseSettings) -> RunSettings:
     given = {option: value for option, value in vars(args).items() if option in args.given}
     profile = args.profile
     if profile is None and not (args.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID")):
-        from sigv4.config import profile_name  # late: most signatures need no AWS config file
+        from sigv4.config import profile_name  # noqa: PLC0415 - most signatures need no AWS config file
 
         profile = profile_name(os.environ)
     if profile is not None:
-        from ..credentials.role_chain import profile_settings  # late: likewise
+        from ..credentials.role_chain import profile_settings  # noqa: PLC0415 - likewise
 
         return profile_settings(profile, given)
     found = parse_run([]).with_options(given)
@@ -174,7 +174,7 @@ def region_of(caller: Caller, given: str | None = None) -> str:
     if found := given or caller.region:
         return found
 
-    from sigv4.config import configured_region  # late: most signatures need no AWS config file
+    from sigv4.config import configured_region  # noqa: PLC0415 - most signatures need no AWS config file
 
     found = configured_region(os.environ)
     if not found:

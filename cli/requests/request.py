@@ -129,7 +129,7 @@ def _is_unsigned_by_profile(profile: "Profile | None", service: str) -> bool:
 
 def _bucket_url(args: RequestSettings, caller: Caller) -> tuple[str, str, str | None]:
     """Returns the URL of s3://BUCKET/KEY, whose key is not percent-encoded, its service, and its one region."""
-    from sigv4.s3 import locate, read_s3_settings, split_bucket_key  # late: for s3:// only
+    from sigv4.s3 import locate, read_s3_settings, split_bucket_key  # noqa: PLC0415 - for s3:// only
 
     bucket, key = split_bucket_key(args.url.removeprefix("s3://"))
     region = _client_region(caller, bucket, args.region)
@@ -140,7 +140,7 @@ def _bucket_url(args: RequestSettings, caller: Caller) -> tuple[str, str, str | 
 
 def _client_region(caller: Caller, bucket: str, given: str | None) -> str:
     """Returns the region of the caller; if nothing tells it, that of an access point's ARN. Raises UsageError."""
-    from sigv4.s3 import arn_region  # late: for s3:// only
+    from sigv4.s3 import arn_region  # noqa: PLC0415 - for s3:// only
 
     try:
         return region_of(caller, given)
@@ -228,7 +228,7 @@ def _file_body(path: str) -> "FileBody":
         raise UsageError("the file name of the body is empty; give a file, or - for standard input")
     if path == "-" and sys.stdin is None:  # as it is where somebody closed it
         raise UsageError("standard input is closed; open it, so that the body can be read")
-    from sigv4.files import open_input  # late: most requests have no body
+    from sigv4.files import open_input  # noqa: PLC0415 - most requests have no body
 
     source: BinaryIO
     try:

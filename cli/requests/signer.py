@@ -18,7 +18,7 @@ __all__ = ["http_client", "key_of", "signer_of"]
 
 def http_client(caller: Caller) -> "HttpClient":
     """Returns the client for requests to other services than STS."""
-    from sigv4.http import HttpClient  # late: a signature alone needs no network
+    from sigv4.http import HttpClient  # noqa: PLC0415 - a signature alone needs no network
 
     return HttpClient(caller.timeout, environ_of(caller.run), user_agent="tpmwire", warn=warn)
 
@@ -36,7 +36,7 @@ def key_of(caller: Caller, sigv4a: str | None = None, region_set: str | None = N
     """Returns what `signer_of` does, and when that expires (RFC 3339 text); None for the TPM's key itself."""
     run = caller.run
     if sigv4a is not None or region_set is not None:
-        from .sigv4a import sigv4a_key_of  # late: SigV4 needs none of it
+        from .sigv4a import sigv4a_key_of  # noqa: PLC0415 - SigV4 needs none of it
 
         return sigv4a_key_of(run, sigv4a, region_set)
 

@@ -1,23 +1,24 @@
 """Explanations on a terminal: coloured where that is wanted and `rich` is installed, else plain text."""
 
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from tpmwire.explain import Node, as_text
+from tpmwire.explain.show import Line, lines
+
 from .messages import UsageError
 from .streams import printable
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
-    from tpmwire.explain import Node
-    from tpmwire.explain.show import Line
+    from rich.text import Text  # an optional package
 
 __all__ = ["printer"]
 
 
-def printer(choice: str) -> "Callable[[Iterable[Node]], None]":
+def printer(choice: str) -> Callable[[Iterable[Node]], None]:
     """What prints trees to standard output, for --color auto, always or never. Raises UsageError.
 
     auto is colour on a terminal, with rich there and NO_COLOR unset or empty (no-color.org).
@@ -25,7 +26,7 @@ def printer(choice: str) -> "Callable[[Iterable[Node]], None]":
     if choice == "never" or (choice == "auto" and not _terminal_takes_colour()):
         return _plain
     try:
-        import rich  # noqa: F401 - the extra
+        import rich  # noqa: F401, PLC0415 - an optional package
     except ImportError:
         if choice == "always":
             raise UsageError("--color always needs the package rich: pip install 'tpmwire[color]'") from None
@@ -38,19 +39,13 @@ def _terminal_takes_colour() -> bool:
     return sys.stdout is not None and sys.stdout.isatty() and not dumb and not os.environ.get("NO_COLOR")
 
 
-def _plain(trees: "Iterable[Node]") -> None:
-    from tpmwire.explain import as_text
-
+def _plain(trees: Iterable[Node]) -> None:
     print("\n\n".join(map(as_text, trees)))
 
 
-def _coloured(trees: "Iterable[Node]") -> None:
-    import io
-
-    from rich.console import Console
-    from rich.text import Text
-
-    from tpmwire.explain.show import lines
+def _coloured(trees: Iterable[Node]) -> None:
+    from rich.console import Console  # noqa: PLC0415 - an optional package
+    from rich.text import Text  # noqa: PLC0415 - likewise
 
     text = io.StringIO()
     console = Console(
@@ -69,7 +64,7 @@ def _coloured(trees: "Iterable[Node]") -> None:
         text.truncate()
 
 
-def _styled(line: "Line", text: "Text") -> "Text":
+def _styled(line: Line, text: "Text") -> "Text":
     """A line with its parts in colours; its letters are those of the plain one."""
     plain = printable(line.text)
     text.append(plain)

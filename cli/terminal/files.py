@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -42,8 +43,8 @@ def read_small(path: str, limit: int = LIMIT) -> bytes:
 
 def read_key_file(path: str) -> "KeyFile":
     """The TSS2 PRIVATE KEY in a file. Notes what is in it and not understood. Raises UsageError, KeyFileError."""
-    from tpmwire.errors import KeyFileError
-    from tpmwire.keys.keyfile import parse
+    from tpmwire.errors import KeyFileError  # noqa: PLC0415 - other files need nothing of the TPM
+    from tpmwire.keys.keyfile import parse  # noqa: PLC0415 - likewise
 
     try:
         file = parse(read_small(path))
@@ -57,8 +58,6 @@ def read_key_file(path: str) -> "KeyFile":
 
 def read_stdin(limit: int) -> str:
     """What another program says on standard input, up to `limit` octets. Raises UsageError where there is none."""
-    import sys
-
     if sys.stdin is None:  # as it is where somebody closed it
         raise UsageError("standard input is closed; open it, so that the request can be read")
     return sys.stdin.buffer.read(limit).decode("utf-8", "replace")

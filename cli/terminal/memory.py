@@ -1,6 +1,7 @@
 """Protection of a process's memory, which holds secrets, from other processes of the same user."""
 
 import contextlib
+import resource
 
 __all__ = ["protect_memory"]
 
@@ -12,8 +13,6 @@ def protect_memory() -> None:
 
     It lasts until a program is executed. If the kernel or a sandbox refuses, the limit on core files remains.
     """
-    import resource
-
     # A limit of 1, not 0: too small for a core file, and the one value that also stops the kernel from
     # piping a core to a handler, for which it ignores the limit otherwise (core(5)).
     _, hard = resource.getrlimit(resource.RLIMIT_CORE)
@@ -27,11 +26,11 @@ def _prctl(option: int, value: int) -> None:
     """prctl(2)."""
     try:
         # The core of ctypes: loading all of it takes several milliseconds of each run.
-        from _ctypes import call_function, dlopen, dlsym
+        from _ctypes import call_function, dlopen, dlsym  # noqa: PLC0415 - not on every Python
 
         program = dlopen(None, 0)  # type: ignore[arg-type]
         call_function(dlsym(program, "prctl"), (option, value, 0, 0, 0))
     except (ImportError, AttributeError):
-        import ctypes
+        import ctypes  # noqa: PLC0415 - takes several milliseconds
 
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from typing import NoReturn
@@ -127,7 +128,7 @@ def _explained(error: Exception) -> tuple[int, str]:
     found = next((EXIT_CODES[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in EXIT_CODES), None)
     if found is not None:
         return found[0], "; ".join([_one_line(error), *getattr(error, "__notes__", ())])
-    from .packages import explained
+    from .packages import explained  # noqa: PLC0415 - for a faulty installation only
 
     if (text := explained(error)) is not None:
         return 1, text
@@ -160,8 +161,6 @@ def _one_line(error: Exception) -> str:
 @contextlib.contextmanager
 def _signals_interrupt() -> Iterator[None]:
     """The first SIGINT, SIGTERM or SIGHUP raises Interrupted in the main thread; the clean-up is left alone."""
-    import signal
-
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def interrupt(number: int, _frame: object) -> NoReturn:

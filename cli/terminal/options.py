@@ -7,10 +7,11 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from tpmwire.secret import Secret
+
 from .messages import UsageError, exit_codes_help, warn
 
 if TYPE_CHECKING:
-    from tpmwire.secret import Secret
     from tpmwire.spec.structures import TPMS_PCR_SELECTION
 
 __all__ = [
@@ -184,7 +185,7 @@ def _squashed(name: str) -> str:
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """`; did you mean 'X'?` for the known word that is most like it; empty where none is."""
-    from difflib import get_close_matches
+    from difflib import get_close_matches  # noqa: PLC0415 - for a misspelled name only
 
     names = {_squashed(name): name for name in known}
     squashed = _squashed(word)
@@ -277,10 +278,8 @@ def filled(text: str) -> str:
     return text
 
 
-def auth_from(value: str | None, file: str | None, *variables: str) -> "Secret":
+def auth_from(value: str | None, file: str | None, *variables: str) -> Secret:
     """An authValue: of the option, else of the file, else of the first variable that is set, else empty."""
-    from tpmwire.secret import Secret
-
     if value:
         return Secret(value.encode())
     if file is not None:
@@ -293,8 +292,8 @@ def auth_from(value: str | None, file: str | None, *variables: str) -> "Secret":
 
 def pcrs_from(text: str) -> "tuple[TPMS_PCR_SELECTION, ...]":
     """PCRs as people write them: `23`, `7,23`, `sha256:7,23`. Raises UsageError."""
-    from tpmwire.errors import PolicyError
-    from tpmwire.policy.pcr_selection import parse_pcrs
+    from tpmwire.errors import PolicyError  # noqa: PLC0415 - most keys have no PCRs
+    from tpmwire.policy.pcr_selection import parse_pcrs  # noqa: PLC0415 - likewise
 
     try:
         return parse_pcrs(text)
@@ -314,7 +313,7 @@ def password_file(path: str) -> bytes:
 
 def secret_file(path: str) -> bytes:
     """The first line of a file that holds a secret; says so where others can read it."""
-    from sigv4.files import open_input
+    from sigv4.files import open_input  # noqa: PLC0415 - most secrets are in no file
 
     try:
         with open_input(path) as file:

@@ -1,6 +1,8 @@
 """Questions on the terminal: secrets, which are not shown, and consent to permanent changes."""
 
 import sys
+import warnings
+from getpass import GetPassWarning, getpass
 
 from .messages import UsageError
 from .streams import printable
@@ -27,9 +29,6 @@ def ask_secret(what: str, otherwise: str) -> bytes:
 
     Raises UsageError where nobody can answer, or where it is no text; `otherwise` says how else to give it.
     """
-    import warnings
-    from getpass import GetPassWarning, getpass
-
     try:
         with warnings.catch_warnings():
             # Without a terminal getpass would read standard input, and show what is typed there.

@@ -68,8 +68,6 @@ def _public(path: str, pinned: bytes | None, where: int | str | None) -> "TPMT_P
 
 
 def _of_key(path: str, key: "PublicKey", pinned: bytes | None, where: int | str | None) -> "TPMT_PUBLIC":
-    from tpmwire.primary import WELL_KNOWN
-
     made = {name: into_template(key, place.template()) for name, place in WELL_KNOWN.items()}
     fitting = {name: public for name, public in made.items() if public is not None}
     if pinned is not None:

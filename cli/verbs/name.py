@@ -14,9 +14,10 @@ certificate.
 import argparse
 import os
 
-from tpmwire.channel import WELL_KNOWN, authorized_once
+from tpmwire.channel import authorized_once
 from tpmwire.crypto.formulas import name_of
 from tpmwire.keys.keyfile import parse
+from tpmwire.primary import WELL_KNOWN, create_primary
 from tpmwire.tpm import Tpm
 
 from ..terminal.files import read_small
@@ -58,8 +59,6 @@ def run(args: Settings) -> int:
 
 
 def _made(args: Settings) -> bytes:
-    from tpmwire.primary import WELL_KNOWN, create_primary
-
     place = WELL_KNOWN[args.what]
     auth = parent_auth(args)
     with open_tpm(args) as tpm:

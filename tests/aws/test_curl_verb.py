@@ -121,7 +121,7 @@ def test_refusals(box: Machine, sts: VerifyingSts, s3: SwiftS3, tmp_path: Path) 
     assert b"<Code>NoSuchKey</Code>" in plain.stdout
     failed = _curl(box, sts, *S3, "--fail", "-o", str(tmp_path / "out"), url)
     assert (failed.returncode, failed.stdout) == (6, b"")
-    assert failed.stderr == b"tpmwire curl: HTTP 404 NoSuchKey; without --fail the answer is printed\n"
+    assert failed.stderr == b"tpmwire curl: HTTP 404 NoSuchKey; leave out --fail to print the response\n"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -167,9 +167,9 @@ def _early(sock: socket.socket, _request: bytes) -> None:
 
 Case = tuple[Step, list[str], int, bytes, str]
 ANSWERS: dict[str, Case] = {
-    "repeats the token": (say(http("403 No", ECHO)), ["-f"], 6, b"", "HTTP 403 SignatureDoesNotMatch; without"),
+    "repeats the token": (say(http("403 No", ECHO)), ["-f"], 6, b"", "HTTP 403 SignatureDoesNotMatch; leave out"),
     "says its code in JSON": (say(http("400 No", JSON_CODE)), ["-f"], 6, b"", "400 ThrottlingException;"),
-    "has no code": (say(http("500 No", "oh")), ["-f"], 6, b"", "HTTP 500; without"),
+    "has no code": (say(http("500 No", "oh")), ["-f"], 6, b"", "HTTP 500; leave out"),
     "is before the body": (_early, ["-f", "-T", "/dev/fd/3"], 6, b"", "HTTP 403 SignatureDoesNotMatch"),
     "is cut": (say(SLOW + b"xyz"), [], 7, b"xyz", "in the middle of its answer"),
     "is cut, to a file": (say(SLOW + b"xyz"), ["-o", "out"], 7, b"", "in the middle of its answer"),

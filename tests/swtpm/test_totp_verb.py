@@ -94,7 +94,7 @@ def test_how_long_a_code_is_good(
     assert "valid for 12 more seconds" in tool(*words).err
     monkeypatch.setattr(time, "time", lambda: 59.0)
     ran = tool(*words, "--period", "60")
-    assert ("good for 1 seconds more" in ran.err, ran.out) == (True, "755224\n")  # RFC 4226, appendix D: count 0
+    assert ("valid for 1 more seconds" in ran.err, ran.out) == (True, "755224\n")  # RFC 4226, appendix D: count 0
 
 
 def test_a_secret_longer_than_a_block_is_hashed_as_hmac_does(

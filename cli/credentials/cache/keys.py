@@ -34,15 +34,15 @@ class Keys(NamedTuple):
         key, memory = key_from(settings), None
         # A persistent key in clear needs only one command anyway.
         if key.file is not None or key.protected:
-            from tpmwire.use.remembered import RememberedKey  # late: a run in clear remembers nothing
+            from tpmwire.use.remembered import RememberedKey  # noqa: PLC0415 - a run in clear remembers nothing
 
-            from .remembered import remembered  # late: likewise
+            from .remembered import remembered  # noqa: PLC0415 - likewise
 
             memory = remembered(settings, b"" if key.file is None else name_of(key.file.public))
             key = RememberedKey(memory=memory, **vars(key))
         if settings.cache_key != "boot":
             return cls(settings, key, key, memory)
-        from .boot_key import BootKey  # late: for --cache-key=boot only
+        from .boot_key import BootKey  # noqa: PLC0415 - for --cache-key=boot only
 
         return cls(settings, key, BootKey(key, memory), memory)
 

@@ -79,8 +79,8 @@ def _from(
         except UnfitError as error:
             _note(f"not used: {error}")
             return _asked(keys, key_id, use, ask, None, None)
-        from sigv4.errors import SigV4Error  # late: cached credentials need nothing of the network
-        from sigv4.times import timestamp  # late: likewise
+        from sigv4.errors import SigV4Error  # noqa: PLC0415 - cached credentials need nothing of the network
+        from sigv4.times import timestamp  # noqa: PLC0415 - likewise
 
         # Another run may have brought new ones while we waited.
         later = _read(store, quiet=True)
@@ -111,7 +111,7 @@ def _asked(
     store: Store | None,
 ) -> "Credentials":
     """New credentials, kept in `store`. `held` saves the TPM the day's key, and another nonce."""
-    from .signing_key import KeptSigner  # late: cached credentials need no signature
+    from .signing_key import KeptSigner  # noqa: PLC0415 - cached credentials need no signature
 
     nonce = os.urandom(32) if held is None else held.nonce
     root = None if held is None else held.root
@@ -145,8 +145,8 @@ def _last(keys: Keys, clear: Clear | None, use: bytes) -> Held | None:
 
 def _passing(error: Exception) -> bool:
     """Whether it is a fault of network or AWS that may be over later. A refusal is none."""
-    from sigv4.errors import NetworkError, ResponseError, StsError  # late: for a failed request only
-    from sigv4.retry import RetryPolicy  # late: likewise
+    from sigv4.errors import NetworkError, ResponseError, StsError  # noqa: PLC0415 - for a failed request only
+    from sigv4.retry import RetryPolicy  # noqa: PLC0415 - likewise
 
     return isinstance(error, NetworkError | ResponseError) or (
         isinstance(error, StsError) and RetryPolicy().retries(error)
@@ -219,9 +219,9 @@ def _due(settings: RunSettings, credentials: "Credentials") -> int:
 
 def _end(credentials: "Credentials") -> int:
     """When they end by our clock, POSIX seconds; 0 where that cannot be told."""
-    from calendar import timegm  # late: cached credentials are fresh by the file's own number
+    from calendar import timegm  # noqa: PLC0415 - cached credentials are fresh by the file's own number
 
-    from sigv4.times import is_rfc3339  # late: likewise
+    from sigv4.times import is_rfc3339  # noqa: PLC0415 - likewise
 
     expiration = credentials.expiration
     if not is_rfc3339(expiration) or not expiration.endswith("Z"):
