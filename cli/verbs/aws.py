@@ -1,4 +1,4 @@
-"""Asks STS about keys and refusals, and for tokens, signed by the key in the TPM.
+"""Queries STS with requests signed by the key in the TPM.
 
   tpmwire aws whoami --profile work
   tpmwire aws key-info AKIA... --profile work
@@ -6,10 +6,11 @@
   tpmwire aws web-identity-token --audience https://api.example --signing-algorithm ES384 --profile work
   tpmwire aws delegated-access-token --trade-in-token-file FILE --profile work --format env
 
-whoami proves a key: it needs no permission. key-info tells the account of any access key id. decode-message opens
-the encoded message of a refusal (UnauthorizedOperation). web-identity-token is a JWT about the signer for services
-outside AWS. delegated-access-token turns a token by which another account's principal has delegated access into
-credentials. The last three need the sts: permission of their name, the last two a region.
+whoami needs no permission, and so tests whether a key works. key-info prints the account of any access key id.
+decode-message decodes the encoded message of an UnauthorizedOperation error. web-identity-token prints a JWT about
+the caller for services outside AWS. delegated-access-token exchanges a token, with which a principal of another
+account delegated access, for credentials. The last three need the sts: permission of the same name; the last two
+need a region.
 """
 
 import argparse

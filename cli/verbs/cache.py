@@ -1,13 +1,13 @@
-"""Shows what `--cache` keeps for this user, and removes it.
+"""Lists the credentials that `--cache` stores for this user, and removes them.
 
   tpmwire cache
   tpmwire cache --json
   tpmwire cache clear
 
-A line for each set of credentials: the access key id, what was asked for (a role's ARN, or "session" for
-GetSessionToken), its region, and until when runs take them from the cache. No credentials are shown: they are
-sealed by the TPM, which is not asked. After a change of a role's policy, `clear` has the next run ask AWS again;
-it also removes what is remembered of the TPM. Credentials that a program has already taken live until their end.
+Each line shows the access key id, the requested role or session, the region, and until when runs use the cached
+credentials. The credentials themselves are sealed by the TPM and not shown; this verb does not open the TPM. After
+a change of a role's policy, use `clear` to make the next run request new credentials; it also removes cached data
+about the TPM. Credentials that a program already has stay valid until they expire.
 """
 
 import argparse

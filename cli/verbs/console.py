@@ -1,14 +1,15 @@
-"""Signs a browser in to the AWS console, with temporary credentials that the key in the TPM signed for.
+"""Signs a browser in to the AWS console with temporary credentials from the key in the TPM.
 
   tpmwire console --profile admin
   tpmwire console --profile admin --destination s3 --region eu-central-1
   tpmwire console --profile tpm --assumeRole=true --aws-arn=arn:aws:iam::123456789012:role/admin
   tpmwire console --profile admin --session-duration 28800 --print | wl-copy
 
-On a terminal the browser is opened (xdg-open); else, or with --print, the URL is printed. It is a secret: whoever
-has it within 15 minutes is signed in. The console takes the credentials of a role (--assumeRole=true, or a profile
-with role_arn) or of a federated user (--federation-name), not those of GetSessionToken. The session lasts as long
-as they do (--duration), or for one role --session-duration. Where a browser is signed in already, sign out first.
+On a terminal, this verb opens the browser (xdg-open); otherwise, or with --print, it prints the URL. The URL is a
+secret: anyone who has it can sign in within 15 minutes. The console accepts the credentials of a role
+(--assumeRole=true, or a profile with role_arn) or of a federated user (--federation-name), not those of
+GetSessionToken. The session lasts as long as the credentials (--duration) or, for a single role,
+--session-duration. If the browser is already signed in, sign out first.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Sends a request to any AWS service, signed by the key in the TPM, in curl's words.
+"""Sends a signed request to any AWS service, with curl's options.
 
   tpmwire curl --profile work s3://bucket/report.pdf -o report.pdf
   tpmwire curl --profile work -T report.pdf https://bucket.s3.eu-central-1.amazonaws.com/report.pdf
@@ -6,12 +6,12 @@
   tpmwire curl --profile work -H 'X-Amz-Target: DynamoDB_20120810.ListTables' \\
       -H 'Content-Type: application/x-amz-json-1.0' -d '{}' https://dynamodb.eu-central-1.amazonaws.com/
 
-Bodies may be of any size, both ways: they pass through, and are never whole in memory. A body that is sent is read
-twice, first for its hash, which is signed; with --unsigned-payload (S3 by https) once, as TLS protects it.
+Request and response bodies can have any size and are streamed. A request body is read twice, first to compute its
+hash for the signature; with --unsigned-payload (S3 over HTTPS) it is read once, and TLS protects it.
 
-As for curl, whatever AWS answers is printed and the exit code is 0; with --fail an HTTP error prints nothing, says
-which one it was, and ends with 6. Redirects are not followed, as a signature is for one host. --timeout is the
-longest wait for octets to move, 30 seconds by default. Proxies and CAs are the environment's, as for all of us.
+As in curl, every response is printed and the exit code is 0. With --fail, an HTTP error prints one line on stderr
+and exits with code 6. Redirects are not followed, because a signature is valid for one host. --timeout limits the
+wait for the next bytes (default: 30 seconds). Proxies and CA certificates come from the environment.
 """
 
 import argparse

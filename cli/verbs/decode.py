@@ -1,4 +1,4 @@
-"""Explains the bytes of TPM commands and responses, octet by octet.
+"""Explains the bytes of TPM commands and responses.
 
   tpmwire decode 80010000000c0000017b0010
   tpmwire decode capture.hex
@@ -10,18 +10,18 @@
   tpmwire decode --html talk.html capture.pcapng
   tpmwire decode --salt-file salt.hex --auth-file password capture.pcapng
 
-Input is hex (blanks, colons, line breaks and 0x are fine) or binary, as arguments, from a file, or from standard
-input (-); a log of swtpm or of tpm2-tools; or a network capture (pcap, pcapng) of swtpm or the reference simulator
-over TCP, which needs the extra tpmwire[explain]. The kernel's own tracing is not read: no format of it is settled;
-`tpmwire trace` listens to a program instead.
+Input is one of: hex (with blanks, colons, line breaks or 0x) or binary, as arguments, in a file, or on standard
+input (-); a log of swtpm or tpm2-tools; a network capture (pcap, pcapng) of swtpm or the reference simulator over
+TCP, which needs the extra tpmwire[explain]. Traces of the Linux kernel are not supported, because they have no
+stable format; use `tpmwire trace` instead.
 
-Several messages may follow each other: a response is explained as the answer to the command before it; for a
-response that stands alone --command says what it answers. Where every line of a text begins a message, a broken
-line does not hide the next.
+Input can contain several messages. A response is explained by the command before it; for a response that stands
+alone, give its command with --command. If each line of a text starts a message, a damaged line does not hide the
+next one.
 
-With --salt and --auth the sessions of a recording are followed: their keys derived, each HMAC checked, and what
-crossed encrypted shown in plain beside it, in lines that begin with =. Several may be given, in any order: the
-HMACs tell which belongs where. They are meant for test keys: what stands on a command line other users can read.
+With --salt and --auth, decode follows the sessions of a recording: it derives their keys, checks each HMAC, and
+shows decrypted parameters in lines that begin with =. Both options are repeatable, in any order: the HMACs
+identify the session. Use test keys only, because other users can read a command line.
 """
 
 import argparse

@@ -1,19 +1,19 @@
-"""Duplicates a key of this TPM to another TPM, if it was made for that. Its secret is never outside a TPM.
+"""Copies a duplicable key of this TPM to another TPM. The secret never leaves the two TPMs in plaintext.
 
-Here, with what `tpmwire export-public` printed on the other machine:
+On this machine, with a file that `tpmwire export-public` printed on the other one:
 
   tpmwire import --out key.pem --duplicable-to web-2.json
   tpmwire duplicate --to web-2.json key.pem --out web-2.pem
 
-and there:
+On the other machine:
 
   tpmwire import-key web-2.pem --persistent-handle 0x81010002
 
-A key that was made with --duplicable-to FILE goes to that one parent, and on from there to nowhere; one that was
-made with --duplicable-to any goes to every parent. All others stay where they are. This TPM keeps its key.
+A key created with --duplicable-to FILE can be copied to that parent only, and from there no further. A key created
+with --duplicable-to any can be copied to every parent. All other keys cannot be copied. This TPM keeps its key.
 
-An inner wrap needs --inner-key-file on both sides: a second key, which travels by another way than the file.
-tpm2_import takes what --public, --private and --seed write.
+An inner wrap needs --inner-key-file on both sides: a second key, to be sent separately from the file. tpm2_import
+reads the files of --public, --private and --seed.
 """
 
 import argparse

@@ -1,15 +1,17 @@
-"""Checks the TPM's endorsement key (EK) by its certificate, and prints the Name to pin.
+"""Verifies the TPM's endorsement key (EK) by its certificate, and prints the Name to pin.
 
-The maker of a TPM certifies a key that never leaves it. Given the maker's CA certificates, this verb verifies the
-certificate, works out the key's Name from it and from the TCG's template, and lets the TPM prove that it holds the
-key. A session salted to a key with that Name is safe even against somebody who sits between us and the TPM:
+The maker of a TPM certifies a key that never leaves it. With the maker's CA certificates, this verb verifies the
+certificate, computes the key's Name from it and the TCG's template, and requires the TPM to prove possession of
+the key. A session salted to a key with that Name is safe even against an attacker between this machine and the
+TPM:
 
   tpmwire ek --ca maker-root.pem maker-intermediate.pem
   aws-tpm-process-credential --tpm-session-encrypt-with-name NAME ...
 
-The certificates come from the TPM's NV memory, or with --cert from a file. Without --ca nothing vouches for them:
-the Name is then only as good as the TPM's word. Do this once, on a machine that you trust, and keep the Name.
-Where the key is not persistent the TPM makes it, which can take ten seconds; --timeout is 60s here by default.
+The certificates come from the TPM's NV memory or, with --cert, from a file. Without --ca they are not verified:
+the Name is then only as trustworthy as the connection to the TPM. Run this once on a machine that you trust, and
+keep the Name. If the key is not persistent, the TPM creates it, which can take ten seconds; --timeout therefore
+defaults to 60s.
 """
 
 import argparse

@@ -1,14 +1,15 @@
-"""Takes the plaintext key of a profile in ~/.aws/credentials into the TPM, and the profile with it.
+"""Moves the plaintext key of a profile in ~/.aws/credentials into the TPM, and switches the profile to it.
 
   tpmwire enroll --profile default
   tpmwire enroll --profile work --persistent-handle 0x81010002 --remove-plaintext
 
-The key is imported and proven, by a GetCallerIdentity that is signed through the TPM; then the profile in
-~/.aws/config gets its credential_process, with the Names of the key and of this TPM pinned and with --cache. Last,
-with --remove-plaintext or when you say so at the prompt, the old lines go. Until then programs go on using them.
-Ended at any point, the same command goes on from there.
+enroll imports the key and verifies it with a GetCallerIdentity request that the TPM signs. Then the profile in
+~/.aws/config gets a credential_process with --cache, and with the Names of the key and of this TPM pinned. Last,
+with --remove-plaintext or if you confirm the prompt, the plaintext lines are removed. Until then AWS programs keep
+using them. To resume after an interruption, run the same command again.
 
-There is no way back (--undo says why). The secret has been on a disk: `tpmwire rotate` makes that one worthless.
+This cannot be undone; --undo prints the reason. The secret has been on a disk in plaintext: `tpmwire rotate`
+replaces the key.
 """
 
 import argparse

@@ -3,9 +3,9 @@
   tpmwire evict 0x81010002
   tpmwire evict 0x81010002 --yes
 
-The key is gone at once and for good, unless it is also in a key file (`tpmwire import --out`). At a terminal the
-user is asked first. `tpmwire list` shows what is where. Handles from 0x81800000 on are the platform's: the owner
-cannot remove them.
+The key is lost permanently, unless it is also in a key file (`tpmwire import --out`). At a terminal, evict asks
+for confirmation. `tpmwire list` shows the handles in use. Handles from 0x81800000 on belong to the platform: the
+owner cannot remove them.
 """
 
 import argparse

@@ -1,12 +1,12 @@
-"""Runs a program with temporary AWS credentials in its environment, and becomes that program.
+"""Runs a program with temporary AWS credentials in its environment.
 
   tpmwire exec --profile work -- terraform plan
   tpmwire exec --aws-access-key-id=AKIA... --persistentHandle=0x81010002 -- env
 
-The program gets AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and AWS_CREDENTIAL_EXPIRATION, and not
-AWS_PROFILE, which would win over them, nor the key's passwords (TPM_KEY_AUTH, TPM_PARENT_AUTH). They hold until
-they expire: for what runs longer see `tpmwire serve`.
-The exit code is the program's; 126 and 127 as in a shell, where it cannot be run or is not there.
+Sets AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and AWS_CREDENTIAL_EXPIRATION, and removes
+AWS_PROFILE, which would override them, and the key's passwords (TPM_KEY_AUTH, TPM_PARENT_AUTH). The credentials
+are not renewed: for a program that outlives them, use `tpmwire serve`. The exit code is that of the program or, as
+in a shell, 126 if it cannot be executed and 127 if it is not found.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Prints this TPM's public key, for somebody elsewhere to wrap a secret for it.
+"""Prints a public key of this TPM, so that others can wrap secrets for it.
 
 On the target:
 
@@ -12,8 +12,8 @@ and on the target again:
 
   tpmwire import-key web-1.pem --persistent-handle 0x81010002
 
-The key is the owner's standard primary (h2), which every key file can name; --key ek-rsa or ek-ecc gives an
-endorsement key, whose certificate is put in and lets the other side check that it is a real TPM's.
+The default key is the owner's standard primary (h2), which every key file can name. --key ek-rsa or ek-ecc prints
+an endorsement key with its certificate, by which the other side can verify that it belongs to a genuine TPM.
 """
 
 import argparse

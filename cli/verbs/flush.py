@@ -1,12 +1,12 @@
-"""Removes transient objects and sessions that somebody left in the TPM.
+"""Removes leftover transient objects and sessions from the TPM.
 
   tpmwire flush
   tpmwire flush --sessions
 
-A program that ends without giving back what it loaded leaves it there, until nobody else can load anything
-(TPM_RC_OBJECT_MEMORY, TPM_RC_SESSION_MEMORY). On standard output is what was removed, a handle a line. Persistent
-keys stay. On /dev/tpm0 the objects may be of a program that is at work right now; behind /dev/tpmrm0 the kernel
-cleans up after each program, and there is nothing to flush but saved sessions.
+A program that does not flush what it loaded leaves it in the TPM, until nothing more can be loaded
+(TPM_RC_OBJECT_MEMORY, TPM_RC_SESSION_MEMORY). flush prints one removed handle per line. Persistent keys stay. On
+/dev/tpm0 the objects may belong to a running program. Behind /dev/tpmrm0 the kernel cleans up after each program,
+and only saved sessions can be flushed.
 """
 
 import argparse

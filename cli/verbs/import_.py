@@ -1,4 +1,4 @@
-"""Puts an AWS secret access key into the TPM, as an HMAC key that never leaves it.
+"""Imports an AWS secret access key into the TPM, as an HMAC key that never leaves it.
 
   printf %s "$SECRET" | tpmwire import --out key.pem --persistent-handle 0x81010002
   tpmwire import --from-profile default --persistent-handle 0x81010002
@@ -6,16 +6,17 @@
   tpmwire import --out key.pem --sigv4a-out v4a.pem --aws-access-key-id AKIA...
 
 The secret comes from standard input, from a prompt on a terminal, or from a profile of ~/.aws/credentials. The TPM
-makes a key of "AWS4" and the secret, which cannot leave it but by --duplicable-to, and the key is tried before
-anything is put in place. --persistent-handle keeps it inside the TPM: quickest to use, with room for a few.
---out writes a file that this TPM alone can use. On standard output is a profile for ~/.aws/config; with `--out -`
-the key file.
+creates a key from "AWS4" and the secret, and the key is tested before it is stored. It cannot leave the TPM,
+except with --duplicable-to. --persistent-handle stores the key in the TPM, which is fastest but has room for few
+keys. --out writes a file that only this TPM can use. On standard output is a profile for ~/.aws/config or, with
+`--out -`, the key file.
 
---sigv4a-out or --sigv4a-handle also keeps the P-256 key of SigV4A, which AWS derives from id and secret, for
-requests that hold in several regions (S3's multi-region access points). It has the HMAC key's password and PCRs.
+--sigv4a-out or --sigv4a-handle also creates the P-256 key of SigV4A, which AWS derives from access key id and
+secret, for requests to several regions (S3's multi-region access points). It gets the HMAC key's password and
+PCRs.
 
-With --pcrs the key works only while these PCRs have their values of now. A password protects it too: it is tried
-but a few times, then the TPM's dictionary attack protection locks all such keys for a while.
+With --pcrs the key works only while these PCRs keep their current values. A password also protects the key: after
+a few wrong passwords, the TPM's dictionary attack protection locks all such keys for a while.
 """
 
 import argparse

@@ -4,11 +4,11 @@
   tpmwire import-key web-1.pem --out key.pem
 
 web-1.pem comes from `tpmwire wrap`, from `tpmwire duplicate`, from `tpmcopy --mode duplicate` (its JSON), or from
-another program that writes importable TSS2 key files. From tpm2_duplicate come three files instead:
+another program that writes importable TSS2 key files. tpm2_duplicate writes three files instead:
 
   tpmwire import-key --public key.pub --private dup.priv --seed dup.seed --out key.pem
 
-The result is the key at a persistent handle, or a loadable key file; either way it works on this TPM only.
+The result is a key at a persistent handle, or a loadable key file, for this TPM only.
 """
 
 import argparse

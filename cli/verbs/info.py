@@ -1,10 +1,10 @@
-"""Shows who made the TPM, what it can do, and how its lockout stands.
+"""Shows the TPM's manufacturer, firmware, algorithms, limits and lockout state.
 
   tpmwire info
   tpmwire info --json
 
-Commands that the programs of this package use and that the TPM lacks are named: TPM2_HMAC may be one of them,
-which costs a command more in each run.
+It also lists commands that tpmwire uses and this TPM lacks. TPM2_HMAC may be one of them, which costs each run one
+more command.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""Shows what is in the TPM: keys, sessions, NV indices, hierarchies.
+"""Lists the contents of the TPM: keys, sessions, NV indices and hierarchies.
 
   tpmwire list
   tpmwire list --json
 
-For each handle its type, attributes, Name and authorization policy (a digest; without one a password is enough).
-Transient objects and sessions are there until somebody flushes them (`tpmwire flush`) or the machine starts again;
-behind /dev/tpmrm0 everybody sees only his own.
+Shows type, attributes, Name and authorization policy of each handle. The policy is a digest; without one, a
+password is sufficient. Transient objects and sessions stay until they are flushed (`tpmwire flush`) or the machine
+restarts; behind /dev/tpmrm0 each program sees only its own.
 """
 
 import argparse

@@ -1,14 +1,14 @@
-"""Prints the Name of a key: the hash by which a TPM, a policy or a pin knows it.
+"""Prints the Name of a key: the hash by which TPMs, policies and pins identify it.
 
   tpmwire name ek-rsa
   tpmwire name 0x81010002
   tpmwire name key.pem
 
-ek-rsa and ek-ecc are the TPM's endorsement keys, srk and srk-rsa its storage root keys, h2 the parent of key
-files; they are made from their standard templates for a moment. A handle may be of a key, an NV index or a
-hierarchy. The Name in a file, a key file or a public area as of `tpm2_readpublic -o`, is worked out without a TPM.
-The Name of an endorsement key is what --tpm-session-encrypt-with-name pins; `tpmwire ek` checks it by the maker's
-certificate.
+ek-rsa and ek-ecc are the TPM's endorsement keys, srk and srk-rsa its storage root keys, and h2 is the parent of
+key files; the TPM creates them temporarily from their standard templates. A handle can be that of a key, an NV
+index or a hierarchy. A file is a key file or a public area, as from `tpm2_readpublic -o`; its Name is computed
+without a TPM. Pin the Name of an endorsement key with --tpm-session-encrypt-with-name; `tpmwire ek` verifies it by
+the maker's certificate.
 """
 
 import argparse

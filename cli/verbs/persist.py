@@ -2,8 +2,8 @@
 
   tpmwire persist key.pem 0x81010002
 
-A persistent key is quicker to use than a file, and the file may then be deleted or kept as a spare. On standard
-output is the key's Name: with `--key-name NAME` a run of aws-tpm-process-credential need not read it.
+A persistent key is faster to use than a key file; you may delete the file or keep it as a backup. The key's Name
+is printed: with `--key-name NAME`, aws-tpm-process-credential need not read it in each run.
 """
 
 import argparse

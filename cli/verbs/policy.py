@@ -1,19 +1,18 @@
-"""Shows a key file's policies, works out a policy's digest, or signs PCR values for a key that trusts the signer.
+"""Shows the policies of a key file, computes a policy digest, or approves new PCR values for a key.
 
   tpmwire policy key.pem
   tpmwire policy --pcrs sha256:7=HEX,11=HEX
   tpmwire policy --json policy.json
   tpmwire policy sign key.pem --key signer.pem --pcrs sha256:7=HEX --name "firmware 1.2"
 
-A policy in JSON is a list of statements that must all hold, such as
+A policy in JSON is a list of statements that must all be satisfied, such as
 
   [{"type": "PolicyPCR", "pcrs": "sha256:7=HEX"},
    {"type": "PolicyOR", "branches": [[{"type": "PolicyAuthValue"}], [{"type": "PolicyLocality", "locality": 1}]]}]
 
-with the names of the standard. {"type": "PolicyAuthorize", "key": "-----BEGIN PUBLIC KEY-----..."} trusts a
-signer: a key with this policy is used by any policy that the signer approves, now or later. `sign` approves one
-and adds it to the key file, which tries it before the older ones; so a key goes on working over a firmware update.
-No TPM is needed.
+with the standard's names. {"type": "PolicyAuthorize", "key": "-----BEGIN PUBLIC KEY-----..."} trusts a signer: the
+key can then be used with any policy that the signer approves, now or later. `sign` approves a policy and adds it
+to the key file, in front of older ones, so that the key keeps working after a firmware update. No TPM is needed.
 """
 
 import argparse

@@ -1,13 +1,13 @@
-"""Makes a link to any AWS service, signed by the key in the TPM: who has it can do this one thing for a time.
+"""Creates a presigned URL for any AWS service: anyone who has it can send this one request until it expires.
 
   tpmwire presign --profile work https://bucket.s3.eu-central-1.amazonaws.com/report.pdf
   tpmwire presign --profile work --expires 604800 s3://bucket/report.pdf --region eu-central-1
   tpmwire presign --profile work -X PUT -H 'Content-Type: application/pdf' \\
       https://bucket.s3.eu-central-1.amazonaws.com/in/report.pdf
 
-Headers that are given are signed: who uses the link must send the same. S3's links say nothing of a body; those
-of other services stand for an empty one. A link made with temporary credentials (a role, MFA) ends with them,
-whatever --expires says. The link is as good as a password: whoever reads it may use it.
+Headers given with -H are signed, and must be sent with the request. URLs for S3 do not cover the body; those for
+other services are for an empty body. A URL made with temporary credentials (a role, MFA) expires with them,
+whatever --expires says. Treat the URL like a password.
 """
 
 import argparse

@@ -1,20 +1,20 @@
-"""Replaces a profile's access key by a new one, whose secret goes straight from IAM into the TPM.
+"""Replaces a profile's access key with a new one, whose secret goes straight from IAM into the TPM.
 
   tpmwire rotate --profile work
   tpmwire rotate --profile work --delete-old
   tpmwire rotate --profile work --resume
 
-The old key signs a CreateAccessKey; the new secret is made a key of the TPM and is never on a disk. Once AWS takes
-signatures of the new key, the profiles that used the old one use the new one, and the old one is made inactive.
---delete-old deletes it: at once, or in a later run when nothing has missed it. AWS allows a user two keys.
+The old key signs a CreateAccessKey request; the TPM imports the new secret, which never touches a disk. Once AWS
+accepts the new key, the profiles that used the old key switch to it, and the old key is deactivated. --delete-old
+deletes the old key: at once, or in a later run. AWS allows two access keys per user.
 
-A run may end at any point: one key works always, and --resume goes on from a file beside ~/.aws/config that says
-what has been done and holds no secret. The user needs iam:CreateAccessKey, ListAccessKeys, UpdateAccessKey and
-DeleteAccessKey on itself. The new key has the old one's password, PCRs (with their values of now) and parent; a
-policy of more than PCRs and a password, in a key file, goes over as it is.
+rotate can be interrupted at any point: one key always works, and --resume continues. The progress is stored in a
+file beside ~/.aws/config, without secrets. The user needs iam:CreateAccessKey, ListAccessKeys, UpdateAccessKey and
+DeleteAccessKey on itself. The new key gets the old key's password, PCRs (with their current values) and parent; a
+policy in a key file with more than PCRs and a password is copied as it is.
 
-A key of SigV4A is of one access key, and ends with it: --sigv4a-out or --sigv4a-handle makes one of the new
-secret, which is nowhere afterwards. The old one is not looked for: remove its file, or `tpmwire evict` it.
+A SigV4A key belongs to one access key: --sigv4a-out or --sigv4a-handle creates the new one during the rotation,
+which is the only time when the secret is available. To remove the old one, delete its file, or `tpmwire evict` it.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Sends any command of TPM 2.0, by the names of the standard, and explains it and its response.
+"""Sends any TPM 2.0 command, by the standard's names, and explains the command and its response.
 
   tpmwire send GetRandom bytesRequested=8
   tpmwire send PCR_Read pcrSelectionIn=sha256:7,23
@@ -8,23 +8,23 @@
       publicInfo.attributes='OWNERREAD|OWNERWRITE'
   tpmwire send --json commands.json
 
-`tpmwire spec TPM2_NAME` shows a command's fields. A number may be a constant's name, attributes are joined by |; a
-handle may be owner, endorsement, platform, lockout, null, or $N: what the Nth command's response gave. Octets are
-hex, text:WORDS or @FILE; a structure is its fields by name, JSON, or its octets; a public area may be template:
-with h2-primary, h1-primary, srk-ecc, srk-rsa, ek-ecc or ek-rsa behind it. What is not given is empty.
+`tpmwire spec TPM2_NAME` shows a command's fields. A number can be the name of a constant; join attributes with |.
+A handle can be owner, endorsement, platform, lockout, null, or $N, the handle that the Nth command returned. Bytes
+are hex, text:WORDS or @FILE. A structure is given by its fields, as JSON, or as bytes. A public area can be
+template: and one of h2-primary, h1-primary, srk-ecc, srk-rsa, ek-ecc or ek-rsa. Missing fields are empty.
 
-A handle is used by its password (--auth-file, --auth-env), in clear, in an HMAC session, or in a salted session,
-which hides the first parameters too (--session). A key with a policy is used by the policy's steps (--policy):
+A handle is authorized by its password (--auth-file, --auth-env), in clear, in an HMAC session, or in a salted
+session, which also encrypts the first parameters (--session). A policy is satisfied step by step (--policy):
 
   tpmwire send --session salted GetRandom bytesRequested=8
   tpmwire send --policy pcr:sha256:23 HMAC handle=0x81010003 buffer=text:20261124
 
-The commands that open the sessions are shown as well, and what was encrypted also in clear.
+The output includes the commands that open the sessions, and encrypted parameters in plaintext.
 
-Several commands, with + between them, go over one connection. --json takes an object, or a list of them:
-{"command": "GetRandom", "bytesRequested": 8}, with "passwords": ["text:..."] for its handles, in their
-order, and "policy": ["pcr:sha256:7"] for the first.
-At the end transient objects and sessions that the commands made are flushed, unless --keep is given.
+Several commands, separated by +, share one connection. --json takes an object, or a list of objects: {"command":
+"GetRandom", "bytesRequested": 8}, with "passwords": ["text:..."] for its handles, in order, and "policy":
+["pcr:sha256:7"] for the first. At the end, transient objects and sessions that the commands created are flushed,
+unless --keep is given.
 """
 
 import argparse

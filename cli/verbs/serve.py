@@ -1,23 +1,23 @@
-"""Serves temporary credentials to AWS SDKs on this machine, refreshed ahead of time.
+"""Serves temporary credentials to AWS SDKs on this machine, and renews them ahead of time.
 
   tpmwire serve --profile work --token-file /run/user/1000/tpmwire.token
 
-Programs then take them as in a container of ECS:
+Programs then read them as in an ECS container:
 
   AWS_CONTAINER_CREDENTIALS_FULL_URI=http://127.0.0.1:8911/credentials
   AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=/run/user/1000/tpmwire.token
 
-or as on EC2 (version 2 of the metadata service only; any local user can ask there, so it must be allowed):
+or, with --imds, as on EC2 (IMDSv2 only; any local user can then request credentials):
 
   AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:8911/
 
-SDKs do not speak to unix sockets; curl --unix-socket does, and so do proxies that bring one into a container:
+SDKs do not support unix sockets; curl --unix-socket does, and so do proxies that forward one into a container:
 
   tpmwire serve --profile work --token-file /run/tpmwire/token --socket /run/tpmwire/socket
 
-The token file is made, readable by its owner only, and removed at the end; one that is there is taken as it is.
-Ends by SIGTERM or Ctrl-C. SIGHUP reads the profile again, fetches new credentials and renews the token. Takes its
-sockets from systemd where that opens them, and tells it how it is; docs/serve.md has a unit.
+serve creates the token file, readable by its owner only, and removes it at the end; it uses an existing file as it
+is. SIGTERM or Ctrl-C ends it. SIGHUP makes it read the profile again, fetch new credentials and renew the token.
+It accepts sockets from systemd, and reports its state to systemd; docs/serve.md has a unit file.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""Shows every field of a key file, with what it means.
+"""Shows every field of a key file, with its meaning.
 
   tpmwire show key.pem
   tpmwire show key.pem --json
 
-The file is a TSS2 PRIVATE KEY, in PEM or DER. No TPM is asked. With --json the fields are printed as they stand in
-the file, octets as hex.
+The file is a TSS2 PRIVATE KEY, in PEM or DER. No TPM is needed. With --json, the fields are printed as they are in
+the file, bytes as hex.
 """
 
 import argparse

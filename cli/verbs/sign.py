@@ -1,4 +1,4 @@
-"""Signs a request to any AWS service with the key in the TPM, and prints its headers for another program to send.
+"""Signs a request to any AWS service, and prints its headers for another program to send.
 
   tpmwire sign --profile work https://s3.eu-central-1.amazonaws.com/bucket/report.pdf |
       curl -H @- -O https://s3.eu-central-1.amazonaws.com/bucket/report.pdf
@@ -9,12 +9,12 @@
   tpmwire sign --profile work --output json -d 'Action=DescribeRegions&Version=2016-11-15' \\
       https://ec2.eu-central-1.amazonaws.com/
 
-Method, headers, body and URL must be sent as they were signed, within five minutes (S3: 15). Service and region
-are what the host says; for a host that says nothing, give --service, and --region:
+Send method, headers, body and URL exactly as they were signed, within five minutes (S3: 15). Service and region
+are derived from the host; if the host does not state them, give --service and --region:
 
   tpmwire sign --profile minio --service s3 --region us-east-1 'http://127.0.0.1:9000/bucket/?list-type=2'
 
-`tpmwire curl` sends the request itself; `tpmwire presign` makes a link of it.
+`tpmwire curl` sends the request itself; `tpmwire presign` creates a URL.
 """
 
 import argparse

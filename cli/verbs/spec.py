@@ -1,14 +1,14 @@
-"""Shows a table of TPM 2.0 Parts 2 and 3, and says what a value means in it.
+"""Shows a table of TPM 2.0 Parts 2 and 3, or the meaning of a value in it.
 
-  tpmwire spec                       everything that has a table
+  tpmwire spec                       all names with a table
   tpmwire spec TPM2_HMAC             a command: handles with roles, parameters, response
   tpmwire spec TPMT_PUBLIC           a structure, union, or other type
   tpmwire spec TPMA_OBJECT 0x40472   an attribute word, bit by bit
   tpmwire spec TPM_RC 0x98e          a response code, taken apart
   tpmwire spec TPM_ALG SHA256        a constant by its name
-  tpmwire spec TPMT_HA 0004da39...   a structure's octets
+  tpmwire spec TPMT_HA 0004da39...   the bytes of a structure
 
-The tables are those by which tpmwire itself builds and reads messages.
+tpmwire itself builds and parses messages with these tables.
 """
 
 import argparse

@@ -1,19 +1,20 @@
-"""Git's password for CodeCommit, as `aws codecommit credential-helper` gives it, signed by the key in the TPM.
+"""Git credential helper for AWS CodeCommit, like `aws codecommit credential-helper`, with the key in the TPM.
 
-Git runs it by itself:
+Git runs it:
 
   git config --global credential.https://git-codecommit.eu-central-1.amazonaws.com.helper \\
       '!tpmwire token codecommit --profile work'
   git config --global credential.https://git-codecommit.eu-central-1.amazonaws.com.useHttpPath true
   git clone https://git-codecommit.eu-central-1.amazonaws.com/v1/repos/app
 
-By hand, to see what git sees:
+To see its output, run it by hand:
 
   printf 'protocol=https\\nhost=git-codecommit.eu-central-1.amazonaws.com\\npath=v1/repos/app\\n' |
       tpmwire token codecommit --profile work get
 
-The password is a signature for one repository and a few minutes; nothing is stored, so store and erase do nothing.
-For hosts that are not CodeCommit's, and for plain http, nothing is said, and git asks elsewhere.
+The password is a signature that is valid for one repository and a few minutes. Nothing is stored, so store and
+erase do nothing. For hosts outside CodeCommit, and for plain HTTP, it prints nothing, and git asks its other
+helpers.
 """
 
 import argparse

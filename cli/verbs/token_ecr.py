@@ -1,22 +1,22 @@
-"""Logs docker, podman and others in to Amazon ECR, by the key in the TPM.
+"""Prints docker's password for Amazon ECR, or runs as docker's credential helper, with the key in the TPM.
 
-As `aws ecr get-login-password`, for 12 hours:
+Like `aws ecr get-login-password`, valid for 12 hours:
 
   tpmwire token ecr --profile work |
       docker login --username AWS --password-stdin 123456789012.dkr.ecr.eu-central-1.amazonaws.com
 
-Or as docker's credential helper, so that no password stays in a file: an executable docker-credential-tpmwire on
-the PATH
+As docker's credential helper, which stores no password in a file: create an executable docker-credential-tpmwire
+on the PATH
 
   #!/bin/sh
   exec tpmwire token ecr --profile work "$1"
 
-and in ~/.docker/config.json, which podman, skopeo and buildah read as well:
+and name it in ~/.docker/config.json, which podman, skopeo and buildah also read:
 
   {"credHelpers": {"123456789012.dkr.ecr.eu-central-1.amazonaws.com": "tpmwire", "public.ecr.aws": "tpmwire"}}
 
 The signer needs ecr:GetAuthorizationToken (for the public registry: ecr-public:GetAuthorizationToken and
-sts:GetServiceBearerToken). store and erase do nothing, list is empty: nothing is kept.
+sts:GetServiceBearerToken). Nothing is stored: store and erase do nothing, and list is empty.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""Prints a token for an EKS cluster, as `aws eks get-token` does, signed by the key in the TPM.
+"""Prints a token for an EKS cluster, like `aws eks get-token`, signed by the key in the TPM.
 
   tpmwire token eks --profile work --cluster-name prod
 
-It is for kubectl, which runs it by itself. In ~/.kube/config, where `aws eks update-kubeconfig` wrote aws:
+kubectl runs this verb. In ~/.kube/config, replace the command aws that `aws eks update-kubeconfig` wrote:
 
   users:
   - name: prod
@@ -13,8 +13,8 @@ It is for kubectl, which runs it by itself. In ~/.kube/config, where `aws eks up
         args: [token, eks, --profile, work, --region, eu-central-1, --cluster-name, prod]
         interactiveMode: IfAvailable
 
-The token is a signature that EKS has STS check: no request is made here, and it holds for 15 minutes, of which
-kubectl uses 14. Who the cluster sees is the key's user, or with --assumeRole, or a profile's role, that role.
+The token is a presigned request that EKS sends to STS. No request is made here. The token is valid for 15 minutes,
+of which kubectl uses 14. The cluster sees the key's user or, with --assumeRole or a profile's role, that role.
 """
 
 import argparse

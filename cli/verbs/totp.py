@@ -5,15 +5,15 @@
   tpmwire totp code mfa.pem
   aws-tpm-process-credential ... --mfa-serial arn:aws:iam::123456789012:mfa/tpm --mfa-totp mfa.pem
 
-The secret, base32 as AWS shows it for a virtual MFA device, or the otpauth:// URI of its QR code, is asked for on
-a terminal, else read from standard input or --secret-file. The TPM makes an HMAC key of it that cannot leave it.
-To enable the device AWS asks for two codes in a row: run `code` twice, half a minute apart.
+The secret is base32, as AWS shows it for a virtual MFA device, or the otpauth:// URI of its QR code. It is read
+from a prompt on a terminal, from standard input, or from --secret-file. The TPM creates an HMAC key from it, which
+cannot leave the TPM. To enable the device, AWS asks for two consecutive codes: run `code` twice, 30 seconds apart.
 
-A second factor on the machine that has the first one is none against whoever can use that machine: MFA then proves
-possession of this machine, no more. That may be what you want, for a policy that asks for MFA everywhere. A
-password or PCRs of its own (--key-auth-prompt, --pcrs) keep some of the difference; a phone keeps all of it.
+A second factor on the same machine as the first one does not protect against anyone who can use that machine: MFA
+then proves possession of this machine only. That may be sufficient for a policy that requires MFA everywhere. A
+separate password or PCRs (--key-auth-prompt, --pcrs) preserve some of the protection; a phone preserves all of it.
 
-Codes are of this machine's clock, and each is good once: AWS refuses it a second time, until the next period.
+Codes depend on this machine's clock. AWS accepts each code once.
 """
 
 import argparse

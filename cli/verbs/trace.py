@@ -1,12 +1,12 @@
-"""Runs a program and explains live what it says to the TPM, and what the TPM answers.
+"""Runs a program, and explains its TPM commands and the responses live.
 
   tpmwire trace -- tpm2_getrandom --hex 8
   tpmwire trace --tpm-path /dev/tpmrm0 --out talk.txt -- tpm2_createprimary -c primary.ctx
   tpmwire trace -- sh -c 'tpmwire list --tpm-path "$TPMWIRE_TPM_PATH"'
 
-The program finds a relay instead of the TPM: TPM2TOOLS_TCTI (tpm2-tools) and TPMWIRE_TPM_PATH (for --tpm-path in a
-shell's words) name its socket. Passwords and what else the standard takes for secret are left out; --secrets shows
-them. The exit code is the program's, or 128+N where signal N ended it.
+The program connects to a relay instead of the TPM: TPM2TOOLS_TCTI (tpm2-tools) and TPMWIRE_TPM_PATH (for
+--tpm-path in a shell command) name its socket. Passwords and other secret fields are hidden; --secrets shows them.
+The exit code is that of the program, or 128+N if signal N ended it.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""Wraps an AWS secret for another machine's TPM, which alone can import it. No TPM is needed here.
+"""Wraps an AWS secret for another machine's TPM, so that only this TPM can import it. Needs no TPM itself.
 
   printf %s "$SECRET" | tpmwire wrap --to web-1.json --out web-1.pem
 
-web-1.json is what `tpmwire export-public` printed on the target, or its public key in another form: PEM, DER,
+web-1.json is the output of `tpmwire export-public` on the target, or its public key in another form: PEM, DER,
 TPM2B_PUBLIC or TPMT_PUBLIC (binary, hex, base64), an EK certificate, or the JSON of `aws ec2
 get-instance-tpm-ek-pub` or `gcloud compute instances get-shielded-identity`. A bare public key is
 assumed to be the endorsement key; --to-key states another. On the target, `tpmwire import-key web-1.pem` imports
