@@ -4,10 +4,15 @@ Source: "Shared config and credentials files" in the AWS SDKs and Tools Referenc
 configloader.py. Neither file is needed: where there is none, there are no profiles.
 """
 
+import io
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from .errors import RequestError
 from .files import open_input
+
+if TYPE_CHECKING:
+    from configparser import RawConfigParser
 
 __all__ = [
     "Config",
@@ -16,10 +21,13 @@ __all__ = [
     "configured_region",
     "credentials_file",
     "load_config",
+    "parse_config",
+    "parse_section",
     "profile_name",
+    "read_config_file",
 ]
 
-_MAX_SIZE = 1 << 20  # octets
+_MAX_SIZE = 1 << 20  # bytes
 _MAX_CHAIN = 10  # profiles
 Values = dict[str, "str | dict[str, str]"]
 
@@ -157,7 +165,7 @@ def load_config(environ: Mapping[str, str]) -> Config:
     profiles: dict[str, Values] = {}
     services: dict[str, Values] = {}
     for section, values in _sections(config_file(environ)).items():
-        kind, name = _kind(section)
+        kind, name = parse_section(section)
         if kind == "profile":
             profiles[name] = values
         elif kind == "services":
@@ -167,14 +175,17 @@ def load_config(environ: Mapping[str, str]) -> Config:
     return Config(profiles, services, homeless=config_file(environ).startswith("~"))
 
 
-def _kind(section: str) -> tuple[str, str]:
-    """Of a section of the config file: "profile", "services" or "" for another kind, and its name."""
+def parse_section(section: str) -> tuple[str, str]:
+    """Returns the kind of a section of the config file, and the name in it.
+
+    The kind is "profile", "services", or "" for another section, whose name is the whole text.
+    """
     if section == "default":
         return "profile", section
     kind = next((one for one in ("profile", "services") if section.startswith(one)), None)
     if kind is None:
         return "", section
-    import shlex
+    import shlex  # late: most runs read no config file
 
     try:
         words = shlex.split(section)
@@ -186,41 +197,55 @@ def _kind(section: str) -> tuple[str, str]:
 def _sections(path: str) -> dict[str, Values]:
     if path.startswith("~"):
         return {}  # without a home directory there is no file; a folder of that name is somebody else's
+    data = read_config_file(path)
+    if data.startswith(b"\xef\xbb\xbf"):
+        # The aws command refuses one too.
+        raise RequestError(f"{path} begins with a byte order mark; save it as UTF-8 without one")
+    try:
+        parser = parse_config(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise RequestError(f"{path} is not UTF-8; save it as such") from None
+    except RequestError as error:
+        raise RequestError(f"{path}: {error}") from None
+    return {name: {key: _value(path, value) for key, value in parser.items(name)} for name in parser.sections()}
+
+
+def read_config_file(path: str) -> bytes:
+    """Returns the content of a config or credentials file; empty if there is none. Raises RequestError."""
     try:
         with open_input(path) as file:
             data = file.read(_MAX_SIZE + 1)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return {}
+        return b""
     except TimeoutError as error:
-        raise RequestError(f"{path} cannot be read ({error.strerror}); use a regular file") from None
+        raise RequestError(f"cannot read {path}: {error.strerror}; use a regular file") from None
     except OSError as error:
-        raise RequestError(f"{path} cannot be read ({error.strerror}); check its permissions") from None
+        raise RequestError(f"cannot read {path}: {error.strerror}; check its permissions") from None
     if len(data) > _MAX_SIZE:
-        raise RequestError(f"{path} has more than {_MAX_SIZE} octets; that is no AWS config file")
-    return _parsed(path, data)
+        raise RequestError(f"{path} is larger than {_MAX_SIZE} bytes; check that it is an AWS config file")
+    return data
 
 
-def _parsed(path: str, data: bytes) -> dict[str, Values]:
-    import configparser
+def parse_config(text: str) -> "RawConfigParser":
+    """Returns the sections and settings of a config or credentials file, as the aws command reads them.
 
-    if data.startswith(b"\xef\xbb\xbf"):
-        # The aws command takes none either.
-        raise RequestError(f"{path} begins with a byte order mark; save it as UTF-8 without one")
+    Raises RequestError, which shows no line of the text.
+    """
+    import configparser  # late: most runs read no config file
+
     parser = configparser.RawConfigParser()
     try:
-        parser.read_string(data.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise RequestError(f"{path} is not UTF-8; save it as such") from None
+        parser.read_file(io.StringIO(text, newline=None))
     except configparser.Error as error:
         # Without its text and its cause, which show the line: it may be the one with the secret.
-        where = getattr(error, "lineno", None) or next(
-            (number for number, _ in getattr(error, "errors", ())), None
-        )
-        raise RequestError(f"{path} is no AWS config file (line {where or '?'}: {_reason(error)})") from None
+        line = getattr(error, "lineno", None) or next((number for number, _ in getattr(error, "errors", ())), None)
+        where = f"line {line or '?'}: {_reason(error)}"
     except AttributeError:
         # CPython before 3.13 so meets an indented line right under a key without a value.
-        raise RequestError(f"{path} is no AWS config file (a key without a value)") from None
-    return {name: {key: _value(path, value) for key, value in parser.items(name)} for name in parser.sections()}
+        where = "a key without a value"
+    else:
+        return parser
+    raise RequestError(f"not a valid AWS config file ({where}); correct it first")
 
 
 def _reason(error: Exception) -> str:
@@ -238,7 +263,9 @@ def _value(path: str, text: str | None) -> str | dict[str, str]:
     for line in filter(None, map(str.strip, text.splitlines())):
         key, equals, value = line.partition("=")
         if not equals:
-            raise RequestError(f"{path} is no AWS config file (an indented line without =)")
+            raise RequestError(
+                f"{path}: not a valid AWS config file (an indented line without =); correct it first"
+            )
         nested[key.strip()] = value.strip()
     return nested
 

@@ -13,7 +13,8 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from sigv4.config import config_file, credentials_file
+from sigv4.config import config_file, credentials_file, parse_config, parse_section
+from sigv4.errors import RequestError
 
 from ..terminal.messages import UsageError
 
@@ -76,14 +77,9 @@ def section_of(profile: str) -> str:
 
 
 def profile_of(section: str) -> str | None:
-    """The profile that a section of ~/.aws/config is: AWS's programs take `[profile  "x"]` for `[profile x]`."""
-    if section == "default" or not section.startswith("profile"):
-        return section if section == "default" else None
-    try:
-        words = shlex.split(section)
-    except ValueError:
-        return None
-    return words[1] if len(words) == 2 else None
+    """Returns the profile that a section of ~/.aws/config is; None for another section."""
+    kind, name = parse_section(section)
+    return name if kind == "profile" else None
 
 
 def _canonical(section: str) -> str:
@@ -229,14 +225,9 @@ def _parsed(text: str, section: str) -> dict[str, dict[str, str]]:
 
     Raises UsageError, which shows no line of the text.
     """
-    parser = _GRAMMAR()
     try:
-        parser.read_file(io.StringIO(text, newline=None))
-    except (configparser.Error, AttributeError) as error:
-        # Without its cause, which shows the line: it may be the one with the secret.
-        line = getattr(error, "lineno", None) or next((n for n, _ in getattr(error, "errors", ())), None)
-        raise UsageError(
-            f"AWS's programs cannot read the file{f' (line {line})' if line else ''}; correct it first"
-        ) from None
+        parser = parse_config(text)
+    except RequestError as error:
+        raise UsageError(str(error)) from None
     found = {_canonical(name): dict(parser.items(name)) for name in parser.sections()}
     return {_canonical(section): dict(parser.defaults()), **found}

@@ -6,9 +6,9 @@ import os
 import time
 from collections.abc import Callable, Iterator
 
-from sigv4.files import open_input
+from sigv4.config import read_config_file
 
-from ..terminal.files import LIMIT, remove_drafts, write_whole
+from ..terminal.files import remove_drafts, write_whole
 from ..terminal.messages import UsageError
 from .edit import get_setting
 
@@ -23,21 +23,10 @@ def read(path: str) -> str:
 
     Each octet of it survives a `change`: line ends of other systems, and comments that are no UTF-8.
     """
-    try:
-        # Before it is opened: a named pipe would wait for its other end.
-        if os.path.exists(path) and not os.path.isfile(path):
-            raise UsageError(
-                f"{path} is not a regular file; correct AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE"
-            )
-        with open_input(path) as file:
-            data = file.read(LIMIT + 1)
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    if len(data) > LIMIT:
-        raise UsageError(f"{path} is larger than {LIMIT} bytes, too large for an AWS config file; check its path")
-    return data.decode(errors="surrogateescape")
+    # Before it is opened: a named pipe would wait for its other end.
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise UsageError(f"{path} is not a regular file; correct AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE")
+    return read_config_file(path).decode(errors="surrogateescape")
 
 
 def read_setting(path: str, section: str, name: str) -> str | None:

@@ -376,7 +376,7 @@ REFUSED = {
         "no such [services ...] section",
     ),
     "a wrong role": ("[profile a]\nrole_arn = short\nsource_profile = tpm\n", "RoleArn"),
-    "no file of that kind": ("[profile a\n", "is no AWS config file"),
+    "no file of that kind": ("[profile a\n", "not a valid AWS config file"),
 }
 
 

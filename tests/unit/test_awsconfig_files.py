@@ -112,4 +112,4 @@ def test_a_config_that_cannot_be_is_told_before_the_tpm_is_asked(
         else []
     )
     assert main([verb, "--tpm-path=/nonexistent/tpm", *words]) == 2
-    assert f"{config} is not a directory, where {config}/more/config is to be" in capsys.readouterr().err
+    assert f"cannot write {config}/more/config: {config} is not a directory; " in capsys.readouterr().err

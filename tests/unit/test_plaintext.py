@@ -85,7 +85,7 @@ def test_another_key_of_the_profile_is_left_and_told(files: Path) -> None:
 
 def test_half_a_key_and_a_file_that_no_program_reads(files: Path) -> None:
     (files / "credentials").write_text(f"[work]\naws_access_key_id = {ID}\n")
-    with pytest.raises(UsageError, match="no aws_secret_access_key"):
+    with pytest.raises(UsageError, match="not aws_secret_access_key"):
         find_plaintext("work")
     (files / "credentials").write_text(f"[work]\naws_access_key_id = {ID}\n{SECRET}\n")
     with pytest.raises(UsageError, match=r"credentials: .*line 3") as told:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import botocore.configloader
 import botocore.session
 import pytest
 
@@ -154,7 +155,7 @@ def test_a_services_section_that_is_not_there(environ: dict[str, str]) -> None:
         (b"[a]\n[a]\n", r"line 2: a section for the second time"),
         (b"[a]\ns3 =\n  the+secret\n", r"an indented line without ="),
         (b"[a]\nkey = \xff the+secret\n", "is not UTF-8"),
-        (b"#" * (1 << 20) + b"#", "more than 1048576 octets"),
+        (b"#" * (1 << 20) + b"#", "larger than 1048576 bytes"),
     ],
 )
 def test_a_file_that_is_none_is_refused_without_showing_it(
@@ -166,6 +167,16 @@ def test_a_file_that_is_none_is_refused_without_showing_it(
     assert "\n" not in str(caught.value)
     assert "the+secret" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_line_ends_of_each_system(environ: dict[str, str], end: str) -> None:
+    """As botocore has them, whose files are open in Python's text mode."""
+    path = Path(environ["AWS_CONFIG_FILE"])
+    path.write_bytes(f"[profile a]{end}region = r{end}s3 ={end}  k = v{end}".encode())
+    profile = config.load_config(environ).profile("a")
+    (theirs,) = botocore.configloader.load_config(str(path))["profiles"].values()
+    assert (profile.get("region"), profile.section("s3")) == (theirs["region"], theirs["s3"]) == ("r", {"k": "v"})
 
 
 def test_files_that_are_absent(tmp_path: Path) -> None:
@@ -190,7 +201,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     loop = tmp_path / "loop"
     os.symlink(loop, loop)
     for path in (loop, "\0"):
-        with pytest.raises(RequestError, match="cannot be read"):
+        with pytest.raises(RequestError, match="cannot read"):
             config.load_config({"AWS_CONFIG_FILE": str(path)})
 
 
