@@ -91,7 +91,7 @@ def test_the_page_in_a_browser(page: webdriver.Chrome, bench: Bench) -> None:
         "TPM2_PolicyPCR",
     ]
     assert "pcrs sha256:7,23" in rows[2].text
-    assert "not to be known" in rows[2].text
+    assert "not in this recording" in rows[2].text
     assert "H(zeros || TPM_CC_PolicyOR || pHashList)" in rows[1].text
     # A step leads to its message.
     rows[0].find_element(By.CSS_SELECTOR, "a").click()

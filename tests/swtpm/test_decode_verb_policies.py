@@ -97,7 +97,7 @@ def test_what_cannot_be_known_is_not_guessed_and_comes_back(bench: Bench) -> Non
     assert [step.digest for step in talk.lives[-1].policy] == [
         None, None, told, after, after, zeros, restarted, restarted,
     ]  # fmt: skip
-    assert sum("not to be known" in as_text(tree) for tree in talk.trees) == 2
+    assert sum("not in this recording" in as_text(tree) for tree in talk.trees) == 2
     assert not talk.lives[-1].ended
 
 

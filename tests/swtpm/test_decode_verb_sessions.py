@@ -10,7 +10,7 @@ from tests.support.verbs import Tool
 from tests.swtpm.test_salted_sessions import SALT_KEYS, SEALED
 from tpmwire.errors import TpmError
 from tpmwire.explain import as_text, explain_talk
-from tpmwire.policy import policy
+from tpmwire.policy import statements
 from tpmwire.policy.policy import Policy
 from tpmwire.secret import Secret
 from tpmwire.sessions import Password, SessionStart
@@ -192,7 +192,7 @@ def test_the_verb(bench: Bench, tool: Tool, tmp_path: Path) -> None:
     for way in ways:
         ran = tool("decode", *way, talk)
         assert (ran.code, ran.err) == (0, "")
-        assert f"data: {len(DATA)} octets, {DATA.decode()!r}" in ran.out
+        assert f"data: {len(DATA)} bytes, {DATA.decode()!r}" in ran.out
     trees = json.loads(tool("decode", "--json", *ways[0], talk).out)
     created = next(tree for tree in trees if tree["name"] == "TPM2_Create")
     parameter = next(node for node in created["children"] if node["name"] == "inSensitive")
@@ -216,7 +216,7 @@ def test_a_refused_command_leaves_the_nonces(bench: Bench) -> None:
 
 
 def test_a_policy_begins_anew_after_each_use_and_a_password_in_clear_is_learned(bench: Bench) -> None:
-    alone = Policy(policy.PolicyPassword())
+    alone = Policy(statements.PolicyPassword())
     public = with_policy(alone.digest())
     made = bench.tpm.execute(Create(bench.parent, TPMS_SENSITIVE_CREATE(PASSWORD, DATA), public), Password())
     item = bench.tpm.execute(Load(bench.parent, made.out_private, made.out_public), Password()).object_handle
@@ -282,7 +282,7 @@ def test_secrets_are_left_out_of_what_stands_beside_too(bench: Bench) -> None:
 
 
 def test_a_cipher_whose_password_no_hmac_tells(bench: Bench) -> None:
-    only = Policy(policy.PolicyCommandCode(TPM_CC.Unseal))
+    only = Policy(statements.PolicyCommandCode(TPM_CC.Unseal))
     sensitive, public = TPMS_SENSITIVE_CREATE(PASSWORD, DATA), with_policy(only.digest())
     made = bench.tpm.execute(Create(bench.parent, sensitive, public), Password())
     item = bench.tpm.execute(Load(bench.parent, made.out_private, made.out_public), Password()).object_handle
@@ -296,7 +296,7 @@ def test_a_cipher_whose_password_no_hmac_tells(bench: Bench) -> None:
     assert "authValue" not in whole[0].text
     # else any might be the one, and that is said.
     part = beside(explain_talk(bench.recorded[start:], [bench.salt], [Secret(PASSWORD)]), "outData")
-    assert "if by the right authValue of 2" in part[0].text
+    assert "if the right one of 2 authValues was used" in part[0].text
     alone = explain_talk(bench.recorded[start:], [bench.salt])
     assert {text.partition(";")[0] for text in hmacs(alone)} == {"holds with sessionKey"}
     assert "if the authValue is empty" in beside(alone, "outData")[0].text

@@ -29,7 +29,7 @@ def test_a_command_and_its_response(send: Tool) -> None:
     ran = send("GetRandom", "bytesRequested=8")
     assert (ran.code, ran.err) == (0, "")
     assert "bytesRequested: 8" in ran.out
-    assert "randomBytes: 8 octets" in ran.out
+    assert "randomBytes: 8 bytes" in ran.out
     assert send("tpm2_getrandom", "bytes_requested=0x8").code == 0
 
 
@@ -47,7 +47,7 @@ def test_handles_go_from_one_command_to_the_next_and_are_flushed(swtpm: Swtpm, s
     words = ["CreatePrimary", "primaryHandle=owner", "inPublic=template:h2-primary", "+"]
     ran = send(*words, "ReadPublic", "objectHandle=$1")
     assert ran.code == 0
-    assert "answer to TPM2_ReadPublic" in ran.out
+    assert "response to TPM2_ReadPublic" in ran.out
     assert "curveID: TPM_ECC_NIST_P256" in ran.out
     assert held(swtpm) == ""
     assert send("--keep", *words[:3]).code == 0
@@ -74,7 +74,7 @@ def test_a_key_by_its_fields_with_passwords_from_files(swtpm: Swtpm, send: Tool,
     commands = tmp_path / "commands.json"
     commands.write_text(json.dumps(document))
     ran = send("--json", commands)
-    assert (ran.code, "answer to TPM2_HMAC" in ran.out) == (0, True)
+    assert (ran.code, "response to TPM2_HMAC" in ran.out) == (0, True)
     assert b"a secret word"[:8].hex(" ") not in ran.out
     assert "a secret word" not in ran.out + ran.err
     assert "not shown" in ran.out

@@ -59,7 +59,7 @@ def test_the_words_are_the_standards() -> None:
 def test_a_response_and_an_error() -> None:
     tree = explain_response(ANSWER, GET_RANDOM)
     assert leaves(tree) == ANSWER
-    assert (named(tree, "randomBytes").text, named(tree, "buffer").octets.hex()) == ("3 octets", "aabbcc")
+    assert (named(tree, "randomBytes").text, named(tree, "buffer").octets.hex()) == ("3 bytes", "aabbcc")
     error = explain_response(bytes.fromhex("80010000000a0000098e"), CREATE_PRIMARY)
     assert "TPM_RC_AUTH_FAIL (session 1): wrong password" in named(error, "responseCode").text
 
@@ -94,14 +94,14 @@ def test_what_was_read_before_the_fault_stays() -> None:
     public = named(tree, "inPublic")
     assert named(public, "nameAlg").text == "TPM_ALG_SHA256"
     assert named(public, "mode").text == "TPM_ALG_CFB"
-    assert named(public, "scheme").children[0].text == "0x1234: not in this table"
+    assert named(public, "scheme").children[0].text == "0x1234: unknown"
     stuck, behind = (node for node in walk(tree) if node.name == "?")
     assert (stuck.offset, stuck.octets) == (53, CREATE_PRIMARY[53:61])
     assert stuck.text == "no member for scheme TPM_ALG(0x1234)"
     assert (behind.offset, behind.octets, behind.text) == (
         61,
         CREATE_PRIMARY[61:],
-        "not looked at, for the fault before",
+        "not read, because of the error before",
     )
 
 
@@ -114,7 +114,7 @@ def test_a_password_is_marked_and_kept_out_of_reprs() -> None:
     tree = explain_command(message(0x8002, 0x155, "8000000000000011400000090000010008776f7264776f72640001ff000b"))
     assert not tree.error
     hmac = named(tree, "hmac")
-    assert (hmac.text, hmac.secret) == ("a password of 8 octets, in clear", True)
+    assert (hmac.text, hmac.secret) == ("a password of 8 bytes, in clear", True)
     assert "secret" in as_text(hmac)
     assert not any("word" in repr(node) for node in walk(tree))
 
@@ -126,15 +126,15 @@ def test_an_encrypted_parameter_is_not_looked_into() -> None:
     tree = explain_command(sent)
     assert not tree.error
     sensitive = named(tree, "inSensitive")
-    assert sensitive.text == "4 octets, encrypted by a session"
+    assert sensitive.text == "4 bytes, encrypted by a session"
     assert [child.name for child in sensitive.children] == ["size", "encrypted"]
     assert named(tree, "curveID").text == "TPM_ECC_NIST_P256"
     answer = message(0x8002, 0, "000000050003aabbcc00020102410000")
     tree = explain_response(answer, GET_RANDOM)
     assert not tree.error
-    assert named(tree, "randomBytes").text == "3 octets, encrypted by a session"
+    assert named(tree, "randomBytes").text == "3 bytes, encrypted by a session"
     plain = explain_response(answer.replace(b"\x02\x41", b"\x02\x01"), GET_RANDOM)
-    assert named(plain, "randomBytes").text == "3 octets"
+    assert named(plain, "randomBytes").text == "3 bytes"
 
 
 @pytest.mark.parametrize(
@@ -171,8 +171,8 @@ def test_a_quote_is_looked_into() -> None:
     tree = explain_response(answer, 0x158)
     assert not tree.error
     assert named(tree, "magic").text == "TPM_GENERATED_VALUE"
-    assert named(tree, "qualifiedSigner").text == "6 octets, a Name by sha256"
-    assert named(tree, "extraData").text == "3 octets, 'abc'"
+    assert named(tree, "qualifiedSigner").text == "6 bytes, a Name by sha256"
+    assert named(tree, "extraData").text == "3 bytes, 'abc'"
     assert named(tree, "[0]").text == "sha256:23"
     # What claims to be one and is not stays octets.
     other = explain_response(message(0x8001, 0, "0004deadbeef0010"), 0x158)
@@ -203,7 +203,7 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["decode", GET_RANDOM.hex(), "80010000000f00000000", "0003aabbcc"]) == 0
     out = capsys.readouterr().out
     assert out.count("TPM2_GetRandom") == 3
-    assert "00 03 aa bb cc              randomBytes: 3 octets" in out
+    assert "00 03 aa bb cc              randomBytes: 3 bytes" in out
     (tmp_path / "binary").write_bytes(GET_RANDOM + ANSWER)
     (tmp_path / "hex").write_text("80:01 00:00 00:0c\n0x0000017b 0010\n")
     assert main(["decode", str(tmp_path / "binary")]) == 0
@@ -235,8 +235,8 @@ def test_a_broken_line_does_not_hide_the_next(tmp_path: Path, capsys: pytest.Cap
     out = capsys.readouterr().out
     assert out.count("TPM2_GetRandom: ") == 2
     assert "! size: expected 256 bytes, got 12" in out
-    assert "commandSize: 256 octets, but there are 12" in out
-    assert "randomBytes: 3 octets" in out
+    assert "commandSize: 256 bytes, but the message has 12" in out
+    assert "randomBytes: 3 bytes" in out
 
 
 def test_recorded_traffic_as_one_stream(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -252,7 +252,7 @@ def test_recorded_traffic_as_one_stream(tmp_path: Path, capsys: pytest.CaptureFi
         assert [tree["octets"] for tree in trees] == messages
         assert [tree["type"] for tree in trees] == ["command", "response"] * len(pairs)
         for command, response in zip(trees[::2], trees[1::2], strict=True):
-            assert response["text"] == f"answer to {command['name']}"
+            assert response["text"] == f"response to {command['name']}"
 
 
 def test_numbers_that_only_their_place_explains() -> None:

@@ -201,7 +201,7 @@ def test_the_verb_reads_recordings_and_writes_the_page(
     log.write_bytes(logs[0])
     capture.write_bytes(recorded(conversation(COMMAND, RESPONSE)))
     assert main(["decode", str(log)]) == 0
-    assert "randomBytes: 20 octets" in capsys.readouterr().out
+    assert "randomBytes: 20 bytes" in capsys.readouterr().out
     assert main(["decode", "--html", str(page), str(log), str(capture)]) == 0
     assert capsys.readouterr().out == ""
     octets = bytes.fromhex(" ".join(Page(page.read_text()).octets))

@@ -44,15 +44,15 @@ def test_a_command(spec: Spec) -> None:
         "  command code\n"
         "    0x00000155  TPM_CC_HMAC\n"
         "  sessions\n"
-        "    3 at most, 1 of them for its handles; what they can do: audit, decrypt, encrypt\n"
+        "    3 at most, 1 of them for its handles; possible uses: audit, decrypt, encrypt\n"
         "  handles\n"
         "    handle  TPMI_DH_OBJECT  role USER: authorized by the object's authValue or policy\n"
         "  parameters\n"
-        "    buffer   TPM2B_MAX_BUFFER  UINT16 size and its octets, a session can encrypt it\n"
+        "    buffer   TPM2B_MAX_BUFFER  UINT16 size and its bytes, a session can encrypt it\n"
         "    hashAlg  TPMI_ALG_HASH     UINT16\n"
         "  response handles: none\n"
         "  response parameters\n"
-        "    outHMAC  TPM2B  UINT16 size and its octets, at most 64, secret, a session can encrypt it\n"
+        "    outHMAC  TPM2B  UINT16 size and its bytes, at most 64, secret, a session can encrypt it\n"
     )
     assert spec("hmac")[1] == spec("TPM_CC_HMAC")[1] == said
 
@@ -60,10 +60,10 @@ def test_a_command(spec: Spec) -> None:
 @pytest.mark.parametrize(
     ("command", "sessions"),
     [
-        ("GetRandom", "3 at most; what they can do: audit, encrypt"),
-        ("Certify", "3 at most, 2 of them for its handles; what they can do: audit, decrypt, encrypt"),
-        ("Clear", "3 at most, 1 of them for its handles; what they can do: audit"),
-        ("FlushContext", "none: the tag is TPM_ST_NO_SESSIONS always"),
+        ("GetRandom", "3 at most; possible uses: audit, encrypt"),
+        ("Certify", "3 at most, 2 of them for its handles; possible uses: audit, decrypt, encrypt"),
+        ("Clear", "3 at most, 1 of them for its handles; possible uses: audit"),
+        ("FlushContext", "none: the tag is always TPM_ST_NO_SESSIONS"),
     ],
 )
 def test_the_sessions_of_a_command(spec: Spec, command: str, sessions: str) -> None:
@@ -96,7 +96,7 @@ def test_the_roles_that_are_not_user() -> None:
     ("words", "says"),
     [
         ("TPMT_PUBLIC", "objectAttributes  TPMA_OBJECT"),
-        ("TPMT_PUBLIC", "TPMU_PUBLIC_PARMS  the member that type says"),
+        ("TPMT_PUBLIC", "TPMU_PUBLIC_PARMS  member selected by type"),
         ("TPMU_PUBLIC_PARMS", "TPM_ALG_ECC        TPMS_ECC_PARMS"),
         ("TPM2B_PUBLIC", "UINT16 size of TPMT_PUBLIC"),
         ("TPML_PCR_SELECTION", "UINT32 count of TPMS_PCR_SELECTION"),
@@ -134,7 +134,7 @@ def test_the_roles_that_are_not_user() -> None:
         ("TPM2_MAC", "TPM2_HMAC  HMAC of"),
         ("TPM_ALG 0x000b", "0xb: TPM_ALG_SHA256\n"),
         ("TPM_ALG sha256", "0xb: TPM_ALG_SHA256\n"),
-        ("TPM_ALG 0x7777", "not in this table"),
+        ("TPM_ALG 0x7777", "unknown"),
         ("TPM_CC 0x17b", "0x17b: TPM_CC_GetRandom\n"),
         ("TPMI_YES_NO 1", "yes"),
         ("TPMI_DH_OBJECT 0x81010002", "0x81010002, persistent object"),
@@ -155,12 +155,12 @@ def test_tables_and_values(spec: Spec, words: str, says: str) -> None:
         ("TPM_RC_AUTH_FIAL", "did you mean TPM_RC_AUTH_FAIL"),
         ("zzzzzzzzzz", "'zzzzzzzzzz' (`tpmwire spec` lists all names)"),
         ("TPMT_PUBLIC 3", "a TPMT_PUBLIC needs its bytes in hex"),
-        ("TPMU_HA 3", "TPMU_HA is no number"),
-        ("TPM2_HMAC 3", "TPM2_HMAC is no number"),
-        ("TPMI_ALG_HASH 0x12345", "does not fit into the 2 octets"),
-        ("TPM_ALG 0x12345", "does not fit into the 2 octets"),
-        ("TPMA_SESSION 0x100", "does not fit into the 1 octets"),
-        ("TPM_RC 0x123456789", "does not fit into the 4 octets"),
+        ("TPMU_HA 3", "TPMU_HA is not a numeric type"),
+        ("TPM2_HMAC 3", "TPM2_HMAC is not a numeric type"),
+        ("TPMI_ALG_HASH 0x12345", "does not fit into the 2 bytes"),
+        ("TPM_ALG 0x12345", "does not fit into the 2 bytes"),
+        ("TPMA_SESSION 0x100", "does not fit into the 1 bytes"),
+        ("TPM_RC 0x123456789", "does not fit into the 4 bytes"),
         ("TPM_ALG SHA257", "TPM_ALG has no 'SHA257'"),
         ("TPMI_ALG_HASH SHA256", "'SHA256' is not a number"),
         ("TPM_RC -3", "negative"),
@@ -185,7 +185,7 @@ def test_octets_of_a_structure(spec: Spec) -> None:
     assert code == 0
     assert "hash: TPM_ALG_SHA256" in said
     assert "PCR 7,23" in said
-    assert "2 octets" in spec("TPM2B_DIGEST", "0002abcd")[1]
+    assert "2 bytes" in spec("TPM2B_DIGEST", "0002abcd")[1]
     code, said = spec("TPMS_PCR_SELECTION", "000b0380")
     assert code == 1
     assert "hash: TPM_ALG_SHA256" in said

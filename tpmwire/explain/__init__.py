@@ -1,4 +1,4 @@
-"""Bytes explained: a tree of every octet of a command or response, as text, as JSON.
+"""Commands and responses explained, byte by byte: as a tree, as text, as JSON.
 
 tree = explain_command(bytes.fromhex("80010000000c0000017b0010"))
 print(as_text(tree))

@@ -1,4 +1,4 @@
-"""A message's areas as octets, as its HMACs and ciphers take them."""
+"""The areas of a message as bytes, for its HMACs and ciphers."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ __all__ = ["Message", "apart", "first", "joined", "replaced"]
 
 
 class Message(NamedTuple):
-    """A command or a successful response, apart: its parameters are as they crossed, at `offset`."""
+    """The areas of a command or a successful response. The parameters are unchanged, and begin at `offset`."""
 
     handles: tuple[int, ...]
     parameters: bytes
@@ -21,7 +21,7 @@ class Message(NamedTuple):
 
 
 def apart(data: bytes, kind: type[Record], auth: Any, *, command: bool) -> Message:
-    """Handles, authorizations (of the class `auth`) and parameters. Raises DecodeError."""
+    """The areas of a message whose authorizations have the class `auth`. Raises DecodeError."""
     tag, _, stream = opened(data)
     handles = read_handles(kind, stream)
     if tag != TPM_ST.SESSIONS:
@@ -38,17 +38,17 @@ def apart(data: bytes, kind: type[Record], auth: Any, *, command: bool) -> Messa
 
 
 def first(parameters: bytes) -> bytes:
-    """The content of the TPM2B in front."""
+    """The content of the TPM2B at the beginning."""
     return parameters[2 : 2 + int.from_bytes(parameters[:2], "big")]
 
 
 def replaced(parameters: bytes, content: bytes | None) -> bytes:
-    """With other content, of the same size, in the TPM2B in front; None leaves them as they are."""
+    """The parameters with other content, of the same size, in the TPM2B at the beginning; unchanged for None."""
     return parameters if content is None else parameters[:2] + content + parameters[2 + len(content) :]
 
 
 def joined(kind: type[Record], handles: Sequence[int], parameters: bytes | None) -> Any:
-    """The values of handles and parameters; None where there are none, or they do not parse."""
+    """The record of these handles and parameters; None if there are no parameters or they do not parse."""
     if parameters is None:
         return None
     try:

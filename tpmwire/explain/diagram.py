@@ -1,4 +1,4 @@
-"""A session's life as a sequence diagram: program and TPM side by side, time downwards, in SVG of its own."""
+"""A session's life as a sequence diagram in SVG: program and TPM side by side, time downwards."""
 
 from collections.abc import Iterator
 from html import escape
@@ -8,7 +8,7 @@ from .life import Life, Step
 __all__ = ["STYLE", "diagram"]
 
 PROGRAM, TPM, WIDTH = 70, 690, 760
-"""Where the two lanes are, and how wide the picture is: units of its viewBox, which are pixels at full size."""
+"""Positions of the two lanes, and the picture's width, in units of its viewBox (pixels at full size)."""
 
 TOP, ROW = 40, 38
 
@@ -24,7 +24,7 @@ svg.life { width: 100%; max-width: 47.5rem; height: auto; font: 12px system-ui, 
 
 
 def diagram(life: Life) -> str:
-    """The picture; each step links to its command's section, `#m` and the number of its tree."""
+    """The picture as SVG. Each step links to the section of its command: `#m` and the number of its tree."""
     return "".join(_picture(life))
 
 
@@ -46,7 +46,7 @@ def _picture(life: Life) -> Iterator[str]:
             for a, b in ends
         )
     else:
-        text = "still open where the recording ends"
+        text = "still open at the end of the recording"
         yield f'<text class="dim" x="{TPM - 12}" y="{height - 8}" text-anchor="end">{text}</text>'
     yield "</svg>"
 

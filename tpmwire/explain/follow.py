@@ -1,6 +1,6 @@
-"""Sessions followed through a recording: keys derived from what the user knows, HMACs checked, parameters opened.
+"""Sessions of a recording: their keys are derived, HMACs are verified and parameters are decrypted.
 
-Which of several salts and authValues belongs where is not asked: the HMACs tell (Part 1, §19.6).
+The user's salts and authValues are in any order: the HMACs show which belong to a session (Part 1, §19.6).
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ __all__ = ["Followed", "Judged", "Key", "Verdict", "encrypting", "judged"]
 
 
 class Key(NamedTuple):
-    """A session key that may be the one: with the salt and the authValue of `bind` that it comes from."""
+    """A candidate for the session key, with the salt and the authValue of `bind` that it is derived from."""
 
     session_key: Secret
     salted: bool = False
@@ -30,7 +30,7 @@ class Key(NamedTuple):
 
     @property
     def formula(self) -> str:
-        """How it was derived, in the standard's words (Part 1, §19.6.8)."""
+        """The derivation in the standard's notation (Part 1, §19.6.8)."""
         if not self.salted and not self.bound:
             return "empty: the session is neither salted nor bound"
         parts = [word for word, used in (("authValue of bind", self.bound), ("salt", self.salted)) if used]
@@ -38,7 +38,7 @@ class Key(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What is known of an authorization: whether its HMACs hold (None: not to be checked), by which key."""
+    """The result for an authorization: whether its HMACs are valid (None: not verifiable), and with which key."""
 
     command: bool | None = None
     response: bool | None = None
@@ -63,16 +63,16 @@ class Followed:
 
     @property
     def salted(self) -> bool:
-        """Whether a secret was sealed to a key of the TPM."""
+        """Whether the session has a salt, encrypted to a key of the TPM."""
         return bool(self.start.tpm_key != TPM_RH.NULL)
 
     @property
     def bound(self) -> bool:
-        """Whether an entity's authValue is in the session's key."""
+        """Whether the session key includes the authValue of an entity."""
         return bool(self.start.bind != TPM_RH.NULL)
 
     def restart(self) -> None:
-        """The policy begins anew: after a use, and by TPM2_PolicyRestart."""
+        """Resets the policy, as each use of the session and TPM2_PolicyRestart do."""
         self.wants_auth_value = self.wants_password = False
         if self.policy_digest is not None or self.start.session_type != TPM_SE.HMAC:
             self.policy_digest = bytes(digest_size(self.start.auth_hash))
@@ -89,7 +89,7 @@ class Followed:
                 yield Key(Secret(key), self.salted, self.bound, auth)
 
     def cipher(self, key: Secret, auth: Secret, nonces: tuple[bytes, bytes], data: bytes) -> bytes | None:
-        """An encrypted parameter's plain octets; None for a cipher that is not known here (Part 1, §21)."""
+        """The plain bytes of an encrypted parameter (Part 1, §21); None for an unknown cipher."""
         symmetric = self.start.symmetric
         try:
             return parameter_cipher(
@@ -101,12 +101,12 @@ class Followed:
                 data,
                 False,
             )
-        except (EncodeError, SessionError, ValueError):  # of a session that no TPM starts
+        except (EncodeError, SessionError, ValueError):  # parameters that no TPM accepts
             return None
 
 
 class Judged(NamedTuple):
-    """An authorization's place in a command, and what is needed to judge it."""
+    """An authorization in a command, with the values that its HMACs depend on."""
 
     entity: int | None
     session: Followed
@@ -123,18 +123,18 @@ def judged(
     known: Known,
     auth_after: Any,
 ) -> Verdict:
-    """Finds the key under which the HMACs of a session hold, among all that are possible.
+    """The verdict with the candidate key for which the HMACs of a session are valid.
 
-    `auth_after(key, auth)` gives the authValue of the response's HMAC where the command changes it, else None.
+    `auth_after(key, auth)` returns the authValue of the response's HMAC if the command changes it, otherwise None.
     """
     session, sent, answer = this.session, this.sent, this.answer
     if not session.keys:
-        return Verdict(reason="not checked: the session is salted, and its salt is not given (--salt)")
+        return Verdict(reason="not checked: the session is salted (give its salt with --salt)")
     policy = session.start.session_type == TPM_SE.POLICY
     if policy and session.wants_password and this.entity is not None:
         return Verdict(key=session.keys[0], auth=Secret(sent.hmac), reason="the password, in clear")
     if not sent.hmac and policy:
-        return Verdict(key=session.keys[0], reason="none is due: the policy session has no key")
+        return Verdict(key=session.keys[0], reason="not needed: the policy session has no key")
     names = [known.name(handle) for handle in command.handles]
     alg, nonce_tpm = session.start.auth_hash, session.nonce_tpm
     hashed = None
@@ -168,13 +168,13 @@ def judged(
                 return _with_reason(tried, hashed is None)
     if _score(found) == 0:
         if found.command is None and found.response is None:
-            return Verdict(reason="not checked: the recording does not tell the Names of the command's handles")
-        return Verdict(reason="not proven: no key that follows from what is given fits (--salt, --auth)")
+            return Verdict(reason="not checked: the Names of the command's handles are not in the recording")
+        return Verdict(reason="not proven: no key derived from the given values fits (--salt, --auth)")
     return _with_reason(found, hashed is None)
 
 
 def _auths(this: Judged, known: Known, key: Key) -> Iterator[tuple[Secret, bool]]:
-    """authValues to try, and whether they are in the HMAC's key (Part 1, §19.6.8)."""
+    """Yields authValues to try, and whether the HMAC key includes them (Part 1, §19.6.8)."""
     session = this.session
     policy = session.start.session_type == TPM_SE.POLICY
     without = this.entity is None or (policy and not session.wants_auth_value)
@@ -195,11 +195,11 @@ def _with_reason(verdict: Verdict, nameless: bool) -> Verdict:
     key = "sessionKey" if verdict.key is not None and verdict.key.session_key else ""
     parts = [part for part in (key, "authValue" if verdict.with_auth else "") if part]
     used = " || ".join(parts) or "the empty key"
-    missing = "; the command's was not checked: the recording does not tell all Names" if nameless else ""
+    missing = "; the command's was not checked: some Names are not in the recording" if nameless else ""
     return verdict._replace(reason=f"with {used}{missing}")
 
 
 def encrypting(message: Message, attribute: TPMA_SESSION) -> int | None:
-    """Which authorization encrypts a parameter, counted from 0; None for none."""
+    """The index of the authorization that encrypts a parameter; None if there is none."""
     found = (i for i, auth in enumerate(message.authorizations) if auth.session_attributes & attribute)
     return next(found, None)

@@ -1,6 +1,6 @@
-"""Explanations as one self-contained HTML page: hovering a field lights its octets, and octets their field.
+"""Explanations as a self-contained HTML page that highlights the bytes of a field, and the field of a byte.
 
-Before the messages stand the sessions of a recording: each one's life as a diagram, and its policy step by step.
+The page begins with the sessions of a recording: each one's life as a diagram, and its policy step by step.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -65,11 +65,8 @@ document.querySelectorAll('section').forEach(function (section) {
 
 
 def as_html(trees: Sequence[Node], title: str = "TPM 2.0 messages", lives: Sequence[Life] = ()) -> str:
-    """A page of the trees, in order, behind the lives of their sessions.
-
-    It loads nothing and sends nothing, wherever it is opened.
-    """
-    # Octets of a recording are a stranger's: the page is escaped, and could fetch nothing even if it were not.
+    """The page of the sessions' `lives`, followed by the trees. The page loads nothing and sends nothing."""
+    # A recording can come from anywhere. The page is escaped, and its policy forbids loading anything.
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
     sessions = "\n".join("".join(_life(life)) for life in lives)
     body = "\n".join("".join(_section(tree, number)) for number, tree in enumerate(trees))
@@ -84,7 +81,7 @@ def as_html(trees: Sequence[Node], title: str = "TPM 2.0 messages", lives: Seque
 </head>
 <body>
 <h1>{escape(title)}</h1>
-<p>Point at a field to see its octets, or at octets to see their field.</p>
+<p>Point at a field to see its bytes, or at bytes to see their field.</p>
 {sessions}
 {body}
 <footer>Sections are those of the TPM 2.0 Library Specification of the Trusted Computing Group.</footer>
@@ -102,13 +99,13 @@ def _life(life: Life) -> Iterator[str]:
         given = [node for node in step.tree.children[3:] if node.text] if step.tree is not None else []
         values = "; ".join(f"{node.name} {_short(node)}" for node in given if "ession" not in node.name)
         yield f'<tr><td>{number}</td><td><a href="#m{step.place}">{escape(step.name)}</a> {escape(values)}</td>'
-        digest = step.digest.hex() if step.digest is not None else "not to be known from this recording"
+        digest = step.digest.hex() if step.digest is not None else "unknown: not in this recording"
         yield f"<td><code>{digest}</code> <i>{escape(step.formula)}</i></td></tr>"
     yield "</table></section>" if life.policy else "</section>"
 
 
 def _short(node: Node) -> str:
-    """A parameter's meaning in a few words; of a list, its elements'."""
+    """The meaning of a parameter in a few words, or that of a list's only element."""
     elements = [child.text for child in node.children if child.name.startswith("[")]
     return ", ".join(elements) if len(elements) == 1 else node.text
 
@@ -133,7 +130,7 @@ def _section(tree: Node, number: int) -> Iterator[str]:
 
 
 def _field(node: Node, place: int) -> Generator[str, None, int]:
-    """An item of the list; gives the number of the first leaf behind it."""
+    """Yields an item of the list; returns the number of the first leaf after it."""
     end = place + sum(1 for _ in _leaves(node))
     text = f": {escape(node.text)}" if node.text else ""
     notes = [note for note in (node.type, node.spec, "secret" if node.secret else "") if note]
@@ -153,7 +150,7 @@ def _field(node: Node, place: int) -> Generator[str, None, int]:
 
 
 def _beside(node: Node, first: int, end: int) -> Iterator[str]:
-    """A value that follows from the octets of the leaves `first` to `end`; these are what it lights."""
+    """Yields a value that is derived from the bytes of the leaves `first` to `end`, which it highlights."""
     notes = [note for note in (node.type, node.spec, "secret" if node.secret else "") if note]
     yield f'<li><span class="f k" tabindex="0" data-from="{first}" data-to="{end}"><b>{escape(node.name)}</b>: '
     octets = "" if node.children else f" <code>{node.octets.hex(' ')}</code>"
@@ -169,7 +166,7 @@ def _beside(node: Node, first: int, end: int) -> Iterator[str]:
 
 
 def _leaves(node: Node) -> Iterator[Node]:
-    """The nodes without nodes inside that have octets; in order they are the message."""
+    """Yields the nodes with bytes and without children; in order they are the message."""
     if node.children:
         for child in node.children:
             yield from _leaves(child)

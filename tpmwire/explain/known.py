@@ -1,4 +1,4 @@
-"""What a recording gives away as it goes on: Names of handles, and authValues that crossed in clear."""
+"""Names of handles and authValues in clear, collected while a recording is read."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from ..spec.storage import TPMS_NV_PUBLIC
 __all__ = ["Known"]
 
 LIMIT = 1000
-"""authValues to try on each HMAC that does not fit: a recording may have any number."""
+"""Limit on the authValues that are tried for an HMAC, since a recording can have any number."""
 
 _NV_CHANGES = {
     TPM_CC.NV_Write: TPMA_NV.WRITTEN,
@@ -29,7 +29,7 @@ _AUTH_FIELDS = ("auth", "new_auth")
 
 
 class Known:
-    """Names by handle, and authValues: those that the user gave and those that were seen."""
+    """The known Names by handle, and authValues: those of the user and those in the recording."""
 
     def __init__(self, auths: tuple[Secret, ...] = ()) -> None:
         self._auths: list[Secret] = []
@@ -42,27 +42,27 @@ class Known:
         self._contexts: dict[bytes, tuple[bytes | None, Secret | None]] = {}
 
     def name(self, handle: int) -> bytes | None:
-        """The Name of what is at a handle; None where the recording does not tell it."""
+        """The Name of the entity at a handle; None if the recording does not have it."""
         return handle_name(handle) or self._names.get(handle)
 
     def auths(self, handle: int | None) -> list[Secret]:
-        """authValues that may be the entity's, the likeliest first; of nothing, the empty one."""
+        """Candidates for an entity's authValue, the most likely first; for no entity the empty one."""
         if handle is None:
             return [EMPTY_AUTH]
         first = self._by_handle.get(handle)
         return self._auths if first is None else [first, *(auth for auth in self._auths if auth != first)]
 
     def knows(self, handle: int) -> bool:
-        """Whether the entity's authValue was proven, or seen."""
+        """Whether the entity's authValue is certain: proven by an HMAC, or in clear."""
         return handle in self._by_handle
 
     def auth_is(self, handle: int, auth: Secret) -> None:
-        """An authValue that was proven, or that crossed in clear."""
+        """Notes an authValue that an HMAC proved, or that was in clear."""
         self._by_handle[handle] = Secret(trimmed(auth.reveal()))
         self._add(auth)
 
     def learn(self, command: Command, response: Any) -> None:
-        """From a command that succeeded and its response, in plain values."""
+        """Notes Names and authValues of a successful command and its response, decrypted."""
         values = vars(command)
         sensitive: Any = values.get("in_sensitive")
         created = Secret(sensitive.user_auth) if hasattr(sensitive, "user_auth") else None
@@ -110,7 +110,7 @@ class Known:
             self._take_over(fields["loaded_handle"], *self._contexts.get(command.context.build(), (None, None)))
 
     def forget(self, handle: int) -> None:
-        """The handle is free, and may come to be another entity's."""
+        """Forgets a handle that was freed and can become another entity's."""
         self._names.pop(handle, None)
         self._by_handle.pop(handle, None)
 
@@ -132,7 +132,7 @@ class Known:
         try:
             self._names[handle] = nv_name_of(public)
         except EncodeError:
-            self._names.pop(handle, None)  # a hash that is not known here
+            self._names.pop(handle, None)  # an unknown hash algorithm
 
     def _add(self, auth: Secret) -> None:
         auth = Secret(trimmed(auth.reveal()))

@@ -1,4 +1,4 @@
-"""A session's life as a recording shows it: opened, used, its policy built up step by step, and closed."""
+"""The life of a session in a recording: start, uses, policy step by step, end."""
 
 from typing import Any
 
@@ -11,18 +11,18 @@ __all__ = ["Life", "Step", "cipher_name"]
 
 
 def cipher_name(symmetric: TPMT_SYM_DEF) -> str:
-    """`AES-128-CFB`, `XOR`, or `no cipher`."""
+    """The name of a session's cipher: `AES-128-CFB`, `XOR`, or `no cipher`."""
     if symmetric.algorithm in (TPM_ALG.XOR, TPM_ALG.NULL):
         return "XOR" if symmetric.algorithm == TPM_ALG.XOR else "no cipher"
     return f"{symmetric.algorithm.name}-{symmetric.key_bits}-CFB"
 
 
 class Step:
-    """Something that happens to a session.
+    """An event in the life of a session.
 
-    `place` is the number of the command's tree among the recording's. `text` says what the session does there;
-    `ok` whether the TPM did it (None without an answer); `ends` that the session is gone afterwards. A step of a
-    policy has the policyDigest after it (None where it is not to be known), the formula, and the command's tree.
+    `place` is the index of the command's tree in the recording. `text` describes what the session does, `ok` is
+    whether the TPM did it (None without a response), and `ends` whether it closes the session. A step of a policy
+    has the policyDigest after it (None if unknown), its formula, and the command's tree.
     """
 
     def __init__(self, place: int, code: int, text: str, *, ok: bool | None, ends: bool = False) -> None:
@@ -45,7 +45,7 @@ class Step:
     def use(
         cls, place: int, code: TPM_CC, entity: int | None, attributes: int, answered: Node | None, verdict: Any
     ) -> "Step":
-        """A use of the session in a command: what it authorizes and what it encrypts."""
+        """The step for a use of the session in a command, which it authorizes or encrypts."""
         words = [] if entity is None else [f"authorizes 0x{entity:08x} ({handle_words(entity)})"]
         both = [("decrypt", TPMA_SESSION.DECRYPT, "encrypts the command's first parameter")]
         both += [("encrypt", TPMA_SESSION.ENCRYPT, "encrypts the response's first parameter")]
@@ -69,12 +69,12 @@ class Life:
 
     @property
     def ended(self) -> bool:
-        """Whether the recording shows its end."""
+        """Whether the recording has the end of the session."""
         return bool(self.steps) and self.steps[-1].ends
 
     @property
     def title(self) -> str:
-        """`HMAC session 0x02000000, salted, not bound, SHA256, AES-128-CFB`."""
+        """The kind and handle: `HMAC session 0x02000000, salted, not bound, SHA256, AES-128-CFB`."""
         words = f"{handle_words(self.handle)} 0x{self.handle:08x}"
         if self.start is None:
             return f"{words}, opened before the recording"
@@ -86,5 +86,5 @@ class Life:
 
     @property
     def policy(self) -> list[Step]:
-        """The steps of its policy, in order."""
+        """The steps of the policy, in order."""
         return [step for step in self.steps if step.tree is not None]

@@ -1,4 +1,4 @@
-"""Whole messages as trees: header, handles, authorizations, parameters (Part 1, §18; Part 3, §4)."""
+"""Trees of whole messages: header, handles, authorizations, parameters (Part 1, §18; Part 3, §4)."""
 
 import contextlib
 from typing import Any
@@ -18,7 +18,7 @@ __all__ = ["explain_command", "explain_response"]
 
 
 def explain_command(data: bytes) -> Node:
-    """The tree of a command. Never raises: what does not parse is shown up to where it fails."""
+    """The tree of a command. Never raises: an invalid command is shown up to its error."""
     error = ""
     try:
         parse_command(data)
@@ -30,7 +30,7 @@ def explain_command(data: bytes) -> Node:
     with contextlib.suppress(DecodeError), walk.area(len(data)):
         _header(walk, "command", "TPM_CC", "" if code is None else command_name(code))
         if kind is None:
-            walk.leftover("parameters", "of a command that is not declared")
+            walk.leftover("parameters", "of an unknown command")
         elif data[:2] in (b"\x80\x01", b"\x80\x02"):
             _command(walk, kind, data[:2] == b"\x80\x02")
     name = "command" if code is None else command_name(code)
@@ -38,7 +38,7 @@ def explain_command(data: bytes) -> Node:
 
 
 def explain_response(data: bytes, command: "bytes | int | Command | CommandMessage") -> Node:
-    """The tree of a response to `command`: its octets, code or message. Never raises."""
+    """The tree of a response to `command`, given as bytes, code or message. Never raises."""
     if isinstance(command, bytes):
         code = int.from_bytes(command[6:HEADER_SIZE], "big")
     else:
@@ -54,10 +54,10 @@ def explain_response(data: bytes, command: "bytes | int | Command | CommandMessa
     with contextlib.suppress(DecodeError), walk.area(len(data)):
         _header(walk, "response", "TPM_RC", str(TpmError(rc, TPM_CC(code))) if rc else "TPM_RC_SUCCESS")
         if rc or kind is None or data[:2] == b"\x00\xc4":
-            walk.leftover("parameters", "behind an error" if rc else "of a command that is not declared")
+            walk.leftover("parameters", "after an error" if rc else "of an unknown command")
         elif data[:2] in (b"\x80\x01", b"\x80\x02"):
             _response(walk, kind.Response, data[:2] == b"\x80\x02")
-    answer = f"answer to {command_name(code)}"
+    answer = f"response to {command_name(code)}"
     return _root(walk, "response", "response", answer, kind.spec if kind else "", error)
 
 
@@ -70,10 +70,10 @@ def _root(walk: Walk, name: str, kind: str, text: str, spec: str, error: str) ->
 def _header(walk: Walk, what: str, code_type: str, words: str) -> None:
     tag = TPM_ST(int.from_bytes(walk.data[:2], "big"))
     said = int.from_bytes(walk.data[2:6], "big")
-    wrong = f", but there are {len(walk.data)}" if said != len(walk.data) else ""
+    wrong = f", but the message has {len(walk.data)}" if said != len(walk.data) else ""
     code = walk.data[6:HEADER_SIZE].hex()
-    walk.number("tag", 2, "TPMI_ST_COMMAND_TAG", f"TPM_ST_{tag.name}" if tag.known else "no tag of a message")
-    walk.number(f"{what}Size", 4, "UINT32", f"{said} octets{wrong}")
+    walk.number("tag", 2, "TPMI_ST_COMMAND_TAG", f"TPM_ST_{tag.name}" if tag.known else "not a tag of a message")
+    walk.number(f"{what}Size", 4, "UINT32", f"{said} bytes{wrong}")
     walk.number(f"{what}Code", 4, code_type, f"0x{code}, {words}")
 
 
@@ -84,7 +84,7 @@ def _command(walk: Walk, kind: type[Command], sessions: bool) -> None:
     encrypted = False
     if sessions:
         said = int.from_bytes(walk.data[walk.place : walk.place + 4], "big")
-        size = walk.number("authorizationSize", 4, "UINT32", f"{said} octets of authorizations")
+        size = walk.number("authorizationSize", 4, "UINT32", f"{said} bytes of authorizations")
         attributes = _authorizations(walk, TPMS_AUTH_COMMAND, min(size, walk.left))
         encrypted = bool(attributes & TPMA_SESSION.DECRYPT)
     _parameters(walk, kind, parameters, values, encrypted)
@@ -98,7 +98,7 @@ def _response(walk: Walk, kind: type[Record], sessions: bool) -> None:
         _parameters(walk, kind, parameters, values, False)
         return
     said = int.from_bytes(walk.data[walk.place : walk.place + 4], "big")
-    size = walk.number("parameterSize", 4, "UINT32", f"{said} octets of parameters")
+    size = walk.number("parameterSize", 4, "UINT32", f"{said} bytes of parameters")
     if size > walk.left:
         raise DecodeError(f"invalid size of the parameters: {size} bytes", walk.place, walk.left)
     with walk.area(size):
@@ -116,13 +116,13 @@ def _parameters(
 
 
 def _answer_encrypted(walk: Walk, size: int) -> bool:
-    """Whether a session that comes behind the parameters encrypts the first of them."""
+    """Whether a session, which comes after the parameters, encrypts the first of them."""
     ahead = Walk(walk.data[walk.place + size :])
     return bool(_authorizations(ahead, TPMS_AUTH_RESPONSE, ahead.left) & TPMA_SESSION.ENCRYPT)
 
 
 def _authorizations(walk: Walk, kind: type[Record], size: int) -> int:
-    """Nodes of the authorizations in the next `size` octets; their attributes, put together."""
+    """Adds nodes for the authorizations in the next `size` bytes; returns the union of their attributes."""
     attributes = number = 0
     with walk.area(size):
         while walk.left:
@@ -132,6 +132,6 @@ def _authorizations(walk: Walk, kind: type[Record], size: int) -> int:
 
 
 def _areas(kind: type[Record]) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
-    """Fields of the handle area, and of the parameter area."""
+    """The fields of the handle area and those of the parameter area."""
     fields = kind.fields()
     return [f for f in fields if role_of(f[1])], [f for f in fields if not role_of(f[1])]

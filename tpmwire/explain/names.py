@@ -1,4 +1,4 @@
-"""What the standard calls a wire and a field, and in which section it says so."""
+"""Names of types and fields in the standard, and the sections that define them."""
 
 import re
 from enum import IntEnum
@@ -102,12 +102,12 @@ _SECTIONS = {
     "TPML_TAGGED_POLICY": "10.9.12",
     "TPML_ACT_DATA": "10.9.13",
 }
-"""Sections of Part 2 for what is no class of its own; structures and constants carry theirs in the docstring."""
+"""Sections of Part 2 for types without a class; structures and constants have theirs in the docstring."""
 
 
 @cache
 def _names() -> dict[int, str]:
-    """Names of wires, by identity: the alias under which a spec module declares them."""
+    """The names of wires, by identity: the name under which a spec module declares the type."""
     from ..spec.commands import CHAPTERS
 
     modules = ["structures", "capabilities", "storage", "attestation", *(f"commands.{c}" for c in CHAPTERS)]
@@ -120,11 +120,11 @@ def _names() -> dict[int, str]:
 
 
 def type_name(declared: Any) -> str:
-    """The standard's name of what an annotation or a wire is; "" for octets that it gives no name."""
+    """The standard's name of an annotation's or a wire's type; empty for types without a name."""
     wire = wire_of(declared)
     name = _names().get(id(wire))
     if name is not None:
-        # Python wants other names for the words and numbers themselves: TPMA_OBJECT_BITS holds a TPMA_OBJECT.
+        # Some names differ from the standard's, since Python needs two: TPMA_OBJECT_BITS holds a TPMA_OBJECT.
         suffix = "_BITS" if name.startswith("TPMA") else "_ID" if name.startswith("TPM_") else "_OPTIONAL"
         return name.removesuffix(suffix)
     if isinstance(wire, Struct):
@@ -137,7 +137,7 @@ def type_name(declared: Any) -> str:
 
 
 def section(declared: Any) -> str:
-    """Where the standard defines it, as `Part 2 §12.2.4`; "" where no table here says so."""
+    """The section of the standard that defines a type, as `Part 2 §12.2.4`; empty if unknown."""
     wire = wire_of(declared)
     number = _SECTIONS.get(type_name(declared))
     if number is None and isinstance(wire, Struct):
@@ -148,7 +148,7 @@ def section(declared: Any) -> str:
 
 
 def _cited(kind: type) -> str | None:
-    """The section that a class's docstring names: `(§12.2.4)` or `(Part 2, §6.3)`."""
+    """The section in a class's docstring, `(§12.2.4)` or `(Part 2, §6.3)`; or None."""
     doc = kind.__doc__ or ""
     start = doc.rfind("§")
     return doc[start + 1 : doc.index(")", start)] if start >= 0 and kind is not int else None
@@ -159,19 +159,19 @@ _CAPITALS = {"tpm", "pcr", "hmac", "id"}
 
 
 def constant_name(member: IntEnum) -> str:
-    """A constant as the standard writes it: `TPM_ALG_SHA256`."""
+    """The standard's name of a constant: `TPM_ALG_SHA256`."""
     name = f"{type(member).__name__}_{member.name}"
-    # The one in that table whose name begins with other letters (Part 2, §7.4).
+    # The only name in its table with another prefix (Part 2, §7.4).
     return "TPM_RS_PW" if name == "TPM_RH_PW" else name
 
 
 def field_name(name: str) -> str:
-    """`auth_policy` as the standard writes it: `authPolicy`; `nonce_tpm` is `nonceTPM`, `curve_id` `curveID`."""
+    """The standard's name of a field: `authPolicy` for `auth_policy`, `nonceTPM`, `curveID`."""
     first, *others = name.rstrip("_").split("_")
     return first + "".join(part.upper() if part in _CAPITALS else part[:1].upper() + part[1:] for part in others)
 
 
 def purpose(kind: type[Record] | None) -> str:
-    """The first paragraph of a docstring, with the standard's names for fields."""
+    """The first paragraph of a class's docstring, with the standard's names of fields."""
     text = " ".join(((kind.__doc__ if kind else None) or "").split("\n\n", maxsplit=1)[0].split())
     return re.sub(r"`(\w+)`", lambda found: field_name(found[1]), text)

@@ -1,4 +1,4 @@
-"""What is known beside the octets, hung into their trees: plain values, keys, digests, and which HMACs hold."""
+"""Derived values added to the trees of messages: plain values, keys, digests, validity of HMACs."""
 
 import contextlib
 from typing import Any
@@ -18,9 +18,9 @@ __all__ = ["attach_digest", "attach_key", "attach_plain", "attach_verdict"]
 def attach_plain(
     tree: Node, kind: type[Record], offset: int, octets: bytes, session: Followed, fitting: int
 ) -> None:
-    """The first parameter's plain value, size in front, beside the encrypted one at `offset`.
+    """Adds the first parameter's plain value (`octets`, with its size) to the encrypted one at `offset`.
 
-    `fitting` is the number of authValues that may be the right one and no HMAC tells; 0 where there is no doubt.
+    `fitting` is the number of authValues that may be right, which no HMAC decides; 0 if there is no doubt.
     """
     sealed = next((node for node in _all(tree) if node.children and node.offset == offset), None)
     name, annotation = next((name, a) for name, a in kind.fields() if role_of(a) is None)
@@ -30,13 +30,13 @@ def attach_plain(
         with walk.area(len(octets)):
             walk.value(field_name(name), annotation, {}, secret=False, field=(kind, name))
     except DecodeError as fault:
-        error = f"the plain value does not parse: {fault}; was it opened with the right authValue?"
+        error = f"the plain value does not parse: {fault}; check that the authValue is right"
     if sealed is None:
         return
     doubt = (
         ("", "; if the authValue is empty")[fitting]
         if fitting < 2
-        else f"; if by the right authValue of {fitting}"
+        else f"; if the right one of {fitting} authValues was used"
     )
     cipher = cipher_name(session.start.symmetric)
     for node in walk.nodes:
@@ -48,31 +48,31 @@ def attach_plain(
 
 
 def attach_key(tree: Node | None, session: Followed) -> None:
-    """The session's key, at the response that opens it; where several are possible, only how it comes about."""
+    """Adds the session key to the response that opens the session, or its formula if several keys are possible."""
     if tree is None:
         return
     node = Node("sessionKey", len(tree.octets), type="", text="")
     node.spec, node.secret = "Part 1 §19.6.8", True
     if not session.keys:
-        node.text = 'KDFa(authHash, salt, "ATH", nonceTPM, nonceCaller, bits); the salt is not given (--salt)'
+        node.text = 'KDFa(authHash, salt, "ATH", nonceTPM, nonceCaller, bits); give the salt with --salt'
     elif len(session.keys) == 1:
         node.octets = session.keys[0].session_key.reveal()
         node.text = session.keys[0].formula
     else:
-        node.text = f"{session.keys[0].formula}; {len(session.keys)} are possible with what is given"
-        # Which one it is a later HMAC tells; the session fills the node in then.
+        node.text = f"{session.keys[0].formula}; {len(session.keys)} are possible"
+        # A later HMAC shows which one is right, and then fills in the node.
         session.key_node = node
     tree.beside.append(node)
 
 
 def attach_verdict(asked: Node, answered: Node | None, index: int, verdict: Verdict, wants: Followed) -> None:
-    """Whether the HMACs of an authorization hold."""
+    """Adds whether the HMACs of an authorization are valid."""
     for tree, holds in ((asked, verdict.command), (answered, verdict.response)):
         node = None if tree is None else _hmac(tree, index + 1)
         if node is None:
             continue
         if verdict.command is False and verdict.response and tree is asked:
-            said = "does not fit, though the TPM took it: messages before it are missing, or it was changed since"
+            said = "does not fit, but the TPM accepted it: the recording is incomplete or was changed"
         elif holds is not None:
             said = f"{'holds' if holds else 'DOES NOT HOLD'} {verdict.reason}"
         else:
@@ -85,13 +85,13 @@ def attach_verdict(asked: Node, answered: Node | None, index: int, verdict: Verd
 
 
 def attach_digest(tree: Node | None, digest: bytes | None, formula: str) -> None:
-    """policyDigest after a step, at the response to it."""
+    """Adds the policyDigest after a step to the response."""
     if tree is None or (digest is not None and not formula):
         return
     node = Node("policyDigest", len(tree.octets), digest or b"", "", formula)
     node.spec = "Part 3 §23.2"
     if digest is None:
-        node.text = "not to be known from this recording"
+        node.text = "unknown: not in this recording"
     tree.beside.append(node)
 
 

@@ -1,4 +1,4 @@
-"""policyDigest, step by step, from the commands of a recording (Part 3, §23)."""
+"""policyDigest after each policy command of a recording (Part 3, §23)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,10 +23,10 @@ OTHER_RULES = {
     TPM_CC.PolicyAuthorizeNV: DigestRule(
         TPM_CC.PolicyAuthorizeNV, ("nv_name",), restarts=True, names={"nv_name": "nv_index"}
     ),
-    # Its ticket says which of the two it repeats: TPM2_PolicySigned or TPM2_PolicySecret.
+    # The ticket determines the code: PolicySigned or PolicySecret.
     TPM_CC.PolicyTicket: DigestRule(TPM_CC.PolicySecret, ("auth_name",), then="policy_ref"),
 }
-"""The rules of commands that no statement of `tpmwire.policy` stands for."""
+"""The rules of policy commands that are not statements of `tpmwire.policy`."""
 
 
 def policy_digest(
@@ -37,7 +37,7 @@ def policy_digest(
     The digest is None if the recording does not determine it. Raises EncodeError for an unknown hash algorithm.
     """
     if command.code == TPM_CC.PolicyRestart:
-        return bytes(digest_size(alg)), "zeros: the policy begins anew"
+        return bytes(digest_size(alg)), "zeros: the policy starts again"
     rule = _rule(command)
     if rule is None or (before is None and not rule.restarts):
         return None, ""
@@ -60,7 +60,7 @@ def _rule(command: Command) -> DigestRule | None:
 
 
 def _hashed(command: Command, rule: DigestRule, part: str, name_of: NameOf) -> bytes:
-    """What is hashed of a command's field. Raises PolicyError if the recording does not have it."""
+    """The bytes of a command's field that are hashed. Raises PolicyError if the recording does not have them."""
     if part not in rule.names:
         return hashed_bytes(command, part)
     name = name_of(getattr(command, rule.names[part]))

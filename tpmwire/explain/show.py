@@ -1,4 +1,4 @@
-"""A tree as text for people and as plain values for JSON."""
+"""Trees as text for people, and as plain values for JSON."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -8,23 +8,23 @@ from .tree import Node
 __all__ = ["Line", "as_json", "as_text", "lines"]
 
 FIRST, NEXT = 8, 16
-"""Octets on the line that names a field, and on those below it, which have the room."""
+"""Bytes on the first line of a field, and on each following line."""
 
 COLUMN = 3 * FIRST + 8
 
 
 def as_text(node: Node, *, secrets: bool = True) -> str:
-    """A line for each node: offset, octets, name, meaning, type and section. Every octet is shown once.
+    """The tree as text, a line for each node: offset, bytes, name, meaning, type and section.
 
-    Without `secrets` the octets of secret fields are left out, and what is said of them is their number.
+    Every byte is shown once. Without `secrets`, secret fields are shown by their size only.
     """
     return "\n".join(line.text for line in lines(node, secrets=secrets))
 
 
 class Line(NamedTuple):
-    """A line of the text in its parts: offset, octets, indentation, name, meaning, type and section, error.
+    """The parts of a line: offset, bytes, indentation, name, meaning, type and section, error.
 
-    The offset of what stands beside the message's octets is "   =".
+    The offset of a derived value is "   =".
     """
 
     offset: str
@@ -37,7 +37,7 @@ class Line(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The line as it is printed."""
+        """The whole line."""
         if self.error:
             return f"! {self.error}"
         if not self.name:
@@ -48,7 +48,7 @@ class Line(NamedTuple):
 
 
 def lines(node: Node, *, secrets: bool = True) -> Iterator[Line]:
-    """`as_text`, line by line and taken apart, for those who want to colour it."""
+    """Yields the lines of `as_text` in their parts, for coloured output."""
     yield from _lines(node if secrets else _hidden(node), 0, True)
     if node.error:
         yield Line("", error=node.error)
@@ -56,12 +56,12 @@ def lines(node: Node, *, secrets: bool = True) -> Iterator[Line]:
 
 def _lines(node: Node, depth: int, crossed: bool) -> Iterator[Line]:
     shown, children = node, node.children
-    # The size of a TPM2B and the count of a TPML stand on the line of the whole.
+    # The size of a TPM2B and the count of a TPML are on the line of the field.
     if children and children[0].name in ("size", "count"):
         shown, children = children[0], children[1:]
     octets = b"" if children and shown is node else shown.octets
     extra = ", ".join(part for part in (node.type, node.spec, "secret" if node.secret else "") if part)
-    # What is in a TPM2B without structure has been said on its line.
+    # The meaning of a TPM2B without structure is on the line of the field.
     if len(children) == 1 and not children[0].type and children[0].name == "buffer" and shown is not node:
         octets, children = octets + children[0].octets, []
 
@@ -80,19 +80,19 @@ def _lines(node: Node, depth: int, crossed: bool) -> Iterator[Line]:
 
 
 def _hidden(node: Node) -> Node:
-    """A copy in which secret fields have no octets, nor what tells them."""
+    """A copy of the tree in which secret fields have no bytes and no meaning."""
     shown = Node(node.name, node.offset, node.octets, node.type, node.text)
     shown.spec, shown.secret, shown.error = node.spec, node.secret, node.error
     shown.children = [] if node.secret else [_hidden(child) for child in node.children]
     shown.beside = [] if node.secret else [_hidden(value) for value in node.beside]
     if node.secret:
         shown.octets = b""
-        shown.text = f"{node.size} octets, not shown (--secrets shows them)" if node.size else node.text
+        shown.text = f"{node.size} bytes, not shown (--secrets shows them)" if node.size else node.text
     return shown
 
 
 def as_json(node: Node) -> dict[str, Any]:
-    """Plain values: name, offset, size, octets (hex); type, text, spec, secret, error, children, beside if any."""
+    """The tree as plain values: name, offset, size, octets (hex), and the other attributes that are not empty."""
     plain: dict[str, Any] = {"name": node.name, "offset": node.offset, "size": node.size}
     plain["octets"] = node.octets.hex()
     for name in ("type", "text", "spec", "secret", "error"):

@@ -1,4 +1,4 @@
-"""The standard's tables, made from the declarations: commands, structures, unions, constants, attribute words.
+"""The standard's tables, derived from the declarations: commands, structures, unions, constants, attribute words.
 
 table = table_of("TPMT_PUBLIC")
 print(table.as_text())
@@ -33,7 +33,7 @@ _MODULES = (
 
 
 class Table(NamedTuple):
-    """`parts` are pairs of a heading and its rows, whose cells are text."""
+    """A table with several `parts`: pairs of a heading and its rows, whose cells are text."""
 
     name: str
     purpose: str
@@ -41,7 +41,7 @@ class Table(NamedTuple):
     parts: Sequence[tuple[str, Sequence[Sequence[str]]]]
 
     def as_text(self) -> str:
-        """A title, and the rows in columns."""
+        """The table as text: a title, and the rows in columns."""
         lines = [f"{self.name}  {self.purpose}" + (f"  [{self.spec}]" if self.spec else "")]
         for heading, rows in self.parts:
             lines.append(f"  {heading}" if rows else f"  {heading}: none")
@@ -54,14 +54,14 @@ class Table(NamedTuple):
         return "\n".join(lines)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values: name, purpose, spec, and the parts as lists of rows."""
+        """The table as plain values: name, purpose, spec, and the parts as lists of rows."""
         parts = [{"heading": heading, "rows": [list(row) for row in rows]} for heading, rows in self.parts]
         return {"name": self.name, "purpose": self.purpose, "spec": self.spec, "parts": parts}
 
 
 @cache
 def named() -> dict[str, Any]:
-    """Everything that has a table, by the standard's name.
+    """Every declaration with a table, by the standard's name.
 
     The values are commands and structures (classes), constants and attribute words (classes), unions
     (dictionaries from selector to member) and other types (annotations).
@@ -108,7 +108,7 @@ def table_of(name: str) -> Table:
     """The table of one of `named()`. Raises KeyError for another name."""
     value = named()[name]
     if isinstance(value, dict):
-        return Table(name, "A union: the selector says which member there is.", "", [("members", _members(value))])
+        return Table(name, "A union: the selector determines the member.", "", [("members", _members(value))])
     if not isinstance(value, type):
         return _type(name, value)
     if issubclass(value, Command):
@@ -136,22 +136,22 @@ def _command(name: str, kind: type[Command]) -> Table:
 
 
 def _sessions(kind: type[Command]) -> str:
-    """What sessions may come with the command (Part 3, the tag in its table)."""
+    """The sessions that a command can have (Part 3, the tag in its table), for people."""
     if not kind.sessions:
-        return "none: the tag is TPM_ST_NO_SESSIONS always"
+        return "none: the tag is always TPM_ST_NO_SESSIONS"
     wanted = sum(role.authorized for _, role in kind.handle_fields())
     uses = ["audit"]
     uses += ["decrypt"] * (first_parameter(kind) is not None)
     uses += ["encrypt"] * (first_parameter(kind.Response) is not None)
     ours = f", {wanted} of them for its handles" if wanted else ""
-    return f"3 at most{ours}; what they can do: {', '.join(uses)}"
+    return f"3 at most{ours}; possible uses: {', '.join(uses)}"
 
 
 def _handle(field: tuple[str, Any], answer: str) -> tuple[str, ...]:
     role = role_of(field[1])
     assert role is not None
     words = (
-        "the TPM gives it" if answer else role.value if not role.authorized else f"role {role.name}: {role.value}"
+        "chosen by the TPM" if answer else role.value if not role.authorized else f"role {role.name}: {role.value}"
     )
     return field_name(field[0]), type_name(field[1]), words
 
@@ -161,7 +161,7 @@ def _field(field: tuple[str, Any]) -> tuple[str, ...]:
     wire = wire_of(annotation)
     if isinstance(wire, Select):
         union = _union_name(wire)
-        return field_name(name), union, f"the member that {field_name(wire.selector)} says (tpmwire spec {union})"
+        return field_name(name), union, f"member selected by {field_name(wire.selector)} (tpmwire spec {union})"
     notes = [_shape(wire), "secret" if is_secret(annotation) else ""]
     return field_name(name), type_name(annotation) or "TPM2B", ", ".join(filter(None, notes))
 
@@ -180,14 +180,14 @@ def _members(members: dict[Any, Any]) -> Sequence[Sequence[str]]:
 
 
 def _shape(wire: Any) -> str:
-    """How many octets, or of what."""
+    """The wire form of a type, for people."""
     if isinstance(wire, Counted):
         return f"UINT32 count of {type_name(wire.element)}"
     if isinstance(wire, SizedRecord):
         return f"UINT16 size of {type_name(wire.inner)}" + (", may be empty" if wire.optional else "")
     if isinstance(wire, Sized):
         most = f", at most {wire.limit}" if wire.limit < 0xFFFF else ""
-        return f"UINT{8 * wire.size} size and its octets{most}"
+        return f"UINT{8 * wire.size} size and its bytes{most}"
     if isinstance(wire, Number):
         return f"UINT{8 * wire.size}"
     return "structure" if isinstance(wire, Struct) else ""
@@ -195,7 +195,7 @@ def _shape(wire: Any) -> str:
 
 def _type(name: str, annotation: Any) -> Table:
     wire = wire_of(annotation)
-    parts: list[tuple[str, Sequence[Sequence[str]]]] = [("on the wire", [(_shape(wire) or "one octet",)])]
+    parts: list[tuple[str, Sequence[Sequence[str]]]] = [("on the wire", [(_shape(wire) or "one byte",)])]
     inner = wire.inner if isinstance(wire, SizedRecord) else wire.element if isinstance(wire, Counted) else wire
     if isinstance(inner, Struct):
         parts.append((f"fields of {type_name(inner)}", [_field(f) for f in inner.record.fields()]))
@@ -215,7 +215,7 @@ def _numbers(name: str, kind: Any) -> Table:
     rows = [(f"0x{int(member):0{digits}x}", constant_name(member), *_means(name, member)) for member in kind]
     parts: list[tuple[str, Sequence[Sequence[str]]]] = [("values", rows)]
     if name == "TPM_RC":
-        parts.append(("layers of software before the TPM that answer in its place, in bits 23:16", _layers()))
+        parts.append(("software layers that respond in place of the TPM, in bits 23:16", _layers()))
     return Table(name, _purpose(kind), section(Number(4, kind)), parts)
 
 
@@ -226,17 +226,17 @@ def _layers() -> Sequence[Sequence[str]]:
 
 
 def octets_of(kind: type[int]) -> int:
-    """The size in which the structures carry it."""
+    """The size of a number or attribute word in the structures."""
     wires = [wire_of(value) for value in named().values() if isinstance(value, Declared)]
     records = [value for value in named().values() if isinstance(value, type) and issubclass(value, Record)]
     wires += [wire for record in records for _, wire in record.wire().fields]
     sizes = [wire.size for wire in wires if isinstance(wire, Number) and wire.kind is kind]
-    # Of those that only other words contain: TPM_HT and TPM_NT are parts of one; all others are UINT32.
+    # Types that are not fields themselves: TPM_HT and TPM_NT are one byte, all others UINT32.
     return sizes[0] if sizes else 1 if kind in (TPM_HT, TPM_NT) else 4
 
 
 def _purpose(kind: type) -> str:
-    """The first paragraph of a docstring, whose section has its own place."""
+    """The first paragraph of a docstring without the section, which has a column of its own."""
     return re.sub(r" \((Part 2, )?§[^)]*\)", "", purpose(kind))
 
 

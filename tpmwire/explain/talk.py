@@ -1,4 +1,4 @@
-"""A whole recording explained: what one message alone does not show, because it follows from those before it.
+"""A whole recording explained, with the values that depend on earlier messages.
 
 talk = explain_talk([(command, response), ...], salts=[Secret(salt)], auths=[Secret(b"password")])
 for tree in talk.trees:
@@ -30,14 +30,14 @@ __all__ = ["Talk", "explain_talk"]
 
 
 class Talk:
-    """What a recording says: `trees` of its messages in order, and the `lives` of its sessions."""
+    """An explained recording: the `trees` of its messages in order, and the `lives` of its sessions."""
 
     def __init__(self) -> None:
         self.trees: list[Node] = []
         self.lives: list[Life] = []
 
     def extend(self, other: "Talk") -> None:
-        """Adds a recording behind this one."""
+        """Appends another recording."""
         for life in other.lives:
             for step in life.steps:
                 step.place += len(self.trees)
@@ -48,10 +48,10 @@ class Talk:
 def explain_talk(
     exchanges: Sequence[tuple[bytes, bytes]], salts: Sequence[Secret] = (), auths: Sequence[Secret] = ()
 ) -> Talk:
-    """Commands with their responses (empty where there is none). Never raises.
+    """The explanation of commands with their responses (empty if there is none). Never raises.
 
-    `salts` are those of the recording's salted sessions, `auths` authValues of its entities and of what sessions
-    are bound to, in any order: with them parameters that crossed encrypted are opened and HMACs are checked.
+    `salts` are those of the recording's salted sessions, `auths` the authValues of its entities, in any order.
+    They decrypt parameters and verify HMACs.
     """
     talk = Talk()
     follower = _Follower(talk, salts, Known(tuple(auths)))
@@ -67,7 +67,7 @@ class _Follower:
         self._lives: dict[int, Life] = {}
 
     def exchange(self, command: bytes, response: bytes) -> None:
-        """One command and its response: their trees, and what follows from them."""
+        """Adds the trees of a command and its response, and the values that are derived from them."""
         place = len(self._talk.trees)
         asked = explain_command(command)
         self._talk.trees.append(asked)
@@ -82,7 +82,7 @@ class _Follower:
 
 
 class _One:
-    """One exchange, taken apart."""
+    """The explanation of one exchange."""
 
     def __init__(
         self, follower: _Follower, command: bytes, response: bytes, asked: Node, answered: Node | None, place: int
@@ -119,7 +119,7 @@ class _One:
             self._policy(values)
 
     def _verdicts(self, kind: type[Command], sent: Message, got: Message | None) -> list[Verdict | None]:
-        """One for each authorization; None for a password, and for a session whose start was not recorded."""
+        """A verdict for each authorization; None for a password, and for a session without a recorded start."""
         wanted = sum(role.authorized for _, role in kind.handle_fields())
         verdicts: list[Verdict | None] = []
         for index, auth in enumerate(sent.authorizations):
@@ -159,7 +159,7 @@ class _One:
         return sent.handles[places[index]]
 
     def _extra_nonces(self, sent: Message, index: int, wanted: int) -> list[bytes]:
-        """The first authorization also covers the nonces of sessions that only encrypt (Part 1, §19.6.5)."""
+        """The nonces of sessions that only encrypt, which the first authorization covers too (Part 1, §19.6.5)."""
         if index or not wanted:
             return []
         places: list[int] = []
@@ -171,7 +171,7 @@ class _One:
         return [session.nonce_tpm for session in sessions if session is not None]
 
     def _after(self, kind: type[Command], sent: Message, index: int, session: Followed) -> Callable[..., Any]:
-        """For a command that changes the authValue under which its response is authorized: the one after it."""
+        """Returns a function for the authValue that the command sets and its response is authorized with."""
 
         def after(key: Any, auth: Secret) -> Secret | None:
             if index:
@@ -196,13 +196,13 @@ class _One:
         sent: Message,
         newer: Message | None = None,
     ) -> bytes | None:
-        """The parameters with the first one in plain; None where it is encrypted and the key is not known."""
+        """The parameters with the first one decrypted; None if its key is unknown."""
         index = encrypting(message, attribute)
         if index is None or first_parameter(kind) is None:
             return message.parameters
         verdict = verdicts[index] if index < len(verdicts) else None
         session = self._f._sessions.get(sent.authorizations[index].session_handle)
-        # Octets opened with a key that no HMAC has proven would be noise that looks like an answer.
+        # A key that no HMAC has proven would give noise that looks like a value.
         if verdict is None or verdict.key is None or session is None or tree is None:
             return None
         caller = sent.authorizations[index].nonce
@@ -222,7 +222,7 @@ class _One:
     def _cipher_auths(
         self, sent: Message, index: int, verdict: Verdict, session: Followed
     ) -> tuple[list[Secret], bool]:
-        """authValues that may be in the cipher's key, which always has the entity's; and whether it is certain."""
+        """Candidates for the authValue in the cipher's key, which is the entity's, and whether it is certain."""
         kind = command_class(self._code)
         assert kind is not None
         if index >= sum(role.authorized for _, role in kind.handle_fields()):
@@ -236,7 +236,7 @@ class _One:
     def _note_uses(
         self, kind: type[Command], sent: Message, got: Message | None, verdicts: list[Verdict | None]
     ) -> None:
-        """Moves the nonces, and writes the uses into the sessions' lives."""
+        """Updates the nonces, and adds the uses to the lives of the sessions."""
         wanted = sum(role.authorized for _, role in kind.handle_fields())
         for index, auth in enumerate(sent.authorizations):
             handle = auth.session_handle
@@ -266,13 +266,13 @@ class _One:
         return life
 
     def _sessions_by(self, command: Any, answer: Any) -> None:
-        """Sessions that a command starts or flushes."""
+        """Updates the sessions that a command starts, flushes, saves or loads."""
         if isinstance(command, StartAuthSession):
             handle = answer.session_handle
             self._f._sessions.pop(handle, None)
             self._f._lives.pop(handle, None)
             session = None
-            with contextlib.suppress(EncodeError):  # a hash that is not known here
+            with contextlib.suppress(EncodeError):  # an unknown hash algorithm
                 session = Followed(command, answer.nonce_tpm, self._f._salts, self._known)
                 self._f._sessions[handle] = session
                 attach_key(self._answered, session)
@@ -292,7 +292,7 @@ class _One:
             life.steps.append(Step(self._place, self._code, "brings it back", ok=True))
 
     def _policy(self, command: Any) -> None:
-        """policyDigest after a step of a policy session."""
+        """Adds the policyDigest after a step of a policy session."""
         handle = getattr(command, "policy_session", getattr(command, "session_handle", None))
         session = self._f._sessions.get(handle) if isinstance(handle, int) else None
         if session is None or handle is None or session.start.session_type == TPM_SE.HMAC:
@@ -307,7 +307,7 @@ class _One:
                 source = "as the TPM says"
         elif self._code == TPM_CC.PolicyRestart:
             session.restart()
-            formula = "zeros: the policy begins anew"
+            formula = "zeros: the policy starts again"
         else:
             session.policy_digest, formula = policy_digest(
                 session.start.auth_hash, session.policy_digest, command, self._known.name

@@ -1,17 +1,17 @@
-"""The tree that an explanation is: nodes, each with its place, octets, name, type and meaning."""
+"""The tree of an explanation: nodes with offset, bytes, name, type and meaning."""
 
 __all__ = ["Node"]
 
 
 class Node:
-    """Some octets of a message: where, which, what they are called, of what type, and what they mean.
+    """A part of a message: its bytes (`octets`) and their meaning.
 
-    `offset` counts from the message's first octet. `text` is the meaning in words, `spec` the section of the
-    standard, `secret` says that the standard takes the value for one, `error` what is wrong in these octets or
-    behind them. The leaves, in order, are all octets of the message, each once.
+    `offset` counts from the message's first byte. `text` is the meaning in words, `spec` the section of the
+    standard, `secret` whether the value is a secret, and `error` what is wrong with these bytes or after them. The
+    leaves, in order, are all bytes of the message, each once.
 
-    `beside` are values that no octet of the message shows, but that follow from it and from what the user knows:
-    an encrypted parameter's plain value, a session's key, the policyDigest after a step.
+    `beside` has values that are derived from the message and the user's keys: the plain value of an encrypted
+    parameter, a session key, the policyDigest after a step.
     """
 
     __slots__ = ("beside", "children", "error", "name", "octets", "offset", "secret", "spec", "text", "type")
@@ -30,9 +30,9 @@ class Node:
 
     @property
     def size(self) -> int:
-        """Octets."""
+        """The number of bytes."""
         return len(self.octets)
 
     def __repr__(self) -> str:
-        # Without the octets: they may hold a password.
-        return f"Node({self.name!r}, at {self.offset}, {self.size} octets, {len(self.children)} children)"
+        # Without the bytes, which may be a password.
+        return f"Node({self.name!r}, at {self.offset}, {self.size} bytes, {len(self.children)} children)"

@@ -1,4 +1,4 @@
-"""What a number or octets mean as one of the standard's types: `explain_value("TPMA_OBJECT", 0x40472)`."""
+"""The meaning of a number or bytes as a type of the standard: `explain_value("TPMA_OBJECT", 0x40472)`."""
 
 from enum import IntEnum, IntFlag
 from typing import Any
@@ -18,13 +18,13 @@ __all__ = ["explain_octets", "explain_value"]
 
 
 def explain_octets(name: str, octets: bytes) -> Node:
-    """The tree of octets as the type `name` (of `named()`), as far as they parse; the fault is its `error`.
+    """The tree of bytes as the type `name` of `named()`, up to the first error, which is `error` of the tree.
 
-    Raises DecodeError for a union, which stands only in a structure, KeyError for a name not in `named()`.
+    Raises DecodeError for a union, which occurs only inside structures, and KeyError for an unknown name.
     """
     declared = named()[name]
     if isinstance(declared, dict) or (isinstance(declared, type) and issubclass(declared, Command)):
-        raise DecodeError(f"{name} has no octets of its own", 0, 0)
+        raise DecodeError(f"{name} cannot be decoded alone", 0, 0)
     walk = Walk(octets)
     error = ""
     try:
@@ -32,7 +32,7 @@ def explain_octets(name: str, octets: bytes) -> Node:
             walk.value(name, declared, {})
     except DecodeError as fault:
         error = str(fault)
-    root = Node(name, 0, octets, "", f"{len(octets)} octets")
+    root = Node(name, 0, octets, "", f"{len(octets)} bytes")
     root.spec, root.error, root.children = section(declared), error, walk.nodes
     if len(walk.nodes) == 1 and not error:
         return walk.nodes[0]
@@ -40,11 +40,10 @@ def explain_octets(name: str, octets: bytes) -> Node:
 
 
 def explain_value(name: str, value: int) -> list[str]:
-    """Lines that say what `value` means as the type `name` (of `named()`).
+    """The meaning of `value` as the type `name` of `named()`, in lines.
 
-    An attribute word gets a line for each bit that is set; a response code is taken apart (Part 2, §6.6.1).
-    Raises DecodeError where the type is no number, or the number has more octets than the type, KeyError for a
-    name that is not in `named()`.
+    An attribute word has a line for each set bit; a response code is split into its parts (Part 2, §6.6.1).
+    Raises DecodeError if the type is not a number or is too small for the value, and KeyError for an unknown name.
     """
     declared: Any = named()[name]
     if isinstance(declared, type) and not issubclass(declared, Record):
@@ -53,9 +52,9 @@ def explain_value(name: str, value: int) -> list[str]:
     else:
         wire = None if isinstance(declared, dict) else wire_of(declared)
     if not isinstance(wire, (Number, YesNo)):
-        raise DecodeError(f"{name} is no number", 0, 0)
+        raise DecodeError(f"{name} is not a numeric type", 0, 0)
     if value >> 8 * wire.least:
-        raise DecodeError(f"0x{value:x} does not fit into the {wire.least} octets of {name}", 0, wire.least)
+        raise DecodeError(f"0x{value:x} does not fit into the {wire.least} bytes of {name}", 0, wire.least)
     kind: Any = getattr(wire, "kind", int)
     if name == "TPM_RC":
         return _response_code(value)
@@ -83,7 +82,7 @@ def _command(code: int) -> list[str]:
 
 
 def _response_code(rc: int) -> list[str]:
-    """The code, and how its bits say so (Part 2, §6.6.1)."""
+    """The meaning of a response code, and of its bits (Part 2, §6.6.1)."""
     from ..spec.codes import tpm_code
     from ..spec.response_texts import explain
     from ..spec.tss2_codes import LAYERS

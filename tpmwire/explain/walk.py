@@ -1,6 +1,6 @@
-"""A walk through octets along their declaration, which leaves a node for everything it meets.
+"""Nodes for bytes, made by reading them along their declaration.
 
-It reads as `Record.parse` does, wire by wire, with the difference that what was read before a fault stays.
+Reads wire by wire, as `Record.parse` does, but keeps what was read before an error.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ __all__ = ["Walk"]
 
 
 class Walk:
-    """A place in `data`, in an area that ends at or before its end, and the nodes of what was passed."""
+    """A position in an area of `data`, and the nodes of the bytes before it."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -30,19 +30,19 @@ class Walk:
 
     @property
     def place(self) -> int:
-        """The next octet's offset."""
+        """The offset of the next byte."""
         return self._base + self._stream.tell()
 
     @property
     def left(self) -> int:
-        """Octets left in the area."""
+        """The number of bytes left in the area."""
         return octets_left(self._stream)
 
     @contextlib.contextmanager
     def area(self, size: int) -> Iterator[None]:
-        """The next `size` octets are an area of their own, to be used up.
+        """Makes the next `size` bytes an area, which must be read to its end.
 
-        At a fault what is left of it becomes one node, and the DecodeError goes on.
+        After an error the rest of the area becomes one node, and the DecodeError is passed on.
         """
         outer, base = self._stream, self._base
         start = self.place
@@ -50,10 +50,10 @@ class Walk:
         try:
             yield
             if self.left:
-                raise DecodeError(f"{self.left} octets too many", self.place, self.left)
+                raise DecodeError(f"{self.left} bytes of trailing data", self.place, self.left)
         except DecodeError as error:
             if self.left:
-                text = "not looked at, for the fault before" if self._stuck else error.reason
+                text = "not read, because of the error before" if self._stuck else error.reason
                 self.leftover("?", text)
             self._stuck = True
             raise
@@ -63,7 +63,7 @@ class Walk:
 
     @contextlib.contextmanager
     def inside(self, name: str, declared: Any = None) -> Iterator[Node]:
-        """A node around those that are made meanwhile."""
+        """Makes a node around the nodes that are made inside the context."""
         node = self._new(name, declared)
         outer, self.nodes = self.nodes, node.children
         whole = False
@@ -77,7 +77,7 @@ class Walk:
                 outer.append(node)
 
     def fields(self, record: type[Record], fields: list[tuple[str, Any]], values: dict[str, Any]) -> None:
-        """Nodes of some of a record's fields; their values go to `values`, where selectors look."""
+        """Adds nodes for some fields of a record, and their values to `values`, which selectors need."""
         for name, annotation in fields:
             values[name] = self.value(
                 field_name(name), annotation, values, secret=is_secret(annotation), field=(record, name)
@@ -92,7 +92,7 @@ class Walk:
         secret: bool = False,
         field: tuple[type[Record], str] | None = None,
     ) -> Any:
-        """A node of whatever is declared, and its value. Raises DecodeError."""
+        """Adds a node for a declared type, and returns the value. Raises DecodeError."""
         wire = wire_of(declared)
         if isinstance(wire, Select):
             member = wire.member(values)
@@ -112,23 +112,23 @@ class Walk:
         return self._leaf(name, wire, secret, values, field)
 
     def encrypted(self, name: str, declared: Any) -> None:
-        """A TPM2B under parameter encryption: its size crosses the bus in clear. Raises DecodeError."""
+        """Adds a node for an encrypted TPM2B, whose size is in clear. Raises DecodeError."""
         with self.inside(name, declared) as node:
             octets = self._sizes(Sized(size=wire_of(declared).size), node)
-            node.text = f"{len(octets)} octets, encrypted by a session"
+            node.text = f"{len(octets)} bytes, encrypted by a session"
             self._octets("encrypted", len(octets), "")
 
     def number(self, name: str, size: int, type: str, text: str) -> int:
-        """A number of the message's frame. Raises DecodeError."""
+        """Adds a node for a number of the message's frame, and returns it. Raises DecodeError."""
         octets = self._stream.read(size)
         if len(octets) < size:
             self._stream.seek(-len(octets), io.SEEK_CUR)
-            raise DecodeError(f"{name} wants {size} octets", self.place, len(octets))
+            raise DecodeError(f"{name} needs {size} bytes", self.place, len(octets))
         self.nodes.append(Node(name, self.place - size, octets, type, text))
         return int.from_bytes(octets, "big")
 
     def leftover(self, name: str, text: str) -> None:
-        """One node of what is left in the area."""
+        """Adds one node for the rest of the area."""
         self._octets(name, self.left, text)
 
     def _struct(self, record: type[Record]) -> Any:
@@ -159,7 +159,7 @@ class Walk:
             return octets
 
     def _looked_into(self, kind: str, octets: bytes) -> bool:
-        """Octets that the standard defines in turn, though they are signed or hashed as they are."""
+        """Adds the fields of a structure sent as a buffer, such as TPMS_ATTEST; returns whether it is one."""
         from ..spec.attestation import TPMS_ATTEST
         from ..spec.structures import TPMT_PUBLIC
 
@@ -175,7 +175,7 @@ class Walk:
         return True
 
     def _sizes(self, wire: Sized, node: Node) -> bytes:
-        """A node of the size of what follows, and those octets, which are still to be passed."""
+        """Adds a node for the size of what follows, and returns those bytes without passing them."""
         start = self._stream.tell()
         try:
             octets = wire.take(self._stream)
@@ -184,7 +184,7 @@ class Walk:
             raise
         self._stream.seek(start + wire.size)
         size = Node("size", self.place - wire.size, self.data[node.offset : self.place], f"UINT{8 * wire.size}")
-        size.text = node.text = f"{len(octets)} octet{'s' if len(octets) != 1 else ''}" if octets else "empty"
+        size.text = node.text = f"{len(octets)} byte{'s' if len(octets) != 1 else ''}" if octets else "empty"
         self.nodes.append(size)
         return octets
 

@@ -1,4 +1,4 @@
-"""What a single value means, in words: handles, attribute words, selections, Names, properties, text."""
+"""The meaning of single values in words: handles, attribute words, selections, Names, properties, text."""
 
 from collections.abc import Callable
 from enum import IntEnum, IntFlag
@@ -60,13 +60,13 @@ _KINDS = {
 
 
 def command_name(code: int) -> str:
-    """`TPM2_GetRandom`, or the code in hex."""
+    """The name of a command code, such as `TPM2_GetRandom`, or the code in hex."""
     known = TPM_CC(code)
     return f"TPM2_{known.name}" if known.known else f"command 0x{code:08x}"
 
 
 def handle_words(handle: int) -> str:
-    """What a handle names (Part 2, §7)."""
+    """The entity or kind of entity of a handle (Part 2, §7)."""
     kind = handle >> 24
     if kind == TPM_HT.PCR:
         return f"PCR {handle}"
@@ -77,14 +77,14 @@ def handle_words(handle: int) -> str:
 
 
 def value_words(wire: Any, type_name: str, value: Any) -> str:
-    """A leaf's value in words."""
+    """The meaning of a value without fields."""
     if isinstance(wire, Empty):
-        return "nothing: its selector says so"
+        return "nothing, as its selector requires"
     if isinstance(wire, YesNo):
-        return {0: "no", 1: "yes"}.get(int(value), f"{value}: neither yes nor no")
+        return {0: "no", 1: "yes"}.get(int(value), f"{value}: not a valid TPMI_YES_NO")
     if isinstance(wire, Number):
         return _number(wire.kind, type_name, int(value))
-    return f"{len(value)} octets"
+    return f"{len(value)} bytes"
 
 
 def _number(kind: type[int], type_name: str, value: int) -> str:
@@ -98,7 +98,7 @@ def _number(kind: type[int], type_name: str, value: int) -> str:
         return str(flags.described())
     if issubclass(kind, IntEnum):
         member: Any = kind(value)
-        return constant_name(member) if member.known else f"0x{value:x}: not in this table"
+        return constant_name(member) if member.known else f"0x{value:x}: unknown"
     if type_name == "TPM_HANDLE" or type_name.startswith(("TPMI_DH", "TPMI_RH", "TPMI_SH")):
         return f"0x{value:08x}, {handle_words(value)}"
     if type_name == "TPM_RC":
@@ -117,10 +117,10 @@ def _command_attributes(value: int) -> str:
 
 
 def octets_words(type_name: str, octets: bytes) -> str:
-    """What a TPM2B holds, in words: a Name, readable text, else how much."""
+    """The content of a TPM2B: size, and a Name or readable text."""
     if not octets:
         return "empty"
-    size = f"{len(octets)} octet{'s' if len(octets) != 1 else ''}"
+    size = f"{len(octets)} byte{'s' if len(octets) != 1 else ''}"
     if type_name == "TPM2B_NAME":
         return f"{size}, {_name(octets)}"
     text = octets.rstrip(b"\0")
@@ -129,22 +129,22 @@ def octets_words(type_name: str, octets: bytes) -> str:
 
 
 def _name(octets: bytes) -> str:
-    """A Name is a handle, or a hash algorithm and a digest (Part 1, §16)."""
+    """The meaning of a Name: a handle, or a hash algorithm and a digest (Part 1, §16)."""
     if len(octets) == 4:
         return f"the Name of {handle_words(int.from_bytes(octets, 'big'))}"
     hashed = TPM_ALG(int.from_bytes(octets[:2], "big"))
-    return f"a Name by {hashed.name.lower()}" if hashed.known else "no Name"
+    return f"a Name by {hashed.name.lower()}" if hashed.known else "not a Name"
 
 
 def field_words(field: tuple[type[Record], str] | None, values: dict[str, Any], value: Any) -> str:
-    """The meaning of a value that only its place gives; "" where its type says all. `values` come before it."""
+    """The meaning of a value in its field, or "" if the type is enough. `values` are the fields before it."""
     rule = _BY_PLACE.get(field) if field is not None else None
     return rule(values, value) if rule is not None else ""
 
 
 def _property(values: dict[str, Any], value: int) -> str:
     name = values["property"]
-    # Chips write a number of this table here, or "2.0" as for the library's own family.
+    # Chips have a number of TPM_PS here, or "2.0" as in FAMILY_INDICATOR.
     if name == TPM_PT.PS_FAMILY_INDICATOR and TPM_PS(value).known:
         return constant_name(TPM_PS(value))
     if name in _TEXTS:
@@ -194,7 +194,7 @@ def _chosen(_values: dict[str, Any], value: bytes) -> str:
 def _authorization(values: dict[str, Any], value: bytes) -> str:
     if values["session_handle"] != TPM_RH.PW:
         return ""
-    return f"a password of {len(value)} octets, in clear" if value else "empty: the empty password"
+    return f"a password of {len(value)} bytes, in clear" if value else "empty: the empty password"
 
 
 def _magic(_values: dict[str, Any], value: int) -> str:
@@ -219,7 +219,7 @@ _BY_PLACE: dict[Any, Callable[[dict[str, Any], Any], str]] = {
 
 
 def summary(value: Any) -> str:
-    """A structure in one line, for those that have one; else nothing."""
+    """A structure in one line, or "" if its fields are enough."""
     rule = _SUMMARIES.get(type(value))
     return rule(value) if rule is not None else ""
 
