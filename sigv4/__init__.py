@@ -1,11 +1,10 @@
-"""Signature Version 4, STS and IAM over a given HMAC function. Knows nothing of TPMs.
+"""Signature Version 4, STS and IAM, with an HMAC function as the signing key.
 
 signer = sigv4.Signer("AKIA...", sigv4.hmac_from_secret(secret))
 sts = sigv4.StsClient(signer, sigv4.resolve("eu-central-1"), sigv4.HttpClient(timeout=2))
 print(sts.call(sigv4.GetCallerIdentity()).arn)
 
-What `__all__` lists is public, and so are `sigv4.boto` and `sigv4.boto_v4a`. Other modules may change with any
-version.
+The names of `__all__`, `sigv4.boto` and `sigv4.boto_v4a` are public. Other modules may change in any version.
 """
 
 import sys
@@ -67,14 +66,13 @@ __all__ = [name for names in _NAMES.values() for name in names]
 
 
 def __getattr__(name: str) -> object:
-    # Loaded at first use: every module of a run imports this one, and pays for what is imported here.
-    from importlib import import_module
+    from importlib import import_module  # late: every run imports this module
 
     for module, names in _NAMES.items():
         if name in names:
-            found = getattr(import_module(f".{module}", __name__), name)
-            setattr(sys.modules[__name__], name, found)
-            return found
+            value = getattr(import_module(f".{module}", __name__), name)
+            setattr(sys.modules[__name__], name, value)
+            return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

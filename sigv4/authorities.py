@@ -1,4 +1,4 @@
-"""The CA certificates that servers are verified with."""
+"""The CA certificates for verifying servers."""
 
 import os
 import stat
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Authorities"]
 
-# Where distributions keep the bundle, for a Python whose OpenSSL was built for another one (Go's list, too).
+# Bundles of distributions, for a Python whose OpenSSL was built for another distribution (as in Go).
 _BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Alpine, Arch
     "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL
@@ -22,9 +22,9 @@ _BUNDLES = (
 
 
 class Authorities:
-    """The CAs of AWS_CA_BUNDLE, else of REQUESTS_CA_BUNDLE, as in botocore; else the system's.
+    """The CAs of AWS_CA_BUNDLE or REQUESTS_CA_BUNDLE, as in botocore; by default the system's.
 
-    Either variable names a PEM file or a directory hashed by `openssl rehash`.
+    Each variable names a PEM file or a directory hashed by `openssl rehash`.
     """
 
     __slots__ = ("_missing", "_variable", "path")
@@ -35,9 +35,9 @@ class Authorities:
         self._missing = False
 
     def load(self, context: "ssl.SSLContext") -> None:
-        """Makes `context` trust these CAs. Raises RequestError if the variable's file or directory has none."""
+        """Adds these CAs to `context`. Raises RequestError if the variable's file or directory has none."""
         if self.path is not None:
-            # No shell has expanded a value that comes from a config file; botocore's urllib3 expands it.
+            # A value of a config file is not expanded by a shell; botocore's urllib3 expands it, too.
             path = os.path.expanduser(self.path)
             if path.startswith("~"):
                 raise RequestError(f"{self._variable}: cannot resolve {path}: no such home directory; set HOME")
@@ -46,7 +46,7 @@ class Authorities:
             self._missing = not _load_system(context)
 
     def advice(self) -> str:
-        """Returns what to do about a server whose certificate none of these CAs has issued."""
+        """Returns the next step for a server certificate that none of these CAs has issued."""
         if self.path is not None:
             return (
                 f"the CA is not in {self._variable} ({self.path}); "
@@ -62,7 +62,7 @@ class Authorities:
                 context.load_verify_locations(cafile=path)
                 return
             if not os.path.isdir(path):
-                context.load_verify_locations(cadata=_from_pipe(path))
+                context.load_verify_locations(cadata=_read_pipe(path))
                 return
             hashed = _hashed(path)
         except OSError as error:  # ssl.SSLError is one
@@ -79,25 +79,25 @@ class Authorities:
         context.load_verify_locations(capath=path)
 
 
-def _from_pipe(path: str) -> str:
-    """The text of something else than an ordinary file, whose other end OpenSSL would wait for. Raises OSError."""
-    from .files import open_input
+def _read_pipe(path: str) -> str:
+    """Returns the text of a pipe, for which OpenSSL would wait without limit. Raises OSError."""
+    from .files import open_input  # late: a credential run without a CA bundle in a pipe does not need it
 
     with open_input(path) as file:
         return file.read(1 << 24).decode("ascii", "ignore") or "\n"
 
 
 def _load_system(context: "ssl.SSLContext") -> bool:
-    """Loads what OpenSSL trusts on this system, with SSL_CERT_FILE and SSL_CERT_DIR; False if there is nothing.
+    """Loads the system's CAs or those of SSL_CERT_FILE and SSL_CERT_DIR; returns False if there are none.
 
-    Raises RequestError if SSL_CERT_FILE is a pipe, for which OpenSSL would wait.
+    Raises RequestError if SSL_CERT_FILE is a pipe, for which OpenSSL would wait without limit.
     """
-    import ssl  # a run with a warm cache needs no TLS
+    import ssl  # late: a run without TLS does not need it
 
     places = ssl.get_default_verify_paths()
     hashed = _hashed(places.capath) if places.capath else 0
     if places.capath and hashed and _covers(hashed, places.cafile, places.openssl_cafile):
-        # OpenSSL then reads the one CA that it needs; parsing a whole bundle costs 18 ms of CPU.
+        # OpenSSL then reads only the CA that it needs; parsing a whole bundle takes 18 ms of CPU.
         context.load_verify_locations(capath=places.capath)
         return True
     named = os.environ.get(places.openssl_cafile_env, "")
@@ -116,7 +116,7 @@ def _load_system(context: "ssl.SSLContext") -> bool:
 
 
 def _covers(hashed: int, bundle: str | None, usual: str) -> bool:
-    """Whether a directory of `hashed` CAs has all of `bundle`: the system's own, with no CA added by hand."""
+    """Returns whether a directory of `hashed` CAs has all CAs of `bundle`, the system's unchanged bundle."""
     if bundle is None:
         return True
     if os.path.realpath(bundle) != os.path.realpath(usual):
@@ -129,9 +129,9 @@ def _covers(hashed: int, bundle: str | None, usual: str) -> bool:
 
 
 def _hashed(directory: str) -> int:
-    """How many certificates `openssl rehash` has linked there, as 8 hexadecimal digits, a dot and a number."""
+    """Returns the number of links by `openssl rehash` (8 hexadecimal digits, a dot, a number)."""
     try:
         names = os.listdir(directory)
-    except PermissionError:  # OpenSSL opens files by name, and can without
+    except PermissionError:  # OpenSSL opens files by name, and does not need to list them
         return 0
     return sum(len(name) > 9 and name[8] == "." and name[9:].isdigit() for name in names)

@@ -1,8 +1,7 @@
-"""boto3 with a key that somebody else holds: every request is signed through the given HMAC.
+"""boto3 sessions whose requests are signed with an HMAC function, such as that of a key in a TPM.
 
-Needs the extra `aws` (boto3), and is imported only by those who ask for it. What is signed stays botocore's own
-work (canonical requests, checksums, chunked trailers, presigned URLs and forms); only the signature comes
-from the key's holder.
+Needs the extra `aws` (boto3). botocore does everything but the signature: canonical requests, checksums, chunked
+trailers, presigned URLs and forms.
 """
 
 import logging
@@ -28,7 +27,7 @@ from .times import parse_http_date, timestamp
 __all__ = ["METHOD", "credential_provider", "refreshing_session", "session"]
 
 _LOGGER = logging.getLogger(__name__)
-METHOD = "tpmwire"  # how botocore names the source of these credentials
+METHOD = "tpmwire"  # botocore's name for the source of these credentials
 
 
 def session(
@@ -39,56 +38,55 @@ def session(
     account_id: str | None = None,
     **options: Any,
 ) -> boto3.Session:
-    """A boto3 session that signs through `hmac_secret`, which Signer describes: one call per UTC day.
+    """Returns a boto3 session that signs with `hmac_secret` (see Signer), which is called once per UTC day.
 
-    `account_id` (12 digits) is for services whose endpoints have it in their names. `options` are
-    boto3.Session's own: region_name, profile_name, botocore_session and so on. What `hmac_secret` raises
-    comes out of the boto3 call at hand. Where a refusal shows that the clock is wrong, the request is signed
-    once more with the server's time, and so is all that follows; a warning is logged. Clients that are given
-    other keys sign with those. Where AWS prefers SigV4A and takes SigV4 too, it is SigV4, awscrt or not. What
-    takes SigV4A only, signature versions 2 and 3, and S3's own of before 2014 end in botocore's
-    UnsupportedSignatureVersionError. Raises RequestError for an unfit access key id or session token, and for a
-    `profile_name` whose profile assumes a role.
+    `account_id` (12 digits) is for services whose endpoints contain it. `options` are those of boto3.Session, such
+    as region_name and profile_name. Errors of `hmac_secret` pass through the boto3 call. If an error shows a wrong
+    clock, the request and all later ones are signed with the server's time, and a warning is logged. Clients with
+    other keys sign with those. If AWS prefers SigV4A but accepts SigV4, the session uses SigV4. Requests that
+    require SigV4A, signature versions 2 and 3, and S3's version before 2014 raise botocore's
+    UnsupportedSignatureVersionError. Raises RequestError for an invalid access key id or session token, and for a
+    profile that assumes a role.
     """
-    held = _HeldCredentials(_SharedSigner(access_key_id, hmac_secret, session_token), account_id)
+    credentials = _SignerCredentials(_SharedSigner(access_key_id, hmac_secret, session_token), account_id)
     core = options.pop("botocore_session", None) or botocore.session.Session()
-    core._credentials = held
+    core._credentials = credentials
     create_client = core.create_client
 
-    def create_held_client(*args: Any, **kwargs: Any) -> Any:
+    def create_signing_client(*args: Any, **kwargs: Any) -> Any:
         client = create_client(*args, **kwargs)
-        _hold(client._request_signer)
-        if client._get_credentials() is held:
+        _use_signer_auths(client._request_signer)
+        if client._get_credentials() is credentials:
             client.meta.events.register_first("choose-signer.s3", _keep_version)
-            if not held.asymmetric:
-                _take_next_scheme(client)
-            client.meta.events.register_first("needs-retry", held.signer.correct_clock)
+            if not credentials.asymmetric:
+                _prefer_symmetric(client)
+            client.meta.events.register_first("needs-retry", credentials.signer.correct_clock)
         return client
 
-    core.create_client = create_held_client
-    made = boto3.Session(botocore_session=core, **options)
+    core.create_client = create_signing_client
+    boto_session = boto3.Session(botocore_session=core, **options)
     if options.get("profile_name") and "role_arn" in core.get_scoped_config():
         raise RequestError(
-            f"profile {options['profile_name']} assumes a role, and this session signs with the key itself; "
-            "take the role by refreshing_session"
+            f"profile {options['profile_name']} assumes a role, but this session signs with the key itself; "
+            "use refreshing_session for the role"
         )
-    return made
+    return boto_session
 
 
 def credential_provider(fetch: Callable[[], Credentials]) -> Any:
-    """A botocore credential provider over `fetch`, which gets new temporary credentials (an STS call).
+    """Returns a botocore credential provider that calls `fetch` for new temporary credentials (an STS call).
 
-    It is asked when they are first needed, and by botocore itself again before they expire: from 15 minutes
-    before the end on, or each time where they last for less. Errors of it pass through while the old ones
-    hold for less than 10 minutes; before that botocore goes on with the old ones.
+    botocore calls it for the first request and again from 15 minutes before the credentials expire; for
+    shorter-lived ones, each time. Errors pass through in the last 10 minutes; before, botocore keeps using the old
+    credentials.
     """
     return _Provider(fetch)
 
 
 def refreshing_session(fetch: Callable[[], Credentials], **options: Any) -> boto3.Session:
-    """A boto3 session with the credentials of `credential_provider(fetch)`, before any others that it would find.
+    """Returns a boto3 session with the credentials of `credential_provider(fetch)`, whatever others it would find.
 
-    `options` are boto3.Session's own.
+    `options` are those of boto3.Session.
     """
     core = options.pop("botocore_session", None) or botocore.session.Session()
     core.get_component("credential_provider").providers.insert(0, credential_provider(fetch))
@@ -96,30 +94,30 @@ def refreshing_session(fetch: Callable[[], Credentials], **options: Any) -> boto
 
 
 class _SharedSigner(Signer):
-    """A Signer for many threads and many days: the holder is asked once at a time, old days are forgotten.
+    """A Signer for several threads and days: one HMAC at a time; keys of old days are deleted.
 
-    `offset` is what the servers' clock is ahead of ours (seconds), as far as it mattered.
+    `offset` is the servers' time minus ours in seconds, as of the last correction.
     """
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._lock = Lock()
-        self._stamp = ""  # botocore's time of the last signature, of whatever thread
-        self._stamped = 0.0  # and when that was, by the clock that only runs
+        self._stamp = ""  # botocore's time of the last signature, in any thread
+        self._stamped = 0.0  # the monotonic time of that signature
         self.offset = 0
 
     def correct_clock(self, response: Any = None, **_more: object) -> int | None:
-        """botocore's question whether to send again: 0 for at once, None for no opinion."""
+        """Handles botocore's needs-retry: returns 0 to retry with the server's time, None for no opinion."""
         if response is None or response[0].status_code < 400:
             return None
-        answer, parsed = response
+        http_response, parsed = response
         error = parsed.get("Error", {})
-        refusal = StsError(error.get("Code", ""), error.get("Message", ""), "", answer.status_code)
-        date = parse_http_date(answer.headers.get("Date", ""))
-        # The answer to HEAD has no text: its code is the status.
-        if date is None or not (may_be_about_time(refusal) or refusal.code == "403"):
+        failure = StsError(error.get("Code", ""), error.get("Message", ""), "", http_response.status_code)
+        date = parse_http_date(http_response.headers.get("Date", ""))
+        # The response to HEAD has no body: its code is the status.
+        if date is None or not (may_be_about_time(failure) or failure.code == "403"):
             return None
-        # An upload may have taken minutes since.
+        # An upload may have taken minutes since the signature.
         now = timegm(strptime(self._stamp, SIGV4_TIMESTAMP)) + monotonic() - self._stamped
         offset = round(date - now)
         if abs(offset - self.offset) <= CLOCK_TOLERANCE:
@@ -129,8 +127,8 @@ class _SharedSigner(Signer):
         _LOGGER.warning("your clock is %d seconds %s AWS; signing with AWS's time instead", abs(offset), where)
         return 0
 
-    def corrected(self, stamp: str) -> str:
-        """A signature's time by the servers' clock, of botocore's by ours."""
+    def correct_stamp(self, stamp: str) -> str:
+        """Returns botocore's time stamp, corrected to the servers' clock."""
         self._stamp, self._stamped = stamp, monotonic()
         return timestamp(timegm(strptime(stamp, SIGV4_TIMESTAMP)) + self.offset) if self.offset else stamp
 
@@ -142,16 +140,16 @@ class _SharedSigner(Signer):
             return key
 
 
-class _NotHereError(RequestError, NoCredentialsError):  # type: ignore[misc]
-    """There is no secret key. By botocore's name too: boto3's transfers by awscrt then fall back to its own."""
+class _NoSecretKeyError(RequestError, NoCredentialsError):  # type: ignore[misc]
+    """There is no secret key. As a NoCredentialsError, it makes boto3's awscrt transfers fall back to botocore."""
 
     def __init__(self, message: str) -> None:
         Exception.__init__(self, message)
-        self.kwargs = {"message": message}  # what botocore makes it from again in another process
+        self.kwargs = {"message": message}  # botocore recreates the error from it in another process
 
 
-class _HeldCredentials:
-    """What botocore takes for credentials, frozen ones included, without a secret key."""
+class _SignerCredentials:
+    """Credentials for botocore, frozen ones too, with a signer instead of a secret key."""
 
     method = METHOD
 
@@ -160,36 +158,36 @@ class _HeldCredentials:
         self.access_key = signer.access_key_id
         self.token = signer.session_token
         self.account_id = account_id
-        self.asymmetric = False  # whether there is a key of SigV4A too
+        self.asymmetric = False  # True if the session has a SigV4A key, too
 
     def __repr__(self) -> str:
-        return f"<held credentials of {self.access_key}>"
+        return f"<credentials of {self.access_key} without secret key>"
 
     def __reduce__(self) -> str:
-        """Raises TypeError: a pickle would hold the day's key."""
+        """Raises TypeError, because a pickle would contain the day's key."""
         raise TypeError(
-            f"the credentials of {self.access_key} cannot be copied or pickled; make a session in each process"
+            f"the credentials of {self.access_key} cannot be copied or pickled; create a session in each process"
         )
 
     @property
     def secret_key(self) -> str:
-        """Raises RequestError: whoever asks would compute with it."""
-        raise _NotHereError(
-            f"the secret key of {self.access_key} stays with its holder; sign through this session instead"
+        """Raises RequestError, because the secret key is not available."""
+        raise _NoSecretKeyError(
+            f"the secret key of {self.access_key} is not available; sign with this session instead"
         )
 
-    def get_frozen_credentials(self) -> "_HeldCredentials":
-        """Itself: nothing in it changes."""
+    def get_frozen_credentials(self) -> "_SignerCredentials":
+        """Returns self, as nothing in it changes."""
         return self
 
     def get_deferred_property(self, name: str) -> Callable[[], Any]:
-        """A function that gets property `name`."""
+        """Returns a function that returns property `name`."""
         return lambda: getattr(self, name, None)
 
 
-def _hold(request_signer: Any) -> None:
-    """Makes a client's request signer take held credentials to the auth classes below."""
-    theirs = request_signer.get_auth_instance
+def _use_signer_auths(request_signer: Any) -> None:
+    """Makes a client's request signer use the auth classes below for _SignerCredentials."""
+    original = request_signer.get_auth_instance
 
     def get_auth_instance(
         signing_name: str,
@@ -200,58 +198,60 @@ def _hold(request_signer: Any) -> None:
     ) -> Any:
         version = signature_version or request_signer.signature_version
         credentials = request_credentials or request_signer._credentials
-        # S3 Express and bearer tokens bring what they sign with themselves.
-        if isinstance(credentials, _HeldCredentials) and "s3express" not in version and version != "bearer":
+        # S3 Express and bearer tokens have credentials of their own.
+        if isinstance(credentials, _SignerCredentials) and "s3express" not in version and version != "bearer":
             if version not in _AUTHS:
                 raise UnsupportedSignatureVersionError(signature_version=version)
             return _AUTHS[version](credentials, signing_name, region_name, **options)
-        return theirs(signing_name, region_name, signature_version, request_credentials, **options)
+        return original(signing_name, region_name, signature_version, request_credentials, **options)
 
     request_signer.get_auth_instance = request_signer.get_auth = get_auth_instance
 
 
-def _take_next_scheme(client: Any) -> None:
-    """Passes SigV4A over where SigV4 is offered too. With awscrt botocore would choose the first of them."""
+def _prefer_symmetric(client: Any) -> None:
+    """Makes a client prefer SigV4 over SigV4A. With awscrt, botocore would use the first scheme offered."""
     resolver, config = client._ruleset_resolver, client.meta.config
-    theirs = resolver.auth_schemes_to_signing_ctx
+    original = resolver.auth_schemes_to_signing_ctx
 
     def auth_schemes_to_signing_ctx(schemes: list[dict[str, Any]]) -> Any:
-        return theirs([scheme for scheme in schemes if scheme["name"] != "sigv4a"] or schemes)
+        return original([scheme for scheme in schemes if scheme["name"] != "sigv4a"] or schemes)
 
     resolver.auth_schemes_to_signing_ctx = auth_schemes_to_signing_ctx
-    client.meta.events.register_first("choose-signer", _take_symmetric)
+    client.meta.events.register_first("choose-signer", _choose_symmetric)
     if preferred := config.auth_scheme_preference:
-        fit = ",".join(name for name in preferred.split(",") if name.strip() != "sigv4a")
-        config.auth_scheme_preference = resolver._auth_scheme_preference = type(preferred)(fit) if fit else None
+        schemes = ",".join(name for name in preferred.split(",") if name.strip() != "sigv4a")
+        config.auth_scheme_preference = resolver._auth_scheme_preference = (
+            type(preferred)(schemes) if schemes else None
+        )
 
 
-def _take_symmetric(context: dict[str, Any], **_more: object) -> None:
-    """The same where no endpoint rule says how to sign ("signing"), but the service's model."""
+def _choose_symmetric(context: dict[str, Any], **_more: object) -> None:
+    """Prefers SigV4 if the service's model, not an endpoint rule ("signing"), selects the auth type."""
     offered = context.get("auth_options") or ()
     if context.get("auth_type") == "v4a" and "signing" not in context and "aws.auth#sigv4" in offered:
         context["auth_type"] = "v4"
 
 
-# The endpoint rules say v4 of S3, whose own variant is meant.
+# The endpoint rules name v4 for S3, but mean S3's own variant.
 _PRESIGN = {
     f"{version}{kind}": f"s3v4{kind}" for version in ("v4", "s3v4") for kind in ("-query", "-presign-post")
 }
 
 
 def _keep_version(signature_version: str, **_more: object) -> str | None:
-    """Before a handler of botocore's, which by default presigns as before 2014 in the regions of that time."""
+    """Returns S3's variant of SigV4, before botocore's handler selects the version before 2014 for old regions."""
     return _PRESIGN.get(signature_version)
 
 
-class _Held:
-    """Before one of botocore's auth classes: the signature comes from the credentials' signer."""
+class _SignerAuth:
+    """Mixin for botocore's auth classes: the signature comes from the credentials' signer."""
 
-    credentials: _HeldCredentials
+    credentials: _SignerCredentials
     _region_name: str
     _service_name: str
 
     def _modify_request_before_signing(self, request: Any) -> None:
-        request.context["timestamp"] = self.credentials.signer.corrected(request.context["timestamp"])
+        request.context["timestamp"] = self.credentials.signer.correct_stamp(request.context["timestamp"])
         super()._modify_request_before_signing(request)  # type: ignore[misc]
 
     def signature(self, string_to_sign: str, request: Any) -> str:
@@ -259,9 +259,9 @@ class _Held:
         return self.credentials.signer.signature(string_to_sign, date, self._region_name, self._service_name)
 
 
-# By botocore's signature versions. Its AUTH_TYPE_MAPS may hold classes of awscrt, which sign by themselves.
+# By botocore's signature versions. Its AUTH_TYPE_MAPS may contain classes of awscrt, which sign by themselves.
 _AUTHS = {
-    version: type(f"Held{base.__name__}", (_Held, base), {})
+    version: type(f"Signer{base.__name__}", (_SignerAuth, base), {})
     for version, base in (
         ("v4", botocore.auth.SigV4Auth),
         ("v4-query", botocore.auth.SigV4QueryAuth),
@@ -281,15 +281,15 @@ class _Provider(CredentialProvider):  # type: ignore[misc]  # botocore has no ty
         self._fetch = fetch
 
     def load(self) -> Any:
-        """Credentials that are got when first used."""
+        """Returns credentials that are fetched at first use."""
         return DeferredRefreshableCredentials(refresh_using=self._refresh, method=METHOD)
 
     def _refresh(self) -> dict[str, str | None]:
-        found = self._fetch()
+        credentials = self._fetch()
         return {
-            "access_key": found.access_key_id,
-            "secret_key": found.secret_access_key,
-            "token": found.session_token,
-            "expiry_time": found.expiration,
-            "account_id": found.account_id,
+            "access_key": credentials.access_key_id,
+            "secret_key": credentials.secret_access_key,
+            "token": credentials.session_token,
+            "expiry_time": credentials.expiration,
+            "account_id": credentials.account_id,
         }

@@ -1,7 +1,7 @@
-"""SigV4A for boto3, with a key that somebody else holds, and without awscrt.
+"""SigV4A for boto3 with a signing function, such as that of a key in a TPM, and without awscrt.
 
-S3's multi-region access points want it, and whoever sets `auth_scheme_preference = sigv4a`. Needs the extra `aws`
-(boto3), and `cryptography` for keys that are in memory.
+S3's multi-region access points and `auth_scheme_preference = sigv4a` require it. Needs the extra `aws` (boto3),
+and `cryptography` for keys in memory.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from urllib.parse import quote
 import boto3
 import botocore.auth
 
-from .boto import _Held, _HeldCredentials
+from .boto import _SignerAuth, _SignerCredentials
 from .errors import RequestError
 from .sigv4a import ALGORITHM, private_key, sign_digest_with
 
@@ -20,37 +20,36 @@ __all__ = ["add_sigv4a"]
 
 
 def add_sigv4a(session: boto3.Session, sign_digest: Callable[[bytes], bytes]) -> boto3.Session:
-    """Lets a session of `boto.session` sign by SigV4A too; returns it.
+    """Enables SigV4A in a session of `boto.session`, and returns the session.
 
-    `sign_digest` is what Sigv4aSigner describes; it is called once per request, maybe from several threads, and
-    what it raises comes out of the boto3 call at hand. botocore decides which requests are signed so, and for
-    which set of regions; from now on it takes SigV4A for something that it knows, in the whole process, where it
-    has no awscrt: sessions with plain keys then sign here. EventBridge's EndpointId wants awscrt all the same.
-    Raises RequestError for a session that is not of `boto.session`.
+    `sign_digest` is that of Sigv4aSigner. It is called once per request, possibly from several threads; its errors
+    pass through the boto3 call. botocore decides which requests use SigV4A, and for which regions. Without awscrt,
+    SigV4A is then enabled in the whole process: sessions with keys in memory sign here, too. EventBridge's
+    EndpointId still requires awscrt. Raises RequestError for a session that is not one of `boto.session`.
     """
     core = session._session
-    held = core._credentials
-    if not isinstance(held, _HeldCredentials):
-        raise RequestError(
-            "this session's key is in its own hands; SigV4A is added to those of sigv4.boto.session"
-        )
-    for version, auth in _PLAIN.items():
+    credentials = core._credentials
+    if not isinstance(credentials, _SignerCredentials):
+        raise RequestError("this session has its own secret key; use a session of sigv4.boto.session")
+    for version, auth in _PLAIN_AUTHS.items():
         botocore.auth.AUTH_TYPE_MAPS.setdefault(version, auth)
-    held.asymmetric = True
+    credentials.asymmetric = True
     create_client = core.create_client
 
-    def create_asymmetric_client(*args: Any, **kwargs: Any) -> Any:
+    def create_signing_client(*args: Any, **kwargs: Any) -> Any:
         client = create_client(*args, **kwargs)
-        _hold(client._request_signer, held, sign_digest)
+        _use_signer_auths(client._request_signer, credentials, sign_digest)
         return client
 
-    core.create_client = create_asymmetric_client
+    core.create_client = create_signing_client
     return session
 
 
-def _hold(request_signer: Any, held: _HeldCredentials, sign_digest: Callable[[bytes], bytes]) -> None:
-    """Makes a client's request signer take the session's credentials to the classes below."""
-    otherwise = request_signer.get_auth_instance
+def _use_signer_auths(
+    request_signer: Any, credentials: _SignerCredentials, sign_digest: Callable[[bytes], bytes]
+) -> None:
+    """Makes a client's request signer use the auth classes below for the session's credentials."""
+    original = request_signer.get_auth_instance
 
     def get_auth_instance(
         signing_name: str,
@@ -60,17 +59,17 @@ def _hold(request_signer: Any, held: _HeldCredentials, sign_digest: Callable[[by
         **options: Any,
     ) -> Any:
         version = signature_version or request_signer.signature_version
-        if version in _HELD and (request_credentials or request_signer._credentials) is held:
-            auth = _HELD[version](held, signing_name, region_name, **options)
+        if version in _SIGNER_AUTHS and (request_credentials or request_signer._credentials) is credentials:
+            auth = _SIGNER_AUTHS[version](credentials, signing_name, region_name, **options)
             auth.sign_digest = sign_digest
             return auth
-        return otherwise(signing_name, region_name, signature_version, request_credentials, **options)
+        return original(signing_name, region_name, signature_version, request_credentials, **options)
 
     request_signer.get_auth_instance = request_signer.get_auth = get_auth_instance
 
 
 class _Asymmetric:
-    """Before one of botocore's auth classes: SigV4A's algorithm, scope and field. Its region is a set of them."""
+    """Mixin for botocore's auth classes: SigV4A's algorithm, scope and region set."""
 
     credentials: Any
     sign_digest: Callable[[bytes], bytes]
@@ -94,7 +93,7 @@ class _Asymmetric:
 class _InHeader(_Asymmetric):
     def _modify_request_before_signing(self, request: Any) -> None:
         super()._modify_request_before_signing(request)  # type: ignore[misc]
-        # A retry has them already.
+        # A retry already has the header.
         del request.headers["X-Amz-Region-Set"]
         request.headers["X-Amz-Region-Set"] = self._region_name
 
@@ -114,7 +113,7 @@ class _InQuery(_Asymmetric):
 
 
 class _Plain:
-    """The key of credentials that are in memory."""
+    """Mixin for credentials with a secret key in memory."""
 
     credentials: Any
 
@@ -128,9 +127,10 @@ _BASES = (
     ("s3v4a", _InHeader, botocore.auth.S3SigV4Auth),
     ("s3v4a-query", _InQuery, botocore.auth.S3SigV4QueryAuth),
 )
-_HELD: dict[str, Any] = {
-    version: type(f"HeldAsymmetric{base.__name__}", (where, _Held, base), {}) for version, where, base in _BASES
+_SIGNER_AUTHS: dict[str, Any] = {
+    version: type(f"SignerAsymmetric{base.__name__}", (where, _SignerAuth, base), {})
+    for version, where, base in _BASES
 }
-_PLAIN: dict[str, Any] = {
+_PLAIN_AUTHS: dict[str, Any] = {
     version: type(f"Asymmetric{base.__name__}", (_Plain, where, base), {}) for version, where, base in _BASES
 }

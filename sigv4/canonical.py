@@ -1,8 +1,8 @@
 """Signature Version 4's canonical request and string to sign, as pure functions.
 
-Source: "Create a signed AWS API request" in the AWS IAM User Guide; where it leaves a choice, botocore's
-bytes. Known differences from botocore: a raw non-ASCII query is percent-encoded as the server sees it; blanks
-beyond ASCII in a header stay as they are.
+Source: "Create a signed AWS API request" in the AWS IAM User Guide; for choices that it leaves open, botocore.
+Known differences from botocore: a raw non-ASCII query is percent-encoded as the server does it; non-ASCII spaces
+in a header are left unchanged.
 """
 
 import re
@@ -30,7 +30,7 @@ __all__ = [
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 
-# Hop-by-hop and client headers, which proxies rewrite, so that a signature over them would break (botocore).
+# Hop-by-hop and client headers (botocore's list). Proxies change them, which would invalidate a signature.
 _NEVER_SIGNED = frozenset(
     (
         "baggage",
@@ -95,7 +95,7 @@ class Rules:
 
 
 def _glacier_headers(request: Request) -> Iterable[tuple[str, str]]:
-    from .glacier import headers
+    from .glacier import headers  # late: other services do not need it
 
     return headers(request)
 
@@ -122,20 +122,20 @@ _RULES = {
 
 
 def rules_for(service: str) -> Rules:
-    """The rules of a service by its signing name; those of most are the general ones."""
+    """Returns the signing rules of a service by its signing name; by default the generic ones."""
     return _RULES.get(service, GENERIC)
 
 
 def _normalize(path: str) -> str:
-    """RFC 3986 §5.2.4, and repeated slashes made one, as AWS does."""
-    kept: list[str] = []
+    """Resolves dot segments (RFC 3986 §5.2.4), and merges repeated slashes as AWS does."""
+    segments: list[str] = []
     for segment in path.split("/"):
         if segment == "..":
-            if kept:
-                kept.pop()
+            if segments:
+                segments.pop()
         elif segment and segment != ".":
-            kept.append(segment)
-    return "/" + "/".join(kept) + ("/" if kept and path.endswith("/") else "")
+            segments.append(segment)
+    return "/" + "/".join(segments) + ("/" if segments and path.endswith("/") else "")
 
 
 def _canonical_path(path: str, rules: Rules) -> str:
@@ -155,12 +155,12 @@ def _canonical_query(query: str) -> str:
     return "&".join(f"{key}={value}" for key, value in pairs)
 
 
-def _headers(request: Request) -> dict[str, list[str]]:
-    """The headers under the signature: lower-case name to values, blanks trimmed and runs of them made one."""
+def _signed_values(request: Request) -> dict[str, list[str]]:
+    """Returns the signed headers: lower-case name to values, with whitespace trimmed and merged."""
     found: dict[str, list[str]] = {}
     for name, value in request.headers:
         if (key := name.lower()) not in _NEVER_SIGNED:
-            # Blanks of ASCII only, as AWS's own library has it: others are octets of a value like any.
+            # Only ASCII whitespace, as in AWS's own library.
             found.setdefault(key, []).append(b" ".join(value.encode("utf-8").split()).decode("utf-8"))
     if "host" not in found:
         found["host"] = [host_header(request.url)]
@@ -168,24 +168,24 @@ def _headers(request: Request) -> dict[str, list[str]]:
 
 
 def signed_headers(request: Request) -> str:
-    """The names of the headers under the signature, such as "host;x-amz-date"."""
-    return ";".join(sorted(_headers(request)))
+    """Returns the names of the signed headers, such as "host;x-amz-date"."""
+    return ";".join(sorted(_signed_values(request)))
 
 
 def payload_hash(request: Request) -> str:
-    """SHA-256 of the body (of nothing where there is none), in hex."""
+    """Returns the SHA-256 of the body in hex; without a body, that of an empty one."""
     if isinstance(request.body, FileBody):
         return request.body.sha256()
     return sha256(request.body or b"").hexdigest()
 
 
 def canonical_request(request: Request, rules: Rules = GENERIC, *, unsigned_payload: bool = False) -> str:
-    """The canonical request of `request` as it stands: header signing's own headers must already be in it.
+    """Returns the canonical request of `request`, which must already have the headers that signing adds.
 
-    An X-Amz-Content-SHA256 header gives the payload hash; else it is the body's, or UNSIGNED-PAYLOAD.
+    The payload hash is that of an X-Amz-Content-SHA256 header, else the body's or UNSIGNED-PAYLOAD.
     """
     parts = split_url(request.url)
-    headers = _headers(request)
+    headers = _signed_values(request)
     names = sorted(headers)
     payload = request.header("x-amz-content-sha256")
     if payload is None:
@@ -197,14 +197,14 @@ def canonical_request(request: Request, rules: Rules = GENERIC, *, unsigned_payl
 
 
 def credential_scope(stamp: str, region: str, service: str) -> str:
-    """Where a signature holds: day of the time stamp, region and service. RequestError for an unfit name."""
-    for what, name in (("region", region), ("service", service)):
+    """Returns the credential scope: day, region, service. Raises RequestError for invalid names."""
+    for kind, name, example in (("region", region, "us-east-1"), ("service", service, "sts")):
         if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
-            raise RequestError(f"{name!r} is no {what} name; use one such as us-east-1 or sts")
+            raise RequestError(f"{name!r} is not a valid {kind} name; use e.g. {example}")
     return f"{stamp[:8]}/{region}/{service}/aws4_request"
 
 
 def string_to_sign(canonical: str, stamp: str, region: str, service: str) -> str:
-    """What the signing key signs: algorithm, time stamp, scope and the canonical request's SHA-256."""
+    """Returns the string to sign: algorithm, time stamp, scope, and SHA-256 of the canonical request."""
     digest = sha256(canonical.encode("utf-8")).hexdigest()
     return "\n".join((ALGORITHM, stamp, credential_scope(stamp, region, service), digest))

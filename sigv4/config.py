@@ -1,11 +1,12 @@
-"""The AWS config and credentials files: profiles, with what botocore reads in them, SSO left out.
+"""The AWS config and credentials files: profiles and their settings, as in botocore, without SSO.
 
 Source: "Shared config and credentials files" in the AWS SDKs and Tools Reference Guide, and botocore's
-configloader.py. Neither file is needed: where there is none, there are no profiles.
+configloader.py. Both files are optional.
 """
 
 import io
 from collections.abc import Iterator, Mapping
+from os.path import expanduser, expandvars
 from typing import TYPE_CHECKING
 
 from .errors import RequestError
@@ -33,7 +34,7 @@ Values = dict[str, "str | dict[str, str]"]
 
 
 class Profile:
-    """One profile: `name`, and its settings by lower-case key. The repr and str show the name only.
+    """A profile: `name`, and its settings by lower-case key. repr and str show the name only.
 
     Settings of the credentials file win over those of the config file, as in botocore.
     """
@@ -52,30 +53,30 @@ class Profile:
         return f"profile {self.name if self.name.isprintable() else ascii(self.name)}"
 
     def get(self, key: str) -> str | None:
-        """The text of setting `key`, such as role_arn; None where it is absent or has nested settings."""
+        """Returns setting `key`, such as role_arn; None if it is missing or has nested settings."""
         value = self._values.get(key)
         return value if isinstance(value, str) else None
 
     def section(self, key: str) -> dict[str, str]:
-        """The nested settings below `key`, such as s3; {} where there are none."""
+        """Returns the nested settings of `key`, such as s3; {} if there are none."""
         return _nested(self._values, key)
 
     def service(self, name: str) -> dict[str, str]:
-        """The settings of a service (its id in snake case, such as sts) in the profile's services section.
+        """Returns the settings of a service (its id in snake case, such as sts) in the profile's services section.
 
-        Raises RequestError where the profile names a services section that is not there.
+        Raises RequestError if that section is missing.
         """
-        wanted = self.get("services")
-        if wanted is None:
+        section = self.get("services")
+        if section is None:
             return {}
-        if not self._services.get(wanted):
+        if not self._services.get(section):
             raise RequestError(
-                f"{self} has services = {wanted!r}, but the config file has no such [services ...] section"
+                f"{self} has services = {section!r}, but the config file has no such [services ...] section"
             )
-        return _nested(self._services[wanted], name)
+        return _nested(self._services[section], name)
 
     def integer(self, key: str) -> int | None:
-        """Setting `key` as a whole number; None where it is absent. Raises RequestError where it is no number."""
+        """Returns setting `key` as an int; None if it is missing. Raises RequestError for any other text."""
         text = self.get(key)
         if text is None:
             return None
@@ -85,7 +86,7 @@ class Profile:
 
 
 class Config:
-    """All profiles of the two files."""
+    """The profiles of the config file and the credentials file."""
 
     def __init__(
         self, profiles: Mapping[str, Values], services: Mapping[str, Values], *, homeless: bool = False
@@ -101,16 +102,18 @@ class Config:
         return iter(self._profiles)
 
     def profile(self, name: str | None = None) -> Profile:
-        """The profile of that name; for None "default", empty if need be. RequestError if it is not there."""
+        """Returns a profile by name, by default "default", which may be empty. Raises RequestError if missing."""
         if name is not None and name not in self._profiles:
-            raise RequestError(f"there is no profile {name!r} in the AWS config files; known: {self._known()}")
+            raise RequestError(
+                f"profile {name!r} not found in the AWS config files; they have: {self._known_names()}"
+            )
         name = name or "default"
         return Profile(name, self._profiles.get(name, {}), self._services)
 
     def chain(self, name: str | None = None) -> list[Profile]:
-        """The profile and those it builds on by source_profile, up to the one whose own key signs first.
+        """Returns the profile and its source_profile chain, up to the profile whose own key signs.
 
-        A profile that names itself takes its own key. Raises RequestError for a missing profile or a circle.
+        A profile that is its own source uses its own key. Raises RequestError for a missing profile or a loop.
         """
         profile = self.profile(name)
         found = [profile]
@@ -119,17 +122,19 @@ class Config:
                 break
             if source in (earlier.name for earlier in found) or len(found) == _MAX_CHAIN:
                 raise RequestError(
-                    f"the source_profile of {profile} leads back or too far; end the chain at a key"
+                    f"the source_profile chain of {profile} has a loop or more than {_MAX_CHAIN} profiles; "
+                    "end it at a key"
                 )
             if source not in self._profiles:
                 raise RequestError(
-                    f"{profile} has source_profile = {source!r}, which is not in the AWS config files"
+                    f"{profile} has source_profile = {source!r}, which is not in the AWS config files; "
+                    "add that profile"
                 )
             profile = self.profile(source)
             found.append(profile)
         return found
 
-    def _known(self) -> str:
+    def _known_names(self) -> str:
         if self._homeless and not self._profiles:
             return "none, because there is no home directory (set HOME or AWS_CONFIG_FILE)"
         names = [name if name.isprintable() else ascii(name) for name in sorted(self._profiles)]
@@ -137,40 +142,40 @@ class Config:
 
 
 def profile_name(environ: Mapping[str, str]) -> str | None:
-    """The profile that the environment names: AWS_DEFAULT_PROFILE, else AWS_PROFILE, as botocore does."""
+    """Returns AWS_DEFAULT_PROFILE, or AWS_PROFILE, in botocore's order; None if neither is set."""
     return environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE") or None
 
 
 def configured_region(environ: Mapping[str, str], profile: Profile | None = None) -> str | None:
-    """The region: AWS_REGION, else AWS_DEFAULT_REGION of `environ`, else the profile's own."""
+    """Returns AWS_REGION, AWS_DEFAULT_REGION or the profile's region; None if none is set."""
     found = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     return found or (None if profile is None else profile.get("region"))
 
 
 def config_file(environ: Mapping[str, str]) -> str:
-    """The path of the config file; it begins with ~ where the user has no home directory."""
-    return _expanded(environ.get("AWS_CONFIG_FILE") or "~/.aws/config", environ)
+    """Returns the path of the config file; it begins with ~ if the user has no home directory."""
+    return _expand(environ.get("AWS_CONFIG_FILE") or "~/.aws/config", environ)
 
 
 def credentials_file(environ: Mapping[str, str]) -> str:
-    """The path of the credentials file; it begins with ~ where the user has no home directory."""
-    return _expanded(environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials", environ)
+    """Returns the path of the credentials file; it begins with ~ if the user has no home directory."""
+    return _expand(environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials", environ)
 
 
 def load_config(environ: Mapping[str, str]) -> Config:
-    """Reads AWS_CONFIG_FILE (else ~/.aws/config) and AWS_SHARED_CREDENTIALS_FILE (else ~/.aws/credentials).
+    """Reads AWS_CONFIG_FILE (~/.aws/config) and AWS_SHARED_CREDENTIALS_FILE (~/.aws/credentials).
 
-    Raises RequestError, which shows no line of them, where a file is there but cannot be read or parsed.
+    Raises RequestError if an existing file cannot be read or parsed; the message shows no line of it.
     """
     profiles: dict[str, Values] = {}
     services: dict[str, Values] = {}
-    for section, values in _sections(config_file(environ)).items():
+    for section, values in _read_sections(config_file(environ)).items():
         kind, name = parse_section(section)
         if kind == "profile":
             profiles[name] = values
         elif kind == "services":
             services[name] = values
-    for name, values in _sections(credentials_file(environ)).items():
+    for name, values in _read_sections(credentials_file(environ)).items():
         profiles[name] = profiles.get(name, {}) | values
     return Config(profiles, services, homeless=config_file(environ).startswith("~"))
 
@@ -194,9 +199,9 @@ def parse_section(section: str) -> tuple[str, str]:
     return (kind, words[1]) if len(words) == 2 else ("", section)
 
 
-def _sections(path: str) -> dict[str, Values]:
+def _read_sections(path: str) -> dict[str, Values]:
     if path.startswith("~"):
-        return {}  # without a home directory there is no file; a folder of that name is somebody else's
+        return {}  # without a home directory, "~" would be a folder of another program
     data = read_config_file(path)
     if data.startswith(b"\xef\xbb\xbf"):
         # The aws command refuses one too.
@@ -204,10 +209,12 @@ def _sections(path: str) -> dict[str, Values]:
     try:
         parser = parse_config(data.decode("utf-8"))
     except UnicodeDecodeError:
-        raise RequestError(f"{path} is not UTF-8; save it as such") from None
+        raise RequestError(f"{path} is not valid UTF-8; save it as UTF-8") from None
     except RequestError as error:
         raise RequestError(f"{path}: {error}") from None
-    return {name: {key: _value(path, value) for key, value in parser.items(name)} for name in parser.sections()}
+    return {
+        name: {key: _parse_value(path, value) for key, value in parser.items(name)} for name in parser.sections()
+    }
 
 
 def read_config_file(path: str) -> bytes:
@@ -237,11 +244,11 @@ def parse_config(text: str) -> "RawConfigParser":
     try:
         parser.read_file(io.StringIO(text, newline=None))
     except configparser.Error as error:
-        # Without its text and its cause, which show the line: it may be the one with the secret.
+        # Text and cause of the error show the line, which may contain the secret.
         line = getattr(error, "lineno", None) or next((number for number, _ in getattr(error, "errors", ())), None)
         where = f"line {line or '?'}: {_reason(error)}"
     except AttributeError:
-        # CPython before 3.13 so meets an indented line right under a key without a value.
+        # CPython before 3.13 raises it for an indented line after a key without a value.
         where = "a key without a value"
     else:
         return parser
@@ -250,13 +257,13 @@ def parse_config(text: str) -> "RawConfigParser":
 
 def _reason(error: Exception) -> str:
     return {
-        "DuplicateSectionError": "a section for the second time",
-        "DuplicateOptionError": "a key for the second time",
+        "DuplicateSectionError": "duplicate section",
+        "DuplicateOptionError": "duplicate key",
         "MissingSectionHeaderError": "text before the first [section]",
-    }.get(type(error).__name__, "no KEY = VALUE")
+    }.get(type(error).__name__, "expected KEY = VALUE")
 
 
-def _value(path: str, text: str | None) -> str | dict[str, str]:
+def _parse_value(path: str, text: str | None) -> str | dict[str, str]:
     if text is None or not text.startswith("\n"):
         return text or ""
     nested = {}
@@ -275,10 +282,8 @@ def _nested(values: Values, key: str) -> dict[str, str]:
     return found if isinstance(found, dict) else {}
 
 
-def _expanded(path: str, environ: Mapping[str, str]) -> str:
-    """The path with a leading ~ as $HOME; other users' homes, and variables, as the operating system has them."""
-    from os.path import expanduser, expandvars
-
+def _expand(path: str, environ: Mapping[str, str]) -> str:
+    """Returns the path with ~, ~USER and variables expanded; ~ is $HOME of `environ`."""
     path = expandvars(path)
     home = environ.get("HOME")
     return home + path[1:] if home and (path == "~" or path.startswith("~/")) else expanduser(path)

@@ -1,14 +1,14 @@
-"""What STS gives. A module of its own: a run whose credentials are at hand needs nothing else of STS."""
+"""Temporary credentials. A run with cached credentials loads only this module of sigv4."""
 
 __all__ = ["Credentials"]
 
 
 class Credentials:
-    """Temporary credentials. `expiration` is RFC 3339 text as STS wrote it. The repr shows no secret.
+    """Temporary credentials. `expiration` is RFC 3339 text as in the response. The repr shows no secret.
 
-    `account_id` is the account they act in, 12 digits; None where the answer does not say (GetSessionToken).
-    `clock_offset` is the seconds that our clock was behind AWS's when they came, so much earlier than `expiration`
-    they end by it; 0 where it was about right.
+    `account_id` is the account of the credentials, 12 digits; None if the response does not state it
+    (GetSessionToken). `clock_offset` is the number of seconds by which our clock was behind AWS's, or 0. By our
+    clock, the credentials expire that much earlier.
     """
 
     __slots__ = (

@@ -1,7 +1,7 @@
-"""Where a service is: the endpoint of a region, and the region that signatures for it name.
+"""Endpoints of AWS services: the URL for a region, and the region of signatures.
 
-Equal to botocore's resolver, by a table made from its data (partitions.py, services.py), but for this: without
-a region, FIPS and dual-stack mean those endpoints of us-east-1, where botocore makes a host name that is none.
+The results are those of botocore's resolver, whose data partitions.py and services.py contain, with one exception:
+without a region, FIPS and dual-stack select the endpoints of us-east-1. botocore returns an invalid host name.
 """
 
 import re
@@ -28,15 +28,15 @@ __all__ = [
 ]
 
 GLOBAL_REGION = "us-east-1"
-# The pseudo region by which AWS's endpoint data name the global endpoint.
+# The pseudo region of the global endpoint in AWS's endpoint data.
 _GLOBAL_NAMES = ("aws-global",)
-# By FIPS and dual-stack, as services.PLACES calls them.
+# FIPS, dual-stack: the variant's letter in services.PLACES.
 _VARIANTS = {(False, False): "-", (True, False): "f", (False, True): "d", (True, True): "b"}
 _GLOBAL_URL = "https://sts.amazonaws.com/"
 
 
 class Endpoint:
-    """`url` to send to, `region` to sign for, `service`: the name of the service in signatures."""
+    """An endpoint: `url`, and `region` and `service` of its signatures."""
 
     __slots__ = ("region", "service", "url")
 
@@ -50,12 +50,12 @@ class Endpoint:
 
     @property
     def is_global(self) -> bool:
-        """Whether this is STS's global endpoint, which lacks some operations."""
+        """True for STS's global endpoint, which does not offer some operations."""
         return self.url == _GLOBAL_URL
 
 
 def partition(region: str) -> tuple[str, str, str, str, str]:
-    """The row of PARTITIONS that `region` is in, known or younger than the table; aws if nothing fits better."""
+    """Returns the row of PARTITIONS that `region` belongs to, by its name; aws by default."""
     for row in PARTITIONS:
         if re.fullmatch(row[1], region) or region == f"{row[0]}-global":
             return row
@@ -63,7 +63,7 @@ def partition(region: str) -> tuple[str, str, str, str, str]:
 
 
 def dns_suffix(region: str) -> str:
-    """The domain under which the services of `region` are."""
+    """Returns the DNS suffix of the services in `region`."""
     return partition(region)[2]
 
 
@@ -73,12 +73,12 @@ def resolve(
     environ: Mapping[str, str] | None = None,
     profile: "Profile | None" = None,
 ) -> Endpoint:
-    """The STS endpoint: a configured URL (see `configured_url`), else the region's own, else the global one.
+    """Returns the STS endpoint: a configured URL (see `configured_url`), the region's endpoint or the global one.
 
-    Signatures name `region`, without one us-east-1. AWS_STS_REGIONAL_ENDPOINTS, AWS_USE_FIPS_ENDPOINT and
-    AWS_USE_DUALSTACK_ENDPOINT of `environ`, then of `profile`, choose among the region's own; where one of them is
-    given, `region` is by default that of `environ` or `profile`. A configured URL wins over all three. Raises
-    RequestError for a region name that cannot be part of a host name, and for unfit settings.
+    Signatures are for `region`, by default us-east-1. AWS_STS_REGIONAL_ENDPOINTS, AWS_USE_FIPS_ENDPOINT and
+    AWS_USE_DUALSTACK_ENDPOINT of `environ`, then of `profile`, select the variant; if one of them is set, the
+    default of `region` is that of `environ` or `profile`. A configured URL wins over all three. Raises
+    RequestError for an invalid region name or setting.
     """
     environ = environ or {}
     mode = _setting("AWS_STS_REGIONAL_ENDPOINTS", environ, profile)
@@ -87,10 +87,10 @@ def resolve(
     fips = is_enabled("AWS_USE_FIPS_ENDPOINT", environ, profile)
     dual_stack = is_enabled("AWS_USE_DUALSTACK_ENDPOINT", environ, profile)
     if region is None and (mode or fips or dual_stack):
-        from .config import configured_region
+        from .config import configured_region  # late: most runs read no AWS config file
 
         region = configured_region(environ, profile)
-    region, pseudo_fips = _checked_region(region)
+    region, pseudo_fips = _parse_region(region)
     fips = fips or pseudo_fips
     if url := configured_url("sts", endpoint_url, environ, profile):
         return Endpoint(url, region or GLOBAL_REGION)
@@ -98,7 +98,7 @@ def resolve(
         return Endpoint(_GLOBAL_URL, GLOBAL_REGION)
     region = region or GLOBAL_REGION
     name, _, suffix, dual_suffix, _ = partition(region)
-    # GovCloud's usual STS endpoints are the FIPS ones.
+    # GovCloud's default STS endpoints are FIPS endpoints.
     start = "sts-fips" if fips and (dual_stack or name != "aws-us-gov") else "sts"
     return Endpoint(f"https://{start}.{region}.{dual_suffix if dual_stack else suffix}/", region)
 
@@ -110,20 +110,20 @@ def resolve_service(
     environ: Mapping[str, str] | None = None,
     profile: "Profile | None" = None,
 ) -> Endpoint:
-    """The endpoint of any service by the name that the aws command line gives it, and its signing name.
+    """Returns the endpoint of a service by its name in the aws command line.
 
-    Services whose host name needs more than a region (an account, a bucket) get the usual pattern. Raises
-    RequestError, also where AWS has no such endpoint.
+    If a service has an account or a bucket in its host names, the endpoint follows the general pattern. Raises
+    RequestError for an invalid name or setting, or if AWS has no such endpoint.
     """
     if name == "sts":
         return resolve(region, endpoint_url, environ, profile)
-    from .services import PLACES, PREFIXES, SIGNING_NAMES
+    from .services import PLACES, PREFIXES, SIGNING_NAMES  # late: a large table that STS does not need
 
     environ = environ or {}
-    found, pseudo_fips = _checked_region(region)
+    found, pseudo_fips = _parse_region(region)
     region = found or GLOBAL_REGION
     if not re.fullmatch(r"[a-z0-9-]{1,63}", name):
-        raise RequestError(f"{name!r} is no service name; use one such as s3 or dynamodb")
+        raise RequestError(f"{name!r} is not a valid service name; use e.g. s3 or dynamodb")
     signing_name = SIGNING_NAMES.get(name, name)
     if url := configured_url(name, endpoint_url, environ, profile):
         return Endpoint(url, region, signing_name)
@@ -149,11 +149,11 @@ def resolve_service(
 
 
 def guess(url: str) -> tuple[str, str] | None:
-    """Service (its signing name) and region to sign for, from a URL's host; None where it does not tell.
+    """Returns service (its signing name) and region of signatures for a URL's host; None if either is unknown.
 
-    `hosts.scope_of` says more of those. Raises RequestError for an invalid URL.
+    `hosts.scope_of` returns a partial result, too. Raises RequestError for an invalid URL.
     """
-    from .hosts import scope_of
+    from .hosts import scope_of  # late: a large table that endpoints do not need
 
     found = scope_of(url)
     return (found.service, found.region) if found.service and found.region else None
@@ -165,31 +165,31 @@ def configured_url(
     environ: Mapping[str, str] | None = None,
     profile: "Profile | None" = None,
 ) -> str | None:
-    """The endpoint URL that the user has set for service `name`, checked; None where there is none.
+    """Returns the configured endpoint URL of service `name`, or None. Raises RequestError if it is invalid.
 
-    `endpoint_url`, else AWS_ENDPOINT_URL_<SERVICE>, else AWS_ENDPOINT_URL of `environ`, else endpoint_url of
-    the profile's services section, else of the profile; all but the first only while
-    AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is not true. Raises RequestError.
+    In this order: `endpoint_url`; AWS_ENDPOINT_URL_<SERVICE> and AWS_ENDPOINT_URL of `environ`; endpoint_url of
+    the profile's services section and of the profile. All but the first are ignored if
+    AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is true.
     """
     if endpoint_url:
-        return _checked("the endpoint", endpoint_url)
+        return _check_url("the endpoint", endpoint_url)
     environ = environ or {}
     if is_enabled("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", environ, profile):
         return None
     variable = f"AWS_ENDPOINT_URL_{name.replace('-', '_').upper()}"
     for source in (variable, "AWS_ENDPOINT_URL"):
         if url := environ.get(source):
-            return _checked(source, url)
+            return _check_url(source, url)
     if profile is not None:
         if url := profile.service(name.replace("-", "_")).get("endpoint_url"):
-            return _checked(f"endpoint_url of {name} in the services section of {profile}", url)
+            return _check_url(f"endpoint_url of {name} in the services section of {profile}", url)
         if url := profile.get("endpoint_url"):
-            return _checked(f"endpoint_url of {profile}", url)
+            return _check_url(f"endpoint_url of {profile}", url)
     return None
 
 
 def is_enabled(variable: str, environ: Mapping[str, str], profile: "Profile | None" = None) -> bool:
-    """Whether a setting is on: `variable` of `environ`, else its name in the profile; only "true" is."""
+    """Returns whether a setting is "true": `variable` of `environ`, or its equivalent in the profile."""
     return (_setting(variable, environ, profile) or "").lower() == "true"
 
 
@@ -199,21 +199,25 @@ def _setting(variable: str, environ: Mapping[str, str], profile: "Profile | None
     return None if profile is None else profile.get(variable.removeprefix("AWS_").lower())
 
 
-def _checked_region(region: str | None) -> tuple[str | None, bool]:
-    """The region without what makes it a pseudo one (None for the global one), and whether it asked for FIPS."""
+def _parse_region(region: str | None) -> tuple[str | None, bool]:
+    """Returns the region of a pseudo region (None for the global one), and whether the name selects FIPS."""
     if region is not None and not re.fullmatch(r"(?!-)[a-zA-Z0-9-]{1,63}(?<!-)", region):
-        raise RequestError(f"{region!r} is no region name; use one such as eu-central-1")
+        raise RequestError(f"{region!r} is not a valid region name; use e.g. eu-central-1")
     plain = None if region is None else region.replace("fips-", "").replace("-fips", "")
     return (None if plain in _GLOBAL_NAMES or not plain else plain), plain != region
 
 
-def _checked(source: str, url: str) -> str:
+def _check_url(source: str, url: str) -> str:
     try:
         parts = split_url(url)
     except RequestError as error:
         raise RequestError(f"{source}: {error}") from error
     if parts.username is not None or parts.query or parts.fragment:
-        raise RequestError(f"{source}: the URL must have no user name, query or fragment; use https://HOST[:PORT]")
+        raise RequestError(
+            f"invalid URL in {source}: user name, query and fragment are not allowed; use https://HOST[:PORT]"
+        )
     if not url.isascii() or " " in url:
-        raise RequestError(f"{source}: the URL must be ASCII without blanks; percent-encode or use IDNA")
+        raise RequestError(
+            f"invalid URL in {source}: expected ASCII without spaces; percent-encode it or use IDNA"
+        )
     return parts._replace(path=parts.path or "/").geturl()

@@ -1,30 +1,29 @@
-"""The one error family of sigv4. Whose fault it is decides the class; str() is always one line."""
+"""The errors of sigv4. The class says which side is at fault; str() is always one line."""
 
 __all__ = ["NetworkError", "RequestError", "ResponseError", "SigV4Error", "StsError", "one_line"]
 
 
 def one_line(text: str, limit: int = 600) -> str:
-    """`text` fit to be shown: one line, printable characters only, at most `limit` of them.
+    """Returns `text` as one line of printable characters, at most `limit` of them.
 
-    Texts of a server end up on the user's terminal, so control characters must not get through.
+    A server's text reaches the user's terminal, so control characters must be removed.
     """
     flat = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
     return flat if len(flat) <= limit else flat[: limit - 3] + "..."
 
 
 class SigV4Error(Exception):
-    """Base of every error that sigv4 raises on purpose."""
+    """Base class of the errors of sigv4."""
 
 
 class RequestError(SigV4Error, ValueError):
-    """Our side's fault: a value that AWS or HTTP does not allow. Nothing was signed or sent."""
+    """A value that AWS or HTTP does not allow. Nothing was signed or sent."""
 
 
 class NetworkError(SigV4Error):
-    """No answer was had: name resolution, connection, TLS, proxy, timeout, a broken HTTP dialogue.
+    """There was no response: name resolution, connection, TLS, proxy, timeout or invalid HTTP.
 
-    `host` and `port` say with whom. `retryable` is False where trying again cannot help, such as a
-    certificate that does not verify.
+    `host` and `port` are the peer's. `retryable` is False if a retry cannot help, as for an invalid certificate.
     """
 
     def __init__(self, message: str, host: str, port: int, *, retryable: bool = True) -> None:
@@ -38,16 +37,14 @@ class NetworkError(SigV4Error):
 
 
 class ResponseError(SigV4Error):
-    """The server answered, but with something that is no answer to what was asked: HTML, XML that is cut,
-    a value missing or empty, too large, a redirect."""
+    """The response is not one of the operation: HTML, truncated XML, a missing value, too large, a redirect."""
 
 
 class StsError(SigV4Error):
-    """AWS answered with an error.
+    """AWS responded with an error.
 
-    `code`, `message` and `request_id` are AWS's own (the code is the HTTP status where the answer carried
-    no error document), `http_status` the HTTP status, `hint` what to do next ("" where we know nothing),
-    `retry_after` the seconds that AWS asks us to wait (None where it does not).
+    `code`, `message` and `request_id` are those of AWS; without an error document, the code is the HTTP status.
+    `hint` is the next step, or "". `retry_after` is the number of seconds that AWS asks to wait, or None.
     """
 
     def __init__(self, code: str, message: str, request_id: str, http_status: int, hint: str = "") -> None:

@@ -1,4 +1,4 @@
-"""The user's files, opened for reading; reads from pipes have a timeout."""
+"""Opens the user's files for reading; reads from pipes and terminals have a timeout."""
 
 import errno
 import io
@@ -8,15 +8,15 @@ from typing import BinaryIO
 
 __all__ = ["open_input"]
 
-_WRITER = 2.0  # seconds that a named pipe has for somebody to open its other end
-_SILENCE = 60.0  # seconds; whoever writes may first ask a person, as a password manager does
+_WRITER = 2.0  # seconds until a program must have opened the other end of a named pipe
+_SILENCE = 60.0  # seconds; the writer may ask a person first, as a password manager does
 
 
 def open_input(path: str, silence: float | None = _SILENCE) -> BinaryIO:
-    """The file at `path`, open for reading bytes.
+    """Opens the file at `path` for reading bytes. Raises OSError.
 
-    A pipe or a terminal raises TimeoutError, which is an OSError, when nobody writes to it: no program within 2
-    seconds, or one that is there within `silence` seconds. Raises OSError.
+    Reading from a pipe or a terminal raises TimeoutError (an OSError) if no program opens it for writing within 2
+    seconds, or if it writes nothing for `silence` seconds.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
@@ -34,11 +34,11 @@ def open_input(path: str, silence: float | None = _SILENCE) -> BinaryIO:
 
 
 class _Pipe(io.RawIOBase):
-    """A pipe or a device; its descriptor does not block."""
+    """A reader of a non-blocking pipe or device."""
 
     def __init__(self, descriptor: int, path: str, silence: float | None) -> None:
         self._descriptor, self._path, self._silence = descriptor, path, silence
-        self._begun = False
+        self._started = False
 
     def readable(self) -> bool:
         return True
@@ -55,19 +55,19 @@ class _Pipe(io.RawIOBase):
         while True:
             try:
                 count = os.readv(self._descriptor, [buffer])
-            except BlockingIOError:  # somebody has the other end, and is silent
-                self._wait(self._silence, "nothing was written to it within {:g} seconds")
+            except BlockingIOError:  # a program has the other end open, and writes nothing
+                self._wait(self._silence, "no data within {:g} seconds")
                 continue
-            # Nothing is the end, or a named pipe to which nobody has written yet.
-            if count or self._begun:
-                self._begun = True
+            # 0 bytes: the end, or a named pipe without a writer so far.
+            if count or self._started:
+                self._started = True
                 return count
-            self._wait(_WRITER, "no program writes to it ({:g} seconds)")
-            self._begun = True
+            self._wait(_WRITER, "no program opened it for writing within {:g} seconds")
+            self._started = True
 
     def _wait(self, seconds: float | None, problem: str) -> None:
-        """Until there are bytes, or their end. Raises TimeoutError."""
-        import select
+        """Waits for data or the end. Raises TimeoutError."""
+        import select  # late: regular files do not need it
 
         poll = select.poll()
         poll.register(self._descriptor, select.POLLIN)

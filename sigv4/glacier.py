@@ -1,4 +1,4 @@
-"""The headers that every request to S3 Glacier's own API (vaults and archives) needs beside the signature.
+"""Headers that requests to the API of S3 Glacier (vaults and archives) need besides the signature.
 
 Source: "Common request headers" and "Computing checksums" in the Amazon S3 Glacier Developer Guide.
 """
@@ -17,18 +17,18 @@ _UPLOAD = re.compile(r"/[^/]+/vaults/[^/]+/(archives|multipart-uploads/[^/]+)")
 
 
 def headers(request: Request) -> list[tuple[str, str]]:
-    """The version of the API, and for an upload the tree hash of its body; those given already are left alone."""
-    found = [("x-amz-glacier-version", _VERSION)]
+    """Returns the API version, and for an upload the tree hash of its body, unless the request has them."""
+    pairs = [("x-amz-glacier-version", _VERSION)]
     if request.method in ("POST", "PUT") and request.body and _UPLOAD.fullmatch(split_url(request.url).path):
-        found.append(("x-amz-sha256-tree-hash", tree_hash(request.body)))
-    return [(name, value) for name, value in found if request.header(name) is None]
+        pairs.append(("x-amz-sha256-tree-hash", tree_hash(request.body)))
+    return [(name, value) for name, value in pairs if request.header(name) is None]
 
 
 def tree_hash(body: bytes | FileBody) -> str:
-    """The SHA-256 tree hash, in hex: of chunks of 1 MiB, and of two neighbours' hashes until one is left."""
+    """Returns the SHA-256 tree hash in hex: hashes of 1 MiB chunks, then of pairs of hashes until one is left."""
     level = [sha256(chunk).digest() for chunk in _chunks(body)] or [sha256().digest()]
     while len(level) > 1:
-        pairs = [level[place : place + 2] for place in range(0, len(level), 2)]
+        pairs = [level[index : index + 2] for index in range(0, len(level), 2)]
         level = [sha256(b"".join(pair)).digest() if len(pair) == 2 else pair[0] for pair in pairs]
     return level[0].hex()
 

@@ -1,7 +1,7 @@
-"""Service and region of a signature, derived from the host's name.
+"""Service and region of a signature, derived from a host name.
 
-Hosts of AWS's endpoint data are looked up (host_names.py), those of single resources below. A name that is not
-known is said to be unknown, never guessed from its position.
+host_names.py has the hosts of AWS's endpoint data, this module those of single resources. For an unknown host, the
+result is None; it is never guessed.
 """
 
 import re
@@ -12,7 +12,7 @@ from .request import split_url
 
 __all__ = ["Scope", "scope_of"]
 
-# Hosts of AWS that its data for SDKs do not have: before the region, their services' names in signatures.
+# Hosts that AWS's endpoint data lacks: label before the region, signing name.
 _NAMES = {
     "aos": "es",
     "aps-workspaces": "aps",
@@ -21,7 +21,7 @@ _NAMES = {
     "streaming-rekognition": "rekognition",
     "transcribestreaming": "transcribe",
 }
-# Those of one resource: an API, a workspace, a cluster; in IoT an account. '': it takes no signature.
+# Hosts of one resource (API, cluster, IoT account): label before the region, signing name; '': unsigned.
 _BELOW = {
     "aos": "es",
     "aoss": "aoss",
@@ -50,7 +50,7 @@ _AFTER_REGION = {
     "osis": "osis",
     "queue": "sqs",
 }
-# Two services at one host: by the beginning of the path the second.
+# Two services at one host: beginning of the path of the second, and its signing name.
 _BY_PATH = {
     "iot": ("/mqtt", "iotdevicegateway"),
     "maps.geo": ("/maps/v0/", "geo"),
@@ -58,7 +58,7 @@ _BY_PATH = {
     "routes.geo": ("/routes/v0/", "geo"),
 }
 _LEGACY_REGION, _LEGACY_DOMAIN = "us-east-1", "amazonaws.com"
-# Hosts of before services had regions.
+# Hosts from before services had regions.
 _GLOBAL = {"s3": "s3", "s3-external-1": "s3", "queue": "sqs"}
 _OTHER_DOMAINS = ("on.aws", "on.amazonwebservices.com.cn")
 _DOMAINS = sorted({suffix for row in PARTITIONS for suffix in row[2:4]} | {*_OTHER_DOMAINS}, key=len, reverse=True)
@@ -66,9 +66,9 @@ _REGION = re.compile("|".join(row[1] for row in PARTITIONS))
 
 
 class Scope:
-    """`service` (its name in signatures) and `region` to sign for; None where the host does not say it.
+    """The scope of a signature: `service` (its signing name) and `region`; None if unknown.
 
-    `multi_region`: the host takes SigV4A only, for every region.
+    `multi_region`: the host accepts only SigV4A, for all regions.
     """
 
     __slots__ = ("multi_region", "region", "service")
@@ -85,14 +85,14 @@ class Scope:
 
 
 def scope_of(url: str) -> Scope:
-    """Returns the scope of a signature by the host of `url`. Raises RequestError for an invalid URL."""
+    """Returns the scope of signatures for the host of `url`. Raises RequestError for an invalid URL."""
     parts = split_url(url)
     host = (parts.hostname or "").lower()
     if known := GLOBAL.get(host) or GLOBAL.get(host.replace("-fips.", ".")):
         return Scope(known[0], known[1] or None)
     domain = next((suffix for suffix in _DOMAINS if host.endswith("." + suffix)), None)
     names = host.removesuffix(f".{domain}").split(".")
-    # "dualstack" and "fips" choose an endpoint, not a service.
+    # "dualstack" and "fips" select an endpoint, not a service.
     labels = [re.sub(r"-fips(?=$|-)", "", label) for label in names if label not in ("dualstack", "fips")]
     if domain is None or not labels:
         return _after_region(labels)
@@ -106,14 +106,14 @@ def scope_of(url: str) -> Scope:
 
 
 def _before_region(labels: list[str], path: str) -> Scope | None:
-    """[RESOURCE.]SERVICE.REGION, and what an interface endpoint has after it."""
+    """Parses [RESOURCE.]SERVICE.REGION, also of an interface endpoint."""
     private = labels[-1] == "vpce"
-    place = len(labels) - (2 if private or labels[-1] == "us-gov" else 1)
-    if place < 1 or not _REGION.fullmatch(labels[place]):
+    index = len(labels) - (2 if private or labels[-1] == "us-gov" else 1)
+    if index < 1 or not _REGION.fullmatch(labels[index]):
         return None
-    region = labels[place]
-    for start in range(place):
-        name = ".".join(labels[start:place])
+    region = labels[index]
+    for start in range(index):
+        name = ".".join(labels[start:index])
         if start == 0 or private:
             service = NAMES.get(name) or _NAMES.get(name)
         else:
@@ -125,23 +125,23 @@ def _before_region(labels: list[str], path: str) -> Scope | None:
             return (
                 Scope(other if other and path.startswith(start_of_path) else service, region) if service else None
             )
-    if labels[place - 1].startswith("s3express-"):
+    if labels[index - 1].startswith("s3express-"):
         return Scope("s3express", region)
     return None
 
 
 def _after_region(labels: list[str]) -> Scope:
-    """[RESOURCE.]REGION.SERVICE, by the services that have their region first."""
-    for place, label in enumerate(labels[:-1]):
+    """Parses [RESOURCE.]REGION.SERVICE."""
+    for index, label in enumerate(labels[:-1]):
         if _REGION.fullmatch(label):
-            name = ".".join(labels[place + 1 :])
+            name = ".".join(labels[index + 1 :])
             service = AFTER_REGION.get(name) or _AFTER_REGION.get(name)
             return Scope(service, label if service else None)
     return Scope()
 
 
 def _legacy_s3(labels: list[str]) -> Scope | None:
-    """S3's older names of regions, s3-REGION, and the accelerated one, which has no region."""
+    """Parses older hosts of S3 (s3-REGION), and s3-accelerate, which has no region."""
     if labels[-1] == "s3-accelerate":
         return Scope("s3")
     found = re.fullmatch(r"s3-(.+)", labels[-1])

@@ -1,4 +1,4 @@
-"""The one HTTP client: http.client and ssl under deadlines and size limits, TLS always verified."""
+"""An HTTP client: http.client and ssl with deadlines and size limits; TLS certificates are always verified."""
 
 from collections.abc import Callable, Mapping
 from http.client import (
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_BODY", "MAX_HEAD", "HttpClient", "Response"]
 
-MAX_BODY = 1 << 20  # octets
+MAX_BODY = 1 << 20  # bytes
 _WRONG_TIME = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 _WRONG_HOST = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
-MAX_HEAD = 1 << 16  # octets of status line and header section, or of a proxy's answer to CONNECT
+MAX_HEAD = 1 << 16  # bytes of status line and header section, or of a proxy's response to CONNECT
 
 
 class Response:
-    """A complete answer: `status`, `headers` as pairs, `body`."""
+    """A complete HTTP response: `status`, `headers` as pairs, `body`."""
 
     __slots__ = ("body", "headers", "status")
 
@@ -40,20 +40,19 @@ class Response:
         self.body = body
 
     def __repr__(self) -> str:
-        return f"<Response {self.status} with {len(self.body)} octets>"
+        return f"<Response {self.status} with {len(self.body)} bytes>"
 
     def header(self, name: str) -> str | None:
-        """The first value of header `name`, in any case; None if there is none."""
+        """Returns the first value of header `name`, in any case; None if it is missing."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
 
 class HttpClient:
-    """Sends requests, one connection each.
+    """An HTTP client that opens one connection per request.
 
-    `timeout` (seconds) bounds each wait: for the connection, for the TLS handshake, and for the answer from
-    its request to its last octet. `environ` is read for proxies (see `proxy_for`) and for AWS_CA_BUNDLE,
-    then REQUESTS_CA_BUNDLE, as botocore does: a file or directory of CA certificates in place of the
-    system's (`Authorities`). `warn` is told once if a request goes unencrypted to another machine.
+    `timeout` (seconds) limits each wait: for the connection, for the TLS handshake, and for the whole response.
+    `environ` selects proxies (see `proxy_for`) and CA certificates (see `Authorities`). `warn` receives one line
+    if a request is sent unencrypted to another machine.
     """
 
     def __init__(
@@ -65,7 +64,7 @@ class HttpClient:
         warn: Callable[[str], None] | None = None,
     ) -> None:
         if not 0 < timeout < 1e6:
-            raise RequestError(f"timeout {timeout!r} must be a number of seconds above 0")
+            raise RequestError(f"invalid timeout {timeout!r}; use a number of seconds above 0")
         self.timeout = timeout
         self._environ = environ or {}
         self._user_agent = user_agent
@@ -74,20 +73,17 @@ class HttpClient:
         self._tls: ssl.SSLContext | None = None
 
     def check(self, url: str) -> None:
-        """What can be known before a request: a proxy that cannot be spoken with, CAs that cannot be read.
-
-        Raises RequestError.
-        """
+        """Raises RequestError if the proxy for `url` is not supported or its CA certificates cannot be read."""
         encrypted = split_url(url).scheme == "https"
         proxy_for(url, self._environ)
         if encrypted and self._authorities.path is not None:
             self._tls_context()
 
     def send(self, request: Request) -> Response:
-        """Sends `request` and reads the whole answer, whatever its status; redirects are not followed.
+        """Sends `request` and returns the whole response, whatever its status; redirects are not followed.
 
-        Raises RequestError for a URL or header that HTTP cannot carry or a CA bundle that cannot be read,
-        NetworkError where there is no answer, ResponseError where it exceeds MAX_BODY or MAX_HEAD.
+        Raises RequestError for an invalid URL or header or an unreadable CA bundle, NetworkError if there is no
+        response, ResponseError if it exceeds MAX_BODY or MAX_HEAD.
         """
         parts = split_url(request.url)
         encrypted = parts.scheme == "https"
@@ -99,11 +95,11 @@ class HttpClient:
         context = self._tls_context() if encrypted else None
         if not encrypted and not _is_loopback(host):
             self._warn_once(
-                f"{host}:{port} is spoken with in clear (http): who listens gets the credentials; use https"
+                f"the connection to {host}:{port} is not encrypted (http), and exposes the credentials; use https"
             )
         if proxy is not None and not encrypted:
             target = f"http://{host_header(request.url)}{target}"
-        sock = self._connected(proxy, host, port)
+        sock = self._connect(proxy, host, port)
         try:
             if proxy is not None and encrypted:
                 self._tunnel(sock, proxy, host, port)
@@ -119,16 +115,15 @@ class HttpClient:
             self._warn(text)
             self._warn = None
 
-    def _connected(self, proxy: Proxy | None, host: str, port: int) -> "socket.socket":
+    def _connect(self, proxy: Proxy | None, host: str, port: int) -> "socket.socket":
         peer, peer_port = (proxy.host, proxy.port) if proxy else (host, port)
-        what = "the proxy " if proxy else ""
         try:
             return open_socket(peer, peer_port, Deadline(self.timeout))
         except OSError as error:
-            raise self._failure(error, f"connect to {what}", peer, peer_port) from error
+            raise self._convert(error, f"connect to {'the proxy ' if proxy else ''}", peer, peer_port) from error
 
     def _tunnel(self, sock: "socket.socket", proxy: Proxy, host: str, port: int) -> None:
-        """CONNECT (RFC 9110 §9.3.6)."""
+        """Opens a tunnel through the proxy by CONNECT (RFC 9110 §9.3.6)."""
         authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         lines = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}"]
         if proxy.authorization is not None:
@@ -138,13 +133,14 @@ class HttpClient:
             bounded.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("ascii"))
             head = bounded.read_until(b"\r\n\r\n")
         except OSError as error:
-            raise self._failure(error, "get a tunnel from the proxy ", proxy.host, proxy.port) from error
+            raise self._convert(error, "get a tunnel from the proxy ", proxy.host, proxy.port) from error
         status = one_line(head.partition(b"\r\n")[0].decode("latin-1"), 100)
         if not head.endswith(b"\r\n\r\n") or not status.startswith("HTTP/1.") or status[8:10] != " 2":
-            refused = status[9:12] in ("401", "407")  # 401 is what some answer to a password that is wrong
+            refused = status[9:12] in ("401", "407")  # some proxies respond to a wrong password with 401
             advice = "check user and password in the proxy URL" if refused else "check the proxy"
             raise NetworkError(
-                f"proxy {proxy.host}:{proxy.port} gives no way to {authority}: {status or 'no answer'}; {advice}",
+                f"proxy {proxy.host}:{proxy.port} refused a tunnel to {authority}: "
+                f"{status or 'no response'}; {advice}",
                 proxy.host,
                 proxy.port,
                 retryable=status[9:10] != "4",
@@ -156,7 +152,7 @@ class HttpClient:
             # As bytes: for a str, ssl would import the whole of encodings.idna.
             return context.wrap_socket(sock, server_hostname=host.encode("ascii"))
         except (OSError, ValueError) as error:
-            raise self._failure(error, "speak TLS with ", host, port) from error
+            raise self._convert(error, "negotiate TLS with ", host, port) from error
 
     def _exchange(
         self,
@@ -173,24 +169,24 @@ class HttpClient:
         try:
             self._put_head(connection, request, target, proxy_authorization)
             connection.endheaders(request.body)
-            answer = connection.getresponse()
-            return Response(answer.status, tuple(answer.getheaders()), _body(answer))
+            response = connection.getresponse()
+            return Response(response.status, tuple(response.getheaders()), _read_body(response))
         except TooMuchData as error:
             raise ResponseError(
-                f"{host}:{port} answered with more than {MAX_BODY} octets; that is no answer of AWS"
+                f"{host}:{port} sent more than {MAX_BODY} bytes; check the endpoint and any proxy"
             ) from error
         except (OSError, HTTPException) as error:
-            raise self._failure(error, "get an answer from ", host, port) from error
+            raise self._convert(error, "get a response from ", host, port) from error
         except ValueError as error:  # a chunk of negative size
-            raise self._failure(HTTPException(), "", host, port) from error
+            raise self._convert(HTTPException(), "", host, port) from error
 
     def _put_head(
         self, connection: HTTPConnection, request: Request, target: str, proxy_authorization: str | None
     ) -> None:
         connection.putrequest(request.method, target, skip_host=True, skip_accept_encoding=True)
         for name, value in self._headers(request, proxy_authorization):
-            # Folding is read as one blank (RFC 9110 §5.5), and so is it signed.
-            connection.putheader(name, _unfolded(value))
+            # A folded value is read, and signed, as if folding were one space (RFC 9110 §5.5).
+            connection.putheader(name, _unfold(value))
 
     def _headers(self, request: Request, proxy_authorization: str | None) -> list[tuple[str, str]]:
         headers = list(request.headers)
@@ -207,9 +203,9 @@ class HttpClient:
 
     def _tls_context(self) -> "ssl.SSLContext":
         if self._tls is None:
-            import ssl
+            import ssl  # late: a run that never connects by TLS does not need it
 
-            # Not create_default_context(): it would write the session keys to $SSLKEYLOGFILE.
+            # create_default_context() would write the session keys to $SSLKEYLOGFILE.
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.minimum_version = ssl.TLSVersion.TLSv1_2
             context.set_alpn_protocols(["http/1.1"])
@@ -217,29 +213,29 @@ class HttpClient:
             self._tls = context
         return self._tls
 
-    def _failure(self, error: Exception, doing: str, host: str, port: int) -> NetworkError | ResponseError:
-        """What to tell the user of an exception that came out of the standard library."""
+    def _convert(self, error: Exception, action: str, host: str, port: int) -> NetworkError | ResponseError:
+        """Returns the error for an exception of the standard library; `action` follows "cannot" in the message."""
         peer = f"{host}:{port}"
         retryable = True
         if isinstance(error, TimeoutError):
-            text = f"cannot {doing}{peer} within {self.timeout:g} s; check the network, or allow a longer timeout"
+            text = f"cannot {action}{peer} within {self.timeout:g} s; check the network, or set a longer timeout"
         elif isinstance(error, RemoteDisconnected):
-            text = f"{peer} closed the connection without an answer; check the endpoint, or try again"
+            text = f"{peer} closed the connection without a response; check the endpoint, or try again"
         elif isinstance(error, IncompleteRead):
-            text = f"{peer} closed the connection in the middle of its answer; try again"
+            text = f"{peer} closed the connection in the middle of its response; try again"
         elif isinstance(error, LineTooLong) or str(error).startswith("got more than"):
-            return ResponseError(f"{peer} answered with too large a header section; that is no answer of AWS")
+            return ResponseError(f"{peer} sent too large a header section; check the endpoint and any proxy")
         elif isinstance(error, HTTPException):
-            text = f"{peer} answered with something that is not HTTP ({type(error).__name__}); check the endpoint"
+            text = f"{peer} sent a response that is not valid HTTP ({type(error).__name__}); check the endpoint"
         else:
             reason, advice, retryable = _reason(error, self._authorities)
-            text = f"cannot {doing}{peer}: {reason}; {advice}"
+            text = f"cannot {action}{peer}: {reason}; {advice}"
         return NetworkError(text, host, port, retryable=retryable)
 
 
 def _reason(error: Exception, authorities: Authorities) -> tuple[str, str, bool]:
-    """Reason, advice and whether trying again may help, for an OSError."""
-    import socket
+    """Returns reason, advice and whether a retry may help, for an OSError."""
+    import socket  # late, as are the next two: only an error needs them
     import ssl
     import time
 
@@ -248,34 +244,34 @@ def _reason(error: Exception, authorities: Authorities) -> tuple[str, str, bool]
             advice = "check the endpoint's host name"
         elif error.verify_code in _WRONG_TIME:
             today = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
-            advice = f"this machine's clock says {today} UTC: if it is wrong, set it (timedatectl set-ntp true)"
+            advice = f"if this machine's clock ({today} UTC) is wrong, set it (timedatectl set-ntp true)"
         else:
             advice = authorities.advice()
-        return f"its certificate does not verify ({error.verify_message.rstrip('.')})", advice, False
+        return f"invalid certificate ({error.verify_message.rstrip('.')})", advice, False
     if isinstance(error, ssl.SSLError):
-        return error.reason or "TLS failed", "check that the port speaks TLS 1.2 or 1.3", True
+        return error.reason or "TLS failed", "check that the port supports TLS 1.2 or 1.3", True
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
     if isinstance(error, socket.gaierror):
-        return f"name not resolved ({reason})", "check the region, the network and the DNS", True
+        return f"cannot resolve the host name ({reason})", "check the region, the network and the DNS", True
     return reason, "check the network and the endpoint", True
 
 
-def _unfolded(value: str) -> bytes:
-    octets = value.encode("utf-8")
-    return b" ".join(octets.split()) if b"\n" in octets else octets
+def _unfold(value: str) -> bytes:
+    data = value.encode("utf-8")
+    return b" ".join(data.split()) if b"\n" in data else data
 
 
 def _is_loopback(host: str) -> bool:
     return host in ("localhost", "::1") or (host.startswith("127.") and host.replace(".", "").isdigit())
 
 
-def _body(answer: HTTPResponse) -> bytes:
-    if answer.length is not None and answer.length > MAX_BODY:
+def _read_body(response: HTTPResponse) -> bytes:
+    if response.length is not None and response.length > MAX_BODY:
         raise TooMuchData
-    body = answer.read(MAX_BODY + 1)
+    body = response.read(MAX_BODY + 1)
     if len(body) > MAX_BODY:
         raise TooMuchData
-    if answer.length:
-        # read(n) takes a connection that ends early for the end of the body.
-        raise IncompleteRead(b"", answer.length)
+    if response.length:
+        # read(n) does not tell a connection that ends early from the end of the body.
+        raise IncompleteRead(b"", response.length)
     return body

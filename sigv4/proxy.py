@@ -1,5 +1,6 @@
-"""Which proxy stands before a host: HTTPS_PROXY, HTTP_PROXY and NO_PROXY as urllib and botocore read them."""
+"""Selection of a proxy by HTTPS_PROXY, HTTP_PROXY and NO_PROXY, as in urllib and botocore."""
 
+from base64 import b64encode
 from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
 
@@ -24,33 +25,31 @@ class Proxy:
 
 
 def proxy_for(url: str, environ: Mapping[str, str]) -> Proxy | None:
-    """The proxy for `url`, None for a direct connection.
+    """Returns the proxy for `url`; None for a direct connection.
 
-    Lower-case variables win over upper-case ones. Raises RequestError for a proxy that we cannot speak with;
-    the message shows no part of its URL, which may hold a password.
+    Lower-case variables win over upper-case ones. Raises RequestError for an unsupported proxy; the message shows
+    no part of its URL, which may contain a password.
     """
     parts = split_url(url)
-    variable, text = _variable(environ, f"{parts.scheme}_proxy")
-    if not text or _bypassed(parts.netloc.rpartition("@")[2], _variable(environ, "no_proxy")[1]):
+    variable, text = _read_variable(environ, f"{parts.scheme}_proxy")
+    if not text or _is_bypassed(parts.netloc.rpartition("@")[2], _read_variable(environ, "no_proxy")[1]):
         return None
     try:
         proxy = urlsplit(text if "://" in text else f"http://{text.lstrip('/')}")
         host, port = proxy.hostname, proxy.port or 80
     except ValueError:
-        # Without its cause, which would show the URL.
-        raise RequestError(f"{variable} is no URL; use http://[USER:PASSWORD@]HOST:PORT") from None
+        # Not chained: the cause shows the URL.
+        raise RequestError(f"{variable} is not a valid URL; use http://[USER:PASSWORD@]HOST:PORT") from None
     if proxy.scheme == "http" and host and not (host.isascii() and host.isprintable() and " " not in host):
         raise RequestError(
-            f"the host in {variable} has blanks or non-ASCII characters; write a name as IDNA has it"
+            f"the host in {variable} has spaces or non-ASCII characters; use the IDNA form of its name"
         )
     if proxy.scheme != "http" or not host:
-        raise RequestError(
-            f"{variable} must be http://[USER:PASSWORD@]HOST:PORT; other kinds of proxy are not spoken"
-        )
-    return Proxy(host, port, _basic(proxy.username, proxy.password))
+        raise RequestError(f"{variable} is not an HTTP proxy; use http://[USER:PASSWORD@]HOST:PORT")
+    return Proxy(host, port, _basic_authorization(proxy.username, proxy.password))
 
 
-def _variable(environ: Mapping[str, str], name: str) -> tuple[str, str]:
+def _read_variable(environ: Mapping[str, str], name: str) -> tuple[str, str]:
     if name in environ:
         return name, environ[name]
     # In a CGI program HTTP_PROXY is the client's "Proxy:" header (CVE-2016-1000110).
@@ -59,17 +58,15 @@ def _variable(environ: Mapping[str, str], name: str) -> tuple[str, str]:
     return name.upper(), environ.get(name.upper(), "")
 
 
-def _basic(user: str | None, password: str | None) -> str | None:
+def _basic_authorization(user: str | None, password: str | None) -> str | None:
     if user is None:
         return None
-    from base64 import b64encode
-
     pair = f"{unquote(user)}:{unquote(password or '')}"
     return "Basic " + b64encode(pair.encode("utf-8")).decode("ascii")
 
 
-def _bypassed(netloc: str, no_proxy: str) -> bool:
-    """urllib.request.proxy_bypass_environment, without importing it: names and suffixes, with port or without."""
+def _is_bypassed(netloc: str, no_proxy: str) -> bool:
+    """Returns whether no_proxy covers a host: by name or suffix, with or without port, as urllib.request does."""
     if no_proxy == "*":
         return True
     host = netloc.lower()

@@ -1,7 +1,8 @@
-"""An HTTP request as a value: what the signer signs is what the HTTP client sends."""
+"""HTTP requests: immutable values that are signed and then sent unchanged."""
 
 import re
 from collections.abc import Iterable
+from hashlib import sha256
 from typing import BinaryIO
 from urllib.parse import SplitResult, urlsplit
 
@@ -10,17 +11,17 @@ from .errors import RequestError
 __all__ = ["FileBody", "Request", "host_header", "split_url"]
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
-# A line end followed by a blank is folding (RFC 9110 §5.5: read as one space); any other would start a header.
+# A line end followed by a space is folding (RFC 9110 §5.5), read as one space. Others would start a new header.
 _HEADER_INJECTION = re.compile(r"\x00|\r(?!\n)|\n(?![ \t])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_BLOCK = 1 << 18  # octets
+_BLOCK = 1 << 18  # bytes
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class FileBody:
-    """A body that stays in its file: what `file` has from where it stands to its end, read as it is needed.
+    """A request body in a file, from its current position to its end; blocks are read as they are sent.
 
-    `file` can be sought in; `close()` closes it. len() is the number of octets.
+    `file` must be seekable; `close()` closes it. len() is the number of bytes.
     """
 
     __slots__ = ("_digest", "_file", "_left", "_size", "_start")
@@ -36,31 +37,29 @@ class FileBody:
         return self._size
 
     def __repr__(self) -> str:
-        return f"<FileBody of {self._size} octets>"
+        return f"<FileBody of {self._size} bytes>"
 
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
 
     def rewind(self) -> None:
-        """Goes back to its beginning."""
+        """Seeks to the beginning of the body."""
         self._file.seek(self._start)
         self._left = self._size
 
     def read(self, size: int = -1) -> bytes:
-        """Up to `size` octets more, none at the end. Raises RequestError where the file has become shorter."""
-        wanted = self._left if size < 0 else min(size, self._left)
-        data = self._file.read(wanted)
-        if wanted and not data:
-            raise RequestError("the file became shorter while it was read; try again when nobody writes to it")
+        """Returns up to `size` more bytes, none at the end. Raises RequestError if the file was truncated."""
+        count = self._left if size < 0 else min(size, self._left)
+        data = self._file.read(count)
+        if count and not data:
+            raise RequestError("the file was truncated while it was read; try again when no program writes to it")
         self._left -= len(data)
         return data
 
     def sha256(self) -> str:
-        """SHA-256 of all of it, in hex; it is then at its beginning."""
+        """Returns the SHA-256 of the whole body in hex, and seeks to its beginning."""
         if self._digest is None:
-            from hashlib import sha256
-
             digest = sha256()
             self.rewind()
             while block := self.read(_BLOCK):
@@ -71,10 +70,10 @@ class FileBody:
 
 
 class Request:
-    """One HTTP request. Immutable; `headers` are pairs in order, names in any case, repeats allowed.
+    """An immutable HTTP request. `headers` are pairs in order; names have any case and can repeat.
 
-    `url` is absolute (http or https), its path and query percent-encoded as they go over the wire.
-    Raises RequestError for what HTTP cannot carry (RFC 9110 §5, §9.1).
+    `url` is absolute (http or https), with path and query percent-encoded as they are sent. Raises RequestError
+    for values that HTTP does not allow (RFC 9110 §5, §9.1).
     """
 
     __slots__ = ("body", "headers", "method", "url")
@@ -93,12 +92,12 @@ class Request:
     ) -> None:
         pairs = tuple((str(name), str(value)) for name, value in headers)
         if not _TOKEN.fullmatch(method):
-            raise RequestError(f"{method!r} is not an HTTP method; use GET, POST or the like")
+            raise RequestError(f"{method!r} is not a valid HTTP method; use e.g. GET or POST")
         for name, value in pairs:
             if not _TOKEN.fullmatch(name):
-                raise RequestError(f"{name!r} is not an HTTP header name; use letters, digits and hyphens")
+                raise RequestError(f"{name!r} is not a valid HTTP header name; use letters, digits and hyphens")
             if _HEADER_INJECTION.search(value):
-                raise RequestError(f"the value of header {name} holds a line end or NUL; remove it")
+                raise RequestError(f"the value of header {name} contains a line end or NUL; remove it")
         split_url(url)
         set_field = object.__setattr__
         set_field(self, "method", method)
@@ -107,10 +106,10 @@ class Request:
         set_field(self, "body", body)
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"Request is immutable; make a new one with another {name}")
+        raise AttributeError(f"Request is immutable; create a new one with another {name}")
 
     def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"Request is immutable; {name} stays")
+        raise AttributeError(f"Request is immutable; {name} cannot be deleted")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Request):
@@ -122,39 +121,39 @@ class Request:
         return hash((self.method, self.url, self.headers, self.body))
 
     def __repr__(self) -> str:
-        # Header values, query and body may hold a session token or an MFA code.
+        # Header values, query and body may contain a session token or an MFA code.
         names = ", ".join(name for name, _ in self.headers)
         return f"<Request {self.method} {self.url.partition('?')[0]} headers: {names or 'none'}>"
 
     def header(self, name: str) -> str | None:
-        """The first value of header `name`, in any case; None if there is none."""
-        wanted = name.lower()
-        return next((value for key, value in self.headers if key.lower() == wanted), None)
+        """Returns the first value of header `name`, in any case; None if it is missing."""
+        lower = name.lower()
+        return next((value for key, value in self.headers if key.lower() == lower), None)
 
     def replace_headers(self, *pairs: tuple[str, str], drop: Iterable[str] = ()) -> "Request":
-        """The same request with `pairs` at the end in place of all headers of those names and of `drop`."""
-        gone = {name.lower() for name, _ in pairs} | {name.lower() for name in drop}
-        kept = tuple(pair for pair in self.headers if pair[0].lower() not in gone)
-        return Request(self.method, self.url, kept + pairs, self.body)
+        """Returns a copy with `pairs` at the end, without other headers of those names and of `drop`."""
+        dropped = {name.lower() for name, _ in pairs} | {name.lower() for name in drop}
+        others = tuple(pair for pair in self.headers if pair[0].lower() not in dropped)
+        return Request(self.method, self.url, others + pairs, self.body)
 
 
 def split_url(url: str) -> SplitResult:
-    """The parts of an absolute http or https URL; RequestError if it is none."""
+    """Returns the parts of an absolute http or https URL. Raises RequestError for any other text."""
     if _CONTROL.search(url):
-        raise RequestError("the URL holds a control character; percent-encode or remove it")
+        raise RequestError("the URL contains a control character; percent-encode or remove it")
     try:
         url.encode("utf-8")
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise RequestError(f"not a URL ({error}); give one such as https://sts.amazonaws.com") from error
+        raise RequestError(f"invalid URL ({error}); use e.g. https://sts.amazonaws.com") from error
     if parts.scheme not in _DEFAULT_PORTS or not host:
         raise RequestError("the URL must start with https://HOST or http://HOST")
     return parts
 
 
 def host_header(url: str) -> str:
-    """The Host header for `url`: host in lower case, the port only where it is not the scheme's own.
+    """Returns the Host header for `url`: the host in lower case, and the port unless it is the scheme's default.
 
     Source: RFC 9110 §7.2, and botocore, whose signatures cover exactly this text.
     """

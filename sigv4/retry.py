@@ -1,4 +1,4 @@
-"""When an STS call is tried again and how long is waited before; what a refusal means for the user.
+"""Retries: whether and when a request is sent again; and advice for errors of AWS.
 
 Source: botocore retries/standard.py, for the mode legacy its data/_retry.json.
 """
@@ -24,7 +24,7 @@ __all__ = [
 CLOCK_TOLERANCE = 240  # seconds; AWS allows 300
 
 _LONGEST = 20.0  # seconds
-_RETRY_AFTER_MORE = 5.0  # seconds that the server may ask for beyond our own wait
+_RETRY_AFTER_MORE = 5.0  # seconds that the server may add to the delay
 
 _THROTTLED_STATUS = 429
 _RETRYABLE_STATUS = frozenset((_THROTTLED_STATUS, 500, 502, 503, 504))
@@ -57,7 +57,7 @@ _THROTTLED = frozenset(
         "TransactionInProgressException",
     )
 )
-# IDPCommunicationError is the one error that STS's own model calls retryable.
+# IDPCommunicationError is the only error that STS's model marks as retryable.
 _TRANSIENT = frozenset(("IDPCommunicationError", "RequestTimeout", "RequestTimeoutException"))
 
 _TIME_CODES = frozenset(("RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"))
@@ -65,45 +65,45 @@ _TIME_TEXTS = ("signature expired", "signature not yet current")
 _SIGNATURE_CODES = frozenset(("AuthFailure", "InvalidSignatureException", "SignatureDoesNotMatch"))
 
 _HINTS = {
-    "AccessDenied": "the user behind this key lacks the permission: check its policies, and a role's trust policy",
-    "ExpiredToken": "the credentials that signed this have expired: get new ones",
-    "ExpiredTokenException": "the credentials that signed this have expired: get new ones",
-    "InvalidClientTokenId": "AWS does not know this access key id: check it for a typing error, whether it is "
+    "AccessDenied": "the user of this key lacks the permission; check its policies, and the role's trust policy",
+    "ExpiredToken": "the credentials that signed the request have expired; get new ones",
+    "ExpiredTokenException": "the credentials that signed the request have expired; get new ones",
+    "InvalidClientTokenId": "AWS does not know this access key id; check its spelling, that it is "
     "active, and that it belongs to this partition",
-    "RegionDisabledException": "STS is not activated in this region for the account: activate it in IAM's account "
+    "RegionDisabledException": "STS is not activated in this region for the account; activate it in IAM's account "
     "settings, or use another region",
-    "SignatureDoesNotMatch": "the key does not belong to this access key id: check that it is the right one, and "
-    'that it was made from "AWS4" followed by the secret access key',
+    "SignatureDoesNotMatch": "the key does not belong to this access key id; check that it is the right key, and "
+    'that it was created from "AWS4" followed by the secret access key',
 }
-# Otherwise it would be taken for a lack of permissions, which is this code's other meaning.
+# AWS uses AccessDenied for a wrong MFA code, too.
 _MFA_HINT = (
-    "AWS takes an MFA code once, and only about its time: try again with the next one, in half a minute; "
-    "else check the clock that it is made by, and the device's serial"
+    "AWS accepts an MFA code once, and only while it is current; wait 30 seconds and try the next one, or check "
+    "the clock of the MFA device and its serial number"
 )
-_THROTTLED_HINT = "too many requests: wait a minute, and keep credentials for longer"
+_THROTTLED_HINT = "too many requests; wait a minute, and cache credentials"
 
 
 class RetryPolicy:
-    """How often and how fast a call is tried again.
+    """The number of attempts and the delays between them.
 
-    `mode` is standard or legacy (adaptive's own rate limit is for many calls; for one it is standard's).
-    `patient` waits as botocore did before 2026: from a second on, whatever the failure.
-    Raises RequestError for another mode or a number of attempts below 1.
+    `mode` is standard, legacy or adaptive, which for a single request is the same as standard. With `patient`,
+    delays are those of botocore before 2026: up to a second at first, whatever the error. Raises RequestError for
+    another mode or fewer than 1 attempt.
     """
 
     __slots__ = ("max_attempts", "mode", "patient")
 
     def __init__(self, mode: str = "standard", max_attempts: int | None = None, *, patient: bool = False) -> None:
         if mode not in ("adaptive", "legacy", "standard"):
-            raise RequestError(f"the retry mode is {mode!r}; use standard, adaptive or legacy")
+            raise RequestError(f"invalid retry mode {mode!r}; use standard, adaptive or legacy")
         self.mode = "standard" if mode == "adaptive" else mode
         self.max_attempts = max_attempts if max_attempts is not None else (5 if mode == "legacy" else 3)
         self.patient = patient
         if self.max_attempts < 1:
-            raise RequestError(f"{max_attempts} attempts are none; use a whole number above 0")
+            raise RequestError(f"invalid number of attempts {max_attempts}; use a whole number above 0")
 
     def retries(self, failure: NetworkError | StsError) -> bool:
-        """Whether the same request may succeed later: throttled, or a fault of the network or on AWS's side."""
+        """Returns whether to retry: after throttling, network errors and errors on AWS's side."""
         if isinstance(failure, NetworkError):
             return failure.retryable
         if self.mode == "legacy":
@@ -113,22 +113,22 @@ class RetryPolicy:
         return known or failure.http_status in _RETRYABLE_STATUS
 
     def delay(self, failure: NetworkError | StsError, attempt: int, random: float) -> float:
-        """Seconds to wait after the `attempt`th attempt (from 1) has failed; `random` is from 0 to 1."""
+        """Returns the seconds to wait after failed attempt number `attempt` (from 1); `random` is from 0 to 1."""
         doubled = 2.0 ** min(attempt - 1, 64)
         if self.mode == "legacy":
             return random * doubled
         if self.patient:
             return random * min(doubled, _LONGEST)
-        own = random * min(doubled * (1.0 if _is_throttled(failure) else 0.05), _LONGEST)
+        delay = random * min(doubled * (1.0 if _is_throttled(failure) else 0.05), _LONGEST)
         asked = failure.retry_after if isinstance(failure, StsError) else None
-        return own if asked is None else max(own, min(asked, own + _RETRY_AFTER_MORE))
+        return delay if asked is None else max(delay, min(asked, delay + _RETRY_AFTER_MORE))
 
 
 def read_retry_policy(environ: Mapping[str, str], profile: "Profile | None" = None) -> RetryPolicy:
-    """The policy that AWS_RETRY_MODE, AWS_MAX_ATTEMPTS and AWS_NEW_RETRIES_2026 ask for.
+    """Returns the policy of AWS_RETRY_MODE, AWS_MAX_ATTEMPTS and AWS_NEW_RETRIES_2026.
 
-    The first two, where `environ` lacks them, may be the profile's retry_mode and max_attempts. Raises
-    RequestError for values that they do not have.
+    If `environ` lacks the first two, the profile's retry_mode and max_attempts apply. Raises RequestError for
+    invalid values.
     """
     mode = environ.get("AWS_RETRY_MODE") or (profile and profile.get("retry_mode")) or "standard"
     attempts = environ.get("AWS_MAX_ATTEMPTS")
@@ -136,20 +136,20 @@ def read_retry_policy(environ: Mapping[str, str], profile: "Profile | None" = No
     if not attempts and profile is not None:
         attempts, source = profile.get("max_attempts"), f"max_attempts of {profile}"
     patient = environ.get("AWS_NEW_RETRIES_2026", "").lower() == "false"
-    return RetryPolicy(mode, _attempts(source, attempts) if attempts else None, patient=patient)
+    return RetryPolicy(mode, _parse_attempts(source, attempts) if attempts else None, patient=patient)
 
 
-def _attempts(source: str, text: str) -> int:
+def _parse_attempts(source: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) < 1_000_000 and len(text) < 7):
         raise RequestError(f"{source} is {text!r}; use a whole number above 0")
     return int(text)
 
 
 def retry_after(milliseconds: str | None, seconds: str | None = None) -> float | None:
-    """Seconds that an answer asks us to wait; None where it does not.
+    """Returns the seconds to wait that a response asks for; None if it does not.
 
-    AWS's x-amz-retry-after counts `milliseconds`, and comes first; Retry-After, of proxies and balancers,
-    `seconds` (RFC 9110 §10.2.3; its other form, a date, would need a right clock).
+    `milliseconds` is AWS's x-amz-retry-after, which wins. `seconds` is Retry-After of proxies and load balancers
+    (RFC 9110 §10.2.3); its other form, a date, is ignored because the clock may be wrong.
     """
     for text, unit in ((milliseconds, 1000), (seconds, 1)):
         if text is not None and text.isascii() and text.isdigit() and len(text) < 10:
@@ -164,7 +164,7 @@ def _is_throttled(failure: NetworkError | StsError) -> bool:
 
 
 def is_about_time(error: StsError) -> bool:
-    """Whether AWS says that the signature's time is wrong."""
+    """Returns whether AWS reports a wrong time of the signature."""
     message = error.message.lower()
     return error.code in _TIME_CODES or (
         error.code in _SIGNATURE_CODES and any(text in message for text in _TIME_TEXTS)
@@ -172,19 +172,19 @@ def is_about_time(error: StsError) -> bool:
 
 
 def may_be_about_time(error: StsError) -> bool:
-    """Whether a wrong clock is one of the reasons that the error can have."""
+    """Returns whether a wrong clock is a possible cause of the error."""
     return error.code in _SIGNATURE_CODES or is_about_time(error)
 
 
 def hint(error: StsError, clock_offset: float) -> str:
-    """What to do about an error, "" if nothing is known; `clock_offset`: server's time less ours, in seconds."""
+    """Returns the next step for an error, or ""; `clock_offset` is the server's time minus ours in seconds."""
     if may_be_about_time(error) and abs(clock_offset) > CLOCK_TOLERANCE:
         where = "behind" if clock_offset > 0 else "ahead"
-        return f"your clock is {abs(round(clock_offset))} seconds {where}: set it (timedatectl set-ntp true)"
+        return f"your clock is {abs(round(clock_offset))} seconds {where}; set it (timedatectl set-ntp true)"
     if is_about_time(error):
-        return "the signature's time is not AWS's: check the clock (timedatectl)"
+        return "the signature's time differs from AWS's; check the clock (timedatectl)"
     if error.retry_after is not None and error.retry_after > _RETRY_AFTER_MORE:
-        return f"the server asks for {error.retry_after:g} seconds without requests: try again then"
+        return f"the server asks to wait {error.retry_after:g} seconds; try again then"
     if _is_throttled(error):
         return _THROTTLED_HINT
     if error.code == "AccessDenied" and "multifactorauthentication failed" in error.message.lower():

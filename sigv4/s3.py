@@ -1,7 +1,7 @@
 """Endpoints of S3: host, path, service and region of buckets, directory buckets and access points.
 
-Source: the endpoint rules of S3 and botocore's way to their parameters (args.py, handlers.py), but for this:
-us-east-1 has its regional endpoint unless the settings say legacy.
+Source: the endpoint rules of S3 and botocore's parameters for them (args.py, handlers.py), with one exception: the
+endpoint of us-east-1 is the regional one unless the setting is legacy.
 """
 
 import re
@@ -21,21 +21,21 @@ __all__ = ["Bucket", "S3Settings", "arn_region", "locate", "read_s3_settings", "
 _LABEL = r"(?!-)[a-zA-Z0-9-]{1,63}(?<!-)"
 _IPV4 = r"[0-9]+(\.[0-9]+){3}"
 _LEGACY_REGION = "us-east-1"
-# An ARN is the bucket up to its access point; what follows is the key.
+# The ARN ends with the access point; the key follows.
 _ARN = re.compile(
     r"(arn:[^:/]*:(?:s3|s3-object-lambda):[^:/]*:[^:/]*:accesspoint[:/][^:/]+"
     r"|arn:[^:/]*:s3-outposts:[^:/]*:[^:/]*:outpost[:/][^:/]+[:/]accesspoint[:/][^:/]+)(?:/(.*))?",
     re.DOTALL,
 )
 _DIRECTORY = re.compile(r"[a-z0-9-]+--([a-z0-9]+(?:-[a-z0-9]+)*)--xa?-s3")
-# Of Outposts: hardware, outpost and the rest.
+# An alias on Outposts: hardware, outpost and the rest.
 _ALIAS = re.compile(r"[a-z0-9-]*([a-z0-9-])([a-z0-9-]{17})[a-z0-9-]{25}--op-s3")
 
 
 class Bucket:
-    """`url`, without a slash at its end; `region` and `service` to sign for.
+    """The endpoint of a bucket: `url` without trailing slash, `region` and `service` of signatures.
 
-    `multi_region`: SigV4A only, for every region. `directory`: a directory bucket, which has sessions.
+    `multi_region`: it accepts only SigV4A, for all regions. `directory`: a directory bucket, which uses sessions.
     """
 
     __slots__ = ("directory", "multi_region", "region", "service", "url")
@@ -60,7 +60,7 @@ class Bucket:
 
 
 class S3Settings:
-    """S3 settings of the environment and a profile; see `settings`."""
+    """S3 settings of the environment and a profile; see `read_s3_settings`."""
 
     __slots__ = (
         "accelerate",
@@ -96,16 +96,16 @@ class S3Settings:
 
 
 def read_s3_settings(environ: Mapping[str, str], profile: "Profile | None" = None) -> S3Settings:
-    """The settings of the environment, and of a profile and its s3 section. Raises RequestError for unfit ones."""
+    """Reads the S3 settings of the environment, a profile and its s3 section. Raises RequestError if invalid."""
     section = {} if profile is None else profile.section("s3")
 
     def text(key: str, variable: str = "", nested: str = "") -> str | None:
-        """A setting by its names: variable, the profile's own key, the section's."""
+        """Returns a setting: of the variable, the profile's key or the section's key."""
         if variable in environ:
             return environ[variable]
         return (profile.get(key) if profile is not None and variable else None) or section.get(nested or key)
 
-    def on(value: str | None) -> bool:
+    def is_true(value: str | None) -> bool:
         return (value or "").lower() == "true"
 
     style = section.get("addressing_style") or "auto"
@@ -120,17 +120,17 @@ def read_s3_settings(environ: Mapping[str, str], profile: "Profile | None" = Non
     url = configured_url("s3", None, environ, profile)
     return S3Settings(
         style=style,
-        accelerate=on(section.get("use_accelerate_endpoint")),
-        # Those choose among AWS's own endpoints.
+        accelerate=is_true(section.get("use_accelerate_endpoint")),
+        # FIPS and dual-stack select among AWS's endpoints only.
         dual_stack=url is None
         and (
             section.get("use_dualstack_endpoint") in ("true", "True")
             or is_enabled("AWS_USE_DUALSTACK_ENDPOINT", environ, profile)
         ),
         fips=url is None and is_enabled("AWS_USE_FIPS_ENDPOINT", environ, profile),
-        use_arn_region=arn_region is None or on(arn_region),
+        use_arn_region=arn_region is None or is_true(arn_region),
         legacy=east == "legacy",
-        multi_region=not on(
+        multi_region=not is_true(
             text("s3_disable_multiregion_access_points", "AWS_S3_DISABLE_MULTIREGION_ACCESS_POINTS")
         ),
         endpoint_url=url,
@@ -138,7 +138,7 @@ def read_s3_settings(environ: Mapping[str, str], profile: "Profile | None" = Non
 
 
 def split_bucket_key(text: str) -> tuple[str, str]:
-    """Bucket, or ARN of an access point, and key of `BUCKET/KEY`. Raises RequestError for an invalid one."""
+    """Splits `BUCKET/KEY` into bucket, or ARN of an access point, and key. Raises RequestError if invalid."""
     if found := _ARN.fullmatch(text):
         return found[1], found[2] or ""
     bucket, _, key = text.partition("/")
@@ -154,9 +154,9 @@ def _check_name(bucket: str) -> None:
 
 
 def arn_region(bucket: str) -> str | None:
-    """The region that the ARN of an access point names; of one for all regions that of its partition's services.
+    """Returns the region of an access point's ARN; None for other names.
 
-    None for other names.
+    For a multi-region access point, it is the region of the partition's global services.
     """
     if not _ARN.fullmatch(bucket):
         return None
@@ -164,66 +164,66 @@ def arn_region(bucket: str) -> str | None:
     return region or partition(f"{name}-global")[4]
 
 
-def locate(bucket: str, region: str, said: S3Settings) -> Bucket:
+def locate(bucket: str, region: str, settings: S3Settings) -> Bucket:
     """Returns the endpoint of a bucket (name, alias or ARN) for a client in `region`. Raises RequestError."""
     if not re.fullmatch(r"(?!-)[a-zA-Z0-9-]{1,63}(?<!-)", region):
         raise RequestError(f"{region!r} is not a valid region name; use one such as eu-central-1")
-    if said.accelerate and (said.fips or said.endpoint_url):
+    if settings.accelerate and (settings.fips or settings.endpoint_url):
         raise RequestError(
-            f"S3 Accelerate has no {'FIPS' if said.fips else 'custom'} endpoint; disable Accelerate"
+            f"S3 Accelerate has no {'FIPS' if settings.fips else 'custom'} endpoint; disable Accelerate"
         )
-    if said.fips and partition(region)[0] == "aws-cn":
+    if settings.fips and partition(region)[0] == "aws-cn":
         raise RequestError("S3 has no FIPS endpoints in China; disable FIPS")
     if _ARN.fullmatch(bucket):
-        return _access_point(bucket, region, said)
+        return _access_point(bucket, region, settings)
     _check_name(bucket)
     if re.search(r"--xa?-s3$", bucket):
-        return _directory(bucket, region, said)
+        return _directory(bucket, region, settings)
     if found := _ALIAS.fullmatch(bucket):
         return _outposts_alias(bucket, found[1], found[2], region)
-    return _plain(bucket, region, said)
+    return _plain(bucket, region, settings)
 
 
-def _host(start: str, region: str, said: S3Settings) -> str:
-    """S3's own hosts: their dual-stack is older than the domains of dual-stack."""
-    variant = f"{'-fips' if said.fips else ''}{'.dualstack' if said.dual_stack else ''}"
+def _host(start: str, region: str, settings: S3Settings) -> str:
+    """Returns a host of S3, whose dual-stack names are older than the dual-stack domains of other services."""
+    variant = f"{'-fips' if settings.fips else ''}{'.dualstack' if settings.dual_stack else ''}"
     return f"{start}{variant}.{region}.{partition(region)[2]}"
 
 
-def _plain(bucket: str, region: str, said: S3Settings) -> Bucket:
+def _plain(bucket: str, region: str, settings: S3Settings) -> Bucket:
     row = partition(region)
-    url = said.endpoint_url
+    url = settings.endpoint_url
     parts = split_url(url or "https://s3")
-    if said.accelerate:
+    if settings.accelerate:
         style = "auto"
     else:
-        # A server of one's own has one name, not one for each bucket.
-        style = said.style if url is None or _is_accelerate(url) or said.style == "virtual" else "path"
+        # A custom server has one host name, not one for each bucket.
+        style = settings.style if url is None or _is_accelerate(url) or settings.style == "virtual" else "path"
     by_host = style != "path" and _fits_host(bucket, dots=parts.scheme == "http" and not _is_ip(url))
-    if said.accelerate:
+    if settings.accelerate:
         if not by_host or row[0] == "aws-cn":
             raise RequestError(
                 f"S3 Accelerate does not serve {bucket} in {region}; set use_accelerate_endpoint to false"
             )
-        dual = ".dualstack" if said.dual_stack else ""
+        dual = ".dualstack" if settings.dual_stack else ""
         return Bucket(f"https://{bucket}.s3-accelerate{dual}.{row[2]}", region)
     if url is not None:
         if by_host and not _is_ip(url):
             return Bucket(parts._replace(netloc=f"{bucket}.{parts.netloc}").geturl(), region)
         return Bucket(f"{url.rstrip('/')}/{quote(bucket, safe='')}", region)
-    host = _host("s3", region, said)
-    if said.legacy and region == _LEGACY_REGION and not (said.fips or said.dual_stack):
+    host = _host("s3", region, settings)
+    if settings.legacy and region == _LEGACY_REGION and not (settings.fips or settings.dual_stack):
         host = f"s3.{row[2]}"
     return Bucket(f"https://{bucket}.{host}" if by_host else f"https://{host}/{quote(bucket, safe='')}", region)
 
 
-def _directory(bucket: str, region: str, said: S3Settings) -> Bucket:
+def _directory(bucket: str, region: str, settings: S3Settings) -> Bucket:
     found = _DIRECTORY.fullmatch(bucket)
-    if not _fits_host(bucket, dots=False) or (found is None and said.endpoint_url is None):
+    if not _fits_host(bucket, dots=False) or (found is None and settings.endpoint_url is None):
         raise RequestError(f"{bucket!r} is not a valid directory bucket name; expected e.g. a--use1-az4--x-s3")
-    if said.accelerate:
+    if settings.accelerate:
         raise RequestError("S3 Accelerate does not serve directory buckets; set use_accelerate_endpoint to false")
-    if (url := said.endpoint_url) is not None:
+    if (url := settings.endpoint_url) is not None:
         parts = split_url(url)
         if _is_ip(url):
             return Bucket(
@@ -231,7 +231,7 @@ def _directory(bucket: str, region: str, said: S3Settings) -> Bucket:
             )
         place = parts._replace(netloc=f"{bucket}.{parts.netloc}").geturl()
         return Bucket(place, region, "s3express", directory=True)
-    fips, dual = "-fips" if said.fips else "", ".dualstack" if said.dual_stack else ""
+    fips, dual = "-fips" if settings.fips else "", ".dualstack" if settings.dual_stack else ""
     zone = found[1] if found else ""
     host = f"{bucket}.s3express{fips}-{zone}{dual}.{region}.{partition(region)[2]}"
     return Bucket(f"https://{host}", region, "s3express", directory=True)
@@ -246,7 +246,7 @@ def _outposts_alias(bucket: str, hardware: str, outpost: str, region: str) -> Bu
     return Bucket(f"https://{bucket}.{place}.s3-outposts.{region}.{partition(region)[2]}", region, "s3-outposts")
 
 
-def _access_point(arn: str, region: str, said: S3Settings) -> Bucket:
+def _access_point(arn: str, region: str, settings: S3Settings) -> Bucket:
     _, named, service, own_region, account, resource = arn.split(":", 5)
     kind, _, name = resource.replace(":", "/").partition("/")
     row = partition(own_region or region)
@@ -254,16 +254,16 @@ def _access_point(arn: str, region: str, said: S3Settings) -> Bucket:
         raise RequestError(
             f"{arn!r} is in partition {named}, not that of {own_region or region} and {region}; check --region"
         )
-    if said.accelerate:
+    if settings.accelerate:
         raise RequestError("S3 Accelerate does not serve access points; set use_accelerate_endpoint to false")
     whole = re.fullmatch("[0-9]{12}", account)
     if whole and not own_region and service == "s3":
-        return _multi_region(name, row[2], said)
+        return _multi_region(name, row[2], settings)
     if not whole or not re.fullmatch(_LABEL, own_region):
         raise RequestError(
             f"{arn!r} is not a valid ARN of an access point; expected arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME"
         )
-    if own_region != region and not said.use_arn_region:
+    if own_region != region and not settings.use_arn_region:
         raise RequestError(f"{arn!r} is not in {region}, and use_arn_region is false; give --region {own_region}")
     outpost, _, name = name.rpartition("/accesspoint/") if kind == "outpost" else ("", "", name)
     if not all(re.fullmatch(_LABEL, part) for part in (name, outpost or "op")):
@@ -271,23 +271,23 @@ def _access_point(arn: str, region: str, said: S3Settings) -> Bucket:
             f"{arn!r} is not a valid ARN of an access point: names have letters, digits and hyphens only"
         )
     start = f"{name}-{account}" + (f".{outpost}" if outpost else "")
-    if outpost and (said.fips or said.dual_stack):
+    if outpost and (settings.fips or settings.dual_stack):
         raise RequestError("S3 on Outposts has no FIPS or dual-stack endpoints; disable them")
-    if service == "s3-object-lambda" and said.dual_stack:
+    if service == "s3-object-lambda" and settings.dual_stack:
         raise RequestError("S3 Object Lambda has no dual-stack endpoints; disable dual-stack")
-    if (url := said.endpoint_url) is not None:
+    if (url := settings.endpoint_url) is not None:
         parts = split_url(url)
         scheme = "https" if outpost else parts.scheme
         place = parts._replace(scheme=scheme, netloc=f"{start}.{parts.netloc}", path="" if outpost else parts.path)
         return Bucket(place.geturl(), own_region, service)
-    host = _host("s3-accesspoint" if service == "s3" else service, own_region, said)
+    host = _host("s3-accesspoint" if service == "s3" else service, own_region, settings)
     return Bucket(f"https://{start}.{host}", own_region, service)
 
 
-def _multi_region(name: str, suffix: str, said: S3Settings) -> Bucket:
-    if not said.multi_region:
+def _multi_region(name: str, suffix: str, settings: S3Settings) -> Bucket:
+    if not settings.multi_region:
         raise RequestError("s3_disable_multiregion_access_points forbids the use of a multi-region access point")
-    if said.fips or said.dual_stack:
+    if settings.fips or settings.dual_stack:
         raise RequestError("multi-region access points have no FIPS or dual-stack endpoints; disable them")
     if not all(re.fullmatch(_LABEL, label) for label in name.split(".")):
         raise RequestError(
@@ -297,7 +297,7 @@ def _multi_region(name: str, suffix: str, said: S3Settings) -> Bucket:
 
 
 def _fits_host(bucket: str, *, dots: bool) -> bool:
-    """Whether a bucket can be part of a host's name: no certificate covers dots, no host has capitals."""
+    """Returns whether a bucket fits into a host name: no capitals; no dots by https, because of certificates."""
     if len(bucket) < 3 or bucket.lower() != bucket or re.fullmatch(_IPV4, bucket):
         return False
     labels = bucket.split(".") if dots else [bucket]

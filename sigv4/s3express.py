@@ -1,4 +1,4 @@
-"""Sessions of S3's directory buckets: credentials for one bucket, valid for five minutes.
+"""Sessions of S3's directory buckets: temporary credentials for one bucket, valid for five minutes.
 
 Source: CreateSession in the Amazon S3 API Reference, and botocore's S3ExpressAuth.
 """

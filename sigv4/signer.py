@@ -1,4 +1,4 @@
-"""Signature Version 4 with a key that somebody else holds: one HMAC per UTC day is asked for, no more."""
+"""Signature Version 4 with a key outside this process, such as in a TPM, which computes one HMAC per UTC day."""
 
 import hmac
 import re
@@ -23,13 +23,13 @@ from .times import http_date, timestamp
 __all__ = ["PRESIGN_MAX", "Signer", "hmac_from_secret"]
 
 PRESIGN_MAX = 604800  # seconds: seven days
-# AWS takes a signature for five minutes (STS); one minute is left to the network.
+# STS accepts a signature for five minutes; the network gets one of them.
 _DAY_GRACE = 240
 _FORM = "application/x-www-form-urlencoded; charset=utf-8"
 
 
 class _Secret:
-    """Octets that no repr, log or traceback shows."""
+    """Secret bytes that no repr, log or traceback shows."""
 
     __slots__ = ("value",)
 
@@ -40,11 +40,11 @@ class _Secret:
         return "<secret>"
 
     def __reduce__(self) -> str:
-        raise TypeError("a secret is not pickled")
+        raise TypeError("secrets cannot be pickled")
 
 
 class _PlainHmac:
-    """HMAC-SHA256 under "AWS4" + secret, where the secret is in our memory anyway."""
+    """HMAC-SHA256 with the key "AWS4" + secret, for a secret that is in memory anyway."""
 
     __slots__ = ("_key",)
 
@@ -55,20 +55,20 @@ class _PlainHmac:
         return hmac.digest(self._key.value, message, "sha256")
 
     def __repr__(self) -> str:
-        return "<HMAC under a secret>"
+        return "<HMAC with a secret key>"
 
 
 def hmac_from_secret(secret: str | bytes) -> Callable[[bytes], bytes]:
-    """The HMAC that a Signer needs, from an AWS secret access key as plain text, without "AWS4" before it."""
+    """Returns the HMAC function for a Signer from a plaintext AWS secret access key (without "AWS4")."""
     return _PlainHmac(b"AWS4" + (secret.encode("utf-8") if isinstance(secret, str) else secret))
 
 
 class Signer:
     """Signs requests for one access key.
 
-    `hmac_secret(message)` gives the 32 octets of HMAC-SHA256(key="AWS4" + secret access key, message). It
-    is called once per UTC day with the day as ASCII (20150830) and gives kDate; all further keys are derived
-    here. What it raises passes through. Raises RequestError for an unfit access key id or session token.
+    `hmac_secret(message)` returns HMAC-SHA256(key="AWS4" + secret access key, message), 32 bytes. It is called
+    once per UTC day, with the day as ASCII (20150830), and returns kDate, from which the signer derives all other
+    keys. Its errors pass through. Raises RequestError for an invalid access key id or session token.
     """
 
     algorithm = ALGORITHM
@@ -78,9 +78,9 @@ class Signer:
         self, access_key_id: str, hmac_secret: Callable[[bytes], bytes], session_token: str | None = None
     ) -> None:
         if not re.fullmatch(r"[A-Za-z0-9_]{1,128}", access_key_id):
-            raise RequestError("the access key id must be 1 to 128 letters and digits, such as AKIA...")
+            raise RequestError("invalid access key id: expected 1 to 128 letters and digits, such as AKIA...")
         if session_token is not None and not re.fullmatch(r"[!-~]+", session_token):
-            raise RequestError("the session token must be printable ASCII without blanks")
+            raise RequestError("invalid session token: expected printable ASCII without spaces")
         self.access_key_id = access_key_id
         self._hmac_secret = hmac_secret
         self._session_token = None if session_token is None else _Secret(session_token.encode("ascii"))
@@ -95,14 +95,14 @@ class Signer:
         return None if self._session_token is None else self._session_token.value.decode("ascii")
 
     def prime(self, date: str) -> None:
-        """Asks for the key of `date` (UTC, YYYYMMDD) now, so that its holder can be closed before signing."""
+        """Gets the key of `date` (UTC, YYYYMMDD) now, so that the TPM can be closed before signing."""
         self._day_key(date)
 
     def signing_time(self, now: float) -> float:
-        """The time to sign with at `now` (POSIX seconds): `now`, or the last second of the day before.
+        """Returns the time to sign with at `now` (POSIX seconds): `now`, or the last second of the previous day.
 
-        Just after midnight UTC a signer primed before it would need a key that nobody has asked for; a
-        signature a few minutes old is as good.
+        Just after midnight UTC a signer has only the key of the previous day, and AWS accepts a signature that is
+        a few minutes old.
         """
         if timestamp(now)[:8] in self._day_keys or now < _DAY_GRACE:
             return now
@@ -121,10 +121,10 @@ class Signer:
         sign_token: bool | None = None,
         rules: Rules | None = None,
     ) -> Request:
-        """A new request with the signature in its Authorization header, valid about `time` (POSIX seconds).
+        """Returns a copy of `request` with the signature of `time` (POSIX seconds) in its Authorization header.
 
-        `unsigned_payload` leaves the body out of it; `sign_token=False` adds the session token after signing
-        (None: as the service has it); `rules` are the service's own unless given. Raises RequestError for unfit
+        With `unsigned_payload` the signature does not cover the body; with `sign_token=False`, not the session
+        token (None: by the service's rules). `rules` replaces the service's rules. Raises RequestError for invalid
         values.
         """
         rules = rules or rules_for(service)
@@ -152,9 +152,9 @@ class Signer:
         unsigned_payload: bool = False,
         sign_token: bool = True,
     ) -> Request:
-        """First step of `sign`: the request with every header that goes under the signature, not yet signed.
+        """Returns the request with all headers that the signature covers: the first step of `sign`.
 
-        A Date header already there is kept as the time, renewed; else X-Amz-Date is added.
+        An existing Date header is set to `time`; without one, X-Amz-Date is added.
         """
         pairs: list[tuple[str, str]] = []
         drop = ["Authorization", "X-Amz-Date"]
@@ -171,7 +171,7 @@ class Signer:
         if unsigned_payload or rules.never_signed:
             pairs.append(("X-Amz-Content-SHA256", UNSIGNED_PAYLOAD))
         elif rules.hash_header:
-            # In place of any given one: a hash left from an earlier signature must not vouch for this body.
+            # A hash of an earlier signature may belong to another body.
             pairs.append(("X-Amz-Content-SHA256", payload_hash(request)))
         return request.replace_headers(*pairs, drop=drop)
 
@@ -186,20 +186,20 @@ class Signer:
         sign_token: bool | None = None,
         rules: Rules | None = None,
     ) -> str:
-        """The URL of `request` with the signature in its query, valid for `expires` seconds from `time` on.
+        """Returns the URL of `request` with the signature in its query, valid for `expires` seconds from `time`.
 
-        All headers of the request are under the signature: who uses the URL must send them too. Raises
-        RequestError for unfit values, `expires` outside 1 to 604800 included.
+        The signature covers all headers of the request, so the user of the URL must send them, too. Raises
+        RequestError for invalid values, such as `expires` outside 1 to 604800.
         """
         if not 1 <= expires <= PRESIGN_MAX:
-            raise RequestError(f"a presigned URL holds for 1 to {PRESIGN_MAX} seconds, not {expires}")
+            raise RequestError(f"a presigned URL is valid for 1 to {PRESIGN_MAX} seconds, not {expires}")
         rules = rules or rules_for(service)
         sign_token = rules.sign_token if sign_token is None else sign_token
         stamp = timestamp(time)
         if not request.body and request.header("content-type") == _FORM:
-            # A form without fields: the header is only a client's default, which nobody who follows a link sends.
+            # Without fields, the header is only a client's default; a browser does not send it.
             request = request.replace_headers(drop=("content-type",))
-        own = [
+        fields = [
             ("X-Amz-Algorithm", self.algorithm),
             ("X-Amz-Credential", f"{self.access_key_id}/{self.scope(stamp, region, service)}"),
             ("X-Amz-Date", stamp),
@@ -211,7 +211,7 @@ class Signer:
         parts = split_url(request.url)
         query = (
             parse_qsl(parts.query, keep_blank_values=True, errors="surrogateescape")
-            + own
+            + fields
             + (token if sign_token else [])
         )
         unsigned = Request(
@@ -225,38 +225,38 @@ class Signer:
         return parts._replace(query=_encode(query)).geturl()
 
     def scope(self, stamp: str, region: str, service: str) -> str:
-        """Where a signature of this signer holds; see canonical.credential_scope."""
+        """Returns the credential scope of a signature; see canonical.credential_scope."""
         return credential_scope(stamp, region, service)
 
     def string_to_sign(self, canonical: str, stamp: str, region: str, service: str) -> str:
-        """What is signed of a canonical request; see canonical.string_to_sign."""
+        """Returns the string to sign of a canonical request; see canonical.string_to_sign."""
         return string_to_sign(canonical, stamp, region, service)
 
     def region_fields(self, _region: str) -> list[tuple[str, str]]:
-        """Headers, or query fields, by which a signature says its regions: none, the scope does."""
+        """Returns the headers or query fields that state the regions: none, as the scope has the region."""
         return []
 
     def signature(self, text: str, date: str, region: str, service: str) -> str:
-        """The signature, in hex, of a string to sign for that day (YYYYMMDD), region and service."""
+        """Returns the signature, in hex, of a string to sign for a day (YYYYMMDD), region and service."""
         key = self._day_key(date)
         for part in (region, service, "aws4_request"):
             key = hmac.digest(key, part.encode("utf-8"), "sha256")
         return hmac.digest(key, text.encode("utf-8"), "sha256").hex()
 
     def _day_key(self, date: str) -> bytes:
-        held = self._day_keys.get(date)
-        if held is None:
+        key = self._day_keys.get(date)
+        if key is None:
             if not re.fullmatch(r"[0-9]{8}", date):
-                raise RequestError(f"{date!r} is no date; use YYYYMMDD in UTC")
-            held = _Secret(self._hmac_secret(date.encode("ascii")))
-            if len(held.value) != 32:
-                raise RequestError(f"the HMAC has {len(held.value)} octets; HMAC-SHA256 has 32")
-            self._day_keys[date] = held
-        return held.value
+                raise RequestError(f"{date!r} is not a valid date; use YYYYMMDD in UTC")
+            key = _Secret(self._hmac_secret(date.encode("ascii")))
+            if len(key.value) != 32:
+                raise RequestError(f"invalid HMAC-SHA256: expected 32 bytes, got {len(key.value)}")
+            self._day_keys[date] = key
+        return key.value
 
 
 def _encode(query: list[tuple[str, str]]) -> str:
-    def encoded(text: str) -> str:
-        return quote(text, safe="-._~", errors="surrogateescape")  # octets of no text stay what they are
+    def encode(text: str) -> str:
+        return quote(text, safe="-._~", errors="surrogateescape")  # bytes that are not valid UTF-8 stay unchanged
 
-    return "&".join(f"{encoded(key)}={encoded(value)}" for key, value in query)
+    return "&".join(f"{encode(key)}={encode(value)}" for key, value in query)

@@ -1,7 +1,7 @@
-"""Signature Version 4A: one signature for several regions, by an ECDSA P-256 key derived from the secret.
+"""Signature Version 4A: one signature for several regions, with an ECDSA P-256 key derived from the secret.
 
-The key is derived once and may then be held elsewhere, as in a TPM: signing takes a function that signs a
-digest. Making key objects and verifying need `cryptography`; signing does not.
+The key is derived once and can then be in a TPM: the signer needs only a function that signs a digest. Key objects
+and verification need `cryptography`; signing does not.
 
 Source: "SigV4A" in the AWS IAM User Guide and AWS's reference (awslabs/aws-c-auth, key_derivation.c): a key
 derivation in counter mode (NIST SP 800-108 §4.1), values too large being rejected (FIPS 186-4 §B.4.2).
@@ -31,37 +31,39 @@ __all__ = [
 
 ALGORITHM = "AWS4-ECDSA-P256-SHA256"
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256 (SP 800-186 §3.2.1.3)
-_MOST_COUNTS = 254
+_MAX_COUNT = 254
 
 
 def derive_private_value(access_key_id: str, secret: str | bytes) -> int:
-    """The private value, from 1 to the order of P-256 less 1, of an access key. It is as secret as `secret`.
+    """Returns the private value of an access key's P-256 key, which is as secret as `secret`.
 
-    `secret` is the secret access key without any prefix. Raises RequestError for an unfit access key id.
+    `secret` is the secret access key without any prefix. Raises RequestError for an invalid access key id.
     """
     if not re.fullmatch(r"[A-Za-z0-9_]{1,128}", access_key_id):
-        raise RequestError("the access key id must be 1 to 128 letters and digits, such as AKIA...")
+        raise RequestError("invalid access key id: expected 1 to 128 letters and digits, such as AKIA...")
     key = b"AWS4A" + (secret.encode("utf-8") if isinstance(secret, str) else secret)
     bits = 256
-    for count in range(1, _MOST_COUNTS + 1):
+    for count in range(1, _MAX_COUNT + 1):
         context = access_key_id.encode("ascii") + bytes((count,))
         block = b"\0\0\0\1" + ALGORITHM.encode("ascii") + b"\0" + context + bits.to_bytes(4, "big")
         candidate = int.from_bytes(hmac.digest(key, block, "sha256"), "big")
         if candidate <= _ORDER - 2:
             return candidate + 1
-    raise RequestError("no SigV4A key can be derived from this secret (its odds are 1 in 2^8128); make a new key")
+    raise RequestError(
+        "cannot derive a SigV4A key from this secret (probability 2^-8128); create a new access key"
+    )
 
 
 def private_key(access_key_id: str, secret: str | bytes) -> "EllipticCurvePrivateKey":
-    """The key of an access key as an object of `cryptography`; see `derive`."""
-    from cryptography.hazmat.primitives.asymmetric import ec
+    """Returns the P-256 key of an access key as an object of `cryptography`."""
+    from cryptography.hazmat.primitives.asymmetric import ec  # late: optional, and needed for keys in memory only
 
     return ec.derive_private_key(derive_private_value(access_key_id, secret), ec.SECP256R1())
 
 
 def sign_digest_with(key: "EllipticCurvePrivateKey") -> Callable[[bytes], bytes]:
-    """The function that a Sigv4aSigner needs, from a key in our memory."""
-    from cryptography.hazmat.primitives.asymmetric import ec
+    """Returns the signing function of a key in memory, for a Sigv4aSigner."""
+    from cryptography.hazmat.primitives.asymmetric import ec  # late: optional, and needed for keys in memory only
     from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
     from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -69,7 +71,7 @@ def sign_digest_with(key: "EllipticCurvePrivateKey") -> Callable[[bytes], bytes]
 
 
 def der_signature(r: bytes, s: bytes) -> bytes:
-    """An ECDSA signature in DER (RFC 3279 §2.2.3) from its two numbers, big-endian, as a TPM gives them."""
+    """Returns an ECDSA signature in DER (RFC 3279 §2.2.3) from its two big-endian numbers, as TPMs return them."""
     numbers = b"".join(_der_integer(part) for part in (r, s))
     return b"\x30" + bytes((len(numbers),)) + numbers
 
@@ -77,7 +79,7 @@ def der_signature(r: bytes, s: bytes) -> bytes:
 def _der_integer(number: bytes) -> bytes:
     digits = number.lstrip(b"\0")
     if not 0 < len(digits) <= 32:
-        raise RequestError("a number of a P-256 signature has 1 to 32 octets and is not 0")
+        raise RequestError("invalid P-256 signature: expected two numbers of 1 to 32 bytes above 0")
     if digits[0] & 0x80:
         digits = b"\0" + digits
     return b"\x02" + bytes((len(digits),)) + digits
@@ -86,10 +88,10 @@ def _der_integer(number: bytes) -> bytes:
 class Sigv4aSigner(Signer):
     """Signs requests for one access key and sets of regions.
 
-    `sign_digest(digest)` gives the ECDSA P-256 signature, in DER, of a SHA-256 digest (32 octets) under the key
-    that `derive` describes. It is called once per signature; what it raises passes through. Where the methods
-    say `region`, it is a set: names separated by commas, "*" for any letters, such as "us-*,eu-west-1" or "*".
-    With `region_set` every signature is for that one, whatever region the client at hand is in.
+    `sign_digest(digest)` returns the ECDSA P-256 signature, in DER, of a SHA-256 digest (32 bytes) with the key of
+    `derive_private_value`. It is called once per signature; its errors pass through. The argument `region` of the
+    methods is a set: names separated by commas, with "*" as wildcard, such as "us-*,eu-west-1". If `region_set` is
+    given, it replaces `region` in every signature.
     """
 
     algorithm = ALGORITHM
@@ -109,45 +111,45 @@ class Sigv4aSigner(Signer):
             _check_set(region_set)
 
     def prime(self, date: str) -> None:
-        """Does nothing: there is no key of the day."""
+        """Does nothing, because SigV4A has no key per day."""
 
     def signing_time(self, now: float) -> float:
-        """`now`: there is no key of the day."""
+        """Returns `now`, because SigV4A has no key per day."""
         return now
 
     def scope(self, stamp: str, region: str, service: str) -> str:
-        """Where a signature holds: day of the time stamp and service; the regions have a field of their own."""
+        """Returns the credential scope: day and service; the regions are in X-Amz-Region-Set."""
         _check_set(self._region_set or region)
         if not re.fullmatch(r"[A-Za-z0-9._-]+", service):
-            raise RequestError(f"{service!r} is no service name; use one such as s3")
+            raise RequestError(f"{service!r} is not a valid service name; use e.g. s3")
         return f"{stamp[:8]}/{service}/aws4_request"
 
     def string_to_sign(self, canonical: str, stamp: str, region: str, service: str) -> str:
-        """What is signed: algorithm, time stamp, scope and the canonical request's SHA-256."""
+        """Returns the string to sign: algorithm, time stamp, scope, and SHA-256 of the canonical request."""
         digest = sha256(canonical.encode("utf-8")).hexdigest()
         return "\n".join((ALGORITHM, stamp, self.scope(stamp, region, service), digest))
 
     def region_fields(self, region: str) -> list[tuple[str, str]]:
-        """X-Amz-Region-Set, as header or query field."""
+        """Returns X-Amz-Region-Set, as header or query field."""
         return [("X-Amz-Region-Set", self._region_set or region)]
 
     def signature(self, text: str, _date: str, _region: str, _service: str) -> str:
-        """The signature, DER in hex, of a string to sign."""
+        """Returns the signature, DER in hex, of a string to sign."""
         return self._sign_digest(sha256(text.encode("utf-8")).digest()).hex()
 
 
 def _check_set(regions: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9*-]+(,[A-Za-z0-9*-]+)*", regions):
-        raise RequestError(f"{regions!r} is no set of regions; use one such as us-east-1,eu-* or *")
+        raise RequestError(f"{regions!r} is not a valid set of regions; use e.g. us-east-1,eu-* or *")
 
 
 def _no_hmac(_message: bytes) -> bytes:
-    raise RequestError("SigV4A signs with an ECDSA key; there is no HMAC to ask for")
+    raise RequestError("SigV4A signs with an ECDSA key and has no HMAC; call sign() or presign()")
 
 
 def verify_signature(public_key: "EllipticCurvePublicKey", text: str, signature: str) -> bool:
-    """Whether `signature` (DER in hex) is that of string to sign `text` under `public_key`."""
-    from cryptography.exceptions import InvalidSignature
+    """Returns whether `signature` (DER in hex) of string to sign `text` verifies with `public_key`."""
+    from cryptography.exceptions import InvalidSignature  # late: optional; signing does not need it
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.hashes import SHA256
 

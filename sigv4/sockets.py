@@ -1,4 +1,4 @@
-"""Sockets whose every wait ends: a deadline over all reads and writes of a step, and a limit to what is read."""
+"""Sockets with a deadline over all reads and writes of a step, and a limit on the bytes read."""
 
 import errno
 import os
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 __all__ = ["BoundedSocket", "Deadline", "TooMuchData", "open_socket"]
 
 
-_HEAD_START = 0.25  # seconds that an address has before the next is tried beside it (RFC 8305 §8)
+_ATTEMPT_DELAY = 0.25  # seconds before the next address is tried in parallel (RFC 8305 §8)
 
 
 class TooMuchData(Exception):
-    """The peer sent more octets than the limit."""
+    """The peer sent more bytes than the limit."""
 
 
 class Deadline:
-    """A moment `seconds` from now."""
+    """A point in time `seconds` from now."""
 
     __slots__ = ("_end",)
 
@@ -31,7 +31,7 @@ class Deadline:
         self._end = monotonic() + seconds
 
     def left(self) -> float:
-        """Seconds left, above 0. Raises TimeoutError where there are none."""
+        """Returns the seconds left, above 0. Raises TimeoutError if there are none."""
         left = self._end - monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
@@ -48,45 +48,45 @@ _Address = tuple[
 
 
 def open_socket(host: str, port: int, deadline: Deadline) -> socket.socket:
-    """A TCP connection to the address of `host` that is first to answer (RFC 8305, "Happy Eyeballs").
+    """Returns a TCP connection to the first address of `host` that responds (RFC 8305, "Happy Eyeballs").
 
-    Raises OSError (TimeoutError, gaierror). The socket does not block until it is given a timeout.
+    The socket does not block until its timeout is set. Raises OSError (TimeoutError, gaierror).
     """
-    to_come = _interleaved(_addresses(host, port, deadline))
-    under_way: dict[int, socket.socket] = {}
+    pending = _interleave(_resolve(host, port, deadline))
+    connecting: dict[int, socket.socket] = {}
     poll = select.poll()
     failure: OSError = OSError(f"no address for {host}")
     try:
-        while to_come or under_way:
-            if to_come:
+        while pending or connecting:
+            if pending:
                 try:
-                    sock = _begin(to_come.pop(0))
+                    sock = _start_connecting(pending.pop(0))
                 except OSError as error:
                     failure = error
                     continue
-                under_way[sock.fileno()] = sock
+                connecting[sock.fileno()] = sock
                 poll.register(sock, select.POLLOUT)
             left = deadline.left()
-            for number, _ in poll.poll(1000 * (min(left, _HEAD_START) if to_come else left)):
+            for number, _ in poll.poll(1000 * (min(left, _ATTEMPT_DELAY) if pending else left)):
                 poll.unregister(number)
-                sock = under_way.pop(number)
+                sock = connecting.pop(number)
                 code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 if code == 0:
                     return sock
                 sock.close()
                 failure = OSError(code, os.strerror(code))
     finally:
-        for sock in under_way.values():
+        for sock in connecting.values():
             sock.close()
     raise failure
 
 
-def _begin(address: _Address) -> socket.socket:
+def _start_connecting(address: _Address) -> socket.socket:
     family, kind, protocol, _, where = address
     sock = socket.socket(family, kind, protocol)
     sock.setblocking(False)
-    # http.client writes head and body apart: Nagle's algorithm would hold the body back until the head is
-    # acknowledged, a round trip and up to 40 ms later.
+    # http.client writes head and body separately. Nagle's algorithm would delay the body until the head is
+    # acknowledged, by a round trip and up to 40 ms.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     code = sock.connect_ex(where)
     if code not in (0, errno.EINPROGRESS):
@@ -95,33 +95,33 @@ def _begin(address: _Address) -> socket.socket:
     return sock
 
 
-def _interleaved(found: Sequence[_Address]) -> list[_Address]:
-    """The families by turns, so that one without a way out holds the other up once, not once an address."""
+def _interleave(found: Sequence[_Address]) -> list[_Address]:
+    """Alternates the address families, so that an unreachable family delays the other only once."""
     first = [one for one in found if one[0] == found[0][0]]
     other = [one for one in found if one[0] != found[0][0]]
     turns = [one for pair in zip(first, other, strict=False) for one in pair]
     return turns + first[len(other) :] + other[len(first) :]
 
 
-def _addresses(host: str, port: int, deadline: Deadline) -> Sequence[_Address]:
-    # As bytes: for a str, getaddrinfo would import the whole of encodings.idna.
+def _resolve(host: str, port: int, deadline: Deadline) -> Sequence[_Address]:
+    # Bytes, because getaddrinfo imports encodings.idna for a str.
     name = host.encode("ascii")
     try:
         return socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except socket.gaierror:
         pass  # a name, not a number
-    from threading import Thread
+    from threading import Thread  # late: a numeric address, and a run without network, do not need it
 
-    # getaddrinfo takes no timeout, and a dead name server holds it for half a minute: wait from outside.
+    # getaddrinfo has no timeout, and blocks for half a minute if the name server is down.
     outcome: list[Sequence[_Address] | OSError] = []
 
-    def ask() -> None:
+    def resolve() -> None:
         try:
             outcome.append(socket.getaddrinfo(name, port, type=socket.SOCK_STREAM))
         except OSError as error:
             outcome.append(error)
 
-    thread = Thread(target=ask, daemon=True)
+    thread = Thread(target=resolve, daemon=True)
     thread.start()
     thread.join(deadline.left())
     if not outcome:
@@ -141,7 +141,7 @@ class _BoundedReader(RawIOBase):
         return True
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
-        # Renewed before each read, so that a trickle of octets cannot stretch the wait.
+        # Set before each read: otherwise a peer that sends single bytes could extend the wait.
         self._sock.settimeout(self._deadline.left())
         count = self._sock.recv_into(buffer)
         self._left -= count
@@ -151,7 +151,7 @@ class _BoundedReader(RawIOBase):
 
 
 class BoundedSocket:
-    """As much of a socket as http.client uses, under a deadline and a limit of octets read.
+    """The part of a socket that http.client uses, with a deadline and a limit on the bytes read.
 
     Raises TimeoutError and TooMuchData.
     """
@@ -167,20 +167,20 @@ class BoundedSocket:
         self._sock.sendall(data)
 
     def makefile(self, _mode: str) -> BufferedReader:
-        """The reading side; the limit counts from here."""
+        """Returns a reader; the limit applies to each reader."""
         return BufferedReader(_BoundedReader(self._sock, self._deadline, self._limit))
 
     def read_until(self, end: bytes) -> bytes:
-        """What the peer sends up to `end`, or up to its close; nothing behind `end` may be on its way."""
+        """Returns the bytes up to and including `end`, or up to the peer's close; reads nothing behind `end`."""
         data = b""
         while not data.endswith(end):
             self._sock.settimeout(self._deadline.left())
-            # One at a time: what follows belongs to TLS.
-            octet = self._sock.recv(1)
-            if not octet or len(data) >= self._limit:
+            # Byte by byte, because the bytes that follow belong to TLS.
+            byte = self._sock.recv(1)
+            if not byte or len(data) >= self._limit:
                 break
-            data += octet
+            data += byte
         return data
 
     def close(self) -> None:
-        """Does nothing: http.client closes before the body is read; the owner of the socket closes it."""
+        """Does nothing: http.client closes before it reads the body, so the owner closes the socket."""

@@ -1,4 +1,4 @@
-"""The four ways in which AWS writes a time, from and to POSIX seconds; no datetime, which costs start-up."""
+"""Conversions between POSIX seconds and AWS's time formats, without datetime, which slows start-up."""
 
 import re
 from time import gmtime, strftime
@@ -14,7 +14,7 @@ _MONTH_LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def timestamp(time: float) -> str:
-    """POSIX seconds as the signature's UTC time stamp, such as 20150830T123600Z.
+    """Returns POSIX seconds as the UTC time stamp of a signature, such as 20150830T123600Z.
 
     Raises RequestError outside the years 1970 to 9999.
     """
@@ -24,15 +24,15 @@ def timestamp(time: float) -> str:
 
 
 def http_date(time: float) -> str:
-    """The Date header as botocore writes it when it signs one (RFC 5322 §3.3, zone -0000)."""
+    """Returns POSIX seconds as a Date header in botocore's form (RFC 5322 §3.3, zone -0000)."""
     t = gmtime(time)
-    # Not strftime: its names of days and months follow the locale.
+    # strftime would use the locale's names of days and months.
     clock = f"{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02}"
     return f"{_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year:04} {clock} -0000"
 
 
 def parse_http_date(text: str) -> int | None:
-    """POSIX seconds of a Date header (RFC 9110 §5.6.7, the preferred form); None if it is none."""
+    """Returns the POSIX seconds of a Date header (RFC 9110 §5.6.7, the preferred form); None if invalid."""
     found = re.fullmatch(
         r"[A-Za-z]{3}, ([0-9]{2}) ([A-Za-z]{3}) ([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) (?:GMT|UTC|[+-]0000)",
         text,
@@ -43,36 +43,36 @@ def parse_http_date(text: str) -> int | None:
     hour, minute, second = int(found[4]), int(found[5]), int(found[6])
     if year < 1970 or not _is_date(year, month, day) or hour > 23 or minute > 59 or second > 60:
         return None
-    from calendar import timegm
+    from calendar import timegm  # late: a signature does not need it
 
     return timegm((year, month, day, hour, minute, second))
 
 
 def rfc3339(time: float) -> str:
-    """POSIX seconds as RFC 3339 text in UTC, such as 2026-11-24T13:00:00Z. RequestError outside 1970 to 9999."""
+    """Returns POSIX seconds as RFC 3339 text in UTC. Raises RequestError outside the years 1970 to 9999."""
     t = timestamp(time)
     return f"{t[:4]}-{t[4:6]}-{t[6:11]}:{t[11:13]}:{t[13:]}"
 
 
 def is_rfc3339(text: str) -> bool:
-    """Whether `text` is a date-time of RFC 3339 §5.6, such as 2026-11-24T13:00:00Z."""
+    """Returns whether `text` is a date-time of RFC 3339 §5.6, such as 2026-11-24T13:00:00Z."""
     return _rfc3339_fields(text) is not None
 
 
 def parse_rfc3339(text: str) -> int:
-    """POSIX seconds of a date-time of RFC 3339 §5.6, less its fraction. Raises RequestError for what is none."""
+    """Returns the POSIX seconds of an RFC 3339 date-time, without fraction. Raises RequestError if invalid."""
     fields = _rfc3339_fields(text)
     if fields is None:
-        raise RequestError(f"{text!r} is no RFC 3339 time; write it as 2026-11-24T13:00:00Z")
-    from calendar import timegm
+        raise RequestError(f"{text!r} is not a valid RFC 3339 time; use e.g. 2026-11-24T13:00:00Z")
+    from calendar import timegm  # late: a signature does not need it
 
     hours, minutes = fields[6:]
-    sign = -1 if text[-6] == "-" else 1  # where a zone is given
+    sign = -1 if text[-6] == "-" else 1  # of the zone's offset, if any
     return timegm(fields[:6]) - sign * (hours * 60 + minutes) * 60
 
 
 def _rfc3339_fields(text: str) -> tuple[int, ...] | None:
-    """Year, month, day, hour, minute, second, and the zone's hours and minutes without sign; None for no time."""
+    """Returns year to second, and the zone's hours and minutes without sign; None if `text` is invalid."""
     found = re.fullmatch(
         r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]{1,9})?"
         r"(?:[Zz]|[+-]([0-9]{2}):([0-9]{2}))",

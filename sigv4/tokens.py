@@ -1,9 +1,11 @@
-"""Passwords and tokens that are signatures: EKS, RDS, DSQL, CodeCommit; and the steps to ECR's and the console's.
+"""Tokens and passwords for EKS, RDS, DSQL, CodeCommit, ECR and the console.
 
-Those that need an answer of AWS are a request to sign and send, and a function that reads the answer.
+The first four are signatures. For ECR and the console, one function returns the request and another one reads the
+response.
 """
 
 import re
+from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
@@ -37,35 +39,35 @@ __all__ = [
     "signin_token_request",
 ]
 
-EKS_LIFETIME = 840  # seconds: a minute less than EKS takes the token for
-_EKS_URL_LIFETIME = 60  # seconds; EKS looks at the signature's time, not at this
+EKS_LIFETIME = 840  # seconds: a minute less than EKS accepts the token
+_EKS_URL_LIFETIME = 60  # seconds; EKS ignores it and checks the signature's time
 _DATABASE_LIFETIME = 900  # seconds
 
-# The web sites of the partitions: sign-in, console.
+# Partition: hosts of sign-in and console.
 _SITES = {
     "aws": ("signin.aws.amazon.com", "console.aws.amazon.com"),
     "aws-cn": ("signin.amazonaws.cn", "console.amazonaws.cn"),
     "aws-us-gov": ("signin.amazonaws-us-gov.com", "console.amazonaws-us-gov.com"),
 }
-_SIGNIN_LEAST, _SIGNIN_MOST = 900, 43200  # seconds
+_SIGNIN_MIN, _SIGNIN_MAX = 900, 43200  # seconds
 
 
 def check_cluster(cluster: str) -> None:
-    """Raises RequestError for what is neither name nor id of an EKS cluster."""
+    """Raises RequestError unless `cluster` is a valid name or id of an EKS cluster."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", cluster):
         raise RequestError(
-            f"{cluster!r} is no EKS cluster name; use 1 to 100 letters, digits, hyphens, underscores"
+            f"{cluster!r} is not a valid EKS cluster name; use 1 to 100 letters, digits, hyphens, underscores"
         )
 
 
 def eks_token(signer: "Signer", endpoint: Endpoint, cluster: str, time: float) -> str:
-    """The bearer token for EKS cluster `cluster` (name, or id on Outposts): a presigned GetCallerIdentity.
+    """Returns the bearer token for EKS cluster `cluster` (name, or id on Outposts): a presigned GetCallerIdentity.
 
-    `endpoint` is STS's, the cluster's region's own. Valid for 15 minutes from `time` (POSIX seconds) on.
+    `endpoint` is STS's in the cluster's region. The token is valid for 15 minutes from `time` (POSIX seconds).
     Source: aws eks get-token.
     """
     check_cluster(cluster)
-    from base64 import urlsafe_b64encode
+    from base64 import urlsafe_b64encode  # late: the other tokens do not need it
 
     url = f"{endpoint.url}?Action=GetCallerIdentity&Version=2011-06-15"
     request = Request("GET", url, (("x-k8s-aws-id", cluster),))
@@ -74,9 +76,9 @@ def eks_token(signer: "Signer", endpoint: Endpoint, cluster: str, time: float) -
 
 
 def eks_exec_credential(token: str, time: float, api_version: str | None = None) -> dict[str, object]:
-    """What kubectl wants from a credential plugin, for a token made at `time`.
+    """Returns the ExecCredential object that kubectl expects from a credential plugin, for a token of `time`.
 
-    `api_version` is what $KUBERNETES_EXEC_INFO asks for. Source: client.authentication.k8s.io.
+    `api_version` is the apiVersion in $KUBERNETES_EXEC_INFO. Source: client.authentication.k8s.io.
     """
     return {
         "kind": "ExecCredential",
@@ -87,29 +89,29 @@ def eks_exec_credential(token: str, time: float, api_version: str | None = None)
 
 
 def check_database(host: str, port: int | None, user: str, region: str) -> None:
-    """Raises RequestError for what no token can be for."""
+    """Raises RequestError for invalid arguments of a database token."""
     if not user:
-        raise RequestError("the database user is missing")
+        raise RequestError("missing database user")
     try:
         user.encode("utf-8")
     except UnicodeEncodeError:
-        raise RequestError("the database user is not UTF-8; write it as such") from None
+        raise RequestError("the database user is not valid UTF-8; use UTF-8") from None
     if port is not None and not 0 < port < 65536:
-        raise RequestError(f"port {port} is none; use 1 to 65535")
+        raise RequestError(f"invalid port {port}; use 1 to 65535")
     if not re.fullmatch(r"[A-Za-z0-9._-]+", host):
-        raise RequestError(f"{host!r} is no database host; use its endpoint's name")
+        raise RequestError(f"{host!r} is not a valid database host; use the name of the database's endpoint")
     credential_scope(timestamp(0), region, "rds-db")
 
 
 def rds_token(signer: "Signer", host: str, port: int, user: str, region: str, time: float) -> str:
-    """The password of database user `user` at host:port (RDS and Aurora), for 15 minutes from `time` on."""
+    """Returns the password of database user `user` at host:port (RDS, Aurora), valid 15 minutes from `time`."""
     check_database(host, port, user, region)
     query = f"Action=connect&DBUser={quote(user, safe='-._~')}"
     return _database_token(signer, f"{host}:{port}", query, region, "rds-db", time)
 
 
 def dsql_token(signer: "Signer", host: str, region: str, time: float, *, admin: bool = False) -> str:
-    """The password at an Aurora DSQL cluster's host, of the user admin or of another, for 15 minutes."""
+    """Returns the password for an Aurora DSQL cluster, of user admin or another, valid for 15 minutes."""
     check_database(host, None, "admin" if admin else "another", region)
     return _database_token(signer, host, f"Action=DbConnect{'Admin' if admin else ''}", region, "dsql", time)
 
@@ -120,8 +122,8 @@ def _database_token(signer: "Signer", authority: str, query: str, region: str, s
 
 
 def codecommit_region(host: str) -> str | None:
-    """The region in the name of a CodeCommit host; None where it has none."""
-    # To its end: the user's password is not for the owner of a domain that begins like AWS's.
+    """Returns the region of a CodeCommit host; None for other hosts."""
+    # The whole host must match: a domain that only begins like AWS's must not get the password.
     found = re.fullmatch(
         r"(?:vpce-[a-z0-9-]+\.)?git-codecommit(?:-fips)?\.([a-z0-9-]+)\.(?:vpce\.)?([a-z0-9.-]+)(?::\d+)?", host
     )
@@ -129,11 +131,11 @@ def codecommit_region(host: str) -> str | None:
 
 
 def database_region(host: str) -> tuple[str, str] | None:
-    """Which kind of database is at an AWS host, "rds" or "dsql", and in which region; None for other hosts."""
+    """Returns kind ("rds" or "dsql") and region of a database host; None for other hosts."""
     host = host.lower()
     if found := re.fullmatch(r".+\.dsql(?:-[a-z0-9]+)?\.([a-z0-9-]+)\.on\.aws", host):
         return "dsql", found[1]
-    # China's hosts have the region behind the service.
+    # In China the region follows the service.
     for pattern in (r".+\.([a-z0-9-]+)\.rds\.(.+)", r".+\.rds\.([a-z0-9-]+)\.(.+)"):
         if (found := re.fullmatch(pattern, host)) and found[2] == dns_suffix(found[1]):
             return "rds", found[1]
@@ -141,16 +143,14 @@ def database_region(host: str) -> tuple[str, str] | None:
 
 
 def codecommit_password(signer: "Signer", url: str, region: str, time: float) -> tuple[str, str]:
-    """User name and password by which git gets at the CodeCommit repository of `url`, about `time`.
+    """Returns user name and password of git for the CodeCommit repository at `url`, signed at `time`.
 
-    Source: aws codecommit credential-helper, whose canonical request is its own (method GIT, no body, no port).
+    Source: aws codecommit credential-helper; its canonical request has method GIT, no body and no port.
     """
     parts = split_url(url)
     host = host_header(url).rpartition("@")[2].partition(":")[0]
     canonical = f"GIT\n{parts.path}\n\nhost:{host}\n\nhost\n"
     stamp = timestamp(time).removesuffix("Z")
-    from hashlib import sha256
-
     digest = sha256(canonical.encode("utf-8")).hexdigest()
     scope = credential_scope(stamp, region, "codecommit")
     text = "\n".join((signer.algorithm, stamp, scope, digest))
@@ -160,7 +160,7 @@ def codecommit_password(signer: "Signer", url: str, region: str, time: float) ->
 
 
 def ecr_request(endpoint: Endpoint, *, public: bool = False) -> Request:
-    """The request for a registry password, to be signed for `endpoint` (service "ecr", or "ecr-public")."""
+    """Returns the unsigned request for a registry password to `endpoint` of "ecr" or "ecr-public"."""
     target = "SpencerFrontendService" if public else "AmazonEC2ContainerRegistry_V20150921"
     headers = (
         ("Content-Type", "application/x-amz-json-1.1"),
@@ -170,7 +170,7 @@ def ecr_request(endpoint: Endpoint, *, public: bool = False) -> Request:
 
 
 def registry_region(host: str) -> str | None:
-    """The region of a private ECR registry by its host, ACCOUNT.dkr.ecr.REGION...; None for other hosts."""
+    """Returns the region of a private ECR registry host, ACCOUNT.dkr.ecr.REGION...; None for other hosts."""
     found = re.fullmatch(r"\d{12}\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(.+)", host)
     if found is None or found[2] not in (dns_suffix(found[1]), "on.aws", "on.amazonwebservices.com.cn"):
         return None
@@ -178,43 +178,43 @@ def registry_region(host: str) -> str | None:
 
 
 def ecr_login(body: bytes) -> tuple[str, str, str]:
-    """User name, password and registry (its URL; "" for the public one) of the answer to `ecr_request`.
+    """Returns user name, password and registry URL ("" for the public one) of a response to `ecr_request`.
 
-    Raises ResponseError where it is no such answer.
+    Raises ResponseError if the body is not such a response.
     """
-    import json
+    import json  # late: tokens that are signatures need neither
     from base64 import b64decode
 
     try:
-        found = json.loads(body)["authorizationData"]
-        data = found[0] if isinstance(found, list) else found
+        entries = json.loads(body)["authorizationData"]
+        data = entries[0] if isinstance(entries, list) else entries
         user, colon, password = b64decode(data["authorizationToken"], validate=True).decode("ascii").partition(":")
         registry = data.get("proxyEndpoint", "")
         if not (user and colon and password and isinstance(registry, str)):
             raise ValueError
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
-        # Without its cause, which may show the password.
-        raise ResponseError("the answer has no registry password; check the endpoint") from None
+        # Not chained: the cause may show the password.
+        raise ResponseError("the response has no registry password; check the endpoint") from None
     return user, password, registry
 
 
 def check_signin(region: str, duration_seconds: int | None = None) -> None:
-    """Raises RequestError for a partition without a known console, or an unfit duration of its session."""
+    """Raises RequestError for a partition without a known console, or an invalid duration of its session."""
     _site(region)
-    if duration_seconds is not None and not _SIGNIN_LEAST <= duration_seconds <= _SIGNIN_MOST:
+    if duration_seconds is not None and not _SIGNIN_MIN <= duration_seconds <= _SIGNIN_MAX:
         raise RequestError(
-            f"a console session lasts {_SIGNIN_LEAST} to {_SIGNIN_MOST} seconds, not {duration_seconds}"
+            f"a console session lasts {_SIGNIN_MIN} to {_SIGNIN_MAX} seconds, not {duration_seconds}"
         )
 
 
 def signin_token_request(credentials: "Credentials", region: str, duration_seconds: int | None = None) -> Request:
-    """The request, not to be signed, for a token of the console's sign-in page. Its URL holds the credentials.
+    """Returns the request for a sign-in token of the console; sent unsigned; its URL has the credentials.
 
-    They must be AssumeRole's or GetFederationToken's. `duration_seconds` of the console session (900 to 43200)
-    is for AssumeRole's only, and not where the role was assumed by a role. Raises RequestError.
+    `credentials` must be those of AssumeRole or GetFederationToken. `duration_seconds` of the console session (900
+    to 43200) is allowed for AssumeRole only, and not if a role assumed the role. Raises RequestError.
     """
     check_signin(region, duration_seconds)
-    import json
+    import json  # late: tokens that are signatures do not need it
 
     session = {
         "sessionId": credentials.access_key_id,
@@ -229,8 +229,8 @@ def signin_token_request(credentials: "Credentials", region: str, duration_secon
 
 
 def signin_token(body: bytes) -> str:
-    """The token of the answer to `signin_token_request`. Raises ResponseError where there is none."""
-    import json
+    """Returns the token of a response to `signin_token_request`. Raises ResponseError if it is missing."""
+    import json  # late: tokens that are signatures do not need it
 
     try:
         token = json.loads(body)["SigninToken"]
@@ -238,16 +238,16 @@ def signin_token(body: bytes) -> str:
         token = None
     if not isinstance(token, str) or not re.fullmatch(r"[!-~]+", token):
         raise ResponseError(
-            "the answer has no sign-in token; are the credentials AssumeRole's or GetFederationToken's?"
+            "the response has no sign-in token; use credentials of AssumeRole or GetFederationToken"
         )
     return token
 
 
 def console_url(token: str, region: str, destination: str | None = None, issuer: str = "") -> str:
-    """The URL that signs a browser in: a secret for 15 minutes.
+    """Returns the URL that signs a browser in; it is a secret for 15 minutes.
 
-    `destination` is the console page to open (None: its start in `region`), `issuer` the page to come back to
-    when the session has ended. Raises RequestError for a partition without a known console.
+    `destination` is the console page to open (None: the home page in `region`), `issuer` the page to open when the
+    session has ended. Raises RequestError for a partition without a known console.
     """
     signin, _ = _site(region)
     destination = destination or console_page(region)
@@ -256,19 +256,21 @@ def console_url(token: str, region: str, destination: str | None = None, issuer:
 
 
 def console_page(region: str, page: str | None = None) -> str:
-    """The console's page in a region: of a service, such as s3, its start without one; a URL is taken as it is.
+    """Returns the URL of a console page in a region: of a service, such as s3, or by default the home page.
 
-    Raises RequestError.
+    A `page` that is a URL is returned unchanged. Raises RequestError.
     """
     if page is not None and page.startswith("https://"):
         return split_url(page).geturl()
     if page is not None and not re.fullmatch(r"[a-z0-9-]+", page):
-        raise RequestError(f"{page!r} is neither https://... nor a service's name, such as s3")
+        raise RequestError(
+            f"{page!r} is not a valid console page; use https://... or the name of a service, such as s3"
+        )
     return f"https://{_site(region)[1]}/{page or 'console'}/home?region={region}"
 
 
 def _site(region: str) -> tuple[str, str]:
     name = partition(region)[0]
     if name not in _SITES:
-        raise RequestError(f"where the console of partition {name} signs in is not known; use another region")
+        raise RequestError(f"unknown console sign-in page of partition {name}; use a region of another partition")
     return _SITES[name]

@@ -1,4 +1,4 @@
-"""Requests and answers whose bodies may be of any size: neither is ever whole in memory."""
+"""An HTTP client for bodies of any size: neither request nor response is ever whole in memory."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Transfer"]
 
-_BLOCK = 1 << 16  # octets
-_NO_LIMIT = 1 << 62  # octets
+_BLOCK = 1 << 16  # bytes
+_NO_LIMIT = 1 << 62  # bytes
 
 
 class _Idle(Deadline):
-    """A deadline for each wait, instead of for all of them together."""
+    """A deadline that restarts with each wait."""
 
     __slots__ = ("_seconds",)
 
@@ -30,15 +30,15 @@ class _Idle(Deadline):
         self._seconds = seconds
 
     def left(self) -> float:
-        """The same number of seconds each time."""
+        """Returns the number of seconds for each wait."""
         return self._seconds
 
 
 class Transfer(HttpClient):
-    """As HttpClient, but `timeout` bounds each wait for octets to move, not the whole.
+    """An HttpClient that streams bodies; `timeout` limits each wait for data, not the whole transfer.
 
-    `receive` is called with the answer's head (a Response without a body), once, and gives the function that
-    takes its body's blocks. What either raises passes through. The Response of `send` has no body.
+    `receive` is called once, with the response's head (a Response without a body), and returns a function that is
+    called with each block of the body. Errors of both pass through. The Response that `send` returns has no body.
     """
 
     def __init__(
@@ -64,52 +64,54 @@ class Transfer(HttpClient):
     ) -> Response:
         connection = HTTPConnection(host, port)
         connection.sock = cast("socket.socket", BoundedSocket(sock, _Idle(self.timeout), _NO_LIMIT))
-        with self._told(host, port):
+        with self._convert_errors(host, port):
             self._put_head(connection, request, target, proxy_authorization)
-            answer = _answer(connection, request)
-        head = Response(answer.status, tuple(answer.getheaders()), b"")
-        take = self._receive(head)
+            response = _exchange_heads(connection, request)
+        head = Response(response.status, tuple(response.getheaders()), b"")
+        receive_block = self._receive(head)
         while True:
-            with self._told(host, port):
-                block = answer.read(_BLOCK)
-                if not block and answer.length:
-                    # read(n) takes a connection that ends early for the end of the body.
-                    raise IncompleteRead(b"", answer.length)
+            with self._convert_errors(host, port):
+                block = response.read(_BLOCK)
+                if not block and response.length:
+                    # read(n) does not tell a connection that ends early from the end of the body.
+                    raise IncompleteRead(b"", response.length)
             if not block:
                 return head
-            take(block)
+            receive_block(block)
 
     @contextmanager
-    def _told(self, host: str, port: int) -> Iterator[None]:
-        """What the network or the server does wrong, as an error of ours."""
+    def _convert_errors(self, host: str, port: int) -> Iterator[None]:
+        """Converts exceptions of the standard library to errors of sigv4."""
         try:
             yield
         except RequestError:
             raise
         except (OSError, HTTPException) as error:
-            raise self._failure(error, "get an answer from ", host, port) from error
+            raise self._convert(error, "get a response from ", host, port) from error
         except ValueError as error:  # a chunk of negative size
-            raise self._failure(HTTPException(), "", host, port) from error
+            raise self._convert(HTTPException(), "", host, port) from error
 
 
-def _answer(connection: HTTPConnection, request: Request) -> HTTPResponse:
-    """Sends the request whose headers are in, and reads the answer's head."""
+def _exchange_heads(connection: HTTPConnection, request: Request) -> HTTPResponse:
+    """Sends the request, whose headers are already put, and returns the response after its head."""
     failure: OSError | None = None
     try:
         connection.endheaders(request.body)
     except TimeoutError:
         raise
     except OSError as error:
-        # Who refuses a body does not wait for its end; the answer may be there nevertheless.
+        # A server that refuses the body may respond and close before it has read all of it.
         failure = error
     try:
-        answer = connection.getresponse()
+        response = connection.getresponse()
     except (OSError, HTTPException):
         if failure is not None:
             raise failure from None
         raise
-    if answer.status < HTTPStatus.OK:
-        raise BadStatusLine("")  # http.client takes all but 100 for the end, and the answer behind it for nothing
-    if answer.length is None and not answer.chunked and answer.getheader("Content-Length") is not None:
-        raise HTTPException  # no number, for which http.client would read on to the close (RFC 9112 §6.3)
-    return answer
+    if response.status < HTTPStatus.OK:
+        # http.client skips status 100 only, and would ignore the response after another 1xx.
+        raise BadStatusLine("")
+    if response.length is None and not response.chunked and response.getheader("Content-Length") is not None:
+        # http.client ignores a Content-Length that is not a number, and would read to the close (RFC 9112 §6.3).
+        raise HTTPException
+    return response

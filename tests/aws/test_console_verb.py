@@ -156,9 +156,9 @@ REFUSED = {
     "too long": ([REGION, *ROLE, "--session-duration=43201"], "900 to 43200 seconds, not 43201"),
     "a chain": ([REGION, *ROLE, ROLE[1], "--session-duration=900"], "is only for a single role"),
     "a user's": ([REGION, "--federation-name=me", "--session-duration=900"], "is only for roles"),
-    "no console": (["--region=us-iso-east-1", *ROLE], "console of partition aws-iso"),
-    "an issuer that is none": ([REGION, *ROLE, "--issuer=example.com/\udcff"], "not a URL"),
-    "no page": ([REGION, *ROLE, "--destination=http://x"], "neither https://... nor"),
+    "no console": (["--region=us-iso-east-1", *ROLE], "console sign-in page of partition aws-iso"),
+    "an issuer that is none": ([REGION, *ROLE, "--issuer=example.com/\udcff"], "invalid URL"),
+    "no page": ([REGION, *ROLE, "--destination=http://x"], "not a valid console page"),
     "no region": (ROLE, "the region is not known"),
 }
 

@@ -178,7 +178,7 @@ def test_a_wrong_secret_in_the_tpm(sts: VerifyingSts, box: Machine, tmp_path: Pa
         done = other.run(*_common(other, sts), HANDLE)
     assert (done.returncode, done.stdout) == (6, "")
     assert "SignatureDoesNotMatch" in done.stderr
-    assert 'made from "AWS4"' in done.stderr
+    assert 'created from "AWS4"' in done.stderr
     assert done.stderr.count("\n") == 1
 
 

@@ -25,29 +25,29 @@ def _with(header: str, status: str = "200 OK", body: bytes = STS_ANSWER.encode()
 
 NO_DOCUMENT = "the response has no AWS error document; check the endpoint and any proxy"
 NO_XML = "the response is not valid XML"
-CUT = "closed the connection in the middle of its answer; try again"
+CUT = "closed the connection in the middle of its response; try again"
 
 REFUSALS = {
     "SignatureDoesNotMatch": (
         _refused("SignatureDoesNotMatch"),
-        Fault(6, 'the key does not belong to this access key id: check that it is the right one, and that it was '
-              'made from "AWS4" followed by the secret access key'),
+        Fault(6, 'the key does not belong to this access key id; check that it is the right key, and that it was '
+              'created from "AWS4" followed by the secret access key'),
     ),
     "InvalidClientTokenId": (
         _refused("InvalidClientTokenId"),
-        Fault(6, "AWS does not know this access key id: check it for a typing error, whether it is active"),
+        Fault(6, "AWS does not know this access key id; check its spelling, that it is active"),
     ),
     "AccessDenied": (
         _refused("AccessDenied"),
-        Fault(6, "the user behind this key lacks the permission: check its policies, and a role's trust policy"),
+        Fault(6, "the user of this key lacks the permission; check its policies, and the role's trust policy"),
     ),
     "ExpiredToken": (
         _refused("ExpiredToken"),
-        Fault(6, "the credentials that signed this have expired: get new ones"),
+        Fault(6, "the credentials that signed the request have expired; get new ones"),
     ),
     "RegionDisabledException": (
         _refused("RegionDisabledException"),
-        Fault(6, "STS is not activated in this region for the account: activate it in IAM's account settings"),
+        Fault(6, "STS is not activated in this region for the account; activate it in IAM's account settings"),
     ),
     "a refusal with control characters": (
         _refused("AccessDenied", "&#x9b;31m&#x85;one&#13;two"),
@@ -56,7 +56,7 @@ REFUSALS = {
     "403 with a page": (http("403 Forbidden", "<html><br></html>"), Fault(6, f"403: {NO_DOCUMENT} (HTTP 403)")),
     "400 Throttling": (
         _refused("Throttling", status="400 Bad Request"),
-        Fault(6, "too many requests: wait a minute, and keep credentials for longer", 3, within=3.0),
+        Fault(6, "too many requests; wait a minute, and cache credentials", 3, within=3.0),
     ),
 }  # fmt: skip
 
@@ -71,12 +71,12 @@ PASSING = {
     ),
     "503 with Retry-After of an hour, 2 attempts": (
         http("503 Slow Down", "", "Retry-After: 3600"),
-        Fault(6, "the server asks for 3600 seconds without requests: try again then", 2, within=6.1),
+        Fault(6, "the server asks to wait 3600 seconds; try again then", 2, within=6.1),
     ),
     "503 with x-amz-retry-after in ms": (
         http("503 Slow Down", "", "x-amz-retry-after: 900"), Fault(6, f"503: {NO_DOCUMENT}", 3, within=3.0)
     ),
-    "429": (http("429 Too Many Requests"), Fault(6, "too many requests: wait a minute", 3, within=3.0)),
+    "429": (http("429 Too Many Requests"), Fault(6, "too many requests; wait a minute", 3, within=3.0)),
     "504": (http("504 Gateway Timeout"), Fault(6, f"504: {NO_DOCUMENT}", 3)),
 }  # fmt: skip
 
@@ -92,7 +92,7 @@ SHAPES = {
     ),
     "200 with JSON": (http("200 OK", "{}"), Fault(7, NO_XML)),
     "200 with two megabytes": (
-        http("200 OK", "<a>" + "x" * (2 << 20)), Fault(7, "answered with more than 1048576 octets")
+        http("200 OK", "<a>" + "x" * (2 << 20)), Fault(7, "sent more than 1048576 bytes")
     ),
     "200 with many elements": (
         http("200 OK", "<a>" + "<b/>" * 20_000 + "</a>"), Fault(7, "nested too deeply or has too many elements")
@@ -116,9 +116,9 @@ SHAPES = {
         Fault(7, "redirects to https://portal.example/login (HTTP 302), and redirects are not followed"),
     ),
     "307 without Location": (http("307 Temporary Redirect"), Fault(7, "redirects to an unknown URL (HTTP 307)")),
-    "not HTTP": (b"SSH-2.0-OpenSSH_9.2\r\n", Fault(7, "answered with something that is not HTTP", 3)),
+    "not HTTP": (b"SSH-2.0-OpenSSH_9.2\r\n", Fault(7, "is not valid HTTP", 3)),
     "endless headers": (
-        b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 1000, Fault(7, "answered with too large a header section")
+        b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 1000, Fault(7, "sent too large a header section")
     ),
 }  # fmt: skip
 

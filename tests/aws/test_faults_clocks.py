@@ -58,11 +58,11 @@ CLOCKS: dict[str, tuple[tuple[str, ...], tuple[Step, ...], Fault]] = {
     "a clock before 1970": (("1969-12-31T23:00:00",), (OK,), Fault(2, "set the clock", 0, 0)),
     "a clock that AWS refuses twice": (
         ("2026-03-01T11:00:00",), (REFUSED,),
-        Fault(6, "your clock is 3600 seconds behind: set it (timedatectl set-ntp true)", 2),
+        Fault(6, "your clock is 3600 seconds behind; set it (timedatectl set-ntp true)", 2),
     ),
     "a wrong clock, and AWS's time unknown": (
         ("2026-03-01T11:00:00",), (say(http("403 Forbidden", EXPIRED)),),
-        Fault(6, "the signature's time is not AWS's: check the clock (timedatectl)"),
+        Fault(6, "the signature's time differs from AWS's; check the clock (timedatectl)"),
     ),
     "a clock by which new credentials have expired": (
         ("2026-03-01T13:00:00",), (TOO_EARLY, SHORT),

@@ -50,14 +50,14 @@ def _drip_after(octets: bytes) -> Step:
 
 
 HEAD, _, BODY = OK.partition(b"\r\n\r\n")
-CLOSED = "closed the connection without an answer; check the endpoint, or try again"
-LATE = "cannot get an answer from 127.0.0.1:# within 0.5 s; check the network, or allow a longer timeout"
+CLOSED = "closed the connection without a response; check the endpoint, or try again"
+LATE = "cannot get a response from 127.0.0.1:# within 0.5 s; check the network, or set a longer timeout"
 
 ANSWERING = {
     "closes without a response": (say(b""), Fault(7, CLOSED, 3)),
     "resets without a response": (_reset, Fault(7, "Connection reset by peer; check the network", 3)),
-    "closes within its headers": (say(HEAD[:9]), Fault(7, "answered with something that is not HTTP", 3)),
-    "closes within its body": (say(OK[:-40]), Fault(7, "closed the connection in the middle of its answer", 3)),
+    "closes within its headers": (say(HEAD[:9]), Fault(7, "is not valid HTTP", 3)),
+    "closes within its body": (say(OK[:-40]), Fault(7, "closed the connection in the middle of its response", 3)),
     "resets within its body": (_half_and_reset, Fault(7, "Connection reset by peer; check the network", 3)),
     "hangs before its headers": (_hang_after(b""), Fault(7, LATE, 3, within=THRICE)),
     "hangs within its headers": (_hang_after(HEAD), Fault(7, LATE, 3, within=THRICE)),
@@ -80,12 +80,12 @@ REACHING = {
     "packets are lost": Fault(
         7, "cannot connect to 127.0.0.1:# within 0.5 s; check the network", 0, within=THRICE
     ),
-    "hangs before TLS": Fault(7, "cannot speak TLS with 127.0.0.1:# within 0.5 s", 0, within=THRICE),
-    "hangs within TLS": Fault(7, "cannot speak TLS with 127.0.0.1:# within 0.5 s", 0, within=THRICE),
-    "does not use TLS": Fault(7, "check that the port speaks TLS 1.2 or 1.3", 0),
-    "uses an old TLS": Fault(7, "TLSV1_ALERT_PROTOCOL_VERSION; check that the port speaks TLS 1.2 or 1.3", 0),
-    "closes within TLS": Fault(7, "cannot speak TLS with 127.0.0.1:#", 0),
-    "no name server": Fault(7, "cannot connect to sts.test:1: name not resolved", 0, within=THRICE),
+    "hangs before TLS": Fault(7, "cannot negotiate TLS with 127.0.0.1:# within 0.5 s", 0, within=THRICE),
+    "hangs within TLS": Fault(7, "cannot negotiate TLS with 127.0.0.1:# within 0.5 s", 0, within=THRICE),
+    "does not use TLS": Fault(7, "check that the port supports TLS 1.2 or 1.3", 0),
+    "uses an old TLS": Fault(7, "TLSV1_ALERT_PROTOCOL_VERSION; check that the port supports TLS 1.2 or 1.3", 0),
+    "closes within TLS": Fault(7, "cannot negotiate TLS with 127.0.0.1:#", 0),
+    "no name server": Fault(7, "cannot connect to sts.test:1: cannot resolve the host name", 0, within=THRICE),
     "a name server that hangs": Fault(7, "cannot connect to sts.test:1 within 0.5 s", 0, within=THRICE),
 }
 

@@ -34,7 +34,7 @@ def _tunnel_then_close(sock: socket.socket, _request: bytes) -> None:
     sock.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
 
 
-NO_WAY = "proxy 127.0.0.1:# gives no way to sts.example:443: "
+NO_WAY = "proxy 127.0.0.1:# refused a tunnel to sts.example:443: "
 
 TUNNELS: dict[str, tuple[Step, Fault]] = {
     "refuses the password": (
@@ -43,31 +43,31 @@ TUNNELS: dict[str, tuple[Step, Fault]] = {
     ),
     "forbids the host": (say(http("403 Forbidden")), Fault(7, NO_WAY + "HTTP/1.1 403 Forbidden; check", 0)),
     "cannot reach the host": (say(http("502 Bad Gateway")), Fault(7, NO_WAY + "HTTP/1.1 502 Bad Gateway", 0)),
-    "closes": (say(b""), Fault(7, NO_WAY + "no answer; check the proxy", 0)),
+    "closes": (say(b""), Fault(7, NO_WAY + "no response; check the proxy", 0)),
     "speaks SSH": (say(b"SSH-2.0-OpenSSH_9.2\r\n"), Fault(7, NO_WAY + "SSH-2.0-OpenSSH_9.2; check the proxy", 0)),
     "hangs": (_hang, Fault(7, "cannot get a tunnel from the proxy 127.0.0.1:# within 0.5 s", 0, within=THRICE)),
     "hangs after CONNECT": (
-        _tunnel_then_hang, Fault(7, "cannot speak TLS with sts.example:443 within 0.5 s", 0, within=THRICE)
+        _tunnel_then_hang, Fault(7, "cannot negotiate TLS with sts.example:443 within 0.5 s", 0, within=THRICE)
     ),
-    "closes after CONNECT": (_tunnel_then_close, Fault(7, "cannot speak TLS with sts.example:443", 0)),
+    "closes after CONNECT": (_tunnel_then_close, Fault(7, "cannot negotiate TLS with sts.example:443", 0)),
 }  # fmt: skip
 
-HOW = "HTTPS_PROXY must be http://[USER:PASSWORD@]HOST:PORT; other kinds of proxy are not spoken"
+HOW = "HTTPS_PROXY is not an HTTP proxy; use http://[USER:PASSWORD@]HOST:PORT"
 
 URLS = {
     "is a SOCKS proxy": (f"socks5://{USER}127.0.0.1:1080", Fault(2, HOW, 0, 0)),
     "needs TLS": (f"https://{USER}127.0.0.1:1080", Fault(2, HOW, 0, 0)),
     "has an invalid port": (
         f"http://{USER}127.0.0.1:port",
-        Fault(2, "HTTPS_PROXY is no URL; use http://", 0, 0),
+        Fault(2, "HTTPS_PROXY is not a valid URL; use http://", 0, 0),
     ),
     "is not ASCII": (
         f"http://{USER}pr\u00f6xy.example:1",
-        Fault(2, "the host in HTTPS_PROXY has blanks or non-ASCII", 0, 0),
+        Fault(2, "the host in HTTPS_PROXY has spaces or non-ASCII", 0, 0),
     ),
     "has a space in its name": (
         f"http://{USER}a b:1",
-        Fault(2, "the host in HTTPS_PROXY has blanks or non-ASCII", 0, 0),
+        Fault(2, "the host in HTTPS_PROXY has spaces or non-ASCII", 0, 0),
     ),
     "is unreachable": (
         f"http://{USER}127.0.0.1:1",

@@ -119,7 +119,7 @@ def test_a_code_that_aws_refuses_is_no_lack_of_permissions(box: Machine, sts: Ve
     with Front(sts.port, instead=lambda *_: (403, body.encode())) as front:
         done = box.run(*_words(sts, front, box.swtpm.path, *_mfa(pem)))
     assert (done.returncode, done.stdout, len(front.seen)) == (6, "", 1)
-    assert "AWS takes an MFA code once" in done.stderr
+    assert "AWS accepts an MFA code once" in done.stderr
     assert "permission" not in done.stderr
     assert done.stderr.count("\n") == 1
 

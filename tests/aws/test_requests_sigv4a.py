@@ -149,7 +149,7 @@ def test_a_role_signs_by_its_own_key(bench: Bench, sts: VerifyingSts) -> None:
     [
         (["--region-set=*"], 2, "created by `tpmwire import --sigv4a-out FILE`"),
         (["--region-set="], 2, "created by `tpmwire import --sigv4a-out FILE`"),
-        (["--sigv4a={}/v4a.pem", "--region-set=us east"], 2, "'us east' is no set of regions"),
+        (["--sigv4a={}/v4a.pem", "--region-set=us east"], 2, "'us east' is not a valid set of regions"),
         (["--sigv4a={}/none.pem"], 2, "No such file"),
         (["--sigv4a={}/v4a-hmac.pem"], 5, "not an ECC key on P-256"),
         (["--sigv4a=0x40000001"], 2, "not a persistent handle"),

@@ -143,9 +143,9 @@ def test_a_multi_region_access_point(world: World, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--region-set=us east"], "'us east' is no set of regions"),
-        (["--region-set="], "'' is no set of regions"),
-        (["--region-set=*", "--service=s/3"], "'s/3' is no service name"),
+        (["--region-set=us east"], "'us east' is not a valid set of regions"),
+        (["--region-set="], "'' is not a valid set of regions"),
+        (["--region-set=*", "--service=s/3"], "'s/3' is not a valid service name"),
         (["--region-set=*", "--assumeRole=true", "--aws-arn=arn:aws:iam::123456789012:role/x"], "leave one out"),
     ],
 )

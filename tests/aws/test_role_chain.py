@@ -145,7 +145,7 @@ def test_the_profiles_own_ca(config: Callable[..., None], run: Run, sts: Verifyi
     unset = {"AWS_ENDPOINT_URL_STS": ""}
     assert run("--profile=tpm", **unset)[::2] == (0, "")
     code, _, err = run("--profile=tpm", AWS_CA_BUNDLE=str(sts.authority("wrong").bundle), **unset)
-    assert (code, "does not verify" in err) == (7, True)
+    assert (code, "invalid certificate" in err) == (7, True)
 
 
 def test_retries_of_the_profile(config: Callable[..., None], run: Run) -> None:
@@ -298,11 +298,11 @@ def test_a_verb_reads_the_config_file_once(
 
 ROLE = f"role_arn = {ELSEWHERE}\n"
 REFUSED = {
-    "a profile that is not there": ("", "no profile 'a'"),
+    "a profile that is not there": ("", "profile 'a' not found"),
     "a source that is not there": (f"[profile a]\n{ROLE}source_profile = b\n", "source_profile = 'b'"),
     "a circle": (
         f"[profile a]\n{ROLE}source_profile = b\n[profile b]\n{ROLE}source_profile = a\n",
-        "leads back",
+        "has a loop",
     ),
     "programs in a circle": (
         f"[profile a]\ncredential_process = {CREDENTIAL_PROCESS} --profile b\n"

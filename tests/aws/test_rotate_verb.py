@@ -284,7 +284,7 @@ def test_a_key_that_is_also_in_clear_is_not_rotated_away(device: Device, tool: T
     ("words", "says"),
     [
         (["--profile", "work", "--resume"], "to resume"),
-        (["--profile", "nobody"], "no profile 'nobody'"),
+        (["--profile", "nobody"], "profile 'nobody' not found"),
         (["--profile", "work", "--discard", "AKIA"], "to resume"),
     ],
 )

@@ -136,7 +136,7 @@ def test_by_a_unix_socket_with_curl(tmp_path: Path) -> None:
         (["--socket-mode=0600"], "together with --socket"),
         (["--socket=s", "--socket-mode=rw"], "expected 0600 or 0660"),
         (["--token-file=/"], "is not a regular file"),
-        (["--profile=none"], "no profile 'none'"),
+        (["--profile=none"], "profile 'none' not found"),
         (["--keyPass-file=/dev/null"], "--keyPass-file /dev/null is read again for each refresh"),
         (["--credential-file=/dev/null"], "--credential-file /dev/null is read again for each refresh"),
     ],

@@ -309,7 +309,7 @@ REFUSED = {
         "Transfer-Encoding is made from the body",
     ),
     "a header with two lines": (["sign", "-H", "A: b\nC: d", "https://iam.amazonaws.com/"], "line end"),
-    "a method that is none": (["sign", "-X", "G T", "https://iam.amazonaws.com/"], "is not an HTTP method"),
+    "a method that is none": (["sign", "-X", "G T", "https://iam.amazonaws.com/"], "is not a valid HTTP method"),
     "an unsigned body": (
         ["sign", "--unsigned-payload", "https://iam.amazonaws.com/"],
         "is only for S3 over HTTPS",

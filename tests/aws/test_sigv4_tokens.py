@@ -145,12 +145,15 @@ def test_the_region_of_a_registry() -> None:
 @pytest.mark.parametrize(
     ("act", "pattern"),
     [
-        (lambda s: tokens.eks_token(s, resolve("us-east-1"), "a b", NOON), "'a b' is no EKS cluster name"),
-        (lambda s: tokens.eks_token(s, resolve("us-east-1"), "", NOON), "is no EKS cluster name"),
-        (lambda s: tokens.rds_token(s, "h", 0, "me", "us-east-1", NOON), "port 0 is none"),
-        (lambda s: tokens.rds_token(s, "h", 1, "", "us-east-1", NOON), "the database user is missing"),
-        (lambda s: tokens.rds_token(s, "h/x", 1, "me", "us-east-1", NOON), "'h/x' is no database host"),
-        (lambda s: tokens.dsql_token(s, "h?x", "us-east-1", NOON), "'h\\?x' is no database host"),
+        (
+            lambda s: tokens.eks_token(s, resolve("us-east-1"), "a b", NOON),
+            "'a b' is not a valid EKS cluster name",
+        ),
+        (lambda s: tokens.eks_token(s, resolve("us-east-1"), "", NOON), "is not a valid EKS cluster name"),
+        (lambda s: tokens.rds_token(s, "h", 0, "me", "us-east-1", NOON), "invalid port 0"),
+        (lambda s: tokens.rds_token(s, "h", 1, "", "us-east-1", NOON), "missing database user"),
+        (lambda s: tokens.rds_token(s, "h/x", 1, "me", "us-east-1", NOON), "'h/x' is not a valid database host"),
+        (lambda s: tokens.dsql_token(s, "h?x", "us-east-1", NOON), "'h\\?x' is not a valid database host"),
     ],
 )
 def test_unfit_values_are_refused(act, pattern: str) -> None:
@@ -244,7 +247,7 @@ def test_a_console_session_has_limits(duration: int) -> None:
 
 
 def test_a_console_that_is_not_known() -> None:
-    with pytest.raises(RequestError, match="console of partition aws-iso signs in is not known"):
+    with pytest.raises(RequestError, match="unknown console sign-in page of partition aws-iso"):
         tokens.console_url("t", "us-iso-east-1")
 
 

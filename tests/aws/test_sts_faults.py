@@ -171,7 +171,7 @@ def test_a_fault_that_stays_ends(attempts: int) -> None:
             error("AccessDenied", "Not you.\nNever."),
             r"AccessDenied: Not you. Never \(HTTP 403.*permission",
         ),
-        ("403 Forbidden", error("InvalidClientTokenId"), "access key id: check it"),
+        ("403 Forbidden", error("InvalidClientTokenId"), "access key id; check its spelling"),
         ("403 Forbidden", error("SignatureDoesNotMatch"), '"AWS4" followed by'),
         ("403 Forbidden", error("RegionDisabledException"), "activate it in IAM"),
         ("400 Bad Request", error("ExpiredToken"), "have expired"),
@@ -221,7 +221,7 @@ def _without(name: str) -> str:
             "more than one",
         ),
         ("<a>" * 20 + "</a>" * 20, "too deeply"),
-        (" " * (MAX_BODY + 1), "more than 1048576 octets"),
+        (" " * (MAX_BODY + 1), "more than 1048576 bytes"),
     ],
 )
 def test_a_200_that_is_no_answer(body: str, pattern: str) -> None:
@@ -254,7 +254,7 @@ def _flood(head: bytes, piece: bytes, size: int) -> Step:
 )
 def test_an_answer_without_end_is_left(head: bytes, piece: bytes) -> None:
     with ScriptedServer(_flood(head, piece, 4 * MAX_BODY)) as server:
-        Caller(server).fails(ResponseError, "more than 1048576 octets|too large a header section")
+        Caller(server).fails(ResponseError, "more than 1048576 bytes|too large a header section")
 
 
 def _trickle(head: bytes) -> Step:
@@ -273,7 +273,7 @@ def _trickle(head: bytes) -> Step:
 def test_a_trickle_of_octets_does_not_stretch_the_wait(head: bytes) -> None:
     with ScriptedServer(_trickle(head)) as server:
         Caller(server, attempts=1, timeout=TIMEOUT).fails(
-            NetworkError, r"answer from 127.0.0.1:\d+ within 0.4 s.*longer timeout"
+            NetworkError, r"response from 127.0.0.1:\d+ within 0.4 s.*longer timeout"
         )
 
 
@@ -307,7 +307,7 @@ def test_a_tls_handshake_that_never_ends() -> None:
         port = listener.getsockname()[1]
         with ScriptedServer(OK) as unused:
             caller = Caller(unused, attempts=1, timeout=TIMEOUT, url=f"https://127.0.0.1:{port}")
-            caller.fails(NetworkError, f"speak TLS with 127.0.0.1:{port} within 0.4 s")
+            caller.fails(NetworkError, f"negotiate TLS with 127.0.0.1:{port} within 0.4 s")
 
 
 def test_nobody_listens() -> None:
@@ -371,7 +371,7 @@ def test_a_wrong_clock_is_corrected_once(body: str, off: int) -> None:
 
 def test_a_clock_that_stays_wrong_is_an_error_with_a_hint() -> None:
     with ScriptedServer(_dated("403 Forbidden", EXPIRED, NOON + 3600)) as server:
-        Caller(server, clock=lambda: NOON).fails(StsError, "your clock is 3600 seconds behind: set it")
+        Caller(server, clock=lambda: NOON).fails(StsError, "your clock is 3600 seconds behind; set it")
         assert len(server.requests) == 2
 
 

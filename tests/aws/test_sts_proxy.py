@@ -55,7 +55,7 @@ def test_tls_is_verified_behind_a_tunnel(tmp_path) -> None:
     with ScriptedServer(OK) as server, TlsRelay(("127.0.0.1", server.port), certificate) as relay:
         with ScriptedServer(connect_here) as proxy:
             environ = {"https_proxy": f"127.0.0.1:{proxy.port}", "AWS_CA_BUNDLE": str(wrong.bundle)}
-            with pytest.raises(NetworkError, match=r"sts.example:\d+: its certificate does not verify"):
+            with pytest.raises(NetworkError, match=r"sts.example:\d+: invalid certificate"):
                 _call(f"https://sts.example:{relay.port}/", **environ)
         assert server.requests == []
 
@@ -77,7 +77,7 @@ def test_http_to_another_machine_is_warned_of_once() -> None:
         for host in ("localhost", "127.0.0.9", "[::1]", "sts.example", "127.0.0.1.example", "other.example"):
             client.send(Request("GET", f"http://{host}/"))
     assert len(warned) == 1
-    assert warned[0].startswith("sts.example:80 is spoken with in clear (http)")
+    assert warned[0].startswith("the connection to sts.example:80 is not encrypted (http)")
 
 
 def test_no_proxy_is_heeded() -> None:
@@ -95,7 +95,7 @@ def test_no_proxy_is_heeded() -> None:
         (http("407 Proxy Authentication Required"), "407 Proxy .*user and password", False),
         (http("403 Forbidden\x1b[31m"), r"403 Forbidden\?\[31m; check the proxy", False),
         (http("502 Bad Gateway"), "502 Bad Gateway", True),
-        (b"", "no answer", True),
+        (b"", "no response", True),
         (b"SSH-2.0-OpenSSH\r\n", "SSH-2.0-OpenSSH", True),
         (b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 20000, "200 OK; check the proxy", True),
         (b"HTTP/1.1 200 OK\r\nA: b\r\n", "200 OK; check the proxy", True),

@@ -137,7 +137,7 @@ ANSWERS: dict[str, tuple[Step, int, str, int]] = {
     "is of no service": (say(http("502 No", "<html>")), 6, "502: the response has no AWS error document", 3),
     "is elsewhere": (say(http("302 There", "", "Location: https://x")), 7, "redirects to https://x (HTTP 302)", 1),
     "has no password": (say(http("200 OK", '{"authorizationData":[]}')), 7, "has no registry password", 1),
-    "is cut": (say(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"), 7, "in the middle of its answer", 3),
+    "is cut": (say(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"), 7, "in the middle of its response", 3),
     "has a strange code": (
         say(http("400 No", '{"__type":["a"],"message":{}}')),
         6,

@@ -197,18 +197,21 @@ def test_a_role_signs(box: Machine, tmp_path: Path, capsys: pytest.CaptureFixtur
 REFUSED = {
     "a cluster that is none": (
         ["token", "eks", "--cluster-name=a b", "--region=us-east-1"],
-        "'a b' is no EKS cluster",
+        "'a b' is not a valid EKS cluster",
     ),
     "two clusters": (["token", "eks", "--cluster-name=a", "--cluster-id=b"], "not allowed with"),
     "no region": (["token", "eks", "--cluster-name=a"], "the region is not known"),
     "no port": (["token", "rds", f"--hostname={HOST}", "--username=a"], "--port is required"),
-    "a port that is none": (["token", "rds", f"--hostname={HOST}", "--username=a", "--port=0"], "port 0 is none"),
+    "a port that is none": (["token", "rds", f"--hostname={HOST}", "--username=a", "--port=0"], "invalid port 0"),
     "a host that is none": (
         ["token", "rds", "--hostname=a/b", "--username=a", "--port=1", "--region=a"],
         "'a/b' is no",
     ),
-    "no user": (["token", "rds", f"--hostname={HOST}", "--username=", "--port=1"], "user is missing"),
-    "a user in Latin-1": (["token", "rds", f"--hostname={HOST}", "--username=\udcff", "--port=1"], "is not UTF-8"),
+    "no user": (["token", "rds", f"--hostname={HOST}", "--username=", "--port=1"], "missing database user"),
+    "a user in Latin-1": (
+        ["token", "rds", f"--hostname={HOST}", "--username=\udcff", "--port=1"],
+        "is not valid UTF-8",
+    ),
 }
 
 

@@ -186,7 +186,7 @@ def test_a_profile_of_the_credentials_file(tool: Tool, tmp_path: Path, monkeypat
     credentials.write_text(f"[tpm]\n{SECRET.decode()}\n")
     assert says("tpm") == (
         2,
-        f"tpmwire: {credentials}: not a valid AWS config file (line 2: no KEY = VALUE); correct it first\n",
+        f"tpmwire: {credentials}: not a valid AWS config file (line 2: expected KEY = VALUE); correct it first\n",
     )
 
 

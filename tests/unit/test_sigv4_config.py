@@ -98,7 +98,9 @@ def test_which_profile(environ: dict[str, str]) -> None:
     assert config.profile_name({"AWS_PROFILE": ""}) is None
     # As in botocore, where the older name wins.
     assert config.profile_name({"AWS_PROFILE": "a", "AWS_DEFAULT_PROFILE": "b"}) == "b"
-    with pytest.raises(RequestError, match=r"no profile 'none' .* known: default, four, one, two, with blank"):
+    with pytest.raises(
+        RequestError, match=r"profile 'none' not found .* have: default, four, one, two, with blank"
+    ):
         loaded.profile("none")
     assert "one" in loaded
     assert "none" not in loaded
@@ -123,11 +125,11 @@ def test_a_chain_of_profiles(environ: dict[str, str]) -> None:
         ("[profile a]\nrole_arn = r\nsource_profile = b\n", "source_profile = 'b', which is not in"),
         (
             "[profile a]\nrole_arn=r\nsource_profile=b\n[profile b]\nrole_arn=r\nsource_profile=a\n",
-            "source_profile of profile b leads back",
+            "source_profile chain of profile b has a loop",
         ),
         (
             "".join(f"[profile {a}]\nrole_arn=r\nsource_profile={chr(ord(a) + 1)}\n" for a in "abcdefghijklmn"),
-            "leads back or too far",
+            "has a loop or more than 10",
         ),
     ],
 )
@@ -149,12 +151,12 @@ def test_a_services_section_that_is_not_there(environ: dict[str, str]) -> None:
     ("data", "pattern"),
     [
         (b"the+secret\n", r"line 1: text before the first \[section\]"),
-        (b"[a]\nthe+secret\n", r"line 2: no KEY = VALUE"),
-        (b"[a]\nk = 1\nk = the+secret\n", r"line 3: a key for the second time"),
+        (b"[a]\nthe+secret\n", r"line 2: expected KEY = VALUE"),
+        (b"[a]\nk = 1\nk = the+secret\n", r"line 3: duplicate key"),
         (b"\xef\xbb\xbf[a]\nk = the+secret\n", "begins with a byte order mark"),
-        (b"[a]\n[a]\n", r"line 2: a section for the second time"),
+        (b"[a]\n[a]\n", r"line 2: duplicate section"),
         (b"[a]\ns3 =\n  the+secret\n", r"an indented line without ="),
-        (b"[a]\nkey = \xff the+secret\n", "is not UTF-8"),
+        (b"[a]\nkey = \xff the+secret\n", "is not valid UTF-8"),
         (b"#" * (1 << 20) + b"#", "larger than 1048576 bytes"),
     ],
 )

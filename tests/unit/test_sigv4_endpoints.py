@@ -242,5 +242,5 @@ def test_settings_of_the_environment_choose_a_services_endpoint() -> None:
     assert resolve_service("sts", "eu-west-1", None, both).url == "https://sts-fips.eu-west-1.api.aws/"
     own = resolve_service("api-gateway", "eu-west-1", None, {"AWS_ENDPOINT_URL_API_GATEWAY": "http://localhost:1"})
     assert own.url == "http://localhost:1/"
-    with pytest.raises(RequestError, match="'a b' is no service name"):
+    with pytest.raises(RequestError, match="'a b' is not a valid service name"):
         resolve_service("a b", "eu-west-1")

@@ -51,9 +51,9 @@ def test_a_file_that_changes() -> None:
         body.rewind()
         assert body.read(4) == b"2345"
         file.truncate(6)
-        with pytest.raises(RequestError, match="became shorter"):
+        with pytest.raises(RequestError, match="was truncated"):
             body.read(4)
 
 
 def test_a_repr_shows_no_content() -> None:
-    assert repr(FileBody(io.BytesIO(b"secret"))) == "<FileBody of 6 octets>"
+    assert repr(FileBody(io.BytesIO(b"secret"))) == "<FileBody of 6 bytes>"

@@ -357,7 +357,7 @@ def test_an_endpoint_of_the_users_wins() -> None:
     "region", ["", "a/b", "a@b", "a.b", "a:1", "-a", "a-", "a b", "x" * 64, "eu-central-1\n", "ü", "a#", "a?b"]
 )
 def test_a_region_that_is_no_part_of_a_host_name_is_refused(region: str) -> None:
-    with pytest.raises(RequestError, match="is no region name"):
+    with pytest.raises(RequestError, match="is not a valid region name"):
         resolve(region)
 
 
@@ -367,12 +367,12 @@ def test_a_region_that_is_no_part_of_a_host_name_is_refused(region: str) -> None
         ("sts.example", "AWS_ENDPOINT_URL_STS: the URL must start with https://HOST"),
         ("ftp://sts.example", "AWS_ENDPOINT_URL_STS: the URL must start"),
         ("https://", "AWS_ENDPOINT_URL_STS: the URL must start"),
-        ("https://user:pw@sts.example", "no user name, query or fragment"),
-        ("https://sts.example/?a=b", "no user name, query or fragment"),
-        ("https://sts.example/#a", "no user name, query or fragment"),
-        ("https://sts.example/a b", "ASCII without blanks"),
-        ("https://sts.exämple/", "ASCII without blanks"),
-        ("https://sts.example:port", "AWS_ENDPOINT_URL_STS: not a URL"),
+        ("https://user:pw@sts.example", "user name, query and fragment are not"),
+        ("https://sts.example/?a=b", "user name, query and fragment are not"),
+        ("https://sts.example/#a", "user name, query and fragment are not"),
+        ("https://sts.example/a b", "ASCII without spaces"),
+        ("https://sts.exämple/", "ASCII without spaces"),
+        ("https://sts.example:port", "AWS_ENDPOINT_URL_STS: invalid URL"),
     ],
 )
 def test_an_endpoint_that_is_none_is_refused(url: str, pattern: str) -> None:
@@ -443,7 +443,7 @@ def test_a_servers_text_is_shown_in_one_printable_line() -> None:
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])
 def test_a_timeout_must_end(timeout: float) -> None:
-    with pytest.raises(RequestError, match="must be a number of seconds above 0"):
+    with pytest.raises(RequestError, match="use a number of seconds above 0"):
         HttpClient(timeout)
 
 

@@ -24,5 +24,5 @@ def test_as_sts_writes_it() -> None:
 
 @pytest.mark.parametrize("text", ["", "2026-11-24", "2026-11-24T12:00:00", "2026-13-24T12:00:00Z"])
 def test_no_time(text: str) -> None:
-    with pytest.raises(RequestError, match="is no RFC 3339 time"):
+    with pytest.raises(RequestError, match="is not a valid RFC 3339 time"):
         parse_rfc3339(text)
