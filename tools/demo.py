@@ -1,7 +1,7 @@
-"""`make demo`: the aws command line with a key that lives in a TPM, each step as a user would type it.
+"""`make demo`: the aws command with a key in a TPM, each step as a user would type it.
 
-The TPM is a software one (swtpm), the STS is moto with authentication on, which verifies every signature. On a
-real machine they are /dev/tpmrm0 and AWS, and nothing else differs.
+The TPM is a software TPM (swtpm), and the STS is moto with authentication, which verifies every signature. On a
+real machine they are /dev/tpmrm0 and AWS; nothing else differs.
 """
 
 import subprocess
@@ -19,30 +19,30 @@ from tests.support.swtpm import Swtpm, SwtpmError  # noqa: E402
 
 STEPS = (
     (
-        "The secret access key goes into the TPM, from standard input. It cannot be taken out again.",
+        "Import the secret access key into the TPM, from standard input. The TPM never releases it.",
         'printf %s "$SECRET" | tpmwire import --tpm-path "$TPM" --aws-access-key-id "$KEY_ID" '
         "--persistent-handle 0x81010002 --out key.pem --write-profile tpm",
     ),
     (
-        "The profile that it wrote, with a role to assume. There is no secret in it.",
+        "Add a role to the new profile. The profile has no secret.",
         'sed -i "s|^credential_process.*|& --assumeRole --aws-arn=$ROLE --aws-session-name=demo|" ~/.aws/config; '
         "cat ~/.aws/config",
     ),
     (
-        "The aws command line uses it. STS has verified two signatures by then: the TPM's, and the role's.",
+        "Use the profile. STS verifies two signatures: the TPM's, and that of the role's credentials.",
         "aws sts get-caller-identity --profile tpm",
     ),
     (
-        "What the TPM was asked for. The salted session encrypts the answer: nothing secret crosses the bus.",
+        "Show the TPM commands. The salted session encrypts the response: nothing secret crosses the bus.",
         """eval "$(sed -n 's/^credential_process = //p' ~/.aws/config) --verbose" >/dev/null""",
     ),
     (
-        "The same key from its file, which only this TPM can load.",
+        "Use the same key from its file, which only this TPM can load.",
         'aws-tpm-process-credential --verbose --tpm-path "$TPM" --aws-access-key-id "$KEY_ID" '
         "--credential-file key.pem >/dev/null",
     ),
     (
-        "The secret is in no file here.",
+        "Search for the secret: no file has it.",
         'grep -rF "$SECRET" ~ && exit 1; echo "not found"',
     ),
 )
@@ -67,14 +67,14 @@ def follow(steps: Iterable[tuple[str, str]], environment: Mapping[str, str], dir
 
 
 def main() -> int:
-    print("# A software TPM and an STS that verifies signatures are started ...", flush=True)
+    print("# Starting a software TPM and an STS that verifies signatures ...", flush=True)
     with tempfile.TemporaryDirectory(prefix="demo-") as home, Swtpm() as tpm, VerifyingSts() as sts:
         box = Machine(Path(home), tpm)
         given = {"TPM": tpm.path, "AWS_ENDPOINT_URL_STS": sts.endpoint, "KEY_ID": sts.access_key_id}
         given |= {"ROLE": sts.role_arn, "AWS_DEFAULT_REGION": "eu-central-1"}
         for name, value in given.items():
             print(f"$ export {name}={value}")
-        print("$ read -rs SECRET    # and paste the secret access key", flush=True)
+        print("$ read -rs SECRET    # paste the secret access key", flush=True)
         return follow(STEPS, box.environment(**given, SECRET=sts.secret_access_key), box.home)
 
 

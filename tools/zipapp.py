@@ -1,7 +1,7 @@
-"""Build the single file: dist/tpmwire.pyz, which needs a python3 (3.11 or newer) and nothing else.
+"""Builds the single file dist/tpmwire.pyz, which needs only a python3 (3.11 or newer).
 
-Inside are our packages and construct, as source, nothing compiled. The same sources give the same bytes: names are
-sorted, modes fixed, and every time is SOURCE_DATE_EPOCH (seconds since 1970, reproducible-builds.org), else 1980.
+It has the packages of this project and construct, as source. The same sources result in the same bytes: names are
+sorted, modes are fixed, and every time is SOURCE_DATE_EPOCH (seconds since 1970, reproducible-builds.org) or 1980.
 """
 
 import argparse
