@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .signer import Signer as Signer
     from .signer import hmac_from_secret as hmac_from_secret
     from .sigv4a import Sigv4aSigner as Sigv4aSigner
+    from .sigv4a import der_signature as der_signature
     from .sts import AssumeRole as AssumeRole
     from .sts import AssumeRoot as AssumeRoot
     from .sts import CallerIdentity as CallerIdentity
@@ -45,7 +46,7 @@ _NAMES = {
     "http": ("HttpClient", "Response"),
     "request": ("Request",),
     "signer": ("Signer", "hmac_from_secret"),
-    "sigv4a": ("Sigv4aSigner",),
+    "sigv4a": ("Sigv4aSigner", "der_signature"),
     "sts": (
         "AssumeRole",
         "AssumeRoot",

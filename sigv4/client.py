@@ -19,7 +19,7 @@ __all__ = ["AwsClient", "StsClient"]
 
 Result = TypeVar("Result")
 
-# Where XML services put an error: as STS and IAM do, as S3 does, and two older forms.
+# Paths of an error in XML: of STS and IAM, two older forms, and S3.
 _ERRORS = ("ErrorResponse/Error/", "ErrorResponse/Errors/Error/", "Response/Errors/Error/", "Error/")
 _REQUEST_IDS = ("ErrorResponse/RequestId", "ErrorResponse/RequestID", "Response/RequestID", "Error/RequestId")
 

@@ -1,5 +1,7 @@
 """An HTTP client: http.client and ssl with deadlines and size limits; TLS certificates are always verified."""
 
+import socket
+import time
 from collections.abc import Callable, Mapping
 from http.client import (
     HTTPConnection,
@@ -18,7 +20,6 @@ from .request import Request, host_header, split_url
 from .sockets import BoundedSocket, Deadline, TooMuchData, open_socket
 
 if TYPE_CHECKING:
-    import socket
     import ssl
 
 __all__ = ["MAX_BODY", "MAX_HEAD", "HttpClient", "Response"]
@@ -90,7 +91,7 @@ class HttpClient:
         host, port = parts.hostname or "", parts.port or (443 if encrypted else 80)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         if not target.isascii() or " " in target or not host.isascii():
-            raise RequestError("the URL has blanks or non-ASCII characters; percent-encode them before signing")
+            raise RequestError("the URL has spaces or non-ASCII characters; percent-encode them before signing")
         proxy = proxy_for(request.url, self._environ)
         context = self._tls_context() if encrypted else None
         if not encrypted and not _is_loopback(host):
@@ -115,14 +116,14 @@ class HttpClient:
             self._warn(text)
             self._warn = None
 
-    def _connect(self, proxy: Proxy | None, host: str, port: int) -> "socket.socket":
+    def _connect(self, proxy: Proxy | None, host: str, port: int) -> socket.socket:
         peer, peer_port = (proxy.host, proxy.port) if proxy else (host, port)
         try:
             return open_socket(peer, peer_port, Deadline(self.timeout))
         except OSError as error:
             raise self._convert(error, f"connect to {'the proxy ' if proxy else ''}", peer, peer_port) from error
 
-    def _tunnel(self, sock: "socket.socket", proxy: Proxy, host: str, port: int) -> None:
+    def _tunnel(self, sock: socket.socket, proxy: Proxy, host: str, port: int) -> None:
         """Opens a tunnel through the proxy by CONNECT (RFC 9110 §9.3.6)."""
         authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         lines = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}"]
@@ -146,7 +147,7 @@ class HttpClient:
                 retryable=status[9:10] != "4",
             )
 
-    def _encrypt(self, sock: "socket.socket", context: "ssl.SSLContext", host: str, port: int) -> "ssl.SSLSocket":
+    def _encrypt(self, sock: socket.socket, context: "ssl.SSLContext", host: str, port: int) -> "ssl.SSLSocket":
         sock.settimeout(self.timeout)
         try:
             # As bytes: for a str, ssl would import the whole of encodings.idna.
@@ -156,7 +157,7 @@ class HttpClient:
 
     def _exchange(
         self,
-        sock: "socket.socket",
+        sock: socket.socket,
         request: Request,
         target: str,
         proxy_authorization: str | None,
@@ -235,9 +236,7 @@ class HttpClient:
 
 def _reason(error: Exception, authorities: Authorities) -> tuple[str, str, bool]:
     """Returns reason, advice and whether a retry may help, for an OSError."""
-    import socket  # late, as are the next two: only an error needs them
-    import ssl
-    import time
+    import ssl  # late: a run that never connects by TLS does not need it
 
     if isinstance(error, ssl.SSLCertVerificationError):
         if error.verify_code in _WRONG_HOST:
