@@ -1,4 +1,4 @@
-"""The command line: puts tpmwire and sigv4 together. Any Python can read this file, and is refused if too old."""
+"""The command line, which puts tpmwire and sigv4 together. Every Python can read this file, to refuse old ones."""
 
 import sys
 

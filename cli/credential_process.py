@@ -14,13 +14,13 @@ __all__ = ["main", "run"]
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the command; returns the exit code."""
+    """Runs the command and returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     return guarded(PROGRAM, lambda: run(words))
 
 
 def run(words: list[str]) -> int:
-    """Runs the command; returns the exit code. Raises what `guarded` turns into a line."""
+    """Runs the command and returns the exit code. Raises errors, which `guarded` prints."""
     settings = parse_run(words)
     if settings.version:
         print(f"{PROGRAM} {__version__}")

@@ -1,1 +1,1 @@
-"""The files under ~/.aws: profiles are found and edited here."""
+"""Finds and edits profiles in the files under ~/.aws."""

@@ -1,4 +1,4 @@
-"""`--format credentials-file`: the credentials as a profile of ~/.aws/credentials, and all else left as it is."""
+"""`--format credentials-file`: writes credentials as a profile of ~/.aws/credentials, changing nothing else."""
 
 import os
 
@@ -21,7 +21,7 @@ _SETTINGS = {
 
 
 def check(profile: str, *, overwrite: bool) -> None:
-    """Finds out what would fail at the end before the TPM is asked. Raises UsageError."""
+    """Checks, before the TPM is opened, what would otherwise fail at the end. Raises UsageError."""
     section_of(profile)  # a name that has no section
     path = _path()
     _check_section(profile, read(path), overwrite=overwrite)
@@ -29,10 +29,10 @@ def check(profile: str, *, overwrite: bool) -> None:
 
 
 def write(profile: str, credentials: "Credentials", *, overwrite: bool) -> str:
-    """Puts the credentials into the file, which is whole at any time, and returns its path.
+    """Writes the credentials to the file atomically, and returns its path.
 
-    `overwrite` lets it replace a long-term key. Runs at once take turns; the file is private to its owner
-    afterwards. Raises UsageError, OSError.
+    `overwrite` allows replacing a long-term key. Concurrent runs take turns. Afterwards only the owner can read
+    the file. Raises UsageError, OSError.
     """
     path = _path()
     values = {name: getattr(credentials, field) or "" for name, field in _SETTINGS.items()}
@@ -53,12 +53,12 @@ def write(profile: str, credentials: "Credentials", *, overwrite: bool) -> str:
 
 
 def _path() -> str:
-    """The file itself where its name is a symbolic link, which so stays one."""
+    """Returns the path of the file itself if the name is a symbolic link, so that the link stays one."""
     return os.path.realpath(credentials_path())
 
 
 def _check_section(profile: str, text: str, *, overwrite: bool) -> None:
-    """Raises UsageError where the profile has a key that does not expire, which nobody could bring back."""
+    """Raises UsageError if the profile has a long-term key, which could not be recovered."""
     if overwrite or not has_section(text, profile):
         return
     if any(get_setting(text, profile, name) for name in ("aws_access_key_id", "aws_secret_access_key")) and not (

@@ -1,8 +1,8 @@
-"""Edits of ~/.aws/config and ~/.aws/credentials that leave everything else as it is: comments, order, blanks.
+"""Edits ~/.aws/config and ~/.aws/credentials without changing anything else: comments, order, blanks.
 
-Both are text that people write by hand; a parser's own output would lose that. The grammar is configparser's, by
+People write both files by hand, and a parser's output would lose comments. The grammar is configparser's, with
 which botocore and the aws command read both files: indented settings, `name: value`, values on several lines. Each
-edit is checked by reading the new text with configparser itself.
+edit is checked by parsing the new text with configparser itself.
 """
 
 import configparser
@@ -35,7 +35,7 @@ _GRAMMAR = configparser.RawConfigParser
 
 @dataclass
 class _Setting:
-    """A setting, and its lines without comments between them."""
+    """A setting, with its lines and without the comments between them."""
 
     name: str
     lines: list[int]
@@ -43,7 +43,7 @@ class _Setting:
 
 @dataclass
 class _Section:
-    """A section: the line of its header, the line after its last, and its settings in order."""
+    """A section: the line of its header, the line after its last one, and its settings in order."""
 
     name: str
     start: int
@@ -52,12 +52,12 @@ class _Section:
 
 
 def config_path() -> str:
-    """~/.aws/config, or what AWS_CONFIG_FILE names. Raises UsageError where there is no home directory."""
+    """Returns the path of ~/.aws/config, or AWS_CONFIG_FILE. Raises UsageError if there is no home directory."""
     return _resolved(config_file(os.environ), "AWS_CONFIG_FILE")
 
 
 def credentials_path() -> str:
-    """~/.aws/credentials, or what AWS_SHARED_CREDENTIALS_FILE names. Raises UsageError like `config_path`."""
+    """Returns the path of ~/.aws/credentials, or AWS_SHARED_CREDENTIALS_FILE. Raises as `config_path` does."""
     return _resolved(credentials_file(os.environ), "AWS_SHARED_CREDENTIALS_FILE")
 
 
@@ -68,7 +68,7 @@ def _resolved(path: str, variable: str) -> str:
 
 
 def section_of(profile: str) -> str:
-    """The section of ~/.aws/config that a profile is: `default` stands without the word. Raises UsageError."""
+    """Returns the name of a profile's section in ~/.aws/config; `default` has no prefix. Raises UsageError."""
     if not re.fullmatch(r"[\w.@+=/:-]([\w.@+=/: -]*[\w.@+=/:-])?", profile, re.ASCII):
         raise UsageError(
             f"{profile!r} is not a valid profile name; use letters, digits, blanks and . _ - @ + = / :"
@@ -83,7 +83,7 @@ def profile_of(section: str) -> str | None:
 
 
 def _canonical(section: str) -> str:
-    """The section's name as `section_of` writes it."""
+    """Returns the section's name as `section_of` writes it."""
     profile = profile_of(section)
     if profile is None or profile == "default":
         return profile or section
@@ -91,12 +91,12 @@ def _canonical(section: str) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    """The lines with their ends, as a file's are told apart; `str.splitlines` knows more ends."""
+    """Splits the text into lines with their ends; `str.splitlines` would also split at other characters."""
     return list(io.StringIO(text, newline=""))
 
 
 def _layout(lines: list[str]) -> list[_Section]:
-    """The sections, by configparser's rules: what is indented deeper than a setting continues it."""
+    """Returns the sections, by configparser's rules: a line indented deeper than a setting continues it."""
     found: list[_Section] = []
     setting: _Setting | None = None
     depth = 0
@@ -121,7 +121,7 @@ def _layout(lines: list[str]) -> list[_Section]:
 
 
 def _found(layout: list[_Section], section: str) -> _Section | None:
-    """The section of that name. Raises UsageError where it is there twice."""
+    """Returns the section of that name, or None. Raises UsageError if there are two."""
     wanted = _canonical(section)
     found = [each for each in layout if _canonical(each.name) == wanted]
     if len(found) > 1:
@@ -130,26 +130,26 @@ def _found(layout: list[_Section], section: str) -> _Section | None:
 
 
 def sections(text: str) -> list[str]:
-    """The names of all sections, in order."""
+    """Returns the names of all sections, in order."""
     return [section.name for section in _layout(_lines(text))]
 
 
 def has_section(text: str, section: str) -> bool:
-    """Whether there is such a section."""
+    """Tells whether there is such a section."""
     return _found(_layout(_lines(text)), section) is not None
 
 
 def get_setting(text: str, section: str, name: str) -> str | None:
-    """The value of a setting as AWS's programs read it; None where there is none. Raises UsageError."""
+    """Returns the value of a setting as AWS's programs read it, or None. Raises UsageError."""
     if not has_section(text, section):
         return None
     return _parsed(text, section)[_canonical(section)].get(name)
 
 
 def set_settings(text: str, section: str, values: Mapping[str, str]) -> str:
-    """The text with these settings in a section, which is added at the end where it is not there.
+    """Returns the text with these settings in a section, which is appended if it is missing.
 
-    Raises UsageError where AWS's programs could not read the text, before or after.
+    Raises UsageError if AWS's programs cannot read the text, before or after the edit.
     """
     for name, value in values.items():
         if "\n" in name + value or "\r" in name + value:
@@ -178,9 +178,9 @@ def set_settings(text: str, section: str, values: Mapping[str, str]) -> str:
 
 
 def remove_settings(text: str, section: str, names: Iterable[str]) -> str:
-    """The text without these settings; a section that has none left goes too, comments in it stay.
+    """Returns the text without these settings; a section without settings is removed, but not its comments.
 
-    Raises UsageError as `set_settings`, and where a setting is inherited from a [DEFAULT] section.
+    Raises UsageError like `set_settings`, and if a setting is inherited from a [DEFAULT] section.
     """
     lines = _lines(text)
     found = _found(_layout(lines), section)
@@ -204,7 +204,7 @@ def _indent(line: str) -> str:
 
 
 def _checked(before: str, after: str, section: str, values: Mapping[str, str | None]) -> str:
-    """The text after an edit, if that is what was meant: these values in the section, and all else unchanged."""
+    """Returns the edited text if it has these values in the section, and all else unchanged. Raises UsageError."""
     wanted, got = _parsed(before, section), _parsed(after, section)
     changed = wanted[_canonical(section)]
     for name, value in values.items():
@@ -221,9 +221,9 @@ def _checked(before: str, after: str, section: str, values: Mapping[str, str | N
 
 
 def _parsed(text: str, section: str) -> dict[str, dict[str, str]]:
-    """Sections and their settings as botocore reads them; `section` is among them.
+    """Returns the sections and their settings as botocore reads them, always with `section`.
 
-    Raises UsageError, which shows no line of the text.
+    Raises UsageError, which quotes no line of the text.
     """
     try:
         parser = parse_config(text)

@@ -1,4 +1,4 @@
-"""~/.aws/config and ~/.aws/credentials: read as they are, and changed so that no run loses another's change."""
+"""Reads ~/.aws/config and ~/.aws/credentials, and changes them without losing concurrent changes."""
 
 import contextlib
 import fcntl
@@ -19,9 +19,9 @@ _PAUSE = 0.02  # seconds
 
 
 def read(path: str) -> str:
-    """The text; empty where there is no file. Raises UsageError.
+    """Returns the text of a file; empty if it does not exist. Raises UsageError.
 
-    Each octet of it survives a `change`: line ends of other systems, and comments that are no UTF-8.
+    A `change` preserves every byte: line ends of other systems, and comments that are not UTF-8.
     """
     # Before it is opened: a named pipe would wait for its other end.
     if os.path.exists(path) and not os.path.isfile(path):
@@ -30,14 +30,14 @@ def read(path: str) -> str:
 
 
 def read_setting(path: str, section: str, name: str) -> str | None:
-    """The value of a setting as AWS's programs read it; None where there is none. Raises UsageError."""
+    """Returns the value of a setting as AWS's programs read it, or None. Raises UsageError."""
     with _named(path):
         return get_setting(read(path), section, name)
 
 
 @contextlib.contextmanager
 def _named(path: str) -> Iterator[None]:
-    """Names the file in an error about its content."""
+    """Adds the file's name to an error about its content."""
     try:
         yield
     except UsageError as error:
@@ -47,7 +47,7 @@ def _named(path: str) -> Iterator[None]:
 
 
 def check_writable(path: str) -> None:
-    """Finds out what would fail at the end before the TPM is asked. Raises UsageError."""
+    """Checks, before the TPM is opened, what would otherwise fail at the end. Raises UsageError."""
     path = os.path.realpath(path)
     directory = os.path.dirname(path)
     while not os.path.lexists(directory):
@@ -61,10 +61,10 @@ def check_writable(path: str) -> None:
 
 
 def change(path: str, edit: Callable[[str], str | None]) -> None:
-    """Gives the file the text that `edit` makes of its text; nobody else's change goes lost in between.
+    """Replaces the file's text with `edit(text)`, and loses no concurrent change.
 
-    The file is whole at any time, and private to its owner afterwards; where `edit` gives None, it is left alone.
-    A symbolic link stays one. Raises UsageError, OSError, and what `edit` raises.
+    The file is replaced atomically, and only its owner can read it afterwards; if `edit` returns None, it is not
+    changed. A symbolic link stays one. Raises UsageError, OSError, and what `edit` raises.
     """
     path = os.path.realpath(path)
     directory = os.path.dirname(path)
@@ -79,9 +79,9 @@ def change(path: str, edit: Callable[[str], str | None]) -> None:
 
 @contextlib.contextmanager
 def _alone(directory: str) -> Iterator[None]:
-    """Holds the directory's lock, so that no run writes what another has just changed. Raises UsageError.
+    """Locks the directory, so that runs do not overwrite each other's changes. Raises UsageError.
 
-    The directory's, since the file is replaced with each write. The kernel lets go of it where we die.
+    Not the file, since each write replaces it. The kernel releases the lock if the process dies.
     """
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

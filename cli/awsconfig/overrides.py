@@ -1,4 +1,4 @@
-"""Settings and variables that AWS programs use before a profile's credential_process.
+"""Settings and variables that override a profile's credential_process.
 
 Source: the order of botocore's credential providers, and the AWS SDKs and Tools Reference Guide, "Standardized
 credential providers".
@@ -23,7 +23,7 @@ _SETTINGS = {
     "aws_secret_access_key": "a static access key",
     "role_arn": "a role",
 }
-"""Settings of a profile, and the credentials that they stand for."""
+"""Settings of a profile, and the kind of credentials that each one means."""
 
 _VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE")
 
@@ -31,13 +31,13 @@ _STATIC = ("aws_access_key_id", "aws_secret_access_key")
 
 
 def kind_of(profile: "Profile") -> str | None:
-    """Returns the kind of a profile's credentials and the setting that shows it; None without one."""
+    """Returns the kind of a profile's credentials and the setting that shows it, or None."""
     name = next((name for name in _SETTINGS if profile.get(name) is not None), None)
     return None if name is None else f"{_SETTINGS[name]} ({name})"
 
 
 def check_overrides(profile: "Profile", *, force: bool, but: tuple[str, ...] = ()) -> None:
-    """Raises UsageError where the profile has settings that win over a credential_process; `force` only warns."""
+    """Raises UsageError if settings of the profile override a credential_process; with `force`, warns only."""
     names = [name for name in _SETTINGS if name not in but and profile.get(name) is not None]
     if not names:
         return
@@ -54,7 +54,7 @@ def check_overrides(profile: "Profile", *, force: bool, but: tuple[str, ...] = (
 
 
 def warn_of_proof(line: str) -> None:
-    """Warns if the test of a key used variables for which the profile's line has no option."""
+    """Warns if the test of a key used variables that the profile's line has no option for."""
     names = {
         "AWS_ENDPOINT_URL_STS": "--endpoint-url",
         "AWS_ENDPOINT_URL": "--endpoint-url",
@@ -69,7 +69,7 @@ def warn_of_proof(line: str) -> None:
 
 
 def warn_of_environment(profile: str) -> None:
-    """Warns of variables by which programs of this environment use other credentials."""
+    """Warns of environment variables that make programs use other credentials."""
     if names := [name for name in _VARIABLES if os.environ.get(name)]:
         warn(
             f"this environment sets {', '.join(names)}, which AWS programs use before the profile "

@@ -1,4 +1,4 @@
-"""The plaintext key of a profile in AWS's files: found as SDKs find it, and removed."""
+"""Finds the plaintext key of a profile in AWS's files, in the order of SDKs, and removes it."""
 
 import os
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _SETTINGS = ("aws_access_key_id", "aws_secret_access_key")
 
 
 class Plaintext(NamedTuple):
-    """A static key: the file that has it, its id, its secret and its session token. The repr hides the secret."""
+    """A static key: its file, id, secret and session token. The repr hides the secret."""
 
     path: str
     key_id: str
@@ -27,13 +27,13 @@ class Plaintext(NamedTuple):
 
 
 def _places(profile: str) -> "Iterator[tuple[str, str]]":
-    """The files and sections that may have the profile's key, in the order in which SDKs look."""
+    """Yields the files and sections that can have the profile's key, in the order in which SDKs search."""
     yield os.path.realpath(credentials_path()), profile
     yield os.path.realpath(config_path()), section_of(profile)
 
 
 def find_plaintext(profile: str) -> Plaintext | None:
-    """The profile's plaintext key; None where it has none. Raises UsageError for half of one."""
+    """Returns the profile's plaintext key, or None. Raises UsageError for half of a key."""
     for path, section in _places(profile):
         key_id, secret = (read_setting(path, section, name) for name in _SETTINGS)
         if key_id and secret:
@@ -47,16 +47,16 @@ def find_plaintext(profile: str) -> Plaintext | None:
 
 
 def check_removable(profile: str) -> None:
-    """Raises UsageError where the key's lines could not be removed, as when [DEFAULT] has them."""
+    """Raises UsageError if the key's lines could not be removed, for example because [DEFAULT] has them."""
     for path, section in _places(profile):
         if read_setting(path, section, _SETTINGS[1]) is not None:
             remove_settings(read(path), section, _SETTINGS)
 
 
 def remove_plaintext(profile: str, key: Plaintext) -> None:
-    """Removes the key's lines from both files, and reads them again: AWS's programs find none any more.
+    """Removes the key's lines from both files, and checks that AWS's programs find no key any more.
 
-    Says where else the secret is. Raises UsageError.
+    Warns of other copies of the secret. Raises UsageError.
     """
     for path, section in _places(profile):
         if not os.path.exists(path):
@@ -75,7 +75,7 @@ def remove_plaintext(profile: str, key: Plaintext) -> None:
 
 
 def _without(section: str, secret: str, removed: list[str], text: str) -> str | None:
-    """The text without the section's key; None where that is another one. `removed` is told the section."""
+    """Returns the text without the section's key; None if it has another key. Calls `removed` with the section."""
     if get_setting(text, section, "aws_secret_access_key") != secret:
         return None
     removed.append(section)
@@ -83,7 +83,7 @@ def _without(section: str, secret: str, removed: list[str], text: str) -> str | 
 
 
 def sections_with(key_id: str) -> "Iterator[tuple[str, str, str | None]]":
-    """Files and sections in which this access key id is in use, and the profile that `enroll` takes for each."""
+    """Yields the files and sections that use this access key id, and the profile that `enroll` needs for each."""
     for path, in_config in ((credentials_path(), False), (config_path(), True)):
         for section in sections(read(path)):
             if read_setting(path, section, _SETTINGS[0]) == key_id:

@@ -1,4 +1,4 @@
-"""Profiles of ~/.aws/config whose credential_process uses a key in the TPM: read, checked and written."""
+"""Reads, checks and writes profiles of ~/.aws/config whose credential_process uses a key in the TPM."""
 
 import os
 
@@ -20,10 +20,10 @@ __all__ = [
 
 
 def endpoint_options(region: str | None, profile: Profile | None) -> list[str]:
-    """The options by which a run asks the STS that is the profile's now: region, endpoint, FIPS, dual-stack, CAs.
+    """Returns the options for the STS that the profile uses now: region, endpoint, FIPS, dual-stack, CAs.
 
-    The region and FIPS may be the environment's, which may be gone when the line runs. An endpoint URL and CAs of
-    the environment are of this environment only. Raises RequestError, UsageError.
+    Region and FIPS also come from the environment, which may differ when the line runs. An endpoint URL and CAs of
+    the environment do not count, since they are for this environment only. Raises RequestError, UsageError.
     """
     found = []
     if region := region or configured_region(os.environ, profile):
@@ -43,7 +43,7 @@ def endpoint_options(region: str | None, profile: Profile | None) -> list[str]:
 
 
 def existing_profile(name: str) -> Profile:
-    """The profile with its settings; without any where it is not there yet. Raises RequestError."""
+    """Returns the profile with its settings; without any if it does not exist yet. Raises RequestError."""
     config = load_config(os.environ)
     return config.profile(name) if name in config else Profile(name, {}, {})
 
@@ -54,9 +54,9 @@ def profile_lines(command: str, name: str) -> str:
 
 
 def check_profile(name: str, *, force: bool) -> None:
-    """Finds out what would fail when the key is made. Raises UsageError.
+    """Checks, before the key is created, what would otherwise fail afterwards. Raises UsageError.
 
-    That is also where the profile has a credential_process already, and `force` is not given.
+    Without `force`, raises it also if the profile already has a credential_process.
     """
     check_writable(config_path())
     present = read_setting(config_path(), section_of(name), "credential_process")
@@ -67,7 +67,7 @@ def check_profile(name: str, *, force: bool) -> None:
 
 
 def write_profile(name: str, command: str) -> str:
-    """Puts the profile into ~/.aws/config and leaves everything else there as it is; returns the file's path."""
+    """Writes the profile to ~/.aws/config, changes nothing else, and returns the file's path."""
     path = os.path.realpath(config_path())
     change(path, lambda text: set_settings(text, section_of(name), {"credential_process": command}))
     return path

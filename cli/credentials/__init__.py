@@ -1,1 +1,1 @@
-"""From the settings of a run to temporary credentials on stdout."""
+"""Turns the settings of a run into temporary credentials on standard output."""

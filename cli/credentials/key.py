@@ -1,4 +1,4 @@
-"""The HMAC key of a run's options: where it is, how it is authorized, and one HMAC with it."""
+"""The HMAC key of a run's options: its place, its authorization, and HMACs with it."""
 
 import os
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The code of a second factor: asked for on the terminal, from a program, or from a key in the TPM."""
+"""The code of an MFA device: from the terminal, from a program, or from a key in the TPM."""
 
 import os
 import select
@@ -16,9 +16,9 @@ _TRIES = 3
 
 
 def code(settings: RunSettings) -> str:
-    """Returns the six digits for --mfa-serial. Raises UsageError if nobody answers within a minute.
+    """Returns the six digits for --mfa-serial. Raises UsageError if no one types it within a minute.
 
-    With --mfa-totp also what `aws_code` raises.
+    With --mfa-totp also raises what `aws_code` does.
     """
     if settings.mfa_totp:
         from .totp_key import aws_code  # noqa: PLC0415 - for --mfa-totp only
@@ -62,7 +62,7 @@ def _from_program(command: str) -> str:
 
 
 def _read_all(descriptor: int, deadline: float) -> bytes:
-    """To its end, or a little more than a code can be. Raises TimeoutError."""
+    """Reads to the end, up to a little more than a code. Raises TimeoutError."""
     said = b""
     while len(said) <= _MOST and (more := _read(descriptor, deadline)):
         said += more

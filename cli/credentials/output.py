@@ -1,4 +1,4 @@
-"""Credentials as text: for credential_process, as JSON, as assignments that a shell reads; or into a file."""
+"""Prints credentials as JSON for credential_process or as assignments for a shell, or writes them to a file."""
 
 import json
 from typing import TYPE_CHECKING
@@ -39,10 +39,10 @@ def put_out(settings: OutputSettings, obtain: "Callable[[], Credentials]") -> No
 
 
 def text(credentials: "Credentials", form: str) -> str:
-    """The credentials in one of FORMATS, without the last line's end.
+    """Returns the credentials in one of FORMATS, without the final line end.
 
-    env is NAME=VALUE, as in env files: unquoted, since STS gives no blanks and quotes.
-    Raises UsageError for values with line breaks and the like, where env's reader would take more from them.
+    env is NAME=VALUE, as in env files: unquoted, since STS's values contain neither blanks nor quotes.
+    Raises UsageError for values with line breaks and the like, which an env file cannot hold.
     """
     values = {
         "AccessKeyId": credentials.access_key_id,

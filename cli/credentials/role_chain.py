@@ -36,11 +36,11 @@ REPLACED = {
     "tpm_session_encrypt_with_name": ("tpm_session_encrypt_with_public",),
     "tpm_session_encrypt_with_public": ("tpm_session_encrypt_with_name",),
 }
-"""Options of the profile that would win over, or belong to another thing than, one that is given."""
+"""Options of the profile that would override a given option, or contradict it."""
 
 
 def process_words(text: str, profile: str = "the profile") -> tuple[list[str], list[str]]:
-    """The words of a credential_process, up to our program's name and after it. Raises UsageError."""
+    """Returns the words of a credential_process, up to our program's name and after it. Raises UsageError."""
     try:
         words = shlex.split(text)
     except ValueError as error:

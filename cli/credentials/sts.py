@@ -1,4 +1,4 @@
-"""From options to temporary credentials: check all, ask the TPM for one HMAC, close it, ask STS."""
+"""Obtains temporary credentials: check the options, get one HMAC from the TPM, close it, call STS."""
 
 import os
 import time
@@ -107,7 +107,7 @@ def _ask(settings: RunSettings, signer: "Signer") -> "Credentials":
 
 
 def endpoint_for(settings: RunSettings, operation: "Operation[Any]") -> "Endpoint":
-    """Where the operation is asked for. Raises RequestError; UsageError where it needs a region."""
+    """Returns the endpoint of the operation. Raises RequestError; UsageError if it needs a region."""
     from sigv4.endpoints import resolve  # noqa: PLC0415 - a run with cached credentials asks nobody
 
     region = settings.aws_region or None
@@ -127,7 +127,7 @@ def _http(settings: RunSettings) -> "HttpClient":
 
 
 def access_key_id(settings: RunSettings) -> str:
-    """The access key id that belongs to the key. Raises UsageError."""
+    """Returns the access key id that belongs to the key. Raises UsageError."""
     found = settings.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID")
     if not found:
         raise UsageError(
@@ -147,9 +147,9 @@ def access_key_id(settings: RunSettings) -> str:
 
 
 def signer_from(settings: RunSettings, key_id: str, *, checked: bool = False) -> "Signer":
-    """Signs with the key of the options; the TPM is asked once for each day that is signed for.
+    """Returns a signer with the key of the options, which uses the TPM once per signing day.
 
-    `checked` is for signatures that nobody checks before they are printed: see `tpmwire.use.run.Key`.
+    `checked` is for signatures that no one verifies before they are printed: see `tpmwire.use.run.Key`.
     Raises UsageError, KeyFileError.
     """
     from sigv4.signer import Signer  # noqa: PLC0415 - a run with cached credentials signs nothing
@@ -160,9 +160,9 @@ def signer_from(settings: RunSettings, key_id: str, *, checked: bool = False) ->
 
 
 def operations(settings: RunSettings, code: str | None) -> "list[Operation[Credentials]]":
-    """The calls, each signed with what the one before it gave; checked, so that AWS refuses none for its form.
+    """Returns the operations, each signed with the result of the one before. They are validated here.
 
-    `code` is that of --mfa-serial, None while it is not known. Raises UsageError, RequestError.
+    `code` is that of --mfa-serial, None if it is not known yet. Raises UsageError, RequestError.
     """
     from sigv4.sts import AssumeRoot, GetFederationToken, GetSessionToken  # noqa: PLC0415 - cached credentials need none
 
@@ -246,7 +246,7 @@ def _check_transitive_tags(roles: Sequence[Role]) -> None:
 
 
 def seconds_of(text: str, option: str = "--duration") -> int:
-    """A number of seconds, as Go's flag may have it too: 900 or 900s. Raises UsageError."""
+    """Returns a number of seconds, also in Go's form: 900 or 900s. Raises UsageError."""
     number = text.removesuffix("s")
     if not (number.isdecimal() and number.isascii()):
         raise UsageError(f"{option} {text!r} is not a number of seconds")
@@ -254,7 +254,7 @@ def seconds_of(text: str, option: str = "--duration") -> int:
 
 
 def _check_fit(settings: RunSettings, operation: str) -> None:
-    """Raises UsageError for an option that the operation would pass over: a limit that does not limit."""
+    """Raises UsageError for an option that the operation would ignore: a limit must not be lost."""
     operations_by_option = {
         "mfa-serial": (settings.mfa_serial, ("GetSessionToken", "assumeRole")),
         "policy": (settings.policy or settings.policy_file, ("assumeRole", "federation-name")),
@@ -279,7 +279,7 @@ def _check_fit(settings: RunSettings, operation: str) -> None:
 
 
 def tags_of(words: Iterable[str] | None, option: str = "--tag") -> dict[str, str] | None:
-    """Tags from words KEY=VALUE. Raises UsageError."""
+    """Parses tags of the form KEY=VALUE. Raises UsageError."""
     if words is None:
         return None
     tags: dict[str, str] = {}

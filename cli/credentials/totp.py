@@ -1,4 +1,4 @@
-"""Time-based one-time passwords (RFC 6238): what a token's secret says of it, and a code from the TPM's HMAC."""
+"""Time-based one-time passwords (RFC 6238): the settings in a token's secret, and a code from the TPM's HMAC."""
 
 import hashlib
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from ..terminal.messages import UsageError
 __all__ = ["AWS_DIGITS", "AWS_PERIOD", "Token", "code_of", "parse_token", "step_at"]
 
 AWS_DIGITS, AWS_PERIOD = 6, 30
-"""What AWS's virtual MFA devices have, with SHA-1 (IAM User Guide, "virtual MFA device"); also the defaults."""
+"""The settings of AWS's virtual MFA devices, with SHA-1 (IAM User Guide, "virtual MFA device"); the defaults."""
 
 PERIODS = range(1, 3601)  # seconds
 
@@ -29,17 +29,17 @@ class Token(NamedTuple):
 
     @property
     def is_of_aws(self) -> bool:
-        """Whether AWS would take its codes."""
+        """Tells whether AWS accepts its codes."""
         return self[1:] == ("SHA1", AWS_DIGITS, AWS_PERIOD)
 
 
 def step_at(when: float, period: int = AWS_PERIOD) -> bytes:
-    """The HMAC's message for POSIX seconds: the number of periods since 1970 (RFC 6238, §4.2)."""
+    """Returns the HMAC's message for POSIX seconds: the number of periods since 1970 (RFC 6238, §4.2)."""
     return (int(when) // period).to_bytes(8, "big")
 
 
 def code_of(mac: bytes, digits: int = AWS_DIGITS) -> str:
-    """The code of an HMAC (RFC 4226, §5.3). Raises UsageError where the HMAC is of no hash that tokens have."""
+    """Returns the code of an HMAC (RFC 4226, §5.3). Raises UsageError if tokens do not use the HMAC's hash."""
     if len(mac) not in _HASHES.values():
         raise UsageError(
             "the key's hash is not one that tokens use (SHA-1, SHA-256, SHA-512); choose a token's key"
@@ -50,9 +50,9 @@ def code_of(mac: bytes, digits: int = AWS_DIGITS) -> str:
 
 
 def parse_token(given: bytes) -> Token:
-    """The token of a base32 secret, or of an otpauth:// URI as QR codes hold it. Raises UsageError.
+    """Returns the token of a base32 secret, or of an otpauth:// URI as in QR codes. Raises UsageError.
 
-    The URI's form is that of Google Authenticator's "Key Uri Format". No message quotes what was given.
+    The URI's form is that of Google Authenticator's "Key Uri Format". Messages do not quote the input.
     """
     try:
         # A URI's label is a name as people write it, and editors put a mark before the first character.
@@ -103,7 +103,7 @@ def _checked(secret: str, hash_name: str, digits: str, period: str) -> Token:
 
 
 def _base32(text: str) -> bytes:
-    """As people type it: in either case, in groups, with or without padding."""
+    """Decodes base32 as people type it: in either case, in groups, with or without padding."""
     import base64  # noqa: PLC0415 - a code needs no base32
     import binascii  # noqa: PLC0415 - likewise
 

@@ -1,1 +1,1 @@
-"""Recordings, captures, and commands typed by hand."""
+"""Reads recordings, captures, and commands typed by hand."""

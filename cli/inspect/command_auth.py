@@ -1,4 +1,4 @@
-"""What authorizes the commands of `tpmwire send`: passwords, one session for all of them, policy sessions."""
+"""The authorizations of `tpmwire send`: passwords, a session for all commands, policy sessions."""
 
 import contextlib
 from typing import Any
@@ -23,17 +23,17 @@ SESSIONS = {
     "hmac": "an HMAC session: no password on the bus, nothing encrypted",
     "salted": "a session salted to the storage root key of this TPM, unpinned: encrypts first parameters",
 }
-"""What --session takes, and what it means."""
+"""The values of --session, and their meanings."""
 
 STEPS = "pcr:BANK:LIST, auth-value, password, command-code, secret:HIERARCHY"
-"""What --policy takes."""
+"""The values of --policy."""
 
 MOST = 3
-"""Sessions of a command (Part 1, §18.6)."""
+"""Maximum number of sessions of a command (Part 1, §18.6)."""
 
 
 def policy_from(steps: list[str], kind: "type[Command]") -> "Policy | None":
-    """A policy of words such as `pcr:sha256:7`, in their order; None for no words. Raises UsageError."""
+    """Parses a policy of words such as `pcr:sha256:7`, in order; None for no words. Raises UsageError."""
     if not steps:
         return None
     if not any(role.authorized for _, role in kind.handle_fields()):
@@ -59,7 +59,7 @@ def _statement(step: str, kind: "type[Command]") -> Any:
 
 
 class Authorizer:
-    """Opens the sessions that are wanted, and says what goes with a command. `Tpm.close` flushes them too."""
+    """Opens the requested sessions, and returns the authorizations of a command. `Tpm.close` also flushes them."""
 
     def __init__(self, tpm: "Tpm", session: str) -> None:
         self._tpm = tpm
@@ -68,17 +68,17 @@ class Authorizer:
         self._open: list[int] = []
 
     def close(self) -> None:
-        """Flushes the sessions that are left, and nothing else. Raises TransportError."""
+        """Flushes the remaining sessions only. Raises TransportError."""
         for handle in self._open:
             # A policy session has ended with the command that it authorized.
             with contextlib.suppress(TpmError):
                 self._tpm.flush(handle)
 
     def of(self, kind: "type[Command]", passwords: list[bytes], policy: "Policy | None") -> "list[Password | Use]":
-        """The authorizations of a command; the sessions that they need are open by then.
+        """Returns the authorizations of a command, and opens the sessions that they need.
 
-        A policy is for the first handle. The session for all commands authorizes the first handle that is left,
-        and goes along where there is none.
+        A policy is for the first handle. The session for all commands authorizes the first remaining handle, and
+        is sent without one if no handle remains.
         """
         if not kind.sessions:
             return []
@@ -101,7 +101,7 @@ class Authorizer:
         return given
 
     def _hidden(self, kind: "type[Command]") -> tuple[bool, bool]:
-        """Whether the session for all encrypts the first parameter of the command, and of the response."""
+        """Tells whether the session for all encrypts the first parameter of the command, and of the response."""
         if self._wanted != "salted":
             return False, False
         return first_parameter(kind) is not None, first_parameter(kind.Response) is not None
@@ -120,7 +120,7 @@ class Authorizer:
         return session
 
     def _satisfied(self, policy: "Policy") -> "Session":
-        """A policy session in which the TPM has found that the policy holds."""
+        """Returns a policy session in which the TPM has checked the policy."""
         session = self._opened(TPM_SE.POLICY)
         for command in policy.commands(session.handle):
             self._tpm.execute(command)

@@ -1,4 +1,4 @@
-"""A command's values from words: `hashAlg=SHA256`, `inPublic.type=ECC`, or the same as JSON."""
+"""Parses the fields of a command from words such as `hashAlg=SHA256` or `inPublic.type=ECC`, or from JSON."""
 
 from enum import IntEnum, IntFlag
 from typing import Any
@@ -20,7 +20,7 @@ __all__ = ["command_from", "nested", "password_from"]
 
 
 def nested(words: list[str]) -> dict[str, Any]:
-    """`a.b=1` as {"a": {"b": "1"}}. Raises UsageError."""
+    """Parses `a.b=1` into {"a": {"b": "1"}}. Raises UsageError."""
     values: dict[str, Any] = {}
     for word in words:
         name, equals, value = word.partition("=")
@@ -39,16 +39,16 @@ def nested(words: list[str]) -> dict[str, Any]:
 
 
 def command_from(kind: Any, values: Any, answers: list[int], *, public: bool) -> Any:
-    """A value of a command's class from text and JSON values. Raises UsageError.
+    """Builds values of a command's class from text and JSON values. Raises UsageError.
 
-    `answers` are the handles that `$1`, `$2` name. `public` says that others can read the values, as they can
-    words of a command line: secret fields are refused then, but for @FILE.
+    `answers` are the handles of `$1`, `$2`. `public` means that others can read the values, as on a command line:
+    secret fields are then refused, except as @FILE.
     """
     return _Reader(answers, public).record(kind, values, f"TPM2_{kind.code.name}")
 
 
 def password_from(value: Any) -> bytes:
-    """A password in JSON: `text:…`, hex, or @FILE, whose first line it is. Raises UsageError."""
+    """Returns a password in JSON: `text:…`, hex, or the first line of @FILE. Raises UsageError."""
     if isinstance(value, str) and value.startswith("@"):
         return secret_file(value[1:])
     return _Reader([], False).octets(value, "a password")
@@ -60,7 +60,7 @@ class _Reader:
         self._public = public
 
     def record(self, kind: Any, given: Any, where: str) -> Any:
-        """A structure, field by field; what is not given is as declared, or empty."""
+        """Builds a structure field by field; missing fields get their default, or are empty."""
         if isinstance(given, str) and given.startswith("template:"):
             return _template(kind, given, where)
         if isinstance(given, str) and given[:1] != "{":
@@ -134,7 +134,7 @@ class _Reader:
         return wire.kind(value)
 
     def _named(self, wire: Any, given: Any, where: str) -> int:
-        """A number, a constant's name, attributes joined by |, a handle's name, or $N."""
+        """Parses a number, a constant's name, attributes joined by |, a handle's name, or $N."""
         text = str(given).strip()
         if text.startswith("$"):
             if (
@@ -164,7 +164,7 @@ class _Reader:
         return total
 
     def octets(self, given: Any, where: str) -> bytes:
-        """Hex, `text:…`, or the content of @FILE."""
+        """Parses hex or `text:…`, or reads @FILE."""
         if not isinstance(given, str):
             raise UsageError(f"{where} needs bytes: hex, text:WORDS or @FILE")
         if given.startswith("@"):
@@ -185,7 +185,7 @@ class _Reader:
 
 
 def _template(kind: Any, given: str, where: str) -> Any:
-    """A public area that tpmwire.keys.templates has: `template:h2-primary`."""
+    """Returns a public area of tpmwire.keys.templates, such as `template:h2-primary`."""
     known = ("h2-primary", "h1-primary", "srk-ecc", "srk-rsa", "ek-ecc", "ek-rsa")
     name = given.removeprefix("template:")
     if kind is not TPMT_PUBLIC or name not in known:
@@ -202,7 +202,7 @@ def _yes_no(given: Any, where: str) -> bool:
 
 
 def _json(given: Any, kind: type, where: str) -> Any:
-    """A list or an object, also as JSON in a word."""
+    """Returns a list or an object, also from JSON in a word."""
     if isinstance(given, str):
         try:
             given = strict_json.loads(given)

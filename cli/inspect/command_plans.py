@@ -1,4 +1,4 @@
-"""The commands that `tpmwire send` is to send, as they are given: words, or JSON."""
+"""Parses the commands of `tpmwire send`, from words or JSON."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ __all__ = ["Plan", "plans_from_json", "plans_from_words"]
 
 
 class Plan(NamedTuple):
-    """A command's class, and what was given for it: values by field, passwords, steps of a policy."""
+    """A command's class, and its input: values by field, passwords, steps of a policy."""
 
     kind: "type[Command]"
     values: dict[str, Any]
@@ -26,7 +26,7 @@ class Plan(NamedTuple):
 
 
 def plans_from_words(words: list[str]) -> list[Plan]:
-    """From `NAME FIELD=VALUE ...`, with + between commands. Raises UsageError."""
+    """Parses `NAME FIELD=VALUE ...`, with + between commands. Raises UsageError."""
     commands: list[list[str]] = [[]]
     for word in words:
         if word == "+":
@@ -39,7 +39,7 @@ def plans_from_words(words: list[str]) -> list[Plan]:
 
 
 def plans_from_json(path: str) -> list[Plan]:
-    """From a file, or standard input for -. Raises UsageError, which quotes nothing that may be a secret."""
+    """Reads a file, or standard input for -. Raises UsageError, which does not quote possible secrets."""
     data = sys.stdin.buffer.read(1 << 20) if path == "-" else read_small(path)
     try:
         given = strict_json.loads(data)

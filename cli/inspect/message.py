@@ -1,16 +1,16 @@
-"""One message of a TPM: recognized by its header."""
+"""A message of a TPM, recognized by its header."""
 
 __all__ = ["HEADER", "Exchange", "is_message"]
 
 HEADER = 10
-"""Octets of a message's header."""
+"""Bytes of a message's header."""
 
 Exchange = tuple[bytes, bytes]
-"""A command and its response; the response is empty where the recording has none."""
+"""A command and its response; the response is empty if the recording has none."""
 
 
 def is_message(octets: bytes) -> bool:
-    """Whether a tag of TPM 2.0 is in front, and the size in the header is that of the octets."""
+    """Tells whether the bytes begin with a tag of TPM 2.0, and have the size in the header."""
     return (
         len(octets) >= HEADER
         and octets[:2] in (b"\x80\x01", b"\x80\x02", b"\x00\xc4")

@@ -16,13 +16,13 @@ SEND_COMMAND, HANDSHAKE, SESSION_END, STOP = 8, 15, 20, 21
 
 
 def read(data: bytes) -> Iterator[Exchange]:
-    """The commands and responses of a capture, in the order of its connections. Raises UsageError."""
+    """Returns the commands and responses of a capture, in the order of its connections. Raises UsageError."""
     for first, second in _connections(data):
         yield from _simulator(first, second) if first[:2] == b"\0\0" else _swtpm(first, second)
 
 
 def _swtpm(sent: bytes, answered: bytes) -> Iterator[Exchange]:
-    """Messages with nothing around them."""
+    """Yields messages without framing."""
     while size := _size(sent):
         answer = answered[: _size(answered)]
         yield sent[:size], answer
@@ -30,7 +30,7 @@ def _swtpm(sent: bytes, answered: bytes) -> Iterator[Exchange]:
 
 
 def _simulator(sent: bytes, answered: bytes) -> Iterator[Exchange]:
-    """Commands and responses in frames: operation, locality, size; size, response, zero."""
+    """Yields commands and responses in frames: operation, locality, size; size, response, zero."""
     while len(sent) >= 4:
         operation = int.from_bytes(sent[:4], "big")
         if operation == SEND_COMMAND:
@@ -50,13 +50,13 @@ def _simulator(sent: bytes, answered: bytes) -> Iterator[Exchange]:
 
 
 def _size(stream: bytes) -> int:
-    """Octets of the message in front; 0 where there is none."""
+    """Returns the size of the message in front; 0 without one."""
     size = int.from_bytes(stream[2:6], "big")
     return size if len(stream) >= HEADER and is_message(stream[:size]) else 0
 
 
 def _connections(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The octets of both directions of each connection, the program's first."""
+    """Yields the bytes of both directions of each connection, the program's first."""
     open_now: dict[Any, Connection] = {}
     found: list[Connection] = []
     for here, there, segment in _segments(data):
@@ -77,7 +77,7 @@ def _connections(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 class Connection:
-    """Two streams, by who sends; `first` sent data first."""
+    """Two streams, by sender; `first` sent data first."""
 
     def __init__(self) -> None:
         self.first: Any = None
@@ -91,12 +91,12 @@ class Connection:
             self.first = sender
 
     def in_order(self) -> "list[Stream]":
-        """The streams; first that which sent data first."""
+        """Returns the streams, first the one that sent data first."""
         return [self._streams[key] for key in sorted(self._streams, key=lambda key: key != self.first)]
 
 
 class Stream:
-    """One direction of a connection, put together from its segments."""
+    """One direction of a connection, reassembled from its segments."""
 
     def __init__(self, sequence: int) -> None:
         self.octets = bytearray()
@@ -104,7 +104,7 @@ class Stream:
         self._early: dict[int, bytes] = {}
 
     def add(self, sequence: int, octets: bytes) -> None:
-        """A segment, in whatever order; what came before is dropped."""
+        """Adds a segment, in any order; drops repeated data."""
         place = (sequence - self._start) & 0xFFFFFFFF
         if place >= 1 << 31 or not octets:
             return
@@ -117,7 +117,7 @@ class Stream:
 
 
 def _segments(data: bytes) -> Iterator[tuple[Any, Any, Any]]:
-    """TCP segments with their ends (address, port). Raises UsageError."""
+    """Yields TCP segments with their ends (address, port). Raises UsageError."""
     try:
         dpkt: Any = import_module("dpkt")
     except ImportError as error:
@@ -134,7 +134,7 @@ def _segments(data: bytes) -> Iterator[tuple[Any, Any, Any]]:
 
 
 def _ip(dpkt: Any, link: int, packet: bytes) -> Any:
-    """The IP packet in a frame, or None. A frame that is broken is left out, as an analyser leaves it out."""
+    """Returns the IP packet in a frame, or None. Damaged frames are skipped, as network analysers do."""
     kinds = {
         dpkt.pcap.DLT_EN10MB: dpkt.ethernet.Ethernet,
         dpkt.pcap.DLT_LINUX_SLL: dpkt.sll.SLL,

@@ -1,4 +1,4 @@
-"""Recorded talk with a TPM: logs of swtpm and of tpm2-tools, and network captures, as commands and responses."""
+"""Reads commands and responses from logs of swtpm and tpm2-tools, and from network captures."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from .packets import read
 __all__ = ["LIMIT", "exchanges"]
 
 LIMIT = 64 << 20
-"""Octets of a recording."""
+"""Maximum size of a recording in bytes."""
 
 _PCAP = (b"\xa1\xb2\xc3\xd4", b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\x3c\x4d", b"\x4d\x3c\xb2\xa1", b"\x0a\x0d\x0d\x0a")
 _SWTPM = re.compile(rb"^(.*?)SWTPM_IO_(Read|Write): length (\d+)\s*$")
@@ -19,10 +19,10 @@ _TCTI = re.compile(rb"\btcti\b|/tcti-|^\S+:tcti:")
 
 
 def exchanges(data: bytes) -> list[Exchange] | None:
-    """The commands and responses of a recording, in order; None for what is none.
+    """Returns the commands and responses of a recording, in order; None if it is not a recording.
 
     Reads swtpm's log (`--log level=20`), the log of tpm2-tools (TSS2_LOG=tcti+debug), and pcap and pcapng with
-    swtpm or the reference simulator over TCP. Raises UsageError for a recording that is broken, or without a TPM.
+    swtpm or the reference simulator over TCP. Raises UsageError for a damaged recording, or one without a TPM.
     """
     if data[:4] in _PCAP:
         found = list(read(data))
@@ -38,7 +38,7 @@ def exchanges(data: bytes) -> list[Exchange] | None:
 
 
 def _paired(messages: Iterator[tuple[bool, bytes]]) -> list[Exchange]:
-    """Pairs from messages with whether they are commands. A response without its command is left out."""
+    """Pairs messages, each with whether it is a command. Skips a response without a command."""
     found: list[Exchange] = []
     for is_command, octets in messages:
         if is_command:
@@ -49,7 +49,7 @@ def _paired(messages: Iterator[tuple[bool, bytes]]) -> list[Exchange]:
 
 
 def _swtpm_log(data: bytes) -> Iterator[tuple[bool, bytes]]:
-    """` SWTPM_IO_Read: length 12` and that many octets in the lines below, behind the same prefix."""
+    """Parses ` SWTPM_IO_Read: length 12` and that many bytes in the next lines, with the same prefix."""
     lines = iter(data.splitlines())
     for line in lines:
         found = _SWTPM.match(line)
@@ -67,7 +67,7 @@ def _swtpm_log(data: bytes) -> Iterator[tuple[bool, bytes]]:
 
 
 def _tcti_log(data: bytes) -> Iterator[tuple[bool, bytes]]:
-    """`… (size=22):` and a dump with offsets below. What was read piece by piece is dumped whole afterwards."""
+    """Parses `… (size=22):` and the dump with offsets below. Data read in pieces is dumped whole afterwards."""
     heading, octets = b"", b""
     for line in [*data.splitlines(), b""]:
         dump = _DUMP.match(line)

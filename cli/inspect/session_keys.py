@@ -1,4 +1,4 @@
-"""Salts and authValues of a recording's sessions, which its reader knows."""
+"""Salts and authValues of a recording's sessions, given by the user."""
 
 import re
 from typing import NamedTuple
@@ -13,14 +13,14 @@ __all__ = ["Keys", "session_keys"]
 
 
 class Keys(NamedTuple):
-    """What the user knows, in the order given."""
+    """The values that the user knows, in the given order."""
 
     salts: "list[Secret]"
     auths: "list[Secret]"
 
 
 def session_keys(salts: list[str], salt_files: list[str], auths: list[str], auth_files: list[str]) -> Keys:
-    """From the values of --salt, --salt-file, --auth and --auth-file. Raises UsageError."""
+    """Parses the values of --salt, --salt-file, --auth and --auth-file. Raises UsageError."""
     known = [_hex(text, "--salt") for text in salts]
     known += [_salt_in(path) for path in salt_files]
     passwords = [_auth(text) for text in auths]
@@ -42,7 +42,7 @@ def _hex(text: str, option: str) -> bytes:
 
 
 def _salt_in(path: str) -> bytes:
-    """Hex, or what else there is as it is."""
+    """Decodes hex; returns other data as it is."""
     data = read_small(path)
     text = re.sub(rb"\s", b"", data)
     return bytes.fromhex(text.decode()) if re.fullmatch(rb"(?:[0-9A-Fa-f]{2})+", text) else data

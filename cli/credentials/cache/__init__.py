@@ -1,1 +1,1 @@
-"""Credentials kept between runs, sealed by the TPM (docs/cache.md)."""
+"""Credentials cached between runs, sealed by the TPM (docs/cache.md)."""

@@ -1,4 +1,4 @@
-"""A secret of the null hierarchy: there as long as this boot of the TPM."""
+"""A secret of the null hierarchy, which exists until the TPM is reset."""
 
 from collections.abc import Sequence
 from hashlib import sha256
@@ -20,21 +20,21 @@ __all__ = ["BootKey"]
 
 
 class BootKey(HmacKey):
-    """Octets that the TPM makes of the null hierarchy's seed and a message: the same until a reset.
+    """Derives bytes from the null hierarchy's seed and a message: the same bytes until a reset.
 
-    A key is made of a template that has the message's digest as its `unique`. The made key's `unique` is a hash
-    of the key and its seedValue, which never leave the TPM (Part 1, §14.4 and §27): nobody can tell it who has not
-    asked this TPM in this boot. That takes one command less than an HMAC with a key that is made.
+    Creates a primary key whose template has the message's digest as `unique`. The `unique` of the created key is a
+    hash of the key and its seedValue, which never leave the TPM (Part 1, §14.4 and §27): only someone who used
+    this TPM since its reset can know it. That takes one command less than an HMAC with a created key.
     """
 
     def __init__(self, like: HmacKey, memory: "Memory | None") -> None:
-        """As protected as `like`: by a session salted to the same pin, or to the salt key in `memory`."""
+        """Returns a key that is protected like `like`: salted to the same pin, or to the salt key in `memory`."""
         super().__init__(protected=like.protected, pin=like.pin)
         self.memory = memory
         self._of_pin = like.hierarchy_auths()
 
     def hmacs(self, tpm: Tpm, messages: Sequence[bytes]) -> list[bytes]:
-        """32 octets for each message. Raises TpmError, SessionError, TransportError."""
+        """Returns 32 bytes for each message. Raises TpmError, SessionError, TransportError."""
         salt = self._remembered_salt()
         if salt is not None:
             try:
@@ -44,7 +44,7 @@ class BootKey(HmacKey):
         return [self._told(tpm, message, None) for message in messages]
 
     def _remembered_salt(self) -> Loaded | None:
-        """The persistent key that sessions with the AWS key are salted to, by its public area."""
+        """Returns the persistent key to which sessions with the AWS key are salted, by its public area."""
         kept = None if self.memory is None else self.memory.kept
         if not self.protected or kept is None or kept.salt_public is None or kept.salt is not None:
             return None

@@ -1,4 +1,4 @@
-"""What a cache file holds once it is open: credentials, and the signing key of their day."""
+"""The content of an opened cache file: credentials, and the signing key of their day."""
 
 import json
 from typing import NamedTuple
@@ -9,7 +9,7 @@ __all__ = ["Held", "SigningKey", "from_text", "to_text"]
 
 
 class SigningKey(NamedTuple):
-    """SigV4's signing key: the one of that day (YYYYMMDD), region and service only."""
+    """SigV4's signing key for one day (YYYYMMDD), region and service."""
 
     day: str
     region: str
@@ -21,7 +21,7 @@ class SigningKey(NamedTuple):
 
 
 class Held(NamedTuple):
-    """What a file held, the HMAC that opened it, and the nonce which that was of."""
+    """The content of a cache file, the HMAC that opened it, and the nonce of that HMAC."""
 
     credentials: Credentials
     signing_key: SigningKey | None
@@ -33,14 +33,14 @@ class Held(NamedTuple):
 
 
 def to_text(credentials: Credentials, signing_key: SigningKey | None) -> bytes:
-    """What is sealed."""
+    """Returns the text to seal."""
     shown = {name: getattr(credentials, name) for name in type(credentials).__slots__}
     signing = None if signing_key is None else [*signing_key[:3], signing_key.key.hex()]
     return json.dumps({"credentials": shown, "signing_key": signing}).encode()
 
 
 def from_text(text: bytes, nonce: bytes, root: bytes) -> Held:
-    """What was sealed. It is under a tag, so of the form that `to_text` gave it."""
+    """Parses the sealed text. It was authenticated by a tag, so it has the form of `to_text`."""
     found = json.loads(text)
     kept = None
     if found["signing_key"] is not None:

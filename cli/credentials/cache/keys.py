@@ -1,4 +1,4 @@
-"""The secret that opens a cache, from the TPM: by the AWS key itself, or by a key that ends with this boot."""
+"""The secret that opens a cache: from the TPM's AWS key, or from a key that exists until the next reset."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,11 +16,11 @@ __all__ = ["Keys"]
 
 
 class Keys(NamedTuple):
-    """The key of a run's options, and the one that opens its cache.
+    """The key of a run's options, and the key that opens its cache.
 
-    With --cache-key=key they are the same, so that the password, policy and PCRs hold for the cache too. With
-    --cache-key=boot the second is a key of the null hierarchy, whose seed each reset of the TPM changes: whoever
-    may use the TPM may use it.
+    With --cache-key=key they are the same, so that password, policy and PCRs protect the cache too. With
+    --cache-key=boot the second one is a key of the null hierarchy, whose seed changes with each reset of the TPM:
+    anyone who can use the TPM can use it.
     """
 
     settings: RunSettings
@@ -30,7 +30,7 @@ class Keys(NamedTuple):
 
     @classmethod
     def of(cls, settings: RunSettings) -> "Keys":
-        """Returns those of the options. Raises what `key_from` does."""
+        """Returns the keys of the options. Raises what `key_from` does."""
         key, memory = key_from(settings), None
         # A persistent key in clear needs only one command anyway.
         if key.file is not None or key.protected:
@@ -47,15 +47,15 @@ class Keys(NamedTuple):
         return cls(settings, key, BootKey(key, memory), memory)
 
     def day_key(self, date: bytes) -> bytes:
-        """The HMAC of a date (ASCII, YYYYMMDD). Raises what `ask_tpm` does."""
+        """Returns the HMAC of a date (ASCII, YYYYMMDD). Raises what `ask_tpm` does."""
         return self._ask([(self.key, [date])])[0]
 
     def root(self, label: bytes) -> bytes:
-        """32 octets that only this TPM can tell again; `label` is `sealed.label` of the file. Raises likewise."""
+        """Returns 32 bytes that only this TPM can repeat, for `sealed.label` of the file. Raises as `ask_tpm`."""
         return self._ask([(self.opener, [label])])[0]
 
     def day_key_and_root(self, date: bytes, label: bytes) -> tuple[bytes, bytes]:
-        """Both, in one opening of the TPM. Raises likewise."""
+        """Returns both, and opens the TPM once. Raises what `ask_tpm` does."""
         if self.opener is self.key:
             day, root = self._ask([(self.key, [date, label])])
         else:
@@ -63,7 +63,7 @@ class Keys(NamedTuple):
         return day, root
 
     def _ask(self, wanted: Sequence[tuple[HmacKey, Sequence[bytes]]]) -> list[bytes]:
-        """The HMACs; then saves what the keys have learned of the TPM."""
+        """Returns the HMACs, and then saves what the keys have learned about the TPM."""
         found = ask_tpm_each(self.settings, wanted)
         if self.memory is not None:
             self.memory.save()

@@ -1,4 +1,4 @@
-"""What a cache is for: one digest of all that shapes the credentials, so that other options never meet it."""
+"""The purpose of a cache: a digest of everything that shapes the credentials."""
 
 import os
 from hashlib import sha256
@@ -19,7 +19,7 @@ SHAPELESS = frozenset(
         *("keyPass", "keyPass_file", "parentPass", "parentPass_file"),
     }
 )
-"""Options that leave the credentials as they are."""
+"""Options that do not change the credentials."""
 
 ENVIRONMENT = (
     "AWS_ACCESS_KEY_ID",
@@ -35,16 +35,16 @@ ENVIRONMENT = (
     "AWS_USE_DUALSTACK_ENDPOINT",
     "AWS_USE_FIPS_ENDPOINT",
 )
-"""Variables that say whom is asked for what."""
+"""Environment variables that change the request for credentials."""
 
 SETTINGS = ("sts_regional_endpoints", "use_dualstack_endpoint", "use_fips_endpoint")
-"""What of a profile says the same and is no option by then. Others are left out: a profile may hold secrets."""
+"""Settings of a profile that change the request. Others are left out, since a profile can contain secrets."""
 
 
 def purpose(settings: RunSettings, file: "KeyFile | None") -> bytes:
-    """Returns 32 bytes. Options that are not known to be without effect count, so that new ones are safe.
+    """Returns 32 bytes. Options not known to be harmless count, so that new options are safe.
 
-    A key file counts with its content: another key at its old place is another key. It is not read again, since it
+    A key file counts with its content: another key at the same path is another key. It is not read again, since it
     may be a pipe.
     """
     options = [(name, repr(value)) for name, value in sorted(vars(settings).items()) if name not in SHAPELESS]

@@ -1,8 +1,8 @@
-"""The file beside a cache with what is remembered of a key: none of it secret, all of it checked.
+"""The file beside a cache with data about a key: not secret, and validated.
 
 The values are those of `tpmwire.use.remembered`.
 
-Layout: FORMAT, the record, SHA-256 over both against accidents. The TPM itself guards the contexts in it.
+Layout: FORMAT, the record, SHA-256 over both against accidents. The TPM itself protects the contexts in it.
 """
 
 from hashlib import sha256
@@ -29,7 +29,7 @@ class KeptFile(Memory):
         self.name = name
 
     def save(self) -> None:
-        """Writes what a run has changed. What keeps it from that costs later runs some commands, no more."""
+        """Writes what a run has changed. A failure only costs later runs some commands."""
         if not self.changed or self.kept is None:
             return
         try:
@@ -46,9 +46,9 @@ class KeptFile(Memory):
 
 
 def remembered(settings: RunSettings, key_name: bytes) -> KeptFile:
-    """Returns what earlier runs with these options have left of the key.
+    """Returns what earlier runs with these options stored about the key.
 
-    `key_name` is the Name of a key file's key, or empty. What is damaged costs a note.
+    `key_name` is the Name of a key file's key, or empty. Warns of damaged data.
     """
     which = key_name or settings.persistentHandle
     # Which key is meant, and what its sessions are salted to.
@@ -79,7 +79,7 @@ def remembered(settings: RunSettings, key_name: bytes) -> KeptFile:
 
 
 def read(octets: bytes) -> Kept | None:
-    """What a file's octets hold; None where they are damaged."""
+    """Parses a file; returns None if it is damaged."""
     body, digest = octets[:-_DIGEST], octets[-_DIGEST:]
     if not body.startswith(FORMAT) or sha256(body).digest() != digest:
         return None
@@ -90,6 +90,6 @@ def read(octets: bytes) -> Kept | None:
 
 
 def write(kept: Kept) -> bytes:
-    """A file's octets."""
+    """Returns the content of a file."""
     body = FORMAT + kept.build()
     return body + sha256(body).digest()

@@ -1,4 +1,4 @@
-"""Credentials of an earlier run where they still hold; else new ones, kept for the next run."""
+"""Returns cached credentials that are still valid, or else new ones, which it caches."""
 
 import contextlib
 import os
@@ -21,32 +21,32 @@ if TYPE_CHECKING:
 __all__ = ["cached"]
 
 AHEAD = 900
-"""Seconds of life at which credentials are due: below that botocore runs us again for each use. At most a third of
-their whole life, so that short-lived ones are cached too."""
+"""Remaining lifetime in seconds at which credentials are renewed: below it, botocore runs us for each use. At most
+a third of the whole lifetime, so that short-lived credentials are cached too."""
 
 JITTER = 120
-"""Seconds; so many at most, by chance, earlier still, so that a fleet does not ask STS all at once."""
+"""Maximum number of seconds to renew earlier, at random, so that a fleet does not call STS all at once."""
 
 LEAST = 120
-"""Seconds that kept credentials must have left to be given where AWS cannot be asked for others."""
+"""Minimum remaining lifetime in seconds of cached credentials that are used because AWS is not reachable."""
 
 MOST = 36 * 3600
-"""Seconds that temporary credentials live at most (GetSessionToken)."""
+"""Maximum lifetime in seconds of temporary credentials (GetSessionToken)."""
 
 DAMAGED = "ignored: damaged, or sealed by another key, TPM or boot; replacing it"
 
 PATIENCE = 60.0
-"""Seconds to wait at most for another run that asks STS; SDKs wait for us about as long."""
+"""Maximum number of seconds to wait for another run that calls STS; SDKs wait about as long for us."""
 
 ANSWERS = 5
-"""So many times --timeout is waited for it: the TPM's answers and STS's, with one that is asked again."""
+"""Factor on --timeout for that wait: the responses of the TPM and of STS, with one retry."""
 
 
 def cached(settings: RunSettings, key_id: str, ask: "Callable[[Signer], Credentials]") -> "Credentials":
-    """Returns the cached credentials of these options; else those of `ask(signer)`, which it caches.
+    """Returns the cached credentials for these options, or else those of `ask(signer)`, which it caches.
 
-    Of runs at the same time with the same options one asks. What is wrong with the cache itself costs a note, not
-    the result. Raises what `ask` and the TPM raise.
+    Of concurrent runs with the same options, one calls `ask`. Problems of the cache itself are warnings, not
+    errors. Raises what `ask` and the TPM raise.
     """
     keys = Keys.of(settings)
     use = purpose(settings, keys.key.file)
@@ -110,7 +110,7 @@ def _asked(
     held: Held | None,
     store: Store | None,
 ) -> "Credentials":
-    """New credentials, kept in `store`. `held` saves the TPM the day's key, and another nonce."""
+    """Returns new credentials and caches them in `store`. `held` saves the TPM the day's key and a nonce."""
     from .signing_key import KeptSigner  # noqa: PLC0415 - cached credentials need no signature
 
     nonce = os.urandom(32) if held is None else held.nonce
@@ -137,14 +137,14 @@ def _asked(
 
 
 def _last(keys: Keys, clear: Clear | None, use: bytes) -> Held | None:
-    """What a file holds whose credentials may not have ended yet."""
+    """Returns the content of a file whose credentials may still be valid, or None."""
     if clear is None or not time.time() < clear.refresh_at + AHEAD + JITTER < time.time() + MOST:
         return None
     return _open(keys, clear, use)
 
 
 def _passing(error: Exception) -> bool:
-    """Whether it is a fault of network or AWS that may be over later. A refusal is none."""
+    """Tells whether the error is a temporary failure of the network or AWS. A refusal is not."""
     from sigv4.errors import NetworkError, ResponseError, StsError  # noqa: PLC0415 - for a failed request only
     from sigv4.retry import RetryPolicy  # noqa: PLC0415 - likewise
 
@@ -154,7 +154,7 @@ def _passing(error: Exception) -> bool:
 
 
 def _until_later(credentials: "Credentials", error: Exception) -> bool:
-    """Whether kept credentials do until the fault is over; a note if so."""
+    """Tells whether cached credentials bridge the failure, and warns if so."""
     left = _end(credentials) - time.time()
     if left < LEAST:
         return False
@@ -176,7 +176,7 @@ def _read(store: Store, *, quiet: bool = False) -> Clear | None:
 
 
 def _open(keys: Keys, clear: Clear, use: bytes) -> Held | None:
-    """What is in the file; a note and None where it does not open."""
+    """Returns the content of the file; warns and returns None if it cannot be opened."""
     root = keys.root(label(clear.nonce, use))
     try:
         text = unseal(clear, root, use)
@@ -187,7 +187,7 @@ def _open(keys: Keys, clear: Clear, use: bytes) -> Held | None:
 
 
 def _about(settings: RunSettings, key_id: str) -> str:
-    """Whose credentials they are, for `tpmwire cache`; nothing that ~/.aws/config does not say as well."""
+    """Describes the owner of the credentials for `tpmwire cache`, by what ~/.aws/config also says."""
     if settings.assumeRole and settings.aws_arn:
         what = str(settings.aws_arn[-1])
     elif settings.federation_name:
@@ -207,7 +207,7 @@ def _fresh(clear: Clear) -> bool:
 
 
 def _due(settings: RunSettings, credentials: "Credentials") -> int:
-    """When new ones are due, POSIX seconds."""
+    """Returns when to renew, in POSIX seconds."""
     ends = _end(credentials)
     seconds = (settings.duration or "").removesuffix("s")
     if seconds.isdecimal():
@@ -218,7 +218,7 @@ def _due(settings: RunSettings, credentials: "Credentials") -> int:
 
 
 def _end(credentials: "Credentials") -> int:
-    """When they end by our clock, POSIX seconds; 0 where that cannot be told."""
+    """Returns when the credentials expire by our clock, in POSIX seconds; 0 if that is unknown."""
     from calendar import timegm  # noqa: PLC0415 - cached credentials are fresh by the file's own number
 
     from sigv4.times import is_rfc3339  # noqa: PLC0415 - likewise

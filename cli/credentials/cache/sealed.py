@@ -1,8 +1,8 @@
-"""A cache file's octets: what is told in clear, what is sealed, and under what.
+"""The format of a cache file: its clear part, its sealed part, and their keys.
 
-Layout: FORMAT, what it is of, refresh_at, day, nonce, salt, the sealed text, a tag. `root` is the TPM's HMAC of
-`label(nonce)`; from it and the salt SP 800-108 (KDFa of TPM 2.0 Part 1, §11.4.10.2) gives a stream as long as the
-text and a key for the tag: HMAC-SHA256 over all octets before it and over what the cache was asked for.
+Layout: FORMAT, a description, refresh_at, day, nonce, salt, the sealed text, a tag. `root` is the TPM's HMAC of
+`label(nonce)`; from it and the salt, SP 800-108 (KDFa of TPM 2.0 Part 1, §11.4.10.2) derives a stream as long as
+the text and a key for the tag: HMAC-SHA256 over all bytes before it and over the purpose of the cache.
 Encrypt-then-MAC from hashlib, since importing `cryptography` would cost a run more than everything else together.
 """
 
@@ -18,9 +18,9 @@ __all__ = ["FORMAT", "LABEL", "LIMIT", "Clear", "DamagedError", "label", "read_c
 
 FORMAT = b"tpmwire cache 2\n"
 LABEL = b"tpmwire cache v1\0"
-"""Begins every message that the key HMACs for a cache; no date, and no other message of SigV4, begins so."""
+"""Prefix of every message that the key HMACs for a cache; no date or other message of SigV4 begins with it."""
 LIMIT = 1 << 16
-"""Octets of the largest file; session tokens have some thousand."""
+"""Maximum size of a file in bytes; session tokens have a few thousand."""
 
 _TAG = 32
 _HEADER = construct.Struct(
@@ -35,15 +35,15 @@ _HEADER = construct.Struct(
 
 
 class DamagedError(Exception):
-    """The octets are no cache of this format, were changed, or were sealed by another key or for another use."""
+    """The file has another format, was changed, or was sealed by another key or for another purpose."""
 
 
 class Clear(NamedTuple):
-    """What a file tells without the TPM. Under the tag too, but not to be believed before `unseal`.
+    """The clear part of a file. The tag covers it, but it is not authenticated before `unseal`.
 
-    `about` says for a person whose credentials they are. `refresh_at` (POSIX seconds) is when they are due for
-    others; `day` (YYYYMMDD) is that of their signing key; `nonce` is what the TPM is asked about; `sealed` the
-    octets as a whole.
+    `about` describes the owner of the credentials. `refresh_at` (POSIX seconds) is when they are to be renewed;
+    `day` (YYYYMMDD) is that of their signing key; `nonce` is the input of the TPM's HMAC; `sealed` is the whole
+    file.
     """
 
     about: str
@@ -55,12 +55,12 @@ class Clear(NamedTuple):
 
 
 def label(nonce: bytes, purpose: bytes) -> bytes:
-    """The message whose HMAC by the TPM's key opens a file; `purpose` is the digest of what was asked for."""
+    """Returns the message whose HMAC by the TPM's key opens a file; `purpose` is the digest of the request."""
     return LABEL + nonce + purpose
 
 
 def read_clear(octets: bytes) -> Clear:
-    """The part in clear. Raises DamagedError."""
+    """Parses the clear part. Raises DamagedError."""
     try:
         found = _HEADER.parse(octets)
         day = found.day.decode("ascii")
@@ -74,7 +74,7 @@ def read_clear(octets: bytes) -> Clear:
 def seal(
     text: bytes, refresh_at: int, day: str, nonce: bytes, root: bytes, purpose: bytes, about: str = ""
 ) -> bytes:
-    """A file's octets. The salt is new for each, so that no two texts meet the same stream."""
+    """Returns the content of a file. The salt is random, so that no two texts get the same stream."""
     salt = os.urandom(32)
     stream, key = _keys(root, salt, len(text))
     header = _HEADER.build(
@@ -92,7 +92,7 @@ def seal(
 
 
 def unseal(clear: Clear, root: bytes, purpose: bytes) -> bytes:
-    """The sealed text. Raises DamagedError where one bit differs, or `root` or `purpose` is another."""
+    """Returns the sealed text. Raises DamagedError if a bit was changed, or `root` or `purpose` is another."""
     header = len(clear.sealed) - len(_HEADER.parse(clear.sealed).rest)
     body, tag = clear.sealed[:-_TAG], clear.sealed[-_TAG:]
     stream, key = _keys(root, clear.salt, len(body) - header)

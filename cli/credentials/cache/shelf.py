@@ -1,4 +1,4 @@
-"""All files of the cache's directory, as `tpmwire cache` shows and removes them; no TPM, and nothing is opened."""
+"""Lists and removes all files of the cache's directory, without the TPM and without opening them."""
 
 import os
 import re
@@ -15,7 +15,7 @@ _OURS = re.compile(rf"[0-9a-f]{{32}}({re.escape(SUFFIX)})?(\.lock|\.[0-9a-f]+)?"
 
 
 class Entry(NamedTuple):
-    """A cache. `about` says whose credentials, `due` (POSIX seconds) when a run renews them; None: unreadable."""
+    """A cache. `about` describes its owner; `due` (POSIX seconds) is when a run renews it, None if unreadable."""
 
     name: str
     about: str
@@ -23,9 +23,9 @@ class Entry(NamedTuple):
 
 
 def entries() -> list[Entry]:
-    """The caches of this user. What they say of themselves is in clear, and not checked: that takes the TPM.
+    """Lists the caches of this user, by their clear part, which is not authenticated: that would need the TPM.
 
-    Raises UnfitError for a directory that is not this user's own.
+    Raises UnfitError for a directory that does not belong to this user.
     """
     store = _shelf()
     if store is None:
@@ -53,9 +53,9 @@ def _entry(store: Store, name: str) -> list[Entry]:
 
 
 def clear() -> int:
-    """Removes the caches, what is remembered of the TPM, and locks; returns how many caches there were.
+    """Removes the caches, the data about the TPM, and the locks; returns the number of caches.
 
-    Raises UnfitError for a directory that is not this user's own, or a file that cannot be removed.
+    Raises UnfitError for a directory that does not belong to this user, or a file that cannot be removed.
     """
     store = _shelf()
     if store is None:

@@ -1,4 +1,4 @@
-"""A signer that goes on with the signing key of an earlier run, as long as it is the right one."""
+"""A signer that uses the signing key of an earlier run, as long as it fits."""
 
 import hmac
 from collections.abc import Callable
@@ -14,7 +14,7 @@ _GRACE = 240  # seconds after midnight UTC in which yesterday's key does, as for
 
 
 class KeptSigner(Signer):
-    """A Signer that asks for no HMAC where `kept` fits; `kept` is then the key that it signed with last."""
+    """A Signer that needs no HMAC if `kept` fits; afterwards `kept` is the last key that it signed with."""
 
     def __init__(
         self, access_key_id: str, hmac_secret: Callable[[bytes], bytes], kept: SigningKey | None = None
@@ -23,12 +23,12 @@ class KeptSigner(Signer):
         self.kept = kept
 
     def prime(self, date: str) -> None:
-        """As `Signer.prime`; nothing where the key of that day is at hand."""
+        """As `Signer.prime`; does nothing if the key of that day is known."""
         if self.kept is None or self.kept.day != date:
             super().prime(date)
 
     def signing_time(self, now: float) -> float:
-        """As `Signer.signing_time`, with the kept key's day among those that are known."""
+        """As `Signer.signing_time`, with the day of the cached key among those that are known."""
         if self.kept is not None and now >= _GRACE:
             if timestamp(now)[:8] == self.kept.day:
                 return now
@@ -37,7 +37,7 @@ class KeptSigner(Signer):
         return super().signing_time(now)
 
     def signature(self, text: str, date: str, region: str, service: str) -> str:
-        """As `Signer.signature`. Asks for an HMAC where neither the kept key nor that day's fits."""
+        """As `Signer.signature`. Requests an HMAC if neither the cached key nor that day's fits."""
         if self.kept is None or self.kept[:3] != (date, region, service):
             key = self._day_key(date)
             for part in (region, service, "aws4_request"):

@@ -1,4 +1,4 @@
-"""Where caches are: a directory of the user's own, files that come and go whole, and one lock for each.
+"""The directory of caches: private to the user, with atomic writes and a lock for each file.
 
 Everything is opened relative to the directory's descriptor, and nothing through a symbolic link, so that what was
 checked is what is used.
@@ -21,13 +21,13 @@ _PAUSE = 0.02  # seconds between two looks at a lock that another run holds
 
 
 class UnfitError(Exception):
-    """No cache can be kept here; the message says why."""
+    """The directory cannot hold a cache; the message states the reason."""
 
 
 def place() -> str:
-    """The directory: $XDG_RUNTIME_DIR/tpmwire, which ends with the user's session, else that of XDG's caches.
+    """Returns the directory: $XDG_RUNTIME_DIR/tpmwire, which ends with the session, else that of XDG's caches.
 
-    Raises UnfitError where nothing says whose home it would be in.
+    Raises UnfitError if the home directory is unknown.
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     if runtime and os.path.isabs(runtime):
@@ -42,9 +42,9 @@ def place() -> str:
 
 
 class Store:
-    """The cache file `name` in the directory `path`, which is made where it is missing.
+    """The cache file `name` in the directory `path`, which is created if it is missing.
 
-    Raises UnfitError where the directory is not this user's, or others may enter it.
+    Raises UnfitError if the directory does not belong to this user, or if others can enter it.
     """
 
     def __init__(self, path: str, name: str) -> None:
@@ -59,7 +59,7 @@ class Store:
             raise UnfitError(f"{path} must belong to you, with mode 0700; run chmod 700 on it, or remove it")
 
     def close(self) -> None:
-        """Gives the directory back."""
+        """Closes the directory."""
         os.close(self._directory)
 
     def _opened(self) -> int:
@@ -78,11 +78,11 @@ class Store:
         return os.open(self.path, flags)
 
     def names(self) -> list[str]:
-        """What is in the directory, in order."""
+        """Returns the names in the directory, sorted."""
         return sorted(os.listdir(self._directory))
 
     def remove(self, name: str) -> None:
-        """Removes a file, if it is there. Raises UnfitError."""
+        """Removes a file, if it exists. Raises UnfitError."""
         try:
             os.unlink(name, dir_fd=self._directory)
         except FileNotFoundError:
@@ -91,7 +91,7 @@ class Store:
             raise UnfitError(f"{self.path}/{name}: {error.strerror}") from error
 
     def read(self) -> bytes | None:
-        """The file's octets; None where there is none. Raises UnfitError for what is no file of ours."""
+        """Returns the content of the file, or None. Raises UnfitError for anything but a regular file of ours."""
         try:
             descriptor = self._open(self.name, os.O_RDONLY | os.O_NONBLOCK)
         except FileNotFoundError:
@@ -102,7 +102,7 @@ class Store:
             return file.read(LIMIT + 1)
 
     def write(self, octets: bytes) -> None:
-        """Puts the file there, whole or not at all. Raises UnfitError, as for a full disk."""
+        """Writes the file atomically. Raises UnfitError, for example for a full disk."""
         temporary = f"{self.name}.{os.urandom(_DRAFT // 2).hex()}"
         try:
             with open(self._open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
@@ -115,7 +115,7 @@ class Store:
             raise UnfitError(f"{self.path}: {error.strerror}") from error
 
     def _remove_drafts(self) -> None:
-        """Removes what killed runs left of writing this file."""
+        """Removes drafts of this file that killed runs left."""
         for name in os.listdir(self._directory):
             if len(name) == len(self.name) + 1 + _DRAFT and name.startswith(f"{self.name}."):
                 written = os.stat(name, dir_fd=self._directory, follow_symlinks=False).st_mtime
@@ -124,10 +124,10 @@ class Store:
 
     @contextlib.contextmanager
     def alone(self, patience: float) -> Iterator[bool]:
-        """Holds the lock, so that one run asks STS and the others wait for what it brings.
+        """Holds the lock, so that one run calls STS and the others wait for its result.
 
-        Gives False where another run has held it for `patience` seconds. The kernel lets go of it where we die.
-        Where files cannot be locked each run is alone. Raises UnfitError.
+        Yields False if another run holds it for `patience` seconds. The kernel releases the lock if the process
+        dies. On file systems without locks, each run is on its own. Raises UnfitError.
         """
         try:
             descriptor = self._open(f"{self.name}.lock", os.O_RDWR | os.O_CREAT)
@@ -169,7 +169,7 @@ _held: set[int] = set()
 
 
 def _let_go() -> None:
-    """A process in the background that outlives us (`cli.tpm.cleanup`) must not hold our locks."""
+    """Closes our locks in a background process that outlives us (`cli.tpm.cleanup`)."""
     while _held:
         os.close(_held.pop())
 
