@@ -123,13 +123,13 @@ def policy_of(tpm: Tpm, order: Order) -> Policy | None:
 
 
 def _duplicable(attributes: TPMA_OBJECT, order: Order) -> TPMA_OBJECT:
-    """Returns the attributes of a duplicable key. Without PCRs it is also used without its policy."""
+    """Returns the attributes of a duplicable key. Without PCRs it can also be used without its policy."""
     attributes = TPMA_OBJECT(attributes & ~(TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT))
     return attributes if order.pcrs is not None else attributes | TPMA_OBJECT.USER_WITH_AUTH
 
 
 def as_used(kind: type[K], order: Order, key: NewKey) -> K:
-    """Returns the loaded key with the password and the policy that later runs use it with, for a test of both."""
+    """Returns the loaded key with the password and policy of later runs, to test both."""
     pin, parent = order.pin, key.parent.key
     if pin is None or parent.public.type in (TPM_ALG.ECC, TPM_ALG.RSA):
         # The pinned key has vouched for the parent, which is loaded; creating that key again needs one more slot.

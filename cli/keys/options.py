@@ -1,4 +1,4 @@
-"""Options of the verbs that make keys: secret, parent, salt key, target, and the key of SigV4A."""
+"""Options of the verbs that create keys: secret, parent, salt key, target, and the SigV4A key."""
 
 import argparse
 from typing import NamedTuple
@@ -38,7 +38,7 @@ SRK = 0x81000001
 
 
 def new_handle(text: str) -> int:
-    """A persistent handle that the owner may give (TPM 2.0 Part 3, §28.5). Raises ArgumentTypeError."""
+    """Parses a persistent handle of the owner's range (TPM 2.0 Part 3, §28.5). Raises ArgumentTypeError."""
     value = persistent_handle(text)
     if value > 0x817FFFFF:
         raise argparse.ArgumentTypeError(
@@ -55,7 +55,7 @@ class ParentageSettings(ParentSettings, OwnerSettings):
 
 
 def add_parent_options(parser: argparse.ArgumentParser) -> None:
-    """--parent or --make-srk, and the passwords of parent and owner."""
+    """Adds --parent, --make-srk, and the passwords of parent and owner."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         "--parent",
@@ -83,13 +83,13 @@ class Parentage(NamedTuple):
     make_srk: bool
 
     def prepare(self, tpm: Tpm) -> None:
-        """Makes the parent where that was asked for and there is none. Raises TpmError, UsageError."""
+        """Creates the parent if --make-srk was given and it is missing. Raises TpmError, UsageError."""
         if self.make_srk:
             make_srk(tpm, self.handle, self.owner)
 
 
 def parentage_of(args: ParentageSettings) -> Parentage:
-    """The parent of the options. Without --parent the two passwords are one under two names: the owner's."""
+    """Returns the parent of the options. Without --parent, both passwords are the owner's."""
     parent, owner = parent_auth(args), owner_auth(args)
     if args.make_srk:
         return Parentage(SRK, EMPTY_AUTH, owner or parent, True)
@@ -106,7 +106,7 @@ class PinSettings:
 
 
 def add_pin_options(parser: argparse.ArgumentParser, what_for: str = "") -> None:
-    """--tpm-session-encrypt-with-name and -public, which `pins.pin_from` takes."""
+    """Adds --tpm-session-encrypt-with-name and -public, the input of `pins.pin_from`."""
     parser.add_argument(
         "--tpm-session-encrypt-with-name",
         type=filled,
@@ -128,7 +128,7 @@ class SecretSettings:
 
 
 def add_secret_options(parser: argparse._ActionsContainer) -> None:
-    """--from-profile; without it the secret comes from standard input."""
+    """Adds --from-profile; without it the secret comes from standard input."""
     parser.add_argument(
         "--from-profile",
         metavar="NAME",
@@ -166,7 +166,7 @@ class FormatSettings:
 
 
 def add_format_option(parser: argparse.ArgumentParser) -> None:
-    """--format, of the file that is for the target."""
+    """Adds --format, of the file for the target."""
     parser.add_argument(
         "--format",
         choices=("pem", "tpmcopy"),
@@ -183,7 +183,7 @@ class Sigv4aSettings:
 
 
 def add_sigv4a_options(parser: argparse._ActionsContainer) -> None:
-    """--sigv4a-out and --sigv4a-handle."""
+    """Adds --sigv4a-out and --sigv4a-handle."""
     parser.add_argument(
         "--sigv4a-out",
         metavar="FILE",

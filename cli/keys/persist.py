@@ -1,4 +1,4 @@
-"""Keys on their way into the TPM and out of it: parents with their session, loading, persistent handles."""
+"""Loads keys into the TPM under their parents and sessions, makes keys persistent, and evicts them."""
 
 from typing import NamedTuple
 
@@ -35,7 +35,7 @@ __all__ = [
 
 
 class Parent(NamedTuple):
-    """A storage key in the TPM, its authValue, and a session salted to it (or to the key that is pinned)."""
+    """A storage key in the TPM, its authValue, and a session salted to it (or to the pinned key)."""
 
     key: Loaded
     auth: Secret
@@ -43,7 +43,7 @@ class Parent(NamedTuple):
 
 
 def parent_of(tpm: Tpm, file: KeyFile, auth: Secret, pin: Pin | None) -> Parent:
-    """The parent that a key file names; see `parent_at`. Raises UsageError for an endorsement key."""
+    """Opens the parent that a key file names; see `parent_at`. Raises UsageError for an endorsement key."""
     check_parent(tpm, file)
     handle = file.parent if file.hierarchy is None else file.hierarchy
     with explain_missing_key(Key(file=file)):
@@ -51,7 +51,7 @@ def parent_of(tpm: Tpm, file: KeyFile, auth: Secret, pin: Pin | None) -> Parent:
 
 
 def check_parent(tpm: Tpm, file: KeyFile) -> None:
-    """Raises UsageError for a parent that is an endorsement key: one that a policy authorizes, or that is made."""
+    """Raises UsageError for an endorsement key as parent: one that needs a policy, or that is created."""
     handle = file.endorsement_handle
     if handle is None or (
         is_occupied(tpm, handle) and read_loaded(tpm, handle).public.object_attributes & TPMA_OBJECT.USER_WITH_AUTH
@@ -64,12 +64,12 @@ def check_parent(tpm: Tpm, file: KeyFile) -> None:
 
 
 def parent_at(tpm: Tpm, handle: int, auth: Secret, pin: Pin | None, *, rsa: bool = False) -> Parent:
-    """The parent at a persistent handle, or the standard primary of a hierarchy, made for this run.
+    """Opens the parent at a persistent handle, or the standard primary of a hierarchy, created for this run.
 
-    `auth` is the authValue of what is at `handle`. A session protects it, and so is open before it is used: salted
-    to the pin, else to the parent or, where a hierarchy's password makes that, to another key that needs none.
-    This is the one place where the session of the verbs that put keys into a TPM is opened.
-    Raises TpmError; SessionError where the pinned key is not this TPM's.
+    `auth` is the authValue of `handle`. A session protects it, and so is opened before it is used: salted to the
+    pin, or else to the parent or, if creating that needs a hierarchy's password, to another key that needs none.
+    Only here do the verbs that put keys into a TPM open their session.
+    Raises TpmError; SessionError if the pinned key is not this TPM's.
     """
     hmac = [TPM_SE.HMAC]
     if handle >> 24 == TPM_HT.PERSISTENT:
@@ -94,7 +94,7 @@ def parent_at(tpm: Tpm, handle: int, auth: Secret, pin: Pin | None, *, rsa: bool
 def make_srk(tpm: Tpm, handle: int, owner: Secret) -> None:
     """Makes the standard storage root key persistent at `handle`, unless a storage key is there.
 
-    Its RSA form, where the TPM has no ECC. Raises TpmError; UsageError where something else is there.
+    Creates its RSA form if the TPM lacks ECC. Raises TpmError; UsageError if another object is there.
     """
     if is_occupied(tpm, handle):
         storage = TPMA_OBJECT.RESTRICTED | TPMA_OBJECT.DECRYPT
@@ -118,7 +118,7 @@ def make_srk(tpm: Tpm, handle: int, owner: Secret) -> None:
 
 
 def load(tpm: Tpm, parent: Parent, public: TPMT_PUBLIC, private: bytes) -> Loaded:
-    """TPM2_Load under the parent. Raises TpmError."""
+    """Loads a key under the parent (TPM2_Load). Raises TpmError."""
     answer = tpm.execute(Load(parent.key.handle, private, public), parent.session.use(parent.auth))
     # From the public area, not from the answer: the key that is used is the key that was meant.
     name = name_of(public)
@@ -127,12 +127,12 @@ def load(tpm: Tpm, parent: Parent, public: TPMT_PUBLIC, private: bytes) -> Loade
 
 
 def is_occupied(tpm: Tpm, handle: int) -> bool:
-    """Whether the TPM has something at a persistent handle."""
+    """Tells whether a persistent handle is occupied."""
     return nv.handles(tpm, handle, handle) == [handle]
 
 
 def check_free(tpm: Tpm, handle: int, *, force: bool) -> None:
-    """Raises UsageError where something is at the handle that may not be replaced."""
+    """Raises UsageError if the handle is occupied and must not be replaced."""
     if is_occupied(tpm, handle) and not force:
         raise UsageError(
             f"0x{handle:08x} is occupied (`tpmwire list`); choose another handle, or give --force to replace it"
@@ -140,7 +140,7 @@ def check_free(tpm: Tpm, handle: int, *, force: bool) -> None:
 
 
 def make_persistent(tpm: Tpm, key: Loaded, handle: int, owner: Secret, session: Session) -> None:
-    """TPM2_EvictControl: gives the key a persistent handle that is free. Raises TpmError, TransportError."""
+    """Makes the key persistent at a free handle (TPM2_EvictControl). Raises TpmError, TransportError."""
     try:
         tpm.execute(EvictControl(TPM_RH.OWNER, key.handle, handle), session.use(owner))
     except TransportError as error:
@@ -148,5 +148,5 @@ def make_persistent(tpm: Tpm, key: Loaded, handle: int, owner: Secret, session: 
 
 
 def evict(tpm: Tpm, handle: int, owner: Password | Use) -> None:
-    """TPM2_EvictControl: removes what is at a persistent handle. Raises TpmError."""
+    """Removes the key at a persistent handle (TPM2_EvictControl). Raises TpmError."""
     tpm.execute(EvictControl(TPM_RH.OWNER, handle, handle), owner)

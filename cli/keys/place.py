@@ -1,4 +1,4 @@
-"""Places of keys: put there, files and persistent handles, all or none; looked up there, and removed."""
+"""Places of keys, files and persistent handles: all are written or none; keys are found and removed there."""
 
 import contextlib
 import os
@@ -33,12 +33,12 @@ class Place(NamedTuple):
 
     @property
     def texts(self) -> list[str]:
-        """The file and the handle, as options have them."""
+        """The file and the handle, as the options give them."""
         return [*([self.file] if self.file else []), *([] if self.handle is None else [f"0x{self.handle:08x}"])]
 
     @property
     def parts(self) -> "list[Place]":
-        """The file and the handle, each a place of its own."""
+        """The file and the handle, each as a place of its own."""
         return [
             *([Place(file=self.file)] if self.file else []),
             *([] if self.handle is None else [Place(handle=self.handle)]),
@@ -46,11 +46,11 @@ class Place(NamedTuple):
 
     @property
     def absolute(self) -> "Place":
-        """The same place from every directory."""
+        """Returns the same place, independent of the working directory."""
         return self._replace(file=os.path.abspath(self.file)) if self.file else self
 
     def __bool__(self) -> bool:
-        """Whether there is a file or a handle."""
+        """Tells whether there is a file or a handle."""
         return bool(self.file) or self.handle is not None
 
     def __str__(self) -> str:
@@ -58,9 +58,9 @@ class Place(NamedTuple):
 
 
 class Placement(NamedTuple):
-    """A key that is to be put in its place.
+    """A key to be put in its place.
 
-    `persist` gives the key a persistent handle that is free, and `evict` removes what is at a persistent handle.
+    `persist` makes the key persistent at a free handle, and `evict` removes the object at a persistent handle.
     """
 
     file: KeyFile
@@ -81,7 +81,7 @@ class Placement(NamedTuple):
 
 
 def check_path(path: str, option: str, *, force: bool) -> None:
-    """Finds out what would fail at the end before the TPM is asked. Raises UsageError."""
+    """Checks, before the TPM is opened, what would otherwise fail at the end. Raises UsageError."""
     directory = os.path.dirname(path) or "."
     if os.path.isdir(path):
         raise UsageError(f"{path} is a directory; {option} is the file to write")
@@ -97,9 +97,9 @@ def check_path(path: str, option: str, *, force: bool) -> None:
 
 
 def put_in_place(tpm: Tpm, keys: Sequence[Placement], *, force: bool = False) -> None:
-    """Puts keys in their files and at their handles, all or none. A signal waits until it is done.
+    """Writes keys to their files and handles, all or none. Signals are deferred until it is done.
 
-    What is at a handle is replaced last, and only with `force`. Raises TpmError, UsageError, OSError.
+    An object at a handle is replaced last, and only with `force`. Raises TpmError, UsageError, OSError.
     """
     files = [(temporary_beside(key.place.file), key.place.file, key.file) for key in keys if key.place.file]
     beside: list[tuple[Placement, int, int]] = []
@@ -127,7 +127,7 @@ def put_in_place(tpm: Tpm, keys: Sequence[Placement], *, force: bool = False) ->
 
 
 def _stage(staged: str, path: str, file: KeyFile) -> None:
-    """Writes a file that `_publish` gives its name later."""
+    """Writes a draft of a file, which `_publish` renames later."""
     check_regular(path)
     try:
         os.makedirs(os.path.dirname(path) or ".", mode=0o700, exist_ok=True)
@@ -138,7 +138,7 @@ def _stage(staged: str, path: str, file: KeyFile) -> None:
 
 
 def _publish(staged: str, path: str, *, force: bool) -> None:
-    """Gives a staged file its name."""
+    """Renames a draft to its file's name."""
     try:
         if force:
             os.replace(staged, path)
@@ -149,9 +149,10 @@ def _publish(staged: str, path: str, *, force: bool) -> None:
 
 
 def _put_beside(tpm: Tpm, key: Placement, handle: int, *, force: bool) -> int:
-    """Makes the key persistent at `handle` or, if that is occupied, at the next free one; returns which.
+    """Makes the key persistent at `handle` or, if that is occupied, at the next free one; returns the handle.
 
-    A persistent key cannot be moved, nor put back once it is evicted: the new one is in before the old one goes.
+    A persistent key cannot be moved, nor restored once it is evicted: the new key is in the TPM before the old one
+    goes.
     """
     taken, beside = nv.handles(tpm, handle, _LAST), handle
     if handle in taken and not force:
@@ -165,7 +166,7 @@ def _put_beside(tpm: Tpm, key: Placement, handle: int, *, force: bool) -> int:
 
 
 def _take_place(key: Placement, beside: int, handle: int) -> None:
-    """Replaces what is at `handle` by the key, which is at `beside` too until then."""
+    """Replaces the object at `handle` with the key, which is also at `beside` until then."""
     if beside == handle:
         return
     try:
@@ -176,7 +177,7 @@ def _take_place(key: Placement, beside: int, handle: int) -> None:
     try:
         key.persist(handle)
     except Exception:
-        warn(f"the key that was at 0x{handle:08x} is gone; the new one is at 0x{beside:08x}")
+        warn(f"the old key at 0x{handle:08x} is gone; the new one is at 0x{beside:08x}")
         raise
     key.evict(beside)
 

@@ -1,4 +1,4 @@
-"""The policy of a key, as a whole, for another key that is to take its place."""
+"""Copies the whole policy of a key to another key that replaces it."""
 
 from tpmwire.errors import PolicyError
 from tpmwire.keys.keyfile import KeyFile
@@ -14,9 +14,9 @@ __all__ = ["is_plain", "ways_kept"]
 
 
 def is_plain(file: "KeyFile") -> bool:
-    """Whether the policy is none, or PCRs and a password: such a one is made anew, with the PCRs' values of now.
+    """Tells whether the policy is empty, or PCRs and a password: that one is rebuilt with the current PCR values.
 
-    Raises PolicyError for a statement that is not understood.
+    Raises PolicyError for an unsupported statement.
     """
     if file.auth_policy:
         return False
@@ -29,9 +29,9 @@ def is_plain(file: "KeyFile") -> bool:
 
 
 def ways_kept(file: "KeyFile") -> "tuple[Policy, ...]":
-    """Every way through the file's policy, whose digest the new key has too.
+    """Returns every alternative of the file's policy, for a new key with the same digest.
 
-    Raises UsageError where a way is not understood, is not the key's, or names the key itself.
+    Raises UsageError if an alternative is unsupported, does not lead to the key's policy, or names the key itself.
     """
     public, ways = file.public, []
     for label, policy in alternatives_of(file):
@@ -48,7 +48,7 @@ def ways_kept(file: "KeyFile") -> "tuple[Policy, ...]":
 
 
 def _leads_to(policy: "Policy", public: "TPMT_PUBLIC") -> bool:
-    """False where the digest is known to be another one."""
+    """Tells whether the digest can match; False if it is known to differ."""
     try:
         return policy.digest(public.name_alg) == public.auth_policy
     except PolicyError:
@@ -56,7 +56,7 @@ def _leads_to(policy: "Policy", public: "TPMT_PUBLIC") -> bool:
 
 
 def _naming_it(policy: "Policy") -> str:
-    """The statement by which the policy holds for one key only, or ""."""
+    """Returns the name of the statement that ties the policy to one key, or ""."""
     for statement in policy.statements:
         chosen = isinstance(statement, PolicyDuplicationSelect) and statement.include_object
         if chosen or isinstance(statement, PolicyCpHash | PolicyNameHash):

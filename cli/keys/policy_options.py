@@ -1,4 +1,4 @@
-"""Policies that the user describes: options that verbs share."""
+"""Options for policies that the user describes, shared by verbs."""
 
 import argparse
 from typing import NamedTuple
@@ -20,7 +20,7 @@ __all__ = ["Described", "PolicySettings", "add_policy_options", "described_json"
 
 
 class Described(NamedTuple):
-    """A policy: its digest, and its ways through, of which a key file carries the first as its own."""
+    """A policy: its digest, and its alternatives, of which a key file stores the first as its own policy."""
 
     digest: bytes
     alternatives: "tuple[Policy, ...]"
@@ -35,7 +35,7 @@ class PolicySettings:
 
 
 def add_policy_options(parser: "argparse.ArgumentParser", option: str = "--json") -> None:
-    """`option` FILE and --pcrs, of which one may be given."""
+    """Adds `option` FILE and --pcrs, which exclude each other."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         option,
@@ -48,7 +48,7 @@ def add_policy_options(parser: "argparse.ArgumentParser", option: str = "--json"
 
 
 def described_policy(args: PolicySettings, alg: "TPM_ALG") -> Described | None:
-    """The policy of the options for an object whose nameAlg is `alg`; None without them. Raises UsageError."""
+    """Returns the options' policy for an object with the nameAlg `alg`; None without one. Raises UsageError."""
     if args.policy_json:
         found = described_json(read_small(args.policy_json).decode("utf-8", "replace"), alg, args.policy_json)
         warn_of_policies(found.alternatives, alg)
@@ -65,7 +65,7 @@ def described_policy(args: PolicySettings, alg: "TPM_ALG") -> Described | None:
 
 
 def described_json(text: str, alg: "TPM_ALG", where: str) -> Described:
-    """The policy in a JSON text for an object whose nameAlg is `alg`. Raises UsageError, which names `where`."""
+    """Parses a policy in JSON for an object with the nameAlg `alg`. Raises UsageError, which names `where`."""
     try:
         policy = from_json(text, alg)
         ways = (policy,) if isinstance(policy, Policy) else policy.alternatives(alg)

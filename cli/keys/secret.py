@@ -1,4 +1,4 @@
-"""The AWS secret access key, from where the user has it, as an HMAC key: "AWS4" in front, never in argv."""
+"""Reads the AWS secret access key and returns it as an HMAC key: "AWS4" in front, and never from argv."""
 
 import os
 import re
@@ -15,10 +15,10 @@ __all__ = ["check_key_id", "key_id_of", "key_octets", "likely_key", "read_key"]
 
 PREFIX = b"AWS4"
 USUAL = 40
-"""Characters of a secret access key."""
+"""Length of a secret access key in characters."""
 
 LONGEST = 124
-"""Characters that TPMs take as an HMAC key beside the prefix: they hold at most 128 octets of sensitive data."""
+"""Maximum length in characters, beside the prefix: TPMs hold at most 128 bytes of sensitive data."""
 
 
 def read_key(profile: str | None, *, force: bool) -> Secret:
@@ -30,7 +30,7 @@ def read_key(profile: str | None, *, force: bool) -> Secret:
 
 
 def likely_key(secret: bytes, *, force: bool) -> "Secret":
-    """As `key_octets`, and raises UsageError for what AWS would not issue; with `force` that is a warning."""
+    """Returns `key_octets`; raises UsageError for a secret that AWS would not issue, or warns with `force`."""
     key = key_octets(secret)
     if problem := _unlikely(key.reveal().removeprefix(PREFIX).decode("ascii")):
         if not force:
@@ -50,7 +50,7 @@ def _read_secret(profile: str | None) -> bytes:
 
 
 def _unlikely(secret: str) -> str | None:
-    """Why AWS would not have issued this as a secret access key; None where it may have. Shows none of it."""
+    """Returns why AWS would not have issued this secret access key, or None. Quotes none of it."""
     if re.fullmatch(r"A[A-Z]{3}[A-Z2-7]{12,28}", secret):
         return "this is an access key id, not its secret access key; give the secret"
     if secret[0] in "\"'" or secret[-1] in "\"'":
@@ -63,7 +63,7 @@ def _unlikely(secret: str) -> str | None:
 
 
 def check_key_id(key_id: str, *, force: bool) -> None:
-    """Raises UsageError for what is not the id of a long-term key, without showing it: it may be the secret."""
+    """Raises UsageError unless it is the id of a long-term key, without quoting it: it may be the secret."""
     if key_id.startswith("ASIA"):
         problem = "the access key id belongs to temporary credentials; use that of a long-term key"
     elif len(key_id) == USUAL and not key_id.isupper():
@@ -76,7 +76,7 @@ def check_key_id(key_id: str, *, force: bool) -> None:
 
 
 def key_octets(secret: bytes) -> "Secret":
-    """ "AWS4" and the secret. A secret that has the prefix already is taken as it is. Raises UsageError."""
+    """Returns "AWS4" and the secret; accepts a secret that already has the prefix. Raises UsageError."""
     secret = secret.removesuffix(b"\n").removesuffix(b"\r")
     if secret.startswith(PREFIX + PREFIX):
         raise UsageError("the secret begins with AWS4 twice; give it without this prefix")
@@ -95,7 +95,7 @@ def key_octets(secret: bytes) -> "Secret":
 
 
 def key_id_of(profile: str) -> str:
-    """The access key id of a profile's plaintext key. Raises UsageError."""
+    """Returns the access key id of a profile's plaintext key. Raises UsageError."""
     return _plaintext(profile).key_id
 
 

@@ -1,7 +1,7 @@
-"""The P-256 key of SigV4A, made beside the HMAC key: derived here from the secret, then only in the TPM.
+"""The P-256 key of SigV4A beside the HMAC key: derived from the secret here, then held by the TPM only.
 
-AWS derives it from access key id and secret (`sigv4.sigv4a`), so it exists in memory for the moment of the import.
-A TPM makes no key of given octets by TPM2_Create; it takes this one as one that was wrapped for its parent.
+AWS derives it from access key id and secret (`sigv4.sigv4a`), so it is in memory during the import. TPM2_Create
+cannot create a key from given bytes; the key is wrapped for its parent and imported.
 """
 
 import os
@@ -50,12 +50,12 @@ def check_places(sigv4a: Place, hmac: Place, *, force: bool) -> None:
 
 
 def _as_one(path: str) -> str:
-    """The same text for all ways to the file's place; not to where a link points, which is replaced itself."""
+    """Returns the same text for all paths of a file. A link is not followed, since the link itself is replaced."""
     return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
 
 
 def check_installed() -> None:
-    """Before TPM and secret are asked: what computes the key is there, as it need not be for the single file.
+    """Checks, before TPM and secret are used, that `cryptography` is installed; the single file may lack it.
 
     Raises ModuleNotFoundError.
     """
@@ -79,7 +79,7 @@ def required_key_id(given: str | None) -> str:
 
 
 def check_tpm(tpm: Tpm) -> None:
-    """Whether this TPM can hold the key; to be asked before the secret is. Raises UsageError."""
+    """Checks, before the secret is read, that this TPM can hold the key. Raises UsageError."""
     present = commands(tpm)
     lacking = [code.name for code in (TPM_CC.Import, TPM_CC.Sign) if code not in present]
     if TPM_ECC.NIST_P256 not in capabilities(tpm, TPM_CAP.ECC_CURVES):
@@ -91,12 +91,12 @@ def check_tpm(tpm: Tpm) -> None:
 
 
 def private_value(octets: Secret, key_id: str) -> Secret:
-    """The private value, 32 octets, of the HMAC key's octets: "AWS4" and the secret."""
+    """Derives the private value, 32 bytes, from the HMAC key's bytes: "AWS4" and the secret."""
     return Secret(derive_private_value(key_id, octets.reveal().removeprefix(b"AWS4")).to_bytes(32, "big"))
 
 
 def areas(order: Order, beside: TPMT_PUBLIC, key_id: str) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
-    """Public and sensitive area of the key beside the HMAC key of `order`, whose public area `beside` is."""
+    """Returns the key's public and sensitive area; `order` and `beside` describe the HMAC key beside it."""
     private = private_value(order.secret, key_id)
     public, sensitive = ecdsa_key(private, auth=order.auth, auth_policy=beside.auth_policy)
     # An imported key cannot be fixed; what lets no key out is that no policy of its allows TPM2_Duplicate.
@@ -105,10 +105,10 @@ def areas(order: Order, beside: TPMT_PUBLIC, key_id: str) -> tuple[TPMT_PUBLIC, 
 
 
 def make_sigv4a_key(tpm: Tpm, order: Order, hmac_key: NewKey, key_id: str) -> NewKey:
-    """TPM2_Import and TPM2_Load of the key, with the HMAC key's password and policy, and a signature verified.
+    """Imports and loads the key with the HMAC key's password and policy, and verifies a signature.
 
-    To be called after `make_key`, whose TPM2_Create has shown in the session that the parent is the TPM's own:
-    what is wrapped for it is for nobody else. Raises TpmError; SessionError where the signature is not the key's.
+    Call it after `make_key`, whose TPM2_Create has proven in the session that the parent is the TPM's own: only
+    then is the wrapped key for no one else. Raises TpmError; SessionError if the signature is not the key's.
     """
     beside, parent = hmac_key.file, hmac_key.parent
     public, sensitive = areas(order, beside.public, key_id)

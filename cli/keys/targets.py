@@ -1,4 +1,4 @@
-"""Targets: the public key of a TPM for which a secret is wrapped, read from any form."""
+"""Targets of wrapped secrets: a TPM's public key, read from any form."""
 
 import json
 from typing import Any, NamedTuple, Self
@@ -19,21 +19,21 @@ from .tpmcopy import to_json
 __all__ = ["OTHER", "Target", "in_format", "read_target"]
 
 OTHER = "other"
-"""The kind of a parent that is none of `tpmwire.use.parents`."""
+"""The kind of a parent that `tpmwire.use.parents` does not have."""
 
 JSON_FORMS = (
     "`tpmwire export-public`, `aws ec2 get-instance-tpm-ek-pub` or "
     "`gcloud compute instances get-shielded-identity --format=json`"
 )
-"""The programs whose JSON is read."""
+"""Programs whose JSON is supported."""
 
 
 class Target(NamedTuple):
     """A parent in another TPM.
 
-    `host` is a name for people and files, `kind` one of `tpmwire.use.parents.PARENTS`, `parent` the handle
-    that goes into the key file (a hierarchy for a primary that is made, or a persistent handle), `certificate` the
-    EK certificate in PEM where there is one.
+    `host` is a name for people and files, `kind` one of `tpmwire.use.parents.PARENTS`, `parent` the handle for the
+    key file (a hierarchy for a primary that is created, or a persistent handle), `certificate` the EK certificate
+    in PEM, if any.
     """
 
     host: str
@@ -43,7 +43,7 @@ class Target(NamedTuple):
     certificate: str | None = None
 
     def to_json(self) -> str:
-        """One line of JSON; the Name is there for people."""
+        """Returns one line of JSON; the Name is for people."""
         public = self.public.build()
         return json.dumps(
             {
@@ -58,7 +58,7 @@ class Target(NamedTuple):
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any], where: str, kind: str | None = None) -> Self:
-        """From the fields of our JSON, of a cloud's, or of a CSV row; `public` may have any form.
+        """Parses the fields of our JSON, of a cloud's, or of a CSV row; `public` may have any form.
 
         Raises UsageError.
         """
@@ -88,7 +88,7 @@ class Target(NamedTuple):
 
     @classmethod
     def from_json(cls, text: str, where: str, kind: str | None = None) -> Self:
-        """From the JSON of this program or of a cloud. Raises UsageError."""
+        """Parses the JSON of this program or of a cloud. Raises UsageError."""
         try:
             # The clouds' documentation has examples with ends of lines inside strings.
             fields = strict_json.loads(text, lines=True)
@@ -106,17 +106,17 @@ TPM_RH_ENDORSEMENT = 0x4000000B
 
 
 def in_format(file: "KeyFile", target: Target, format: str) -> str:
-    """An importable key file for the target, as text in a format of `add_format_option`. Raises UsageError."""
+    """Returns an importable key file for the target, in a format of `add_format_option`. Raises UsageError."""
     if format == "tpmcopy":
         return to_json(file, target.host, target.kind, target.public)
     return file.to_pem()
 
 
 def read_target(path: str, handle: int | None = None, kind: str | None = None) -> Target:
-    """The target in a file of any form. Notes what had to be assumed. Raises UsageError.
+    """Reads the target from a file of any form. Notes assumptions. Raises UsageError.
 
-    `handle` is where the target has the key, if not in the usual place; a key of no well-known kind has the parent
-    0 without it. `kind` is which key it is, where the file does not tell.
+    `handle` is the key's handle in the target, if it is not the usual one; without it, a key of an unknown kind
+    gets the parent 0. `kind` is the kind of the key, if the file does not state it.
     """
     data = _without_mark(read_small(path))
     _check_kind(kind, "")
@@ -128,7 +128,7 @@ def read_target(path: str, handle: int | None = None, kind: str | None = None) -
 
 
 def _without_mark(data: bytes) -> bytes:
-    """A text without its byte order mark; UTF-16 with one, as PowerShell writes it, becomes UTF-8."""
+    """Decodes text without its byte order mark; UTF-16 with one, as PowerShell writes it, is supported."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", "replace").encode()
     return data.removeprefix(b"\xef\xbb\xbf")
@@ -142,9 +142,9 @@ def _check_kind(kind: str | None, before: str) -> None:
 def _of_text(
     data: bytes, where: str, kind: str | None, likely: str | None = None, *, tell: bool = False
 ) -> Target:
-    """From a public key in any form but JSON; `likely` is the kind that its source suggests.
+    """Parses a public key in any form but JSON; `likely` is the kind that its source suggests.
 
-    With `tell`, a kind that had to be assumed is noted.
+    With `tell`, notes an assumed kind.
     """
     try:
         found = read(data)
@@ -160,7 +160,7 @@ def _of_text(
 
 
 def _choices(found: "Found", where: str, kind: str | None) -> "dict[str, TPMT_PUBLIC]":
-    """The kinds of key that it can be, and its public area as each, likeliest first. Raises UsageError."""
+    """Returns the possible kinds of the key, each with its public area, likeliest first. Raises UsageError."""
     if found.public is not None:
         kinds = of_public(found.public) if kind is None else [PARENTS[kind]]
         choices = {one.name: found.public for one in kinds if kind is None or is_of(found.public, one)}
@@ -182,7 +182,7 @@ def _choices(found: "Found", where: str, kind: str | None) -> "dict[str, TPMT_PU
 
 
 def _of_cloud(fields: dict[str, Any], where: str, kind: str | None) -> Target:
-    """From the JSON of AWS, of Google Cloud, or of others that are told apart by their fields."""
+    """Parses the JSON of AWS, Google Cloud, or others, which are told apart by their fields."""
     values = {name.lower().replace("_", "").replace("-", ""): value for name, value in fields.items()}
     host = str(values.get("instanceid") or "target")
     if isinstance(values.get("keyvalue"), str):
@@ -203,7 +203,7 @@ def _of_cloud(fields: dict[str, Any], where: str, kind: str | None) -> Target:
 
 
 def _of_google(values: dict[str, Any], kind: str | None) -> dict[str, Any] | None:
-    """The entry of an endorsement key; P-256 before RSA, which a TPM takes longer to make."""
+    """Returns the entry of an endorsement key; P-256 before RSA, which takes a TPM longer to create."""
     if "ekpub" in values or "ekcert" in values:
         return {"ekPub": values.get("ekpub"), "ekCert": values.get("ekcert")}
     entries = {"ek-ecc": values.get("eccp256encryptionkey"), "ek-rsa": values.get("encryptionkey")}

@@ -21,13 +21,13 @@ PARENTS = {
     "ECCSRK": "srk",
     "RSASRK": "srk-rsa",
 }
-"""Its `parentKeyType`, as it spells them. Protocol buffers leave the first one out, which is their zero."""
+"""Its `parentKeyType` values. Protocol buffers leave out the first one, which is zero."""
 
 
 def parent_kind(data: bytes) -> str | None:
-    """The kind of parent that such a file tells, as a name of `tpmwire.use.parents`; None for other files.
+    """Returns the kind of parent in such a file, as a name of `tpmwire.use.parents`; None for other files.
 
-    Raises UsageError for a kind that is not known.
+    Raises UsageError for an unknown kind.
     """
     if data.lstrip()[:1] != b"{":
         return None
@@ -44,10 +44,10 @@ def parent_kind(data: bytes) -> str | None:
 
 
 def to_json(file: KeyFile, host: str, kind: str, parent: TPMT_PUBLIC) -> str:
-    """A wrapped key as `tpmcopy --mode import` takes it.
+    """Returns a wrapped key in the form of `tpmcopy --mode import`.
 
     `kind` is a name of `tpmwire.use.parents`, `parent` that parent's public area. Raises UsageError for a kind
-    that tpmcopy does not know.
+    that tpmcopy does not support.
     """
     named = next((named for named, one in PARENTS.items() if one == kind), None)
     if named is None:

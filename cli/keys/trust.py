@@ -1,4 +1,4 @@
-"""CA and EK certificates in the user's files; each problem with such a file is a usage error."""
+"""Reads CA and EK certificates from the user's files; a problem with such a file is a usage error."""
 
 import base64
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from ..terminal.messages import UsageError, warn
 __all__ = ["chain_from", "trust_from"]
 
 LARGEST_BUNDLE = 16 << 20
-"""Bytes; all makers' certificates together have about 2 million."""
+"""Maximum size in bytes; all makers' certificates together have about 2 million."""
 
 
 def trust_from(paths: "Sequence[str]") -> "Trust | None":
-    """The CA certificates of --ca; None without any. A certificate that cannot be read is reported and left out.
+    """Reads the CA certificates of --ca; None without any. Warns of a certificate that cannot be read.
 
     Raises UsageError if none of them is a root.
     """
@@ -45,7 +45,7 @@ def trust_from(paths: "Sequence[str]") -> "Trust | None":
 
 
 def chain_from(path: str) -> "tuple[Certificate, list[Certificate]]":
-    """An EK certificate in a file, and the intermediates that follow it there. Raises UsageError."""
+    """Reads an EK certificate from a file, and the intermediates after it. Raises UsageError."""
     try:
         leaf, others = load_chain(_of_intel(read_small(path)), path)
         describe(leaf)
@@ -55,7 +55,7 @@ def chain_from(path: str) -> "tuple[Certificate, list[Certificate]]":
 
 
 def _of_intel(data: bytes) -> bytes:
-    """The certificate in a response of Intel's service (JSON, base64url); other data is returned as it is."""
+    """Returns the certificate in a response of Intel's service (JSON, base64url); returns other data as it is."""
     if data.lstrip()[:1] != b"{" or b"-----BEGIN" in data:
         return data
     try:

@@ -1,4 +1,4 @@
-"""A warning for PCRs that do not protect a key: resettable by any program, or without measurements."""
+"""Warns of PCRs that do not protect a key: resettable by any program, or without measurements."""
 
 from collections.abc import Iterable, Mapping
 
@@ -14,7 +14,7 @@ from ..terminal.messages import warn
 __all__ = ["warn_of_pcrs", "warn_of_policies"]
 
 _RESETTABLE = {16, 23}
-"""Those that locality 0, and so every program that may open the TPM, can reset (TCG PC Client PTP, §4.6).
+"""PCRs that locality 0, and so any program that can open the TPM, can reset (TCG PC Client PTP, §4.6).
 
 17 to 22 are reset by the hardware or the system of a dynamic launch; without one they are all ones.
 """
@@ -23,7 +23,7 @@ _RESETTABLE = {16, 23}
 def warn_of_pcrs(
     selection: "tuple[TPMS_PCR_SELECTION, ...]", values: "Mapping[tuple[TPM_ALG, int], bytes] | None" = None
 ) -> None:
-    """One line if a key is to be bound to such PCRs; `values` are those that they have or will have."""
+    """Returns one line if a key is to be bound to such PCRs; `values` are their current or future values."""
     places = pcrs_in(selection)
     resettable = sorted({number for _, number in places} & _RESETTABLE)
     unused = sorted(
@@ -40,7 +40,7 @@ def warn_of_pcrs(
 
 
 def warn_of_policies(policies: "Iterable[Policy]", alg: "TPM_ALG") -> None:
-    """The same for the PCRs of policies, which hold a digest of their values."""
+    """Returns the line for the PCRs of policies, which contain only a digest of the values."""
     for policy in policies:
         for statement in policy.statements:
             if not isinstance(statement, PolicyPCR):

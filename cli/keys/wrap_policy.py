@@ -1,4 +1,4 @@
-"""How a wrapped key may be used: PCR values or a policy in JSON, with its password if it has one."""
+"""The policy of a wrapped key: PCR values or a policy in JSON, with its password if it has one."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -27,7 +27,7 @@ class Use(NamedTuple):
 
 @lru_cache(maxsize=256)
 def policy_of(use: Use, *, with_auth: bool) -> "tuple[Policy, bytes] | None":
-    """The policy of a key, and its digest; None without one. Warns of weak PCRs. Raises UsageError."""
+    """Returns the policy of a key, and its digest; None without one. Warns of weak PCRs. Raises UsageError."""
     if use.policy:
         policy = _of_json(use, with_auth=with_auth)
     elif use.pcrs:

@@ -1,4 +1,4 @@
-"""AWS asked during enrolment and rotation: who a key belongs to, and IAM about the user's access keys."""
+"""Calls AWS for enrolment and rotation: STS for the owner of a key, and IAM for the user's access keys."""
 
 import os
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ __all__ = ["iam_client", "identity", "plaintext_identity"]
 
 
 def identity(command: ProfileCommand) -> CallerIdentity:
-    """Asks STS who the key of a command line belongs to, with a signature by the TPM.
+    """Asks STS for the owner of a command line's key, with a signature by the TPM.
 
     Raises StsError, NetworkError.
     """
@@ -31,7 +31,7 @@ def identity(command: ProfileCommand) -> CallerIdentity:
 
 
 def plaintext_identity(key_id: str, secret: Secret, options: Sequence[str]) -> CallerIdentity:
-    """Asks STS who a secret (after "AWS4") belongs to, by options of a run. Raises StsError, NetworkError."""
+    """Asks STS for the owner of a secret (after "AWS4"), with options of a run. Raises StsError, NetworkError."""
     plain = secret.reveal().removeprefix(b"AWS4").decode("ascii")
     return _ask_identity(Signer(key_id, hmac_from_secret(plain)), parse_run(options))
 

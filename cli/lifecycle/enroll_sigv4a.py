@@ -1,4 +1,4 @@
-"""The key of SigV4A at enrolment, derived while the plaintext secret is still there."""
+"""Creates the SigV4A key at enrolment, derived while the plaintext secret is still there."""
 
 from tpmwire.keys.templates import hmac_key
 from tpmwire.secret import Secret
@@ -20,7 +20,7 @@ def enroll_sigv4a(
 ) -> None:
     """Creates the key of `order`'s secret and puts it in its place, unless an earlier run did.
 
-    Raises UsageError if something else is there, TpmError, SessionError.
+    Raises UsageError if another object is there, TpmError, SessionError.
     """
     with open_tpm(settings) as tpm:
         policy = policy_of(tpm, order)
@@ -37,7 +37,7 @@ def enroll_sigv4a(
 
 
 def _is_there(tpm: Tpm, place: Place, wanted: TPMT_PUBLIC) -> bool:
-    """Whether the key is in its place. Raises UsageError for another key, and if one of two places is empty."""
+    """Tells whether the key is in its place. Raises UsageError for another key, or if one of two is missing."""
     found = [read_public_at(tpm, part) for part in place.parts]
     for part, public in zip(place.parts, found, strict=True):
         if public is not None and (public.type, public.unique) != (wanted.type, wanted.unique):

@@ -1,6 +1,6 @@
-"""A credential_process line, as every SDK will run it: the program's path, and words quoted for all of them.
+"""A credential_process line that every SDK can run: the program's path, and words quoted for all of them.
 
-botocore splits the line by the shell's rules (`shlex`) and starts the program; the other SDKs give it to `sh -c`.
+botocore splits the line by the shell's rules (`shlex`) and starts the program; the other SDKs pass it to `sh -c`.
 Some of them end a value of ~/.aws/config at a blank and # or ;, even within quotes.
 """
 
@@ -22,7 +22,7 @@ _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def join_line(words: Iterable[str]) -> str:
-    """One line of these words. Raises UsageError for a word that a config file cannot hold."""
+    """Returns one line of these words. Raises UsageError for a word that a config file cannot hold."""
     return " ".join(map(_quote, words))
 
 
@@ -34,10 +34,10 @@ def _quote(word: str) -> str:
 
 
 def find_program() -> tuple[list[str], str | None]:
-    """The words that run aws-tpm-process-credential from any folder, and what is wrong with them, if anything.
+    """Returns the words that run aws-tpm-process-credential from any directory, and their problem, if any.
 
-    Looks beside the program that is running, beside this Python, and on PATH. The single file runs itself, by its
-    other name if it has one.
+    Looks beside the running program, beside this Python, and on PATH. The single file runs itself, by its other
+    name if it has one.
     """
     running = os.path.abspath(shutil.which(sys.argv[0]) or sys.argv[0])
     beside = [os.path.dirname(running), os.path.dirname(os.path.realpath(running))]
@@ -66,7 +66,7 @@ def _candidates(folders: Iterable[str]) -> Iterator[str]:
 
 
 def absolute_tpm_path(path: str) -> str:
-    """The same --tpm-path for a program that runs in another folder."""
+    """Returns the same --tpm-path for a program that runs in another directory."""
     for start in ("device:", "swtpm:path="):
         if path.startswith(start):
             return start + os.path.abspath(path.removeprefix(start))

@@ -24,8 +24,8 @@ _REPLACED = ("aws_access_key_id", "persistentHandle", "credential_file", "key_na
 class ProfileCommand:
     """A credential_process that runs our program, that of `profile` if named. Raises UsageError for any other.
 
-    `key_id` is its access key id, `place` where its key is. `key` can be given a password that the command line
-    does not have.
+    `key_id` is its access key id, `place` the place of its key. `key` can be given a password that the command
+    line does not have.
     """
 
     def __init__(self, text: str, profile: str | None = None) -> None:
@@ -45,23 +45,23 @@ class ProfileCommand:
 
     @property
     def key(self) -> "HmacKey":
-        """The key as the program will use it. Raises KeyFileError, UsageError."""
+        """Returns the key as the program will use it. Raises KeyFileError, UsageError."""
         if self._key is None:
             self._key = key_from(self.settings)
         return self._key
 
     def hmac(self, message: bytes) -> bytes:
-        """One HMAC with the key; the TPM is closed again. Raises TpmError and what else `HmacKey.hmac` does."""
+        """Returns one HMAC with the key, and closes the TPM. Raises TpmError and what else `HmacKey.hmac` does."""
         return ask_tpm(self.settings, self.key, message)
 
     def signer(self) -> "Signer":
-        """Signs through the TPM, which is asked now, and not again while the day lasts."""
+        """Signs with the TPM, which is used once per day."""
         signer = Signer(self.key_id, self.hmac)
         signer.prime(timestamp(time.time())[:8])
         return signer
 
     def rewritten(self, key_id: str, place: Place, name: bytes) -> str:
-        """The same command line for another key of the same TPM; all its other options stay."""
+        """Returns the same command line for another key of the same TPM; all its other options stay."""
         new = [f"--aws-access-key-id={key_id}"]
         if place.handle is None:
             new.append(f"--credential-file={place.file}")
@@ -70,7 +70,7 @@ class ProfileCommand:
         return join_line([*self._start, *new, *self._other_options(), *self._endpoint_options()])
 
     def _endpoint_options(self) -> list[str]:
-        """Options of the profile's endpoints that the line does not have: what is proven is what is written."""
+        """Returns options of the profile's endpoints that the line lacks, so that the tested line is written."""
         if self.profile is None or self.settings.profile:
             return []
         options = endpoint_options(self.settings.aws_region, existing_profile(self.profile))

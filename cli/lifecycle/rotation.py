@@ -1,4 +1,4 @@
-"""What a rotation is about: the old key and the new one, by the profile and the state; where the new one goes."""
+"""The keys of a rotation, old and new, by profile and state; and the place of the new one."""
 
 import os
 from typing import NamedTuple
@@ -48,7 +48,7 @@ OWNER = 0x40000001
 
 
 class NewPlaces(NamedTuple):
-    """The places that the options state for the new keys: that of the HMAC key may be empty."""
+    """The places that the options state for the new keys; that of the HMAC key may be empty."""
 
     key: Place
     sigv4a: Place
@@ -106,12 +106,12 @@ def check_place(place: Place, command: ProfileCommand) -> None:
 
 
 def _told_by_options(file: KeyFile, command: ProfileCommand) -> bool:
-    """Whether the profile says all that the file's policy does."""
+    """Tells whether the profile states all of the file's policy."""
     return is_plain(file) and (not file.policy or bool(command.settings.pcrs))
 
 
 def begin(profile: str, place: Place) -> State:
-    """Checks that all that is needed is there, and returns the state of a new rotation. Raises UsageError."""
+    """Checks all prerequisites, and returns the state of a new rotation. Raises UsageError."""
     command = current(profile)
     check_place(place, command)
     for path, section, removable in sections_with(command.key_id):
@@ -143,7 +143,7 @@ def begin(profile: str, place: Place) -> State:
 
 
 def _pcrs(command: ProfileCommand) -> tuple[TPMS_PCR_SELECTION, ...] | None:
-    """The PCRs of the profile, or those of the policy that the key file carries."""
+    """Returns the PCRs of the profile, or of the policy in the key file."""
     key = command.key
     if key.pcrs is not None or key.file is None or key.file.policy is None:
         return key.pcrs
@@ -152,7 +152,7 @@ def _pcrs(command: ProfileCommand) -> tuple[TPMS_PCR_SELECTION, ...] | None:
 
 
 def order_for(command: ProfileCommand, secret: Secret, owner: Secret) -> Order:
-    """The new key that is wanted: like the old one, with another secret."""
+    """Returns the attributes of the new key: those of the old one, with another secret."""
     key, parent = command.key, OWNER
     if key.file is not None:
         parent = key.file.persistent_parent or key.file.hierarchy or OWNER
@@ -164,7 +164,7 @@ def order_for(command: ProfileCommand, secret: Secret, owner: Secret) -> Order:
 
 
 def check_sigv4a(places: NewPlaces, command: ProfileCommand) -> None:
-    """Checks TPM and place for the new key of SigV4A before IAM creates its secret. Raises UsageError."""
+    """Checks TPM and place for the new SigV4A key before IAM creates its secret. Raises UsageError."""
     if not places.sigv4a:
         return
     check_places(places.sigv4a, places.key, force=False)

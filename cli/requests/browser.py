@@ -1,4 +1,4 @@
-"""The user's browser, shown a URL that is a secret."""
+"""Opens the user's browser at a secret URL."""
 
 import contextlib
 import os
@@ -13,10 +13,10 @@ _READING = 5.0  # seconds that a browser has to read a page of a few lines
 
 
 def show(url: str, program: str) -> bool:
-    """Has `program` (xdg-open) show it, by a page that only the user can read; whether that worked.
+    """Has `program` (xdg-open) show it, with a page that only the user can read; tells whether that worked.
 
-    On a command line all users could read the URL. Takes five seconds; the page is gone after it. Nothing is tried
-    without a graphical session: xdg-open would start a browser for terminals, which has none here.
+    On a command line all users could read the URL. Takes five seconds, after which the page is removed. Without a
+    graphical session nothing is tried: xdg-open would start a browser for terminals, which has none here.
     """
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return False

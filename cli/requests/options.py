@@ -1,4 +1,4 @@
-"""Options of the verbs that sign requests: which key signs, and what a verb makes of it once."""
+"""Options of the verbs that sign requests: the key that signs, and the values that a verb needs of it."""
 
 import argparse
 import os
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 _PATIENCE = 30.0
-"""Seconds that a request other than STS's may take, unless --timeout is given: there a person waits."""
+"""Timeout in seconds of a request to another service than STS, unless --timeout is given."""
 
 
 class UseSettings(CredentialSettings):
@@ -79,7 +79,7 @@ class Caller(NamedTuple):
 
 
 class _Noted(argparse.Action):
-    """An option of the program, which also notes that it was given: then it wins over the profile's."""
+    """An option of the program that also notes that it was given, since it then overrides the profile's."""
 
     def __init__(self, inner: argparse.Action) -> None:
         names = (
@@ -109,7 +109,7 @@ class _Noted(argparse.Action):
 
 
 class _ShortUsage(argparse.RawDescriptionHelpFormatter):
-    """The usage line without the program's options, of which there are fifty; the list below has them."""
+    """The usage line without the program's fifty options, which are listed below it."""
 
     def add_usage(
         self,
@@ -123,9 +123,9 @@ class _ShortUsage(argparse.RawDescriptionHelpFormatter):
 
 
 def add_use_options(parser: argparse.ArgumentParser, without: tuple[str, ...] = ()) -> None:
-    """All options of `aws-tpm-process-credential`, --profile among them, as they stand on its own command line.
+    """Adds all options of `aws-tpm-process-credential`, --profile among them.
 
-    `without` names those that the verb has no use for.
+    `without` names those that the verb does not use.
     """
     output = OUTPUT_OPTIONS if "--format" in without else ()
     group = parser.add_argument_group(
@@ -185,7 +185,7 @@ def region_of(caller: Caller, given: str | None = None) -> str:
 
 
 def add_sigv4a_use_options(parser: "argparse._ActionsContainer") -> None:
-    """--sigv4a and --region-set."""
+    """Adds --sigv4a and --region-set."""
     parser.add_argument(
         "--sigv4a",
         metavar="KEY",
@@ -227,7 +227,7 @@ def sigv4a_place(text: str) -> int | str:
 
 
 def add_request_options(parser: argparse.ArgumentParser) -> None:
-    """URL, method, headers; service and region, or the set of regions and the key of SigV4A."""
+    """Adds URL, method, headers; service and region, or the set of regions and the SigV4A key."""
     parser.add_argument(
         "url", metavar="URL", help="what is asked for, https://HOST/PATH?QUERY, or s3://BUCKET/KEY"
     )
@@ -255,7 +255,7 @@ def add_request_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_body_options(parser: argparse.ArgumentParser) -> None:
-    """What is sent."""
+    """Adds the options of the body."""
     parser.add_argument(
         "-d",
         "--data",

@@ -1,4 +1,4 @@
-"""The request that a user describes in curl's words, and what it is signed for."""
+"""The request that a user describes with curl's options, and the scope of its signature."""
 
 import contextlib
 import os
@@ -31,7 +31,7 @@ _URL_CHARACTERS = "%!#$&'()*+,/:;=?@[]~"
 
 
 class SigningScope(NamedTuple):
-    """What a request is signed for. A `region_set` takes the place of the region, by SigV4A."""
+    """The scope of a signature. A `region_set` replaces the region, for SigV4A."""
 
     service: str
     region: str
@@ -48,9 +48,9 @@ class SigningScope(NamedTuple):
 def open_request(
     args: RequestSettings, caller: Caller, body: BodySettings | None = None, *, method: str | None = None
 ) -> Iterator[tuple[Request, SigningScope]]:
-    """Yields the request, not signed yet, and what it is signed for; closes the file of its body at the end.
+    """Yields the unsigned request and its scope; closes the file of its body at the end.
 
-    `method` is used if neither the options nor a body says which. Raises UsageError, RequestError.
+    `method` is used if neither the options nor a body state one. Raises UsageError, RequestError.
     """
     service, region = args.service, args.region
     if args.url.startswith("s3://"):
@@ -70,7 +70,7 @@ def open_request(
 
 
 def _content(body: BodySettings | None, headers: list[tuple[str, str]]) -> tuple[bytes | FileBody | None, str]:
-    """Returns the body and its usual method; a form's Content-Type goes to the headers. Raises UsageError."""
+    """Returns the body and its usual method; adds a form's Content-Type to the headers. Raises UsageError."""
     data, upload = (None, None) if body is None else (body.data, body.upload_file)
     if data and upload is not None:
         raise UsageError("-d and -T are both given; give one body")
@@ -83,7 +83,7 @@ def _content(body: BodySettings | None, headers: list[tuple[str, str]]) -> tuple
 
 
 def check_ends(request: "Request") -> None:
-    """Raises UsageError for headers that say where the request ends, which its body says."""
+    """Raises UsageError for headers that state the length of the body, since the body does."""
     ours = ("connection", "content-length", "transfer-encoding")
     if name := next((name for name, _ in request.headers if name.lower() in ours), None):
         raise UsageError(f"header {name} is derived from the body; leave it out")
@@ -98,7 +98,7 @@ def _signing_scope(
     *,
     unsigned: bool,
 ) -> SigningScope:
-    """Raises UsageError if nothing tells the service or region, RequestError for unfit names."""
+    """Raises UsageError if the service or region is unknown, RequestError for invalid names."""
     found = scope_of(request.url)
     regions = region_set_of(args, found)
     service = service or found.service
@@ -110,7 +110,7 @@ def _signing_scope(
 
 
 def _is_unsigned(caller: Caller, service: str, request: Request, *, unsigned: bool) -> bool:
-    """Whether the body stays out of the signature. Raises UsageError if the service accepts no such request."""
+    """Tells whether the body is not signed. Raises UsageError if the service requires it."""
     fit = rules_for(service).may_be_unsigned and request.url.startswith("https:")
     if unsigned and not fit:
         raise UsageError(
@@ -121,7 +121,7 @@ def _is_unsigned(caller: Caller, service: str, request: Request, *, unsigned: bo
 
 
 def _is_unsigned_by_profile(profile: "Profile | None", service: str) -> bool:
-    """Whether the s3 section of the profile says so."""
+    """Tells whether the s3 section of the profile disables payload signing."""
     if profile is None or rules_for(service) is not S3:
         return False
     return str(profile.section("s3").get("payload_signing_enabled", "")).lower() == "false"
@@ -139,7 +139,7 @@ def _bucket_url(args: RequestSettings, caller: Caller) -> tuple[str, str, str | 
 
 
 def _client_region(caller: Caller, bucket: str, given: str | None) -> str:
-    """Returns the region of the caller; if nothing tells it, that of an access point's ARN. Raises UsageError."""
+    """Returns the region of the caller or, if unknown, that of an access point's ARN. Raises UsageError."""
     from sigv4.s3 import arn_region  # noqa: PLC0415 - for s3:// only
 
     try:
@@ -151,7 +151,7 @@ def _client_region(caller: Caller, bucket: str, given: str | None) -> str:
 
 
 def _address(url: str, service: str | None) -> str:
-    """The URL as it goes over the wire, for the service of that name, or the one that the host says."""
+    """Returns the URL as sent, for the service of that name, or the one of the host."""
     parts = split_url(url)
     if parts.username is not None:
         raise UsageError("the URL contains a user name, which a signed request cannot have; remove it")
@@ -166,9 +166,9 @@ def _address(url: str, service: str | None) -> str:
 
 
 def _query(query: str) -> str:
-    """A query as a server that checks its signature has it again after decoding: each octet in its one form.
+    """Returns a query in the form that servers compute from it: each byte encoded in one way.
 
-    As typed, a/b or a+b would be sent as signed, and the server would reckon with a%2Fb and a%20b.
+    If a/b or a+b were sent and signed as typed, the server would compute with a%2Fb and a%20b.
     """
     pairs = (piece.partition("=") for piece in query.replace("+", "%20").split("&") if piece)
     return "&".join(f"{_encoded(name)}{sign}{_encoded(value)}" for name, sign, value in pairs)
@@ -179,7 +179,7 @@ def _encoded(text: str) -> str:
 
 
 def _object_url(url: str) -> str:
-    """The URL with its path in the one form by which S3 reckons; other services take the path as it comes."""
+    """Returns the URL with its path in S3's form; other services use the path as sent."""
     parts = split_url(url)
     # Dots that are encoded stay so: a client or a proxy would take them for directories.
     segments = [
@@ -223,7 +223,7 @@ def _joined(pieces: list[str]) -> bytes:
 
 
 def _file_body(path: str) -> "FileBody":
-    """The content of a file, or of stdin. Raises UsageError."""
+    """Returns the content of a file, or of standard input. Raises UsageError."""
     if not path:
         raise UsageError("the file name of the body is empty; give a file, or - for standard input")
     if path == "-" and sys.stdin is None:  # as it is where somebody closed it

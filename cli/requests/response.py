@@ -1,4 +1,4 @@
-"""An answer on its way to a file or to stdout, block by block."""
+"""Writes a response to a file or to standard output, block by block."""
 
 import codecs
 import contextlib
@@ -22,7 +22,7 @@ _KEPT = 1 << 14  # octets of an answer that is not printed
 
 
 def out() -> BinaryIO:
-    """Standard output, for octets. Raises UsageError where there is none."""
+    """Returns standard output for bytes. Raises UsageError if it is closed."""
     return sys.stdout.buffer
 
 
@@ -38,12 +38,12 @@ class _Shown:
 
 
 class Output:
-    """Where the answer goes: to the file at `path`, or to stdout. A context manager: a file not kept is removed.
+    """The destination of a response: the file at `path`, or standard output. A context manager.
 
     A terminal gets control characters by their numbers, unless `path` is -.
 
-    `include` puts status and headers first. With `fail` an HTTP error is not printed; `refused` says whether there
-    was one. Raises UsageError where there cannot be such a file.
+    `include` writes status and headers first. With `fail` an HTTP error is not written; `refused` tells whether
+    there was one. Raises UsageError if the file cannot be created.
     """
 
     def __init__(self, path: str | None, *, include: bool = False, fail: bool = False) -> None:
@@ -74,7 +74,7 @@ class Output:
                 os.unlink(self._temporary)
 
     def receive(self, head: "Response") -> Callable[[bytes], object]:
-        """Takes the head, and gives what takes the body. Raises OSError."""
+        """Writes the head, and returns the function that writes the body. Raises OSError."""
         if self._fail and head.status >= 400:
             self.refused = True
             return self._keep_some
@@ -92,7 +92,7 @@ class Output:
 
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:
-        """Says which file an error is about."""
+        """Adds the file's name to an error."""
         try:
             yield
         except OSError as error:
@@ -100,7 +100,7 @@ class Output:
             raise
 
     def keep(self) -> None:
-        """Gives the file its name. Raises OSError."""
+        """Renames the draft to the file. Raises OSError."""
         with self._named():
             if self._file is not None and self._path is not None:
                 self._file.close()
@@ -108,7 +108,7 @@ class Output:
                 os.replace(self._temporary, self._path)
 
     def code(self) -> str:
-        """AWS's error code in an answer that is not printed; no more, as some repeat the request's tokens."""
+        """Returns AWS's error code in a response that is not printed; nothing else, since it may quote tokens."""
         found = re.search(
             rb'<Code>([A-Za-z.]{1,80})</Code>|"__type":\s*"(?:[^"#]*#)?([A-Za-z]{1,80})"', self._kept
         )

@@ -1,4 +1,4 @@
-"""Requests that hold in several regions: signed by the P-256 key in the TPM, or by temporary credentials' own."""
+"""Signs requests for several regions: with the P-256 key in the TPM, or with temporary credentials."""
 
 from sigv4.sigv4a import Sigv4aSigner, der_signature, private_key, sign_digest_with
 from tpmwire.errors import TpmError
@@ -40,7 +40,7 @@ def sigv4a_key_of(run: RunSettings, place: str | None, region_set: str | None) -
 
 
 def _key(run: RunSettings, place: int | str) -> EcdsaKey:
-    """Returns the key of --sigv4a: all but its place is as the options say of the HMAC key. Raises UsageError."""
+    """Returns the key of --sigv4a, with the options of the HMAC key except for its place. Raises UsageError."""
     described = run.copy()
     # What is known of the HMAC key does not hold for this one.
     described.key_name = None

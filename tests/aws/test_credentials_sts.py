@@ -126,7 +126,10 @@ REFUSED = {
     "a limit that would not limit": (["--policy={}"], "--policy cannot be used with this operation"),
     "tag without value": (["--federation-name=bob", "--tag=a"], "KEY=VALUE"),
     "tag twice": (["--federation-name=bob", "--tag=a=1", "--tag=a=2"], "given twice"),
-    "tags of one name": (["--federation-name=bob", "--tag=a=1", "--tag=A=2"], "the tags 'a' and 'A' are one"),
+    "tags of one name": (
+        ["--federation-name=bob", "--tag=a=1", "--tag=A=2"],
+        "tags 'a' and 'A' differ only in case",
+    ),
     "a tag of AWS's own": (["--federation-name=bob", "--tag=aws:a=1"], "begins with aws:"),
     "a transitive tag that is none": (
         ["--assumeRole", f"--aws-arn={ROLE}", "--tag=a=1", "--transitive-tag-key=b"],

@@ -204,10 +204,10 @@ def test_an_answer_that(name: str, box: Machine, sts: VerifyingSts, tmp_path: Pa
 REFUSED = {
     "an end of its own": (
         ["-H", "Content-Length: 3", "https://iam.amazonaws.com/"],
-        "Content-Length is made from",
+        "Content-Length is derived from",
     ),
-    "chunks of its own": (["-H", "Transfer-Encoding: chunked", "https://iam.amazonaws.com/"], "is made from"),
-    "a directory to write to": (["-o", "/tmp", "https://iam.amazonaws.com/"], "'/tmp' is no file"),
+    "chunks of its own": (["-H", "Transfer-Encoding: chunked", "https://iam.amazonaws.com/"], "is derived from"),
+    "a directory to write to": (["-o", "/tmp", "https://iam.amazonaws.com/"], "'/tmp' is not a regular file"),
     "a file of no name": (["-o", "", "https://iam.amazonaws.com/"], "expected a value, got an empty one"),
     "no directory to write in": (["-o", "/dev/null/x", "https://iam.amazonaws.com/"], "in an existing directory"),
     "no service": (["http://localhost/"], "give --service"),

@@ -77,7 +77,7 @@ def test_later_for_a_key_that_is_enrolled(home: Path, sts: VerifyingSts, swtpm: 
     verify(swtpm, sts, EcdsaKey(file=parse((home / "v4a.pem").read_bytes())))
     # The HMAC key's file is another key, and it is not replaced.
     ran = tool(*words, "--sigv4a-out", hmac_file)
-    assert (ran.code, "a file of its own" in ran.err) == (2, True)
+    assert (ran.code, "choose another file" in ran.err) == (2, True)
     assert hmac_file.read_bytes() == before
 
 
@@ -85,7 +85,7 @@ def test_later_for_a_key_that_is_enrolled(home: Path, sts: VerifyingSts, swtpm: 
     ("words", "told"),
     [
         (("--persistent-handle", "0x81010060", "--sigv4a-handle", "0x81010060"), "choose another handle"),
-        (("--out", "x.pem", "--sigv4a-out", "./x.pem"), "a file of its own"),
+        (("--out", "x.pem", "--sigv4a-out", "./x.pem"), "choose another file"),
     ],
 )
 def test_one_place_for_two_keys(
@@ -103,7 +103,7 @@ def test_the_file_that_the_hmac_key_gets_by_itself_is_not_replaced(
     by_itself = home / ".aws" / "tpmwire" / f"{sts.access_key_id}.pem"
     for more in ((), ("--force",)):
         ran = tool(*words, "--sigv4a-out", by_itself, *more)
-        assert (ran.code, "a file of its own" in ran.err, by_itself.exists()) == (2, True, False)
+        assert (ran.code, "choose another file" in ran.err, by_itself.exists()) == (2, True, False)
 
 
 def test_where_no_file_can_be_nothing_is_done(home: Path, swtpm: Swtpm, tool: Tool) -> None:

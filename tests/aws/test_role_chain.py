@@ -351,7 +351,7 @@ REFUSED = {
     ),
     "MFA beyond the first role": (
         f"[profile a]\n{ROLE}source_profile = b\nmfa_serial = {SERIAL}\n[profile b]\n{ROLE}source_profile = tpm\n",
-        "profile a has an mfa_serial",
+        "profile a has mfa_serial",
     ),
     "a long session beyond the first role": (
         f"[profile a]\n{ROLE}source_profile = b\nduration_seconds = 3601\n"

@@ -306,7 +306,7 @@ REFUSED = {
     "a header in Latin-1": (["sign", "-H", "A: \udcff", "https://iam.amazonaws.com/"], "'A' is not UTF-8"),
     "a length of its own": (
         ["sign", "--output=http", "-H", "Transfer-Encoding: chunked", "https://iam.amazonaws.com/"],
-        "Transfer-Encoding is made from the body",
+        "Transfer-Encoding is derived from the body",
     ),
     "a header with two lines": (["sign", "-H", "A: b\nC: d", "https://iam.amazonaws.com/"], "line end"),
     "a method that is none": (["sign", "-X", "G T", "https://iam.amazonaws.com/"], "is not a valid HTTP method"),

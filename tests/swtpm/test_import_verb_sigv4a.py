@@ -42,7 +42,7 @@ def made(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> Callable[..., KeyFile]:
         where = ("--out", tmp_path / "key.pem", "--sigv4a-out", out, "--tpm-path", path)
         ran = tool("import", *where, "--aws-access-key-id", KEY_ID, *options, stdin=SECRET)
         assert ran.code == 0, ran.err
-        assert f"the SigV4A key: {out}" in ran.err
+        assert f"SigV4A key: {out}" in ran.err
         assert out.stat().st_mode & 0o777 == 0o600
         return parse(out.read_bytes())
 
@@ -279,10 +279,13 @@ def test_a_tpm_without_tpm2_import(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> 
     [
         ("--sigv4a-out {}/v4a.pem", "give --aws-access-key-id (or AWS_ACCESS_KEY_ID)"),
         ("--sigv4a-out {}/v4a.pem --aws-access-key-id AKIA/", "give --aws-access-key-id (or AWS_ACCESS_KEY_ID)"),
-        ("--aws-access-key-id AKIA --sigv4a-out {}/key.pem", "a file of its own"),
+        ("--aws-access-key-id AKIA --sigv4a-out {}/key.pem", "choose another file"),
         ("--aws-access-key-id AKIA --sigv4a-out {}", "--sigv4a-out is the file to write"),
         ("--aws-access-key-id AKIA --sigv4a-out /dev/null --force", "/dev/null is not a regular file"),
-        ("--aws-access-key-id AKIA --persistent-handle 0x81010009 --sigv4a-handle 0x81010009", "of its own"),
+        (
+            "--aws-access-key-id AKIA --persistent-handle 0x81010009 --sigv4a-handle 0x81010009",
+            "choose another handle",
+        ),
         ("--aws-access-key-id AKIA --sigv4a-out {0}/../{0.name}/key.pem", "is given for two keys"),
         (
             "--persistent-handle 0x81800000",

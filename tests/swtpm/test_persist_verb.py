@@ -189,7 +189,7 @@ def test_list_and_flush_what_was_left(
     types = {row["type"] for row in rows}
     assert {"hash or HMAC sequence", "RSA 2048 storage key", "HMAC session", "policy or trial session"} <= types
     (index,) = (row for row in rows if row["kind"] == "NV index")
-    assert (index["type"], index["attributes"]) == ("counter, 8 octets", ["ownerwrite", "ownerread"])
+    assert (index["type"], index["attributes"]) == ("counter, 8 bytes", ["ownerwrite", "ownerread"])
     nv = tpm2(swtpm, "nvreadpublic", "0x1500016").decode()
     assert f"name: {index['name']}\n" in nv
 

@@ -1,6 +1,6 @@
-"""The hosts of a fleet, one after the other: from a directory, a CSV file, JSON Lines, or standard input.
+"""The hosts of a fleet, one by one: from a directory, a CSV file, JSON Lines, or standard input.
 
-A fleet may have a million hosts, so they are not kept in memory: a file is read again for each pass, and only
+A fleet may have a million hosts, so they are not held in memory: a file is read again for each pass, and only
 hashes of names are stored.
 """
 
@@ -23,13 +23,13 @@ __all__ = ["STDIN", "Fleet", "Host", "Survey", "key_of", "survey"]
 STDIN = "-"
 
 LONGEST_LINE = 1 << 20
-"""Bytes of a host; an exported one has 2,000."""
+"""Maximum size of a host in bytes; an exported one has 2,000."""
 
 _KEY = os.urandom(16)
 
 
 class Host(NamedTuple):
-    """A line of the fleet: its fields, where they are for messages, and what is wrong if it cannot be used."""
+    """A line of the fleet: its fields, its place for messages, and its problem if it cannot be used."""
 
     fields: dict[str, Any]
     where: str
@@ -37,7 +37,7 @@ class Host(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The host's name, as it is given."""
+        """The host's name, as given."""
         return str(self.fields.get("host") or "")
 
 
@@ -50,20 +50,20 @@ class Survey(NamedTuple):
 
 
 def key_of(name: str) -> int:
-    """60 bits that stand for a name: a set of them takes 65 MB for a million hosts.
+    """Returns 60 bits that stand for a name: a set of them takes 65 MB for a million hosts.
 
-    The hash is keyed, so that nobody can choose names that collide. By chance two names of a million do so in one
-    fleet of two million; they would be refused as one name twice.
+    The hash is keyed, so that no one can choose names that collide. In one of two million fleets, two of a million
+    names collide by chance, and are refused as one repeated name.
     """
     digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8, key=_KEY).digest()
     return int.from_bytes(digest) >> 4
 
 
 class Fleet:
-    """Hosts that can be iterated over; `once` for standard input and pipes, else again and again.
+    """Hosts that can be iterated over: once for standard input and pipes (`once`), else repeatedly.
 
-    `shard` K of N keeps the hosts whose names' hashes are K - 1 modulo N: together the N shards are the fleet, and
-    all occurrences of a name are in one.
+    Shard K of N has the hosts whose names' hashes are K - 1 modulo N: the N shards together are the fleet, and all
+    occurrences of a name are in one shard.
     """
 
     def __init__(self, path: str, shard: tuple[int, int] = (1, 1)) -> None:
@@ -72,7 +72,7 @@ class Fleet:
         self._shard = shard
 
     def __iter__(self) -> Iterator[Host]:
-        """Raises UsageError where the fleet itself cannot be read; a bad host has its problem with it."""
+        """Raises UsageError if the fleet itself cannot be read; a bad host carries its problem."""
         index, shards = self._shard
         try:
             for host in self._hosts():
@@ -132,7 +132,7 @@ def _json_lines(file: IO[bytes]) -> Iterator[Host]:
 
 
 def _host(text: bytes, where: str) -> Host:
-    """A host from its JSON; text that is not an object becomes a bad host."""
+    """Parses a host from JSON; text that is not an object becomes a bad host."""
     try:
         value = strict_json.loads(text.decode("utf-8-sig", "replace"))
     except ValueError:

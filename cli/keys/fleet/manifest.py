@@ -1,8 +1,8 @@
-"""The manifest of a fleet: a line of JSON for each host, appended as it is done.
+"""The manifest of a fleet: a line of JSON for each host, appended when the host is done.
 
-An entry has the host's name, its file and that file's SHA-256, the Names of key and parent, a hash of the public
-key that was wrapped for (`target`), and a fingerprint of what was wrapped (`inputs`; docs/transfer.md says why it
-gives nothing away).
+An entry has the host's name, its file and that file's SHA-256, the Names of key and parent, a hash of the target's
+public key (`target`), and a fingerprint of the wrapped inputs (`inputs`; docs/transfer.md explains why it reveals
+nothing).
 """
 
 import fcntl
@@ -23,7 +23,7 @@ _PART = 8
 
 
 def manifest_name(shard: tuple[int, int]) -> str:
-    """The file's name in the fleet's directory; each shard has its own, so that they can run side by side."""
+    """Returns the file's name in the fleet's directory; each shard has its own, to run beside the others."""
     return "manifest.jsonl" if shard[1] == 1 else f"manifest-{shard[0]}-of-{shard[1]}.jsonl"
 
 
@@ -38,9 +38,9 @@ class Done:
                 self._entries[key_of(str(entry.get("host")))] = b"".join(_part(value) for value in parts)
 
     def differs(self, name: str, target: str, inputs: str) -> bool:
-        """Whether this host was wrapped for the same public key with another secret, password or policy.
+        """Tells whether this host was wrapped for the same public key with another secret, password or policy.
 
-        False if that cannot be told, as `inputs` is empty.
+        Returns False if `inputs` is empty, since the inputs are then unknown.
         """
         if not inputs:
             return False
@@ -48,7 +48,7 @@ class Done:
         return found[:_PART] == _part(target) and found[_PART : 2 * _PART] != _part(inputs)
 
     def settle(self, name: str, target: str, inputs: str, file: str) -> bool:
-        """Whether this host is done: the same public key and inputs, and the file as it was written."""
+        """Tells whether this host is done: same public key and inputs, and an unchanged file."""
         key = key_of(name)
         if not inputs:
             return False
@@ -63,7 +63,7 @@ class Done:
         return True
 
     def settled(self, name: str) -> bool:
-        """Whether `settle` found this host done."""
+        """Tells whether `settle` found this host done."""
         return self._entries.get(key_of(name)) == b""
 
     def __contains__(self, name: str) -> bool:
@@ -90,10 +90,10 @@ def _entries(path: str) -> Iterator[dict[str, Any]]:
 
 
 def append_to(path: str) -> IO[bytes]:
-    """The manifest, opened for appending, for one run at a time; a last line that was cut is ended first.
+    """Opens the manifest for appending, for one run at a time; completes a truncated last line first.
 
-    The workers of a run inherit its lock, so those that a killed run leaves behind are waited for: they finish
-    their hosts, and would replace files that the next run lists.
+    The workers of a run inherit its lock, so a new run waits for workers that a killed run left: they finish their
+    hosts, and would replace files that the new run lists.
     """
     file = open(path, "a+b", opener=_private)  # noqa: SIM115
     try:

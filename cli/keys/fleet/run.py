@@ -1,8 +1,8 @@
-"""A whole fleet, host by host, in several processes.
+"""Wraps a whole fleet, host by host, in several processes.
 
-Each host is on its own: one that is bad is reported and costs the others nothing. What is done is in the manifest,
-so a run that was interrupted goes on where it stopped. Memory does not grow with the fleet, but for hashes of the
-hosts' names.
+A bad host is reported and does not affect the others. The manifest lists the hosts that are done, so an
+interrupted run resumes where it stopped. Memory does not grow with the fleet, except for hashes of the hosts'
+names.
 """
 
 import json
@@ -35,7 +35,7 @@ NAMED = 100
 
 
 class Plan(NamedTuple):
-    """A run: the hosts, how to wrap, the directory for the files (`-`: lines on stdout), and the processes."""
+    """A run: the hosts, how to wrap, the output directory (`-`: lines on standard output), and the processes."""
 
     fleet: Fleet
     order: Order
@@ -57,12 +57,12 @@ class Summary:
         return self.hosts - self.wrapped - self.done_before
 
     def fail(self, host: str) -> None:
-        """Names a bad host, one of the first."""
+        """Records a bad host, if it is one of the first."""
         if len(self.failed_hosts) < NAMED:
             self.failed_hosts.append(host)
 
     def to_json(self, plan: Plan) -> str:
-        """One line. CPU seconds are those of all processes, memory is that of the largest, in KiB."""
+        """Returns one line. CPU seconds are those of all processes; memory is that of the largest, in KiB."""
         usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         return json.dumps(
             {
@@ -81,10 +81,10 @@ class Summary:
 
 
 def wrap_fleet(plan: Plan, found: Survey | None, *, resume: bool = False) -> Summary:
-    """Wraps for every host; with `resume` only for those that the manifest lacks.
+    """Wraps for every host; with `resume`, only for those that the manifest lacks.
 
-    `found` is a survey of the fleet, None where the hosts can be read only once: of a repeated name the first is
-    then wrapped. Raises UsageError where there is a manifest and it is not said to resume, or with other inputs.
+    `found` is a survey of the fleet, None if the hosts can be read only once: of a repeated name, only the first
+    is then wrapped. Raises UsageError if there is a manifest and no `resume`, or a manifest with other inputs.
     """
     summary = Summary()
     if plan.out == STDOUT:
@@ -131,7 +131,7 @@ def _resumed(plan: Plan, path: str, summary: Summary) -> Done:
 
 
 def _usable(hosts: Iterable[Host], found: Survey | None) -> Iterator[Host]:
-    """The hosts; a repeated name becomes the problem of its host."""
+    """Yields the hosts; a repeated name becomes the problem of its host."""
     seen: set[int] = set()
     for host in hosts:
         repeated = False
@@ -207,7 +207,7 @@ def _wrapped(host: Host) -> dict[str, Any]:
 
 
 def _progress(count: int, total: int) -> None:
-    """A line that counts, on a terminal."""
+    """Shows a progress line on a terminal."""
     if sys.stderr.isatty() and (count % 16 == 0 or count == total):
         bar = "#" * (40 * count // total)
         end = "\n" if count == total else ""

@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
-"""Names of hosts: they become names of files."""
+"""Valid names of hosts, which become file names."""
 
 LEAST_SECRET = 36
 """Bytes of an HMAC key under which a fingerprint can be published: "AWS4" and 32 characters."""
@@ -54,14 +54,14 @@ _ALIASES = {
     "policy_file": "policy",
 }
 _OWN = ("secret", "aws_access_key_id", "pcrs", "policy", "password_file")
-"""What a host may have of its own, in place of the fleet's."""
+"""Values that a host may have of its own, instead of the fleet's."""
 
 
 class Order(NamedTuple):
-    """How keys are wrapped for hosts that do not say otherwise.
+    """How keys are wrapped for hosts without values of their own.
 
     `secret` is the HMAC key ("AWS4" and the secret access key), `auth` its password, `use` its PCRs or policy.
-    With `trust` each host needs an EK certificate below one of its roots.
+    With `trust`, each host needs an EK certificate issued by one of its roots.
     """
 
     secret: Secret | None = None
@@ -72,7 +72,7 @@ class Order(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """What is wrapped for one host. `fingerprint` tells it from other inputs, and does not reveal it."""
+    """The inputs for one host. `fingerprint` distinguishes them from other inputs without revealing them."""
 
     secret: Secret
     auth: Secret
@@ -82,11 +82,11 @@ class Inputs(NamedTuple):
 
 
 def wrap_host(fields: Mapping[str, Any], order: Order) -> dict[str, Any]:
-    """Wraps for one host; a bad host gives an entry with `error`, and raises nothing.
+    """Wraps for one host; for a bad host, returns an entry with `error` and raises nothing.
 
     `fields` are those of `tpmwire export-public`, and `_OWN`. The result has the host's name, its key file in
     `pem`, that file's SHA-256 in `fingerprint`, the Names of key and parent in `name` and `parent_name`, and
-    `target` and `inputs`, by which a later run knows what was wrapped.
+    `target` and `inputs`, by which a later run recognizes what was wrapped.
     """
     name = str(fields.get("host") or "")
     try:
@@ -111,10 +111,10 @@ def wrap_host(fields: Mapping[str, Any], order: Order) -> dict[str, Any]:
 
 
 def save_key_file(entry: dict[str, Any], out: str) -> dict[str, Any]:
-    """Writes the key file of an entry of `wrap_host` to OUT/HOST.pem, for its owner only.
+    """Writes the key file of an entry of `wrap_host` to OUT/HOST.pem, readable by its owner only.
 
-    Returns the entry with the file's name in place of its content; one with an error comes back as it is. The file
-    is there whole or not at all, but a crash of the machine may still lose it.
+    Returns the entry with the file's name instead of its content; returns an entry with an error as it is. The
+    file is written atomically, but a crash of the machine may still lose it.
     """
     if "error" in entry:
         return entry
@@ -137,7 +137,7 @@ def target_hash(fields: Mapping[str, Any]) -> str:
 
 
 def inputs_of(fields: Mapping[str, Any], order: Order) -> Inputs:
-    """What is wrapped for a host: its own secret, password and policy where it has them. Raises UsageError."""
+    """Returns the inputs for a host: its own secret, password and policy if it has them. Raises UsageError."""
     own = _own(fields)
     secret, auth, use = order.secret, order.auth, order.use
     if "secret" in own:
@@ -160,14 +160,14 @@ def inputs_of(fields: Mapping[str, Any], order: Order) -> Inputs:
 
 
 def _fingerprint(secret: Secret, said: list[object]) -> str:
-    """Of what is wrapped, under the secret, whose 240 random bits nobody can guess; empty if it is too short."""
+    """Returns the inputs' fingerprint under the secret, which has 240 random bits; empty if it is too short."""
     if len(secret.reveal()) < LEAST_SECRET:
         return ""
     return hmac.digest(secret.reveal(), json.dumps(said).encode(), "sha256")[:16].hex()
 
 
 def _own(fields: Mapping[str, Any]) -> dict[str, str]:
-    """The fields of `_OWN` that a host has, as text. Raises UsageError for an empty or misspelled one."""
+    """Returns the fields of `_OWN` that a host has, as text. Raises UsageError for an empty or misspelled one."""
     own: dict[str, str] = {}
     for given, value in fields.items():
         field = given.replace("-", "_")
@@ -187,7 +187,7 @@ def _own(fields: Mapping[str, Any]) -> dict[str, str]:
 
 @lru_cache(maxsize=256)
 def _misspelled(field: str) -> str | None:
-    """The field that was meant, if this one would silently leave a key without protection."""
+    """Returns the intended field, if this one would silently leave a key without protection."""
     known = ["pcrs", "policy", "policy_file", "password_file", "key_auth_file"]
     return next(iter(difflib.get_close_matches(field[:32].lower(), known, 1, 0.75)), None)
 
@@ -199,7 +199,7 @@ def _password(path: str) -> Secret:
 
 @lru_cache(maxsize=256)
 def _use_of(policy: str) -> Use:
-    """A policy of a host: the name of a file, or JSON itself."""
+    """Returns a policy of a host: from the named file, or the JSON itself."""
     if policy.lstrip()[:1] in ("[", "{"):
         return Use(policy=policy, where="the host's policy")
 
@@ -207,7 +207,7 @@ def _use_of(policy: str) -> Use:
 
 
 def wrapped_for(target: Target, inputs: Inputs, trust: "Trust | None") -> "KeyFile":
-    """The key file for one target. Raises UsageError, TpmwireError."""
+    """Returns the key file for one target. Raises UsageError, TpmwireError."""
     if trust is not None:
         _certified(target, trust)
     try:
@@ -235,9 +235,9 @@ def _certified(target: Target, trust: "Trust") -> None:
 class HostWrapper:
     """`wrap_host` for engines that pickle functions: secrets are named by their files and read where it runs.
 
-    What is pickled holds names of files only; each worker needs the files at those paths. With `out`, a directory,
-    key files are written there, and entries come without them. The first call raises UsageError if a file cannot
-    be used.
+    The pickle contains file names only; each worker needs the files at those paths. With `out`, a directory, key
+    files are written there, and entries have no content. The first call raises UsageError if a file cannot be
+    used.
     """
 
     def __init__(
@@ -261,7 +261,7 @@ class HostWrapper:
         self._aws_access_key_id = aws_access_key_id
 
     def __call__(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """What `wrap_host` returns, or `save_key_file`."""
+        """Returns the result of `wrap_host`, or of `save_key_file`."""
         entry = wrap_host(fields, self._order)
         return save_key_file(entry, self._out) if self._out else entry
 
