@@ -1,14 +1,14 @@
-"""The calls that people use daily: a function for a command, with plain values in and out.
+"""Common commands as functions with plain values in and out.
 
 with Tpm.open() as tpm:
     parent = calls.create_primary(tpm)
     sealed = calls.seal(tpm, parent, b"to be kept")
     assert calls.unseal(tpm, parent, sealed) == b"to be kept"
 
-Each takes an open `Tpm`, and where a command is authorized, `by`: a `Password` (the empty one by default) or the
-use of a session; `companions` are further sessions, to encrypt or audit. What a call leaves in the TPM is flushed
-when the `Tpm` is closed. All raise TpmError where the TPM refuses, TransportError where it does not answer, and
-SessionError where its answer is not authentic.
+Each function needs an open `Tpm`. `by` is the authorization, if the command needs one: a `Password` (empty by
+default) or the use of a session; `companions` are further sessions, to encrypt or audit. Closing the `Tpm` flushes
+what a call has loaded. All functions raise TpmError if the TPM refuses, TransportError if it does not respond, and
+SessionError if its response is not authentic.
 """
 
 from collections.abc import Sequence
@@ -57,14 +57,14 @@ NOBODY = Password()
 
 
 class Blob(NamedTuple):
-    """An object outside the TPM: its public area, and the private one, which only its parent can open."""
+    """An object outside the TPM: its public area, and the private area, which only its parent can decrypt."""
 
     public: "TPMT_PUBLIC"
     private: bytes
 
 
 def random(tpm: Tpm, count: int, *companions: Use) -> bytes:
-    """`count` octets of TPM2_GetRandom, asked for until there are enough (Part 3, §16.1).
+    """Returns `count` random bytes of the TPM (TPM2_GetRandom; Part 3, §16.1).
 
     Raises ValueError for a negative count.
     """
@@ -72,19 +72,19 @@ def random(tpm: Tpm, count: int, *companions: Use) -> bytes:
     from .spec.commands.random import GetRandom
 
     if count < 0:
-        raise ValueError(f"{count} is no number of octets")
+        raise ValueError(f"{count} is not a valid number of bytes")
     found = b""
     while len(found) < count:
-        # A TPM gives at most its largest digest.
+        # A TPM returns at most the size of its largest digest.
         piece = tpm.execute(GetRandom(min(count - len(found), 0xFFFF)), *companions).random_bytes
         if not piece:
-            raise DecodeError("the TPM gave no random octets where some were asked for", 10, 0, ("randomBytes",))
+            raise DecodeError("the TPM returned no random bytes", 10, 0, ("randomBytes",))
         found += piece
     return found[:count]
 
 
 def hash(tpm: Tpm, data: bytes, alg: TPM_ALG = TPM_ALG.SHA256) -> bytes:
-    """The digest of up to a buffer of data, by TPM2_Hash (Part 3, §15.4)."""
+    """Returns the digest of data of at most the TPM's buffer size (TPM2_Hash; Part 3, §15.4)."""
     from .spec.commands.symmetric import Hash
 
     return tpm.execute(Hash(data, alg)).out_hash
@@ -93,16 +93,16 @@ def hash(tpm: Tpm, data: bytes, alg: TPM_ALG = TPM_ALG.SHA256) -> bytes:
 def hmac(
     tpm: Tpm, key: int | Loaded, data: bytes, *, by: Password | Use = NOBODY, companions: Sequence[Use] = ()
 ) -> bytes:
-    """The HMAC of up to a buffer of data with a key, in the key's hash (Part 3, §15.5)."""
+    """Returns the HMAC of data of at most the TPM's buffer size, with the key's hash (Part 3, §15.5)."""
     from .spec.commands.symmetric import HMAC
 
     return tpm.execute(HMAC(_handle(key), data), by, *companions).out_hmac
 
 
 def pcr_read(tpm: Tpm, pcrs: "str | tuple[TPMS_PCR_SELECTION, ...]") -> dict[tuple[TPM_ALG, int], bytes]:
-    """PCR values of one moment by bank and number (Part 3, §22.4); `pcrs` as in `sha256:0,7+sha1:23`.
+    """Returns PCR values by bank and number, all of one moment (Part 3, §22.4); e.g. `sha256:0,7+sha1:23`.
 
-    Raises PolicyError for a text that names no PCRs, and for PCRs that the TPM does not keep.
+    Raises PolicyError for an invalid list of PCRs, and for PCRs that the TPM does not implement.
     """
     from .policy.pcr_selection import parse_pcrs
     from .state.pcrs import read_pcrs
@@ -111,7 +111,7 @@ def pcr_read(tpm: Tpm, pcrs: "str | tuple[TPMS_PCR_SELECTION, ...]") -> dict[tup
 
 
 def pcr_extend(tpm: Tpm, pcr: int, digest: bytes, bank: TPM_ALG = TPM_ALG.SHA256) -> None:
-    """Extends a PCR of one bank with a digest of that bank's size (Part 3, §22.2)."""
+    """Extends a PCR of one bank with a digest of the bank's hash (Part 3, §22.2)."""
     from .spec.commands.pcr import PCR_Extend
     from .spec.structures import TPMT_HA
 
@@ -119,9 +119,9 @@ def pcr_extend(tpm: Tpm, pcr: int, digest: bytes, bank: TPM_ALG = TPM_ALG.SHA256
 
 
 def read_public(tpm: Tpm, handle: int) -> Loaded:
-    """The public area of an object and its Name, which is computed from it here (Part 3, §12.4).
+    """Returns handle, Name and public area of an object (Part 3, §12.4). The Name is computed on the host.
 
-    Raises SessionError where the TPM says another Name.
+    Raises SessionError if the TPM returns another Name.
     """
     return read_loaded(tpm, handle)
 
@@ -134,9 +134,9 @@ def create_primary(
     auth: Secret | bytes = EMPTY_AUTH,
     by: Password | Use = NOBODY,
 ) -> Loaded:
-    """Makes and loads a hierarchy's primary key (Part 3, §24.1): without a template the P-256 storage root key.
+    """Creates a primary key (Part 3, §24.1), by default from the template of the P-256 storage root key.
 
-    `auth` is the new key's authValue. Raises SessionError where the key is not of that template.
+    `auth` is the new key's authValue. Raises SessionError if the key does not match the template.
     """
     from .keys.templates import srk_ecc
     from .primary import create_primary as made
@@ -153,10 +153,10 @@ def create(
     data: Secret | bytes = EMPTY_AUTH,
     by: Password | Use = NOBODY,
 ) -> Blob:
-    """Makes an object under a parent (Part 3, §12.1); `load` brings it into the TPM.
+    """Creates an object under a parent, without loading it (Part 3, §12.1).
 
-    `data` are octets to seal, or a symmetric key of one's own; they and `auth` cross the bus in clear where `by`
-    does not encrypt (`Session.use(decrypt=True)`).
+    `data` is the data to seal, or an existing symmetric key. It and `auth` are in clear on the bus unless `by`
+    encrypts (`Session.use(decrypt=True)`).
     """
     from .spec.commands.objects import Create
     from .spec.structures import TPMS_SENSITIVE_CREATE
@@ -167,7 +167,7 @@ def create(
 
 
 def load(tpm: Tpm, parent: int | Loaded, blob: Blob, *, by: Password | Use = NOBODY) -> Loaded:
-    """Loads an object under its parent (Part 3, §12.2). Raises SessionError where the TPM says another Name."""
+    """Loads an object under its parent (Part 3, §12.2). Raises SessionError if the TPM returns another Name."""
     from .crypto.formulas import name_of
     from .errors import SessionError
     from .spec.commands.objects import Load
@@ -175,7 +175,7 @@ def load(tpm: Tpm, parent: int | Loaded, blob: Blob, *, by: Password | Use = NOB
     answer = tpm.execute(Load(_handle(parent), blob.private, blob.public), by)
     name = name_of(blob.public)
     if name != answer.name:
-        raise SessionError("the object that the TPM loaded has another Name than the one that was given")
+        raise SessionError("the TPM has loaded an object with another Name")
     tpm.trust_name(answer.object_handle, name)
     return Loaded(answer.object_handle, name, blob.public)
 
@@ -189,9 +189,10 @@ def seal(
     policy: bytes = b"",
     by: Password | Use = NOBODY,
 ) -> Blob:
-    """Seals up to 128 octets under a parent (Part 1, §27.6); `policy` is a SHA-256 digest that opens it.
+    """Seals up to 128 bytes under a parent (Part 1, §27.6).
 
-    A sealed object with a policy is opened by the policy only. Data and `auth` cross the bus as `create` says.
+    `policy` is a SHA-256 policy digest; with it, only the policy unseals the data. `create` says whether data and
+    `auth` are in clear on the bus.
     """
     from .keys.templates import sealed
 
@@ -207,7 +208,7 @@ def unseal(
     parent_by: Password | Use = NOBODY,
     companions: Sequence[Use] = (),
 ) -> bytes:
-    """Loads a sealed object, opens it (Part 3, §12.7) and flushes it; `by` authorizes the object."""
+    """Loads, unseals and flushes a sealed object (Part 3, §12.7); `by` authorizes the object."""
     from .spec.commands.objects import Unseal
 
     item = load(tpm, parent, blob, by=parent_by)
@@ -225,9 +226,9 @@ def sign(
     *,
     by: Password | Use = NOBODY,
 ) -> "TPMT_SIGNATURE":
-    """Signs a digest that was made outside the TPM (Part 3, §20.2), with the key's scheme where none is given.
+    """Signs a digest that was computed outside the TPM (Part 3, §20.2), by default with the key's scheme.
 
-    A restricted key signs what the TPM itself has hashed only: for it, execute `Sign` with the ticket of `Hash`.
+    A restricted key signs only what the TPM has hashed: for it, execute `Sign` with the ticket of `Hash`.
     """
     from .spec.commands.signing import Sign
     from .spec.structures import TPMT_SIG_SCHEME, TPMT_TK_HASHCHECK
@@ -238,7 +239,7 @@ def sign(
 
 
 def verify(tpm: Tpm, key: int | Loaded, digest: bytes, signature: "TPMT_SIGNATURE") -> bool:
-    """Whether a signature on a digest is that of the key (Part 3, §20.1). TPM_RC_SIGNATURE is False."""
+    """Returns whether a signature of a digest is valid for a key (Part 3, §20.1)."""
     from .errors import TpmError
     from .spec.commands.signing import VerifySignature
 
@@ -261,7 +262,7 @@ def nv_define(
     hierarchy: int = TPM_RH.OWNER,
     by: Password | Use = NOBODY,
 ) -> "TPMS_NV_PUBLIC":
-    """Makes an NV index of `size` octets (Part 3, §31.3), used by its own authValue and by the owner."""
+    """Creates an NV index of `size` bytes (Part 3, §31.3), authorized by its own authValue or the owner's."""
     from .spec.commands.nv import NV_DefineSpace
     from .spec.constants import TPMA_NV
     from .spec.storage import TPMS_NV_PUBLIC
@@ -288,7 +289,7 @@ def nv_write(
     authority: int | None = None,
     by: Password | Use = NOBODY,
 ) -> None:
-    """Writes octets, in pieces (Part 3, §31.7); `authority` is the index itself, or the owner or platform."""
+    """Writes bytes, in pieces (Part 3, §31.7); `authority` is the index itself, the owner or the platform."""
     from .spec.commands.nv import NV_Write
     from .state.nv import most_at_once
 
@@ -306,7 +307,7 @@ def nv_read(
     authority: int | None = None,
     by: Password | Use = NOBODY,
 ) -> bytes:
-    """Reads octets, in pieces (Part 3, §31.13): all of the index where no size is given."""
+    """Reads bytes, in pieces (Part 3, §31.13); by default the whole index."""
     from .spec.commands.nv import NV_Read, NV_ReadPublic
     from .state.nv import most_at_once
 

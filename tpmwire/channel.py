@@ -1,9 +1,9 @@
-"""The protected way into the TPM: a session salted to a key that only this TPM has (TPM 2.0 Part 1, §19.6.13).
+"""Protected sessions: salted to a key that only this TPM has (TPM 2.0 Part 1, §19.6.13).
 
 A listener on the bus sees neither passwords nor results, and cannot guess a password from a recording: all
-passwords, also those of hierarchies, are used in salted sessions only. Changes on the bus are detected, as long as
-the salt key is the TPM's own; a `Pin` says which key that is. Without one, the public area is unverified: safe
-against a listener, not against somebody who answers in the TPM's place.
+passwords, those of hierarchies included, are used in salted sessions only. Changes on the bus are detected if the
+salt key is the TPM's own; a `Pin` says which key that is. Without a pin, the salt key is unverified: this protects
+against a listener, but not against an attacker who responds in the TPM's place.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,18 +34,18 @@ __all__ = [
     "read_loaded",
 ]
 
-ANOTHER = "the TPM was cleared, this is another TPM, or somebody answers in its place"
-"""Why a pinned key is not the TPM's: a clear or firmware reset changes the keys of the owner (Part 3, §24.6)."""
+ANOTHER = "the TPM was cleared, this is another TPM, or an attacker responds in its place"
+"""Why a pinned key is missing: a clear or firmware reset changes the owner's keys (Part 3, §24.6)."""
 
 Passwords = Mapping[int, Sequence[Secret]]
-"""The authValues to try for each hierarchy, in order. A wrong one counts towards no lockout (Part 1, §19.8.2)."""
+"""The authValues to try for each hierarchy, in order. They do not count towards lockout (Part 1, §19.8.2)."""
 
 OF_THIS_BOOT = WellKnown(TPM_RH.NULL, templates.h2_primary, None)
-"""A primary key of the null hierarchy, which has no password. It is another one after each reset."""
+"""A primary key of the null hierarchy, which has no password. Each reset changes it."""
 
 
 class Pin(NamedTuple):
-    """The salt key that is trusted: by its Name or, better, by its public area.
+    """The trusted salt key, by its Name or, better, by its public area too.
 
     `where` saves the search: a handle, or a key of `WELL_KNOWN`.
     """
@@ -55,7 +55,7 @@ class Pin(NamedTuple):
     where: int | str | None = None
 
     def check(self, found: Loaded) -> None:
-        """Raises SessionError where `found` is another key."""
+        """Raises SessionError if `found` is another key."""
         if found.name != self.name:
             raise SessionError(
                 f"{ANOTHER}: the session's salt key has the Name {found.name.hex()}, not the pinned "
@@ -64,7 +64,7 @@ class Pin(NamedTuple):
 
 
 class Channel(NamedTuple):
-    """Sessions and their salt key. `made` says from what that key was made; then it has to be flushed."""
+    """Sessions and their salt key. If the key was created, `made` is its template, and the caller flushes it."""
 
     sessions: list[Session]
     salt: Loaded
@@ -80,16 +80,16 @@ def protected_sessions(
     parent: Loaded | None = None,
     passwords: Passwords | None = None,
 ) -> list[Session]:
-    """The sessions of `open_channel`; a salt key that was made for them is flushed. Raises the same."""
+    """Returns the sessions of `open_channel`, and flushes a salt key that was created. Raises the same."""
     channel = open_channel(tpm, kinds, auth_hash, pin=pin, parent=parent, passwords=passwords)
     if channel.made is not None:
-        # A TPM may have three object slots, and the salt key has done its work.
+        # A TPM may have only three object slots, and the salt key is no longer needed.
         tpm.flush(channel.salt.handle)
     return channel.sessions
 
 
 def authorized_once(tpm: Tpm, auth: Secret) -> Password | Use:
-    """Authorization by an authValue for one command, in a salted session of its own unless it is empty."""
+    """Returns an authorization by an authValue for one command: in a salted session, or (if empty) a password."""
     return protected_sessions(tpm, [TPM_SE.HMAC])[0].use(auth, keep=False) if auth else Password()
 
 
@@ -104,13 +104,13 @@ def open_channel(
     also: Sequence[WellKnown] = (),
     likely: TPMT_PUBLIC | None = None,
 ) -> Channel:
-    """Opens sessions of these kinds in the hash `auth_hash`, salted and with a cipher.
+    """Opens sessions of these kinds with the hash `auth_hash`, salted and with a cipher.
 
-    The salt key is the pinned one; without a pin `parent`, a storage key that is loaded anyway; without that the
-    persistent storage root key; without that a primary key of the null hierarchy. `passwords` are for a pinned key
-    that has to be made. A Name alone may be that of a persistent key, of a well-known one or of one in `also`;
-    those that `likely` could be made from are tried first. Raises TpmError; SessionError where the pinned key is
-    not to be found, before anything secret is sent.
+    The salt key is the pinned key, else `parent` (a storage key that is loaded anyway), else the persistent
+    storage root key, else a primary key of the null hierarchy. `passwords` are for a pinned key that has to be
+    created. A Name without a public area may belong to a persistent key, to a well-known one or to one in `also`;
+    templates that fit `likely` are tried first. Raises TpmError; SessionError if the pinned key is missing, before
+    a secret is sent.
     """
     if pin is None and parent is not None:
         return Channel([open_session(tpm, kind, parent, auth_hash) for kind in kinds], parent)
@@ -119,7 +119,7 @@ def open_channel(
     try:
         sessions = [open_session(tpm, kinds[0], salt, auth_hash)]
     except TpmError as error:
-        # A pinned public area was taken to be at its usual handle, unread; there is nothing, or another key.
+        # The pinned public area was assumed at its usual handle, which is empty or has another key.
         if search is None or search.pin.public is None or error.handle is None or not search.fitting():
             raise
         salt, made = search.made(search.fitting())
@@ -129,7 +129,7 @@ def open_channel(
 
 
 class _Search(NamedTuple):
-    """Looks for the pinned key; see `open_channel`."""
+    """The search for the pinned key of `open_channel`."""
 
     tpm: Tpm
     pin: Pin
@@ -138,7 +138,7 @@ class _Search(NamedTuple):
     likely: TPMT_PUBLIC | None
 
     def key(self) -> tuple[Loaded, WellKnown | None]:
-        """The pinned key, and what it was made from if it was."""
+        """Returns the pinned key, and its template if it was created."""
         pin = self.pin
         if isinstance(pin.where, str):
             place = WELL_KNOWN[pin.where]
@@ -155,26 +155,26 @@ class _Search(NamedTuple):
             return self._searched()
         if len(places) == 1:
             return Loaded(handle, pin.name, pin.public), None
-        # Such a key may be another one than what is at the usual handle: a session would fail by its first HMAC.
+        # The usual handle may have another key: then the session would fail with its first HMAC.
         found = _at(self.tpm, handle)
         return (found, None) if found is not None and found.name == pin.name else self.made(places)
 
     def fitting(self) -> list[WellKnown]:
-        """What the pinned public area may have been made from."""
+        """Returns the templates that the pinned public area may have been created from."""
         return [place for place in WELL_KNOWN.values() if self.pin.public is None or place.fits(self.pin.public)]
 
     def made(self, places: Iterable[WellKnown]) -> tuple[Loaded, WellKnown]:
-        """The pinned key, made from one of these. Raises SessionError where it is of none."""
+        """Returns the pinned key, created from one of these templates. Raises SessionError if none fits."""
         refused: TpmError | None = None
         for place in places:
             try:
                 found = _make(self.tpm, place, self.passwords)
             except TpmError as error:
                 if error.parameter is not None:
-                    continue  # The TPM has no such keys.
+                    continue  # the TPM does not support such keys
                 if error.code != TPM_RC_BAD_AUTH and error.handle is None:
                     raise
-                # The hierarchy has a password that is not known here, or is disabled: that is no attack.
+                # The hierarchy has an unknown password or is disabled: this is not an attack.
                 refused = refused or error
                 continue
             if found.name == self.pin.name:
@@ -187,7 +187,7 @@ class _Search(NamedTuple):
         )
 
     def _searched(self) -> tuple[Loaded, WellKnown | None]:
-        """The key of the pinned Name: among the persistent keys, then made, each of those that can be once."""
+        """The key with the pinned Name: among the persistent keys, else created, each candidate once."""
         for handle in _persistent_handles(self.tpm):
             if self.tpm.known_name(handle) not in (None, self.pin.name):
                 continue
@@ -205,7 +205,7 @@ class _Search(NamedTuple):
 
 
 def _make(tpm: Tpm, place: WellKnown, passwords: Passwords) -> Loaded:
-    """The primary key, by the first of its hierarchy's passwords that is right."""
+    """Creates the primary key with the first of the hierarchy's passwords that is right."""
     tries = [*(passwords.get(place.hierarchy) or [EMPTY_AUTH])]
     session: Session | None = None
     while True:
@@ -233,7 +233,7 @@ def _unpinned(tpm: Tpm) -> tuple[Loaded, WellKnown | None]:
 
 
 def _at(tpm: Tpm, handle: int) -> Loaded | None:
-    """The key at a persistent handle; None where there is none, or none that can take a salt."""
+    """The key at a persistent handle; None if there is none that can decrypt a salt."""
     try:
         found = read_loaded(tpm, handle)
     except TpmError as error:
@@ -245,8 +245,8 @@ def _at(tpm: Tpm, handle: int) -> Loaded | None:
 
 
 def _persistent_handles(tpm: Tpm) -> list[int]:
-    """What is persistent, the usual handles first."""
-    from .state import nv
+    """The persistent handles, the usual ones first."""
+    from .state import nv  # only for a search
 
     present = nv.handles(tpm, 0x81000000, 0x81FFFFFF)
     usual = [place.handle for place in WELL_KNOWN.values() if place.handle in present]
@@ -254,13 +254,13 @@ def _persistent_handles(tpm: Tpm) -> list[int]:
 
 
 def open_session(tpm: Tpm, kind: TPM_SE, salt: Loaded | None, auth_hash: TPM_ALG = TPM_ALG.SHA256) -> Session:
-    """Opens a session of `kind`: salted to `salt` and with a cipher, or (None) neither.
+    """Opens a session of `kind`, salted to `salt` and with a cipher; without `salt`, neither.
 
     Raises TpmError, SessionError.
     """
     if salt is None:
         return tpm.start_session(SessionStart(kind, auth_hash))
-    from .crypto.salt import seal_secret
+    from .crypto.salt import seal_secret  # a run in clear must not load it
 
     secret, sealed = seal_secret(salt.public)
 
@@ -269,11 +269,11 @@ def open_session(tpm: Tpm, kind: TPM_SE, salt: Loaded | None, auth_hash: TPM_ALG
             SessionStart(kind, auth_hash, cipher, tpm_key=salt.handle, salt=secret, encrypted_salt=sealed)
         )
 
-    # XOR first: it needs hashlib only. AES where a TPM refuses XOR (docs/security.md says why).
+    # XOR first: it needs hashlib only. AES if a TPM refuses XOR (docs/security.md says why).
     try:
         return opened(TPMT_SYM_DEF(TPM_ALG.XOR, auth_hash))
     except TpmError as error:
-        # `symmetric` is parameter 4; a TPM that tells no number tells what is wrong with it.
+        # `symmetric` is parameter 4; some TPMs omit the number, but their code says what is wrong.
         if error.parameter != 4 and error.code not in (TPM_RC_SYMMETRIC, TPM_RC_MODE):
             raise
     return opened(TPMT_SYM_DEF(TPM_ALG.AES, 128, TPM_ALG.CFB))

@@ -1,8 +1,8 @@
-"""Every command of TPM 2.0 Part 3 by its name there, without TPM2_: `commands.PolicyPCR`, `commands.HMAC`.
+"""Every command of TPM 2.0 Part 3 by its name without TPM2_, such as `commands.PolicyPCR` and `commands.HMAC`.
 
-Each is declared in its chapter's module, `tpmwire.spec.commands.policies` and so on, which is loaded at first use.
+A command is declared in the module of its chapter, such as `tpmwire.spec.commands.policies`, loaded at first use.
 """
-# ruff: noqa: PLC0414  # the second name says to type checkers that the first is public
+# ruff: noqa: PLC0414  # type checkers need the second name to treat the first as public
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Primary keys, and the objects that are in the TPM now: made from a template or read at a handle."""
+"""Primary keys created from a template, and public areas read from the TPM."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -17,7 +17,7 @@ __all__ = ["WELL_KNOWN", "Loaded", "WellKnown", "create_primary", "lacks_ecc", "
 
 
 class Loaded(NamedTuple):
-    """An object that is in the TPM now."""
+    """An object in the TPM: handle, Name and public area."""
 
     handle: int
     name: bytes
@@ -25,14 +25,14 @@ class Loaded(NamedTuple):
 
 
 class WellKnown(NamedTuple):
-    """A primary key that the TCG's profiles define: its hierarchy, template and usual persistent handle."""
+    """A primary key of a TCG profile: its hierarchy, template and usual persistent handle."""
 
     hierarchy: TPM_RH
     template: Callable[[], TPMT_PUBLIC]
     handle: int | None
 
     def fits(self, public: TPMT_PUBLIC) -> bool:
-        """Whether `public` is the public area of a key made from this template."""
+        """Returns whether `public` is the public area of a key that was created from this template."""
         template = self.template()
         return public.replace(unique=template.unique) == template
 
@@ -45,46 +45,49 @@ WELL_KNOWN = {
     "srk-rsa": WellKnown(TPM_RH.OWNER, templates.srk_rsa, 0x81000001),
     "h1": WellKnown(TPM_RH.OWNER, templates.h1_primary, None),
 }
-"""In the order in which a pinned Name is looked for: an RSA endorsement key's as a rule, then the quick ones."""
+"""In the order of the search for a pinned Name: the RSA endorsement key is the usual one, then the fast ones."""
 
 
 def create_primary(
     tpm: Tpm, hierarchy: int, template: TPMT_PUBLIC, *authorizations: Password | Use, outside: Secret = EMPTY_AUTH
 ) -> Loaded:
-    """Makes a primary key from a template; its Name is computed here, from the public area that came back.
+    """Creates a primary key from a template. Its Name is computed on the host from the returned public area.
 
-    A TPM without ECC refuses `templates.h2_primary`: it makes `h1_primary` then, its RSA counterpart.
-    Raises SessionError where the answer is not a key of that template.
+    If the TPM refuses `templates.h2_primary` because it lacks ECC, the RSA counterpart `h1_primary` is created.
+    Raises SessionError if the returned key does not match the template.
     """
-    from .spec.commands.hierarchy import CreatePrimary
+    from .spec.commands.hierarchy import CreatePrimary  # most credential runs create none
 
     sensitive = TPMS_SENSITIVE_CREATE(outside.reveal(), b"")
     try:
-        answer = tpm.execute(CreatePrimary(hierarchy, sensitive, template), *authorizations)
+        response = tpm.execute(CreatePrimary(hierarchy, sensitive, template), *authorizations)
     except TpmError as error:
         if not lacks_ecc(error) or template != templates.h2_primary():
             raise
         template = templates.h1_primary()
-        answer = tpm.execute(CreatePrimary(hierarchy, sensitive, template), *authorizations)
-    name = name_of(answer.out_public)
-    if answer.out_public.replace(unique=template.unique) != template or name != answer.name:
-        raise SessionError("the primary key that the TPM made is not the one that was asked for")
-    tpm.trust_name(answer.object_handle, name)
-    return Loaded(answer.object_handle, name, answer.out_public)
+        response = tpm.execute(CreatePrimary(hierarchy, sensitive, template), *authorizations)
+    name = name_of(response.out_public)
+    if response.out_public.replace(unique=template.unique) != template or name != response.name:
+        raise SessionError("the TPM returned another primary key than requested")
+    tpm.trust_name(response.object_handle, name)
+    return Loaded(response.object_handle, name, response.out_public)
 
 
 def lacks_ecc(refused: TpmError) -> bool:
-    """Whether the refusal of a P-256 template means that the TPM lacks ECC or the curve: try an RSA key."""
+    """Returns whether a TPM has refused a P-256 template because it lacks ECC or the curve: try an RSA key."""
     return refused.code in NO_ECC and refused.handle is None and refused.session is None
 
 
 def read_loaded(tpm: Tpm, handle: int) -> Loaded:
-    """The object at a handle, by TPM2_ReadPublic; its Name is computed here. Raises TpmError."""
-    from .spec.commands.objects import ReadPublic
+    """Returns the object at a handle, read by TPM2_ReadPublic. Its Name is computed on the host.
 
-    answer = tpm.execute(ReadPublic(handle))
-    name = name_of(answer.out_public)
-    if name != answer.name:
+    Raises TpmError; SessionError if the TPM returns another Name.
+    """
+    from .spec.commands.objects import ReadPublic  # a run in clear must not load it
+
+    response = tpm.execute(ReadPublic(handle))
+    name = name_of(response.out_public)
+    if name != response.name:
         raise SessionError(f"the Name of 0x{handle:08x} does not match its public area")
     tpm.trust_name(handle, name)
-    return Loaded(handle, name, answer.out_public)
+    return Loaded(handle, name, response.out_public)

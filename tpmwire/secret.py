@@ -1,19 +1,19 @@
-"""A holder for secrets, so that no repr, traceback or log shows one by accident."""
+"""A wrapper for secrets, so that no repr, traceback or log shows one by accident."""
 
 
 class Secret:
-    """The bytes of a password, a key or a salt. `reveal()` is the only way to them."""
+    """The bytes of a password, a key or a salt. Only `reveal()` returns them."""
 
     __slots__ = ("_octets",)
 
     def __init__(self, octets: bytes) -> None:
         if not isinstance(octets, (bytes, bytearray, memoryview)):
-            # Without the value, which a traceback would show.
-            raise TypeError(f"a secret is bytes, not {type(octets).__name__}: Password(b'text')")
+            # The message omits the value, because tracebacks show it.
+            raise TypeError(f"a secret must be bytes, not {type(octets).__name__}: use e.g. Password(b'text')")
         self._octets = bytes(octets)
 
     def reveal(self) -> bytes:
-        """The bytes, for the place that uses them."""
+        """Returns the bytes. Call it only where they are used."""
         return self._octets
 
     def __bool__(self) -> bool:
@@ -29,7 +29,7 @@ class Secret:
         return hash(self._octets)
 
     def __reduce__(self) -> str | tuple[object, ...]:
-        raise TypeError("a secret is not pickled")
+        raise TypeError("a secret cannot be pickled")
 
 
 EMPTY_AUTH = Secret(b"")

@@ -1,12 +1,13 @@
-"""A TPM: commands over a transport, with retries, and the duty to give back every handle that was opened."""
+"""A TPM: executes commands over a transport, with retries, and flushes every handle that it opened."""
 
 import contextlib
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
-from .crypto.formulas import handle_name, name_of
+from .crypto.formulas import handle_name, name_of, nv_name_of
 from .errors import SessionError, TpmError, TpmwireError, TransportError
 from .exchange import Exchange
 from .record import Record
@@ -26,9 +27,9 @@ FLUSHED = (TPM_HT.HMAC_SESSION, TPM_HT.POLICY_SESSION, TPM_HT.TRANSIENT)
 
 
 class Observed:
-    """One command as an observer sees it: the command, the octets both ways, the response code, seconds.
+    """One executed command, for observers: the command, the bytes in both directions, the response code, seconds.
 
-    `response` is None where the TPM refused or did not answer.
+    `response` is None if the TPM refused the command or did not respond.
     """
 
     __slots__ = ("command", "rc", "received", "resent", "response", "seconds", "sent")
@@ -44,13 +45,13 @@ class Observed:
 
 
 class Tpm:
-    """An open TPM. As a context manager it flushes what it opened, on every way out, and closes the transport.
+    """An open TPM. As a context manager it flushes what it opened, on every exit, and closes the transport.
 
-    `observe` is called with an `Observed` after each command. `abandon` is called by `close()` where the TPM holds
-    something of ours but still works on a command that it did not answer in time: it gets a function that waits
-    for the answer (seconds) and cleans up, and returns whether it took care of that. Without it `close()` waits
-    for one more timeout itself. `for_one_use` says that it is closed after one use of a key: what that opened is
-    then left to the kernel's resource manager, which saves and loads it around every further command.
+    `observe` is called with an `Observed` after each command. `abandon` is called by `close` if the TPM has
+    objects or sessions to flush, but is still busy with a command that timed out. It receives a function that
+    waits (seconds) for the response and cleans up, and returns whether it will do so. Without it, `close` waits
+    for one more timeout. `for_one_use` says that the TPM is closed after one use of a key. The kernel's resource
+    manager then flushes what the use opened, because it would save and load it around every further command.
     """
 
     def __init__(
@@ -84,27 +85,27 @@ class Tpm:
         self.close()
 
     def execute(self, command: Answered[R], *authorizations: Password | Use) -> R:
-        """Sends a command and gives its response's values.
+        """Sends a command and returns its response's values.
 
-        `authorizations` come in the order of the handles that want one, then companions (encryption, audit);
-        handles without one get the empty password. Raises TpmError where the TPM refuses, TransportError where it
-        does not answer, SessionError where the answer is not authentic.
+        `authorizations` are in the order of the handles that need one, then companion sessions (encryption,
+        audit). The default is the empty password. Raises TpmError if the TPM refuses the command, TransportError
+        if it does not respond, SessionError if the response is not authentic.
         """
         assert isinstance(command, Command)
-        wanted = sum(role.authorized for _, role in command.handle_fields())
-        given = [*authorizations, *([Password()] * (wanted - len(authorizations)))]
+        needed = sum(role.authorized for _, role in command.handle_fields())
+        given = [*authorizations, *([Password()] * (needed - len(authorizations)))]
         exchange: Exchange[R] = Exchange(command, given, self.name)
         response = self._exchanged(exchange, command)
         self._forget_closed(command, given)
         return response
 
     def _exchanged(self, exchange: Exchange[R], command: Command) -> R:
-        octets = exchange.begin()
-        seen = Observed(command, len(octets))
+        sent = exchange.begin()
+        seen = Observed(command, len(sent))
         started = time.monotonic()
         self._in_flight = command
         try:
-            data = self._answer(octets, started + self.transport.timeout, seen)
+            data = self._transceive(sent, started + self.transport.timeout, seen)
             self._note(command, data)
             self._in_flight = None
             seen.received, seen.rc = len(data), int.from_bytes(data[6:10], "big")
@@ -116,10 +117,10 @@ class Tpm:
             if self.observe is not None:
                 self.observe(seen)
 
-    def _answer(self, octets: bytes, deadline: float, seen: Observed) -> bytes:
+    def _transceive(self, sent: bytes, deadline: float, seen: Observed) -> bytes:
         pause = 0.001
         while True:
-            data = self.transport.transceive(octets)
+            data = self.transport.transceive(sent)
             if tpm_code(int.from_bytes(data[6:10], "big")) not in AGAIN or time.monotonic() + pause > deadline:
                 return data
             time.sleep(pause)
@@ -127,7 +128,7 @@ class Tpm:
             seen.resent += 1
 
     def _forget_closed(self, command: Command, given: Sequence[Password | Use]) -> None:
-        """Drops from the account what a command that succeeded has closed."""
+        """Forgets the handles that a successful command has flushed."""
         if command.flushes is not None:
             self._forget(getattr(command, command.flushes))
         if command.alters_nv:
@@ -142,9 +143,9 @@ class Tpm:
         self._names.pop(handle, None)
 
     def name(self, handle: int) -> bytes:
-        """The Name of what is at a handle. Where that has a public area it is read once, and the Name checked.
+        """Returns the Name of the entity at a handle. A public area is read once, and its Name verified.
 
-        Raises SessionError where the TPM's own Name does not match.
+        Raises SessionError if the TPM returns another Name.
         """
         name = self.known_name(handle)
         if name is None:
@@ -157,62 +158,61 @@ class Tpm:
         return name
 
     def _object_names(self, handle: int) -> tuple[bytes, bytes]:
-        """The Name of an object as its public area has it, and as the TPM says."""
-        from .spec.commands.objects import ReadPublic
+        """The Name of an object, computed from its public area, and as the TPM returns it."""
+        from .spec.commands.objects import ReadPublic  # a run in clear must not load it
 
-        answer = self.execute(ReadPublic(handle))
-        return name_of(answer.out_public), answer.name
+        response = self.execute(ReadPublic(handle))
+        return name_of(response.out_public), response.name
 
     def _nv_names(self, index: int) -> tuple[bytes, bytes]:
-        """The Name of an NV index as its public area has it, and as the TPM says."""
-        from .crypto.formulas import nv_name_of
-        from .spec.commands.nv import NV_ReadPublic
+        """The Name of an NV index, computed from its public area, and as the TPM returns it."""
+        from .spec.commands.nv import NV_ReadPublic  # a credential run must not load it
 
-        answer = self.execute(NV_ReadPublic(index))
-        if answer.nv_public.nv_index != index:
-            raise SessionError(f"the TPM answered with another NV index than 0x{index:08x}")
-        return nv_name_of(answer.nv_public), answer.nv_name
+        response = self.execute(NV_ReadPublic(index))
+        if response.nv_public.nv_index != index:
+            raise SessionError(f"the TPM returned another NV index than 0x{index:08x}")
+        return nv_name_of(response.nv_public), response.nv_name
 
     def known_name(self, handle: int) -> bytes | None:
-        """The Name of a handle where that needs no command; else None."""
+        """Returns the Name of a handle if it needs no command, else None."""
         return handle_name(handle) or self._names.get(handle)
 
     def trust_name(self, handle: int, name: bytes) -> None:
-        """Takes the Name of a handle as known, so that it is not read."""
+        """Sets the Name of a handle, so that it is not read."""
         self._names[handle] = name
 
     def start_session(self, start: SessionStart, *companions: Use) -> Session:
-        """Opens a session. It belongs to this Tpm until it is flushed or used for the last time."""
+        """Opens a session, which `close` flushes unless it has already been flushed or used for the last time."""
         return start.finish(self.execute(start.command, *companions))
 
     def flush(self, handle: int) -> None:
         """TPM2_FlushContext: removes a transient object or session from the TPM."""
-        from .spec.commands.context import FlushContext
+        from .spec.commands.context import FlushContext  # a persistent key needs none
 
         self.execute(FlushContext(handle))
 
     def flush_opened(self) -> None:
-        """Removes every object and session that this Tpm opened and that is still in the TPM."""
+        """Flushes every object and session that this Tpm opened and that is still in the TPM."""
         for handle in reversed(list(self._owned)):
             self.flush(handle)
 
     def flush_last(self, handles: Iterable[int]) -> None:
-        """Flushes what a use of a key has opened, the last first; or leaves it to `close` (see `for_one_use`)."""
+        """Flushes what one use of a key has opened, the last first, unless `close` will (see `for_one_use`)."""
         if not self._leaves:
             for handle in reversed([*handles]):
                 self.flush(handle)
 
     def close(self) -> None:
-        """Flushes what this Tpm opened and closes the transport. Never raises; safe to call twice."""
+        """Flushes what this Tpm opened and closes the transport. Never raises; a second call has no effect."""
         with undisturbed():
             try:
-                if self._answered():
+                if self._ready_to_flush():
                     self._flush_owned()
             finally:
                 self.transport.close()
 
-    def _answered(self) -> bool:
-        """Whether the TPM is free for the flushes, with the handle of an interrupted command accounted for."""
+    def _ready_to_flush(self) -> bool:
+        """Whether the TPM is ready for the flushes, with the handle of an interrupted command recorded."""
         command = self._in_flight
         if command is None:
             return True
@@ -226,7 +226,7 @@ class Tpm:
         return self._drained(self.transport.timeout)
 
     def _finish_later(self, seconds: float) -> None:
-        """Waits for the answer that is due, then cleans up."""
+        """Waits for the pending response, then cleans up."""
         if self._drained(seconds):
             self._flush_owned()
 
@@ -240,7 +240,7 @@ class Tpm:
         return True
 
     def _note(self, command: Command, data: bytes) -> None:
-        """Keeps account of the handle that a response's octets carry, before anything else is made of them."""
+        """Records the handle in a response, before the response is verified and parsed."""
         if opens_handle(command) and len(data) >= HEADER_SIZE + 4 and not any(data[6:10]):
             handle = int.from_bytes(data[HEADER_SIZE : HEADER_SIZE + 4], "big")
             if handle >> 24 in FLUSHED:
@@ -253,21 +253,19 @@ class Tpm:
             try:
                 self.flush(handle)
             except TpmError:
-                continue  # It is gone already.
+                continue  # it has already been flushed
             except TpmwireError:
-                return  # The TPM is out of reach; there is nobody left to tell.
+                return  # the TPM cannot be reached
 
 
 def opens_handle(command: Command) -> bool:
-    """Whether the command's response brings a handle."""
+    """Returns whether the command's response has a handle."""
     return any(role_of(annotation) for _, annotation in command.Response.fields())
 
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Holds back the signals that end a program, so that a second Ctrl-C does not cut the clean-up short."""
-    import signal
-
+    """Blocks the signals that end a program, so that a second Ctrl-C does not interrupt the clean-up."""
     held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
     try:

@@ -235,7 +235,7 @@ def test_an_index_of_any_size_is_read_whole(tpm: Tpm, size: int) -> None:
 
 def test_an_index_that_was_never_written_or_wants_a_policy_says_so(tpm: Tpm) -> None:
     define(tpm, 4)
-    with pytest.raises(NvError, match="never written"):
+    with pytest.raises(NvError, match="has not been written"):
         nv.read(tpm, INDEX)
     tpm.execute(NV_UndefineSpace(TPM_RH.OWNER, INDEX))
     define(tpm, 4, TPMA_NV.OWNERWRITE | TPMA_NV.POLICYREAD, policy_digest(TPM_CC.NV_Read))

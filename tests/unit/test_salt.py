@@ -168,13 +168,13 @@ GX, GY = (number.to_bytes(32, "big") for number in P256.g)
     ],
 )
 def test_a_point_that_is_not_on_the_curve_is_refused(x: bytes, y: bytes) -> None:
-    with pytest.raises(SessionError, match="no point of its curve"):
+    with pytest.raises(SessionError, match="not a point on its curve"):
         seal_secret(ecc_public(TPM_ECC.NIST_P256, x, y))
 
 
 def test_the_point_of_another_curve_is_refused() -> None:
     x, y = (number.to_bytes(48, "big") for number in P384.g)
-    with pytest.raises(SessionError, match="no point of its curve"):
+    with pytest.raises(SessionError, match="not a point on its curve"):
         seal_secret(ecc_public(TPM_ECC.NIST_P256, x, y))
 
 
@@ -217,15 +217,15 @@ KEYED_HASH = TPMS_KEYEDHASH_PARMS(TPMT_KEYEDHASH_SCHEME(TPM_ALG.NULL))
 @pytest.mark.parametrize(
     ("public", "reason"),
     [
-        (rsa_public(MODULUS).replace(object_attributes=TPMA_OBJECT.SIGN_ENCRYPT), "no decryption key"),
+        (rsa_public(MODULUS).replace(object_attributes=TPMA_OBJECT.SIGN_ENCRYPT), "not a decryption key"),
         (rsa_public(MODULUS, scheme=TPMT_RSA_SCHEME(TPM_ALG.RSAES)), "RSAES"),
-        (rsa_public(MODULUS, name_alg=TPM_ALG.NULL), "no hash algorithm"),
-        (ecc_public(TPM_ECC.NIST_P256, GX, GY, TPM_ALG.NULL), "no hash algorithm"),
+        (rsa_public(MODULUS, name_alg=TPM_ALG.NULL), "not a supported hash algorithm"),
+        (ecc_public(TPM_ECC.NIST_P256, GX, GY, TPM_ALG.NULL), "not a supported hash algorithm"),
         (ecc_public(TPM_ECC.BN_P256, GX, GY), "BN_P256"),
         (ecc_public(TPM_ECC(0x77), GX, GY), "0x77"),
         (
             TPMT_PUBLIC(TPM_ALG.KEYEDHASH, TPM_ALG.SHA256, TPMA_OBJECT.DECRYPT, b"", KEYED_HASH, b""),
-            "neither an RSA nor an ECC key",
+            "not an RSA or ECC key",
         ),
     ],
 )

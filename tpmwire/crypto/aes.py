@@ -1,8 +1,8 @@
-"""AES in CFB mode for parameter encryption, by `cryptography` (imported only when a session uses AES)."""
+"""AES in CFB mode for parameter encryption, with the package `cryptography`."""
 
 
 def cfb(key: bytes, iv: bytes, data: bytes, encrypting: bool) -> bytes:
-    """AES-CFB128 of `data`. Raises ImportError where `cryptography` is not installed."""
+    """Encrypts or decrypts `data` with AES-CFB128. Raises ImportError if `cryptography` is not installed."""
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 
     try:

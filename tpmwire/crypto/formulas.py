@@ -1,6 +1,6 @@
 """Formulas of TPM 2.0 Part 1: Names, key derivation, hashes and HMACs of commands, XOR obfuscation.
 
-hashlib is all that this needs. What needs AES or a public key stands in modules of its own.
+It needs hashlib only. AES and public keys are in other modules.
 """
 
 import hashlib
@@ -45,20 +45,20 @@ _HASHES = {
 
 
 def hash_name(alg: int) -> str:
-    """hashlib's name of a hash algorithm. Raises EncodeError for what is no hash."""
+    """Returns hashlib's name of a hash algorithm. Raises EncodeError for other algorithms."""
     try:
         return _HASHES[TPM_ALG(alg)]
     except (KeyError, ValueError):
-        raise EncodeError(f"{TPM_ALG(alg)!r} is no hash algorithm that is known here") from None
+        raise EncodeError(f"{TPM_ALG(alg)!r} is not a supported hash algorithm") from None
 
 
 def digest_size(alg: int) -> int:
-    """Octets of a digest of `alg`."""
+    """Returns the size of a digest of `alg` in bytes."""
     return hashlib.new(hash_name(alg)).digest_size
 
 
 def digest(alg: int, *parts: bytes) -> bytes:
-    """The hash of the parts, one after the other."""
+    """Returns the hash of the concatenated parts."""
     state = hashlib.new(hash_name(alg))
     for part in parts:
         state.update(part)
@@ -66,34 +66,34 @@ def digest(alg: int, *parts: bytes) -> bytes:
 
 
 def hmac_digest(alg: int, key: bytes, *parts: bytes) -> bytes:
-    """HMAC of the parts, one after the other (Part 1, §11.4.3)."""
+    """Returns the HMAC of the concatenated parts (Part 1, §11.4.3)."""
     return hmac.digest(key, b"".join(parts), hash_name(alg))
 
 
 def random_bytes(count: int) -> bytes:
-    """Random octets from the operating system, for nonces and salts."""
+    """Returns random bytes of the operating system, for nonces and salts."""
     return os.urandom(count)
 
 
 def trimmed(auth: bytes) -> bytes:
-    """An authValue as it enters a key: without trailing zeros (Part 1, §19.6.4.3)."""
+    """Returns an authValue without trailing zeros, as used in keys (Part 1, §19.6.4.3)."""
     return auth.rstrip(b"\0")
 
 
 def name_of(public: TPMT_PUBLIC) -> bytes:
-    """The Name of an object: nameAlg and the hash of its public area (Part 1, §16). Empty for nameAlg NULL."""
+    """Returns the Name of an object: nameAlg and the hash of its public area, or empty for NULL (Part 1, §16)."""
     if public.name_alg == TPM_ALG.NULL:
         return b""
     return public.name_alg.to_bytes(2, "big") + digest(public.name_alg, public.build())
 
 
 def nv_name_of(public: "TPMS_NV_PUBLIC") -> bytes:
-    """The Name of an NV index: nameAlg and the hash of its public area (Part 1, §16)."""
+    """Returns the Name of an NV index: nameAlg and the hash of its public area (Part 1, §16)."""
     return public.name_alg.to_bytes(2, "big") + digest(public.name_alg, public.build())
 
 
 def handle_name(handle: int) -> bytes | None:
-    """The Name of what has no public area: the handle itself; None for objects and NV indices (Part 1, §16)."""
+    """Returns the Name of an entity without a public area: its handle; else None (Part 1, §16)."""
     kind = handle >> 24
     if kind in (TPM_HT.PCR, TPM_HT.HMAC_SESSION, TPM_HT.POLICY_SESSION, TPM_HT.PERMANENT):
         return handle.to_bytes(4, "big")
@@ -101,17 +101,17 @@ def handle_name(handle: int) -> bytes | None:
 
 
 def cp_hash(alg: int, code: int, names: Iterable[bytes], parameters: bytes) -> bytes:
-    """What a command's HMAC and some policies cover (Part 1, §18.7): code, Names of its handles, parameters."""
+    """Returns cpHash, the digest of a command's code, Names and parameters (Part 1, §18.7)."""
     return digest(alg, code.to_bytes(4, "big"), *names, parameters)
 
 
 def rp_hash(alg: int, code: int, parameters: bytes) -> bytes:
-    """What a response's HMAC covers, for a response code of 0 (Part 1, §18.8)."""
+    """Returns rpHash, the digest of a successful response's code and parameters (Part 1, §18.8)."""
     return digest(alg, bytes(4), code.to_bytes(4, "big"), parameters)
 
 
 def kdfa(alg: int, key: bytes, label: bytes, context_u: bytes, context_v: bytes, bits: int) -> bytes:
-    """Key derivation in counter mode, SP800-108 (Part 1, §11.4.10.2). `label` without its trailing zero."""
+    """Derives a key in counter mode, SP800-108 (Part 1, §11.4.10.2); `label` has no trailing zero."""
     size = (bits + 7) // 8
     fixed = label + b"\0" + context_u + context_v + bits.to_bytes(4, "big")
     blocks, have, counter = [], 0, 0
@@ -123,7 +123,7 @@ def kdfa(alg: int, key: bytes, label: bytes, context_u: bytes, context_v: bytes,
 
 
 def kdfe(alg: int, z: bytes, label: bytes, party_u: bytes, party_v: bytes, bits: int) -> bytes:
-    """Key derivation from an ECDH secret, SP800-56A (Part 1, §11.4.10.3). `label` without its trailing zero."""
+    """Derives a key from an ECDH secret, SP800-56A (Part 1, §11.4.10.3); `label` has no trailing zero."""
     size = (bits + 7) // 8
     blocks, have, counter = [], 0, 0
     while have < size:
@@ -134,18 +134,18 @@ def kdfe(alg: int, z: bytes, label: bytes, party_u: bytes, party_v: bytes, bits:
 
 
 def _masked(value: bytes, bits: int) -> bytes:
-    """Clears the bits over `bits` in the first octet."""
+    """Clears the unused high bits of the first byte."""
     return bytes([value[0] & (0xFF >> -bits % 8)]) + value[1:] if bits % 8 else value
 
 
 def xor_obfuscation(alg: int, key: bytes, nonce_newer: bytes, nonce_older: bytes, data: bytes) -> bytes:
-    """Parameter encryption by XOR with a KDFa stream; its own inverse (Part 1, §11.4.6.3)."""
+    """Encrypts or decrypts a parameter by XOR with a KDFa stream (Part 1, §11.4.6.3)."""
     mask = kdfa(alg, key, b"XOR", nonce_newer, nonce_older, 8 * len(data))
     return bytes(a ^ b for a, b in zip(data, mask, strict=True))
 
 
 def equal(ours: bytes, theirs: bytes) -> bool:
-    """Comparison in constant time."""
+    """Compares in constant time."""
     return hmac.compare_digest(ours, theirs)
 
 
@@ -158,9 +158,9 @@ def parameter_cipher(
     data: bytes,
     encrypting: bool,
 ) -> bytes:
-    """A parameter's octets through the session's cipher (Part 1, §21): `nonces` are the newer and the older.
+    """Encrypts or decrypts a parameter with a session's cipher (Part 1, §21); `nonces` are newer and older.
 
-    Raises SessionError for a cipher that is not to be had here.
+    Raises SessionError for an unsupported cipher.
     """
     if not data:
         return data
@@ -171,4 +171,4 @@ def parameter_cipher(
 
         derived = kdfa(auth_hash, key, b"CFB", *nonces, key_bits + 128)
         return cfb(derived[: key_bits // 8], derived[key_bits // 8 :], data, encrypting)
-    raise SessionError(f"no parameter encryption with {TPM_ALG(symmetric_alg)!r}")
+    raise SessionError(f"unsupported cipher for parameter encryption: {TPM_ALG(symmetric_alg)!r}")

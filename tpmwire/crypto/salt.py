@@ -1,7 +1,7 @@
-"""A secret for a TPM's key, and for nobody else: the salt of a session, the seed of a duplicate.
+"""Encrypts a secret to a TPM's key: the salt of a session, or the seed of a duplicate.
 
-TPM 2.0 Part 1, Annex B.10 for RSA keys and Annex C.6.1 for ECC keys. docs/security.md has the figures behind the
-choice of arithmetic: a process that does nothing else with `cryptography` is faster without it.
+TPM 2.0 Part 1, Annex B.10 for RSA keys and Annex C.6.1 for ECC keys. docs/security.md has the measurements behind
+the choice of arithmetic: a process that does not load `cryptography` for other reasons is faster without it.
 """
 
 import sys
@@ -16,25 +16,25 @@ from .pure.curves import P256, P384, P521, Curve, Point
 __all__ = ["LEAST_RSA_BITS", "seal_secret"]
 
 LEAST_RSA_BITS = 2048
-"""A shorter modulus does not protect what is recorded today."""
+"""A shorter modulus does not protect today's recordings."""
 
 CURVES = {TPM_ECC.NIST_P256: P256, TPM_ECC.NIST_P384: P384, TPM_ECC.NIST_P521: P521}
 
 
 def seal_secret(public: TPMT_PUBLIC, label: bytes = b"SECRET") -> tuple[Secret, bytes]:
-    """A fresh secret and its sealed form, the content of a TPM2B_ENCRYPTED_SECRET.
+    """Returns a new secret and its encrypted form, the content of a TPM2B_ENCRYPTED_SECRET.
 
-    `label` is SECRET for a session, DUPLICATE for a duplicate or an import; its final zero is added here. The
-    secret has the size of the key's nameAlg. Raises EncodeError for a key that cannot take a secret, SessionError
-    for one whose numbers are unsound, as somebody who answers in the TPM's place would choose them.
+    `label`, without its final zero, is SECRET for a session, DUPLICATE for a duplicate or an import. The secret
+    has the size of the key's nameAlg digest. Raises EncodeError for a key that cannot decrypt a secret,
+    SessionError for a weak key, as an attacker in the TPM's place would choose it.
     """
     if not public.object_attributes & TPMA_OBJECT.DECRYPT:
-        raise EncodeError("the key for the salt is no decryption key; name a storage or endorsement key")
+        raise EncodeError("the key for the salt is not a decryption key; use a storage or endorsement key")
     if isinstance(public.parameters, TPMS_RSA_PARMS) and isinstance(public.unique, bytes):
         return _for_rsa(public, public.parameters, public.unique, label)
     if isinstance(public.parameters, TPMS_ECC_PARMS) and isinstance(public.unique, TPMS_ECC_POINT):
         return _for_ecc(public, public.parameters, public.unique, label)
-    raise EncodeError("the key for the salt is neither an RSA nor an ECC key; name a storage or endorsement key")
+    raise EncodeError("the key for the salt is not an RSA or ECC key; use a storage or endorsement key")
 
 
 def _for_rsa(public: TPMT_PUBLIC, parameters: TPMS_RSA_PARMS, unique: bytes, label: bytes) -> tuple[Secret, bytes]:
@@ -52,9 +52,9 @@ def _for_rsa(public: TPMT_PUBLIC, parameters: TPMS_RSA_PARMS, unique: bytes, lab
         raise SessionError(f"the RSA key for the salt has the unsound exponent {exponent}: do not trust this TPM")
     if parameters.scheme.scheme not in (TPM_ALG.NULL, TPM_ALG.OAEP):
         raise EncodeError(
-            f"an RSA key with the scheme {parameters.scheme.scheme.name} takes no salt; OAEP is needed"
+            f"an RSA key with the scheme {parameters.scheme.scheme.name} cannot decrypt a salt: it needs OAEP"
         )
-    # OAEP's hash is that of the key's own scheme where it has one (§B.4); the secret's size is nameAlg's anyway.
+    # OAEP uses the hash of the key's scheme if there is one (§B.4); the secret's size always follows nameAlg.
     details = parameters.scheme.details
     hash_alg = details.hash_alg if isinstance(details, TPMS_SCHEME_HASH) else public.name_alg
     secret = random_bytes(digest_size(public.name_alg))
@@ -66,12 +66,10 @@ def _for_ecc(
 ) -> tuple[Secret, bytes]:
     curve = CURVES.get(parameters.curve_id)
     if curve is None:
-        raise EncodeError(
-            f"no exchange on the curve {parameters.curve_id.name} is known here; name a key on P-256 or P-384"
-        )
+        raise EncodeError(f"unsupported curve {parameters.curve_id.name}; use a key on P-256 or P-384")
     static = int.from_bytes(unique.x, "big"), int.from_bytes(unique.y, "big")
     if not curve.holds(static):
-        raise SessionError("the ECC key for the salt is no point of its curve: do not trust this TPM")
+        raise SessionError("the ECC key for the salt is not a point on its curve: do not trust this TPM")
     (x, y), z = agree(parameters.curve_id, static)
     size = digest_size(public.name_alg)
     secret = kdfe(
@@ -86,11 +84,10 @@ def _for_ecc(
 
 
 def agree(curve_id: TPM_ECC, static: Point) -> tuple[Point, bytes]:
-    """A one-pass exchange: an ephemeral point, and the x coordinate that it shares with `static`, padded.
+    """Returns an ephemeral point, and the padded x coordinate of the secret that it shares with `static`.
 
-    Importing `cryptography` costs a process 10 ms and more, the exchange in Python 4 ms on P-256 and 8 ms on
-    P-384 (17 ms on P-521). Where it is loaded already, for AES or by the program around us, it is quicker, and
-    runs in constant time besides.
+    Importing `cryptography` costs a process 10 ms and more; the exchange in Python costs 4 ms on P-256, 8 ms on
+    P-384, 17 ms on P-521. If `cryptography` is already loaded, it is faster and runs in constant time.
     """
     if curve_id == TPM_ECC.NIST_P521 or "cryptography.hazmat" in sys.modules:
         try:
@@ -101,13 +98,13 @@ def agree(curve_id: TPM_ECC, static: Point) -> tuple[Point, bytes]:
 
 
 def agree_in_python(curve: Curve, static: Point) -> tuple[Point, bytes]:
-    """`agree` with Python's integers. The ephemeral scalar lives for these two multiplications."""
+    """Implements `agree` with Python's integers. The ephemeral scalar is used for two multiplications only."""
     scalar = curve.random_scalar()
     return curve.multiply(scalar, curve.g), curve.multiply(scalar, static)[0].to_bytes(curve.size, "big")
 
 
 def agree_by_cryptography(curve_id: TPM_ECC, static: Point) -> tuple[Point, bytes]:
-    """`agree` by the package `cryptography`. Raises ImportError where it is not installed."""
+    """Implements `agree` with `cryptography`. Raises ImportError if it is not installed."""
     from cryptography.hazmat.primitives.asymmetric import ec
 
     curves: dict[TPM_ECC, ec.EllipticCurve] = {

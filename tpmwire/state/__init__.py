@@ -1,1 +1,1 @@
-"""What a TPM has: capabilities, PCR values, NV indices."""
+"""The state of a TPM: capabilities, PCR values, NV indices."""

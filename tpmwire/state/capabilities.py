@@ -1,4 +1,4 @@
-"""What a TPM says of itself: its capabilities, listed to the end (TPM 2.0 Part 3, §30.2)."""
+"""Capabilities of a TPM, as complete lists (TPM 2.0 Part 3, §30.2)."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from ..tpm import Tpm
 __all__ = ["capabilities", "commands", "properties"]
 
 _KEYS = ("property", "alg", "tag", "handle")
-"""Fields that lists of structures are ordered by."""
+"""The field by which a list of structures is ordered."""
 
 
 def capabilities(tpm: Tpm, capability: TPM_CAP, start: int = 0) -> list[Any]:
-    """Everything that the TPM lists of a capability, from `start` on (Part 3, §30.2; Part 2, §6.12).
+    """Returns the whole list of a capability, from `start` on (Part 3, §30.2; Part 2, §6.12).
 
     The values are those of `TPMS_CAPABILITY_DATA.data`: handles, `TPMA_CC` words, `TPMS_TAGGED_PROPERTY`, ...
     """
@@ -29,7 +29,7 @@ def capabilities(tpm: Tpm, capability: TPM_CAP, start: int = 0) -> list[Any]:
 
 
 def _place(value: Any) -> int:
-    """The number that a list is ordered by, where the next question starts."""
+    """The number by which a list is ordered, and at which the next request starts."""
     if isinstance(value, TPMA_CC):
         return int(value) & 0xFFFF | int(value & TPMA_CC.V)
     if isinstance(value, int):
@@ -38,7 +38,7 @@ def _place(value: Any) -> int:
 
 
 def properties(tpm: Tpm) -> dict[TPM_PT, int]:
-    """The fixed and the variable properties of the TPM (Part 2, §6.13)."""
+    """Returns the fixed and the variable properties of the TPM (Part 2, §6.13)."""
     return {
         one.property: one.value
         for group in (0x100, 0x200)
@@ -47,5 +47,5 @@ def properties(tpm: Tpm) -> dict[TPM_PT, int]:
 
 
 def commands(tpm: Tpm) -> list[TPM_CC]:
-    """The commands that the TPM has; a vendor's own keep their number."""
+    """Returns the commands that the TPM implements; a vendor's commands keep their number."""
     return [TPM_CC(_place(word)) for word in capabilities(tpm, TPM_CAP.COMMANDS)]

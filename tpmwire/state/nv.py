@@ -1,4 +1,4 @@
-"""What an NV index holds: read whole, in pieces as large as the TPM gives."""
+"""Reads the contents of NV indices, in pieces of the TPM's maximum size."""
 
 from ..errors import NvError
 from ..spec.capabilities import TPMS_TAGGED_PROPERTY
@@ -10,11 +10,11 @@ from ..tpm import Tpm
 __all__ = ["handles", "most_at_once", "read"]
 
 LEAST_PIECE = 64
-"""Octets to ask for at once where the TPM does not say how many it gives."""
+"""Bytes to read at once if the TPM does not tell its maximum."""
 
 
 def handles(tpm: Tpm, first: int, last: int) -> list[int]:
-    """The handles from `first` to `last` that the TPM has, of one type (Part 3, §30.2; Part 2, §6.12)."""
+    """Returns the TPM's handles from `first` to `last`, of one type (Part 3, §30.2; Part 2, §6.12)."""
     found: list[int] = []
     start = first
     while start <= last:
@@ -28,34 +28,34 @@ def handles(tpm: Tpm, first: int, last: int) -> list[int]:
 
 
 def read(tpm: Tpm, index: int) -> bytes:
-    """The octets of an index that the empty password of the index itself, or of the owner, lets read.
+    """Returns the contents of an index that the index's or the owner's empty password can read.
 
-    Raises NvError for an index that nobody can read that way, TpmError where the TPM refuses.
+    Raises NvError if neither can read it, TpmError if the TPM refuses.
     """
     public = tpm.execute(NV_ReadPublic(index)).nv_public
     attributes = public.attributes
     if not attributes & TPMA_NV.WRITTEN:
-        raise NvError(f"NV index 0x{index:08x} is defined and was never written")
+        raise NvError(f"NV index 0x{index:08x} has not been written")
     if attributes & TPMA_NV.READLOCKED:
-        raise NvError(f"NV index 0x{index:08x} is locked against reading until the machine starts again")
+        raise NvError(f"NV index 0x{index:08x} is locked for reading until the next restart of the machine")
     if attributes & TPMA_NV.AUTHREAD:
         authority = index
     elif attributes & TPMA_NV.OWNERREAD:
         authority = TPM_RH.OWNER
     else:
-        raise NvError(f"NV index 0x{index:08x} wants the platform or a policy to be read")
+        raise NvError(f"NV index 0x{index:08x} requires the platform's authorization or a policy")
     piece, data = most_at_once(tpm), b""
     while len(data) < public.data_size:
         size = min(piece, public.data_size - len(data))
         got = tpm.execute(NV_Read(authority, index, size, len(data))).data
         if len(got) != size:
-            raise NvError(f"NV index 0x{index:08x} gave {len(got)} octets where {size} were asked for")
+            raise NvError(f"invalid data of NV index 0x{index:08x}: expected {size} bytes, got {len(got)}")
         data += got
     return data
 
 
 def most_at_once(tpm: Tpm) -> int:
-    """The most octets that one TPM2_NV_Read gives, or TPM2_NV_Write takes (TPM_PT_NV_BUFFER_MAX)."""
+    """Returns the maximum size of one TPM2_NV_Read or TPM2_NV_Write (TPM_PT_NV_BUFFER_MAX)."""
     answer = tpm.execute(GetCapability(TPM_CAP.TPM_PROPERTIES, TPM_PT.NV_BUFFER_MAX, 1))
     for found in answer.capability_data.data:
         if isinstance(found, TPMS_TAGGED_PROPERTY) and found.property == TPM_PT.NV_BUFFER_MAX and found.value:

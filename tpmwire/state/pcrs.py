@@ -1,4 +1,4 @@
-"""PCR values as they are in the TPM at one moment."""
+"""Reads PCR values, all of one moment."""
 
 from collections.abc import Mapping
 
@@ -14,33 +14,33 @@ from ..tpm import Tpm
 __all__ = ["banks", "read_pcrs"]
 
 ATTEMPTS = 8
-"""How often the PCRs may change under our hands before we give up."""
+"""Attempts to read the PCRs while they change."""
 
 
 Values = Mapping[tuple[TPM_ALG, int], bytes]
 
 
 def banks(tpm: Tpm) -> tuple[TPMS_PCR_SELECTION, ...]:
-    """The PCRs that the TPM keeps, bank by bank; banks without any are left out (Part 2, §6.12)."""
+    """Returns the PCRs that the TPM implements, by bank; banks without PCRs are omitted (Part 2, §6.12)."""
     data = tpm.execute(GetCapability(TPM_CAP.PCRS, 0, 1)).capability_data.data
     return tuple(bank for bank in data if isinstance(bank, TPMS_PCR_SELECTION) and any(bank.pcr_select))
 
 
 def read_pcrs(tpm: Tpm, wanted: tuple[TPMS_PCR_SELECTION, ...]) -> Values:
-    """Values by bank and PCR, all of the same moment: read again where one was extended in between.
+    """Returns values by bank and PCR, all of one moment: reads them again if one was extended in between.
 
-    A TPM gives eight at once (Part 3, §22.4). Raises PolicyError for a PCR that the TPM does not keep, and where
-    the PCRs never stand still.
+    A TPM returns eight values at once (Part 3, §22.4). Raises PolicyError for a PCR that the TPM does not
+    implement, and if the PCRs change again and again.
     """
     for _ in range(ATTEMPTS):
         values = _read_once(tpm, wanted)
         if values is not None:
             return values
-    raise PolicyError(f"the PCRs changed {ATTEMPTS} times while they were read: try again when the system is up")
+    raise PolicyError(f"the PCRs changed {ATTEMPTS} times while they were read: try again later")
 
 
 def _read_once(tpm: Tpm, wanted: tuple[TPMS_PCR_SELECTION, ...]) -> Values | None:
-    """The values; None where the update counter moved between two commands."""
+    """The values; None if the update counter changed between two commands."""
     values: dict[tuple[TPM_ALG, int], bytes] = {}
     counters = set()
     left = wanted
@@ -54,7 +54,7 @@ def _read_once(tpm: Tpm, wanted: tuple[TPMS_PCR_SELECTION, ...]) -> Values | Non
         counters.add(answer.pcr_update_counter)
         got = pcrs_in(answer.pcr_selection_out)
         if len(got) != len(answer.pcr_values) or not set(got) <= set(pcrs_in(left)):
-            raise PolicyError("the TPM answered with other PCRs than it was asked for")
+            raise PolicyError("the TPM returned other PCRs than requested")
         if not got:
             raise PolicyError(_not_kept(left))
         values |= dict(zip(got, answer.pcr_values, strict=True))
@@ -63,7 +63,7 @@ def _read_once(tpm: Tpm, wanted: tuple[TPMS_PCR_SELECTION, ...]) -> Values | Non
 
 
 def _not_kept(selection: tuple[TPMS_PCR_SELECTION, ...]) -> str:
-    return f"this TPM does not keep {format_pcrs(selection)}; `tpmwire info` lists its PCR banks"
+    return f"this TPM does not implement {format_pcrs(selection)}; `tpmwire info` lists its PCR banks"
 
 
 def _without(selection: tuple[TPMS_PCR_SELECTION, ...], values: Values) -> tuple[TPMS_PCR_SELECTION, ...]:

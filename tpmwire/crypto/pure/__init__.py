@@ -1,5 +1,5 @@
-"""Public-key arithmetic with Python's integers, for what a salt needs; hashlib is all that it imports.
+"""Public-key arithmetic with Python's integers, for salts; it imports hashlib only.
 
-Nothing here runs in constant time. That is tolerable only because each secret that enters is random and used once:
-see `curves` and docs/security.md.
+Nothing here runs in constant time. That is acceptable only because each secret is random and used once: see
+`curves` and docs/security.md.
 """

@@ -1,10 +1,9 @@
-"""NIST's prime curves y² = x³ - 3x + b (SP 800-186, §3.2.1), for a Diffie-Hellman exchange with a key used once.
+"""NIST's prime curves y² = x³ - 3x + b (SP 800-186, §3.2.1), for a Diffie-Hellman exchange with a single-use key.
 
-Side channels: Python's integers do not compute in constant time, and the table of multiples is read at places
-that depend on the scalar. The sequence of operations does not depend on it: every 4 bits cost 4 doublings and one
-addition, by formulas without a special case. One noisy trace is all that an observer of this machine can get,
-since a scalar serves one exchange and is then forgotten. Do not use this for a key that is used twice. What
-verifies a signature is public.
+Side channels: Python's integers do not compute in constant time, and the accessed entries of the table of
+multiples depend on the scalar. The sequence of operations does not: every 4 bits cost 4 doublings and one
+addition, by formulas without special cases. A scalar serves one exchange, so an observer of this machine gets a
+single noisy trace. Do not use this module for a key that is used twice. Verification uses public values only.
 """
 
 import os
@@ -12,7 +11,7 @@ import os
 __all__ = ["P256", "P384", "P521", "Curve", "Point"]
 
 Point = tuple[int, int]
-"""An affine point, never the one at infinity."""
+"""An affine point; never the point at infinity."""
 
 _Projective = tuple[int, int, int]
 _INFINITY: _Projective = (0, 1, 0)
@@ -21,7 +20,7 @@ _INFINITY: _Projective = (0, 1, 0)
 class Curve:
     """A curve of prime order `n` over the integers modulo `p`, with the generator `g`.
 
-    `size` is the number of octets of a coordinate.
+    `size` is the size of a coordinate in bytes.
     """
 
     def __init__(self, p: int, n: int, b: int, g: Point) -> None:
@@ -29,12 +28,12 @@ class Curve:
         self.size = (p.bit_length() + 7) // 8
 
     def holds(self, point: Point) -> bool:
-        """Whether the point is on the curve, with reduced coordinates. It then is in the group: n is prime."""
+        """Returns whether a point is on the curve and reduced; then it is in the group, as n is prime."""
         x, y = point
         return 0 <= x < self.p and 0 <= y < self.p and (y * y - x * x * x + 3 * x - self.b) % self.p == 0
 
     def random_scalar(self) -> int:
-        """A number from 1 to n-1, each as likely as any other: numbers out of range are thrown away."""
+        """Returns a uniform random number from 1 to n-1: numbers out of range are discarded."""
         bits = self.n.bit_length()
         while True:
             scalar = int.from_bytes(os.urandom((bits + 7) // 8), "big") & ((1 << bits) - 1)
@@ -42,15 +41,15 @@ class Curve:
                 return scalar
 
     def multiply(self, scalar: int, point: Point) -> Point:
-        """`scalar` times a point of the curve. Raises ValueError for a scalar or a point that is out of range."""
+        """Returns `scalar` times a point. Raises ValueError for a scalar or a point out of range."""
         x, y, z = self._multiple(scalar, point)
         inverse = pow(z, -1, self.p)
         return x * inverse % self.p, y * inverse % self.p
 
     def verifies(self, public: Point, digest: bytes, r: int, s: int) -> bool:
-        """Whether r and s are an ECDSA signature of a digest, no longer than `n` is, by the key `public`.
+        """Returns whether r and s are the key's ECDSA signature of a digest, which is at most as long as `n`.
 
-        FIPS 186-5, §6.4.2. Raises ValueError for a public key that is no point of the curve.
+        FIPS 186-5, §6.4.2. Raises ValueError for a public key that is not a point on the curve.
         """
         if not (0 < r < self.n and 0 < s < self.n):
             return False
@@ -78,8 +77,8 @@ class Curve:
         return total
 
     # Renes, Costello and Batina, "Complete addition formulas for prime order elliptic curves" (2015), equation (2)
-    # with a = -3: right for every pair of points, equal, opposite and infinite ones too. Sums of products are
-    # reduced once, since reducing costs Python more than multiplying.
+    # with a = -3: valid for every pair of points, equal, opposite and infinite ones included. Sums of products are
+    # reduced once, because a reduction costs Python more than a multiplication.
 
     def _add(self, one: _Projective, other: _Projective) -> _Projective:
         (x1, y1, z1), (x2, y2, z2), p = one, other, self.p

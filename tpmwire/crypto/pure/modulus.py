@@ -7,22 +7,22 @@ from itertools import takewhile
 __all__ = ["fault_of"]
 
 _SMALL = 752
-"""Factors below this are looked for, as SP 800-89 asks."""
+"""The limit of small factors that SP 800-89 requires to exclude."""
 
 # Nemec et al., "The Return of Coppersmith's Attack" (2017), §3: primes of Infineon's old library are powers of
-# 65537 modulo each of the first primes, and so is their product. Of other moduli one in 2^27 or fewer is, too.
+# 65537 modulo each of the first primes, and so is their product. At most one in 2^27 other moduli is, too.
 _ROCA_GENERATOR, _ROCA_PRIMES = 65537, 167
 
 
 def fault_of(modulus: int) -> str | None:
     """Returns why a key with this modulus is unsafe, or None. The first call takes a millisecond, others less.
 
-    That it is composite is not tested, which takes longer than all else that is done with it: no key generator
-    makes a prime of that size.
+    It does not test whether the modulus is composite: the test takes longer than everything else, and no key
+    generator returns a prime of that size.
     """
     if math.gcd(modulus, _product()) != 1:
         return "the modulus has a small factor"
-    # Of a number above 2**9, since it has no smaller factor.
+    # The base is above 2**9, because the modulus has no smaller factor.
     exponents = takewhile(lambda exponent: 9 * exponent < modulus.bit_length(), _primes())
     if any(_is_power(modulus, exponent) for exponent in exponents):
         return "the modulus is a power"
@@ -47,7 +47,7 @@ def _is_prime(n: int) -> bool:
 
 @cache
 def _roca() -> tuple[tuple[int, frozenset[int]], ...]:
-    """Primes, and the powers of ROCA's generator modulo each."""
+    """Returns primes, each with the powers of ROCA's generator modulo it."""
     return tuple((prime, _powers(prime)) for prime in _primes() if 2 < prime <= _ROCA_PRIMES)
 
 
@@ -60,8 +60,8 @@ def _powers(prime: int) -> frozenset[int]:
 
 
 def _is_power(number: int, exponent: int) -> bool:
-    """Whether a number is the `exponent`-th power (a prime one) of an integer."""
-    # Modulo a prime q = k * exponent + 1 few residues are such powers: most numbers are ruled out at once.
+    """Whether a number is the `exponent`-th power of an integer; the exponent is prime."""
+    # Modulo a prime q = k * exponent + 1 few residues are such powers, which excludes most numbers at once.
     for k, q in _sieve(exponent):
         residue = number % q
         if residue and pow(residue, k, q) != 1:

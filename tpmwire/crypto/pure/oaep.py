@@ -1,4 +1,4 @@
-"""RSAES-OAEP encryption (RFC 8017, §7.1.1), the public-key half."""
+"""RSAES-OAEP encryption with a public key (RFC 8017, §7.1.1)."""
 
 import hashlib
 import os
@@ -7,15 +7,15 @@ __all__ = ["encrypt"]
 
 
 def encrypt(modulus: int, exponent: int, message: bytes, label: bytes, hash_name: str) -> bytes:
-    """The ciphertext of `message`, as long as the modulus. `hash_name` is hashlib's, for the label and for MGF1.
+    """Returns the ciphertext of `message`. `hash_name` is hashlib's name of the hash for the label and for MGF1.
 
-    Raises ValueError for a message that is too long for the modulus.
+    Raises ValueError if the message is too long for the modulus.
     """
     size = (modulus.bit_length() + 7) // 8
     label_hash = hashlib.new(hash_name, label).digest()
     room = size - 2 * len(label_hash) - 2
     if len(message) > room:
-        raise ValueError(f"a message of {len(message)} octets does not fit, {room} would")
+        raise ValueError(f"the message is too long: {len(message)} bytes, at most {room}")
     block = label_hash + bytes(room - len(message)) + b"\x01" + message
     seed = os.urandom(len(label_hash))
     block = _xor(block, _mgf1(seed, len(block), hash_name))
