@@ -82,27 +82,27 @@ _TAKEN = ("exec",)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs one verb; returns the exit code."""
+    """Runs one verb and returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     return guarded("tpmwire", lambda: run(words))
 
 
 def run(words: list[str]) -> int:
-    """Runs one verb; returns the exit code. Raises what `guarded` turns into a line."""
+    """Runs one verb and returns the exit code. Raises errors, which `guarded` prints."""
     if sys.stdout is None:  # as it is where somebody closed it; print would say nothing, and call that done
         sys.stdout = _Closed()
     return _dispatch(words)
 
 
 class _Closed(io.TextIOBase):
-    """Standard output where there is none."""
+    """Standard output if it is closed."""
 
     def write(self, _text: str) -> NoReturn:
         raise UsageError("standard output is closed; open it, so that the output can be written")
 
     @property
     def buffer(self) -> NoReturn:
-        """For octets."""
+        """Raises UsageError, for bytes too."""
         self.write("")
 
 
@@ -130,7 +130,7 @@ def _dispatch(words: list[str]) -> int:
 
 
 def verb_module(verb: str) -> ModuleType:
-    """Imports the module of a verb, named after it as far as Python allows."""
+    """Imports the module of a verb, which has the verb's name if Python allows it."""
     name = verb.replace("-", "_").replace(" ", "_")
     name += "_" if iskeyword(verb) or verb in _TAKEN else ""
     return import_module(f".verbs.{name}", __package__)
@@ -153,7 +153,7 @@ First steps:
 
 
 def _family(family: str, option: str = "") -> int:
-    """Lists the verbs that begin with a word. Raises UsageError unless the user asked for it."""
+    """Lists the verbs that begin with a word. Raises UsageError unless the user asked for help."""
     verbs = {verb: text for verb, text in VERBS.items() if verb.startswith(f"{family} ")}
     kinds = [verb.partition(" ")[2] for verb in verbs]
     if option not in ("-h", "--help"):

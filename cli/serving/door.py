@@ -17,10 +17,10 @@ from .request import is_whole
 __all__ = ["PATIENCE", "Door", "raise_descriptor_limit"]
 
 PATIENCE = 5.0
-"""Seconds for a request to come in, and again for its response to go out."""
+"""Seconds for a request to arrive, and again for its response to be sent."""
 
 _MOST_AT_ONCE = 64
-"""Responses that are made at once; they may wait for credentials."""
+"""Maximum number of responses in progress; they may wait for credentials."""
 
 _MOST_DESCRIPTORS = 16384
 _CHANCE = 0.1  # seconds to say something, before a connection is closed for another one
@@ -30,7 +30,7 @@ _LONGEST = 1 << 20  # bytes of a connection
 
 
 def raise_descriptor_limit() -> None:
-    """Lets this process have as many descriptors as the system allows, which many connections need."""
+    """Raises this process's limit of descriptors to the system's, since many connections need them."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)
     if soft < wanted:
@@ -38,7 +38,7 @@ def raise_descriptor_limit() -> None:
 
 
 class _Connection:
-    """A socket, what has come, and until when it may take; `answered`: what comes is thrown away."""
+    """A connection: its socket, received bytes and deadline; if `answered`, further bytes are discarded."""
 
     def __init__(self, sock: socket.socket, seconds: float, *, answered: bool) -> None:
         self.sock = sock
@@ -56,11 +56,11 @@ class _Connection:
 
 
 class Door:
-    """Reads the heads of all connections at once, in one thread; each whole one has a thread for its response.
+    """Reads the heads of all connections in one thread; each complete one gets a thread for its response.
 
-    So a connection that says nothing costs the others nothing. Where there are too many of them, the oldest is
-    closed once it has had a moment to say something; until then others wait in the kernel's queue. `respond` gets
-    the bytes of a request and returns those of the response.
+    So a silent connection does not block the others. If there are too many, the oldest is closed once it had a
+    moment to send; until then others wait in the kernel's queue. `respond` gets the bytes of a request and returns
+    those of the response.
     """
 
     def __init__(self, listener: socket.socket, respond: Callable[[bytes], bytes]) -> None:
@@ -81,18 +81,18 @@ class Door:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
-        """Begins to accept."""
+        """Starts to accept."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Accepts and reads no more; responses that are being made may still go out."""
+        """Stops accepting and reading; responses in progress may still be sent."""
         self._ending = True
         self._wake()
         self._thread.join()
         self._listener.close()
 
     def close(self, deadline: float) -> None:
-        """Waits for responses that are being made, at most until then (of time.monotonic), and closes the rest."""
+        """Waits for responses in progress, at most until `until` (of time.monotonic), and closes the rest."""
         idle = all(
             self._slots.acquire(timeout=max(0.0, deadline - time.monotonic())) for _ in range(_MOST_AT_ONCE)
         )
@@ -107,7 +107,7 @@ class Door:
         self._selector.close()
 
     def close_listener(self) -> None:
-        """For a process that was forked, which must not hold the port."""
+        """Closes the port in a forked process, which must not hold it."""
         self._listener.close()
 
     def _wake(self) -> None:
@@ -131,14 +131,14 @@ class Door:
                 self._selector.register(self._listener, selectors.EVENT_READ)
 
     def _seconds(self) -> float | None:
-        """Until something may be due."""
+        """Returns the seconds until the next deadline."""
         deadlines = [each.deadline for each in self._connections.values()]
         if self._paused:
             deadlines += [each.begun + _CHANCE for each in islice(self._connections.values(), 1)]
         return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
 
     def _has_room(self) -> bool:
-        """Whether there is room for one more connection, or can be made."""
+        """Tells whether there is room for one more connection, and makes room if possible."""
         oldest = next(iter(self._connections.values()), None)
         full = oldest is not None and len(self._connections) >= self._most
         return not full or (oldest is not None and oldest.begun + _CHANCE <= time.monotonic())
@@ -176,7 +176,7 @@ class Door:
         connection.close()
 
     def _close_oldest(self) -> bool:
-        """Whether there was one."""
+        """Tells whether a connection was closed."""
         oldest = next(iter(self._connections.values()), None)
         if oldest is not None:
             self._close(oldest)
@@ -199,7 +199,7 @@ class Door:
                 self._whole.append(connection)
 
     def _linger(self) -> None:
-        """Waits for the clients of those that are answered to close them first."""
+        """Waits for the clients that got a response to close first."""
         while not self._done.empty():
             connection = _Connection(self._done.get(), _LINGER, answered=True)
             if len(self._connections) < self._most:

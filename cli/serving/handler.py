@@ -1,4 +1,4 @@
-"""The two protocols: ECS's container credentials, and EC2's metadata service, version 2 only.
+"""The two protocols: ECS's container credentials, and EC2's metadata service (version 2 only).
 
 Sources: AWS SDKs and Tools Reference Guide, "Container credential provider"; Amazon EC2 User Guide, "Use the
 Instance Metadata Service to access instance metadata".
@@ -30,9 +30,9 @@ _ALLOWED = ("GET", "HEAD", "PUT")
 
 
 class Desk(NamedTuple):
-    """What is served and to whom; `imds`: the metadata service, too, to whoever reaches it.
+    """What is served, and to which clients; with `imds` also the metadata service, to every client.
 
-    `region` is what the metadata service says of it; None where it is not known.
+    `region` is that of the metadata service; None if it is unknown.
     """
 
     store: Store
@@ -64,7 +64,7 @@ class _Response(NamedTuple):
 
 
 def respond(data: bytes, desk: Desk, port: int | None) -> bytes:
-    """The response to a request whose head `data` begins with; `port` is ours, None at a unix socket.
+    """Returns the response to a request whose head `data` begins with; `port` is ours, None at a unix socket.
 
     Refusals are in JSON, as SDKs read them. May wait for credentials that are being fetched.
     """

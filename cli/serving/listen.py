@@ -1,4 +1,4 @@
-"""Where it is listened: a port of loopback, a unix socket, or what systemd has opened; nowhere else."""
+"""Opens the listening socket: a loopback port, a unix socket, or a socket from systemd."""
 
 import contextlib
 import ipaddress
@@ -15,7 +15,7 @@ _LONGEST_PATH = 107  # octets, unix(7)
 
 
 def tcp_listener(address: str, port: int) -> socket.socket:
-    """A listener on a loopback address. Raises UsageError."""
+    """Returns a listener on a loopback address. Raises UsageError."""
     if not 0 <= port < 65536:
         raise UsageError(f"--port {port} is not valid; use 0 to 65535, where 0 chooses a free port")
     try:
@@ -37,9 +37,9 @@ def tcp_listener(address: str, port: int) -> socket.socket:
 
 
 def unix_listener(path: str, mode: int) -> socket.socket:
-    """A listener at `path`, with this mode from its first moment. A socket that nobody listens on is replaced.
+    """Returns a listener at `path`, which never has a wider mode. Replaces a socket that no one listens on.
 
-    Raises UsageError where somebody does, or where the path is another kind of file.
+    Raises UsageError if another program listens there, or if the path is another kind of file.
     """
     if not path or len(os.fsencode(path)) > _LONGEST_PATH:
         raise UsageError(f"--socket {path!r}: expected a path of 1 to {_LONGEST_PATH} bytes; choose a shorter one")
@@ -60,20 +60,20 @@ def unix_listener(path: str, mode: int) -> socket.socket:
 
 
 def identity(path: str) -> tuple[int, int]:
-    """Which file that is. Raises OSError."""
+    """Identifies the file. Raises OSError."""
     found = os.lstat(path)
     return found.st_dev, found.st_ino
 
 
 def unlink_socket(path: str, bound: tuple[int, int]) -> None:
-    """Removes the socket's file, unless another stands there by now."""
+    """Removes the socket's file, unless another one has replaced it."""
     with contextlib.suppress(OSError):
         if identity(path) == bound:
             os.unlink(path)
 
 
 def check_inherited(found: socket.socket) -> None:
-    """Refuses systemd's socket where we listen on none such. Raises UsageError, with the unit's right words."""
+    """Raises UsageError for a socket of systemd that is not allowed here; it names the unit's correct setting."""
     if found.type != socket.SOCK_STREAM or not found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         raise UsageError(
             "the socket unit passes a socket that does not listen for streams; use ListenStream=, Accept=no"

@@ -1,4 +1,4 @@
-"""systemd's side of a service: sockets that it opened, and messages to it (sd_listen_fds(3), sd_notify(3))."""
+"""The protocol of systemd services: passed sockets, and messages to systemd (sd_listen_fds(3), sd_notify(3))."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ _MOST = 16
 
 
 def inherited_sockets() -> list[socket.socket]:
-    """The sockets that systemd passed on to this process; none where it passed none. Raises UsageError."""
+    """Returns the sockets that systemd passed to this process, if any. Raises UsageError."""
     meant = os.environ.get("LISTEN_PID") == str(os.getpid())
     count = os.environ.get("LISTEN_FDS", "")
     for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
@@ -36,7 +36,7 @@ def inherited_sockets() -> list[socket.socket]:
 
 
 class Notifier:
-    """Tells systemd how the service is; does nothing where NOTIFY_SOCKET is not set."""
+    """Tells systemd the state of the service; does nothing if NOTIFY_SOCKET is not set."""
 
     def __init__(self) -> None:
         self._address = os.environ.pop("NOTIFY_SOCKET", None)
@@ -45,10 +45,10 @@ class Notifier:
         limit = os.environ.pop("WATCHDOG_USEC", "")
         meant = os.environ.pop("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         self.watchdog = int(limit) / 2e6 if meant and limit.isdecimal() and int(limit) else None
-        """Seconds between two signs of life that systemd is to get; None where it wants none."""
+        """Returns the seconds between two keep-alive messages; None if systemd needs none."""
 
     def send(self, *lines: str) -> None:
-        """Sends lines such as READY=1; whether somebody hears them changes nothing for us."""
+        """Sends lines such as READY=1; failures are ignored."""
         if not self._address:
             return
         # Not even that there is no descriptor left: clients may hold them all for a moment.
@@ -57,5 +57,5 @@ class Notifier:
             sock.sendto("\n".join(lines).encode(), self._address)
 
     def reloading(self) -> None:
-        """A reload begins; READY=1 ends it. The time stamp is for Type=notify-reload."""
+        """Announces a reload, which READY=1 ends. The time stamp is for Type=notify-reload."""
         self.send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")

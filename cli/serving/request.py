@@ -1,4 +1,4 @@
-"""A request's head, read so strictly that no two parsers can disagree about it (RFC 9112)."""
+"""Parses a request's head so strictly that no two parsers can disagree about it (RFC 9112)."""
 
 import re
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 __all__ = ["LONGEST_HEAD", "RefusedError", "Request", "is_whole", "parse_request"]
 
 LONGEST_HEAD = 16384
-"""Bytes of a request."""
+"""Maximum size of a request's head in bytes."""
 
 _MOST_FIELDS = 100
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -18,7 +18,7 @@ _BARE = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)")
 
 
 class Request(NamedTuple):
-    """Method, path without its query, and fields by lower-case name."""
+    """Method, path without query, and fields by lower-case name."""
 
     method: str
     path: str
@@ -26,7 +26,7 @@ class Request(NamedTuple):
 
 
 class RefusedError(Exception):
-    """A request is refused with this status, a code and a message."""
+    """A request that is refused with this status, code and message."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(status, code, message)
@@ -36,12 +36,12 @@ class RefusedError(Exception):
 
 
 def is_whole(data: bytes) -> bool:
-    """Whether the head is complete, or will be refused whatever follows."""
+    """Tells whether the head is complete, or will be refused in any case."""
     return b"\r\n\r\n" in data or len(data) > LONGEST_HEAD or _BARE.search(data) is not None
 
 
 def parse_request(data: bytes) -> Request:
-    """The request whose head `data` begins with. Raises RefusedError."""
+    """Parses the request whose head `data` begins with. Raises RefusedError."""
     head, end, _ = data.partition(b"\r\n\r\n")
     if len(head) + len(end) > LONGEST_HEAD or (not end and len(data) > LONGEST_HEAD):
         raise RefusedError(431, "RequestTooLarge", f"the request is longer than {LONGEST_HEAD} bytes")

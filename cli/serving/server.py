@@ -1,4 +1,4 @@
-"""The server: a door for each socket."""
+"""The server, with a door for each socket."""
 
 import socket
 import time
@@ -32,7 +32,7 @@ class CredentialServer:
         self.close()
 
     def close(self) -> None:
-        """Accepts no more connections. Clients that wait for credentials get an error; responses are sent."""
+        """Stops accepting connections. Clients that wait for credentials get an error; responses are sent."""
         for door in self._doors:
             door.stop()
         self._desk.store.close()
@@ -41,7 +41,7 @@ class CredentialServer:
             door.close(deadline)
 
     def close_listeners(self) -> None:
-        """For a process that was forked, which must not hold the port."""
+        """Closes the ports in a forked process, which must not hold them."""
         for door in self._doors:
             door.close_listener()
 

@@ -1,4 +1,4 @@
-"""The credentials that are served: asked for once by however many want them, and again before they end."""
+"""The served credentials: fetched once for all clients, and renewed before they expire."""
 
 import queue
 import random
@@ -30,7 +30,7 @@ _PATIENCE = 20.0  # seconds that a reader waits for credentials that somebody is
 
 
 class UnavailableError(Exception):
-    """There are no credentials at present, and the log says why."""
+    """There are no credentials at present; the log has the reason."""
 
 
 class _Held(NamedTuple):
@@ -43,10 +43,10 @@ class _Held(NamedTuple):
 
 
 class Store:
-    """Credentials that `fetch` gives, renewed when 15 to 20 minutes are left (or a third of what they had).
+    """Credentials from `fetch`, renewed when 15 to 20 minutes are left (or a third of their lifetime).
 
-    `get` is for many threads; `keep` is the one place that fetches, so that a signal in the main thread ends
-    a fetch as it ends a run of the program: the TPM is given back. `clock` gives POSIX seconds.
+    `get` is for many threads; only `keep` fetches, so that a signal in the main thread ends a fetch as it ends a
+    run of the program, and the TPM is left clean. `clock` returns POSIX seconds.
     """
 
     def __init__(self, fetch: Callable[[], "Credentials"], clock: Callable[[], float] = time.time) -> None:
@@ -65,22 +65,22 @@ class Store:
 
     @property
     def end(self) -> float:
-        """When the credentials end, POSIX seconds; 0 where there are none."""
+        """When the credentials expire, in POSIX seconds; 0 without credentials."""
         return self._held.end if self._held else 0.0
 
     @property
     def fetched(self) -> float:
-        """When the credentials came, POSIX seconds; 0 where there are none."""
+        """When the credentials were fetched, in POSIX seconds; 0 without credentials."""
         return self._held.fetched if self._held else 0.0
 
     @property
     def due(self) -> float:
-        """When they are to be fetched (again), POSIX seconds; after a failure this asks for patience."""
+        """When to fetch next, in POSIX seconds; later after a failure."""
         # Set back since then, the clock would put off for hours what was meant for seconds.
         return self._due if self._clock() > self._set_at - _CLOCK_STEP else 0.0
 
     def get(self) -> "Credentials":
-        """Credentials that are good now, at once where there are some. Raises UnavailableError."""
+        """Returns valid credentials, without waiting if there are any. Raises UnavailableError."""
         if found := self._good():
             return found
         with self._changed:
@@ -95,9 +95,10 @@ class Store:
         return found
 
     def fetch(self) -> None:
-        """Fetches now; for one thread only. Raises UsageError, and what the function does; what is held stays.
+        """Fetches now; for one thread only. Raises UsageError, and what `fetch` does; then keeps the old ones.
 
-        A wrong clock is told, not served: SDKs here would take the credentials for expired, and ask for ever.
+        Reports a wrong clock instead of serving: SDKs here would treat the credentials as expired, and ask
+        forever.
         """
         try:
             found = self._fetch()
@@ -130,7 +131,7 @@ class Store:
         self._calls.put(None)
 
     def rest(self, seconds: float) -> None:
-        """Waits until it is called for, or for so long."""
+        """Waits until the next fetch is due or requested, or for this time."""
         try:
             self._calls.get(timeout=max(seconds, 0.0))
             while True:
@@ -139,7 +140,7 @@ class Store:
             return
 
     def close(self) -> None:
-        """Nobody fetches any more; who waits is told that there are none."""
+        """Ends fetching; clients that wait get an error."""
         # A signal may have come within our own `with`; then the readers' patience ends their wait.
         if self._changed.acquire(timeout=1):
             self._closed = True

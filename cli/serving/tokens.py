@@ -1,4 +1,4 @@
-"""Who may have credentials: the token of the token file, and the tokens that the metadata service gives out."""
+"""The tokens that clients need: that of the token file, and those of the metadata service."""
 
 import hmac
 import os
@@ -17,10 +17,10 @@ _FORM = re.compile(rb"[\x21-\x7e]{16,1024}")  # what an Authorization header can
 
 
 class TokenFile:
-    """The token in the file at `path`: made where there is no file, else taken as it is. The repr shows none.
+    """The token in the file at `path`: created if the file is missing, else read. The repr hides it.
 
-    A file that we made is replaced by `renew`, and removed by `close`; one that was there is its owner's.
-    Raises UsageError for a file that others can read or write, whose content is no token, or which cannot be made.
+    `renew` replaces a file that we created, and `close` removes it; an existing file belongs to its owner.
+    Raises UsageError for a file that others can read or write, that has no valid token, or that cannot be created.
     """
 
     def __init__(self, path: str) -> None:
@@ -36,7 +36,7 @@ class TokenFile:
         return f"<TokenFile {self._path}>"
 
     def write(self) -> None:
-        """Makes the file, where we are to. Raises UsageError, OSError."""
+        """Creates the file, if it was missing. Raises UsageError, OSError."""
         if self.made and not self._token:
             token = secrets.token_urlsafe(32).encode()
             # Not over one that has come since.
@@ -44,7 +44,7 @@ class TokenFile:
             self._token = token
 
     def renew(self) -> None:
-        """A new token in a file of ours, or what its owner has put into his. Raises UsageError, OSError."""
+        """Writes a new token to our file, or reads the owner's file again. Raises UsageError, OSError."""
         new = secrets.token_urlsafe(32).encode() if self.made else _read(self._path)
         if hmac.compare_digest(new, self._token):
             return
@@ -70,7 +70,7 @@ class TokenFile:
             return
 
     def opens(self, given: str) -> bool:
-        """Whether it is the token, or was it a minute ago; in constant time."""
+        """Tells whether it is the token, or was it a minute ago; in constant time."""
         word = given.encode("utf-8", "replace")
         now = bool(self._token) and hmac.compare_digest(word, self._token)
         before = bool(self._before) and hmac.compare_digest(word, self._before)
@@ -78,7 +78,7 @@ class TokenFile:
 
 
 def _is_to_be_made(path: str) -> bool:
-    """Whether there is none. That none can be made is said before anybody is asked for credentials."""
+    """Tells whether the file is missing. Raises UsageError early if it cannot be created."""
     try:
         os.lstat(path)
     except FileNotFoundError:
@@ -131,8 +131,8 @@ def _read(path: str) -> bytes:
 class Sessions:
     """The tokens of the metadata service (IMDSv2).
 
-    A token says until when it is good, under a MAC of ours: nothing is kept, so nobody who asks for many takes
-    another's away. They end with the process.
+    A token contains its expiry under a MAC of ours: nothing is stored, so many requests cannot displace another
+    client's token. They end with the process.
     """
 
     def __init__(self) -> None:
@@ -142,13 +142,13 @@ class Sessions:
         return "<Sessions>"
 
     def open(self, seconds: int) -> str:
-        """A new token, good for that long."""
+        """Returns a new token, valid for this time."""
         end = time.monotonic_ns() + seconds * 10**9
         said = f"{end}.{secrets.token_urlsafe(8)}"
         return f"{said}.{self._mac(said)}"
 
     def has(self, token: str) -> bool:
-        """Whether it is a token that is still good; in constant time."""
+        """Tells whether it is a token that is still valid; in constant time."""
         said, _, mac = token.rpartition(".")
         ours = hmac.compare_digest(mac.encode("utf-8", "replace"), self._mac(said).encode())
         return ours and int(said.partition(".")[0]) > time.monotonic_ns()

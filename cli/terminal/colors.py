@@ -1,4 +1,4 @@
-"""Explanations on a terminal: coloured where that is wanted and `rich` is installed, else plain text."""
+"""Prints explanations on a terminal: colored if requested and `rich` is installed, else as plain text."""
 
 import io
 import os
@@ -19,9 +19,9 @@ __all__ = ["printer"]
 
 
 def printer(choice: str) -> Callable[[Iterable[Node]], None]:
-    """What prints trees to standard output, for --color auto, always or never. Raises UsageError.
+    """Returns what prints trees to standard output, for --color auto, always or never. Raises UsageError.
 
-    auto is colour on a terminal, with rich there and NO_COLOR unset or empty (no-color.org).
+    auto means color on a terminal, if rich is installed and NO_COLOR is unset or empty (no-color.org).
     """
     if choice == "never" or (choice == "auto" and not _terminal_takes_colour()):
         return _plain
@@ -65,7 +65,7 @@ def _coloured(trees: Iterable[Node]) -> None:
 
 
 def _styled(line: Line, text: "Text") -> "Text":
-    """A line with its parts in colours; its letters are those of the plain one."""
+    """Returns a line with its parts in colors; its characters are those of the plain line."""
     plain = printable(line.text)
     text.append(plain)
     if line.error:

@@ -1,4 +1,4 @@
-"""Files that the user names: read with a limit, written whole or not at all."""
+"""Files that the user names: read with a size limit, and written atomically."""
 
 import contextlib
 import os
@@ -26,11 +26,11 @@ __all__ = [
 
 _LONGEST_WRITE = 60.0  # seconds
 LIMIT = 1 << 20
-"""Octets; no key file, public area or certificate bundle comes near."""
+"""Bytes; no key file, public area or certificate bundle is nearly as large."""
 
 
 def read_small(path: str, limit: int = LIMIT) -> bytes:
-    """The content of a file that has at most `limit` bytes. Raises UsageError."""
+    """Returns the content of a file of at most `limit` bytes. Raises UsageError."""
     try:
         with open_input(path) as file:
             data = file.read(limit + 1)
@@ -42,7 +42,7 @@ def read_small(path: str, limit: int = LIMIT) -> bytes:
 
 
 def read_key_file(path: str) -> "KeyFile":
-    """The TSS2 PRIVATE KEY in a file. Notes what is in it and not understood. Raises UsageError, KeyFileError."""
+    """Reads the TSS2 PRIVATE KEY in a file. Notes unknown fields. Raises UsageError, KeyFileError."""
     from tpmwire.errors import KeyFileError  # noqa: PLC0415 - other files need nothing of the TPM
     from tpmwire.keys.keyfile import parse  # noqa: PLC0415 - likewise
 
@@ -57,19 +57,19 @@ def read_key_file(path: str) -> "KeyFile":
 
 
 def read_stdin(limit: int) -> str:
-    """What another program says on standard input, up to `limit` octets. Raises UsageError where there is none."""
+    """Reads up to `limit` bytes from standard input, as text. Raises UsageError if it is closed."""
     if sys.stdin is None:  # as it is where somebody closed it
         raise UsageError("standard input is closed; open it, so that the request can be read")
     return sys.stdin.buffer.read(limit).decode("utf-8", "replace")
 
 
 def temporary_beside(path: str) -> str:
-    """A name in the directory of `path` that nobody else has, nor can foresee."""
+    """Returns an unused, unpredictable name in the directory of `path`."""
     return f"{path}.{os.urandom(8).hex()}.tmp"
 
 
 def remove_drafts(path: str) -> None:
-    """Removes what killed runs left of writing `path`: its content may be a secret that was removed since."""
+    """Removes drafts that killed runs left beside `path`: they may contain a secret that was removed since."""
     directory, name = os.path.split(path)
     draft = re.compile(rf"{re.escape(name)}\.[0-9a-f]+\.tmp")
     with contextlib.suppress(OSError), os.scandir(directory or ".") as entries:
@@ -79,16 +79,16 @@ def remove_drafts(path: str) -> None:
 
 
 def check_regular(path: str) -> None:
-    """Raises UsageError for a path where no file may be written, such as /dev/null."""
+    """Raises UsageError for a path that is not that of a regular file, such as /dev/null."""
     # Root's rename would put a file in the place of /dev/null, and of /dev/stdout.
     if not path or (os.path.exists(path) and (not os.path.isfile(path) or path.startswith("/dev/"))):
         raise UsageError(f"{path!r} is not a regular file; choose another path")
 
 
 def write_whole(path: str, data: bytes, *, force: bool = False, durable: bool = True) -> None:
-    """Writes a file that only its owner can read; it is there whole or not at all. Raises UsageError, OSError.
+    """Writes a file atomically, readable by its owner only. Raises UsageError, OSError.
 
-    An existing file is replaced only with `force`. Without `durable` a crash of the machine may still lose it.
+    An existing file is replaced only with `force`. Without `durable`, a crash of the machine may still lose it.
     """
     check_regular(path)
     temporary = temporary_beside(path)

@@ -1,4 +1,4 @@
-"""Protection of a process's memory, which holds secrets, from other processes of the same user."""
+"""Protects a process's memory, which holds secrets, from other processes of the same user."""
 
 import contextlib
 import resource

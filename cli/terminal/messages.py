@@ -1,4 +1,4 @@
-"""What the user sees when something goes wrong: one line on stderr, and an exit code by kind."""
+"""Error messages: one line on stderr, and an exit code for each kind."""
 
 import contextlib
 import os
@@ -33,17 +33,17 @@ EXIT_CODES = {
     "CertificateError": (8, ""),
     "OSError": (1, "any other error, such as a full disk"),
 }
-"""Exit codes by the name of an error's class or of a base of it; names keep both libraries unimported."""
+"""Exit codes by the name of an error's class or of a base class; by name, so that neither library is imported."""
 
 _program = "tpmwire"
 
 
 class UsageError(Exception):
-    """The user's words do not fit: a wrong option, a missing or impossible value."""
+    """The user's input is not valid: a wrong option, or a missing or impossible value."""
 
 
 class Interrupted(BaseException):
-    """A signal ends the program; a BaseException, so that nothing on the way takes it for an error."""
+    """A signal that ends the program; a BaseException, so that no handler of errors catches it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -51,13 +51,13 @@ class Interrupted(BaseException):
 
 
 def exit_codes_help() -> str:
-    """The table of exit codes for --help."""
+    """Returns the table of exit codes for --help."""
     rows = [f"  {code}  {text}" for code, text in sorted(EXIT_CODES.values()) if text]
     return "exit codes:\n  0  done\n" + "\n".join(rows) + "\n  128+N  ended by signal N"
 
 
 def note(text: str) -> None:
-    """One line for the user on stderr."""
+    """Prints one line for the user on stderr."""
     if sys.stderr is None:  # as it is where somebody closed it; print would take stdout then
         return
     try:
@@ -68,12 +68,12 @@ def note(text: str) -> None:
 
 
 def warn(text: str) -> None:
-    """Writes a warning to stderr, behind the name of the program that runs."""
+    """Prints a warning on stderr, after the name of the running program."""
     note(f"{_program}: warning: {text}")
 
 
 def guarded(program: str, work: Callable[[], int]) -> int:
-    """Runs `work`; an error becomes one line and its exit code, a signal 128 + its number."""
+    """Runs `work`; turns an error into one line and its exit code, and a signal into 128 + its number."""
     with printed(), _named(program):
         try:
             protect_memory()
@@ -119,12 +119,12 @@ def _flush_stdout() -> None:
 
 
 def _give_up_stdout() -> None:
-    """Whoever read it has gone, or its disk is full; Python would try again, and complain, at its own end."""
+    """Discards unwritten output after a failed write, which Python would otherwise retry and report at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _explained(error: Exception) -> tuple[int, str]:
-    """An error's exit code, and what the user is told."""
+    """Returns an error's exit code and its message."""
     found = next((EXIT_CODES[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in EXIT_CODES), None)
     if found is not None:
         return found[0], "; ".join([_one_line(error), *getattr(error, "__notes__", ())])
@@ -142,7 +142,7 @@ def _explained(error: Exception) -> tuple[int, str]:
 
 
 def _internal(error: Exception) -> str:
-    """A fault of the program; without the error's own text, which may quote a secret."""
+    """Describes a bug of the program; without the error's own text, which may quote a secret."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -160,7 +160,7 @@ def _one_line(error: Exception) -> str:
 
 @contextlib.contextmanager
 def _signals_interrupt() -> Iterator[None]:
-    """The first SIGINT, SIGTERM or SIGHUP raises Interrupted in the main thread; the clean-up is left alone."""
+    """Raises Interrupted at the first SIGINT, SIGTERM or SIGHUP; later ones do not disturb the cleanup."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def interrupt(number: int, _frame: object) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Options that several commands share, their values, and Go's way of writing flags."""
+"""Options that several commands share, their types, and Go's flag syntax."""
 
 import argparse
 import os
@@ -31,7 +31,7 @@ __all__ = [
 
 _NEVER_EMPTY = ("FILE", "PATH", "HOSTS", "PEM", "KEYFILE", "PCRS")  # metavars
 _PART = 5
-"""Letters from which on a part of a name is as good as the name, such as `--handle`."""
+"""Minimum number of letters with which a part of a name stands for the name, such as `--handle`."""
 
 _TRUE = ("1", "t", "T", "true", "TRUE", "True")
 _FALSE = ("0", "f", "F", "false", "FALSE", "False")
@@ -42,14 +42,14 @@ Untyped = Any
 
 
 class TpmSettings:
-    """The options of `add_tpm_options`: where the TPM is, and how many seconds each wait may take."""
+    """The options of `add_tpm_options`: the TPM, and the timeout of each wait in seconds."""
 
     tpm_path: str | None
     timeout: float
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse that never guesses an option from its beginning, and says what is wrong in one line."""
+    """argparse without abbreviations of options, and with one-line errors."""
 
     _empty_is_absent = False  # as in Go, where options are empty by default
 
@@ -74,7 +74,7 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}{hint} (see {self.prog} --help)")
 
     def _all_options(self) -> list[str]:
-        """All long options, those of subcommands too."""
+        """Returns all long options, also those of subcommands."""
         found = [name for name in self._option_string_actions if name.startswith("--")]
         for action in self._actions:
             if isinstance(action, argparse._SubParsersAction):
@@ -82,14 +82,14 @@ class Parser(argparse.ArgumentParser):
         return found
 
     def action_of(self, name: str) -> argparse.Action | None:
-        """The action of an option, also if it is written with other hyphens, underscores or capitals."""
+        """Returns the action of an option, also if hyphens, underscores or capitals differ."""
         if name in self._option_string_actions or not name.startswith("--"):
             return self._option_string_actions.get(name)
         alike = {id(action): action for known, action in self._option_string_actions.items() if _same(known, name)}
         return next(iter(alike.values())) if len(alike) == 1 else None
 
     def _canonical(self, word: str) -> str:
-        """The word with its option as it is declared, so that `--persistent-handle` is `--persistentHandle`."""
+        """Returns the word with its option as declared, so that `--persistent-handle` is `--persistentHandle`."""
         name, equals, value = word.partition("=")
         action = self.action_of(name)
         if action is None or name in self._option_string_actions:
@@ -144,9 +144,9 @@ class Parser(argparse.ArgumentParser):
         return super()._get_values(action, arg_strings)
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
-        """As argparse's, with Go's rule for booleans here too: a lone `--flag` is `--flag=true`.
+        """Parses as argparse does, but with Go's rule for booleans: a lone `--flag` is `--flag=true`.
 
-        It takes no word behind it, which may be a verb's own: `tpmwire curl --assumeRole URL`.
+        The word after it stays, since it may be the verb's own: `tpmwire curl --assumeRole URL`.
         """
         words = list(sys.argv[1:] if args is None else args)
         end = words.index("--") if "--" in words else len(words)
@@ -175,7 +175,7 @@ class Once(argparse._StoreAction):
 
 
 def _same(one: str, other: str) -> bool:
-    """Whether two names differ in hyphens, underscores and capitals only."""
+    """Tells whether two names differ only in hyphens, underscores and capitals."""
     return _squashed(one) == _squashed(other)
 
 
@@ -184,7 +184,7 @@ def _squashed(name: str) -> str:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'X'?` for the known word that is most like it; empty where none is."""
+    """Returns `; did you mean 'X'?` for the most similar known word; empty if there is none."""
     from difflib import get_close_matches  # noqa: PLC0415 - for a misspelled name only
 
     names = {_squashed(name): name for name in known}
@@ -195,18 +195,18 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 
 class Program(argparse._StoreAction):
-    """A positional that is a program and its words, after `--`: whoever forgets the `--` is told."""
+    """A positional for a program and its arguments, after `--`; the error for a missing `--` mentions it."""
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """With the width found out here: argparse imports shutil for it in each run, and that zlib, bz2 and lzma."""
+    """A formatter that finds the width itself: argparse would import shutil, and that zlib, bz2 and lzma."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, width=_columns() - 2)
 
 
 def _columns() -> int:
-    """The terminal's width, as shutil.get_terminal_size tells it."""
+    """Returns the terminal's width, like shutil.get_terminal_size."""
     given = os.environ.get("COLUMNS", "")
     if given.isdecimal() and int(given):
         return int(given)
@@ -217,7 +217,7 @@ def _columns() -> int:
 
 
 def flag(text: str) -> bool:
-    """A boolean as Go writes it."""
+    """Parses a boolean in Go's syntax."""
     if text in _TRUE:
         return True
     if text in _FALSE:
@@ -226,7 +226,7 @@ def flag(text: str) -> bool:
 
 
 def seconds(text: str) -> float:
-    """A duration in seconds: `2`, `2s`, `500ms`, `1m`, `1h`."""
+    """Parses a duration in seconds: `2`, `2s`, `500ms`, `1m`, `1h`."""
     for unit, factor in (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("", 1.0)):
         number = text.removesuffix(unit)
         if (not unit or number != text) and number.replace(".", "", 1).isdecimal() and number.isascii():
@@ -235,7 +235,7 @@ def seconds(text: str) -> float:
 
 
 def timeout(text: str) -> float:
-    """A duration that is not zero."""
+    """Parses a duration that is not zero."""
     value = seconds(text)
     if not 0.001 <= value <= 86400:
         raise argparse.ArgumentTypeError(f"a timeout of {text} is not between 1ms and 24h")
@@ -243,7 +243,7 @@ def timeout(text: str) -> float:
 
 
 def persistent_handle(text: str) -> int:
-    """A persistent handle, decimal or hex (TPM 2.0 Part 2, §7.5: 0x81000000 to 0x81FFFFFF)."""
+    """Parses a persistent handle, decimal or hex (TPM 2.0 Part 2, §7.5: 0x81000000 to 0x81FFFFFF)."""
     try:
         value = int(text, 0)
     except ValueError:
@@ -254,7 +254,7 @@ def persistent_handle(text: str) -> int:
 
 
 def add_tpm_options(parser: argparse._ActionsContainer, patience: str = "2s") -> None:
-    """--tpm-path and --timeout, which is `patience` by default."""
+    """Adds --tpm-path, and --timeout with the default `patience`."""
     parser.add_argument(
         "--tpm-path",
         metavar="PATH",
@@ -279,7 +279,7 @@ def filled(text: str) -> str:
 
 
 def auth_from(value: str | None, file: str | None, *variables: str) -> Secret:
-    """An authValue: of the option, else of the file, else of the first variable that is set, else empty."""
+    """Returns an authValue: of the option, else the file, else the first variable that is set, else empty."""
     if value:
         return Secret(value.encode())
     if file is not None:
@@ -291,7 +291,7 @@ def auth_from(value: str | None, file: str | None, *variables: str) -> Secret:
 
 
 def pcrs_from(text: str) -> "tuple[TPMS_PCR_SELECTION, ...]":
-    """PCRs as people write them: `23`, `7,23`, `sha256:7,23`. Raises UsageError."""
+    """Parses PCRs as people write them: `23`, `7,23`, `sha256:7,23`. Raises UsageError."""
     from tpmwire.errors import PolicyError  # noqa: PLC0415 - most keys have no PCRs
     from tpmwire.policy.pcr_selection import parse_pcrs  # noqa: PLC0415 - likewise
 
@@ -312,7 +312,7 @@ def password_file(path: str) -> bytes:
 
 
 def secret_file(path: str) -> bytes:
-    """The first line of a file that holds a secret; says so where others can read it."""
+    """Returns the first line of a file with a secret; warns if others can read the file."""
     from sigv4.files import open_input  # noqa: PLC0415 - most secrets are in no file
 
     try:

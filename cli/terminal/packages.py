@@ -1,4 +1,4 @@
-"""Modules that cannot be imported, and packages that are too old: what is missing, and what to install."""
+"""Diagnoses modules that cannot be imported and packages that are too old, with what to install."""
 
 import sys
 from itertools import takewhile
@@ -7,14 +7,14 @@ from traceback import walk_tb
 __all__ = ["FLOORS", "explained"]
 
 FLOORS = {"asn1crypto": (1, 5), "construct": (2, 10, 70), "cryptography": (38,), "OpenSSL": (23, 0)}
-"""The oldest versions that work of what pyproject.toml names, by module."""
+"""The oldest supported versions of the packages in pyproject.toml, by module."""
 
 _NAMES = {"OpenSSL": "pyOpenSSL"}  # packages that are not called as their module
 _OURS = ("cli", "sigv4", "tpmwire")
 
 
 def explained(error: Exception) -> str | None:
-    """Returns what is wrong with the installation, and what to do; None if the error has another cause."""
+    """Returns the problem of the installation with its remedy; None if the error has another cause."""
     if isinstance(error, ImportError):
         return _old(_top(error.name)) or _not_imported(error)
     if isinstance(error, AttributeError | TypeError):

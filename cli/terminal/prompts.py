@@ -1,4 +1,4 @@
-"""Questions on the terminal: secrets, which are not shown, and consent to permanent changes."""
+"""Prompts on the terminal: for secrets, which are not echoed, and for confirmation of permanent changes."""
 
 import sys
 import warnings
@@ -11,7 +11,7 @@ __all__ = ["agreed", "ask_secret", "check_agreed"]
 
 
 def agreed(question: str) -> bool | None:
-    """Whether the user answers yes; None if standard input is not a terminal."""
+    """Asks a yes-or-no question; returns None if standard input is not a terminal."""
     if sys.stdin is None or sys.stdin.closed or not sys.stdin.isatty():
         return None
     print(f"{printable(question)} [y/N] ", end="", file=sys.stderr, flush=True)
@@ -19,15 +19,15 @@ def agreed(question: str) -> bool | None:
 
 
 def check_agreed(question: str, *, yes: bool) -> None:
-    """Asks before a permanent deletion, if at a terminal and without --yes. Raises UsageError for a no."""
+    """Asks to confirm a permanent deletion, at a terminal and without --yes. Raises UsageError for a no."""
     if not yes and agreed(question) is False:
         raise UsageError("not confirmed; nothing was changed (--yes skips the question)")
 
 
 def ask_secret(what: str, otherwise: str) -> bytes:
-    """What is typed in answer to `what`, in UTF-8.
+    """Prompts for `what`, and returns the input in UTF-8.
 
-    Raises UsageError where nobody can answer, or where it is no text; `otherwise` says how else to give it.
+    Raises UsageError if there is no terminal, or for input that is not text; `otherwise` names another way.
     """
     try:
         with warnings.catch_warnings():

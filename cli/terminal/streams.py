@@ -23,9 +23,9 @@ def printable(text: str, keep: str = "") -> str:
 
 @contextlib.contextmanager
 def printed() -> Iterator[None]:
-    """Within this context, text on standard output and standard error is printable, plus line ends and tabs.
+    """Makes text on standard output and standard error printable, plus line ends and tabs, within this context.
 
-    Octets, which go to their `buffer`, are not touched.
+    Bytes, which are written to their `buffer`, are not changed.
     """
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = map(_screen, before)

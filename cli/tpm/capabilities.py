@@ -1,4 +1,4 @@
-"""What a TPM says of itself, as one document: who made it, what it can do, how its lockout stands."""
+"""Describes a TPM as one document: manufacturer, capabilities, lockout state."""
 
 import datetime
 from typing import Any
@@ -42,7 +42,7 @@ USED = (
     "NV_Read",
     "NV_ReadPublic",
 )
-"""Commands that the programs of this package send (names of TPM_CC)."""
+"""Commands that this package sends (names of TPM_CC)."""
 
 LIMITS = (
     "INPUT_BUFFER",
@@ -62,11 +62,11 @@ LIMITS = (
     "MAX_DIGEST",
     "PCR_COUNT",
 )
-"""Properties that are limits or what is left of them (TPM_PT; Part 2, §6.13)."""
+"""Properties that are limits, or remaining resources (TPM_PT; Part 2, §6.13)."""
 
 
 def document(tpm: "Tpm") -> dict[str, Any]:
-    """The TPM's properties, for JSON: numbers, texts, and lists of names as in the standard."""
+    """Returns the TPM's properties for JSON: numbers, texts, and lists of names as in the standard."""
     pt = {int(which): value for which, value in properties(tpm).items()}
     revision = pt.get(TPM_PT.REVISION, 0)
     implemented = [code.name for code in commands(tpm)]
@@ -93,7 +93,7 @@ def document(tpm: "Tpm") -> dict[str, Any]:
 
 
 def _state(pt: dict[int, int]) -> dict[str, Any]:
-    """What changes: lockout, and which hierarchies have a password."""
+    """Returns the variable state: lockout, and the hierarchies with a password."""
     permanent = TPMA_PERMANENT(pt.get(TPM_PT.PERMANENT, 0))
     return {
         "lockout": {
@@ -109,13 +109,13 @@ def _state(pt: dict[int, int]) -> dict[str, Any]:
 
 
 def _text(pt: dict[int, int], which: int) -> str:
-    """Four characters of a property, without the zeros that fill it."""
+    """Returns the four characters of a property, without trailing zeros."""
     octets = pt.get(which, 0).to_bytes(4, "big")
     return "".join(chr(octet) for octet in octets if 0x20 <= octet < 0x7F).strip()
 
 
 def _date(year: int, day: int) -> str | None:
-    """Day of a year as ISO 8601."""
+    """Returns a day of a year as ISO 8601."""
     try:
         return (datetime.date(year, 1, 1) + datetime.timedelta(day - 1)).isoformat()
     except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""A TPM that did not answer in time may still open what it was asked for. Somebody has to give that back."""
+"""Flushes in the background what a TPM creates after it missed its deadline."""
 
 import os
 from collections.abc import Callable
@@ -6,14 +6,14 @@ from collections.abc import Callable
 __all__ = ["finish_in_background"]
 
 PATIENCE = 60.0
-"""Seconds; the slowest command that opens something, an RSA primary, takes 10."""
+"""Seconds; the slowest command that opens an object, an RSA primary, takes 10."""
 
 
 def finish_in_background(clean_up: Callable[[float], None]) -> bool:
-    """Runs `clean_up(seconds)` in a process of its own, so that this one can end within the user's timeout.
+    """Runs `clean_up(seconds)` in a background process, so that this one can end within the user's timeout.
 
-    It holds the connection to the TPM until the answer comes, flushes what it brought, and ends. Returns whether
-    there is such a process.
+    That process holds the connection to the TPM until the response arrives, flushes what it created, and ends.
+    Returns whether the process was started.
     """
     try:
         child = os.fork()

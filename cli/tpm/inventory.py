@@ -1,4 +1,4 @@
-"""What a TPM holds: handles by kind, and what the public areas say of each."""
+"""Lists the contents of a TPM: handles by kind, and a description of each from its public area."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -28,14 +28,14 @@ KINDS = {
     "NV index": 0x01000000,
     "permanent": 0x40000000,
 }
-"""Where TPM2_GetCapability starts to list each kind (TPM 2.0 Part 3, §30.2.1)."""
+"""The first handle of each kind for TPM2_GetCapability (TPM 2.0 Part 3, §30.2.1)."""
 
 PAGE = 254
-"""Handles that fit into one answer (MAX_CAP_HANDLES)."""
+"""Maximum number of handles in one response (MAX_CAP_HANDLES)."""
 
 
 def handles(tpm: "Tpm", kind: str) -> list[int]:
-    """The handles of one of `KINDS`. Sessions keep the type they were opened with, loaded or saved."""
+    """Returns the handles of one of `KINDS`. Sessions, loaded or saved, keep the type of their opening."""
     found: list[int] = []
     low = 0
     while True:
@@ -51,7 +51,7 @@ def handles(tpm: "Tpm", kind: str) -> list[int]:
 
 
 class Row(NamedTuple):
-    """One thing in the TPM. What does not apply is None; `problem` says why it could not be read."""
+    """An object in the TPM. Values that do not apply are None; `problem` is why it could not be read."""
 
     kind: str
     handle: str
@@ -62,20 +62,20 @@ class Row(NamedTuple):
     problem: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """For `--json`: attributes as a list."""
+        """Returns the row for `--json`: attributes as a list."""
         split = None if self.attributes is None else self.attributes.split("|")
         return {**self._asdict(), "attributes": split}
 
 
 def rows(tpm: "Tpm") -> Iterator[Row]:
-    """Everything that the TPM lists."""
+    """Returns all objects that the TPM lists."""
     for kind in KINDS:
         for handle in handles(tpm, kind):
             yield from _row(tpm, kind, handle)
 
 
 def _row(tpm: "Tpm", kind: str, handle: int) -> Iterator[Row]:
-    """The row of a handle; none where it has gone meanwhile."""
+    """Returns the row of a handle; none if it disappeared."""
     shown = f"0x{handle:08x}"
     try:
         if kind in ("transient", "persistent"):
@@ -120,7 +120,7 @@ def _nv_index(tpm: "Tpm", handle: int) -> Row:
 
 
 def described_public(public: "TPMT_PUBLIC") -> str:
-    """What kind of key a public area is of, in a few words: `HMAC key, SHA256`."""
+    """Describes the kind of key of a public area in a few words, such as `HMAC key, SHA256`."""
     parameters, attributes = public.parameters, public.object_attributes
     if isinstance(parameters, TPMS_KEYEDHASH_PARMS):
         scheme = parameters.scheme

@@ -1,4 +1,4 @@
-"""The TPM that the options name, opened."""
+"""Opens the TPM of the options."""
 
 from tpmwire.tpm import Tpm
 from tpmwire.transport import open_transport
@@ -10,9 +10,9 @@ __all__ = ["open_tpm"]
 
 
 def open_tpm(args: TpmSettings, *, timeout: float | None = None, for_one_use: bool = False) -> Tpm:
-    """Opens the TPM of the options; `timeout` in seconds wins over theirs.
+    """Opens the TPM of the options; `timeout` in seconds overrides theirs.
 
-    A handle in a response that comes after a signal or a timeout is flushed in the background.
+    A handle in a response that arrives after a signal or a timeout is flushed in the background.
     Raises TransportError.
     """
     transport = open_transport(args.tpm_path, args.timeout if timeout is None else timeout)

@@ -35,7 +35,7 @@ class KeySettings:
 
 
 def add_auth_options(parser: "argparse.ArgumentParser", whose: str, what: str) -> None:
-    """--WHOSE-auth-file, --WHOSE-auth-prompt and --WHOSE-auth, of which one may be given."""
+    """Adds --WHOSE-auth-file, --WHOSE-auth-prompt and --WHOSE-auth, which exclude each other."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         f"--{whose}-auth-file", type=filled, metavar="FILE", help=f"file with {what} (or {VARIABLES[whose]})"

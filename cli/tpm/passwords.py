@@ -34,7 +34,7 @@ def key_auth(args: KeySettings) -> Secret:
 
 
 def new_key_auth(args: KeySettings) -> Secret:
-    """The password for a new key, asked for twice. Raises UsageError also for one that no TPM takes."""
+    """Returns the password for a new key, prompted for twice. Raises UsageError for one that no TPM accepts."""
     auth = key_auth(args)
     if not auth and VARIABLES["key"] in os.environ:
         warn(f"{VARIABLES['key']} is set but empty; the key gets no password")

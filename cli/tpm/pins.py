@@ -14,7 +14,7 @@ __all__ = ["hex_name", "pin_from"]
 
 
 def hex_name(option: str, text: str) -> bytes:
-    """A Name in hex: a hash algorithm and its digest (TPM 2.0 Part 1, §16). Raises UsageError."""
+    """Parses a Name in hex: a hash algorithm and its digest (TPM 2.0 Part 1, §16). Raises UsageError."""
     try:
         name = bytes.fromhex(text.removeprefix("0x"))
         fits = len(name) == 2 + digest_size(int.from_bytes(name[:2], "big"))
@@ -28,7 +28,7 @@ def hex_name(option: str, text: str) -> bytes:
 
 
 def pin_from(name: str | None, public_file: str | None) -> "Pin | None":
-    """The salt key that --tpm-session-encrypt-with-name or -public pins. Raises UsageError."""
+    """Returns the salt key that --tpm-session-encrypt-with-name or -public pins. Raises UsageError."""
     if not name and not public_file:
         return None
 
@@ -56,7 +56,7 @@ def _where(text: str) -> int | str:
 
 
 def _public(path: str, pinned: bytes | None, where: int | str | None) -> "TPMT_PUBLIC":
-    """A public area as the TPM has it, or one made of a bare key and the template that gives its Name."""
+    """Returns a public area, given as such or built from a bare key and the template that yields its Name."""
     try:
         found = read(read_small(path))
     except KeyFileError as error:

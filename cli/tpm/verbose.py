@@ -1,4 +1,4 @@
-"""--verbose: a line for each TPM command, with what it is for and never what it carries."""
+"""--verbose: prints a line for each TPM command with its purpose, but not its content."""
 
 from tpmwire.errors import TpmError
 from tpmwire.tpm import Observed

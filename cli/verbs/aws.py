@@ -57,7 +57,7 @@ _QUESTIONS = {
 
 
 class Settings(Sigv4aUseSettings, UseSettings, OutputSettings):
-    """The options of all questions; each sets its own."""
+    """The options of all questions; each question sets its own."""
 
     question: str
     about: str
@@ -118,7 +118,7 @@ def _configure_token(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the answer. Raises UsageError, RequestError before the TPM is asked; what `StsClient.call` does."""
+    """Runs the query. Raises UsageError, RequestError before the TPM is opened; what `StsClient.call` does."""
     if args.question == "decode-message":
         # The answer is JSON itself.
         print(_ask(args, DecodeAuthorizationMessage(args.about)))

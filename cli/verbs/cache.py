@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Lists or clears. Raises UsageError for a directory that is not the user's own."""
+    """Lists or removes the caches. Raises UsageError for a directory that does not belong to the user."""
     try:
         if args.action == "clear":
             if args.json:

@@ -62,7 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Opens it. Raises UsageError, RequestError before the TPM is asked; StsError; what `obtain` does."""
+    """Opens the console. Raises UsageError, RequestError before the TPM is opened; StsError; as `obtain`."""
     caller = caller_of(args)
     region = region_of(caller, args.region)
     page = console_page(region, args.destination)

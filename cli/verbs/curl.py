@@ -79,7 +79,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Sends it. Raises UsageError, RequestError before the TPM is asked; NetworkError; what `signer_of` does."""
+    """Sends it. Raises UsageError, RequestError before the TPM is opened; NetworkError; as `signer_of`."""
     caller = caller_of(args)
     with (
         open_request(args, caller, args, method="HEAD" if args.head else None) as (request, scope),
@@ -115,7 +115,7 @@ def _session(caller: Caller, request: Request, region: str, signer: Signer) -> S
 
 
 def _remark(head: "Response", now: float) -> None:
-    """What a user would have to look for in an answer's headers."""
+    """Notes problems that a user would otherwise have to find in the response's headers."""
     if head.status < 300:
         return
 

@@ -46,10 +46,10 @@ from ..terminal.messages import UsageError, note
 __all__ = ["Settings", "configure", "run"]
 
 LIMIT = 1 << 20
-"""Octets of input in hex or binary."""
+"""Maximum size of hex or binary input in bytes."""
 
 HEADER = 10
-"""Octets of a message's header."""
+"""Bytes of a message's header."""
 
 
 class Settings:
@@ -95,7 +95,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints a tree for each message; 1 where one of them does not parse."""
+    """Prints a tree for each message; returns 1 if one of them cannot be parsed."""
     show = printer(args.color)
     code = _code(args.command) if args.command else None
     keys = session_keys(args.salt, args.salt_file, args.auth, args.auth_file)
@@ -126,7 +126,7 @@ def _code(text: str) -> int:
 
 
 def _inputs(words: list[str]) -> list[tuple[bytes, str]]:
-    """What each argument holds, and where it is: files and standard input by themselves, hex words together."""
+    """Yields the content of each argument, and its name: files and standard input separately, hex words joined."""
     inputs, hexes = [], []
     for word in words:
         if word == "-":
@@ -147,7 +147,7 @@ def _inputs(words: list[str]) -> list[tuple[bytes, str]]:
 
 
 def _talk(data: bytes, where: str, code: int | None, keys: "Keys") -> "Talk":
-    """What is in a recording, or in hex or binary, explained."""
+    """Explains a recording, or messages in hex or binary."""
     if len(data) > LARGEST:
         raise UsageError(f"{where} has more than {LARGEST} bytes")
     recorded = exchanges(data)
@@ -162,7 +162,7 @@ def _talk(data: bytes, where: str, code: int | None, keys: "Keys") -> "Talk":
 
 
 def _pieces(data: bytes, where: str) -> list[bytes]:
-    """Octets, whole; text with a message on each line by lines, so that a broken one does not hide the next."""
+    """Decodes the whole input; text with a message per line by lines, so that a damaged one hides no other."""
     if len(data) > LIMIT:
         raise UsageError(f"{where} has more than {LIMIT} bytes")
     if not data.strip():
@@ -184,7 +184,7 @@ def _pieces(data: bytes, where: str) -> list[bytes]:
 
 
 def _paired(messages: list[bytes]) -> list[tuple[bytes, bytes]]:
-    """Messages that follow each other, as commands and their responses."""
+    """Yields consecutive messages as commands and their responses."""
     pairs: list[tuple[bytes, bytes]] = []
     for message in messages:
         if not _looks_like_command(message):
@@ -200,7 +200,7 @@ def _paired(messages: list[bytes]) -> list[tuple[bytes, bytes]]:
 
 
 def _messages(data: bytes) -> list[bytes]:
-    """Cuts at the sizes that the headers give; what they do not fit stays one piece."""
+    """Splits at the sizes in the headers; bytes that do not fit stay one piece."""
     messages, rest = [], data
     while len(rest) >= HEADER and HEADER <= int.from_bytes(rest[2:6], "big") <= len(rest):
         size = int.from_bytes(rest[2:6], "big")
@@ -210,7 +210,7 @@ def _messages(data: bytes) -> list[bytes]:
 
 
 def _looks_like_command(message: bytes) -> bool:
-    """Whether it is a command, though command codes and response codes overlap: 0x18b is also an error."""
+    """Tells whether it is a command, although command codes and response codes overlap: 0x18b is also an error."""
     code = int.from_bytes(message[6:HEADER], "big")
     if len(message) == HEADER == int.from_bytes(message[2:6], "big"):
         # An error is a header alone. So are these two commands, and no TPM answers their codes.

@@ -38,7 +38,7 @@ from ..tpm.open import open_tpm
 __all__ = ["Settings", "configure", "run"]
 
 INNER_KEY_SIZE = 16
-"""Octets of the inner wrap's key, AES-128."""
+"""Bytes of the inner wrap's key, AES-128."""
 
 
 class Settings(TargetSettings, FormatSettings, TpmSettings):
@@ -90,7 +90,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Finds the policy that allows it, duplicates, writes the files."""
+    """Finds the policy that allows duplication, duplicates the key, and writes the files."""
     tools = (args.public, args.private, args.seed)
     if not args.out and not any(tools):
         raise UsageError("no output; give --out FILE, or --public, --private and --seed")

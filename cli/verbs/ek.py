@@ -38,7 +38,7 @@ __all__ = ["Settings", "configure", "run"]
 
 
 class Found(NamedTuple):
-    """Where a certificate is, how to read it, and the kinds of keys that it can be for."""
+    """A certificate's place, its reader, and the kinds of keys that it can certify."""
 
     where: str
     read: "Callable[[], Certificate]"
@@ -69,7 +69,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints what holds for each certificate; ends with the error of the first one that does not hold."""
+    """Prints the results for each certificate; raises the error of the first invalid one."""
     trust = trust_from(args.ca)
     given = chain_from(args.cert) if args.cert else None
     if given is not None and given[0].is_authority:
@@ -102,7 +102,7 @@ def run(args: Settings) -> int:
 def _certificates(
     tpm: "Tpm", file: str | None, given: "tuple[Certificate, list[Certificate]] | None"
 ) -> "tuple[list[Found], list[Certificate], list[int]]":
-    """The EK certificates, the intermediates that came with them, and the profile's NV indices that there are."""
+    """Returns the EK certificates, the intermediates stored with them, and the profile's NV indices that exist."""
     present = nv.handles(tpm, 0x01C00000, CHAIN[1])
     stored = b"".join(nv.read(tpm, index) for index in present if index >= CHAIN[0])
     try:
@@ -137,7 +137,7 @@ def _checked(
     present: list[int],
     auth: "Secret",
 ) -> dict[str, Any]:
-    """What holds for a certificate. Raises CertificateError where something does not."""
+    """Verifies a certificate and returns the results. Raises CertificateError."""
     certificate = found.read()
     chain = verify_chain(certificate, trust, untrusted) if trust else []
     own = own_key(tpm, found.kinds, public_key(certificate), present, auth)
@@ -155,7 +155,7 @@ def _checked(
 
 
 def _pin(own: "OwnKey") -> str | None:
-    """The value for --tpm-session-encrypt-with-name; None where a run could not find the key again."""
+    """Returns the value for --tpm-session-encrypt-with-name; None if a run could not find the key again."""
     if own.handle is not None:
         return f"{own.name.hex()}@0x{own.handle:08x}"
     made = {"L-1": "ek-rsa", "L-2": "ek-ecc"}.get(own.kind.name)

@@ -135,7 +135,7 @@ def run(args: Settings) -> int:
 
 
 def enroll(args: Settings, checkpoint: Checkpoint) -> int:
-    """`run`, with a word to `checkpoint` after each step: placed, proven, written, removed."""
+    """Runs the enrolment, and calls `checkpoint` after each step: placed, proven, written, removed."""
     if args.undo:
         raise UsageError(_NO_UNDO)
     check_writable(config_path())
@@ -184,7 +184,7 @@ def enroll(args: Settings, checkpoint: Checkpoint) -> int:
 
 
 def _place_of(args: Settings, key_id: str) -> Place:
-    """Returns where the key is to be: at the handle, else in a file, by default beside ~/.aws/config."""
+    """Returns the place of the key: the handle, else a file, by default beside ~/.aws/config."""
     if args.persistent_handle is not None:
         return Place(args.persistent_handle)
     beside = os.path.join(os.path.dirname(config_path()), "tpmwire", f"{key_id}.pem")
@@ -192,7 +192,7 @@ def _place_of(args: Settings, key_id: str) -> Place:
 
 
 def _check_sigv4a(args: Settings, key_id: str, place: Place, sigv4a: Place) -> None:
-    """Raises UsageError if this TPM cannot hold the key of SigV4A, or both keys have the same place."""
+    """Raises UsageError if this TPM cannot hold the SigV4A key, or if both keys have the same place."""
     if sigv4a.file:
         os.makedirs(os.path.dirname(sigv4a.file), mode=0o700, exist_ok=True)
     # What is there may be this very key, of a run that was ended.
@@ -203,7 +203,7 @@ def _check_sigv4a(args: Settings, key_id: str, place: Place, sigv4a: Place) -> N
 
 
 def _already(profile: str, present: str) -> int:
-    """The plaintext is gone: says whether what is there instead works."""
+    """Reports, after the plaintext key is gone, whether its replacement works."""
     try:
         command = ProfileCommand(present, profile)
     except UsageError as error:
@@ -217,7 +217,7 @@ def _already(profile: str, present: str) -> int:
 
 
 def _check_present(args: Settings, key_id: str, present: str | None) -> None:
-    """Raises UsageError where the profile runs something else than a key of this id."""
+    """Raises UsageError if the profile runs anything but a key of this id."""
     if present is None or args.force:
         return
     try:
@@ -270,7 +270,7 @@ def _check_public(tpm: Tpm, order: Order, place: Place, present: TPMT_PUBLIC) ->
 
 
 def _check_same(command: ProfileCommand, secret: Secret, place: Place) -> None:
-    """Raises UsageError where what is at the place is not this secret as we put it there."""
+    """Raises UsageError if the object at the place is not this secret, imported by us."""
     message = random_bytes(32)
     try:
         same = hmac.compare_digest(command.hmac(message), hmac.digest(secret.reveal(), message, "sha256"))

@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Removes it."""
+    """Removes the key."""
     owner = owner_auth(args)
     with open_tpm(args) as tpm:
         if not is_occupied(tpm, args.handle):

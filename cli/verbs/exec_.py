@@ -43,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Becomes the program. Raises what `obtain` does."""
+    """Replaces this process with the program. Raises what `obtain` does."""
     word = args.command[0]
     # Before the TPM and AWS are asked for nothing.
     if shutil.which(word) is None:
@@ -74,6 +74,6 @@ def run(args: Settings) -> int:
 
 
 def _as_python_found_them() -> None:
-    """Python ignores these two for itself, and a program inherits that: `yes` would not end with its reader."""
+    """Restores two signals that Python ignores; the program would inherit that, and `yes` would never end."""
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)

@@ -68,7 +68,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Makes the key, reads its certificate, prints one line of JSON."""
+    """Creates the key, reads its certificate, and prints one line of JSON."""
     place = PARENTS[args.key]
     auth, parent, certificate = parent_auth(args), place.parent, None
     if not auth and place.hierarchy == TPM_RH.OWNER:
@@ -111,7 +111,7 @@ def _endorsement_key(tpm: "Tpm", handle: int, auth: "Secret") -> "tuple[TPMT_PUB
 
 
 def _certificate(tpm: "Tpm", index: int) -> str:
-    """The EK certificate in an NV index, in PEM."""
+    """Returns the EK certificate in an NV index, as PEM."""
     body = base64.encodebytes(without_padding(nv.read(tpm, index))).decode().replace("\n", "")
     lines = [body[start : start + 64] for start in range(0, len(body), 64)]
     return "\n".join(["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""])

@@ -37,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Flushes, and prints what."""
+    """Flushes objects and sessions, and prints their handles."""
     kinds = [] if args.sessions else ["transient"]
     kinds += [] if args.transient else ["loaded session", "saved session"]
     failed: TpmError | None = None

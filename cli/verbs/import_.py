@@ -155,7 +155,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Creates the key, tests it, puts it in place, prints a profile."""
+    """Creates the key, tests it, stores it, and prints a profile."""
     place, sigv4a = _check_places(args)
     key_id = _key_id(args)
     options = _endpoint_options(args)
@@ -232,7 +232,7 @@ def _key_id(args: Settings) -> str:
 
 
 def _is_described(args: Settings) -> bool:
-    """Whether the policy is described by the options, so that it need not hold now."""
+    """Tells whether the options describe the policy, which need not be satisfied now."""
     return bool(args.policy_json) or "=" in (args.pcrs or "")
 
 

@@ -101,7 +101,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Imports, proves, and puts the key where it was asked for."""
+    """Imports and tests the key, and stores it."""
     if not args.out and args.persistent_handle is None:
         raise UsageError("no output; give --out FILE, --persistent-handle HANDLE, or both")
 
@@ -145,7 +145,7 @@ def _key(args: Settings, file: "KeyFile", owner: "Secret") -> "HmacKey | EcdsaKe
 
 
 def _imported(tpm: "Tpm", key: "HmacKey | EcdsaKey", choices: "list[KeyFile]") -> "KeyFile":
-    """The loadable file, under the first parent for which the key was wrapped. Raises the first one's error."""
+    """Returns the loadable file under the first parent that fits. Raises the error of the first parent."""
     failed: TpmError | None = None
     for file in choices:
         try:
@@ -166,7 +166,7 @@ def _imported(tpm: "Tpm", key: "HmacKey | EcdsaKey", choices: "list[KeyFile]") -
 
 
 def _prove(tpm: "Tpm", key: "HmacKey | EcdsaKey", file: "KeyFile") -> None:
-    """The secret is not known here; that the TPM computes with the key shows that it can be used."""
+    """Tests the key by using it, since the secret is not known here."""
     if file.type == SEALED:
         load_key(key, tpm)
         return
@@ -179,7 +179,7 @@ def _prove(tpm: "Tpm", key: "HmacKey | EcdsaKey", file: "KeyFile") -> None:
 
 
 def _choices(args: Settings) -> "list[KeyFile]":
-    """The importable key with each parent that it may be for. Raises UsageError, KeyFileError."""
+    """Returns the importable key with each possible parent. Raises UsageError, KeyFileError."""
     if args.file:
         if args.public or args.private or args.seed:
             raise UsageError("a key file contains everything; leave out --public, --private and --seed")

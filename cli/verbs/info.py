@@ -73,7 +73,7 @@ def _wrapped(words: list[str]) -> str:
 
 
 def _runs(numbers: list[int]) -> str:
-    """`0-23` for what is without gaps, else each number."""
+    """Returns `0-23` for numbers without gaps, else each number."""
     if len(numbers) > 2 and numbers == list(range(numbers[0], numbers[-1] + 1)):
         return f"{numbers[0]}-{numbers[-1]}"
     return ",".join(map(str, numbers))

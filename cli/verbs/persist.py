@@ -45,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Loads, persists, prints the Name."""
+    """Loads the key, makes it persistent, and prints its Name."""
     file = read_key_file(args.file)
     if file.is_importable:
         raise UsageError(

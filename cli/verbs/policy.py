@@ -74,7 +74,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints, or signs."""
+    """Prints a policy, or approves one."""
     words = args.words
     if words[:1] == ["sign"]:
         if len(words) != 2:
@@ -161,10 +161,10 @@ def _sign(args: Settings, path: str) -> int:
 
 
 def _trust(file: "KeyFile", key: Any, path: str) -> "tuple[PolicyAuthorize, tuple[Statement, ...]]":
-    """The PolicyAuthorize that trusts this signer, and what is stated behind it, such as the PolicyOR of `wrap`.
+    """Returns the PolicyAuthorize that trusts this signer, and the statements after it, such as `wrap`'s PolicyOR.
 
-    The signer is known by the public key; the rest of the public area is what the key file has, or what programs
-    choose where it says nothing. Raises UsageError.
+    The public key identifies the signer; the rest of its public area is that of the key file, or else what
+    programs usually choose. Raises UsageError.
     """
     stated: list[tuple[PolicyAuthorize, tuple[Statement, ...]]] = []
     for _, policy in alternatives_of(file):

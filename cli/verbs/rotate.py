@@ -64,7 +64,7 @@ __all__ = ["Settings", "configure", "rotate", "run"]
 Result = TypeVar("Result")
 
 _PATIENCE = 90.0
-"""Seconds; a new key takes some until all of AWS knows it."""
+"""Seconds; AWS needs some until a new key is known everywhere."""
 
 
 class Settings(OwnerSettings, Sigv4aSettings):
@@ -114,10 +114,10 @@ def run(args: Settings) -> int:
 
 
 def rotate(args: Settings, checkpoint: Checkpoint) -> int:
-    """`run`, with a word to `checkpoint` after each step.
+    """Runs the rotation, and calls `checkpoint` after each step.
 
     begun, answered, created, made, put, placed, proven, rewritten, switched, disabled, inactive; with --delete-old
-    also deleted, cleared; with a key of SigV4A beside, before put.
+    also deleted, cleared; with a SigV4A key beside, before put.
     """
     owner = owner_auth(args)
     for wanted, what in ((args.delete_old, "old access key"), (args.discard, f"new access key {args.discard}")):
@@ -130,7 +130,7 @@ def rotate(args: Settings, checkpoint: Checkpoint) -> int:
 
 
 def _go_on(args: Settings, state: State | None, owner: Secret, checkpoint: Checkpoint) -> None:
-    """From the stage that has been reached to the last that is asked for."""
+    """Continues from the reached stage to the last requested one."""
     _check(args, state)
     if state is None:
         if _new_places(args).sigv4a:
@@ -162,7 +162,7 @@ def _new_places(args: Settings) -> NewPlaces:
 
 
 def _check(args: Settings, state: State | None) -> None:
-    """Raises UsageError where the words do not fit what has been done."""
+    """Raises UsageError if the options do not fit the reached stage."""
     if state is None:
         if args.resume or args.discard:
             raise UsageError(f"no rotation of the profile {args.profile} to resume")
@@ -177,7 +177,7 @@ def _check(args: Settings, state: State | None) -> None:
 
 
 def _tidy(args: Settings, state: State, owner: Secret) -> None:
-    """Where an earlier run ended in the middle of a step: to the step's end, or back before it."""
+    """Completes or undoes a step in which an earlier run was interrupted."""
     if state.stage == "begun":
         _find_orphan(args, state)
     elif state.stage == "made":
@@ -197,7 +197,7 @@ def _tidy(args: Settings, state: State, owner: Secret) -> None:
 
 
 def _find_orphan(args: Settings, state: State) -> None:
-    """A key that IAM made for a run that was killed before it heard of it. Nobody has its secret."""
+    """Handles a key that IAM created for a run that was killed before the response. Its secret is lost."""
     keys = iam_client(old_command(args.profile, state)).call(ListAccessKeys())
     others = [key for key in keys if key.access_key_id not in state.values["before"]]
     for key in others:
@@ -210,7 +210,7 @@ def _find_orphan(args: Settings, state: State) -> None:
 
 
 def _discard(profile: str, state: State, owner: Secret) -> None:
-    """Deletes the new key, which nothing uses, and what there is of it here."""
+    """Deletes the unused new key, and what is stored of it here."""
     new = state.values["new"]
     command = old_command(profile, state)
     _delete_key(command, new["id"])
@@ -235,7 +235,7 @@ def _delete_key(command: ProfileCommand, key_id: str) -> None:
 
 
 def _create(args: Settings, state: State, owner: Secret, checkpoint: Checkpoint) -> None:
-    """The new key, from IAM's answer into its place. A signal waits: the secret is in this process only."""
+    """Stores the new key from IAM's response. Signals are deferred: only this process has the secret."""
     command = old_command(args.profile, state)
     places = _new_places(args)
     check_place(places.key, command)
@@ -299,7 +299,7 @@ def _import(
 
 
 def _patiently(ask: Callable[[], Result]) -> Result:
-    """Asks again while AWS does not know the new key yet. Raises what `ask` raises."""
+    """Retries while AWS does not know the new key yet. Raises what `ask` raises."""
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
@@ -332,7 +332,7 @@ def _disable(profile: str, state: State, checkpoint: Checkpoint) -> None:
 
 
 def _delete(profile: str, state: State, owner: Secret, checkpoint: Checkpoint) -> None:
-    """The old key's end, at AWS and here."""
+    """Deletes the old key, at AWS and here."""
     old = state.values["old"]
     command = new_command(profile, state)
     _delete_key(command, old["id"])

@@ -103,7 +103,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Sends the commands one after the other; ends at the first refusal."""
+    """Sends the commands one after the other; stops at the first error response."""
     if bool(args.words) == bool(args.json):
         raise UsageError(
             "no command; give a command and its fields, or --json FILE (`tpmwire spec` lists the commands)"
@@ -142,7 +142,7 @@ def run(args: Settings) -> int:
 
 
 def _close(tpm: "Tpm", authorizer: Authorizer, *, keep: bool) -> None:
-    """Flushes everything, or with `keep` our own sessions only. Raises nothing of its own."""
+    """Flushes everything, or with `keep` our own sessions only. Raises no error of its own."""
     if not keep:
         tpm.close()
         return
@@ -154,7 +154,7 @@ def _close(tpm: "Tpm", authorizer: Authorizer, *, keep: bool) -> None:
 
 
 class Overheard:
-    """A transport that prints what goes over it, explained."""
+    """A transport that prints and explains what passes through."""
 
     def __init__(self, transport: "Transport", secrets: bool) -> None:
         self._transport = transport
@@ -163,11 +163,11 @@ class Overheard:
         self._last_words = ""
 
     def end(self, words: str) -> None:
-        """From now on nothing is printed, but these words once if anything is still sent."""
+        """Stops printing, except for these words if anything is still sent."""
         self._ending, self._last_words = True, words
 
     def transceive(self, command: bytes) -> bytes:
-        """As `Transport.transceive`; both octets are shown, the command before the TPM has it."""
+        """As `Transport.transceive`; prints both messages, the command before the TPM gets it."""
         if self._ending:
             if self._last_words:
                 note(self._last_words)
@@ -187,7 +187,7 @@ def _show(tree: Any, secrets: bool) -> None:
 
 
 def _sent(tpm: "Tpm", command: Any, authorizations: list[Any], secrets: bool) -> int:
-    """Sends a command; the handle that its response gave, or 0. What sessions encrypt is shown in clear too."""
+    """Sends a command; returns the handle in its response, or 0. Prints encrypted parameters in plaintext too."""
     does = [use.attributes for use in authorizations if hasattr(use, "attributes")]
     if any(attributes & TPMA_SESSION.DECRYPT for attributes in does):
         print(f"# TPM2_{command.code.name} without its sessions, before its first parameter is encrypted:")

@@ -95,7 +95,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Serves until a signal. Raises UsageError, OSError, and what the first question for credentials raises."""
+    """Serves until a signal. Raises UsageError, OSError, and the error of the first request for credentials."""
     raise_descriptor_limit()
     _check_files(resolve_run(args))  # a wrong profile is told before anything is opened
     notifier = Notifier()
@@ -116,7 +116,7 @@ def run(args: Settings) -> int:
 
 
 def _check_files(settings: RunSettings) -> None:
-    """Raises UsageError for a file that only the first refresh would find something in, as in a shell's <(...)."""
+    """Raises UsageError for a file that can be read only once, such as a shell's <(...)."""
     files = {
         "credential-file": settings.credential_file,
         "keyPass-file": settings.keyPass_file,
@@ -130,7 +130,7 @@ def _check_files(settings: RunSettings) -> None:
 
 
 def _keep(store: "Store", notifier: "Notifier", token: "TokenFile") -> None:
-    """Refreshes when it is due or asked for, and gives signs of life, until a signal raises."""
+    """Renews when due or requested, and sends keep-alive messages, until a signal raises."""
     reload = _hangups(store.wake)
     _tell(store, notifier)
     while True:
@@ -149,9 +149,9 @@ def _keep(store: "Store", notifier: "Notifier", token: "TokenFile") -> None:
 
 
 def _hangups(wake: Callable[[], None]) -> Callable[[], bool]:
-    """Makes SIGHUP ask for a reload; gives the function that says whether it has, since the last time.
+    """Makes SIGHUP request a reload; returns the function that tells whether it has, since the last call.
 
-    At a terminal it stays the terminal's end, and with nohup nothing.
+    At a terminal SIGHUP keeps its meaning, and with nohup it is ignored.
     """
     asked = [False]
 
@@ -180,7 +180,7 @@ def _has_terminal() -> bool:
 
 @contextlib.contextmanager
 def _failures_told(outlook: Callable[[], str]) -> Iterator[None]:
-    """What may pass again becomes a line of the log; anything else is a fault of the program, and ends it."""
+    """Logs an error that may be temporary; raises any other."""
     try:
         yield
     except (TpmwireError, SigV4Error, UsageError, OSError) as error:
@@ -212,7 +212,7 @@ def _region(args: Settings) -> str | None:
 
 @contextlib.contextmanager
 def _listeners(args: Settings) -> Iterator[list[socket.socket]]:
-    """systemd's sockets, or the options'; a unix socket's file is removed at the end. Raises UsageError."""
+    """Yields systemd's sockets or the options'; removes a unix socket's file at the end. Raises UsageError."""
     mode = args.socket_mode
     if mode is not None and not (args.socket and re.fullmatch("0?[0-7]{3}", mode)):
         raise UsageError(f"--socket-mode {mode}: expected 0600 or 0660, together with --socket")

@@ -47,7 +47,7 @@ ATTRIBUTES = {
     "SIGN_ENCRYPT": "signs, computes HMACs, or encrypts",
     "X509_SIGN": "signs X.509 certificates only",
 }
-"""TPM 2.0 Part 2, §8.3, in short."""
+"""Object attributes in short (TPM 2.0 Part 2, §8.3)."""
 
 
 class Settings:
@@ -130,7 +130,7 @@ def _parent(file: "KeyFile") -> str:
 
 
 def _policy_lines(label: str, file: "KeyFile", steps: "tuple[Step, ...] | None", before: str = "") -> list[str]:
-    """A line for each policy command, in order."""
+    """Returns a line for each policy command, in order."""
     if steps is None:
         return [_line(label, "none")]
     lines = []
@@ -140,7 +140,7 @@ def _policy_lines(label: str, file: "KeyFile", steps: "tuple[Step, ...] | None",
 
 
 def _understood(steps: "tuple[Step, ...]", file: "KeyFile") -> "list[Statement | PolicyError]":
-    """Each step as the policy as a whole means it, or alone where another step cannot be read."""
+    """Returns each step as part of the whole policy, or on its own if another step cannot be parsed."""
     found: list[Statement | PolicyError] = []
     try:
         (whole,) = Policy.ways(steps, file.public)
@@ -182,7 +182,7 @@ def _public_lines(file: "KeyFile") -> list[str]:
 
 
 def _auth_policy(file: "KeyFile") -> str:
-    """The policy digest, and whether the file's own policy leads to it."""
+    """Returns the policy digest, and whether it is the digest of the file's policy."""
     wanted = file.public.auth_policy
     if not wanted:
         return "none"

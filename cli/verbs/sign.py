@@ -61,7 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints it. Raises UsageError, RequestError before the TPM is asked; what `signer_of` does."""
+    """Prints the signed request. Raises UsageError, RequestError before the TPM is opened; as `signer_of`."""
     caller = caller_of(args)
     with open_request(args, caller, args) as (request, scope):
         if args.output == "http":
@@ -80,7 +80,7 @@ def run(args: Settings) -> int:
 
 
 def _flat(request: "Request") -> list[tuple[str, str]]:
-    """The headers, those given more than once as one (RFC 9110 §5.3), as which they are signed."""
+    """Returns the headers, with repeated ones joined (RFC 9110 §5.3), as they are signed."""
     found: dict[str, tuple[str, str]] = {}
     for name, value in request.headers:
         first, values = found.get(name.lower(), (name, ""))
@@ -89,7 +89,7 @@ def _flat(request: "Request") -> list[tuple[str, str]]:
 
 
 def _write(request: "Request") -> None:
-    """The request as it goes over the wire."""
+    """Returns the request as sent."""
     parts = urlsplit(request.url)
     lines = [f"{request.method} {parts.path or '/'}{'?' if parts.query else ''}{parts.query} HTTP/1.1"]
     if request.header("Host") is None:

@@ -80,7 +80,7 @@ def _listed(groups: dict[str, list[str]]) -> str:
 
 
 def _found(word: str) -> tuple[str, str | None]:
-    """The table's name, and the member where the word names one: TPM_RC_AUTH_FAIL is one of TPM_RC."""
+    """Returns the table's name, and the member if the word names one: TPM_RC_AUTH_FAIL is one of TPM_RC."""
     tables = {name.lower(): name for name in named()}
     # TPM2_MAC has the code, and so the table, of TPM2_HMAC.
     tables |= {f"tpm2_{name}".lower(): f"TPM2_{code.name}" for name, code in TPM_CC.__members__.items()}
@@ -106,7 +106,7 @@ def _found(word: str) -> tuple[str, str | None]:
 
 
 def _has_octets(name: str) -> bool:
-    """Whether it is a structure, list or buffer, of which a value is its octets."""
+    """Tells whether it is a structure, list or buffer, so that a value of it is bytes."""
     kind: Any = named()[name]
     if isinstance(kind, type):
         return issubclass(kind, Record) and not issubclass(kind, Command)
@@ -124,7 +124,7 @@ def _octets(name: str, words: str, as_plain: bool) -> int:
 
 
 def _value(name: str, words: str) -> int:
-    """A number, or the name of a constant or of attributes as `fixedTPM|decrypt`."""
+    """Parses a number, or the name of a constant or of attributes such as `fixedTPM|decrypt`."""
     try:
         value = int(words, 0)
     except ValueError:

@@ -60,7 +60,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Answers git. Raises UsageError, RequestError before the TPM is asked; what `signer_of` does."""
+    """Responds to git. Raises UsageError, RequestError before the TPM is opened; what `signer_of` does."""
     asked = _attributes(read_stdin(_LIMIT))
     if args.action != "get":
         return 0
@@ -83,5 +83,5 @@ def run(args: Settings) -> int:
 
 
 def _attributes(text: str) -> dict[str, str]:
-    """Git's lines (gitcredentials(7), "CUSTOM HELPERS")."""
+    """Parses git's lines (gitcredentials(7), "CUSTOM HELPERS")."""
     return dict(line.partition("=")[::2] for line in text.split("\n") if "=" in line)

@@ -65,7 +65,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints it. Raises UsageError, RequestError before the TPM is asked; what `AwsClient.send` does."""
+    """Prints the password. Raises UsageError, RequestError before the TPM is opened; as `AwsClient.send`."""
     if args.action is None:
         caller = caller_of(args)
         region = _PUBLIC_REGION if args.public else region_of(caller, args.region)

@@ -70,7 +70,7 @@ def run(args: Settings) -> int:
 
 
 def _api_version() -> str | None:
-    """The version that kubectl asks for; None where it does not, or for one that is not known."""
+    """Returns the version that kubectl requests; None if it requests none, or an unknown one."""
     text = os.environ.get("KUBERNETES_EXEC_INFO")
     if not text:
         return None

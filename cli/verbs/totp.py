@@ -124,7 +124,7 @@ def _period(text: str) -> int:
 
 
 def run(args: Settings) -> int:
-    """Makes the key, or prints a code. Raises UsageError, KeyFileError; TpmError, SessionError, TransportError."""
+    """Creates the key, or prints a code. Raises UsageError, KeyFileError, TpmError and other TpmwireErrors."""
     return _import(args) if args.action == "import" else _code(args)
 
 
@@ -174,7 +174,7 @@ def _read_token(path: str | None) -> Token:
 
 
 def _tell(args: Settings, token: "Token") -> None:
-    """Tells where the key is, how it is used, and what it is not."""
+    """Prints the key's place, its use, and its limits."""
     handle = args.persistent_handle
     file = args.out if args.out and args.out != "-" else None
     where = file or (f"0x{handle:08x}" if handle is not None else "FILE")

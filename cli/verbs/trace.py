@@ -33,10 +33,10 @@ from ..terminal.options import Program, TpmSettings, add_tpm_options
 __all__ = ["Settings", "configure", "run"]
 
 LARGEST = 1 << 16
-"""Octets of a command. No TPM takes as many."""
+"""Maximum size of a command in bytes, more than any TPM accepts."""
 
 SET_LOCALITY = 5
-"""swtpm's control channel: tpm2-tools choose their locality, which is 0, before each command (swtpm_ioctls)."""
+"""swtpm's control channel: before each command, tpm2-tools set their locality, which is 0 (swtpm_ioctls)."""
 
 
 class Settings(TpmSettings):
@@ -60,7 +60,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Runs the program beside the relay; its exit code."""
+    """Runs the program beside the relay; returns its exit code."""
     if shutil.which(args.program[0]) is None:
         raise UsageError(f"cannot find the program {args.program[0]!r}")
     # A Unix socket's path may have 107 bytes: not below a directory with a long name.
@@ -102,10 +102,10 @@ def _explain(command: bytes, response: bytes, out: TextIO | None, secrets: bool)
 
 
 class Relay:
-    """Listens at a Unix socket as swtpm does, and hands on to a TPM. A context manager.
+    """Listens at a Unix socket like swtpm, and relays to a TPM. A context manager.
 
-    Each connection gets one of its own to the TPM, as a resource manager keeps the handles of each apart. `seen`
-    is called with each command and its response.
+    Each connection gets its own connection to the TPM, since a resource manager separates the handles of each.
+    `seen` is called with each command and its response.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Relay:
         self._selector.close()
 
     def serve(self, child: "subprocess.Popen[bytes]") -> None:
-        """Until the program ends."""
+        """Relays until the program ends."""
         here, there = socket.socketpair()
 
         def wait() -> None:
@@ -181,7 +181,7 @@ class Relay:
         self._gone(key)
 
     def _show(self, command: bytes, response: bytes) -> None:
-        """To `seen`, while it can be written; that it cannot must not come between the program and the TPM."""
+        """Calls `seen`, unless output has failed: that must not disturb the program and the TPM."""
         if self._deaf:
             return
         try:
@@ -212,7 +212,7 @@ class Relay:
 
 
 class Client:
-    """One connection of the program, and the one to the TPM that belongs to it."""
+    """A connection of the program, and its connection to the TPM."""
 
     def __init__(self, connection: socket.socket, tpm: "Transport") -> None:
         self.socket = connection
@@ -220,11 +220,11 @@ class Client:
         self._octets = b""
 
     def fileno(self) -> int:
-        """For the selector."""
+        """Returns the descriptor, for the selector."""
         return self.socket.fileno()
 
     def command(self) -> bytes | None:
-        """The command, where it is whole; None before; nothing where the program has gone. Raises OSError."""
+        """Returns a complete command, None if it is incomplete, or nothing at the end. Raises OSError."""
         octets = self.socket.recv(LARGEST)
         if not octets:
             return b""
@@ -241,6 +241,6 @@ class Client:
         return command
 
     def close(self) -> None:
-        """Both ends."""
+        """Closes both ends."""
         self.socket.close()
         self.tpm.close()

@@ -223,7 +223,7 @@ def _wrap_one(args: Settings, to: str, order: Order, key_id: str) -> int:
 
 
 def _sigv4a_key_id(args: Settings) -> str:
-    """Returns the access key id for the key of SigV4A, before the secret is asked for. Raises UsageError."""
+    """Returns the access key id for the SigV4A key, before the secret is read. Raises UsageError."""
     check_places(Place(file=args.sigv4a_out), Place(file=args.out), force=args.force)
     if args.from_profile and not args.aws_access_key_id:
         return required_key_id(key_id_of(args.from_profile))
