@@ -20,7 +20,7 @@ from typing import Any
 
 from tpmwire.errors import DecodeError
 from tpmwire.explain import as_json, as_text
-from tpmwire.explain.table import kinds, named, table_of
+from tpmwire.explain.table import declarations, kinds, table_of
 from tpmwire.explain.value import explain_octets, explain_value
 from tpmwire.record import Record
 from tpmwire.spec.command import Command
@@ -81,7 +81,7 @@ def _listed(groups: dict[str, list[str]]) -> str:
 
 def _found(word: str) -> tuple[str, str | None]:
     """Returns the table's name, and the member if the word names one: TPM_RC_AUTH_FAIL is one of TPM_RC."""
-    tables = {name.lower(): name for name in named()}
+    tables = {name.lower(): name for name in declarations()}
     # TPM2_MAC has the code, and so the table, of TPM2_HMAC.
     tables |= {f"tpm2_{name}".lower(): f"TPM2_{code.name}" for name, code in TPM_CC.__members__.items()}
     asked = word.lower()
@@ -90,7 +90,7 @@ def _found(word: str) -> tuple[str, str | None]:
             return tables[form], None
     members = {
         f"{name}_{member}".lower(): (name, member)
-        for name, kind in named().items()
+        for name, kind in declarations().items()
         if isinstance(kind, type) and issubclass(kind, IntEnum)
         for member in kind.__members__
     }
@@ -107,7 +107,7 @@ def _found(word: str) -> tuple[str, str | None]:
 
 def _has_octets(name: str) -> bool:
     """Tells whether it is a structure, list or buffer, so that a value of it is bytes."""
-    kind: Any = named()[name]
+    kind: Any = declarations()[name]
     if isinstance(kind, type):
         return issubclass(kind, Record) and not issubclass(kind, Command)
     return not isinstance(kind, dict) and not isinstance(wire_of(kind), (Number, YesNo))
@@ -133,7 +133,7 @@ def _value(name: str, words: str) -> int:
         if value < 0:
             raise UsageError(f"{words} is negative; the standard has no negative numbers")
         return value
-    kind: Any = named()[name]
+    kind: Any = declarations()[name]
     if not isinstance(kind, type) or not hasattr(kind, "__members__"):
         raise UsageError(f"{words!r} is not a number such as 0x40472")
     known = {member.replace("_", "").lower(): int(number) for member, number in kind.__members__.items()}

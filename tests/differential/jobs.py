@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from tests.differential.ours import structures
 from tpmwire.explain.names import field_name
-from tpmwire.explain.table import named
+from tpmwire.explain.table import declarations
 from tpmwire.record import Record
 from tpmwire.wire import parse_command, parse_response
 from tpmwire.wires import wire_of
@@ -84,5 +84,5 @@ def answers(asked: list[Job], *options: str) -> list[Any]:
 
 def parser(name: str) -> Callable[[bytes], Any]:
     """Our way from a structure's octets to its value, by its name in the standard."""
-    wire = wire_of(named()[name]) if name in named() else wire_of(named()[f"{name}_OPTIONAL"])
+    wire = wire_of(declarations()[name]) if name in declarations() else wire_of(declarations()[f"{name}_OPTIONAL"])
     return lambda octets: wire._parse(io.BytesIO(octets), {}, "")

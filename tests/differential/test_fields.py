@@ -9,7 +9,7 @@ import tpmstream.spec.commands as their_commands
 import tpmstream.spec.structures as their_structures
 
 from tpmwire.explain.names import field_name
-from tpmwire.explain.table import named
+from tpmwire.explain.table import declarations
 from tpmwire.record import Record
 from tpmwire.spec.command import Command, role_of
 
@@ -47,7 +47,7 @@ def theirs() -> dict[str, list[str]]:
 
 def ours() -> Iterator[tuple[str, list[str]]]:
     """Ours, under the names that tpmstream gives."""
-    for name, kind in named().items():
+    for name, kind in declarations().items():
         if not isinstance(kind, type) or not issubclass(kind, Record):
             continue
         if not issubclass(kind, Command):

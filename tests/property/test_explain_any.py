@@ -9,7 +9,7 @@ from tests.property.strategies import records
 from tpmwire.errors import DecodeError
 from tpmwire.explain import Node, as_json, as_text, explain_command, explain_response
 from tpmwire.explain.html import as_html
-from tpmwire.explain.table import named, table_of
+from tpmwire.explain.table import declarations, table_of
 from tpmwire.explain.value import explain_value
 from tpmwire.spec.command import Command, command_class, role_of
 from tpmwire.spec.constants import TPM_CC
@@ -17,7 +17,9 @@ from tpmwire.spec.structures import TPMS_AUTH_COMMAND
 from tpmwire.wire import build_command, split
 
 CODES = list(TPM_CC)
-NUMBERS = sorted(name for name in named() if name.startswith(("TPMA_", "TPM_", "TPMI_ALG", "TPMI_DH", "TPMI_RH")))
+NUMBERS = sorted(
+    name for name in declarations() if name.startswith(("TPMA_", "TPM_", "TPMI_ALG", "TPMI_DH", "TPMI_RH"))
+)
 
 
 def leaves(node: Node) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from cli import toolbox
-from tpmwire.explain.table import kinds, named, table_of
+from tpmwire.explain.table import declarations, kinds, table_of
 from tpmwire.spec.command import command_class
 from tpmwire.spec.constants import TPM_CC
 
@@ -27,7 +27,7 @@ def spec(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_everything_has_a_table() -> None:
-    for name in named():
+    for name in declarations():
         table = table_of(name)
         assert table.name == name
         assert any(rows for _, rows in table.parts), name

@@ -13,11 +13,11 @@ from ..sessions import authorization_hmac
 from ..spec.commands.sessions import StartAuthSession
 from ..spec.constants import TPM_CC, TPM_RH, TPM_SE, TPMA_SESSION
 from ..spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
-from .apart import Message
+from .areas import Message
 from .known import Known
 from .tree import Node
 
-__all__ = ["Followed", "Judged", "Key", "Verdict", "encrypting", "judged"]
+__all__ = ["Key", "SessionAuth", "TracedSession", "Verdict", "encrypting", "judge_hmacs"]
 
 
 class Key(NamedTuple):
@@ -48,7 +48,7 @@ class Verdict(NamedTuple):
     reason: str = ""
 
 
-class Followed:
+class TracedSession:
     """A session of a recording."""
 
     def __init__(self, start: StartAuthSession, nonce_tpm: bytes, salts: Sequence[Secret], known: Known) -> None:
@@ -105,17 +105,17 @@ class Followed:
             return None
 
 
-class Judged(NamedTuple):
+class SessionAuth(NamedTuple):
     """An authorization in a command, with the values that its HMACs depend on."""
 
     entity: int | None
-    session: Followed
+    session: TracedSession
     sent: TPMS_AUTH_COMMAND
     answer: TPMS_AUTH_RESPONSE | None
 
 
-def judged(
-    this: Judged,
+def judge_hmacs(
+    this: SessionAuth,
     code: TPM_CC,
     command: Message,
     response: Message | None,
@@ -173,7 +173,7 @@ def judged(
     return _with_reason(found, hashed is None)
 
 
-def _auths(this: Judged, known: Known, key: Key) -> Iterator[tuple[Secret, bool]]:
+def _auths(this: SessionAuth, known: Known, key: Key) -> Iterator[tuple[Secret, bool]]:
     """Yields authValues to try, and whether the HMAC key includes them (Part 1, §19.6.8)."""
     session = this.session
     policy = session.start.session_type == TPM_SE.POLICY

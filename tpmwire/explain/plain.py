@@ -6,7 +6,7 @@ from typing import Any
 from ..errors import DecodeError
 from ..record import Record
 from ..spec.command import role_of
-from .follow import Followed, Verdict
+from .follow import TracedSession, Verdict
 from .life import cipher_name
 from .names import field_name
 from .tree import Node
@@ -16,7 +16,7 @@ __all__ = ["attach_digest", "attach_key", "attach_plain", "attach_verdict"]
 
 
 def attach_plain(
-    tree: Node, kind: type[Record], offset: int, octets: bytes, session: Followed, fitting: int
+    tree: Node, kind: type[Record], offset: int, octets: bytes, session: TracedSession, fitting: int
 ) -> None:
     """Adds the first parameter's plain value (`octets`, with its size) to the encrypted one at `offset`.
 
@@ -47,7 +47,7 @@ def attach_plain(
         sealed.beside.append(node)
 
 
-def attach_key(tree: Node | None, session: Followed) -> None:
+def attach_key(tree: Node | None, session: TracedSession) -> None:
     """Adds the session key to the response that opens the session, or its formula if several keys are possible."""
     if tree is None:
         return
@@ -65,7 +65,7 @@ def attach_key(tree: Node | None, session: Followed) -> None:
     tree.beside.append(node)
 
 
-def attach_verdict(asked: Node, answered: Node | None, index: int, verdict: Verdict, wants: Followed) -> None:
+def attach_verdict(asked: Node, answered: Node | None, index: int, verdict: Verdict, wants: TracedSession) -> None:
     """Adds whether the HMACs of an authorization are valid."""
     for tree, holds in ((asked, verdict.command), (answered, verdict.response)):
         node = None if tree is None else _hmac(tree, index + 1)

@@ -19,7 +19,7 @@ from ..wire import first_parameter
 from ..wires import Counted, Number, Select, Sized, SizedRecord, wire_of
 from .names import constant_name, field_name, purpose, section, type_name
 
-__all__ = ["Table", "kinds", "named", "octets_of", "table_of"]
+__all__ = ["Table", "declarations", "kinds", "size_of", "table_of"]
 
 _MODULES = (
     "constants",
@@ -60,7 +60,7 @@ class Table(NamedTuple):
 
 
 @cache
-def named() -> dict[str, Any]:
+def declarations() -> dict[str, Any]:
     """Every declaration with a table, by the standard's name.
 
     The values are commands and structures (classes), constants and attribute words (classes), unions
@@ -89,9 +89,9 @@ def _has_table(value: Any) -> bool:
 
 
 def kinds() -> dict[str, list[str]]:
-    """The names of `named()` in groups, in the standard's order."""
+    """The names of `declarations()` in groups, in the standard's order."""
     groups: dict[str, list[str]] = {}
-    for name, value in named().items():
+    for name, value in declarations().items():
         groups.setdefault(_kind(name, value), []).append(name)
     return groups
 
@@ -105,8 +105,8 @@ def _kind(name: str, value: Any) -> str:
 
 
 def table_of(name: str) -> Table:
-    """The table of one of `named()`. Raises KeyError for another name."""
-    value = named()[name]
+    """The table of one of `declarations()`. Raises KeyError for another name."""
+    value = declarations()[name]
     if isinstance(value, dict):
         return Table(name, "A union: the selector determines the member.", "", [("members", _members(value))])
     if not isinstance(value, type):
@@ -167,7 +167,7 @@ def _field(field: tuple[str, Any]) -> tuple[str, ...]:
 
 
 def _union_name(wire: Select) -> str:
-    return next((name for name, value in named().items() if value is wire.members), "TPMU")
+    return next((name for name, value in declarations().items() if value is wire.members), "TPMU")
 
 
 def _members(members: dict[Any, Any]) -> Sequence[Sequence[str]]:
@@ -205,7 +205,7 @@ def _type(name: str, annotation: Any) -> Table:
 
 
 def _numbers(name: str, kind: Any) -> Table:
-    digits = 2 * octets_of(kind)
+    digits = 2 * size_of(kind)
     if issubclass(kind, IntFlag):
         bits = [(int(flag), kind(flag).described()) for flag in kind]
         rows: list[Sequence[str]] = [
@@ -225,10 +225,10 @@ def _layers() -> Sequence[Sequence[str]]:
     return [(f"0x{number:02x}", f"TSS2_{layer.name}_RC", layer.purpose) for number, layer in LAYERS.items()]
 
 
-def octets_of(kind: type[int]) -> int:
+def size_of(kind: type[int]) -> int:
     """The size of a number or attribute word in the structures."""
-    wires = [wire_of(value) for value in named().values() if isinstance(value, Declared)]
-    records = [value for value in named().values() if isinstance(value, type) and issubclass(value, Record)]
+    wires = [wire_of(value) for value in declarations().values() if isinstance(value, Declared)]
+    records = [value for value in declarations().values() if isinstance(value, type) and issubclass(value, Record)]
     wires += [wire for record in records for _, wire in record.wire().fields]
     sizes = [wire.size for wire in wires if isinstance(wire, Number) and wire.kind is kind]
     # Types that are not fields themselves: TPM_HT and TPM_NT are one byte, all others UINT32.

@@ -17,8 +17,8 @@ from ..spec.commands.sessions import StartAuthSession
 from ..spec.constants import TPM_CC, TPM_RH, TPM_SE, TPM_ST, TPMA_SESSION
 from ..spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
 from ..wire import first_parameter, parse_response
-from .apart import Message, apart, first, joined, replaced
-from .follow import Followed, Judged, Verdict, encrypting, judged
+from .areas import Message, first_content, join_values, replace_first, split_message
+from .follow import SessionAuth, TracedSession, Verdict, encrypting, judge_hmacs
 from .known import Known
 from .life import Life, Step
 from .message import explain_command, explain_response
@@ -63,7 +63,7 @@ def explain_talk(
 class _Follower:
     def __init__(self, talk: Talk, salts: Sequence[Secret], known: Known) -> None:
         self._talk, self._salts, self._known = talk, salts, known
-        self._sessions: dict[int, Followed] = {}
+        self._sessions: dict[int, TracedSession] = {}
         self._lives: dict[int, Life] = {}
 
     def exchange(self, command: bytes, response: bytes) -> None:
@@ -97,9 +97,11 @@ class _One:
         kind = command_class(self._code)
         if kind is None:
             return
-        sent = apart(self._command, kind, TPMS_AUTH_COMMAND, command=True)
+        sent = split_message(self._command, kind, TPMS_AUTH_COMMAND, command=True)
         succeeded = bool(self._response) and not any(self._response[6:10])
-        got = apart(self._response, kind.Response, TPMS_AUTH_RESPONSE, command=False) if succeeded else None
+        got = (
+            split_message(self._response, kind.Response, TPMS_AUTH_RESPONSE, command=False) if succeeded else None
+        )
         verdicts = self._verdicts(kind, sent, got)
         plain_command = self._opened(kind, sent, TPMA_SESSION.DECRYPT, verdicts, self._asked, sent)
         plain_response = None
@@ -108,10 +110,10 @@ class _One:
                 kind.Response, got, TPMA_SESSION.ENCRYPT, verdicts, self._answered, sent, newer=got
             )
         self._note_uses(kind, sent, got, verdicts)
-        values = joined(kind, sent.handles, plain_command)
+        values = join_values(kind, sent.handles, plain_command)
         if values is None:
             return
-        answer = None if got is None else joined(kind.Response, got.handles, plain_response)
+        answer = None if got is None else join_values(kind.Response, got.handles, plain_response)
         if succeeded and answer is not None:
             self._known.learn(values, answer)
             self._sessions_by(values, answer)
@@ -134,8 +136,8 @@ class _One:
                 verdicts.append(None)
                 continue
             answer = got.authorizations[index] if got is not None and index < len(got.authorizations) else None
-            verdict = judged(
-                Judged(entity, session, auth, answer),
+            verdict = judge_hmacs(
+                SessionAuth(entity, session, auth, answer),
                 self._code,
                 sent,
                 got,
@@ -170,7 +172,7 @@ class _One:
         sessions = [self._f._sessions.get(sent.authorizations[place].session_handle) for place in places]
         return [session.nonce_tpm for session in sessions if session is not None]
 
-    def _after(self, kind: type[Command], sent: Message, index: int, session: Followed) -> Callable[..., Any]:
+    def _after(self, kind: type[Command], sent: Message, index: int, session: TracedSession) -> Callable[..., Any]:
         """Returns a function for the authValue that the command sets and its response is authorized with."""
 
         def after(key: Any, auth: Secret) -> Secret | None:
@@ -179,8 +181,10 @@ class _One:
             parameters = sent.parameters
             if encrypting(sent, TPMA_SESSION.DECRYPT) == 0:
                 sealed = sent.authorizations[0].nonce, session.nonce_tpm
-                parameters = replaced(parameters, session.cipher(key.session_key, auth, sealed, first(parameters)))
-            values = joined(kind, sent.handles, parameters)
+                parameters = replace_first(
+                    parameters, session.cipher(key.session_key, auth, sealed, first_content(parameters))
+                )
+            values = join_values(kind, sent.handles, parameters)
             field = None if values is None else values.auth_after
             return None if field is None else Secret(getattr(values, field) if field else b"")
 
@@ -209,18 +213,18 @@ class _One:
         nonces = (caller, session.nonce_tpm) if newer is None else (newer.authorizations[index].nonce, caller)
         found, (auths, certain) = [], self._cipher_auths(sent, index, verdict, session)
         for auth in auths:
-            plain = session.cipher(verdict.key.session_key, auth, nonces, first(message.parameters))
+            plain = session.cipher(verdict.key.session_key, auth, nonces, first_content(message.parameters))
             if plain is None:
                 return None
-            found.append(replaced(message.parameters, plain))
-        parsing = [parameters for parameters in found if joined(kind, (0,) * 8, parameters) is not None]
+            found.append(replace_first(message.parameters, plain))
+        parsing = [parameters for parameters in found if join_values(kind, (0,) * 8, parameters) is not None]
         parameters = (parsing or found)[0]
-        size = 2 + len(first(parameters))
+        size = 2 + len(first_content(parameters))
         attach_plain(tree, kind, message.offset, parameters[:size], session, 0 if certain else len(parsing))
         return parameters
 
     def _cipher_auths(
-        self, sent: Message, index: int, verdict: Verdict, session: Followed
+        self, sent: Message, index: int, verdict: Verdict, session: TracedSession
     ) -> tuple[list[Secret], bool]:
         """Candidates for the authValue in the cipher's key, which is the entity's, and whether it is certain."""
         kind = command_class(self._code)
@@ -258,7 +262,7 @@ class _One:
                 self._f._sessions.pop(handle, None)
                 self._f._lives.pop(handle, None)
 
-    def _life(self, handle: int, session: Followed | None) -> Life:
+    def _life(self, handle: int, session: TracedSession | None) -> Life:
         life = self._f._lives.get(handle)
         if life is None:
             life = self._f._lives[handle] = Life(handle, session.start if session is not None else None)
@@ -273,7 +277,7 @@ class _One:
             self._f._lives.pop(handle, None)
             session = None
             with contextlib.suppress(EncodeError):  # an unknown hash algorithm
-                session = Followed(command, answer.nonce_tpm, self._f._salts, self._known)
+                session = TracedSession(command, answer.nonce_tpm, self._f._salts, self._known)
                 self._f._sessions[handle] = session
                 attach_key(self._answered, session)
             life = self._life(handle, session)

@@ -9,7 +9,7 @@ from ..spec.command import Command
 from ..spec.constants import TPMA_NV
 from ..wires import Number, YesNo, wire_of
 from .names import purpose, section
-from .table import named, octets_of
+from .table import declarations, size_of
 from .tree import Node
 from .walk import Walk
 from .words import value_words
@@ -18,11 +18,11 @@ __all__ = ["explain_octets", "explain_value"]
 
 
 def explain_octets(name: str, octets: bytes) -> Node:
-    """The tree of bytes as the type `name` of `named()`, up to the first error, which is `error` of the tree.
+    """The tree of bytes as the type `name` of `declarations()`, up to the first error, the `error` of the tree.
 
     Raises DecodeError for a union, which occurs only inside structures, and KeyError for an unknown name.
     """
-    declared = named()[name]
+    declared = declarations()[name]
     if isinstance(declared, dict) or (isinstance(declared, type) and issubclass(declared, Command)):
         raise DecodeError(f"{name} cannot be decoded alone", 0, 0)
     walk = Walk(octets)
@@ -40,15 +40,15 @@ def explain_octets(name: str, octets: bytes) -> Node:
 
 
 def explain_value(name: str, value: int) -> list[str]:
-    """The meaning of `value` as the type `name` of `named()`, in lines.
+    """The meaning of `value` as the type `name` of `declarations()`, in lines.
 
     An attribute word has a line for each set bit; a response code is split into its parts (Part 2, §6.6.1).
     Raises DecodeError if the type is not a number or is too small for the value, and KeyError for an unknown name.
     """
-    declared: Any = named()[name]
+    declared: Any = declarations()[name]
     if isinstance(declared, type) and not issubclass(declared, Record):
         numbers: Any = declared
-        wire: Any = Number(octets_of(numbers), numbers)
+        wire: Any = Number(size_of(numbers), numbers)
     else:
         wire = None if isinstance(declared, dict) else wire_of(declared)
     if not isinstance(wire, (Number, YesNo)):

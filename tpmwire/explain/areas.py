@@ -8,7 +8,7 @@ from ..record import Record
 from ..spec.constants import TPM_ST
 from ..wire import authorizations, join, opened, read_handles
 
-__all__ = ["Message", "apart", "first", "joined", "replaced"]
+__all__ = ["Message", "first_content", "join_values", "replace_first", "split_message"]
 
 
 class Message(NamedTuple):
@@ -20,7 +20,7 @@ class Message(NamedTuple):
     authorizations: Sequence[Any]
 
 
-def apart(data: bytes, kind: type[Record], auth: Any, *, command: bool) -> Message:
+def split_message(data: bytes, kind: type[Record], auth: Any, *, command: bool) -> Message:
     """The areas of a message whose authorizations have the class `auth`. Raises DecodeError."""
     tag, _, stream = opened(data)
     handles = read_handles(kind, stream)
@@ -37,17 +37,17 @@ def apart(data: bytes, kind: type[Record], auth: Any, *, command: bool) -> Messa
     return Message(handles, parameters, offset, authorizations(auth, stream, len(data)))
 
 
-def first(parameters: bytes) -> bytes:
+def first_content(parameters: bytes) -> bytes:
     """The content of the TPM2B at the beginning."""
     return parameters[2 : 2 + int.from_bytes(parameters[:2], "big")]
 
 
-def replaced(parameters: bytes, content: bytes | None) -> bytes:
+def replace_first(parameters: bytes, content: bytes | None) -> bytes:
     """The parameters with other content, of the same size, in the TPM2B at the beginning; unchanged for None."""
     return parameters if content is None else parameters[:2] + content + parameters[2 + len(content) :]
 
 
-def joined(kind: type[Record], handles: Sequence[int], parameters: bytes | None) -> Any:
+def join_values(kind: type[Record], handles: Sequence[int], parameters: bytes | None) -> Any:
     """The record of these handles and parameters; None if there are no parameters or they do not parse."""
     if parameters is None:
         return None
