@@ -20,7 +20,6 @@ __all__ = [
     "Endpoint",
     "configured_url",
     "dns_suffix",
-    "guess",
     "is_enabled",
     "partition",
     "resolve",
@@ -146,17 +145,6 @@ def resolve_service(
         fips="-fips" if fips else "",
     )
     return Endpoint(f"https://{host}/", signed_for.format(main=row[4]) or region, signing_name)
-
-
-def guess(url: str) -> tuple[str, str] | None:
-    """Returns service (its signing name) and region of signatures for a URL's host; None if either is unknown.
-
-    `hosts.scope_of` returns a partial result, too. Raises RequestError for an invalid URL.
-    """
-    from .hosts import scope_of  # late: a large table that endpoints do not need
-
-    found = scope_of(url)
-    return (found.service, found.region) if found.service and found.region else None
 
 
 def configured_url(

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from sigv4.canonical import canonical_request
 from sigv4.config import load_config
-from sigv4.endpoints import guess, resolve
+from sigv4.endpoints import resolve
 from sigv4.errors import NetworkError, RequestError, ResponseError, SigV4Error
+from sigv4.hosts import scope_of
 from sigv4.http import HttpClient, Response
 from sigv4.proxy import proxy_for
 from sigv4.request import Request, split_url
@@ -323,12 +324,12 @@ def test_lists_are_sent_or_refused(tags: dict[str, str], texts: list[str]) -> No
         st.text(max_size=40), st.from_regex(r"https://[a-z0-9.-]{1,20}\.amazonaws\.com/", fullmatch=True)
     )
 )
-def test_a_service_is_guessed_or_not(url: str) -> None:
+def test_a_scope_is_derived_or_not(url: str) -> None:
     try:
-        found = guess(url)
+        scope = scope_of(url)
     except RequestError:
         return
-    assert found is None or all(found)
+    assert scope.region is None or scope.service is not None
 
 
 @given(region=st.text(max_size=20), url=st.none() | st.text(max_size=40))
