@@ -29,7 +29,7 @@ __all__ = [
 GLOBAL_REGION = "us-east-1"
 # The pseudo region of the global endpoint in AWS's endpoint data.
 _GLOBAL_NAMES = ("aws-global",)
-# FIPS, dual-stack: the variant's letter in services.PLACES.
+# FIPS, dual-stack: the variant's letter in services.HOSTS.
 _VARIANTS = {(False, False): "-", (True, False): "f", (False, True): "d", (True, True): "b"}
 _GLOBAL_URL = "https://sts.amazonaws.com/"
 
@@ -116,7 +116,7 @@ def resolve_service(
     """
     if name == "sts":
         return resolve(region, endpoint_url, environ, profile)
-    from .services import PLACES, PREFIXES, SIGNING_NAMES  # late: a large table that STS does not need
+    from .services import HOST_PREFIXES, HOSTS, SIGNING_NAMES  # late: a large table that STS does not need
 
     environ = environ or {}
     found, pseudo_fips = _parse_region(region)
@@ -130,9 +130,9 @@ def resolve_service(
     dual_stack = is_enabled("AWS_USE_DUALSTACK_ENDPOINT", environ, profile)
     row = partition(region)
     places = next(
-        (found for variants, found in PLACES.get(name, {}).items() if _VARIANTS[fips, dual_stack] in variants), {}
+        (found for variants, found in HOSTS.get(name, {}).items() if _VARIANTS[fips, dual_stack] in variants), {}
     )
-    usual = (f"{PREFIXES.get(name, name)}{{fips}}.{{region}}.{{domain}}", "")
+    usual = (f"{HOST_PREFIXES.get(name, name)}{{fips}}.{{region}}.{{domain}}", "")
     host, signed_for = next((places[key] for key in (region, row[0], "*") if key in places), usual)
     if not host:
         raise RequestError(f"{name} has no FIPS endpoint in {region}; use another region, or disable FIPS")

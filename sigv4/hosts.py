@@ -6,14 +6,14 @@ result is None; it is never guessed.
 
 import re
 
-from .host_names import AFTER_REGION, BELOW, GLOBAL, MULTI_REGION, NAMES
+from .host_names import AFTER_REGION, BEFORE_REGION, GLOBAL_HOSTS, MULTI_REGION_HOSTS, RESOURCE_HOSTS
 from .partitions import PARTITIONS
 from .request import split_url
 
 __all__ = ["Scope", "scope_of"]
 
 # Hosts that AWS's endpoint data lacks: label before the region, signing name.
-_NAMES = {
+_BEFORE_REGION = {
     "aos": "es",
     "aps-workspaces": "aps",
     "ec2messages": "ec2messages",
@@ -22,7 +22,7 @@ _NAMES = {
     "transcribestreaming": "transcribe",
 }
 # Hosts of one resource (API, cluster, IoT account): label before the region, signing name; '': unsigned.
-_BELOW = {
+_RESOURCE_HOSTS = {
     "aos": "es",
     "aoss": "aoss",
     "appsync-api": "appsync",
@@ -59,7 +59,7 @@ _BY_PATH = {
 }
 _LEGACY_REGION, _LEGACY_DOMAIN = "us-east-1", "amazonaws.com"
 # Hosts from before services had regions.
-_GLOBAL = {"s3": "s3", "s3-external-1": "s3", "queue": "sqs"}
+_GLOBAL_HOSTS = {"s3": "s3", "s3-external-1": "s3", "queue": "sqs"}
 _OTHER_DOMAINS = ("on.aws", "on.amazonwebservices.com.cn")
 _DOMAINS = sorted({suffix for row in PARTITIONS for suffix in row[2:4]} | {*_OTHER_DOMAINS}, key=len, reverse=True)
 _REGION = re.compile("|".join(row[1] for row in PARTITIONS))
@@ -88,7 +88,7 @@ def scope_of(url: str) -> Scope:
     """Returns the scope of signatures for the host of `url`. Raises RequestError for an invalid URL."""
     parts = split_url(url)
     host = (parts.hostname or "").lower()
-    if known := GLOBAL.get(host) or GLOBAL.get(host.replace("-fips.", ".")):
+    if known := GLOBAL_HOSTS.get(host) or GLOBAL_HOSTS.get(host.replace("-fips.", ".")):
         return Scope(known[0], known[1] or None)
     domain = next((suffix for suffix in _DOMAINS if host.endswith("." + suffix)), None)
     names = host.removesuffix(f".{domain}").split(".")
@@ -97,10 +97,10 @@ def scope_of(url: str) -> Scope:
     if domain is None or not labels:
         return _after_region(labels)
     for start in range(1, len(labels)):
-        if name := MULTI_REGION.get(".".join(labels[start:])):
+        if name := MULTI_REGION_HOSTS.get(".".join(labels[start:])):
             return Scope(name, multi_region=True)
     found = _legacy_s3(labels) or _before_region(labels, parts.path) or _after_region(labels)
-    if found.service is None and domain == _LEGACY_DOMAIN and (name := _GLOBAL.get(labels[-1])):
+    if found.service is None and domain == _LEGACY_DOMAIN and (name := _GLOBAL_HOSTS.get(labels[-1])):
         return Scope(name, _LEGACY_REGION)
     return found
 
@@ -115,11 +115,11 @@ def _before_region(labels: list[str], path: str) -> Scope | None:
     for start in range(index):
         name = ".".join(labels[start:index])
         if start == 0 or private:
-            service = NAMES.get(name) or _NAMES.get(name)
+            service = BEFORE_REGION.get(name) or _BEFORE_REGION.get(name)
         else:
-            service = _BELOW.get(name, NAMES[name] if name in BELOW else None)
+            service = _RESOURCE_HOSTS.get(name, BEFORE_REGION[name] if name in RESOURCE_HOSTS else None)
         if service is None and private:
-            service = _BELOW.get(name)
+            service = _RESOURCE_HOSTS.get(name)
         if service is not None:
             start_of_path, other = _BY_PATH.get(name, ("", ""))
             return (

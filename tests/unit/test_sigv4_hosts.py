@@ -8,7 +8,7 @@ from botocore.loaders import Loader
 
 from sigv4.endpoints import resolve_service
 from sigv4.errors import RequestError
-from sigv4.host_names import GLOBAL, MULTI_REGION, NAMES
+from sigv4.host_names import BEFORE_REGION, GLOBAL_HOSTS, MULTI_REGION_HOSTS
 from sigv4.hosts import scope_of
 
 LOADER = Loader()
@@ -24,8 +24,8 @@ def _is_known(name: str) -> bool:
     """Whether the service is not younger than our tables, which botocore may be."""
     meta = LOADER.load_service_model(name, "service-2")["metadata"]
     prefix = meta["endpointPrefix"]
-    everywhere = {service for service, _ in GLOBAL.values()} | {*MULTI_REGION.values()}
-    return prefix in NAMES or meta.get("signingName", prefix) in everywhere
+    everywhere = {service for service, _ in GLOBAL_HOSTS.values()} | {*MULTI_REGION_HOSTS.values()}
+    return prefix in BEFORE_REGION or meta.get("signingName", prefix) in everywhere
 
 
 SERVICES = list(filter(_is_known, LOADER.list_available_services("service-2")))
