@@ -7,9 +7,9 @@ checker, with a `construct.Construct` beside it for the wire (`wires`):
         hash_alg: TPMI_ALG_HASH
         digest: Annotated[bytes | None, select("hash_alg", TPMU_HA)]
 
-Everything else derives from that: `parse`, `build`, equality, a repr that hides secrets, the byte-by-byte
-explanation, the fuzzer's strategies. The wire form is derived at first use, so that declaring a hundred
-structures costs a few milliseconds.
+Everything else is derived from the declaration: `parse`, `build`, equality, a repr that hides secrets, the
+explanation of each byte, the fuzzer's strategies. The wire form is derived at first use, so that declaring a
+hundred structures costs only a few milliseconds.
 """
 
 import io
@@ -33,7 +33,7 @@ __all__ = ["SECRET", "Declared", "Record", "RecordType", "Struct", "declare", "i
 
 
 class _Secret:
-    """Marker in an annotation: the value is a secret, and no repr shows it."""
+    """Marks the value of a field as secret: no repr shows it."""
 
     def __repr__(self) -> str:
         return "SECRET"
@@ -43,7 +43,7 @@ SECRET = _Secret()
 
 
 class Struct(Wire):
-    """The wire form of a `Record`: its fields in order, straight into the object, with no container between."""
+    """The wire form of a `Record`: parses the fields in order into the object, without a container."""
 
     def __init__(self, record: "type[Record]", fields: list[tuple[str, Any]]) -> None:
         super().__init__()
@@ -82,9 +82,9 @@ class Struct(Wire):
 
 
 class RecordType(type, _Construct, Declaration):
-    """The type of every `Record` class, by which the class itself is a construct: `"hash" / TPMT_HA`."""
+    """The metaclass of records, which makes each class a construct: `"hash" / TPMT_HA`."""
 
-    # What Construct.__init__ sets; here the class of a record is the construct.
+    # The attributes that Construct.__init__ sets; a class does not call it.
     name = parsed = None
     docs = ""
     flagbuildnone = False
@@ -95,11 +95,11 @@ class RecordType(type, _Construct, Declaration):
             """The wire form of the class's values."""
 
         def fields(cls) -> list[tuple[str, Any]]:
-            """Names and annotations, in wire order."""
+            """Returns names and annotations, in wire order."""
 
     @property
     def __signature__(cls) -> "Signature":
-        """What `help` and `inspect.signature` show."""
+        """The signature in `help` and `inspect.signature`."""
         from inspect import Parameter, Signature  # for readers only
 
         defaults = cls.wire().defaults
@@ -160,15 +160,15 @@ class Record(metaclass=RecordType):
 
     @classmethod
     def wire(cls) -> Struct:
-        """The construct that parses and builds this class; derived once, at first use."""
+        """Returns the construct that parses and builds this class, derived at first use."""
         if cls.__dict__.get("_struct") is None:
             cls._struct = Struct(cls, [(n, wire_of(a)) for n, a in cls.fields()])
         return cls.__dict__["_struct"]  # type: ignore[no-any-return]
 
     @classmethod
     def fields(cls) -> list[tuple[str, Any]]:
-        """Names and annotations, in wire order."""
-        # `__annotations__` of a class is its own, not its base's; since PEP 649 its `__dict__` has none.
+        """Returns names and annotations, in wire order."""
+        # A class has its own `__annotations__`, without its base's; since PEP 649 they are not in its `__dict__`.
         return [
             (name, annotation)
             for base in reversed(cls.__mro__)
@@ -178,20 +178,20 @@ class Record(metaclass=RecordType):
 
     @classmethod
     def parse(cls, data: bytes, **contextkw: Any) -> Self:
-        """The value of exactly these bytes. Raises DecodeError. `contextkw` is construct's, and without effect."""
+        """Returns the value of exactly these bytes. Raises DecodeError. construct's `contextkw` has no effect."""
         stream = io.BytesIO(data)
         value: Self = cls.wire()._parse(stream, {}, "")
         nothing_left(stream)
         return value
 
     def build(self, **contextkw: Any) -> bytes:
-        """The bytes of this value. Raises EncodeError. `contextkw` is construct's, and without effect."""
+        """Returns the bytes of this value. Raises EncodeError. construct's `contextkw` has no effect."""
         stream = io.BytesIO()
         type(self).wire()._build(self, stream, {}, "")
         return stream.getvalue()
 
     def replace(self, **changes: Any) -> Self:
-        """The same value with some fields changed."""
+        """Returns a copy with some fields changed."""
         return type(self)(**{**vars(self), **changes})
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -213,7 +213,7 @@ class Record(metaclass=RecordType):
 
 
 class Declared(Wire, Declaration):
-    """A type that the standard names and that is no structure: UINT16, TPM2B_DIGEST, TPML_HANDLE, TPMI_ALG_HASH.
+    """A named type of the standard that is not a structure: UINT16, TPM2B_DIGEST, TPML_HANDLE, TPMI_ALG_HASH.
 
     For a type checker and in annotations it is a Python type.
     """
@@ -233,7 +233,7 @@ class Declared(Wire, Declaration):
         return self._wire
 
     def parse(self, data: bytes, **contextkw: Any) -> Any:
-        """The value of exactly these bytes. Raises DecodeError."""
+        """Returns the value of exactly these bytes. Raises DecodeError."""
         stream = io.BytesIO(data)
         value = self.parse_stream(stream, **contextkw)
         nothing_left(stream)
@@ -250,16 +250,16 @@ class Declared(Wire, Declaration):
 
 
 def declare(namespace: dict[str, Any]) -> None:
-    """Gives the annotations that a module has named, such as TPM2B_DIGEST, `parse` and `build` of their own.
+    """Replaces a module's named annotations, such as TPM2B_DIGEST, by `Declared` types with `parse` and `build`.
 
-    For the end of a module of the standard: declare(globals()).
+    A module of the standard calls declare(globals()) at its end.
     """
     named = {name: value for name, value in namespace.items() if get_origin(value) is Annotated}
     namespace.update((name, Declared(name, value)) for name, value in named.items())
 
 
 def marks(annotation: Any) -> Iterator[Any]:
-    """What stands beside the Python type in an annotation: wires, SECRET, roles of handles."""
+    """Yields the metadata of an annotation: wires, SECRET, roles of handles."""
     if isinstance(annotation, Declared):
         yield from marks(annotation.annotation)
     elif get_origin(annotation) is Annotated:
@@ -268,12 +268,12 @@ def marks(annotation: Any) -> Iterator[Any]:
 
 
 def is_secret(annotation: Any) -> bool:
-    """Whether an annotation carries the SECRET marker."""
+    """Returns whether an annotation has the SECRET marker."""
     return any(mark is SECRET for mark in marks(annotation))
 
 
 def _unknown(kind: str, names: tuple[str, ...], name: str) -> str:
-    """A message about a field that there is not; the standard's spelling, `bytesRequested`, is understood."""
+    """A message about an unknown field; it suggests our spelling for the standard's, such as `bytesRequested`."""
 
     def plain(text: str) -> str:
         return text.replace("_", "").lower()

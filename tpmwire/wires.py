@@ -1,8 +1,8 @@
-"""The wire forms that records are declared with: small `construct.Construct` subclasses.
+"""The wire forms of records: small `construct.Construct` subclasses.
 
-They differ from construct's own where a TPM is concerned: nothing is left over silently, a selector never guesses,
-sizes are checked before they are believed, and an error names the field, its offset and the bytes left. Otherwise
-they are constructs like any other: they nest in construct's own, and read from and write to any stream.
+They are stricter than construct's own classes: they refuse trailing bytes and unknown selectors, check a size
+before they use it, and name the field, its offset and the remaining bytes in errors. Otherwise they are constructs
+like any other: they nest in construct's classes, and read from and write to any stream.
 """
 
 import io
@@ -41,13 +41,13 @@ type_ = type
 
 
 class Encrypted(bytes):
-    """The bytes of a TPM2B as they cross the bus under parameter encryption: not to be looked into."""
+    """The bytes of a TPM2B that a session has encrypted, and that cannot be parsed."""
 
     __slots__ = ()
 
 
 def octets_left(stream: IO[bytes]) -> int:
-    """How many bytes are still to be read; `sys.maxsize` if the stream cannot tell, as that of a socket."""
+    """Returns the number of remaining bytes; `sys.maxsize` if the stream cannot tell, such as a socket's."""
     try:
         return stream.getbuffer().nbytes - stream.tell()  # type: ignore[attr-defined, no-any-return]
     except AttributeError:
@@ -65,7 +65,7 @@ def _left_in_file(stream: IO[bytes]) -> int:
 
 
 def _place(stream: IO[bytes], back: int = 0) -> int:
-    """`back` bytes before the stream's position; 0 if the stream has none."""
+    """The stream's position less `back` bytes; 0 if the stream has no position."""
     try:
         return stream.tell() - back
     except (OSError, AttributeError):
@@ -73,13 +73,13 @@ def _place(stream: IO[bytes], back: int = 0) -> int:
 
 
 def take(stream: IO[bytes], count: int, what: str) -> bytes:
-    """Exactly `count` bytes. Raises DecodeError."""
+    """Reads exactly `count` bytes. Raises DecodeError if there are fewer."""
     data = stream.read(count)
     return data if len(data) == count else _completed(stream, data, count, what)
 
 
 def _completed(stream: IO[bytes], data: bytes, count: int, what: str) -> bytes:
-    """`data` and what is missing to `count` bytes, from a stream that gives them in pieces. Raises DecodeError."""
+    """Completes `data` to `count` bytes, from a stream that returns pieces. Raises DecodeError if it ends."""
     while len(data) < count and (more := stream.read(count - len(data))):
         data += more
     if len(data) != count:
@@ -95,9 +95,9 @@ def nothing_left(stream: IO[bytes]) -> None:
 
 
 class Wire(construct.Construct):  # type: ignore[misc]
-    """A construct that raises our errors. `least` is the smallest number of bytes that it takes.
+    """A construct that raises tpmwire's errors. `least` is the minimum size in bytes.
 
-    `context` holds the values so far of the structure around it, in which a `Select` finds its selector.
+    `context` has the enclosing structure's values so far, in which a `Select` finds its selector.
     """
 
     least = 0
@@ -109,7 +109,7 @@ class Wire(construct.Construct):  # type: ignore[misc]
         raise NotImplementedError
 
     def _actualsize(self, stream: IO[bytes], context: dict[str, Any], path: str) -> int:
-        """The size of the value that follows, for construct's lazy classes."""
+        """The size of the next value, for construct's lazy classes."""
         return size_of_next(self, stream, context, path)
 
 
@@ -123,14 +123,14 @@ def size_of_next(wire: Any, stream: IO[bytes], context: dict[str, Any], path: st
 
 
 class Number(Wire):
-    """An unsigned big-endian integer of `size` bytes, as a member of `kind` if there is one."""
+    """An unsigned big-endian integer of `size` bytes, as a value of the type `kind`."""
 
     def __init__(self, size: int, kind: type[int] = int) -> None:
         super().__init__()
         self.size = self.least = size
         self.kind = kind
         self._codec = struct.Struct({1: ">B", 2: ">H", 4: ">I", 8: ">Q"}[size])
-        # The enum's own table is the fast way in; what is not in it goes through the class.
+        # The enum's table is the fastest way to its members; other values need the class.
         self._known = kind._value2member_map_ if issubclass(kind, (IntEnum, IntFlag)) else None
 
     def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
@@ -153,7 +153,7 @@ class Number(Wire):
 
     @property
     def label(self) -> str:
-        """What it is called in messages."""
+        """The name of the type in messages."""
         return self.kind.__name__ if self.kind is not int else f"UINT{8 * self.size}"
 
 
@@ -177,7 +177,7 @@ class YesNo(Wire):
 
 
 class Fixed(Wire):
-    """Exactly `size` bytes, without a size in front."""
+    """Exactly `size` bytes, without a size field."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -208,7 +208,7 @@ class Sized(Wire):
         self.size = self.least = size
 
     def take(self, stream: IO[bytes]) -> bytes:
-        """The bytes after the size; raises DecodeError if there are fewer, or more than the limit."""
+        """Reads the size and the bytes. Raises DecodeError if bytes are missing or exceed the limit."""
         size = int.from_bytes(take(stream, self.size, "the size"), "big")
         if size > self.limit:
             self._refused(f"a size of {size} exceeds {self.limit}", stream)
@@ -220,7 +220,7 @@ class Sized(Wire):
         raise DecodeError(reason, _place(stream, self.size), octets_left(stream) + self.size)
 
     def put(self, data: bytes, stream: IO[bytes]) -> None:
-        """Writes size and bytes; raises EncodeError above the limit."""
+        """Writes size and bytes. Raises EncodeError above the limit."""
         if len(data) > self.limit:
             raise EncodeError(f"{byte_count(len(data))} exceed the limit of {self.limit}")
         stream.write(len(data).to_bytes(self.size, "big") + data)
@@ -236,7 +236,7 @@ class Sized(Wire):
 
 
 class SizedRecord(Sized):
-    """TPM2B_… around a structure. Size 0 is None if `optional`; bytes left over in it are an error."""
+    """TPM2B_… around a structure. Size 0 is None if `optional`; trailing bytes are an error."""
 
     def __init__(self, inner: Any, optional: bool = False) -> None:
         super().__init__()
@@ -280,11 +280,11 @@ class Counted(Wire):
         self.limit = limit
 
     def count(self, stream: IO[bytes]) -> int:
-        """The count; raises DecodeError if it exceeds the limit, or what the bytes at hand can hold."""
+        """Reads the count. Raises DecodeError if it exceeds the limit or cannot fit in the remaining bytes."""
         count = int.from_bytes(take(stream, 4, "the count"), "big")
         if count > self.limit:
             self._refused(f"a count of {count} exceeds {self.limit}", stream)
-        # Before anything is made: a count that the bytes at hand cannot hold is refused.
+        # Refused before anything is allocated.
         if count * max(self.element.least, 1) > octets_left(stream):
             self._refused(f"a count of {count} exceeds what follows", stream)
         return count
@@ -315,7 +315,7 @@ class Counted(Wire):
 
 
 class Empty(Wire):
-    """Nothing on the wire, None in Python: the member of a union for TPM_ALG_NULL."""
+    """An empty member of a union, as for TPM_ALG_NULL: None in Python."""
 
     def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> None:
         return None
@@ -333,7 +333,7 @@ EMPTY = Empty()
 
 
 class Rest(Wire):
-    """Everything up to the end of the area: what a vendor or a later version of the standard defines."""
+    """All bytes up to the end of the area, as defined by a vendor or a later version of the standard."""
 
     def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> bytes:
         return stream.read()
@@ -346,9 +346,9 @@ class Rest(Wire):
 
 
 class Select(Wire):
-    """TPMU_…: the member that the field `selector`, earlier in the same structure, names. Never a guess.
+    """TPMU_…: the union member that an earlier field of the structure, `selector`, selects.
 
-    `other` is the member for selectors that the standard does not know, for unions at the end of an area.
+    `other` is the member for unknown selectors, for unions at the end of an area.
     """
 
     def __init__(self, selector: str, members: dict[Any, Any], other: Any = None) -> None:
@@ -359,7 +359,7 @@ class Select(Wire):
         self._wires: dict[Any, Any] = {}
 
     def member(self, context: dict[str, Any]) -> Any:
-        """The wire that the selector in `context` (field values so far) names, or None."""
+        """Returns the wire of the selected member, or None. `context` has the field values so far."""
         key = context.get(self.selector)
         if not isinstance(key, int):
             return None
@@ -394,7 +394,7 @@ def byte_count(count: int) -> str:
 
 
 def _shown(obj: Any) -> str:
-    """A value in a message about its type or size; never its content, which may be secret."""
+    """The type or size of a value, for messages; never its content, which may be secret."""
     if isinstance(obj, bytes):
         return byte_count(len(obj))
     return f"{len(obj)}" if isinstance(obj, (list, tuple)) else type_(obj).__name__

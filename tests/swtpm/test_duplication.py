@@ -107,11 +107,11 @@ def test_a_key_for_one_parent_goes_to_no_other_and_not_on(a: Swtpm, b: Swtpm, to
     key, moved, there = tmp_path / "a.pem", tmp_path / "moved.pem", tmp_path / "b.pem"
     good(tool("import", "--tpm-path", a.path, "--out", key, "--duplicable-to", target, stdin=SECRET))
     refused = tool("duplicate", "--tpm-path", a.path, "--to", ek, key, "--out", tmp_path / "x.pem")
-    assert (refused.code, "does not let it go" in refused.err) == (4, True), refused.err
+    assert (refused.code, "does not allow its duplication" in refused.err) == (4, True), refused.err
     good(tool("duplicate", "--tpm-path", a.path, "--to", target, key, "--out", moved))
     good(tool("import-key", "--tpm-path", b.path, moved, "--out", there))
     refused = tool("duplicate", "--tpm-path", b.path, "--to", back, there, "--out", tmp_path / "x.pem")
-    assert (refused.code, "does not let it go" in refused.err) == (4, True), refused.err
+    assert (refused.code, "does not allow its duplication" in refused.err) == (4, True), refused.err
     assert not (tmp_path / "x.pem").exists()
     # It is the TPM that refuses, too: tpm2-tools ask it without our care.
     file = parse(there.read_bytes())
@@ -193,7 +193,7 @@ def test_the_inner_key_and_the_password_are_not_heard(
         (("--to", "{b}", "{key}", "--out", "o", "--inner-key-file", "o"), 2, "are the same"),
         (("--to", "{key}", "{key}", "--out", "o"), 2, "a TPM key file"),
         (("--to", "{b}", "{b}", "--out", "o"), 5, "not a TPM key"),
-        (("--to", "{b}", "{key}", "--out", "o"), 4, "made to stay in its TPM"),
+        (("--to", "{b}", "{key}", "--out", "o"), 4, "bound to its TPM"),
     ],
 )
 def test_what_is_wrong_is_said(

@@ -149,7 +149,7 @@ def test_unknown_numbers_survive_and_leave_no_trace() -> None:
         assert int(TPMA_OBJECT(word << 19)) == word << 19
     assert len(TPMA_OBJECT._value2member_map_) < 2048
     for wrong in (-1, "SHA256", None):
-        with pytest.raises(ValueError, match="is no TPM_ALG"):
+        with pytest.raises(ValueError, match="is not a valid TPM_ALG"):
             TPM_ALG(wrong)
 
 

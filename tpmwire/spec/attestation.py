@@ -1,4 +1,4 @@
-"""TPM 2.0 Part 2, §10.11 and §10.12: time, and what a TPM signs about itself."""
+"""TPM 2.0 Part 2, §10.11 and §10.12: time, and attestation structures that a TPM signs."""
 
 from typing import Annotated
 
@@ -119,7 +119,7 @@ TPMU_ATTEST = {
 
 
 class TPMS_ATTEST(Record):
-    """What is signed (§10.12.12); `magic` is TPM_GENERATED_VALUE, which no outside data can begin with."""
+    """The signed structure (§10.12.12). A TPM signs no external data with this `magic`, TPM_GENERATED_VALUE."""
 
     magic: Annotated[int, Number(4)]
     type: TPMI_ST_ATTEST

@@ -1,4 +1,4 @@
-"""TPM 2.0 Part 2, §10.8 to §10.10: what TPM2_GetCapability answers."""
+"""TPM 2.0 Part 2, §10.8 to §10.10: capabilities, the contents of TPM2_GetCapability's response."""
 
 from typing import Annotated
 
@@ -29,7 +29,7 @@ TPMA_ACT_BITS = Annotated[TPMA_ACT, Number(4, TPMA_ACT)]
 
 
 class TPMS_ALGORITHM_DESCRIPTION(Record):
-    """An algorithm and what it is (§10.2)."""
+    """An algorithm and its attributes (§10.2)."""
 
     alg: TPM_ALG_ID
     attributes: TPMA_ALGORITHM_BITS
@@ -37,7 +37,7 @@ class TPMS_ALGORITHM_DESCRIPTION(Record):
 
 # §10.8: properties
 class TPMS_ALG_PROPERTY(Record):
-    """An algorithm that the TPM has, and what it is (§10.8.1)."""
+    """An algorithm that the TPM implements, and its attributes (§10.8.1)."""
 
     alg: TPM_ALG_ID
     alg_properties: TPMA_ALGORITHM_BITS
@@ -91,7 +91,7 @@ TPML_SPDM_SESSION_INFO = Annotated[tuple[TPMS_SPDM_SESSION_INFO, ...], Counted(T
 TPML_VENDOR_PROPERTY = Annotated[bytes, Rest()]
 TPML_PUB_KEY = Annotated[tuple[TPMT_PUBLIC, ...], Counted(TPM2B_PUBLIC)]
 
-# §10.10: the one union that may meet what it does not know, since it is always the end of a response
+# §10.10: the only union that accepts unknown selectors, because it is always at the end of a response
 TPMU_CAPABILITIES = {
     TPM_CAP.ALGS: TPML_ALG_PROPERTY,
     TPM_CAP.HANDLES: TPML_HANDLE,
@@ -110,7 +110,7 @@ TPMU_CAPABILITIES = {
 
 
 class TPMS_CAPABILITY_DATA(Record):
-    """The answer to TPM2_GetCapability; for a capability newer than this table, its octets (§10.10.2)."""
+    """The result of TPM2_GetCapability; bytes for a capability that is newer than this table (§10.10.2)."""
 
     capability: TPM_CAP_ID
     data: Annotated[tuple | bytes, select("capability", TPMU_CAPABILITIES, other=TPML_VENDOR_PROPERTY)]  # type: ignore[type-arg]

@@ -1,6 +1,6 @@
 """TPM 2.0 Part 2, §6 to §8: constants, handles, attribute words. Names as in the standard, without TPM_…_.
 
-Those that a run on a key does not need are in `properties`; they are had from here too, and load on use.
+Constants that a credential run does not need are in `properties`; this module loads them at first use.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -59,7 +59,7 @@ __all__ = [
 ]
 
 TPM_GENERATED_VALUE = 0xFF544347
-"""The magic in front of what a TPM signs about itself (Part 2, §6.2)."""
+"""The magic number of structures that the TPM generated (Part 2, §6.2)."""
 
 
 class TPM_ALG(OpenEnum):
@@ -319,7 +319,7 @@ class TPM_SE(OpenEnum):
 
 
 class TPM_HT(OpenEnum):
-    """Handle types: the most significant octet of a handle (Part 2, §7.2)."""
+    """Handle types: the most significant byte of a handle (Part 2, §7.2)."""
 
     PCR = 0x00
     NV_INDEX = 0x01
@@ -405,7 +405,7 @@ class TPMA_LOCALITY(Attributes):
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("TPM"):  # the import system asks for __path__
+    if name.startswith("TPM"):  # the import system requests __path__
         from . import properties
 
         if name in properties.__all__:

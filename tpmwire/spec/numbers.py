@@ -1,20 +1,20 @@
-"""The two kinds of named numbers: open enumerations and attribute words. Unknown values survive in both."""
+"""Named numbers: open enumerations and attribute words. Both keep unknown values."""
 
 from enum import KEEP, IntEnum, IntFlag
 from typing import Any, Self
 
 
 class OpenEnum(IntEnum):
-    """An enumeration of the standard. A value without a name stays itself and shows as hex.
+    """An enumeration of the standard. A value without a name is kept, and shown as hex.
 
-    A TPM may know algorithms, properties and codes that are newer than this table, or a vendor's own.
+    A TPM may have algorithms, properties and codes that are newer than this table, or vendor-specific.
     """
 
     @classmethod
     def _missing_(cls, value: object) -> Self:
         if not isinstance(value, int) or value < 0:
-            raise ValueError(f"{value!r} is no {cls.__name__}")
-        # Not entered into the enum's table: a peer must not be able to make it grow.
+            raise ValueError(f"{value!r} is not a valid {cls.__name__}")
+        # Not added to the enum's table, because a peer must not be able to make it grow.
         member = int.__new__(cls, value)
         member._name_ = f"0x{value:x}"
         member._value_ = value
@@ -25,17 +25,17 @@ class OpenEnum(IntEnum):
 
     @property
     def known(self) -> bool:
-        """Whether the standard, as this table has it, names the value."""
+        """Whether this table has a name for the value."""
         return self._value_ in type(self)._value2member_map_
 
 
 class Attributes(IntFlag, boundary=KEEP):
-    """An attribute word (TPMA_…). Reserved bits are kept."""
+    """An attribute word (TPMA_…). It keeps reserved bits."""
 
     @classmethod
     def _missing_(cls, value: Any) -> Any:
         member = super()._missing_(value)
-        # The standard library remembers every combination it ever saw; a peer must not make that grow.
+        # The standard library caches every combination, and a peer must not be able to make that cache grow.
         if len(cls._value2member_map_) > 1024:
             cls._value2member_map_.pop(value, None)
         return member
@@ -44,7 +44,7 @@ class Attributes(IntFlag, boundary=KEEP):
         return f"{type(self).__name__}({self.described()})"
 
     def described(self) -> str:
-        """The names of the bits that are set, in the standard's spelling, joined by `|`; unnamed bits as hex."""
+        """Returns the names of the set bits in the standard's spelling, joined by `|`; unnamed bits as hex."""
         names, rest = [], int(self)
         for flag in type(self):
             if flag.value & self == flag.value:
@@ -54,7 +54,7 @@ class Attributes(IntFlag, boundary=KEEP):
 
 
 def _spelled(name: str) -> str:
-    """`FIXED_TPM` as the standard writes it: `fixedTPM`."""
+    """The standard's spelling of a name: `fixedTPM` for `FIXED_TPM`."""
     first, *others = name.split("_")
     keep = {"TPM", "NV", "PCR", "DA", "PT", "EC", "SHE", "SHEN", "PH", "EH", "EPS"}
     return first.lower() + "".join(word if word in keep else word.capitalize() for word in others)

@@ -1,4 +1,4 @@
-"""TPM 2.0 Part 2: constants of what a TPM says about itself, of NV indices, and other rarer ones."""
+"""TPM 2.0 Part 2: constants of capabilities, NV indices, and rarer ones."""
 
 from .numbers import Attributes, OpenEnum
 
@@ -23,7 +23,7 @@ __all__ = [
 
 
 class TPM_CLOCK_ADJUST(OpenEnum):
-    """Clock rate adjustments; signed octets, here as they cross the wire (Part 2, §6.7)."""
+    """Clock rate adjustments; signed bytes, here in their unsigned wire form (Part 2, §6.7)."""
 
     COARSE_SLOWER = 0xFD
     MEDIUM_SLOWER = 0xFE
@@ -166,7 +166,7 @@ class TPM_PT_PCR(OpenEnum):
 
 
 class TPM_PS(OpenEnum):
-    """Whose platform specification a TPM follows: TPM_PT_PS_FAMILY_INDICATOR (Part 2, §6.15)."""
+    """The platform specification that a TPM follows: TPM_PT_PS_FAMILY_INDICATOR (Part 2, §6.15)."""
 
     MAIN = 0x00000000
     PC = 0x00000001
@@ -213,7 +213,7 @@ class TPM_AE(OpenEnum):
 
 
 class TPMA_ALGORITHM(Attributes):
-    """What an algorithm is (Part 2, §8.2)."""
+    """Attributes of an algorithm (Part 2, §8.2)."""
 
     ASYMMETRIC = 1 << 0
     SYMMETRIC = 1 << 1
@@ -225,7 +225,7 @@ class TPMA_ALGORITHM(Attributes):
 
 
 class TPMA_PERMANENT(Attributes):
-    """What persists over resets (Part 2, §8.6)."""
+    """Attributes that persist across resets (Part 2, §8.6)."""
 
     OWNER_AUTH_SET = 1 << 0
     ENDORSEMENT_AUTH_SET = 1 << 1
@@ -236,7 +236,7 @@ class TPMA_PERMANENT(Attributes):
 
 
 class TPMA_STARTUP_CLEAR(Attributes):
-    """What a TPM2_Startup(CLEAR) sets (Part 2, §8.7)."""
+    """Attributes that TPM2_Startup(CLEAR) sets (Part 2, §8.7)."""
 
     PH_ENABLE = 1 << 0
     SH_ENABLE = 1 << 1

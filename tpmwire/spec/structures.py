@@ -1,8 +1,8 @@
 """TPM 2.0 Part 2, §9 to §15: structures and tagged unions, in the standard's order and with its names.
 
-A union is a table from selector to member; the structure that holds it names the selector field. TPMU_…_TYPE is
-the Python type of its members. What only some commands need is in modules of its own: `capabilities`, `storage`
-(NV), `attestation`.
+A union is a table from selector to member; the enclosing structure names the selector field. TPMU_…_TYPE is the
+Python type of its members. The modules `capabilities`, `storage` (NV) and `attestation` have the structures that
+only some commands need.
 """
 
 from typing import Annotated
@@ -47,8 +47,8 @@ TPMA_LOCALITY_BITS = Annotated[TPMA_LOCALITY, Number(1, TPMA_LOCALITY)]
 # §7: handles
 TPM_HANDLE = Annotated[int, Number(4)]
 
-# §9: interface types. What an interface admits is the TPM's to judge; the name says what is meant, and is what an
-# explanation shows: each has a wire of its own for that.
+# §9: interface types. The TPM decides which values are valid. Each type has its own wire, so that explanations
+# show its name.
 TPMI_YES_NO = Annotated[bool, YesNo()]
 TPMI_DH_OBJECT = Annotated[int, Number(4)]
 TPMI_DH_PARENT = Annotated[int, Number(4)]
@@ -131,13 +131,13 @@ TPM2B_NAME = Annotated[bytes, Sized(MAX_DIGEST + 2)]
 
 # §10.6: PCR
 class TPMS_PCR_SELECT(Record):
-    """PCRs without a bank: the least that a TPM takes (§10.6.1)."""
+    """PCRs without a bank, as a TPM requires at least (§10.6.1)."""
 
     pcr_select: Annotated[bytes, Sized(size=1)]
 
 
 class TPMS_PCR_SELECTION(Record):
-    """PCRs of one bank, a bit each: PCR n is bit n % 8 of octet n // 8 (§10.6.2)."""
+    """PCRs of one bank, one bit each: PCR n is bit n % 8 of byte n // 8 (§10.6.2)."""
 
     hash: TPMI_ALG_HASH
     pcr_select: Annotated[bytes, Sized(size=1)]
@@ -145,7 +145,7 @@ class TPMS_PCR_SELECTION(Record):
 
 # §10.7: tickets
 class TPMT_TK_CREATION(Record):
-    """Proof that the TPM made an object (§10.7.3)."""
+    """Proof that the TPM created an object (§10.7.3)."""
 
     tag: TPM_ST_ID
     hierarchy: TPMI_RH_HIERARCHY
@@ -233,7 +233,7 @@ TPM2B_LABEL = Annotated[bytes, Sized(32)]
 
 
 class TPMS_DERIVE(Record):
-    """What an object is derived from (§11.1.11)."""
+    """Label and context from which an object is derived (§11.1.11)."""
 
     label: TPM2B_LABEL
     context: TPM2B_LABEL
@@ -244,7 +244,7 @@ TPM2B_SENSITIVE_DATA = Annotated[bytes, Sized(MAX_SYM_DATA), SECRET]
 
 
 class TPMS_SENSITIVE_CREATE(Record):
-    """The secrets of an object that is to be made (§11.1.15)."""
+    """The secrets of an object to create (§11.1.15)."""
 
     user_auth: TPM2B_AUTH
     data: TPM2B_SENSITIVE_DATA
@@ -437,7 +437,7 @@ class TPMT_SIGNATURE(Record):
     signature: Annotated[TPMU_SIGNATURE_TYPE, select("sig_alg", TPMU_SIGNATURE)] = None
 
 
-# §11.4: key exchange. Its size depends on the key that the secret is for, so it stays octets here.
+# §11.4: key exchange. The size depends on the decryption key, so this is a byte string.
 TPM2B_ENCRYPTED_SECRET = Annotated[bytes, Sized(MAX_RSA_KEY_BYTES + 6)]
 
 # §12.2: public area
@@ -539,7 +539,7 @@ TPM2B_ID_OBJECT = Annotated[bytes, Sized(2 * (MAX_DIGEST + 2))]
 
 
 TPM2B_ATTEST = Annotated[bytes, Sized()]
-"""What a TPM signs, as the octets that the signature is over; `attestation.TPMS_ATTEST.parse` reads them."""
+"""The signed bytes of an attestation; `attestation.TPMS_ATTEST.parse` reads them."""
 
 
 # §14: contexts
@@ -557,7 +557,7 @@ class TPMS_CONTEXT(Record):
 
 # §15: creation data
 class TPMS_CREATION_DATA(Record):
-    """The TPM's state when it made an object (§15.1)."""
+    """The TPM's state when it created an object (§15.1)."""
 
     pcr_select: TPML_PCR_SELECTION
     pcr_digest: TPM2B_DIGEST

@@ -1,6 +1,6 @@
 """Response codes of the software between a program and the TPM (tss2_common.h of tpm2-tss; TCG TSS 2.0 Overview).
 
-Bits 23:16 of a code name the layer that answers, bits 15:0 are its error.
+Bits 23:16 of a code are the layer that returned it, bits 15:0 are the layer's error.
 """
 
 from typing import NamedTuple
@@ -9,7 +9,7 @@ __all__ = ["BASE", "LAYERS", "Layer"]
 
 
 class Layer(NamedTuple):
-    """A layer above the TPM: its name in a TSS2 constant, and what it is."""
+    """A layer above the TPM: its name in a TSS2 constant, and its description."""
 
     name: str
     purpose: str
@@ -77,7 +77,7 @@ BASE = {
     48: ("NAME_ALREADY_EXISTS", "the name exists already"),
     49: ("NO_TPM", "no TPM found"),
     50: ("BAD_KEY", "the key is not valid"),
-    51: ("NO_HANDLE", "no handle was given"),
+    51: ("NO_HANDLE", "a handle is missing"),
     52: ("NOT_PROVISIONED", "the FAPI was not provisioned"),
     53: ("ALREADY_PROVISIONED", "the FAPI was provisioned already"),
     54: ("CALLBACK_NULL", "no callback is set"),

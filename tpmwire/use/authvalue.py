@@ -19,12 +19,12 @@ __all__ = ["is_auth"]
 
 
 def is_auth(tpm: Tpm, storage_key: Loaded, auth: Secret) -> bool | None:
-    """Whether `auth` is the authValue of a storage key; None if that cannot be determined on this TPM.
+    """Returns whether `auth` is a storage key's authValue; None if this TPM does not allow to find out.
 
-    The TPM checks nothing and so counts nothing. The key of a session that is bound to the storage key comes from
-    its authValue (Part 1, §19.6.10). Such a session encrypts data that are known here, of an object that is
-    authorized by another way: they come out right where `auth` is. The session is salted, too, so that a listener
-    cannot do the same. Sends nothing that is made with `auth`.
+    The TPM verifies no authValue, and so counts no failure. The key of a session that is bound to the storage key
+    is derived from its authValue (Part 1, §19.6.10). Such a session encrypts known data, of an object with another
+    authorization: the data decrypt correctly if `auth` is right. The session is also salted, so that a listener
+    cannot do the same. Nothing that depends on `auth` is sent.
     """
     policy, data = Policy(PolicyPassword()), random_bytes(32)
     template = templates.sealed(policy.digest(TPM_ALG.SHA256))
@@ -50,6 +50,6 @@ def is_auth(tpm: Tpm, storage_key: Loaded, auth: Secret) -> bool | None:
         session.wants_password = True
         found = tpm.execute(Unseal(item), session.use(EMPTY_AUTH, keep=False, encrypt=True)).out_data
     except TpmError:
-        return None  # What is left of it goes when the TPM is closed.
+        return None  # closing the TPM flushes what is left
     tpm.flush(item)
     return found == data

@@ -1,6 +1,6 @@
-"""A key that leaves its TPM for another one, by TPM2_Duplicate: what allows it, and the command (Part 1, §23).
+"""Copies a key to another TPM: the policy that allows it, and TPM2_Duplicate (Part 1, §23).
 
-Only a key that was made for it can: neither fixedTPM nor fixedParent, with a policy that authorizes duplication.
+Only a duplicable key can be copied: neither fixedTPM nor fixedParent, with a policy that authorizes duplication.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,33 +26,32 @@ if TYPE_CHECKING:
 __all__ = ["INNER_CIPHER", "Duplicated", "duplicate_out", "duplication_policy"]
 
 INNER_CIPHER = TPMT_SYM_DEF_OBJECT(TPM_ALG.AES, 128, TPM_ALG.CFB)
-"""The cipher of an inner wrap, whose key has 16 octets."""
+"""The cipher of an inner wrapper, with a key of 16 bytes."""
 
 
 class Duplicated(NamedTuple):
-    """What TPM2_Import takes on the other side: the duplicate, and the sealed seed of its outer wrap."""
+    """The input of TPM2_Import on the other side: the duplicate, and the encrypted seed of its outer wrapper."""
 
     private: bytes
     seed: bytes
 
 
 def duplication_policy(file: "KeyFile", parent: TPMT_PUBLIC) -> Policy:
-    """What to state so that the key may be duplicated to `parent`. Asks no TPM.
+    """Returns the policy that authorizes a key's duplication to `parent`, without a TPM.
 
-    Knows a policy that is one of `wrapping.to_parent` (with or without the object's Name) and `wrapping.to_any`,
-    and a PolicyOR of the file's with such a branch.
-    Raises PolicyError for a key that cannot leave, or not to that parent.
+    It supports the policies of `wrapping.to_parent` (with or without the object's Name) and `wrapping.to_any`, and
+    a PolicyOR in the file with such a branch. Raises PolicyError if the key cannot be duplicated to that parent.
     """
     public = file.public
     if public.object_attributes & (TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT):
         raise PolicyError(
-            "the key was made to stay in its TPM (fixedTPM or fixedParent): nothing gets it out; "
-            "`tpmwire import --duplicable-to` makes keys that can be duplicated"
+            "the key is bound to its TPM (fixedTPM or fixedParent) and cannot be duplicated; "
+            "`tpmwire import --duplicable-to` creates duplicable keys"
         )
     name, new = name_of(public), name_of(parent)
     choices = _choices(file)
     for leave in (
-        # The object's Name is no part of this policy, but the TPM holds it against the key that goes (§23.15).
+        # The object's Name is not part of this policy, but the TPM compares it with the key (§23.15).
         Policy(PolicyDuplicationSelect(name, new, False)),
         Policy(PolicyDuplicationSelect(name, new, True)),
         to_any(with_auth=False),
@@ -66,13 +65,13 @@ def duplication_policy(file: "KeyFile", parent: TPMT_PUBLIC) -> Policy:
             if digest in choice.p_hash_list:
                 return Policy(*leave.statements, choice)
     raise PolicyError(
-        f"the key's policy does not let it go to the parent with the Name {new.hex()}: it was made for another "
-        "parent, or not to be duplicated at all (`tpmwire show` tells its policy)"
+        f"the key's policy does not allow its duplication to the parent with the Name {new.hex()}; "
+        "`tpmwire show` explains the policy"
     )
 
 
 def _choices(file: "KeyFile") -> list[PolicyOR]:
-    """The PolicyOR that ends the file's policy and makes up the key's, as a list of one or none."""
+    """The PolicyOR at the end of the file's policy if it is the whole policy of the key, else an empty list."""
     last = Policy.ways(file.policy or (), file.public)[0].statements[-1:]
     alg = file.public.name_alg
     return [one for one in last if isinstance(one, PolicyOR) and one.extended(alg, b"") == file.public.auth_policy]
@@ -89,12 +88,11 @@ def duplicate_out(
     auth: Secret = EMPTY_AUTH,
     inner_key: Secret | None = None,
 ) -> Duplicated:
-    """TPM2_Duplicate of a loaded key to `parent`, the public area of a storage or endorsement key elsewhere.
+    """Duplicates a loaded key to `parent`, the public area of another TPM's storage or endorsement key.
 
-    `policy` is that of `duplication_policy`, `auth` the key's authValue where the policy wants it. `protection` is
-    a session with a cipher: `inner_key` (16 octets, AES-128-CFB) crosses the bus under it. The
-    policy session is salted to `salt` where it is given. Leaves nothing in the TPM.
-    Raises TpmError, SessionError, TransportError, PolicyError.
+    `policy` comes from `duplication_policy`; `auth` is the key's authValue if the policy requires it. The session
+    `protection` encrypts `inner_key` (16 bytes, AES-128-CFB). The policy session is salted to `salt`, if given.
+    Leaves nothing in the TPM. Raises TpmError, SessionError, TransportError, PolicyError.
     """
     session = open_session(tpm, TPM_SE.POLICY, salt, key.public.name_alg)
     for statement in policy.statements:
@@ -109,6 +107,6 @@ def duplicate_out(
         TPMT_SYM_DEF_OBJECT(TPM_ALG.NULL) if inner_key is None else INNER_CIPHER,
     )
     companions = [] if inner_key is None else [protection.use(decrypt=True)]
-    answer = tpm.execute(command, session.use(auth, keep=False), *companions)
+    response = tpm.execute(command, session.use(auth, keep=False), *companions)
     tpm.flush(new)
-    return Duplicated(answer.duplicate, answer.out_sym_seed)
+    return Duplicated(response.duplicate, response.out_sym_seed)

@@ -1,7 +1,8 @@
 """Endorsement keys of the TCG EK Credential Profile (TPM 2.0, version 2.5): their templates, NV indices and proof.
 
-The Name of an EK follows from its template and its public key. Taken from a certificate that a CA vouches for, it
-is known without the TPM's word; a session salted to the key then shows that this TPM has it.
+The Name of an endorsement key follows from its template and its public key. If the public key comes from a
+certificate of a trusted CA, the Name does not depend on the TPM; a session salted to the key then proves that this
+TPM has it.
 """
 
 from collections.abc import Callable, Iterable
@@ -32,10 +33,10 @@ from ..tpm import Tpm
 __all__ = ["CHAIN", "KINDS", "EkKind", "OwnKey", "own_key", "prove", "template_of"]
 
 CHAIN = (0x01C00100, 0x01C001FF)
-"""NV indices, first and last, that may hold the intermediate CAs' certificates, one after the other (§2.2.1.4)."""
+"""The first and last NV index of the intermediate CAs' certificates, which are concatenated (§2.2.1.4)."""
 
 PERSISTENT = (0x81010000, 0x8101FFFF)
-"""Persistent handles, first and last, that are set aside for endorsement keys."""
+"""The first and last persistent handle that is reserved for endorsement keys."""
 
 # PolicyB: PolicySecret(TPM_RH_ENDORSEMENT) or PolicyAuthorizeNV of the index 0x01c07f01, …02 or …03 (Annex B.6.5).
 POLICY_B = {
@@ -51,9 +52,9 @@ POLICY_B = {
 
 
 class EkKind(NamedTuple):
-    """A template of the profile: its name there, the key in words, where certificate, nonce and template are.
+    """A template of the profile: its name, a description, and the NV indices of certificate, nonce and template.
 
-    Low range: the nonce fills the start of `unique`. High range: there is none.
+    In the low range, `unique` starts with the nonce. The high range has no nonce.
     """
 
     name: str
@@ -65,14 +66,14 @@ class EkKind(NamedTuple):
 
     @property
     def handle(self) -> int:
-        """Where the key is if it is persistent (TCG, "Registry of Reserved TPM 2.0 Handles", §2.3)."""
+        """The handle of the key if it is persistent (TCG, "Registry of Reserved TPM 2.0 Handles", §2.3)."""
         return {0x01C00002: 0x81010001, 0x01C0000A: 0x81010002}.get(
             self.certificate, 0x81010000 + self.certificate % 0x100
         )
 
 
 def _high(name_alg: TPM_ALG, aes_bits: int, rsa_bits: int = 0, curve: TPM_ECC = TPM_ECC.NONE) -> TPMT_PUBLIC:
-    """A template of the high range (Annex B.4): `userWithAuth` and PolicyB, `unique` empty."""
+    """A template of the high range (Annex B.4), with userWithAuth, PolicyB and an empty `unique`."""
     attributes = (
         TPMA_OBJECT.FIXED_TPM
         | TPMA_OBJECT.FIXED_PARENT
@@ -108,11 +109,11 @@ KINDS = (
     _high_kind(6, "RSA 3072", TPM_ALG.SHA384, 256, rsa_bits=3072),
     _high_kind(7, "RSA 4096", TPM_ALG.SHA384, 256, rsa_bits=4096),
 )
-"""Those whose algorithms are known here (H-5 is SM2)."""
+"""The templates with supported algorithms (H-5 is SM2)."""
 
 
 class OwnKey(NamedTuple):
-    """An endorsement key that this TPM has: its kind, Name, public area and, if it is persistent, its handle."""
+    """An endorsement key of this TPM: its kind, Name, public area and, if it is persistent, its handle."""
 
     kind: EkKind
     name: bytes
@@ -121,9 +122,9 @@ class OwnKey(NamedTuple):
 
 
 def template_of(tpm: Tpm, kind: EkKind, present: Iterable[int]) -> TPMT_PUBLIC:
-    """The template of this TPM's key of a kind: the profile's, or the vendor's where `present` NV indices hold it.
+    """Returns this TPM's template of a kind: the vendor's if its NV index is `present`, else the profile's.
 
-    Raises CertificateError for a vendor's template that is none of an endorsement key.
+    Raises CertificateError if the vendor's template is not an endorsement key's.
     """
     template = kind.template()
     if kind.template_index in present:
@@ -138,19 +139,19 @@ def _vendor_template(kind: EkKind, data: bytes) -> TPMT_PUBLIC:
         template = TPMT_PUBLIC.parse(data)
     except DecodeError as error:
         raise CertificateError(
-            f"NV index 0x{kind.template_index:08x} holds no template of an endorsement key: {error}"
+            f"NV index 0x{kind.template_index:08x} has no valid template of an endorsement key: {error}"
         ) from error
     needed = TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT | TPMA_OBJECT.RESTRICTED | TPMA_OBJECT.DECRYPT
     if needed & ~template.object_attributes or template.object_attributes & TPMA_OBJECT.SIGN_ENCRYPT:
         raise CertificateError(
-            f"the template in NV index 0x{kind.template_index:08x} makes keys that could leave the TPM or be "
-            "used for more than an endorsement key: do not trust this TPM"
+            f"the template in NV index 0x{kind.template_index:08x} creates keys that could leave the TPM, or have "
+            "other uses than an endorsement key: do not trust this TPM"
         )
     return template
 
 
 def _with_nonce(template: TPMT_PUBLIC, nonce: bytes) -> bytes | TPMS_ECC_POINT:
-    """`unique` with the nonce in front of zeros (§2.2.1.1)."""
+    """`unique` with the nonce, padded with zeros (§2.2.1.1)."""
     unique = template.unique
     if isinstance(unique, TPMS_ECC_POINT):
         return TPMS_ECC_POINT(nonce.ljust(len(unique.x), b"\0"), unique.y)
@@ -160,12 +161,11 @@ def _with_nonce(template: TPMT_PUBLIC, nonce: bytes) -> bytes | TPMS_ECC_POINT:
 def own_key(
     tpm: Tpm, kinds: Iterable[EkKind], key: PublicKey, present: Iterable[int] = (), auth: Secret = EMPTY_AUTH
 ) -> OwnKey:
-    """The endorsement key of this TPM whose public key is `key`, made from one of the kinds' templates.
+    """Returns this TPM's endorsement key with the public key `key`, created from one of the kinds' templates.
 
-    `auth` is the endorsement hierarchy's authValue.
-    The TPM has proved that it holds the private key: it opened a session that is salted to the public key.
-    Raises CertificateError where it is the key of another TPM or of another template, UnusableCertificateError
-    where no endorsement key has such a key, SessionError where the proof fails.
+    `auth` is the endorsement hierarchy's authValue. A session salted to the public key proves that the TPM has the
+    private key. Raises CertificateError if the key belongs to another TPM or template, UnusableCertificateError if
+    it cannot be an endorsement key, SessionError if the proof fails.
     """
     present = set(present)
     expected: list[tuple[EkKind, TPMT_PUBLIC, TPMT_PUBLIC]] = []
@@ -175,7 +175,7 @@ def own_key(
         if public is not None:
             expected.append((kind, template, public))
     if not expected:
-        raise UnusableCertificateError("the public key in the certificate is not of a kind that an EK can have")
+        raise UnusableCertificateError("the certificate's public key has a type that endorsement keys do not have")
     for handle in nv.handles(tpm, *PERSISTENT):
         loaded = read_loaded(tpm, handle)
         for kind, _, public in expected:
@@ -191,12 +191,12 @@ def own_key(
         if ours:
             return OwnKey(kind, loaded.name, public, None)
     raise CertificateError(
-        "the certificate is another TPM's: no endorsement key of this TPM has its public key "
+        "the certificate belongs to another TPM: no endorsement key of this TPM has its public key "
         f"(tried template {' and '.join(kind.name for kind, _, _ in expected)})"
     )
 
 
 def prove(tpm: Tpm, loaded: Loaded) -> None:
-    """A session salted to the key: who does not have the private key cannot make its response's HMAC."""
+    """Proves by a session salted to the key that the TPM has the private key. Raises SessionError if not."""
     session = open_session(tpm, TPM_SE.HMAC, loaded)
     tpm.execute(GetRandom(16), session.use(encrypt=True, keep=False))

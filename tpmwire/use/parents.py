@@ -1,8 +1,8 @@
-"""The keys that can be the parent of a key made elsewhere: their names, templates, and how key files name them.
+"""The kinds of keys that can be the parent of a wrapped key: their names, templates and values in key files.
 
 The draft names a parent by a hierarchy, for its H-2 (or H-1) storage primary, or by a persistent handle. For an
-endorsement key the file has the persistent handle that the TCG reserves for it. Cloud TPMs and Windows have it
-there, and openssl_tpm2_engine takes it; where nothing is there, the key is made from its template.
+endorsement key the file has the persistent handle that the TCG reserves for it. Cloud TPMs and Windows store the
+key there, and openssl_tpm2_engine uses it; if the handle is empty, the key is created from its template.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from ..spec.constants import TPM_ECC, TPM_HT, TPM_RH
 from ..spec.structures import TPMS_ECC_PARMS, TPMS_RSA_PARMS, TPMT_PUBLIC
 from .endorsement import KINDS as ENDORSEMENT_KINDS
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # verbs without key files need not load it
     from ..keys.keyfile import KeyFile
 
 __all__ = ["ENDORSEMENT", "PARENTS", "Parent", "candidates", "fitting", "for_endorsement", "is_of", "of_public"]
@@ -32,7 +32,7 @@ class Parent(NamedTuple):
 
     @property
     def is_endorsement(self) -> bool:
-        """Whether it is an endorsement key."""
+        """Whether the parent is an endorsement key."""
         return self.name.startswith("ek-")
 
 
@@ -58,24 +58,24 @@ def _all() -> Iterator[Parent]:
 
 
 PARENTS = {parent.name: parent for parent in _all()}
-"""Every kind by its name, the likeliest first: endorsement keys are those that are handed out."""
+"""Every kind by its name, the most likely first: the public keys of endorsement keys are the ones published."""
 
 ENDORSEMENT = {parent.parent: parent for parent in PARENTS.values() if parent.is_endorsement}
-"""The endorsement keys by the handle that is reserved for them."""
+"""The kinds of endorsement keys by their reserved handles."""
 
 
 def of_public(public: TPMT_PUBLIC) -> list[Parent]:
-    """The kinds whose template this public area was made from, likeliest first."""
+    """Returns the kinds whose template fits a public area, the most likely first."""
     return [one for one in PARENTS.values() if is_of(public, one)]
 
 
 def is_of(public: TPMT_PUBLIC, parent: Parent) -> bool:
-    """Whether the public area was made from this kind's template."""
+    """Returns whether a public area was created from this kind's template."""
     return _all_but_unique(public) == _all_but_unique(_template(parent.name))
 
 
 def _all_but_unique(public: TPMT_PUBLIC) -> tuple[Any, ...]:
-    # Of a fleet's hosts there are many: no public area is made anew for it.
+    # A fleet has many hosts, so this copies no public area.
     return tuple(value for name, value in vars(public).items() if name != "unique")
 
 
@@ -85,18 +85,18 @@ def _template(name: str) -> TPMT_PUBLIC:
 
 
 def fitting(key: PublicKey) -> dict[str, TPMT_PUBLIC]:
-    """The public areas that a public key can have, by the kinds' names, likeliest first."""
+    """Returns the public areas that a public key can have, by the kinds' names, the most likely first."""
     made = {name: into_template(key, _template(name)) for name in PARENTS}
     return {name: public for name, public in made.items() if public is not None}
 
 
 def candidates(file: "KeyFile") -> "list[KeyFile]":
-    """An importable file with each parent that it can mean, the one that it states first.
+    """Returns an importable file with each of its possible parents, the stated one first.
 
-    Files state a parent that is not theirs: go-tpm's programs 0x40000140 whatever the parent, earlier versions of
+    Some files state a wrong parent: those of go-tpm's programs always 0x40000140, those of early versions of
     tpmwire the endorsement hierarchy for its endorsement keys, others the owner hierarchy for a storage root key,
-    or an endorsement key where a public key in PEM did not tell. The seed says for which algorithm it is sealed;
-    which of these keys it is, only the TPM can tell.
+    or an endorsement key because a PEM public key does not say what it is. The seed shows the parent's algorithm;
+    only the TPM can tell which of these keys is the parent.
     """
     if file.persistent_parent is not None and file.persistent_parent not in ENDORSEMENT:
         return [file]
@@ -106,20 +106,20 @@ def candidates(file: "KeyFile") -> "list[KeyFile]":
         return [file, *(_with(file, one) for one in possible if not one.is_endorsement)]
     stated = [one for one in possible if (one.parent, one.rsa_parent) == (file.hierarchy, file.rsa_parent or None)]
     if file.hierarchy != file.parent and file.parent >> 24 == TPM_HT.PERMANENT:
-        order = possible  # go-tpm's: it says nothing
+        order = possible  # a file of go-tpm, which does not tell the parent
     elif file.hierarchy == TPM_RH.ENDORSEMENT:
         order = [one for one in possible if one.is_endorsement]
     else:
         order = stated + [one for one in possible if not one.is_endorsement and one not in stated]
     found = [_with(file, one) for one in order]
-    # The draft's meaning of a hierarchy other than the owner's, which is no kind of its own here.
+    # The draft's primary of a hierarchy other than the owner's is not among the kinds here.
     if order is not possible and not stated and (sealed_for in _CURVES.values()) != bool(file.rsa_parent):
         found.insert(0, file)
     return found or [file]
 
 
 def for_endorsement(file: "KeyFile") -> "list[KeyFile]":
-    """An importable file with each endorsement key as its parent that the seed can be sealed for."""
+    """Returns an importable file with each endorsement key that its seed can be encrypted to as the parent."""
     sealed_for = _sealed_for(file.encrypted_seed)
     return [_with(file, one) for one in ENDORSEMENT.values() if _algorithm(one) == sealed_for] or [file]
 
@@ -129,15 +129,15 @@ def _with(file: "KeyFile", parent: Parent) -> "KeyFile":
 
 
 _CURVES = {32: TPM_ECC.NIST_P256, 48: TPM_ECC.NIST_P384, 66: TPM_ECC.NIST_P521}
-"""Curves by the octets of a coordinate."""
+"""Curves by the size of a coordinate in bytes."""
 
 
 def _sealed_for(seed: bytes) -> int:
-    """The curve, or the bits of the RSA key, for which a seed is sealed."""
+    """The curve, or the size of the RSA key in bits, that a seed is encrypted to."""
     x = int.from_bytes(seed[:2], "big")
     y = int.from_bytes(seed[2 + x : 4 + x], "big")
     if 4 + x + y == len(seed) and max(x, y) <= 66:
-        # go-tpm writes coordinates without the zeros in front.
+        # go-tpm writes coordinates without leading zeros.
         return next(curve for size, curve in _CURVES.items() if max(x, y) <= size)
     return 8 * len(seed)
 

@@ -22,7 +22,7 @@ from ..structures import (
 )
 
 MESSAGE = Annotated[bytes, Sized(512), SECRET]
-"""TPM2B_PUBLIC_KEY_RSA that holds a message in clear."""
+"""TPM2B_PUBLIC_KEY_RSA with a plaintext."""
 
 
 class RSA_Encrypt(Command, code=TPM_CC.RSA_Encrypt, spec="Part 3 §14.2"):

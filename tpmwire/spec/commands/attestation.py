@@ -1,4 +1,4 @@
-"""TPM 2.0 Part 3, §18: attestation. What is signed is `..attestation.TPMS_ATTEST`."""
+"""TPM 2.0 Part 3, §18: attestation. The signed structure is `..attestation.TPMS_ATTEST`."""
 
 from typing import Annotated
 
@@ -34,7 +34,7 @@ class Certify(Command, code=TPM_CC.Certify, spec="Part 3 §18.2"):
 
 
 class CertifyCreation(Command, code=TPM_CC.CertifyCreation, spec="Part 3 §18.3"):
-    """A signed statement on how the TPM made an object."""
+    """A signed statement on the creation of an object."""
 
     sign_handle: Annotated[TPMI_DH_OBJECT, USER]
     object_handle: Annotated[TPMI_DH_OBJECT, HANDLE]
@@ -62,7 +62,7 @@ class Quote(Command, code=TPM_CC.Quote, spec="Part 3 §18.4"):
 
 
 class GetSessionAuditDigest(Command, code=TPM_CC.GetSessionAuditDigest, spec="Part 3 §18.5"):
-    """A signed statement on what an audit session has seen."""
+    """A signed statement of an audit session's digest."""
 
     privacy_admin_handle: Annotated[TPMI_RH_ENDORSEMENT, USER]
     sign_handle: Annotated[TPMI_DH_OBJECT, USER]

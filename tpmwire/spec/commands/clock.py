@@ -19,7 +19,7 @@ class ReadClock(Command, code=TPM_CC.ReadClock, spec="Part 3 §29.1"):
 
 
 class ClockSet(Command, code=TPM_CC.ClockSet, spec="Part 3 §29.2"):
-    """Advances the clock (milliseconds); it never goes back."""
+    """Advances the clock (milliseconds); a TPM never sets it back."""
 
     auth: Annotated[TPMI_RH_PROVISION, USER]
     new_time: UINT64

@@ -24,7 +24,7 @@ TPM_AT_ID = Annotated[TPM_AT, Number(4, TPM_AT)]
 
 
 class TPMS_AC_OUTPUT(Record):
-    """What an attached component says about itself (Part 2, §16.2)."""
+    """Information about an attached component (Part 2, §16.2)."""
 
     tag: TPM_AT_ID
     data: UINT32
@@ -34,7 +34,7 @@ TPML_AC_CAPABILITIES = Annotated[tuple[TPMS_AC_OUTPUT, ...], Counted(TPMS_AC_OUT
 
 
 class AC_GetCapability(Command, code=TPM_CC.AC_GetCapability, spec="Part 3 §32.2"):
-    """What an attached component can do."""
+    """Capabilities of an attached component."""
 
     ac: Annotated[TPMI_RH_AC, HANDLE]
     capability: TPM_AT_ID
@@ -75,7 +75,7 @@ class ACT_SetTimeout(Command, code=TPM_CC.ACT_SetTimeout, spec="Part 3 §33.2"):
 
 
 class Vendor_TCG_Test(Command, code=TPM_CC.Vendor_TCG_Test, spec="Part 3 §34"):
-    """Answers with what it is given."""
+    """Returns the data that it receives."""
 
     input_data: TPM2B_DATA
 

@@ -38,7 +38,7 @@ class ContextLoad(Command, code=TPM_CC.ContextLoad, spec="Part 3 §28.3"):
 
 
 class FlushContext(Command, code=TPM_CC.FlushContext, spec="Part 3 §28.4"):
-    """Removes an object or session. The handle is a parameter here: it takes no authorization."""
+    """Flushes an object or session. The handle is a parameter, which needs no authorization."""
 
     flushes = "flush_handle"
     sessions = False

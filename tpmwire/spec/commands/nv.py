@@ -1,6 +1,6 @@
 """TPM 2.0 Part 3, §31: non-volatile storage.
 
-`auth_handle` is what authorizes: the index itself, the owner or the platform, as the index's attributes say.
+`auth_handle` authorizes the command: the index itself, the owner or the platform, as the index's attributes allow.
 """
 
 from typing import Annotated
@@ -64,7 +64,7 @@ class NV_ReadPublic(Command, code=TPM_CC.NV_ReadPublic, spec="Part 3 §31.6"):
 
 
 class NV_Write(Command, code=TPM_CC.NV_Write, spec="Part 3 §31.7"):
-    """Writes octets at an offset; at most TPM_PT_NV_BUFFER_MAX at once. The first write changes the Name."""
+    """Writes bytes at an offset, at most TPM_PT_NV_BUFFER_MAX at once. The first write changes the Name."""
 
     alters_nv = True
 
@@ -121,7 +121,7 @@ class NV_GlobalWriteLock(Command, code=TPM_CC.NV_GlobalWriteLock, spec="Part 3 �
 
 
 class NV_Read(Command, code=TPM_CC.NV_Read, spec="Part 3 §31.13"):
-    """Reads `size` octets at an offset; at most TPM_PT_NV_BUFFER_MAX at once."""
+    """Reads `size` bytes at an offset, at most TPM_PT_NV_BUFFER_MAX at once."""
 
     auth_handle: Annotated[TPMI_RH_NV_AUTH, USER]
     nv_index: Annotated[TPMI_RH_NV_INDEX, HANDLE]

@@ -31,7 +31,7 @@ from ..structures import (
 
 
 class Create(Command, code=TPM_CC.Create, spec="Part 3 §12.1"):
-    """Makes an object under a parent and answers with its two areas; it is not loaded."""
+    """Creates an object under a parent and returns its public and private area, without loading it."""
 
     parent_handle: Annotated[TPMI_DH_OBJECT, USER]
     in_sensitive: TPM2B_SENSITIVE_CREATE
@@ -48,7 +48,7 @@ class Create(Command, code=TPM_CC.Create, spec="Part 3 §12.1"):
 
 
 class Load(Command, code=TPM_CC.Load, spec="Part 3 §12.2"):
-    """Loads an object that this TPM made, or imported, under its parent."""
+    """Loads an object that this TPM created or imported, under its parent."""
 
     parent_handle: Annotated[TPMI_DH_OBJECT, USER]
     in_private: TPM2B_PRIVATE
@@ -103,7 +103,7 @@ class ObjectChangeAuth(Command, code=TPM_CC.ObjectChangeAuth, spec="Part 3 §12.
 
 
 class CreateLoaded(Command, code=TPM_CC.CreateLoaded, spec="Part 3 §12.9"):
-    """Makes an object and loads it in one command. Some chips lack it."""
+    """Creates and loads an object in one command. Some chips do not implement it."""
 
     parent_handle: Annotated[TPMI_DH_PARENT, USER]
     in_sensitive: TPM2B_SENSITIVE_CREATE
@@ -117,7 +117,7 @@ class CreateLoaded(Command, code=TPM_CC.CreateLoaded, spec="Part 3 §12.9"):
 
 
 class ActivateCredential(Command, code=TPM_CC.ActivateCredential, spec="Part 3 §12.5"):
-    """Opens a credential that was made for an object, with the key that it was encrypted to."""
+    """Decrypts a credential for an object, with the key that it was encrypted to."""
 
     activate_handle: Annotated[TPMI_DH_OBJECT, ADMIN]
     key_handle: Annotated[TPMI_DH_OBJECT, USER]

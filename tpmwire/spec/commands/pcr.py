@@ -20,7 +20,7 @@ from ..structures import (
 
 
 class PCR_Extend(Command, code=TPM_CC.PCR_Extend, spec="Part 3 §22.2"):
-    """PCR := H(PCR || digest), for each bank that a digest is given for."""
+    """PCR := H(PCR || digest), for each bank with a digest."""
 
     pcr_handle: Annotated[TPMI_DH_PCR, USER]
     digests: TPML_DIGEST_VALUES

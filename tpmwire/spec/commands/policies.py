@@ -37,7 +37,7 @@ EXPIRATION = Annotated[int, Number(4)]
 
 
 class PolicySecret(Command, code=TPM_CC.PolicySecret, spec="Part 3 §23.4"):
-    """The policy wants the authValue of another entity, such as a hierarchy."""
+    """Requires the authValue of another entity, such as a hierarchy."""
 
     auth_handle: Annotated[TPMI_DH_ENTITY, USER]
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
@@ -52,14 +52,14 @@ class PolicySecret(Command, code=TPM_CC.PolicySecret, spec="Part 3 §23.4"):
 
 
 class PolicyOR(Command, code=TPM_CC.PolicyOR, spec="Part 3 §23.6"):
-    """The policy so far is one of these digests."""
+    """Requires that the policy so far has one of these digests."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
     p_hash_list: TPML_DIGEST
 
 
 class PolicyPCR(Command, code=TPM_CC.PolicyPCR, spec="Part 3 §23.7"):
-    """The PCRs have these values; an empty digest takes them as they are now."""
+    """Requires that the PCRs have these values; an empty digest means their current values."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
     pcr_digest: TPM2B_DIGEST
@@ -83,13 +83,13 @@ class PolicyDuplicationSelect(Command, code=TPM_CC.PolicyDuplicationSelect, spec
 
 
 class PolicyAuthValue(Command, code=TPM_CC.PolicyAuthValue, spec="Part 3 §23.17"):
-    """The policy wants the object's authValue, proven by the session's HMAC."""
+    """Requires the object's authValue, proven by the session's HMAC."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
 
 
 class PolicyPassword(Command, code=TPM_CC.PolicyPassword, spec="Part 3 §23.18"):
-    """The policy wants the object's authValue, in clear."""
+    """Requires the object's authValue, in clear."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
 
@@ -104,7 +104,7 @@ class PolicyGetDigest(Command, code=TPM_CC.PolicyGetDigest, spec="Part 3 §23.19
 
 
 class PolicySigned(Command, code=TPM_CC.PolicySigned, spec="Part 3 §23.3"):
-    """The policy wants a signature over these conditions by a key."""
+    """Requires a key's signature of these conditions."""
 
     auth_object: Annotated[TPMI_DH_OBJECT, HANDLE]
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
@@ -178,7 +178,7 @@ class PolicyNameHash(Command, code=TPM_CC.PolicyNameHash, spec="Part 3 §23.14")
 
 
 class PolicyAuthorize(Command, code=TPM_CC.PolicyAuthorize, spec="Part 3 §23.16"):
-    """The policy so far was approved by a key, whose signature TPM2_VerifySignature has checked."""
+    """Requires that a key approved the policy so far; TPM2_VerifySignature has checked its signature."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
     approved_policy: TPM2B_DIGEST
@@ -202,7 +202,7 @@ class PolicyTemplate(Command, code=TPM_CC.PolicyTemplate, spec="Part 3 §23.21")
 
 
 class PolicyAuthorizeNV(Command, code=TPM_CC.PolicyAuthorizeNV, spec="Part 3 §23.22"):
-    """The policy so far is the one that stands in an NV index."""
+    """Requires that an NV index has the policy so far."""
 
     auth_handle: Annotated[TPMI_RH_NV_AUTH, USER]
     nv_index: Annotated[TPMI_RH_NV_INDEX, HANDLE]

@@ -7,7 +7,7 @@ from ..structures import TPM2B_DIGEST, TPM2B_SENSITIVE_DATA, UINT16
 
 
 class GetRandom(Command, code=TPM_CC.GetRandom, spec="Part 3 §16.1"):
-    """Up to `bytes_requested` random octets; a TPM may give fewer."""
+    """Returns up to `bytes_requested` random bytes; a TPM may return fewer."""
 
     bytes_requested: UINT16
 

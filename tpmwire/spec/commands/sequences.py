@@ -49,7 +49,7 @@ class SequenceUpdate(Command, code=TPM_CC.SequenceUpdate, spec="Part 3 §17.5"):
 
 
 class SequenceComplete(Command, code=TPM_CC.SequenceComplete, spec="Part 3 §17.6"):
-    """Adds the last data, answers with the result and closes the sequence."""
+    """Adds the last data, returns the result and flushes the sequence."""
 
     flushes = "sequence_handle"
 

@@ -27,7 +27,7 @@ class VerifySignature(Command, code=TPM_CC.VerifySignature, spec="Part 3 §20.1"
 
 
 class Sign(Command, code=TPM_CC.Sign, spec="Part 3 §20.2"):
-    """Signs a digest. A restricted key wants the ticket of TPM2_Hash."""
+    """Signs a digest. A restricted key requires the ticket of TPM2_Hash."""
 
     key_handle: Annotated[TPMI_DH_OBJECT, USER]
     digest: TPM2B_DIGEST
