@@ -3,9 +3,8 @@
 from tpmwire.errors import PolicyError
 from tpmwire.keys.keyfile import KeyFile
 from tpmwire.keys.keyfile_policy import alternatives_of
-from tpmwire.policy.conditions import PolicyCpHash, PolicyNameHash
 from tpmwire.policy.policy import Policy
-from tpmwire.policy.statements import PolicyAuthValue, PolicyDuplicationSelect, PolicyPassword, PolicyPCR
+from tpmwire.policy.statements import PolicyAuthValue, PolicyPassword, PolicyPCR
 from tpmwire.spec.structures import TPMT_PUBLIC
 
 from ..terminal.messages import UsageError
@@ -57,8 +56,4 @@ def _leads_to(policy: "Policy", public: "TPMT_PUBLIC") -> bool:
 
 def _naming_it(policy: "Policy") -> str:
     """Returns the name of the statement that ties the policy to one key, or ""."""
-    for statement in policy.statements:
-        chosen = isinstance(statement, PolicyDuplicationSelect) and statement.include_object
-        if chosen or isinstance(statement, PolicyCpHash | PolicyNameHash):
-            return type(statement).__name__
-    return ""
+    return next((type(statement).__name__ for statement in policy.statements if statement.names_objects), "")

@@ -80,7 +80,7 @@ class PolicySigned(
 class PolicyAuthorize(
     _Approved,
     code=TPM_CC.PolicyAuthorize,
-    says="what stands before it is approved by the key {key_sign}{reference}, {state_of_signature}",
+    says="the statements before it are approved by the key {key_sign}{reference}, {state_of_signature}",
     hashes=("key_sign",),
     then="policy_ref",
     restarts=True,

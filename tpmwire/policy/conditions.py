@@ -95,6 +95,7 @@ class PolicyCpHash(Statement, code=TPM_CC.PolicyCpHash, says="the command whose 
     """One command with its parameters is authorized, by its cpHash (Part 3, §23.13)."""
 
     cp_hash_a: Annotated[TPM2B_DIGEST, Json("hash")]
+    names_objects = True
 
 
 class PolicyNameHash(
@@ -103,6 +104,7 @@ class PolicyNameHash(
     """Commands on these objects are authorized, by the hash of their Names (Part 3, §23.14)."""
 
     name_hash: Annotated[TPM2B_DIGEST, Json("hash")]
+    names_objects = True
 
 
 class PolicyTemplate(

@@ -104,6 +104,11 @@ class Statement(Record):
         """Whether `state` needs the authorization of another entity than the one that the policy protects."""
         return False
 
+    @property
+    def names_objects(self) -> bool:
+        """Whether the statement includes Names of authorized objects, so that it cannot be another key's."""
+        return False
+
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """The statement with these bytes, in the draft's form. Raises DecodeError."""

@@ -256,6 +256,11 @@ class PolicyDuplicationSelect(
         return cls.rule if included else cls.rule._replace(parts=cls.rule.parts[1:])
 
     @property
+    def names_objects(self) -> bool:
+        """Whether the object's Name is part of the policy."""
+        return bool(self.include_object)
+
+    @property
     def source(self) -> str:
         """The object for people if it is part of the policy; otherwise empty."""
         return f" of {self.object_name.hex()}" if self.include_object else ""
