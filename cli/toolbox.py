@@ -124,8 +124,7 @@ def _dispatch(words: list[str]) -> int:
     module = verb_module(verb)
     parser = Parser(prog=f"tpmwire {verb}", description=module.__doc__)
     module.configure(parser)
-    settings = getattr(module, "Settings", None)
-    code: int = module.run(parser.parse_args(words[len(verb.split()) :], settings and settings()))
+    code: int = module.run(parser.parse_args(words[len(verb.split()) :], module.Settings()))
     return code
 
 

@@ -53,15 +53,15 @@ class _Section:
 
 def config_path() -> str:
     """Returns the path of ~/.aws/config, or AWS_CONFIG_FILE. Raises UsageError if there is no home directory."""
-    return _resolved(config_file(os.environ), "AWS_CONFIG_FILE")
+    return _check_resolved(config_file(os.environ), "AWS_CONFIG_FILE")
 
 
 def credentials_path() -> str:
     """Returns the path of ~/.aws/credentials, or AWS_SHARED_CREDENTIALS_FILE. Raises as `config_path` does."""
-    return _resolved(credentials_file(os.environ), "AWS_SHARED_CREDENTIALS_FILE")
+    return _check_resolved(credentials_file(os.environ), "AWS_SHARED_CREDENTIALS_FILE")
 
 
-def _resolved(path: str, variable: str) -> str:
+def _check_resolved(path: str, variable: str) -> str:
     if path.startswith("~"):
         raise UsageError(f"cannot resolve {path}: no such home directory; set HOME or {variable}")
     return path
@@ -120,7 +120,7 @@ def _layout(lines: list[str]) -> list[_Section]:
     return found
 
 
-def _found(layout: list[_Section], section: str) -> _Section | None:
+def _find_section(layout: list[_Section], section: str) -> _Section | None:
     """Returns the section of that name, or None. Raises UsageError if there are two."""
     wanted = _canonical(section)
     found = [each for each in layout if _canonical(each.name) == wanted]
@@ -136,14 +136,14 @@ def sections(text: str) -> list[str]:
 
 def has_section(text: str, section: str) -> bool:
     """Tells whether there is such a section."""
-    return _found(_layout(_lines(text)), section) is not None
+    return _find_section(_layout(_lines(text)), section) is not None
 
 
 def get_setting(text: str, section: str, name: str) -> str | None:
     """Returns the value of a setting as AWS's programs read it, or None. Raises UsageError."""
     if not has_section(text, section):
         return None
-    return _parsed(text, section)[_canonical(section)].get(name)
+    return _parse_text(text, section)[_canonical(section)].get(name)
 
 
 def set_settings(text: str, section: str, values: Mapping[str, str]) -> str:
@@ -155,11 +155,11 @@ def set_settings(text: str, section: str, values: Mapping[str, str]) -> str:
         if "\n" in name + value or "\r" in name + value:
             raise UsageError(f"{name} contains a line break; remove it")
     lines = _lines(text)
-    found = _found(_layout(lines), section)
+    found = _find_section(_layout(lines), section)
     if found is None:
         gap = "" if not text or text.endswith("\n\n") else "\n" if text.endswith("\n") else "\n\n"
         new = text + gap + f"[{section}]\n" + "".join(f"{name} = {value}\n" for name, value in values.items())
-        return _checked(text, new, section, values)
+        return _check_edit(text, new, section, values)
     if not lines[found.end - 1].endswith(("\n", "\r")):
         lines[found.end - 1] += "\n"
     # Indented deeper than the new one, what comes next would continue it.
@@ -174,7 +174,7 @@ def set_settings(text: str, section: str, values: Mapping[str, str]) -> str:
             for number in others:
                 lines[number] = ""
     lines[found.start + 1 : found.start + 1] = added
-    return _checked(text, "".join(lines), section, values)
+    return _check_edit(text, "".join(lines), section, values)
 
 
 def remove_settings(text: str, section: str, names: Iterable[str]) -> str:
@@ -183,7 +183,7 @@ def remove_settings(text: str, section: str, names: Iterable[str]) -> str:
     Raises UsageError like `set_settings`, and if a setting is inherited from a [DEFAULT] section.
     """
     lines = _lines(text)
-    found = _found(_layout(lines), section)
+    found = _find_section(_layout(lines), section)
     if found is None:
         return text
     wanted = set(names)
@@ -194,18 +194,18 @@ def remove_settings(text: str, section: str, names: Iterable[str]) -> str:
     # Without this header, an indented one below it would continue what is above.
     needed = found.end < len(lines) and _indent(lines[found.end])
     # What it inherits from [DEFAULT] counts: without the header the profile would not be there.
-    if not needed and not set(_parsed(text, section)[_canonical(section)]) - wanted:
+    if not needed and not set(_parse_text(text, section)[_canonical(section)]) - wanted:
         lines[found.start] = ""
-    return _checked(text, "".join(lines), section, dict.fromkeys(wanted))
+    return _check_edit(text, "".join(lines), section, dict.fromkeys(wanted))
 
 
 def _indent(line: str) -> str:
     return line[: len(line) - len(line.lstrip())]
 
 
-def _checked(before: str, after: str, section: str, values: Mapping[str, str | None]) -> str:
+def _check_edit(before: str, after: str, section: str, values: Mapping[str, str | None]) -> str:
     """Returns the edited text if it has these values in the section, and all else unchanged. Raises UsageError."""
-    wanted, got = _parsed(before, section), _parsed(after, section)
+    wanted, got = _parse_text(before, section), _parse_text(after, section)
     changed = wanted[_canonical(section)]
     for name, value in values.items():
         changed.pop(name, None)
@@ -220,7 +220,7 @@ def _checked(before: str, after: str, section: str, values: Mapping[str, str | N
     return after
 
 
-def _parsed(text: str, section: str) -> dict[str, dict[str, str]]:
+def _parse_text(text: str, section: str) -> dict[str, dict[str, str]]:
     """Returns the sections and their settings as botocore reads them, always with `section`.
 
     Raises UsageError, which quotes no line of the text.

@@ -31,12 +31,12 @@ def read(path: str) -> str:
 
 def read_setting(path: str, section: str, name: str) -> str | None:
     """Returns the value of a setting as AWS's programs read it, or None. Raises UsageError."""
-    with _named(path):
+    with _file_named(path):
         return get_setting(read(path), section, name)
 
 
 @contextlib.contextmanager
-def _named(path: str) -> Iterator[None]:
+def _file_named(path: str) -> Iterator[None]:
     """Adds the file's name to an error about its content."""
     try:
         yield
@@ -69,8 +69,8 @@ def change(path: str, edit: Callable[[str], str | None]) -> None:
     path = os.path.realpath(path)
     directory = os.path.dirname(path)
     os.makedirs(directory, mode=0o700, exist_ok=True)
-    with _alone(directory):
-        with _named(path):
+    with _directory_lock(directory):
+        with _file_named(path):
             text = edit(read(path))
         if text is not None:
             write_whole(path, text.encode(errors="surrogateescape"), force=True)
@@ -78,7 +78,7 @@ def change(path: str, edit: Callable[[str], str | None]) -> None:
 
 
 @contextlib.contextmanager
-def _alone(directory: str) -> Iterator[None]:
+def _directory_lock(directory: str) -> Iterator[None]:
     """Locks the directory, so that runs do not overwrite each other's changes. Raises UsageError.
 
     Not the file, since each write replaces it. The kernel releases the lock if the process dies.
@@ -86,7 +86,7 @@ def _alone(directory: str) -> Iterator[None]:
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         deadline = time.monotonic() + _PATIENCE
-        while not _locked(descriptor):
+        while not _try_lock(descriptor):
             if time.monotonic() > deadline:
                 raise UsageError(
                     f"{directory} is still locked by another program after {_PATIENCE:g} seconds; wait "
@@ -98,7 +98,7 @@ def _alone(directory: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _locked(descriptor: int) -> bool:
+def _try_lock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

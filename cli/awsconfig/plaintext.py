@@ -62,7 +62,7 @@ def remove_plaintext(profile: str, key: Plaintext) -> None:
         if not os.path.exists(path):
             continue
         removed: list[str] = []
-        change(path, partial(_without, section, key.secret, removed))
+        change(path, partial(_remove_key_lines, section, key.secret, removed))
         for gone in removed:
             note(f"removed the plaintext key of [{gone}] from {path}")
         if key.secret in read(path):
@@ -74,7 +74,7 @@ def remove_plaintext(profile: str, key: Plaintext) -> None:
         )
 
 
-def _without(section: str, secret: str, removed: list[str], text: str) -> str | None:
+def _remove_key_lines(section: str, secret: str, removed: list[str], text: str) -> str | None:
     """Returns the text without the section's key; None if it has another key. Calls `removed` with the section."""
     if get_setting(text, section, "aws_secret_access_key") != secret:
         return None

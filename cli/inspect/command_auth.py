@@ -89,7 +89,7 @@ class Authorizer:
         given: list[Password | Use] = []
         for number, secret in enumerate(secrets):
             if policy is not None and number == 0:
-                given.append(self._satisfied(policy).use(secret, keep=False))
+                given.append(self._satisfy_policy(policy).use(secret, keep=False))
             elif shared is not None:
                 given.append(shared.use(secret, decrypt=decrypt, encrypt=encrypt))
                 shared = None
@@ -108,10 +108,10 @@ class Authorizer:
 
     def _session(self) -> "Session | None":
         if self._shared is None and self._wanted != "none":
-            self._shared = self._opened(TPM_SE.HMAC)
+            self._shared = self._open_session(TPM_SE.HMAC)
         return self._shared
 
-    def _opened(self, kind: Any) -> "Session":
+    def _open_session(self, kind: Any) -> "Session":
         if self._wanted == "salted":
             session = protected_sessions(self._tpm, [kind])[0]
         else:
@@ -119,9 +119,9 @@ class Authorizer:
         self._open.append(session.handle)
         return session
 
-    def _satisfied(self, policy: "Policy") -> "Session":
+    def _satisfy_policy(self, policy: "Policy") -> "Session":
         """Returns a policy session in which the TPM has checked the policy."""
-        session = self._opened(TPM_SE.POLICY)
+        session = self._open_session(TPM_SE.POLICY)
         for command in policy.commands(session.handle):
             self._tpm.execute(command)
         session.wants_auth_value = policy.wants_auth_value

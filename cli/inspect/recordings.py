@@ -27,9 +27,9 @@ def exchanges(data: bytes) -> list[Exchange] | None:
     if data[:4] in _PCAP:
         found = list(read(data))
     elif b"SWTPM_IO_" in data:
-        found = _paired(_swtpm_log(data))
+        found = _pair_messages(_swtpm_log(data))
     elif re.search(rb"(?m)^\w+:tcti:.*\(size=", data):
-        found = _paired(_tcti_log(data))
+        found = _pair_messages(_tcti_log(data))
     else:
         return None
     if not found:
@@ -37,7 +37,7 @@ def exchanges(data: bytes) -> list[Exchange] | None:
     return found
 
 
-def _paired(messages: Iterator[tuple[bool, bytes]]) -> list[Exchange]:
+def _pair_messages(messages: Iterator[tuple[bool, bytes]]) -> list[Exchange]:
     """Pairs messages, each with whether it is a command. Skips a response without a command."""
     found: list[Exchange] = []
     for is_command, octets in messages:

@@ -22,12 +22,12 @@ from tpmwire.use.hmac import HmacKey
 from tpmwire.use.key import Key
 
 from ..terminal.messages import note
-from .persist import Parent, load, parent_at
+from .persist import Parent, load_key, parent_at
 from .weak_pcrs import warn_of_pcrs
 
 K = TypeVar("K", bound=Key)
 
-__all__ = ["NewKey", "Order", "as_used", "make_key", "policy_of"]
+__all__ = ["NewKey", "Order", "make_key", "policy_of", "usable_key"]
 
 
 class Order(NamedTuple):
@@ -96,7 +96,7 @@ def make_key(tpm: Tpm, order: Order) -> NewKey:
         policy=policy.to_steps() if policy else None,
         auth_policy=tuple((None, way.to_steps()) for way in order.ways[1:]) or None,
     )
-    key = NewKey(file, load(tpm, parent, file.public, file.private), parent)
+    key = NewKey(file, load_key(tpm, parent, file.public, file.private), parent)
     if not order.ways or order.template is not None:
         _check_hmac(tpm, order, key)
     return key
@@ -128,7 +128,7 @@ def _duplicable(attributes: TPMA_OBJECT, order: Order) -> TPMA_OBJECT:
     return attributes if order.pcrs is not None else attributes | TPMA_OBJECT.USER_WITH_AUTH
 
 
-def as_used(kind: type[K], order: Order, key: NewKey) -> K:
+def usable_key(kind: type[K], order: Order, key: NewKey) -> K:
     """Returns the loaded key with the password and policy of later runs, to test both."""
     pin, parent = order.pin, key.parent.key
     if pin is None or parent.public.type in (TPM_ALG.ECC, TPM_ALG.RSA):
@@ -145,7 +145,7 @@ def as_used(kind: type[K], order: Order, key: NewKey) -> K:
 def _check_hmac(tpm: Tpm, order: Order, key: NewKey) -> None:
     # No date: the HMAC of a date signs a day's requests.
     message = random_bytes(32)
-    found = as_used(HmacKey, order, key).hmac(tpm, message)
+    found = usable_key(HmacKey, order, key).hmac(tpm, message)
     if not hmac.compare_digest(found, hmac.digest(order.secret.reveal(), message, order.hash_name)):
         raise SessionError(
             "the TPM's HMAC differs from that of the secret: this TPM, or the connection to it, is faulty"

@@ -13,6 +13,7 @@ from .persist import make_srk
 
 __all__ = [
     "OWNER",
+    "SRK",
     "FormatSettings",
     "Parentage",
     "ParentageSettings",

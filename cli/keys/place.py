@@ -156,11 +156,11 @@ def _put_beside(tpm: Tpm, key: Placement, handle: int, *, force: bool) -> int:
     """
     taken, beside = nv.handles(tpm, handle, _LAST), handle
     if handle in taken and not force:
-        raise UsageError(f"0x{handle:08x} is occupied (`tpmwire list`); take another, or --force replaces it")
+        raise UsageError(f"0x{handle:08x} is occupied (`tpmwire list`); choose another handle")
     while beside in taken:
         beside += 1
     if beside > max(handle, _LAST):
-        raise UsageError(f"no handle after 0x{handle:08x} is free, where the new key could wait: evict one")
+        raise UsageError(f"no free handle after 0x{handle:08x} for the new key; remove a key with `tpmwire evict`")
     key.persist(beside)
     return beside
 

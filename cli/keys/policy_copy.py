@@ -9,7 +9,7 @@ from tpmwire.spec.structures import TPMT_PUBLIC
 
 from ..terminal.messages import UsageError
 
-__all__ = ["is_plain", "ways_kept"]
+__all__ = ["copy_ways", "is_plain"]
 
 
 def is_plain(file: "KeyFile") -> bool:
@@ -27,7 +27,7 @@ def is_plain(file: "KeyFile") -> bool:
     )
 
 
-def ways_kept(file: "KeyFile") -> "tuple[Policy, ...]":
+def copy_ways(file: "KeyFile") -> "tuple[Policy, ...]":
     """Returns every alternative of the file's policy, for a new key with the same digest.
 
     Raises UsageError if an alternative is unsupported, does not lead to the key's policy, or names the key itself.
@@ -38,15 +38,15 @@ def ways_kept(file: "KeyFile") -> "tuple[Policy, ...]":
             raise UsageError(
                 f"{label} of the key file is not supported, so it cannot be copied to a new key: {policy}"
             )
-        if not _leads_to(policy, public):
+        if not _may_have_digest(policy, public):
             raise UsageError(f"{label} of the key file does not match the key's policy; repair the file")
-        if itself := _naming_it(policy):
+        if itself := _find_self_reference(policy):
             raise UsageError(f"{label} contains a {itself}, which names the old key; import the new key by hand")
         ways.append(policy)
     return tuple(ways)
 
 
-def _leads_to(policy: "Policy", public: "TPMT_PUBLIC") -> bool:
+def _may_have_digest(policy: "Policy", public: "TPMT_PUBLIC") -> bool:
     """Tells whether the digest can match; False if it is known to differ."""
     try:
         return policy.digest(public.name_alg) == public.auth_policy
@@ -54,6 +54,6 @@ def _leads_to(policy: "Policy", public: "TPMT_PUBLIC") -> bool:
         return True  # The TPM's own values go into it, and the TPM has taken it for the old key.
 
 
-def _naming_it(policy: "Policy") -> str:
+def _find_self_reference(policy: "Policy") -> str:
     """Returns the name of the statement that ties the policy to one key, or ""."""
     return next((type(statement).__name__ for statement in policy.statements if statement.names_objects), "")

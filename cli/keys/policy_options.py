@@ -16,10 +16,10 @@ from ..terminal.messages import UsageError
 from ..terminal.options import filled
 from .weak_pcrs import warn_of_pcrs, warn_of_policies
 
-__all__ = ["Described", "PolicySettings", "add_policy_options", "described_json", "described_policy"]
+__all__ = ["DescribedPolicy", "PolicySettings", "add_policy_options", "policy_from_json", "policy_from_options"]
 
 
-class Described(NamedTuple):
+class DescribedPolicy(NamedTuple):
     """A policy: its digest, and its alternatives, of which a key file stores the first as its own policy."""
 
     digest: bytes
@@ -47,10 +47,10 @@ def add_policy_options(parser: "argparse.ArgumentParser", option: str = "--json"
     group.add_argument("--pcrs", type=filled, metavar="PCRS", help="policy of PCR values: sha256:7=HEX,23=HEX")
 
 
-def described_policy(args: PolicySettings, alg: "TPM_ALG") -> Described | None:
+def policy_from_options(args: PolicySettings, alg: "TPM_ALG") -> DescribedPolicy | None:
     """Returns the options' policy for an object with the nameAlg `alg`; None without one. Raises UsageError."""
     if args.policy_json:
-        found = described_json(read_small(args.policy_json).decode("utf-8", "replace"), alg, args.policy_json)
+        found = policy_from_json(read_small(args.policy_json).decode("utf-8", "replace"), alg, args.policy_json)
         warn_of_policies(found.alternatives, alg)
         return found
     if not args.pcrs:
@@ -61,14 +61,14 @@ def described_policy(args: PolicySettings, alg: "TPM_ALG") -> Described | None:
     except PolicyError as error:
         raise UsageError(str(error)) from error
     warn_of_pcrs(selection, values)
-    return Described(policy.digest(alg), (policy,), policy)
+    return DescribedPolicy(policy.digest(alg), (policy,), policy)
 
 
-def described_json(text: str, alg: "TPM_ALG", where: str) -> Described:
+def policy_from_json(text: str, alg: "TPM_ALG", where: str) -> DescribedPolicy:
     """Parses a policy in JSON for an object with the nameAlg `alg`. Raises UsageError, which names `where`."""
     try:
         policy = from_json(text, alg)
         ways = (policy,) if isinstance(policy, Policy) else policy.alternatives(alg)
-        return Described(policy.digest(alg), ways, policy)
+        return DescribedPolicy(policy.digest(alg), ways, policy)
     except PolicyError as error:
         raise UsageError(f"{where}: {error}") from error

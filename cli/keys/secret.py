@@ -11,7 +11,7 @@ from ..awsconfig.plaintext import Plaintext, find_plaintext
 from ..terminal.messages import UsageError, note, warn
 from ..terminal.prompts import ask_secret
 
-__all__ = ["check_key_id", "key_id_of", "key_octets", "likely_key", "read_key"]
+__all__ = ["check_key_id", "hmac_key_of", "key_id_of", "parse_secret", "read_key"]
 
 PREFIX = b"AWS4"
 USUAL = 40
@@ -24,15 +24,15 @@ LONGEST = 124
 def read_key(profile: str | None, *, force: bool) -> Secret:
     """Returns the HMAC key of a profile's secret or, without one, of the secret on standard input or at a prompt.
 
-    Raises UsageError, and as `likely_key`.
+    Raises UsageError, and as `parse_secret`.
     """
-    return likely_key(_read_secret(profile), force=force)
+    return parse_secret(_read_secret(profile), force=force)
 
 
-def likely_key(secret: bytes, *, force: bool) -> "Secret":
-    """Returns `key_octets`; raises UsageError for a secret that AWS would not issue, or warns with `force`."""
-    key = key_octets(secret)
-    if problem := _unlikely(key.reveal().removeprefix(PREFIX).decode("ascii")):
+def parse_secret(secret: bytes, *, force: bool) -> "Secret":
+    """Returns `hmac_key_of`; raises UsageError for a secret that AWS would not issue, or warns with `force`."""
+    key = hmac_key_of(secret)
+    if problem := _find_problem(key.reveal().removeprefix(PREFIX).decode("ascii")):
         if not force:
             raise UsageError(f"{problem}; --force accepts it anyway, for services that are not AWS")
         warn(problem)
@@ -49,7 +49,7 @@ def _read_secret(profile: str | None) -> bytes:
     return sys.stdin.buffer.read(4096)
 
 
-def _unlikely(secret: str) -> str | None:
+def _find_problem(secret: str) -> str | None:
     """Returns why AWS would not have issued this secret access key, or None. Quotes none of it."""
     if re.fullmatch(r"A[A-Z]{3}[A-Z2-7]{12,28}", secret):
         return "this is an access key id, not its secret access key; give the secret"
@@ -75,7 +75,7 @@ def check_key_id(key_id: str, *, force: bool) -> None:
     warn(problem)
 
 
-def key_octets(secret: bytes) -> "Secret":
+def hmac_key_of(secret: bytes) -> "Secret":
     """Returns "AWS4" and the secret; accepts a secret that already has the prefix. Raises UsageError."""
     secret = secret.removesuffix(b"\n").removesuffix(b"\r")
     if secret.startswith(PREFIX + PREFIX):

@@ -21,18 +21,18 @@ from tpmwire.tpm import Tpm
 from tpmwire.use.ecdsa import EcdsaKey, check_signature
 
 from ..terminal.messages import UsageError
-from .create import NewKey, Order, as_used
-from .persist import load
+from .create import NewKey, Order, usable_key
+from .persist import load_key
 from .place import Place, check_path
 
 __all__ = [
-    "areas",
     "check_installed",
     "check_places",
     "check_tpm",
     "make_sigv4a_key",
     "private_value",
     "required_key_id",
+    "sigv4a_areas",
 ]
 
 
@@ -95,7 +95,7 @@ def private_value(octets: Secret, key_id: str) -> Secret:
     return Secret(derive_private_value(key_id, octets.reveal().removeprefix(b"AWS4")).to_bytes(32, "big"))
 
 
-def areas(order: Order, beside: TPMT_PUBLIC, key_id: str) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
+def sigv4a_areas(order: Order, beside: TPMT_PUBLIC, key_id: str) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
     """Returns the key's public and sensitive area; `order` and `beside` describe the HMAC key beside it."""
     private = private_value(order.secret, key_id)
     public, sensitive = ecdsa_key(private, auth=order.auth, auth_policy=beside.auth_policy)
@@ -111,7 +111,7 @@ def make_sigv4a_key(tpm: Tpm, order: Order, hmac_key: NewKey, key_id: str) -> Ne
     then is the wrapped key for no one else. Raises TpmError; SessionError if the signature is not the key's.
     """
     beside, parent = hmac_key.file, hmac_key.parent
-    public, sensitive = areas(order, beside.public, key_id)
+    public, sensitive = sigv4a_areas(order, beside.public, key_id)
     wrapped = duplicate(public, sensitive, parent.key.public)
     answer = tpm.execute(
         Import(
@@ -133,9 +133,9 @@ def make_sigv4a_key(tpm: Tpm, order: Order, hmac_key: NewKey, key_id: str) -> Ne
         policy=beside.policy,
         auth_policy=beside.auth_policy,
     )
-    key = NewKey(file, load(tpm, parent, file.public, file.private), parent)
+    key = NewKey(file, load_key(tpm, parent, file.public, file.private), parent)
     if not order.ways:
         # Of the public area that was computed here, not of what the TPM says that the key is.
         digest = random_bytes(32)
-        check_signature(public, digest, as_used(EcdsaKey, order, key).sign(tpm, digest))
+        check_signature(public, digest, usable_key(EcdsaKey, order, key).sign(tpm, digest))
     return key

@@ -11,13 +11,13 @@ from tpmwire.policy.statements import PolicyAuthValue, PolicyPCR
 from tpmwire.spec.constants import TPM_ALG
 
 from ..terminal.messages import UsageError
-from .policy_options import described_json
+from .policy_options import policy_from_json
 from .weak_pcrs import warn_of_policies
 
-__all__ = ["Use", "policy_of"]
+__all__ = ["KeyUse", "policy_of_use"]
 
 
-class Use(NamedTuple):
+class KeyUse(NamedTuple):
     """PCRs as users write them, or a policy's JSON; `where` names its file. Both may be empty."""
 
     pcrs: str = ""
@@ -26,7 +26,7 @@ class Use(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def policy_of(use: Use, *, with_auth: bool) -> "tuple[Policy, bytes] | None":
+def policy_of_use(use: KeyUse, *, with_auth: bool) -> "tuple[Policy, bytes] | None":
     """Returns the policy of a key, and its digest; None without one. Warns of weak PCRs. Raises UsageError."""
     if use.policy:
         policy = _of_json(use, with_auth=with_auth)
@@ -38,8 +38,8 @@ def policy_of(use: Use, *, with_auth: bool) -> "tuple[Policy, bytes] | None":
     return policy, policy.digest(TPM_ALG.SHA256)
 
 
-def _of_json(use: Use, *, with_auth: bool) -> "Policy":
-    ways = described_json(use.policy, TPM_ALG.SHA256, use.where).alternatives
+def _of_json(use: KeyUse, *, with_auth: bool) -> "Policy":
+    ways = policy_from_json(use.policy, TPM_ALG.SHA256, use.where).alternatives
     if len(ways) > 1:
         raise UsageError(
             f"{use.where} has branches, which a wrapped key's file cannot contain; use PolicyAuthorize, and "

@@ -19,24 +19,24 @@ from ..credentials.sts import endpoint_for, environ_of
 from ..terminal.messages import warn
 from .profile_command import ProfileCommand
 
-__all__ = ["iam_client", "identity", "plaintext_identity"]
+__all__ = ["ask_identity", "ask_plaintext_identity", "iam_client"]
 
 
-def identity(command: ProfileCommand) -> CallerIdentity:
+def ask_identity(command: ProfileCommand) -> CallerIdentity:
     """Asks STS for the owner of a command line's key, with a signature by the TPM.
 
     Raises StsError, NetworkError.
     """
-    return _ask_identity(command.signer(), command.settings)
+    return _call_sts(command.signer(), command.settings)
 
 
-def plaintext_identity(key_id: str, secret: Secret, options: Sequence[str]) -> CallerIdentity:
+def ask_plaintext_identity(key_id: str, secret: Secret, options: Sequence[str]) -> CallerIdentity:
     """Asks STS for the owner of a secret (after "AWS4"), with options of a run. Raises StsError, NetworkError."""
     plain = secret.reveal().removeprefix(b"AWS4").decode("ascii")
-    return _ask_identity(Signer(key_id, hmac_from_secret(plain)), parse_run(options))
+    return _call_sts(Signer(key_id, hmac_from_secret(plain)), parse_run(options))
 
 
-def _ask_identity(signer: Signer, settings: RunSettings) -> CallerIdentity:
+def _call_sts(signer: Signer, settings: RunSettings) -> CallerIdentity:
     operation = GetCallerIdentity()
     endpoint = endpoint_for(settings, operation)
     attempts = read_retry_policy(os.environ, settings.aws_profile)

@@ -7,7 +7,7 @@ from tpmwire.tpm import Tpm
 
 from ..keys.create import Order, make_key, policy_of
 from ..keys.place import Place, Placement, put_in_place, read_public_at
-from ..keys.sigv4a import areas, make_sigv4a_key
+from ..keys.sigv4a import make_sigv4a_key, sigv4a_areas
 from ..terminal.messages import UsageError, note
 from ..terminal.options import TpmSettings
 from ..tpm.open import open_tpm
@@ -25,7 +25,7 @@ def enroll_sigv4a(
     with open_tpm(settings) as tpm:
         policy = policy_of(tpm, order)
         hmac = hmac_key(policy.digest() if policy else b"", with_auth=bool(order.auth))
-        if not force and _is_there(tpm, place, areas(order, hmac, key_id)[0]):
+        if not force and _is_there(tpm, place, sigv4a_areas(order, hmac, key_id)[0]):
             note("the SigV4A key is already in place")
             return
         # It shows that the parent is the TPM's own, and is not kept.

@@ -60,7 +60,7 @@ class ProfileCommand:
         signer.prime(timestamp(time.time())[:8])
         return signer
 
-    def rewritten(self, key_id: str, place: Place, name: bytes) -> str:
+    def rewrite(self, key_id: str, place: Place, name: bytes) -> str:
         """Returns the same command line for another key of the same TPM; all its other options stay."""
         new = [f"--aws-access-key-id={key_id}"]
         if place.handle is None:

@@ -10,7 +10,7 @@ from tpmwire.spec.constants import TPM_ALG, TPM_HT
 from tpmwire.state import nv
 from tpmwire.tpm import Tpm
 
-from ..keys.options import OWNER, Parentage, ParentageSettings, PinSettings
+from ..keys.options import OWNER, SRK, Parentage, ParentageSettings, PinSettings
 from ..keys.place import Place
 from ..terminal.messages import note, warn
 from ..terminal.options import TpmSettings
@@ -20,8 +20,6 @@ from .process_line import absolute_tpm_path, find_program, join_line
 __all__ = ["LineSettings", "credential_process", "salt_pin", "tell_passwords"]
 
 PLACEHOLDER = "AKIA..."
-
-SRK_HANDLE = 0x81000001
 
 
 class LineSettings(KeySettings, ParentageSettings, PinSettings, TpmSettings):
@@ -39,10 +37,10 @@ def salt_pin(tpm: Tpm, parent: Loaded, *, persistent: bool, owner: Secret) -> st
     """
     if parent.handle >> 24 == TPM_HT.PERSISTENT:
         return f"{parent.name.hex()}@0x{parent.handle:08x}"
-    if persistent and nv.handles(tpm, SRK_HANDLE, SRK_HANDLE):
-        root = read_loaded(tpm, SRK_HANDLE)
+    if persistent and nv.handles(tpm, SRK, SRK):
+        root = read_loaded(tpm, SRK)
         if root.public.type in (TPM_ALG.ECC, TPM_ALG.RSA):
-            return f"{root.name.hex()}@0x{SRK_HANDLE:08x}"
+            return f"{root.name.hex()}@0x{SRK:08x}"
     if persistent and owner:
         return ""
     return f"{parent.name.hex()}@{'h1' if parent.public.type == TPM_ALG.RSA else 'h2'}"

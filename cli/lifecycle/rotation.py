@@ -19,9 +19,10 @@ from ..awsconfig.files import read_setting
 from ..awsconfig.plaintext import sections_with
 from ..credentials.role_chain import without_process
 from ..keys.create import Order
+from ..keys.options import OWNER
 from ..keys.persist import check_free, check_parent
 from ..keys.place import Place, read_public_at
-from ..keys.policy_copy import is_plain, ways_kept
+from ..keys.policy_copy import copy_ways, is_plain
 from ..keys.sigv4a import check_places, check_tpm
 from ..terminal.messages import UsageError
 from ..tpm.open import open_tpm
@@ -31,20 +32,17 @@ from .state import State
 
 __all__ = [
     "NewPlaces",
-    "begin",
+    "begin_rotation",
     "check_place",
     "check_sigv4a",
     "new_command",
     "new_place",
     "old_command",
-    "open_for",
+    "open_tpm_for",
     "order_for",
-    "place_in",
+    "place_from_values",
     "place_values",
 ]
-
-OWNER = 0x40000001
-"""TPM_RH_OWNER (TPM 2.0 Part 2, §7.4)."""
 
 
 class NewPlaces(NamedTuple):
@@ -54,7 +52,7 @@ class NewPlaces(NamedTuple):
     sigv4a: Place
 
 
-def current(profile: str) -> ProfileCommand:
+def read_command(profile: str) -> ProfileCommand:
     """The profile's command line as it is now."""
     text = read_setting(config_path(), section_of(profile), "credential_process")
     if text is None:
@@ -64,7 +62,7 @@ def current(profile: str) -> ProfileCommand:
 
 def old_command(profile: str, state: State) -> ProfileCommand:
     """The command line of the old key, while the profile has it."""
-    command = current(profile)
+    command = read_command(profile)
     if command.key_id != state.values["old"]["id"]:
         raise UsageError(
             f"the profile {profile} has another key than when the rotation began; restore it, or remove "
@@ -76,11 +74,11 @@ def old_command(profile: str, state: State) -> ProfileCommand:
 def new_command(profile: str, state: State) -> ProfileCommand:
     """The command line of the new key, whether or not the profile has it by now."""
     new = state.values["new"]
-    command = current(profile)
-    return ProfileCommand(command.rewritten(new["id"], place_in(new), bytes.fromhex(new["name"])), profile)
+    command = read_command(profile)
+    return ProfileCommand(command.rewrite(new["id"], place_from_values(new), bytes.fromhex(new["name"])), profile)
 
 
-def place_in(values: dict[str, str]) -> Place:
+def place_from_values(values: dict[str, str]) -> Place:
     """A place, from its form in the state file."""
     return Place(int(values["handle"], 16)) if "handle" in values else Place(file=values["file"])
 
@@ -90,7 +88,7 @@ def place_values(place: Place) -> dict[str, str]:
     return {"file": str(place)} if place.handle is None else {"handle": str(place)}
 
 
-def open_for(command: ProfileCommand) -> Tpm:
+def open_tpm_for(command: ProfileCommand) -> Tpm:
     """The TPM of a profile."""
     # A profile's time-out is for one HMAC; making keys takes longer.
     return open_tpm(command.settings, timeout=60.0)
@@ -101,18 +99,18 @@ def check_place(place: Place, command: ProfileCommand) -> None:
     file = command.key.file
     if place.file and os.path.lexists(place.file):
         raise UsageError(f"{place.file} exists; choose another --out")
-    if place.handle is not None and file is not None and not _told_by_options(file, command):
+    if place.handle is not None and file is not None and not _states_policy(file, command):
         raise UsageError("the key's policy is in its key file, and a handle cannot store it; give --out")
 
 
-def _told_by_options(file: KeyFile, command: ProfileCommand) -> bool:
+def _states_policy(file: KeyFile, command: ProfileCommand) -> bool:
     """Tells whether the profile states all of the file's policy."""
     return is_plain(file) and (not file.policy or bool(command.settings.pcrs))
 
 
-def begin(profile: str, place: Place) -> State:
+def begin_rotation(profile: str, place: Place) -> State:
     """Checks all prerequisites, and returns the state of a new rotation. Raises UsageError."""
-    command = current(profile)
+    command = read_command(profile)
     check_place(place, command)
     for path, section, removable in sections_with(command.key_id):
         hint = (
@@ -123,7 +121,7 @@ def begin(profile: str, place: Place) -> State:
         raise UsageError(f"{command.key_id} is still in plaintext in [{section}] of {path}; {hint}")
     if command.settings.useEKParent:
         raise UsageError("the key was wrapped for this TPM's EK; wrap a new key where it came from")
-    with open_for(command) as tpm:
+    with open_tpm_for(command) as tpm:
         if command.key.file is not None:
             check_parent(tpm, command.key.file)
         public = read_public_at(tpm, command.place)
@@ -134,7 +132,7 @@ def begin(profile: str, place: Place) -> State:
             f"the key at {command.place} has a policy that the profile does not state; import the new key by hand"
         )
     if command.key.file is not None and not is_plain(command.key.file):
-        ways_kept(command.key.file)
+        copy_ways(command.key.file)
     keys = [key.access_key_id for key in iam_client(command).call(ListAccessKeys())]
     if len(keys) > 1:
         raise UsageError(f"the user already has two access keys, AWS's maximum; delete one of {', '.join(keys)}")
@@ -158,7 +156,7 @@ def order_for(command: ProfileCommand, secret: Secret, owner: Secret) -> Order:
         parent = key.file.persistent_parent or key.file.hierarchy or OWNER
     parent_auth = key.parent_auth or owner
     if key.file is not None and not is_plain(key.file):
-        ways = ways_kept(key.file)
+        ways = copy_ways(key.file)
         return Order(secret, key.auth, None, parent, parent_auth, key.pin, ways=ways, template=key.file.public)
     return Order(secret, key.auth, _pcrs(command), parent, parent_auth, key.pin)
 
@@ -168,7 +166,7 @@ def check_sigv4a(places: NewPlaces, command: ProfileCommand) -> None:
     if not places.sigv4a:
         return
     check_places(places.sigv4a, places.key, force=False)
-    with open_for(command) as tpm:
+    with open_tpm_for(command) as tpm:
         check_tpm(tpm)
         if places.sigv4a.handle is not None:
             check_free(tpm, places.sigv4a.handle, force=False)

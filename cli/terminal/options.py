@@ -37,10 +37,6 @@ _TRUE = ("1", "t", "T", "true", "TRUE", "True")
 _FALSE = ("0", "f", "F", "false", "FALSE", "False")
 
 
-Untyped = Any
-"""For settings whose class is still to be declared."""
-
-
 class TpmSettings:
     """The options of `add_tpm_options`: the TPM, and the timeout of each wait in seconds."""
 

@@ -15,21 +15,21 @@ __all__ = ["key_auth", "new_key_auth", "owner_auth", "parent_auth"]
 def owner_auth(args: OwnerSettings) -> Secret:
     """Returns the owner's password: from the options, else TPM_OWNER_AUTH, else empty. Raises UsageError."""
     if args.owner_auth_prompt:
-        return _asked("password of the owner")
+        return _ask("password of the owner")
     return auth_from(args.owner_auth, args.owner_auth_file, VARIABLES["owner"])
 
 
 def parent_auth(args: ParentSettings) -> Secret:
     """Returns the parent's password: from the options, else TPM_PARENT_AUTH, else empty. Raises UsageError."""
     if args.parent_auth_prompt:
-        return _asked("password of the parent")
+        return _ask("password of the parent")
     return auth_from(args.parent_auth, args.parent_auth_file, VARIABLES["parent"])
 
 
 def key_auth(args: KeySettings) -> Secret:
     """Returns a key's password: from the options, else TPM_KEY_AUTH, else empty. Raises UsageError."""
     if args.key_auth_prompt:
-        return _asked("password of the key")
+        return _ask("password of the key")
     return auth_from(args.key_auth, args.key_auth_file, VARIABLES["key"])
 
 
@@ -38,7 +38,7 @@ def new_key_auth(args: KeySettings) -> Secret:
     auth = key_auth(args)
     if not auth and VARIABLES["key"] in os.environ:
         warn(f"{VARIABLES['key']} is set but empty; the key gets no password")
-    if args.key_auth_prompt and _asked("password of the key, again") != auth:
+    if args.key_auth_prompt and _ask("password of the key, again") != auth:
         raise UsageError("the two passwords differ; nothing was done")
     # An authValue is at most as long as the digest of the key's nameAlg, SHA-256 (Part 1, §19.6.4.3).
     if len(auth.reveal()) > 32:
@@ -48,7 +48,7 @@ def new_key_auth(args: KeySettings) -> Secret:
     return auth
 
 
-def _asked(what: str) -> Secret:
+def _ask(what: str) -> Secret:
     found = ask_secret(what, "give it in a file")
     if not found:
         raise UsageError(f"the {what} is empty; nothing was done")

@@ -102,7 +102,7 @@ def run(args: Settings) -> int:
     inputs = _inputs(args.input or ["-"])
     whole = Talk()
     for data, where in inputs:
-        whole.extend(_talk(data, where, code, keys))
+        whole.extend(_explain_recording(data, where, code, keys))
     trees = whole.trees
     if args.html is not None:
         title = ", ".join(os.path.basename(word) for word in args.input if os.path.exists(word))
@@ -146,7 +146,7 @@ def _inputs(words: list[str]) -> list[tuple[bytes, str]]:
     return inputs
 
 
-def _talk(data: bytes, where: str, code: int | None, keys: "Keys") -> "Talk":
+def _explain_recording(data: bytes, where: str, code: int | None, keys: "Keys") -> "Talk":
     """Explains a recording, or messages in hex or binary."""
     if len(data) > LARGEST:
         raise UsageError(f"{where} has more than {LARGEST} bytes")
@@ -157,7 +157,7 @@ def _talk(data: bytes, where: str, code: int | None, keys: "Keys") -> "Talk":
             talk = Talk()
             talk.trees = [explain_response(message, code) for message in messages]
             return talk
-        recorded = _paired(messages)
+        recorded = _pair_messages(messages)
     return explain_talk(recorded, keys.salts, keys.auths)
 
 
@@ -183,7 +183,7 @@ def _pieces(data: bytes, where: str) -> list[bytes]:
         ) from None
 
 
-def _paired(messages: list[bytes]) -> list[tuple[bytes, bytes]]:
+def _pair_messages(messages: list[bytes]) -> list[tuple[bytes, bytes]]:
     """Yields consecutive messages as commands and their responses."""
     pairs: list[tuple[bytes, bytes]] = []
     for message in messages:

@@ -28,7 +28,7 @@ from tpmwire.spec.constants import TPMA_OBJECT
 from tpmwire.use.duplication import Duplicated, duplicate_out, duplication_policy
 
 from ..keys.options import FormatSettings, TargetSettings, add_format_option, add_target_options
-from ..keys.persist import load, parent_of
+from ..keys.persist import load_key, parent_of
 from ..keys.targets import Target, in_format, read_target
 from ..terminal.files import read_key_file, write_whole
 from ..terminal.messages import UsageError, note
@@ -110,7 +110,7 @@ def run(args: Settings) -> int:
             raise UsageError(f"{path} exists; --force replaces it")
     policy = duplication_policy(file, target.public)
     inner = _inner_key(args.inner_key_file, file)
-    _write(args, file, target, _duplicated(args, file, target, policy, inner), inner)
+    _write(args, file, target, _duplicate(args, file, target, policy, inner), inner)
     return 0
 
 
@@ -122,12 +122,12 @@ def _inner_key(path: str | None, file: "KeyFile") -> "Secret | None":
     return None
 
 
-def _duplicated(
+def _duplicate(
     args: Settings, file: "KeyFile", target: "Target", policy: "Policy", inner: "Secret | None"
 ) -> "Duplicated":
     with open_tpm(args) as tpm:
         parent = parent_of(tpm, file, auth_from(None, args.parent_auth_file, "TPM_PARENT_AUTH"), None)
-        key = load(tpm, parent, file.public, file.private)
+        key = load_key(tpm, parent, file.public, file.private)
         return duplicate_out(
             tpm,
             key,

@@ -37,7 +37,7 @@ from ..tpm.passwords import parent_auth
 __all__ = ["Settings", "configure", "run"]
 
 
-class Found(NamedTuple):
+class FoundCertificate(NamedTuple):
     """A certificate's place, its reader, and the kinds of keys that it can certify."""
 
     where: str
@@ -81,7 +81,7 @@ def run(args: Settings) -> int:
         found, untrusted, present = _certificates(tpm, args.cert, given)
         for one in found:
             try:
-                rows.append(_checked(tpm, one, trust, untrusted, present, auth))
+                rows.append(_check_certificate(tpm, one, trust, untrusted, present, auth))
             except (CertificateError, NvError) as error:
                 # A certificate that the user gives is not the TPM's answer.
                 failed.append((UsageError if args.cert else type(error))(f"{one.where}: {error}"))
@@ -101,7 +101,7 @@ def run(args: Settings) -> int:
 
 def _certificates(
     tpm: "Tpm", file: str | None, given: "tuple[Certificate, list[Certificate]] | None"
-) -> "tuple[list[Found], list[Certificate], list[int]]":
+) -> "tuple[list[FoundCertificate], list[Certificate], list[int]]":
     """Returns the EK certificates, the intermediates stored with them, and the profile's NV indices that exist."""
     present = nv.handles(tpm, 0x01C00000, CHAIN[1])
     stored = b"".join(nv.read(tpm, index) for index in present if index >= CHAIN[0])
@@ -112,9 +112,11 @@ def _certificates(
         chain = []
     if file is not None and given is not None:
         leaf, others = given
-        return [Found(file, lambda: leaf, KINDS)], others + chain, present
+        return [FoundCertificate(file, lambda: leaf, KINDS)], others + chain, present
     found = [
-        Found(f"NV index 0x{kind.certificate:08x}", partial(_stored, tpm, kind.certificate), (kind,))
+        FoundCertificate(
+            f"NV index 0x{kind.certificate:08x}", partial(_read_stored, tpm, kind.certificate), (kind,)
+        )
         for kind in KINDS
         if kind.certificate in present
     ]
@@ -125,13 +127,13 @@ def _certificates(
     return found, chain, present
 
 
-def _stored(tpm: "Tpm", index: int) -> "Certificate":
+def _read_stored(tpm: "Tpm", index: int) -> "Certificate":
     return load_chain(nv.read(tpm, index), "it")[0]
 
 
-def _checked(
+def _check_certificate(
     tpm: "Tpm",
-    found: Found,
+    found: FoundCertificate,
     trust: "Trust | None",
     untrusted: "list[Certificate]",
     present: list[int],

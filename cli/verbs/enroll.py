@@ -42,7 +42,7 @@ from ..keys.persist import parent_at
 from ..keys.place import Place, Placement, put_in_place, read_public_at
 from ..keys.secret import check_key_id, key_id_of, read_key
 from ..keys.sigv4a import check_places, check_tpm, required_key_id
-from ..lifecycle.aws import identity, plaintext_identity
+from ..lifecycle.aws import ask_identity, ask_plaintext_identity
 from ..lifecycle.checkpoint import Checkpoint, no_checkpoint
 from ..lifecycle.enroll_sigv4a import enroll_sigv4a
 from ..lifecycle.process_line import join_line
@@ -142,7 +142,7 @@ def enroll(args: Settings, checkpoint: Checkpoint) -> int:
     present = read_setting(config_path(), section_of(args.profile), "credential_process")
     plain = find_plaintext(args.profile)
     if plain is None and present is not None:
-        return _already(args.profile, present)
+        return _check_enrolled(args.profile, present)
     key_id = key_id_of(args.profile)
     if plain is not None and plain.token is not None:
         raise UsageError(f"the key of [{args.profile}] is temporary; enroll the user's long-term key")
@@ -160,10 +160,10 @@ def enroll(args: Settings, checkpoint: Checkpoint) -> int:
     join_line([place.file or ""])  # a path that the profile's line cannot have
     options = endpoint_options(args.aws_region, profile)
     # Before anything is made: a key that AWS refuses, as one of another partition, changes nothing.
-    plaintext_identity(key_id, secret, options)
+    ask_plaintext_identity(key_id, secret, options)
     command = _import(args, Plan(key_id, secret, place, sigv4a, options))
     checkpoint("placed")
-    who = identity(command)
+    who = ask_identity(command)
     note(f"AWS accepts the key in the TPM as {who.arn}")
     checkpoint("proven")
     if present != command.text:
@@ -202,7 +202,7 @@ def _check_sigv4a(args: Settings, key_id: str, place: Place, sigv4a: Place) -> N
         check_tpm(tpm)
 
 
-def _already(profile: str, present: str) -> int:
+def _check_enrolled(profile: str, present: str) -> int:
     """Reports, after the plaintext key is gone, whether its replacement works."""
     try:
         command = ProfileCommand(present, profile)
@@ -212,7 +212,7 @@ def _already(profile: str, present: str) -> int:
             f"the profile {profile} has no plaintext key to enroll, and another credential_process "
             f"({error}); use `tpmwire import --write-profile` for another key"
         ) from error
-    note(f"the profile {profile} is enrolled already; AWS accepts its key as {identity(command).arn}")
+    note(f"the profile {profile} is enrolled already; AWS accepts its key as {ask_identity(command).arn}")
     return 0
 
 

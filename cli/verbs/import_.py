@@ -48,11 +48,11 @@ from ..keys.options import (
 )
 from ..keys.persist import check_free
 from ..keys.place import Place, Placement, check_path, put_in_place
-from ..keys.policy_options import PolicySettings, described_policy
+from ..keys.policy_options import PolicySettings, policy_from_options
 from ..keys.secret import check_key_id, key_id_of, read_key
 from ..keys.sigv4a import check_places, check_tpm, make_sigv4a_key, required_key_id
 from ..keys.targets import read_target
-from ..lifecycle.aws import plaintext_identity
+from ..lifecycle.aws import ask_plaintext_identity
 from ..lifecycle.profile_line import LineSettings, credential_process, salt_pin, tell_passwords
 from ..terminal.messages import UsageError, note
 from ..terminal.options import Once, add_tpm_options, filled, pcrs_from
@@ -174,7 +174,7 @@ def run(args: Settings) -> int:
     parent = parentage_of(args)
     secret = read_key(args.from_profile, force=args.force)
     if args.verify:
-        note(f"AWS accepts the secret as {plaintext_identity(key_id, secret, options).arn}")
+        note(f"AWS accepts the secret as {ask_plaintext_identity(key_id, secret, options).arn}")
     auth = new_key_auth(args)
     duplication = _duplication_policy(args, with_auth=bool(auth))
     ways = _described_ways(args, with_auth=bool(auth)) if described else ()
@@ -247,7 +247,7 @@ def _endpoint_options(args: Settings) -> list[str]:
 
 def _described_ways(args: Settings, *, with_auth: bool) -> tuple[Policy, ...]:
     """Returns the alternatives of the policy of --policy, or of --pcrs with values. Raises UsageError."""
-    found = described_policy(args, TPM_ALG.SHA256)
+    found = policy_from_options(args, TPM_ALG.SHA256)
     assert found is not None  # one of the options is there
     ways = found.alternatives
     if with_auth and not args.policy_json:

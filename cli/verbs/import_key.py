@@ -25,7 +25,7 @@ from tpmwire.use.hmac import HmacKey
 from tpmwire.use.load import import_key, load_key, persist_key
 from tpmwire.use.parents import PARENTS, candidates, for_endorsement
 
-from ..keys.options import new_handle
+from ..keys.options import OWNER, SRK, new_handle
 from ..keys.persist import evict, is_occupied
 from ..keys.place import Place, Placement, check_path, put_in_place
 from ..keys.tpmcopy import parent_kind
@@ -34,9 +34,6 @@ from ..terminal.messages import UsageError, note
 from ..terminal.options import TpmSettings, add_tpm_options, auth_from, pcrs_from, persistent_handle
 
 __all__ = ["Settings", "configure", "run"]
-
-OWNER, SRK = 0x40000001, 0x81000001
-"""TPM_RH_OWNER (TPM 2.0 Part 2, §7.4), and where the storage root key is."""
 
 
 class Settings(TpmSettings):
@@ -107,15 +104,15 @@ def run(args: Settings) -> int:
 
     if args.out:
         check_path(args.out, "--out", force=args.force)
-    choices = _choices(args)
+    choices = _candidate_files(args)
     owner = auth_from(None, args.owner_auth_file, "TPM_OWNER_AUTH")
     key = _key(args, choices[0], owner)
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
         if args.persistent_handle is not None and is_occupied(tpm, args.persistent_handle):
             raise UsageError(f"0x{args.persistent_handle:08x} is occupied (`tpmwire list`); choose another handle")
-        loadable = _imported(tpm, key, choices)
+        loadable = _import(tpm, key, choices)
         ready = key.of_file(loadable)
-        _prove(tpm, ready, loadable)
+        _test_key(tpm, ready, loadable)
         # Below the owner's primary one password has two names.
         own = owner or (key.parent_auth if loadable.hierarchy == OWNER else owner)
         placement = Placement(
@@ -144,7 +141,7 @@ def _key(args: Settings, file: "KeyFile", owner: "Secret") -> "HmacKey | EcdsaKe
     )
 
 
-def _imported(tpm: "Tpm", key: "HmacKey | EcdsaKey", choices: "list[KeyFile]") -> "KeyFile":
+def _import(tpm: "Tpm", key: "HmacKey | EcdsaKey", choices: "list[KeyFile]") -> "KeyFile":
     """Returns the loadable file under the first parent that fits. Raises the error of the first parent."""
     failed: TpmError | None = None
     for file in choices:
@@ -165,7 +162,7 @@ def _imported(tpm: "Tpm", key: "HmacKey | EcdsaKey", choices: "list[KeyFile]") -
     raise failed
 
 
-def _prove(tpm: "Tpm", key: "HmacKey | EcdsaKey", file: "KeyFile") -> None:
+def _test_key(tpm: "Tpm", key: "HmacKey | EcdsaKey", file: "KeyFile") -> None:
     """Tests the key by using it, since the secret is not known here."""
     if file.type == SEALED:
         load_key(key, tpm)
@@ -178,7 +175,7 @@ def _prove(tpm: "Tpm", key: "HmacKey | EcdsaKey", file: "KeyFile") -> None:
     check_signature(file.public, digest, key.sign(tpm, digest))
 
 
-def _choices(args: Settings) -> "list[KeyFile]":
+def _candidate_files(args: Settings) -> "list[KeyFile]":
     """Returns the importable key with each possible parent. Raises UsageError, KeyFileError."""
     if args.file:
         if args.public or args.private or args.seed:

@@ -57,17 +57,17 @@ def _text(found: dict[str, Any]) -> str:
         f"every {lockout['interval_seconds']} s; after a wrong lockout password {lockout['recovery_seconds']} s",
         "permanent": " ".join(found["permanent"]) or "none",
         "since start": " ".join(found["startup_clear"]) or "none",
-        "limits": _wrapped([f"{name}={value}" for name, value in found["limits"].items()]),
-        "algorithms": _wrapped(found["algorithms"]),
-        "curves": _wrapped(found["curves"]),
-        "PCR banks": _wrapped([f"{bank}({_runs(numbers)})" for bank, numbers in found["pcr_banks"].items()]),
+        "limits": _wrap_words([f"{name}={value}" for name, value in found["limits"].items()]),
+        "algorithms": _wrap_words(found["algorithms"]),
+        "curves": _wrap_words(found["curves"]),
+        "PCR banks": _wrap_words([f"{bank}({_runs(numbers)})" for bank, numbers in found["pcr_banks"].items()]),
         "commands": f"{len(found['commands'])}; "
         + (f"missing: {' '.join(found['missing_commands'])}" if found["missing_commands"] else "none missing"),
     }
     return "\n".join(f"{label + ':':14}{value}" for label, value in rows.items())
 
 
-def _wrapped(words: list[str]) -> str:
+def _wrap_words(words: list[str]) -> str:
     lines = textwrap.wrap(" ".join(words), 96, break_long_words=False, break_on_hyphens=False)
     return ("\n" + 14 * " ").join(lines) or "none"
 

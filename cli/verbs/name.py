@@ -48,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: Settings) -> int:
     """Prints the Name in hex and nothing else."""
     if args.what in WELL_KNOWN:
-        name = _made(args)
+        name = _name_of_primary(args)
     elif (handle := _handle(args.what)) is not None:
         with Tpm.open(args.tpm_path, args.timeout) as tpm:
             name = tpm.name(handle)
@@ -58,7 +58,7 @@ def run(args: Settings) -> int:
     return 0
 
 
-def _made(args: Settings) -> bytes:
+def _name_of_primary(args: Settings) -> bytes:
     place = WELL_KNOWN[args.what]
     auth = parent_auth(args)
     with open_tpm(args) as tpm:

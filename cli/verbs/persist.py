@@ -9,7 +9,8 @@ is printed: with `--key-name NAME`, aws-tpm-process-credential need not read it 
 import argparse
 
 from ..keys.create import NewKey
-from ..keys.persist import check_free, load, parent_of
+from ..keys.options import OWNER
+from ..keys.persist import check_free, load_key, parent_of
 from ..keys.place import Place, Placement, put_in_place
 from ..terminal.files import read_key_file
 from ..terminal.messages import UsageError, note
@@ -19,9 +20,6 @@ from ..tpm.options import OwnerSettings, ParentSettings, add_auth_options
 from ..tpm.passwords import owner_auth, parent_auth
 
 __all__ = ["Settings", "configure", "run"]
-
-OWNER = 0x40000001
-"""TPM_RH_OWNER (TPM 2.0 Part 2, §7.4)."""
 
 
 class Settings(OwnerSettings, ParentSettings, TpmSettings):
@@ -59,7 +57,7 @@ def run(args: Settings) -> int:
     with open_tpm(args) as tpm:
         check_free(tpm, args.handle, force=args.force)
         parent = parent_of(tpm, file, password, None)
-        key = NewKey(file, load(tpm, parent, file.public, file.private), parent)
+        key = NewKey(file, load_key(tpm, parent, file.public, file.private), parent)
         put_in_place(tpm, [Placement.of(tpm, key, Place(args.handle), owner)], force=args.force)
     note(f"{args.file} is persistent at 0x{args.handle:08x}")
     print(key.loaded.name.hex())

@@ -30,7 +30,7 @@ from tpmwire.policy.statement import Statement
 from tpmwire.policy.text import tree
 from tpmwire.spec.constants import TPM_ALG, TPM_CC
 
-from ..keys.policy_options import PolicySettings, add_policy_options, described_policy
+from ..keys.policy_options import PolicySettings, add_policy_options, policy_from_options
 from ..terminal.files import read_key_file, read_small, write_whole
 from ..terminal.messages import UsageError, note
 from ..terminal.options import auth_from
@@ -90,7 +90,7 @@ def run(args: Settings) -> int:
 
 
 def _compute(args: Settings) -> int:
-    found = described_policy(args, _hash(args.hash))
+    found = policy_from_options(args, _hash(args.hash))
     if found is None:
         raise UsageError("no policy; give a key file, --json FILE or --pcrs sha256:7=HEX")
     print("\n".join([*tree(found.policy), found.digest.hex()]))
@@ -137,7 +137,7 @@ def _sign(args: Settings, path: str) -> int:
     if not args.key:
         raise UsageError("no signer; give --key PEM")
     file = _read(path)
-    policy = described_policy(args, file.public.name_alg)
+    policy = policy_from_options(args, file.public.name_alg)
     if policy is None:
         raise UsageError("nothing to approve; give --pcrs sha256:7=HEX or --json FILE")
     password = auth_from(None, args.key_password_file).reveal() or None

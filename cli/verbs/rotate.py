@@ -33,23 +33,23 @@ from tpmwire.tpm import undisturbed
 from ..keys.create import Order, make_key
 from ..keys.options import Sigv4aSettings, add_sigv4a_options, new_handle
 from ..keys.place import Place, Placement, put_in_place, read_public_at, remove_key_at
-from ..keys.secret import key_octets
+from ..keys.secret import hmac_key_of
 from ..keys.sigv4a import check_installed, make_sigv4a_key
-from ..lifecycle.aws import iam_client, identity
+from ..lifecycle.aws import ask_identity, iam_client
 from ..lifecycle.checkpoint import Checkpoint, no_checkpoint
 from ..lifecycle.profile_command import ProfileCommand
 from ..lifecycle.profiles import switch_profiles
 from ..lifecycle.rotation import (
     NewPlaces,
-    begin,
+    begin_rotation,
     check_place,
     check_sigv4a,
     new_command,
     new_place,
     old_command,
-    open_for,
+    open_tpm_for,
     order_for,
-    place_in,
+    place_from_values,
     place_values,
 )
 from ..lifecycle.state import State, rotation_lock
@@ -125,24 +125,24 @@ def rotate(args: Settings, checkpoint: Checkpoint) -> int:
             question = f"Delete the {what} of the profile {args.profile} permanently, in IAM and in the TPM?"
             check_agreed(question, yes=args.yes)
     with rotation_lock():
-        _go_on(args, State.load(args.profile), owner, checkpoint)
+        _continue(args, State.load(args.profile), owner, checkpoint)
     return 0
 
 
-def _go_on(args: Settings, state: State | None, owner: Secret, checkpoint: Checkpoint) -> None:
+def _continue(args: Settings, state: State | None, owner: Secret, checkpoint: Checkpoint) -> None:
     """Continues from the reached stage to the last requested one."""
     _check(args, state)
     if state is None:
         if _new_places(args).sigv4a:
             check_installed()
-        state = begin(args.profile, _new_places(args).key)
+        state = begin_rotation(args.profile, _new_places(args).key)
         checkpoint("begun")
     elif state.stage != "inactive":
-        _tidy(args, state, owner)
+        _recover(args, state, owner)
     if state.stage == "begun":
         _create(args, state, owner, checkpoint)
     if state.stage == "placed":
-        who = _patiently(lambda: identity(new_command(args.profile, state)))
+        who = _retry_until_known(lambda: ask_identity(new_command(args.profile, state)))
         note(f"AWS accepts the new key {state.values['new']['id']} as {who.arn}")
         state.reach("proven")
         checkpoint("proven")
@@ -176,14 +176,14 @@ def _check(args: Settings, state: State | None) -> None:
         raise UsageError(f"a rotation of {args.profile} was interrupted at the stage {state.stage!r}; --resume it")
 
 
-def _tidy(args: Settings, state: State, owner: Secret) -> None:
+def _recover(args: Settings, state: State, owner: Secret) -> None:
     """Completes or undoes a step in which an earlier run was interrupted."""
     if state.stage == "begun":
         _find_orphan(args, state)
     elif state.stage == "made":
         new = state.values["new"]
-        with open_for(old_command(args.profile, state)) as tpm:
-            public = read_public_at(tpm, place_in(new))
+        with open_tpm_for(old_command(args.profile, state)) as tpm:
+            public = read_public_at(tpm, place_from_values(new))
         if public is not None and name_of(public).hex() == new["name"]:
             state.reach("placed")
     given_up = args.discard == state.values.get("new", {}).get("id")
@@ -215,9 +215,9 @@ def _discard(profile: str, state: State, owner: Secret) -> None:
     command = old_command(profile, state)
     _delete_key(command, new["id"])
     if "name" in new:
-        with open_for(command) as tpm:
+        with open_tpm_for(command) as tpm:
             for values in [new, *new.get("sigv4a", [])]:
-                remove_key_at(tpm, place_in(values), bytes.fromhex(values["name"]), owner)
+                remove_key_at(tpm, place_from_values(values), bytes.fromhex(values["name"]), owner)
     note(f"deleted the new key {new['id']}, whose secret was lost")
     del state.values["new"]
     state.reach("begun")
@@ -231,7 +231,7 @@ def _delete_key(command: ProfileCommand, key_id: str) -> None:
             if error.code != "NoSuchEntity":
                 raise
 
-    _patiently(delete)
+    _retry_until_known(delete)
 
 
 def _create(args: Settings, state: State, owner: Secret, checkpoint: Checkpoint) -> None:
@@ -251,7 +251,7 @@ def _create(args: Settings, state: State, owner: Secret, checkpoint: Checkpoint)
         checkpoint("answered")
         state.reach("created", new={"id": answer.access_key_id})
         checkpoint("created")
-        secret = key_octets(answer.secret_access_key.encode())
+        secret = hmac_key_of(answer.secret_access_key.encode())
         del answer
         try:
             _import(args.profile, places, state, order_for(command, secret, owner), owner, checkpoint)
@@ -261,7 +261,7 @@ def _create(args: Settings, state: State, owner: Secret, checkpoint: Checkpoint)
             state.remove()
             raise
     new = state.values["new"]
-    note(f"the new key {new['id']} is in the TPM, at {place_in(new)}")
+    note(f"the new key {new['id']} is in the TPM, at {place_from_values(new)}")
     if places.sigv4a:
         note(f"SigV4A key of the new key: {places.sigv4a}")
     else:
@@ -274,7 +274,7 @@ def _import(
 ) -> None:
     """Creates the new key in the TPM, and a key of SigV4A beside it, and puts them in their places."""
     command, key_id, sigv4a = old_command(profile, state), state.values["new"]["id"], places.sigv4a.absolute
-    with open_for(command) as tpm:
+    with open_tpm_for(command) as tpm:
         place = new_place(places, tpm, command, key_id)
         key = make_key(tpm, order)
         # Before it is put there: a later run tells by the Name whether it was.
@@ -298,7 +298,7 @@ def _import(
     checkpoint("placed")
 
 
-def _patiently(ask: Callable[[], Result]) -> Result:
+def _retry_until_known(ask: Callable[[], Result]) -> Result:
     """Retries while AWS does not know the new key yet. Raises what `ask` raises."""
     deadline = time.monotonic() + _PATIENCE
     while True:
@@ -312,9 +312,9 @@ def _patiently(ask: Callable[[], Result]) -> Result:
 
 def _switch(profile: str, state: State, checkpoint: Checkpoint) -> None:
     new = state.values["new"]
-    name, place = bytes.fromhex(new["name"]), place_in(new)
+    name, place = bytes.fromhex(new["name"]), place_from_values(new)
     sections = switch_profiles(
-        state.values["old"]["id"], lambda command: command.rewritten(new["id"], place, name), profile
+        state.values["old"]["id"], lambda command: command.rewrite(new["id"], place, name), profile
     )
     checkpoint("rewritten")
     for section in sections:
@@ -325,7 +325,7 @@ def _switch(profile: str, state: State, checkpoint: Checkpoint) -> None:
 
 def _disable(profile: str, state: State, checkpoint: Checkpoint) -> None:
     command, old_id = new_command(profile, state), state.values["old"]["id"]
-    _patiently(lambda: iam_client(command).call(UpdateAccessKey(old_id)))
+    _retry_until_known(lambda: iam_client(command).call(UpdateAccessKey(old_id)))
     checkpoint("disabled")
     state.reach("inactive")
     checkpoint("inactive")
@@ -337,8 +337,8 @@ def _delete(profile: str, state: State, owner: Secret, checkpoint: Checkpoint) -
     command = new_command(profile, state)
     _delete_key(command, old["id"])
     checkpoint("deleted")
-    with open_for(command) as tpm:
-        remove_key_at(tpm, place_in(old), bytes.fromhex(old["name"]), owner)
+    with open_tpm_for(command) as tpm:
+        remove_key_at(tpm, place_from_values(old), bytes.fromhex(old["name"]), owner)
     checkpoint("cleared")
     state.remove()
-    note(f"deleted the old key {old['id']}, and removed it from {place_in(old)}")
+    note(f"deleted the old key {old['id']}, and removed it from {place_from_values(old)}")

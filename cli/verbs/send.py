@@ -115,7 +115,7 @@ def run(args: Settings) -> int:
         )
     # What is wrong with any of them is said before the first is sent; handles are not known yet.
     handles = [0x80000000] * len(plans)
-    built = [_built(plan, handles[:n], args) for n, plan in enumerate(plans)]
+    built = [_build(plan, handles[:n], args) for n, plan in enumerate(plans)]
     secrets = [_passwords(plan, args) for plan in plans]
     policies = [policy_from(args.policy or plan.policy, plan.kind) for plan in plans]
     if args.dry_run:
@@ -127,14 +127,14 @@ def run(args: Settings) -> int:
     if args.session != "none" and not any(plan.kind.sessions for plan in plans):
         raise UsageError(f"TPM2_{plans[0].kind.code.name} does not allow sessions; leave --session out")
 
-    transport: Any = Overheard(open_transport(args.tpm_path, args.timeout), args.secrets)
+    transport: Any = ExplainingTransport(open_transport(args.tpm_path, args.timeout), args.secrets)
     tpm = Tpm(transport)
     authorizer = Authorizer(tpm, args.session)
     try:
         answers: list[int] = []
         for plan, passwords, policy in zip(plans, secrets, policies, strict=True):
-            command = _built(plan, answers, args)
-            answers.append(_sent(tpm, command, authorizer.of(plan.kind, passwords, policy), args.secrets))
+            command = _build(plan, answers, args)
+            answers.append(_send(tpm, command, authorizer.of(plan.kind, passwords, policy), args.secrets))
     finally:
         transport.end("" if args.keep else "tpmwire: flushing what the commands created (--keep keeps it)")
         _close(tpm, authorizer, keep=args.keep)
@@ -153,7 +153,7 @@ def _close(tpm: "Tpm", authorizer: Authorizer, *, keep: bool) -> None:
         tpm.transport.close()
 
 
-class Overheard:
+class ExplainingTransport:
     """A transport that prints and explains what passes through."""
 
     def __init__(self, transport: "Transport", secrets: bool) -> None:
@@ -186,7 +186,7 @@ def _show(tree: Any, secrets: bool) -> None:
     print(as_text(tree, secrets=secrets), end="\n\n", flush=True)
 
 
-def _sent(tpm: "Tpm", command: Any, authorizations: list[Any], secrets: bool) -> int:
+def _send(tpm: "Tpm", command: Any, authorizations: list[Any], secrets: bool) -> int:
     """Sends a command; returns the handle in its response, or 0. Prints encrypted parameters in plaintext too."""
     does = [use.attributes for use in authorizations if hasattr(use, "attributes")]
     if any(attributes & TPMA_SESSION.DECRYPT for attributes in does):
@@ -204,7 +204,7 @@ def _handle_of(answer: Any) -> int:
     return next((getattr(answer, name) for name, annotation in answer.fields() if role_of(annotation)), 0)
 
 
-def _built(plan: Plan, answers: list[int], args: Settings) -> Any:
+def _build(plan: Plan, answers: list[int], args: Settings) -> Any:
     try:
         command = command_from(plan.kind, plan.values, answers, public=not args.json)
         command.build()

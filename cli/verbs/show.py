@@ -134,12 +134,12 @@ def _policy_lines(label: str, file: "KeyFile", steps: "tuple[Step, ...] | None",
     if steps is None:
         return [_line(label, "none")]
     lines = []
-    for number, ((code, octets), statement) in enumerate(zip(steps, _understood(steps, file), strict=True), 1):
+    for number, ((code, octets), statement) in enumerate(zip(steps, _parse_steps(steps, file), strict=True), 1):
         lines.append(_line(label if number == 1 else "", f"{before}{number}. {_step(code, octets, statement)}"))
     return lines or [_line(label, f"{before}no commands")]
 
 
-def _understood(steps: "tuple[Step, ...]", file: "KeyFile") -> "list[Statement | PolicyError]":
+def _parse_steps(steps: "tuple[Step, ...]", file: "KeyFile") -> "list[Statement | PolicyError]":
     """Returns each step as part of the whole policy, or on its own if another step cannot be parsed."""
     found: list[Statement | PolicyError] = []
     try:

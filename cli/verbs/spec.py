@@ -53,9 +53,9 @@ def run(args: Settings) -> int:
     """Prints the list, a table, or a value's meaning."""
     if args.name is None:
         groups = kinds()
-        print(json.dumps(groups, indent=2) if args.json else _listed(groups))
+        print(json.dumps(groups, indent=2) if args.json else _list_tables(groups))
         return 0
-    name, member = _found(args.name)
+    name, member = _find_table(args.name)
     words = args.value if args.value is not None else member
     if words is None:
         table = table_of(name)
@@ -71,7 +71,7 @@ def run(args: Settings) -> int:
     return 0
 
 
-def _listed(groups: dict[str, list[str]]) -> str:
+def _list_tables(groups: dict[str, list[str]]) -> str:
     parts = []
     for heading, names in groups.items():
         lines = textwrap.wrap("  ".join(names), 100, break_long_words=False, break_on_hyphens=False)
@@ -79,7 +79,7 @@ def _listed(groups: dict[str, list[str]]) -> str:
     return "\n\n".join(parts)
 
 
-def _found(word: str) -> tuple[str, str | None]:
+def _find_table(word: str) -> tuple[str, str | None]:
     """Returns the table's name, and the member if the word names one: TPM_RC_AUTH_FAIL is one of TPM_RC."""
     tables = {name.lower(): name for name in declarations()}
     # TPM2_MAC has the code, and so the table, of TPM2_HMAC.

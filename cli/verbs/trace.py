@@ -118,13 +118,13 @@ class Relay:
 
     def __enter__(self) -> "Relay":
         self._selector = selectors.DefaultSelector()
-        self._listen(self._path, self._accepted)
-        self._listen(f"{self._path}.ctrl", self._controlled)
+        self._listen(self._path, self._accept)
+        self._listen(f"{self._path}.ctrl", self._accept_control)
         return self
 
     def __exit__(self, *_: object) -> None:
         for key in list(self._selector.get_map().values()):
-            self._gone(key)
+            self._disconnect(key)
         self._selector.close()
 
     def serve(self, child: "subprocess.Popen[bytes]") -> None:
@@ -153,7 +153,7 @@ class Relay:
         listener.listen()
         self._selector.register(listener, 1, lambda _: accept(listener.accept()[0]))
 
-    def _accepted(self, listener: socket.socket) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         try:
             client = Client(listener, self._connect())
         except TransportError as error:
@@ -178,7 +178,7 @@ class Relay:
             note(f"tpmwire: {error}")
         except OSError:
             pass  # The program has gone without waiting for the answer.
-        self._gone(key)
+        self._disconnect(key)
 
     def _show(self, command: bytes, response: bytes) -> None:
         """Calls `seen`, unless output has failed: that must not disturb the program and the TPM."""
@@ -190,7 +190,7 @@ class Relay:
             self._deaf = True
             note(f"tpmwire: cannot write more explanations: {error.strerror}; the program continues")
 
-    def _controlled(self, connection: socket.socket) -> None:
+    def _accept_control(self, connection: socket.socket) -> None:
         self._selector.register(connection, 1, self._control)
 
     def _control(self, key: "selectors.SelectorKey") -> None:
@@ -204,9 +204,9 @@ class Relay:
                 return
         except OSError:
             pass
-        self._gone(key)
+        self._disconnect(key)
 
-    def _gone(self, key: "selectors.SelectorKey") -> None:
+    def _disconnect(self, key: "selectors.SelectorKey") -> None:
         self._selector.unregister(key.fileobj)
         key.fileobj.close()  # type: ignore[union-attr]
 

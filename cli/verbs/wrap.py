@@ -28,7 +28,7 @@ from tpmwire.secret import Secret
 
 from ..keys.fleet.hosts import Fleet, survey
 from ..keys.fleet.run import STDOUT, Plan, wrap_fleet
-from ..keys.fleet.wrap import Inputs, Order, inputs_of, wrapped_for
+from ..keys.fleet.wrap import Inputs, WrapOrder, inputs_of, wrap_for_target
 from ..keys.options import (
     FormatSettings,
     SecretSettings,
@@ -38,11 +38,11 @@ from ..keys.options import (
     add_target_options,
 )
 from ..keys.place import Place, check_path
-from ..keys.secret import key_id_of, likely_key, read_key
+from ..keys.secret import key_id_of, parse_secret, read_key
 from ..keys.sigv4a import check_places, private_value, required_key_id
 from ..keys.targets import Target, in_format, read_target
 from ..keys.trust import trust_from
-from ..keys.wrap_policy import Use, policy_of
+from ..keys.wrap_policy import KeyUse, policy_of_use
 from ..terminal.files import read_small, write_whole
 from ..terminal.messages import UsageError, note
 from ..terminal.options import auth_from, filled, secret_file
@@ -144,13 +144,13 @@ def run(args: Settings) -> int:
     shard = _check(args)
     auth = auth_from(None, args.key_auth_file, "TPM_KEY_AUTH")
     use, trust = _use_of(args), trust_from(args.ca)
-    policy_of(use, with_auth=bool(auth))
+    policy_of_use(use, with_auth=bool(auth))
     if args.fleet is not None:
-        order = Order(None, auth, use, trust, args.aws_access_key_id or "")
+        order = WrapOrder(None, auth, use, trust, args.aws_access_key_id or "")
         return _wrap_fleet(args, Fleet(args.fleet, shard), order, shard)
     assert args.to is not None  # one of the two is required
     key_id = _sigv4a_key_id(args) if args.sigv4a_out else ""
-    return _wrap_one(args, args.to, Order(_read_secret(args), auth, use, trust), key_id)
+    return _wrap_one(args, args.to, WrapOrder(_read_secret(args), auth, use, trust), key_id)
 
 
 def _check(args: Settings) -> tuple[int, int]:
@@ -179,20 +179,20 @@ def _shard(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _use_of(args: Settings) -> Use:
+def _use_of(args: Settings) -> KeyUse:
     if args.policy_json:
-        return Use(policy=read_small(args.policy_json).decode("utf-8", "replace"), where=args.policy_json)
-    return Use(pcrs=args.pcrs or "")
+        return KeyUse(policy=read_small(args.policy_json).decode("utf-8", "replace"), where=args.policy_json)
+    return KeyUse(pcrs=args.pcrs or "")
 
 
 def _read_secret(args: Settings) -> Secret:
     if not args.secret_file:
         return read_key(args.from_profile, force=args.force)
 
-    return likely_key(secret_file(args.secret_file), force=args.force)
+    return parse_secret(secret_file(args.secret_file), force=args.force)
 
 
-def _wrap_fleet(args: Settings, fleet: Fleet, order: Order, shard: tuple[int, int]) -> int:
+def _wrap_fleet(args: Settings, fleet: Fleet, order: WrapOrder, shard: tuple[int, int]) -> int:
     found = None if fleet.once else survey(fleet)
     if found is not None and not found.hosts and shard[1] == 1:
         raise UsageError(f"{fleet.path} contains no hosts")
@@ -208,12 +208,12 @@ def _wrap_fleet(args: Settings, fleet: Fleet, order: Order, shard: tuple[int, in
     return 1 if summary.failed else 0
 
 
-def _wrap_one(args: Settings, to: str, order: Order, key_id: str) -> int:
+def _wrap_one(args: Settings, to: str, order: WrapOrder, key_id: str) -> int:
     target = read_target(to, args.to_handle, args.to_key)
     if not target.parent:
         raise UsageError(f"{to} does not state the parent's handle; add --to-handle, such as 0x81000001")
     inputs = inputs_of({}, order)
-    wrapped = {args.out: wrapped_for(target, inputs, order.trust)}
+    wrapped = {args.out: wrap_for_target(target, inputs, order.trust)}
     if args.sigv4a_out:
         wrapped[args.sigv4a_out] = _wrap_sigv4a(key_id, inputs, target)
     for path, file in wrapped.items():

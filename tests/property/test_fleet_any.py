@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.keys.fleet.wrap import Order, wrap_host
+from cli.keys.fleet.wrap import WrapOrder, wrap_host
 from tests.support.makers import Issued, chain, pem
 from tests.unit.test_fleet import SECRET, host
 from tpmwire.keys.certificates import Certificate, Trust
@@ -32,7 +32,7 @@ TRUST = Trust([Certificate(Issued(ROOT, ROOT).der)])
 )
 def test_any_line_gives_a_file_or_an_error(changed: dict[str, Any], certified: bool) -> None:
     fields = json.loads(json.dumps({**GOOD, **changed}))
-    entry = wrap_host(fields, Order(Secret(b"AWS4" + SECRET), trust=TRUST if certified else None))
+    entry = wrap_host(fields, WrapOrder(Secret(b"AWS4" + SECRET), trust=TRUST if certified else None))
     assert ("error" in entry) != ("pem" in entry)
     assert json.loads(json.dumps(entry)) == entry
     if "pem" in entry:
@@ -45,5 +45,5 @@ def test_any_line_gives_a_file_or_an_error(changed: dict[str, Any], certified: b
 @given(st.binary(max_size=200) | st.sampled_from([b"", b"-----BEGIN CERTIFICATE-----"]))
 def test_any_certificate_is_told(data: bytes) -> None:
     certificate = pem(data).decode() if len(data) % 2 else data.decode("latin-1")
-    entry = wrap_host({**GOOD, "certificate": certificate}, Order(Secret(b"AWS4" + SECRET), trust=TRUST))
+    entry = wrap_host({**GOOD, "certificate": certificate}, WrapOrder(Secret(b"AWS4" + SECRET), trust=TRUST))
     assert entry["error"]

@@ -61,7 +61,7 @@ def test_the_programs_own_options() -> None:
 
 def test_another_spelling_is_replaced_too_when_a_key_is_rotated() -> None:
     old = f"{PROGRAM} --aws_access_key_id AKIAOLD --persistent-handle 0x81010002 --key_name=000b00 --cache"
-    new = ProfileCommand(old).rewritten("AKIANEW", Place(file="/new.pem"), b"")
+    new = ProfileCommand(old).rewrite("AKIANEW", Place(file="/new.pem"), b"")
     assert shlex.split(new) == [PROGRAM, "--aws-access-key-id=AKIANEW", "--credential-file=/new.pem", "--cache"]
 
 

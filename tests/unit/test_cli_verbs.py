@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.keys.secret import key_octets
+from cli.keys.secret import hmac_key_of
 from cli.terminal.messages import UsageError
 from cli.toolbox import GROUPS, VERBS, verb_module
 from tests.support.programs import ROOT
@@ -150,14 +150,14 @@ def test_no_tpm(tool: Tool) -> None:
 
 
 def test_the_prefix() -> None:
-    assert key_octets(SECRET).reveal() == key_octets(SECRET + b"\r\n").reveal() == b"AWS4" + SECRET
-    assert key_octets(b"AWS4" + SECRET).reveal() == b"AWS4" + SECRET
+    assert hmac_key_of(SECRET).reveal() == hmac_key_of(SECRET + b"\r\n").reveal() == b"AWS4" + SECRET
+    assert hmac_key_of(b"AWS4" + SECRET).reveal() == b"AWS4" + SECRET
     # As long as a secret is without: these four characters are its own.
     own = b"AWS4" + SECRET[:36]
-    assert key_octets(own).reveal() == b"AWS4" + own
+    assert hmac_key_of(own).reveal() == b"AWS4" + own
     # One newline is what `echo` adds; two are a mistake.
     with pytest.raises(UsageError):
-        key_octets(SECRET + b"\n\n")
+        hmac_key_of(SECRET + b"\n\n")
 
 
 def test_no_standard_input() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from cli.keys.fleet.hosts import Fleet, survey
-from cli.keys.fleet.wrap import HostWrapper, Order, wrap_host
+from cli.keys.fleet.wrap import HostWrapper, WrapOrder, wrap_host
 from tests.support.programs import ROOT
 from tests.support.verbs import PROGRAM, Tool
 from tests.unit.test_fleet import SECRET, host
@@ -351,14 +351,14 @@ def test_a_byte_order_mark_is_no_part_of_the_first_field(tool: Tool, tmp_path: P
     ],
 )  # fmt: skip
 def test_protection_is_not_dropped_silently(fields: dict[str, Any], says: str) -> None:
-    entry = wrap_host(host("a", **fields), Order(Secret(b"AWS4" + SECRET)))
+    entry = wrap_host(host("a", **fields), WrapOrder(Secret(b"AWS4" + SECRET)))
     assert says in entry.get("error", ""), entry
     assert "pem" not in entry
 
 
 def test_other_fields_of_an_inventory_are_left_alone() -> None:
     fields = host("a", rack="7", hostname="a.example.com", os="linux", model="x", names=["a"], polished=True)
-    assert "pem" in wrap_host(fields, Order(Secret(b"AWS4" + SECRET)))
+    assert "pem" in wrap_host(fields, WrapOrder(Secret(b"AWS4" + SECRET)))
 
 
 def test_a_function_for_one_host_that_pickles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

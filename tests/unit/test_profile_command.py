@@ -14,7 +14,7 @@ NEW = ["--aws-access-key-id=AKIANEW", "--persistentHandle=0x81010003", "--key-na
 
 def _rewritten(*words: str) -> str:
     command = ProfileCommand(" ".join((PROGRAM, *words)))
-    return command.rewritten("AKIANEW", Place(handle=0x81010003), bytes.fromhex("000b01"))
+    return command.rewrite("AKIANEW", Place(handle=0x81010003), bytes.fromhex("000b01"))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tpmwire.policy import strict_json
 from ...terminal.messages import note
 from .hosts import key_of
 
-__all__ = ["Done", "append_to", "manifest_name"]
+__all__ = ["FinishedHosts", "append_to", "manifest_name"]
 
 _PART = 8
 """Bytes stored of each hash of an entry: enough to detect accidents, and cheap for a million hosts."""
@@ -27,7 +27,7 @@ def manifest_name(shard: tuple[int, int]) -> str:
     return "manifest.jsonl" if shard[1] == 1 else f"manifest-{shard[0]}-of-{shard[1]}.jsonl"
 
 
-class Done:
+class FinishedHosts:
     """The hosts that a manifest lists, by the hashes of their names."""
 
     def __init__(self, path: str) -> None:
@@ -47,7 +47,7 @@ class Done:
         found = self._entries.get(key_of(name), b"")
         return found[:_PART] == _part(target) and found[_PART : 2 * _PART] != _part(inputs)
 
-    def settle(self, name: str, target: str, inputs: str, file: str) -> bool:
+    def mark_finished(self, name: str, target: str, inputs: str, file: str) -> bool:
         """Tells whether this host is done: same public key and inputs, and an unchanged file."""
         key = key_of(name)
         if not inputs:
@@ -62,8 +62,8 @@ class Done:
         self._entries[key] = b""
         return True
 
-    def settled(self, name: str) -> bool:
-        """Tells whether `settle` found this host done."""
+    def is_finished(self, name: str) -> bool:
+        """Tells whether `mark_finished` found this host done."""
         return self._entries.get(key_of(name)) == b""
 
     def __contains__(self, name: str) -> bool:

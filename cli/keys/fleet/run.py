@@ -20,8 +20,8 @@ from typing import IO, Any, NamedTuple
 
 from ...terminal.messages import UsageError, note, warn
 from .hosts import Fleet, Host, Survey, key_of
-from .manifest import Done, append_to, manifest_name
-from .wrap import Order, inputs_of, save_key_file, target_hash, wrap_host
+from .manifest import FinishedHosts, append_to, manifest_name
+from .wrap import WrapOrder, inputs_of, save_key_file, target_hash, wrap_host
 
 __all__ = ["STDOUT", "Plan", "Summary", "wrap_fleet"]
 
@@ -38,7 +38,7 @@ class Plan(NamedTuple):
     """A run: the hosts, how to wrap, the output directory (`-`: lines on standard output), and the processes."""
 
     fleet: Fleet
-    order: Order
+    order: WrapOrder
     out: str
     shard: tuple[int, int] = (1, 1)
     processes: int = 1
@@ -88,16 +88,18 @@ def wrap_fleet(plan: Plan, found: Survey | None, *, resume: bool = False) -> Sum
     """
     summary = Summary()
     if plan.out == STDOUT:
-        _work(plan, _usable(plan.fleet, found), None, summary, found)
+        _work(plan, _mark_repeated(plan.fleet, found), None, summary, found)
         return summary
     os.makedirs(plan.out, mode=0o700, exist_ok=True)
     path = os.path.join(plan.out, manifest_name(plan.shard))
     if os.path.exists(path) and not resume:
         raise UsageError(f"{path} exists; continue it with --resume, or choose another --out")
     with append_to(path) as manifest:
-        done = _resumed(plan, path, summary) if resume else None
-        hosts: Iterable[Host] = plan.fleet if done is None else (h for h in plan.fleet if not done.settled(h.name))
-        _work(plan, _usable(hosts, found), manifest, summary, found)
+        done = _find_finished(plan, path, summary) if resume else None
+        hosts: Iterable[Host] = plan.fleet
+        if done is not None:
+            hosts = (host for host in plan.fleet if not done.is_finished(host.name))
+        _work(plan, _mark_repeated(hosts, found), manifest, summary, found)
         os.fsync(manifest.fileno())
     if found is not None and summary.hosts != found.hosts:
         warn(f"{plan.fleet.path} changed during the run; repeat it with --resume")
@@ -106,8 +108,8 @@ def wrap_fleet(plan: Plan, found: Survey | None, *, resume: bool = False) -> Sum
     return summary
 
 
-def _resumed(plan: Plan, path: str, summary: Summary) -> Done:
-    done = Done(path)
+def _find_finished(plan: Plan, path: str, summary: Summary) -> FinishedHosts:
+    done = FinishedHosts(path)
     hosts = 0
     for host in plan.fleet:
         hosts += 1
@@ -123,14 +125,16 @@ def _resumed(plan: Plan, path: str, summary: Summary) -> Done:
                 f"{path}: {host.name} was wrapped with another secret, password, policy or --ca; --resume "
                 "needs the same ones; choose another --out"
             )
-        summary.done_before += done.settle(host.name, target, inputs, os.path.join(plan.out, f"{host.name}.pem"))
+        summary.done_before += done.mark_finished(
+            host.name, target, inputs, os.path.join(plan.out, f"{host.name}.pem")
+        )
     summary.hosts = summary.done_before
     if summary.done_before:
         note(f"{summary.done_before} of {hosts} hosts are done already")
     return done
 
 
-def _usable(hosts: Iterable[Host], found: Survey | None) -> Iterator[Host]:
+def _mark_repeated(hosts: Iterable[Host], found: Survey | None) -> Iterator[Host]:
     """Yields the hosts; a repeated name becomes the problem of its host."""
     seen: set[int] = set()
     for host in hosts:
@@ -176,9 +180,9 @@ def _results(plan: Plan, hosts: Iterator[Host]) -> Iterator[dict[str, Any]]:
         hosts = chain(first, hosts)
         if len(first) == FEW:
             with ExitStack() as stack:
-                yield from _pool(stack, plan.processes).imap_unordered(_wrapped, hosts, chunksize=16)
+                yield from _pool(stack, plan.processes).imap_unordered(_wrap_one, hosts, chunksize=16)
             return
-    yield from map(_wrapped, hosts)
+    yield from map(_wrap_one, hosts)
 
 
 def _pool(stack: ExitStack, processes: int) -> "Pool":
@@ -195,7 +199,7 @@ def _ordinary_signals() -> None:
 _plans: list[Plan] = []
 
 
-def _wrapped(host: Host) -> dict[str, Any]:
+def _wrap_one(host: Host) -> dict[str, Any]:
     """Wraps for a host, writes its file unless lines go to stdout, and returns its line."""
     if host.problem:
         return {"host": host.name, "where": host.where, "error": host.problem}

@@ -26,20 +26,20 @@ from tpmwire.secret import EMPTY_AUTH, Secret
 from ...terminal.files import read_small, write_whole
 from ...terminal.messages import UsageError
 from ...terminal.options import password_file, secret_file
-from ..secret import key_octets
+from ..secret import hmac_key_of
 from ..targets import Target
 from ..trust import trust_from
-from ..wrap_policy import Use, policy_of
+from ..wrap_policy import KeyUse, policy_of_use
 
 __all__ = [
     "HostWrapper",
     "Inputs",
-    "Order",
+    "WrapOrder",
     "inputs_of",
     "save_key_file",
     "target_hash",
+    "wrap_for_target",
     "wrap_host",
-    "wrapped_for",
 ]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
@@ -57,7 +57,7 @@ _OWN = ("secret", "aws_access_key_id", "pcrs", "policy", "password_file")
 """Values that a host may have of its own, instead of the fleet's."""
 
 
-class Order(NamedTuple):
+class WrapOrder(NamedTuple):
     """How keys are wrapped for hosts without values of their own.
 
     `secret` is the HMAC key ("AWS4" and the secret access key), `auth` its password, `use` its PCRs or policy.
@@ -66,7 +66,7 @@ class Order(NamedTuple):
 
     secret: Secret | None = None
     auth: Secret = EMPTY_AUTH
-    use: Use = Use()
+    use: KeyUse = KeyUse()
     trust: "Trust | None" = None
     aws_access_key_id: str = ""
 
@@ -81,7 +81,7 @@ class Inputs(NamedTuple):
     fingerprint: str
 
 
-def wrap_host(fields: Mapping[str, Any], order: Order) -> dict[str, Any]:
+def wrap_host(fields: Mapping[str, Any], order: WrapOrder) -> dict[str, Any]:
     """Wraps for one host; for a bad host, returns an entry with `error` and raises nothing.
 
     `fields` are those of `tpmwire export-public`, and `_OWN`. The result has the host's name, its key file in
@@ -94,7 +94,7 @@ def wrap_host(fields: Mapping[str, Any], order: Order) -> dict[str, Any]:
             raise UsageError(f"invalid host name {name!r}: it must be usable as a file name")
         target = Target.from_fields(dict(fields), name)
         inputs = inputs_of(fields, order)
-        file = wrapped_for(target, inputs, order.trust)
+        file = wrap_for_target(target, inputs, order.trust)
         pem = file.to_pem()
     except (UsageError, TpmwireError, OSError, ValueError) as error:
         return {"host": name, "error": " ".join(str(error).split())}
@@ -136,12 +136,12 @@ def target_hash(fields: Mapping[str, Any]) -> str:
     return hashlib.sha256(str(public).lower().encode("utf-8", "replace")).hexdigest()
 
 
-def inputs_of(fields: Mapping[str, Any], order: Order) -> Inputs:
+def inputs_of(fields: Mapping[str, Any], order: WrapOrder) -> Inputs:
     """Returns the inputs for a host: its own secret, password and policy if it has them. Raises UsageError."""
     own = _own(fields)
     secret, auth, use = order.secret, order.auth, order.use
     if "secret" in own:
-        secret = key_octets(own["secret"].encode())
+        secret = hmac_key_of(own["secret"].encode())
     if secret is None:
         raise UsageError("the host has no secret, and the fleet has none either; add one")
     if "password_file" in own:
@@ -149,10 +149,10 @@ def inputs_of(fields: Mapping[str, Any], order: Order) -> Inputs:
     if "pcrs" in own and "policy" in own:
         raise UsageError("the host has both pcrs and policy; give one")
     if "pcrs" in own:
-        use = Use(pcrs=own["pcrs"])
+        use = KeyUse(pcrs=own["pcrs"])
     elif "policy" in own:
         use = _use_of(own["policy"])
-    found = policy_of(use, with_auth=bool(auth))
+    found = policy_of_use(use, with_auth=bool(auth))
     policy, digest = found or (None, b"")
     key_id = own.get("aws_access_key_id", order.aws_access_key_id)
     said = ["tpmwire wrap", fields.get("host"), auth.reveal().hex(), digest.hex(), key_id, order.trust is not None]
@@ -173,7 +173,7 @@ def _own(fields: Mapping[str, Any]) -> dict[str, str]:
         field = given.replace("-", "_")
         field = _ALIASES.get(field, field)
         if field not in _OWN:
-            if meant := _misspelled(given):
+            if meant := _find_misspelled(given):
                 raise UsageError(f"unknown field {given!r}; did you mean {meant!r}?")
             continue
         if value is None:
@@ -186,7 +186,7 @@ def _own(fields: Mapping[str, Any]) -> dict[str, str]:
 
 
 @lru_cache(maxsize=256)
-def _misspelled(field: str) -> str | None:
+def _find_misspelled(field: str) -> str | None:
     """Returns the intended field, if this one would silently leave a key without protection."""
     known = ["pcrs", "policy", "policy_file", "password_file", "key_auth_file"]
     return next(iter(difflib.get_close_matches(field[:32].lower(), known, 1, 0.75)), None)
@@ -198,15 +198,15 @@ def _password(path: str) -> Secret:
 
 
 @lru_cache(maxsize=256)
-def _use_of(policy: str) -> Use:
+def _use_of(policy: str) -> KeyUse:
     """Returns a policy of a host: from the named file, or the JSON itself."""
     if policy.lstrip()[:1] in ("[", "{"):
-        return Use(policy=policy, where="the host's policy")
+        return KeyUse(policy=policy, where="the host's policy")
 
-    return Use(policy=read_small(policy).decode("utf-8", "replace"), where=policy)
+    return KeyUse(policy=read_small(policy).decode("utf-8", "replace"), where=policy)
 
 
-def wrapped_for(target: Target, inputs: Inputs, trust: "Trust | None") -> "KeyFile":
+def wrap_for_target(target: Target, inputs: Inputs, trust: "Trust | None") -> "KeyFile":
     """Returns the key file for one target. Raises UsageError, TpmwireError."""
     if trust is not None:
         _certified(target, trust)
@@ -266,10 +266,10 @@ class HostWrapper:
         return save_key_file(entry, self._out) if self._out else entry
 
     @cached_property
-    def _order(self) -> Order:
-        use = _use_of(self._policy_file) if self._policy_file else Use(pcrs=self._pcrs or "")
-        return Order(
-            key_octets(secret_file(self._secret_file)) if self._secret_file else None,
+    def _order(self) -> WrapOrder:
+        use = _use_of(self._policy_file) if self._policy_file else KeyUse(pcrs=self._pcrs or "")
+        return WrapOrder(
+            hmac_key_of(secret_file(self._secret_file)) if self._secret_file else None,
             _password(self._password_file) if self._password_file else EMPTY_AUTH,
             use,
             trust_from(self._ca),
