@@ -268,7 +268,9 @@ class Names:
         """The prefixes that single operations put before a service's host."""
         prefix, name = _names(service)
         operations = LOADER.load_service_model(service, "service-2")["operations"].values()
-        for before in {operation.get("endpoint", {}).get("hostPrefix", "") for operation in operations} - {""}:
+        for before in sorted(
+            {operation.get("endpoint", {}).get("hostPrefix", "") for operation in operations} - {""}
+        ):
             if "{" in before:
                 self.below.add(prefix)
             else:

@@ -292,7 +292,10 @@ REFUSED = {
     "no URL": (["sign", "example"], "must start with https://HOST"),
     "a host that says nothing": (["sign", "https://example/"], "give --service"),
     "no region": (["sign", "--service=s3", "https://example/"], "give --region"),
-    "a service that is none": (["sign", "--service=s 3", "--region=a", "https://example/"], "'s 3' is no service"),
+    "a service that is none": (
+        ["sign", "--service=s 3", "--region=a", "https://example/"],
+        "'s 3' is not a valid service",
+    ),
     "a fragment": (["sign", "https://iam.amazonaws.com/#a"], "write %23"),
     "a user": (["presign", "https://me:secret@iam.amazonaws.com/"], "contains a user name"),
     "a host in another alphabet": (["sign", "https://ä.amazonaws.com/"], "IDNA"),
