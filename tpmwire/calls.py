@@ -12,20 +12,38 @@ SessionError if its response is not authentic.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from .crypto.formulas import name_of
+from .errors import DecodeError, SessionError, TpmError
+from .keys.templates import sealed, srk_ecc
+from .policy.pcr_selection import parse_pcrs
 from .primary import Loaded, read_loaded
+from .primary import create_primary as _create_primary
 from .secret import EMPTY_AUTH, Secret
 from .sessions import Password, Use
 from .spec.codes import TPM_RC_SIGNATURE
-from .spec.constants import TPM_ALG, TPM_RH, TPM_ST
+from .spec.commands.nv import NV_DefineSpace, NV_Read, NV_ReadPublic, NV_UndefineSpace, NV_Write
+from .spec.commands.objects import Create, Load, Unseal
+from .spec.commands.pcr import PCR_Extend
+from .spec.commands.random import GetRandom
+from .spec.commands.signing import Sign, VerifySignature
+from .spec.commands.symmetric import HMAC, Hash
+from .spec.constants import TPM_ALG, TPM_RH, TPM_ST, TPMA_NV
+from .spec.storage import TPMS_NV_PUBLIC
+from .spec.structures import (
+    TPMS_PCR_SELECTION,
+    TPMS_SENSITIVE_CREATE,
+    TPMT_HA,
+    TPMT_PUBLIC,
+    TPMT_SIG_SCHEME,
+    TPMT_SIGNATURE,
+    TPMT_TK_HASHCHECK,
+)
 from .state.capabilities import capabilities, commands, properties
+from .state.nv import most_at_once
+from .state.pcrs import read_pcrs
 from .tpm import Tpm
-
-if TYPE_CHECKING:
-    from .spec.constants import TPMA_NV
-    from .spec.storage import TPMS_NV_PUBLIC
-    from .spec.structures import TPMS_PCR_SELECTION, TPMT_PUBLIC, TPMT_SIG_SCHEME, TPMT_SIGNATURE
 
 __all__ = [
     "Blob",
@@ -59,7 +77,7 @@ NOBODY = Password()
 class Blob(NamedTuple):
     """An object outside the TPM: its public area, and the private area, which only its parent can decrypt."""
 
-    public: "TPMT_PUBLIC"
+    public: TPMT_PUBLIC
     private: bytes
 
 
@@ -68,9 +86,6 @@ def random(tpm: Tpm, count: int, *companions: Use) -> bytes:
 
     Raises ValueError for a negative count.
     """
-    from .errors import DecodeError
-    from .spec.commands.random import GetRandom
-
     if count < 0:
         raise ValueError(f"{count} is not a valid number of bytes")
     found = b""
@@ -85,8 +100,6 @@ def random(tpm: Tpm, count: int, *companions: Use) -> bytes:
 
 def hash(tpm: Tpm, data: bytes, alg: TPM_ALG = TPM_ALG.SHA256) -> bytes:
     """Returns the digest of data of at most the TPM's buffer size (TPM2_Hash; Part 3, §15.4)."""
-    from .spec.commands.symmetric import Hash
-
     return tpm.execute(Hash(data, alg)).out_hash
 
 
@@ -94,27 +107,19 @@ def hmac(
     tpm: Tpm, key: int | Loaded, data: bytes, *, by: Password | Use = NOBODY, companions: Sequence[Use] = ()
 ) -> bytes:
     """Returns the HMAC of data of at most the TPM's buffer size, with the key's hash (Part 3, §15.5)."""
-    from .spec.commands.symmetric import HMAC
-
     return tpm.execute(HMAC(_handle(key), data), by, *companions).out_hmac
 
 
-def pcr_read(tpm: Tpm, pcrs: "str | tuple[TPMS_PCR_SELECTION, ...]") -> dict[tuple[TPM_ALG, int], bytes]:
+def pcr_read(tpm: Tpm, pcrs: str | tuple[TPMS_PCR_SELECTION, ...]) -> dict[tuple[TPM_ALG, int], bytes]:
     """Returns PCR values by bank and number, all of one moment (Part 3, §22.4); e.g. `sha256:0,7+sha1:23`.
 
     Raises PolicyError for an invalid list of PCRs, and for PCRs that the TPM does not implement.
     """
-    from .policy.pcr_selection import parse_pcrs
-    from .state.pcrs import read_pcrs
-
     return dict(read_pcrs(tpm, parse_pcrs(pcrs) if isinstance(pcrs, str) else pcrs))
 
 
 def pcr_extend(tpm: Tpm, pcr: int, digest: bytes, bank: TPM_ALG = TPM_ALG.SHA256) -> None:
     """Extends a PCR of one bank with a digest of the bank's hash (Part 3, §22.2)."""
-    from .spec.commands.pcr import PCR_Extend
-    from .spec.structures import TPMT_HA
-
     tpm.execute(PCR_Extend(pcr, (TPMT_HA(bank, digest),)))
 
 
@@ -128,7 +133,7 @@ def read_public(tpm: Tpm, handle: int) -> Loaded:
 
 def create_primary(
     tpm: Tpm,
-    template: "TPMT_PUBLIC | None" = None,
+    template: TPMT_PUBLIC | None = None,
     hierarchy: int = TPM_RH.OWNER,
     *,
     auth: Secret | bytes = EMPTY_AUTH,
@@ -138,16 +143,13 @@ def create_primary(
 
     `auth` is the new key's authValue. Raises SessionError if the key does not match the template.
     """
-    from .keys.templates import srk_ecc
-    from .primary import create_primary as made
-
-    return made(tpm, hierarchy, template or srk_ecc(), by, outside=_secret(auth))
+    return _create_primary(tpm, hierarchy, template or srk_ecc(), by, outside=_secret(auth))
 
 
 def create(
     tpm: Tpm,
     parent: int | Loaded,
-    template: "TPMT_PUBLIC",
+    template: TPMT_PUBLIC,
     *,
     auth: Secret | bytes = EMPTY_AUTH,
     data: Secret | bytes = EMPTY_AUTH,
@@ -158,9 +160,6 @@ def create(
     `data` is the data to seal, or an existing symmetric key. It and `auth` are in clear on the bus unless `by`
     encrypts (`Session.use(decrypt=True)`).
     """
-    from .spec.commands.objects import Create
-    from .spec.structures import TPMS_SENSITIVE_CREATE
-
     sensitive = TPMS_SENSITIVE_CREATE(_secret(auth).reveal(), _secret(data).reveal())
     answer = tpm.execute(Create(_handle(parent), sensitive, template), by)
     return Blob(answer.out_public, answer.out_private)
@@ -168,10 +167,6 @@ def create(
 
 def load(tpm: Tpm, parent: int | Loaded, blob: Blob, *, by: Password | Use = NOBODY) -> Loaded:
     """Loads an object under its parent (Part 3, §12.2). Raises SessionError if the TPM returns another Name."""
-    from .crypto.formulas import name_of
-    from .errors import SessionError
-    from .spec.commands.objects import Load
-
     answer = tpm.execute(Load(_handle(parent), blob.private, blob.public), by)
     name = name_of(blob.public)
     if name != answer.name:
@@ -194,8 +189,6 @@ def seal(
     `policy` is a SHA-256 policy digest; with it, only the policy unseals the data. `create` says whether data and
     `auth` are in clear on the bus.
     """
-    from .keys.templates import sealed
-
     return create(tpm, parent, sealed(policy), auth=auth, data=data, by=by)
 
 
@@ -209,8 +202,6 @@ def unseal(
     companions: Sequence[Use] = (),
 ) -> bytes:
     """Loads, unseals and flushes a sealed object (Part 3, §12.7); `by` authorizes the object."""
-    from .spec.commands.objects import Unseal
-
     item = load(tpm, parent, blob, by=parent_by)
     try:
         return tpm.execute(Unseal(item.handle), by, *companions).out_data
@@ -222,27 +213,21 @@ def sign(
     tpm: Tpm,
     key: int | Loaded,
     digest: bytes,
-    scheme: "TPMT_SIG_SCHEME | None" = None,
+    scheme: TPMT_SIG_SCHEME | None = None,
     *,
     by: Password | Use = NOBODY,
-) -> "TPMT_SIGNATURE":
+) -> TPMT_SIGNATURE:
     """Signs a digest that was computed outside the TPM (Part 3, §20.2), by default with the key's scheme.
 
     A restricted key signs only what the TPM has hashed: for it, execute `Sign` with the ticket of `Hash`.
     """
-    from .spec.commands.signing import Sign
-    from .spec.structures import TPMT_SIG_SCHEME, TPMT_TK_HASHCHECK
-
     ticket = TPMT_TK_HASHCHECK(TPM_ST.HASHCHECK, TPM_RH.NULL, b"")
     chosen = scheme or TPMT_SIG_SCHEME(TPM_ALG.NULL)
     return tpm.execute(Sign(_handle(key), digest, chosen, ticket), by).signature
 
 
-def verify(tpm: Tpm, key: int | Loaded, digest: bytes, signature: "TPMT_SIGNATURE") -> bool:
+def verify(tpm: Tpm, key: int | Loaded, digest: bytes, signature: TPMT_SIGNATURE) -> bool:
     """Returns whether a signature of a digest is valid for a key (Part 3, §20.1)."""
-    from .errors import TpmError
-    from .spec.commands.signing import VerifySignature
-
     try:
         tpm.execute(VerifySignature(_handle(key), digest, signature))
     except TpmError as error:
@@ -256,17 +241,13 @@ def nv_define(
     tpm: Tpm,
     index: int,
     size: int,
-    attributes: "TPMA_NV | None" = None,
+    attributes: TPMA_NV | None = None,
     *,
     auth: Secret | bytes = EMPTY_AUTH,
     hierarchy: int = TPM_RH.OWNER,
     by: Password | Use = NOBODY,
-) -> "TPMS_NV_PUBLIC":
+) -> TPMS_NV_PUBLIC:
     """Creates an NV index of `size` bytes (Part 3, §31.3), authorized by its own authValue or the owner's."""
-    from .spec.commands.nv import NV_DefineSpace
-    from .spec.constants import TPMA_NV
-    from .spec.storage import TPMS_NV_PUBLIC
-
     usual = TPMA_NV.AUTHREAD | TPMA_NV.AUTHWRITE | TPMA_NV.OWNERREAD | TPMA_NV.OWNERWRITE
     public = TPMS_NV_PUBLIC(index, TPM_ALG.SHA256, usual if attributes is None else attributes, b"", size)
     tpm.execute(NV_DefineSpace(hierarchy, _secret(auth).reveal(), public), by)
@@ -275,8 +256,6 @@ def nv_define(
 
 def nv_undefine(tpm: Tpm, index: int, *, hierarchy: int = TPM_RH.OWNER, by: Password | Use = NOBODY) -> None:
     """Removes an NV index (Part 3, §31.4)."""
-    from .spec.commands.nv import NV_UndefineSpace
-
     tpm.execute(NV_UndefineSpace(hierarchy, index), by)
 
 
@@ -290,9 +269,6 @@ def nv_write(
     by: Password | Use = NOBODY,
 ) -> None:
     """Writes bytes, in pieces (Part 3, §31.7); `authority` is the index itself, the owner or the platform."""
-    from .spec.commands.nv import NV_Write
-    from .state.nv import most_at_once
-
     who, piece = index if authority is None else authority, most_at_once(tpm)
     for start in range(0, len(data), piece):
         tpm.execute(NV_Write(who, index, data[start : start + piece], offset + start), by)
@@ -308,9 +284,6 @@ def nv_read(
     by: Password | Use = NOBODY,
 ) -> bytes:
     """Reads bytes, in pieces (Part 3, §31.13); by default the whole index."""
-    from .spec.commands.nv import NV_Read, NV_ReadPublic
-    from .state.nv import most_at_once
-
     if size is None:
         size = max(tpm.execute(NV_ReadPublic(index)).nv_public.data_size - offset, 0)
     who, piece = index if authority is None else authority, most_at_once(tpm)

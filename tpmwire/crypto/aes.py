@@ -1,4 +1,4 @@
-"""AES in CFB mode for parameter encryption, with the package `cryptography`."""
+"""AES in CFB mode for parameter encryption, with the package `cryptography`, which is slow to import."""
 
 
 def cfb(key: bytes, iv: bytes, data: bytes, encrypting: bool) -> bytes:

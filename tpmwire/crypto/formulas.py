@@ -167,7 +167,7 @@ def parameter_cipher(
     if symmetric_alg == TPM_ALG.XOR:
         return xor_obfuscation(auth_hash, key, *nonces, data)
     if symmetric_alg == TPM_ALG.AES:
-        from .aes import cfb
+        from .aes import cfb  # a run with the usual cipher, XOR, must not load it
 
         derived = kdfa(auth_hash, key, b"CFB", *nonces, key_bits + 128)
         return cfb(derived[: key_bits // 8], derived[key_bits // 8 :], data, encrypting)

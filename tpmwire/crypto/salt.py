@@ -38,6 +38,7 @@ def seal_secret(public: TPMT_PUBLIC, label: bytes = b"SECRET") -> tuple[Secret, 
 
 
 def _for_rsa(public: TPMT_PUBLIC, parameters: TPMS_RSA_PARMS, unique: bytes, label: bytes) -> tuple[Secret, bytes]:
+    # Only RSA keys need these, and the usual salt key is an ECC key.
     from .pure.modulus import fault_of
     from .pure.oaep import encrypt
 
@@ -105,7 +106,7 @@ def agree_in_python(curve: Curve, static: Point) -> tuple[Point, bytes]:
 
 def agree_by_cryptography(curve_id: TPM_ECC, static: Point) -> tuple[Point, bytes]:
     """Implements `agree` with `cryptography`. Raises ImportError if it is not installed."""
-    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.asymmetric import ec  # slow to import, and optional
 
     curves: dict[TPM_ECC, ec.EllipticCurve] = {
         TPM_ECC.NIST_P256: ec.SECP256R1(),

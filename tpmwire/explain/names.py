@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from ..record import Declared, Record, Struct
+from ..spec.commands import CHAPTERS
 from ..wires import Fixed, Number, SizedRecord, wire_of
 
 __all__ = ["constant_name", "field_name", "purpose", "section", "type_name"]
@@ -108,8 +109,6 @@ _SECTIONS = {
 @cache
 def _names() -> dict[int, str]:
     """The names of wires, by identity: the name under which a spec module declares the type."""
-    from ..spec.commands import CHAPTERS
-
     modules = ["structures", "capabilities", "storage", "attestation", *(f"commands.{c}" for c in CHAPTERS)]
     names: dict[int, str] = {}
     for module in modules:

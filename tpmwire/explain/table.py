@@ -12,9 +12,12 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from ..record import Declared, Record, Struct, is_secret
-from ..spec.command import Command, role_of
-from ..spec.constants import TPM_HT
+from ..spec.command import Command, command_class, role_of
+from ..spec.commands import CHAPTERS
+from ..spec.constants import TPM_CC, TPM_HT
 from ..spec.properties import TPM_NT
+from ..spec.response_texts import explain
+from ..spec.tss2_codes import LAYERS
 from ..wire import first_parameter
 from ..wires import Counted, Number, Select, Sized, SizedRecord, wire_of
 from .names import constant_name, field_name, purpose, section, type_name
@@ -66,10 +69,6 @@ def declarations() -> dict[str, Any]:
     The values are commands and structures (classes), constants and attribute words (classes), unions
     (dictionaries from selector to member) and other types (annotations).
     """
-    from ..spec.command import command_class
-    from ..spec.commands import CHAPTERS
-    from ..spec.constants import TPM_CC
-
     found: dict[str, Any] = {}
     for code in TPM_CC:
         command = command_class(code)
@@ -220,8 +219,6 @@ def _numbers(name: str, kind: Any) -> Table:
 
 
 def _layers() -> Sequence[Sequence[str]]:
-    from ..spec.tss2_codes import LAYERS
-
     return [(f"0x{number:02x}", f"TSS2_{layer.name}_RC", layer.purpose) for number, layer in LAYERS.items()]
 
 
@@ -243,6 +240,4 @@ def _purpose(kind: type) -> str:
 def _means(name: str, member: int) -> tuple[str, ...]:
     if name != "TPM_RC":
         return ()
-    from ..spec.response_texts import explain
-
     return (explain(member).description,)

@@ -5,8 +5,11 @@ from typing import Any
 
 from ..errors import DecodeError
 from ..record import Record
-from ..spec.command import Command
+from ..spec.codes import tpm_code
+from ..spec.command import Command, command_class
 from ..spec.constants import TPMA_NV
+from ..spec.response_texts import explain
+from ..spec.tss2_codes import LAYERS
 from ..wires import Number, YesNo, wire_of
 from .names import purpose, section
 from .table import declarations, size_of
@@ -75,18 +78,12 @@ def _bits(kind: Any, value: int) -> list[str]:
 
 
 def _command(code: int) -> list[str]:
-    from ..spec.command import command_class
-
     kind = command_class(code)
     return [f"  {purpose(kind)} ({kind.spec}; tpmwire spec TPM2_{kind.code.name})"] if kind else []
 
 
 def _response_code(rc: int) -> list[str]:
     """The meaning of a response code, and of its bits (Part 2, §6.6.1)."""
-    from ..spec.codes import tpm_code
-    from ..spec.response_texts import explain
-    from ..spec.tss2_codes import LAYERS
-
     meaning = explain(rc)
     lines = [f"0x{rc:x}: {meaning.name}: {meaning.description}"]
     if meaning.layer:

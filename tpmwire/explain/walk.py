@@ -10,6 +10,8 @@ from typing import Any
 
 from ..errors import DecodeError
 from ..record import Record, Struct, is_secret
+from ..spec.attestation import TPMS_ATTEST
+from ..spec.structures import TPMT_PUBLIC
 from ..wires import Counted, Select, Sized, SizedRecord, octets_left, wire_of
 from .names import field_name, section, type_name
 from .tree import Node
@@ -160,9 +162,6 @@ class Walk:
 
     def _looked_into(self, kind: str, octets: bytes) -> bool:
         """Adds the fields of a structure sent as a buffer, such as TPMS_ATTEST; returns whether it is one."""
-        from ..spec.attestation import TPMS_ATTEST
-        from ..spec.structures import TPMT_PUBLIC
-
         inner: Any = {"TPM2B_ATTEST": TPMS_ATTEST, "TPM2B_TEMPLATE": TPMT_PUBLIC}.get(kind)
         if inner is None:
             return False

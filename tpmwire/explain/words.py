@@ -23,6 +23,7 @@ from ..spec.properties import (
     TPMA_PERMANENT,
     TPMA_STARTUP_CLEAR,
 )
+from ..spec.response_texts import explain
 from ..wires import Empty, Number, YesNo
 from .names import constant_name
 
@@ -102,8 +103,6 @@ def _number(kind: type[int], type_name: str, value: int) -> str:
     if type_name == "TPM_HANDLE" or type_name.startswith(("TPMI_DH", "TPMI_RH", "TPMI_SH")):
         return f"0x{value:08x}, {handle_words(value)}"
     if type_name == "TPM_RC":
-        from ..spec.response_texts import explain
-
         meaning = explain(value)
         return f"{meaning.name}: {meaning.description}"
     return f"{value}"

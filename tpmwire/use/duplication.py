@@ -3,11 +3,12 @@
 Only a duplicable key can be copied: neither fixedTPM nor fixedParent, with a policy that authorizes duplication.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ..channel import open_session
 from ..crypto.formulas import name_of
 from ..errors import PolicyError
+from ..keys.keyfile import KeyFile
 from ..keys.wrapping import to_any
 from ..policy.policy import Policy
 from ..policy.statements import PolicyAuthValue, PolicyCommandCode, PolicyDuplicationSelect, PolicyOR
@@ -18,10 +19,7 @@ from ..spec.commands.duplication import Duplicate
 from ..spec.commands.objects import LoadExternal
 from ..spec.constants import TPM_ALG, TPM_CC, TPM_RH, TPM_SE, TPMA_OBJECT
 from ..spec.structures import TPMT_PUBLIC, TPMT_SYM_DEF_OBJECT
-
-if TYPE_CHECKING:
-    from ..keys.keyfile import KeyFile
-    from ..tpm import Tpm
+from ..tpm import Tpm
 
 __all__ = ["INNER_CIPHER", "Duplicated", "duplicate_out", "duplication_policy"]
 
@@ -36,7 +34,7 @@ class Duplicated(NamedTuple):
     seed: bytes
 
 
-def duplication_policy(file: "KeyFile", parent: TPMT_PUBLIC) -> Policy:
+def duplication_policy(file: KeyFile, parent: TPMT_PUBLIC) -> Policy:
     """Returns the policy that authorizes a key's duplication to `parent`, without a TPM.
 
     It supports the policies of `wrapping.to_parent` (with or without the object's Name) and `wrapping.to_any`, and
@@ -70,7 +68,7 @@ def duplication_policy(file: "KeyFile", parent: TPMT_PUBLIC) -> Policy:
     )
 
 
-def _choices(file: "KeyFile") -> list[PolicyOR]:
+def _choices(file: KeyFile) -> list[PolicyOR]:
     """The PolicyOR at the end of the file's policy if it is the whole policy of the key, else an empty list."""
     last = Policy.ways(file.policy or (), file.public)[0].statements[-1:]
     alg = file.public.name_alg
@@ -78,7 +76,7 @@ def _choices(file: "KeyFile") -> list[PolicyOR]:
 
 
 def duplicate_out(
-    tpm: "Tpm",
+    tpm: Tpm,
     key: Loaded,
     parent: TPMT_PUBLIC,
     policy: Policy,

@@ -12,13 +12,13 @@ from ..primary import create_primary, lacks_ecc, read_loaded
 from ..secret import EMPTY_AUTH, Secret
 from ..sessions import Password, Session, Use
 from ..spec.constants import TPM_ALG, TPM_CC, TPM_HT
+from ..spec.structures import TPMT_PUBLIC
 from ..tpm import Tpm
 from .key import Key
 
 if TYPE_CHECKING:
     from ..keys.keyfile import KeyFile
     from ..policy.statement import Statement
-    from ..spec.structures import TPMT_PUBLIC
 
 __all__ = ["KeyPolicy"]
 
@@ -38,7 +38,7 @@ class KeyPolicy:
         tpm: Tpm,
         key: Key,
         session: Session,
-        read_public: "Callable[[int], TPMT_PUBLIC]",
+        read_public: Callable[[int], TPMT_PUBLIC],
         authorize: Callable[[Secret], tuple[Password | Use, ...]],
         parent_name: bytes | None,
     ) -> None:
@@ -60,7 +60,7 @@ class KeyPolicy:
             self._execute_options(handle)
         return self.key.auth if self.session.wants_auth_value else EMPTY_AUTH
 
-    def complete(self, public: "TPMT_PUBLIC") -> bool:
+    def complete(self, public: TPMT_PUBLIC) -> bool:
         """Adds the statements that the PCRs alone do not cover, and returns whether there are any.
 
         Only after a refusal: for most keys the PCRs are the whole policy, and nothing has to be read.

@@ -17,13 +17,13 @@ from ..secret import EMPTY_AUTH, Secret
 from ..sessions import Password, Session, SessionStart, Use
 from ..spec.codes import TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH, TPM_RC_HANDLE, TPM_RC_INTEGRITY, TPM_RC_POLICY_FAIL
 from ..spec.constants import TPM_ALG, TPM_HT, TPM_RH, TPM_SE, TPMA_OBJECT, TPMA_SESSION
+from ..spec.structures import TPMT_PUBLIC, TPMT_SYM_DEF_OBJECT
 from ..tpm import Tpm
 from .key import Authorizer, Key, names_endorsement_key
 
 if TYPE_CHECKING:
     from ..keys.keyfile import KeyFile
     from ..spec.commands.objects import Load
-    from ..spec.structures import TPMT_PUBLIC
     from .policy import KeyPolicy
 
 __all__ = ["Run"]
@@ -253,7 +253,6 @@ class Run:
     def import_wrapped(self, file: "KeyFile", parent: int, auth: Secret) -> bytes:
         """Imports a key that was wrapped for this parent elsewhere, and returns its private area."""
         from ..spec.commands.duplication import Import
-        from ..spec.structures import TPMT_SYM_DEF_OBJECT
 
         inner = self.key.inner_key
         cipher = TPMT_SYM_DEF_OBJECT(TPM_ALG.AES, 128, TPM_ALG.CFB) if inner else TPMT_SYM_DEF_OBJECT(TPM_ALG.NULL)
@@ -378,7 +377,7 @@ class Run:
             )
         return self._policy
 
-    def read_public(self, handle: int) -> "TPMT_PUBLIC":
+    def read_public(self, handle: int) -> TPMT_PUBLIC:
         """Returns the key's public area, which is read only once."""
         if self.public is None:
             self.public = read_loaded(self.tpm, handle).public
