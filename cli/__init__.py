@@ -1,4 +1,4 @@
-"""The command line, which puts tpmwire and sigv4 together. Every Python can read this file, to refuse old ones."""
+"""The command line, which puts tpmwire and sigv4 together. Old Pythons can parse this file, and are refused."""
 
 import sys
 

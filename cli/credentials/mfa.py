@@ -88,9 +88,7 @@ def _from_terminal(serial: str) -> str:
     try:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
-        raise UsageError(
-            "--mfa-serial needs a code, but there is no terminal to ask on; use --mfa-process"
-        ) from None
+        raise UsageError("no terminal to ask for the MFA code; use --mfa-process") from None
     try:
         if os.tcgetpgrp(terminal) != os.getpgrp():
             # A read would stop us, and who waits for us, until somebody looks.

@@ -46,8 +46,8 @@ def _call_sts(signer: Signer, settings: RunSettings) -> CallerIdentity:
     except StsError as error:
         if error.code == "InvalidClientTokenId":
             error.hint += (
-                f"; the request went to {endpoint.url}: for a key of another partition (GovCloud, China) give "
-                "--aws-region, or set the region of the profile"
+                f"; the request went to {endpoint.url}; for a key of another partition (GovCloud, China), "
+                "give --aws-region or set the profile's region"
             )
         raise
 

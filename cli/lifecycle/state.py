@@ -38,7 +38,7 @@ class State:
             return cls(path, {"stage": values["stage"], "old": values["old"]} | values)
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(
-                f"{path} is no state of a rotation: look at the user's keys, and remove it"
+                f"{path} is not a valid rotation state; check the user's access keys, then remove it"
             ) from error
 
     @classmethod
@@ -79,7 +79,7 @@ def rotation_lock() -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise UsageError("another `tpmwire rotate` is at work: wait for its end") from error
+            raise UsageError("another `tpmwire rotate` is running; wait until it ends") from error
         yield
     finally:
         os.close(descriptor)

@@ -229,27 +229,27 @@ def sigv4a_place(text: str) -> int | str:
 def add_request_options(parser: argparse.ArgumentParser) -> None:
     """Adds URL, method, headers; service and region, or the set of regions and the SigV4A key."""
     parser.add_argument(
-        "url", metavar="URL", help="what is asked for, https://HOST/PATH?QUERY, or s3://BUCKET/KEY"
+        "url", metavar="URL", help="URL of the request: https://HOST/PATH?QUERY, or s3://BUCKET/KEY"
     )
     parser.add_argument(
-        "-X", "--request", metavar="METHOD", help="GET, PUT, ... (default: GET, or what a body asks)"
+        "-X", "--request", metavar="METHOD", help="HTTP method (default: GET, or POST or PUT if a body is given)"
     )
     parser.add_argument(
         "-H",
         "--header",
         action="append",
         metavar="LINE",
-        help="a header, 'Name: value', or @FILE with one a line; repeatable; signed as AWS does",
+        help="header 'Name: value', or @FILE with one header per line; signed as AWS signs it; repeatable",
     )
     parser.add_argument(
         "--service",
         metavar="NAME",
-        help="the service's name in signatures, such as s3 (default: what the host says)",
+        help="service name in the signature, such as s3 (default: derived from the host)",
     )
     parser.add_argument(
         "--region",
         metavar="REGION",
-        help="the region to sign for (default: what the host says, else the profile's)",
+        help="region to sign for (default: derived from the host, else the profile's)",
     )
     add_sigv4a_use_options(parser)
 
@@ -261,12 +261,17 @@ def add_body_options(parser: argparse.ArgumentParser) -> None:
         "--data",
         action="append",
         metavar="DATA",
-        help="the body, or @FILE, or @- for stdin, octet by octet; POST, and a form unless -H has a Content-Type; "
-        "given again, joined by &",
+        help="request body, sent as is, @FILE, or @- for standard input; implies POST, and a form unless -H "
+        "has a Content-Type; repeat to join with &",
     )
-    parser.add_argument("-T", "--upload-file", metavar="FILE", help="a file as the body (- for stdin); PUT")
+    parser.add_argument(
+        "-T",
+        "--upload-file",
+        metavar="FILE",
+        help="file with the request body (- for standard input); implies PUT",
+    )
     parser.add_argument(
         "--unsigned-payload",
         action="store_true",
-        help="leave the body out of the signature (by https: S3, EBS, Lex, MediaStore, HealthOmics)",
+        help="do not sign the body (HTTPS only: S3, EBS, Lex, MediaStore, HealthOmics)",
     )

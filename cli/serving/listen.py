@@ -114,6 +114,6 @@ def _make_way(path: str) -> None:
             # Of a process that could not clean up.
             os.unlink(path)
         except OSError as error:
-            raise UsageError(f"--socket {path} is in use: {error.strerror or 'no answer'}") from error
+            raise UsageError(f"--socket {path} is in use: {error.strerror or 'no response'}") from error
         else:
             raise UsageError(f"--socket {path}: another program listens there; end it, or choose another path")

@@ -48,7 +48,7 @@ def run(args: Settings) -> int:
     # Before the TPM and AWS are asked for nothing.
     if shutil.which(word) is None:
         found = os.path.exists(word) and os.sep in word
-        note(f"tpmwire exec: {word}: {'it is not executable' if found else 'there is no such program'}")
+        note(f"tpmwire exec: {word}: {'not executable' if found else 'program not found'}")
         return 126 if found else 127
     settings = resolve_run(args)
     credentials = obtain(settings)

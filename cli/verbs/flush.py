@@ -31,8 +31,8 @@ class Settings(TpmSettings):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--transient", action="store_true", help="transient objects only")
-    which.add_argument("--sessions", action="store_true", help="sessions only, loaded and saved")
+    which.add_argument("--transient", action="store_true", help="flush transient objects only")
+    which.add_argument("--sessions", action="store_true", help="flush sessions only, loaded and saved")
     add_tpm_options(parser)
 
 

@@ -167,9 +167,9 @@ def _read_token(path: str | None) -> Token:
     if path:
         return parse_token(secret_file(path))
     if sys.stdin is None or sys.stdin.closed:
-        raise UsageError("there is no standard input to read the secret from; --secret-file takes a file's")
+        raise UsageError("standard input is closed; open it, or read the secret with --secret-file")
     if sys.stdin.isatty():
-        return parse_token(ask_secret("token's base32 secret or otpauth:// URI", "--secret-file takes a file's"))
+        return parse_token(ask_secret("token's base32 secret or otpauth:// URI", "use --secret-file"))
     return parse_token(sys.stdin.buffer.read(4096))
 
 

@@ -159,7 +159,7 @@ def _check(args: Settings) -> tuple[int, int]:
         check_path(args.out, "--out", force=args.force)
         for option, given in (("--resume", args.resume), ("--shard", args.shard), ("--json", args.json)):
             if given:
-                raise UsageError(f"{option} is for a fleet (--fleet)")
+                raise UsageError(f"{option} needs --fleet")
     elif args.sigv4a_out:
         raise UsageError("--sigv4a-out is for one target (--to); a fleet gets HMAC keys")
     if args.resume and args.out == STDOUT:

@@ -123,7 +123,7 @@ def test_a_program_ends_with_us(box: Machine, sts: VerifyingSts, tmp_path: Path)
 def test_no_terminal(box: Machine, sts: VerifyingSts) -> None:
     done = box.run(str(box.bin / CREDENTIAL_PROCESS), *_words(box, sts, None), program=Path("/usr/bin/setsid"))
     assert done.returncode == 2
-    assert "there is no terminal to ask on; use --mfa-process" in done.stderr
+    assert "no terminal to ask for the MFA code; use --mfa-process" in done.stderr
 
 
 class Terminal:

@@ -384,7 +384,7 @@ def test_one_at_a_time(device: Device, tool: Tool) -> None:
     with rotation_lock():
         second = tool("rotate", "--profile", "work")
     assert second.code == 2
-    assert "is at work" in second.err
+    assert "is running" in second.err
     assert tool("rotate", "--profile", "work").code == 0
 
 

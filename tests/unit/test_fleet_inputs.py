@@ -192,7 +192,7 @@ def test_what_is_no_shard(tool: Tool, tmp_path: Path, part: str) -> None:
         (("--fleet=-", "--out=x", "--resume"), "reads the hosts twice"),
         (("--fleet=f", "--out=-", "--resume"), "needs a directory"),
         (("--fleet=-", "--out=-", "--jobs=4"), "--jobs is for hosts in a file"),
-        (("--to=f", "--out=x", "--shard=1/2"), "--shard is for a fleet"),
+        (("--to=f", "--out=x", "--shard=1/2"), "--shard needs --fleet"),
     ],
 )
 def test_options_that_do_not_fit_together(tool: Tool, words: tuple[str, ...], says: str) -> None:

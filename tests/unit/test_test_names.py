@@ -31,6 +31,7 @@ TOPICS = {
     "recorded": "tests/differential",
     "installed_programs": "programs of the wheel, the checkout and the zipapp",
     "no_home": "runs without HOME",
+    "language": "messages and help texts in plain English",
     "public_names": "names for programs that import the packages",
     "signals": "signals and limits of every program",
     "signing": "sign, presign and curl together",
