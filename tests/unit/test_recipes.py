@@ -63,7 +63,8 @@ class Copy:
     def __init__(self, root: Path) -> None:
         self.root = root
         for name in COPIED:
-            ignored = shutil.ignore_patterns("__pycache__", "node_modules")
+            # *.pyc.* are those that another process is about to rename.
+            ignored = shutil.ignore_patterns("node_modules", "*.pyc.*")
             shutil.copytree(ROOT / name, root / name, ignore=ignored)
         for name in LINKED:
             (root / name).symlink_to(ROOT / name)
