@@ -79,7 +79,7 @@ REFUSED = {
         "SigningAlgorithm",
     ),
     "a short life": (["web-identity-token", *TOKEN, "--token-duration=59"], "DurationSeconds"),
-    "no number": (["web-identity-token", *TOKEN, "--token-duration=x"], "--token-duration 'x' is no number"),
+    "no number": (["web-identity-token", *TOKEN, "--token-duration=x"], "--token-duration 'x' is not a number"),
     "eleven audiences": (["web-identity-token", *TOKEN, *["--audience=b"] * 9], "Audience"),
     "a scope that is none": (["web-identity-token", *TOKEN, "--scope=a  b"], "Scope"),
     "a mode that is none": (["web-identity-token", *TOKEN, "--subject-mode=Mine"], "SubjectMode"),
