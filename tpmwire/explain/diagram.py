@@ -24,7 +24,10 @@ svg.life { width: 100%; max-width: 47.5rem; height: auto; font: 12px system-ui, 
 
 
 def diagram(life: Life) -> str:
-    """The picture as SVG. Each step links to the section of its command: `#m` and the number of its tree."""
+    """Returns the picture as SVG.
+
+    Each step links to the section of its command: `#m` and the number of its tree.
+    """
     return "".join(_picture(life))
 
 

@@ -89,7 +89,7 @@ class TracedSession:
                 yield Key(Secret(key), self.salted, self.bound, auth)
 
     def cipher(self, key: Secret, auth: Secret, nonces: tuple[bytes, bytes], data: bytes) -> bytes | None:
-        """The plain bytes of an encrypted parameter (Part 1, §21); None for an unknown cipher."""
+        """Returns the plain bytes of an encrypted parameter (Part 1, §21); None for an unknown cipher."""
         symmetric = self.start.symmetric
         try:
             return parameter_cipher(
@@ -123,7 +123,7 @@ def judge_hmacs(
     known: Known,
     auth_after: Any,
 ) -> Verdict:
-    """The verdict with the candidate key for which the HMACs of a session are valid.
+    """Returns the verdict with the candidate key for which the HMACs of a session are valid.
 
     `auth_after(key, auth)` returns the authValue of the response's HMAC if the command changes it, otherwise None.
     """
@@ -200,6 +200,6 @@ def _with_reason(verdict: Verdict, nameless: bool) -> Verdict:
 
 
 def encrypting(message: Message, attribute: TPMA_SESSION) -> int | None:
-    """The index of the authorization that encrypts a parameter; None if there is none."""
+    """Returns the index of the authorization that encrypts a parameter; None if there is none."""
     found = (i for i, auth in enumerate(message.authorizations) if auth.session_attributes & attribute)
     return next(found, None)

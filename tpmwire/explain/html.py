@@ -65,7 +65,10 @@ document.querySelectorAll('section').forEach(function (section) {
 
 
 def as_html(trees: Sequence[Node], title: str = "TPM 2.0 messages", lives: Sequence[Life] = ()) -> str:
-    """The page of the sessions' `lives`, followed by the trees. The page loads nothing and sends nothing."""
+    """Returns the page of the sessions' `lives`, followed by the trees.
+
+    The page loads nothing and sends nothing.
+    """
     # A recording can come from anywhere. The page is escaped, and its policy forbids loading anything.
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
     sessions = "\n".join("".join(_life(life)) for life in lives)
@@ -105,7 +108,7 @@ def _life(life: Life) -> Iterator[str]:
 
 
 def _short(node: Node) -> str:
-    """The meaning of a parameter in a few words, or that of a list's only element."""
+    """Returns the meaning of a parameter in a few words, or that of a list's only element."""
     elements = [child.text for child in node.children if child.name.startswith("[")]
     return ", ".join(elements) if len(elements) == 1 else node.text
 

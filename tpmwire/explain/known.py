@@ -42,18 +42,18 @@ class Known:
         self._contexts: dict[bytes, tuple[bytes | None, Secret | None]] = {}
 
     def name(self, handle: int) -> bytes | None:
-        """The Name of the entity at a handle; None if the recording does not have it."""
+        """Returns the Name of the entity at a handle; None if the recording does not have it."""
         return handle_name(handle) or self._names.get(handle)
 
     def auths(self, handle: int | None) -> list[Secret]:
-        """Candidates for an entity's authValue, the most likely first; for no entity the empty one."""
+        """Returns candidates for an entity's authValue, the most likely first; for no entity the empty one."""
         if handle is None:
             return [EMPTY_AUTH]
         first = self._by_handle.get(handle)
         return self._auths if first is None else [first, *(auth for auth in self._auths if auth != first)]
 
     def knows(self, handle: int) -> bool:
-        """Whether the entity's authValue is certain: proven by an HMAC, or in clear."""
+        """Returns whether the entity's authValue is certain: proven by an HMAC, or in clear."""
         return handle in self._by_handle
 
     def auth_is(self, handle: int, auth: Secret) -> None:

@@ -11,7 +11,7 @@ __all__ = ["Life", "Step", "cipher_name"]
 
 
 def cipher_name(symmetric: TPMT_SYM_DEF) -> str:
-    """The name of a session's cipher: `AES-128-CFB`, `XOR`, or `no cipher`."""
+    """Returns the name of a session's cipher: `AES-128-CFB`, `XOR`, or `no cipher`."""
     if symmetric.algorithm in (TPM_ALG.XOR, TPM_ALG.NULL):
         return "XOR" if symmetric.algorithm == TPM_ALG.XOR else "no cipher"
     return f"{symmetric.algorithm.name}-{symmetric.key_bits}-CFB"
@@ -45,7 +45,7 @@ class Step:
     def use(
         cls, place: int, code: TPM_CC, entity: int | None, attributes: int, answered: Node | None, verdict: Any
     ) -> "Step":
-        """The step for a use of the session in a command, which it authorizes or encrypts."""
+        """Returns the step for a use of the session in a command, which it authorizes or encrypts."""
         words = [] if entity is None else [f"authorizes 0x{entity:08x} ({handle_words(entity)})"]
         both = [("decrypt", TPMA_SESSION.DECRYPT, "encrypts the command's first parameter")]
         both += [("encrypt", TPMA_SESSION.ENCRYPT, "encrypts the response's first parameter")]

@@ -18,7 +18,7 @@ __all__ = ["explain_command", "explain_response"]
 
 
 def explain_command(data: bytes) -> Node:
-    """The tree of a command. Never raises: an invalid command is shown up to its error."""
+    """Returns the tree of a command. Never raises: an invalid command is shown up to its error."""
     error = ""
     try:
         parse_command(data)
@@ -38,7 +38,7 @@ def explain_command(data: bytes) -> Node:
 
 
 def explain_response(data: bytes, command: "bytes | int | Command | CommandMessage") -> Node:
-    """The tree of a response to `command`, given as bytes, code or message. Never raises."""
+    """Returns the tree of a response to `command`, given as bytes, code or message. Never raises."""
     if isinstance(command, bytes):
         code = int.from_bytes(command[6:HEADER_SIZE], "big")
     else:
@@ -116,7 +116,7 @@ def _parameters(
 
 
 def _answer_encrypted(walk: Walk, size: int) -> bool:
-    """Whether a session, which comes after the parameters, encrypts the first of them."""
+    """Returns whether a session, which comes after the parameters, encrypts the first of them."""
     ahead = Walk(walk.data[walk.place + size :])
     return bool(_authorizations(ahead, TPMS_AUTH_RESPONSE, ahead.left) & TPMA_SESSION.ENCRYPT)
 
@@ -132,6 +132,6 @@ def _authorizations(walk: Walk, kind: type[Record], size: int) -> int:
 
 
 def _areas(kind: type[Record]) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
-    """The fields of the handle area and those of the parameter area."""
+    """Returns the fields of the handle area and those of the parameter area."""
     fields = kind.fields()
     return [f for f in fields if role_of(f[1])], [f for f in fields if not role_of(f[1])]

@@ -108,7 +108,7 @@ _SECTIONS = {
 
 @cache
 def _names() -> dict[int, str]:
-    """The names of wires, by identity: the name under which a spec module declares the type."""
+    """Returns the names of wires, by identity: the name under which a spec module declares the type."""
     modules = ["structures", "capabilities", "storage", "attestation", *(f"commands.{c}" for c in CHAPTERS)]
     names: dict[int, str] = {}
     for module in modules:
@@ -119,7 +119,7 @@ def _names() -> dict[int, str]:
 
 
 def type_name(declared: Any) -> str:
-    """The standard's name of an annotation's or a wire's type; empty for types without a name."""
+    """Returns the standard's name of an annotation's or a wire's type; empty for types without a name."""
     wire = wire_of(declared)
     name = _names().get(id(wire))
     if name is not None:
@@ -136,7 +136,7 @@ def type_name(declared: Any) -> str:
 
 
 def section(declared: Any) -> str:
-    """The section of the standard that defines a type, as `Part 2 §12.2.4`; empty if unknown."""
+    """Returns the section of the standard that defines a type, as `Part 2 §12.2.4`; empty if unknown."""
     wire = wire_of(declared)
     number = _SECTIONS.get(type_name(declared))
     if number is None and isinstance(wire, Struct):
@@ -147,7 +147,7 @@ def section(declared: Any) -> str:
 
 
 def _cited(kind: type) -> str | None:
-    """The section in a class's docstring, `(§12.2.4)` or `(Part 2, §6.3)`; or None."""
+    """Returns the section in a class's docstring, `(§12.2.4)` or `(Part 2, §6.3)`; or None."""
     doc = kind.__doc__ or ""
     start = doc.rfind("§")
     return doc[start + 1 : doc.index(")", start)] if start >= 0 and kind is not int else None
@@ -158,19 +158,19 @@ _CAPITALS = {"tpm", "pcr", "hmac", "id"}
 
 
 def constant_name(member: IntEnum) -> str:
-    """The standard's name of a constant: `TPM_ALG_SHA256`."""
+    """Returns the standard's name of a constant: `TPM_ALG_SHA256`."""
     name = f"{type(member).__name__}_{member.name}"
     # The only name in its table with another prefix (Part 2, §7.4).
     return "TPM_RS_PW" if name == "TPM_RH_PW" else name
 
 
 def field_name(name: str) -> str:
-    """The standard's name of a field: `authPolicy` for `auth_policy`, `nonceTPM`, `curveID`."""
+    """Returns the standard's name of a field: `authPolicy` for `auth_policy`, `nonceTPM`, `curveID`."""
     first, *others = name.rstrip("_").split("_")
     return first + "".join(part.upper() if part in _CAPITALS else part[:1].upper() + part[1:] for part in others)
 
 
 def purpose(kind: type[Record] | None) -> str:
-    """The first paragraph of a class's docstring, with the standard's names of fields."""
+    """Returns the first paragraph of a class's docstring, with the standard's names of fields."""
     text = " ".join(((kind.__doc__ if kind else None) or "").split("\n\n", maxsplit=1)[0].split())
     return re.sub(r"`(\w+)`", lambda found: field_name(found[1]), text)

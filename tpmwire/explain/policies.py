@@ -32,7 +32,7 @@ OTHER_RULES = {
 def policy_digest(
     alg: TPM_ALG, before: bytes | None, command: Command, name_of: NameOf
 ) -> tuple[bytes | None, str]:
-    """policyDigest after a command, and the formula in the standard's notation.
+    """Returns policyDigest after a command, and the formula in the standard's notation.
 
     The digest is None if the recording does not determine it. Raises EncodeError for an unknown hash algorithm.
     """
@@ -60,7 +60,10 @@ def _rule(command: Command) -> DigestRule | None:
 
 
 def _hashed(command: Command, rule: DigestRule, part: str, name_of: NameOf) -> bytes:
-    """The bytes of a command's field that are hashed. Raises PolicyError if the recording does not have them."""
+    """Returns the bytes of a command's field that are hashed.
+
+    Raises PolicyError if the recording does not have them.
+    """
     if part not in rule.names:
         return hashed_bytes(command, part)
     name = name_of(getattr(command, rule.names[part]))

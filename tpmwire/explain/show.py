@@ -14,7 +14,7 @@ COLUMN = 3 * FIRST + 8
 
 
 def as_text(node: Node, *, secrets: bool = True) -> str:
-    """The tree as text, a line for each node: offset, bytes, name, meaning, type and section.
+    """Returns the tree as text, a line for each node: offset, bytes, name, meaning, type and section.
 
     Every byte is shown once. Without `secrets`, secret fields are shown by their size only.
     """
@@ -80,7 +80,7 @@ def _lines(node: Node, depth: int, crossed: bool) -> Iterator[Line]:
 
 
 def _hidden(node: Node) -> Node:
-    """A copy of the tree in which secret fields have no bytes and no meaning."""
+    """Returns a copy of the tree in which secret fields have no bytes and no meaning."""
     shown = Node(node.name, node.offset, node.octets, node.type, node.text)
     shown.spec, shown.secret, shown.error = node.spec, node.secret, node.error
     shown.children = [] if node.secret else [_hidden(child) for child in node.children]
@@ -92,7 +92,7 @@ def _hidden(node: Node) -> Node:
 
 
 def as_json(node: Node) -> dict[str, Any]:
-    """The tree as plain values: name, offset, size, octets (hex), and the other attributes that are not empty."""
+    """Returns the tree as plain values: name, offset, size, octets (hex), and other non-empty attributes."""
     plain: dict[str, Any] = {"name": node.name, "offset": node.offset, "size": node.size}
     plain["octets"] = node.octets.hex()
     for name in ("type", "text", "spec", "secret", "error"):

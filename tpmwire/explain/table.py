@@ -44,7 +44,7 @@ class Table(NamedTuple):
     parts: Sequence[tuple[str, Sequence[Sequence[str]]]]
 
     def as_text(self) -> str:
-        """The table as text: a title, and the rows in columns."""
+        """Returns the table as text: a title, and the rows in columns."""
         lines = [f"{self.name}  {self.purpose}" + (f"  [{self.spec}]" if self.spec else "")]
         for heading, rows in self.parts:
             lines.append(f"  {heading}" if rows else f"  {heading}: none")
@@ -57,14 +57,14 @@ class Table(NamedTuple):
         return "\n".join(lines)
 
     def as_json(self) -> dict[str, Any]:
-        """The table as plain values: name, purpose, spec, and the parts as lists of rows."""
+        """Returns the table as plain values: name, purpose, spec, and the parts as lists of rows."""
         parts = [{"heading": heading, "rows": [list(row) for row in rows]} for heading, rows in self.parts]
         return {"name": self.name, "purpose": self.purpose, "spec": self.spec, "parts": parts}
 
 
 @cache
 def declarations() -> dict[str, Any]:
-    """Every declaration with a table, by the standard's name.
+    """Returns every declaration with a table, by the standard's name.
 
     The values are commands and structures (classes), constants and attribute words (classes), unions
     (dictionaries from selector to member) and other types (annotations).
@@ -88,7 +88,7 @@ def _has_table(value: Any) -> bool:
 
 
 def kinds() -> dict[str, list[str]]:
-    """The names of `declarations()` in groups, in the standard's order."""
+    """Returns the names of `declarations()` in groups, in the standard's order."""
     groups: dict[str, list[str]] = {}
     for name, value in declarations().items():
         groups.setdefault(_kind(name, value), []).append(name)
@@ -104,7 +104,7 @@ def _kind(name: str, value: Any) -> str:
 
 
 def table_of(name: str) -> Table:
-    """The table of one of `declarations()`. Raises KeyError for another name."""
+    """Returns the table of one of `declarations()`. Raises KeyError for another name."""
     value = declarations()[name]
     if isinstance(value, dict):
         return Table(name, "A union: the selector determines the member.", "", [("members", _members(value))])
@@ -135,7 +135,7 @@ def _command(name: str, kind: type[Command]) -> Table:
 
 
 def _sessions(kind: type[Command]) -> str:
-    """The sessions that a command can have (Part 3, the tag in its table), for people."""
+    """Returns the sessions that a command can have (Part 3, the tag in its table), for people."""
     if not kind.sessions:
         return "none: the tag is always TPM_ST_NO_SESSIONS"
     wanted = sum(role.authorized for _, role in kind.handle_fields())
@@ -179,7 +179,7 @@ def _members(members: dict[Any, Any]) -> Sequence[Sequence[str]]:
 
 
 def _shape(wire: Any) -> str:
-    """The wire form of a type, for people."""
+    """Returns the wire form of a type, for people."""
     if isinstance(wire, Counted):
         return f"UINT32 count of {type_name(wire.element)}"
     if isinstance(wire, SizedRecord):
@@ -223,7 +223,7 @@ def _layers() -> Sequence[Sequence[str]]:
 
 
 def size_of(kind: type[int]) -> int:
-    """The size of a number or attribute word in the structures."""
+    """Returns the size of a number or attribute word in the structures."""
     wires = [wire_of(value) for value in declarations().values() if isinstance(value, Declared)]
     records = [value for value in declarations().values() if isinstance(value, type) and issubclass(value, Record)]
     wires += [wire for record in records for _, wire in record.wire().fields]
@@ -233,7 +233,7 @@ def size_of(kind: type[int]) -> int:
 
 
 def _purpose(kind: type) -> str:
-    """The first paragraph of a docstring without the section, which has a column of its own."""
+    """Returns the first paragraph of a docstring without the section, which has a column of its own."""
     return re.sub(r" \((Part 2, )?§[^)]*\)", "", purpose(kind))
 
 

@@ -48,7 +48,7 @@ class Talk:
 def explain_talk(
     exchanges: Sequence[tuple[bytes, bytes]], salts: Sequence[Secret] = (), auths: Sequence[Secret] = ()
 ) -> Talk:
-    """The explanation of commands with their responses (empty if there is none). Never raises.
+    """Returns the explanation of commands with their responses (empty if there is none). Never raises.
 
     `salts` are those of the recording's salted sessions, `auths` the authValues of its entities, in any order.
     They decrypt parameters and verify HMACs.
@@ -121,7 +121,7 @@ class _One:
             self._policy(values)
 
     def _verdicts(self, kind: type[Command], sent: Message, got: Message | None) -> list[Verdict | None]:
-        """A verdict for each authorization; None for a password, and for a session without a recorded start."""
+        """Returns a verdict for each authorization; None for passwords and sessions without a recorded start."""
         wanted = sum(role.authorized for _, role in kind.handle_fields())
         verdicts: list[Verdict | None] = []
         for index, auth in enumerate(sent.authorizations):
@@ -161,7 +161,7 @@ class _One:
         return sent.handles[places[index]]
 
     def _extra_nonces(self, sent: Message, index: int, wanted: int) -> list[bytes]:
-        """The nonces of sessions that only encrypt, which the first authorization covers too (Part 1, §19.6.5)."""
+        """Returns nonces of encrypting sessions, which the first authorization covers too (Part 1, §19.6.5)."""
         if index or not wanted:
             return []
         places: list[int] = []
@@ -200,7 +200,7 @@ class _One:
         sent: Message,
         newer: Message | None = None,
     ) -> bytes | None:
-        """The parameters with the first one decrypted; None if its key is unknown."""
+        """Returns the parameters with the first one decrypted; None if its key is unknown."""
         index = encrypting(message, attribute)
         if index is None or first_parameter(kind) is None:
             return message.parameters
@@ -226,7 +226,7 @@ class _One:
     def _cipher_auths(
         self, sent: Message, index: int, verdict: Verdict, session: TracedSession
     ) -> tuple[list[Secret], bool]:
-        """Candidates for the authValue in the cipher's key, which is the entity's, and whether it is certain."""
+        """Returns candidates for the entity's authValue in the cipher's key, and whether it is certain."""
         kind = command_class(self._code)
         assert kind is not None
         if index >= sum(role.authorized for _, role in kind.handle_fields()):

@@ -21,7 +21,7 @@ __all__ = ["explain_octets", "explain_value"]
 
 
 def explain_octets(name: str, octets: bytes) -> Node:
-    """The tree of bytes as the type `name` of `declarations()`, up to the first error, the `error` of the tree.
+    """Returns the tree of bytes as the type `name` of `declarations()`, up to the first error, its `error`.
 
     Raises DecodeError for a union, which occurs only inside structures, and KeyError for an unknown name.
     """
@@ -43,7 +43,7 @@ def explain_octets(name: str, octets: bytes) -> Node:
 
 
 def explain_value(name: str, value: int) -> list[str]:
-    """The meaning of `value` as the type `name` of `declarations()`, in lines.
+    """Returns the meaning of `value` as the type `name` of `declarations()`, in lines.
 
     An attribute word has a line for each set bit; a response code is split into its parts (Part 2, §6.6.1).
     Raises DecodeError if the type is not a number or is too small for the value, and KeyError for an unknown name.
@@ -83,7 +83,7 @@ def _command(code: int) -> list[str]:
 
 
 def _response_code(rc: int) -> list[str]:
-    """The meaning of a response code, and of its bits (Part 2, §6.6.1)."""
+    """Returns the meaning of a response code, and of its bits (Part 2, §6.6.1)."""
     meaning = explain(rc)
     lines = [f"0x{rc:x}: {meaning.name}: {meaning.description}"]
     if meaning.layer:

@@ -61,13 +61,13 @@ _KINDS = {
 
 
 def command_name(code: int) -> str:
-    """The name of a command code, such as `TPM2_GetRandom`, or the code in hex."""
+    """Returns the name of a command code, such as `TPM2_GetRandom`, or the code in hex."""
     known = TPM_CC(code)
     return f"TPM2_{known.name}" if known.known else f"command 0x{code:08x}"
 
 
 def handle_words(handle: int) -> str:
-    """The entity or kind of entity of a handle (Part 2, §7)."""
+    """Returns the entity or kind of entity of a handle (Part 2, §7)."""
     kind = handle >> 24
     if kind == TPM_HT.PCR:
         return f"PCR {handle}"
@@ -78,7 +78,7 @@ def handle_words(handle: int) -> str:
 
 
 def value_words(wire: Any, type_name: str, value: Any) -> str:
-    """The meaning of a value without fields."""
+    """Returns the meaning of a value without fields."""
     if isinstance(wire, Empty):
         return "nothing, as its selector requires"
     if isinstance(wire, YesNo):
@@ -116,7 +116,7 @@ def _command_attributes(value: int) -> str:
 
 
 def octets_words(type_name: str, octets: bytes) -> str:
-    """The content of a TPM2B: size, and a Name or readable text."""
+    """Returns the content of a TPM2B: size, and a Name or readable text."""
     if not octets:
         return "empty"
     size = f"{len(octets)} byte{'s' if len(octets) != 1 else ''}"
@@ -128,7 +128,7 @@ def octets_words(type_name: str, octets: bytes) -> str:
 
 
 def _name(octets: bytes) -> str:
-    """The meaning of a Name: a handle, or a hash algorithm and a digest (Part 1, §16)."""
+    """Returns the meaning of a Name: a handle, or a hash algorithm and a digest (Part 1, §16)."""
     if len(octets) == 4:
         return f"the Name of {handle_words(int.from_bytes(octets, 'big'))}"
     hashed = TPM_ALG(int.from_bytes(octets[:2], "big"))
@@ -136,7 +136,10 @@ def _name(octets: bytes) -> str:
 
 
 def field_words(field: tuple[type[Record], str] | None, values: dict[str, Any], value: Any) -> str:
-    """The meaning of a value in its field, or "" if the type is enough. `values` are the fields before it."""
+    """Returns the meaning of a value in its field, or "" if the type is enough.
+
+    `values` are the fields before it.
+    """
     rule = _BY_PLACE.get(field) if field is not None else None
     return rule(values, value) if rule is not None else ""
 
@@ -218,7 +221,7 @@ _BY_PLACE: dict[Any, Callable[[dict[str, Any], Any], str]] = {
 
 
 def summary(value: Any) -> str:
-    """A structure in one line, or "" if its fields are enough."""
+    """Returns a structure in one line, or "" if its fields are enough."""
     rule = _SUMMARIES.get(type(value))
     return rule(value) if rule is not None else ""
 

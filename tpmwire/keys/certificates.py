@@ -112,7 +112,7 @@ class Certificate:
 
     @classmethod
     def of(cls, x509: crypto.X509) -> Self:
-        """The certificate that OpenSSL has already read."""
+        """Returns the certificate that OpenSSL has already read."""
         made = cls.__new__(cls)
         made.where, made.x509 = "", x509
         return made
@@ -221,7 +221,7 @@ def _trust(ders: list[bytes]) -> Trust:
 
 
 def load(data: bytes, where: str) -> Bundle:
-    """The readable certificates of a PEM file, or of a file with DER certificates one after the other.
+    """Returns the readable certificates of a PEM file, or of a file with DER certificates one after the other.
 
     Raises UnusableCertificateError if there are none.
     """
@@ -236,7 +236,7 @@ def load(data: bytes, where: str) -> Bundle:
 
 
 def load_chain(data: bytes, where: str) -> tuple[Certificate, list[Certificate]]:
-    """An EK certificate, the first in a file or NV index, and the intermediates that may follow it.
+    """Returns an EK certificate, the first in a file or NV index, and the intermediates that may follow it.
 
     Raises UnusableCertificateError if the first cannot be read; other unreadable ones are omitted.
     """
@@ -279,7 +279,10 @@ def _blocks(data: bytes) -> Iterator[bytes]:
 
 
 def public_key(certificate: Certificate) -> PublicKey:
-    """The public key of a certificate. Raises UnusableCertificateError for an algorithm that no EK uses."""
+    """Returns the public key of a certificate.
+
+    Raises UnusableCertificateError for an algorithm that no EK uses.
+    """
     # OpenSSL reads the key, because makers encode keys in as many ways as certificates.
     try:
         key = certificate.x509.get_pubkey().to_cryptography_key()
@@ -298,7 +301,7 @@ def public_key(certificate: Certificate) -> PublicKey:
 def verify_chain(
     certificate: Certificate, trust: Trust, untrusted: Sequence[Certificate] = ()
 ) -> list[Certificate]:
-    """The chain from the certificate to a root of `trust`, found and verified by OpenSSL.
+    """Returns the chain from the certificate to a root of `trust`, found and verified by OpenSSL.
 
     `untrusted` certificates, such as those that the TPM itself stores, can only be intermediates. Raises
     CertificateError with the reason.
@@ -365,7 +368,7 @@ def _paths(
 def _refused(
     certificate: Certificate, known: list[Certificate], error: crypto.X509StoreContextError
 ) -> CertificateError:
-    """The error for a verification that failed: only its message depends on what is found here."""
+    """Returns the error for a verification that failed: only its message depends on what is found here."""
     code, depth, said = error.errors
     if code == _UNSPECIFIED:
         public_key(certificate)  # the usual cause: an algorithm that OpenSSL does not know
@@ -429,7 +432,7 @@ def _time(value: datetime.datetime) -> str:
 
 
 def _said(error: Exception) -> str:
-    """The reason in an OpenSSL error, which is a list of (library, function, reason)."""
+    """Returns the reason in an OpenSSL error, which is a list of (library, function, reason)."""
     found = error.args[0] if error.args else ""
     if isinstance(found, list):
         return next((reason for *_, reason in found if reason), "unknown reason")

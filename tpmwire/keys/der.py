@@ -47,7 +47,7 @@ LONGEST_INTEGER = 8
 
 
 def tag_name(tag: int) -> str:
-    """The name of a tag byte, for messages."""
+    """Returns the name of a tag byte, for messages."""
     if 0xA0 <= tag < 0xBF:
         return f"[{tag - 0xA0}]"
     return _TAGS.get(tag, f"tag 0x{tag:02x}")
@@ -63,15 +63,15 @@ class Element(Wire):
         self.tag = tag
 
     def begins(self, data: bytes) -> bool:
-        """Whether the bytes begin with an element of this kind."""
+        """Returns whether the bytes begin with an element of this kind."""
         return data[:1] == bytes([self.tag])
 
     def read(self, contents: bytes) -> Any:
-        """The value of the contents. Raises DecodeError, with offsets into the contents."""
+        """Returns the value of the contents. Raises DecodeError, with offsets into the contents."""
         raise NotImplementedError
 
     def written(self, value: Any) -> bytes:
-        """The contents of a value. Raises EncodeError."""
+        """Returns the contents of a value. Raises EncodeError."""
         raise NotImplementedError
 
     def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
@@ -89,7 +89,7 @@ class Element(Wire):
             raise error.within("", stream.tell() - len(contents)) from None
 
     def _contents(self, stream: IO[bytes], start: int) -> bytes:
-        """The bytes after the length (X.690, §8.1.3 and §10.1)."""
+        """Returns the bytes after the length (X.690, §8.1.3 and §10.1)."""
         name = tag_name(self.tag)
         first = stream.read(1)
         if not first:
@@ -260,7 +260,10 @@ class Later(Element):
         self.number = number
 
     def begins(self, data: bytes) -> bool:
-        """Whether the bytes begin with such an element, explicit or implicit. One byte allows numbers up to 30."""
+        """Returns whether the bytes begin with such an element, explicit or implicit.
+
+        One byte allows numbers up to 30.
+        """
         return data[:1] != b"" and data[0] & 0xC0 == 0x80 and self.number <= data[0] & 0x1F < 0x1F
 
     def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> tuple[bytes, ...]:
@@ -343,7 +346,7 @@ class SequenceOf(Element):
 
 
 def parse(element: Element, data: bytes) -> Any:
-    """The value of exactly these bytes. Raises DecodeError."""
+    """Returns the value of exactly these bytes. Raises DecodeError."""
     stream = io.BytesIO(data)
     value = element._parse(stream, {}, "")
     _nothing_left(stream)
@@ -351,14 +354,14 @@ def parse(element: Element, data: bytes) -> Any:
 
 
 def build(element: Element, value: Any) -> bytes:
-    """The bytes of a value. Raises EncodeError."""
+    """Returns the bytes of a value. Raises EncodeError."""
     stream = io.BytesIO()
     element._build(value, stream, {}, "")
     return stream.getvalue()
 
 
 def header_size(data: bytes) -> int:
-    """The number of bytes of the tag and the length at the beginning of `data`."""
+    """Returns the number of bytes of the tag and the length at the beginning of `data`."""
     return 2 + (data[1] & 0x7F if data[1:2] > b"\x80" else 0)
 
 

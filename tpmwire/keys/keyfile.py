@@ -160,7 +160,7 @@ class KeyFile:
 
     @classmethod
     def of(cls, public: TPMT_PUBLIC, private: bytes, parent: int, **rest: Any) -> Self:
-        """The key file of a response to TPM2_Create or TPM2_Import; `rest` are arguments of the constructor."""
+        """Returns the key file of a response to TPM2_Create or TPM2_Import; `rest` goes to the constructor."""
         try:
             pubkey, privkey = wire_of(TPM2B_PUBLIC).build(public), wire_of(TPM2B_PRIVATE).build(private)
         except EncodeError as error:
@@ -213,11 +213,11 @@ class KeyFile:
         return _limited(self.parent) or self.parent
 
     def replace(self, **changes: Any) -> "KeyFile":
-        """The same key file with some values changed."""
+        """Returns the same key file with some values changed."""
         return type(self)(**{**dict(zip(_FIELDS, self._values(), strict=True)), **changes})
 
     def fields(self) -> dict[str, Any]:
-        """Every field by name, for JSON: bytes in hex, absent fields as None."""
+        """Returns every field by name, for JSON: bytes in hex, absent fields as None."""
         return {
             "type": self.type,
             "empty_auth": self.empty_auth,
@@ -235,7 +235,7 @@ class KeyFile:
         }
 
     def to_der(self) -> bytes:
-        """The file in DER. Raises KeyFileError for values that DER cannot have."""
+        """Returns the file in DER. Raises KeyFileError for values that DER cannot have."""
         try:
             data = der.build(_KEY, _to_file(dict(zip(_FIELDS, self._values(), strict=True))))
         except EncodeError as error:
@@ -245,13 +245,13 @@ class KeyFile:
         return data
 
     def to_pem(self) -> str:
-        """The file as text (RFC 7468), lines of 64 characters. Raises KeyFileError."""
+        """Returns the file as text (RFC 7468), lines of 64 characters. Raises KeyFileError."""
         body = binascii.b2a_base64(self.to_der(), newline=False).decode()
         lines = [body[start : start + 64] for start in range(0, len(body), 64)]
         return "\n".join([_BEGIN, *lines, _END, ""])
 
     def _values(self) -> tuple[Any, ...]:
-        """The values in the order of `_KEY`."""
+        """Returns the values in the order of `_KEY`."""
         return tuple(getattr(self, name) for name in _FIELDS)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -271,7 +271,7 @@ class KeyFile:
 
 
 def parse(text: bytes | str) -> KeyFile:
-    """The key file in a text with the label TSS2 PRIVATE KEY, which can have other text around it, or in DER.
+    """Returns the key file in DER, or in a text with the label TSS2 PRIVATE KEY and possibly other text around.
 
     DER of less than 128 bytes, without a real private area, is accepted by `parse_der` only. Raises KeyFileError.
     """
@@ -290,7 +290,7 @@ def parse(text: bytes | str) -> KeyFile:
 
 
 def parse_der(data: bytes) -> KeyFile:
-    """The key file in DER. Raises KeyFileError."""
+    """Returns the key file in DER. Raises KeyFileError."""
     if len(data) > MAX_SIZE:
         raise KeyFileError(f"the file is longer than {MAX_SIZE} bytes, so it is not a TPM key; {_CREATE_ONE}")
     # PKCS #1, PKCS #8 and RFC 5915 begin with SEQUENCE { INTEGER …, and TPMKey does not.
@@ -304,7 +304,7 @@ def parse_der(data: bytes) -> KeyFile:
 
 
 def _from_file(values: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of `KeyFile`, from the values of `_KEY`."""
+    """Returns the arguments of `KeyFile`, from the values of `_KEY`."""
     policy, auth_policy, parent = values["policy"], values["auth_policy"], values["parent"]
     return {
         **values,
@@ -318,7 +318,7 @@ def _from_file(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _to_file(values: dict[str, Any]) -> tuple[Any, ...]:
-    """The values of `_KEY`, from those of a `KeyFile`."""
+    """Returns the values of `_KEY`, from those of a `KeyFile`."""
     policy, auth_policy = values["policy"], values["auth_policy"]
     return tuple(
         {
@@ -331,7 +331,7 @@ def _to_file(values: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _unarmored(text: str) -> bytes:
-    """The DER inside the text form (RFC 7468, §2 and §3), anywhere in the text, also indented or in JSON."""
+    """Returns the DER in a text form (RFC 7468, §2 and §3) anywhere in the text, also indented or in JSON."""
     count = text.count(_BEGIN)
     if not count:
         raise KeyFileError(_no_begin(text))
@@ -367,7 +367,7 @@ def _unescaped(found: re.Match[str]) -> str:
 
 
 def _no_begin(text: str) -> str:
-    """The message for a text without the label."""
+    """Returns the message for a text without the label."""
     found = re.search("-----BEGIN ([ -~]{1,64}?)-----", text)
     label = found and found[1]
     if label == "TSS2 KEY BLOB":
@@ -406,7 +406,7 @@ def _check_parent(parent: int) -> None:
 
 
 def _limited(parent: int) -> TPM_RH | None:
-    """The hierarchy of a firmware-limited or SVN-limited one (TPM 2.0 Part 2, version 1.84, §7.4)."""
+    """Returns the hierarchy of a firmware-limited or SVN-limited one (TPM 2.0 Part 2, version 1.84, §7.4)."""
     for number in (parent - TPM_RH.FW_OWNER, (parent - TPM_RH.SVN_OWNER_BASE) >> 16):
         if 0 <= number < len(_HIERARCHIES):
             return _HIERARCHIES[number]
@@ -436,7 +436,7 @@ def _private(privkey: bytes) -> None:
 
 
 def _sized(wire: Any, data: bytes, name: str) -> Any:
-    """The value of a TPM2B that is all of `data`."""
+    """Returns the value of a TPM2B that is all of `data`."""
     try:
         return wire.parse(data)
     except DecodeError as error:

@@ -14,7 +14,7 @@ __all__ = ["alternatives_of"]
 
 
 def alternatives_of(file: KeyFile) -> tuple[tuple[str, Policy | PolicyError], ...]:
-    """The policies of a key file, each with a name for messages: `policy`, then `authPolicy` in order.
+    """Returns the policies of a key file, each with a name for messages: `policy`, then `authPolicy` in order.
 
     A policy that cannot be read is replaced by its error.
     """
@@ -50,7 +50,7 @@ def _read(steps: tuple[Step, ...], file: KeyFile) -> tuple[Policy | PolicyError,
 
 
 def _behind(file: KeyFile) -> tuple[Statement, ...]:
-    """The statements after a PolicyAuthorize at the start of the policy (draft, "Signed Policy Specification")."""
+    """Returns the statements after a leading PolicyAuthorize (draft, "Signed Policy Specification")."""
     steps = file.policy or ()
     if not steps or steps[0][0] != TPM_CC.PolicyAuthorize:
         return ()

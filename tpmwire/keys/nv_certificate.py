@@ -13,7 +13,7 @@ _SEQUENCE, _OCTET_STRING = 0x30, 0x04
 
 
 def without_padding(data: bytes) -> bytes:
-    """The DER certificate at the beginning of an NV index's data.
+    """Returns the DER certificate at the beginning of an NV index's data.
 
     Some TPMs pad the index with 0x00 or 0xff, some put the certificate into an OCTET STRING, and some put the
     header of the PC Client specification before it. Raises UnusableCertificateError.
@@ -30,7 +30,7 @@ def without_padding(data: bytes) -> bytes:
 
 
 def _value(data: bytes) -> tuple[int, int]:
-    """Start and end of the contents of the first DER value."""
+    """Returns start and end of the contents of the first DER value."""
     if len(data) < 2 or data[0] not in (_SEQUENCE, _OCTET_STRING) or data[1] == 0x80:
         raise UnusableCertificateError("not a certificate: it does not begin with a DER SEQUENCE")
     start, size = 2, data[1]

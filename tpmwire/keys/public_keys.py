@@ -35,7 +35,7 @@ class Found(NamedTuple):
 
 
 def read(data: bytes) -> Found:
-    """The one public key in the data. Raises KeyFileError, which says what the data looks like instead."""
+    """Returns the one public key in the data. Raises KeyFileError, which says what the data looks like instead."""
     if b"-----BEGIN" in data:
         return _of_pem(data)
     for decoded in chain(_of_text(data), (data,)):
@@ -47,7 +47,7 @@ def read(data: bytes) -> Found:
 
 
 def _of_binary(data: bytes) -> Found | None:
-    """The public key in DER or a TPM structure; None for anything else."""
+    """Returns the public key in DER or a TPM structure; None for anything else."""
     if data[:1] == b"\x30":
         return _of_der(data)
     sized = len(data) > 2 and int.from_bytes(data[:2], "big") == len(data) - 2
@@ -131,7 +131,7 @@ def _pem(label: str, der: bytes) -> str:
 
 
 def _looks_like(data: bytes) -> str:
-    """The likely type of the data; without quoting it, as it may be a secret."""
+    """Returns the likely type of the data; without quoting it, as it may be a secret."""
     start = data[:64].strip()
     for begin, what in (
         (b"\xba\xdc\xc0\xde", "a context file of tpm2-tools; give the output of `tpm2_readpublic -c FILE -o`"),

@@ -52,7 +52,7 @@ class _Any(der.Element):
         super().__init__(tag or 0)
 
     def begins(self, data: bytes) -> bool:
-        """Whether the bytes begin with such an element."""
+        """Returns whether the bytes begin with such an element."""
         return data[:1] != b"" and self.tag in (0, data[0])
 
     def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> bytes:
@@ -77,7 +77,7 @@ PublicKey = tuple[TPM_ECC, TPMS_ECC_POINT] | tuple[bytes, int]
 
 
 def parse(data: bytes) -> PublicKey:
-    """The public key in PEM (label PUBLIC KEY) or DER. Raises KeyFileError."""
+    """Returns the public key in PEM (label PUBLIC KEY) or DER. Raises KeyFileError."""
     try:
         if _BEGIN.encode() in data:
             data = binascii.a2b_base64(data.decode("ascii").split(_BEGIN)[1].split(_END)[0])
@@ -87,7 +87,7 @@ def parse(data: bytes) -> PublicKey:
 
 
 def parse_der(data: bytes) -> PublicKey:
-    """The public key in a SubjectPublicKeyInfo or an RSAPublicKey. Raises DecodeError."""
+    """Returns the public key in a SubjectPublicKeyInfo or an RSAPublicKey. Raises DecodeError."""
     if data[der.header_size(data) : der.header_size(data) + 1] == b"\x02":
         return _rsa(data)
     (oid, parameters), key = der.parse(_SPKI, data)
@@ -110,7 +110,7 @@ def _rsa(data: bytes) -> PublicKey:
 
 
 def certified_key(data: bytes) -> tuple[PublicKey, bytes]:
-    """The public key in a certificate (RFC 5280, §4.1), and the certificate without the padding of an NV index.
+    """Returns the public key in a certificate (RFC 5280, §4.1), and the certificate without padding after it.
 
     The certificate is not verified. Raises DecodeError.
     """
@@ -129,7 +129,7 @@ def certified_key(data: bytes) -> tuple[PublicKey, bytes]:
 
 
 def into_template(key: PublicKey, template: TPMT_PUBLIC) -> TPMT_PUBLIC | None:
-    """The public area of a primary key from `template` with the public key `key`; None if they do not match."""
+    """Returns the public area of the primary key with `template` and the public key `key`; None if they differ."""
     kind, value = key
     if isinstance(value, TPMS_ECC_POINT):
         fits = isinstance(template.parameters, TPMS_ECC_PARMS) and template.parameters.curve_id == kind

@@ -64,7 +64,7 @@ def _rsa(attributes: TPMA_OBJECT, policy: bytes, zeros: int) -> TPMT_PUBLIC:
 
 
 def h2_primary() -> TPMT_PUBLIC:
-    """The P-256 storage primary of key files whose parent is a hierarchy: template H-2 with an empty `unique`.
+    """Returns the P-256 storage primary of key files with a hierarchy as parent: H-2 with an empty `unique`.
 
     Bottomley, "TPM 2.0 Key Files", `parent`; created by tpm2_createprimary with `-G ecc -g sha256 -a
     "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt"` and `-u` of two zero bytes.
@@ -73,12 +73,12 @@ def h2_primary() -> TPMT_PUBLIC:
 
 
 def h1_primary() -> TPMT_PUBLIC:
-    """The RSA 2048 counterpart of `h2_primary`, for key files with rsaParent."""
+    """Returns the RSA 2048 counterpart of `h2_primary`, for key files with rsaParent."""
     return _rsa(_STORAGE, b"", 0)
 
 
 def rsa_parent_of(parent: int, public: TPMT_PUBLIC) -> bool | None:
-    """The value of `KeyFile.rsa_parent` for a key whose parent has this handle, or hierarchy, and public area.
+    """Returns `KeyFile.rsa_parent` for a key whose parent has this handle, or hierarchy, and public area.
 
     True for the standard RSA primary. None for other parents: programs that do not know rsaParent refuse False.
     """
@@ -88,29 +88,29 @@ def rsa_parent_of(parent: int, public: TPMT_PUBLIC) -> bool | None:
 
 
 def srk_ecc() -> TPMT_PUBLIC:
-    """The P-256 storage root key (TCG TPM v2.0 Provisioning Guidance, §7.5.1), usually at 0x81000001."""
+    """Returns the P-256 storage root key (TCG TPM v2.0 Provisioning Guidance, §7.5.1), usually at 0x81000001."""
     return _ecc(_STORAGE, b"", 32)
 
 
 def srk_rsa() -> TPMT_PUBLIC:
-    """The RSA 2048 storage root key (TCG TPM v2.0 Provisioning Guidance, §7.5.1), usually at 0x81000001."""
+    """Returns the RSA 2048 storage root key (TCG TPM v2.0 Provisioning Guidance, §7.5.1), often at 0x81000001."""
     return _rsa(_STORAGE, b"", 256)
 
 
 def ek_rsa() -> TPMT_PUBLIC:
-    """The RSA 2048 endorsement key (TCG EK Credential Profile, template L-1), usually at 0x81010001."""
+    """Returns the RSA 2048 endorsement key (TCG EK Credential Profile, template L-1), usually at 0x81010001."""
     return _rsa(_ENDORSEMENT, _EK_POLICY, 256)
 
 
 def ek_ecc() -> TPMT_PUBLIC:
-    """The P-256 endorsement key (TCG EK Credential Profile, template L-2), usually at 0x81010002."""
+    """Returns the P-256 endorsement key (TCG EK Credential Profile, template L-2), usually at 0x81010002."""
     return _ecc(_ENDORSEMENT, _EK_POLICY, 32)
 
 
 def hmac_key(
     auth_policy: bytes = b"", *, with_auth: bool = True, hash_alg: TPM_ALG = TPM_ALG.SHA256
 ) -> TPMT_PUBLIC:
-    """An HMAC key for TPM2_Create with the key's bytes in `inSensitive.data`; it cannot be duplicated.
+    """Returns an HMAC key for TPM2_Create with the key's bytes in `inSensitive.data`; it cannot be duplicated.
 
     `auth_policy` is a SHA-256 digest, as is the Name; a key with a policy is used by its policy only. `with_auth`
     says whether the key has an authValue, on its own or in the policy: wrong guesses then count towards the
@@ -128,7 +128,7 @@ def hmac_key(
 
 
 def sealed(auth_policy: bytes = b"") -> TPMT_PUBLIC:
-    """A sealed data object for TPM2_Create with the data in `inSensitive.data` (Part 1, §27.6).
+    """Returns a sealed data object for TPM2_Create with the data in `inSensitive.data` (Part 1, §27.6).
 
     `auth_policy` is a SHA-256 digest; an object with a policy is unsealed by its policy only. noDA is not set, so
     wrong guesses of an authValue count towards the dictionary attack lockout.

@@ -57,7 +57,7 @@ class Duplicate(NamedTuple):
 def hmac_key(
     key: Secret, *, auth: Secret = EMPTY_AUTH, auth_policy: bytes = b"", name_alg: TPM_ALG = TPM_ALG.SHA256
 ) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
-    """Public and sensitive area of an importable HMAC-SHA256 key with the bytes `key`.
+    """Returns public and sensitive area of an importable HMAC-SHA256 key with the bytes `key`.
 
     With an `auth_policy` the key is used by its policy only. Without an authValue the key is exempt from
     dictionary attack protection.
@@ -78,7 +78,7 @@ def hmac_key(
 def ecdsa_key(
     private: Secret, *, auth: Secret = EMPTY_AUTH, auth_policy: bytes = b"", name_alg: TPM_ALG = TPM_ALG.SHA256
 ) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
-    """Public and sensitive area of an importable P-256 key for ECDSA with SHA-256.
+    """Returns public and sensitive area of an importable P-256 key for ECDSA with SHA-256.
 
     `private` is the private value, 32 bytes, big-endian. `auth` and `auth_policy` are those of `hmac_key`. Raises
     EncodeError for a value outside the curve's order.
@@ -119,7 +119,7 @@ def _use_attributes(auth: Secret, auth_policy: bytes) -> TPMA_OBJECT:
 
 
 def imported_only_policy(use: Policy, parent: TPMT_PUBLIC) -> tuple[bytes, Policy]:
-    """authPolicy of a key that is used by `use` and duplicated to `parent` only, and the policy for the key file.
+    """Returns authPolicy for use by `use` and duplication to `parent` only, and the policy for the key file.
 
     Duplication needs TPM2_PolicyDuplicationSelect, so the imported key cannot be duplicated to another parent. The
     second value is `use` followed by the PolicyOR.
@@ -129,12 +129,12 @@ def imported_only_policy(use: Policy, parent: TPMT_PUBLIC) -> tuple[bytes, Polic
 
 
 def to_parent(parent: TPMT_PUBLIC) -> Policy:
-    """The policy for duplication to this new parent only (Part 3, §23.15)."""
+    """Returns the policy for duplication to this new parent only (Part 3, §23.15)."""
     return Policy(PolicyDuplicationSelect(b"", name_of(parent), False))
 
 
 def to_any(*, with_auth: bool) -> Policy:
-    """The policy for duplication to any new parent, with the key's authValue if it has one (Part 3, §23.11).
+    """Returns the policy for duplication to any parent, with the key's authValue if it has one (Part 3, §23.11).
 
     The parent can be a key pair in software, so the key can leave every TPM.
     """
@@ -143,14 +143,14 @@ def to_any(*, with_auth: bool) -> Policy:
 
 
 def either(use: Policy, leave: Policy) -> Policy:
-    """`use` followed by the PolicyOR that also allows `leave`, for an authPolicy and for the key file."""
+    """Returns `use` followed by the PolicyOR that also allows `leave`, for authPolicy and the key file."""
     return Policy(*use.statements, PolicyOR.of(TPM_ALG.SHA256, use, leave))
 
 
 def duplicate(
     public: TPMT_PUBLIC, sensitive: TPMT_SENSITIVE, parent: TPMT_PUBLIC, *, inner_key: Secret | None = None
 ) -> Duplicate:
-    """The object wrapped for `parent`, the public area of a storage or endorsement key.
+    """Returns the object wrapped for `parent`, the public area of a storage or endorsement key.
 
     `inner_key` (AES, 16 or 32 bytes) adds an inner wrapper, and is then `encryptionKey` of TPM2_Import. Raises
     EncodeError for a key that cannot be a parent, SessionError for weak RSA or ECC parameters.
@@ -171,7 +171,7 @@ def duplicate(
 
 
 def _storage_bits(parent: TPMT_PUBLIC) -> int:
-    """The size in bits of the key that protects the children of a parent."""
+    """Returns the size in bits of the key that protects the children of a parent."""
     wanted = TPMA_OBJECT.RESTRICTED | TPMA_OBJECT.DECRYPT
     parameters = parent.parameters
     if parent.object_attributes & wanted != wanted or not isinstance(parameters, (TPMS_RSA_PARMS, TPMS_ECC_PARMS)):
@@ -193,7 +193,7 @@ def wrap_hmac_key(
     policy: Policy | None = None,
     description: str | None = None,
 ) -> KeyFile:
-    """An importable key file with an HMAC key for the TPM that has the key `parent`.
+    """Returns an importable key file with an HMAC key for the TPM that has the key `parent`.
 
     `parent_handle` is the handle of `parent` in that TPM: a hierarchy for its standard primary, or a persistent
     handle. With `policy` the key is used by it only, and the file has it. Raises EncodeError, SessionError,
@@ -213,7 +213,7 @@ def wrap_ecdsa_key(
     policy: Policy | None = None,
     description: str | None = None,
 ) -> KeyFile:
-    """An importable key file with a P-256 key for ECDSA: as `wrap_hmac_key`, with `private` of `ecdsa_key`."""
+    """Returns an importable key file with a P-256 key for ECDSA. See `wrap_hmac_key` and `ecdsa_key`."""
     auth_policy, satisfied = _policy_for(parent, policy)
     made = ecdsa_key(private, auth=auth, auth_policy=auth_policy)
     return _importable(made, parent, parent_handle, auth, satisfied, description)

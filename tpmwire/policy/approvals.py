@@ -64,7 +64,7 @@ class PolicySigned(
     """A signature by this key over `policy_ref`, for any session and command, without expiry (Part 3, §23.3)."""
 
     def signed_digest(self) -> bytes:
-        """aHash, which the key signs, in the hash of the key's nameAlg."""
+        """Returns aHash, which the key signs, in the hash of the key's nameAlg."""
         return digest(self.key_sign.name_alg, bytes(4), self.policy_ref)
 
     def state(self, tpm: "Tpm", session: int, authorized: "tuple[Password | Use, ...]" = ()) -> None:
@@ -91,7 +91,7 @@ class PolicyAuthorize(
     """
 
     def signed_digest(self, approved: bytes) -> bytes:
-        """aHash, which the key signs to approve a policy with this digest, in the hash of the key's nameAlg."""
+        """Returns aHash, which the key signs to approve a policy digest, in the hash of the key's nameAlg."""
         return digest(self.key_sign.name_alg, approved, self.policy_ref)
 
     def state(self, tpm: "Tpm", session: int, authorized: "tuple[Password | Use, ...]" = ()) -> None:

@@ -27,13 +27,13 @@ class Either(NamedTuple):
     after: Policy = Policy()
 
     def alternatives(self, alg: TPM_ALG = TPM_ALG.SHA256) -> tuple[Policy, ...]:
-        """A policy for each way through the branches; all have the same digest. Raises PolicyError."""
+        """Returns a policy for each way through the branches; all have the same digest. Raises PolicyError."""
         groups = [_ways(branch, self.before, alg) for branch in self.branches]
         either = PolicyOR.of(alg, *(ways[0] for ways in groups))
         return tuple(Policy(*way.statements, either, *self.after.statements) for ways in groups for way in ways)
 
     def digest(self, alg: TPM_ALG = TPM_ALG.SHA256) -> bytes:
-        """policyDigest in the algorithm `alg`. Raises PolicyError."""
+        """Returns policyDigest in the algorithm `alg`. Raises PolicyError."""
         return self.alternatives(alg)[0].digest(alg)
 
 

@@ -55,7 +55,7 @@ class PolicyCounterTimer(
 
     @classmethod
     def spellings(cls, data: bytes) -> tuple[bytes, ...]:
-        """The draft's form, and that of openssl_tpm2_engine: operandB without its size."""
+        """Returns the draft's form, and that of openssl_tpm2_engine: operandB without its size."""
         return data, len(data[:-4]).to_bytes(2, "big") + data
 
 
@@ -85,7 +85,7 @@ class PolicyNV(
         tpm.execute(self.command(session), *(authorized or (Password(),)))
 
     def command(self, session: int) -> Command:
-        """The command; its first handle, the index itself, needs the index's authorization."""
+        """Returns the command; its first handle, the index itself, needs the index's authorization."""
         return policies.PolicyNV(
             self.nv_index, self.nv_index, session, self.operand_b, self.offset, self.operation
         )

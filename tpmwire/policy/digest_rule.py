@@ -35,7 +35,7 @@ class DigestRule(NamedTuple):
     names: Mapping[str, str] = MappingProxyType({})
 
     def extended(self, alg: TPM_ALG, before: bytes, value: Callable[[str], bytes]) -> bytes:
-        """policyDigest after the command. `value` returns the bytes of a field, as `hashed_bytes` does."""
+        """Returns policyDigest after the command. `value` returns the bytes of a field, as `hashed_bytes` does."""
         if self.restarts:
             before = bytes(digest_size(alg))
         parts = [value(part) if isinstance(part, str) else digest(alg, *map(value, part)) for part in self.parts]
@@ -43,7 +43,10 @@ class DigestRule(NamedTuple):
         return digest(alg, after, value(self.then)) if self.then else after
 
     def formula(self, code_name: str, spelled: Callable[[str], str]) -> str:
-        """The rule in the standard's notation. `spelled` returns a field's name as the standard writes it."""
+        """Returns the rule in the standard's notation.
+
+        `spelled` returns a field's name as the standard writes it.
+        """
 
         def shown(part: Part) -> str:
             if isinstance(part, tuple):
@@ -59,7 +62,7 @@ _DIGEST = wire_of(TPM2B_DIGEST)
 
 
 def hashed_bytes(record: Record, name: str) -> bytes:
-    """The bytes of a field as policyDigest has them: without sizes, a public area as its Name, numbers as sent.
+    """Returns the bytes of a field for policyDigest: without sizes, a public area as its Name, numbers as sent.
 
     Raises PolicyError if the field is an empty TPM2B_DIGEST: only the TPM knows the value then.
     """

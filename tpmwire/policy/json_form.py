@@ -35,7 +35,7 @@ class Field(NamedTuple):
 
 
 def fields_of(kind: type[Statement]) -> dict[str, Field]:
-    """The fields of a class of statements by their names in JSON."""
+    """Returns the fields of a class of statements by their names in JSON."""
     defaults = kind.wire().defaults
     found = {}
     for name, annotation in kind.fields():
@@ -46,7 +46,7 @@ def fields_of(kind: type[Statement]) -> dict[str, Field]:
 
 
 def from_fields(item: Any, alg: TPM_ALG) -> Statement:
-    """The statement of a JSON object, for a policy in the algorithm `alg`. Raises PolicyError."""
+    """Returns the statement of a JSON object, for a policy in the algorithm `alg`. Raises PolicyError."""
     kind, given = split_item(item)
     try:
         values = kind.expand_json(given, alg)
@@ -63,7 +63,10 @@ def from_fields(item: Any, alg: TPM_ALG) -> Statement:
 
 
 def split_item(item: Any) -> tuple[type[Statement], dict[str, Any]]:
-    """The class and the fields of a statement in JSON. Raises PolicyError for missing and unknown fields."""
+    """Returns the class and the fields of a statement in JSON.
+
+    Raises PolicyError for missing and unknown fields.
+    """
     if not isinstance(item, dict) or not isinstance(item.get("type"), str):
         raise PolicyError('a statement in JSON is an object with a type, such as {"type": "PolicyAuthValue"}')
     kinds = statement_classes()
@@ -86,7 +89,7 @@ def split_item(item: Any) -> tuple[type[Statement], dict[str, Any]]:
 
 
 def to_fields(statement: Statement) -> dict[str, Any]:
-    """The JSON object of a statement, without the fields that have their default.
+    """Returns the JSON object of a statement, without the fields that have their default.
 
     Raises PolicyError if a value has no form in JSON.
     """

@@ -23,7 +23,7 @@ _BANKS = {
 
 
 def parse_pcrs(text: str) -> tuple[TPMS_PCR_SELECTION, ...]:
-    """PCRs as people write them: `23`, `7,23`, `sha256:7,23`, `sha1:0+sha256:1`. Raises PolicyError."""
+    """Returns the selection of a text: `23`, `7,23`, `sha256:7,23`, `sha1:0+sha256:1`. Raises PolicyError."""
     selections: list[TPMS_PCR_SELECTION] = []
     for part in text.split("+"):
         prefix, colon, listed = part.rpartition(":")
@@ -42,7 +42,7 @@ def parse_pcrs(text: str) -> tuple[TPMS_PCR_SELECTION, ...]:
 def parse_pcr_values(
     text: str,
 ) -> tuple[tuple[TPMS_PCR_SELECTION, ...], dict[tuple[TPM_ALG, int], bytes]]:
-    """The selection and the values of PCRs, some with values: `sha256:7=HEX,23`. Raises PolicyError."""
+    """Returns the selection and the values of PCRs, some with values: `sha256:7=HEX,23`. Raises PolicyError."""
     selection = parse_pcrs("+".join(_without_values(part) for part in text.split("+")))
     values: dict[tuple[TPM_ALG, int], bytes] = {}
     for chosen, part in zip(selection, text.split("+"), strict=True):
@@ -78,17 +78,17 @@ def _pcr_number(text: str) -> int:
 
 
 def _quoted(text: str) -> str:
-    """A user's text, shortened to fit in a line."""
+    """Returns a user's text, shortened to fit in a line."""
     return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
 def bank_name(bank: int) -> str:
-    """The bank as `parse_pcrs` reads it, or its number in hex."""
+    """Returns the bank as `parse_pcrs` reads it, or its number in hex."""
     return next((name for name, alg in _BANKS.items() if alg == bank), f"0x{bank:x}")
 
 
 def pcrs_in(pcrs: tuple[TPMS_PCR_SELECTION, ...]) -> tuple[tuple[TPM_ALG, int], ...]:
-    """Bank and number of every selected PCR, in the order in which the TPM hashes their values (Part 1, §17.5)."""
+    """Returns bank and number of every selected PCR, in the order of the TPM's digest (Part 1, §17.5)."""
     return tuple(
         (selection.hash, number)
         for selection in pcrs
@@ -98,7 +98,7 @@ def pcrs_in(pcrs: tuple[TPMS_PCR_SELECTION, ...]) -> tuple[tuple[TPM_ALG, int], 
 
 
 def format_pcrs(pcrs: tuple[TPMS_PCR_SELECTION, ...]) -> str:
-    """The selection as `parse_pcrs` reads it: `sha256:7,23`."""
+    """Returns the selection as `parse_pcrs` reads it: `sha256:7,23`."""
     return "+".join(
         f"{bank_name(selection.hash)}:{','.join(str(number) for _, number in pcrs_in((selection,)))}"
         for selection in pcrs

@@ -37,7 +37,7 @@ class Policy:
 
     @classmethod
     def from_steps(cls, steps: "tuple[tuple[int, bytes], ...]") -> Self:
-        """The policy in a key file, each step in its first reading (see `ways`).
+        """Returns the policy in a key file, each step in its first reading (see `ways`).
 
         Raises PolicyError for an unknown command or invalid parameters.
         """
@@ -45,7 +45,7 @@ class Policy:
 
     @classmethod
     def ways(cls, steps: "tuple[tuple[int, bytes], ...]", public: TPMT_PUBLIC) -> "tuple[Self, ...]":
-        """The policy in the file of a key with this public area: one policy, or one for each branch.
+        """Returns the policy in the file of a key with this public area: one policy, or one for each branch.
 
         If steps have several readings, the key's authPolicy decides. tpmcopy and go-tpm's examples write the
         branches of a PolicyOR one after the other, and then the PolicyOR: each branch is then a policy.
@@ -63,7 +63,7 @@ class Policy:
         return undecided or (cls.from_steps(steps),)
 
     def _branches(self, alg: TPM_ALG) -> "tuple[Self, ...]":
-        """This policy, or each branch before its first PolicyOR, followed by the statements from there on."""
+        """Returns this policy, or each branch before its first PolicyOR with the statements from there on."""
         place = next((n for n, one in enumerate(self.statements) if isinstance(one, PolicyOR)), 0)
         choice, rest = self.statements[place : place + 1], self.statements[place:]
         if not choice or not isinstance(choice[0], PolicyOR):
@@ -79,7 +79,7 @@ class Policy:
         return tuple(found) if start == place and len(found) > 1 else (self,)
 
     def _leads_to(self, expected: bytes, alg: TPM_ALG) -> bool | None:
-        """Whether a session with these statements has this policyDigest; None if only the TPM knows."""
+        """Returns whether a session with these statements has this policyDigest; None if only the TPM knows."""
         reached = bytes(digest_size(alg))
         try:
             for statement in self.statements:
@@ -91,25 +91,25 @@ class Policy:
         return reached == expected
 
     def to_steps(self) -> "tuple[tuple[int, bytes], ...]":
-        """The policy for a key file: command codes and parameters. Raises PolicyError."""
+        """Returns the policy for a key file: command codes and parameters. Raises PolicyError."""
         try:
             return tuple((int(statement.code), statement.build()) for statement in self.statements)
         except EncodeError as error:
             raise PolicyError(f"the policy cannot be written to a key file: {error}") from error
 
     def digest(self, alg: TPM_ALG = TPM_ALG.SHA256) -> bytes:
-        """policyDigest in the algorithm `alg`: the authPolicy of an object. Raises PolicyError."""
+        """Returns policyDigest in the algorithm `alg`: the authPolicy of an object. Raises PolicyError."""
         value = bytes(digest_size(alg))
         for statement in self.statements:
             value = statement.extended(alg, value)
         return value
 
     def commands(self, session: int) -> tuple[Command, ...]:
-        """The commands for the policy session with this handle, in order. Raises PolicyError."""
+        """Returns the commands for the policy session with this handle, in order. Raises PolicyError."""
         return tuple(statement.command(session) for statement in self.statements)
 
     def __str__(self) -> str:
-        """The policy for people, one line per statement."""
+        """Returns the policy for people, one line per statement."""
         return "\n".join(map(str, self.statements)) or "nothing"
 
     @property
@@ -123,7 +123,7 @@ class Policy:
         return self._last_auth() is PolicyPassword
 
     def _last_auth(self) -> type[Statement] | None:
-        """The later one of PolicyAuthValue and PolicyPassword, which counts (Part 3, §23.17, §23.18); or None."""
+        """Returns the last PolicyAuthValue or PolicyPassword, which counts (Part 3, §23.17, §23.18), or None."""
         kinds = [type(s) for s in self.statements if isinstance(s, (PolicyAuthValue, PolicyPassword))]
         return kinds[-1] if kinds else None
 

@@ -19,7 +19,7 @@ def approve(
     alg: TPM_ALG = TPM_ALG.SHA256,
     public: TPMT_PUBLIC | None = None,
 ) -> Policy:
-    """The policy followed by the key's approval: an alternative for any key that trusts this signer.
+    """Returns the policy followed by the key's approval: an alternative for any key that trusts this signer.
 
     `alg` is the hash of the policy, and the nameAlg of the key that it protects. `public` is the signer's public
     area if it is not that of `public_area`. Raises PolicyError.
@@ -30,7 +30,7 @@ def approve(
 
 
 def assert_signed(key: Any, policy_ref: bytes = b"") -> PolicySigned:
-    """PolicySigned with the key's signature, valid for any session and command. Raises PolicyError."""
+    """Returns PolicySigned with the key's signature, for any session and command. Raises PolicyError."""
     statement = PolicySigned(public_area(key), policy_ref)
     return statement.replace(signature=_signature(key, statement.signed_digest(), statement.key_sign))
 

@@ -28,7 +28,7 @@ _NONE = TPMT_SYM_DEF_OBJECT(TPM_ALG.NULL)
 
 
 def load_key(pem: bytes, password: bytes | None = None) -> Any:
-    """The private key in PEM, or the public key if there is no private one. Raises PolicyError."""
+    """Returns the private key in PEM, or the public key if there is no private one. Raises PolicyError."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
 
@@ -43,7 +43,7 @@ def load_key(pem: bytes, password: bytes | None = None) -> Any:
 
 
 def public_area(key: Any) -> TPMT_PUBLIC:
-    """The public area of a key of `load_key`, with SHA-256 as nameAlg. Raises PolicyError."""
+    """Returns the public area of a key of `load_key`, with SHA-256 as nameAlg. Raises PolicyError."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     public = key.public_key() if hasattr(key, "public_key") else key
@@ -69,7 +69,7 @@ def _area(key: PublicKey) -> TPMT_PUBLIC:
 
 
 def signer_area(data: bytes) -> TPMT_PUBLIC:
-    """The public area of a signer: a private key in PEM, or a public key in any form of `public_keys`.
+    """Returns the public area of a signer: a private key in PEM, or a public key in any form of `public_keys`.
 
     A public area is returned unchanged; a bare key gets the attributes of `public_area`. Raises PolicyError.
     """
@@ -89,12 +89,12 @@ def signer_area(data: bytes) -> TPMT_PUBLIC:
 
 
 def is_same_key(public: TPMT_PUBLIC, key: Any) -> bool:
-    """Whether the public area has the public key of `load_key`; attributes, hash and scheme do not matter."""
+    """Returns whether the public area has the public key of `load_key`, with any attributes, hash and scheme."""
     return _numbers(public) == _numbers(public_area(key)) != ()
 
 
 def _numbers(public: TPMT_PUBLIC) -> tuple[int, ...]:
-    """The numbers of a public key; empty if it is neither RSA nor ECC."""
+    """Returns the numbers of a public key; empty if it is neither RSA nor ECC."""
     unique, parameters = public.unique, public.parameters
     if isinstance(unique, TPMS_ECC_POINT) and isinstance(parameters, TPMS_ECC_PARMS):
         return parameters.curve_id, int.from_bytes(unique.x, "big"), int.from_bytes(unique.y, "big")

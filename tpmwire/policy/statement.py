@@ -82,15 +82,18 @@ class Statement(Record):
 
     @classmethod
     def digest_rule(cls, given: Record) -> DigestRule:
-        """The rule for a statement of this class, or for a recorded command with its code."""
+        """Returns the rule for a statement of this class, or for a recorded command with its code."""
         return cls.rule
 
     def extended(self, alg: TPM_ALG, before: bytes) -> bytes:
-        """policyDigest after this statement (Part 3, §23.2). Raises PolicyError if only the TPM can know it."""
+        """Returns policyDigest after this statement (Part 3, §23.2).
+
+        Raises PolicyError if only the TPM can know it.
+        """
         return self.digest_rule(self).extended(alg, before, lambda name: hashed_bytes(self, name))
 
     def command(self, session: int) -> Command:
-        """The command for the policy session with this handle. Raises PolicyError."""
+        """Returns the command for the policy session with this handle. Raises PolicyError."""
         kind: Any = getattr(policies, type(self).__name__)
         command: Command = kind(session, *vars(self).values())
         return command
@@ -111,17 +114,17 @@ class Statement(Record):
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """The statement with these bytes, in the draft's form. Raises DecodeError."""
+        """Returns the statement with these bytes, in the draft's form. Raises DecodeError."""
         return cls.parse(data)
 
     @classmethod
     def spellings(cls, data: bytes) -> tuple[bytes, ...]:
-        """The bytes unchanged, and converted to the draft's form from the forms of other programs."""
+        """Returns the bytes unchanged, and converted to the draft's form from the forms of other programs."""
         return (data,)
 
     @classmethod
     def readings(cls, data: bytes) -> tuple[Self, ...]:
-        """Every statement that a key file's bytes can mean, the draft's first. Raises DecodeError."""
+        """Returns every statement that a key file's bytes can mean, the draft's first. Raises DecodeError."""
         found: list[Self] = []
         failed: list[DecodeError] = []
         for spelling in cls.spellings(data):
@@ -137,7 +140,7 @@ class Statement(Record):
 
     @classmethod
     def expand_json(cls, fields: dict[str, Any], alg: TPM_ALG) -> dict[str, Any]:
-        """The fields in JSON, with each short form replaced, for a policy in the algorithm `alg`.
+        """Returns the fields in JSON, with each short form replaced, for a policy in the algorithm `alg`.
 
         Raises PolicyError, TypeError, ValueError.
         """
@@ -175,7 +178,7 @@ _by_code: dict[int, type[Statement]] = {}
 
 
 def statement_class(code: int) -> type[Statement] | None:
-    """The class of the statement with this command code, or None. Loads as few modules as possible."""
+    """Returns the class of the statement with this command code, or None. Loads as few modules as possible."""
     for module in _MODULES:
         if code in _by_code:
             break
@@ -184,7 +187,7 @@ def statement_class(code: int) -> type[Statement] | None:
 
 
 def statement_classes() -> dict[str, type[Statement]]:
-    """Every class of statements, by name."""
+    """Returns every class of statements, by name."""
     for module in _MODULES:
         import_module(f".{module}", __package__)
     return {kind.__name__: kind for kind in _by_code.values()}

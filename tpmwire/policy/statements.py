@@ -64,7 +64,7 @@ class PolicyPCR(
         pcrs: tuple[TPMS_PCR_SELECTION, ...],
         values: Mapping[tuple[TPM_ALG, int], bytes],
     ) -> Self:
-        """The statement for PCR values by bank and number, in the algorithm `alg`. Raises PolicyError."""
+        """Returns the statement for PCR values by bank and number, in the algorithm `alg`. Raises PolicyError."""
         parts = []
         for bank, number in pcrs_in(pcrs):
             value = values.get((bank, number))
@@ -78,20 +78,23 @@ class PolicyPCR(
         return cls(digest(alg, *parts), pcrs)
 
     def extended(self, alg: TPM_ALG, before: bytes) -> bytes:
-        """policyDigest after this statement. Raises PolicyError if `pcr_digest` is empty."""
+        """Returns policyDigest after this statement. Raises PolicyError if `pcr_digest` is empty."""
         if not self.pcr_digest:
             raise PolicyError("the policy uses the PCRs as they are; give their values to compute its digest")
         return super().extended(alg, before)
 
     @classmethod
     def spellings(cls, data: bytes) -> tuple[bytes, ...]:
-        """The draft's form, and that of openssl_tpm2_engine: the selection, then the digest without its size."""
+        """Returns the draft's form, and openssl_tpm2_engine's: the selection, then the digest without its size."""
         turned = [_sized(data[-size:]) + data[:-size] for size in _DIGEST_SIZES if size < len(data)]
         return (data, *turned)
 
     @classmethod
     def expand_json(cls, fields: dict[str, Any], alg: TPM_ALG) -> dict[str, Any]:
-        """The fields with a digest in place of the values in `pcrs`. Raises PolicyError if one is missing."""
+        """Returns the fields with a digest in place of the values in `pcrs`.
+
+        Raises PolicyError if one is missing.
+        """
         selection, values = parse_pcr_values(fields["pcrs"])
         fields = {**fields, "pcrs": format_pcrs(selection)}
         if fields.get("digest") or not values:
@@ -153,7 +156,10 @@ class PolicySecret(
 
     @classmethod
     def of(cls, handle: int, policy_ref: bytes = b"") -> Self:
-        """The statement for an entity whose Name is its handle: a hierarchy or a PCR. Raises PolicyError."""
+        """Returns the statement for an entity whose Name is its handle: a hierarchy or a PCR.
+
+        Raises PolicyError.
+        """
         if handle >> 24 not in (TPM_HT.PERMANENT, TPM_HT.PCR):
             raise PolicyError(
                 f"the Name of 0x{handle:08x} is not its handle; read its public area and give the Name"
@@ -162,7 +168,7 @@ class PolicySecret(
 
     @classmethod
     def spellings(cls, data: bytes) -> tuple[bytes, ...]:
-        """The draft's form, that before 2023 without the hint, and tpm2genkey's: policyRef without its size."""
+        """Returns the draft's form, that before 2023 (no hint), and tpm2genkey's (policyRef without its size)."""
         # A Name is never empty, and is shorter than 0x43 bytes: the bytes have a hint or have none, never both.
         if int.from_bytes(data[:2], "big") in range(1, 0x43):
             data = bytes(4) + data
@@ -171,7 +177,10 @@ class PolicySecret(
 
     @classmethod
     def expand_json(cls, fields: dict[str, Any], alg: TPM_ALG) -> dict[str, Any]:
-        """The fields with handle and Name in place of a hierarchy or a handle alone. Raises PolicyError."""
+        """Returns the fields with handle and Name in place of a hierarchy or a handle alone.
+
+        Raises PolicyError.
+        """
         fields = dict(fields)
         if "hierarchy" in fields:
             name = fields.pop("hierarchy").upper()
@@ -186,7 +195,7 @@ class PolicySecret(
         return {**fields, "name": entity.object_name.hex()}
 
     def command(self, session: int) -> Command:
-        """The command; its first handle needs the entity's authorization. Raises PolicyError."""
+        """Returns the command; its first handle needs the entity's authorization. Raises PolicyError."""
         handle = self.object_hint
         if not handle:
             if len(self.object_name) != 4:
@@ -216,14 +225,14 @@ class PolicyOR(Statement, code=TPM_CC.PolicyOR, says="one of {p_hash_list}", res
 
     @classmethod
     def of(cls, alg: TPM_ALG, *branches: _HasDigest | bytes) -> Self:
-        """The statement for 2 to 8 policies or digests, in the algorithm `alg`. Raises PolicyError."""
+        """Returns the statement for 2 to 8 policies or digests, in the algorithm `alg`. Raises PolicyError."""
         if not 2 <= len(branches) <= 8:
             raise PolicyError(f"PolicyOR: expected 2 to 8 branches, got {len(branches)}; nest it for more")
         return cls(tuple(b if isinstance(b, bytes) else b.digest(alg) for b in branches))
 
     @classmethod
     def expand_json(cls, fields: dict[str, Any], alg: TPM_ALG) -> dict[str, Any]:
-        """The fields unchanged. Raises PolicyError if there are not 2 to 8 digests."""
+        """Returns the fields unchanged. Raises PolicyError if there are not 2 to 8 digests."""
         cls.of(alg, *map(bytes.fromhex, fields["digests"]))
         return fields
 
@@ -242,7 +251,10 @@ class PolicyDuplicationSelect(
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """The statement with these bytes. Raises DecodeError, also if include_object is neither 0 nor 1."""
+        """Returns the statement with these bytes.
+
+        Raises DecodeError, also if include_object is neither 0 nor 1.
+        """
         statement = cls.parse(data)
         if not isinstance(statement.include_object, bool):
             raise DecodeError(f"expected TPMI_YES_NO 0 or 1, got {statement.include_object}", len(data) - 1, 1)
@@ -250,7 +262,7 @@ class PolicyDuplicationSelect(
 
     @classmethod
     def digest_rule(cls, given: Record) -> DigestRule:
-        """The rule of the class, without the object's Name if that is not part of the policy."""
+        """Returns the rule of the class, without the object's Name if that is not part of the policy."""
         values: Any = given
         included = values.include_object and values.object_name
         return cls.rule if included else cls.rule._replace(parts=cls.rule.parts[1:])

@@ -7,7 +7,7 @@ __all__ = ["loads"]
 
 
 def loads(text: str | bytes, *, lines: bool = False) -> Any:
-    """The value of a JSON text. With `lines`, strings can have line ends and other control characters.
+    """Returns the value of a JSON text. With `lines`, strings can have line ends and other control characters.
 
     Raises ValueError, which quotes no value, for a name that is twice in an object, for NaN and Infinity, for half
     of a surrogate pair, and if the nesting is too deep.

@@ -24,7 +24,7 @@ DEPTH = 8
 
 
 def from_json(text: str, alg: TPM_ALG = TPM_ALG.SHA256) -> Policy | Either:
-    """The policy of a JSON text, for an object whose nameAlg is `alg`. Raises PolicyError."""
+    """Returns the policy of a JSON text, for an object whose nameAlg is `alg`. Raises PolicyError."""
     try:
         value = strict_json.loads(text)
     except ValueError as error:
@@ -33,7 +33,10 @@ def from_json(text: str, alg: TPM_ALG = TPM_ALG.SHA256) -> Policy | Either:
 
 
 def to_json(policy: Policy | Either) -> str:
-    """The policy as a JSON text, which `from_json` reads. Raises PolicyError if a value has no form in JSON."""
+    """Returns the policy as a JSON text, which `from_json` reads.
+
+    Raises PolicyError if a value has no form in JSON.
+    """
     return json.dumps(_items(policy))
 
 
@@ -60,7 +63,7 @@ def _policy(value: Any, alg: TPM_ALG, depth: int) -> Policy | Either:
 
 
 def _part(item: Any, alg: TPM_ALG, depth: int) -> Statement | tuple[Policy | Either, ...]:
-    """A statement, or the branches of a PolicyOR."""
+    """Returns a statement, or the branches of a PolicyOR."""
     _, fields = split_item(item)
     if "branches" not in fields:
         return from_fields(item, alg)
@@ -77,7 +80,7 @@ def _items(policy: Policy | Either) -> list[dict[str, Any]]:
 
 
 def tree(policy: Policy | Either, indent: str = "") -> list[str]:
-    """The policy as lines, one for each statement, branches below each other."""
+    """Returns the policy as lines, one for each statement, branches below each other."""
     if isinstance(policy, Policy):
         return [indent + line for line in str(policy).splitlines()]
     lines = [f"{indent}{statement}" for statement in policy.before.statements]
