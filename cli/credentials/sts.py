@@ -149,7 +149,7 @@ def access_key_id(settings: RunSettings) -> str:
 def signer_from(settings: RunSettings, key_id: str, *, checked: bool = False) -> "Signer":
     """Returns a signer with the key of the options, which uses the TPM once per signing day.
 
-    `checked` is for signatures that no one verifies before they are printed: see `tpmwire.use.run.Key`.
+    `checked` is for signatures that no one verifies before they are printed: see `tpmwire.use.key.Key`.
     Raises UsageError, KeyFileError.
     """
     from sigv4.signer import Signer  # noqa: PLC0415 - a run with cached credentials signs nothing

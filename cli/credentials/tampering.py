@@ -1,7 +1,7 @@
 """A check, after AWS refused a signature, whether the TPM's result was modified in transit.
 
 AWS checks the signatures of a credential run, so the run itself does without the command that a check costs (see
-`Run._show_cipher`): it is sent once there is a reason.
+`tpmwire.use.run.Run.check_cipher`): it is sent once there is a reason.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""TPM 2.0 Part 3, a module a chapter. A run imports only the chapters it uses; decoding loads them all."""
+"""The commands of TPM 2.0 Part 3, one module for each chapter. A run imports only the chapters that it uses."""
 
 CHAPTERS = (
     "startup",

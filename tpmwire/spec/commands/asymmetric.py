@@ -26,7 +26,7 @@ MESSAGE = Annotated[bytes, Sized(512), SECRET]
 
 
 class RSA_Encrypt(Command, code=TPM_CC.RSA_Encrypt, spec="Part 3 §14.2"):
-    """RSA encryption with a public key."""
+    """Encrypts with an RSA public key."""
 
     key_handle: Annotated[TPMI_DH_OBJECT, HANDLE]
     message: MESSAGE
@@ -38,7 +38,7 @@ class RSA_Encrypt(Command, code=TPM_CC.RSA_Encrypt, spec="Part 3 §14.2"):
 
 
 class RSA_Decrypt(Command, code=TPM_CC.RSA_Decrypt, spec="Part 3 §14.3"):
-    """RSA decryption with a private key in the TPM."""
+    """Decrypts with an RSA private key in the TPM."""
 
     key_handle: Annotated[TPMI_DH_OBJECT, USER]
     cipher_text: TPM2B_PUBLIC_KEY_RSA
@@ -50,7 +50,7 @@ class RSA_Decrypt(Command, code=TPM_CC.RSA_Decrypt, spec="Part 3 §14.3"):
 
 
 class ECDH_KeyGen(Command, code=TPM_CC.ECDH_KeyGen, spec="Part 3 §14.4"):
-    """An ephemeral key for a one-pass exchange with a public key: the shared point, and the ephemeral one."""
+    """Creates an ephemeral key for a one-pass exchange, and returns its point and the shared point."""
 
     key_handle: Annotated[TPMI_DH_OBJECT, HANDLE]
 
@@ -60,7 +60,7 @@ class ECDH_KeyGen(Command, code=TPM_CC.ECDH_KeyGen, spec="Part 3 §14.4"):
 
 
 class ECDH_ZGen(Command, code=TPM_CC.ECDH_ZGen, spec="Part 3 §14.5"):
-    """The point that a private key in the TPM shares with a public point."""
+    """Returns the point that a private key in the TPM shares with a public point."""
 
     key_handle: Annotated[TPMI_DH_OBJECT, USER]
     in_point: TPM2B_ECC_POINT
@@ -70,7 +70,7 @@ class ECDH_ZGen(Command, code=TPM_CC.ECDH_ZGen, spec="Part 3 §14.5"):
 
 
 class ECC_Parameters(Command, code=TPM_CC.ECC_Parameters, spec="Part 3 §14.6"):
-    """The parameters of a curve."""
+    """Returns the parameters of a curve."""
 
     curve_id: TPM_ECC_CURVE
 
@@ -79,7 +79,7 @@ class ECC_Parameters(Command, code=TPM_CC.ECC_Parameters, spec="Part 3 §14.6"):
 
 
 class ZGen_2Phase(Command, code=TPM_CC.ZGen_2Phase, spec="Part 3 §14.7"):
-    """The second phase of a two-phase exchange; TPM2_EC_Ephemeral was the first."""
+    """Completes a two-phase exchange that TPM2_EC_Ephemeral started."""
 
     key_a: Annotated[TPMI_DH_OBJECT, USER]
     in_qs_b: TPM2B_ECC_POINT
@@ -93,7 +93,7 @@ class ZGen_2Phase(Command, code=TPM_CC.ZGen_2Phase, spec="Part 3 §14.7"):
 
 
 class ECC_Encrypt(Command, code=TPM_CC.ECC_Encrypt, spec="Part 3 §14.8"):
-    """Encryption with an ECC public key."""
+    """Encrypts with an ECC public key."""
 
     key_handle: Annotated[TPMI_DH_OBJECT, HANDLE]
     plain_text: Annotated[bytes, Sized(), SECRET]
@@ -106,7 +106,7 @@ class ECC_Encrypt(Command, code=TPM_CC.ECC_Encrypt, spec="Part 3 §14.8"):
 
 
 class ECC_Decrypt(Command, code=TPM_CC.ECC_Decrypt, spec="Part 3 §14.9"):
-    """Decryption with an ECC private key in the TPM."""
+    """Decrypts with an ECC private key in the TPM."""
 
     key_handle: Annotated[TPMI_DH_OBJECT, USER]
     c1: TPM2B_ECC_POINT

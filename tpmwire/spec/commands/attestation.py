@@ -21,7 +21,7 @@ from ..structures import (
 
 
 class Certify(Command, code=TPM_CC.Certify, spec="Part 3 §18.2"):
-    """A signed statement that an object is loaded in the TPM."""
+    """Returns a signed statement that an object is loaded in the TPM."""
 
     object_handle: Annotated[TPMI_DH_OBJECT, ADMIN]
     sign_handle: Annotated[TPMI_DH_OBJECT, USER]
@@ -34,7 +34,7 @@ class Certify(Command, code=TPM_CC.Certify, spec="Part 3 §18.2"):
 
 
 class CertifyCreation(Command, code=TPM_CC.CertifyCreation, spec="Part 3 §18.3"):
-    """A signed statement on the creation of an object."""
+    """Returns a signed statement about the creation of an object."""
 
     sign_handle: Annotated[TPMI_DH_OBJECT, USER]
     object_handle: Annotated[TPMI_DH_OBJECT, HANDLE]
@@ -49,7 +49,7 @@ class CertifyCreation(Command, code=TPM_CC.CertifyCreation, spec="Part 3 §18.3"
 
 
 class Quote(Command, code=TPM_CC.Quote, spec="Part 3 §18.4"):
-    """A signed statement on the values of PCRs."""
+    """Returns a signed statement of PCR values."""
 
     sign_handle: Annotated[TPMI_DH_OBJECT, USER]
     qualifying_data: TPM2B_DATA
@@ -62,7 +62,7 @@ class Quote(Command, code=TPM_CC.Quote, spec="Part 3 §18.4"):
 
 
 class GetSessionAuditDigest(Command, code=TPM_CC.GetSessionAuditDigest, spec="Part 3 §18.5"):
-    """A signed statement of an audit session's digest."""
+    """Returns a signed statement of an audit session's digest."""
 
     privacy_admin_handle: Annotated[TPMI_RH_ENDORSEMENT, USER]
     sign_handle: Annotated[TPMI_DH_OBJECT, USER]
@@ -76,7 +76,7 @@ class GetSessionAuditDigest(Command, code=TPM_CC.GetSessionAuditDigest, spec="Pa
 
 
 class GetCommandAuditDigest(Command, code=TPM_CC.GetCommandAuditDigest, spec="Part 3 §18.6"):
-    """A signed statement on the commands that were audited."""
+    """Returns a signed statement of the digest of audited commands."""
 
     privacy_handle: Annotated[TPMI_RH_ENDORSEMENT, USER]
     sign_handle: Annotated[TPMI_DH_OBJECT, USER]
@@ -89,7 +89,7 @@ class GetCommandAuditDigest(Command, code=TPM_CC.GetCommandAuditDigest, spec="Pa
 
 
 class GetTime(Command, code=TPM_CC.GetTime, spec="Part 3 §18.7"):
-    """A signed statement on time and clock."""
+    """Returns a signed statement of time and clock."""
 
     privacy_admin_handle: Annotated[TPMI_RH_ENDORSEMENT, USER]
     sign_handle: Annotated[TPMI_DH_OBJECT, USER]

@@ -8,7 +8,7 @@ from ..structures import TPMI_ALG_HASH, TPMI_RH_PROVISION, TPML_CC
 
 
 class SetCommandCodeAuditStatus(Command, code=TPM_CC.SetCommandCodeAuditStatus, spec="Part 3 §21.2"):
-    """Which commands are audited, and in which hash."""
+    """Sets which commands are audited, and with which hash."""
 
     auth: Annotated[TPMI_RH_PROVISION, USER]
     audit_alg: TPMI_ALG_HASH

@@ -22,7 +22,7 @@ class GetCapability(Command, code=TPM_CC.GetCapability, spec="Part 3 §30.2"):
 
 
 class TestParms(Command, code=TPM_CC.TestParms, spec="Part 3 §30.3"):
-    """Whether the TPM supports a combination of algorithms and sizes."""
+    """Checks whether the TPM supports a combination of algorithms and sizes."""
 
     parameters: TPMT_PUBLIC_PARMS
 

@@ -12,7 +12,7 @@ from ..structures import TPMI_RH_PROVISION, UINT64
 
 
 class ReadClock(Command, code=TPM_CC.ReadClock, spec="Part 3 §29.1"):
-    """Time since the start, the clock, and the counts of resets and restarts."""
+    """Returns the time since the start, the clock, and the counts of resets and restarts."""
 
     class Response(Record):
         current_time: TPMS_TIME_INFO
@@ -26,7 +26,7 @@ class ClockSet(Command, code=TPM_CC.ClockSet, spec="Part 3 §29.2"):
 
 
 class ClockRateAdjust(Command, code=TPM_CC.ClockRateAdjust, spec="Part 3 §29.3"):
-    """Makes the clock faster or slower."""
+    """Adjusts the rate of the clock."""
 
     auth: Annotated[TPMI_RH_PROVISION, USER]
     rate_adjust: Annotated[TPM_CLOCK_ADJUST, Number(1, TPM_CLOCK_ADJUST)]

@@ -34,7 +34,7 @@ TPML_AC_CAPABILITIES = Annotated[tuple[TPMS_AC_OUTPUT, ...], Counted(TPMS_AC_OUT
 
 
 class AC_GetCapability(Command, code=TPM_CC.AC_GetCapability, spec="Part 3 §32.2"):
-    """Capabilities of an attached component."""
+    """Returns the capabilities of an attached component."""
 
     ac: Annotated[TPMI_RH_AC, HANDLE]
     capability: TPM_AT_ID
@@ -58,7 +58,7 @@ class AC_Send(Command, code=TPM_CC.AC_Send, spec="Part 3 §32.3"):
 
 
 class Policy_AC_SendSelect(Command, code=TPM_CC.Policy_AC_SendSelect, spec="Part 3 §32.4"):
-    """The policy authorizes sending to one attached component only."""
+    """Restricts the policy to sending to one attached component."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
     object_name: TPM2B_NAME
@@ -68,7 +68,7 @@ class Policy_AC_SendSelect(Command, code=TPM_CC.Policy_AC_SendSelect, spec="Part
 
 
 class ACT_SetTimeout(Command, code=TPM_CC.ACT_SetTimeout, spec="Part 3 §33.2"):
-    """Seconds until a countdown timer acts."""
+    """Sets the seconds until a countdown timer acts."""
 
     act_handle: Annotated[TPMI_RH_ACT, USER]
     start_timeout: UINT32

@@ -16,7 +16,7 @@ from ..structures import (
 
 
 class ContextSave(Command, code=TPM_CC.ContextSave, spec="Part 3 §28.2"):
-    """An object or session as an encrypted blob; a session leaves the TPM's memory by it."""
+    """Returns an object or session as an encrypted blob; a session is removed from the TPM's memory."""
 
     sessions = False
 
@@ -27,7 +27,7 @@ class ContextSave(Command, code=TPM_CC.ContextSave, spec="Part 3 §28.2"):
 
 
 class ContextLoad(Command, code=TPM_CC.ContextLoad, spec="Part 3 §28.3"):
-    """Brings a saved context back."""
+    """Loads a saved context."""
 
     sessions = False
 

@@ -31,7 +31,7 @@ class Duplicate(Command, code=TPM_CC.Duplicate, spec="Part 3 §13.1"):
 
 
 class Rewrap(Command, code=TPM_CC.Rewrap, spec="Part 3 §13.2"):
-    """Wraps a duplicate for yet another parent without opening it."""
+    """Wraps a duplicate for another parent without decrypting it."""
 
     old_parent: Annotated[TPMI_DH_OBJECT, USER]
     new_parent: Annotated[TPMI_DH_OBJECT, HANDLE]
@@ -45,7 +45,7 @@ class Rewrap(Command, code=TPM_CC.Rewrap, spec="Part 3 §13.2"):
 
 
 class Import(Command, code=TPM_CC.Import, spec="Part 3 §13.3"):
-    """Turns a duplicate into a private area that can be loaded under `parent_handle`."""
+    """Converts a duplicate to a private area that can be loaded under `parent_handle`."""
 
     parent_handle: Annotated[TPMI_DH_OBJECT, USER]
     encryption_key: TPM2B_DATA

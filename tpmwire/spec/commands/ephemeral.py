@@ -10,7 +10,7 @@ from ..structures import TPM2B_ECC_PARAMETER, TPM2B_ECC_POINT, TPM_ECC_CURVE, TP
 
 
 class Commit(Command, code=TPM_CC.Commit, spec="Part 3 §19.2"):
-    """The first half of an anonymous signature (ECDAA)."""
+    """Computes the first half of an anonymous signature (ECDAA)."""
 
     sign_handle: Annotated[TPMI_DH_OBJECT, USER]
     p1: TPM2B_ECC_POINT
@@ -25,7 +25,7 @@ class Commit(Command, code=TPM_CC.Commit, spec="Part 3 §19.2"):
 
 
 class EC_Ephemeral(Command, code=TPM_CC.EC_Ephemeral, spec="Part 3 §19.3"):
-    """An ephemeral key for a two-phase exchange; `counter` finds it again."""
+    """Creates an ephemeral key for a two-phase exchange; `counter` identifies it."""
 
     curve_id: TPM_ECC_CURVE
 

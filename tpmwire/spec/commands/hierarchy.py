@@ -28,7 +28,7 @@ from ..structures import (
 
 
 class CreatePrimary(Command, code=TPM_CC.CreatePrimary, spec="Part 3 §24.1"):
-    """Makes the key that a hierarchy's seed and the template determine, and loads it."""
+    """Creates and loads the key that a hierarchy's seed and the template determine."""
 
     primary_handle: Annotated[TPMI_RH_HIERARCHY, USER]
     in_sensitive: TPM2B_SENSITIVE_CREATE
@@ -46,13 +46,13 @@ class CreatePrimary(Command, code=TPM_CC.CreatePrimary, spec="Part 3 §24.1"):
 
 
 class Clear(Command, code=TPM_CC.Clear, spec="Part 3 §24.6"):
-    """Forgets the owner's hierarchy with everything in it."""
+    """Clears the owner hierarchy with all its objects."""
 
     auth_handle: Annotated[TPMI_RH_CLEAR, USER]
 
     @property
     def auth_after(self) -> str | None:  # type: ignore[override]
-        """It empties lockoutAuth; the platform's stays (Part 3, §24.6.1)."""
+        """It clears lockoutAuth, not the platform's authValue (Part 3, §24.6.1)."""
         return "" if self.auth_handle == TPM_RH.LOCKOUT else None
 
 
@@ -82,13 +82,13 @@ class SetPrimaryPolicy(Command, code=TPM_CC.SetPrimaryPolicy, spec="Part 3 §24.
 
 
 class ChangePPS(Command, code=TPM_CC.ChangePPS, spec="Part 3 §24.4"):
-    """A new platform seed: every platform primary is another one from now on."""
+    """Replaces the platform seed: all later platform primary keys differ."""
 
     auth_handle: Annotated[TPMI_RH_PLATFORM, USER]
 
 
 class ChangeEPS(Command, code=TPM_CC.ChangeEPS, spec="Part 3 §24.5"):
-    """A new endorsement seed: EK certificates no longer fit."""
+    """Replaces the endorsement seed: EK certificates no longer match."""
 
     auth_handle: Annotated[TPMI_RH_PLATFORM, USER]
 
@@ -101,7 +101,7 @@ class ClearControl(Command, code=TPM_CC.ClearControl, spec="Part 3 §24.7"):
 
 
 class ReadOnlyControl(Command, code=TPM_CC.ReadOnlyControl, spec="Part 3 §24.9"):
-    """Puts the TPM into read-only mode, or ends it."""
+    """Enables or disables the TPM's read-only mode."""
 
     auth_handle: Annotated[TPMI_RH_PLATFORM, USER]
     state: TPMI_YES_NO

@@ -18,7 +18,7 @@ from ..structures import (
 
 
 class PP_Commands(Command, code=TPM_CC.PP_Commands, spec="Part 3 §26.2"):
-    """Which commands need physical presence."""
+    """Sets which commands need physical presence."""
 
     auth: Annotated[TPMI_RH_PLATFORM, USER]
     set_list: TPML_CC
@@ -26,7 +26,7 @@ class PP_Commands(Command, code=TPM_CC.PP_Commands, spec="Part 3 §26.2"):
 
 
 class SetAlgorithmSet(Command, code=TPM_CC.SetAlgorithmSet, spec="Part 3 §26.3"):
-    """Chooses a set of algorithms; the numbers are the vendor's."""
+    """Selects a set of algorithms by a vendor-specific number."""
 
     auth_handle: Annotated[TPMI_RH_PLATFORM, USER]
     algorithm_set: UINT32
@@ -42,7 +42,7 @@ class FieldUpgradeStart(Command, code=TPM_CC.FieldUpgradeStart, spec="Part 3 §2
 
 
 class FieldUpgradeData(Command, code=TPM_CC.FieldUpgradeData, spec="Part 3 §27.3"):
-    """One block of a firmware upgrade."""
+    """Sends one block of a firmware upgrade."""
 
     fu_data: TPM2B_MAX_BUFFER
 
@@ -52,7 +52,7 @@ class FieldUpgradeData(Command, code=TPM_CC.FieldUpgradeData, spec="Part 3 §27.
 
 
 class FirmwareRead(Command, code=TPM_CC.FirmwareRead, spec="Part 3 §27.4"):
-    """One block of the firmware, for a backup."""
+    """Returns one block of the firmware, for a backup."""
 
     sequence_number: UINT32
 

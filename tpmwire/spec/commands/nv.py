@@ -27,7 +27,7 @@ from ..structures import (
 
 
 class NV_DefineSpace(Command, code=TPM_CC.NV_DefineSpace, spec="Part 3 §31.3"):
-    """Makes an NV index with an authValue and the attributes of its public area."""
+    """Creates an NV index with an authValue and the attributes of its public area."""
 
     auth_handle: Annotated[TPMI_RH_PROVISION, USER]
     auth: TPM2B_AUTH
@@ -44,7 +44,7 @@ class NV_UndefineSpace(Command, code=TPM_CC.NV_UndefineSpace, spec="Part 3 §31.
 
 
 class NV_UndefineSpaceSpecial(Command, code=TPM_CC.NV_UndefineSpaceSpecial, spec="Part 3 §31.5"):
-    """Removes a platform's NV index that only its own policy lets go (TPMA_NV_POLICY_DELETE)."""
+    """Removes a platform's NV index whose own policy is required for that (TPMA_NV_POLICY_DELETE)."""
 
     alters_nv = True
     auth_after = ""
@@ -54,7 +54,7 @@ class NV_UndefineSpaceSpecial(Command, code=TPM_CC.NV_UndefineSpaceSpecial, spec
 
 
 class NV_ReadPublic(Command, code=TPM_CC.NV_ReadPublic, spec="Part 3 §31.6"):
-    """The public area and the Name of an NV index."""
+    """Returns the public area and the Name of an NV index."""
 
     nv_index: Annotated[TPMI_RH_NV_INDEX, HANDLE]
 
@@ -84,7 +84,7 @@ class NV_Increment(Command, code=TPM_CC.NV_Increment, spec="Part 3 §31.8"):
 
 
 class NV_Extend(Command, code=TPM_CC.NV_Extend, spec="Part 3 §31.9"):
-    """Extends an index as if it were a PCR (TPM_NT_EXTEND)."""
+    """Extends an index like a PCR (TPM_NT_EXTEND)."""
 
     alters_nv = True
 
@@ -104,7 +104,7 @@ class NV_SetBits(Command, code=TPM_CC.NV_SetBits, spec="Part 3 §31.10"):
 
 
 class NV_WriteLock(Command, code=TPM_CC.NV_WriteLock, spec="Part 3 §31.11"):
-    """Locks an index against writing, for ever or until the next start, as its attributes say."""
+    """Locks an index for writing, permanently or until the next start, according to its attributes."""
 
     alters_nv = True
 
@@ -113,7 +113,7 @@ class NV_WriteLock(Command, code=TPM_CC.NV_WriteLock, spec="Part 3 §31.11"):
 
 
 class NV_GlobalWriteLock(Command, code=TPM_CC.NV_GlobalWriteLock, spec="Part 3 §31.12"):
-    """Locks every index with TPMA_NV_GLOBALLOCK against writing until the next start."""
+    """Locks all indices with TPMA_NV_GLOBALLOCK for writing until the next start."""
 
     alters_nv = True
 
@@ -133,7 +133,7 @@ class NV_Read(Command, code=TPM_CC.NV_Read, spec="Part 3 §31.13"):
 
 
 class NV_ReadLock(Command, code=TPM_CC.NV_ReadLock, spec="Part 3 §31.14"):
-    """Locks an index with TPMA_NV_READ_STCLEAR against reading until the next start."""
+    """Locks an index with TPMA_NV_READ_STCLEAR for reading until the next start."""
 
     alters_nv = True
 
@@ -142,7 +142,7 @@ class NV_ReadLock(Command, code=TPM_CC.NV_ReadLock, spec="Part 3 §31.14"):
 
 
 class NV_ChangeAuth(Command, code=TPM_CC.NV_ChangeAuth, spec="Part 3 §31.15"):
-    """Sets another authValue of an index; its policy must allow it (PolicyCommandCode)."""
+    """Changes the authValue of an index; its policy must allow it (PolicyCommandCode)."""
 
     auth_after = "new_auth"
 
@@ -151,7 +151,7 @@ class NV_ChangeAuth(Command, code=TPM_CC.NV_ChangeAuth, spec="Part 3 §31.15"):
 
 
 class NV_Certify(Command, code=TPM_CC.NV_Certify, spec="Part 3 §31.16"):
-    """Signs the content of an index; with size and offset 0, its digest."""
+    """Signs the contents of an index; with size and offset 0, their digest."""
 
     sign_handle: Annotated[TPMI_DH_OBJECT, USER]
     auth_handle: Annotated[TPMI_RH_NV_AUTH, USER]
@@ -167,7 +167,7 @@ class NV_Certify(Command, code=TPM_CC.NV_Certify, spec="Part 3 §31.16"):
 
 
 class NV_DefineSpace2(Command, code=TPM_CC.NV_DefineSpace2, spec="Part 3 §31.17"):
-    """Makes an NV index of any handle type."""
+    """Creates an NV index of any handle type."""
 
     auth_handle: Annotated[TPMI_RH_PROVISION, USER]
     auth: TPM2B_AUTH
@@ -175,7 +175,7 @@ class NV_DefineSpace2(Command, code=TPM_CC.NV_DefineSpace2, spec="Part 3 §31.17
 
 
 class NV_ReadPublic2(Command, code=TPM_CC.NV_ReadPublic2, spec="Part 3 §31.18"):
-    """The public area and the Name of an NV index of any handle type."""
+    """Returns the public area and the Name of an NV index of any handle type."""
 
     nv_index: Annotated[TPMI_RH_NV_INDEX, HANDLE]
 

@@ -72,7 +72,7 @@ class LoadExternal(Command, code=TPM_CC.LoadExternal, spec="Part 3 §12.3"):
 
 
 class ReadPublic(Command, code=TPM_CC.ReadPublic, spec="Part 3 §12.4"):
-    """The public area and Names of a loaded or persistent object."""
+    """Returns the public area and the Names of a loaded or persistent object."""
 
     object_handle: Annotated[TPMI_DH_OBJECT, HANDLE]
 
@@ -83,7 +83,7 @@ class ReadPublic(Command, code=TPM_CC.ReadPublic, spec="Part 3 §12.4"):
 
 
 class Unseal(Command, code=TPM_CC.Unseal, spec="Part 3 §12.7"):
-    """The data sealed in an object."""
+    """Returns the data sealed in an object."""
 
     item_handle: Annotated[TPMI_DH_OBJECT, USER]
 
@@ -92,7 +92,7 @@ class Unseal(Command, code=TPM_CC.Unseal, spec="Part 3 §12.7"):
 
 
 class ObjectChangeAuth(Command, code=TPM_CC.ObjectChangeAuth, spec="Part 3 §12.8"):
-    """The private area of an object with another authValue."""
+    """Returns the private area of an object with a new authValue."""
 
     object_handle: Annotated[TPMI_DH_OBJECT, ADMIN]
     parent_handle: Annotated[TPMI_DH_OBJECT, HANDLE]

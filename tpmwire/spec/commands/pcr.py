@@ -27,7 +27,7 @@ class PCR_Extend(Command, code=TPM_CC.PCR_Extend, spec="Part 3 §22.2"):
 
 
 class PCR_Read(Command, code=TPM_CC.PCR_Read, spec="Part 3 §22.4"):
-    """Values of PCRs; up to eight at once, `pcr_selection_out` says which."""
+    """Returns up to eight PCR values; `pcr_selection_out` says which."""
 
     pcr_selection_in: TPML_PCR_SELECTION
 
@@ -38,7 +38,7 @@ class PCR_Read(Command, code=TPM_CC.PCR_Read, spec="Part 3 §22.4"):
 
 
 class PCR_Reset(Command, code=TPM_CC.PCR_Reset, spec="Part 3 §22.8"):
-    """Sets a PCR to zero, where its attributes and the locality allow it (16 and 23 on a PC)."""
+    """Sets a PCR to zero if its attributes and the locality allow it (16 and 23 on a PC)."""
 
     pcr_handle: Annotated[TPMI_DH_PCR, USER]
 
@@ -54,7 +54,7 @@ class PCR_Event(Command, code=TPM_CC.PCR_Event, spec="Part 3 §22.3"):
 
 
 class PCR_Allocate(Command, code=TPM_CC.PCR_Allocate, spec="Part 3 §22.5"):
-    """Which banks there are, from the next start on."""
+    """Sets the PCR banks, from the next start on."""
 
     auth_handle: Annotated[TPMI_RH_PLATFORM, USER]
     pcr_allocation: TPML_PCR_SELECTION

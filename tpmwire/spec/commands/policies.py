@@ -33,7 +33,7 @@ from ..structures import (
 TPM_EO_ID = Annotated[TPM_EO, Number(2, TPM_EO)]
 TPM_CAP_ID = Annotated[TPM_CAP, Number(4, TPM_CAP)]
 EXPIRATION = Annotated[int, Number(4)]
-"""INT32 as it crosses the wire: seconds, two's complement."""
+"""The wire form of INT32: seconds, in two's complement."""
 
 
 class PolicySecret(Command, code=TPM_CC.PolicySecret, spec="Part 3 §23.4"):
@@ -67,14 +67,14 @@ class PolicyPCR(Command, code=TPM_CC.PolicyPCR, spec="Part 3 §23.7"):
 
 
 class PolicyCommandCode(Command, code=TPM_CC.PolicyCommandCode, spec="Part 3 §23.11"):
-    """The policy authorizes this command only."""
+    """Restricts the policy to this command."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
     code_: TPM_CC_ID
 
 
 class PolicyDuplicationSelect(Command, code=TPM_CC.PolicyDuplicationSelect, spec="Part 3 §23.15"):
-    """The policy authorizes duplication to one new parent only."""
+    """Restricts the policy to duplication to one new parent."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
     object_name: TPM2B_NAME
@@ -95,7 +95,7 @@ class PolicyPassword(Command, code=TPM_CC.PolicyPassword, spec="Part 3 §23.18")
 
 
 class PolicyGetDigest(Command, code=TPM_CC.PolicyGetDigest, spec="Part 3 §23.19"):
-    """The policy digest of the session so far."""
+    """Returns the current policy digest of the session."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
 
@@ -120,7 +120,7 @@ class PolicySigned(Command, code=TPM_CC.PolicySigned, spec="Part 3 §23.3"):
 
 
 class PolicyTicket(Command, code=TPM_CC.PolicyTicket, spec="Part 3 §23.5"):
-    """Uses a ticket of TPM2_PolicySigned or TPM2_PolicySecret again."""
+    """Reuses a ticket of TPM2_PolicySigned or TPM2_PolicySecret."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
     timeout: TPM2B_TIMEOUT
@@ -131,14 +131,14 @@ class PolicyTicket(Command, code=TPM_CC.PolicyTicket, spec="Part 3 §23.5"):
 
 
 class PolicyLocality(Command, code=TPM_CC.PolicyLocality, spec="Part 3 §23.8"):
-    """The command comes from one of these localities."""
+    """Requires that the command comes from one of these localities."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
     locality: TPMA_LOCALITY_BITS
 
 
 class PolicyNV(Command, code=TPM_CC.PolicyNV, spec="Part 3 §23.9"):
-    """The contents of an NV index compare to `operand_b` as `operation` says."""
+    """Requires that the contents of an NV index compare to `operand_b` as `operation` says."""
 
     auth_handle: Annotated[TPMI_RH_NV_AUTH, USER]
     nv_index: Annotated[TPMI_RH_NV_INDEX, HANDLE]
@@ -149,7 +149,7 @@ class PolicyNV(Command, code=TPM_CC.PolicyNV, spec="Part 3 §23.9"):
 
 
 class PolicyCounterTimer(Command, code=TPM_CC.PolicyCounterTimer, spec="Part 3 §23.10"):
-    """Part of TPMS_TIME_INFO compares to `operand_b` as `operation` says."""
+    """Requires that a part of TPMS_TIME_INFO compares to `operand_b` as `operation` says."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
     operand_b: TPM2B_OPERAND
@@ -158,20 +158,20 @@ class PolicyCounterTimer(Command, code=TPM_CC.PolicyCounterTimer, spec="Part 3 �
 
 
 class PolicyPhysicalPresence(Command, code=TPM_CC.PolicyPhysicalPresence, spec="Part 3 §23.12"):
-    """Somebody is at the machine."""
+    """Requires physical presence."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
 
 
 class PolicyCpHash(Command, code=TPM_CC.PolicyCpHash, spec="Part 3 §23.13"):
-    """The policy authorizes this one command with these parameters."""
+    """Restricts the policy to one command with these parameters."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
     cp_hash_a: TPM2B_DIGEST
 
 
 class PolicyNameHash(Command, code=TPM_CC.PolicyNameHash, spec="Part 3 §23.14"):
-    """The policy authorizes commands on these handles only."""
+    """Restricts the policy to commands on these handles."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
     name_hash: TPM2B_DIGEST
@@ -188,14 +188,14 @@ class PolicyAuthorize(Command, code=TPM_CC.PolicyAuthorize, spec="Part 3 §23.16
 
 
 class PolicyNvWritten(Command, code=TPM_CC.PolicyNvWritten, spec="Part 3 §23.20"):
-    """An NV index was written, or never was."""
+    """Requires that the NV index has been written, or has not."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
     written_set: TPMI_YES_NO
 
 
 class PolicyTemplate(Command, code=TPM_CC.PolicyTemplate, spec="Part 3 §23.21"):
-    """The policy authorizes making an object of this template only."""
+    """Restricts the policy to the creation of an object from this template."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
     template_hash: TPM2B_DIGEST
@@ -210,7 +210,7 @@ class PolicyAuthorizeNV(Command, code=TPM_CC.PolicyAuthorizeNV, spec="Part 3 §2
 
 
 class PolicyCapability(Command, code=TPM_CC.PolicyCapability, spec="Part 3 §23.23"):
-    """A capability compares to `operand_b` as `operation` says."""
+    """Requires that a capability compares to `operand_b` as `operation` says."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
     operand_b: TPM2B_OPERAND
@@ -221,14 +221,14 @@ class PolicyCapability(Command, code=TPM_CC.PolicyCapability, spec="Part 3 §23.
 
 
 class PolicyParameters(Command, code=TPM_CC.PolicyParameters, spec="Part 3 §23.24"):
-    """The policy authorizes commands with these parameters only."""
+    """Restricts the policy to commands with these parameters."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
     p_hash: TPM2B_DIGEST
 
 
 class PolicyTransportSPDM(Command, code=TPM_CC.PolicyTransportSPDM, spec="Part 3 §23.25"):
-    """The command comes over a secure channel with these keys."""
+    """Requires that the command comes over a secure channel with these keys."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
     req_key_name: TPM2B_NAME

@@ -21,7 +21,7 @@ from ..structures import (
 
 
 class HMAC_Start(Command, code=TPM_CC.HMAC_Start, spec="Part 3 §17.2"):
-    """Opens an HMAC sequence, for TPMs without TPM2_HMAC and for long data."""
+    """Starts an HMAC sequence, for TPMs without TPM2_HMAC and for long data."""
 
     handle: Annotated[TPMI_DH_OBJECT, USER]
     auth: TPM2B_AUTH = b""
@@ -32,7 +32,7 @@ class HMAC_Start(Command, code=TPM_CC.HMAC_Start, spec="Part 3 §17.2"):
 
 
 class HashSequenceStart(Command, code=TPM_CC.HashSequenceStart, spec="Part 3 §17.4"):
-    """Opens a hash or, with `hash_alg` NULL, an event sequence."""
+    """Starts a hash sequence or, with `hash_alg` NULL, an event sequence."""
 
     auth: TPM2B_AUTH
     hash_alg: TPMI_ALG_HASH
@@ -63,7 +63,7 @@ class SequenceComplete(Command, code=TPM_CC.SequenceComplete, spec="Part 3 §17.
 
 
 class EventSequenceComplete(Command, code=TPM_CC.EventSequenceComplete, spec="Part 3 §17.7"):
-    """Ends an event sequence: the digests of all banks, extended into a PCR."""
+    """Ends an event sequence, and extends a PCR of all banks with the digests."""
 
     flushes = "sequence_handle"
 

@@ -19,7 +19,7 @@ from ..structures import (
 
 
 class StartAuthSession(Command, code=TPM_CC.StartAuthSession, spec="Part 3 §11.1"):
-    """Opens an HMAC, policy or trial session: salted to `tpm_key`, bound to `bind`, or neither."""
+    """Starts an HMAC, policy or trial session: salted to `tpm_key`, bound to `bind`, both or neither."""
 
     tpm_key: Annotated[TPMI_DH_OBJECT, HANDLE]
     bind: Annotated[TPMI_DH_ENTITY, HANDLE]
@@ -35,6 +35,6 @@ class StartAuthSession(Command, code=TPM_CC.StartAuthSession, spec="Part 3 §11.
 
 
 class PolicyRestart(Command, code=TPM_CC.PolicyRestart, spec="Part 3 §11.2"):
-    """Sets a policy session back to its start."""
+    """Resets a policy session to its initial state."""
 
     session_handle: Annotated[TPMI_SH_POLICY, HANDLE]

@@ -6,7 +6,7 @@ from ..structures import TPM_SU_ID
 
 
 class Startup(Command, code=TPM_CC.Startup, spec="Part 3 §9.3"):
-    """Starts the TPM after a reset; the firmware or the kernel does it on a real machine."""
+    """Starts the TPM after a reset; on a real machine the firmware or the kernel does so."""
 
     sessions = False
 

@@ -21,7 +21,7 @@ from ..structures import (
 
 
 class Hash(Command, code=TPM_CC.Hash, spec="Part 3 §15.4"):
-    """Hashes up to a buffer of data."""
+    """Hashes data of at most the TPM's buffer size."""
 
     data: TPM2B_MAX_BUFFER
     hash_alg: TPMI_ALG_HASH
@@ -33,7 +33,7 @@ class Hash(Command, code=TPM_CC.Hash, spec="Part 3 §15.4"):
 
 
 class HMAC(Command, code=TPM_CC.HMAC, spec="Part 3 §15.5"):
-    """HMAC of `buffer` with the key at `handle`. `hash_alg` NULL is the key's own hash."""
+    """Returns the HMAC of `buffer` with the key at `handle`. `hash_alg` NULL means the key's hash."""
 
     handle: Annotated[TPMI_DH_OBJECT, USER]
     buffer: TPM2B_MAX_BUFFER
@@ -44,7 +44,7 @@ class HMAC(Command, code=TPM_CC.HMAC, spec="Part 3 §15.5"):
 
 
 class EncryptDecrypt(Command, code=TPM_CC.EncryptDecrypt, spec="Part 3 §15.2"):
-    """Symmetric encryption or decryption; TPM2_EncryptDecrypt2 can take its data encrypted."""
+    """Encrypts or decrypts with a symmetric key. A session cannot encrypt its data; see TPM2_EncryptDecrypt2."""
 
     key_handle: Annotated[TPMI_DH_OBJECT, USER]
     decrypt: TPMI_YES_NO
@@ -58,7 +58,7 @@ class EncryptDecrypt(Command, code=TPM_CC.EncryptDecrypt, spec="Part 3 §15.2"):
 
 
 class EncryptDecrypt2(Command, code=TPM_CC.EncryptDecrypt2, spec="Part 3 §15.3"):
-    """Symmetric encryption or decryption, with the data first so that a session can encrypt them."""
+    """Encrypts or decrypts with a symmetric key. The data are the first parameter, which a session can encrypt."""
 
     key_handle: Annotated[TPMI_DH_OBJECT, USER]
     in_data: TPM2B_MAX_BUFFER

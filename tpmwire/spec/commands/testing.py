@@ -10,7 +10,7 @@ from ..structures import TPM_RC_ID, TPMI_YES_NO, TPML_ALG
 
 
 class SelfTest(Command, code=TPM_CC.SelfTest, spec="Part 3 §10.2"):
-    """Tests the TPM's functions: all of them, or those not yet tested."""
+    """Tests all functions of the TPM, or those that have not been tested."""
 
     full_test: TPMI_YES_NO
 
@@ -25,7 +25,7 @@ class IncrementalSelfTest(Command, code=TPM_CC.IncrementalSelfTest, spec="Part 3
 
 
 class GetTestResult(Command, code=TPM_CC.GetTestResult, spec="Part 3 §10.4"):
-    """The outcome of the self-test; works in failure mode too."""
+    """Returns the result of the self-test; works in failure mode too."""
 
     class Response(Record):
         out_data: Annotated[bytes, Sized()]
