@@ -89,7 +89,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(words: list[str]) -> int:
     """Runs one verb and returns the exit code. Raises errors, which `guarded` prints."""
-    if sys.stdout is None:  # as it is where somebody closed it; print would say nothing, and call that done
+    if sys.stdout is None:  # closed by the caller; print would then fail silently
         sys.stdout = _Closed()
     return _dispatch(words)
 

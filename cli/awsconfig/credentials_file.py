@@ -15,7 +15,7 @@ _SETTINGS = {
     "aws_secret_access_key": "secret_access_key",
     "aws_session_token": "session_token",
     "aws_account_id": "account_id",
-    # No SDK reads it; people do, and so do other tools that write here.
+    # SDKs ignore it; people and other tools read it.
     "expiration": "expiration",
 }
 
@@ -45,7 +45,7 @@ def write(profile: str, credentials: "Credentials", *, overwrite: bool) -> str:
     def edited(text: str) -> str:
         _check_section(profile, text, overwrite=overwrite)
         text = set_settings(text, profile, given)
-        # What an earlier run knew, and this one does not.
+        # Values of an earlier run that this one does not have.
         return remove_settings(text, profile, set(values) - set(given))
 
     change(path, edited)

@@ -162,7 +162,7 @@ def set_settings(text: str, section: str, values: Mapping[str, str]) -> str:
         return _check_edit(text, new, section, values)
     if not lines[found.end - 1].endswith(("\n", "\r")):
         lines[found.end - 1] += "\n"
-    # Indented deeper than the new one, what comes next would continue it.
+    # A deeper indented line after the new one would continue it.
     following = found.settings[0].lines[0] if found.settings else found.end
     indent = _indent(lines[following]) if following < len(lines) else ""
     present = {setting.name: setting for setting in found.settings}
@@ -191,9 +191,9 @@ def remove_settings(text: str, section: str, names: Iterable[str]) -> str:
         if setting.name in wanted:
             for number in setting.lines:
                 lines[number] = ""
-    # Without this header, an indented one below it would continue what is above.
+    # Without this header, an indented line below it would continue the section above.
     needed = found.end < len(lines) and _indent(lines[found.end])
-    # What it inherits from [DEFAULT] counts: without the header the profile would not be there.
+    # Settings inherited from [DEFAULT] count: without the header the profile would not exist.
     if not needed and not set(_parse_text(text, section)[_canonical(section)]) - wanted:
         lines[found.start] = ""
     return _check_edit(text, "".join(lines), section, dict.fromkeys(wanted))

@@ -23,7 +23,7 @@ def read(path: str) -> str:
 
     A `change` preserves every byte: line ends of other systems, and comments that are not UTF-8.
     """
-    # Before it is opened: a named pipe would wait for its other end.
+    # Before opening it: opening a named pipe would block.
     if os.path.exists(path) and not os.path.isfile(path):
         raise UsageError(f"{path} is not a regular file; correct AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE")
     return read_config_file(path).decode(errors="surrogateescape")
@@ -104,6 +104,6 @@ def _try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     except OSError:
-        # A file system without locks: the file is whole all the same.
+        # On a file system without locks the write is still atomic.
         return True
     return True

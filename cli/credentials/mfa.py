@@ -49,7 +49,7 @@ def _from_program(command: str) -> str:
     except (TimeoutError, subprocess.TimeoutExpired):
         raise UsageError(f"--mfa-process printed no code within {_PATIENCE:g} seconds") from None
     finally:
-        # Not its end of the pipe, which a child of it may keep open, is waited for.
+        # Waits for the program, not for its pipe, which one of its children may keep open.
         program.stdout.close()
         program.kill()
         program.wait()
@@ -70,7 +70,7 @@ def _read_all(descriptor: int, deadline: float) -> bytes:
 
 
 def _read(descriptor: int, deadline: float) -> bytes:
-    # select(2) would not take a descriptor above 1023, of which `tpmwire serve` may have many.
+    # select(2) does not support descriptors above 1023, and `tpmwire serve` may have many.
     waiting = select.poll()
     waiting.register(descriptor, select.POLLIN)
     if not waiting.poll(max(0.0, deadline - time.monotonic()) * 1000):
@@ -84,14 +84,14 @@ def _digits(said: bytes) -> str | None:
 
 
 def _from_terminal(serial: str) -> str:
-    # SDKs keep stdout and stderr of a credential_process for themselves; the terminal is still the person's.
+    # SDKs capture stdout and stderr of a credential_process; the terminal remains.
     try:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
         raise UsageError("no terminal to ask for the MFA code; use --mfa-process") from None
     try:
         if os.tcgetpgrp(terminal) != os.getpgrp():
-            # A read would stop us, and who waits for us, until somebody looks.
+            # A read would stop this process, and the programs that wait for it.
             raise UsageError("cannot ask for the MFA code in the background; bring this program to the foreground")
         return _asked(terminal, printable(serial))
     except TimeoutError:

@@ -169,7 +169,7 @@ def run_parser() -> Parser:
         "AWS_ENDPOINT_URL,\n  AWS_CA_BUNDLE, AWS_RETRY_MODE, AWS_MAX_ATTEMPTS, "
         "HTTPS_PROXY, HTTP_PROXY, NO_PROXY\n\n" + exit_codes_help(),
     )
-    # What only a profile can say (role_chain.py).
+    # Settings that only a profile has (role_chain.py).
     parser.set_defaults(aws_profile=None, profile_region=None, earlier=())
     parser.add_argument(
         "--profile",

@@ -79,7 +79,7 @@ def _assignment(name: str, value: str, form: str) -> str:
         # Within fish's single quotes only these two mean something.
         quoted = value.replace("\\", "\\\\").replace("'", "\\'")
         return f"set -gx {name} '{quoted}'"
-    # Within PowerShell's single quotes only a quote means something, and doubled it is kept; to it, all these are.
+    # Within PowerShell's single quotes only quotes are special, and are doubled; it treats all these as quotes.
     doubled = "".join(
         character * 2 if character in "'\u2018\u2019\u201a\u201b" else character for character in value
     )

@@ -69,7 +69,7 @@ def profile_settings(name: str, given: Mapping[str, object] | None = None) -> Ru
         found.aws_region = next(
             filter(None, (configured_region(os.environ, profile) for profile in profiles)), None
         )
-    # As an option, so that a cache is for this endpoint.
+    # As an option, so that the cache depends on this endpoint.
     found.endpoint_url = configured_url("sts", found.endpoint_url, os.environ, found.aws_profile)
     return found
 
@@ -94,19 +94,19 @@ def _chained(config: Config, name: str, seen: tuple[str, ...]) -> tuple[RunSetti
         raise UsageError(without_process(base))
     start, words = process_words(text, str(base))
     if variables := [word.partition("=")[0] for word in start if re.match(r"[A-Za-z_]\w*=", word)]:
-        # With the value it might be a password.
+        # Without the value, which may be a password.
         raise UsageError(
             f"the credential_process of {base} sets {', '.join(variables)}, which --profile ignores; give "
             "an option there instead"
         )
     found = parse_run(words)
     further: list[Profile] = []
-    # A program that names its own profile has its settings read, which ours are anyway.
+    # A program that names its own profile reads its settings, as ours does anyway.
     if found.profile and found.profile != base.name:
         named, further = _chained(config, found.profile, (*seen, *names))
         found = _overlaid(named, given_options(words))
     if not (further and base is chain[0]):
-        # As for the SDKs it is the named profile that says where AWS is, unless it but points to another.
+        # As in the SDKs, the named profile states AWS's endpoints, unless it only refers to another one.
         found.aws_profile = chain[0]
     if not (found.federation_name or found.root_of):
         found.mfa_serial = found.mfa_serial or base.get("mfa_serial")

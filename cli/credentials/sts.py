@@ -59,10 +59,10 @@ def obtain(settings: RunSettings) -> "Credentials":
 
 def _ask(settings: RunSettings, signer: "Signer") -> "Credentials":
     """Returns the credentials from STS."""
-    # All that can be wrong without the TPM and the network is found before either is asked.
+    # All errors that need neither TPM nor network are found before either is used.
     first, *chained = operations(settings, None)
     if settings.aws_arn and not settings.assumeRole:
-        # The Go program's lines go on working.
+        # Lines of the Go program keep working.
         warn("--aws-arn has no effect without --assumeRole: the credentials are not those of the role")
     from sigv4.retry import read_retry_policy  # noqa: PLC0415 - a run with cached credentials asks nobody
 
@@ -79,7 +79,7 @@ def _ask(settings: RunSettings, signer: "Signer") -> "Credentials":
         first, *chained = operations(settings, code(settings))
     from sigv4.times import timestamp  # noqa: PLC0415 - a run with cached credentials signs nothing
 
-    # Before the network: the TPM is closed again by the time STS is asked.
+    # Before the network, so that the TPM is closed before STS is called.
     signer.prime(timestamp(time.time())[:8])
 
     from sigv4.client import StsClient  # noqa: PLC0415 - a run that the TPM refuses needs no HTTP
@@ -112,7 +112,7 @@ def endpoint_for(settings: RunSettings, operation: "Operation[Any]") -> "Endpoin
 
     region = settings.aws_region or None
     if operation.regional and not region:
-        # Otherwise AWS_REGION says where services are, and STS without --aws-region is the global one.
+        # AWS_REGION would state the region of services; STS without --aws-region is the global one.
         region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     endpoint = resolve(region, settings.endpoint_url, environ_of(settings), settings.aws_profile)
     if operation.regional and endpoint.is_global:
@@ -136,10 +136,10 @@ def access_key_id(settings: RunSettings) -> str:
         )
     where = "--aws-access-key-id" if settings.aws_access_key_id else "AWS_ACCESS_KEY_ID"
     if len(found) == 40 and not found.isupper():
-        # It would be sent, as the id is in each request.
+        # Each request contains the id, so a secret would be sent.
         raise UsageError(f"{where} looks like a secret access key; give the key's id, such as AKIA...")
     if str(found).startswith("ASIA"):
-        # As AWS numbers them: so does a shell have it that another tool gave credentials to.
+        # AWS's prefix of temporary keys, which another tool may have exported in this shell.
         raise UsageError(
             f"{where} is the id of temporary credentials; give the long-term key's id with --aws-access-key-id"
         )

@@ -60,7 +60,7 @@ def parse_token(given: bytes) -> Token:
     except UnicodeDecodeError:
         raise UsageError("the secret is neither base32 nor an otpauth:// URI") from None
     if len(text.splitlines()) > 1:
-        # Two secrets would make one that is neither, and nothing would tell before AWS does.
+        # Two secrets would be joined into a wrong one, and only AWS would notice.
         raise UsageError("the secret has more than one line; give only the secret, or its otpauth:// URI")
     if text.lower().startswith("otpauth:"):
         return _of_uri(text)
@@ -97,7 +97,7 @@ def _checked(secret: str, hash_name: str, digits: str, period: str) -> Token:
         raise UsageError(f"the otpauth URI's period is not a number of seconds from 1 to {PERIODS[-1]}")
     key = _base32(secret)
     if len(key) > _BLOCKS[hash_name]:
-        # As HMAC itself does with a key that is longer than a block (RFC 2104, §2); a TPM refuses such a key.
+        # HMAC itself hashes a key that is longer than a block (RFC 2104, §2); a TPM refuses such a key.
         key = hashlib.new(hash_name, key).digest()
     return Token(Secret(key), hash_name, int(digits), int(period))
 
@@ -111,12 +111,12 @@ def _base32(text: str) -> bytes:
     if not letters:
         raise UsageError("the secret is empty; give the token's base32 secret, or its otpauth:// URI")
     if not text.isascii():
-        # Some letters of elsewhere become A to Z when they are made capital.
+        # Some foreign letters become A to Z in upper case.
         raise UsageError("the secret is not base32: it has letters other than A to Z")
     try:
         key = base64.b32decode(letters + "=" * (-len(letters) % 8))
     except binascii.Error:
-        # The traceback of the cause would have the secret in it.
+        # The cause's traceback would contain the secret.
         raise UsageError("the secret is not base32: expected letters A to Z and digits 2 to 7, complete") from None
     if len(key) < _SHORTEST:
         raise UsageError(f"the secret has {len(key)} bytes, fewer than {_SHORTEST}: part of it is missing")

@@ -42,7 +42,7 @@ def aws_code(settings: RunSettings) -> str:
     try:
         mac = ask_tpm(settings, key, step_at(time.time()))
     except TpmError as error:
-        # Of the two keys of the run, the other one is thought of first.
+        # The user would think of the run's other key first.
         error.add_note("this concerns the key of --mfa-totp")
         raise
     if len(mac) != 20:

@@ -151,7 +151,7 @@ class _Reader:
         names = issubclass(wire.kind, (IntEnum, IntFlag))
         if not names and type_name(wire).startswith("UINT"):
             raise UsageError(f"{where}: {text!r} is not a number")
-        kind = wire.kind if names else TPM_RH  # where handles are, which have no class of their own
+        kind = wire.kind if names else TPM_RH  # handles have no class of their own
         known = {name.replace("_", "").lower(): int(value) for name, value in kind.__members__.items()}
         total = 0
         for word in text.split("|") if issubclass(kind, IntFlag) else [text]:

@@ -63,14 +63,14 @@ def _connections(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         ends = frozenset((here, there))
         connection = open_now.get(ends)
         begins = segment.flags & 0x12 == 0x02  # SYN without ACK
-        if connection is None or (begins and connection.first is not None):  # or its ports are used again
+        if connection is None or (begins and connection.first is not None):  # or its ports are reused
             connection = open_now[ends] = Connection()
             found.append(connection)
         connection.add(here, segment)
     for connection in found:
         octets = [bytes(stream.octets) for stream in connection.in_order()]
         first, second = (*octets, b"", b"")[:2]
-        # A recording that was begun in the middle may begin with a response.
+        # A recording that starts in the middle may begin with a response.
         if first[:1] == b"\x80" and not any(first[6:HEADER]):
             first, second = second, first[_size(first) :]
         yield first, second
@@ -85,7 +85,7 @@ class Connection:
 
     def add(self, sender: Any, segment: Any) -> None:
         """One TCP segment."""
-        sequence = segment.seq + (segment.flags >> 1 & 1)  # a SYN counts as an octet
+        sequence = segment.seq + (segment.flags >> 1 & 1)  # a SYN counts as a byte
         self._streams.setdefault(sender, Stream(sequence)).add(sequence, bytes(segment.data))
         if segment.data and self.first is None:
             self.first = sender

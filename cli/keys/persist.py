@@ -120,7 +120,7 @@ def make_srk(tpm: Tpm, handle: int, owner: Secret) -> None:
 def load_key(tpm: Tpm, parent: Parent, public: TPMT_PUBLIC, private: bytes) -> Loaded:
     """Loads a key under the parent (TPM2_Load). Raises TpmError."""
     answer = tpm.execute(Load(parent.key.handle, private, public), parent.session.use(parent.auth))
-    # From the public area, not from the answer: the key that is used is the key that was meant.
+    # From the public area, not from the response, so that the loaded key is the intended one.
     name = name_of(public)
     tpm.trust_name(answer.object_handle, name)
     return Loaded(answer.object_handle, name, public)

@@ -87,7 +87,7 @@ def check_path(path: str, option: str, *, force: bool) -> None:
         raise UsageError(f"{path} is a directory; {option} is the file to write")
     if os.path.lexists(path) and not force:
         raise UsageError(f"{path} exists; --force replaces it")
-    # Root's rename would put a file in the place of /dev/null.
+    # As root, a rename would replace /dev/null.
     if os.path.exists(path) and not os.path.isfile(path):
         raise UsageError(f"{path} is not a regular file; choose another path")
     if not os.path.isdir(directory):

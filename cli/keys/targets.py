@@ -77,7 +77,7 @@ class Target(NamedTuple):
         target = _of_text(str(fields["public"]).encode(), where, kind)
         if fields.get("name") and str(fields["name"]).lower() != name_of(target.public).hex():
             raise UsageError(f"{where}: the Name does not match the public area: one of them was changed")
-        # Earlier versions had the hierarchy of an endorsement key here, which in a key file means another key.
+        # Earlier versions wrote an endorsement key's hierarchy here, which means another key in a key file.
         if parent is not None and not (target.parent in ENDORSEMENT and parent == TPM_RH_ENDORSEMENT):
             target = target._replace(parent=parent)
         if not target.parent:
@@ -90,7 +90,7 @@ class Target(NamedTuple):
     def from_json(cls, text: str, where: str, kind: str | None = None) -> Self:
         """Parses the JSON of this program or of a cloud. Raises UsageError."""
         try:
-            # The clouds' documentation has examples with ends of lines inside strings.
+            # Examples in the clouds' documentation have line ends inside strings.
             fields = strict_json.loads(text, lines=True)
         except ValueError as error:
             many = "; `tpmwire wrap --fleet` takes many hosts" if "Extra data" in str(error) else ""

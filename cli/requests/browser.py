@@ -9,7 +9,7 @@ from html import escape
 
 __all__ = ["show"]
 
-_READING = 5.0  # seconds that a browser has to read a page of a few lines
+_READING = 5.0  # seconds for a browser to read a short page
 
 
 def show(url: str, program: str) -> bool:
@@ -21,7 +21,7 @@ def show(url: str, program: str) -> bool:
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return False
 
-    # A directory of the user's own where there is one: some browsers may not read /tmp.
+    # Preferably the user's own directory: some browsers cannot read /tmp.
     own = os.environ.get("XDG_RUNTIME_DIR", "")
     descriptor, path = tempfile.mkstemp(".html", "tpmwire-", own if os.access(own, os.W_OK) else None)
     try:
@@ -32,7 +32,7 @@ def show(url: str, program: str) -> bool:
             )
         end = time.monotonic() + _READING
         null = subprocess.DEVNULL
-        # In a session of its own: a browser that runs in the foreground stays when we end, or are interrupted.
+        # In its own session, so that a foreground browser survives this process.
         started = subprocess.Popen(  # noqa: S603
             [program, path], stdin=null, stdout=null, stderr=null, start_new_session=True
         )

@@ -157,7 +157,7 @@ def resolve_run(args: UseSettings) -> RunSettings:
         return profile_settings(profile, given)
     found = parse_run([]).with_options(given)
     if found.aws_arn and "assumeRole" not in given:
-        # As with a profile: a role's ARN means that the role is wanted.
+        # As in a profile: a role's ARN requests the role.
         found.assumeRole = not (found.federation_name or found.root_of)
     return found
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["SigningScope", "check_ends", "open_request"]
 
 _FORM = "application/x-www-form-urlencoded"
-_IN_MEMORY = 1 << 23  # octets of a body from a pipe; more goes to a file without a name
+_IN_MEMORY = 1 << 23  # bytes of a body from a pipe; longer ones go to an unnamed file
 _URL_CHARACTERS = "%!#$&'()*+,/:;=?@[]~"
 
 
@@ -60,7 +60,7 @@ def open_request(
     headers = [pair for line in args.header or () for pair in _headers(line)]
     content, usual = _content(body, headers)
     try:
-        # AWS knows methods in capitals only, and a signature is for one in capitals.
+        # AWS supports methods in capitals only, and signs them so.
         request = Request((args.request or method or usual).upper(), url, headers, content)
         unsigned = body is not None and body.unsigned_payload
         yield request, _signing_scope(args, caller, request, service, region, unsigned=unsigned)
@@ -181,7 +181,7 @@ def _encoded(text: str) -> str:
 def _object_url(url: str) -> str:
     """Returns the URL with its path in S3's form; other services use the path as sent."""
     parts = split_url(url)
-    # Dots that are encoded stay so: a client or a proxy would take them for directories.
+    # Encoded dots stay encoded: clients and proxies would treat them as directories.
     segments = [
         part if part.lower().replace("%2e", ".") in (".", "..") else _encoded(part)
         for part in parts.path.replace("%2F", "/").replace("%2f", "/").split("/")
@@ -202,7 +202,7 @@ def _headers(line: str) -> list[tuple[str, str]]:
 
 def _header(line: str) -> tuple[str, str]:
     name, colon, value = line.partition(":")
-    # Without the line, which may hold a key (SSE-C).
+    # Without the line, which may contain a key (SSE-C).
     if not colon or not name.strip():
         raise UsageError("invalid header (-H); use 'Name: value', or @FILE")
     if not value.strip():
@@ -211,7 +211,7 @@ def _header(line: str) -> tuple[str, str]:
         value.encode("utf-8")
     except UnicodeEncodeError:
         raise UsageError(f"header {name.strip()!r} is not UTF-8; save it as UTF-8, or percent-encode it") from None
-    # Folding is one blank (RFC 9110 §5.5), and so is it signed.
+    # Folding is signed as one blank (RFC 9110 §5.5).
     return name.strip(), re.sub(r"\s*\n[ \t]+", " ", value.strip())
 
 
@@ -226,7 +226,7 @@ def _file_body(path: str) -> "FileBody":
     """Returns the content of a file, or of standard input. Raises UsageError."""
     if not path:
         raise UsageError("the file name of the body is empty; give a file, or - for standard input")
-    if path == "-" and sys.stdin is None:  # as it is where somebody closed it
+    if path == "-" and sys.stdin is None:  # closed by the caller
         raise UsageError("standard input is closed; open it, so that the body can be read")
     from sigv4.files import open_input  # noqa: PLC0415 - most requests have no body
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Output", "out"]
 
-_KEPT = 1 << 14  # octets of an answer that is not printed
+_KEPT = 1 << 14  # bytes of a response that is not printed
 
 
 def out() -> BinaryIO:
@@ -47,7 +47,7 @@ class Output:
     """
 
     def __init__(self, path: str | None, *, include: bool = False, fail: bool = False) -> None:
-        # What a link points to is written, as by others; a rename would replace the link.
+        # Writes the target of a link, as other programs do; a rename would replace the link.
         self._path = None if path in (None, "-") else os.path.realpath(path)
         self._asked_for_octets = path == "-"
         self._include, self._fail = include, fail
@@ -67,7 +67,7 @@ class Output:
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None and self._path is not None:
-            with contextlib.suppress(OSError):  # a full disk is told already
+            with contextlib.suppress(OSError):  # a full disk was reported already
                 self._file.close()
         if self._temporary is not None:
             with contextlib.suppress(FileNotFoundError):
@@ -126,7 +126,7 @@ class Output:
         # Before it exists: a signal may come at any time.
         self._temporary = temporary = temporary_beside(self._path)
         with self._named():
-            # A file that is there keeps its mode: others could read what a private one was to hold.
+            # An existing file keeps its mode, so that the content of a private file stays private.
             mode = os.stat(self._path).st_mode & 0o777 if os.path.exists(self._path) else None
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
         if mode is not None:

@@ -42,7 +42,7 @@ def sigv4a_key_of(run: RunSettings, place: str | None, region_set: str | None) -
 def _key(run: RunSettings, place: int | str) -> EcdsaKey:
     """Returns the key of --sigv4a, with the options of the HMAC key except for its place. Raises UsageError."""
     described = run.copy()
-    # What is known of the HMAC key does not hold for this one.
+    # Cached data about the HMAC key does not apply to this one.
     described.key_name = None
     if isinstance(place, int):
         described.credential_file, described.persistentHandle = None, place
@@ -57,7 +57,7 @@ def _key(run: RunSettings, place: int | str) -> EcdsaKey:
         parent_auth_otherwise=like.parent_auth_otherwise,
         pcrs=like.pcrs,
         ek_parent=like.ek_parent,
-        # A digest and its signature are no secrets: a session is for passwords alone, the key's and its parent's.
+        # A digest and its signature are not secret: a session protects only the passwords of key and parent.
         protected=like.protected and bool(like.auth or like.parent_auth),
         pin=like.pin,
     )
@@ -71,6 +71,6 @@ def _sign(run: RunSettings, key: EcdsaKey, digest: bytes) -> bytes:
             return der_signature(*key.sign(tpm, digest))
         except TpmError as error:
             if error.name in ("TPM_RC_SCHEME", "TPM_RC_KEY"):
-                # Of the two keys that are named, the HMAC key is easily taken for the other.
+                # The HMAC key is easily confused with this one.
                 error.hint = "the key of --sigv4a is not a SigV4A key; `tpmwire import --sigv4a-out` creates one"
             raise

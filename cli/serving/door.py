@@ -23,9 +23,9 @@ _MOST_AT_ONCE = 64
 """Maximum number of responses in progress; they may wait for credentials."""
 
 _MOST_DESCRIPTORS = 16384
-_CHANCE = 0.1  # seconds to say something, before a connection is closed for another one
-_BREATH = 0.1  # seconds; where the system has no descriptor or thread left
-_LINGER = 1.0  # seconds; closing while something still comes in could take the response from the client
+_CHANCE = 0.1  # seconds to send, before a connection is closed for another one
+_BREATH = 0.1  # seconds; if the system has no descriptor or thread left
+_LINGER = 1.0  # seconds; closing while data still arrives could discard the response
 _LONGEST = 1 << 20  # bytes of a connection
 
 
@@ -50,7 +50,7 @@ class _Connection:
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
-            # Closing alone would not end it where a forked process (cli/tpm/cleanup.py) holds it, too.
+            # Closing alone would not end it if a forked process (cli/tpm/cleanup.py) also holds it.
             self.sock.shutdown(socket.SHUT_RDWR)
         self.sock.close()
 
@@ -73,7 +73,7 @@ class Door:
         self._slots = threading.BoundedSemaphore(_MOST_AT_ONCE)
         self._ending = self._paused = False
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        # A client that goes away before accept(2) must not let it wait for the next one.
+        # If a client disconnects before accept(2), it must not block until the next one.
         listener.setblocking(False)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._wake_read, selectors.EVENT_READ)
@@ -154,7 +154,7 @@ class Door:
             except BlockingIOError:
                 return
             except OSError:
-                # No descriptor is left: the one that has been silent longest gives its own.
+                # No descriptor is left: the longest silent connection is closed.
                 if not self._close_oldest():
                     time.sleep(_BREATH)
                 return
@@ -226,7 +226,7 @@ class Door:
 
     def _answer(self, connection: _Connection) -> None:
         try:
-            # A client that went away is no news.
+            # A client that disconnected is not an error.
             with contextlib.suppress(OSError):
                 connection.sock.settimeout(PATIENCE)
                 connection.sock.sendall(self._respond(bytes(connection.data)))

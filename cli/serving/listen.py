@@ -10,8 +10,8 @@ from ..terminal.messages import UsageError
 
 __all__ = ["check_inherited", "identity", "tcp_listener", "unix_listener", "unlink_socket"]
 
-_BACKLOG = 4096  # the kernel takes less where net.core.somaxconn is
-_LONGEST_PATH = 107  # octets, unix(7)
+_BACKLOG = 4096  # the kernel limits it to net.core.somaxconn
+_LONGEST_PATH = 107  # bytes, unix(7)
 
 
 def tcp_listener(address: str, port: int) -> socket.socket:
@@ -45,7 +45,7 @@ def unix_listener(path: str, mode: int) -> socket.socket:
         raise UsageError(f"--socket {path!r}: expected a path of 1 to {_LONGEST_PATH} bytes; choose a shorter one")
     _make_way(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    # The mode that bind gives is 0777 less the umask; later would be too late.
+    # bind creates the mode 0777 minus the umask; a later chmod would be too late.
     before = os.umask(0o777 & ~mode)
     try:
         listener.bind(path)
@@ -93,7 +93,7 @@ def check_inherited(found: socket.socket) -> None:
 
 
 def _is_loopback(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    # Not ::ffff:127.0.0.1, whose Host header SDKs write in several ways.
+    # Not ::ffff:127.0.0.1, since SDKs write its Host header in several ways.
     return address.is_loopback and not getattr(address, "ipv4_mapped", None)
 
 

@@ -51,7 +51,7 @@ class Notifier:
         """Sends lines such as READY=1; failures are ignored."""
         if not self._address:
             return
-        # Not even that there is no descriptor left: clients may hold them all for a moment.
+        # Not even for missing descriptors: clients may hold them all for a moment.
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
             sock.settimeout(1)
             sock.sendto("\n".join(lines).encode(), self._address)

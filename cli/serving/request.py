@@ -13,7 +13,7 @@ _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _LINE = re.compile(rb"(" + _TOKEN + rb") (\S+) HTTP/(\d)\.(\d)")
 _FIELD = re.compile(rb"(" + _TOKEN + rb"):[ \t]*([\t\x20-\x7e\x80-\xff]*)")
 _TARGET = re.compile(rb"(/[\x21-\x22\x24-\x3e\x40-\x7e]*)(\?[\x21-\x22\x24-\x7e]*)?")
-# A line end that is not CR LF, but for a CR whose LF may be on its way.
+# A line end other than CR LF, except for a final CR whose LF may follow.
 _BARE = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)")
 
 

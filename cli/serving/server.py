@@ -10,7 +10,7 @@ from .handler import Desk, respond
 
 __all__ = ["CredentialServer"]
 
-_LAST_ANSWERS = 2.0  # seconds for responses that are on their way when the server ends
+_LAST_ANSWERS = 2.0  # seconds for responses in progress when the server ends
 
 
 class CredentialServer:

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Store", "UnavailableError"]
 
-# botocore refreshes in the last 15 minutes, and would come back for each request were it given less.
+# botocore refreshes in the last 15 minutes, and with less would fetch for each request.
 _AHEAD = 15 * 60  # seconds
-_JITTER = 5 * 60  # seconds; machines that were started together do not ask together
-_AGAIN = 10.0  # seconds after a failure; twice as many after each further one
+_JITTER = 5 * 60  # seconds; spreads the requests of machines that were started together
+_AGAIN = 10.0  # seconds after a failure; doubled after each further one
 _AT_MOST = 120.0  # seconds between two tries
-_DISTRUSTED = 24 * 3600.0  # seconds after a wrong password, which the TPM counts; a lockout is everybody's
-_UNCHANGED = 60.0  # seconds until a cache is asked again that gave what we hold: it renews a little later
-_CLOCK_STEP = 5.0  # seconds back at which a clock was set, and does not just run a little slow
-_PATIENCE = 20.0  # seconds that a reader waits for credentials that somebody is fetching
+_DISTRUSTED = 24 * 3600.0  # seconds after a wrong password: the TPM counts them, and a lockout affects all keys
+_UNCHANGED = 60.0  # seconds until a cache that returned the same credentials is read again
+_CLOCK_STEP = 5.0  # seconds back from which a clock was set, and is not just slow
+_PATIENCE = 20.0  # seconds that a client waits for a fetch
 
 
 class UnavailableError(Exception):
@@ -76,7 +76,7 @@ class Store:
     @property
     def due(self) -> float:
         """When to fetch next, in POSIX seconds; later after a failure."""
-        # Set back since then, the clock would put off for hours what was meant for seconds.
+        # If the clock was set back, seconds would become hours.
         return self._due if self._clock() > self._set_at - _CLOCK_STEP else 0.0
 
     def get(self) -> "Credentials":
@@ -103,7 +103,7 @@ class Store:
         try:
             found = self._fetch()
             now = self._clock()
-            # By our clock: where that is an hour behind AWS's, they would be served for an hour after their end.
+            # By our clock: if it were an hour slow, they would be served for an hour after their expiry.
             end = parse_rfc3339(found.expiration) - found.clock_offset
             if end <= now:
                 raise UsageError(
@@ -122,7 +122,7 @@ class Store:
         if held is not None and found.access_key_id == held.credentials.access_key_id:
             due = min(now + _UNCHANGED, end)
         else:
-            # A third, where they live so short that 15 minutes are most of it.
+            # A third, if 15 minutes are most of their lifetime.
             due = max(end - min(_AHEAD + random.uniform(0, _JITTER), (end - now) / 3), now + 1)  # noqa: S311
         self._finish(_Held(found, now, end), due)
 
@@ -141,7 +141,7 @@ class Store:
 
     def close(self) -> None:
         """Ends fetching; clients that wait get an error."""
-        # A signal may have come within our own `with`; then the readers' patience ends their wait.
+        # A signal may have interrupted our own `with`; then the clients' timeout ends their wait.
         if self._changed.acquire(timeout=1):
             self._closed = True
             self._changed.notify_all()

@@ -12,8 +12,8 @@ from ..terminal.messages import UsageError
 
 __all__ = ["Sessions", "TokenFile"]
 
-_GRACE = 60.0  # seconds in which a replaced token still opens: who has read it may be about to use it
-_FORM = re.compile(rb"[\x21-\x7e]{16,1024}")  # what an Authorization header can hold, and nobody guesses
+_GRACE = 60.0  # seconds in which a replaced token is still valid, for clients that have just read it
+_FORM = re.compile(rb"[\x21-\x7e]{16,1024}")  # fits into an Authorization header, and cannot be guessed
 
 
 class TokenFile:
@@ -39,7 +39,7 @@ class TokenFile:
         """Creates the file, if it was missing. Raises UsageError, OSError."""
         if self.made and not self._token:
             token = secrets.token_urlsafe(32).encode()
-            # Not over one that has come since.
+            # Does not overwrite a file that was created meanwhile.
             write_whole(self._path, token)
             self._token = token
 
@@ -49,13 +49,13 @@ class TokenFile:
         if hmac.compare_digest(new, self._token):
             return
         was = self._before, self._before_until, self._token
-        # Before the file has it: who reads it there may use it at once.
+        # Before it is in the file, whose readers may use it at once.
         self._before, self._before_until, self._token = self._token, time.monotonic() + _GRACE, new
         if self.made:
             try:
                 write_whole(self._path, new, force=True)
             except BaseException:
-                # The file has the old one, which must not end in a minute.
+                # The file still has the old one, which must stay valid.
                 self._before, self._before_until, self._token = was
                 raise
 
@@ -109,7 +109,7 @@ def _read(path: str) -> bytes:
             raise UsageError(
                 f"--token-file {path} belongs to another user, who knows the token; choose another file"
             )
-        # A group may read, so that services can share a token; only its owner decides it.
+        # The group can read, so that services can share a token; only the owner can write.
         if found.st_mode & 0o027:
             raise UsageError(
                 f"--token-file {path} can be read or changed by others (mode {found.st_mode & 0o777:04o}); "

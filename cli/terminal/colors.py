@@ -55,9 +55,9 @@ def _coloured(trees: Iterable[Node]) -> None:
         if number:
             console.print()
         for line in lines(tree):
-            # Unfolded, as plain text is: a terminal's own folding keeps what is copied whole.
+            # Unwrapped like plain text: with a terminal's own wrapping, copied lines stay whole.
             console.print(_styled(line, Text()), soft_wrap=True)
-        # As octets: these control characters are ours, and are to reach the terminal (`streams.printed`).
+        # As bytes: these control characters are ours, and must reach the terminal (`streams.printed`).
         sys.stdout.flush()
         sys.stdout.buffer.write(text.getvalue().encode(sys.stdout.encoding, "backslashreplace"))
         text.seek(0)

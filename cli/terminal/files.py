@@ -58,7 +58,7 @@ def read_key_file(path: str) -> "KeyFile":
 
 def read_stdin(limit: int) -> str:
     """Reads up to `limit` bytes from standard input, as text. Raises UsageError if it is closed."""
-    if sys.stdin is None:  # as it is where somebody closed it
+    if sys.stdin is None:  # closed by the caller
         raise UsageError("standard input is closed; open it, so that the request can be read")
     return sys.stdin.buffer.read(limit).decode("utf-8", "replace")
 
@@ -80,7 +80,7 @@ def remove_drafts(path: str) -> None:
 
 def check_regular(path: str) -> None:
     """Raises UsageError for a path that is not that of a regular file, such as /dev/null."""
-    # Root's rename would put a file in the place of /dev/null, and of /dev/stdout.
+    # As root, a rename would replace /dev/null or /dev/stdout.
     if not path or (os.path.exists(path) and (not os.path.isfile(path) or path.startswith("/dev/"))):
         raise UsageError(f"{path!r} is not a regular file; choose another path")
 

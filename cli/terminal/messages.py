@@ -58,12 +58,12 @@ def exit_codes_help() -> str:
 
 def note(text: str) -> None:
     """Prints one line for the user on stderr."""
-    if sys.stderr is None:  # as it is where somebody closed it; print would take stdout then
+    if sys.stderr is None:  # closed by the caller; print would use stdout instead
         return
     try:
         print(printable(text), file=sys.stderr, flush=True)
     except OSError:
-        # Nobody reads stderr; that must not cost the result.
+        # A failing stderr must not cost the result.
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
 
 
@@ -107,7 +107,7 @@ def _named(program: str) -> Iterator[None]:
 
 
 def _flush_stdout() -> None:
-    if sys.stdout is None:  # as it is where somebody closed it
+    if sys.stdout is None:  # closed by the caller
         return
     try:
         sys.stdout.flush()
@@ -165,7 +165,7 @@ def _signals_interrupt() -> Iterator[None]:
 
     def interrupt(number: int, _frame: object) -> NoReturn:
         for other in numbers:
-            # Not SIG_IGN: of a second that is here already Python would say so, with a traceback.
+            # Not SIG_IGN: Python would print a traceback for a second signal that is already pending.
             signal.signal(other, lambda *_: None)
         raise Interrupted(number)
 
@@ -173,7 +173,7 @@ def _signals_interrupt() -> Iterator[None]:
         if not isinstance(found.exc_value, Interrupted):
             hook(found)
             return
-        # Raised where Python goes on all the same, as in a callback of its import system: again, in a moment.
+        # Python may swallow it, for example in a callback of its import system: raise again soon.
         ended = found.exc_value.number
         signal.signal(signal.SIGALRM, lambda *_: interrupt(ended, None))
         signal.setitimer(signal.ITIMER_REAL, 0.001)

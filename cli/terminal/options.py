@@ -50,7 +50,7 @@ class Parser(argparse.ArgumentParser):
     _empty_is_absent = False  # as in Go, where options are empty by default
 
     def __init__(self, *, epilog: str | None = None, **settings: Any) -> None:
-        # add_subparsers() makes one of these too, with settings that differ from one Python to the next.
+        # add_subparsers() creates one too, with settings that depend on the version of Python.
         super().__init__(
             epilog=epilog or exit_codes_help(),
             formatter_class=_Formatter,
@@ -61,7 +61,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         hint = ""
         if found := re.match(r"unrecognized arguments: .*?(--?[^\s=]+)", message):
-            message = found[0]  # What is behind it may be a password.
+            message = found[0]  # The rest may contain a password.
             hint = suggestion(found[1], self._all_options())
         elif found := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):
             hint = suggestion(found[1], [word.strip(" '") for word in found[2].split(",")])
@@ -102,7 +102,7 @@ class Parser(argparse.ArgumentParser):
         if program is not None and args and "--" in args:
             own = list(args[args.index("--") + 1 :])
             if getattr(found, program.dest) != own:
-                # argparse would take it out: git checkout FILE is another command than git checkout -- FILE.
+                # argparse would remove it, and git checkout FILE differs from git checkout -- FILE.
                 self.error("the program's arguments contain --; put another -- before the program")
         return found
 
@@ -121,7 +121,7 @@ class Parser(argparse.ArgumentParser):
             elif action.type is flag:
                 given.append(f"{name}=true")
             elif action.nargs is None and (following := next(rest, None)) is not None:
-                # Whatever it looks like: a password may begin with a hyphen.
+                # Even if it begins with a hyphen, as a password may.
                 given.append(f"{name}={following}")
             else:
                 given.append(name)
@@ -130,12 +130,12 @@ class Parser(argparse.ArgumentParser):
 
     def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
         if action.option_strings and action.nargs is None and arg_strings == ["--"]:
-            # A value like another, such as a password's; argparse before Python 3.13 drops it.
+            # An ordinary value, such as a password; argparse before Python 3.13 drops it.
             value = self._get_value(action, "--")
             self._check_value(action, value)
             return value
         if action.metavar in _NEVER_EMPTY and "" in arg_strings and not self._empty_is_absent:
-            # As of a shell's variable that is not set: the policy, password or PCRs meant would be left out.
+            # As from an unset shell variable: the intended policy, password or PCRs would be lost.
             raise argparse.ArgumentError(action, "expected a value, got an empty one")
         return super()._get_values(action, arg_strings)
 

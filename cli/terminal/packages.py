@@ -9,7 +9,7 @@ __all__ = ["FLOORS", "explained"]
 FLOORS = {"asn1crypto": (1, 5), "construct": (2, 10, 70), "cryptography": (38,), "OpenSSL": (23, 0)}
 """The oldest supported versions of the packages in pyproject.toml, by module."""
 
-_NAMES = {"OpenSSL": "pyOpenSSL"}  # packages that are not called as their module
+_NAMES = {"OpenSSL": "pyOpenSSL"}  # packages whose name differs from their module's
 _OURS = ("cli", "sigv4", "tpmwire")
 
 

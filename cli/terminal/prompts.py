@@ -31,11 +31,11 @@ def ask_secret(what: str, otherwise: str) -> bytes:
     """
     try:
         with warnings.catch_warnings():
-            # Without a terminal getpass would read standard input, and show what is typed there.
+            # Without a terminal, getpass would read standard input and echo it.
             warnings.simplefilter("error", GetPassWarning)
             return getpass(f"{printable(what)} (not shown): ").encode()
     except (EOFError, GetPassWarning):
         raise UsageError(f"no one could type the {what}; {otherwise}") from None
     except UnicodeError:
-        # Not with its cause, which holds what was typed.
+        # Without its cause, which contains the input.
         raise UsageError(f"the {what} has characters that this terminal's encoding cannot represent") from None

@@ -34,7 +34,7 @@ def printed() -> Iterator[None]:
     finally:
         for screen in (sys.stdout, sys.stderr):
             if isinstance(screen, _Screen):
-                with contextlib.suppress(OSError):  # nobody reads it any more; `guarded` has dealt with that
+                with contextlib.suppress(OSError):  # the reader is gone, which `guarded` has handled
                     screen.detach()
         sys.stdout, sys.stderr = before
 
@@ -49,9 +49,9 @@ class _Screen(io.TextIOWrapper):
 
 
 def _screen(stream: TextIO) -> TextIO:
-    # None, where somebody closed it; something else than a file, where a test or a library put it.
+    # None if it was closed; not a file if a test or a library replaced it.
     if not isinstance(stream, io.TextIOWrapper) or isinstance(stream, _Screen):
         return stream
     stream.flush()
-    # What the locale has no character for is escaped, too.
+    # Characters outside the locale's encoding are escaped, too.
     return _Screen(stream.buffer, stream.encoding, "backslashreplace", line_buffering=stream.line_buffering)

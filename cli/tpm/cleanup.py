@@ -23,7 +23,7 @@ def finish_in_background(clean_up: Callable[[float], None]) -> bool:
         return True
     try:
         os.setsid()
-        # Whoever reads our output waits for its end, which must not be this process's.
+        # Readers of our output wait until it is closed, which must not depend on this process.
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in range(3):
             os.dup2(null, descriptor)

@@ -101,7 +101,7 @@ def _configure_token(parser: argparse.ArgumentParser) -> None:
         metavar="WHO",
         help="audience of the token; repeat up to 10 times",
     )
-    # The limits are sigv4.sts's, with its words.
+    # sigv4.sts checks the limits.
     parser.add_argument(
         "--signing-algorithm", required=True, metavar="ALG", help="signing algorithm: ES384 or RS256"
     )
@@ -120,7 +120,7 @@ def _configure_token(parser: argparse.ArgumentParser) -> None:
 def run(args: Settings) -> int:
     """Runs the query. Raises UsageError, RequestError before the TPM is opened; what `StsClient.call` does."""
     if args.question == "decode-message":
-        # The answer is JSON itself.
+        # The response is JSON itself.
         print(_ask(args, DecodeAuthorizationMessage(args.about)))
     elif args.question == "whoami":
         who = _ask(args, GetCallerIdentity())

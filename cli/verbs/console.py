@@ -103,7 +103,7 @@ def _session_seconds(run: RunSettings, duration: str | None) -> int | None:
 def _answer(http: "HttpClient", request: "Request") -> bytes:
     response = http.send(request)
     if response.status != 200:
-        # Without a word of the answer, which may repeat the request.
+        # Without the response's text, which may quote the request.
         hint = "check that they have not expired, and that --session-duration is not above the role's maximum"
         message = "the console's sign-in page refused the credentials"
         raise StsError(str(response.status), message, "", response.status, hint)

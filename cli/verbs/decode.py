@@ -167,7 +167,7 @@ def _pieces(data: bytes, where: str) -> list[bytes]:
         raise UsageError(f"{where} has more than {LIMIT} bytes")
     if not data.strip():
         raise UsageError(f"{where} is empty; give a command or response in hex or binary")
-    # A TPM's message begins with an octet that is no text.
+    # A TPM's message begins with a byte that is not text.
     if data[:1] in (b"\x80", b"\x00"):
         return [data]
     lines = [re.sub(r"0x|[\s:,]", "", line.lower()) for line in data.decode("latin-1").splitlines()]
@@ -213,7 +213,7 @@ def _looks_like_command(message: bytes) -> bool:
     """Tells whether it is a command, although command codes and response codes overlap: 0x18b is also an error."""
     code = int.from_bytes(message[6:HEADER], "big")
     if len(message) == HEADER == int.from_bytes(message[2:6], "big"):
-        # An error is a header alone. So are these two commands, and no TPM answers their codes.
+        # An error is a header only. So are these two commands, and TPMs do not respond with their codes.
         return code in (TPM_CC.GetTestResult, TPM_CC.ReadClock)
     return TPM_CC(code).known or bool(code & 0x20000000)
 

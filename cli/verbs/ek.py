@@ -83,7 +83,7 @@ def run(args: Settings) -> int:
             try:
                 rows.append(_check_certificate(tpm, one, trust, untrusted, present, auth))
             except (CertificateError, NvError) as error:
-                # A certificate that the user gives is not the TPM's answer.
+                # A certificate given by the user is not the TPM's.
                 failed.append((UsageError if args.cert else type(error))(f"{one.where}: {error}"))
     if args.json:
         json.dump(rows, sys.stdout, indent=2)

@@ -159,7 +159,7 @@ def enroll(args: Settings, checkpoint: Checkpoint) -> int:
     _check_present(args, key_id, present)
     join_line([place.file or ""])  # a path that the profile's line cannot have
     options = endpoint_options(args.aws_region, profile)
-    # Before anything is made: a key that AWS refuses, as one of another partition, changes nothing.
+    # Before any change: AWS may refuse the key, for example in another partition.
     ask_plaintext_identity(key_id, secret, options)
     command = _import(args, Plan(key_id, secret, place, sigv4a, options))
     checkpoint("placed")
@@ -195,7 +195,7 @@ def _check_sigv4a(args: Settings, key_id: str, place: Place, sigv4a: Place) -> N
     """Raises UsageError if this TPM cannot hold the SigV4A key, or if both keys have the same place."""
     if sigv4a.file:
         os.makedirs(os.path.dirname(sigv4a.file), mode=0o700, exist_ok=True)
-    # What is there may be this very key, of a run that was ended.
+    # It may be this very key, from an interrupted run.
     check_places(sigv4a, place, force=True)
     required_key_id(key_id)
     with open_tpm(args) as tpm:
@@ -207,7 +207,7 @@ def _check_enrolled(profile: str, present: str) -> int:
     try:
         command = ProfileCommand(present, profile)
     except UsageError as error:
-        # The reason as it is could send the user here again.
+        # The original reason could send the user here again.
         raise UsageError(
             f"the profile {profile} has no plaintext key to enroll, and another credential_process "
             f"({error}); use `tpmwire import --write-profile` for another key"
@@ -251,7 +251,7 @@ def _import(args: Settings, plan: Plan) -> ProfileCommand:
         enroll_sigv4a(args, order, plan.sigv4a, plan.key_id, parentage.owner, force=args.force)
     line = credential_process(args, plan.key_id, place, pinned, name, ["--cache", *plan.options])
     command = ProfileCommand(line)
-    # What was typed at a prompt stands in no command line.
+    # A password from a prompt is not part of the command line.
     command.key.auth, command.key.parent_auth = order.auth, parentage.auth
     tell_passwords(args, place, parentage, pinned)
     if present is None:

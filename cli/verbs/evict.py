@@ -47,7 +47,7 @@ def run(args: Settings) -> int:
         if not is_occupied(tpm, args.handle):
             raise UsageError(f"no object at 0x{args.handle:08x}; `tpmwire list` shows what is where")
         name = tpm.name(args.handle)
-    # The TPM is free while the user thinks.
+    # The TPM is closed while the user decides.
     check_agreed(f"Remove the key at 0x{args.handle:08x}, Name {name.hex()}, permanently?", yes=args.yes)
     with open_tpm(args) as tpm:
         if tpm.name(args.handle) != name:

@@ -23,7 +23,7 @@ __all__ = ["Settings", "configure", "run"]
 
 _GONE = (
     *("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN", "AWS_ACCOUNT_ID"),
-    # What the program gets ends in an hour; these would let it use the key for ever.
+    # The program's credentials expire in an hour; with these it could use the key forever.
     *("TPM_KEY_AUTH", "TPM_PARENT_AUTH"),
 )
 
@@ -45,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: Settings) -> int:
     """Replaces this process with the program. Raises what `obtain` does."""
     word = args.command[0]
-    # Before the TPM and AWS are asked for nothing.
+    # Before the TPM and AWS are used in vain.
     if shutil.which(word) is None:
         found = os.path.exists(word) and os.sep in word
         note(f"tpmwire exec: {word}: {'not executable' if found else 'program not found'}")

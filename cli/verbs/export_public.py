@@ -77,7 +77,7 @@ def run(args: Settings) -> int:
         if place.is_endorsement:
             public, certificate = _endorsement_key(tpm, parent, auth)
         elif parent >> 24 == TPM_HT.PERSISTENT:
-            # A key file names the storage root key by its handle: it has to be there.
+            # A key file names the storage root key by its handle, so the key must be persistent.
             public = read_loaded(tpm, parent).public
         else:
             public = create_primary(tpm, place.hierarchy, place.template(), authorized_once(tpm, auth)).public

@@ -188,7 +188,7 @@ def run(args: Settings) -> int:
         if sigv4a:
             placements.append(Placement.of(tpm, make_sigv4a_key(tpm, order, key, key_id), sigv4a, parent.owner))
             if parent.handle == OWNER:
-                # It has done its part. Many TPMs have three slots, and putting keys in place takes one more.
+                # No longer needed. Many TPMs have three slots, and making a key persistent needs one more.
                 tpm.flush(key.parent.key.handle)
         pinned = salt_pin(tpm, key.parent.key, persistent=place.handle is not None, owner=parent.owner)
         command = credential_process(args, key_id, place, pinned, key.loaded.name, options)

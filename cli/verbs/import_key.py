@@ -148,12 +148,12 @@ def _import(tpm: "Tpm", key: "HmacKey | EcdsaKey", choices: "list[KeyFile]") -> 
         try:
             return import_key(key.of_file(file), tpm)
         except TpmError as error:
-            # A wrong password is that everywhere; and each attempt may count towards lockout.
+            # A wrong password is wrong under every parent, and each attempt may count towards lockout.
             if error.code in (TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH):
                 raise
             failed = failed or error
             tpm.flush_opened()
-    assert failed is not None  # there is a choice at least
+    assert failed is not None  # at least one choice exists
     if choices[0].parent == SRK and failed.code == TPM_RC_HANDLE:
         raise UsageError(
             f"the key was wrapped for the storage root key, but 0x{SRK:08x} is empty; make that key "

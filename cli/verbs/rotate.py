@@ -188,7 +188,7 @@ def _recover(args: Settings, state: State, owner: Secret) -> None:
             state.reach("placed")
     given_up = args.discard == state.values.get("new", {}).get("id")
     if state.stage in ("created", "made") or (given_up and state.stage in ("placed", "proven")):
-        # Its secret is nowhere, or the user says that it is of no use.
+        # Its secret is lost, or the user discards it.
         _discard(args.profile, state, owner)
     elif args.discard and state.stage != "begun":
         raise UsageError(
@@ -246,7 +246,7 @@ def _create(args: Settings, state: State, owner: Secret, checkpoint: Checkpoint)
             answer = client.call(CreateAccessKey())
         except StsError as error:
             if error.http_status < 500:
-                state.remove()  # nothing was made
+                state.remove()  # nothing was created
             raise
         checkpoint("answered")
         state.reach("created", new={"id": answer.access_key_id})
@@ -256,7 +256,7 @@ def _create(args: Settings, state: State, owner: Secret, checkpoint: Checkpoint)
         try:
             _import(args.profile, places, state, order_for(command, secret, owner), owner, checkpoint)
         except Exception:
-            # The TPM did not take it; nobody else will ever have it.
+            # The TPM did not import the secret, and no other copy exists.
             _discard(args.profile, state, owner)
             state.remove()
             raise
@@ -277,7 +277,7 @@ def _import(
     with open_tpm_for(command) as tpm:
         place = new_place(places, tpm, command, key_id)
         key = make_key(tpm, order)
-        # Before it is put there: a later run tells by the Name whether it was.
+        # Before it is stored: a later run detects by the Name whether it was.
         new = {"id": key_id, "name": key.loaded.name.hex(), **place_values(place)}
         if sigv4a:
             beside = make_sigv4a_key(tpm, order, key, key_id)
@@ -287,11 +287,11 @@ def _import(
         checkpoint("made")
         if sigv4a:
             if key.parent.key.handle >> 24 == TPM_HT.TRANSIENT:
-                # It has done its part. Many TPMs have three slots, and putting keys in place takes one more.
+                # No longer needed. Many TPMs have three slots, and making a key persistent needs one more.
                 tpm.flush(key.parent.key.handle)
             put_in_place(tpm, [Placement.of(tpm, beside, sigv4a, owner)])
             checkpoint("beside")
-        # The last: where it is in its place, all is.
+        # Last: once it is in its place, everything is.
         put_in_place(tpm, [Placement.of(tpm, key, place, owner)])
         checkpoint("put")
     state.reach("placed")

@@ -113,7 +113,7 @@ def run(args: Settings) -> int:
         raise UsageError(
             "--auth-file, --auth-env and --policy are for one command; for several, use --json with passwords"
         )
-    # What is wrong with any of them is said before the first is sent; handles are not known yet.
+    # Reports errors in any command before the first one is sent; handles are not known yet.
     handles = [0x80000000] * len(plans)
     built = [_build(plan, handles[:n], args) for n, plan in enumerate(plans)]
     secrets = [_passwords(plan, args) for plan in plans]

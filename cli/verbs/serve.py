@@ -50,7 +50,7 @@ from ..terminal.options import Once
 __all__ = ["Settings", "configure", "run"]
 
 _PORT = 8911
-_LONGEST_REST = 60.0  # seconds; a machine that slept, or whose clock was set, is noticed by then
+_LONGEST_REST = 60.0  # seconds in which a machine's sleep or a changed clock is noticed
 
 
 class Settings(UseSettings):
@@ -97,7 +97,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: Settings) -> int:
     """Serves until a signal. Raises UsageError, OSError, and the error of the first request for credentials."""
     raise_descriptor_limit()
-    _check_files(resolve_run(args))  # a wrong profile is told before anything is opened
+    _check_files(resolve_run(args))  # a wrong profile is reported before anything is opened
     notifier = Notifier()
     token = TokenFile(args.token_file)
     store = Store(lambda: obtain(resolve_run(args)))
@@ -142,7 +142,7 @@ def _keep(store: "Store", notifier: "Notifier", token: "TokenFile") -> None:
         if asked or time.time() >= store.due:
             with _failures_told(lambda: _outlook(store)):
                 store.fetch()
-            gc.collect()  # a TLS context is few objects and much memory: the programs' threshold would never come
+            gc.collect()  # a TLS context has few objects, so the threshold would not be reached
             _tell(store, notifier)
         notifier.send("WATCHDOG=1")
         store.rest(min(store.due - time.time(), _LONGEST_REST, notifier.watchdog or _LONGEST_REST))
@@ -162,7 +162,7 @@ def _hangups(wake: Callable[[], None]) -> Callable[[], bool]:
     def reload() -> bool:
         if not asked[0]:
             return False
-        asked[0] = False  # one that comes from here on is for the next time
+        asked[0] = False  # a later one counts for the next time
         return True
 
     if not _has_terminal() and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:

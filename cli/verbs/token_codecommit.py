@@ -31,7 +31,7 @@ from ..terminal.messages import UsageError
 
 __all__ = ["Settings", "configure", "run"]
 
-_LIMIT = 1 << 16  # octets; git says a handful of lines
+_LIMIT = 1 << 16  # bytes; git sends a few lines
 
 
 class Settings(UseSettings):

@@ -37,9 +37,9 @@ from ..terminal.messages import warn
 __all__ = ["Settings", "configure", "run"]
 
 _PUBLIC = "public.ecr.aws"
-_PUBLIC_REGION = "us-east-1"  # where alone it gives passwords
-_LIMIT = 1 << 16  # octets of docker's question
-# docker takes this text, and no other, for "none here".
+_PUBLIC_REGION = "us-east-1"  # the only region that gives passwords
+_LIMIT = 1 << 16  # bytes of docker's request
+# docker recognizes only this text as "not found".
 _NOT_FOUND = "credentials not found in native keychain"
 
 

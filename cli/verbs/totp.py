@@ -197,12 +197,12 @@ def _tell(args: Settings, token: "Token") -> None:
 
 def _code(args: Settings) -> int:
     key = key_at(args.key)
-    key.checked = True  # Nobody else tells a wrong code from a right one.
+    key.checked = True  # No other check would find a wrong code.
     key.auth, key.parent_auth = key_auth(args), parent_auth(args)
     key.pcrs = pcrs_from(args.pcrs) if args.pcrs else None
     key.pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
     with open_tpm(args) as tpm:
-        # As late as can be: a TPM that others use may keep us waiting.
+        # As late as possible: other programs may keep the TPM busy.
         now = time.time()
         mac = key.hmac(tpm, step_at(now, args.period))
     print(code_of(mac, args.digits))

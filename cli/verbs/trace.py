@@ -63,7 +63,7 @@ def run(args: Settings) -> int:
     """Runs the program beside the relay; returns its exit code."""
     if shutil.which(args.program[0]) is None:
         raise UsageError(f"cannot find the program {args.program[0]!r}")
-    # A Unix socket's path may have 107 bytes: not below a directory with a long name.
+    # A Unix socket's path has at most 107 bytes, too few for a directory with a long name.
     with tempfile.TemporaryDirectory(prefix="tpmwire-") as place:
         path = os.path.join(place, "tpm")
         out = open(args.out, "w", encoding="utf-8") if args.out else sys.stderr  # noqa: SIM115
@@ -71,7 +71,7 @@ def run(args: Settings) -> int:
             return _run(args, path, out)
         finally:
             if args.out and out:
-                with contextlib.suppress(OSError):  # what it still holds could not be written, as was said
+                with contextlib.suppress(OSError):  # unwritten output was reported already
                     out.close()
 
 
@@ -79,7 +79,7 @@ def _run(args: Settings, path: str, out: TextIO | None) -> int:
     def connect() -> "Transport":
         return open_transport(args.tpm_path, args.timeout)
 
-    # What is wrong with the TPM is said before anything runs.
+    # Errors of the TPM are reported before the program runs.
     connect().close()
     with Relay(path, connect, lambda command, response: _explain(command, response, out, args.secrets)) as relay:
         tcti = f"swtpm:path={path}"
@@ -177,7 +177,7 @@ class Relay:
         except TransportError as error:
             note(f"tpmwire: {error}")
         except OSError:
-            pass  # The program has gone without waiting for the answer.
+            pass  # The program ended without waiting for the response.
         self._disconnect(key)
 
     def _show(self, command: bytes, response: bytes) -> None:
@@ -200,7 +200,7 @@ class Relay:
             request = connection.recv(64)
             if request:
                 known = int.from_bytes(request[:4], "big") == SET_LOCALITY and not any(request[4:])
-                connection.sendall(b"\0\0\0\0" if known else b"\0\0\0\x0a")  # TPM_BAD_ORDINAL, as swtpm says
+                connection.sendall(b"\0\0\0\0" if known else b"\0\0\0\x0a")  # TPM_BAD_ORDINAL, as swtpm responds
                 return
         except OSError:
             pass

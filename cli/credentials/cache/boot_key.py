@@ -40,7 +40,7 @@ class BootKey(HmacKey):
             try:
                 return [self._told(tpm, message, salt) for message in messages]
             except TpmError:
-                pass  # Another key is there now, or none: it is looked for anew.
+                pass  # Another key is there now, or none: search again.
         return [self._told(tpm, message, None) for message in messages]
 
     def _remembered_salt(self) -> Loaded | None:

@@ -13,9 +13,9 @@ __all__ = ["purpose"]
 
 SHAPELESS = frozenset(
     {
-        # How something is said or waited for.
+        # Output and timeouts.
         *("verbose", "version", "timeout", "cache", *OUTPUT_OPTIONS),
-        # Authorizations: the TPM asks for them each time, and a digest of a password may be guessed.
+        # Authorizations: the TPM requires them each time, and passwords could be guessed from a digest.
         *("keyPass", "keyPass_file", "parentPass", "parentPass_file"),
     }
 )

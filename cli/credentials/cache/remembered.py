@@ -65,7 +65,7 @@ def remembered(settings: RunSettings, key_name: bytes) -> KeptFile:
     try:
         store = Store(place(), name)
     except UnfitError:
-        return KeptFile(name, None)  # The cache itself says so.
+        return KeptFile(name, None)  # The cache itself reports this.
     try:
         octets = store.read()
     except UnfitError:

@@ -82,7 +82,7 @@ def _from(
         from sigv4.errors import SigV4Error  # noqa: PLC0415 - cached credentials need nothing of the network
         from sigv4.times import timestamp  # noqa: PLC0415 - likewise
 
-        # Another run may have brought new ones while we waited.
+        # Another run may have stored new ones meanwhile.
         later = _read(store, quiet=True)
         if later is None or later == unfit or not _fresh(later):
             today = later is not None and later != unfit and later.day == timestamp(time.time())[:8]
@@ -97,7 +97,7 @@ def _from(
                 if last is None or not _until_later(last.credentials, error):
                     raise
                 return last.credentials
-    # Opened without the lock, for which others wait.
+    # Without the lock, because other runs wait for it.
     held = _open(keys, later, use)
     return _asked(keys, key_id, use, ask, None, store) if held is None else held.credentials
 
@@ -120,7 +120,7 @@ def _asked(
         nonlocal root
         if store is None or root is not None:
             return keys.day_key(date)
-        # With the day's key, and so before the network: the TPM is opened once, and given back by then.
+        # With the day's key, and so before the network: the TPM is opened once, and closed by then.
         day, root = keys.day_key_and_root(date, label(nonce, use))
         return day
 

@@ -107,7 +107,7 @@ def _keys(root: bytes, salt: bytes, size: int) -> tuple[bytes, bytes]:
 
 
 def _tag(key: bytes, body: bytes, purpose: bytes) -> bytes:
-    # Purpose first: its size is fixed, so that no two pairs make the same octets.
+    # Purpose first: its size is fixed, so that no two pairs give the same bytes.
     return hmac.digest(key, purpose + body, "sha256")
 
 

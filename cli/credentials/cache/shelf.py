@@ -10,7 +10,7 @@ from .store import Store, UnfitError, place
 
 __all__ = ["Entry", "clear", "entries"]
 
-# A digest, what is beside it, and what a run that was killed while it wrote has left.
+# A digest, its companion files, and drafts of killed runs.
 _OURS = re.compile(rf"[0-9a-f]{{32}}({re.escape(SUFFIX)})?(\.lock|\.[0-9a-f]+)?")
 
 
@@ -45,7 +45,7 @@ def _entry(store: Store, name: str) -> list[Entry]:
     try:
         octets = store.read()
         if octets is None:
-            return []  # gone since
+            return []  # removed meanwhile
         shown = read_clear(octets)
     except (DamagedError, UnfitError):
         return [Entry(name, "damaged, or of another version", None)]

@@ -10,7 +10,7 @@ from .held import SigningKey
 
 __all__ = ["KeptSigner"]
 
-_GRACE = 240  # seconds after midnight UTC in which yesterday's key does, as for `Signer.signing_time`
+_GRACE = 240  # seconds after midnight UTC in which yesterday's key is used, as in `Signer.signing_time`
 
 
 class KeptSigner(Signer):

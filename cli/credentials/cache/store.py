@@ -15,9 +15,9 @@ from .sealed import LIMIT
 
 __all__ = ["Store", "UnfitError", "place"]
 
-_DRAFT = 16  # letters of a name that nobody can foresee
+_DRAFT = 16  # letters of an unpredictable name
 _LONGEST_WRITE = 60.0  # seconds
-_PAUSE = 0.02  # seconds between two looks at a lock that another run holds
+_PAUSE = 0.02  # seconds between two attempts to lock
 
 
 class UnfitError(Exception):
@@ -68,7 +68,7 @@ class Store:
             return os.open(self.path, flags)
         except FileNotFoundError:
             above = os.path.dirname(self.path)
-            # With sudo's environment root would make it in a user's place, who could then not use it.
+            # With sudo's environment, root would create it for a user who could then not use it.
             if os.path.exists(above) and os.stat(above).st_uid not in (0, os.geteuid()):
                 raise UnfitError(
                     f"{above} belongs to another user; set XDG_RUNTIME_DIR to a directory that you own"
@@ -159,7 +159,7 @@ def _locked(descriptor: int, patience: float) -> bool:
                 return False
             time.sleep(_PAUSE)
         except OSError:
-            return True  # Some network file systems have no locks: then each run asks for itself.
+            return True  # Some network file systems have no locks: then each run calls STS itself.
         else:
             return True
 

@@ -103,7 +103,7 @@ def wrap_fleet(plan: Plan, found: Survey | None, *, resume: bool = False) -> Sum
         os.fsync(manifest.fileno())
     if found is not None and summary.hosts != found.hosts:
         warn(f"{plan.fleet.path} changed during the run; repeat it with --resume")
-    # Not one by one: it would take a hundred times as long. After a crash --resume looks at each file.
+    # Not one by one, which would be a hundred times slower. After a crash --resume checks each file.
     os.sync()
     return summary
 
@@ -118,7 +118,7 @@ def _find_finished(plan: Plan, path: str, summary: Summary) -> FinishedHosts:
         try:
             inputs = inputs_of(host.fields, plan.order).fingerprint
         except (UsageError, ValueError):
-            continue  # told when its turn comes
+            continue  # reported in its turn
         target = target_hash(host.fields)
         if done.differs(host.name, target, inputs):
             raise UsageError(
@@ -165,7 +165,7 @@ def _work(
         if manifest is None:
             sys.stdout.write(line)
             if found is None:
-                sys.stdout.flush()  # somebody may wait for it before the next host
+                sys.stdout.flush()  # a reader may wait for it before the next host
         else:
             manifest.write(line.encode())
             manifest.flush()
@@ -215,6 +215,6 @@ def _progress(count: int, total: int) -> None:
     if sys.stderr.isatty() and (count % 16 == 0 or count == total):
         bar = "#" * (40 * count // total)
         end = "\n" if count == total else ""
-        # As bytes: in text a carriage return would be shown, not done.
+        # As bytes: a carriage return in text would be escaped.
         sys.stderr.buffer.write(f"\r[{bar:40}] {count}/{total}{end}".encode())
         sys.stderr.buffer.flush()

@@ -131,7 +131,7 @@ def target_hash(fields: Mapping[str, Any]) -> str:
     """Tells whether a host's public key is the one that was wrapped for."""
     public = fields.get("public")
     if public is None:
-        # What a cloud says of the host: its fields are not ours.
+        # A cloud's description of the host, with other fields.
         public = json.dumps({name: value for name, value in fields.items() if name not in _OWN}, sort_keys=True)
     return hashlib.sha256(str(public).lower().encode("utf-8", "replace")).hexdigest()
 
@@ -213,7 +213,7 @@ def wrap_for_target(target: Target, inputs: Inputs, trust: "Trust | None") -> "K
     try:
         return wrap_hmac_key(inputs.secret, target.public, target.parent, auth=inputs.auth, policy=inputs.policy)
     except SessionError as error:
-        # Nobody sits between us and a file.
+        # A file cannot be modified in transit.
         raise UsageError(f"the public key of {target.host} cannot be used: {error}") from error
 
 
@@ -226,7 +226,7 @@ def _certified(target: Target, trust: "Trust") -> None:
         verify_chain(certificate, trust, others)
         key = public_key(certificate)
     except CertificateError as error:
-        # It came in a file, so that nobody on the way to a TPM is to blame.
+        # It is from a file, so the connection to a TPM is not the cause.
         raise UsageError(str(error)) from error
     if into_template(key, target.public) != target.public:
         raise UsageError("the certificate is for another key")
