@@ -64,7 +64,7 @@ class Authorities:
             if not os.path.isdir(path):
                 context.load_verify_locations(cadata=_read_pipe(path))
                 return
-            hashed = _hashed(path)
+            hashed = _count_hashed(path)
         except OSError as error:  # ssl.SSLError is one
             reason = error.strerror if error.filename or error.errno == 2 else None
             raise RequestError(
@@ -95,14 +95,14 @@ def _load_system(context: "ssl.SSLContext") -> bool:
     import ssl  # late: a run without TLS does not need it
 
     places = ssl.get_default_verify_paths()
-    hashed = _hashed(places.capath) if places.capath else 0
+    hashed = _count_hashed(places.capath) if places.capath else 0
     if places.capath and hashed and _covers(hashed, places.cafile, places.openssl_cafile):
         # OpenSSL then reads only the CA that it needs; parsing a whole bundle takes 18 ms of CPU.
         context.load_verify_locations(capath=places.capath)
         return True
-    named = os.environ.get(places.openssl_cafile_env, "")
-    if os.path.exists(named) and stat.S_ISFIFO(os.stat(named).st_mode):
-        raise RequestError(f"{places.openssl_cafile_env}: {named} is not a regular file; use a PEM file")
+    bundle_path = os.environ.get(places.openssl_cafile_env, "")
+    if os.path.exists(bundle_path) and stat.S_ISFIFO(os.stat(bundle_path).st_mode):
+        raise RequestError(f"{places.openssl_cafile_env}: {bundle_path} is not a regular file; use a PEM file")
     context.load_default_certs()
     directories = os.environ.get(places.openssl_capath_env, "")
     if places.cafile or hashed or os.pathsep in directories:
@@ -115,11 +115,11 @@ def _load_system(context: "ssl.SSLContext") -> bool:
     return bundle is not None
 
 
-def _covers(hashed: int, bundle: str | None, usual: str) -> bool:
+def _covers(hashed: int, bundle: str | None, default: str) -> bool:
     """Returns whether a directory of `hashed` CAs has all CAs of `bundle`, the system's unchanged bundle."""
     if bundle is None:
         return True
-    if os.path.realpath(bundle) != os.path.realpath(usual):
+    if os.path.realpath(bundle) != os.path.realpath(default):
         return False
     try:
         with open(bundle, "rb") as file:
@@ -128,7 +128,7 @@ def _covers(hashed: int, bundle: str | None, usual: str) -> bool:
         return True
 
 
-def _hashed(directory: str) -> int:
+def _count_hashed(directory: str) -> int:
     """Returns the number of links by `openssl rehash` (8 hexadecimal digits, a dot, a number)."""
     try:
         names = os.listdir(directory)

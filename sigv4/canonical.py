@@ -150,21 +150,21 @@ def _canonical_query(query: str) -> str:
     if not query:
         return ""
     if not query.isascii():
-        query = re.sub(r"[^\x00-\x7f]+", lambda found: quote(found[0]), query)
+        query = re.sub(r"[^\x00-\x7f]+", lambda match: quote(match[0]), query)
     pairs = sorted(pair.partition("=")[::2] for pair in query.split("&"))
     return "&".join(f"{key}={value}" for key, value in pairs)
 
 
 def _signed_values(request: Request) -> dict[str, list[str]]:
     """Returns the signed headers: lower-case name to values, with whitespace trimmed and merged."""
-    found: dict[str, list[str]] = {}
+    values: dict[str, list[str]] = {}
     for name, value in request.headers:
         if (key := name.lower()) not in _NEVER_SIGNED:
             # Only ASCII whitespace, as in AWS's own library.
-            found.setdefault(key, []).append(b" ".join(value.encode("utf-8").split()).decode("utf-8"))
-    if "host" not in found:
-        found["host"] = [host_header(request.url)]
-    return found
+            values.setdefault(key, []).append(b" ".join(value.encode("utf-8").split()).decode("utf-8"))
+    if "host" not in values:
+        values["host"] = [host_header(request.url)]
+    return values
 
 
 def signed_headers(request: Request) -> str:

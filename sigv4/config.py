@@ -116,11 +116,11 @@ class Config:
         A profile that is its own source uses its own key. Raises RequestError for a missing profile or a loop.
         """
         profile = self.profile(name)
-        found = [profile]
+        chain = [profile]
         while (source := profile.get("source_profile")) is not None and profile.get("role_arn") is not None:
             if source == profile.name:
                 break
-            if source in (earlier.name for earlier in found) or len(found) == _MAX_CHAIN:
+            if source in (earlier.name for earlier in chain) or len(chain) == _MAX_CHAIN:
                 raise RequestError(
                     f"the source_profile chain of {profile} has a loop or more than {_MAX_CHAIN} profiles; "
                     "end it at a key"
@@ -131,8 +131,8 @@ class Config:
                     "add that profile"
                 )
             profile = self.profile(source)
-            found.append(profile)
-        return found
+            chain.append(profile)
+        return chain
 
     def _known_names(self) -> str:
         if self._homeless and not self._profiles:
@@ -148,8 +148,8 @@ def profile_name(environ: Mapping[str, str]) -> str | None:
 
 def configured_region(environ: Mapping[str, str], profile: Profile | None = None) -> str | None:
     """Returns AWS_REGION, AWS_DEFAULT_REGION or the profile's region; None if none is set."""
-    found = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
-    return found or (None if profile is None else profile.get("region"))
+    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    return region or (None if profile is None else profile.get("region"))
 
 
 def config_file(environ: Mapping[str, str]) -> str:
@@ -278,8 +278,8 @@ def _parse_value(path: str, text: str | None) -> str | dict[str, str]:
 
 
 def _nested(values: Values, key: str) -> dict[str, str]:
-    found = values.get(key)
-    return found if isinstance(found, dict) else {}
+    value = values.get(key)
+    return value if isinstance(value, dict) else {}
 
 
 def _expand(path: str, environ: Mapping[str, str]) -> str:

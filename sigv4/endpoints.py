@@ -119,8 +119,8 @@ def resolve_service(
     from .services import HOST_PREFIXES, HOSTS, SIGNING_NAMES  # late: a large table that STS does not need
 
     environ = environ or {}
-    found, pseudo_fips = _parse_region(region)
-    region = found or GLOBAL_REGION
+    plain_region, pseudo_fips = _parse_region(region)
+    region = plain_region or GLOBAL_REGION
     if not re.fullmatch(r"[a-z0-9-]{1,63}", name):
         raise RequestError(f"{name!r} is not a valid service name; use e.g. s3 or dynamodb")
     signing_name = SIGNING_NAMES.get(name, name)
@@ -129,11 +129,11 @@ def resolve_service(
     fips = pseudo_fips or is_enabled("AWS_USE_FIPS_ENDPOINT", environ, profile)
     dual_stack = is_enabled("AWS_USE_DUALSTACK_ENDPOINT", environ, profile)
     row = partition(region)
-    places = next(
-        (found for variants, found in HOSTS.get(name, {}).items() if _VARIANTS[fips, dual_stack] in variants), {}
+    hosts = next(
+        (hosts for variants, hosts in HOSTS.get(name, {}).items() if _VARIANTS[fips, dual_stack] in variants), {}
     )
-    usual = (f"{HOST_PREFIXES.get(name, name)}{{fips}}.{{region}}.{{domain}}", "")
-    host, signed_for = next((places[key] for key in (region, row[0], "*") if key in places), usual)
+    default = (f"{HOST_PREFIXES.get(name, name)}{{fips}}.{{region}}.{{domain}}", "")
+    host, signed_for = next((hosts[key] for key in (region, row[0], "*") if key in hosts), default)
     if not host:
         raise RequestError(f"{name} has no FIPS endpoint in {region}; use another region, or disable FIPS")
     host = host.format(

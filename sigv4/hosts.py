@@ -88,8 +88,8 @@ def scope_of(url: str) -> Scope:
     """Returns the scope of signatures for the host of `url`. Raises RequestError for an invalid URL."""
     parts = split_url(url)
     host = (parts.hostname or "").lower()
-    if known := GLOBAL_HOSTS.get(host) or GLOBAL_HOSTS.get(host.replace("-fips.", ".")):
-        return Scope(known[0], known[1] or None)
+    if entry := GLOBAL_HOSTS.get(host) or GLOBAL_HOSTS.get(host.replace("-fips.", ".")):
+        return Scope(entry[0], entry[1] or None)
     domain = next((suffix for suffix in _DOMAINS if host.endswith("." + suffix)), None)
     names = host.removesuffix(f".{domain}").split(".")
     # "dualstack" and "fips" select an endpoint, not a service.
@@ -99,10 +99,10 @@ def scope_of(url: str) -> Scope:
     for start in range(1, len(labels)):
         if name := MULTI_REGION_HOSTS.get(".".join(labels[start:])):
             return Scope(name, multi_region=True)
-    found = _legacy_s3(labels) or _before_region(labels, parts.path) or _after_region(labels)
-    if found.service is None and domain == _LEGACY_DOMAIN and (name := _GLOBAL_HOSTS.get(labels[-1])):
+    scope = _legacy_s3(labels) or _before_region(labels, parts.path) or _after_region(labels)
+    if scope.service is None and domain == _LEGACY_DOMAIN and (name := _GLOBAL_HOSTS.get(labels[-1])):
         return Scope(name, _LEGACY_REGION)
-    return found
+    return scope
 
 
 def _before_region(labels: list[str], path: str) -> Scope | None:
@@ -144,5 +144,5 @@ def _legacy_s3(labels: list[str]) -> Scope | None:
     """Parses older hosts of S3 (s3-REGION), and s3-accelerate, which has no region."""
     if labels[-1] == "s3-accelerate":
         return Scope("s3")
-    found = re.fullmatch(r"s3-(.+)", labels[-1])
-    return Scope("s3", found[1]) if found and _REGION.fullmatch(found[1]) else None
+    match = re.fullmatch(r"s3-(.+)", labels[-1])
+    return Scope("s3", match[1]) if match and _REGION.fullmatch(match[1]) else None

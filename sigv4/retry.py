@@ -109,8 +109,8 @@ class RetryPolicy:
         if self.mode == "legacy":
             status = failure.http_status
             return status in _LEGACY_STATUS or (status == 400 and failure.code in _LEGACY_CODES)
-        known = failure.code in _TRANSIENT or failure.code in _THROTTLED
-        return known or failure.http_status in _RETRYABLE_STATUS
+        has_retryable_code = failure.code in _TRANSIENT or failure.code in _THROTTLED
+        return has_retryable_code or failure.http_status in _RETRYABLE_STATUS
 
     def delay(self, failure: NetworkError | StsError, attempt: int, random: float) -> float:
         """Returns the seconds to wait after failed attempt number `attempt` (from 1); `random` is from 0 to 1."""
@@ -120,8 +120,8 @@ class RetryPolicy:
         if self.patient:
             return random * min(doubled, _LONGEST)
         delay = random * min(doubled * (1.0 if _is_throttled(failure) else 0.05), _LONGEST)
-        asked = failure.retry_after if isinstance(failure, StsError) else None
-        return delay if asked is None else max(delay, min(asked, delay + _RETRY_AFTER_MORE))
+        server_delay = failure.retry_after if isinstance(failure, StsError) else None
+        return delay if server_delay is None else max(delay, min(server_delay, delay + _RETRY_AFTER_MORE))
 
 
 def read_retry_policy(environ: Mapping[str, str], profile: "Profile | None" = None) -> RetryPolicy:

@@ -139,8 +139,8 @@ def read_s3_settings(environ: Mapping[str, str], profile: "Profile | None" = Non
 
 def split_bucket_key(text: str) -> tuple[str, str]:
     """Splits `BUCKET/KEY` into bucket, or ARN of an access point, and key. Raises RequestError if invalid."""
-    if found := _ARN.fullmatch(text):
-        return found[1], found[2] or ""
+    if match := _ARN.fullmatch(text):
+        return match[1], match[2] or ""
     bucket, _, key = text.partition("/")
     _check_name(bucket)
     return bucket, key
@@ -179,8 +179,8 @@ def locate(bucket: str, region: str, settings: S3Settings) -> Bucket:
     _check_name(bucket)
     if re.search(r"--xa?-s3$", bucket):
         return _directory(bucket, region, settings)
-    if found := _ALIAS.fullmatch(bucket):
-        return _outposts_alias(bucket, found[1], found[2], region)
+    if match := _ALIAS.fullmatch(bucket):
+        return _outposts_alias(bucket, match[1], match[2], region)
     return _plain(bucket, region, settings)
 
 
@@ -218,8 +218,8 @@ def _plain(bucket: str, region: str, settings: S3Settings) -> Bucket:
 
 
 def _directory(bucket: str, region: str, settings: S3Settings) -> Bucket:
-    found = _DIRECTORY.fullmatch(bucket)
-    if not _fits_host(bucket, dots=False) or (found is None and settings.endpoint_url is None):
+    match = _DIRECTORY.fullmatch(bucket)
+    if not _fits_host(bucket, dots=False) or (match is None and settings.endpoint_url is None):
         raise RequestError(f"{bucket!r} is not a valid directory bucket name; expected e.g. a--use1-az4--x-s3")
     if settings.accelerate:
         raise RequestError("S3 Accelerate does not serve directory buckets; set use_accelerate_endpoint to false")
@@ -232,7 +232,7 @@ def _directory(bucket: str, region: str, settings: S3Settings) -> Bucket:
         place = parts._replace(netloc=f"{bucket}.{parts.netloc}").geturl()
         return Bucket(place, region, "s3express", directory=True)
     fips, dual = "-fips" if settings.fips else "", ".dualstack" if settings.dual_stack else ""
-    zone = found[1] if found else ""
+    zone = match[1] if match else ""
     host = f"{bucket}.s3express{fips}-{zone}{dual}.{region}.{partition(region)[2]}"
     return Bucket(f"https://{host}", region, "s3express", directory=True)
 
@@ -247,19 +247,20 @@ def _outposts_alias(bucket: str, hardware: str, outpost: str, region: str) -> Bu
 
 
 def _access_point(arn: str, region: str, settings: S3Settings) -> Bucket:
-    _, named, service, own_region, account, resource = arn.split(":", 5)
+    _, partition_name, service, own_region, account, resource = arn.split(":", 5)
     kind, _, name = resource.replace(":", "/").partition("/")
     row = partition(own_region or region)
-    if not named == row[0] == partition(region)[0]:
+    if not partition_name == row[0] == partition(region)[0]:
         raise RequestError(
-            f"{arn!r} is in partition {named}, not that of {own_region or region} and {region}; check --region"
+            f"{arn!r} is in partition {partition_name}, not that of {own_region or region} and {region}; "
+            "check --region"
         )
     if settings.accelerate:
         raise RequestError("S3 Accelerate does not serve access points; set use_accelerate_endpoint to false")
-    whole = re.fullmatch("[0-9]{12}", account)
-    if whole and not own_region and service == "s3":
+    has_account = re.fullmatch("[0-9]{12}", account)
+    if has_account and not own_region and service == "s3":
         return _multi_region(name, row[2], settings)
-    if not whole or not re.fullmatch(_LABEL, own_region):
+    if not has_account or not re.fullmatch(_LABEL, own_region):
         raise RequestError(
             f"{arn!r} is not a valid ARN of an access point; expected arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME"
         )

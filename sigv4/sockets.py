@@ -95,12 +95,12 @@ def _start_connecting(address: _Address) -> socket.socket:
     return sock
 
 
-def _interleave(found: Sequence[_Address]) -> list[_Address]:
+def _interleave(addresses: Sequence[_Address]) -> list[_Address]:
     """Alternates the address families, so that an unreachable family delays the other only once."""
-    first = [one for one in found if one[0] == found[0][0]]
-    other = [one for one in found if one[0] != found[0][0]]
-    turns = [one for pair in zip(first, other, strict=False) for one in pair]
-    return turns + first[len(other) :] + other[len(first) :]
+    first = [one for one in addresses if one[0] == addresses[0][0]]
+    other = [one for one in addresses if one[0] != addresses[0][0]]
+    alternating = [one for pair in zip(first, other, strict=False) for one in pair]
+    return alternating + first[len(other) :] + other[len(first) :]
 
 
 def _resolve(host: str, port: int, deadline: Deadline) -> Sequence[_Address]:

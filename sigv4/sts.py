@@ -83,27 +83,27 @@ class _CredentialsOperation(StsOperation[Credentials]):
     def result(self, document: Document) -> Credentials:
         start = f"{self.action}Response/{self.action}Result/"
         path = start + "Credentials/"
-        key_id = _fit(document, path + "AccessKeyId", r"[A-Za-z0-9_]{16,128}")
-        secret = _fit(document, path + "SecretAccessKey", r"[!-~]+")
-        token = _fit(document, path + "SessionToken", r"[!-~]+")
-        expiration = _expiration(document, path)
-        return Credentials(key_id, secret, token, expiration, _account(document.first(start + self._arn)))
+        key_id = _read_text(document, path + "AccessKeyId", r"[A-Za-z0-9_]{16,128}")
+        secret = _read_text(document, path + "SecretAccessKey", r"[!-~]+")
+        token = _read_text(document, path + "SessionToken", r"[!-~]+")
+        expiration = _read_expiration(document, path)
+        return Credentials(key_id, secret, token, expiration, _parse_account(document.first(start + self._arn)))
 
 
-def _expiration(document: Document, path: str) -> str:
+def _read_expiration(document: Document, path: str) -> str:
     expiration = document.one(path + "Expiration")
     if not is_rfc3339(expiration):
         raise ResponseError("the response's Expiration is not a valid RFC 3339 time; check the endpoint")
     return expiration
 
 
-def _account(text: str) -> str | None:
+def _parse_account(text: str) -> str | None:
     """Returns the account id in an ARN, or an account id itself; None if `text` is neither."""
-    found = re.fullmatch(r"(?:arn:[^:]*:[^:]*:[^:]*:)?([0-9]{12})(?::.*)?", text, re.DOTALL)
-    return None if found is None else found[1]
+    match = re.fullmatch(r"(?:arn:[^:]*:[^:]*:[^:]*:)?([0-9]{12})(?::.*)?", text, re.DOTALL)
+    return None if match is None else match[1]
 
 
-def _fit(document: Document, path: str, pattern: str) -> str:
+def _read_text(document: Document, path: str, pattern: str) -> str:
     text = document.one(path)
     if not re.fullmatch(pattern, text):
         raise ResponseError(f"the response's {path.rpartition('/')[2]} has invalid characters; check the endpoint")
@@ -288,7 +288,7 @@ class AssumeRoot(_CredentialsOperation):
     def result(self, document: Document) -> Credentials:
         credentials = super().result(document)
         # The response does not name the account.
-        credentials.account_id = _account(self._target)
+        credentials.account_id = _parse_account(self._target)
         return credentials
 
 
@@ -333,7 +333,9 @@ class GetWebIdentityToken(StsOperation[WebIdentityToken]):
 
     def result(self, document: Document) -> WebIdentityToken:
         path = f"{self.action}Response/{self.action}Result/"
-        return WebIdentityToken(_fit(document, path + "WebIdentityToken", r"[!-~]+"), _expiration(document, path))
+        return WebIdentityToken(
+            _read_text(document, path + "WebIdentityToken", r"[!-~]+"), _read_expiration(document, path)
+        )
 
 
 class GetCallerIdentity(StsOperation[CallerIdentity]):
@@ -351,7 +353,7 @@ class GetAccessKeyInfo(StsOperation[str]):
         self.parameters = (TextParameter("AccessKeyId", access_key_id, 16, 128, r"[\w]*"),)
 
     def result(self, document: Document) -> str:
-        return _fit(document, "GetAccessKeyInfoResponse/GetAccessKeyInfoResult/Account", r"[0-9]{12}")
+        return _read_text(document, "GetAccessKeyInfoResponse/GetAccessKeyInfoResult/Account", r"[0-9]{12}")
 
 
 class DecodeAuthorizationMessage(StsOperation[str]):

@@ -33,14 +33,14 @@ def http_date(time: float) -> str:
 
 def parse_http_date(text: str) -> int | None:
     """Returns the POSIX seconds of a Date header (RFC 9110 §5.6.7, the preferred form); None if invalid."""
-    found = re.fullmatch(
+    match = re.fullmatch(
         r"[A-Za-z]{3}, ([0-9]{2}) ([A-Za-z]{3}) ([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) (?:GMT|UTC|[+-]0000)",
         text,
     )
-    if found is None or found[2] not in _MONTHS:
+    if match is None or match[2] not in _MONTHS:
         return None
-    year, month, day = int(found[3]), _MONTHS.index(found[2]) + 1, int(found[1])
-    hour, minute, second = int(found[4]), int(found[5]), int(found[6])
+    year, month, day = int(match[3]), _MONTHS.index(match[2]) + 1, int(match[1])
+    hour, minute, second = int(match[4]), int(match[5]), int(match[6])
     if year < 1970 or not _is_date(year, month, day) or hour > 23 or minute > 59 or second > 60:
         return None
     from calendar import timegm  # late: a signature does not need it
@@ -73,14 +73,14 @@ def parse_rfc3339(text: str) -> int:
 
 def _rfc3339_fields(text: str) -> tuple[int, ...] | None:
     """Returns year to second, and the zone's hours and minutes without sign; None if `text` is invalid."""
-    found = re.fullmatch(
+    match = re.fullmatch(
         r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]{1,9})?"
         r"(?:[Zz]|[+-]([0-9]{2}):([0-9]{2}))",
         text,
     )
-    if found is None:
+    if match is None:
         return None
-    fields = tuple(int(part or 0) for part in found.groups())
+    fields = tuple(int(part or 0) for part in match.groups())
     year, month, day, hour, minute, second, zone_hour, zone_minute = fields
     clock = hour <= 23 and minute <= 59 and second <= 60 and zone_hour <= 23 and zone_minute <= 59
     return fields if clock and year >= 1 and _is_date(year, month, day) else None

@@ -91,7 +91,7 @@ def eks_exec_credential(token: str, time: float, api_version: str | None = None)
 def check_database(host: str, port: int | None, user: str, region: str) -> None:
     """Raises RequestError for invalid arguments of a database token."""
     if not user:
-        raise RequestError("missing database user")
+        raise RequestError("missing database user; give its name")
     try:
         user.encode("utf-8")
     except UnicodeEncodeError:
@@ -124,21 +124,21 @@ def _database_token(signer: "Signer", authority: str, query: str, region: str, s
 def codecommit_region(host: str) -> str | None:
     """Returns the region of a CodeCommit host; None for other hosts."""
     # The whole host must match: a domain that only begins like AWS's must not get the password.
-    found = re.fullmatch(
+    match = re.fullmatch(
         r"(?:vpce-[a-z0-9-]+\.)?git-codecommit(?:-fips)?\.([a-z0-9-]+)\.(?:vpce\.)?([a-z0-9.-]+)(?::\d+)?", host
     )
-    return None if found is None or found[2] != dns_suffix(found[1]) else found[1]
+    return None if match is None or match[2] != dns_suffix(match[1]) else match[1]
 
 
 def database_region(host: str) -> tuple[str, str] | None:
     """Returns kind ("rds" or "dsql") and region of a database host; None for other hosts."""
     host = host.lower()
-    if found := re.fullmatch(r".+\.dsql(?:-[a-z0-9]+)?\.([a-z0-9-]+)\.on\.aws", host):
-        return "dsql", found[1]
+    if match := re.fullmatch(r".+\.dsql(?:-[a-z0-9]+)?\.([a-z0-9-]+)\.on\.aws", host):
+        return "dsql", match[1]
     # In China the region follows the service.
     for pattern in (r".+\.([a-z0-9-]+)\.rds\.(.+)", r".+\.rds\.([a-z0-9-]+)\.(.+)"):
-        if (found := re.fullmatch(pattern, host)) and found[2] == dns_suffix(found[1]):
-            return "rds", found[1]
+        if (match := re.fullmatch(pattern, host)) and match[2] == dns_suffix(match[1]):
+            return "rds", match[1]
     return None
 
 
@@ -171,10 +171,10 @@ def ecr_request(endpoint: Endpoint, *, public: bool = False) -> Request:
 
 def registry_region(host: str) -> str | None:
     """Returns the region of a private ECR registry host, ACCOUNT.dkr.ecr.REGION...; None for other hosts."""
-    found = re.fullmatch(r"\d{12}\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(.+)", host)
-    if found is None or found[2] not in (dns_suffix(found[1]), "on.aws", "on.amazonwebservices.com.cn"):
+    match = re.fullmatch(r"\d{12}\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(.+)", host)
+    if match is None or match[2] not in (dns_suffix(match[1]), "on.aws", "on.amazonwebservices.com.cn"):
         return None
-    return found[1]
+    return match[1]
 
 
 def ecr_login(body: bytes) -> tuple[str, str, str]:
