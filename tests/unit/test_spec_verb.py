@@ -40,7 +40,8 @@ def test_a_command(spec: Spec) -> None:
     code, said = spec("TPM2_HMAC")
     assert code == 0
     assert said == (
-        "TPM2_HMAC  HMAC of buffer with the key at handle. hashAlg NULL is the key's own hash.  [Part 3 §15.5]\n"
+        "TPM2_HMAC  Returns the HMAC of buffer with the key at handle. hashAlg NULL means the key's hash."
+        "  [Part 3 §15.5]\n"
         "  command code\n"
         "    0x00000155  TPM_CC_HMAC\n"
         "  sessions\n"
@@ -131,7 +132,7 @@ def test_the_roles_that_are_not_user() -> None:
         ("TPM_HT", "0x81  TPM_HT_PERSISTENT"),
         ("TPM_NT", "0x08  TPM_NT_PIN_FAIL"),
         ("TPM_ALG 0x61", "0x61: TPM_ALG_HASH_EDDSA\n"),
-        ("TPM2_MAC", "TPM2_HMAC  HMAC of"),
+        ("TPM2_MAC", "TPM2_HMAC  Returns the HMAC of"),
         ("TPM_ALG 0x000b", "0xb: TPM_ALG_SHA256\n"),
         ("TPM_ALG sha256", "0xb: TPM_ALG_SHA256\n"),
         ("TPM_ALG 0x7777", "unknown"),
