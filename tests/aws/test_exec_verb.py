@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from cli.toolbox import main
-from tests.aws.test_serving import PLAIN_HANDLE, machine
+from tests.support.keys import PLAIN_HANDLE
 from tests.support.profiles import Run, config, run
-from tests.support.programs import TOOLBOX
+from tests.support.programs import TOOLBOX, machine
 from tests.support.sts import VerifyingSts
 
 __all__ = ["config", "run"]

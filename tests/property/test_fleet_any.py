@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cli.keys.fleet.wrap import WrapOrder, wrap_host
 from tests.support.makers import Issued, chain, pem
-from tests.unit.test_fleet import SECRET, host
+from tests.support.targets import SECRET, host
 from tpmwire.keys.certificates import Certificate, Trust
 from tpmwire.keys.keyfile import parse
 from tpmwire.secret import Secret

@@ -13,6 +13,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+from tpmwire.spec.commands.nv import NV_DefineSpace, NV_Write
+from tpmwire.spec.constants import TPM_ALG, TPM_RH, TPMA_NV
+from tpmwire.spec.storage import TPMS_NV_PUBLIC
+from tpmwire.tpm import Tpm
+
 EK_USAGE = x509.ObjectIdentifier("2.23.133.8.1")
 TPM_MANUFACTURER = x509.ObjectIdentifier("2.23.133.2.1")
 DAY = datetime.timedelta(days=1)
@@ -92,3 +97,15 @@ class Maker:
         if usage is not None:
             builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         return builder.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+READABLE = TPMA_NV.OWNERWRITE | TPMA_NV.OWNERREAD | TPMA_NV.AUTHREAD | TPMA_NV.NO_DA
+
+
+def write_nv(path: str, index: int, data: bytes) -> None:
+    """Defines an NV index that everybody can read, and writes data into it."""
+    with Tpm.open(path, 30) as tpm:
+        public = TPMS_NV_PUBLIC(index, TPM_ALG.SHA256, READABLE, b"", len(data))
+        tpm.execute(NV_DefineSpace(TPM_RH.OWNER, b"", public))
+        for offset in range(0, len(data), 512):
+            tpm.execute(NV_Write(TPM_RH.OWNER, index, data[offset : offset + 512], offset))

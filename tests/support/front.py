@@ -2,11 +2,11 @@
 
 import http.client
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from types import TracebackType
+from http.server import BaseHTTPRequestHandler
 from typing import NamedTuple
 from urllib.parse import parse_qsl
+
+from tests.support.local_http import LocalHttp
 
 __all__ = ["Exchange", "Front", "refusal"]
 
@@ -35,7 +35,7 @@ def refusal(code: str) -> tuple[int, bytes]:
     return 403, text.encode()
 
 
-class Front:
+class Front(LocalHttp):
     """Passes requests on to the server at `port`. A context manager; `url` is where it listens.
 
     `instead(headers, body)` may give an answer in the server's place; `lose(body)` says whose answer is lost
@@ -71,18 +71,4 @@ class Front:
                 self.end_headers()
                 self.wfile.write(answer[1])
 
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> "Front":
-        Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler)

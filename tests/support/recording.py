@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.interposer import Interposer
+from tests.support.salt_keys import NO_SECRETS, SALT_KEYS
 from tests.support.swtpm import Swtpm
-from tests.swtpm.test_salted_sessions import NO_SECRETS, SALT_KEYS
 from tpmwire.crypto.salt import seal_secret
 from tpmwire.explain import Node, Talk, explain_talk
 from tpmwire.secret import EMPTY_AUTH, Secret

@@ -8,9 +8,7 @@ import fnmatch
 import http.client
 import re
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from types import TracebackType
+from http.server import BaseHTTPRequestHandler
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -23,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.kdf.kbkdf import KBKDFHMAC, CounterLocation, Mode
 
 from tests.support.front import refusal
+from tests.support.local_http import LocalHttp
 
 __all__ = ["Sigv4aFront", "Verified", "public_key"]
 
@@ -73,7 +72,7 @@ class _Theirs(botocore.auth.SigV4Auth):  # type: ignore[misc]  # botocore has no
         return path if self._s3 else str(super()._normalize_url_path(path))
 
 
-class Sigv4aFront:
+class Sigv4aFront(LocalHttp):
     """Verifies, and passes on to the server at `port`. A context manager; `url` is where it listens.
 
     `secrets` has the secret of each access key id, `region` is the region where it stands. `verified` has what
@@ -96,21 +95,7 @@ class Sigv4aFront:
 
             do_GET = do_PUT = do_POST
 
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> "Sigv4aFront":
-        Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler)
 
     def _answered(
         self, method: str, target: str, headers: list[tuple[str, str]], body: bytes

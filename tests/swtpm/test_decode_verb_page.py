@@ -12,7 +12,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from cli.toolbox import main
 from tests.support.browser import browser
 from tests.support.recording import AES, DATA, PASSWORD, Bench, bench
-from tests.swtpm.test_salted_sessions import SEALED
+from tests.support.salt_keys import SEALED
 from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.sessions import SessionStart
 from tpmwire.spec.commands.objects import Create

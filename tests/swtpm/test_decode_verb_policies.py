@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.recording import XOR, Bench, bench, beside
-from tests.swtpm.test_salted_sessions import NO_SECRETS, SALT_KEYS
+from tests.support.salt_keys import NO_SECRETS, SALT_KEYS
 from tpmwire.explain import as_text
 from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.sessions import Password, SessionStart

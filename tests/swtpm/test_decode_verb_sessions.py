@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.recording import AES, DATA, PASSWORD, XOR, Bench, bench, beside, content, hmacs
+from tests.support.salt_keys import SALT_KEYS, SEALED
 from tests.support.verbs import Tool
-from tests.swtpm.test_salted_sessions import SALT_KEYS, SEALED
 from tpmwire.errors import TpmError
 from tpmwire.explain import as_text, explain_talk
 from tpmwire.policy import statements

@@ -13,7 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from cli.toolbox import main
 from cli.tpm.pins import pin_from
-from tests.support.ekcert import Maker
+from tests.support.ekcert import Maker, write_nv
 from tests.support.guess import unsalted
 from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, tpm2
@@ -22,15 +22,11 @@ from tpmwire.crypto.formulas import name_of
 from tpmwire.errors import SessionError, TpmError
 from tpmwire.keys import templates
 from tpmwire.spec.commands.capability import GetCapability
-from tpmwire.spec.commands.nv import NV_DefineSpace, NV_Write
 from tpmwire.spec.commands.random import GetRandom
-from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_RH, TPM_SE, TPMA_NV, TPMA_OBJECT
-from tpmwire.spec.storage import TPMS_NV_PUBLIC
+from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_RH, TPM_SE, TPMA_OBJECT
 from tpmwire.spec.structures import TPMS_ECC_POINT, TPMT_PUBLIC
 from tpmwire.tpm import Tpm
 from tpmwire.use.endorsement import prove
-
-READABLE = TPMA_NV.OWNERWRITE | TPMA_NV.OWNERREAD | TPMA_NV.AUTHREAD | TPMA_NV.NO_DA
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -78,14 +74,6 @@ def held(path: str) -> list[int]:
             data = tpm.execute(GetCapability(TPM_CAP.HANDLES, first, 16)).capability_data.data
             found += [handle for handle in data if isinstance(handle, int)]
         return found
-
-
-def write_nv(path: str, index: int, data: bytes) -> None:
-    with Tpm.open(path, 30) as tpm:
-        public = TPMS_NV_PUBLIC(index, TPM_ALG.SHA256, READABLE, b"", len(data))
-        tpm.execute(NV_DefineSpace(TPM_RH.OWNER, b"", public))
-        for offset in range(0, len(data), 512):
-            tpm.execute(NV_Write(TPM_RH.OWNER, index, data[offset : offset + 512], offset))
 
 
 def own(path: str, template: TPMT_PUBLIC) -> TPMT_PUBLIC:

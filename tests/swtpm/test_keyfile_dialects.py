@@ -1,7 +1,6 @@
 """Policies in key files as other programs write them: the TPM takes the key's use for what each of them means."""
 
 import hmac
-from collections.abc import Iterator
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -40,12 +39,6 @@ def nv_indices(shared_swtpm: Swtpm) -> None:
     tpm2(
         shared_swtpm, "nvdefine", "0x01500021", "-C", "o", "-s", "8", "-a", "authread|authwrite", "-p", "password"
     )
-
-
-@pytest.fixture
-def tpm(shared_swtpm: Swtpm) -> Iterator[Tpm]:
-    with Tpm.open(shared_swtpm.path, 20) as opened:
-        yield opened
 
 
 def with_policy(tpm: Tpm, digest: bytes, policy: tuple[Step, ...], auth: bytes = b"", **rest: object) -> KeyFile:

@@ -46,12 +46,6 @@ def flush(shared_swtpm: Swtpm) -> Iterator[None]:
         tpm2(shared_swtpm, "flushcontext", kind)
 
 
-@pytest.fixture
-def tpm(shared_swtpm: Swtpm) -> Iterator[Tpm]:
-    with Tpm.open(shared_swtpm.path, 20) as opened:
-        yield opened
-
-
 def key_of(name: str) -> KeyFile:
     return parse((KEYS / f"{name}.pem").read_bytes())
 

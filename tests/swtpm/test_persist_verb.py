@@ -10,8 +10,8 @@ import pytest
 from tests.support import keys
 from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, tpm2
+from tests.support.terminal import at_a_terminal
 from tests.support.verbs import Tool, held
-from tests.unit.test_cli_verbs import at_a_terminal
 from tpmwire.spec.commands.sequences import HMAC_Start
 from tpmwire.spec.constants import TPM_CC, TPM_HT
 from tpmwire.tpm import Tpm

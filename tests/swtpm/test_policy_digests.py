@@ -1,6 +1,5 @@
 """Policy digests: computed here, by the TPM from our commands, and by tpm2-tools' trial sessions: all the same."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,12 +34,6 @@ def pcrs(shared_swtpm: Swtpm) -> None:
     for bank, size in (("sha1", 20), ("sha256", 32), ("sha384", 48)):
         for number in (8, 23):
             tpm2(shared_swtpm, "pcrextend", f"{number}:{bank}={'ab' * size}")
-
-
-@pytest.fixture
-def tpm(shared_swtpm: Swtpm) -> Iterator[Tpm]:
-    with Tpm.open(shared_swtpm.path, 20) as opened:
-        yield opened
 
 
 def pcr_policy(tpm: Tpm, text: str, alg: TPM_ALG) -> PolicyPCR:

@@ -6,23 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cli import toolbox
 from cli.inspect.command_fields import nested
 from tests.support.swtpm import Swtpm, tpm2
-from tests.support.verbs import Ran, Tool, held
-
-
-@pytest.fixture(autouse=True)
-def _verb(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(toolbox.VERBS, "send", "")
-
-
-@pytest.fixture
-def send(swtpm: Swtpm, tool: Tool) -> Tool:
-    def run(*words: str | Path, stdin: bytes = b"") -> Ran:
-        return tool("send", "--tpm-path", swtpm.path, *words, stdin=stdin)
-
-    return run
+from tests.support.verbs import Tool, held
 
 
 def test_a_command_and_its_response(send: Tool) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.programs import ROOT
 from tests.support.swtpm import Swtpm, tpm2
-from tests.support.verbs import Ran, Tool, held
+from tests.support.verbs import Tool, held
 
 KEYS = ROOT / "fixtures" / "keys"
 
@@ -18,14 +18,6 @@ K_DATE = hmac.digest(b"AWS4wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", b"20261124
 ATTRIBUTES = "fixedtpm|fixedparent|sensitivedataorigin|sign|noda"
 SECRETS = ["-p", "pass", "-L", "both.policy"]
 HMAC = ["HMAC", "handle=0x81010002", "buffer=text:20261124"]
-
-
-@pytest.fixture
-def send(swtpm: Swtpm, tool: Tool) -> Tool:
-    def run(*words: str | Path, stdin: bytes = b"") -> Ran:
-        return tool("send", "--tpm-path", swtpm.path, *words, stdin=stdin)
-
-    return run
 
 
 def _octets(text: str) -> list[bytes]:

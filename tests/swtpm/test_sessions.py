@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.interposer import Interposer
+from tests.support.salt_keys import SALT_KEYS, SEALED
 from tests.support.swtpm import Swtpm
 from tpmwire.channel import Loaded
 from tpmwire.errors import SessionError, TpmError, TpmwireError
@@ -16,19 +17,14 @@ from tpmwire.spec.commands.objects import Create, Load, Unseal
 from tpmwire.spec.commands.policies import PolicyAuthValue, PolicyPassword
 from tpmwire.spec.commands.random import GetRandom
 from tpmwire.spec.commands.symmetric import HMAC
-from tpmwire.spec.constants import TPM_ALG, TPM_ECC, TPM_RH, TPM_SE, TPMA_OBJECT
+from tpmwire.spec.constants import TPM_ALG, TPM_RH, TPM_SE, TPMA_OBJECT
 from tpmwire.spec.structures import (
-    TPMS_ECC_PARMS,
-    TPMS_ECC_POINT,
     TPMS_KEYEDHASH_PARMS,
     TPMS_SCHEME_HASH,
     TPMS_SENSITIVE_CREATE,
-    TPMT_ECC_SCHEME,
-    TPMT_KDF_SCHEME,
     TPMT_KEYEDHASH_SCHEME,
     TPMT_PUBLIC,
     TPMT_SYM_DEF,
-    TPMT_SYM_DEF_OBJECT,
 )
 from tpmwire.tpm import Tpm
 
@@ -40,21 +36,8 @@ CIPHERS = [
     TPMT_SYM_DEF(TPM_ALG.AES, 128, TPM_ALG.CFB),
     TPMT_SYM_DEF(TPM_ALG.AES, 256, TPM_ALG.CFB),
 ]
+PRIMARY = SALT_KEYS["p256-sha256"]
 HASHES = [TPM_ALG.SHA1, TPM_ALG.SHA256, TPM_ALG.SHA384, TPM_ALG.SHA512]
-
-PRIMARY = TPMT_PUBLIC(
-    TPM_ALG.ECC,
-    TPM_ALG.SHA256,
-    TPMA_OBJECT(0x30472),
-    b"",
-    TPMS_ECC_PARMS(
-        TPMT_SYM_DEF_OBJECT(TPM_ALG.AES, 128, TPM_ALG.CFB),
-        TPMT_ECC_SCHEME(TPM_ALG.NULL),
-        TPM_ECC.NIST_P256,
-        TPMT_KDF_SCHEME(TPM_ALG.NULL),
-    ),
-    TPMS_ECC_POINT(b"", b""),
-)
 
 
 def keyed_hash(scheme: TPMT_KEYEDHASH_SCHEME, attributes: TPMA_OBJECT, policy: bytes = b"") -> TPMT_PUBLIC:
@@ -70,7 +53,6 @@ def keyed_hash(scheme: TPMT_KEYEDHASH_SCHEME, attributes: TPMA_OBJECT, policy: b
 
 HMAC_SCHEME = TPMT_KEYEDHASH_SCHEME(TPM_ALG.HMAC, TPMS_SCHEME_HASH(TPM_ALG.SHA256))
 HMAC_KEY = keyed_hash(HMAC_SCHEME, TPMA_OBJECT.USER_WITH_AUTH | TPMA_OBJECT.SIGN_ENCRYPT)
-SEALED = keyed_hash(TPMT_KEYEDHASH_SCHEME(TPM_ALG.NULL), TPMA_OBJECT.USER_WITH_AUTH)
 EXPECTED = hmac.digest(KEY, MESSAGE, "sha256")
 
 

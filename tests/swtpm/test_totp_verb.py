@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from tests.support.interposer import Interposer
 from tests.support.swtpm import Swtpm, tpm2
+from tests.support.terminal import at_a_terminal
 from tests.support.verbs import Ran, Tool, held, shell
-from tests.unit.test_cli_verbs import at_a_terminal
 from tpmwire.spec.constants import TPM_CC
 
 SECRET = b"12345678901234567890"

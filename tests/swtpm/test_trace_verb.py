@@ -8,16 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cli import toolbox
 from tests.support.swtpm import Swtpm
 from tests.support.verbs import PROGRAM, Tool, shell
 
 KINDS = pytest.mark.parametrize("swtpm", ["unix", "tcp"], indirect=True)
-
-
-@pytest.fixture(autouse=True)
-def _verb(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(toolbox.VERBS, "trace", "")
 
 
 @KINDS

@@ -11,9 +11,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.support.ekcert import write_nv
 from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import Ran, Tool
-from tests.swtpm.test_ek_verb import write_nv
 from tpmwire.crypto.formulas import name_of
 from tpmwire.keys import templates
 from tpmwire.keys.keyfile import IMPORTABLE, LOADABLE, SEALED, KeyFile, parse

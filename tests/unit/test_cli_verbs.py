@@ -2,11 +2,7 @@
 
 import json
 import os
-import pty
 import re
-import select
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +12,8 @@ from cli.terminal.messages import UsageError
 from cli.toolbox import GROUPS, VERBS, verb_module
 from tests.support.programs import ROOT
 from tests.support.swtpm import Swtpm
-from tests.support.verbs import PROGRAM, Tool, shell
+from tests.support.terminal import at_a_terminal
+from tests.support.verbs import Tool, shell
 from tpmwire.keys.keyfile import KeyFile, parse
 from tpmwire.keys.templates import hmac_key
 from tpmwire.policy.pcr_selection import parse_pcrs
@@ -188,26 +185,6 @@ def test_a_profile_of_the_credentials_file(tool: Tool, tmp_path: Path, monkeypat
         2,
         f"tpmwire: {credentials}: not a valid AWS config file (line 2: expected KEY = VALUE); correct it first\n",
     )
-
-
-def at_a_terminal(words: list[str], answers: list[bytes], prompt: bytes = b"(not shown): ") -> tuple[int, str]:
-    """Runs a verb at a terminal of its own and answers its prompts; gives exit code and all that it showed."""
-    child, terminal = pty.fork()
-    if child == 0:
-        os.execv(sys.executable, [*PROGRAM, *words])
-    shown, left, deadline = b"", list(answers), time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if not select.select([terminal], [], [], 1)[0]:
-            continue
-        try:
-            shown += os.read(terminal, 4096)
-        except OSError:
-            break  # the program has ended
-        # Each prompt ends so; what is typed before a prompt would be thrown away.
-        while left and shown.count(prompt) > len(answers) - len(left):
-            os.write(terminal, left.pop(0) + b"\n")
-    os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
 
 
 def test_prompts_at_a_terminal_show_nothing_that_is_typed(tool: Tool, tmp_path: Path) -> None:

@@ -9,29 +9,14 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 
-from cli.keys.targets import Target
 from tests.support.certificates import Authority
+from tests.support.targets import SECRET, host
 from tests.support.verbs import PROGRAM, Tool
 from tpmwire.keys.keyfile import parse
 from tpmwire.keys.templates import h2_primary
-from tpmwire.spec.structures import TPMS_ECC_POINT
-
-SECRET = b"wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEYxx"
-OWNER = 0x40000001
-
-
-def host(called: str, **changed: Any) -> dict[str, Any]:
-    """A line of the fleet, as `tpmwire export-public` prints it."""
-    numbers = ec.generate_private_key(ec.SECP256R1()).public_key().public_numbers()
-    point = TPMS_ECC_POINT(numbers.x.to_bytes(32, "big"), numbers.y.to_bytes(32, "big"))
-    fields: dict[str, Any] = json.loads(Target(called, "h2", OWNER, h2_primary().replace(unique=point)).to_json())
-    return {**fields, **changed}
-
 
 BAD: dict[str, bytes] = {
     "no JSON": b"{",

@@ -17,8 +17,8 @@ import pytest
 from cli.keys.fleet.hosts import Fleet, survey
 from cli.keys.fleet.wrap import HostWrapper, WrapOrder, wrap_host
 from tests.support.programs import ROOT
+from tests.support.targets import SECRET, host, write_chain
 from tests.support.verbs import PROGRAM, Tool
-from tests.unit.test_fleet import SECRET, host
 from tpmwire.keys.keyfile import parse
 from tpmwire.secret import Secret
 
@@ -387,8 +387,6 @@ def test_the_page_runs_on_dask(tmp_path: Path) -> None:
     """docs/transfer.md's program, as it stands, with a LocalCluster."""
     pytest.importorskip("distributed")
     (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "transfer.md").read_text(), re.DOTALL)
-    from tests.unit.test_trust import write_chain
-
     write_chain(tmp_path)
     private(tmp_path / "secret", SECRET)
     (tmp_path / "wrapped").mkdir()

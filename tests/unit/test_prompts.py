@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.terminal import at_a_terminal
 from tests.support.verbs import PROGRAM
-from tests.unit.test_cli_verbs import at_a_terminal
 
 END_OF_INPUT = b"\x04"
 NO_UTF8 = b"\xff\xfeJBSWY3DPEHPK3PXP"

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -20,13 +19,6 @@ bootstrap = io.ClientBootstrap(loop, io.DefaultHostResolver(loop))
 found = auth.AwsCredentialsProvider.new_default_chain(bootstrap).get_credentials().result(30)
 print(found.access_key_id, found.session_token)
 """
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    made = Running(tmp_path, imds=True)
-    with made.server:
-        yield made
 
 
 def test_the_crt(running: Running, tmp_path: Path) -> None:

@@ -15,13 +15,6 @@ LIST = "/latest/meta-data/iam/security-credentials/"
 TTL = "X-aws-ec2-metadata-token-ttl-seconds"
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    made = Running(tmp_path_factory.mktemp("serving"), imds=True)
-    with made.server:
-        yield made
-
-
 @pytest.fixture
 def plain(tmp_path: Path) -> Iterator[Running]:
     made = Running(tmp_path, imds=False)

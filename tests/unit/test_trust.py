@@ -12,39 +12,16 @@ from cli.keys.targets import Target
 from cli.keys.trust import chain_from
 from cli.terminal.messages import UsageError
 from tests.support.makers import Issued, chain, pem
+from tests.support.targets import ENDORSEMENT, SECRET, write_chain, write_target
 from tests.support.verbs import Tool
 from tpmwire.keys.templates import ek_ecc
 from tpmwire.spec.structures import TPMS_ECC_POINT
-
-SECRET = b"wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEYxx"
-ENDORSEMENT = 0x4000000B
 
 
 @pytest.fixture
 def ders(tmp_path: Path) -> dict[str, bytes]:
     """A chain; web-1.json is a target whose endorsement key the leaf certifies."""
     return write_chain(tmp_path)
-
-
-def write_chain(tmp_path: Path) -> dict[str, bytes]:
-    """Writes web-1.json and maker-ca.pem, and returns the certificates."""
-    specs = chain()
-    made = {
-        "root": Issued(specs["root"], specs["root"]).der,
-        "intermediate": Issued(specs["intermediate"], specs["root"]).der,
-        "leaf": Issued(specs["leaf"], specs["intermediate"]).der,
-    }
-    write_target(tmp_path, specs["leaf"].key, pem(made["leaf"]).decode())
-    (tmp_path / "maker-ca.pem").write_bytes(pem(made["root"], made["intermediate"]))
-    return made
-
-
-def write_target(tmp_path: Path, key: object, certificate: str) -> None:
-    assert isinstance(key, ec.EllipticCurvePrivateKey)
-    numbers = key.public_key().public_numbers()
-    point = TPMS_ECC_POINT(numbers.x.to_bytes(32, "big"), numbers.y.to_bytes(32, "big"))
-    target = Target("web-1", "ek-ecc", ENDORSEMENT, ek_ecc().replace(unique=point), certificate)
-    (tmp_path / "web-1.json").write_text(target.to_json())
 
 
 def test_the_readable_certificates_of_a_bundle_are_used(
