@@ -119,7 +119,7 @@ class Role(NamedTuple):
 
 
 class RunSettings(CredentialSettings, OutputSettings):
-    """The options of `run_parser`, and what only a profile of ~/.aws/config can say. Nobody changes them.
+    """The options of `run_parser`, and those that only a profile of ~/.aws/config has. Immutable.
 
     `aws_profile` has the settings that concern all of AWS (endpoints, CAs, retries), `profile_region` is the
     region of the profile that `profile` names, and `earlier` are the roles assumed before the options' own.

@@ -46,7 +46,7 @@ def environ_of(settings: RunSettings) -> Mapping[str, str]:
 def obtain(settings: RunSettings) -> "Credentials":
     """Returns the credentials that the options request.
 
-    Raises UsageError and RequestError before the TPM is asked; what `HmacKey.hmac` and `StsClient.call` raise.
+    Raises UsageError and RequestError before the TPM is opened; what `HmacKey.hmac` and `StsClient.call` raise.
     """
     key_id = access_key_id(settings)
     settings = complete(settings)

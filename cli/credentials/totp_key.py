@@ -26,7 +26,7 @@ def key_at(where: int | str) -> HmacKey:
 def aws_code(settings: RunSettings) -> str:
     """Returns the current code for a run's --mfa-totp by one HMAC, with the TPM closed again.
 
-    The key is asked as the run's own key is: same session encryption, same salt key, same passwords where the
+    The key is used like the run's own key: same session encryption, same salt key, same passwords if the
     key's file says that it has one. Raises UsageError, KeyFileError; what `HmacKey.hmac` does.
     """
     key = key_at(totp_place(settings))

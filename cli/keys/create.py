@@ -1,4 +1,4 @@
-"""HMAC keys: created in the TPM from a secret, and tested there."""
+"""Creates HMAC keys in the TPM from a secret, and tests them there."""
 
 import hmac
 from typing import NamedTuple, TypeVar
@@ -31,16 +31,14 @@ __all__ = ["NewKey", "Order", "make_key", "policy_of", "usable_key"]
 
 
 class Order(NamedTuple):
-    """The attributes of a key that is to be created.
+    """The attributes of a new key.
 
-    `secret` are the HMAC key's octets, `auth` its password. `pcrs` bind it to their values of now. `parent` is a
-    persistent handle or a hierarchy, `parent_auth` its authValue; `pin` is the key that sessions are salted to.
-    `duplication` is the policy by which the key can be duplicated; without one it stays in its TPM.
-    `ways` are the alternatives of a described policy, in place of `pcrs`. They need not hold now: the key is not
-    tested.
-    `hash_name` is the HMAC's hash, as TPM_ALG has it.
-    `template` is the public area of a key with the policy `ways`, which holds now. The new key differs from it in
-    its secret only, and is tested.
+    `secret` is the HMAC key, `auth` its password. `pcrs` bind it to their current values. `parent` is a persistent
+    handle or a hierarchy, `parent_auth` its authValue; `pin` is the key that sessions are salted to. `duplication`
+    is the policy by which the key can be duplicated; without one it stays in its TPM. `ways` are the alternatives
+    of a described policy, in place of `pcrs`. They need not be satisfied now: the key is not tested. `hash_name`
+    is the HMAC's hash, as TPM_ALG has it. `template` is the public area of a key with the policy `ways`, satisfied
+    now. The new key differs from it in its secret only, and is tested.
     """
 
     secret: Secret

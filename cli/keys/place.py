@@ -50,7 +50,7 @@ class Place(NamedTuple):
         return self._replace(file=os.path.abspath(self.file)) if self.file else self
 
     def __bool__(self) -> bool:
-        """Tells whether there is a file or a handle."""
+        """Tells whether it has a file or a handle."""
         return bool(self.file) or self.handle is not None
 
     def __str__(self) -> str:

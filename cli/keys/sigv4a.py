@@ -37,7 +37,7 @@ __all__ = [
 
 
 def check_places(sigv4a: Place, hmac: Place, *, force: bool) -> None:
-    """Checks the places of both keys before TPM and secret are asked.
+    """Checks the places of both keys before the TPM is opened and the secret read.
 
     Raises UsageError if the keys have a place in common, or if no file can be written there.
     """
@@ -64,7 +64,7 @@ def check_installed() -> None:
 
 
 def required_key_id(given: str | None) -> str:
-    """Returns the access key id that is given, else AWS_ACCESS_KEY_ID; the key of SigV4A is derived from it.
+    """Returns the access key id that is given, else AWS_ACCESS_KEY_ID; the SigV4A key is derived from it.
 
     Raises UsageError without one, and as `check_installed`.
     """

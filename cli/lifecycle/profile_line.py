@@ -29,7 +29,7 @@ class LineSettings(KeySettings, ParentageSettings, PinSettings, TpmSettings):
 
 
 def salt_pin(tpm: Tpm, parent: Loaded, *, persistent: bool, owner: Secret) -> str:
-    """Returns NAME@WHERE of the key that runs salt their sessions with, the one with the lowest cost.
+    """Returns NAME@WHERE of the cheapest key for runs to salt their sessions with.
 
     For a key file that is its parent, which a run needs anyway; for a persistent key the storage root key, if the
     TPM has one. The Name is the one that this TPM has now: trusted on first use, and required afterwards. Empty if
@@ -47,7 +47,7 @@ def salt_pin(tpm: Tpm, parent: Loaded, *, persistent: bool, owner: Secret) -> st
 
 
 def tell_passwords(args: LineSettings, place: Place, parent: Parentage, pin: str) -> None:
-    """Tells the user what runs with a new profile still need: passwords that are in no file, and a pin."""
+    """Notes what runs with a new profile still need: passwords outside files, and a pin."""
     if args.key_auth or args.key_auth_prompt:
         note(
             "the profile needs the key's password; add --keyPass-file=FILE to its credential_process, or set "

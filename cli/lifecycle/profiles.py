@@ -17,7 +17,7 @@ def switch_profiles(
 ) -> list[str]:
     """Rewrites all profiles of ~/.aws/config that use the key, in one step; returns their sections.
 
-    `profile` is the one whose settings the new line was proven with.
+    `profile` is the one with whose settings the new line was tested.
     """
     path = os.path.realpath(config_path())
     switched: list[str] = []

@@ -66,7 +66,7 @@ class BodySettings:
 
 
 class Caller(NamedTuple):
-    """Who calls AWS: a run gives the credentials.
+    """The caller of AWS, with the credentials of a run.
 
     `region` is --aws-region, `profile_region` that of the profile that --profile names, and `timeout` is for
     requests to other services than STS, in seconds.
@@ -163,7 +163,7 @@ def resolve_run(args: UseSettings) -> RunSettings:
 
 
 def caller_of(args: UseSettings) -> Caller:
-    """Returns who calls AWS by the options. Raises what `resolve_run` does."""
+    """Returns the caller of AWS that the options describe. Raises what `resolve_run` does."""
     timeout = args.timeout if "timeout" in args.given else max(args.timeout, _PATIENCE)
     run = resolve_run(args)
     return Caller(run, args.aws_region, run.profile_region if args.profile else None, timeout)
@@ -203,7 +203,7 @@ def add_sigv4a_use_options(parser: "argparse._ActionsContainer") -> None:
 def region_set_of(args: Sigv4aUseSettings, scope: "Scope") -> str | None:
     """Returns the set of regions to sign for; None for one region, which other options name.
 
-    `scope` is what the host says. A host for all regions, such as a multi-region access point of S3, accepts no
+    `scope` is derived from the host. A host for all regions, such as a multi-region access point of S3, accepts no
     signature for one region. Raises UsageError if it would get a signature by SigV4.
     """
     if not scope.multi_region or args.region_set is not None:

@@ -24,7 +24,7 @@ def http_client(caller: Caller) -> "HttpClient":
 
 
 def signer_of(caller: Caller, sigv4a: str | None = None, region_set: str | None = None) -> Signer:
-    """Returns what signs: temporary credentials for a role, a user or MFA, else the TPM's key itself.
+    """Returns a signer: temporary credentials for a role, a user or MFA, else the TPM's key itself.
 
     With `sigv4a` (the place of a key) or `region_set` it signs by SigV4A. The TPM is closed again. Raises what
     `obtain` does.
@@ -33,7 +33,7 @@ def signer_of(caller: Caller, sigv4a: str | None = None, region_set: str | None 
 
 
 def key_of(caller: Caller, sigv4a: str | None = None, region_set: str | None = None) -> tuple[Signer, str | None]:
-    """Returns what `signer_of` does, and when that expires (RFC 3339 text); None for the TPM's key itself."""
+    """Returns the signer of `signer_of` and its expiration (RFC 3339 text), which is None for the TPM's key."""
     run = caller.run
     if sigv4a is not None or region_set is not None:
         from .sigv4a import sigv4a_key_of  # noqa: PLC0415 - SigV4 needs none of it

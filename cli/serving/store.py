@@ -30,7 +30,7 @@ _PATIENCE = 20.0  # seconds that a client waits for a fetch
 
 
 class UnavailableError(Exception):
-    """There are no credentials at present; the log has the reason."""
+    """No credentials are available at present; the log has the reason."""
 
 
 class _Held(NamedTuple):

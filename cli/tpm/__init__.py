@@ -1,1 +1,1 @@
-"""The open TPM: passwords, pins, inventory, cleanup."""
+"""Opens the TPM; passwords, pins, inventory and cleanup."""

@@ -98,7 +98,7 @@ def _configure_token(parser: argparse.ArgumentParser) -> None:
         "--audience",
         required=True,
         action="append",
-        metavar="WHO",
+        metavar="AUDIENCE",
         help="audience of the token; repeat up to 10 times",
     )
     # sigv4.sts checks the limits.
