@@ -129,7 +129,7 @@ def test_a_key_that_cannot_be_of_the_kind(
 ) -> None:
     (tmp_path / "k").write_bytes(public_areas["h2"].build())
     for kind, says in (
-        ("ek-ecc", "not of kind ek-ecc"),
+        ("ek-ecc", "does not fit the kind ek-ecc"),
         ("srk2", "'srk2' is not a kind of key; the kinds are"),
     ):
         ran = tool("wrap", "--to", tmp_path / "k", "--to-key", kind, "--out", tmp_path / "o", stdin=SECRET)
