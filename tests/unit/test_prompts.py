@@ -53,3 +53,14 @@ def test_without_a_terminal_nothing_is_read_from_standard_input() -> None:
     )
     told = b"tpmwire: no one could type the password of the key; give it in a file\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, b"", told)
+
+
+@pytest.mark.parametrize("words", [["--delete-old"], ["--resume", "--discard=AKIANEW"]])
+def test_at_a_terminal_an_access_key_is_deleted_when_the_user_agrees(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    code, shown = at_a_terminal(["rotate", "--profile=made-up", *words], [b"n"], b"[y/N] ")
+    assert (code, "nothing was changed" in shown) == (2, True), shown
+    code, shown = at_a_terminal(["rotate", "--profile=made-up", *words, "--yes"], [], b"[y/N] ")
+    assert (code, "permanently" in shown) == (2, False), shown
