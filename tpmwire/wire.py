@@ -12,7 +12,7 @@ from .record import Record
 from .spec.command import Command, command_class, role_of
 from .spec.constants import TPM_CC, TPM_ST, TPMA_SESSION
 from .spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
-from .wires import Encrypted, Sized, byte_count, octets_left, wire_of
+from .wires import Encrypted, Sized, byte_count, bytes_left, wire_of
 
 __all__ = [
     "HEADER_SIZE",
@@ -79,7 +79,7 @@ def join(record: type[Record], handles: Sequence[int], parameters: bytes, offset
             values[name] = next(given) if handle else wire._parse(stream, values, "")
     except DecodeError as error:
         raise error.within(name, offset).within(record.__qualname__) from None
-    left = octets_left(stream)
+    left = bytes_left(stream)
     if left:
         raise DecodeError(
             f"{byte_count(left)} after the last parameter", offset + stream.tell(), left, (record.__qualname__,)
@@ -257,11 +257,11 @@ def _values(record: type[Record], handles: tuple[int, ...], data: bytes, offset:
                 values[name] = wire._parse(stream, values, "")
             except DecodeError as error:
                 raise error.within(name, offset).within(record.__qualname__) from None
-    if octets_left(stream):
+    if bytes_left(stream):
         raise DecodeError(
-            f"{byte_count(octets_left(stream))} after the last parameter",
+            f"{byte_count(bytes_left(stream))} after the last parameter",
             offset + stream.tell(),
-            octets_left(stream),
+            bytes_left(stream),
         )
     return record._from(values)
 
@@ -279,7 +279,7 @@ def parse_command(data: bytes) -> CommandMessage:
     if tag == TPM_ST.SESSIONS:
         start = stream.tell()
         size = int.from_bytes(stream.read(4), "big")
-        if octets_left(stream) < size or len(data) < start + 4 or not size:
+        if bytes_left(stream) < size or len(data) < start + 4 or not size:
             raise DecodeError(
                 f"invalid size of the authorization area: {byte_count(size)}",
                 start,
@@ -318,7 +318,7 @@ def parse_response(
     start = stream.tell()
     size = int.from_bytes(stream.read(4), "big")
     offset = stream.tell()
-    if offset != start + 4 or octets_left(stream) < size:
+    if offset != start + 4 or bytes_left(stream) < size:
         raise DecodeError(
             f"invalid size of the parameters: {byte_count(size)}", start, len(data) - start, ("parameterSize",)
         )

@@ -29,8 +29,8 @@ __all__ = [
     "Wire",
     "YesNo",
     "byte_count",
+    "bytes_left",
     "nothing_left",
-    "octets_left",
     "select",
     "size_of_next",
     "take",
@@ -46,7 +46,7 @@ class Encrypted(bytes):
     __slots__ = ()
 
 
-def octets_left(stream: IO[bytes]) -> int:
+def bytes_left(stream: IO[bytes]) -> int:
     """Returns the number of remaining bytes; `sys.maxsize` if the stream cannot tell, such as a socket's."""
     try:
         return stream.getbuffer().nbytes - stream.tell()  # type: ignore[attr-defined, no-any-return]
@@ -89,7 +89,7 @@ def _completed(stream: IO[bytes], data: bytes, count: int, what: str) -> bytes:
 
 def nothing_left(stream: IO[bytes]) -> None:
     """Raises DecodeError if there are bytes after a value."""
-    left = octets_left(stream)
+    left = bytes_left(stream)
     if left:
         raise DecodeError(f"{byte_count(left)} too many", _place(stream), left)
 
@@ -212,12 +212,12 @@ class Sized(Wire):
         size = int.from_bytes(take(stream, self.size, "the size"), "big")
         if size > self.limit:
             self._refused(f"a size of {size} exceeds {self.limit}", stream)
-        if size > octets_left(stream):
+        if size > bytes_left(stream):
             self._refused(f"a size of {size} exceeds what follows", stream)
         return take(stream, size, "the value")
 
     def _refused(self, reason: str, stream: IO[bytes]) -> NoReturn:
-        raise DecodeError(reason, _place(stream, self.size), octets_left(stream) + self.size)
+        raise DecodeError(reason, _place(stream, self.size), bytes_left(stream) + self.size)
 
     def put(self, data: bytes, stream: IO[bytes]) -> None:
         """Writes size and bytes. Raises EncodeError above the limit."""
@@ -285,12 +285,12 @@ class Counted(Wire):
         if count > self.limit:
             self._refused(f"a count of {count} exceeds {self.limit}", stream)
         # Refused before anything is allocated.
-        if count * max(self.element.least, 1) > octets_left(stream):
+        if count * max(self.element.least, 1) > bytes_left(stream):
             self._refused(f"a count of {count} exceeds what follows", stream)
         return count
 
     def _refused(self, reason: str, stream: IO[bytes]) -> NoReturn:
-        raise DecodeError(reason, _place(stream, 4), octets_left(stream) + 4)
+        raise DecodeError(reason, _place(stream, 4), bytes_left(stream) + 4)
 
     def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
         count = self.count(stream)
@@ -375,7 +375,7 @@ class Select(Wire):
         wire = self.member(context)
         if wire is None:
             reason = f"no member for {self.selector} {context.get(self.selector)!r}"
-            raise DecodeError(reason, _place(stream), octets_left(stream))
+            raise DecodeError(reason, _place(stream), bytes_left(stream))
         return wire._parse(stream, context, path)
 
     def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:

@@ -12,7 +12,7 @@ from ..errors import DecodeError
 from ..record import Record, Struct, is_secret
 from ..spec.attestation import TPMS_ATTEST
 from ..spec.structures import TPMT_PUBLIC
-from ..wires import Counted, Select, Sized, SizedRecord, octets_left, wire_of
+from ..wires import Counted, Select, Sized, SizedRecord, bytes_left, wire_of
 from .names import field_name, section, type_name
 from .tree import Node
 from .words import field_words, octets_words, summary, value_words
@@ -38,7 +38,7 @@ class Walk:
     @property
     def left(self) -> int:
         """The number of bytes left in the area."""
-        return octets_left(self._stream)
+        return bytes_left(self._stream)
 
     @contextlib.contextmanager
     def area(self, size: int) -> Iterator[None]:

@@ -9,7 +9,7 @@ import io
 from typing import IO, Any, cast
 
 from ..errors import DecodeError, EncodeError
-from ..wires import Wire, octets_left
+from ..wires import Wire, bytes_left
 
 __all__ = [
     "BOOLEAN",
@@ -76,7 +76,7 @@ class Element(Wire):
 
     def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
         start = stream.tell()
-        left = octets_left(stream)
+        left = bytes_left(stream)
         tag = stream.read(1)
         if not tag:
             raise DecodeError(f"expected {tag_name(self.tag)}, got nothing", start, 0)
@@ -97,16 +97,16 @@ class Element(Wire):
         size = first[0]
         if size == 0x80:
             raise DecodeError(
-                f"{name} has an indefinite length, which DER does not allow", start, octets_left(stream) + 2
+                f"{name} has an indefinite length, which DER does not allow", start, bytes_left(stream) + 2
             )
         if size > 0x80:
             encoded = stream.read(size & 0x7F)
             if len(encoded) < size & 0x7F:
                 raise DecodeError(f"{name} is truncated inside its length", start, len(encoded) + 2)
             if encoded[0] == 0 or (len(encoded) == 1 and encoded[0] < 0x80):
-                raise DecodeError(f"the length of {name} is not in its shortest form", start, octets_left(stream))
+                raise DecodeError(f"the length of {name} is not in its shortest form", start, bytes_left(stream))
             size = int.from_bytes(encoded, "big")
-        left = octets_left(stream)
+        left = bytes_left(stream)
         if size > left:
             raise DecodeError(f"the length of {name} exceeds what follows", start, left)
         return stream.read(size)
@@ -326,7 +326,7 @@ class SequenceOf(Element):
     def read(self, contents: bytes) -> tuple[Any, ...]:
         stream = io.BytesIO(contents)
         values: list[Any] = []
-        while octets_left(stream):
+        while bytes_left(stream):
             try:
                 values.append(self.element._parse(stream, {}, ""))
             except DecodeError as error:
@@ -366,6 +366,6 @@ def header_size(data: bytes) -> int:
 
 
 def _nothing_left(stream: IO[bytes]) -> None:
-    left = octets_left(stream)
+    left = bytes_left(stream)
     if left:
         raise DecodeError("trailing data", stream.tell(), left)

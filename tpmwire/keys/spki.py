@@ -11,7 +11,7 @@ from typing import IO, Any
 from ..errors import DecodeError, KeyFileError
 from ..spec.constants import TPM_ALG, TPM_ECC
 from ..spec.structures import TPMS_ECC_PARMS, TPMS_ECC_POINT, TPMS_RSA_PARMS, TPMT_PUBLIC
-from ..wires import octets_left
+from ..wires import bytes_left
 from . import der
 
 __all__ = ["PublicKey", "certified_key", "into_template", "parse", "parse_der"]
@@ -59,9 +59,7 @@ class _Any(der.Element):
         start = stream.tell()
         tag = stream.read(1)
         if not tag or self.tag not in (0, tag[0]):
-            raise DecodeError(
-                f"expected {der.tag_name(self.tag)}, got another element", start, octets_left(stream)
-            )
+            raise DecodeError(f"expected {der.tag_name(self.tag)}, got another element", start, bytes_left(stream))
         self._contents(stream, start)
         end = stream.tell()
         stream.seek(start)
