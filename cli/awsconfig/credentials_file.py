@@ -6,7 +6,7 @@ from sigv4.sts import Credentials
 
 from ..terminal.messages import UsageError
 from .edit import credentials_path, get_setting, has_section, remove_settings, section_of, set_settings
-from .files import change, check_writable, read
+from .files import check_writable, edit_file, read_text
 
 __all__ = ["check", "write"]
 
@@ -24,7 +24,7 @@ def check(profile: str, *, overwrite: bool) -> None:
     """Checks, before the TPM is opened, what would otherwise fail at the end. Raises UsageError."""
     section_of(profile)  # a name that has no section
     path = _path()
-    _check_section(profile, read(path), overwrite=overwrite)
+    _check_section(profile, read_text(path), overwrite=overwrite)
     check_writable(path)
 
 
@@ -48,7 +48,7 @@ def write(profile: str, credentials: "Credentials", *, overwrite: bool) -> str:
         # Values of an earlier run that this one does not have.
         return remove_settings(text, profile, set(values) - set(given))
 
-    change(path, edited)
+    edit_file(path, edited)
     return path
 
 

@@ -90,12 +90,12 @@ def _canonical(section: str) -> str:
     return f"profile {shlex.quote(profile)}"
 
 
-def _lines(text: str) -> list[str]:
+def _split_lines(text: str) -> list[str]:
     """Splits the text into lines with their ends; `str.splitlines` would also split at other characters."""
     return list(io.StringIO(text, newline=""))
 
 
-def _layout(lines: list[str]) -> list[_Section]:
+def _find_sections(lines: list[str]) -> list[_Section]:
     """Returns the sections, by configparser's rules: a line indented deeper than a setting continues it."""
     found: list[_Section] = []
     setting: _Setting | None = None
@@ -131,12 +131,12 @@ def _find_section(layout: list[_Section], section: str) -> _Section | None:
 
 def sections(text: str) -> list[str]:
     """Returns the names of all sections, in order."""
-    return [section.name for section in _layout(_lines(text))]
+    return [section.name for section in _find_sections(_split_lines(text))]
 
 
 def has_section(text: str, section: str) -> bool:
     """Tells whether there is such a section."""
-    return _find_section(_layout(_lines(text)), section) is not None
+    return _find_section(_find_sections(_split_lines(text)), section) is not None
 
 
 def get_setting(text: str, section: str, name: str) -> str | None:
@@ -154,8 +154,8 @@ def set_settings(text: str, section: str, values: Mapping[str, str]) -> str:
     for name, value in values.items():
         if "\n" in name + value or "\r" in name + value:
             raise UsageError(f"{name} contains a line break; remove it")
-    lines = _lines(text)
-    found = _find_section(_layout(lines), section)
+    lines = _split_lines(text)
+    found = _find_section(_find_sections(lines), section)
     if found is None:
         gap = "" if not text or text.endswith("\n\n") else "\n" if text.endswith("\n") else "\n\n"
         new = text + gap + f"[{section}]\n" + "".join(f"{name} = {value}\n" for name, value in values.items())
@@ -182,8 +182,8 @@ def remove_settings(text: str, section: str, names: Iterable[str]) -> str:
 
     Raises UsageError like `set_settings`, and if a setting is inherited from a [DEFAULT] section.
     """
-    lines = _lines(text)
-    found = _find_section(_layout(lines), section)
+    lines = _split_lines(text)
+    found = _find_section(_find_sections(lines), section)
     if found is None:
         return text
     wanted = set(names)

@@ -12,16 +12,16 @@ from ..terminal.files import remove_drafts, write_whole
 from ..terminal.messages import UsageError
 from .edit import get_setting
 
-__all__ = ["change", "check_writable", "read", "read_setting"]
+__all__ = ["check_writable", "edit_file", "read_setting", "read_text"]
 
 _PATIENCE = 10.0  # seconds; another run holds the lock for as long as it takes to write a small file
 _PAUSE = 0.02  # seconds
 
 
-def read(path: str) -> str:
+def read_text(path: str) -> str:
     """Returns the text of a file; empty if it does not exist. Raises UsageError.
 
-    A `change` preserves every byte: line ends of other systems, and comments that are not UTF-8.
+    `edit_file` preserves every byte: line ends of other systems, and comments that are not UTF-8.
     """
     # Before opening it: opening a named pipe would block.
     if os.path.exists(path) and not os.path.isfile(path):
@@ -32,7 +32,7 @@ def read(path: str) -> str:
 def read_setting(path: str, section: str, name: str) -> str | None:
     """Returns the value of a setting as AWS's programs read it, or None. Raises UsageError."""
     with _file_named(path):
-        return get_setting(read(path), section, name)
+        return get_setting(read_text(path), section, name)
 
 
 @contextlib.contextmanager
@@ -60,7 +60,7 @@ def check_writable(path: str) -> None:
         )
 
 
-def change(path: str, edit: Callable[[str], str | None]) -> None:
+def edit_file(path: str, edit: Callable[[str], str | None]) -> None:
     """Replaces the file's text with `edit(text)`, and loses no concurrent change.
 
     The file is replaced atomically, and only its owner can read it afterwards; if `edit` returns None, it is not
@@ -71,7 +71,7 @@ def change(path: str, edit: Callable[[str], str | None]) -> None:
     os.makedirs(directory, mode=0o700, exist_ok=True)
     with _directory_lock(directory):
         with _file_named(path):
-            text = edit(read(path))
+            text = edit(read_text(path))
         if text is not None:
             write_whole(path, text.encode(errors="surrogateescape"), force=True)
         remove_drafts(path)

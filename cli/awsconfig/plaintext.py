@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..terminal.messages import UsageError, note, warn
 from .edit import config_path, credentials_path, get_setting, profile_of, remove_settings, section_of, sections
-from .files import change, read, read_setting
+from .files import edit_file, read_setting, read_text
 
 __all__ = ["Plaintext", "check_removable", "find_plaintext", "remove_plaintext", "sections_with"]
 
@@ -50,7 +50,7 @@ def check_removable(profile: str) -> None:
     """Raises UsageError if the key's lines could not be removed, for example because [DEFAULT] has them."""
     for path, section in _places(profile):
         if read_setting(path, section, _SETTINGS[1]) is not None:
-            remove_settings(read(path), section, _SETTINGS)
+            remove_settings(read_text(path), section, _SETTINGS)
 
 
 def remove_plaintext(profile: str, key: Plaintext) -> None:
@@ -62,10 +62,10 @@ def remove_plaintext(profile: str, key: Plaintext) -> None:
         if not os.path.exists(path):
             continue
         removed: list[str] = []
-        change(path, partial(_remove_key_lines, section, key.secret, removed))
+        edit_file(path, partial(_remove_key_lines, section, key.secret, removed))
         for gone in removed:
             note(f"removed the plaintext key of [{gone}] from {path}")
-        if key.secret in read(path):
+        if key.secret in read_text(path):
             warn(f"{path} contains the same secret elsewhere; remove it by hand")
     if (left := find_plaintext(profile)) is not None:
         raise UsageError(
@@ -85,6 +85,6 @@ def _remove_key_lines(section: str, secret: str, removed: list[str], text: str) 
 def sections_with(key_id: str) -> "Iterator[tuple[str, str, str | None]]":
     """Yields the files and sections that use this access key id, and the profile that `enroll` needs for each."""
     for path, in_config in ((credentials_path(), False), (config_path(), True)):
-        for section in sections(read(path)):
+        for section in sections(read_text(path)):
             if read_setting(path, section, _SETTINGS[0]) == key_id:
                 yield path, section, profile_of(section) if in_config else section

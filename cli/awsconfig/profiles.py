@@ -7,7 +7,7 @@ from sigv4.endpoints import configured_url, is_enabled
 
 from ..terminal.messages import UsageError
 from .edit import config_path, section_of, set_settings
-from .files import change, check_writable, read_setting
+from .files import check_writable, edit_file, read_setting
 from .overrides import check_overrides, warn_of_environment
 
 __all__ = [
@@ -69,5 +69,5 @@ def check_profile(name: str, *, force: bool) -> None:
 def write_profile(name: str, command: str) -> str:
     """Writes the profile to ~/.aws/config, changes nothing else, and returns the file's path."""
     path = os.path.realpath(config_path())
-    change(path, lambda text: set_settings(text, section_of(name), {"credential_process": command}))
+    edit_file(path, lambda text: set_settings(text, section_of(name), {"credential_process": command}))
     return path

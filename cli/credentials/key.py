@@ -69,9 +69,9 @@ def ask_tpm_each(settings: RunSettings, wanted: Sequence[tuple[HmacKey, Sequence
     transport = open_transport(settings.tpm_path, settings.timeout)
     tpm = Tpm(transport, abandon=finish_in_background, for_one_use=len(wanted) == 1)
     if settings.verbose:
-        from ..tpm.verbose import trace  # noqa: PLC0415 - for --verbose only
+        from ..tpm.verbose import print_command  # noqa: PLC0415 - for --verbose only
 
-        tpm.observe = trace
+        tpm.observe = print_command
         if any(key.protected and key.pin is None for key, _ in wanted):
             note(
                 f"{PROGRAM}: the session's salt key is not verified: this protects against eavesdropping "

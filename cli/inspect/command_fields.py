@@ -16,10 +16,10 @@ from ..terminal.files import read_small
 from ..terminal.messages import UsageError
 from ..terminal.options import pcrs_from, secret_file
 
-__all__ = ["command_from", "nested", "password_from"]
+__all__ = ["command_from", "nest_fields", "password_from"]
 
 
-def nested(words: list[str]) -> dict[str, Any]:
+def nest_fields(words: list[str]) -> dict[str, Any]:
     """Parses `a.b=1` into {"a": {"b": "1"}}. Raises UsageError."""
     values: dict[str, Any] = {}
     for word in words:

@@ -11,7 +11,7 @@ from tpmwire.spec.constants import TPM_CC
 
 from ..terminal.files import read_small
 from ..terminal.messages import UsageError
-from .command_fields import nested
+from .command_fields import nest_fields
 
 __all__ = ["Plan", "plans_from_json", "plans_from_words"]
 
@@ -35,7 +35,7 @@ def plans_from_words(words: list[str]) -> list[Plan]:
             commands[-1].append(word)
     if not all(commands):
         raise UsageError("missing command before or after +")
-    return [Plan(_kind(name), nested(fields), [], []) for name, *fields in commands]
+    return [Plan(_kind(name), nest_fields(fields), [], []) for name, *fields in commands]
 
 
 def plans_from_json(path: str) -> list[Plan]:

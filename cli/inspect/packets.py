@@ -9,13 +9,13 @@ from typing import Any
 from ..terminal.messages import UsageError
 from .message import HEADER, Exchange, is_message
 
-__all__ = ["read"]
+__all__ = ["read_capture"]
 
 SEND_COMMAND, HANDSHAKE, SESSION_END, STOP = 8, 15, 20, 21
 """Operations of the reference simulator's protocol (TpmTcpProtocol.h)."""
 
 
-def read(data: bytes) -> Iterator[Exchange]:
+def read_capture(data: bytes) -> Iterator[Exchange]:
     """Returns the commands and responses of a capture, in the order of its connections. Raises UsageError."""
     for first, second in _connections(data):
         yield from _simulator(first, second) if first[:2] == b"\0\0" else _swtpm(first, second)

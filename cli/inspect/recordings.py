@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from ..terminal.messages import UsageError
 from .message import Exchange, is_message
-from .packets import read
+from .packets import read_capture
 
-__all__ = ["LIMIT", "exchanges"]
+__all__ = ["LIMIT", "read_exchanges"]
 
 LIMIT = 64 << 20
 """Maximum size of a recording in bytes."""
@@ -18,14 +18,14 @@ _DUMP = re.compile(rb"^[0-9a-f]{4,8}: ([0-9a-f]{2,32}) ")
 _TCTI = re.compile(rb"\btcti\b|/tcti-|^\S+:tcti:")
 
 
-def exchanges(data: bytes) -> list[Exchange] | None:
+def read_exchanges(data: bytes) -> list[Exchange] | None:
     """Returns the commands and responses of a recording, in order; None if it is not a recording.
 
     Reads swtpm's log (`--log level=20`), the log of tpm2-tools (TSS2_LOG=tcti+debug), and pcap and pcapng with
     swtpm or the reference simulator over TCP. Raises UsageError for a damaged recording, or one without a TPM.
     """
     if data[:4] in _PCAP:
-        found = list(read(data))
+        found = list(read_capture(data))
     elif b"SWTPM_IO_" in data:
         found = _pair_messages(_swtpm_log(data))
     elif re.search(rb"(?m)^\w+:tcti:.*\(size=", data):

@@ -30,7 +30,10 @@ def read_key(profile: str | None, *, force: bool) -> Secret:
 
 
 def parse_secret(secret: bytes, *, force: bool) -> "Secret":
-    """Returns `hmac_key_of`; raises UsageError for a secret that AWS would not issue, or warns with `force`."""
+    """Returns the HMAC key of a secret as `hmac_key_of` does.
+
+    Raises UsageError for a secret that AWS would not issue; with `force` that is a warning.
+    """
     key = hmac_key_of(secret)
     if problem := _find_problem(key.reveal().removeprefix(PREFIX).decode("ascii")):
         if not force:

@@ -16,7 +16,7 @@ from ..terminal.files import read_small
 from ..terminal.messages import UsageError, note
 from .tpmcopy import to_json
 
-__all__ = ["OTHER", "Target", "in_format", "read_target"]
+__all__ = ["OTHER", "Target", "format_key_file", "read_target"]
 
 OTHER = "other"
 """The kind of a parent that `tpmwire.use.parents` does not have."""
@@ -105,7 +105,7 @@ class Target(NamedTuple):
 TPM_RH_ENDORSEMENT = 0x4000000B
 
 
-def in_format(file: "KeyFile", target: Target, format: str) -> str:
+def format_key_file(file: "KeyFile", target: Target, format: str) -> str:
     """Returns an importable key file for the target, in a format of `add_format_option`. Raises UsageError."""
     if format == "tpmcopy":
         return to_json(file, target.host, target.kind, target.public)

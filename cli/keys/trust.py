@@ -11,13 +11,13 @@ from tpmwire.policy import strict_json
 from ..terminal.files import read_small
 from ..terminal.messages import UsageError, warn
 
-__all__ = ["chain_from", "trust_from"]
+__all__ = ["read_chain", "read_trust"]
 
 LARGEST_BUNDLE = 16 << 20
 """Maximum size in bytes; all makers' certificates together have about 2 million."""
 
 
-def trust_from(paths: "Sequence[str]") -> "Trust | None":
+def read_trust(paths: "Sequence[str]") -> "Trust | None":
     """Reads the CA certificates of --ca; None without any. Warns of a certificate that cannot be read.
 
     Raises UsageError if none of them is a root.
@@ -44,7 +44,7 @@ def trust_from(paths: "Sequence[str]") -> "Trust | None":
     return trust
 
 
-def chain_from(path: str) -> "tuple[Certificate, list[Certificate]]":
+def read_chain(path: str) -> "tuple[Certificate, list[Certificate]]":
     """Reads an EK certificate from a file, and the intermediates after it. Raises UsageError."""
     try:
         leaf, others = load_chain(_of_intel(read_small(path)), path)

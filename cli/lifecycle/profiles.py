@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 
 from ..awsconfig.edit import config_path, get_setting, profile_of, sections, set_settings
-from ..awsconfig.files import change
+from ..awsconfig.files import edit_file
 from ..credentials.options import PROGRAM
 from ..terminal.messages import UsageError
 from .profile_command import ProfileCommand
@@ -27,7 +27,7 @@ def switch_profiles(
         switched.extend(sections)
         return text if sections else None
 
-    change(path, edited)
+    edit_file(path, edited)
     return switched
 
 

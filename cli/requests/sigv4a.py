@@ -9,7 +9,7 @@ from ..credentials.options import RunSettings
 from ..credentials.sts import access_key_id, obtain
 from ..terminal.messages import UsageError
 from ..tpm.open import open_tpm
-from ..tpm.verbose import trace
+from ..tpm.verbose import print_command
 from .options import sigv4a_place
 
 __all__ = ["sigv4a_key_of"]
@@ -66,7 +66,7 @@ def _key(run: RunSettings, place: int | str) -> EcdsaKey:
 def _sign(run: RunSettings, key: EcdsaKey, digest: bytes) -> bytes:
     with open_tpm(run, for_one_use=True) as tpm:
         if run.verbose:
-            tpm.observe = trace
+            tpm.observe = print_command
         try:
             return der_signature(*key.sign(tpm, digest))
         except TpmError as error:

@@ -17,7 +17,7 @@ from tpmwire.state.capabilities import capabilities, commands, properties
 from tpmwire.state.pcrs import banks
 from tpmwire.tpm import Tpm
 
-__all__ = ["USED", "document"]
+__all__ = ["USED", "describe_tpm"]
 
 USED = (
     "Startup",
@@ -65,7 +65,7 @@ LIMITS = (
 """Properties that are limits, or remaining resources (TPM_PT; Part 2, §6.13)."""
 
 
-def document(tpm: "Tpm") -> dict[str, Any]:
+def describe_tpm(tpm: "Tpm") -> dict[str, Any]:
     """Returns the TPM's properties for JSON: numbers, texts, and lists of names as in the standard."""
     pt = {int(which): value for which, value in properties(tpm).items()}
     revision = pt.get(TPM_PT.REVISION, 0)

@@ -18,7 +18,7 @@ from tpmwire.spec.structures import (
 )
 from tpmwire.tpm import Tpm
 
-__all__ = ["KINDS", "described_public", "handles", "rows"]
+__all__ = ["KINDS", "describe_public", "handles", "rows"]
 
 KINDS = {
     "transient": 0x80000000,
@@ -103,7 +103,7 @@ def _object(tpm: "Tpm", kind: str, handle: int) -> Row:
     return Row(
         kind,
         f"0x{handle:08x}",
-        described_public(public),
+        describe_public(public),
         public.object_attributes.described(),
         found.name.hex(),
         public.auth_policy.hex(),
@@ -119,7 +119,7 @@ def _nv_index(tpm: "Tpm", handle: int) -> Row:
     return Row("NV index", f"0x{handle:08x}", text, bare.described(), name.hex(), public.auth_policy.hex())
 
 
-def described_public(public: "TPMT_PUBLIC") -> str:
+def describe_public(public: "TPMT_PUBLIC") -> str:
     """Describes the kind of key of a public area in a few words, such as `HMAC key, SHA256`."""
     parameters, attributes = public.parameters, public.object_attributes
     if isinstance(parameters, TPMS_KEYEDHASH_PARMS):

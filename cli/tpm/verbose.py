@@ -5,10 +5,10 @@ from tpmwire.tpm import Observed
 
 from ..terminal.messages import note
 
-__all__ = ["trace"]
+__all__ = ["print_command"]
 
 
-def trace(seen: Observed) -> None:
+def print_command(seen: Observed) -> None:
     """Prints an observed command."""
     command = type(seen.command)
     purpose = " ".join((command.__doc__ or "").split("\n\n", maxsplit=1)[0].split())

@@ -37,7 +37,7 @@ from tpmwire.explain.html import as_html
 from tpmwire.spec.constants import TPM_CC
 
 from ..inspect.recordings import LIMIT as LARGEST
-from ..inspect.recordings import exchanges
+from ..inspect.recordings import read_exchanges
 from ..inspect.session_keys import Keys, session_keys
 from ..terminal.colors import printer
 from ..terminal.files import write_whole
@@ -150,7 +150,7 @@ def _explain_recording(data: bytes, where: str, code: int | None, keys: "Keys") 
     """Explains a recording, or messages in hex or binary."""
     if len(data) > LARGEST:
         raise UsageError(f"{where} has more than {LARGEST} bytes")
-    recorded = exchanges(data)
+    recorded = read_exchanges(data)
     if recorded is None:
         messages = [message for piece in _pieces(data, where) for message in _messages(piece)]
         if code is not None:

@@ -29,7 +29,7 @@ from tpmwire.use.duplication import Duplicated, duplicate_out, duplication_polic
 
 from ..keys.options import FormatSettings, TargetSettings, add_format_option, add_target_options
 from ..keys.persist import load_key, parent_of
-from ..keys.targets import Target, in_format, read_target
+from ..keys.targets import Target, format_key_file, read_target
 from ..terminal.files import read_key_file, write_whole
 from ..terminal.messages import UsageError, note
 from ..terminal.options import TpmSettings, add_tpm_options, auth_from
@@ -153,7 +153,7 @@ def _write(args: Settings, file: "KeyFile", target: "Target", made: "Duplicated"
             parent=target.parent,
             rsa_parent=rsa_parent_of(target.parent, target.public),
         )
-        write_whole(args.out, in_format(importable, target, args.format).encode(), force=args.force)
+        write_whole(args.out, format_key_file(importable, target, args.format).encode(), force=args.force)
         note(
             f"{args.out} is for the TPM of {target.host}; run there: tpmwire import-key "
             f"{os.path.basename(args.out)}"

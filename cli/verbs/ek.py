@@ -28,7 +28,7 @@ from tpmwire.state import nv
 from tpmwire.tpm import Tpm
 from tpmwire.use.endorsement import CHAIN, KINDS, EkKind, OwnKey, own_key
 
-from ..keys.trust import chain_from, trust_from
+from ..keys.trust import read_chain, read_trust
 from ..terminal.messages import UsageError, note, warn
 from ..terminal.options import TpmSettings, add_tpm_options
 from ..tpm.options import ParentSettings, add_auth_options
@@ -70,8 +70,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: Settings) -> int:
     """Prints the results for each certificate; raises the error of the first invalid one."""
-    trust = trust_from(args.ca)
-    given = chain_from(args.cert) if args.cert else None
+    trust = read_trust(args.ca)
+    given = read_chain(args.cert) if args.cert else None
     if given is not None and given[0].is_authority:
         raise UsageError(f"{args.cert} is the certificate of a CA, not of a TPM; give it with --ca")
     auth = parent_auth(args)

@@ -15,7 +15,7 @@ from typing import Any
 from tpmwire.tpm import Tpm
 
 from ..terminal.options import TpmSettings, add_tpm_options
-from ..tpm.capabilities import document
+from ..tpm.capabilities import describe_tpm
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -35,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: Settings) -> int:
     """Prints the document."""
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
-        found = document(tpm)
+        found = describe_tpm(tpm)
     if args.json:
         print(json.dumps(found, indent=2))
     else:

@@ -21,7 +21,7 @@ from tpmwire.spec.constants import TPM_CC, TPM_HT, TPM_RH
 from tpmwire.use.parents import ENDORSEMENT, candidates
 
 from ..terminal.files import read_key_file
-from ..tpm.inventory import described_public
+from ..tpm.inventory import describe_public
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -170,7 +170,7 @@ def _public_lines(file: "KeyFile") -> list[str]:
     public = file.public
     lines = [
         _line("pubkey", f"{len(file.pubkey)} bytes  the public area:"),
-        _line("  kind", described_public(public)),
+        _line("  kind", describe_public(public)),
         _line("  Name", f"{name_of(public).hex()}  identifies the key to TPMs and policies"),
     ]
     set_bits = [flag for flag in type(public.object_attributes) if flag & public.object_attributes]

@@ -40,8 +40,8 @@ from ..keys.options import (
 from ..keys.place import Place, check_path
 from ..keys.secret import key_id_of, parse_secret, read_key
 from ..keys.sigv4a import check_places, private_value, required_key_id
-from ..keys.targets import Target, in_format, read_target
-from ..keys.trust import trust_from
+from ..keys.targets import Target, format_key_file, read_target
+from ..keys.trust import read_trust
 from ..keys.wrap_policy import KeyUse, policy_of_use
 from ..terminal.files import read_small, write_whole
 from ..terminal.messages import UsageError, note
@@ -143,7 +143,7 @@ def run(args: Settings) -> int:
     """Wraps for one target or for many."""
     shard = _check(args)
     auth = auth_from(None, args.key_auth_file, "TPM_KEY_AUTH")
-    use, trust = _use_of(args), trust_from(args.ca)
+    use, trust = _use_of(args), read_trust(args.ca)
     policy_of_use(use, with_auth=bool(auth))
     if args.fleet is not None:
         order = WrapOrder(None, auth, use, trust, args.aws_access_key_id or "")
@@ -217,7 +217,7 @@ def _wrap_one(args: Settings, to: str, order: WrapOrder, key_id: str) -> int:
     if args.sigv4a_out:
         wrapped[args.sigv4a_out] = _wrap_sigv4a(key_id, inputs, target)
     for path, file in wrapped.items():
-        write_whole(path, in_format(file, target, args.format).encode(), force=args.force)
+        write_whole(path, format_key_file(file, target, args.format).encode(), force=args.force)
         note(f"{path} is for the TPM of {target.host}; run there: tpmwire import-key {os.path.basename(path)}")
     return 0
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.inspect.command_fields import nested
+from cli.inspect.command_fields import nest_fields
 from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import Tool, held
 
@@ -54,7 +54,7 @@ def test_a_key_by_its_fields_with_passwords_from_files(swtpm: Swtpm, send: Tool,
         "inPublic.parameters.scheme.details.hashAlg=SHA256",
     ]
     document: list[dict[str, object]] = [
-        {"command": "CreatePrimary", "primaryHandle": "owner", **nested(fields)},
+        {"command": "CreatePrimary", "primaryHandle": "owner", **nest_fields(fields)},
         {"command": "HMAC", "handle": "$1", "buffer": "text:hello", "passwords": [f"@{password}"]},
     ]
     commands = tmp_path / "commands.json"

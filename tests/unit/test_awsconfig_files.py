@@ -56,8 +56,8 @@ def test_nobody_writes_while_another_run_is_about_to(
 def test_profiles_of_several_runs_at_once_are_all_there(config: Path) -> None:
     """Each holds its change back until all have begun."""
     start = (
-        "import sys, time; from cli.awsconfig import profiles, files as aws_files; read = aws_files.read\n"
-        "aws_files.read = lambda path: (read(path), time.sleep(0.2))[0]\n"
+        "import sys, time; from cli.awsconfig import profiles, files as aws_files; read = aws_files.read_text\n"
+        "aws_files.read_text = lambda path: (read(path), time.sleep(0.2))[0]\n"
         "print('ready', flush=True); input(); profiles.write_profile(sys.argv[1], 'true')"
     )
     runs = [

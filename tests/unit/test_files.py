@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import sigv4.files
-from cli.awsconfig.files import change
+from cli.awsconfig.files import edit_file
 from cli.credentials.cache.shelf import clear
 from cli.credentials.cache.store import Store
 from cli.terminal.files import write_whole
@@ -181,7 +181,7 @@ def test_what_a_killed_run_left_of_a_secret_is_removed(tmp_path: Path) -> None:
         path.touch()
     for path in (*left, *others):
         os.utime(path, (OLD, OLD))
-    change(str(tmp_path / "credentials"), lambda _: "[default]\n")
+    edit_file(str(tmp_path / "credentials"), lambda _: "[default]\n")
     assert {*tmp_path.iterdir()} == {tmp_path / "credentials", young, *others}
 
 

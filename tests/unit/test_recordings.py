@@ -12,7 +12,7 @@ from pathlib import Path
 import dpkt
 import pytest
 
-from cli.inspect.recordings import exchanges
+from cli.inspect.recordings import read_exchanges
 from cli.terminal.messages import UsageError
 from cli.toolbox import main
 from tpmwire.explain import explain_command, explain_response
@@ -49,9 +49,9 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes, bytes]
 
 def test_both_logs_tell_the_same_talk(logs: tuple[bytes, bytes, bytes]) -> None:
     swtpm, tools, random = logs
-    told = exchanges(swtpm)
+    told = read_exchanges(swtpm)
     assert told is not None
-    assert told == exchanges(tools)
+    assert told == read_exchanges(tools)
     assert told[-1][0] == bytes.fromhex("80010000000c0000017b0014")
     assert told[-1][1] == bytes.fromhex("800100000020000000000014") + random
     assert all(command and response for command, response in told)
@@ -59,11 +59,11 @@ def test_both_logs_tell_the_same_talk(logs: tuple[bytes, bytes, bytes]) -> None:
 
 def test_a_log_with_a_prefix_that_is_cut(logs: tuple[bytes, bytes, bytes]) -> None:
     swtpm = b"".join(b"tpm: " + line + b"\n" for line in logs[0].splitlines())
-    told = exchanges(swtpm)
-    assert told == exchanges(logs[0])
+    told = read_exchanges(swtpm)
+    assert told == read_exchanges(logs[0])
     assert told is not None
     last = swtpm.rindex(b"SWTPM_IO_Write")
-    cut = exchanges(swtpm[: last + 60])
+    cut = read_exchanges(swtpm[: last + 60])
     assert cut == [*told[:-1], (told[-1][0], b"")]
 
 
@@ -98,13 +98,13 @@ def conversation(asked: bytes, answered: bytes, *, start: int = 1000) -> list[by
 @pytest.mark.parametrize("writer", [dpkt.pcap.Writer, dpkt.pcapng.Writer])
 def test_swtpm_over_tcp(writer: type) -> None:
     frames = conversation(COMMAND + COMMAND, RESPONSE + ERROR)
-    assert exchanges(recorded(frames, writer)) == [(COMMAND, RESPONSE), (COMMAND, ERROR)]
+    assert read_exchanges(recorded(frames, writer)) == [(COMMAND, RESPONSE), (COMMAND, ERROR)]
 
 
 def test_the_reference_simulator() -> None:
     sent = b"\0\0\0\x0f\0\0\0\1" + b"\0\0\0\x08\0" + len(COMMAND).to_bytes(4, "big") + COMMAND + b"\0\0\0\x14"
     answered = b"\0\0\0\1\0\0\0\3\0\0\0\0" + len(RESPONSE).to_bytes(4, "big") + RESPONSE + bytes(4)
-    assert exchanges(recorded(conversation(sent, answered))) == [(COMMAND, RESPONSE)]
+    assert read_exchanges(recorded(conversation(sent, answered))) == [(COMMAND, RESPONSE)]
 
 
 def test_segments_in_any_order_twice_and_over_the_end_of_the_numbers() -> None:
@@ -112,18 +112,18 @@ def test_segments_in_any_order_twice_and_over_the_end_of_the_numbers() -> None:
     frames = conversation(b"", RESPONSE, start=start)
     parts = [frame(TO, start + 1 + at, 0x18, COMMAND[at : at + 4]) for at in (8, 0, 0, 4)]
     overlap = frame(TO, start + 1 + 2, 0x18, COMMAND[2:7])
-    assert exchanges(recorded([*frames[:2], *parts, overlap, *frames[3:]])) == [(COMMAND, RESPONSE)]
+    assert read_exchanges(recorded([*frames[:2], *parts, overlap, *frames[3:]])) == [(COMMAND, RESPONSE)]
 
 
 def test_ports_used_again_a_start_in_the_middle_and_strangers() -> None:
     twice = conversation(COMMAND, RESPONSE) + conversation(COMMAND, ERROR, start=90000)
-    assert exchanges(recorded(twice)) == [(COMMAND, RESPONSE), (COMMAND, ERROR)]
+    assert read_exchanges(recorded(twice)) == [(COMMAND, RESPONSE), (COMMAND, ERROR)]
     middle = [frame(FROM, 1, 0x18, RESPONSE), frame(TO, 7, 0x18, COMMAND), frame(FROM, 29, 0x18, ERROR)]
-    assert exchanges(recorded(middle)) == [(COMMAND, ERROR)]
+    assert read_exchanges(recorded(middle)) == [(COMMAND, ERROR)]
     strange = [b"", b"\0" * 13, bytes(60), *conversation(b"GET / HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n")]
-    assert exchanges(recorded([*strange, *twice])) == exchanges(recorded(twice))
+    assert read_exchanges(recorded([*strange, *twice])) == read_exchanges(recorded(twice))
     with pytest.raises(UsageError, match=r"no TPM 2\.0 command or response"):
-        exchanges(recorded(strange))
+        read_exchanges(recorded(strange))
 
 
 def test_broken_captures_are_refused_or_read_as_far_as_they_go() -> None:
@@ -131,16 +131,16 @@ def test_broken_captures_are_refused_or_read_as_far_as_they_go() -> None:
         whole = recorded(conversation(COMMAND, RESPONSE), writer)
         for place in range(4, len(whole)):
             with contextlib.suppress(UsageError):
-                exchanges(whole[:place])
+                read_exchanges(whole[:place])
             with contextlib.suppress(UsageError):
-                exchanges(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+                read_exchanges(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
         with pytest.raises(UsageError, match="capture"):
-            exchanges(whole[:20])
+            read_exchanges(whole[:20])
 
 
 def test_what_is_no_recording() -> None:
-    assert exchanges(COMMAND) is None
-    assert exchanges(COMMAND.hex().encode()) is None
+    assert read_exchanges(COMMAND) is None
+    assert read_exchanges(COMMAND.hex().encode()) is None
 
 
 class Page(HTMLParser):

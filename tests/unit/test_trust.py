@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from cli.keys.targets import Target
-from cli.keys.trust import chain_from
+from cli.keys.trust import read_chain
 from cli.terminal.messages import UsageError
 from tests.support.makers import Issued, chain, pem
 from tests.support.targets import ENDORSEMENT, SECRET, write_chain, write_target
@@ -105,9 +105,9 @@ def test_the_forms_in_which_services_hand_out_certificates(tmp_path: Path, ders:
     text = base64.urlsafe_b64encode(ders["leaf"]).decode()
     for certificate in (text, text.rstrip("="), text.replace("=", "%3D")):
         (tmp_path / "ek.json").write_text(json.dumps({"pubhash": "x%3D", "certificate": certificate}))
-        assert chain_from(str(tmp_path / "ek.json"))[0].der == ders["leaf"]
-    assert chain_from(str(tmp_path / "web-1.json"))[0].der == ders["leaf"]
+        assert read_chain(str(tmp_path / "ek.json"))[0].der == ders["leaf"]
+    assert read_chain(str(tmp_path / "web-1.json"))[0].der == ders["leaf"]
     for wrong in ("{", '{"certificate": 5}', '{"certificate": "????"}', "{}"):
         (tmp_path / "ek.json").write_text(wrong)
         with pytest.raises(UsageError, match="contains no certificate"):
-            chain_from(str(tmp_path / "ek.json"))
+            read_chain(str(tmp_path / "ek.json"))

@@ -28,7 +28,7 @@ from ...terminal.messages import UsageError
 from ...terminal.options import password_file, secret_file
 from ..secret import hmac_key_of
 from ..targets import Target
-from ..trust import trust_from
+from ..trust import read_trust
 from ..wrap_policy import KeyUse, policy_of_use
 
 __all__ = [
@@ -272,7 +272,7 @@ class HostWrapper:
             hmac_key_of(secret_file(self._secret_file)) if self._secret_file else None,
             _password(self._password_file) if self._password_file else EMPTY_AUTH,
             use,
-            trust_from(self._ca),
+            read_trust(self._ca),
             self._aws_access_key_id or "",
         )
 
