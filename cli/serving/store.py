@@ -107,8 +107,7 @@ class Store:
             end = parse_rfc3339(found.expiration) - found.clock_offset
             if end <= now:
                 raise UsageError(
-                    f"AWS's new credentials expired at {found.expiration} by this machine's clock; "
-                    "correct the clock"
+                    f"AWS's new credentials expired at {found.expiration} by this machine's clock; set the clock"
                 )
         except Exception as error:
             self._failures += 1
