@@ -21,7 +21,7 @@ from sigv4.errors import RequestError
 from sigv4.sigv4a import der_signature
 from tests.support.held import HeldKey, no_settings
 from tests.support.interposer import Interposer
-from tests.support.programs import ROOT, TOOLBOX, Machine, machine
+from tests.support.programs import ROOT, Machine, machine
 from tests.support.sts import USER, VerifyingSts
 from tests.support.v4a import Sigv4aFront
 from tpmwire.tpm import Tpm
@@ -50,17 +50,7 @@ class World:
     def __init__(self, sts: VerifyingSts, front: Sigv4aFront, box: Machine, relay: Interposer) -> None:
         self.sts, self.front, self.relay = sts, front, relay
         words = ["import", "--out=hmac.pem", f"--sigv4a-handle={HANDLE:#x}", f"--tpm-path={box.swtpm.path}"]
-        done = subprocess.run(
-            [box.bin / TOOLBOX, *words, f"--aws-access-key-id={sts.access_key_id}"],
-            env=box.environment(),
-            cwd=box.home,
-            check=False,
-            input=sts.secret_access_key,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stderr
+        box.toolbox(*words, f"--aws-access-key-id={sts.access_key_id}", stdin=sts.secret_access_key)
 
     def held(self) -> boto3.Session:
         """A session with the TPM's keys."""

@@ -27,17 +27,7 @@ class World:
         self.box, self.front = box, front
         self.key = [f"--aws-access-key-id={sts.access_key_id}", f"--tpm-path={box.swtpm.path}", "--timeout=20s"]
         words = ["import", "--out=hmac.pem", f"--sigv4a-handle={HANDLE}", "--sigv4a-out=v4a.pem", *self.key]
-        done = subprocess.run(
-            [box.bin / TOOLBOX, *words],
-            env=box.environment(),
-            cwd=box.home,
-            check=False,
-            input=sts.secret_access_key,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stderr
+        box.toolbox(*words, stdin=sts.secret_access_key)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """Any settings of environment, profile and services section, beside the endpoint of a real botocore client."""
 
 import os
-import re
 import tempfile
 from pathlib import Path
 from unittest import mock
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from sigv4 import config
 from sigv4.endpoints import resolve
 from sigv4.errors import RequestError
+from tests.support.botocore_sts import destination
 
 LOADER = Loader()
 REGIONS = [region for row in LOADER.load_data("partitions")["partitions"] for region in row["regions"]]
@@ -60,25 +60,11 @@ def _some(of: dict[str, st.SearchStrategy[str]]) -> st.SearchStrategy[dict[str, 
     return st.fixed_dictionaries({}, optional=of)
 
 
-class _Sent(Exception):
-    """Raised in place of sending; holds URL and region signed for."""
-
-
 def _theirs(environ: dict[str, str], region: str | None) -> tuple[str, str]:
     with mock.patch.dict(os.environ, environ):
         session = botocore.session.Session()
         session.register_component("data_loader", LOADER)
-        session.set_credentials("AKIATEST", "made-up")
-        client = session.create_client("sts", region_name=region)
-
-        def stop(request, **_kwargs) -> None:
-            found = re.search(rb"Credential=[^/]+/[0-9]+/([^/]+)/", bytes(request.headers["Authorization"]))
-            raise _Sent(request.url, found[1].decode())
-
-        client.meta.events.register("before-send.sts", stop)
-        with pytest.raises(_Sent) as caught:
-            client.get_caller_identity()
-    return caught.value.args
+        return destination(session, region)
 
 
 @example(

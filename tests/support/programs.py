@@ -92,6 +92,21 @@ class Machine:
             timeout=60,
         )
 
+    def toolbox(self, *words: str, stdin: str = "") -> str:
+        """Runs `tpmwire` in the home directory; returns what it printed. Fails unless it exits with 0."""
+        done = subprocess.run(
+            [self.bin / TOOLBOX, *words],
+            env=self.environment(),
+            cwd=self.home,
+            check=False,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
 
 @contextlib.contextmanager
 def machine(home: Path, secret: str = SECRET) -> Iterator[Machine]:

@@ -2,7 +2,6 @@
 
 import importlib.util
 import itertools
-import re
 from pathlib import Path
 
 import botocore.session
@@ -15,6 +14,7 @@ from sigv4 import config
 from sigv4.endpoints import partition, resolve, resolve_service
 from sigv4.errors import RequestError
 from sigv4.partitions import LEGACY_GLOBAL, PARTITIONS
+from tests.support.botocore_sts import destination
 
 LOADER = Loader()
 DATA = LOADER.load_data("partitions")
@@ -94,26 +94,12 @@ def test_the_table_is_what_its_tool_makes_of_the_data() -> None:
     assert made["LEGACY_GLOBAL"] == LEGACY_GLOBAL
 
 
-class _Sent(Exception):
-    """Raised in place of sending; holds URL and region signed for."""
-
-
 def _theirs(monkeypatch: pytest.MonkeyPatch, region: str | None, environ: dict[str, str]) -> tuple[str, str]:
     """Where a real botocore client sends GetCallerIdentity, and what region it signs it for."""
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     session = botocore.session.Session()
-    session.set_credentials("AKIATEST", "made-up")
-    client = session.create_client("sts", region_name=region)
-
-    def stop(request, **_kwargs) -> None:
-        found = re.search(rb"Credential=[^/]+/[0-9]+/([^/]+)/", bytes(request.headers["Authorization"]))
-        raise _Sent(request.url, found[1].decode())
-
-    client.meta.events.register("before-send.sts", stop)
-    with pytest.raises(_Sent) as caught:
-        client.get_caller_identity()
-    return caught.value.args
+    return destination(session, region)
 
 
 CONFIG = """\
