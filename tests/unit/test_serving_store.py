@@ -113,7 +113,7 @@ def test_what_a_cache_has_not_renewed_yet_is_asked_for_again_in_a_minute() -> No
 
 def test_a_clock_that_is_ahead_is_told_and_not_asked_for_ever() -> None:
     world = World(life=-1800)
-    with pytest.raises(UsageError, match="correct the clock"):
+    with pytest.raises(UsageError, match="set the clock"):
         world.store.fetch()
     assert world.store.due > world.now
     with pytest.raises(UnavailableError):
