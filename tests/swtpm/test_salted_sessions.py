@@ -25,6 +25,8 @@ from tpmwire.spec.structures import (
 )
 from tpmwire.tpm import Tpm
 
+pytestmark = pytest.mark.open_tpm
+
 SESSION_HASHES = [TPM_ALG.SHA1, TPM_ALG.SHA256, TPM_ALG.SHA384, TPM_ALG.SHA512]
 
 
