@@ -386,9 +386,9 @@ def lifetime(settings: RunSettings) -> str:
 
 
 def complete(settings: RunSettings) -> RunSettings:
-    """Returns the settings with the default lifetime, and with the policy itself for its file's name.
+    """Returns the settings with the default lifetime, and with the policy's text in place of its file.
 
-    A cache is then for the policy and not for its file. Raises UsageError.
+    The cache then depends on the policy, not on the file's name. Raises UsageError.
     """
     found = settings.copy()
     found.duration = lifetime(settings)
