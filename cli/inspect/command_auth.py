@@ -16,7 +16,7 @@ from tpmwire.wire import first_parameter
 from ..terminal.messages import UsageError
 from ..terminal.options import pcrs_from
 
-__all__ = ["SESSIONS", "STEPS", "Authorizer", "policy_from"]
+__all__ = ["SESSIONS", "STEPS", "CommandAuthorizer", "policy_from"]
 
 SESSIONS = {
     "none": "passwords, in clear (default)",
@@ -58,7 +58,7 @@ def _statement(step: str, kind: "type[Command]") -> Any:
     raise UsageError(f"--policy {step}: unknown step; known steps: {STEPS} (with {', '.join(hierarchies)})")
 
 
-class Authorizer:
+class CommandAuthorizer:
     """Opens the requested sessions, and returns the authorizations of a command. `Tpm.close` also flushes them."""
 
     def __init__(self, tpm: "Tpm", session: str) -> None:

@@ -13,10 +13,10 @@ from ..terminal.files import read_small
 from ..terminal.messages import UsageError
 from .command_fields import nest_fields
 
-__all__ = ["Plan", "plans_from_json", "plans_from_words"]
+__all__ = ["CommandPlan", "plans_from_json", "plans_from_words"]
 
 
-class Plan(NamedTuple):
+class CommandPlan(NamedTuple):
     """A command's class, and its input: values by field, passwords, steps of a policy."""
 
     kind: "type[Command]"
@@ -25,7 +25,7 @@ class Plan(NamedTuple):
     policy: list[str]
 
 
-def plans_from_words(words: list[str]) -> list[Plan]:
+def plans_from_words(words: list[str]) -> list[CommandPlan]:
     """Parses `NAME FIELD=VALUE ...`, with + between commands. Raises UsageError."""
     commands: list[list[str]] = [[]]
     for word in words:
@@ -35,10 +35,10 @@ def plans_from_words(words: list[str]) -> list[Plan]:
             commands[-1].append(word)
     if not all(commands):
         raise UsageError("missing command before or after +")
-    return [Plan(_kind(name), nest_fields(fields), [], []) for name, *fields in commands]
+    return [CommandPlan(_kind(name), nest_fields(fields), [], []) for name, *fields in commands]
 
 
-def plans_from_json(path: str) -> list[Plan]:
+def plans_from_json(path: str) -> list[CommandPlan]:
     """Reads a file, or standard input for -. Raises UsageError, which does not quote possible secrets."""
     data = sys.stdin.buffer.read(1 << 20) if path == "-" else read_small(path)
     try:
@@ -58,7 +58,7 @@ def plans_from_json(path: str) -> list[Plan]:
             raise UsageError(f"{path}: expected passwords as a list, one for each handle that needs a password")
         if not isinstance(policy, list) or not all(isinstance(step, str) for step in policy):
             raise UsageError(f'{path}: expected policy as a list of steps, such as ["pcr:sha256:7"]')
-        plans.append(Plan(_kind(values.pop("command")), values, passwords, policy))
+        plans.append(CommandPlan(_kind(values.pop("command")), values, passwords, policy))
     if not plans:
         raise UsageError(f"{path} contains no command")
     return plans

@@ -9,23 +9,23 @@ from ..terminal.files import read_small
 from ..terminal.messages import UsageError
 from ..terminal.options import secret_file
 
-__all__ = ["Keys", "session_keys"]
+__all__ = ["SessionKeys", "session_keys"]
 
 
-class Keys(NamedTuple):
+class SessionKeys(NamedTuple):
     """The values that the user knows, in the given order."""
 
     salts: "list[Secret]"
     auths: "list[Secret]"
 
 
-def session_keys(salts: list[str], salt_files: list[str], auths: list[str], auth_files: list[str]) -> Keys:
+def session_keys(salts: list[str], salt_files: list[str], auths: list[str], auth_files: list[str]) -> SessionKeys:
     """Parses the values of --salt, --salt-file, --auth and --auth-file. Raises UsageError."""
     known = [_hex(text, "--salt") for text in salts]
     known += [_salt_in(path) for path in salt_files]
     passwords = [_auth(text) for text in auths]
     passwords += [secret_file(path) for path in auth_files]
-    return Keys([Secret(salt) for salt in known], [Secret(auth) for auth in passwords])
+    return SessionKeys([Secret(salt) for salt in known], [Secret(auth) for auth in passwords])
 
 
 def _auth(text: str) -> bytes:

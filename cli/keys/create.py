@@ -22,7 +22,7 @@ from tpmwire.use.hmac import HmacKey
 from tpmwire.use.key import Key
 
 from ..terminal.messages import note
-from .persist import Parent, load_key, parent_at
+from .persist import Parent, load_under, parent_at
 from .weak_pcrs import warn_of_pcrs
 
 K = TypeVar("K", bound=Key)
@@ -94,7 +94,7 @@ def make_key(tpm: Tpm, order: Order) -> NewKey:
         policy=policy.to_steps() if policy else None,
         auth_policy=tuple((None, way.to_steps()) for way in order.ways[1:]) or None,
     )
-    key = NewKey(file, load_key(tpm, parent, file.public, file.private), parent)
+    key = NewKey(file, load_under(tpm, parent, file.public, file.private), parent)
     if not order.ways or order.template is not None:
         _check_hmac(tpm, order, key)
     return key

@@ -26,7 +26,7 @@ __all__ = [
     "check_parent",
     "evict",
     "is_occupied",
-    "load_key",
+    "load_under",
     "make_persistent",
     "make_srk",
     "parent_at",
@@ -117,7 +117,7 @@ def make_srk(tpm: Tpm, handle: int, owner: Secret) -> None:
     note(f"made the storage root key persistent at 0x{handle:08x}")
 
 
-def load_key(tpm: Tpm, parent: Parent, public: TPMT_PUBLIC, private: bytes) -> Loaded:
+def load_under(tpm: Tpm, parent: Parent, public: TPMT_PUBLIC, private: bytes) -> Loaded:
     """Loads a key under the parent (TPM2_Load). Raises TpmError."""
     answer = tpm.execute(Load(parent.key.handle, private, public), parent.session.use(parent.auth))
     # From the public area, not from the response, so that the loaded key is the intended one.

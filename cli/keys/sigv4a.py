@@ -22,7 +22,7 @@ from tpmwire.use.ecdsa import EcdsaKey, check_signature
 
 from ..terminal.messages import UsageError
 from .create import NewKey, Order, usable_key
-from .persist import load_key
+from .persist import load_under
 from .place import Place, check_path
 
 __all__ = [
@@ -133,7 +133,7 @@ def make_sigv4a_key(tpm: Tpm, order: Order, hmac_key: NewKey, key_id: str) -> Ne
         policy=beside.policy,
         auth_policy=beside.auth_policy,
     )
-    key = NewKey(file, load_key(tpm, parent, file.public, file.private), parent)
+    key = NewKey(file, load_under(tpm, parent, file.public, file.private), parent)
     if not order.ways:
         # Of the public area that was computed here, not of what the TPM says that the key is.
         digest = random_bytes(32)

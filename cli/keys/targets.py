@@ -14,7 +14,7 @@ from tpmwire.use.parents import ENDORSEMENT, PARENTS, fitting, is_of, of_public
 
 from ..terminal.files import read_small
 from ..terminal.messages import UsageError, note
-from .tpmcopy import to_json
+from .tpmcopy import to_tpmcopy_json
 
 __all__ = ["OTHER", "Target", "format_key_file", "read_target"]
 
@@ -108,7 +108,7 @@ TPM_RH_ENDORSEMENT = 0x4000000B
 def format_key_file(file: "KeyFile", target: Target, format: str) -> str:
     """Returns an importable key file for the target, in a format of `add_format_option`. Raises UsageError."""
     if format == "tpmcopy":
-        return to_json(file, target.host, target.kind, target.public)
+        return to_tpmcopy_json(file, target.host, target.kind, target.public)
     return file.to_pem()
 
 

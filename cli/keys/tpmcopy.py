@@ -12,7 +12,7 @@ from tpmwire.use.ecdsa import is_p256_key
 
 from ..terminal.messages import UsageError
 
-__all__ = ["parent_kind", "to_json"]
+__all__ = ["parent_kind", "to_tpmcopy_json"]
 
 PARENTS = {
     "EndoresementECC": "ek-ecc",
@@ -43,7 +43,7 @@ def parent_kind(data: bytes) -> str | None:
     return PARENTS[named]
 
 
-def to_json(file: KeyFile, host: str, kind: str, parent: TPMT_PUBLIC) -> str:
+def to_tpmcopy_json(file: KeyFile, host: str, kind: str, parent: TPMT_PUBLIC) -> str:
     """Returns a wrapped key in the form of `tpmcopy --mode import`.
 
     `kind` is a name of `tpmwire.use.parents`, `parent` that parent's public area. Raises UsageError for a kind

@@ -18,7 +18,7 @@ from tpmwire.spec.structures import (
 )
 from tpmwire.tpm import Tpm
 
-__all__ = ["KINDS", "describe_public", "handles", "rows"]
+__all__ = ["KINDS", "describe_public", "list_handles", "rows"]
 
 KINDS = {
     "transient": 0x80000000,
@@ -34,7 +34,7 @@ PAGE = 254
 """Maximum number of handles in one response (MAX_CAP_HANDLES)."""
 
 
-def handles(tpm: "Tpm", kind: str) -> list[int]:
+def list_handles(tpm: "Tpm", kind: str) -> list[int]:
     """Returns the handles of one of `KINDS`. Sessions, loaded or saved, keep the type of their opening."""
     found: list[int] = []
     low = 0
@@ -70,7 +70,7 @@ class Row(NamedTuple):
 def rows(tpm: "Tpm") -> Iterator[Row]:
     """Returns all objects that the TPM lists."""
     for kind in KINDS:
-        for handle in handles(tpm, kind):
+        for handle in list_handles(tpm, kind):
             yield from _row(tpm, kind, handle)
 
 

@@ -38,7 +38,7 @@ from tpmwire.spec.constants import TPM_CC
 
 from ..inspect.recordings import LIMIT as LARGEST
 from ..inspect.recordings import read_exchanges
-from ..inspect.session_keys import Keys, session_keys
+from ..inspect.session_keys import SessionKeys, session_keys
 from ..terminal.colors import printer
 from ..terminal.files import write_whole
 from ..terminal.messages import UsageError, note
@@ -146,7 +146,7 @@ def _inputs(words: list[str]) -> list[tuple[bytes, str]]:
     return inputs
 
 
-def _explain_recording(data: bytes, where: str, code: int | None, keys: "Keys") -> "Talk":
+def _explain_recording(data: bytes, where: str, code: int | None, keys: SessionKeys) -> "Talk":
     """Explains a recording, or messages in hex or binary."""
     if len(data) > LARGEST:
         raise UsageError(f"{where} has more than {LARGEST} bytes")

@@ -28,7 +28,7 @@ from tpmwire.spec.constants import TPMA_OBJECT
 from tpmwire.use.duplication import Duplicated, duplicate_out, duplication_policy
 
 from ..keys.options import FormatSettings, TargetSettings, add_format_option, add_target_options
-from ..keys.persist import load_key, parent_of
+from ..keys.persist import load_under, parent_of
 from ..keys.targets import Target, format_key_file, read_target
 from ..terminal.files import read_key_file, write_whole
 from ..terminal.messages import UsageError, note
@@ -127,7 +127,7 @@ def _duplicate(
 ) -> "Duplicated":
     with open_tpm(args) as tpm:
         parent = parent_of(tpm, file, auth_from(None, args.parent_auth_file, "TPM_PARENT_AUTH"), None)
-        key = load_key(tpm, parent, file.public, file.private)
+        key = load_under(tpm, parent, file.public, file.private)
         return duplicate_out(
             tpm,
             key,

@@ -78,7 +78,7 @@ class Settings(LineSettings, Sigv4aSettings):
     aws_region: str | None
 
 
-class Plan(NamedTuple):
+class Enrolment(NamedTuple):
     """The plaintext key, the places of the new keys, and the line's options of AWS's endpoints."""
 
     key_id: str
@@ -161,7 +161,7 @@ def enroll(args: Settings, checkpoint: Checkpoint) -> int:
     options = endpoint_options(args.aws_region, profile)
     # Before any change: AWS may refuse the key, for example in another partition.
     ask_plaintext_identity(key_id, secret, options)
-    command = _import(args, Plan(key_id, secret, place, sigv4a, options))
+    command = _import(args, Enrolment(key_id, secret, place, sigv4a, options))
     checkpoint("placed")
     who = ask_identity(command)
     note(f"AWS accepts the key in the TPM as {who.arn}")
@@ -228,7 +228,7 @@ def _check_present(args: Settings, key_id: str, present: str | None) -> None:
         raise UsageError(f"the profile {args.profile} has another credential_process; --force replaces it")
 
 
-def _import(args: Settings, plan: Plan) -> ProfileCommand:
+def _import(args: Settings, plan: Enrolment) -> ProfileCommand:
     """Puts the key in its place, unless an earlier run did, and returns the command line that uses it."""
     place = plan.place
     pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)

@@ -16,7 +16,7 @@ from tpmwire.tpm import Tpm
 
 from ..terminal.messages import note, warn
 from ..terminal.options import TpmSettings, add_tpm_options
-from ..tpm.inventory import handles
+from ..tpm.inventory import list_handles
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -42,7 +42,7 @@ def run(args: Settings) -> int:
     kinds += [] if args.transient else ["loaded session", "saved session"]
     failed: TpmError | None = None
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
-        found = [(kind, handle) for kind in kinds for handle in handles(tpm, kind)]
+        found = [(kind, handle) for kind in kinds for handle in list_handles(tpm, kind)]
         if found and "tpmrm" not in tpm.transport.path and tpm.transport.path.startswith("/dev/"):
             warn(f"the objects in {tpm.transport.path} may belong to a program that is running")
         for kind, handle in found:

@@ -10,7 +10,7 @@ import argparse
 
 from ..keys.create import NewKey
 from ..keys.options import OWNER
-from ..keys.persist import check_free, load_key, parent_of
+from ..keys.persist import check_free, load_under, parent_of
 from ..keys.place import Place, Placement, put_in_place
 from ..terminal.files import read_key_file
 from ..terminal.messages import UsageError, note
@@ -57,7 +57,7 @@ def run(args: Settings) -> int:
     with open_tpm(args) as tpm:
         check_free(tpm, args.handle, force=args.force)
         parent = parent_of(tpm, file, password, None)
-        key = NewKey(file, load_key(tpm, parent, file.public, file.private), parent)
+        key = NewKey(file, load_under(tpm, parent, file.public, file.private), parent)
         put_in_place(tpm, [Placement.of(tpm, key, Place(args.handle), owner)], force=args.force)
     note(f"{args.file} is persistent at 0x{args.handle:08x}")
     print(key.loaded.name.hex())

@@ -41,9 +41,9 @@ from tpmwire.tpm import Tpm
 from tpmwire.transport import Transport, open_transport
 from tpmwire.wire import CommandMessage, ResponseMessage, build_command, split
 
-from ..inspect.command_auth import SESSIONS, STEPS, Authorizer, policy_from
+from ..inspect.command_auth import SESSIONS, STEPS, CommandAuthorizer, policy_from
 from ..inspect.command_fields import command_from, password_from
-from ..inspect.command_plans import Plan, plans_from_json, plans_from_words
+from ..inspect.command_plans import CommandPlan, plans_from_json, plans_from_words
 from ..terminal.messages import UsageError, note
 from ..terminal.options import TpmSettings, add_tpm_options, secret_file
 
@@ -129,7 +129,7 @@ def run(args: Settings) -> int:
 
     transport: Any = ExplainingTransport(open_transport(args.tpm_path, args.timeout), args.secrets)
     tpm = Tpm(transport)
-    authorizer = Authorizer(tpm, args.session)
+    authorizer = CommandAuthorizer(tpm, args.session)
     try:
         answers: list[int] = []
         for plan, passwords, policy in zip(plans, secrets, policies, strict=True):
@@ -141,7 +141,7 @@ def run(args: Settings) -> int:
     return 0
 
 
-def _close(tpm: "Tpm", authorizer: Authorizer, *, keep: bool) -> None:
+def _close(tpm: "Tpm", authorizer: CommandAuthorizer, *, keep: bool) -> None:
     """Flushes everything, or with `keep` our own sessions only. Raises no error of its own."""
     if not keep:
         tpm.close()
@@ -204,7 +204,7 @@ def _handle_of(answer: Any) -> int:
     return next((getattr(answer, name) for name, annotation in answer.fields() if role_of(annotation)), 0)
 
 
-def _build(plan: Plan, answers: list[int], args: Settings) -> Any:
+def _build(plan: CommandPlan, answers: list[int], args: Settings) -> Any:
     try:
         command = command_from(plan.kind, plan.values, answers, public=not args.json)
         command.build()
@@ -213,7 +213,7 @@ def _build(plan: Plan, answers: list[int], args: Settings) -> Any:
         raise UsageError(f"TPM2_{plan.kind.code.name}: {error}") from error
 
 
-def _passwords(plan: Plan, args: Settings) -> list[bytes]:
+def _passwords(plan: CommandPlan, args: Settings) -> list[bytes]:
     secrets = [secret_file(path) for path in args.auth_file] + [_variable(name) for name in args.auth_env]
     secrets = secrets or [password_from(value) for value in plan.passwords]
     wanted = sum(role.authorized for _, role in plan.kind.handle_fields())

@@ -27,7 +27,7 @@ from tpmwire.keys.wrapping import wrap_ecdsa_key
 from tpmwire.secret import Secret
 
 from ..keys.fleet.hosts import Fleet, survey
-from ..keys.fleet.run import STDOUT, Plan, wrap_fleet
+from ..keys.fleet.run import STDOUT, FleetPlan, wrap_fleet
 from ..keys.fleet.wrap import Inputs, WrapOrder, inputs_of, wrap_for_target
 from ..keys.options import (
     FormatSettings,
@@ -198,7 +198,7 @@ def _wrap_fleet(args: Settings, fleet: Fleet, order: WrapOrder, shard: tuple[int
         raise UsageError(f"{fleet.path} contains no hosts")
     if args.secret_file or args.from_profile or (found is not None and not found.own_secrets):
         order = order._replace(secret=_read_secret(args))
-    plan = Plan(fleet, order, args.out, shard, args.jobs or (1 if fleet.once else os.cpu_count() or 1))
+    plan = FleetPlan(fleet, order, args.out, shard, args.jobs or (1 if fleet.once else os.cpu_count() or 1))
     summary = wrap_fleet(plan, found, resume=args.resume)
     if args.json:
         print(summary.to_json(plan), file=sys.stderr if args.out == STDOUT else sys.stdout)

@@ -18,7 +18,7 @@ from tpmwire.policy import strict_json
 
 from ...terminal.messages import UsageError
 
-__all__ = ["STDIN", "Fleet", "Host", "Survey", "key_of", "survey"]
+__all__ = ["STDIN", "Fleet", "Host", "Survey", "name_hash", "survey"]
 
 STDIN = "-"
 
@@ -49,7 +49,7 @@ class Survey(NamedTuple):
     own_secrets: bool
 
 
-def key_of(name: str) -> int:
+def name_hash(name: str) -> int:
     """Returns 60 bits that stand for a name: a set of them takes 65 MB for a million hosts.
 
     The hash is keyed, so that no one can choose names that collide. In one of two million fleets, two of a million
@@ -151,6 +151,6 @@ def survey(hosts: Iterable[Host]) -> Survey:
         number += 1
         own_secrets = own_secrets and bool(host.fields.get("secret"))
         if host.name:
-            key = key_of(host.name)
+            key = name_hash(host.name)
             (repeated if key in seen else seen).add(key)
     return Survey(number, frozenset(repeated), own_secrets)

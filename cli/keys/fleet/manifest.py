@@ -14,7 +14,7 @@ from typing import IO, Any
 from tpmwire.policy import strict_json
 
 from ...terminal.messages import note
-from .hosts import key_of
+from .hosts import name_hash
 
 __all__ = ["FinishedHosts", "append_to", "manifest_name"]
 
@@ -35,7 +35,7 @@ class FinishedHosts:
         if os.path.exists(path):
             for entry in _entries(path):
                 parts = (entry.get(field) for field in ("target", "inputs", "fingerprint"))
-                self._entries[key_of(str(entry.get("host")))] = b"".join(_part(value) for value in parts)
+                self._entries[name_hash(str(entry.get("host")))] = b"".join(_part(value) for value in parts)
 
     def differs(self, name: str, target: str, inputs: str) -> bool:
         """Tells whether this host was wrapped for the same public key with another secret, password or policy.
@@ -44,12 +44,12 @@ class FinishedHosts:
         """
         if not inputs:
             return False
-        found = self._entries.get(key_of(name), b"")
+        found = self._entries.get(name_hash(name), b"")
         return found[:_PART] == _part(target) and found[_PART : 2 * _PART] != _part(inputs)
 
     def mark_finished(self, name: str, target: str, inputs: str, file: str) -> bool:
         """Tells whether this host is done: same public key and inputs, and an unchanged file."""
-        key = key_of(name)
+        key = name_hash(name)
         if not inputs:
             return False
         try:
@@ -64,10 +64,10 @@ class FinishedHosts:
 
     def is_finished(self, name: str) -> bool:
         """Tells whether `mark_finished` found this host done."""
-        return self._entries.get(key_of(name)) == b""
+        return self._entries.get(name_hash(name)) == b""
 
     def __contains__(self, name: str) -> bool:
-        return key_of(name) in self._entries
+        return name_hash(name) in self._entries
 
 
 def _part(value: object) -> bytes:

@@ -19,11 +19,11 @@ from multiprocessing.pool import Pool
 from typing import IO, Any, NamedTuple
 
 from ...terminal.messages import UsageError, note, warn
-from .hosts import Fleet, Host, Survey, key_of
+from .hosts import Fleet, Host, Survey, name_hash
 from .manifest import FinishedHosts, append_to, manifest_name
 from .wrap import WrapOrder, inputs_of, save_key_file, target_hash, wrap_host
 
-__all__ = ["STDOUT", "Plan", "Summary", "wrap_fleet"]
+__all__ = ["STDOUT", "FleetPlan", "Summary", "wrap_fleet"]
 
 STDOUT = "-"
 
@@ -34,7 +34,7 @@ NAMED = 100
 """Maximum number of bad hosts that a summary names."""
 
 
-class Plan(NamedTuple):
+class FleetPlan(NamedTuple):
     """A run: the hosts, how to wrap, the output directory (`-`: lines on standard output), and the processes."""
 
     fleet: Fleet
@@ -61,7 +61,7 @@ class Summary:
         if len(self.failed_hosts) < NAMED:
             self.failed_hosts.append(host)
 
-    def to_json(self, plan: Plan) -> str:
+    def to_json(self, plan: FleetPlan) -> str:
         """Returns one line. CPU seconds are those of all processes; memory is that of the largest, in KiB."""
         usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         return json.dumps(
@@ -80,7 +80,7 @@ class Summary:
         )
 
 
-def wrap_fleet(plan: Plan, found: Survey | None, *, resume: bool = False) -> Summary:
+def wrap_fleet(plan: FleetPlan, found: Survey | None, *, resume: bool = False) -> Summary:
     """Wraps for every host; with `resume`, only for those that the manifest lacks.
 
     `found` is a survey of the fleet, None if the hosts can be read only once: of a repeated name, only the first
@@ -108,7 +108,7 @@ def wrap_fleet(plan: Plan, found: Survey | None, *, resume: bool = False) -> Sum
     return summary
 
 
-def _find_finished(plan: Plan, path: str, summary: Summary) -> FinishedHosts:
+def _find_finished(plan: FleetPlan, path: str, summary: Summary) -> FinishedHosts:
     done = FinishedHosts(path)
     hosts = 0
     for host in plan.fleet:
@@ -140,7 +140,7 @@ def _mark_repeated(hosts: Iterable[Host], found: Survey | None) -> Iterator[Host
     for host in hosts:
         repeated = False
         if host.name:
-            key = key_of(host.name)
+            key = name_hash(host.name)
             repeated = key in (seen if found is None else found.repeated)
             if found is None:
                 seen.add(key)
@@ -151,7 +151,7 @@ def _mark_repeated(hosts: Iterable[Host], found: Survey | None) -> Iterator[Host
 
 
 def _work(
-    plan: Plan, hosts: Iterator[Host], manifest: IO[bytes] | None, summary: Summary, found: Survey | None
+    plan: FleetPlan, hosts: Iterator[Host], manifest: IO[bytes] | None, summary: Summary, found: Survey | None
 ) -> None:
     total = found.hosts - summary.done_before if found is not None else 0
     for count, entry in enumerate(_results(plan, hosts), 1):
@@ -173,7 +173,7 @@ def _work(
             _progress(count, total)
 
 
-def _results(plan: Plan, hosts: Iterator[Host]) -> Iterator[dict[str, Any]]:
+def _results(plan: FleetPlan, hosts: Iterator[Host]) -> Iterator[dict[str, Any]]:
     _plans[:] = [plan]  # the workers inherit it by fork, so no secret is pickled
     if plan.processes > 1:
         first = list(islice(hosts, FEW))
@@ -196,7 +196,7 @@ def _ordinary_signals() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-_plans: list[Plan] = []
+_plans: list[FleetPlan] = []
 
 
 def _wrap_one(host: Host) -> dict[str, Any]:
