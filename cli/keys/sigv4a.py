@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from sigv4.sigv4a import derive_private_value
 from tpmwire.crypto.formulas import random_bytes
 from tpmwire.keys.keyfile import KeyFile
-from tpmwire.keys.wrapping import duplicate, ecdsa_key
+from tpmwire.keys.wrapping import duplicate, ecdsa_key_areas
 from tpmwire.secret import Secret
 from tpmwire.spec.commands.duplication import Import
 from tpmwire.spec.constants import TPM_ALG, TPM_CAP, TPM_CC, TPM_ECC, TPMA_OBJECT
@@ -98,7 +98,7 @@ def private_value(octets: Secret, key_id: str) -> Secret:
 def sigv4a_areas(order: Order, beside: TPMT_PUBLIC, key_id: str) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
     """Returns the key's public and sensitive area; `order` and `beside` describe the HMAC key beside it."""
     private = private_value(order.secret, key_id)
-    public, sensitive = ecdsa_key(private, auth=order.auth, auth_policy=beside.auth_policy)
+    public, sensitive = ecdsa_key_areas(private, auth=order.auth, auth_policy=beside.auth_policy)
     # An imported key cannot be fixed; what lets no key out is that no policy of its allows TPM2_Duplicate.
     fixed = TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT
     return public.replace(object_attributes=TPMA_OBJECT(beside.object_attributes & ~fixed)), sensitive

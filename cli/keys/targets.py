@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from tpmwire.crypto.formulas import name_of
 from tpmwire.errors import KeyFileError
 from tpmwire.keys.keyfile import KeyFile
-from tpmwire.keys.public_keys import Found, read
+from tpmwire.keys.public_keys import Found, read_public_key
 from tpmwire.policy import strict_json
 from tpmwire.spec.structures import TPMT_PUBLIC
 from tpmwire.use.parents import ENDORSEMENT, PARENTS, fitting, is_of, of_public
@@ -147,7 +147,7 @@ def _of_text(
     With `tell`, notes an assumed kind.
     """
     try:
-        found = read(data)
+        found = read_public_key(data)
     except KeyFileError as error:
         raise UsageError(f"{where}: {error}, or JSON of {JSON_FORMS}") from error
     choices = _choices(found, where, kind)

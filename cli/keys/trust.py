@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from urllib.parse import unquote
 
 from tpmwire.errors import UnusableCertificateError
-from tpmwire.keys.certificates import Certificate, Trust, describe, load, load_chain
+from tpmwire.keys.certificates import Certificate, Trust, describe, load_certificates, load_chain
 from tpmwire.policy import strict_json
 
 from ..terminal.files import read_small
@@ -29,7 +29,7 @@ def read_trust(paths: "Sequence[str]") -> "Trust | None":
     unread: list[str] = []
     for path in paths:
         try:
-            found = load(read_small(path, LARGEST_BUNDLE), path)
+            found = load_certificates(read_small(path, LARGEST_BUNDLE), path)
         except UnusableCertificateError as error:
             unread.append(str(error))
         else:

@@ -3,7 +3,7 @@
 from tpmwire.channel import WELL_KNOWN, Pin
 from tpmwire.crypto.formulas import digest_size, name_of
 from tpmwire.errors import EncodeError, KeyFileError
-from tpmwire.keys.public_keys import read
+from tpmwire.keys.public_keys import read_public_key
 from tpmwire.keys.spki import PublicKey, into_template
 from tpmwire.spec.structures import TPMT_PUBLIC
 
@@ -58,7 +58,7 @@ def _where(text: str) -> int | str:
 def _public(path: str, pinned: bytes | None, where: int | str | None) -> "TPMT_PUBLIC":
     """Returns a public area, given as such or built from a bare key and the template that yields its Name."""
     try:
-        found = read(read_small(path))
+        found = read_public_key(read_small(path))
     except KeyFileError as error:
         raise UsageError(f"{path}: {error}") from error
     if found.public is not None:

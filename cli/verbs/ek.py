@@ -22,7 +22,15 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from tpmwire.errors import CertificateError, NoCertificateError, NvError, UnusableCertificateError
-from tpmwire.keys.certificates import Certificate, Trust, describe, load, load_chain, public_key, verify_chain
+from tpmwire.keys.certificates import (
+    Certificate,
+    Trust,
+    describe,
+    load_certificates,
+    load_chain,
+    public_key,
+    verify_chain,
+)
 from tpmwire.secret import Secret
 from tpmwire.state import nv
 from tpmwire.tpm import Tpm
@@ -104,9 +112,9 @@ def _certificates(
 ) -> "tuple[list[FoundCertificate], list[Certificate], list[int]]":
     """Returns the EK certificates, the intermediates stored with them, and the profile's NV indices that exist."""
     present = nv.handles(tpm, 0x01C00000, CHAIN[1])
-    stored = b"".join(nv.read(tpm, index) for index in present if index >= CHAIN[0])
+    stored = b"".join(nv.read_index(tpm, index) for index in present if index >= CHAIN[0])
     try:
-        chain = load(stored, "the chain in the TPM").certificates if stored else []
+        chain = load_certificates(stored, "the chain in the TPM").certificates if stored else []
     except UnusableCertificateError as error:
         warn(str(error))
         chain = []
@@ -128,7 +136,7 @@ def _certificates(
 
 
 def _read_stored(tpm: "Tpm", index: int) -> "Certificate":
-    return load_chain(nv.read(tpm, index), "it")[0]
+    return load_chain(nv.read_index(tpm, index), "it")[0]
 
 
 def _check_certificate(

@@ -112,6 +112,6 @@ def _endorsement_key(tpm: "Tpm", handle: int, auth: "Secret") -> "tuple[TPMT_PUB
 
 def _certificate(tpm: "Tpm", index: int) -> str:
     """Returns the EK certificate in an NV index, as PEM."""
-    body = base64.encodebytes(without_padding(nv.read(tpm, index))).decode().replace("\n", "")
+    body = base64.encodebytes(without_padding(nv.read_index(tpm, index))).decode().replace("\n", "")
     lines = [body[start : start + 64] for start in range(0, len(body), 64)]
     return "\n".join(["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""])

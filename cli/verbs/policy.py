@@ -25,7 +25,7 @@ from tpmwire.keys.keyfile_policy import alternatives_of
 from tpmwire.policy.approvals import PolicyAuthorize
 from tpmwire.policy.policy import Policy
 from tpmwire.policy.sign import approve
-from tpmwire.policy.signer import is_same_key, load_key, public_areas
+from tpmwire.policy.signer import is_same_key, load_signing_key, public_areas
 from tpmwire.policy.statement import Statement
 from tpmwire.policy.text import tree
 from tpmwire.spec.constants import TPM_ALG, TPM_CC
@@ -141,7 +141,7 @@ def _sign(args: Settings, path: str) -> int:
     if policy is None:
         raise UsageError("nothing to approve; give --pcrs sha256:7=HEX or --json FILE")
     password = auth_from(None, args.key_password_file).reveal() or None
-    key = load_key(read_small(args.key), password)
+    key = load_signing_key(read_small(args.key), password)
     trust, behind = _trust(file, key, path)
     approved = [
         approve(key, way, trust.policy_ref, file.public.name_alg, trust.key_sign) for way in policy.alternatives

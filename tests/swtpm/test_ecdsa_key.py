@@ -17,7 +17,7 @@ from tpmwire.channel import Pin, create_primary, read_loaded
 from tpmwire.errors import EncodeError, KeyFileError, SessionError, TpmError
 from tpmwire.keys.keyfile import IMPORTABLE, KeyFile
 from tpmwire.keys.templates import h2_primary
-from tpmwire.keys.wrapping import duplicate, ecdsa_key, wrap_hmac_key
+from tpmwire.keys.wrapping import duplicate, ecdsa_key_areas, wrap_hmac_key
 from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.policy.policy import Policy
 from tpmwire.policy.statements import PolicyAuthValue, PolicyPCR
@@ -55,7 +55,9 @@ class Bench:
             parent = create_primary(tpm, TPM_RH.OWNER, h2_primary())
             tpm.flush(parent.handle)
             for kind, (handle, auth, policy) in KINDS.items():
-                public, sensitive = ecdsa_key(PRIVATE, auth=auth, auth_policy=policy.digest() if policy else b"")
+                public, sensitive = ecdsa_key_areas(
+                    PRIVATE, auth=auth, auth_policy=policy.digest() if policy else b""
+                )
                 made = duplicate(public, sensitive, parent.public)
                 file = KeyFile.of(
                     made.public,
@@ -229,15 +231,15 @@ def test_what_is_no_digest_and_no_p256_key(bench: Bench) -> None:
 @pytest.mark.parametrize("value", [0, ORDER, ORDER + 1, 2**256 - 1])
 def test_what_is_no_private_value(value: int) -> None:
     with pytest.raises(EncodeError, match="not a private value of P-256") as raised:
-        ecdsa_key(Secret(value.to_bytes(32, "big")))
+        ecdsa_key_areas(Secret(value.to_bytes(32, "big")))
     assert raised.value.__context__ is None
     with pytest.raises(EncodeError, match="not a private value"):
-        ecdsa_key(Secret(b"\x01" * 31))
+        ecdsa_key_areas(Secret(b"\x01" * 31))
 
 
 def test_a_key_whose_numbers_begin_with_zeros(bench: Bench) -> None:
     """The smallest private value: all areas keep their size."""
-    public, sensitive = ecdsa_key(Secret((1).to_bytes(32, "big")))
+    public, sensitive = ecdsa_key_areas(Secret((1).to_bytes(32, "big")))
     with Tpm.open(bench.bus.path, 20) as tpm:
         parent = create_primary(tpm, TPM_RH.OWNER, h2_primary())
         tpm.flush(parent.handle)

@@ -12,7 +12,7 @@ from tests.support.verbs import held
 from tpmwire.channel import read_loaded
 from tpmwire.errors import TpmError
 from tpmwire.keys.keyfile import IMPORTABLE, KeyFile
-from tpmwire.keys.wrapping import duplicate, ecdsa_key, hmac_key
+from tpmwire.keys.wrapping import duplicate, ecdsa_key_areas, hmac_key_areas
 from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.policy.policy import Policy
 from tpmwire.policy.statements import PolicyAuthValue, PolicyPCR
@@ -63,10 +63,12 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         with Tpm.open(swtpm.path, 20) as tpm:
             parent = read_loaded(tpm, PARENT).public
             for name, areas in {
-                "plain": hmac_key(octets, name_alg=name_alg),
-                "pcr": hmac_key(octets, name_alg=name_alg, auth_policy=policies["pcr"]),
-                "both": hmac_key(octets, name_alg=name_alg, auth_policy=policies["both"], auth=PASSWORD),
-                "ecdsa": ecdsa_key(Secret(bytes(31) + b"\7"), name_alg=name_alg, auth_policy=policies["pcr"]),
+                "plain": hmac_key_areas(octets, name_alg=name_alg),
+                "pcr": hmac_key_areas(octets, name_alg=name_alg, auth_policy=policies["pcr"]),
+                "both": hmac_key_areas(octets, name_alg=name_alg, auth_policy=policies["both"], auth=PASSWORD),
+                "ecdsa": ecdsa_key_areas(
+                    Secret(bytes(31) + b"\7"), name_alg=name_alg, auth_policy=policies["pcr"]
+                ),
             }.items():
                 wrapped = duplicate(*areas, parent)
                 sized = len(wrapped.seed).to_bytes(2, "big") + wrapped.seed

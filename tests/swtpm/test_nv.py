@@ -139,7 +139,7 @@ def test_locks_hold_and_change_the_name(tpm: Tpm) -> None:
     with pytest.raises(TpmError, match="NV_LOCKED"):
         tpm.execute(NV_Read(INDEX, INDEX, 4), hmac.use(AUTH))
     with pytest.raises(NvError, match="locked"):
-        nv.read(tpm, INDEX)
+        nv.read_index(tpm, INDEX)
 
 
 def test_the_global_lock_reaches_the_indices_that_want_it(tpm: Tpm) -> None:
@@ -230,24 +230,24 @@ def test_an_index_of_any_size_is_read_whole(tpm: Tpm, size: int) -> None:
     content = bytes(i * 7 & 0xFF for i in range(size))
     for offset in range(0, size, 1000):
         tpm.execute(NV_Write(INDEX, INDEX, content[offset : offset + 1000], offset))
-    assert nv.read(tpm, INDEX) == content
+    assert nv.read_index(tpm, INDEX) == content
 
 
 def test_an_index_that_was_never_written_or_wants_a_policy_says_so(tpm: Tpm) -> None:
     define(tpm, 4)
     with pytest.raises(NvError, match="has not been written"):
-        nv.read(tpm, INDEX)
+        nv.read_index(tpm, INDEX)
     tpm.execute(NV_UndefineSpace(TPM_RH.OWNER, INDEX))
     define(tpm, 4, TPMA_NV.OWNERWRITE | TPMA_NV.POLICYREAD, policy_digest(TPM_CC.NV_Read))
     tpm.execute(NV_Write(TPM_RH.OWNER, INDEX, b"data"))
     with pytest.raises(NvError, match="a policy"):
-        nv.read(tpm, INDEX)
+        nv.read_index(tpm, INDEX)
 
 
 def test_the_owner_reads_what_only_the_owner_may(tpm: Tpm) -> None:
     define(tpm, 4, TPMA_NV.OWNERWRITE | TPMA_NV.OWNERREAD)
     tpm.execute(NV_Write(TPM_RH.OWNER, INDEX, b"data"))
-    assert nv.read(tpm, INDEX) == b"data"
+    assert nv.read_index(tpm, INDEX) == b"data"
 
 
 def test_handles_are_found_across_pages_and_bounds(tpm: Tpm) -> None:

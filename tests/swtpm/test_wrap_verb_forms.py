@@ -17,7 +17,7 @@ from tests.support.verbs import Ran, Tool
 from tpmwire.crypto.formulas import name_of
 from tpmwire.keys import templates
 from tpmwire.keys.keyfile import IMPORTABLE, LOADABLE, SEALED, KeyFile, parse
-from tpmwire.keys.wrapping import duplicate, hmac_key, wrap_hmac_key
+from tpmwire.keys.wrapping import duplicate, hmac_key_areas, wrap_hmac_key
 from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.policy.policy import Policy
 from tpmwire.policy.statements import PolicyAuthValue, PolicyDuplicationSelect, PolicyOR
@@ -374,7 +374,7 @@ def tpmcopys(public: TPMT_PUBLIC, kind: str, auth: bytes) -> str:
     parent = {"ek-ecc": None, "ek-rsa": "EndorsementRSA", "h2": "H2", "srk": "ECCSRK"}[kind]
     leave = Policy(PolicyDuplicationSelect(b"", name_of(public), False))
     digest = Policy(PolicyOR.of(TPM_ALG.SHA256, Policy(PolicyAuthValue()), leave)).digest()
-    wrapped = duplicate(*hmac_key(Secret(b"AWS4" + SECRET), auth=Secret(auth), auth_policy=digest), public)
+    wrapped = duplicate(*hmac_key_areas(Secret(b"AWS4" + SECRET), auth=Secret(auth), auth_policy=digest), public)
     seed = len(wrapped.seed).to_bytes(2, "big") + wrapped.seed
     file = KeyFile.of(wrapped.public, wrapped.private, 0x40000140, type=IMPORTABLE, secret=seed)
     fields = {"version": 1, "type": "HMAC", "parentName": name_of(public).hex(), "key": file.to_pem()}

@@ -11,7 +11,7 @@ from tpmwire.channel import WELL_KNOWN, create_primary
 from tpmwire.errors import EncodeError, TpmError
 from tpmwire.keys.keyfile import KeyFile, parse
 from tpmwire.keys.templates import hmac_key as other_template
-from tpmwire.keys.wrapping import duplicate, hmac_key, wrap_hmac_key
+from tpmwire.keys.wrapping import duplicate, hmac_key_areas, wrap_hmac_key
 from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.policy.policy import Policy
 from tpmwire.policy.statements import PolicyAuthValue, PolicyPCR
@@ -136,7 +136,7 @@ def test_the_same_at_a_persistent_handle(shared_swtpm: Swtpm, way: str, protecte
 @pytest.mark.parametrize("size", [16, 32])
 def test_the_inner_wrap(shared_swtpm: Swtpm, size: int) -> None:
     inner = Secret(bytes(range(size)))
-    public, sensitive = hmac_key(OCTETS)
+    public, sensitive = hmac_key_areas(OCTETS)
     place = WELL_KNOWN["h2"]
     with Tpm.open(shared_swtpm.path, 20) as tpm:
         parent = create_primary(tpm, place.hierarchy, place.template())

@@ -13,7 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tpmwire.errors import CertificateError, UnusableCertificateError
-from tpmwire.keys.certificates import Certificate, Trust, describe, load, public_key, verify_chain, without_padding
+from tpmwire.keys.certificates import (
+    Certificate,
+    Trust,
+    describe,
+    load_certificates,
+    public_key,
+    verify_chain,
+    without_padding,
+)
 
 
 @cache
@@ -67,7 +75,7 @@ def test_bundles_in_pem_and_der_are_read_whole() -> None:
         for der in ders
     )
     for bundle in (pem, b"".join(ders), b"".join(ders) + bytes(40)):
-        assert [one.der for one in load(bundle, "it").certificates] == ders
+        assert [one.der for one in load_certificates(bundle, "it").certificates] == ders
 
 
 def test_what_a_certificate_says_of_itself() -> None:
@@ -85,7 +93,7 @@ def test_damage_is_always_one_kind_of_error(data: st.DataObject) -> None:
         octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
     said = ""
     try:
-        (certificate,), _ = load(bytes(octets), "it")
+        (certificate,), _ = load_certificates(bytes(octets), "it")
         public_key(certificate)
         chain = verify_chain(certificate, Trust([Certificate(made())]))
     except CertificateError as error:
@@ -99,4 +107,4 @@ def test_damage_is_always_one_kind_of_error(data: st.DataObject) -> None:
 @given(st.binary(max_size=300) | st.binary(max_size=300).map(lambda tail: b"-----BEGIN CERTIFICATE-----\n" + tail))
 def test_noise_is_never_a_certificate(data: bytes) -> None:
     with pytest.raises(UnusableCertificateError, match="the file"):
-        load(data, "the file")
+        load_certificates(data, "the file")

@@ -34,7 +34,15 @@ from tests.support.makers import (
     utc,
 )
 from tpmwire.errors import CertificateError, UnusableCertificateError
-from tpmwire.keys.certificates import Certificate, Trust, describe, load, load_chain, public_key, verify_chain
+from tpmwire.keys.certificates import (
+    Certificate,
+    Trust,
+    describe,
+    load_certificates,
+    load_chain,
+    public_key,
+    verify_chain,
+)
 from tpmwire.spec.structures import TPMS_ECC_POINT
 
 Specs = dict[str, Spec]
@@ -323,7 +331,7 @@ def openssl_accepts(tmp_path: Path, ders: dict[str, bytes]) -> bool:
 
 
 def check(ders: dict[str, bytes]) -> list[Certificate]:
-    bundle = load(pem(ders["root"], ders["intermediate"]), "ca.pem")
+    bundle = load_certificates(pem(ders["root"], ders["intermediate"]), "ca.pem")
     assert not bundle.unread
     return verify_chain(load_chain(pem(ders["leaf"]), "leaf.pem")[0], Trust(bundle.certificates))
 
@@ -373,7 +381,7 @@ def test_several_cas_of_one_name(who: str, identified: bool) -> None:
     others = [made(identifiers if identified else lambda _: None)[who] for _ in range(3)]
     for at in range(4):
         given = [*others[:at], ders["root"], ders["intermediate"], *others[at:]]
-        trust = Trust(load(pem(*given), "ca.pem").certificates)
+        trust = Trust(load_certificates(pem(*given), "ca.pem").certificates)
         assert [one.der for one in verify_chain(Certificate(ders["leaf"]), trust)] == [ders[one] for one in CHAIN]
     others += [der for one, der in ders.items() if one not in (who, "leaf")]
     if who == "intermediate":
@@ -389,7 +397,7 @@ def test_one_unreadable_certificate_does_not_cost_the_others() -> None:
     bundles.append(overlong + ders["root"] + ders["intermediate"])
     bundles.append(pem(ders["root"], ders["intermediate"]) + pem(overlong)[:90])
     for bundle in bundles:
-        found = load(bundle, "ca.pem")
+        found = load_certificates(bundle, "ca.pem")
         assert {one.der for one in found.certificates} == {ders["root"], ders["intermediate"]}
         assert len(found.unread) in (1, 4)
         assert all("ca.pem cannot be read (" in reason for reason in found.unread)
@@ -406,7 +414,9 @@ def test_labels_and_surroundings_of_pem(label: str) -> None:
         text.replace(b"\n", b"\r\n"),
         b"  " + text.replace(b"\n", b"\n  "),
     ):
-        assert [one.der for one in load(b"subject=x\n" + variant, "it").certificates] == [*ders.values()][:2]
+        assert [one.der for one in load_certificates(b"subject=x\n" + variant, "it").certificates] == [
+            *ders.values()
+        ][:2]
 
 
 def test_a_chain_in_one_file_begins_with_the_leaf() -> None:

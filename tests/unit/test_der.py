@@ -77,26 +77,26 @@ BAD: dict[str, tuple[der.Element, str, str]] = {
 
 @pytest.mark.parametrize(("element", "value", "octets"), FORMS, ids=[f"{o[:16]}" for _, _, o in FORMS])
 def test_one_form(element: der.Element, value: Any, octets: str) -> None:
-    assert der.build(element, value).hex() == octets
-    assert der.parse(element, bytes.fromhex(octets)) == value
+    assert der.build_element(element, value).hex() == octets
+    assert der.parse_element(element, bytes.fromhex(octets)) == value
 
 
 @pytest.mark.parametrize(("element", "octets", "reason"), BAD.values(), ids=BAD)
 def test_refused(element: der.Element, octets: str, reason: str) -> None:
     with pytest.raises(DecodeError) as caught:
-        der.parse(element, bytes.fromhex(octets))
+        der.parse_element(element, bytes.fromhex(octets))
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_true_as_openssl_writes_it() -> None:
-    assert der.parse(der.BOOLEAN, b"\x01\x01\x01") is True
+    assert der.parse_element(der.BOOLEAN, b"\x01\x01\x01") is True
 
 
 def test_an_error_names_the_place() -> None:
     two = der.Sequence(("one", der.INTEGER), ("list", der.SequenceOf(der.Explicit(0, der.INTEGER))))
     with pytest.raises(DecodeError) as caught:
-        der.parse(two, bytes.fromhex("300f 020101 300a a003020101 a003040102"))
+        der.parse_element(two, bytes.fromhex("300f 020101 300a a003020101 a003040102"))
     assert caught.value.path == ("list", "[1]")
     # The wrong tag is the 15th octet: 2 + 3 + 2 + 5 + 2.
     assert caught.value.offset == 14
@@ -126,7 +126,7 @@ def test_an_error_names_the_place() -> None:
 )
 def test_no_form(element: der.Element, value: Any) -> None:
     with pytest.raises(EncodeError):
-        der.build(element, value)
+        der.build_element(element, value)
 
 
 def test_a_size_is_not_believed() -> None:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from tpmwire.errors import KeyFileError
 from tpmwire.keys import templates
-from tpmwire.keys.public_keys import Found, read
-from tpmwire.keys.spki import into_template, parse
+from tpmwire.keys.public_keys import Found, read_public_key
+from tpmwire.keys.spki import into_template, parse_public_key
 
 RSA, ECC = rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP256R1())
 P384 = ec.generate_private_key(ec.SECP384R1())
@@ -36,7 +36,7 @@ def certificate(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey = RSA) -> x5
     return builder.public_key(key.public_key()).sign(ECC, hashes.SHA256())
 
 
-KEY = parse(pem())
+KEY = parse_public_key(pem())
 AREA = into_template(KEY, templates.ek_rsa())
 assert AREA is not None
 TPMT = AREA.build()
@@ -69,18 +69,18 @@ def test_every_form(form: str, text: str) -> None:
         "TPMT_PUBLIC": (TPMT, Found(public=AREA)),
     }
     if form == "certificate":
-        found = read(TEXTS[text](CERTIFICATE))
+        found = read_public_key(TEXTS[text](CERTIFICATE))
         assert found.key == KEY
         assert x509.load_pem_x509_certificate(str(found.certificate).encode()).serial_number == 7
     else:
         data, expected = forms[form]
-        assert read(TEXTS[text](data)) == expected
+        assert read_public_key(TEXTS[text](data)) == expected
 
 
 @pytest.mark.parametrize("key", [RSA, ECC, P384])
 def test_pem(key: rsa.RSAPrivateKey) -> None:
     text = pem(key)
-    expected = Found(key=parse(text))
+    expected = Found(key=parse_public_key(text))
     for form in (
         text,
         text.replace(b"\n", b"\r\n"),
@@ -91,20 +91,22 @@ def test_pem(key: rsa.RSAPrivateKey) -> None:
         base64.b64encode(text),
         text + text,
     ):
-        assert read(form) == expected
+        assert read_public_key(form) == expected
 
 
 def test_certificates() -> None:
-    found = read(certificate().public_bytes(Encoding.PEM))
+    found = read_public_key(certificate().public_bytes(Encoding.PEM))
     assert found.key == KEY
-    chain = read((CERTIFICATE_PEM + certificate(ECC).public_bytes(Encoding.PEM).decode()).encode())
+    chain = read_public_key((CERTIFICATE_PEM + certificate(ECC).public_bytes(Encoding.PEM).decode()).encode())
     assert chain.key == KEY  # the first one is the key's
     assert str(chain.certificate).count("BEGIN CERTIFICATE") == 2
-    assert read(pem() + CERTIFICATE_PEM.encode()).certificate == CERTIFICATE_PEM
-    assert read(pem(ECC) + CERTIFICATE_PEM.encode()) == Found(key=parse(pem(ECC)))  # another key's certificate
+    assert read_public_key(pem() + CERTIFICATE_PEM.encode()).certificate == CERTIFICATE_PEM
+    assert read_public_key(pem(ECC) + CERTIFICATE_PEM.encode()) == Found(
+        key=parse_public_key(pem(ECC))
+    )  # another key's certificate
     # As tpm2_nvread gives it of an index that is larger.
-    assert read(CERTIFICATE + bytes(100)).key == KEY
-    assert read(CERTIFICATE + b"\xff" * 100).key == KEY
+    assert read_public_key(CERTIFICATE + bytes(100)).key == KEY
+    assert read_public_key(CERTIFICATE + b"\xff" * 100).key == KEY
 
 
 def test_the_algorithm_of_some_makers_certificates() -> None:
@@ -113,7 +115,7 @@ def test_the_algorithm_of_some_makers_certificates() -> None:
     plain = bytes.fromhex("300d06092a864886f70d0101010500")
     for algorithm in (b"\x30\x0d" + oaep + b"\x05\x00", b"\x30\x0d" + oaep + b"\x30\x00", b"\x30\x0b" + oaep):
         contents = DER[4:].replace(plain, algorithm)
-        assert read(b"\x30\x82" + len(contents).to_bytes(2, "big") + contents).key == KEY
+        assert read_public_key(b"\x30\x82" + len(contents).to_bytes(2, "big") + contents).key == KEY
 
 
 PRIVATE = RSA.private_bytes(Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
@@ -156,7 +158,7 @@ OTHERS = {
 def test_a_secret_that_is_mistaken_for_a_key_is_not_shown(before: bytes) -> None:
     secret = b"wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEYxx"
     with pytest.raises(KeyFileError) as caught:
-        read(before + secret + b"\n")
+        read_public_key(before + secret + b"\n")
     assert "wJal" not in str(caught.value)
     assert b"wJal".hex() not in str(caught.value)
 
@@ -165,7 +167,7 @@ def test_a_secret_that_is_mistaken_for_a_key_is_not_shown(before: bytes) -> None
 def test_what_it_is_instead(what: str) -> None:
     data, says = OTHERS[what]
     with pytest.raises(KeyFileError) as caught:
-        read(data)
+        read_public_key(data)
     message = str(caught.value)
     assert says in message
     assert message.isprintable()
@@ -176,4 +178,4 @@ def test_what_it_is_instead(what: str) -> None:
 def test_anything(data: bytes) -> None:
     """Any octets are a key, or KeyFileError."""
     with suppress(KeyFileError):
-        read(data)
+        read_public_key(data)

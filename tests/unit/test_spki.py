@@ -13,7 +13,7 @@ from cli.tpm.pins import hex_name, pin_from
 from tpmwire.crypto.formulas import name_of
 from tpmwire.errors import KeyFileError
 from tpmwire.keys import templates
-from tpmwire.keys.spki import into_template, parse
+from tpmwire.keys.spki import into_template, parse_public_key
 from tpmwire.spec.constants import TPM_ECC
 from tpmwire.spec.structures import TPMS_ECC_POINT
 
@@ -28,7 +28,7 @@ def encoded(key: object, encoding: Encoding = Encoding.PEM) -> bytes:
 @pytest.mark.parametrize("encoding", [Encoding.PEM, Encoding.DER])
 def test_what_cryptography_writes(encoding: Encoding) -> None:
     numbers = RSA.public_numbers()
-    assert parse(encoded(RSA, encoding)) == (numbers.n.to_bytes(256, "big"), 65537)
+    assert parse_public_key(encoded(RSA, encoding)) == (numbers.n.to_bytes(256, "big"), 65537)
     for curve, identifier, size in (
         (ec.SECP256R1(), TPM_ECC.NIST_P256, 32),
         (ec.SECP384R1(), TPM_ECC.NIST_P384, 48),
@@ -37,7 +37,7 @@ def test_what_cryptography_writes(encoding: Encoding) -> None:
         key = ec.generate_private_key(curve).public_key()
         point = key.public_numbers()
         expected = TPMS_ECC_POINT(point.x.to_bytes(size, "big"), point.y.to_bytes(size, "big"))
-        assert parse(encoded(key, encoding)) == (identifier, expected)
+        assert parse_public_key(encoded(key, encoding)) == (identifier, expected)
 
 
 def test_what_is_no_such_key() -> None:
@@ -52,30 +52,30 @@ def test_what_is_no_such_key() -> None:
         encoded(RSA, Encoding.DER) + b"x",
     ):
         with pytest.raises(KeyFileError, match="not an RSA or NIST-curve public key"):
-            parse(data)
+            parse_public_key(data)
 
 
 @given(st.binary(max_size=120))
 def test_arbitrary_octets(data: bytes) -> None:
     with pytest.raises(KeyFileError):
-        parse(data)
+        parse_public_key(data)
 
 
 def test_a_template_takes_the_key_that_fits_it() -> None:
-    made = into_template(parse(encoded(RSA)), templates.ek_rsa())
+    made = into_template(parse_public_key(encoded(RSA)), templates.ek_rsa())
     assert made is not None
     assert made.replace(unique=templates.ek_rsa().unique) == templates.ek_rsa()
-    assert into_template(parse(encoded(RSA)), templates.ek_ecc()) is None
-    assert into_template(parse(encoded(P256)), templates.ek_rsa()) is None
+    assert into_template(parse_public_key(encoded(RSA)), templates.ek_ecc()) is None
+    assert into_template(parse_public_key(encoded(P256)), templates.ek_rsa()) is None
     small = rsa.generate_private_key(65537, 3072).public_key()
-    assert into_template(parse(encoded(small)), templates.ek_rsa()) is None
+    assert into_template(parse_public_key(encoded(small)), templates.ek_rsa()) is None
 
 
 def test_pins(tmp_path: Path) -> None:
     """A PEM of an ECC key can be that of several templates: the Name, or @WHERE, says which."""
     (tmp_path / "rsa.pem").write_bytes(encoded(RSA))
     (tmp_path / "ecc.pem").write_bytes(encoded(P256))
-    storage = into_template(parse(encoded(P256)), templates.srk_ecc())
+    storage = into_template(parse_public_key(encoded(P256)), templates.srk_ecc())
     assert storage is not None
     octets = storage.build()
     (tmp_path / "tpmt").write_bytes(octets)

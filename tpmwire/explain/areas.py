@@ -8,10 +8,10 @@ from ..record import Record
 from ..spec.constants import TPM_ST
 from ..wire import authorizations, join, opened, read_handles
 
-__all__ = ["Message", "first_content", "join_values", "replace_first", "split_message"]
+__all__ = ["MessageAreas", "first_content", "join_values", "replace_first", "split_message"]
 
 
-class Message(NamedTuple):
+class MessageAreas(NamedTuple):
     """The areas of a command or a successful response. The parameters are unchanged, and begin at `offset`."""
 
     handles: tuple[int, ...]
@@ -20,21 +20,21 @@ class Message(NamedTuple):
     authorizations: Sequence[Any]
 
 
-def split_message(data: bytes, kind: type[Record], auth: Any, *, command: bool) -> Message:
+def split_message(data: bytes, kind: type[Record], auth: Any, *, command: bool) -> MessageAreas:
     """Returns the areas of a message whose authorizations have the class `auth`. Raises DecodeError."""
     tag, _, stream = opened(data)
     handles = read_handles(kind, stream)
     if tag != TPM_ST.SESSIONS:
         offset = stream.tell()
-        return Message(handles, stream.read(), offset, [])
+        return MessageAreas(handles, stream.read(), offset, [])
     size = int.from_bytes(stream.read(4), "big")
     if command:
         auths = authorizations(auth, stream, stream.tell() + size)
         offset = stream.tell()
-        return Message(handles, stream.read(), offset, auths)
+        return MessageAreas(handles, stream.read(), offset, auths)
     offset = stream.tell()
     parameters = stream.read(size)
-    return Message(handles, parameters, offset, authorizations(auth, stream, len(data)))
+    return MessageAreas(handles, parameters, offset, authorizations(auth, stream, len(data)))
 
 
 def first_content(parameters: bytes) -> bytes:

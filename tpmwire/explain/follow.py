@@ -13,14 +13,14 @@ from ..sessions import authorization_hmac
 from ..spec.commands.sessions import StartAuthSession
 from ..spec.constants import TPM_CC, TPM_RH, TPM_SE, TPMA_SESSION
 from ..spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
-from .areas import Message
+from .areas import MessageAreas
 from .known import Known
 from .tree import Node
 
-__all__ = ["Key", "SessionAuth", "TracedSession", "Verdict", "encrypting", "judge_hmacs"]
+__all__ = ["SessionAuth", "SessionKey", "TracedSession", "Verdict", "encrypting", "judge_hmacs"]
 
 
-class Key(NamedTuple):
+class SessionKey(NamedTuple):
     """A candidate for the session key, with the salt and the authValue of `bind` that it is derived from."""
 
     session_key: Secret
@@ -42,7 +42,7 @@ class Verdict(NamedTuple):
 
     command: bool | None = None
     response: bool | None = None
-    key: Key | None = None
+    key: SessionKey | None = None
     auth: Secret = EMPTY_AUTH
     with_auth: bool = False
     reason: str = ""
@@ -77,16 +77,16 @@ class TracedSession:
         if self.policy_digest is not None or self.start.session_type != TPM_SE.HMAC:
             self.policy_digest = bytes(digest_size(self.start.auth_hash))
 
-    def _keys(self, salts: Sequence[Secret], known: Known, bits: int) -> Iterator[Key]:
+    def _keys(self, salts: Sequence[Secret], known: Known, bits: int) -> Iterator[SessionKey]:
         start = self.start
         if not self.salted and not self.bound:
-            yield Key(EMPTY_AUTH)
+            yield SessionKey(EMPTY_AUTH)
             return
         for salt in salts if self.salted else [EMPTY_AUTH]:
             for auth in known.auths(start.bind if self.bound else None):
                 secret = trimmed(auth.reveal()) + salt.reveal()
                 key = kdfa(start.auth_hash, secret, b"ATH", self.nonce_tpm, start.nonce_caller, bits)
-                yield Key(Secret(key), self.salted, self.bound, auth)
+                yield SessionKey(Secret(key), self.salted, self.bound, auth)
 
     def cipher(self, key: Secret, auth: Secret, nonces: tuple[bytes, bytes], data: bytes) -> bytes | None:
         """Returns the plain bytes of an encrypted parameter (Part 1, §21); None for an unknown cipher."""
@@ -117,8 +117,8 @@ class SessionAuth(NamedTuple):
 def judge_hmacs(
     this: SessionAuth,
     code: TPM_CC,
-    command: Message,
-    response: Message | None,
+    command: MessageAreas,
+    response: MessageAreas | None,
     extra_nonces: Sequence[bytes],
     known: Known,
     auth_after: Any,
@@ -173,7 +173,7 @@ def judge_hmacs(
     return _with_reason(found, hashed is None)
 
 
-def _auths(this: SessionAuth, known: Known, key: Key) -> Iterator[tuple[Secret, bool]]:
+def _auths(this: SessionAuth, known: Known, key: SessionKey) -> Iterator[tuple[Secret, bool]]:
     """Yields authValues to try, and whether the HMAC key includes them (Part 1, §19.6.8)."""
     session = this.session
     policy = session.start.session_type == TPM_SE.POLICY
@@ -199,7 +199,7 @@ def _with_reason(verdict: Verdict, nameless: bool) -> Verdict:
     return verdict._replace(reason=f"with {used}{missing}")
 
 
-def encrypting(message: Message, attribute: TPMA_SESSION) -> int | None:
+def encrypting(message: MessageAreas, attribute: TPMA_SESSION) -> int | None:
     """Returns the index of the authorization that encrypts a parameter; None if there is none."""
     found = (i for i, auth in enumerate(message.authorizations) if auth.session_attributes & attribute)
     return next(found, None)

@@ -17,7 +17,7 @@ from ..spec.commands.sessions import StartAuthSession
 from ..spec.constants import TPM_CC, TPM_RH, TPM_SE, TPM_ST, TPMA_SESSION
 from ..spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
 from ..wire import first_parameter, parse_response
-from .areas import Message, first_content, join_values, replace_first, split_message
+from .areas import MessageAreas, first_content, join_values, replace_first, split_message
 from .follow import SessionAuth, TracedSession, Verdict, encrypting, judge_hmacs
 from .known import Known
 from .life import Life, Step
@@ -120,7 +120,7 @@ class _One:
         if succeeded:
             self._policy(values)
 
-    def _verdicts(self, kind: type[Command], sent: Message, got: Message | None) -> list[Verdict | None]:
+    def _verdicts(self, kind: type[Command], sent: MessageAreas, got: MessageAreas | None) -> list[Verdict | None]:
         """Returns a verdict for each authorization; None for passwords and sessions without a recorded start."""
         wanted = sum(role.authorized for _, role in kind.handle_fields())
         verdicts: list[Verdict | None] = []
@@ -156,11 +156,11 @@ class _One:
         return verdicts
 
     @staticmethod
-    def _entity(kind: type[Command], sent: Message, index: int) -> int:
+    def _entity(kind: type[Command], sent: MessageAreas, index: int) -> int:
         places = [place for place, (_, role) in enumerate(kind.handle_fields()) if role.authorized]
         return sent.handles[places[index]]
 
-    def _extra_nonces(self, sent: Message, index: int, wanted: int) -> list[bytes]:
+    def _extra_nonces(self, sent: MessageAreas, index: int, wanted: int) -> list[bytes]:
         """Returns nonces of encrypting sessions, which the first authorization covers too (Part 1, §19.6.5)."""
         if index or not wanted:
             return []
@@ -172,7 +172,9 @@ class _One:
         sessions = [self._f._sessions.get(sent.authorizations[place].session_handle) for place in places]
         return [session.nonce_tpm for session in sessions if session is not None]
 
-    def _after(self, kind: type[Command], sent: Message, index: int, session: TracedSession) -> Callable[..., Any]:
+    def _after(
+        self, kind: type[Command], sent: MessageAreas, index: int, session: TracedSession
+    ) -> Callable[..., Any]:
         """Returns a function for the authValue that the command sets and its response is authorized with."""
 
         def after(key: Any, auth: Secret) -> Secret | None:
@@ -193,12 +195,12 @@ class _One:
     def _opened(
         self,
         kind: type[Record],
-        message: Message,
+        message: MessageAreas,
         attribute: TPMA_SESSION,
         verdicts: list[Verdict | None],
         tree: Node | None,
-        sent: Message,
-        newer: Message | None = None,
+        sent: MessageAreas,
+        newer: MessageAreas | None = None,
     ) -> bytes | None:
         """Returns the parameters with the first one decrypted; None if its key is unknown."""
         index = encrypting(message, attribute)
@@ -224,7 +226,7 @@ class _One:
         return parameters
 
     def _cipher_auths(
-        self, sent: Message, index: int, verdict: Verdict, session: TracedSession
+        self, sent: MessageAreas, index: int, verdict: Verdict, session: TracedSession
     ) -> tuple[list[Secret], bool]:
         """Returns candidates for the entity's authValue in the cipher's key, and whether it is certain."""
         kind = command_class(self._code)
@@ -238,7 +240,7 @@ class _One:
         return self._known.auths(entity)[: 1 if certain else None], certain
 
     def _note_uses(
-        self, kind: type[Command], sent: Message, got: Message | None, verdicts: list[Verdict | None]
+        self, kind: type[Command], sent: MessageAreas, got: MessageAreas | None, verdicts: list[Verdict | None]
     ) -> None:
         """Updates the nonces, and adds the uses to the lives of the sessions."""
         wanted = sum(role.authorized for _, role in kind.handle_fields())

@@ -31,7 +31,7 @@ __all__ = [
     "Description",
     "Trust",
     "describe",
-    "load",
+    "load_certificates",
     "load_chain",
     "public_key",
     "verify_chain",
@@ -220,7 +220,7 @@ def _trust(ders: list[bytes]) -> Trust:
     return Trust([Certificate(der) for der in ders])
 
 
-def load(data: bytes, where: str) -> Bundle:
+def load_certificates(data: bytes, where: str) -> Bundle:
     """Returns the readable certificates of a PEM file, or of a file with DER certificates one after the other.
 
     Raises UnusableCertificateError if there are none.

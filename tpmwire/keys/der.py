@@ -21,9 +21,9 @@ __all__ = [
     "Later",
     "Sequence",
     "SequenceOf",
-    "build",
+    "build_element",
     "header_size",
-    "parse",
+    "parse_element",
 ]
 
 _TAGS = {
@@ -243,10 +243,10 @@ class Explicit(Element):
         self.inner = inner
 
     def read(self, contents: bytes) -> Any:
-        return parse(self.inner, contents)
+        return parse_element(self.inner, contents)
 
     def written(self, value: Any) -> bytes:
-        return build(self.inner, value)
+        return build_element(self.inner, value)
 
 
 class Later(Element):
@@ -345,7 +345,7 @@ class SequenceOf(Element):
         return stream.getvalue()
 
 
-def parse(element: Element, data: bytes) -> Any:
+def parse_element(element: Element, data: bytes) -> Any:
     """Returns the value of exactly these bytes. Raises DecodeError."""
     stream = io.BytesIO(data)
     value = element._parse(stream, {}, "")
@@ -353,7 +353,7 @@ def parse(element: Element, data: bytes) -> Any:
     return value
 
 
-def build(element: Element, value: Any) -> bytes:
+def build_element(element: Element, value: Any) -> bytes:
     """Returns the bytes of a value. Raises EncodeError."""
     stream = io.BytesIO()
     element._build(value, stream, {}, "")

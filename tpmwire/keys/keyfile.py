@@ -237,7 +237,7 @@ class KeyFile:
     def to_der(self) -> bytes:
         """Returns the file in DER. Raises KeyFileError for values that DER cannot have."""
         try:
-            data = der.build(_KEY, _to_file(dict(zip(_FIELDS, self._values(), strict=True))))
+            data = der.build_element(_KEY, _to_file(dict(zip(_FIELDS, self._values(), strict=True))))
         except EncodeError as error:
             raise KeyFileError(f"the key cannot be written to a key file: {error}") from error
         if len(data) > MAX_SIZE * 3 // 4 - 1024:
@@ -297,7 +297,7 @@ def parse_der(data: bytes) -> KeyFile:
     if data[:1] == b"\x30" and data[der.header_size(data) :][:1] == b"\x02":
         raise KeyFileError(f"a plain private key is not a TPM key; {_CREATE_ONE}")
     try:
-        values = der.parse(_KEY, data)
+        values = der.parse_element(_KEY, data)
     except DecodeError as error:
         raise KeyFileError(f"not a TPM key: {error}; {_DAMAGED}") from error
     return KeyFile(**_from_file(dict(zip(_FIELDS, values, strict=True))))

@@ -12,15 +12,15 @@ from typing import NamedTuple
 
 from ..errors import DecodeError, KeyFileError
 from ..spec.structures import TPMT_PUBLIC
-from .spki import PublicKey, certified_key, parse_der
+from .spki import PublicKey, certified_key, parse_public_key_der
 
-__all__ = ["FORMS", "Found", "read"]
+__all__ = ["FORMS", "Found", "read_public_key"]
 
 FORMS = (
     "a public key in PEM or DER, a public area (TPM2B_PUBLIC or TPMT_PUBLIC) in binary, hex or base64, or an "
     "X.509 certificate"
 )
-"""The forms that `read` accepts, for messages."""
+"""The forms that `read_public_key` accepts, for messages."""
 
 
 class Found(NamedTuple):
@@ -34,7 +34,7 @@ class Found(NamedTuple):
     certificate: str | None = None
 
 
-def read(data: bytes) -> Found:
+def read_public_key(data: bytes) -> Found:
     """Returns the one public key in the data. Raises KeyFileError, which says what the data looks like instead."""
     if b"-----BEGIN" in data:
         return _of_pem(data)
@@ -59,7 +59,7 @@ def _of_binary(data: bytes) -> Found | None:
 
 def _of_der(data: bytes) -> Found | None:
     try:
-        return Found(key=parse_der(data))
+        return Found(key=parse_public_key_der(data))
     except DecodeError:
         pass
     try:

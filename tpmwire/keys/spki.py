@@ -14,7 +14,7 @@ from ..spec.structures import TPMS_ECC_PARMS, TPMS_ECC_POINT, TPMS_RSA_PARMS, TP
 from ..wires import bytes_left
 from . import der
 
-__all__ = ["PublicKey", "certified_key", "into_template", "parse", "parse_der"]
+__all__ = ["PublicKey", "certified_key", "into_template", "parse_public_key", "parse_public_key_der"]
 
 _BEGIN, _END = "-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----"
 _CURVES = {
@@ -74,26 +74,26 @@ PublicKey = tuple[TPM_ECC, TPMS_ECC_POINT] | tuple[bytes, int]
 """A curve and a point, or a modulus and an exponent."""
 
 
-def parse(data: bytes) -> PublicKey:
+def parse_public_key(data: bytes) -> PublicKey:
     """Returns the public key in PEM (label PUBLIC KEY) or DER. Raises KeyFileError."""
     try:
         if _BEGIN.encode() in data:
             data = binascii.a2b_base64(data.decode("ascii").split(_BEGIN)[1].split(_END)[0])
-        return parse_der(data)
+        return parse_public_key_der(data)
     except (DecodeError, ValueError, IndexError) as error:
         raise KeyFileError(f"not an RSA or NIST-curve public key in PEM or DER ({error})") from error
 
 
-def parse_der(data: bytes) -> PublicKey:
+def parse_public_key_der(data: bytes) -> PublicKey:
     """Returns the public key in a SubjectPublicKeyInfo or an RSAPublicKey. Raises DecodeError."""
     if data[der.header_size(data) : der.header_size(data) + 1] == b"\x02":
         return _rsa(data)
-    (oid, parameters), key = der.parse(_SPKI, data)
+    (oid, parameters), key = der.parse_element(_SPKI, data)
     if oid in _RSA_OIDS:
         return _rsa(key)
     if oid != _EC_OID:
         raise DecodeError(f"unsupported algorithm {oid}; expected RSA or ECC")
-    curve = der.parse(der.OBJECT_IDENTIFIER, parameters or b"")
+    curve = der.parse_element(der.OBJECT_IDENTIFIER, parameters or b"")
     if curve not in _CURVES:
         raise DecodeError(f"unsupported curve {curve}; expected P-256, P-384 or P-521")
     identifier, size = _CURVES[curve]
@@ -103,7 +103,7 @@ def parse_der(data: bytes) -> PublicKey:
 
 
 def _rsa(data: bytes) -> PublicKey:
-    modulus, exponent = der.parse(_RSA_KEY, data)
+    modulus, exponent = der.parse_element(_RSA_KEY, data)
     return modulus, int.from_bytes(exponent, "big")
 
 
@@ -123,7 +123,7 @@ def certified_key(data: bytes) -> tuple[PublicKey, bytes]:
     before = 6 if tbs[der.header_size(tbs) : der.header_size(tbs) + 1] == b"\xa0" else 5
     for _ in range(before):
         _Any()._parse(fields, {}, "")
-    return parse_der(_Any(0x30)._parse(fields, {}, "")), certificate
+    return parse_public_key_der(_Any(0x30)._parse(fields, {}, "")), certificate
 
 
 def into_template(key: PublicKey, template: TPMT_PUBLIC) -> TPMT_PUBLIC | None:

@@ -33,11 +33,11 @@ from .keyfile import IMPORTABLE, KeyFile
 from .templates import rsa_parent_of
 
 __all__ = [
-    "Duplicate",
+    "WrappedKey",
     "duplicate",
-    "ecdsa_key",
+    "ecdsa_key_areas",
     "either",
-    "hmac_key",
+    "hmac_key_areas",
     "imported_only_policy",
     "to_any",
     "to_parent",
@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 
-class Duplicate(NamedTuple):
+class WrappedKey(NamedTuple):
     """Parameters for TPM2_Import: `public`, `private` (the duplicate), `seed` (the outer wrapper's, encrypted)."""
 
     public: TPMT_PUBLIC
@@ -54,7 +54,7 @@ class Duplicate(NamedTuple):
     seed: bytes
 
 
-def hmac_key(
+def hmac_key_areas(
     key: Secret, *, auth: Secret = EMPTY_AUTH, auth_policy: bytes = b"", name_alg: TPM_ALG = TPM_ALG.SHA256
 ) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
     """Returns public and sensitive area of an importable HMAC-SHA256 key with the bytes `key`.
@@ -75,13 +75,13 @@ def hmac_key(
     return public, TPMT_SENSITIVE(TPM_ALG.KEYEDHASH, auth.reveal(), obfuscation, key.reveal())
 
 
-def ecdsa_key(
+def ecdsa_key_areas(
     private: Secret, *, auth: Secret = EMPTY_AUTH, auth_policy: bytes = b"", name_alg: TPM_ALG = TPM_ALG.SHA256
 ) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
     """Returns public and sensitive area of an importable P-256 key for ECDSA with SHA-256.
 
-    `private` is the private value, 32 bytes, big-endian. `auth` and `auth_policy` are those of `hmac_key`. Raises
-    EncodeError for a value outside the curve's order.
+    `private` is the private value, 32 bytes, big-endian. `auth` and `auth_policy` are those of `hmac_key_areas`.
+    Raises EncodeError for a value outside the curve's order.
     """
     from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -149,7 +149,7 @@ def either(use: Policy, leave: Policy) -> Policy:
 
 def duplicate(
     public: TPMT_PUBLIC, sensitive: TPMT_SENSITIVE, parent: TPMT_PUBLIC, *, inner_key: Secret | None = None
-) -> Duplicate:
+) -> WrappedKey:
     """Returns the object wrapped for `parent`, the public area of a storage or endorsement key.
 
     `inner_key` (AES, 16 or 32 bytes) adds an inner wrapper, and is then `encryptionKey` of TPM2_Import. Raises
@@ -167,7 +167,7 @@ def duplicate(
     encrypted = cfb(key, bytes(16), data, True)
     integrity_key = kdfa(parent.name_alg, seed.reveal(), b"INTEGRITY", b"", b"", 8 * digest_size(parent.name_alg))
     integrity = hmac_digest(parent.name_alg, integrity_key, encrypted, name)
-    return Duplicate(public, len(integrity).to_bytes(2, "big") + integrity + encrypted, sealed)
+    return WrappedKey(public, len(integrity).to_bytes(2, "big") + integrity + encrypted, sealed)
 
 
 def _storage_bits(parent: TPMT_PUBLIC) -> int:
@@ -200,7 +200,7 @@ def wrap_hmac_key(
     KeyFileError.
     """
     auth_policy, satisfied = _policy_for(parent, policy)
-    made = hmac_key(key, auth=auth, auth_policy=auth_policy)
+    made = hmac_key_areas(key, auth=auth, auth_policy=auth_policy)
     return _importable(made, parent, parent_handle, auth, satisfied, description)
 
 
@@ -213,9 +213,9 @@ def wrap_ecdsa_key(
     policy: Policy | None = None,
     description: str | None = None,
 ) -> KeyFile:
-    """Returns an importable key file with a P-256 key for ECDSA. See `wrap_hmac_key` and `ecdsa_key`."""
+    """Returns an importable key file with a P-256 key for ECDSA. See `wrap_hmac_key` and `ecdsa_key_areas`."""
     auth_policy, satisfied = _policy_for(parent, policy)
-    made = ecdsa_key(private, auth=auth, auth_policy=auth_policy)
+    made = ecdsa_key_areas(private, auth=auth, auth_policy=auth_policy)
     return _importable(made, parent, parent_handle, auth, satisfied, description)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import DecodeError, PolicyError
-from ..keys.spki import PublicKey, parse_der
+from ..keys.spki import PublicKey, parse_public_key_der
 from ..spec.constants import TPM_ALG, TPM_ECC, TPMA_OBJECT
 from ..spec.structures import (
     TPMS_ECC_PARMS,
@@ -21,13 +21,13 @@ from ..spec.structures import (
     TPMT_SYM_DEF_OBJECT,
 )
 
-__all__ = ["is_same_key", "load_key", "public_area", "public_areas", "signer_area"]
+__all__ = ["is_same_key", "load_signing_key", "public_area", "public_areas", "signer_area"]
 
 _ATTRIBUTES = TPMA_OBJECT.USER_WITH_AUTH | TPMA_OBJECT.SIGN_ENCRYPT
 _NONE = TPMT_SYM_DEF_OBJECT(TPM_ALG.NULL)
 
 
-def load_key(pem: bytes, password: bytes | None = None) -> Any:
+def load_signing_key(pem: bytes, password: bytes | None = None) -> Any:
     """Returns the private key in PEM, or the public key if there is no private one. Raises PolicyError."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
@@ -43,12 +43,12 @@ def load_key(pem: bytes, password: bytes | None = None) -> Any:
 
 
 def public_area(key: Any) -> TPMT_PUBLIC:
-    """Returns the public area of a key of `load_key`, with SHA-256 as nameAlg. Raises PolicyError."""
+    """Returns the public area of a key of `load_signing_key`, with SHA-256 as nameAlg. Raises PolicyError."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     public = key.public_key() if hasattr(key, "public_key") else key
     try:
-        return _area(parse_der(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)))
+        return _area(parse_public_key_der(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)))
     except DecodeError as error:
         raise PolicyError("unsupported signing key; expected RSA, or ECC on P-256, P-384 or P-521") from error
 
@@ -74,12 +74,12 @@ def signer_area(data: bytes) -> TPMT_PUBLIC:
     A public area is returned unchanged; a bare key gets the attributes of `public_area`. Raises PolicyError.
     """
     from ..errors import KeyFileError
-    from ..keys.public_keys import read
+    from ..keys.public_keys import read_public_key
 
     if b"PRIVATE KEY-----" in data:
-        return public_area(load_key(data))
+        return public_area(load_signing_key(data))
     try:
-        found = read(data)
+        found = read_public_key(data)
     except KeyFileError as error:
         raise PolicyError(f"not a signing key: {error}") from error
     if found.public is not None:
@@ -89,7 +89,7 @@ def signer_area(data: bytes) -> TPMT_PUBLIC:
 
 
 def is_same_key(public: TPMT_PUBLIC, key: Any) -> bool:
-    """Returns whether the public area has the public key of `load_key`, with any attributes, hash and scheme."""
+    """Returns whether the public area has the key's public key, with any attributes, hash and scheme."""
     return _numbers(public) == _numbers(public_area(key)) != ()
 
 
@@ -104,7 +104,7 @@ def _numbers(public: TPMT_PUBLIC) -> tuple[int, ...]:
 
 
 def public_areas(key: Any) -> Iterator[TPMT_PUBLIC]:
-    """Yields public areas that programs use for a key of `load_key`, `public_area` first. Raises PolicyError."""
+    """Yields the public areas that programs use for a key, `public_area` first. Raises PolicyError."""
     ours = public_area(key)
     for name_alg in (TPM_ALG.SHA256, TPM_ALG.SHA384, TPM_ALG.SHA512, TPM_ALG.SHA1):
         for user in (TPMA_OBJECT.USER_WITH_AUTH, TPMA_OBJECT(0)):

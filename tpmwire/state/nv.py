@@ -7,7 +7,7 @@ from ..spec.commands.nv import NV_Read, NV_ReadPublic
 from ..spec.constants import TPM_CAP, TPM_PT, TPM_RH, TPMA_NV
 from ..tpm import Tpm
 
-__all__ = ["handles", "most_at_once", "read"]
+__all__ = ["handles", "most_at_once", "read_index"]
 
 LEAST_PIECE = 64
 """Bytes to read at once if the TPM does not tell its maximum."""
@@ -27,7 +27,7 @@ def handles(tpm: Tpm, first: int, last: int) -> list[int]:
     return found
 
 
-def read(tpm: Tpm, index: int) -> bytes:
+def read_index(tpm: Tpm, index: int) -> bytes:
     """Returns the contents of an index that the index's or the owner's empty password can read.
 
     Raises NvError if neither can read it, TpmError if the TPM refuses.

@@ -128,9 +128,9 @@ def template_of(tpm: Tpm, kind: EkKind, present: Iterable[int]) -> TPMT_PUBLIC:
     """
     template = kind.template()
     if kind.template_index in present:
-        template = _vendor_template(kind, nv.read(tpm, kind.template_index))
+        template = _vendor_template(kind, nv.read_index(tpm, kind.template_index))
     if kind.nonce is not None and kind.nonce in present:
-        template = template.replace(unique=_with_nonce(template, nv.read(tpm, kind.nonce)))
+        template = template.replace(unique=_with_nonce(template, nv.read_index(tpm, kind.nonce)))
     return template
 
 
