@@ -2,6 +2,7 @@
 
 import os
 import select
+import signal
 import time
 
 from ..terminal.messages import UsageError
@@ -33,26 +34,22 @@ def _from_program(command: str) -> str:
     import shlex  # noqa: PLC0415 - with subprocess
     import subprocess  # noqa: PLC0415 - for --mfa-process only
 
+    from ..terminal.programs import running  # noqa: PLC0415 - with subprocess
+
+    deadline = time.monotonic() + _PATIENCE
     try:
         # In our process group, so that it may ask on the terminal itself.
-        program = subprocess.Popen(  # noqa: S603
-            shlex.split(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
-        )
-    except (OSError, ValueError, IndexError) as error:
-        raise UsageError(f"cannot run --mfa-process: {getattr(error, 'strerror', None) or error}") from None
-    deadline = time.monotonic() + _PATIENCE
-    assert program.stdout is not None
-    try:
-        said = _read_all(program.stdout.fileno(), deadline)
-        if len(said) <= _MOST:
-            program.wait(max(0.0, deadline - time.monotonic()))
+        with running(
+            shlex.split(command), end=signal.SIGKILL, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+        ) as program:
+            assert program.stdout is not None
+            said = _read_all(program.stdout.fileno(), deadline)
+            if len(said) <= _MOST:
+                program.wait(max(0.0, deadline - time.monotonic()))
     except (TimeoutError, subprocess.TimeoutExpired):
         raise UsageError(f"--mfa-process printed no code within {_PATIENCE:g} seconds") from None
-    finally:
-        # Waits for the program, not for its pipe, which one of its children may keep open.
-        program.stdout.close()
-        program.kill()
-        program.wait()
+    except (OSError, ValueError, IndexError) as error:
+        raise UsageError(f"cannot run --mfa-process: {getattr(error, 'strerror', None) or error}") from None
     if program.returncode and len(said) <= _MOST:
         raise UsageError(f"--mfa-process failed with exit code {program.returncode}; run it by hand to see why")
     found = _digits(said)

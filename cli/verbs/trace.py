@@ -29,6 +29,7 @@ from tpmwire.wire import HEADER_SIZE
 
 from ..terminal.messages import UsageError, note
 from ..terminal.options import Program, TpmSettings, add_tpm_options
+from ..terminal.programs import running
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -84,13 +85,8 @@ def _run(args: Settings, path: str, out: TextIO | None) -> int:
     with Relay(path, connect, lambda command, response: _explain(command, response, out, args.secrets)) as relay:
         tcti = f"swtpm:path={path}"
         environment = {**os.environ, "TPM2TOOLS_TCTI": tcti, "TPMWIRE_TPM_PATH": tcti}
-        child = subprocess.Popen(args.program, env=environment)  # noqa: S603 - it is the user's own
-        try:
+        with running(args.program, env=environment) as child:
             relay.serve(child)
-        finally:
-            if child.poll() is None:
-                child.terminate()
-                child.wait()
     return child.returncode if child.returncode >= 0 else 128 - child.returncode
 
 
