@@ -8,7 +8,7 @@ from ..terminal.messages import UsageError
 from .edit import credentials_path, get_setting, has_section, remove_settings, section_of, set_settings
 from .files import check_writable, edit_file, read_text
 
-__all__ = ["check", "write"]
+__all__ = ["check", "write_credentials"]
 
 _SETTINGS = {
     "aws_access_key_id": "access_key_id",
@@ -28,7 +28,7 @@ def check(profile: str, *, overwrite: bool) -> None:
     check_writable(path)
 
 
-def write(profile: str, credentials: "Credentials", *, overwrite: bool) -> str:
+def write_credentials(profile: str, credentials: "Credentials", *, overwrite: bool) -> str:
     """Writes the credentials to the file atomically, and returns its path.
 
     `overwrite` allows replacing a long-term key. Concurrent runs take turns. Afterwards only the owner can read

@@ -23,7 +23,7 @@ __all__ = [
     "lifetime",
     "parse_run",
     "read_policy",
-    "role_of",
+    "read_role",
     "run_parser",
     "totp_place",
 ]
@@ -396,7 +396,7 @@ def complete(settings: RunSettings) -> RunSettings:
     return found
 
 
-def role_of(settings: RunSettings) -> Role:
+def read_role(settings: RunSettings) -> Role:
     """Returns the role of the options. Raises UsageError for a policy file that cannot be read."""
     return Role(
         settings.aws_arn or [""],

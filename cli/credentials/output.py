@@ -29,11 +29,11 @@ def put_out(settings: OutputSettings, obtain: "Callable[[], Credentials]") -> No
         return
     if not profile:
         raise UsageError("--format credentials-file needs --credentials-profile, the profile to write")
-    from ..awsconfig.credentials_file import check, write  # noqa: PLC0415 - most runs print
+    from ..awsconfig.credentials_file import check, write_credentials  # noqa: PLC0415 - most runs print
 
     check(profile, overwrite=overwrite)
     credentials = obtain()
-    path = write(profile, credentials, overwrite=overwrite)
+    path = write_credentials(profile, credentials, overwrite=overwrite)
     if settings.verbose:
         note(f"wrote the profile {profile} to {path}, valid until {credentials.expiration}")
 

@@ -20,7 +20,7 @@ from sigv4.endpoints import configured_url
 
 from ..awsconfig.overrides import kind_of
 from ..terminal.messages import UsageError
-from .options import PROGRAM, RunSettings, given_options, parse_run, role_of
+from .options import PROGRAM, RunSettings, given_options, parse_run, read_role
 
 __all__ = ["process_words", "profile_settings", "without_process"]
 
@@ -148,7 +148,7 @@ def _assuming(settings: RunSettings, profile: Profile) -> RunSettings:
             f"{profile} builds on a federated user or root, which cannot assume roles; choose another "
             "source_profile"
         )
-    before = role_of(settings)
+    before = read_role(settings)
     if settings.assumeRole and serial:
         raise UsageError(
             f"{profile} has mfa_serial, but AWS accepts MFA only for the first role of a chain; remove it"

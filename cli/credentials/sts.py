@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..terminal.messages import UsageError, note, warn
 from .key import ask_tpm, key_from
-from .options import PROGRAM, Role, RunSettings, complete, lifetime, read_policy, role_of
+from .options import PROGRAM, Role, RunSettings, complete, lifetime, read_policy, read_role
 
 if TYPE_CHECKING:
     from sigv4.endpoints import Endpoint
@@ -197,7 +197,7 @@ def _roles(settings: RunSettings, code: str | None) -> "Iterator[AssumeRole]":
     if not settings.aws_arn:
         raise UsageError("--assumeRole needs a role; give --aws-arn=arn:aws:iam::ACCOUNT:role/NAME")
     name = f"tpmwire-{os.urandom(8).hex()}"
-    roles = [single for role in (*settings.earlier, role_of(settings)) for single in _one_by_one(role)]
+    roles = [single for role in (*settings.earlier, read_role(settings)) for single in _one_by_one(role)]
     seconds = [seconds_of(role.duration or "3600") for role in roles]
     if any(each > 3600 for each in seconds[1:]):
         raise UsageError(

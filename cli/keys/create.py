@@ -22,7 +22,7 @@ from tpmwire.use.hmac import HmacKey
 from tpmwire.use.key import Key
 
 from ..terminal.messages import note
-from .persist import Parent, load_under, parent_at
+from .persist import ParentKey, load_under, parent_at
 from .weak_pcrs import warn_of_pcrs
 
 K = TypeVar("K", bound=Key)
@@ -58,7 +58,7 @@ class NewKey(NamedTuple):
 
     file: KeyFile
     loaded: Loaded
-    parent: Parent
+    parent: ParentKey
 
 
 def make_key(tpm: Tpm, order: Order) -> NewKey:

@@ -21,7 +21,7 @@ from tpmwire.use.key import Key, explain_missing_key
 from ..terminal.messages import UsageError, note
 
 __all__ = [
-    "Parent",
+    "ParentKey",
     "check_free",
     "check_parent",
     "evict",
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-class Parent(NamedTuple):
+class ParentKey(NamedTuple):
     """A storage key in the TPM, its authValue, and a session salted to it (or to the pinned key)."""
 
     key: Loaded
@@ -42,7 +42,7 @@ class Parent(NamedTuple):
     session: Session
 
 
-def parent_of(tpm: Tpm, file: KeyFile, auth: Secret, pin: Pin | None) -> Parent:
+def parent_of(tpm: Tpm, file: KeyFile, auth: Secret, pin: Pin | None) -> ParentKey:
     """Opens the parent that a key file names; see `parent_at`. Raises UsageError for an endorsement key."""
     check_parent(tpm, file)
     handle = file.parent if file.hierarchy is None else file.hierarchy
@@ -63,7 +63,7 @@ def check_parent(tpm: Tpm, file: KeyFile) -> None:
     )
 
 
-def parent_at(tpm: Tpm, handle: int, auth: Secret, pin: Pin | None, *, rsa: bool = False) -> Parent:
+def parent_at(tpm: Tpm, handle: int, auth: Secret, pin: Pin | None, *, rsa: bool = False) -> ParentKey:
     """Opens the parent at a persistent handle, or the standard primary of a hierarchy, created for this run.
 
     `auth` is the authValue of `handle`. A session protects it, and so is opened before it is used: salted to the
@@ -75,20 +75,20 @@ def parent_at(tpm: Tpm, handle: int, auth: Secret, pin: Pin | None, *, rsa: bool
     if handle >> 24 == TPM_HT.PERSISTENT:
         sessions = protected_sessions(tpm, hmac, pin=pin) if pin is not None else None
         key = read_loaded(tpm, handle)
-        return Parent(key, auth, (sessions or protected_sessions(tpm, hmac, parent=key))[0])
+        return ParentKey(key, auth, (sessions or protected_sessions(tpm, hmac, parent=key))[0])
     place = WellKnown(TPM_RH(handle), templates.h1_primary if rsa else templates.h2_primary, None)
     session = None
     if pin is not None or auth:
         channel = open_channel(tpm, hmac, pin=pin, passwords={handle: [auth]}, also=[place])
         session = channel.sessions[0]
         if channel.made == place:
-            return Parent(channel.salt, EMPTY_AUTH, session)
+            return ParentKey(channel.salt, EMPTY_AUTH, session)
         if channel.made is not None:
             tpm.flush(channel.salt.handle)
     use = Password() if session is None else session.use(auth)
     key = create_primary(tpm, handle, place.template(), use)
     # The hierarchy's authValue is not its primary key's.
-    return Parent(key, EMPTY_AUTH, session or protected_sessions(tpm, hmac, parent=key)[0])
+    return ParentKey(key, EMPTY_AUTH, session or protected_sessions(tpm, hmac, parent=key)[0])
 
 
 def make_srk(tpm: Tpm, handle: int, owner: Secret) -> None:
@@ -117,7 +117,7 @@ def make_srk(tpm: Tpm, handle: int, owner: Secret) -> None:
     note(f"made the storage root key persistent at 0x{handle:08x}")
 
 
-def load_under(tpm: Tpm, parent: Parent, public: TPMT_PUBLIC, private: bytes) -> Loaded:
+def load_under(tpm: Tpm, parent: ParentKey, public: TPMT_PUBLIC, private: bytes) -> Loaded:
     """Loads a key under the parent (TPM2_Load). Raises TpmError."""
     answer = tpm.execute(Load(parent.key.handle, private, public), parent.session.use(parent.auth))
     # From the public area, not from the response, so that the loaded key is the intended one.

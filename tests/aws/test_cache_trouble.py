@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.credentials.cache.store import Store
+from cli.credentials.cache.store import CacheFile
 from tests.support import keys
 from tests.support.programs import CREDENTIAL_PROCESS, KEY_ID, SECRET, Machine, left_behind, write_program
 from tests.support.scripted import STS_ANSWER, ScriptedServer, http, say
@@ -67,7 +67,7 @@ def test_the_wait_for_another_run_is_bounded_by_timeout(box: Machine, tmp_path: 
         assert _good(box.run(*_words(box, sts, "1s"), XDG_RUNTIME_DIR=str(tmp_path)))
         (cache,) = _caches(tmp_path)
         cache.unlink()
-        store = Store(str(cache.parent), cache.name)
+        store = CacheFile(str(cache.parent), cache.name)
         with store.alone(0) as mine:
             assert mine
             started = time.monotonic()

@@ -113,12 +113,12 @@ def test_a_place_that_is_none(box: Machine, sts: VerifyingSts, tmp_path: Path) -
 def test_no_value_brings_a_setting_of_its_own(file: Path, end: str) -> None:
     hostile = Credentials("ASIA", f"s{end}credential_process = x", "token", "2030-01-02T03:04:05Z")
     with pytest.raises(UsageError, match="cannot hold"):
-        credentials_file.write("tpm", hostile, overwrite=False)
+        credentials_file.write_credentials("tpm", hostile, overwrite=False)
 
 
 def test_a_file_that_is_new(file: Path) -> None:
     file.parent.rmdir()
-    assert credentials_file.write("tpm", CREDENTIALS, overwrite=False) == str(file)
+    assert credentials_file.write_credentials("tpm", CREDENTIALS, overwrite=False) == str(file)
     assert file.read_text() == "[tpm]\n" + LINES
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
@@ -129,7 +129,7 @@ def test_a_link_stays_one_and_the_file_becomes_private(file: Path) -> None:
     real.write_text("# mine\n")
     real.chmod(0o644)
     file.symlink_to("real")
-    credentials_file.write("tpm", CREDENTIALS, overwrite=False)
+    credentials_file.write_credentials("tpm", CREDENTIALS, overwrite=False)
     assert os.readlink(file) == "real"
     assert real.read_text() == "# mine\n\n[tpm]\n" + LINES
     assert stat.S_IMODE(real.stat().st_mode) == 0o600
@@ -138,12 +138,12 @@ def test_a_link_stays_one_and_the_file_becomes_private(file: Path) -> None:
 def test_a_long_term_key_is_replaced_when_told_and_temporary_ones_always(file: Path) -> None:
     file.write_text(LONG_TERM + "region = eu-west-1\n")
     with pytest.raises(UsageError, match="would be lost"):
-        credentials_file.write("tpm", CREDENTIALS, overwrite=False)
-    credentials_file.write("tpm", CREDENTIALS, overwrite=True)
+        credentials_file.write_credentials("tpm", CREDENTIALS, overwrite=False)
+    credentials_file.write_credentials("tpm", CREDENTIALS, overwrite=True)
     first = file.read_text()
     assert "not/to/be/lost" not in first
     assert "region = eu-west-1\n" in first
-    credentials_file.write("tpm", OTHER, overwrite=False)
+    credentials_file.write_credentials("tpm", OTHER, overwrite=False)
     assert file.read_text() == first.replace("token+/==", "other").replace("aws_account_id = 123456789012\n", "")
 
 
@@ -154,7 +154,7 @@ AFTER = b"\n[z]\n\taws_secret_access_key = x\n  indented\n# the end, without a l
 def test_what_else_is_there_stays_to_the_octet(file: Path) -> None:
     file.write_bytes(BEFORE + AFTER)
     for _ in range(2):
-        credentials_file.write("tpm", CREDENTIALS, overwrite=False)
+        credentials_file.write_credentials("tpm", CREDENTIALS, overwrite=False)
         head, tail = BEFORE.split(b"# kept")
         assert file.read_bytes() == head + LINES.encode() + b"# kept" + tail + AFTER
 
@@ -182,12 +182,12 @@ def test_any_file_keeps_its_octets(
     except configparser.Error:
         # No program of AWS's would find the credentials there.
         with pytest.raises(UsageError):
-            credentials_file.write("tpm", CREDENTIALS, overwrite=False)
+            credentials_file.write_credentials("tpm", CREDENTIALS, overwrite=False)
         assert file.read_bytes() == before_us
         return
-    credentials_file.write("tpm", CREDENTIALS, overwrite=False)
+    credentials_file.write_credentials("tpm", CREDENTIALS, overwrite=False)
     assert file.read_bytes() == others + b"[tpm]\n" + LINES.encode() + tail
-    credentials_file.write("new", CREDENTIALS, overwrite=False)
+    credentials_file.write_credentials("new", CREDENTIALS, overwrite=False)
     assert file.read_bytes().startswith(others + b"[tpm]\n" + LINES.encode() + tail)
 
 
@@ -201,7 +201,10 @@ from cli.terminal.messages import guarded
 from sigv4.sts import Credentials
 values = Credentials("ASIAEXAMPLEEXAMPLE00", "secret", sys.argv[1] * 50, "2030-01-02T03:04:05Z")
 sys.exit(
-    guarded("{CREDENTIAL_PROCESS}", lambda: credentials_file.write(sys.argv[1], values, overwrite=False) and 0)
+    guarded(
+        "{CREDENTIAL_PROCESS}",
+        lambda: credentials_file.write_credentials(sys.argv[1], values, overwrite=False) and 0,
+    )
 )
 """
 
@@ -219,7 +222,7 @@ def test_keys_in_the_file_win_over_a_process(file: Path, monkeypatch: pytest.Mon
     config = file.parent.parent / "config"
     config.write_text("[profile tpm]\ncredential_process = /bin/false\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
-    credentials_file.write("tpm", CREDENTIALS, overwrite=False)
+    credentials_file.write_credentials("tpm", CREDENTIALS, overwrite=False)
     found = botocore.session.Session(profile="tpm").get_credentials()
     assert found is not None
     assert (found.access_key, found.account_id) == ("ASIAEXAMPLEEXAMPLE00", "123456789012")
@@ -230,9 +233,9 @@ def test_a_lock_that_nobody_gives_back(file: Path, monkeypatch: pytest.MonkeyPat
     descriptor = os.open(file.parent, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     with pytest.raises(UsageError, match="locked by another program after"):
-        credentials_file.write("tpm", CREDENTIALS, overwrite=False)
+        credentials_file.write_credentials("tpm", CREDENTIALS, overwrite=False)
     os.close(descriptor)
-    credentials_file.write("tpm", CREDENTIALS, overwrite=False)
+    credentials_file.write_credentials("tpm", CREDENTIALS, overwrite=False)
 
 
 TROUBLE = {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.credentials.cache.purpose import SHAPELESS, purpose
+from cli.credentials.cache.purpose import SHAPELESS, cache_purpose
 from cli.credentials.options import parse_run
 from cli.credentials.role_chain import profile_settings
 
@@ -16,7 +16,7 @@ credential_process = aws-tpm-process-credential --aws-access-key-id=AKIAMADEUP -
 
 def of(path: Path, more: str = "") -> bytes:
     path.write_text(PROFILE + more)
-    return purpose(profile_settings("tpm"), None)
+    return cache_purpose(profile_settings("tpm"), None)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.credentials.cache.remembered import FORMAT, KeptFile, read, remembered, write
+from cli.credentials.cache.remembered import FORMAT, KeptFile, build_kept, parse_kept, remembered
 from cli.credentials.options import parse_run
 from tpmwire.keys import templates
 from tpmwire.spec.constants import TPM_RH
@@ -27,17 +27,17 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_what_was_written_is_read() -> None:
-    assert read(write(KEPT)) == KEPT
+    assert parse_kept(build_kept(KEPT)) == KEPT
 
 
 def test_one_changed_octet_or_a_missing_one_is_noticed() -> None:
-    good = write(KEPT)
+    good = build_kept(KEPT)
     for place in range(len(good)):
         changed = bytearray(good)
         changed[place] ^= 0x10
-        assert read(bytes(changed)) is None
-        assert read(good[:place]) is None
-    assert read(good + b"\0") is None
+        assert parse_kept(bytes(changed)) is None
+        assert parse_kept(good[:place]) is None
+    assert parse_kept(good + b"\0") is None
 
 
 def test_a_run_leaves_it_to_the_next(directory: Path) -> None:
@@ -100,8 +100,8 @@ def test_a_place_that_cannot_be_written_is_no_obstacle(directory: Path) -> None:
 @given(st.binary(max_size=700), st.integers(0, 600))
 def test_any_octets_under_a_right_digest_are_read_or_not(octets: bytes, place: int) -> None:
     """As only somebody can write them who knows the form: no traceback, and what is read is what is written."""
-    good = write(KEPT)[:-32]
+    good = build_kept(KEPT)[:-32]
     for body in (FORMAT + octets, good[:place] + octets + good[place + len(octets) :]):
         whole = body + sha256(body).digest()
-        found = read(whole)
-        assert found is None or write(found) == whole
+        found = parse_kept(whole)
+        assert found is None or build_kept(found) == whole

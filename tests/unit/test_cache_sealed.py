@@ -6,18 +6,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.credentials.cache.sealed import FORMAT, LABEL, LIMIT, DamagedError, label, read_clear, seal, unseal
+from cli.credentials.cache.sealed import (
+    FORMAT,
+    LABEL,
+    LIMIT,
+    DamagedError,
+    label,
+    read_clear,
+    seal_text,
+    unseal_text,
+)
 
 ROOT, USE, NONCE = bytes(range(32)), bytes(32), os.urandom(32)
 
 
 def _opened(octets: bytes, root: bytes = ROOT, use: bytes = USE) -> bytes:
-    return unseal(read_clear(octets), root, use)
+    return unseal_text(read_clear(octets), root, use)
 
 
 @given(st.binary(min_size=1, max_size=3000))
 def test_what_was_sealed_comes_back(text: bytes) -> None:
-    octets = seal(text, 1234567890, "20261124", NONCE, ROOT, USE, "AKIA… in é")
+    octets = seal_text(text, 1234567890, "20261124", NONCE, ROOT, USE, "AKIA… in é")
     clear = read_clear(octets)
     assert clear.about == "AKIA… in é"
     assert (clear.refresh_at, clear.day, clear.nonce) == (1234567890, "20261124", NONCE)
@@ -25,7 +34,7 @@ def test_what_was_sealed_comes_back(text: bytes) -> None:
 
 
 def test_each_flipped_bit_and_each_shorter_file_is_refused() -> None:
-    octets = seal(b'{"some": "text"}', 1234567890, "20261124", NONCE, ROOT, USE, "é")
+    octets = seal_text(b'{"some": "text"}', 1234567890, "20261124", NONCE, ROOT, USE, "é")
     for place in range(len(octets)):
         for bit in range(8):
             changed = bytearray(octets)
@@ -39,7 +48,7 @@ def test_each_flipped_bit_and_each_shorter_file_is_refused() -> None:
 
 
 def test_another_root_or_use_is_refused() -> None:
-    octets = seal(b"text", 1, "20261124", NONCE, ROOT, USE)
+    octets = seal_text(b"text", 1, "20261124", NONCE, ROOT, USE)
     with pytest.raises(DamagedError):
         _opened(octets, root=bytes(32))
     with pytest.raises(DamagedError):
@@ -47,7 +56,7 @@ def test_another_root_or_use_is_refused() -> None:
 
 
 def test_no_two_files_have_the_same_stream() -> None:
-    first, second = (seal(bytes(64), 1, "20261124", NONCE, ROOT, USE) for _ in range(2))
+    first, second = (seal_text(bytes(64), 1, "20261124", NONCE, ROOT, USE) for _ in range(2))
     size = len(FORMAT) + 2 + 8 + 8 + 32
     assert first[:size] == second[:size]
     assert first[size + 32 : -32] != second[size + 32 : -32]
@@ -55,7 +64,7 @@ def test_no_two_files_have_the_same_stream() -> None:
 
 def test_too_large_a_file_is_refused() -> None:
     with pytest.raises(DamagedError):
-        read_clear(seal(bytes(LIMIT), 1, "20261124", NONCE, ROOT, USE))
+        read_clear(seal_text(bytes(LIMIT), 1, "20261124", NONCE, ROOT, USE))
 
 
 def test_the_message_of_a_cache_is_no_message_of_a_signature() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.credentials.cache.sealed import LIMIT
-from cli.credentials.cache.store import Store, UnfitError, place
+from cli.credentials.cache.store import CacheFile, UnfitError, place
 
 OTHER = 65534  # nobody
 
@@ -41,12 +41,12 @@ def test_in_another_users_place_none_is_made(tmp_path: Path) -> None:
     """As for root, with a user's environment."""
     os.chown(tmp_path, OTHER, OTHER)
     with pytest.raises(UnfitError, match="belongs to another user"):
-        Store(str(tmp_path / "dir"), "name")
+        CacheFile(str(tmp_path / "dir"), "name")
     assert os.listdir(tmp_path) == []
 
 
 def test_a_file_comes_whole_and_is_replaced(tmp_path: Path) -> None:
-    store = Store(str(tmp_path / "a" / "b"), "name")
+    store = CacheFile(str(tmp_path / "a" / "b"), "name")
     assert store.read() is None
     store.write(b"one")
     store.write(b"two")
@@ -56,7 +56,7 @@ def test_a_file_comes_whole_and_is_replaced(tmp_path: Path) -> None:
 
 
 def test_no_more_is_read_than_a_cache_can_have(tmp_path: Path) -> None:
-    store = Store(str(tmp_path / "dir"), "name")
+    store = CacheFile(str(tmp_path / "dir"), "name")
     store.write(bytes(3 * LIMIT))
     found = store.read()
     assert found is not None
@@ -70,7 +70,7 @@ def test_a_directory_that_others_may_enter_is_refused(tmp_path: Path, mode: int)
     directory.mkdir()
     directory.chmod(mode)
     with pytest.raises(UnfitError, match="0700"):
-        Store(str(directory), "name")
+        CacheFile(str(directory), "name")
 
 
 def test_another_users_directory_is_refused(tmp_path: Path) -> None:
@@ -78,18 +78,18 @@ def test_another_users_directory_is_refused(tmp_path: Path) -> None:
     directory.mkdir(0o700)
     os.chown(directory, OTHER, OTHER)
     with pytest.raises(UnfitError, match="belong to you"):
-        Store(str(directory), "name")
+        CacheFile(str(directory), "name")
 
 
 def test_a_link_is_no_directory(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir(0o700)
     (tmp_path / "dir").symlink_to(tmp_path / "real")
     with pytest.raises(UnfitError):
-        Store(str(tmp_path / "dir"), "name")
+        CacheFile(str(tmp_path / "dir"), "name")
 
 
 def test_a_file_that_others_made_or_can_read_is_not_read(tmp_path: Path) -> None:
-    store = Store(str(tmp_path / "dir"), "name")
+    store = CacheFile(str(tmp_path / "dir"), "name")
     store.write(b"mine")
     file = tmp_path / "dir" / "name"
     file.chmod(0o640)
@@ -103,7 +103,7 @@ def test_a_file_that_others_made_or_can_read_is_not_read(tmp_path: Path) -> None
 
 
 def test_links_are_neither_read_nor_written_through(tmp_path: Path) -> None:
-    store = Store(str(tmp_path / "dir"), "name")
+    store = CacheFile(str(tmp_path / "dir"), "name")
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
     victim.chmod(0o600)
@@ -119,7 +119,7 @@ def test_links_are_neither_read_nor_written_through(tmp_path: Path) -> None:
 
 
 def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
-    store = Store(str(tmp_path / "dir"), "name")
+    store = CacheFile(str(tmp_path / "dir"), "name")
     os.mkfifo(tmp_path / "dir" / "name", 0o600)
     with pytest.raises(UnfitError):
         store.read()
@@ -130,9 +130,9 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     """A limit on file sizes stands for it: write(2) fails in the middle all the same."""
     program = (
         "import resource, signal, sys\n"
-        "from cli.credentials.cache.store import Store, UnfitError\n"
+        "from cli.credentials.cache.store import CacheFile, UnfitError\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "store = Store(sys.argv[1], 'name')\n"
+        "store = CacheFile(sys.argv[1], 'name')\n"
         "store.write(b'old')\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
         "try:\n    store.write(bytes(200))\n"
@@ -147,7 +147,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
 
 
 def test_one_at_a_time(tmp_path: Path) -> None:
-    first, second = (Store(str(tmp_path / "dir"), "name") for _ in range(2))
+    first, second = (CacheFile(str(tmp_path / "dir"), "name") for _ in range(2))
     with first.alone(0) as mine, second.alone(0.05) as theirs:
         assert (mine, theirs) == (True, False)
     with second.alone(0) as theirs:
@@ -158,7 +158,7 @@ def test_one_at_a_time(tmp_path: Path) -> None:
 
 def test_a_process_in_the_background_does_not_hold_the_lock(tmp_path: Path) -> None:
     """`cli.tpm.cleanup` leaves one behind that may live a minute longer than the run."""
-    first, second = (Store(str(tmp_path / "dir"), "name") for _ in range(2))
+    first, second = (CacheFile(str(tmp_path / "dir"), "name") for _ in range(2))
     end, hold = os.pipe()
     with first.alone(0):
         child = os.fork()
@@ -185,7 +185,7 @@ def test_a_file_system_without_locks_is_no_obstacle(tmp_path: Path, monkeypatch:
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr("fcntl.flock", refuse)
-    store = Store(str(tmp_path / "dir"), "name")
+    store = CacheFile(str(tmp_path / "dir"), "name")
     with store.alone(5) as mine:
         assert mine
         store.write(b"whole")

@@ -12,7 +12,7 @@ import pytest
 import sigv4.files
 from cli.awsconfig.files import edit_file
 from cli.credentials.cache.shelf import clear
-from cli.credentials.cache.store import Store
+from cli.credentials.cache.store import CacheFile
 from cli.terminal.files import write_whole
 from sigv4.authorities import Authorities
 from sigv4.errors import RequestError
@@ -188,7 +188,7 @@ def test_what_a_killed_run_left_of_a_secret_is_removed(tmp_path: Path) -> None:
 def test_what_a_killed_run_left_of_a_cache_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     name = "0123456789abcdef" * 2
-    store = Store(str(tmp_path / "tpmwire"), name)
+    store = CacheFile(str(tmp_path / "tpmwire"), name)
     for end, old in (("0123456789abcdef", True), ("0123456789abcdee", False), ("lock", True)):
         path = tmp_path / "tpmwire" / f"{name}.{end}"
         path.touch(mode=0o600)

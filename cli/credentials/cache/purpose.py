@@ -9,7 +9,7 @@ from ..options import OUTPUT_OPTIONS, RunSettings
 if TYPE_CHECKING:
     from tpmwire.keys.keyfile import KeyFile  # a key at a handle has no file
 
-__all__ = ["purpose"]
+__all__ = ["cache_purpose"]
 
 SHAPELESS = frozenset(
     {
@@ -41,7 +41,7 @@ SETTINGS = ("sts_regional_endpoints", "use_dualstack_endpoint", "use_fips_endpoi
 """Settings of a profile that change the request. Others are left out, since a profile can contain secrets."""
 
 
-def purpose(settings: RunSettings, file: "KeyFile | None") -> bytes:
+def cache_purpose(settings: RunSettings, file: "KeyFile | None") -> bytes:
     """Returns 32 bytes. Options not known to be harmless count, so that new options are safe.
 
     A key file counts with its content: another key at the same path is another key. It is not read again, since it

@@ -12,9 +12,9 @@ from tpmwire.use.remembered import Kept, Memory
 
 from ...terminal.messages import note
 from ..options import PROGRAM, RunSettings
-from .store import Store, UnfitError, place
+from .store import CacheFile, UnfitError, place
 
-__all__ = ["FORMAT", "SUFFIX", "KeptFile", "read", "remembered", "write"]
+__all__ = ["FORMAT", "SUFFIX", "KeptFile", "build_kept", "parse_kept", "remembered"]
 
 FORMAT = b"tpmwire kept 1\n"
 SUFFIX = ".tpm"
@@ -33,11 +33,11 @@ class KeptFile(Memory):
         if not self.changed or self.kept is None:
             return
         try:
-            store = Store(place(), self.name)
+            store = CacheFile(place(), self.name)
         except UnfitError:
             return
         try:
-            store.write(write(self.kept))
+            store.write(build_kept(self.kept))
             self.changed = False
         except UnfitError:
             pass
@@ -63,7 +63,7 @@ def remembered(settings: RunSettings, key_name: bytes) -> KeptFile:
     chosen = repr((which, options))
     name = sha256(chosen.encode("utf-8", "surrogateescape")).hexdigest()[:32] + SUFFIX
     try:
-        store = Store(place(), name)
+        store = CacheFile(place(), name)
     except UnfitError:
         return KeptFile(name, None)  # The cache itself reports this.
     try:
@@ -72,13 +72,13 @@ def remembered(settings: RunSettings, key_name: bytes) -> KeptFile:
         octets = None
     finally:
         store.close()
-    kept = None if octets is None else read(octets)
+    kept = None if octets is None else parse_kept(octets)
     if octets is not None and kept is None:
         note(f"{PROGRAM}: cache: ignoring damaged data about the key, and replacing it")
     return KeptFile(name, kept)
 
 
-def read(octets: bytes) -> Kept | None:
+def parse_kept(octets: bytes) -> Kept | None:
     """Parses a file; returns None if it is damaged."""
     body, digest = octets[:-_DIGEST], octets[-_DIGEST:]
     if not body.startswith(FORMAT) or sha256(body).digest() != digest:
@@ -89,7 +89,7 @@ def read(octets: bytes) -> Kept | None:
         return None
 
 
-def write(kept: Kept) -> bytes:
+def build_kept(kept: Kept) -> bytes:
     """Returns the content of a file."""
     body = FORMAT + kept.build()
     return body + sha256(body).digest()

@@ -10,9 +10,9 @@ from ...terminal.messages import note
 from ..options import PROGRAM, RunSettings
 from .held import Held, SigningKey, from_text, to_text
 from .keys import Keys
-from .purpose import purpose
-from .sealed import Clear, DamagedError, label, read_clear, seal, unseal
-from .store import Store, UnfitError, place
+from .purpose import cache_purpose
+from .sealed import ClearPart, DamagedError, label, read_clear, seal_text, unseal_text
+from .store import CacheFile, UnfitError, place
 
 if TYPE_CHECKING:
     from sigv4.credentials import Credentials
@@ -49,9 +49,9 @@ def cached(settings: RunSettings, key_id: str, ask: "Callable[[Signer], Credenti
     errors. Raises what `ask` and the TPM raise.
     """
     keys = Keys.of(settings)
-    use = purpose(settings, keys.key.file)
+    use = cache_purpose(settings, keys.key.file)
     try:
-        store = Store(place(), use.hex()[:32])
+        store = CacheFile(place(), use.hex()[:32])
     except UnfitError as error:
         _note(f"not used: {error}")
         return _asked(keys, key_id, use, ask, None, None)
@@ -62,7 +62,7 @@ def cached(settings: RunSettings, key_id: str, ask: "Callable[[Signer], Credenti
 
 
 def _from(
-    store: Store, keys: Keys, key_id: str, use: bytes, ask: "Callable[[Signer], Credentials]"
+    store: CacheFile, keys: Keys, key_id: str, use: bytes, ask: "Callable[[Signer], Credentials]"
 ) -> "Credentials":
     unfit = None
     clear = _read(store)
@@ -108,7 +108,7 @@ def _asked(
     use: bytes,
     ask: "Callable[[Signer], Credentials]",
     held: Held | None,
-    store: Store | None,
+    store: CacheFile | None,
 ) -> "Credentials":
     """Returns new credentials and caches them in `store`. `held` saves the TPM the day's key and a nonce."""
     from .signing_key import KeptSigner  # noqa: PLC0415 - cached credentials need no signature
@@ -130,13 +130,13 @@ def _asked(
     if store is not None and root is not None and due > time.time():
         try:
             text, about = to_text(credentials, signer.kept), _about(keys.settings, key_id)
-            store.write(seal(text, due, _day(signer.kept), nonce, root, use, about))
+            store.write(seal_text(text, due, _day(signer.kept), nonce, root, use, about))
         except UnfitError as error:
             _note(f"could not cache the credentials: {error}")
     return credentials
 
 
-def _last(keys: Keys, clear: Clear | None, use: bytes) -> Held | None:
+def _last(keys: Keys, clear: ClearPart | None, use: bytes) -> Held | None:
     """Returns the content of a file whose credentials may still be valid, or None."""
     if clear is None or not time.time() < clear.refresh_at + AHEAD + JITTER < time.time() + MOST:
         return None
@@ -162,7 +162,7 @@ def _until_later(credentials: "Credentials", error: Exception) -> bool:
     return True
 
 
-def _read(store: Store, *, quiet: bool = False) -> Clear | None:
+def _read(store: CacheFile, *, quiet: bool = False) -> ClearPart | None:
     try:
         octets = store.read()
         return None if octets is None else read_clear(octets)
@@ -175,11 +175,11 @@ def _read(store: Store, *, quiet: bool = False) -> Clear | None:
     return None
 
 
-def _open(keys: Keys, clear: Clear, use: bytes) -> Held | None:
+def _open(keys: Keys, clear: ClearPart, use: bytes) -> Held | None:
     """Returns the content of the file; warns and returns None if it cannot be opened."""
     root = keys.root(label(clear.nonce, use))
     try:
-        text = unseal(clear, root, use)
+        text = unseal_text(clear, root, use)
     except DamagedError:
         _note(DAMAGED)
         return None
@@ -201,7 +201,7 @@ def _day(kept: SigningKey | None) -> str:
     return "00000000" if kept is None else kept.day
 
 
-def _fresh(clear: Clear) -> bool:
+def _fresh(clear: ClearPart) -> bool:
     # Not too far ahead either: a clock that was set back must not make old ones new.
     return time.time() < clear.refresh_at < time.time() + MOST
 

@@ -14,7 +14,17 @@ from tpmwire.constructs import construct
 from tpmwire.crypto.formulas import kdfa
 from tpmwire.spec.constants import TPM_ALG
 
-__all__ = ["FORMAT", "LABEL", "LIMIT", "Clear", "DamagedError", "label", "read_clear", "seal", "unseal"]
+__all__ = [
+    "FORMAT",
+    "LABEL",
+    "LIMIT",
+    "ClearPart",
+    "DamagedError",
+    "label",
+    "read_clear",
+    "seal_text",
+    "unseal_text",
+]
 
 FORMAT = b"tpmwire cache 2\n"
 LABEL = b"tpmwire cache v1\0"
@@ -38,8 +48,8 @@ class DamagedError(Exception):
     """The file has another format, was changed, or was sealed by another key or for another purpose."""
 
 
-class Clear(NamedTuple):
-    """The clear part of a file. The tag covers it, but it is not authenticated before `unseal`.
+class ClearPart(NamedTuple):
+    """The clear part of a file. The tag covers it, but it is not authenticated before `unseal_text`.
 
     `about` describes the owner of the credentials. `refresh_at` (POSIX seconds) is when they are to be renewed;
     `day` (YYYYMMDD) is that of their signing key; `nonce` is the input of the TPM's HMAC; `sealed` is the whole
@@ -59,7 +69,7 @@ def label(nonce: bytes, purpose: bytes) -> bytes:
     return LABEL + nonce + purpose
 
 
-def read_clear(octets: bytes) -> Clear:
+def read_clear(octets: bytes) -> ClearPart:
     """Parses the clear part. Raises DamagedError."""
     try:
         found = _HEADER.parse(octets)
@@ -68,10 +78,10 @@ def read_clear(octets: bytes) -> Clear:
         raise DamagedError from error
     if len(octets) > LIMIT or len(found.rest) <= _TAG:
         raise DamagedError
-    return Clear(found.about, found.refresh_at, day, found.nonce, found.salt, octets)
+    return ClearPart(found.about, found.refresh_at, day, found.nonce, found.salt, octets)
 
 
-def seal(
+def seal_text(
     text: bytes, refresh_at: int, day: str, nonce: bytes, root: bytes, purpose: bytes, about: str = ""
 ) -> bytes:
     """Returns the content of a file. The salt is random, so that no two texts get the same stream."""
@@ -91,7 +101,7 @@ def seal(
     return bytes(body + _tag(key, body, purpose))
 
 
-def unseal(clear: Clear, root: bytes, purpose: bytes) -> bytes:
+def unseal_text(clear: ClearPart, root: bytes, purpose: bytes) -> bytes:
     """Returns the sealed text. Raises DamagedError if a bit was changed, or `root` or `purpose` is another."""
     header = len(clear.sealed) - len(_HEADER.parse(clear.sealed).rest)
     body, tag = clear.sealed[:-_TAG], clear.sealed[-_TAG:]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from .remembered import SUFFIX
 from .sealed import DamagedError, read_clear
-from .store import Store, UnfitError, place
+from .store import CacheFile, UnfitError, place
 
 __all__ = ["Entry", "clear", "entries"]
 
@@ -40,7 +40,7 @@ def entries() -> list[Entry]:
     return found
 
 
-def _entry(store: Store, name: str) -> list[Entry]:
+def _entry(store: CacheFile, name: str) -> list[Entry]:
     store.name = name
     try:
         octets = store.read()
@@ -69,7 +69,7 @@ def clear() -> int:
     return sum("." not in name for name in names)
 
 
-def _shelf() -> Store | None:
+def _shelf() -> CacheFile | None:
     path = place()
     try:
         os.lstat(path)
@@ -77,8 +77,8 @@ def _shelf() -> Store | None:
         return None
     except OSError as error:
         raise UnfitError(f"{path}: {error.strerror}; set XDG_RUNTIME_DIR to a directory that you own") from error
-    return Store(path, "")
+    return CacheFile(path, "")
 
 
-def _ours(store: Store) -> list[str]:
+def _ours(store: CacheFile) -> list[str]:
     return [name for name in store.names() if _OURS.fullmatch(name)]

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from .sealed import LIMIT
 
-__all__ = ["Store", "UnfitError", "place"]
+__all__ = ["CacheFile", "UnfitError", "place"]
 
 _DRAFT = 16  # letters of an unpredictable name
 _LONGEST_WRITE = 60.0  # seconds
@@ -41,7 +41,7 @@ def place() -> str:
     return os.path.join(caches, "tpmwire")
 
 
-class Store:
+class CacheFile:
     """The cache file `name` in the directory `path`, which is created if it is missing.
 
     Raises UnfitError if the directory does not belong to this user, or if others can enter it.
