@@ -1,6 +1,7 @@
 """The rules of docs/architecture.md: which module may import which, where I/O is, how large things are."""
 
 import ast
+import os.path
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -256,6 +257,44 @@ def test_sockets_are_in_few_places() -> None:
 def test_packages_have_few_parts() -> None:
     assert len(rooms("cli")) <= 13
     assert len(rooms("tpmwire")) <= 21
+
+
+HOMONYMS = {
+    "Request": "HTTP: sent in sigv4, received in cli.serving",
+    "Role": "of IAM in cli, of an authorization in tpmwire",
+    "Settings": "of each verb",
+    "configure": "of each verb",
+    "create_primary": "tpmwire.calls has the function for programs, with plain values",
+    "main": "of each program",
+    "run": "of each verb and program",
+}
+"""Public functions and classes that several modules may define, besides the statements of policies."""
+
+
+def homonyms(trees: Mapping[str, ast.Module]) -> dict[str, list[str]]:
+    """Returns the public functions and classes that several modules define, with these modules."""
+    found: dict[str, list[str]] = {}
+    for module, tree in trees.items():
+        names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        for name in names:
+            found.setdefault(name, []).append(module)
+    return {name: where for name, where in found.items() if len(where) > 1 and not name.startswith("_")}
+
+
+def test_a_public_name_means_one_thing() -> None:
+    code = {
+        "a": "def f(): ...\ndef _g(): ...\nx = 1",
+        "b": "class f: ...\ndef _g(): ...\nx = 1",
+        "c": "def h(): f()",
+    }
+    assert homonyms({module: ast.parse(text) for module, text in code.items()}) == {"f": ["a", "b"]}
+    paths = modules("tpmwire", "sigv4", "cli")
+    found = homonyms({str(path.relative_to(ROOT)): tree_of(path) for path in paths})
+    policies = ["tpmwire/policy", "tpmwire/spec/commands"]  # a statement has the name of its command
+    statements = {name for name, where in found.items() if sorted(map(os.path.dirname, where)) == policies}
+    assert "PolicyPCR" in statements
+    assert {name: where for name, where in found.items() if name not in HOMONYMS.keys() | statements} == {}
+    assert HOMONYMS.keys() <= found.keys()
 
 
 TABLES = {"tpmwire/spec/structures.py", "sigv4/services.py", "sigv4/host_names.py"}
