@@ -7,7 +7,7 @@
 
   swtpm socket --log file=swtpm.log,level=20 ...; tpmwire decode swtpm.log
   TSS2_LOG=tcti+debug tpm2_getrandom --hex 8 2>tools.log; tpmwire decode tools.log
-  tpmwire decode --html talk.html capture.pcapng
+  tpmwire decode --html recording.html capture.pcapng
   tpmwire decode --salt-file salt.hex --auth-file password capture.pcapng
 
 Input is one of: hex (with blanks, colons, line breaks or 0x) or binary, as arguments, in a file, or on standard
@@ -32,7 +32,7 @@ import re
 import sys
 
 from sigv4.files import open_input
-from tpmwire.explain import Talk, as_json, explain_response, explain_talk
+from tpmwire.explain import Recording, as_json, explain_recording, explain_response
 from tpmwire.explain.html import as_html
 from tpmwire.spec.constants import TPM_CC
 
@@ -100,13 +100,13 @@ def run(args: Settings) -> int:
     code = _code(args.command) if args.command else None
     keys = session_keys(args.salt, args.salt_file, args.auth, args.auth_file)
     inputs = _inputs(args.input or ["-"])
-    whole = Talk()
+    whole = Recording()
     for data, where in inputs:
         whole.extend(_explain_recording(data, where, code, keys))
     trees = whole.trees
     if args.html is not None:
         title = ", ".join(os.path.basename(word) for word in args.input if os.path.exists(word))
-        write_whole(args.html, as_html(trees, title or "TPM 2.0 messages", whole.lives).encode(), force=True)
+        write_whole(args.html, as_html(trees, title or "TPM 2.0 messages", whole.histories).encode(), force=True)
     elif args.json:
         print(json.dumps([as_json(tree) for tree in trees], indent=2))
     else:
@@ -146,7 +146,7 @@ def _inputs(words: list[str]) -> list[tuple[bytes, str]]:
     return inputs
 
 
-def _explain_recording(data: bytes, where: str, code: int | None, keys: SessionKeys) -> "Talk":
+def _explain_recording(data: bytes, where: str, code: int | None, keys: SessionKeys) -> "Recording":
     """Explains a recording, or messages in hex or binary."""
     if len(data) > LARGEST:
         raise UsageError(f"{where} has more than {LARGEST} bytes")
@@ -154,11 +154,11 @@ def _explain_recording(data: bytes, where: str, code: int | None, keys: SessionK
     if recorded is None:
         messages = [message for piece in _pieces(data, where) for message in _messages(piece)]
         if code is not None:
-            talk = Talk()
-            talk.trees = [explain_response(message, code) for message in messages]
-            return talk
+            recording = Recording()
+            recording.trees = [explain_response(message, code) for message in messages]
+            return recording
         recorded = _pair_messages(messages)
-    return explain_talk(recorded, keys.salts, keys.auths)
+    return explain_recording(recorded, keys.salts, keys.auths)
 
 
 def _pieces(data: bytes, where: str) -> list[bytes]:

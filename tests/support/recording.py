@@ -8,7 +8,7 @@ from tests.support.interposer import Interposer
 from tests.support.salt_keys import NO_SECRETS, SALT_KEYS
 from tests.support.swtpm import Swtpm
 from tpmwire.crypto.salt import seal_secret
-from tpmwire.explain import Node, Talk, explain_talk
+from tpmwire.explain import Node, Recording, explain_recording
 from tpmwire.secret import EMPTY_AUTH, Secret
 from tpmwire.sessions import Session, SessionStart
 from tpmwire.spec.commands.hierarchy import CreatePrimary
@@ -42,10 +42,10 @@ class Bench:
     def recorded(self) -> list[tuple[bytes, bytes]]:
         return [(pair.command, pair.response) for pair in self.relay.dialogue]
 
-    def talk(self, *auths: bytes, salted: bool = True) -> Talk:
+    def talk(self, *auths: bytes, salted: bool = True) -> Recording:
         """The recording explained, with wrong keys before the right ones."""
         salts = [*WRONG, self.salt] if salted else WRONG
-        return explain_talk(self.recorded, salts, [*WRONG, *map(Secret, auths)])
+        return explain_recording(self.recorded, salts, [*WRONG, *map(Secret, auths)])
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def everything(node: Node) -> Iterator[Node]:
         yield from everything(inside)
 
 
-def beside(talk: Talk, name: str) -> list[Node]:
+def beside(talk: Recording, name: str) -> list[Node]:
     """Values of that name that no octet shows."""
     return [
         value
@@ -77,7 +77,7 @@ def content(node: Node) -> bytes:
     return node.octets[2:]
 
 
-def hmacs(talk: Talk) -> list[str]:
+def hmacs(talk: Recording) -> list[str]:
     """What is said of every HMAC of a session: none is left out, as a recording has no octets for it otherwise."""
     found = [node for tree in talk.trees for node in everything(tree) if node.name == "hmac"]
     return [

@@ -69,10 +69,10 @@ def test_the_digest_after_each_step_is_the_tpms(bench: Bench, step: str) -> None
     for command in made:
         roles = [role for _, role in command.handle_fields()]
         tpm.execute(command, *[Password()] * roles.count(Role.USER))
-    asked = len(bench.talk().lives[-1].policy)
+    asked = len(bench.talk().histories[-1].policy)
     told: bytes = tpm.execute(policies.PolicyGetDigest(session)).policy_digest
     talk = bench.talk(salted=False)
-    life = talk.lives[-1]
+    life = talk.histories[-1]
     assert [node.octets for node in beside(talk, "policyDigest")][-1:] == [told]
     assert len(beside(talk, "policyDigest")) == len(made)
     assert asked == len(made)
@@ -94,11 +94,11 @@ def test_what_cannot_be_known_is_not_guessed_and_comes_back(bench: Bench) -> Non
     restarted: bytes = tpm.execute(policies.PolicyGetDigest(session)).policy_digest
     talk = bench.talk()
     zeros = bytes(32)
-    assert [step.digest for step in talk.lives[-1].policy] == [
+    assert [step.digest for step in talk.histories[-1].policy] == [
         None, None, told, after, after, zeros, restarted, restarted,
     ]  # fmt: skip
     assert sum("not in this recording" in as_text(tree) for tree in talk.trees) == 2
-    assert not talk.lives[-1].ended
+    assert not talk.histories[-1].ended
 
 
 def test_a_recording_that_begins_in_the_middle(bench: Bench) -> None:
@@ -106,5 +106,5 @@ def test_a_recording_that_begins_in_the_middle(bench: Bench) -> None:
     bench.relay.clear()
     bench.tpm.execute(CreatePrimary(TPM_RH.OWNER, NO_SECRETS, SALT_KEYS["p256-sha256"]), session.use())
     talk = bench.talk()
-    assert [life.title for life in talk.lives] == ["HMAC session 0x02000000, opened before the recording"]
+    assert [life.title for life in talk.histories] == ["HMAC session 0x02000000, opened before the recording"]
     assert "hold" not in as_text(talk.trees[0]).lower()

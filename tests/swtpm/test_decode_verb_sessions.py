@@ -9,7 +9,7 @@ from tests.support.recording import AES, DATA, PASSWORD, XOR, Bench, bench, besi
 from tests.support.salt_keys import SALT_KEYS, SEALED
 from tests.support.verbs import Tool
 from tpmwire.errors import TpmError
-from tpmwire.explain import as_text, explain_talk
+from tpmwire.explain import as_text, explain_recording
 from tpmwire.policy import statements
 from tpmwire.policy.policy import Policy
 from tpmwire.secret import Secret
@@ -52,7 +52,7 @@ def test_a_salted_session_is_opened_to_the_exact_plaintexts(bench: Bench, cipher
     said = hmacs(talk)
     assert len(said) >= 6
     assert set(said) == {"holds with sessionKey || authValue"}
-    life = talk.lives[0]
+    life = talk.histories[0]
     assert [step.code for step in life.steps][:1] == [TPM_CC.StartAuthSession]
     assert (life.ended, life.steps[-1].code, life.steps[-1].verdict) == (True, TPM_CC.Unseal, "HMACs hold")
 
@@ -63,7 +63,7 @@ def test_without_the_right_salt_nothing_is_opened(bench: Bench) -> None:
     wrong = bench.talk(salted=False)
     assert {text.partition(":")[0] for text in hmacs(wrong)} == {"not proven"}
     assert beside(wrong, "randomBytes") == []
-    none = explain_talk(bench.recorded)
+    none = explain_recording(bench.recorded)
     assert {text.partition(":")[0] for text in hmacs(none)} == {"not checked"}
     assert "--salt" in as_text(none.trees[-1])
     assert beside(none, "randomBytes") == []
@@ -76,7 +76,7 @@ def test_a_changed_answer_is_found_and_the_command_still_opened(bench: Bench) ->
     pairs = bench.recorded
     command, response = pairs[-1]
     pairs[-1] = command, response[:-1] + bytes([response[-1] ^ 1])
-    talk = explain_talk(pairs, [bench.salt])
+    talk = explain_recording(pairs, [bench.salt])
     assert [text[:6] for text in hmacs(talk)][-2:] == ["holds ", "DOES N"]
     assert [content(node) for node in beside(talk, "data")] == [DATA]
 
@@ -87,7 +87,7 @@ def test_a_recording_with_a_gap(bench: Bench) -> None:
         bench.tpm.execute(GetRandom(8), session.use(audit=True))
     pairs = bench.recorded
     del pairs[-2]
-    said = hmacs(explain_talk(pairs))
+    said = hmacs(explain_recording(pairs))
     assert [text.partition(",")[0] for text in said[-4:]] == [
         "holds with the empty key",
         "holds with the empty key",
@@ -165,10 +165,10 @@ def test_a_policy_session_that_wants_the_password(bench: Bench) -> None:
     talk = bench.talk()
     assert [content(node) for node in beside(talk, "outData")] == [DATA]
     assert hmacs(talk)[-2:] == ["holds with authValue"] * 2
-    life = talk.lives[-1]
+    life = talk.histories[-1]
     assert [step.name for step in life.policy] == ["TPM2_PolicyCommandCode", "TPM2_PolicyAuthValue"]
     assert life.policy[-1].digest == digest
-    assert (life.ended, talk.lives[0].ended) == (True, True)
+    assert (life.ended, talk.histories[0].ended) == (True, True)
 
 
 def with_policy(digest: bytes) -> TPMT_PUBLIC:
@@ -230,7 +230,7 @@ def test_a_policy_begins_anew_after_each_use_and_a_password_in_clear_is_learned(
     bench.tpm.execute(Unseal(item), other.use(PASSWORD, encrypt=True))
     # Nobody gave the password: it crossed in clear, as this policy has it.
     talk = bench.talk()
-    assert [step.digest for step in talk.lives[0].policy] == [alone.digest()] * 2
+    assert [step.digest for step in talk.histories[0].policy] == [alone.digest()] * 2
     assert [content(node) for node in beside(talk, "outData")] == [DATA] * 3
     said = hmacs(talk)
     assert set(said[:-2]) == {"the password, in clear"}
@@ -248,7 +248,7 @@ def test_passwords_sequences_and_persistent_objects(bench: Bench) -> None:
     # A recording without the command that defined the index still has its password, in clear.
     without = [pair for pair in bench.recorded if pair[0][6:10] != TPM_CC.NV_DefineSpace.to_bytes(4, "big")]
     assert len(without) == len(bench.recorded) - 1
-    talk = explain_talk(without, [bench.salt])
+    talk = explain_recording(without, [bench.salt])
     assert [content(node) for node in beside(talk, "data")] == [b"8 octets"]
     sequence = bench.tpm.execute(
         HashSequenceStart(b"seq", TPM_ALG.SHA256), session.use(decrypt=True)
@@ -264,7 +264,7 @@ def test_passwords_sequences_and_persistent_objects(bench: Bench) -> None:
     read = TPM_CC.ReadPublic.to_bytes(4, "big") + persistent.to_bytes(4, "big")
     told = [pair for pair in bench.recorded if pair[0][6:14] != read]
     assert len(told) < len(bench.recorded)
-    talk = explain_talk(told, [bench.salt])
+    talk = explain_recording(told, [bench.salt])
     assert set(hmacs(talk)) - {"holds with sessionKey"} == {"holds with sessionKey || authValue"}
     assert [content(node) for node in beside(talk, "buffer") if b"hashed" in node.octets] != []
     assert content(beside(talk, "data")[-1]) == DATA
@@ -295,8 +295,8 @@ def test_a_cipher_whose_password_no_hmac_tells(bench: Bench) -> None:
     assert [content(node) for node in whole] == [DATA]
     assert "authValue" not in whole[0].text
     # else any might be the one, and that is said.
-    part = beside(explain_talk(bench.recorded[start:], [bench.salt], [Secret(PASSWORD)]), "outData")
+    part = beside(explain_recording(bench.recorded[start:], [bench.salt], [Secret(PASSWORD)]), "outData")
     assert "if the right one of 2 authValues was used" in part[0].text
-    alone = explain_talk(bench.recorded[start:], [bench.salt])
+    alone = explain_recording(bench.recorded[start:], [bench.salt])
     assert {text.partition(";")[0] for text in hmacs(alone)} == {"holds with sessionKey"}
     assert "if the authValue is empty" in beside(alone, "outData")[0].text

@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.support.interposer import Interposer
 from tests.support.recording import beside, content, hmacs
 from tests.support.swtpm import Swtpm, tpm2
-from tpmwire.explain import explain_talk
+from tpmwire.explain import explain_recording
 from tpmwire.secret import Secret
 
 PARENT, ITEM, DATA = b"of the parent", b"of the item", b"sealed by tpm2-tools"
@@ -33,14 +33,14 @@ def test_tools_that_encrypt_with_a_password_for_a_key(tmp_path: Path) -> None:
         recorded = [(pair.command, pair.response) for pair in relay.dialogue]
     crossed = b"".join(command + response for command, response in recorded if command[:2] == b"\x80\x02")
     assert DATA not in crossed
-    talk = explain_talk(recorded, auths=[Secret(PARENT)])
+    talk = explain_recording(recorded, auths=[Secret(PARENT)])
     assert [content(node) for node in beside(talk, "outData")] == [DATA]
     # A command that the TPM wants once more (TPM_RC_RETRY) stands there twice.
     assert {content(node) for node in beside(talk, "data")} == {DATA}
     assert {content(node) for node in beside(talk, "userAuth")} == {ITEM}
     assert [text for text in hmacs(talk) if "holds" not in text] == []
     assert len(hmacs(talk)) >= 6
-    (life,) = (life for life in talk.lives if "AES-128-CFB" in life.title)
+    (life,) = (life for life in talk.histories if "AES-128-CFB" in life.title)
     assert life.ended
     used = [step for step in life.steps if "authorizes" in step.text and step.ok]
     assert [(step.name, step.verdict) for step in used] == [

@@ -5,8 +5,8 @@ print(as_text(tree))
 """
 
 from .message import explain_command, explain_response
+from .recording import Recording, explain_recording
 from .show import as_json, as_text
-from .talk import Talk, explain_talk
 from .tree import Node
 
-__all__ = ["Node", "Talk", "as_json", "as_text", "explain_command", "explain_response", "explain_talk"]
+__all__ = ["Node", "Recording", "as_json", "as_text", "explain_command", "explain_recording", "explain_response"]

@@ -1,9 +1,9 @@
-"""A session's life as a sequence diagram in SVG: program and TPM side by side, time downwards."""
+"""A session as a sequence diagram in SVG: program and TPM side by side, time downwards."""
 
 from collections.abc import Iterator
 from html import escape
 
-from .life import Life, Step
+from .session_history import SessionHistory, Step
 
 __all__ = ["STYLE", "diagram"]
 
@@ -23,26 +23,26 @@ svg.life { width: 100%; max-width: 47.5rem; height: auto; font: 12px system-ui, 
 """
 
 
-def diagram(life: Life) -> str:
+def diagram(history: SessionHistory) -> str:
     """Returns the picture as SVG.
 
     Each step links to the section of its command: `#m` and the number of its tree.
     """
-    return "".join(_picture(life))
+    return "".join(_picture(history))
 
 
-def _picture(life: Life) -> Iterator[str]:
-    last = TOP + ROW * len(life.steps)
+def _picture(history: SessionHistory) -> Iterator[str]:
+    last = TOP + ROW * len(history.steps)
     height = last + ROW
-    yield f'<svg class="life" viewBox="0 0 {WIDTH} {height}" role="img"><title>{escape(life.title)}</title>'
+    yield f'<svg class="life" viewBox="0 0 {WIDTH} {height}" role="img"><title>{escape(history.title)}</title>'
     for x, name in ((PROGRAM, "program"), (TPM, "TPM")):
         yield f'<text x="{x}" y="16" text-anchor="middle">{name}</text>'
         yield f'<line x1="{x}" y1="24" x2="{x}" y2="{height}"></line>'
-    bottom = last if life.ended else height
+    bottom = last if history.ended else height
     yield f'<line class="alive" x1="{TPM}" y1="{TOP + ROW - 10}" x2="{TPM}" y2="{bottom}"></line>'
-    for number, step in enumerate(life.steps, 1):
+    for number, step in enumerate(history.steps, 1):
         yield from _row(step, TOP + ROW * number - 8)
-    if life.ended:
+    if history.ended:
         ends = ((-7, 7), (7, -7))
         yield "".join(
             f'<line class="end" x1="{TPM + a}" y1="{last - 7}" x2="{TPM + b}" y2="{last + 7}"></line>'

@@ -1,13 +1,13 @@
 """Explanations as a self-contained HTML page that highlights the bytes of a field, and the field of a byte.
 
-The page begins with the sessions of a recording: each one's life as a diagram, and its policy step by step.
+The page begins with the sessions of a recording: each one as a diagram, and its policy step by step.
 """
 
 from collections.abc import Generator, Iterator, Sequence
 from html import escape
 
 from .diagram import STYLE, diagram
-from .life import Life
+from .session_history import SessionHistory
 from .tree import Node
 
 __all__ = ["as_html"]
@@ -64,14 +64,16 @@ document.querySelectorAll('section').forEach(function (section) {
 """
 
 
-def as_html(trees: Sequence[Node], title: str = "TPM 2.0 messages", lives: Sequence[Life] = ()) -> str:
-    """Returns the page of the sessions' `lives`, followed by the trees.
+def as_html(
+    trees: Sequence[Node], title: str = "TPM 2.0 messages", histories: Sequence[SessionHistory] = ()
+) -> str:
+    """Returns the page of the sessions' `histories`, followed by the trees.
 
     The page loads nothing and sends nothing.
     """
     # A recording can come from anywhere. The page is escaped, and its policy forbids loading anything.
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-    sessions = "\n".join("".join(_life(life)) for life in lives)
+    sessions = "\n".join("".join(_history(history)) for history in histories)
     body = "\n".join("".join(_section(tree, number)) for number, tree in enumerate(trees))
     return f"""<!doctype html>
 <html lang="en">
@@ -94,17 +96,17 @@ def as_html(trees: Sequence[Node], title: str = "TPM 2.0 messages", lives: Seque
 """
 
 
-def _life(life: Life) -> Iterator[str]:
-    yield f'<section class="life-of"><h2>{escape(life.title)}</h2>{diagram(life)}'
-    if life.policy:
+def _history(history: SessionHistory) -> Iterator[str]:
+    yield f'<section class="life-of"><h2>{escape(history.title)}</h2>{diagram(history)}'
+    if history.policy:
         yield '<table class="policy"><tr><th>step</th><th>command</th><th>policyDigest after it</th></tr>'
-    for number, step in enumerate(life.policy, 1):
+    for number, step in enumerate(history.policy, 1):
         given = [node for node in step.tree.children[3:] if node.text] if step.tree is not None else []
         values = "; ".join(f"{node.name} {_short(node)}" for node in given if "ession" not in node.name)
         yield f'<tr><td>{number}</td><td><a href="#m{step.place}">{escape(step.name)}</a> {escape(values)}</td>'
         digest = step.digest.hex() if step.digest is not None else "unknown: not in this recording"
         yield f"<td><code>{digest}</code> <i>{escape(step.formula)}</i></td></tr>"
-    yield "</table></section>" if life.policy else "</section>"
+    yield "</table></section>" if history.policy else "</section>"
 
 
 def _short(node: Node) -> str:

@@ -9,10 +9,10 @@ from ..spec.command import Command, command_class, role_of
 from ..spec.constants import TPM_CC, TPM_ST, TPMA_SESSION
 from ..spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
 from ..wire import HEADER_SIZE, CommandMessage, first_parameter, parse_command, parse_response
+from .meanings import command_name
 from .names import field_name, purpose
 from .tree import Node
 from .walk import Walk
-from .words import command_name
 
 __all__ = ["explain_command", "explain_response"]
 

@@ -11,11 +11,11 @@ from ..spec.constants import TPMA_NV
 from ..spec.response_texts import explain
 from ..spec.tss2_codes import LAYERS
 from ..wires import Number, YesNo, wire_of
+from .meanings import value_words
 from .names import purpose, section
 from .table import declarations, size_of
 from .tree import Node
 from .walk import Walk
-from .words import value_words
 
 __all__ = ["explain_octets", "explain_value"]
 

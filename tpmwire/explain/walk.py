@@ -13,9 +13,9 @@ from ..record import Record, Struct, is_secret
 from ..spec.attestation import TPMS_ATTEST
 from ..spec.structures import TPMT_PUBLIC
 from ..wires import Counted, Select, Sized, SizedRecord, bytes_left, wire_of
+from .meanings import field_words, octets_words, summary, value_words
 from .names import field_name, section, type_name
 from .tree import Node
-from .words import field_words, octets_words, summary, value_words
 
 __all__ = ["Walk"]
 

@@ -6,9 +6,9 @@ from typing import Any
 from ..errors import DecodeError
 from ..record import Record
 from ..spec.command import role_of
-from .follow import TracedSession, Verdict
-from .life import cipher_name
 from .names import field_name
+from .session_history import cipher_name
+from .traced_session import TracedSession, Verdict
 from .tree import Node
 from .walk import Walk
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.property.test_explain_any import commands, leaves
 from tests.support.programs import ROOT
 from tests.unit.test_recordings import Page
-from tpmwire.explain import as_json, as_text, explain_talk
+from tpmwire.explain import as_json, as_text, explain_recording
 from tpmwire.explain.html import as_html
 from tpmwire.secret import Secret
 
@@ -53,7 +53,7 @@ def damaged(draw: st.DrawFn) -> Talk:
 
 @given(damaged())
 def test_a_damaged_recording_is_explained_all_the_same(recorded: Talk) -> None:
-    talk = explain_talk(recorded, *KEYS)
+    talk = explain_recording(recorded, *KEYS)
     messages = [
         message for command, response in recorded for message in (command, *([response] if response else []))
     ]
@@ -62,14 +62,14 @@ def test_a_damaged_recording_is_explained_all_the_same(recorded: Talk) -> None:
         as_text(tree)
         as_text(tree, secrets=False)
         as_json(tree)
-    Page(as_html(talk.trees, lives=talk.lives))
-    for life in talk.lives:
+    Page(as_html(talk.trees, histories=talk.histories))
+    for life in talk.histories:
         places = [step.place for step in life.steps]
         assert places == sorted(places)
         assert not any(step.ends for step in life.steps[:-1])
 
 
 def test_the_recordings_have_sessions_and_their_diagrams_end() -> None:
-    lives = [life for recorded in recordings() for life in explain_talk(recorded).lives]
-    assert any(life.ended for life in lives)
-    assert any(life.policy for life in lives)
+    histories = [life for recorded in recordings() for life in explain_recording(recorded).histories]
+    assert any(life.ended for life in histories)
+    assert any(life.policy for life in histories)

@@ -14,7 +14,7 @@ from ..spec.commands.sessions import StartAuthSession
 from ..spec.constants import TPM_CC, TPM_RH, TPM_SE, TPMA_SESSION
 from ..spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
 from .areas import MessageAreas
-from .known import Known
+from .entities import Entities
 from .tree import Node
 
 __all__ = ["SessionAuth", "SessionKey", "TracedSession", "Verdict", "encrypting", "judge_hmacs"]
@@ -51,7 +51,9 @@ class Verdict(NamedTuple):
 class TracedSession:
     """A session of a recording."""
 
-    def __init__(self, start: StartAuthSession, nonce_tpm: bytes, salts: Sequence[Secret], known: Known) -> None:
+    def __init__(
+        self, start: StartAuthSession, nonce_tpm: bytes, salts: Sequence[Secret], entities: Entities
+    ) -> None:
         self.start = start
         self.nonce_tpm = nonce_tpm
         self.wants_auth_value = False
@@ -59,7 +61,7 @@ class TracedSession:
         self.key_node: Node | None = None
         size = digest_size(start.auth_hash)
         self.policy_digest: bytes | None = None if start.session_type == TPM_SE.HMAC else bytes(size)
-        self.keys = list(self._keys(salts, known, 8 * size))
+        self.keys = list(self._keys(salts, entities, 8 * size))
 
     @property
     def salted(self) -> bool:
@@ -77,13 +79,13 @@ class TracedSession:
         if self.policy_digest is not None or self.start.session_type != TPM_SE.HMAC:
             self.policy_digest = bytes(digest_size(self.start.auth_hash))
 
-    def _keys(self, salts: Sequence[Secret], known: Known, bits: int) -> Iterator[SessionKey]:
+    def _keys(self, salts: Sequence[Secret], entities: Entities, bits: int) -> Iterator[SessionKey]:
         start = self.start
         if not self.salted and not self.bound:
             yield SessionKey(EMPTY_AUTH)
             return
         for salt in salts if self.salted else [EMPTY_AUTH]:
-            for auth in known.auths(start.bind if self.bound else None):
+            for auth in entities.auths(start.bind if self.bound else None):
                 secret = trimmed(auth.reveal()) + salt.reveal()
                 key = kdfa(start.auth_hash, secret, b"ATH", self.nonce_tpm, start.nonce_caller, bits)
                 yield SessionKey(Secret(key), self.salted, self.bound, auth)
@@ -120,7 +122,7 @@ def judge_hmacs(
     command: MessageAreas,
     response: MessageAreas | None,
     extra_nonces: Sequence[bytes],
-    known: Known,
+    entities: Entities,
     auth_after: Any,
 ) -> Verdict:
     """Returns the verdict with the candidate key for which the HMACs of a session are valid.
@@ -135,14 +137,14 @@ def judge_hmacs(
         return Verdict(key=session.keys[0], auth=Secret(sent.hmac), reason="the password, in clear")
     if not sent.hmac and policy:
         return Verdict(key=session.keys[0], reason="not needed: the policy session has no key")
-    names = [known.name(handle) for handle in command.handles]
+    names = [entities.name(handle) for handle in command.handles]
     alg, nonce_tpm = session.start.auth_hash, session.nonce_tpm
     hashed = None
     if None not in names:
         hashed = cp_hash(alg, code, [name for name in names if name is not None], command.parameters)
     found = Verdict()
     for key in session.keys:
-        for auth, with_auth in _auths(this, known, key):
+        for auth, with_auth in _auths(this, entities, key):
             hmac_key = key.session_key.reveal() + (trimmed(auth.reveal()) if with_auth else b"")
             holds = replied = None
             if hashed is not None:
@@ -173,17 +175,17 @@ def judge_hmacs(
     return _with_reason(found, hashed is None)
 
 
-def _auths(this: SessionAuth, known: Known, key: SessionKey) -> Iterator[tuple[Secret, bool]]:
+def _auths(this: SessionAuth, entities: Entities, key: SessionKey) -> Iterator[tuple[Secret, bool]]:
     """Yields authValues to try, and whether the HMAC key includes them (Part 1, §19.6.8)."""
     session = this.session
     policy = session.start.session_type == TPM_SE.POLICY
     without = this.entity is None or (policy and not session.wants_auth_value)
     if without:
-        yield known.auths(this.entity)[0], False
+        yield entities.auths(this.entity)[0], False
         return
     if session.bound and this.entity == session.start.bind:
         yield key.auth, False
-    for auth in known.auths(this.entity):
+    for auth in entities.auths(this.entity):
         yield auth, True
 
 

@@ -1,7 +1,7 @@
 """A whole recording explained, with the values that depend on earlier messages.
 
-talk = explain_talk([(command, response), ...], salts=[Secret(salt)], auths=[Secret(b"password")])
-for tree in talk.trees:
+recording = explain_recording([(command, response), ...], salts=[Secret(salt)], auths=[Secret(b"password")])
+for tree in recording.trees:
     print(as_text(tree))
 """
 
@@ -17,64 +17,64 @@ from ..spec.commands.sessions import StartAuthSession
 from ..spec.constants import TPM_CC, TPM_RH, TPM_SE, TPM_ST, TPMA_SESSION
 from ..spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
 from ..wire import first_parameter, parse_response
+from .annotations import attach_digest, attach_key, attach_plain, attach_verdict
 from .areas import MessageAreas, first_content, join_values, replace_first, split_message
-from .follow import SessionAuth, TracedSession, Verdict, encrypting, judge_hmacs
-from .known import Known
-from .life import Life, Step
+from .entities import Entities
 from .message import explain_command, explain_response
-from .plain import attach_digest, attach_key, attach_plain, attach_verdict
 from .policies import policy_digest
+from .session_history import SessionHistory, Step
+from .traced_session import SessionAuth, TracedSession, Verdict, encrypting, judge_hmacs
 from .tree import Node
 
-__all__ = ["Talk", "explain_talk"]
+__all__ = ["Recording", "explain_recording"]
 
 
-class Talk:
-    """An explained recording: the `trees` of its messages in order, and the `lives` of its sessions."""
+class Recording:
+    """An explained recording: the `trees` of its messages in order, and the `histories` of its sessions."""
 
     def __init__(self) -> None:
         self.trees: list[Node] = []
-        self.lives: list[Life] = []
+        self.histories: list[SessionHistory] = []
 
-    def extend(self, other: "Talk") -> None:
+    def extend(self, other: "Recording") -> None:
         """Appends another recording."""
-        for life in other.lives:
-            for step in life.steps:
+        for history in other.histories:
+            for step in history.steps:
                 step.place += len(self.trees)
         self.trees += other.trees
-        self.lives += other.lives
+        self.histories += other.histories
 
 
-def explain_talk(
+def explain_recording(
     exchanges: Sequence[tuple[bytes, bytes]], salts: Sequence[Secret] = (), auths: Sequence[Secret] = ()
-) -> Talk:
+) -> Recording:
     """Returns the explanation of commands with their responses (empty if there is none). Never raises.
 
     `salts` are those of the recording's salted sessions, `auths` the authValues of its entities, in any order.
     They decrypt parameters and verify HMACs.
     """
-    talk = Talk()
-    follower = _Follower(talk, salts, Known(tuple(auths)))
+    recording = Recording()
+    follower = _Follower(recording, salts, Entities(tuple(auths)))
     for command, response in exchanges:
         follower.exchange(command, response)
-    return talk
+    return recording
 
 
 class _Follower:
-    def __init__(self, talk: Talk, salts: Sequence[Secret], known: Known) -> None:
-        self._talk, self._salts, self._known = talk, salts, known
+    def __init__(self, recording: Recording, salts: Sequence[Secret], entities: Entities) -> None:
+        self._recording, self._salts, self._entities = recording, salts, entities
         self._sessions: dict[int, TracedSession] = {}
-        self._lives: dict[int, Life] = {}
+        self._histories: dict[int, SessionHistory] = {}
 
     def exchange(self, command: bytes, response: bytes) -> None:
         """Adds the trees of a command and its response, and the values that are derived from them."""
-        place = len(self._talk.trees)
+        place = len(self._recording.trees)
         asked = explain_command(command)
-        self._talk.trees.append(asked)
+        self._recording.trees.append(asked)
         answered = None
         if response:
             answered = explain_response(response, command)
-            self._talk.trees.append(answered)
+            self._recording.trees.append(answered)
         if asked.error or (answered is not None and answered.error):
             return
         with contextlib.suppress(WireError):
@@ -88,7 +88,7 @@ class _One:
         self, follower: _Follower, command: bytes, response: bytes, asked: Node, answered: Node | None, place: int
     ) -> None:
         self._f = follower
-        self._known = follower._known
+        self._entities = follower._entities
         self._command, self._response = command, response
         self._asked, self._answered, self._place = asked, answered, place
         self._code = TPM_CC(int.from_bytes(command[6:10], "big"))
@@ -115,7 +115,7 @@ class _One:
             return
         answer = None if got is None else join_values(kind.Response, got.handles, plain_response)
         if succeeded and answer is not None:
-            self._known.learn(values, answer)
+            self._entities.learn(values, answer)
             self._sessions_by(values, answer)
         if succeeded:
             self._policy(values)
@@ -129,7 +129,7 @@ class _One:
             entity = self._entity(kind, sent, index) if index < wanted else None
             if auth.session_handle == TPM_RH.PW:
                 if entity is not None and got is not None:
-                    self._known.auth_is(entity, Secret(auth.hmac))
+                    self._entities.auth_is(entity, Secret(auth.hmac))
                 verdicts.append(None)
                 continue
             if session is None:
@@ -142,16 +142,16 @@ class _One:
                 sent,
                 got,
                 self._extra_nonces(sent, index, wanted),
-                self._known,
+                self._entities,
                 self._after(kind, sent, index, session),
             )
             attach_verdict(self._asked, self._answered, index, verdict, wants=session)
             if verdict.key is not None and (verdict.command or verdict.response):
                 session.keys = [verdict.key]
                 if entity is not None and verdict.with_auth:
-                    self._known.auth_is(entity, verdict.auth)
+                    self._entities.auth_is(entity, verdict.auth)
             elif session.wants_password and entity is not None and got is not None:
-                self._known.auth_is(entity, verdict.auth)
+                self._entities.auth_is(entity, verdict.auth)
             verdicts.append(verdict)
         return verdicts
 
@@ -236,13 +236,13 @@ class _One:
         if verdict.with_auth or session.wants_password or session.start.session_type != TPM_SE.POLICY:
             return [verdict.auth], True
         entity = self._entity(kind, sent, index)
-        certain = self._known.knows(entity)
-        return self._known.auths(entity)[: 1 if certain else None], certain
+        certain = self._entities.knows(entity)
+        return self._entities.auths(entity)[: 1 if certain else None], certain
 
     def _note_uses(
         self, kind: type[Command], sent: MessageAreas, got: MessageAreas | None, verdicts: list[Verdict | None]
     ) -> None:
-        """Updates the nonces, and adds the uses to the lives of the sessions."""
+        """Updates the nonces, and adds the uses to the histories of the sessions."""
         wanted = sum(role.authorized for _, role in kind.handle_fields())
         for index, auth in enumerate(sent.authorizations):
             handle = auth.session_handle
@@ -250,9 +250,9 @@ class _One:
                 continue
             entity = self._entity(kind, sent, index) if index < wanted else None
             session = self._f._sessions.get(handle)
-            life = self._life(handle, session)
+            history = self._history(handle, session)
             ended = got is not None and not auth.session_attributes & TPMA_SESSION.CONTINUE_SESSION
-            life.steps.append(
+            history.steps.append(
                 Step.use(self._place, self._code, entity, auth.session_attributes, self._answered, verdicts[index])
             )
             if session is not None and got is not None and index < len(got.authorizations):
@@ -260,42 +260,44 @@ class _One:
                 if wanted and index < wanted:
                     session.restart()
             if ended:
-                life.steps[-1].ends = True
+                history.steps[-1].ends = True
                 self._f._sessions.pop(handle, None)
-                self._f._lives.pop(handle, None)
+                self._f._histories.pop(handle, None)
 
-    def _life(self, handle: int, session: TracedSession | None) -> Life:
-        life = self._f._lives.get(handle)
-        if life is None:
-            life = self._f._lives[handle] = Life(handle, session.start if session is not None else None)
-            self._f._talk.lives.append(life)
-        return life
+    def _history(self, handle: int, session: TracedSession | None) -> SessionHistory:
+        history = self._f._histories.get(handle)
+        if history is None:
+            history = self._f._histories[handle] = SessionHistory(
+                handle, session.start if session is not None else None
+            )
+            self._f._recording.histories.append(history)
+        return history
 
     def _sessions_by(self, command: Any, answer: Any) -> None:
         """Updates the sessions that a command starts, flushes, saves or loads."""
         if isinstance(command, StartAuthSession):
             handle = answer.session_handle
             self._f._sessions.pop(handle, None)
-            self._f._lives.pop(handle, None)
+            self._f._histories.pop(handle, None)
             session = None
             with contextlib.suppress(EncodeError):  # an unknown hash algorithm
-                session = TracedSession(command, answer.nonce_tpm, self._f._salts, self._known)
+                session = TracedSession(command, answer.nonce_tpm, self._f._salts, self._entities)
                 self._f._sessions[handle] = session
                 attach_key(self._answered, session)
-            life = self._life(handle, session)
-            life.start = command
-            life.steps.append(Step(self._place, self._code, "opens it", ok=True))
-        elif self._code == TPM_CC.FlushContext and command.flush_handle in self._f._lives:
+            history = self._history(handle, session)
+            history.start = command
+            history.steps.append(Step(self._place, self._code, "opens it", ok=True))
+        elif self._code == TPM_CC.FlushContext and command.flush_handle in self._f._histories:
             handle = command.flush_handle
             self._f._sessions.pop(handle, None)
-            life = self._f._lives.pop(handle)
-            life.steps.append(Step(self._place, self._code, "closes it", ok=True, ends=True))
-        elif self._code == TPM_CC.ContextSave and command.save_handle in self._f._lives:
-            life = self._f._lives[command.save_handle]
-            life.steps.append(Step(self._place, self._code, "takes it out of the TPM's memory", ok=True))
-        elif self._code == TPM_CC.ContextLoad and answer.loaded_handle in self._f._lives:
-            life = self._f._lives[answer.loaded_handle]
-            life.steps.append(Step(self._place, self._code, "brings it back", ok=True))
+            history = self._f._histories.pop(handle)
+            history.steps.append(Step(self._place, self._code, "closes it", ok=True, ends=True))
+        elif self._code == TPM_CC.ContextSave and command.save_handle in self._f._histories:
+            history = self._f._histories[command.save_handle]
+            history.steps.append(Step(self._place, self._code, "takes it out of the TPM's memory", ok=True))
+        elif self._code == TPM_CC.ContextLoad and answer.loaded_handle in self._f._histories:
+            history = self._f._histories[answer.loaded_handle]
+            history.steps.append(Step(self._place, self._code, "brings it back", ok=True))
 
     def _policy(self, command: Any) -> None:
         """Adds the policyDigest after a step of a policy session."""
@@ -316,7 +318,7 @@ class _One:
             formula = "zeros: the policy starts again"
         else:
             session.policy_digest, formula = policy_digest(
-                session.start.auth_hash, session.policy_digest, command, self._known.name
+                session.start.auth_hash, session.policy_digest, command, self._entities.name
             )
             session.wants_auth_value |= self._code == TPM_CC.PolicyAuthValue
             session.wants_password |= self._code == TPM_CC.PolicyPassword
@@ -327,4 +329,4 @@ class _One:
         attach_digest(self._answered, session.policy_digest, formula)
         step = Step(self._place, self._code, "", ok=True)
         step.digest, step.formula, step.tree = session.policy_digest, formula or source, self._asked
-        self._life(handle, session).steps.append(step)
+        self._history(handle, session).steps.append(step)

@@ -1,13 +1,13 @@
-"""The life of a session in a recording: start, uses, policy step by step, end."""
+"""The history of a session in a recording: start, uses, policy step by step, end."""
 
 from typing import Any
 
 from ..spec.constants import TPM_ALG, TPM_CC, TPM_RH, TPM_SE, TPMA_SESSION
 from ..spec.structures import TPMT_SYM_DEF
+from .meanings import command_name, handle_words
 from .tree import Node
-from .words import command_name, handle_words
 
-__all__ = ["Life", "Step", "cipher_name"]
+__all__ = ["SessionHistory", "Step", "cipher_name"]
 
 
 def cipher_name(symmetric: TPMT_SYM_DEF) -> str:
@@ -18,7 +18,7 @@ def cipher_name(symmetric: TPMT_SYM_DEF) -> str:
 
 
 class Step:
-    """An event in the life of a session.
+    """An event in the history of a session.
 
     `place` is the index of the command's tree in the recording. `text` describes what the session does, `ok` is
     whether the TPM did it (None without a response), and `ends` whether it closes the session. A step of a policy
@@ -59,7 +59,7 @@ class Step:
         return step
 
 
-class Life:
+class SessionHistory:
     """A session: its handle, the command that opened it (None if before the recording), and its steps in order."""
 
     def __init__(self, handle: int, start: Any) -> None:

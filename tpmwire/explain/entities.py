@@ -10,7 +10,7 @@ from ..spec.constants import TPM_CC
 from ..spec.properties import TPMA_NV
 from ..spec.storage import TPMS_NV_PUBLIC
 
-__all__ = ["Known"]
+__all__ = ["Entities"]
 
 LIMIT = 1000
 """Limit on the authValues that are tried for an HMAC, since a recording can have any number."""
@@ -28,7 +28,7 @@ _NV_CHANGES = {
 _AUTH_FIELDS = ("auth", "new_auth")
 
 
-class Known:
+class Entities:
     """The known Names by handle, and authValues: those of the user and those in the recording."""
 
     def __init__(self, auths: tuple[Secret, ...] = ()) -> None:
