@@ -26,7 +26,9 @@ def run(words: list[str]) -> int:
         print(f"{PROGRAM} {__version__}")
         return 0
     if sys.stdout is None:
-        raise UsageError("stdout is closed; open it, so that the credentials can be written")
+        raise UsageError(
+            "cannot write the credentials: standard output is closed; redirect it to a file or program"
+        )
     from .credentials.output import put_out  # noqa: PLC0415 - --help needs none of it
     from .credentials.sts import obtain  # noqa: PLC0415 - --help needs neither the TPM nor AWS
 

@@ -24,7 +24,7 @@ GROUPS = {
         "enroll": "move a profile's access key from ~/.aws/credentials into the TPM",
         "import": "import an AWS secret access key into the TPM",
         "rotate": "replace a profile's access key with a new one that never touches a disk",
-        "totp": "keep the secret of an MFA device (TOTP) in the TPM and print its codes",
+        "totp": "store the secret of an MFA device (TOTP) in the TPM and print its codes",
         "show": "show every field of a key file",
         "name": "print the Name of a key",
         "policy": "show a key's policy, compute a policy digest, or approve new PCR values",
@@ -32,7 +32,7 @@ GROUPS = {
         "evict": "remove a persistent key from the TPM",
     },
     "Move keys": {
-        "export-public": "print this TPM's public key, so that others can wrap secrets for it",
+        "export-public": "print this TPM's public key, with which others can wrap secrets for it",
         "wrap": "wrap an AWS secret for another TPM, or for a fleet of them",
         "import-key": "import a key that was wrapped for this TPM",
         "duplicate": "copy a duplicable key to another TPM",
@@ -63,7 +63,7 @@ GROUPS = {
     "Learn TPM 2.0": {
         "decode": "explain the bytes of TPM commands and responses",
         "trace": "run a program and explain its TPM commands live",
-        "spec": "show a table of the TPM 2.0 standard, or what a value means in it",
+        "spec": "show a table of the TPM 2.0 standard, or the meaning of a value",
         "send": "send any TPM command and explain the response",
     },
 }
@@ -98,7 +98,7 @@ class _Closed(io.TextIOBase):
     """Standard output if it is closed."""
 
     def write(self, _text: str) -> NoReturn:
-        raise UsageError("standard output is closed; open it, so that the output can be written")
+        raise UsageError("cannot write the output: standard output is closed; redirect it to a file or program")
 
     @property
     def buffer(self) -> NoReturn:

@@ -21,7 +21,7 @@ def problem(message: str) -> str | None:
     if subject.startswith(COMBINED):
         return None
     if len(subject) > LONGEST:
-        return f"the subject has {len(subject)} characters, at most {LONGEST} fit; put the reason in the body"
+        return f"the subject has {len(subject)} characters, more than {LONGEST}; put the reason in the body"
     if rest and rest[0].strip():
         return "the second line of the commit message is not empty; put an empty line below the subject"
     return None

@@ -90,7 +90,7 @@ def _directory_lock(directory: str) -> Iterator[None]:
             if time.monotonic() > deadline:
                 raise UsageError(
                     f"{directory} is still locked by another program after {_PATIENCE:g} seconds; wait "
-                    "for that program or end it"
+                    "for that program, or stop it"
                 )
             time.sleep(_PAUSE)
         yield

@@ -35,7 +35,8 @@ def key_from(settings: RunSettings) -> HmacKey:
 
         if settings.no_session_encryption:
             raise UsageError(
-                "--no-session-encryption leaves no session to salt with the pinned key; remove one of the two "
+                "a pinned key needs a salted session, which --no-session-encryption disables; remove "
+                "one of the two "
                 "options"
             )
         pin = pin_from(settings.tpm_session_encrypt_with_name, settings.tpm_session_encrypt_with_public)

@@ -93,7 +93,9 @@ def _from_terminal(serial: str) -> str:
         return _asked(terminal, printable(serial))
     except TimeoutError:
         os.write(terminal, b"\n")
-        raise UsageError(f"no MFA code within {_PATIENCE:g} seconds; try again, or use --mfa-process") from None
+        raise UsageError(
+            f"no MFA code was entered within {_PATIENCE:g} seconds; try again, or use --mfa-process"
+        ) from None
     except OSError as error:
         raise UsageError(
             f"cannot read the MFA code from the terminal ({error.strerror}); use --mfa-process"

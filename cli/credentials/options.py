@@ -34,7 +34,7 @@ DESCRIPTION = """\
 AWS credentials from a key inside the TPM, for credential_process in ~/.aws/config.
 
 The secret access key is an HMAC key in the TPM (`tpmwire import` puts it there). Each run asks the TPM for one
-HMAC, signs an STS request with it, and prints the temporary credentials that STS answers with, as JSON:
+HMAC, signs an STS request with it, and prints the temporary credentials that STS returns, as JSON:
 
     [profile tpm]
     credential_process = aws-tpm-process-credential --aws-access-key-id=AKIA... --persistentHandle=0x81010002
@@ -101,7 +101,7 @@ class OutputSettings:
 
 
 OUTPUT_OPTIONS = frozenset(OutputSettings.__annotations__) - frozenset(CredentialSettings.__annotations__)
-"""Options that only say where the credentials are written."""
+"""Options that only affect the output of the credentials."""
 
 
 class Role(NamedTuple):
@@ -180,7 +180,7 @@ def run_parser() -> Parser:
     )
     key = parser.add_argument_group("the key")
     key.add_argument(
-        "--aws-access-key-id", metavar="ID", help="(required) access key id of the key; or AWS_ACCESS_KEY_ID"
+        "--aws-access-key-id", metavar="ID", help="access key id of the key (required; env: AWS_ACCESS_KEY_ID)"
     )
     key.add_argument(
         "--persistentHandle",
@@ -205,7 +205,7 @@ def run_parser() -> Parser:
         "--parentpass",
         metavar="PASSWORD",
         help="password of the key file's parent, or of the hierarchy in which the parent or the pinned key is "
-        "created; or TPM_PARENT_AUTH",
+        "created (env: TPM_PARENT_AUTH)",
     )
     key.add_argument(
         "--parentPass-file",
@@ -229,15 +229,15 @@ def run_parser() -> Parser:
     tpm.add_argument(
         "--tpm-session-encrypt-with-name",
         metavar="NAME[@WHERE]",
-        help="hex Name of the key that sessions are salted with: this TPM's endorsement or storage key "
-        "(`tpmwire name`); refuses another TPM, or an attacker on the bus. @WHERE (ek-rsa, ek-ecc, srk, "
-        "h2 or a persistent handle) saves the search for it",
+        help="hex Name of this TPM's endorsement or storage key, with which sessions are salted "
+        "(`tpmwire name`); rejects a different TPM or an attacker on the bus. @WHERE (ek-rsa, ek-ecc, srk, "
+        "h2 or a persistent handle) makes the search for the key unnecessary",
     )
     tpm.add_argument(
         "--tpm-session-encrypt-with-public",
         type=filled,
         metavar="FILE",
-        help="file with that public key in any form (see `tpmwire wrap --help`), instead of its Name",
+        help="file with the pinned public key in any form (see `tpmwire wrap --help`), instead of its Name",
     )
     tpm.add_argument(
         "--key-name",
@@ -249,7 +249,7 @@ def run_parser() -> Parser:
         "--no-session-encryption",
         action="store_true",
         help="use no salted session: fewer TPM commands, but passwords and the day's signing key cross the bus "
-        "in clear",
+        "unencrypted",
     )
     aws = parser.add_argument_group("AWS")
     aws.add_argument(
@@ -295,7 +295,7 @@ def run_parser() -> Parser:
         "--transitive-tag-key",
         metavar="KEY",
         action="append",
-        help="key of a session tag that chained roles keep; repeatable",
+        help="key of a transitive session tag (passed on to chained roles); repeatable",
     )
     aws.add_argument(
         "--source-identity", metavar="NAME", help="source identity of the role session, for CloudTrail"
@@ -318,7 +318,7 @@ def run_parser() -> Parser:
         "--root-of", metavar="ACCOUNT", help="call AssumeRoot for this member account (needs --aws-region)"
     )
     aws.add_argument("--task-policy-arn", metavar="ARN", help="ARN of the managed task policy for --root-of")
-    aws.add_argument("--endpoint-url", metavar="URL", help="URL of the STS endpoint; or AWS_ENDPOINT_URL_STS")
+    aws.add_argument("--endpoint-url", metavar="URL", help="URL of the STS endpoint (env: AWS_ENDPOINT_URL_STS)")
     for kind, what in (("fips", "FIPS"), ("dualstack", "IPv6 and IPv4")):
         aws.add_argument(
             f"--use-{kind}-endpoint",
@@ -327,9 +327,9 @@ def run_parser() -> Parser:
             const=True,
             default=False,
             metavar="BOOL",
-            help=f"use AWS's {what} endpoints; or AWS_USE_{kind.upper()}_ENDPOINT",
+            help=f"use AWS's {what} endpoints (env: AWS_USE_{kind.upper()}_ENDPOINT)",
         )
-    aws.add_argument("--ca-bundle", metavar="FILE", help="file with trusted CA certificates; or AWS_CA_BUNDLE")
+    aws.add_argument("--ca-bundle", metavar="FILE", help="file with trusted CA certificates (env: AWS_CA_BUNDLE)")
     aws.add_argument(
         "--cache",
         action="store_true",
@@ -340,7 +340,8 @@ def run_parser() -> Parser:
         "--cache-key",
         choices=("key", "boot"),
         default="key",
-        help="what unseals the cache: the key, by its password and PCRs (default), or this TPM until it is reset",
+        help="key that unseals the cache: the AWS key with its password and PCRs (default), or one that this TPM "
+        "has until it is reset",
     )
     parser.add_argument(
         "--format",
@@ -349,13 +350,11 @@ def run_parser() -> Parser:
         help="output format: JSON for credential_process (default), variables for a shell or program, or a "
         "profile in ~/.aws/credentials",
     )
-    parser.add_argument(
-        "--credentials-profile", metavar="NAME", help="profile that --format credentials-file writes"
-    )
+    parser.add_argument("--credentials-profile", metavar="NAME", help="profile for --format credentials-file")
     parser.add_argument(
         "--credentials-overwrite",
         action="store_true",
-        help="overwrite that profile even if it has a long-term key, which is then lost",
+        help="overwrite a profile that has a long-term key; that key is then lost",
     )
     parser.add_argument(
         "--verbose",

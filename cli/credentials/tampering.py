@@ -24,7 +24,7 @@ def check_result(settings: RunSettings, signer: Signer, refused: StsError) -> No
     """
     if settings.credential_file is None and not settings.key_name:
         refused.hint += (
-            "; or an attacker between tpmwire and the TPM substituted another key (--key-name prevents that)"
+            "; or an attacker between tpmwire and the TPM substituted a different key (--key-name prevents that)"
         )
     if settings.no_session_encryption:
         return
@@ -38,6 +38,6 @@ def check_result(settings: RunSettings, signer: Signer, refused: StsError) -> No
         return
     if not same:
         raise SessionError(
-            "AWS refused the signature, and the TPM now returns another HMAC for the same date: an "
+            "AWS refused the signature, and the TPM now returns a different HMAC for the same date: an "
             "attacker between tpmwire and the TPM changed one of them"
         )

@@ -42,7 +42,7 @@ def code_of(mac: bytes, digits: int = AWS_DIGITS) -> str:
     """Returns the code of an HMAC (RFC 4226, §5.3). Raises UsageError if tokens do not use the HMAC's hash."""
     if len(mac) not in _HASHES.values():
         raise UsageError(
-            "the key's hash is not one that tokens use (SHA-1, SHA-256, SHA-512); choose a token's key"
+            "the key's hash is not valid for one-time passwords (SHA-1, SHA-256 or SHA-512); choose a token's key"
         )
     start = mac[-1] & 0x0F
     number = int.from_bytes(mac[start : start + 4], "big") & 0x7FFFFFFF
@@ -58,7 +58,7 @@ def parse_token(given: bytes) -> Token:
         # A URI's label is a name as people write it, and editors put a mark before the first character.
         text = given.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
-        raise UsageError("the secret is neither base32 nor an otpauth:// URI") from None
+        raise UsageError("the secret is not valid; expected base32 or an otpauth:// URI") from None
     if len(text.splitlines()) > 1:
         # Two secrets would be joined into a wrong one, and only AWS would notice.
         raise UsageError("the secret has more than one line; give only the secret, or its otpauth:// URI")
@@ -78,7 +78,7 @@ def _of_uri(text: str) -> Token:
     if parts.netloc.lower() != "totp":
         raise UsageError("the otpauth URI is not for time-based codes; only otpauth://totp/ is supported")
     if any(len(values) > 1 for values in fields.values()) or "secret" not in fields:
-        raise UsageError("the otpauth URI has no secret, or a parameter twice")
+        raise UsageError("the otpauth URI has no secret, or repeats a parameter")
     given = {name: values[0] for name, values in fields.items()}
     return _checked(
         given["secret"],
@@ -117,7 +117,7 @@ def _base32(text: str) -> bytes:
         key = base64.b32decode(letters + "=" * (-len(letters) % 8))
     except binascii.Error:
         # The cause's traceback would contain the secret.
-        raise UsageError("the secret is not base32: expected letters A to Z and digits 2 to 7, complete") from None
+        raise UsageError("the secret is not base32: expected A to Z and 2 to 7, none missing") from None
     if len(key) < _SHORTEST:
         raise UsageError(f"the secret has {len(key)} bytes, fewer than {_SHORTEST}: part of it is missing")
     if len(key) > 1024:

@@ -43,10 +43,11 @@ def aws_code(settings: RunSettings) -> str:
         mac = ask_tpm(settings, key, step_at(time.time()))
     except TpmError as error:
         # The user would think of the run's other key first.
-        error.add_note("this concerns the key of --mfa-totp")
+        error.add_note("the error concerns the key of --mfa-totp")
         raise
     if len(mac) != 20:
         raise UsageError(
-            "--mfa-totp: AWS needs SHA-1 codes, and this key has another hash; check that it is the token's key"
+            "--mfa-totp: AWS needs SHA-1 codes, but this key uses a different hash; check that it is "
+            "the token's key"
         )
     return code_of(mac)

@@ -19,9 +19,9 @@ from ..terminal.options import pcrs_from
 __all__ = ["SESSIONS", "STEPS", "CommandAuthorizer", "policy_from"]
 
 SESSIONS = {
-    "none": "passwords, in clear (default)",
+    "none": "unencrypted passwords (default)",
     "hmac": "an HMAC session: no password on the bus, nothing encrypted",
-    "salted": "a session salted to the storage root key of this TPM, unpinned: encrypts first parameters",
+    "salted": "a session salted to this TPM's storage root key (not pinned): encrypts first parameters",
 }
 """The values of --session, and their meanings."""
 

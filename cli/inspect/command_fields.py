@@ -114,7 +114,7 @@ class _Reader:
                 if given is not None:
                     raise UsageError(f"{where}: must be empty for this selector")
                 return None
-        raise UsageError(f"{where} cannot be given here")
+        raise UsageError(f"{where} is not allowed here")
 
     def _list(self, wire: Any, given: Any, where: str) -> Any:
         pcrs = isinstance(wire.element, Struct) and wire.element.record is TPMS_PCR_SELECTION
@@ -130,7 +130,7 @@ class _Reader:
             given if isinstance(given, int) and not isinstance(given, bool) else self._named(wire, given, where)
         )
         if not 0 <= value < 1 << 8 * wire.size:
-            raise UsageError(f"{where}: {given} does not fit into {wire.size} bytes")
+            raise UsageError(f"{where}: {given} is out of range for {wire.size} bytes")
         return wire.kind(value)
 
     def _named(self, wire: Any, given: Any, where: str) -> int:
@@ -158,7 +158,8 @@ class _Reader:
             plain = word.strip().removeprefix(f"{kind.__name__}_").replace("_", "").lower()
             if plain not in known:
                 raise UsageError(
-                    f"{where}: {word.strip()!r} is neither a number nor a name in `tpmwire spec {kind.__name__}`"
+                    f"{where}: {word.strip()!r} is not valid; expected a number, or a name from "
+                    f"`tpmwire spec {kind.__name__}`"
                 )
             total |= known[plain]
         return total
@@ -197,7 +198,7 @@ def _yes_no(given: Any, where: str) -> bool:
     words = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
     found = words.get(str(given).lower())
     if found is None:
-        raise UsageError(f"{where} is {'missing' if given is None else 'neither yes nor no'}")
+        raise UsageError(f"{where} is {'missing' if given is None else 'not valid; expected yes or no'}")
     return found
 
 
@@ -209,5 +210,7 @@ def _json(given: Any, kind: type, where: str) -> Any:
         except ValueError:
             given = None
     if not isinstance(given, kind):
-        raise UsageError(f"{where} needs a JSON {'list' if kind is list else 'object'}, or its fields by name")
+        raise UsageError(
+            f"{where}: expected a JSON {'list' if kind is list else 'object'}, or its fields as FIELD=VALUE"
+        )
     return given

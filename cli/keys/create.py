@@ -84,7 +84,7 @@ def make_key(tpm: Tpm, order: Order) -> NewKey:
         Create(parent.key.handle, sensitive, template), parent.session.use(parent.auth, decrypt=True)
     )
     if answer.out_public.replace(unique=template.unique) != template:
-        raise SessionError("the TPM created another key than the requested one; do not trust this TPM")
+        raise SessionError("the TPM created a key that differs from the requested one; do not trust this TPM")
     file = KeyFile.of(
         answer.out_public,
         answer.out_private,

@@ -156,7 +156,7 @@ def add_target_options(parser: argparse.ArgumentParser, option: str = "--to") ->
         f"{option}-handle",
         type=persistent_handle,
         metavar="HANDLE",
-        help="persistent handle of the key in its TPM, if not the usual one",
+        help="persistent handle of the key in its TPM, if it is not the standard one",
     )
 
 

@@ -177,7 +177,7 @@ def _take_place(key: Placement, beside: int, handle: int) -> None:
     try:
         key.persist(handle)
     except Exception:
-        warn(f"the old key at 0x{handle:08x} is gone; the new one is at 0x{beside:08x}")
+        warn(f"the old key at 0x{handle:08x} is gone; the new key is at 0x{beside:08x}")
         raise
     key.evict(beside)
 

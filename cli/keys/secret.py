@@ -46,7 +46,7 @@ def _read_secret(profile: str | None) -> bytes:
     if profile:
         return _plaintext(profile).secret.encode(errors="surrogateescape")
     if sys.stdin is None or sys.stdin.closed:
-        raise UsageError("standard input is closed; open it, or read the secret with --from-profile")
+        raise UsageError("standard input is closed; redirect it, or use --from-profile")
     if sys.stdin.isatty():
         return ask_secret("AWS secret access key", "give it on standard input, or use --from-profile")
     return sys.stdin.buffer.read(4096)

@@ -98,7 +98,7 @@ class Target(NamedTuple):
         if isinstance(fields, list) and len(fields) == 1:
             (fields,) = fields
         if not isinstance(fields, dict):
-            raise UsageError(f"{where}: expected a JSON object, as of {JSON_FORMS}")
+            raise UsageError(f"{where}: expected a JSON object, as printed by {JSON_FORMS}")
         return cls.from_fields(fields, where, kind)
 
 
@@ -136,7 +136,7 @@ def _without_mark(data: bytes) -> bytes:
 
 def _check_kind(kind: str | None, before: str) -> None:
     if kind is not None and kind not in PARENTS:
-        raise UsageError(f"{before}{kind!r} is not a kind of key; the kinds are {', '.join(PARENTS)}")
+        raise UsageError(f"{before}{kind!r} is not a kind of key; expected one of {', '.join(PARENTS)}")
 
 
 def _of_text(
@@ -171,13 +171,13 @@ def _choices(found: "Found", where: str, kind: str | None) -> "dict[str, TPMT_PU
         fits = fitting(found.key)
         if not fits:
             raise UsageError(
-                f"{where}: the public key does not fit any endorsement or storage key of the TCG's profiles"
+                f"{where}: the public key does not match any endorsement or storage key of the TCG's profiles"
             )
         choices = {name: public for name, public in fits.items() if kind in (None, name)}
         if kind is None and found.certificate is not None:
             choices = {name: public for name, public in choices.items() if name.startswith("ek-")} or choices
     if not choices:
-        raise UsageError(f"{where}: the public area does not fit the kind {kind}")
+        raise UsageError(f"{where}: the public area does not match the kind {kind}")
     return choices
 
 
@@ -199,7 +199,7 @@ def _of_cloud(fields: dict[str, Any], where: str, kind: str | None) -> Target:
     if "parentname" in values or "TSS2 PRIVATE KEY" in str(fields.get("key")):
         raise UsageError(f"{where} is an already wrapped key; run `tpmwire import-key {where}` on the target")
     names = ", ".join(map(repr, list(fields)[:6])) or "no fields"
-    raise UsageError(f"{where} is JSON with {names}; expected that of {JSON_FORMS}")
+    raise UsageError(f"{where} is JSON with {names}; expected the JSON of {JSON_FORMS}")
 
 
 def _of_google(values: dict[str, Any], kind: str | None) -> dict[str, Any] | None:

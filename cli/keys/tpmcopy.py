@@ -51,7 +51,7 @@ def to_tpmcopy_json(file: KeyFile, host: str, kind: str, parent: TPMT_PUBLIC) ->
     """
     named = next((named for named, one in PARENTS.items() if one == kind), None)
     if named is None:
-        raise UsageError(f"tpmcopy has no name for a parent of the kind {kind}; leave out --format")
+        raise UsageError(f"tpmcopy does not support a parent of the kind {kind}; remove --format")
     fields = {
         "name": host,
         "version": 1,

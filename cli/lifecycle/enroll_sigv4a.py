@@ -41,11 +41,13 @@ def _is_there(tpm: Tpm, place: Place, wanted: TPMT_PUBLIC) -> bool:
     found = [read_public_at(tpm, part) for part in place.parts]
     for part, public in zip(place.parts, found, strict=True):
         if public is not None and (public.type, public.unique) != (wanted.type, wanted.unique):
-            raise UsageError(f"{part} has another key; choose another place, or give --force to replace it")
+            raise UsageError(
+                f"{part} has a different key; choose another file or handle, or give --force to replace it"
+            )
         if public is not None and public != wanted:
             raise UsageError(
-                f"{part} has the key with another password or other PCRs; give --force to recreate it"
+                f"{part} has the key with a different password or different PCRs; give --force to recreate it"
             )
     if any(found) and not all(found):
-        raise UsageError("the SigV4A key is in only one of its two places; give --force to recreate it")
+        raise UsageError("the SigV4A key is missing from its file or from its handle; give --force to recreate it")
     return all(found)

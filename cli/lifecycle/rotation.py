@@ -65,7 +65,7 @@ def old_command(profile: str, state: State) -> ProfileCommand:
     command = read_command(profile)
     if command.key_id != state.values["old"]["id"]:
         raise UsageError(
-            f"the profile {profile} has another key than when the rotation began; restore it, or remove "
+            f"the key of the profile {profile} has changed since the rotation began; restore it, or remove "
             f"{state.path}"
         )
     return command
@@ -100,7 +100,7 @@ def check_place(place: Place, command: ProfileCommand) -> None:
     if place.file and os.path.lexists(place.file):
         raise UsageError(f"{place.file} exists; choose another --out")
     if place.handle is not None and file is not None and not _states_policy(file, command):
-        raise UsageError("the key's policy is in its key file, and a handle cannot store it; give --out")
+        raise UsageError("a handle cannot store the policy that the old key's file has; give --out")
 
 
 def _states_policy(file: KeyFile, command: ProfileCommand) -> bool:
@@ -120,7 +120,10 @@ def begin_rotation(profile: str, place: Place) -> State:
         )
         raise UsageError(f"{command.key_id} is still in plaintext in [{section}] of {path}; {hint}")
     if command.settings.useEKParent:
-        raise UsageError("the key was wrapped for this TPM's EK; wrap a new key where it came from")
+        raise UsageError(
+            "cannot rotate a key that was wrapped for this TPM's EK; wrap a new key on the machine "
+            "that wrapped the old one"
+        )
     with open_tpm_for(command) as tpm:
         if command.key.file is not None:
             check_parent(tpm, command.key.file)
@@ -181,7 +184,7 @@ def new_place(places: NewPlaces, tpm: Tpm, command: ProfileCommand, key_id: str)
     if place.file or (old.file is not None and place.handle is None):
         file = os.path.abspath(place.file or os.path.join(os.path.dirname(old.file or ""), f"{key_id}.pem"))
         if os.path.lexists(file) or file == sigv4a.file:
-            raise UsageError(f"{file} exists, or belongs to another key; choose another --out")
+            raise UsageError(f"{file} exists, or belongs to a different key; choose another --out")
         return Place(file=file)
     if place.handle is None:
         assert old.handle is not None

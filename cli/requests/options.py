@@ -130,7 +130,7 @@ def add_use_options(parser: argparse.ArgumentParser, without: tuple[str, ...] = 
     output = OUTPUT_OPTIONS if "--format" in without else ()
     group = parser.add_argument_group(
         "options of aws-tpm-process-credential",
-        "which key signs and as whom; explicit options override the profile's",
+        "key and identity that sign; explicit options override the profile's",
     )
     for action in run_parser()._actions:
         if action.dest not in output and not {"-h", "--version", *without} & set(action.option_strings):

@@ -86,7 +86,7 @@ def check_ends(request: "Request") -> None:
     """Raises UsageError for headers that state the length of the body, since the body does."""
     ours = ("connection", "content-length", "transfer-encoding")
     if name := next((name for name, _ in request.headers if name.lower() in ours), None):
-        raise UsageError(f"header {name} is derived from the body; leave it out")
+        raise UsageError(f"header {name} is derived from the body; remove it")
 
 
 def _signing_scope(
@@ -206,7 +206,7 @@ def _header(line: str) -> tuple[str, str]:
     if not colon or not name.strip():
         raise UsageError("invalid header (-H); use 'Name: value', or @FILE")
     if not value.strip():
-        raise UsageError(f"header {name.strip()!r} has no value; give one, or leave it out")
+        raise UsageError(f"header {name.strip()!r} has no value; add a value, or remove the header")
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
@@ -227,7 +227,7 @@ def _file_body(path: str) -> "FileBody":
     if not path:
         raise UsageError("the file name of the body is empty; give a file, or - for standard input")
     if path == "-" and sys.stdin is None:  # closed by the caller
-        raise UsageError("standard input is closed; open it, so that the body can be read")
+        raise UsageError("cannot read the body: standard input is closed; redirect it, or give a file")
     from sigv4.files import open_input  # noqa: PLC0415 - most requests have no body
 
     source: BinaryIO

@@ -82,7 +82,7 @@ def check_inherited(found: socket.socket) -> None:
         return
     if found.family not in (socket.AF_INET, socket.AF_INET6):
         raise UsageError(
-            "the socket unit passes a socket that is neither TCP nor unix; use ListenStream=127.0.0.1:8911"
+            "the socket unit passes a socket of another kind than TCP or unix; use ListenStream=127.0.0.1:8911"
         )
     address = found.getsockname()[0]
     if not _is_loopback(ipaddress.ip_address(address.partition("%")[0])):
@@ -116,4 +116,6 @@ def _make_way(path: str) -> None:
         except OSError as error:
             raise UsageError(f"--socket {path} is in use: {error.strerror or 'no response'}") from error
         else:
-            raise UsageError(f"--socket {path}: another program listens there; end it, or choose another path")
+            raise UsageError(
+                f"--socket {path}: in use by another program; stop that program, or choose another path"
+            )

@@ -59,7 +59,7 @@ def read_key_file(path: str) -> "KeyFile":
 def read_stdin(limit: int) -> str:
     """Reads up to `limit` bytes from standard input, as text. Raises UsageError if it is closed."""
     if sys.stdin is None:  # closed by the caller
-        raise UsageError("standard input is closed; open it, so that the request can be read")
+        raise UsageError("cannot read the request: standard input is closed; redirect it from a file or program")
     return sys.stdin.buffer.read(limit).decode("utf-8", "replace")
 
 

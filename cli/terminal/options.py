@@ -218,7 +218,7 @@ def flag(text: str) -> bool:
         return True
     if text in _FALSE:
         return False
-    raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+    raise argparse.ArgumentTypeError(f"{text!r} is not valid; expected true or false")
 
 
 def seconds(text: str) -> float:
@@ -270,7 +270,7 @@ def add_tpm_options(parser: argparse._ActionsContainer, patience: str = "2s") ->
 def filled(text: str) -> str:
     """Returns the text unless it is empty, as an unset shell variable leaves it. Raises ArgumentTypeError."""
     if not text.strip():
-        raise argparse.ArgumentTypeError("the value is empty; give one, or leave the option out")
+        raise argparse.ArgumentTypeError("the value is empty; give a value, or remove the option")
     return text
 
 
@@ -300,10 +300,10 @@ def pcrs_from(text: str) -> "tuple[TPMS_PCR_SELECTION, ...]":
 def password_file(path: str) -> bytes:
     """Returns the password in a file. Raises UsageError, also for an empty password."""
     if not path:
-        raise UsageError("the name of the password file is empty; give a name, or leave the option out")
+        raise UsageError("the name of the password file is empty; give a name, or remove the option")
     found = secret_file(path)
     if not found:
-        raise UsageError(f"{path} is empty; write the password into it, or leave the option out")
+        raise UsageError(f"{path} is empty; write the password into it, or remove the option")
     return found
 
 

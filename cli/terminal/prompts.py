@@ -35,7 +35,7 @@ def ask_secret(what: str, otherwise: str) -> bytes:
             warnings.simplefilter("error", GetPassWarning)
             return getpass(f"{printable(what)} (not shown): ").encode()
     except (EOFError, GetPassWarning):
-        raise UsageError(f"no one could type the {what}; {otherwise}") from None
+        raise UsageError(f"no terminal to ask for the {what}; {otherwise}") from None
     except UnicodeError:
         # Without its cause, which contains the input.
         raise UsageError(f"the {what} has characters that this terminal's encoding cannot represent") from None

@@ -22,7 +22,8 @@ def hex_name(option: str, text: str) -> bytes:
         fits = False
     if not fits:
         raise UsageError(
-            f"{option} {text!r} is not a Name; expected 000b and 64 hex digits, for example (`tpmwire name`)"
+            f"{option} {text!r} is not a valid Name; expected e.g. 000b followed by 64 hex digits "
+            "(run `tpmwire name`)"
         )
     return name
 
@@ -42,7 +43,7 @@ def pin_from(name: str | None, public_file: str | None) -> "Pin | None":
     public = _public(public_file, pinned, where)
     computed = name_of(public)
     if pinned is not None and pinned != computed:
-        raise UsageError(f"{public_file} has the Name {computed.hex()}, not the pinned one")
+        raise UsageError(f"{public_file} has the Name {computed.hex()}, which is not the pinned Name")
     return Pin(computed, public, where)
 
 
@@ -52,7 +53,7 @@ def _where(text: str) -> int | str:
     try:
         return int(text, 0)
     except ValueError:
-        raise UsageError(f"@{text} is neither a handle nor one of {', '.join(WELL_KNOWN)}") from None
+        raise UsageError(f"@{text} is not valid; expected a handle or one of {', '.join(WELL_KNOWN)}") from None
 
 
 def _public(path: str, pinned: bytes | None, where: int | str | None) -> "TPMT_PUBLIC":
@@ -76,11 +77,11 @@ def _of_key(path: str, key: "PublicKey", pinned: bytes | None, where: int | str 
         fitting = {name: public for name, public in fitting.items() if name == where}
     if not fitting:
         raise UsageError(
-            f"{path}: the public key does not fit any endorsement or storage key of the TCG's profiles"
+            f"{path}: the public key does not match any endorsement or storage key of the TCG's profiles"
         )
     if len(set(fitting.values())) > 1:
         raise UsageError(
-            f"{path}: this public key fits {' or '.join(fitting)}; state which with "
+            f"{path}: this public key can be that of {' or '.join(fitting)}; state its Name with "
             "--tpm-session-encrypt-with-name NAME, or give the public area instead"
         )
     return next(iter(fitting.values()))

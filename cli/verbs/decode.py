@@ -72,13 +72,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "input", nargs="*", metavar="HEX|FILE", help="hex, a file, or - for standard input (default: -)"
     )
     parser.add_argument(
-        "--command", metavar="NAME|CODE", help="command of a response that stands alone: GetRandom or 0x17b"
+        "--command", metavar="NAME|CODE", help="command that belongs to a response without one: GetRandom or 0x17b"
     )
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print a JSON list of trees")
     output.add_argument("--html", metavar="FILE", help="write an HTML page that highlights each field's bytes")
     keys = parser.add_argument_group("keys of the recorded sessions; each option is repeatable")
-    keys.add_argument("--salt", action="append", default=[], metavar="HEX", help="salt of a session, in clear")
+    keys.add_argument(
+        "--salt", action="append", default=[], metavar="HEX", help="salt of a session, not encrypted"
+    )
     keys.add_argument(
         "--salt-file", action="append", default=[], metavar="FILE", help="file with the salt, in hex or binary"
     )
@@ -122,7 +124,7 @@ def _code(text: str) -> int:
     with contextlib.suppress(ValueError):
         if 0 <= (number := int(text, 0)) < 1 << 32:
             return number
-    raise UsageError(f"{text!r} is neither a command's name, such as GetRandom, nor its code")
+    raise UsageError(f"{text!r} is not a command; expected a name such as GetRandom, or a command code")
 
 
 def _inputs(words: list[str]) -> list[tuple[bytes, str]]:
@@ -177,9 +179,9 @@ def _pieces(data: bytes, where: str) -> list[bytes]:
     try:
         return [bytes.fromhex(line) for line in lines]
     except ValueError:
-        file = " (and no file)" if where[:1] in "'\"" else ""
+        file = "an existing file, " if where[:1] in "'\"" else ""
         raise UsageError(
-            f"{where} is neither hex nor a TPM message, which begins with 8001 or 8002{file}"
+            f"{where} is not valid; expected hex, {file}or a TPM message, which begins with 8001 or 8002"
         ) from None
 
 

@@ -79,7 +79,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="add an inner wrap, and write its 16-byte key here for `tpmwire import-key` or tpm2_import -k",
     )
     parser.add_argument(
-        "--key-auth-file", metavar="FILE", help="file with the key's password, if needed (or TPM_KEY_AUTH)"
+        "--key-auth-file", metavar="FILE", help="file with the key's password, if needed (env: TPM_KEY_AUTH)"
     )
     parser.add_argument(
         "--parent-auth-file",
@@ -104,7 +104,7 @@ def run(args: Settings) -> int:
         raise UsageError(f"{args.to} does not state the new parent's handle; add --to-handle 0x81000001")
     written = [path for path in (args.out, *tools, args.inner_key_file) if path]
     if len(set(written)) < len(written):
-        raise UsageError("two of the output files are the same; give each a name of its own")
+        raise UsageError("two output files have the same name; give each a different name")
     for path in written:
         if os.path.lexists(path) and not args.force:
             raise UsageError(f"{path} exists; --force replaces it")

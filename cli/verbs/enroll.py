@@ -101,7 +101,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--persistent-handle",
         type=new_handle,
         metavar="HANDLE",
-        help="keep the key at this handle in the TPM instead",
+        help="persistent handle for the key, instead of a key file",
     )
     parser.add_argument(
         "--remove-plaintext",
@@ -174,7 +174,7 @@ def enroll(args: Settings, checkpoint: Checkpoint) -> int:
     if plain is not None and (args.remove_plaintext or agreed(f"Remove the plaintext key from {plain.path} now?")):
         remove_plaintext(args.profile, plain)
         checkpoint("removed")
-        note("the secret was on this disk in plaintext; `tpmwire rotate` replaces it with one that never was")
+        note("the secret was on this disk in plaintext; `tpmwire rotate` replaces it with a secret that never is")
     else:
         note(
             f"the plaintext lines are still in {credentials_path()}, and AWS programs use them; "
@@ -209,8 +209,8 @@ def _check_enrolled(profile: str, present: str) -> int:
     except UsageError as error:
         # The original reason could send the user here again.
         raise UsageError(
-            f"the profile {profile} has no plaintext key to enroll, and another credential_process "
-            f"({error}); use `tpmwire import --write-profile` for another key"
+            f"the profile {profile} has no plaintext key to enroll, and its credential_process is not ours "
+            f"({error}); use `tpmwire import --write-profile` for a new key"
         ) from error
     note(f"the profile {profile} is enrolled already; AWS accepts its key as {ask_identity(command).arn}")
     return 0
@@ -225,7 +225,9 @@ def _check_present(args: Settings, key_id: str, present: str | None) -> None:
     except UsageError:
         same = False
     if not same:
-        raise UsageError(f"the profile {args.profile} has another credential_process; --force replaces it")
+        raise UsageError(
+            f"the credential_process of the profile {args.profile} does not use this key; --force replaces it"
+        )
 
 
 def _import(args: Settings, plan: Enrolment) -> ProfileCommand:
@@ -266,7 +268,9 @@ def _check_public(tpm: Tpm, order: Order, place: Place, present: TPMT_PUBLIC) ->
     policy = policy_of(tpm, order)
     wanted = hmac_key(policy.digest() if policy else b"", with_auth=bool(order.auth))
     if present != wanted.replace(unique=present.unique):
-        raise UsageError(f"{place} has another key; choose another place, or give --force to replace it")
+        raise UsageError(
+            f"{place} has a different key; choose another file or handle, or give --force to replace it"
+        )
 
 
 def _check_same(command: ProfileCommand, secret: Secret, place: Place) -> None:
@@ -277,5 +281,7 @@ def _check_same(command: ProfileCommand, secret: Secret, place: Place) -> None:
     except TpmError:
         same = False
     if not same:
-        raise UsageError(f"{place} has another key; choose another place, or give --force to replace it")
+        raise UsageError(
+            f"{place} has a different key; choose another file or handle, or give --force to replace it"
+        )
     note(f"the key is already in the TPM, at {place}")

@@ -45,13 +45,15 @@ def run(args: Settings) -> int:
     owner = owner_auth(args)
     with open_tpm(args) as tpm:
         if not is_occupied(tpm, args.handle):
-            raise UsageError(f"no object at 0x{args.handle:08x}; `tpmwire list` shows what is where")
+            raise UsageError(f"no object at 0x{args.handle:08x}; `tpmwire list` shows the occupied handles")
         name = tpm.name(args.handle)
     # The TPM is closed while the user decides.
     check_agreed(f"Remove the key at 0x{args.handle:08x}, Name {name.hex()}, permanently?", yes=args.yes)
     with open_tpm(args) as tpm:
         if tpm.name(args.handle) != name:
-            raise UsageError(f"another key is at 0x{args.handle:08x} now; nothing was changed")
+            raise UsageError(
+                f"the key at 0x{args.handle:08x} changed during the confirmation; nothing was removed"
+            )
         evict(tpm, args.handle, authorized_once(tpm, owner))
     note(f"removed the key at 0x{args.handle:08x}, Name {name.hex()}")
     return 0

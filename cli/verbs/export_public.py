@@ -97,7 +97,7 @@ def _kind(asked: str, public: "TPMT_PUBLIC") -> str:
         if is_of(public, PARENTS[kind]):
             return kind
     if asked != "srk" and not PARENTS[asked].is_endorsement:
-        raise UsageError(f"the key at 0x{PARENTS[asked].parent:08x} does not fit the kind {asked}")
+        raise UsageError(f"the key at 0x{PARENTS[asked].parent:08x} is not of the kind {asked}")
     return OTHER  # of the user's own template, or of the TPM's maker's
 
 

@@ -110,7 +110,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         dest="policy_json",
         type=filled,
         metavar="FILE",
-        help="policy in JSON (`tpmwire policy --help`), which need not be satisfied now; the key is not tested",
+        help="policy in JSON (`tpmwire policy --help`), which need not be satisfied now, so the key is not tested",
     )
     add_auth_options(parser, "key", "a password for the key")
     parser.add_argument(
@@ -287,7 +287,7 @@ def _report(key: NewKey, args: Settings, command: str, sigv4a: Place) -> None:
     elif args.out:
         note(f"wrote {args.out}")
     if sigv4a:
-        note(f"SigV4A key: {sigv4a}; sign with it by `tpmwire curl --sigv4a {sigv4a.texts[0]}`")
+        note(f"SigV4A key: {sigv4a}; sign with `tpmwire curl --sigv4a {sigv4a.texts[0]}`")
     if args.write_profile:
         path = write_profile(args.write_profile, command)
         note(f"wrote the profile {args.write_profile} to {path}")

@@ -66,7 +66,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--parent",
         type=persistent_handle,
         metavar="HANDLE",
-        help="persistent handle of the parent in this TPM (default: the one in the file, else each that matches)",
+        help="persistent handle of the parent in this TPM (default: the handle in the file, else "
+        "every parent that matches)",
     )
     parser.add_argument(
         "--inner-key-file",

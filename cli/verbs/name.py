@@ -78,7 +78,8 @@ def _handle(text: str) -> int | None:
 def _of_file(path: str) -> bytes:
     if not os.path.exists(path):
         raise UsageError(
-            f"{path!r} is not one of {', '.join(WELL_KNOWN)}, nor a handle such as 0x81010002, nor a file"
+            f"{path!r} is not an existing file; expected a file, a handle such as 0x81010002, or one "
+            f"of {', '.join(WELL_KNOWN)}"
         )
     if b"TSS2" in (data := read_small(path)):
         return name_of(parse(data).public)

@@ -47,7 +47,7 @@ def run(args: Settings) -> int:
     file = read_key_file(args.file)
     if file.is_importable:
         raise UsageError(
-            f"{args.file} was wrapped for this TPM elsewhere; run: tpmwire import-key {args.file} "
+            f"{args.file} was wrapped on another machine; run: tpmwire import-key {args.file} "
             f"--persistent-handle 0x{args.handle:08x}"
         )
     password, owner = parent_auth(args), owner_auth(args)

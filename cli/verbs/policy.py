@@ -52,7 +52,10 @@ class Settings(PolicySettings):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     parser.add_argument(
-        "words", nargs="*", metavar="FILE", help="key file; with `sign` before it, add an approved policy"
+        "words",
+        nargs="*",
+        metavar="FILE",
+        help="key file whose policy is printed; `sign FILE` adds an approved policy to FILE",
     )
     add_policy_options(parser)
     parser.add_argument(

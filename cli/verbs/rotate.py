@@ -173,7 +173,9 @@ def _check(args: Settings, state: State | None) -> None:
                 "deletes it"
             )
     elif not args.resume:
-        raise UsageError(f"a rotation of {args.profile} was interrupted at the stage {state.stage!r}; --resume it")
+        raise UsageError(
+            f"the rotation of {args.profile} was interrupted at the stage {state.stage!r}; run again with --resume"
+        )
 
 
 def _recover(args: Settings, state: State, owner: Secret) -> None:
@@ -204,7 +206,7 @@ def _find_orphan(args: Settings, state: State) -> None:
         if args.discard != key.access_key_id:
             raise UsageError(
                 f"IAM has a key {key.access_key_id} since {key.created or 'then'}; if the interrupted run "
-                f"created it, and nobody else, continue with --resume --discard {key.access_key_id}"
+                f"created it, continue with --resume --discard {key.access_key_id}"
             )
         state.reach("created", new={"id": key.access_key_id})
 
@@ -266,7 +268,7 @@ def _create(args: Settings, state: State, owner: Secret, checkpoint: Checkpoint)
         note(f"SigV4A key of the new key: {places.sigv4a}")
     else:
         old = state.values["old"]["id"]
-        note(f"a SigV4A key of {old}, if any, ends with it; rotate --sigv4a-out creates a new one")
+        note(f"a SigV4A key of {old}, if any, is no longer valid then; `rotate --sigv4a-out` creates a new one")
 
 
 def _import(

@@ -97,7 +97,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="STEP",
         help=f"policy step of the first handle; repeat once per step, in order: {STEPS}",
     )
-    parser.add_argument("--keep", action="store_true", help="keep what the commands created in the TPM")
+    parser.add_argument(
+        "--keep", action="store_true", help="do not flush the objects and sessions that the commands create"
+    )
     parser.add_argument("--dry-run", action="store_true", help="explain the commands without sending them")
     parser.add_argument("--secrets", action="store_true", help="show passwords and other secret fields")
 
@@ -125,7 +127,7 @@ def run(args: Settings) -> int:
             )
         return _dry_run(built, secrets, args)
     if args.session != "none" and not any(plan.kind.sessions for plan in plans):
-        raise UsageError(f"TPM2_{plans[0].kind.code.name} does not allow sessions; leave --session out")
+        raise UsageError(f"TPM2_{plans[0].kind.code.name} does not allow sessions; remove --session")
 
     transport: Any = ExplainingTransport(open_transport(args.tpm_path, args.timeout), args.secrets)
     tpm = Tpm(transport)
@@ -136,7 +138,11 @@ def run(args: Settings) -> int:
             command = _build(plan, answers, args)
             answers.append(_send(tpm, command, authorizer.of(plan.kind, passwords, policy), args.secrets))
     finally:
-        transport.end("" if args.keep else "tpmwire: flushing what the commands created (--keep keeps it)")
+        transport.end(
+            ""
+            if args.keep
+            else "tpmwire: flushing the objects and sessions that the commands created (--keep prevents this)"
+        )
         _close(tpm, authorizer, keep=args.keep)
     return 0
 

@@ -77,9 +77,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--port", action=Once, type=int, metavar="PORT", help=f"TCP port (default: {_PORT}; 0 chooses a free port)"
     )
-    where.add_argument(
-        "--address", action=Once, metavar="IP", help="loopback address (default: 127.0.0.1; or ::1)"
-    )
+    where.add_argument("--address", action=Once, metavar="IP", help="loopback address: 127.0.0.1 (default) or ::1")
     where.add_argument(
         "--socket",
         action=Once,
@@ -87,10 +85,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="unix socket, instead of TCP or together with --port or --address",
     )
     where.add_argument(
-        "--socket-mode", metavar="MODE", help="permissions of the socket (default: 0600; 0660 for its group, too)"
+        "--socket-mode",
+        metavar="MODE",
+        help="permissions of the socket: 0600 (default), or 0660 to include its group",
     )
     where.add_argument(
-        "--imds", action="store_true", help="also serve EC2's metadata service (IMDSv2), to any local user"
+        "--imds",
+        action="store_true",
+        help="also serve EC2's metadata service (IMDSv2); any local user can then request credentials",
     )
 
 
@@ -189,7 +191,11 @@ def _failures_told(outlook: Callable[[], str]) -> Iterator[None]:
 
 def _outlook(store: "Store") -> str:
     now = time.time()
-    held = f"the old ones are valid until {_time(store.end)}" if store.end > now else "none until then"
+    held = (
+        f"the old credentials are valid until {_time(store.end)}"
+        if store.end > now
+        else "no credentials until then"
+    )
     return f"trying again in {max(0, store.due - now):.0f} seconds; {held}"
 
 

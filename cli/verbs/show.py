@@ -33,8 +33,8 @@ TYPES = {
 
 ATTRIBUTES = {
     "FIXED_TPM": "cannot leave this TPM",
-    "ST_CLEAR": "a saved context is void once the TPM starts again",
-    "FIXED_PARENT": "cannot get another parent",
+    "ST_CLEAR": "saved contexts become invalid when the TPM restarts",
+    "FIXED_PARENT": "cannot be moved to a different parent",
     "SENSITIVE_DATA_ORIGIN": "the TPM generated the secret itself",
     "USER_WITH_AUTH": "the password authorizes use; without this bit only the policy does",
     "ADMIN_WITH_POLICY": "changing it needs the policy, not the password",
@@ -42,7 +42,7 @@ ATTRIBUTES = {
     "SVN_LIMITED": "bound to the firmware's security version",
     "NO_DA": "wrong passwords do not count toward the lockout, and a lockout does not block the key",
     "ENCRYPTED_DUPLICATION": "a duplicate must be encrypted twice",
-    "RESTRICTED": "works only on data that the TPM created or whose form it knows",
+    "RESTRICTED": "processes only data that the TPM itself created or whose structure it checks",
     "DECRYPT": "decrypts; with restricted: is a parent of other keys",
     "SIGN_ENCRYPT": "signs, computes HMACs, or encrypts",
     "X509_SIGN": "signs X.509 certificates only",
@@ -79,7 +79,7 @@ def _lines(file: "KeyFile") -> list[str]:
         _line("type", f"{file.type}  {TYPES[file.type]}"),
         _line("empty_auth", f"{said[file.empty_auth]}  whether the password is empty: a hint, not verified"),
         *_policy_lines("policy", file, file.policy),
-        _line("secret", _octets(file.secret, "the encrypted seed of the wrapper that TPM2_Import opens")),
+        _line("secret", _octets(file.secret, "encrypted seed from which TPM2_Import derives the wrapping keys")),
     ]
     if file.auth_policy is None:
         lines.append(_line("auth_policy", "none  signed alternatives to the policy"))

@@ -45,15 +45,18 @@ class Settings(UseSettings):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     parser.add_argument(
-        "action", metavar="get|store|erase", help="request of git; actions other than get do nothing"
+        "action", metavar="get|store|erase", help="action that git requests; only get has an effect"
     )
     parser.add_argument(
-        "--region", metavar="REGION", help="region of a host whose name states none (default: the profile's)"
+        "--region",
+        metavar="REGION",
+        help="region, if the host name does not contain one (default: the profile's region)",
     )
     parser.add_argument(
         "--ignore-host-check",
         action="store_true",
-        help="also print passwords for hosts outside AWS: their owner gets a password for a repository of that "
+        help="also print passwords for hosts outside AWS; the host then gets a password for the "
+        "repository of that "
         "path",
     )
     add_use_options(parser, without=("--format",))
@@ -69,9 +72,9 @@ def run(args: Settings) -> int:
     if not args.ignore_host_check and (region is None or asked.get("protocol") != "https"):
         return 0
     if not host:
-        raise UsageError("the request of git has no host")
+        raise UsageError("git's request has no host")
     if not asked.get("path"):
-        raise UsageError("the request of git has no path; run: git config --global credential.useHttpPath true")
+        raise UsageError("git's request has no path; run: git config --global credential.useHttpPath true")
     caller = caller_of(args)
     region = region or region_of(caller, args.region)
     credential_scope(timestamp(0), region, "codecommit")

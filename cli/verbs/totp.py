@@ -107,7 +107,9 @@ def _configure_code(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--verbose", action="store_true", help="print on stderr how long the code is valid")
     add_auth_options(parser, "key", "the key's password")
-    parser.add_argument("--pcrs", metavar="PCRS", help="PCRs of a key at a handle; a key file states its own")
+    parser.add_argument(
+        "--pcrs", metavar="PCRS", help="PCRs of a key at a handle; for a key file, the file states them"
+    )
     add_auth_options(parser, "parent", "the password of the key file's parent, or of its hierarchy")
     _add_tpm_and_pin(parser, "2s")
 
@@ -167,7 +169,7 @@ def _read_token(path: str | None) -> Token:
     if path:
         return parse_token(secret_file(path))
     if sys.stdin is None or sys.stdin.closed:
-        raise UsageError("standard input is closed; open it, or read the secret with --secret-file")
+        raise UsageError("standard input is closed; redirect it, or use --secret-file")
     if sys.stdin.isatty():
         return parse_token(ask_secret("token's base32 secret or otpauth:// URI", "use --secret-file"))
     return parse_token(sys.stdin.buffer.read(4096))
@@ -188,7 +190,7 @@ def _tell(args: Settings, token: "Token") -> None:
     if token.is_of_aws:
         note(f"for AWS: aws-tpm-process-credential ... --mfa-serial ARN --mfa-totp {where}")
     else:
-        note("AWS does not accept these codes; it needs SHA-1, 6 digits and 30 seconds")
+        note("AWS does not accept these codes; AWS needs SHA-1, 6 digits and 30 seconds")
     warn(
         "together with an AWS key in this TPM, this is not a second factor: MFA then proves possession of "
         "this machine only. Remove the secret everywhere else, or keep an offline backup"

@@ -75,7 +75,7 @@ def test_the_wait_for_another_run_is_bounded_by_timeout(box: Machine, tmp_path: 
             waited = time.monotonic() - started
         store.close()
     assert _good(done)
-    assert done.stderr == f"{NOTE}another run has been asking AWS for 5 seconds; asking too\n"
+    assert done.stderr == f"{NOTE}another run has waited for AWS for 5 seconds; no longer waiting for it\n"
     assert 5 <= waited < 50
 
 

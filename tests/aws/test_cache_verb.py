@@ -71,7 +71,10 @@ def test_damage_is_told_and_does_not_reach_the_terminal(box: Machine, sts: Verif
     assert "\x1b" not in said
     assert " ?[2Jion  until " in said
     cache.write_bytes(good[:40])
-    assert tool(box, tmp_path).stdout == "damaged, or of another version  not used: the next run replaces it\n"
+    assert (
+        tool(box, tmp_path).stdout
+        == "damaged, or written by a different version  not used: the next run replaces it\n"
+    )
 
 
 def test_another_users_directory_is_left_alone(box: Machine, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ CASES = {
     "no number": Case(2, "0x81010002", ["--persistentHandle=eleven"]),
     "transient handle": Case(2, "is not a persistent handle", ["--persistentHandle=0x80000000"]),
     "no timeout": Case(2, "a timeout of 0", [HANDLE, "--timeout=0"]),
-    "no bool": Case(2, "neither true nor false", [HANDLE, "--assumeRole=perhaps"]),
+    "no bool": Case(2, "expected true or false", [HANDLE, "--assumeRole=perhaps"]),
     "role without ARN": Case(2, "--aws-arn", [HANDLE, "--assumeRole"]),
     "PCR 99": Case(2, "99", [HANDLE, "--pcrs=99"]),
     "PCR a": Case(2, "'a'", [HANDLE, "--pcrs=a,b"]),

@@ -131,6 +131,9 @@ def test_a_key_that_is_there_without_the_pcrs_is_not_the_one_that_is_asked_for(
     assert tool(*words).code == 0
     bound = (*words, "--out", home / "bound.pem", "--pcrs", "23")
     ran = tool(*bound)
-    assert (ran.code, "the key with another password or other PCRs; give --force" in ran.err) == (2, True), ran.err
+    assert (ran.code, "the key with a different password or different PCRs; give --force" in ran.err) == (
+        2,
+        True,
+    ), ran.err
     assert tool(*bound, "--force").code == 0
     assert parse((home / "v4a.pem").read_bytes()).policy

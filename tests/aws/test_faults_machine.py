@@ -27,7 +27,7 @@ def bus_for_all_users(runs: Bench) -> None:
 
 OUTPUTS = {
     "stdout is full": ('"$PROGRAM" "$@" >/dev/full', Fault(1, "stdout: No space left on device")),
-    "stdout is closed": ('"$PROGRAM" "$@" >&-', Fault(2, "stdout is closed; open it", 0, 0)),
+    "stdout is closed": ('"$PROGRAM" "$@" >&-', Fault(2, "standard output is closed; redirect it", 0, 0)),
     "stdout cannot be written to": ('"$PROGRAM" "$@" 1</dev/null', Fault(1, "stdout: Bad file descriptor")),
 }
 
@@ -140,10 +140,10 @@ def test_nobodys_file_is_not_roots(runs: Bench, tmp_path: Path) -> None:
         os.chown(_kept(runs, tmp_path, sts.endpoint), NOBODY, NOBODY)
         seen = runs.run(sts.endpoint, "--timeout=5s", "--cache", XDG_RUNTIME_DIR=str(tmp_path))
     assert (seen.code, len(sts.requests)) == (0, 2)
-    assert "is not a regular file of yours with mode 0600; remove it" in seen.err
+    assert "must be a regular file that you own, with mode 0600; remove it" in seen.err
 
 
-DAMAGED = "cache: ignored: damaged, or sealed by another key, TPM or boot; replacing it"
+DAMAGED = "cache: ignored: damaged, or sealed by a different key or TPM, or before the last reset; replacing it"
 
 CUTS: dict[str, tuple[Callable[[bytes], bytes], Fault]] = {
     "an empty cache": (lambda octets: b"", Fault(0, DAMAGED, 1, 2)),

@@ -230,7 +230,7 @@ def test_nobody_answers(box: Machine, sts: VerifyingSts, tmp_path: Path) -> None
     at = Terminal(box, *_words(box, sts, None), program=write_program(tmp_path, CREDENTIAL_PROCESS, IMPATIENT))
     at.wait_for(ASKS)
     code, told = at.ended()
-    assert (code, "no MFA code within 0.5 seconds" in told) == (2, True)
+    assert (code, "no MFA code was entered within 0.5 seconds" in told) == (2, True)
 
 
 BACKGROUND = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:], process_group=0).returncode)"

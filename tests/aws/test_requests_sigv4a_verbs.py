@@ -136,7 +136,10 @@ def test_a_multi_region_access_point(world: World, capsys: pytest.CaptureFixture
         (["--region-set=us east"], "'us east' is not a valid set of regions"),
         (["--region-set="], "'' is not a valid set of regions"),
         (["--region-set=*", "--service=s/3"], "'s/3' is not a valid service name"),
-        (["--region-set=*", "--assumeRole=true", "--aws-arn=arn:aws:iam::123456789012:role/x"], "leave one out"),
+        (
+            ["--region-set=*", "--assumeRole=true", "--aws-arn=arn:aws:iam::123456789012:role/x"],
+            "remove one of them",
+        ),
     ],
 )
 def test_mistakes(world: World, capsys: pytest.CaptureFixture[str], words: list[str], told: str) -> None:

@@ -69,7 +69,10 @@ def test_both_places_and_no_handle_for_two(
     # Without the option nobody need find out by a signature that is refused.
     again = tool(*words)
     assert again.code == 0, again.err
-    assert f"a SigV4A key of {new}, if any, ends with it; rotate --sigv4a-out creates a new one\n" in again.err
+    assert (
+        f"a SigV4A key of {new}, if any, is no longer valid then; `rotate --sigv4a-out` creates a new one\n"
+        in again.err
+    )
 
 
 @pytest.mark.parametrize("step", ["created", "made", "beside", "put", "placed"])

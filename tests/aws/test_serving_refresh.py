@@ -67,7 +67,7 @@ def test_a_refresh_that_fails_keeps_the_old_ones_to_their_end_and_says_so(box: M
         short.refusing = True
         service.logged("AccessDenied")
         assert service.ask() == first
-        assert f"; the old ones are valid until {first[1]['Expiration']}\n" in service.text
+        assert f"; the old credentials are valid until {first[1]['Expiration']}\n" in service.text
         await_(lambda: service.ask()[0] != 200, lambda: service.text)
         asked = short.asked
         status, found = service.ask()

@@ -185,7 +185,7 @@ def test_a_result_that_was_changed_once_only(bench: Bench, capfd: pytest.Capture
 
     bench.bus.on_forward = once
     code, err = refused_run(bench, capfd, f"--persistentHandle={keys.PLAIN_HANDLE:#x}")
-    assert (code, "now returns another HMAC" in err) == (8, True)
+    assert (code, "now returns a different HMAC" in err) == (8, True)
 
 
 def test_the_pages_have_the_cost() -> None:

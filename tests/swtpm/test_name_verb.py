@@ -48,7 +48,7 @@ def test_names(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("what", "code", "says"),
     [
-        ("ek_rsa", 2, "nor a file"),
+        ("ek_rsa", 2, "is not an existing file"),
         ("0x1ffffffff", 2, "is not a handle"),
         ("0x81010077", 4, "no object at this handle"),
         ("0x80000000", 4, "TPM_RC_REFERENCE_H0"),

@@ -87,7 +87,7 @@ def test_persist_loses_no_key_where_it_cannot_replace(
         bus.on_command = refuse
         ran = tool("persist", KEYS / "hmac.pem", HANDLE, "--force", "--tpm-path", bus.path)
     assert (ran.code, "TPM_RC_NV_SPACE" in ran.err) == (4, True)
-    assert (f"the old key at {HANDLE} is gone; the new one is at {BESIDE}" in ran.err) is (refused == 3)
+    assert (f"the old key at {HANDLE} is gone; the new key is at {BESIDE}" in ran.err) is (refused == 3)
     assert set(handles(swtpm, "persistent")) == {*before, *left} - ({HANDLE} - left.keys())
     assert {place: name_at(swtpm, place, tmp_path) for place in left} == {
         at: names[key] for at, key in left.items()

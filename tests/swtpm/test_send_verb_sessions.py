@@ -33,7 +33,10 @@ def _octets(text: str) -> list[bytes]:
 
 def test_a_salted_session_hides_both_and_shows_both_in_clear(swtpm: Swtpm, send: Tool) -> None:
     ran = send("--session", "salted", "--secrets", *HMAC)
-    assert (ran.code, ran.err) == (0, "tpmwire: flushing what the commands created (--keep keeps it)\n")
+    assert (ran.code, ran.err) == (
+        0,
+        "tpmwire: flushing the objects and sessions that the commands created (--keep prevents this)\n",
+    )
     assert held(swtpm) == ""
     messages = _octets(ran.out)
     for message in messages:
@@ -58,7 +61,10 @@ def test_keep_leaves_what_the_commands_made_and_no_session_of_ours(swtpm: Swtpm,
 
 def test_what_is_flushed_is_told_once(send: Tool) -> None:
     words = ["--session", "salted", "CreatePrimary", "primaryHandle=owner", "inPublic=template:srk-ecc"]
-    assert send(*words).err == "tpmwire: flushing what the commands created (--keep keeps it)\n"
+    assert (
+        send(*words).err
+        == "tpmwire: flushing the objects and sessions that the commands created (--keep prevents this)\n"
+    )
 
 
 def test_without_secrets_the_answer_in_clear_shows_none(send: Tool) -> None:

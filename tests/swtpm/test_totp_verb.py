@@ -173,11 +173,11 @@ NOT_TAKEN = {
     "a part": (BASE32[:8], "fewer than 10"),
     "umlauts": ("ÄÖÜ".encode(), "has letters other than A to Z"),
     "a letter whose capital is one of A to Z": ("\u017f".encode() + BASE32[1:], "other than A to Z"),
-    "no text": (b"\xff\xfe" + BASE32, "neither base32 nor an otpauth"),
+    "no text": (b"\xff\xfe" + BASE32, "expected base32 or an otpauth"),
     "two lines": (BASE32 + b"\n" + BASE32 + b"\n", "more than one line"),
     "HOTP": (b"otpauth://hotp/a?secret=" + BASE32 + b"&counter=0", "only otpauth://totp/ is supported"),
     "no secret": (b"otpauth://totp/a?issuer=b", "has no secret"),
-    "two secrets": (b"otpauth://totp/a?secret=" + BASE32 + b"&secret=" + BASE32, "a parameter twice"),
+    "two secrets": (b"otpauth://totp/a?secret=" + BASE32 + b"&secret=" + BASE32, "repeats a parameter"),
     "another hash": (b"otpauth://totp/a?algorithm=MD5&secret=" + BASE32, "not SHA1"),
     "digits": (b"otpauth://totp/a?digits=9&secret=" + BASE32, "not 6, 7 or 8"),
     "no period": (b"otpauth://totp/a?period=0&secret=" + BASE32, "period is not a number of seconds"),
@@ -229,7 +229,7 @@ def test_a_key_that_is_no_token_s(shared_swtpm: Swtpm, tool: Tool, tmp_path: Pat
     tpm2(shared_swtpm, "evictcontrol", "-C", "o", "-c", tmp_path / "key", HANDLE)
     tpm2(shared_swtpm, "flushcontext", "-t")
     ran = tool("totp", "code", HANDLE, "--tpm-path", shared_swtpm.path)
-    assert (ran.code, "not one that tokens use" in ran.err) == (2, True), ran.err
+    assert (ran.code, "not valid for one-time passwords" in ran.err) == (2, True), ran.err
 
 
 @pytest.mark.parametrize("command", [TPM_CC.Create, TPM_CC.HMAC])

@@ -142,8 +142,8 @@ def test_what_is_wrong_with_a_target_is_said(target: Swtpm, tool: Run, tmp_path:
     for fields, options, code, says in (
         ({"name": "000b" + 64 * "0"}, (), 2, "the Name does not match"),
         ({"public": changed}, (), 2, "the Name does not match"),
-        ({"public": changed, "name": None}, good_ca, 2, "for another key"),
-        ({"kind": "ek-ecc"}, (), 2, "does not fit the kind"),
+        ({"public": changed, "name": None}, good_ca, 2, "does not match the host's key"),
+        ({"kind": "ek-ecc"}, (), 2, "does not match the kind"),
         ({"public": "zz"}, (), 2, "hex"),
         ({}, bad_ca, 2, "certificate"),
         ({"certificate": None}, good_ca, 2, "no EK certificate"),

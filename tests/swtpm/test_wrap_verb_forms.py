@@ -129,8 +129,8 @@ def test_a_key_that_cannot_be_of_the_kind(
 ) -> None:
     (tmp_path / "k").write_bytes(public_areas["h2"].build())
     for kind, says in (
-        ("ek-ecc", "does not fit the kind ek-ecc"),
-        ("srk2", "'srk2' is not a kind of key; the kinds are"),
+        ("ek-ecc", "does not match the kind ek-ecc"),
+        ("srk2", "'srk2' is not a kind of key; expected one of"),
     ):
         ran = tool("wrap", "--to", tmp_path / "k", "--to-key", kind, "--out", tmp_path / "o", stdin=SECRET)
         assert (ran.code, says in ran.err, ran.err.count("\n")) == (2, True, 1)
@@ -219,7 +219,7 @@ def test_what_google_says_of_an_instance(
         ("{", "not valid JSON"),
         ("{}\n{}\n", "`tpmwire wrap --fleet` takes many hosts"),
         ("[1, 2]", "expected a JSON object"),
-        ('{"a": 1}', "JSON with 'a'; expected that of `tpmwire export-public`"),
+        ('{"a": 1}', "JSON with 'a'; expected the JSON of `tpmwire export-public`"),
         ("{}", "no fields"),
         ('{"key": "-----BEGIN TSS2 PRIVATE KEY-----", "parentName": "00"}', "already wrapped key"),
         ('{"KeyValue": "AAAA"}', "not a public key"),

@@ -65,7 +65,7 @@ def test_a_boolean_alone_is_true_and_takes_no_word(verb: str) -> None:
     last = parsed("--verbose", "--assumeRole")  # before the verb's own word, where it has one
     assert last["assumeRole"] is True
     assert [last[dest] for dest in positional] == [plain[dest] for dest in positional]
-    with pytest.raises(UsageError, match="neither true nor false"):
+    with pytest.raises(UsageError, match="expected true or false"):
         parsed("--assumeRole=maybe")
 
 

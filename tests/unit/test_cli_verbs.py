@@ -116,7 +116,7 @@ def test_without_stdout_nobody_is_told_that_it_is_done() -> None:
         (("import", *HANDLE, "--key-auth", "x" * 33), SECRET, "longer than 32 bytes"),
         (("import", *HANDLE, "--key-auth", "x", "--key-auth-prompt"), SECRET, "not allowed with"),
         (("import", *HANDLE, "--key-auth-file", "/tmp/none/p"), SECRET, "/tmp/none/p: No such file"),
-        (("import", *HANDLE, "--tpm-session-encrypt-with-name", "12"), SECRET, "is not a Name"),
+        (("import", *HANDLE, "--tpm-session-encrypt-with-name", "12"), SECRET, "is not a valid Name"),
         (("persist", "x.pem"), b"", "required: HANDLE"),
         (("evict",), b"", "required: HANDLE"),
         (("flush", "--transient", "--sessions"), b"", "not allowed with"),
@@ -160,7 +160,7 @@ def test_the_prefix() -> None:
 def test_no_standard_input() -> None:
     ran = shell("import", *HANDLE, *NOWHERE, before="exec <&-")
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err == "tpmwire: standard input is closed; open it, or read the secret with --from-profile\n"
+    assert ran.err == "tpmwire: standard input is closed; redirect it, or use --from-profile\n"
 
 
 def test_a_profile_of_the_credentials_file(tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,7 +235,7 @@ def test_show_says_what_each_field_means(tool: Tool, tmp_path: Path) -> None:
         ({"empty_auth": True}, "empty_auth yes"),
         ({"empty_auth": None}, "empty_auth not stated"),
         ({"description": "na\u00efve\x1b[31m"}, r"description 'na\xefve\x1b[31m'"),
-        ({"type": "2.23.133.10.1.4", "secret": b"\0\2ab"}, "secret 4 bytes the encrypted seed"),
+        ({"type": "2.23.133.10.1.4", "secret": b"\0\2ab"}, "secret 4 bytes encrypted seed"),
         ({"policy": ((0x160, b"\1\2"),)}, "1. TPM2_PolicySigned 0102"),
         ({"policy": ((0x16B, b""), (0x7FF, b"\1"))}, "1. TPM2_PolicyAuthValue The object's authValue is known"),
         ({"auth_policy": (("later", ((0x16B, b""),)),)}, "auth_policy later: 1. TPM2_PolicyAuthValue"),

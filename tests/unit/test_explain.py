@@ -218,11 +218,11 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["decode", "80010000000b0000017b00"]) == 1
     for words, says in (
         ([ANSWER.hex()], "--command NAME"),
-        (["zz"], "'zz' is neither hex"),
-        (["no-such-file.hex"], "(and no file)"),
-        (["--command=-1", ANSWER.hex()], "'-1' is neither a command's name"),
-        (["--command", "0x100000000", ANSWER.hex()], "neither a command's name"),
-        (["--command", "Nothing", ANSWER.hex()], "neither a command's name"),
+        (["zz"], "'zz' is not valid; expected hex"),
+        (["no-such-file.hex"], "an existing file, "),
+        (["--command=-1", ANSWER.hex()], "'-1' is not a command"),
+        (["--command", "0x100000000", ANSWER.hex()], "is not a command"),
+        (["--command", "Nothing", ANSWER.hex()], "is not a command"),
     ):
         assert main(["decode", *words]) == 2
         assert says in capsys.readouterr().err

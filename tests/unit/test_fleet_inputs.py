@@ -101,7 +101,7 @@ def test_a_run_is_not_resumed_with_other_inputs(tool: Tool, tmp_path: Path, chan
         ran = subprocess.run(
             [*PROGRAM, *map(str, same), "--resume"], input=secret, capture_output=True, check=False
         )
-        assert (ran.returncode, b"b was wrapped with another" in ran.stderr) == (2, True), ran
+        assert (ran.returncode, b"b was wrapped with a different" in ran.stderr) == (2, True), ran
         return
     else:
         write(
@@ -110,7 +110,7 @@ def test_a_run_is_not_resumed_with_other_inputs(tool: Tool, tmp_path: Path, chan
         )
     ran = tool(*changed, "--resume", stdin=secret)
     assert ran.code == 2
-    assert "was wrapped with another secret, password, policy or --ca" in ran.err
+    assert "was wrapped with a different secret, password, policy or --ca" in ran.err
     assert len(ran.err.splitlines()) == 1
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     if change in ("secret", "pcrs", "ca"):

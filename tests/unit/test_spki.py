@@ -89,11 +89,11 @@ def test_pins(tmp_path: Path) -> None:
     pin = pin_from(f"{name}@srk", str(tmp_path / "ecc.pem"))
     assert pin is not None
     assert (pin.public, pin.where) == (storage, "srk")
-    with pytest.raises(UsageError, match="this public key fits"):
+    with pytest.raises(UsageError, match="this public key can be that of"):
         pin_from(None, str(tmp_path / "ecc.pem"))
-    with pytest.raises(UsageError, match="not the pinned one"):
+    with pytest.raises(UsageError, match="not the pinned Name"):
         pin_from("000b" + 64 * "0", str(tmp_path / "tpmt"))
-    with pytest.raises(UsageError, match="does not fit any endorsement or storage key"):
+    with pytest.raises(UsageError, match="does not match any endorsement or storage key"):
         pin_from("000b" + 64 * "0", str(tmp_path / "ecc.pem"))
     (tmp_path / "bad").write_bytes(b"\0\x01")
     with pytest.raises(UsageError, match="bad: not a public key: this looks like 2 bytes"):
@@ -103,10 +103,10 @@ def test_pins(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "xyz", "000b", "000b00", "00ff" + 64 * "0", "000b" + 66 * "0"])
 def test_what_is_no_name(text: str) -> None:
-    with pytest.raises(UsageError, match="is not a Name"):
+    with pytest.raises(UsageError, match="is not a valid Name"):
         hex_name("--key-name", text)
 
 
 def test_a_place_that_is_none() -> None:
-    with pytest.raises(UsageError, match="neither a handle nor"):
+    with pytest.raises(UsageError, match="expected a handle or"):
         pin_from("000b" + 64 * "0" + "@nowhere", None)

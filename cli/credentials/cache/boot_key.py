@@ -14,7 +14,7 @@ from tpmwire.tpm import Tpm
 from tpmwire.use.hmac import HmacKey
 
 if TYPE_CHECKING:
-    from tpmwire.use.remembered import Memory  # a run in clear must not load it
+    from tpmwire.use.remembered import Memory  # an unencrypted run must not load it
 
 __all__ = ["BootKey"]
 

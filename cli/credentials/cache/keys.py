@@ -10,7 +10,7 @@ from ..key import ask_tpm_each, key_from
 from ..options import RunSettings
 
 if TYPE_CHECKING:
-    from tpmwire.use.remembered import Memory  # a run in clear must not load it
+    from tpmwire.use.remembered import Memory  # an unencrypted run must not load it
 
 __all__ = ["Keys"]
 
@@ -32,9 +32,9 @@ class Keys(NamedTuple):
     def of(cls, settings: RunSettings) -> "Keys":
         """Returns the keys of the options. Raises what `key_from` does."""
         key, memory = key_from(settings), None
-        # A persistent key in clear needs only one command anyway.
+        # Without encryption, a persistent key needs only one command anyway.
         if key.file is not None or key.protected:
-            from tpmwire.use.remembered import RememberedKey  # noqa: PLC0415 - a run in clear remembers nothing
+            from tpmwire.use.remembered import RememberedKey  # noqa: PLC0415 - an unencrypted run caches nothing
 
             from .remembered import remembered  # noqa: PLC0415 - likewise
 

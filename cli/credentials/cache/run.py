@@ -33,7 +33,7 @@ LEAST = 120
 MOST = 36 * 3600
 """Maximum lifetime in seconds of temporary credentials (GetSessionToken)."""
 
-DAMAGED = "ignored: damaged, or sealed by another key, TPM or boot; replacing it"
+DAMAGED = "ignored: damaged, or sealed by a different key or TPM, or before the last reset; replacing it"
 
 PATIENCE = 60.0
 """Maximum number of seconds to wait for another run that calls STS; SDKs wait about as long for us."""
@@ -75,7 +75,7 @@ def _from(
         try:
             patience = min(PATIENCE, ANSWERS * keys.settings.timeout)
             if not stack.enter_context(store.alone(patience)):
-                _note(f"another run has been asking AWS for {patience:.0f} seconds; asking too")
+                _note(f"another run has waited for AWS for {patience:.0f} seconds; no longer waiting for it")
         except UnfitError as error:
             _note(f"not used: {error}")
             return _asked(keys, key_id, use, ask, None, None)

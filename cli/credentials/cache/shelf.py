@@ -48,7 +48,7 @@ def _entry(store: CacheFile, name: str) -> list[Entry]:
             return []  # removed meanwhile
         shown = read_clear(octets)
     except (DamagedError, UnfitError):
-        return [Entry(name, "damaged, or of another version", None)]
+        return [Entry(name, "damaged, or written by a different version", None)]
     return [Entry(name, shown.about, shown.refresh_at)]
 
 

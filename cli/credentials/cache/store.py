@@ -145,7 +145,7 @@ class CacheFile:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
             os.close(descriptor)
-            raise UnfitError(f"{self.path}/{name} is not a regular file of yours with mode 0600; remove it")
+            raise UnfitError(f"{self.path}/{name} must be a regular file that you own, with mode 0600; remove it")
         return descriptor
 
 

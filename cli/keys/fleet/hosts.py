@@ -86,7 +86,7 @@ class Fleet:
     def _hosts(self) -> Iterator[Host]:
         if self.path == STDIN:
             if sys.stdin is None or sys.stdin.closed:
-                raise UsageError("no standard input to read the hosts from; give --fleet a file")
+                raise UsageError("standard input is closed; redirect it, or give --fleet a file")
             yield from _json_lines(sys.stdin.buffer)
         elif os.path.isdir(self.path):
             yield from _directory(self.path)

@@ -122,7 +122,7 @@ def _find_finished(plan: FleetPlan, path: str, summary: Summary) -> FinishedHost
         target = target_hash(host.fields)
         if done.differs(host.name, target, inputs):
             raise UsageError(
-                f"{path}: {host.name} was wrapped with another secret, password, policy or --ca; --resume "
+                f"{path}: {host.name} was wrapped with a different secret, password, policy or --ca; --resume "
                 "needs the same ones; choose another --out"
             )
         summary.done_before += done.mark_finished(

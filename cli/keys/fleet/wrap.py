@@ -143,11 +143,11 @@ def inputs_of(fields: Mapping[str, Any], order: WrapOrder) -> Inputs:
     if "secret" in own:
         secret = hmac_key_of(own["secret"].encode())
     if secret is None:
-        raise UsageError("the host has no secret, and the fleet has none either; add one")
+        raise UsageError("neither the host nor the fleet has a secret; add one")
     if "password_file" in own:
         auth = _password(own["password_file"])
     if "pcrs" in own and "policy" in own:
-        raise UsageError("the host has both pcrs and policy; give one")
+        raise UsageError("the host has both pcrs and policy; remove one")
     if "pcrs" in own:
         use = KeyUse(pcrs=own["pcrs"])
     elif "policy" in own:
@@ -229,7 +229,7 @@ def _certified(target: Target, trust: "Trust") -> None:
         # It is from a file, so the connection to a TPM is not the cause.
         raise UsageError(str(error)) from error
     if into_template(key, target.public) != target.public:
-        raise UsageError("the certificate is for another key")
+        raise UsageError("the certificate does not match the host's key")
 
 
 class HostWrapper:
