@@ -19,7 +19,7 @@ from .store import Store, UnavailableError
 if TYPE_CHECKING:
     from .tokens import Sessions, TokenFile
 
-__all__ = ["Desk", "respond"]
+__all__ = ["Service", "respond"]
 
 ROLE = "tpmwire"
 _LIST = "/latest/meta-data/iam/security-credentials"
@@ -29,7 +29,7 @@ _TTL = "X-aws-ec2-metadata-token-ttl-seconds"
 _ALLOWED = ("GET", "HEAD", "PUT")
 
 
-class Desk(NamedTuple):
+class Service(NamedTuple):
     """What is served, and to which clients; with `imds` also the metadata service, to every client.
 
     `region` is that of the metadata service; None if it is unknown.
@@ -63,7 +63,7 @@ class _Response(NamedTuple):
         return "\r\n".join([*head, "", ""]).encode() + (b"" if without_body else body)
 
 
-def respond(data: bytes, desk: Desk, port: int | None) -> bytes:
+def respond(data: bytes, service: Service, port: int | None) -> bytes:
     """Returns the response to a request whose head `data` begins with; `port` is ours, None at a unix socket.
 
     Refusals are in JSON, as SDKs read them. May wait for credentials that are being fetched.
@@ -72,7 +72,7 @@ def respond(data: bytes, desk: Desk, port: int | None) -> bytes:
     try:
         request = parse_request(data)
         method = request.method
-        response = _response(request, desk, port)
+        response = _response(request, service, port)
     except RefusedError as refused:
         more = (f"Allow: {', '.join(_ALLOWED)}",) if refused.status == HTTPStatus.METHOD_NOT_ALLOWED else ()
         response = _refusal(refused.status, refused.code, refused.message, *more)
@@ -83,7 +83,7 @@ def _refusal(status: int, code: str, message: str, *more: str) -> _Response:
     return _Response(status, json.dumps({"Code": code, "Message": message}), "application/json", more)
 
 
-def _response(request: Request, desk: Desk, port: int | None) -> _Response:
+def _response(request: Request, service: Service, port: int | None) -> _Response:
     if request.method not in _ALLOWED:
         raise RefusedError(
             405, "MethodNotAllowed", "method not allowed: use GET or HEAD, or PUT for a metadata token"
@@ -92,55 +92,55 @@ def _response(request: Request, desk: Desk, port: int | None) -> _Response:
     check_sender(request.fields)
     if request.fields.get("content-length", "0") != "0" or "transfer-encoding" in request.fields:
         raise RefusedError(413, "BadRequest", "request bodies are not supported")
-    return _put(request, desk) if request.method == "PUT" else _get(request, desk)
+    return _put(request, service) if request.method == "PUT" else _get(request, service)
 
 
-def _put(request: Request, desk: Desk) -> _Response:
+def _put(request: Request, service: Service) -> _Response:
     """Opens a session of the metadata service."""
-    if request.path != "/latest/api/token" or not desk.imds:
+    if request.path != "/latest/api/token" or not service.imds:
         raise _nothing()
     wanted = request.fields.get(_TTL.lower(), "")
     if not (wanted.isascii() and wanted.isdecimal() and len(wanted) < 6 and 1 <= int(wanted) <= 21600):
         raise RefusedError(400, "BadRequest", f"{_TTL} must be a number from 1 to 21600")
-    return _Response(200, desk.sessions.open(int(wanted)), more=(f"{_TTL}: {wanted}",))
+    return _Response(200, service.sessions.open(int(wanted)), more=(f"{_TTL}: {wanted}",))
 
 
-def _get(request: Request, desk: Desk) -> _Response:
+def _get(request: Request, service: Service) -> _Response:
     path = request.path.removesuffix("/")
     if path == "/credentials":
-        if not desk.token.opens(request.fields.get("authorization", "")):
+        if not service.token.opens(request.fields.get("authorization", "")):
             raise RefusedError(
                 401, "Unauthorized", "the Authorization header does not contain the token file's token"
             )
-        return _credentials(desk, metadata=False)
-    if not desk.imds or not path.startswith("/latest/"):
+        return _credentials(service, metadata=False)
+    if not service.imds or not path.startswith("/latest/"):
         raise _nothing()
-    if not desk.sessions.has(request.fields.get("x-aws-ec2-metadata-token", "")):
+    if not service.sessions.has(request.fields.get("x-aws-ec2-metadata-token", "")):
         raise RefusedError(401, "Unauthorized", "IMDSv2 only: get a token with PUT /latest/api/token")
     if path == _LIST:
         return _Response(200, ROLE)
     if path == f"{_LIST}/{ROLE}":
-        return _credentials(desk, metadata=True)
-    return _place(path, desk)
+        return _credentials(service, metadata=True)
+    return _place(path, service)
 
 
-def _place(path: str, desk: Desk) -> _Response:
+def _place(path: str, service: Service) -> _Response:
     """Returns the region, availability zone (the region's first) or identity document, as SDKs request them."""
-    if desk.region:
-        zone = f"{desk.region}a"
+    if service.region:
+        zone = f"{service.region}a"
         if path in (f"{_PLACE}/region", f"{_PLACE}/availability-zone"):
-            return _Response(200, zone if path.endswith("zone") else desk.region)
+            return _Response(200, zone if path.endswith("zone") else service.region)
         if path == _DOCUMENT:
-            document = {"region": desk.region, "availabilityZone": zone, "version": "2017-09-30"}
+            document = {"region": service.region, "availabilityZone": zone, "version": "2017-09-30"}
             return _Response(200, json.dumps(document), "application/json")
     raise _nothing()
 
 
-def _credentials(desk: Desk, *, metadata: bool) -> _Response:
+def _credentials(service: Service, *, metadata: bool) -> _Response:
     try:
-        found = desk.store.get()
+        found = service.store.get()
     except UnavailableError:
-        after = max(1, round(desk.store.due - time.time()))
+        after = max(1, round(service.store.due - time.time()))
         message = "no credentials at present: see the log of tpmwire serve"
         return _refusal(503, "CredentialsUnavailable", message, f"Retry-After: {after}")
     document = {
@@ -150,7 +150,7 @@ def _credentials(desk: Desk, *, metadata: bool) -> _Response:
         "Expiration": found.expiration,
     }
     if metadata:
-        head = {"Code": "Success", "LastUpdated": rfc3339(desk.store.fetched), "Type": "AWS-HMAC"}
+        head = {"Code": "Success", "LastUpdated": rfc3339(service.store.fetched), "Type": "AWS-HMAC"}
         document = {**head, **document}
     if found.account_id:
         document["AccountId"] = found.account_id

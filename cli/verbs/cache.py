@@ -14,7 +14,7 @@ import argparse
 import json
 import time
 
-from ..credentials.cache.shelf import clear, entries
+from ..credentials.cache.directory import clear, entries
 from ..credentials.cache.store import UnfitError, place
 from ..terminal.messages import UsageError
 

@@ -38,8 +38,8 @@ from ..credentials.options import RunSettings
 from ..credentials.sts import obtain
 from ..requests.options import UseSettings, add_use_options, caller_of, region_of, resolve_run
 from ..serving import listen
-from ..serving.door import raise_descriptor_limit
-from ..serving.handler import Desk
+from ..serving.connections import raise_descriptor_limit
+from ..serving.handler import Service
 from ..serving.notify import Notifier, inherited_sockets
 from ..serving.server import CredentialServer
 from ..serving.store import Store
@@ -108,8 +108,8 @@ def run(args: Settings) -> int:
         store.fetch()
         stack.callback(token.close)
         token.write()
-        desk = Desk(store, token, Sessions(), args.imds, _region(args) if args.imds else None)
-        server = stack.enter_context(CredentialServer(listeners, desk))
+        service = Service(store, token, Sessions(), args.imds, _region(args) if args.imds else None)
+        server = stack.enter_context(CredentialServer(listeners, service))
         stack.callback(notifier.send, "STOPPING=1")
         os.register_at_fork(after_in_child=server.close_listeners)
         note(f"tpmwire serve: {', '.join(map(_shown, listeners))}")

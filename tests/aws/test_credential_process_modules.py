@@ -119,7 +119,7 @@ def test_the_modules_of_a_run(box: Machine, tmp_path: Path, way: str) -> None:
 
 WARM_NAMES = """
     cli cli.credential_process cli.credentials cli.credentials.key cli.credentials.options cli.credentials.output
-    cli.credentials.cache cli.credentials.cache.held cli.credentials.cache.keys cli.credentials.cache.purpose
+    cli.credentials.cache cli.credentials.cache.content cli.credentials.cache.keys cli.credentials.cache.purpose
     cli.credentials.cache.run cli.credentials.cache.sealed cli.credentials.cache.store
     cli.credentials.sts cli.terminal cli.terminal.memory cli.terminal.messages cli.terminal.options
     cli.terminal.streams cli.tpm cli.tpm.cleanup

@@ -11,7 +11,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from cli.serving.handler import Desk
+from cli.serving.handler import Service
 from cli.serving.server import CredentialServer
 from cli.serving.store import Store
 from cli.serving.tokens import Sessions, TokenFile
@@ -42,8 +42,8 @@ def port(calls: list[int], tmp_path: Path) -> Iterator[int]:
     (tmp_path / "token").write_text(TOKEN)
     store = Store(fetch)
     store.fetch()
-    desk = Desk(store, TokenFile(str(tmp_path / "token")), Sessions(), imds=True, region="eu-central-1")
-    with CredentialServer([listener], desk):
+    service = Service(store, TokenFile(str(tmp_path / "token")), Sessions(), imds=True, region="eu-central-1")
+    with CredentialServer([listener], service):
         yield listener.getsockname()[1]
 
 

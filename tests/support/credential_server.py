@@ -5,7 +5,7 @@ import socket
 import time
 from pathlib import Path
 
-from cli.serving.handler import Desk
+from cli.serving.handler import Service
 from cli.serving.listen import tcp_listener, unix_listener
 from cli.serving.server import CredentialServer
 from cli.serving.store import Store
@@ -32,8 +32,8 @@ class Running:
         self.listeners = [tcp_listener("127.0.0.1", 0), unix_listener(self.path, 0o600)]
         self.port: int = self.listeners[0].getsockname()[1]
         self.host = f"127.0.0.1:{self.port}"
-        desk = Desk(self.store, TokenFile(str(directory / "token")), Sessions(), imds, "eu-central-1")
-        self.server = CredentialServer(self.listeners, desk)
+        service = Service(self.store, TokenFile(str(directory / "token")), Sessions(), imds, "eu-central-1")
+        self.server = CredentialServer(self.listeners, service)
 
     def send(self, octets: bytes, *, unix: bool = False) -> bytes:
         """All that comes back for these octets, after which nothing more is sent."""

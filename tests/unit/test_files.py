@@ -11,7 +11,7 @@ import pytest
 
 import sigv4.files
 from cli.awsconfig.files import edit_file
-from cli.credentials.cache.shelf import clear
+from cli.credentials.cache.directory import clear
 from cli.credentials.cache.store import CacheFile
 from cli.terminal.files import write_whole
 from sigv4.authorities import Authorities

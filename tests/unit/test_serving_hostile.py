@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.serving import door
+from cli.serving import connections
 from cli.serving.request import LONGEST_HEAD
 from tests.support.credential_server import SECRET, TOKEN, Running
 
@@ -29,17 +29,17 @@ def test_an_octet_at_a_time_is_not_waited_for(running: Running) -> None:
     with socket.create_connection(("127.0.0.1", running.port)) as sock:
         before = time.monotonic()
         with contextlib.suppress(ConnectionError):
-            while time.monotonic() < before + door.PATIENCE + 40:
+            while time.monotonic() < before + connections.PATIENCE + 40:
                 sock.sendall(b"x")
                 time.sleep(0.2)
-        assert door.PATIENCE - 1 < time.monotonic() - before < door.PATIENCE + 30
+        assert connections.PATIENCE - 1 < time.monotonic() - before < connections.PATIENCE + 30
 
 
 @pytest.mark.parametrize("said", [b"", b"GET /cred", ASK + b"x", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n"])
 def test_silent_connections_cost_the_others_nothing(
     running: Running, said: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(door, "PATIENCE", 600.0)  # none of them is given up before the others are answered
+    monkeypatch.setattr(connections, "PATIENCE", 600.0)  # none of them is given up before the others are answered
     with contextlib.ExitStack() as stack:
         for _ in range(300):
             sock = stack.enter_context(socket.create_connection(("127.0.0.1", running.port)))
@@ -64,7 +64,7 @@ def test_many_clients_at_once_are_all_answered(running: Running) -> None:
 def test_more_clients_at_once_than_the_server_may_have(tmp_path: Path) -> None:
     """Good clients are not closed for one another: they wait in the kernel's queue."""
     made = Running(tmp_path, imds=False)
-    for each in made.server._doors:
+    for each in made.server._connections:
         each._most = 8
     answers: list[bytes] = []
     with made.server:
@@ -78,7 +78,7 @@ def test_more_clients_at_once_than_the_server_may_have(tmp_path: Path) -> None:
 
 def test_the_oldest_silent_one_goes_for_a_new_one(tmp_path: Path) -> None:
     made = Running(tmp_path, imds=False)
-    for each in made.server._doors:
+    for each in made.server._connections:
         each._most = 8
     with made.server, contextlib.ExitStack() as stack:
         silent = [stack.enter_context(socket.create_connection(("127.0.0.1", made.port))) for _ in range(40)]

@@ -47,7 +47,7 @@ def test_the_metadata_service(running: Running) -> None:
     assert (status, found["Code"], found["Type"]) == (200, "Success", "AWS-HMAC")
     assert found["LastUpdated"] <= rfc3339(time.time()) < found["Expiration"]
     assert running.ask(f"GET {LIST}other", opened)[0] == 404
-    # One door's token does not open the other.
+    # A token of one service is not valid for the other.
     assert running.ask("GET /credentials", f"Authorization: {token}")[0] == 401
     assert running.ask(f"GET {LIST}tpmwire", f"X-aws-ec2-metadata-token: {TOKEN}")[0] == 401
 

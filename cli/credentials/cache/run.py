@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...terminal.messages import note
 from ..options import PROGRAM, RunSettings
-from .held import Held, SigningKey, from_text, to_text
+from .content import CachedCredentials, SigningKey, from_text, to_text
 from .keys import Keys
 from .purpose import cache_purpose
 from .sealed import ClearPart, DamagedError, label, read_clear, seal_text, unseal_text
@@ -107,7 +107,7 @@ def _asked(
     key_id: str,
     use: bytes,
     ask: "Callable[[Signer], Credentials]",
-    held: Held | None,
+    held: CachedCredentials | None,
     store: CacheFile | None,
 ) -> "Credentials":
     """Returns new credentials and caches them in `store`. `held` saves the TPM the day's key and a nonce."""
@@ -136,7 +136,7 @@ def _asked(
     return credentials
 
 
-def _last(keys: Keys, clear: ClearPart | None, use: bytes) -> Held | None:
+def _last(keys: Keys, clear: ClearPart | None, use: bytes) -> CachedCredentials | None:
     """Returns the content of a file whose credentials may still be valid, or None."""
     if clear is None or not time.time() < clear.refresh_at + AHEAD + JITTER < time.time() + MOST:
         return None
@@ -175,7 +175,7 @@ def _read(store: CacheFile, *, quiet: bool = False) -> ClearPart | None:
     return None
 
 
-def _open(keys: Keys, clear: ClearPart, use: bytes) -> Held | None:
+def _open(keys: Keys, clear: ClearPart, use: bytes) -> CachedCredentials | None:
     """Returns the content of the file; warns and returns None if it cannot be opened."""
     root = keys.root(label(clear.nonce, use))
     try:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from sigv4.signer import Signer
 from sigv4.times import timestamp
 
-from .held import SigningKey
+from .content import SigningKey
 
 __all__ = ["KeptSigner"]
 

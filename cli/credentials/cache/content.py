@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sigv4.credentials import Credentials
 
-__all__ = ["Held", "SigningKey", "from_text", "to_text"]
+__all__ = ["CachedCredentials", "SigningKey", "from_text", "to_text"]
 
 
 class SigningKey(NamedTuple):
@@ -20,7 +20,7 @@ class SigningKey(NamedTuple):
         return f"<SigningKey {self.day}/{self.region}/{self.service}, secret hidden>"
 
 
-class Held(NamedTuple):
+class CachedCredentials(NamedTuple):
     """The content of a cache file, the HMAC that opened it, and the nonce of that HMAC."""
 
     credentials: Credentials
@@ -29,7 +29,7 @@ class Held(NamedTuple):
     root: bytes
 
     def __repr__(self) -> str:
-        return f"<Held {self.credentials!r}>"
+        return f"<CachedCredentials {self.credentials!r}>"
 
 
 def to_text(credentials: Credentials, signing_key: SigningKey | None) -> bytes:
@@ -39,11 +39,11 @@ def to_text(credentials: Credentials, signing_key: SigningKey | None) -> bytes:
     return json.dumps({"credentials": shown, "signing_key": signing}).encode()
 
 
-def from_text(text: bytes, nonce: bytes, root: bytes) -> Held:
+def from_text(text: bytes, nonce: bytes, root: bytes) -> CachedCredentials:
     """Parses the sealed text. It was authenticated by a tag, so it has the form of `to_text`."""
     found = json.loads(text)
     kept = None
     if found["signing_key"] is not None:
         day, region, service, key = found["signing_key"]
         kept = SigningKey(day, region, service, bytes.fromhex(key))
-    return Held(Credentials(**found["credentials"]), kept, nonce, root)
+    return CachedCredentials(Credentials(**found["credentials"]), kept, nonce, root)

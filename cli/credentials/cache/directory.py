@@ -27,7 +27,7 @@ def entries() -> list[Entry]:
 
     Raises UnfitError for a directory that does not belong to this user.
     """
-    store = _shelf()
+    store = _open_directory()
     if store is None:
         return []
     found = []
@@ -57,7 +57,7 @@ def clear() -> int:
 
     Raises UnfitError for a directory that does not belong to this user, or a file that cannot be removed.
     """
-    store = _shelf()
+    store = _open_directory()
     if store is None:
         return 0
     try:
@@ -69,7 +69,7 @@ def clear() -> int:
     return sum("." not in name for name in names)
 
 
-def _shelf() -> CacheFile | None:
+def _open_directory() -> CacheFile | None:
     path = place()
     try:
         os.lstat(path)

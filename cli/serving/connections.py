@@ -14,7 +14,7 @@ from itertools import islice
 
 from .request import is_whole
 
-__all__ = ["PATIENCE", "Door", "raise_descriptor_limit"]
+__all__ = ["PATIENCE", "Connections", "raise_descriptor_limit"]
 
 PATIENCE = 5.0
 """Seconds for a request to arrive, and again for its response to be sent."""
@@ -55,7 +55,7 @@ class _Connection:
         self.sock.close()
 
 
-class Door:
+class Connections:
     """Reads the heads of all connections in one thread; each complete one gets a thread for its response.
 
     So a silent connection does not block the others. If there are too many, the oldest is closed once it had a
