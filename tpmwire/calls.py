@@ -5,10 +5,10 @@ with Tpm.open() as tpm:
     sealed = calls.seal(tpm, parent, b"to be kept")
     assert calls.unseal(tpm, parent, sealed) == b"to be kept"
 
-Each function needs an open `Tpm`. `by` is the authorization, if the command needs one: a `Password` (empty by
-default) or the use of a session; `companions` are further sessions, to encrypt or audit. Closing the `Tpm` flushes
-what a call has loaded. All functions raise TpmError if the TPM refuses, TransportError if it does not respond, and
-SessionError if its response is not authentic.
+Each function needs an open `Tpm`. `by` is the command's authorization, if it needs one: a `Password` (empty by
+default) or the use of a session. `companions` are further sessions, for encryption or audit. Closing the `Tpm`
+flushes the objects that a call has loaded. All functions raise TpmError if the TPM refuses, TransportError if it
+does not respond, and SessionError if its response is not authentic.
 """
 
 from collections.abc import Sequence
@@ -111,9 +111,10 @@ def hmac(
 
 
 def pcr_read(tpm: Tpm, pcrs: str | tuple[TPMS_PCR_SELECTION, ...]) -> dict[tuple[TPM_ALG, int], bytes]:
-    """Returns PCR values by bank and number, all of one moment (Part 3, §22.4); e.g. `sha256:0,7+sha1:23`.
+    """Returns PCR values by bank and number, all read at the same moment (Part 3, §22.4).
 
-    Raises PolicyError for an invalid list of PCRs, and for PCRs that the TPM does not implement.
+    `pcrs` is a list such as `sha256:0,7+sha1:23`. Raises PolicyError for an invalid list of PCRs, and for PCRs
+    that the TPM does not implement.
     """
     return dict(read_pcrs(tpm, parse_pcrs(pcrs) if isinstance(pcrs, str) else pcrs))
 
@@ -126,7 +127,7 @@ def pcr_extend(tpm: Tpm, pcr: int, digest: bytes, bank: TPM_ALG = TPM_ALG.SHA256
 def read_public(tpm: Tpm, handle: int) -> Loaded:
     """Returns handle, Name and public area of an object (Part 3, §12.4). The Name is computed on the host.
 
-    Raises SessionError if the TPM returns another Name.
+    Raises SessionError if the TPM returns a different Name.
     """
     return read_loaded(tpm, handle)
 
@@ -157,8 +158,8 @@ def create(
 ) -> Blob:
     """Creates an object under a parent, without loading it (Part 3, §12.1).
 
-    `data` is the data to seal, or an existing symmetric key. It and `auth` are in clear on the bus unless `by`
-    encrypts (`Session.use(decrypt=True)`).
+    `data` is the data to seal, or an existing symmetric key. `data` and `auth` cross the bus in cleartext unless
+    `by` encrypts them (`Session.use(decrypt=True)`).
     """
     sensitive = TPMS_SENSITIVE_CREATE(_secret(auth).reveal(), _secret(data).reveal())
     answer = tpm.execute(Create(_handle(parent), sensitive, template), by)
@@ -166,7 +167,10 @@ def create(
 
 
 def load(tpm: Tpm, parent: int | Loaded, blob: Blob, *, by: Password | Use = NOBODY) -> Loaded:
-    """Loads an object under its parent (Part 3, §12.2). Raises SessionError if the TPM returns another Name."""
+    """Loads an object under its parent (Part 3, §12.2).
+
+    Raises SessionError if the TPM returns a different Name.
+    """
     answer = tpm.execute(Load(_handle(parent), blob.private, blob.public), by)
     name = name_of(blob.public)
     if name != answer.name:
@@ -186,8 +190,8 @@ def seal(
 ) -> Blob:
     """Seals up to 128 bytes under a parent (Part 1, §27.6).
 
-    `policy` is a SHA-256 policy digest; with it, only the policy unseals the data. `create` says whether data and
-    `auth` are in clear on the bus.
+    `policy` is a SHA-256 policy digest. If it is given, only the policy can unseal the data. See `create` for when
+    `data` and `auth` cross the bus in cleartext.
     """
     return create(tpm, parent, sealed(policy), auth=auth, data=data, by=by)
 
@@ -219,7 +223,8 @@ def sign(
 ) -> TPMT_SIGNATURE:
     """Signs a digest that was computed outside the TPM (Part 3, §20.2), by default with the key's scheme.
 
-    A restricted key signs only what the TPM has hashed: for it, execute `Sign` with the ticket of `Hash`.
+    A restricted key signs only digests that the TPM has computed. For a restricted key, execute the command `Sign`
+    with the ticket of `Hash`.
     """
     ticket = TPMT_TK_HASHCHECK(TPM_ST.HASHCHECK, TPM_RH.NULL, b"")
     chosen = scheme or TPMT_SIG_SCHEME(TPM_ALG.NULL)

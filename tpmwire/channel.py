@@ -1,9 +1,9 @@
 """Protected sessions: salted to a key that only this TPM has (TPM 2.0 Part 1, §19.6.13).
 
-A listener on the bus sees neither passwords nor results, and cannot guess a password from a recording: all
-passwords, those of hierarchies included, are used in salted sessions only. Changes on the bus are detected if the
-salt key is the TPM's own; a `Pin` says which key that is. Without a pin, the salt key is unverified: this protects
-against a listener, but not against an attacker who responds in the TPM's place.
+A listener on the bus sees neither passwords nor results, and cannot guess a password from a recording. All
+passwords, also those of hierarchies, are used in salted sessions only. Changes on the bus are detected if the salt
+key is the TPM's own, which a `Pin` identifies. Without a pin, the salt key is unverified. The session then
+protects against a listener, but not against an attacker who impersonates the TPM.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -45,9 +45,9 @@ OF_THIS_BOOT = WellKnown(TPM_RH.NULL, templates.h2_primary, None)
 
 
 class Pin(NamedTuple):
-    """The trusted salt key, by its Name or, better, by its public area too.
+    """The trusted salt key, identified by its Name and, preferably, also by its public area.
 
-    `where` saves the search: a handle, or a key of `WELL_KNOWN`.
+    `where` saves the search for the key: a handle, or a key of `WELL_KNOWN`.
     """
 
     name: bytes
@@ -55,7 +55,7 @@ class Pin(NamedTuple):
     where: int | str | None = None
 
     def check(self, found: Loaded) -> None:
-        """Raises SessionError if `found` is another key."""
+        """Raises SessionError if `found` is not the pinned key."""
         if found.name != self.name:
             raise SessionError(
                 f"{ANOTHER}: the session's salt key has the Name {found.name.hex()}, not the pinned "
@@ -80,7 +80,10 @@ def protected_sessions(
     parent: Loaded | None = None,
     passwords: Passwords | None = None,
 ) -> list[Session]:
-    """Returns the sessions of `open_channel`, and flushes a salt key that was created. Raises the same."""
+    """Returns the sessions of `open_channel`, and flushes a salt key that was created.
+
+    Raises the errors of `open_channel`.
+    """
     channel = open_channel(tpm, kinds, auth_hash, pin=pin, parent=parent, passwords=passwords)
     if channel.made is not None:
         # A TPM may have only three object slots, and the salt key is no longer needed.
@@ -89,7 +92,10 @@ def protected_sessions(
 
 
 def authorized_once(tpm: Tpm, auth: Secret) -> Password | Use:
-    """Returns an authorization by an authValue for one command: in a salted session, or (if empty) a password."""
+    """Returns an authorization by an authValue for one command.
+
+    It uses a salted session, or a password if the authValue is empty.
+    """
     return protected_sessions(tpm, [TPM_SE.HMAC])[0].use(auth, keep=False) if auth else Password()
 
 
@@ -104,13 +110,13 @@ def open_channel(
     also: Sequence[WellKnown] = (),
     likely: TPMT_PUBLIC | None = None,
 ) -> Channel:
-    """Opens sessions of these kinds with the hash `auth_hash`, salted and with a cipher.
+    """Opens salted sessions of the given kinds, with the hash `auth_hash` and a cipher.
 
-    The salt key is the pinned key, else `parent` (a storage key that is loaded anyway), else the persistent
+    The salt key is the pinned key, else `parent` (a storage key that is already loaded), else the persistent
     storage root key, else a primary key of the null hierarchy. `passwords` are for a pinned key that has to be
-    created. A Name without a public area may belong to a persistent key, to a well-known one or to one in `also`;
-    templates that fit `likely` are tried first. Raises TpmError; SessionError if the pinned key is missing, before
-    a secret is sent.
+    created. If only the Name is pinned, the search covers persistent keys, well-known keys and the keys in `also`.
+    Templates that match `likely` are tried first. Raises TpmError. Raises SessionError if the pinned key is
+    missing, before any secret is sent.
     """
     if pin is None and parent is not None:
         return Channel([open_session(tpm, kind, parent, auth_hash) for kind in kinds], parent)
@@ -138,7 +144,7 @@ class _Search(NamedTuple):
     likely: TPMT_PUBLIC | None
 
     def key(self) -> tuple[Loaded, WellKnown | None]:
-        """Returns the pinned key, and its template if it was created."""
+        """Returns the pinned key, and its template if the key was created for this session."""
         pin = self.pin
         if isinstance(pin.where, str):
             place = WELL_KNOWN[pin.where]
@@ -160,11 +166,14 @@ class _Search(NamedTuple):
         return (found, None) if found is not None and found.name == pin.name else self.made(places)
 
     def fitting(self) -> list[WellKnown]:
-        """Returns the templates that the pinned public area may have been created from."""
+        """Returns the templates from which a key with the pinned public area can have been created."""
         return [place for place in WELL_KNOWN.values() if self.pin.public is None or place.fits(self.pin.public)]
 
     def made(self, places: Iterable[WellKnown]) -> tuple[Loaded, WellKnown]:
-        """Returns the pinned key, created from one of these templates. Raises SessionError if none fits."""
+        """Creates the pinned key from one of these templates.
+
+        Raises SessionError if no template gives the pinned key.
+        """
         refused: TpmError | None = None
         for place in places:
             try:
@@ -187,7 +196,10 @@ class _Search(NamedTuple):
         )
 
     def _searched(self) -> tuple[Loaded, WellKnown | None]:
-        """The key with the pinned Name: among the persistent keys, else created, each candidate once."""
+        """Returns the key with the pinned Name.
+
+        Persistent keys are searched first. After that, each candidate template is created once.
+        """
         for handle in _persistent_handles(self.tpm):
             if self.tpm.known_name(handle) not in (None, self.pin.name):
                 continue
@@ -205,7 +217,7 @@ class _Search(NamedTuple):
 
 
 def _make(tpm: Tpm, place: WellKnown, passwords: Passwords) -> Loaded:
-    """Creates the primary key with the first of the hierarchy's passwords that is right."""
+    """Creates a primary key with the hierarchy's first password that the TPM accepts."""
     tries = [*(passwords.get(place.hierarchy) or [EMPTY_AUTH])]
     session: Session | None = None
     while True:
@@ -233,7 +245,7 @@ def _unpinned(tpm: Tpm) -> tuple[Loaded, WellKnown | None]:
 
 
 def _at(tpm: Tpm, handle: int) -> Loaded | None:
-    """The key at a persistent handle; None if there is none that can decrypt a salt."""
+    """Returns the key at a persistent handle; None if no key at that handle can decrypt a salt."""
     try:
         found = read_loaded(tpm, handle)
     except TpmError as error:
@@ -245,7 +257,7 @@ def _at(tpm: Tpm, handle: int) -> Loaded | None:
 
 
 def _persistent_handles(tpm: Tpm) -> list[int]:
-    """The persistent handles, the usual ones first."""
+    """Returns the persistent handles, the usual ones first."""
     from .state import nv  # only for a search
 
     present = nv.handles(tpm, 0x81000000, 0x81FFFFFF)
@@ -254,9 +266,9 @@ def _persistent_handles(tpm: Tpm) -> list[int]:
 
 
 def open_session(tpm: Tpm, kind: TPM_SE, salt: Loaded | None, auth_hash: TPM_ALG = TPM_ALG.SHA256) -> Session:
-    """Opens a session of `kind`, salted to `salt` and with a cipher; without `salt`, neither.
+    """Opens a session of `kind` that is salted to `salt` and has a cipher.
 
-    Raises TpmError, SessionError.
+    Without `salt`, the session is unsalted and has no cipher. Raises TpmError, SessionError.
     """
     if salt is None:
         return tpm.start_session(SessionStart(kind, auth_hash))

@@ -29,15 +29,18 @@ __all__ = [
 
 
 class TpmwireError(Exception):
-    """Base of every error that tpmwire raises on purpose."""
+    """Base class of the errors that tpmwire raises deliberately."""
 
 
 class WireError(TpmwireError, construct.ConstructError):  # type: ignore[misc]
-    """Bytes or values do not fit a wire form. It is a ConstructError too: wires nest in construct's classes."""
+    """Bytes or values do not match a wire form.
+
+    WireError is a ConstructError too, because wires can nest in construct's classes.
+    """
 
 
 class EncodeError(WireError):
-    """A value has no wire form: the caller's fault. `path` names the field."""
+    """A value has no wire form, which is the caller's fault. `path` names the field."""
 
     def __init__(self, reason: str, path: tuple[str, ...] = ()) -> None:
         Exception.__init__(self, reason, path)
@@ -53,7 +56,7 @@ class EncodeError(WireError):
 
 
 class DecodeError(WireError):
-    """Bytes do not follow the standard: the sender's fault.
+    """Bytes do not follow the standard, which is the sender's fault.
 
     `path` names the field, `offset` is its position in the parsed bytes, and `left` the number of bytes from
     there.
@@ -76,11 +79,11 @@ class DecodeError(WireError):
 
 
 class TransportError(TpmwireError):
-    """The TPM cannot be reached: no device, connection refused, an invalid response."""
+    """The TPM cannot be reached: missing device, refused connection, or invalid response."""
 
 
 class TransportTimeoutError(TransportError):
-    """The TPM did not respond in time."""
+    """The TPM did not respond within the timeout."""
 
 
 class TransportClosedError(TransportError):
@@ -88,15 +91,15 @@ class TransportClosedError(TransportError):
 
 
 class DeviceBusyError(TransportError):
-    """Another process has the device file open (EBUSY) until the deadline."""
+    """Another process had the device file open (EBUSY) until the deadline."""
 
 
 class SessionError(TpmwireError):
-    """A response is not authentic: its HMAC is invalid, or its sessions are missing. Never retried."""
+    """A response is not authentic: its HMAC is invalid, or its sessions are missing. It is never retried."""
 
 
 class KeyFileError(TpmwireError):
-    """A key file is not a TSS2 PRIVATE KEY, or does not have a usable key."""
+    """A file is not a TSS2 PRIVATE KEY, or has no usable key."""
 
 
 class CertificateError(TpmwireError):
@@ -104,7 +107,10 @@ class CertificateError(TpmwireError):
 
 
 class UnusableCertificateError(CertificateError):
-    """A certificate is unreadable, expired, or has an unsupported key or an unknown issuer: not an attack."""
+    """A certificate is unusable, but not a sign of an attack.
+
+    It is unreadable or expired, or it has an unsupported key or an unknown issuer.
+    """
 
 
 class NoCertificateError(CertificateError):
@@ -156,7 +162,7 @@ class TpmError(TpmwireError):
     `rc` is the whole response code; `code` is the TPM's part without the format-one number, for comparison with
     `TPM_RC`. `layer` is the layer above the TPM that returned it, such as 11 for the kernel's resource manager, or
     0. `handle`, `parameter` and `session` are numbers from 1, or None; `handles` are the command's handles, if
-    known. `hint` says what to do.
+    known. `hint` is the next step for the user.
     """
 
     def __init__(self, rc: int, command: "TPM_CC | int | None" = None, handles: tuple[int, ...] = ()) -> None:
@@ -199,7 +205,7 @@ class TpmError(TpmwireError):
         return self.handles[self.handle - 1] if known and self.handle is not None else None
 
     def say_gone(self) -> None:
-        """Makes the message say that the object at the refused handle is missing, as after TPM2_Clear."""
+        """Changes the message: the object at the refused handle is missing, as after TPM2_Clear."""
         self.description = (
             "no object at this handle: the TPM was cleared, or the key was evicted or never stored there"
         )

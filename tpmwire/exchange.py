@@ -1,7 +1,7 @@
-"""One command under its sessions, without I/O: `begin` returns the command's bytes, `finish` reads its response.
+"""One command under its sessions, without I/O: builds the command's bytes and verifies the response.
 
-This is the only place where nonces change (TPM 2.0 Part 1, §19.6). If the TPM asks for a command again, the same
-bytes are sent: the TPM has not consumed the nonces.
+Only this module changes nonces (TPM 2.0 Part 1, §19.6). If the TPM asks for a command again, the same bytes are
+sent, because the TPM has not consumed the nonces.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,9 +25,9 @@ R = TypeVar("R")
 
 
 class Exchange(Generic[R]):
-    """One command with its authorizations: one for each handle that needs it, then companion sessions.
+    """One command with its authorizations: one for each handle that needs it, followed by companion sessions.
 
-    `name_of` returns the Name of a handle; it is called only if a session has an HMAC over the command.
+    `name_of` returns the Name of a handle. It is called only if a session's HMAC covers the command.
     """
 
     def __init__(
@@ -76,13 +76,11 @@ class Exchange(Generic[R]):
 
     def _name(self, handle: int) -> bytes:
         if self._name_of is None:
-            raise SessionError(
-                "the Names of the command's handles are not known, and a session's HMAC covers them"
-            )
+            raise SessionError("cannot compute the session HMAC: the Names of the command's handles are unknown")
         return self._name_of(handle)
 
     def _entity(self, index: int) -> bytes | None:
-        """The Name of the entity that an authorization is for; None for a companion."""
+        """Returns the Name of the entity that an authorization is for; None for a companion session."""
         return self._names[index] if index < self._needed and self._names else None
 
     def _encrypt(self, parameters: bytes, index: int, use: Use) -> bytes:
@@ -118,7 +116,7 @@ class Exchange(Generic[R]):
         return TPMS_AUTH_COMMAND(session.handle, given.nonce_caller, given.attributes, hmac)
 
     def _extra_nonces(self, index: int) -> list[bytes]:
-        """The nonces of sessions that only encrypt, which the first authorization also covers (Part 1, §19.6.5).
+        """Returns the nonces of encrypting sessions, which the first HMAC also covers (Part 1, §19.6.5).
 
         Otherwise an attacker could remove such a session, and the authorization would stay valid.
         """
@@ -132,10 +130,10 @@ class Exchange(Generic[R]):
         return list(extra.values())
 
     def finish(self, data: bytes) -> R:
-        """Returns the response's values, after every HMAC is verified.
+        """Verifies every HMAC of a response, and returns its values.
 
-        Raises TpmError if the TPM refuses the command (the sessions do not change), DecodeError if the bytes are
-        not a response, SessionError if the response is not authentic.
+        Raises TpmError if the TPM refuses the command; the sessions then stay unchanged. Raises DecodeError if the
+        bytes are not a response, SessionError if the response is not authentic.
         """
         tag, rc, stream = opened(data)
         if rc:
@@ -208,7 +206,7 @@ class Exchange(Generic[R]):
         return SessionError(f"{type(self._command).__name__}: invalid response (session {index + 1}): {reason}")
 
     def _auth_after(self, index: int, given: Use) -> Secret:
-        """The authValue for the response's HMAC, which the command may have changed."""
+        """Returns the authValue for the response's HMAC, which the command may have changed."""
         field = self._command.auth_after
         if field is None or index:
             return given.auth

@@ -32,7 +32,7 @@ class WellKnown(NamedTuple):
     handle: int | None
 
     def fits(self, public: TPMT_PUBLIC) -> bool:
-        """Returns whether `public` is the public area of a key that was created from this template."""
+        """Returns whether a key with the public area `public` was created from this template."""
         template = self.template()
         return public.replace(unique=template.unique) == template
 
@@ -68,20 +68,20 @@ def create_primary(
         response = tpm.execute(CreatePrimary(hierarchy, sensitive, template), *authorizations)
     name = name_of(response.out_public)
     if response.out_public.replace(unique=template.unique) != template or name != response.name:
-        raise SessionError("the TPM returned another primary key than requested")
+        raise SessionError("the TPM returned a primary key that does not match the template")
     tpm.trust_name(response.object_handle, name)
     return Loaded(response.object_handle, name, response.out_public)
 
 
 def lacks_ecc(refused: TpmError) -> bool:
-    """Returns whether a TPM has refused a P-256 template because it lacks ECC or the curve: try an RSA key."""
+    """Returns whether the TPM refused a P-256 template because it lacks ECC or the curve."""
     return refused.code in NO_ECC and refused.handle is None and refused.session is None
 
 
 def read_loaded(tpm: Tpm, handle: int) -> Loaded:
     """Returns the object at a handle, read by TPM2_ReadPublic. Its Name is computed on the host.
 
-    Raises TpmError; SessionError if the TPM returns another Name.
+    Raises TpmError; SessionError if the TPM returns a different Name.
     """
     from .spec.commands.objects import ReadPublic  # a run in clear must not load it
 

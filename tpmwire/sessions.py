@@ -1,7 +1,7 @@
 """The authorizations of a command: password, HMAC session, policy session (TPM 2.0 Part 1, §19).
 
-A `Session` has the state that both sides keep between commands. A `Use` is its use in one command, with the
-authValue of the entity and the session attributes. `exchange` computes the HMACs.
+A `Session` has the state that both sides keep between commands. A `Use` is a session's use in one command, with
+the authValue of the entity and the session attributes. `exchange` computes the HMACs.
 """
 
 from .crypto.formulas import digest_size, handle_name, hmac_digest, kdfa, parameter_cipher, random_bytes, trimmed
@@ -17,7 +17,7 @@ NO_CIPHER = TPMT_SYM_DEF(TPM_ALG.NULL)
 
 
 class Password:
-    """Authorization by the authValue, in clear on the bus (TPM_RS_PW; Part 1, §19.4)."""
+    """Authorization by the authValue, which crosses the bus in cleartext (TPM_RS_PW; Part 1, §19.4)."""
 
     __slots__ = ("auth",)
 
@@ -66,7 +66,9 @@ class Session:
         audit_exclusive: bool = False,
         audit_reset: bool = False,
     ) -> "Use":
-        """Returns a use of the session for one command. `auth` is the authValue of the entity that it authorizes.
+        """Returns a use of the session for one command.
+
+        `auth` is the authValue of the authorized entity.
 
         Without `keep`, the TPM flushes the session after the command. `decrypt` encrypts the command's first
         parameter, `encrypt` the response's. The audit attributes are those of Part 1, §17.
@@ -103,13 +105,13 @@ class Use:
 
     @property
     def keyless(self) -> bool:
-        """Whether the authorization has no HMAC, as in a policy session without a key (Part 1, §19.6.6)."""
+        """Returns whether the authorization has no HMAC, as in policy sessions without a key (Part 1, §19.6.6)."""
         session = self.session
         password = session.wants_auth_value and trimmed(self.auth.reveal())
         return session.kind == TPM_SE.POLICY and not session.session_key and not password
 
     def hmac_key(self, entity: bytes | None, auth: Secret | None = None) -> bytes:
-        """Returns the HMAC key for the entity with that Name, or (None) for a companion (Part 1, §19.6.8).
+        """Returns the HMAC key for the entity with Name `name`; for a companion, `name` is None (Part 1, §19.6.8).
 
         `auth` is the entity's authValue if the command has changed it.
         """
@@ -123,7 +125,7 @@ class Use:
         return key + trimmed(auth.reveal())
 
     def cipher(self, data: bytes, nonces: tuple[bytes, bytes], *, authorizing: bool, encrypting: bool) -> bytes:
-        """Returns a parameter, encrypted or decrypted; `nonces` are the newer and the older.
+        """Encrypts or decrypts a parameter; `nonces` are the newer and the older nonce.
 
         The key includes the authValue of the entity that the session authorizes (Part 1, §21.2).
         """
@@ -141,14 +143,17 @@ class Use:
 
 
 def bind_mark(name: bytes, auth: Secret) -> Secret:
-    """Returns Name and authValue of a bound session's entity: a change of either unbinds the session."""
+    """Returns Name and authValue of the entity that the session is bound to.
+
+    A change of either unbinds the session.
+    """
     return Secret(name + b"\0" + trimmed(auth.reveal()))
 
 
 class SessionStart:
     """The start of a session: `command` is for the TPM, `finish` returns the `Session` for its response.
 
-    `encrypted_salt` is `salt` encrypted to the key at `tpm_key` (see `crypto.salt`); without it the session is
+    `encrypted_salt` is `salt` encrypted to the key at `tpm_key` (see `crypto.salt`). Without a salt the session is
     unsalted. `bind`, `bind_name` and `bind_auth` are the handle, Name and authValue of the entity that the session
     is bound to. The session key is KDFa over authValue and salt (Part 1, §19.6.8).
     """
@@ -182,7 +187,10 @@ class SessionStart:
         )
 
     def finish(self, response: StartAuthSession.Response) -> Session:
-        """Returns the session with its key. Raises SessionError if the nonce is too short."""
+        """Returns the session with its key.
+
+        Raises SessionError if the TPM's nonce is too short.
+        """
         if len(response.nonce_tpm) < 16:
             raise SessionError("the TPM's nonce is shorter than 16 bytes: do not trust this TPM")
         key = Secret(b"")
@@ -198,5 +206,8 @@ class SessionStart:
 
 
 def authorization_hmac(alg: int, key: bytes, p_hash: bytes, nonces: tuple[bytes, ...], attributes: int) -> bytes:
-    """Returns the HMAC of a command or response (Part 1, §19.6.5); `nonces` are newer, older, extra ones."""
+    """Returns the HMAC of a command or response (Part 1, §19.6.5).
+
+    `nonces` are the newer, the older and any extra nonces.
+    """
     return hmac_digest(alg, key, p_hash, *nonces, bytes([attributes]))

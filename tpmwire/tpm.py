@@ -45,13 +45,14 @@ class Observed:
 
 
 class Tpm:
-    """An open TPM. As a context manager it flushes what it opened, on every exit, and closes the transport.
+    """An open TPM. A context manager that flushes the handles it opened and closes the transport on every exit.
 
-    `observe` is called with an `Observed` after each command. `abandon` is called by `close` if the TPM has
-    objects or sessions to flush, but is still busy with a command that timed out. It receives a function that
-    waits (seconds) for the response and cleans up, and returns whether it will do so. Without it, `close` waits
-    for one more timeout. `for_one_use` says that the TPM is closed after one use of a key. The kernel's resource
-    manager then flushes what the use opened, because it would save and load it around every further command.
+    `observe` is called with an `Observed` after each command. `abandon` is called by `close` if the TPM is still
+    busy with a timed-out command but has objects or sessions to flush. Its argument is a function that waits
+    (seconds) for the response and then cleans up. `abandon` returns whether it will call that function. Without
+    `abandon`, `close` waits for one more timeout. `for_one_use` says that the TPM is closed after one use of a
+    key. In that case the kernel's resource manager flushes the key and the session. It would otherwise save and
+    load them around every further command.
     """
 
     def __init__(
@@ -87,9 +88,9 @@ class Tpm:
     def execute(self, command: Answered[R], *authorizations: Password | Use) -> R:
         """Sends a command and returns its response's values.
 
-        `authorizations` are in the order of the handles that need one, then companion sessions (encryption,
-        audit). The default is the empty password. Raises TpmError if the TPM refuses the command, TransportError
-        if it does not respond, SessionError if the response is not authentic.
+        `authorizations` has one for each handle that needs authorization, in order, then companion sessions
+        (encryption, audit). By default, each is the empty password. Raises TpmError if the TPM refuses the
+        command, TransportError if it does not respond, SessionError if the response is not authentic.
         """
         assert isinstance(command, Command)
         needed = sum(role.authorized for _, role in command.handle_fields())
@@ -143,9 +144,9 @@ class Tpm:
         self._names.pop(handle, None)
 
     def name(self, handle: int) -> bytes:
-        """Returns the Name of the entity at a handle. A public area is read once, and its Name verified.
+        """Returns the Name of the entity at a handle. The public area is read only once, and the Name is verified.
 
-        Raises SessionError if the TPM returns another Name.
+        Raises SessionError if the TPM returns a different Name.
         """
         name = self.known_name(handle)
         if name is None:
@@ -158,31 +159,34 @@ class Tpm:
         return name
 
     def _object_names(self, handle: int) -> tuple[bytes, bytes]:
-        """The Name of an object, computed from its public area, and as the TPM returns it."""
+        """Returns an object's Name twice: computed from its public area, and as the TPM returns it."""
         from .spec.commands.objects import ReadPublic  # a run in clear must not load it
 
         response = self.execute(ReadPublic(handle))
         return name_of(response.out_public), response.name
 
     def _nv_names(self, index: int) -> tuple[bytes, bytes]:
-        """The Name of an NV index, computed from its public area, and as the TPM returns it."""
+        """Returns an NV index's Name twice: computed from its public area, and as the TPM returns it."""
         from .spec.commands.nv import NV_ReadPublic  # a credential run must not load it
 
         response = self.execute(NV_ReadPublic(index))
         if response.nv_public.nv_index != index:
-            raise SessionError(f"the TPM returned another NV index than 0x{index:08x}")
+            raise SessionError(f"the TPM returned an NV index other than the requested 0x{index:08x}")
         return nv_name_of(response.nv_public), response.nv_name
 
     def known_name(self, handle: int) -> bytes | None:
-        """Returns the Name of a handle if it needs no command, else None."""
+        """Returns the Name of a handle if it is known without a command, else None."""
         return handle_name(handle) or self._names.get(handle)
 
     def trust_name(self, handle: int, name: bytes) -> None:
-        """Sets the Name of a handle, so that it is not read."""
+        """Records a trusted Name for a handle, so that the TPM is not asked for it."""
         self._names[handle] = name
 
     def start_session(self, start: SessionStart, *companions: Use) -> Session:
-        """Opens a session, which `close` flushes unless it has already been flushed or used for the last time."""
+        """Opens a session.
+
+        `close` flushes the session, unless it has already been flushed or used for the last time.
+        """
         return start.finish(self.execute(start.command, *companions))
 
     def flush(self, handle: int) -> None:
@@ -192,18 +196,21 @@ class Tpm:
         self.execute(FlushContext(handle))
 
     def flush_opened(self) -> None:
-        """Flushes every object and session that this Tpm opened and that is still in the TPM."""
+        """Flushes every object and session that this Tpm opened and that the TPM still has."""
         for handle in reversed(list(self._owned)):
             self.flush(handle)
 
     def flush_last(self, handles: Iterable[int]) -> None:
-        """Flushes what one use of a key has opened, the last first, unless `close` will (see `for_one_use`)."""
+        """Flushes the handles of one use of a key, last opened first, unless `close` does (`for_one_use`)."""
         if not self._leaves:
             for handle in reversed([*handles]):
                 self.flush(handle)
 
     def close(self) -> None:
-        """Flushes what this Tpm opened and closes the transport. Never raises; a second call has no effect."""
+        """Flushes the handles that this Tpm opened, and closes the transport.
+
+        Never raises. A second call has no effect.
+        """
         with undisturbed():
             try:
                 if self._ready_to_flush():
@@ -212,7 +219,10 @@ class Tpm:
                 self.transport.close()
 
     def _ready_to_flush(self) -> bool:
-        """Whether the TPM is ready for the flushes, with the handle of an interrupted command recorded."""
+        """Returns whether the TPM is ready for the flushes.
+
+        Records the handle that an interrupted command has opened.
+        """
         command = self._in_flight
         if command is None:
             return True

@@ -1,1 +1,1 @@
-"""A key in the TPM: reached, authorized, used."""
+"""The use of a key in the TPM: loading, authorization, HMACs and signatures."""

@@ -19,12 +19,12 @@ __all__ = ["is_auth"]
 
 
 def is_auth(tpm: Tpm, storage_key: Loaded, auth: Secret) -> bool | None:
-    """Returns whether `auth` is a storage key's authValue; None if this TPM does not allow to find out.
+    """Returns whether `auth` is a storage key's authValue; None if this TPM does not allow the test.
 
     The TPM verifies no authValue, and so counts no failure. The key of a session that is bound to the storage key
-    is derived from its authValue (Part 1, §19.6.10). Such a session encrypts known data, of an object with another
-    authorization: the data decrypt correctly if `auth` is right. The session is also salted, so that a listener
-    cannot do the same. Nothing that depends on `auth` is sent.
+    is derived from its authValue (Part 1, §19.6.10). The session encrypts known data, of an object with a
+    different authorization. The data decrypt correctly if `auth` is right. The session is also salted, so that a
+    listener cannot do the same test. Nothing that depends on `auth` is sent.
     """
     policy, data = Policy(PolicyPassword()), random_bytes(32)
     template = templates.sealed(policy.digest(TPM_ALG.SHA256))

@@ -1,6 +1,7 @@
-"""Copies a key to another TPM: the policy that allows it, and TPM2_Duplicate (Part 1, §23).
+"""Copies a key to a different TPM: the policy that allows it, and TPM2_Duplicate (Part 1, §23).
 
-Only a duplicable key can be copied: neither fixedTPM nor fixedParent, with a policy that authorizes duplication.
+Only a duplicable key can be copied. It has neither fixedTPM nor fixedParent, and its policy authorizes
+duplication.
 """
 
 from typing import NamedTuple
@@ -28,7 +29,10 @@ INNER_CIPHER = TPMT_SYM_DEF_OBJECT(TPM_ALG.AES, 128, TPM_ALG.CFB)
 
 
 class Duplicated(NamedTuple):
-    """The input of TPM2_Import on the other side: the duplicate, and the encrypted seed of its outer wrapper."""
+    """The parameters of TPM2_Import on the target TPM.
+
+    They are the duplicate, and the encrypted seed of its outer wrapper.
+    """
 
     private: bytes
     seed: bytes
@@ -38,7 +42,8 @@ def duplication_policy(file: KeyFile, parent: TPMT_PUBLIC) -> Policy:
     """Returns the policy that authorizes a key's duplication to `parent`, without a TPM.
 
     It supports the policies of `wrapping.to_parent` (with or without the object's Name) and `wrapping.to_any`, and
-    a PolicyOR in the file with such a branch. Raises PolicyError if the key cannot be duplicated to that parent.
+    a PolicyOR in the file that has one of them as a branch. Raises PolicyError if the key cannot be duplicated to
+    that parent.
     """
     public = file.public
     if public.object_attributes & (TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT):
@@ -69,7 +74,7 @@ def duplication_policy(file: KeyFile, parent: TPMT_PUBLIC) -> Policy:
 
 
 def _choices(file: KeyFile) -> list[PolicyOR]:
-    """The PolicyOR at the end of the file's policy if it is the whole policy of the key, else an empty list."""
+    """Returns the final PolicyOR of the file's policy if it is the key's whole policy, else an empty list."""
     last = Policy.ways(file.policy or (), file.public)[0].statements[-1:]
     alg = file.public.name_alg
     return [one for one in last if isinstance(one, PolicyOR) and one.extended(alg, b"") == file.public.auth_policy]
@@ -90,7 +95,7 @@ def duplicate_out(
 
     `policy` comes from `duplication_policy`; `auth` is the key's authValue if the policy requires it. The session
     `protection` encrypts `inner_key` (16 bytes, AES-128-CFB). The policy session is salted to `salt`, if given.
-    Leaves nothing in the TPM. Raises TpmError, SessionError, TransportError, PolicyError.
+    Flushes everything that it loads. Raises TpmError, SessionError, TransportError, PolicyError.
     """
     session = open_session(tpm, TPM_SE.POLICY, salt, key.public.name_alg)
     for statement in policy.statements:

@@ -1,7 +1,7 @@
 """ECDSA signatures on P-256 with a key in the TPM (Part 3, §20.2).
 
-A digest and its signature are not secret: a session is worth its commands only if it protects a password, or
-proves that the response comes from the pinned TPM.
+Digests and signatures are not secret. A session is opened only to protect a password, or to prove that the
+response comes from the pinned TPM.
 """
 
 from ..crypto.pure.curves import P256
@@ -28,14 +28,14 @@ _SIZE = 32  # bytes of a SHA-256 digest, and of each number of a P-256 signature
 
 
 def is_p256_key(public: TPMT_PUBLIC) -> bool:
-    """Whether a public area is an ECC key's on P-256."""
+    """Returns whether a public area is that of an ECC key on P-256."""
     return isinstance(public.parameters, TPMS_ECC_PARMS) and public.parameters.curve_id == TPM_ECC.NIST_P256
 
 
 def check_signature(public: TPMT_PUBLIC, digest: bytes, numbers: tuple[bytes, bytes]) -> None:
     """Raises SessionError if `numbers` (r and s) are not the P-256 key's signature of `digest` (SHA-256).
 
-    The check runs on the host: TPM2_VerifySignature would only show what the TPM says of its own signature.
+    The check runs on the host. TPM2_VerifySignature would only be the TPM's own statement about its signature.
     """
     point = public.unique
     assert isinstance(point, TPMS_ECC_POINT)
@@ -51,8 +51,8 @@ class EcdsaKey(Key):
         """Returns the ECDSA signature of a SHA-256 digest: the numbers r and s, 32 bytes each, big-endian.
 
         Raises EncodeError for a digest of another size, KeyFileError if the file's key is not a P-256 key,
-        TpmError, SessionError, TransportError, PolicyError. Flushes what it opened at the end; after an error
-        `Tpm.close()` does.
+        TpmError, SessionError, TransportError, PolicyError. Flushes the objects and sessions that it opened; after
+        an error, `Tpm.close()` flushes them.
         """
         if len(digest) != _SIZE:
             raise EncodeError(f"invalid SHA-256 digest: expected {_SIZE} bytes, got {len(digest)}")
@@ -60,7 +60,7 @@ class EcdsaKey(Key):
             kind = self.file.public.type.name
             raise KeyFileError(
                 f"the key file has a key of type {kind}, not an ECC key on P-256: "
-                "`tpmwire import --sigv4a-out` makes one"
+                "create one with `tpmwire import --sigv4a-out`"
             )
         with explain_missing_key(self):
             return _SignRun(self, tpm).sign(digest)
@@ -70,7 +70,7 @@ class _SignRun(Run):
     """One use of the key for a signature."""
 
     def sign(self, digest: bytes) -> tuple[bytes, bytes]:
-        """Returns the signature, which it checks if the run knows the public area."""
+        """Returns the signature. Checks it if the run knows the public area."""
         handle = self.reach()
         final = self.authorize_key(handle)
         try:
@@ -100,7 +100,10 @@ class _SignRun(Run):
 
 
 def _plain_response(use: Password | Use) -> Password | Use:
-    """The same use without response encryption: the response's first parameter is not a TPM2B (Part 1, §21.1)."""
+    """Returns the same use without response encryption.
+
+    The response's first parameter is not a TPM2B, so it cannot be encrypted (Part 1, §21.1).
+    """
     if isinstance(use, Use):
         use.attributes = TPMA_SESSION(use.attributes & ~TPMA_SESSION.ENCRYPT)
     return use

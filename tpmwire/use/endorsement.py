@@ -1,8 +1,8 @@
-"""Endorsement keys of the TCG EK Credential Profile (TPM 2.0, version 2.5): their templates, NV indices and proof.
+"""Endorsement keys of the TCG EK Credential Profile (TPM 2.0, version 2.5): templates, NV indices and proof.
 
-The Name of an endorsement key follows from its template and its public key. If the public key comes from a
-certificate of a trusted CA, the Name does not depend on the TPM; a session salted to the key then proves that this
-TPM has it.
+The Name of an endorsement key follows from its template and its public key. If the public key comes from a trusted
+CA's certificate, the Name does not depend on the TPM. A session that is salted to the key then proves that this
+TPM has the key.
 """
 
 from collections.abc import Callable, Iterable
@@ -52,7 +52,7 @@ POLICY_B = {
 
 
 class EkKind(NamedTuple):
-    """A template of the profile: its name, a description, and the NV indices of certificate, nonce and template.
+    """A template of the profile: its name, description, and the NV indices of certificate, nonce and template.
 
     In the low range, `unique` starts with the nonce. The high range has no nonce.
     """
@@ -66,14 +66,14 @@ class EkKind(NamedTuple):
 
     @property
     def handle(self) -> int:
-        """The handle of the key if it is persistent (TCG, "Registry of Reserved TPM 2.0 Handles", §2.3)."""
+        """The handle reserved for the persistent key (TCG, "Registry of Reserved TPM 2.0 Handles", §2.3)."""
         return {0x01C00002: 0x81010001, 0x01C0000A: 0x81010002}.get(
             self.certificate, 0x81010000 + self.certificate % 0x100
         )
 
 
 def _high(name_alg: TPM_ALG, aes_bits: int, rsa_bits: int = 0, curve: TPM_ECC = TPM_ECC.NONE) -> TPMT_PUBLIC:
-    """A template of the high range (Annex B.4), with userWithAuth, PolicyB and an empty `unique`."""
+    """Returns a template of the high range (Annex B.4), with userWithAuth, PolicyB and an empty `unique`."""
     attributes = (
         TPMA_OBJECT.FIXED_TPM
         | TPMA_OBJECT.FIXED_PARENT
@@ -113,7 +113,7 @@ KINDS = (
 
 
 class OwnKey(NamedTuple):
-    """An endorsement key of this TPM: its kind, Name, public area and, if it is persistent, its handle."""
+    """An endorsement key of this TPM: kind, Name, public area and, if the key is persistent, its handle."""
 
     kind: EkKind
     name: bytes
@@ -122,7 +122,7 @@ class OwnKey(NamedTuple):
 
 
 def template_of(tpm: Tpm, kind: EkKind, present: Iterable[int]) -> TPMT_PUBLIC:
-    """Returns this TPM's template of a kind: the vendor's if its NV index is `present`, else the profile's.
+    """Returns this TPM's template of a kind: the vendor's if its NV index is in `present`, else the profile's.
 
     Raises CertificateError if the vendor's template is not an endorsement key's.
     """
@@ -151,7 +151,7 @@ def _vendor_template(kind: EkKind, data: bytes) -> TPMT_PUBLIC:
 
 
 def _with_nonce(template: TPMT_PUBLIC, nonce: bytes) -> bytes | TPMS_ECC_POINT:
-    """`unique` with the nonce, padded with zeros (§2.2.1.1)."""
+    """Returns `unique` with the nonce, padded with zeros (§2.2.1.1)."""
     unique = template.unique
     if isinstance(unique, TPMS_ECC_POINT):
         return TPMS_ECC_POINT(nonce.ljust(len(unique.x), b"\0"), unique.y)
@@ -175,7 +175,9 @@ def own_key(
         if public is not None:
             expected.append((kind, template, public))
     if not expected:
-        raise UnusableCertificateError("the certificate's public key has a type that endorsement keys do not have")
+        raise UnusableCertificateError(
+            "unsupported public key in the certificate: the type is not one of an endorsement key"
+        )
     for handle in nv.handles(tpm, *PERSISTENT):
         loaded = read_loaded(tpm, handle)
         for kind, _, public in expected:
@@ -197,6 +199,9 @@ def own_key(
 
 
 def prove(tpm: Tpm, loaded: Loaded) -> None:
-    """Proves by a session salted to the key that the TPM has the private key. Raises SessionError if not."""
+    """Proves that the TPM has the private key, by a session that is salted to the key.
+
+    Raises SessionError if the proof fails.
+    """
     session = open_session(tpm, TPM_SE.HMAC, loaded)
     tpm.execute(GetRandom(16), session.use(encrypt=True, keep=False))

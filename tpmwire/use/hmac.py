@@ -1,4 +1,4 @@
-"""HMACs with a key in the TPM: one command for a persistent key."""
+"""HMACs with a key in the TPM; a persistent key needs one command."""
 
 from collections.abc import Sequence
 
@@ -21,12 +21,15 @@ class HmacKey(Key):
         """Returns the HMAC of `message`, of at most the TPM's buffer size (1024 bytes on known TPMs).
 
         Raises TpmError, SessionError, TransportError, PolicyError; KeyFileError if the file's key is not an HMAC
-        key. Flushes what it opened at the end; after an error `Tpm.close()` does.
+        key. Flushes the objects and sessions that it opened; after an error, `Tpm.close()` flushes them.
         """
         return self.hmacs(tpm, [message])[0]
 
     def hmacs(self, tpm: Tpm, messages: Sequence[bytes]) -> list[bytes]:
-        """Returns the HMAC of each message, with one session and one load of the key. Raises as `hmac`."""
+        """Returns the HMAC of each message, with one session and one load of the key.
+
+        Raises the errors of `hmac`.
+        """
         self._check_type()
         with explain_missing_key(self):
             return self._compute(tpm, messages)
@@ -38,10 +41,10 @@ class HmacKey(Key):
         if public.type != TPM_ALG.KEYEDHASH:
             kind = public.type.name
             raise KeyFileError(
-                f"the key file has a key of type {kind}, not HMAC: `tpmwire import` makes an HMAC key"
+                f"the key file has a key of type {kind}, not HMAC; create an HMAC key with `tpmwire import`"
             )
         if not public.object_attributes & TPMA_OBJECT.SIGN_ENCRYPT:
-            raise KeyFileError("the key file has sealed data, not an HMAC key: `tpmwire import` makes one")
+            raise KeyFileError("the key file has sealed data, not an HMAC key; create a key with `tpmwire import`")
 
     def _compute(self, tpm: Tpm, messages: Sequence[bytes]) -> list[bytes]:
         return HmacRun(self, tpm).hmacs(messages)
@@ -56,14 +59,14 @@ class HmacRun(Run):
         self._in_sequences = False
 
     def hmacs(self, messages: Sequence[bytes]) -> list[bytes]:
-        """Returns the HMAC of each message, and flushes what the run opened."""
+        """Returns the HMAC of each message, and flushes the objects and sessions of the run."""
         handle = self.reach()
         results = self.compute(handle, messages)
         self.finish(handle)
         return results
 
     def compute(self, handle: int, messages: Sequence[bytes]) -> list[bytes]:
-        """Returns the HMAC of each message with the key that `reach` made usable."""
+        """Returns the HMAC of each message with the key that `reach` has loaded or found."""
         self.check_cipher(handle)
         last = len(messages) - 1
         return [self._hmac(handle, message, more=number < last) for number, message in enumerate(messages)]
@@ -83,7 +86,10 @@ class HmacRun(Run):
         return self._hmac_in_sequence(handle, message, final, more=more)
 
     def _hmac_in_sequence(self, handle: int, message: bytes, final: Authorizer, *, more: bool) -> bytes:
-        """The HMAC on a TPM without TPM2_HMAC, which has refused the command before it checked the sessions."""
+        """Returns the HMAC from a sequence, on a TPM without TPM2_HMAC.
+
+        The TPM has refused TPM2_HMAC before it checked the sessions.
+        """
         from ..spec.commands.sequences import HMAC_Start, SequenceComplete  # rare: most TPMs have TPM2_HMAC
 
         protection = self.companion or self.session

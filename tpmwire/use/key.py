@@ -1,4 +1,4 @@
-"""A TPM key's description: its location, how to authorize it, and how to protect its use.
+"""The description of a TPM key: its location, its authorization, and the protection of its use.
 
 `hmac` and `ecdsa` use keys; `load` loads, imports and persists the key of a key file.
 """
@@ -26,7 +26,7 @@ __all__ = ["Authorizer", "Key", "endorsement_place", "explain_missing_key", "nam
 class Authorizer(Protocol):
     """Returns the key's authorizations for one command.
 
-    `more` says that another command with the key follows; `starts` that this command starts a sequence, whose
+    `more` says that another command with the key follows; `starts` says that this command starts a sequence, whose
     result a later command returns.
     """
 
@@ -92,13 +92,16 @@ class Key:
 
     @property
     def parent_auths(self) -> list[Secret]:
-        """The possible authValues of the parent or its hierarchy, in the order in which they are tried."""
+        """Returns the possible authValues of the parent or its hierarchy, in the order of the attempts."""
         otherwise = self.parent_auth_otherwise
         return [self.parent_auth] if otherwise is None else [self.parent_auth, otherwise]
 
     @property
     def primary_parent(self) -> WellKnown | None:
-        """The hierarchy and template of a parent that is created; None if it is persistent, or the key is."""
+        """Returns the hierarchy and template of a parent that must be created.
+
+        None if the parent or the key itself is persistent.
+        """
         file = self.file
         if file is None:
             return None
@@ -148,7 +151,7 @@ def _endorsement_kind(file: "KeyFile") -> str:
 
 
 def names_endorsement_key(file: "KeyFile") -> bool:
-    """Whether a file says which endorsement key its parent is: by the handle, by its seed, or by rsaParent."""
+    """Returns whether a file identifies its endorsement key: by the handle, the seed, or rsaParent."""
     return file.endorsement_handle is not None or file.secret is not None or file.rsa_parent is not None
 
 

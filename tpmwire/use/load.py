@@ -32,7 +32,7 @@ def import_key(key: Key, tpm: Tpm) -> KeyFile:
 
 
 def load_key(key: Key, tpm: Tpm) -> None:
-    """Loads the key of a key file and flushes it: a test that the TPM accepts the file."""
+    """Loads the key of a key file and flushes it, to test that the TPM accepts the file."""
     run = Run(key, tpm)
     with explain_missing_key(key):
         run.reach()

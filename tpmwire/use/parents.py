@@ -1,8 +1,9 @@
 """The kinds of keys that can be the parent of a wrapped key: their names, templates and values in key files.
 
 The draft names a parent by a hierarchy, for its H-2 (or H-1) storage primary, or by a persistent handle. For an
-endorsement key the file has the persistent handle that the TCG reserves for it. Cloud TPMs and Windows store the
-key there, and openssl_tpm2_engine uses it; if the handle is empty, the key is created from its template.
+endorsement key, the file has the persistent handle that the TCG reserves for that key. Cloud TPMs and Windows
+store the key at that handle, and openssl_tpm2_engine uses it. If the handle is empty, the key is created from its
+template.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ __all__ = ["ENDORSEMENT", "PARENTS", "Parent", "candidates", "fitting", "for_end
 
 
 class Parent(NamedTuple):
-    """A kind of parent: its name, its hierarchy and template, and `parent` and `rsaParent` of a key file."""
+    """A kind of parent: its name, hierarchy and template, and the fields `parent` and `rsaParent` of key files."""
 
     name: str
     hierarchy: int
@@ -32,7 +33,7 @@ class Parent(NamedTuple):
 
     @property
     def is_endorsement(self) -> bool:
-        """Whether the parent is an endorsement key."""
+        """Returns whether the parent is an endorsement key."""
         return self.name.startswith("ek-")
 
 
@@ -65,12 +66,12 @@ ENDORSEMENT = {parent.parent: parent for parent in PARENTS.values() if parent.is
 
 
 def of_public(public: TPMT_PUBLIC) -> list[Parent]:
-    """Returns the kinds whose template fits a public area, the most likely first."""
+    """Returns the kinds of parents whose template matches a public area, the most likely first."""
     return [one for one in PARENTS.values() if is_of(public, one)]
 
 
 def is_of(public: TPMT_PUBLIC, parent: Parent) -> bool:
-    """Returns whether a public area was created from this kind's template."""
+    """Returns whether the key with this public area was created from this kind's template."""
     return _all_but_unique(public) == _all_but_unique(_template(parent.name))
 
 
@@ -85,7 +86,7 @@ def _template(name: str) -> TPMT_PUBLIC:
 
 
 def fitting(key: PublicKey) -> dict[str, TPMT_PUBLIC]:
-    """Returns the public areas that a public key can have, by the kinds' names, the most likely first."""
+    """Returns the public areas that a public key can have, by the names of the kinds, the most likely first."""
     made = {name: into_template(key, _template(name)) for name in PARENTS}
     return {name: public for name, public in made.items() if public is not None}
 
@@ -93,10 +94,10 @@ def fitting(key: PublicKey) -> dict[str, TPMT_PUBLIC]:
 def candidates(file: "KeyFile") -> "list[KeyFile]":
     """Returns an importable file with each of its possible parents, the stated one first.
 
-    Some files state a wrong parent: those of go-tpm's programs always 0x40000140, those of early versions of
-    tpmwire the endorsement hierarchy for its endorsement keys, others the owner hierarchy for a storage root key,
-    or an endorsement key because a PEM public key does not say what it is. The seed shows the parent's algorithm;
-    only the TPM can tell which of these keys is the parent.
+    Some files state a wrong parent. Files of go-tpm's programs always state 0x40000140. Files of early versions of
+    tpmwire state the endorsement hierarchy for an endorsement key. Others state the owner hierarchy for a storage
+    root key, or for an endorsement key that was given as a bare PEM public key. The seed shows the parent's
+    algorithm. Only the TPM can tell which of the possible keys is the parent.
     """
     if file.persistent_parent is not None and file.persistent_parent not in ENDORSEMENT:
         return [file]
@@ -119,7 +120,9 @@ def candidates(file: "KeyFile") -> "list[KeyFile]":
 
 
 def for_endorsement(file: "KeyFile") -> "list[KeyFile]":
-    """Returns an importable file with each endorsement key that its seed can be encrypted to as the parent."""
+    """Returns an importable file with each endorsement key that may be the parent: those that can decrypt the
+    seed.
+    """
     sealed_for = _sealed_for(file.encrypted_seed)
     return [_with(file, one) for one in ENDORSEMENT.values() if _algorithm(one) == sealed_for] or [file]
 
@@ -133,7 +136,7 @@ _CURVES = {32: TPM_ECC.NIST_P256, 48: TPM_ECC.NIST_P384, 66: TPM_ECC.NIST_P521}
 
 
 def _sealed_for(seed: bytes) -> int:
-    """The curve, or the size of the RSA key in bits, that a seed is encrypted to."""
+    """Returns the curve, or the RSA key size in bits, of the key that a seed is encrypted to."""
     x = int.from_bytes(seed[:2], "big")
     y = int.from_bytes(seed[2 + x : 4 + x], "big")
     if 4 + x + y == len(seed) and max(x, y) <= 66:

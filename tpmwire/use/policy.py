@@ -27,10 +27,11 @@ _ENDORSEMENT_KINDS = ("ek-rsa", "ek-ecc", "ek-p384", "ek-ecc-h2")
 
 
 class KeyPolicy:
-    """Satisfies the policy of `key` in `session`, anew for each use, which ends it (Part 1, §19.7).
+    """Satisfies the policy of `key` in the policy session `session`.
 
-    `read_public` returns the public area of the key at a handle, `authorize` the authorization by an authValue.
-    `parent_name` is the Name of the key's parent, if known.
+    Each use ends the policy, so that it must be satisfied again (Part 1, §19.7). `read_public` returns the public
+    area of the key at a handle. `authorize` returns the authorization by an authValue. `parent_name` is the Name
+    of the key's parent, if known.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class KeyPolicy:
         self._completion: list[Statement] = []
 
     def satisfy(self, handle: int) -> Secret:
-        """Executes the key's policy, and returns the authValue that its authorization then needs."""
+        """Executes the key's policy, and returns the authValue that the key's authorization then needs."""
         file = self.key.file or self.key.described
         if self.key.pcrs is None and file is not None and file.auth_policy:
             self._execute_alternatives(file)
@@ -61,9 +62,9 @@ class KeyPolicy:
         return self.key.auth if self.session.wants_auth_value else EMPTY_AUTH
 
     def complete(self, public: TPMT_PUBLIC) -> bool:
-        """Adds the statements that the PCRs alone do not cover, and returns whether there are any.
+        """Adds the policy statements other than the PCRs; returns whether there are any.
 
-        Only after a refusal: for most keys the PCRs are the whole policy, and nothing has to be read.
+        Called only after a refusal. For most keys the PCRs are the whole policy, and nothing has to be read.
         """
         if self.key.pcrs is None or self.key.auth or self.key.ek_parent:
             return False
@@ -92,7 +93,7 @@ class KeyPolicy:
         self._execute_plain(self._missing_statements(self._read_public(handle).auth_policy))
 
     def _missing_statements(self, expected: bytes) -> "list[Statement]":
-        """The statements after the PCRs that lead to the policy digest `expected`; empty if none fit.
+        """Returns the statements after the PCRs that lead to the policy digest `expected`; empty if none do.
 
         They are the password and, for a duplicable key, the choice between its use and its duplication, in the
         forms that `tpmwire` and users of the Go program create.
@@ -116,7 +117,9 @@ class KeyPolicy:
         return []
 
     def _duplication_digests(self, alg: TPM_ALG) -> Iterator[bytes]:
-        """The possible other branches of a policy: duplication to any parent, and to each parent of this TPM."""
+        """Returns the digests of other possible branches: duplication to any parent, and to each parent of this
+        TPM.
+        """
         from ..keys.wrapping import to_any
         from ..policy.statements import PolicyDuplicationSelect
 
@@ -126,7 +129,7 @@ class KeyPolicy:
             yield PolicyDuplicationSelect(b"", name, False).extended(alg, bytes(digest_size(alg)))
 
     def _parent_names(self) -> Iterator[bytes]:
-        """Names of the keys that may be, or once were, the parent; each is read on demand."""
+        """Yields the Names of keys that may be, or once were, the parent; each Name is read on demand."""
         if self._parent_name is not None:
             yield self._parent_name
             return
@@ -179,9 +182,9 @@ class KeyPolicy:
         proven.state(self.tpm, self.session.handle, auths)
 
     def _entity_auth(self, statement: "Statement") -> Secret:
-        """The authValue of a PolicySecret's entity: a hierarchy's, or the key's for an object or an NV index.
+        """Returns the authValue of a PolicySecret's entity, which is a hierarchy, an object or an NV index.
 
-        The key's own password then means the entity's, as in openssl_tpm2_engine.
+        For an object or an NV index, the key's password is used, as in openssl_tpm2_engine.
         """
         entity = getattr(statement, "object_hint", 0)
         return self.key.auth if entity and entity >> 24 != TPM_HT.PERMANENT else self.key.parent_auth
