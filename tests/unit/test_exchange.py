@@ -302,7 +302,7 @@ def test_what_cannot_be_begun() -> None:
         Exchange("GetRandom")  # type: ignore[arg-type]
     with pytest.raises(SessionError, match="HMAC needs 1 authorization"):
         Exchange(COMMAND).begin()
-    with pytest.raises(SessionError, match="are not known"):
+    with pytest.raises(SessionError, match="are unknown"):
         Exchange(COMMAND, [one.use(AUTH)]).begin()
     with pytest.raises(SessionError, match="GetCapability has no parameter that can be encrypted"):
         Exchange(GetCapability(TPM_CAP.HANDLES, 0, 1), [one.use(decrypt=True)]).begin()

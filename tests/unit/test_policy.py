@@ -205,7 +205,7 @@ def test_bad_steps(step: tuple[int, bytes], reason: str) -> None:
 
 def test_what_cannot_be_known_or_done() -> None:
     as_they_are = Policy(PolicyPCR(b"", parse_pcrs("23")))
-    with pytest.raises(PolicyError, match="give their values"):
+    with pytest.raises(PolicyError, match="give the values"):
         as_they_are.digest()
     with pytest.raises(PolicyError, match="missing the value of PCR 22 in bank sha256"):
         PolicyPCR.of_values(SHA256, parse_pcrs("22,23"), PCR_VALUES)

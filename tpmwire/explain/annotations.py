@@ -1,4 +1,4 @@
-"""Derived values added to the trees of messages: plain values, keys, digests, validity of HMACs."""
+"""Adds derived values to the trees of messages: decrypted values, keys, digests, validity of HMACs."""
 
 import contextlib
 from typing import Any
@@ -18,9 +18,10 @@ __all__ = ["attach_digest", "attach_key", "attach_plain", "attach_verdict"]
 def attach_plain(
     tree: Node, kind: type[Record], offset: int, octets: bytes, session: TracedSession, fitting: int
 ) -> None:
-    """Adds the first parameter's plain value (`octets`, with its size) to the encrypted one at `offset`.
+    """Adds the first parameter's decrypted value to the encrypted parameter at `offset`.
 
-    `fitting` is the number of authValues that may be right, which no HMAC decides; 0 if there is no doubt.
+    The value is `octets`, with its size. `fitting` is the number of candidate authValues that no HMAC can rule
+    out; 0 if the authValue is certain.
     """
     sealed = next((node for node in _all(tree) if node.children and node.offset == offset), None)
     name, annotation = next((name, a) for name, a in kind.fields() if role_of(a) is None)

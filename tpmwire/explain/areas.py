@@ -1,4 +1,4 @@
-"""The areas of a message as bytes, for its HMACs and ciphers."""
+"""Splits a message into its areas, as bytes for HMACs and ciphers."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ class MessageAreas(NamedTuple):
 
 
 def split_message(data: bytes, kind: type[Record], auth: Any, *, command: bool) -> MessageAreas:
-    """Returns the areas of a message whose authorizations have the class `auth`. Raises DecodeError."""
+    """Splits a message, whose authorizations have the class `auth`, into its areas. Raises DecodeError."""
     tag, _, stream = opened(data)
     handles = read_handles(kind, stream)
     if tag != TPM_ST.SESSIONS:
@@ -38,17 +38,17 @@ def split_message(data: bytes, kind: type[Record], auth: Any, *, command: bool) 
 
 
 def first_content(parameters: bytes) -> bytes:
-    """Returns the content of the TPM2B at the beginning."""
+    """Returns the content of the TPM2B at the beginning of the parameters."""
     return parameters[2 : 2 + int.from_bytes(parameters[:2], "big")]
 
 
 def replace_first(parameters: bytes, content: bytes | None) -> bytes:
-    """Returns the parameters with other content of the same size in the first TPM2B; unchanged for None."""
+    """Returns the parameters with new content of the same size in the first TPM2B; unchanged for None."""
     return parameters if content is None else parameters[:2] + content + parameters[2 + len(content) :]
 
 
 def join_values(kind: type[Record], handles: Sequence[int], parameters: bytes | None) -> Any:
-    """Returns the record of these handles and parameters; None if there are no parameters or they do not parse."""
+    """Returns the record of these handles and parameters; None if the parameters are missing or invalid."""
     if parameters is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Names of handles and authValues in clear, collected while a recording is read."""
+"""Names of handles and unencrypted authValues, collected while a recording is read."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ _AUTH_FIELDS = ("auth", "new_auth")
 
 
 class Entities:
-    """The known Names by handle, and authValues: those of the user and those in the recording."""
+    """Names by handle, and authValues: those that the user gave and those found in the recording."""
 
     def __init__(self, auths: tuple[Secret, ...] = ()) -> None:
         self._auths: list[Secret] = []
@@ -46,23 +46,23 @@ class Entities:
         return handle_name(handle) or self._names.get(handle)
 
     def auths(self, handle: int | None) -> list[Secret]:
-        """Returns candidates for an entity's authValue, the most likely first; for no entity the empty one."""
+        """Returns candidates for an entity's authValue, the most likely first; for no entity, the empty one."""
         if handle is None:
             return [EMPTY_AUTH]
         first = self._by_handle.get(handle)
         return self._auths if first is None else [first, *(auth for auth in self._auths if auth != first)]
 
     def knows(self, handle: int) -> bool:
-        """Returns whether the entity's authValue is certain: proven by an HMAC, or in clear."""
+        """Returns whether the entity's authValue is certain: proven by an HMAC, or sent unencrypted."""
         return handle in self._by_handle
 
     def auth_is(self, handle: int, auth: Secret) -> None:
-        """Notes an authValue that an HMAC proved, or that was in clear."""
+        """Records an authValue that an HMAC proved, or that was sent unencrypted."""
         self._by_handle[handle] = Secret(trimmed(auth.reveal()))
         self._add(auth)
 
     def learn(self, command: Command, response: Any) -> None:
-        """Notes Names and authValues of a successful command and its response, decrypted."""
+        """Records Names and authValues of a successful command and its response, both decrypted."""
         values = vars(command)
         sensitive: Any = values.get("in_sensitive")
         created = Secret(sensitive.user_auth) if hasattr(sensitive, "user_auth") else None
@@ -110,7 +110,7 @@ class Entities:
             self._take_over(fields["loaded_handle"], *self._contexts.get(command.context.build(), (None, None)))
 
     def forget(self, handle: int) -> None:
-        """Forgets a handle that was freed and can become another entity's."""
+        """Forgets a handle that was freed, because a different entity can get it."""
         self._names.pop(handle, None)
         self._by_handle.pop(handle, None)
 

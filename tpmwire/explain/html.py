@@ -1,6 +1,6 @@
 """Explanations as a self-contained HTML page that highlights the bytes of a field, and the field of a byte.
 
-The page begins with the sessions of a recording: each one as a diagram, and its policy step by step.
+The page begins with the sessions of a recording. Each has a diagram of its commands, and its policy step by step.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -67,7 +67,7 @@ document.querySelectorAll('section').forEach(function (section) {
 def as_html(
     trees: Sequence[Node], title: str = "TPM 2.0 messages", histories: Sequence[SessionHistory] = ()
 ) -> str:
-    """Returns the page of the sessions' `histories`, followed by the trees.
+    """Returns the HTML page of the sessions' `histories`, followed by the trees.
 
     The page loads nothing and sends nothing.
     """
@@ -110,7 +110,7 @@ def _history(history: SessionHistory) -> Iterator[str]:
 
 
 def _short(node: Node) -> str:
-    """Returns the meaning of a parameter in a few words, or that of a list's only element."""
+    """Returns the meaning of a parameter in a few words; for a list with one element, the element's meaning."""
     elements = [child.text for child in node.children if child.name.startswith("[")]
     return ", ".join(elements) if len(elements) == 1 else node.text
 
@@ -135,7 +135,7 @@ def _section(tree: Node, number: int) -> Iterator[str]:
 
 
 def _field(node: Node, place: int) -> Generator[str, None, int]:
-    """Yields an item of the list; returns the number of the first leaf after it."""
+    """Yields the HTML of a list item; returns the number of the first leaf after the item."""
     end = place + sum(1 for _ in _leaves(node))
     text = f": {escape(node.text)}" if node.text else ""
     notes = [note for note in (node.type, node.spec, "secret" if node.secret else "") if note]
@@ -155,7 +155,7 @@ def _field(node: Node, place: int) -> Generator[str, None, int]:
 
 
 def _beside(node: Node, first: int, end: int) -> Iterator[str]:
-    """Yields a value that is derived from the bytes of the leaves `first` to `end`, which it highlights."""
+    """Yields the HTML of a derived value; it highlights the bytes of the leaves `first` to `end`."""
     notes = [note for note in (node.type, node.spec, "secret" if node.secret else "") if note]
     yield f'<li><span class="f k" tabindex="0" data-from="{first}" data-to="{end}"><b>{escape(node.name)}</b>: '
     octets = "" if node.children else f" <code>{node.octets.hex(' ')}</code>"
@@ -171,7 +171,7 @@ def _beside(node: Node, first: int, end: int) -> Iterator[str]:
 
 
 def _leaves(node: Node) -> Iterator[Node]:
-    """Yields the nodes with bytes and without children; in order they are the message."""
+    """Yields the nodes that have bytes and no children. In order, they make up the message."""
     if node.children:
         for child in node.children:
             yield from _leaves(child)

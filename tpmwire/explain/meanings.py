@@ -67,7 +67,7 @@ def command_name(code: int) -> str:
 
 
 def handle_words(handle: int) -> str:
-    """Returns the entity or kind of entity of a handle (Part 2, §7)."""
+    """Returns the entity, or the kind of entity, that a handle refers to (Part 2, §7)."""
     kind = handle >> 24
     if kind == TPM_HT.PCR:
         return f"PCR {handle}"
@@ -136,7 +136,7 @@ def _name(octets: bytes) -> str:
 
 
 def field_words(field: tuple[type[Record], str] | None, values: dict[str, Any], value: Any) -> str:
-    """Returns the meaning of a value in its field, or "" if the type is enough.
+    """Returns the meaning of a value in its field, or "" if the type alone explains it.
 
     `values` are the fields before it.
     """
@@ -221,7 +221,7 @@ _BY_PLACE: dict[Any, Callable[[dict[str, Any], Any], str]] = {
 
 
 def summary(value: Any) -> str:
-    """Returns a structure in one line, or "" if its fields are enough."""
+    """Returns a structure in one line, or "" if its fields alone explain it."""
     rule = _SUMMARIES.get(type(value))
     return rule(value) if rule is not None else ""
 

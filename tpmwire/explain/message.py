@@ -116,7 +116,10 @@ def _parameters(
 
 
 def _answer_encrypted(walk: Walk, size: int) -> bool:
-    """Returns whether a session, which comes after the parameters, encrypts the first of them."""
+    """Returns whether a session encrypts the response's first parameter.
+
+    The session comes after the parameters.
+    """
     ahead = Walk(walk.data[walk.place + size :])
     return bool(_authorizations(ahead, TPMS_AUTH_RESPONSE, ahead.left) & TPMA_SESSION.ENCRYPT)
 

@@ -108,7 +108,10 @@ _SECTIONS = {
 
 @cache
 def _names() -> dict[int, str]:
-    """Returns the names of wires, by identity: the name under which a spec module declares the type."""
+    """Returns the names of wires, by identity.
+
+    A name is the one under which a spec module declares the type.
+    """
     modules = ["structures", "capabilities", "storage", "attestation", *(f"commands.{c}" for c in CHAPTERS)]
     names: dict[int, str] = {}
     for module in modules:

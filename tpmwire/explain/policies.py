@@ -1,4 +1,4 @@
-"""policyDigest after each policy command of a recording (Part 3, §23)."""
+"""Computes policyDigest after each policy command of a recording (Part 3, §23)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -60,7 +60,7 @@ def _rule(command: Command) -> DigestRule | None:
 
 
 def _hashed(command: Command, rule: DigestRule, part: str, name_of: NameOf) -> bytes:
-    """Returns the bytes of a command's field that are hashed.
+    """Returns the bytes of a command's field that are hashed into policyDigest.
 
     Raises PolicyError if the recording does not have them.
     """

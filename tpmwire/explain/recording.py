@@ -1,4 +1,4 @@
-"""A whole recording explained, with the values that depend on earlier messages.
+"""Explains a whole recording, with the values that depend on earlier messages.
 
 recording = explain_recording([(command, response), ...], salts=[Secret(salt)], auths=[Secret(b"password")])
 for tree in recording.trees:
@@ -48,7 +48,7 @@ class Recording:
 def explain_recording(
     exchanges: Sequence[tuple[bytes, bytes]], salts: Sequence[Secret] = (), auths: Sequence[Secret] = ()
 ) -> Recording:
-    """Returns the explanation of commands with their responses (empty if there is none). Never raises.
+    """Returns the explanation of commands with their responses (empty for a missing response). Never raises.
 
     `salts` are those of the recording's salted sessions, `auths` the authValues of its entities, in any order.
     They decrypt parameters and verify HMACs.
@@ -161,7 +161,7 @@ class _One:
         return sent.handles[places[index]]
 
     def _extra_nonces(self, sent: MessageAreas, index: int, wanted: int) -> list[bytes]:
-        """Returns nonces of encrypting sessions, which the first authorization covers too (Part 1, §19.6.5)."""
+        """Returns the nonces of encrypting sessions, which the first authorization covers (Part 1, §19.6.5)."""
         if index or not wanted:
             return []
         places: list[int] = []
@@ -175,7 +175,7 @@ class _One:
     def _after(
         self, kind: type[Command], sent: MessageAreas, index: int, session: TracedSession
     ) -> Callable[..., Any]:
-        """Returns a function for the authValue that the command sets and its response is authorized with."""
+        """Returns a function that returns the authValue that the command sets and that authorizes its response."""
 
         def after(key: Any, auth: Secret) -> Secret | None:
             if index:
@@ -202,7 +202,7 @@ class _One:
         sent: MessageAreas,
         newer: MessageAreas | None = None,
     ) -> bytes | None:
-        """Returns the parameters with the first one decrypted; None if its key is unknown."""
+        """Returns the parameters with the first one decrypted; None if the key is unknown."""
         index = encrypting(message, attribute)
         if index is None or first_parameter(kind) is None:
             return message.parameters
@@ -300,7 +300,7 @@ class _One:
             history.steps.append(Step(self._place, self._code, "brings it back", ok=True))
 
     def _policy(self, command: Any) -> None:
-        """Adds the policyDigest after a step of a policy session."""
+        """Adds policyDigest after a step of a policy session."""
         handle = getattr(command, "policy_session", getattr(command, "session_handle", None))
         session = self._f._sessions.get(handle) if isinstance(handle, int) else None
         if session is None or handle is None or session.start.session_type == TPM_SE.HMAC:

@@ -20,9 +20,9 @@ def cipher_name(symmetric: TPMT_SYM_DEF) -> str:
 class Step:
     """An event in the history of a session.
 
-    `place` is the index of the command's tree in the recording. `text` describes what the session does, `ok` is
-    whether the TPM did it (None without a response), and `ends` whether it closes the session. A step of a policy
-    has the policyDigest after it (None if unknown), its formula, and the command's tree.
+    `place` is the index of the command's tree in the recording. `text` describes the event. `ok` says whether the
+    TPM executed the command (None without a response). `ends` says whether the step closes the session. A step of
+    a policy has the policyDigest after it (None if unknown), its formula, and the command's tree.
     """
 
     def __init__(self, place: int, code: int, text: str, *, ok: bool | None, ends: bool = False) -> None:
@@ -45,7 +45,7 @@ class Step:
     def use(
         cls, place: int, code: TPM_CC, entity: int | None, attributes: int, answered: Node | None, verdict: Any
     ) -> "Step":
-        """Returns the step for a use of the session in a command, which it authorizes or encrypts."""
+        """Returns the step for a use of the session to authorize or encrypt a command."""
         words = [] if entity is None else [f"authorizes 0x{entity:08x} ({handle_words(entity)})"]
         both = [("decrypt", TPMA_SESSION.DECRYPT, "encrypts the command's first parameter")]
         both += [("encrypt", TPMA_SESSION.ENCRYPT, "encrypts the response's first parameter")]
@@ -69,12 +69,12 @@ class SessionHistory:
 
     @property
     def ended(self) -> bool:
-        """Whether the recording has the end of the session."""
+        """Returns whether the recording has the end of the session."""
         return bool(self.steps) and self.steps[-1].ends
 
     @property
     def title(self) -> str:
-        """The kind and handle: `HMAC session 0x02000000, salted, not bound, SHA256, AES-128-CFB`."""
+        """The session's kind and handle: `HMAC session 0x02000000, salted, not bound, SHA256, AES-128-CFB`."""
         words = f"{handle_words(self.handle)} 0x{self.handle:08x}"
         if self.start is None:
             return f"{words}, opened before the recording"

@@ -1,4 +1,4 @@
-"""Trees as text for people, and as plain values for JSON."""
+"""Formats trees as text for people, and as plain values for JSON."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -14,9 +14,9 @@ COLUMN = 3 * FIRST + 8
 
 
 def as_text(node: Node, *, secrets: bool = True) -> str:
-    """Returns the tree as text, a line for each node: offset, bytes, name, meaning, type and section.
+    """Returns the tree as text, one line per node: offset, bytes, name, meaning, type and section.
 
-    Every byte is shown once. Without `secrets`, secret fields are shown by their size only.
+    Every byte is shown once. Without `secrets`, only the size of a secret field is shown.
     """
     return "\n".join(line.text for line in lines(node, secrets=secrets))
 
@@ -24,7 +24,7 @@ def as_text(node: Node, *, secrets: bool = True) -> str:
 class Line(NamedTuple):
     """The parts of a line: offset, bytes, indentation, name, meaning, type and section, error.
 
-    The offset of a derived value is "   =".
+    A derived value has " =" instead of an offset.
     """
 
     offset: str
@@ -48,7 +48,7 @@ class Line(NamedTuple):
 
 
 def lines(node: Node, *, secrets: bool = True) -> Iterator[Line]:
-    """Yields the lines of `as_text` in their parts, for coloured output."""
+    """Yields the lines of `as_text` split into their parts, for coloured output."""
     yield from _lines(node if secrets else _hidden(node), 0, True)
     if node.error:
         yield Line("", error=node.error)

@@ -104,7 +104,7 @@ def _kind(name: str, value: Any) -> str:
 
 
 def table_of(name: str) -> Table:
-    """Returns the table of one of `declarations()`. Raises KeyError for another name."""
+    """Returns the table of one of `declarations()`. Raises KeyError for an unknown name."""
     value = declarations()[name]
     if isinstance(value, dict):
         return Table(name, "A union: the selector determines the member.", "", [("members", _members(value))])
@@ -135,7 +135,7 @@ def _command(name: str, kind: type[Command]) -> Table:
 
 
 def _sessions(kind: type[Command]) -> str:
-    """Returns the sessions that a command can have (Part 3, the tag in its table), for people."""
+    """Returns the sessions that a command can have, for people (Part 3, the tag in the command's table)."""
     if not kind.sessions:
         return "none: the tag is always TPM_ST_NO_SESSIONS"
     wanted = sum(role.authorized for _, role in kind.handle_fields())
@@ -223,7 +223,7 @@ def _layers() -> Sequence[Sequence[str]]:
 
 
 def size_of(kind: type[int]) -> int:
-    """Returns the size of a number or attribute word in the structures."""
+    """Returns the size in bytes of a number or attribute word in the structures."""
     wires = [wire_of(value) for value in declarations().values() if isinstance(value, Declared)]
     records = [value for value in declarations().values() if isinstance(value, type) and issubclass(value, Record)]
     wires += [wire for record in records for _, wire in record.wire().fields]
@@ -233,7 +233,7 @@ def size_of(kind: type[int]) -> int:
 
 
 def _purpose(kind: type) -> str:
-    """Returns the first paragraph of a docstring without the section, which has a column of its own."""
+    """Returns the first paragraph of a docstring without the section, which has its own column."""
     return re.sub(r" \((Part 2, )?§[^)]*\)", "", purpose(kind))
 
 

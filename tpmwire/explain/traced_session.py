@@ -1,6 +1,6 @@
-"""Sessions of a recording: their keys are derived, HMACs are verified and parameters are decrypted.
+"""Follows the sessions of a recording: derives their keys, verifies HMACs and decrypts parameters.
 
-The user's salts and authValues are in any order: the HMACs show which belong to a session (Part 1, §19.6).
+The user gives salts and authValues in any order. The HMACs show which belong to a session (Part 1, §19.6).
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ __all__ = ["SessionAuth", "SessionKey", "TracedSession", "Verdict", "encrypting"
 
 
 class SessionKey(NamedTuple):
-    """A candidate for the session key, with the salt and the authValue of `bind` that it is derived from."""
+    """A candidate for the session key, with the salt and the authValue that it is derived from."""
 
     session_key: Secret
     salted: bool = False
@@ -30,7 +30,7 @@ class SessionKey(NamedTuple):
 
     @property
     def formula(self) -> str:
-        """The derivation in the standard's notation (Part 1, §19.6.8)."""
+        """The key's derivation in the standard's notation (Part 1, §19.6.8)."""
         if not self.salted and not self.bound:
             return "empty: the session is neither salted nor bound"
         parts = [word for word, used in (("authValue of bind", self.bound), ("salt", self.salted)) if used]
@@ -38,7 +38,7 @@ class SessionKey(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """The result for an authorization: whether its HMACs are valid (None: not verifiable), and with which key."""
+    """The result for an authorization: whether its HMACs are valid (None if unverifiable), and the session key."""
 
     command: bool | None = None
     response: bool | None = None
@@ -65,12 +65,12 @@ class TracedSession:
 
     @property
     def salted(self) -> bool:
-        """Whether the session has a salt, encrypted to a key of the TPM."""
+        """Returns whether the session has a salt, encrypted to a key of the TPM."""
         return bool(self.start.tpm_key != TPM_RH.NULL)
 
     @property
     def bound(self) -> bool:
-        """Whether the session key includes the authValue of an entity."""
+        """Returns whether the session key includes the authValue of an entity."""
         return bool(self.start.bind != TPM_RH.NULL)
 
     def restart(self) -> None:
@@ -125,7 +125,7 @@ def judge_hmacs(
     entities: Entities,
     auth_after: Any,
 ) -> Verdict:
-    """Returns the verdict with the candidate key for which the HMACs of a session are valid.
+    """Returns the verdict with the candidate key that makes the HMACs of a session valid.
 
     `auth_after(key, auth)` returns the authValue of the response's HMAC if the command changes it, otherwise None.
     """

@@ -21,13 +21,14 @@ __all__ = ["explain_octets", "explain_value"]
 
 
 def explain_octets(name: str, octets: bytes) -> Node:
-    """Returns the tree of bytes as the type `name` of `declarations()`, up to the first error, its `error`.
+    """Returns the tree of bytes, parsed as the type `name` of `declarations()`.
 
-    Raises DecodeError for a union, which occurs only inside structures, and KeyError for an unknown name.
+    At the first error the tree ends; the last node's `error` describes it. Raises DecodeError for a union, which
+    occurs only inside structures, and KeyError for an unknown name.
     """
     declared = declarations()[name]
     if isinstance(declared, dict) or (isinstance(declared, type) and issubclass(declared, Command)):
-        raise DecodeError(f"{name} cannot be decoded alone", 0, 0)
+        raise DecodeError(f"{name} cannot be decoded on its own; decode the structure that contains it", 0, 0)
     walk = Walk(octets)
     error = ""
     try:
@@ -43,7 +44,7 @@ def explain_octets(name: str, octets: bytes) -> Node:
 
 
 def explain_value(name: str, value: int) -> list[str]:
-    """Returns the meaning of `value` as the type `name` of `declarations()`, in lines.
+    """Returns the meaning of `value`, as the type `name` of `declarations()`, in lines.
 
     An attribute word has a line for each set bit; a response code is split into its parts (Part 2, §6.6.1).
     Raises DecodeError if the type is not a number or is too small for the value, and KeyError for an unknown name.
@@ -57,7 +58,7 @@ def explain_value(name: str, value: int) -> list[str]:
     if not isinstance(wire, (Number, YesNo)):
         raise DecodeError(f"{name} is not a numeric type", 0, 0)
     if value >> 8 * wire.least:
-        raise DecodeError(f"0x{value:x} does not fit into the {wire.least} bytes of {name}", 0, wire.least)
+        raise DecodeError(f"0x{value:x} is too large for the {wire.least} bytes of {name}", 0, wire.least)
     kind: Any = getattr(wire, "kind", int)
     if name == "TPM_RC":
         return _response_code(value)

@@ -1,6 +1,6 @@
-"""Nodes for bytes, made by reading them along their declaration.
+"""Builds nodes for bytes by reading the bytes as their declaration says.
 
-Reads wire by wire, as `Record.parse` does, but keeps what was read before an error.
+Reads wire by wire, as `Record.parse` does, but keeps the values that were read before an error.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ __all__ = ["Walk"]
 
 
 class Walk:
-    """A position in an area of `data`, and the nodes of the bytes before it."""
+    """A position in an area of `data`, and the nodes of the bytes before the position."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -44,7 +44,7 @@ class Walk:
     def area(self, size: int) -> Iterator[None]:
         """Makes the next `size` bytes an area, which must be read to its end.
 
-        After an error the rest of the area becomes one node, and the DecodeError is passed on.
+        After an error the rest of the area becomes one node, and the DecodeError is raised again.
         """
         outer, base = self._stream, self._base
         start = self.place
@@ -65,7 +65,7 @@ class Walk:
 
     @contextlib.contextmanager
     def inside(self, name: str, declared: Any = None) -> Iterator[Node]:
-        """Makes a node around the nodes that are made inside the context."""
+        """Adds a node around the nodes that are added inside the context."""
         node = self._new(name, declared)
         outer, self.nodes = self.nodes, node.children
         whole = False
@@ -79,7 +79,7 @@ class Walk:
                 outer.append(node)
 
     def fields(self, record: type[Record], fields: list[tuple[str, Any]], values: dict[str, Any]) -> None:
-        """Adds nodes for some fields of a record, and their values to `values`, which selectors need."""
+        """Adds nodes for some fields of a record, and the fields' values to `values`, which selectors need."""
         for name, annotation in fields:
             values[name] = self.value(
                 field_name(name), annotation, values, secret=is_secret(annotation), field=(record, name)
@@ -114,14 +114,14 @@ class Walk:
         return self._leaf(name, wire, secret, values, field)
 
     def encrypted(self, name: str, declared: Any) -> None:
-        """Adds a node for an encrypted TPM2B, whose size is in clear. Raises DecodeError."""
+        """Adds a node for an encrypted TPM2B, whose size is unencrypted. Raises DecodeError."""
         with self.inside(name, declared) as node:
             octets = self._sizes(Sized(size=wire_of(declared).size), node)
             node.text = f"{len(octets)} bytes, encrypted by a session"
             self._octets("encrypted", len(octets), "")
 
     def number(self, name: str, size: int, type: str, text: str) -> int:
-        """Adds a node for a number of the message's frame, and returns it. Raises DecodeError."""
+        """Adds a node for a number of the message's frame, and returns the number. Raises DecodeError."""
         octets = self._stream.read(size)
         if len(octets) < size:
             self._stream.seek(-len(octets), io.SEEK_CUR)
@@ -161,7 +161,7 @@ class Walk:
             return octets
 
     def _looked_into(self, kind: str, octets: bytes) -> bool:
-        """Adds the fields of a structure sent as a buffer, such as TPMS_ATTEST; returns whether it is one."""
+        """Adds the fields if the buffer holds a structure, such as TPMS_ATTEST. Returns whether it does."""
         inner: Any = {"TPM2B_ATTEST": TPMS_ATTEST, "TPM2B_TEMPLATE": TPMT_PUBLIC}.get(kind)
         if inner is None:
             return False
@@ -174,7 +174,7 @@ class Walk:
         return True
 
     def _sizes(self, wire: Sized, node: Node) -> bytes:
-        """Adds a node for the size of what follows, and returns those bytes without passing them."""
+        """Adds a node for a size field, and returns the bytes after it without moving past them."""
         start = self._stream.tell()
         try:
             octets = wire.take(self._stream)

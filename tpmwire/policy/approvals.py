@@ -1,8 +1,8 @@
-"""Policy statements that a key outside the TPM signs: PolicySigned, and PolicyAuthorize for policies to come.
+"""Policy statements that a key outside the TPM signs: PolicySigned and PolicyAuthorize.
 
-Their bytes in a key file (draft, TPM2_PolicyAuthorize): TPM2B_PUBLIC of the signing key, TPM2B_DIGEST policyRef,
-TPMT_SIGNATURE. Before the signature exists, its scheme is TPM_ALG_NULL. PolicySigned, for which the draft has no
-form, has the same one.
+In a key file, a statement consists of TPM2B_PUBLIC of the signing key, TPM2B_DIGEST policyRef, and TPMT_SIGNATURE
+(draft, TPM2_PolicyAuthorize). Until it is signed, the signature's scheme is TPM_ALG_NULL. The draft defines no
+form for PolicySigned; this module uses the same one.
 """
 
 from typing import TYPE_CHECKING, Annotated
@@ -27,14 +27,14 @@ UNSIGNED = TPMT_SIGNATURE(TPM_ALG.NULL)
 
 
 class _Approved(Statement):
-    """Base of both statements, with a key, a reference and the signature by the key."""
+    """Base class of both statements, with a key, a reference and the key's signature."""
 
     key_sign: Annotated[TPM2B_PUBLIC, Json("key")]
     policy_ref: TPM2B_NONCE = b""
     signature: TPMT_SIGNATURE = UNSIGNED
 
     def command(self, session: int) -> Command:
-        """Raises PolicyError: several commands are needed, with the signing key in the TPM. See `state`."""
+        """Raises PolicyError, because the statement needs several commands. See `state`."""
         raise PolicyError(f"{type(self).__name__} needs more than one command; use Statement.state()")
 
     def _check(self) -> None:
@@ -44,7 +44,7 @@ class _Approved(Statement):
 
     @property
     def reference(self) -> str:
-        """The end of the line for people, with policyRef; empty without one."""
+        """The end of the statement's line for people, with policyRef; empty without policyRef."""
         return f", reference {self.policy_ref.hex()}" if self.policy_ref else ""
 
     @property
@@ -64,11 +64,14 @@ class PolicySigned(
     """A signature by this key over `policy_ref`, for any session and command, without expiry (Part 3, §23.3)."""
 
     def signed_digest(self) -> bytes:
-        """Returns aHash, which the key signs, in the hash of the key's nameAlg."""
+        """Returns aHash, the digest that the key signs, in the hash of the key's nameAlg."""
         return digest(self.key_sign.name_alg, bytes(4), self.policy_ref)
 
     def state(self, tpm: "Tpm", session: int, authorized: "tuple[Password | Use, ...]" = ()) -> None:
-        """Loads the public key, states the signature, flushes the key. Raises PolicyError, TpmError."""
+        """Loads the signing key, executes the statement with its signature, and flushes the key.
+
+        Raises PolicyError, TpmError.
+        """
         self._check()
         handle = _loaded(tpm, self)
         try:
@@ -85,13 +88,13 @@ class PolicyAuthorize(
     then="policy_ref",
     restarts=True,
 ):
-    """The statements before it were approved by a signature of this key (Part 3, §23.16).
+    """The preceding statements were approved by a signature of this key (Part 3, §23.16).
 
-    The digest is the same whatever they are, so that a policy can be replaced without a new key.
+    The digest does not depend on the preceding statements. A policy can therefore be replaced without a new key.
     """
 
     def signed_digest(self, approved: bytes) -> bytes:
-        """Returns aHash, which the key signs to approve a policy digest, in the hash of the key's nameAlg."""
+        """Returns aHash, the digest that the key signs to approve a policy, in the hash of the key's nameAlg."""
         return digest(self.key_sign.name_alg, approved, self.policy_ref)
 
     def state(self, tpm: "Tpm", session: int, authorized: "tuple[Password | Use, ...]" = ()) -> None:
@@ -108,7 +111,7 @@ class PolicyAuthorize(
 
 
 def _loaded(tpm: "Tpm", statement: _Approved) -> int:
-    """Loads the signing key into the owner hierarchy, since tickets of the null hierarchy prove nothing."""
+    """Loads the signing key into the owner hierarchy, because tickets of the null hierarchy prove nothing."""
     response = tpm.execute(LoadExternal(None, statement.key_sign, TPM_RH.OWNER))
     tpm.trust_name(response.object_handle, name_of(statement.key_sign))
     handle: int = response.object_handle

@@ -1,4 +1,4 @@
-"""Policies with alternatives: their digests, and the one that holds, found by trying them on the TPM."""
+"""Policies with alternatives: their digests, and the search for the alternative that the TPM accepts."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,7 +27,7 @@ class Either(NamedTuple):
     after: Policy = Policy()
 
     def alternatives(self, alg: TPM_ALG = TPM_ALG.SHA256) -> tuple[Policy, ...]:
-        """Returns a policy for each way through the branches; all have the same digest. Raises PolicyError."""
+        """Returns a policy for each combination of branches. All have the same digest. Raises PolicyError."""
         groups = [_ways(branch, self.before, alg) for branch in self.branches]
         either = PolicyOR.of(alg, *(ways[0] for ways in groups))
         return tuple(Policy(*way.statements, either, *self.after.statements) for ways in groups for way in ways)
@@ -51,11 +51,11 @@ def satisfy(
     expected: bytes,
     state: Callable[[Statement], None],
 ) -> Policy:
-    """Executes the first alternative that holds in the policy session, and returns it.
+    """Executes the alternatives in the policy session until one succeeds, and returns that one.
 
-    `expected` is its policy digest, `state` executes one statement. Statements that the TPM checks only when the
-    object is used, such as a locality or a password, do not decide. Raises PolicyError with the reason for each
-    alternative if none holds.
+    `expected` is the key's policy digest, `state` executes one statement. The TPM checks some statements, such as
+    a locality or a password, only when the object is used. They do not affect the choice. If no alternative
+    succeeds, raises PolicyError with the reason for each.
     """
     from ..spec.commands.sessions import PolicyRestart
 
@@ -76,7 +76,7 @@ def satisfy(
 
 
 def _check(policy: Policy, alg: TPM_ALG, expected: bytes) -> None:
-    """Raises PolicyError for a policy that is known to fail before the TPM is used."""
+    """Raises PolicyError for a policy that fails for a reason that is known without the TPM."""
     for statement in policy.statements:
         if isinstance(statement, PolicyDuplicationSelect):
             raise PolicyError("authorizes duplication only")

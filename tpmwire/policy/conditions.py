@@ -1,6 +1,6 @@
 """Policy statements about the TPM's state and about the authorized command.
 
-PolicyNV's bytes in a key file begin with the index's handle and Name, as the draft has it for PolicySecret.
+PolicyNV's bytes in a key file begin with the index's handle and Name, like those of PolicySecret in the draft.
 """
 
 from typing import TYPE_CHECKING, Annotated
@@ -36,7 +36,10 @@ __all__ = [
 
 
 class PolicyLocality(Statement, code=TPM_CC.PolicyLocality, says="the command comes from {locality}"):
-    """The command comes from one of these localities (Part 3, §23.8). The TPM checks when the object is used."""
+    """The command must come from one of these localities (Part 3, §23.8).
+
+    The TPM checks the locality when the object is used.
+    """
 
     locality: TPMA_LOCALITY_BITS
 
@@ -47,7 +50,7 @@ class PolicyCounterTimer(
     says="the TPM's clock at offset {offset}: {operation} {operand_b}",
     hashes=(("operand_b", "offset", "operation"),),
 ):
-    """TPMS_TIME_INFO, from `offset` on, compares to `operand_b` as `operation` says (Part 3, §23.10)."""
+    """TPMS_TIME_INFO, from `offset` on, must compare to `operand_b` as `operation` says (Part 3, §23.10)."""
 
     operand_b: Annotated[TPM2B_OPERAND, Json("operand")]
     offset: Annotated[UINT16, Json(default=0)]
@@ -55,7 +58,7 @@ class PolicyCounterTimer(
 
     @classmethod
     def spellings(cls, data: bytes) -> tuple[bytes, ...]:
-        """Returns the draft's form, and that of openssl_tpm2_engine: operandB without its size."""
+        """Returns the draft's form, and the form of openssl_tpm2_engine, which omits the size of operandB."""
         return data, len(data[:-4]).to_bytes(2, "big") + data
 
 
@@ -66,10 +69,10 @@ class PolicyNV(
     hashes=(("operand_b", "offset", "operation"), "nv_name"),
     names={"nv_name": "nv_index"},
 ):
-    """The NV index of this Name, from `offset` on, compares to `operand_b` as `operation` says (Part 3, §23.9).
+    """The NV index's data, from `offset` on, must compare to `operand_b` as `operation` says (Part 3, §23.9).
 
-    `nv_index` is the index's handle; it is read by its own, empty, authValue. The Name includes whether the index
-    was written.
+    `nv_index` is the index's handle. The index's own authValue, which is empty, authorizes the comparison. The
+    Name changes when the index is first written.
     """
 
     nv_index: Annotated[TPM_HANDLE, Json("index")]
@@ -79,20 +82,23 @@ class PolicyNV(
     operation: TPM_EO_ID
 
     def state(self, tpm: "Tpm", session: int, authorized: "tuple[Password | Use, ...]" = ()) -> None:
-        """Makes the TPM compare, with the index's empty authValue by default. Raises TpmError."""
+        """Makes the TPM compare the index's data.
+
+        By default, the index's empty authValue authorizes the command. Raises TpmError.
+        """
         from ..sessions import Password  # so that digests of policies load no sessions
 
         tpm.execute(self.command(session), *(authorized or (Password(),)))
 
     def command(self, session: int) -> Command:
-        """Returns the command; its first handle, the index itself, needs the index's authorization."""
+        """Returns the command. Its first handle is the index, which needs authorization."""
         return policies.PolicyNV(
             self.nv_index, self.nv_index, session, self.operand_b, self.offset, self.operation
         )
 
 
 class PolicyCpHash(Statement, code=TPM_CC.PolicyCpHash, says="the command whose cpHash is {cp_hash_a}"):
-    """One command with its parameters is authorized, by its cpHash (Part 3, §23.13)."""
+    """Authorizes one command with fixed parameters only, identified by its cpHash (Part 3, §23.13)."""
 
     cp_hash_a: Annotated[TPM2B_DIGEST, Json("hash")]
     names_objects = True
@@ -101,7 +107,7 @@ class PolicyCpHash(Statement, code=TPM_CC.PolicyCpHash, says="the command whose 
 class PolicyNameHash(
     Statement, code=TPM_CC.PolicyNameHash, says="commands on objects whose Names hash to {name_hash}"
 ):
-    """Commands on these objects are authorized, by the hash of their Names (Part 3, §23.14)."""
+    """Authorizes commands on these objects only, identified by the hash of their Names (Part 3, §23.14)."""
 
     name_hash: Annotated[TPM2B_DIGEST, Json("hash")]
     names_objects = True
@@ -110,13 +116,13 @@ class PolicyNameHash(
 class PolicyTemplate(
     Statement, code=TPM_CC.PolicyTemplate, says="an object of the template that hashes to {template_hash}"
 ):
-    """Creating an object from this template is authorized, by the template's hash (Part 3, §23.21)."""
+    """Authorizes only the creation of an object from this template, by the template's hash (Part 3, §23.21)."""
 
     template_hash: Annotated[TPM2B_DIGEST, Json("hash")]
 
 
 class PolicyNvWritten(Statement, code=TPM_CC.PolicyNvWritten, says="the NV index was {state_of_index}"):
-    """The NV index that is authorized was written, or never was (Part 3, §23.20)."""
+    """The authorized NV index must have been written, or never written (Part 3, §23.20)."""
 
     written_set: Annotated[TPMI_YES_NO, Json("written")]
 

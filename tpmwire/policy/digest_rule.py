@@ -1,6 +1,7 @@
-"""How a policy command extends policyDigest: which fields the TPM hashes, and in what order (Part 3, §23.2).
+"""The rules by which policy commands extend policyDigest (Part 3, §23.2).
 
-The same rule computes the digest of a statement, and the digest and its formula from a recorded command.
+A rule lists the fields that the TPM hashes, in order. The same rule computes the digest of a statement, and the
+digest and its formula from a recorded command.
 """
 
 import io
@@ -22,10 +23,11 @@ Part = str | tuple[str, ...]
 
 
 class DigestRule(NamedTuple):
-    """policyDigest becomes H(policyDigest || code || parts), and with `then` after that H(policyDigest || then).
+    """How a command extends policyDigest: H(policyDigest || code || parts).
 
-    With `restarts`, the old policyDigest is replaced by zeros first. `names` lists the parts that are the Name of
-    an entity, each with the command's field that has the entity's handle.
+    With `then`, the result is extended once more: H(policyDigest || then). With `restarts`, the old policyDigest
+    is first replaced by zeros. `names` lists the parts that are an entity's Name, each with the command's field
+    that has the entity's handle.
     """
 
     code: int
@@ -62,13 +64,14 @@ _DIGEST = wire_of(TPM2B_DIGEST)
 
 
 def hashed_bytes(record: Record, name: str) -> bytes:
-    """Returns the bytes of a field for policyDigest: without sizes, a public area as its Name, numbers as sent.
+    """Returns a field's bytes as they are hashed into policyDigest.
 
-    Raises PolicyError if the field is an empty TPM2B_DIGEST: only the TPM knows the value then.
+    Size prefixes are omitted. A public area is replaced by its Name. Numbers are encoded as in the command. Raises
+    PolicyError for an empty TPM2B_DIGEST, because only the TPM then knows the value.
     """
     value, wire = getattr(record, name), dict(type(record).wire().fields)[name]
     if wire is _DIGEST and not value:
-        raise PolicyError(f"{type(record).__name__} has no {name}, so its policy digest is unknown; add it")
+        raise PolicyError(f"{type(record).__name__} has no {name}, so its policy digest is unknown; set {name}")
     match wire:
         case SizedRecord():
             return name_of(value)

@@ -2,8 +2,8 @@
 
     {"type": "PolicyNV", "index": "0x01500016", "name": "000b…", "operand": "2a", "operation": "UNSIGNED_LT"}
 
-Bytes are hex, numbers that the standard names are their names (HMAC, UNSIGNED_LT), handles are hex or decimal,
-PCRs are a selection such as `sha256:7,23`, and a public key is PEM or a public area in hex.
+Bytes are hex. Named constants are written by name (HMAC, UNSIGNED_LT). Handles are hex or decimal. PCRs are a
+selection such as `sha256:7,23`. A public key is PEM, or a public area in hex.
 """
 
 from typing import Any, NamedTuple
@@ -22,7 +22,10 @@ __all__ = ["Field", "fields_of", "from_fields", "split_item", "to_fields"]
 
 
 class Field(NamedTuple):
-    """A field of a statement: its name in Python, its wire form, and its value if JSON omits it, or None."""
+    """A field of a statement: its name in Python, its wire form, and its default.
+
+    The default is the value that the field has if JSON omits it, or None if JSON must have the field.
+    """
 
     name: str
     wire: Any
@@ -30,7 +33,7 @@ class Field(NamedTuple):
 
     @property
     def is_required(self) -> bool:
-        """Whether JSON must have the field."""
+        """Returns whether JSON must have the field."""
         return self.default is None
 
 
@@ -68,7 +71,9 @@ def split_item(item: Any) -> tuple[type[Statement], dict[str, Any]]:
     Raises PolicyError for missing and unknown fields.
     """
     if not isinstance(item, dict) or not isinstance(item.get("type"), str):
-        raise PolicyError('a statement in JSON is an object with a type, such as {"type": "PolicyAuthValue"}')
+        raise PolicyError(
+            'a policy statement must be a JSON object with a type, such as {"type": "PolicyAuthValue"}'
+        )
     kinds = statement_classes()
     kind = kinds.get(item["type"])
     if kind is None:
@@ -89,7 +94,7 @@ def split_item(item: Any) -> tuple[type[Statement], dict[str, Any]]:
 
 
 def to_fields(statement: Statement) -> dict[str, Any]:
-    """Returns the JSON object of a statement, without the fields that have their default.
+    """Returns the JSON object of a statement, without fields that have their default value.
 
     Raises PolicyError if a value has no form in JSON.
     """

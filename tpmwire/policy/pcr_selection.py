@@ -42,7 +42,7 @@ def parse_pcrs(text: str) -> tuple[TPMS_PCR_SELECTION, ...]:
 def parse_pcr_values(
     text: str,
 ) -> tuple[tuple[TPMS_PCR_SELECTION, ...], dict[tuple[TPM_ALG, int], bytes]]:
-    """Returns the selection and the values of PCRs, some with values: `sha256:7=HEX,23`. Raises PolicyError."""
+    """Returns the selection and the values of a list of PCRs: `sha256:7=HEX,23`. Raises PolicyError."""
     selection = parse_pcrs("+".join(_without_values(part) for part in text.split("+")))
     values: dict[tuple[TPM_ALG, int], bytes] = {}
     for chosen, part in zip(selection, text.split("+"), strict=True):
@@ -78,7 +78,7 @@ def _pcr_number(text: str) -> int:
 
 
 def _quoted(text: str) -> str:
-    """Returns a user's text, shortened to fit in a line."""
+    """Returns the user's text in quotes, shortened for a message."""
     return repr(text if len(text) <= 40 else text[:37] + "...")
 
 

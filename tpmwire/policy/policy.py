@@ -5,7 +5,7 @@
     policy.commands(session)    # to execute, one after the other, on a policy session
     policy.to_steps()           # for `KeyFile.policy`
 
-If a key file's bytes have two readings, the one that leads to the key's authPolicy counts (`Policy.ways`).
+If a key file's bytes have two readings, the reading that gives the key's authPolicy is used (`Policy.ways`).
 """
 
 from itertools import islice, product
@@ -45,11 +45,11 @@ class Policy:
 
     @classmethod
     def ways(cls, steps: "tuple[tuple[int, bytes], ...]", public: TPMT_PUBLIC) -> "tuple[Self, ...]":
-        """Returns the policy in the file of a key with this public area: one policy, or one for each branch.
+        """Returns the policies in the file of a key with this public area: one, or one for each branch.
 
         If steps have several readings, the key's authPolicy decides. tpmcopy and go-tpm's examples write the
-        branches of a PolicyOR one after the other, and then the PolicyOR: each branch is then a policy.
-        Raises PolicyError for an unknown command or invalid parameters.
+        branches of a PolicyOR one after the other, followed by the PolicyOR. For such a file, each branch is a
+        policy. Raises PolicyError for an unknown command or invalid parameters.
         """
         undecided = None
         # A limit, for files in which many steps have several readings.
@@ -63,7 +63,7 @@ class Policy:
         return undecided or (cls.from_steps(steps),)
 
     def _branches(self, alg: TPM_ALG) -> "tuple[Self, ...]":
-        """Returns this policy, or each branch before its first PolicyOR with the statements from there on."""
+        """Returns this policy, or each branch of its first PolicyOR, with the statements from the PolicyOR on."""
         place = next((n for n, one in enumerate(self.statements) if isinstance(one, PolicyOR)), 0)
         choice, rest = self.statements[place : place + 1], self.statements[place:]
         if not choice or not isinstance(choice[0], PolicyOR):
@@ -79,7 +79,7 @@ class Policy:
         return tuple(found) if start == place and len(found) > 1 else (self,)
 
     def _leads_to(self, expected: bytes, alg: TPM_ALG) -> bool | None:
-        """Returns whether a session with these statements has this policyDigest; None if only the TPM knows."""
+        """Returns whether a session with these statements has this policyDigest; None if only the TPM can tell."""
         reached = bytes(digest_size(alg))
         try:
             for statement in self.statements:
@@ -114,16 +114,16 @@ class Policy:
 
     @property
     def wants_auth_value(self) -> bool:
-        """Whether the session's HMAC must prove the object's authValue."""
+        """Returns whether the session's HMAC must prove the object's authValue."""
         return self._last_auth() is PolicyAuthValue
 
     @property
     def wants_password(self) -> bool:
-        """Whether the object's authValue is needed in clear."""
+        """Returns whether the object's authValue is needed in cleartext."""
         return self._last_auth() is PolicyPassword
 
     def _last_auth(self) -> type[Statement] | None:
-        """Returns the last PolicyAuthValue or PolicyPassword, which counts (Part 3, §23.17, §23.18), or None."""
+        """Returns the last PolicyAuthValue or PolicyPassword, which the TPM uses (Part 3, §23.18), or None."""
         kinds = [type(s) for s in self.statements if isinstance(s, (PolicyAuthValue, PolicyPassword))]
         return kinds[-1] if kinds else None
 

@@ -19,10 +19,10 @@ def approve(
     alg: TPM_ALG = TPM_ALG.SHA256,
     public: TPMT_PUBLIC | None = None,
 ) -> Policy:
-    """Returns the policy followed by the key's approval: an alternative for any key that trusts this signer.
+    """Returns the policy followed by the key's approval, for any key whose policy trusts this signer.
 
     `alg` is the hash of the policy, and the nameAlg of the key that it protects. `public` is the signer's public
-    area if it is not that of `public_area`. Raises PolicyError.
+    area if it differs from the result of `public_area`. Raises PolicyError.
     """
     statement = PolicyAuthorize(public or public_area(key), policy_ref)
     signature = _signature(key, statement.signed_digest(policy.digest(alg)), statement.key_sign)

@@ -1,7 +1,7 @@
 """Signers of policies: their keys, and the public areas by which a TPM knows them.
 
-A policy names its signer by the Name of a public area, so by its attributes and hash too. Programs choose these
-differently (`public_areas`), so `is_same_key` compares the public keys themselves.
+A policy identifies its signer by the Name of a public area, which covers attributes and hash. Programs choose
+attributes and hash differently (`public_areas`), so `is_same_key` compares the public keys themselves.
 """
 
 from collections.abc import Iterator

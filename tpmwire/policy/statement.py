@@ -1,14 +1,14 @@
-"""What a policy statement declares, and where to find one by its command code.
+"""The declaration of policy statements, and their lookup by command code.
 
     class PolicyCpHash(Statement, code=TPM_CC.PolicyCpHash, says="the command whose cpHash is {cp_hash_a}"):
         cp_hash_a: Annotated[TPM2B_DIGEST, Json("hash")]
 
-Everything else derives from that: the digest, the command, the bytes in key files, JSON in both directions
-(`json_form`), the line for people, the formula beside a recorded command (`explain.policies`), and the random
-values of tests.
+Everything else derives from the declaration: the digest, the command, the bytes in key files, and the line for
+people. JSON (`json_form`), the formula of a recorded command (`explain.policies`) and the random values of tests
+derive from it, too.
 
 A statement's fields are its bytes in a key file (Bottomley, "TPM 2.0 Key Files", TPMPolicy): the parameters of the
-command as they cross the bus, unless the class says otherwise. Other programs write some of them in other ways
+command as sent to the TPM, unless the class says otherwise. Other programs write some statements differently
 (`Statement.spellings`).
 """
 
@@ -39,7 +39,7 @@ _MODULES = ("statements", "conditions", "approvals")
 
 
 class Json:
-    """Marks a field of a statement: its name in JSON, and the value that it has if JSON omits it."""
+    """Marks a field of a statement: its name in JSON, and its value if JSON omits it."""
 
     def __init__(self, name: str = "", default: Any = None) -> None:
         self.name = name
@@ -47,11 +47,11 @@ class Json:
 
 
 class Statement(Record):
-    """Base of the statements of a policy. A class without `code` is a base of others.
+    """Base class of the statements of a policy. A class without `code` is a base class, too.
 
-    `code` is the command that states it to the TPM. `says` is the line for people, in which {field} is the value
-    of a field or property. `hashes` lists the fields that extend policyDigest, every one by default; `then`,
-    `restarts` and `names` are those of `DigestRule`, and `hashed_as` replaces `code` in the hash.
+    `code` is the command that executes the statement. `says` is the line for people, in which {field} is the value
+    of a field or property. `hashes` lists the fields that extend policyDigest, by default all; `then`, `restarts`
+    and `names` are those of `DigestRule`, and `hashed_as` replaces `code` in the hash.
     """
 
     code: ClassVar[TPM_CC]
@@ -88,7 +88,7 @@ class Statement(Record):
     def extended(self, alg: TPM_ALG, before: bytes) -> bytes:
         """Returns policyDigest after this statement (Part 3, §23.2).
 
-        Raises PolicyError if only the TPM can know it.
+        Raises PolicyError if only the TPM knows the digest.
         """
         return self.digest_rule(self).extended(alg, before, lambda name: hashed_bytes(self, name))
 
@@ -104,12 +104,12 @@ class Statement(Record):
 
     @property
     def wants_authorization(self) -> bool:
-        """Whether `state` needs the authorization of another entity than the one that the policy protects."""
+        """Returns whether `state` needs the authorization of an entity other than the protected object."""
         return False
 
     @property
     def names_objects(self) -> bool:
-        """Whether the statement includes Names of authorized objects, so that it cannot be another key's."""
+        """Returns whether the statement includes Names of objects, so that it is valid for one key only."""
         return False
 
     @classmethod
@@ -119,7 +119,7 @@ class Statement(Record):
 
     @classmethod
     def spellings(cls, data: bytes) -> tuple[bytes, ...]:
-        """Returns the bytes unchanged, and converted to the draft's form from the forms of other programs."""
+        """Returns the bytes unchanged, and each form of other programs converted to the draft's form."""
         return (data,)
 
     @classmethod
@@ -151,7 +151,7 @@ class Statement(Record):
 
 
 class _Shown(dict[str, Any]):
-    """The values for `says` by name, as people read them. Numbers stay numbers, for format specifications."""
+    """The values for `says` by name, in readable form. Numbers stay numbers, for format specifications."""
 
     def __init__(self, statement: Statement) -> None:
         self._statement = statement

@@ -49,7 +49,7 @@ def _sized(data: bytes) -> bytes:
 class PolicyPCR(
     Statement, code=TPM_CC.PolicyPCR, says="{selection} {state_of_pcrs}", hashes=("pcrs", "pcr_digest")
 ):
-    """The selected PCRs have values whose hash, in the policy's algorithm, is `pcr_digest` (Part 3, §23.7).
+    """The hash of the selected PCRs' values, in the policy's algorithm, must be `pcr_digest` (Part 3, §23.7).
 
     An empty `pcr_digest` stands for the values that the PCRs have when the command is executed.
     """
@@ -80,12 +80,14 @@ class PolicyPCR(
     def extended(self, alg: TPM_ALG, before: bytes) -> bytes:
         """Returns policyDigest after this statement. Raises PolicyError if `pcr_digest` is empty."""
         if not self.pcr_digest:
-            raise PolicyError("the policy uses the PCRs as they are; give their values to compute its digest")
+            raise PolicyError(
+                "the policy uses the current PCR values; give the values to compute the policy digest"
+            )
         return super().extended(alg, before)
 
     @classmethod
     def spellings(cls, data: bytes) -> tuple[bytes, ...]:
-        """Returns the draft's form, and openssl_tpm2_engine's: the selection, then the digest without its size."""
+        """Returns the draft's form, and openssl_tpm2_engine's: selection, then digest without its size."""
         turned = [_sized(data[-size:]) + data[:-size] for size in _DIGEST_SIZES if size < len(data)]
         return (data, *turned)
 
@@ -101,7 +103,9 @@ class PolicyPCR(
             return fields
         missing = [number for bank, number in pcrs_in(selection) if (bank, number) not in values]
         if missing:
-            raise PolicyError(f"PCR {missing[0]} has no value, but others have; give every value, or none")
+            raise PolicyError(
+                f"PCR {missing[0]} has no value, but other PCRs have one; give a value for all PCRs, or for none"
+            )
         return {**fields, "digest": cls.of_values(alg, selection, values).pcr_digest.hex()}
 
     @property
@@ -111,18 +115,21 @@ class PolicyPCR(
 
     @property
     def state_of_pcrs(self) -> str:
-        """The hash that the PCRs have to have, for people."""
+        """The required hash of the PCRs, for people."""
         return f"hash to {self.pcr_digest.hex()}" if self.pcr_digest else "are as they are now"
 
 
 class PolicyAuthValue(Statement, code=TPM_CC.PolicyAuthValue, says="the key's password"):
-    """The object's authValue is known, proven by the session's HMAC (Part 3, §23.17)."""
+    """The user must know the object's authValue, proven by the session's HMAC (Part 3, §23.17)."""
 
 
 class PolicyPassword(
     Statement, code=TPM_CC.PolicyPassword, says="the key's password", hashed_as=TPM_CC.PolicyAuthValue
 ):
-    """The object's authValue is given, in clear (Part 3, §23.18). Its digest is that of PolicyAuthValue."""
+    """The user must send the object's authValue in cleartext (Part 3, §23.18).
+
+    The digest is that of PolicyAuthValue.
+    """
 
 
 class PolicyCommandCode(Statement, code=TPM_CC.PolicyCommandCode, says="TPM2_{code_} only"):
@@ -139,9 +146,9 @@ class PolicySecret(
     then="policy_ref",
     names={"object_name": "auth_handle"},
 ):
-    """The authValue of another entity, of this Name, is known (Part 3, §23.4).
+    """The user must know the authValue of the entity with this Name (Part 3, §23.4).
 
-    `object_hint` is the entity's handle, or 0: not part of the policy.
+    `object_hint` is the entity's handle, or 0. It is not part of the policy.
     """
 
     object_hint: Annotated[TPM_HANDLE, Json("handle", default=0)]
@@ -151,7 +158,7 @@ class PolicySecret(
 
     @property
     def wants_authorization(self) -> bool:
-        """Always true: `state` needs the authorization of the entity."""
+        """Returns True, because `state` needs the authorization of the entity."""
         return True
 
     @classmethod
@@ -190,12 +197,14 @@ class PolicySecret(
         if fields.get("name"):
             return fields
         if "handle" not in fields:
-            raise PolicyError("PolicySecret needs the entity that has the password; add hierarchy, handle or name")
+            raise PolicyError(
+                "PolicySecret needs the entity whose password is required; add hierarchy, handle or name"
+            )
         entity = cls.of(int(str(fields["handle"]), 0))
         return {**fields, "name": entity.object_name.hex()}
 
     def command(self, session: int) -> Command:
-        """Returns the command; its first handle needs the entity's authorization. Raises PolicyError."""
+        """Returns the command. Its first handle needs the entity's authorization. Raises PolicyError."""
         handle = self.object_hint
         if not handle:
             if len(self.object_name) != 4:
@@ -213,12 +222,12 @@ class PolicySecret(
 
     @property
     def reference(self) -> str:
-        """The end of the line for people, with policyRef; empty without one."""
+        """The end of the statement's line for people, with policyRef; empty without policyRef."""
         return f", reference {self.policy_ref.hex()}" if self.policy_ref else ""
 
 
 class PolicyOR(Statement, code=TPM_CC.PolicyOR, says="one of {p_hash_list}", restarts=True):
-    """The policy so far is one of 2 to 8 digests (Part 3, §23.6)."""
+    """The digest of the preceding statements must be one of 2 to 8 digests (Part 3, §23.6)."""
 
     p_hash_list: Annotated[TPML_DIGEST, Json("digests")]
     short_forms = ("branches",)
@@ -262,14 +271,14 @@ class PolicyDuplicationSelect(
 
     @classmethod
     def digest_rule(cls, given: Record) -> DigestRule:
-        """Returns the rule of the class, without the object's Name if that is not part of the policy."""
+        """Returns the rule of the class, without the object's Name if the Name is not part of the policy."""
         values: Any = given
         included = values.include_object and values.object_name
         return cls.rule if included else cls.rule._replace(parts=cls.rule.parts[1:])
 
     @property
     def names_objects(self) -> bool:
-        """Whether the object's Name is part of the policy."""
+        """Returns whether the object's Name is part of the policy."""
         return bool(self.include_object)
 
     @property

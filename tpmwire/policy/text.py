@@ -1,4 +1,4 @@
-"""Policies for people: a tree of lines, and JSON to write them in.
+"""Policies as text: a tree of lines for people, and JSON in both directions.
 
     [{"type": "PolicyPCR", "pcrs": "sha256:7=HEX,23=HEX"},
      {"type": "PolicyOR", "branches": [[{"type": "PolicyAuthValue"}], [{"type": "PolicyPassword"}]]}]
@@ -42,7 +42,7 @@ def to_json(policy: Policy | Either) -> str:
 
 def _policy(value: Any, alg: TPM_ALG, depth: int) -> Policy | Either:
     if not isinstance(value, list) or not value:
-        raise PolicyError("a policy in JSON is a list of one or more statements, each with its type")
+        raise PolicyError("a policy must be a JSON list of one or more statements, each with a type")
     if depth > DEPTH:
         raise PolicyError(f"the policy has branches nested more than {DEPTH} deep")
     parts = [_part(item, alg, depth) for item in value]
@@ -50,7 +50,7 @@ def _policy(value: Any, alg: TPM_ALG, depth: int) -> Policy | Either:
     if not forks:
         return Policy(*(part for part in parts if isinstance(part, Statement)))
     if len(forks) > 1:
-        raise PolicyError("a policy has branches in one place only; put the second PolicyOR inside a branch")
+        raise PolicyError("a policy can have only one PolicyOR with branches; put the second one inside a branch")
     branches = parts[forks[0]]
     assert isinstance(branches, tuple)
     before, after = (

@@ -1,12 +1,12 @@
-"""HMAC keys that reuse what an earlier run has created and read: saved contexts and public areas.
+"""HMAC keys that reuse cached data of an earlier run: saved contexts and public areas.
 
-A saved context can be loaded any number of times until the TPM is reset. The TPM encrypts it, and refuses a
-context that was modified or comes from another TPM (TPM 2.0 Part 1, §30). So a key file's key comes back without
-its parent, and a salt key that had to be created comes back without being created again. A persistent salt key is
-known by its public area.
+A saved context can be loaded any number of times until the TPM is reset. The TPM encrypts the context. It refuses
+a context that was modified or that comes from a different TPM (TPM 2.0 Part 1, §30). A cached key is therefore
+loaded without its parent, and a cached salt key is not created again. For a persistent salt key, the public area
+is cached.
 
-None of this is secret, and it proves nothing: a pin is compared with it as with the TPM's response. If it is
-outdated, the run takes the whole way and replaces it.
+The cached data are not secret, and they prove nothing. A pin is compared with them as with the TPM's response. If
+they are outdated, the run executes all commands and replaces them.
 """
 
 from collections.abc import Sequence
@@ -29,10 +29,10 @@ TPM2B_SAVED = Annotated[TPMS_CONTEXT | None, SizedRecord(TPMS_CONTEXT, optional=
 
 
 class Kept(Record):
-    """What is known of a key and of its salt key.
+    """Cached data about a key and its salt key.
 
-    `key` is None for a persistent key. The salt key is at `salt_handle`; if that is TPM_RH_NULL, `salt` is its
-    saved context. `salt_public` is None for runs in clear.
+    `key` is None for a persistent key. The salt key is at `salt_handle`. If that is TPM_RH_NULL, `salt` is the
+    salt key's saved context. `salt_public` is None for unencrypted runs.
     """
 
     key_name: TPM2B_NAME
@@ -44,7 +44,7 @@ class Kept(Record):
 
 
 class Memory:
-    """Passes a `Kept`, or None, from run to run. `changed` says whether a run has replaced it."""
+    """Passes cached data, or None, from run to run. `changed` says whether a run has replaced the data."""
 
     def __init__(self, kept: Kept | None = None) -> None:
         self.kept = kept
@@ -56,7 +56,7 @@ class Memory:
         self.kept = kept
 
     def save(self) -> None:
-        """Writes the contents to a place that outlives the process; called after the TPM is closed."""
+        """Writes the contents to storage that outlives the process. Called after the TPM is closed."""
 
 
 class RememberedKey(HmacKey):
@@ -85,7 +85,7 @@ class RememberedKey(HmacKey):
 
 
 class _RecallingRun(HmacRun):
-    """A run that relies on what an earlier one has left."""
+    """A run that uses the cached data of an earlier run."""
 
     def __init__(self, key: HmacKey, tpm: Tpm, kept: Kept) -> None:
         super().__init__(key, tpm)
@@ -94,9 +94,10 @@ class _RecallingRun(HmacRun):
         self.parent_name = kept.parent_name or None
 
     def attempt(self, messages: Sequence[bytes]) -> list[bytes] | None:
-        """Returns the HMACs, or None if what is known is outdated; then nothing of the attempt is left in the TPM.
+        """Returns the HMACs, or None if the cached data are outdated.
 
-        Raises the TPM's error if what is known is right.
+        In the second case, the attempt leaves nothing in the TPM. Raises the TPM's error if the cached data are
+        right.
         """
         if not self._fits():
             return None
@@ -117,7 +118,7 @@ class _RecallingRun(HmacRun):
         return results
 
     def _fits(self) -> bool:
-        """Whether what is known belongs to this key and its salt key; decided without the TPM."""
+        """Returns whether the cached data belong to this key and its salt key, without asking the TPM."""
         key, kept = self.key, self.kept
         expected = key.name if key.file is None else name_of(key.file.public)
         if expected not in (None, kept.key_name) or (key.file is None) != (kept.key is None):
@@ -129,7 +130,7 @@ class _RecallingRun(HmacRun):
         return key.pin is None or key.pin.name == name_of(kept.salt_public)
 
     def reach(self) -> int:
-        """Step 1, with the saved context of a key file's key."""
+        """Step 1, with the saved context of a key file's key: makes the key usable."""
         # First: if the session fails, later runs must not trust the Name.
         self.open_session(None)
         if self.kept.key is None:
@@ -142,7 +143,7 @@ class _RecallingRun(HmacRun):
         return handle
 
     def open_session(self, parent: Loaded | None) -> None:
-        """Step 2, salted to the known salt key in place of `parent`."""
+        """Step 2: opens the session, salted to the cached salt key instead of `parent`."""
         public = self.kept.salt_public
         if not self.key.protected or public is None:
             super().open_session(None)
@@ -157,9 +158,9 @@ class _RecallingRun(HmacRun):
             self.tpm.flush(self.opened.pop())
 
     def _is_current(self, handle: int) -> bool:
-        """Whether the key and the salt key are the known ones, so that a refusal has another reason.
+        """Returns whether the TPM has the cached key and salt key, so that a refusal has a different reason.
 
-        Reads them, after a refusal only; later commands then rely on what was read.
+        Reads both keys, after a refusal only. Later commands then rely on these Names.
         """
         salt = self.kept.salt_public
         try:
@@ -173,7 +174,7 @@ class _RecallingRun(HmacRun):
 
 
 class _RememberingRun(HmacRun):
-    """A run that saves what a later one would have to create or read again, while it is in the TPM."""
+    """A run that caches data for later runs while the key is in the TPM."""
 
     def __init__(self, key: HmacKey, tpm: Tpm) -> None:
         super().__init__(key, tpm)
@@ -181,7 +182,7 @@ class _RememberingRun(HmacRun):
         self.salt_context: TPMS_CONTEXT | None = None
 
     def open_session(self, parent: Loaded | None) -> None:
-        """Step 2; then saves the salt key's context, or finds a persistent one for the next run."""
+        """Step 2: opens the session. Saves the salt key's context, or finds a persistent salt key."""
         super().open_session(parent)
         salt = self.salt
         if salt is None or salt.handle >> 24 != TPM_HT.TRANSIENT:
@@ -193,7 +194,7 @@ class _RememberingRun(HmacRun):
             self.salt_context = self._save(salt.handle)
 
     def _storage_root(self) -> Loaded | None:
-        """The persistent storage root key, which may exist although a key file's parent was created."""
+        """Returns the persistent storage root key. It may exist although a key file's parent was created."""
         handle = WELL_KNOWN["srk"].handle
         assert handle is not None
         try:
@@ -203,7 +204,7 @@ class _RememberingRun(HmacRun):
         return found if found.public.type == TPM_ALG.ECC else None
 
     def finish(self, handle: int) -> None:
-        """Step 3, after the context of a key file's key is saved."""
+        """Step 3: saves the context of a key file's key, then flushes what the run opened."""
         key = None if self.key.file is None else self._save(handle)
         persistent = self.salt is not None and self.salt.handle >> 24 != TPM_HT.TRANSIENT
         at_hand = self.salt is None or persistent or self.salt_context is not None
@@ -219,7 +220,7 @@ class _RememberingRun(HmacRun):
         super().finish(handle)
 
     def _save(self, handle: int) -> TPMS_CONTEXT | None:
-        """The object's saved context; None if the TPM refuses, and there is nothing to remember."""
+        """Returns the object's saved context; None if the TPM refuses to save it."""
         try:
             return self.tpm.execute(ContextSave(handle)).context
         except TpmError:

@@ -1,8 +1,9 @@
-"""One use of a key: its session, the way to the key, its authorization, and the clean-up.
+"""One use of a key: opens the session, loads the key, authorizes its use, and cleans up.
 
-The shortest way for each key: no command before the use of a persistent handle in clear, and no secret in clear if
-the key is `protected` (see `channel`). docs/commands.md lists the commands of each way. Late imports save a
-credential run with a persistent handle the modules that only key files, policies and errors need.
+Each key is used with as few commands as possible. A persistent handle without encryption needs no command before
+its use. If the key is `protected`, no secret is sent unencrypted (see `channel`). docs/commands.md lists the
+commands for each kind of key. Late imports save a credential run with a persistent handle the modules that only
+key files, policies and errors need.
 """
 
 from collections.abc import Callable
@@ -32,11 +33,13 @@ R = TypeVar("R")
 
 
 class Run:
-    """One use of a key, and what the TPM holds for it. A subclass adds the commands that use the key.
+    """One use of a key, and the objects and sessions that the TPM has for it.
+
+    A subclass adds the commands that use the key.
 
     The protocol has three steps, each of which a subclass may extend:
 
-    1. `reach()` makes the key usable: it loads a key file's key, or reads what is needed of a persistent one. On
+    1. `reach()` makes the key usable: it loads a key file's key, or reads what is needed of a persistent key. On
        its way it calls
     2. `open_session(parent)`, at most once, which opens the session and sets `salt`, if the run needs a session.
     3. `finish(handle)` follows the last use, while the key is still in the TPM. It flushes what the run opened.
@@ -70,7 +73,7 @@ class Run:
         self._policy: KeyPolicy | None = None
 
     def reach(self) -> int:
-        """Step 1: makes the key usable, with the session open, and returns its handle."""
+        """Step 1: makes the key usable, with the session open, and returns the key's handle."""
         if self.key.file is not None:
             return self._load(self.key.file)
         assert self.key.handle is not None
@@ -86,7 +89,10 @@ class Run:
         return handle
 
     def open_session(self, parent: Loaded | None) -> None:
-        """Step 2: opens the session if the run needs one, salted to the pin, else to `parent`, else to the SRK."""
+        """Step 2: opens the session if the run needs one.
+
+        The session is salted to the pinned key, else to `parent`, else to the storage root key.
+        """
         kind, key = self._kind(), self.key
         if not key.protected:
             if kind == TPM_SE.POLICY:
@@ -115,7 +121,7 @@ class Run:
             self._salt_was_created = True
 
     def finish(self, handle: int) -> None:
-        """Step 3: flushes what the run opened, after the last use of the key at `handle`."""
+        """Step 3: flushes the objects and sessions of the run, after the last use of the key at `handle`."""
         self.tpm.flush_last(self.opened)
 
     def give_back(self) -> None:
@@ -136,19 +142,22 @@ class Run:
             self.tpm.flush(transient)
 
     def _needs_public_area(self) -> bool:
-        """Whether to read the public area first, because a policy session needs the key's hash."""
+        """Returns whether to read the public area first, because a policy session needs the key's hash."""
         key = self.key
         needed = key.protected or bool(key.auth) or key.pcrs is None
         return self._kind() == TPM_SE.POLICY and self.public is None and self.name is None and needed
 
     def _kind(self) -> TPM_SE:
-        """The session's type: a policy session if the policy authorizes the key."""
+        """Returns the session's type: a policy session if a policy authorizes the key."""
         by_policy = self.public is not None and not self.public.object_attributes & TPMA_OBJECT.USER_WITH_AUTH
         described = self.key.pcrs is not None or self.key.described is not None
         return TPM_SE.POLICY if described or by_policy else TPM_SE.HMAC
 
     def _hash(self, kind: TPM_SE) -> TPM_ALG:
-        """The session's hash: for a policy session the key's nameAlg, which its file or Name says."""
+        """Returns the session's hash.
+
+        For a policy session it is the key's nameAlg, which the key's file or Name contains.
+        """
         if kind == TPM_SE.POLICY and self.public is not None:
             return self.public.name_alg
         if kind == TPM_SE.POLICY and self.name is not None:
@@ -169,7 +178,7 @@ class Run:
     def _find_endorsement_key(self, file: "KeyFile", handle: int) -> None:
         """Takes the key at an endorsement key's handle as the parent, or prepares to create the endorsement key.
 
-        Another storage key at that handle is the parent that the file means, unless `ek_parent` is set.
+        A different storage key at that handle is the parent that the file means, unless `ek_parent` is set.
         """
         from ..state.nv import handles
         from .endorsement import KINDS, template_of
@@ -196,7 +205,7 @@ class Run:
         self._parent_by_policy = not template.object_attributes & TPMA_OBJECT.USER_WITH_AUTH
 
     def _parent(self, file: "KeyFile") -> int:
-        """The parent's handle."""
+        """Returns the parent's handle."""
         place = self.key.primary_parent
         if self.parent is not None:
             return self.parent.handle
@@ -217,7 +226,7 @@ class Run:
         self.parent, self.parent_name = created, created.name
 
     def _load(self, file: "KeyFile") -> int:
-        """Loads the key file's key, opening the session on the way."""
+        """Loads the key file's key, and opens the session before."""
         parent = self.prepare_parent(file)
         try:
             loaded = self.try_parent_auths(parent, lambda auth: self._load_under(file, parent, auth))
@@ -231,7 +240,7 @@ class Run:
         return loaded.object_handle
 
     def _load_under_ecc(self, file: "KeyFile") -> "Load.Response":
-        """Loads the key under the ECC endorsement key: tpmcopy's files do not say which one is the parent."""
+        """Loads the key under the ECC endorsement key, because tpmcopy's files do not identify the parent."""
         if self._parent_policy is not None:
             self.tpm.flush(self._parent_policy.handle)
         self._flush_opened()
@@ -263,7 +272,7 @@ class Run:
         return self.tpm.execute(command, *uses).out_private
 
     def _encrypted(self, uses: tuple[Password | Use, ...]) -> tuple[Password | Use, ...]:
-        """The same authorizations; if the key is protected, the command's first parameter is encrypted."""
+        """Returns the authorizations; if the key is protected, they also encrypt the command's first parameter."""
         session = self.companion or self.session
         if not self.key.protected or session is None:
             return uses
@@ -274,10 +283,11 @@ class Run:
         return (*uses, session.use(decrypt=True))
 
     def check_cipher(self, handle: int) -> None:
-        """Raises SessionError if the session has another cipher than requested, and a check is worth a command.
+        """Raises SessionError if the session does not have the requested cipher.
 
-        No HMAC covers the parameters of TPM2_StartAuthSession, and the response HMAC of TPM2_HMAC does not show
-        which cipher was used. ReadPublic does: the public area has to match the key's Name.
+        The check costs one command, and is skipped if it is not needed. No HMAC covers the parameters of
+        TPM2_StartAuthSession, and the response HMAC of TPM2_HMAC does not show which cipher was used. ReadPublic
+        does: the public area has to match the key's Name.
         """
         session = self.companion or self.session
         if not (self._cipher_in_doubt and self.key.protected) or session is None or self._cipher_checked:
@@ -291,7 +301,11 @@ class Run:
 
     @property
     def _cipher_in_doubt(self) -> bool:
-        """Whether a check is due. Without a Name known beforehand, another key could be read as well."""
+        """Returns whether the cipher must be checked.
+
+        If the Name is not known beforehand, the check proves nothing: the TPM could return a different key's
+        public area.
+        """
         named = self.key.pin is None or self.key.name is not None
         return self.key.checked or (self._salt_was_created and named)
 
@@ -301,7 +315,7 @@ class Run:
         return self.authorize(auth)
 
     def _endorsement_policy(self) -> Session:
-        """A policy session that satisfies an endorsement key's policy (TCG EK Credential Profile, B.3.3)."""
+        """Returns a policy session that satisfies an endorsement key's policy (EK Credential Profile, B.3.3)."""
         from ..spec.commands.policies import PolicySecret
 
         self._parent_policy = session = self.tpm.start_session(SessionStart(TPM_SE.POLICY))
@@ -315,7 +329,7 @@ class Run:
         return session
 
     def authorize(self, auth: Secret) -> tuple[Password | Use, ...]:
-        """Returns an authorization by an authValue, without a secret in clear if the key is protected."""
+        """Returns an authorization by an authValue. If the key is protected, it sends no secret unencrypted."""
         session = self.companion or self.session
         if session is not None and session.kind == TPM_SE.HMAC:
             return (session.use(auth),)
@@ -333,7 +347,7 @@ class Run:
         return attempt(auths[-1])
 
     def _auths_of(self, handle: int) -> list[Secret]:
-        """The authValues to try at `handle`: only one if a wrong one would count towards the TPM's lockout."""
+        """Returns the authValues to try at `handle`: only one if a wrong one counts towards the TPM's lockout."""
         auths = self.key.parent_auths
         if handle >> 24 == TPM_HT.TRANSIENT:
             return [EMPTY_AUTH]  # The hierarchy's authValue is not its primary key's.
@@ -348,7 +362,10 @@ class Run:
         return auths if right is None else auths[:1] if right else auths[1:]
 
     def authorize_key(self, handle: int) -> Authorizer:
-        """Returns the key's authorizations. A policy is satisfied anew: each use ends it (Part 1, §19.7)."""
+        """Returns the key's authorizations.
+
+        A policy is satisfied again for each use, because each use ends it (Part 1, §19.7).
+        """
         session, auth = self.session, self.key.auth
         if session is None:
             return lambda **_: (Password(auth),)
