@@ -237,7 +237,10 @@ def test_show_says_what_each_field_means(tool: Tool, tmp_path: Path) -> None:
         ({"description": "na\u00efve\x1b[31m"}, r"description 'na\xefve\x1b[31m'"),
         ({"type": "2.23.133.10.1.4", "secret": b"\0\2ab"}, "secret 4 bytes encrypted seed"),
         ({"policy": ((0x160, b"\1\2"),)}, "1. TPM2_PolicySigned 0102"),
-        ({"policy": ((0x16B, b""), (0x7FF, b"\1"))}, "1. TPM2_PolicyAuthValue The user must know the object's authValue"),
+        (
+            {"policy": ((0x16B, b""), (0x7FF, b"\1"))},
+            "1. TPM2_PolicyAuthValue The user must know the object's authValue",
+        ),
         ({"auth_policy": (("later", ((0x16B, b""),)),)}, "auth_policy later: 1. TPM2_PolicyAuthValue"),
         ({"policy": ()}, "policy no commands"),
     ):
