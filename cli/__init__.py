@@ -1,4 +1,4 @@
-"""The command line, which puts tpmwire and sigv4 together. Old Pythons can parse this file, and are refused."""
+"""The command line, which combines tpmwire and sigv4. Reports a Python version that is too old."""
 
 import sys
 

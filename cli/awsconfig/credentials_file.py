@@ -21,7 +21,7 @@ _SETTINGS = {
 
 
 def check(profile: str, *, overwrite: bool) -> None:
-    """Checks, before the TPM is opened, what would otherwise fail at the end. Raises UsageError."""
+    """Checks, before the TPM is opened, that the credentials file can be changed. Raises UsageError."""
     section_of(profile)  # a name that has no section
     path = _path()
     _check_section(profile, read_text(path), overwrite=overwrite)
@@ -53,7 +53,7 @@ def write_credentials(profile: str, credentials: "Credentials", *, overwrite: bo
 
 
 def _path() -> str:
-    """Returns the path of the file itself if the name is a symbolic link, so that the link stays one."""
+    """Returns the path of the credentials file, with a symbolic link resolved: the link itself is not replaced."""
     return os.path.realpath(credentials_path())
 
 

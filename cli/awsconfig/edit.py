@@ -1,6 +1,6 @@
 """Edits ~/.aws/config and ~/.aws/credentials without changing anything else: comments, order, blanks.
 
-People write both files by hand, and a parser's output would lose comments. The grammar is configparser's, with
+Users edit both files by hand, and a parser's output would lose their comments. The grammar is configparser's, with
 which botocore and the aws command read both files: indented settings, `name: value`, values on several lines. Each
 edit is checked by parsing the new text with configparser itself.
 """
@@ -57,7 +57,10 @@ def config_path() -> str:
 
 
 def credentials_path() -> str:
-    """Returns the path of ~/.aws/credentials, or AWS_SHARED_CREDENTIALS_FILE. Raises as `config_path` does."""
+    """Returns the path of ~/.aws/credentials, or AWS_SHARED_CREDENTIALS_FILE.
+
+    Raises the errors of `config_path`.
+    """
     return _check_resolved(credentials_file(os.environ), "AWS_SHARED_CREDENTIALS_FILE")
 
 
@@ -77,7 +80,7 @@ def section_of(profile: str) -> str:
 
 
 def profile_of(section: str) -> str | None:
-    """Returns the profile that a section of ~/.aws/config is; None for another section."""
+    """Returns the name of the profile in a section of ~/.aws/config; None if the section is not a profile."""
     kind, name = parse_section(section)
     return name if kind == "profile" else None
 
@@ -121,7 +124,7 @@ def _find_sections(lines: list[str]) -> list[_Section]:
 
 
 def _find_section(layout: list[_Section], section: str) -> _Section | None:
-    """Returns the section of that name, or None. Raises UsageError if there are two."""
+    """Returns the section of that name, or None. Raises UsageError if two sections have the name."""
     wanted = _canonical(section)
     found = [each for each in layout if _canonical(each.name) == wanted]
     if len(found) > 1:
@@ -135,7 +138,7 @@ def sections(text: str) -> list[str]:
 
 
 def has_section(text: str, section: str) -> bool:
-    """Tells whether there is such a section."""
+    """Returns whether the file has the given section."""
     return _find_section(_find_sections(_split_lines(text)), section) is not None
 
 
@@ -204,7 +207,7 @@ def _indent(line: str) -> str:
 
 
 def _check_edit(before: str, after: str, section: str, values: Mapping[str, str | None]) -> str:
-    """Returns the edited text if it has these values in the section, and all else unchanged. Raises UsageError."""
+    """Returns the edited text if only these values in the section have changed. Raises UsageError otherwise."""
     wanted, got = _parse_text(before, section), _parse_text(after, section)
     changed = wanted[_canonical(section)]
     for name, value in values.items():

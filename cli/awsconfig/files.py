@@ -47,7 +47,7 @@ def _file_named(path: str) -> Iterator[None]:
 
 
 def check_writable(path: str) -> None:
-    """Checks, before the TPM is opened, what would otherwise fail at the end. Raises UsageError."""
+    """Checks, before the TPM is opened, that the file can be written. Raises UsageError."""
     path = os.path.realpath(path)
     directory = os.path.dirname(path)
     while not os.path.lexists(directory):
@@ -61,10 +61,10 @@ def check_writable(path: str) -> None:
 
 
 def edit_file(path: str, edit: Callable[[str], str | None]) -> None:
-    """Replaces the file's text with `edit(text)`, and loses no concurrent change.
+    """Replaces the file's text with `edit(text)`; concurrent changes are not lost.
 
     The file is replaced atomically, and only its owner can read it afterwards; if `edit` returns None, it is not
-    changed. A symbolic link stays one. Raises UsageError, OSError, and what `edit` raises.
+    changed. A symbolic link is preserved. Raises UsageError, OSError, and the errors of `edit`.
     """
     path = os.path.realpath(path)
     directory = os.path.dirname(path)
@@ -81,7 +81,8 @@ def edit_file(path: str, edit: Callable[[str], str | None]) -> None:
 def _directory_lock(directory: str) -> Iterator[None]:
     """Locks the directory, so that runs do not overwrite each other's changes. Raises UsageError.
 
-    Not the file, since each write replaces it. The kernel releases the lock if the process dies.
+    The file itself cannot be locked, since each write replaces it. The kernel releases the lock if the process
+    dies.
     """
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

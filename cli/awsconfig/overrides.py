@@ -54,7 +54,7 @@ def check_overrides(profile: "Profile", *, force: bool, but: tuple[str, ...] = (
 
 
 def warn_of_proof(line: str) -> None:
-    """Warns if the test of a key used variables that the profile's line has no option for."""
+    """Warns if the test of a key used environment variables that the profile's line does not set as options."""
     names = {
         "AWS_ENDPOINT_URL_STS": "--endpoint-url",
         "AWS_ENDPOINT_URL": "--endpoint-url",

@@ -75,7 +75,10 @@ def remove_plaintext(profile: str, key: Plaintext) -> None:
 
 
 def _remove_key_lines(section: str, secret: str, removed: list[str], text: str) -> str | None:
-    """Returns the text without the section's key; None if it has another key. Calls `removed` with the section."""
+    """Returns the text without the section's key; None if it has a different key.
+
+    Calls `removed` with the section.
+    """
     if get_setting(text, section, "aws_secret_access_key") != secret:
         return None
     removed.append(section)

@@ -54,9 +54,9 @@ def profile_lines(command: str, name: str) -> str:
 
 
 def check_profile(name: str, *, force: bool) -> None:
-    """Checks, before the key is created, what would otherwise fail afterwards. Raises UsageError.
+    """Checks, before the key is created, that the profile can be written. Raises UsageError.
 
-    Without `force`, raises it also if the profile already has a credential_process.
+    Without `force`, also raises UsageError if the profile already has a credential_process.
     """
     check_writable(config_path())
     present = read_setting(config_path(), section_of(name), "credential_process")

@@ -1,4 +1,4 @@
-"""The HMAC key of a run's options: its place, its authorization, and HMACs with it."""
+"""The HMAC key of a run's options: its handle or file, its authorization, and HMACs with it."""
 
 import os
 from collections.abc import Sequence
@@ -61,12 +61,12 @@ def key_from(settings: RunSettings) -> HmacKey:
 
 
 def ask_tpm(settings: RunSettings, key: HmacKey, message: bytes) -> bytes:
-    """Returns one HMAC, with the TPM closed again. Raises what `HmacKey.hmac` does."""
+    """Returns one HMAC, with the TPM closed again. Raises the errors of `HmacKey.hmac`."""
     return ask_tpm_each(settings, [(key, [message])])[0]
 
 
 def ask_tpm_each(settings: RunSettings, wanted: Sequence[tuple[HmacKey, Sequence[bytes]]]) -> list[bytes]:
-    """Returns the HMAC of each message by its key, and opens the TPM once. Raises what `HmacKey.hmacs` does."""
+    """Returns the HMAC of each message by its key; opens the TPM once. Raises the errors of `HmacKey.hmacs`."""
     transport = open_transport(settings.tpm_path, settings.timeout)
     tpm = Tpm(transport, abandon=finish_in_background, for_one_use=len(wanted) == 1)
     if settings.verbose:

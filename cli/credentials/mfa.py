@@ -19,7 +19,7 @@ _TRIES = 3
 def code(settings: RunSettings) -> str:
     """Returns the six digits for --mfa-serial. Raises UsageError if no one types it within a minute.
 
-    With --mfa-totp also raises what `aws_code` does.
+    With --mfa-totp, also raises the errors of `aws_code`.
     """
     if settings.mfa_totp:
         from .totp_key import aws_code  # noqa: PLC0415 - for --mfa-totp only
@@ -59,7 +59,7 @@ def _from_program(command: str) -> str:
 
 
 def _read_all(descriptor: int, deadline: float) -> bytes:
-    """Reads to the end, up to a little more than a code. Raises TimeoutError."""
+    """Reads until the end of the output, or until it is longer than a code. Raises TimeoutError."""
     said = b""
     while len(said) <= _MOST and (more := _read(descriptor, deadline)):
         said += more

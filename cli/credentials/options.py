@@ -45,7 +45,7 @@ Options may be written as -name value, -name=value, --name value or --name=value
 
 
 class CredentialSettings(TpmSettings):
-    """The options of a run that say which key signs, and which credentials are requested.
+    """Options of a run: the key that signs, and the requested credentials.
 
     A value that the command line does not have is None, or the option's default.
     """
@@ -92,7 +92,7 @@ class CredentialSettings(TpmSettings):
 
 
 class OutputSettings:
-    """The options of a run that say where the credentials are written."""
+    """Options of a run: the destination and format of the credentials."""
 
     format: str
     credentials_profile: str | None
@@ -105,7 +105,7 @@ OUTPUT_OPTIONS = frozenset(OutputSettings.__annotations__) - frozenset(Credentia
 
 
 class Role(NamedTuple):
-    """The options of one role, or of several that only the last one's limits apply to. Tags are KEY=VALUE."""
+    """The options of one role or of a chain, whose limits apply to its last role only. Tags are KEY=VALUE."""
 
     arns: Sequence[str]
     session_name: str | None = None
@@ -121,8 +121,8 @@ class Role(NamedTuple):
 class RunSettings(CredentialSettings, OutputSettings):
     """The options of `run_parser`, and those that only a profile of ~/.aws/config has. Immutable.
 
-    `aws_profile` has the settings that concern all of AWS (endpoints, CAs, retries), `profile_region` is the
-    region of the profile that `profile` names, and `earlier` are the roles assumed before the options' own.
+    `aws_profile` has the settings for all of AWS (endpoints, CAs, retries). `profile_region` is the
+    region of the profile that `profile` names. `earlier` are the roles assumed before that of the options.
     """
 
     version: bool
@@ -131,13 +131,13 @@ class RunSettings(CredentialSettings, OutputSettings):
     earlier: tuple[Role, ...]
 
     def copy(self) -> "RunSettings":
-        """Returns the same settings, for a function that returns them with changes."""
+        """Returns a copy of the settings, for a function that returns changed settings."""
         found = RunSettings()
         vars(found).update(vars(self))
         return found
 
     def with_options(self, options: Mapping[str, object]) -> "RunSettings":
-        """Returns these settings with other values of some options, as `given_options` has them."""
+        """Returns these settings with new values of some options, in the form of `given_options`."""
         found = self.copy()
         vars(found).update(options)
         return found
@@ -161,7 +161,7 @@ def parse_run(words: Sequence[str]) -> RunSettings:
 
 
 def run_parser() -> Parser:
-    """The program's parser; its words may be in Go's style (`Parser.parse_go_style`)."""
+    """Returns the program's parser; arguments may be in Go's style (`Parser.parse_go_style`)."""
     parser = Parser(
         prog=PROGRAM,
         description=DESCRIPTION,
@@ -370,7 +370,7 @@ def run_parser() -> Parser:
 
 
 def given_options(words: Sequence[str]) -> dict[str, object]:
-    """Returns the values of the options that the words have, and no defaults. Raises UsageError."""
+    """Returns the values of the options in the command line, without defaults. Raises UsageError."""
     parser = run_parser()
     parser._defaults.clear()
     for action in parser._actions:
@@ -385,7 +385,7 @@ def lifetime(settings: RunSettings) -> str:
 
 
 def complete(settings: RunSettings) -> RunSettings:
-    """Returns the settings with the default lifetime, and with the policy's text in place of its file.
+    """Returns the settings with the default lifetime, and the policy's text instead of its file name.
 
     The cache then depends on the policy, not on the file's name. Raises UsageError.
     """
@@ -416,7 +416,7 @@ def key_place(text: str) -> int | str:
 
 
 def totp_place(settings: RunSettings) -> int | str:
-    """Returns where the key of --mfa-totp is. Raises UsageError."""
+    """Returns the handle or key file of --mfa-totp. Raises UsageError."""
     try:
         return key_place(settings.mfa_totp or "")
     except argparse.ArgumentTypeError as error:

@@ -19,7 +19,7 @@ FORMATS = ("process", "env", "export", "fish", "powershell", "json")
 def put_out(settings: OutputSettings, obtain: "Callable[[], Credentials]") -> None:
     """Obtains the credentials, and prints them as --format says, or writes them to the credentials file.
 
-    Raises what `obtain` does, UsageError, OSError.
+    Raises UsageError, OSError, and the errors of `obtain`.
     """
     profile, overwrite = settings.credentials_profile, settings.credentials_overwrite
     if settings.format != "credentials-file":

@@ -1,4 +1,4 @@
-"""The options that a profile of ~/.aws/config stands for: its roles, down to the profile that runs our program.
+"""Resolves a profile of ~/.aws/config to options: its chain of roles, down to the profile that runs this program.
 
   [profile admin]
   role_arn = arn:aws:iam::123456789012:role/admin
@@ -7,7 +7,7 @@
   [profile tpm]
   credential_process = aws-tpm-process-credential --aws-access-key-id=AKIA... --persistentHandle=0x81010002
 
-The key itself signs for the first role, which may ask for MFA then, and lasts as long as the role allows.
+The key itself signs the request for the first role. Only this role can require MFA and last longer than an hour.
 """
 
 import os
@@ -40,7 +40,10 @@ REPLACED = {
 
 
 def process_words(text: str, profile: str = "the profile") -> tuple[list[str], list[str]]:
-    """Returns the words of a credential_process, up to our program's name and after it. Raises UsageError."""
+    """Splits a credential_process into its words up to this program's name, and its arguments.
+
+    Raises UsageError.
+    """
     try:
         words = shlex.split(text)
     except ValueError as error:
@@ -75,7 +78,7 @@ def profile_settings(name: str, given: Mapping[str, object] | None = None) -> Ru
 
 
 def _chained(config: Config, name: str, seen: tuple[str, ...]) -> tuple[RunSettings, list[Profile]]:
-    """Returns the settings, and the profiles that they are from, the named one first."""
+    """Returns the settings, and the profiles that contain them, beginning with the named profile."""
     chain = config.chain(name)
     base = chain[-1]
     for profile in chain:
@@ -118,7 +121,7 @@ def _chained(config: Config, name: str, seen: tuple[str, ...]) -> tuple[RunSetti
 
 
 def without_process(base: Profile) -> str:
-    """Returns why a profile without a credential_process cannot be used: the kind of its credentials, if any."""
+    """Returns why a profile without credential_process cannot be used: its kind of credentials, if any."""
     if source := base.get("credential_source"):
         return (
             f"{base} has credential_source = {source!r}, which does not use the TPM's key; set "
@@ -170,7 +173,7 @@ def _duration(profile: Profile) -> str | None:
 
 
 def _overlaid(settings: RunSettings, given: Mapping[str, object]) -> RunSettings:
-    """Returns the settings with the options that are given, without those that these replace."""
+    """Returns the settings overridden by the given options, without settings that contradict them."""
     found = settings
     other = given.get("federation_name") or given.get("root_of") or given.get("assumeRole") is False
     if other or given.get("aws_arn"):

@@ -31,7 +31,7 @@ _NETWORK = {"AWS_CA_BUNDLE", "HTTPS_PROXY", "HTTP_PROXY", "REQUESTS_CA_BUNDLE"}
 
 
 def environ_of(settings: RunSettings) -> Mapping[str, str]:
-    """Returns the environment with the options that win over it, and the profile's ca_bundle if it has none."""
+    """Returns the environment overridden by the options, and with the profile's ca_bundle if it has none."""
     bundle = settings.aws_profile and settings.aws_profile.get("ca_bundle")
     options = {"AWS_CA_BUNDLE": settings.ca_bundle} if settings.ca_bundle else {}
     if settings.use_fips_endpoint:
@@ -46,7 +46,8 @@ def environ_of(settings: RunSettings) -> Mapping[str, str]:
 def obtain(settings: RunSettings) -> "Credentials":
     """Returns the credentials that the options request.
 
-    Raises UsageError and RequestError before the TPM is opened; what `HmacKey.hmac` and `StsClient.call` raise.
+    Raises UsageError or RequestError before the TPM is opened, and the errors of `HmacKey.hmac` and
+    `StsClient.call`.
     """
     key_id = access_key_id(settings)
     settings = complete(settings)
@@ -149,7 +150,7 @@ def access_key_id(settings: RunSettings) -> str:
 def signer_from(settings: RunSettings, key_id: str, *, checked: bool = False) -> "Signer":
     """Returns a signer with the key of the options, which uses the TPM once per signing day.
 
-    `checked` is for signatures that no one verifies before they are printed: see `tpmwire.use.key.Key`.
+    `checked` is for signatures that are printed without being verified: see `tpmwire.use.key.Key`.
     Raises UsageError, KeyFileError.
     """
     from sigv4.signer import Signer  # noqa: PLC0415 - a run with cached credentials signs nothing
@@ -160,7 +161,7 @@ def signer_from(settings: RunSettings, key_id: str, *, checked: bool = False) ->
 
 
 def operations(settings: RunSettings, code: str | None) -> "list[Operation[Credentials]]":
-    """Returns the operations, each signed with the result of the one before. They are validated here.
+    """Returns the validated operations; each is signed with the result of the preceding one.
 
     `code` is that of --mfa-serial, None if it is not known yet. Raises UsageError, RequestError.
     """
@@ -224,13 +225,13 @@ def _roles(settings: RunSettings, code: str | None) -> "Iterator[AssumeRole]":
 
 
 def _one_by_one(role: Role) -> list[Role]:
-    """Returns a role for each ARN; the limits are for the last of them."""
+    """Returns a role for each ARN; the limits apply to the last role."""
     *before, last = role.arns
     return [Role([arn], role.session_name, role.duration) for arn in before] + [role._replace(arns=[last])]
 
 
 def _check_transitive_tags(roles: Sequence[Role]) -> None:
-    """Raises UsageError for transitive tags that no role of the chain has, and for others in their place."""
+    """Raises UsageError for transitive tags that no role of the chain has, or that a later role sets again."""
     inherited: set[str] = set()
     for role in roles:
         own = {key.lower() for key in tags_of(role.tags) or ()}
@@ -254,7 +255,7 @@ def seconds_of(text: str, option: str = "--duration") -> int:
 
 
 def _check_fit(settings: RunSettings, operation: str) -> None:
-    """Raises UsageError for an option that the operation would ignore: a limit must not be lost."""
+    """Raises UsageError for an option that the operation would ignore, since a limit must not be lost."""
     operations_by_option = {
         "mfa-serial": (settings.mfa_serial, ("GetSessionToken", "assumeRole")),
         "policy": (settings.policy or settings.policy_file, ("assumeRole", "federation-name")),

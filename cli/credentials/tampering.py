@@ -1,7 +1,7 @@
 """A check, after AWS refused a signature, whether the TPM's result was modified in transit.
 
-AWS checks the signatures of a credential run, so the run itself does without the command that a check costs (see
-`tpmwire.use.run.Run.check_cipher`): it is sent once there is a reason.
+AWS verifies the signatures of a credential run, so the run itself omits the extra command for a check (see
+`tpmwire.use.run.Run.check_cipher`): the command is sent only after a refusal.
 """
 
 import time
@@ -20,7 +20,7 @@ __all__ = ["check_result"]
 def check_result(settings: RunSettings, signer: Signer, refused: StsError) -> None:
     """Repeats the TPM's HMAC with the session's cipher checked. Raises SessionError if the result was changed.
 
-    Otherwise adds to the refusal's hint the cause that no check can exclude.
+    Otherwise adds the remaining possible cause to the refusal's hint: a substituted key.
     """
     if settings.credential_file is None and not settings.key_name:
         refused.hint += (

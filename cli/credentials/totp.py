@@ -29,7 +29,7 @@ class Token(NamedTuple):
 
     @property
     def is_of_aws(self) -> bool:
-        """Tells whether AWS accepts its codes."""
+        """Returns whether AWS accepts the codes of this token."""
         return self[1:] == ("SHA1", AWS_DIGITS, AWS_PERIOD)
 
 
@@ -103,7 +103,7 @@ def _checked(secret: str, hash_name: str, digits: str, period: str) -> Token:
 
 
 def _base32(text: str) -> bytes:
-    """Decodes base32 as people type it: in either case, in groups, with or without padding."""
+    """Decodes base32 as users type it: in either case, in groups, with or without padding."""
     import base64  # noqa: PLC0415 - a code needs no base32
     import binascii  # noqa: PLC0415 - likewise
 

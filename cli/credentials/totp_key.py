@@ -26,8 +26,9 @@ def key_at(where: int | str) -> HmacKey:
 def aws_code(settings: RunSettings) -> str:
     """Returns the current code for a run's --mfa-totp by one HMAC, with the TPM closed again.
 
-    The key is used like the run's own key: same session encryption, same salt key, same passwords if the
-    key's file says that it has one. Raises UsageError, KeyFileError; what `HmacKey.hmac` does.
+    The key is used with the session encryption and salt key of the run's own key, and with its passwords if the
+    token's key file states that it has a password. Raises UsageError, KeyFileError, and the errors of
+    `HmacKey.hmac`.
     """
     key = key_at(totp_place(settings))
     if key.file is not None:

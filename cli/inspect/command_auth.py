@@ -101,7 +101,7 @@ class CommandAuthorizer:
         return given
 
     def _hidden(self, kind: "type[Command]") -> tuple[bool, bool]:
-        """Tells whether the session for all encrypts the first parameter of the command, and of the response."""
+        """Returns whether the session for all encrypts the first parameter of the command, and of the response."""
         if self._wanted != "salted":
             return False, False
         return first_parameter(kind) is not None, first_parameter(kind.Response) is not None

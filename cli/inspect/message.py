@@ -10,7 +10,7 @@ Exchange = tuple[bytes, bytes]
 
 
 def is_message(octets: bytes) -> bool:
-    """Tells whether the bytes begin with a tag of TPM 2.0, and have the size in the header."""
+    """Returns whether the bytes begin with a tag of TPM 2.0, and have the size in the header."""
     return (
         len(octets) >= HEADER
         and octets[:2] in (b"\x80\x01", b"\x80\x02", b"\x00\xc4")

@@ -127,7 +127,7 @@ def load_under(tpm: Tpm, parent: ParentKey, public: TPMT_PUBLIC, private: bytes)
 
 
 def is_occupied(tpm: Tpm, handle: int) -> bool:
-    """Tells whether a persistent handle is occupied."""
+    """Returns whether a persistent handle is occupied."""
     return nv.handles(tpm, handle, handle) == [handle]
 
 

@@ -50,7 +50,7 @@ class Place(NamedTuple):
         return self._replace(file=os.path.abspath(self.file)) if self.file else self
 
     def __bool__(self) -> bool:
-        """Tells whether it has a file or a handle."""
+        """Returns whether it has a file or a handle."""
         return bool(self.file) or self.handle is not None
 
     def __str__(self) -> str:
@@ -81,7 +81,7 @@ class Placement(NamedTuple):
 
 
 def check_path(path: str, option: str, *, force: bool) -> None:
-    """Checks, before the TPM is opened, what would otherwise fail at the end. Raises UsageError."""
+    """Checks, before the TPM is opened, that the file can be written. Raises UsageError."""
     directory = os.path.dirname(path) or "."
     if os.path.isdir(path):
         raise UsageError(f"{path} is a directory; {option} is the file to write")

@@ -13,7 +13,9 @@ __all__ = ["copy_ways", "is_plain"]
 
 
 def is_plain(file: "KeyFile") -> bool:
-    """Tells whether the policy is empty, or PCRs and a password: that one is rebuilt with the current PCR values.
+    """Returns whether the policy is empty or contains PCRs and a password only.
+
+    Such a policy is rebuilt with the current PCR values.
 
     Raises PolicyError for an unsupported statement.
     """
@@ -47,7 +49,7 @@ def copy_ways(file: "KeyFile") -> "tuple[Policy, ...]":
 
 
 def _may_have_digest(policy: "Policy", public: "TPMT_PUBLIC") -> bool:
-    """Tells whether the digest can match; False if it is known to differ."""
+    """Returns whether the digest can match; False if it is known to differ."""
     try:
         return policy.digest(public.name_alg) == public.auth_policy
     except PolicyError:

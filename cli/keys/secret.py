@@ -24,7 +24,7 @@ LONGEST = 124
 def read_key(profile: str | None, *, force: bool) -> Secret:
     """Returns the HMAC key of a profile's secret or, without one, of the secret on standard input or at a prompt.
 
-    Raises UsageError, and as `parse_secret`.
+    Raises UsageError, and the errors of `parse_secret`.
     """
     return parse_secret(_read_secret(profile), force=force)
 

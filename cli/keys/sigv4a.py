@@ -66,7 +66,7 @@ def check_installed() -> None:
 def required_key_id(given: str | None) -> str:
     """Returns the access key id that is given, else AWS_ACCESS_KEY_ID; the SigV4A key is derived from it.
 
-    Raises UsageError without one, and as `check_installed`.
+    Raises UsageError without one, and the errors of `check_installed`.
     """
     check_installed()
     key_id = given or os.environ.get("AWS_ACCESS_KEY_ID") or ""

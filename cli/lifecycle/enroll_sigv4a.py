@@ -37,7 +37,7 @@ def enroll_sigv4a(
 
 
 def _is_there(tpm: Tpm, place: Place, wanted: TPMT_PUBLIC) -> bool:
-    """Tells whether the key is in its place. Raises UsageError for another key, or if one of two is missing."""
+    """Returns whether the key is in its place. Raises UsageError for another key, or if one of two is missing."""
     found = [read_public_at(tpm, part) for part in place.parts]
     for part, public in zip(place.parts, found, strict=True):
         if public is not None and (public.type, public.unique) != (wanted.type, wanted.unique):

@@ -51,7 +51,7 @@ class ProfileCommand:
         return self._key
 
     def hmac(self, message: bytes) -> bytes:
-        """Returns one HMAC with the key, and closes the TPM. Raises TpmError and what else `HmacKey.hmac` does."""
+        """Returns one HMAC with the key, and closes the TPM. Raises the errors of `HmacKey.hmac`."""
         return ask_tpm(self.settings, self.key, message)
 
     def signer(self) -> "Signer":

@@ -104,7 +104,7 @@ def check_place(place: Place, command: ProfileCommand) -> None:
 
 
 def _states_policy(file: KeyFile, command: ProfileCommand) -> bool:
-    """Tells whether the profile states all of the file's policy."""
+    """Returns whether the profile states all of the file's policy."""
     return is_plain(file) and (not file.policy or bool(command.settings.pcrs))
 
 

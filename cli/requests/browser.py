@@ -13,7 +13,7 @@ _READING = 5.0  # seconds for a browser to read a short page
 
 
 def show(url: str, program: str) -> bool:
-    """Has `program` (xdg-open) show it, with a page that only the user can read; tells whether that worked.
+    """Has `program` (xdg-open) show it, with a page that only the user can read; returns whether that worked.
 
     On a command line all users could read the URL. Takes five seconds, after which the page is removed. Without a
     graphical session nothing is tried: xdg-open would start a browser for terminals, which has none here.

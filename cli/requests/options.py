@@ -163,7 +163,7 @@ def resolve_run(args: UseSettings) -> RunSettings:
 
 
 def caller_of(args: UseSettings) -> Caller:
-    """Returns the caller of AWS that the options describe. Raises what `resolve_run` does."""
+    """Returns the caller of AWS that the options describe. Raises the errors of `resolve_run`."""
     timeout = args.timeout if "timeout" in args.given else max(args.timeout, _PATIENCE)
     run = resolve_run(args)
     return Caller(run, args.aws_region, run.profile_region if args.profile else None, timeout)

@@ -110,7 +110,7 @@ def _signing_scope(
 
 
 def _is_unsigned(caller: Caller, service: str, request: Request, *, unsigned: bool) -> bool:
-    """Tells whether the body is not signed. Raises UsageError if the service requires it."""
+    """Returns whether the body is not signed. Raises UsageError if the service requires it."""
     fit = rules_for(service).may_be_unsigned and request.url.startswith("https:")
     if unsigned and not fit:
         raise UsageError(
@@ -121,7 +121,7 @@ def _is_unsigned(caller: Caller, service: str, request: Request, *, unsigned: bo
 
 
 def _is_unsigned_by_profile(profile: "Profile | None", service: str) -> bool:
-    """Tells whether the s3 section of the profile disables payload signing."""
+    """Returns whether the s3 section of the profile disables payload signing."""
     if profile is None or rules_for(service) is not S3:
         return False
     return str(profile.section("s3").get("payload_signing_enabled", "")).lower() == "false"

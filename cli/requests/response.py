@@ -42,7 +42,7 @@ class Output:
 
     A terminal gets control characters by their numbers, unless `path` is -.
 
-    `include` writes status and headers first. With `fail` an HTTP error is not written; `refused` tells whether
+    `include` writes status and headers first. With `fail` an HTTP error is not written; `refused` returns whether
     there was one. Raises UsageError if the file cannot be created.
     """
 

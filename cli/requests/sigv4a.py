@@ -18,8 +18,8 @@ __all__ = ["sigv4a_key_of"]
 def sigv4a_key_of(run: RunSettings, place: str | None, region_set: str | None) -> tuple[Sigv4aSigner, str | None]:
     """Returns a SigV4A signer and its expiration (RFC 3339 text), which is None for the TPM's key itself.
 
-    With the key at `place` the TPM is opened for each signature, and closed again. Raises UsageError, RequestError
-    and KeyFileError before the TPM is opened, and for temporary credentials what `obtain` does.
+    With the key at `place`, the TPM is opened for each signature. Raises UsageError, RequestError
+    and KeyFileError before the TPM is opened and, for temporary credentials, the errors of `obtain`.
     """
     by_session = bool(run.assumeRole or run.federation_name or run.root_of or run.mfa_serial)
     if place and by_session:

@@ -138,7 +138,7 @@ class Connections:
         return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
 
     def _has_room(self) -> bool:
-        """Tells whether there is room for one more connection, and makes room if possible."""
+        """Returns whether there is room for one more connection, and makes room if possible."""
         oldest = next(iter(self._connections.values()), None)
         full = oldest is not None and len(self._connections) >= self._most
         return not full or (oldest is not None and oldest.begun + _CHANCE <= time.monotonic())
@@ -176,7 +176,7 @@ class Connections:
         connection.close()
 
     def _close_oldest(self) -> bool:
-        """Tells whether a connection was closed."""
+        """Returns whether a connection was closed."""
         oldest = next(iter(self._connections.values()), None)
         if oldest is not None:
             self._close(oldest)

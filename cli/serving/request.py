@@ -36,7 +36,7 @@ class RefusedError(Exception):
 
 
 def is_whole(data: bytes) -> bool:
-    """Tells whether the head is complete, or will be refused in any case."""
+    """Returns whether the head is complete, or will be refused in any case."""
     return b"\r\n\r\n" in data or len(data) > LONGEST_HEAD or _BARE.search(data) is not None
 
 

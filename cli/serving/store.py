@@ -95,7 +95,9 @@ class Store:
         return found
 
     def fetch(self) -> None:
-        """Fetches now; for one thread only. Raises UsageError, and what `fetch` does; then keeps the old ones.
+        """Fetches new credentials; for one thread only. After an error, the old credentials remain.
+
+        Raises UsageError, and the errors of the function `fetch`.
 
         Reports a wrong clock instead of serving: SDKs here would treat the credentials as expired, and ask
         forever.

@@ -70,7 +70,7 @@ class TokenFile:
             return
 
     def opens(self, given: str) -> bool:
-        """Tells whether it is the token, or was it a minute ago; in constant time."""
+        """Returns whether it is the token, or was it a minute ago; in constant time."""
         word = given.encode("utf-8", "replace")
         now = bool(self._token) and hmac.compare_digest(word, self._token)
         before = bool(self._before) and hmac.compare_digest(word, self._before)
@@ -78,7 +78,7 @@ class TokenFile:
 
 
 def _is_to_be_made(path: str) -> bool:
-    """Tells whether the file is missing. Raises UsageError early if it cannot be created."""
+    """Returns whether the file is missing. Raises UsageError early if it cannot be created."""
     try:
         os.lstat(path)
     except FileNotFoundError:
@@ -148,7 +148,7 @@ class Sessions:
         return f"{said}.{self._mac(said)}"
 
     def has(self, token: str) -> bool:
-        """Tells whether it is a token that is still valid; in constant time."""
+        """Returns whether it is a token that is still valid; in constant time."""
         said, _, mac = token.rpartition(".")
         ours = hmac.compare_digest(mac.encode("utf-8", "replace"), self._mac(said).encode())
         return ours and int(said.partition(".")[0]) > time.monotonic_ns()

@@ -171,7 +171,7 @@ class Once(argparse._StoreAction):
 
 
 def _same(one: str, other: str) -> bool:
-    """Tells whether two names differ only in hyphens, underscores and capitals."""
+    """Returns whether two names differ only in hyphens, underscores and capitals."""
     return _squashed(one) == _squashed(other)
 
 

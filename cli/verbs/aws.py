@@ -118,7 +118,10 @@ def _configure_token(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Runs the query. Raises UsageError, RequestError before the TPM is opened; what `StsClient.call` does."""
+    """Runs the query.
+
+    Raises UsageError or RequestError before the TPM is opened, and the errors of `StsClient.call`.
+    """
     if args.question == "decode-message":
         # The response is JSON itself.
         print(_ask(args, DecodeAuthorizationMessage(args.about)))

@@ -62,7 +62,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Opens the console. Raises UsageError, RequestError before the TPM is opened; StsError; as `obtain`."""
+    """Opens the console.
+
+    Raises UsageError or RequestError before the TPM is opened, StsError, and the errors of `obtain`.
+    """
     caller = caller_of(args)
     region = region_of(caller, args.region)
     page = console_page(region, args.destination)

@@ -79,7 +79,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Sends it. Raises UsageError, RequestError before the TPM is opened; NetworkError; as `signer_of`."""
+    """Sends it.
+
+    Raises UsageError or RequestError before the TPM is opened, NetworkError, and the errors of `signer_of`.
+    """
     caller = caller_of(args)
     with (
         open_request(args, caller, args, method="HEAD" if args.head else None) as (request, scope),

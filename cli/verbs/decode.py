@@ -212,7 +212,10 @@ def _messages(data: bytes) -> list[bytes]:
 
 
 def _looks_like_command(message: bytes) -> bool:
-    """Tells whether it is a command, although command codes and response codes overlap: 0x18b is also an error."""
+    """Returns whether the message is a command.
+
+    Command codes and response codes overlap: 0x18b is also an error.
+    """
     code = int.from_bytes(message[6:HEADER], "big")
     if len(message) == HEADER == int.from_bytes(message[2:6], "big"):
         # An error is a header only. So are these two commands, and TPMs do not respond with their codes.

@@ -43,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Replaces this process with the program. Raises what `obtain` does."""
+    """Replaces this process with the program. Raises the errors of `obtain`."""
     word = args.command[0]
     # Before the TPM and AWS are used in vain.
     if shutil.which(word) is None:

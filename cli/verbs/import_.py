@@ -232,7 +232,7 @@ def _key_id(args: Settings) -> str:
 
 
 def _is_described(args: Settings) -> bool:
-    """Tells whether the options describe the policy, which need not be satisfied now."""
+    """Returns whether the options describe the policy, which need not be satisfied now."""
     return bool(args.policy_json) or "=" in (args.pcrs or "")
 
 

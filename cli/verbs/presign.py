@@ -44,7 +44,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the URL. Raises UsageError, RequestError before the TPM is opened; what `key_of` does."""
+    """Prints the URL.
+
+    Raises UsageError or RequestError before the TPM is opened, and the errors of `key_of`.
+    """
     seconds = seconds_of(args.expires, "--expires")
     if not 1 <= seconds <= PRESIGN_MAX:
         raise UsageError(f"--expires {seconds} is not valid; expected 1 to {PRESIGN_MAX} seconds")

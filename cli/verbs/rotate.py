@@ -212,7 +212,7 @@ def _find_orphan(args: Settings, state: State) -> None:
 
 
 def _discard(profile: str, state: State, owner: Secret) -> None:
-    """Deletes the unused new key, and what is stored of it here."""
+    """Deletes the unused new key in IAM, in the TPM and in its file."""
     new = state.values["new"]
     command = old_command(profile, state)
     _delete_key(command, new["id"])
@@ -301,7 +301,7 @@ def _import(
 
 
 def _retry_until_known(ask: Callable[[], Result]) -> Result:
-    """Retries while AWS does not know the new key yet. Raises what `ask` raises."""
+    """Retries while AWS does not know the new key yet. Raises the errors of `ask`."""
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:

@@ -151,7 +151,7 @@ def _keep(store: "Store", notifier: "Notifier", token: "TokenFile") -> None:
 
 
 def _hangups(wake: Callable[[], None]) -> Callable[[], bool]:
-    """Makes SIGHUP request a reload; returns the function that tells whether it has, since the last call.
+    """Makes SIGHUP request a reload; returns the function that returns whether it has, since the last call.
 
     At a terminal SIGHUP keeps its meaning, and with nohup it is ignored.
     """

@@ -61,7 +61,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the signed request. Raises UsageError, RequestError before the TPM is opened; as `signer_of`."""
+    """Prints the signed request.
+
+    Raises UsageError or RequestError before the TPM is opened, and the errors of `signer_of`.
+    """
     caller = caller_of(args)
     with open_request(args, caller, args) as (request, scope):
         if args.output == "http":

@@ -106,7 +106,7 @@ def _find_table(word: str) -> tuple[str, str | None]:
 
 
 def _has_octets(name: str) -> bool:
-    """Tells whether it is a structure, list or buffer, so that a value of it is bytes."""
+    """Returns whether it is a structure, list or buffer, so that a value of it is bytes."""
     kind: Any = declarations()[name]
     if isinstance(kind, type):
         return issubclass(kind, Record) and not issubclass(kind, Command)

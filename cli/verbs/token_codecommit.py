@@ -63,7 +63,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Responds to git. Raises UsageError, RequestError before the TPM is opened; what `signer_of` does."""
+    """Responds to git.
+
+    Raises UsageError or RequestError before the TPM is opened, and the errors of `signer_of`.
+    """
     asked = _attributes(read_stdin(_LIMIT))
     if args.action != "get":
         return 0

@@ -65,7 +65,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the password. Raises UsageError, RequestError before the TPM is opened; as `AwsClient.send`."""
+    """Prints the password.
+
+    Raises UsageError or RequestError before the TPM is opened, and the errors of `AwsClient.send`.
+    """
     if args.action is None:
         caller = caller_of(args)
         region = _PUBLIC_REGION if args.public else region_of(caller, args.region)

@@ -55,7 +55,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints an ExecCredential. Raises UsageError, RequestError before the TPM is opened; as `signer_of`."""
+    """Prints an ExecCredential.
+
+    Raises UsageError or RequestError before the TPM is opened, and the errors of `signer_of`.
+    """
     cluster = args.cluster_name or args.cluster_id or ""
     check_cluster(cluster)
     caller = caller_of(args)

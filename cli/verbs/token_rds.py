@@ -43,7 +43,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the password. Raises UsageError, RequestError before the TPM is opened; what `signer_of` does."""
+    """Prints the password.
+
+    Raises UsageError or RequestError before the TPM is opened, and the errors of `signer_of`.
+    """
     kind, region = database_region(args.hostname) or ("rds", None)
     if kind == "rds" and args.port is None:
         raise UsageError("--port is required: the password is valid for one port only, such as 5432 or 3306")

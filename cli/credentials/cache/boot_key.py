@@ -1,4 +1,4 @@
-"""A secret of the null hierarchy, which exists until the TPM is reset."""
+"""Derives secrets from the null hierarchy, whose seed changes when the TPM is reset."""
 
 from collections.abc import Sequence
 from hashlib import sha256
@@ -20,7 +20,7 @@ __all__ = ["BootKey"]
 
 
 class BootKey(HmacKey):
-    """Derives bytes from the null hierarchy's seed and a message: the same bytes until a reset.
+    """Derives bytes from the null hierarchy's seed and a message; the result is the same until a reset.
 
     Creates a primary key whose template has the message's digest as `unique`. The `unique` of the created key is a
     hash of the key and its seedValue, which never leave the TPM (Part 1, §14.4 and §27): only someone who used
@@ -44,7 +44,7 @@ class BootKey(HmacKey):
         return [self._told(tpm, message, None) for message in messages]
 
     def _remembered_salt(self) -> Loaded | None:
-        """Returns the persistent key to which sessions with the AWS key are salted, by its public area."""
+        """Returns the cached persistent salt key of the AWS key's sessions, or None."""
         kept = None if self.memory is None else self.memory.kept
         if not self.protected or kept is None or kept.salt_public is None or kept.salt is not None:
             return None

@@ -40,7 +40,7 @@ def to_text(credentials: Credentials, signing_key: SigningKey | None) -> bytes:
 
 
 def from_text(text: bytes, nonce: bytes, root: bytes) -> CachedCredentials:
-    """Parses the sealed text. It was authenticated by a tag, so it has the form of `to_text`."""
+    """Parses the sealed text. A tag has authenticated the text, so its form is that of `to_text`."""
     found = json.loads(text)
     kept = None
     if found["signing_key"] is not None:

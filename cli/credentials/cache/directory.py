@@ -15,7 +15,7 @@ _OURS = re.compile(rf"[0-9a-f]{{32}}({re.escape(SUFFIX)})?(\.lock|\.[0-9a-f]+)?"
 
 
 class Entry(NamedTuple):
-    """A cache. `about` describes its owner; `due` (POSIX seconds) is when a run renews it, None if unreadable."""
+    """A cache: `about` describes its owner; `due` is its time of renewal in POSIX seconds, None if unreadable."""
 
     name: str
     about: str
@@ -23,7 +23,7 @@ class Entry(NamedTuple):
 
 
 def entries() -> list[Entry]:
-    """Lists the caches of this user, by their clear part, which is not authenticated: that would need the TPM.
+    """Lists the caches of this user by their unencrypted part, which is not authenticated without the TPM.
 
     Raises UnfitError for a directory that does not belong to this user.
     """

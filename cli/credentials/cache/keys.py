@@ -30,7 +30,7 @@ class Keys(NamedTuple):
 
     @classmethod
     def of(cls, settings: RunSettings) -> "Keys":
-        """Returns the keys of the options. Raises what `key_from` does."""
+        """Returns the keys of the options. Raises the errors of `key_from`."""
         key, memory = key_from(settings), None
         # Without encryption, a persistent key needs only one command anyway.
         if key.file is not None or key.protected:
@@ -47,15 +47,18 @@ class Keys(NamedTuple):
         return cls(settings, key, BootKey(key, memory), memory)
 
     def day_key(self, date: bytes) -> bytes:
-        """Returns the HMAC of a date (ASCII, YYYYMMDD). Raises what `ask_tpm` does."""
+        """Returns the HMAC of a date (ASCII, YYYYMMDD). Raises the errors of `ask_tpm`."""
         return self._ask([(self.key, [date])])[0]
 
     def root(self, label: bytes) -> bytes:
-        """Returns 32 bytes that only this TPM can repeat, for `sealed.label` of the file. Raises as `ask_tpm`."""
+        """Returns 32 bytes that only this TPM can repeat, for a file's `sealed.label`.
+
+        Raises the errors of `ask_tpm`.
+        """
         return self._ask([(self.opener, [label])])[0]
 
     def day_key_and_root(self, date: bytes, label: bytes) -> tuple[bytes, bytes]:
-        """Returns both, and opens the TPM once. Raises what `ask_tpm` does."""
+        """Returns the HMACs of `day_key` and `root`; opens the TPM once. Raises the errors of `ask_tpm`."""
         if self.opener is self.key:
             day, root = self._ask([(self.key, [date, label])])
         else:
@@ -63,7 +66,7 @@ class Keys(NamedTuple):
         return day, root
 
     def _ask(self, wanted: Sequence[tuple[HmacKey, Sequence[bytes]]]) -> list[bytes]:
-        """Returns the HMACs, and then saves what the keys have learned about the TPM."""
+        """Returns the HMACs, and saves new data about the keys and the TPM."""
         found = ask_tpm_each(self.settings, wanted)
         if self.memory is not None:
             self.memory.save()

@@ -1,4 +1,4 @@
-"""The purpose of a cache: a digest of everything that shapes the credentials."""
+"""The purpose of a cache: a digest of all inputs that affect the credentials."""
 
 import os
 from hashlib import sha256
@@ -42,10 +42,10 @@ SETTINGS = ("sts_regional_endpoints", "use_dualstack_endpoint", "use_fips_endpoi
 
 
 def cache_purpose(settings: RunSettings, file: "KeyFile | None") -> bytes:
-    """Returns 32 bytes. Options not known to be harmless count, so that new options are safe.
+    """Returns 32 bytes. The digest covers every option that is not known to be harmless, so new options are safe.
 
-    A key file counts with its content: another key at the same path is another key. It is not read again, since it
-    may be a pipe.
+    A key file is covered by its content, so a different key at the same path counts. It is not read again, since
+    it may be a pipe.
     """
     options = [(name, repr(value)) for name, value in sorted(vars(settings).items()) if name not in SHAPELESS]
     variables = [(name, os.environ[name]) for name in ENVIRONMENT if name in os.environ]

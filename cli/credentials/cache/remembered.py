@@ -2,7 +2,7 @@
 
 The values are those of `tpmwire.use.remembered`.
 
-Layout: FORMAT, the record, SHA-256 over both against accidents. The TPM itself protects the contexts in it.
+Layout: FORMAT, the record, and SHA-256 of both, to detect accidents. The TPM itself protects the saved contexts.
 """
 
 from hashlib import sha256

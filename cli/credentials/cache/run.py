@@ -43,10 +43,10 @@ ANSWERS = 5
 
 
 def cached(settings: RunSettings, key_id: str, ask: "Callable[[Signer], Credentials]") -> "Credentials":
-    """Returns the cached credentials for these options, or else those of `ask(signer)`, which it caches.
+    """Returns the cached credentials for these options, or else caches and returns those of `ask(signer)`.
 
-    Of concurrent runs with the same options, one calls `ask`. Problems of the cache itself are warnings, not
-    errors. Raises what `ask` and the TPM raise.
+    Only one of several concurrent runs with the same options calls `ask`. Problems of the cache are warnings, not
+    errors. Raises the errors of `ask` and of the TPM.
     """
     keys = Keys.of(settings)
     use = cache_purpose(settings, keys.key.file)
@@ -110,7 +110,10 @@ def _asked(
     held: CachedCredentials | None,
     store: CacheFile | None,
 ) -> "Credentials":
-    """Returns new credentials and caches them in `store`. `held` saves the TPM the day's key and a nonce."""
+    """Returns new credentials and caches them in `store`.
+
+    The day's key and the nonce come from `held`, if given.
+    """
     from .signing_key import KeptSigner  # noqa: PLC0415 - cached credentials need no signature
 
     nonce = os.urandom(32) if held is None else held.nonce
@@ -144,7 +147,7 @@ def _last(keys: Keys, clear: ClearPart | None, use: bytes) -> CachedCredentials 
 
 
 def _passing(error: Exception) -> bool:
-    """Tells whether the error is a temporary failure of the network or AWS. A refusal is not."""
+    """Returns whether the error is a temporary failure of the network or AWS. A refusal is not."""
     from sigv4.errors import NetworkError, ResponseError, StsError  # noqa: PLC0415 - for a failed request only
     from sigv4.retry import RetryPolicy  # noqa: PLC0415 - likewise
 
@@ -154,7 +157,7 @@ def _passing(error: Exception) -> bool:
 
 
 def _until_later(credentials: "Credentials", error: Exception) -> bool:
-    """Tells whether cached credentials bridge the failure, and warns if so."""
+    """Returns whether cached credentials can be used in spite of the failure, and warns if so."""
     left = _end(credentials) - time.time()
     if left < LEAST:
         return False
@@ -187,7 +190,7 @@ def _open(keys: Keys, clear: ClearPart, use: bytes) -> CachedCredentials | None:
 
 
 def _about(settings: RunSettings, key_id: str) -> str:
-    """Describes the owner of the credentials for `tpmwire cache`, by what ~/.aws/config also says."""
+    """Returns the label that `tpmwire cache` shows for credentials: key id, role or user, and region."""
     if settings.assumeRole and settings.aws_arn:
         what = str(settings.aws_arn[-1])
     elif settings.federation_name:

@@ -45,7 +45,7 @@ _HEADER = construct.Struct(
 
 
 class DamagedError(Exception):
-    """The file has another format, was changed, or was sealed by another key or for another purpose."""
+    """The file was changed, has a different format, or was sealed by a different key or for other options."""
 
 
 class ClearPart(NamedTuple):
@@ -84,7 +84,7 @@ def read_clear(octets: bytes) -> ClearPart:
 def seal_text(
     text: bytes, refresh_at: int, day: str, nonce: bytes, root: bytes, purpose: bytes, about: str = ""
 ) -> bytes:
-    """Returns the content of a file. The salt is random, so that no two texts get the same stream."""
+    """Returns the content of a file. The random salt gives each text a different stream."""
     salt = os.urandom(32)
     stream, key = _keys(root, salt, len(text))
     header = _HEADER.build(
@@ -102,7 +102,7 @@ def seal_text(
 
 
 def unseal_text(clear: ClearPart, root: bytes, purpose: bytes) -> bytes:
-    """Returns the sealed text. Raises DamagedError if a bit was changed, or `root` or `purpose` is another."""
+    """Returns the sealed text. Raises DamagedError if a bit was changed, or `root` or `purpose` does not match."""
     header = len(clear.sealed) - len(_HEADER.parse(clear.sealed).rest)
     body, tag = clear.sealed[:-_TAG], clear.sealed[-_TAG:]
     stream, key = _keys(root, clear.salt, len(body) - header)

@@ -1,4 +1,4 @@
-"""A signer that uses the signing key of an earlier run, as long as it fits."""
+"""A signer that reuses a cached signing key while its date, region and service match."""
 
 import hmac
 from collections.abc import Callable
@@ -14,7 +14,7 @@ _GRACE = 240  # seconds after midnight UTC in which yesterday's key is used, as 
 
 
 class KeptSigner(Signer):
-    """A Signer that needs no HMAC if `kept` fits; afterwards `kept` is the last key that it signed with."""
+    """A Signer that needs no HMAC if `kept` matches the request; afterwards `kept` is the last key used."""
 
     def __init__(
         self, access_key_id: str, hmac_secret: Callable[[bytes], bytes], kept: SigningKey | None = None
@@ -37,7 +37,7 @@ class KeptSigner(Signer):
         return super().signing_time(now)
 
     def signature(self, text: str, date: str, region: str, service: str) -> str:
-        """As `Signer.signature`. Requests an HMAC if neither the cached key nor that day's fits."""
+        """As `Signer.signature`. Requests an HMAC if no cached key matches date, region and service."""
         if self.kept is None or self.kept[:3] != (date, region, service):
             key = self._day_key(date)
             for part in (region, service, "aws4_request"):

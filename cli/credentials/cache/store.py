@@ -1,7 +1,6 @@
 """The directory of caches: private to the user, with atomic writes and a lock for each file.
 
-Everything is opened relative to the directory's descriptor, and nothing through a symbolic link, so that what was
-checked is what is used.
+Every file is opened relative to the directory's descriptor, and never through a symbolic link.
 """
 
 import contextlib
@@ -91,7 +90,10 @@ class CacheFile:
             raise UnfitError(f"{self.path}/{name}: {error.strerror}") from error
 
     def read(self) -> bytes | None:
-        """Returns the content of the file, or None. Raises UnfitError for anything but a regular file of ours."""
+        """Returns the content of the file, or None.
+
+        Raises UnfitError unless it is a regular file that the user owns.
+        """
         try:
             descriptor = self._open(self.name, os.O_RDONLY | os.O_NONBLOCK)
         except FileNotFoundError:
@@ -124,10 +126,10 @@ class CacheFile:
 
     @contextlib.contextmanager
     def alone(self, patience: float) -> Iterator[bool]:
-        """Holds the lock, so that one run calls STS and the others wait for its result.
+        """Holds the lock: one run calls STS, and concurrent runs wait for its result.
 
         Yields False if another run holds it for `patience` seconds. The kernel releases the lock if the process
-        dies. On file systems without locks, each run is on its own. Raises UnfitError.
+        dies. On file systems without locks, every run calls STS. Raises UnfitError.
         """
         try:
             descriptor = self._open(f"{self.name}.lock", os.O_RDWR | os.O_CREAT)
@@ -169,7 +171,7 @@ _held: set[int] = set()
 
 
 def _let_go() -> None:
-    """Closes our locks in a background process that outlives us (`cli.tpm.cleanup`)."""
+    """Closes the locks in a background process that outlives this one (`cli.tpm.cleanup`)."""
     while _held:
         os.close(_held.pop())
 

@@ -38,7 +38,7 @@ class FinishedHosts:
                 self._entries[name_hash(str(entry.get("host")))] = b"".join(_part(value) for value in parts)
 
     def differs(self, name: str, target: str, inputs: str) -> bool:
-        """Tells whether this host was wrapped for the same public key with another secret, password or policy.
+        """Returns whether this host was wrapped for the same public key with another secret, password or policy.
 
         Returns False if `inputs` is empty, since the inputs are then unknown.
         """
@@ -48,7 +48,7 @@ class FinishedHosts:
         return found[:_PART] == _part(target) and found[_PART : 2 * _PART] != _part(inputs)
 
     def mark_finished(self, name: str, target: str, inputs: str, file: str) -> bool:
-        """Tells whether this host is done: same public key and inputs, and an unchanged file."""
+        """Returns whether this host is done: same public key and inputs, and an unchanged file."""
         key = name_hash(name)
         if not inputs:
             return False
@@ -63,7 +63,7 @@ class FinishedHosts:
         return True
 
     def is_finished(self, name: str) -> bool:
-        """Tells whether `mark_finished` found this host done."""
+        """Returns whether `mark_finished` found this host done."""
         return self._entries.get(name_hash(name)) == b""
 
     def __contains__(self, name: str) -> bool:

@@ -128,7 +128,7 @@ def save_key_file(entry: dict[str, Any], out: str) -> dict[str, Any]:
 
 
 def target_hash(fields: Mapping[str, Any]) -> str:
-    """Tells whether a host's public key is the one that was wrapped for."""
+    """Returns whether a host's public key is the one that was wrapped for."""
     public = fields.get("public")
     if public is None:
         # A cloud's description of the host, with other fields.
