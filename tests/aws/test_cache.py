@@ -230,7 +230,7 @@ def test_a_changed_octet_costs_a_note_and_a_call(runs: Runs) -> None:
 
 
 def test_what_is_remembered_of_the_key_may_be_damaged(runs: Runs) -> None:
-    """Any octet: tests/unit/test_cache_remembered.py and tests/swtpm/test_kept.py have them all."""
+    """Any octet: tests/unit/test_cache_key_data.py and tests/swtpm/test_cached_key.py have them all."""
     words = (f"--credential-file={runs.box.home}/plain.pem", CLEAR)
     first = runs.key_of(*words)
     (kept,) = (runs.directory / "tpmwire").glob("*.tpm")

@@ -134,7 +134,7 @@ WARM_NAMES = """
 """
 WARM = set(WARM_NAMES.split())
 REMEMBERED = WARM | {
-    *("cli.credentials.cache.remembered", "tpmwire.use.remembered", "tpmwire.spec.commands.context"),
+    *("cli.credentials.cache.key_data", "tpmwire.use.cached_key", "tpmwire.spec.commands.context"),
     *("tpmwire.crypto.pure", "tpmwire.crypto.pure.curves", "tpmwire.crypto.salt"),
 }
 READ = {"cli.terminal.files", "sigv4.files", "tpmwire.keys.der", "tpmwire.keys.keyfile"}

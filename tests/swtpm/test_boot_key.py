@@ -7,12 +7,12 @@ from tpmwire.channel import Pin, create_primary, read_loaded
 from tpmwire.keys.templates import h2_primary
 from tpmwire.spec.constants import TPM_RH
 from tpmwire.tpm import Tpm
+from tpmwire.use.cached_key import KeyData, Memory
 from tpmwire.use.hmac import HmacKey
-from tpmwire.use.remembered import Kept, Memory
 
 
 def told(
-    path: str, *messages: bytes, protected: bool = True, kept: Kept | None = None, pin: Pin | None = None
+    path: str, *messages: bytes, protected: bool = True, kept: KeyData | None = None, pin: Pin | None = None
 ) -> list[bytes]:
     key = HmacKey(handle=0x81000002, protected=protected, pin=pin)
     with Tpm.open(path, 20) as tpm:
@@ -37,7 +37,7 @@ def test_the_remembered_salt_key_is_used_while_it_is_there(swtpm: Swtpm) -> None
     with Tpm.open(swtpm.path, 20) as tpm:
         root = read_loaded(tpm, 0x81000001)
     (secret,) = told(swtpm.path, b"one")
-    right = Kept(b"", b"", None, root.handle, None, root.public)
+    right = KeyData(b"", b"", None, root.handle, None, root.public)
     with Interposer(swtpm.path) as bus:
         assert told(bus.path, b"one", kept=right) == [secret]
         assert bus.codes == ["StartAuthSession", "CreatePrimary", "FlushContext"]

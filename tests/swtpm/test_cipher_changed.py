@@ -18,8 +18,8 @@ from tpmwire.policy.pcr_selection import parse_pcrs
 from tpmwire.spec.commands.context import EvictControl
 from tpmwire.spec.constants import TPM_CC, TPM_RH
 from tpmwire.tpm import Tpm
+from tpmwire.use.cached_key import CachedKey, Memory
 from tpmwire.use.hmac import HmacKey
-from tpmwire.use.remembered import Memory, RememberedKey
 
 CIPHERS = {
     "AES-128": bytes.fromhex("0006 0080 0043"),
@@ -71,7 +71,7 @@ KEYS: dict[str, Callable[[Bench], HmacKey]] = {
     "pem, pcr": lambda b: HmacKey(file=b.file("pcr"), pcrs=PCR23),
     "pem, persistent parent": lambda b: HmacKey(file=b.file("plain-srk")),
     "pem, pinned": lambda b: HmacKey(file=b.file("plain"), pin=Pin(b.made["ek-ecc"].name, None, "ek-ecc")),
-    "pem, remembered": lambda b: RememberedKey(file=b.file("plain"), memory=Memory()),
+    "pem, remembered": lambda b: CachedKey(file=b.file("plain"), memory=Memory()),
 }
 
 

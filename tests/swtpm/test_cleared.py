@@ -18,9 +18,9 @@ from tpmwire.secret import Secret
 from tpmwire.spec.commands.hierarchy import Clear
 from tpmwire.spec.constants import TPM_RH
 from tpmwire.tpm import Tpm
+from tpmwire.use.cached_key import CachedKey, Memory
 from tpmwire.use.ecdsa import EcdsaKey
 from tpmwire.use.hmac import HmacKey
-from tpmwire.use.remembered import Memory, RememberedKey
 
 LOST = "after a clear the secret is gone: create a new access key, or other secret, and import it"
 NOTHING_THERE = (
@@ -42,8 +42,8 @@ def clear(path: str) -> None:
 def cleared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     with bench(tmp_path_factory.mktemp("keys")) as made:
         MEMORIES.update(file=Memory(), handle=Memory())
-        made.run(RememberedKey(memory=MEMORIES["file"], file=made.file("plain")))
-        made.run(RememberedKey(memory=MEMORIES["handle"], handle=PLAIN))
+        made.run(CachedKey(memory=MEMORIES["file"], file=made.file("plain")))
+        made.run(CachedKey(memory=MEMORIES["handle"], handle=PLAIN))
         clear(made.bus.target)
         yield made
         assert made.left_behind() == []
@@ -60,7 +60,7 @@ WITHOUT_HANDLE: dict[str, Callable[[Bench], HmacKey]] = {
     "Name given": lambda b: HmacKey(handle=PLAIN, name=b.names[PLAIN]),
     "storage root key pinned": lambda b: HmacKey(handle=PLAIN, pin=Pin(b.srk.name, None, keys.SRK_HANDLE)),
     "endorsement key pinned": lambda b: HmacKey(handle=PLAIN, pin=Pin(b.made["ek-ecc"].name, None, "ek-ecc")),
-    "remembered": lambda _: RememberedKey(handle=PLAIN, memory=MEMORIES["handle"]),
+    "remembered": lambda _: CachedKey(handle=PLAIN, memory=MEMORIES["handle"]),
     "parent": lambda b: HmacKey(file=b.file("plain-srk")),
     "parent in clear": lambda b: HmacKey(file=b.file("plain-srk"), protected=False),
 }
@@ -68,7 +68,7 @@ FILES: dict[str, Callable[[Bench], HmacKey]] = {
     "file": lambda b: HmacKey(file=b.file("plain")),
     "in clear": lambda b: HmacKey(file=b.file("plain"), protected=False),
     "PCRs": lambda b: HmacKey(file=b.file("pcr"), pcrs=PCR23),
-    "remembered": lambda b: RememberedKey(file=b.file("plain"), memory=MEMORIES["file"]),
+    "remembered": lambda b: CachedKey(file=b.file("plain"), memory=MEMORIES["file"]),
     "endorsement key pinned": lambda b: HmacKey(
         file=b.file("plain"), pin=Pin(b.made["ek-ecc"].name, None, "ek-ecc")
     ),

@@ -122,15 +122,15 @@ def test_a_wrong_password_counts_once_with_a_cache(
     from tpmwire.errors import TpmError
     from tpmwire.keys.keyfile import parse
     from tpmwire.secret import Secret
-    from tpmwire.use.remembered import Memory, RememberedKey
+    from tpmwire.use.cached_key import CachedKey, Memory
 
     file = parse((box.directory / f"{parent}.pem").read_bytes())
     right = {"parent_auth": Secret(PARENTS[parent][1].encode()), "auth": Secret(SHARED.encode())}
     memory = Memory()
     before = box.counted()
     with Tpm.open(box.swtpm.path, 20) as tpm:
-        RememberedKey(file=file, memory=memory, **right).hmac(tpm, b"20261128")
+        CachedKey(file=file, memory=memory, **right).hmac(tpm, b"20261128")
     assert box.counted() == before
     with Tpm.open(box.swtpm.path, 20) as tpm, pytest.raises(TpmError, match="wrong password"):
-        RememberedKey(file=file, memory=memory, auth=Secret(b"a wrong word")).hmac(tpm, b"20261128")
+        CachedKey(file=file, memory=memory, auth=Secret(b"a wrong word")).hmac(tpm, b"20261128")
     assert box.counted() == before + 1

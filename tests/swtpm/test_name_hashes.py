@@ -20,10 +20,10 @@ from tpmwire.secret import Secret
 from tpmwire.spec.constants import TPM_ALG
 from tpmwire.spec.structures import TPMT_PUBLIC
 from tpmwire.tpm import Tpm
+from tpmwire.use.cached_key import CachedKey, Memory
 from tpmwire.use.ecdsa import EcdsaKey, check_signature
 from tpmwire.use.hmac import HmacKey
 from tpmwire.use.load import persist_key
-from tpmwire.use.remembered import Memory, RememberedKey
 
 HASHES = ("sha1", "sha384", "sha512")
 PARENT = 0x81000002
@@ -89,7 +89,7 @@ def used(made: Keys, name: str, **options: Any) -> list[str]:
     """The commands of a run that gives the right HMAC."""
     made.bus.clear()
     with Tpm.open(made.bus.path, 20) as tpm:
-        kind = RememberedKey if "memory" in options else HmacKey
+        kind = CachedKey if "memory" in options else HmacKey
         assert kind(handle=made.handles[name], **options).hmac(tpm, DATE) == KDATE
     return made.bus.codes
 

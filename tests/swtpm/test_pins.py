@@ -19,9 +19,9 @@ from tpmwire.spec.commands.context import EvictControl
 from tpmwire.spec.constants import TPM_RH
 from tpmwire.spec.structures import TPMT_PUBLIC
 from tpmwire.tpm import Tpm
+from tpmwire.use.cached_key import CachedKey, Memory
 from tpmwire.use.hmac import HmacKey
 from tpmwire.use.load import persist_key
-from tpmwire.use.remembered import Memory, RememberedKey
 
 CAPABILITY, PRIMARY, START, LOAD, READ = "GetCapability", "CreatePrimary", "StartAuthSession", "Load", "ReadPublic"
 HMAC, FLUSH = "HMAC", "FlushContext"
@@ -127,7 +127,7 @@ def test_each_candidate_is_made_once_at_most(box: Box, kind: str) -> None:
 
 def test_a_later_run_knows_which_it_was(box: Box) -> None:
     """With a memory: no search as long as the TPM is not reset, and afterwards the right key is made first."""
-    key = RememberedKey(file=box.files["h2"], pin=Pin(box.made["srk-rsa"].name), memory=Memory())
+    key = CachedKey(file=box.files["h2"], pin=Pin(box.made["srk-rsa"].name), memory=Memory())
     assert box.run(key).count(PRIMARY) == list(WELL_KNOWN).index("srk-rsa") + 2
     assert PRIMARY not in box.run(key)
     box.swtpm.restart()

@@ -10,8 +10,8 @@ from cli.terminal.messages import EXIT_CODES
 from cli.terminal.options import Parser
 from cli.toolbox import VERBS, verb_module
 from tests.support.programs import ROOT
+from tests.swtpm.test_cached_key import WAYS
 from tests.swtpm.test_hmac_key import PLAIN_OCTETS, PLAIN_WAYS, PROTECTED_OCTETS, PROTECTED_WAYS
-from tests.swtpm.test_kept import WAYS
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/tour/*.md")])
 PROGRAM = (ROOT / "docs" / "credential-process.md").read_text()

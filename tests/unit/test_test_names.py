@@ -44,7 +44,6 @@ TOPICS = {
     "cipher_changed": "an attacker on the bus changes encrypted parameters",
     "interposer": "an attacker on the bus changes commands and responses",
     "cleared": "a TPM that was cleared",
-    "kept": "tpmwire/use/remembered.py",
     "lacking": "TPMs without common algorithms",
     "lockout": "dictionary attack lockout",
     "name_hashes": "keys whose nameAlg is not SHA-256",

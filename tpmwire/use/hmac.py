@@ -51,7 +51,7 @@ class HmacKey(Key):
 
 
 class HmacRun(Run):
-    """One use of an HMAC key. `remembered` extends its steps."""
+    """One use of an HMAC key. `cached_key` extends its steps."""
 
     def __init__(self, key: Key, tpm: Tpm) -> None:
         super().__init__(key, tpm)

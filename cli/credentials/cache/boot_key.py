@@ -14,7 +14,7 @@ from tpmwire.tpm import Tpm
 from tpmwire.use.hmac import HmacKey
 
 if TYPE_CHECKING:
-    from tpmwire.use.remembered import Memory  # an unencrypted run must not load it
+    from tpmwire.use.cached_key import Memory  # an unencrypted run must not load it
 
 __all__ = ["BootKey"]
 
@@ -35,7 +35,7 @@ class BootKey(HmacKey):
 
     def hmacs(self, tpm: Tpm, messages: Sequence[bytes]) -> list[bytes]:
         """Returns 32 bytes for each message. Raises TpmError, SessionError, TransportError."""
-        salt = self._remembered_salt()
+        salt = self._cached_salt()
         if salt is not None:
             try:
                 return [self._told(tpm, message, salt) for message in messages]
@@ -43,9 +43,9 @@ class BootKey(HmacKey):
                 pass  # Another key is there now, or none: search again.
         return [self._told(tpm, message, None) for message in messages]
 
-    def _remembered_salt(self) -> Loaded | None:
+    def _cached_salt(self) -> Loaded | None:
         """Returns the cached persistent salt key of the AWS key's sessions, or None."""
-        kept = None if self.memory is None else self.memory.kept
+        kept = None if self.memory is None else self.memory.data
         if not self.protected or kept is None or kept.salt_public is None or kept.salt is not None:
             return None
         name = name_of(kept.salt_public)

@@ -4,7 +4,7 @@ import os
 import re
 from typing import NamedTuple
 
-from .remembered import SUFFIX
+from .key_data import SUFFIX
 from .sealed import DamagedError, read_clear
 from .store import CacheFile, UnfitError, place
 

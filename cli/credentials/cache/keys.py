@@ -10,7 +10,7 @@ from ..key import ask_tpm_each, key_from
 from ..options import RunSettings
 
 if TYPE_CHECKING:
-    from tpmwire.use.remembered import Memory  # an unencrypted run must not load it
+    from tpmwire.use.cached_key import Memory  # an unencrypted run must not load it
 
 __all__ = ["Keys"]
 
@@ -34,12 +34,12 @@ class Keys(NamedTuple):
         key, memory = key_from(settings), None
         # Without encryption, a persistent key needs only one command anyway.
         if key.file is not None or key.protected:
-            from tpmwire.use.remembered import RememberedKey  # noqa: PLC0415 - an unencrypted run caches nothing
+            from tpmwire.use.cached_key import CachedKey  # noqa: PLC0415 - an unencrypted run caches nothing
 
-            from .remembered import remembered  # noqa: PLC0415 - likewise
+            from .key_data import read_key_data  # noqa: PLC0415 - likewise
 
-            memory = remembered(settings, b"" if key.file is None else name_of(key.file.public))
-            key = RememberedKey(memory=memory, **vars(key))
+            memory = read_key_data(settings, b"" if key.file is None else name_of(key.file.public))
+            key = CachedKey(memory=memory, **vars(key))
         if settings.cache_key != "boot":
             return cls(settings, key, key, memory)
         from .boot_key import BootKey  # noqa: PLC0415 - for --cache-key=boot only

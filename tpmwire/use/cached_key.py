@@ -23,12 +23,12 @@ from ..tpm import Tpm
 from ..wires import SizedRecord
 from .hmac import HmacKey, HmacRun
 
-__all__ = ["Kept", "Memory", "RememberedKey"]
+__all__ = ["CachedKey", "KeyData", "Memory"]
 
 TPM2B_SAVED = Annotated[TPMS_CONTEXT | None, SizedRecord(TPMS_CONTEXT, optional=True)]
 
 
-class Kept(Record):
+class KeyData(Record):
     """Cached data about a key and its salt key.
 
     `key` is None for a persistent key. The salt key is at `salt_handle`. If that is TPM_RH_NULL, `salt` is the
@@ -46,20 +46,20 @@ class Kept(Record):
 class Memory:
     """Passes cached data, or None, from run to run. `changed` says whether a run has replaced the data."""
 
-    def __init__(self, kept: Kept | None = None) -> None:
-        self.kept = kept
+    def __init__(self, data: KeyData | None = None) -> None:
+        self.data = data
         self.changed = False
 
-    def take(self, kept: Kept | None) -> None:
+    def take(self, data: KeyData | None) -> None:
         """Replaces the contents."""
-        self.changed = self.changed or kept != self.kept
-        self.kept = kept
+        self.changed = self.changed or data != self.data
+        self.data = data
 
     def save(self) -> None:
         """Writes the contents to storage that outlives the process. Called after the TPM is closed."""
 
 
-class RememberedKey(HmacKey):
+class CachedKey(HmacKey):
     """An HMAC key whose uses read and update `memory`. `Key` describes the other arguments."""
 
     def __init__(self, *, memory: Memory, **description: Any) -> None:
@@ -70,28 +70,28 @@ class RememberedKey(HmacKey):
         # A persistent key in clear needs one command anyway; with an endorsement parent its policy is read anyway.
         if self.file is None and (self.ek_parent or not self.protected):
             return super()._compute(tpm, messages)
-        kept = self.memory.kept
-        if kept is not None:
-            results = _RecallingRun(self, tpm, kept).attempt(messages)
+        data = self.memory.data
+        if data is not None:
+            results = _CachedRun(self, tpm, data).attempt(messages)
             if results is not None:
                 return results
-        run = _RememberingRun(self, tpm)
-        if kept is not None:
-            run.likely = kept.salt_public
+        run = _CachingRun(self, tpm)
+        if data is not None:
+            run.likely = data.salt_public
             self.memory.take(None)
         results = run.hmacs(messages)
-        self.memory.take(run.kept)
+        self.memory.take(run.data)
         return results
 
 
-class _RecallingRun(HmacRun):
+class _CachedRun(HmacRun):
     """A run that uses the cached data of an earlier run."""
 
-    def __init__(self, key: HmacKey, tpm: Tpm, kept: Kept) -> None:
+    def __init__(self, key: HmacKey, tpm: Tpm, data: KeyData) -> None:
         super().__init__(key, tpm)
-        self.kept = kept
-        self.name = kept.key_name
-        self.parent_name = kept.parent_name or None
+        self.data = data
+        self.name = data.key_name
+        self.parent_name = data.parent_name or None
 
     def attempt(self, messages: Sequence[bytes]) -> list[bytes] | None:
         """Returns the HMACs, or None if the cached data are outdated.
@@ -119,36 +119,36 @@ class _RecallingRun(HmacRun):
 
     def _fits(self) -> bool:
         """Returns whether the cached data belong to this key and its salt key, without asking the TPM."""
-        key, kept = self.key, self.kept
+        key, data = self.key, self.data
         expected = key.name if key.file is None else name_of(key.file.public)
-        if expected not in (None, kept.key_name) or (key.file is None) != (kept.key is None):
+        if expected not in (None, data.key_name) or (key.file is None) != (data.key is None):
             return False
         if not key.protected:
             return True
-        if kept.salt_public is None or (kept.salt is None) != (kept.salt_handle != TPM_RH.NULL):
+        if data.salt_public is None or (data.salt is None) != (data.salt_handle != TPM_RH.NULL):
             return False
-        return key.pin is None or key.pin.name == name_of(kept.salt_public)
+        return key.pin is None or key.pin.name == name_of(data.salt_public)
 
     def reach(self) -> int:
         """Step 1, with the saved context of a key file's key: makes the key usable."""
         # First: if the session fails, later runs must not trust the Name.
         self.open_session(None)
-        if self.kept.key is None:
+        if self.data.key is None:
             assert self.key.handle is not None
             handle = self.key.handle
         else:
-            handle = self.tpm.execute(ContextLoad(self.kept.key)).loaded_handle
+            handle = self.tpm.execute(ContextLoad(self.data.key)).loaded_handle
             self.opened.append(handle)
-        self.tpm.trust_name(handle, self.kept.key_name)
+        self.tpm.trust_name(handle, self.data.key_name)
         return handle
 
     def open_session(self, parent: Loaded | None) -> None:
         """Step 2: opens the session, salted to the cached salt key instead of `parent`."""
-        public = self.kept.salt_public
+        public = self.data.salt_public
         if not self.key.protected or public is None:
             super().open_session(None)
             return
-        handle, context = self.kept.salt_handle, self.kept.salt
+        handle, context = self.data.salt_handle, self.data.salt
         if context is not None:
             handle = self.tpm.execute(ContextLoad(context)).loaded_handle
             self.opened.append(handle)
@@ -162,23 +162,23 @@ class _RecallingRun(HmacRun):
 
         Reads both keys, after a refusal only. Later commands then rely on these Names.
         """
-        salt = self.kept.salt_public
+        salt = self.data.salt_public
         try:
-            if read_loaded(self.tpm, handle).name != self.kept.key_name:
+            if read_loaded(self.tpm, handle).name != self.data.key_name:
                 return False
-            if salt is None or self.kept.salt is not None:
+            if salt is None or self.data.salt is not None:
                 return True
-            return read_loaded(self.tpm, self.kept.salt_handle).name == name_of(salt)
+            return read_loaded(self.tpm, self.data.salt_handle).name == name_of(salt)
         except TpmError:
             return False
 
 
-class _RememberingRun(HmacRun):
+class _CachingRun(HmacRun):
     """A run that caches data for later runs while the key is in the TPM."""
 
     def __init__(self, key: HmacKey, tpm: Tpm) -> None:
         super().__init__(key, tpm)
-        self.kept: Kept | None = None
+        self.data: KeyData | None = None
         self.salt_context: TPMS_CONTEXT | None = None
 
     def open_session(self, parent: Loaded | None) -> None:
@@ -209,7 +209,7 @@ class _RememberingRun(HmacRun):
         persistent = self.salt is not None and self.salt.handle >> 24 != TPM_HT.TRANSIENT
         at_hand = self.salt is None or persistent or self.salt_context is not None
         if at_hand and (self.key.file is None or key is not None):
-            self.kept = Kept(
+            self.data = KeyData(
                 key_name=self.tpm.name(handle),
                 parent_name=self.parent_name or b"",
                 key=key,

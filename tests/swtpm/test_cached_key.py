@@ -1,4 +1,4 @@
-"""What is remembered of a key: the commands that it saves, and what a memory costs that no longer holds."""
+"""Cached data of a key: the commands that it saves, and the cost of outdated data."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,8 +18,8 @@ from tpmwire.spec.constants import TPMA_OBJECT
 from tpmwire.spec.response_codes import TPM_RC
 from tpmwire.spec.structures import TPMS_ECC_POINT
 from tpmwire.tpm import Tpm
+from tpmwire.use.cached_key import CachedKey, KeyData, Memory
 from tpmwire.use.hmac import HmacKey
-from tpmwire.use.remembered import Kept, Memory, RememberedKey
 
 PCR23 = parse_pcrs("23")
 
@@ -112,25 +112,25 @@ WAYS: dict[str, Case] = {
 }
 
 
-def remembered(bench: Bench, **options: Any) -> Kept:
+def remembered(bench: Bench, **options: Any) -> KeyData:
     """What a run with these options leaves."""
     memory = Memory()
-    assert bench.run(RememberedKey(memory=memory, **options))[0] == KDATE
+    assert bench.run(CachedKey(memory=memory, **options))[0] == KDATE
     assert memory.changed
-    assert memory.kept is not None
-    return memory.kept
+    assert memory.data is not None
+    return memory.data
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_later_run_makes_and_reads_nothing_again(bench: Bench, way: str) -> None:
     options, first, later = WAYS[way]
     memory = Memory()
-    assert bench.run(RememberedKey(memory=memory, **options(bench))) == (KDATE, first)
-    assert memory.kept is not None
+    assert bench.run(CachedKey(memory=memory, **options(bench))) == (KDATE, first)
+    assert memory.data is not None
     # As it is written and read again; more than once, since loading a context does not spend it.
-    memory = Memory(Kept.parse(memory.kept.build()))
+    memory = Memory(KeyData.parse(memory.data.build()))
     for _ in range(2):
-        assert bench.run(RememberedKey(memory=memory, **options(bench))) == (KDATE, later)
+        assert bench.run(CachedKey(memory=memory, **options(bench))) == (KDATE, later)
     assert not memory.changed
     if options(bench).get("protected", True):
         assert KDATE not in bench.bus.octets
@@ -145,16 +145,16 @@ def test_a_reset_costs_one_whole_way(bench: Bench, shared_swtpm: Swtpm) -> None:
         tpm2(shared_swtpm, "tpm2_dictionarylockout", "-c")
         with Tpm.open(shared_swtpm.path, 20) as tpm:
             HmacKey(handle=keys.PLAIN_HANDLE, protected=False).hmac(tpm, DATE)  # TPM_RC_RETRY, once after a start
-        result, commands = bench.run(RememberedKey(memory=memory, **options(bench)))
+        result, commands = bench.run(CachedKey(memory=memory, **options(bench)))
         assert result == KDATE
         assert commands[-len(first) :] == first
         assert memory.changed
-        assert bench.run(RememberedKey(memory=memory, **options(bench))) == (KDATE, later)
+        assert bench.run(CachedKey(memory=memory, **options(bench))) == (KDATE, later)
         assert bench.left_behind() == []
 
 
 def test_a_changed_octet_costs_a_whole_way_at_most(bench: Bench) -> None:
-    """Each octet of all that is kept. In clear: no session's HMAC helps the TPM to notice."""
+    """Each byte of the cached data. In clear: no session's HMAC helps the TPM to notice."""
     options: dict[str, Any] = {"file": bench.file("plain-srk"), "protected": False}
     good = remembered(bench, **options).build()
     refused = 0
@@ -162,11 +162,11 @@ def test_a_changed_octet_costs_a_whole_way_at_most(bench: Bench) -> None:
         octets = bytearray(good)
         octets[place] ^= 1 << place % 8
         try:
-            memory = Memory(Kept.parse(bytes(octets)))
+            memory = Memory(KeyData.parse(bytes(octets)))
         except DecodeError:
             refused += 1
             continue
-        assert bench.run(RememberedKey(memory=memory, **options))[0] == KDATE
+        assert bench.run(CachedKey(memory=memory, **options))[0] == KDATE
     assert refused < len(good) // 4
 
 
@@ -177,30 +177,30 @@ def test_another_tpms_context_is_refused(bench: Bench, tmp_path: Path) -> None:
             there = Bench(bus, tmp_path)
             foreign = remembered(there, file=there.file("plain"))
     mine = remembered(bench, file=bench.file("plain"))
-    for kept in (
+    for data in (
         foreign,
         foreign.replace(key_name=mine.key_name),
         mine.replace(key=foreign.key),
         mine.replace(salt_public=foreign.salt_public),
     ):
-        memory = Memory(kept)
-        assert bench.run(RememberedKey(memory=memory, file=bench.file("plain")))[0] == KDATE
-        assert memory.kept is not None
-        assert memory.kept.salt_public == mine.salt_public
+        memory = Memory(data)
+        assert bench.run(CachedKey(memory=memory, file=bench.file("plain")))[0] == KDATE
+        assert memory.data is not None
+        assert memory.data.salt_public == mine.salt_public
 
 
 def test_another_keys_context_is_noticed_by_its_name(bench: Bench) -> None:
     """The same TPM takes it; a protected run takes the Name of the key that was meant into its HMAC."""
     mine, other = (remembered(bench, file=bench.file(name)) for name in ("plain", "plain-srk"))
     memory = Memory(mine.replace(key=other.key))
-    result, commands = bench.run(RememberedKey(memory=memory, file=bench.file("plain")))
+    result, commands = bench.run(CachedKey(memory=memory, file=bench.file("plain")))
     assert result == KDATE
     # Refused, read to see why, flushed; then the whole way.
     assert commands[:6] == [START, RECALL, HMAC, READ, FLUSH, FLUSH]
     assert commands[6:] == WAYS["pem"][1]
-    # In clear the Name that is kept with it says so.
+    # In clear the cached Name shows it.
     memory = Memory(other.replace(salt_public=None, salt_handle=0x40000007))
-    assert bench.run(RememberedKey(memory=memory, file=bench.file("plain"), protected=False)) == (
+    assert bench.run(CachedKey(memory=memory, file=bench.file("plain"), protected=False)) == (
         KDATE,
         WAYS["pem, in clear"][1],
     )
@@ -210,7 +210,7 @@ def test_a_pin_holds_for_what_is_remembered(bench: Bench) -> None:
     """A memory of a session to the storage root key is of no use to who pins another key."""
     memory = Memory(remembered(bench, handle=keys.PLAIN_HANDLE))
     pin = Pin(bench.made["h2"].name, None, "h2")
-    result, commands = bench.run(RememberedKey(memory=memory, handle=keys.PLAIN_HANDLE, pin=pin))
+    result, commands = bench.run(CachedKey(memory=memory, handle=keys.PLAIN_HANDLE, pin=pin))
     assert result == KDATE
     assert commands == [PRIMARY, START, SAVE, FLUSH, READ, HMAC]
 
@@ -227,46 +227,46 @@ def test_what_is_remembered_is_no_way_around_a_pin(bench: Bench, tmp_path: Path)
         keys.make_keys(other, SECRET, tmp_path)
         with Interposer(other.path) as bus:
             with Tpm.open(bus.path, 20) as tpm, pytest.raises(SessionError, match="not the pinned"):
-                RememberedKey(memory=memory, **options).hmac(tpm, DATE)
+                CachedKey(memory=memory, **options).hmac(tpm, DATE)
             # What was sent is sealed for the pinned TPM's key alone.
             assert bus.codes == [START, HMAC, READ, FLUSH, READ]
             assert PASSWORD.reveal() not in bus.octets
 
 
 def test_a_refusal_for_another_reason_is_told_and_costs_two_looks(bench: Bench) -> None:
-    kept = remembered(bench, file=bench.file("password"), auth=PASSWORD)
-    memory = Memory(kept)
+    data = remembered(bench, file=bench.file("password"), auth=PASSWORD)
+    memory = Memory(data)
     bench.bus.clear()
     with Tpm.open(bench.bus.path, 20) as tpm, pytest.raises(TpmError) as refused:
-        RememberedKey(memory=memory, file=bench.file("password"), auth=Secret(b"wrong")).hmac(tpm, DATE)
+        CachedKey(memory=memory, file=bench.file("password"), auth=Secret(b"wrong")).hmac(tpm, DATE)
     assert refused.value.code == TPM_RC.AUTH_FAIL
     assert bench.bus.codes == [START, RECALL, HMAC, READ, READ, FLUSH, FLUSH]
     # One wrong password is one failed attempt for the TPM, and the memory still holds.
-    assert (memory.kept, memory.changed) == (kept, False)
+    assert (memory.data, memory.changed) == (data, False)
 
 
 def test_another_key_at_the_handle_is_found(bench: Bench) -> None:
     memory = Memory(remembered(bench, handle=keys.PLAIN_HANDLE).replace(key_name=bench.names[keys.PCR_HANDLE]))
-    result, commands = bench.run(RememberedKey(memory=memory, handle=keys.PLAIN_HANDLE))
+    result, commands = bench.run(CachedKey(memory=memory, handle=keys.PLAIN_HANDLE))
     assert result == KDATE
     assert commands == [START, HMAC, READ, FLUSH, READ, START, HMAC]
-    assert memory.kept is not None
-    assert memory.kept.key_name == bench.names[keys.PLAIN_HANDLE]
+    assert memory.data is not None
+    assert memory.data.key_name == bench.names[keys.PLAIN_HANDLE]
 
 
 def test_a_salt_key_that_is_none_is_not_believed(bench: Bench) -> None:
     """What only somebody can have written who knows the form: off the curve, and a key that takes no salt."""
-    kept = remembered(bench, handle=keys.PLAIN_HANDLE)
-    public = kept.salt_public
+    data = remembered(bench, handle=keys.PLAIN_HANDLE)
+    public = data.salt_public
     assert public is not None
     assert isinstance(public.unique, TPMS_ECC_POINT)
     off = public.replace(unique=public.unique.replace(y=bytes(32)))
     signs = public.replace(object_attributes=public.object_attributes & ~TPMA_OBJECT.DECRYPT)
     for unsound in (off, signs):
-        memory = Memory(kept.replace(salt_public=unsound))
-        result, commands = bench.run(RememberedKey(memory=memory, handle=keys.PLAIN_HANDLE))
+        memory = Memory(data.replace(salt_public=unsound))
+        result, commands = bench.run(CachedKey(memory=memory, handle=keys.PLAIN_HANDLE))
         assert (result, commands) == (KDATE, WAYS["handle"][1])
-        assert memory.kept == kept
+        assert memory.data == data
 
 
 def test_a_tpm_that_saves_no_context_is_not_remembered(bench: Bench) -> None:
@@ -275,5 +275,5 @@ def test_a_tpm_that_saves_no_context_is_not_remembered(bench: Bench) -> None:
     bench.bus.on_command = lambda sent: refusing if sent[6:10] == bytes.fromhex("00000162") else None
     memory = Memory()
     with Tpm.open(bench.bus.path, 20) as tpm:
-        assert RememberedKey(memory=memory, file=bench.file("plain"), protected=False).hmac(tpm, DATE) == KDATE
-    assert (memory.kept, memory.changed) == (None, False)
+        assert CachedKey(memory=memory, file=bench.file("plain"), protected=False).hmac(tpm, DATE) == KDATE
+    assert (memory.data, memory.changed) == (None, False)

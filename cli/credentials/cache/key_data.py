@@ -1,6 +1,6 @@
 """The file beside a cache with data about a key: not secret, and validated.
 
-The values are those of `tpmwire.use.remembered`.
+The values are those of `tpmwire.use.cached_key`.
 
 Layout: FORMAT, the record, and SHA-256 of both, to detect accidents. The TPM itself protects the saved contexts.
 """
@@ -8,36 +8,36 @@ Layout: FORMAT, the record, and SHA-256 of both, to detect accidents. The TPM it
 from hashlib import sha256
 
 from tpmwire.errors import DecodeError
-from tpmwire.use.remembered import Kept, Memory
+from tpmwire.use.cached_key import KeyData, Memory
 
 from ...terminal.messages import note
 from ..options import PROGRAM, RunSettings
 from .store import CacheFile, UnfitError, place
 
-__all__ = ["FORMAT", "SUFFIX", "KeptFile", "build_kept", "parse_kept", "remembered"]
+__all__ = ["FORMAT", "SUFFIX", "KeyDataFile", "build_key_data", "parse_key_data", "read_key_data"]
 
 FORMAT = b"tpmwire kept 1\n"
 SUFFIX = ".tpm"
 _DIGEST = 32
 
 
-class KeptFile(Memory):
+class KeyDataFile(Memory):
     """A `Memory` in the file `name` of the cache's directory."""
 
-    def __init__(self, name: str, kept: Kept | None) -> None:
-        super().__init__(kept)
+    def __init__(self, name: str, data: KeyData | None) -> None:
+        super().__init__(data)
         self.name = name
 
     def save(self) -> None:
         """Writes what a run has changed. A failure only costs later runs some commands."""
-        if not self.changed or self.kept is None:
+        if not self.changed or self.data is None:
             return
         try:
             store = CacheFile(place(), self.name)
         except UnfitError:
             return
         try:
-            store.write(build_kept(self.kept))
+            store.write(build_key_data(self.data))
             self.changed = False
         except UnfitError:
             pass
@@ -45,7 +45,7 @@ class KeptFile(Memory):
             store.close()
 
 
-def remembered(settings: RunSettings, key_name: bytes) -> KeptFile:
+def read_key_data(settings: RunSettings, key_name: bytes) -> KeyDataFile:
     """Returns what earlier runs with these options stored about the key.
 
     `key_name` is the Name of a key file's key, or empty. Warns of damaged data.
@@ -65,31 +65,31 @@ def remembered(settings: RunSettings, key_name: bytes) -> KeptFile:
     try:
         store = CacheFile(place(), name)
     except UnfitError:
-        return KeptFile(name, None)  # The cache itself reports this.
+        return KeyDataFile(name, None)  # The cache itself reports this.
     try:
         octets = store.read()
     except UnfitError:
         octets = None
     finally:
         store.close()
-    kept = None if octets is None else parse_kept(octets)
-    if octets is not None and kept is None:
+    data = None if octets is None else parse_key_data(octets)
+    if octets is not None and data is None:
         note(f"{PROGRAM}: cache: ignoring damaged data about the key, and replacing it")
-    return KeptFile(name, kept)
+    return KeyDataFile(name, data)
 
 
-def parse_kept(octets: bytes) -> Kept | None:
+def parse_key_data(octets: bytes) -> KeyData | None:
     """Parses a file; returns None if it is damaged."""
     body, digest = octets[:-_DIGEST], octets[-_DIGEST:]
     if not body.startswith(FORMAT) or sha256(body).digest() != digest:
         return None
     try:
-        return Kept.parse(body[len(FORMAT) :])
+        return KeyData.parse(body[len(FORMAT) :])
     except DecodeError:
         return None
 
 
-def build_kept(kept: Kept) -> bytes:
+def build_key_data(data: KeyData) -> bytes:
     """Returns the content of a file."""
-    body = FORMAT + kept.build()
+    body = FORMAT + data.build()
     return body + sha256(body).digest()
