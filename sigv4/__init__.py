@@ -1,4 +1,4 @@
-"""Signature Version 4, STS and IAM, with an HMAC function as the signing key.
+"""Signs AWS requests with Signature Version 4, and calls STS and IAM; the signing key is an HMAC function.
 
 signer = sigv4.Signer("AKIA...", sigv4.hmac_from_secret(secret))
 sts = sigv4.StsClient(signer, sigv4.resolve("eu-central-1"), sigv4.HttpClient(timeout=2))

@@ -22,9 +22,9 @@ _BUNDLES = (
 
 
 class Authorities:
-    """The CAs of AWS_CA_BUNDLE or REQUESTS_CA_BUNDLE, as in botocore; by default the system's.
+    """The CA certificates that verify servers: those of AWS_CA_BUNDLE or REQUESTS_CA_BUNDLE, else the system's.
 
-    Each variable names a PEM file or a directory hashed by `openssl rehash`.
+    The order is botocore's. Each variable names a PEM file or a directory hashed by `openssl rehash`.
     """
 
     __slots__ = ("_missing", "_variable", "path")
@@ -35,7 +35,10 @@ class Authorities:
         self._missing = False
 
     def load(self, context: "ssl.SSLContext") -> None:
-        """Adds these CAs to `context`. Raises RequestError if the variable's file or directory has none."""
+        """Adds the CA certificates to `context`.
+
+        Raises RequestError if the variable's file or directory has no CA certificate.
+        """
         if self.path is not None:
             # A value of a config file is not expanded by a shell; botocore's urllib3 expands it, too.
             path = os.path.expanduser(self.path)
@@ -80,7 +83,7 @@ class Authorities:
 
 
 def _read_pipe(path: str) -> str:
-    """Returns the text of a pipe, for which OpenSSL would wait without limit. Raises OSError."""
+    """Returns the text of a pipe within a time limit; OpenSSL would wait without limit. Raises OSError."""
     from .files import open_input  # late: a credential run without a CA bundle in a pipe does not need it
 
     with open_input(path) as file:
@@ -88,9 +91,9 @@ def _read_pipe(path: str) -> str:
 
 
 def _load_system(context: "ssl.SSLContext") -> bool:
-    """Loads the system's CAs or those of SSL_CERT_FILE and SSL_CERT_DIR; returns False if there are none.
+    """Loads the CAs of the system, or of SSL_CERT_FILE and SSL_CERT_DIR; returns False if there are none.
 
-    Raises RequestError if SSL_CERT_FILE is a pipe, for which OpenSSL would wait without limit.
+    Raises RequestError if SSL_CERT_FILE is a pipe, because OpenSSL would wait for it without limit.
     """
     import ssl  # late: a run without TLS does not need it
 
@@ -116,7 +119,7 @@ def _load_system(context: "ssl.SSLContext") -> bool:
 
 
 def _covers(hashed: int, bundle: str | None, default: str) -> bool:
-    """Returns whether a directory of `hashed` CAs has all CAs of `bundle`, the system's unchanged bundle."""
+    """Returns whether a directory of `hashed` CAs contains all CAs of the unchanged system bundle `bundle`."""
     if bundle is None:
         return True
     if os.path.realpath(bundle) != os.path.realpath(default):
@@ -129,7 +132,7 @@ def _covers(hashed: int, bundle: str | None, default: str) -> bool:
 
 
 def _count_hashed(directory: str) -> int:
-    """Returns the number of links by `openssl rehash` (8 hexadecimal digits, a dot, a number)."""
+    """Returns the number of links that `openssl rehash` has created (8 hexadecimal digits, a dot, a number)."""
     try:
         names = os.listdir(directory)
     except PermissionError:  # OpenSSL opens files by name, and does not need to list them

@@ -40,13 +40,13 @@ def session(
 ) -> boto3.Session:
     """Returns a boto3 session that signs with `hmac_secret` (see Signer), which is called once per UTC day.
 
-    `account_id` (12 digits) is for services whose endpoints contain it. `options` are those of boto3.Session, such
-    as region_name and profile_name. Errors of `hmac_secret` pass through the boto3 call. If an error shows a wrong
-    clock, the request and all later ones are signed with the server's time, and a warning is logged. Clients with
-    other keys sign with those. If AWS prefers SigV4A but accepts SigV4, the session uses SigV4. Requests that
-    require SigV4A, signature versions 2 and 3, and S3's version before 2014 raise botocore's
-    UnsupportedSignatureVersionError. Raises RequestError for an invalid access key id or session token, and for a
-    profile that assumes a role.
+    `account_id` (12 digits) is for services whose endpoints contain the account. `options` are those of
+    boto3.Session, such as region_name and profile_name. Errors of `hmac_secret` pass through the boto3 call. If an
+    error shows a wrong clock, a warning is logged, and this and all later requests are signed with the server's
+    time. Clients that are given keys of their own sign with those keys. If AWS prefers SigV4A but accepts SigV4,
+    the session uses SigV4. Requests that require SigV4A, signature versions 2 and 3, and S3's version before 2014
+    raise botocore's UnsupportedSignatureVersionError. Raises RequestError for an invalid access key id or session
+    token, and for a profile that assumes a role.
     """
     credentials = _SignerCredentials(_SharedSigner(access_key_id, hmac_secret, session_token), account_id)
     core = options.pop("botocore_session", None) or botocore.session.Session()
@@ -76,15 +76,15 @@ def session(
 def credential_provider(fetch: Callable[[], Credentials]) -> Any:
     """Returns a botocore credential provider that calls `fetch` for new temporary credentials (an STS call).
 
-    botocore calls it for the first request and again from 15 minutes before the credentials expire; for
-    shorter-lived ones, each time. Errors pass through in the last 10 minutes; before, botocore keeps using the old
-    credentials.
+    botocore calls `fetch` for the first request, and again from 15 minutes before the credentials expire. If the
+    credentials are valid for less than 15 minutes, botocore calls it for each request. In the last 10 minutes,
+    errors of `fetch` pass through. Before that, botocore keeps using the old credentials.
     """
     return _Provider(fetch)
 
 
 def refreshing_session(fetch: Callable[[], Credentials], **options: Any) -> boto3.Session:
-    """Returns a boto3 session with the credentials of `credential_provider(fetch)`, whatever others it would find.
+    """Returns a boto3 session that uses only the credentials of `credential_provider(fetch)`.
 
     `options` are those of boto3.Session.
     """
@@ -94,7 +94,9 @@ def refreshing_session(fetch: Callable[[], Credentials], **options: Any) -> boto
 
 
 class _SharedSigner(Signer):
-    """A Signer for several threads and days: one HMAC at a time; keys of old days are deleted.
+    """A Signer for several threads and days.
+
+    It computes one HMAC at a time, and deletes the keys of past days.
 
     `offset` is the servers' time minus ours in seconds, as of the last correction.
     """
@@ -107,7 +109,10 @@ class _SharedSigner(Signer):
         self.offset = 0
 
     def correct_clock(self, response: Any = None, **_more: object) -> int | None:
-        """Handles botocore's needs-retry: returns 0 to retry with the server's time, None for no opinion."""
+        """Handles botocore's needs-retry event.
+
+        Returns 0 to retry with the server's time, None to leave the decision to botocore.
+        """
         if response is None or response[0].status_code < 400:
             return None
         http_response, parsed = response
@@ -141,7 +146,10 @@ class _SharedSigner(Signer):
 
 
 class _NoSecretKeyError(RequestError, NoCredentialsError):  # type: ignore[misc]
-    """There is no secret key. As a NoCredentialsError, it makes boto3's awscrt transfers fall back to botocore."""
+    """There is no secret key.
+
+    As a subclass of NoCredentialsError, it makes boto3's awscrt transfers fall back to botocore.
+    """
 
     def __init__(self, message: str) -> None:
         Exception.__init__(self, message)
@@ -149,7 +157,7 @@ class _NoSecretKeyError(RequestError, NoCredentialsError):  # type: ignore[misc]
 
 
 class _SignerCredentials:
-    """Credentials for botocore, frozen ones too, with a signer instead of a secret key."""
+    """Credentials for botocore with a signer instead of a secret key. They serve as frozen credentials, too."""
 
     method = METHOD
 
@@ -171,13 +179,13 @@ class _SignerCredentials:
 
     @property
     def secret_key(self) -> str:
-        """Raises RequestError, because the secret key is not available."""
+        """Always raises RequestError, because the secret key is not available."""
         raise _NoSecretKeyError(
             f"the secret key of {self.access_key} is not available; sign with this session instead"
         )
 
     def get_frozen_credentials(self) -> "_SignerCredentials":
-        """Returns self, as nothing in it changes."""
+        """Returns the credentials themselves, because they never change."""
         return self
 
     def get_deferred_property(self, name: str) -> Callable[[], Any]:
@@ -226,7 +234,7 @@ def _prefer_symmetric(client: Any) -> None:
 
 
 def _choose_symmetric(context: dict[str, Any], **_more: object) -> None:
-    """Prefers SigV4 if the service's model, not an endpoint rule ("signing"), selects the auth type."""
+    """Selects SigV4 instead of SigV4A, unless an endpoint rule requires SigV4A."""
     offered = context.get("auth_options") or ()
     if context.get("auth_type") == "v4a" and "signing" not in context and "aws.auth#sigv4" in offered:
         context["auth_type"] = "v4"
@@ -239,7 +247,10 @@ _PRESIGN = {
 
 
 def _keep_version(signature_version: str, **_more: object) -> str | None:
-    """Returns S3's variant of SigV4, before botocore's handler selects the version before 2014 for old regions."""
+    """Makes old regions use S3's variant of SigV4.
+
+    botocore's own handler would select the version before 2014.
+    """
     return _PRESIGN.get(signature_version)
 
 

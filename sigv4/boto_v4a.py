@@ -1,7 +1,7 @@
-"""SigV4A for boto3 with a signing function, such as that of a key in a TPM, and without awscrt.
+"""SigV4A for boto3 with a signing function, such as that of a key in a TPM. It does not need awscrt.
 
-S3's multi-region access points and `auth_scheme_preference = sigv4a` require it. Needs the extra `aws` (boto3),
-and `cryptography` for keys in memory.
+S3's multi-region access points and `auth_scheme_preference = sigv4a` require SigV4A. Needs the extra `aws`
+(boto3), and `cryptography` for keys in memory.
 """
 
 from collections.abc import Callable
@@ -22,10 +22,11 @@ __all__ = ["add_sigv4a"]
 def add_sigv4a(session: boto3.Session, sign_digest: Callable[[bytes], bytes]) -> boto3.Session:
     """Enables SigV4A in a session of `boto.session`, and returns the session.
 
-    `sign_digest` is that of Sigv4aSigner. It is called once per request, possibly from several threads; its errors
-    pass through the boto3 call. botocore decides which requests use SigV4A, and for which regions. Without awscrt,
-    SigV4A is then enabled in the whole process: sessions with keys in memory sign here, too. EventBridge's
-    EndpointId still requires awscrt. Raises RequestError for a session that is not one of `boto.session`.
+    `sign_digest` is the argument of Sigv4aSigner. It is called once per request, possibly from several threads;
+    its errors pass through the boto3 call. botocore decides which requests use SigV4A, and for which regions.
+    Without awscrt, SigV4A is then enabled in the whole process, also for sessions with keys in memory.
+    EventBridge's EndpointId still requires awscrt. Raises RequestError for a session that `boto.session` did not
+    create.
     """
     core = session._session
     credentials = core._credentials

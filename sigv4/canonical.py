@@ -1,8 +1,8 @@
 """Signature Version 4's canonical request and string to sign, as pure functions.
 
-Source: "Create a signed AWS API request" in the AWS IAM User Guide; for choices that it leaves open, botocore.
-Known differences from botocore: a raw non-ASCII query is percent-encoded as the server does it; non-ASCII spaces
-in a header are left unchanged.
+Source: "Create a signed AWS API request" in the AWS IAM User Guide; for details that the guide leaves open,
+botocore. Known differences from botocore: a raw non-ASCII query is percent-encoded as the server does it;
+non-ASCII spaces in a header are left unchanged.
 """
 
 import re
@@ -52,13 +52,13 @@ _NEVER_SIGNED = frozenset(
 
 
 class Rules:
-    """Signing rules of a service.
+    """The signing rules of a service.
 
-    `normalize_path`: "." and ".." segments and repeated slashes are resolved. `encode_path`: the path, as
-    sent, is percent-encoded once more. `hash_header`: X-Amz-Content-SHA256 is added and signed.
-    `presign_unsigned`: presigned URLs do not cover the body. `may_be_unsigned`: requests by https may leave the
-    body unsigned; `never_signed`: bodies are never signed. `sign_token`: the signature covers the session token.
-    `headers` returns more header fields that the service needs.
+    `normalize_path`: "." and ".." segments and repeated slashes are resolved. `encode_path`: the path, as sent, is
+    percent-encoded a second time. `hash_header`: X-Amz-Content-SHA256 is added and signed. `presign_unsigned`:
+    presigned URLs do not cover the body. `may_be_unsigned`: requests over HTTPS may leave the body unsigned;
+    `never_signed`: bodies are never signed. `sign_token`: the signature covers the session token. `headers`
+    returns additional header fields that the service needs.
     """
 
     __slots__ = (
@@ -122,7 +122,7 @@ _RULES = {
 
 
 def rules_for(service: str) -> Rules:
-    """Returns the signing rules of a service by its signing name; by default the generic ones."""
+    """Returns the signing rules of a service by its signing name; the general rules for an unknown name."""
     return _RULES.get(service, GENERIC)
 
 
@@ -173,7 +173,7 @@ def signed_headers(request: Request) -> str:
 
 
 def payload_hash(request: Request) -> str:
-    """Returns the SHA-256 of the body in hex; without a body, that of an empty one."""
+    """Returns the SHA-256 of the body in hex; without a body, that of an empty body."""
     if isinstance(request.body, FileBody):
         return request.body.sha256()
     return sha256(request.body or b"").hexdigest()
@@ -182,7 +182,7 @@ def payload_hash(request: Request) -> str:
 def canonical_request(request: Request, rules: Rules = GENERIC, *, unsigned_payload: bool = False) -> str:
     """Returns the canonical request of `request`, which must already have the headers that signing adds.
 
-    The payload hash is that of an X-Amz-Content-SHA256 header, else the body's or UNSIGNED-PAYLOAD.
+    The payload hash is the value of an X-Amz-Content-SHA256 header, else the hash of the body or UNSIGNED-PAYLOAD.
     """
     parts = split_url(request.url)
     headers = _signed_values(request)

@@ -1,4 +1,4 @@
-"""Clients of AWS services: sign, send, retry, correct a wrong clock once, read the error."""
+"""Clients of AWS services: sign, send, retry, read errors, and correct a wrong clock once."""
 
 import time
 from collections.abc import Callable
@@ -54,10 +54,11 @@ class AwsClient:
         self._offset = 0.0
 
     def call(self, operation: Operation[Result]) -> Result:
-        """Returns the operation's value.
+        """Performs the operation, and returns its value.
 
-        Raises RequestError for invalid parameters, before anything is signed; ResponseError if the body is not a
-        response of this operation, or if its credentials have expired by AWS's clock too; and what `send` raises.
+        Raises RequestError for invalid parameters, before anything is signed. Raises ResponseError if the body is
+        not a response of this operation, or if its credentials have expired by AWS's clock, too. Raises the errors
+        of `send`.
         """
         operation.check()
         response = self.send(operation.request(self._endpoint.url))
@@ -73,8 +74,8 @@ class AwsClient:
         """Signs and sends `request`, and returns a response with HTTP status 200.
 
         Raises NetworkError; StsError if AWS responds with an error; ResponseError for a redirect, another status
-        below 400, or a compressed body. Errors of the signer's HMAC pass through. The signer may be asked for the
-        key of a second day if the clock is wrong.
+        below 400, or a compressed body. Errors of the signer's HMAC pass through. If the clock is wrong, the
+        signer's HMAC may be called for a second day.
         """
         attempt, corrected = 1, False
         while True:
@@ -108,12 +109,12 @@ class AwsClient:
         return self._random()
 
     def _server_offset(self, response: Response) -> float | None:
-        """Returns the server's time minus ours in seconds; None if the response has no valid Date."""
+        """Returns the server's time minus the local time in seconds; None if the response has no valid Date."""
         date = parse_http_date(response.header("Date") or "")
         return None if date is None else date - self._clock()
 
     def _correct_clock(self, error: StsError, offset: float | None) -> bool:
-        """Adopts the server's time if our clock can be the cause of the error; returns whether to sign again."""
+        """Adopts the server's time if the local clock can cause the error; returns whether to sign again."""
         if offset is None:
             return False
         wrong = abs(offset - self._offset) > retry.CLOCK_TOLERANCE and retry.may_be_about_time(error)
@@ -126,7 +127,10 @@ class AwsClient:
         return True
 
     def _check_expiration(self, expiration: str, offset: float | None) -> None:
-        """Raises ResponseError for credentials expired by AWS's clock; warns if they are expired by ours only."""
+        """Raises ResponseError for credentials that are expired by AWS's clock.
+
+        Warns if the credentials are expired only by the local clock.
+        """
         ends = parse_rfc3339(expiration)
         if ends > self._clock():
             return
@@ -146,7 +150,7 @@ class StsClient(AwsClient):
     """A client of STS at `endpoint`; the arguments are those of AwsClient."""
 
     def with_signer(self, signer: Signer) -> "StsClient":
-        """Returns a client of the same endpoint for another key; it takes over the clock correction."""
+        """Returns a client of the same endpoint for a different key, with the same clock correction."""
         other = StsClient(
             signer,
             self._endpoint,
@@ -161,10 +165,10 @@ class StsClient(AwsClient):
         return other
 
     def call(self, operation: Operation[Result]) -> Result:
-        """Returns the operation's value.
+        """Performs the operation, and returns its value.
 
-        Raises what AwsClient.call raises, and RequestError if only regional endpoints offer the operation and this
-        is the global one.
+        Raises the errors of AwsClient.call. Raises RequestError if the endpoint is the global one and only
+        regional endpoints offer the operation.
         """
         operation.check()
         if operation.regional and self._endpoint.is_global:
@@ -175,9 +179,10 @@ class StsClient(AwsClient):
 
 
 def read_error(response: Response, url: str, clock_offset: float) -> StsError:
-    """Returns the error of a response from `url` that does not have status 200.
+    """Returns the error of a response from `url` whose status is not 200.
 
-    `clock_offset` is the server's time minus ours in seconds. Raises ResponseError for a status below 400.
+    `clock_offset` is the server's time minus the local time in seconds. Raises ResponseError for a status below
+    400.
     """
     if 300 <= response.status < 400:
         target = one_line(response.header("Location") or "an unknown URL", 200)

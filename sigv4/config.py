@@ -1,4 +1,4 @@
-"""The AWS config and credentials files: profiles and their settings, as in botocore, without SSO.
+"""The AWS config and credentials files: profiles and their settings, as botocore reads them, without SSO.
 
 Source: "Shared config and credentials files" in the AWS SDKs and Tools Reference Guide, and botocore's
 configloader.py. Both files are optional.
@@ -62,7 +62,9 @@ class Profile:
         return _nested(self._values, key)
 
     def service(self, name: str) -> dict[str, str]:
-        """Returns the settings of a service (its id in snake case, such as sts) in the profile's services section.
+        """Returns a service's settings in the profile's services section.
+
+        `service` is the service id in snake case, such as sts.
 
         Raises RequestError if that section is missing.
         """
@@ -76,7 +78,10 @@ class Profile:
         return _nested(self._services[section], name)
 
     def integer(self, key: str) -> int | None:
-        """Returns setting `key` as an int; None if it is missing. Raises RequestError for any other text."""
+        """Returns setting `key` as an int; None if it is missing.
+
+        Raises RequestError if the setting is not a whole number.
+        """
         text = self.get(key)
         if text is None:
             return None
@@ -102,7 +107,10 @@ class Config:
         return iter(self._profiles)
 
     def profile(self, name: str | None = None) -> Profile:
-        """Returns a profile by name, by default "default", which may be empty. Raises RequestError if missing."""
+        """Returns the profile `name`, by default the profile "default", which may be missing.
+
+        Raises RequestError if the profile `name` is missing.
+        """
         if name is not None and name not in self._profiles:
             raise RequestError(
                 f"profile {name!r} not found in the AWS config files; they have: {self._known_names()}"
@@ -153,12 +161,12 @@ def configured_region(environ: Mapping[str, str], profile: Profile | None = None
 
 
 def config_file(environ: Mapping[str, str]) -> str:
-    """Returns the path of the config file; it begins with ~ if the user has no home directory."""
+    """Returns the path of the config file; the path begins with ~ if the user has no home directory."""
     return _expand(environ.get("AWS_CONFIG_FILE") or "~/.aws/config", environ)
 
 
 def credentials_file(environ: Mapping[str, str]) -> str:
-    """Returns the path of the credentials file; it begins with ~ if the user has no home directory."""
+    """Returns the path of the credentials file; the path begins with ~ if the user has no home directory."""
     return _expand(environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials", environ)
 
 
@@ -183,7 +191,7 @@ def load_config(environ: Mapping[str, str]) -> Config:
 def parse_section(section: str) -> tuple[str, str]:
     """Returns the kind of a section of the config file, and the name in it.
 
-    The kind is "profile", "services", or "" for another section, whose name is the whole text.
+    The kind is "profile", "services", or "" for any other section. The name of such a section is the whole text.
     """
     if section == "default":
         return "profile", section
@@ -218,7 +226,7 @@ def _read_sections(path: str) -> dict[str, Values]:
 
 
 def read_config_file(path: str) -> bytes:
-    """Returns the content of a config or credentials file; empty if there is none. Raises RequestError."""
+    """Returns the content of a config or credentials file; empty if the file is missing. Raises RequestError."""
     try:
         with open_input(path) as file:
             data = file.read(_MAX_SIZE + 1)
@@ -236,7 +244,7 @@ def read_config_file(path: str) -> bytes:
 def parse_config(text: str) -> "RawConfigParser":
     """Returns the sections and settings of a config or credentials file, as the aws command reads them.
 
-    Raises RequestError, which shows no line of the text.
+    Raises RequestError. Its message shows no line of the text.
     """
     import configparser  # late: most runs read no config file
 

@@ -1,4 +1,4 @@
-"""Temporary credentials. A run with cached credentials loads only this module of sigv4."""
+"""Temporary AWS credentials. A run with cached credentials loads only this module of sigv4."""
 
 __all__ = ["Credentials"]
 
@@ -7,8 +7,8 @@ class Credentials:
     """Temporary credentials. `expiration` is RFC 3339 text as in the response. The repr shows no secret.
 
     `account_id` is the account of the credentials, 12 digits; None if the response does not state it
-    (GetSessionToken). `clock_offset` is the number of seconds by which our clock was behind AWS's, or 0. By our
-    clock, the credentials expire that much earlier.
+    (GetSessionToken). `clock_offset` is the number of seconds by which the local clock was behind AWS's, or 0. By
+    the local clock, the credentials expire that much earlier.
     """
 
     __slots__ = (

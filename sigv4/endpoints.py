@@ -1,4 +1,4 @@
-"""Endpoints of AWS services: the URL for a region, and the region of signatures.
+"""Finds the endpoints of AWS services: the URL for a region, and the region of signatures.
 
 The results are those of botocore's resolver, whose data partitions.py and services.py contain, with one exception:
 without a region, FIPS and dual-stack select the endpoints of us-east-1. botocore returns an invalid host name.
@@ -49,12 +49,12 @@ class Endpoint:
 
     @property
     def is_global(self) -> bool:
-        """True for STS's global endpoint, which does not offer some operations."""
+        """Returns whether this is STS's global endpoint, which does not offer some operations."""
         return self.url == _GLOBAL_URL
 
 
 def partition(region: str) -> tuple[str, str, str, str, str]:
-    """Returns the row of PARTITIONS that `region` belongs to, by its name; aws by default."""
+    """Returns the row of PARTITIONS that a region belongs to, by the region's name; by default the row of aws."""
     for row in PARTITIONS:
         if re.fullmatch(row[1], region) or region == f"{row[0]}-global":
             return row
@@ -75,8 +75,8 @@ def resolve(
     """Returns the STS endpoint: a configured URL (see `configured_url`), the region's endpoint or the global one.
 
     Signatures are for `region`, by default us-east-1. AWS_STS_REGIONAL_ENDPOINTS, AWS_USE_FIPS_ENDPOINT and
-    AWS_USE_DUALSTACK_ENDPOINT of `environ`, then of `profile`, select the variant; if one of them is set, the
-    default of `region` is that of `environ` or `profile`. A configured URL wins over all three. Raises
+    AWS_USE_DUALSTACK_ENDPOINT of `environ`, then of `profile`, select the variant. If one of them is set, `region`
+    defaults to the region of `environ` or `profile`. A configured URL takes precedence over all three. Raises
     RequestError for an invalid region name or setting.
     """
     environ = environ or {}
@@ -109,9 +109,9 @@ def resolve_service(
     environ: Mapping[str, str] | None = None,
     profile: "Profile | None" = None,
 ) -> Endpoint:
-    """Returns the endpoint of a service by its name in the aws command line.
+    """Returns the endpoint of a service by its name in the AWS CLI.
 
-    If a service has an account or a bucket in its host names, the endpoint follows the general pattern. Raises
+    For services whose host names contain an account or a bucket, the endpoint follows the general pattern. Raises
     RequestError for an invalid name or setting, or if AWS has no such endpoint.
     """
     if name == "sts":
@@ -155,9 +155,9 @@ def configured_url(
 ) -> str | None:
     """Returns the configured endpoint URL of service `name`, or None. Raises RequestError if it is invalid.
 
-    In this order: `endpoint_url`; AWS_ENDPOINT_URL_<SERVICE> and AWS_ENDPOINT_URL of `environ`; endpoint_url of
-    the profile's services section and of the profile. All but the first are ignored if
-    AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is true.
+    The sources, in order: `endpoint_url`; AWS_ENDPOINT_URL_<SERVICE> and AWS_ENDPOINT_URL of `environ`;
+    endpoint_url of the profile's services section and of the profile. If AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is
+    true, only the first is used.
     """
     if endpoint_url:
         return _check_url("the endpoint", endpoint_url)
@@ -177,7 +177,7 @@ def configured_url(
 
 
 def is_enabled(variable: str, environ: Mapping[str, str], profile: "Profile | None" = None) -> bool:
-    """Returns whether a setting is "true": `variable` of `environ`, or its equivalent in the profile."""
+    """Returns whether a setting is "true": `variable` of `environ`, or the same setting of the profile."""
     return (_setting(variable, environ, profile) or "").lower() == "true"
 
 
@@ -188,7 +188,7 @@ def _setting(variable: str, environ: Mapping[str, str], profile: "Profile | None
 
 
 def _parse_region(region: str | None) -> tuple[str | None, bool]:
-    """Returns the region of a pseudo region (None for the global one), and whether the name selects FIPS."""
+    """Returns the region in a pseudo region's name (None: global), and whether the name selects FIPS."""
     if region is not None and not re.fullmatch(r"(?!-)[a-zA-Z0-9-]{1,63}(?<!-)", region):
         raise RequestError(f"{region!r} is not a valid region name; use e.g. eu-central-1")
     plain = None if region is None else region.replace("fips-", "").replace("-fips", "")

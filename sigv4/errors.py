@@ -1,4 +1,4 @@
-"""The errors of sigv4. The class says which side is at fault; str() is always one line."""
+"""The errors of sigv4. The class shows which side is at fault; str() is always one line."""
 
 __all__ = ["NetworkError", "RequestError", "ResponseError", "SigV4Error", "StsError", "one_line"]
 
@@ -17,13 +17,14 @@ class SigV4Error(Exception):
 
 
 class RequestError(SigV4Error, ValueError):
-    """A value that AWS or HTTP does not allow. Nothing was signed or sent."""
+    """A value that AWS or HTTP does not allow. The request was neither signed nor sent."""
 
 
 class NetworkError(SigV4Error):
-    """There was no response: name resolution, connection, TLS, proxy, timeout or invalid HTTP.
+    """There was no valid response: name resolution, connection, TLS, proxy, timeout or invalid HTTP.
 
-    `host` and `port` are the peer's. `retryable` is False if a retry cannot help, as for an invalid certificate.
+    `host` and `port` are those of the peer. `retryable` is False if a retry cannot help, as for an invalid
+    certificate.
     """
 
     def __init__(self, message: str, host: str, port: int, *, retryable: bool = True) -> None:
@@ -37,14 +38,15 @@ class NetworkError(SigV4Error):
 
 
 class ResponseError(SigV4Error):
-    """The response is not one of the operation: HTML, truncated XML, a missing value, too large, a redirect."""
+    """The response is unusable: HTML, truncated XML, a missing value, too large, or a redirect."""
 
 
 class StsError(SigV4Error):
     """AWS responded with an error.
 
-    `code`, `message` and `request_id` are those of AWS; without an error document, the code is the HTTP status.
-    `hint` is the next step, or "". `retry_after` is the number of seconds that AWS asks to wait, or None.
+    `code`, `message` and `request_id` are from AWS's error document. Without an error document, the code is the
+    HTTP status. `hint` is the next step, or "". `retry_after` is the number of seconds that AWS asks to wait, or
+    None.
     """
 
     def __init__(self, code: str, message: str, request_id: str, http_status: int, hint: str = "") -> None:

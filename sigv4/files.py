@@ -1,4 +1,4 @@
-"""Opens the user's files for reading; reads from pipes and terminals have a timeout."""
+"""Opens files that the user named. Reading from pipes and terminals has a timeout."""
 
 import errno
 import io
@@ -15,8 +15,8 @@ _SILENCE = 60.0  # seconds; the writer may ask a person first, as a password man
 def open_input(path: str, silence: float | None = _SILENCE) -> BinaryIO:
     """Opens the file at `path` for reading bytes. Raises OSError.
 
-    Reading from a pipe or a terminal raises TimeoutError (an OSError) if no program opens it for writing within 2
-    seconds, or if it writes nothing for `silence` seconds.
+    Reading from a pipe or a terminal raises TimeoutError (an OSError) in two cases. Either no program opens the
+    file for writing within 2 seconds, or the program writes nothing for `silence` seconds.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
@@ -66,7 +66,7 @@ class _Pipe(io.RawIOBase):
             self._started = True
 
     def _wait(self, seconds: float | None, problem: str) -> None:
-        """Waits for data or the end. Raises TimeoutError."""
+        """Waits until there is data to read, or the end of the file. Raises TimeoutError."""
         import select  # late: regular files do not need it
 
         poll = select.poll()

@@ -1,4 +1,4 @@
-"""Headers that requests to the API of S3 Glacier (vaults and archives) need besides the signature.
+"""Headers that S3 Glacier (vaults and archives) needs in addition to the signature.
 
 Source: "Common request headers" and "Computing checksums" in the Amazon S3 Glacier Developer Guide.
 """
@@ -17,7 +17,7 @@ _UPLOAD = re.compile(r"/[^/]+/vaults/[^/]+/(archives|multipart-uploads/[^/]+)")
 
 
 def headers(request: Request) -> list[tuple[str, str]]:
-    """Returns the API version, and for an upload the tree hash of its body, unless the request has them."""
+    """Returns the headers that the request lacks: the API version and, for an upload, the body's tree hash."""
     pairs = [("x-amz-glacier-version", _VERSION)]
     if request.method in ("POST", "PUT") and request.body and _UPLOAD.fullmatch(split_url(request.url).path):
         pairs.append(("x-amz-sha256-tree-hash", tree_hash(request.body)))
@@ -25,7 +25,10 @@ def headers(request: Request) -> list[tuple[str, str]]:
 
 
 def tree_hash(body: bytes | FileBody) -> str:
-    """Returns the SHA-256 tree hash in hex: hashes of 1 MiB chunks, then of pairs of hashes until one is left."""
+    """Returns the SHA-256 tree hash in hex.
+
+    Each 1 MiB chunk is hashed, then each pair of hashes, until one hash is left.
+    """
     level = [sha256(chunk).digest() for chunk in _chunks(body)] or [sha256().digest()]
     while len(level) > 1:
         pairs = [level[index : index + 2] for index in range(0, len(level), 2)]

@@ -1,7 +1,7 @@
-"""Service and region of a signature, derived from a host name.
+"""Derives service and region of a signature from a host name.
 
-host_names.py has the hosts of AWS's endpoint data, this module those of single resources. For an unknown host, the
-result is None; it is never guessed.
+host_names.py has the hosts of AWS's endpoint data. This module has the hosts of single resources. For an unknown
+host, the result is None; nothing is guessed.
 """
 
 import re
@@ -106,7 +106,7 @@ def scope_of(url: str) -> Scope:
 
 
 def _before_region(labels: list[str], path: str) -> Scope | None:
-    """Parses [RESOURCE.]SERVICE.REGION, also of an interface endpoint."""
+    """Parses a host name [RESOURCE.]SERVICE.REGION, also of an interface endpoint."""
     private = labels[-1] == "vpce"
     index = len(labels) - (2 if private or labels[-1] == "us-gov" else 1)
     if index < 1 or not _REGION.fullmatch(labels[index]):
@@ -131,7 +131,7 @@ def _before_region(labels: list[str], path: str) -> Scope | None:
 
 
 def _after_region(labels: list[str]) -> Scope:
-    """Parses [RESOURCE.]REGION.SERVICE."""
+    """Parses a host name [RESOURCE.]REGION.SERVICE."""
     for index, label in enumerate(labels[:-1]):
         if _REGION.fullmatch(label):
             name = ".".join(labels[index + 1 :])
@@ -141,7 +141,7 @@ def _after_region(labels: list[str]) -> Scope:
 
 
 def _legacy_s3(labels: list[str]) -> Scope | None:
-    """Parses older hosts of S3 (s3-REGION), and s3-accelerate, which has no region."""
+    """Parses S3's older host names (s3-REGION), and s3-accelerate, which has no region."""
     if labels[-1] == "s3-accelerate":
         return Scope("s3")
     match = re.fullmatch(r"s3-(.+)", labels[-1])

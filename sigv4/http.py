@@ -74,17 +74,17 @@ class HttpClient:
         self._tls: ssl.SSLContext | None = None
 
     def check(self, url: str) -> None:
-        """Raises RequestError if the proxy for `url` is not supported or its CA certificates cannot be read."""
+        """Raises RequestError if the proxy for `url` is unsupported, or its CA certificates cannot be read."""
         encrypted = split_url(url).scheme == "https"
         proxy_for(url, self._environ)
         if encrypted and self._authorities.path is not None:
             self._tls_context()
 
     def send(self, request: Request) -> Response:
-        """Sends `request` and returns the whole response, whatever its status; redirects are not followed.
+        """Sends `request` and returns the whole response, with any status. Redirects are not followed.
 
-        Raises RequestError for an invalid URL or header or an unreadable CA bundle, NetworkError if there is no
-        response, ResponseError if it exceeds MAX_BODY or MAX_HEAD.
+        Raises RequestError for an invalid URL or header, or an unreadable CA bundle. Raises NetworkError if there
+        is no response, ResponseError if the response exceeds MAX_BODY or MAX_HEAD.
         """
         parts = split_url(request.url)
         encrypted = parts.scheme == "https"
@@ -124,7 +124,7 @@ class HttpClient:
             raise self._convert(error, f"connect to {'the proxy ' if proxy else ''}", peer, peer_port) from error
 
     def _tunnel(self, sock: socket.socket, proxy: Proxy, host: str, port: int) -> None:
-        """Opens a tunnel through the proxy by CONNECT (RFC 9110 §9.3.6)."""
+        """Opens a tunnel through the proxy with a CONNECT request (RFC 9110 §9.3.6)."""
         authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         lines = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}"]
         if proxy.authorization is not None:
@@ -235,7 +235,7 @@ class HttpClient:
 
 
 def _reason(error: Exception, authorities: Authorities) -> tuple[str, str, bool]:
-    """Returns reason, advice and whether a retry may help, for an OSError."""
+    """Returns the reason of an OSError, the advice, and whether a retry may help."""
     import ssl  # late: a run that never connects by TLS does not need it
 
     if isinstance(error, ssl.SSLCertVerificationError):

@@ -1,4 +1,4 @@
-"""Operations of IAM on the access keys of the user who signs, as far as a key rotation needs them.
+"""IAM operations on the signing user's access keys, as needed for a key rotation.
 
 Source: the IAM API reference, version 2010-05-08 (botocore data/iam/2010-05-08/service-2.json).
 """
@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 
 
 class NewAccessKey:
-    """A new access key with its secret, which IAM shows only once. The repr hides the secret."""
+    """A new access key with its secret, which IAM returns only once. The repr hides the secret."""
 
     __slots__ = ("access_key_id", "secret_access_key")
 
@@ -50,16 +50,16 @@ class AccessKey:
 
 
 class IamOperation(Operation[Result]):
-    """One call of IAM about the user who signs it."""
+    """An IAM operation on the user whose key signs the request."""
 
     version = "2010-05-08"
 
 
 class CreateAccessKey(IamOperation[NewAccessKey]):
-    """Creates another key of the user; AWS allows two. Never retry it: each call creates a key."""
+    """Creates an additional access key for the user; AWS allows two. Never retry it: each call creates a key."""
 
     def result(self, document: Document) -> NewAccessKey:
-        """Returns the key. Raises ResponseError."""
+        """Returns the new access key. Raises ResponseError."""
         path = "CreateAccessKeyResponse/CreateAccessKeyResult/AccessKey/"
         return NewAccessKey(document.one(path + "AccessKeyId"), document.one(path + "SecretAccessKey"))
 
@@ -69,7 +69,10 @@ class _KeyOperation(IamOperation[None]):
         self.parameters = (_key_id(access_key_id),)
 
     def result(self, document: Document) -> None:
-        """Returns None. Raises ResponseError for the response of another operation."""
+        """Returns None.
+
+        Raises ResponseError if the body is not a response of this operation.
+        """
         if document.root != f"{self.action}Response":
             raise ResponseError(
                 f"the response is not a valid {self.action}Response; check the endpoint and any proxy before it"
@@ -77,7 +80,7 @@ class _KeyOperation(IamOperation[None]):
 
 
 class UpdateAccessKey(_KeyOperation):
-    """Deactivates a key, or activates it. A key that is in that state already stays in it."""
+    """Activates or deactivates a key. If the key already has that status, it is not changed."""
 
     def __init__(self, access_key_id: str, *, active: bool = False) -> None:
         status = "Active" if active else "Inactive"
@@ -92,7 +95,10 @@ class ListAccessKeys(IamOperation[list[AccessKey]]):
     """Lists the user's keys, two at most."""
 
     def read(self, body: bytes) -> list[AccessKey]:
-        """Returns the keys. Raises ResponseError for a truncated list, or the response of another operation."""
+        """Returns the keys.
+
+        Raises ResponseError for a truncated list, or if the body is not a response of this operation.
+        """
         document = parse_xml(body)
         truncated = document.first("ListAccessKeysResponse/ListAccessKeysResult/IsTruncated")
         if document.root != "ListAccessKeysResponse" or truncated == "true":
@@ -103,7 +109,7 @@ class ListAccessKeys(IamOperation[list[AccessKey]]):
 
 
 def _read_keys(body: bytes) -> list[AccessKey]:
-    """Returns the members of a list of a document that parse_xml accepts."""
+    """Returns the access keys in a list of the XML document."""
     keys: list[AccessKey] = []
     member: dict[str, str] = {}
     texts: list[str] = []

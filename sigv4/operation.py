@@ -1,4 +1,4 @@
-"""Operations of AWS's APIs: parameters with AWS's limits, the request, and the value of the response."""
+"""Operations of AWS APIs: parameters with AWS's limits, the request, and the value of the response."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -18,9 +18,9 @@ Result = TypeVar("Result")
 
 
 class TextParameter:
-    """A string parameter: name, value (None: not sent), shortest and longest length, pattern of a valid value.
+    """A string parameter: name, value (None: not sent), minimum and maximum length, pattern of a valid value.
 
-    Errors do not show a `secret` value.
+    Errors do not show the value if the parameter is `secret`.
     """
 
     __slots__ = ("_secret", "_value", "least", "most", "name", "pattern")
@@ -47,7 +47,7 @@ class TextParameter:
         return [] if self._value is None else [(self.name, self._value)]
 
     def check(self) -> None:
-        """Raises RequestError if AWS would refuse the value."""
+        """Raises RequestError if AWS would reject the value."""
         if self._value is None:
             return
         size = len(self._value)
@@ -67,7 +67,7 @@ class TextParameter:
 
 
 class IntegerParameter:
-    """An integer parameter: name, value (None: not sent), least and greatest value, unit."""
+    """An integer parameter: name, value (None: not sent), minimum, maximum, unit."""
 
     __slots__ = ("_unit", "_value", "least", "most", "name")
 
@@ -83,17 +83,17 @@ class IntegerParameter:
         return [] if self._value is None else [(self.name, str(self._value))]
 
     def check(self) -> None:
-        """Raises RequestError if AWS would refuse the value."""
+        """Raises RequestError if AWS would reject the value."""
         if self._value is not None and not self.least <= self._value <= self.most:
             allowed = f"{self.least} to {self.most} {self._unit}"
             raise RequestError(f"{self.name} is {self._value} {self._unit}; AWS allows {allowed}")
 
 
 class ListParameter:
-    """A list parameter: name, form fields of each member, least and greatest number of members.
+    """A list parameter: name, form fields of each member, minimum and maximum number of members.
 
-    The fields of `members` already have their names in the form, such as Tags.member.1.Key. None is not sent. An
-    empty list is not sent either, and is an error if `least` is above 0.
+    The fields of `members` already have their names in the form, such as Tags.member.1.Key. Neither None nor an
+    empty list is sent. An empty list is an error if `least` is above 0.
     """
 
     __slots__ = ("_members", "least", "most", "name")
@@ -108,7 +108,7 @@ class ListParameter:
 
     @property
     def fields(self) -> list[TextParameter]:
-        """The fields of all members, in order."""
+        """The form fields of all members, in order."""
         return [field for member in self._members or () for field in member]
 
     def pairs(self) -> list[tuple[str, str]]:
@@ -116,7 +116,7 @@ class ListParameter:
         return [pair for field in self.fields for pair in field.pairs()]
 
     def check(self) -> None:
-        """Raises RequestError if AWS would refuse the number of members or a field of one."""
+        """Raises RequestError if AWS would reject the number of members, or a field of any member."""
         if self._members is None:
             return
         count = len(self._members)
@@ -132,8 +132,8 @@ Parameter = TextParameter | IntegerParameter | ListParameter
 class Operation(Generic[Result]):
     """One call of an API with AWS's query protocol.
 
-    A subclass is named as the Action. It sets `version` (of the API) and `parameters`, and reads the response in
-    `result`. `regional` is True if STS's global endpoint does not offer the operation.
+    The name of a subclass is the Action. A subclass sets `version` (of the API) and `parameters`, and its `result`
+    reads the response. `regional` is True if STS's global endpoint does not offer the operation.
     """
 
     version = ""
@@ -142,16 +142,16 @@ class Operation(Generic[Result]):
 
     @property
     def action(self) -> str:
-        """The Action parameter."""
+        """The value of the Action parameter."""
         return type(self).__name__
 
     def check(self) -> None:
-        """Raises RequestError for the first parameter that AWS would refuse."""
+        """Raises RequestError for the first parameter that AWS would reject."""
         for parameter in self.parameters:
             parameter.check()
 
     def form(self) -> bytes:
-        """Returns the body of the POST."""
+        """Returns the body of the POST request."""
         pairs = [("Action", self.action), ("Version", self.version)]
         for parameter in self.parameters:
             pairs += parameter.pairs()
@@ -166,14 +166,14 @@ class Operation(Generic[Result]):
         return self.result(parse_xml(body))
 
     def result(self, document: Document) -> Result:
-        """Returns the value of a response. Raises ResponseError if a part of it is missing."""
+        """Returns the value of a parsed response. Raises ResponseError if a part of the value is missing."""
         raise NotImplementedError
 
 
 def check_session(parameters: Iterable[Parameter]) -> None:
-    """Raises RequestError if AWS would refuse a session's policies or tags as a whole.
+    """Raises RequestError if AWS would reject a session's policies or tags as a whole.
 
-    Source: the text of the API reference for AssumeRole; its model does not have these limits.
+    Source: the text of the API reference for AssumeRole. The API's model does not contain these limits.
     """
     values = dict(pair for parameter in parameters for pair in parameter.pairs())
     size = sum(len(value) for name, value in values.items() if re.match(r"Policy(Arns\.|$)", name))

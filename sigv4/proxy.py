@@ -1,4 +1,4 @@
-"""Selection of a proxy by HTTPS_PROXY, HTTP_PROXY and NO_PROXY, as in urllib and botocore."""
+"""Selects the proxy by HTTPS_PROXY, HTTP_PROXY and NO_PROXY, as urllib and botocore do."""
 
 from base64 import b64encode
 from collections.abc import Mapping
@@ -27,8 +27,8 @@ class Proxy:
 def proxy_for(url: str, environ: Mapping[str, str]) -> Proxy | None:
     """Returns the proxy for `url`; None for a direct connection.
 
-    Lower-case variables win over upper-case ones. Raises RequestError for an unsupported proxy; the message shows
-    no part of its URL, which may contain a password.
+    Lower-case variables take precedence over upper-case ones. Raises RequestError for an unsupported proxy; the
+    message shows no part of its URL, which may contain a password.
     """
     parts = split_url(url)
     variable, text = _read_variable(environ, f"{parts.scheme}_proxy")

@@ -19,7 +19,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class FileBody:
-    """A request body in a file, from its current position to its end; blocks are read as they are sent.
+    """A request body in a file, from the current position to the end. It is read block by block while it is sent.
 
     `file` must be seekable; `close()` closes it. len() is the number of bytes.
     """
@@ -49,7 +49,10 @@ class FileBody:
         self._left = self._size
 
     def read(self, size: int = -1) -> bytes:
-        """Returns up to `size` more bytes, none at the end. Raises RequestError if the file was truncated."""
+        """Returns up to `size` more bytes; none at the end.
+
+        Raises RequestError if the file was truncated while it was read.
+        """
         count = self._left if size < 0 else min(size, self._left)
         data = self._file.read(count)
         if count and not data:
@@ -58,7 +61,7 @@ class FileBody:
         return data
 
     def sha256(self) -> str:
-        """Returns the SHA-256 of the whole body in hex, and seeks to its beginning."""
+        """Returns the SHA-256 of the whole body in hex, and seeks to the beginning of the body."""
         if self._digest is None:
             digest = sha256()
             self.rewind()
@@ -70,7 +73,9 @@ class FileBody:
 
 
 class Request:
-    """An immutable HTTP request. `headers` are pairs in order; names have any case and can repeat.
+    """An immutable HTTP request. `headers` are pairs in order.
+
+    Header names can have any case, and can be repeated.
 
     `url` is absolute (http or https), with path and query percent-encoded as they are sent. Raises RequestError
     for values that HTTP does not allow (RFC 9110 §5, §9.1).
@@ -106,7 +111,7 @@ class Request:
         set_field(self, "body", body)
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"Request is immutable; create a new one with another {name}")
+        raise AttributeError(f"Request is immutable; create a new Request with the new {name}")
 
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"Request is immutable; {name} cannot be deleted")
@@ -131,14 +136,17 @@ class Request:
         return next((value for key, value in self.headers if key.lower() == lower), None)
 
     def replace_headers(self, *pairs: tuple[str, str], drop: Iterable[str] = ()) -> "Request":
-        """Returns a copy with `pairs` at the end, without other headers of those names and of `drop`."""
+        """Returns a copy with `pairs` as the last headers.
+
+        Other headers with the names of `pairs` or of `drop` are removed.
+        """
         dropped = {name.lower() for name, _ in pairs} | {name.lower() for name in drop}
         others = tuple(pair for pair in self.headers if pair[0].lower() not in dropped)
         return Request(self.method, self.url, others + pairs, self.body)
 
 
 def split_url(url: str) -> SplitResult:
-    """Returns the parts of an absolute http or https URL. Raises RequestError for any other text."""
+    """Returns the parts of an absolute http or https URL. Raises RequestError for any other URL."""
     if _CONTROL.search(url):
         raise RequestError("the URL contains a control character; percent-encode or remove it")
     try:
@@ -153,7 +161,7 @@ def split_url(url: str) -> SplitResult:
 
 
 def host_header(url: str) -> str:
-    """Returns the Host header for `url`: the host in lower case, and the port unless it is the scheme's default.
+    """Returns the Host header for `url`: the host in lower case, and the port unless it is the default.
 
     Source: RFC 9110 §7.2, and botocore, whose signatures cover exactly this text.
     """

@@ -1,4 +1,4 @@
-"""Retries: whether and when a request is sent again; and advice for errors of AWS.
+"""Decides whether and when to retry a request, and gives advice for AWS's errors.
 
 Source: botocore retries/standard.py, for the mode legacy its data/_retry.json.
 """
@@ -86,9 +86,9 @@ _THROTTLED_HINT = "too many requests; wait a minute, and cache credentials"
 class RetryPolicy:
     """The number of attempts and the delays between them.
 
-    `mode` is standard, legacy or adaptive, which for a single request is the same as standard. With `patient`,
-    delays are those of botocore before 2026: up to a second at first, whatever the error. Raises RequestError for
-    another mode or fewer than 1 attempt.
+    `mode` is standard, legacy or adaptive. For a single request, adaptive is the same as standard. With `patient`,
+    delays are those of botocore before 2026: up to a second at first, for any error. Raises RequestError for an
+    unknown mode, or for fewer than 1 attempt.
     """
 
     __slots__ = ("max_attempts", "mode", "patient")
@@ -113,7 +113,10 @@ class RetryPolicy:
         return has_retryable_code or failure.http_status in _RETRYABLE_STATUS
 
     def delay(self, failure: NetworkError | StsError, attempt: int, random: float) -> float:
-        """Returns the seconds to wait after failed attempt number `attempt` (from 1); `random` is from 0 to 1."""
+        """Returns the delay in seconds after failed attempt number `attempt`, counted from 1.
+
+        `random` is a number from 0 to 1.
+        """
         doubled = 2.0 ** min(attempt - 1, 64)
         if self.mode == "legacy":
             return random * doubled
@@ -146,10 +149,10 @@ def _parse_attempts(source: str, text: str) -> int:
 
 
 def retry_after(milliseconds: str | None, seconds: str | None = None) -> float | None:
-    """Returns the seconds to wait that a response asks for; None if it does not.
+    """Returns the delay in seconds that a response asks for; None if the response does not ask for one.
 
-    `milliseconds` is AWS's x-amz-retry-after, which wins. `seconds` is Retry-After of proxies and load balancers
-    (RFC 9110 §10.2.3); its other form, a date, is ignored because the clock may be wrong.
+    `milliseconds` is AWS's x-amz-retry-after, which takes precedence. `seconds` is the Retry-After of proxies and
+    load balancers (RFC 9110 §10.2.3). A date in Retry-After is ignored, because the clock may be wrong.
     """
     for text, unit in ((milliseconds, 1000), (seconds, 1)):
         if text is not None and text.isascii() and text.isdigit() and len(text) < 10:
@@ -164,7 +167,7 @@ def _is_throttled(failure: NetworkError | StsError) -> bool:
 
 
 def is_about_time(error: StsError) -> bool:
-    """Returns whether AWS reports a wrong time of the signature."""
+    """Returns whether AWS rejects the time of the signature."""
     message = error.message.lower()
     return error.code in _TIME_CODES or (
         error.code in _SIGNATURE_CODES and any(text in message for text in _TIME_TEXTS)
@@ -172,12 +175,15 @@ def is_about_time(error: StsError) -> bool:
 
 
 def may_be_about_time(error: StsError) -> bool:
-    """Returns whether a wrong clock is a possible cause of the error."""
+    """Returns whether a wrong clock can be the cause of the error."""
     return error.code in _SIGNATURE_CODES or is_about_time(error)
 
 
 def hint(error: StsError, clock_offset: float) -> str:
-    """Returns the next step for an error, or ""; `clock_offset` is the server's time minus ours in seconds."""
+    """Returns the next step for an error, or "".
+
+    `clock_offset` is the server's time minus the local time in seconds.
+    """
     if may_be_about_time(error) and abs(clock_offset) > CLOCK_TOLERANCE:
         where = "behind" if clock_offset > 0 else "ahead"
         return f"your clock is {abs(round(clock_offset))} seconds {where}; set it (timedatectl set-ntp true)"

@@ -1,4 +1,4 @@
-"""Endpoints of S3: host, path, service and region of buckets, directory buckets and access points.
+"""Finds S3's endpoints: host, path, service and region of buckets, directory buckets and access points.
 
 Source: the endpoint rules of S3 and botocore's parameters for them (args.py, handlers.py), with one exception: the
 endpoint of us-east-1 is the regional one unless the setting is legacy.
@@ -35,7 +35,8 @@ _ALIAS = re.compile(r"[a-z0-9-]*([a-z0-9-])([a-z0-9-]{17})[a-z0-9-]{25}--op-s3")
 class Bucket:
     """The endpoint of a bucket: `url` without trailing slash, `region` and `service` of signatures.
 
-    `multi_region`: it accepts only SigV4A, for all regions. `directory`: a directory bucket, which uses sessions.
+    `multi_region`: the endpoint accepts only SigV4A, for all regions. `directory`: the bucket is a directory
+    bucket, which uses sessions.
     """
 
     __slots__ = ("directory", "multi_region", "region", "service", "url")
@@ -96,11 +97,14 @@ class S3Settings:
 
 
 def read_s3_settings(environ: Mapping[str, str], profile: "Profile | None" = None) -> S3Settings:
-    """Reads the S3 settings of the environment, a profile and its s3 section. Raises RequestError if invalid."""
+    """Returns the S3 settings of the environment, a profile and its s3 section.
+
+    Raises RequestError for an invalid setting.
+    """
     section = {} if profile is None else profile.section("s3")
 
     def text(key: str, variable: str = "", nested: str = "") -> str | None:
-        """Returns a setting: of the variable, the profile's key or the section's key."""
+        """Returns a setting from the environment variable, the profile's key or the section's key."""
         if variable in environ:
             return environ[variable]
         return (profile.get(key) if profile is not None and variable else None) or section.get(nested or key)
@@ -138,7 +142,10 @@ def read_s3_settings(environ: Mapping[str, str], profile: "Profile | None" = Non
 
 
 def split_bucket_key(text: str) -> tuple[str, str]:
-    """Splits `BUCKET/KEY` into bucket, or ARN of an access point, and key. Raises RequestError if invalid."""
+    """Splits `BUCKET/KEY` into bucket and key; an access point's ARN can replace the bucket.
+
+    Raises RequestError if the text is invalid.
+    """
     if match := _ARN.fullmatch(text):
         return match[1], match[2] or ""
     bucket, _, key = text.partition("/")
@@ -156,7 +163,7 @@ def _check_name(bucket: str) -> None:
 def arn_region(bucket: str) -> str | None:
     """Returns the region of an access point's ARN; None for other names.
 
-    For a multi-region access point, it is the region of the partition's global services.
+    For a multi-region access point, the result is the region of the partition's global services.
     """
     if not _ARN.fullmatch(bucket):
         return None
@@ -165,9 +172,12 @@ def arn_region(bucket: str) -> str | None:
 
 
 def locate(bucket: str, region: str, settings: S3Settings) -> Bucket:
-    """Returns the endpoint of a bucket (name, alias or ARN) for a client in `region`. Raises RequestError."""
+    """Returns the endpoint of a bucket for a client in `region`.
+
+    The bucket is given by name, alias or ARN. Raises RequestError.
+    """
     if not re.fullmatch(r"(?!-)[a-zA-Z0-9-]{1,63}(?<!-)", region):
-        raise RequestError(f"{region!r} is not a valid region name; use one such as eu-central-1")
+        raise RequestError(f"{region!r} is not a valid region name; use e.g. eu-central-1")
     if settings.accelerate and (settings.fips or settings.endpoint_url):
         raise RequestError(
             f"S3 Accelerate has no {'FIPS' if settings.fips else 'custom'} endpoint; disable Accelerate"
@@ -185,7 +195,7 @@ def locate(bucket: str, region: str, settings: S3Settings) -> Bucket:
 
 
 def _host(start: str, region: str, settings: S3Settings) -> str:
-    """Returns a host of S3, whose dual-stack names are older than the dual-stack domains of other services."""
+    """Returns a host name of S3. Its dual-stack names are older than the dual-stack domains of other services."""
     variant = f"{'-fips' if settings.fips else ''}{'.dualstack' if settings.dual_stack else ''}"
     return f"{start}{variant}.{region}.{partition(region)[2]}"
 
@@ -298,7 +308,11 @@ def _multi_region(name: str, suffix: str, settings: S3Settings) -> Bucket:
 
 
 def _fits_host(bucket: str, *, dots: bool) -> bool:
-    """Returns whether a bucket fits into a host name: no capitals; no dots by https, because of certificates."""
+    """Returns whether a bucket name can be part of a host name.
+
+    The name must be in lower case. Over HTTPS it must not have dots, because the wildcard certificate would not
+    match.
+    """
     if len(bucket) < 3 or bucket.lower() != bucket or re.fullmatch(_IPV4, bucket):
         return False
     labels = bucket.split(".") if dots else [bucket]

@@ -29,7 +29,7 @@ _BUCKET = re.compile(r"[^./]+--xa?-s3")
 
 
 class SessionSigner(Signer):
-    """A signer with the credentials of a session of S3 Express."""
+    """A signer with the temporary credentials of an S3 Express session."""
 
     session_field = "X-Amz-S3session-Token"
 
@@ -53,7 +53,7 @@ class CreateSession(Operation[Credentials]):
 
 
 def bucket_of(request: Request) -> str | None:
-    """Returns the URL of the directory bucket whose session a request needs; None if it needs no session.
+    """Returns the URL of the directory bucket for whose session a request is signed; None if it needs no session.
 
     Requests about buckets (s3express-control, HeadBucket), CreateSession and copies need none.
     """
@@ -81,9 +81,9 @@ def create_session_signer(
     policy: "RetryPolicy | None" = None,
     warn: "Callable[[str], None] | None" = None,
 ) -> SessionSigner:
-    """Creates a session by `signer` and returns its signer, for the directory bucket at URL `bucket`.
+    """Creates a session with `signer`, and returns the session's signer.
 
-    Raises what `AwsClient.call` does.
+    `bucket` is the URL of the directory bucket. Raises the errors of `AwsClient.call`.
     """
     endpoint = Endpoint(f"{bucket}?session", region, _SERVICE)
     session = AwsClient(signer, endpoint, http, policy=policy, warn=warn).call(CreateSession())

@@ -1,4 +1,4 @@
-"""Signature Version 4 with a key outside this process, such as in a TPM, which computes one HMAC per UTC day."""
+"""Signature Version 4 with a key outside this process, such as in a TPM. It needs one HMAC per UTC day."""
 
 import hmac
 import re
@@ -44,7 +44,7 @@ class _Secret:
 
 
 class _PlainHmac:
-    """HMAC-SHA256 with the key "AWS4" + secret, for a secret that is in memory anyway."""
+    """HMAC-SHA256 with the key "AWS4" + secret, for a secret that the process already has in memory."""
 
     __slots__ = ("_key",)
 
@@ -67,8 +67,9 @@ class Signer:
     """Signs requests for one access key.
 
     `hmac_secret(message)` returns HMAC-SHA256(key="AWS4" + secret access key, message), 32 bytes. It is called
-    once per UTC day, with the day as ASCII (20150830), and returns kDate, from which the signer derives all other
-    keys. Its errors pass through. Raises RequestError for an invalid access key id or session token.
+    once per UTC day, with the day as ASCII (20150830). The result is kDate, from which the signer derives all
+    other keys. Errors of `hmac_secret` pass through. Raises RequestError for an invalid access key id or session
+    token.
     """
 
     algorithm = ALGORITHM
@@ -95,14 +96,14 @@ class Signer:
         return None if self._session_token is None else self._session_token.value.decode("ascii")
 
     def prime(self, date: str) -> None:
-        """Gets the key of `date` (UTC, YYYYMMDD) now, so that the TPM can be closed before signing."""
+        """Computes the key of `date` (UTC, YYYYMMDD) now, so that the TPM can be closed before signing."""
         self._day_key(date)
 
     def signing_time(self, now: float) -> float:
-        """Returns the time to sign with at `now` (POSIX seconds): `now`, or the last second of the previous day.
+        """Returns the time of signatures at `now` (POSIX seconds): `now`, or the last second of the previous day.
 
-        Just after midnight UTC a signer has only the key of the previous day, and AWS accepts a signature that is
-        a few minutes old.
+        Just after midnight UTC, a signer has only the key of the previous day. AWS accepts signatures that are a
+        few minutes old.
         """
         if timestamp(now)[:8] in self._day_keys or now < _DAY_GRACE:
             return now
@@ -123,9 +124,9 @@ class Signer:
     ) -> Request:
         """Returns a copy of `request` with the signature of `time` (POSIX seconds) in its Authorization header.
 
-        With `unsigned_payload` the signature does not cover the body; with `sign_token=False`, not the session
-        token (None: by the service's rules). `rules` replaces the service's rules. Raises RequestError for invalid
-        values.
+        With `unsigned_payload`, the signature does not cover the body. With `sign_token=False`, it does not cover
+        the session token (None: the service's rules decide). `rules` replaces the service's rules. Raises
+        RequestError for invalid values.
         """
         rules = rules or rules_for(service)
         sign_token = rules.sign_token if sign_token is None else sign_token
@@ -188,7 +189,7 @@ class Signer:
     ) -> str:
         """Returns the URL of `request` with the signature in its query, valid for `expires` seconds from `time`.
 
-        The signature covers all headers of the request, so the user of the URL must send them, too. Raises
+        The signature covers all headers of the request, so whoever uses the URL must send the same headers. Raises
         RequestError for invalid values, such as `expires` outside 1 to 604800.
         """
         if not 1 <= expires <= PRESIGN_MAX:
@@ -233,7 +234,10 @@ class Signer:
         return string_to_sign(canonical, stamp, region, service)
 
     def region_fields(self, _region: str) -> list[tuple[str, str]]:
-        """Returns the headers or query fields that state the regions: none, as the scope has the region."""
+        """Returns an empty list, because SigV4 states the region in the credential scope.
+
+        SigV4A overrides this method.
+        """
         return []
 
     def signature(self, text: str, date: str, region: str, service: str) -> str:

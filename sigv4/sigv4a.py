@@ -1,10 +1,10 @@
 """Signature Version 4A: one signature for several regions, with an ECDSA P-256 key derived from the secret.
 
-The key is derived once and can then be in a TPM: the signer needs only a function that signs a digest. Key objects
-and verification need `cryptography`; signing does not.
+The key is derived once, and can then be stored in a TPM. The signer needs only a function that signs a digest. Key
+objects and verification need `cryptography`; signing does not.
 
 Source: "SigV4A" in the AWS IAM User Guide and AWS's reference (awslabs/aws-c-auth, key_derivation.c): a key
-derivation in counter mode (NIST SP 800-108 §4.1), values too large being rejected (FIPS 186-4 §B.4.2).
+derivation in counter mode (NIST SP 800-108 §4.1) that rejects values that are too large (FIPS 186-4 §B.4.2).
 """
 
 import hmac
@@ -62,7 +62,7 @@ def private_key(access_key_id: str, secret: str | bytes) -> "EllipticCurvePrivat
 
 
 def sign_digest_with(key: "EllipticCurvePrivateKey") -> Callable[[bytes], bytes]:
-    """Returns the signing function of a key in memory, for a Sigv4aSigner."""
+    """Returns a signing function for Sigv4aSigner, with a key in memory."""
     from cryptography.hazmat.primitives.asymmetric import ec  # late: optional, and needed for keys in memory only
     from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
     from cryptography.hazmat.primitives.hashes import SHA256
@@ -71,7 +71,10 @@ def sign_digest_with(key: "EllipticCurvePrivateKey") -> Callable[[bytes], bytes]
 
 
 def der_signature(r: bytes, s: bytes) -> bytes:
-    """Returns an ECDSA signature in DER (RFC 3279 §2.2.3) from its two big-endian numbers, as TPMs return them."""
+    """Returns an ECDSA signature in DER (RFC 3279 §2.2.3).
+
+    `r` and `s` are its two numbers, big-endian, as TPMs return them.
+    """
     numbers = b"".join(_der_integer(part) for part in (r, s))
     return b"\x30" + bytes((len(numbers),)) + numbers
 
@@ -118,7 +121,7 @@ class Sigv4aSigner(Signer):
         return now
 
     def scope(self, stamp: str, region: str, service: str) -> str:
-        """Returns the credential scope: day and service; the regions are in X-Amz-Region-Set."""
+        """Returns the credential scope: day and service. The regions are in X-Amz-Region-Set."""
         _check_set(self._region_set or region)
         if not re.fullmatch(r"[A-Za-z0-9._-]+", service):
             raise RequestError(f"{service!r} is not a valid service name; use e.g. s3")
@@ -130,7 +133,7 @@ class Sigv4aSigner(Signer):
         return "\n".join((ALGORITHM, stamp, self.scope(stamp, region, service), digest))
 
     def region_fields(self, region: str) -> list[tuple[str, str]]:
-        """Returns X-Amz-Region-Set, as header or query field."""
+        """Returns the X-Amz-Region-Set header or query field."""
         return [("X-Amz-Region-Set", self._region_set or region)]
 
     def signature(self, text: str, _date: str, _region: str, _service: str) -> str:
@@ -148,7 +151,7 @@ def _no_hmac(_message: bytes) -> bytes:
 
 
 def verify_signature(public_key: "EllipticCurvePublicKey", text: str, signature: str) -> bool:
-    """Returns whether `signature` (DER in hex) of string to sign `text` verifies with `public_key`."""
+    """Returns whether `signature` (DER in hex) is valid for the string to sign `text` and `public_key`."""
     from cryptography.exceptions import InvalidSignature  # late: optional; signing does not need it
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.hashes import SHA256

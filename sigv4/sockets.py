@@ -1,4 +1,4 @@
-"""Sockets with a deadline over all reads and writes of a step, and a limit on the bytes read."""
+"""Sockets with one deadline for all reads and writes of a step, and a limit on the bytes read."""
 
 import errno
 import os
@@ -31,7 +31,7 @@ class Deadline:
         self._end = monotonic() + seconds
 
     def left(self) -> float:
-        """Returns the seconds left, above 0. Raises TimeoutError if there are none."""
+        """Returns the remaining seconds, above 0. Raises TimeoutError if no time is left."""
         left = self._end - monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
@@ -50,7 +50,7 @@ _Address = tuple[
 def open_socket(host: str, port: int, deadline: Deadline) -> socket.socket:
     """Returns a TCP connection to the first address of `host` that responds (RFC 8305, "Happy Eyeballs").
 
-    The socket does not block until its timeout is set. Raises OSError (TimeoutError, gaierror).
+    The socket is non-blocking until its timeout is set. Raises OSError (TimeoutError, gaierror).
     """
     pending = _interleave(_resolve(host, port, deadline))
     connecting: dict[int, socket.socket] = {}
@@ -96,7 +96,7 @@ def _start_connecting(address: _Address) -> socket.socket:
 
 
 def _interleave(addresses: Sequence[_Address]) -> list[_Address]:
-    """Alternates the address families, so that an unreachable family delays the other only once."""
+    """Alternates the address families, so that an unreachable family causes only one delay."""
     first = [one for one in addresses if one[0] == addresses[0][0]]
     other = [one for one in addresses if one[0] != addresses[0][0]]
     alternating = [one for pair in zip(first, other, strict=False) for one in pair]
@@ -167,11 +167,11 @@ class BoundedSocket:
         self._sock.sendall(data)
 
     def makefile(self, _mode: str) -> BufferedReader:
-        """Returns a reader; the limit applies to each reader."""
+        """Returns a file object for reading. The limit applies to each such object."""
         return BufferedReader(_BoundedReader(self._sock, self._deadline, self._limit))
 
     def read_until(self, end: bytes) -> bytes:
-        """Returns the bytes up to and including `end`, or up to the peer's close; reads nothing behind `end`."""
+        """Returns the bytes up to and including `end`, or up to the peer's close. Reads nothing after `end`."""
         data = b""
         while not data.endswith(end):
             self._sock.settimeout(self._deadline.left())
@@ -183,4 +183,7 @@ class BoundedSocket:
         return data
 
     def close(self) -> None:
-        """Does nothing: http.client closes before it reads the body, so the owner closes the socket."""
+        """Does nothing.
+
+        http.client calls it before it reads the body, so the owner closes the socket.
+        """

@@ -58,7 +58,10 @@ class CallerIdentity:
 
 
 class WebIdentityToken:
-    """A JWT about the caller for services outside AWS; the repr hides it. `expiration` is RFC 3339 text."""
+    """A JWT that identifies the caller to services outside AWS. The repr hides it.
+
+    `expiration` is RFC 3339 text.
+    """
 
     __slots__ = ("expiration", "token")
 
@@ -71,7 +74,7 @@ class WebIdentityToken:
 
 
 class StsOperation(Operation[Result]):
-    """One call of STS."""
+    """An operation of STS."""
 
     version = "2011-06-15"
 
@@ -98,7 +101,7 @@ def _read_expiration(document: Document, path: str) -> str:
 
 
 def _parse_account(text: str) -> str | None:
-    """Returns the account id in an ARN, or an account id itself; None if `text` is neither."""
+    """Returns the account id in an ARN, or the account id itself; None for any other text."""
     match = re.fullmatch(r"(?:arn:[^:]*:[^:]*:[^:]*:)?([0-9]{12})(?::.*)?", text, re.DOTALL)
     return None if match is None else match[1]
 
@@ -144,7 +147,10 @@ def _members(
     least: int,
     most: int | None,
 ) -> ListParameter:
-    """Returns a list parameter; `fields` returns the form fields of one member, given its name and value."""
+    """Returns a list parameter.
+
+    `fields` returns the form fields of one member, given the member's name and value.
+    """
     if values is None:
         return ListParameter(name, None, least, most)
     members = [fields(f"{name}.member.{number}", value) for number, value in enumerate(values, 1)]
@@ -232,7 +238,7 @@ class AssumeRole(_CredentialsOperation):
 class GetFederationToken(_CredentialsOperation):
     """Gets temporary credentials of a federated user; AWS accepts long-term keys only.
 
-    Without a policy the credentials have only the permissions that resource policies grant to the federated user.
+    Without a policy, the credentials have only the permissions that resource policies grant to the federated user.
     """
 
     _arn = "FederatedUser/Arn"
@@ -302,7 +308,7 @@ class GetDelegatedAccessToken(_CredentialsOperation):
 
 
 class GetWebIdentityToken(StsOperation[WebIdentityToken]):
-    """Gets a JWT about the caller, signed by AWS, for services outside AWS that trust the account's issuer.
+    """Gets a JWT that identifies the caller to services outside AWS, which trust the account's issuer.
 
     `audience` lists the recipients, `scope` OAuth scope tokens separated by spaces. `signing_algorithm` is RS256
     or ES384, `subject_mode` is AWSIdentity or OriginIdentity.
@@ -339,7 +345,7 @@ class GetWebIdentityToken(StsOperation[WebIdentityToken]):
 
 
 class GetCallerIdentity(StsOperation[CallerIdentity]):
-    """Gets the identity of the caller; it needs no permission, so it verifies a key."""
+    """Gets the identity of the caller. It needs no permission, so it can verify a key."""
 
     def result(self, document: Document) -> CallerIdentity:
         path = "GetCallerIdentityResponse/GetCallerIdentityResult/"
@@ -347,7 +353,7 @@ class GetCallerIdentity(StsOperation[CallerIdentity]):
 
 
 class GetAccessKeyInfo(StsOperation[str]):
-    """Gets the account, 12 digits, that an access key id belongs to; any caller may ask."""
+    """Gets the account (12 digits) that an access key id belongs to. Any caller is allowed."""
 
     def __init__(self, access_key_id: str) -> None:
         self.parameters = (TextParameter("AccessKeyId", access_key_id, 16, 128, r"[\w]*"),)
@@ -357,7 +363,10 @@ class GetAccessKeyInfo(StsOperation[str]):
 
 
 class DecodeAuthorizationMessage(StsOperation[str]):
-    """Decodes the message of an UnauthorizedOperation error to JSON, which names the policy that denied it."""
+    """Decodes the message of an UnauthorizedOperation error.
+
+    The result is JSON, which names the policy that denied the request.
+    """
 
     def __init__(self, encoded_message: str) -> None:
         self.parameters = (TextParameter("EncodedMessage", encoded_message, 1, 10240, _NO_SURROGATES),)

@@ -1,4 +1,4 @@
-"""Conversions between POSIX seconds and AWS's time formats, without datetime, which slows start-up."""
+"""Converts between POSIX seconds and AWS's time formats, without datetime, which slows start-up."""
 
 import re
 from time import gmtime, strftime
@@ -32,7 +32,7 @@ def http_date(time: float) -> str:
 
 
 def parse_http_date(text: str) -> int | None:
-    """Returns the POSIX seconds of a Date header (RFC 9110 §5.6.7, the preferred form); None if invalid."""
+    """Returns the POSIX seconds of a Date header; None if it is invalid (RFC 9110 §5.6.7, preferred form)."""
     match = re.fullmatch(
         r"[A-Za-z]{3}, ([0-9]{2}) ([A-Za-z]{3}) ([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) (?:GMT|UTC|[+-]0000)",
         text,
@@ -60,7 +60,7 @@ def is_rfc3339(text: str) -> bool:
 
 
 def parse_rfc3339(text: str) -> int:
-    """Returns the POSIX seconds of an RFC 3339 date-time, without fraction. Raises RequestError if invalid."""
+    """Returns the POSIX seconds of an RFC 3339 date-time, without the fraction. Raises RequestError if invalid."""
     fields = _rfc3339_fields(text)
     if fields is None:
         raise RequestError(f"{text!r} is not a valid RFC 3339 time; use e.g. 2026-11-24T13:00:00Z")
@@ -72,7 +72,7 @@ def parse_rfc3339(text: str) -> int:
 
 
 def _rfc3339_fields(text: str) -> tuple[int, ...] | None:
-    """Returns year to second, and the zone's hours and minutes without sign; None if `text` is invalid."""
+    """Returns the fields from year to second, and the zone's hours and minutes without sign; None if invalid."""
     match = re.fullmatch(
         r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]{1,9})?"
         r"(?:[Zz]|[+-]([0-9]{2}):([0-9]{2}))",

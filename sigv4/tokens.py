@@ -1,6 +1,6 @@
 """Tokens and passwords for EKS, RDS, DSQL, CodeCommit, ECR and the console.
 
-The first four are signatures. For ECR and the console, one function returns the request and another one reads the
+The first four are signatures. For ECR and the console, one function returns the request and a second one reads the
 response.
 """
 
@@ -61,10 +61,10 @@ def check_cluster(cluster: str) -> None:
 
 
 def eks_token(signer: "Signer", endpoint: Endpoint, cluster: str, time: float) -> str:
-    """Returns the bearer token for EKS cluster `cluster` (name, or id on Outposts): a presigned GetCallerIdentity.
+    """Returns the bearer token for an EKS cluster, which is a presigned GetCallerIdentity.
 
-    `endpoint` is STS's in the cluster's region. The token is valid for 15 minutes from `time` (POSIX seconds).
-    Source: aws eks get-token.
+    `cluster` is the name, or on Outposts the id. `endpoint` is the STS endpoint in the cluster's region. The token
+    is valid for 15 minutes from `time` (POSIX seconds). Source: aws eks get-token.
     """
     check_cluster(cluster)
     from base64 import urlsafe_b64encode  # late: the other tokens do not need it
@@ -76,9 +76,10 @@ def eks_token(signer: "Signer", endpoint: Endpoint, cluster: str, time: float) -
 
 
 def eks_exec_credential(token: str, time: float, api_version: str | None = None) -> dict[str, object]:
-    """Returns the ExecCredential object that kubectl expects from a credential plugin, for a token of `time`.
+    """Returns the ExecCredential object that kubectl expects from a credential plugin, with a token.
 
-    `api_version` is the apiVersion in $KUBERNETES_EXEC_INFO. Source: client.authentication.k8s.io.
+    `time` is the time of the token. `api_version` is the apiVersion in $KUBERNETES_EXEC_INFO. Source:
+    client.authentication.k8s.io.
     """
     return {
         "kind": "ExecCredential",
@@ -91,7 +92,7 @@ def eks_exec_credential(token: str, time: float, api_version: str | None = None)
 def check_database(host: str, port: int | None, user: str, region: str) -> None:
     """Raises RequestError for invalid arguments of a database token."""
     if not user:
-        raise RequestError("missing database user; give its name")
+        raise RequestError("missing database user; give the user's name")
     try:
         user.encode("utf-8")
     except UnicodeEncodeError:
@@ -104,14 +105,17 @@ def check_database(host: str, port: int | None, user: str, region: str) -> None:
 
 
 def rds_token(signer: "Signer", host: str, port: int, user: str, region: str, time: float) -> str:
-    """Returns the password of database user `user` at host:port (RDS, Aurora), valid 15 minutes from `time`."""
+    """Returns the password of a database user at host:port (RDS, Aurora), valid for 15 minutes from `time`."""
     check_database(host, port, user, region)
     query = f"Action=connect&DBUser={quote(user, safe='-._~')}"
     return _database_token(signer, f"{host}:{port}", query, region, "rds-db", time)
 
 
 def dsql_token(signer: "Signer", host: str, region: str, time: float, *, admin: bool = False) -> str:
-    """Returns the password for an Aurora DSQL cluster, of user admin or another, valid for 15 minutes."""
+    """Returns the password for an Aurora DSQL cluster, valid for 15 minutes.
+
+    The password is for the database user admin if `admin` is set, else for any other user.
+    """
     check_database(host, None, "admin" if admin else "another", region)
     return _database_token(signer, host, f"Action=DbConnect{'Admin' if admin else ''}", region, "dsql", time)
 
@@ -122,7 +126,7 @@ def _database_token(signer: "Signer", authority: str, query: str, region: str, s
 
 
 def codecommit_region(host: str) -> str | None:
-    """Returns the region of a CodeCommit host; None for other hosts."""
+    """Returns the region in the name of a CodeCommit host; None for other hosts."""
     # The whole host must match: a domain that only begins like AWS's must not get the password.
     match = re.fullmatch(
         r"(?:vpce-[a-z0-9-]+\.)?git-codecommit(?:-fips)?\.([a-z0-9-]+)\.(?:vpce\.)?([a-z0-9.-]+)(?::\d+)?", host
@@ -131,7 +135,7 @@ def codecommit_region(host: str) -> str | None:
 
 
 def database_region(host: str) -> tuple[str, str] | None:
-    """Returns kind ("rds" or "dsql") and region of a database host; None for other hosts."""
+    """Returns kind ("rds" or "dsql") and region in the name of a database host; None for other hosts."""
     host = host.lower()
     if match := re.fullmatch(r".+\.dsql(?:-[a-z0-9]+)?\.([a-z0-9-]+)\.on\.aws", host):
         return "dsql", match[1]
@@ -143,7 +147,7 @@ def database_region(host: str) -> tuple[str, str] | None:
 
 
 def codecommit_password(signer: "Signer", url: str, region: str, time: float) -> tuple[str, str]:
-    """Returns user name and password of git for the CodeCommit repository at `url`, signed at `time`.
+    """Returns git's user name and password for the CodeCommit repository at `url`, signed at `time`.
 
     Source: aws codecommit credential-helper; its canonical request has method GIT, no body and no port.
     """
@@ -170,7 +174,7 @@ def ecr_request(endpoint: Endpoint, *, public: bool = False) -> Request:
 
 
 def registry_region(host: str) -> str | None:
-    """Returns the region of a private ECR registry host, ACCOUNT.dkr.ecr.REGION...; None for other hosts."""
+    """Returns the region of a private ECR registry's host, ACCOUNT.dkr.ecr.REGION...; None for other hosts."""
     match = re.fullmatch(r"\d{12}\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(.+)", host)
     if match is None or match[2] not in (dns_suffix(match[1]), "on.aws", "on.amazonwebservices.com.cn"):
         return None
@@ -178,9 +182,9 @@ def registry_region(host: str) -> str | None:
 
 
 def ecr_login(body: bytes) -> tuple[str, str, str]:
-    """Returns user name, password and registry URL ("" for the public one) of a response to `ecr_request`.
+    """Returns user name, password and registry URL ("" for the public registry) of a response to `ecr_request`.
 
-    Raises ResponseError if the body is not such a response.
+    Raises ResponseError if the body is not a response to it.
     """
     import json  # late: tokens that are signatures need neither
     from base64 import b64decode
@@ -199,7 +203,10 @@ def ecr_login(body: bytes) -> tuple[str, str, str]:
 
 
 def check_signin(region: str, duration_seconds: int | None = None) -> None:
-    """Raises RequestError for a partition without a known console, or an invalid duration of its session."""
+    """Raises RequestError for an unknown console or an invalid duration of a console session.
+
+    The sign-in pages of some partitions are unknown.
+    """
     _site(region)
     if duration_seconds is not None and not _SIGNIN_MIN <= duration_seconds <= _SIGNIN_MAX:
         raise RequestError(
@@ -208,10 +215,11 @@ def check_signin(region: str, duration_seconds: int | None = None) -> None:
 
 
 def signin_token_request(credentials: "Credentials", region: str, duration_seconds: int | None = None) -> Request:
-    """Returns the request for a sign-in token of the console; sent unsigned; its URL has the credentials.
+    """Returns the request for a console sign-in token. Its URL contains the credentials.
 
-    `credentials` must be those of AssumeRole or GetFederationToken. `duration_seconds` of the console session (900
-    to 43200) is allowed for AssumeRole only, and not if a role assumed the role. Raises RequestError.
+    Send the request unsigned. `credentials` must come from AssumeRole or GetFederationToken. `duration_seconds` of
+    the console session (900 to 43200) is allowed for AssumeRole only, and not if a role assumed the role. Raises
+    RequestError.
     """
     check_signin(region, duration_seconds)
     import json  # late: tokens that are signatures do not need it
@@ -244,7 +252,7 @@ def signin_token(body: bytes) -> str:
 
 
 def console_url(token: str, region: str, destination: str | None = None, issuer: str = "") -> str:
-    """Returns the URL that signs a browser in; it is a secret for 15 minutes.
+    """Returns the URL that signs a browser in to the console. It is a secret for 15 minutes.
 
     `destination` is the console page to open (None: the home page in `region`), `issuer` the page to open when the
     session has ended. Raises RequestError for a partition without a known console.
@@ -256,7 +264,7 @@ def console_url(token: str, region: str, destination: str | None = None, issuer:
 
 
 def console_page(region: str, page: str | None = None) -> str:
-    """Returns the URL of a console page in a region: of a service, such as s3, or by default the home page.
+    """Returns the URL of a console page in a region: a service's page, such as s3, or by default the home page.
 
     A `page` that is a URL is returned unchanged. Raises RequestError.
     """
@@ -272,5 +280,7 @@ def console_page(region: str, page: str | None = None) -> str:
 def _site(region: str) -> tuple[str, str]:
     name = partition(region)[0]
     if name not in _SITES:
-        raise RequestError(f"unknown console sign-in page of partition {name}; use a region of another partition")
+        raise RequestError(
+            f"no console sign-in page is known for partition {name}; use a region of a different partition"
+        )
     return _SITES[name]

@@ -1,4 +1,4 @@
-"""An HTTP client for bodies of any size: neither request nor response is ever whole in memory."""
+"""An HTTP client for bodies of any size. It never has a whole request or response in memory."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ _NO_LIMIT = 1 << 62  # bytes
 
 
 class _Idle(Deadline):
-    """A deadline that restarts with each wait."""
+    """A deadline that starts again for each wait."""
 
     __slots__ = ("_seconds",)
 
@@ -30,15 +30,16 @@ class _Idle(Deadline):
         self._seconds = seconds
 
     def left(self) -> float:
-        """Returns the number of seconds for each wait."""
+        """Returns the number of seconds that a wait can take."""
         return self._seconds
 
 
 class Transfer(HttpClient):
     """An HttpClient that streams bodies; `timeout` limits each wait for data, not the whole transfer.
 
-    `receive` is called once, with the response's head (a Response without a body), and returns a function that is
-    called with each block of the body. Errors of both pass through. The Response that `send` returns has no body.
+    `receive` is called once, with the response's head (a Response without a body). It returns a function that is
+    called with each block of the body. Errors of both functions pass through. The Response that `send` returns has
+    no body.
     """
 
     def __init__(
@@ -93,7 +94,10 @@ class Transfer(HttpClient):
 
 
 def _exchange_heads(connection: HTTPConnection, request: Request) -> HTTPResponse:
-    """Sends the request, whose headers are already put, and returns the response after its head."""
+    """Sends the request body and reads the response's head.
+
+    The request's headers have already been passed to `connection`.
+    """
     failure: OSError | None = None
     try:
         connection.endheaders(request.body)

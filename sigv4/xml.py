@@ -44,8 +44,8 @@ class Document:
 def parse_xml(data: bytes) -> Document:
     """Parses a UTF-8 document of at most MAX_SIZE bytes, without DTD.
 
-    Names lose their namespace, texts their surrounding whitespace. Raises only ResponseError: for a document that
-    is not well-formed or exceeds the bounds.
+    Namespaces of names and whitespace around texts are removed. Raises only ResponseError: for a document that is
+    not well-formed, or that exceeds the limits.
     """
     if len(data) > MAX_SIZE:
         raise ResponseError(

@@ -117,9 +117,7 @@ class KeyPolicy:
         return []
 
     def _duplication_digests(self, alg: TPM_ALG) -> Iterator[bytes]:
-        """Returns the digests of other possible branches: duplication to any parent, and to each parent of this
-        TPM.
-        """
+        """Returns the digests of other possible branches: duplication to any parent, and to each of this TPM."""
         from ..keys.wrapping import to_any
         from ..policy.statements import PolicyDuplicationSelect
 
