@@ -1,4 +1,4 @@
-"""The authorizations of `tpmwire send`: passwords, a session for all commands, policy sessions."""
+"""The authorizations of `tpmwire send`: passwords, a shared session for all commands, and policy sessions."""
 
 import contextlib
 from typing import Any
@@ -33,7 +33,7 @@ MOST = 3
 
 
 def policy_from(steps: list[str], kind: "type[Command]") -> "Policy | None":
-    """Parses a policy of words such as `pcr:sha256:7`, in order; None for no words. Raises UsageError."""
+    """Parses policy steps such as `pcr:sha256:7`, in order; returns None without steps. Raises UsageError."""
     if not steps:
         return None
     if not any(role.authorized for _, role in kind.handle_fields()):
@@ -77,8 +77,8 @@ class CommandAuthorizer:
     def of(self, kind: "type[Command]", passwords: list[bytes], policy: "Policy | None") -> "list[Password | Use]":
         """Returns the authorizations of a command, and opens the sessions that they need.
 
-        A policy is for the first handle. The session for all commands authorizes the first remaining handle, and
-        is sent without one if no handle remains.
+        A policy is for the first handle. The shared session authorizes the first remaining handle. Without one,
+        the session is sent without authorizing a handle.
         """
         if not kind.sessions:
             return []
@@ -101,7 +101,7 @@ class CommandAuthorizer:
         return given
 
     def _hidden(self, kind: "type[Command]") -> tuple[bool, bool]:
-        """Returns whether the session for all encrypts the first parameter of the command, and of the response."""
+        """Returns whether the shared session encrypts the first command and response parameters."""
         if self._wanted != "salted":
             return False, False
         return first_parameter(kind) is not None, first_parameter(kind.Response) is not None

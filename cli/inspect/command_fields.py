@@ -41,7 +41,7 @@ def nest_fields(words: list[str]) -> dict[str, Any]:
 def command_from(kind: Any, values: Any, answers: list[int], *, public: bool) -> Any:
     """Builds values of a command's class from text and JSON values. Raises UsageError.
 
-    `answers` are the handles of `$1`, `$2`. `public` means that others can read the values, as on a command line:
+    `answers` are the handles of `$1`, `$2`. `public`: other users can read the values, as on a command line;
     secret fields are then refused, except as @FILE.
     """
     return _Reader(answers, public).record(kind, values, f"TPM2_{kind.code.name}")
@@ -203,7 +203,7 @@ def _yes_no(given: Any, where: str) -> bool:
 
 
 def _json(given: Any, kind: type, where: str) -> Any:
-    """Returns a list or an object, also from JSON in a word."""
+    """Returns a list or an object, parsed if the value is JSON text."""
     if isinstance(given, str):
         try:
             given = strict_json.loads(given)

@@ -1,4 +1,4 @@
-"""A message of a TPM, recognized by its header."""
+"""Recognizes a message of a TPM by its header."""
 
 __all__ = ["HEADER", "Exchange", "is_message"]
 

@@ -50,7 +50,7 @@ def _simulator(sent: bytes, answered: bytes) -> Iterator[Exchange]:
 
 
 def _size(stream: bytes) -> int:
-    """Returns the size of the message in front; 0 without one."""
+    """Returns the size of the first message; 0 if there is none."""
     size = int.from_bytes(stream[2:6], "big")
     return size if len(stream) >= HEADER and is_message(stream[:size]) else 0
 
@@ -77,21 +77,21 @@ def _connections(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 class Connection:
-    """Two streams, by sender; `first` sent data first."""
+    """The two streams of a connection, by sender; `first` is the sender of the first data."""
 
     def __init__(self) -> None:
         self.first: Any = None
         self._streams: dict[Any, Stream] = {}
 
     def add(self, sender: Any, segment: Any) -> None:
-        """One TCP segment."""
+        """Adds a TCP segment to the stream of its sender."""
         sequence = segment.seq + (segment.flags >> 1 & 1)  # a SYN counts as a byte
         self._streams.setdefault(sender, Stream(sequence)).add(sequence, bytes(segment.data))
         if segment.data and self.first is None:
             self.first = sender
 
     def in_order(self) -> "list[Stream]":
-        """Returns the streams, first the one that sent data first."""
+        """Returns both streams, beginning with that of `first`."""
         return [self._streams[key] for key in sorted(self._streams, key=lambda key: key != self.first)]
 
 

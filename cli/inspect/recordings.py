@@ -38,7 +38,7 @@ def read_exchanges(data: bytes) -> list[Exchange] | None:
 
 
 def _pair_messages(messages: Iterator[tuple[bool, bytes]]) -> list[Exchange]:
-    """Pairs messages, each with whether it is a command. Skips a response without a command."""
+    """Pairs commands with their responses; skips a response without a command."""
     found: list[Exchange] = []
     for is_command, octets in messages:
         if is_command:
@@ -49,7 +49,7 @@ def _pair_messages(messages: Iterator[tuple[bool, bytes]]) -> list[Exchange]:
 
 
 def _swtpm_log(data: bytes) -> Iterator[tuple[bool, bytes]]:
-    """Parses ` SWTPM_IO_Read: length 12` and that many bytes in the next lines, with the same prefix."""
+    """Parses ` SWTPM_IO_Read: length 12` and 12 bytes in the next lines, which have the same prefix."""
     lines = iter(data.splitlines())
     for line in lines:
         found = _SWTPM.match(line)
@@ -67,7 +67,7 @@ def _swtpm_log(data: bytes) -> Iterator[tuple[bool, bytes]]:
 
 
 def _tcti_log(data: bytes) -> Iterator[tuple[bool, bytes]]:
-    """Parses `… (size=22):` and the dump with offsets below. Data read in pieces is dumped whole afterwards."""
+    """Parses `… (size=22):` and the dump with offsets below it. Data read in pieces is dumped again as a whole."""
     heading, octets = b"", b""
     for line in [*data.splitlines(), b""]:
         dump = _DUMP.match(line)

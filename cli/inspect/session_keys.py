@@ -13,7 +13,7 @@ __all__ = ["SessionKeys", "session_keys"]
 
 
 class SessionKeys(NamedTuple):
-    """The values that the user knows, in the given order."""
+    """The salts and authValues, in the order of the options."""
 
     salts: "list[Secret]"
     auths: "list[Secret]"

@@ -36,9 +36,9 @@ class Order(NamedTuple):
     `secret` is the HMAC key, `auth` its password. `pcrs` bind it to their current values. `parent` is a persistent
     handle or a hierarchy, `parent_auth` its authValue; `pin` is the key that sessions are salted to. `duplication`
     is the policy by which the key can be duplicated; without one it stays in its TPM. `ways` are the alternatives
-    of a described policy, in place of `pcrs`. They need not be satisfied now: the key is not tested. `hash_name`
-    is the HMAC's hash, as TPM_ALG has it. `template` is the public area of a key with the policy `ways`, satisfied
-    now. The new key differs from it in its secret only, and is tested.
+    of a described policy, in place of `pcrs`. The policy need not be satisfied now, so the key is not tested.
+    `hash_name` is the HMAC's hash, as TPM_ALG has it. `template` is the public area of a key with the policy
+    `ways`, satisfied now. The new key differs from it in its secret only, and is tested.
     """
 
     secret: Secret
@@ -65,7 +65,7 @@ def make_key(tpm: Tpm, order: Order) -> NewKey:
     """Creates and loads the key, and compares an HMAC of it with the host's own.
 
     The key is fixedTPM and fixedParent unless it is duplicable. Its secret crosses the bus encrypted. A key with
-    PCRs is used by its policy only, which includes the password if there is one.
+    PCRs is used by its policy only; the policy includes the password, if any.
     Raises TpmError, PolicyError; SessionError if the TPM's HMAC is not that of the secret.
     """
     parent = parent_at(tpm, order.parent, order.parent_auth, order.pin)

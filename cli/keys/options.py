@@ -76,7 +76,7 @@ def add_parent_options(parser: argparse.ArgumentParser) -> None:
 
 
 class Parentage(NamedTuple):
-    """The parent of a new key: its handle or hierarchy, the password of that, and the owner's password."""
+    """The parent of a new key: its handle or hierarchy, its password, and the owner's password."""
 
     handle: int
     auth: Secret
@@ -145,7 +145,7 @@ class TargetSettings:
 
 
 def add_target_options(parser: argparse.ArgumentParser, option: str = "--to") -> None:
-    """Adds OPTION-handle and OPTION-key, if a file does not state which key it has. Does not load tpmwire."""
+    """Adds OPTION-handle and OPTION-key, for files that do not state the kind of key. Does not load tpmwire."""
     parser.add_argument(
         f"{option}-key",
         metavar="KIND",

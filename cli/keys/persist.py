@@ -43,7 +43,7 @@ class ParentKey(NamedTuple):
 
 
 def parent_of(tpm: Tpm, file: KeyFile, auth: Secret, pin: Pin | None) -> ParentKey:
-    """Opens the parent that a key file names; see `parent_at`. Raises UsageError for an endorsement key."""
+    """Opens the parent that a key file names, like `parent_at`. Raises UsageError for an endorsement key."""
     check_parent(tpm, file)
     handle = file.parent if file.hierarchy is None else file.hierarchy
     with explain_missing_key(Key(file=file)):
@@ -51,7 +51,7 @@ def parent_of(tpm: Tpm, file: KeyFile, auth: Secret, pin: Pin | None) -> ParentK
 
 
 def check_parent(tpm: Tpm, file: KeyFile) -> None:
-    """Raises UsageError for an endorsement key as parent: one that needs a policy, or that is created."""
+    """Raises UsageError if the parent is an endorsement key that needs a policy or is not persistent."""
     handle = file.endorsement_handle
     if handle is None or (
         is_occupied(tpm, handle) and read_loaded(tpm, handle).public.object_attributes & TPMA_OBJECT.USER_WITH_AUTH
@@ -66,9 +66,9 @@ def check_parent(tpm: Tpm, file: KeyFile) -> None:
 def parent_at(tpm: Tpm, handle: int, auth: Secret, pin: Pin | None, *, rsa: bool = False) -> ParentKey:
     """Opens the parent at a persistent handle, or the standard primary of a hierarchy, created for this run.
 
-    `auth` is the authValue of `handle`. A session protects it, and so is opened before it is used: salted to the
-    pin, or else to the parent or, if creating that needs a hierarchy's password, to another key that needs none.
-    Only here do the verbs that put keys into a TPM open their session.
+    `auth` is the authValue of `handle`. The session that protects `auth` is opened first: salted to the
+    pin or else to the parent. If creating the parent needs a password, the salt key is one that needs none.
+    All verbs that store keys in a TPM open their session here.
     Raises TpmError; SessionError if the pinned key is not this TPM's.
     """
     hmac = [TPM_SE.HMAC]
@@ -92,9 +92,10 @@ def parent_at(tpm: Tpm, handle: int, auth: Secret, pin: Pin | None, *, rsa: bool
 
 
 def make_srk(tpm: Tpm, handle: int, owner: Secret) -> None:
-    """Makes the standard storage root key persistent at `handle`, unless a storage key is there.
+    """Makes the standard storage root key persistent at `handle`, unless a storage key is at the handle.
 
-    Creates its RSA form if the TPM lacks ECC. Raises TpmError; UsageError if another object is there.
+    Creates the RSA form if the TPM lacks ECC. Raises TpmError; UsageError if the object there is not a storage
+    key.
     """
     if is_occupied(tpm, handle):
         storage = TPMA_OBJECT.RESTRICTED | TPMA_OBJECT.DECRYPT

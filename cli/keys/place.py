@@ -1,4 +1,4 @@
-"""Places of keys, files and persistent handles: all are written or none; keys are found and removed there."""
+"""Stores keys in files and at persistent handles, all or none, and finds and removes them."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ _LAST = 0x817FFFFF
 
 
 class Place(NamedTuple):
-    """The place of a key: a persistent handle of the TPM, a key file, or both."""
+    """The location of a key: a persistent handle of the TPM, a key file, or both."""
 
     handle: int | None = None
     file: str | None = None
@@ -38,7 +38,7 @@ class Place(NamedTuple):
 
     @property
     def parts(self) -> "list[Place]":
-        """The file and the handle, each as a place of its own."""
+        """The file and the handle, each as a separate location."""
         return [
             *([Place(file=self.file)] if self.file else []),
             *([] if self.handle is None else [Place(handle=self.handle)]),
@@ -46,11 +46,11 @@ class Place(NamedTuple):
 
     @property
     def absolute(self) -> "Place":
-        """Returns the same place, independent of the working directory."""
+        """Returns the same location with an absolute path."""
         return self._replace(file=os.path.abspath(self.file)) if self.file else self
 
     def __bool__(self) -> bool:
-        """Returns whether it has a file or a handle."""
+        """Returns whether the location has a file or a handle."""
         return bool(self.file) or self.handle is not None
 
     def __str__(self) -> str:
@@ -58,7 +58,7 @@ class Place(NamedTuple):
 
 
 class Placement(NamedTuple):
-    """A key to be put in its place.
+    """A key with its destination.
 
     `persist` makes the key persistent at a free handle, and `evict` removes the object at a persistent handle.
     """
@@ -70,7 +70,7 @@ class Placement(NamedTuple):
 
     @classmethod
     def of(cls, tpm: Tpm, key: NewKey, place: Place, owner: Secret) -> Self:
-        """Returns the placement of a loaded key, in the session of its parent."""
+        """Returns the placement of a loaded key; commands use the session of its parent."""
         session = key.parent.session
         return cls(
             key.file,
@@ -151,8 +151,8 @@ def _publish(staged: str, path: str, *, force: bool) -> None:
 def _put_beside(tpm: Tpm, key: Placement, handle: int, *, force: bool) -> int:
     """Makes the key persistent at `handle` or, if that is occupied, at the next free one; returns the handle.
 
-    A persistent key cannot be moved, nor restored once it is evicted: the new key is in the TPM before the old one
-    goes.
+    A persistent key cannot be moved, nor restored once it is evicted. So the new key is stored before the old key
+    is evicted.
     """
     taken, beside = nv.handles(tpm, handle, _LAST), handle
     if handle in taken and not force:
@@ -166,7 +166,7 @@ def _put_beside(tpm: Tpm, key: Placement, handle: int, *, force: bool) -> int:
 
 
 def _take_place(key: Placement, beside: int, handle: int) -> None:
-    """Replaces the object at `handle` with the key, which is also at `beside` until then."""
+    """Replaces the object at `handle` with the key, whose copy at `beside` is then removed."""
     if beside == handle:
         return
     try:
@@ -183,7 +183,7 @@ def _take_place(key: Placement, beside: int, handle: int) -> None:
 
 
 def read_public_at(tpm: Tpm, place: Place) -> TPMT_PUBLIC | None:
-    """Returns the public area of the key at a handle or in a file; None if there is none.
+    """Returns the public area of the key at a handle or in a file; None if the key does not exist.
 
     Raises KeyFileError, TpmError.
     """
@@ -194,7 +194,7 @@ def read_public_at(tpm: Tpm, place: Place) -> TPMT_PUBLIC | None:
 
 
 def remove_key_at(tpm: Tpm, place: Place, name: bytes, owner: Secret) -> None:
-    """Removes the key of this Name from a handle or a file, but no other key. Raises TpmError, OSError."""
+    """Removes the key from its handle or file if it has this Name. Raises TpmError, OSError."""
     public = read_public_at(tpm, place)
     if public is None or name_of(public) != name:
         return

@@ -1,4 +1,4 @@
-"""Options for policies that the user describes, shared by verbs."""
+"""Options of several verbs for policies in JSON or PCR values."""
 
 import argparse
 from typing import NamedTuple
@@ -20,7 +20,7 @@ __all__ = ["DescribedPolicy", "PolicySettings", "add_policy_options", "policy_fr
 
 
 class DescribedPolicy(NamedTuple):
-    """A policy: its digest, and its alternatives, of which a key file stores the first as its own policy."""
+    """A policy: its digest and its alternatives. A key file stores the first alternative as its main policy."""
 
     digest: bytes
     alternatives: "tuple[Policy, ...]"

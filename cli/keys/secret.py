@@ -1,4 +1,4 @@
-"""Reads the AWS secret access key and returns it as an HMAC key: "AWS4" in front, and never from argv."""
+"""Reads the AWS secret access key, never from argv, and returns it as an HMAC key with the prefix "AWS4"."""
 
 import os
 import re
@@ -32,7 +32,7 @@ def read_key(profile: str | None, *, force: bool) -> Secret:
 def parse_secret(secret: bytes, *, force: bool) -> "Secret":
     """Returns the HMAC key of a secret as `hmac_key_of` does.
 
-    Raises UsageError for a secret that AWS would not issue; with `force` that is a warning.
+    Raises UsageError for a secret that AWS would not issue; with `force`, warns instead.
     """
     key = hmac_key_of(secret)
     if problem := _find_problem(key.reveal().removeprefix(PREFIX).decode("ascii")):
@@ -53,7 +53,7 @@ def _read_secret(profile: str | None) -> bytes:
 
 
 def _find_problem(secret: str) -> str | None:
-    """Returns why AWS would not have issued this secret access key, or None. Quotes none of it."""
+    """Returns why AWS would not issue this secret access key, or None. The text does not quote the secret."""
     if re.fullmatch(r"A[A-Z]{3}[A-Z2-7]{12,28}", secret):
         return "this is an access key id, not its secret access key; give the secret"
     if secret[0] in "\"'" or secret[-1] in "\"'":
@@ -66,7 +66,10 @@ def _find_problem(secret: str) -> str | None:
 
 
 def check_key_id(key_id: str, *, force: bool) -> None:
-    """Raises UsageError unless it is the id of a long-term key, without quoting it: it may be the secret."""
+    """Raises UsageError unless the text is the id of a long-term key.
+
+    Does not quote the text, as it may be the secret.
+    """
     if key_id.startswith("ASIA"):
         problem = "the access key id belongs to temporary credentials; use that of a long-term key"
     elif len(key_id) == USUAL and not key_id.isupper():

@@ -1,7 +1,7 @@
-"""The P-256 key of SigV4A beside the HMAC key: derived from the secret here, then held by the TPM only.
+"""The P-256 key of SigV4A beside the HMAC key: derived from the secret, and then stored in the TPM only.
 
-AWS derives it from access key id and secret (`sigv4.sigv4a`), so it is in memory during the import. TPM2_Create
-cannot create a key from given bytes; the key is wrapped for its parent and imported.
+AWS derives the key from access key id and secret (`sigv4.sigv4a`), so it is in memory during the import.
+TPM2_Create cannot create a key from given bytes; the key is wrapped for its parent and imported.
 """
 
 import os
@@ -37,9 +37,9 @@ __all__ = [
 
 
 def check_places(sigv4a: Place, hmac: Place, *, force: bool) -> None:
-    """Checks the places of both keys before the TPM is opened and the secret read.
+    """Checks the files and handles of both keys before the TPM is opened and the secret is read.
 
-    Raises UsageError if the keys have a place in common, or if no file can be written there.
+    Raises UsageError if both keys have the same file or handle, or if a file cannot be written.
     """
     if sigv4a.file and hmac.file and _as_one(sigv4a.file) == _as_one(hmac.file):
         raise UsageError(f"{hmac.file} is given for two keys; choose another file for --sigv4a-out")
@@ -50,12 +50,12 @@ def check_places(sigv4a: Place, hmac: Place, *, force: bool) -> None:
 
 
 def _as_one(path: str) -> str:
-    """Returns the same text for all paths of a file. A link is not followed, since the link itself is replaced."""
+    """Returns a canonical path. A symbolic link is not followed, since the link itself is replaced."""
     return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
 
 
 def check_installed() -> None:
-    """Checks, before TPM and secret are used, that `cryptography` is installed; the single file may lack it.
+    """Checks early that `cryptography` is installed; the single-file program may lack it.
 
     Raises ModuleNotFoundError.
     """
@@ -64,7 +64,7 @@ def check_installed() -> None:
 
 
 def required_key_id(given: str | None) -> str:
-    """Returns the access key id that is given, else AWS_ACCESS_KEY_ID; the SigV4A key is derived from it.
+    """Returns the given access key id, else AWS_ACCESS_KEY_ID, from which the SigV4A key is derived.
 
     Raises UsageError without one, and the errors of `check_installed`.
     """
@@ -107,8 +107,8 @@ def sigv4a_areas(order: Order, beside: TPMT_PUBLIC, key_id: str) -> tuple[TPMT_P
 def make_sigv4a_key(tpm: Tpm, order: Order, hmac_key: NewKey, key_id: str) -> NewKey:
     """Imports and loads the key with the HMAC key's password and policy, and verifies a signature.
 
-    Call it after `make_key`, whose TPM2_Create has proven in the session that the parent is the TPM's own: only
-    then is the wrapped key for no one else. Raises TpmError; SessionError if the signature is not the key's.
+    Call it after `make_key`: its TPM2_Create has proven in the session that the parent is the TPM's own, so
+    no one else can unwrap the key. Raises TpmError; SessionError if the signature is not the key's.
     """
     beside, parent = hmac_key.file, hmac_key.parent
     public, sensitive = sigv4a_areas(order, beside.public, key_id)

@@ -1,4 +1,4 @@
-"""Targets of wrapped secrets: a TPM's public key, read from any form."""
+"""Reads the target of a wrapped secret: a TPM's public key in any form."""
 
 import json
 from typing import Any, NamedTuple, Self
@@ -31,9 +31,9 @@ JSON_FORMS = (
 class Target(NamedTuple):
     """A parent in another TPM.
 
-    `host` is a name for people and files, `kind` one of `tpmwire.use.parents.PARENTS`, `parent` the handle for the
-    key file (a hierarchy for a primary that is created, or a persistent handle), `certificate` the EK certificate
-    in PEM, if any.
+    `host` is a name for users and files. `kind` is one of `tpmwire.use.parents.PARENTS`. `parent` is the handle
+    for the key file: a hierarchy for a primary that is created, or a persistent handle. `certificate` is the EK
+    certificate in PEM, if any.
     """
 
     host: str
@@ -43,7 +43,7 @@ class Target(NamedTuple):
     certificate: str | None = None
 
     def to_json(self) -> str:
-        """Returns one line of JSON; the Name is for people."""
+        """Returns one line of JSON; the Name is for users only."""
         public = self.public.build()
         return json.dumps(
             {
@@ -115,7 +115,7 @@ def format_key_file(file: "KeyFile", target: Target, format: str) -> str:
 def read_target(path: str, handle: int | None = None, kind: str | None = None) -> Target:
     """Reads the target from a file of any form. Notes assumptions. Raises UsageError.
 
-    `handle` is the key's handle in the target, if it is not the usual one; without it, a key of an unknown kind
+    `handle` is the key's handle in the target, if it is not the standard one; without it, a key of an unknown kind
     gets the parent 0. `kind` is the kind of the key, if the file does not state it.
     """
     data = _without_mark(read_small(path))
@@ -128,7 +128,7 @@ def read_target(path: str, handle: int | None = None, kind: str | None = None) -
 
 
 def _without_mark(data: bytes) -> bytes:
-    """Decodes text without its byte order mark; UTF-16 with one, as PowerShell writes it, is supported."""
+    """Decodes text and removes its byte order mark. UTF-16 with such a mark, as from PowerShell, is supported."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", "replace").encode()
     return data.removeprefix(b"\xef\xbb\xbf")
@@ -144,7 +144,7 @@ def _of_text(
 ) -> Target:
     """Parses a public key in any form but JSON; `likely` is the kind that its source suggests.
 
-    With `tell`, notes an assumed kind.
+    With `tell`, prints a note about an assumed kind.
     """
     try:
         found = read_public_key(data)
@@ -182,7 +182,7 @@ def _choices(found: "Found", where: str, kind: str | None) -> "dict[str, TPMT_PU
 
 
 def _of_cloud(fields: dict[str, Any], where: str, kind: str | None) -> Target:
-    """Parses the JSON of AWS, Google Cloud, or others, which are told apart by their fields."""
+    """Parses the JSON of a cloud provider, recognized by its fields."""
     values = {name.lower().replace("_", "").replace("-", ""): value for name, value in fields.items()}
     host = str(values.get("instanceid") or "target")
     if isinstance(values.get("keyvalue"), str):

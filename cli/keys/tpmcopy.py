@@ -1,6 +1,6 @@
 """The JSON of tpmcopy (github.com/salrashid123/tpmcopy): a wrapped key and the kind of its parent.
 
-The key inside is an importable TSS2 key file; its own `parent` means nothing there.
+The JSON contains an importable TSS2 key file; the file's own `parent` is ignored.
 """
 
 import json
@@ -25,7 +25,7 @@ PARENTS = {
 
 
 def parent_kind(data: bytes) -> str | None:
-    """Returns the kind of parent in such a file, as a name of `tpmwire.use.parents`; None for other files.
+    """Returns the kind of parent in tpmcopy's JSON, as a name of `tpmwire.use.parents`; None for other files.
 
     Raises UsageError for an unknown kind.
     """

@@ -1,4 +1,4 @@
-"""Reads CA and EK certificates from the user's files; a problem with such a file is a usage error."""
+"""Reads CA and EK certificates from files; a file that cannot be used raises UsageError."""
 
 import base64
 from collections.abc import Sequence

@@ -23,7 +23,7 @@ _RESETTABLE = {16, 23}
 def warn_of_pcrs(
     selection: "tuple[TPMS_PCR_SELECTION, ...]", values: "Mapping[tuple[TPM_ALG, int], bytes] | None" = None
 ) -> None:
-    """Returns one line if a key is to be bound to such PCRs; `values` are their current or future values."""
+    """Returns a warning if a key is to be bound to weak PCRs; `values` are their current or future values."""
     places = pcrs_in(selection)
     resettable = sorted({number for _, number in places} & _RESETTABLE)
     unused = sorted(
@@ -40,7 +40,7 @@ def warn_of_pcrs(
 
 
 def warn_of_policies(policies: "Iterable[Policy]", alg: "TPM_ALG") -> None:
-    """Returns the line for the PCRs of policies, which contain only a digest of the values."""
+    """Returns the warning for the PCRs of policies, which contain only a digest of the values."""
     for policy in policies:
         for statement in policy.statements:
             if not isinstance(statement, PolicyPCR):

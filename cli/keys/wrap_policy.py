@@ -1,4 +1,4 @@
-"""The policy of a wrapped key: PCR values or a policy in JSON, with its password if it has one."""
+"""The policy of a wrapped key: PCR values or a policy in JSON, and the password, if any."""
 
 from functools import lru_cache
 from typing import NamedTuple

@@ -1,1 +1,1 @@
-"""A profile's key: enrolled in the TPM and rotated."""
+"""Enrols a profile's key in the TPM, and rotates it."""

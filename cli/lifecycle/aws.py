@@ -23,7 +23,7 @@ __all__ = ["ask_identity", "ask_plaintext_identity", "iam_client"]
 
 
 def ask_identity(command: ProfileCommand) -> CallerIdentity:
-    """Asks STS for the owner of a command line's key, with a signature by the TPM.
+    """Asks STS for the owner of a profile's key, with a request that the TPM signs.
 
     Raises StsError, NetworkError.
     """

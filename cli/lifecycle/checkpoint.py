@@ -1,4 +1,4 @@
-"""Checkpoints: steps of enrolment and rotation, at which a test can end a run."""
+"""Checkpoints: steps of enrolment and rotation after which a test can end a run."""
 
 from collections.abc import Callable
 

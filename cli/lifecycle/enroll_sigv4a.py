@@ -1,4 +1,4 @@
-"""Creates the SigV4A key at enrolment, derived while the plaintext secret is still there."""
+"""Creates the SigV4A key at enrolment, while the plaintext secret is still available."""
 
 from tpmwire.keys.templates import hmac_key
 from tpmwire.secret import Secret
@@ -18,9 +18,9 @@ __all__ = ["enroll_sigv4a"]
 def enroll_sigv4a(
     settings: TpmSettings, order: Order, place: Place, key_id: str, owner: Secret, *, force: bool
 ) -> None:
-    """Creates the key of `order`'s secret and puts it in its place, unless an earlier run did.
+    """Derives the key from `order`'s secret and stores it, unless an earlier run has stored it.
 
-    Raises UsageError if another object is there, TpmError, SessionError.
+    Raises TpmError, SessionError, and UsageError if its file or handle holds a different object.
     """
     with open_tpm(settings) as tpm:
         policy = policy_of(tpm, order)
@@ -37,7 +37,10 @@ def enroll_sigv4a(
 
 
 def _is_there(tpm: Tpm, place: Place, wanted: TPMT_PUBLIC) -> bool:
-    """Returns whether the key is in its place. Raises UsageError for another key, or if one of two is missing."""
+    """Returns whether the key is stored.
+
+    Raises UsageError for a different key, or if only its file or handle exists.
+    """
     found = [read_public_at(tpm, part) for part in place.parts]
     for part, public in zip(place.parts, found, strict=True):
         if public is not None and (public.type, public.unique) != (wanted.type, wanted.unique):

@@ -36,8 +36,8 @@ def _quote(word: str) -> str:
 def find_program() -> tuple[list[str], str | None]:
     """Returns the words that run aws-tpm-process-credential from any directory, and their problem, if any.
 
-    Looks beside the running program, beside this Python, and on PATH. The single file runs itself, by its other
-    name if it has one.
+    Looks beside the running program, beside this Python, and on PATH. The single-file program runs itself, by its
+    other name if it has one.
     """
     running = os.path.abspath(shutil.which(sys.argv[0]) or sys.argv[0])
     beside = [os.path.dirname(running), os.path.dirname(os.path.realpath(running))]

@@ -1,4 +1,4 @@
-"""A profile's credential_process line: parsed, its key used, and rewritten for another key."""
+"""A profile's credential_process line: parses it, uses its key, and rewrites it for a new key."""
 
 import os
 import time
@@ -22,10 +22,10 @@ _REPLACED = ("aws_access_key_id", "persistentHandle", "credential_file", "key_na
 
 
 class ProfileCommand:
-    """A credential_process that runs our program, that of `profile` if named. Raises UsageError for any other.
+    """A credential_process line that runs this program, of `profile` if given. Raises UsageError for other lines.
 
-    `key_id` is its access key id, `place` the place of its key. `key` can be given a password that the command
-    line does not have.
+    `key_id` is its access key id, `place` the handle or file of its key. `key` can be given a password that the
+    command line does not have.
     """
 
     def __init__(self, text: str, profile: str | None = None) -> None:
@@ -55,13 +55,13 @@ class ProfileCommand:
         return ask_tpm(self.settings, self.key, message)
 
     def signer(self) -> "Signer":
-        """Signs with the TPM, which is used once per day."""
+        """Returns a signer that uses the TPM once per day."""
         signer = Signer(self.key_id, self.hmac)
         signer.prime(timestamp(time.time())[:8])
         return signer
 
     def rewrite(self, key_id: str, place: Place, name: bytes) -> str:
-        """Returns the same command line for another key of the same TPM; all its other options stay."""
+        """Returns the same command line for a different key of the same TPM; all other options are preserved."""
         new = [f"--aws-access-key-id={key_id}"]
         if place.handle is None:
             new.append(f"--credential-file={place.file}")
@@ -70,7 +70,7 @@ class ProfileCommand:
         return join_line([*self._start, *new, *self._other_options(), *self._endpoint_options()])
 
     def _endpoint_options(self) -> list[str]:
-        """Returns options of the profile's endpoints that the line lacks, so that the tested line is written."""
+        """Returns the endpoint options that the line lacks, so that the new line equals the tested one."""
         if self.profile is None or self.settings.profile:
             return []
         options = endpoint_options(self.settings.aws_region, existing_profile(self.profile))
@@ -94,7 +94,7 @@ class ProfileCommand:
 
 
 def _with_profile(settings: RunSettings, name: str) -> RunSettings:
-    """Returns the settings with those of the profile that the line names, as each run reads them."""
+    """Returns the settings, completed with those of the profile that the line names."""
     found = settings.copy()
     found.aws_profile = load_config(os.environ).profile(name)
     found.aws_region = settings.aws_region or configured_region(os.environ, found.aws_profile)

@@ -1,4 +1,4 @@
-"""The credential_process line of a new key, and the passwords that it leaves to the user."""
+"""The credential_process line of a new key, and notes about the passwords that it does not contain."""
 
 import os
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ PLACEHOLDER = "AKIA..."
 
 
 class LineSettings(KeySettings, ParentageSettings, PinSettings, TpmSettings):
-    """The options of `import` and `enroll` that the line states again."""
+    """The options of `import` and `enroll` that the line repeats."""
 
     pcrs: str | None
 
@@ -31,8 +31,8 @@ class LineSettings(KeySettings, ParentageSettings, PinSettings, TpmSettings):
 def salt_pin(tpm: Tpm, parent: Loaded, *, persistent: bool, owner: Secret) -> str:
     """Returns NAME@WHERE of the cheapest key for runs to salt their sessions with.
 
-    For a key file that is its parent, which a run needs anyway; for a persistent key the storage root key, if the
-    TPM has one. The Name is the one that this TPM has now: trusted on first use, and required afterwards. Empty if
+    For a key file, the key is its parent, which a run needs anyway; for a persistent key, the storage root key,
+    if the TPM has one. The Name is read from this TPM: trusted on first use, and required afterwards. Empty if
     a run with a persistent key would need the owner's password to create the pinned key.
     """
     if parent.handle >> 24 == TPM_HT.PERSISTENT:
@@ -47,7 +47,7 @@ def salt_pin(tpm: Tpm, parent: Loaded, *, persistent: bool, owner: Secret) -> st
 
 
 def tell_passwords(args: LineSettings, place: Place, parent: Parentage, pin: str) -> None:
-    """Notes what runs with a new profile still need: passwords outside files, and a pin."""
+    """Prints notes about missing parts of a new profile: passwords that are not in files, and a pin."""
     if args.key_auth or args.key_auth_prompt:
         note(
             "the profile needs the key's password; add --keyPass-file=FILE to its credential_process, or set "
@@ -98,7 +98,7 @@ def credential_process(
 
 
 def _needs_parent(args: LineSettings, place: Place) -> bool:
-    """Whether a run needs the parent: for a key file or, beside a handle, for a pinned key of the owner's."""
+    """Returns whether a run needs the parent: for a key file or, with a handle, for a pinned key of the owner."""
     if place.handle is None:
         return True
     _, _, where = (args.tpm_session_encrypt_with_name or "@").partition("@")

@@ -1,4 +1,4 @@
-"""Profiles of ~/.aws/config switched to the new key of a rotation."""
+"""Switches profiles of ~/.aws/config to the new key of a rotation."""
 
 import os
 from collections.abc import Callable
@@ -17,7 +17,7 @@ def switch_profiles(
 ) -> list[str]:
     """Rewrites all profiles of ~/.aws/config that use the key, in one step; returns their sections.
 
-    `profile` is the one with whose settings the new line was tested.
+    The new line was tested with the settings of `profile`.
     """
     path = os.path.realpath(config_path())
     switched: list[str] = []

@@ -1,4 +1,4 @@
-"""The keys of a rotation, old and new, by profile and state; and the place of the new one."""
+"""Finds the old and new key of a rotation in the profile and the saved state, and where to store the new key."""
 
 import os
 from typing import NamedTuple
@@ -46,14 +46,14 @@ __all__ = [
 
 
 class NewPlaces(NamedTuple):
-    """The places that the options state for the new keys; that of the HMAC key may be empty."""
+    """The files and handles that the options state for the new keys; those of the HMAC key may be empty."""
 
     key: Place
     sigv4a: Place
 
 
 def read_command(profile: str) -> ProfileCommand:
-    """The profile's command line as it is now."""
+    """Returns the profile's current command line."""
     text = read_setting(config_path(), section_of(profile), "credential_process")
     if text is None:
         raise UsageError(without_process(load_config(os.environ).profile(profile)))
@@ -61,7 +61,7 @@ def read_command(profile: str) -> ProfileCommand:
 
 
 def old_command(profile: str, state: State) -> ProfileCommand:
-    """The command line of the old key, while the profile has it."""
+    """Returns the command line of the old key, which the profile has before the switch."""
     command = read_command(profile)
     if command.key_id != state.values["old"]["id"]:
         raise UsageError(
@@ -72,30 +72,30 @@ def old_command(profile: str, state: State) -> ProfileCommand:
 
 
 def new_command(profile: str, state: State) -> ProfileCommand:
-    """The command line of the new key, whether or not the profile has it by now."""
+    """Returns the command line of the new key, before or after the profile is switched to it."""
     new = state.values["new"]
     command = read_command(profile)
     return ProfileCommand(command.rewrite(new["id"], place_from_values(new), bytes.fromhex(new["name"])), profile)
 
 
 def place_from_values(values: dict[str, str]) -> Place:
-    """A place, from its form in the state file."""
+    """Parses a key's location in the state file."""
     return Place(int(values["handle"], 16)) if "handle" in values else Place(file=values["file"])
 
 
 def place_values(place: Place) -> dict[str, str]:
-    """A place in the form that the state file has."""
+    """Returns a key's location in the form of the state file."""
     return {"file": str(place)} if place.handle is None else {"handle": str(place)}
 
 
 def open_tpm_for(command: ProfileCommand) -> Tpm:
-    """The TPM of a profile."""
+    """Opens the TPM of a profile."""
     # A profile's time-out is for one HMAC; making keys takes longer.
     return open_tpm(command.settings, timeout=60.0)
 
 
 def check_place(place: Place, command: ProfileCommand) -> None:
-    """Checks the place of the new key before IAM creates it. Raises UsageError."""
+    """Checks, before IAM creates the new key, that it can be stored. Raises UsageError."""
     file = command.key.file
     if place.file and os.path.lexists(place.file):
         raise UsageError(f"{place.file} exists; choose another --out")
@@ -153,7 +153,7 @@ def _pcrs(command: ProfileCommand) -> tuple[TPMS_PCR_SELECTION, ...] | None:
 
 
 def order_for(command: ProfileCommand, secret: Secret, owner: Secret) -> Order:
-    """Returns the attributes of the new key: those of the old one, with another secret."""
+    """Returns the attributes of the new key: those of the old key, with the new secret."""
     key, parent = command.key, OWNER
     if key.file is not None:
         parent = key.file.persistent_parent or key.file.hierarchy or OWNER
@@ -165,7 +165,10 @@ def order_for(command: ProfileCommand, secret: Secret, owner: Secret) -> Order:
 
 
 def check_sigv4a(places: NewPlaces, command: ProfileCommand) -> None:
-    """Checks TPM and place for the new SigV4A key before IAM creates its secret. Raises UsageError."""
+    """Checks, before IAM creates the secret, that the new SigV4A key can be created and stored.
+
+    Raises UsageError.
+    """
     if not places.sigv4a:
         return
     check_places(places.sigv4a, places.key, force=False)
@@ -176,9 +179,9 @@ def check_sigv4a(places: NewPlaces, command: ProfileCommand) -> None:
 
 
 def new_place(places: NewPlaces, tpm: Tpm, command: ProfileCommand, key_id: str) -> Place:
-    """Returns the place of the new key: that of the options, else one beside the old key.
+    """Returns the location of the new key: that of the options, else one beside the old key.
 
-    Raises UsageError if something is there.
+    Raises UsageError if the file or handle is in use.
     """
     old, place, sigv4a = command.place, places.key, places.sigv4a.absolute
     if place.file or (old.file is not None and place.handle is None):

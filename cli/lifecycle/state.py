@@ -1,4 +1,4 @@
-"""The state of a rotation, in a file beside ~/.aws/config that holds no secret; and the lock of rotations."""
+"""The state of a rotation, in a file without secrets beside ~/.aws/config, and the lock of rotations."""
 
 import contextlib
 import fcntl
@@ -18,9 +18,9 @@ __all__ = ["State", "rotation_lock"]
 
 
 class State:
-    """The steps that a rotation has done, in a file.
+    """The completed steps of a rotation, in a file.
 
-    `stage` is the last step that is done; `old` and `new` are access key ids with the places of their keys.
+    `stage` is the last completed step; `old` and `new` are access key ids with the locations of their keys.
     """
 
     def __init__(self, path: str, values: dict[str, Any]) -> None:
@@ -43,23 +43,23 @@ class State:
 
     @classmethod
     def begin(cls, profile: str, **values: Any) -> "State":
-        """Returns a new state, at the stage `begun`, in its file. Raises UsageError if there is one."""
+        """Creates the file of a new state, at the stage `begun`. Raises UsageError if the file exists."""
         state = cls(_state_path(profile), {"profile": profile, "stage": "begun", **values})
         state._write(force=False)
         return state
 
     @property
     def stage(self) -> str:
-        """The last step that is done."""
+        """The last completed step."""
         return str(self.values["stage"])
 
     def reach(self, stage: str, **values: Any) -> None:
-        """Writes that a step is done."""
+        """Writes a completed step to the file."""
         self.values |= {"stage": stage, **values}
         self._write(force=True)
 
     def remove(self) -> None:
-        """Removes the file: no rotation is under way any more."""
+        """Removes the file after the rotation."""
         os.unlink(self.path)
 
     def _write(self, *, force: bool) -> None:

@@ -29,7 +29,7 @@ _KEY = os.urandom(16)
 
 
 class Host(NamedTuple):
-    """A line of the fleet: its fields, its place for messages, and its problem if it cannot be used."""
+    """A host of the fleet: its fields, its file and line for messages, and the problem of an unusable host."""
 
     fields: dict[str, Any]
     where: str
@@ -37,7 +37,7 @@ class Host(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The host's name, as given."""
+        """The host's name, as the fleet states it."""
         return str(self.fields.get("host") or "")
 
 
@@ -50,9 +50,9 @@ class Survey(NamedTuple):
 
 
 def name_hash(name: str) -> int:
-    """Returns 60 bits that stand for a name: a set of them takes 65 MB for a million hosts.
+    """Returns a 60-bit hash of a name. A set of them takes 65 MB for a million hosts.
 
-    The hash is keyed, so that no one can choose names that collide. In one of two million fleets, two of a million
+    The hash is keyed, so that colliding names cannot be chosen. In one of two million fleets, two of a million
     names collide by chance, and are refused as one repeated name.
     """
     digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8, key=_KEY).digest()
@@ -60,7 +60,7 @@ def name_hash(name: str) -> int:
 
 
 class Fleet:
-    """Hosts that can be iterated over: once for standard input and pipes (`once`), else repeatedly.
+    """The hosts of a fleet, as an iterable: only once for standard input and pipes (`once`), else repeatedly.
 
     Shard K of N has the hosts whose names' hashes are K - 1 modulo N: the N shards together are the fleet, and all
     occurrences of a name are in one shard.
@@ -72,7 +72,7 @@ class Fleet:
         self._shard = shard
 
     def __iter__(self) -> Iterator[Host]:
-        """Raises UsageError if the fleet itself cannot be read; a bad host carries its problem."""
+        """Yields the hosts; a bad host has a problem. Raises UsageError if the fleet itself cannot be read."""
         index, shards = self._shard
         try:
             for host in self._hosts():

@@ -1,8 +1,8 @@
 """The manifest of a fleet: a line of JSON for each host, appended when the host is done.
 
-An entry has the host's name, its file and that file's SHA-256, the Names of key and parent, a hash of the target's
-public key (`target`), and a fingerprint of the wrapped inputs (`inputs`; docs/transfer.md explains why it reveals
-nothing).
+An entry has the host's name, the name and SHA-256 of its file, and the Names of key and parent. It also has a
+hash of the target's public key (`target`) and a fingerprint of the wrapped inputs (`inputs`). docs/transfer.md
+explains why the fingerprint reveals nothing.
 """
 
 import fcntl
@@ -23,7 +23,10 @@ _PART = 8
 
 
 def manifest_name(shard: tuple[int, int]) -> str:
-    """Returns the file's name in the fleet's directory; each shard has its own, to run beside the others."""
+    """Returns the manifest's name in the fleet's directory.
+
+    Each shard has its own, so shards can run concurrently.
+    """
     return "manifest.jsonl" if shard[1] == 1 else f"manifest-{shard[0]}-of-{shard[1]}.jsonl"
 
 
@@ -38,9 +41,9 @@ class FinishedHosts:
                 self._entries[name_hash(str(entry.get("host")))] = b"".join(_part(value) for value in parts)
 
     def differs(self, name: str, target: str, inputs: str) -> bool:
-        """Returns whether this host was wrapped for the same public key with another secret, password or policy.
+        """Returns whether this host's key was wrapped with a different secret, password or policy.
 
-        Returns False if `inputs` is empty, since the inputs are then unknown.
+        Returns False if the host's public key has changed too, or if `inputs` is empty (unknown).
         """
         if not inputs:
             return False
@@ -48,7 +51,7 @@ class FinishedHosts:
         return found[:_PART] == _part(target) and found[_PART : 2 * _PART] != _part(inputs)
 
     def mark_finished(self, name: str, target: str, inputs: str, file: str) -> bool:
-        """Returns whether this host is done: same public key and inputs, and an unchanged file."""
+        """Returns whether this host is done, with the same public key and inputs, and an unchanged file."""
         key = name_hash(name)
         if not inputs:
             return False
@@ -92,8 +95,8 @@ def _entries(path: str) -> Iterator[dict[str, Any]]:
 def append_to(path: str) -> IO[bytes]:
     """Opens the manifest for appending, for one run at a time; completes a truncated last line first.
 
-    The workers of a run inherit its lock, so a new run waits for workers that a killed run left: they finish their
-    hosts, and would replace files that the new run lists.
+    Workers inherit the lock. After a run is killed, its workers still finish their hosts, so a new run waits for
+    them; otherwise they would replace files that the new run lists.
     """
     file = open(path, "a+b", opener=_private)  # noqa: SIM115
     try:

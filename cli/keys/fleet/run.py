@@ -35,7 +35,7 @@ NAMED = 100
 
 
 class FleetPlan(NamedTuple):
-    """A run: the hosts, how to wrap, the output directory (`-`: lines on standard output), and the processes."""
+    """A run: its hosts, wrap order, output directory (`-`: lines on standard output), and number of processes."""
 
     fleet: Fleet
     order: WrapOrder
@@ -57,7 +57,7 @@ class Summary:
         return self.hosts - self.wrapped - self.done_before
 
     def fail(self, host: str) -> None:
-        """Records a bad host, if it is one of the first."""
+        """Stores the name of a bad host, up to `NAMED` names."""
         if len(self.failed_hosts) < NAMED:
             self.failed_hosts.append(host)
 
@@ -81,10 +81,11 @@ class Summary:
 
 
 def wrap_fleet(plan: FleetPlan, found: Survey | None, *, resume: bool = False) -> Summary:
-    """Wraps for every host; with `resume`, only for those that the manifest lacks.
+    """Wraps for every host; with `resume`, only for the hosts that the manifest does not list.
 
-    `found` is a survey of the fleet, None if the hosts can be read only once: of a repeated name, only the first
-    is then wrapped. Raises UsageError if there is a manifest and no `resume`, or a manifest with other inputs.
+    `found` is a survey of the fleet, None if the hosts can be read only once: only the first host of a repeated
+    name is then wrapped. Raises UsageError if there is a manifest and no `resume`, or a manifest with other
+    inputs.
     """
     summary = Summary()
     if plan.out == STDOUT:
@@ -135,7 +136,7 @@ def _find_finished(plan: FleetPlan, path: str, summary: Summary) -> FinishedHost
 
 
 def _mark_repeated(hosts: Iterable[Host], found: Survey | None) -> Iterator[Host]:
-    """Yields the hosts; a repeated name becomes the problem of its host."""
+    """Yields the hosts; reports a repeated name as the problem of its host."""
     seen: set[int] = set()
     for host in hosts:
         repeated = False

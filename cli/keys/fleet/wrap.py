@@ -1,6 +1,6 @@
 """A key wrapped for one host of a fleet, on a machine without a TPM.
 
-`wrap_host` takes a host as a dict and returns the result as one, so that any engine can map it over a fleet;
+`wrap_host` maps a dict of a host to a dict with the result, so that any engine can apply it to a fleet.
 `HostWrapper` is the same for engines that send functions to other processes. `fleet_run` takes a whole fleet.
 """
 
@@ -72,7 +72,7 @@ class WrapOrder(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """The inputs for one host. `fingerprint` distinguishes them from other inputs without revealing them."""
+    """The inputs for one host. `fingerprint` identifies the inputs without revealing them."""
 
     secret: Secret
     auth: Secret
@@ -82,11 +82,11 @@ class Inputs(NamedTuple):
 
 
 def wrap_host(fields: Mapping[str, Any], order: WrapOrder) -> dict[str, Any]:
-    """Wraps for one host; for a bad host, returns an entry with `error` and raises nothing.
+    """Wraps for one host. For a bad host, returns an entry with `error` instead of raising.
 
     `fields` are those of `tpmwire export-public`, and `_OWN`. The result has the host's name, its key file in
     `pem`, that file's SHA-256 in `fingerprint`, the Names of key and parent in `name` and `parent_name`, and
-    `target` and `inputs`, by which a later run recognizes what was wrapped.
+    `target` and `inputs`, by which a later run recognizes a finished host.
     """
     name = str(fields.get("host") or "")
     try:
@@ -128,7 +128,7 @@ def save_key_file(entry: dict[str, Any], out: str) -> dict[str, Any]:
 
 
 def target_hash(fields: Mapping[str, Any]) -> str:
-    """Returns whether a host's public key is the one that was wrapped for."""
+    """Returns a hash of the public key that a host's key is wrapped for."""
     public = fields.get("public")
     if public is None:
         # A cloud's description of the host, with other fields.
@@ -160,14 +160,17 @@ def inputs_of(fields: Mapping[str, Any], order: WrapOrder) -> Inputs:
 
 
 def _fingerprint(secret: Secret, said: list[object]) -> str:
-    """Returns the inputs' fingerprint under the secret, which has 240 random bits; empty if it is too short."""
+    """Returns the fingerprint of the inputs, keyed with the secret (240 random bits); empty for a short secret."""
     if len(secret.reveal()) < LEAST_SECRET:
         return ""
     return hmac.digest(secret.reveal(), json.dumps(said).encode(), "sha256")[:16].hex()
 
 
 def _own(fields: Mapping[str, Any]) -> dict[str, str]:
-    """Returns the fields of `_OWN` that a host has, as text. Raises UsageError for an empty or misspelled one."""
+    """Returns the fields of `_OWN` that a host has, as text.
+
+    Raises UsageError for an empty or misspelled field.
+    """
     own: dict[str, str] = {}
     for given, value in fields.items():
         field = given.replace("-", "_")
@@ -187,7 +190,7 @@ def _own(fields: Mapping[str, Any]) -> dict[str, str]:
 
 @lru_cache(maxsize=256)
 def _find_misspelled(field: str) -> str | None:
-    """Returns the intended field, if this one would silently leave a key without protection."""
+    """Returns the intended name of a misspelled field that would silently leave a key unprotected."""
     known = ["pcrs", "policy", "policy_file", "password_file", "key_auth_file"]
     return next(iter(difflib.get_close_matches(field[:32].lower(), known, 1, 0.75)), None)
 
@@ -218,7 +221,7 @@ def wrap_for_target(target: Target, inputs: Inputs, trust: "Trust | None") -> "K
 
 
 def _certified(target: Target, trust: "Trust") -> None:
-    """Raises UsageError unless a trusted CA vouches for the target's key."""
+    """Raises UsageError unless a trusted CA certifies the target's key."""
     if target.certificate is None:
         raise UsageError(f"{target.host} has no EK certificate for --ca to verify: export its endorsement key")
     try:
@@ -233,7 +236,7 @@ def _certified(target: Target, trust: "Trust") -> None:
 
 
 class HostWrapper:
-    """`wrap_host` for engines that pickle functions: secrets are named by their files and read where it runs.
+    """`wrap_host` for engines that pickle functions: each worker reads the secrets from their files.
 
     The pickle contains file names only; each worker needs the files at those paths. With `out`, a directory, key
     files are written there, and entries have no content. The first call raises UsageError if a file cannot be
