@@ -17,7 +17,7 @@ CONFIGURATION = (ROOT / ".pre-commit-config.yaml").read_text()
     ("message", "says"),
     [
         ("a" * 72, None),
-        ("a" * 73, "has 73 characters, at most 72"),
+        ("a" * 73, "has 73 characters, more than 72"),
         ("Refuse empty passwords\n\nThe TPM counts them.\n", None),
         ("Refuse empty passwords\nThe TPM counts them.\n", "second line"),
         ("# Please enter the commit message\nRefuse empty passwords\n# On branch main\n", None),

@@ -60,7 +60,7 @@ def test_a_socket_has_its_mode_whatever_the_umask(tmp_path: Path, mode: int) -> 
 
 def test_a_stale_socket_is_replaced_and_a_live_one_is_not(tmp_path: Path) -> None:
     path = tmp_path / "s"
-    with unix_listener(str(path), 0o600), pytest.raises(UsageError, match="another program listens there"):
+    with unix_listener(str(path), 0o600), pytest.raises(UsageError, match="in use by another program"):
         unix_listener(str(path), 0o600)
     assert path.exists(), "as after SIGKILL"
     with unix_listener(str(path), 0o600), socket.socket(socket.AF_UNIX) as client:
