@@ -95,14 +95,14 @@ def run(words: list[str]) -> int:
 
 
 class _Closed(io.TextIOBase):
-    """Standard output if it is closed."""
+    """A replacement for a closed standard output, which raises UsageError."""
 
     def write(self, _text: str) -> NoReturn:
         raise UsageError("cannot write the output: standard output is closed; redirect it to a file or program")
 
     @property
     def buffer(self) -> NoReturn:
-        """Raises UsageError, for bytes too."""
+        """Raises UsageError, also for binary output."""
         self.write("")
 
 
@@ -129,7 +129,7 @@ def _dispatch(words: list[str]) -> int:
 
 
 def verb_module(verb: str) -> ModuleType:
-    """Imports the module of a verb, which has the verb's name if Python allows it."""
+    """Imports the module of a verb. Its name is the verb's name, with _ if the name is reserved in Python."""
     name = verb.replace("-", "_").replace(" ", "_")
     name += "_" if iskeyword(verb) or verb in _TAKEN else ""
     return import_module(f".verbs.{name}", __package__)
@@ -152,7 +152,7 @@ First steps:
 
 
 def _family(family: str, option: str = "") -> int:
-    """Lists the verbs that begin with a word. Raises UsageError unless the user asked for help."""
+    """Lists the verbs of a family, such as `token`. Raises UsageError unless the user requested help."""
     verbs = {verb: text for verb, text in VERBS.items() if verb.startswith(f"{family} ")}
     kinds = [verb.partition(" ")[2] for verb in verbs]
     if option not in ("-h", "--help"):

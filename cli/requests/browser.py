@@ -13,10 +13,11 @@ _READING = 5.0  # seconds for a browser to read a short page
 
 
 def show(url: str, program: str) -> bool:
-    """Has `program` (xdg-open) show it, with a page that only the user can read; returns whether that worked.
+    """Opens the URL with `program` (xdg-open), from a page that only the user can read.
 
-    On a command line all users could read the URL. Takes five seconds, after which the page is removed. Without a
-    graphical session nothing is tried: xdg-open would start a browser for terminals, which has none here.
+    Returns whether it succeeded. On a command line, all users could read the URL. After five seconds, the page is
+    removed. Without a graphical session, nothing is opened: xdg-open would start a text browser, which has no
+    terminal here.
     """
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return False

@@ -1,4 +1,4 @@
-"""Options of the verbs that sign requests: the key that signs, and the values that a verb needs of it."""
+"""Options of the verbs that sign requests: the signing key, and values derived from its settings."""
 
 import argparse
 import os
@@ -35,7 +35,7 @@ _PATIENCE = 30.0
 
 
 class UseSettings(CredentialSettings):
-    """The options of `add_use_options`, without those of --format. `given` are the names of the options given."""
+    """The options of `add_use_options`, except those of --format. `given` has the names of the given options."""
 
     given: frozenset[str]
 
@@ -68,7 +68,7 @@ class BodySettings:
 class Caller(NamedTuple):
     """The caller of AWS, with the credentials of a run.
 
-    `region` is --aws-region, `profile_region` that of the profile that --profile names, and `timeout` is for
+    `region` is --aws-region, `profile_region` the region of --profile's profile. `timeout` is for
     requests to other services than STS, in seconds.
     """
 
@@ -79,7 +79,7 @@ class Caller(NamedTuple):
 
 
 class _Noted(argparse.Action):
-    """An option of the program that also notes that it was given, since it then overrides the profile's."""
+    """An option that records that it was given, since a given option overrides the profile's."""
 
     def __init__(self, inner: argparse.Action) -> None:
         names = (
@@ -109,7 +109,7 @@ class _Noted(argparse.Action):
 
 
 class _ShortUsage(argparse.RawDescriptionHelpFormatter):
-    """The usage line without the program's fifty options, which are listed below it."""
+    """A usage line without the fifty options of the credential program, which --help lists below it."""
 
     def add_usage(
         self,
@@ -123,9 +123,9 @@ class _ShortUsage(argparse.RawDescriptionHelpFormatter):
 
 
 def add_use_options(parser: argparse.ArgumentParser, without: tuple[str, ...] = ()) -> None:
-    """Adds all options of `aws-tpm-process-credential`, --profile among them.
+    """Adds all options of `aws-tpm-process-credential`, including --profile.
 
-    `without` names those that the verb does not use.
+    `without` names the options that the verb does not use.
     """
     output = OUTPUT_OPTIONS if "--format" in without else ()
     group = parser.add_argument_group(
@@ -140,10 +140,10 @@ def add_use_options(parser: argparse.ArgumentParser, without: tuple[str, ...] = 
 
 
 def resolve_run(args: UseSettings) -> RunSettings:
-    """Returns the settings of the run: the options given, over those of the profile that --profile names.
+    """Returns the settings of the run: those of --profile's profile, overridden by the given options.
 
-    Without an access key id among them AWS_PROFILE names the profile. Raises UsageError for a profile that does
-    not run our program.
+    Without an access key id in the options, AWS_PROFILE names the profile. Raises UsageError for a profile that
+    does not run our program.
     """
     given = {option: value for option, value in vars(args).items() if option in args.given}
     profile = args.profile
@@ -189,22 +189,22 @@ def add_sigv4a_use_options(parser: "argparse._ActionsContainer") -> None:
     parser.add_argument(
         "--sigv4a",
         metavar="KEY",
-        help="sign by SigV4A with this P-256 key in the TPM, a file or persistent handle from `tpmwire import "
-        "--sigv4a-out`; password, PCRs and the rest are those of the HMAC key",
+        help="P-256 key in the TPM that signs by SigV4A: a file or persistent handle from `tpmwire import "
+        "--sigv4a-out`; has the password, PCRs and other options of the HMAC key",
     )
     parser.add_argument(
         "--region-set",
         metavar="SET",
         help="regions where the SigV4A signature is valid: us-east-1,eu-* or * (default: the one region); "
-        "without --sigv4a, temporary credentials of a role or session sign",
+        "without --sigv4a, the request is signed with temporary credentials of a role or session",
     )
 
 
 def region_set_of(args: Sigv4aUseSettings, scope: "Scope") -> str | None:
-    """Returns the set of regions to sign for; None for one region, which other options name.
+    """Returns the set of regions to sign for; None to sign for one region.
 
-    `scope` is derived from the host. A host for all regions, such as a multi-region access point of S3, accepts no
-    signature for one region. Raises UsageError if it would get a signature by SigV4.
+    `scope` is derived from the host. A host for all regions, such as an S3 multi-region access point, accepts no
+    signature for one region. Raises UsageError if the request would be signed by SigV4 for such a host.
     """
     if not scope.multi_region or args.region_set is not None:
         return args.region_set
@@ -217,7 +217,7 @@ def region_set_of(args: Sigv4aUseSettings, scope: "Scope") -> str | None:
 
 
 def sigv4a_place(text: str) -> int | str:
-    """Returns where the key of --sigv4a is: a persistent handle, or a key file's path. Raises UsageError."""
+    """Returns the location of the --sigv4a key: a persistent handle, or a key file's path. Raises UsageError."""
     if not re.fullmatch("0[xX][0-9a-fA-F]+|[0-9]+", text):
         return text
     try:
@@ -255,7 +255,7 @@ def add_request_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_body_options(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of the body."""
+    """Adds the options of the request body."""
     parser.add_argument(
         "-d",
         "--data",

@@ -40,7 +40,7 @@ class SigningScope(NamedTuple):
 
     @property
     def regions(self) -> str:
-        """The region, or the set of regions."""
+        """The region or the set of regions of the signature."""
         return self.region if self.region_set is None else self.region_set
 
 
@@ -50,7 +50,8 @@ def open_request(
 ) -> Iterator[tuple[Request, SigningScope]]:
     """Yields the unsigned request and its scope; closes the file of its body at the end.
 
-    `method` is used if neither the options nor a body state one. Raises UsageError, RequestError.
+    `method` is the default if neither the options nor a body determine the method. Raises UsageError,
+    RequestError.
     """
     service, region = args.service, args.region
     if args.url.startswith("s3://"):
@@ -70,7 +71,7 @@ def open_request(
 
 
 def _content(body: BodySettings | None, headers: list[tuple[str, str]]) -> tuple[bytes | FileBody | None, str]:
-    """Returns the body and its usual method; adds a form's Content-Type to the headers. Raises UsageError."""
+    """Returns the body and its default method; adds a form's Content-Type to the headers. Raises UsageError."""
     data, upload = (None, None) if body is None else (body.data, body.upload_file)
     if data and upload is not None:
         raise UsageError("-d and -T are both given; give one body")
@@ -83,7 +84,7 @@ def _content(body: BodySettings | None, headers: list[tuple[str, str]]) -> tuple
 
 
 def check_ends(request: "Request") -> None:
-    """Raises UsageError for headers that state the length of the body, since the body does."""
+    """Raises UsageError for headers that state the length of the body, which is computed here."""
     ours = ("connection", "content-length", "transfer-encoding")
     if name := next((name for name, _ in request.headers if name.lower() in ours), None):
         raise UsageError(f"header {name} is derived from the body; remove it")
@@ -128,7 +129,7 @@ def _is_unsigned_by_profile(profile: "Profile | None", service: str) -> bool:
 
 
 def _bucket_url(args: RequestSettings, caller: Caller) -> tuple[str, str, str | None]:
-    """Returns the URL of s3://BUCKET/KEY, whose key is not percent-encoded, its service, and its one region."""
+    """Returns the URL, service and region of s3://BUCKET/KEY, whose key is not percent-encoded."""
     from sigv4.s3 import locate, read_s3_settings, split_bucket_key  # noqa: PLC0415 - for s3:// only
 
     bucket, key = split_bucket_key(args.url.removeprefix("s3://"))
@@ -151,7 +152,7 @@ def _client_region(caller: Caller, bucket: str, given: str | None) -> str:
 
 
 def _address(url: str, service: str | None) -> str:
-    """Returns the URL as sent, for the service of that name, or the one of the host."""
+    """Returns the URL as sent, for the named service or, without a name, for that of the host."""
     parts = split_url(url)
     if parts.username is not None:
         raise UsageError("the URL contains a user name, which a signed request cannot have; remove it")
@@ -166,9 +167,9 @@ def _address(url: str, service: str | None) -> str:
 
 
 def _query(query: str) -> str:
-    """Returns a query in the form that servers compute from it: each byte encoded in one way.
+    """Returns a query in the canonical form of servers, with one encoding for each byte.
 
-    If a/b or a+b were sent and signed as typed, the server would compute with a%2Fb and a%20b.
+    If a/b or a+b were signed as typed, the signature would not match: the server uses a%2Fb and a%20b.
     """
     pairs = (piece.partition("=") for piece in query.replace("+", "%20").split("&") if piece)
     return "&".join(f"{_encoded(name)}{sign}{_encoded(value)}" for name, sign, value in pairs)

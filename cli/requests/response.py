@@ -22,7 +22,7 @@ _KEPT = 1 << 14  # bytes of a response that is not printed
 
 
 def out() -> BinaryIO:
-    """Returns standard output for bytes. Raises UsageError if it is closed."""
+    """Returns standard output as a binary stream. Raises UsageError if standard output is closed."""
     return sys.stdout.buffer
 
 
@@ -40,10 +40,10 @@ class _Shown:
 class Output:
     """The destination of a response: the file at `path`, or standard output. A context manager.
 
-    A terminal gets control characters by their numbers, unless `path` is -.
+    On a terminal, control characters are shown by their numbers, unless `path` is -.
 
-    `include` writes status and headers first. With `fail` an HTTP error is not written; `refused` returns whether
-    there was one. Raises UsageError if the file cannot be created.
+    `include` writes status and headers first. With `fail`, an HTTP error is not written, and `refused`
+    is then True. Raises UsageError if the file cannot be created.
     """
 
     def __init__(self, path: str | None, *, include: bool = False, fail: bool = False) -> None:
@@ -100,7 +100,7 @@ class Output:
             raise
 
     def keep(self) -> None:
-        """Renames the draft to the file. Raises OSError."""
+        """Renames the temporary file to the output file. Raises OSError."""
         with self._named():
             if self._file is not None and self._path is not None:
                 self._file.close()
@@ -108,7 +108,7 @@ class Output:
                 os.replace(self._temporary, self._path)
 
     def code(self) -> str:
-        """Returns AWS's error code in a response that is not printed; nothing else, since it may quote tokens."""
+        """Returns only AWS's error code, or "" if there is none. The rest of the response may contain tokens."""
         found = re.search(
             rb'<Code>([A-Za-z.]{1,80})</Code>|"__type":\s*"(?:[^"#]*#)?([A-Za-z]{1,80})"', self._kept
         )

@@ -1,4 +1,4 @@
-"""Signers, and the HTTP client for signed requests, of the key that a verb uses."""
+"""Signers and HTTP clients for the signed requests of a verb."""
 
 import time
 from typing import TYPE_CHECKING
@@ -24,10 +24,10 @@ def http_client(caller: Caller) -> "HttpClient":
 
 
 def signer_of(caller: Caller, sigv4a: str | None = None, region_set: str | None = None) -> Signer:
-    """Returns a signer: temporary credentials for a role, a user or MFA, else the TPM's key itself.
+    """Returns a signer: with temporary credentials for a role, federated user or MFA, else with the TPM's key.
 
-    With `sigv4a` (the place of a key) or `region_set` it signs by SigV4A. The TPM is closed again. Raises what
-    `obtain` does.
+    With `sigv4a` (a key's handle or file) or `region_set`, it signs by SigV4A. The TPM is closed on return.
+    Raises the errors of `obtain`.
     """
     return key_of(caller, sigv4a, region_set)[0]
 

@@ -40,7 +40,7 @@ def sigv4a_key_of(run: RunSettings, place: str | None, region_set: str | None) -
 
 
 def _key(run: RunSettings, place: int | str) -> EcdsaKey:
-    """Returns the key of --sigv4a, with the options of the HMAC key except for its place. Raises UsageError."""
+    """Returns the key of --sigv4a, with the HMAC key's options except its handle or file. Raises UsageError."""
     described = run.copy()
     # Cached data about the HMAC key does not apply to this one.
     described.key_name = None

@@ -1,4 +1,4 @@
-"""One listening socket, and its connections from the first byte to the last."""
+"""A listening socket and its connections, which are read in one thread."""
 
 import contextlib
 import os
@@ -30,7 +30,7 @@ _LONGEST = 1 << 20  # bytes of a connection
 
 
 def raise_descriptor_limit() -> None:
-    """Raises this process's limit of descriptors to the system's, since many connections need them."""
+    """Increases this process's limit of file descriptors to the maximum, for many connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)
     if soft < wanted:
@@ -58,9 +58,9 @@ class _Connection:
 class Connections:
     """Reads the heads of all connections in one thread; each complete one gets a thread for its response.
 
-    So a silent connection does not block the others. If there are too many, the oldest is closed once it had a
-    moment to send; until then others wait in the kernel's queue. `respond` gets the bytes of a request and returns
-    those of the response.
+    A silent connection thus does not block others. If there are too many connections, the oldest is closed once
+    it had a moment to send; until then others wait in the kernel's queue. `respond` takes the bytes of a request
+    and returns the bytes of the response.
     """
 
     def __init__(self, listener: socket.socket, respond: Callable[[bytes], bytes]) -> None:
@@ -81,7 +81,7 @@ class Connections:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
-        """Starts to accept."""
+        """Starts to accept connections."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -107,7 +107,7 @@ class Connections:
         self._selector.close()
 
     def close_listener(self) -> None:
-        """Closes the port in a forked process, which must not hold it."""
+        """Closes the listening socket in a forked process, which must not keep it open."""
         self._listener.close()
 
     def _wake(self) -> None:
@@ -138,7 +138,7 @@ class Connections:
         return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
 
     def _has_room(self) -> bool:
-        """Returns whether there is room for one more connection, and makes room if possible."""
+        """Returns whether a further connection can be accepted; closes an old connection if necessary."""
         oldest = next(iter(self._connections.values()), None)
         full = oldest is not None and len(self._connections) >= self._most
         return not full or (oldest is not None and oldest.begun + _CHANCE <= time.monotonic())
@@ -176,7 +176,7 @@ class Connections:
         connection.close()
 
     def _close_oldest(self) -> bool:
-        """Returns whether a connection was closed."""
+        """Closes the oldest connection if possible; returns whether one was closed."""
         oldest = next(iter(self._connections.values()), None)
         if oldest is not None:
             self._close(oldest)
@@ -199,7 +199,7 @@ class Connections:
                 self._whole.append(connection)
 
     def _linger(self) -> None:
-        """Waits for the clients that got a response to close first."""
+        """Waits for clients to close their connections after the response."""
         while not self._done.empty():
             connection = _Connection(self._done.get(), _LINGER, answered=True)
             if len(self._connections) < self._most:

@@ -30,9 +30,9 @@ _ALLOWED = ("GET", "HEAD", "PUT")
 
 
 class Service(NamedTuple):
-    """What is served, and to which clients; with `imds` also the metadata service, to every client.
+    """Responds to clients with the credentials; with `imds`, also as the metadata service, to every client.
 
-    `region` is that of the metadata service; None if it is unknown.
+    `region` is the region that the metadata service reports; None if it is unknown.
     """
 
     store: Store
@@ -64,9 +64,9 @@ class _Response(NamedTuple):
 
 
 def respond(data: bytes, service: Service, port: int | None) -> bytes:
-    """Returns the response to a request whose head `data` begins with; `port` is ours, None at a unix socket.
+    """Returns the response to the request in `data`; `port` is the server's port, None for a unix socket.
 
-    Refusals are in JSON, as SDKs read them. May wait for credentials that are being fetched.
+    Refusals are in the JSON that SDKs parse. May wait until credentials are fetched.
     """
     method = ""
     try:
@@ -96,7 +96,7 @@ def _response(request: Request, service: Service, port: int | None) -> _Response
 
 
 def _put(request: Request, service: Service) -> _Response:
-    """Opens a session of the metadata service."""
+    """Responds to a PUT, which opens a session of the metadata service."""
     if request.path != "/latest/api/token" or not service.imds:
         raise _nothing()
     wanted = request.fields.get(_TTL.lower(), "")

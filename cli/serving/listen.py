@@ -37,9 +37,9 @@ def tcp_listener(address: str, port: int) -> socket.socket:
 
 
 def unix_listener(path: str, mode: int) -> socket.socket:
-    """Returns a listener at `path`, which never has a wider mode. Replaces a socket that no one listens on.
+    """Returns a listener at `path`, whose mode is never wider than `mode`. Replaces an unused socket.
 
-    Raises UsageError if another program listens there, or if the path is another kind of file.
+    Raises UsageError if another program listens on the socket, or if the path is not a socket.
     """
     if not path or len(os.fsencode(path)) > _LONGEST_PATH:
         raise UsageError(f"--socket {path!r}: expected a path of 1 to {_LONGEST_PATH} bytes; choose a shorter one")
@@ -60,20 +60,20 @@ def unix_listener(path: str, mode: int) -> socket.socket:
 
 
 def identity(path: str) -> tuple[int, int]:
-    """Identifies the file. Raises OSError."""
+    """Returns device and inode of the file. Raises OSError."""
     found = os.lstat(path)
     return found.st_dev, found.st_ino
 
 
 def unlink_socket(path: str, bound: tuple[int, int]) -> None:
-    """Removes the socket's file, unless another one has replaced it."""
+    """Removes the socket's file, unless a different file has replaced it."""
     with contextlib.suppress(OSError):
         if identity(path) == bound:
             os.unlink(path)
 
 
 def check_inherited(found: socket.socket) -> None:
-    """Raises UsageError for a socket of systemd that is not allowed here; it names the unit's correct setting."""
+    """Raises UsageError for an unsuitable socket from systemd; the message names the unit's correct setting."""
     if found.type != socket.SOCK_STREAM or not found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         raise UsageError(
             "the socket unit passes a socket that does not listen for streams; use ListenStream=, Accept=no"

@@ -1,4 +1,4 @@
-"""Parses a request's head so strictly that no two parsers can disagree about it (RFC 9112)."""
+"""Parses a request's head strictly (RFC 9112): requests that parsers could read differently are refused."""
 
 import re
 from typing import NamedTuple
@@ -36,12 +36,12 @@ class RefusedError(Exception):
 
 
 def is_whole(data: bytes) -> bool:
-    """Returns whether the head is complete, or will be refused in any case."""
+    """Returns whether the head is complete, or is already certain to be refused."""
     return b"\r\n\r\n" in data or len(data) > LONGEST_HEAD or _BARE.search(data) is not None
 
 
 def parse_request(data: bytes) -> Request:
-    """Parses the request whose head `data` begins with. Raises RefusedError."""
+    """Parses the request head at the beginning of `data`. Raises RefusedError."""
     head, end, _ = data.partition(b"\r\n\r\n")
     if len(head) + len(end) > LONGEST_HEAD or (not end and len(data) > LONGEST_HEAD):
         raise RefusedError(431, "RequestTooLarge", f"the request is longer than {LONGEST_HEAD} bytes")

@@ -1,4 +1,4 @@
-"""The sender of a request, detected by header fields: a program of this machine, a web page, or a proxy."""
+"""Detects the sender of a request by header fields: a program of this machine, a web page, or a proxy."""
 
 import ipaddress
 import re
@@ -26,7 +26,7 @@ _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(?::(\d{1,5}))?")
 
 
 def check_sender(fields: Mapping[str, str]) -> None:
-    """Raises RefusedError for a request that a proxy forwarded, or that a web page sent."""
+    """Raises RefusedError for a request from a proxy or a web page."""
     for name in fields:
         if _FORWARDED.fullmatch(name):
             raise RefusedError(403, "Forbidden", f"forwarded requests are refused ({name})")
@@ -37,7 +37,7 @@ def check_sender(fields: Mapping[str, str]) -> None:
 def check_host(host: str | None, port: int | None) -> None:
     """Raises RefusedError unless `host` names this machine, with `port` (None: any) or without a port.
 
-    A web page whose name resolves to this machine sends that name as host; it cannot have a loopback address.
+    A web page whose name resolves to this machine sends this name as host, and cannot send a loopback address.
     """
     found = _HOST.fullmatch((host or "").lower())
     if found is None or not _is_loopback(found[1]) or (port and found[2] and int(found[2]) != port):

@@ -34,7 +34,7 @@ class CredentialServer:
         self.close()
 
     def close(self) -> None:
-        """Stops accepting connections. Clients that wait for credentials get an error; responses are sent."""
+        """Stops accepting connections. Waiting clients get an error; responses in progress are still sent."""
         for each in self._connections:
             each.stop()
         self._service.store.close()
@@ -43,7 +43,7 @@ class CredentialServer:
             each.close(deadline)
 
     def close_listeners(self) -> None:
-        """Closes the ports in a forked process, which must not hold them."""
+        """Closes the listening sockets in a forked process, which must not keep them open."""
         for each in self._connections:
             each.close_listener()
 

@@ -45,8 +45,8 @@ class _Held(NamedTuple):
 class Store:
     """Credentials from `fetch`, renewed when 15 to 20 minutes are left (or a third of their lifetime).
 
-    `get` is for many threads; only `keep` fetches, so that a signal in the main thread ends a fetch as it ends a
-    run of the program, and the TPM is left clean. `clock` returns POSIX seconds.
+    `get` is for many threads. Only the main thread fetches, so a signal ends a fetch like a
+    run of the program, and leaves the TPM clean. `clock` returns POSIX seconds.
     """
 
     def __init__(self, fetch: Callable[[], "Credentials"], clock: Callable[[], float] = time.time) -> None:
@@ -65,22 +65,22 @@ class Store:
 
     @property
     def end(self) -> float:
-        """When the credentials expire, in POSIX seconds; 0 without credentials."""
+        """The expiration of the credentials in POSIX seconds; 0 without credentials."""
         return self._held.end if self._held else 0.0
 
     @property
     def fetched(self) -> float:
-        """When the credentials were fetched, in POSIX seconds; 0 without credentials."""
+        """The time of the last fetch in POSIX seconds; 0 without credentials."""
         return self._held.fetched if self._held else 0.0
 
     @property
     def due(self) -> float:
-        """When to fetch next, in POSIX seconds; later after a failure."""
+        """The time of the next fetch in POSIX seconds; later after a failure."""
         # If the clock was set back, seconds would become hours.
         return self._due if self._clock() > self._set_at - _CLOCK_STEP else 0.0
 
     def get(self) -> "Credentials":
-        """Returns valid credentials, without waiting if there are any. Raises UnavailableError."""
+        """Returns valid credentials; waits only if there are none. Raises UnavailableError."""
         if found := self._good():
             return found
         with self._changed:
@@ -99,7 +99,7 @@ class Store:
 
         Raises UsageError, and the errors of the function `fetch`.
 
-        Reports a wrong clock instead of serving: SDKs here would treat the credentials as expired, and ask
+        A wrong clock is an error, since SDKs on this machine would treat the credentials as expired, and request
         forever.
         """
         try:
@@ -128,11 +128,11 @@ class Store:
         self._finish(_Held(found, now, end), due)
 
     def wake(self) -> None:
-        """Ends a `rest`; may be called in a signal handler."""
+        """Ends the wait in `rest`; may be called in a signal handler."""
         self._calls.put(None)
 
     def rest(self, seconds: float) -> None:
-        """Waits until the next fetch is due or requested, or for this time."""
+        """Waits until the next fetch is due or requested, but at most for the given time."""
         try:
             self._calls.get(timeout=max(seconds, 0.0))
             while True:
@@ -141,7 +141,7 @@ class Store:
             return
 
     def close(self) -> None:
-        """Ends fetching; clients that wait get an error."""
+        """Ends fetching; waiting clients get an error."""
         # A signal may have interrupted our own `with`; then the clients' timeout ends their wait.
         if self._changed.acquire(timeout=1):
             self._closed = True

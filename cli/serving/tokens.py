@@ -1,4 +1,4 @@
-"""The tokens that clients need: that of the token file, and those of the metadata service."""
+"""The tokens of clients: the token in the token file, and those of the metadata service."""
 
 import hmac
 import os
@@ -17,9 +17,9 @@ _FORM = re.compile(rb"[\x21-\x7e]{16,1024}")  # fits into an Authorization heade
 
 
 class TokenFile:
-    """The token in the file at `path`: created if the file is missing, else read. The repr hides it.
+    """The token in the file at `path`, which is created if it is missing. The repr hides the token.
 
-    `renew` replaces a file that we created, and `close` removes it; an existing file belongs to its owner.
+    `renew` replaces and `close` removes a file that this process created, but not a file that existed before.
     Raises UsageError for a file that others can read or write, that has no valid token, or that cannot be created.
     """
 
@@ -44,7 +44,10 @@ class TokenFile:
             self._token = token
 
     def renew(self) -> None:
-        """Writes a new token to our file, or reads the owner's file again. Raises UsageError, OSError."""
+        """Writes a new token to a file of this process, or reads the user's file again.
+
+        Raises UsageError, OSError.
+        """
         new = secrets.token_urlsafe(32).encode() if self.made else _read(self._path)
         if hmac.compare_digest(new, self._token):
             return
@@ -60,7 +63,7 @@ class TokenFile:
                 raise
 
     def close(self) -> None:
-        """Removes the file, if it is ours and still there."""
+        """Removes the file if this process created it and it was not replaced."""
         if not (self.made and self._token):
             return
         try:
@@ -70,7 +73,7 @@ class TokenFile:
             return
 
     def opens(self, given: str) -> bool:
-        """Returns whether it is the token, or was it a minute ago; in constant time."""
+        """Returns whether `given` is the token, or was it until a minute ago; in constant time."""
         word = given.encode("utf-8", "replace")
         now = bool(self._token) and hmac.compare_digest(word, self._token)
         before = bool(self._before) and hmac.compare_digest(word, self._before)
@@ -131,8 +134,8 @@ def _read(path: str) -> bytes:
 class Sessions:
     """The tokens of the metadata service (IMDSv2).
 
-    A token contains its expiry under a MAC of ours: nothing is stored, so many requests cannot displace another
-    client's token. They end with the process.
+    A token contains its expiry and a MAC. Tokens are not stored, so a flood of requests cannot displace another
+    client's token. Tokens become invalid when the process ends.
     """
 
     def __init__(self) -> None:
@@ -142,13 +145,13 @@ class Sessions:
         return "<Sessions>"
 
     def open(self, seconds: int) -> str:
-        """Returns a new token, valid for this time."""
+        """Returns a new token that is valid for the given seconds."""
         end = time.monotonic_ns() + seconds * 10**9
         said = f"{end}.{secrets.token_urlsafe(8)}"
         return f"{said}.{self._mac(said)}"
 
     def has(self, token: str) -> bool:
-        """Returns whether it is a token that is still valid; in constant time."""
+        """Returns whether `token` is valid; in constant time."""
         said, _, mac = token.rpartition(".")
         ours = hmac.compare_digest(mac.encode("utf-8", "replace"), self._mac(said).encode())
         return ours and int(said.partition(".")[0]) > time.monotonic_ns()

@@ -1,1 +1,1 @@
-"""What the user types and reads: options, files, prompts, messages and colors."""
+"""The user interface: options, files, prompts, messages and colors."""

@@ -19,9 +19,10 @@ __all__ = ["printer"]
 
 
 def printer(choice: str) -> Callable[[Iterable[Node]], None]:
-    """Returns what prints trees to standard output, for --color auto, always or never. Raises UsageError.
+    """Returns a function that prints trees to standard output, for --color auto, always or never.
 
-    auto means color on a terminal, if rich is installed and NO_COLOR is unset or empty (no-color.org).
+    Raises UsageError. auto means color on a terminal, if rich is installed and NO_COLOR is unset or empty
+    (no-color.org).
     """
     if choice == "never" or (choice == "auto" and not _terminal_takes_colour()):
         return _plain
@@ -65,7 +66,7 @@ def _coloured(trees: Iterable[Node]) -> None:
 
 
 def _styled(line: Line, text: "Text") -> "Text":
-    """Returns a line with its parts in colors; its characters are those of the plain line."""
+    """Returns a line in colors; its characters are those of the plain line."""
     plain = printable(line.text)
     text.append(plain)
     if line.error:

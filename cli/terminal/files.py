@@ -69,7 +69,7 @@ def temporary_beside(path: str) -> str:
 
 
 def remove_drafts(path: str) -> None:
-    """Removes drafts that killed runs left beside `path`: they may contain a secret that was removed since."""
+    """Removes temporary files of killed runs beside `path`; they may contain a secret that was removed since."""
     directory, name = os.path.split(path)
     draft = re.compile(rf"{re.escape(name)}\.[0-9a-f]+\.tmp")
     with contextlib.suppress(OSError), os.scandir(directory or ".") as entries:
@@ -79,7 +79,7 @@ def remove_drafts(path: str) -> None:
 
 
 def check_regular(path: str) -> None:
-    """Raises UsageError for a path that is not that of a regular file, such as /dev/null."""
+    """Raises UsageError if the path exists but is not a regular file, such as /dev/null."""
     # As root, a rename would replace /dev/null or /dev/stdout.
     if not path or (os.path.exists(path) and (not os.path.isfile(path) or path.startswith("/dev/"))):
         raise UsageError(f"{path!r} is not a regular file; choose another path")

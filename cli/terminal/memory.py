@@ -11,7 +11,8 @@ _PR_SET_DUMPABLE = 4  # prctl(2)
 def protect_memory() -> None:
     """Disables core files, debuggers and /proc access to this process for its user; root keeps access.
 
-    It lasts until a program is executed. If the kernel or a sandbox refuses, the limit on core files remains.
+    The protection lasts until a program is executed. If the kernel or a sandbox refuses it, only the limit on
+    core files applies.
     """
     # A limit of 1, not 0: too small for a core file, and the one value that also stops the kernel from
     # piping a core to a handler, for which it ignores the limit otherwise (core(5)).
@@ -23,7 +24,7 @@ def protect_memory() -> None:
 
 
 def _prctl(option: int, value: int) -> None:
-    """prctl(2)."""
+    """Calls prctl(2)."""
     try:
         # The core of ctypes: loading all of it takes several milliseconds of each run.
         from _ctypes import call_function, dlopen, dlsym  # noqa: PLC0415 - not on every Python

@@ -43,7 +43,7 @@ class UsageError(Exception):
 
 
 class Interrupted(BaseException):
-    """A signal that ends the program; a BaseException, so that no handler of errors catches it."""
+    """A signal that ends the program. A BaseException, so handlers of errors do not catch it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -97,7 +97,7 @@ def guarded(program: str, work: Callable[[], int]) -> int:
 
 @contextlib.contextmanager
 def _named(program: str) -> Iterator[None]:
-    """Puts the name of the program in front of warnings."""
+    """Prefixes warnings with the name of the program."""
     global _program  # noqa: PLW0603 - one process runs one program
     before, _program = _program, program
     try:
@@ -119,7 +119,7 @@ def _flush_stdout() -> None:
 
 
 def _give_up_stdout() -> None:
-    """Discards unwritten output after a failed write, which Python would otherwise retry and report at its end."""
+    """Discards unwritten output after a failed write; Python would otherwise retry the write at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
@@ -142,7 +142,10 @@ def _explained(error: Exception) -> tuple[int, str]:
 
 
 def _internal(error: Exception) -> str:
-    """Describes a bug of the program; without the error's own text, which may quote a secret."""
+    """Returns the message for an internal error.
+
+    The message omits the exception's text, which may quote a secret.
+    """
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -160,7 +163,7 @@ def _one_line(error: Exception) -> str:
 
 @contextlib.contextmanager
 def _signals_interrupt() -> Iterator[None]:
-    """Raises Interrupted at the first SIGINT, SIGTERM or SIGHUP; later ones do not disturb the cleanup."""
+    """Raises Interrupted at the first SIGINT, SIGTERM or SIGHUP; later signals do not disturb the cleanup."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def interrupt(number: int, _frame: object) -> NoReturn:

@@ -70,7 +70,7 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}{hint} (see {self.prog} --help)")
 
     def _all_options(self) -> list[str]:
-        """Returns all long options, also those of subcommands."""
+        """Returns all long options, including those of subcommands."""
         found = [name for name in self._option_string_actions if name.startswith("--")]
         for action in self._actions:
             if isinstance(action, argparse._SubParsersAction):
@@ -78,14 +78,14 @@ class Parser(argparse.ArgumentParser):
         return found
 
     def action_of(self, name: str) -> argparse.Action | None:
-        """Returns the action of an option, also if hyphens, underscores or capitals differ."""
+        """Returns the action of an option; ignores hyphens, underscores and capitals."""
         if name in self._option_string_actions or not name.startswith("--"):
             return self._option_string_actions.get(name)
         alike = {id(action): action for known, action in self._option_string_actions.items() if _same(known, name)}
         return next(iter(alike.values())) if len(alike) == 1 else None
 
     def _canonical(self, word: str) -> str:
-        """Returns the word with its option as declared, so that `--persistent-handle` is `--persistentHandle`."""
+        """Returns the argument with its option as declared: `--persistent-handle` becomes `--persistentHandle`."""
         name, equals, value = word.partition("=")
         action = self.action_of(name)
         if action is None or name in self._option_string_actions:
@@ -94,7 +94,7 @@ class Parser(argparse.ArgumentParser):
         return known + equals + value
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
-        """Parses into the settings of a verb; options may stand between positionals of any number."""
+        """Parses the arguments into a verb's settings; options may stand between positional arguments."""
         between = any(action.nargs == "*" for action in self._get_positional_actions())
         parse = self.parse_intermixed_args if between else super().parse_args
         found = parse(args, namespace)
@@ -140,9 +140,9 @@ class Parser(argparse.ArgumentParser):
         return super()._get_values(action, arg_strings)
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
-        """Parses as argparse does, but with Go's rule for booleans: a lone `--flag` is `--flag=true`.
+        """Parses like argparse, but with Go's rule for booleans: a lone `--flag` is `--flag=true`.
 
-        The word after it stays, since it may be the verb's own: `tpmwire curl --assumeRole URL`.
+        The argument after the flag is not its value: in `tpmwire curl --assumeRole URL` it belongs to the verb.
         """
         words = list(sys.argv[1:] if args is None else args)
         end = words.index("--") if "--" in words else len(words)
@@ -164,7 +164,7 @@ class Once(argparse._StoreAction):
         values: object,
         option_string: str | None = None,
     ) -> None:
-        """Stores the value."""
+        """Stores the value; raises an error for a second, different value."""
         if getattr(namespace, self.dest, self.default) not in (self.default, values):
             raise argparse.ArgumentError(self, "given twice with different values; give it once")
         setattr(namespace, self.dest, values)
@@ -191,11 +191,11 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 
 class Program(argparse._StoreAction):
-    """A positional for a program and its arguments, after `--`; the error for a missing `--` mentions it."""
+    """A positional argument for a program and its arguments, after `--`. Errors mention a missing `--`."""
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """A formatter that finds the width itself: argparse would import shutil, and that zlib, bz2 and lzma."""
+    """A formatter that computes the width itself: argparse would import shutil, zlib, bz2 and lzma."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, width=_columns() - 2)
@@ -268,14 +268,14 @@ def add_tpm_options(parser: argparse._ActionsContainer, patience: str = "2s") ->
 
 
 def filled(text: str) -> str:
-    """Returns the text unless it is empty, as an unset shell variable leaves it. Raises ArgumentTypeError."""
+    """Returns the text. Raises ArgumentTypeError if it is empty, as with an unset shell variable."""
     if not text.strip():
         raise argparse.ArgumentTypeError("the value is empty; give a value, or remove the option")
     return text
 
 
 def auth_from(value: str | None, file: str | None, *variables: str) -> Secret:
-    """Returns an authValue: of the option, else the file, else the first variable that is set, else empty."""
+    """Returns an authValue: that of the option, of the file, or of the first variable that is set, else empty."""
     if value:
         return Secret(value.encode())
     if file is not None:
@@ -287,7 +287,7 @@ def auth_from(value: str | None, file: str | None, *variables: str) -> Secret:
 
 
 def pcrs_from(text: str) -> "tuple[TPMS_PCR_SELECTION, ...]":
-    """Parses PCRs as people write them: `23`, `7,23`, `sha256:7,23`. Raises UsageError."""
+    """Parses PCRs as users write them: `23`, `7,23`, `sha256:7,23`. Raises UsageError."""
     from tpmwire.errors import PolicyError  # noqa: PLC0415 - most keys have no PCRs
     from tpmwire.policy.pcr_selection import parse_pcrs  # noqa: PLC0415 - likewise
 

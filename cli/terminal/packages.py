@@ -14,7 +14,7 @@ _OURS = ("cli", "sigv4", "tpmwire")
 
 
 def explained(error: Exception) -> str | None:
-    """Returns the problem of the installation with its remedy; None if the error has another cause."""
+    """Returns the problem of the installation with its remedy; None if the error has a different cause."""
     if isinstance(error, ImportError):
         return _old(_top(error.name)) or _not_imported(error)
     if isinstance(error, AttributeError | TypeError):

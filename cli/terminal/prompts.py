@@ -19,7 +19,10 @@ def agreed(question: str) -> bool | None:
 
 
 def check_agreed(question: str, *, yes: bool) -> None:
-    """Asks to confirm a permanent deletion, at a terminal and without --yes. Raises UsageError for a no."""
+    """Asks to confirm a permanent deletion, at a terminal and without --yes.
+
+    Raises UsageError if the user declines.
+    """
     if not yes and agreed(question) is False:
         raise UsageError("not confirmed; nothing was changed (--yes skips the question)")
 
@@ -27,7 +30,7 @@ def check_agreed(question: str, *, yes: bool) -> None:
 def ask_secret(what: str, otherwise: str) -> bytes:
     """Prompts for `what`, and returns the input in UTF-8.
 
-    Raises UsageError if there is no terminal, or for input that is not text; `otherwise` names another way.
+    Raises UsageError without a terminal, or for input that is not text; `otherwise` suggests an alternative.
     """
     try:
         with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Printable output: text from elsewhere cannot control a terminal."""
+"""Makes output printable, so that untrusted text cannot control a terminal."""
 
 import contextlib
 import io
@@ -23,7 +23,7 @@ def printable(text: str, keep: str = "") -> str:
 
 @contextlib.contextmanager
 def printed() -> Iterator[None]:
-    """Makes text on standard output and standard error printable, plus line ends and tabs, within this context.
+    """Within this context, makes text on standard output and standard error printable, except line ends and tabs.
 
     Bytes, which are written to their `buffer`, are not changed.
     """

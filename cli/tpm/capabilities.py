@@ -1,4 +1,4 @@
-"""Describes a TPM as one document: manufacturer, capabilities, lockout state."""
+"""Describes a TPM in one document: manufacturer, capabilities and lockout state."""
 
 import datetime
 from typing import Any

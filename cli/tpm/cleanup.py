@@ -1,4 +1,4 @@
-"""Flushes in the background what a TPM creates after it missed its deadline."""
+"""Flushes, in the background, objects and sessions that a TPM creates after the timeout."""
 
 import os
 from collections.abc import Callable
@@ -12,7 +12,7 @@ PATIENCE = 60.0
 def finish_in_background(clean_up: Callable[[float], None]) -> bool:
     """Runs `clean_up(seconds)` in a background process, so that this one can end within the user's timeout.
 
-    That process holds the connection to the TPM until the response arrives, flushes what it created, and ends.
+    The background process keeps the connection to the TPM, waits for the response, and flushes the new handle.
     Returns whether the process was started.
     """
     try:

@@ -35,7 +35,10 @@ PAGE = 254
 
 
 def list_handles(tpm: "Tpm", kind: str) -> list[int]:
-    """Returns the handles of one of `KINDS`. Sessions, loaded or saved, keep the type of their opening."""
+    """Returns the handles of one of `KINDS`.
+
+    Sessions, loaded or saved, have the handle type with which they were opened.
+    """
     found: list[int] = []
     low = 0
     while True:
@@ -51,7 +54,10 @@ def list_handles(tpm: "Tpm", kind: str) -> list[int]:
 
 
 class Row(NamedTuple):
-    """An object in the TPM. Values that do not apply are None; `problem` is why it could not be read."""
+    """An object in the TPM. Values that do not apply are None.
+
+    `problem` is the reason why the object could not be read.
+    """
 
     kind: str
     handle: str
@@ -75,7 +81,7 @@ def rows(tpm: "Tpm") -> Iterator[Row]:
 
 
 def _row(tpm: "Tpm", kind: str, handle: int) -> Iterator[Row]:
-    """Returns the row of a handle; none if it disappeared."""
+    """Returns the row of a handle; no row if the object has disappeared."""
     shown = f"0x{handle:08x}"
     try:
         if kind in ("transient", "persistent"):

@@ -10,7 +10,7 @@ __all__ = ["open_tpm"]
 
 
 def open_tpm(args: TpmSettings, *, timeout: float | None = None, for_one_use: bool = False) -> Tpm:
-    """Opens the TPM of the options; `timeout` in seconds overrides theirs.
+    """Opens the TPM of the options; `timeout` (in seconds) overrides --timeout.
 
     A handle in a response that arrives after a signal or a timeout is flushed in the background.
     Raises TransportError.

@@ -57,7 +57,7 @@ def _where(text: str) -> int | str:
 
 
 def _public(path: str, pinned: bytes | None, where: int | str | None) -> "TPMT_PUBLIC":
-    """Returns a public area, given as such or built from a bare key and the template that yields its Name."""
+    """Returns the public area in a file, or builds it from a bare key and the template of the pinned Name."""
     try:
         found = read_public_key(read_small(path))
     except KeyFileError as error:

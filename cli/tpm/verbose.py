@@ -1,4 +1,4 @@
-"""--verbose: prints a line for each TPM command with its purpose, but not its content."""
+"""--verbose: prints a line for each TPM command with its purpose, but without its content."""
 
 from tpmwire.errors import TpmError
 from tpmwire.tpm import Observed

@@ -57,7 +57,7 @@ _QUESTIONS = {
 
 
 class Settings(Sigv4aUseSettings, UseSettings, OutputSettings):
-    """The options of all questions; each question sets its own."""
+    """The options of all queries; each query sets only its own."""
 
     question: str
     about: str

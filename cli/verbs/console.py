@@ -88,7 +88,10 @@ def run(args: Settings) -> int:
 
 
 def _session_seconds(run: RunSettings, duration: str | None) -> int | None:
-    """Returns --session-duration in seconds. Raises UsageError if AWS would refuse it or the credentials."""
+    """Returns --session-duration in seconds.
+
+    Raises UsageError if AWS would refuse the duration or the credentials.
+    """
     if not (run.assumeRole or run.federation_name):
         raise UsageError(
             "the console needs the credentials of a role or a federated user; give --assumeRole=true and "

@@ -79,7 +79,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Sends it.
+    """Sends the request.
 
     Raises UsageError or RequestError before the TPM is opened, NetworkError, and the errors of `signer_of`.
     """
@@ -107,7 +107,7 @@ def run(args: Settings) -> int:
 
 
 def _session(caller: Caller, request: Request, region: str, signer: Signer) -> Signer:
-    """Returns the signer of a directory bucket's session if the request needs one, else `signer`."""
+    """Returns the signer of a directory bucket's session if the request needs a session, else `signer`."""
     profile = caller.run.aws_profile
     bucket = bucket_of(request)
     if bucket is None or is_enabled("AWS_S3_DISABLE_EXPRESS_SESSION_AUTH", os.environ, profile):
@@ -118,7 +118,7 @@ def _session(caller: Caller, request: Request, region: str, signer: Signer) -> S
 
 
 def _remark(head: "Response", now: float) -> None:
-    """Notes problems that a user would otherwise have to find in the response's headers."""
+    """Prints notes about problems that only the response's headers show."""
     if head.status < 300:
         return
 

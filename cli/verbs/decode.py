@@ -15,9 +15,9 @@ input (-); a log of swtpm or tpm2-tools; a network capture (pcap, pcapng) of swt
 TCP, which needs the extra tpmwire[explain]. Traces of the Linux kernel are not supported, because they have no
 stable format; use `tpmwire trace` instead.
 
-Input can contain several messages. A response is explained by the command before it; for a response that stands
-alone, give its command with --command. If each line of a text starts a message, a damaged line does not hide the
-next one.
+Input can contain several messages. A response is explained by the command before it; for a response
+without its command, name the command with --command. If each line of a text starts a message, a damaged line does
+not hide the next one.
 
 With --salt and --auth, decode follows the sessions of a recording: it derives their keys, checks each HMAC, and
 shows decrypted parameters in lines that begin with =. Both options are repeatable, in any order: the HMACs
@@ -97,7 +97,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints a tree for each message; returns 1 if one of them cannot be parsed."""
+    """Prints a tree for each message; returns 1 if any message cannot be parsed."""
     show = printer(args.color)
     code = _code(args.command) if args.command else None
     keys = session_keys(args.salt, args.salt_file, args.auth, args.auth_file)
@@ -164,7 +164,10 @@ def _explain_recording(data: bytes, where: str, code: int | None, keys: SessionK
 
 
 def _pieces(data: bytes, where: str) -> list[bytes]:
-    """Decodes the whole input; text with a message per line by lines, so that a damaged one hides no other."""
+    """Decodes the whole input.
+
+    Text with one message per line is decoded by lines, so a damaged line affects no other.
+    """
     if len(data) > LIMIT:
         raise UsageError(f"{where} has more than {LIMIT} bytes")
     if not data.strip():
@@ -202,7 +205,7 @@ def _pair_messages(messages: list[bytes]) -> list[tuple[bytes, bytes]]:
 
 
 def _messages(data: bytes) -> list[bytes]:
-    """Splits at the sizes in the headers; bytes that do not fit stay one piece."""
+    """Splits messages by the sizes in their headers; bytes that are not a message stay in one piece."""
     messages, rest = [], data
     while len(rest) >= HEADER and HEADER <= int.from_bytes(rest[2:6], "big") <= len(rest):
         size = int.from_bytes(rest[2:6], "big")

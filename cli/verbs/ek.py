@@ -46,7 +46,7 @@ __all__ = ["Settings", "configure", "run"]
 
 
 class FoundCertificate(NamedTuple):
-    """A certificate's place, its reader, and the kinds of keys that it can certify."""
+    """A certificate: its location, a function that reads it, and the kinds of keys that it can certify."""
 
     where: str
     read: "Callable[[], Certificate]"
@@ -77,7 +77,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the results for each certificate; raises the error of the first invalid one."""
+    """Prints the results for each certificate; raises the error of the first invalid certificate."""
     trust = read_trust(args.ca)
     given = read_chain(args.cert) if args.cert else None
     if given is not None and given[0].is_authority:
@@ -165,7 +165,7 @@ def _check_certificate(
 
 
 def _pin(own: "OwnKey") -> str | None:
-    """Returns the value for --tpm-session-encrypt-with-name; None if a run could not find the key again."""
+    """Returns the value for --tpm-session-encrypt-with-name; None if a later run cannot find the key."""
     if own.handle is not None:
         return f"{own.name.hex()}@0x{own.handle:08x}"
     made = {"L-1": "ek-rsa", "L-2": "ek-ecc"}.get(own.kind.name)

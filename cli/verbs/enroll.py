@@ -79,7 +79,7 @@ class Settings(LineSettings, Sigv4aSettings):
 
 
 class Enrolment(NamedTuple):
-    """The plaintext key, the places of the new keys, and the line's options of AWS's endpoints."""
+    """The plaintext key, the files or handles of the new keys, and the endpoint options of the profile's line."""
 
     key_id: str
     secret: Secret
@@ -184,7 +184,7 @@ def enroll(args: Settings, checkpoint: Checkpoint) -> int:
 
 
 def _place_of(args: Settings, key_id: str) -> Place:
-    """Returns the place of the key: the handle, else a file, by default beside ~/.aws/config."""
+    """Returns the destination of the key: the handle, else a file, by default beside ~/.aws/config."""
     if args.persistent_handle is not None:
         return Place(args.persistent_handle)
     beside = os.path.join(os.path.dirname(config_path()), "tpmwire", f"{key_id}.pem")
@@ -192,7 +192,7 @@ def _place_of(args: Settings, key_id: str) -> Place:
 
 
 def _check_sigv4a(args: Settings, key_id: str, place: Place, sigv4a: Place) -> None:
-    """Raises UsageError if this TPM cannot hold the SigV4A key, or if both keys have the same place."""
+    """Raises UsageError if this TPM cannot hold the SigV4A key, or if both keys have the same file or handle."""
     if sigv4a.file:
         os.makedirs(os.path.dirname(sigv4a.file), mode=0o700, exist_ok=True)
     # It may be this very key, from an interrupted run.
@@ -203,7 +203,7 @@ def _check_sigv4a(args: Settings, key_id: str, place: Place, sigv4a: Place) -> N
 
 
 def _check_enrolled(profile: str, present: str) -> int:
-    """Reports, after the plaintext key is gone, whether its replacement works."""
+    """Reports whether the key in the TPM works, for a profile without a plaintext key."""
     try:
         command = ProfileCommand(present, profile)
     except UsageError as error:
@@ -217,7 +217,7 @@ def _check_enrolled(profile: str, present: str) -> int:
 
 
 def _check_present(args: Settings, key_id: str, present: str | None) -> None:
-    """Raises UsageError if the profile runs anything but a key of this id."""
+    """Raises UsageError if the profile's credential_process does not use the key of this id."""
     if present is None or args.force:
         return
     try:
@@ -231,7 +231,7 @@ def _check_present(args: Settings, key_id: str, present: str | None) -> None:
 
 
 def _import(args: Settings, plan: Enrolment) -> ProfileCommand:
-    """Puts the key in its place, unless an earlier run did, and returns the command line that uses it."""
+    """Stores the key, unless an earlier run did, and returns the command line that uses it."""
     place = plan.place
     pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
     pcrs = pcrs_from(args.pcrs) if args.pcrs else None
@@ -264,7 +264,7 @@ def _import(args: Settings, plan: Enrolment) -> ProfileCommand:
 
 
 def _check_public(tpm: Tpm, order: Order, place: Place, present: TPMT_PUBLIC) -> None:
-    """Raises UsageError if the key at the place has other attributes than the ordered one."""
+    """Raises UsageError if the stored key has different attributes than the ordered key."""
     policy = policy_of(tpm, order)
     wanted = hmac_key(policy.digest() if policy else b"", with_auth=bool(order.auth))
     if present != wanted.replace(unique=present.unique):
@@ -274,7 +274,7 @@ def _check_public(tpm: Tpm, order: Order, place: Place, present: TPMT_PUBLIC) ->
 
 
 def _check_same(command: ProfileCommand, secret: Secret, place: Place) -> None:
-    """Raises UsageError if the object at the place is not this secret, imported by us."""
+    """Raises UsageError if the stored key is not an HMAC key with this secret."""
     message = random_bytes(32)
     try:
         same = hmac.compare_digest(command.hmac(message), hmac.digest(secret.reveal(), message, "sha256"))

@@ -74,6 +74,6 @@ def run(args: Settings) -> int:
 
 
 def _as_python_found_them() -> None:
-    """Restores two signals that Python ignores; the program would inherit that, and `yes` would never end."""
+    """Restores two signals that Python ignores. The program would also ignore them, and `yes` would never end."""
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)

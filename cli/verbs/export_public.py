@@ -91,7 +91,7 @@ def run(args: Settings) -> int:
 
 
 def _kind(asked: str, public: "TPMT_PUBLIC") -> str:
-    """Returns the kind of the key; a TPM may have the RSA one if the ECC one is requested. Raises UsageError."""
+    """Returns the kind of the key, which is RSA instead of ECC if the TPM has only this one. Raises UsageError."""
     kinds = {"srk": ("srk", "srk-rsa"), "h2": ("h2", "h1")}.get(asked, (asked,))
     for kind in kinds:
         if is_of(public, PARENTS[kind]):

@@ -199,9 +199,9 @@ def run(args: Settings) -> int:
 
 
 def _check_places(args: Settings) -> tuple[Place, Place]:
-    """Returns the places of the HMAC key and of the key of SigV4A.
+    """Returns the destinations of the HMAC key and of the SigV4A key.
 
-    Raises UsageError if a key has no place, or the place of another one.
+    Raises UsageError if a key has no destination, or both keys have the same one.
     """
     if not args.out and args.persistent_handle is None:
         raise UsageError("no output; give --out FILE, --persistent-handle HANDLE, or both")
@@ -214,7 +214,7 @@ def _check_places(args: Settings) -> tuple[Place, Place]:
 
 
 def _key_id(args: Settings) -> str:
-    """Returns the access key id; empty if it is not given and not needed. Raises UsageError."""
+    """Returns the access key id; an empty string if it is neither given nor needed. Raises UsageError."""
     given = args.aws_access_key_id
     if args.from_profile and not given:
         given = key_id_of(args.from_profile)
@@ -237,7 +237,7 @@ def _is_described(args: Settings) -> bool:
 
 
 def _endpoint_options(args: Settings) -> list[str]:
-    """Returns the options of AWS's endpoints: those that --verify uses, and those of a profile that exists."""
+    """Returns the options of AWS's endpoints, those of --verify and those of an existing profile."""
     if args.write_profile or args.verify:
         return endpoint_options(
             args.aws_region, existing_profile(args.write_profile) if args.write_profile else None

@@ -143,7 +143,10 @@ def _key(args: Settings, file: "KeyFile", owner: "Secret") -> "HmacKey | EcdsaKe
 
 
 def _import(tpm: "Tpm", key: "HmacKey | EcdsaKey", choices: "list[KeyFile]") -> "KeyFile":
-    """Returns the loadable file under the first parent that fits. Raises the error of the first parent."""
+    """Returns the loadable file under the first parent that can import the key.
+
+    Raises the error of the first parent.
+    """
     failed: TpmError | None = None
     for file in choices:
         try:

@@ -3,7 +3,7 @@
   tpmwire info
   tpmwire info --json
 
-It also lists commands that tpmwire uses and this TPM lacks. TPM2_HMAC may be one of them, which costs each run one
+It also lists commands that tpmwire uses and this TPM lacks. Without TPM2_HMAC, each run needs one
 more command.
 """
 

@@ -46,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the Name in hex and nothing else."""
+    """Prints only the Name, in hex."""
     if args.what in WELL_KNOWN:
         name = _name_of_primary(args)
     elif (handle := _handle(args.what)) is not None:

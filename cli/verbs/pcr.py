@@ -4,8 +4,8 @@
   tpmwire pcr sha256:7,23
   tpmwire pcr sha1:0+sha256:0,1 --json
 
-Prints one line per PCR: bank, number, value in hex. A selection without a bank means sha256. All values are from
-one moment: if another program extends a PCR in between, they are read again.
+Prints one line per PCR: bank, number, value in hex. A selection without a bank means sha256. All values are read
+at the same moment: if another program extends a PCR in between, they are read again.
 """
 
 import argparse

@@ -3,7 +3,7 @@
   tpmwire persist key.pem 0x81010002
 
 A persistent key is faster to use than a key file; you may delete the file or keep it as a backup. The key's Name
-is printed: with `--key-name NAME`, aws-tpm-process-credential need not read it in each run.
+is printed: with `--key-name NAME`, aws-tpm-process-credential need not read the Name in each run.
 """
 
 import argparse

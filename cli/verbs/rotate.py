@@ -162,7 +162,7 @@ def _new_places(args: Settings) -> NewPlaces:
 
 
 def _check(args: Settings, state: State | None) -> None:
-    """Raises UsageError if the options do not fit the reached stage."""
+    """Raises UsageError if the options are not valid at the reached stage."""
     if state is None:
         if args.resume or args.discard:
             raise UsageError(f"no rotation of the profile {args.profile} to resume")
@@ -199,7 +199,7 @@ def _recover(args: Settings, state: State, owner: Secret) -> None:
 
 
 def _find_orphan(args: Settings, state: State) -> None:
-    """Handles a key that IAM created for a run that was killed before the response. Its secret is lost."""
+    """Finds a key that IAM created for a run that was killed before the response. The key's secret is lost."""
     keys = iam_client(old_command(args.profile, state)).call(ListAccessKeys())
     others = [key for key in keys if key.access_key_id not in state.values["before"]]
     for key in others:
@@ -237,7 +237,7 @@ def _delete_key(command: ProfileCommand, key_id: str) -> None:
 
 
 def _create(args: Settings, state: State, owner: Secret, checkpoint: Checkpoint) -> None:
-    """Stores the new key from IAM's response. Signals are deferred: only this process has the secret."""
+    """Stores the new key from IAM's response. Signals are deferred, since only this process has the secret."""
     command = old_command(args.profile, state)
     places = _new_places(args)
     check_place(places.key, command)
@@ -274,7 +274,7 @@ def _create(args: Settings, state: State, owner: Secret, checkpoint: Checkpoint)
 def _import(
     profile: str, places: NewPlaces, state: State, order: Order, owner: Secret, checkpoint: Checkpoint
 ) -> None:
-    """Creates the new key in the TPM, and a key of SigV4A beside it, and puts them in their places."""
+    """Creates the new key in the TPM, and the SigV4A key if requested, and stores them."""
     command, key_id, sigv4a = old_command(profile, state), state.values["new"]["id"], places.sigv4a.absolute
     with open_tpm_for(command) as tpm:
         place = new_place(places, tpm, command, key_id)
@@ -334,7 +334,7 @@ def _disable(profile: str, state: State, checkpoint: Checkpoint) -> None:
 
 
 def _delete(profile: str, state: State, owner: Secret, checkpoint: Checkpoint) -> None:
-    """Deletes the old key, at AWS and here."""
+    """Deletes the old key in IAM, in the TPM and in its file."""
     old = state.values["old"]
     command = new_command(profile, state)
     _delete_key(command, old["id"])

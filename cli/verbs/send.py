@@ -13,7 +13,7 @@ A handle can be owner, endorsement, platform, lockout, null, or $N, the handle t
 are hex, text:WORDS or @FILE. A structure is given by its fields, as JSON, or as bytes. A public area can be
 template: and one of h2-primary, h1-primary, srk-ecc, srk-rsa, ek-ecc or ek-rsa. Missing fields are empty.
 
-A handle is authorized by its password (--auth-file, --auth-env), in clear, in an HMAC session, or in a salted
+A handle is authorized by its password (--auth-file, --auth-env): unencrypted, in an HMAC session, or in a salted
 session, which also encrypts the first parameters (--session). A policy is satisfied step by step (--policy):
 
   tpmwire send --session salted GetRandom bytesRequested=8
@@ -148,7 +148,10 @@ def run(args: Settings) -> int:
 
 
 def _close(tpm: "Tpm", authorizer: CommandAuthorizer, *, keep: bool) -> None:
-    """Flushes everything, or with `keep` our own sessions only. Raises no error of its own."""
+    """Flushes all created objects and sessions, or with `keep` only the sessions of this verb.
+
+    Raises no errors.
+    """
     if not keep:
         tpm.close()
         return
@@ -160,7 +163,7 @@ def _close(tpm: "Tpm", authorizer: CommandAuthorizer, *, keep: bool) -> None:
 
 
 class ExplainingTransport:
-    """A transport that prints and explains what passes through."""
+    """A transport that prints and explains each command and response."""
 
     def __init__(self, transport: "Transport", secrets: bool) -> None:
         self._transport = transport
@@ -169,7 +172,7 @@ class ExplainingTransport:
         self._last_words = ""
 
     def end(self, words: str) -> None:
-        """Stops printing, except for these words if anything is still sent."""
+        """Stops printing; prints `words` once if a command is still sent."""
         self._ending, self._last_words = True, words
 
     def transceive(self, command: bytes) -> bytes:

@@ -15,9 +15,9 @@ SDKs do not support unix sockets; curl --unix-socket does, and so do proxies tha
 
   tpmwire serve --profile work --token-file /run/tpmwire/token --socket /run/tpmwire/socket
 
-serve creates the token file, readable by its owner only, and removes it at the end; it uses an existing file as it
-is. SIGTERM or Ctrl-C ends it. SIGHUP makes it read the profile again, fetch new credentials and renew the token.
-It accepts sockets from systemd, and reports its state to systemd; docs/serve.md has a unit file.
+serve creates the token file, readable by its owner only, and removes it at the end; an existing file is used
+unchanged. SIGTERM or Ctrl-C ends it. SIGHUP makes it read the profile again, fetch new credentials and renew the
+token. It accepts sockets from systemd, and reports its state to systemd; docs/serve.md has a unit file.
 """
 
 import argparse
@@ -151,9 +151,10 @@ def _keep(store: "Store", notifier: "Notifier", token: "TokenFile") -> None:
 
 
 def _hangups(wake: Callable[[], None]) -> Callable[[], bool]:
-    """Makes SIGHUP request a reload; returns the function that returns whether it has, since the last call.
+    """Makes SIGHUP request a reload.
 
-    At a terminal SIGHUP keeps its meaning, and with nohup it is ignored.
+    Returns a function that returns whether SIGHUP has arrived since its last call. At a terminal SIGHUP keeps its
+    meaning, and with nohup it is ignored.
     """
     asked = [False]
 
@@ -182,7 +183,7 @@ def _has_terminal() -> bool:
 
 @contextlib.contextmanager
 def _failures_told(outlook: Callable[[], str]) -> Iterator[None]:
-    """Logs an error that may be temporary; raises any other."""
+    """Logs an error that may be temporary; raises other errors."""
     try:
         yield
     except (TpmwireError, SigV4Error, UsageError, OSError) as error:
@@ -218,7 +219,10 @@ def _region(args: Settings) -> str | None:
 
 @contextlib.contextmanager
 def _listeners(args: Settings) -> Iterator[list[socket.socket]]:
-    """Yields systemd's sockets or the options'; removes a unix socket's file at the end. Raises UsageError."""
+    """Yields the sockets from systemd or from the options; removes a unix socket's file at the end.
+
+    Raises UsageError.
+    """
     mode = args.socket_mode
     if mode is not None and not (args.socket and re.fullmatch("0?[0-7]{3}", mode)):
         raise UsageError(f"--socket-mode {mode}: expected 0600 or 0660, together with --socket")

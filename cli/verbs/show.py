@@ -140,7 +140,7 @@ def _policy_lines(label: str, file: "KeyFile", steps: "tuple[Step, ...] | None",
 
 
 def _parse_steps(steps: "tuple[Step, ...]", file: "KeyFile") -> "list[Statement | PolicyError]":
-    """Returns each step as part of the whole policy, or on its own if another step cannot be parsed."""
+    """Returns each step as part of the whole policy, or separately if a different step cannot be parsed."""
     found: list[Statement | PolicyError] = []
     try:
         (whole,) = Policy.ways(steps, file.public)

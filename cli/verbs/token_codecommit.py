@@ -13,8 +13,8 @@ To see its output, run it by hand:
       tpmwire token codecommit --profile work get
 
 The password is a signature that is valid for one repository and a few minutes. Nothing is stored, so store and
-erase do nothing. For hosts outside CodeCommit, and for plain HTTP, it prints nothing, and git asks its other
-helpers.
+erase do nothing. For hosts outside CodeCommit, and for plain HTTP, the helper prints nothing, and git asks its
+other helpers.
 """
 
 import argparse

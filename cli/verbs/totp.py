@@ -1,4 +1,4 @@
-"""Keeps the secret of a one-time password token (TOTP) in the TPM, and prints its codes.
+"""Stores the secret of a one-time password token (TOTP) in the TPM, and prints its codes.
 
   tpmwire totp import --out mfa.pem
   tpmwire totp import --secret-file otpauth.txt --persistent-handle 0x81010003
@@ -48,7 +48,7 @@ __all__ = ["Settings", "configure", "run"]
 
 
 class Settings(ParentageSettings, KeySettings, PinSettings, TpmSettings):
-    """The options of both actions; each sets its own."""
+    """The options of both actions; each action sets only its own."""
 
     action: str
     secret_file: str | None
@@ -176,7 +176,7 @@ def _read_token(path: str | None) -> Token:
 
 
 def _tell(args: Settings, token: "Token") -> None:
-    """Prints the key's place, its use, and its limits."""
+    """Prints the key's handle or file, its use, and its limits."""
     handle = args.persistent_handle
     file = args.out if args.out and args.out != "-" else None
     where = file or (f"0x{handle:08x}" if handle is not None else "FILE")

@@ -1,4 +1,4 @@
-"""Runs a program, and explains its TPM commands and the responses live.
+"""Runs a program, and explains its TPM commands and responses as they are sent.
 
   tpmwire trace -- tpm2_getrandom --hex 8
   tpmwire trace --tpm-path /dev/tpmrm0 --out talk.txt -- tpm2_createprimary -c primary.ctx
@@ -98,7 +98,7 @@ def _explain(command: bytes, response: bytes, out: TextIO | None, secrets: bool)
 
 
 class Relay:
-    """Listens at a Unix socket like swtpm, and relays to a TPM. A context manager.
+    """A relay from a Unix socket, in swtpm's form, to a TPM. A context manager.
 
     Each connection gets its own connection to the TPM, since a resource manager separates the handles of each.
     `seen` is called with each command and its response.
@@ -177,7 +177,7 @@ class Relay:
         self._disconnect(key)
 
     def _show(self, command: bytes, response: bytes) -> None:
-        """Calls `seen`, unless output has failed: that must not disturb the program and the TPM."""
+        """Calls `seen`. Failed output ends the explanations, but does not disturb the program and the TPM."""
         if self._deaf:
             return
         try:
@@ -208,7 +208,7 @@ class Relay:
 
 
 class Client:
-    """A connection of the program, and its connection to the TPM."""
+    """A connection of the program, with its own connection to the TPM."""
 
     def __init__(self, connection: socket.socket, tpm: "Transport") -> None:
         self.socket = connection
@@ -237,6 +237,6 @@ class Client:
         return command
 
     def close(self) -> None:
-        """Closes both ends."""
+        """Closes both connections."""
         self.socket.close()
         self.tpm.close()

@@ -1,4 +1,4 @@
-"""Wraps an AWS secret for another machine's TPM, so that only this TPM can import it. Needs no TPM itself.
+"""Wraps an AWS secret for another machine's TPM; only that TPM can import it. This machine needs no TPM.
 
   printf %s "$SECRET" | tpmwire wrap --to web-1.json --out web-1.pem
 
@@ -154,7 +154,7 @@ def run(args: Settings) -> int:
 
 
 def _check(args: Settings) -> tuple[int, int]:
-    """Returns the shard. Raises UsageError for options that exclude each other."""
+    """Checks the options, and returns the shard. Raises UsageError for options that exclude each other."""
     if args.fleet is None:
         check_path(args.out, "--out", force=args.force)
         for option, given in (("--resume", args.resume), ("--shard", args.shard), ("--json", args.json)):
