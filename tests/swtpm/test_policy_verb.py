@@ -171,8 +171,8 @@ def test_another_signer_is_named(tool: Tool, tmp_path: Path, signer: str) -> Non
     ("text", "reason"),
     [
         ("{", "not valid JSON"),
-        ("[]", "a list of one or more statements"),
-        ("[1]", "an object with a type"),
+        ("[]", "a JSON list of one or more statements"),
+        ("[1]", "a JSON object with a type"),
         ('[{"type": "PolicyTime"}]', "unknown statement 'PolicyTime'"),
         ('[{"type": "PolicyPCR"}]', "is missing its field 'pcrs'"),
         ('[{"type": "PolicyPCR", "pcrs": 7}]', "PolicyPCR has an invalid field"),
