@@ -281,6 +281,6 @@ def _site(region: str) -> tuple[str, str]:
     name = partition(region)[0]
     if name not in _SITES:
         raise RequestError(
-            f"no console sign-in page is known for partition {name}; use a region of a different partition"
+            f"unknown console sign-in page of partition {name}; use a region of a different partition"
         )
     return _SITES[name]

@@ -1,4 +1,4 @@
-"""TPM 2.0 in pure Python: commands, responses, sessions, policies and key files. Knows nothing of AWS.
+"""TPM 2.0 in pure Python: commands, responses, sessions, policies and key files. It does not depend on AWS.
 
 with tpmwire.Tpm.open() as tpm:
     print(tpmwire.calls.random(tpm, 8).hex())
@@ -6,8 +6,9 @@ with tpmwire.Tpm.open() as tpm:
 
 print(tpmwire.parse_command(bytes.fromhex("80010000000c0000017b0008")))
 
-What `__all__` lists here, in `tpmwire.calls` and in `tpmwire.explain` is public. So are the standard's names in
-`tpmwire.commands`, `tpmwire.spec.constants` and `tpmwire.spec.structures`. Other modules may change at any time.
+The names in `__all__` of this module, of `tpmwire.calls` and of `tpmwire.explain` are public. So are the
+standard's names in `tpmwire.commands`, `tpmwire.spec.constants` and `tpmwire.spec.structures`. Other modules may
+change at any time.
 """
 
 import sys

@@ -1,6 +1,7 @@
 """Every command of TPM 2.0 Part 3 by its name without TPM2_, such as `commands.PolicyPCR` and `commands.HMAC`.
 
-A command is declared in the module of its chapter, such as `tpmwire.spec.commands.policies`, loaded at first use.
+Each command is declared in the module of its chapter, such as `tpmwire.spec.commands.policies`. The module is
+loaded at first use.
 """
 # ruff: noqa: PLC0414  # type checkers need the second name to treat the first as public
 

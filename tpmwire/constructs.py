@@ -1,7 +1,8 @@
 """The library construct, imported without the modules that only its debugging aids use.
 
-`construct.debug` imports inspect, pdb and traceback. They take half the time of importing construct, and three
-quarters on Python 3.14, whose pdb imports asyncio. Here each is imported when an attribute of it is first used.
+`construct.debug` imports inspect, pdb and traceback. They take half the time of importing construct. On Python
+3.14, whose pdb imports asyncio, they take three quarters. Here each of them is imported when an attribute is first
+used.
 """
 
 import sys
@@ -12,7 +13,7 @@ __all__ = ["construct"]
 
 
 class _Deferred(ModuleType):
-    """Stands for a module until one of its attributes is used."""
+    """A placeholder for a module, which is imported when one of its attributes is first used."""
 
     def __getattr__(self, name: str) -> object:
         if sys.modules.get(self.__name__) is self:

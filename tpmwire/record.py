@@ -1,7 +1,7 @@
-"""Declarations become typed, immutable values with a wire form.
+"""Typed, immutable values with a wire form, derived from declarations.
 
 A `Record` subclass is a list of annotated fields. Each annotation is a Python type for the reader and the type
-checker, with a `construct.Construct` beside it for the wire (`wires`):
+checker, with a `construct.Construct` for the wire form (`wires`):
 
     class TPMT_HA(Record):
         hash_alg: TPMI_ALG_HASH
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from inspect import Signature  # for readers of `help` only
 
     class _Construct:
-        """construct has no types: as a base of classes it would make a type checker accept any attribute."""
+        """The base class of constructs.
+
+        construct has no types: as a base class it would make a type checker accept any attribute.
+        """
 
 else:
     _Construct = construct.Construct
@@ -33,7 +36,7 @@ __all__ = ["SECRET", "Declared", "Record", "RecordType", "Struct", "declare", "i
 
 
 class _Secret:
-    """Marks the value of a field as secret: no repr shows it."""
+    """Marks the value of a field as secret, so that no repr shows it."""
 
     def __repr__(self) -> str:
         return "SECRET"
@@ -43,7 +46,7 @@ SECRET = _Secret()
 
 
 class Struct(Wire):
-    """The wire form of a `Record`: parses the fields in order into the object, without a container."""
+    """The wire form of a `Record`. It parses the fields in order into the object, without a container."""
 
     def __init__(self, record: "type[Record]", fields: list[tuple[str, Any]]) -> None:
         super().__init__()
@@ -82,7 +85,7 @@ class Struct(Wire):
 
 
 class RecordType(type, _Construct, Declaration):
-    """The metaclass of records, which makes each class a construct: `"hash" / TPMT_HA`."""
+    """The metaclass of records. It makes each class usable as a construct: `"hash" / TPMT_HA`."""
 
     # The attributes that Construct.__init__ sets; a class does not call it.
     name = parsed = None
@@ -130,7 +133,7 @@ class RecordType(type, _Construct, Declaration):
 
 @dataclass_transform(frozen_default=True)
 class Record(metaclass=RecordType):
-    """Base of every structure, command and response: immutable, compared by value, with a wire form."""
+    """Base class of every structure, command and response: immutable, compared by value, with a wire form."""
 
     _struct: ClassVar[Struct | None] = None
 
@@ -215,7 +218,7 @@ class Record(metaclass=RecordType):
 class Declared(Wire, Declaration):
     """A named type of the standard that is not a structure: UINT16, TPM2B_DIGEST, TPML_HANDLE, TPMI_ALG_HASH.
 
-    For a type checker and in annotations it is a Python type.
+    For a type checker and in annotations, it is a Python type.
     """
 
     def __init__(self, label: str, annotation: Any) -> None:
@@ -250,7 +253,7 @@ class Declared(Wire, Declaration):
 
 
 def declare(namespace: dict[str, Any]) -> None:
-    """Replaces a module's named annotations, such as TPM2B_DIGEST, by `Declared` types with `parse` and `build`.
+    """Replaces a module's annotations, such as TPM2B_DIGEST, by `Declared` types with `parse` and `build`.
 
     A module of the standard calls declare(globals()) at its end.
     """
@@ -273,7 +276,10 @@ def is_secret(annotation: Any) -> bool:
 
 
 def _unknown(kind: str, names: tuple[str, ...], name: str) -> str:
-    """A message about an unknown field; it suggests our spelling for the standard's, such as `bytesRequested`."""
+    """Returns a message about an unknown field.
+
+    It suggests the Python spelling for a name of the standard, such as `bytesRequested`.
+    """
 
     def plain(text: str) -> str:
         return text.replace("_", "").lower()
@@ -291,7 +297,7 @@ def _frozen(value: Any) -> Any:
 
 
 def _plain(annotation: Any) -> Any:
-    """The Python type of an annotation, or the standard's name if it has one."""
+    """Returns the Python type of an annotation, or the standard's name if the annotation has one."""
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     return annotation

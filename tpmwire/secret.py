@@ -2,7 +2,7 @@
 
 
 class Secret:
-    """The bytes of a password, a key or a salt. Only `reveal()` returns them."""
+    """The bytes of a password, a key or a salt. Only `reveal()` returns the bytes."""
 
     __slots__ = ("_value",)
 
@@ -13,7 +13,7 @@ class Secret:
         self._value = bytes(value)
 
     def reveal(self) -> bytes:
-        """Returns the bytes. Call it only where they are used."""
+        """Returns the bytes. Call it only where the bytes are used."""
         return self._value
 
     def __bool__(self) -> bool:

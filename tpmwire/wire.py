@@ -1,6 +1,6 @@
 """Whole commands and responses: header, handles, authorization area, parameters (TPM 2.0 Part 1, §18; Part 3, §4).
 
-Without I/O and without keys: a parameter that a session encrypts stays `Encrypted`.
+The module has no I/O and no keys. A parameter that a session encrypts stays `Encrypted`.
 """
 
 import io
@@ -31,7 +31,7 @@ MAX_RESPONSE = 16384
 
 
 class Area:
-    """Handles and parameters of a command or response; `parameters` are the bytes in cpHash and rpHash."""
+    """Handles and parameters of a command or response. `parameters` are the bytes that cpHash or rpHash covers."""
 
     __slots__ = ("handles", "parameters")
 
@@ -44,7 +44,10 @@ _layouts: dict[type[Record], tuple[tuple[str, bool, Any], ...]] = {}
 
 
 def _layout(record: type[Record]) -> tuple[tuple[str, bool, Any], ...]:
-    """The fields of a command or response: name, whether it is a handle, wire. Cached: every message needs it."""
+    """Returns the fields of a command or response: name, whether it is a handle, wire.
+
+    The result is cached, because every message needs it.
+    """
     found = _layouts.get(record)
     if found is None:
         fields = ((name, role_of(a) is not None, wire_of(a)) for name, a in record.fields())
@@ -107,15 +110,15 @@ def build_command(code: int, area: Area, authorizations: Sequence[TPMS_AUTH_COMM
 
 
 def response_size(header: bytes) -> int:
-    """Returns the size in a response's header. Raises DecodeError if it is impossible."""
+    """Returns the size in a response's header. Raises DecodeError if the size is impossible."""
     size = int.from_bytes(header[2:6], "big")
     if not HEADER_SIZE <= size <= MAX_RESPONSE:
-        raise DecodeError(f"{size} bytes are not a possible size of a response", 2, len(header) - 2, ("size",))
+        raise DecodeError(f"invalid size of a response: {size} bytes", 2, len(header) - 2, ("size",))
     return size
 
 
 class Message:
-    """Base of commands and responses, compared by their values."""
+    """Base class of commands and responses, compared by their values."""
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and vars(self) == vars(other)
@@ -126,7 +129,7 @@ class Message:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"
 
     def build(self) -> bytes:
-        """Returns the message's bytes, the same that it was parsed from. Raises EncodeError."""
+        """Returns the message's bytes. For a parsed message, they are the original bytes. Raises EncodeError."""
         raise NotImplementedError
 
 
@@ -178,7 +181,7 @@ class ResponseMessage(Message):
 
     @property
     def error(self) -> TpmError | None:
-        """The exception for the response code; None for success."""
+        """Returns the exception for the response code; None for success."""
         return TpmError(self.rc, self.code) if self.rc else None
 
     def build(self) -> bytes:
@@ -197,7 +200,7 @@ def _header(tag: int, body: int, code: int) -> bytes:
 
 
 def opened(data: bytes) -> tuple[TPM_ST, int, io.BytesIO]:
-    """Returns tag, code and the stream after the header, with the size checked. Raises DecodeError."""
+    """Returns tag, code and the stream after the header. The size is checked. Raises DecodeError."""
     if len(data) < HEADER_SIZE:
         raise DecodeError(
             f"truncated: expected at least {HEADER_SIZE} bytes, got {len(data)}", 0, len(data), ("header",)
@@ -236,7 +239,7 @@ def authorizations(record: Any, stream: io.BytesIO, end: int) -> list[Any]:
 
 
 def _values(record: type[Record], handles: tuple[int, ...], data: bytes, offset: int, encrypted: bool) -> Any:
-    """The value of handles and parameters; an encrypted first parameter stays as it is."""
+    """Returns the value of handles and parameters. An encrypted first parameter is not decrypted."""
     first = first_parameter(record) if encrypted else None
     if first is None:
         return join(record, handles, data, offset)

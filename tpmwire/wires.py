@@ -1,8 +1,8 @@
 """The wire forms of records: small `construct.Construct` subclasses.
 
-They are stricter than construct's own classes: they refuse trailing bytes and unknown selectors, check a size
-before they use it, and name the field, its offset and the remaining bytes in errors. Otherwise they are constructs
-like any other: they nest in construct's classes, and read from and write to any stream.
+They are stricter than construct's own classes. They refuse trailing bytes and unknown selectors, and check a size
+before they use it. Their errors name the field, its offset and the remaining bytes. Like other constructs, they
+nest in construct's classes, and read from and write to any stream.
 """
 
 import io
@@ -47,7 +47,7 @@ class Encrypted(bytes):
 
 
 def bytes_left(stream: IO[bytes]) -> int:
-    """Returns the number of remaining bytes; `sys.maxsize` if the stream cannot tell, such as a socket's."""
+    """Returns the number of remaining bytes; `sys.maxsize` if the stream, such as a socket's, does not know."""
     try:
         return stream.getbuffer().nbytes - stream.tell()  # type: ignore[attr-defined, no-any-return]
     except AttributeError:
@@ -65,7 +65,7 @@ def _left_in_file(stream: IO[bytes]) -> int:
 
 
 def _place(stream: IO[bytes], back: int = 0) -> int:
-    """The stream's position less `back` bytes; 0 if the stream has no position."""
+    """Returns the stream's position minus `back` bytes; 0 if the stream has no position."""
     try:
         return stream.tell() - back
     except (OSError, AttributeError):
@@ -79,7 +79,10 @@ def take(stream: IO[bytes], count: int, what: str) -> bytes:
 
 
 def _completed(stream: IO[bytes], data: bytes, count: int, what: str) -> bytes:
-    """Completes `data` to `count` bytes, from a stream that returns pieces. Raises DecodeError if it ends."""
+    """Completes `data` to `count` bytes, from a stream that returns pieces.
+
+    Raises DecodeError if the stream ends before.
+    """
     while len(data) < count and (more := stream.read(count - len(data))):
         data += more
     if len(data) != count:
@@ -97,7 +100,8 @@ def nothing_left(stream: IO[bytes]) -> None:
 class Wire(construct.Construct):  # type: ignore[misc]
     """A construct that raises tpmwire's errors. `least` is the minimum size in bytes.
 
-    `context` has the enclosing structure's values so far, in which a `Select` finds its selector.
+    `context` has the values that were parsed before in the enclosing structure. A `Select` finds its selector
+    there.
     """
 
     least = 0
@@ -109,12 +113,12 @@ class Wire(construct.Construct):  # type: ignore[misc]
         raise NotImplementedError
 
     def _actualsize(self, stream: IO[bytes], context: dict[str, Any], path: str) -> int:
-        """The size of the next value, for construct's lazy classes."""
+        """Returns the size of the next value, for construct's lazy classes."""
         return size_of_next(self, stream, context, path)
 
 
 def size_of_next(wire: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> int:
-    """Returns the number of bytes of the value that follows, and leaves the stream where it is."""
+    """Returns the number of bytes of the next value, without moving the stream."""
     start = stream.tell()
     wire._parse(stream, context, path)
     size = stream.tell() - start
@@ -158,7 +162,7 @@ class Number(Wire):
 
 
 class YesNo(Wire):
-    """TPMI_YES_NO: one byte, 0 or 1 (TPM 2.0 Part 2, §9.2). Other values are kept as integers."""
+    """TPMI_YES_NO: one byte, 0 or 1 (TPM 2.0 Part 2, §9.2). Other values are parsed as integers."""
 
     least = 1
 
@@ -280,7 +284,7 @@ class Counted(Wire):
         self.limit = limit
 
     def count(self, stream: IO[bytes]) -> int:
-        """Reads the count. Raises DecodeError if it exceeds the limit or cannot fit in the remaining bytes."""
+        """Reads the count. Raises DecodeError above the limit, or if too few bytes remain."""
         count = int.from_bytes(take(stream, 4, "the count"), "big")
         if count > self.limit:
             self._refused(f"a count of {count} exceeds {self.limit}", stream)
@@ -359,7 +363,7 @@ class Select(Wire):
         self._wires: dict[Any, Any] = {}
 
     def member(self, context: dict[str, Any]) -> Any:
-        """Returns the wire of the selected member, or None. `context` has the field values so far."""
+        """Returns the wire of the selected member, or None. `context` has the values of the preceding fields."""
         key = context.get(self.selector)
         if not isinstance(key, int):
             return None
@@ -394,14 +398,17 @@ def byte_count(count: int) -> str:
 
 
 def _shown(obj: Any) -> str:
-    """The type or size of a value, for messages; never its content, which may be secret."""
+    """Returns the type or size of a value, for messages.
+
+    The content is never shown, because it may be secret.
+    """
     if isinstance(obj, bytes):
         return byte_count(len(obj))
     return f"{len(obj)}" if isinstance(obj, (list, tuple)) else type_(obj).__name__
 
 
 class Declaration:
-    """Base of what a name of the standard declares: a record, or a named type such as TPM2B_DIGEST."""
+    """Base class of declarations: a record, or a named type of the standard such as TPM2B_DIGEST."""
 
     def wire(self) -> Any:
         """Returns the wire form."""
@@ -419,4 +426,4 @@ def wire_of(declared: Any) -> Any:
             if isinstance(extra, construct.Construct):
                 return extra
         return wire_of(get_args(declared)[0])
-    raise TypeError(f"{declared!r} declares no wire form")
+    raise TypeError(f"{declared!r} does not declare a wire form")

@@ -285,8 +285,8 @@ def test_a_low_range_p256_certificate_with_an_empty_subject_and_padding(
     [
         ({"days": (-10, -2)}, "expired on 20"),
         ({"days": (2, 10)}, "check the clock"),
-        ({"usage": ExtendedKeyUsageOID.SERVER_AUTH}, "not for endorsement keys"),
-        ({"usage": ExtendedKeyUsageOID.CLIENT_AUTH}, "not for endorsement keys"),
+        ({"usage": ExtendedKeyUsageOID.SERVER_AUTH}, "not an endorsement key certificate"),
+        ({"usage": ExtendedKeyUsageOID.CLIENT_AUTH}, "not an endorsement key certificate"),
     ],
 )
 def test_a_certificate_out_of_its_time_or_for_another_use_is_refused(

@@ -363,7 +363,7 @@ def test_what_openssl_accepts_and_endorsement_keys_must_not_have(tmp_path: Path)
     for changed, says in (
         (
             having("leaf", x2_5_29_37=extension("2.5.29.37", sequence(oid("1.3.6.1.5.5.7.3.1")))),
-            "not for endorsement keys",
+            "not an endorsement key certificate",
         ),
         (each(change("intermediate", key=RSA), change("leaf", algorithm=md5, sign=with_md5)), "md5"),
     ):

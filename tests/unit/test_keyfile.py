@@ -347,8 +347,8 @@ POLICY_20 = hmac_key(b"d" * 20).replace(unique=bytes(32)).build()
 BAD_VALUES: dict[str, tuple[dict[str, Any], str]] = {
     "the arc itself": ({"type": "2.23.133.10.1"}, "unknown type of TPM key 2.23.133.10.1"),
     "another type": ({"type": "1.2.840.113549.1.1.1"}, "unknown type"),
-    "importable without secret": ({"type": IMPORTABLE}, "missing secret"),
-    "loadable with secret": ({"secret": SEED}, "unexpected secret"),
+    "importable without secret": ({"type": IMPORTABLE}, "missing field"),
+    "loadable with secret": ({"secret": SEED}, "unexpected field"),
     "sealed with secret without size": ({"type": SEALED, "secret": b"\xaa\xbb\xcc"}, "secret: a size"),
     "secret without size": ({"type": IMPORTABLE, "secret": b"\xaa\xbb\xcc"}, "secret: a size"),
     "secret with too much": ({"type": IMPORTABLE, "secret": SEED + b"\0"}, "secret: 1 byte too many"),

@@ -1,6 +1,6 @@
 """Formulas of TPM 2.0 Part 1: Names, key derivation, hashes and HMACs of commands, XOR obfuscation.
 
-It needs hashlib only. AES and public keys are in other modules.
+This module imports hashlib only. AES and public keys are in other modules.
 """
 
 import hashlib
@@ -76,7 +76,7 @@ def random_bytes(count: int) -> bytes:
 
 
 def trimmed(auth: bytes) -> bytes:
-    """Returns an authValue without trailing zeros, as used in keys (Part 1, §19.6.4.3)."""
+    """Returns an authValue without trailing zeros, as keys are derived from it (Part 1, §19.6.4.3)."""
     return auth.rstrip(b"\0")
 
 
@@ -93,7 +93,7 @@ def nv_name_of(public: "TPMS_NV_PUBLIC") -> bytes:
 
 
 def handle_name(handle: int) -> bytes | None:
-    """Returns the Name of an entity without a public area: its handle; else None (Part 1, §16)."""
+    """Returns the Name of an entity without a public area, which is its handle; None for others (Part 1, §16)."""
     kind = handle >> 24
     if kind in (TPM_HT.PCR, TPM_HT.HMAC_SESSION, TPM_HT.POLICY_SESSION, TPM_HT.PERMANENT):
         return handle.to_bytes(4, "big")
@@ -134,7 +134,7 @@ def kdfe(alg: int, z: bytes, label: bytes, party_u: bytes, party_v: bytes, bits:
 
 
 def _masked(value: bytes, bits: int) -> bytes:
-    """Clears the unused high bits of the first byte."""
+    """Clears the unused high bits of the first byte, and returns the number."""
     return bytes([value[0] & (0xFF >> -bits % 8)]) + value[1:] if bits % 8 else value
 
 
@@ -145,7 +145,7 @@ def xor_obfuscation(alg: int, key: bytes, nonce_newer: bytes, nonce_older: bytes
 
 
 def equal(ours: bytes, theirs: bytes) -> bool:
-    """Compares in constant time."""
+    """Returns whether two values are equal. Compares in constant time."""
     return hmac.compare_digest(ours, theirs)
 
 
@@ -158,9 +158,9 @@ def parameter_cipher(
     data: bytes,
     encrypting: bool,
 ) -> bytes:
-    """Encrypts or decrypts a parameter with a session's cipher (Part 1, §21); `nonces` are newer and older.
+    """Encrypts or decrypts a parameter with a session's cipher (Part 1, §21).
 
-    Raises SessionError for an unsupported cipher.
+    `nonces` are the newer and the older nonce. Raises SessionError for an unsupported cipher.
     """
     if not data:
         return data

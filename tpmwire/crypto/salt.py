@@ -1,7 +1,7 @@
 """Encrypts a secret to a TPM's key: the salt of a session, or the seed of a duplicate.
 
 TPM 2.0 Part 1, Annex B.10 for RSA keys and Annex C.6.1 for ECC keys. docs/security.md has the measurements behind
-the choice of arithmetic: a process that does not load `cryptography` for other reasons is faster without it.
+the choice of arithmetic. A process that does not load `cryptography` for other reasons is faster without it.
 """
 
 import sys
@@ -25,8 +25,8 @@ def seal_secret(public: TPMT_PUBLIC, label: bytes = b"SECRET") -> tuple[Secret, 
     """Returns a new secret and its encrypted form, the content of a TPM2B_ENCRYPTED_SECRET.
 
     `label`, without its final zero, is SECRET for a session, DUPLICATE for a duplicate or an import. The secret
-    has the size of the key's nameAlg digest. Raises EncodeError for a key that cannot decrypt a secret,
-    SessionError for a weak key, as an attacker in the TPM's place would choose it.
+    has the size of the key's nameAlg digest. Raises EncodeError for a key that cannot decrypt a secret. Raises
+    SessionError for a weak key, such as an attacker who impersonates the TPM would choose.
     """
     if not public.object_attributes & TPMA_OBJECT.DECRYPT:
         raise EncodeError("the key for the salt is not a decryption key; use a storage or endorsement key")
@@ -85,10 +85,11 @@ def _for_ecc(
 
 
 def agree(curve_id: TPM_ECC, static: Point) -> tuple[Point, bytes]:
-    """Returns an ephemeral point, and the padded x coordinate of the secret that it shares with `static`.
+    """Returns an ephemeral point, and the padded x coordinate of its shared secret with `static`.
 
     Importing `cryptography` costs a process 10 ms and more; the exchange in Python costs 4 ms on P-256, 8 ms on
-    P-384, 17 ms on P-521. If `cryptography` is already loaded, it is faster and runs in constant time.
+    P-384, 17 ms on P-521. If `cryptography` is already loaded, the exchange by it is faster and runs in constant
+    time.
     """
     if curve_id == TPM_ECC.NIST_P521 or "cryptography.hazmat" in sys.modules:
         try:

@@ -1,8 +1,9 @@
 """Certificates of endorsement keys (TCG EK Credential Profile, §3), read and verified by OpenSSL.
 
-OpenSSL reads and verifies them, because makers ship encodings that strict DER parsers refuse; it accepts what
-`openssl verify` accepts. Two checks are added: an extended key usage must allow endorsement keys, and no signature
-in the chain may be by MD5 or older. asn1crypto, which is as tolerant, reads the fields.
+OpenSSL reads and verifies them, because manufacturers ship encodings that strict DER parsers refuse. The same
+certificates are accepted as by `openssl verify`. Two checks are added: an extended key usage must allow
+endorsement keys, and no signature in the chain may be by MD5 or older. asn1crypto, which is equally tolerant,
+reads the fields.
 """
 
 import binascii
@@ -82,7 +83,7 @@ _NO_ISSUER = (2, 18, 19, 20, 21)
 
 
 class Description(NamedTuple):
-    """A certificate for people. `tpm` has the manufacturer, model and version of the TPM; times are RFC 3339."""
+    """A certificate's description. `tpm` has manufacturer, model and version; times are RFC 3339 text."""
 
     subject: str
     issuer: str
@@ -93,14 +94,14 @@ class Description(NamedTuple):
 
 
 class Name(NamedTuple):
-    """A distinguished name as text (RFC 4514), and a key by which names are equal (RFC 5280)."""
+    """A distinguished name as text (RFC 4514), with a key for the comparison of names (RFC 5280)."""
 
     text: str
     key: object
 
 
 class Certificate:
-    """A certificate that OpenSSL can read; `where` is for messages. Otherwise raises UnusableCertificateError."""
+    """A certificate that OpenSSL can read. Raises UnusableCertificateError; `where` is for its message."""
 
     def __init__(self, der: bytes, where: str = "") -> None:
         self.der = der
@@ -112,7 +113,7 @@ class Certificate:
 
     @classmethod
     def of(cls, x509: crypto.X509) -> Self:
-        """Returns the certificate that OpenSSL has already read."""
+        """Returns the Certificate for a certificate that OpenSSL has already read."""
         made = cls.__new__(cls)
         made.where, made.x509 = "", x509
         return made
@@ -127,7 +128,7 @@ class Certificate:
 
     @cached_property
     def fields(self) -> Any:
-        """The TBSCertificate, as asn1crypto reads it."""
+        """The TBSCertificate, as asn1crypto parses it."""
         with self._reading():
             return fields.Certificate.load(self.der)["tbs_certificate"]
 
@@ -145,14 +146,14 @@ class Certificate:
 
     @cached_property
     def usages(self) -> set[str] | None:
-        """Extended key usages as OIDs; None without the extension."""
+        """The extended key usages as OIDs; None if the extension is missing."""
         with self._reading():
             usages = self._extension("2.5.29.37")
             return None if usages is None else {one.dotted for one in usages}
 
     @cached_property
     def is_authority(self) -> bool:
-        """Whether this is a readable certificate of a CA (RFC 5280, §4.2.1.9)."""
+        """Returns whether this is a readable certificate of a CA (RFC 5280, §4.2.1.9)."""
         with suppress(UnusableCertificateError), self._reading():
             constraints = self._extension("2.5.29.19")
             return constraints is not None and bool(constraints["ca"].native)
@@ -160,7 +161,7 @@ class Certificate:
 
     @cached_property
     def tpm(self) -> dict[str, str]:
-        """Manufacturer, model and version in the subjectAltName (§3.2.9); empty if they cannot be read."""
+        """The manufacturer, model and version in the subjectAltName (§3.2.9); empty if they cannot be read."""
         with suppress(UnusableCertificateError), self._reading():
             return {
                 TPM_ATTRIBUTES[attribute["type"].dotted]: str(attribute["value"].native)
@@ -192,22 +193,22 @@ class Certificate:
 
 
 class Bundle(NamedTuple):
-    """The readable certificates of a file, and the errors of the others."""
+    """The readable certificates of a file, and the errors of the unreadable ones."""
 
     certificates: list[Certificate]
     unread: list[str]
 
 
 class Trust:
-    """CA certificates: roots, which are self-issued, and intermediates, which count only below a root.
+    """CA certificates: roots, which are self-issued, and intermediates, which are valid only below a root.
 
-    Can be pickled. Raises UnusableCertificateError if none of them is a root.
+    Trust can be pickled. Raises UnusableCertificateError if none of the certificates is a root.
     """
 
     def __init__(self, certificates: Sequence[Certificate]) -> None:
         if not any(one.subject.key == one.issuer.key for one in certificates):
             raise UnusableCertificateError(
-                "no root among the CA certificates; add the maker's self-signed certificate"
+                "no root among the CA certificates; add the manufacturer's self-signed certificate"
             )
         self.certificates = list(certificates)
         self.store = _store(certificates)
@@ -236,9 +237,10 @@ def load_certificates(data: bytes, where: str) -> Bundle:
 
 
 def load_chain(data: bytes, where: str) -> tuple[Certificate, list[Certificate]]:
-    """Returns an EK certificate, the first in a file or NV index, and the intermediates that may follow it.
+    """Returns an EK certificate and its intermediates.
 
-    Raises UnusableCertificateError if the first cannot be read; other unreadable ones are omitted.
+    The EK certificate is the first in a file or NV index, and intermediates may follow. Raises
+    UnusableCertificateError if the EK certificate cannot be read. Unreadable intermediates are omitted.
     """
     blocks = _blocks(data)
     leaf = next(blocks, None)
@@ -261,7 +263,7 @@ def _readable(blocks: Iterator[bytes], where: str) -> Bundle:
 
 
 def _blocks(data: bytes) -> Iterator[bytes]:
-    """Yields each certificate in DER; damaged blocks are yielded unchanged."""
+    """Yields each certificate in DER. Damaged blocks are yielded unchanged."""
     if b"-----BEGIN" in data:
         for block in _PEM.finditer(data.replace(b"\\n", b"\n").replace(b"\\r", b"\n")):
             try:
@@ -308,7 +310,7 @@ def verify_chain(
     """
     if certificate.usages is not None and not certificate.usages & {EK_CERTIFICATE, ANY_USAGE}:
         raise CertificateError(
-            "the certificate is not for endorsement keys: its extended key usage is another one"
+            "not an endorsement key certificate: the extended key usage does not include tcg-kp-EKCertificate"
         )
     chain = _chain(certificate, trust, untrusted)
     for one in chain[:-1]:  # nobody checks the signature of a root
@@ -354,7 +356,10 @@ def _paths(
     untrusted: Sequence[Certificate],
     below: tuple[Certificate, ...] = (),
 ) -> Iterator[tuple[Certificate, ...]]:
-    """Yields paths from a certificate to a root of `trusted`, matched by name; an empty path for each step."""
+    """Yields paths from a certificate to a root of `trusted`, matched by name.
+
+    Yields an empty path for each step of the search.
+    """
     for issuer in (*trusted, *untrusted):
         if issuer.subject.key != certificate.issuer.key or issuer in below:
             continue
@@ -368,7 +373,7 @@ def _paths(
 def _refused(
     certificate: Certificate, known: list[Certificate], error: crypto.X509StoreContextError
 ) -> CertificateError:
-    """Returns the error for a verification that failed: only its message depends on what is found here."""
+    """Returns the error for a verification that failed; the search for the reason affects only its message."""
     code, depth, said = error.errors
     if code == _UNSPECIFIED:
         public_key(certificate)  # the usual cause: an algorithm that OpenSSL does not know
@@ -393,7 +398,7 @@ def _refused(
 
 
 def describe(certificate: Certificate) -> Description:
-    """Returns what a certificate says of its TPM. Raises UnusableCertificateError for unreadable fields."""
+    """Returns a certificate's description. Raises UnusableCertificateError for unreadable fields."""
     with certificate._reading():
         validity = certificate.fields["validity"]
         return Description(
@@ -432,7 +437,7 @@ def _time(value: datetime.datetime) -> str:
 
 
 def _said(error: Exception) -> str:
-    """Returns the reason in an OpenSSL error, which is a list of (library, function, reason)."""
+    """Returns the reason in an OpenSSL error, whose argument is a list of (library, function, reason)."""
     found = error.args[0] if error.args else ""
     if isinstance(found, list):
         return next((reason for *_, reason in found if reason), "unknown reason")

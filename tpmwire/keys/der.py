@@ -1,8 +1,8 @@
 """Strict DER for key files: ASN.1 elements as small constructs, which nest in tables (ITU-T X.690, §8, §10).
 
-Each value has one encoding, and no other is read: definite and shortest lengths, shortest integers, no trailing
-data. Sizes are checked before anything is read. Nesting is as deep as the table and no deeper. Values become plain
-Python: a SEQUENCE is a tuple, and an absent element is None.
+Each value has one encoding, and only this encoding is accepted: definite and shortest lengths, shortest integers,
+no trailing data. Sizes are checked before anything is read. Nesting is limited to the depth of the table. Values
+are plain Python: a SEQUENCE is a tuple, and an absent element is None.
 """
 
 import io
@@ -54,7 +54,7 @@ def tag_name(tag: int) -> str:
 
 
 class Element(Wire):
-    """Tag, length and contents. Subclasses convert the contents with `read` and `written`."""
+    """An element with tag, length and contents. Subclasses convert the contents with `read` and `written`."""
 
     least = 2
 
@@ -71,7 +71,7 @@ class Element(Wire):
         raise NotImplementedError
 
     def written(self, value: Any) -> bytes:
-        """Returns the contents of a value. Raises EncodeError."""
+        """Returns the encoded contents of a value. Raises EncodeError."""
         raise NotImplementedError
 
     def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
@@ -89,7 +89,7 @@ class Element(Wire):
             raise error.within("", stream.tell() - len(contents)) from None
 
     def _contents(self, stream: IO[bytes], start: int) -> bytes:
-        """Returns the bytes after the length (X.690, §8.1.3 and §10.1)."""
+        """Returns the contents after the length (X.690, §8.1.3 and §10.1)."""
         name = tag_name(self.tag)
         first = stream.read(1)
         if not first:
@@ -125,7 +125,7 @@ class Element(Wire):
 
 
 class Boolean(Element):
-    """BOOLEAN (X.690, §11.1). TRUE is written as 0xFF; OpenSSL's 0x01 is read too."""
+    """BOOLEAN (X.690, §11.1). TRUE is written as 0xFF. OpenSSL's 0x01 is accepted, too."""
 
     def read(self, contents: bytes) -> bool:
         if contents not in (b"\x00", b"\x01", b"\xff"):
@@ -139,7 +139,7 @@ class Boolean(Element):
 
 
 class Integer(Element):
-    """INTEGER (X.690, §8.3), of a size that handles and command codes need."""
+    """INTEGER (X.690, §8.3), with enough bytes for handles and command codes."""
 
     def read(self, contents: bytes) -> int:
         if not contents:
@@ -236,7 +236,7 @@ UTF8_STRING = Utf8String(0x0C)
 
 
 class Explicit(Element):
-    """`[number] EXPLICIT`: an element inside a tag of its own (X.690, §8.14)."""
+    """`[number] EXPLICIT`: an element inside an additional tag (X.690, §8.14)."""
 
     def __init__(self, number: int, inner: Element) -> None:
         super().__init__(0xA0 | number)
@@ -250,7 +250,7 @@ class Explicit(Element):
 
 
 class Later(Element):
-    """Elements `[number]` from a number on, of any type, which a later version of a format may add.
+    """Elements with tags from `[number]` on, of any type, which a later version of a format may add.
 
     The value is a tuple with the bytes of each element, tag and length included.
     """
@@ -260,7 +260,7 @@ class Later(Element):
         self.number = number
 
     def begins(self, data: bytes) -> bool:
-        """Returns whether the bytes begin with such an element, explicit or implicit.
+        """Returns whether the bytes begin with one of these elements, explicit or implicit.
 
         One byte allows numbers up to 30.
         """
@@ -281,7 +281,10 @@ class Later(Element):
 
 
 class Sequence(Element):
-    """SEQUENCE: elements in order, as a tuple. Elements in `optional` may be absent; their value is then None."""
+    """SEQUENCE: elements in order, as a tuple.
+
+    Elements in `optional` may be absent. Their value is then None.
+    """
 
     def __init__(self, *fields: tuple[str, Element], optional: tuple[str, ...] = ()) -> None:
         super().__init__(0x30)
@@ -317,7 +320,7 @@ class Sequence(Element):
 
 
 class SequenceOf(Element):
-    """SEQUENCE OF: any number of one element, as a tuple."""
+    """SEQUENCE OF: any number of elements of one kind, as a tuple."""
 
     def __init__(self, element: Element) -> None:
         super().__init__(0x30)

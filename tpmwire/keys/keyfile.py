@@ -108,13 +108,14 @@ class KeyFile:
     """The content of a key file. Immutable, compared by value; its repr does not show the private area.
 
     `pubkey`, `privkey` and `secret` are bytes with their size in front, as in the file. `public`, `private` and
-    `encrypted_seed` are the parameters of TPM2_Load and TPM2_Import. `empty_auth` is a hint: tpm2_encodeobject
-    writes false for keys without a password. `parent` is a handle; see `hierarchy` and `persistent_parent`.
-    `later` has the elements of a later version of the format, each with its tag; they are kept and not used.
+    `encrypted_seed` are the parameters of TPM2_Load and TPM2_Import. `empty_auth` is only a hint, because
+    tpm2_encodeobject writes false for keys without a password. `parent` is a handle; see `hierarchy` and
+    `persistent_parent`. `later` has the elements of a later version of the format, each with its tag; they are
+    preserved and not used.
 
     tpm2-tools 5.4 and tpm2-openssl 1.1 cannot read files with `policy`, `auth_policy`, `description` or
-    `rsa_parent`. The draft requires `policy` if the key has one; tpm2_load accepts `pubkey` and `privkey` of such
-    a key as files.
+    `rsa_parent`. The draft requires `policy` if the key has a policy. tpm2_load can load such a key from files with
+    `pubkey` and `privkey`.
 
     Raises KeyFileError for values that a key file cannot have.
     """
@@ -179,7 +180,7 @@ class KeyFile:
 
     @property
     def is_importable(self) -> bool:
-        """Whether the key needs TPM2_Import before TPM2_Load: an importable key, or sealed data with a seed."""
+        """Returns whether the key needs TPM2_Import: an importable key, or sealed data with a seed."""
         return self.type == IMPORTABLE or (self.type == SEALED and self.secret is not None)
 
     @property
@@ -189,7 +190,7 @@ class KeyFile:
 
     @property
     def persistent_parent(self) -> int | None:
-        """The handle of a persistent parent, or None if the parent is a primary key; see `hierarchy`."""
+        """The handle of a persistent parent; None if the parent is a primary key (see `hierarchy`)."""
         return self.parent if self.parent >> 24 == TPM_HT.PERSISTENT else None
 
     @property
@@ -200,11 +201,11 @@ class KeyFile:
 
     @property
     def hierarchy(self) -> int | None:
-        """The hierarchy whose standard primary is the parent, or None for a persistent parent.
+        """The hierarchy whose standard primary key is the parent; None for a persistent parent.
 
-        The standard primary is `templates.h2_primary` (draft, `parent`), or `h1_primary` with `rsa_parent`. Files
-        with a transient handle or 0 mean the owner hierarchy. A firmware-limited or SVN-limited hierarchy stands
-        for the hierarchy that it belongs to: programs that write it mean that one.
+        The standard primary key is `templates.h2_primary` (draft, `parent`), or `h1_primary` with `rsa_parent`.
+        Files with a transient handle or 0 mean the owner hierarchy. A firmware-limited or SVN-limited hierarchy
+        stands for the hierarchy that it belongs to, as the programs that write it intend.
         """
         if self.parent >> 24 == TPM_HT.TRANSIENT or self.parent == 0:
             return TPM_RH.OWNER
@@ -271,9 +272,10 @@ class KeyFile:
 
 
 def parse(text: bytes | str) -> KeyFile:
-    """Returns the key file in DER, or in a text with the label TSS2 PRIVATE KEY and possibly other text around.
+    """Returns the key file in DER, or in text with the label TSS2 PRIVATE KEY.
 
-    DER of less than 128 bytes, without a real private area, is accepted by `parse_der` only. Raises KeyFileError.
+    Other text can surround the key. DER of less than 128 bytes, without a real private area, is accepted by
+    `parse_der` only. Raises KeyFileError.
     """
     if len(text) > MAX_SIZE:
         raise KeyFileError(f"the file is longer than {MAX_SIZE} bytes, so it is not a TPM key; {_CREATE_ONE}")
@@ -331,7 +333,7 @@ def _to_file(values: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _unarmored(text: str) -> bytes:
-    """Returns the DER in a text form (RFC 7468, §2 and §3) anywhere in the text, also indented or in JSON."""
+    """Returns the DER in text form (RFC 7468, §2 and §3), found anywhere in the text, indented or in JSON."""
     count = text.count(_BEGIN)
     if not count:
         raise KeyFileError(_no_begin(text))
@@ -367,7 +369,7 @@ def _unescaped(found: re.Match[str]) -> str:
 
 
 def _no_begin(text: str) -> str:
-    """Returns the message for a text without the label."""
+    """Returns the message for a text that does not contain the label."""
     found = re.search("-----BEGIN ([ -~]{1,64}?)-----", text)
     label = found and found[1]
     if label == "TSS2 KEY BLOB":
@@ -382,10 +384,10 @@ def _check_type(type: str, secret: bytes | None) -> None:
         raise KeyFileError(f"unknown type of TPM key {type}; {_CREATE_ONE}")
     if secret is None:
         if type == IMPORTABLE:
-            raise KeyFileError(f"missing secret of an importable key; {_DAMAGED}")
+            raise KeyFileError(f"missing field 'secret' of an importable key; {_DAMAGED}")
     elif type == LOADABLE:
         raise KeyFileError(
-            f"unexpected secret of a loadable key ({type}); an importable key needs the type {IMPORTABLE}"
+            f"unexpected field 'secret' in a loadable key ({type}); an importable key needs the type {IMPORTABLE}"
         )
     else:
         _sized(TPM2B_ENCRYPTED_SECRET, secret, "secret")
@@ -406,7 +408,7 @@ def _check_parent(parent: int) -> None:
 
 
 def _limited(parent: int) -> TPM_RH | None:
-    """Returns the hierarchy of a firmware-limited or SVN-limited one (TPM 2.0 Part 2, version 1.84, §7.4)."""
+    """Returns the hierarchy that a firmware-limited or SVN-limited one belongs to (Part 2, version 1.84, §7.4)."""
     for number in (parent - TPM_RH.FW_OWNER, (parent - TPM_RH.SVN_OWNER_BASE) >> 16):
         if 0 <= number < len(_HIERARCHIES):
             return _HIERARCHIES[number]
@@ -436,7 +438,7 @@ def _private(privkey: bytes) -> None:
 
 
 def _sized(wire: Any, data: bytes, name: str) -> Any:
-    """Returns the value of a TPM2B that is all of `data`."""
+    """Returns the content of a TPM2B that takes up all of `data`."""
     try:
         return wire.parse(data)
     except DecodeError as error:

@@ -1,7 +1,8 @@
 """The policies of a key file.
 
-A key file has its first alternative as `policy` and the others as `authPolicy`. Each of those is complete or, as
-the draft has it, ends with PolicyAuthorize: then the statements after the PolicyAuthorize of `policy` follow.
+A key file has its first alternative as `policy` and the others as `authPolicy`. An `authPolicy` is complete or, as
+the draft defines, ends with PolicyAuthorize. In the second case, the statements after the PolicyAuthorize of
+`policy` follow.
 """
 
 from ..errors import PolicyError
@@ -16,7 +17,7 @@ __all__ = ["alternatives_of"]
 def alternatives_of(file: KeyFile) -> tuple[tuple[str, Policy | PolicyError], ...]:
     """Returns the policies of a key file, each with a name for messages: `policy`, then `authPolicy` in order.
 
-    A policy that cannot be read is replaced by its error.
+    If a policy cannot be read, the result has the error instead.
     """
     found = [("the file's policy", file.policy)] if file.policy is not None else []
     for number, (name, steps) in enumerate(file.auth_policy or (), 1):

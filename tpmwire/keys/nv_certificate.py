@@ -1,4 +1,4 @@
-"""Certificates in the forms in which TPMs store them in NV memory: with a header, in a wrapper, padded."""
+"""Reads certificates in the forms in which TPMs store them in NV memory: with a header, wrapped, or padded."""
 
 from ..errors import UnusableCertificateError
 
@@ -15,8 +15,8 @@ _SEQUENCE, _OCTET_STRING = 0x30, 0x04
 def without_padding(data: bytes) -> bytes:
     """Returns the DER certificate at the beginning of an NV index's data.
 
-    Some TPMs pad the index with 0x00 or 0xff, some put the certificate into an OCTET STRING, and some put the
-    header of the PC Client specification before it. Raises UnusableCertificateError.
+    Some TPMs pad the index with 0x00 or 0xff. Some put the certificate into an OCTET STRING. Some put the header
+    of the PC Client specification before the certificate. Raises UnusableCertificateError.
     """
     if data.startswith(_STORED_CERT):
         data = data[5:].removeprefix(_FULL_CERT)
@@ -30,7 +30,7 @@ def without_padding(data: bytes) -> bytes:
 
 
 def _value(data: bytes) -> tuple[int, int]:
-    """Returns start and end of the contents of the first DER value."""
+    """Returns the start and the end of the contents of the first DER value."""
     if len(data) < 2 or data[0] not in (_SEQUENCE, _OCTET_STRING) or data[1] == 0x80:
         raise UnusableCertificateError("not a certificate: it does not begin with a DER SEQUENCE")
     start, size = 2, data[1]

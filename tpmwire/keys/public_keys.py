@@ -1,7 +1,8 @@
-"""Public keys in all common forms, detected by content.
+"""Reads public keys in all common forms, detected by content.
 
-SubjectPublicKeyInfo and PKCS #1 (PEM or DER), X.509 certificates (PEM or DER), TPM2B_PUBLIC and TPMT_PUBLIC; each
-in binary, hex or base64. PEM can be inside other text, indented, or have escaped line ends, as in JSON.
+The forms are SubjectPublicKeyInfo and PKCS #1 (PEM or DER), X.509 certificates (PEM or DER), TPM2B_PUBLIC and
+TPMT_PUBLIC. Each can be binary, hex or base64. PEM can be inside other text, indented, or have escaped line ends,
+as in JSON.
 """
 
 import binascii
@@ -24,9 +25,9 @@ FORMS = (
 
 
 class Found(NamedTuple):
-    """A public key: a whole public area, or the key alone, which fits several; with its certificate in PEM.
+    """A public key: a whole public area, or only the key; with its certificate in PEM, if any.
 
-    Certificates of the issuers may follow the certificate.
+    A key alone can belong to several public areas. Certificates of the issuers may follow the certificate.
     """
 
     public: TPMT_PUBLIC | None = None
@@ -35,7 +36,10 @@ class Found(NamedTuple):
 
 
 def read_public_key(data: bytes) -> Found:
-    """Returns the one public key in the data. Raises KeyFileError, which says what the data looks like instead."""
+    """Returns the only public key in the data.
+
+    Raises KeyFileError, whose message names the likely type of other data.
+    """
     if b"-----BEGIN" in data:
         return _of_pem(data)
     for decoded in chain(_of_text(data), (data,)):
@@ -47,7 +51,7 @@ def read_public_key(data: bytes) -> Found:
 
 
 def _of_binary(data: bytes) -> Found | None:
-    """Returns the public key in DER or a TPM structure; None for anything else."""
+    """Returns the public key in DER or a TPM structure; None for any other data."""
     if data[:1] == b"\x30":
         return _of_der(data)
     sized = len(data) > 2 and int.from_bytes(data[:2], "big") == len(data) - 2
@@ -70,7 +74,7 @@ def _of_der(data: bytes) -> Found | None:
 
 
 def _of_text(data: bytes) -> Iterator[bytes]:
-    """Yields the bytes that the text can mean in hex and in base64."""
+    """Yields the bytes that the text encodes if it is hex, and if it is base64."""
     text = b"".join(data.split())
     digits = text.removeprefix(b"0x").replace(b":", b"")
     if re.fullmatch(rb"(?:[0-9a-fA-F]{2})+", digits):
@@ -97,7 +101,7 @@ def _of_pem(data: bytes) -> Found:
     keys = list({found for label, der in blocks if label in _KEYS and (found := _of_der(der))})
     certificates = [found for label, der in blocks if label in _CERTIFICATES and (found := _of_der(der))]
     if len(keys) > 1:
-        raise KeyFileError(f"the text contains {len(keys)} public keys; give one only (gcloud: use --format=json)")
+        raise KeyFileError(f"the text contains {len(keys)} public keys; give only one (gcloud: use --format=json)")
     if not keys and not certificates:
         label = next((label for label, _ in blocks if label in _KEYS + _CERTIFICATES), "")
         raise KeyFileError(_not_in_pem(label, [label for label, _ in blocks]))
@@ -131,7 +135,10 @@ def _pem(label: str, der: bytes) -> str:
 
 
 def _looks_like(data: bytes) -> str:
-    """Returns the likely type of the data; without quoting it, as it may be a secret."""
+    """Returns the likely type of the data.
+
+    The data are not quoted, because they may be a secret.
+    """
     start = data[:64].strip()
     for begin, what in (
         (b"\xba\xdc\xc0\xde", "a context file of tpm2-tools; give the output of `tpm2_readpublic -c FILE -o`"),

@@ -1,7 +1,7 @@
-"""Public keys as openssl and `tpm2_readpublic -f pem` write them: SubjectPublicKeyInfo (RFC 5280, §4.1.2.7).
+"""SubjectPublicKeyInfo, the form of public keys of openssl and `tpm2_readpublic -f pem` (RFC 5280, §4.1.2.7).
 
-RSA and the NIST curves only, which salt keys and parents use. PKCS #1's RSAPublicKey is read too, and the key in a
-certificate, whose other fields are ignored.
+Supports RSA and the NIST curves only, which salt keys and parents use. Also reads PKCS #1's RSAPublicKey, and the
+key in a certificate, whose other fields are ignored.
 """
 
 import binascii
@@ -37,7 +37,7 @@ class _BitString(der.Element):
 
 
 class _Natural(der.Element):
-    """INTEGER of any size, not negative, as its bytes without the zero in front."""
+    """INTEGER of any size, not negative. The value is its bytes without a leading zero."""
 
     def read(self, contents: bytes) -> bytes:
         if not contents or contents[0] >= 0x80 or (contents[0] == 0 and len(contents) > 1 and contents[1] < 0x80):
@@ -46,20 +46,22 @@ class _Natural(der.Element):
 
 
 class _Any(der.Element):
-    """Any element, or any element with the given tag, as its bytes."""
+    """Any element, or any element with the given tag. The value is the element's bytes."""
 
     def __init__(self, tag: int | None = None) -> None:
         super().__init__(tag or 0)
 
     def begins(self, data: bytes) -> bool:
-        """Returns whether the bytes begin with such an element."""
+        """Returns whether the bytes begin with this element."""
         return data[:1] != b"" and self.tag in (0, data[0])
 
     def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> bytes:
         start = stream.tell()
         tag = stream.read(1)
         if not tag or self.tag not in (0, tag[0]):
-            raise DecodeError(f"expected {der.tag_name(self.tag)}, got another element", start, bytes_left(stream))
+            raise DecodeError(
+                f"expected {der.tag_name(self.tag)}, got a different element", start, bytes_left(stream)
+            )
         self._contents(stream, start)
         end = stream.tell()
         stream.seek(start)

@@ -1,7 +1,7 @@
 """Templates of well-known primary keys, and of the keys that tpmwire creates.
 
-A primary key is derived from its hierarchy's seed and its template: exactly the same bytes give the same key. The
-templates are functions, so that a run creates only those that it needs.
+A primary key is derived from its hierarchy's seed and its template. Exactly the same bytes give the same key. The
+templates are functions, so that a run creates only the templates that it needs.
 """
 
 from ..spec.constants import TPM_ALG, TPM_ECC, TPM_HT, TPMA_OBJECT
@@ -80,7 +80,8 @@ def h1_primary() -> TPMT_PUBLIC:
 def rsa_parent_of(parent: int, public: TPMT_PUBLIC) -> bool | None:
     """Returns `KeyFile.rsa_parent` for a key whose parent has this handle, or hierarchy, and public area.
 
-    True for the standard RSA primary. None for other parents: programs that do not know rsaParent refuse False.
+    The value is True for the standard RSA primary. It is None for other parents, because programs that do not know
+    rsaParent refuse False.
     """
     standard = h1_primary()
     is_created = parent >> 24 == TPM_HT.PERMANENT
@@ -112,9 +113,10 @@ def hmac_key(
 ) -> TPMT_PUBLIC:
     """Returns an HMAC key for TPM2_Create with the key's bytes in `inSensitive.data`; it cannot be duplicated.
 
-    `auth_policy` is a SHA-256 digest, as is the Name; a key with a policy is used by its policy only. `with_auth`
-    says whether the key has an authValue, on its own or in the policy: wrong guesses then count towards the
-    dictionary attack lockout (Part 1, §19.8.2). Otherwise noDA is set, and a lockout does not block the key.
+    `auth_policy` is a SHA-256 digest, as is the Name. A key with a policy is authorized by its policy only.
+    `with_auth` says whether the key has an authValue, on its own or in the policy. If it has one, wrong guesses
+    count towards the dictionary attack lockout (Part 1, §19.8.2). Otherwise noDA is set, and a lockout does not
+    block the key.
     """
     attributes = TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT | TPMA_OBJECT.SIGN_ENCRYPT
     if not auth_policy:
@@ -130,7 +132,7 @@ def hmac_key(
 def sealed(auth_policy: bytes = b"") -> TPMT_PUBLIC:
     """Returns a sealed data object for TPM2_Create with the data in `inSensitive.data` (Part 1, §27.6).
 
-    `auth_policy` is a SHA-256 digest; an object with a policy is unsealed by its policy only. noDA is not set, so
+    `auth_policy` is a SHA-256 digest. An object with a policy is unsealed by its policy only. noDA is not set, so
     wrong guesses of an authValue count towards the dictionary attack lockout.
     """
     attributes = TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT

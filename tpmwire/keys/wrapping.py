@@ -1,6 +1,6 @@
-"""Keys wrapped for another TPM, with the public key of their parent there and without a TPM (Part 1, §23.3).
+"""Wraps keys for a target TPM, by the public key of their parent in that TPM (Part 1, §23.3). No TPM is needed.
 
-The result is the same as that of TPM2_Duplicate: TPM2_Import makes it a key of that TPM, and of no other.
+The result is the same as that of TPM2_Duplicate. Only the target TPM can import it, with TPM2_Import.
 """
 
 import io
@@ -59,7 +59,7 @@ def hmac_key_areas(
 ) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
     """Returns public and sensitive area of an importable HMAC-SHA256 key with the bytes `key`.
 
-    With an `auth_policy` the key is used by its policy only. Without an authValue the key is exempt from
+    With an `auth_policy`, the key is authorized by its policy only. Without an authValue the key is exempt from
     dictionary attack protection.
     """
     # So that the public area does not reveal whether two hosts have the same key (Part 1, §27.5).
@@ -119,17 +119,17 @@ def _use_attributes(auth: Secret, auth_policy: bytes) -> TPMA_OBJECT:
 
 
 def imported_only_policy(use: Policy, parent: TPMT_PUBLIC) -> tuple[bytes, Policy]:
-    """Returns authPolicy for use by `use` and duplication to `parent` only, and the policy for the key file.
+    """Returns an authPolicy for use by `use` and duplication to `parent` only, and the key file's policy.
 
-    Duplication needs TPM2_PolicyDuplicationSelect, so the imported key cannot be duplicated to another parent. The
-    second value is `use` followed by the PolicyOR.
+    Duplication needs TPM2_PolicyDuplicationSelect, so the imported key cannot be duplicated to a different parent.
+    The second value is `use` followed by the PolicyOR.
     """
     satisfied = either(use, to_parent(parent))
     return satisfied.digest(TPM_ALG.SHA256), satisfied
 
 
 def to_parent(parent: TPMT_PUBLIC) -> Policy:
-    """Returns the policy for duplication to this new parent only (Part 3, §23.15)."""
+    """Returns the policy for duplication to one new parent only (Part 3, §23.15)."""
     return Policy(PolicyDuplicationSelect(b"", name_of(parent), False))
 
 
@@ -143,7 +143,7 @@ def to_any(*, with_auth: bool) -> Policy:
 
 
 def either(use: Policy, leave: Policy) -> Policy:
-    """Returns `use` followed by the PolicyOR that also allows `leave`, for authPolicy and the key file."""
+    """Returns `use` followed by a PolicyOR that also allows `leave`, for authPolicy and the key file."""
     return Policy(*use.statements, PolicyOR.of(TPM_ALG.SHA256, use, leave))
 
 
@@ -196,8 +196,8 @@ def wrap_hmac_key(
     """Returns an importable key file with an HMAC key for the TPM that has the key `parent`.
 
     `parent_handle` is the handle of `parent` in that TPM: a hierarchy for its standard primary, or a persistent
-    handle. With `policy` the key is used by it only, and the file has it. Raises EncodeError, SessionError,
-    KeyFileError.
+    handle. With `policy`, the key is authorized by the policy only, and the file contains the policy. Raises
+    EncodeError, SessionError, KeyFileError.
     """
     auth_policy, satisfied = _policy_for(parent, policy)
     made = hmac_key_areas(key, auth=auth, auth_policy=auth_policy)

@@ -20,7 +20,7 @@ from .structures import (
 
 # §10.11: time
 class TPMS_CLOCK_INFO(Record):
-    """The TPM's clock in milliseconds, and how far it can be trusted (§10.11.1)."""
+    """The TPM's clock in milliseconds, and how far the clock can be trusted (§10.11.1)."""
 
     clock: UINT64
     reset_count: UINT32
@@ -37,28 +37,28 @@ class TPMS_TIME_INFO(Record):
 
 # §10.12: attestation
 class TPMS_TIME_ATTEST_INFO(Record):
-    """Of TPM2_GetTime (§10.12.2)."""
+    """Attested data of TPM2_GetTime (§10.12.2)."""
 
     time: TPMS_TIME_INFO
     firmware_version: UINT64
 
 
 class TPMS_CERTIFY_INFO(Record):
-    """Of TPM2_Certify (§10.12.3)."""
+    """Attested data of TPM2_Certify (§10.12.3)."""
 
     name: TPM2B_NAME
     qualified_name: TPM2B_NAME
 
 
 class TPMS_QUOTE_INFO(Record):
-    """Of TPM2_Quote (§10.12.4)."""
+    """Attested data of TPM2_Quote (§10.12.4)."""
 
     pcr_select: TPML_PCR_SELECTION
     pcr_digest: TPM2B_DIGEST
 
 
 class TPMS_COMMAND_AUDIT_INFO(Record):
-    """Of TPM2_GetCommandAuditDigest (§10.12.5)."""
+    """Attested data of TPM2_GetCommandAuditDigest (§10.12.5)."""
 
     audit_counter: UINT64
     digest_alg: TPM_ALG_ID
@@ -67,21 +67,21 @@ class TPMS_COMMAND_AUDIT_INFO(Record):
 
 
 class TPMS_SESSION_AUDIT_INFO(Record):
-    """Of TPM2_GetSessionAuditDigest (§10.12.6)."""
+    """Attested data of TPM2_GetSessionAuditDigest (§10.12.6)."""
 
     exclusive_session: TPMI_YES_NO
     session_digest: TPM2B_DIGEST
 
 
 class TPMS_CREATION_INFO(Record):
-    """Of TPM2_CertifyCreation (§10.12.7)."""
+    """Attested data of TPM2_CertifyCreation (§10.12.7)."""
 
     object_name: TPM2B_NAME
     creation_hash: TPM2B_DIGEST
 
 
 class TPMS_NV_CERTIFY_INFO(Record):
-    """Of TPM2_NV_Certify (§10.12.8)."""
+    """Attested data of TPM2_NV_Certify (§10.12.8)."""
 
     index_name: TPM2B_NAME
     offset: UINT16
@@ -89,7 +89,7 @@ class TPMS_NV_CERTIFY_INFO(Record):
 
 
 class TPMS_NV_DIGEST_CERTIFY_INFO(Record):
-    """Of TPM2_NV_Certify with size and offset 0 (§10.12.9)."""
+    """Attested data of TPM2_NV_Certify with size and offset 0 (§10.12.9)."""
 
     index_name: TPM2B_NAME
     nv_digest: TPM2B_DIGEST

@@ -117,7 +117,7 @@ class TPMS_CAPABILITY_DATA(Record):
 
 
 class TPMS_SET_CAPABILITY_DATA(Record):
-    """A capability that is to be set (§10.10.3); its data are for the TPM to judge."""
+    """A capability to set (§10.10.3). The TPM checks the data."""
 
     set_capability: TPM_CAP_ID
     data: Annotated[bytes, Rest()]

@@ -1,6 +1,6 @@
 """The response codes that programs compare, as plain numbers, so that a run need not load `response_codes`.
 
-`tpm_code` alone decides which part of a code is the TPM's.
+Only `tpm_code` decides which part of a code is the TPM's.
 """
 
 __all__ = ["AGAIN", "NO_ECC", "RESOURCE_MANAGERS", "tpm_code"]

@@ -35,7 +35,7 @@ def role_of(annotation: Any) -> Role | None:
 
 
 class Command(Record):
-    """Base of every command. Handles are the fields with a `Role`; they come first.
+    """Base class of every command. Handles are the fields with a `Role`, which come first.
 
     `Response` is the response's class, nested in the command's class. `flushes` names the handle field that a
     successful command flushes. `auth_after` names the field with the first handle's new authValue, which the
@@ -51,7 +51,7 @@ class Command(Record):
     sessions: ClassVar[bool] = True
 
     class Response(Record):
-        """A response without handles and parameters."""
+        """Base class of every response. It has no handles and no parameters."""
 
     def __init_subclass__(cls, *, code: TPM_CC, spec: str) -> None:
         cls.code = code

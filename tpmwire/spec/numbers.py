@@ -1,13 +1,13 @@
-"""Named numbers: open enumerations and attribute words. Both keep unknown values."""
+"""Named numbers: open enumerations and attribute words. Both preserve unknown values."""
 
 from enum import KEEP, IntEnum, IntFlag
 from typing import Any, Self
 
 
 class OpenEnum(IntEnum):
-    """An enumeration of the standard. A value without a name is kept, and shown as hex.
+    """An enumeration of the standard. A value without a name is preserved, and shown as hex.
 
-    A TPM may have algorithms, properties and codes that are newer than this table, or vendor-specific.
+    A TPM may have newer or vendor-specific algorithms, properties and codes.
     """
 
     @classmethod
@@ -25,12 +25,12 @@ class OpenEnum(IntEnum):
 
     @property
     def known(self) -> bool:
-        """Whether this table has a name for the value."""
+        """Returns whether this table has a name for the value."""
         return self._value_ in type(self)._value2member_map_
 
 
 class Attributes(IntFlag, boundary=KEEP):
-    """An attribute word (TPMA_…). It keeps reserved bits."""
+    """An attribute word (TPMA_…). It preserves reserved bits."""
 
     @classmethod
     def _missing_(cls, value: Any) -> Any:
@@ -54,7 +54,7 @@ class Attributes(IntFlag, boundary=KEEP):
 
 
 def _spelled(name: str) -> str:
-    """The standard's spelling of a name: `fixedTPM` for `FIXED_TPM`."""
+    """Returns the standard's spelling of a name: `fixedTPM` for `FIXED_TPM`."""
     first, *others = name.split("_")
     keep = {"TPM", "NV", "PCR", "DA", "PT", "EC", "SHE", "SHEN", "PH", "EH", "EPS"}
     return first.lower() + "".join(word if word in keep else word.capitalize() for word in others)

@@ -1,4 +1,4 @@
-"""TPM 2.0 Part 2: constants of capabilities, NV indices, and rarer ones."""
+"""TPM 2.0 Part 2: constants of capabilities and NV indices, and rarely used constants."""
 
 from .numbers import Attributes, OpenEnum
 
@@ -207,7 +207,7 @@ class TPM_AT(OpenEnum):
 
 
 class TPM_AE(OpenEnum):
-    """An attached component's errors, behind TPM_AT_ERROR (Part 2, §16.1)."""
+    """Errors of an attached component, after TPM_AT_ERROR (Part 2, §16.1)."""
 
     NONE = 0x00000000
 
@@ -265,7 +265,7 @@ class TPMA_CC(Attributes):
 
 
 class TPMA_MODES(Attributes):
-    """Modes (Part 2, §8.10)."""
+    """Modes of the TPM (Part 2, §8.10)."""
 
     FIPS_140_2 = 1 << 0
     FIPS_140_3 = 1 << 1

@@ -1,4 +1,4 @@
-"""The meaning of response codes (TPM 2.0 Part 2, §6.6), and what to do about them."""
+"""The meaning of response codes (TPM 2.0 Part 2, §6.6), and the next step for the user."""
 
 from typing import NamedTuple
 
@@ -184,7 +184,7 @@ def explain(rc: int) -> Meaning:
 
 
 def _of_layer(rc: int, layer: int) -> Meaning:
-    """An error of the software above the TPM itself."""
+    """Returns the meaning of an error of the software above the TPM."""
     name, description = BASE.get(rc & 0xFFFF, (f"0x{rc & 0xFFFF:04x}", "not in this table"))
     return Meaning(TPM_RC(rc), f"TSS2_{LAYERS[layer].name}_RC_{name}", description, layer=layer)
 

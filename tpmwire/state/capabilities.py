@@ -29,7 +29,7 @@ def capabilities(tpm: Tpm, capability: TPM_CAP, start: int = 0) -> list[Any]:
 
 
 def _place(value: Any) -> int:
-    """The number by which a list is ordered, and at which the next request starts."""
+    """Returns the number that orders a list's elements. The next request starts at this number."""
     if isinstance(value, TPMA_CC):
         return int(value) & 0xFFFF | int(value & TPMA_CC.V)
     if isinstance(value, int):
@@ -47,5 +47,5 @@ def properties(tpm: Tpm) -> dict[TPM_PT, int]:
 
 
 def commands(tpm: Tpm) -> list[TPM_CC]:
-    """Returns the commands that the TPM implements; a vendor's commands keep their number."""
+    """Returns the commands that the TPM implements; commands of a vendor stay numbers."""
     return [TPM_CC(_place(word)) for word in capabilities(tpm, TPM_CAP.COMMANDS)]

@@ -1,4 +1,4 @@
-"""Reads the contents of NV indices, in pieces of the TPM's maximum size."""
+"""Reads the contents of NV indices, in pieces of at most the TPM's maximum size."""
 
 from ..errors import NvError
 from ..spec.capabilities import TPMS_TAGGED_PROPERTY

@@ -1,4 +1,4 @@
-"""Reads PCR values, all of one moment."""
+"""Reads PCR values, all at the same moment."""
 
 from collections.abc import Mapping
 
@@ -27,10 +27,10 @@ def banks(tpm: Tpm) -> tuple[TPMS_PCR_SELECTION, ...]:
 
 
 def read_pcrs(tpm: Tpm, wanted: tuple[TPMS_PCR_SELECTION, ...]) -> Values:
-    """Returns values by bank and PCR, all of one moment: reads them again if one was extended in between.
+    """Returns values by bank and PCR, all read at the same moment.
 
-    A TPM returns eight values at once (Part 3, §22.4). Raises PolicyError for a PCR that the TPM does not
-    implement, and if the PCRs change again and again.
+    A TPM returns eight values at once (Part 3, §22.4). If a PCR is extended in between, all are read again. Raises
+    PolicyError for a PCR that the TPM does not implement, and if the PCRs change again and again.
     """
     for _ in range(ATTEMPTS):
         values = _read_once(tpm, wanted)
@@ -40,7 +40,7 @@ def read_pcrs(tpm: Tpm, wanted: tuple[TPMS_PCR_SELECTION, ...]) -> Values:
 
 
 def _read_once(tpm: Tpm, wanted: tuple[TPMS_PCR_SELECTION, ...]) -> Values | None:
-    """The values; None if the update counter changed between two commands."""
+    """Returns the values once; None if the update counter changed between two commands."""
     values: dict[tuple[TPM_ALG, int], bytes] = {}
     counters = set()
     left = wanted
@@ -54,7 +54,7 @@ def _read_once(tpm: Tpm, wanted: tuple[TPMS_PCR_SELECTION, ...]) -> Values | Non
         counters.add(answer.pcr_update_counter)
         got = pcrs_in(answer.pcr_selection_out)
         if len(got) != len(answer.pcr_values) or not set(got) <= set(pcrs_in(left)):
-            raise PolicyError("the TPM returned other PCRs than requested")
+            raise PolicyError("the TPM did not return the requested PCRs")
         if not got:
             raise PolicyError(_not_kept(left))
         values |= dict(zip(got, answer.pcr_values, strict=True))

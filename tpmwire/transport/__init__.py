@@ -7,7 +7,7 @@
     SOCKET, swtpm:path=SOCKET             swtpm's Unix socket
     mssim:host=H,port=P                   the reference simulator
 
-A subclass of `Transport` reaches any other TPM. A program loads only the transport that it uses.
+A subclass of `Transport` can connect to any other TPM. A program loads only the transport that it uses.
 """
 
 import os

@@ -1,6 +1,6 @@
 """The protocol of transports, and the base of those with a file descriptor.
 
-`DescriptorTransport` has non-blocking I/O, deadlines, and responses of a known size.
+`DescriptorTransport` implements non-blocking I/O, deadlines, and responses of a known size.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ CHUNK = 16384
 
 
 class Transport(ABC):
-    """One connection to a TPM, as `Tpm` uses it. A class of your own needs only `transceive` and `close`."""
+    """One connection to a TPM, as `Tpm` uses it. A custom class needs only `transceive` and `close`."""
 
     path = ""
     """The TPM's path, for messages."""
@@ -41,10 +41,10 @@ class Transport(ABC):
         """Closes the connection. A second call has no effect."""
 
     def resume(self, seconds: float) -> bytes:
-        """Returns the response that an interrupted `transceive` has not returned, after at most `seconds`.
+        """Returns the pending response of an interrupted `transceive`, after at most `seconds`.
 
-        `Tpm.close` calls it before it flushes. Raises TransportError if there is no response: then nothing is
-        flushed. A transport that cannot resume need not define it.
+        `Tpm.close` calls it before it flushes. Raises TransportError if there is no response. In that case nothing
+        is flushed. A transport that cannot resume need not define this method.
         """
         raise TransportError(f"{type(self).__name__} cannot resume an interrupted command")
 
@@ -54,7 +54,7 @@ class Transport(ABC):
 
 
 class DescriptorTransport(Transport):
-    """A transport over a file descriptor. `timeout` (seconds) limits each wait to send and to receive.
+    """A transport over a file descriptor. `timeout` (seconds) limits each wait for sending and for receiving.
 
     `sent`, `received` and `commands` count the bytes and the commands of the connection.
     """
@@ -98,7 +98,7 @@ class DescriptorTransport(Transport):
         self.commands += 1
 
     def receive(self, timeout: float | None = None) -> bytes:
-        """Returns the whole response to the last command. A call after an interrupted one continues it."""
+        """Returns the whole response to the last command. A second call resumes an interrupted one."""
         deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
         response = None
         while response is None:
@@ -166,7 +166,7 @@ class DescriptorTransport(Transport):
             raise TransportTimeoutError(f"{self.path}: the TPM did not respond in time (--timeout){hint}")
 
     def _ready(self, event: int, seconds: float) -> bool:
-        """Waits until the descriptor is ready to write (POLLOUT) or read (POLLIN); returns whether it is."""
+        """Waits until the descriptor is ready to write (POLLOUT) or read (POLLIN). Returns whether it is ready."""
         poll = select.poll()
         poll.register(self._fd, event)
         return bool(poll.poll(max(1, int(seconds * 1000))))

@@ -15,9 +15,9 @@ __all__ = ["DeviceTransport"]
 class DeviceTransport(DescriptorTransport):
     """A TPM character device, opened non-blocking: the kernel executes a command while this process waits.
 
-    It waits with epoll only. poll() and read() would take the lock that the kernel holds during a command
-    (buffer_mutex in drivers/char/tpm/tpm-dev-common.c): if the TPM hangs, they block for minutes and ignore
-    signals. A wait on an epoll with which the idle device was registered takes no lock.
+    This class waits with epoll only. poll() and read() would take the lock that the kernel holds during a command
+    (buffer_mutex in drivers/char/tpm/tpm-dev-common.c). If the TPM hangs, they block for minutes and ignore
+    signals. A wait on an epoll takes no lock if the device was registered while it was idle.
     """
 
     hint = "the kernel log may say more (dmesg | grep tpm)"

@@ -36,7 +36,7 @@ class MssimTransport(DescriptorTransport):
         return TPM_SEND_COMMAND.to_bytes(4, "big") + locality + len(command).to_bytes(4, "big") + command
 
     def _unframed(self, data: bytes) -> bytes | None:
-        """Returns the response from its frame: a size in front, four zero bytes behind."""
+        """Returns the response from its frame: the size comes first, and four zero bytes follow."""
         if len(data) < 4 + 10:
             return None
         size = self._size(data[4:])
@@ -84,7 +84,7 @@ def _connected(address: str | tuple[str, int], path: str, timeout: float) -> int
 
 
 def _connect_in_turn(connection: socket.socket, path: str, deadline: float) -> None:
-    """Connects to a Unix socket, which, unlike TCP, refuses at once (EAGAIN) if other clients are waiting."""
+    """Connects to a Unix socket. Unlike TCP, it refuses at once (EAGAIN) if other clients are waiting."""
     while True:
         connection.settimeout(max(0.001, deadline - time.monotonic()))
         try:

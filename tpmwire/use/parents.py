@@ -120,7 +120,7 @@ def candidates(file: "KeyFile") -> "list[KeyFile]":
 
 
 def for_endorsement(file: "KeyFile") -> "list[KeyFile]":
-    """Returns an importable file with each endorsement key that may be its parent: the seed decides."""
+    """Returns an importable file with each endorsement key that may be its parent, as the seed shows."""
     sealed_for = _sealed_for(file.encrypted_seed)
     return [_with(file, one) for one in ENDORSEMENT.values() if _algorithm(one) == sealed_for] or [file]
 

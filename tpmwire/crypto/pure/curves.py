@@ -1,9 +1,10 @@
 """NIST's prime curves y² = x³ - 3x + b (SP 800-186, §3.2.1), for a Diffie-Hellman exchange with a single-use key.
 
 Side channels: Python's integers do not compute in constant time, and the accessed entries of the table of
-multiples depend on the scalar. The sequence of operations does not: every 4 bits cost 4 doublings and one
-addition, by formulas without special cases. A scalar serves one exchange, so an observer of this machine gets a
-single noisy trace. Do not use this module for a key that is used twice. Verification uses public values only.
+multiples depend on the scalar. The sequence of operations does not depend on the scalar. Every 4 bits cost 4
+doublings and one addition, by formulas without special cases. A scalar is used for one exchange, so an observer of
+this machine gets a single noisy trace. Do not use this module for a key that is used twice. Verification uses
+public values only.
 """
 
 import os
@@ -28,12 +29,15 @@ class Curve:
         self.size = (p.bit_length() + 7) // 8
 
     def holds(self, point: Point) -> bool:
-        """Returns whether a point is on the curve and reduced; then it is in the group, as n is prime."""
+        """Returns whether a point is on the curve and reduced.
+
+        Such a point is in the group, because n is prime.
+        """
         x, y = point
         return 0 <= x < self.p and 0 <= y < self.p and (y * y - x * x * x + 3 * x - self.b) % self.p == 0
 
     def random_scalar(self) -> int:
-        """Returns a uniform random number from 1 to n-1: numbers out of range are discarded."""
+        """Returns a uniform random number from 1 to n-1. Numbers out of range are discarded."""
         bits = self.n.bit_length()
         while True:
             scalar = int.from_bytes(os.urandom((bits + 7) // 8), "big") & ((1 << bits) - 1)
@@ -47,9 +51,9 @@ class Curve:
         return x * inverse % self.p, y * inverse % self.p
 
     def verifies(self, public: Point, digest: bytes, r: int, s: int) -> bool:
-        """Returns whether r and s are the key's ECDSA signature of a digest, which is at most as long as `n`.
+        """Returns whether r and s are the key's ECDSA signature of a digest (FIPS 186-5, §6.4.2).
 
-        FIPS 186-5, §6.4.2. Raises ValueError for a public key that is not a point on the curve.
+        The digest is at most as long as `n`. Raises ValueError for a public key that is not a point on the curve.
         """
         if not (0 < r < self.n and 0 < s < self.n):
             return False

@@ -15,10 +15,10 @@ _ROCA_GENERATOR, _ROCA_PRIMES = 65537, 167
 
 
 def fault_of(modulus: int) -> str | None:
-    """Returns why a key with this modulus is unsafe, or None. The first call takes a millisecond, others less.
+    """Returns the reason why a key with this modulus is unsafe, or None.
 
-    It does not test whether the modulus is composite: the test takes longer than everything else, and no key
-    generator returns a prime of that size.
+    The first call takes a millisecond, later calls less. The function does not test whether the modulus is
+    composite. That test takes longer than everything else, and no key generator returns a prime of that size.
     """
     if math.gcd(modulus, _product()) != 1:
         return "the modulus has a small factor"
@@ -47,7 +47,7 @@ def _is_prime(n: int) -> bool:
 
 @cache
 def _roca() -> tuple[tuple[int, frozenset[int]], ...]:
-    """Returns primes, each with the powers of ROCA's generator modulo it."""
+    """Returns primes, each with the powers of ROCA's generator modulo the prime."""
     return tuple((prime, _powers(prime)) for prime in _primes() if 2 < prime <= _ROCA_PRIMES)
 
 
@@ -60,7 +60,7 @@ def _powers(prime: int) -> frozenset[int]:
 
 
 def _is_power(number: int, exponent: int) -> bool:
-    """Whether a number is the `exponent`-th power of an integer; the exponent is prime."""
+    """Returns whether a number is the `exponent`-th power of an integer; `exponent` is prime."""
     # Modulo a prime q = k * exponent + 1 few residues are such powers, which excludes most numbers at once.
     for k, q in _sieve(exponent):
         residue = number % q

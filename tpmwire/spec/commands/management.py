@@ -33,7 +33,7 @@ class SetAlgorithmSet(Command, code=TPM_CC.SetAlgorithmSet, spec="Part 3 §26.3"
 
 
 class FieldUpgradeStart(Command, code=TPM_CC.FieldUpgradeStart, spec="Part 3 §27.2"):
-    """Starts a firmware upgrade with a manifest that a vendor's key has signed."""
+    """Starts a firmware upgrade with a manifest that the vendor's key has signed."""
 
     authorization: Annotated[TPMI_RH_PLATFORM, ADMIN]
     key_handle: Annotated[TPMI_DH_OBJECT, HANDLE]

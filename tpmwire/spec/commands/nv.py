@@ -44,7 +44,7 @@ class NV_UndefineSpace(Command, code=TPM_CC.NV_UndefineSpace, spec="Part 3 §31.
 
 
 class NV_UndefineSpaceSpecial(Command, code=TPM_CC.NV_UndefineSpaceSpecial, spec="Part 3 §31.5"):
-    """Removes a platform's NV index whose own policy is required for that (TPMA_NV_POLICY_DELETE)."""
+    """Removes an NV index of the platform by the index's policy (TPMA_NV_POLICY_DELETE)."""
 
     alters_nv = True
     auth_after = ""

@@ -60,7 +60,7 @@ class Load(Command, code=TPM_CC.Load, spec="Part 3 §12.2"):
 
 
 class LoadExternal(Command, code=TPM_CC.LoadExternal, spec="Part 3 §12.3"):
-    """Loads an object that is not protected by this TPM: a public key, or a key in clear."""
+    """Loads an object that is not protected by this TPM: a public key, or an unencrypted key."""
 
     in_private: TPM2B_SENSITIVE
     in_public: TPM2B_PUBLIC
@@ -129,7 +129,7 @@ class ActivateCredential(Command, code=TPM_CC.ActivateCredential, spec="Part 3 �
 
 
 class MakeCredential(Command, code=TPM_CC.MakeCredential, spec="Part 3 §12.6"):
-    """Encrypts a credential for an object's Name to a key; needs no secrets."""
+    """Encrypts a credential to a key, for the Name of an object. It needs no secrets."""
 
     handle: Annotated[TPMI_DH_OBJECT, HANDLE]
     credential: Annotated[bytes, Sized(MAX_DIGEST), SECRET]

@@ -37,7 +37,7 @@ EXPIRATION = Annotated[int, Number(4)]
 
 
 class PolicySecret(Command, code=TPM_CC.PolicySecret, spec="Part 3 §23.4"):
-    """Requires the authValue of another entity, such as a hierarchy."""
+    """Requires the authValue of a given entity, such as a hierarchy."""
 
     auth_handle: Annotated[TPMI_DH_ENTITY, USER]
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
@@ -52,7 +52,7 @@ class PolicySecret(Command, code=TPM_CC.PolicySecret, spec="Part 3 §23.4"):
 
 
 class PolicyOR(Command, code=TPM_CC.PolicyOR, spec="Part 3 §23.6"):
-    """Requires that the policy so far has one of these digests."""
+    """Requires that the current policy digest is one of these digests."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
     p_hash_list: TPML_DIGEST
@@ -89,7 +89,7 @@ class PolicyAuthValue(Command, code=TPM_CC.PolicyAuthValue, spec="Part 3 §23.17
 
 
 class PolicyPassword(Command, code=TPM_CC.PolicyPassword, spec="Part 3 §23.18"):
-    """Requires the object's authValue, in clear."""
+    """Requires the object's authValue, sent in cleartext."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
 
@@ -178,7 +178,7 @@ class PolicyNameHash(Command, code=TPM_CC.PolicyNameHash, spec="Part 3 §23.14")
 
 
 class PolicyAuthorize(Command, code=TPM_CC.PolicyAuthorize, spec="Part 3 §23.16"):
-    """Requires that a key approved the policy so far; TPM2_VerifySignature has checked its signature."""
+    """Requires that a key approved the current policy. TPM2_VerifySignature has checked the key's signature."""
 
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]
     approved_policy: TPM2B_DIGEST
@@ -202,7 +202,7 @@ class PolicyTemplate(Command, code=TPM_CC.PolicyTemplate, spec="Part 3 §23.21")
 
 
 class PolicyAuthorizeNV(Command, code=TPM_CC.PolicyAuthorizeNV, spec="Part 3 §23.22"):
-    """Requires that an NV index has the policy so far."""
+    """Requires that an NV index contains the current policy."""
 
     auth_handle: Annotated[TPMI_RH_NV_AUTH, USER]
     nv_index: Annotated[TPMI_RH_NV_INDEX, HANDLE]

@@ -44,7 +44,7 @@ class HMAC(Command, code=TPM_CC.HMAC, spec="Part 3 §15.5"):
 
 
 class EncryptDecrypt(Command, code=TPM_CC.EncryptDecrypt, spec="Part 3 §15.2"):
-    """Encrypts or decrypts with a symmetric key. A session cannot encrypt its data; see TPM2_EncryptDecrypt2."""
+    """Encrypts or decrypts with a symmetric key. A session cannot encrypt the data; see TPM2_EncryptDecrypt2."""
 
     key_handle: Annotated[TPMI_DH_OBJECT, USER]
     decrypt: TPMI_YES_NO
