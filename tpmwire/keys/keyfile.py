@@ -114,8 +114,8 @@ class KeyFile:
     preserved and not used.
 
     tpm2-tools 5.4 and tpm2-openssl 1.1 cannot read files with `policy`, `auth_policy`, `description` or
-    `rsa_parent`. The draft requires `policy` if the key has a policy. tpm2_load can load such a key from files with
-    `pubkey` and `privkey`.
+    `rsa_parent`. The draft requires `policy` if the key has a policy. tpm2_load can load such a key from files
+    with `pubkey` and `privkey`.
 
     Raises KeyFileError for values that a key file cannot have.
     """
