@@ -1,9 +1,9 @@
 """Entry points of the two programs, which pip's scripts and the single file call.
 
-An SDK starts a credential_process with the environment of its own program, whose PYTHONPATH may hold a module of
-any name. This module has a name that no other project uses, and before it imports anything it moves the caller's
-folders to the end of sys.path: Python's own modules and ours are found first. Until then only modules that are
-built into Python may be imported here. Any Python 3 can run it up to the import of `cli`, which refuses old ones.
+An SDK starts a credential_process in its own environment, in which PYTHONPATH may contain a module of any name. So
+this module has a name that no other project uses, and first moves the caller's folders to the end of sys.path.
+Python's own modules and those of this project then come first. Until then, only modules that are built into Python
+may be imported. Any Python 3 can run this module up to the import of `cli`, which refuses old versions.
 """
 
 import gc

@@ -103,14 +103,14 @@ def _usual(prefix: str, variant: str) -> Place:
 
 
 def _variants(service: str, prefix: str) -> dict[str, dict[str, Place]]:
-    """The exceptions of one service by variant, {} where there are none; variants of the same ones are joined."""
+    """Returns the exceptions of a service by variant, or {}; variants with the same exceptions are joined."""
     found = {variant: _places(service, _usual(prefix, variant), variant) for variant in VARIANTS}
     found = {variant: places for variant, places in found.items() if places}
     return min(_joined(found), _joined({key: _by_domain(places, key) for key, places in found.items()}), key=len)
 
 
 def _joined(found: dict[str, dict[str, Place]]) -> dict[str, dict[str, Place]]:
-    """Variants of the same places as one, {fips} being what tells them apart."""
+    """Joins variants with the same endpoints; {fips} stands for the difference."""
     joined: dict[str, dict[str, Place]] = {}
     for variant in sorted(found, key="fb-d".index):
         fips, places = VARIANTS[variant][0], found[variant]
@@ -126,16 +126,16 @@ def _plain(places: dict[str, Place]) -> dict[str, Place]:
 
 
 def _by_domain(places: dict[str, Place], variant: str) -> dict[str, Place]:
-    """The places with {domain} for the suffix that the variant usually has."""
+    """Returns the endpoints, with {domain} for the variant's standard suffix."""
     own = "{dual_suffix}" if VARIANTS[variant][1] else "{suffix}"
     return {key: (host.replace(own, "{domain}"), signed) for key, (host, signed) in places.items()}
 
 
 def resolved(service: str, variant: str, *, pseudo: bool = False) -> Iterator[tuple[dict[str, Any], str, Any]]:
-    """Partition, region, and botocore's endpoint, or None where it has none, for all regions.
+    """Yields partition, region, and botocore's endpoint (or None) for all regions.
 
-    Left out are those that need more than a region (an account, a bucket). `pseudo`: with the region that stands
-    for all, such as aws-global.
+    Omits endpoints that need more than a region (an account, a bucket). `pseudo`: also yields global
+    pseudo-regions, such as aws-global.
     """
     rules = EndpointProvider(LOADER.load_service_model(service, "endpoint-rule-set-1"), PARTITIONS)
     fips, dual = VARIANTS[variant]
@@ -151,7 +151,7 @@ def resolved(service: str, variant: str, *, pseudo: bool = False) -> Iterator[tu
 
 
 def _places(service: str, usual: Place, variant: str) -> dict[str, Place]:
-    """The exceptions of one service and variant, {} where there are none."""
+    """Returns the exceptions of a service and variant, or {}."""
     found: dict[str, Place] = {}
     by_partition: dict[str, dict[str, list[Place]]] = defaultdict(dict)
     for partition, region, endpoint in resolved(service, variant):
@@ -191,7 +191,7 @@ def _signing_region(endpoint: Any) -> str | None:
 
 
 def host_names() -> str:
-    """The module by which a host says what to sign for."""
+    """Returns the source of the module that derives service and region from a host name."""
     names = Names()
     for service in filter(_is_signed, SERVICES):
         names.add_rules(service)
@@ -297,7 +297,7 @@ class Names:
 
 
 def _templates(rules: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """URL templates, and how what is sent there is signed."""
+    """URL templates of endpoints, with the service and region of their signatures."""
     for rule in rules:
         if isinstance(url := rule.get("endpoint", {}).get("url"), str):
             yield url, rule["endpoint"].get("properties", {}).get("authSchemes", [])
@@ -305,7 +305,7 @@ def _templates(rules: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str
 
 
 def _hosts(url: str) -> Iterator[str]:
-    """The host of a template in one form: {R} for the region, {S} for the domain, {} for what else varies."""
+    """Normalizes a template's host: {R} for the region, {S} for the domain, {} for other variables."""
     found = re.fullmatch(r"https://([^/]+).*", url)
     if found is None:
         return

@@ -1,7 +1,7 @@
-"""The run that docs/tour/ tells of: what a real TPM (swtpm) is sent and answers, and what the host chose itself.
+"""Records the run in docs/tour/: commands and responses of a real TPM (swtpm), and the values that the host chose.
 
-It starts from the state and the key files in fixtures/keys, so that keys and Names are the same in every run; the
-nonces, the salt and what follows from them are new each time.
+The run starts from the state and key files in fixtures/keys, so keys and Names are the same in every run. The
+nonces, the salt and the values derived from them are new each time.
 """
 
 from pathlib import Path

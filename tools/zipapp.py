@@ -25,7 +25,7 @@ STORED = ("__main__.py", "cli/__init__.py", PROGRAMS)
 ZIP_EPOCH = 315532800  # 1980-01-01, the first moment a zip archive can name
 
 MAIN = '''\
-"""Two programs in one file, told apart by the name it is run under or by the first argument."""
+"""Two programs in one file, selected by argv[0] or by the first argument."""
 
 import os
 import sys

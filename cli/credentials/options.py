@@ -243,7 +243,7 @@ def run_parser() -> Parser:
         "--key-name",
         type=filled,
         metavar="NAME",
-        help="hex Name of the key at --persistentHandle; saves a TPM command",
+        help="hex Name of the key at --persistentHandle, which then need not be read from the TPM",
     )
     tpm.add_argument(
         "--no-session-encryption",
@@ -265,7 +265,7 @@ def run_parser() -> Parser:
         "--aws-arn",
         metavar="ARN",
         action="append",
-        help="ARN of the role; repeat to chain roles, each assumed by the one before it (3600 seconds at most)",
+        help="ARN of the role; repeat to chain roles, each assumed by the preceding role (3600 seconds at most)",
     )
     aws.add_argument(
         "--aws-session-name", metavar="NAME", help="name of the role session (default: a generated one)"

@@ -61,7 +61,7 @@ def process_words(text: str, profile: str = "the profile") -> tuple[list[str], l
 def profile_settings(name: str, given: Mapping[str, object] | None = None) -> RunSettings:
     """Returns the settings of a run for profile `name`; the options `given` override them.
 
-    Raises UsageError for a chain that does not end at our program, or that AWS would refuse; RequestError for AWS
+    Raises UsageError for a chain that does not end at this program, or that AWS would refuse; RequestError for AWS
     config files that cannot be read.
     """
     settings, profiles = _chained(load_config(os.environ), name, ())

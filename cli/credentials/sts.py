@@ -31,7 +31,8 @@ _NETWORK = {"AWS_CA_BUNDLE", "HTTPS_PROXY", "HTTP_PROXY", "REQUESTS_CA_BUNDLE"}
 
 
 def environ_of(settings: RunSettings) -> Mapping[str, str]:
-    """Returns the environment overridden by the options, and with the profile's ca_bundle if it has none."""
+    """Returns the environment overridden by the options, and with the profile's ca_bundle if the "
+    "environment has none."""
     bundle = settings.aws_profile and settings.aws_profile.get("ca_bundle")
     options = {"AWS_CA_BUNDLE": settings.ca_bundle} if settings.ca_bundle else {}
     if settings.use_fips_endpoint:
@@ -238,7 +239,7 @@ def _check_transitive_tags(roles: Sequence[Role]) -> None:
         if again := inherited & own:
             raise UsageError(
                 f"--tag {min(again)}: an earlier role sets this tag as transitive, so AWS does not let a "
-                "later role set it; leave it out"
+                "later role set it; remove it"
             )
         for key in role.transitive_tag_keys or ():
             if key.lower() not in own | inherited:

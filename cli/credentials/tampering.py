@@ -1,7 +1,7 @@
 """A check, after AWS refused a signature, whether the TPM's result was modified in transit.
 
 AWS verifies the signatures of a credential run, so the run itself omits the extra command for a check (see
-`tpmwire.use.run.Run.check_cipher`): the command is sent only after a refusal.
+`tpmwire.use.run.Run.check_cipher`). The command is sent only after a refusal.
 """
 
 import time

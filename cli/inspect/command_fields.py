@@ -1,4 +1,4 @@
-"""Parses the fields of a command from words such as `hashAlg=SHA256` or `inPublic.type=ECC`, or from JSON."""
+"""Parses the fields of a command from arguments such as `hashAlg=SHA256` or `inPublic.type=ECC`, or from JSON."""
 
 from enum import IntEnum, IntFlag
 from typing import Any

@@ -1,4 +1,4 @@
-"""Parses the commands of `tpmwire send`, from words or JSON."""
+"""Parses the commands of `tpmwire send`, from arguments or JSON."""
 
 import json
 import sys

@@ -42,7 +42,7 @@ def _hex(text: str, option: str) -> bytes:
 
 
 def _salt_in(path: str) -> bytes:
-    """Decodes hex; returns other data as it is."""
+    """Decodes hex; returns other data unchanged."""
     data = read_small(path)
     text = re.sub(rb"\s", b"", data)
     return bytes.fromhex(text.decode()) if re.fullmatch(rb"(?:[0-9A-Fa-f]{2})+", text) else data

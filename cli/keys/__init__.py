@@ -1,1 +1,1 @@
-"""Keys: created, stored in a file or a persistent handle, and wrapped for another TPM."""
+"""Creates keys, stores them in a file or at a persistent handle, and wraps them for other TPMs."""

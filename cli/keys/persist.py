@@ -58,8 +58,9 @@ def check_parent(tpm: Tpm, file: KeyFile) -> None:
     ):
         return
     raise UsageError(
-        "not possible under this TPM's endorsement key, the key's parent; wrap a new key where this one "
-        "came from, or make this one persistent with `tpmwire import-key --persistent-handle`"
+        "the key's parent is this TPM's endorsement key, which is not supported here; wrap a new key "
+        "on the machine "
+        "that wrapped this key, or make this key persistent with `tpmwire import-key --persistent-handle`"
     )
 
 
@@ -67,7 +68,7 @@ def parent_at(tpm: Tpm, handle: int, auth: Secret, pin: Pin | None, *, rsa: bool
     """Opens the parent at a persistent handle, or the standard primary of a hierarchy, created for this run.
 
     `auth` is the authValue of `handle`. The session that protects `auth` is opened first: salted to the
-    pin or else to the parent. If creating the parent needs a password, the salt key is one that needs none.
+    pin or else to the parent. If creating the parent needs a password, the session is salted to a different key.
     All verbs that store keys in a TPM open their session here.
     Raises TpmError; SessionError if the pinned key is not this TPM's.
     """

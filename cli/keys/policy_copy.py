@@ -1,4 +1,4 @@
-"""Copies the whole policy of a key to another key that replaces it."""
+"""Copies the whole policy of a key to the key that replaces it."""
 
 from tpmwire.errors import PolicyError
 from tpmwire.keys.keyfile import KeyFile

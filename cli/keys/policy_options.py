@@ -48,7 +48,7 @@ def add_policy_options(parser: "argparse.ArgumentParser", option: str = "--json"
 
 
 def policy_from_options(args: PolicySettings, alg: "TPM_ALG") -> DescribedPolicy | None:
-    """Returns the options' policy for an object with the nameAlg `alg`; None without one. Raises UsageError."""
+    """Returns the options' policy for an object with the nameAlg `alg`, or None. Raises UsageError."""
     if args.policy_json:
         found = policy_from_json(read_small(args.policy_json).decode("utf-8", "replace"), alg, args.policy_json)
         warn_of_policies(found.alternatives, alg)

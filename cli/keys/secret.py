@@ -87,7 +87,7 @@ def hmac_key_of(secret: bytes) -> "Secret":
     if secret.startswith(PREFIX + PREFIX):
         raise UsageError("the secret begins with AWS4 twice; give it without this prefix")
     if secret.startswith(PREFIX) and len(secret) != USUAL:
-        note("the secret already begins with AWS4; using it as it is")
+        note("the secret already begins with AWS4; using it unchanged")
         secret = secret.removeprefix(PREFIX)
     if not secret:
         raise UsageError("the secret is empty; give it on the first line of standard input")

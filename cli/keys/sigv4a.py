@@ -66,7 +66,7 @@ def check_installed() -> None:
 def required_key_id(given: str | None) -> str:
     """Returns the given access key id, else AWS_ACCESS_KEY_ID, from which the SigV4A key is derived.
 
-    Raises UsageError without one, and the errors of `check_installed`.
+    Raises UsageError without an id, and the errors of `check_installed`.
     """
     check_installed()
     key_id = given or os.environ.get("AWS_ACCESS_KEY_ID") or ""
@@ -86,7 +86,7 @@ def check_tpm(tpm: Tpm) -> None:
         lacking.append("the curve P-256")
     if lacking:
         raise UsageError(
-            f"this TPM lacks {' and '.join(lacking)}, so it cannot hold a SigV4A key; leave out --sigv4a-..."
+            f"this TPM lacks {' and '.join(lacking)}, so it cannot hold a SigV4A key; remove --sigv4a-..."
         )
 
 
@@ -96,7 +96,7 @@ def private_value(octets: Secret, key_id: str) -> Secret:
 
 
 def sigv4a_areas(order: Order, beside: TPMT_PUBLIC, key_id: str) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
-    """Returns the key's public and sensitive area; `order` and `beside` describe the HMAC key beside it."""
+    """Returns the key's public and sensitive area; `order` and `beside` describe the related HMAC key."""
     private = private_value(order.secret, key_id)
     public, sensitive = ecdsa_key_areas(private, auth=order.auth, auth_policy=beside.auth_policy)
     # An imported key cannot be fixed; what lets no key out is that no policy of its allows TPM2_Duplicate.

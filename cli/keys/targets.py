@@ -29,7 +29,7 @@ JSON_FORMS = (
 
 
 class Target(NamedTuple):
-    """A parent in another TPM.
+    """A parent key in the TPM of another machine.
 
     `host` is a name for users and files. `kind` is one of `tpmwire.use.parents.PARENTS`. `parent` is the handle
     for the key file: a hierarchy for a primary that is created, or a persistent handle. `certificate` is the EK
@@ -58,7 +58,7 @@ class Target(NamedTuple):
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any], where: str, kind: str | None = None) -> Self:
-        """Parses the fields of our JSON, of a cloud's, or of a CSV row; `public` may have any form.
+        """Parses the fields of JSON from this program or a cloud, or of a CSV row; `public` may have any form.
 
         Raises UsageError.
         """

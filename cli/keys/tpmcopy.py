@@ -21,7 +21,7 @@ PARENTS = {
     "ECCSRK": "srk",
     "RSASRK": "srk-rsa",
 }
-"""Its `parentKeyType` values. Protocol buffers leave out the first one, which is zero."""
+"""Values of tpmcopy's `parentKeyType`. Protocol buffers omit the first value, which is zero."""
 
 
 def parent_kind(data: bytes) -> str | None:

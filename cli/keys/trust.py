@@ -18,9 +18,9 @@ LARGEST_BUNDLE = 16 << 20
 
 
 def read_trust(paths: "Sequence[str]") -> "Trust | None":
-    """Reads the CA certificates of --ca; None without any. Warns of a certificate that cannot be read.
+    """Reads the CA certificates of --ca; returns None without --ca. Warns of a certificate that cannot be read.
 
-    Raises UsageError if none of them is a root.
+    Raises UsageError if the files contain no root certificate.
     """
     if not paths:
         return None
@@ -40,7 +40,7 @@ def read_trust(paths: "Sequence[str]") -> "Trust | None":
     except UnusableCertificateError as error:
         raise UsageError("; ".join([*unread, str(error)])) from error
     for reason in unread:
-        warn(f"{reason}; using the others")
+        warn(f"{reason}; using the other certificates")
     return trust
 
 
@@ -55,7 +55,7 @@ def read_chain(path: str) -> "tuple[Certificate, list[Certificate]]":
 
 
 def _of_intel(data: bytes) -> bytes:
-    """Returns the certificate in a response of Intel's service (JSON, base64url); returns other data as it is."""
+    """Returns the certificate in a response of Intel's service (JSON, base64url); returns other data unchanged."""
     if data.lstrip()[:1] != b"{" or b"-----BEGIN" in data:
         return data
     try:

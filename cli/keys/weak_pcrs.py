@@ -16,7 +16,8 @@ __all__ = ["warn_of_pcrs", "warn_of_policies"]
 _RESETTABLE = {16, 23}
 """PCRs that locality 0, and so any program that can open the TPM, can reset (TCG PC Client PTP, §4.6).
 
-17 to 22 are reset by the hardware or the system of a dynamic launch; without one they are all ones.
+17 to 22 are reset by the hardware or the system of a dynamic launch; without a dynamic launch, their bits are all
+ones.
 """
 
 

@@ -27,7 +27,7 @@ class KeyUse(NamedTuple):
 
 @lru_cache(maxsize=256)
 def policy_of_use(use: KeyUse, *, with_auth: bool) -> "tuple[Policy, bytes] | None":
-    """Returns the policy of a key, and its digest; None without one. Warns of weak PCRs. Raises UsageError."""
+    """Returns the policy of a key and its digest, or None. Warns of weak PCRs. Raises UsageError."""
     if use.policy:
         policy = _of_json(use, with_auth=with_auth)
     elif use.pcrs:
@@ -46,9 +46,7 @@ def _of_json(use: KeyUse, *, with_auth: bool) -> "Policy":
             "approve each branch with `tpmwire policy sign`"
         )
     if with_auth and not (ways[0].wants_auth_value or ways[0].wants_password):
-        raise UsageError(
-            f"{use.where} does not check the password; add PolicyAuthValue, or leave the password out"
-        )
+        raise UsageError(f"{use.where} does not check the password; add PolicyAuthValue, or remove the password")
     return ways[0]
 
 

@@ -26,7 +26,7 @@ def enroll_sigv4a(
         policy = policy_of(tpm, order)
         hmac = hmac_key(policy.digest() if policy else b"", with_auth=bool(order.auth))
         if not force and _is_there(tpm, place, sigv4a_areas(order, hmac, key_id)[0]):
-            note("the SigV4A key is already in place")
+            note("the SigV4A key is already stored")
             return
         # It shows that the parent is the TPM's own, and is not kept.
         beside = make_key(tpm, order)

@@ -1,4 +1,4 @@
-"""A credential_process line that every SDK can run: the program's path, and words quoted for all of them.
+"""A credential_process line that every SDK can run: the program's path, and arguments quoted for all SDKs.
 
 botocore splits the line by the shell's rules (`shlex`) and starts the program; the other SDKs pass it to `sh -c`.
 Some of them end a value of ~/.aws/config at a blank and # or ;, even within quotes.
@@ -22,7 +22,7 @@ _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def join_line(words: Iterable[str]) -> str:
-    """Returns one line of these words. Raises UsageError for a word that a config file cannot hold."""
+    """Joins the words into one quoted line. Raises UsageError for a word that a config file cannot contain."""
     return " ".join(map(_quote, words))
 
 
@@ -66,7 +66,7 @@ def _candidates(folders: Iterable[str]) -> Iterator[str]:
 
 
 def absolute_tpm_path(path: str) -> str:
-    """Returns the same --tpm-path for a program that runs in another directory."""
+    """Returns the --tpm-path with an absolute path, for a program that runs in a different directory."""
     for start in ("device:", "swtpm:path="):
         if path.startswith(start):
             return start + os.path.abspath(path.removeprefix(start))

@@ -29,7 +29,7 @@ class State:
 
     @classmethod
     def load(cls, profile: str) -> "State | None":
-        """Returns the state of a profile's rotation; None if none is under way. Raises UsageError."""
+        """Returns the state of a profile's rotation, or None without an unfinished rotation. Raises UsageError."""
         path = _state_path(profile)
         if not os.path.lexists(path):
             return None

@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 _PATIENCE = 30.0
-"""Timeout in seconds of a request to another service than STS, unless --timeout is given."""
+"""Timeout in seconds of requests to services other than STS, unless --timeout is given."""
 
 
 class UseSettings(CredentialSettings):
@@ -195,7 +195,7 @@ def add_sigv4a_use_options(parser: "argparse._ActionsContainer") -> None:
     parser.add_argument(
         "--region-set",
         metavar="SET",
-        help="regions where the SigV4A signature is valid: us-east-1,eu-* or * (default: the one region); "
+        help="regions where the SigV4A signature is valid: us-east-1,eu-* or * (default: the request's region); "
         "without --sigv4a, the request is signed with temporary credentials of a role or session",
     )
 
@@ -261,7 +261,7 @@ def add_body_options(parser: argparse.ArgumentParser) -> None:
         "--data",
         action="append",
         metavar="DATA",
-        help="request body, sent as is, @FILE, or @- for standard input; implies POST, and a form unless -H "
+        help="request body: text, @FILE, or @- for standard input; implies POST, and a form unless -H "
         "has a Content-Type; repeat to join with &",
     )
     parser.add_argument(

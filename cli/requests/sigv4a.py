@@ -24,7 +24,8 @@ def sigv4a_key_of(run: RunSettings, place: str | None, region_set: str | None) -
     by_session = bool(run.assumeRole or run.federation_name or run.root_of or run.mfa_serial)
     if place and by_session:
         raise UsageError(
-            "--sigv4a signs with a long-term key, a role or session with temporary credentials; remove one of them"
+            "--sigv4a signs with a long-term key, but a role or session signs with temporary "
+            "credentials; remove one of them"
         )
     if place:
         key = _key(run, sigv4a_place(place))

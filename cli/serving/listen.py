@@ -24,8 +24,8 @@ def tcp_listener(address: str, port: int) -> socket.socket:
         raise UsageError(f"--address {address!r} is not an IP address; use 127.0.0.1 or ::1") from None
     if not _is_loopback(parsed):
         raise UsageError(
-            f"--address {address} is reachable from other machines, which could get the credentials in "
-            "clear; use 127.0.0.1 or ::1"
+            f"--address {address} is reachable from other machines, which could read the credentials "
+            "unencrypted; use 127.0.0.1 or ::1"
         )
     family = socket.AF_INET if parsed.version == 4 else socket.AF_INET6
     try:
@@ -82,7 +82,7 @@ def check_inherited(found: socket.socket) -> None:
         return
     if found.family not in (socket.AF_INET, socket.AF_INET6):
         raise UsageError(
-            "the socket unit passes a socket of another kind than TCP or unix; use ListenStream=127.0.0.1:8911"
+            "the socket unit passes a socket that is not TCP or unix; use ListenStream=127.0.0.1:8911"
         )
     address = found.getsockname()[0]
     if not _is_loopback(ipaddress.ip_address(address.partition("%")[0])):

@@ -31,7 +31,7 @@ __all__ = [
 
 _NEVER_EMPTY = ("FILE", "PATH", "HOSTS", "PEM", "KEYFILE", "PCRS")  # metavars
 _PART = 5
-"""Minimum number of letters with which a part of a name stands for the name, such as `--handle`."""
+"""Minimum length of a part of an option's name for a suggestion, such as `--handle`."""
 
 _TRUE = ("1", "t", "T", "true", "TRUE", "True")
 _FALSE = ("0", "f", "F", "false", "FALSE", "False")
@@ -180,7 +180,7 @@ def _squashed(name: str) -> str:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """Returns `; did you mean 'X'?` for the most similar known word; empty if there is none."""
+    """Returns `; did you mean 'X'?` for the most similar known word, or an empty text."""
     from difflib import get_close_matches  # noqa: PLC0415 - for a misspelled name only
 
     names = {_squashed(name): name for name in known}

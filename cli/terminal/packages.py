@@ -1,4 +1,4 @@
-"""Diagnoses modules that cannot be imported and packages that are too old, with what to install."""
+"""Diagnoses missing modules and old packages, and states the package to install."""
 
 import sys
 from itertools import takewhile
@@ -41,7 +41,7 @@ def _not_imported(error: ImportError) -> str:
 
 
 def _old(package: str) -> str | None:
-    """Describes a loaded package that is older than needed; None if it is not."""
+    """Returns the problem of a loaded package that is older than required, or None."""
     version = getattr(sys.modules.get(package), "__version__", None)
     if package not in FLOORS or not isinstance(version, str) or _numbers(version) >= FLOORS[package]:
         return None
@@ -50,7 +50,8 @@ def _old(package: str) -> str | None:
 
 
 def _at_odds(error: Exception) -> str | None:
-    """Describes a package that fails during import, such as an old one with a newer dependency."""
+    """Returns the problem of a package that fails during import, such as an old package with a "
+    "newer dependency."""
     frames = (frame for frame, _ in walk_tb(error.__traceback__) if frame.f_code.co_name == "<module>")
     package = next((top for frame in frames if (top := _top(frame.f_globals.get("__name__"))) in FLOORS), None)
     if package is None:

@@ -16,7 +16,7 @@ def running(
 ) -> "Iterator[subprocess.Popen[bytes]]":
     """Starts a program; at the end of the block sends it `end` if it still runs, and closes its pipes.
 
-    `options` are those of subprocess.Popen. Raises what Popen raises.
+    `options` are those of subprocess.Popen. Raises the errors of Popen.
     """
     program = None
     try:
@@ -31,10 +31,10 @@ def running(
 
 @contextlib.contextmanager
 def _undelivered() -> "Iterator[_Unblock | None]":
-    """Delivers the signals that end us after the block: inside Popen they would leave the program running.
+    """Delivers signals that end this process after the block: inside Popen they would leave the program running.
 
-    Yields a function that unblocks them, for the program, which inherits the blocked signals. Yields None in a
-    thread other than the main one, which gets no signals.
+    Yields a function that unblocks them, for the program, which inherits the blocked signals. Yields None in
+    threads other than the main thread, which get no signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield None

@@ -10,7 +10,7 @@ PATIENCE = 60.0
 
 
 def finish_in_background(clean_up: Callable[[float], None]) -> bool:
-    """Runs `clean_up(seconds)` in a background process, so that this one can end within the user's timeout.
+    """Runs `clean_up(seconds)` in a background process, so that the program can end within the user's timeout.
 
     The background process keeps the connection to the TPM, waits for the response, and flushes the new handle.
     Returns whether the process was started.

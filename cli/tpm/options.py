@@ -7,7 +7,7 @@ from ..terminal.options import filled
 __all__ = ["VARIABLES", "KeySettings", "OwnerSettings", "ParentSettings", "add_auth_options"]
 
 VARIABLES = {"key": "TPM_KEY_AUTH", "parent": "TPM_PARENT_AUTH", "owner": "TPM_OWNER_AUTH"}
-"""Environment variables by the option's first word."""
+"""Environment variables by the first word of the option."""
 
 
 class OwnerSettings:

@@ -47,7 +47,7 @@ def new_key_auth(args: KeySettings) -> Secret:
     if len(auth.reveal()) > 32:
         raise UsageError("the key's password is longer than 32 bytes, a TPM's maximum")
     if auth.reveal().endswith(b"\0"):
-        raise UsageError("the key's password ends in zero bytes, which a TPM removes; choose another")
+        raise UsageError("the key's password ends in zero bytes, which a TPM removes; choose a different password")
     return auth
 
 

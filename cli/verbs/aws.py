@@ -8,8 +8,8 @@
 
 whoami needs no permission, and so tests whether a key works. key-info prints the account of any access key id.
 decode-message decodes the encoded message of an UnauthorizedOperation error. web-identity-token prints a JWT about
-the caller for services outside AWS. delegated-access-token exchanges a token, with which a principal of another
-account delegated access, for credentials. The last three need the sts: permission of the same name; the last two
+the caller for services outside AWS. delegated-access-token exchanges a trade-in token of another
+account for credentials. The last three need the sts: permission of the same name; the last two
 need a region.
 """
 

@@ -72,7 +72,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "input", nargs="*", metavar="HEX|FILE", help="hex, a file, or - for standard input (default: -)"
     )
     parser.add_argument(
-        "--command", metavar="NAME|CODE", help="command that belongs to a response without one: GetRandom or 0x17b"
+        "--command",
+        metavar="NAME|CODE",
+        help="command of a response whose command is not in the input: GetRandom or 0x17b",
     )
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print a JSON list of trees")
@@ -133,7 +135,7 @@ def _inputs(words: list[str]) -> list[tuple[bytes, str]]:
     for word in words:
         if word == "-":
             if sys.stdin.isatty():
-                note("tpmwire: reading hex from the terminal; Ctrl-D ends it")
+                note("tpmwire: reading hex from the terminal; press Ctrl-D to end")
             inputs.append((sys.stdin.buffer.read(LARGEST + 1), "standard input"))
         elif os.path.exists(word):
             try:

@@ -61,8 +61,8 @@ __all__ = ["Settings", "configure", "enroll", "run"]
 PLAINTEXT = ("aws_access_key_id", "aws_secret_access_key")
 
 _NO_UNDO = (
-    "a key cannot be exported from the TPM; create a new access key in IAM for a plaintext profile, and "
-    "delete this one"
+    "a key cannot be exported from the TPM; for a plaintext profile, create a new access key in IAM, "
+    "and delete the enrolled key"
 )
 
 
@@ -209,7 +209,7 @@ def _check_enrolled(profile: str, present: str) -> int:
     except UsageError as error:
         # The original reason could send the user here again.
         raise UsageError(
-            f"the profile {profile} has no plaintext key to enroll, and its credential_process is not ours "
+            f"the profile {profile} has no plaintext key to enroll, and its credential_process cannot be used "
             f"({error}); use `tpmwire import --write-profile` for a new key"
         ) from error
     note(f"the profile {profile} is enrolled already; AWS accepts its key as {ask_identity(command).arn}")

@@ -1,4 +1,4 @@
-"""Prints a public key of this TPM, so that others can wrap secrets for it.
+"""Prints a public key of this TPM, with which others can wrap secrets for the TPM.
 
 On the target:
 
@@ -91,7 +91,7 @@ def run(args: Settings) -> int:
 
 
 def _kind(asked: str, public: "TPMT_PUBLIC") -> str:
-    """Returns the kind of the key, which is RSA instead of ECC if the TPM has only this one. Raises UsageError."""
+    """Returns the kind of the key: RSA instead of ECC if the TPM has only the RSA key. Raises UsageError."""
     kinds = {"srk": ("srk", "srk-rsa"), "h2": ("h2", "h1")}.get(asked, (asked,))
     for kind in kinds:
         if is_of(public, PARENTS[kind]):

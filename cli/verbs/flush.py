@@ -3,7 +3,7 @@
   tpmwire flush
   tpmwire flush --sessions
 
-A program that does not flush what it loaded leaves it in the TPM, until nothing more can be loaded
+Objects and sessions that a program does not flush stay in the TPM, until nothing more can be loaded
 (TPM_RC_OBJECT_MEMORY, TPM_RC_SESSION_MEMORY). flush prints one removed handle per line. Persistent keys stay. On
 /dev/tpm0 the objects may belong to a running program. Behind /dev/tpmrm0 the kernel cleans up after each program,
 and only saved sessions can be flushed.

@@ -117,7 +117,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--duplicable-to",
         type=filled,
         metavar="FILE",
-        help="make the key duplicable: `tpmwire duplicate` can copy it to this parent, a file from `tpmwire "
+        help="make the key duplicable to this parent, a file from `tpmwire "
         "export-public` on the other machine; `any` allows every parent, and so lets anyone with access "
         "and password copy it out (default: the key never leaves this TPM)",
     )
@@ -254,7 +254,7 @@ def _described_ways(args: Settings, *, with_auth: bool) -> tuple[Policy, ...]:
         return (Policy(*ways[0].statements, PolicyAuthValue()),)
     if with_auth and not any(way.wants_auth_value or way.wants_password for way in ways):
         raise UsageError(
-            f"{args.policy_json} does not check the password; add PolicyAuthValue, or leave the password out"
+            f"{args.policy_json} does not check the password; add PolicyAuthValue, or remove the password"
         )
     return ways
 
@@ -269,7 +269,7 @@ def _duplication_policy(args: Settings, *, with_auth: bool) -> Policy | None:
     if args.pcrs and (args.persistent_handle is not None or args.sigv4a_handle is not None):
         raise UsageError(
             "a handle does not store the policy of --duplicable-to FILE with --pcrs; keep the key in a "
-            "file (--out), or leave one of the options out"
+            "file (--out), or remove one of the options"
         )
     return to_parent(read_target(args.duplicable_to, None, args.duplicable_to_key).public)
 

@@ -167,7 +167,7 @@ def _import(tpm: "Tpm", key: "HmacKey | EcdsaKey", choices: "list[KeyFile]") -> 
 
 
 def _test_key(tpm: "Tpm", key: "HmacKey | EcdsaKey", file: "KeyFile") -> None:
-    """Tests the key by using it, since the secret is not known here."""
+    """Tests the key by using it, since the secret is unknown."""
     if file.type == SEALED:
         load_key(key, tpm)
         return
@@ -183,7 +183,7 @@ def _candidate_files(args: Settings) -> "list[KeyFile]":
     """Returns the importable key with each possible parent. Raises UsageError, KeyFileError."""
     if args.file:
         if args.public or args.private or args.seed:
-            raise UsageError("a key file contains everything; leave out --public, --private and --seed")
+            raise UsageError("a key file contains all three parts; remove --public, --private and --seed")
         file = read_key_file(args.file)
         if not file.is_importable:
             raise UsageError(

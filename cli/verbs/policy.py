@@ -72,7 +72,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--name", metavar="TEXT", help="with sign: name of the approved policy in the key file")
     parser.add_argument(
-        "--out", metavar="FILE", help="with sign: write the key file here instead; - is standard output"
+        "--out",
+        metavar="FILE",
+        help="with sign: write the key file to FILE instead of replacing it; - is standard output",
     )
 
 
@@ -88,7 +90,7 @@ def run(args: Settings) -> int:
     if len(words) > 1:
         raise UsageError("expected one key file")
     if words and (args.policy_json or args.pcrs):
-        raise UsageError("a key file has its own policies; leave out --json and --pcrs, or the file")
+        raise UsageError("a key file has its own policies; remove --json and --pcrs, or the file")
     return _show(words[0]) if words else _compute(args)
 
 
@@ -166,8 +168,8 @@ def _sign(args: Settings, path: str) -> int:
 def _trust(file: "KeyFile", key: Any, path: str) -> "tuple[PolicyAuthorize, tuple[Statement, ...]]":
     """Returns the PolicyAuthorize that trusts this signer, and the statements after it, such as `wrap`'s PolicyOR.
 
-    The public key identifies the signer; the rest of its public area is that of the key file, or else what
-    programs usually choose. Raises UsageError.
+    The public key identifies the signer; the rest of its public area is that of the key file, or else the
+    usual choice of programs. Raises UsageError.
     """
     stated: list[tuple[PolicyAuthorize, tuple[Statement, ...]]] = []
     for _, policy in alternatives_of(file):

@@ -11,7 +11,7 @@ deletes the old key: at once, or in a later run. AWS allows two access keys per 
 rotate can be interrupted at any point: one key always works, and --resume continues. The progress is stored in a
 file beside ~/.aws/config, without secrets. The user needs iam:CreateAccessKey, ListAccessKeys, UpdateAccessKey and
 DeleteAccessKey on itself. The new key gets the old key's password, PCRs (with their current values) and parent; a
-policy in a key file with more than PCRs and a password is copied as it is.
+policy in a key file with more than PCRs and a password is copied unchanged.
 
 A SigV4A key belongs to one access key: --sigv4a-out or --sigv4a-handle creates the new one during the rotation,
 which is the only time when the secret is available. To remove the old one, delete its file, or `tpmwire evict` it.
@@ -117,7 +117,7 @@ def rotate(args: Settings, checkpoint: Checkpoint) -> int:
     """Runs the rotation, and calls `checkpoint` after each step.
 
     begun, answered, created, made, put, placed, proven, rewritten, switched, disabled, inactive; with --delete-old
-    also deleted, cleared; with a SigV4A key beside, before put.
+    also deleted, cleared; with a SigV4A key, `beside` precedes `put`.
     """
     owner = owner_auth(args)
     for wanted, what in ((args.delete_old, "old access key"), (args.discard, f"new access key {args.discard}")):

@@ -123,7 +123,7 @@ def run(args: Settings) -> int:
     if args.dry_run:
         if args.session != "none" or any(policies):
             raise UsageError(
-                "--dry-run cannot show sessions, which need nonces from a TPM; leave one of the options out"
+                "--dry-run cannot show sessions, which need nonces from a TPM; remove one of the options"
             )
         return _dry_run(built, secrets, args)
     if args.session != "none" and not any(plan.kind.sessions for plan in plans):

@@ -88,7 +88,7 @@ def _lines(file: "KeyFile") -> list[str]:
     lines += [
         _line("description", "none" if file.description is None else ascii(file.description)),
         *(
-            [_line("later", f"{', '.join(file.unknown)}  fields of a later format: kept but ignored")]
+            [_line("later", f"{', '.join(file.unknown)}  fields of a later format: preserved but ignored")]
             if file.later
             else []
         ),
@@ -115,7 +115,7 @@ def _parent(file: "KeyFile") -> str:
         name = ENDORSEMENT[file.endorsement_handle].name
         return f"the endorsement key {name}: the persistent one, else created for each use"
     if file.persistent_parent is not None:
-        return "a persistent key, used as it is"
+        return "a persistent key"
     kind = "RSA 2048 (H-1)" if file.rsa_parent else "ECC P-256 (H-2)"
     assert file.hierarchy is not None  # every parent is persistent or a hierarchy's primary
     name = TPM_RH(file.hierarchy).name.lower()

@@ -80,7 +80,7 @@ def _list_tables(groups: dict[str, list[str]]) -> str:
 
 
 def _find_table(word: str) -> tuple[str, str | None]:
-    """Returns the table's name, and the member if the argument is one, such as TPM_RC_AUTH_FAIL of TPM_RC."""
+    """Returns the table's name, and its member for an argument such as TPM_RC_AUTH_FAIL."""
     tables = {name.lower(): name for name in declarations()}
     # TPM2_MAC has the code, and so the table, of TPM2_HMAC.
     tables |= {f"tpm2_{name}".lower(): f"TPM2_{code.name}" for name, code in TPM_CC.__members__.items()}

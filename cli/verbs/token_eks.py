@@ -73,7 +73,7 @@ def run(args: Settings) -> int:
 
 
 def _api_version() -> str | None:
-    """Returns the version that kubectl requests; None if it requests none, or an unknown one."""
+    """Returns the version that kubectl requests; None if it requests no version or an unknown version."""
     text = os.environ.get("KUBERNETES_EXEC_INFO")
     if not text:
         return None

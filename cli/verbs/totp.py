@@ -192,7 +192,7 @@ def _tell(args: Settings, token: "Token") -> None:
     else:
         note("AWS does not accept these codes; AWS needs SHA-1, 6 digits and 30 seconds")
     warn(
-        "together with an AWS key in this TPM, this is not a second factor: MFA then proves possession of "
+        "together with an AWS key in this TPM, the token is not a second factor: MFA then proves possession of "
         "this machine only. Remove the secret everywhere else, or keep an offline backup"
     )
 

@@ -61,7 +61,7 @@ def test_killed_after_it_the_same_command_goes_on(home: Path, sts: VerifyingSts,
     with Interposer(swtpm.path) as bus:
         ran = tool("enroll", *words, "--tpm-path", bus.path)
         assert (ran.code, "Import" in bus.codes) == (0, False), ran.err
-    assert "the SigV4A key is already in place" in ran.err
+    assert "the SigV4A key is already stored" in ran.err
     assert (home / "v4a.pem").read_bytes() == first
     verify(swtpm, sts, EcdsaKey(file=parse(first)))
 

@@ -259,7 +259,7 @@ def test_a_tpm_without_p256(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> None:
         assert set(bus.codes) == {"GetCapability"}
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == (
-        "tpmwire: this TPM lacks the curve P-256, so it cannot hold a SigV4A key; leave out --sigv4a-...\n"
+        "tpmwire: this TPM lacks the curve P-256, so it cannot hold a SigV4A key; remove --sigv4a-...\n"
     )
     assert os.listdir(tmp_path) == []
 

@@ -72,7 +72,7 @@ def test_aws_s_form_by_file_and_handle(shared_swtpm: Swtpm, tool: Tool, tmp_path
     typed = base64.b32encode(secret).lower()
     typed = b" ".join(typed[at : at + 4] for at in range(0, len(typed), 4))
     ran = imported(tool, shared_swtpm, pem, typed + b"\n", "--persistent-handle", HANDLE)
-    assert "this is not a second factor" in ran.err
+    assert "the token is not a second factor" in ran.err
     assert f"--mfa-serial ARN --mfa-totp {pem}" in ran.err
     assert stat.S_IMODE(pem.stat().st_mode) == 0o600
     assert os.listdir(tmp_path) == ["key.pem"]

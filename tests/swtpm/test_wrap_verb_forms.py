@@ -343,7 +343,7 @@ def test_the_drafts_primaries(
         ),
         (0x81010001, "the endorsement key ek-rsa: the persistent one, else created"),
         (0x81010016, "the endorsement key ek-p384"),
-        (0x81010003, "a persistent key, used as it is"),
+        (0x81010003, "a persistent key"),
     ],
 )
 def test_parents_are_told(tool: Tool, tmp_path: Path, parent: int, says: str) -> None:

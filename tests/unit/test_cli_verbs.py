@@ -223,7 +223,7 @@ def test_show_says_what_each_field_means(tool: Tool, tmp_path: Path) -> None:
     assert "authPolicy none" in text
     assert plain.privkey.hex() not in text
     for changes, says in (
-        ({"parent": 0x81000001}, "parent 0x81000001 a persistent key, used as it is"),
+        ({"parent": 0x81000001}, "parent 0x81000001 a persistent key"),
         (
             {"parent": 0x80000000},
             "parent 0x80000000 a transient handle, which is treated as: the owner hierarchy's",
@@ -256,7 +256,7 @@ def test_what_a_later_format_added_is_noted(tool: Tool, tmp_path: Path) -> None:
     ran = tool("show", tmp_path / "later.pem")
     note = f"tpmwire: note: {tmp_path}/later.pem has fields of a later format ([6], [7]), which are ignored\n"
     assert (ran.code, ran.err) == (0, note)
-    assert "later         [6], [7]  fields of a later format: kept but ignored" in ran.out
+    assert "later         [6], [7]  fields of a later format: preserved but ignored" in ran.out
     assert tool("policy", tmp_path / "later.pem").err == note
 
 

@@ -23,7 +23,7 @@ class BootKey(HmacKey):
     """Derives bytes from the null hierarchy's seed and a message; the result is the same until a reset.
 
     Creates a primary key whose template has the message's digest as `unique`. The `unique` of the created key is a
-    hash of the key and its seedValue, which never leave the TPM (Part 1, §14.4 and §27): only someone who used
+    hash of the key and its seedValue, which never leave the TPM (Part 1, §14.4 and §27). Only someone who has used
     this TPM since its reset can know it. That takes one command less than an HMAC with a created key.
     """
 

@@ -1,4 +1,4 @@
-"""The file beside a cache with data about a key: not secret, and validated.
+"""The file with cached data about a key, beside the cache: not secret, and validated when read.
 
 The values are those of `tpmwire.use.cached_key`.
 
@@ -29,7 +29,7 @@ class KeyDataFile(Memory):
         self.name = name
 
     def save(self) -> None:
-        """Writes what a run has changed. A failure only costs later runs some commands."""
+        """Writes changed data. After a failure, later runs only need some more commands."""
         if not self.changed or self.data is None:
             return
         try:
@@ -46,7 +46,7 @@ class KeyDataFile(Memory):
 
 
 def read_key_data(settings: RunSettings, key_name: bytes) -> KeyDataFile:
-    """Returns what earlier runs with these options stored about the key.
+    """Returns the data about the key that earlier runs with these options stored.
 
     `key_name` is the Name of a key file's key, or empty. Warns of damaged data.
     """

@@ -19,7 +19,7 @@ class Keys(NamedTuple):
     """The key of a run's options, and the key that opens its cache.
 
     With --cache-key=key they are the same, so that password, policy and PCRs protect the cache too. With
-    --cache-key=boot the second one is a key of the null hierarchy, whose seed changes with each reset of the TPM:
+    --cache-key=boot the second key belongs to the null hierarchy, whose seed changes with each reset of the TPM:
     anyone who can use the TPM can use it.
     """
 

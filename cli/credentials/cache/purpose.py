@@ -38,7 +38,10 @@ ENVIRONMENT = (
 """Environment variables that change the request for credentials."""
 
 SETTINGS = ("sts_regional_endpoints", "use_dualstack_endpoint", "use_fips_endpoint")
-"""Settings of a profile that change the request. Others are left out, since a profile can contain secrets."""
+"""Settings of a profile that change the request.
+
+Other settings are not read, since a profile can contain secrets.
+"""
 
 
 def cache_purpose(settings: RunSettings, file: "KeyFile | None") -> bytes:

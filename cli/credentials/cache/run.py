@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["cached"]
 
 AHEAD = 900
-"""Remaining lifetime in seconds at which credentials are renewed: below it, botocore runs us for each use. At most
+"""Remaining lifetime in seconds at which credentials are renewed; botocore repeats calls below this limit. At most
 a third of the whole lifetime, so that short-lived credentials are cached too."""
 
 JITTER = 120
@@ -36,7 +36,10 @@ MOST = 36 * 3600
 DAMAGED = "ignored: damaged, or sealed by a different key or TPM, or before the last reset; replacing it"
 
 PATIENCE = 60.0
-"""Maximum number of seconds to wait for another run that calls STS; SDKs wait about as long for us."""
+"""Maximum number of seconds to wait for another run that calls STS;
+
+SDKs wait about as long for a credential_process.
+"""
 
 ANSWERS = 5
 """Factor on --timeout for that wait: the responses of the TPM and of STS, with one retry."""
@@ -210,7 +213,7 @@ def _fresh(clear: ClearPart) -> bool:
 
 
 def _due(settings: RunSettings, credentials: "Credentials") -> int:
-    """Returns when to renew, in POSIX seconds."""
+    """Returns the time of renewal in POSIX seconds."""
     ends = _end(credentials)
     seconds = (settings.duration or "").removesuffix("s")
     if seconds.isdecimal():
@@ -221,7 +224,7 @@ def _due(settings: RunSettings, credentials: "Credentials") -> int:
 
 
 def _end(credentials: "Credentials") -> int:
-    """Returns when the credentials expire by our clock, in POSIX seconds; 0 if that is unknown."""
+    """Returns the expiration of the credentials by this machine's clock, in POSIX seconds; 0 if unknown."""
     from calendar import timegm  # noqa: PLC0415 - cached credentials are fresh by the file's own number
 
     from sigv4.times import is_rfc3339  # noqa: PLC0415 - likewise

@@ -1,8 +1,8 @@
 """The format of a cache file: its clear part, its sealed part, and their keys.
 
 Layout: FORMAT, a description, refresh_at, day, nonce, salt, the sealed text, a tag. `root` is the TPM's HMAC of
-`label(nonce)`; from it and the salt, SP 800-108 (KDFa of TPM 2.0 Part 1, §11.4.10.2) derives a stream as long as
-the text and a key for the tag: HMAC-SHA256 over all bytes before it and over the purpose of the cache.
+`label(nonce)`. From `root` and the salt, SP 800-108 (KDFa of TPM 2.0 Part 1, §11.4.10.2) derives a stream as long
+as the text, and a key for the tag. The tag is HMAC-SHA256 of all preceding bytes and the purpose of the cache.
 Encrypt-then-MAC from hashlib, since importing `cryptography` would cost a run more than everything else together.
 """
 
@@ -51,7 +51,7 @@ class DamagedError(Exception):
 class ClearPart(NamedTuple):
     """The clear part of a file. The tag covers it, but it is not authenticated before `unseal_text`.
 
-    `about` describes the owner of the credentials. `refresh_at` (POSIX seconds) is when they are to be renewed;
+    `about` describes the owner of the credentials. `refresh_at` is the time of their renewal in POSIX seconds;
     `day` (YYYYMMDD) is that of their signing key; `nonce` is the input of the TPM's HMAC; `sealed` is the whole
     file.
     """

@@ -1,6 +1,6 @@
 """The hosts of a fleet, one by one: from a directory, a CSV file, JSON Lines, or standard input.
 
-A fleet may have a million hosts, so they are not held in memory: a file is read again for each pass, and only
+A fleet may have a million hosts, so they are not kept in memory. A file is read again for each pass, and only
 hashes of names are stored.
 """
 

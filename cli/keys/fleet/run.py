@@ -1,6 +1,6 @@
 """Wraps a whole fleet, host by host, in several processes.
 
-A bad host is reported and does not affect the others. The manifest lists the hosts that are done, so an
+A bad host is reported and does not affect other hosts. The manifest lists the hosts that are done, so an
 interrupted run resumes where it stopped. Memory does not grow with the fleet, except for hashes of the hosts'
 names.
 """
@@ -123,8 +123,8 @@ def _find_finished(plan: FleetPlan, path: str, summary: Summary) -> FinishedHost
         target = target_hash(host.fields)
         if done.differs(host.name, target, inputs):
             raise UsageError(
-                f"{path}: {host.name} was wrapped with a different secret, password, policy or --ca; --resume "
-                "needs the same ones; choose another --out"
+                f"{path}: {host.name} was wrapped with a different secret, password, policy or --ca; "
+                "repeat the earlier values, or choose another --out"
             )
         summary.done_before += done.mark_finished(
             host.name, target, inputs, os.path.join(plan.out, f"{host.name}.pem")

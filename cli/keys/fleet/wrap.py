@@ -54,7 +54,7 @@ _ALIASES = {
     "policy_file": "policy",
 }
 _OWN = ("secret", "aws_access_key_id", "pcrs", "policy", "password_file")
-"""Values that a host may have of its own, instead of the fleet's."""
+"""Fields of a host that override the fleet's values."""
 
 
 class WrapOrder(NamedTuple):
