@@ -57,7 +57,7 @@ class Authorities:
             )
         if self._missing:
             return "this system has no CA certificates; install ca-certificates, or set AWS_CA_BUNDLE"
-        return "if the CA is a private one, set AWS_CA_BUNDLE to its PEM file"
+        return "if the CA is private, set AWS_CA_BUNDLE to its PEM file"
 
     def _load_named(self, context: "ssl.SSLContext", path: str) -> None:
         try:

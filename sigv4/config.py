@@ -113,7 +113,7 @@ class Config:
         """
         if name is not None and name not in self._profiles:
             raise RequestError(
-                f"profile {name!r} not found in the AWS config files; they have: {self._known_names()}"
+                f"profile {name!r} not found in the AWS config files; available profiles: {self._known_names()}"
             )
         name = name or "default"
         return Profile(name, self._profiles.get(name, {}), self._services)
@@ -131,7 +131,7 @@ class Config:
             if source in (earlier.name for earlier in chain) or len(chain) == _MAX_CHAIN:
                 raise RequestError(
                     f"the source_profile chain of {profile} has a loop or more than {_MAX_CHAIN} profiles; "
-                    "end it at a key"
+                    "end the chain at a profile with its own key"
                 )
             if source not in self._profiles:
                 raise RequestError(
@@ -144,7 +144,7 @@ class Config:
 
     def _known_names(self) -> str:
         if self._homeless and not self._profiles:
-            return "none, because there is no home directory (set HOME or AWS_CONFIG_FILE)"
+            return "none, because the user has no home directory (set HOME or AWS_CONFIG_FILE)"
         names = [name if name.isprintable() else ascii(name) for name in sorted(self._profiles)]
         return ", ".join(names[:10]) + (" ..." if len(names) > 10 else "") if names else "none"
 

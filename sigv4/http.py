@@ -225,7 +225,9 @@ class HttpClient:
         elif isinstance(error, IncompleteRead):
             text = f"{peer} closed the connection in the middle of its response; try again"
         elif isinstance(error, LineTooLong) or str(error).startswith("got more than"):
-            return ResponseError(f"{peer} sent too large a header section; check the endpoint and any proxy")
+            return ResponseError(
+                f"{peer} sent a header section that is too large; check the endpoint and any proxy"
+            )
         elif isinstance(error, HTTPException):
             text = f"{peer} sent a response that is not valid HTTP ({type(error).__name__}); check the endpoint"
         else:

@@ -185,5 +185,5 @@ def check_session(parameters: Iterable[Parameter]) -> None:
             raise RequestError(f"tag {key!r} begins with aws:, a prefix that AWS reserves; choose another name")
         if (other := seen.setdefault(key.lower(), key)) is not key:
             raise RequestError(
-                f"tags {other!r} and {key!r} differ only in case, which AWS ignores; give one of them"
+                f"tags {other!r} and {key!r} differ only in case, which AWS ignores; give only one of them"
             )

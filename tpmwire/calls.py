@@ -174,7 +174,7 @@ def load(tpm: Tpm, parent: int | Loaded, blob: Blob, *, by: Password | Use = NOB
     answer = tpm.execute(Load(_handle(parent), blob.private, blob.public), by)
     name = name_of(blob.public)
     if name != answer.name:
-        raise SessionError("the TPM has loaded an object with another Name")
+        raise SessionError("the TPM loaded an object whose Name does not match its public area")
     tpm.trust_name(answer.object_handle, name)
     return Loaded(answer.object_handle, name, blob.public)
 

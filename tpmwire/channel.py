@@ -34,7 +34,7 @@ __all__ = [
     "read_loaded",
 ]
 
-ANOTHER = "the TPM was cleared, this is another TPM, or an attacker responds in its place"
+ANOTHER = "the TPM was cleared, this is a different TPM, or an attacker responds in its place"
 """Why a pinned key is missing: a clear or firmware reset changes the owner's keys (Part 3, §24.6)."""
 
 Passwords = Mapping[int, Sequence[Secret]]

@@ -125,12 +125,12 @@ class PolicyError(TpmwireError):
     """A policy cannot be built, read, or satisfied."""
 
 
-LOST = "after a clear the secret is gone: create a new access key, or other secret, and import it"
+LOST = "a clear erases the secret: create a new access key, or a new secret, and import it"
 """What to do about a key that is no longer in the TPM, or whose parent is not."""
 
 _WRAPPED_FOR_ANOTHER = (
     "the TPM was cleared since its public key was exported (TPM2_Clear, a firmware reset), or the key was wrapped "
-    "for another TPM or parent",
+    "for a different TPM or parent",
     "wrap the secret again, for the key that `tpmwire export-public` prints now",
 )
 

@@ -141,7 +141,7 @@ class Record(metaclass=RecordType):
         kind, wire = type(self), type(self).wire()
         names, defaults = wire.names, wire.defaults
         if len(args) > len(names):
-            raise TypeError(f"{kind.__qualname__} takes {len(names)} values, got {len(args)}")
+            raise TypeError(f"{kind.__qualname__} expected at most {len(names)} values, got {len(args)}")
         values = dict(zip(names, args, strict=False))
         for name, value in kwargs.items():
             if name not in names:

@@ -217,7 +217,7 @@ class Sized(Wire):
         if size > self.limit:
             self._refused(f"a size of {size} exceeds {self.limit}", stream)
         if size > bytes_left(stream):
-            self._refused(f"a size of {size} exceeds what follows", stream)
+            self._refused(f"a size of {size} exceeds the remaining bytes", stream)
         return take(stream, size, "the value")
 
     def _refused(self, reason: str, stream: IO[bytes]) -> NoReturn:
@@ -290,7 +290,7 @@ class Counted(Wire):
             self._refused(f"a count of {count} exceeds {self.limit}", stream)
         # Refused before anything is allocated.
         if count * max(self.element.least, 1) > bytes_left(stream):
-            self._refused(f"a count of {count} exceeds what follows", stream)
+            self._refused(f"a count of {count} exceeds the remaining bytes", stream)
         return count
 
     def _refused(self, reason: str, stream: IO[bytes]) -> NoReturn:

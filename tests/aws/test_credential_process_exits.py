@@ -68,7 +68,9 @@ CASES = {
     "cut": Case(7, "", [HANDLE], http("200 OK", STS_ANSWER[:300])),
     "empty": Case(7, "", [HANDLE], http("200 OK", STS_ANSWER.replace("made+up/secret", ""))),
     "nobody answers": Case(7, "", [HANDLE], b"", {"AWS_MAX_ATTEMPTS": "1"}),
-    "wrong pin": Case(8, "this is another TPM", [HANDLE, f"--tpm-session-encrypt-with-name=000b{'ab' * 32}@srk"]),
+    "wrong pin": Case(
+        8, "this is a different TPM", [HANDLE, f"--tpm-session-encrypt-with-name=000b{'ab' * 32}@srk"]
+    ),
 }
 
 

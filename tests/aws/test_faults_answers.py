@@ -35,7 +35,7 @@ REFUSALS = {
     ),
     "InvalidClientTokenId": (
         _refused("InvalidClientTokenId"),
-        Fault(6, "AWS does not know this access key id; check its spelling, that it is active"),
+        Fault(6, "unknown access key id: check its spelling, that it is active"),
     ),
     "AccessDenied": (
         _refused("AccessDenied"),
@@ -43,7 +43,7 @@ REFUSALS = {
     ),
     "ExpiredToken": (
         _refused("ExpiredToken"),
-        Fault(6, "the credentials that signed the request have expired; get new ones"),
+        Fault(6, "the credentials that signed the request have expired; get new credentials"),
     ),
     "RegionDisabledException": (
         _refused("RegionDisabledException"),
@@ -118,7 +118,7 @@ SHAPES = {
     "307 without Location": (http("307 Temporary Redirect"), Fault(7, "redirects to an unknown URL (HTTP 307)")),
     "not HTTP": (b"SSH-2.0-OpenSSH_9.2\r\n", Fault(7, "is not valid HTTP", 3)),
     "endless headers": (
-        b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 1000, Fault(7, "sent too large a header section")
+        b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 1000, Fault(7, "sent a header section that is too large")
     ),
 }  # fmt: skip
 

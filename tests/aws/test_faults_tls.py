@@ -25,7 +25,7 @@ CERTIFICATES = {
         Fault(7, "; if a proxy inspects TLS, add the proxy's CA certificate", 0),
     ),
     "a private CA that is not given": (
-        HERE, NOW, "", Fault(7, "if the CA is a private one, set AWS_CA_BUNDLE to its PEM file", 0)
+        HERE, NOW, "", Fault(7, "if the CA is private, set AWS_CA_BUNDLE to its PEM file", 0)
     ),
     "another host's certificate": (
         ("sts.example",), NOW, "right", Fault(7, "check the endpoint's host name", 0)

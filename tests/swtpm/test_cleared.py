@@ -22,7 +22,7 @@ from tpmwire.use.cached_key import CachedKey, Memory
 from tpmwire.use.ecdsa import EcdsaKey
 from tpmwire.use.hmac import HmacKey
 
-LOST = "after a clear the secret is gone: create a new access key, or other secret, and import it"
+LOST = "a clear erases the secret: create a new access key, or a new secret, and import it"
 NOTHING_THERE = (
     f"no object at this handle: the TPM was cleared, or the key was evicted or never stored there; {LOST}"
 )
@@ -103,7 +103,7 @@ PINNED: dict[str, Callable[[Bench], HmacKey]] = {
 @pytest.mark.parametrize("way", PINNED)
 def test_a_pinned_storage_key_of_before(cleared: Bench, way: str) -> None:
     """It could also be an attack, and ends as one: nothing secret was sent."""
-    with pytest.raises(SessionError, match=f"^the TPM was cleared, this is another TPM, or .*; {LOST}"):
+    with pytest.raises(SessionError, match=f"^the TPM was cleared, this is a different TPM, or .*; {LOST}"):
         cleared.run(PINNED[way](cleared))
     assert not {"StartAuthSession", "HMAC"} & set(cleared.bus.codes)
 

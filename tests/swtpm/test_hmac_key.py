@@ -202,14 +202,14 @@ WRONG = b"\0\x0b" + bytes(32)
     ids=["searched", "made", "at a handle"],
 )
 def test_another_tpm_is_refused_before_anything_secret_is_sent(bench: Bench, pin: Pin) -> None:
-    with pytest.raises(SessionError, match="this is another TPM, or an attacker responds"):
+    with pytest.raises(SessionError, match="this is a different TPM, or an attacker responds"):
         bench.run(HmacKey(handle=keys.PASSWORD_HANDLE, auth=PASSWORD, pin=pin))
     assert not {"StartAuthSession", "HMAC"} & set(bench.bus.codes)
 
 
 def test_another_parent_than_the_pinned_one_is_refused(bench: Bench) -> None:
     for name, where in (("plain", "h2"), ("plain-srk", keys.SRK_HANDLE)):
-        with pytest.raises(SessionError, match="this is another TPM, or an attacker responds"):
+        with pytest.raises(SessionError, match="this is a different TPM, or an attacker responds"):
             bench.run(HmacKey(file=bench.file(name), pin=Pin(WRONG, None, where)))
         assert not {"StartAuthSession", "HMAC"} & set(bench.bus.codes)
 

@@ -180,6 +180,6 @@ def test_a_hierarchys_password_that_is_missing_is_no_attack(box: Box) -> None:
 
 
 def test_another_tpms_name_is_an_attack(box: Box) -> None:
-    with pytest.raises(SessionError, match="this is another TPM, or an attacker responds"):
+    with pytest.raises(SessionError, match="this is a different TPM, or an attacker responds"):
         box.run(HmacKey(file=box.files["h2"], pin=Pin(b"\0\x0b" + bytes(32))))
     assert START not in box.bus.codes

@@ -114,7 +114,7 @@ def test_a_password_is_marked_and_kept_out_of_reprs() -> None:
     tree = explain_command(message(0x8002, 0x155, "8000000000000011400000090000010008776f7264776f72640001ff000b"))
     assert not tree.error
     hmac = named(tree, "hmac")
-    assert (hmac.text, hmac.secret) == ("a password of 8 bytes, in clear", True)
+    assert (hmac.text, hmac.secret) == ("a password of 8 bytes, in cleartext", True)
     assert "secret" in as_text(hmac)
     assert not any("word" in repr(node) for node in walk(tree))
 

@@ -53,12 +53,15 @@ def test_octets_in_the_order_of_the_declaration() -> None:
         ("01 beef 0003 000700 00000000 0000", "inner.octets: the size needs 2 bytes (at byte 7, 1 left)"),
         ("01 beef 0005 00070000ff 00000000 0000", "inner: 1 byte too many (at byte 9, 1 left)"),
         ("01 beef 0000 00000003", "several: a count of 3 exceeds 2 (at byte 5, 4 left)"),
-        ("01 beef 0000 00000002 0000", "several: a count of 2 exceeds what follows (at byte 5, 6 left)"),
+        ("01 beef 0000 00000002 0000", "several: a count of 2 exceeds the remaining bytes (at byte 5, 6 left)"),
         (
             "01 beef 0000 00000002 00010000 00020005 0000",
             "several.[1].octets: a size of 5 exceeds 4 (at byte 15, 4 left)",
         ),
-        ("01 beef 0000 00000000 ffff 00", "password: a size of 65535 exceeds what follows (at byte 9, 3 left)"),
+        (
+            "01 beef 0000 00000000 ffff 00",
+            "password: a size of 65535 exceeds the remaining bytes (at byte 9, 3 left)",
+        ),
         ("01 beef 0000 00000000 0000 00", "1 byte too many (at byte 11, 1 left)"),
     ],
 )
@@ -116,7 +119,7 @@ def test_records_do_not_change() -> None:
 def test_the_constructor_says_what_is_wrong() -> None:
     with pytest.raises(TypeError, match="Inner needs number"):
         Inner()  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match="Inner takes 2 values, got 3"):
+    with pytest.raises(TypeError, match="Inner expected at most 2 values, got 3"):
         Inner(1, b"", 3)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="Inner has no field 'size'; it has number, octets"):
         Inner(1, size=2)  # type: ignore[call-arg]

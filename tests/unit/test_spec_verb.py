@@ -117,7 +117,7 @@ def test_the_roles_that_are_not_user() -> None:
         ("TPM_RC 0x18b", "handle 1 (bits 10:8)"),
         ("TPM_RC 0x922", "bit 11 is set: a warning"),
         ("TPM_RC 0x101", "bit 11 is clear: an error"),
-        ("TPM_RC 0x80001", "TSS2_SYS_RC_GENERAL_FAILURE: failure without a closer reason\n  bits 23:16 are 0x08"),
+        ("TPM_RC 0x80001", "TSS2_SYS_RC_GENERAL_FAILURE: general failure\n  bits 23:16 are 0x08"),
         ("TPM_RC 0xa000a", "TSS2_TCTI_RC_IO_ERROR: I/O failed"),
         ("TPM_RC 0xb0143", "TPM_RC_COMMAND_CODE: the TPM does not implement this command\n  bits 23:16 are 0x0b"),
         ("TPM_RC 0xb0143", "/dev/tpmrm0\n  bits 11:0 are 0x143: a code of the TPM\n  bit 7 is clear"),

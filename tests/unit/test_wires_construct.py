@@ -147,7 +147,7 @@ def test_a_file(tmp_path: Path, buffering: int) -> None:
     (tmp_path / "file").write_bytes(b"\0\4\0\1")
     with (
         open(tmp_path / "file", "rb") as file,
-        pytest.raises(DecodeError, match="a size of 4 exceeds what follows"),
+        pytest.raises(DecodeError, match="a size of 4 exceeds the remaining bytes"),
     ):
         TPM2B_DIGEST.parse_stream(file)
 

@@ -196,7 +196,7 @@ def _chosen(_values: dict[str, Any], value: bytes) -> str:
 def _authorization(values: dict[str, Any], value: bytes) -> str:
     if values["session_handle"] != TPM_RH.PW:
         return ""
-    return f"a password of {len(value)} bytes, in clear" if value else "empty: the empty password"
+    return f"a password of {len(value)} bytes, in cleartext" if value else "empty: the empty password"
 
 
 def _magic(_values: dict[str, Any], value: int) -> str:

@@ -297,7 +297,7 @@ def public_key(certificate: Certificate) -> PublicKey:
         curve, size = _CURVES[key.curve.name]
         point = key.public_numbers()
         return curve, TPMS_ECC_POINT(point.x.to_bytes(size, "big"), point.y.to_bytes(size, "big"))
-    raise UnusableCertificateError("unsupported public key in the certificate (neither RSA nor on a NIST curve)")
+    raise UnusableCertificateError("unsupported public key in the certificate (expected RSA or a NIST curve)")
 
 
 def verify_chain(

@@ -108,7 +108,7 @@ class Element(Wire):
             size = int.from_bytes(encoded, "big")
         left = bytes_left(stream)
         if size > left:
-            raise DecodeError(f"the length of {name} exceeds what follows", start, left)
+            raise DecodeError(f"the length of {name} exceeds the remaining bytes", start, left)
         return stream.read(size)
 
     def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:

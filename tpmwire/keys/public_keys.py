@@ -147,14 +147,14 @@ def _looks_like(data: bytes) -> str:
         (b"<", "XML or HTML"),
         (b"\xff\xfe", "UTF-16 text"),
         (b"\xfe\xff", "UTF-16 text"),
-        (b"\x30", "other DER, or a key that is neither RSA nor on a NIST curve"),
+        (b"\x30", "other DER data, or a key of an unsupported type (expected RSA or a NIST curve)"),
     ):
         if start.startswith(begin):
             return what
     if not start:
         return "an empty file"
     if len(data) > 2 and int.from_bytes(data[:2], "big") == len(data) - 2:
-        return "another TPM structure with its size (TPM2B)"
+        return "a different TPM structure with its size (TPM2B)"
     if start.isascii() and start.decode("ascii").isprintable():
         return f"text of {len(data)} bytes"
     return f"{len(data)} bytes in an unknown format"

@@ -83,7 +83,7 @@ class PolicySigned(
 class PolicyAuthorize(
     _Approved,
     code=TPM_CC.PolicyAuthorize,
-    says="the statements before it are approved by the key {key_sign}{reference}, {state_of_signature}",
+    says="the preceding statements are approved by the key {key_sign}{reference}, {state_of_signature}",
     hashes=("key_sign",),
     then="policy_ref",
     restarts=True,

@@ -72,7 +72,7 @@ def satisfy(
             tpm.execute(PolicyRestart(session.handle))
         else:
             return policy
-    raise PolicyError(f"none of the key's {len(reasons)} policies holds: {'; '.join(reasons)}")
+    raise PolicyError(f"none of the key's {len(reasons)} policies can be satisfied: {'; '.join(reasons)}")
 
 
 def _check(policy: Policy, alg: TPM_ALG, expected: bytes) -> None:
@@ -87,4 +87,4 @@ def _check(policy: Policy, alg: TPM_ALG, expected: bytes) -> None:
     except PolicyError:
         return  # only the TPM knows the digest
     if len(expected) == digest_size(alg) and reached != expected:
-        raise PolicyError("does not lead to the key's authPolicy")
+        raise PolicyError("does not result in the key's authPolicy")

@@ -74,7 +74,7 @@ class Statement(Record):
         if code is None:
             return
         if not says:
-            raise TypeError(f"{cls.__name__} needs says=, the line that describes it to people")
+            raise TypeError(f"{cls.__name__} needs says=, the line that describes the statement")
         cls.code, cls.says = code, says
         parts = tuple(name for name, _ in cls.fields()) if hashes is None else hashes
         cls.rule = DigestRule(hashed_as or code, parts, then, restarts, names)

@@ -19,7 +19,7 @@ def loads(text: str | bytes, *, lines: bool = False) -> Any:
     except RecursionError:
         raise ValueError("nested too deeply") from None
     except UnicodeError:
-        raise ValueError("some characters are not Unicode") from None
+        raise ValueError("invalid Unicode characters") from None
     return value
 
 

@@ -27,11 +27,11 @@ LAYERS = {
 }
 
 BASE = {
-    1: ("GENERAL_FAILURE", "failure without a closer reason"),
+    1: ("GENERAL_FAILURE", "general failure"),
     2: ("NOT_IMPLEMENTED", "the function is not implemented"),
     3: ("BAD_CONTEXT", "the context is not valid"),
     4: ("ABI_MISMATCH", "the ABI versions do not match"),
-    5: ("BAD_REFERENCE", "a pointer is NULL that must not be"),
+    5: ("BAD_REFERENCE", "a pointer is NULL but must not be"),
     6: ("INSUFFICIENT_BUFFER", "a buffer is too small"),
     7: ("BAD_SEQUENCE", "functions were called in the wrong order"),
     8: ("NO_CONNECTION", "cannot connect to the next lower layer"),
@@ -57,7 +57,7 @@ BASE = {
     28: ("NO_CONFIG", "no configuration found"),
     29: ("BAD_PATH", "the path is not valid"),
     30: ("NOT_DELETABLE", "the object cannot be deleted"),
-    31: ("PATH_ALREADY_EXISTS", "the path exists already"),
+    31: ("PATH_ALREADY_EXISTS", "the path already exists"),
     32: ("KEY_NOT_FOUND", "the key was not found"),
     33: ("SIGNATURE_VERIFICATION_FAILED", "the signature is not valid"),
     34: ("HASH_MISMATCH", "the hashes differ"),
@@ -73,13 +73,13 @@ BASE = {
     44: ("NV_TOO_SMALL", "the NV index is too small"),
     45: ("NV_NOT_WRITEABLE", "the NV index is not writable"),
     46: ("POLICY_UNKNOWN", "the policy is not known"),
-    47: ("NV_WRONG_TYPE", "the NV index has another type"),
-    48: ("NAME_ALREADY_EXISTS", "the name exists already"),
+    47: ("NV_WRONG_TYPE", "the NV index has a different type"),
+    48: ("NAME_ALREADY_EXISTS", "the name already exists"),
     49: ("NO_TPM", "no TPM found"),
     50: ("BAD_KEY", "the key is not valid"),
     51: ("NO_HANDLE", "a handle is missing"),
     52: ("NOT_PROVISIONED", "the FAPI was not provisioned"),
-    53: ("ALREADY_PROVISIONED", "the FAPI was provisioned already"),
+    53: ("ALREADY_PROVISIONED", "the FAPI is already provisioned"),
     54: ("CALLBACK_NULL", "no callback is set"),
 }
 """Errors that all layers share: the name behind TSS2_<layer>_RC_, and the meaning."""

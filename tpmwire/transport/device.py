@@ -20,7 +20,7 @@ class DeviceTransport(DescriptorTransport):
     signals. A wait on an epoll takes no lock if the device was registered while it was idle.
     """
 
-    hint = "the kernel log may say more (dmesg | grep tpm)"
+    hint = "the kernel log may have details (dmesg | grep tpm)"
     close_waits = True
 
     def __init__(self, path: str, timeout: float) -> None:

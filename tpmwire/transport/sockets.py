@@ -17,7 +17,7 @@ TPM_SESSION_END = 20
 class SwtpmTransport(DescriptorTransport):
     """A stream socket with bare commands and responses."""
 
-    hint = "swtpm serves one client at a time: is another one connected?"
+    hint = "swtpm serves one client at a time: is another client connected?"
 
     def __init__(self, address: str | tuple[str, int], path: str, timeout: float) -> None:
         super().__init__(_connected(address, path, timeout), path, timeout)
@@ -26,7 +26,7 @@ class SwtpmTransport(DescriptorTransport):
 class MssimTransport(DescriptorTransport):
     """The TCP protocol of TCG's reference simulator, with a frame around each command and response."""
 
-    hint = "the simulator serves one client at a time: is another one connected?"
+    hint = "the simulator serves one client at a time: is another client connected?"
 
     def __init__(self, address: tuple[str, int], path: str, timeout: float) -> None:
         super().__init__(_connected(address, path, timeout), path, timeout)
