@@ -281,7 +281,7 @@ def _report(key: NewKey, args: Settings, command: str, sigv4a: Place) -> None:
     else:
         note("the TPM's HMAC with the new key equals the host's")
     if handle is not None:
-        note(f"the key is persistent at 0x{handle:08x}, Name {key.loaded.name.hex()}")
+        note(f"the key is persistent at 0x{handle:08x}; its Name is {key.loaded.name.hex()}")
     if args.out == "-":
         print(key.file.to_pem(), end="")
     elif args.out:
