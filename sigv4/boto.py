@@ -67,7 +67,7 @@ def session(
     boto_session = boto3.Session(botocore_session=core, **options)
     if options.get("profile_name") and "role_arn" in core.get_scoped_config():
         raise RequestError(
-            f"profile {options['profile_name']} assumes a role, but this session signs with the key itself; "
+            f"profile {options['profile_name']} assumes a role, but this session signs with the user's key; "
             "use refreshing_session for the role"
         )
     return boto_session
@@ -98,7 +98,7 @@ class _SharedSigner(Signer):
 
     It computes one HMAC at a time, and deletes the keys of past days.
 
-    `offset` is the servers' time minus ours in seconds, as of the last correction.
+    `offset` is the servers' time minus the local time in seconds, as of the last correction.
     """
 
     def __init__(self, *args: Any) -> None:

@@ -73,9 +73,9 @@ class AwsClient:
     def send(self, request: Request) -> Response:
         """Signs and sends `request`, and returns a response with HTTP status 200.
 
-        Raises NetworkError; StsError if AWS responds with an error; ResponseError for a redirect, another status
-        below 400, or a compressed body. Errors of the signer's HMAC pass through. If the clock is wrong, the
-        signer's HMAC may be called for a second day.
+        Raises NetworkError; StsError if AWS responds with an error; ResponseError for a redirect, any other
+        status below 400, or a compressed body. Errors of the signer's HMAC pass through. If the
+        clock is wrong, the signer's HMAC may be called for a second day.
         """
         attempt, corrected = 1, False
         while True:

@@ -112,11 +112,11 @@ def open_channel(
 ) -> Channel:
     """Opens salted sessions of the given kinds, with the hash `auth_hash` and a cipher.
 
-    The salt key is the pinned key, else `parent` (a storage key that is already loaded), else the persistent
-    storage root key, else a primary key of the null hierarchy. `passwords` are for a pinned key that has to be
-    created. If only the Name is pinned, the search covers persistent keys, well-known keys and the keys in `also`.
-    Templates that match `likely` are tried first. Raises TpmError. Raises SessionError if the pinned key is
-    missing, before any secret is sent.
+    The salt key is the pinned key, else `parent`, which is a storage key that is already loaded. Without both, it
+    is the persistent storage root key, else a primary key of the null hierarchy. `passwords` are for a pinned key
+    that has to be created. If only the Name is pinned, the search covers persistent keys, well-known keys and the
+    keys in `also`. Templates that match `likely` are tried first. Raises TpmError. Raises SessionError if the
+    pinned key is missing, before any secret is sent.
     """
     if pin is None and parent is not None:
         return Channel([open_session(tpm, kind, parent, auth_hash) for kind in kinds], parent)

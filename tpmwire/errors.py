@@ -103,7 +103,7 @@ class KeyFileError(TpmwireError):
 
 
 class CertificateError(TpmwireError):
-    """A certificate of an endorsement key is invalid, not trusted, or belongs to another TPM."""
+    """A certificate of an endorsement key is invalid, not trusted, or belongs to a different TPM."""
 
 
 class UnusableCertificateError(CertificateError):
@@ -209,7 +209,7 @@ class TpmError(TpmwireError):
         self.description = (
             "no object at this handle: the TPM was cleared, or the key was evicted or never stored there"
         )
-        self.hint = f"{LOST}; `tpmwire list` shows what the TPM holds"
+        self.hint = f"{LOST}; `tpmwire list` lists the objects in the TPM"
 
     def _code_as_sent(self) -> str:
         if not self.layer:

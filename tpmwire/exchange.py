@@ -118,7 +118,7 @@ class Exchange(Generic[R]):
     def _extra_nonces(self, index: int) -> list[bytes]:
         """Returns the nonces of encrypting sessions, which the first HMAC also covers (Part 1, §19.6.5).
 
-        Otherwise an attacker could remove such a session, and the authorization would stay valid.
+        Otherwise an attacker could remove an encrypting session, and the authorization would stay valid.
         """
         if index or not self._needed:
             return []
@@ -174,7 +174,7 @@ class Exchange(Generic[R]):
         given = self._authorizations[index]
         if isinstance(given, Password):
             if received.nonce or received.hmac:
-                raise self._invalid(index, "expected a password's empty authorization")
+                raise self._invalid(index, "expected an empty authorization for the password")
             return
         session = given.session
         watched = TPMA_SESSION.CONTINUE_SESSION | TPMA_SESSION.DECRYPT | TPMA_SESSION.ENCRYPT | TPMA_SESSION.AUDIT

@@ -136,8 +136,8 @@ class Message:
 class CommandMessage(Message):
     """A command as sent to the TPM.
 
-    `code` is its command code, `command` its values (the bytes after the header for an undeclared command, such as
-    a vendor's), `authorizations` its authorization area, `tag` its structure tag.
+    `code` is the command code, `authorizations` the authorization area, `tag` the structure tag. `command` has the
+    values; for an undeclared command, such as a vendor's, it has the bytes after the header.
     """
 
     def __init__(

@@ -235,7 +235,7 @@ def test_the_certificate_of_another_tpm_is_refused(maker: Maker, state: Path, ek
         for index, tried in (("0x1c00002", "L-1 and H-1"), ("0x1c00016", "H-3")):
             code, out, err = ek("--tpm-path", other.path, "--cert", tmp_path / index, *trust(maker))
             assert (code, out) == (2, "")
-            assert "belongs to another TPM" in err
+            assert "belongs to a different TPM" in err
             assert tried in err
         assert held(other.path) == []
 
@@ -246,7 +246,7 @@ def test_a_forged_certificate_in_the_tpm_is_an_alarm(maker: Maker, ek: Run, tmp_
         key = as_key(own(one.path, templates.ek_ecc()))
         write_nv(other.path, 0x01C0000A, maker.certify(key))
         code, out, err = ek("--tpm-path", other.path, *trust(maker))
-        assert (code, out, "belongs to another TPM" in err) == (8, "", True)
+        assert (code, out, "belongs to a different TPM" in err) == (8, "", True)
         genuine = bytearray(maker.certify(key))
         genuine[-1] ^= 1
         write_nv(one.path, 0x01C0000A, bytes(genuine))
@@ -333,7 +333,7 @@ def test_the_vendors_template_and_nonce_make_another_key(maker: Maker, ek: Run) 
         write_nv(swtpm.path, 0x01C0000A, maker.certify(as_key(public)))
         code, _, err = ek("--tpm-path", swtpm.path, *trust(maker))
         assert code == 8
-        assert "belongs to another TPM" in err
+        assert "belongs to a different TPM" in err
         write_nv(swtpm.path, 0x01C0000B, nonce)
         write_nv(swtpm.path, 0x01C0000C, vendors.build())
         assert rows(ek("--tpm-path", swtpm.path, "--json", *trust(maker)))["L-2"]["name"] == name_of(public).hex()

@@ -78,7 +78,7 @@ def test_every_code_has_words_of_its_own() -> None:
         (
             TpmError(0x18B, TPM_CC.ReadPublic, (0x81010009,)),
             "TPM2_ReadPublic: TPM_RC_HANDLE (handle 1, 0x81010009): no object at this handle, "
-            "or not of the type that the command needs; `tpmwire list` shows what the TPM holds [0x18b]",
+            "or not of the type that the command needs; `tpmwire list` lists the objects in the TPM [0x18b]",
         ),
         (
             TpmError(0x9A2),

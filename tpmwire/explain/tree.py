@@ -7,11 +7,11 @@ class Node:
     """A part of a message: its bytes (`octets`) and their meaning.
 
     `offset` counts from the message's first byte. `text` is the meaning in words, `spec` the section of the
-    standard, `secret` whether the value is a secret, and `error` the error in these bytes or after them. The
+    standard. `secret` says whether the value is a secret. `error` is the error in these bytes or after them. The
     leaves, in order, contain each byte of the message once.
 
-    `beside` has values that are derived from the message and the user's keys: the plain value of an encrypted
-    parameter, a session key, the policyDigest after a step.
+    `beside` has values that are derived from the message and the user's keys. They are the plain value of an
+    encrypted parameter, a session key, and policyDigest after a step.
     """
 
     __slots__ = ("beside", "children", "error", "name", "octets", "offset", "secret", "spec", "text", "type")

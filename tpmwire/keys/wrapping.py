@@ -179,7 +179,7 @@ def _storage_bits(parent: TPMT_PUBLIC) -> int:
     symmetric = parameters.symmetric
     if symmetric.algorithm != TPM_ALG.AES or symmetric.mode != TPM_ALG.CFB or not symmetric.key_bits:
         raise EncodeError(
-            f"unsupported parent, which protects its children with {symmetric!r}; expected AES in CFB mode"
+            f"unsupported parent: it protects its children with {symmetric!r}; expected AES in CFB mode"
         )
     return symmetric.key_bits
 

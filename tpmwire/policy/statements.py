@@ -236,7 +236,9 @@ class PolicyOR(Statement, code=TPM_CC.PolicyOR, says="one of {p_hash_list}", res
     def of(cls, alg: TPM_ALG, *branches: _HasDigest | bytes) -> Self:
         """Returns the statement for 2 to 8 policies or digests, in the algorithm `alg`. Raises PolicyError."""
         if not 2 <= len(branches) <= 8:
-            raise PolicyError(f"PolicyOR: expected 2 to 8 branches, got {len(branches)}; nest it for more")
+            raise PolicyError(
+                f"PolicyOR: expected 2 to 8 branches, got {len(branches)}; nest a PolicyOR for more branches"
+            )
         return cls(tuple(b if isinstance(b, bytes) else b.digest(alg) for b in branches))
 
     @classmethod

@@ -22,7 +22,7 @@ class Role(Enum):
 
     @property
     def authorized(self) -> bool:
-        """Whether the handle needs an authorization."""
+        """Returns whether the handle needs an authorization."""
         return self is not Role.HANDLE
 
 

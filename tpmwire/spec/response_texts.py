@@ -115,7 +115,7 @@ _HINTS = {
     TPM_RC.BINDING: "the key file is damaged",
     TPM_RC.TYPE: "the TPM may not support this type of key; some TPMs support only RSA",
     TPM_RC.CURVE: "try an RSA key",
-    TPM_RC.HANDLE: "`tpmwire list` shows what the TPM holds",
+    TPM_RC.HANDLE: "`tpmwire list` lists the objects in the TPM",
     TPM_RC.REFERENCE_H0: "the object of the first handle is not loaded",
     TPM_RC.REFERENCE_S0: "the first session is not loaded",
     TPM_RC.OBJECT_MEMORY: "`tpmwire flush` flushes objects that other programs left; /dev/tpmrm0 isolates them",

@@ -73,7 +73,7 @@ def _opened(path: str, deadline: float) -> int:
 
 def _explained(path: str, error: OSError) -> str:
     if error.errno == errno.ENOENT:
-        return f"{path} does not exist: is a TPM 2.0 present and enabled in the firmware? --tpm-path names another"
+        return f"{path} does not exist; enable the TPM 2.0 in the firmware, or choose a TPM with --tpm-path"
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"cannot open {path}: permission denied; add the user to its group (usually tss)"
     if error.errno in (errno.ENODEV, errno.ENXIO):

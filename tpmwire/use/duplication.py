@@ -41,9 +41,9 @@ class Duplicated(NamedTuple):
 def duplication_policy(file: KeyFile, parent: TPMT_PUBLIC) -> Policy:
     """Returns the policy that authorizes a key's duplication to `parent`, without a TPM.
 
-    It supports the policies of `wrapping.to_parent` (with or without the object's Name) and `wrapping.to_any`, and
-    a PolicyOR in the file that has one of them as a branch. Raises PolicyError if the key cannot be duplicated to
-    that parent.
+    Supports the policies of `wrapping.to_any` and `wrapping.to_parent`, with or without the object's Name. Also
+    supports a PolicyOR in the file that has one of them as a branch. Raises PolicyError if the key cannot be
+    duplicated to that parent.
     """
     public = file.public
     if public.object_attributes & (TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT):
@@ -91,7 +91,7 @@ def duplicate_out(
     auth: Secret = EMPTY_AUTH,
     inner_key: Secret | None = None,
 ) -> Duplicated:
-    """Duplicates a loaded key to `parent`, the public area of another TPM's storage or endorsement key.
+    """Duplicates a loaded key to `parent`, the public area of a different TPM's storage or endorsement key.
 
     `policy` comes from `duplication_policy`; `auth` is the key's authValue if the policy requires it. The session
     `protection` encrypts `inner_key` (16 bytes, AES-128-CFB). The policy session is salted to `salt`, if given.

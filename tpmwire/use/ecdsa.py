@@ -50,7 +50,7 @@ class EcdsaKey(Key):
     def sign(self, tpm: Tpm, digest: bytes) -> tuple[bytes, bytes]:
         """Returns the ECDSA signature of a SHA-256 digest: the numbers r and s, 32 bytes each, big-endian.
 
-        Raises EncodeError for a digest of another size, KeyFileError if the file's key is not a P-256 key,
+        Raises EncodeError for a digest of a wrong size, KeyFileError if the file's key is not a P-256 key,
         TpmError, SessionError, TransportError, PolicyError. Flushes the objects and sessions that it opened; after
         an error, `Tpm.close()` flushes them.
         """

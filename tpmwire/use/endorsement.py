@@ -144,8 +144,8 @@ def _vendor_template(kind: EkKind, data: bytes) -> TPMT_PUBLIC:
     needed = TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT | TPMA_OBJECT.RESTRICTED | TPMA_OBJECT.DECRYPT
     if needed & ~template.object_attributes or template.object_attributes & TPMA_OBJECT.SIGN_ENCRYPT:
         raise CertificateError(
-            f"the template in NV index 0x{kind.template_index:08x} creates keys that could leave the TPM, or have "
-            "other uses than an endorsement key: do not trust this TPM"
+            f"the template in NV index 0x{kind.template_index:08x} creates keys that can leave the TPM, or "
+            "that have uses other than those of an endorsement key: do not trust this TPM"
         )
     return template
 
@@ -193,7 +193,7 @@ def own_key(
         if ours:
             return OwnKey(kind, loaded.name, public, None)
     raise CertificateError(
-        "the certificate belongs to another TPM: no endorsement key of this TPM has its public key "
+        "the certificate belongs to a different TPM: no endorsement key of this TPM has its public key "
         f"(tried template {' and '.join(kind.name for kind, _, _ in expected)})"
     )
 

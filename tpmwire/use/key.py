@@ -41,16 +41,15 @@ class Key:
     - `parent_auth`: the authValue of its parent or, if the parent is a primary key, of its hierarchy;
       `parent_auth_otherwise` is tried if that fails.
     - `pcrs`: the PCRs in the key's policy.
-    - `ek_parent`: the parent is an endorsement key: the one whose reserved handle is in the file, or the one that
-    an
-      importable file's seed is encrypted to. For an older loadable file it is the ECC one if `rsaParent` is false,
-      else the RSA one. A file with a reserved handle does not need `ek_parent`.
+    - `ek_parent`: the parent is an endorsement key. It is the key whose reserved handle is in the file, or the key
+      that an importable file's seed is encrypted to. For an older loadable file it is the ECC one if `rsaParent`
+      is false, else the RSA one. A file with a reserved handle does not need `ek_parent`.
     - `ek_place`: the endorsement key's template, if this TPM has its own.
     - `inner_key`: the key of an importable file's inner wrapper.
     - `described`: a key file with the policy of the key at `handle`.
     - `protected`: salt and encrypt the session; salted to `pin` if it is given.
     - `name`: the Name of the key at `handle`, if known: saves one ReadPublic.
-    - `checked`: check that nobody changed the session's cipher, at the cost of one command.
+    - `checked`: check that the session's cipher was not changed. The check costs one command.
     """
 
     def __init__(

@@ -95,7 +95,7 @@ class KeyPolicy:
     def _missing_statements(self, expected: bytes) -> "list[Statement]":
         """Returns the statements after the PCRs that lead to the policy digest `expected`; empty if none do.
 
-        They are the password and, for a duplicable key, the choice between its use and its duplication, in the
+        They are the password and, for a duplicable key, the choice between use and duplication. Both have the
         forms that `tpmwire` and users of the Go program create.
         """
         from ..policy.statements import PolicyAuthValue, PolicyOR

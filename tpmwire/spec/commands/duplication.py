@@ -17,7 +17,7 @@ from ..structures import (
 
 
 class Duplicate(Command, code=TPM_CC.Duplicate, spec="Part 3 §13.1"):
-    """Wraps a loaded object for another parent, which may be in another TPM."""
+    """Wraps a loaded object for a new parent, which may be in a different TPM."""
 
     object_handle: Annotated[TPMI_DH_OBJECT, DUP]
     new_parent_handle: Annotated[TPMI_DH_OBJECT, HANDLE]
@@ -31,7 +31,7 @@ class Duplicate(Command, code=TPM_CC.Duplicate, spec="Part 3 §13.1"):
 
 
 class Rewrap(Command, code=TPM_CC.Rewrap, spec="Part 3 §13.2"):
-    """Wraps a duplicate for another parent without decrypting it."""
+    """Wraps a duplicate for a new parent, without decrypting the duplicate."""
 
     old_parent: Annotated[TPMI_DH_OBJECT, USER]
     new_parent: Annotated[TPMI_DH_OBJECT, HANDLE]
