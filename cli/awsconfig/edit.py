@@ -86,7 +86,7 @@ def profile_of(section: str) -> str | None:
 
 
 def _canonical(section: str) -> str:
-    """Returns the section's name as `section_of` writes it."""
+    """Returns a section's name in the form of `section_of`."""
     profile = profile_of(section)
     if profile is None or profile == "default":
         return profile or section

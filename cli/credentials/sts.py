@@ -31,8 +31,7 @@ _NETWORK = {"AWS_CA_BUNDLE", "HTTPS_PROXY", "HTTP_PROXY", "REQUESTS_CA_BUNDLE"}
 
 
 def environ_of(settings: RunSettings) -> Mapping[str, str]:
-    """Returns the environment overridden by the options, and with the profile's ca_bundle if the "
-    "environment has none."""
+    """Returns the environment, overridden by the options, and with the profile's ca_bundle as the default."""
     bundle = settings.aws_profile and settings.aws_profile.get("ca_bundle")
     options = {"AWS_CA_BUNDLE": settings.ca_bundle} if settings.ca_bundle else {}
     if settings.use_fips_endpoint:

@@ -20,7 +20,7 @@ _SHORTEST = 10  # octets; RFC 4226 asks for 16, AWS gives 40, and old services h
 
 
 class Token(NamedTuple):
-    """A token: `secret` is the HMAC key, `hash_name` its hash as TPM_ALG has it; `period` is in seconds."""
+    """A token: `secret` is the HMAC key, `hash_name` its hash, a name of TPM_ALG; `period` is in seconds."""
 
     secret: Secret
     hash_name: str = "SHA1"

@@ -37,7 +37,7 @@ class Order(NamedTuple):
     handle or a hierarchy, `parent_auth` its authValue; `pin` is the key that sessions are salted to. `duplication`
     is the policy by which the key can be duplicated; without such a policy, the key stays in its TPM. `ways` are
     the alternatives of a described policy, instead of `pcrs`. The policy need not be satisfied now, so the key is
-    not tested. `hash_name` is the HMAC's hash, as TPM_ALG has it. `template` is the public area of a key with the
+    not tested. `hash_name` is the HMAC's hash, a name of TPM_ALG. `template` is the public area of a key with the
     policy `ways`, satisfied now. The new key differs from it in its secret only, and is tested.
     """
 

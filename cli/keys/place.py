@@ -149,7 +149,7 @@ def _publish(staged: str, path: str, *, force: bool) -> None:
 
 
 def _put_beside(tpm: Tpm, key: Placement, handle: int, *, force: bool) -> int:
-    """Makes the key persistent at `handle` or, if that is occupied, at the next free one; returns the handle.
+    """Makes the key persistent at `handle` or, if it is occupied, at the next free handle; returns the handle.
 
     A persistent key cannot be moved, nor restored once it is evicted. So the new key is stored before the old key
     is evicted.

@@ -57,5 +57,5 @@ def _may_have_digest(policy: "Policy", public: "TPMT_PUBLIC") -> bool:
 
 
 def _find_self_reference(policy: "Policy") -> str:
-    """Returns the name of the statement that ties the policy to one key, or ""."""
+    """Returns the name of the statement that binds the policy to a single key, or ""."""
     return next((type(statement).__name__ for statement in policy.statements if statement.names_objects), "")

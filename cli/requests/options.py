@@ -69,7 +69,7 @@ class Caller(NamedTuple):
     """The caller of AWS, with the credentials of a run.
 
     `region` is --aws-region, `profile_region` the region of --profile's profile. `timeout` is for
-    requests to other services than STS, in seconds.
+    requests to services other than STS, in seconds.
     """
 
     run: RunSettings
@@ -143,7 +143,7 @@ def resolve_run(args: UseSettings) -> RunSettings:
     """Returns the settings of the run: those of --profile's profile, overridden by the given options.
 
     Without an access key id in the options, AWS_PROFILE names the profile. Raises UsageError for a profile that
-    does not run our program.
+    does not run this program.
     """
     given = {option: value for option, value in vars(args).items() if option in args.given}
     profile = args.profile

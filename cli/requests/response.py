@@ -42,8 +42,8 @@ class Output:
 
     On a terminal, control characters are shown by their numbers, unless `path` is -.
 
-    `include` writes status and headers first. With `fail`, an HTTP error is not written, and `refused`
-    is then True. Raises UsageError if the file cannot be created.
+    `include` writes status and headers first. With `fail`, an HTTP error is not written, and sets
+    `refused`. Raises UsageError if the file cannot be created.
     """
 
     def __init__(self, path: str | None, *, include: bool = False, fail: bool = False) -> None:

@@ -17,7 +17,7 @@ __all__ = ["http_client", "key_of", "signer_of"]
 
 
 def http_client(caller: Caller) -> "HttpClient":
-    """Returns the client for requests to other services than STS."""
+    """Returns the client for requests to services other than STS."""
     from sigv4.http import HttpClient  # noqa: PLC0415 - a signature alone needs no network
 
     return HttpClient(caller.timeout, environ_of(caller.run), user_agent="tpmwire", warn=warn)

@@ -1,1 +1,1 @@
-"""Servers that hand temporary credentials to AWS SDKs, as ECS and EC2 do."""
+"""Serves temporary credentials to AWS SDKs with the protocols of ECS and EC2."""

@@ -56,11 +56,11 @@ class _Connection:
 
 
 class Connections:
-    """Reads the heads of all connections in one thread; each complete one gets a thread for its response.
+    """Reads the requests of all connections in one thread, and responds to each request in its own thread.
 
-    A silent connection thus does not block others. If there are too many connections, the oldest is closed once
-    it had a moment to send; until then others wait in the kernel's queue. `respond` takes the bytes of a request
-    and returns the bytes of the response.
+    A silent connection thus does not block others. If there are too many connections, the oldest is closed after
+    a short time to send; until then, further connections wait in the kernel's queue. `respond` takes the bytes of
+    a request and returns the bytes of the response.
     """
 
     def __init__(self, listener: socket.socket, respond: Callable[[bytes], bytes]) -> None:

@@ -30,7 +30,7 @@ _ALLOWED = ("GET", "HEAD", "PUT")
 
 
 class Service(NamedTuple):
-    """Responds to clients with the credentials; with `imds`, also as the metadata service, to every client.
+    """Responds to requests for credentials; with `imds`, also serves EC2's metadata to every client.
 
     `region` is the region that the metadata service reports; None if it is unknown.
     """

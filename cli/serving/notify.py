@@ -57,5 +57,5 @@ class Notifier:
             sock.sendto("\n".join(lines).encode(), self._address)
 
     def reloading(self) -> None:
-        """Announces a reload, which READY=1 ends. The time stamp is for Type=notify-reload."""
+        """Announces a reload to systemd; READY=1 announces its end. The time stamp is for Type=notify-reload."""
         self.send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")

@@ -1,4 +1,4 @@
-"""The server: the connections of its sockets."""
+"""The server for credentials, which handles the connections of all its sockets."""
 
 import socket
 import time

@@ -191,7 +191,7 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 
 class Program(argparse._StoreAction):
-    """A positional argument for a program and its arguments, after `--`. Errors mention a missing `--`."""
+    """A positional argument: a program and its arguments, after `--`. Errors mention a missing `--`."""
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):

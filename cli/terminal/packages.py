@@ -50,8 +50,7 @@ def _old(package: str) -> str | None:
 
 
 def _at_odds(error: Exception) -> str | None:
-    """Returns the problem of a package that fails during import, such as an old package with a "
-    "newer dependency."""
+    """Returns the problem of a package that fails during import, for example because of a newer dependency."""
     frames = (frame for frame, _ in walk_tb(error.__traceback__) if frame.f_code.co_name == "<module>")
     package = next((top for frame in frames if (top := _top(frame.f_globals.get("__name__"))) in FLOORS), None)
     if package is None:

@@ -1,4 +1,4 @@
-"""Programs that end when we do."""
+"""Runs programs that end when this process ends."""
 
 import contextlib
 import signal
@@ -14,7 +14,7 @@ __all__ = ["running"]
 def running(
     words: Sequence[str], *, end: int = signal.SIGTERM, **options: Any
 ) -> "Iterator[subprocess.Popen[bytes]]":
-    """Starts a program; at the end of the block sends it `end` if it still runs, and closes its pipes.
+    """Starts a program. At the end of the block, sends `end` to a running program, and closes its pipes.
 
     `options` are those of subprocess.Popen. Raises the errors of Popen.
     """

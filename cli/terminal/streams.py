@@ -12,7 +12,7 @@ __all__ = ["printable", "printed"]
 def printable(text: str, keep: str = "") -> str:
     """Returns the text with Python's escapes for control, bidirectional and other unprintable characters.
 
-    Characters of `keep` stay as they are.
+    Characters of `keep` are not changed.
     """
     if text.isprintable():
         return text

@@ -1,4 +1,4 @@
-"""Flushes, in the background, objects and sessions that a TPM creates after the timeout."""
+"""Flushes objects and sessions that a TPM creates after the timeout, in a background process."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Lists the contents of a TPM: handles by kind, and a description of each from its public area."""
+"""Lists the contents of a TPM: handles by kind, with a description of each object from its public area."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""Options of passwords that verbs share, for a key, its parent and the owner."""
+"""Shared options for the passwords of a key, its parent and the owner."""
 
 import argparse
 

@@ -130,7 +130,7 @@ def _code(text: str) -> int:
 
 
 def _inputs(words: list[str]) -> list[tuple[bytes, str]]:
-    """Yields the content of each argument, and its name: files and standard input separately, hex words joined."""
+    """Yields the content and name of each input: files and standard input separately, hex arguments joined."""
     inputs, hexes = [], []
     for word in words:
         if word == "-":

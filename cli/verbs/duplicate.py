@@ -1,6 +1,6 @@
 """Copies a duplicable key of this TPM to another TPM. The secret never leaves the two TPMs in plaintext.
 
-On this machine, with a file that `tpmwire export-public` printed on the other one:
+On this machine, with a file that `tpmwire export-public` printed on the other machine:
 
   tpmwire import --out key.pem --duplicable-to web-2.json
   tpmwire duplicate --to web-2.json key.pem --out web-2.pem

@@ -110,7 +110,7 @@ def run(args: Settings) -> int:
 def _certificates(
     tpm: "Tpm", file: str | None, given: "tuple[Certificate, list[Certificate]] | None"
 ) -> "tuple[list[FoundCertificate], list[Certificate], list[int]]":
-    """Returns the EK certificates, the intermediates stored with them, and the profile's NV indices that exist."""
+    """Returns the EK certificates, their stored intermediates, and the existing NV indices of the profile."""
     present = nv.handles(tpm, 0x01C00000, CHAIN[1])
     stored = b"".join(nv.read_index(tpm, index) for index in present if index >= CHAIN[0])
     try:

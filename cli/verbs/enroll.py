@@ -8,7 +8,7 @@ enroll imports the key and verifies it with a GetCallerIdentity request that the
 with --remove-plaintext or if you confirm the prompt, the plaintext lines are removed. Until then AWS programs keep
 using them. To resume after an interruption, run the same command again.
 
-This cannot be undone; --undo prints the reason. The secret has been on a disk in plaintext: `tpmwire rotate`
+This cannot be undone; --undo prints the reason. The old secret has been on a disk in plaintext: `tpmwire rotate`
 replaces the key.
 """
 

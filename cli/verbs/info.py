@@ -33,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the document."""
+    """Prints the properties of the TPM."""
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
         found = describe_tpm(tpm)
     if args.json:
@@ -73,7 +73,7 @@ def _wrap_words(words: list[str]) -> str:
 
 
 def _runs(numbers: list[int]) -> str:
-    """Returns `0-23` for numbers without gaps, else each number."""
+    """Returns numbers as text: a range such as `0-23` if there are no gaps, else each number."""
     if len(numbers) > 2 and numbers == list(range(numbers[0], numbers[-1] + 1)):
         return f"{numbers[0]}-{numbers[-1]}"
     return ",".join(map(str, numbers))

@@ -1,4 +1,4 @@
-"""Replaces a profile's access key with a new one, whose secret goes straight from IAM into the TPM.
+"""Replaces a profile's access key with a new key. The TPM imports the secret directly from IAM's response.
 
   tpmwire rotate --profile work
   tpmwire rotate --profile work --delete-old
@@ -130,7 +130,7 @@ def rotate(args: Settings, checkpoint: Checkpoint) -> int:
 
 
 def _continue(args: Settings, state: State | None, owner: Secret, checkpoint: Checkpoint) -> None:
-    """Continues from the reached stage to the last requested one."""
+    """Continues from the reached stage to the last requested stage."""
     _check(args, state)
     if state is None:
         if _new_places(args).sigv4a:

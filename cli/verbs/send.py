@@ -105,7 +105,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Sends the commands one after the other; stops at the first error response."""
+    """Sends the commands in order; stops at the first error response."""
     if bool(args.words) == bool(args.json):
         raise UsageError(
             "no command; give a command and its fields, or --json FILE (`tpmwire spec` lists the commands)"
@@ -176,7 +176,7 @@ class ExplainingTransport:
         self._ending, self._last_words = True, words
 
     def transceive(self, command: bytes) -> bytes:
-        """As `Transport.transceive`; prints both messages, the command before the TPM gets it."""
+        """As `Transport.transceive`; prints the command before it is sent, and the response."""
         if self._ending:
             if self._last_words:
                 note(self._last_words)

@@ -132,7 +132,7 @@ def _check_files(settings: RunSettings) -> None:
 
 
 def _keep(store: "Store", notifier: "Notifier", token: "TokenFile") -> None:
-    """Renews when due or requested, and sends keep-alive messages, until a signal raises."""
+    """Renews the credentials when due or requested, and sends keep-alive messages, until a signal arrives."""
     reload = _hangups(store.wake)
     _tell(store, notifier)
     while True:

@@ -83,7 +83,7 @@ def run(args: Settings) -> int:
 
 
 def _flat(request: "Request") -> list[tuple[str, str]]:
-    """Returns the headers, with repeated ones joined (RFC 9110 §5.3), as they are signed."""
+    """Returns the headers as signed, with repeated headers joined (RFC 9110 §5.3)."""
     found: dict[str, tuple[str, str]] = {}
     for name, value in request.headers:
         first, values = found.get(name.lower(), (name, ""))

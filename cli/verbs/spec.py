@@ -124,7 +124,7 @@ def _octets(name: str, words: str, as_plain: bool) -> int:
 
 
 def _value(name: str, words: str) -> int:
-    """Parses a number, or the name of a constant or of attributes such as `fixedTPM|decrypt`."""
+    """Parses a number, the name of a constant, or attributes such as `fixedTPM|decrypt`."""
     try:
         value = int(words, 0)
     except ValueError:

@@ -90,7 +90,7 @@ def run(args: Settings) -> int:
 
 
 def _login(caller: Caller, region: str, *, public: bool) -> tuple[str, str]:
-    """Returns user name and password."""
+    """Returns user name and password for docker."""
     profile = caller.run.aws_profile
     endpoint = resolve_service("ecr-public" if public else "ecr", region, None, environ_of(caller.run), profile)
     retries = read_retry_policy(os.environ, profile)

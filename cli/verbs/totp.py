@@ -9,8 +9,8 @@ The secret is base32, as AWS shows it for a virtual MFA device, or the otpauth:/
 from a prompt on a terminal, from standard input, or from --secret-file. The TPM creates an HMAC key from it, which
 cannot leave the TPM. To enable the device, AWS asks for two consecutive codes: run `code` twice, 30 seconds apart.
 
-A second factor on the same machine as the first one does not protect against anyone who can use that machine: MFA
-then proves possession of this machine only. That may be sufficient for a policy that requires MFA everywhere. A
+A second factor on the same machine as the first factor does not protect against users of that machine. MFA then
+proves possession of this machine only. That may be sufficient for a policy that requires MFA everywhere. A
 separate password or PCRs (--key-auth-prompt, --pcrs) preserve some of the protection; a phone preserves all of it.
 
 Codes depend on this machine's clock. AWS accepts each code once.

@@ -124,7 +124,7 @@ class Relay:
         self._selector.close()
 
     def serve(self, child: "subprocess.Popen[bytes]") -> None:
-        """Relays until the program ends."""
+        """Relays commands and responses until the program ends."""
         here, there = socket.socketpair()
 
         def wait() -> None:
@@ -220,7 +220,10 @@ class Client:
         return self.socket.fileno()
 
     def command(self) -> bytes | None:
-        """Returns a complete command, None if it is incomplete, or nothing at the end. Raises OSError."""
+        """Returns a complete command, None if it is incomplete, or an empty one at the end of the connection.
+
+        Raises OSError.
+        """
         octets = self.socket.recv(LARGEST)
         if not octets:
             return b""

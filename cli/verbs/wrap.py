@@ -140,7 +140,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Wraps for one target or for many."""
+    """Wraps the secret for one target or for a fleet."""
     shard = _check(args)
     auth = auth_from(None, args.key_auth_file, "TPM_KEY_AUTH")
     use, trust = _use_of(args), read_trust(args.ca)

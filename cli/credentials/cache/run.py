@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["cached"]
 
 AHEAD = 900
-"""Remaining lifetime in seconds at which credentials are renewed; botocore repeats calls below this limit. At most
-a third of the whole lifetime, so that short-lived credentials are cached too."""
+"""Remaining lifetime in seconds at which credentials are renewed: below this limit, botocore runs a program for
+each use. At most a third of the whole lifetime, so that short-lived credentials are cached too."""
 
 JITTER = 120
 """Maximum number of seconds to renew earlier, at random, so that a fleet does not call STS all at once."""
