@@ -149,7 +149,7 @@ def test_what_is_printed_to_pin_opens_sessions_and_on_another_tpm_none(
             with Tpm.open(swtpm.path, 30) as tpm:
                 (session,) = protected_sessions(tpm, [TPM_SE.HMAC], pin=pin)
                 assert tpm.execute(GetRandom(8), session.use(encrypt=True)).random_bytes
-            with Tpm.open(other.path, 30) as tpm, pytest.raises(SessionError, match="another TPM"):
+            with Tpm.open(other.path, 30) as tpm, pytest.raises(SessionError, match="a different TPM"):
                 protected_sessions(tpm, [TPM_SE.HMAC], pin=pin)
         tpm2(swtpm, "evictcontrol", "-c", "0x81010001")
         made = rows(ek("--tpm-path", swtpm.path, "--json", *trust(maker)))["L-1"]
