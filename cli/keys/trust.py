@@ -2,14 +2,17 @@
 
 import base64
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from tpmwire.errors import UnusableCertificateError
-from tpmwire.keys.certificates import Certificate, Trust, describe, load_certificates, load_chain
 from tpmwire.policy import strict_json
 
 from ..terminal.files import read_small
 from ..terminal.messages import UsageError, warn
+
+if TYPE_CHECKING:
+    from tpmwire.keys.certificates import Certificate, Trust
 
 __all__ = ["read_chain", "read_trust"]
 
@@ -24,6 +27,8 @@ def read_trust(paths: "Sequence[str]") -> "Trust | None":
     """
     if not paths:
         return None
+
+    from tpmwire.keys.certificates import Trust, load_certificates  # noqa: PLC0415 - needs optional packages
 
     trusted: list[Certificate] = []
     unread: list[str] = []
@@ -46,6 +51,8 @@ def read_trust(paths: "Sequence[str]") -> "Trust | None":
 
 def read_chain(path: str) -> "tuple[Certificate, list[Certificate]]":
     """Reads an EK certificate from a file, and the intermediates after it. Raises UsageError."""
+    from tpmwire.keys.certificates import describe, load_chain  # noqa: PLC0415 - needs optional packages
+
     try:
         leaf, others = load_chain(_of_intel(read_small(path)), path)
         describe(leaf)

@@ -1,7 +1,6 @@
 """Protects a process's memory, which holds secrets, from other processes of the same user."""
 
 import contextlib
-import resource
 
 __all__ = ["protect_memory"]
 
@@ -14,6 +13,8 @@ def protect_memory() -> None:
     The protection lasts until a program is executed. If the kernel or a sandbox refuses it, only the limit on
     core files applies.
     """
+    import resource  # noqa: PLC0415 - Debian's python3-minimal lacks it, and `guarded` says so in one line
+
     # A limit of 1, not 0: too small for a core file, and the one value that also stops the kernel from
     # piping a core to a handler, for which it ignores the limit otherwise (core(5)).
     _, hard = resource.getrlimit(resource.RLIMIT_CORE)

@@ -19,18 +19,9 @@ import json
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tpmwire.errors import CertificateError, NoCertificateError, NvError, UnusableCertificateError
-from tpmwire.keys.certificates import (
-    Certificate,
-    Trust,
-    describe,
-    load_certificates,
-    load_chain,
-    public_key,
-    verify_chain,
-)
 from tpmwire.secret import Secret
 from tpmwire.state import nv
 from tpmwire.tpm import Tpm
@@ -41,6 +32,9 @@ from ..terminal.messages import UsageError, note, warn
 from ..terminal.options import TpmSettings, add_tpm_options
 from ..tpm.options import ParentSettings, add_auth_options
 from ..tpm.passwords import parent_auth
+
+if TYPE_CHECKING:
+    from tpmwire.keys.certificates import Certificate, Trust
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -111,6 +105,8 @@ def _certificates(
     tpm: "Tpm", file: str | None, given: "tuple[Certificate, list[Certificate]] | None"
 ) -> "tuple[list[FoundCertificate], list[Certificate], list[int]]":
     """Returns the EK certificates, their stored intermediates, and the existing NV indices of the profile."""
+    from tpmwire.keys.certificates import load_certificates  # noqa: PLC0415 - needs optional packages
+
     present = nv.handles(tpm, 0x01C00000, CHAIN[1])
     stored = b"".join(nv.read_index(tpm, index) for index in present if index >= CHAIN[0])
     try:
@@ -136,6 +132,8 @@ def _certificates(
 
 
 def _read_stored(tpm: "Tpm", index: int) -> "Certificate":
+    from tpmwire.keys.certificates import load_chain  # noqa: PLC0415 - needs optional packages
+
     return load_chain(nv.read_index(tpm, index), "it")[0]
 
 
@@ -148,6 +146,8 @@ def _check_certificate(
     auth: "Secret",
 ) -> dict[str, Any]:
     """Verifies a certificate and returns the results. Raises CertificateError."""
+    from tpmwire.keys.certificates import describe, public_key, verify_chain  # noqa: PLC0415 - needs optional packages
+
     certificate = found.read()
     chain = verify_chain(certificate, trust, untrusted) if trust else []
     own = own_key(tpm, found.kinds, public_key(certificate), present, auth)

@@ -1,5 +1,6 @@
 """A package that is not installed, as beside the single file: one line that names it, before anything is asked."""
 
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from cli.terminal.messages import guarded
 from cli.terminal.packages import FLOORS
+from tests.support.programs import ROOT
 from tests.support.verbs import Tool
 
 
@@ -109,3 +111,24 @@ def test_floors_are_those_of_the_package() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     wanted = {f"{name}>={'.'.join(map(str, version))}" for name, version in FLOORS.items()}
     assert set(project["dependencies"]) == {one.replace("OpenSSL", "pyOpenSSL") for one in wanted}
+
+
+OPTIONAL = ("asn1crypto", "boto3", "botocore", "cryptography", "distributed", "dpkt", "OpenSSL", "rich")
+
+
+def test_verbs_are_imported_without_optional_packages() -> None:
+    """A verb imports a package when an option needs it, so that the others work on a minimal host."""
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({OPTIONAL}))\n"
+        "from cli.toolbox import VERBS, verb_module\n"
+        "for verb in VERBS: verb_module(verb)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_programs_are_imported_without_a_module_of_full_pythons() -> None:
+    """Debian's python3-minimal lacks resource; the program has to be there to say so in one line."""
+    code = "import sys; sys.modules['resource'] = None; import cli.credential_process, cli.toolbox"
+    done = subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -12,11 +12,10 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tpmwire.crypto.formulas import name_of
 from tpmwire.errors import CertificateError, SessionError, TpmwireError
-from tpmwire.keys.certificates import Trust, load_chain, public_key, verify_chain
 from tpmwire.keys.keyfile import KeyFile
 from tpmwire.keys.spki import into_template
 from tpmwire.keys.wrapping import wrap_hmac_key
@@ -30,6 +29,9 @@ from ..secret import hmac_key_of
 from ..targets import Target
 from ..trust import read_trust
 from ..wrap_policy import KeyUse, policy_of_use
+
+if TYPE_CHECKING:
+    from tpmwire.keys.certificates import Trust
 
 __all__ = [
     "HostWrapper",
@@ -224,6 +226,8 @@ def _certified(target: Target, trust: "Trust") -> None:
     """Raises UsageError unless a trusted CA certifies the target's key."""
     if target.certificate is None:
         raise UsageError(f"{target.host} has no EK certificate for --ca to verify: export its endorsement key")
+    from tpmwire.keys.certificates import load_chain, public_key, verify_chain  # noqa: PLC0415 - needs optional packages
+
     try:
         certificate, others = load_chain(target.certificate.encode(), f"the certificate of {target.host}")
         verify_chain(certificate, trust, others)
