@@ -133,7 +133,7 @@ OTHERS = {
     "UTF-16": ("{}".encode("utf-16"), "UTF-16"),
     "Ed25519": (
         ed25519.Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.DER, SPKI),
-        "neither RSA nor",
+        "expected RSA or",
     ),
     "text": (b"web-1.example.com", "text of 17 bytes"),
     "another TPM2B": (b"\0\4abcd", "(TPM2B)"),

@@ -99,7 +99,7 @@ def test_which_profile(environ: dict[str, str]) -> None:
     # As in botocore, where the older name wins.
     assert config.profile_name({"AWS_PROFILE": "a", "AWS_DEFAULT_PROFILE": "b"}) == "b"
     with pytest.raises(
-        RequestError, match=r"profile 'none' not found .* have: default, four, one, two, with blank"
+        RequestError, match=r"profile 'none' not found .* profiles: default, four, one, two, with blank"
     ):
         loaded.profile("none")
     assert "one" in loaded
