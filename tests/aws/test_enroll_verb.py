@@ -190,7 +190,7 @@ def test_a_key_without_the_policy_that_is_asked_for_is_not_taken_for_it(
     assert tool(*words).code == 0
     bound = tool(*words, "--pcrs", "23", "--remove-plaintext")
     assert bound.code == 2
-    assert "has another key" in bound.err
+    assert "has a different key" in bound.err
     assert tool(*words, "--pcrs", "23", "--force").code == 0
 
 
