@@ -190,7 +190,7 @@ def test_the_inner_key_and_the_password_are_not_heard(
         (("--to", "{b}", "{key}"), 2, "no output; give --out FILE, or --public"),
         (("--to", "{b}", "{key}", "--public", "p"), 2, "--public, --private and --seed together"),
         (("--to", "{b}", "{key}", "--out", "{key}"), 2, "exists"),
-        (("--to", "{b}", "{key}", "--out", "o", "--inner-key-file", "o"), 2, "are the same"),
+        (("--to", "{b}", "{key}", "--out", "o", "--inner-key-file", "o"), 2, "have the same name"),
         (("--to", "{key}", "{key}", "--out", "o"), 2, "a TPM key file"),
         (("--to", "{b}", "{b}", "--out", "o"), 5, "not a TPM key"),
         (("--to", "{b}", "{key}", "--out", "o"), 4, "bound to its TPM"),
