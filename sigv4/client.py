@@ -167,13 +167,13 @@ class StsClient(AwsClient):
     def call(self, operation: Operation[Result]) -> Result:
         """Performs the operation, and returns its value.
 
-        Raises the errors of AwsClient.call. Raises RequestError if the endpoint is the global one and only
-        regional endpoints offer the operation.
+        Raises the errors of AwsClient.call. Raises RequestError if the endpoint is STS's global one, which
+        does not support the operation.
         """
         operation.check()
         if operation.regional and self._endpoint.is_global:
             raise RequestError(
-                f"STS's global endpoint does not offer {operation.action}; give a region, such as us-east-1"
+                f"STS's global endpoint does not support {operation.action}; give a region, such as us-east-1"
             )
         return super().call(operation)
 
@@ -188,17 +188,17 @@ def read_error(response: Response, url: str, clock_offset: float) -> StsError:
         target = one_line(response.header("Location") or "an unknown URL", 200)
         raise ResponseError(
             f"{url} redirects to {target} (HTTP {response.status}), and redirects are not followed; check the "
-            "endpoint and any proxy before it"
+            "endpoint and any proxy in between"
         )
     if response.status < 300:
         raise ResponseError(
             f"unexpected HTTP {response.status} from {url}: expected 200 or an error; check the endpoint and any "
-            "proxy before it"
+            "proxy in between"
         )
     read = _read_json_error if response.body.lstrip().startswith(b"{") else _read_xml_error
     code, message, request_id = read(response.body)
     if not (code or message):
-        message = "the response has no AWS error document; check the endpoint and any proxy"
+        message = "the response has no AWS error document; check the endpoint and any proxy in between"
     error = StsError(
         code or str(response.status),
         message,
@@ -242,6 +242,6 @@ def _check_coding(response: Response) -> Response:
     if coding.lower() != "identity":
         raise ResponseError(
             f"the response is compressed ({one_line(coding, 40)}), although no compression was requested; check "
-            "any proxy before the endpoint"
+            "the endpoint and any proxy in between"
         )
     return response

@@ -49,7 +49,7 @@ class Endpoint:
 
     @property
     def is_global(self) -> bool:
-        """Returns whether this is STS's global endpoint, which does not offer some operations."""
+        """Returns whether this is STS's global endpoint, which does not support some operations."""
         return self.url == _GLOBAL_URL
 
 
@@ -74,10 +74,10 @@ def resolve(
 ) -> Endpoint:
     """Returns the STS endpoint: a configured URL (see `configured_url`), the region's endpoint or the global one.
 
-    Signatures are for `region`, by default us-east-1. AWS_STS_REGIONAL_ENDPOINTS, AWS_USE_FIPS_ENDPOINT and
-    AWS_USE_DUALSTACK_ENDPOINT of `environ`, then of `profile`, select the variant. If one of them is set, `region`
-    defaults to the region of `environ` or `profile`. A configured URL takes precedence over all three. Raises
-    RequestError for an invalid region name or setting.
+    Signatures use `region`, by default us-east-1. Three settings of `environ`, then of `profile`, select the
+    variant: AWS_STS_REGIONAL_ENDPOINTS, AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT. If one of them is
+    set, `region` defaults to the region of `environ` or `profile`. A configured URL takes precedence over all
+    three. Raises RequestError for an invalid region name or setting.
     """
     environ = environ or {}
     mode = _setting("AWS_STS_REGIONAL_ENDPOINTS", environ, profile)

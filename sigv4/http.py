@@ -174,7 +174,7 @@ class HttpClient:
             return Response(response.status, tuple(response.getheaders()), _read_body(response))
         except TooMuchData as error:
             raise ResponseError(
-                f"{host}:{port} sent more than {MAX_BODY} bytes; check the endpoint and any proxy"
+                f"{host}:{port} sent more than {MAX_BODY} bytes; check the endpoint and any proxy in between"
             ) from error
         except (OSError, HTTPException) as error:
             raise self._convert(error, "get a response from ", host, port) from error
@@ -226,7 +226,7 @@ class HttpClient:
             text = f"{peer} closed the connection in the middle of its response; try again"
         elif isinstance(error, LineTooLong) or str(error).startswith("got more than"):
             return ResponseError(
-                f"{peer} sent a header section that is too large; check the endpoint and any proxy"
+                f"{peer} sent a header section that is too large; check the endpoint and any proxy in between"
             )
         elif isinstance(error, HTTPException):
             text = f"{peer} sent a response that is not valid HTTP ({type(error).__name__}); check the endpoint"

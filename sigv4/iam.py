@@ -75,7 +75,7 @@ class _KeyOperation(IamOperation[None]):
         """
         if document.root != f"{self.action}Response":
             raise ResponseError(
-                f"the response is not a valid {self.action}Response; check the endpoint and any proxy before it"
+                f"the response is not a valid {self.action}Response; check the endpoint and any proxy in between"
             )
 
 
@@ -103,7 +103,7 @@ class ListAccessKeys(IamOperation[list[AccessKey]]):
         truncated = document.first("ListAccessKeysResponse/ListAccessKeysResult/IsTruncated")
         if document.root != "ListAccessKeysResponse" or truncated == "true":
             raise ResponseError(
-                "the response is not a complete list of a user's keys; check the endpoint and any proxy before it"
+                "the response is not a complete list of a user's keys; check the endpoint and any proxy in between"
             )
         return _read_keys(body)
 

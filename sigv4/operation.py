@@ -133,7 +133,7 @@ class Operation(Generic[Result]):
     """One call of an API with AWS's query protocol.
 
     The name of a subclass is the Action. A subclass sets `version` (of the API) and `parameters`, and its `result`
-    reads the response. `regional` is True if STS's global endpoint does not offer the operation.
+    reads the response. `regional` is True if STS's global endpoint does not support the operation.
     """
 
     version = ""

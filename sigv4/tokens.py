@@ -246,13 +246,13 @@ def signin_token(body: bytes) -> str:
         token = None
     if not isinstance(token, str) or not re.fullmatch(r"[!-~]+", token):
         raise ResponseError(
-            "the response has no sign-in token; use credentials of AssumeRole or GetFederationToken"
+            "the response has no sign-in token; use credentials from AssumeRole or GetFederationToken"
         )
     return token
 
 
 def console_url(token: str, region: str, destination: str | None = None, issuer: str = "") -> str:
-    """Returns the URL that signs a browser in to the console. It is a secret for 15 minutes.
+    """Returns the URL that signs a browser in to the console; keep the URL secret for 15 minutes.
 
     `destination` is the console page to open (None: the home page in `region`), `issuer` the page to open when the
     session has ended. Raises RequestError for a partition without a known console.

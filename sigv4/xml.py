@@ -28,12 +28,12 @@ class Document:
         name = path.rpartition("/")[2]
         if path in self._repeated:
             raise ResponseError(
-                f"the response has more than one {name}; check the endpoint and any proxy before it"
+                f"the response has more than one {name}; check the endpoint and any proxy in between"
             )
         text = self._leaves.get(path, "")
         if not text:
             state = "an empty" if path in self._leaves else "no"
-            raise ResponseError(f"the response has {state} {name}; check the endpoint and any proxy before it")
+            raise ResponseError(f"the response has {state} {name}; check the endpoint and any proxy in between")
         return text
 
     def first(self, *paths: str) -> str:
@@ -67,7 +67,7 @@ def parse_xml(data: bytes) -> Document:
     except expat.ExpatError as error:
         reason = expat.ErrorString(error.code)
         raise ResponseError(
-            f"the response is not valid XML ({reason}); check the endpoint and any proxy before it"
+            f"the response is not valid XML ({reason}); check the endpoint and any proxy in between"
         ) from error
     return Document(reader.root, reader.leaves, reader.repeated)
 
@@ -110,5 +110,5 @@ class _Reader:
 
     def doctype(self, *_declaration: object) -> None:
         raise ResponseError(
-            "the response has a DOCTYPE (an HTML page?); check the endpoint and any proxy before it"
+            "the response has a DOCTYPE (an HTML page?); check the endpoint and any proxy in between"
         )

@@ -48,7 +48,7 @@ class EncodeError(WireError):
         self.path = path
 
     def within(self, name: str) -> "EncodeError":
-        """Returns the same error, with the field's path from the enclosing structure."""
+        """Returns a copy of the error, with the field's path from the enclosing structure."""
         return EncodeError(self.reason, (name, *self.path))
 
     def __str__(self) -> str:
@@ -70,7 +70,10 @@ class DecodeError(WireError):
         self.path = path
 
     def within(self, name: str, base: int = 0) -> "DecodeError":
-        """Returns the same error, seen from the enclosing structure, which starts `base` bytes earlier."""
+        """Returns a copy of the error, with path and offset in the enclosing structure.
+
+        The structure starts `base` bytes earlier.
+        """
         return DecodeError(self.reason, self.offset + base, self.left, (name, *self.path) if name else self.path)
 
     def __str__(self) -> str:

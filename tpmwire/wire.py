@@ -72,7 +72,7 @@ def split(value: Record) -> Area:
 
 
 def join(record: type[Record], handles: Sequence[int], parameters: bytes, offset: int = 0) -> Any:
-    """Returns the value of handles and parameter bytes, which start at `offset`. Raises DecodeError."""
+    """Returns the record with these handles and parameter bytes, which start at `offset`. Raises DecodeError."""
     values: dict[str, Any] = {}
     stream = io.BytesIO(parameters)
     given = iter(handles)
@@ -85,7 +85,10 @@ def join(record: type[Record], handles: Sequence[int], parameters: bytes, offset
     left = bytes_left(stream)
     if left:
         raise DecodeError(
-            f"{byte_count(left)} after the last parameter", offset + stream.tell(), left, (record.__qualname__,)
+            f"trailing data: {byte_count(left)} after the last parameter",
+            offset + stream.tell(),
+            left,
+            (record.__qualname__,),
         )
     return record._from(values)
 
@@ -239,7 +242,7 @@ def authorizations(record: Any, stream: io.BytesIO, end: int) -> list[Any]:
 
 
 def _values(record: type[Record], handles: tuple[int, ...], data: bytes, offset: int, encrypted: bool) -> Any:
-    """Returns the value of handles and parameters. An encrypted first parameter is not decrypted."""
+    """Returns the record of handles and parameters. An encrypted first parameter is not decrypted."""
     first = first_parameter(record) if encrypted else None
     if first is None:
         return join(record, handles, data, offset)
@@ -262,7 +265,7 @@ def _values(record: type[Record], handles: tuple[int, ...], data: bytes, offset:
                 raise error.within(name, offset).within(record.__qualname__) from None
     if bytes_left(stream):
         raise DecodeError(
-            f"{byte_count(bytes_left(stream))} after the last parameter",
+            f"trailing data: {byte_count(bytes_left(stream))} after the last parameter",
             offset + stream.tell(),
             bytes_left(stream),
         )

@@ -378,14 +378,16 @@ class Select(Wire):
     def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
         wire = self.member(context)
         if wire is None:
-            reason = f"no member for {self.selector} {context.get(self.selector)!r}"
+            reason = f"unsupported {self.selector} {context.get(self.selector)!r}: the union has no such member"
             raise DecodeError(reason, _place(stream), bytes_left(stream))
         return wire._parse(stream, context, path)
 
     def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
         wire = self.member(context)
         if wire is None:
-            raise EncodeError(f"no member for {self.selector} {context.get(self.selector)!r}")
+            raise EncodeError(
+                f"unsupported {self.selector} {context.get(self.selector)!r}: the union has no such member"
+            )
         return wire._build(obj, stream, context, path)
 
 

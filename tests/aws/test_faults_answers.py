@@ -23,7 +23,7 @@ def _with(header: str, status: str = "200 OK", body: bytes = STS_ANSWER.encode()
     return f"HTTP/1.1 {status}\r\n{header}\r\n\r\n".encode() + body
 
 
-NO_DOCUMENT = "the response has no AWS error document; check the endpoint and any proxy"
+NO_DOCUMENT = "the response has no AWS error document; check the endpoint and any proxy in between"
 NO_XML = "the response is not valid XML"
 CUT = "closed the connection in the middle of its response; try again"
 
@@ -88,7 +88,7 @@ SHAPES = {
     "200 with an error document": (http("200 OK", error("Throttling")), Fault(7, "response has no AccessKeyId")),
     "200 with a login page": (
         http("200 OK", "<!DOCTYPE html><html><title>Wi-Fi</title></html>"),
-        Fault(7, "the response has a DOCTYPE (an HTML page?); check the endpoint and any proxy before it"),
+        Fault(7, "the response has a DOCTYPE (an HTML page?); check the endpoint and any proxy in between"),
     ),
     "200 with JSON": (http("200 OK", "{}"), Fault(7, NO_XML)),
     "200 with two megabytes": (

@@ -1,4 +1,4 @@
-"""Any policy statement: its bytes, its JSON, its line for people, its digest and its explanation agree."""
+"""Any policy statement: its bytes, its JSON, its display text, its digest and its explanation agree."""
 
 import contextlib
 from typing import Any
@@ -42,7 +42,7 @@ def test_json_keeps_it(statement: Statement) -> None:
     try:
         text = to_json(Policy(statement))
     except PolicyError as error:
-        assert "has no form in JSON" in str(error)  # noqa: PT017
+        assert "cannot be represented in JSON" in str(error)  # noqa: PT017
         return
     assert from_json(text) == Policy(statement)
 

@@ -222,7 +222,7 @@ def test_what_is_no_digest_and_no_p256_key(bench: Bench) -> None:
     with Tpm.open(bench.bus.path, 20) as tpm:
         with pytest.raises(EncodeError, match="expected 32 bytes, got 31"):
             at("plain").sign(tpm, DIGEST[:-1])
-        with pytest.raises(KeyFileError, match="not an ECC key on P-256: create one with `tpmwire import --sigv4a-out`"):
+        with pytest.raises(KeyFileError, match="not an ECC key on P-256: create one with `tpmwire import"):
             EcdsaKey(file=bench.hmac_file).sign(tpm, DIGEST)
         with pytest.raises(KeyFileError, match="type ECC, not HMAC"):
             HmacKey(file=bench.files["plain"]).hmac(tpm, DIGEST)

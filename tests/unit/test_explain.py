@@ -88,8 +88,8 @@ def test_what_does_not_parse_is_explained_as_far_as_it_goes(data: bytes, says: s
 def test_what_was_read_before_the_fault_stays() -> None:
     tree = explain_command(CREATE_PRIMARY.replace(b"\x00\x43\x00\x10\x00\x03", b"\x00\x43\x12\x34\x00\x03"))
     assert tree.error == (
-        "CreatePrimary.in_public.parameters.scheme.details: no member for scheme TPM_ALG(0x1234) "
-        "(at byte 53, 8 left)"
+        "CreatePrimary.in_public.parameters.scheme.details: unsupported scheme TPM_ALG(0x1234): "
+        "the union has no such member (at byte 53, 8 left)"
     )
     public = named(tree, "inPublic")
     assert named(public, "nameAlg").text == "TPM_ALG_SHA256"
@@ -97,7 +97,7 @@ def test_what_was_read_before_the_fault_stays() -> None:
     assert named(public, "scheme").children[0].text == "0x1234: unknown"
     stuck, behind = (node for node in walk(tree) if node.name == "?")
     assert (stuck.offset, stuck.octets) == (53, CREATE_PRIMARY[53:61])
-    assert stuck.text == "no member for scheme TPM_ALG(0x1234)"
+    assert stuck.text == "unsupported scheme TPM_ALG(0x1234): the union has no such member"
     assert (behind.offset, behind.octets, behind.text) == (
         61,
         CREATE_PRIMARY[61:],

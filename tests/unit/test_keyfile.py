@@ -421,7 +421,8 @@ def test_plain_keys_are_named() -> None:
 
     for length in (3, 200, 1000):
         data = Version({"version": 0, "key": bytes(length)}).dump()
-        assert "a plain private key is not a TPM key; create one with `tpmwire import`" in fault(pem_text(data))
+        message = fault(pem_text(data))
+        assert "the file is a plain private key, not a TPM key; create a TPM key with `tpmwire import`" in message
 
 
 def test_every_cut_and_every_octet_changed() -> None:

@@ -47,7 +47,7 @@ def test_octets_in_the_order_of_the_declaration() -> None:
     ("octets", "text"),
     [
         ("", "kind: Kind needs 1 byte (at byte 0, 0 left)"),
-        ("03", "choice: no member for kind Kind(0x3) (at byte 1, 0 left)"),
+        ("03", "choice: unsupported kind Kind(0x3): the union has no such member (at byte 1, 0 left)"),
         ("01 be", "choice: the value needs 2 bytes (at byte 1, 1 left)"),
         ("02 1234 0005 0102030405", "choice.octets: a size of 5 exceeds 4 (at byte 3, 7 left)"),
         ("01 beef 0003 000700 00000000 0000", "inner.octets: the size needs 2 bytes (at byte 7, 1 left)"),
@@ -84,7 +84,7 @@ ONE = Outer(Kind.ONE, b"ab")
         (ONE.replace(kind=256), "kind: 256 is not a valid Kind"),
         (ONE.replace(kind=True), "kind: True is not a valid Kind"),
         (ONE.replace(kind="1"), "kind: '1' is not a valid Kind"),
-        (ONE.replace(kind=3), "choice: no member for kind 3"),
+        (ONE.replace(kind=3), "choice: unsupported kind 3: the union has no such member"),
         (ONE.replace(choice=b"abc"), "choice: expected 2 bytes, got 3 bytes"),
         (ONE.replace(choice=Inner(1)), "choice: expected 2 bytes, got Inner"),
         (ONE.replace(kind=2), "choice: expected Inner, got bytes"),

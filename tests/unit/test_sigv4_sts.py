@@ -328,7 +328,7 @@ def test_answers_that_are_no_credentials() -> None:
 @pytest.mark.parametrize("operation", [AssumeRoot("123456789012", ARN), GetWebIdentityToken(["a"], "RS256")])
 def test_what_the_global_endpoint_lacks_is_not_asked_of_it(operation: Operation[object]) -> None:
     signer = Signer("AKIATEST", hmac_from_secret("made-up"))
-    with pytest.raises(RequestError, match=f"does not offer {operation.action}; give a region"):
+    with pytest.raises(RequestError, match=f"does not support {operation.action}; give a region"):
         StsClient(signer, resolve(None), HttpClient(1)).call(operation)
 
 

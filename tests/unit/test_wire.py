@@ -102,7 +102,10 @@ def test_a_first_parameter_that_a_session_encrypts_stays_octets() -> None:
             "tag: expected TPM_ST_NO_SESSIONS or TPM_ST_SESSIONS, got TPM_ST.RSP_COMMAND (at byte 0, 12 left)",
         ),
         ("8001 0000000b 0000017b 00", "GetRandom.bytes_requested: UINT16 needs 2 bytes (at byte 10, 1 left)"),
-        ("8001 0000000e 0000017b 00100000", "GetRandom: 2 bytes after the last parameter (at byte 12, 2 left)"),
+        (
+            "8001 0000000e 0000017b 00100000",
+            "GetRandom: trailing data: 2 bytes after the last parameter (at byte 12, 2 left)",
+        ),
         ("8002 0000000c 00000155 8101", "HMAC.handle: UINT32 needs 4 bytes (at byte 10, 2 left)"),
         (
             "8002 00000010 00000155 81010002 0000",
@@ -153,7 +156,7 @@ def test_commands_that_are_none(data: str, text: str) -> None:
         ),
         (
             "8002 0000001a 00000000 00000007 0004 cafebabe 00 0000 01 0000",
-            "HMAC.Response: 1 byte after the last parameter (at byte 20, 1 left)",
+            "HMAC.Response: trailing data: 1 byte after the last parameter (at byte 20, 1 left)",
         ),
         (
             "8002 00000018 00000000 00000004 0002 cafe 0000 01 0000 ff",

@@ -20,8 +20,8 @@ def attach_plain(
 ) -> None:
     """Adds the first parameter's decrypted value to the encrypted parameter at `offset`.
 
-    The value is `octets`, with its size. `fitting` is the number of candidate authValues that no HMAC can rule
-    out; 0 if the authValue is certain.
+    `octets` is the decrypted TPM2B, size field included. `fitting` is the number of candidate authValues that no
+    HMAC can rule out; 0 if the authValue is certain.
     """
     sealed = next((node for node in _all(tree) if node.children and node.offset == offset), None)
     name, annotation = next((name, a) for name, a in kind.fields() if role_of(a) is None)

@@ -1,4 +1,4 @@
-"""Formats trees as text for people, and as plain values for JSON."""
+"""Formats trees as human-readable text, and as plain values for JSON."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple

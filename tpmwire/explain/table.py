@@ -135,7 +135,7 @@ def _command(name: str, kind: type[Command]) -> Table:
 
 
 def _sessions(kind: type[Command]) -> str:
-    """Returns the sessions that a command can have, for people (Part 3, the tag in the command's table)."""
+    """Returns the sessions that a command can have, as display text (Part 3, tag in the command's table)."""
     if not kind.sessions:
         return "none: the tag is always TPM_ST_NO_SESSIONS"
     wanted = sum(role.authorized for _, role in kind.handle_fields())
@@ -179,7 +179,7 @@ def _members(members: dict[Any, Any]) -> Sequence[Sequence[str]]:
 
 
 def _shape(wire: Any) -> str:
-    """Returns the wire form of a type, for people."""
+    """Returns the wire form of a type, as display text."""
     if isinstance(wire, Counted):
         return f"UINT32 count of {type_name(wire.element)}"
     if isinstance(wire, SizedRecord):

@@ -349,7 +349,7 @@ class SequenceOf(Element):
 
 
 def parse_element(element: Element, data: bytes) -> Any:
-    """Returns the value of exactly these bytes. Raises DecodeError."""
+    """Parses `data`, which must be exactly one DER element. Raises DecodeError."""
     stream = io.BytesIO(data)
     value = element._parse(stream, {}, "")
     _nothing_left(stream)

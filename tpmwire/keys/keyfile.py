@@ -65,7 +65,7 @@ _BEGIN = f"-----BEGIN {_LABEL}-----"
 _END = f"-----END {_LABEL}-----"
 _WHITE = " \t\r\n\v\f"
 _HIERARCHIES = (TPM_RH.OWNER, TPM_RH.ENDORSEMENT, TPM_RH.PLATFORM, TPM_RH.NULL)
-_CREATE_ONE = "create one with `tpmwire import`"
+_CREATE_ONE = "create a TPM key with `tpmwire import`"
 _DAMAGED = "the file is damaged: copy it again, or create a new key"
 
 _POLICY = der.SequenceOf(
@@ -214,7 +214,7 @@ class KeyFile:
         return _limited(self.parent) or self.parent
 
     def replace(self, **changes: Any) -> "KeyFile":
-        """Returns the same key file with some values changed."""
+        """Returns a copy with some values changed."""
         return type(self)(**{**dict(zip(_FIELDS, self._values(), strict=True)), **changes})
 
     def fields(self) -> dict[str, Any]:
@@ -297,7 +297,7 @@ def parse_der(data: bytes) -> KeyFile:
         raise KeyFileError(f"the file is longer than {MAX_SIZE} bytes, so it is not a TPM key; {_CREATE_ONE}")
     # PKCS #1, PKCS #8 and RFC 5915 begin with SEQUENCE { INTEGER …, and TPMKey does not.
     if data[:1] == b"\x30" and data[der.header_size(data) :][:1] == b"\x02":
-        raise KeyFileError(f"a plain private key is not a TPM key; {_CREATE_ONE}")
+        raise KeyFileError(f"the file is a plain private key, not a TPM key; {_CREATE_ONE}")
     try:
         values = der.parse_element(_KEY, data)
     except DecodeError as error:

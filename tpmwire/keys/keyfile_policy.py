@@ -1,8 +1,8 @@
 """The policies of a key file.
 
 A key file has its first alternative as `policy` and the others as `authPolicy`. An `authPolicy` is complete or, as
-the draft defines, ends with PolicyAuthorize. In the second case, the statements after the PolicyAuthorize of
-`policy` follow.
+the draft defines, ends with PolicyAuthorize. An `authPolicy` that ends with PolicyAuthorize is followed by the
+statements after the PolicyAuthorize of `policy`.
 """
 
 from ..errors import PolicyError

@@ -74,7 +74,7 @@ def _of_der(data: bytes) -> Found | None:
 
 
 def _of_text(data: bytes) -> Iterator[bytes]:
-    """Yields the bytes that the text encodes if it is hex, and if it is base64."""
+    """Yields the text decoded as hex, then as base64, for each encoding that is valid."""
     text = b"".join(data.split())
     digits = text.removeprefix(b"0x").replace(b":", b"")
     if re.fullmatch(rb"(?:[0-9a-fA-F]{2})+", digits):

@@ -2,7 +2,7 @@
 
 In a key file, a statement consists of TPM2B_PUBLIC of the signing key, TPM2B_DIGEST policyRef, and TPMT_SIGNATURE
 (draft, TPM2_PolicyAuthorize). Until it is signed, the signature's scheme is TPM_ALG_NULL. The draft defines no
-form for PolicySigned; this module uses the same one.
+form for PolicySigned; this module uses the form of PolicyAuthorize.
 """
 
 from typing import TYPE_CHECKING, Annotated
@@ -44,12 +44,12 @@ class _Approved(Statement):
 
     @property
     def reference(self) -> str:
-        """The end of the statement's line for people, with policyRef; empty without policyRef."""
+        """Returns the end of the statement's display text, with policyRef; empty without policyRef."""
         return f", reference {self.policy_ref.hex()}" if self.policy_ref else ""
 
     @property
     def state_of_signature(self) -> str:
-        """Returns "signed" or "not signed yet", for people."""
+        """Returns "signed" or "not signed yet", as display text."""
         return "signed" if self.signature.sig_alg != TPM_ALG.NULL else "not signed yet"
 
 

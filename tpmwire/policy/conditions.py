@@ -128,5 +128,5 @@ class PolicyNvWritten(Statement, code=TPM_CC.PolicyNvWritten, says="the NV index
 
     @property
     def state_of_index(self) -> str:
-        """Returns "written" or "never written", for people."""
+        """Returns "written" or "never written", as display text."""
         return "written" if self.written_set else "never written"

@@ -96,7 +96,7 @@ def split_item(item: Any) -> tuple[type[Statement], dict[str, Any]]:
 def to_fields(statement: Statement) -> dict[str, Any]:
     """Returns the JSON object of a statement, without fields that have their default value.
 
-    Raises PolicyError if a value has no form in JSON.
+    Raises PolicyError if a value cannot be represented in JSON.
     """
     found: dict[str, Any] = {"type": type(statement).__name__}
     for name, field in fields_of(type(statement)).items():
@@ -150,7 +150,7 @@ def _selection(pcrs: Any) -> str:
     except PolicyError:
         exact = False
     if not exact:
-        raise PolicyError("the PCR selection has no form in JSON")
+        raise PolicyError("the PCR selection cannot be represented in JSON")
     return text
 
 

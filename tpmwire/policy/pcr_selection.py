@@ -1,4 +1,4 @@
-"""Selections of PCRs as people write them: `sha256:7,23`, and `sha256:7=HEX` with a value."""
+"""Selections of PCRs as text: `sha256:7,23`, and `sha256:7=HEX` with a value."""
 
 from ..crypto.formulas import digest_size
 from ..errors import PolicyError

@@ -5,7 +5,7 @@
     policy.commands(session)    # to execute, one after the other, on a policy session
     policy.to_steps()           # for `KeyFile.policy`
 
-If a key file's bytes have two readings, the reading that gives the key's authPolicy is used (`Policy.ways`).
+If a key file's bytes have two readings, `Policy.ways` uses the one that gives the key's authPolicy.
 """
 
 from itertools import islice, product
@@ -37,7 +37,7 @@ class Policy:
 
     @classmethod
     def from_steps(cls, steps: "tuple[tuple[int, bytes], ...]") -> Self:
-        """Returns the policy in a key file, each step in its first reading (see `ways`).
+        """Returns the policy in a key file, with the first reading of each step (see `ways`).
 
         Raises PolicyError for an unknown command or invalid parameters.
         """
@@ -45,7 +45,7 @@ class Policy:
 
     @classmethod
     def ways(cls, steps: "tuple[tuple[int, bytes], ...]", public: TPMT_PUBLIC) -> "tuple[Self, ...]":
-        """Returns the policies in the file of a key with this public area: one, or one for each branch.
+        """Returns the policies in the file of a key with the public area `public`: one, or one for each branch.
 
         If steps have several readings, the key's authPolicy decides. tpmcopy and go-tpm's examples write the
         branches of a PolicyOR one after the other, followed by the PolicyOR. For such a file, each branch is a
@@ -109,7 +109,7 @@ class Policy:
         return tuple(statement.command(session) for statement in self.statements)
 
     def __str__(self) -> str:
-        """Returns the policy for people, one line per statement."""
+        """Returns the policy as display text, one line per statement."""
         return "\n".join(map(str, self.statements)) or "nothing"
 
     @property

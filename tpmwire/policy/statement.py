@@ -3,9 +3,9 @@
     class PolicyCpHash(Statement, code=TPM_CC.PolicyCpHash, says="the command whose cpHash is {cp_hash_a}"):
         cp_hash_a: Annotated[TPM2B_DIGEST, Json("hash")]
 
-Everything else derives from the declaration: the digest, the command, the bytes in key files, and the line for
-people. JSON (`json_form`), the formula of a recorded command (`explain.policies`) and the random values of tests
-derive from it, too.
+Everything else derives from the declaration: the digest, the command, the bytes in key files, and the display
+text. So do JSON (`json_form`), the formula of a recorded command (`explain.policies`) and the random values of
+tests.
 
 A statement's fields are its bytes in a key file (Bottomley, "TPM 2.0 Key Files", TPMPolicy): the parameters of the
 command as sent to the TPM, unless the class says otherwise. Other programs write some statements differently
@@ -49,7 +49,7 @@ class Json:
 class Statement(Record):
     """Base class of the statements of a policy. A class without `code` is a base class, too.
 
-    `code` is the command that executes the statement. `says` is the line for people, in which {field} is the value
+    `code` is the command that executes the statement. `says` is the display text, in which {field} is the value
     of a field or property. `hashes` lists the fields that extend policyDigest, by default all; `then`, `restarts`
     and `names` are those of `DigestRule`, and `hashed_as` replaces `code` in the hash.
     """

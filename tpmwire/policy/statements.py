@@ -115,7 +115,7 @@ class PolicyPCR(
 
     @property
     def state_of_pcrs(self) -> str:
-        """The required hash of the PCRs, for people."""
+        """Returns the required hash of the PCRs, as display text."""
         return f"hash to {self.pcr_digest.hex()}" if self.pcr_digest else "are as they are now"
 
 
@@ -214,7 +214,7 @@ class PolicySecret(
 
     @property
     def entity(self) -> str:
-        """The hierarchy, handle or Name of the entity, for people."""
+        """Returns the hierarchy, handle or Name of the entity, as display text."""
         if len(self.object_name) != 4:
             return self.object_name.hex()
         handle = TPM_RH(int.from_bytes(self.object_name, "big"))
@@ -222,7 +222,7 @@ class PolicySecret(
 
     @property
     def reference(self) -> str:
-        """The end of the statement's line for people, with policyRef; empty without policyRef."""
+        """Returns the end of the statement's display text, with policyRef; empty without policyRef."""
         return f", reference {self.policy_ref.hex()}" if self.policy_ref else ""
 
 
@@ -285,5 +285,5 @@ class PolicyDuplicationSelect(
 
     @property
     def source(self) -> str:
-        """The object for people if it is part of the policy; otherwise empty."""
+        """Returns the object as display text if it is part of the policy; otherwise empty."""
         return f" of {self.object_name.hex()}" if self.include_object else ""

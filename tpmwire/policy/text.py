@@ -1,4 +1,4 @@
-"""Policies as text: a tree of lines for people, and JSON in both directions.
+"""Policies as text: a tree of lines as display text, and JSON in both directions.
 
     [{"type": "PolicyPCR", "pcrs": "sha256:7=HEX,23=HEX"},
      {"type": "PolicyOR", "branches": [[{"type": "PolicyAuthValue"}], [{"type": "PolicyPassword"}]]}]
@@ -35,7 +35,7 @@ def from_json(text: str, alg: TPM_ALG = TPM_ALG.SHA256) -> Policy | Either:
 def to_json(policy: Policy | Either) -> str:
     """Returns the policy as a JSON text, which `from_json` reads.
 
-    Raises PolicyError if a value has no form in JSON.
+    Raises PolicyError if a value cannot be represented in JSON.
     """
     return json.dumps(_items(policy))
 

@@ -1,6 +1,6 @@
-"""The response codes that programs compare, as plain numbers, so that a run need not load `response_codes`.
+"""TPM response codes as plain ints, to avoid loading `response_codes`.
 
-Only `tpm_code` decides which part of a code is the TPM's.
+`tpm_code` extracts the TPM's part of a code.
 """
 
 __all__ = ["AGAIN", "NO_ECC", "RESOURCE_MANAGERS", "tpm_code"]

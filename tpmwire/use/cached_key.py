@@ -94,10 +94,9 @@ class _CachedRun(HmacRun):
         self.parent_name = data.parent_name or None
 
     def attempt(self, messages: Sequence[bytes]) -> list[bytes] | None:
-        """Returns the HMACs, or None if the cached data are outdated.
+        """Computes the HMACs; returns None if the cached data are outdated.
 
-        In the second case, the attempt leaves nothing in the TPM. Raises the TPM's error if the cached data are
-        right.
+        If the result is None, nothing is left in the TPM. Raises the TPM's error if the cached data are valid.
         """
         if not self._fits():
             return None
@@ -130,7 +129,7 @@ class _CachedRun(HmacRun):
         return key.pin is None or key.pin.name == name_of(data.salt_public)
 
     def reach(self) -> int:
-        """Step 1, with the saved context of a key file's key: makes the key usable."""
+        """Opens the session, loads the saved context of a key file's key, and returns the key's handle."""
         # First: if the session fails, later runs must not trust the Name.
         self.open_session(None)
         if self.data.key is None:
@@ -143,7 +142,7 @@ class _CachedRun(HmacRun):
         return handle
 
     def open_session(self, parent: Loaded | None) -> None:
-        """Step 2: opens the session, salted to the cached salt key instead of `parent`."""
+        """Opens the session, salted to the cached salt key instead of `parent`."""
         public = self.data.salt_public
         if not self.key.protected or public is None:
             super().open_session(None)
@@ -182,7 +181,7 @@ class _CachingRun(HmacRun):
         self.salt_context: TPMS_CONTEXT | None = None
 
     def open_session(self, parent: Loaded | None) -> None:
-        """Step 2: opens the session. Saves the salt key's context, or finds a persistent salt key."""
+        """Opens the session. Saves the salt key's context, or finds a persistent salt key."""
         super().open_session(parent)
         salt = self.salt
         if salt is None or salt.handle >> 24 != TPM_HT.TRANSIENT:
@@ -204,7 +203,7 @@ class _CachingRun(HmacRun):
         return found if found.public.type == TPM_ALG.ECC else None
 
     def finish(self, handle: int) -> None:
-        """Step 3: saves the context of a key file's key, then flushes what the run opened."""
+        """Saves the context of a key file's key, then flushes the run's objects and sessions."""
         key = None if self.key.file is None else self._save(handle)
         persistent = self.salt is not None and self.salt.handle >> 24 != TPM_HT.TRANSIENT
         at_hand = self.salt is None or persistent or self.salt_context is not None

@@ -100,7 +100,7 @@ class _SignRun(Run):
 
 
 def _plain_response(use: Password | Use) -> Password | Use:
-    """Returns the same use without response encryption.
+    """Clears the session's `encrypt` attribute in place, and returns `use`.
 
     The response's first parameter is not a TPM2B, so it cannot be encrypted (Part 1, §21.1).
     """

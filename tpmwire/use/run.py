@@ -73,7 +73,7 @@ class Run:
         self._policy: KeyPolicy | None = None
 
     def reach(self) -> int:
-        """Step 1: makes the key usable, with the session open, and returns the key's handle."""
+        """Makes the key usable, opens the session, and returns the key's handle."""
         if self.key.file is not None:
             return self._load(self.key.file)
         assert self.key.handle is not None
@@ -89,7 +89,7 @@ class Run:
         return handle
 
     def open_session(self, parent: Loaded | None) -> None:
-        """Step 2: opens the session if the run needs one.
+        """Opens the session if the run needs one.
 
         The session is salted to the pinned key, else to `parent`, else to the storage root key.
         """
@@ -121,7 +121,7 @@ class Run:
             self._salt_was_created = True
 
     def finish(self, handle: int) -> None:
-        """Step 3: flushes the objects and sessions of the run, after the last use of the key at `handle`."""
+        """Flushes the run's objects and sessions, after the last use of the key at `handle`."""
         self.tpm.flush_last(self.opened)
 
     def give_back(self) -> None:

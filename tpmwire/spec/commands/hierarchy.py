@@ -52,7 +52,10 @@ class Clear(Command, code=TPM_CC.Clear, spec="Part 3 §24.6"):
 
     @property
     def auth_after(self) -> str | None:  # type: ignore[override]
-        """Returns "" for lockout, whose authValue the command clears; None for the platform (Part 3, §24.6.1)."""
+        """Returns the authValue after the command: "" for lockout, None (unchanged) for the platform.
+
+        Source: Part 3, §24.6.1.
+        """
         return "" if self.auth_handle == TPM_RH.LOCKOUT else None
 
 
