@@ -146,9 +146,9 @@ class _SharedSigner(Signer):
 
 
 class _NoSecretKeyError(RequestError, NoCredentialsError):  # type: ignore[misc]
-    """There is no secret key.
+    """The session has no secret key.
 
-    As a subclass of NoCredentialsError, it makes boto3's awscrt transfers fall back to botocore.
+    As a subclass of NoCredentialsError, this error makes boto3's awscrt transfers fall back to botocore.
     """
 
     def __init__(self, message: str) -> None:
@@ -157,7 +157,7 @@ class _NoSecretKeyError(RequestError, NoCredentialsError):  # type: ignore[misc]
 
 
 class _SignerCredentials:
-    """Credentials for botocore with a signer instead of a secret key. They serve as frozen credentials, too."""
+    """Credentials for botocore with a signer instead of a secret key; also used as frozen credentials."""
 
     method = METHOD
 

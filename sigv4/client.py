@@ -150,7 +150,7 @@ class StsClient(AwsClient):
     """A client of STS at `endpoint`; the arguments are those of AwsClient."""
 
     def with_signer(self, signer: Signer) -> "StsClient":
-        """Returns a client of the same endpoint for a different key, with the same clock correction."""
+        """Returns a copy of the client that signs with `signer`; endpoint and clock correction stay."""
         other = StsClient(
             signer,
             self._endpoint,

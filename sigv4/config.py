@@ -191,7 +191,7 @@ def load_config(environ: Mapping[str, str]) -> Config:
 def parse_section(section: str) -> tuple[str, str]:
     """Returns the kind of a section of the config file, and the name in it.
 
-    The kind is "profile", "services", or "" for any other section. The name of such a section is the whole text.
+    The kind is "profile" or "services". For any other section, the kind is "" and the name is the whole text.
     """
     if section == "default":
         return "profile", section

@@ -177,7 +177,7 @@ def configured_url(
 
 
 def is_enabled(variable: str, environ: Mapping[str, str], profile: "Profile | None" = None) -> bool:
-    """Returns whether a setting is "true": `variable` of `environ`, or the same setting of the profile."""
+    """Returns whether a setting is "true": `variable` of `environ`, or its key in the profile."""
     return (_setting(variable, environ, profile) or "").lower() == "true"
 
 

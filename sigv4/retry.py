@@ -86,7 +86,7 @@ _THROTTLED_HINT = "too many requests; wait a minute, and cache credentials"
 class RetryPolicy:
     """The number of attempts and the delays between them.
 
-    `mode` is standard, legacy or adaptive. For a single request, adaptive is the same as standard. With `patient`,
+    `mode` is standard, legacy or adaptive. For a single request, adaptive acts as standard. With `patient`,
     delays are those of botocore before 2026: up to a second at first, for any error. Raises RequestError for an
     unknown mode, or for fewer than 1 attempt.
     """
@@ -128,7 +128,7 @@ class RetryPolicy:
 
 
 def read_retry_policy(environ: Mapping[str, str], profile: "Profile | None" = None) -> RetryPolicy:
-    """Returns the policy of AWS_RETRY_MODE, AWS_MAX_ATTEMPTS and AWS_NEW_RETRIES_2026.
+    """Returns the retry policy that AWS_RETRY_MODE, AWS_MAX_ATTEMPTS and AWS_NEW_RETRIES_2026 select.
 
     If `environ` lacks the first two, the profile's retry_mode and max_attempts apply. Raises RequestError for
     invalid values.
@@ -167,7 +167,7 @@ def _is_throttled(failure: NetworkError | StsError) -> bool:
 
 
 def is_about_time(error: StsError) -> bool:
-    """Returns whether AWS rejects the time of the signature."""
+    """Returns whether the error says that AWS rejects the time of the signature."""
     message = error.message.lower()
     return error.code in _TIME_CODES or (
         error.code in _SIGNATURE_CODES and any(text in message for text in _TIME_TEXTS)

@@ -262,8 +262,7 @@ def _access_point(arn: str, region: str, settings: S3Settings) -> Bucket:
     row = partition(own_region or region)
     if not partition_name == row[0] == partition(region)[0]:
         raise RequestError(
-            f"{arn!r} is in partition {partition_name}, not that of {own_region or region} and {region}; "
-            "check --region"
+            f"the partition of {arn!r} does not match its region or {region}; check the ARN and --region"
         )
     if settings.accelerate:
         raise RequestError("S3 Accelerate does not serve access points; set use_accelerate_endpoint to false")
@@ -297,7 +296,9 @@ def _access_point(arn: str, region: str, settings: S3Settings) -> Bucket:
 
 def _multi_region(name: str, suffix: str, settings: S3Settings) -> Bucket:
     if not settings.multi_region:
-        raise RequestError("s3_disable_multiregion_access_points forbids the use of a multi-region access point")
+        raise RequestError(
+            "multi-region access points are disabled; set s3_disable_multiregion_access_points to false"
+        )
     if settings.fips or settings.dual_stack:
         raise RequestError("multi-region access points have no FIPS or dual-stack endpoints; disable them")
     if not all(re.fullmatch(_LABEL, label) for label in name.split(".")):

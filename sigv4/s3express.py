@@ -53,9 +53,9 @@ class CreateSession(Operation[Credentials]):
 
 
 def bucket_of(request: Request) -> str | None:
-    """Returns the URL of the directory bucket for whose session a request is signed; None if it needs no session.
+    """Returns the URL of the directory bucket whose session signs a request; None if no session is needed.
 
-    Requests about buckets (s3express-control, HeadBucket), CreateSession and copies need none.
+    Requests about buckets (s3express-control, HeadBucket), CreateSession and copies need no session.
     """
     parts = split_url(request.url)
     host, path = parts.hostname or "", parts.path

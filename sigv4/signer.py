@@ -1,4 +1,4 @@
-"""Signature Version 4 with a key outside this process, such as in a TPM. It needs one HMAC per UTC day."""
+"""Signature Version 4 with a key outside this process, such as in a TPM, which computes one HMAC per UTC day."""
 
 import hmac
 import re
@@ -100,7 +100,7 @@ class Signer:
         self._day_key(date)
 
     def signing_time(self, now: float) -> float:
-        """Returns the time of signatures at `now` (POSIX seconds): `now`, or the last second of the previous day.
+        """Returns the time to sign with at `now` (POSIX seconds): `now`, or the last second of the previous day.
 
         Just after midnight UTC, a signer has only the key of the previous day. AWS accepts signatures that are a
         few minutes old.
@@ -189,7 +189,7 @@ class Signer:
     ) -> str:
         """Returns the URL of `request` with the signature in its query, valid for `expires` seconds from `time`.
 
-        The signature covers all headers of the request, so whoever uses the URL must send the same headers. Raises
+        The signature covers all headers of the request, so each use of the URL must send these headers. Raises
         RequestError for invalid values, such as `expires` outside 1 to 604800.
         """
         if not 1 <= expires <= PRESIGN_MAX:

@@ -158,7 +158,7 @@ def _members(
 
 
 class GetSessionToken(_CredentialsOperation):
-    """Gets temporary credentials of the signing user; AWS accepts long-term keys only."""
+    """Gets temporary credentials for the signing user; AWS accepts long-term keys only."""
 
     def __init__(
         self,
@@ -176,7 +176,7 @@ class GetSessionToken(_CredentialsOperation):
 
 
 class AssumeRole(_CredentialsOperation):
-    """Gets temporary credentials of a role.
+    """Gets temporary credentials for a role.
 
     `policy` (JSON) and `policy_arns` limit the session. `tags` are session tags; a later role session inherits
     those named in `transitive_tag_keys`. `provided_contexts` are pairs of provider ARN and signed assertion. A
@@ -236,7 +236,7 @@ class AssumeRole(_CredentialsOperation):
 
 
 class GetFederationToken(_CredentialsOperation):
-    """Gets temporary credentials of a federated user; AWS accepts long-term keys only.
+    """Gets temporary credentials for a federated user; AWS accepts long-term keys only.
 
     Without a policy, the credentials have only the permissions that resource policies grant to the federated user.
     """
@@ -268,7 +268,7 @@ class GetFederationToken(_CredentialsOperation):
 
 
 class AssumeRoot(_CredentialsOperation):
-    """Gets temporary root credentials of a member account, for one task.
+    """Gets temporary root credentials for one task in a member account.
 
     `target_principal` is the account's id or ARN, `task_policy_arn` one of AWS's managed root task policies.
     """
@@ -345,7 +345,7 @@ class GetWebIdentityToken(StsOperation[WebIdentityToken]):
 
 
 class GetCallerIdentity(StsOperation[CallerIdentity]):
-    """Gets the identity of the caller. It needs no permission, so it can verify a key."""
+    """Gets the identity of the caller. The operation needs no permission, so it can verify a key."""
 
     def result(self, document: Document) -> CallerIdentity:
         path = "GetCallerIdentityResponse/GetCallerIdentityResult/"

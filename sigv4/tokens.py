@@ -164,7 +164,7 @@ def codecommit_password(signer: "Signer", url: str, region: str, time: float) ->
 
 
 def ecr_request(endpoint: Endpoint, *, public: bool = False) -> Request:
-    """Returns the unsigned request for a registry password to `endpoint` of "ecr" or "ecr-public"."""
+    """Returns the unsigned request for a registry password; `endpoint` is that of "ecr" or "ecr-public"."""
     target = "SpencerFrontendService" if public else "AmazonEC2ContainerRegistry_V20150921"
     headers = (
         ("Content-Type", "application/x-amz-json-1.1"),
@@ -182,9 +182,9 @@ def registry_region(host: str) -> str | None:
 
 
 def ecr_login(body: bytes) -> tuple[str, str, str]:
-    """Returns user name, password and registry URL ("" for the public registry) of a response to `ecr_request`.
+    """Returns user name, password and registry URL ("" for the public one) from a response to `ecr_request`.
 
-    Raises ResponseError if the body is not a response to it.
+    Raises ResponseError if the body is not a response to `ecr_request`.
     """
     import json  # late: tokens that are signatures need neither
     from base64 import b64decode
@@ -237,7 +237,7 @@ def signin_token_request(credentials: "Credentials", region: str, duration_secon
 
 
 def signin_token(body: bytes) -> str:
-    """Returns the token of a response to `signin_token_request`. Raises ResponseError if it is missing."""
+    """Returns the token from a response to `signin_token_request`. Raises ResponseError if it is missing."""
     import json  # late: tokens that are signatures do not need it
 
     try:

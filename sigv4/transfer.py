@@ -1,4 +1,4 @@
-"""An HTTP client for bodies of any size. It never has a whole request or response in memory."""
+"""An HTTP client that streams bodies of any size, and never has a whole body in memory."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

@@ -82,7 +82,7 @@ class Blob(NamedTuple):
 
 
 def random(tpm: Tpm, count: int, *companions: Use) -> bytes:
-    """Returns `count` random bytes of the TPM (TPM2_GetRandom; Part 3, §16.1).
+    """Returns `count` random bytes from the TPM (TPM2_GetRandom; Part 3, §16.1).
 
     Raises ValueError for a negative count.
     """
@@ -174,7 +174,10 @@ def load(tpm: Tpm, parent: int | Loaded, blob: Blob, *, by: Password | Use = NOB
     answer = tpm.execute(Load(_handle(parent), blob.private, blob.public), by)
     name = name_of(blob.public)
     if name != answer.name:
-        raise SessionError("the TPM loaded an object whose Name does not match its public area")
+        raise SessionError(
+            "the TPM loaded an object whose Name does not match its public area: "
+            "modified in transit, or a faulty TPM"
+        )
     tpm.trust_name(answer.object_handle, name)
     return Loaded(answer.object_handle, name, blob.public)
 

@@ -208,7 +208,7 @@ class TpmError(TpmwireError):
         return self.handles[self.handle - 1] if known and self.handle is not None else None
 
     def say_gone(self) -> None:
-        """Changes the message: the object at the refused handle is missing, as after TPM2_Clear."""
+        """Changes the message to say that the refused handle has no object, as after TPM2_Clear."""
         self.description = (
             "no object at this handle: the TPM was cleared, or the key was evicted or never stored there"
         )

@@ -68,7 +68,9 @@ def create_primary(
         response = tpm.execute(CreatePrimary(hierarchy, sensitive, template), *authorizations)
     name = name_of(response.out_public)
     if response.out_public.replace(unique=template.unique) != template or name != response.name:
-        raise SessionError("the TPM returned a primary key that does not match the template")
+        raise SessionError(
+            "the TPM returned a primary key that does not match the template: modified in transit, or a faulty TPM"
+        )
     tpm.trust_name(response.object_handle, name)
     return Loaded(response.object_handle, name, response.out_public)
 
@@ -88,6 +90,8 @@ def read_loaded(tpm: Tpm, handle: int) -> Loaded:
     response = tpm.execute(ReadPublic(handle))
     name = name_of(response.out_public)
     if name != response.name:
-        raise SessionError(f"the Name of 0x{handle:08x} does not match its public area")
+        raise SessionError(
+            f"the Name of 0x{handle:08x} does not match its public area: modified in transit, or a faulty TPM"
+        )
     tpm.trust_name(handle, name)
     return Loaded(handle, name, response.out_public)

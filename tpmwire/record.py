@@ -181,7 +181,7 @@ class Record(metaclass=RecordType):
 
     @classmethod
     def parse(cls, data: bytes, **contextkw: Any) -> Self:
-        """Returns the value of exactly these bytes. Raises DecodeError. construct's `contextkw` has no effect."""
+        """Parses `data`, which must be exactly one value. Raises DecodeError. `contextkw` has no effect."""
         stream = io.BytesIO(data)
         value: Self = cls.wire()._parse(stream, {}, "")
         nothing_left(stream)
@@ -236,7 +236,7 @@ class Declared(Wire, Declaration):
         return self._wire
 
     def parse(self, data: bytes, **contextkw: Any) -> Any:
-        """Returns the value of exactly these bytes. Raises DecodeError."""
+        """Parses `data`, which must be exactly one value. Raises DecodeError."""
         stream = io.BytesIO(data)
         value = self.parse_stream(stream, **contextkw)
         nothing_left(stream)

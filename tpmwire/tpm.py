@@ -154,7 +154,10 @@ class Tpm:
                 self._nv_names(handle) if handle >> 24 == TPM_HT.NV_INDEX else self._object_names(handle)
             )
             if name != claimed:
-                raise SessionError(f"the Name of 0x{handle:08x} does not match its public area")
+                raise SessionError(
+                    f"the Name of 0x{handle:08x} does not match its public area: "
+                    "modified in transit, or a faulty TPM"
+                )
             self._names[handle] = name
         return name
 
@@ -171,7 +174,10 @@ class Tpm:
 
         response = self.execute(NV_ReadPublic(index))
         if response.nv_public.nv_index != index:
-            raise SessionError(f"the TPM returned an NV index other than the requested 0x{index:08x}")
+            raise SessionError(
+                f"the TPM returned an NV index other than the requested 0x{index:08x}: "
+                "modified in transit, or a faulty TPM"
+            )
         return nv_name_of(response.nv_public), response.nv_name
 
     def known_name(self, handle: int) -> bytes | None:

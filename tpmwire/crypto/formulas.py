@@ -71,7 +71,7 @@ def hmac_digest(alg: int, key: bytes, *parts: bytes) -> bytes:
 
 
 def random_bytes(count: int) -> bytes:
-    """Returns random bytes of the operating system, for nonces and salts."""
+    """Returns random bytes from the operating system, for nonces and salts."""
     return os.urandom(count)
 
 

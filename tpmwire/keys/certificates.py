@@ -383,7 +383,7 @@ def _refused(
     at = Certificate.of(error.certificate) if depth else certificate
     what = "the certificate" if not depth else f"the CA certificate {at.subject.text!r}"
     if code == _EXPIRED:
-        return UnusableCertificateError(f"{what} expired on {describe(at).not_after}")
+        return UnusableCertificateError(f"{what} expired on {describe(at).not_after}; check the clock")
     if code == _NOT_YET_VALID:
         return UnusableCertificateError(f"{what} is not valid before {describe(at).not_before}; check the clock")
     if all(one.subject.key != at.issuer.key for one in known):

@@ -161,7 +161,7 @@ class KeyFile:
 
     @classmethod
     def of(cls, public: TPMT_PUBLIC, private: bytes, parent: int, **rest: Any) -> Self:
-        """Returns the key file of a response to TPM2_Create or TPM2_Import; `rest` goes to the constructor."""
+        """Returns the key file from a response to TPM2_Create or TPM2_Import; `rest` goes to the constructor."""
         try:
             pubkey, privkey = wire_of(TPM2B_PUBLIC).build(public), wire_of(TPM2B_PRIVATE).build(private)
         except EncodeError as error:

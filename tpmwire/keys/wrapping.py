@@ -1,6 +1,6 @@
 """Wraps keys for a target TPM, by the public key of their parent in that TPM (Part 1, §23.3). No TPM is needed.
 
-The result is the same as that of TPM2_Duplicate. Only the target TPM can import it, with TPM2_Import.
+The result has the form of a duplicate from TPM2_Duplicate. Only the target TPM can import it, with TPM2_Import.
 """
 
 import io

@@ -27,7 +27,7 @@ UNSIGNED = TPMT_SIGNATURE(TPM_ALG.NULL)
 
 
 class _Approved(Statement):
-    """Base class of both statements, with a key, a reference and the key's signature."""
+    """Base class of PolicySigned and PolicyAuthorize, with a key, a reference and the key's signature."""
 
     key_sign: Annotated[TPM2B_PUBLIC, Json("key")]
     policy_ref: TPM2B_NONCE = b""

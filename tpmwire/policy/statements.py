@@ -208,7 +208,9 @@ class PolicySecret(
         handle = self.object_hint
         if not handle:
             if len(self.object_name) != 4:
-                raise PolicyError("the policy needs the authorization of an object but does not name its handle")
+                raise PolicyError(
+                    "the policy needs the authorization of an object but does not name its handle; add the handle"
+                )
             handle = int.from_bytes(self.object_name, "big")
         return policies.PolicySecret(handle, session, policy_ref=self.policy_ref)
 

@@ -30,7 +30,7 @@ def read_pcrs(tpm: Tpm, wanted: tuple[TPMS_PCR_SELECTION, ...]) -> Values:
     """Returns values by bank and PCR, all read at the same moment.
 
     A TPM returns eight values at once (Part 3, §22.4). If a PCR is extended in between, all are read again. Raises
-    PolicyError for a PCR that the TPM does not implement, and if the PCRs change again and again.
+    PolicyError for a PCR that the TPM does not implement, and if the PCRs change at each attempt.
     """
     for _ in range(ATTEMPTS):
         values = _read_once(tpm, wanted)

@@ -90,7 +90,7 @@ def _simulator(scheme: str, options: dict[str, str], path: str, timeout: float) 
 
 def _tcp(scheme: str, host: str, port: str, path: str, timeout: float) -> DescriptorTransport:
     if not port.isdecimal() or not 0 < int(port) < 65536:
-        raise TransportError(f"{path!r} is not the path of a TPM: {port!r} is not a valid port")
+        raise TransportError(f"{path!r} is not the path of a TPM: {port!r} is not a valid port; use 1 to 65535")
     from .sockets import MssimTransport, SwtpmTransport
 
     address = (host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port))

@@ -82,7 +82,9 @@ class DescriptorTransport(Transport):
         if self._fd < 0:
             raise TransportClosedError(f"the connection to {self.path} is closed")
         if self._waiting:
-            raise TransportError(f"{self.path}: the TPM is still busy with a command that timed out")
+            raise TransportError(
+                f"{self.path}: the TPM is still busy with a command that timed out; try again later"
+            )
         self._buffer = b""
         self._waiting = True
         deadline = time.monotonic() + self.timeout
@@ -143,7 +145,9 @@ class DescriptorTransport(Transport):
         try:
             return response_size(header[:HEADER_SIZE])
         except DecodeError as error:
-            raise TransportError(f"{self.path}: not a TPM response: {error.reason}") from error
+            raise TransportError(
+                f"{self.path}: not a TPM response: {error.reason}; check the path (--tpm-path)"
+            ) from error
 
     def _read(self, deadline: float) -> bytes:
         while True:

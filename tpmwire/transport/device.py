@@ -32,7 +32,9 @@ class DeviceTransport(DescriptorTransport):
             self._epoll.register(self._fd, select.EPOLLIN)
         except OSError as error:
             self.release()
-            raise TransportError(f"{path} is not a TPM: the device does not support epoll") from error
+            raise TransportError(
+                f"{path} is not a TPM: the device does not support epoll; choose a TPM with --tpm-path"
+            ) from error
 
     def send(self, command: bytes) -> None:
         """Sends a command. Raises TransportError or a subclass."""
@@ -77,5 +79,7 @@ def _explained(path: str, error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"cannot open {path}: permission denied; add the user to its group (usually tss)"
     if error.errno in (errno.ENODEV, errno.ENXIO):
-        return f"{path} exists, but has no TPM"
+        return (
+            f"{path} exists, but has no TPM; enable the TPM 2.0 in the firmware, or choose a TPM with --tpm-path"
+        )
     return f"cannot open {path}: {error.strerror}"

@@ -1,4 +1,4 @@
-"""HMAC keys that reuse cached data of an earlier run: saved contexts and public areas.
+"""HMAC keys that reuse cached data from an earlier run: saved contexts and public areas.
 
 A saved context can be loaded any number of times until the TPM is reset. The TPM encrypts the context. It refuses
 a context that was modified or that comes from a different TPM (TPM 2.0 Part 1, §30). A cached key is therefore
@@ -6,7 +6,7 @@ loaded without its parent, and a cached salt key is not created again. For a per
 is cached.
 
 The cached data are not secret, and they prove nothing. A pin is compared with them as with the TPM's response. If
-they are outdated, the run executes all commands and replaces them.
+the cached data are outdated, the run executes all commands and replaces them.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ TPM2B_SAVED = Annotated[TPMS_CONTEXT | None, SizedRecord(TPMS_CONTEXT, optional=
 class KeyData(Record):
     """Cached data about a key and its salt key.
 
-    `key` is None for a persistent key. The salt key is at `salt_handle`. If that is TPM_RH_NULL, `salt` is the
+    `key` is None for a persistent key. The salt key is at `salt_handle`. For TPM_RH_NULL, `salt` is the
     salt key's saved context. `salt_public` is None for unencrypted runs.
     """
 
@@ -85,7 +85,7 @@ class CachedKey(HmacKey):
 
 
 class _CachedRun(HmacRun):
-    """A run that uses the cached data of an earlier run."""
+    """A run that uses the cached data from an earlier run."""
 
     def __init__(self, key: HmacKey, tpm: Tpm, data: KeyData) -> None:
         super().__init__(key, tpm)

@@ -29,10 +29,7 @@ INNER_CIPHER = TPMT_SYM_DEF_OBJECT(TPM_ALG.AES, 128, TPM_ALG.CFB)
 
 
 class Duplicated(NamedTuple):
-    """The parameters of TPM2_Import on the target TPM.
-
-    They are the duplicate, and the encrypted seed of its outer wrapper.
-    """
+    """The duplicate and the encrypted seed of its outer wrapper: parameters of TPM2_Import on the target TPM."""
 
     private: bytes
     seed: bytes

@@ -52,7 +52,7 @@ POLICY_B = {
 
 
 class EkKind(NamedTuple):
-    """A template of the profile: its name, description, and the NV indices of certificate, nonce and template.
+    """A template of the profile with its name, description, and NV indices of certificate, nonce and template.
 
     In the low range, `unique` starts with the nonce. The high range has no nonce.
     """

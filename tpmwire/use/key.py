@@ -34,12 +34,12 @@ class Authorizer(Protocol):
 
 
 class Key:
-    """A signing key of a TPM and what its use requires.
+    """A signing key in a TPM, with its authorization and the protection of its use.
 
     - `file` or `handle`: the key's location.
     - `auth`: the key's authValue.
     - `parent_auth`: the authValue of its parent or, if the parent is a primary key, of its hierarchy;
-      `parent_auth_otherwise` is tried if that fails.
+      `parent_auth_otherwise` is tried if `parent_auth` fails.
     - `pcrs`: the PCRs in the key's policy.
     - `ek_parent`: the parent is an endorsement key. It is the key whose reserved handle is in the file, or the key
       that an importable file's seed is encrypted to. For an older loadable file it is the ECC one if `rsaParent`

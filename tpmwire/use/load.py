@@ -1,4 +1,4 @@
-"""Loads, imports and persists the key of a key file without using it."""
+"""Loads, imports and persists the key of a key file, without a signature or HMAC."""
 
 from ..keys.keyfile import LOADABLE, SEALED, KeyFile
 from ..secret import EMPTY_AUTH, Secret
@@ -14,7 +14,7 @@ __all__ = ["import_key", "load_key", "persist_key"]
 def import_key(key: Key, tpm: Tpm) -> KeyFile:
     """Imports a key that was wrapped for this TPM elsewhere, and returns its loadable key file.
 
-    Raises TpmError, SessionError, TransportError, PolicyError, as the other functions here do.
+    Raises TpmError, SessionError, TransportError, PolicyError.
     """
     file = key.file
     assert file is not None

@@ -92,7 +92,7 @@ def fitting(key: PublicKey) -> dict[str, TPMT_PUBLIC]:
 
 
 def candidates(file: "KeyFile") -> "list[KeyFile]":
-    """Returns an importable file with each of its possible parents, the stated one first.
+    """Returns copies of an importable file, one for each possible parent, the stated one first.
 
     Some files state a wrong parent. Files of go-tpm's programs always state 0x40000140. Files of early versions of
     tpmwire state the endorsement hierarchy for an endorsement key. Others state the owner hierarchy for a storage
@@ -120,7 +120,7 @@ def candidates(file: "KeyFile") -> "list[KeyFile]":
 
 
 def for_endorsement(file: "KeyFile") -> "list[KeyFile]":
-    """Returns an importable file with each endorsement key that may be its parent, as the seed shows."""
+    """Returns copies of an importable file, one for each endorsement key that its seed allows as parent."""
     sealed_for = _sealed_for(file.encrypted_seed)
     return [_with(file, one) for one in ENDORSEMENT.values() if _algorithm(one) == sealed_for] or [file]
 

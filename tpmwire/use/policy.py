@@ -1,6 +1,6 @@
 """Satisfies a key's policy in a policy session: the policy of its file, or of the options and the key's digest.
 
-The modules of `policy` are imported late: a key that only its PCRs protect needs none but the first.
+The modules of `policy` are imported late, because a policy of only PCRs needs only the first.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -95,8 +95,8 @@ class KeyPolicy:
     def _missing_statements(self, expected: bytes) -> "list[Statement]":
         """Returns the statements after the PCRs that lead to the policy digest `expected`; empty if none do.
 
-        They are the password and, for a duplicable key, the choice between use and duplication. Both have the
-        forms that `tpmwire` and users of the Go program create.
+        The statements are the password and, for a duplicable key, a choice of use or duplication. Both have
+        the forms that `tpmwire` and users of the Go program create.
         """
         from ..policy.statements import PolicyAuthValue, PolicyOR
         from ..spec.commands.policies import PolicyGetDigest
@@ -117,7 +117,7 @@ class KeyPolicy:
         return []
 
     def _duplication_digests(self, alg: TPM_ALG) -> Iterator[bytes]:
-        """Returns the digests of other possible branches: duplication to any parent, and to each of this TPM."""
+        """Returns the digests of other possible branches: duplication to any parent, or to a parent here."""
         from ..keys.wrapping import to_any
         from ..policy.statements import PolicyDuplicationSelect
 

@@ -156,7 +156,7 @@ class Run:
     def _hash(self, kind: TPM_SE) -> TPM_ALG:
         """Returns the session's hash.
 
-        For a policy session it is the key's nameAlg, which the key's file or Name contains.
+        For a policy session, the hash is the key's nameAlg, which the key's file or Name contains.
         """
         if kind == TPM_SE.POLICY and self.public is not None:
             return self.public.name_alg
