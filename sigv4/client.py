@@ -27,7 +27,7 @@ _REQUEST_IDS = ("ErrorResponse/RequestId", "ErrorResponse/RequestID", "Response/
 class AwsClient:
     """A client of the AWS service at `endpoint`, signing with the key of `signer`.
 
-    `policy` controls retries; by default it is that of the standard mode. `warn` receives one line when the clock
+    `policy` controls retries (default: the standard mode). `warn` receives one line when the clock
     is wrong. `clock` returns POSIX seconds, `sleep` takes seconds, `random` returns a number from 0 to 1.
     """
 
@@ -54,11 +54,11 @@ class AwsClient:
         self._offset = 0.0
 
     def call(self, operation: Operation[Result]) -> Result:
-        """Performs the operation, and returns its value.
+        """Sends the operation's request, and returns the operation's result.
 
         Raises RequestError for invalid parameters, before anything is signed. Raises ResponseError if the body is
-        not a response of this operation, or if its credentials have expired by AWS's clock, too. Raises the errors
-        of `send`.
+        not a response to this operation, or if the returned credentials have already expired by AWS's clock.
+        Raises the errors of `send`.
         """
         operation.check()
         response = self.send(operation.request(self._endpoint.url))
@@ -165,7 +165,7 @@ class StsClient(AwsClient):
         return other
 
     def call(self, operation: Operation[Result]) -> Result:
-        """Performs the operation, and returns its value.
+        """Sends the operation's request, and returns the operation's result.
 
         Raises the errors of AwsClient.call. Raises RequestError if the endpoint is STS's global one, which
         does not support the operation.

@@ -8,7 +8,7 @@ class Credentials:
 
     `account_id` is the account of the credentials, 12 digits; None if the response does not state it
     (GetSessionToken). `clock_offset` is the number of seconds by which the local clock was behind AWS's, or 0. By
-    the local clock, the credentials expire that much earlier.
+    the local clock, the credentials expire `clock_offset` seconds earlier.
     """
 
     __slots__ = (

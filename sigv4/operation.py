@@ -130,7 +130,7 @@ Parameter = TextParameter | IntegerParameter | ListParameter
 
 
 class Operation(Generic[Result]):
-    """One call of an API with AWS's query protocol.
+    """A call of an AWS API that uses the query protocol.
 
     The name of a subclass is the Action. A subclass sets `version` (of the API) and `parameters`, and its `result`
     reads the response. `regional` is True if STS's global endpoint does not support the operation.

@@ -1,4 +1,4 @@
-"""XML responses of AWS, parsed within bounds: a document is a mapping of paths to the texts of its leaves."""
+"""Parses XML responses from AWS, with limits on their size, into mappings from paths to the texts of leaves."""
 
 from .errors import ResponseError
 

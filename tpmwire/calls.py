@@ -5,10 +5,10 @@ with Tpm.open() as tpm:
     sealed = calls.seal(tpm, parent, b"to be kept")
     assert calls.unseal(tpm, parent, sealed) == b"to be kept"
 
-Each function needs an open `Tpm`. `by` is the command's authorization, if it needs one: a `Password` (empty by
+Each function needs an open `Tpm`. `by` is the authorization of a command that needs one: a `Password` (empty by
 default) or the use of a session. `companions` are further sessions, for encryption or audit. Closing the `Tpm`
 flushes the objects that a call has loaded. All functions raise TpmError if the TPM refuses, TransportError if it
-does not respond, and SessionError if its response is not authentic.
+does not respond, and SessionError if the response is not authentic.
 """
 
 from collections.abc import Sequence
@@ -99,14 +99,14 @@ def random(tpm: Tpm, count: int, *companions: Use) -> bytes:
 
 
 def hash(tpm: Tpm, data: bytes, alg: TPM_ALG = TPM_ALG.SHA256) -> bytes:
-    """Returns the digest of data of at most the TPM's buffer size (TPM2_Hash; Part 3, §15.4)."""
+    """Returns the digest of `data`, which must fit into the TPM's buffer (TPM2_Hash; Part 3, §15.4)."""
     return tpm.execute(Hash(data, alg)).out_hash
 
 
 def hmac(
     tpm: Tpm, key: int | Loaded, data: bytes, *, by: Password | Use = NOBODY, companions: Sequence[Use] = ()
 ) -> bytes:
-    """Returns the HMAC of data of at most the TPM's buffer size, with the key's hash (Part 3, §15.5)."""
+    """Returns the HMAC of `data`, which must fit into the TPM's buffer, with the key's hash (Part 3, §15.5)."""
     return tpm.execute(HMAC(_handle(key), data), by, *companions).out_hmac
 
 
@@ -193,7 +193,7 @@ def seal(
 ) -> Blob:
     """Seals up to 128 bytes under a parent (Part 1, §27.6).
 
-    `policy` is a SHA-256 policy digest. If it is given, only the policy can unseal the data. See `create` for when
+    `policy` is a SHA-256 policy digest. With a policy, only the policy can unseal the data. See `create` for when
     `data` and `auth` cross the bus in cleartext.
     """
     return create(tpm, parent, sealed(policy), auth=auth, data=data, by=by)

@@ -64,7 +64,7 @@ class Pin(NamedTuple):
 
 
 class Channel(NamedTuple):
-    """Sessions and their salt key. If the key was created, `made` is its template, and the caller flushes it."""
+    """Sessions and their salt key. `made` is the template of a new salt key, which the caller flushes, or None."""
 
     sessions: list[Session]
     salt: Loaded

@@ -40,7 +40,7 @@ class WireError(TpmwireError, construct.ConstructError):  # type: ignore[misc]
 
 
 class EncodeError(WireError):
-    """A value has no wire form, which is the caller's fault. `path` names the field."""
+    """A value cannot be encoded, which is the caller's fault. `path` names the field."""
 
     def __init__(self, reason: str, path: tuple[str, ...] = ()) -> None:
         Exception.__init__(self, reason, path)

@@ -51,8 +51,8 @@ class Tpm:
     busy with a timed-out command but has objects or sessions to flush. Its argument is a function that waits
     (seconds) for the response and then cleans up. `abandon` returns whether it will call that function. Without
     `abandon`, `close` waits for one more timeout. `for_one_use` says that the TPM is closed after one use of a
-    key. In that case the kernel's resource manager flushes the key and the session. It would otherwise save and
-    load them around every further command.
+    key. In that case the kernel's resource manager flushes the key and the session. Otherwise the resource manager
+    saves and loads both around every further command.
     """
 
     def __init__(

@@ -171,4 +171,4 @@ def parameter_cipher(
 
         derived = kdfa(auth_hash, key, b"CFB", *nonces, key_bits + 128)
         return cfb(derived[: key_bits // 8], derived[key_bits // 8 :], data, encrypting)
-    raise SessionError(f"unsupported cipher for parameter encryption: {TPM_ALG(symmetric_alg)!r}")
+    raise SessionError(f"unsupported cipher for parameter encryption: {TPM_ALG(symmetric_alg)!r}; use XOR or AES")

@@ -88,7 +88,7 @@ def agree(curve_id: TPM_ECC, static: Point) -> tuple[Point, bytes]:
     """Returns an ephemeral point, and the padded x coordinate of its shared secret with `static`.
 
     Importing `cryptography` costs a process 10 ms and more; the exchange in Python costs 4 ms on P-256, 8 ms on
-    P-384, 17 ms on P-521. If `cryptography` is already loaded, the exchange by it is faster and runs in constant
+    P-384, 17 ms on P-521. If `cryptography` is already loaded, its exchange is faster and runs in constant
     time.
     """
     if curve_id == TPM_ECC.NIST_P521 or "cryptography.hazmat" in sys.modules:

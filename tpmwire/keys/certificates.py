@@ -1,7 +1,7 @@
 """Certificates of endorsement keys (TCG EK Credential Profile, §3), read and verified by OpenSSL.
 
-OpenSSL reads and verifies them, because manufacturers ship encodings that strict DER parsers refuse. The same
-certificates are accepted as by `openssl verify`. Two checks are added: an extended key usage must allow
+OpenSSL is used because manufacturers ship encodings that strict DER parsers refuse. Every accepted certificate
+passes `openssl verify`, too. Two checks are added: an extended key usage must allow
 endorsement keys, and no signature in the chain may be by MD5 or older. asn1crypto, which is equally tolerant,
 reads the fields.
 """

@@ -160,7 +160,7 @@ class DescriptorTransport(Transport):
                 self._failed("read from", error)
             if not data:
                 got = f" after {len(self._buffer)} bytes of a response" if self._buffer else " without a response"
-                raise TransportClosedError(f"{self.path} closed the connection{got}")
+                raise TransportClosedError(f"{self.path} closed the connection{got}; is the TPM still running?")
             return data
 
     def _wait(self, event: int, deadline: float) -> None:
@@ -177,5 +177,5 @@ class DescriptorTransport(Transport):
 
     def _failed(self, action: str, error: OSError) -> NoReturn:
         if error.errno in (errno.EPIPE, errno.ECONNRESET):
-            raise TransportClosedError(f"{self.path} closed the connection") from error
+            raise TransportClosedError(f"{self.path} closed the connection; is the TPM still running?") from error
         raise TransportError(f"cannot {action} {self.path}: {error.strerror}") from error

@@ -29,9 +29,9 @@ _ENDORSEMENT_KINDS = ("ek-rsa", "ek-ecc", "ek-p384", "ek-ecc-h2")
 class KeyPolicy:
     """Satisfies the policy of `key` in the policy session `session`.
 
-    Each use ends the policy, so that it must be satisfied again (Part 1, §19.7). `read_public` returns the public
-    area of the key at a handle. `authorize` returns the authorization by an authValue. `parent_name` is the Name
-    of the key's parent, if known.
+    Each use of the key ends the policy, which must then be satisfied again (Part 1, §19.7). `read_public` returns
+    the public area of the key at a handle. `authorize` returns the authorization by an authValue. `parent_name` is
+    the Name of the key's parent, if known.
     """
 
     def __init__(

@@ -329,7 +329,7 @@ class Run:
         return session
 
     def authorize(self, auth: Secret) -> tuple[Password | Use, ...]:
-        """Returns an authorization by an authValue. If the key is protected, it sends no secret unencrypted."""
+        """Returns an authorization by an authValue, which sends no secret unencrypted if the key is protected."""
         session = self.companion or self.session
         if session is not None and session.kind == TPM_SE.HMAC:
             return (session.use(auth),)
