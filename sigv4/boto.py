@@ -96,7 +96,7 @@ def refreshing_session(fetch: Callable[[], Credentials], **options: Any) -> boto
 class _SharedSigner(Signer):
     """A Signer for several threads and days.
 
-    It computes one HMAC at a time, and deletes the keys of past days.
+    The signer computes one HMAC at a time, and deletes the keys of past days.
 
     `offset` is the servers' time minus the local time in seconds, as of the last correction.
     """

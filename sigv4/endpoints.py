@@ -35,7 +35,7 @@ _GLOBAL_URL = "https://sts.amazonaws.com/"
 
 
 class Endpoint:
-    """An endpoint: `url`, and `region` and `service` of its signatures."""
+    """An endpoint: its `url`, and the `region` and `service` for signatures."""
 
     __slots__ = ("region", "service", "url")
 

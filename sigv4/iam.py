@@ -56,7 +56,7 @@ class IamOperation(Operation[Result]):
 
 
 class CreateAccessKey(IamOperation[NewAccessKey]):
-    """Creates an additional access key for the user; AWS allows two. Never retry it: each call creates a key."""
+    """Creates an additional access key for the user; AWS allows two. Never retry: each call creates a key."""
 
     def result(self, document: Document) -> NewAccessKey:
         """Returns the new access key. Raises ResponseError."""
@@ -80,7 +80,7 @@ class _KeyOperation(IamOperation[None]):
 
 
 class UpdateAccessKey(_KeyOperation):
-    """Activates or deactivates a key. If the key already has that status, it is not changed."""
+    """Activates or deactivates a key. A key that already has the status is not changed."""
 
     def __init__(self, access_key_id: str, *, active: bool = False) -> None:
         status = "Active" if active else "Inactive"

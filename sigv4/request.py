@@ -19,7 +19,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class FileBody:
-    """A request body in a file, from the current position to the end. It is read block by block while it is sent.
+    """A request body in a file, from the current position to the end, which is read in blocks while it is sent.
 
     `file` must be seekable; `close()` closes it. len() is the number of bytes.
     """

@@ -1,4 +1,4 @@
-"""TPM 2.0 in pure Python: commands, responses, sessions, policies and key files. It does not depend on AWS.
+"""TPM 2.0 in pure Python, independent of AWS: commands, responses, sessions, policies and key files.
 
 with tpmwire.Tpm.open() as tpm:
     print(tpmwire.calls.random(tpm, 8).hex())

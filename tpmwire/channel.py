@@ -94,7 +94,7 @@ def protected_sessions(
 def authorized_once(tpm: Tpm, auth: Secret) -> Password | Use:
     """Returns an authorization by an authValue for one command.
 
-    It uses a salted session, or a password if the authValue is empty.
+    The authorization uses a salted session, or a password if the authValue is empty.
     """
     return protected_sessions(tpm, [TPM_SE.HMAC])[0].use(auth, keep=False) if auth else Password()
 

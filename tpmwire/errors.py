@@ -98,7 +98,7 @@ class DeviceBusyError(TransportError):
 
 
 class SessionError(TpmwireError):
-    """A response is not authentic: its HMAC is invalid, or its sessions are missing. It is never retried."""
+    """A response is not authentic: its HMAC is invalid, or its sessions are missing. Never retried."""
 
 
 class KeyFileError(TpmwireError):
@@ -112,7 +112,7 @@ class CertificateError(TpmwireError):
 class UnusableCertificateError(CertificateError):
     """A certificate is unusable, but not a sign of an attack.
 
-    It is unreadable or expired, or it has an unsupported key or an unknown issuer.
+    The certificate is unreadable or expired, or has an unsupported key or an unknown issuer.
     """
 
 

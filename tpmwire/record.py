@@ -46,7 +46,7 @@ SECRET = _Secret()
 
 
 class Struct(Wire):
-    """The wire form of a `Record`. It parses the fields in order into the object, without a container."""
+    """The wire form of a `Record`, which parses the fields in order into the object, without a container."""
 
     def __init__(self, record: "type[Record]", fields: list[tuple[str, Any]]) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class Struct(Wire):
 
 
 class RecordType(type, _Construct, Declaration):
-    """The metaclass of records. It makes each class usable as a construct: `"hash" / TPMT_HA`."""
+    """The metaclass of records, which makes each class usable as a construct: `"hash" / TPMT_HA`."""
 
     # The attributes that Construct.__init__ sets; a class does not call it.
     name = parsed = None
@@ -218,7 +218,7 @@ class Record(metaclass=RecordType):
 class Declared(Wire, Declaration):
     """A named type of the standard that is not a structure: UINT16, TPM2B_DIGEST, TPML_HANDLE, TPMI_ALG_HASH.
 
-    For a type checker and in annotations, it is a Python type.
+    For a type checker and in annotations, a `Declared` is a Python type.
     """
 
     def __init__(self, label: str, annotation: Any) -> None:
@@ -278,7 +278,7 @@ def is_secret(annotation: Any) -> bool:
 def _unknown(kind: str, names: tuple[str, ...], name: str) -> str:
     """Returns a message about an unknown field.
 
-    It suggests the Python spelling for a name of the standard, such as `bytesRequested`.
+    The message suggests the Python spelling for a name of the standard, such as `bytesRequested`.
     """
 
     def plain(text: str) -> str:

@@ -1,6 +1,6 @@
 """The wire forms of records: small `construct.Construct` subclasses.
 
-They are stricter than construct's own classes. They refuse trailing bytes and unknown selectors, and check a size
+Wires are stricter than construct's own classes. They refuse trailing bytes and unknown selectors, and check a size
 before they use it. Their errors name the field, its offset and the remaining bytes. Like other constructs, they
 nest in construct's classes, and read from and write to any stream.
 """

@@ -51,7 +51,7 @@ def explain_recording(
     """Returns the explanation of commands with their responses (empty for a missing response). Never raises.
 
     `salts` are those of the recording's salted sessions, `auths` the authValues of its entities, in any order.
-    They decrypt parameters and verify HMACs.
+    Both decrypt parameters and verify HMACs.
     """
     recording = Recording()
     follower = _Follower(recording, salts, Entities(tuple(auths)))

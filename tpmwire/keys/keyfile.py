@@ -408,7 +408,7 @@ def _check_parent(parent: int) -> None:
 
 
 def _limited(parent: int) -> TPM_RH | None:
-    """Returns the hierarchy that a firmware-limited or SVN-limited one belongs to (Part 2, version 1.84, §7.4)."""
+    """Returns the hierarchy of a firmware-limited or SVN-limited hierarchy (Part 2, version 1.84, §7.4)."""
     for number in (parent - TPM_RH.FW_OWNER, (parent - TPM_RH.SVN_OWNER_BASE) >> 16):
         if 0 <= number < len(_HIERARCHIES):
             return _HIERARCHIES[number]

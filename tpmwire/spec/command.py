@@ -51,7 +51,7 @@ class Command(Record):
     sessions: ClassVar[bool] = True
 
     class Response(Record):
-        """Base class of every response. It has no handles and no parameters."""
+        """Base class of every response, without handles and parameters."""
 
     def __init_subclass__(cls, *, code: TPM_CC, spec: str) -> None:
         cls.code = code

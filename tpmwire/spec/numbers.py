@@ -30,7 +30,7 @@ class OpenEnum(IntEnum):
 
 
 class Attributes(IntFlag, boundary=KEEP):
-    """An attribute word (TPMA_…). It preserves reserved bits."""
+    """An attribute word (TPMA_…), including reserved bits."""
 
     @classmethod
     def _missing_(cls, value: Any) -> Any:

@@ -14,7 +14,7 @@ LEAST_PIECE = 64
 
 
 def handles(tpm: Tpm, first: int, last: int) -> list[int]:
-    """Returns the TPM's handles from `first` to `last`, of one type (Part 3, §30.2; Part 2, §6.12)."""
+    """Returns the TPM's handles of one type from `first` to `last` (Part 3, §30.2; Part 2, §6.12)."""
     found: list[int] = []
     start = first
     while start <= last:

@@ -100,7 +100,7 @@ class DescriptorTransport(Transport):
         self.commands += 1
 
     def receive(self, timeout: float | None = None) -> bytes:
-        """Returns the whole response to the last command. A second call resumes an interrupted one."""
+        """Returns the whole response to the last command. A second call resumes an interrupted call."""
         deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
         response = None
         while response is None:

@@ -193,7 +193,7 @@ class _CachingRun(HmacRun):
             self.salt_context = self._save(salt.handle)
 
     def _storage_root(self) -> Loaded | None:
-        """Returns the persistent storage root key. It may exist although a key file's parent was created."""
+        """Returns the persistent storage root key, which can exist although a key file's parent was created."""
         handle = WELL_KNOWN["srk"].handle
         assert handle is not None
         try:

@@ -1,4 +1,4 @@
-"""HMACs with a key in the TPM; a persistent key needs one command."""
+"""HMACs with a key in the TPM, in one command if the key is persistent."""
 
 from collections.abc import Sequence
 
