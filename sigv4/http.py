@@ -237,7 +237,7 @@ class HttpClient:
 
 
 def _reason(error: Exception, authorities: Authorities) -> tuple[str, str, bool]:
-    """Returns the reason of an OSError, the advice, and whether a retry may help."""
+    """Returns the reason for an OSError, the next step, and whether a retry may help."""
     import ssl  # late: a run that never connects by TLS does not need it
 
     if isinstance(error, ssl.SSLCertVerificationError):

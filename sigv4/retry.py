@@ -149,7 +149,7 @@ def _parse_attempts(source: str, text: str) -> int:
 
 
 def retry_after(milliseconds: str | None, seconds: str | None = None) -> float | None:
-    """Returns the delay in seconds that a response asks for; None if the response does not ask for one.
+    """Returns the delay in seconds that a response requests; None if it requests none.
 
     `milliseconds` is AWS's x-amz-retry-after, which takes precedence. `seconds` is the Retry-After of proxies and
     load balancers (RFC 9110 §10.2.3). A date in Retry-After is ignored, because the clock may be wrong.

@@ -21,7 +21,7 @@ _NO_LIMIT = 1 << 62  # bytes
 
 
 class _Idle(Deadline):
-    """A deadline that starts again for each wait."""
+    """A deadline that restarts for each wait."""
 
     __slots__ = ("_seconds",)
 

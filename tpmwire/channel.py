@@ -257,7 +257,7 @@ def _at(tpm: Tpm, handle: int) -> Loaded | None:
 
 
 def _persistent_handles(tpm: Tpm) -> list[int]:
-    """Returns the persistent handles, the usual ones first."""
+    """Returns the TPM's persistent handles, with well-known handles first."""
     from .state import nv  # only for a search
 
     present = nv.handles(tpm, 0x81000000, 0x81FFFFFF)

@@ -19,7 +19,10 @@ from .wire import Area, authorizations, build_command, first_parameter, join, op
 
 __all__ = ["CIPHER_CHANGED", "Exchange"]
 
-CIPHER_CHANGED = "cannot decrypt a parameter: somebody between tpmwire and the TPM changed the session's cipher"
+CIPHER_CHANGED = (
+    "cannot decrypt a parameter: an attacker between tpmwire and the TPM changed the session's cipher; "
+    "do not trust this connection"
+)
 
 R = TypeVar("R")
 

@@ -181,11 +181,11 @@ class Tpm:
         return nv_name_of(response.nv_public), response.nv_name
 
     def known_name(self, handle: int) -> bytes | None:
-        """Returns the Name of a handle if it is known without a command, else None."""
+        """Returns the Name of a handle if no command is needed to learn it, else None."""
         return handle_name(handle) or self._names.get(handle)
 
     def trust_name(self, handle: int, name: bytes) -> None:
-        """Records a trusted Name for a handle, so that the TPM is not asked for it."""
+        """Records a trusted Name for a handle, so that no command reads the Name again."""
         self._names[handle] = name
 
     def start_session(self, start: SessionStart, *companions: Use) -> Session:

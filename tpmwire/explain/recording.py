@@ -82,7 +82,7 @@ class _Follower:
 
 
 class _One:
-    """The explanation of one exchange."""
+    """An explained command with its response."""
 
     def __init__(
         self, follower: _Follower, command: bytes, response: bytes, asked: Node, answered: Node | None, place: int

@@ -205,7 +205,7 @@ class KeyFile:
 
         The standard primary key is `templates.h2_primary` (draft, `parent`), or `h1_primary` with `rsa_parent`.
         Files with a transient handle or 0 mean the owner hierarchy. A firmware-limited or SVN-limited hierarchy
-        stands for the hierarchy that it belongs to, as the programs that write it intend.
+        means the hierarchy that it belongs to, as in the programs that write such files.
         """
         if self.parent >> 24 == TPM_HT.TRANSIENT or self.parent == 0:
             return TPM_RH.OWNER

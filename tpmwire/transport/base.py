@@ -26,7 +26,7 @@ class Transport(ABC):
     path = ""
     """The TPM's path, for messages."""
     timeout = 2.0
-    """Seconds after which `transceive` gives up. `Tpm` repeats a command as long when the TPM requests it."""
+    """Timeout of `transceive` in seconds, and the limit for repeating a command when the TPM requests it."""
     close_waits = False
     """Whether `close` waits for the command in progress, as the kernel does with its devices."""
     close_flushes = False

@@ -126,7 +126,7 @@ class Key:
 
 @contextlib.contextmanager
 def explain_missing_key(key: Key) -> Iterator[None]:
-    """Adds to a TpmError that the key, its parent or the pinned key is missing from its persistent handle."""
+    """Changes a TpmError to say that the key, its parent or the pinned key is missing from the TPM."""
     try:
         yield
     except TpmError as error:
