@@ -61,7 +61,7 @@ def key_from(settings: RunSettings) -> HmacKey:
 
 
 def ask_tpm(settings: RunSettings, key: HmacKey, message: bytes) -> bytes:
-    """Returns one HMAC, with the TPM closed again. Raises the errors of `HmacKey.hmac`."""
+    """Opens the TPM, returns the HMAC of `message`, and closes the TPM. Raises the errors of `HmacKey.hmac`."""
     return ask_tpm_each(settings, [(key, [message])])[0]
 
 

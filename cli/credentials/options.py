@@ -180,7 +180,9 @@ def run_parser() -> Parser:
     )
     key = parser.add_argument_group("the key")
     key.add_argument(
-        "--aws-access-key-id", metavar="ID", help="access key id of the key (required; env: AWS_ACCESS_KEY_ID)"
+        "--aws-access-key-id",
+        metavar="ID",
+        help="access key ID that belongs to the HMAC key (required; env: AWS_ACCESS_KEY_ID)",
     )
     key.add_argument(
         "--persistentHandle",
@@ -189,7 +191,9 @@ def run_parser() -> Parser:
         metavar="HANDLE",
         help="persistent handle of the HMAC key, hex or decimal (default: 0x81008003)",
     )
-    key.add_argument("--credential-file", metavar="FILE", help="HMAC key as a TSS2 PEM file; overrides the handle")
+    key.add_argument(
+        "--credential-file", metavar="FILE", help="file with the HMAC key (TSS2 PEM); overrides --persistentHandle"
+    )
     key.add_argument(
         "--keyPass",
         "--keypass",
@@ -212,7 +216,8 @@ def run_parser() -> Parser:
         "--parentpass-file",
         type=filled,
         metavar="FILE",
-        help="file with the password of the parent or hierarchy",
+        help="file with the password of the key file's parent, or of the hierarchy in which the parent "
+        "or the pinned key is created",
     )
     key.add_argument("--pcrs", metavar="PCRS", help="PCRs that the key is bound to: 23, 7,23 or sha256:7,23")
     key.add_argument(
@@ -229,15 +234,15 @@ def run_parser() -> Parser:
     tpm.add_argument(
         "--tpm-session-encrypt-with-name",
         metavar="NAME[@WHERE]",
-        help="hex Name of this TPM's endorsement or storage key, with which sessions are salted "
-        "(`tpmwire name`); rejects a different TPM or an attacker on the bus. @WHERE (ek-rsa, ek-ecc, srk, "
-        "h2 or a persistent handle) makes the search for the key unnecessary",
+        help="hex Name of this TPM's endorsement or storage key, printed by `tpmwire name`; sessions are salted "
+        "to this key, which detects a different TPM or a bus attacker; @WHERE (ek-rsa, ek-ecc, srk, h2 or a "
+        "persistent handle) skips the key search",
     )
     tpm.add_argument(
         "--tpm-session-encrypt-with-public",
         type=filled,
         metavar="FILE",
-        help="file with the pinned public key in any form (see `tpmwire wrap --help`), instead of its Name",
+        help="file with the public key to pin (PEM, DER or TPM structure), instead of its Name",
     )
     tpm.add_argument(
         "--key-name",
@@ -282,7 +287,12 @@ def run_parser() -> Parser:
     aws.add_argument(
         "--policy", type=filled, metavar="JSON", help="session policy (JSON) that further limits the credentials"
     )
-    aws.add_argument("--policy-file", type=filled, metavar="FILE", help="file with the session policy")
+    aws.add_argument(
+        "--policy-file",
+        type=filled,
+        metavar="FILE",
+        help="file with a session policy (JSON) that further limits the credentials",
+    )
     aws.add_argument(
         "--policy-arn",
         type=filled,
@@ -290,7 +300,9 @@ def run_parser() -> Parser:
         action="append",
         help="ARN of a managed policy that further limits the session; repeatable",
     )
-    aws.add_argument("--tag", metavar="KEY=VALUE", action="append", help="session tag; repeatable")
+    aws.add_argument(
+        "--tag", metavar="KEY=VALUE", action="append", help="session tag of the role or federated user; repeatable"
+    )
     aws.add_argument(
         "--transitive-tag-key",
         metavar="KEY",
@@ -340,8 +352,8 @@ def run_parser() -> Parser:
         "--cache-key",
         choices=("key", "boot"),
         default="key",
-        help="key that unseals the cache: the AWS key with its password and PCRs (default), or one that this TPM "
-        "has until it is reset",
+        help="key that unseals the cache: the AWS key with its password and PCRs (key, default), or a temporary "
+        "key that is lost when the TPM resets (boot)",
     )
     parser.add_argument(
         "--format",
@@ -350,11 +362,15 @@ def run_parser() -> Parser:
         help="output format: JSON for credential_process (default), variables for a shell or program, or a "
         "profile in ~/.aws/credentials",
     )
-    parser.add_argument("--credentials-profile", metavar="NAME", help="profile for --format credentials-file")
+    parser.add_argument(
+        "--credentials-profile",
+        metavar="NAME",
+        help="profile of ~/.aws/credentials to write; only with --format credentials-file",
+    )
     parser.add_argument(
         "--credentials-overwrite",
         action="store_true",
-        help="overwrite a profile that has a long-term key; that key is then lost",
+        help="let --credentials-profile overwrite a profile that has a long-term key (the key is lost)",
     )
     parser.add_argument(
         "--verbose",

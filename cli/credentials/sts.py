@@ -269,7 +269,7 @@ def _check_fit(settings: RunSettings, operation: str) -> None:
     for option, (value, operations) in operations_by_option.items():
         if value and operation not in operations:
             wanted = " or ".join(f"--{one}" for one in operations if one != "GetSessionToken")
-            raise UsageError(f"--{option} cannot be used with this operation; it is for {wanted}")
+            raise UsageError(f"--{option} needs {wanted}")
     if operation == "root-of" and not settings.task_policy_arn:
         raise UsageError("--root-of needs --task-policy-arn, such as arn:aws:iam::aws:policy/root-task/...")
     for option, value in (("mfa-process", settings.mfa_process), ("mfa-totp", settings.mfa_totp)):

@@ -24,7 +24,7 @@ def key_at(where: int | str) -> HmacKey:
 
 
 def aws_code(settings: RunSettings) -> str:
-    """Returns the current code for a run's --mfa-totp by one HMAC, with the TPM closed again.
+    """Opens the TPM, returns the current code of a run's --mfa-totp key, and closes the TPM.
 
     The key is used with the session encryption and salt key of the run's own key, and with its passwords if the
     token's key file states that it has a password. Raises UsageError, KeyFileError, and the errors of

@@ -35,10 +35,10 @@ class Order(NamedTuple):
 
     `secret` is the HMAC key, `auth` its password. `pcrs` bind it to their current values. `parent` is a persistent
     handle or a hierarchy, `parent_auth` its authValue; `pin` is the key that sessions are salted to. `duplication`
-    is the policy by which the key can be duplicated; without such a policy, the key stays in its TPM. `ways` are
-    the alternatives of a described policy, instead of `pcrs`. The policy need not be satisfied now, so the key is
-    not tested. `hash_name` is the HMAC's hash, a name of TPM_ALG. `template` is the public area of a key with the
-    policy `ways`, satisfied now. The new key differs from it in its secret only, and is tested.
+    is the policy by which the key can be duplicated; without such a policy, the key stays in its TPM. `hash_name`
+    is the HMAC's hash, a name of TPM_ALG. `ways`: alternative policies (PolicyOR branches), instead of `pcrs`; the
+    key is not tested. `template`: public area of an existing key with the policy `ways`, which the current state
+    satisfies; the new key gets the same attributes with a new secret, and is tested.
     """
 
     secret: Secret

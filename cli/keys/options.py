@@ -112,13 +112,13 @@ def add_pin_options(parser: argparse.ArgumentParser, what_for: str = "") -> None
         "--tpm-session-encrypt-with-name",
         type=filled,
         metavar="NAME[@WHERE]",
-        help=f"hex Name of this TPM's endorsement or storage key, as `tpmwire ek` prints it to pin{what_for}",
+        help=f"hex Name of the TPM key to pin, printed by `tpmwire ek`; a different TPM is refused{what_for}",
     )
     parser.add_argument(
         "--tpm-session-encrypt-with-public",
         type=filled,
         metavar="FILE",
-        help="file with that public key in any form, instead of its Name",
+        help="file with the public key to pin (PEM, DER or TPM structure), instead of its Name",
     )
 
 
@@ -149,14 +149,14 @@ def add_target_options(parser: argparse.ArgumentParser, option: str = "--to") ->
     parser.add_argument(
         f"{option}-key",
         metavar="KIND",
-        help="kind of the key in its TPM, if the file does not state it: ek-rsa, ek-ecc, ek-p384, h2, srk, "
+        help="type of the target's parent key, if the file does not contain it: ek-rsa, ek-ecc, ek-p384, h2, srk, "
         "srk-rsa",
     )
     parser.add_argument(
         f"{option}-handle",
         type=persistent_handle,
         metavar="HANDLE",
-        help="persistent handle of the key in its TPM, if it is not the standard one",
+        help="persistent handle of the target's parent key (default: the standard handle of its type)",
     )
 
 

@@ -46,7 +46,7 @@ class Place(NamedTuple):
 
     @property
     def absolute(self) -> "Place":
-        """Returns the same location with an absolute path."""
+        """Returns a copy of the location with an absolute path."""
         return self._replace(file=os.path.abspath(self.file)) if self.file else self
 
     def __bool__(self) -> bool:

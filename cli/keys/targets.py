@@ -88,7 +88,7 @@ class Target(NamedTuple):
 
     @classmethod
     def from_json(cls, text: str, where: str, kind: str | None = None) -> Self:
-        """Parses the JSON of this program or of a cloud. Raises UsageError."""
+        """Parses JSON printed by `tpmwire export-public` or a cloud provider's CLI. Raises UsageError."""
         try:
             # Examples in the clouds' documentation have line ends inside strings.
             fields = strict_json.loads(text, lines=True)

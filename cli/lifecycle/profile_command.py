@@ -61,7 +61,7 @@ class ProfileCommand:
         return signer
 
     def rewrite(self, key_id: str, place: Place, name: bytes) -> str:
-        """Returns the same command line for a different key of the same TPM; all other options are preserved."""
+        """Returns a copy of the command line for a different key of the same TPM; preserves all other options."""
         new = [f"--aws-access-key-id={key_id}"]
         if place.handle is None:
             new.append(f"--credential-file={place.file}")

@@ -17,7 +17,7 @@ def switch_profiles(
 ) -> list[str]:
     """Rewrites all profiles of ~/.aws/config that use the key, in one step; returns their sections.
 
-    The new line was tested with the settings of `profile`.
+    `profile`: the profile whose settings were used to test the new credential_process line.
     """
     path = os.path.realpath(config_path())
     switched: list[str] = []

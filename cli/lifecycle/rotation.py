@@ -114,11 +114,13 @@ def begin_rotation(profile: str, place: Place) -> State:
     check_place(place, command)
     for path, section, removable in sections_with(command.key_id):
         hint = (
-            f"`tpmwire enroll --profile {removable} --remove-plaintext` removes it"
+            f"remove it with `tpmwire enroll --profile {removable} --remove-plaintext`"
             if removable
-            else "remove it first"
+            else "remove it from the file"
         )
-        raise UsageError(f"{command.key_id} is still in plaintext in [{section}] of {path}; {hint}")
+        raise UsageError(
+            f"the secret key of {command.key_id} is still in plaintext in [{section}] of {path}; {hint}"
+        )
     if command.settings.useEKParent:
         raise UsageError(
             "cannot rotate a key that was wrapped for this TPM's EK; wrap a new key on the machine "

@@ -190,7 +190,7 @@ def add_sigv4a_use_options(parser: "argparse._ActionsContainer") -> None:
         "--sigv4a",
         metavar="KEY",
         help="P-256 key in the TPM that signs by SigV4A: a file or persistent handle from `tpmwire import "
-        "--sigv4a-out`; has the password, PCRs and other options of the HMAC key",
+        "--sigv4a-out`; uses the same password, PCRs and other options as the HMAC key",
     )
     parser.add_argument(
         "--region-set",
@@ -232,7 +232,7 @@ def add_request_options(parser: argparse.ArgumentParser) -> None:
         "url", metavar="URL", help="URL of the request: https://HOST/PATH?QUERY, or s3://BUCKET/KEY"
     )
     parser.add_argument(
-        "-X", "--request", metavar="METHOD", help="HTTP method (default: GET, or POST or PUT if a body is given)"
+        "-X", "--request", metavar="METHOD", help="HTTP method (default: GET; POST with -d, PUT with -T)"
     )
     parser.add_argument(
         "-H",

@@ -111,7 +111,7 @@ def _signing_scope(
 
 
 def _is_unsigned(caller: Caller, service: str, request: Request, *, unsigned: bool) -> bool:
-    """Returns whether the body is not signed. Raises UsageError if the service requires it."""
+    """Returns True for an unsigned body. Raises UsageError if the service requires a signed body."""
     fit = rules_for(service).may_be_unsigned and request.url.startswith("https:")
     if unsigned and not fit:
         raise UsageError(

@@ -24,8 +24,8 @@ def sigv4a_key_of(run: RunSettings, place: str | None, region_set: str | None) -
     by_session = bool(run.assumeRole or run.federation_name or run.root_of or run.mfa_serial)
     if place and by_session:
         raise UsageError(
-            "--sigv4a signs with a long-term key, but a role or session signs with temporary "
-            "credentials; remove one of them"
+            "--sigv4a cannot be combined with a role or session: it needs a long-term key; remove --sigv4a "
+            "or the role options"
         )
     if place:
         key = _key(run, sigv4a_place(place))

@@ -114,7 +114,11 @@ def _make_way(path: str) -> None:
             # Of a process that could not clean up.
             os.unlink(path)
         except OSError as error:
-            raise UsageError(f"--socket {path} is in use: {error.strerror or 'no response'}") from error
+            reason = error.strerror or "no response"
+            raise UsageError(
+                f"--socket {path}: cannot connect to the existing socket: {reason}; "
+                "remove it, or choose another path"
+            ) from error
         else:
             raise UsageError(
                 f"--socket {path}: in use by another program; stop that program, or choose another path"

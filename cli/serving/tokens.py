@@ -73,7 +73,10 @@ class TokenFile:
             return
 
     def opens(self, given: str) -> bool:
-        """Returns whether `given` is the token, or was it until a minute ago; in constant time."""
+        """Returns whether `given` matches the current token, or the one replaced within the last minute.
+
+        Compares in constant time.
+        """
         word = given.encode("utf-8", "replace")
         now = bool(self._token) and hmac.compare_digest(word, self._token)
         before = bool(self._before) and hmac.compare_digest(word, self._before)

@@ -1,1 +1,1 @@
-"""Opens the TPM; passwords, pins, inventory and cleanup."""
+"""TPM access: open, passwords, pins, inventory and cleanup."""

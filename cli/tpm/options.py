@@ -38,12 +38,15 @@ def add_auth_options(parser: "argparse.ArgumentParser", whose: str, what: str) -
     """Adds --WHOSE-auth-file, --WHOSE-auth-prompt and --WHOSE-auth, which exclude each other."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
-        f"--{whose}-auth-file", type=filled, metavar="FILE", help=f"file with {what} (or {VARIABLES[whose]})"
+        f"--{whose}-auth-file",
+        type=filled,
+        metavar="FILE",
+        help=f"file with {what} (env: {VARIABLES[whose]} contains the password)",
     )
-    group.add_argument(f"--{whose}-auth-prompt", action="store_true", help="ask for the password on the terminal")
+    group.add_argument(f"--{whose}-auth-prompt", action="store_true", help=f"ask on the terminal for {what}")
     group.add_argument(
         f"--{whose}-auth",
         type=filled,
         metavar="PASSWORD",
-        help="the password itself, visible to other users in the process list",
+        help=f"{what}, visible to other users in the process list",
     )

@@ -106,10 +106,15 @@ def _configure_token(parser: argparse.ArgumentParser) -> None:
         "--signing-algorithm", required=True, metavar="ALG", help="signing algorithm: ES384 or RS256"
     )
     parser.add_argument(
-        "--token-duration", metavar="SECONDS", help="lifetime of the token, 60 to 3600 (default: 300, set by AWS)"
+        "--token-duration",
+        metavar="SECONDS",
+        help="lifetime of the token in seconds, 60 to 3600 (default: 300, set by AWS)",
     )
     parser.add_argument(
-        "--token-tag", action="append", metavar="KEY=VALUE", help="custom claim in the token; repeatable"
+        "--token-tag",
+        action="append",
+        metavar="KEY=VALUE",
+        help="custom claim to include in the token; repeatable",
     )
     parser.add_argument("--scope", metavar="SCOPES", help="OAuth scopes, separated by blanks")
     parser.add_argument(

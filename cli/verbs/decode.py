@@ -69,27 +69,49 @@ class Settings:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     parser.add_argument(
-        "input", nargs="*", metavar="HEX|FILE", help="hex, a file, or - for standard input (default: -)"
+        "input",
+        nargs="*",
+        metavar="HEX|FILE",
+        help="commands and responses to explain: hex, a file, or - for standard input (default: -)",
     )
     parser.add_argument(
         "--command",
         metavar="NAME|CODE",
-        help="command of a response whose command is not in the input: GetRandom or 0x17b",
+        help="command that produced the response, if the input contains only the response; e.g. GetRandom or "
+        "0x17b",
     )
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print a JSON list of trees")
     output.add_argument("--html", metavar="FILE", help="write an HTML page that highlights each field's bytes")
     keys = parser.add_argument_group("keys of the recorded sessions; each option is repeatable")
     keys.add_argument(
-        "--salt", action="append", default=[], metavar="HEX", help="salt of a session, not encrypted"
+        "--salt",
+        action="append",
+        default=[],
+        metavar="HEX",
+        help="plaintext salt of a recorded session; repeatable",
     )
     keys.add_argument(
-        "--salt-file", action="append", default=[], metavar="FILE", help="file with the salt, in hex or binary"
+        "--salt-file",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="file with the plaintext salt of a recorded session, in hex or binary; repeatable",
     )
     keys.add_argument(
-        "--auth", action="append", default=[], metavar="VALUE", help="authValue of an entity: text:WORD, or hex"
+        "--auth",
+        action="append",
+        default=[],
+        metavar="VALUE",
+        help="authValue of an entity in the recording: text:WORD, or hex; repeatable",
     )
-    keys.add_argument("--auth-file", action="append", default=[], metavar="FILE", help="file with a password")
+    keys.add_argument(
+        "--auth-file",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="file with the password of an entity in the recording; repeatable",
+    )
     parser.add_argument(
         "--color",
         choices=("auto", "always", "never"),

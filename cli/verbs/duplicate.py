@@ -12,8 +12,8 @@ On the other machine:
 A key created with --duplicable-to FILE can be copied to that parent only, and from there no further. A key created
 with --duplicable-to any can be copied to every parent. All other keys cannot be copied. This TPM keeps its key.
 
-An inner wrap needs --inner-key-file on both sides: a second key, to be sent separately from the file. tpm2_import
-reads the files of --public, --private and --seed.
+An inner wrapper needs --inner-key-file on both sides: a second key, to be sent separately from the file.
+tpm2_import reads the files of --public, --private and --seed.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from ..tpm.open import open_tpm
 __all__ = ["Settings", "configure", "run"]
 
 INNER_KEY_SIZE = 16
-"""Bytes of the inner wrap's key, AES-128."""
+"""Size in bytes of the inner wrapper's AES-128 key."""
 
 
 class Settings(TargetSettings, FormatSettings, TpmSettings):
@@ -70,21 +70,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_target_options(parser)
     add_format_option(parser)
     parser.add_argument("--out", metavar="FILE", help="write an importable key file for `tpmwire import-key`")
-    parser.add_argument("--public", metavar="FILE", help="write the public area for tpm2_import -u")
-    parser.add_argument("--private", metavar="FILE", help="write the duplicate for tpm2_import -i")
-    parser.add_argument("--seed", metavar="FILE", help="write the encrypted seed for tpm2_import -s")
+    parser.add_argument("--public", metavar="FILE", help="write the public area to FILE, for tpm2_import -u")
+    parser.add_argument("--private", metavar="FILE", help="write the duplicate to FILE, for tpm2_import -i")
+    parser.add_argument("--seed", metavar="FILE", help="write the encrypted seed to FILE, for tpm2_import -s")
     parser.add_argument(
         "--inner-key-file",
         metavar="FILE",
-        help="add an inner wrap, and write its 16-byte key here for `tpmwire import-key` or tpm2_import -k",
+        help="add an inner wrapper; write its 16-byte key to FILE for `tpmwire import-key` or tpm2_import -k",
     )
     parser.add_argument(
-        "--key-auth-file", metavar="FILE", help="file with the key's password, if needed (env: TPM_KEY_AUTH)"
+        "--key-auth-file",
+        metavar="FILE",
+        help="file with the key's password (env: TPM_KEY_AUTH contains the password)",
     )
     parser.add_argument(
         "--parent-auth-file",
         metavar="FILE",
-        help="file with the password of the key's parent, or of its hierarchy (or TPM_PARENT_AUTH)",
+        help="file with the password of the key's parent, or of the parent's hierarchy (env: TPM_PARENT_AUTH "
+        "contains the password)",
     )
     parser.add_argument("--force", action="store_true", help="replace existing files")
 
@@ -118,7 +121,7 @@ def _inner_key(path: str | None, file: "KeyFile") -> "Secret | None":
     if path:
         return Secret(random_bytes(INNER_KEY_SIZE))
     if file.public.object_attributes & TPMA_OBJECT.ENCRYPTED_DUPLICATION:
-        raise UsageError("the key needs an inner wrap (encryptedDuplication); add --inner-key-file FILE")
+        raise UsageError("the key needs an inner wrapper (encryptedDuplication); add --inner-key-file FILE")
     return None
 
 
@@ -144,7 +147,7 @@ def _write(args: Settings, file: "KeyFile", target: "Target", made: "Duplicated"
     private, seed = (len(part).to_bytes(2, "big") + part for part in made)
     if inner is not None and args.inner_key_file:
         write_whole(args.inner_key_file, inner.reveal(), force=args.force)
-        note(f"wrote the inner wrap's key to {args.inner_key_file}; send it separately from the duplicate")
+        note(f"wrote the inner wrapper's key to {args.inner_key_file}; send it separately from the duplicate")
     if args.out:
         importable = file.replace(
             type=IMPORTABLE,

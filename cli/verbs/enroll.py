@@ -106,7 +106,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--remove-plaintext",
         action="store_true",
-        help="remove the plaintext lines without asking, once the key is verified",
+        help="remove the key's plaintext lines from ~/.aws without asking, once the TPM's key is verified",
     )
     parser.add_argument(
         "--force",
@@ -117,7 +117,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--aws-region",
         metavar="REGION",
-        help="use this region's STS (default: the profile's, else the global one)",
+        help="region of the STS endpoint (default: the profile's region, else the global endpoint)",
     )
     parser.add_argument(
         "--pcrs", type=filled, metavar="PCRS", help="bind the key to PCRs: 23, 7,23 or sha256:7,23"

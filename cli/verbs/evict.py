@@ -33,7 +33,10 @@ class Settings(OwnerSettings, TpmSettings):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     parser.add_argument(
-        "handle", type=persistent_handle, metavar="HANDLE", help="handle of the key, such as 0x81010002"
+        "handle",
+        type=persistent_handle,
+        metavar="HANDLE",
+        help="persistent handle of the key to remove, such as 0x81010002",
     )
     parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     add_auth_options(parser, "owner", "the owner's password")

@@ -60,7 +60,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "0x81000001; or an endorsement key (default: h2; h1 if the TPM lacks ECC)",
     )
     parser.add_argument("--host", metavar="NAME", help="name of this host in the output (default: its host name)")
-    parser.add_argument("--out", metavar="FILE", help="write to a file instead of standard output")
+    parser.add_argument("--out", metavar="FILE", help="file to write the public key to (default: standard output)")
     add_auth_options(
         parser, "parent", "the password of the key's hierarchy: endorsement for ek-*, else the owner's"
     )

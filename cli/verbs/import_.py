@@ -94,8 +94,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force",
         action="store_true",
-        help="replace existing files and handles, those of the SigV4A key too; accept a secret that AWS would "
-        "not issue",
+        help="overwrite existing key files and persistent keys, also those of the SigV4A key; accept a "
+        "secret that AWS would not issue",
     )
     add_sigv4a_options(parser)
     group = parser.add_mutually_exclusive_group()
@@ -110,7 +110,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         dest="policy_json",
         type=filled,
         metavar="FILE",
-        help="policy in JSON (`tpmwire policy --help`), which need not be satisfied now, so the key is not tested",
+        help="file with a JSON policy (see `tpmwire policy --help`); the current state need not satisfy "
+        "it, so the new key is not tested",
     )
     add_auth_options(parser, "key", "a password for the key")
     parser.add_argument(
@@ -124,13 +125,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--duplicable-to-key",
         metavar="KIND",
-        help="kind of the key in its TPM, if the file does not state it: ek-rsa, ek-ecc, ek-p384, h2, srk, "
-        "srk-rsa",
+        help="type of the new parent key, if the --duplicable-to file does not contain it: ek-rsa, "
+        "ek-ecc, ek-p384, h2, srk, srk-rsa",
     )
     parser.add_argument(
         "--aws-access-key-id",
         metavar="ID",
-        help="access key id of the secret, for the profile and for SigV4A (AWS_ACCESS_KEY_ID)",
+        help="access key ID that belongs to the secret, for --write-profile, --verify and the SigV4A key "
+        "(env: AWS_ACCESS_KEY_ID)",
     )
     parser.add_argument(
         "--write-profile",
@@ -147,11 +149,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--aws-region",
         metavar="REGION",
-        help="use this region's STS (default: the profile's, else the global one)",
+        help="region of the STS endpoint (default: the profile's region, else the global endpoint)",
     )
     add_parent_options(parser)
     add_tpm_options(parser, "60s")
-    add_pin_options(parser, ": the secret then goes to that TPM only")
+    add_pin_options(parser, " before the secret is sent")
 
 
 def run(args: Settings) -> int:

@@ -59,9 +59,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     add_tpm_options(parser, "60s")
     parser.add_argument("file", metavar="FILE", nargs="?", help="importable key file")
-    parser.add_argument("--public", metavar="FILE", help="instead of FILE: public area from tpm2_create -u")
-    parser.add_argument("--private", metavar="FILE", help="with --public: duplicate from tpm2_duplicate -r")
-    parser.add_argument("--seed", metavar="FILE", help="with --public: encrypted seed from tpm2_duplicate -s")
+    parser.add_argument(
+        "--public", metavar="FILE", help="file with the public area from tpm2_create -u, instead of a key file"
+    )
+    parser.add_argument(
+        "--private", metavar="FILE", help="with --public: file with the duplicate from tpm2_duplicate -r"
+    )
+    parser.add_argument(
+        "--seed", metavar="FILE", help="with --public: file with the encrypted seed from tpm2_duplicate -s"
+    )
     parser.add_argument(
         "--parent",
         type=persistent_handle,
@@ -72,28 +78,34 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--inner-key-file",
         metavar="FILE",
-        help="file with the 16-byte key of an inner wrap, from `tpmwire duplicate` or tpm2_duplicate -o",
+        help="file with the 16-byte key of the inner wrapper, from `tpmwire duplicate` or tpm2_duplicate -o",
     )
     parser.add_argument("--out", metavar="FILE", help="write the key as a loadable key file")
     parser.add_argument(
         "--persistent-handle", type=new_handle, metavar="HANDLE", help="make the key persistent at this handle"
     )
-    parser.add_argument("--key-auth-file", metavar="FILE", help="file with the key's password (or TPM_KEY_AUTH)")
+    parser.add_argument(
+        "--key-auth-file",
+        metavar="FILE",
+        help="file with the key's password (env: TPM_KEY_AUTH contains the password)",
+    )
     parser.add_argument(
         "--parent-auth-file",
         metavar="FILE",
-        help="file with the password of the parent or its hierarchy (or TPM_PARENT_AUTH)",
+        help="file with the password of the key's parent, or of the parent's hierarchy (env: TPM_PARENT_AUTH "
+        "contains the password)",
     )
     parser.add_argument(
         "--pcrs",
         metavar="PCRS",
-        help="PCRs of the key's policy, such as 7,23, if the file does not state them (files of tpmcopy do not)",
+        help="PCRs of the key's policy, such as 7,23, if the key file does not contain them (e.g. from tpmcopy)",
     )
     parser.add_argument("--use-ek-parent", action="store_true", help="the key was wrapped for an endorsement key")
     parser.add_argument(
         "--owner-auth-file",
         metavar="FILE",
-        help="file with the owner's password, needed for --persistent-handle (or TPM_OWNER_AUTH)",
+        help="file with the owner's password, needed for --persistent-handle (env: TPM_OWNER_AUTH contains the "
+        "password)",
     )
     parser.add_argument("--force", action="store_true", help="replace an existing file")
 

@@ -39,7 +39,11 @@ class Settings(ParentSettings, TpmSettings):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    parser.add_argument("what", metavar="WHAT", help="ek-rsa, ek-ecc, srk, srk-rsa, h2, a handle, or a file")
+    parser.add_argument(
+        "what",
+        metavar="WHAT",
+        help="object whose Name is printed: ek-rsa, ek-ecc, srk, srk-rsa, h2, a handle, or a file",
+    )
     add_auth_options(parser, "parent", "the hierarchy's password, needed to create a key")
     # A chip may need ten seconds for an RSA key.
     add_tpm_options(parser, "60s")

@@ -32,11 +32,14 @@ class Settings(OwnerSettings, ParentSettings, TpmSettings):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    parser.add_argument("file", metavar="FILE", help="key file (TSS2 PRIVATE KEY)")
+    parser.add_argument("file", metavar="FILE", help="key file (TSS2 PRIVATE KEY) with the key to make persistent")
     parser.add_argument(
-        "handle", type=persistent_handle, metavar="HANDLE", help="handle for the key, such as 0x81010002"
+        "handle",
+        type=persistent_handle,
+        metavar="HANDLE",
+        help="persistent handle to store the key at, such as 0x81010002",
     )
-    parser.add_argument("--force", action="store_true", help="replace the object at the handle")
+    parser.add_argument("--force", action="store_true", help="replace an existing object at HANDLE")
     add_auth_options(parser, "parent", "the password of the file's parent, or of its hierarchy")
     add_auth_options(parser, "owner", "the owner's password, if it differs from the parent's")
     add_tpm_options(parser, "60s")

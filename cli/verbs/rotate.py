@@ -91,7 +91,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--discard",
         metavar="ID",
-        help="with --resume: delete this new key of the interrupted rotation, and start again",
+        help="with --resume: delete the new key with this ID, created by the interrupted rotation, and "
+        "start again",
     )
     parser.add_argument("--yes", action="store_true", help="do not ask for confirmation before a key is deleted")
     place = parser.add_mutually_exclusive_group()

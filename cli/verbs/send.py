@@ -67,7 +67,12 @@ class Settings(TpmSettings):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     add_tpm_options(parser, patience="60s")
-    parser.add_argument("words", nargs="*", metavar="NAME FIELD=VALUE", help="a command and its fields")
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="NAME FIELD=VALUE",
+        help="command and its fields (FIELD=VALUE); + separates commands",
+    )
     parser.add_argument("--json", metavar="FILE", help="file with the commands as JSON; - is standard input")
     parser.add_argument(
         "--auth-file",

@@ -72,22 +72,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--token-file",
         required=True,
         metavar="FILE",
-        help="file with the token that opens /credentials; created with mode 0600 if it is missing",
+        help="file with the authorization token for /credentials; created with mode 0600 if missing",
     )
     where.add_argument(
-        "--port", action=Once, type=int, metavar="PORT", help=f"TCP port (default: {_PORT}; 0 chooses a free port)"
+        "--port",
+        action=Once,
+        type=int,
+        metavar="PORT",
+        help=f"TCP port to serve on (default: {_PORT}; 0 chooses a free port)",
     )
-    where.add_argument("--address", action=Once, metavar="IP", help="loopback address: 127.0.0.1 (default) or ::1")
+    where.add_argument(
+        "--address", action=Once, metavar="IP", help="loopback address to serve on: 127.0.0.1 (default) or ::1"
+    )
     where.add_argument(
         "--socket",
         action=Once,
         metavar="PATH",
-        help="unix socket, instead of TCP or together with --port or --address",
+        help="path of a unix socket to serve on, instead of TCP; with --port or --address, in addition to TCP",
     )
     where.add_argument(
         "--socket-mode",
         metavar="MODE",
-        help="permissions of the socket: 0600 (default), or 0660 to include its group",
+        help="file mode of the unix socket: 0600 (default), or 0660 to admit its group; needs --socket",
     )
     where.add_argument(
         "--imds",
@@ -224,8 +230,10 @@ def _listeners(args: Settings) -> Iterator[list[socket.socket]]:
     Raises UsageError.
     """
     mode = args.socket_mode
-    if mode is not None and not (args.socket and re.fullmatch("0?[0-7]{3}", mode)):
-        raise UsageError(f"--socket-mode {mode}: expected 0600 or 0660, together with --socket")
+    if mode is not None and not args.socket:
+        raise UsageError("--socket-mode needs --socket")
+    if mode is not None and not re.fullmatch("0?[0-7]{3}", mode):
+        raise UsageError(f"--socket-mode {mode}: invalid mode; use e.g. 0600 or 0660")
     places = {"address": args.address, "port": args.port, "socket": args.socket}
     own = [name for name, value in places.items() if value is not None]
     with contextlib.ExitStack() as stack:

@@ -59,7 +59,7 @@ class Settings:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    parser.add_argument("file", metavar="FILE", help="key file")
+    parser.add_argument("file", metavar="FILE", help="key file to describe")
     parser.add_argument("--json", action="store_true", help="print a JSON object with the fields of the file")
 
 

@@ -45,7 +45,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name", nargs="?", metavar="NAME", help="command, structure or constant (default: list all)"
     )
-    parser.add_argument("value", nargs="?", metavar="VALUE", help="number of this type, or name of a constant")
+    parser.add_argument(
+        "value", nargs="?", metavar="VALUE", help="value to decode as NAME: a number or the name of a constant"
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON object")
 
 

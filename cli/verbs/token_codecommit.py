@@ -55,9 +55,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ignore-host-check",
         action="store_true",
-        help="also print passwords for hosts outside AWS; the host then gets a password for the "
-        "repository of that "
-        "path",
+        help="also print passwords for hosts outside AWS (risk: the host can use the password on the AWS "
+        "repository with the same path)",
     )
     add_use_options(parser, without=("--format",))
 

@@ -60,7 +60,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="action that docker requests, with a registry on standard input (default: print the password)",
     )
     parser.add_argument("--region", metavar="REGION", help="region of the registry (default: the profile's)")
-    parser.add_argument("--public", action="store_true", help=f"for {_PUBLIC}")
+    parser.add_argument("--public", action="store_true", help=f"get the password for {_PUBLIC} (ECR Public)")
     add_use_options(parser, without=("--format",))
 
 

@@ -48,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     cluster = parser.add_mutually_exclusive_group(required=True)
     cluster.add_argument("--cluster-name", metavar="NAME", help="name of the cluster")
     cluster.add_argument(
-        "--cluster-id", metavar="ID", help="id of a local cluster on an Outpost, instead of a name"
+        "--cluster-id", metavar="ID", help="ID of a local cluster on an Outpost, instead of --cluster-name"
     )
     parser.add_argument("--region", metavar="REGION", help="region of the cluster (default: the profile's)")
     add_use_options(parser, without=("--format",))

@@ -74,13 +74,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _configure_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--secret-file", metavar="FILE", help="file with the secret (default: standard input, or a prompt)"
+        "--secret-file", metavar="FILE", help="file with the token's secret (default: standard input, or a prompt)"
     )
     parser.add_argument("--out", metavar="FILE", help="write the key as a TSS2 PEM file; - is standard output")
     parser.add_argument(
         "--persistent-handle", type=new_handle, metavar="HANDLE", help="make the key persistent at this handle"
     )
-    parser.add_argument("--force", action="store_true", help="replace an existing file and handle")
+    parser.add_argument("--force", action="store_true", help="overwrite an existing key file or persistent key")
     parser.add_argument(
         "--pcrs", type=filled, metavar="PCRS", help="bind the key to PCRs: 23, 7,23 or sha256:7,23"
     )
@@ -108,7 +108,9 @@ def _configure_code(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--verbose", action="store_true", help="print on stderr how long the code is valid")
     add_auth_options(parser, "key", "the key's password")
     parser.add_argument(
-        "--pcrs", metavar="PCRS", help="PCRs of a key at a handle; for a key file, the file states them"
+        "--pcrs",
+        metavar="PCRS",
+        help="PCRs of the key's policy; only for a persistent handle (a key file contains them)",
     )
     add_auth_options(parser, "parent", "the password of the key file's parent, or of its hierarchy")
     _add_tpm_and_pin(parser, "2s")

@@ -52,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     add_tpm_options(parser, patience="60s")
     parser.add_argument(
-        "--out", metavar="FILE", help="write the explanations to this file (default: standard error)"
+        "--out", metavar="FILE", help="file to write the explanations to (default: standard error)"
     )
     parser.add_argument("--secrets", action="store_true", help="show passwords and other secret fields")
     parser.add_argument(
@@ -177,7 +177,7 @@ class Relay:
         self._disconnect(key)
 
     def _show(self, command: bytes, response: bytes) -> None:
-        """Calls `seen`. Failed output ends the explanations, but does not disturb the program and the TPM."""
+        """Passes the exchange to `self._seen`; a write error ends the explanations, not the program."""
         if self._deaf:
             return
         try:

@@ -73,21 +73,34 @@ class Settings(TargetSettings, FormatSettings, SecretSettings):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     target = parser.add_mutually_exclusive_group(required=True)
-    target.add_argument("--to", metavar="FILE", help="public key of the target, in any form")
+    target.add_argument(
+        "--to",
+        metavar="FILE",
+        help="file with the target's public key: export-public JSON, PEM, DER, TPM structure, EK certificate",
+    )
     target.add_argument(
         "--fleet",
         metavar="HOSTS",
-        help="many targets: a directory, a .csv or JSON Lines file, or - for standard input",
+        help="wrap for many targets: a directory, a .csv or JSON Lines file, or - for standard input",
     )
     add_target_options(parser)
     add_format_option(parser)
     parser.add_argument(
-        "--out", metavar="PATH", required=True, help="key file; for a fleet a directory, or - for JSON Lines"
+        "--out",
+        metavar="PATH",
+        required=True,
+        help="key file to write; with --fleet, a directory for the key files, or - for JSON Lines on "
+        "standard output",
     )
     add_secret_options(parser)
-    parser.add_argument("--secret-file", metavar="FILE", help="file with the secret (default: standard input)")
     parser.add_argument(
-        "--key-auth-file", type=filled, metavar="FILE", help="file with a password for the key (or TPM_KEY_AUTH)"
+        "--secret-file", metavar="FILE", help="file with the AWS secret access key (default: standard input)"
+    )
+    parser.add_argument(
+        "--key-auth-file",
+        type=filled,
+        metavar="FILE",
+        help="file with a password for the key (env: TPM_KEY_AUTH contains the password)",
     )
     bound = parser.add_mutually_exclusive_group()
     bound.add_argument(
@@ -101,41 +114,44 @@ def configure(parser: argparse.ArgumentParser) -> None:
         dest="policy_json",
         type=filled,
         metavar="FILE",
-        help="a policy without branches in JSON (`tpmwire policy --help`)",
+        help="file with a JSON policy without branches for the key (see `tpmwire policy --help`)",
     )
     parser.add_argument(
         "--sigv4a-out",
         metavar="FILE",
-        help="with --to: also wrap the SigV4A key, which AWS derives from access key id and secret "
-        "(docs/sigv4a.md)",
+        help="with --to: also wrap the SigV4A key, derived from access key ID and secret, and write it to FILE "
+        "(see docs/sigv4a.md)",
     )
     parser.add_argument(
         "--aws-access-key-id",
         metavar="ID",
-        help="access key id of the secret (AWS_ACCESS_KEY_ID): for --sigv4a-out and a fleet's manifest",
+        help="access key ID that belongs to the secret, for --sigv4a-out and the fleet manifest "
+        "(env: AWS_ACCESS_KEY_ID)",
     )
     parser.add_argument(
         "--ca",
         nargs="+",
         default=[],
         metavar="FILE",
-        help="CA certificates that must have issued the EK certificates",
+        help="files with CA certificates; each target must have an EK certificate that one of them issued",
     )
     parser.add_argument(
         "--force",
         action="store_true",
         help="replace an existing key file; accept a secret that AWS would not issue",
     )
-    parser.add_argument("--resume", action="store_true", help="continue an interrupted fleet")
-    parser.add_argument("--shard", metavar="K/N", help="wrap only the K-th of N parts of a fleet")
+    parser.add_argument("--resume", action="store_true", help="resume an interrupted --fleet run")
     parser.add_argument(
-        "--json", action="store_true", help="print a summary of a fleet in JSON (on stderr with --out -)"
+        "--shard", metavar="K/N", help="wrap only the K-th of N parts of the --fleet hosts, such as 2/8"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print the summary of a --fleet run in JSON (on stderr with --out -)"
     )
     parser.add_argument(
         "--jobs",
         type=int,
         metavar="N",
-        help="number of processes for a fleet (default: all cores; one for --fleet -)",
+        help="number of processes of a --fleet run (default: one per core; always one for --fleet -)",
     )
 
 

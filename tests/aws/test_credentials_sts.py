@@ -123,7 +123,7 @@ REFUSED = {
         ["--assumeRole", f"--aws-arn={ROLE}", "--federation-name=bob"],
         "different operations",
     ),
-    "a limit that would not limit": (["--policy={}"], "--policy cannot be used with this operation"),
+    "a limit that would not limit": (["--policy={}"], "--policy needs "),
     "tag without value": (["--federation-name=bob", "--tag=a"], "KEY=VALUE"),
     "tag twice": (["--federation-name=bob", "--tag=a=1", "--tag=a=2"], "given twice"),
     "tags of one name": (

@@ -131,8 +131,8 @@ def test_by_a_unix_socket_with_curl(tmp_path: Path) -> None:
     [
         (["--address=0.0.0.0"], "reachable from other machines"),
         (["--port=70000"], "--port 70000 is not valid"),
-        (["--socket-mode=0600"], "together with --socket"),
-        (["--socket=s", "--socket-mode=rw"], "expected 0600 or 0660"),
+        (["--socket-mode=0600"], "--socket-mode needs --socket"),
+        (["--socket=s", "--socket-mode=rw"], "invalid mode; use e.g. 0600 or 0660"),
         (["--token-file=/"], "is not a regular file"),
         (["--profile=none"], "profile 'none' not found"),
         (["--keyPass-file=/dev/null"], "--keyPass-file /dev/null is read again for each refresh"),

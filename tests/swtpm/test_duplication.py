@@ -75,7 +75,7 @@ def step(swtpm: Swtpm, *words: str | Path, cwd: Path) -> None:
 USES = {"free": (b"", ()), "password": (b"pass word", ()), "PCR": (b"", ("--pcrs", "23"))}
 
 
-@pytest.mark.parametrize("inner", [False, True], ids=["outer wrap", "inner wrap"])
+@pytest.mark.parametrize("inner", [False, True], ids=["outer wrapper", "inner wrapper"])
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("kind", ["h2", "srk", "ek-rsa", "ek-ecc"])
 def test_from_one_tpm_to_the_other(

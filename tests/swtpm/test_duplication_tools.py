@@ -65,7 +65,7 @@ def public_area(swtpm: Swtpm, kind: str, where: Path, tool: Tool) -> str:
     return "--use-ek-parent"
 
 
-@pytest.mark.parametrize("inner", [False, True], ids=["outer wrap", "inner wrap"])
+@pytest.mark.parametrize("inner", [False, True], ids=["outer wrapper", "inner wrapper"])
 @pytest.mark.parametrize("kind", ["h2", "srk", "ek-rsa", "ek-ecc"])
 def test_from_tpm2_tools(a: Swtpm, b: Swtpm, tool: Tool, tmp_path: Path, kind: str, inner: bool) -> None:
     parent = public_area(b, kind, tmp_path, tool)
@@ -99,7 +99,7 @@ def test_from_tpm2_tools(a: Swtpm, b: Swtpm, tool: Tool, tmp_path: Path, kind: s
         assert key.hmac(tpm, DATE) == EXPECTED
 
 
-@pytest.mark.parametrize("inner", [False, True], ids=["outer wrap", "inner wrap"])
+@pytest.mark.parametrize("inner", [False, True], ids=["outer wrapper", "inner wrapper"])
 @pytest.mark.parametrize("kind", ["h2", "srk"])
 def test_to_tpm2_tools(a: Swtpm, b: Swtpm, tool: Tool, tmp_path: Path, kind: str, inner: bool) -> None:
     public_area(b, kind, tmp_path, tool)

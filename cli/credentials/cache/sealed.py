@@ -102,7 +102,10 @@ def seal_text(
 
 
 def unseal_text(clear: ClearPart, root: bytes, purpose: bytes) -> bytes:
-    """Returns the sealed text. Raises DamagedError if a bit was changed, or `root` or `purpose` does not match."""
+    """Returns the unsealed plaintext.
+
+    Raises DamagedError if the data was modified, or `root` or `purpose` does not match.
+    """
     header = len(clear.sealed) - len(_HEADER.parse(clear.sealed).rest)
     body, tag = clear.sealed[:-_TAG], clear.sealed[-_TAG:]
     stream, key = _keys(root, clear.salt, len(body) - header)
