@@ -198,8 +198,7 @@ def run_parser() -> Parser:
         "--keyPass",
         "--keypass",
         metavar="PASSWORD",
-        help="password of the key, visible to other users in the process list; prefer TPM_KEY_AUTH or "
-        "--keyPass-file",
+        help="the key's password, visible to other users in the process list (env: TPM_KEY_AUTH)",
     )
     key.add_argument(
         "--keyPass-file", "--keypass-file", type=filled, metavar="FILE", help="file with the key's password"
@@ -216,8 +215,7 @@ def run_parser() -> Parser:
         "--parentpass-file",
         type=filled,
         metavar="FILE",
-        help="file with the password of the key file's parent, or of the hierarchy in which the parent "
-        "or the pinned key is created",
+        help="file with the password of the key's parent, or of the parent's hierarchy",
     )
     key.add_argument("--pcrs", metavar="PCRS", help="PCRs that the key is bound to: 23, 7,23 or sha256:7,23")
     key.add_argument(
@@ -352,8 +350,7 @@ def run_parser() -> Parser:
         "--cache-key",
         choices=("key", "boot"),
         default="key",
-        help="key that unseals the cache: the AWS key with its password and PCRs (key, default), or a temporary "
-        "key that is lost when the TPM resets (boot)",
+        help="key that unseals the cache: the AWS key (key, default), or one that is lost when the TPM resets (boot)",
     )
     parser.add_argument(
         "--format",

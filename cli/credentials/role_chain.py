@@ -90,7 +90,8 @@ def _chained(config: Config, name: str, seen: tuple[str, ...]) -> tuple[RunSetti
     names = tuple(profile.name for profile in chain)
     if again := next((one for one in names if one in seen), None):
         raise UsageError(
-            f"profile {again} leads back to itself; end its chain at a profile with the key's options"
+            f"profile {again}: source_profile loop; the last profile of the chain must have "
+            "the key's credential_process"
         )
     text = base.get("credential_process")
     if text is None:
@@ -148,7 +149,7 @@ def _assuming(settings: RunSettings, profile: Profile) -> RunSettings:
         raise UsageError(f"{profile} has role_arn but no source_profile; add source_profile")
     if settings.federation_name or settings.root_of:
         raise UsageError(
-            f"{profile} builds on a federated user or root, which cannot assume roles; choose another "
+            f"{profile} uses credentials of a federated user or root, which cannot assume roles; choose another "
             "source_profile"
         )
     before = read_role(settings)

@@ -137,7 +137,8 @@ def check_free(tpm: Tpm, handle: int, *, force: bool) -> None:
     """Raises UsageError if the handle is occupied and must not be replaced."""
     if is_occupied(tpm, handle) and not force:
         raise UsageError(
-            f"0x{handle:08x} is occupied (`tpmwire list`); choose another handle, or give --force to replace it"
+            f"0x{handle:08x} is occupied; choose another handle (see `tpmwire list`), "
+            "or give --force to replace it"
         )
 
 

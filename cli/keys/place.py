@@ -156,7 +156,7 @@ def _put_beside(tpm: Tpm, key: Placement, handle: int, *, force: bool) -> int:
     """
     taken, beside = nv.handles(tpm, handle, _LAST), handle
     if handle in taken and not force:
-        raise UsageError(f"0x{handle:08x} is occupied (`tpmwire list`); choose another handle")
+        raise UsageError(f"0x{handle:08x} is occupied; choose another handle (see `tpmwire list`)")
     while beside in taken:
         beside += 1
     if beside > max(handle, _LAST):

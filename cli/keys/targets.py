@@ -58,9 +58,9 @@ class Target(NamedTuple):
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any], where: str, kind: str | None = None) -> Self:
-        """Parses the fields of JSON from this program or a cloud, or of a CSV row; `public` may have any form.
+        """Parses the fields of a CSV row, or of JSON from `tpmwire export-public` or a cloud provider.
 
-        Raises UsageError.
+        `public` may have any form. Raises UsageError.
         """
         if "public" not in fields:
             target = _of_cloud(fields, where, kind)
@@ -93,7 +93,7 @@ class Target(NamedTuple):
             # Examples in the clouds' documentation have line ends inside strings.
             fields = strict_json.loads(text, lines=True)
         except ValueError as error:
-            many = "; `tpmwire wrap --fleet` takes many hosts" if "Extra data" in str(error) else ""
+            many = "; wrap for many hosts with `tpmwire wrap --fleet`" if "Extra data" in str(error) else ""
             raise UsageError(f"{where} is not valid JSON: {error}{many}") from error
         if isinstance(fields, list) and len(fields) == 1:
             (fields,) = fields
@@ -149,7 +149,7 @@ def _of_text(
     try:
         found = read_public_key(data)
     except KeyFileError as error:
-        raise UsageError(f"{where}: {error}, or JSON of {JSON_FORMS}") from error
+        raise UsageError(f"{where}: {error}, or JSON printed by {JSON_FORMS}") from error
     choices = _choices(found, where, kind)
     name = likely if likely in choices else next(iter(choices))
     if tell and found.certificate is None and len(choices) > 1:
@@ -182,7 +182,7 @@ def _choices(found: "Found", where: str, kind: str | None) -> "dict[str, TPMT_PU
 
 
 def _of_cloud(fields: dict[str, Any], where: str, kind: str | None) -> Target:
-    """Parses the JSON of a cloud provider, recognized by its fields."""
+    """Parses JSON printed by a cloud provider's CLI, which is recognized by its fields."""
     values = {name.lower().replace("_", "").replace("-", ""): value for name, value in fields.items()}
     host = str(values.get("instanceid") or "target")
     if isinstance(values.get("keyvalue"), str):
@@ -199,7 +199,7 @@ def _of_cloud(fields: dict[str, Any], where: str, kind: str | None) -> Target:
     if "parentname" in values or "TSS2 PRIVATE KEY" in str(fields.get("key")):
         raise UsageError(f"{where} is an already wrapped key; run `tpmwire import-key {where}` on the target")
     names = ", ".join(map(repr, list(fields)[:6])) or "no fields"
-    raise UsageError(f"{where} is JSON with {names}; expected the JSON of {JSON_FORMS}")
+    raise UsageError(f"{where} is JSON with {names}; expected JSON printed by {JSON_FORMS}")
 
 
 def _of_google(values: dict[str, Any], kind: str | None) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Detects the sender of a request by header fields: a program of this machine, a web page, or a proxy."""
+"""Detects the sender of a request by header fields: a local program, a web page, or a proxy."""
 
 import ipaddress
 import re
@@ -31,7 +31,7 @@ def check_sender(fields: Mapping[str, str]) -> None:
         if _FORWARDED.fullmatch(name):
             raise RefusedError(403, "Forbidden", f"forwarded requests are refused ({name})")
         if _PAGE.fullmatch(name):
-            raise RefusedError(403, "Forbidden", f"requests of web pages are refused ({name})")
+            raise RefusedError(403, "Forbidden", f"requests from web pages are refused ({name})")
 
 
 def check_host(host: str | None, port: int | None) -> None:

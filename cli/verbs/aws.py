@@ -77,9 +77,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for name, text in _QUESTIONS.items():
         question = questions.add_parser(name, help=text, description=text)
         if name == "key-info":
-            question.add_argument("about", metavar="ID", help="access key id")
+            question.add_argument("about", metavar="ID", help="access key ID whose AWS account is queried")
         if name == "decode-message":
-            question.add_argument("about", metavar="ENCODED", help="encoded message")
+            question.add_argument(
+                "about", metavar="ENCODED", help="encoded authorization message from an AWS error"
+            )
         if name == "web-identity-token":
             _configure_token(question)
         if name == "delegated-access-token":

@@ -122,7 +122,9 @@ def run(args: Settings) -> int:
     key = _key(args, choices[0], owner)
     with Tpm.open(args.tpm_path, args.timeout) as tpm:
         if args.persistent_handle is not None and is_occupied(tpm, args.persistent_handle):
-            raise UsageError(f"0x{args.persistent_handle:08x} is occupied (`tpmwire list`); choose another handle")
+            raise UsageError(
+                f"0x{args.persistent_handle:08x} is occupied; choose another handle (see `tpmwire list`)"
+            )
         loadable = _import(tpm, key, choices)
         ready = key.of_file(loadable)
         _test_key(tpm, ready, loadable)

@@ -3,7 +3,7 @@
   printf %s "$SECRET" | tpmwire wrap --to web-1.json --out web-1.pem
 
 web-1.json is the output of `tpmwire export-public` on the target, or its public key in another form: PEM, DER,
-TPM2B_PUBLIC or TPMT_PUBLIC (binary, hex, base64), an EK certificate, or the JSON of `aws ec2
+TPM2B_PUBLIC or TPMT_PUBLIC (binary, hex, base64), an EK certificate, or JSON printed by `aws ec2
 get-instance-tpm-ek-pub` or `gcloud compute instances get-shielded-identity`. A bare public key is
 assumed to be the endorsement key; --to-key states a different kind. On the target, `tpmwire import-key web-1.pem`
 imports the key. It works on that TPM only and never leaves it. With --pcrs the key works only while the PCRs have

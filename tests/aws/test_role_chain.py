@@ -307,7 +307,7 @@ REFUSED = {
     "programs in a circle": (
         f"[profile a]\ncredential_process = {CREDENTIAL_PROCESS} --profile b\n"
         f"[profile b]\ncredential_process = {CREDENTIAL_PROCESS} --profile a\n",
-        "profile a leads back to itself",
+        "profile a: source_profile loop",
     ),
     "no process": ("[profile a]\nregion = eu-west-1\n", "profile a has no credential_process"),
     "a plaintext key": ("[profile a]\naws_access_key_id = AKIA\n", "has a static access key (aws_access_key_id)"),

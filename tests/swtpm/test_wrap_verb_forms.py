@@ -217,9 +217,9 @@ def test_what_google_says_of_an_instance(
     ("text", "says"),
     [
         ("{", "not valid JSON"),
-        ("{}\n{}\n", "`tpmwire wrap --fleet` takes many hosts"),
+        ("{}\n{}\n", "wrap for many hosts with `tpmwire wrap --fleet`"),
         ("[1, 2]", "expected a JSON object"),
-        ('{"a": 1}', "JSON with 'a'; expected the JSON of `tpmwire export-public`"),
+        ('{"a": 1}', "JSON with 'a'; expected JSON printed by `tpmwire export-public`"),
         ("{}", "no fields"),
         ('{"key": "-----BEGIN TSS2 PRIVATE KEY-----", "parentName": "00"}', "already wrapped key"),
         ('{"KeyValue": "AAAA"}', "not a public key"),
