@@ -49,7 +49,7 @@ def existing_profile(name: str) -> Profile:
 
 
 def profile_lines(command: str, name: str) -> str:
-    """A profile of ~/.aws/config."""
+    """Returns the lines of a profile in ~/.aws/config."""
     return f"[{section_of(name)}]\ncredential_process = {command}"
 
 

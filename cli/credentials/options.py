@@ -350,7 +350,7 @@ def run_parser() -> Parser:
         "--cache-key",
         choices=("key", "boot"),
         default="key",
-        help="key that unseals the cache: the AWS key (key, default), or one that is lost when the TPM resets (boot)",
+        help="key that unseals the cache: the AWS key (key, default), or a key that is lost at a TPM reset (boot)",
     )
     parser.add_argument(
         "--format",

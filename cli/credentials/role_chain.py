@@ -122,7 +122,7 @@ def _chained(config: Config, name: str, seen: tuple[str, ...]) -> tuple[RunSetti
 
 
 def without_process(base: Profile) -> str:
-    """Returns why a profile without credential_process cannot be used: its kind of credentials, if any."""
+    """Returns why a profile without credential_process cannot be used, such as its kind of credentials."""
     if source := base.get("credential_source"):
         return (
             f"{base} has credential_source = {source!r}, which does not use the TPM's key; set "

@@ -59,7 +59,7 @@ def obtain(settings: RunSettings) -> "Credentials":
 
 
 def _ask(settings: RunSettings, signer: "Signer") -> "Credentials":
-    """Returns the credentials from STS."""
+    """Calls STS for each operation, and returns the credentials of the last one."""
     # All errors that need neither TPM nor network are found before either is used.
     first, *chained = operations(settings, None)
     if settings.aws_arn and not settings.assumeRole:

@@ -78,7 +78,7 @@ def _of_uri(text: str) -> Token:
     if parts.netloc.lower() != "totp":
         raise UsageError("the otpauth URI is not for time-based codes; only otpauth://totp/ is supported")
     if any(len(values) > 1 for values in fields.values()) or "secret" not in fields:
-        raise UsageError("the otpauth URI has no secret, or repeats a parameter")
+        raise UsageError("the otpauth URI has no secret, or repeats a parameter; copy all of it from the QR code")
     given = {name: values[0] for name, values in fields.items()}
     return _checked(
         given["secret"],
@@ -90,9 +90,9 @@ def _of_uri(text: str) -> Token:
 
 def _checked(secret: str, hash_name: str, digits: str, period: str) -> Token:
     if hash_name not in _HASHES:
-        raise UsageError("the otpauth URI's algorithm is not SHA1, SHA256 or SHA512")
+        raise UsageError("the otpauth URI's algorithm is not supported; expected SHA1, SHA256 or SHA512")
     if digits not in ("6", "7", "8"):
-        raise UsageError("the otpauth URI's digits are not 6, 7 or 8")
+        raise UsageError("the otpauth URI's number of digits is not supported; expected 6, 7 or 8")
     if not (period.isascii() and period.isdecimal() and len(period) <= 4 and int(period) in PERIODS):
         raise UsageError(f"the otpauth URI's period is not a number of seconds from 1 to {PERIODS[-1]}")
     key = _base32(secret)

@@ -26,7 +26,7 @@ SESSIONS = {
 """The values of --session, and their meanings."""
 
 STEPS = "pcr:BANK:LIST, auth-value, password, command-code, secret:HIERARCHY"
-"""The values of --policy."""
+"""The steps that --policy accepts."""
 
 MOST = 3
 """Maximum number of sessions of a command (Part 1, §18.6)."""

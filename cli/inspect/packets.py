@@ -22,7 +22,7 @@ def read_capture(data: bytes) -> Iterator[Exchange]:
 
 
 def _swtpm(sent: bytes, answered: bytes) -> Iterator[Exchange]:
-    """Yields messages without framing."""
+    """Yields swtpm's commands and responses, which have no framing."""
     while size := _size(sent):
         answer = answered[: _size(answered)]
         yield sent[:size], answer

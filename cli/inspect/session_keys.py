@@ -13,7 +13,7 @@ __all__ = ["SessionKeys", "session_keys"]
 
 
 class SessionKeys(NamedTuple):
-    """The salts and authValues, in the order of the options."""
+    """The salts and authValues of recorded sessions, in the order of the options."""
 
     salts: "list[Secret]"
     auths: "list[Secret]"

@@ -101,7 +101,7 @@ def make_key(tpm: Tpm, order: Order) -> NewKey:
 
 
 def policy_of(tpm: Tpm, order: Order) -> Policy | None:
-    """Returns the policy of the ordered key, with the current PCR values. Raises TpmError, PolicyError."""
+    """Returns the policy of `order`'s key, with the current PCR values. Raises TpmError, PolicyError."""
     if order.ways:
         return order.ways[0]
     if order.pcrs is None and order.duplication is None:

@@ -145,7 +145,7 @@ class TargetSettings:
 
 
 def add_target_options(parser: argparse.ArgumentParser, option: str = "--to") -> None:
-    """Adds OPTION-handle and OPTION-key, for files that do not state the kind of key. Does not load tpmwire."""
+    """Adds OPTION-handle and OPTION-key, for files that do not contain the key's type. Does not load tpmwire."""
     parser.add_argument(
         f"{option}-key",
         metavar="KIND",
@@ -167,7 +167,7 @@ class FormatSettings:
 
 
 def add_format_option(parser: argparse.ArgumentParser) -> None:
-    """Adds --format, of the file for the target."""
+    """Adds --format, the format of the key file that is sent to the target."""
     parser.add_argument(
         "--format",
         choices=("pem", "tpmcopy"),

@@ -45,7 +45,7 @@ class ProfileCommand:
 
     @property
     def key(self) -> "HmacKey":
-        """Returns the key as the program will use it. Raises KeyFileError, UsageError."""
+        """Returns the HMAC key that the command line uses. Raises KeyFileError, UsageError."""
         if self._key is None:
             self._key = key_from(self.settings)
         return self._key

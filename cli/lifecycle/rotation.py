@@ -89,7 +89,7 @@ def place_values(place: Place) -> dict[str, str]:
 
 
 def open_tpm_for(command: ProfileCommand) -> Tpm:
-    """Opens the TPM of a profile."""
+    """Opens the TPM that a profile's command line selects."""
     # A profile's time-out is for one HMAC; making keys takes longer.
     return open_tpm(command.settings, timeout=60.0)
 
@@ -104,7 +104,7 @@ def check_place(place: Place, command: ProfileCommand) -> None:
 
 
 def _states_policy(file: KeyFile, command: ProfileCommand) -> bool:
-    """Returns whether the profile states all of the file's policy."""
+    """Returns whether the profile's options describe the whole policy in the key file."""
     return is_plain(file) and (not file.policy or bool(command.settings.pcrs))
 
 
@@ -183,7 +183,7 @@ def check_sigv4a(places: NewPlaces, command: ProfileCommand) -> None:
 def new_place(places: NewPlaces, tpm: Tpm, command: ProfileCommand, key_id: str) -> Place:
     """Returns the location of the new key: that of the options, else one beside the old key.
 
-    Raises UsageError if the file or handle is in use.
+    Raises UsageError if the file exists or the handle is occupied.
     """
     old, place, sigv4a = command.place, places.key, places.sigv4a.absolute
     if place.file or (old.file is not None and place.handle is None):

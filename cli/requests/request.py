@@ -152,7 +152,7 @@ def _client_region(caller: Caller, bucket: str, given: str | None) -> str:
 
 
 def _address(url: str, service: str | None) -> str:
-    """Returns the URL as sent, for the named service or, without a name, for that of the host."""
+    """Returns the URL as sent, for the named service or, without a name, for the service of the host."""
     parts = split_url(url)
     if parts.username is not None:
         raise UsageError("the URL contains a user name, which a signed request cannot have; remove it")

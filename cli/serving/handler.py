@@ -96,7 +96,7 @@ def _response(request: Request, service: Service, port: int | None) -> _Response
 
 
 def _put(request: Request, service: Service) -> _Response:
-    """Responds to a PUT, which opens a session of the metadata service."""
+    """Responds to a PUT request with a new token of the metadata service."""
     if request.path != "/latest/api/token" or not service.imds:
         raise _nothing()
     wanted = request.fields.get(_TTL.lower(), "")

@@ -43,7 +43,7 @@ class UsageError(Exception):
 
 
 class Interrupted(BaseException):
-    """A signal that ends the program. A BaseException, so handlers of errors do not catch it."""
+    """A signal that ends the program. A BaseException, so that handlers of errors do not catch the signal."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)

@@ -45,7 +45,7 @@ def run(args: Settings) -> int:
     try:
         if args.action == "clear":
             if args.json:
-                raise UsageError("--json is only for the list; remove it")
+                raise UsageError("--json has no effect with clear; remove it")
             number = clear()
             print(f"{number} cache{'' if number == 1 else 's'} removed from {place()}")
             return 0

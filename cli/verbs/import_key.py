@@ -181,7 +181,7 @@ def _import(tpm: "Tpm", key: "HmacKey | EcdsaKey", choices: "list[KeyFile]") -> 
 
 
 def _test_key(tpm: "Tpm", key: "HmacKey | EcdsaKey", file: "KeyFile") -> None:
-    """Tests the key by using it, since the secret is unknown."""
+    """Tests the key by computing an HMAC or signature with it, since its secret is unknown."""
     if file.type == SEALED:
         load_key(key, tpm)
         return

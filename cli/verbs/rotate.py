@@ -64,7 +64,7 @@ __all__ = ["Settings", "configure", "rotate", "run"]
 Result = TypeVar("Result")
 
 _PATIENCE = 90.0
-"""Seconds; AWS needs some until a new key is known everywhere."""
+"""Seconds to retry until AWS knows a new key everywhere."""
 
 
 class Settings(OwnerSettings, Sigv4aSettings):

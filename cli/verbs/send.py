@@ -177,7 +177,7 @@ class ExplainingTransport:
         self._last_words = ""
 
     def end(self, words: str) -> None:
-        """Stops printing; prints `words` once if a command is still sent."""
+        """Stops printing commands; prints `words` once if a further command is sent."""
         self._ending, self._last_words = True, words
 
     def transceive(self, command: bytes) -> bytes:

@@ -63,7 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: Settings) -> int:
     """Runs the program and the relay; returns the program's exit code."""
     if shutil.which(args.program[0]) is None:
-        raise UsageError(f"cannot find the program {args.program[0]!r}")
+        raise UsageError(f"cannot find the program {args.program[0]!r}; check its name and PATH")
     # A Unix socket's path has at most 107 bytes, too few for a directory with a long name.
     with tempfile.TemporaryDirectory(prefix="tpmwire-") as place:
         path = os.path.join(place, "tpm")

@@ -178,8 +178,8 @@ NOT_TAKEN = {
     "HOTP": (b"otpauth://hotp/a?secret=" + BASE32 + b"&counter=0", "only otpauth://totp/ is supported"),
     "no secret": (b"otpauth://totp/a?issuer=b", "has no secret"),
     "two secrets": (b"otpauth://totp/a?secret=" + BASE32 + b"&secret=" + BASE32, "repeats a parameter"),
-    "another hash": (b"otpauth://totp/a?algorithm=MD5&secret=" + BASE32, "not SHA1"),
-    "digits": (b"otpauth://totp/a?digits=9&secret=" + BASE32, "not 6, 7 or 8"),
+    "another hash": (b"otpauth://totp/a?algorithm=MD5&secret=" + BASE32, "expected SHA1"),
+    "digits": (b"otpauth://totp/a?digits=9&secret=" + BASE32, "expected 6, 7 or 8"),
     "no period": (b"otpauth://totp/a?period=0&secret=" + BASE32, "period is not a number of seconds"),
     "no query": (b"otpauth://totp/" + BASE32, "has no secret"),
 }

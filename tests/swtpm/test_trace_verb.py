@@ -77,7 +77,8 @@ def test_mistakes(tool: Tool) -> None:
     ran = tool("trace", "--tpm-path", "/nowhere", "--", "true")
     assert (ran.code, ran.err.count("\n")) == (3, 1)
     ran = tool("trace", "--", "no-such-program")
-    assert (ran.code, ran.err) == (2, "tpmwire: cannot find the program 'no-such-program'\n")
+    expected = "tpmwire: cannot find the program 'no-such-program'; check its name and PATH\n"
+    assert (ran.code, ran.err) == (2, expected)
     assert tool("trace").code == 2
 
 

@@ -24,7 +24,7 @@ class BootKey(HmacKey):
 
     Creates a primary key whose template has the message's digest as `unique`. The `unique` of the created key is a
     hash of the key and its seedValue, which never leave the TPM (Part 1, §14.4 and §27). Only someone who has used
-    this TPM since its reset can know it. That takes one command less than an HMAC with a created key.
+    this TPM since its reset can know it. Using `unique` takes one command less than an HMAC with the key.
     """
 
     def __init__(self, like: HmacKey, memory: "Memory | None") -> None:

@@ -30,7 +30,7 @@ class Keys(NamedTuple):
 
     @classmethod
     def of(cls, settings: RunSettings) -> "Keys":
-        """Returns the keys of the options. Raises the errors of `key_from`."""
+        """Returns the signing key and the cache key that the options describe. Raises the errors of `key_from`."""
         key, memory = key_from(settings), None
         # Without encryption, a persistent key needs only one command anyway.
         if key.file is not None or key.protected:

@@ -45,10 +45,11 @@ Other settings are not read, since a profile can contain secrets.
 
 
 def cache_purpose(settings: RunSettings, file: "KeyFile | None") -> bytes:
-    """Returns 32 bytes. The digest covers every option that is not known to be harmless, so new options are safe.
+    """Returns a 32-byte digest of all inputs that affect the credentials.
 
-    A key file is covered by its content, so a different key at the same path counts. It is not read again, since
-    it may be a pipe.
+    The digest covers every option that is not known to be harmless, so new options are safe. A key file
+    is covered by its content, so a different key at the same path counts. The file is not read again, since it may
+    be a pipe.
     """
     options = [(name, repr(value)) for name, value in sorted(vars(settings).items()) if name not in SHAPELESS]
     variables = [(name, os.environ[name]) for name in ENVIRONMENT if name in os.environ]

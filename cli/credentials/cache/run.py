@@ -42,7 +42,7 @@ SDKs wait about as long for a credential_process.
 """
 
 ANSWERS = 5
-"""Factor on --timeout for that wait: the responses of the TPM and of STS, with one retry."""
+"""Factor on --timeout for the wait for another run: the responses of the TPM and of STS, with one retry."""
 
 
 def cached(settings: RunSettings, key_id: str, ask: "Callable[[Signer], Credentials]") -> "Credentials":
@@ -150,7 +150,7 @@ def _last(keys: Keys, clear: ClearPart | None, use: bytes) -> CachedCredentials 
 
 
 def _passing(error: Exception) -> bool:
-    """Returns whether the error is a temporary failure of the network or AWS. A refusal is not."""
+    """Returns True for a temporary failure of the network or AWS, and False for a refusal."""
     from sigv4.errors import NetworkError, ResponseError, StsError  # noqa: PLC0415 - for a failed request only
     from sigv4.retry import RetryPolicy  # noqa: PLC0415 - likewise
 
@@ -213,7 +213,7 @@ def _fresh(clear: ClearPart) -> bool:
 
 
 def _due(settings: RunSettings, credentials: "Credentials") -> int:
-    """Returns the time of renewal in POSIX seconds."""
+    """Returns the time at which the credentials are to be renewed, in POSIX seconds."""
     ends = _end(credentials)
     seconds = (settings.duration or "").removesuffix("s")
     if seconds.isdecimal():

@@ -24,7 +24,7 @@ class UnfitError(Exception):
 
 
 def place() -> str:
-    """Returns the directory: $XDG_RUNTIME_DIR/tpmwire, which ends with the session, else that of XDG's caches.
+    """Returns the directory of this user's caches: $XDG_RUNTIME_DIR/tpmwire, else one among XDG's caches.
 
     Raises UnfitError if the home directory is unknown.
     """

@@ -37,7 +37,7 @@ class Host(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The host's name, as the fleet states it."""
+        """The host's name in the fleet's list."""
         return str(self.fields.get("host") or "")
 
 
@@ -143,7 +143,7 @@ def _host(text: bytes, where: str) -> Host:
 
 
 def survey(hosts: Iterable[Host]) -> Survey:
-    """Reads all hosts once."""
+    """Reads all hosts once; returns their number and repeated names."""
     seen: set[int] = set()
     repeated: set[int] = set()
     number, own_secrets = 0, True

@@ -149,7 +149,7 @@ def inputs_of(fields: Mapping[str, Any], order: WrapOrder) -> Inputs:
     if "password_file" in own:
         auth = _password(own["password_file"])
     if "pcrs" in own and "policy" in own:
-        raise UsageError("the host has both pcrs and policy; remove one")
+        raise UsageError("the host has both pcrs and policy; remove one of the two fields")
     if "pcrs" in own:
         use = KeyUse(pcrs=own["pcrs"])
     elif "policy" in own:
@@ -169,7 +169,7 @@ def _fingerprint(secret: Secret, said: list[object]) -> str:
 
 
 def _own(fields: Mapping[str, Any]) -> dict[str, str]:
-    """Returns the fields of `_OWN` that a host has, as text.
+    """Returns the host's fields that override the fleet's values (`_OWN`), as text.
 
     Raises UsageError for an empty or misspelled field.
     """
