@@ -91,7 +91,7 @@ def check_path(path: str, option: str, *, force: bool) -> None:
     if os.path.exists(path) and not os.path.isfile(path):
         raise UsageError(f"{path} is not a regular file; choose another path")
     if not os.path.isdir(directory):
-        raise UsageError(f"no such directory: {directory}")
+        raise UsageError(f"no such directory: {directory}; create it, or choose another path")
     if not os.access(directory, os.W_OK | os.X_OK):
         raise UsageError(f"{directory} is not writable")
 

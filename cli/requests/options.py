@@ -261,8 +261,8 @@ def add_body_options(parser: argparse.ArgumentParser) -> None:
         "--data",
         action="append",
         metavar="DATA",
-        help="request body: text, @FILE, or @- for standard input; implies POST, and a form unless -H "
-        "has a Content-Type; repeat to join with &",
+        help="request body: text, @FILE, or @- for standard input; implies POST, with the Content-Type "
+        "of a form unless -H sets one; repeat to join with &",
     )
     parser.add_argument(
         "-T",

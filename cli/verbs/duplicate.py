@@ -59,7 +59,7 @@ class Settings(TargetSettings, FormatSettings, TpmSettings):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     add_tpm_options(parser, "60s")
-    parser.add_argument("file", metavar="KEYFILE", help="key file")
+    parser.add_argument("file", metavar="KEYFILE", help="key file of the key to copy")
     parser.add_argument(
         "--to",
         metavar="FILE",

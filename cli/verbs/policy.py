@@ -88,7 +88,7 @@ def run(args: Settings) -> int:
     if any((args.key, args.key_password_file, args.name, args.out)):
         raise UsageError("--key, --key-password-file, --name and --out need `tpmwire policy sign FILE`")
     if len(words) > 1:
-        raise UsageError("expected one key file")
+        raise UsageError("more than one key file is given; give one")
     if words and (args.policy_json or args.pcrs):
         raise UsageError("a key file has its own policies; remove --json and --pcrs, or the file")
     return _show(words[0]) if words else _compute(args)

@@ -211,7 +211,7 @@ def _read_secret(args: Settings) -> Secret:
 def _wrap_fleet(args: Settings, fleet: Fleet, order: WrapOrder, shard: tuple[int, int]) -> int:
     found = None if fleet.once else survey(fleet)
     if found is not None and not found.hosts and shard[1] == 1:
-        raise UsageError(f"{fleet.path} contains no hosts")
+        raise UsageError(f"{fleet.path} contains no hosts; add one host per file or line")
     if args.secret_file or args.from_profile or (found is not None and not found.own_secrets):
         order = order._replace(secret=_read_secret(args))
     plan = FleetPlan(fleet, order, args.out, shard, args.jobs or (1 if fleet.once else os.cpu_count() or 1))
