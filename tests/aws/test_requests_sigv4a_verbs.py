@@ -138,7 +138,7 @@ def test_a_multi_region_access_point(world: World, capsys: pytest.CaptureFixture
         (["--region-set=*", "--service=s/3"], "'s/3' is not a valid service name"),
         (
             ["--region-set=*", "--assumeRole=true", "--aws-arn=arn:aws:iam::123456789012:role/x"],
-            "remove one of them",
+            "remove --sigv4a or the role options",
         ),
     ],
 )
