@@ -111,9 +111,9 @@ class Use:
         return session.kind == TPM_SE.POLICY and not session.session_key and not password
 
     def hmac_key(self, entity: bytes | None, auth: Secret | None = None) -> bytes:
-        """Returns the HMAC key for the entity with Name `name`; for a companion, `name` is None (Part 1, §19.6.8).
+        """Returns the HMAC key for the entity with the Name `entity` (Part 1, §19.6.8).
 
-        `auth` is the entity's authValue if the command has changed it.
+        For a companion session, `entity` is None. `auth` is the entity's authValue if the command has changed it.
         """
         session, auth = self.session, self.auth if auth is None else auth
         key = session.session_key.reveal()

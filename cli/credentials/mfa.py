@@ -48,7 +48,7 @@ def _from_program(command: str) -> str:
                 program.wait(max(0.0, deadline - time.monotonic()))
     except (TimeoutError, subprocess.TimeoutExpired):
         raise UsageError(f"--mfa-process printed no code within {_PATIENCE:g} seconds; run it by hand") from None
-    except (OSError, ValueError, IndexError) as error:
+    except (OSError, ValueError, IndexError, subprocess.SubprocessError) as error:
         raise UsageError(f"cannot run --mfa-process: {getattr(error, 'strerror', None) or error}") from None
     if program.returncode and len(said) <= _MOST:
         raise UsageError(f"--mfa-process failed with exit code {program.returncode}; run it by hand to see why")

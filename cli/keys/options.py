@@ -4,12 +4,13 @@ import argparse
 from typing import NamedTuple
 
 from tpmwire.secret import EMPTY_AUTH, Secret
+from tpmwire.spec.constants import TPM_RH
 from tpmwire.tpm import Tpm
 
 from ..terminal.options import filled, persistent_handle
 from ..tpm.options import OwnerSettings, ParentSettings, add_auth_options
 from ..tpm.passwords import owner_auth, parent_auth
-from .persist import make_srk
+from .persist import LAST_OWNER_HANDLE, make_srk
 
 __all__ = [
     "OWNER",
@@ -31,8 +32,7 @@ __all__ = [
     "parentage_of",
 ]
 
-OWNER = 0x40000001
-"""TPM_RH_OWNER (TPM 2.0 Part 2, §7.4)."""
+OWNER = int(TPM_RH.OWNER)
 
 SRK = 0x81000001
 """The storage root key (TCG TPM v2.0 Provisioning Guidance, §7.8)."""
@@ -41,7 +41,7 @@ SRK = 0x81000001
 def new_handle(text: str) -> int:
     """Parses a persistent handle of the owner's range (TPM 2.0 Part 3, §28.5). Raises ArgumentTypeError."""
     value = persistent_handle(text)
-    if value > 0x817FFFFF:
+    if value > LAST_OWNER_HANDLE:
         raise argparse.ArgumentTypeError(
             f"{text} belongs to the platform; choose a handle from 0x81000000 to 0x817fffff"
         )
@@ -145,7 +145,7 @@ class TargetSettings:
 
 
 def add_target_options(parser: argparse.ArgumentParser, option: str = "--to") -> None:
-    """Adds OPTION-handle and OPTION-key, for files that do not contain the key's type. Does not load tpmwire."""
+    """Adds OPTION-handle and OPTION-key, for files that do not contain the key's type."""
     parser.add_argument(
         f"{option}-key",
         metavar="KIND",

@@ -21,6 +21,7 @@ from tpmwire.use.key import Key, explain_missing_key
 from ..terminal.messages import UsageError, note
 
 __all__ = [
+    "LAST_OWNER_HANDLE",
     "ParentKey",
     "check_free",
     "check_parent",
@@ -32,6 +33,10 @@ __all__ = [
     "parent_at",
     "parent_of",
 ]
+
+
+LAST_OWNER_HANDLE = 0x817FFFFF
+"""The owner's last persistent handle; those after it belong to the platform (TPM 2.0 Part 3, §28.5)."""
 
 
 class ParentKey(NamedTuple):

@@ -17,12 +17,9 @@ from tpmwire.tpm import Tpm, undisturbed
 from ..terminal.files import check_regular, read_key_file, temporary_beside, write_whole
 from ..terminal.messages import UsageError, warn
 from .create import NewKey
-from .persist import evict, is_occupied, make_persistent
+from .persist import LAST_OWNER_HANDLE, evict, is_occupied, make_persistent
 
 __all__ = ["Place", "Placement", "check_path", "put_in_place", "read_public_at", "remove_key_at"]
-
-_LAST = 0x817FFFFF
-"""The owner's last persistent handle; those after it are the platform's (TPM 2.0 Part 3, §28.5)."""
 
 
 class Place(NamedTuple):
@@ -154,12 +151,12 @@ def _put_beside(tpm: Tpm, key: Placement, handle: int, *, force: bool) -> int:
     A persistent key cannot be moved, nor restored once it is evicted. So the new key is stored before the old key
     is evicted.
     """
-    taken, beside = nv.handles(tpm, handle, _LAST), handle
+    taken, beside = nv.handles(tpm, handle, LAST_OWNER_HANDLE), handle
     if handle in taken and not force:
         raise UsageError(f"0x{handle:08x} is occupied; choose another handle (see `tpmwire list`)")
     while beside in taken:
         beside += 1
-    if beside > max(handle, _LAST):
+    if beside > max(handle, LAST_OWNER_HANDLE):
         raise UsageError(f"no free handle after 0x{handle:08x} for the new key; remove a key with `tpmwire evict`")
     key.persist(beside)
     return beside

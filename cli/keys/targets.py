@@ -9,6 +9,7 @@ from tpmwire.errors import KeyFileError
 from tpmwire.keys.keyfile import KeyFile
 from tpmwire.keys.public_keys import Found, read_public_key
 from tpmwire.policy import strict_json
+from tpmwire.spec.constants import TPM_RH
 from tpmwire.spec.structures import TPMT_PUBLIC
 from tpmwire.use.parents import ENDORSEMENT, PARENTS, fitting, is_of, of_public
 
@@ -78,7 +79,7 @@ class Target(NamedTuple):
         if fields.get("name") and str(fields["name"]).lower() != name_of(target.public).hex():
             raise UsageError(f"{where}: the Name does not match the public area: one of them was changed")
         # Earlier versions wrote an endorsement key's hierarchy here, which means another key in a key file.
-        if parent is not None and not (target.parent in ENDORSEMENT and parent == TPM_RH_ENDORSEMENT):
+        if parent is not None and not (target.parent in ENDORSEMENT and parent == TPM_RH.ENDORSEMENT):
             target = target._replace(parent=parent)
         if not target.parent:
             raise UsageError(
@@ -100,9 +101,6 @@ class Target(NamedTuple):
         if not isinstance(fields, dict):
             raise UsageError(f"{where}: expected a JSON object, as printed by {JSON_FORMS}")
         return cls.from_fields(fields, where, kind)
-
-
-TPM_RH_ENDORSEMENT = 0x4000000B
 
 
 def format_key_file(file: "KeyFile", target: Target, format: str) -> str:

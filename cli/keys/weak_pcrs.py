@@ -24,7 +24,7 @@ ones.
 def warn_of_pcrs(
     selection: "tuple[TPMS_PCR_SELECTION, ...]", values: "Mapping[tuple[TPM_ALG, int], bytes] | None" = None
 ) -> None:
-    """Returns a warning if a key is to be bound to weak PCRs; `values` are their current or future values."""
+    """Warns if a key is to be bound to weak PCRs; `values` are their current or future values."""
     places = pcrs_in(selection)
     resettable = sorted({number for _, number in places} & _RESETTABLE)
     unused = sorted(
@@ -41,7 +41,7 @@ def warn_of_pcrs(
 
 
 def warn_of_policies(policies: "Iterable[Policy]", alg: "TPM_ALG") -> None:
-    """Returns the warning for the PCRs of policies, which contain only a digest of the values."""
+    """Warns of the PCRs of policies, which contain only a digest of the values."""
     for policy in policies:
         for statement in policy.statements:
             if not isinstance(statement, PolicyPCR):

@@ -21,7 +21,7 @@ def running(
     program = None
     try:
         with _undelivered() as unblock:
-            program = subprocess.Popen(words, preexec_fn=unblock, **options)  # noqa: S603, PLW1509 - blocks in the main thread only
+            program = subprocess.Popen(words, preexec_fn=unblock, **options)  # noqa: S603, PLW1509 - only without other threads
         yield program
     finally:
         if program is not None:
@@ -33,10 +33,10 @@ def running(
 def _undelivered() -> "Iterator[_Unblock | None]":
     """Delivers signals that end this process after the block: inside Popen they would leave the program running.
 
-    Yields a function that unblocks them, for the program, which inherits the blocked signals. Yields None in
-    threads other than the main thread, which get no signals.
+    Yields a function that unblocks them, for the program, which inherits the blocked signals. Yields None if
+    there are other threads: with them, Python must not run between fork and exec.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if threading.active_count() > 1:
         yield None
         return
     unblock = _Unblock(signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}))

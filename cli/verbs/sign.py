@@ -92,7 +92,7 @@ def _flat(request: "Request") -> list[tuple[str, str]]:
 
 
 def _write(request: "Request") -> None:
-    """Returns the HTTP/1.1 request as it is sent."""
+    """Writes the HTTP/1.1 request to stdout, as it is sent."""
     parts = urlsplit(request.url)
     lines = [f"{request.method} {parts.path or '/'}{'?' if parts.query else ''}{parts.query} HTTP/1.1"]
     if request.header("Host") is None:

@@ -1,7 +1,12 @@
 """Policies in words: each statement says what it wants, also when it comes from a key file."""
 
-import pytest
+import json
 
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tpmwire.errors import PolicyError
 from tpmwire.policy.policy import Policy
 from tpmwire.policy.statement import statement_classes
 from tpmwire.policy.text import from_json, tree
@@ -48,3 +53,13 @@ def test_branches_stand_below_each_other() -> None:
         "  2. PolicyNvWritten: the NV index was written",
         "PolicyAuthValue: the key's password",
     ]
+
+
+@pytest.mark.parametrize("signature", ["00", "0018", "0014"])
+def test_a_truncated_signature_is_an_invalid_field(signature: str) -> None:
+    """It is in the user's file, so no TPM has to do with it."""
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    text = json.dumps([{"type": "PolicySigned", "key": pem, "signature": signature}])
+    with pytest.raises(PolicyError, match="PolicySigned has an invalid field"):
+        from_json(text)

@@ -8,7 +8,7 @@ selection such as `sha256:7,23`. A public key is PEM, or a public area in hex.
 
 from typing import Any, NamedTuple
 
-from ..errors import EncodeError, PolicyError
+from ..errors import DecodeError, EncodeError, PolicyError
 from ..record import marks
 from ..spec.constants import TPM_ALG
 from ..spec.numbers import OpenEnum
@@ -60,7 +60,7 @@ def from_fields(item: Any, alg: TPM_ALG) -> Statement:
             }
         )
         made.build()
-    except (EncodeError, ValueError, TypeError, AttributeError, KeyError) as error:
+    except (DecodeError, EncodeError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise PolicyError(f"{kind.__name__} has an invalid field: {error}") from error
     return made
 

@@ -28,7 +28,7 @@ class BootKey(HmacKey):
     """
 
     def __init__(self, like: HmacKey, memory: "Memory | None") -> None:
-        """Returns a key that is protected like `like`: salted to the same pin, or to the salt key in `memory`."""
+        """Creates a key that is protected like `like`: salted to the same pin, or to the salt key in `memory`."""
         super().__init__(protected=like.protected, pin=like.pin)
         self.memory = memory
         self._of_pin = like.hierarchy_auths()

@@ -36,7 +36,7 @@ MOST = 36 * 3600
 DAMAGED = "ignored: damaged, or sealed by a different key or TPM, or before the last reset; replacing it"
 
 PATIENCE = 60.0
-"""Maximum number of seconds to wait for another run that calls STS;
+"""Maximum number of seconds to wait for another run that calls STS.
 
 SDKs wait about as long for a credential_process.
 """
