@@ -226,7 +226,7 @@ def _check_edit(before: str, after: str, section: str, values: Mapping[str, str 
 def _parse_text(text: str, section: str) -> dict[str, dict[str, str]]:
     """Returns the sections and their settings as botocore reads them, always with `section`.
 
-    Raises UsageError, which quotes no line of the text.
+    Raises UsageError, whose message never contains a line of the text.
     """
     try:
         parser = parse_config(text)

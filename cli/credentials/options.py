@@ -437,7 +437,7 @@ def totp_place(settings: RunSettings) -> int | str:
 
 
 def read_policy(settings: RunSettings) -> str | None:
-    """Returns the session policy of the options, also from its file; None without one. Raises UsageError."""
+    """Returns the session policy of --policy or --policy-file; None if neither is given. Raises UsageError."""
     if not settings.policy_file:
         return settings.policy
     from ..terminal.files import read_small  # noqa: PLC0415 - few runs have a policy file

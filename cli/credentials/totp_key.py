@@ -48,7 +48,7 @@ def aws_code(settings: RunSettings) -> str:
         raise
     if len(mac) != 20:
         raise UsageError(
-            "--mfa-totp: AWS needs SHA-1 codes, but this key uses a different hash; check that it is "
-            "the token's key"
+            "--mfa-totp: AWS needs codes computed with HMAC-SHA-1, but this key has a different hash; give a key "
+            "that `tpmwire totp import` created"
         )
     return code_of(mac)

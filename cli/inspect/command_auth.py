@@ -33,7 +33,7 @@ MOST = 3
 
 
 def policy_from(steps: list[str], kind: "type[Command]") -> "Policy | None":
-    """Parses policy steps such as `pcr:sha256:7`, in order; returns None without steps. Raises UsageError."""
+    """Parses policy steps such as `pcr:sha256:7`, in order; returns None if there are none. Raises UsageError."""
     if not steps:
         return None
     if not any(role.authorized for _, role in kind.handle_fields()):

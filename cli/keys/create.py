@@ -33,12 +33,14 @@ __all__ = ["NewKey", "Order", "make_key", "policy_of", "usable_key"]
 class Order(NamedTuple):
     """The attributes of a new key.
 
-    `secret` is the HMAC key, `auth` its password. `pcrs` bind it to their current values. `parent` is a persistent
-    handle or a hierarchy, `parent_auth` its authValue; `pin` is the key that sessions are salted to. `duplication`
-    is the policy by which the key can be duplicated; without such a policy, the key stays in its TPM. `hash_name`
-    is the HMAC's hash, a name of TPM_ALG. `ways`: alternative policies (PolicyOR branches), instead of `pcrs`; the
-    key is not tested. `template`: public area of an existing key with the policy `ways`, which the current state
-    satisfies; the new key gets the same attributes with a new secret, and is tested.
+    `secret` is the HMAC key, `auth` its password. `pcrs` binds the key to the current values of these PCRs.
+    `parent` is a persistent handle or a hierarchy, `parent_auth` its authValue; `pin` is the key that sessions are
+    salted to. `duplication` is the policy by which the key can be duplicated; without such a policy, the key stays
+    in its TPM. `hash_name` is the HMAC's hash, a name of TPM_ALG.
+
+    `ways` has alternative policies (PolicyOR branches) and replaces `pcrs`. The key is then not tested, because
+    the current state may not satisfy them. `template` is the public area of an existing key, whose policy `ways`
+    is satisfied now: the new key has its attributes and a new secret, and is tested.
     """
 
     secret: Secret

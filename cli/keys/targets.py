@@ -32,9 +32,9 @@ JSON_FORMS = (
 class Target(NamedTuple):
     """A parent key in the TPM of another machine.
 
-    `host` is a name for users and files. `kind` is one of `tpmwire.use.parents.PARENTS`. `parent` is the handle
-    for the key file: a hierarchy for a primary that is created, or a persistent handle. `certificate` is the EK
-    certificate in PEM, if any.
+    `host` is the machine's name, for messages and file names. `kind` is one of `tpmwire.use.parents.PARENTS`.
+    `parent` is the handle for the key file: a hierarchy for a primary that is created, or a persistent handle.
+    `certificate` is the EK certificate in PEM, if any.
     """
 
     host: str

@@ -21,7 +21,9 @@ LARGEST_BUNDLE = 16 << 20
 
 
 def read_trust(paths: "Sequence[str]") -> "Trust | None":
-    """Reads the CA certificates of --ca; returns None without --ca. Warns of a certificate that cannot be read.
+    """Reads the CA certificates of --ca; returns None if --ca is not given.
+
+    Warns of a certificate that cannot be read.
 
     Raises UsageError if the files contain no root certificate.
     """

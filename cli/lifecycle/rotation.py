@@ -188,8 +188,10 @@ def new_place(places: NewPlaces, tpm: Tpm, command: ProfileCommand, key_id: str)
     old, place, sigv4a = command.place, places.key, places.sigv4a.absolute
     if place.file or (old.file is not None and place.handle is None):
         file = os.path.abspath(place.file or os.path.join(os.path.dirname(old.file or ""), f"{key_id}.pem"))
-        if os.path.lexists(file) or file == sigv4a.file:
-            raise UsageError(f"{file} exists, or belongs to a different key; choose another --out")
+        if os.path.lexists(file):
+            raise UsageError(f"{file} exists; choose another --out")
+        if file == sigv4a.file:
+            raise UsageError(f"{file} is to hold both new keys; choose another --out or --sigv4a-out")
         return Place(file=file)
     if place.handle is None:
         assert old.handle is not None

@@ -29,7 +29,7 @@ class State:
 
     @classmethod
     def load(cls, profile: str) -> "State | None":
-        """Returns the state of a profile's rotation, or None without an unfinished rotation. Raises UsageError."""
+        """Returns the state of a profile's rotation, or None if no rotation is unfinished. Raises UsageError."""
         path = _state_path(profile)
         if not os.path.lexists(path):
             return None
@@ -38,7 +38,8 @@ class State:
             return cls(path, {"stage": values["stage"], "old": values["old"]} | values)
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(
-                f"{path} is not a valid rotation state; check the user's access keys, then remove it"
+                f"{path} is not a valid rotation state; in IAM, delete the user's unused access key, then remove "
+                "this file"
             ) from error
 
     @classmethod

@@ -65,17 +65,17 @@ class Store:
 
     @property
     def end(self) -> float:
-        """The expiration of the credentials in POSIX seconds; 0 without credentials."""
+        """The expiration of the credentials in POSIX seconds; 0 if there are no credentials."""
         return self._held.end if self._held else 0.0
 
     @property
     def fetched(self) -> float:
-        """The time of the last fetch in POSIX seconds; 0 without credentials."""
+        """The time of the last fetch in POSIX seconds; 0 if there are no credentials."""
         return self._held.fetched if self._held else 0.0
 
     @property
     def due(self) -> float:
-        """The time of the next fetch in POSIX seconds; later after a failure."""
+        """The time of the next fetch in POSIX seconds, postponed after a failure; 0 if the clock was set back."""
         # If the clock was set back, seconds would become hours.
         return self._due if self._clock() > self._set_at - _CLOCK_STEP else 0.0
 

@@ -64,7 +64,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         metavar="FILE",
-        help="write the response to FILE atomically; - writes to standard output unchanged",
+        help="write the response to FILE atomically; - is standard output, unfiltered even on a terminal",
     )
     parser.add_argument(
         "-i", "--include", action="store_true", help="print status and headers of the response first"

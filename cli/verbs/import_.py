@@ -234,7 +234,7 @@ def _key_id(args: Settings) -> str:
 
 
 def _is_described(args: Settings) -> bool:
-    """Returns whether the options describe the policy, which need not be satisfied now."""
+    """Returns whether a policy or PCR values are given, which the current state need not satisfy."""
     return bool(args.policy_json) or "=" in (args.pcrs or "")
 
 

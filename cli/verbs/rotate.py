@@ -195,7 +195,8 @@ def _recover(args: Settings, state: State, owner: Secret) -> None:
         _discard(args.profile, state, owner)
     elif args.discard and state.stage != "begun":
         raise UsageError(
-            f"{args.discard} is not a key that can be discarded; the rotation is at the stage {state.stage!r}"
+            f"cannot discard {args.discard}: --discard accepts only the new key of an interrupted rotation, "
+            "before the profile uses it; continue with --resume alone"
         )
 
 

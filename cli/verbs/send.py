@@ -181,7 +181,7 @@ class ExplainingTransport:
         self._ending, self._last_words = True, words
 
     def transceive(self, command: bytes) -> bytes:
-        """As `Transport.transceive`; prints the command before it is sent, and the response."""
+        """Sends a command like `Transport.transceive`; prints it before, and the response after it."""
         if self._ending:
             if self._last_words:
                 note(self._last_words)

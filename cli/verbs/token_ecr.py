@@ -57,7 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "action",
         nargs="?",
         choices=("get", "store", "erase", "list"),
-        help="action that docker requests, with a registry on standard input (default: print the password)",
+        help="docker credential helper action; get reads the registry from stdin (default: print the password)",
     )
     parser.add_argument("--region", metavar="REGION", help="region of the registry (default: the profile's)")
     parser.add_argument("--public", action="store_true", help=f"get the password for {_PUBLIC} (ECR Public)")

@@ -136,7 +136,7 @@ def test_refused_before_anybody_is_asked(
 def test_the_aws_key_itself_is_no_token(box: Machine, sts: VerifyingSts, front: Front) -> None:
     done = box.run(*_words(sts, front, box.swtpm.path, *_mfa(f"{keys.PLAIN_HANDLE:#x}")))
     assert (done.returncode, done.stdout, front.seen) == (2, "", [])
-    assert "AWS needs SHA-1 codes" in done.stderr
+    assert "AWS needs codes computed with HMAC-SHA-1" in done.stderr
     assert left_behind(box.swtpm.path) == []
 
 

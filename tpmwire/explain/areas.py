@@ -43,7 +43,10 @@ def first_content(parameters: bytes) -> bytes:
 
 
 def replace_first(parameters: bytes, content: bytes | None) -> bytes:
-    """Returns the parameters with new content of the same size in the first TPM2B; unchanged for None."""
+    """Returns `parameters` with the content of the first TPM2B replaced by `content`, which has the same size.
+
+    Returns `parameters` unchanged if `content` is None.
+    """
     return parameters if content is None else parameters[:2] + content + parameters[2 + len(content) :]
 
 

@@ -33,7 +33,7 @@ class Either(NamedTuple):
         return tuple(Policy(*way.statements, either, *self.after.statements) for ways in groups for way in ways)
 
     def digest(self, alg: TPM_ALG = TPM_ALG.SHA256) -> bytes:
-        """Returns policyDigest in the algorithm `alg`. Raises PolicyError."""
+        """Returns policyDigest, computed with the hash algorithm `alg`. Raises PolicyError."""
         return self.alternatives(alg)[0].digest(alg)
 
 

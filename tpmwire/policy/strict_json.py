@@ -9,8 +9,8 @@ __all__ = ["loads"]
 def loads(text: str | bytes, *, lines: bool = False) -> Any:
     """Returns the value of a JSON text. With `lines`, strings can have line ends and other control characters.
 
-    Raises ValueError, which quotes no value. The reasons are a duplicate name in an object, NaN or Infinity, half
-    of a surrogate pair, and nesting that is too deep.
+    Raises ValueError for invalid JSON, a duplicate name in an object, NaN or Infinity, half of a surrogate pair,
+    or nesting that is too deep. Its message never contains a value of the text.
     """
     try:
         value = json.loads(text, strict=not lines, object_pairs_hook=_object, parse_constant=_constant)

@@ -23,12 +23,12 @@ class KeptSigner(Signer):
         self.kept = kept
 
     def prime(self, date: str) -> None:
-        """As `Signer.prime`; does nothing if the key of that day is known."""
+        """Primes like `Signer.prime`; does nothing if the key of that day is known."""
         if self.kept is None or self.kept.day != date:
             super().prime(date)
 
     def signing_time(self, now: float) -> float:
-        """As `Signer.signing_time`, with the day of the cached key among those that are known."""
+        """Returns the time like `Signer.signing_time`; the day of the cached key is a known day, too."""
         if self.kept is not None and now >= _GRACE:
             if timestamp(now)[:8] == self.kept.day:
                 return now
@@ -37,7 +37,10 @@ class KeptSigner(Signer):
         return super().signing_time(now)
 
     def signature(self, text: str, date: str, region: str, service: str) -> str:
-        """As `Signer.signature`. Requests an HMAC if no cached key matches date, region and service."""
+        """Returns the signature like `Signer.signature`.
+
+        Requests an HMAC if no cached key matches date, region and service.
+        """
         if self.kept is None or self.kept[:3] != (date, region, service):
             key = self._day_key(date)
             for part in (region, service, "aws4_request"):
