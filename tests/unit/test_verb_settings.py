@@ -1,6 +1,7 @@
 """A verb's class of settings and its options are the same names, so that mypy knows each."""
 
 import argparse
+import inspect
 import re
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ from tests.support.programs import ROOT
 
 
 def annotated(settings: type) -> set[str]:
-    return {name for each in settings.__mro__ for name in each.__dict__.get("__annotations__", {})}
+    return {name for each in settings.__mro__ for name in inspect.get_annotations(each)}
 
 
 def declared(parser: argparse.ArgumentParser) -> set[str]:
