@@ -1,4 +1,4 @@
-"""`tpmwire serve` under systemd's own programs: its sockets, its messages, its units."""
+"""`tpmwire serve` under systemd's own programs: its sockets, messages, units, users and files."""
 
 import contextlib
 import json
@@ -149,20 +149,54 @@ def test_what_it_tells_systemd(box: Machine, sts: VerifyingSts, tmp_path: Path) 
             assert hear("STOPPING=1") == "STOPPING=1"
 
 
-def test_the_units_of_the_documents(box: Machine, tmp_path: Path) -> None:
-    text = (ROOT / "docs" / "serve.md").read_text()
-    service, sockets = re.findall(r"```ini\n(.*?)```", text, re.DOTALL)
-    paths = tmp_path / "tpmwire.service", tmp_path / "tpmwire.socket"
-    # verify looks for the program.
-    paths[0].write_text(service.replace("/usr/local/bin/tpmwire", str(box.bin / "tpmwire")))
-    paths[1].write_text(sockets)
-    for command in (["verify", *map(str, paths)], ["security", "--offline=true", "--threshold=20", str(paths[0])]):
+UNITS = sorted((ROOT / "packaging" / "systemd").rglob("*.service"))
+
+
+@pytest.mark.parametrize("service", UNITS, ids=lambda path: str(path.relative_to(ROOT / "packaging")))
+def test_the_units(box: Machine, service: Path, tmp_path: Path) -> None:
+    """systemd accepts the units and finds the services confined; the options that they pass exist."""
+    paths = [
+        tmp_path / path.name
+        for path in service.parent.glob(f"{service.stem}.*")
+        if path.suffix in (".service", ".socket")
+    ]
+    for path in paths:
+        # verify looks for the program.
+        text = (service.parent / path.name).read_text()
+        path.write_text(re.sub(r"(?<=^ExecStart=)\S*/tpmwire(?= )", str(box.bin / "tpmwire"), text, flags=re.M))
+    system = service.parent.name == "systemd"
+    verify = ["verify", "--man=no", *([] if system else ["--user"]), *map(str, paths)]
+    for command in (
+        verify,
+        ["security", "--offline=true", f"--threshold={20 if system else 60}", str(tmp_path / service.name)],
+    ):
         done = subprocess.run(
             ["systemd-analyze", *command], check=False, capture_output=True, text=True, timeout=60
         )
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    options = re.search(r"ExecStart=/usr/local/bin/tpmwire serve (.*)", service)
-    assert options
+    text = "".join(path.read_text() for path in service.parent.glob(f"{service.stem}.*"))
     help_text = box.run("serve", "--help", program=box.bin / "tpmwire").stdout
-    for option in re.findall(r"(--[\w-]+)", options[1]):
-        assert f"  {option} " in help_text
+    lines = re.findall(r'^(?:ExecStart=|(?:Environment=")?SERVE_OPTIONS=).*$', text, re.M)
+    options = set(re.findall(r"(--[\w-]+)", " ".join(lines)))
+    assert options
+    assert [option for option in options if f"  {option} " not in help_text] == []
+
+
+def _in_a_root(tmp_path: Path, program: str, name: str, *options: str) -> None:
+    (tmp_path / "etc").mkdir(exist_ok=True)
+    settings = ROOT / "packaging" / "systemd" / name
+    done = subprocess.run(
+        [program, f"--root={tmp_path}", *options, str(settings)], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root creates users and their files")
+def test_the_user_of_the_service(tmp_path: Path) -> None:
+    _in_a_root(tmp_path, "systemd-sysusers", "tpmwire.sysusers")
+    user = (tmp_path / "etc" / "passwd").read_text().split(":")
+    assert (user[0], user[5], user[6]) == ("tpmwire", "/var/lib/tpmwire", "/usr/sbin/nologin\n")
+    assert re.search("^tss:.*:tpmwire$", (tmp_path / "etc" / "group").read_text(), re.M)
+    _in_a_root(tmp_path, "systemd-tmpfiles", "tpmwire.tmpfiles", "--create")
+    home = (tmp_path / "var" / "lib" / "tpmwire").stat()
+    assert (home.st_uid, home.st_gid, home.st_mode & 0o7777) == (int(user[2]), int(user[3]), 0o750)

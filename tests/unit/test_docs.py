@@ -72,7 +72,7 @@ def test_the_changelog_has_every_verb() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_files_and_tests_that_are_named_exist(document: Path) -> None:
     text = _text(document)
-    for name in re.findall(r"\b((?:tests|cli|tpmwire|sigv4|tools|docs)/[\w/.-]*\w)(?![\w/])", text):
+    for name in re.findall(r"(?<![\w/])((?:tests|cli|tpmwire|sigv4|tools|docs)/[\w/.-]*\w)(?![\w/])", text):
         assert (ROOT / name).exists(), name
     for file, test in re.findall(r"\b(tests/[\w/]+\.py)::(\w+)", text):
         assert f"def {test}(" in (ROOT / file).read_text(), f"{file}::{test}"
