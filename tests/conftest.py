@@ -26,14 +26,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Sets up what programs that tests start inherit, and how hard hypothesis looks.
 
     `aws` and others that pip installed are those beside this Python, whatever else the machine's PATH has. Signals
-    are as from a terminal, even if nohup or a shell had some ignored. AWS settings of this machine do not count.
-    HYPOTHESIS_PROFILE is fuzz in `make fuzz`.
+    are as from a terminal, even if nohup or a shell had some ignored. AWS and TPM settings of this machine do not
+    count. HYPOTHESIS_PROFILE is fuzz in `make fuzz`.
     """
     os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
+    for name in [name for name in os.environ if name.startswith(("AWS_", "TPMWIRE_", "TPM2TOOLS_"))]:
         del os.environ[name]
     config.addinivalue_line("markers", "box(secret): the secret access key in the TPM of the fixture box")
     config.addinivalue_line("markers", "open_tpm: the module keeps its TPM open, where no other client can look")

@@ -20,7 +20,7 @@ from tests.support.swtpm import Swtpm, SwtpmError  # noqa: E402
 STEPS = (
     (
         "Import the secret access key into the TPM, from standard input. The TPM never releases it.",
-        'printf %s "$SECRET" | tpmwire import --tpm-path "$TPM" --aws-access-key-id "$KEY_ID" '
+        'printf %s "$SECRET" | tpmwire import --aws-access-key-id "$KEY_ID" '
         "--persistent-handle 0x81010002 --out key.pem --write-profile tpm",
     ),
     (
@@ -38,8 +38,7 @@ STEPS = (
     ),
     (
         "Use the same key from its file, which only this TPM can load.",
-        'aws-tpm-process-credential --verbose --tpm-path "$TPM" --aws-access-key-id "$KEY_ID" '
-        "--credential-file key.pem >/dev/null",
+        'aws-tpm-process-credential --verbose --aws-access-key-id "$KEY_ID" --credential-file key.pem >/dev/null',
     ),
     (
         "Search for the secret: no file has it.",
@@ -70,7 +69,7 @@ def main() -> int:
     print("# Starting a software TPM and an STS that verifies signatures ...", flush=True)
     with tempfile.TemporaryDirectory(prefix="demo-") as home, Swtpm() as tpm, VerifyingSts() as sts:
         box = Machine(Path(home), tpm)
-        given = {"TPM": tpm.path, "AWS_ENDPOINT_URL_STS": sts.endpoint, "KEY_ID": sts.access_key_id}
+        given = {"TPMWIRE_TPM_PATH": tpm.path, "AWS_ENDPOINT_URL_STS": sts.endpoint, "KEY_ID": sts.access_key_id}
         given |= {"ROLE": sts.role_arn, "AWS_DEFAULT_REGION": "eu-central-1"}
         for name, value in given.items():
             print(f"$ export {name}={value}")

@@ -8,12 +8,12 @@ from tpmwire.secret import Secret
 from tpmwire.spec.codes import TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH
 from tpmwire.spec.constants import TPM_CC
 from tpmwire.tpm import Tpm
-from tpmwire.transport import open_transport
 from tpmwire.use.hmac import HmacKey
 
 from ..terminal.messages import UsageError, note, warn
 from ..terminal.options import auth_from, pcrs_from
 from ..tpm.cleanup import finish_in_background
+from ..tpm.path import connect
 from .options import PROGRAM, RunSettings
 
 __all__ = ["ask_tpm", "ask_tpm_each", "key_from"]
@@ -67,7 +67,7 @@ def ask_tpm(settings: RunSettings, key: HmacKey, message: bytes) -> bytes:
 
 def ask_tpm_each(settings: RunSettings, wanted: Sequence[tuple[HmacKey, Sequence[bytes]]]) -> list[bytes]:
     """Returns the HMAC of each message by its key; opens the TPM once. Raises the errors of `HmacKey.hmacs`."""
-    transport = open_transport(settings.tpm_path, settings.timeout)
+    transport = connect(settings.tpm_path, settings.timeout)
     tpm = Tpm(transport, abandon=finish_in_background, for_one_use=len(wanted) == 1)
     if settings.verbose:
         from ..tpm.verbose import print_command  # noqa: PLC0415 - for --verbose only

@@ -15,6 +15,7 @@ from ..keys.place import Place
 from ..terminal.messages import note, warn
 from ..terminal.options import TpmSettings
 from ..tpm.options import KeySettings
+from ..tpm.path import lasting_path
 from .process_line import absolute_tpm_path, find_program, join_line
 
 __all__ = ["LineSettings", "credential_process", "salt_pin", "tell_passwords"]
@@ -82,8 +83,9 @@ def credential_process(
         words.append(f"--credential-file={place.absolute.file or 'key.pem'}")
     words += _file_option("--parentPass-file", _parent_file(args, place))
     words += _file_option("--keyPass-file", args.key_auth_file)
-    if args.tpm_path:
-        words.append(f"--tpm-path={absolute_tpm_path(args.tpm_path)}")
+    # The variable that names the TPM now may be missing where the line runs.
+    if path := lasting_path(args.tpm_path):
+        words.append(f"--tpm-path={absolute_tpm_path(path)}")
     if pin.endswith("@h1"):
         # Each run creates that key, which takes a chip up to ten seconds.
         words.append("--timeout=30s")

@@ -155,7 +155,7 @@ def _internal(error: Exception) -> str:
 
 def _one_line(error: Exception) -> str:
     if type(error).__name__ == "DecodeError":
-        return f"not a valid TPM response: {error}; check --tpm-path"
+        return f"not a valid TPM response: {error}; check --tpm-path or TPMWIRE_TPM_PATH"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return " ".join(str(error).split())

@@ -1,19 +1,19 @@
-"""Opens the TPM of the options."""
+"""Opens the TPM of the options or the environment."""
 
 from tpmwire.tpm import Tpm
-from tpmwire.transport import open_transport
 
 from ..terminal.options import TpmSettings
 from .cleanup import finish_in_background
+from .path import connect
 
 __all__ = ["open_tpm"]
 
 
 def open_tpm(args: TpmSettings, *, timeout: float | None = None, for_one_use: bool = False) -> Tpm:
-    """Opens the TPM of the options; `timeout` (in seconds) overrides --timeout.
+    """Opens the TPM of the options or the environment; `timeout` (in seconds) overrides --timeout.
 
     A handle in a response that arrives after a signal or a timeout is flushed in the background.
     Raises TransportError.
     """
-    transport = open_transport(args.tpm_path, args.timeout if timeout is None else timeout)
+    transport = connect(args.tpm_path, args.timeout if timeout is None else timeout)
     return Tpm(transport, abandon=finish_in_background, for_one_use=for_one_use)

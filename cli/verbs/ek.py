@@ -30,6 +30,7 @@ from tpmwire.use.endorsement import CHAIN, KINDS, EkKind, OwnKey, own_key
 from ..keys.trust import read_chain, read_trust
 from ..terminal.messages import UsageError, note, warn
 from ..terminal.options import TpmSettings, add_tpm_options
+from ..tpm.open import open_tpm
 from ..tpm.options import ParentSettings, add_auth_options
 from ..tpm.passwords import parent_auth
 
@@ -79,7 +80,7 @@ def run(args: Settings) -> int:
     auth = parent_auth(args)
     rows: list[dict[str, Any]] = []
     failed: list[Exception] = []
-    with Tpm.open(args.tpm_path, args.timeout) as tpm:
+    with open_tpm(args) as tpm:
         found, untrusted, present = _certificates(tpm, args.cert, given)
         for one in found:
             try:

@@ -35,6 +35,7 @@ from ..keys.targets import OTHER, Target
 from ..terminal.files import write_whole
 from ..terminal.messages import UsageError
 from ..terminal.options import TpmSettings, add_tpm_options
+from ..tpm.open import open_tpm
 from ..tpm.options import OwnerSettings, ParentSettings, add_auth_options
 from ..tpm.passwords import owner_auth, parent_auth
 
@@ -73,7 +74,7 @@ def run(args: Settings) -> int:
     auth, parent, certificate = parent_auth(args), place.parent, None
     if not auth and place.hierarchy == TPM_RH.OWNER:
         auth = owner_auth(args)
-    with Tpm.open(args.tpm_path, args.timeout) as tpm:
+    with open_tpm(args) as tpm:
         if place.is_endorsement:
             public, certificate = _endorsement_key(tpm, parent, auth)
         elif parent >> 24 == TPM_HT.PERSISTENT:

@@ -12,11 +12,11 @@ and only saved sessions can be flushed.
 import argparse
 
 from tpmwire.errors import TpmError
-from tpmwire.tpm import Tpm
 
 from ..terminal.messages import note, warn
 from ..terminal.options import TpmSettings, add_tpm_options
 from ..tpm.inventory import list_handles
+from ..tpm.open import open_tpm
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -41,7 +41,7 @@ def run(args: Settings) -> int:
     kinds = [] if args.sessions else ["transient"]
     kinds += [] if args.transient else ["loaded session", "saved session"]
     failed: TpmError | None = None
-    with Tpm.open(args.tpm_path, args.timeout) as tpm:
+    with open_tpm(args) as tpm:
         found = [(kind, handle) for kind in kinds for handle in list_handles(tpm, kind)]
         if found and "tpmrm" not in tpm.transport.path and tpm.transport.path.startswith("/dev/"):
             warn(f"the objects in {tpm.transport.path} may belong to a program that is running")

@@ -32,6 +32,7 @@ from ..keys.tpmcopy import parent_kind
 from ..terminal.files import read_key_file, read_small
 from ..terminal.messages import UsageError, note
 from ..terminal.options import TpmSettings, add_tpm_options, auth_from, pcrs_from, persistent_handle
+from ..tpm.open import open_tpm
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -120,7 +121,7 @@ def run(args: Settings) -> int:
     choices = _candidate_files(args)
     owner = auth_from(None, args.owner_auth_file, "TPM_OWNER_AUTH")
     key = _key(args, choices[0], owner)
-    with Tpm.open(args.tpm_path, args.timeout) as tpm:
+    with open_tpm(args) as tpm:
         if args.persistent_handle is not None and is_occupied(tpm, args.persistent_handle):
             raise UsageError(
                 f"0x{args.persistent_handle:08x} is occupied; choose another handle (see `tpmwire list`)"

@@ -12,10 +12,9 @@ import json
 import textwrap
 from typing import Any
 
-from tpmwire.tpm import Tpm
-
 from ..terminal.options import TpmSettings, add_tpm_options
 from ..tpm.capabilities import describe_tpm
+from ..tpm.open import open_tpm
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -34,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: Settings) -> int:
     """Prints the properties of the TPM."""
-    with Tpm.open(args.tpm_path, args.timeout) as tpm:
+    with open_tpm(args) as tpm:
         found = describe_tpm(tpm)
     if args.json:
         print(json.dumps(found, indent=2))

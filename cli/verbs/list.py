@@ -11,10 +11,9 @@ restarts; behind /dev/tpmrm0 each program sees only its own.
 import argparse
 import json
 
-from tpmwire.tpm import Tpm
-
 from ..terminal.options import TpmSettings, add_tpm_options
 from ..tpm.inventory import Row, rows
+from ..tpm.open import open_tpm
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -33,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: Settings) -> int:
     """Prints the inventory."""
-    with Tpm.open(args.tpm_path, args.timeout) as tpm:
+    with open_tpm(args) as tpm:
         found = list(rows(tpm))
     if args.json:
         print(json.dumps([row.to_json() for row in found], indent=2))

@@ -18,7 +18,6 @@ from tpmwire.channel import authorized_once
 from tpmwire.crypto.formulas import name_of
 from tpmwire.keys.keyfile import parse
 from tpmwire.primary import WELL_KNOWN, create_primary
-from tpmwire.tpm import Tpm
 
 from ..terminal.files import read_small
 from ..terminal.messages import UsageError
@@ -54,7 +53,7 @@ def run(args: Settings) -> int:
     if args.what in WELL_KNOWN:
         name = _name_of_primary(args)
     elif (handle := _handle(args.what)) is not None:
-        with Tpm.open(args.tpm_path, args.timeout) as tpm:
+        with open_tpm(args) as tpm:
             name = tpm.name(handle)
     else:
         name = _of_file(args.what)

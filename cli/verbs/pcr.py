@@ -13,9 +13,9 @@ import json
 
 from tpmwire.policy.pcr_selection import format_pcrs, pcrs_in
 from tpmwire.state.pcrs import banks, read_pcrs
-from tpmwire.tpm import Tpm
 
 from ..terminal.options import TpmSettings, add_tpm_options, pcrs_from
+from ..tpm.open import open_tpm
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -39,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: Settings) -> int:
     """Prints the values."""
     wanted = pcrs_from(args.selection) if args.selection else None
-    with Tpm.open(args.tpm_path, args.timeout) as tpm:
+    with open_tpm(args) as tpm:
         selection = banks(tpm) if wanted is None else wanted
         values = read_pcrs(tpm, selection)
     # Of a bank's own text `sha256:0,1` the part before the colon.

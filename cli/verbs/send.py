@@ -38,7 +38,7 @@ from tpmwire.spec.command import role_of
 from tpmwire.spec.constants import TPMA_SESSION
 from tpmwire.spec.structures import TPMS_AUTH_COMMAND
 from tpmwire.tpm import Tpm
-from tpmwire.transport import Transport, open_transport
+from tpmwire.transport import Transport
 from tpmwire.wire import CommandMessage, ResponseMessage, build_command, split
 
 from ..inspect.command_auth import SESSIONS, STEPS, CommandAuthorizer, policy_from
@@ -46,6 +46,7 @@ from ..inspect.command_fields import command_from, password_from
 from ..inspect.command_plans import CommandPlan, plans_from_json, plans_from_words
 from ..terminal.messages import UsageError, note
 from ..terminal.options import TpmSettings, add_tpm_options, secret_file
+from ..tpm.path import connect
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -134,7 +135,7 @@ def run(args: Settings) -> int:
     if args.session != "none" and not any(plan.kind.sessions for plan in plans):
         raise UsageError(f"TPM2_{plans[0].kind.code.name} does not allow sessions; remove --session")
 
-    transport: Any = ExplainingTransport(open_transport(args.tpm_path, args.timeout), args.secrets)
+    transport: Any = ExplainingTransport(connect(args.tpm_path, args.timeout), args.secrets)
     tpm = Tpm(transport)
     authorizer = CommandAuthorizer(tpm, args.session)
     try:

@@ -2,10 +2,12 @@
 
   tpmwire trace -- tpm2_getrandom --hex 8
   tpmwire trace --tpm-path /dev/tpmrm0 --out talk.txt -- tpm2_createprimary -c primary.ctx
-  tpmwire trace -- sh -c 'tpmwire list --tpm-path "$TPMWIRE_TPM_PATH"'
+  tpmwire trace -- tpmwire list
+  tpmwire trace -- aws sts get-caller-identity --profile tpm
 
-The program connects to a relay instead of the TPM: TPM2TOOLS_TCTI (tpm2-tools) and TPMWIRE_TPM_PATH (for
---tpm-path in a shell command) name its socket. Passwords and other secret fields are hidden; --secrets shows them.
+The program connects to a relay instead of the TPM: TPMWIRE_TPM_PATH (tpmwire) and TPM2TOOLS_TCTI (tpm2-tools) name
+its socket. A run with --tpm-path, also in a profile, is not traced. Passwords and other secret fields are hidden;
+--secrets shows them.
 The exit code is that of the program, or 128+N if signal N ended it.
 """
 
@@ -24,12 +26,13 @@ from typing import TextIO
 
 from tpmwire.errors import TransportError
 from tpmwire.explain import as_text, explain_command, explain_response
-from tpmwire.transport import Transport, open_transport
+from tpmwire.transport import Transport
 from tpmwire.wire import HEADER_SIZE
 
 from ..terminal.messages import UsageError, note
 from ..terminal.options import Program, TpmSettings, add_tpm_options
 from ..terminal.programs import running
+from ..tpm.path import TRACED, connect, lasting_path
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -77,14 +80,15 @@ def run(args: Settings) -> int:
 
 
 def _run(args: Settings, path: str, out: TextIO | None) -> int:
-    def connect() -> "Transport":
-        return open_transport(args.tpm_path, args.timeout)
+    def open_tpm() -> "Transport":
+        return connect(args.tpm_path, args.timeout)
 
     # Errors of the TPM are reported before the program runs.
-    connect().close()
-    with Relay(path, connect, lambda command, response: _explain(command, response, out, args.secrets)) as relay:
+    open_tpm().close()
+    with Relay(path, open_tpm, lambda command, response: _explain(command, response, out, args.secrets)) as relay:
         tcti = f"swtpm:path={path}"
-        environment = {**os.environ, "TPM2TOOLS_TCTI": tcti, "TPMWIRE_TPM_PATH": tcti}
+        traced = f"{tcti} {lasting_path(args.tpm_path) or ''}"
+        environment = {**os.environ, "TPM2TOOLS_TCTI": tcti, "TPMWIRE_TPM_PATH": tcti, TRACED: traced}
         with running(args.program, env=environment) as child:
             relay.serve(child)
     return child.returncode if child.returncode >= 0 else 128 - child.returncode

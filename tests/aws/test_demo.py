@@ -34,7 +34,7 @@ def test_the_demo() -> None:
     assert "\nnot found\n" in shown
     assert done.stderr == ""
     # Nothing stays: neither the TPM's directory nor its process.
-    directory = Path(shown.split("$ export TPM=swtpm:path=")[1].split("\n")[0]).parent
+    directory = Path(shown.split("$ export TPMWIRE_TPM_PATH=swtpm:path=")[1].split("\n")[0]).parent
     assert directory.name.startswith("swtpm-")
     assert not directory.exists()
 

@@ -1,5 +1,6 @@
 """`tpmwire trace`: programs run beside a real TPM, and what they say explained."""
 
+import shlex
 import signal
 import subprocess
 import sys
@@ -44,12 +45,28 @@ def test_several_programs_and_a_file(swtpm: Swtpm, tool: Tool, tmp_path: Path) -
 @KINDS
 def test_tpmwire_itself_two_connections_and_exit_codes(swtpm: Swtpm, tool: Tool) -> None:
     program = f"{PROGRAM[0]} -c '{PROGRAM[2]}'"
-    listed = f'{program} pcr --tpm-path "$TPMWIRE_TPM_PATH"; exit 7'
+    listed = f"{program} pcr; exit 7"
     ran = tool("trace", "--tpm-path", swtpm.path, "--", "sh", "-c", listed)
     assert ran.code == 7
     assert "TPM2_PCR_Read" in ran.err
     assert "sha256" in ran.out
     assert tool("trace", "--tpm-path", swtpm.path, "--", "sh", "-c", "kill -9 $$").code == 137
+
+
+@KINDS
+def test_a_profile_has_the_tpm_and_not_the_relay(
+    swtpm: Swtpm, tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config"
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("TPMWIRE_TPM_PATH", swtpm.path)
+    words = ["import", "--persistent-handle=0x81010002", "--aws-access-key-id=AKIAMADEUP"]
+    secret = "printf %s made/up+SecretAccessKeyOfFortyCharacters"
+    line = f"{secret} | {' '.join(map(shlex.quote, [*PROGRAM, *words, '--write-profile=tpm']))}"
+    ran = tool("trace", "--", "sh", "-c", line)
+    assert ran.code == 0, ran.err
+    assert "TPM2_EvictControl" in ran.err
+    assert f" --tpm-path={swtpm.path} " in config.read_text()
 
 
 @KINDS

@@ -11,6 +11,7 @@ from tpmwire.errors import DecodeError
 from tpmwire.use.cached_key import KeyData, Memory
 
 from ...terminal.messages import note
+from ...tpm.path import lasting_path
 from ..options import PROGRAM, RunSettings
 from .store import CacheFile, UnfitError, place
 
@@ -53,7 +54,7 @@ def read_key_data(settings: RunSettings, key_name: bytes) -> KeyDataFile:
     which = key_name or settings.persistentHandle
     # Which key is meant, and what its sessions are salted to.
     options = [
-        ("tpm_path", settings.tpm_path),
+        ("tpm_path", lasting_path(settings.tpm_path)),
         ("useEKParent", settings.useEKParent),
         ("key_name", settings.key_name),
         ("no_session_encryption", settings.no_session_encryption),

@@ -4,6 +4,7 @@ import os
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from ...tpm.path import lasting_path
 from ..options import OUTPUT_OPTIONS, RunSettings
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def cache_purpose(settings: RunSettings, file: "KeyFile | None") -> bytes:
     is covered by its content, so a different key at the same path counts. The file is not read again, since it may
     be a pipe.
     """
-    options = [(name, repr(value)) for name, value in sorted(vars(settings).items()) if name not in SHAPELESS]
+    values = {**vars(settings), "tpm_path": lasting_path(settings.tpm_path)}
+    options = [(name, repr(value)) for name, value in sorted(values.items()) if name not in SHAPELESS]
     variables = [(name, os.environ[name]) for name in ENVIRONMENT if name in os.environ]
     if settings.aws_profile is not None:
         variables += [(name, settings.aws_profile.get(name) or "") for name in SETTINGS]
