@@ -6,7 +6,7 @@ from traceback import walk_tb
 
 __all__ = ["FLOORS", "explained"]
 
-FLOORS = {"asn1crypto": (1, 5), "construct": (2, 10, 70), "cryptography": (38,), "OpenSSL": (23, 0)}
+FLOORS = {"asn1crypto": (1, 5), "construct": (2, 10, 68), "cryptography": (38,), "OpenSSL": (23, 0)}
 """The oldest supported versions of the packages in pyproject.toml, by module."""
 
 _NAMES = {"OpenSSL": "pyOpenSSL"}  # packages whose name differs from their module's

@@ -109,7 +109,8 @@ def test_those_that_only_look(form: str) -> None:
     assert (found.value, found.offset1, found.length) == (VALUE, 2, len(RAW))
     # It reads on until there is enough, and builds nothing, whatever is inside.
     assert construct.Rebuffered(w).parse_stream(io.BytesIO(RAW)) == VALUE
-    assert construct.Lazy(w).parse(RAW)() == VALUE
+    if construct.version >= (2, 10, 70):  # until then, Lazy passed itself to its subcon as the stream
+        assert construct.Lazy(w).parse(RAW)() == VALUE
     assert construct.LazyArray(2, w).parse(RAW * 2)[1] == VALUE
     assert construct.LazyStruct(N, "v" / w).parse(b"\0\1" + RAW).v == VALUE
     union = construct.Union(None, "v" / w, "alg" / Int16ub).parse(RAW)
