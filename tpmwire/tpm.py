@@ -52,7 +52,8 @@ class Tpm:
     (seconds) for the response and then cleans up. `abandon` returns whether it will call that function. Without
     `abandon`, `close` waits for one more timeout. `for_one_use` says that the TPM is closed after one use of a
     key. In that case the kernel's resource manager flushes the key and the session. Otherwise the resource manager
-    saves and loads both around every further command.
+    saves and loads both around every further command. `leaves` says that both conditions are met, so that a flush
+    after the last command is not needed.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Tpm:
         self.transport = transport
         self.observe = observe
         self._abandon = abandon
-        self._leaves = for_one_use and transport.close_flushes
+        self.leaves = for_one_use and transport.close_flushes
         self._owned: dict[int, None] = {}  # in the order they were opened
         self._names: dict[int, bytes] = {}
         # From before a command is sent until the handle in its response is recorded.
@@ -208,7 +209,7 @@ class Tpm:
 
     def flush_last(self, handles: Iterable[int]) -> None:
         """Flushes the handles of one use of a key, last opened first, unless `close` does (`for_one_use`)."""
-        if not self._leaves:
+        if not self.leaves:
             for handle in reversed([*handles]):
                 self.flush(handle)
 

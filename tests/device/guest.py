@@ -186,6 +186,7 @@ def everyday(guest: Guest) -> None:
         guest.install(path)
         for key in ("handle", "pem"):
             guest.credentials("credentials", path, key, "--timeout", "20s")
+    guest.credentials("in clear", "/dev/tpmrm0", "pem", "--timeout", "20s", "--no-session-encryption")
     guest.busy()
     for path in HANDLES:
         guest.frozen(path, "handle")

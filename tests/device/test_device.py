@@ -88,10 +88,12 @@ def test_nothing_is_left_in_the_tpm(appliance: Appliance) -> None:
     assert left == {"report": "left behind", "transient": [], "loaded session": [], "saved session": []}
 
 
-@pytest.mark.parametrize(("key", "most"), [("handle", 21), ("pem", 25)])
-def test_what_the_resource_manager_makes_of_a_run(appliance: Appliance, key: str, most: int) -> None:
-    """It loads and saves what a program has in the TPM around each command; what is not flushed costs nothing."""
-    commands = appliance.the("credentials", path="/dev/tpmrm0", key=key)["commands"]
+@pytest.mark.parametrize(
+    ("step", "key", "count"), [("credentials", "handle", 16), ("in clear", "pem", 16), ("credentials", "pem", 25)]
+)
+def test_what_the_resource_manager_makes_of_a_run(appliance: Appliance, step: str, key: str, count: int) -> None:
+    """It loads and saves a program's objects around each command (tests/swtpm/test_device_resource_manager.py)."""
+    commands = appliance.the(step, path="/dev/tpmrm0", key=key)["commands"]
     asked = [name for name in commands if name != "GetRandom"]
-    print(f"\n/dev/tpmrm0, key in its {key}: {len(asked)} commands at the chip: {' '.join(asked)}")
-    assert len(asked) <= most
+    print(f"\n/dev/tpmrm0, {step}, key in its {key}: {len(asked)} commands at the chip: {' '.join(asked)}")
+    assert len(asked) == count

@@ -31,6 +31,8 @@ class Transport(ABC):
     """Whether `close` waits for the command in progress, as the kernel does with its devices."""
     close_flushes = False
     """Whether `close` flushes the connection's objects and sessions, as the kernel's resource manager does."""
+    swaps = False
+    """Whether a resource manager loads and saves the connection's objects and sessions around each command."""
 
     @abstractmethod
     def transceive(self, command: bytes) -> bytes:

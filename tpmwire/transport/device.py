@@ -26,7 +26,7 @@ class DeviceTransport(DescriptorTransport):
     def __init__(self, path: str, timeout: float) -> None:
         super().__init__(_opened(path, time.monotonic() + timeout), path, timeout)
         # The kernel's names (drivers/char/tpm/tpm-chip.c); the path may be a link to one.
-        self.close_flushes = os.path.basename(os.path.realpath(path)).startswith("tpmrm")
+        self.close_flushes = self.swaps = os.path.basename(os.path.realpath(path)).startswith("tpmrm")
         self._epoll = select.epoll()
         try:
             self._epoll.register(self._fd, select.EPOLLIN)

@@ -152,7 +152,7 @@ class _CachedRun(HmacRun):
             handle = self.tpm.execute(ContextLoad(context)).loaded_handle
             self.opened.append(handle)
         super().open_session(Loaded(handle, name_of(public), public))
-        if context is not None:
+        if context is not None and not self._next_is_last():
             # A TPM may have only three object slots, and the salt key is no longer needed.
             self.tpm.flush(self.opened.pop())
 

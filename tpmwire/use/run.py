@@ -132,9 +132,20 @@ class Run:
 
     def _open(self, parent: Loaded | None) -> None:
         self.open_session(parent)
-        if self._salt_was_created and self.salt is not None:
+        if self._salt_was_created and self.salt is not None and not self._next_is_last():
             # A TPM may have only three object slots, and the salt key is no longer needed.
             self.tpm.flush(self.salt.handle)
+
+    def _next_is_last(self) -> bool:
+        """Returns whether the next command is the run's last one, so that `close` drops a loaded salt key.
+
+        A resource manager then swaps the salt key once more, which is 3 commands at the chip. A flush would be 5.
+        """
+        handle, session = self.key.handle, self.session
+        if not self.tpm.leaves or self._cipher_in_doubt or handle is None or session is None:
+            return False
+        named = self.name is not None or self.tpm.known_name(handle) is not None
+        return named and session.kind == TPM_SE.HMAC
 
     def _flush_opened(self) -> None:
         for transient in reversed(self.opened):
@@ -303,10 +314,11 @@ class Run:
         """Returns whether the cipher must be checked.
 
         If the Name is not known beforehand, the check proves nothing: the TPM could return a different key's
-        public area.
+        public area. Behind a resource manager the check is 3 commands at the chip, and is sent only if `checked`
+        requests it.
         """
         named = self.key.pin is None or self.key.name is not None
-        return self.key.checked or (self._salt_was_created and named)
+        return self.key.checked or (self._salt_was_created and named and not self.tpm.transport.swaps)
 
     def _authorize_parent(self, auth: Secret) -> tuple[Password | Use, ...]:
         if self._parent_by_policy:
