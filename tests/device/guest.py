@@ -45,6 +45,7 @@ class Guest:
             command, check=False, input=secret or b"", capture_output=True, timeout=60, **self._user()
         )
         seconds = time.monotonic() - started
+        fields["since_boot"] = round(time.monotonic(), 2)
         fields["commands"] = self.host("/commands")
         out, err = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
         report(step, code=done.returncode, out=out, err=err, seconds=round(seconds, 2), **fields)

@@ -1,9 +1,9 @@
 """The appliance's initramfs: busybox, our single file, Python 3.11 and as much of its library as that imports."""
 
 import os
+import shlex
 import subprocess
 import tempfile
-import zipfile
 from pathlib import Path
 
 from .cpio import Archive
@@ -13,6 +13,7 @@ LOADER = "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
 LIBRARY_PATHS = ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu")
 PYTHON = "usr/bin/python3.11"
 HERE = Path(__file__).parent
+ROOTFS = HERE.parents[1] / "tools" / "rootfs.py"
 
 INIT = f"""\
 #!/bin/busybox sh
@@ -59,42 +60,22 @@ class Image:
         archive.copy("bin/busybox", self._root / "bin/busybox")
         (module,) = (self._root / "lib/modules").rglob(NETWORK_MODULE)
         archive.copy(NETWORK_MODULE, module)
-        archive.copy("bin/tpmwire.pyz", pyz)
-        archive.link("bin/aws-tpm-process-credential", "tpmwire.pyz")
-        archive.link("bin/tpmwire", "tpmwire.pyz")
-        archive.copy(PYTHON, self._root / PYTHON)
-        archive.link("usr/bin/env", "/bin/busybox")  # of the single file's first line
-        archive.link("bin/python3", f"/{PYTHON}")
-        self._add_libraries(archive, self._root / PYTHON)
-        for file in self._stdlib(pyz):
-            if file.suffix != ".so" or self._add_libraries(archive, file):
-                archive.copy(str(file.relative_to(self._root)), file)
+        with tempfile.TemporaryDirectory() as directory:
+            tree = Path(directory, "tree")
+            self._fill(tree, pyz)
+            for path in sorted(tree.rglob("*")):
+                name = str(path.relative_to(tree))
+                if path.is_symlink():
+                    archive.link(name, os.readlink(path))
+                elif path.is_file():
+                    archive.copy(name, path)
         return archive
 
-    def _stdlib(self, pyz: Path) -> list[Path]:
-        with tempfile.TemporaryDirectory() as directory:
-            with zipfile.ZipFile(pyz) as archive:
-                archive.extractall(directory)
-            listed = self._run(PYTHON, "-s", "-S", str(HERE / "closure.py"), directory, str(HERE / "guest.py"))
-        return [Path(line) for line in listed.splitlines()]
-
-    def _add_libraries(self, archive: Archive, binary: Path) -> bool:
-        """Add the shared libraries of a binary; False where one is in none of the packages, as liblzma."""
-        rows = [line.split() for line in self._run("--list", str(binary)).splitlines()]
-        found = {row[0]: Path(row[2]) for row in rows if row[1:2] == ["=>"] and row[0][0] != "/"}
-        # The loader looks into this machine's own directories too.
-        if not all(path.is_relative_to(self._root) for path in found.values()):
-            return False
-        for name, path in found.items():
-            archive.copy(f"lib/x86_64-linux-gnu/{name}", path)
-        archive.copy("lib64/ld-linux-x86-64.so.2", self._root / LOADER)
-        return True
-
-    def _run(self, *arguments: str) -> str:
-        """Run the image's own dynamic loader, and by it the image's own Python, on this machine."""
+    def _fill(self, tree: Path, pyz: Path) -> None:
+        """Run tools/rootfs.py with the image's own interpreter, which this machine may not have installed."""
         root = self._root
-        paths = ":".join(str(root / path) for path in LIBRARY_PATHS)
-        arguments = tuple(str(root / argument) if argument == PYTHON else argument for argument in arguments)
+        loader = [str(root / LOADER), "--library-path", ":".join(str(root / path) for path in LIBRARY_PATHS)]
+        words = [str(ROOTFS), str(tree), "--program", str(pyz), "--script", str(HERE / "guest.py")]
+        words += ["--sysroot", str(root), "--ldd", shlex.join([*loader, "--list"])]
         environment = {**os.environ, "PYTHONHOME": str(root / "usr"), "LC_ALL": "C.UTF-8"}
-        command = [str(root / LOADER), "--library-path", paths, *arguments]
-        return subprocess.run(command, check=True, env=environment, capture_output=True, text=True).stdout
+        subprocess.run([*loader, str(root / PYTHON), "-s", "-S", *words], check=True, env=environment)

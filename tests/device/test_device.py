@@ -15,7 +15,8 @@ pytestmark = pytest.mark.device
 def test_sts_knows_the_credentials_as_the_role(appliance: Appliance, path: str, key: str) -> None:
     report = appliance.the("credentials", path=path, key=key)
     document = credentials(report)
-    print(f"\n{path}, key in its {key}: {report['seconds']} s from start to JSON")
+    print(f"\n{path}, key in its {key}: {report['seconds']} s from start to JSON", end="")
+    print(f", {report['since_boot']} s after the kernel's start")
     caller = boto3.client(
         "sts",
         region_name="eu-central-1",

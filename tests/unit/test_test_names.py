@@ -38,6 +38,7 @@ TOPICS = {
     "swtpm_support": "tests/support/swtpm.py",
     "test_names": "this file",
     "verb_settings": "settings classes of the verbs",
+    "rootfs": "tools/rootfs.py",
     "zipapp": "tools/zipapp.py",
     "device": "the single file on Debian's kernel",
     "without_hmac": "a TPM without TPM2_HMAC, under Debian's kernel",
