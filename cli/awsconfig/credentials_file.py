@@ -15,14 +15,14 @@ _SETTINGS = {
     "aws_secret_access_key": "secret_access_key",
     "aws_session_token": "session_token",
     "aws_account_id": "account_id",
-    # SDKs ignore it; people and other tools read it.
+    # SDKs ignore this setting; users and other tools read it.
     "expiration": "expiration",
 }
 
 
 def check(profile: str, *, overwrite: bool) -> None:
     """Checks, before the TPM is opened, that the credentials file can be changed. Raises UsageError."""
-    section_of(profile)  # a name that has no section
+    section_of(profile)  # rejects a name that cannot be a section's
     path = _path()
     _check_section(profile, read_text(path), overwrite=overwrite)
     check_writable(path)
@@ -31,8 +31,8 @@ def check(profile: str, *, overwrite: bool) -> None:
 def write_credentials(profile: str, credentials: "Credentials", *, overwrite: bool) -> str:
     """Writes the credentials to the file atomically, and returns its path.
 
-    `overwrite` allows replacing a long-term key. Concurrent runs take turns. Afterwards only the owner can read
-    the file. Raises UsageError, OSError.
+    `overwrite` allows replacing a long-term key. A lock makes concurrent runs take turns. Only the owner can read
+    the new file. Raises UsageError, OSError.
     """
     path = _path()
     values = {name: getattr(credentials, field) or "" for name, field in _SETTINGS.items()}
@@ -45,7 +45,7 @@ def write_credentials(profile: str, credentials: "Credentials", *, overwrite: bo
     def edited(text: str) -> str:
         _check_section(profile, text, overwrite=overwrite)
         text = set_settings(text, profile, given)
-        # Values of an earlier run that this one does not have.
+        # An earlier run may have written settings that these credentials lack, such as a session token.
         return remove_settings(text, profile, set(values) - set(given))
 
     edit_file(path, edited)
@@ -58,7 +58,7 @@ def _path() -> str:
 
 
 def _check_section(profile: str, text: str, *, overwrite: bool) -> None:
-    """Raises UsageError if the profile has a long-term key, which could not be recovered."""
+    """Raises UsageError if the profile has a long-term key, which would be lost if it were overwritten."""
     if overwrite or not has_section(text, profile):
         return
     if any(get_setting(text, profile, name) for name in ("aws_access_key_id", "aws_secret_access_key")) and not (

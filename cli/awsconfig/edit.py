@@ -1,8 +1,8 @@
-"""Edits ~/.aws/config and ~/.aws/credentials without changing anything else: comments, order, blanks.
+"""Edits settings in ~/.aws/config and ~/.aws/credentials; preserves comments, order and whitespace.
 
-Users edit both files by hand, and a parser's output would lose their comments. The grammar is configparser's, with
-which botocore and the aws command read both files: indented settings, `name: value`, values on several lines. Each
-edit is checked by parsing the new text with configparser itself.
+Users edit both files by hand, and a parser's output would lose their comments. The grammar is that of
+configparser, which botocore and the aws command use: indented settings, `name: value`, values on several lines.
+Each edit is checked by parsing the new text with configparser itself.
 """
 
 import configparser
@@ -35,7 +35,7 @@ _GRAMMAR = configparser.RawConfigParser
 
 @dataclass
 class _Setting:
-    """A setting, with its lines and without the comments between them."""
+    """A setting and the numbers of its lines, without the comments between them."""
 
     name: str
     lines: list[int]
@@ -150,7 +150,7 @@ def get_setting(text: str, section: str, name: str) -> str | None:
 
 
 def set_settings(text: str, section: str, values: Mapping[str, str]) -> str:
-    """Returns the text with these settings in a section, which is appended if it is missing.
+    """Returns the text with the values set in a section; appends the section if it is missing.
 
     Raises UsageError if AWS's programs cannot read the text, before or after the edit.
     """
@@ -181,9 +181,9 @@ def set_settings(text: str, section: str, values: Mapping[str, str]) -> str:
 
 
 def remove_settings(text: str, section: str, names: Iterable[str]) -> str:
-    """Returns the text without these settings; a section without settings is removed, but not its comments.
+    """Returns the text without the named settings; removes a section that becomes empty, but not its comments.
 
-    Raises UsageError like `set_settings`, and if a setting is inherited from a [DEFAULT] section.
+    Raises UsageError if AWS's programs cannot read the text, or if a setting is inherited from [DEFAULT].
     """
     lines = _split_lines(text)
     found = _find_section(_find_sections(lines), section)
@@ -207,7 +207,7 @@ def _indent(line: str) -> str:
 
 
 def _check_edit(before: str, after: str, section: str, values: Mapping[str, str | None]) -> str:
-    """Returns the edited text if only these values in the section have changed. Raises UsageError otherwise."""
+    """Returns `after`. Raises UsageError if it differs from `before` in more than these values of the section."""
     wanted, got = _parse_text(before, section), _parse_text(after, section)
     changed = wanted[_canonical(section)]
     for name, value in values.items():
@@ -224,7 +224,7 @@ def _check_edit(before: str, after: str, section: str, values: Mapping[str, str 
 
 
 def _parse_text(text: str, section: str) -> dict[str, dict[str, str]]:
-    """Returns the sections and their settings as botocore reads them, always with `section`.
+    """Parses the sections and their settings as botocore does; adds an empty `section` if it is missing.
 
     Raises UsageError, whose message never contains a line of the text.
     """

@@ -14,16 +14,16 @@ from .edit import get_setting
 
 __all__ = ["check_writable", "edit_file", "read_setting", "read_text"]
 
-_PATIENCE = 10.0  # seconds; another run holds the lock for as long as it takes to write a small file
+_PATIENCE = 10.0  # seconds to wait for the lock, which other runs hold only while they write a small file
 _PAUSE = 0.02  # seconds
 
 
 def read_text(path: str) -> str:
-    """Returns the text of a file; empty if it does not exist. Raises UsageError.
+    """Returns the text of a file, or "" if it does not exist. Raises UsageError.
 
     `edit_file` preserves every byte: line ends of other systems, and comments that are not UTF-8.
     """
-    # Before opening it: opening a named pipe would block.
+    # Checked before the file is opened, since opening a named pipe would block.
     if os.path.exists(path) and not os.path.isfile(path):
         raise UsageError(f"{path} is not a regular file; correct AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE")
     return read_config_file(path).decode(errors="surrogateescape")
@@ -37,7 +37,7 @@ def read_setting(path: str, section: str, name: str) -> str | None:
 
 @contextlib.contextmanager
 def _file_named(path: str) -> Iterator[None]:
-    """Adds the file's name to an error about its content."""
+    """Prefixes the UsageErrors of the block with the file's name."""
     try:
         yield
     except UsageError as error:

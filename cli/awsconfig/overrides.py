@@ -1,4 +1,4 @@
-"""Settings and variables that override a profile's credential_process.
+"""Finds settings and environment variables that override a profile's credential_process.
 
 Source: the order of botocore's credential providers, and the AWS SDKs and Tools Reference Guide, "Standardized
 credential providers".
@@ -31,7 +31,7 @@ _STATIC = ("aws_access_key_id", "aws_secret_access_key")
 
 
 def kind_of(profile: "Profile") -> str | None:
-    """Returns the kind of a profile's credentials and the setting that shows it, or None."""
+    """Returns the kind of the profile's own credentials, such as "a role (role_arn)"; None if it has none."""
     name = next((name for name in _SETTINGS if profile.get(name) is not None), None)
     return None if name is None else f"{_SETTINGS[name]} ({name})"
 
@@ -54,7 +54,7 @@ def check_overrides(profile: "Profile", *, force: bool, but: tuple[str, ...] = (
 
 
 def warn_of_proof(line: str) -> None:
-    """Warns if the test of a key used environment variables that the profile's line does not set as options."""
+    """Warns of environment variables that affected the key's test but are not options of the profile's line."""
     names = {
         "AWS_ENDPOINT_URL_STS": "--endpoint-url",
         "AWS_ENDPOINT_URL": "--endpoint-url",

@@ -1,4 +1,4 @@
-"""Finds the plaintext key of a profile in AWS's files, in the order of SDKs, and removes it."""
+"""Finds a profile's plaintext secret key in ~/.aws/config and ~/.aws/credentials, and removes it."""
 
 import os
 from collections.abc import Iterator
@@ -47,14 +47,14 @@ def find_plaintext(profile: str) -> Plaintext | None:
 
 
 def check_removable(profile: str) -> None:
-    """Raises UsageError if the key's lines could not be removed, for example because [DEFAULT] has them."""
+    """Raises UsageError if the key's lines cannot be removed, for example if they are in [DEFAULT]."""
     for path, section in _places(profile):
         if read_setting(path, section, _SETTINGS[1]) is not None:
             remove_settings(read_text(path), section, _SETTINGS)
 
 
 def remove_plaintext(profile: str, key: Plaintext) -> None:
-    """Removes the key's lines from both files, and checks that AWS's programs find no key any more.
+    """Removes the key's lines from both files, and checks that AWS's programs no longer find a key.
 
     Warns of other copies of the secret. Raises UsageError.
     """
@@ -75,9 +75,9 @@ def remove_plaintext(profile: str, key: Plaintext) -> None:
 
 
 def _remove_key_lines(section: str, secret: str, removed: list[str], text: str) -> str | None:
-    """Returns the text without the section's key; None if it has a different key.
+    """Returns the text without the section's key, and appends the section to `removed`.
 
-    Calls `removed` with the section.
+    Returns None for a different key.
     """
     if get_setting(text, section, "aws_secret_access_key") != secret:
         return None
@@ -86,7 +86,7 @@ def _remove_key_lines(section: str, secret: str, removed: list[str], text: str) 
 
 
 def sections_with(key_id: str) -> "Iterator[tuple[str, str, str | None]]":
-    """Yields the files and sections that use this access key id, and the profile that `enroll` needs for each."""
+    """Yields (file, section, profile or None) for each section of ~/.aws files that has this access key id."""
     for path, in_config in ((credentials_path(), False), (config_path(), True)):
         for section in sections(read_text(path)):
             if read_setting(path, section, _SETTINGS[0]) == key_id:

@@ -20,10 +20,10 @@ __all__ = [
 
 
 def endpoint_options(region: str | None, profile: Profile | None) -> list[str]:
-    """Returns the options for the STS that the profile uses now: region, endpoint, FIPS, dual-stack, CAs.
+    """Returns options that select the STS endpoint of the profile: region, URL, FIPS, dual-stack, CAs.
 
-    Region and FIPS also come from the environment, which may differ when the line runs. An endpoint URL and CAs of
-    the environment do not count, since they are for this environment only. Raises RequestError, UsageError.
+    The environment's region and FIPS setting are included, since the line may run in another environment. Its
+    endpoint URL and CAs are not: they apply to this environment only. Raises RequestError, UsageError.
     """
     found = []
     if region := region or configured_region(os.environ, profile):
@@ -43,13 +43,13 @@ def endpoint_options(region: str | None, profile: Profile | None) -> list[str]:
 
 
 def existing_profile(name: str) -> Profile:
-    """Returns the profile with its settings; without any if it does not exist yet. Raises RequestError."""
+    """Returns the profile with its settings, or an empty one if it does not exist yet. Raises RequestError."""
     config = load_config(os.environ)
     return config.profile(name) if name in config else Profile(name, {}, {})
 
 
 def profile_lines(command: str, name: str) -> str:
-    """Returns the lines of a profile in ~/.aws/config."""
+    """Returns the lines for ~/.aws/config of a profile with this credential_process."""
     return f"[{section_of(name)}]\ncredential_process = {command}"
 
 

@@ -1,4 +1,4 @@
-"""The HMAC key of a run's options: its handle or file, its authorization, and HMACs with it."""
+"""Builds the HMAC key that a run's options describe, and requests HMACs from the TPM."""
 
 import os
 from collections.abc import Sequence

@@ -12,7 +12,7 @@ from .options import RunSettings
 __all__ = ["code"]
 
 _PATIENCE = 60.0  # seconds, for a person or a program
-_MOST = 64  # octets
+_MOST = 64  # bytes
 _TRIES = 3
 
 
@@ -38,7 +38,7 @@ def _from_program(command: str) -> str:
 
     deadline = time.monotonic() + _PATIENCE
     try:
-        # In our process group, so that it may ask on the terminal itself.
+        # The program stays in this process group, so that it may ask on the terminal itself.
         with running(
             shlex.split(command), end=signal.SIGKILL, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
         ) as program:
@@ -59,7 +59,7 @@ def _from_program(command: str) -> str:
 
 
 def _read_all(descriptor: int, deadline: float) -> bytes:
-    """Reads until the end of the output, or until it is longer than a code. Raises TimeoutError."""
+    """Reads a program's output to its end, or until it is longer than any code. Raises TimeoutError."""
     said = b""
     while len(said) <= _MOST and (more := _read(descriptor, deadline)):
         said += more
@@ -88,7 +88,7 @@ def _from_terminal(serial: str) -> str:
         raise UsageError("no terminal to ask for the MFA code; use --mfa-process") from None
     try:
         if os.tcgetpgrp(terminal) != os.getpgrp():
-            # A read would stop this process, and the programs that wait for it.
+            # For a background process, a read from the terminal would stop it, and the programs that wait for it.
             raise UsageError("cannot ask for the MFA code in the background; bring this program to the foreground")
         return _asked(terminal, printable(serial))
     except TimeoutError:

@@ -47,7 +47,7 @@ Options may be written as -name value, -name=value, --name value or --name=value
 class CredentialSettings(TpmSettings):
     """Options of a run: the key that signs, and the requested credentials.
 
-    A value that the command line does not have is None, or the option's default.
+    An option that is not given is None, or has its default.
     """
 
     profile: str | None
@@ -105,7 +105,7 @@ OUTPUT_OPTIONS = frozenset(OutputSettings.__annotations__) - frozenset(Credentia
 
 
 class Role(NamedTuple):
-    """The options of one role or of a chain, whose limits apply to its last role only. Tags are KEY=VALUE."""
+    """Options for assuming one role or a chain; the limits apply to the last role. Tags are KEY=VALUE."""
 
     arns: Sequence[str]
     session_name: str | None = None
@@ -119,10 +119,10 @@ class Role(NamedTuple):
 
 
 class RunSettings(CredentialSettings, OutputSettings):
-    """The options of `run_parser`, and those that only a profile of ~/.aws/config has. Immutable.
+    """All settings of a run: its options, and settings that only a profile of ~/.aws/config has. Immutable.
 
-    `aws_profile` has the settings for all of AWS (endpoints, CAs, retries). `profile_region` is the
-    region of the profile that `profile` names. `earlier` are the roles assumed before that of the options.
+    `aws_profile` has endpoints, CAs and retries. `profile_region` is the region of the profile named `profile`.
+    `earlier` lists the roles that are assumed before the options' own role.
     """
 
     version: bool
@@ -131,19 +131,19 @@ class RunSettings(CredentialSettings, OutputSettings):
     earlier: tuple[Role, ...]
 
     def copy(self) -> "RunSettings":
-        """Returns a copy of the settings, for a function that returns changed settings."""
+        """Returns a copy of the settings, whose attributes may be set before it is returned to others."""
         found = RunSettings()
         vars(found).update(vars(self))
         return found
 
     def with_options(self, options: Mapping[str, object]) -> "RunSettings":
-        """Returns these settings with new values of some options, in the form of `given_options`."""
+        """Returns a copy of the settings with new values for `options`, a mapping as from `given_options`."""
         found = self.copy()
         vars(found).update(options)
         return found
 
     def without_roles(self) -> "RunSettings":
-        """Returns these settings without the roles and their limits."""
+        """Returns a copy of the settings without roles and their limits."""
         found = self.copy()
         found.assumeRole = False
         found.earlier = ()
@@ -161,7 +161,7 @@ def parse_run(words: Sequence[str]) -> RunSettings:
 
 
 def run_parser() -> Parser:
-    """Returns the program's parser; arguments may be in Go's style (`Parser.parse_go_style`)."""
+    """Returns the parser of `aws-tpm-process-credential`, for use with `Parser.parse_go_style`."""
     parser = Parser(
         prog=PROGRAM,
         description=DESCRIPTION,
@@ -169,7 +169,7 @@ def run_parser() -> Parser:
         "AWS_ENDPOINT_URL,\n  AWS_CA_BUNDLE, AWS_RETRY_MODE, AWS_MAX_ATTEMPTS, "
         "HTTPS_PROXY, HTTP_PROXY, NO_PROXY\n\n" + exit_codes_help(),
     )
-    # Settings that only a profile has (role_chain.py).
+    # Settings without an option, which only a profile has (role_chain.py).
     parser.set_defaults(aws_profile=None, profile_region=None, earlier=())
     parser.add_argument(
         "--profile",
@@ -393,14 +393,14 @@ def given_options(words: Sequence[str]) -> dict[str, object]:
 
 
 def lifetime(settings: RunSettings) -> str:
-    """Returns the requested lifetime of the credentials, as text in seconds."""
+    """Returns the requested lifetime of the credentials in seconds, as text."""
     return settings.duration or ("900" if settings.root_of else "3600")
 
 
 def complete(settings: RunSettings) -> RunSettings:
-    """Returns the settings with the default lifetime, and the policy's text instead of its file name.
+    """Fills in the default lifetime, and replaces the policy's file name by its text.
 
-    The cache then depends on the policy, not on the file's name. Raises UsageError.
+    The cache then depends on the policy's text. Raises UsageError.
     """
     found = settings.copy()
     found.duration = lifetime(settings)
@@ -409,7 +409,7 @@ def complete(settings: RunSettings) -> RunSettings:
 
 
 def read_role(settings: RunSettings) -> Role:
-    """Returns the role of the options. Raises UsageError for a policy file that cannot be read."""
+    """Returns the role that the options describe. Raises UsageError if the policy file cannot be read."""
     return Role(
         settings.aws_arn or [""],
         settings.aws_session_name,
@@ -424,7 +424,7 @@ def read_role(settings: RunSettings) -> Role:
 
 
 def key_place(text: str) -> int | str:
-    """Returns a persistent handle, or the path of a key file. Raises ArgumentTypeError."""
+    """Parses a persistent handle; returns any other text as the path of a key file. Raises ArgumentTypeError."""
     return persistent_handle(text) if text[:2].lower() == "0x" else text
 
 

@@ -41,7 +41,7 @@ def put_out(settings: OutputSettings, obtain: "Callable[[], Credentials]") -> No
 def text(credentials: "Credentials", form: str) -> str:
     """Returns the credentials in one of FORMATS, without the final line end.
 
-    env is NAME=VALUE, as in env files: unquoted, since STS's values contain neither blanks nor quotes.
+    The form `env` is NAME=VALUE, as in env files: unquoted, since STS's values contain neither blanks nor quotes.
     Raises UsageError for values with line breaks and the like, which an env file cannot hold.
     """
     values = {
@@ -76,10 +76,10 @@ def _assignment(name: str, value: str, form: str) -> str:
 
         return f"export {name}={shlex.quote(value)}"
     if form == "fish":
-        # Within fish's single quotes only these two mean something.
+        # Within fish's single quotes, only a backslash and a single quote are special.
         quoted = value.replace("\\", "\\\\").replace("'", "\\'")
         return f"set -gx {name} '{quoted}'"
-    # Within PowerShell's single quotes only quotes are special, and are doubled; it treats all these as quotes.
+    # Within PowerShell's single quotes, only quotes are special, and are doubled; it accepts all these as quotes.
     doubled = "".join(
         character * 2 if character in "'\u2018\u2019\u201a\u201b" else character for character in value
     )

@@ -40,7 +40,7 @@ REPLACED = {
 
 
 def process_words(text: str, profile: str = "the profile") -> tuple[list[str], list[str]]:
-    """Splits a credential_process into its words up to this program's name, and its arguments.
+    """Splits a credential_process into the words up to this program's name, and the program's arguments.
 
     Raises UsageError.
     """
@@ -61,8 +61,8 @@ def process_words(text: str, profile: str = "the profile") -> tuple[list[str], l
 def profile_settings(name: str, given: Mapping[str, object] | None = None) -> RunSettings:
     """Returns the settings of a run for profile `name`; the options `given` override them.
 
-    Raises UsageError for a chain that does not end at this program, or that AWS would refuse; RequestError for AWS
-    config files that cannot be read.
+    Raises UsageError for a chain that does not end at this program, or that AWS would refuse. Raises RequestError
+    if AWS config files cannot be read.
     """
     settings, profiles = _chained(load_config(os.environ), name, ())
     found = _overlaid(settings, given or {})
@@ -72,13 +72,13 @@ def profile_settings(name: str, given: Mapping[str, object] | None = None) -> Ru
         found.aws_region = next(
             filter(None, (configured_region(os.environ, profile) for profile in profiles)), None
         )
-    # As an option, so that the cache depends on this endpoint.
+    # Stored as an option, so that the cache depends on this endpoint.
     found.endpoint_url = configured_url("sts", found.endpoint_url, os.environ, found.aws_profile)
     return found
 
 
 def _chained(config: Config, name: str, seen: tuple[str, ...]) -> tuple[RunSettings, list[Profile]]:
-    """Returns the settings, and the profiles that contain them, beginning with the named profile."""
+    """Follows source_profile from profile `name`; returns the merged settings, and the chain of profiles."""
     chain = config.chain(name)
     base = chain[-1]
     for profile in chain:
@@ -98,19 +98,19 @@ def _chained(config: Config, name: str, seen: tuple[str, ...]) -> tuple[RunSetti
         raise UsageError(without_process(base))
     start, words = process_words(text, str(base))
     if variables := [word.partition("=")[0] for word in start if re.match(r"[A-Za-z_]\w*=", word)]:
-        # Without the value, which may be a password.
+        # The message omits the value, which may be a password.
         raise UsageError(
             f"the credential_process of {base} sets {', '.join(variables)}, which --profile ignores; give "
             "an option there instead"
         )
     found = parse_run(words)
     further: list[Profile] = []
-    # A program that names its own profile reads its settings, as ours does anyway.
+    # A credential_process with --profile of its own profile reads the same settings that are read here.
     if found.profile and found.profile != base.name:
         named, further = _chained(config, found.profile, (*seen, *names))
         found = _overlaid(named, given_options(words))
     if not (further and base is chain[0]):
-        # As in the SDKs, the named profile states AWS's endpoints, unless it only refers to another one.
+        # As in SDKs, the endpoints are those of the named profile, unless it only refers to another profile.
         found.aws_profile = chain[0]
     if not (found.federation_name or found.root_of):
         found.mfa_serial = found.mfa_serial or base.get("mfa_serial")
@@ -122,7 +122,7 @@ def _chained(config: Config, name: str, seen: tuple[str, ...]) -> tuple[RunSetti
 
 
 def without_process(base: Profile) -> str:
-    """Returns why a profile without credential_process cannot be used, such as its kind of credentials."""
+    """Returns why a profile without credential_process cannot be used, as text."""
     if source := base.get("credential_source"):
         return (
             f"{base} has credential_source = {source!r}, which does not use the TPM's key; set "
@@ -143,7 +143,7 @@ def without_process(base: Profile) -> str:
 
 
 def _assuming(settings: RunSettings, profile: Profile) -> RunSettings:
-    """Returns the settings of the profile's role, assumed with the credentials of `settings`."""
+    """Returns settings that assume the profile's role with the credentials of `settings`."""
     arn, serial = profile.get("role_arn"), profile.get("mfa_serial")
     if profile.get("source_profile") is None:
         raise UsageError(f"{profile} has role_arn but no source_profile; add source_profile")
@@ -174,11 +174,11 @@ def _duration(profile: Profile) -> str | None:
 
 
 def _overlaid(settings: RunSettings, given: Mapping[str, object]) -> RunSettings:
-    """Returns the settings overridden by the given options, without settings that contradict them."""
+    """Returns a copy of the settings with the given options; drops settings that contradict those options."""
     found = settings
     other = given.get("federation_name") or given.get("root_of") or given.get("assumeRole") is False
     if other or given.get("aws_arn"):
-        # Another operation, or other roles, than the profile's.
+        # The options request an operation or roles instead of the profile's.
         found = settings.without_roles()
         found.federation_name = found.root_of = found.task_policy_arn = None
         found.assumeRole = not other

@@ -1,4 +1,4 @@
-"""Obtains temporary credentials: check the options, get one HMAC from the TPM, close it, call STS."""
+"""Obtains temporary credentials: checks the options, gets one HMAC from the TPM, closes the TPM, calls STS."""
 
 import os
 import time
@@ -31,7 +31,7 @@ _NETWORK = {"AWS_CA_BUNDLE", "HTTPS_PROXY", "HTTP_PROXY", "REQUESTS_CA_BUNDLE"}
 
 
 def environ_of(settings: RunSettings) -> Mapping[str, str]:
-    """Returns the environment, overridden by the options, and with the profile's ca_bundle as the default."""
+    """Returns the environment, with the options as variables, and the profile's ca_bundle as the default."""
     bundle = settings.aws_profile and settings.aws_profile.get("ca_bundle")
     options = {"AWS_CA_BUNDLE": settings.ca_bundle} if settings.ca_bundle else {}
     if settings.use_fips_endpoint:
@@ -59,11 +59,11 @@ def obtain(settings: RunSettings) -> "Credentials":
 
 
 def _ask(settings: RunSettings, signer: "Signer") -> "Credentials":
-    """Calls STS for each operation, and returns the credentials of the last one."""
+    """Calls STS for each requested operation, and returns the credentials of the last one."""
     # All errors that need neither TPM nor network are found before either is used.
     first, *chained = operations(settings, None)
     if settings.aws_arn and not settings.assumeRole:
-        # Lines of the Go program keep working.
+        # A warning, not an error, so that the Go program's command lines keep working.
         warn("--aws-arn has no effect without --assumeRole: the credentials are not those of the role")
     from sigv4.retry import read_retry_policy  # noqa: PLC0415 - a run with cached credentials asks nobody
 
@@ -71,7 +71,7 @@ def _ask(settings: RunSettings, signer: "Signer") -> "Credentials":
     retries = read_retry_policy(os.environ, settings.aws_profile)
     http = None
     if _NETWORK & {name.upper() for name in environ_of(settings)}:
-        # Only then: a run that the TPM refuses needs no HTTP, which costs more to load than all else.
+        # Loaded only after the TPM succeeded: HTTP costs more to load than all other modules together.
         http = _http(settings)
         http.check(endpoint.url)
     if settings.mfa_serial:
@@ -80,7 +80,7 @@ def _ask(settings: RunSettings, signer: "Signer") -> "Credentials":
         first, *chained = operations(settings, code(settings))
     from sigv4.times import timestamp  # noqa: PLC0415 - a run with cached credentials signs nothing
 
-    # Before the network, so that the TPM is closed before STS is called.
+    # Done before the network is used, so that the TPM is closed when STS is called.
     signer.prime(timestamp(time.time())[:8])
 
     from sigv4.client import StsClient  # noqa: PLC0415 - a run that the TPM refuses needs no HTTP
@@ -108,12 +108,12 @@ def _ask(settings: RunSettings, signer: "Signer") -> "Credentials":
 
 
 def endpoint_for(settings: RunSettings, operation: "Operation[Any]") -> "Endpoint":
-    """Returns the endpoint of the operation. Raises RequestError; UsageError if it needs a region."""
+    """Returns the STS endpoint for the operation. Raises RequestError, or UsageError if a region is missing."""
     from sigv4.endpoints import resolve  # noqa: PLC0415 - a run with cached credentials asks nobody
 
     region = settings.aws_region or None
     if operation.regional and not region:
-        # AWS_REGION would state the region of services; STS without --aws-region is the global one.
+        # AWS_REGION is the region of other services; without --aws-region, STS's global endpoint is used.
         region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     endpoint = resolve(region, settings.endpoint_url, environ_of(settings), settings.aws_profile)
     if operation.regional and endpoint.is_global:
@@ -140,7 +140,7 @@ def access_key_id(settings: RunSettings) -> str:
         # Each request contains the id, so a secret would be sent.
         raise UsageError(f"{where} looks like a secret access key; give the key's id, such as AKIA...")
     if str(found).startswith("ASIA"):
-        # AWS's prefix of temporary keys, which another tool may have exported in this shell.
+        # ASIA is the prefix of temporary keys, which another tool may have exported in this shell.
         raise UsageError(
             f"{where} is the id of temporary credentials; give the long-term key's id with --aws-access-key-id"
         )
@@ -161,9 +161,9 @@ def signer_from(settings: RunSettings, key_id: str, *, checked: bool = False) ->
 
 
 def operations(settings: RunSettings, code: str | None) -> "list[Operation[Credentials]]":
-    """Returns the validated operations; each is signed with the result of the preceding one.
+    """Returns the STS operations of a run, validated. Each is signed with the result of the preceding one.
 
-    `code` is that of --mfa-serial, None if it is not known yet. Raises UsageError, RequestError.
+    `code` is the MFA code for --mfa-serial, None if it is not known yet. Raises UsageError, RequestError.
     """
     from sigv4.sts import AssumeRoot, GetFederationToken, GetSessionToken  # noqa: PLC0415 - cached credentials need none
 
@@ -205,7 +205,7 @@ def _roles(settings: RunSettings, code: str | None) -> "Iterator[AssumeRole]":
             "--duration (duration_seconds): a chained role lasts 3600 seconds at most; choose a shorter duration"
         )
     _check_transitive_tags(roles)
-    # The key signs the first call, so that is where its MFA belongs.
+    # MFA belongs to the first call, which the key itself signs.
     serial, token = settings.mfa_serial, code
     for number, role in enumerate(roles):
         yield AssumeRole(
@@ -225,13 +225,13 @@ def _roles(settings: RunSettings, code: str | None) -> "Iterator[AssumeRole]":
 
 
 def _one_by_one(role: Role) -> list[Role]:
-    """Returns a role for each ARN; the limits apply to the last role."""
+    """Splits a chain into roles with one ARN each; only the last role has the limits."""
     *before, last = role.arns
     return [Role([arn], role.session_name, role.duration) for arn in before] + [role._replace(arns=[last])]
 
 
 def _check_transitive_tags(roles: Sequence[Role]) -> None:
-    """Raises UsageError for transitive tags that no role of the chain has, or that a later role sets again."""
+    """Raises UsageError for transitive tags that no role of the chain sets, or that a later role sets again."""
     inherited: set[str] = set()
     for role in roles:
         own = {key.lower() for key in tags_of(role.tags) or ()}
@@ -247,7 +247,7 @@ def _check_transitive_tags(roles: Sequence[Role]) -> None:
 
 
 def seconds_of(text: str, option: str = "--duration") -> int:
-    """Returns a number of seconds, also in Go's form: 900 or 900s. Raises UsageError."""
+    """Parses a number of seconds, also in Go's form: 900 or 900s. Raises UsageError."""
     number = text.removesuffix("s")
     if not (number.isdecimal() and number.isascii()):
         raise UsageError(f"{option} {text!r} is not a number of seconds")
@@ -255,7 +255,7 @@ def seconds_of(text: str, option: str = "--duration") -> int:
 
 
 def _check_fit(settings: RunSettings, operation: str) -> None:
-    """Raises UsageError for an option that the operation would ignore, since a limit must not be lost."""
+    """Raises UsageError for an option that the operation would ignore: no limit may be dropped silently."""
     operations_by_option = {
         "mfa-serial": (settings.mfa_serial, ("GetSessionToken", "assumeRole")),
         "policy": (settings.policy or settings.policy_file, ("assumeRole", "federation-name")),

@@ -1,7 +1,7 @@
-"""A check, after AWS refused a signature, whether the TPM's result was modified in transit.
+"""Checks, after AWS refused a signature, whether the TPM's HMAC was modified in transit.
 
-AWS verifies the signatures of a credential run, so the run itself omits the extra command for a check (see
-`tpmwire.use.run.Run.check_cipher`). The command is sent only after a refusal.
+AWS verifies the signatures of a credential run, so the extra command that detects tampering
+(`tpmwire.use.run.Run.check_cipher`) is sent only after a refusal.
 """
 
 import time
@@ -18,9 +18,9 @@ __all__ = ["check_result"]
 
 
 def check_result(settings: RunSettings, signer: Signer, refused: StsError) -> None:
-    """Repeats the TPM's HMAC with the session's cipher checked. Raises SessionError if the result was changed.
+    """Repeats the TPM's HMAC and checks the session's cipher. Raises SessionError if the first HMAC was modified.
 
-    Otherwise adds the remaining possible cause to the refusal's hint: a substituted key.
+    If it was not, adds the other possible cause to the hint of `refused`: a substituted key.
     """
     if settings.credential_file is None and not settings.key_name:
         refused.hint += (

@@ -1,4 +1,4 @@
-"""Time-based one-time passwords (RFC 6238): the settings in a token's secret, and a code from the TPM's HMAC."""
+"""Time-based one-time passwords (RFC 6238): parses a token's secret, and computes a code from the TPM's HMAC."""
 
 import hashlib
 from typing import NamedTuple
@@ -16,7 +16,7 @@ PERIODS = range(1, 3601)  # seconds
 
 _HASHES = {"SHA1": 20, "SHA256": 32, "SHA512": 64}
 _BLOCKS = {"SHA1": 64, "SHA256": 64, "SHA512": 128}
-_SHORTEST = 10  # octets; RFC 4226 asks for 16, AWS gives 40, and old services have 10
+_SHORTEST = 10  # bytes; RFC 4226 requires 16, AWS issues 40, and some old services only 10
 
 
 class Token(NamedTuple):
@@ -34,12 +34,12 @@ class Token(NamedTuple):
 
 
 def step_at(when: float, period: int = AWS_PERIOD) -> bytes:
-    """Returns the HMAC's message for POSIX seconds: the number of periods since 1970 (RFC 6238, §4.2)."""
+    """Returns the HMAC's 8-byte message at a POSIX time: the number of periods since 1970 (RFC 6238, §4.2)."""
     return (int(when) // period).to_bytes(8, "big")
 
 
 def code_of(mac: bytes, digits: int = AWS_DIGITS) -> str:
-    """Returns the code of an HMAC (RFC 4226, §5.3). Raises UsageError if tokens do not use the HMAC's hash."""
+    """Returns the decimal code of an HMAC (RFC 4226, §5.3). Raises UsageError if its hash is unsupported."""
     if len(mac) not in _HASHES.values():
         raise UsageError(
             "the key's hash is not valid for one-time passwords (SHA-1, SHA-256 or SHA-512); choose a token's key"
@@ -50,17 +50,17 @@ def code_of(mac: bytes, digits: int = AWS_DIGITS) -> str:
 
 
 def parse_token(given: bytes) -> Token:
-    """Returns the token of a base32 secret, or of an otpauth:// URI as in QR codes. Raises UsageError.
+    """Parses a base32 secret, or an otpauth:// URI as in QR codes. Raises UsageError.
 
     The URI's form is that of Google Authenticator's "Key Uri Format". Messages do not quote the input.
     """
     try:
-        # A URI's label is a name as people write it, and editors put a mark before the first character.
+        # A URI's label may contain any character, and editors may write a byte order mark before the first one.
         text = given.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
         raise UsageError("the secret is not valid; expected base32 or an otpauth:// URI") from None
     if len(text.splitlines()) > 1:
-        # Two secrets would be joined into a wrong one, and only AWS would notice.
+        # Two secrets would be joined into one wrong secret, and only AWS would notice.
         raise UsageError("the secret has more than one line; give only the secret, or its otpauth:// URI")
     if text.lower().startswith("otpauth:"):
         return _of_uri(text)
@@ -97,7 +97,8 @@ def _checked(secret: str, hash_name: str, digits: str, period: str) -> Token:
         raise UsageError(f"the otpauth URI's period is not a number of seconds from 1 to {PERIODS[-1]}")
     key = _base32(secret)
     if len(key) > _BLOCKS[hash_name]:
-        # HMAC itself hashes a key that is longer than a block (RFC 2104, §2); a TPM refuses such a key.
+        # HMAC hashes a key that is longer than a block (RFC 2104, §2). It is done here, since a TPM refuses such a
+        # key.
         key = hashlib.new(hash_name, key).digest()
     return Token(Secret(key), hash_name, int(digits), int(period))
 

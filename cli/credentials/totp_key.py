@@ -26,9 +26,9 @@ def key_at(where: int | str) -> HmacKey:
 def aws_code(settings: RunSettings) -> str:
     """Opens the TPM, returns the current code of a run's --mfa-totp key, and closes the TPM.
 
-    The key is used with the session encryption and salt key of the run's own key, and with its passwords if the
-    token's key file states that it has a password. Raises UsageError, KeyFileError, and the errors of
-    `HmacKey.hmac`.
+    The session has the encryption and salt key that the options set for the AWS key. The passwords of the options
+    are used too: that of the key only if the token's key file states that it has one. Raises UsageError,
+    KeyFileError, and the errors of `HmacKey.hmac`.
     """
     key = key_at(totp_place(settings))
     if key.file is not None:
@@ -43,7 +43,7 @@ def aws_code(settings: RunSettings) -> str:
     try:
         mac = ask_tpm(settings, key, step_at(time.time()))
     except TpmError as error:
-        # The user would think of the run's other key first.
+        # Without this note, the user would suspect the run's AWS key.
         error.add_note("the error concerns the key of --mfa-totp")
         raise
     if len(mac) != 20:

@@ -59,7 +59,7 @@ def _statement(step: str, kind: "type[Command]") -> Any:
 
 
 class CommandAuthorizer:
-    """Opens the requested sessions, and returns the authorizations of a command. `Tpm.close` also flushes them."""
+    """Opens the sessions that `tpmwire send` requests, and authorizes commands with them and with passwords."""
 
     def __init__(self, tpm: "Tpm", session: str) -> None:
         self._tpm = tpm
@@ -68,17 +68,17 @@ class CommandAuthorizer:
         self._open: list[int] = []
 
     def close(self) -> None:
-        """Flushes the remaining sessions only. Raises TransportError."""
+        """Flushes the sessions that are still open. Raises TransportError."""
         for handle in self._open:
-            # A policy session has ended with the command that it authorized.
+            # A policy session ends with the command that it authorizes, and needs no flush.
             with contextlib.suppress(TpmError):
                 self._tpm.flush(handle)
 
     def of(self, kind: "type[Command]", passwords: list[bytes], policy: "Policy | None") -> "list[Password | Use]":
         """Returns the authorizations of a command, and opens the sessions that they need.
 
-        A policy is for the first handle. The shared session authorizes the first remaining handle. Without one,
-        the session is sent without authorizing a handle.
+        The policy authorizes the first handle, the shared session the next one, and passwords the others. If no
+        handle remains for the shared session, it only encrypts.
         """
         if not kind.sessions:
             return []
@@ -96,12 +96,12 @@ class CommandAuthorizer:
             else:
                 given.append(Password(secret))
         if shared is not None and len(given) < MOST:
-            # A session that neither authorizes nor encrypts has to audit (Part 1, §17.6).
+            # A session that neither authorizes nor encrypts must be an audit session (Part 1, §17.6).
             given.append(shared.use(decrypt=decrypt, encrypt=encrypt, audit=not (decrypt or encrypt)))
         return given
 
     def _hidden(self, kind: "type[Command]") -> tuple[bool, bool]:
-        """Returns whether the shared session encrypts the first command and response parameters."""
+        """Returns whether the shared session can encrypt the first parameter of (command, response)."""
         if self._wanted != "salted":
             return False, False
         return first_parameter(kind) is not None, first_parameter(kind.Response) is not None
@@ -120,7 +120,7 @@ class CommandAuthorizer:
         return session
 
     def _satisfy_policy(self, policy: "Policy") -> "Session":
-        """Returns a policy session in which the TPM has checked the policy."""
+        """Opens a policy session, sends the policy's commands in it, and returns the session."""
         session = self._open_session(TPM_SE.POLICY)
         for command in policy.commands(session.handle):
             self._tpm.execute(command)

@@ -39,16 +39,16 @@ def nest_fields(words: list[str]) -> dict[str, Any]:
 
 
 def command_from(kind: Any, values: Any, answers: list[int], *, public: bool) -> Any:
-    """Builds values of a command's class from text and JSON values. Raises UsageError.
+    """Builds a command of class `kind` from fields in text or JSON. Raises UsageError.
 
-    `answers` are the handles of `$1`, `$2`. `public`: other users can read the values, as on a command line;
-    secret fields are then refused, except as @FILE.
+    `answers` has the handles for `$1`, `$2` and so on. `public` means that other users can read the values, as on
+    a command line: secret fields are then accepted as @FILE only.
     """
     return _Reader(answers, public).record(kind, values, f"TPM2_{kind.code.name}")
 
 
 def password_from(value: Any) -> bytes:
-    """Returns a password in JSON: `text:…`, hex, or the first line of @FILE. Raises UsageError."""
+    """Parses a password from JSON: `text:…`, hex, or the first line of @FILE. Raises UsageError."""
     if isinstance(value, str) and value.startswith("@"):
         return secret_file(value[1:])
     return _Reader([], False).octets(value, "a password")
@@ -60,7 +60,7 @@ class _Reader:
         self._public = public
 
     def record(self, kind: Any, given: Any, where: str) -> Any:
-        """Builds a structure field by field; missing fields get their default, or are empty."""
+        """Builds a structure from its fields; missing fields get their defaults, or are empty."""
         if isinstance(given, str) and given.startswith("template:"):
             return _template(kind, given, where)
         if isinstance(given, str) and given[:1] != "{":
@@ -151,7 +151,7 @@ class _Reader:
         names = issubclass(wire.kind, (IntEnum, IntFlag))
         if not names and type_name(wire).startswith("UINT"):
             raise UsageError(f"{where}: {text!r} is not a number")
-        kind = wire.kind if names else TPM_RH  # handles have no class of their own
+        kind = wire.kind if names else TPM_RH  # a handle's type has no class with named constants
         known = {name.replace("_", "").lower(): int(value) for name, value in kind.__members__.items()}
         total = 0
         for word in text.split("|") if issubclass(kind, IntFlag) else [text]:
@@ -175,7 +175,7 @@ class _Reader:
         try:
             return bytes.fromhex(given)
         except ValueError:
-            # Without the value: it may be a secret in the wrong place.
+            # The message omits the value, which may be a secret in the wrong place.
             raise UsageError(f"{where} is not hex; use text:WORDS for text, @FILE for a file") from None
 
     def _parsed(self, kind: Any, octets: bytes, where: str) -> Any:
@@ -203,7 +203,7 @@ def _yes_no(given: Any, where: str) -> bool:
 
 
 def _json(given: Any, kind: type, where: str) -> Any:
-    """Returns a list or an object, parsed if the value is JSON text."""
+    """Returns a list or an object of type `kind`; parses it first if the value is JSON text."""
     if isinstance(given, str):
         try:
             given = strict_json.loads(given)

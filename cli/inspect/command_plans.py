@@ -17,7 +17,7 @@ __all__ = ["CommandPlan", "plans_from_json", "plans_from_words"]
 
 
 class CommandPlan(NamedTuple):
-    """A command's class, and its input: values by field, passwords, steps of a policy."""
+    """A command to send: its class, values by field name, passwords and policy steps."""
 
     kind: "type[Command]"
     values: dict[str, Any]
@@ -39,7 +39,7 @@ def plans_from_words(words: list[str]) -> list[CommandPlan]:
 
 
 def plans_from_json(path: str) -> list[CommandPlan]:
-    """Reads a file, or standard input for -. Raises UsageError, which does not quote possible secrets."""
+    """Parses commands from a JSON file (-: standard input). Raises UsageError, without quoting secrets."""
     data = sys.stdin.buffer.read(1 << 20) if path == "-" else read_small(path)
     try:
         given = strict_json.loads(data)

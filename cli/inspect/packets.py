@@ -22,7 +22,7 @@ def read_capture(data: bytes) -> Iterator[Exchange]:
 
 
 def _swtpm(sent: bytes, answered: bytes) -> Iterator[Exchange]:
-    """Yields swtpm's commands and responses, which have no framing."""
+    """Yields the commands and responses of an swtpm connection, which sends them without framing."""
     while size := _size(sent):
         answer = answered[: _size(answered)]
         yield sent[:size], answer
@@ -30,7 +30,10 @@ def _swtpm(sent: bytes, answered: bytes) -> Iterator[Exchange]:
 
 
 def _simulator(sent: bytes, answered: bytes) -> Iterator[Exchange]:
-    """Yields commands and responses in frames: operation, locality, size; size, response, zero."""
+    """Yields the commands and responses of a simulator connection.
+
+    A command follows operation, locality and size; a response stands between its size and a zero.
+    """
     while len(sent) >= 4:
         operation = int.from_bytes(sent[:4], "big")
         if operation == SEND_COMMAND:
@@ -50,13 +53,13 @@ def _simulator(sent: bytes, answered: bytes) -> Iterator[Exchange]:
 
 
 def _size(stream: bytes) -> int:
-    """Returns the size of the first message; 0 if there is none."""
+    """Returns the size of the first message, header included; 0 if it is incomplete or not a TPM's."""
     size = int.from_bytes(stream[2:6], "big")
     return size if len(stream) >= HEADER and is_message(stream[:size]) else 0
 
 
 def _connections(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yields the bytes of both directions of each connection, the program's first."""
+    """Yields (sent, received) for each TCP connection, as the program sent and received them."""
     open_now: dict[Any, Connection] = {}
     found: list[Connection] = []
     for here, there, segment in _segments(data):
@@ -77,7 +80,7 @@ def _connections(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 class Connection:
-    """The two streams of a connection, by sender; `first` is the sender of the first data."""
+    """A TCP connection: its two streams by sender; `first` is the sender of the first data."""
 
     def __init__(self) -> None:
         self.first: Any = None
@@ -85,7 +88,7 @@ class Connection:
 
     def add(self, sender: Any, segment: Any) -> None:
         """Adds a TCP segment to the stream of its sender."""
-        sequence = segment.seq + (segment.flags >> 1 & 1)  # a SYN counts as a byte
+        sequence = segment.seq + (segment.flags >> 1 & 1)  # takes one sequence number
         self._streams.setdefault(sender, Stream(sequence)).add(sequence, bytes(segment.data))
         if segment.data and self.first is None:
             self.first = sender

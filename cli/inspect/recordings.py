@@ -49,7 +49,10 @@ def _pair_messages(messages: Iterator[tuple[bool, bytes]]) -> list[Exchange]:
 
 
 def _swtpm_log(data: bytes) -> Iterator[tuple[bool, bytes]]:
-    """Parses ` SWTPM_IO_Read: length 12` and 12 bytes in the next lines, which have the same prefix."""
+    """Yields (whether it is a command, bytes) for each message in swtpm's log.
+
+    Parses ` SWTPM_IO_Read: length 12` and the 12 bytes in the next lines, which have the same prefix.
+    """
     lines = iter(data.splitlines())
     for line in lines:
         found = _SWTPM.match(line)
@@ -67,7 +70,10 @@ def _swtpm_log(data: bytes) -> Iterator[tuple[bool, bytes]]:
 
 
 def _tcti_log(data: bytes) -> Iterator[tuple[bool, bytes]]:
-    """Parses `… (size=22):` and the dump with offsets below it. Data read in pieces is dumped again as a whole."""
+    """Yields (whether it is a command, bytes) for each message in a log of tpm2-tools.
+
+    Parses `… (size=22):` and the hex dump below. A message that was read in pieces is dumped again as a whole.
+    """
     heading, octets = b"", b""
     for line in [*data.splitlines(), b""]:
         dump = _DUMP.match(line)

@@ -1,4 +1,4 @@
-"""Salts and authValues of a recording's sessions, given by the user."""
+"""Parses the salts and authValues that the user gives for a recording's sessions."""
 
 import re
 from typing import NamedTuple
@@ -36,13 +36,13 @@ def _hex(text: str, option: str) -> bytes:
     try:
         return bytes.fromhex(text.removeprefix("0x"))
     except ValueError:
-        # Without the value: it is a secret.
+        # The message omits the value, which is a secret.
         words = ", or text:WORD" if option == "--auth" else ""
         raise UsageError(f"{option} needs hex{words}") from None
 
 
 def _salt_in(path: str) -> bytes:
-    """Decodes hex; returns other data unchanged."""
+    """Reads a salt from a file, which contains hex or the bytes themselves."""
     data = read_small(path)
     text = re.sub(rb"\s", b"", data)
     return bytes.fromhex(text.decode()) if re.fullmatch(rb"(?:[0-9A-Fa-f]{2})+", text) else data

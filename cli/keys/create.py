@@ -31,16 +31,16 @@ __all__ = ["NewKey", "Order", "make_key", "policy_of", "usable_key"]
 
 
 class Order(NamedTuple):
-    """The attributes of a new key.
+    """A request for a new key.
 
     `secret` is the HMAC key, `auth` its password. `pcrs` binds the key to the current values of these PCRs.
     `parent` is a persistent handle or a hierarchy, `parent_auth` its authValue; `pin` is the key that sessions are
-    salted to. `duplication` is the policy by which the key can be duplicated; without such a policy, the key stays
-    in its TPM. `hash_name` is the HMAC's hash, a name of TPM_ALG.
+    salted to. `duplication` is the policy that allows duplicating the key; without it, the key never leaves its
+    TPM. `hash_name` is the HMAC's hash, a name of TPM_ALG.
 
     `ways` has alternative policies (PolicyOR branches) and replaces `pcrs`. The key is then not tested, because
-    the current state may not satisfy them. `template` is the public area of an existing key, whose policy `ways`
-    is satisfied now: the new key has its attributes and a new secret, and is tested.
+    the current state may not satisfy them. `template` is the public area of an existing key whose policy is
+    satisfied now. The new key has the same attributes with a new secret, and is tested.
     """
 
     secret: Secret
@@ -56,7 +56,7 @@ class Order(NamedTuple):
 
 
 class NewKey(NamedTuple):
-    """A new key: its file, its handle, and the parent with the session in which it was created."""
+    """A new key: its key file, the loaded key, and its parent with the session that created it."""
 
     file: KeyFile
     loaded: Loaded
@@ -64,11 +64,11 @@ class NewKey(NamedTuple):
 
 
 def make_key(tpm: Tpm, order: Order) -> NewKey:
-    """Creates and loads the key, and compares an HMAC of it with the host's own.
+    """Creates and loads the key, and compares its HMAC of a test message with one computed by the host.
 
     The key is fixedTPM and fixedParent unless it is duplicable. Its secret crosses the bus encrypted. A key with
-    PCRs is used by its policy only; the policy includes the password, if any.
-    Raises TpmError, PolicyError; SessionError if the TPM's HMAC is not that of the secret.
+    PCRs is used by its policy only; the policy includes the password, if any. Raises TpmError and PolicyError, and
+    SessionError if the two HMACs differ.
     """
     parent = parent_at(tpm, order.parent, order.parent_auth, order.pin)
     if parent.key.public.type == TPM_ALG.RSA and parent.key.handle >> 24 == TPM_HT.TRANSIENT:
@@ -123,18 +123,19 @@ def policy_of(tpm: Tpm, order: Order) -> Policy | None:
 
 
 def _duplicable(attributes: TPMA_OBJECT, order: Order) -> TPMA_OBJECT:
-    """Returns the attributes of a duplicable key. Without PCRs it can also be used without its policy."""
+    """Returns the attributes of a duplicable key, which can be used with its password unless it has PCRs."""
     attributes = TPMA_OBJECT(attributes & ~(TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT))
     return attributes if order.pcrs is not None else attributes | TPMA_OBJECT.USER_WITH_AUTH
 
 
 def usable_key(kind: type[K], order: Order, key: NewKey) -> K:
-    """Returns the loaded key with the password and policy of later runs, to test both."""
+    """Returns the loaded key with the password and policy that later runs use, so that a test covers both."""
     pin, parent = order.pin, key.parent.key
     if pin is None or parent.public.type in (TPM_ALG.ECC, TPM_ALG.RSA):
-        # The pinned key has vouched for the parent, which is loaded; creating that key again needs one more slot.
+        # No pin: the session with the loaded parent was already salted to the pinned key. Creating that key again
+        # would need one more slot.
         pin = Pin(parent.name, parent.public, parent.handle)
-    # PCRs alone do not state the policy of a duplicable key, nor one from a template; the key file does.
+    # For a duplicable key or one from a template, PCRs are not the whole policy, which the key file states.
     by_file = (order.duplication is not None and order.pcrs is not None) or order.template is not None
     pcrs, described = (None, key.file) if by_file else (order.pcrs, None)
     return kind(
@@ -143,7 +144,7 @@ def usable_key(kind: type[K], order: Order, key: NewKey) -> K:
 
 
 def _check_hmac(tpm: Tpm, order: Order, key: NewKey) -> None:
-    # No date: the HMAC of a date signs a day's requests.
+    # The message is never a date, whose HMAC could sign that day's requests.
     message = random_bytes(32)
     found = usable_key(HmacKey, order, key).hmac(tpm, message)
     if not hmac.compare_digest(found, hmac.digest(order.secret.reveal(), message, order.hash_name)):

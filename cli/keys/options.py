@@ -90,7 +90,7 @@ class Parentage(NamedTuple):
 
 
 def parentage_of(args: ParentageSettings) -> Parentage:
-    """Returns the parent of the options. Without --parent, both passwords are the owner's."""
+    """Returns the parent that the options describe. Without --parent, its password is the owner's."""
     parent, owner = parent_auth(args), owner_auth(args)
     if args.make_srk:
         return Parentage(SRK, EMPTY_AUTH, owner or parent, True)
@@ -107,7 +107,7 @@ class PinSettings:
 
 
 def add_pin_options(parser: argparse.ArgumentParser, what_for: str = "") -> None:
-    """Adds --tpm-session-encrypt-with-name and -public, the input of `pins.pin_from`."""
+    """Adds --tpm-session-encrypt-with-name and --tpm-session-encrypt-with-public, for `pins.pin_from`."""
     parser.add_argument(
         "--tpm-session-encrypt-with-name",
         type=filled,
@@ -145,7 +145,7 @@ class TargetSettings:
 
 
 def add_target_options(parser: argparse.ArgumentParser, option: str = "--to") -> None:
-    """Adds OPTION-handle and OPTION-key, for files that do not contain the key's type."""
+    """Adds OPTION-handle and OPTION-key, for target files that do not state handle or type of the key."""
     parser.add_argument(
         f"{option}-key",
         metavar="KIND",

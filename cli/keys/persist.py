@@ -48,7 +48,7 @@ class ParentKey(NamedTuple):
 
 
 def parent_of(tpm: Tpm, file: KeyFile, auth: Secret, pin: Pin | None) -> ParentKey:
-    """Opens the parent that a key file names, like `parent_at`. Raises UsageError for an endorsement key."""
+    """Opens the parent that a key file names, as `parent_at` does. Raises UsageError for an endorsement key."""
     check_parent(tpm, file)
     handle = file.parent if file.hierarchy is None else file.hierarchy
     with explain_missing_key(Key(file=file)):
@@ -56,7 +56,7 @@ def parent_of(tpm: Tpm, file: KeyFile, auth: Secret, pin: Pin | None) -> ParentK
 
 
 def check_parent(tpm: Tpm, file: KeyFile) -> None:
-    """Raises UsageError if the parent is an endorsement key that needs a policy or is not persistent."""
+    """Raises UsageError if the file's parent is an endorsement key that needs a policy or is not persistent."""
     handle = file.endorsement_handle
     if handle is None or (
         is_occupied(tpm, handle) and read_loaded(tpm, handle).public.object_attributes & TPMA_OBJECT.USER_WITH_AUTH
@@ -72,10 +72,9 @@ def check_parent(tpm: Tpm, file: KeyFile) -> None:
 def parent_at(tpm: Tpm, handle: int, auth: Secret, pin: Pin | None, *, rsa: bool = False) -> ParentKey:
     """Opens the parent at a persistent handle, or the standard primary of a hierarchy, created for this run.
 
-    `auth` is the authValue of `handle`. The session that protects `auth` is opened first: salted to the
-    pin or else to the parent. If creating the parent needs a password, the session is salted to a different key.
-    All verbs that store keys in a TPM open their session here.
-    Raises TpmError; SessionError if the pinned key is not this TPM's.
+    `auth` is the authValue of `handle`. First opens the session that protects `auth`, salted to the pin or else to
+    the parent. If creating the parent needs a password, the session is salted to a different key. All verbs that
+    store keys in a TPM open their session here. Raises TpmError; SessionError if the pinned key is not this TPM's.
     """
     hmac = [TPM_SE.HMAC]
     if handle >> 24 == TPM_HT.PERSISTENT:
@@ -93,12 +92,12 @@ def parent_at(tpm: Tpm, handle: int, auth: Secret, pin: Pin | None, *, rsa: bool
             tpm.flush(channel.salt.handle)
     use = Password() if session is None else session.use(auth)
     key = create_primary(tpm, handle, place.template(), use)
-    # The hierarchy's authValue is not its primary key's.
+    # A primary key has an authValue of its own, not that of its hierarchy.
     return ParentKey(key, EMPTY_AUTH, session or protected_sessions(tpm, hmac, parent=key)[0])
 
 
 def make_srk(tpm: Tpm, handle: int, owner: Secret) -> None:
-    """Makes the standard storage root key persistent at `handle`, unless a storage key is at the handle.
+    """Makes the standard storage root key persistent at `handle`, unless a storage key is already there.
 
     Creates the RSA form if the TPM lacks ECC. Raises TpmError; UsageError if the object there is not a storage
     key.
@@ -127,7 +126,8 @@ def make_srk(tpm: Tpm, handle: int, owner: Secret) -> None:
 def load_under(tpm: Tpm, parent: ParentKey, public: TPMT_PUBLIC, private: bytes) -> Loaded:
     """Loads a key under the parent (TPM2_Load). Raises TpmError."""
     answer = tpm.execute(Load(parent.key.handle, private, public), parent.session.use(parent.auth))
-    # From the public area, not from the response, so that the loaded key is the intended one.
+    # The Name is computed from the public area, not taken from the response, so that a substituted key is
+    # detected.
     name = name_of(public)
     tpm.trust_name(answer.object_handle, name)
     return Loaded(answer.object_handle, name, public)

@@ -1,4 +1,4 @@
-"""Stores keys in files and at persistent handles, all or none, and finds and removes them."""
+"""Stores keys in files and at persistent handles (all of them or none), and finds and removes keys."""
 
 import contextlib
 import os
@@ -30,7 +30,7 @@ class Place(NamedTuple):
 
     @property
     def texts(self) -> list[str]:
-        """The file and the handle, as the options give them."""
+        """The path and the handle as text, as in options."""
         return [*([self.file] if self.file else []), *([] if self.handle is None else [f"0x{self.handle:08x}"])]
 
     @property
@@ -55,9 +55,10 @@ class Place(NamedTuple):
 
 
 class Placement(NamedTuple):
-    """A key with its destination.
+    """A key and the location to store it at.
 
-    `persist` makes the key persistent at a free handle, and `evict` removes the object at a persistent handle.
+    `persist` is a function that makes the key persistent at a free handle, and `evict` one that removes the object
+    at a persistent handle.
     """
 
     file: KeyFile
@@ -67,7 +68,7 @@ class Placement(NamedTuple):
 
     @classmethod
     def of(cls, tpm: Tpm, key: NewKey, place: Place, owner: Secret) -> Self:
-        """Returns the placement of a loaded key; commands use the session of its parent."""
+        """Returns the placement of a loaded key, whose commands use the session of the key's parent."""
         session = key.parent.session
         return cls(
             key.file,
@@ -102,7 +103,7 @@ def put_in_place(tpm: Tpm, keys: Sequence[Placement], *, force: bool = False) ->
     beside: list[tuple[Placement, int, int]] = []
     with undisturbed(), contextlib.ExitStack() as undo:
         try:
-            # A full disk is found before the TPM is changed.
+            # Files are written first, so that a full disk is detected before the TPM is changed.
             for staged, path, file in files:
                 _stage(staged, path, file)
             for key in keys:
@@ -124,23 +125,23 @@ def put_in_place(tpm: Tpm, keys: Sequence[Placement], *, force: bool = False) ->
 
 
 def _stage(staged: str, path: str, file: KeyFile) -> None:
-    """Writes a draft of a file, which `_publish` renames later."""
+    """Writes a key file under the temporary name `staged`, which `_publish` renames to `path` later."""
     check_regular(path)
     try:
         os.makedirs(os.path.dirname(path) or ".", mode=0o700, exist_ok=True)
         write_whole(staged, file.to_pem().encode())
     except OSError as error:
-        error.filename = path  # the name that the user knows
+        error.filename = path  # errors name the file that the user knows
         raise
 
 
 def _publish(staged: str, path: str, *, force: bool) -> None:
-    """Renames a draft to its file's name."""
+    """Renames the temporary file `staged` to `path`."""
     try:
         if force:
             os.replace(staged, path)
         else:
-            os.link(staged, path)  # fails where the path exists, unlike a rename
+            os.link(staged, path)  # fails if the path exists, unlike a rename
     except FileExistsError as error:
         raise UsageError(f"{path} exists; --force replaces it") from error
 
@@ -180,7 +181,7 @@ def _take_place(key: Placement, beside: int, handle: int) -> None:
 
 
 def read_public_at(tpm: Tpm, place: Place) -> TPMT_PUBLIC | None:
-    """Returns the public area of the key at a handle or in a file; None if the key does not exist.
+    """Returns the public area of the key at a location; None if the handle is free or the file missing.
 
     Raises KeyFileError, TpmError.
     """
@@ -191,7 +192,7 @@ def read_public_at(tpm: Tpm, place: Place) -> TPMT_PUBLIC | None:
 
 
 def remove_key_at(tpm: Tpm, place: Place, name: bytes, owner: Secret) -> None:
-    """Removes the key from its handle or file if it has this Name. Raises TpmError, OSError."""
+    """Removes the key with this Name from a location; keeps any other key. Raises TpmError, OSError."""
     public = read_public_at(tpm, place)
     if public is None or name_of(public) != name:
         return

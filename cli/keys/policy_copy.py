@@ -30,7 +30,7 @@ def is_plain(file: "KeyFile") -> bool:
 
 
 def copy_ways(file: "KeyFile") -> "tuple[Policy, ...]":
-    """Returns every alternative of the file's policy, for a new key with the same digest.
+    """Returns all alternatives of the file's policy, for a new key with the same policy digest.
 
     Raises UsageError if an alternative is unsupported, does not lead to the key's policy, or names the key itself.
     """
@@ -49,13 +49,13 @@ def copy_ways(file: "KeyFile") -> "tuple[Policy, ...]":
 
 
 def _may_have_digest(policy: "Policy", public: "TPMT_PUBLIC") -> bool:
-    """Returns whether the digest can match; False if it is known to differ."""
+    """Returns False if the policy's digest is known to differ from that of the key, else True."""
     try:
         return policy.digest(public.name_alg) == public.auth_policy
     except PolicyError:
-        return True  # The TPM's own values go into it, and the TPM has taken it for the old key.
+        return True  # The digest depends on values in the TPM, which has accepted this policy for the old key.
 
 
 def _find_self_reference(policy: "Policy") -> str:
-    """Returns the name of the statement that binds the policy to a single key, or ""."""
+    """Returns the name of a statement that contains the key's own Name, so that no other key can use it, or ""."""
     return next((type(statement).__name__ for statement in policy.statements if statement.names_objects), "")

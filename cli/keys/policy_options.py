@@ -1,4 +1,4 @@
-"""Options of several verbs for policies in JSON or PCR values."""
+"""Options for a policy, from JSON or from PCR values."""
 
 import argparse
 from typing import NamedTuple
@@ -20,7 +20,7 @@ __all__ = ["DescribedPolicy", "PolicySettings", "add_policy_options", "policy_fr
 
 
 class DescribedPolicy(NamedTuple):
-    """A policy: its digest and its alternatives. A key file stores the first alternative as its main policy."""
+    """A policy's digest and its alternatives; a key file stores the first alternative as its main policy."""
 
     digest: bytes
     alternatives: "tuple[Policy, ...]"
@@ -48,7 +48,7 @@ def add_policy_options(parser: "argparse.ArgumentParser", option: str = "--json"
 
 
 def policy_from_options(args: PolicySettings, alg: "TPM_ALG") -> DescribedPolicy | None:
-    """Returns the options' policy for an object with the nameAlg `alg`, or None. Raises UsageError."""
+    """Returns the policy of the options for an object with nameAlg `alg`; None without one. Raises UsageError."""
     if args.policy_json:
         found = policy_from_json(read_small(args.policy_json).decode("utf-8", "replace"), alg, args.policy_json)
         warn_of_policies(found.alternatives, alg)
@@ -65,7 +65,7 @@ def policy_from_options(args: PolicySettings, alg: "TPM_ALG") -> DescribedPolicy
 
 
 def policy_from_json(text: str, alg: "TPM_ALG", where: str) -> DescribedPolicy:
-    """Parses a policy in JSON for an object with the nameAlg `alg`. Raises UsageError, which names `where`."""
+    """Parses a JSON policy for an object with nameAlg `alg`. Raises UsageError, whose message names `where`."""
     try:
         policy = from_json(text, alg)
         ways = (policy,) if isinstance(policy, Policy) else policy.alternatives(alg)

@@ -30,9 +30,9 @@ def read_key(profile: str | None, *, force: bool) -> Secret:
 
 
 def parse_secret(secret: bytes, *, force: bool) -> "Secret":
-    """Returns the HMAC key of a secret as `hmac_key_of` does.
+    """Returns the HMAC key for a secret access key: "AWS4" and the secret.
 
-    Raises UsageError for a secret that AWS would not issue; with `force`, warns instead.
+    Raises UsageError for a secret that AWS would not issue or, with `force`, only warns.
     """
     key = hmac_key_of(secret)
     if problem := _find_problem(key.reveal().removeprefix(PREFIX).decode("ascii")):
@@ -66,9 +66,9 @@ def _find_problem(secret: str) -> str | None:
 
 
 def check_key_id(key_id: str, *, force: bool) -> None:
-    """Raises UsageError unless the text is the id of a long-term key.
+    """Raises UsageError unless the text is the id of a long-term key, or `force` is set.
 
-    Does not quote the text, as it may be the secret.
+    The message does not quote the text, which may be the secret.
     """
     if key_id.startswith("ASIA"):
         problem = "the access key id belongs to temporary credentials; use that of a long-term key"

@@ -1,6 +1,6 @@
-"""The P-256 key of SigV4A beside the HMAC key: derived from the secret, and then stored in the TPM only.
+"""Derives the P-256 key of SigV4A from an AWS secret, and stores the key in the TPM beside the HMAC key.
 
-AWS derives the key from access key id and secret (`sigv4.sigv4a`), so it is in memory during the import.
+The key is derived from access key id and secret (`sigv4.sigv4a`), and is in memory during the import.
 TPM2_Create cannot create a key from given bytes; the key is wrapped for its parent and imported.
 """
 
@@ -50,15 +50,12 @@ def check_places(sigv4a: Place, hmac: Place, *, force: bool) -> None:
 
 
 def _as_one(path: str) -> str:
-    """Returns a canonical path. A symbolic link is not followed, since the link itself is replaced."""
+    """Returns the path in canonical form, for comparison; does not follow a symbolic link at its end."""
     return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
 
 
 def check_installed() -> None:
-    """Checks early that `cryptography` is installed; the single-file program may lack it.
-
-    Raises ModuleNotFoundError.
-    """
+    """Raises ModuleNotFoundError if `cryptography` is missing, as it may be for the single-file program."""
     if find_spec("cryptography") is None:
         raise ModuleNotFoundError("no cryptography", name="cryptography")
 
@@ -91,24 +88,24 @@ def check_tpm(tpm: Tpm) -> None:
 
 
 def private_value(octets: Secret, key_id: str) -> Secret:
-    """Derives the private value, 32 bytes, from the HMAC key's bytes: "AWS4" and the secret."""
+    """Derives the 32-byte private key of SigV4A from the HMAC key's bytes: "AWS4" and the secret."""
     return Secret(derive_private_value(key_id, octets.reveal().removeprefix(b"AWS4")).to_bytes(32, "big"))
 
 
 def sigv4a_areas(order: Order, beside: TPMT_PUBLIC, key_id: str) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
-    """Returns the key's public and sensitive area; `order` and `beside` describe the related HMAC key."""
+    """Returns the public and sensitive area of the SigV4A key; `order` and `beside` describe its HMAC key."""
     private = private_value(order.secret, key_id)
     public, sensitive = ecdsa_key_areas(private, auth=order.auth, auth_policy=beside.auth_policy)
-    # An imported key cannot be fixed; what lets no key out is that no policy of its allows TPM2_Duplicate.
+    # An imported key cannot be fixedTPM. It cannot leave the TPM because its policy does not allow TPM2_Duplicate.
     fixed = TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT
     return public.replace(object_attributes=TPMA_OBJECT(beside.object_attributes & ~fixed)), sensitive
 
 
 def make_sigv4a_key(tpm: Tpm, order: Order, hmac_key: NewKey, key_id: str) -> NewKey:
-    """Imports and loads the key with the HMAC key's password and policy, and verifies a signature.
+    """Imports and loads the SigV4A key with the HMAC key's password and policy, and verifies a test signature.
 
-    Call it after `make_key`: its TPM2_Create has proven in the session that the parent is the TPM's own, so
-    no one else can unwrap the key. Raises TpmError; SessionError if the signature is not the key's.
+    Call after `make_key`, whose TPM2_Create has proven in the session that the TPM holds the parent. Only that TPM
+    can then unwrap the key. Raises TpmError; SessionError if the signature is not the key's.
     """
     beside, parent = hmac_key.file, hmac_key.parent
     public, sensitive = sigv4a_areas(order, beside.public, key_id)
@@ -135,7 +132,7 @@ def make_sigv4a_key(tpm: Tpm, order: Order, hmac_key: NewKey, key_id: str) -> Ne
     )
     key = NewKey(file, load_under(tpm, parent, file.public, file.private), parent)
     if not order.ways:
-        # Of the public area that was computed here, not of what the TPM says that the key is.
+        # The Name is that of the public area computed here, not one that the TPM returned.
         digest = random_bytes(32)
         check_signature(public, digest, usable_key(EcdsaKey, order, key).sign(tpm, digest))
     return key

@@ -1,4 +1,4 @@
-"""Reads the target of a wrapped secret: a TPM's public key in any form."""
+"""Reads the target TPM's public key, for which a secret is wrapped, in any of its file formats."""
 
 import json
 from typing import Any, NamedTuple, Self
@@ -44,7 +44,7 @@ class Target(NamedTuple):
     certificate: str | None = None
 
     def to_json(self) -> str:
-        """Returns one line of JSON; the Name is for users only."""
+        """Returns the target as one line of JSON. The Name in it is informational."""
         public = self.public.build()
         return json.dumps(
             {
@@ -61,7 +61,7 @@ class Target(NamedTuple):
     def from_fields(cls, fields: dict[str, Any], where: str, kind: str | None = None) -> Self:
         """Parses the fields of a CSV row, or of JSON from `tpmwire export-public` or a cloud provider.
 
-        `public` may have any form. Raises UsageError.
+        The field `public` may have any form that `read_target` supports. Raises UsageError.
         """
         if "public" not in fields:
             target = _of_cloud(fields, where, kind)
@@ -78,7 +78,7 @@ class Target(NamedTuple):
         target = _of_text(str(fields["public"]).encode(), where, kind)
         if fields.get("name") and str(fields["name"]).lower() != name_of(target.public).hex():
             raise UsageError(f"{where}: the Name does not match the public area: one of them was changed")
-        # Earlier versions wrote an endorsement key's hierarchy here, which means another key in a key file.
+        # Earlier versions wrote the hierarchy of an endorsement key here; in a key file it means a different key.
         if parent is not None and not (target.parent in ENDORSEMENT and parent == TPM_RH.ENDORSEMENT):
             target = target._replace(parent=parent)
         if not target.parent:
@@ -104,17 +104,17 @@ class Target(NamedTuple):
 
 
 def format_key_file(file: "KeyFile", target: Target, format: str) -> str:
-    """Returns an importable key file for the target, in a format of `add_format_option`. Raises UsageError."""
+    """Returns the text of an importable key file for the target, in a format of --format. Raises UsageError."""
     if format == "tpmcopy":
         return to_tpmcopy_json(file, target.host, target.kind, target.public)
     return file.to_pem()
 
 
 def read_target(path: str, handle: int | None = None, kind: str | None = None) -> Target:
-    """Reads the target from a file of any form. Notes assumptions. Raises UsageError.
+    """Reads a target's public key from a file in any form; prints a note of assumptions. Raises UsageError.
 
-    `handle` is the key's handle in the target, if it is not the standard one; without it, a key of an unknown kind
-    gets the parent 0. `kind` is the kind of the key, if the file does not state it.
+    `handle` is the key's handle in the target TPM, if not the standard one. `kind` is the kind of the key, if the
+    file does not state it. A key of unknown kind without `handle` gets the parent 0.
     """
     data = _without_mark(read_small(path))
     _check_kind(kind, "")
@@ -140,9 +140,9 @@ def _check_kind(kind: str | None, before: str) -> None:
 def _of_text(
     data: bytes, where: str, kind: str | None, likely: str | None = None, *, tell: bool = False
 ) -> Target:
-    """Parses a public key in any form but JSON; `likely` is the kind that its source suggests.
+    """Parses a public key in any form except JSON.
 
-    With `tell`, prints a note about an assumed kind.
+    `likely` is the kind that the key's source suggests. With `tell`, prints a note if the kind is assumed.
     """
     try:
         found = read_public_key(data)
@@ -165,7 +165,7 @@ def _choices(found: "Found", where: str, kind: str | None) -> "dict[str, TPMT_PU
         if not choices and kind is None:
             return {OTHER: found.public}
     else:
-        assert found.key is not None  # one of the two is there
+        assert found.key is not None  # one of the two always exists
         fits = fitting(found.key)
         if not fits:
             raise UsageError(
@@ -201,7 +201,7 @@ def _of_cloud(fields: dict[str, Any], where: str, kind: str | None) -> Target:
 
 
 def _of_google(values: dict[str, Any], kind: str | None) -> dict[str, Any] | None:
-    """Returns the entry of an endorsement key; P-256 before RSA, which takes a TPM longer to create."""
+    """Returns an endorsement key's entry in Google Cloud's JSON, P-256 rather than the slower RSA; or None."""
     if "ekpub" in values or "ekcert" in values:
         return {"ekPub": values.get("ekpub"), "ekCert": values.get("ekcert")}
     entries = {"ek-ecc": values.get("eccp256encryptionkey"), "ek-rsa": values.get("encryptionkey")}

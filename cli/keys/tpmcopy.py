@@ -1,4 +1,4 @@
-"""JSON printed by tpmcopy (github.com/salrashid123/tpmcopy): a wrapped key and the kind of its parent.
+"""Reads and writes the JSON of tpmcopy (github.com/salrashid123/tpmcopy): a wrapped key and its parent's kind.
 
 The JSON contains an importable TSS2 key file; the file's own `parent` is ignored.
 """

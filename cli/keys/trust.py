@@ -1,4 +1,4 @@
-"""Reads CA and EK certificates from files; a file that cannot be used raises UsageError."""
+"""Reads CA and EK certificates from files."""
 
 import base64
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ LARGEST_BUNDLE = 16 << 20
 
 
 def read_trust(paths: "Sequence[str]") -> "Trust | None":
-    """Reads the CA certificates of --ca; returns None if --ca is not given.
+    """Reads the CA certificates in the files of --ca; returns None if there are no files.
 
     Warns of a certificate that cannot be read.
 
@@ -52,7 +52,7 @@ def read_trust(paths: "Sequence[str]") -> "Trust | None":
 
 
 def read_chain(path: str) -> "tuple[Certificate, list[Certificate]]":
-    """Reads an EK certificate from a file, and the intermediates after it. Raises UsageError."""
+    """Reads an EK certificate and the intermediate certificates after it from a file. Raises UsageError."""
     from tpmwire.keys.certificates import describe, load_chain  # noqa: PLC0415 - needs optional packages
 
     try:
@@ -64,7 +64,7 @@ def read_chain(path: str) -> "tuple[Certificate, list[Certificate]]":
 
 
 def _of_intel(data: bytes) -> bytes:
-    """Returns the certificate in a response of Intel's service (JSON, base64url); returns other data unchanged."""
+    """Extracts the certificate from Intel's service's response (JSON, base64url); returns other data unchanged."""
     if data.lstrip()[:1] != b"{" or b"-----BEGIN" in data:
         return data
     try:

@@ -1,4 +1,4 @@
-"""Warns of PCRs that do not protect a key: resettable by any program, or without measurements."""
+"""Warns of PCRs that do not protect a key: those that any program can reset, and those without measurements."""
 
 from collections.abc import Iterable, Mapping
 
@@ -24,7 +24,7 @@ ones.
 def warn_of_pcrs(
     selection: "tuple[TPMS_PCR_SELECTION, ...]", values: "Mapping[tuple[TPM_ALG, int], bytes] | None" = None
 ) -> None:
-    """Warns if a key is to be bound to weak PCRs; `values` are their current or future values."""
+    """Warns of weak PCRs among those that a key is bound to; `values` are their current or future values."""
     places = pcrs_in(selection)
     resettable = sorted({number for _, number in places} & _RESETTABLE)
     unused = sorted(
@@ -41,7 +41,7 @@ def warn_of_pcrs(
 
 
 def warn_of_policies(policies: "Iterable[Policy]", alg: "TPM_ALG") -> None:
-    """Warns of the PCRs of policies, which contain only a digest of the values."""
+    """Warns of resettable PCRs in policies. Their values are unknown, since a policy contains only a digest."""
     for policy in policies:
         for statement in policy.statements:
             if not isinstance(statement, PolicyPCR):

@@ -1,4 +1,4 @@
-"""The policy of a wrapped key: PCR values or a policy in JSON, and the password, if any."""
+"""Builds the policy of a wrapped key from PCR values or JSON, and the password, if any."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -18,7 +18,7 @@ __all__ = ["KeyUse", "policy_of_use"]
 
 
 class KeyUse(NamedTuple):
-    """PCRs as users write them, or a policy's JSON; `where` names its file. Both may be empty."""
+    """PCRs as text, such as `sha256:7`, or a policy in JSON, whose file is `where`. Both may be empty."""
 
     pcrs: str = ""
     policy: str = ""
@@ -27,7 +27,7 @@ class KeyUse(NamedTuple):
 
 @lru_cache(maxsize=256)
 def policy_of_use(use: KeyUse, *, with_auth: bool) -> "tuple[Policy, bytes] | None":
-    """Returns the policy of a key and its digest, or None. Warns of weak PCRs. Raises UsageError."""
+    """Returns (policy, digest), or None if the key needs no policy. Warns of weak PCRs. Raises UsageError."""
     if use.policy:
         policy = _of_json(use, with_auth=with_auth)
     elif use.pcrs:

@@ -31,7 +31,10 @@ def ask_identity(command: ProfileCommand) -> CallerIdentity:
 
 
 def ask_plaintext_identity(key_id: str, secret: Secret, options: Sequence[str]) -> CallerIdentity:
-    """Asks STS for the owner of a secret (after "AWS4"), with options of a run. Raises StsError, NetworkError."""
+    """Asks STS for the owner of a plaintext key. Raises StsError, NetworkError.
+
+    `secret` is "AWS4" and the secret access key; `options` are those of `aws-tpm-process-credential`.
+    """
     plain = secret.reveal().removeprefix(b"AWS4").decode("ascii")
     return _call_sts(Signer(key_id, hmac_from_secret(plain)), parse_run(options))
 
@@ -53,10 +56,10 @@ def _call_sts(signer: Signer, settings: RunSettings) -> CallerIdentity:
 
 
 def iam_client(command: ProfileCommand, *, once: bool = False) -> AwsClient:
-    """Returns a client of IAM that signs with the key of the profile. `once`: no call is sent a second time."""
+    """Returns an IAM client that signs with the profile's key. With `once`, calls are never retried."""
     settings = command.settings.copy()
     if command.profile is not None:
-        # IAM's endpoint and the CAs may be in the profile only: the line is about STS.
+        # IAM's endpoint and the CAs come from the profile, since the command line has only STS's.
         settings.aws_profile = existing_profile(command.profile)
     region = settings.aws_region or configured_region(os.environ, settings.aws_profile) or "us-east-1"
     endpoint = resolve_service("iam", region, None, environ_of(settings), settings.aws_profile)
@@ -67,5 +70,5 @@ def iam_client(command: ProfileCommand, *, once: bool = False) -> AwsClient:
 
 
 def _patience(settings: RunSettings) -> float:
-    # A profile's time-out is for a program that waits for credentials; here a person does.
+    # The profile's time-out is for a program that waits for credentials; here, a user waits and can wait longer.
     return max(settings.timeout, 30.0)

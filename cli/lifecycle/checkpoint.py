@@ -9,4 +9,4 @@ Checkpoint = Callable[[str], None]
 
 
 def no_checkpoint(_step: str) -> None:
-    """Does nothing: for runs outside tests."""
+    """Does nothing. Runs outside tests use this checkpoint."""

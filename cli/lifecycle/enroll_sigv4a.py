@@ -18,7 +18,7 @@ __all__ = ["enroll_sigv4a"]
 def enroll_sigv4a(
     settings: TpmSettings, order: Order, place: Place, key_id: str, owner: Secret, *, force: bool
 ) -> None:
-    """Derives the key from `order`'s secret and stores it, unless an earlier run has stored it.
+    """Derives the SigV4A key from `order`'s secret, and stores the key unless an earlier run has done so.
 
     Raises TpmError, SessionError, and UsageError if its file or handle holds a different object.
     """
@@ -28,7 +28,7 @@ def enroll_sigv4a(
         if not force and _is_there(tpm, place, sigv4a_areas(order, hmac, key_id)[0]):
             note("the SigV4A key is already stored")
             return
-        # It shows that the parent is the TPM's own, and is not kept.
+        # This HMAC key is discarded: creating it proves that the TPM holds the parent.
         beside = make_key(tpm, order)
         key = make_sigv4a_key(tpm, order, beside, key_id)
         tpm.flush(beside.loaded.handle)
@@ -37,9 +37,9 @@ def enroll_sigv4a(
 
 
 def _is_there(tpm: Tpm, place: Place, wanted: TPMT_PUBLIC) -> bool:
-    """Returns whether the key is stored.
+    """Returns whether the SigV4A key is already stored at the location.
 
-    Raises UsageError for a different key, or if only its file or handle exists.
+    Raises UsageError if a different key is stored, or if only one of file and handle exists.
     """
     found = [read_public_at(tpm, part) for part in place.parts]
     for part, public in zip(place.parts, found, strict=True):

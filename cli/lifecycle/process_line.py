@@ -1,4 +1,4 @@
-"""A credential_process line that every SDK can run: the program's path, and arguments quoted for all SDKs.
+"""Writes credential_process lines that every SDK can run: the program's path, and quoted arguments.
 
 botocore splits the line by the shell's rules (`shlex`) and starts the program; the other SDKs pass it to `sh -c`.
 Some of them end a value of ~/.aws/config at a blank and # or ;, even within quotes.
@@ -17,7 +17,7 @@ from ..terminal.messages import UsageError
 
 __all__ = ["absolute_tpm_path", "find_program", "join_line"]
 
-# Line ends and other control characters; and what is not UTF-8 would make the whole file unreadable.
+# Line ends and other control characters, and bytes that are not UTF-8, which would make the file unreadable.
 _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -29,12 +29,12 @@ def join_line(words: Iterable[str]) -> str:
 def _quote(word: str) -> str:
     if _UNFIT.search(word):
         raise UsageError(f"{word!a} has characters that ~/.aws/config cannot contain; use another path")
-    # Between the blank and the # two quotes: the shell joins what they separate.
+    # Two quotes between the blank and the #: the shell removes them, and no SDK sees the start of a comment.
     return re.sub(r"(\s)([#;])", r"\1''\2", shlex.quote(word))
 
 
 def find_program() -> tuple[list[str], str | None]:
-    """Returns the words that run aws-tpm-process-credential from any directory, and their problem, if any.
+    """Returns the command that runs aws-tpm-process-credential from any directory, and its problem or None.
 
     Looks beside the running program, beside this Python, and on PATH. The single-file program runs itself, by its
     other name if it has one.

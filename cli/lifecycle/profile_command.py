@@ -1,4 +1,4 @@
-"""A profile's credential_process line: parses it, uses its key, and rewrites it for a new key."""
+"""Parses a profile's credential_process line, uses its key, and rewrites the line for a new key."""
 
 import os
 import time
@@ -22,10 +22,10 @@ _REPLACED = ("aws_access_key_id", "persistentHandle", "credential_file", "key_na
 
 
 class ProfileCommand:
-    """A credential_process line that runs this program, of `profile` if given. Raises UsageError for other lines.
+    """A credential_process line that runs this program. Raises UsageError for other lines.
 
-    `key_id` is its access key id, `place` the handle or file of its key. `key` can be given a password that the
-    command line does not have.
+    `key_id` is its access key id, `place` the handle or file of its key. `profile` is the name of its profile, if
+    any. A password that the line lacks can be set on `key`.
     """
 
     def __init__(self, text: str, profile: str | None = None) -> None:
@@ -35,7 +35,7 @@ class ProfileCommand:
         self.profile = profile
         self.key_id: str = settings.aws_access_key_id or ""
         if not self.key_id:
-            # The environment's would be another one tomorrow.
+            # An access key id of the environment does not count, since it may differ when the line runs.
             where = f", but --profile {settings.profile}; give that profile" if settings.profile else "; add it"
             raise UsageError(f"the profile's credential_process has no --aws-access-key-id{where}")
         self.settings = _with_profile(settings, settings.profile) if settings.profile else settings
@@ -45,13 +45,13 @@ class ProfileCommand:
 
     @property
     def key(self) -> "HmacKey":
-        """Returns the HMAC key that the command line uses. Raises KeyFileError, UsageError."""
+        """The HMAC key that the command line uses. Raises KeyFileError, UsageError."""
         if self._key is None:
             self._key = key_from(self.settings)
         return self._key
 
     def hmac(self, message: bytes) -> bytes:
-        """Returns one HMAC with the key, and closes the TPM. Raises the errors of `HmacKey.hmac`."""
+        """Opens the TPM, returns the key's HMAC of `message`, and closes the TPM. Raises like `HmacKey.hmac`."""
         return ask_tpm(self.settings, self.key, message)
 
     def signer(self) -> "Signer":
@@ -70,7 +70,7 @@ class ProfileCommand:
         return join_line([*self._start, *new, *self._other_options(), *self._endpoint_options()])
 
     def _endpoint_options(self) -> list[str]:
-        """Returns the endpoint options that the line lacks, so that the new line equals the tested one."""
+        """Returns the profile's endpoint settings that the line lacks, as options for the new line."""
         if self.profile is None or self.settings.profile:
             return []
         options = endpoint_options(self.settings.aws_region, existing_profile(self.profile))
@@ -86,7 +86,7 @@ class ProfileCommand:
             action = parser.action_of(f"--{option}")
             group = [word]
             if not equals and action is not None and action.nargs is None:
-                # A word may follow that is its value.
+                # The next word may be the value of this option.
                 group += [following] if (following := next(rest, None)) is not None else []
             if action is None or action.dest not in _REPLACED:
                 kept += group
@@ -94,7 +94,7 @@ class ProfileCommand:
 
 
 def _with_profile(settings: RunSettings, name: str) -> RunSettings:
-    """Returns the settings, completed with those of the profile that the line names."""
+    """Returns the line's settings, completed with those of the profile in its --profile option."""
     found = settings.copy()
     found.aws_profile = load_config(os.environ).profile(name)
     found.aws_region = settings.aws_region or configured_region(os.environ, found.aws_profile)

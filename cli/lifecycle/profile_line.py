@@ -30,11 +30,11 @@ class LineSettings(KeySettings, ParentageSettings, PinSettings, TpmSettings):
 
 
 def salt_pin(tpm: Tpm, parent: Loaded, *, persistent: bool, owner: Secret) -> str:
-    """Returns NAME@WHERE of the cheapest key for runs to salt their sessions with.
+    """Returns NAME@WHERE of the key to which later runs can salt their sessions at the lowest cost.
 
-    For a key file, the key is its parent, which a run needs anyway; for a persistent key, the storage root key,
-    if the TPM has one. The Name is read from this TPM: trusted on first use, and required afterwards. Empty if
-    a run with a persistent key would need the owner's password to create the pinned key.
+    For a key file, this is its parent, which a run needs anyway; for a persistent key, it is the storage root key,
+    if the TPM has one. The Name is read from this TPM: trusted on first use, and required afterwards. Returns ""
+    if runs with a persistent key would need the owner's password to create the pinned key.
     """
     if parent.handle >> 24 == TPM_HT.PERSISTENT:
         return f"{parent.name.hex()}@0x{parent.handle:08x}"
@@ -48,7 +48,7 @@ def salt_pin(tpm: Tpm, parent: Loaded, *, persistent: bool, owner: Secret) -> st
 
 
 def tell_passwords(args: LineSettings, place: Place, parent: Parentage, pin: str) -> None:
-    """Prints notes about missing parts of a new profile: passwords that are not in files, and a pin."""
+    """Prints notes about what a new profile lacks: passwords that are not in files, and a pinned key."""
     if args.key_auth or args.key_auth_prompt:
         note(
             "the profile needs the key's password; add --keyPass-file=FILE to its credential_process, or set "
@@ -77,17 +77,17 @@ def credential_process(
     words = [f"--aws-access-key-id={key_id or PLACEHOLDER}"]
     if place.handle is not None:
         words += [f"--persistentHandle=0x{place.handle:08x}", f"--key-name={key_name.hex()}"]
-        # A key file has its policy; a handle does not.
+        # A key file states the key's policy, so PCRs are needed only with a handle.
         words += [f"--pcrs={args.pcrs}"] if args.pcrs else []
     else:
         words.append(f"--credential-file={place.absolute.file or 'key.pem'}")
     words += _file_option("--parentPass-file", _parent_file(args, place))
     words += _file_option("--keyPass-file", args.key_auth_file)
-    # The variable that names the TPM now may be missing where the line runs.
+    # The environment variable that names the TPM now may be unset when the line runs.
     if path := lasting_path(args.tpm_path):
         words.append(f"--tpm-path={absolute_tpm_path(path)}")
     if pin.endswith("@h1"):
-        # Each run creates that key, which takes a chip up to ten seconds.
+        # Each run creates the pinned key, which takes some TPMs up to ten seconds.
         words.append("--timeout=30s")
     if args.tpm_session_encrypt_with_public:
         words += _file_option("--tpm-session-encrypt-with-public", args.tpm_session_encrypt_with_public)
@@ -100,7 +100,7 @@ def credential_process(
 
 
 def _needs_parent(args: LineSettings, place: Place) -> bool:
-    """Returns whether a run needs the parent: for a key file or, with a handle, for a pinned key of the owner."""
+    """Returns whether a run needs the parent's password: for a key file, or to create a pinned key."""
     if place.handle is None:
         return True
     _, _, where = (args.tpm_session_encrypt_with_name or "@").partition("@")
@@ -108,7 +108,7 @@ def _needs_parent(args: LineSettings, place: Place) -> bool:
 
 
 def _parent_file(args: LineSettings, place: Place) -> str | None:
-    """Returns the file with the password that a run needs for the parent."""
+    """Returns the path of the file with the parent's password, or None."""
     if args.make_srk or not _needs_parent(args, place):
         return None
     own = args.parent_auth_file if args.parent != OWNER else args.parent_auth_file or args.owner_auth_file
@@ -116,5 +116,5 @@ def _parent_file(args: LineSettings, place: Place) -> str | None:
 
 
 def _file_option(option: str, path: str | None) -> list[str]:
-    """Returns the option with an absolute path: programs that read the profile run in any directory."""
+    """Returns `option` with the absolute path, since SDKs run the line in any directory; "" without a path."""
     return [f"{option}={os.path.abspath(path)}"] if path else []

@@ -37,7 +37,7 @@ def _switch_sections(
     switched: list[str] = []
     for section in sections(text):
         value = get_setting(text, section, "credential_process")
-        # Other programs' command lines, and other keys', may be as they like.
+        # Command lines that run other programs or use other keys need not be valid.
         if value is None or PROGRAM not in value or old_id not in value:
             continue
         try:

@@ -1,4 +1,4 @@
-"""Finds the old and new key of a rotation in the profile and the saved state, and where to store the new key."""
+"""Finds a rotation's old and new key in the profile and the saved state, and a location for the new key."""
 
 import os
 from typing import NamedTuple
@@ -46,7 +46,7 @@ __all__ = [
 
 
 class NewPlaces(NamedTuple):
-    """The files and handles that the options state for the new keys; those of the HMAC key may be empty."""
+    """The locations for the new HMAC key and SigV4A key from the options; that of the HMAC key may be empty."""
 
     key: Place
     sigv4a: Place
@@ -90,7 +90,7 @@ def place_values(place: Place) -> dict[str, str]:
 
 def open_tpm_for(command: ProfileCommand) -> Tpm:
     """Opens the TPM that a profile's command line selects."""
-    # A profile's time-out is for one HMAC; making keys takes longer.
+    # The profile's time-out is for one HMAC; creating keys takes longer.
     return open_tpm(command.settings, timeout=60.0)
 
 
@@ -146,7 +146,7 @@ def begin_rotation(profile: str, place: Place) -> State:
 
 
 def _pcrs(command: ProfileCommand) -> tuple[TPMS_PCR_SELECTION, ...] | None:
-    """Returns the PCRs of the profile, or of the policy in the key file."""
+    """Returns the PCRs that the profile's options select or, without any, the policy in the key file."""
     key = command.key
     if key.pcrs is not None or key.file is None or key.file.policy is None:
         return key.pcrs
@@ -181,7 +181,7 @@ def check_sigv4a(places: NewPlaces, command: ProfileCommand) -> None:
 
 
 def new_place(places: NewPlaces, tpm: Tpm, command: ProfileCommand, key_id: str) -> Place:
-    """Returns the location of the new key: that of the options, else one beside the old key.
+    """Returns the location for the new key: that of the options, or else a new file or handle beside the old key.
 
     Raises UsageError if the file exists or the handle is occupied.
     """

@@ -44,7 +44,7 @@ class State:
 
     @classmethod
     def begin(cls, profile: str, **values: Any) -> "State":
-        """Creates the file of a new state, at the stage `begun`. Raises UsageError if the file exists."""
+        """Creates the state file of a new rotation, at stage `begun`. Raises UsageError if the file exists."""
         state = cls(_state_path(profile), {"profile": profile, "stage": "begun", **values})
         state._write(force=False)
         return state
@@ -55,12 +55,12 @@ class State:
         return str(self.values["stage"])
 
     def reach(self, stage: str, **values: Any) -> None:
-        """Writes a completed step to the file."""
+        """Writes the completed step `stage`, and `values`, to the file."""
         self.values |= {"stage": stage, **values}
         self._write(force=True)
 
     def remove(self) -> None:
-        """Removes the file after the rotation."""
+        """Removes the state file after the rotation."""
         os.unlink(self.path)
 
     def _write(self, *, force: bool) -> None:

@@ -9,20 +9,20 @@ from html import escape
 
 __all__ = ["show"]
 
-_READING = 5.0  # seconds for a browser to read a short page
+_READING = 5.0  # seconds until the page is removed
 
 
 def show(url: str, program: str) -> bool:
-    """Opens the URL with `program` (xdg-open), from a page that only the user can read.
+    """Opens the URL in the browser through a page that only the user can read; returns whether it succeeded.
 
-    Returns whether it succeeded. On a command line, all users could read the URL. After five seconds, the page is
-    removed. Without a graphical session, nothing is opened: xdg-open would start a text browser, which has no
-    terminal here.
+    `program` opens the page (xdg-open). On a command line, all users could read the URL. After five seconds, the
+    page is removed. Without a graphical session, nothing is opened: xdg-open would start a text browser, which has
+    no terminal here.
     """
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return False
 
-    # Preferably the user's own directory: some browsers cannot read /tmp.
+    # The user's own directory is preferred, because some browsers cannot read /tmp.
     own = os.environ.get("XDG_RUNTIME_DIR", "")
     descriptor, path = tempfile.mkstemp(".html", "tpmwire-", own if os.access(own, os.W_OK) else None)
     try:

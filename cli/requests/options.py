@@ -35,7 +35,7 @@ _PATIENCE = 30.0
 
 
 class UseSettings(CredentialSettings):
-    """The options of `add_use_options`, except those of --format. `given` has the names of the given options."""
+    """The options of `add_use_options`, except --format's. `given` lists the options on the command line."""
 
     given: frozenset[str]
 
@@ -66,7 +66,7 @@ class BodySettings:
 
 
 class Caller(NamedTuple):
-    """The caller of AWS, with the credentials of a run.
+    """Settings of a run and of its profile, for requests to AWS.
 
     `region` is --aws-region, `profile_region` the region of --profile's profile. `timeout` is for
     requests to services other than STS, in seconds.
@@ -109,7 +109,7 @@ class _Noted(argparse.Action):
 
 
 class _ShortUsage(argparse.RawDescriptionHelpFormatter):
-    """A usage line without the fifty options of the credential program, which --help lists below it."""
+    """A help formatter that omits the fifty options of the credential program from the usage line."""
 
     def add_usage(
         self,
@@ -157,20 +157,20 @@ def resolve_run(args: UseSettings) -> RunSettings:
         return profile_settings(profile, given)
     found = parse_run([]).with_options(given)
     if found.aws_arn and "assumeRole" not in given:
-        # As in a profile: a role's ARN requests the role.
+        # As in a profile, the ARN of a role requests the role.
         found.assumeRole = not (found.federation_name or found.root_of)
     return found
 
 
 def caller_of(args: UseSettings) -> Caller:
-    """Returns the caller of AWS that the options describe. Raises the errors of `resolve_run`."""
+    """Returns the settings for requests that the options describe. Raises the errors of `resolve_run`."""
     timeout = args.timeout if "timeout" in args.given else max(args.timeout, _PATIENCE)
     run = resolve_run(args)
     return Caller(run, args.aws_region, run.profile_region if args.profile else None, timeout)
 
 
 def region_of(caller: Caller, given: str | None = None) -> str:
-    """Returns the region: `given`, --aws-region, the environment's, else the profile's. Raises UsageError."""
+    """Returns the region: `given`, else --aws-region, the environment's or the profile's. Raises UsageError."""
     if found := given or caller.region:
         return found
 
@@ -201,7 +201,7 @@ def add_sigv4a_use_options(parser: "argparse._ActionsContainer") -> None:
 
 
 def region_set_of(args: Sigv4aUseSettings, scope: "Scope") -> str | None:
-    """Returns the set of regions to sign for; None to sign for one region.
+    """Returns the set of regions for a SigV4A signature; None for a SigV4 signature.
 
     `scope` is derived from the host. A host for all regions, such as an S3 multi-region access point, accepts no
     signature for one region. Raises UsageError if the request would be signed by SigV4 for such a host.

@@ -1,4 +1,4 @@
-"""The request that a user describes with curl's options, and the scope of its signature."""
+"""Builds the request that a user describes with curl's options, and the scope of its signature."""
 
 import contextlib
 import os
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 __all__ = ["SigningScope", "check_ends", "open_request"]
 
 _FORM = "application/x-www-form-urlencoded"
-_IN_MEMORY = 1 << 23  # bytes of a body from a pipe; longer ones go to an unnamed file
+_IN_MEMORY = 1 << 23  # bytes of a piped body in memory; a longer body goes to an unnamed file
 _URL_CHARACTERS = "%!#$&'()*+,/:;=?@[]~"
 
 
 class SigningScope(NamedTuple):
-    """The scope of a signature. A `region_set` replaces the region, for SigV4A."""
+    """The region and service that a signature is valid for; for SigV4A, `region_set` replaces the region."""
 
     service: str
     region: str
@@ -61,7 +61,7 @@ def open_request(
     headers = [pair for line in args.header or () for pair in _headers(line)]
     content, usual = _content(body, headers)
     try:
-        # AWS supports methods in capitals only, and signs them so.
+        # AWS supports only methods in capitals, which the signature covers.
         request = Request((args.request or method or usual).upper(), url, headers, content)
         unsigned = body is not None and body.unsigned_payload
         yield request, _signing_scope(args, caller, request, service, region, unsigned=unsigned)
@@ -71,7 +71,7 @@ def open_request(
 
 
 def _content(body: BodySettings | None, headers: list[tuple[str, str]]) -> tuple[bytes | FileBody | None, str]:
-    """Returns the body and its default method; adds a form's Content-Type to the headers. Raises UsageError."""
+    """Returns (body, default method); adds Content-Type to `headers` for a form. Raises UsageError."""
     data, upload = (None, None) if body is None else (body.data, body.upload_file)
     if data and upload is not None:
         raise UsageError("-d and -T are both given; give one body")
@@ -99,7 +99,10 @@ def _signing_scope(
     *,
     unsigned: bool,
 ) -> SigningScope:
-    """Raises UsageError if the service or region is unknown, RequestError for invalid names."""
+    """Returns the scope of a request's signature.
+
+    Raises UsageError if the service or region is unknown, RequestError for invalid names.
+    """
     found = scope_of(request.url)
     regions = region_set_of(args, found)
     service = service or found.service
@@ -111,7 +114,7 @@ def _signing_scope(
 
 
 def _is_unsigned(caller: Caller, service: str, request: Request, *, unsigned: bool) -> bool:
-    """Returns True for an unsigned body. Raises UsageError if the service requires a signed body."""
+    """Returns whether to omit the body from the signature. Raises UsageError if the service requires it."""
     fit = rules_for(service).may_be_unsigned and request.url.startswith("https:")
     if unsigned and not fit:
         raise UsageError(
@@ -140,7 +143,7 @@ def _bucket_url(args: RequestSettings, caller: Caller) -> tuple[str, str, str | 
 
 
 def _client_region(caller: Caller, bucket: str, given: str | None) -> str:
-    """Returns the region of the caller or, if unknown, that of an access point's ARN. Raises UsageError."""
+    """Returns the region: `given`, else the configured one, else an access point's. Raises UsageError."""
     from sigv4.s3 import arn_region  # noqa: PLC0415 - for s3:// only
 
     try:
@@ -152,7 +155,7 @@ def _client_region(caller: Caller, bucket: str, given: str | None) -> str:
 
 
 def _address(url: str, service: str | None) -> str:
-    """Returns the URL as sent, for the named service or, without a name, for the service of the host."""
+    """Returns the URL in the form in which it is sent to the service (by default, the one its host names)."""
     parts = split_url(url)
     if parts.username is not None:
         raise UsageError("the URL contains a user name, which a signed request cannot have; remove it")
@@ -167,9 +170,9 @@ def _address(url: str, service: str | None) -> str:
 
 
 def _query(query: str) -> str:
-    """Returns a query in the canonical form of servers, with one encoding for each byte.
+    """Returns the query in canonical form, with one encoding for each character, as servers compute it.
 
-    If a/b or a+b were signed as typed, the signature would not match: the server uses a%2Fb and a%20b.
+    A signature of a/b or a+b as typed would not match: the server computes it with a%2Fb and a%20b.
     """
     pairs = (piece.partition("=") for piece in query.replace("+", "%20").split("&") if piece)
     return "&".join(f"{_encoded(name)}{sign}{_encoded(value)}" for name, sign, value in pairs)
@@ -182,7 +185,7 @@ def _encoded(text: str) -> str:
 def _object_url(url: str) -> str:
     """Returns the URL with its path in S3's form; other services use the path as sent."""
     parts = split_url(url)
-    # Encoded dots stay encoded: clients and proxies would treat them as directories.
+    # Encoded dots stay encoded, since clients and proxies would resolve `.` and `..`.
     segments = [
         part if part.lower().replace("%2e", ".") in (".", "..") else _encoded(part)
         for part in parts.path.replace("%2F", "/").replace("%2f", "/").split("/")
@@ -203,7 +206,7 @@ def _headers(line: str) -> list[tuple[str, str]]:
 
 def _header(line: str) -> tuple[str, str]:
     name, colon, value = line.partition(":")
-    # Without the line, which may contain a key (SSE-C).
+    # The message omits the header, which may contain a key (SSE-C).
     if not colon or not name.strip():
         raise UsageError("invalid header (-H); use 'Name: value', or @FILE")
     if not value.strip():
@@ -212,7 +215,7 @@ def _header(line: str) -> tuple[str, str]:
         value.encode("utf-8")
     except UnicodeEncodeError:
         raise UsageError(f"header {name.strip()!r} is not UTF-8; save it as UTF-8, or percent-encode it") from None
-    # Folding is signed as one blank (RFC 9110 §5.5).
+    # A folded value is signed with one blank for each fold (RFC 9110 §5.5).
     return name.strip(), re.sub(r"\s*\n[ \t]+", " ", value.strip())
 
 
@@ -224,10 +227,10 @@ def _joined(pieces: list[str]) -> bytes:
 
 
 def _file_body(path: str) -> "FileBody":
-    """Returns the content of a file, or of standard input. Raises UsageError."""
+    """Opens a file, or standard input for -, as a request body. Raises UsageError."""
     if not path:
         raise UsageError("the file name of the body is empty; give a file, or - for standard input")
-    if path == "-" and sys.stdin is None:  # closed by the caller
+    if path == "-" and sys.stdin is None:  # None if the parent process closed it
         raise UsageError("cannot read the body: standard input is closed; redirect it, or give a file")
     from sigv4.files import open_input  # noqa: PLC0415 - most requests have no body
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Output", "out"]
 
-_KEPT = 1 << 14  # bytes of a response that is not printed
+_KEPT = 1 << 14  # bytes of an error response in memory, to find its code
 
 
 def out() -> BinaryIO:
@@ -42,8 +42,8 @@ class Output:
 
     On a terminal, control characters are shown by their numbers, unless `path` is -.
 
-    `include` writes status and headers first. With `fail`, an HTTP error is not written, and sets
-    `refused`. Raises UsageError if the file cannot be created.
+    `include` writes status and headers before the body. With `fail`, the response of an HTTP error is not written,
+    and sets `refused`. Raises UsageError if the file cannot be created.
     """
 
     def __init__(self, path: str | None, *, include: bool = False, fail: bool = False) -> None:
@@ -67,14 +67,14 @@ class Output:
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None and self._path is not None:
-            with contextlib.suppress(OSError):  # a full disk was reported already
+            with contextlib.suppress(OSError):  # the write that failed has already been reported
                 self._file.close()
         if self._temporary is not None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._temporary)
 
     def receive(self, head: "Response") -> Callable[[bytes], object]:
-        """Writes the head, and returns the function that writes the body. Raises OSError."""
+        """Writes status and headers if requested, and returns a function that writes the body. Raises OSError."""
         if self._fail and head.status >= 400:
             self.refused = True
             return self._keep_some
@@ -92,7 +92,7 @@ class Output:
 
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:
-        """Adds the file's name to an error."""
+        """Adds the output file's name to each OSError of the block."""
         try:
             yield
         except OSError as error:
@@ -108,7 +108,7 @@ class Output:
                 os.replace(self._temporary, self._path)
 
     def code(self) -> str:
-        """Returns only AWS's error code, or "" if there is none. The rest of the response may contain tokens."""
+        """Returns AWS's error code from the response, or "". Other parts of the response may contain tokens."""
         found = re.search(
             rb'<Code>([A-Za-z.]{1,80})</Code>|"__type":\s*"(?:[^"#]*#)?([A-Za-z]{1,80})"', self._kept
         )
@@ -122,8 +122,8 @@ class Output:
             octets = out()
             return cast("BinaryIO", _Shown()) if octets.isatty() and not self._asked_for_octets else octets
         if os.path.exists(self._path) and not os.path.isfile(self._path):
-            return open(self._path, "wb")  # such as /dev/null, which a rename would replace
-        # Before it exists: a signal may come at any time.
+            return open(self._path, "wb")  # a rename would replace a device such as /dev/null
+        # The name is stored before the file exists, since a signal may come at any time.
         self._temporary = temporary = temporary_beside(self._path)
         with self._named():
             # An existing file keeps its mode, so that the content of a private file stays private.

@@ -1,4 +1,4 @@
-"""Signers and HTTP clients for the signed requests of a verb."""
+"""Creates signers and HTTP clients for the signed requests of a verb."""
 
 import time
 from typing import TYPE_CHECKING

@@ -18,8 +18,8 @@ __all__ = ["sigv4a_key_of"]
 def sigv4a_key_of(run: RunSettings, place: str | None, region_set: str | None) -> tuple[Sigv4aSigner, str | None]:
     """Returns a SigV4A signer and its expiration (RFC 3339 text), which is None for the TPM's key itself.
 
-    With the key at `place`, the TPM is opened for each signature. Raises UsageError, RequestError
-    and KeyFileError before the TPM is opened and, for temporary credentials, the errors of `obtain`.
+    With the key at `place`, the TPM is opened for each signature. Raises UsageError, RequestError and KeyFileError
+    before the TPM is opened and, for temporary credentials, the errors of `obtain`.
     """
     by_session = bool(run.assumeRole or run.federation_name or run.root_of or run.mfa_serial)
     if place and by_session:
@@ -41,9 +41,9 @@ def sigv4a_key_of(run: RunSettings, place: str | None, region_set: str | None) -
 
 
 def _key(run: RunSettings, place: int | str) -> EcdsaKey:
-    """Returns the key of --sigv4a, with the HMAC key's options except its handle or file. Raises UsageError."""
+    """Returns the P-256 key at `place`, with the run's options for sessions and passwords. Raises UsageError."""
     described = run.copy()
-    # Cached data about the HMAC key does not apply to this one.
+    # Cached data about the HMAC key does not apply to the P-256 key.
     described.key_name = None
     if isinstance(place, int):
         described.credential_file, described.persistentHandle = None, place
@@ -72,6 +72,6 @@ def _sign(run: RunSettings, key: EcdsaKey, digest: bytes) -> bytes:
             return der_signature(*key.sign(tpm, digest))
         except TpmError as error:
             if error.name in ("TPM_RC_SCHEME", "TPM_RC_KEY"):
-                # The HMAC key is easily confused with this one.
+                # Users may confuse this key with the HMAC key.
                 error.hint = "the key of --sigv4a is not a SigV4A key; `tpmwire import --sigv4a-out` creates one"
             raise

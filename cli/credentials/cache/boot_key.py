@@ -14,13 +14,13 @@ from tpmwire.tpm import Tpm
 from tpmwire.use.hmac import HmacKey
 
 if TYPE_CHECKING:
-    from tpmwire.use.cached_key import Memory  # an unencrypted run must not load it
+    from tpmwire.use.cached_key import Memory  # a run without session encryption must not load this module
 
 __all__ = ["BootKey"]
 
 
 class BootKey(HmacKey):
-    """Derives bytes from the null hierarchy's seed and a message; the result is the same until a reset.
+    """Derives 32 bytes from a message and the null hierarchy's seed; the bytes change when the TPM is reset.
 
     Creates a primary key whose template has the message's digest as `unique`. The `unique` of the created key is a
     hash of the key and its seedValue, which never leave the TPM (Part 1, §14.4 and §27). Only someone who has used
@@ -28,7 +28,7 @@ class BootKey(HmacKey):
     """
 
     def __init__(self, like: HmacKey, memory: "Memory | None") -> None:
-        """Creates a key that is protected like `like`: salted to the same pin, or to the salt key in `memory`."""
+        """Creates a key whose sessions are salted to the pin of `like`, or to the salt key in `memory`."""
         super().__init__(protected=like.protected, pin=like.pin)
         self.memory = memory
         self._of_pin = like.hierarchy_auths()
@@ -40,11 +40,11 @@ class BootKey(HmacKey):
             try:
                 return [self._told(tpm, message, salt) for message in messages]
             except TpmError:
-                pass  # Another key is there now, or none: search again.
+                pass  # The cached handle is empty, or holds a different key: search again.
         return [self._told(tpm, message, None) for message in messages]
 
     def _cached_salt(self) -> Loaded | None:
-        """Returns the cached persistent salt key of the AWS key's sessions, or None."""
+        """Returns the persistent key to which the AWS key's sessions are salted, from the cache, or None."""
         kept = None if self.memory is None else self.memory.data
         if not self.protected or kept is None or kept.salt_public is None or kept.salt is not None:
             return None
@@ -62,7 +62,7 @@ class BootKey(HmacKey):
         if self.protected:
             pin = self.pin if salt is None else None
             (session,) = protected_sessions(tpm, [TPM_SE.HMAC], pin=pin, parent=salt, passwords=self._of_pin)
-            # The public area is the response's first parameter, which is the one that a session hides.
+            # Sessions encrypt the response's first parameter, which is the public area.
             uses = [session.use(keep=False, encrypt=True)]
         made = create_primary(tpm, TPM_RH.NULL, template, *uses)
         tpm.flush(made.handle)

@@ -1,4 +1,4 @@
-"""The content of an opened cache file: credentials, and the signing key of their day."""
+"""The plaintext of a cache file: temporary credentials, and the SigV4 signing key of the day."""
 
 import json
 from typing import NamedTuple
@@ -21,7 +21,7 @@ class SigningKey(NamedTuple):
 
 
 class CachedCredentials(NamedTuple):
-    """The content of a cache file, the HMAC that opened it, and the nonce of that HMAC."""
+    """Credentials and signing key from a cache file, with the HMAC that opened it, and that HMAC's nonce."""
 
     credentials: Credentials
     signing_key: SigningKey | None
@@ -33,14 +33,14 @@ class CachedCredentials(NamedTuple):
 
 
 def to_text(credentials: Credentials, signing_key: SigningKey | None) -> bytes:
-    """Returns the text to seal."""
+    """Returns the credentials and signing key as the plaintext of a cache file."""
     shown = {name: getattr(credentials, name) for name in type(credentials).__slots__}
     signing = None if signing_key is None else [*signing_key[:3], signing_key.key.hex()]
     return json.dumps({"credentials": shown, "signing_key": signing}).encode()
 
 
 def from_text(text: bytes, nonce: bytes, root: bytes) -> CachedCredentials:
-    """Parses the sealed text. A tag has authenticated the text, so its form is that of `to_text`."""
+    """Parses the plaintext of a cache file. The text is already authenticated, so it has the form of `to_text`."""
     found = json.loads(text)
     kept = None
     if found["signing_key"] is not None:

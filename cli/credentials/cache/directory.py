@@ -1,4 +1,4 @@
-"""Lists and removes all files of the cache's directory, without the TPM and without opening them."""
+"""Lists and removes the files in the cache's directory, without decrypting them or using the TPM."""
 
 import os
 import re
@@ -10,12 +10,12 @@ from .store import CacheFile, UnfitError, place
 
 __all__ = ["Entry", "clear", "entries"]
 
-# A digest, its companion files, and drafts of killed runs.
+# Matches cache files, their companion files, and temporary files that killed runs left.
 _OURS = re.compile(rf"[0-9a-f]{{32}}({re.escape(SUFFIX)})?(\.lock|\.[0-9a-f]+)?")
 
 
 class Entry(NamedTuple):
-    """A cache: `about` describes its owner; `due` is its time of renewal in POSIX seconds, None if unreadable."""
+    """A cache file. `about` describes its owner; `due` is its renewal time in POSIX seconds (None: unreadable)."""
 
     name: str
     about: str
@@ -23,7 +23,7 @@ class Entry(NamedTuple):
 
 
 def entries() -> list[Entry]:
-    """Lists the caches of this user by their unencrypted part, which is not authenticated without the TPM.
+    """Returns an entry for each of the user's cache files, from its clear part, which is not authenticated here.
 
     Raises UnfitError for a directory that does not belong to this user.
     """
@@ -45,7 +45,7 @@ def _entry(store: CacheFile, name: str) -> list[Entry]:
     try:
         octets = store.read()
         if octets is None:
-            return []  # removed meanwhile
+            return []  # another run has removed the file
         shown = read_clear(octets)
     except (DamagedError, UnfitError):
         return [Entry(name, "damaged, or written by a different version", None)]
@@ -53,7 +53,7 @@ def _entry(store: CacheFile, name: str) -> list[Entry]:
 
 
 def clear() -> int:
-    """Removes the caches, the data about the TPM, and the locks; returns the number of caches.
+    """Removes all cache files, TPM data and locks of the user; returns the number of removed caches.
 
     Raises UnfitError for a directory that does not belong to this user, or a file that cannot be removed.
     """

@@ -1,8 +1,7 @@
-"""The file with cached data about a key, beside the cache: not secret, and validated when read.
+"""The file with public data about a key (`tpmwire.use.cached_key`), stored beside the cache, validated when read.
 
-The values are those of `tpmwire.use.cached_key`.
-
-Layout: FORMAT, the record, and SHA-256 of both, to detect accidents. The TPM itself protects the saved contexts.
+Layout: FORMAT, the record, and SHA-256 of both, to detect accidental damage. The TPM itself protects the saved
+contexts.
 """
 
 from hashlib import sha256
@@ -23,14 +22,14 @@ _DIGEST = 32
 
 
 class KeyDataFile(Memory):
-    """A `Memory` in the file `name` of the cache's directory."""
+    """A `Memory` that is stored in the file `name` of the cache's directory."""
 
     def __init__(self, name: str, data: KeyData | None) -> None:
         super().__init__(data)
         self.name = name
 
     def save(self) -> None:
-        """Writes changed data. After a failure, later runs only need some more commands."""
+        """Writes the data if it changed. Failure only costs later runs some more TPM commands."""
         if not self.changed or self.data is None:
             return
         try:
@@ -47,12 +46,12 @@ class KeyDataFile(Memory):
 
 
 def read_key_data(settings: RunSettings, key_name: bytes) -> KeyDataFile:
-    """Returns the data about the key that earlier runs with these options stored.
+    """Reads the key data that earlier runs with these options stored; empty if none did.
 
     `key_name` is the Name of a key file's key, or empty. Warns of damaged data.
     """
     which = key_name or settings.persistentHandle
-    # Which key is meant, and what its sessions are salted to.
+    # The options that select the key, and the key to which its sessions are salted.
     options = [
         ("tpm_path", lasting_path(settings.tpm_path)),
         ("useEKParent", settings.useEKParent),
@@ -66,7 +65,7 @@ def read_key_data(settings: RunSettings, key_name: bytes) -> KeyDataFile:
     try:
         store = CacheFile(place(), name)
     except UnfitError:
-        return KeyDataFile(name, None)  # The cache itself reports this.
+        return KeyDataFile(name, None)  # The cache itself warns of an unfit directory.
     try:
         octets = store.read()
     except UnfitError:
@@ -80,7 +79,7 @@ def read_key_data(settings: RunSettings, key_name: bytes) -> KeyDataFile:
 
 
 def parse_key_data(octets: bytes) -> KeyData | None:
-    """Parses a file; returns None if it is damaged."""
+    """Parses the content of a key data file; returns None if it is damaged."""
     body, digest = octets[:-_DIGEST], octets[-_DIGEST:]
     if not body.startswith(FORMAT) or sha256(body).digest() != digest:
         return None
@@ -91,6 +90,6 @@ def parse_key_data(octets: bytes) -> KeyData | None:
 
 
 def build_key_data(data: KeyData) -> bytes:
-    """Returns the content of a file."""
+    """Returns the content of a key data file."""
     body = FORMAT + data.build()
     return body + sha256(body).digest()

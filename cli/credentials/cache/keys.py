@@ -1,4 +1,4 @@
-"""The secret that opens a cache: from the TPM's AWS key, or from a key that exists until the next reset."""
+"""Derives the secret that opens a cache from the AWS key in the TPM, or from a key that exists until a reset."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,17 +10,17 @@ from ..key import ask_tpm_each, key_from
 from ..options import RunSettings
 
 if TYPE_CHECKING:
-    from tpmwire.use.cached_key import Memory  # an unencrypted run must not load it
+    from tpmwire.use.cached_key import Memory  # a run without session encryption must not load this module
 
 __all__ = ["Keys"]
 
 
 class Keys(NamedTuple):
-    """The key of a run's options, and the key that opens its cache.
+    """The AWS key of a run, and the key that opens its cache.
 
-    With --cache-key=key they are the same, so that password, policy and PCRs protect the cache too. With
-    --cache-key=boot the second key belongs to the null hierarchy, whose seed changes with each reset of the TPM:
-    anyone who can use the TPM can use it.
+    With --cache-key=key both are the same, so that password, policy and PCRs protect the cache too. With
+    --cache-key=boot the second key belongs to the null hierarchy, whose seed changes with each reset of the TPM.
+    Anyone who can use the TPM can use that key.
     """
 
     settings: RunSettings
@@ -32,7 +32,7 @@ class Keys(NamedTuple):
     def of(cls, settings: RunSettings) -> "Keys":
         """Returns the signing key and the cache key that the options describe. Raises the errors of `key_from`."""
         key, memory = key_from(settings), None
-        # Without encryption, a persistent key needs only one command anyway.
+        # A persistent key without session encryption needs only one command, so cached key data saves nothing.
         if key.file is not None or key.protected:
             from tpmwire.use.cached_key import CachedKey  # noqa: PLC0415 - an unencrypted run caches nothing
 
@@ -47,18 +47,18 @@ class Keys(NamedTuple):
         return cls(settings, key, BootKey(key, memory), memory)
 
     def day_key(self, date: bytes) -> bytes:
-        """Returns the HMAC of a date (ASCII, YYYYMMDD). Raises the errors of `ask_tpm`."""
+        """Returns the AWS key's HMAC of a date (ASCII, YYYYMMDD). Raises the errors of `ask_tpm`."""
         return self._ask([(self.key, [date])])[0]
 
     def root(self, label: bytes) -> bytes:
-        """Returns 32 bytes that only this TPM can repeat, for a file's `sealed.label`.
+        """Returns the cache key's HMAC of `sealed.label(...)`: 32 bytes that only this TPM can derive again.
 
         Raises the errors of `ask_tpm`.
         """
         return self._ask([(self.opener, [label])])[0]
 
     def day_key_and_root(self, date: bytes, label: bytes) -> tuple[bytes, bytes]:
-        """Returns the HMACs of `day_key` and `root`; opens the TPM once. Raises the errors of `ask_tpm`."""
+        """Returns the results of `day_key` and `root`; opens the TPM only once. Raises the errors of `ask_tpm`."""
         if self.opener is self.key:
             day, root = self._ask([(self.key, [date, label])])
         else:
@@ -66,7 +66,7 @@ class Keys(NamedTuple):
         return day, root
 
     def _ask(self, wanted: Sequence[tuple[HmacKey, Sequence[bytes]]]) -> list[bytes]:
-        """Returns the HMACs, and saves new data about the keys and the TPM."""
+        """Returns the HMAC of each message by its key, and saves new data about keys and TPM for later runs."""
         found = ask_tpm_each(self.settings, wanted)
         if self.memory is not None:
             self.memory.save()

@@ -8,15 +8,16 @@ from ...tpm.path import lasting_path
 from ..options import OUTPUT_OPTIONS, RunSettings
 
 if TYPE_CHECKING:
-    from tpmwire.keys.keyfile import KeyFile  # a key at a handle has no file
+    from tpmwire.keys.keyfile import KeyFile  # a run with a persistent key must not load this module
 
 __all__ = ["cache_purpose"]
 
 SHAPELESS = frozenset(
     {
-        # Output and timeouts.
+        # Output and timeouts do not affect the credentials.
         *("verbose", "version", "timeout", "cache", *OUTPUT_OPTIONS),
-        # Authorizations: the TPM requires them each time, and passwords could be guessed from a digest.
+        # Authorizations are excluded: the TPM checks them on each run, and passwords could be guessed from a
+        # digest.
         *("keyPass", "keyPass_file", "parentPass", "parentPass_file"),
     }
 )

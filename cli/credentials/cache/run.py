@@ -46,7 +46,7 @@ ANSWERS = 5
 
 
 def cached(settings: RunSettings, key_id: str, ask: "Callable[[Signer], Credentials]") -> "Credentials":
-    """Returns the cached credentials for these options, or else caches and returns those of `ask(signer)`.
+    """Returns the cached credentials for these options, or else those of `ask(signer)`, which it caches.
 
     Only one of several concurrent runs with the same options calls `ask`. Problems of the cache are warnings, not
     errors. Raises the errors of `ask` and of the TPM.
@@ -85,7 +85,7 @@ def _from(
         from sigv4.errors import SigV4Error  # noqa: PLC0415 - cached credentials need nothing of the network
         from sigv4.times import timestamp  # noqa: PLC0415 - likewise
 
-        # Another run may have stored new ones meanwhile.
+        # Another run may have stored new credentials while this one waited for the lock.
         later = _read(store, quiet=True)
         if later is None or later == unfit or not _fresh(later):
             today = later is not None and later != unfit and later.day == timestamp(time.time())[:8]
@@ -93,14 +93,14 @@ def _from(
             try:
                 return _asked(keys, key_id, use, ask, held, store)
             except SigV4Error as error:
-                # Before the TPM is asked again: a wrong password must not count twice.
+                # Raised before the TPM is used again, so that a wrong password counts as one failed attempt.
                 if not _passing(error):
                     raise
                 last = None if later == unfit else held or _last(keys, later, use)
                 if last is None or not _until_later(last.credentials, error):
                     raise
                 return last.credentials
-    # Without the lock, because other runs wait for it.
+    # The lock is released before this, because other runs wait for it.
     held = _open(keys, later, use)
     return _asked(keys, key_id, use, ask, None, store) if held is None else held.credentials
 
@@ -113,9 +113,9 @@ def _asked(
     held: CachedCredentials | None,
     store: CacheFile | None,
 ) -> "Credentials":
-    """Returns new credentials and caches them in `store`.
+    """Returns new credentials from `ask`, and caches them in `store`.
 
-    The day's key and the nonce come from `held`, if given.
+    Reuses the signing key and the nonce of `held`, if given.
     """
     from .signing_key import KeptSigner  # noqa: PLC0415 - cached credentials need no signature
 
@@ -126,7 +126,8 @@ def _asked(
         nonlocal root
         if store is None or root is not None:
             return keys.day_key(date)
-        # With the day's key, and so before the network: the TPM is opened once, and closed by then.
+        # Both HMACs are requested together, so that the TPM is opened once and is closed before the network is
+        # used.
         day, root = keys.day_key_and_root(date, label(nonce, use))
         return day
 
@@ -143,14 +144,14 @@ def _asked(
 
 
 def _last(keys: Keys, clear: ClearPart | None, use: bytes) -> CachedCredentials | None:
-    """Returns the content of a file whose credentials may still be valid, or None."""
+    """Returns the decrypted cache file if its credentials may still be valid, or else None."""
     if clear is None or not time.time() < clear.refresh_at + AHEAD + JITTER < time.time() + MOST:
         return None
     return _open(keys, clear, use)
 
 
 def _passing(error: Exception) -> bool:
-    """Returns True for a temporary failure of the network or AWS, and False for a refusal."""
+    """Returns whether the error is a temporary failure of the network or AWS, and not a refusal."""
     from sigv4.errors import NetworkError, ResponseError, StsError  # noqa: PLC0415 - for a failed request only
     from sigv4.retry import RetryPolicy  # noqa: PLC0415 - likewise
 
@@ -182,7 +183,7 @@ def _read(store: CacheFile, *, quiet: bool = False) -> ClearPart | None:
 
 
 def _open(keys: Keys, clear: ClearPart, use: bytes) -> CachedCredentials | None:
-    """Returns the content of the file; warns and returns None if it cannot be opened."""
+    """Decrypts a cache file with the TPM's HMAC; warns and returns None if the file is damaged."""
     root = keys.root(label(clear.nonce, use))
     try:
         text = unseal_text(clear, root, use)
@@ -193,7 +194,7 @@ def _open(keys: Keys, clear: ClearPart, use: bytes) -> CachedCredentials | None:
 
 
 def _about(settings: RunSettings, key_id: str) -> str:
-    """Returns the label that `tpmwire cache` shows for credentials: key id, role or user, and region."""
+    """Returns the description of credentials in `tpmwire cache`: key id, role or user, and region."""
     if settings.assumeRole and settings.aws_arn:
         what = str(settings.aws_arn[-1])
     elif settings.federation_name:
@@ -208,7 +209,8 @@ def _day(kept: SigningKey | None) -> str:
 
 
 def _fresh(clear: ClearPart) -> bool:
-    # Not too far ahead either: a clock that was set back must not make old ones new.
+    # The renewal time must not be too far ahead either: after a clock was set back, old credentials would look
+    # new.
     return time.time() < clear.refresh_at < time.time() + MOST
 
 
@@ -217,7 +219,7 @@ def _due(settings: RunSettings, credentials: "Credentials") -> int:
     ends = _end(credentials)
     seconds = (settings.duration or "").removesuffix("s")
     if seconds.isdecimal():
-        # The same if AWS's response does not tell the time.
+        # Also assumed if AWS's response does not state the time.
         ends = min(ends, int(time.time()) + int(seconds))
     ahead = max(0, min(AHEAD, int(ends - time.time()) // 3))
     return ends - ahead - int.from_bytes(os.urandom(2), "big") % (min(JITTER, ahead // 7) + 1)

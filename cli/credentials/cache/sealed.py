@@ -1,4 +1,4 @@
-"""The format of a cache file: its clear part, its sealed part, and their keys.
+"""Seals and opens cache files: a clear part, and a part encrypted with keys derived from an HMAC of the TPM.
 
 Layout: FORMAT, a description, refresh_at, day, nonce, salt, the sealed text, a tag. `root` is the TPM's HMAC of
 `label(nonce)`. From `root` and the salt, SP 800-108 (KDFa of TPM 2.0 Part 1, §11.4.10.2) derives a stream as long
@@ -45,11 +45,11 @@ _HEADER = construct.Struct(
 
 
 class DamagedError(Exception):
-    """The file was changed, has a different format, or was sealed by a different key or for other options."""
+    """A cache file that was modified, has another format, or was sealed with another key or for other options."""
 
 
 class ClearPart(NamedTuple):
-    """The clear part of a file. The tag covers it, but it is not authenticated before `unseal_text`.
+    """The clear part of a cache file. The file's tag covers it, but only `unseal_text` checks the tag.
 
     `about` describes the owner of the credentials. `refresh_at` is the time of their renewal in POSIX seconds;
     `day` (YYYYMMDD) is that of their signing key; `nonce` is the input of the TPM's HMAC; `sealed` is the whole
@@ -65,12 +65,12 @@ class ClearPart(NamedTuple):
 
 
 def label(nonce: bytes, purpose: bytes) -> bytes:
-    """Returns the message whose HMAC by the TPM's key opens a file; `purpose` is the digest of the request."""
+    """Returns the message whose HMAC by the TPM's key opens a cache file; `purpose` is that of `cache_purpose`."""
     return LABEL + nonce + purpose
 
 
 def read_clear(octets: bytes) -> ClearPart:
-    """Parses the clear part. Raises DamagedError."""
+    """Parses the clear part of a cache file. Raises DamagedError."""
     try:
         found = _HEADER.parse(octets)
         day = found.day.decode("ascii")
@@ -84,7 +84,7 @@ def read_clear(octets: bytes) -> ClearPart:
 def seal_text(
     text: bytes, refresh_at: int, day: str, nonce: bytes, root: bytes, purpose: bytes, about: str = ""
 ) -> bytes:
-    """Returns the content of a file. The random salt gives each text a different stream."""
+    """Encrypts and authenticates `text`; returns the content of a cache file. Each call uses a new random salt."""
     salt = os.urandom(32)
     stream, key = _keys(root, salt, len(text))
     header = _HEADER.build(
@@ -102,9 +102,9 @@ def seal_text(
 
 
 def unseal_text(clear: ClearPart, root: bytes, purpose: bytes) -> bytes:
-    """Returns the unsealed plaintext.
+    """Checks the tag of a cache file and returns its plaintext.
 
-    Raises DamagedError if the data was modified, or `root` or `purpose` does not match.
+    Raises DamagedError if the file was modified, or `root` or `purpose` does not match.
     """
     header = len(clear.sealed) - len(_HEADER.parse(clear.sealed).rest)
     body, tag = clear.sealed[:-_TAG], clear.sealed[-_TAG:]
@@ -120,7 +120,7 @@ def _keys(root: bytes, salt: bytes, size: int) -> tuple[bytes, bytes]:
 
 
 def _tag(key: bytes, body: bytes, purpose: bytes) -> bytes:
-    # Purpose first: its size is fixed, so that no two pairs give the same bytes.
+    # The purpose comes first: its size is fixed, so different pairs never give the same bytes.
     return hmac.digest(key, purpose + body, "sha256")
 
 

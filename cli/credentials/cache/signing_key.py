@@ -14,7 +14,7 @@ _GRACE = 240  # seconds after midnight UTC in which yesterday's key is used, as 
 
 
 class KeptSigner(Signer):
-    """A Signer that needs no HMAC if `kept` matches the request; afterwards `kept` is the last key used."""
+    """A Signer that reuses its last signing key (`kept`) while date, region and service match."""
 
     def __init__(
         self, access_key_id: str, hmac_secret: Callable[[bytes], bytes], kept: SigningKey | None = None
@@ -23,12 +23,12 @@ class KeptSigner(Signer):
         self.kept = kept
 
     def prime(self, date: str) -> None:
-        """Primes like `Signer.prime`; does nothing if the key of that day is known."""
+        """Gets the date's HMAC from the TPM before it is needed, unless `kept` is a key of that date."""
         if self.kept is None or self.kept.day != date:
             super().prime(date)
 
     def signing_time(self, now: float) -> float:
-        """Returns the time like `Signer.signing_time`; the day of the cached key is a known day, too."""
+        """Returns the signing time in POSIX seconds; shortly after midnight UTC, still the day of a cached key."""
         if self.kept is not None and now >= _GRACE:
             if timestamp(now)[:8] == self.kept.day:
                 return now
@@ -37,9 +37,9 @@ class KeptSigner(Signer):
         return super().signing_time(now)
 
     def signature(self, text: str, date: str, region: str, service: str) -> str:
-        """Returns the signature like `Signer.signature`.
+        """Returns the hex signature of `text`.
 
-        Requests an HMAC if no cached key matches date, region and service.
+        Uses the TPM only if `kept` does not match date, region and service.
         """
         if self.kept is None or self.kept[:3] != (date, region, service):
             key = self._day_key(date)

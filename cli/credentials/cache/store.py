@@ -14,7 +14,7 @@ from .sealed import LIMIT
 
 __all__ = ["CacheFile", "UnfitError", "place"]
 
-_DRAFT = 16  # letters of an unpredictable name
+_DRAFT = 16  # length of a temporary file's random suffix
 _LONGEST_WRITE = 60.0  # seconds
 _PAUSE = 0.02  # seconds between two attempts to lock
 
@@ -24,7 +24,7 @@ class UnfitError(Exception):
 
 
 def place() -> str:
-    """Returns the directory of this user's caches: $XDG_RUNTIME_DIR/tpmwire, else one among XDG's caches.
+    """Returns the path of this user's cache directory: $XDG_RUNTIME_DIR/tpmwire, else under $XDG_CACHE_HOME.
 
     Raises UnfitError if the home directory is unknown.
     """
@@ -58,7 +58,7 @@ class CacheFile:
             raise UnfitError(f"{path} must belong to you, with mode 0700; run chmod 700 on it, or remove it")
 
     def close(self) -> None:
-        """Closes the directory."""
+        """Closes the directory's descriptor."""
         os.close(self._directory)
 
     def _opened(self) -> int:
@@ -67,7 +67,8 @@ class CacheFile:
             return os.open(self.path, flags)
         except FileNotFoundError:
             above = os.path.dirname(self.path)
-            # With sudo's environment, root would create it for a user who could then not use it.
+            # Under sudo, root would create the directory in a place that belongs to a user, who could then not use
+            # it.
             if os.path.exists(above) and os.stat(above).st_uid not in (0, os.geteuid()):
                 raise UnfitError(
                     f"{above} belongs to another user; set XDG_RUNTIME_DIR to a directory that you own"
@@ -77,11 +78,11 @@ class CacheFile:
         return os.open(self.path, flags)
 
     def names(self) -> list[str]:
-        """Returns the names in the directory, sorted."""
+        """Returns the sorted names of all files in the cache directory."""
         return sorted(os.listdir(self._directory))
 
     def remove(self, name: str) -> None:
-        """Removes a file, if it exists. Raises UnfitError."""
+        """Removes the named file from the cache directory, if it exists. Raises UnfitError."""
         try:
             os.unlink(name, dir_fd=self._directory)
         except FileNotFoundError:
@@ -90,7 +91,7 @@ class CacheFile:
             raise UnfitError(f"{self.path}/{name}: {error.strerror}") from error
 
     def read(self) -> bytes | None:
-        """Returns the content of the file, or None.
+        """Returns the content of the file, or None if it does not exist.
 
         Raises UnfitError unless it is a regular file that the user owns.
         """
@@ -117,7 +118,7 @@ class CacheFile:
             raise UnfitError(f"{self.path}: {error.strerror}") from error
 
     def _remove_drafts(self) -> None:
-        """Removes drafts of this file that killed runs left."""
+        """Removes temporary versions of this file that killed runs left."""
         for name in os.listdir(self._directory):
             if len(name) == len(self.name) + 1 + _DRAFT and name.startswith(f"{self.name}."):
                 written = os.stat(name, dir_fd=self._directory, follow_symlinks=False).st_mtime
@@ -126,10 +127,10 @@ class CacheFile:
 
     @contextlib.contextmanager
     def alone(self, patience: float) -> Iterator[bool]:
-        """Holds the lock: one run calls STS, and concurrent runs wait for its result.
+        """Holds the file's lock, so that one run calls STS while concurrent runs wait for its result.
 
-        Yields False if another run holds it for `patience` seconds. The kernel releases the lock if the process
-        dies. On file systems without locks, every run calls STS. Raises UnfitError.
+        Yields False if another run still holds the lock after `patience` seconds. If the process dies, the kernel
+        releases the lock. On file systems without locks, every run calls STS. Raises UnfitError.
         """
         try:
             descriptor = self._open(f"{self.name}.lock", os.O_RDWR | os.O_CREAT)
@@ -161,7 +162,7 @@ def _locked(descriptor: int, patience: float) -> bool:
                 return False
             time.sleep(_PAUSE)
         except OSError:
-            return True  # Some network file systems have no locks: then each run calls STS itself.
+            return True  # Some network file systems lack locks; each run then calls STS itself.
         else:
             return True
 
@@ -171,7 +172,7 @@ _held: set[int] = set()
 
 
 def _let_go() -> None:
-    """Closes the locks in a background process that outlives this one (`cli.tpm.cleanup`)."""
+    """Closes the locks in a forked process that outlives this one (`cli.tpm.cleanup`)."""
     while _held:
         os.close(_held.pop())
 

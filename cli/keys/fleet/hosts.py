@@ -1,4 +1,4 @@
-"""The hosts of a fleet, one by one: from a directory, a CSV file, JSON Lines, or standard input.
+"""Reads the hosts of a fleet one by one from a directory, a CSV file, JSON Lines, or standard input.
 
 A fleet may have a million hosts, so they are not kept in memory. A file is read again for each pass, and only
 hashes of names are stored.
@@ -29,7 +29,7 @@ _KEY = os.urandom(16)
 
 
 class Host(NamedTuple):
-    """A host of the fleet: its fields, its file and line for messages, and the problem of an unusable host."""
+    """A host of a fleet: its fields, where they were read (for messages), and why it is unusable, if it is."""
 
     fields: dict[str, Any]
     where: str
@@ -42,7 +42,7 @@ class Host(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """Results of a first pass: the number of hosts, repeated names, and whether each host has its own secret."""
+    """Facts about a fleet: number of hosts, hashes of repeated names, and whether each host has its own secret."""
 
     hosts: int
     repeated: frozenset[int]
@@ -52,8 +52,8 @@ class Survey(NamedTuple):
 def name_hash(name: str) -> int:
     """Returns a 60-bit hash of a name. A set of them takes 65 MB for a million hosts.
 
-    The hash is keyed, so that colliding names cannot be chosen. In one of two million fleets, two of a million
-    names collide by chance, and are refused as one repeated name.
+    The hash is keyed, so that colliding names cannot be chosen. For a million names, the chance of any collision
+    is 1 in 2 million; the names would be refused as repeated.
     """
     digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8, key=_KEY).digest()
     return int.from_bytes(digest) >> 4
@@ -72,7 +72,7 @@ class Fleet:
         self._shard = shard
 
     def __iter__(self) -> Iterator[Host]:
-        """Yields the hosts; a bad host has a problem. Raises UsageError if the fleet itself cannot be read."""
+        """Yields the hosts; an invalid host has a `problem`. Raises UsageError if the fleet cannot be read."""
         index, shards = self._shard
         try:
             for host in self._hosts():
@@ -91,7 +91,7 @@ class Fleet:
         elif os.path.isdir(self.path):
             yield from _directory(self.path)
         elif self.path.endswith(".csv"):
-            # Bytes that are not UTF-8 spoil their own row only.
+            # Bytes that are not UTF-8 make only their own row invalid.
             with io.TextIOWrapper(open_input(self.path), "utf-8-sig", "replace", newline="") as text:
                 for number, row in enumerate(csv.DictReader(text), 1):
                     yield Host({k: v for k, v in row.items() if k and v}, f"row {number}")
@@ -132,7 +132,7 @@ def _json_lines(file: IO[bytes]) -> Iterator[Host]:
 
 
 def _host(text: bytes, where: str) -> Host:
-    """Parses a host from JSON; text that is not an object becomes a bad host."""
+    """Parses a host from a JSON object; returns a host with a problem if the text is invalid."""
     try:
         value = strict_json.loads(text.decode("utf-8-sig", "replace"))
     except ValueError:
@@ -143,7 +143,7 @@ def _host(text: bytes, where: str) -> Host:
 
 
 def survey(hosts: Iterable[Host]) -> Survey:
-    """Reads all hosts once; returns their number and repeated names."""
+    """Reads all hosts once, to count them and find repeated names."""
     seen: set[int] = set()
     repeated: set[int] = set()
     number, own_secrets = 0, True

@@ -25,13 +25,13 @@ _PART = 8
 def manifest_name(shard: tuple[int, int]) -> str:
     """Returns the manifest's name in the fleet's directory.
 
-    Each shard has its own, so shards can run concurrently.
+    Each shard has its own manifest, so shards can run concurrently.
     """
     return "manifest.jsonl" if shard[1] == 1 else f"manifest-{shard[0]}-of-{shard[1]}.jsonl"
 
 
 class FinishedHosts:
-    """The hosts that a manifest lists, by the hashes of their names."""
+    """The hosts that a manifest lists as finished, by the hashes of their names."""
 
     def __init__(self, path: str) -> None:
         self._entries: dict[int, bytes] = {}
@@ -51,7 +51,7 @@ class FinishedHosts:
         return found[:_PART] == _part(target) and found[_PART : 2 * _PART] != _part(inputs)
 
     def mark_finished(self, name: str, target: str, inputs: str, file: str) -> bool:
-        """Returns whether this host is done, with the same public key and inputs, and an unchanged file."""
+        """Returns whether the host is finished (same public key and inputs, unchanged file), and stores that."""
         key = name_hash(name)
         if not inputs:
             return False
@@ -66,7 +66,7 @@ class FinishedHosts:
         return True
 
     def is_finished(self, name: str) -> bool:
-        """Returns whether `mark_finished` found this host done."""
+        """Returns whether `mark_finished` returned True for this host."""
         return self._entries.get(name_hash(name)) == b""
 
     def __contains__(self, name: str) -> bool:
@@ -86,7 +86,7 @@ def _entries(path: str) -> Iterator[dict[str, Any]]:
         for line in file:
             try:
                 entry = strict_json.loads(line)
-            except ValueError:  # the last line may be cut
+            except ValueError:  # the last line may be truncated
                 continue
             if isinstance(entry, dict) and entry.get("file"):
                 yield entry
@@ -95,8 +95,8 @@ def _entries(path: str) -> Iterator[dict[str, Any]]:
 def append_to(path: str) -> IO[bytes]:
     """Opens the manifest for appending, for one run at a time; completes a truncated last line first.
 
-    Workers inherit the lock. After a run is killed, its workers still finish their hosts, so a new run waits for
-    them; otherwise they would replace files that the new run lists.
+    Workers inherit the manifest's lock. After a run is killed, its workers still finish their hosts, so a new run
+    waits for the lock; otherwise the old workers would replace files that the new run lists.
     """
     file = open(path, "a+b", opener=_private)  # noqa: SIM115
     try:

@@ -35,7 +35,7 @@ NAMED = 100
 
 
 class FleetPlan(NamedTuple):
-    """A run: its hosts, wrap order, output directory (`-`: lines on standard output), and number of processes."""
+    """The input of a run: hosts, wrap order, output directory (`-`: JSON Lines on stdout), number of processes."""
 
     fleet: Fleet
     order: WrapOrder
@@ -57,12 +57,12 @@ class Summary:
         return self.hosts - self.wrapped - self.done_before
 
     def fail(self, host: str) -> None:
-        """Stores the name of a bad host, up to `NAMED` names."""
+        """Counts a failed host, and stores its name (at most `NAMED` names)."""
         if len(self.failed_hosts) < NAMED:
             self.failed_hosts.append(host)
 
     def to_json(self, plan: FleetPlan) -> str:
-        """Returns one line. CPU seconds are those of all processes; memory is that of the largest, in KiB."""
+        """Returns the summary as a line of JSON, with all processes' CPU seconds and the largest one's KiB."""
         usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         return json.dumps(
             {
@@ -81,10 +81,10 @@ class Summary:
 
 
 def wrap_fleet(plan: FleetPlan, found: Survey | None, *, resume: bool = False) -> Summary:
-    """Wraps for every host; with `resume`, only for the hosts that the manifest does not list.
+    """Wraps a key for every host or, with `resume`, for the hosts that the manifest does not list.
 
-    `found` is a survey of the fleet, None if the hosts can be read only once: only the first host of a repeated
-    name is then wrapped. Raises UsageError if there is a manifest and no `resume`, or a manifest with other
+    `found` is the fleet's survey, or None if the hosts can be read only once; then only the first host of a
+    repeated name gets a key. Raises UsageError if there is a manifest and no `resume`, or a manifest with other
     inputs.
     """
     summary = Summary()
@@ -104,7 +104,8 @@ def wrap_fleet(plan: FleetPlan, found: Survey | None, *, resume: bool = False) -
         os.fsync(manifest.fileno())
     if found is not None and summary.hosts != found.hosts:
         warn(f"{plan.fleet.path} changed during the run; repeat it with --resume")
-    # Not one by one, which would be a hundred times slower. After a crash --resume checks each file.
+    # Files are synced together at the end: one by one is a hundred times slower. After a crash, --resume checks
+    # them.
     os.sync()
     return summary
 
@@ -119,7 +120,7 @@ def _find_finished(plan: FleetPlan, path: str, summary: Summary) -> FinishedHost
         try:
             inputs = inputs_of(host.fields, plan.order).fingerprint
         except (UsageError, ValueError):
-            continue  # reported in its turn
+            continue  # the result of this host reports the error
         target = target_hash(host.fields)
         if done.differs(host.name, target, inputs):
             raise UsageError(
@@ -166,7 +167,7 @@ def _work(
         if manifest is None:
             sys.stdout.write(line)
             if found is None:
-                sys.stdout.flush()  # a reader may wait for it before the next host
+                sys.stdout.flush()  # a reader may need this line before it sends the next host
         else:
             manifest.write(line.encode())
             manifest.flush()
@@ -175,7 +176,7 @@ def _work(
 
 
 def _results(plan: FleetPlan, hosts: Iterator[Host]) -> Iterator[dict[str, Any]]:
-    _plans[:] = [plan]  # the workers inherit it by fork, so no secret is pickled
+    _plans[:] = [plan]  # workers inherit the plan by fork, so no secret is pickled
     if plan.processes > 1:
         first = list(islice(hosts, FEW))
         hosts = chain(first, hosts)
@@ -191,7 +192,7 @@ def _pool(stack: ExitStack, processes: int) -> "Pool":
 
 
 def _ordinary_signals() -> None:
-    """Lets signals end a worker; only the parent cleans up."""
+    """Restores the default signal handlers in a worker, since only the parent cleans up."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -201,7 +202,7 @@ _plans: list[FleetPlan] = []
 
 
 def _wrap_one(host: Host) -> dict[str, Any]:
-    """Wraps for a host, writes its file unless lines go to stdout, and returns its line."""
+    """Wraps a key for a host, writes its key file (not for output on stdout), and returns its manifest entry."""
     if host.problem:
         return {"host": host.name, "where": host.where, "error": host.problem}
     (plan,) = _plans
@@ -216,6 +217,6 @@ def _progress(count: int, total: int) -> None:
     if sys.stderr.isatty() and (count % 16 == 0 or count == total):
         bar = "#" * (40 * count // total)
         end = "\n" if count == total else ""
-        # As bytes: a carriage return in text would be escaped.
+        # Written as bytes, because a carriage return in text would be escaped.
         sys.stderr.buffer.write(f"\r[{bar:40}] {count}/{total}{end}".encode())
         sys.stderr.buffer.flush()

@@ -1,7 +1,8 @@
-"""A key wrapped for one host of a fleet, on a machine without a TPM.
+"""Wraps a key for one host of a fleet, on a machine without a TPM.
 
 `wrap_host` maps a dict of a host to a dict with the result, so that any engine can apply it to a fleet.
-`HostWrapper` is the same for engines that send functions to other processes. `fleet_run` takes a whole fleet.
+`HostWrapper` does the same for engines that pickle functions for other processes. `fleet.run` wraps for a whole
+fleet.
 """
 
 import difflib
@@ -60,7 +61,7 @@ _OWN = ("secret", "aws_access_key_id", "pcrs", "policy", "password_file")
 
 
 class WrapOrder(NamedTuple):
-    """How keys are wrapped for hosts without values of their own.
+    """The default inputs for wrapping keys, for hosts without values of their own.
 
     `secret` is the HMAC key ("AWS4" and the secret access key), `auth` its password, `use` its PCRs or policy.
     With `trust`, each host needs an EK certificate issued by one of its roots.
@@ -74,7 +75,7 @@ class WrapOrder(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """The inputs for one host. `fingerprint` identifies the inputs without revealing them."""
+    """Secret, password and policy for one host. `fingerprint` identifies them without revealing them."""
 
     secret: Secret
     auth: Secret
@@ -84,11 +85,11 @@ class Inputs(NamedTuple):
 
 
 def wrap_host(fields: Mapping[str, Any], order: WrapOrder) -> dict[str, Any]:
-    """Wraps for one host. For a bad host, returns an entry with `error` instead of raising.
+    """Wraps a key for one host, and returns its manifest entry. For an invalid host, the entry has `error`.
 
-    `fields` are those of `tpmwire export-public`, and `_OWN`. The result has the host's name, its key file in
-    `pem`, that file's SHA-256 in `fingerprint`, the Names of key and parent in `name` and `parent_name`, and
-    `target` and `inputs`, by which a later run recognizes a finished host.
+    `fields` has the JSON of `tpmwire export-public`, and optionally the host's own values (`_OWN`). The result has
+    the host's name, its key file in `pem`, that file's SHA-256 in `fingerprint`, the Names of key and parent in
+    `name` and `parent_name`, and `target` and `inputs`, with which a later run recognizes a finished host.
     """
     name = str(fields.get("host") or "")
     try:
@@ -130,16 +131,16 @@ def save_key_file(entry: dict[str, Any], out: str) -> dict[str, Any]:
 
 
 def target_hash(fields: Mapping[str, Any]) -> str:
-    """Returns a hash of the public key that a host's key is wrapped for."""
+    """Returns a hash of the host's public key, for the manifest."""
     public = fields.get("public")
     if public is None:
-        # A cloud's description of the host, with other fields.
+        # A cloud provider's JSON has no field `public`.
         public = json.dumps({name: value for name, value in fields.items() if name not in _OWN}, sort_keys=True)
     return hashlib.sha256(str(public).lower().encode("utf-8", "replace")).hexdigest()
 
 
 def inputs_of(fields: Mapping[str, Any], order: WrapOrder) -> Inputs:
-    """Returns the inputs for a host: its own secret, password and policy if it has them. Raises UsageError."""
+    """Returns the inputs for a host: its own secret, password and policy, or the defaults. Raises UsageError."""
     own = _own(fields)
     secret, auth, use = order.secret, order.auth, order.use
     if "secret" in own:
@@ -162,7 +163,7 @@ def inputs_of(fields: Mapping[str, Any], order: WrapOrder) -> Inputs:
 
 
 def _fingerprint(secret: Secret, said: list[object]) -> str:
-    """Returns the fingerprint of the inputs, keyed with the secret (240 random bits); empty for a short secret."""
+    """Returns a hash of the inputs, keyed with the secret (240 random bits); "" if the secret is too short."""
     if len(secret.reveal()) < LEAST_SECRET:
         return ""
     return hmac.digest(secret.reveal(), json.dumps(said).encode(), "sha256")[:16].hex()
@@ -204,7 +205,7 @@ def _password(path: str) -> Secret:
 
 @lru_cache(maxsize=256)
 def _use_of(policy: str) -> KeyUse:
-    """Returns a policy of a host: from the named file, or the JSON itself."""
+    """Returns the policy of a host from JSON text, or from the JSON file of that name."""
     if policy.lstrip()[:1] in ("[", "{"):
         return KeyUse(policy=policy, where="the host's policy")
 
@@ -218,12 +219,12 @@ def wrap_for_target(target: Target, inputs: Inputs, trust: "Trust | None") -> "K
     try:
         return wrap_hmac_key(inputs.secret, target.public, target.parent, auth=inputs.auth, policy=inputs.policy)
     except SessionError as error:
-        # A file cannot be modified in transit.
+        # The target comes from a file, so the error must not suspect the connection to a TPM.
         raise UsageError(f"the public key of {target.host} cannot be used: {error}") from error
 
 
 def _certified(target: Target, trust: "Trust") -> None:
-    """Raises UsageError unless a trusted CA certifies the target's key."""
+    """Raises UsageError unless a trusted CA has certified the target's key."""
     if target.certificate is None:
         raise UsageError(f"{target.host} has no EK certificate for --ca to verify: export its endorsement key")
     from tpmwire.keys.certificates import load_chain, public_key, verify_chain  # noqa: PLC0415 - needs optional packages
@@ -233,7 +234,7 @@ def _certified(target: Target, trust: "Trust") -> None:
         verify_chain(certificate, trust, others)
         key = public_key(certificate)
     except CertificateError as error:
-        # It is from a file, so the connection to a TPM is not the cause.
+        # The certificate comes from a file, so the error must not suspect the connection to a TPM.
         raise UsageError(str(error)) from error
     if into_template(key, target.public) != target.public:
         raise UsageError("the certificate does not match the host's key")
@@ -258,7 +259,7 @@ class HostWrapper:
         aws_access_key_id: str | None = None,
         out: str | None = None,
     ) -> None:
-        # Workers may have another working directory.
+        # Absolute paths, since workers may have a different working directory.
         self._secret_file = secret_file and os.path.abspath(secret_file)
         self._password_file = password_file and os.path.abspath(password_file)
         self._policy_file = policy_file and os.path.abspath(policy_file)
@@ -268,7 +269,7 @@ class HostWrapper:
         self._aws_access_key_id = aws_access_key_id
 
     def __call__(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns the result of `wrap_host`, or of `save_key_file`."""
+        """Wraps a key for a host, and returns its entry, as `wrap_host` or, with `out`, `save_key_file` does."""
         entry = wrap_host(fields, self._order)
         return save_key_file(entry, self._out) if self._out else entry
 
