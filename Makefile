@@ -16,6 +16,8 @@ PACKAGES += chromium:chromium chromedriver:chromium-driver
 PACKAGES += /usr/lib/*/ossl-modules/tpm2.so:tpm2-openssl
 # A proxy of another project, and clocks that are years wrong for OpenSSL too (tests/aws/test_faults_*.py).
 PACKAGES += tinyproxy:tinyproxy-bin faketime:faketime
+# Shells that complete command lines (tests/swtpm/test_completion_verb.py).
+PACKAGES += zsh:zsh
 # The AWS SDK for JavaScript (tests/js) runs on node.
 PACKAGES += node:nodejs npm:npm
 # systemd starts and notifies a service, and checks units; no service has to run.

@@ -66,6 +66,9 @@ GROUPS = {
         "spec": "show a table of the TPM 2.0 standard, or the meaning of a value",
         "send": "send any TPM command and explain the response",
     },
+    "Use at a terminal": {
+        "completion": "print the completion script of bash, zsh or fish",
+    },
 }
 VERBS = {verb: text for group in GROUPS.values() for verb, text in group.items()}
 

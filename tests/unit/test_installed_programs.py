@@ -24,6 +24,7 @@ RUNS = [
     RUN,
     (TOOLBOX, ["list", "--tpm-path=/nonexistent"], 3),
     (TOOLBOX, ["decode", "80010000000c000001440000"], 0),
+    (TOOLBOX, ["completion", "bash"], 0),
 ]
 
 

@@ -13,6 +13,7 @@ TOPICS = {
     "architecture": "who may import whom",
     "chips": "tests/bench/chips.py",
     "cli": "all verbs and options together",
+    "completions": "tools/completions.py",
     "demo": "tools/demo.py",
     "readme": "README.md",
     "warnings": "warnings of every program",
