@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import TypeVar
 
 from . import retry, xml
@@ -85,7 +84,7 @@ class AwsClient:
             except NetworkError as error:
                 failure = error
             else:
-                if response.status == HTTPStatus.OK:
+                if response.status == 200:
                     return _check_coding(response)
                 offset = self._server_offset(response)
                 failure = read_error(response, self._endpoint.url, offset or 0.0)

@@ -1,20 +1,22 @@
-"""An HTTP client: http.client and ssl with deadlines and size limits; TLS certificates are always verified."""
+"""An HTTP client with deadlines and size limits; TLS certificates are always verified."""
 
 import socket
 import time
 from collections.abc import Callable, Mapping
-from http.client import (
-    HTTPConnection,
-    HTTPException,
-    HTTPResponse,
-    IncompleteRead,
-    LineTooLong,
-    RemoteDisconnected,
-)
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from .authorities import Authorities
 from .errors import NetworkError, RequestError, ResponseError, one_line
+from .http_message import (
+    MAX_HEAD,
+    HeadTooLargeError,
+    HttpMessageError,
+    InvalidMessageError,
+    NoMessageError,
+    ResponseReader,
+    TruncatedMessageError,
+    write_request,
+)
 from .proxy import Proxy, proxy_for
 from .request import Request, host_header, split_url
 from .sockets import BoundedSocket, Deadline, TooMuchData, open_socket
@@ -27,7 +29,6 @@ __all__ = ["MAX_BODY", "MAX_HEAD", "HttpClient", "Response"]
 MAX_BODY = 1 << 20  # bytes
 _WRONG_TIME = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 _WRONG_HOST = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
-MAX_HEAD = 1 << 16  # bytes of status line and header section, or of a proxy's response to CONNECT
 
 
 class Response:
@@ -165,29 +166,18 @@ class HttpClient:
         port: int,
     ) -> Response:
         bounded = BoundedSocket(sock, Deadline(self.timeout), MAX_HEAD + MAX_BODY)
-        connection = HTTPConnection(host, port)
-        connection.sock = cast("socket.socket", bounded)
+        headers = self._headers(request, proxy_authorization)
         try:
-            self._put_head(connection, request, target, proxy_authorization)
-            connection.endheaders(request.body)
-            response = connection.getresponse()
-            return Response(response.status, tuple(response.getheaders()), _read_body(response))
+            write_request(bounded, request.method, target, headers, request.body)
+            response = ResponseReader(bounded, request.method)
+            response.read_head()
+            return Response(response.status, response.headers, _read_body(response))
         except TooMuchData as error:
             raise ResponseError(
                 f"{host}:{port} sent more than {MAX_BODY} bytes; check the endpoint and any proxy in between"
             ) from error
-        except (OSError, HTTPException) as error:
+        except (OSError, HttpMessageError) as error:
             raise self._convert(error, "get a response from ", host, port) from error
-        except ValueError as error:  # a chunk of negative size
-            raise self._convert(HTTPException(), "", host, port) from error
-
-    def _put_head(
-        self, connection: HTTPConnection, request: Request, target: str, proxy_authorization: str | None
-    ) -> None:
-        connection.putrequest(request.method, target, skip_host=True, skip_accept_encoding=True)
-        for name, value in self._headers(request, proxy_authorization):
-            # A folded value is read, and signed, as if folding were one space (RFC 9110 §5.5).
-            connection.putheader(name, _unfold(value))
 
     def _headers(self, request: Request, proxy_authorization: str | None) -> list[tuple[str, str]]:
         headers = list(request.headers)
@@ -215,21 +205,21 @@ class HttpClient:
         return self._tls
 
     def _convert(self, error: Exception, action: str, host: str, port: int) -> NetworkError | ResponseError:
-        """Returns the error for an exception of the standard library; `action` follows "cannot" in the message."""
+        """Returns the error for an exception of the lower layers; `action` follows "cannot" in the message."""
         peer = f"{host}:{port}"
         retryable = True
         if isinstance(error, TimeoutError):
             text = f"cannot {action}{peer} within {self.timeout:g} s; check the network, or set a longer timeout"
-        elif isinstance(error, RemoteDisconnected):
+        elif isinstance(error, NoMessageError):
             text = f"{peer} closed the connection without a response; check the endpoint, or try again"
-        elif isinstance(error, IncompleteRead):
+        elif isinstance(error, TruncatedMessageError):
             text = f"{peer} closed the connection in the middle of its response; try again"
-        elif isinstance(error, LineTooLong) or str(error).startswith("got more than"):
+        elif isinstance(error, HeadTooLargeError):
             return ResponseError(
                 f"{peer} sent a header section that is too large; check the endpoint and any proxy in between"
             )
-        elif isinstance(error, HTTPException):
-            text = f"{peer} sent a response that is not valid HTTP ({type(error).__name__}); check the endpoint"
+        elif isinstance(error, InvalidMessageError):
+            text = f"{peer} sent a response that is not valid HTTP ({error}); check the endpoint"
         else:
             reason, advice, retryable = _reason(error, self._authorities)
             text = f"cannot {action}{peer}: {reason}; {advice}"
@@ -257,22 +247,14 @@ def _reason(error: Exception, authorities: Authorities) -> tuple[str, str, bool]
     return reason, "check the network and the endpoint", True
 
 
-def _unfold(value: str) -> bytes:
-    data = value.encode("utf-8")
-    return b" ".join(data.split()) if b"\n" in data else data
-
-
 def _is_loopback(host: str) -> bool:
     return host in ("localhost", "::1") or (host.startswith("127.") and host.replace(".", "").isdigit())
 
 
-def _read_body(response: HTTPResponse) -> bytes:
-    if response.length is not None and response.length > MAX_BODY:
-        raise TooMuchData
-    body = response.read(MAX_BODY + 1)
-    if len(body) > MAX_BODY:
-        raise TooMuchData
-    if response.length:
-        # read(n) does not tell a connection that ends early from the end of the body.
-        raise IncompleteRead(b"", response.length)
-    return body
+def _read_body(response: ResponseReader) -> bytes:
+    body = bytearray()
+    while block := response.read(MAX_BODY + 1 - len(body)):
+        body += block
+        if len(body) > MAX_BODY:
+            raise TooMuchData
+    return bytes(body)

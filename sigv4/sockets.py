@@ -85,7 +85,7 @@ def _start_connecting(address: _Address) -> socket.socket:
     family, kind, protocol, _, where = address
     sock = socket.socket(family, kind, protocol)
     sock.setblocking(False)
-    # http.client writes head and body separately. Nagle's algorithm would delay the body until the head is
+    # A body in a file is sent in several writes. Nagle's algorithm would delay the last one until the others are
     # acknowledged, by a round trip and up to 40 ms.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     code = sock.connect_ex(where)
@@ -151,9 +151,9 @@ class _BoundedReader(RawIOBase):
 
 
 class BoundedSocket:
-    """The part of a socket that http.client uses, with a deadline and a limit on the bytes read.
+    """Sends and receives over a socket, with a deadline and a limit on the bytes read.
 
-    Raises TimeoutError and TooMuchData.
+    Raises OSError, TimeoutError and TooMuchData. The owner closes the socket.
     """
 
     def __init__(self, sock: socket.socket, deadline: Deadline, limit: int) -> None:
@@ -166,7 +166,7 @@ class BoundedSocket:
         self._sock.settimeout(self._deadline.left())
         self._sock.sendall(data)
 
-    def makefile(self, _mode: str) -> BufferedReader:
+    def makefile(self) -> BufferedReader:
         """Returns a file object for reading. The limit applies to each such object."""
         return BufferedReader(_BoundedReader(self._sock, self._deadline, self._limit))
 
@@ -181,9 +181,3 @@ class BoundedSocket:
                 break
             data += byte
         return data
-
-    def close(self) -> None:
-        """Does nothing.
-
-        http.client calls it before it reads the body, so the owner closes the socket.
-        """

@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http import HTTPStatus
-from http.client import BadStatusLine, HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from .errors import RequestError
 from .http import HttpClient, Response
+from .http_message import HttpMessageError, ResponseReader, write_request
 from .request import Request
 from .sockets import BoundedSocket, Deadline
 
@@ -63,59 +61,47 @@ class Transfer(HttpClient):
         host: str,
         port: int,
     ) -> Response:
-        connection = HTTPConnection(host, port)
-        connection.sock = cast("socket.socket", BoundedSocket(sock, _Idle(self.timeout), _NO_LIMIT))
+        bounded = BoundedSocket(sock, _Idle(self.timeout), _NO_LIMIT)
+        response = ResponseReader(bounded, request.method)
         with self._convert_errors(host, port):
-            self._put_head(connection, request, target, proxy_authorization)
-            response = _exchange_heads(connection, request)
-        head = Response(response.status, tuple(response.getheaders()), b"")
+            self._exchange_heads(bounded, request, target, proxy_authorization, response)
+        head = Response(response.status, response.headers, b"")
         receive_block = self._receive(head)
         while True:
             with self._convert_errors(host, port):
                 block = response.read(_BLOCK)
-                if not block and response.length:
-                    # read(n) does not tell a connection that ends early from the end of the body.
-                    raise IncompleteRead(b"", response.length)
             if not block:
                 return head
             receive_block(block)
 
+    def _exchange_heads(
+        self,
+        sock: BoundedSocket,
+        request: Request,
+        target: str,
+        proxy_authorization: str | None,
+        response: ResponseReader,
+    ) -> None:
+        """Sends the request and reads the response's head."""
+        failure: OSError | None = None
+        try:
+            write_request(sock, request.method, target, self._headers(request, proxy_authorization), request.body)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            # A server that refuses the body may respond and close before it has read all of it.
+            failure = error
+        try:
+            response.read_head()
+        except (OSError, HttpMessageError):
+            if failure is not None:
+                raise failure from None
+            raise
+
     @contextmanager
     def _convert_errors(self, host: str, port: int) -> Iterator[None]:
-        """Converts exceptions of the standard library to errors of sigv4."""
+        """Converts exceptions of the lower layers to errors of sigv4."""
         try:
             yield
-        except RequestError:
-            raise
-        except (OSError, HTTPException) as error:
+        except (OSError, HttpMessageError) as error:
             raise self._convert(error, "get a response from ", host, port) from error
-        except ValueError as error:  # a chunk of negative size
-            raise self._convert(HTTPException(), "", host, port) from error
-
-
-def _exchange_heads(connection: HTTPConnection, request: Request) -> HTTPResponse:
-    """Sends the request body and reads the response's head.
-
-    The request's headers have already been passed to `connection`.
-    """
-    failure: OSError | None = None
-    try:
-        connection.endheaders(request.body)
-    except TimeoutError:
-        raise
-    except OSError as error:
-        # A server that refuses the body may respond and close before it has read all of it.
-        failure = error
-    try:
-        response = connection.getresponse()
-    except (OSError, HTTPException):
-        if failure is not None:
-            raise failure from None
-        raise
-    if response.status < HTTPStatus.OK:
-        # http.client skips status 100 only, and would ignore the response after another 1xx.
-        raise BadStatusLine("")
-    if response.length is None and not response.chunked and response.getheader("Content-Length") is not None:
-        # http.client ignores a Content-Length that is not a number, and would read to the close (RFC 9112 §6.3).
-        raise HTTPException
-    return response

@@ -1,10 +1,12 @@
-"""The library construct, imported without the modules that only its debugging aids use.
+"""The library construct, imported without modules that only its rarely used parts need.
 
 `construct.debug` imports inspect, pdb and traceback. They take half the time of importing construct. On Python
-3.14, whose pdb imports asyncio, they take three quarters. Here each of them is imported when an attribute is first
-used.
+3.14, whose pdb imports asyncio, they take three quarters. `construct.core` imports pickle, and `construct.lib`
+imports platform, to compare the system's name with "Windows". Here each of them is imported when an attribute is
+first used.
 """
 
+import os
 import sys
 from importlib import import_module
 from types import ModuleType
@@ -21,7 +23,16 @@ class _Deferred(ModuleType):
         return getattr(import_module(self.__name__), name)
 
 
-_deferred = [_Deferred(name) for name in ("inspect", "pdb", "traceback") if name not in sys.modules]
+class _DeferredPlatform(_Deferred):
+    """A placeholder for platform, with the one function that construct calls during its import."""
+
+    @staticmethod
+    def system() -> str:
+        return os.uname().sysname
+
+
+_placeholders = [*map(_Deferred, ("inspect", "pdb", "pickle", "traceback")), _DeferredPlatform("platform")]
+_deferred = [module for module in _placeholders if module.__name__ not in sys.modules]
 sys.modules.update((module.__name__, module) for module in _deferred)
 try:
     import construct

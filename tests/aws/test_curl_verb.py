@@ -176,7 +176,7 @@ ANSWERS: dict[str, Case] = {
     "is none": (say(b"SSH-2.0\r\n"), [], 7, b"", "not valid HTTP"),
     "is of a length that is none": (say(SLOW.replace(b"6", b"6, 7") + b"x"), [], 7, b"", "not valid HTTP"),
     "is of a negative length": (say(SLOW.replace(b"6", b"-6") + b"x"), [], 7, b"", "not valid HTTP"),
-    "has hints first": (say(b"HTTP/1.1 103 Early Hints\r\n\r\n" + http("200 OK")), [], 7, b"", "not valid HTTP"),
+    "has hints first": (say(b"HTTP/1.1 103 Early Hints\r\n\r\n" + http("200 OK", "ok")), [], 0, b"ok", ""),
     "lets us continue": (say(b"HTTP/1.1 100 Continue\r\n\r\n" + http("200 OK", "ok")), [], 0, b"ok", ""),
     "drips": (_drip, ["--timeout=1s"], 0, b"xxxxxx", ""),
     "hangs": (lambda sock, _: sock.recv(1) and None, ["--timeout=0.5s"], 7, b"", "within 0.5 s"),

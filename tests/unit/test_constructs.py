@@ -1,5 +1,6 @@
-"""construct's own debugging aids work after the import without their modules, which others get as they are."""
+"""Parts of construct work after its import without the modules that they need, which others get as they are."""
 
+import platform
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import pytest
 
 from tests.support.programs import ROOT
 
-DEFERRED = ("inspect", "pdb", "traceback")
+DEFERRED = ("inspect", "pdb", "pickle", "platform", "traceback")
 
 
 def _lines(code: str) -> list[str]:
@@ -25,6 +26,13 @@ def test_the_next_importer_gets_the_module_itself(name: str) -> None:
     assert _lines(f"import {name}\nprint({name}.__file__.endswith('{name}.py'), vars({name})['__name__'])") == [
         f"True {name}"
     ]
+
+
+def test_pickled_values_and_the_platform() -> None:
+    assert _lines(
+        "wire = construct.Pickled\nprint(wire.parse(wire.build([1])))\n"
+        "from construct.lib import py3compat\nprint(py3compat.ONWINDOWS, py3compat.platform.python_version())"
+    ) == ["[1]", f"False {platform.python_version()}"]
 
 
 def test_probe_finds_its_caller() -> None:
