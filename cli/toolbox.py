@@ -54,6 +54,7 @@ GROUPS = {
         "cache": "list the cached credentials, or remove them",
     },
     "Look inside the TPM": {
+        "doctor": "check the TPM, the AWS profiles that use it, and this machine",
         "info": "show manufacturer, firmware, algorithms and lockout state",
         "list": "list keys, sessions, NV indices and hierarchies",
         "pcr": "read PCR values",
@@ -73,7 +74,7 @@ GROUPS = {
 VERBS = {verb: text for group in GROUPS.values() for verb, text in group.items()}
 
 _FIRST_STEPS = {
-    "tpmwire info": "check that the TPM can be opened",
+    "tpmwire doctor": "check the TPM and this machine",
     "tpmwire enroll --profile default": "move the key of a profile into the TPM",
     "aws sts get-caller-identity": "use it",
 }

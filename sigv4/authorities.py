@@ -25,14 +25,15 @@ class Authorities:
     """The CA certificates that verify servers: those of AWS_CA_BUNDLE or REQUESTS_CA_BUNDLE, else the system's.
 
     The order is botocore's. Each variable names a PEM file or a directory hashed by `openssl rehash`.
+    After `load`, `missing` is true if the system has no CA certificates.
     """
 
-    __slots__ = ("_missing", "_variable", "path")
+    __slots__ = ("_variable", "missing", "path")
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._variable = "AWS_CA_BUNDLE" if environ.get("AWS_CA_BUNDLE") else "REQUESTS_CA_BUNDLE"
         self.path = environ.get(self._variable) or None
-        self._missing = False
+        self.missing = False
 
     def load(self, context: "ssl.SSLContext") -> None:
         """Adds the CA certificates to `context`.
@@ -46,7 +47,7 @@ class Authorities:
                 raise RequestError(f"{self._variable}: cannot resolve {path}: no such home directory; set HOME")
             self._load_named(context, path)
         else:
-            self._missing = not _load_system(context)
+            self.missing = not _load_system(context)
 
     def advice(self) -> str:
         """Returns the next step for a server certificate that none of these CAs has issued."""
@@ -55,7 +56,7 @@ class Authorities:
                 f"the CA is not in {self._variable} ({self.path}); "
                 "if a proxy inspects TLS, add the proxy's CA certificate"
             )
-        if self._missing:
+        if self.missing:
             return "this system has no CA certificates; install ca-certificates, or set AWS_CA_BUNDLE"
         return "if the CA is private, set AWS_CA_BUNDLE to its PEM file"
 

@@ -10,7 +10,14 @@ from sigv4.config import Profile
 
 from ..terminal.messages import UsageError, note, warn
 
-__all__ = ["check_overrides", "kind_of", "warn_of_environment", "warn_of_proof"]
+__all__ = [
+    "check_overrides",
+    "find_overrides",
+    "find_variables",
+    "kind_of",
+    "warn_of_environment",
+    "warn_of_proof",
+]
 
 _SETTINGS = {
     "web_identity_token_file": "a web identity",
@@ -36,9 +43,19 @@ def kind_of(profile: "Profile") -> str | None:
     return None if name is None else f"{_SETTINGS[name]} ({name})"
 
 
+def find_overrides(profile: "Profile") -> list[str]:
+    """Returns the profile's settings that AWS programs use before its credential_process."""
+    return [name for name in _SETTINGS if profile.get(name) is not None]
+
+
+def find_variables() -> list[str]:
+    """Returns the variables of this environment that AWS programs use before any profile."""
+    return [name for name in _VARIABLES if os.environ.get(name)]
+
+
 def check_overrides(profile: "Profile", *, force: bool, but: tuple[str, ...] = ()) -> None:
     """Raises UsageError if settings of the profile override a credential_process; with `force`, warns only."""
-    names = [name for name in _SETTINGS if name not in but and profile.get(name) is not None]
+    names = [name for name in find_overrides(profile) if name not in but]
     if not names:
         return
     hint = (
@@ -70,7 +87,7 @@ def warn_of_proof(line: str) -> None:
 
 def warn_of_environment(profile: str) -> None:
     """Warns of environment variables that make programs use other credentials."""
-    if names := [name for name in _VARIABLES if os.environ.get(name)]:
+    if names := find_variables():
         warn(
             f"this environment sets {', '.join(names)}, which AWS programs use before the profile "
             f"{profile}; unset {'it' if len(names) == 1 else 'them'}"

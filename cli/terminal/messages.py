@@ -10,7 +10,7 @@ from typing import NoReturn
 from .memory import protect_memory
 from .streams import printable, printed
 
-__all__ = ["EXIT_CODES", "Interrupted", "UsageError", "guarded", "note", "warn"]
+__all__ = ["EXIT_CODES", "Interrupted", "UsageError", "explain_error", "guarded", "note", "warn"]
 
 EXIT_CODES = {
     "UsageError": (2, "usage: an option, a value or a file is not valid; nothing was sent"),
@@ -90,7 +90,7 @@ def guarded(program: str, work: Callable[[], int]) -> int:
         except Exception as error:  # noqa: BLE001 - what is in no table is told in one line, too
             if isinstance(error, OSError):
                 _give_up_stdout()
-            code, text = _explained(error)
+            code, text = explain_error(error)
             note(f"{program}: {text}")
             return code
 
@@ -123,7 +123,7 @@ def _give_up_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def _explained(error: Exception) -> tuple[int, str]:
+def explain_error(error: Exception) -> tuple[int, str]:
     """Returns an error's exit code and its message."""
     found = next((EXIT_CODES[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in EXIT_CODES), None)
     if found is not None:

@@ -4,7 +4,7 @@ import sys
 from itertools import takewhile
 from traceback import walk_tb
 
-__all__ = ["FLOORS", "explained"]
+__all__ = ["FLOORS", "explained", "package_name", "version_numbers"]
 
 FLOORS = {"asn1crypto": (1, 5), "construct": (2, 10, 68), "cryptography": (38,), "OpenSSL": (23, 0)}
 """The oldest supported versions of the packages in pyproject.toml, by module."""
@@ -43,7 +43,7 @@ def _not_imported(error: ImportError) -> str:
 def _old(package: str) -> str | None:
     """Returns the problem of a loaded package that is older than required, or None."""
     version = getattr(sys.modules.get(package), "__version__", None)
-    if package not in FLOORS or not isinstance(version, str) or _numbers(version) >= FLOORS[package]:
+    if package not in FLOORS or not isinstance(version, str) or version_numbers(version) >= FLOORS[package]:
         return None
     name, needed = _NAMES.get(package, package), ".".join(map(str, FLOORS[package]))
     return f"the Python package `{name}` of {sys.executable} is {version}, older than {needed}; upgrade it"
@@ -59,7 +59,13 @@ def _at_odds(error: Exception) -> str | None:
     return f"the Python package `{name}` of {sys.executable} does not work ({error}); upgrade it"
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def package_name(module: str) -> str:
+    """Returns the name by which the package of a module is installed."""
+    return _NAMES.get(module, module)
+
+
+def version_numbers(version: str) -> tuple[int, ...]:
+    """Returns the numbers of a version, up to the first part that is not one."""
     return tuple(int(part) for part in takewhile(str.isdigit, version.split(".")))
 
 

@@ -5,7 +5,7 @@ import os
 from tpmwire.errors import TransportError
 from tpmwire.transport import DescriptorTransport, open_transport
 
-__all__ = ["TRACED", "chosen_path", "connect", "lasting_path"]
+__all__ = ["TRACED", "chosen_path", "connect", "lasting_path", "path_source"]
 
 OWN = "TPMWIRE_TPM_PATH"
 TOOLS = "TPM2TOOLS_TCTI"
@@ -22,6 +22,13 @@ def chosen_path(option: str | None) -> str | None:
     Empty values count as absent. Raises TransportError for an unsupported TPM2TOOLS_TCTI.
     """
     return option or os.environ.get(OWN) or _tools_path(os.environ.get(TOOLS, ""))
+
+
+def path_source(option: str | None) -> str:
+    """Returns what names the TPM: `--tpm-path`, a variable, or `default`."""
+    if option:
+        return "--tpm-path"
+    return next((name for name in (OWN, TOOLS) if os.environ.get(name)), "default")
 
 
 def connect(option: str | None, timeout: float) -> DescriptorTransport:

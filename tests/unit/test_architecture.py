@@ -192,6 +192,7 @@ CLI_LAYERS = (
     {"awsconfig", "inspect", "serving", "tpm"},
     {"credentials", "keys"},
     {"lifecycle", "requests"},
+    {"doctor"},
     {"verbs"},
     {"toolbox", "credential_process"},
 )

@@ -1,0 +1,1 @@
+"""Checks of `tpmwire doctor`: the TPM, the profiles that use it, and the machine."""

@@ -1,0 +1,38 @@
+"""Findings of checks, with the next step."""
+
+from typing import NamedTuple
+
+__all__ = ["Finding", "NoTpmError"]
+
+
+class Finding(NamedTuple):
+    """A result of a check. `status` is ok, warning or error, and `step` the next step, which an ok has not."""
+
+    status: str
+    text: str
+    step: str = ""
+
+    @classmethod
+    def ok(cls, text: str) -> "Finding":
+        """Returns a finding about something that works."""
+        return cls("ok", text)
+
+    @classmethod
+    def warning(cls, text: str, step: str) -> "Finding":
+        """Returns a finding about something that works, but not well, or that may fail later."""
+        return cls("warning", text, step)
+
+    @classmethod
+    def error(cls, text: str, step: str) -> "Finding":
+        """Returns a finding about something that does not work."""
+        return cls("error", text, step)
+
+    @classmethod
+    def failure(cls, message: str, step: str) -> "Finding":
+        """Returns an error by a message `what: why; what to do next`; `step` is for a message without the last."""
+        text, _, own = message.partition("; ")
+        return cls("error", text, own or step)
+
+
+class NoTpmError(Exception):
+    """A check needs a TPM that cannot be used; an earlier finding states the reason."""

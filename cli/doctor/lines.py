@@ -1,0 +1,246 @@
+"""Checks of the profiles that run aws-tpm-process-credential: that AWS's programs can run and will use them."""
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+
+from sigv4.config import parse_section, profile_name
+from sigv4.errors import RequestError
+
+from ..awsconfig.edit import config_path, credentials_path, get_setting, sections
+from ..awsconfig.files import read_text
+from ..awsconfig.overrides import find_overrides, find_variables
+from ..awsconfig.plaintext import find_plaintext
+from ..credentials.options import PROGRAM
+from ..credentials.role_chain import profile_settings
+from ..lifecycle.profile_keys import ProfileKey
+from ..terminal.messages import UsageError
+from .finding import Finding
+from .machine import Machine
+from .registry import register
+
+__all__ = [
+    "check_options",
+    "check_password_files",
+    "check_plaintext_keys",
+    "check_precedence",
+    "check_profiles",
+    "check_program",
+    "check_roles",
+]
+
+_FILES = {
+    "credential_file": "--credential-file",
+    "keyPass_file": "--keyPass-file",
+    "parentPass_file": "--parentPass-file",
+    "policy_file": "--policy-file",
+    "ca_bundle": "--ca-bundle",
+    "tpm_session_encrypt_with_public": "--tpm-session-encrypt-with-public",
+}
+_PASSWORDS = ("keyPass_file", "parentPass_file")
+_USUAL_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+@register
+def check_profiles(machine: Machine) -> Iterator[Finding]:
+    """AWS's files can be read, and have profiles that run aws-tpm-process-credential. AWS_PROFILE exists."""
+    try:
+        names = [*machine.config]
+    except RequestError as error:
+        yield Finding.failure(str(error), "correct the file")
+        return
+    text = read_text(config_path())
+    for section in sections(text):
+        if not parse_section(section)[0] and PROGRAM in (get_setting(text, section, "credential_process") or ""):
+            yield Finding.error(
+                f"AWS programs ignore the section [{section}] of {config_path()}", f"name it [profile {section}]"
+            )
+    if machine.profile_keys:
+        using = ", ".join(each.profile.name for each in machine.profile_keys)
+        yield Finding.ok(f"profiles that use the TPM: {using}")
+    else:
+        yield Finding.warning(
+            f"no profile runs {PROGRAM}",
+            "run `tpmwire enroll --profile NAME` or `tpmwire import --write-profile NAME`",
+        )
+    selected = profile_name(os.environ)
+    if selected is not None and selected not in names:
+        yield Finding.error(
+            f"AWS_PROFILE selects the profile {selected}, which does not exist", "correct AWS_PROFILE"
+        )
+
+
+@register
+def check_program(machine: Machine) -> Iterator[Finding]:
+    """The program of each credential_process is found as an SDK would find it, and can be executed."""
+    found = [(each, _program(each)) for each in machine.profile_keys if each.start]
+    yield from (one for _, one in found if one.status != "ok")
+    paths = dict.fromkeys(one.text for _, one in found if one.status == "ok")
+    for path in paths:
+        names = ", ".join(each.profile.name for each, one in found if one == Finding.ok(path))
+        yield Finding.ok(f"{path} can be run (profile {names})")
+
+
+def _program(each: ProfileKey) -> Finding:
+    word, profile = each.start[0], each.profile
+    absolute = "write its absolute path into the credential_process line"
+    if "=" in word and "/" not in word.partition("=")[0]:
+        variable = word.partition("=")[0]
+        return Finding.error(f"{profile}: the line sets {variable}, which no SDK does", "use an option instead")
+    if word.startswith(("~", "$")):
+        return Finding.error(f"{profile}: not every SDK expands {word}", absolute)
+    if "/" in word and not os.path.isabs(word):
+        return Finding.error(f"{profile}: {word} depends on the working directory of each program", absolute)
+    path = shutil.which(word)
+    if path is None:
+        what = "is not executable" if os.path.isfile(word) else "is not found"
+        step = f"run chmod +x {word}" if os.path.isfile(word) else f"install it, or {absolute}"
+        return Finding.error(f"{profile}: {word} {what}", step)
+    if (missing := _interpreter(path)) is not None:
+        return Finding.error(f"{profile}: {path} needs {missing}, which does not exist", "install tpmwire again")
+    if not os.path.isabs(word) and shutil.which(word, path=_USUAL_PATH) is None:
+        return Finding.warning(
+            f"{profile}: {word} is found in {os.path.dirname(path)} only, which services do not search", absolute
+        )
+    return Finding.ok(path)
+
+
+def _interpreter(path: str) -> str | None:
+    """Returns the interpreter in the first line of a script if it does not exist."""
+    with open(path, "rb") as file:
+        line = file.readline(300)
+    if not line.startswith(b"#!") or not (words := line[2:].split()):
+        return None
+    name = os.fsdecode(words[0])
+    return None if os.path.exists(name) else name
+
+
+@register
+def check_options(machine: Machine) -> Iterator[Finding]:
+    """The options of each credential_process are valid, and its files exist and have absolute paths."""
+    valid = []
+    for each in machine.profile_keys:
+        if each.problem is not None:
+            yield Finding.failure(f"{each.profile}: {each.problem}", f"see `{PROGRAM} --help`")
+            continue
+        found = [*_options(each)]
+        yield from found
+        valid += [] if found else [each.profile.name]
+        path = each.settings and each.settings.tpm_path
+        if not path and machine.path_source.startswith("TPM"):
+            yield Finding.warning(
+                f"{each.profile} names no TPM, so all programs that use it need {machine.path_source}",
+                "add --tpm-path",
+            )
+    if valid:
+        yield Finding.ok(f"the options of {', '.join(valid)} are valid")
+
+
+def _options(each: ProfileKey) -> Iterator[Finding]:
+    settings, profile = each.settings, each.profile
+    assert settings is not None
+    if not settings.aws_access_key_id and not settings.profile:
+        yield Finding.warning(
+            f"{profile}: no --aws-access-key-id, so each program needs AWS_ACCESS_KEY_ID", "add the option"
+        )
+    for name, option in _FILES.items():
+        path = getattr(settings, name)
+        if not path:
+            continue
+        if path.startswith(("~", "$")):
+            yield Finding.error(f"{profile}: {option}: {path} is not expanded", "write the absolute path")
+        elif not os.path.isabs(path):
+            yield Finding.warning(
+                f"{profile}: {option}: {path} depends on the working directory of each program",
+                "write the absolute path",
+            )
+        elif not os.access(path, os.R_OK):
+            what = "cannot be read by this user" if os.path.lexists(path) else "does not exist"
+            yield Finding.error(f"{profile}: {option}: {path} {what}", "correct the path or its permissions")
+
+
+@register
+def check_password_files(machine: Machine) -> Iterator[Finding]:
+    """Files with passwords of keys, and AWS's credentials file, can be read by their owner only."""
+    paths = [
+        path
+        for each in machine.profile_keys
+        if each.settings is not None
+        for name in _PASSWORDS
+        if (path := getattr(each.settings, name))
+    ]
+    for path in dict.fromkeys([*paths, credentials_path()]):
+        if os.path.isfile(path):
+            mode = os.stat(path).st_mode
+            if mode & 0o077:
+                yield Finding.warning(
+                    f"other users can read {path} ({stat.filemode(mode)})", f"run chmod 600 {path}"
+                )
+            else:
+                yield Finding.ok(f"{path} is private")
+
+
+@register
+def check_precedence(machine: Machine) -> Iterator[Finding]:
+    """No static key, SSO or role in the same profile, and no variable, overrides the credential_process."""
+    if names := find_variables():
+        yield Finding.warning(
+            f"this environment sets {', '.join(names)}, which AWS programs use before any profile",
+            f"unset {' '.join(names)}",
+        )
+    used = []
+    for each in machine.profile_keys:
+        own = each.profile.get("source_profile") == each.profile.name
+        overrides = [name for name in find_overrides(each.profile) if not (own and name == "role_arn")]
+        if overrides:
+            keys = any(name.startswith("aws_") for name in overrides)
+            yield Finding.error(
+                f"{each.profile} also has {', '.join(overrides)}, which AWS programs use before its "
+                "credential_process",
+                f"run `tpmwire enroll --profile {each.profile.name} --remove-plaintext`" if keys else "remove it",
+            )
+        elif not names:
+            used.append(each.profile.name)
+    if used:
+        yield Finding.ok(f"AWS programs use the credential_process of {', '.join(used)}")
+
+
+@register
+def check_plaintext_keys(machine: Machine) -> Iterator[Finding]:
+    """No profile has a plaintext secret key in AWS's files."""
+    try:
+        names = [*machine.config]
+    except RequestError:
+        return  # check_profiles reports it
+    found = 0
+    for name in names:
+        try:
+            key = find_plaintext(name)
+        except UsageError as error:
+            yield Finding.failure(str(error), "correct the profile")._replace(status="warning")
+            continue
+        if key is not None and key.token is None:
+            found += 1
+            yield Finding.warning(
+                f"profile {name} has the plaintext key {key.key_id} in {key.path}",
+                f"run `tpmwire enroll --profile {name}`",
+            )
+    if not found:
+        yield Finding.ok("no long-term key is in plaintext")
+
+
+@register
+def check_roles(machine: Machine) -> Iterator[Finding]:
+    """Profiles of roles whose source_profile leads to a profile that uses the TPM can be used."""
+    keys = {each.profile.name for each in machine.profile_keys if each.problem is None}
+    for name in machine.config if keys else ():
+        profile = machine.config.profile(name)
+        if profile.get("role_arn") is None or profile.get("source_profile") is None:
+            continue
+        try:
+            if machine.config.chain(name)[-1].name in keys:
+                profile_settings(name)
+                yield Finding.ok(f"{profile}: its chain ends at {machine.config.chain(name)[-1]}")
+        except (UsageError, RequestError) as error:
+            yield Finding.failure(str(error), "correct the profile")

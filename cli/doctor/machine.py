@@ -1,0 +1,113 @@
+"""The machine that is examined: its TPM, which is opened once, and its AWS profiles."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+from sigv4.config import Config, load_config
+from sigv4.errors import RequestError
+from tpmwire.errors import TransportError
+from tpmwire.tpm import Tpm
+from tpmwire.transport import default_path, open_transport
+
+from ..lifecycle.process_line import absolute_tpm_path
+from ..lifecycle.profile_keys import ProfileKey, find_profile_keys
+from ..tpm.capabilities import describe_tpm
+from ..tpm.cleanup import finish_in_background
+from ..tpm.path import chosen_path, path_source
+from .finding import NoTpmError
+
+__all__ = ["Machine"]
+
+
+class Machine:
+    """What the checks examine. `timeout` in seconds limits each wait; `network` allows requests to AWS.
+
+    `tpm_path` is the path of the TPM, and `path_source` what names it; `path_error` if that is not valid.
+
+    A context manager, which flushes what the checks have opened in a TPM, and closes it.
+    """
+
+    def __init__(self, tpm_path: str | None = None, timeout: float = 5.0, *, network: bool = False) -> None:
+        self.path_source = path_source(tpm_path)
+        self.path_error: TransportError | None = None
+        try:
+            self.tpm_path = chosen_path(tpm_path) or default_path()
+        except TransportError as error:
+            self.tpm_path, self.path_error = "", error
+        self.timeout = timeout
+        self.network = network
+        self._open: tuple[str, Tpm] | None = None
+        self._failed: set[str] = set()
+
+    def __enter__(self) -> "Machine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Flushes what was opened in the TPM, and closes it."""
+        if self._open is not None:
+            self._open[1].close()
+        self._open = None
+
+    def mark_failed(self) -> None:
+        """Records that the TPM of the options cannot be used, so that checks that need it are skipped."""
+        self._failed.add(absolute_tpm_path(self.tpm_path))
+
+    def connect(self) -> None:
+        """Opens the TPM of the options. Raises TransportError; checks that need the TPM are then skipped."""
+        self._connect(absolute_tpm_path(self.tpm_path))
+
+    def _connect(self, path: str) -> Tpm:
+        self.close()  # first: it may be the same TPM by another path, which accepts one client
+        try:
+            tpm = Tpm(open_transport(path, self.timeout), abandon=finish_in_background)
+        except TransportError:
+            self._failed.add(path)
+            raise
+        self._open = path, tpm
+        return tpm
+
+    @contextlib.contextmanager
+    def tpm(self, path: str | None = None) -> Iterator[Tpm]:
+        """Yields the TPM of the options, or that at `path`, and flushes afterwards what the block has opened.
+
+        Raises NoTpmError if the TPM did not work before; TransportError if it does not work now.
+        """
+        path = absolute_tpm_path(path or self.tpm_path)
+        if path in self._failed:
+            raise NoTpmError
+        tpm = self._open[1] if self._open is not None and self._open[0] == path else self._connect(path)
+        try:
+            yield tpm
+            tpm.flush_opened()
+        except TransportError:
+            self._failed.add(path)
+            self.close()
+            raise
+        except Exception:
+            self.close()  # flushes
+            raise
+
+    @cached_property
+    def description(self) -> dict[str, Any]:
+        """The document of `describe_tpm`. Raises NoTpmError, and the errors of the TPM."""
+        with self.tpm() as tpm:
+            return describe_tpm(tpm)
+
+    @cached_property
+    def config(self) -> Config:
+        """The profiles of AWS's files. Raises RequestError."""
+        return load_config(os.environ)
+
+    @cached_property
+    def profile_keys(self) -> list[ProfileKey]:
+        """The profiles that run this program; none if AWS's files cannot be read, a finding itself."""
+        try:
+            return find_profile_keys(self.config)
+        except RequestError:
+            return []

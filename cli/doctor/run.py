@@ -1,0 +1,56 @@
+"""Runs the checks. A check that fails in an unexpected way is a finding, too."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ..terminal.messages import explain_error
+from . import access, chip, clock, keys, lines, system
+from .finding import Finding, NoTpmError
+from .machine import Machine
+from .registry import CHECKS, Check
+
+__all__ = ["Result", "all_checks", "run_checks"]
+
+_PARTS = (access, chip, lines, keys, system, clock)
+"""The modules with checks, in the order of the output."""
+
+
+class Result(NamedTuple):
+    """A finding, and the name of its check."""
+
+    check: str
+    status: str
+    text: str
+    step: str
+
+
+def all_checks() -> list[Check]:
+    """Returns all checks, in the order of the output."""
+    return [each for part in _PARTS for each in CHECKS if each.find.__module__ == part.__name__]
+
+
+def run_checks(machine: Machine) -> Iterator[Result]:
+    """Yields the findings of all checks, in their order."""
+    skipped = []
+    for each in all_checks():
+        try:
+            for found in _findings(each, machine):
+                yield Result(each.name, *found)
+        except NoTpmError:
+            skipped.append(each.name)
+    if skipped:
+        yield Result(
+            "skipped",
+            "warning",
+            f"not checked, because the TPM cannot be used: {', '.join(skipped)}",
+            "correct the errors above, then run doctor again",
+        )
+
+
+def _findings(each: Check, machine: Machine) -> Iterator[Finding]:
+    try:
+        yield from each.find(machine)
+    except NoTpmError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a check must not hide the results of the others
+        yield Finding.failure(f"the check failed: {explain_error(error)[1]}", "correct it, then run doctor again")

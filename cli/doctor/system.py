@@ -1,0 +1,125 @@
+"""Checks of this machine: Python and packages, CA certificates, proxy, cache."""
+
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import sys
+from collections.abc import Iterator
+
+from sigv4.authorities import Authorities
+from sigv4.errors import RequestError
+from sigv4.proxy import proxy_for
+
+from ..credentials.cache.directory import entries
+from ..credentials.cache.store import UnfitError, place
+from ..terminal.packages import FLOORS, package_name, version_numbers
+from .finding import Finding
+from .machine import Machine
+from .registry import register
+
+__all__ = ["check_ca_store", "check_cache", "check_packages", "check_proxy", "check_python"]
+
+OPTIONAL = {
+    "cryptography": "SigV4A, `wrap`, `duplicate` and `ek`",
+    "OpenSSL": "`ek` and `wrap --ca`",
+    "asn1crypto": "`ek` and `wrap --ca`",
+    "rich": "colors",
+    "boto3": "`sigv4.boto`",
+}
+"""Packages that a credential run does not need, by module, and what needs them."""
+
+
+@register
+def check_python(_machine: Machine) -> Iterator[Finding]:
+    """The version of Python, and of its OpenSSL, which can be loaded."""
+    text = f"Python {platform.python_version()} ({sys.executable})"
+    try:
+        import ssl  # noqa: PLC0415 - a finding, if it cannot be loaded
+    except ImportError as error:
+        yield Finding.error(f"{text} cannot load OpenSSL ({error})", "check LD_LIBRARY_PATH, or reinstall Python")
+    else:
+        yield Finding.ok(f"{text}, {ssl.OPENSSL_VERSION}")
+
+
+@register
+def check_packages(_machine: Machine) -> Iterator[Finding]:
+    """construct is new enough, as are optional packages, if they are installed."""
+    missing = [module for module in OPTIONAL if importlib.util.find_spec(module) is None]
+    found = [_package(module) for module in ("construct", *OPTIONAL) if module not in missing]
+    yield Finding.ok(", ".join(each.text for each in found if each.status == "ok"))
+    yield from (each for each in found if each.status != "ok")
+    if missing:
+        yield Finding.ok(f"not installed, and not needed for credentials: {', '.join(map(_optional, missing))}")
+
+
+def _optional(module: str) -> str:
+    return f"{package_name(module)} (for {OPTIONAL[module]})"
+
+
+def _package(module: str) -> Finding:
+    name = package_name(module)
+    try:
+        loaded = importlib.import_module(module)
+        version = str(getattr(loaded, "__version__", None) or importlib.metadata.version(name))
+    except Exception as error:  # noqa: BLE001 - a package can fail in any way
+        return Finding.warning(f"{name} cannot be imported ({type(error).__name__})", f"install {name} again")
+    needed = FLOORS.get(module, ())
+    if version_numbers(version) < needed and version[0].isdigit():
+        return Finding.warning(
+            f"{name} {version} is too old", f"install {name} {'.'.join(map(str, needed))} or newer"
+        )
+    return Finding.ok(f"{name} {version}")
+
+
+@register
+def check_ca_store(_machine: Machine) -> Iterator[Finding]:
+    """CA certificates for AWS's servers exist: those of AWS_CA_BUNDLE, else the system's."""
+    import ssl  # noqa: PLC0415 - see check_python
+
+    authorities = Authorities(os.environ)
+    try:
+        authorities.load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    except RequestError as error:
+        yield Finding.failure(str(error), "correct AWS_CA_BUNDLE")
+        return
+    if authorities.missing:
+        yield Finding.error("this system has no CA certificates", "install ca-certificates, or set AWS_CA_BUNDLE")
+    else:
+        yield Finding.ok(f"CA certificates: {authorities.path or 'those of the system'}")
+
+
+@register
+def check_proxy(_machine: Machine) -> Iterator[Finding]:
+    """The proxy for AWS, by HTTPS_PROXY and NO_PROXY, is usable. Passwords are not shown."""
+    try:
+        proxy = proxy_for("https://sts.amazonaws.com/", os.environ)
+    except RequestError as error:
+        yield Finding.failure(str(error), "correct HTTPS_PROXY")
+        return
+    if proxy is None:
+        yield Finding.ok("no proxy for AWS")
+    else:
+        password = " with a password" if proxy.authorization else ""
+        yield Finding.ok(f"requests to AWS use the proxy {proxy.host}:{proxy.port}{password}")
+
+
+@register
+def check_cache(_machine: Machine) -> Iterator[Finding]:
+    """The directory of cached credentials belongs to this user only, and has no unreadable files."""
+    try:
+        path, exists = place(), os.path.lexists(place())
+        found = entries()
+    except UnfitError as error:
+        yield Finding.failure(str(error), "set XDG_RUNTIME_DIR to a directory that you own")
+        return
+    damaged = sum(each.due is None for each in found)
+    if damaged:
+        yield Finding.warning(
+            f"{damaged} of {len(found)} caches in {path} cannot be read", "run `tpmwire cache clear`"
+        )
+    elif exists:
+        yield Finding.ok(f"{len(found)} caches in {path}")
+    else:
+        yield Finding.ok(f"nothing is cached; --cache would use {path}")

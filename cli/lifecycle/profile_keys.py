@@ -1,0 +1,70 @@
+"""Finds the profiles of AWS's files whose credential_process runs this program, and the keys that they use."""
+
+import os
+from typing import NamedTuple
+
+from sigv4.config import Config, Profile
+from sigv4.errors import RequestError
+
+from ..credentials.options import PROGRAM, RunSettings, given_options, parse_run, totp_place
+from ..credentials.role_chain import process_words
+from ..keys.place import Place
+from ..terminal.messages import UsageError
+from .process_line import absolute_tpm_path
+
+__all__ = ["ProfileKey", "find_profile_keys"]
+
+
+class ProfileKey(NamedTuple):
+    """A profile whose credential_process runs this program.
+
+    `start` are the words of the line up to the program's name. `settings` are its options, or None with the
+    `problem` that makes them unusable. `given` are the names of the options that the line has.
+    """
+
+    profile: Profile
+    start: list[str]
+    options: list[str]
+    settings: RunSettings | None
+    given: frozenset[str] = frozenset()
+    problem: str | None = None
+
+    @property
+    def place(self) -> Place | None:
+        """The handle or the file of the key; None if another profile, which the line names, has it."""
+        settings = self.settings
+        if settings is None or (settings.profile and not self.given & {"persistentHandle", "credential_file"}):
+            return None
+        file = settings.credential_file
+        return Place(file=os.path.expanduser(file)).absolute if file else Place(settings.persistentHandle)
+
+    @property
+    def totp_place(self) -> Place | None:
+        """The handle or the file of the key for MFA codes, or None."""
+        if self.settings is None or not self.settings.mfa_totp:
+            return None
+        place = totp_place(self.settings)
+        return Place(place) if isinstance(place, int) else Place(file=place).absolute
+
+    @property
+    def tpm_path(self) -> str | None:
+        """The path of the TPM that the line names, or None."""
+        path = self.settings and self.settings.tpm_path
+        return absolute_tpm_path(path) if path else None
+
+
+def find_profile_keys(config: Config) -> list[ProfileKey]:
+    """Returns the profiles whose credential_process runs this program, in the order of the files."""
+    texts = {name: config.profile(name).get("credential_process") or "" for name in config}
+    return [_read_line(config.profile(name), text) for name, text in texts.items() if PROGRAM in text]
+
+
+def _read_line(profile: Profile, text: str) -> ProfileKey:
+    start: list[str] = []
+    options: list[str] = []
+    try:
+        start, options = process_words(text)
+        settings, given = parse_run(options), frozenset(given_options(options))
+    except (UsageError, RequestError) as error:
+        return ProfileKey(profile, start, options, None, problem=str(error))
+    return ProfileKey(profile, start, options, settings, given)
