@@ -29,7 +29,7 @@ PACKAGES += /usr/lib/python3/dist-packages/tpm2_pytss:python3-tpm2-pytss
 TESTED = $(PY) -c 'import platform; print("== tested on Python", platform.python_version())'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test test-quick test-oldest test-device fuzz bench demo tour zipapp clean
+.PHONY: help setup lint test test-quick test-oldest test-device test-deb fuzz bench demo tour zipapp deb clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -55,7 +55,7 @@ lint: $(SETUP) ## run ruff and mypy --strict
 	$(VENV)/bin/mypy
 
 test: $(SETUP) ## run all tests but the one that boots a kernel; test-quick on each other Python of this machine
-	$(PY) -m pytest -n auto -m "not device"
+	$(PY) -m pytest -n auto -m "not device and not deb"
 	@$(TESTED)
 	@.ci/pythons $(PY)
 
@@ -79,6 +79,10 @@ test-oldest: $(SETUP) ## run the tests of keys and certificates, with the oldest
 test-device: $(SETUP) zipapp ## test the single file on Debian's kernel, in QEMU, with /dev/tpm0 and /dev/tpmrm0
 	$(PY) -m pytest -m device -s tests/device
 
+test-deb: $(BASIC) deb ## install the Debian package in a new Debian, use it and purge it; run lintian
+	@.ci/packages : debootstrap:debootstrap lintian:lintian
+	$(PY) -m pytest -m deb tests/packages
+
 fuzz: $(SETUP) ## run mutations, atheris (FUZZ_SECONDS), and property tests with many more examples
 	$(PY) -m tests.fuzz.mutate
 	@$(PY) -m pip install --quiet --disable-pip-version-check atheris || echo "fuzz: no atheris for this Python"
@@ -96,6 +100,10 @@ tour: $(SETUP) ## generate docs/tour/ from its recorded run (tools/tour.py --rec
 
 zipapp: $(BASIC) ## build dist/tpmwire.pyz, the single file
 	$(PY) tools/zipapp.py
+
+deb: ## build dist/tpmwire_VERSION_all.deb, the Debian package
+	@.ci/packages : dh:debhelper dh_python3:dh-python /usr/lib/python3/dist-packages/construct:python3-construct
+	packaging/debian/build
 
 clean: ## remove the files that the other targets created
 	rm -rf .venv* build dist tests/js/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache

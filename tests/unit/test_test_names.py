@@ -41,6 +41,7 @@ TOPICS = {
     "verb_settings": "settings classes of the verbs",
     "rootfs": "tools/rootfs.py",
     "zipapp": "tools/zipapp.py",
+    "deb": "packaging/debian",
     "device": "the single file on Debian's kernel",
     "without_hmac": "a TPM without TPM2_HMAC, under Debian's kernel",
     "cipher_changed": "an attacker on the bus changes encrypted parameters",
