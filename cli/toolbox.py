@@ -1,8 +1,8 @@
 """`tpmwire VERB`: the toolbox. A verb is a module of `cli.verbs`; only the requested one is imported.
 
 A verb's module has a docstring, which is its help text, a class `Settings` with an annotation for each option,
-`configure(parser)`, and `run(args: Settings) -> int`. GROUPS has its line in `tpmwire --help`. A verb may have two
-words: `token eks` is the module `token_eks`.
+`configure(parser)`, and `run(args: Settings) -> int`. GROUPS has the verb's line in `tpmwire --help`. A verb may
+have two words: `token eks` is the module `token_eks`.
 """
 
 import io
@@ -81,7 +81,7 @@ _FIRST_STEPS = {
 
 _FAMILIES = {verb.split()[0] for verb in VERBS if " " in verb}
 
-# Not keywords, but builtins that a module should not hide.
+# These are not keywords, but builtins that a module should not hide.
 _TAKEN = ("exec",)
 
 
@@ -93,7 +93,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(words: list[str]) -> int:
     """Runs one verb and returns the exit code. Raises errors, which `guarded` prints."""
-    if sys.stdout is None:  # closed by the caller; print would then fail silently
+    if sys.stdout is None:  # None if the parent process closed it; print would then fail silently
         sys.stdout = _Closed()
     return _dispatch(words)
 
@@ -106,7 +106,7 @@ class _Closed(io.TextIOBase):
 
     @property
     def buffer(self) -> NoReturn:
-        """Raises UsageError, also for binary output."""
+        """Raises UsageError, as for text output."""
         self.write("")
 
 
@@ -133,7 +133,7 @@ def _dispatch(words: list[str]) -> int:
 
 
 def verb_module(verb: str) -> ModuleType:
-    """Imports the module of a verb. Its name is the verb's name, with _ if the name is reserved in Python."""
+    """Imports the module of a verb, which has the verb's name, with a _ added if Python reserves the name."""
     name = verb.replace("-", "_").replace(" ", "_")
     name += "_" if iskeyword(verb) or verb in _TAKEN else ""
     return import_module(f".verbs.{name}", __package__)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Authorities"]
 
-# Bundles of distributions, for a Python whose OpenSSL was built for another distribution (as in Go).
+# CA bundles of distributions, for a Python whose OpenSSL was built for a different one. Go has the same list.
 _BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Alpine, Arch
     "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL
@@ -36,12 +36,12 @@ class Authorities:
         self.missing = False
 
     def load(self, context: "ssl.SSLContext") -> None:
-        """Adds the CA certificates to `context`.
+        """Adds the CA certificates to the TLS context.
 
         Raises RequestError if the variable's file or directory has no CA certificate.
         """
         if self.path is not None:
-            # A value of a config file is not expanded by a shell; botocore's urllib3 expands it, too.
+            # A shell does not expand ~ in a config file's value, so it is done here, as botocore's urllib3 does.
             path = os.path.expanduser(self.path)
             if path.startswith("~"):
                 raise RequestError(f"{self._variable}: cannot resolve {path}: no such home directory; set HOME")
@@ -50,7 +50,7 @@ class Authorities:
             self.missing = not _load_system(context)
 
     def advice(self) -> str:
-        """Returns the next step for a server certificate that none of these CAs has issued."""
+        """Returns advice for an error message about a server certificate that none of these CAs issued."""
         if self.path is not None:
             return (
                 f"the CA is not in {self._variable} ({self.path}); "
@@ -69,7 +69,7 @@ class Authorities:
                 context.load_verify_locations(cadata=_read_pipe(path))
                 return
             hashed = _count_hashed(path)
-        except OSError as error:  # ssl.SSLError is one
+        except OSError as error:  # includes ssl.SSLError
             reason = error.strerror if error.filename or error.errno == 2 else None
             raise RequestError(
                 f"{self._variable}: {path} has no CA certificates that can be read ({reason or 'not PEM'}); "
@@ -101,7 +101,7 @@ def _load_system(context: "ssl.SSLContext") -> bool:
     places = ssl.get_default_verify_paths()
     hashed = _count_hashed(places.capath) if places.capath else 0
     if places.capath and hashed and _covers(hashed, places.cafile, places.openssl_cafile):
-        # OpenSSL then reads only the CA that it needs; parsing a whole bundle takes 18 ms of CPU.
+        # From a hashed directory, OpenSSL reads only the CA that it needs; a whole bundle takes 18 ms of CPU.
         context.load_verify_locations(capath=places.capath)
         return True
     bundle_path = os.environ.get(places.openssl_cafile_env, "")
@@ -120,7 +120,7 @@ def _load_system(context: "ssl.SSLContext") -> bool:
 
 
 def _covers(hashed: int, bundle: str | None, default: str) -> bool:
-    """Returns whether a directory of `hashed` CAs contains all CAs of the unchanged system bundle `bundle`."""
+    """Returns whether a hashed directory with `hashed` CAs replaces the file `bundle`: all its CAs, unchanged."""
     if bundle is None:
         return True
     if os.path.realpath(bundle) != os.path.realpath(default):
@@ -133,9 +133,9 @@ def _covers(hashed: int, bundle: str | None, default: str) -> bool:
 
 
 def _count_hashed(directory: str) -> int:
-    """Returns the number of links that `openssl rehash` has created (8 hexadecimal digits, a dot, a number)."""
+    """Returns the number of files named as by `openssl rehash` (8 hex digits, a dot, a number)."""
     try:
         names = os.listdir(directory)
-    except PermissionError:  # OpenSSL opens files by name, and does not need to list them
+    except PermissionError:  # the directory need not be readable, since OpenSSL opens files by name
         return 0
     return sum(len(name) > 9 and name[8] == "." and name[9:].isdigit() for name in names)

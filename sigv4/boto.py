@@ -27,7 +27,7 @@ from .times import parse_http_date, timestamp
 __all__ = ["METHOD", "credential_provider", "refreshing_session", "session"]
 
 _LOGGER = logging.getLogger(__name__)
-METHOD = "tpmwire"  # botocore's name for the source of these credentials
+METHOD = "tpmwire"  # how botocore names the source of these credentials
 
 
 def session(
@@ -43,8 +43,8 @@ def session(
     `account_id` (12 digits) is for services whose endpoints contain the account. `options` are those of
     boto3.Session, such as region_name and profile_name. Errors of `hmac_secret` pass through the boto3 call. If an
     error shows a wrong clock, a warning is logged, and this and all later requests are signed with the server's
-    time. Clients that are given keys of their own sign with those keys. If AWS prefers SigV4A but accepts SigV4,
-    the session uses SigV4. Requests that require SigV4A, signature versions 2 and 3, and S3's version before 2014
+    time. A client that is created with its own keys signs with those. If AWS prefers SigV4A but accepts SigV4, the
+    session uses SigV4. Requests that require SigV4A, signature versions 2 and 3, and S3's version before 2014
     raise botocore's UnsupportedSignatureVersionError. Raises RequestError for an invalid access key id or session
     token, and for a profile that assumes a role.
     """
@@ -94,9 +94,9 @@ def refreshing_session(fetch: Callable[[], Credentials], **options: Any) -> boto
 
 
 class _SharedSigner(Signer):
-    """A Signer for several threads and days.
+    """A Signer that several threads can use over several days.
 
-    The signer computes one HMAC at a time, and deletes the keys of past days.
+    It computes one HMAC at a time, and deletes the signing keys of past days.
 
     `offset` is the servers' time minus the local time in seconds, as of the last correction.
     """
@@ -119,7 +119,7 @@ class _SharedSigner(Signer):
         error = parsed.get("Error", {})
         failure = StsError(error.get("Code", ""), error.get("Message", ""), "", http_response.status_code)
         date = parse_http_date(http_response.headers.get("Date", ""))
-        # The response to HEAD has no body: its code is the status.
+        # A response to HEAD has no body, so botocore uses the status as the code.
         if date is None or not (may_be_about_time(failure) or failure.code == "403"):
             return None
         # An upload may have taken minutes since the signature.
@@ -146,14 +146,14 @@ class _SharedSigner(Signer):
 
 
 class _NoSecretKeyError(RequestError, NoCredentialsError):  # type: ignore[misc]
-    """The session has no secret key.
+    """Raised if something reads the secret key, which the session does not have.
 
     As a subclass of NoCredentialsError, this error makes boto3's awscrt transfers fall back to botocore.
     """
 
     def __init__(self, message: str) -> None:
         Exception.__init__(self, message)
-        self.kwargs = {"message": message}  # botocore recreates the error from it in another process
+        self.kwargs = {"message": message}  # botocore uses it to recreate the error in another process
 
 
 class _SignerCredentials:
@@ -166,7 +166,7 @@ class _SignerCredentials:
         self.access_key = signer.access_key_id
         self.token = signer.session_token
         self.account_id = account_id
-        self.asymmetric = False  # True if the session has a SigV4A key, too
+        self.asymmetric = False  # True if the session also has a SigV4A key
 
     def __repr__(self) -> str:
         return f"<credentials of {self.access_key} without secret key>"
@@ -185,16 +185,16 @@ class _SignerCredentials:
         )
 
     def get_frozen_credentials(self) -> "_SignerCredentials":
-        """Returns the credentials themselves, because they never change."""
+        """Returns the object itself, because these credentials never change."""
         return self
 
     def get_deferred_property(self, name: str) -> Callable[[], Any]:
-        """Returns a function that returns property `name`."""
+        """Returns a function that returns the property `name` when it is called."""
         return lambda: getattr(self, name, None)
 
 
 def _use_signer_auths(request_signer: Any) -> None:
-    """Makes a client's request signer use the auth classes below for _SignerCredentials."""
+    """Makes a client's request signer use the auth classes of this module for _SignerCredentials."""
     original = request_signer.get_auth_instance
 
     def get_auth_instance(
@@ -206,7 +206,7 @@ def _use_signer_auths(request_signer: Any) -> None:
     ) -> Any:
         version = signature_version or request_signer.signature_version
         credentials = request_credentials or request_signer._credentials
-        # S3 Express and bearer tokens have credentials of their own.
+        # S3 Express and bearer tokens use credentials of their own, and botocore's classes.
         if isinstance(credentials, _SignerCredentials) and "s3express" not in version and version != "bearer":
             if version not in _AUTHS:
                 raise UnsupportedSignatureVersionError(signature_version=version)
@@ -240,14 +240,14 @@ def _choose_symmetric(context: dict[str, Any], **_more: object) -> None:
         context["auth_type"] = "v4"
 
 
-# The endpoint rules name v4 for S3, but mean S3's own variant.
+# For S3, the endpoint rules say v4 but mean S3's own variant.
 _PRESIGN = {
     f"{version}{kind}": f"s3v4{kind}" for version in ("v4", "s3v4") for kind in ("-query", "-presign-post")
 }
 
 
 def _keep_version(signature_version: str, **_more: object) -> str | None:
-    """Makes old regions use S3's variant of SigV4.
+    """Returns the name of S3's SigV4 variant for a presigning version, or None for other versions.
 
     botocore's own handler would select the version before 2014.
     """
@@ -270,7 +270,8 @@ class _SignerAuth:
         return self.credentials.signer.signature(string_to_sign, date, self._region_name, self._service_name)
 
 
-# By botocore's signature versions. Its AUTH_TYPE_MAPS may contain classes of awscrt, which sign by themselves.
+# Keyed by botocore's signature version. botocore's AUTH_TYPE_MAPS may have classes of awscrt, which sign by
+# themselves.
 _AUTHS = {
     version: type(f"Signer{base.__name__}", (_SignerAuth, base), {})
     for version, base in (
@@ -292,7 +293,7 @@ class _Provider(CredentialProvider):  # type: ignore[misc]  # botocore has no ty
         self._fetch = fetch
 
     def load(self) -> Any:
-        """Returns credentials that are fetched at first use."""
+        """Returns botocore credentials that are fetched at first use."""
         return DeferredRefreshableCredentials(refresh_using=self._refresh, method=METHOD)
 
     def _refresh(self) -> dict[str, str | None]:

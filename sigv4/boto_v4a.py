@@ -49,7 +49,7 @@ def add_sigv4a(session: boto3.Session, sign_digest: Callable[[bytes], bytes]) ->
 def _use_signer_auths(
     request_signer: Any, credentials: _SignerCredentials, sign_digest: Callable[[bytes], bytes]
 ) -> None:
-    """Makes a client's request signer use the auth classes below for the session's credentials."""
+    """Makes a client's request signer use the auth classes of this module for the session's credentials."""
     original = request_signer.get_auth_instance
 
     def get_auth_instance(
@@ -94,7 +94,7 @@ class _Asymmetric:
 class _InHeader(_Asymmetric):
     def _modify_request_before_signing(self, request: Any) -> None:
         super()._modify_request_before_signing(request)  # type: ignore[misc]
-        # A retry already has the header.
+        # In a retry, the request already has the header.
         del request.headers["X-Amz-Region-Set"]
         request.headers["X-Amz-Region-Set"] = self._region_name
 

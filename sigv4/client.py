@@ -18,7 +18,7 @@ __all__ = ["AwsClient", "StsClient"]
 
 Result = TypeVar("Result")
 
-# Paths of an error in XML: of STS and IAM, two older forms, and S3.
+# Paths of the error element in XML: STS and IAM, two older forms, and S3.
 _ERRORS = ("ErrorResponse/Error/", "ErrorResponse/Errors/Error/", "Response/Errors/Error/", "Error/")
 _REQUEST_IDS = ("ErrorResponse/RequestId", "ErrorResponse/RequestID", "Response/RequestID", "Error/RequestId")
 
@@ -26,8 +26,8 @@ _REQUEST_IDS = ("ErrorResponse/RequestId", "ErrorResponse/RequestID", "Response/
 class AwsClient:
     """A client of the AWS service at `endpoint`, signing with the key of `signer`.
 
-    `policy` controls retries (default: the standard mode). `warn` receives one line when the clock
-    is wrong. `clock` returns POSIX seconds, `sleep` takes seconds, `random` returns a number from 0 to 1.
+    `policy` controls retries (default: the standard mode). `warn` receives one line when the clock is wrong.
+    `clock` returns POSIX seconds, `sleep` takes seconds, `random` returns a number from 0 to 1.
     """
 
     def __init__(
@@ -72,9 +72,9 @@ class AwsClient:
     def send(self, request: Request) -> Response:
         """Signs and sends `request`, and returns a response with HTTP status 200.
 
-        Raises NetworkError; StsError if AWS responds with an error; ResponseError for a redirect, any other
-        status below 400, or a compressed body. Errors of the signer's HMAC pass through. If the
-        clock is wrong, the signer's HMAC may be called for a second day.
+        Raises NetworkError; StsError if AWS responds with an error; ResponseError for a redirect, any other status
+        below 400, or a compressed body. Errors of the signer's HMAC pass through. If the clock is wrong, the
+        signer's HMAC may be called for a second day.
         """
         attempt, corrected = 1, False
         while True:
@@ -149,7 +149,7 @@ class StsClient(AwsClient):
     """A client of STS at `endpoint`; the arguments are those of AwsClient."""
 
     def with_signer(self, signer: Signer) -> "StsClient":
-        """Returns a copy of the client that signs with `signer`; endpoint and clock correction stay."""
+        """Returns a copy of the client that signs with `signer`; keeps the endpoint and the clock correction."""
         other = StsClient(
             signer,
             self._endpoint,
@@ -210,7 +210,7 @@ def read_error(response: Response, url: str, clock_offset: float) -> StsError:
 
 
 def _read_xml_error(body: bytes) -> tuple[str, str, str]:
-    """Returns code, message and request id of an error in XML; "" for each that is missing."""
+    """Returns (code, message, request id) of an error in XML; each is "" if it is missing."""
     try:
         document = xml.parse_xml(body)
     except ResponseError:
@@ -221,7 +221,7 @@ def _read_xml_error(body: bytes) -> tuple[str, str, str]:
 
 
 def _read_json_error(body: bytes) -> tuple[str, str, str]:
-    """Returns code and message of an error in JSON (AWS JSON 1.1), and no request id; "" for each if invalid."""
+    """Returns (code, message, "") of an error in AWS JSON 1.1, which has no request id; each is "" if invalid."""
     import json  # late: a credential run reads XML only
 
     try:

@@ -28,8 +28,8 @@ __all__ = [
     "read_config_file",
 ]
 
-_MAX_SIZE = 1 << 20  # bytes
-_MAX_CHAIN = 10  # profiles
+_MAX_SIZE = 1 << 20  # bytes of a file
+_MAX_CHAIN = 10  # profiles in a source_profile chain
 Values = dict[str, "str | dict[str, str]"]
 
 
@@ -150,7 +150,7 @@ class Config:
 
 
 def profile_name(environ: Mapping[str, str]) -> str | None:
-    """Returns AWS_DEFAULT_PROFILE, or AWS_PROFILE, in botocore's order; None if neither is set."""
+    """Returns AWS_DEFAULT_PROFILE, else AWS_PROFILE (botocore's order); None if neither is set."""
     return environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE") or None
 
 
@@ -209,10 +209,10 @@ def parse_section(section: str) -> tuple[str, str]:
 
 def _read_sections(path: str) -> dict[str, Values]:
     if path.startswith("~"):
-        return {}  # without a home directory, "~" would be a folder of another program
+        return {}  # without a home directory, the path would stay "~", a directory relative to the current one
     data = read_config_file(path)
     if data.startswith(b"\xef\xbb\xbf"):
-        # The aws command refuses one too.
+        # The aws command refuses such a file too.
         raise RequestError(f"{path} begins with a byte order mark; save it as UTF-8 without one")
     try:
         parser = parse_config(data.decode("utf-8"))
@@ -252,11 +252,11 @@ def parse_config(text: str) -> "RawConfigParser":
     try:
         parser.read_file(io.StringIO(text, newline=None))
     except configparser.Error as error:
-        # Text and cause of the error show the line, which may contain the secret.
+        # Not chained: the parser's error quotes the line, which may contain the secret.
         line = getattr(error, "lineno", None) or next((number for number, _ in getattr(error, "errors", ())), None)
         where = f"line {line or '?'}: {_reason(error)}"
     except AttributeError:
-        # CPython before 3.13 raises it for an indented line after a key without a value.
+        # CPython before 3.13 raises AttributeError for an indented line after a key without a value.
         where = "a key without a value"
     else:
         return parser

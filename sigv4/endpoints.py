@@ -29,7 +29,7 @@ __all__ = [
 GLOBAL_REGION = "us-east-1"
 # The pseudo region of the global endpoint in AWS's endpoint data.
 _GLOBAL_NAMES = ("aws-global",)
-# FIPS, dual-stack: the variant's letter in services.HOSTS.
+# (FIPS, dual-stack) to the variant's letter in services.HOSTS.
 _VARIANTS = {(False, False): "-", (True, False): "f", (False, True): "d", (True, True): "b"}
 _GLOBAL_URL = "https://sts.amazonaws.com/"
 
@@ -54,7 +54,7 @@ class Endpoint:
 
 
 def partition(region: str) -> tuple[str, str, str, str, str]:
-    """Returns the row of PARTITIONS that a region belongs to, by the region's name; by default the row of aws."""
+    """Returns the row of PARTITIONS whose pattern matches the region's name, or else the row of `aws`."""
     for row in PARTITIONS:
         if re.fullmatch(row[1], region) or region == f"{row[0]}-global":
             return row

@@ -20,7 +20,7 @@ def open_input(path: str, silence: float | None = _SILENCE) -> BinaryIO:
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    except ValueError:  # a NUL, or half of a surrogate pair
+    except ValueError:  # the path contains a NUL or half of a surrogate pair
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path) from None
     try:
         mode = os.fstat(descriptor).st_mode
@@ -55,10 +55,10 @@ class _Pipe(io.RawIOBase):
         while True:
             try:
                 count = os.readv(self._descriptor, [buffer])
-            except BlockingIOError:  # a program has the other end open, and writes nothing
+            except BlockingIOError:  # the other end is open, but nothing has been written yet
                 self._wait(self._silence, "no data within {:g} seconds")
                 continue
-            # 0 bytes: the end, or a named pipe without a writer so far.
+            # 0 bytes mean the end, or that no program has opened the named pipe for writing yet.
             if count or self._started:
                 self._started = True
                 return count

@@ -50,7 +50,7 @@ _AFTER_REGION = {
     "osis": "osis",
     "queue": "sqs",
 }
-# Two services at one host: beginning of the path of the second, and its signing name.
+# For hosts with two services: the beginning of the second one's paths, and its signing name.
 _BY_PATH = {
     "iot": ("/mqtt", "iotdevicegateway"),
     "maps.geo": ("/maps/v0/", "geo"),
@@ -58,7 +58,7 @@ _BY_PATH = {
     "routes.geo": ("/routes/v0/", "geo"),
 }
 _LEGACY_REGION, _LEGACY_DOMAIN = "us-east-1", "amazonaws.com"
-# Hosts from before services had regions.
+# Host names that are older than regions.
 _GLOBAL_HOSTS = {"s3": "s3", "s3-external-1": "s3", "queue": "sqs"}
 _OTHER_DOMAINS = ("on.aws", "on.amazonwebservices.com.cn")
 _DOMAINS = sorted({suffix for row in PARTITIONS for suffix in row[2:4]} | {*_OTHER_DOMAINS}, key=len, reverse=True)

@@ -138,7 +138,7 @@ class HttpClient:
             raise self._convert(error, "get a tunnel from the proxy ", proxy.host, proxy.port) from error
         status = one_line(head.partition(b"\r\n")[0].decode("latin-1"), 100)
         if not head.endswith(b"\r\n\r\n") or not status.startswith("HTTP/1.") or status[8:10] != " 2":
-            refused = status[9:12] in ("401", "407")  # some proxies respond to a wrong password with 401
+            refused = status[9:12] in ("401", "407")  # some proxies send 401 instead of 407 for a wrong password
             advice = "check user and password in the proxy URL" if refused else "check the proxy"
             raise NetworkError(
                 f"proxy {proxy.host}:{proxy.port} refused a tunnel to {authority}: "
@@ -151,7 +151,7 @@ class HttpClient:
     def _encrypt(self, sock: socket.socket, context: "ssl.SSLContext", host: str, port: int) -> "ssl.SSLSocket":
         sock.settimeout(self.timeout)
         try:
-            # As bytes: for a str, ssl would import the whole of encodings.idna.
+            # The name is passed as bytes, since ssl would import encodings.idna for a str.
             return context.wrap_socket(sock, server_hostname=host.encode("ascii"))
         except (OSError, ValueError) as error:
             raise self._convert(error, "negotiate TLS with ", host, port) from error
@@ -196,7 +196,7 @@ class HttpClient:
         if self._tls is None:
             import ssl  # late: a run that never connects by TLS does not need it
 
-            # create_default_context() would write the session keys to $SSLKEYLOGFILE.
+            # Not create_default_context(), which would write the session keys to $SSLKEYLOGFILE.
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.minimum_version = ssl.TLSVersion.TLSv1_2
             context.set_alpn_protocols(["http/1.1"])
@@ -227,7 +227,7 @@ class HttpClient:
 
 
 def _reason(error: Exception, authorities: Authorities) -> tuple[str, str, bool]:
-    """Returns the reason for an OSError, the next step, and whether a retry may help."""
+    """Returns (reason, next step, whether a retry may help) for an OSError."""
     import ssl  # late: a run that never connects by TLS does not need it
 
     if isinstance(error, ssl.SSLCertVerificationError):

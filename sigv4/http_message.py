@@ -70,7 +70,7 @@ def write_request(
 
 
 def _unfold(value: str) -> bytes:
-    """Returns a header's value. A folded value is read, and signed, as if folding were a space (RFC 9110 §5.5)."""
+    """Returns a header's value, in which each fold of a folded value counts as one space (RFC 9110 §5.5)."""
     data = value.encode("utf-8")
     return b" ".join(data.split()) if b"\n" in data else data
 

@@ -11,14 +11,14 @@ from .xml import Document, parse_xml
 
 __all__ = ["IntegerParameter", "ListParameter", "Operation", "Parameter", "TextParameter", "check_session"]
 
-_MAX_POLICIES = 2048  # characters of a session's policies, inline and managed
+_MAX_POLICIES = 2048  # characters of a session's inline and managed policies together
 _FORM = ("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
 
 Result = TypeVar("Result")
 
 
 class TextParameter:
-    """A string parameter: name, value (None: not sent), minimum and maximum length, pattern of a valid value.
+    """A string parameter with the limits of its length, and a pattern for valid values. None is not sent.
 
     Errors do not show the value if the parameter is `secret`.
     """
@@ -67,7 +67,7 @@ class TextParameter:
 
 
 class IntegerParameter:
-    """An integer parameter: name, value (None: not sent), minimum, maximum, unit."""
+    """An integer parameter with its minimum, maximum and unit. None is not sent."""
 
     __slots__ = ("_unit", "_value", "least", "most", "name")
 
@@ -90,7 +90,7 @@ class IntegerParameter:
 
 
 class ListParameter:
-    """A list parameter: name, form fields of each member, minimum and maximum number of members.
+    """A list parameter with the form fields of each member, and the limits of the number of members.
 
     The fields of `members` already have their names in the form, such as Tags.member.1.Key. Neither None nor an
     empty list is sent. An empty list is an error if `least` is above 0.

@@ -38,7 +38,7 @@ def proxy_for(url: str, environ: Mapping[str, str]) -> Proxy | None:
         proxy = urlsplit(text if "://" in text else f"http://{text.lstrip('/')}")
         host, port = proxy.hostname, proxy.port or 80
     except ValueError:
-        # Not chained: the cause shows the URL.
+        # Not chained: the cause quotes the URL, which may contain a password.
         raise RequestError(f"{variable} is not a valid URL; use http://[USER:PASSWORD@]HOST:PORT") from None
     if proxy.scheme == "http" and host and not (host.isascii() and host.isprintable() and " " not in host):
         raise RequestError(
@@ -52,7 +52,7 @@ def proxy_for(url: str, environ: Mapping[str, str]) -> Proxy | None:
 def _read_variable(environ: Mapping[str, str], name: str) -> tuple[str, str]:
     if name in environ:
         return name, environ[name]
-    # In a CGI program HTTP_PROXY is the client's "Proxy:" header (CVE-2016-1000110).
+    # In a CGI program, HTTP_PROXY may come from the client's "Proxy:" header (CVE-2016-1000110).
     if name == "http_proxy" and "REQUEST_METHOD" in environ:
         return name, ""
     return name.upper(), environ.get(name.upper(), "")

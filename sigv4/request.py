@@ -11,7 +11,8 @@ from .errors import RequestError
 __all__ = ["FileBody", "Request", "host_header", "split_url"]
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
-# A line end followed by a space is folding (RFC 9110 §5.5), read as one space. Others would start a new header.
+# A line end followed by a space is a fold (RFC 9110 §5.5), which counts as one space. Any other line end would
+# start a new header.
 _HEADER_INJECTION = re.compile(r"\x00|\r(?!\n)|\n(?![ \t])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BLOCK = 1 << 18  # bytes
@@ -49,7 +50,7 @@ class FileBody:
         self._left = self._size
 
     def read(self, size: int = -1) -> bytes:
-        """Returns up to `size` more bytes; none at the end.
+        """Returns up to `size` more bytes of the body; b"" at its end.
 
         Raises RequestError if the file was truncated while it was read.
         """

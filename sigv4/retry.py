@@ -21,10 +21,10 @@ __all__ = [
     "retry_after",
 ]
 
-CLOCK_TOLERANCE = 240  # seconds; AWS allows 300
+CLOCK_TOLERANCE = 240  # seconds of clock difference; AWS allows 300
 
 _LONGEST = 20.0  # seconds
-_RETRY_AFTER_MORE = 5.0  # seconds that the server may add to the delay
+_RETRY_AFTER_MORE = 5.0  # seconds that a server's Retry-After may add to the delay
 
 _THROTTLED_STATUS = 429
 _RETRYABLE_STATUS = frozenset((_THROTTLED_STATUS, 500, 502, 503, 504))
@@ -75,7 +75,7 @@ _HINTS = {
     "SignatureDoesNotMatch": "the key does not belong to this access key id; check that it is the right key, and "
     'that it was created from "AWS4" followed by the secret access key',
 }
-# AWS uses AccessDenied for a wrong MFA code, too.
+# AWS also responds with AccessDenied to a wrong MFA code.
 _MFA_HINT = (
     "AWS accepts an MFA code once, and only while it is current; wait 30 seconds and try the next one, or check "
     "the clock of the MFA device and its serial number"

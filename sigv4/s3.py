@@ -21,14 +21,14 @@ __all__ = ["Bucket", "S3Settings", "arn_region", "locate", "read_s3_settings", "
 _LABEL = r"(?!-)[a-zA-Z0-9-]{1,63}(?<!-)"
 _IPV4 = r"[0-9]+(\.[0-9]+){3}"
 _LEGACY_REGION = "us-east-1"
-# The ARN ends with the access point; the key follows.
+# An access point's ARN; the object key follows.
 _ARN = re.compile(
     r"(arn:[^:/]*:(?:s3|s3-object-lambda):[^:/]*:[^:/]*:accesspoint[:/][^:/]+"
     r"|arn:[^:/]*:s3-outposts:[^:/]*:[^:/]*:outpost[:/][^:/]+[:/]accesspoint[:/][^:/]+)(?:/(.*))?",
     re.DOTALL,
 )
 _DIRECTORY = re.compile(r"[a-z0-9-]+--([a-z0-9]+(?:-[a-z0-9]+)*)--xa?-s3")
-# An alias on Outposts: hardware, outpost and the rest.
+# An alias on Outposts, split into hardware, outpost and the rest.
 _ALIAS = re.compile(r"[a-z0-9-]*([a-z0-9-])([a-z0-9-]{17})[a-z0-9-]{25}--op-s3")
 
 
@@ -195,7 +195,7 @@ def locate(bucket: str, region: str, settings: S3Settings) -> Bucket:
 
 
 def _host(start: str, region: str, settings: S3Settings) -> str:
-    """Returns a host name of S3. Its dual-stack names are older than the dual-stack domains of other services."""
+    """Returns the host name of S3 in a region, after `start`; dual-stack names have S3's own older form."""
     variant = f"{'-fips' if settings.fips else ''}{'.dualstack' if settings.dual_stack else ''}"
     return f"{start}{variant}.{region}.{partition(region)[2]}"
 

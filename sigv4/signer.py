@@ -22,8 +22,8 @@ from .times import http_date, timestamp
 
 __all__ = ["PRESIGN_MAX", "Signer", "hmac_from_secret"]
 
-PRESIGN_MAX = 604800  # seconds: seven days
-# STS accepts a signature for five minutes; the network gets one of them.
+PRESIGN_MAX = 604800  # seconds (seven days)
+# STS accepts a signature for five minutes, one of which is reserved for the network.
 _DAY_GRACE = 240
 _FORM = "application/x-www-form-urlencoded; charset=utf-8"
 
@@ -172,7 +172,7 @@ class Signer:
         if unsigned_payload or rules.never_signed:
             pairs.append(("X-Amz-Content-SHA256", UNSIGNED_PAYLOAD))
         elif rules.hash_header:
-            # A hash of an earlier signature may belong to another body.
+            # An existing hash may belong to the body of an earlier signature.
             pairs.append(("X-Amz-Content-SHA256", payload_hash(request)))
         return request.replace_headers(*pairs, drop=drop)
 
@@ -198,7 +198,8 @@ class Signer:
         sign_token = rules.sign_token if sign_token is None else sign_token
         stamp = timestamp(time)
         if not request.body and request.header("content-type") == _FORM:
-            # Without fields, the header is only a client's default; a browser does not send it.
+            # For a request without form fields, Content-Type is only a client's default, which a browser does not
+            # send.
             request = request.replace_headers(drop=("content-type",))
         fields = [
             ("X-Amz-Algorithm", self.algorithm),

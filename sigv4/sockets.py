@@ -23,7 +23,7 @@ class TooMuchData(Exception):
 
 
 class Deadline:
-    """A point in time `seconds` from now."""
+    """A point in time, `seconds` after the object is created."""
 
     __slots__ = ("_end",)
 
@@ -104,12 +104,12 @@ def _interleave(addresses: Sequence[_Address]) -> list[_Address]:
 
 
 def _resolve(host: str, port: int, deadline: Deadline) -> Sequence[_Address]:
-    # Bytes, because getaddrinfo imports encodings.idna for a str.
+    # The name is passed as bytes, because getaddrinfo imports encodings.idna for a str.
     name = host.encode("ascii")
     try:
         return socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except socket.gaierror:
-        pass  # a name, not a number
+        pass  # the host is a name, not a numeric address
     from threading import Thread  # late: a numeric address, and a run without network, do not need it
 
     # getaddrinfo has no timeout, and blocks for half a minute if the name server is down.
@@ -141,7 +141,7 @@ class _BoundedReader(RawIOBase):
         return True
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
-        # Set before each read: otherwise a peer that sends single bytes could extend the wait.
+        # The timeout is set before each read: otherwise a peer that sends single bytes could extend the wait.
         self._sock.settimeout(self._deadline.left())
         count = self._sock.recv_into(buffer)
         self._left -= count

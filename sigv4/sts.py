@@ -147,7 +147,7 @@ def _members(
     least: int,
     most: int | None,
 ) -> ListParameter:
-    """Returns a list parameter.
+    """Returns the list parameter `name` for some values; None if `values` is None.
 
     `fields` returns the form fields of one member, given the member's name and value.
     """

@@ -67,7 +67,7 @@ def parse_rfc3339(text: str) -> int:
     from calendar import timegm  # late: a signature does not need it
 
     hours, minutes = fields[6:]
-    sign = -1 if text[-6] == "-" else 1  # of the zone's offset, if any
+    sign = -1 if text[-6] == "-" else 1  # sign of the zone's offset, if any
     return timegm(fields[:6]) - sign * (hours * 60 + minutes) * 60
 
 

@@ -39,8 +39,8 @@ __all__ = [
     "signin_token_request",
 ]
 
-EKS_LIFETIME = 840  # seconds: a minute less than EKS accepts the token
-_EKS_URL_LIFETIME = 60  # seconds; EKS ignores it and checks the signature's time
+EKS_LIFETIME = 840  # seconds, one minute less than EKS accepts the token
+_EKS_URL_LIFETIME = 60  # seconds; EKS ignores this value and checks the signature's time
 _DATABASE_LIFETIME = 900  # seconds
 
 # Partition: hosts of sign-in and console.
@@ -197,7 +197,7 @@ def ecr_login(body: bytes) -> tuple[str, str, str]:
         if not (user and colon and password and isinstance(registry, str)):
             raise ValueError
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
-        # Not chained: the cause may show the password.
+        # Not chained: the cause may quote the password.
         raise ResponseError("the response has no registry password; check the endpoint") from None
     return user, password, registry
 

@@ -28,7 +28,7 @@ class _Idle(Deadline):
         self._seconds = seconds
 
     def left(self) -> float:
-        """Returns the number of seconds that a wait can take."""
+        """Returns the full number of seconds, since the deadline restarts for each wait."""
         return self._seconds
 
 

@@ -20,7 +20,7 @@ class Document:
         self._repeated = repeated
 
     def __repr__(self) -> str:
-        # The texts may be credentials.
+        # The repr omits the texts, which may be credentials.
         return f"<Document {self.root} with {len(self._leaves)} texts>"
 
     def one(self, path: str) -> str:
@@ -54,13 +54,13 @@ def parse_xml(data: bytes) -> Document:
     from xml.parsers import expat  # late: a run that gets no response does not need it
 
     reader = _Reader()
-    # AWS always uses UTF-8, and a document must not be able to choose among Python's codecs.
+    # UTF-8 only: AWS always uses it, and a document must not select one of Python's codecs.
     parser = expat.ParserCreate("utf-8", " ")
     parser.buffer_text = True
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
     parser.CharacterDataHandler = reader.text
-    # A document's own entities could expand it beyond any bound.
+    # A DTD is refused, since its entities could expand to any size.
     parser.StartDoctypeDeclHandler = reader.doctype
     try:
         parser.Parse(data, True)

@@ -1,4 +1,4 @@
-"""Common commands as functions with plain values in and out.
+"""Common TPM commands as functions that take and return plain Python values.
 
 with Tpm.open() as tpm:
     parent = calls.create_primary(tpm)
@@ -111,7 +111,7 @@ def hmac(
 
 
 def pcr_read(tpm: Tpm, pcrs: str | tuple[TPMS_PCR_SELECTION, ...]) -> dict[tuple[TPM_ALG, int], bytes]:
-    """Returns PCR values by bank and number, all read at the same moment (Part 3, §22.4).
+    """Returns PCR values, keyed by (bank, PCR number), all read at the same moment (Part 3, §22.4).
 
     `pcrs` is a list such as `sha256:0,7+sha1:23`. Raises PolicyError for an invalid list of PCRs, and for PCRs
     that the TPM does not implement.
@@ -208,7 +208,7 @@ def unseal(
     parent_by: Password | Use = NOBODY,
     companions: Sequence[Use] = (),
 ) -> bytes:
-    """Loads, unseals and flushes a sealed object (Part 3, §12.7); `by` authorizes the object."""
+    """Loads a sealed object, returns its data, and flushes it (Part 3, §12.7); `by` authorizes the object."""
     item = load(tpm, parent, blob, by=parent_by)
     try:
         return tpm.execute(Unseal(item.handle), by, *companions).out_data
@@ -226,8 +226,8 @@ def sign(
 ) -> TPMT_SIGNATURE:
     """Signs a digest that was computed outside the TPM (Part 3, §20.2), by default with the key's scheme.
 
-    A restricted key signs only digests that the TPM has computed. For a restricted key, execute the command `Sign`
-    with the ticket of `Hash`.
+    A restricted key signs only digests that the TPM has computed: execute the command `Sign` with the ticket of
+    `Hash`.
     """
     ticket = TPMT_TK_HASHCHECK(TPM_ST.HASHCHECK, TPM_RH.NULL, b"")
     chosen = scheme or TPMT_SIG_SCHEME(TPM_ALG.NULL)
@@ -276,7 +276,10 @@ def nv_write(
     authority: int | None = None,
     by: Password | Use = NOBODY,
 ) -> None:
-    """Writes bytes, in pieces (Part 3, §31.7); `authority` is the index itself, the owner or the platform."""
+    """Writes bytes to an NV index, in pieces (Part 3, §31.7).
+
+    `authority` is the handle that authorizes the write: the index itself (by default), the owner or the platform.
+    """
     who, piece = index if authority is None else authority, most_at_once(tpm)
     for start in range(0, len(data), piece):
         tpm.execute(NV_Write(who, index, data[start : start + piece], offset + start), by)
@@ -291,7 +294,7 @@ def nv_read(
     authority: int | None = None,
     by: Password | Use = NOBODY,
 ) -> bytes:
-    """Reads bytes, in pieces (Part 3, §31.13); by default the whole index."""
+    """Reads bytes from an NV index, in pieces (Part 3, §31.13); by default the whole index."""
     if size is None:
         size = max(tpm.execute(NV_ReadPublic(index)).nv_public.data_size - offset, 0)
     who, piece = index if authority is None else authority, most_at_once(tpm)

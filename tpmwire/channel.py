@@ -64,7 +64,7 @@ class Pin(NamedTuple):
 
 
 class Channel(NamedTuple):
-    """Sessions and their salt key. `made` is the template of a new salt key, which the caller flushes, or None."""
+    """Open sessions and their salt key. `made` is the template of a created salt key, which the caller flushes."""
 
     sessions: list[Session]
     salt: Loaded
@@ -125,7 +125,7 @@ def open_channel(
     try:
         sessions = [open_session(tpm, kinds[0], salt, auth_hash)]
     except TpmError as error:
-        # The pinned public area was assumed at its usual handle, which is empty or has another key.
+        # The pinned key was assumed at its usual handle, which turned out to be empty or to have another key.
         if search is None or search.pin.public is None or error.handle is None or not search.fitting():
             raise
         salt, made = search.made(search.fitting())
@@ -161,12 +161,12 @@ class _Search(NamedTuple):
             return self._searched()
         if len(places) == 1:
             return Loaded(handle, pin.name, pin.public), None
-        # The usual handle may have another key: then the session would fail with its first HMAC.
+        # Assumed unread at its usual handle. If another key is there, the session's first HMAC fails.
         found = _at(self.tpm, handle)
         return (found, None) if found is not None and found.name == pin.name else self.made(places)
 
     def fitting(self) -> list[WellKnown]:
-        """Returns the templates from which a key with the pinned public area can have been created."""
+        """Returns the templates that may have created the pinned key."""
         return [place for place in WELL_KNOWN.values() if self.pin.public is None or place.fits(self.pin.public)]
 
     def made(self, places: Iterable[WellKnown]) -> tuple[Loaded, WellKnown]:
@@ -180,10 +180,10 @@ class _Search(NamedTuple):
                 found = _make(self.tpm, place, self.passwords)
             except TpmError as error:
                 if error.parameter is not None:
-                    continue  # the TPM does not support such keys
+                    continue  # the TPM does not support this template
                 if error.code != TPM_RC_BAD_AUTH and error.handle is None:
                     raise
-                # The hierarchy has an unknown password or is disabled: this is not an attack.
+                # The hierarchy has an unknown password or is disabled, which does not suggest an attack.
                 refused = refused or error
                 continue
             if found.name == self.pin.name:
@@ -196,9 +196,9 @@ class _Search(NamedTuple):
         )
 
     def _searched(self) -> tuple[Loaded, WellKnown | None]:
-        """Returns the key with the pinned Name.
+        """Searches the key with the pinned Name, and returns it with its template if it was created.
 
-        Persistent keys are searched first. After that, each candidate template is created once.
+        Searches persistent keys first, and then creates a key from each candidate template.
         """
         for handle in _persistent_handles(self.tpm):
             if self.tpm.known_name(handle) not in (None, self.pin.name):
@@ -258,7 +258,7 @@ def _at(tpm: Tpm, handle: int) -> Loaded | None:
 
 def _persistent_handles(tpm: Tpm) -> list[int]:
     """Returns the TPM's persistent handles, with well-known handles first."""
-    from .state import nv  # only for a search
+    from .state import nv  # late: only a search needs it
 
     present = nv.handles(tpm, 0x81000000, 0x81FFFFFF)
     usual = [place.handle for place in WELL_KNOWN.values() if place.handle in present]
@@ -272,7 +272,7 @@ def open_session(tpm: Tpm, kind: TPM_SE, salt: Loaded | None, auth_hash: TPM_ALG
     """
     if salt is None:
         return tpm.start_session(SessionStart(kind, auth_hash))
-    from .crypto.salt import seal_secret  # a run in clear must not load it
+    from .crypto.salt import seal_secret  # late: a run without session encryption must not load it
 
     secret, sealed = seal_secret(salt.public)
 
@@ -281,11 +281,11 @@ def open_session(tpm: Tpm, kind: TPM_SE, salt: Loaded | None, auth_hash: TPM_ALG
             SessionStart(kind, auth_hash, cipher, tpm_key=salt.handle, salt=secret, encrypted_salt=sealed)
         )
 
-    # XOR first: it needs hashlib only. AES if a TPM refuses XOR (docs/security.md says why).
+    # XOR is preferred because it needs hashlib only; AES is for a TPM that refuses XOR (see docs/security.md).
     try:
         return opened(TPMT_SYM_DEF(TPM_ALG.XOR, auth_hash))
     except TpmError as error:
-        # `symmetric` is parameter 4; some TPMs omit the number, but their code says what is wrong.
+        # `symmetric` is parameter 4. Some TPMs omit the number, but the response code is clear enough.
         if error.parameter != 4 and error.code not in (TPM_RC_SYMMETRIC, TPM_RC_MODE):
             raise
     return opened(TPMT_SYM_DEF(TPM_ALG.AES, 128, TPM_ALG.CFB))

@@ -37,7 +37,7 @@ sys.modules.update((module.__name__, module) for module in _deferred)
 try:
     import construct
 finally:
-    # Every other importer gets the module itself.
+    # Other importers get the real module.
     for _module in _deferred:
         if sys.modules.get(_module.__name__) is _module:
             del sys.modules[_module.__name__]

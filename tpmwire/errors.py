@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from .constructs import construct
 
-if TYPE_CHECKING:  # spec.constants imports record, which imports this module
+if TYPE_CHECKING:  # late: spec.constants imports record, which imports this module
     from .spec.constants import TPM_CC
 
 __all__ = [
@@ -138,20 +138,20 @@ _WRAPPED_FOR_ANOTHER = (
 )
 
 _OF_COMMAND = {
-    # TPM2_Clear and a firmware reset change the seed of parents, whose children can no longer be loaded.
+    # TPM2_Clear and a firmware reset change the seed of parents; their children can no longer be loaded.
     (0x157, 0x09F): (
         "the TPM was cleared since the key was made (TPM2_Clear, a firmware reset), or the key belongs to another "
         "TPM or parent",
         LOST,
     ),
-    # Another RSA parent cannot decrypt the seed: libtpms then returns TPM_RC_FAILURE, but works on.
+    # With another RSA parent, which cannot decrypt the seed, libtpms returns TPM_RC_FAILURE but keeps working.
     **dict.fromkeys(((0x156, 0x09F), (0x156, 0x084), (0x156, 0x101)), _WRAPPED_FOR_ANOTHER),
     (0x161, 0x09F): ("the TPM was reset or cleared since the context was saved", "make or load the object again"),
     (0x131, 0x0A2): (
         "",
         "check the key's or hierarchy's password; a TPM that was cleared has neither passwords nor keys",
     ),
-    # Key files have TPM2_PolicyPCR with a digest; if the PCRs have another one, the TPM reports a wrong value.
+    # A key file's TPM2_PolicyPCR contains a digest. If the PCRs' digest differs, the TPM returns TPM_RC_VALUE.
     (0x17F, 0x084): ("", "the PCR values differ from those in the key's policy"),
     # For TPM2_Startup, TPM_RC_INITIALIZE has the opposite meaning (Part 3, §9.3).
     (0x144, 0x100): ("the TPM has already executed TPM2_Startup", "nothing to do"),
@@ -170,7 +170,7 @@ class TpmError(TpmwireError):
 
     def __init__(self, rc: int, command: "TPM_CC | int | None" = None, handles: tuple[int, ...] = ()) -> None:
         super().__init__(rc, command, handles)
-        from .spec.response_texts import explain  # a run without errors must not load it
+        from .spec.response_texts import explain  # late: a run without errors must not load it
 
         meaning = explain(rc)
         self.rc = rc
@@ -208,7 +208,7 @@ class TpmError(TpmwireError):
         return self.handles[self.handle - 1] if known and self.handle is not None else None
 
     def say_gone(self) -> None:
-        """Changes the message to say that the refused handle has no object, as after TPM2_Clear."""
+        """Changes the message to say that the refused handle is empty, for example because of TPM2_Clear."""
         self.description = (
             "no object at this handle: the TPM was cleared, or the key was evicted or never stored there"
         )
@@ -217,6 +217,6 @@ class TpmError(TpmwireError):
     def _code_as_sent(self) -> str:
         if not self.layer:
             return f"0x{self.rc:03x}"
-        from .spec.tss2_codes import LAYERS  # a run without errors must not load it
+        from .spec.tss2_codes import LAYERS  # late: a run without errors must not load it
 
         return f"0x{self.rc:08x} from {LAYERS[self.layer].purpose}"

@@ -46,7 +46,7 @@ class Exchange(Generic[R]):
         self._authorizations: tuple[Password | Use, ...] = tuple(authorizations)
         self._name_of: Callable[[int], bytes] | None = name_of
         self._handles: tuple[int, ...] = ()
-        # So many authorizations are for the handles, in order; the rest are companions.
+        # The number of handles that need authorization; further authorizations are companion sessions.
         self._needed: int = sum(role.authorized for _, role in self._command.handle_fields())
         self._names: list[bytes] = []
 
@@ -169,8 +169,8 @@ class Exchange(Generic[R]):
                 self._response, handles, self._decrypt(parameters, *encrypting), offset
             )
         except DecodeError as error:
-            # The HMAC is valid, so the TPM has sent this, under another cipher than requested: no HMAC covers
-            # the parameters of TPM2_StartAuthSession.
+            # The HMAC is valid, so the TPM sent this response, but with a different cipher than requested: no HMAC
+            # covers the parameters of TPM2_StartAuthSession.
             raise SessionError(f"the response to {type(self._command).__name__}: {CIPHER_CHANGED}") from error
 
     def _verify(self, index: int, received: TPMS_AUTH_RESPONSE, parameters: bytes) -> None:

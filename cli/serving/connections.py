@@ -1,4 +1,4 @@
-"""A listening socket and its connections, which are read in one thread."""
+"""Accepts connections on a listening socket, and reads their requests in one thread."""
 
 import contextlib
 import os
@@ -23,10 +23,11 @@ _MOST_AT_ONCE = 64
 """Maximum number of responses in progress; they may wait for credentials."""
 
 _MOST_DESCRIPTORS = 16384
-_CHANCE = 0.1  # seconds to send, before a connection is closed for another one
-_BREATH = 0.1  # seconds; if the system has no descriptor or thread left
-_LINGER = 1.0  # seconds; closing while data still arrives could discard the response
-_LONGEST = 1 << 20  # bytes of a connection
+_CHANCE = 0.1  # seconds to send a request, before a new connection may displace this one
+_BREATH = 0.1  # seconds to wait if the system has no descriptor or thread left
+# Seconds to wait for the client's close; closing while data still arrives could discard the response.
+_LINGER = 1.0
+_LONGEST = 1 << 20  # bytes read from one connection
 
 
 def raise_descriptor_limit() -> None:
@@ -50,7 +51,7 @@ class _Connection:
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
-            # Closing alone would not end it if a forked process (cli/tpm/cleanup.py) also holds it.
+            # close() alone would not end the connection if a forked process (cli/tpm/cleanup.py) also holds it.
             self.sock.shutdown(socket.SHUT_RDWR)
         self.sock.close()
 
@@ -58,22 +59,22 @@ class _Connection:
 class Connections:
     """Reads the requests of all connections in one thread, and responds to each request in its own thread.
 
-    A silent connection thus does not block others. If there are too many connections, the oldest is closed after
-    a short time to send; until then, further connections wait in the kernel's queue. `respond` takes the bytes of
-    a request and returns the bytes of the response.
+    A client that sends nothing does not block others. If there are too many connections, the oldest is closed
+    after a short time to send; until then, further connections wait in the kernel's queue. `respond` takes the
+    bytes of a request and returns the bytes of the response.
     """
 
     def __init__(self, listener: socket.socket, respond: Callable[[bytes], bytes]) -> None:
         self._listener = listener
         self._respond = respond
         self._most = max(4, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 8)
-        self._connections: dict[socket.socket, _Connection] = {}  # the oldest first
+        self._connections: dict[socket.socket, _Connection] = {}  # in order of age, the oldest first
         self._whole: deque[_Connection] = deque()
         self._done: queue.SimpleQueue[socket.socket] = queue.SimpleQueue()
         self._slots = threading.BoundedSemaphore(_MOST_AT_ONCE)
         self._ending = self._paused = False
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        # If a client disconnects before accept(2), it must not block until the next one.
+        # If a client disconnects before accept(2), the call must not block until another client connects.
         listener.setblocking(False)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._wake_read, selectors.EVENT_READ)
@@ -81,7 +82,7 @@ class Connections:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
-        """Starts to accept connections."""
+        """Starts the threads that accept connections and respond."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -92,7 +93,7 @@ class Connections:
         self._listener.close()
 
     def close(self, deadline: float) -> None:
-        """Waits for responses in progress, at most until `until` (of time.monotonic), and closes the rest."""
+        """Waits for responses in progress until `deadline` (time.monotonic), and closes the other connections."""
         idle = all(
             self._slots.acquire(timeout=max(0.0, deadline - time.monotonic())) for _ in range(_MOST_AT_ONCE)
         )
@@ -101,7 +102,7 @@ class Connections:
         if idle:
             while not self._done.empty():
                 self._done.get().close()
-            # Else a thread may still write to it.
+            # Not closed otherwise, because a thread may still write to it.
             os.close(self._wake_write)
         os.close(self._wake_read)
         self._selector.close()
@@ -111,7 +112,7 @@ class Connections:
         self._listener.close()
 
     def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # full: then it will wake anyway
+        with contextlib.suppress(OSError):  # the pipe is full, so the reader wakes anyway
             os.write(self._wake_write, b"\0")
 
     def _run(self) -> None:
@@ -138,7 +139,7 @@ class Connections:
         return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
 
     def _has_room(self) -> bool:
-        """Returns whether a further connection can be accepted; closes an old connection if necessary."""
+        """Returns whether another connection can be accepted, if necessary in place of the oldest one."""
         oldest = next(iter(self._connections.values()), None)
         full = oldest is not None and len(self._connections) >= self._most
         return not full or (oldest is not None and oldest.begun + _CHANCE <= time.monotonic())
@@ -154,7 +155,7 @@ class Connections:
             except BlockingIOError:
                 return
             except OSError:
-                # No descriptor is left: the longest silent connection is closed.
+                # No descriptor is left: close the connection that has been silent the longest.
                 if not self._close_oldest():
                     time.sleep(_BREATH)
                 return
@@ -176,7 +177,7 @@ class Connections:
         connection.close()
 
     def _close_oldest(self) -> bool:
-        """Closes the oldest connection if possible; returns whether one was closed."""
+        """Closes the oldest connection; returns False if there is none."""
         oldest = next(iter(self._connections.values()), None)
         if oldest is not None:
             self._close(oldest)
@@ -199,7 +200,7 @@ class Connections:
                 self._whole.append(connection)
 
     def _linger(self) -> None:
-        """Waits for clients to close their connections after the response."""
+        """Lets connections with a finished response wait for the client's close, until a deadline."""
         while not self._done.empty():
             connection = _Connection(self._done.get(), _LINGER, answered=True)
             if len(self._connections) < self._most:
@@ -219,7 +220,7 @@ class Connections:
             connection = self._whole.popleft()
             try:
                 threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
-            except RuntimeError:  # "can't start new thread"
+            except RuntimeError:  # Python cannot start a thread
                 connection.close()
                 self._slots.release()
                 time.sleep(_BREATH)

@@ -1,4 +1,4 @@
-"""The two protocols: ECS's container credentials, and EC2's metadata service (version 2 only).
+"""Responds to requests of two protocols: ECS's container credentials, and EC2's metadata service (version 2 only).
 
 Sources: AWS SDKs and Tools Reference Guide, "Container credential provider"; Amazon EC2 User Guide, "Use the
 Instance Metadata Service to access instance metadata".

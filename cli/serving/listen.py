@@ -10,8 +10,8 @@ from ..terminal.messages import UsageError
 
 __all__ = ["check_inherited", "identity", "tcp_listener", "unix_listener", "unlink_socket"]
 
-_BACKLOG = 4096  # the kernel limits it to net.core.somaxconn
-_LONGEST_PATH = 107  # bytes, unix(7)
+_BACKLOG = 4096  # pending connections; the kernel's limit is net.core.somaxconn
+_LONGEST_PATH = 107  # bytes of a unix socket's path (unix(7))
 
 
 def tcp_listener(address: str, port: int) -> socket.socket:
@@ -37,7 +37,7 @@ def tcp_listener(address: str, port: int) -> socket.socket:
 
 
 def unix_listener(path: str, mode: int) -> socket.socket:
-    """Returns a listener at `path`, whose mode is never wider than `mode`. Replaces an unused socket.
+    """Returns a listener on a unix socket at `path` with permissions `mode`; replaces an unused socket.
 
     Raises UsageError if another program listens on the socket, or if the path is not a socket.
     """
@@ -45,7 +45,7 @@ def unix_listener(path: str, mode: int) -> socket.socket:
         raise UsageError(f"--socket {path!r}: expected a path of 1 to {_LONGEST_PATH} bytes; choose a shorter one")
     _make_way(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    # bind creates the mode 0777 minus the umask; a later chmod would be too late.
+    # bind() creates the file with mode 0777 minus the umask; a later chmod would leave a gap.
     before = os.umask(0o777 & ~mode)
     try:
         listener.bind(path)
@@ -60,20 +60,20 @@ def unix_listener(path: str, mode: int) -> socket.socket:
 
 
 def identity(path: str) -> tuple[int, int]:
-    """Returns device and inode of the file. Raises OSError."""
+    """Returns the (device, inode) of a file, without following a symbolic link. Raises OSError."""
     found = os.lstat(path)
     return found.st_dev, found.st_ino
 
 
 def unlink_socket(path: str, bound: tuple[int, int]) -> None:
-    """Removes the socket's file, unless a different file has replaced it."""
+    """Removes the socket's file if it is still the one that this process bound (`bound`: its `identity`)."""
     with contextlib.suppress(OSError):
         if identity(path) == bound:
             os.unlink(path)
 
 
 def check_inherited(found: socket.socket) -> None:
-    """Raises UsageError for an unsuitable socket from systemd; the message names the unit's correct setting."""
+    """Raises UsageError if a socket from systemd is unsuitable; the message names the unit's correct setting."""
     if found.type != socket.SOCK_STREAM or not found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         raise UsageError(
             "the socket unit passes a socket that does not listen for streams; use ListenStream=, Accept=no"
@@ -93,7 +93,7 @@ def check_inherited(found: socket.socket) -> None:
 
 
 def _is_loopback(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    # Not ::ffff:127.0.0.1, since SDKs write its Host header in several ways.
+    # ::ffff:127.0.0.1 is refused, since SDKs write its Host header in several ways.
     return address.is_loopback and not getattr(address, "ipv4_mapped", None)
 
 
@@ -111,7 +111,7 @@ def _make_way(path: str) -> None:
         try:
             probe.connect(path)
         except ConnectionRefusedError:
-            # Of a process that could not clean up.
+            # The socket of a process that could not clean up.
             os.unlink(path)
         except OSError as error:
             reason = error.strerror or "no response"

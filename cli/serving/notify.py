@@ -1,4 +1,4 @@
-"""The protocol of systemd services: passed sockets, and messages to systemd (sd_listen_fds(3), sd_notify(3))."""
+"""Takes over sockets from systemd (sd_listen_fds(3)), and reports the service's state to it (sd_notify(3))."""
 
 import contextlib
 import os
@@ -51,11 +51,11 @@ class Notifier:
         """Sends lines such as READY=1; failures are ignored."""
         if not self._address:
             return
-        # Not even for missing descriptors: clients may hold them all for a moment.
+        # Also ignored if no descriptor is left, since clients may use all of them for a moment.
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
             sock.settimeout(1)
             sock.sendto("\n".join(lines).encode(), self._address)
 
     def reloading(self) -> None:
-        """Announces a reload to systemd; READY=1 announces its end. The time stamp is for Type=notify-reload."""
+        """Tells systemd that a reload begins; a later READY=1 ends it. Type=notify-reload needs the time stamp."""
         self.send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")

@@ -13,12 +13,12 @@ _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _LINE = re.compile(rb"(" + _TOKEN + rb") (\S+) HTTP/(\d)\.(\d)")
 _FIELD = re.compile(rb"(" + _TOKEN + rb"):[ \t]*([\t\x20-\x7e\x80-\xff]*)")
 _TARGET = re.compile(rb"(/[\x21-\x22\x24-\x3e\x40-\x7e]*)(\?[\x21-\x22\x24-\x7e]*)?")
-# A line end other than CR LF, except for a final CR whose LF may follow.
+# Matches a line end other than CR LF, except a final CR, whose LF may still arrive.
 _BARE = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)")
 
 
 class Request(NamedTuple):
-    """Method, path without query, and fields by lower-case name."""
+    """A request's method, path without query, and header fields by lower-case name."""
 
     method: str
     path: str
@@ -26,7 +26,7 @@ class Request(NamedTuple):
 
 
 class RefusedError(Exception):
-    """A request that is refused with this status, code and message."""
+    """A request that is refused, with the status, code and message of the response."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(status, code, message)
@@ -36,7 +36,7 @@ class RefusedError(Exception):
 
 
 def is_whole(data: bytes) -> bool:
-    """Returns whether the head is complete, or is already certain to be refused."""
+    """Returns True if the request head is complete, or if it is already invalid."""
     return b"\r\n\r\n" in data or len(data) > LONGEST_HEAD or _BARE.search(data) is not None
 
 
@@ -65,7 +65,7 @@ def _fields(lines: list[bytes]) -> dict[str, str]:
     fields: dict[str, str] = {}
     for line in lines:
         found = _FIELD.fullmatch(line)
-        if found is None:  # a folded line, a blank before the colon, a control character
+        if found is None:  # refuses a folded line, a blank before the colon, and control characters
             raise RefusedError(400, "BadRequest", "invalid header field")
         name = found[1].decode("ascii").lower()
         if name in fields:

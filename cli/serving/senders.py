@@ -1,4 +1,4 @@
-"""Detects the sender of a request by header fields: a local program, a web page, or a proxy."""
+"""Refuses requests of web pages and proxies, which their header fields reveal; accepts local programs."""
 
 import ipaddress
 import re
@@ -8,11 +8,11 @@ from .request import RefusedError
 
 __all__ = ["check_host", "check_sender"]
 
-# Fields that proxies, load balancers and CDNs add (RFC 9110 §7.6, RFC 7239, RFC 8586, RFC 9440, and vendors'), by
-# the words that they have in common. No SDK sends one.
+# Words in the names of fields that proxies, load balancers and CDNs add (RFC 9110 §7.6, RFC 7239, RFC 8586, RFC
+# 9440, and vendors' own). No SDK sends such a field.
 _FORWARDED = re.compile(
     r"via|max-forwards|cdn-loop|te|.*forward.*|.*prox(y|ied).*|(client|x-client)-cert.*|front-end-.*|surrogate-.*"
-    # The address, name, port or protocol that a request had in front of the proxy.
+    # The client's address, name, port or protocol, as the proxy saw it.
     r"|.*(client|cluster|connect(ing|ion)?|external|original|origin|originating|peer|real|remote|socket|source|src|"
     r"true|user)[_-]?(ip|addr|address|host|port|proto|scheme|ur[il]).*"
     r"|.*[_-](ip|addr)|x-(host|scheme|proto|protocol|port|https|ssl|tls|method|http-method|cluster|rewrite|original|"
@@ -21,7 +21,7 @@ _FORWARDED = re.compile(
     r"incap|ingress|istio|kong|nf|nginx|sucuri|traefik|vercel|zeabur|amz-cf|ms-(fe|edge))-.*"
     r"|(x-)?(remote|auth-request|authenticated|authentik|webauth)-.*|(x-)?ssl-.*|x-amzn?-(oidc|tls|mtls)-.*"
 )
-_PAGE = re.compile(r"origin|referer|cookie|sec-(?!fetch-mode$).*")  # Node's fetch sends Sec-Fetch-Mode
+_PAGE = re.compile(r"origin|referer|cookie|sec-(?!fetch-mode$).*")  # not Sec-Fetch-Mode, which Node's fetch sends
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(?::(\d{1,5}))?")
 
 
@@ -35,9 +35,9 @@ def check_sender(fields: Mapping[str, str]) -> None:
 
 
 def check_host(host: str | None, port: int | None) -> None:
-    """Raises RefusedError unless `host` names this machine, with `port` (None: any) or without a port.
+    """Raises RefusedError unless `host` is a loopback address or localhost, with `port` (None: any) or no port.
 
-    A web page whose name resolves to this machine sends this name as host, and cannot send a loopback address.
+    This stops DNS rebinding: a web page whose name resolves to this machine sends that name as the host.
     """
     found = _HOST.fullmatch((host or "").lower())
     if found is None or not _is_loopback(found[1]) or (port and found[2] and int(found[2]) != port):

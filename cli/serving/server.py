@@ -1,4 +1,4 @@
-"""The server for credentials, which handles the connections of all its sockets."""
+"""The credential server, which handles the connections of all its sockets."""
 
 import socket
 import time
@@ -10,13 +10,13 @@ from .handler import Service, respond
 
 __all__ = ["CredentialServer"]
 
-_LAST_ANSWERS = 2.0  # seconds for responses in progress when the server ends
+_LAST_ANSWERS = 2.0  # seconds to wait for responses in progress when the server stops
 
 
 class CredentialServer:
     """Serves `service` on bound, listening sockets, which it closes. A context manager.
 
-    Clients of the port cannot block those of the unix socket: each socket has its own threads.
+    Each socket has its own threads, so clients of the port cannot block those of the unix socket.
     """
 
     def __init__(self, listeners: Sequence[socket.socket], service: Service) -> None:

@@ -1,4 +1,4 @@
-"""The served credentials: fetched once for all clients, and renewed before they expire."""
+"""Stores the served credentials: fetches them once for all clients, and renews them before they expire."""
 
 import queue
 import random
@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Store", "UnavailableError"]
 
-# botocore refreshes in the last 15 minutes, and with less would fetch for each request.
+# botocore refreshes credentials in their last 15 minutes, so with fewer left it would ask for each request.
 _AHEAD = 15 * 60  # seconds
 _JITTER = 5 * 60  # seconds; spreads the requests of machines that were started together
-_AGAIN = 10.0  # seconds after a failure; doubled after each further one
-_AT_MOST = 120.0  # seconds between two tries
-_DISTRUSTED = 24 * 3600.0  # seconds after a wrong password: the TPM counts them, and a lockout affects all keys
-_UNCHANGED = 60.0  # seconds until a cache that returned the same credentials is read again
-_CLOCK_STEP = 5.0  # seconds back from which a clock was set, and is not just slow
+_AGAIN = 10.0  # seconds to the next try after a failure; doubled after each further failure
+_AT_MOST = 120.0  # seconds between two tries, at most
+# Seconds to the next try after a wrong password: the TPM counts failures, and a lockout affects all keys.
+_DISTRUSTED = 24 * 3600.0
+_UNCHANGED = 60.0  # seconds to the next try if the cache returned the same credentials
+_CLOCK_STEP = 5.0  # seconds; a clock that goes back more than this was set, not slowed down
 _PATIENCE = 20.0  # seconds that a client waits for a fetch
 
 
@@ -45,8 +46,8 @@ class _Held(NamedTuple):
 class Store:
     """Credentials from `fetch`, renewed when 15 to 20 minutes are left (or a third of their lifetime).
 
-    `get` is for many threads. Only the main thread fetches, so a signal ends a fetch like a
-    run of the program, and leaves the TPM clean. `clock` returns POSIX seconds.
+    `get` is for many threads. Only the main thread fetches, so a signal interrupts a fetch, and the TPM is left
+    clean. `clock` returns POSIX seconds.
     """
 
     def __init__(self, fetch: Callable[[], "Credentials"], clock: Callable[[], float] = time.time) -> None:
@@ -75,12 +76,12 @@ class Store:
 
     @property
     def due(self) -> float:
-        """The time of the next fetch in POSIX seconds, postponed after a failure; 0 if the clock was set back."""
-        # If the clock was set back, seconds would become hours.
+        """The time of the next fetch in POSIX seconds, later after a failure; 0 if the clock was set back."""
+        # With a clock that was set back by hours, the wait would be hours too long.
         return self._due if self._clock() > self._set_at - _CLOCK_STEP else 0.0
 
     def get(self) -> "Credentials":
-        """Returns valid credentials; waits only if there are none. Raises UnavailableError."""
+        """Returns valid credentials; waits for a fetch only if none are valid. Raises UnavailableError."""
         if found := self._good():
             return found
         with self._changed:
@@ -95,7 +96,7 @@ class Store:
         return found
 
     def fetch(self) -> None:
-        """Fetches new credentials; for one thread only. After an error, the old credentials remain.
+        """Fetches new credentials, in the main thread only. After an error, the old credentials remain.
 
         Raises UsageError, and the errors of the function `fetch`.
 
@@ -105,7 +106,8 @@ class Store:
         try:
             found = self._fetch()
             now = self._clock()
-            # By our clock: if it were an hour slow, they would be served for an hour after their expiry.
+            # Converted to this machine's clock: with a clock an hour slow, expired credentials would be served for
+            # an hour.
             end = parse_rfc3339(found.expiration) - found.clock_offset
             if end <= now:
                 raise UsageError(
@@ -123,12 +125,12 @@ class Store:
         if held is not None and found.access_key_id == held.credentials.access_key_id:
             due = min(now + _UNCHANGED, end)
         else:
-            # A third, if 15 minutes are most of their lifetime.
+            # Renewed when a third of their lifetime is left, if that is less than 15 minutes.
             due = max(end - min(_AHEAD + random.uniform(0, _JITTER), (end - now) / 3), now + 1)  # noqa: S311
         self._finish(_Held(found, now, end), due)
 
     def wake(self) -> None:
-        """Ends the wait in `rest`; may be called in a signal handler."""
+        """Ends the wait in `rest`. A signal handler may call this."""
         self._calls.put(None)
 
     def rest(self, seconds: float) -> None:
@@ -142,7 +144,7 @@ class Store:
 
     def close(self) -> None:
         """Ends fetching; waiting clients get an error."""
-        # A signal may have interrupted our own `with`; then the clients' timeout ends their wait.
+        # A signal may have interrupted this thread inside `with`; the clients' timeout then ends their wait.
         if self._changed.acquire(timeout=1):
             self._closed = True
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""The tokens of clients: the token in the token file, and those of the metadata service."""
+"""The authorization tokens of clients: one in the token file, and those that the metadata service issues."""
 
 import hmac
 import os
@@ -12,8 +12,8 @@ from ..terminal.messages import UsageError
 
 __all__ = ["Sessions", "TokenFile"]
 
-_GRACE = 60.0  # seconds in which a replaced token is still valid, for clients that have just read it
-_FORM = re.compile(rb"[\x21-\x7e]{16,1024}")  # fits into an Authorization header, and cannot be guessed
+_GRACE = 60.0  # seconds for which a replaced token stays valid, for clients that have just read it
+_FORM = re.compile(rb"[\x21-\x7e]{16,1024}")  # characters: fits into an Authorization header, cannot be guessed
 
 
 class TokenFile:
@@ -36,15 +36,15 @@ class TokenFile:
         return f"<TokenFile {self._path}>"
 
     def write(self) -> None:
-        """Creates the file, if it was missing. Raises UsageError, OSError."""
+        """Creates the token file if it was missing. Raises UsageError, OSError."""
         if self.made and not self._token:
             token = secrets.token_urlsafe(32).encode()
-            # Does not overwrite a file that was created meanwhile.
+            # Fails if another program has created the file in the meantime.
             write_whole(self._path, token)
             self._token = token
 
     def renew(self) -> None:
-        """Writes a new token to a file of this process, or reads the user's file again.
+        """Writes a new token if this process created the file, or else reads the user's file again.
 
         Raises UsageError, OSError.
         """
@@ -52,18 +52,18 @@ class TokenFile:
         if hmac.compare_digest(new, self._token):
             return
         was = self._before, self._before_until, self._token
-        # Before it is in the file, whose readers may use it at once.
+        # The token is accepted before it is in the file, whose readers may use it at once.
         self._before, self._before_until, self._token = self._token, time.monotonic() + _GRACE, new
         if self.made:
             try:
                 write_whole(self._path, new, force=True)
             except BaseException:
-                # The file still has the old one, which must stay valid.
+                # The file still contains the old token, which must stay valid.
                 self._before, self._before_until, self._token = was
                 raise
 
     def close(self) -> None:
-        """Removes the file if this process created it and it was not replaced."""
+        """Removes the token file, if this process created it and no other file has replaced it."""
         if not (self.made and self._token):
             return
         try:
@@ -73,7 +73,7 @@ class TokenFile:
             return
 
     def opens(self, given: str) -> bool:
-        """Returns whether `given` matches the current token, or the one replaced within the last minute.
+        """Returns whether `given` is the current token, or the previous one within a minute of its replacement.
 
         Compares in constant time.
         """
@@ -84,7 +84,7 @@ class TokenFile:
 
 
 def _is_to_be_made(path: str) -> bool:
-    """Returns whether the file is missing. Raises UsageError early if it cannot be created."""
+    """Returns whether the token file is missing. Raises UsageError if it is, and cannot be created."""
     try:
         os.lstat(path)
     except FileNotFoundError:
@@ -135,7 +135,7 @@ def _read(path: str) -> bytes:
 
 
 class Sessions:
-    """The tokens of the metadata service (IMDSv2).
+    """Issues and checks the session tokens of the metadata service (IMDSv2).
 
     A token contains its expiry and a MAC. Tokens are not stored, so a flood of requests cannot displace another
     client's token. Tokens become invalid when the process ends.
@@ -154,7 +154,7 @@ class Sessions:
         return f"{said}.{self._mac(said)}"
 
     def has(self, token: str) -> bool:
-        """Returns whether `token` is valid; in constant time."""
+        """Returns whether this process issued `token` and it has not expired; compares in constant time."""
         said, _, mac = token.rpartition(".")
         ours = hmac.compare_digest(mac.encode("utf-8", "replace"), self._mac(said).encode())
         return ours and int(said.partition(".")[0]) > time.monotonic_ns()

@@ -1,1 +1,1 @@
-"""The user interface: options, files, prompts, messages and colors."""
+"""The user interface in a terminal: options, files, prompts, messages and colors."""

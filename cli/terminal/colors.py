@@ -56,9 +56,9 @@ def _coloured(trees: Iterable[Node]) -> None:
         if number:
             console.print()
         for line in lines(tree):
-            # Unwrapped like plain text: with a terminal's own wrapping, copied lines stay whole.
+            # Lines are not wrapped, like plain text: the terminal wraps them, and copied lines stay whole.
             console.print(_styled(line, Text()), soft_wrap=True)
-        # As bytes: these control characters are ours, and must reach the terminal (`streams.printed`).
+        # Written as bytes, since `streams.printed` would escape the control characters of the colors.
         sys.stdout.flush()
         sys.stdout.buffer.write(text.getvalue().encode(sys.stdout.encoding, "backslashreplace"))
         text.seek(0)
@@ -66,7 +66,7 @@ def _coloured(trees: Iterable[Node]) -> None:
 
 
 def _styled(line: Line, text: "Text") -> "Text":
-    """Returns a line in colors; its characters are those of the plain line."""
+    """Appends a line in colors to `text`, and returns it; the characters are those of the plain line."""
     plain = printable(line.text)
     text.append(plain)
     if line.error:

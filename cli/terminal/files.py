@@ -1,4 +1,4 @@
-"""Files that the user names: read with a size limit, and written atomically."""
+"""Reads files that the user names, with a size limit, and writes files atomically."""
 
 import contextlib
 import os
@@ -42,7 +42,7 @@ def read_small(path: str, limit: int = LIMIT) -> bytes:
 
 
 def read_key_file(path: str) -> "KeyFile":
-    """Reads the TSS2 PRIVATE KEY in a file. Notes unknown fields. Raises UsageError, KeyFileError."""
+    """Reads a TSS2 PRIVATE KEY file, and prints a note of unknown fields. Raises UsageError, KeyFileError."""
     from tpmwire.errors import KeyFileError  # noqa: PLC0415 - other files need nothing of the TPM
     from tpmwire.keys.keyfile import parse  # noqa: PLC0415 - likewise
 
@@ -58,18 +58,18 @@ def read_key_file(path: str) -> "KeyFile":
 
 def read_stdin(limit: int) -> str:
     """Reads up to `limit` bytes from standard input, as text. Raises UsageError if it is closed."""
-    if sys.stdin is None:  # closed by the caller
+    if sys.stdin is None:  # None if the parent process closed it
         raise UsageError("cannot read the request: standard input is closed; redirect it from a file or program")
     return sys.stdin.buffer.read(limit).decode("utf-8", "replace")
 
 
 def temporary_beside(path: str) -> str:
-    """Returns an unused, unpredictable name in the directory of `path`."""
+    """Returns the path of an unused, unpredictable name in the directory of `path`."""
     return f"{path}.{os.urandom(8).hex()}.tmp"
 
 
 def remove_drafts(path: str) -> None:
-    """Removes temporary files of killed runs beside `path`; they may contain a secret that was removed since."""
+    """Removes temporary files that killed runs left beside `path`, since they may contain a removed secret."""
     directory, name = os.path.split(path)
     draft = re.compile(rf"{re.escape(name)}\.[0-9a-f]+\.tmp")
     with contextlib.suppress(OSError), os.scandir(directory or ".") as entries:
@@ -95,7 +95,7 @@ def write_whole(path: str, data: bytes, *, force: bool = False, durable: bool = 
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        error.filename = path  # the name that the user knows
+        error.filename = path  # errors name the file that the user knows
         raise
     try:
         with open(descriptor, "wb") as file:
@@ -106,7 +106,7 @@ def write_whole(path: str, data: bytes, *, force: bool = False, durable: bool = 
         if force:
             os.replace(temporary, path)
         else:
-            os.link(temporary, path)  # fails where the path exists, unlike a rename
+            os.link(temporary, path)  # fails if the path exists, unlike a rename
     except FileExistsError as error:
         raise UsageError(f"{path} exists; --force replaces it") from error
     except OSError as error:

@@ -15,8 +15,8 @@ def protect_memory() -> None:
     """
     import resource  # noqa: PLC0415 - Debian's python3-minimal lacks it, and `guarded` says so in one line
 
-    # A limit of 1, not 0: too small for a core file, and the one value that also stops the kernel from
-    # piping a core to a handler, for which it ignores the limit otherwise (core(5)).
+    # The limit is 1 and not 0: the kernel ignores other limits for a core that it pipes to a handler (core(5)),
+    # and 1 byte is too small for a core file.
     _, hard = resource.getrlimit(resource.RLIMIT_CORE)
     limit = 1 if hard == resource.RLIM_INFINITY else min(1, hard)
     resource.setrlimit(resource.RLIMIT_CORE, (limit, limit))
@@ -25,9 +25,9 @@ def protect_memory() -> None:
 
 
 def _prctl(option: int, value: int) -> None:
-    """Calls prctl(2)."""
+    """Calls prctl(2); ignores errors."""
     try:
-        # The core of ctypes: loading all of it takes several milliseconds of each run.
+        # _ctypes instead of ctypes, whose import would add several milliseconds to each run.
         from _ctypes import call_function, dlopen, dlsym  # noqa: PLC0415 - not on every Python
 
         program = dlopen(None, 0)  # type: ignore[arg-type]

@@ -39,7 +39,7 @@ _program = "tpmwire"
 
 
 class UsageError(Exception):
-    """The user's input is not valid: a wrong option, or a missing or impossible value."""
+    """An error in the user's input, such as a wrong option, or a missing or impossible value."""
 
 
 class Interrupted(BaseException):
@@ -58,17 +58,17 @@ def exit_codes_help() -> str:
 
 def note(text: str) -> None:
     """Prints one line for the user on stderr."""
-    if sys.stderr is None:  # closed by the caller; print would use stdout instead
+    if sys.stderr is None:  # None if the parent process closed it; print would use stdout instead
         return
     try:
         print(printable(text), file=sys.stderr, flush=True)
     except OSError:
-        # A failing stderr must not cost the result.
+        # The result must not be lost because stderr fails.
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
 
 
 def warn(text: str) -> None:
-    """Prints a warning on stderr, after the name of the running program."""
+    """Prints a warning on stderr, prefixed with the program's name."""
     note(f"{_program}: warning: {text}")
 
 
@@ -107,7 +107,7 @@ def _named(program: str) -> Iterator[None]:
 
 
 def _flush_stdout() -> None:
-    if sys.stdout is None:  # closed by the caller
+    if sys.stdout is None:  # closed by the parent process
         return
     try:
         sys.stdout.flush()
@@ -119,12 +119,12 @@ def _flush_stdout() -> None:
 
 
 def _give_up_stdout() -> None:
-    """Discards unwritten output after a failed write; Python would otherwise retry the write at exit."""
+    """Discards unwritten output on stdout after a failed write, which Python would otherwise retry at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def explain_error(error: Exception) -> tuple[int, str]:
-    """Returns an error's exit code and its message."""
+    """Returns (exit code, message) for an error."""
     found = next((EXIT_CODES[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in EXIT_CODES), None)
     if found is not None:
         return found[0], "; ".join([_one_line(error), *getattr(error, "__notes__", ())])
@@ -168,7 +168,8 @@ def _signals_interrupt() -> Iterator[None]:
 
     def interrupt(number: int, _frame: object) -> NoReturn:
         for other in numbers:
-            # Not SIG_IGN: Python would print a traceback for a second signal that is already pending.
+            # An empty handler, not SIG_IGN: Python would print a traceback for a second signal that is already
+            # pending.
             signal.signal(other, lambda *_: None)
         raise Interrupted(number)
 
@@ -176,14 +177,15 @@ def _signals_interrupt() -> Iterator[None]:
         if not isinstance(found.exc_value, Interrupted):
             hook(found)
             return
-        # Python may swallow it, for example in a callback of its import system: raise again soon.
+        # Raised again soon, since Python may swallow the exception, for example in a callback of its import
+        # system.
         ended = found.exc_value.number
         signal.signal(signal.SIGALRM, lambda *_: interrupt(ended, None))
         signal.setitimer(signal.ITIMER_REAL, 0.001)
 
     before = {number: signal.getsignal(number) for number in numbers}
     for number in numbers:
-        if before[number] is not signal.SIG_IGN:  # nohup stays in force
+        if before[number] is not signal.SIG_IGN:  # a signal that nohup ignores stays ignored
             signal.signal(number, interrupt)
     hook, sys.unraisablehook = sys.unraisablehook, lost
     try:

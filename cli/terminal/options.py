@@ -1,4 +1,4 @@
-"""Options that several commands share, their types, and Go's flag syntax."""
+"""Defines options that several commands share, their types, and a parser with Go's flag syntax."""
 
 import argparse
 import os
@@ -47,10 +47,10 @@ class TpmSettings:
 class Parser(argparse.ArgumentParser):
     """argparse without abbreviations of options, and with one-line errors."""
 
-    _empty_is_absent = False  # as in Go, where options are empty by default
+    _empty_is_absent = False  # an empty value counts as absent, as in Go
 
     def __init__(self, *, epilog: str | None = None, **settings: Any) -> None:
-        # add_subparsers() creates one too, with settings that depend on the version of Python.
+        # add_subparsers() also creates a Parser, with arguments that depend on the version of Python.
         super().__init__(
             epilog=epilog or exit_codes_help(),
             formatter_class=_Formatter,
@@ -61,7 +61,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         hint = ""
         if found := re.match(r"unrecognized arguments: .*?(--?[^\s=]+)", message):
-            message = found[0]  # The rest may contain a password.
+            message = found[0]  # The other arguments may contain a password.
             hint = suggestion(found[1], self._all_options())
         elif found := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):
             hint = suggestion(found[1], [word.strip(" '") for word in found[2].split(",")])
@@ -78,7 +78,7 @@ class Parser(argparse.ArgumentParser):
         return found
 
     def action_of(self, name: str) -> argparse.Action | None:
-        """Returns the action of an option; ignores hyphens, underscores and capitals."""
+        """Returns the argparse action of an option; ignores hyphens, underscores and capitals in its name."""
         if name in self._option_string_actions or not name.startswith("--"):
             return self._option_string_actions.get(name)
         alike = {id(action): action for known, action in self._option_string_actions.items() if _same(known, name)}
@@ -102,7 +102,7 @@ class Parser(argparse.ArgumentParser):
         if program is not None and args and "--" in args:
             own = list(args[args.index("--") + 1 :])
             if getattr(found, program.dest) != own:
-                # argparse would remove it, and git checkout FILE differs from git checkout -- FILE.
+                # argparse would remove the second --, and git checkout FILE differs from git checkout -- FILE.
                 self.error("the program's arguments contain --; put another -- before the program")
         return found
 
@@ -121,7 +121,7 @@ class Parser(argparse.ArgumentParser):
             elif action.type is flag:
                 given.append(f"{name}=true")
             elif action.nargs is None and (following := next(rest, None)) is not None:
-                # Even if it begins with a hyphen, as a password may.
+                # The next argument is the value even if it begins with a hyphen, as a password may.
                 given.append(f"{name}={following}")
             else:
                 given.append(name)
@@ -130,12 +130,13 @@ class Parser(argparse.ArgumentParser):
 
     def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
         if action.option_strings and action.nargs is None and arg_strings == ["--"]:
-            # An ordinary value, such as a password; argparse before Python 3.13 drops it.
+            # The value "--" is an ordinary one, such as a password; argparse before Python 3.13 drops it.
             value = self._get_value(action, "--")
             self._check_value(action, value)
             return value
         if action.metavar in _NEVER_EMPTY and "" in arg_strings and not self._empty_is_absent:
-            # As from an unset shell variable: the intended policy, password or PCRs would be lost.
+            # An empty value may come from an unset shell variable: the intended policy, password or PCRs would be
+            # lost.
             raise argparse.ArgumentError(action, "expected a value, got an empty one")
         return super()._get_values(action, arg_strings)
 
@@ -155,7 +156,7 @@ class Parser(argparse.ArgumentParser):
 
 
 class Once(argparse._StoreAction):
-    """An option that accepts one value only: a second, different one is an error."""
+    """An argparse action for an option with one value: a second, different value is an error."""
 
     def __call__(
         self,
@@ -191,11 +192,11 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 
 class Program(argparse._StoreAction):
-    """A positional argument: a program and its arguments, after `--`. Errors mention a missing `--`."""
+    """An argparse action for a program and its arguments after `--`; errors mention a missing `--`."""
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """A formatter that computes the width itself: argparse would import shutil, zlib, bz2 and lzma."""
+    """A help formatter that computes the width itself: argparse would import shutil, zlib, bz2 and lzma."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, width=_columns() - 2)
@@ -213,7 +214,7 @@ def _columns() -> int:
 
 
 def flag(text: str) -> bool:
-    """Parses a boolean in Go's syntax."""
+    """Parses a boolean in Go's syntax, such as `true`, `t` or `1`."""
     if text in _TRUE:
         return True
     if text in _FALSE:
@@ -268,14 +269,14 @@ def add_tpm_options(parser: argparse._ActionsContainer, patience: str = "2s") ->
 
 
 def filled(text: str) -> str:
-    """Returns the text. Raises ArgumentTypeError if it is empty, as with an unset shell variable."""
+    """Returns the text unchanged. Raises ArgumentTypeError if it is empty, as from an unset shell variable."""
     if not text.strip():
         raise argparse.ArgumentTypeError("the value is empty; give a value, or remove the option")
     return text
 
 
 def auth_from(value: str | None, file: str | None, *variables: str) -> Secret:
-    """Returns an authValue: that of the option, of the file, or of the first variable that is set, else empty."""
+    """Returns an authValue from the option, the file, or the first variable that is set; else an empty one."""
     if value:
         return Secret(value.encode())
     if file is not None:

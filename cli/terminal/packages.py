@@ -1,4 +1,4 @@
-"""Diagnoses missing modules and old packages, and states the package to install."""
+"""Diagnoses missing and outdated packages, and names the package to install."""
 
 import sys
 from itertools import takewhile
@@ -9,7 +9,7 @@ __all__ = ["FLOORS", "explained", "package_name", "version_numbers"]
 FLOORS = {"asn1crypto": (1, 5), "construct": (2, 10, 68), "cryptography": (38,), "OpenSSL": (23, 0)}
 """The oldest supported versions of the packages in pyproject.toml, by module."""
 
-_NAMES = {"OpenSSL": "pyOpenSSL"}  # packages whose name differs from their module's
+_NAMES = {"OpenSSL": "pyOpenSSL"}  # modules whose package has a different name
 _OURS = ("cli", "sigv4", "tpmwire")
 
 
@@ -18,7 +18,7 @@ def explained(error: Exception) -> str | None:
     if isinstance(error, ImportError):
         return _old(_top(error.name)) or _not_imported(error)
     if isinstance(error, AttributeError | TypeError):
-        # A function or an argument that an older version lacks.
+        # These errors mean that a package lacks a function or an argument, so it may be too old.
         return next(filter(None, map(_old, FLOORS)), None) or _at_odds(error)
     return None
 

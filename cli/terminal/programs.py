@@ -14,7 +14,7 @@ __all__ = ["running"]
 def running(
     words: Sequence[str], *, end: int = signal.SIGTERM, **options: Any
 ) -> "Iterator[subprocess.Popen[bytes]]":
-    """Starts a program. At the end of the block, sends `end` to a running program, and closes its pipes.
+    """Starts a program for the duration of a block; at its end, sends the signal `end` and closes the pipes.
 
     `options` are those of subprocess.Popen. Raises the errors of Popen.
     """
@@ -31,10 +31,10 @@ def running(
 
 @contextlib.contextmanager
 def _undelivered() -> "Iterator[_Unblock | None]":
-    """Delivers signals that end this process after the block: inside Popen they would leave the program running.
+    """Defers signals that end this process until the block ends: in Popen, they would leave the program running.
 
-    Yields a function that unblocks them, for the program, which inherits the blocked signals. Yields None if
-    there are other threads: with them, Python must not run between fork and exec.
+    Yields a function that unblocks the signals in the new program, which inherits the blocked ones. Yields None if
+    other threads run: Python code must not run between fork and exec then.
     """
     if threading.active_count() > 1:
         yield None

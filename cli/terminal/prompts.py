@@ -11,7 +11,7 @@ __all__ = ["agreed", "ask_secret", "check_agreed"]
 
 
 def agreed(question: str) -> bool | None:
-    """Asks a yes-or-no question; returns None if standard input is not a terminal."""
+    """Asks a yes-or-no question, and returns the reply; returns None if standard input is not a terminal."""
     if sys.stdin is None or sys.stdin.closed or not sys.stdin.isatty():
         return None
     print(f"{printable(question)} [y/N] ", end="", file=sys.stderr, flush=True)
@@ -19,7 +19,7 @@ def agreed(question: str) -> bool | None:
 
 
 def check_agreed(question: str, *, yes: bool) -> None:
-    """Asks to confirm a permanent deletion, at a terminal and without --yes.
+    """Asks the user to confirm a permanent deletion, unless `yes` is set or stdin is not a terminal.
 
     Raises UsageError if the user declines.
     """
@@ -40,5 +40,5 @@ def ask_secret(what: str, otherwise: str) -> bytes:
     except (EOFError, GetPassWarning):
         raise UsageError(f"no terminal to ask for the {what}; {otherwise}") from None
     except UnicodeError:
-        # Without its cause, which contains the input.
+        # `from None`, since the cause contains the input.
         raise UsageError(f"the {what} has characters that this terminal's encoding cannot represent") from None

@@ -1,4 +1,4 @@
-"""Makes output printable, so that untrusted text cannot control a terminal."""
+"""Escapes control characters in output, so that untrusted text cannot control a terminal."""
 
 import contextlib
 import io
@@ -34,7 +34,7 @@ def printed() -> Iterator[None]:
     finally:
         for screen in (sys.stdout, sys.stderr):
             if isinstance(screen, _Screen):
-                with contextlib.suppress(OSError):  # the reader is gone, which `guarded` has handled
+                with contextlib.suppress(OSError):  # the reader has closed the pipe, which `guarded` has handled
                     screen.detach()
         sys.stdout, sys.stderr = before
 
@@ -49,7 +49,7 @@ class _Screen(io.TextIOWrapper):
 
 
 def _screen(stream: TextIO) -> TextIO:
-    # None if it was closed; not a file if a test or a library replaced it.
+    # The stream is None if it was closed, and not a file if a test or a library replaced it.
     if not isinstance(stream, io.TextIOWrapper) or isinstance(stream, _Screen):
         return stream
     stream.flush()

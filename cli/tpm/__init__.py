@@ -1,1 +1,1 @@
-"""TPM access: open, passwords, pins, inventory and cleanup."""
+"""Opens the TPM that the options select; reads passwords and pins; lists what the TPM contains."""

@@ -1,4 +1,4 @@
-"""Describes a TPM in one document: manufacturer, capabilities and lockout state."""
+"""Describes a TPM: manufacturer, capabilities and lockout state."""
 
 import datetime
 from typing import Any
@@ -66,7 +66,7 @@ LIMITS = (
 
 
 def describe_tpm(tpm: "Tpm") -> dict[str, Any]:
-    """Returns the TPM's properties for JSON: numbers, texts, and lists of names as in the standard."""
+    """Returns the TPM's properties as a JSON object: numbers, texts, and lists of the standard's names."""
     pt = {int(which): value for which, value in properties(tpm).items()}
     revision = pt.get(TPM_PT.REVISION, 0)
     implemented = [code.name for code in commands(tpm)]
@@ -93,7 +93,7 @@ def describe_tpm(tpm: "Tpm") -> dict[str, Any]:
 
 
 def _state(pt: dict[int, int]) -> dict[str, Any]:
-    """Returns the variable state: lockout, and the hierarchies with a password."""
+    """Returns the state that changes at run time: lockout, and the hierarchies that have a password."""
     permanent = TPMA_PERMANENT(pt.get(TPM_PT.PERMANENT, 0))
     return {
         "lockout": {
@@ -109,13 +109,13 @@ def _state(pt: dict[int, int]) -> dict[str, Any]:
 
 
 def _text(pt: dict[int, int], which: int) -> str:
-    """Returns the four characters of a property, without trailing zeros."""
+    """Returns a property's 32-bit value as up to four characters, without trailing zeros."""
     octets = pt.get(which, 0).to_bytes(4, "big")
     return "".join(chr(octet) for octet in octets if 0x20 <= octet < 0x7F).strip()
 
 
 def _date(year: int, day: int) -> str | None:
-    """Returns a day of a year as ISO 8601."""
+    """Returns the date of a year and a day of the year in ISO 8601; None if the day is invalid."""
     try:
         return (datetime.date(year, 1, 1) + datetime.timedelta(day - 1)).isoformat()
     except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""Flushes objects and sessions that a TPM creates after the timeout, in a background process."""
+"""Flushes objects and sessions that the TPM returns after a timeout, in a background process."""
 
 import os
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def finish_in_background(clean_up: Callable[[float], None]) -> bool:
         return True
     try:
         os.setsid()
-        # Readers of our output wait until it is closed, which must not depend on this process.
+        # Readers wait until stdout and stderr are closed; the background process must not keep them open.
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in range(3):
             os.dup2(null, descriptor)

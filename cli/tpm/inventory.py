@@ -37,7 +37,7 @@ PAGE = 254
 def list_handles(tpm: "Tpm", kind: str) -> list[int]:
     """Returns the handles of one of `KINDS`.
 
-    Sessions, loaded or saved, have the handle type with which they were opened.
+    The handle of a session has the type with which the session was opened: HMAC or policy.
     """
     found: list[int] = []
     low = 0
@@ -68,20 +68,20 @@ class Row(NamedTuple):
     problem: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the row for `--json`: attributes as a list."""
+        """Returns the row as an object for `--json`, with its attributes as a list."""
         split = None if self.attributes is None else self.attributes.split("|")
         return {**self._asdict(), "attributes": split}
 
 
 def rows(tpm: "Tpm") -> Iterator[Row]:
-    """Returns all objects that the TPM lists."""
+    """Yields a row for each handle that the TPM lists."""
     for kind in KINDS:
         for handle in list_handles(tpm, kind):
             yield from _row(tpm, kind, handle)
 
 
 def _row(tpm: "Tpm", kind: str, handle: int) -> Iterator[Row]:
-    """Returns the row of a handle; no row if the object has disappeared."""
+    """Yields the row of a handle, or nothing if the object no longer exists."""
     shown = f"0x{handle:08x}"
     try:
         if kind in ("transient", "persistent"):
@@ -91,7 +91,7 @@ def _row(tpm: "Tpm", kind: str, handle: int) -> Iterator[Row]:
         elif kind == "permanent":
             yield Row(kind, shown, TPM_RH(handle).name.lower(), name=f"{handle:08x}")
         else:
-            # Saved ones are all listed as HMAC sessions.
+            # The TPM lists all saved sessions as HMAC sessions.
             known = "policy or trial session" if handle >> 24 == TPM_HT.POLICY_SESSION else "HMAC session"
             yield Row(kind, shown, known if kind == "loaded session" else "session")
     except TpmError as error:

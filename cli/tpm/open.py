@@ -1,4 +1,4 @@
-"""Opens the TPM of the options or the environment."""
+"""Opens the TPM that the options or the environment select."""
 
 from tpmwire.tpm import Tpm
 
@@ -10,7 +10,7 @@ __all__ = ["open_tpm"]
 
 
 def open_tpm(args: TpmSettings, *, timeout: float | None = None, for_one_use: bool = False) -> Tpm:
-    """Opens the TPM of the options or the environment; `timeout` (in seconds) overrides --timeout.
+    """Opens the TPM that the options or the environment select; `timeout` (in seconds) overrides --timeout.
 
     A handle in a response that arrives after a signal or a timeout is flushed in the background.
     Raises TransportError.

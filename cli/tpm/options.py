@@ -1,4 +1,4 @@
-"""Shared options for the passwords of a key, its parent and the owner."""
+"""Defines the options for the passwords of a key, its parent and the owner."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""The TPM of a run: that of --tpm-path, of an environment variable, or the default device."""
+"""Selects the TPM of a run: from --tpm-path, an environment variable, or the default device."""
 
 import os
 
@@ -17,7 +17,7 @@ _LOCAL = {"device": "", "swtpm": "host=127.0.0.1", "mssim": "host=127.0.0.1"}
 
 
 def chosen_path(option: str | None) -> str | None:
-    """Returns the path of the option, else of TPMWIRE_TPM_PATH, else of TPM2TOOLS_TCTI; None for the default.
+    """Returns the TPM's path from the option, TPMWIRE_TPM_PATH or TPM2TOOLS_TCTI; None for the default device.
 
     Empty values count as absent. Raises TransportError for an unsupported TPM2TOOLS_TCTI.
     """
@@ -43,14 +43,14 @@ def connect(option: str | None, timeout: float) -> DescriptorTransport:
 
 
 def lasting_path(option: str | None) -> str | None:
-    """Returns `chosen_path` for later runs: under `trace`, the path of the TPM instead of the relay's."""
+    """Returns the TPM's path for later runs: as `chosen_path`, but under `tpmwire trace` not the relay's."""
     path = chosen_path(option)
     relay, _, traced = os.environ.get(TRACED, "").partition(" ")
     return (traced or None) if path and path == relay else path
 
 
 def _tools_path(tcti: str) -> str | None:
-    """Returns the path for TPM2TOOLS_TCTI, `TYPE[:CONFIGURATION]` (tpm2-tss, Tss2_TctiLdr_Initialize)."""
+    """Converts a value of TPM2TOOLS_TCTI, `TYPE[:CONFIGURATION]` (Tss2_TctiLdr_Initialize), to a --tpm-path."""
     kind, _, configuration = tcti.partition(":")
     # The type may be the file name of a library, such as libtss2-tcti-device.so.0.
     kind = os.path.basename(kind).removeprefix("libtss2-tcti-").partition(".so")[0]

@@ -1,4 +1,4 @@
-"""Names and public areas that the user pins."""
+"""Parses Names and public areas that the user pins."""
 
 from tpmwire.channel import WELL_KNOWN, Pin
 from tpmwire.crypto.formulas import digest_size, name_of
@@ -29,7 +29,7 @@ def hex_name(option: str, text: str) -> bytes:
 
 
 def pin_from(name: str | None, public_file: str | None) -> "Pin | None":
-    """Returns the salt key that --tpm-session-encrypt-with-name or -public pins. Raises UsageError."""
+    """Returns the salt key that the user pins by Name, by public key file, or by both. Raises UsageError."""
     if not name and not public_file:
         return None
 
@@ -57,7 +57,7 @@ def _where(text: str) -> int | str:
 
 
 def _public(path: str, pinned: bytes | None, where: int | str | None) -> "TPMT_PUBLIC":
-    """Returns the public area in a file, or builds it from a bare key and the template of the pinned Name."""
+    """Reads a public area from a file, or builds one from a bare public key and the template that fits the pin."""
     try:
         found = read_public_key(read_small(path))
     except KeyFileError as error:

@@ -9,7 +9,7 @@ __all__ = ["print_command"]
 
 
 def print_command(seen: Observed) -> None:
-    """Prints an observed command."""
+    """Prints a line about an observed command on stderr."""
     command = type(seen.command)
     purpose = " ".join((command.__doc__ or "").split("\n\n", maxsplit=1)[0].split())
     if seen.rc:

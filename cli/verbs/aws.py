@@ -8,9 +8,8 @@
 
 whoami needs no permission, and so tests whether a key works. key-info prints the account of any access key id.
 decode-message decodes the encoded message of an UnauthorizedOperation error. web-identity-token prints a JWT about
-the caller for services outside AWS. delegated-access-token exchanges a trade-in token of another
-account for credentials. The last three need the sts: permission of the same name; the last two
-need a region.
+the caller for services outside AWS. delegated-access-token exchanges a trade-in token of another account for
+credentials. The last three need the sts: permission of the same name; the last two need a region.
 """
 
 import argparse
@@ -57,7 +56,7 @@ _QUESTIONS = {
 
 
 class Settings(Sigv4aUseSettings, UseSettings, OutputSettings):
-    """The options of all queries; each query sets only its own."""
+    """The verb's options; each query sets only those that it has."""
 
     question: str
     about: str
@@ -91,7 +90,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         elif name != "decode-message":
             question.add_argument("--json", action="store_true", help="print one JSON object")
         add_sigv4a_use_options(question)
-        # Only delegated-access-token prints credentials.
+        # --format is for delegated-access-token, the only query that prints credentials.
         add_use_options(question, without=() if name == "delegated-access-token" else ("--format",))
 
 
@@ -103,7 +102,7 @@ def _configure_token(parser: argparse.ArgumentParser) -> None:
         metavar="AUDIENCE",
         help="audience of the token; repeat up to 10 times",
     )
-    # sigv4.sts checks the limits.
+    # sigv4.sts checks the limits of the value.
     parser.add_argument(
         "--signing-algorithm", required=True, metavar="ALG", help="signing algorithm: ES384 or RS256"
     )
@@ -130,7 +129,7 @@ def run(args: Settings) -> int:
     Raises UsageError or RequestError before the TPM is opened, and the errors of `StsClient.call`.
     """
     if args.question == "decode-message":
-        # The response is JSON itself.
+        # The decoded message is already JSON.
         print(_ask(args, DecodeAuthorizationMessage(args.about)))
     elif args.question == "whoami":
         who = _ask(args, GetCallerIdentity())
@@ -140,7 +139,7 @@ def run(args: Settings) -> int:
     elif args.question == "web-identity-token":
         token = _ask(args, _web_identity(args))
         values = {"WebIdentityToken": token.token, "Expiration": token.expiration}
-        # The bare token, for $(...).
+        # The token alone, for $(...).
         print(_json(values) if args.json else token.token)
     else:
         put_out(args, lambda: _ask(args, _delegated(args)))

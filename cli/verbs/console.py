@@ -88,7 +88,7 @@ def run(args: Settings) -> int:
 
 
 def _session_seconds(run: RunSettings, duration: str | None) -> int | None:
-    """Returns --session-duration in seconds.
+    """Returns the value of --session-duration in seconds.
 
     Raises UsageError if AWS would refuse the duration or the credentials.
     """
@@ -109,7 +109,7 @@ def _session_seconds(run: RunSettings, duration: str | None) -> int | None:
 def _answer(http: "HttpClient", request: "Request") -> bytes:
     response = http.send(request)
     if response.status != 200:
-        # Without the response's text, which may quote the request.
+        # The message omits the response's text, which may quote the request.
         hint = "check that they have not expired, and that --session-duration is not above the role's maximum"
         message = "the console's sign-in page refused the credentials"
         raise StsError(str(response.status), message, "", response.status, hint)

@@ -107,7 +107,7 @@ def run(args: Settings) -> int:
 
 
 def _session(caller: Caller, request: Request, region: str, signer: Signer) -> Signer:
-    """Returns the signer of a directory bucket's session if the request needs a session, else `signer`."""
+    """Returns a signer with S3 session credentials if the request is for a directory bucket, else `signer`."""
     profile = caller.run.aws_profile
     bucket = bucket_of(request)
     if bucket is None or is_enabled("AWS_S3_DISABLE_EXPRESS_SESSION_AUTH", os.environ, profile):
@@ -118,7 +118,7 @@ def _session(caller: Caller, request: Request, region: str, signer: Signer) -> S
 
 
 def _remark(head: "Response", now: float) -> None:
-    """Prints notes about problems that only the response's headers show."""
+    """Prints notes about problems that the response's headers reveal."""
     if head.status < 300:
         return
 

@@ -121,7 +121,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints a tree for each message; returns 1 if any message cannot be parsed."""
+    """Prints an explanation of each message; returns 1 if any message cannot be parsed."""
     show = printer(args.color)
     code = _code(args.command) if args.command else None
     keys = session_keys(args.salt, args.salt_file, args.auth, args.auth_file)
@@ -152,7 +152,7 @@ def _code(text: str) -> int:
 
 
 def _inputs(words: list[str]) -> list[tuple[bytes, str]]:
-    """Yields the content and name of each input: files and standard input separately, hex arguments joined."""
+    """Returns (content, name) of each input: each file and standard input by itself, all hex arguments joined."""
     inputs, hexes = [], []
     for word in words:
         if word == "-":
@@ -188,7 +188,7 @@ def _explain_recording(data: bytes, where: str, code: int | None, keys: SessionK
 
 
 def _pieces(data: bytes, where: str) -> list[bytes]:
-    """Decodes the whole input.
+    """Decodes hex or binary input to messages.
 
     Text with one message per line is decoded by lines, so a damaged line affects no other.
     """
@@ -196,7 +196,7 @@ def _pieces(data: bytes, where: str) -> list[bytes]:
         raise UsageError(f"{where} has more than {LIMIT} bytes")
     if not data.strip():
         raise UsageError(f"{where} is empty; give a command or response in hex or binary")
-    # A TPM's message begins with a byte that is not text.
+    # Binary: a TPM message begins with a byte that no text has.
     if data[:1] in (b"\x80", b"\x00"):
         return [data]
     lines = [re.sub(r"0x|[\s:,]", "", line.lower()) for line in data.decode("latin-1").splitlines()]
@@ -213,7 +213,7 @@ def _pieces(data: bytes, where: str) -> list[bytes]:
 
 
 def _pair_messages(messages: list[bytes]) -> list[tuple[bytes, bytes]]:
-    """Yields consecutive messages as commands and their responses."""
+    """Pairs each command with the response after it, or with b"" if there is none. Raises UsageError."""
     pairs: list[tuple[bytes, bytes]] = []
     for message in messages:
         if not _looks_like_command(message):
@@ -239,13 +239,13 @@ def _messages(data: bytes) -> list[bytes]:
 
 
 def _looks_like_command(message: bytes) -> bool:
-    """Returns whether the message is a command.
+    """Returns whether a message is probably a command.
 
-    Command codes and response codes overlap: 0x18b is also an error.
+    The header does not tell, since command codes and response codes overlap: 0x18b is both.
     """
     code = int.from_bytes(message[6:HEADER], "big")
     if len(message) == HEADER == int.from_bytes(message[2:6], "big"):
-        # An error is a header only. So are these two commands, and TPMs do not respond with their codes.
+        # An error response has only a header. So have these two commands, whose codes are not response codes.
         return code in (TPM_CC.GetTestResult, TPM_CC.ReadClock)
     return TPM_CC(code).known or bool(code & 0x20000000)
 

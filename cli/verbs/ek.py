@@ -41,7 +41,7 @@ __all__ = ["Settings", "configure", "run"]
 
 
 class FoundCertificate(NamedTuple):
-    """A certificate: its location, a function that reads it, and the kinds of keys that it can certify."""
+    """An EK certificate: its location, a function that reads it, and the kinds of keys that it can certify."""
 
     where: str
     read: "Callable[[], Certificate]"
@@ -86,7 +86,7 @@ def run(args: Settings) -> int:
             try:
                 rows.append(_check_certificate(tpm, one, trust, untrusted, present, auth))
             except (CertificateError, NvError) as error:
-                # A certificate given by the user is not the TPM's.
+                # A certificate from --cert does not come from the TPM.
                 failed.append((UsageError if args.cert else type(error))(f"{one.where}: {error}"))
     if args.json:
         json.dump(rows, sys.stdout, indent=2)
@@ -105,7 +105,7 @@ def run(args: Settings) -> int:
 def _certificates(
     tpm: "Tpm", file: str | None, given: "tuple[Certificate, list[Certificate]] | None"
 ) -> "tuple[list[FoundCertificate], list[Certificate], list[int]]":
-    """Returns the EK certificates, their stored intermediates, and the existing NV indices of the profile."""
+    """Returns the EK certificates, the intermediates in the TPM, and the existing NV indices of the EK profile."""
     from tpmwire.keys.certificates import load_certificates  # noqa: PLC0415 - needs optional packages
 
     present = nv.handles(tpm, 0x01C00000, CHAIN[1])
@@ -166,7 +166,7 @@ def _check_certificate(
 
 
 def _pin(own: "OwnKey") -> str | None:
-    """Returns the value for --tpm-session-encrypt-with-name; None if a later run cannot find the key."""
+    """Returns NAME@WHERE for --tpm-session-encrypt-with-name, or None if later runs cannot find the key."""
     if own.handle is not None:
         return f"{own.name.hex()}@0x{own.handle:08x}"
     made = {"L-1": "ek-rsa", "L-2": "ek-ecc"}.get(own.kind.name)

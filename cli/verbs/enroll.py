@@ -79,7 +79,7 @@ class Settings(LineSettings, Sigv4aSettings):
 
 
 class Enrolment(NamedTuple):
-    """The plaintext key, the files or handles of the new keys, and the endpoint options of the profile's line."""
+    """The plan of an enrolment: the plaintext key, the new keys' locations, and the line's endpoint options."""
 
     key_id: str
     secret: Secret
@@ -130,7 +130,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Enrolls the profile."""
+    """Moves the profile's key into the TPM."""
     return enroll(args, no_checkpoint)
 
 
@@ -157,9 +157,9 @@ def enroll(args: Settings, checkpoint: Checkpoint) -> int:
     if sigv4a:
         _check_sigv4a(args, key_id, place, sigv4a)
     _check_present(args, key_id, present)
-    join_line([place.file or ""])  # a path that the profile's line cannot have
+    join_line([place.file or ""])  # rejects a path that the profile's line cannot contain
     options = endpoint_options(args.aws_region, profile)
-    # Before any change: AWS may refuse the key, for example in another partition.
+    # Asked before any change, because AWS may refuse the key, for example in another partition.
     ask_plaintext_identity(key_id, secret, options)
     command = _import(args, Enrolment(key_id, secret, place, sigv4a, options))
     checkpoint("placed")
@@ -184,7 +184,7 @@ def enroll(args: Settings, checkpoint: Checkpoint) -> int:
 
 
 def _place_of(args: Settings, key_id: str) -> Place:
-    """Returns the destination of the key: the handle, else a file, by default beside ~/.aws/config."""
+    """Returns the location for the key: the handle, or else a file, by default beside ~/.aws/config."""
     if args.persistent_handle is not None:
         return Place(args.persistent_handle)
     beside = os.path.join(os.path.dirname(config_path()), "tpmwire", f"{key_id}.pem")
@@ -195,7 +195,7 @@ def _check_sigv4a(args: Settings, key_id: str, place: Place, sigv4a: Place) -> N
     """Raises UsageError if this TPM cannot hold the SigV4A key, or if both keys have the same file or handle."""
     if sigv4a.file:
         os.makedirs(os.path.dirname(sigv4a.file), mode=0o700, exist_ok=True)
-    # It may be this very key, from an interrupted run.
+    # An existing object may be this very key, from an interrupted run.
     check_places(sigv4a, place, force=True)
     required_key_id(key_id)
     with open_tpm(args) as tpm:
@@ -203,11 +203,11 @@ def _check_sigv4a(args: Settings, key_id: str, place: Place, sigv4a: Place) -> N
 
 
 def _check_enrolled(profile: str, present: str) -> int:
-    """Reports whether the key in the TPM works, for a profile without a plaintext key."""
+    """Tests the TPM key of a profile that has no plaintext key, prints the result, and returns the exit code."""
     try:
         command = ProfileCommand(present, profile)
     except UsageError as error:
-        # The original reason could send the user here again.
+        # The reason is omitted, because its advice could be to run `enroll`, which the user just did.
         raise UsageError(
             f"the profile {profile} has no plaintext key to enroll, and its credential_process cannot be used "
             f"({error}); use `tpmwire import --write-profile` for a new key"
@@ -231,7 +231,7 @@ def _check_present(args: Settings, key_id: str, present: str | None) -> None:
 
 
 def _import(args: Settings, plan: Enrolment) -> ProfileCommand:
-    """Stores the key, unless an earlier run did, and returns the command line that uses it."""
+    """Imports and stores the key, unless an earlier run did; returns the command line that uses the key."""
     place = plan.place
     pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
     pcrs = pcrs_from(args.pcrs) if args.pcrs else None
@@ -246,14 +246,14 @@ def _import(args: Settings, plan: Enrolment) -> ProfileCommand:
             name, parent = key.loaded.name, key.parent
         else:
             _check_public(tpm, order, place, present)
-            # The parent only, for its pin.
+            # Opens only the parent, to pin its Name.
             name, parent = name_of(present), parent_at(tpm, parentage.handle, parentage.auth, pin)
         pinned = salt_pin(tpm, parent.key, persistent=place.handle is not None, owner=parentage.owner)
     if plan.sigv4a:
         enroll_sigv4a(args, order, plan.sigv4a, plan.key_id, parentage.owner, force=args.force)
     line = credential_process(args, plan.key_id, place, pinned, name, ["--cache", *plan.options])
     command = ProfileCommand(line)
-    # A password from a prompt is not part of the command line.
+    # Set here, since a password from a prompt is not part of the command line.
     command.key.auth, command.key.parent_auth = order.auth, parentage.auth
     tell_passwords(args, place, parentage, pinned)
     if present is None:

@@ -50,7 +50,7 @@ def run(args: Settings) -> int:
         if not is_occupied(tpm, args.handle):
             raise UsageError(f"no object at 0x{args.handle:08x}; `tpmwire list` shows the occupied handles")
         name = tpm.name(args.handle)
-    # The TPM is closed while the user decides.
+    # Asked before the TPM is opened, so that other programs can use the TPM meanwhile.
     check_agreed(f"Remove the key at 0x{args.handle:08x}, Name {name.hex()}, permanently?", yes=args.yes)
     with open_tpm(args) as tpm:
         if tpm.name(args.handle) != name:

@@ -23,7 +23,7 @@ __all__ = ["Settings", "configure", "run"]
 
 _GONE = (
     *("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN", "AWS_ACCOUNT_ID"),
-    # The program's credentials expire in an hour; with these it could use the key forever.
+    # The program's credentials expire, but with these passwords it could use the key forever.
     *("TPM_KEY_AUTH", "TPM_PARENT_AUTH"),
 )
 
@@ -45,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: Settings) -> int:
     """Replaces this process with the program. Raises the errors of `obtain`."""
     word = args.command[0]
-    # Before the TPM and AWS are used in vain.
+    # Checked before the TPM and AWS are used, which would be in vain.
     if shutil.which(word) is None:
         found = os.path.exists(word) and os.sep in word
         note(f"tpmwire exec: {word}: {'not executable' if found else 'program not found'}")
@@ -65,7 +65,7 @@ def run(args: Settings) -> int:
         environment.setdefault("AWS_REGION", region)
         environment.setdefault("AWS_DEFAULT_REGION", region)
     _as_python_found_them()
-    # Core files stay off (messages.guarded): the program's memory has the credentials, too.
+    # Core files stay disabled (messages.guarded), since the program's memory also contains the credentials.
     try:
         os.execvpe(word, args.command, environment)  # noqa: S606
     except OSError as error:
@@ -74,6 +74,6 @@ def run(args: Settings) -> int:
 
 
 def _as_python_found_them() -> None:
-    """Restores two signals that Python ignores. The program would also ignore them, and `yes` would never end."""
+    """Restores the signals that Python ignores; a program that inherited them, such as `yes`, would never end."""
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)

@@ -92,18 +92,18 @@ def run(args: Settings) -> int:
 
 
 def _kind(asked: str, public: "TPMT_PUBLIC") -> str:
-    """Returns the kind of the key: RSA instead of ECC if the TPM has only the RSA key. Raises UsageError."""
+    """Returns the requested kind of key, as RSA if the TPM has only the RSA form. Raises UsageError."""
     kinds = {"srk": ("srk", "srk-rsa"), "h2": ("h2", "h1")}.get(asked, (asked,))
     for kind in kinds:
         if is_of(public, PARENTS[kind]):
             return kind
     if asked != "srk" and not PARENTS[asked].is_endorsement:
         raise UsageError(f"the key at 0x{PARENTS[asked].parent:08x} is not of the kind {asked}")
-    return OTHER  # of the user's own template, or of the TPM's maker's
+    return OTHER  # a key with another template, such as the manufacturer's
 
 
 def _endorsement_key(tpm: "Tpm", handle: int, auth: "Secret") -> "tuple[TPMT_PUBLIC, str | None]":
-    """Returns the key, created from the template and nonce that the TPM stores, and its certificate."""
+    """Creates the endorsement key that belongs to `handle`; returns it and its certificate (PEM) or None."""
     kind = next(kind for kind in KINDS if kind.handle == handle)
     present = nv.handles(tpm, kind.certificate, kind.template_index)
     template = template_of(tpm, kind, present)
@@ -112,7 +112,7 @@ def _endorsement_key(tpm: "Tpm", handle: int, auth: "Secret") -> "tuple[TPMT_PUB
 
 
 def _certificate(tpm: "Tpm", index: int) -> str:
-    """Returns the EK certificate in an NV index, as PEM."""
+    """Reads the EK certificate in an NV index, and returns it as PEM."""
     body = base64.encodebytes(without_padding(nv.read_index(tpm, index))).decode().replace("\n", "")
     lines = [body[start : start + 64] for start in range(0, len(body), 64)]
     return "\n".join(["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""])

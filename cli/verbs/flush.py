@@ -49,7 +49,7 @@ def run(args: Settings) -> int:
             try:
                 tpm.flush(handle)
             except TpmError as error:
-                # The others can still be flushed.
+                # Continue, since the other handles can still be flushed.
                 failed = failed or error
             else:
                 print(f"0x{handle:08x}  {kind}")

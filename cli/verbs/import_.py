@@ -190,7 +190,8 @@ def run(args: Settings) -> int:
         if sigv4a:
             placements.append(Placement.of(tpm, make_sigv4a_key(tpm, order, key, key_id), sigv4a, parent.owner))
             if parent.handle == OWNER:
-                # No longer needed. Many TPMs have three slots, and making a key persistent needs one more.
+                # The parent is no longer needed: many TPMs have three slots, and making a key persistent needs
+                # one.
                 tpm.flush(key.parent.key.handle)
         pinned = salt_pin(tpm, key.parent.key, persistent=place.handle is not None, owner=parent.owner)
         command = credential_process(args, key_id, place, pinned, key.loaded.name, options)
@@ -201,9 +202,9 @@ def run(args: Settings) -> int:
 
 
 def _check_places(args: Settings) -> tuple[Place, Place]:
-    """Returns the destinations of the HMAC key and of the SigV4A key.
+    """Returns the locations for the HMAC key and the SigV4A key.
 
-    Raises UsageError if a key has no destination, or both keys have the same one.
+    Raises UsageError if a key has no location, or both keys have the same one.
     """
     if not args.out and args.persistent_handle is None:
         raise UsageError("no output; give --out FILE, --persistent-handle HANDLE, or both")
@@ -216,7 +217,7 @@ def _check_places(args: Settings) -> tuple[Place, Place]:
 
 
 def _key_id(args: Settings) -> str:
-    """Returns the access key id; an empty string if it is neither given nor needed. Raises UsageError."""
+    """Returns the access key id, or "" if it is neither given nor needed. Raises UsageError."""
     given = args.aws_access_key_id
     if args.from_profile and not given:
         given = key_id_of(args.from_profile)
@@ -234,12 +235,12 @@ def _key_id(args: Settings) -> str:
 
 
 def _is_described(args: Settings) -> bool:
-    """Returns whether a policy or PCR values are given, which the current state need not satisfy."""
+    """Returns whether the options contain a policy or PCR values, which the current state need not satisfy."""
     return bool(args.policy_json) or "=" in (args.pcrs or "")
 
 
 def _endpoint_options(args: Settings) -> list[str]:
-    """Returns the options of AWS's endpoints, those of --verify and those of an existing profile."""
+    """Returns the endpoint options for the new profile's line, from --verify and from an existing profile."""
     if args.write_profile or args.verify:
         return endpoint_options(
             args.aws_region, existing_profile(args.write_profile) if args.write_profile else None
@@ -248,9 +249,9 @@ def _endpoint_options(args: Settings) -> list[str]:
 
 
 def _described_ways(args: Settings, *, with_auth: bool) -> tuple[Policy, ...]:
-    """Returns the alternatives of the policy of --policy, or of --pcrs with values. Raises UsageError."""
+    """Returns the alternatives of the policy in --policy or in --pcrs with values. Raises UsageError."""
     found = policy_from_options(args, TPM_ALG.SHA256)
-    assert found is not None  # one of the options is there
+    assert found is not None  # one of the options was given
     ways = found.alternatives
     if with_auth and not args.policy_json:
         return (Policy(*ways[0].statements, PolicyAuthValue()),)
@@ -262,7 +263,7 @@ def _described_ways(args: Settings, *, with_auth: bool) -> tuple[Policy, ...]:
 
 
 def _duplication_policy(args: Settings, *, with_auth: bool) -> Policy | None:
-    """Returns the policy by which the key may be duplicated. Raises UsageError."""
+    """Returns the policy that allows duplicating the key, or None. Raises UsageError."""
     if not args.duplicable_to:
         return None
 

@@ -129,7 +129,7 @@ def run(args: Settings) -> int:
         loadable = _import(tpm, key, choices)
         ready = key.of_file(loadable)
         _test_key(tpm, ready, loadable)
-        # Below the owner's primary one password has two names.
+        # If the parent is the owner's primary key, the owner's password is the same as the parent's.
         own = owner or (key.parent_auth if loadable.hierarchy == OWNER else owner)
         placement = Placement(
             loadable,
@@ -158,16 +158,16 @@ def _key(args: Settings, file: "KeyFile", owner: "Secret") -> "HmacKey | EcdsaKe
 
 
 def _import(tpm: "Tpm", key: "HmacKey | EcdsaKey", choices: "list[KeyFile]") -> "KeyFile":
-    """Returns the loadable file under the first parent that can import the key.
+    """Imports the key under the first parent that accepts it, and returns the loadable key file.
 
-    Raises the error of the first parent.
+    If no parent accepts it, raises the error of the first parent.
     """
     failed: TpmError | None = None
     for file in choices:
         try:
             return import_key(key.of_file(file), tpm)
         except TpmError as error:
-            # A wrong password is wrong under every parent, and each attempt may count towards lockout.
+            # Stop: the password would be wrong for every parent, and each attempt may count towards lockout.
             if error.code in (TPM_RC_AUTH_FAIL, TPM_RC_BAD_AUTH):
                 raise
             failed = failed or error
@@ -182,7 +182,7 @@ def _import(tpm: "Tpm", key: "HmacKey | EcdsaKey", choices: "list[KeyFile]") -> 
 
 
 def _test_key(tpm: "Tpm", key: "HmacKey | EcdsaKey", file: "KeyFile") -> None:
-    """Tests the key by computing an HMAC or signature with it, since its secret is unknown."""
+    """Computes an HMAC or signature with the key, to see that the TPM accepts it; the secret is unknown here."""
     if file.type == SEALED:
         load_key(key, tpm)
         return
@@ -195,7 +195,7 @@ def _test_key(tpm: "Tpm", key: "HmacKey | EcdsaKey", file: "KeyFile") -> None:
 
 
 def _candidate_files(args: Settings) -> "list[KeyFile]":
-    """Returns the importable key with each possible parent. Raises UsageError, KeyFileError."""
+    """Returns the key file to import, once for each possible parent. Raises UsageError, KeyFileError."""
     if args.file:
         if args.public or args.private or args.seed:
             raise UsageError("a key file contains all three parts; remove --public, --private and --seed")

@@ -3,8 +3,7 @@
   tpmwire info
   tpmwire info --json
 
-It also lists commands that tpmwire uses and this TPM lacks. Without TPM2_HMAC, each run needs one
-more command.
+It also lists commands that tpmwire uses and this TPM lacks. Without TPM2_HMAC, each run needs one more command.
 """
 
 import argparse
@@ -72,7 +71,7 @@ def _wrap_words(words: list[str]) -> str:
 
 
 def _runs(numbers: list[int]) -> str:
-    """Returns numbers as text: a range such as `0-23` if there are no gaps, else each number."""
+    """Returns sorted numbers as text: a range such as `0-23` if none is missing, else each number."""
     if len(numbers) > 2 and numbers == list(range(numbers[0], numbers[-1] + 1)):
         return f"{numbers[0]}-{numbers[-1]}"
     return ",".join(map(str, numbers))

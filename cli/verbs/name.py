@@ -44,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="object whose Name is printed: ek-rsa, ek-ecc, srk, srk-rsa, h2, a handle, or a file",
     )
     add_auth_options(parser, "parent", "the hierarchy's password, needed to create a key")
-    # A chip may need ten seconds for an RSA key.
+    # Some TPMs need ten seconds to create an RSA key.
     add_tpm_options(parser, "60s")
 
 
@@ -87,5 +87,5 @@ def _of_file(path: str) -> bytes:
     if b"TSS2" in (data := read_small(path)):
         return name_of(parse(data).public)
     pin = pin_from(None, path)
-    assert pin is not None  # a path was given
+    assert pin is not None  # the argument was a path
     return pin.name

@@ -42,7 +42,7 @@ def run(args: Settings) -> int:
     with open_tpm(args) as tpm:
         selection = banks(tpm) if wanted is None else wanted
         values = read_pcrs(tpm, selection)
-    # Of a bank's own text `sha256:0,1` the part before the colon.
+    # The bank's name is the part before the colon in `sha256:0,1`.
     rows = [
         (format_pcrs((bank,)).partition(":")[0], number, values[place].hex())
         for bank in selection

@@ -55,7 +55,7 @@ def run(args: Settings) -> int:
         )
     password, owner = parent_auth(args), owner_auth(args)
     if file.hierarchy == OWNER:
-        # One password under two names: the parent's is the owner's.
+        # If the parent is the owner's primary key, the owner's password is the same as the parent's.
         password, owner = password or owner, owner or password
     with open_tpm(args) as tpm:
         check_free(tpm, args.handle, force=args.force)

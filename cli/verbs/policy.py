@@ -152,7 +152,7 @@ def _sign(args: Settings, path: str) -> int:
         approve(key, way, trust.policy_ref, file.public.name_alg, trust.key_sign) for way in policy.alternatives
     ]
     if not file.policy or file.policy[0][0] != TPM_CC.PolicyAuthorize:
-        # Where the file's policy begins with it, what is behind is stated in any case (draft, "Signed Policy").
+        # A file's policy that begins with PolicyAuthorize already states what follows it (draft, "Signed Policy").
         approved = [Policy(*way.statements, *behind) for way in approved]
     added = tuple((args.name, one.to_steps()) for one in approved)
     old = tuple(one for one in file.auth_policy or () if one not in added)
@@ -168,8 +168,8 @@ def _sign(args: Settings, path: str) -> int:
 def _trust(file: "KeyFile", key: Any, path: str) -> "tuple[PolicyAuthorize, tuple[Statement, ...]]":
     """Returns the PolicyAuthorize that trusts this signer, and the statements after it, such as `wrap`'s PolicyOR.
 
-    The public key identifies the signer; the rest of its public area is that of the key file, or else the
-    usual choice of programs. Raises UsageError.
+    The public key identifies the signer. The rest of its public area comes from the key file, or is the usual one
+    of other programs. Raises UsageError.
     """
     stated: list[tuple[PolicyAuthorize, tuple[Statement, ...]]] = []
     for _, policy in alternatives_of(file):

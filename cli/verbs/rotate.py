@@ -117,8 +117,8 @@ def run(args: Settings) -> int:
 def rotate(args: Settings, checkpoint: Checkpoint) -> int:
     """Runs the rotation, and calls `checkpoint` after each step.
 
-    begun, answered, created, made, put, placed, proven, rewritten, switched, disabled, inactive; with --delete-old
-    also deleted, cleared; with a SigV4A key, `beside` precedes `put`.
+    The steps are begun, answered, created, made, put, placed, proven, rewritten, switched, disabled, inactive;
+    with --delete-old also deleted, cleared. With a SigV4A key, `beside` precedes `put`.
     """
     owner = owner_auth(args)
     for wanted, what in ((args.delete_old, "old access key"), (args.discard, f"new access key {args.discard}")):
@@ -131,7 +131,7 @@ def rotate(args: Settings, checkpoint: Checkpoint) -> int:
 
 
 def _continue(args: Settings, state: State | None, owner: Secret, checkpoint: Checkpoint) -> None:
-    """Continues from the reached stage to the last requested stage."""
+    """Continues a rotation from its last completed stage to the last requested one."""
     _check(args, state)
     if state is None:
         if _new_places(args).sigv4a:
@@ -163,7 +163,7 @@ def _new_places(args: Settings) -> NewPlaces:
 
 
 def _check(args: Settings, state: State | None) -> None:
-    """Raises UsageError if the options are not valid at the reached stage."""
+    """Raises UsageError if the options do not apply to the rotation's last completed stage."""
     if state is None:
         if args.resume or args.discard:
             raise UsageError(f"no rotation of the profile {args.profile} to resume")
@@ -191,7 +191,7 @@ def _recover(args: Settings, state: State, owner: Secret) -> None:
             state.reach("placed")
     given_up = args.discard == state.values.get("new", {}).get("id")
     if state.stage in ("created", "made") or (given_up and state.stage in ("placed", "proven")):
-        # Its secret is lost, or the user discards it.
+        # The new key's secret is lost, or the user discards the key.
         _discard(args.profile, state, owner)
     elif args.discard and state.stage != "begun":
         raise UsageError(
@@ -201,7 +201,7 @@ def _recover(args: Settings, state: State, owner: Secret) -> None:
 
 
 def _find_orphan(args: Settings, state: State) -> None:
-    """Finds a key that IAM created for a run that was killed before the response. The key's secret is lost."""
+    """Finds a new key in IAM whose secret is lost, because the run was killed before it received the response."""
     keys = iam_client(old_command(args.profile, state)).call(ListAccessKeys())
     others = [key for key in keys if key.access_key_id not in state.values["before"]]
     for key in others:
@@ -239,7 +239,7 @@ def _delete_key(command: ProfileCommand, key_id: str) -> None:
 
 
 def _create(args: Settings, state: State, owner: Secret, checkpoint: Checkpoint) -> None:
-    """Stores the new key from IAM's response. Signals are deferred, since only this process has the secret."""
+    """Lets IAM create the new key, and stores it. Signals are deferred, since only this process has the secret."""
     command = old_command(args.profile, state)
     places = _new_places(args)
     check_place(places.key, command)
@@ -250,7 +250,7 @@ def _create(args: Settings, state: State, owner: Secret, checkpoint: Checkpoint)
             answer = client.call(CreateAccessKey())
         except StsError as error:
             if error.http_status < 500:
-                state.remove()  # nothing was created
+                state.remove()  # IAM did not create a key
             raise
         checkpoint("answered")
         state.reach("created", new={"id": answer.access_key_id})
@@ -281,7 +281,7 @@ def _import(
     with open_tpm_for(command) as tpm:
         place = new_place(places, tpm, command, key_id)
         key = make_key(tpm, order)
-        # Before it is stored: a later run detects by the Name whether it was.
+        # Saved before the key is stored: a later run finds out by the Name whether it was stored.
         new = {"id": key_id, "name": key.loaded.name.hex(), **place_values(place)}
         if sigv4a:
             beside = make_sigv4a_key(tpm, order, key, key_id)
@@ -291,11 +291,12 @@ def _import(
         checkpoint("made")
         if sigv4a:
             if key.parent.key.handle >> 24 == TPM_HT.TRANSIENT:
-                # No longer needed. Many TPMs have three slots, and making a key persistent needs one more.
+                # The parent is no longer needed: many TPMs have three slots, and making a key persistent needs
+                # one.
                 tpm.flush(key.parent.key.handle)
             put_in_place(tpm, [Placement.of(tpm, beside, sigv4a, owner)])
             checkpoint("beside")
-        # Last: once it is in its place, everything is.
+        # The HMAC key is stored last: once it is in its place, so is the SigV4A key.
         put_in_place(tpm, [Placement.of(tpm, key, place, owner)])
         checkpoint("put")
     state.reach("placed")
@@ -303,7 +304,7 @@ def _import(
 
 
 def _retry_until_known(ask: Callable[[], Result]) -> Result:
-    """Retries while AWS does not know the new key yet. Raises the errors of `ask`."""
+    """Calls `ask` until AWS knows the new key, and returns the result. Raises the errors of `ask`."""
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:

@@ -121,7 +121,7 @@ def run(args: Settings) -> int:
         raise UsageError(
             "--auth-file, --auth-env and --policy are for one command; for several, use --json with passwords"
         )
-    # Reports errors in any command before the first one is sent; handles are not known yet.
+    # Builds all commands once before the first is sent, to report errors; handles are not known yet.
     handles = [0x80000000] * len(plans)
     built = [_build(plan, handles[:n], args) for n, plan in enumerate(plans)]
     secrets = [_passwords(plan, args) for plan in plans]
@@ -178,11 +178,11 @@ class ExplainingTransport:
         self._last_words = ""
 
     def end(self, words: str) -> None:
-        """Stops printing commands; prints `words` once if a further command is sent."""
+        """Stops explaining commands; prints the line `words` before the next command, if any."""
         self._ending, self._last_words = True, words
 
     def transceive(self, command: bytes) -> bytes:
-        """Sends a command like `Transport.transceive`; prints it before, and the response after it."""
+        """Prints and sends a command; prints and returns the response."""
         if self._ending:
             if self._last_words:
                 note(self._last_words)
@@ -202,7 +202,10 @@ def _show(tree: Any, secrets: bool) -> None:
 
 
 def _send(tpm: "Tpm", command: Any, authorizations: list[Any], secrets: bool) -> int:
-    """Sends a command; returns the handle in its response, or 0. Prints encrypted parameters in plaintext too."""
+    """Sends a command; returns the handle in its response, or 0.
+
+    Also prints the plaintext of encrypted parameters.
+    """
     does = [use.attributes for use in authorizations if hasattr(use, "attributes")]
     if any(attributes & TPMA_SESSION.DECRYPT for attributes in does):
         print(f"# TPM2_{command.code.name} without its sessions, before its first parameter is encrypted:")

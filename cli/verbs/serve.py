@@ -50,7 +50,7 @@ from ..terminal.options import Once
 __all__ = ["Settings", "configure", "run"]
 
 _PORT = 8911
-_LONGEST_REST = 60.0  # seconds in which a machine's sleep or a changed clock is noticed
+_LONGEST_REST = 60.0  # seconds until a resumed machine or a changed clock is noticed, at most
 
 
 class Settings(UseSettings):
@@ -105,7 +105,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: Settings) -> int:
     """Serves until a signal. Raises UsageError, OSError, and the error of the first request for credentials."""
     raise_descriptor_limit()
-    _check_files(resolve_run(args))  # a wrong profile is reported before anything is opened
+    _check_files(resolve_run(args))  # reports errors in the profile before anything is opened
     notifier = Notifier()
     token = TokenFile(args.token_file)
     store = Store(lambda: obtain(resolve_run(args)))
@@ -124,7 +124,7 @@ def run(args: Settings) -> int:
 
 
 def _check_files(settings: RunSettings) -> None:
-    """Raises UsageError for a file that can be read only once, such as a shell's <(...)."""
+    """Raises UsageError for an option's file that can be read only once, such as a shell's <(...)."""
     files = {
         "credential-file": settings.credential_file,
         "keyPass-file": settings.keyPass_file,
@@ -138,7 +138,7 @@ def _check_files(settings: RunSettings) -> None:
 
 
 def _keep(store: "Store", notifier: "Notifier", token: "TokenFile") -> None:
-    """Renews the credentials when due or requested, and sends keep-alive messages, until a signal arrives."""
+    """Renews the credentials when due or requested, and notifies systemd's watchdog, until a signal arrives."""
     reload = _hangups(store.wake)
     _tell(store, notifier)
     while True:
@@ -150,14 +150,14 @@ def _keep(store: "Store", notifier: "Notifier", token: "TokenFile") -> None:
         if asked or time.time() >= store.due:
             with _failures_told(lambda: _outlook(store)):
                 store.fetch()
-            gc.collect()  # a TLS context has few objects, so the threshold would not be reached
+            gc.collect()  # frees TLS contexts, whose few objects would not reach the collector's threshold
             _tell(store, notifier)
         notifier.send("WATCHDOG=1")
         store.rest(min(store.due - time.time(), _LONGEST_REST, notifier.watchdog or _LONGEST_REST))
 
 
 def _hangups(wake: Callable[[], None]) -> Callable[[], bool]:
-    """Makes SIGHUP request a reload.
+    """Makes SIGHUP call `wake` to request a reload.
 
     Returns a function that returns whether SIGHUP has arrived since its last call. At a terminal SIGHUP keeps its
     meaning, and with nohup it is ignored.
@@ -171,7 +171,7 @@ def _hangups(wake: Callable[[], None]) -> Callable[[], bool]:
     def reload() -> bool:
         if not asked[0]:
             return False
-        asked[0] = False  # a later one counts for the next time
+        asked[0] = False  # a signal that arrives from here on requests another reload
         return True
 
     if not _has_terminal() and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
@@ -189,7 +189,7 @@ def _has_terminal() -> bool:
 
 @contextlib.contextmanager
 def _failures_told(outlook: Callable[[], str]) -> Iterator[None]:
-    """Logs an error that may be temporary; raises other errors."""
+    """Logs an error of the block that may be temporary, and suppresses it; raises other errors."""
     try:
         yield
     except (TpmwireError, SigV4Error, UsageError, OSError) as error:
@@ -225,7 +225,7 @@ def _region(args: Settings) -> str | None:
 
 @contextlib.contextmanager
 def _listeners(args: Settings) -> Iterator[list[socket.socket]]:
-    """Yields the sockets from systemd or from the options; removes a unix socket's file at the end.
+    """Yields the listening sockets from systemd or of the options; at the end, removes the unix socket's file.
 
     Raises UsageError.
     """

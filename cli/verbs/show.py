@@ -117,7 +117,8 @@ def _parent(file: "KeyFile") -> str:
     if file.persistent_parent is not None:
         return "a persistent key"
     kind = "RSA 2048 (H-1)" if file.rsa_parent else "ECC P-256 (H-2)"
-    assert file.hierarchy is not None  # every parent is persistent or a hierarchy's primary
+    # Other values are invalid: every parent is persistent or a hierarchy's primary key.
+    assert file.hierarchy is not None
     name = TPM_RH(file.hierarchy).name.lower()
     other = ""
     if file.parent == 0:
@@ -140,7 +141,7 @@ def _policy_lines(label: str, file: "KeyFile", steps: "tuple[Step, ...] | None",
 
 
 def _parse_steps(steps: "tuple[Step, ...]", file: "KeyFile") -> "list[Statement | PolicyError]":
-    """Returns each step as part of the whole policy, or separately if a different step cannot be parsed."""
+    """Parses the steps of a policy together or, if one of them is invalid, each by itself."""
     found: list[Statement | PolicyError] = []
     try:
         (whole,) = Policy.ways(steps, file.public)
@@ -182,7 +183,7 @@ def _public_lines(file: "KeyFile") -> list[str]:
 
 
 def _auth_policy(file: "KeyFile") -> str:
-    """Returns the policy digest, and whether it is the digest of the file's policy."""
+    """Returns the key's policy digest as text, with a remark if the file's policy has a different digest."""
     wanted = file.public.auth_policy
     if not wanted:
         return "none"

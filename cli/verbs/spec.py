@@ -82,9 +82,9 @@ def _list_tables(groups: dict[str, list[str]]) -> str:
 
 
 def _find_table(word: str) -> tuple[str, str | None]:
-    """Returns the table's name, and its member for an argument such as TPM_RC_AUTH_FAIL."""
+    """Returns the name of the table for an argument, and its member for one such as TPM_RC_AUTH_FAIL."""
     tables = {name.lower(): name for name in declarations()}
-    # TPM2_MAC has the code, and so the table, of TPM2_HMAC.
+    # TPM2_MAC has the same code as TPM2_HMAC, and so the same table.
     tables |= {f"tpm2_{name}".lower(): f"TPM2_{code.name}" for name, code in TPM_CC.__members__.items()}
     asked = word.lower()
     for form in (asked, f"tpm2_{asked.removeprefix('tpm_cc_')}"):
@@ -108,7 +108,7 @@ def _find_table(word: str) -> tuple[str, str | None]:
 
 
 def _has_octets(name: str) -> bool:
-    """Returns whether the type is a structure, list or buffer, whose values are given as bytes."""
+    """Returns whether values of the type are given as bytes: a structure, list or buffer."""
     kind: Any = declarations()[name]
     if isinstance(kind, type):
         return issubclass(kind, Record) and not issubclass(kind, Command)

@@ -88,5 +88,5 @@ def run(args: Settings) -> int:
 
 
 def _attributes(text: str) -> dict[str, str]:
-    """Parses git's lines (gitcredentials(7), "CUSTOM HELPERS")."""
+    """Parses the NAME=VALUE lines that git writes (gitcredentials(7), "CUSTOM HELPERS")."""
     return dict(line.partition("=")[::2] for line in text.split("\n") if "=" in line)

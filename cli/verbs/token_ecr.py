@@ -37,7 +37,7 @@ from ..terminal.messages import warn
 __all__ = ["Settings", "configure", "run"]
 
 _PUBLIC = "public.ecr.aws"
-_PUBLIC_REGION = "us-east-1"  # the only region that gives passwords
+_PUBLIC_REGION = "us-east-1"  # the only region that issues passwords for the public registry
 _LIMIT = 1 << 16  # bytes of docker's request
 # docker recognizes only this text as "not found".
 _NOT_FOUND = "credentials not found in native keychain"
@@ -90,7 +90,7 @@ def run(args: Settings) -> int:
 
 
 def _login(caller: Caller, region: str, *, public: bool) -> tuple[str, str]:
-    """Returns user name and password for docker."""
+    """Requests an ECR authorization token, and returns its (user name, password) for docker."""
     profile = caller.run.aws_profile
     endpoint = resolve_service("ecr-public" if public else "ecr", region, None, environ_of(caller.run), profile)
     retries = read_retry_policy(os.environ, profile)

@@ -58,6 +58,6 @@ def run(args: Settings) -> int:
     if kind == "dsql":
         print(dsql_token(signer, args.hostname, region, moment, admin=args.username == "admin"))
     else:
-        assert args.port is not None  # checked above
+        assert args.port is not None  # required by the check above
         print(rds_token(signer, args.hostname, args.port, args.username, region, moment))
     return 0

@@ -167,7 +167,7 @@ def _import(args: Settings) -> int:
 
 
 def _read_token(path: str | None) -> Token:
-    """Returns the token of a secret in the file, on standard input, or typed at a prompt. Raises UsageError."""
+    """Reads a token's secret from the file, standard input or a prompt, and parses it. Raises UsageError."""
     if path:
         return parse_token(secret_file(path))
     if sys.stdin is None or sys.stdin.closed:
@@ -178,7 +178,7 @@ def _read_token(path: str | None) -> Token:
 
 
 def _tell(args: Settings, token: "Token") -> None:
-    """Prints the key's handle or file, its use, and its limits."""
+    """Prints where the new key is stored, and how to use it."""
     handle = args.persistent_handle
     file = args.out if args.out and args.out != "-" else None
     where = file or (f"0x{handle:08x}" if handle is not None else "FILE")
@@ -201,12 +201,12 @@ def _tell(args: Settings, token: "Token") -> None:
 
 def _code(args: Settings) -> int:
     key = key_at(args.key)
-    key.checked = True  # No other check would find a wrong code.
+    key.checked = True  # Tested here, since no later check would detect a wrong code.
     key.auth, key.parent_auth = key_auth(args), parent_auth(args)
     key.pcrs = pcrs_from(args.pcrs) if args.pcrs else None
     key.pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
     with open_tpm(args) as tpm:
-        # As late as possible: other programs may keep the TPM busy.
+        # Computed as late as possible, since other programs may keep the TPM busy.
         now = time.time()
         mac = key.hmac(tpm, step_at(now, args.period))
     print(code_of(mac, args.digits))

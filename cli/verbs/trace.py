@@ -7,8 +7,7 @@
 
 The program connects to a relay instead of the TPM: TPMWIRE_TPM_PATH (tpmwire) and TPM2TOOLS_TCTI (tpm2-tools) name
 its socket. A run with --tpm-path, also in a profile, is not traced. Passwords and other secret fields are hidden;
---secrets shows them.
-The exit code is that of the program, or 128+N if signal N ended it.
+--secrets shows them. The exit code is that of the program, or 128+N if signal N ended it.
 """
 
 import argparse
@@ -67,7 +66,7 @@ def run(args: Settings) -> int:
     """Runs the program and the relay; returns the program's exit code."""
     if shutil.which(args.program[0]) is None:
         raise UsageError(f"cannot find the program {args.program[0]!r}; check its name and PATH")
-    # A Unix socket's path has at most 107 bytes, too few for a directory with a long name.
+    # A Unix socket's path has at most 107 bytes, so the socket is in a temporary directory with a short name.
     with tempfile.TemporaryDirectory(prefix="tpmwire-") as place:
         path = os.path.join(place, "tpm")
         out = open(args.out, "w", encoding="utf-8") if args.out else sys.stderr  # noqa: SIM115
@@ -75,7 +74,7 @@ def run(args: Settings) -> int:
             return _run(args, path, out)
         finally:
             if args.out and out:
-                with contextlib.suppress(OSError):  # unwritten output was reported already
+                with contextlib.suppress(OSError):  # the failed write has already been reported
                     out.close()
 
 
@@ -83,7 +82,7 @@ def _run(args: Settings, path: str, out: TextIO | None) -> int:
     def open_tpm() -> "Transport":
         return connect(args.tpm_path, args.timeout)
 
-    # Errors of the TPM are reported before the program runs.
+    # Opens the TPM once, so that its errors are reported before the program runs.
     open_tpm().close()
     with Relay(path, open_tpm, lambda command, response: _explain(command, response, out, args.secrets)) as relay:
         tcti = f"swtpm:path={path}"
@@ -95,7 +94,7 @@ def _run(args: Settings, path: str, out: TextIO | None) -> int:
 
 
 def _explain(command: bytes, response: bytes, out: TextIO | None, secrets: bool) -> None:
-    if out is None:  # stderr, closed by the caller; print would take stdout then
+    if out is None:  # None if the parent process closed stderr; print would use stdout instead
         return
     trees = explain_command(command), explain_response(response, command)
     print("\n\n".join(as_text(tree, secrets=secrets) for tree in trees), end="\n\n", file=out, flush=True)
@@ -104,8 +103,8 @@ def _explain(command: bytes, response: bytes, out: TextIO | None, secrets: bool)
 class Relay:
     """A relay from a Unix socket, in swtpm's form, to a TPM. A context manager.
 
-    Each connection gets its own connection to the TPM, since a resource manager separates the handles of each.
-    `seen` is called with each command and its response.
+    Each client gets a connection of its own to the TPM, so that a resource manager separates their handles. `seen`
+    is called with each command and its response.
     """
 
     def __init__(
@@ -181,7 +180,7 @@ class Relay:
         self._disconnect(key)
 
     def _show(self, command: bytes, response: bytes) -> None:
-        """Passes the exchange to `self._seen`; a write error ends the explanations, not the program."""
+        """Passes a command and its response to `seen`; after a write error, only relays further ones."""
         if self._deaf:
             return
         try:
@@ -200,7 +199,7 @@ class Relay:
             request = connection.recv(64)
             if request:
                 known = int.from_bytes(request[:4], "big") == SET_LOCALITY and not any(request[4:])
-                connection.sendall(b"\0\0\0\0" if known else b"\0\0\0\x0a")  # TPM_BAD_ORDINAL, as swtpm responds
+                connection.sendall(b"\0\0\0\0" if known else b"\0\0\0\x0a")  # TPM_BAD_ORDINAL, like swtpm
                 return
         except OSError:
             pass
@@ -212,7 +211,7 @@ class Relay:
 
 
 class Client:
-    """A connection of the program, with its own connection to the TPM."""
+    """A traced program's connection to the relay, with its own connection to the TPM."""
 
     def __init__(self, connection: socket.socket, tpm: "Transport") -> None:
         self.socket = connection
@@ -220,11 +219,11 @@ class Client:
         self._octets = b""
 
     def fileno(self) -> int:
-        """Returns the descriptor, for the selector."""
+        """Returns the socket's descriptor, for the selector."""
         return self.socket.fileno()
 
     def command(self) -> bytes | None:
-        """Returns a complete command, None if it is incomplete, or an empty one at the end of the connection.
+        """Returns the next command, None if it is incomplete, or b"" at the end of the connection.
 
         Raises OSError.
         """
@@ -244,6 +243,6 @@ class Client:
         return command
 
     def close(self) -> None:
-        """Closes both connections."""
+        """Closes the connections to the program and to the TPM."""
         self.socket.close()
         self.tpm.close()

@@ -164,7 +164,7 @@ def run(args: Settings) -> int:
     if args.fleet is not None:
         order = WrapOrder(None, auth, use, trust, args.aws_access_key_id or "")
         return _wrap_fleet(args, Fleet(args.fleet, shard), order, shard)
-    assert args.to is not None  # one of the two is required
+    assert args.to is not None  # argparse requires one of the two
     key_id = _sigv4a_key_id(args) if args.sigv4a_out else ""
     return _wrap_one(args, args.to, WrapOrder(_read_secret(args), auth, use, trust), key_id)
 

@@ -76,7 +76,7 @@ def random_bytes(count: int) -> bytes:
 
 
 def trimmed(auth: bytes) -> bytes:
-    """Returns an authValue without trailing zeros, as keys are derived from it (Part 1, §19.6.4.3)."""
+    """Returns an authValue without trailing zeros, the form for key derivation (Part 1, §19.6.4.3)."""
     return auth.rstrip(b"\0")
 
 
@@ -93,7 +93,7 @@ def nv_name_of(public: "TPMS_NV_PUBLIC") -> bytes:
 
 
 def handle_name(handle: int) -> bytes | None:
-    """Returns the Name of an entity without a public area, which is its handle; None for others (Part 1, §16)."""
+    """Returns the Name of an entity that has no public area: its handle. None for other entities (Part 1, §16)."""
     kind = handle >> 24
     if kind in (TPM_HT.PCR, TPM_HT.HMAC_SESSION, TPM_HT.POLICY_SESSION, TPM_HT.PERMANENT):
         return handle.to_bytes(4, "big")
@@ -134,7 +134,7 @@ def kdfe(alg: int, z: bytes, label: bytes, party_u: bytes, party_v: bytes, bits:
 
 
 def _masked(value: bytes, bits: int) -> bytes:
-    """Clears the unused high bits of the first byte, and returns the number."""
+    """Returns a number of `bits` bits as bytes, with the unused high bits of the first byte cleared."""
     return bytes([value[0] & (0xFF >> -bits % 8)]) + value[1:] if bits % 8 else value
 
 
@@ -145,7 +145,7 @@ def xor_obfuscation(alg: int, key: bytes, nonce_newer: bytes, nonce_older: bytes
 
 
 def equal(ours: bytes, theirs: bytes) -> bool:
-    """Returns whether two values are equal. Compares in constant time."""
+    """Returns whether two byte strings are equal, in constant time."""
     return hmac.compare_digest(ours, theirs)
 
 
@@ -167,7 +167,7 @@ def parameter_cipher(
     if symmetric_alg == TPM_ALG.XOR:
         return xor_obfuscation(auth_hash, key, *nonces, data)
     if symmetric_alg == TPM_ALG.AES:
-        from .aes import cfb  # a run with the usual cipher, XOR, must not load it
+        from .aes import cfb  # late: a run with the usual cipher, XOR, must not load it
 
         derived = kdfa(auth_hash, key, b"CFB", *nonces, key_bits + 128)
         return cfb(derived[: key_bits // 8], derived[key_bits // 8 :], data, encrypting)

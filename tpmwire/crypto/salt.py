@@ -38,7 +38,7 @@ def seal_secret(public: TPMT_PUBLIC, label: bytes = b"SECRET") -> tuple[Secret, 
 
 
 def _for_rsa(public: TPMT_PUBLIC, parameters: TPMS_RSA_PARMS, unique: bytes, label: bytes) -> tuple[Secret, bytes]:
-    # Only RSA keys need these, and the usual salt key is an ECC key.
+    # late: only RSA keys need these modules, and the usual salt key is an ECC key
     from .pure.modulus import fault_of
     from .pure.oaep import encrypt
 
@@ -55,7 +55,7 @@ def _for_rsa(public: TPMT_PUBLIC, parameters: TPMS_RSA_PARMS, unique: bytes, lab
         raise EncodeError(
             f"an RSA key with the scheme {parameters.scheme.scheme.name} cannot decrypt a salt: it needs OAEP"
         )
-    # OAEP uses the hash of the key's scheme if there is one (§B.4); the secret's size always follows nameAlg.
+    # OAEP uses the hash of the key's scheme, if it has one (§B.4); the secret's size always follows nameAlg.
     details = parameters.scheme.details
     hash_alg = details.hash_alg if isinstance(details, TPMS_SCHEME_HASH) else public.name_alg
     secret = random_bytes(digest_size(public.name_alg))
@@ -107,7 +107,7 @@ def agree_in_python(curve: Curve, static: Point) -> tuple[Point, bytes]:
 
 def agree_by_cryptography(curve_id: TPM_ECC, static: Point) -> tuple[Point, bytes]:
     """Implements `agree` with `cryptography`. Raises ImportError if it is not installed."""
-    from cryptography.hazmat.primitives.asymmetric import ec  # slow to import, and optional
+    from cryptography.hazmat.primitives.asymmetric import ec  # late: slow to import, and optional
 
     curves: dict[TPM_ECC, ec.EllipticCurve] = {
         TPM_ECC.NIST_P256: ec.SECP256R1(),

@@ -61,13 +61,13 @@ def attach_key(tree: Node | None, session: TracedSession) -> None:
         node.text = session.keys[0].formula
     else:
         node.text = f"{session.keys[0].formula}; {len(session.keys)} are possible"
-        # A later HMAC shows which one is right, and then fills in the node.
+        # Filled in as soon as a later HMAC shows which key is right.
         session.key_node = node
     tree.beside.append(node)
 
 
 def attach_verdict(asked: Node, answered: Node | None, index: int, verdict: Verdict, wants: TracedSession) -> None:
-    """Adds whether the HMACs of an authorization are valid."""
+    """Adds to both messages whether the HMACs of authorization number `index` are valid."""
     for tree, holds in ((asked, verdict.command), (answered, verdict.response)):
         node = None if tree is None else _hmac(tree, index + 1)
         if node is None:

@@ -29,7 +29,7 @@ _AUTH_FIELDS = ("auth", "new_auth")
 
 
 class Entities:
-    """Names by handle, and authValues: those that the user gave and those found in the recording."""
+    """Names and authValues by handle, from the user and from the recording."""
 
     def __init__(self, auths: tuple[Secret, ...] = ()) -> None:
         self._auths: list[Secret] = []
@@ -46,7 +46,7 @@ class Entities:
         return handle_name(handle) or self._names.get(handle)
 
     def auths(self, handle: int | None) -> list[Secret]:
-        """Returns candidates for an entity's authValue, the most likely first; for no entity, the empty one."""
+        """Returns candidates for an entity's authValue, the most likely first; without a handle, the empty one."""
         if handle is None:
             return [EMPTY_AUTH]
         first = self._by_handle.get(handle)
@@ -132,7 +132,7 @@ class Entities:
         try:
             self._names[handle] = nv_name_of(public)
         except EncodeError:
-            self._names.pop(handle, None)  # an unknown hash algorithm
+            self._names.pop(handle, None)  # the hash algorithm is unknown
 
     def _add(self, auth: Secret) -> None:
         auth = Secret(trimmed(auth.reveal()))

@@ -71,7 +71,7 @@ def as_html(
 
     The page loads nothing and sends nothing.
     """
-    # A recording can come from anywhere. The page is escaped, and its policy forbids loading anything.
+    # A recording may be hostile, so its text is escaped, and the page's policy forbids loading anything.
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
     sessions = "\n".join("".join(_history(history)) for history in histories)
     body = "\n".join("".join(_section(tree, number)) for number, tree in enumerate(trees))
@@ -110,7 +110,7 @@ def _history(history: SessionHistory) -> Iterator[str]:
 
 
 def _short(node: Node) -> str:
-    """Returns the meaning of a parameter in a few words; for a list with one element, the element's meaning."""
+    """Returns a parameter's meaning in a few words; for a list of one element, that of the element."""
     elements = [child.text for child in node.children if child.name.startswith("[")]
     return ", ".join(elements) if len(elements) == 1 else node.text
 
@@ -135,7 +135,7 @@ def _section(tree: Node, number: int) -> Iterator[str]:
 
 
 def _field(node: Node, place: int) -> Generator[str, None, int]:
-    """Yields the HTML of a list item; returns the number of the first leaf after the item."""
+    """Yields the HTML of a node as a list item; returns the number of the next leaf."""
     end = place + sum(1 for _ in _leaves(node))
     text = f": {escape(node.text)}" if node.text else ""
     notes = [note for note in (node.type, node.spec, "secret" if node.secret else "") if note]
@@ -155,7 +155,7 @@ def _field(node: Node, place: int) -> Generator[str, None, int]:
 
 
 def _beside(node: Node, first: int, end: int) -> Iterator[str]:
-    """Yields the HTML of a derived value; it highlights the bytes of the leaves `first` to `end`."""
+    """Yields the HTML of a derived value, which highlights the bytes of the leaves from `first` to `end`."""
     notes = [note for note in (node.type, node.spec, "secret" if node.secret else "") if note]
     yield f'<li><span class="f k" tabindex="0" data-from="{first}" data-to="{end}"><b>{escape(node.name)}</b>: '
     octets = "" if node.children else f" <code>{node.octets.hex(' ')}</code>"

@@ -78,7 +78,7 @@ def handle_words(handle: int) -> str:
 
 
 def value_words(wire: Any, type_name: str, value: Any) -> str:
-    """Returns the meaning of a value without fields."""
+    """Returns the meaning of a value that is not a structure, such as a handle or a number, in words."""
     if isinstance(wire, Empty):
         return "nothing, as its selector requires"
     if isinstance(wire, YesNo):
@@ -116,7 +116,7 @@ def _command_attributes(value: int) -> str:
 
 
 def octets_words(type_name: str, octets: bytes) -> str:
-    """Returns the content of a TPM2B: size, and a Name or readable text."""
+    """Describes the content of a TPM2B: its size, and a Name or readable text if it is one."""
     if not octets:
         return "empty"
     size = f"{len(octets)} byte{'s' if len(octets) != 1 else ''}"
@@ -146,7 +146,7 @@ def field_words(field: tuple[type[Record], str] | None, values: dict[str, Any], 
 
 def _property(values: dict[str, Any], value: int) -> str:
     name = values["property"]
-    # Chips have a number of TPM_PS here, or "2.0" as in FAMILY_INDICATOR.
+    # Some TPMs return a TPM_PS number for this property, others "2.0" as for FAMILY_INDICATOR.
     if name == TPM_PT.PS_FAMILY_INDICATOR and TPM_PS(value).known:
         return constant_name(TPM_PS(value))
     if name in _TEXTS:

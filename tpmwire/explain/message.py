@@ -118,7 +118,7 @@ def _parameters(
 def _answer_encrypted(walk: Walk, size: int) -> bool:
     """Returns whether a session encrypts the response's first parameter.
 
-    The session comes after the parameters.
+    Looks ahead, since the sessions follow the parameters.
     """
     ahead = Walk(walk.data[walk.place + size :])
     return bool(_authorizations(ahead, TPMS_AUTH_RESPONSE, ahead.left) & TPMA_SESSION.ENCRYPT)

@@ -108,10 +108,7 @@ _SECTIONS = {
 
 @cache
 def _names() -> dict[int, str]:
-    """Returns the names of wires, by identity.
-
-    A name is the one under which a spec module declares the type.
-    """
+    """Returns the names of wires by `id()`: the names under which spec modules declare them."""
     modules = ["structures", "capabilities", "storage", "attestation", *(f"commands.{c}" for c in CHAPTERS)]
     names: dict[int, str] = {}
     for module in modules:
@@ -126,7 +123,7 @@ def type_name(declared: Any) -> str:
     wire = wire_of(declared)
     name = _names().get(id(wire))
     if name is not None:
-        # Some names differ from the standard's, since Python needs two: TPMA_OBJECT_BITS holds a TPMA_OBJECT.
+        # TPMA_OBJECT_BITS and the like are fields of type TPMA_OBJECT, whose name is the standard's.
         suffix = "_BITS" if name.startswith("TPMA") else "_ID" if name.startswith("TPM_") else "_OPTIONAL"
         return name.removesuffix(suffix)
     if isinstance(wire, Struct):
@@ -163,7 +160,7 @@ _CAPITALS = {"tpm", "pcr", "hmac", "id"}
 def constant_name(member: IntEnum) -> str:
     """Returns the standard's name of a constant: `TPM_ALG_SHA256`."""
     name = f"{type(member).__name__}_{member.name}"
-    # The only name in its table with another prefix (Part 2, §7.4).
+    # This name has a different prefix from the others in its table (Part 2, §7.4).
     return "TPM_RS_PW" if name == "TPM_RH_PW" else name
 
 

@@ -23,7 +23,7 @@ OTHER_RULES = {
     TPM_CC.PolicyAuthorizeNV: DigestRule(
         TPM_CC.PolicyAuthorizeNV, ("nv_name",), restarts=True, names={"nv_name": "nv_index"}
     ),
-    # The ticket determines the code: PolicySigned or PolicySecret.
+    # For TPM2_PolicyTicket, the ticket determines the hashed code: PolicySigned or PolicySecret.
     TPM_CC.PolicyTicket: DigestRule(TPM_CC.PolicySecret, ("auth_name",), then="policy_ref"),
 }
 """The rules of policy commands that are not statements of `tpmwire.policy`."""

@@ -67,7 +67,7 @@ class _Follower:
         self._histories: dict[int, SessionHistory] = {}
 
     def exchange(self, command: bytes, response: bytes) -> None:
-        """Adds the trees of a command and its response, and the values that are derived from them."""
+        """Explains a command and its response: adds their trees, and the values derived from them."""
         place = len(self._recording.trees)
         asked = explain_command(command)
         self._recording.trees.append(asked)
@@ -82,7 +82,7 @@ class _Follower:
 
 
 class _One:
-    """An explained command with its response."""
+    """A command and its response while they are explained."""
 
     def __init__(
         self, follower: _Follower, command: bytes, response: bytes, asked: Node, answered: Node | None, place: int
@@ -175,7 +175,7 @@ class _One:
     def _after(
         self, kind: type[Command], sent: MessageAreas, index: int, session: TracedSession
     ) -> Callable[..., Any]:
-        """Returns a function that returns the authValue that the command sets and that authorizes its response."""
+        """Returns a function of (key, authValue) that returns the new authValue, if the command sets one."""
 
         def after(key: Any, auth: Secret) -> Secret | None:
             if index:
@@ -202,13 +202,13 @@ class _One:
         sent: MessageAreas,
         newer: MessageAreas | None = None,
     ) -> bytes | None:
-        """Returns the parameters with the first one decrypted; None if the key is unknown."""
+        """Returns a message's parameters with the first one decrypted; None if the session's key is unknown."""
         index = encrypting(message, attribute)
         if index is None or first_parameter(kind) is None:
             return message.parameters
         verdict = verdicts[index] if index < len(verdicts) else None
         session = self._f._sessions.get(sent.authorizations[index].session_handle)
-        # A key that no HMAC has proven would give noise that looks like a value.
+        # A key that no HMAC has proven would yield noise that looks like a value.
         if verdict is None or verdict.key is None or session is None or tree is None:
             return None
         caller = sent.authorizations[index].nonce
@@ -280,7 +280,7 @@ class _One:
             self._f._sessions.pop(handle, None)
             self._f._histories.pop(handle, None)
             session = None
-            with contextlib.suppress(EncodeError):  # an unknown hash algorithm
+            with contextlib.suppress(EncodeError):  # the hash algorithm is unknown
                 session = TracedSession(command, answer.nonce_tpm, self._f._salts, self._entities)
                 self._f._sessions[handle] = session
                 attach_key(self._answered, session)
@@ -300,7 +300,7 @@ class _One:
             history.steps.append(Step(self._place, self._code, "brings it back", ok=True))
 
     def _policy(self, command: Any) -> None:
-        """Adds policyDigest after a step of a policy session."""
+        """Computes policyDigest after a policy command, and adds it to the response and the session's history."""
         handle = getattr(command, "policy_session", getattr(command, "session_handle", None))
         session = self._f._sessions.get(handle) if isinstance(handle, int) else None
         if session is None or handle is None or session.start.session_type == TPM_SE.HMAC:

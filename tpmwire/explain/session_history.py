@@ -18,7 +18,7 @@ def cipher_name(symmetric: TPMT_SYM_DEF) -> str:
 
 
 class Step:
-    """An event in the history of a session.
+    """A command in the history of a session.
 
     `place` is the index of the command's tree in the recording. `text` describes the event. `ok` says whether the
     TPM executed the command (None without a response). `ends` says whether the step closes the session. A step of

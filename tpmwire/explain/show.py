@@ -22,7 +22,7 @@ def as_text(node: Node, *, secrets: bool = True) -> str:
 
 
 class Line(NamedTuple):
-    """The parts of a line: offset, bytes, indentation, name, meaning, type and section, error.
+    """A line of an explanation, in parts. `extra` is the type and the section. A derived value has " =" instead of an offset.
 
     A derived value has " =" instead of an offset.
     """
@@ -56,12 +56,12 @@ def lines(node: Node, *, secrets: bool = True) -> Iterator[Line]:
 
 def _lines(node: Node, depth: int, crossed: bool) -> Iterator[Line]:
     shown, children = node, node.children
-    # The size of a TPM2B and the count of a TPML are on the line of the field.
+    # The size of a TPM2B and the count of a TPML are part of the field's line.
     if children and children[0].name in ("size", "count"):
         shown, children = children[0], children[1:]
     octets = b"" if children and shown is node else shown.octets
     extra = ", ".join(part for part in (node.type, node.spec, "secret" if node.secret else "") if part)
-    # The meaning of a TPM2B without structure is on the line of the field.
+    # The content of a TPM2B that is not a structure is part of the field's line.
     if len(children) == 1 and not children[0].type and children[0].name == "buffer" and shown is not node:
         octets, children = octets + children[0].octets, []
 

@@ -1,7 +1,6 @@
 """The standard's tables, derived from the declarations: commands, structures, unions, constants, attribute words.
 
-table = table_of("TPMT_PUBLIC")
-print(table.as_text())
+table = table_of("TPMT_PUBLIC") print(table.as_text())
 """
 
 import re
@@ -228,7 +227,7 @@ def size_of(kind: type[int]) -> int:
     records = [value for value in declarations().values() if isinstance(value, type) and issubclass(value, Record)]
     wires += [wire for record in records for _, wire in record.wire().fields]
     sizes = [wire.size for wire in wires if isinstance(wire, Number) and wire.kind is kind]
-    # Types that are not fields themselves: TPM_HT and TPM_NT are one byte, all others UINT32.
+    # The type is not that of a field: TPM_HT and TPM_NT are one byte, all others UINT32.
     return sizes[0] if sizes else 1 if kind in (TPM_HT, TPM_NT) else 4
 
 

@@ -38,7 +38,7 @@ class SessionKey(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """The result for an authorization: whether its HMACs are valid (None if unverifiable), and the session key."""
+    """Whether the HMACs of an authorization are valid (None: unverifiable), and the session key that shows it."""
 
     command: bool | None = None
     response: bool | None = None
@@ -49,7 +49,7 @@ class Verdict(NamedTuple):
 
 
 class TracedSession:
-    """A session of a recording."""
+    """A session of a recording: its nonces, candidate keys and policyDigest."""
 
     def __init__(
         self, start: StartAuthSession, nonce_tpm: bytes, salts: Sequence[Secret], entities: Entities
@@ -103,7 +103,7 @@ class TracedSession:
                 data,
                 False,
             )
-        except (EncodeError, SessionError, ValueError):  # parameters that no TPM accepts
+        except (EncodeError, SessionError, ValueError):  # the session has parameters that no TPM accepts
             return None
 
 
@@ -176,7 +176,7 @@ def judge_hmacs(
 
 
 def _auths(this: SessionAuth, entities: Entities, key: SessionKey) -> Iterator[tuple[Secret, bool]]:
-    """Yields authValues to try, and whether the HMAC key includes them (Part 1, §19.6.8)."""
+    """Yields (authValue to try, whether the HMAC key includes it) for an authorization (Part 1, §19.6.8)."""
     session = this.session
     policy = session.start.session_type == TPM_SE.POLICY
     without = this.entity is None or (policy and not session.wants_auth_value)

@@ -34,5 +34,5 @@ class Node:
         return len(self.octets)
 
     def __repr__(self) -> str:
-        # Without the bytes, which may be a password.
+        # The repr omits the bytes, which may be a password.
         return f"Node({self.name!r}, at {self.offset}, {self.size} bytes, {len(self.children)} children)"

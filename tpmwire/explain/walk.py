@@ -1,6 +1,6 @@
 """Builds nodes for bytes by reading the bytes as their declaration says.
 
-Reads wire by wire, as `Record.parse` does, but keeps the values that were read before an error.
+Unlike `Record.parse`, the walk keeps the values that precede an error.
 """
 
 import contextlib
@@ -65,7 +65,7 @@ class Walk:
 
     @contextlib.contextmanager
     def inside(self, name: str, declared: Any = None) -> Iterator[Node]:
-        """Adds a node around the nodes that are added inside the context."""
+        """Adds a node; the nodes that are added inside the context become its children."""
         node = self._new(name, declared)
         outer, self.nodes = self.nodes, node.children
         whole = False
@@ -121,7 +121,7 @@ class Walk:
             self._octets("encrypted", len(octets), "")
 
     def number(self, name: str, size: int, type: str, text: str) -> int:
-        """Adds a node for a number of the message's frame, and returns the number. Raises DecodeError."""
+        """Adds a node for a number that is not part of a record, and returns the number. Raises DecodeError."""
         octets = self._stream.read(size)
         if len(octets) < size:
             self._stream.seek(-len(octets), io.SEEK_CUR)
@@ -161,7 +161,7 @@ class Walk:
             return octets
 
     def _looked_into(self, kind: str, octets: bytes) -> bool:
-        """Adds the fields if the buffer holds a structure, such as TPMS_ATTEST. Returns whether it does."""
+        """Adds the fields of a structure in a buffer, such as TPMS_ATTEST; returns False if it holds none."""
         inner: Any = {"TPM2B_ATTEST": TPMS_ATTEST, "TPM2B_TEMPLATE": TPMT_PUBLIC}.get(kind)
         if inner is None:
             return False

@@ -1,9 +1,8 @@
 """Certificates of endorsement keys (TCG EK Credential Profile, §3), read and verified by OpenSSL.
 
 OpenSSL is used because manufacturers ship encodings that strict DER parsers refuse. Every accepted certificate
-passes `openssl verify`, too. Two checks are added: an extended key usage must allow
-endorsement keys, and no signature in the chain may be by MD5 or older. asn1crypto, which is equally tolerant,
-reads the fields.
+passes `openssl verify`, too. Two checks are added: an extended key usage must allow endorsement keys, and no
+signature in the chain may be by MD5 or older. asn1crypto, which is equally tolerant, reads the fields.
 """
 
 import binascii
@@ -313,7 +312,7 @@ def verify_chain(
             "not an endorsement key certificate: the extended key usage does not include tcg-kp-EKCertificate"
         )
     chain = _chain(certificate, trust, untrusted)
-    for one in chain[:-1]:  # nobody checks the signature of a root
+    for one in chain[:-1]:  # the signature of a root is never checked
         algorithm = one.get_signature_algorithm()
         if algorithm.lower().startswith(BROKEN_HASHES):
             raise CertificateError(
@@ -358,7 +357,7 @@ def _paths(
 ) -> Iterator[tuple[Certificate, ...]]:
     """Yields paths from a certificate to a root of `trusted`, matched by name.
 
-    Yields an empty path for each step of the search.
+    Also yields an empty path for each step of the search, so that the caller can limit their number.
     """
     for issuer in (*trusted, *untrusted):
         if issuer.subject.key != certificate.issuer.key or issuer in below:
@@ -373,10 +372,10 @@ def _paths(
 def _refused(
     certificate: Certificate, known: list[Certificate], error: crypto.X509StoreContextError
 ) -> CertificateError:
-    """Returns the error for a verification that failed; the search for the reason affects only its message."""
+    """Returns the error for a failed verification, with a message that names the most likely reason."""
     code, depth, said = error.errors
     if code == _UNSPECIFIED:
-        public_key(certificate)  # the usual cause: an algorithm that OpenSSL does not know
+        public_key(certificate)  # the usual cause is an algorithm that OpenSSL does not know
     if code not in (_SIGNATURE, _NOT_YET_VALID, _EXPIRED, *_NO_ISSUER):
         where = f" (at depth {depth} of its chain)" if depth else ""
         return CertificateError(f"the certificate is not trusted: {said}{where}")
@@ -421,7 +420,7 @@ def _name(name: Any) -> Name:
             for relative in reversed(name.chosen)
         )
         return Name(text, name.hashable)
-    except (ValueError, TypeError):  # invalid types or characters of strings
+    except (ValueError, TypeError):  # a string has an invalid type or invalid characters
         return Name("#" + name.dump().hex(), name.dump())
 
 
@@ -437,7 +436,7 @@ def _time(value: datetime.datetime) -> str:
 
 
 def _said(error: Exception) -> str:
-    """Returns the reason in an OpenSSL error, whose argument is a list of (library, function, reason)."""
+    """Returns the reason text of an OpenSSL error, whose argument is a list of (library, function, reason)."""
     found = error.args[0] if error.args else ""
     if isinstance(found, list):
         return next((reason for *_, reason in found if reason), "unknown reason")

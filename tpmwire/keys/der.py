@@ -154,7 +154,7 @@ class Integer(Element):
     def written(self, value: Any) -> bytes:
         if not isinstance(value, int) or isinstance(value, bool):
             raise EncodeError(f"{value!r} is not a valid INTEGER")
-        # One bit more for the sign; of a negative number the complement counts.
+        # One bit more for the sign; the size of a negative number is that of its complement.
         return value.to_bytes((value if value >= 0 else ~value).bit_length() // 8 + 1, "big", signed=True)
 
 
@@ -250,7 +250,7 @@ class Explicit(Element):
 
 
 class Later(Element):
-    """Elements with tags from `[number]` on, of any type, which a later version of a format may add.
+    """Any elements with the tag `[number]` or above, which a later version of a format may add.
 
     The value is a tuple with the bytes of each element, tag and length included.
     """
@@ -260,10 +260,7 @@ class Later(Element):
         self.number = number
 
     def begins(self, data: bytes) -> bool:
-        """Returns whether the bytes begin with one of these elements, explicit or implicit.
-
-        One byte allows numbers up to 30.
-        """
+        """Returns whether the bytes begin with a tag of one byte, `[number]` to `[30]`, explicit or implicit."""
         return data[:1] != b"" and data[0] & 0xC0 == 0x80 and self.number <= data[0] & 0x1F < 0x1F
 
     def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> tuple[bytes, ...]:

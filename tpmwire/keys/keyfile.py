@@ -196,7 +196,7 @@ class KeyFile:
     @property
     def endorsement_handle(self) -> int | None:
         """The persistent parent if its handle is reserved for an endorsement key (see `parents`), or None."""
-        reserved = (1, 2, *range(0x12, 0x1A, 2), 0x1C, 0x1E)  # of the kinds of `endorsement.KINDS`
+        reserved = (1, 2, *range(0x12, 0x1A, 2), 0x1C, 0x1E)  # the handles of `endorsement.KINDS`
         return self.parent if self.parent - 0x81010000 in reserved else None
 
     @property
@@ -281,13 +281,13 @@ def parse(text: bytes | str) -> KeyFile:
         raise KeyFileError(f"the file is longer than {MAX_SIZE} bytes, so it is not a TPM key; {_CREATE_ONE}")
     if isinstance(text, str):
         return parse_der(_unarmored(text.removeprefix("\ufeff")))
-    # Text cannot start like this: the second byte is not a character, in ASCII or UTF-8. All DER of 128 bytes and
-    # more does, and so every key that a TPM created.
+    # DER of 128 bytes or more, such as every key that a TPM created. Text cannot start like this: the second byte
+    # does not begin a character in ASCII or UTF-8.
     if text[:1] == b"\x30" and text[1:2] >= b"\x80":
         return parse_der(text)
     if text[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise KeyFileError("the file is UTF-16 text; save it as ASCII or UTF-8")
-    # The text around the key can be in any encoding; the key itself is ASCII.
+    # Latin-1 accepts all bytes: text around the key can be in any encoding, and the key itself is ASCII.
     return parse_der(_unarmored(text.decode("latin-1").removeprefix("\xef\xbb\xbf")))
 
 
@@ -295,7 +295,7 @@ def parse_der(data: bytes) -> KeyFile:
     """Returns the key file in DER. Raises KeyFileError."""
     if len(data) > MAX_SIZE:
         raise KeyFileError(f"the file is longer than {MAX_SIZE} bytes, so it is not a TPM key; {_CREATE_ONE}")
-    # PKCS #1, PKCS #8 and RFC 5915 begin with SEQUENCE { INTEGER …, and TPMKey does not.
+    # A private key in PKCS #1, PKCS #8 or RFC 5915 begins with SEQUENCE { INTEGER …, unlike TPMKey.
     if data[:1] == b"\x30" and data[der.header_size(data) :][:1] == b"\x02":
         raise KeyFileError(f"the file is a plain private key, not a TPM key; {_CREATE_ONE}")
     try:
@@ -306,7 +306,7 @@ def parse_der(data: bytes) -> KeyFile:
 
 
 def _from_file(values: dict[str, Any]) -> dict[str, Any]:
-    """Returns the arguments of `KeyFile`, from the values of `_KEY`."""
+    """Converts values parsed by `_KEY` to the arguments of `KeyFile`."""
     policy, auth_policy, parent = values["policy"], values["auth_policy"], values["parent"]
     return {
         **values,
@@ -314,13 +314,13 @@ def _from_file(values: dict[str, Any]) -> dict[str, Any]:
         "auth_policy": auth_policy
         and tuple((name, tuple(s[:2] for s in steps)) for name, steps, _ in auth_policy),
         "later": values["later"] or (),
-        # Some programs write the handle as a signed int of 32 bits.
+        # Some programs write the handle as a signed 32-bit integer.
         "parent": parent + (1 << 32) if -(1 << 31) <= parent < 0 else parent,
     }
 
 
 def _to_file(values: dict[str, Any]) -> tuple[Any, ...]:
-    """Returns the values of `_KEY`, from those of a `KeyFile`."""
+    """Converts the attributes of a `KeyFile` to the values that `_KEY` encodes."""
     policy, auth_policy = values["policy"], values["auth_policy"]
     return tuple(
         {
@@ -333,7 +333,7 @@ def _to_file(values: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _unarmored(text: str) -> bytes:
-    """Returns the DER in text form (RFC 7468, §2 and §3), found anywhere in the text, indented or in JSON."""
+    """Finds a key in text form (RFC 7468), also indented or in JSON; returns its DER. Raises KeyFileError."""
     count = text.count(_BEGIN)
     if not count:
         raise KeyFileError(_no_begin(text))
@@ -369,7 +369,7 @@ def _unescaped(found: re.Match[str]) -> str:
 
 
 def _no_begin(text: str) -> str:
-    """Returns the message for a text that does not contain the label."""
+    """Returns the error message for a text without the label, by what the text seems to be."""
     found = re.search("-----BEGIN ([ -~]{1,64}?)-----", text)
     label = found and found[1]
     if label == "TSS2 KEY BLOB":

@@ -40,7 +40,7 @@ def _read(steps: tuple[Step, ...], file: KeyFile) -> tuple[Policy | PolicyError,
             return ways
         candidates = [ways[0]]
         first, *rest = ways[0].statements or (None,)
-        # Some programs write TPM2_PolicyAuthorize first, although it approves the statements before it.
+        # Some programs write TPM2_PolicyAuthorize first, although it approves the statements that precede it.
         if first is not None and first.code == TPM_CC.PolicyAuthorize and rest:
             candidates.insert(0, Policy(*rest, first))
         if steps is not file.policy:
@@ -62,4 +62,4 @@ def _fits(policy: Policy, file: KeyFile) -> bool:
     try:
         return policy.digest(file.public.name_alg) == file.public.auth_policy
     except PolicyError:
-        return False  # only the TPM knows the digest
+        return False  # unknown: only the TPM knows the digest

@@ -25,9 +25,9 @@ FORMS = (
 
 
 class Found(NamedTuple):
-    """A public key: a whole public area, or only the key; with its certificate in PEM, if any.
+    """A public key as a whole public area or a bare key, and its certificate in PEM, if any.
 
-    A key alone can belong to several public areas. Certificates of the issuers may follow the certificate.
+    A bare key can belong to several public areas. Certificates of the issuers may follow the certificate.
     """
 
     public: TPMT_PUBLIC | None = None
@@ -36,7 +36,7 @@ class Found(NamedTuple):
 
 
 def read_public_key(data: bytes) -> Found:
-    """Returns the only public key in the data.
+    """Finds the public key in data of any supported form. Raises KeyFileError if there are none or several.
 
     Raises KeyFileError, whose message names the likely type of other data.
     """

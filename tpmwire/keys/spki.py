@@ -121,7 +121,7 @@ def certified_key(data: bytes) -> tuple[PublicKey, bytes]:
     inside = io.BytesIO(certificate[der.header_size(certificate) :])
     tbs = _Any(0x30)._parse(inside, {}, "")
     fields = io.BytesIO(tbs[der.header_size(tbs) :])
-    # An optional version; serialNumber, signature, issuer, validity, subject.
+    # Skips version (optional), serialNumber, signature, issuer, validity and subject.
     before = 6 if tbs[der.header_size(tbs) : der.header_size(tbs) + 1] == b"\xa0" else 5
     for _ in range(before):
         _Any()._parse(fields, {}, "")

@@ -47,7 +47,7 @@ __all__ = [
 
 
 class WrappedKey(NamedTuple):
-    """Parameters for TPM2_Import: `public`, `private` (the duplicate), `seed` (the outer wrapper's, encrypted)."""
+    """Parameters for TPM2_Import: public area, duplicate, and the outer wrapper's encrypted seed."""
 
     public: TPMT_PUBLIC
     private: bytes
@@ -62,7 +62,7 @@ def hmac_key_areas(
     With an `auth_policy`, the key is authorized by its policy only. Without an authValue the key is exempt from
     dictionary attack protection.
     """
-    # So that the public area does not reveal whether two hosts have the same key (Part 1, §27.5).
+    # A random seed, so that the public area does not reveal whether two hosts have the same key (Part 1, §27.5).
     obfuscation = random_bytes(digest_size(name_alg))
     public = TPMT_PUBLIC(
         TPM_ALG.KEYEDHASH,
@@ -89,7 +89,7 @@ def ecdsa_key_areas(
     try:
         key = ec.derive_private_key(int.from_bytes(value, "big"), ec.SECP256R1())
     except ValueError:
-        # Without the cause, whose text and traceback may show the value.
+        # Not chained: the cause's text and traceback may show the value.
         key = None
     if key is None or len(value) != 32:
         raise EncodeError("not a private value of P-256; expected 32 bytes, from 1 to the curve's order - 1")
@@ -129,12 +129,12 @@ def imported_only_policy(use: Policy, parent: TPMT_PUBLIC) -> tuple[bytes, Polic
 
 
 def to_parent(parent: TPMT_PUBLIC) -> Policy:
-    """Returns the policy for duplication to one new parent only (Part 3, §23.15)."""
+    """Returns a policy that allows duplication to this new parent only (Part 3, §23.15)."""
     return Policy(PolicyDuplicationSelect(b"", name_of(parent), False))
 
 
 def to_any(*, with_auth: bool) -> Policy:
-    """Returns the policy for duplication to any parent, with the key's authValue if it has one (Part 3, §23.11).
+    """Returns a policy that allows duplication to any parent, and requires the authValue if `with_auth`.
 
     The parent can be a key pair in software, so the key can leave every TPM.
     """

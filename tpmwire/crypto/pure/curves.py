@@ -29,7 +29,7 @@ class Curve:
         self.size = (p.bit_length() + 7) // 8
 
     def holds(self, point: Point) -> bool:
-        """Returns whether a point is on the curve and reduced.
+        """Returns whether a point is on the curve, with both coordinates below `p`.
 
         Such a point is in the group, because n is prime.
         """
@@ -81,8 +81,8 @@ class Curve:
         return total
 
     # Renes, Costello and Batina, "Complete addition formulas for prime order elliptic curves" (2015), equation (2)
-    # with a = -3: valid for every pair of points, equal, opposite and infinite ones included. Sums of products are
-    # reduced once, because a reduction costs Python more than a multiplication.
+    # with a = -3. The formula is valid for every pair of points, including equal, opposite and infinite ones. Sums
+    # of products are reduced once, because a reduction costs Python more than a multiplication.
 
     def _add(self, one: _Projective, other: _Projective) -> _Projective:
         (x1, y1, z1), (x2, y2, z2), p = one, other, self.p

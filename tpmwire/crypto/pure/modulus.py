@@ -10,7 +10,8 @@ _SMALL = 752
 """The limit of small factors that SP 800-89 requires to exclude."""
 
 # Nemec et al., "The Return of Coppersmith's Attack" (2017), §3: primes of Infineon's old library are powers of
-# 65537 modulo each of the first primes, and so is their product. At most one in 2^27 other moduli is, too.
+# 65537 modulo each of the first primes, and so is their product. At most one in 2^27 other moduli has this
+# property.
 _ROCA_GENERATOR, _ROCA_PRIMES = 65537, 167
 
 
@@ -22,7 +23,7 @@ def fault_of(modulus: int) -> str | None:
     """
     if math.gcd(modulus, _product()) != 1:
         return "the modulus has a small factor"
-    # The base is above 2**9, because the modulus has no smaller factor.
+    # A base of a perfect power is above 2**9, because the modulus has no smaller factor.
     exponents = takewhile(lambda exponent: 9 * exponent < modulus.bit_length(), _primes())
     if any(_is_power(modulus, exponent) for exponent in exponents):
         return "the modulus is a power"
@@ -47,7 +48,7 @@ def _is_prime(n: int) -> bool:
 
 @cache
 def _roca() -> tuple[tuple[int, frozenset[int]], ...]:
-    """Returns primes, each with the powers of ROCA's generator modulo the prime."""
+    """Returns (prime, powers of 65537 modulo the prime) for the primes of the ROCA test."""
     return tuple((prime, _powers(prime)) for prime in _primes() if 2 < prime <= _ROCA_PRIMES)
 
 
@@ -61,7 +62,8 @@ def _powers(prime: int) -> frozenset[int]:
 
 def _is_power(number: int, exponent: int) -> bool:
     """Returns whether a number is the `exponent`-th power of an integer; `exponent` is prime."""
-    # Modulo a prime q = k * exponent + 1 few residues are such powers, which excludes most numbers at once.
+    # Modulo a prime q = k * exponent + 1, few residues are such powers, so this test excludes most numbers at
+    # once.
     for k, q in _sieve(exponent):
         residue = number % q
         if residue and pow(residue, k, q) != 1:
