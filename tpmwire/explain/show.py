@@ -22,7 +22,7 @@ def as_text(node: Node, *, secrets: bool = True) -> str:
 
 
 class Line(NamedTuple):
-    """A line of an explanation, in parts. `extra` is the type and the section. A derived value has " =" instead of an offset.
+    """A line of an explanation, in parts; `extra` is the type and the section.
 
     A derived value has " =" instead of an offset.
     """
