@@ -70,7 +70,7 @@ function _shtab_tpmwire_using
   test "$_shtab_tpmwire_cmdpath" = "$argv"
 end
 
-set -g _shtab_tpmwire_commands enroll import rotate totp 'totp import' 'totp code' show name policy persist evict export-public wrap import-key duplicate exec sign presign curl token 'token eks' 'token rds' 'token ecr' 'token codecommit' console aws 'aws whoami' 'aws key-info' 'aws decode-message' 'aws web-identity-token' 'aws delegated-access-token' serve cache info list pcr ek flush decode trace spec send completion
+set -g _shtab_tpmwire_commands enroll import rotate totp 'totp import' 'totp code' show name policy persist evict export-public wrap import-key duplicate exec sign presign curl token 'token eks' 'token rds' 'token ecr' 'token codecommit' console aws 'aws whoami' 'aws key-info' 'aws decode-message' 'aws web-identity-token' 'aws delegated-access-token' serve cache doctor info list pcr ek flush decode trace spec send completion
 set -g _shtab_tpmwire_opts_with_value --address --audience --auth --auth-env --auth-file --aws-access-key-id --aws-arn --aws-region --aws-session-name --ca --ca-bundle --cache-key --cert --cluster-id --cluster-name --color --command --credential-file --credentials-profile --data --destination --digits --discard --duplicable-to --duplicable-to-key --duration --endpoint-url --expires --external-id --federation-name --fleet --format --from-profile --hash --header --host --hostname --html --inner-key-file --issuer --jobs --json --key --key-auth --key-auth-file --key-name --key-password-file --keyPass --keyPass-file --keypass --keypass-file --list --mfa-process --mfa-serial --mfa-totp --name --out --output --owner-auth --owner-auth-file --parent --parent-auth --parent-auth-file --parentPass --parentPass-file --parentpass --parentpass-file --pcrs --period --persistent-handle --persistentHandle --policy --policy-arn --policy-file --port --private --profile --program --public --region --region-set --request --root-of --salt --salt-file --scope --secret-file --seed --service --session --session-duration --shard --signing-algorithm --sigv4a --sigv4a-handle --sigv4a-out --socket --socket-mode --source-identity --subject-mode --tag --task-policy-arn --timeout --to --to-handle --to-key --token-duration --token-file --token-tag --tpm-path --tpm-session-encrypt-with-name --tpm-session-encrypt-with-public --trade-in-token-file --transitive-tag-key --upload-file --username --write-profile -H -T -X -d -o
 
 complete -c tpmwire -e
@@ -1033,6 +1033,12 @@ complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 
 complete -c tpmwire -n '_shtab_tpmwire_using cache' -s h -l help -d 'show this help message and exit'
 complete -c tpmwire -n '_shtab_tpmwire_using cache' -l json -d 'print the list as JSON'
 complete -c tpmwire -n '_shtab_tpmwire_using cache; and test $_shtab_tpmwire_npos -eq 0' -ka "list clear" -d 'list the caches (default), or remove them'
+complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 0' -a doctor -d 'check the TPM, the AWS profiles that use it, and this machine'
+complete -c tpmwire -n '_shtab_tpmwire_using doctor' -s h -l help -d 'show this help message and exit'
+complete -c tpmwire -n '_shtab_tpmwire_using doctor' -l json -d 'print one JSON object with all results'
+complete -c tpmwire -n '_shtab_tpmwire_using doctor' -l network -d 'send one unsigned request to each STS endpoint in use'
+complete -c tpmwire -n '_shtab_tpmwire_using doctor' -l tpm-path -xka "(_tpmwire_files '')" -d 'the TPM: /dev/tpmrm0, /dev/tpm0, HOST:PORT, path of a socket, swtpm:host=H,port=P, swtpm:path=SOCKET, mssim:host=H,port=P or device:PATH (env: TPMWIRE_TPM_PATH, TPM2TOOLS_TCTI; default: /dev/tpmrm0 if it exists, else /dev/tpm0)'
+complete -c tpmwire -n '_shtab_tpmwire_using doctor' -l timeout -x -d 'longest wait for each response of the TPM or the network: 2, 500ms, 2s, 1m (default: 5s)'
 complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 0' -a info -d 'show manufacturer, firmware, algorithms and lockout state'
 complete -c tpmwire -n '_shtab_tpmwire_using info' -s h -l help -d 'show this help message and exit'
 complete -c tpmwire -n '_shtab_tpmwire_using info' -l tpm-path -xka "(_tpmwire_files '')" -d 'the TPM: /dev/tpmrm0, /dev/tpm0, HOST:PORT, path of a socket, swtpm:host=H,port=P, swtpm:path=SOCKET, mssim:host=H,port=P or device:PATH (env: TPMWIRE_TPM_PATH, TPM2TOOLS_TCTI; default: /dev/tpmrm0 if it exists, else /dev/tpm0)'
@@ -1042,7 +1048,7 @@ complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 
 complete -c tpmwire -n '_shtab_tpmwire_using list' -s h -l help -d 'show this help message and exit'
 complete -c tpmwire -n '_shtab_tpmwire_using list' -l tpm-path -xka "(_tpmwire_files '')" -d 'the TPM: /dev/tpmrm0, /dev/tpm0, HOST:PORT, path of a socket, swtpm:host=H,port=P, swtpm:path=SOCKET, mssim:host=H,port=P or device:PATH (env: TPMWIRE_TPM_PATH, TPM2TOOLS_TCTI; default: /dev/tpmrm0 if it exists, else /dev/tpm0)'
 complete -c tpmwire -n '_shtab_tpmwire_using list' -l timeout -x -d 'longest wait for each response of the TPM or the network: 2, 500ms, 2s, 1m (default: 2s)'
-complete -c tpmwire -n '_shtab_tpmwire_using list' -l json -d 'print a JSON list with one object per handle'
+complete -c tpmwire -n '_shtab_tpmwire_using list' -l json -d 'print a JSON list of handles and key files'
 complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 0' -a pcr -d 'read PCR values'
 complete -c tpmwire -n '_shtab_tpmwire_using pcr' -s h -l help -d 'show this help message and exit'
 complete -c tpmwire -n '_shtab_tpmwire_using pcr' -l tpm-path -xka "(_tpmwire_files '')" -d 'the TPM: /dev/tpmrm0, /dev/tpm0, HOST:PORT, path of a socket, swtpm:host=H,port=P, swtpm:path=SOCKET, mssim:host=H,port=P or device:PATH (env: TPMWIRE_TPM_PATH, TPM2TOOLS_TCTI; default: /dev/tpmrm0 if it exists, else /dev/tpm0)'

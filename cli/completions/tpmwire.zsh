@@ -16,6 +16,7 @@ _shtab_tpmwire_commands() {
     console:'sign a browser in to the AWS console'
     curl:'send a signed request to any AWS service'
     decode:'explain the bytes of TPM commands and responses'
+    doctor:'check the TPM, the AWS profiles that use it, and this machine'
     duplicate:'copy a duplicable key to another TPM'
     ek:'verify the endorsement key by its certificate and print the Name to pin'
     enroll:'move a profile'"'"'s access key from ~/.aws/credentials into the TPM'
@@ -505,6 +506,17 @@ _shtab_tpmwire_decode_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_tpmwire_decode_defaults_added=0
 
+_shtab_tpmwire_doctor_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--json[print one JSON object with all results]"
+  "--network[send one unsigned request to each STS endpoint in use]"
+  "--tpm-path=[the TPM\: \/dev\/tpmrm0, \/dev\/tpm0, HOST\:PORT, path of a socket, swtpm\:host\=H,port\=P, swtpm\:path\=SOCKET, mssim\:host\=H,port\=P or device\:PATH (env\: TPMWIRE_TPM_PATH, TPM2TOOLS_TCTI\; default\: \/dev\/tpmrm0 if it exists, else \/dev\/tpm0)]:PATH:_files"
+  "--timeout=[longest wait for each response of the TPM or the network\: 2, 500ms, 2s, 1m (default\: 5s)]:TIME:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_doctor_defaults_added=0
+
 _shtab_tpmwire_duplicate_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--tpm-path=[the TPM\: \/dev\/tpmrm0, \/dev\/tpm0, HOST\:PORT, path of a socket, swtpm\:host\=H,port\=P, swtpm\:path\=SOCKET, mssim\:host\=H,port\=P or device\:PATH (env\: TPMWIRE_TPM_PATH, TPM2TOOLS_TCTI\; default\: \/dev\/tpmrm0 if it exists, else \/dev\/tpm0)]:PATH:_files"
@@ -739,7 +751,7 @@ _shtab_tpmwire_list_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--tpm-path=[the TPM\: \/dev\/tpmrm0, \/dev\/tpm0, HOST\:PORT, path of a socket, swtpm\:host\=H,port\=P, swtpm\:path\=SOCKET, mssim\:host\=H,port\=P or device\:PATH (env\: TPMWIRE_TPM_PATH, TPM2TOOLS_TCTI\; default\: \/dev\/tpmrm0 if it exists, else \/dev\/tpm0)]:PATH:_files"
   "--timeout=[longest wait for each response of the TPM or the network\: 2, 500ms, 2s, 1m (default\: 2s)]:TIME:"
-  "--json[print a JSON list with one object per handle]"
+  "--json[print a JSON list of handles and key files]"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -1358,6 +1370,7 @@ _shtab_tpmwire() {
         console) _arguments -C -s $_shtab_tpmwire_console_options ;;
         curl) _arguments -C -s $_shtab_tpmwire_curl_options ;;
         decode) _arguments -C -s $_shtab_tpmwire_decode_options ;;
+        doctor) _arguments -C -s $_shtab_tpmwire_doctor_options ;;
         duplicate) _arguments -C -s $_shtab_tpmwire_duplicate_options ;;
         ek) _arguments -C -s $_shtab_tpmwire_ek_options ;;
         enroll) _arguments -C -s $_shtab_tpmwire_enroll_options ;;

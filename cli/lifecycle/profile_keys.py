@@ -52,6 +52,17 @@ class ProfileKey(NamedTuple):
         path = self.settings and self.settings.tpm_path
         return absolute_tpm_path(path) if path else None
 
+    def uses_tpm(self, path: str) -> bool:
+        """Returns whether the line uses the TPM at `path`, as lines that name no TPM do."""
+        return self.tpm_path is None or _file_of(self.tpm_path) == _file_of(absolute_tpm_path(path))
+
+
+def _file_of(path: str) -> str:
+    """Returns the path without the prefix that a socket or device may have."""
+    for prefix in ("swtpm:path=", "device:"):
+        path = path.removeprefix(prefix)
+    return path
+
 
 def find_profile_keys(config: Config) -> list[ProfileKey]:
     """Returns the profiles whose credential_process runs this program, in the order of the files."""

@@ -9,7 +9,7 @@ import pytest
 from tests.support import keys
 from tests.support.handles import handles, is_command, leave_things, name_at
 from tests.support.interposer import Interposer
-from tests.support.programs import ROOT
+from tests.support.programs import ROOT, machine
 from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import Tool, held
 from tpmwire.spec.constants import TPM_CC, TPM_HT
@@ -93,3 +93,46 @@ def test_list_where_something_goes_meanwhile(swtpm: Swtpm, tool: Tool, tmp_path:
     assert ran.code == 0
     assert {row["kind"] for row in json.loads(ran.out)} == {"persistent", "permanent"}
     tpm2(swtpm, "flushcontext", "-t")
+
+
+def test_the_profiles_that_use_a_key(tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with machine(tmp_path) as box:
+        path, where = box.swtpm.path, ("--tpm-path", box.swtpm.path)
+        name = name_at(box.swtpm, f"{keys.PLAIN_HANDLE:#x}", tmp_path)
+        handle = f"--persistentHandle={keys.PLAIN_HANDLE:#x}"
+        (tmp_path / "mfa.pem").write_text("not a key")
+        lines = {
+            "default": f"{handle} --tpm-path={path}",
+            "socket": f"{handle} --tpm-path={path.removeprefix('swtpm:path=')} --key-name={name}",
+            "replaced": f"{handle} --key-name=000b{'00' * 32}",
+            "elsewhere": f"{handle} --tpm-path=/dev/tpmrm7",
+            "file": f"--credential-file={tmp_path}/plain.pem",
+            "same-file": f"--credential-file={tmp_path}/plain.pem --mfa-serial=x --mfa-totp={tmp_path}/mfa.pem",
+            "broken": "--no-such-option",
+        }
+        (tmp_path / ".aws").mkdir()
+        config = tmp_path / ".aws" / "config"
+        program = "/x/aws-tpm-process-credential --aws-access-key-id=AKIAMADEUP"
+        config.write_text(
+            "".join(
+                f"[{'' if profile == 'default' else 'profile '}{profile}]\ncredential_process = {program} {line}\n"
+                for profile, line in lines.items()
+            )
+        )
+        rows = json.loads(tool("list", "--json", *where).out)
+        used = {row["handle"] or row["file"]: row["profiles"] for row in rows if row["profiles"]}
+        assert used == {
+            f"0x{keys.PLAIN_HANDLE:08x}": ["default", "socket"],
+            f"{tmp_path}/plain.pem": ["file", "same-file"],
+            f"{tmp_path}/mfa.pem": ["same-file"],
+        }
+        (row,) = (row for row in rows if row["file"] == f"{tmp_path}/plain.pem")
+        assert (row["kind"], row["handle"], row["type"]) == ("key file", None, "HMAC key, SHA256")
+        text = tool("list", *where).out
+        assert "    profiles     default, socket\n" in text
+        assert f"{tmp_path}/mfa.pem  key file: unknown\n    profiles     same-file\n    problem      " in text
+        config.write_text("[profile x\n")
+        ran = tool("list", *where)
+        assert ran.code == 0
+        assert "tpmwire: warning: profiles are not shown: " in ran.err
