@@ -29,7 +29,7 @@ PACKAGES += /usr/lib/python3/dist-packages/tpm2_pytss:python3-tpm2-pytss
 TESTED = $(PY) -c 'import platform; print("== tested on Python", platform.python_version())'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test test-quick test-oldest test-device test-deb fuzz bench demo tour zipapp deb clean
+.PHONY: help setup lint test test-quick test-oldest test-device test-deb fuzz bench demo tour zipapp deb release clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -104,6 +104,16 @@ zipapp: $(BASIC) ## build dist/tpmwire.pyz, the single file
 deb: ## build dist/tpmwire_VERSION_all.deb, the Debian package
 	@.ci/packages : dh:debhelper dh_python3:dh-python /usr/lib/python3/dist-packages/construct:python3-construct
 	packaging/debian/build
+
+RELEASE := .venv-release
+
+# The same commit results in the same bytes.
+release: export SOURCE_DATE_EPOCH := $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)
+release: zipapp deb ## build all artefacts of a release in dist/, with SBOM and checksums; RELEASE_KEY=FILE signs them
+	@.ci/packages $(PYTHON) ssh-keygen:openssh-client
+	@test -x $(RELEASE)/bin/python || $(PYTHON) -m venv $(RELEASE)
+	$(RELEASE)/bin/pip install --quiet --disable-pip-version-check 'cyclonedx-bom>=7' 'hatchling>=1.26.3'
+	$(RELEASE)/bin/python tools/release.py
 
 clean: ## remove the files that the other targets created
 	rm -rf .venv* build dist tests/js/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -34,6 +34,7 @@ TOPICS = {
     "no_home": "runs without HOME",
     "language": "messages and help texts in plain English",
     "public_names": "names for programs that import the packages",
+    "release": "tools/release.py",
     "signals": "signals and limits of every program",
     "signing": "sign, presign and curl together",
     "swtpm_support": "tests/support/swtpm.py",
