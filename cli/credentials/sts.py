@@ -3,10 +3,10 @@
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..terminal.messages import UsageError, note, warn
-from .key import ask_tpm, key_from
+from ..tpm.path import find_missing_device
 from .options import PROGRAM, Role, RunSettings, complete, lifetime, read_policy, read_role
 
 if TYPE_CHECKING:
@@ -155,9 +155,25 @@ def signer_from(settings: RunSettings, key_id: str, *, checked: bool = False) ->
     """
     from sigv4.signer import Signer  # noqa: PLC0415 - a run with cached credentials signs nothing
 
+    missing = None if _needs_checks(settings) else find_missing_device(settings.tpm_path)
+    if missing is not None:
+
+        def refuse(_message: bytes) -> NoReturn:
+            raise missing
+
+        return Signer(key_id, refuse)
+    from .key import ask_tpm, key_from  # noqa: PLC0415 - a machine without a TPM needs no module of tpmwire
+
     key = key_from(settings)
     key.checked = checked
     return Signer(key_id, lambda message: ask_tpm(settings, key, message))
+
+
+def _needs_checks(settings: RunSettings) -> bool:
+    """Returns whether `key_from` checks a file or a value, whose errors take precedence over a missing TPM."""
+    files = (settings.credential_file, settings.keyPass_file, settings.parentPass_file, settings.pcrs)
+    pins = (settings.key_name, settings.tpm_session_encrypt_with_name, settings.tpm_session_encrypt_with_public)
+    return any((*files, *pins))
 
 
 def operations(settings: RunSettings, code: str | None) -> "list[Operation[Credentials]]":

@@ -16,6 +16,7 @@ EXIT_CODES = {
     "UsageError": (2, "usage: an option, a value or a file is not valid; nothing was sent"),
     "RequestError": (2, ""),
     "TransportError": (3, "the TPM is not available: no device, no permission, busy, or no response in time"),
+    "MissingDeviceError": (3, ""),
     "WireError": (3, ""),
     "TpmError": (4, "the TPM refused: wrong password, wrong PCR values, no key at the handle, or lockout"),
     "PolicyError": (4, ""),

@@ -29,6 +29,9 @@ __all__ = [
     "suggestion",
 ]
 
+# Messages are in English, also those of argparse, whose search for translations takes a millisecond of each run.
+argparse._ = str  # type: ignore[attr-defined]
+
 _NEVER_EMPTY = ("FILE", "PATH", "HOSTS", "PEM", "KEYFILE", "PCRS")  # metavars
 _PART = 5
 """Minimum length of a part of an option's name for a suggestion, such as `--handle`."""

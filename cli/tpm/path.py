@@ -1,11 +1,22 @@
 """Selects the TPM of a run: from --tpm-path, an environment variable, or the default device."""
 
 import os
+from typing import TYPE_CHECKING
 
-from tpmwire.errors import TransportError
-from tpmwire.transport import DescriptorTransport, open_transport
+from ..terminal.messages import UsageError
 
-__all__ = ["TRACED", "chosen_path", "connect", "lasting_path", "path_source"]
+if TYPE_CHECKING:
+    from tpmwire.transport import DescriptorTransport
+
+__all__ = [
+    "TRACED",
+    "MissingDeviceError",
+    "chosen_path",
+    "connect",
+    "find_missing_device",
+    "lasting_path",
+    "path_source",
+]
 
 OWN = "TPMWIRE_TPM_PATH"
 TOOLS = "TPM2TOOLS_TCTI"
@@ -14,6 +25,10 @@ TRACED = "TPMWIRE_TRACED_TPM"
 
 _LOCAL = {"device": "", "swtpm": "host=127.0.0.1", "mssim": "host=127.0.0.1"}
 """Supported types of TPM2TOOLS_TCTI, and the configuration of each if the variable has none."""
+
+
+class MissingDeviceError(UsageError):
+    """There is no device file at the path of the TPM."""
 
 
 def chosen_path(option: str | None) -> str | None:
@@ -31,15 +46,45 @@ def path_source(option: str | None) -> str:
     return next((name for name in (OWN, TOOLS) if os.environ.get(name)), "default")
 
 
-def connect(option: str | None, timeout: float) -> DescriptorTransport:
+def connect(option: str | None, timeout: float) -> "DescriptorTransport":
     """Opens the TPM of the option or the environment; an error names the variable. Raises TransportError."""
+    from tpmwire.errors import TransportError  # noqa: PLC0415 - find_missing_device is called before it is loaded
+    from tpmwire.transport import open_transport  # noqa: PLC0415 - likewise
+
     path = chosen_path(option)
     try:
         return open_transport(path, timeout)
     except TransportError as error:
-        if path and not option:
-            error.add_note(f"{OWN if os.environ.get(OWN) else TOOLS} names this TPM")
+        _name_variable(error, option, path)
         raise
+
+
+def find_missing_device(option: str | None) -> MissingDeviceError | None:
+    """Returns an error with the message of `connect` if the TPM's path is a device file that does not exist.
+
+    Otherwise, and if only opening the path can tell, returns None. This function loads no module of tpmwire, so a
+    run on a machine without a TPM ends in half the time.
+    """
+    path = chosen_path(option)
+    device = path.removeprefix("device:") if path else "/dev/tpm0"
+    if ":" in device or "/" not in device or (not path and os.path.exists("/dev/tpmrm0")):
+        return None
+    try:
+        os.stat(device)
+    except FileNotFoundError:
+        error = MissingDeviceError(
+            f"{device} does not exist; enable the TPM 2.0 in the firmware, or choose a TPM with --tpm-path"
+        )
+        _name_variable(error, option, path)
+        return error
+    except (OSError, ValueError):
+        pass  # opening it tells the reason
+    return None
+
+
+def _name_variable(error: Exception, option: str | None, path: str | None) -> None:
+    if path and not option:
+        error.add_note(f"{OWN if os.environ.get(OWN) else TOOLS} names this TPM")
 
 
 def lasting_path(option: str | None) -> str | None:
@@ -55,6 +100,8 @@ def _tools_path(tcti: str) -> str | None:
     # The type may be the file name of a library, such as libtss2-tcti-device.so.0.
     kind = os.path.basename(kind).removeprefix("libtss2-tcti-").partition(".so")[0]
     if tcti and kind not in _LOCAL:
+        from tpmwire.errors import TransportError  # noqa: PLC0415 - for an unsupported type only
+
         raise TransportError(
             f"unsupported {TOOLS}={tcti!r}: expected device, swtpm or mssim, got {kind!r}; "
             f"set {OWN} (for example to /dev/tpmrm0), or give --tpm-path"

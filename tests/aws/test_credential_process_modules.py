@@ -28,7 +28,7 @@ os._exit = dump
 OURS = {"cli", "sigv4", "tpmwire"}
 
 
-def _loaded(box: Machine, directory: Path, *words: str) -> set[str]:
+def _loaded(box: Machine, directory: Path, *words: str, code: int = 0) -> set[str]:
     dump = directory / "modules"
     program = write_program(directory, CREDENTIAL_PROCESS, DUMP.format(path=str(dump)), "program")
     with ScriptedServer(say(http("200 OK", STS_ANSWER))) as sts:
@@ -40,7 +40,7 @@ def _loaded(box: Machine, directory: Path, *words: str) -> set[str]:
             *words,
             program=program,
         )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, bool(done.stderr)) == (code, code != 0), done.stderr
     return set(json.loads(dump.read_text()))
 
 
@@ -168,3 +168,9 @@ def test_a_run_loads_no_debugger(box: Machine, tmp_path: Path) -> None:
     assert not loaded & unused
     assert unused <= _bare("import construct")
     assert {"socket", "construct"} <= loaded
+
+
+def test_a_run_without_a_tpm_loads_no_layer(box: Machine, tmp_path: Path) -> None:
+    loaded = _loaded(box, tmp_path, HANDLE, "--tpm-path=/dev/tpm-missing", code=3)
+    assert {name for name in loaded if name.startswith("tpmwire.")} == {"tpmwire.secret"}
+    assert not loaded & {"construct", "socket", "ssl"}

@@ -6,7 +6,7 @@ import pytest
 
 from cli.credentials.cache.purpose import cache_purpose
 from cli.credentials.options import parse_run
-from cli.tpm.path import TRACED, chosen_path, lasting_path
+from cli.tpm.path import TRACED, chosen_path, connect, find_missing_device, lasting_path
 from tests.support.verbs import Tool
 from tpmwire.errors import TransportError
 
@@ -85,3 +85,36 @@ def test_another_tpm_has_another_cache(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setenv("TPMWIRE_TPM_PATH", "swtpm:path=/tmp/r/tpm")
     monkeypatch.setenv(TRACED, "swtpm:path=/tmp/r/tpm ")
     assert purpose() == default
+
+
+@pytest.mark.parametrize("variable", [None, "TPMWIRE_TPM_PATH", "TPM2TOOLS_TCTI"])
+@pytest.mark.parametrize("prefix", ["", "device:"])
+def test_a_missing_device_is_found_with_the_error_of_opening_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str | None, prefix: str
+) -> None:
+    path = f"{prefix}{tmp_path}/tpm0"
+    option = path if variable is None else None
+    if variable is not None:
+        monkeypatch.setenv(variable, path if variable == "TPMWIRE_TPM_PATH" else f"device:{tmp_path}/tpm0")
+    found = find_missing_device(option)
+    with pytest.raises(TransportError) as opened:
+        connect(option, 1)
+    assert found is not None
+    assert (str(found), getattr(found, "__notes__", [])) == (
+        str(opened.value),
+        getattr(opened.value, "__notes__", []),
+    )
+
+
+def test_what_only_opening_can_tell_is_not_missing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for path in (
+        "127.0.0.1:1",
+        "swtpm:path=/none",
+        "mssim:port=1",
+        "tpm0",
+        f"{tmp_path}/file",
+        f"{tmp_path}/file/x",
+    ):
+        assert find_missing_device(path) is None, path
+    assert find_missing_device("/dev/a\0b") is None
