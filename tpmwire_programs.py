@@ -31,10 +31,21 @@ def credential_process(words: "list[str] | None" = None) -> None:
 
 def toolbox(words: "list[str] | None" = None) -> None:
     """`tpmwire`; ends the process."""
-    _run("tpmwire", "cli.toolbox", words)
+    chosen = sys.argv[1:] if words is None else words
+    if chosen[:1] == ["fetch"]:
+        from cli.serving.client import fetch_quickly  # noqa: PLC0415 - a run loads only what it needs
+
+        code = fetch_quickly(chosen[1:])
+        if code is not None:
+            os._exit(code)
+    _run("tpmwire", "cli.toolbox", chosen)
 
 
 def _run(program: str, module: str, words: "list[str] | None") -> None:
+    from importlib import import_module  # noqa: PLC0415 - `fetch` does not load it
+
+    from cli.terminal.messages import guarded  # noqa: PLC0415 - `fetch` does not load it
+
     chosen = sys.argv[1:] if words is None else words
     code = guarded(program, lambda: import_module(module).run(chosen))
     # All output is flushed; freeing one by one what the kernel frees at once takes several milliseconds.
@@ -82,10 +93,6 @@ if getsignal(SIGINT) is default_int_handler:  # else the caller ignores it, as a
     signal(SIGINT, _interrupted)
 _caller_last()
 gc.set_threshold(_GARBAGE)
-
-from importlib import import_module  # noqa: E402
-
-from cli.terminal.messages import guarded  # noqa: E402
 
 if __name__ == "__main__":
     toolbox()

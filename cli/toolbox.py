@@ -51,6 +51,7 @@ GROUPS = {
     },
     "Serve credentials": {
         "serve": "serve temporary credentials to AWS SDKs on this machine",
+        "fetch": "print the credentials of a running `tpmwire serve`, as a fast credential_process",
         "cache": "list the cached credentials, or remove them",
     },
     "Look inside the TPM": {

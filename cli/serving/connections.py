@@ -61,10 +61,10 @@ class Connections:
 
     A client that sends nothing does not block others. If there are too many connections, the oldest is closed
     after a short time to send; until then, further connections wait in the kernel's queue. `respond` takes the
-    bytes of a request and returns the bytes of the response.
+    bytes of a request and its connection, and returns the bytes of the response.
     """
 
-    def __init__(self, listener: socket.socket, respond: Callable[[bytes], bytes]) -> None:
+    def __init__(self, listener: socket.socket, respond: Callable[[bytes, socket.socket], bytes]) -> None:
         self._listener = listener
         self._respond = respond
         self._most = max(4, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 8)
@@ -230,7 +230,7 @@ class Connections:
             # A client that disconnected is not an error.
             with contextlib.suppress(OSError):
                 connection.sock.settimeout(PATIENCE)
-                connection.sock.sendall(self._respond(bytes(connection.data)))
+                connection.sock.sendall(self._respond(bytes(connection.data), connection.sock))
                 connection.sock.shutdown(socket.SHUT_WR)
         finally:
             self._done.put(connection.sock)

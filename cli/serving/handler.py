@@ -1,4 +1,4 @@
-"""Responds to requests of two protocols: ECS's container credentials, and EC2's metadata service (version 2 only).
+"""Responds to requests: ECS's container credentials, EC2's metadata service (version 2 only), credential_process.
 
 Sources: AWS SDKs and Tools Reference Guide, "Container credential provider"; Amazon EC2 User Guide, "Use the
 Instance Metadata Service to access instance metadata".
@@ -32,14 +32,16 @@ _ALLOWED = ("GET", "HEAD", "PUT")
 class Service(NamedTuple):
     """Responds to requests for credentials; with `imds`, also serves EC2's metadata to every client.
 
-    `region` is the region that the metadata service reports; None if it is unknown.
+    `region` is the region that the metadata service reports; None if it is unknown. Without `token`, /credentials
+    does not exist. With `process`, /process is a credential_process document for trusted clients.
     """
 
     store: Store
-    token: "TokenFile"
+    token: "TokenFile | None"
     sessions: "Sessions"
     imds: bool = False
     region: str | None = None
+    process: bool = False
 
 
 class _Response(NamedTuple):
@@ -63,16 +65,17 @@ class _Response(NamedTuple):
         return "\r\n".join([*head, "", ""]).encode() + (b"" if without_body else body)
 
 
-def respond(data: bytes, service: Service, port: int | None) -> bytes:
+def respond(data: bytes, service: Service, port: int | None, *, trusted: bool = False) -> bytes:
     """Returns the response to the request in `data`; `port` is the server's port, None for a unix socket.
 
-    Refusals are in the JSON that SDKs parse. May wait until credentials are fetched.
+    `trusted` says that a unix socket's client may have credentials without a token. Refusals are in the JSON that
+    SDKs parse. May wait until credentials are fetched.
     """
     method = ""
     try:
         request = parse_request(data)
         method = request.method
-        response = _response(request, service, port)
+        response = _response(request, service, port, trusted)
     except RefusedError as refused:
         more = (f"Allow: {', '.join(_ALLOWED)}",) if refused.status == HTTPStatus.METHOD_NOT_ALLOWED else ()
         response = _refusal(refused.status, refused.code, refused.message, *more)
@@ -83,7 +86,7 @@ def _refusal(status: int, code: str, message: str, *more: str) -> _Response:
     return _Response(status, json.dumps({"Code": code, "Message": message}), "application/json", more)
 
 
-def _response(request: Request, service: Service, port: int | None) -> _Response:
+def _response(request: Request, service: Service, port: int | None, trusted: bool) -> _Response:
     if request.method not in _ALLOWED:
         raise RefusedError(
             405, "MethodNotAllowed", "method not allowed: use GET or HEAD, or PUT for a metadata token"
@@ -92,7 +95,11 @@ def _response(request: Request, service: Service, port: int | None) -> _Response
     check_sender(request.fields)
     if request.fields.get("content-length", "0") != "0" or "transfer-encoding" in request.fields:
         raise RefusedError(413, "BadRequest", "request bodies are not supported")
-    return _put(request, service) if request.method == "PUT" else _get(request, service)
+    if request.method == "PUT":
+        return _put(request, service)
+    if request.path == "/process" and service.process:
+        return _process(service, port, trusted)
+    return _get(request, service)
 
 
 def _put(request: Request, service: Service) -> _Response:
@@ -107,7 +114,7 @@ def _put(request: Request, service: Service) -> _Response:
 
 def _get(request: Request, service: Service) -> _Response:
     path = request.path.removesuffix("/")
-    if path == "/credentials":
+    if path == "/credentials" and service.token is not None:
         if not service.token.opens(request.fields.get("authorization", "")):
             raise RefusedError(
                 401, "Unauthorized", "the Authorization header does not contain the token file's token"
@@ -136,13 +143,46 @@ def _place(path: str, service: Service) -> _Response:
     raise _nothing()
 
 
+def _process(service: Service, port: int | None, trusted: bool) -> _Response:
+    """Returns a document for credential_process; if there are no credentials, the reason and an exit code."""
+    if port is not None:
+        raise RefusedError(403, "Forbidden", "/process is served on unix sockets only")
+    if not trusted:
+        raise RefusedError(403, "Forbidden", "/process is for the server's own user and root only")
+    try:
+        found = service.store.get()
+    except UnavailableError:
+        return _unavailable(service, explain=True)
+    document = {
+        "Version": 1,
+        "AccessKeyId": found.access_key_id,
+        "SecretAccessKey": found.secret_access_key,
+        "SessionToken": found.session_token,
+        "Expiration": found.expiration,
+    }
+    if found.account_id:
+        document["AccountId"] = found.account_id
+    return _Response(200, json.dumps(document), "application/json")
+
+
+def _unavailable(service: Service, *, explain: bool = False) -> _Response:
+    """Returns the response if there are no credentials; with `explain`, it has the reason from the log."""
+    after = max(1, round(service.store.due - time.time()))
+    body: dict[str, object] = {
+        "Code": "CredentialsUnavailable",
+        "Message": "no credentials at present: see the log of tpmwire serve",
+    }
+    if explain and (failure := service.store.failure) is not None:
+        code, text = failure
+        body |= {"Message": f"{text}; tpmwire serve tries again in {after} seconds", "ExitCode": code}
+    return _Response(503, json.dumps(body), "application/json", (f"Retry-After: {after}",))
+
+
 def _credentials(service: Service, *, metadata: bool) -> _Response:
     try:
         found = service.store.get()
     except UnavailableError:
-        after = max(1, round(service.store.due - time.time()))
-        message = "no credentials at present: see the log of tpmwire serve"
-        return _refusal(503, "CredentialsUnavailable", message, f"Retry-After: {after}")
+        return _unavailable(service)
     document = {
         "AccessKeyId": found.access_key_id,
         "SecretAccessKey": found.secret_access_key,

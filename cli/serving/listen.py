@@ -5,10 +5,19 @@ import ipaddress
 import os
 import socket
 import stat
+import sys
 
 from ..terminal.messages import UsageError
 
-__all__ = ["check_inherited", "identity", "tcp_listener", "unix_listener", "unlink_socket"]
+__all__ = [
+    "admits_others",
+    "check_inherited",
+    "identity",
+    "peer_user",
+    "tcp_listener",
+    "unix_listener",
+    "unlink_socket",
+]
 
 _BACKLOG = 4096  # pending connections; the kernel's limit is net.core.somaxconn
 _LONGEST_PATH = 107  # bytes of a unix socket's path (unix(7))
@@ -70,6 +79,22 @@ def unlink_socket(path: str, bound: tuple[int, int]) -> None:
     with contextlib.suppress(OSError):
         if identity(path) == bound:
             os.unlink(path)
+
+
+def admits_others(listener: socket.socket) -> bool:
+    """Returns whether the mode of a unix socket's file allows its group or other users to connect."""
+    path = listener.getsockname()
+    if not isinstance(path, str) or not path:  # an abstract socket, which any user can connect to
+        return False
+    try:
+        return bool(os.lstat(path).st_mode & 0o022)
+    except OSError:
+        return False
+
+
+def peer_user(sock: socket.socket) -> int:
+    """Returns the user id of the process that connected to a unix socket."""
+    return int.from_bytes(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)[4:8], sys.byteorder)
 
 
 def check_inherited(found: socket.socket) -> None:

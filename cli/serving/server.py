@@ -1,12 +1,13 @@
 """The credential server, which handles the connections of all its sockets."""
 
+import os
 import socket
 import time
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 
 from .connections import Connections
 from .handler import Service, respond
+from .listen import admits_others, peer_user
 
 __all__ = ["CredentialServer"]
 
@@ -21,9 +22,7 @@ class CredentialServer:
 
     def __init__(self, listeners: Sequence[socket.socket], service: Service) -> None:
         self._service = service
-        self._connections = [
-            Connections(each, partial(respond, service=service, port=_port(each))) for each in listeners
-        ]
+        self._connections = [Connections(each, _responder(each, service)) for each in listeners]
 
     def __enter__(self) -> "CredentialServer":
         for each in self._connections:
@@ -48,5 +47,10 @@ class CredentialServer:
             each.close_listener()
 
 
-def _port(listener: socket.socket) -> int | None:
-    return None if listener.family == socket.AF_UNIX else int(listener.getsockname()[1])
+def _responder(listener: socket.socket, service: Service) -> Callable[[bytes, socket.socket], bytes]:
+    """Returns the function that responds to the requests of a socket's connections."""
+    if listener.family != socket.AF_UNIX:
+        port = int(listener.getsockname()[1])
+        return lambda data, _sock: respond(data, service, port)
+    others = admits_others(listener)
+    return lambda data, sock: respond(data, service, None, trusted=others or peer_user(sock) in (0, os.geteuid()))

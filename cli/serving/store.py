@@ -11,7 +11,7 @@ from sigv4.times import parse_rfc3339
 from tpmwire.errors import TpmError
 from tpmwire.spec.codes import TPM_RC_AUTH_FAIL
 
-from ..terminal.messages import UsageError
+from ..terminal.messages import UsageError, explain_error
 
 if TYPE_CHECKING:
     from sigv4.credentials import Credentials
@@ -58,6 +58,8 @@ class Store:
         self._held: _Held | None = None
         self._due = self._set_at = 0.0
         self._failures = 0
+        self.failure: tuple[int, str] | None = None
+        """Exit code and message of the last fetch's error; None if it succeeded."""
         self._rounds = 0
         self._closed = False
 
@@ -115,12 +117,13 @@ class Store:
                 )
         except Exception as error:
             self._failures += 1
+            self.failure = explain_error(error)
             wait = min(_AGAIN * 2 ** min(self._failures - 1, 8), _AT_MOST)
             if isinstance(error, TpmError) and error.code == TPM_RC_AUTH_FAIL:
                 wait = _DISTRUSTED
             self._finish(self._held, self._clock() + wait)
             raise
-        self._failures = 0
+        self._failures, self.failure = 0, None
         held = self._held
         if held is not None and found.access_key_id == held.credentials.access_key_id:
             due = min(now + _UNCHANGED, end)

@@ -15,6 +15,12 @@ SDKs do not support unix sockets; curl --unix-socket does, and so do proxies tha
 
   tpmwire serve --profile work --token-file /run/tpmwire/token --socket /run/tpmwire/socket
 
+With --process, unix sockets also serve the output of a credential_process, to programs of the same user without a
+token. `tpmwire fetch` prints it in a fraction of the time of a run that uses the TPM:
+
+  tpmwire serve --profile work --process --socket /run/user/1000/tpmwire.sock
+  credential_process = tpmwire fetch
+
 serve creates the token file, readable by its owner only, and removes it at the end; an existing file is used
 unchanged. SIGTERM or Ctrl-C ends it. SIGHUP makes it read the profile again, fetch new credentials and renew the
 token. It accepts sockets from systemd, and reports its state to systemd; docs/serve.md has a unit file.
@@ -56,7 +62,8 @@ _LONGEST_REST = 60.0  # seconds until a resumed machine or a changed clock is no
 class Settings(UseSettings):
     """The verb's options."""
 
-    token_file: str
+    token_file: str | None
+    process: bool
     port: int | None
     address: str | None
     socket: str | None
@@ -70,9 +77,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     where = parser.add_argument_group("serving")
     where.add_argument(
         "--token-file",
-        required=True,
         metavar="FILE",
         help="file with the authorization token for /credentials; created with mode 0600 if missing",
+    )
+    where.add_argument(
+        "--process",
+        action="store_true",
+        help="serve /process, the output of a credential_process, on unix sockets; needs no token",
     )
     where.add_argument(
         "--port",
@@ -103,24 +114,51 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Serves until a signal. Raises UsageError, OSError, and the error of the first request for credentials."""
+    """Serves until a signal. Raises UsageError, OSError, and the error of the first request for credentials.
+
+    With sockets from systemd, clients may already wait, so that they get this error, and `serve` continues.
+    """
     raise_descriptor_limit()
-    _check_files(resolve_run(args))  # reports errors in the profile before anything is opened
+    inherited = inherited_sockets()
+    if args.token_file is None and not args.process:
+        raise UsageError("no --token-file and no --process: give at least one of them")
+    if not inherited:
+        _settings(args)  # reports errors in the profile before anything is opened
     notifier = Notifier()
-    token = TokenFile(args.token_file)
-    store = Store(lambda: obtain(resolve_run(args)))
-    with _listeners(args) as listeners, contextlib.ExitStack() as stack:
+    token = None if args.token_file is None else TokenFile(args.token_file)
+    store = Store(lambda: obtain(_settings(args)))
+    with _listeners(args, inherited) as listeners, contextlib.ExitStack() as stack:
+        _check_purpose(args, listeners)
         notifier.send("STATUS=Fetching credentials")
-        store.fetch()
-        stack.callback(token.close)
-        token.write()
-        service = Service(store, token, Sessions(), args.imds, _region(args) if args.imds else None)
+        with _failures_told(lambda: _outlook(store)) if inherited else contextlib.nullcontext():
+            store.fetch()
+        if token is not None:
+            stack.callback(token.close)
+            token.write()
+        region = _region(args) if args.imds else None
+        service = Service(store, token, Sessions(), args.imds, region, args.process)
         server = stack.enter_context(CredentialServer(listeners, service))
         stack.callback(notifier.send, "STOPPING=1")
         os.register_at_fork(after_in_child=server.close_listeners)
-        note(f"tpmwire serve: {', '.join(map(_shown, listeners))}")
+        note(f"tpmwire serve: {', '.join(_shown(each, args) for each in listeners)}")
         _keep(store, notifier, token)
     return 0
+
+
+def _check_purpose(args: Settings, listeners: list[socket.socket]) -> None:
+    """Raises UsageError if no socket fits --process, or if a port has nothing to serve."""
+    local = [each.family == socket.AF_UNIX for each in listeners]
+    if args.process and not any(local):
+        raise UsageError("--process needs a unix socket; give it with --socket, or use the socket unit")
+    if args.token_file is None and not args.imds and not all(local):
+        raise UsageError("a port needs --token-file, since --process is for unix sockets only; add --token-file")
+
+
+def _settings(args: Settings) -> RunSettings:
+    """Returns the settings of a run. Raises UsageError, also for a file that can be read only once."""
+    settings = resolve_run(args)
+    _check_files(settings)
+    return settings
 
 
 def _check_files(settings: RunSettings) -> None:
@@ -137,7 +175,7 @@ def _check_files(settings: RunSettings) -> None:
             raise UsageError(f"--{option} {path} is read again for each refresh; use a regular file")
 
 
-def _keep(store: "Store", notifier: "Notifier", token: "TokenFile") -> None:
+def _keep(store: "Store", notifier: "Notifier", token: "TokenFile | None") -> None:
     """Renews the credentials when due or requested, and notifies systemd's watchdog, until a signal arrives."""
     reload = _hangups(store.wake)
     _tell(store, notifier)
@@ -145,8 +183,9 @@ def _keep(store: "Store", notifier: "Notifier", token: "TokenFile") -> None:
         asked = reload()
         if asked:
             notifier.reloading()
-            with _failures_told(lambda: "the token was not changed"):
-                token.renew()
+            if token is not None:
+                with _failures_told(lambda: "the token was not changed"):
+                    token.renew()
         if asked or time.time() >= store.due:
             with _failures_told(lambda: _outlook(store)):
                 store.fetch()
@@ -224,7 +263,7 @@ def _region(args: Settings) -> str | None:
 
 
 @contextlib.contextmanager
-def _listeners(args: Settings) -> Iterator[list[socket.socket]]:
+def _listeners(args: Settings, inherited: list[socket.socket]) -> Iterator[list[socket.socket]]:
     """Yields the listening sockets from systemd or of the options; at the end, removes the unix socket's file.
 
     Raises UsageError.
@@ -237,7 +276,7 @@ def _listeners(args: Settings) -> Iterator[list[socket.socket]]:
     places = {"address": args.address, "port": args.port, "socket": args.socket}
     own = [name for name, value in places.items() if value is not None]
     with contextlib.ExitStack() as stack:
-        found = [stack.enter_context(sock) for sock in inherited_sockets()]
+        found = [stack.enter_context(sock) for sock in inherited]
         if found and own:
             raise UsageError(f"systemd already passed sockets; remove --{own[0]}, or disable the socket unit")
         for sock in found:
@@ -252,8 +291,9 @@ def _listeners(args: Settings) -> Iterator[list[socket.socket]]:
         yield found
 
 
-def _shown(listener: socket.socket) -> str:
+def _shown(listener: socket.socket, args: Settings) -> str:
     if listener.family == socket.AF_UNIX:
-        return f"unix socket {listener.getsockname()}, path /credentials"
+        paths = ["/credentials"] * (args.token_file is not None) + ["/process"] * args.process
+        return f"unix socket {listener.getsockname()}, path {' and '.join(paths)}"
     host, port = listener.getsockname()[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/credentials"

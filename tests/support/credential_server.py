@@ -32,7 +32,8 @@ class Running:
         self.listeners = [tcp_listener("127.0.0.1", 0), unix_listener(self.path, 0o600)]
         self.port: int = self.listeners[0].getsockname()[1]
         self.host = f"127.0.0.1:{self.port}"
-        service = Service(self.store, TokenFile(str(directory / "token")), Sessions(), imds, "eu-central-1")
+        token = TokenFile(str(directory / "token"))
+        service = Service(self.store, token, Sessions(), imds, "eu-central-1", process=True)
         self.server = CredentialServer(self.listeners, service)
 
     def send(self, octets: bytes, *, unix: bool = False) -> bytes:

@@ -50,4 +50,4 @@ def test_the_rows_are_what_is_tried(heading: str) -> None:
 
 def test_every_heading_is_looked_at() -> None:
     headings = [line.removeprefix("## ") for line in PAGE.splitlines() if line.startswith("## ")]
-    assert headings == [*TRIED, "Other tests"]
+    assert headings == [*TRIED, "tpmwire fetch", "Other tests"]

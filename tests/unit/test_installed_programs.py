@@ -90,7 +90,7 @@ def _before_our_first_line() -> set[str]:
 @pytest.mark.parametrize("where", ["PYTHONPATH", "working directory"])
 def test_nothing_of_the_callers_is_imported(programs: dict[str, Path], theirs: Path, where: str) -> None:
     variables = {"PYTHONPATH": f"{theirs}" if where == "PYTHONPATH" else ":", "PYTHONSAFEPATH": ""}
-    for name, words, code in RUNS:
+    for name, words, code in (*RUNS, (TOOLBOX, ["fetch", "/nonexistent"], 7)):
         done = _run(programs[name], *words, cwd=theirs if where == "working directory" else None, **variables)
         assert (done.returncode, done.stderr.count("\n")) == (code, 1 if code else 0), done.stderr
 
