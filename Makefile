@@ -10,6 +10,8 @@ SETUP := $(VENV)/.ready
 BASICS := swtpm:swtpm swtpm_setup:swtpm-tools tpm2:tpm2-tools openssl:openssl
 # A shell that reads the output of `--format`.
 BASICS += fish:fish
+# It checks the manual pages.
+BASICS += mandoc:mandoc
 # These are for the other tests:
 PACKAGES := qemu-system-x86_64:qemu-system-x86
 PACKAGES += chromium:chromium chromedriver:chromium-driver

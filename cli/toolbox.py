@@ -15,7 +15,7 @@ from typing import NoReturn
 from tpmwire import __version__
 
 from .terminal.messages import UsageError, guarded
-from .terminal.options import Parser, suggestion
+from .terminal.options import Parser, columns, suggestion
 
 __all__ = ["VERBS", "main", "run", "verb_module"]
 
@@ -74,7 +74,7 @@ GROUPS = {
 }
 VERBS = {verb: text for group in GROUPS.values() for verb, text in group.items()}
 
-_FIRST_STEPS = {
+FIRST_STEPS = {
     "tpmwire doctor": "check the TPM and this machine",
     "tpmwire enroll --profile default": "move the key of a profile into the TPM",
     "aws sts get-caller-identity": "use it",
@@ -141,19 +141,25 @@ def verb_module(verb: str) -> ModuleType:
 
 
 def _overview() -> str:
-    width = max(map(len, VERBS))
-    groups = "\n\n".join(f"{title}:\n{_listed(verbs, width)}" for title, verbs in GROUPS.items())
+    from .terminal.help import fill, listed  # noqa: PLC0415 - for --help only
+
+    width = columns() - 2
+    column = max(map(len, VERBS))
+    groups = "\n\n".join(f"{title}:\n{listed(verbs, width, column)}" for title, verbs in GROUPS.items())
+    end = (
+        "`tpmwire VERB --help` describes a verb, as does `man tpmwire-VERB` if manual pages are installed. "
+        "Temporary credentials for the aws command and the SDKs: `aws-tpm-process-credential --help`."
+    )
     return f"""usage: tpmwire VERB [options]
 
 Keys in a TPM 2.0, and AWS requests signed with them.
 
 First steps:
-{_listed(_FIRST_STEPS, 0)}
+{listed(FIRST_STEPS, width, 0)}
 
 {groups}
 
-`tpmwire VERB --help` lists a verb's options. Temporary credentials for the aws command and the SDKs:
-`aws-tpm-process-credential --help`."""
+{fill(end, width)}"""
 
 
 def _family(family: str, option: str = "") -> int:
@@ -162,16 +168,13 @@ def _family(family: str, option: str = "") -> int:
     kinds = [verb.partition(" ")[2] for verb in verbs]
     if option not in ("-h", "--help"):
         raise UsageError(f"{family} needs a kind: {', '.join(kinds)} (see tpmwire {family} --help)")
+    from .terminal.help import listed  # noqa: PLC0415 - for --help only
+
     print(
-        f"usage: tpmwire {family} {'|'.join(kinds)} [options]\n\n{_listed(verbs, 0)}\n\n"
+        f"usage: tpmwire {family} {'|'.join(kinds)} [options]\n\n{listed(verbs, columns() - 2, 0)}\n\n"
         f"`tpmwire {family} {kinds[0]} --help` lists the options."
     )
     return 0
-
-
-def _listed(verbs: dict[str, str], width: int) -> str:
-    width = max(width, *map(len, verbs))
-    return "\n".join(f"  {verb:{width}}  {text}" for verb, text in verbs.items())
 
 
 if __name__ == "__main__":

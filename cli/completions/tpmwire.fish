@@ -70,7 +70,7 @@ function _shtab_tpmwire_using
   test "$_shtab_tpmwire_cmdpath" = "$argv"
 end
 
-set -g _shtab_tpmwire_commands enroll import rotate totp 'totp import' 'totp code' show name policy persist evict export-public wrap import-key duplicate exec sign presign curl token 'token eks' 'token rds' 'token ecr' 'token codecommit' console aws 'aws whoami' 'aws key-info' 'aws decode-message' 'aws web-identity-token' 'aws delegated-access-token' serve cache doctor info list pcr ek flush decode trace spec send completion
+set -g _shtab_tpmwire_commands enroll import rotate totp 'totp import' 'totp code' show name policy persist evict export-public wrap import-key duplicate exec sign presign curl token 'token eks' 'token rds' 'token ecr' 'token codecommit' console aws 'aws whoami' 'aws key-info' 'aws decode-message' 'aws web-identity-token' 'aws delegated-access-token' serve fetch cache doctor info list pcr ek flush decode trace spec send completion
 set -g _shtab_tpmwire_opts_with_value --address --audience --auth --auth-env --auth-file --aws-access-key-id --aws-arn --aws-region --aws-session-name --ca --ca-bundle --cache-key --cert --cluster-id --cluster-name --color --command --credential-file --credentials-profile --data --destination --digits --discard --duplicable-to --duplicable-to-key --duration --endpoint-url --expires --external-id --federation-name --fleet --format --from-profile --hash --header --host --hostname --html --inner-key-file --issuer --jobs --json --key --key-auth --key-auth-file --key-name --key-password-file --keyPass --keyPass-file --keypass --keypass-file --list --mfa-process --mfa-serial --mfa-totp --name --out --output --owner-auth --owner-auth-file --parent --parent-auth --parent-auth-file --parentPass --parentPass-file --parentpass --parentpass-file --pcrs --period --persistent-handle --persistentHandle --policy --policy-arn --policy-file --port --private --profile --program --public --region --region-set --request --root-of --salt --salt-file --scope --secret-file --seed --service --session --session-duration --shard --signing-algorithm --sigv4a --sigv4a-handle --sigv4a-out --socket --socket-mode --source-identity --subject-mode --tag --task-policy-arn --timeout --to --to-handle --to-key --token-duration --token-file --token-tag --tpm-path --tpm-session-encrypt-with-name --tpm-session-encrypt-with-public --trade-in-token-file --transitive-tag-key --upload-file --username --write-profile -H -T -X -d -o
 
 complete -c tpmwire -e
@@ -1024,11 +1024,16 @@ complete -c tpmwire -n '_shtab_tpmwire_using serve' -l cache -d 'cache the crede
 complete -c tpmwire -n '_shtab_tpmwire_using serve' -l cache-key -xka "key boot" -d 'key that unseals the cache: the AWS key (key, default), or a key that is lost at a TPM reset (boot)'
 complete -c tpmwire -n '_shtab_tpmwire_using serve' -l verbose -d 'explain each step on stderr'
 complete -c tpmwire -n '_shtab_tpmwire_using serve' -l token-file -xka "(_tpmwire_files '')" -d 'file with the authorization token for /credentials; created with mode 0600 if missing'
+complete -c tpmwire -n '_shtab_tpmwire_using serve' -l process -d 'serve /process, the output of a credential_process, on unix sockets; needs no token'
 complete -c tpmwire -n '_shtab_tpmwire_using serve' -l port -x -d 'TCP port to serve on (default: 8911; 0 chooses a free port)'
 complete -c tpmwire -n '_shtab_tpmwire_using serve' -l address -x -d 'loopback address to serve on: 127.0.0.1 (default) or ::1'
 complete -c tpmwire -n '_shtab_tpmwire_using serve' -l socket -xka "(_tpmwire_files '')" -d 'path of a unix socket to serve on, instead of TCP; with --port or --address, in addition to TCP'
 complete -c tpmwire -n '_shtab_tpmwire_using serve' -l socket-mode -x -d 'file mode of the unix socket: 0600 (default), or 0660 to admit its group; needs --socket'
 complete -c tpmwire -n '_shtab_tpmwire_using serve' -l imds -d 'also serve EC2'"'"'s metadata service (IMDSv2); any local user can then request credentials'
+complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 0' -a fetch -d 'print the credentials of a running `tpmwire serve`, as a fast credential_process'
+complete -c tpmwire -n '_shtab_tpmwire_using fetch' -s h -l help -d 'show this help message and exit'
+complete -c tpmwire -n '_shtab_tpmwire_using fetch' -l timeout -x -d 'limit for the whole request (default: 30s)'
+complete -c tpmwire -n '_shtab_tpmwire_using fetch; and test $_shtab_tpmwire_npos -eq 0' -ka "(_tpmwire_files '')" -d 'path of the server'"'"'s unix socket (default: $XDG_RUNTIME_DIR/tpmwire.sock)'
 complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 0' -a cache -d 'list the cached credentials, or remove them'
 complete -c tpmwire -n '_shtab_tpmwire_using cache' -s h -l help -d 'show this help message and exit'
 complete -c tpmwire -n '_shtab_tpmwire_using cache' -l json -d 'print the list as JSON'

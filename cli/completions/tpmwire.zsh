@@ -23,6 +23,7 @@ _shtab_tpmwire_commands() {
     evict:'remove a persistent key from the TPM'
     exec:'run a program with temporary credentials in its environment'
     export-public:'print this TPM'"'"'s public key, with which others can wrap secrets for it'
+    fetch:'print the credentials of a running `tpmwire serve`, as a fast credential_process'
     flush:'remove leftover transient objects and sessions'
     import:'import an AWS secret access key into the TPM'
     import-key:'import a key that was wrapped for this TPM'
@@ -667,6 +668,15 @@ _shtab_tpmwire_export_public_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_tpmwire_export_public_defaults_added=0
 
+_shtab_tpmwire_fetch_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--timeout=[limit for the whole request (default\: 30s)]:DURATION:"
+  ":path of the server\'s unix socket (default\: \$XDG_RUNTIME_DIR\/tpmwire.sock):_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_fetch_defaults_added=0
+
 _shtab_tpmwire_flush_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--transient[flush transient objects only]"
@@ -951,6 +961,7 @@ _shtab_tpmwire_serve_options=(
   "--cache-key=[key that unseals the cache\: the AWS key (key, default), or a key that is lost at a TPM reset (boot)]:cache_key:(key boot)"
   "--verbose[explain each step on stderr]"
   "--token-file=[file with the authorization token for \/credentials\; created with mode 0600 if missing]:FILE:_files"
+  "--process[serve \/process, the output of a credential_process, on unix sockets\; needs no token]"
   "--port=[TCP port to serve on (default\: 8911\; 0 chooses a free port)]:PORT:"
   "--address=[loopback address to serve on\: 127.0.0.1 (default) or \:\:1]:IP:"
   "--socket=[path of a unix socket to serve on, instead of TCP\; with --port or --address, in addition to TCP]:PATH:_files"
@@ -1377,6 +1388,7 @@ _shtab_tpmwire() {
         evict) _arguments -C -s $_shtab_tpmwire_evict_options ;;
         exec) _arguments -C -s $_shtab_tpmwire_exec_options ;;
         export-public) _arguments -C -s $_shtab_tpmwire_export_public_options ;;
+        fetch) _arguments -C -s $_shtab_tpmwire_fetch_options ;;
         flush) _arguments -C -s $_shtab_tpmwire_flush_options ;;
         import) _arguments -C -s $_shtab_tpmwire_import_options ;;
         import-key) _arguments -C -s $_shtab_tpmwire_import_key_options ;;

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..terminal.messages import UsageError, exit_codes_help
+from ..terminal.messages import UsageError
 from ..terminal.options import Once, Parser, TpmSettings, add_tpm_options, filled, flag, persistent_handle
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ The secret access key is an HMAC key in the TPM (`tpmwire import` puts it there)
 HMAC, signs an STS request with it, and prints the temporary credentials that STS returns, as JSON:
 
     [profile tpm]
-    credential_process = aws-tpm-process-credential --aws-access-key-id=AKIA... --persistentHandle=0x81010002
-                         --aws-region=eu-central-1
+    credential_process = aws-tpm-process-credential --aws-access-key-id=AKIA...
+        --persistentHandle=0x81010002 --aws-region=eu-central-1
 
 Options may be written as -name value, -name=value, --name value or --name=value.
 """
@@ -162,13 +162,7 @@ def parse_run(words: Sequence[str]) -> RunSettings:
 
 def run_parser() -> Parser:
     """Returns the parser of `aws-tpm-process-credential`, for use with `Parser.parse_go_style`."""
-    parser = Parser(
-        prog=PROGRAM,
-        description=DESCRIPTION,
-        epilog="environment: AWS_ACCESS_KEY_ID, TPM_KEY_AUTH, TPM_PARENT_AUTH, AWS_ENDPOINT_URL_STS, "
-        "AWS_ENDPOINT_URL,\n  AWS_CA_BUNDLE, AWS_RETRY_MODE, AWS_MAX_ATTEMPTS, "
-        "HTTPS_PROXY, HTTP_PROXY, NO_PROXY\n\n" + exit_codes_help(),
-    )
+    parser = Parser(prog=PROGRAM, description=DESCRIPTION)
     # Settings without an option, which only a profile has (role_chain.py).
     parser.set_defaults(aws_profile=None, profile_region=None, earlier=())
     parser.add_argument(

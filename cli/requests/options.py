@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..credentials.options import OUTPUT_OPTIONS, CredentialSettings, RunSettings, parse_run, run_parser
 from ..terminal.messages import UsageError
-from ..terminal.options import persistent_handle
+from ..terminal.options import Formatter, persistent_handle
 
 if TYPE_CHECKING:
     from sigv4.hosts import Scope  # most verbs have no URL
@@ -108,7 +108,7 @@ class _Noted(argparse.Action):
         namespace.given = namespace.given | {self.dest}
 
 
-class _ShortUsage(argparse.RawDescriptionHelpFormatter):
+class _ShortUsage(Formatter):
     """A help formatter that omits the fifty options of the credential program from the usage line."""
 
     def add_usage(

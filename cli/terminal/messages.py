@@ -51,12 +51,6 @@ class Interrupted(BaseException):
         self.number = number
 
 
-def exit_codes_help() -> str:
-    """Returns the table of exit codes for --help."""
-    rows = [f"  {code}  {text}" for code, text in sorted(EXIT_CODES.values()) if text]
-    return "exit codes:\n  0  done\n" + "\n".join(rows) + "\n  128+N  ended by signal N"
-
-
 def note(text: str) -> None:
     """Prints one line for the user on stderr."""
     if sys.stderr is None:  # None if the parent process closed it; print would use stdout instead

@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from tpmwire.secret import Secret
 
-from .messages import UsageError, exit_codes_help, warn
+from .messages import UsageError, warn
 
 if TYPE_CHECKING:
     from tpmwire.spec.structures import TPMS_PCR_SELECTION
 
 __all__ = [
+    "Formatter",
     "Once",
     "Parser",
     "Program",
     "TpmSettings",
     "add_tpm_options",
     "auth_from",
+    "columns",
     "filled",
     "flag",
     "pcrs_from",
@@ -52,14 +54,16 @@ class Parser(argparse.ArgumentParser):
 
     _empty_is_absent = False  # an empty value counts as absent, as in Go
 
-    def __init__(self, *, epilog: str | None = None, **settings: Any) -> None:
+    def __init__(self, **settings: Any) -> None:
         # add_subparsers() also creates a Parser, with arguments that depend on the version of Python.
-        super().__init__(
-            epilog=epilog or exit_codes_help(),
-            formatter_class=_Formatter,
-            allow_abbrev=False,
-            **settings,
-        )
+        super().__init__(formatter_class=Formatter, allow_abbrev=False, **settings)
+
+    def format_help(self) -> str:
+        """Returns the text of --help, with environment variables and exit codes at its end."""
+        from .help import epilog  # noqa: PLC0415 - for --help only
+
+        self.epilog = epilog(self, columns() - 2)
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         hint = ""
@@ -198,14 +202,27 @@ class Program(argparse._StoreAction):
     """An argparse action for a program and its arguments after `--`; errors mention a missing `--`."""
 
 
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """A help formatter that computes the width itself: argparse would import shutil, zlib, bz2 and lzma."""
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    """A formatter of --help that wraps paragraphs and keeps indented lines.
+
+    It computes the width itself: argparse would import shutil, zlib, bz2 and lzma.
+    """
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=_columns() - 2)
+        super().__init__(prog, width=columns() - 2)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        from .help import fill  # noqa: PLC0415 - for --help only
+
+        return fill(text, width, indent)
+
+    def _format_usage(self, *parts: Any) -> str:
+        from .help import narrow  # noqa: PLC0415 - for --help only
+
+        return narrow(super()._format_usage(*parts), self._width)
 
 
-def _columns() -> int:
+def columns() -> int:
     """Returns the terminal's width, like shutil.get_terminal_size."""
     given = os.environ.get("COLUMNS", "")
     if given.isdecimal() and int(given):

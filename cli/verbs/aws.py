@@ -3,8 +3,10 @@
   tpmwire aws whoami --profile work
   tpmwire aws key-info AKIA... --profile work
   tpmwire aws decode-message ENCODED --profile work
-  tpmwire aws web-identity-token --audience https://api.example --signing-algorithm ES384 --profile work
-  tpmwire aws delegated-access-token --trade-in-token-file FILE --profile work --format env
+  tpmwire aws web-identity-token --audience https://api.example \\
+      --signing-algorithm ES384 --profile work
+  tpmwire aws delegated-access-token --trade-in-token-file FILE \\
+      --profile work --format env
 
 whoami needs no permission, and so tests whether a key works. key-info prints the account of any access key id.
 decode-message decodes the encoded message of an UnauthorizedOperation error. web-identity-token prints a JWT about

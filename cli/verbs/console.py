@@ -2,7 +2,7 @@
 
   tpmwire console --profile admin
   tpmwire console --profile admin --destination s3 --region eu-central-1
-  tpmwire console --profile tpm --assumeRole=true --aws-arn=arn:aws:iam::123456789012:role/admin
+  tpmwire console --profile tpm --aws-arn=arn:aws:iam::123456789012:role/admin
   tpmwire console --profile admin --session-duration 28800 --print | wl-copy
 
 On a terminal, this verb opens the browser (xdg-open); otherwise, or with --print, it prints the URL. The URL is a

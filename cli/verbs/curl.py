@@ -1,10 +1,13 @@
 """Sends a signed request to any AWS service, with curl's options.
 
   tpmwire curl --profile work s3://bucket/report.pdf -o report.pdf
-  tpmwire curl --profile work -T report.pdf https://bucket.s3.eu-central-1.amazonaws.com/report.pdf
-  tpmwire curl --profile work -d 'Action=DescribeRegions&Version=2016-11-15' https://ec2.eu-central-1.amazonaws.com/
-  tpmwire curl --profile work -H 'X-Amz-Target: DynamoDB_20120810.ListTables' \\
-      -H 'Content-Type: application/x-amz-json-1.0' -d '{}' https://dynamodb.eu-central-1.amazonaws.com/
+  tpmwire curl --profile work -T report.pdf s3://bucket/report.pdf
+  tpmwire curl --profile work -d 'Action=DescribeRegions&Version=2016-11-15' \\
+      https://ec2.eu-central-1.amazonaws.com/
+  tpmwire curl --profile work -d '{}' \\
+      -H 'X-Amz-Target: DynamoDB_20120810.ListTables' \\
+      -H 'Content-Type: application/x-amz-json-1.0' \\
+      https://dynamodb.eu-central-1.amazonaws.com/
 
 Request and response bodies can have any size and are streamed. A request body is read twice, first to compute its
 hash for the signature; with --unsigned-payload (S3 over HTTPS) it is read once, and TLS protects it.

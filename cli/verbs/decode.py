@@ -5,8 +5,10 @@
   echo "80 01 00 00 00 0c 00 00 01 7b 00 10" | tpmwire decode
   tpmwire decode --command GetRandom 80010000000f00000000 0003aabbcc
 
-  swtpm socket --log file=swtpm.log,level=20 ...; tpmwire decode swtpm.log
-  TSS2_LOG=tcti+debug tpm2_getrandom --hex 8 2>tools.log; tpmwire decode tools.log
+  swtpm socket --log file=swtpm.log,level=20 ...
+  tpmwire decode swtpm.log
+  TSS2_LOG=tcti+debug tpm2_getrandom --hex 8 2>tools.log
+  tpmwire decode tools.log
   tpmwire decode --html recording.html capture.pcapng
   tpmwire decode --salt-file salt.hex --auth-file password capture.pcapng
 

@@ -1,7 +1,8 @@
 """Moves the plaintext key of a profile in ~/.aws/credentials into the TPM, and switches the profile to it.
 
   tpmwire enroll --profile default
-  tpmwire enroll --profile work --persistent-handle 0x81010002 --remove-plaintext
+  tpmwire enroll --profile work --persistent-handle 0x81010002 \\
+      --remove-plaintext
 
 enroll imports the key and verifies it with a GetCallerIdentity request that the TPM signs. Then the profile in
 ~/.aws/config gets a credential_process with --cache, and with the Names of the key and of this TPM pinned. Last,

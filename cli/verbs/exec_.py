@@ -1,7 +1,8 @@
 """Runs a program with temporary AWS credentials in its environment.
 
   tpmwire exec --profile work -- terraform plan
-  tpmwire exec --aws-access-key-id=AKIA... --persistentHandle=0x81010002 -- env
+  tpmwire exec --aws-access-key-id=AKIA... --persistentHandle=0x81010002 \\
+      -- env
 
 Sets AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and AWS_CREDENTIAL_EXPIRATION, and removes
 AWS_PROFILE, which would override them, and the key's passwords (TPM_KEY_AUTH, TPM_PARENT_AUTH). The credentials

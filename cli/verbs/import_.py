@@ -1,9 +1,10 @@
 """Imports an AWS secret access key into the TPM, as an HMAC key that never leaves it.
 
-  printf %s "$SECRET" | tpmwire import --out key.pem --persistent-handle 0x81010002
+  printf %s "$SECRET" | tpmwire import --persistent-handle 0x81010002
   tpmwire import --from-profile default --persistent-handle 0x81010002
   tpmwire import --out key.pem --pcrs sha256:7,23 --key-auth-prompt
-  tpmwire import --out key.pem --sigv4a-out v4a.pem --aws-access-key-id AKIA...
+  tpmwire import --out key.pem --sigv4a-out v4a.pem \\
+      --aws-access-key-id AKIA...
 
 The secret comes from standard input, from a prompt on a terminal, or from a profile of ~/.aws/credentials. The TPM
 creates a key from "AWS4" and the secret, and the key is tested before it is stored. It cannot leave the TPM,

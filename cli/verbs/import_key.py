@@ -6,7 +6,8 @@
 web-1.pem comes from `tpmwire wrap`, from `tpmwire duplicate`, from `tpmcopy --mode duplicate` (its JSON), or from
 another program that writes importable TSS2 key files. tpm2_duplicate writes three files instead:
 
-  tpmwire import-key --public key.pub --private dup.priv --seed dup.seed --out key.pem
+  tpmwire import-key --public key.pub --private dup.priv \\
+      --seed dup.seed --out key.pem
 
 The result is a key at a persistent handle, or a loadable key file, for this TPM only.
 """

@@ -3,12 +3,15 @@
   tpmwire policy key.pem
   tpmwire policy --pcrs sha256:7=HEX,11=HEX
   tpmwire policy --json policy.json
-  tpmwire policy sign key.pem --key signer.pem --pcrs sha256:7=HEX --name "firmware 1.2"
+  tpmwire policy sign key.pem --key signer.pem --pcrs sha256:7=HEX \\
+      --name "firmware 1.2"
 
 A policy in JSON is a list of statements that must all be satisfied, such as
 
   [{"type": "PolicyPCR", "pcrs": "sha256:7=HEX"},
-   {"type": "PolicyOR", "branches": [[{"type": "PolicyAuthValue"}], [{"type": "PolicyLocality", "locality": 1}]]}]
+   {"type": "PolicyOR", "branches": [
+     [{"type": "PolicyAuthValue"}],
+     [{"type": "PolicyLocality", "locality": 1}]]}]
 
 with the standard's names. {"type": "PolicyAuthorize", "key": "-----BEGIN PUBLIC KEY-----..."} trusts a signer: the
 key can then be used with any policy that the signer approves, now or later. `sign` approves a policy and adds it

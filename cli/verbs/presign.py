@@ -1,7 +1,9 @@
 """Creates a presigned URL for any AWS service: anyone with the URL can send the request until it expires.
 
-  tpmwire presign --profile work https://bucket.s3.eu-central-1.amazonaws.com/report.pdf
-  tpmwire presign --profile work --expires 604800 s3://bucket/report.pdf --region eu-central-1
+  tpmwire presign --profile work \\
+      https://bucket.s3.eu-central-1.amazonaws.com/report.pdf
+  tpmwire presign --profile work --expires 604800 s3://bucket/report.pdf \\
+      --region eu-central-1
   tpmwire presign --profile work -X PUT -H 'Content-Type: application/pdf' \\
       https://bucket.s3.eu-central-1.amazonaws.com/in/report.pdf
 

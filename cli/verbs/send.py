@@ -2,10 +2,11 @@
 
   tpmwire send GetRandom bytesRequested=8
   tpmwire send PCR_Read pcrSelectionIn=sha256:7,23
-  tpmwire send CreatePrimary primaryHandle=owner inPublic=template:srk-ecc + ReadPublic objectHandle='$1'
-  tpmwire send --auth-file owner.txt NV_DefineSpace authHandle=owner auth=@index.txt \\
-      publicInfo.nvIndex=0x01000001 publicInfo.nameAlg=SHA256 publicInfo.dataSize=8 \\
-      publicInfo.attributes='OWNERREAD|OWNERWRITE'
+  tpmwire send CreatePrimary primaryHandle=owner inPublic=template:srk-ecc + \\
+      ReadPublic objectHandle='$1'
+  tpmwire send --auth-file owner.txt NV_DefineSpace authHandle=owner \\
+      auth=@index.txt publicInfo.nvIndex=0x01000001 publicInfo.nameAlg=SHA256 \\
+      publicInfo.dataSize=8 publicInfo.attributes='OWNERREAD|OWNERWRITE'
   tpmwire send --json commands.json
 
 `tpmwire spec TPM2_NAME` shows a command's fields. A number can be the name of a constant; join attributes with |.
@@ -17,7 +18,8 @@ A handle is authorized by its password (--auth-file, --auth-env): unencrypted, i
 session, which also encrypts the first parameters (--session). A policy is satisfied step by step (--policy):
 
   tpmwire send --session salted GetRandom bytesRequested=8
-  tpmwire send --policy pcr:sha256:23 HMAC handle=0x81010003 buffer=text:20261124
+  tpmwire send --policy pcr:sha256:23 HMAC handle=0x81010003 \\
+      buffer=text:20261124
 
 The output includes the commands that open the sessions, and encrypted parameters in plaintext.
 

@@ -13,7 +13,8 @@ or, with --imds, as on EC2 (IMDSv2 only; any local user can then request credent
 
 SDKs do not support unix sockets; curl --unix-socket does, and so do proxies that forward one into a container:
 
-  tpmwire serve --profile work --token-file /run/tpmwire/token --socket /run/tpmwire/socket
+  tpmwire serve --profile work --token-file /run/tpmwire/token \\
+      --socket /run/tpmwire/socket
 
 With --process, unix sockets also serve the output of a credential_process, to programs of the same user without a
 token. `tpmwire fetch` prints it in a fraction of the time of a run that uses the TPM:

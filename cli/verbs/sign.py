@@ -1,18 +1,18 @@
 """Signs a request to any AWS service, and prints its headers for another program to send.
 
-  tpmwire sign --profile work https://s3.eu-central-1.amazonaws.com/bucket/report.pdf |
-      curl -H @- -O https://s3.eu-central-1.amazonaws.com/bucket/report.pdf
-
-  tpmwire sign --profile work -X PUT -T report.pdf https://bucket.s3.eu-central-1.amazonaws.com/report.pdf |
-      curl -H @- -T report.pdf https://bucket.s3.eu-central-1.amazonaws.com/report.pdf
-
-  tpmwire sign --profile work --output json -d 'Action=DescribeRegions&Version=2016-11-15' \\
+  URL=https://bucket.s3.eu-central-1.amazonaws.com/report.pdf
+  tpmwire sign --profile work "$URL" | curl -H @- -O "$URL"
+  tpmwire sign --profile work -T report.pdf "$URL" |
+      curl -H @- -T report.pdf "$URL"
+  tpmwire sign --profile work --output json \\
+      -d 'Action=DescribeRegions&Version=2016-11-15' \\
       https://ec2.eu-central-1.amazonaws.com/
 
 Send method, headers, body and URL exactly as they were signed, within five minutes (S3: 15). Service and region
 are derived from the host; if the host does not state them, give --service and --region:
 
-  tpmwire sign --profile minio --service s3 --region us-east-1 'http://127.0.0.1:9000/bucket/?list-type=2'
+  tpmwire sign --profile minio --service s3 --region us-east-1 \\
+      'http://127.0.0.1:9000/bucket/?list-type=2'
 
 `tpmwire curl` sends the request itself; `tpmwire presign` creates a URL.
 """

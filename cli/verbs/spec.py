@@ -1,7 +1,7 @@
 """Shows a table of TPM 2.0 Parts 2 and 3, or the meaning of a value in it.
 
   tpmwire spec                       all names with a table
-  tpmwire spec TPM2_HMAC             a command: handles with roles, parameters, response
+  tpmwire spec TPM2_HMAC             a command: handles, parameters, response
   tpmwire spec TPMT_PUBLIC           a structure, union, or other type
   tpmwire spec TPMA_OBJECT 0x40472   an attribute word, bit by bit
   tpmwire spec TPM_RC 0x98e          a response code, taken apart

@@ -2,14 +2,15 @@
 
 Git runs it:
 
-  git config --global credential.https://git-codecommit.eu-central-1.amazonaws.com.helper \\
+  HOST=git-codecommit.eu-central-1.amazonaws.com
+  git config --global "credential.https://$HOST.helper" \\
       '!tpmwire token codecommit --profile work'
-  git config --global credential.https://git-codecommit.eu-central-1.amazonaws.com.useHttpPath true
-  git clone https://git-codecommit.eu-central-1.amazonaws.com/v1/repos/app
+  git config --global "credential.https://$HOST.useHttpPath" true
+  git clone "https://$HOST/v1/repos/app"
 
 To see its output, run it by hand:
 
-  printf 'protocol=https\\nhost=git-codecommit.eu-central-1.amazonaws.com\\npath=v1/repos/app\\n' |
+  printf 'protocol=https\\nhost=%s\\npath=v1/repos/app\\n' "$HOST" |
       tpmwire token codecommit --profile work get
 
 The password is a signature that is valid for one repository and a few minutes. Nothing is stored, so store and

@@ -3,7 +3,8 @@
 Like `aws ecr get-login-password`, valid for 12 hours:
 
   tpmwire token ecr --profile work |
-      docker login --username AWS --password-stdin 123456789012.dkr.ecr.eu-central-1.amazonaws.com
+      docker login --username AWS --password-stdin \\
+      123456789012.dkr.ecr.eu-central-1.amazonaws.com
 
 As docker's credential helper, which stores no password in a file: create an executable docker-credential-tpmwire
 on the PATH
@@ -13,7 +14,9 @@ on the PATH
 
 and name it in ~/.docker/config.json, which podman, skopeo and buildah also read:
 
-  {"credHelpers": {"123456789012.dkr.ecr.eu-central-1.amazonaws.com": "tpmwire", "public.ecr.aws": "tpmwire"}}
+  {"credHelpers": {
+    "123456789012.dkr.ecr.eu-central-1.amazonaws.com": "tpmwire",
+    "public.ecr.aws": "tpmwire"}}
 
 The signer needs ecr:GetAuthorizationToken (for the public registry: ecr-public:GetAuthorizationToken and
 sts:GetServiceBearerToken). Nothing is stored: store and erase do nothing, and list is empty.

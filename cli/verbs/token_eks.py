@@ -10,7 +10,8 @@ kubectl runs this verb. In ~/.kube/config, replace the command aws that `aws eks
       exec:
         apiVersion: client.authentication.k8s.io/v1beta1
         command: tpmwire
-        args: [token, eks, --profile, work, --region, eu-central-1, --cluster-name, prod]
+        args: [token, eks, --profile, work, --region, eu-central-1,
+               --cluster-name, prod]
         interactiveMode: IfAvailable
 
 The token is a presigned request that EKS sends to STS. No request is made here. The token is valid for 15 minutes,

@@ -1,9 +1,10 @@
 """Prints a password for a database user, like `aws rds generate-db-auth-token`, signed by the key in the TPM.
 
-  tpmwire token rds --profile work --hostname db.abc.eu-central-1.rds.amazonaws.com --port 5432 --username me
-
-  export PGPASSWORD="$(tpmwire token rds --profile work --hostname "$HOST" --port 5432 --username me)"
-  psql "host=$HOST user=me dbname=app sslmode=verify-full sslrootcert=global-bundle.pem"
+  HOST=db.abc.eu-central-1.rds.amazonaws.com
+  export PGPASSWORD="$(tpmwire token rds --profile work \\
+      --hostname "$HOST" --port 5432 --username me)"
+  psql "host=$HOST user=me dbname=app sslmode=verify-full \\
+      sslrootcert=global-bundle.pem"
 
 Works for RDS and Aurora, and for Aurora DSQL, whose hosts end in .dsql.REGION.on.aws and need no --port; there the
 user admin gets an administrator's password. The password is a signature, made without a request to AWS. It is

@@ -3,7 +3,8 @@
   tpmwire totp import --out mfa.pem
   tpmwire totp import --secret-file otpauth.txt --persistent-handle 0x81010003
   tpmwire totp code mfa.pem
-  aws-tpm-process-credential ... --mfa-serial arn:aws:iam::123456789012:mfa/tpm --mfa-totp mfa.pem
+  aws-tpm-process-credential ... --mfa-totp mfa.pem \\
+      --mfa-serial arn:aws:iam::123456789012:mfa/tpm
 
 The secret is base32, as AWS shows it for a virtual MFA device, or the otpauth:// URI of its QR code. It is read
 from a prompt on a terminal, from standard input, or from --secret-file. The TPM creates an HMAC key from it, which

@@ -1,7 +1,8 @@
 """Runs a program, and explains its TPM commands and responses as they are sent.
 
   tpmwire trace -- tpm2_getrandom --hex 8
-  tpmwire trace --tpm-path /dev/tpmrm0 --out talk.txt -- tpm2_createprimary -c primary.ctx
+  tpmwire trace --tpm-path /dev/tpmrm0 --out talk.txt \\
+      -- tpm2_createprimary -c primary.ctx
   tpmwire trace -- tpmwire list
   tpmwire trace -- aws sts get-caller-identity --profile tpm
 

@@ -14,7 +14,8 @@ a header: host, kind, public, and optionally parent, name, certificate). A host 
 aws_access_key_id, pcrs, policy, password_file. Each host gets OUT/HOST.pem and a line in OUT/manifest.jsonl; a bad
 host is reported and does not affect other hosts. --fleet - and --out - are JSON Lines on stdin and stdout.
 
-  printf %s "$SECRET" | tpmwire wrap --fleet hosts/ --out wrapped/ --ca maker-ca.pem
+  printf %s "$SECRET" | tpmwire wrap --fleet hosts/ --out wrapped/ \\
+      --ca maker-ca.pem
 """
 
 import argparse

@@ -27,22 +27,34 @@ NOWHERE = ("--tpm-path", "/tmp/no-such-tpm")
 HANDLE = ("--persistent-handle", "0x81010002")
 
 
-@pytest.mark.parametrize(
-    "verb", ["import", "persist", "evict", "list", "show", "name", "flush", "info", "pcr", "totp"]
-)
-def test_help_teaches_with_an_example(verb: str, tool: Tool, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_teaches_with_an_example(
+    verb: str, tool: Tool, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as end:
-        tool(verb, "--help")
+        tool(*verb.split(), "--help")
     out = capfd.readouterr().out
     assert end.value.code == 0
-    assert f"\n  tpmwire {verb}" in out or f"| tpmwire {verb}" in out
-    assert max(map(len, out.splitlines())) <= 120
-    listed = dict(
-        re.split("  +", line.strip(), maxsplit=1)
-        for line in tool("--help").out.splitlines()
-        if line.startswith("  ")
-    )
-    assert listed[verb] == VERBS[verb]
+    assert re.search(rf"^  .*\btpmwire {verb}\b", out, re.MULTILINE)
+    assert [line for line in out.splitlines() if len(line) > 80] == []
+    assert "\nexit codes:\n  0      done\n" in out
+    overview = tool("--help").out
+    assert [line for line in overview.splitlines() if len(line) > 80] == []
+    assert f"  {verb:16}  {VERBS[verb]}" in re.sub(r"\n {20}", " ", overview)
+
+
+def test_help_names_the_variables_that_count(capfd: pytest.CaptureFixture[str], tool: Tool) -> None:
+    def variables(*words: str) -> set[str]:
+        with pytest.raises(SystemExit):
+            tool(*words, "--help")
+        found = re.search(r"^environment: ([A-Z0-9_,\s]+)$", capfd.readouterr().out, re.MULTILINE)
+        return set(re.split(r",\s+", found[1].strip())) if found else set()
+
+    assert variables("list") == {"TPMWIRE_TPM_PATH", "TPM2TOOLS_TCTI"}
+    assert variables("spec") == set()
+    assert {"TPM_KEY_AUTH", "AWS_PROFILE", "HTTPS_PROXY", "XDG_RUNTIME_DIR"} <= variables("sign")
+    assert {"AWS_CONFIG_FILE", "TPM_OWNER_AUTH", "AWS_REGION"} <= variables("enroll")
 
 
 def test_the_overview_lists_each_verb_once() -> None:

@@ -15,6 +15,7 @@ TOPICS = {
     "cli": "all verbs and options together",
     "completions": "tools/completions.py",
     "demo": "tools/demo.py",
+    "manpages": "tools/manpages.py",
     "readme": "README.md",
     "warnings": "warnings of every program",
     "docs": "documents",

@@ -1,0 +1,166 @@
+"""Texts of --help and of the manual pages: wrapped paragraphs, exit codes, environment variables and files."""
+
+import argparse
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from textwrap import wrap
+
+from .messages import EXIT_CODES
+
+__all__ = [
+    "ENVIRONMENT",
+    "actions_of",
+    "epilog",
+    "exit_codes",
+    "files_of",
+    "fill",
+    "listed",
+    "narrow",
+    "variables_of",
+]
+
+ENVIRONMENT = {
+    "TPMWIRE_TPM_PATH": "TPM to use, in any form of --tpm-path",
+    "TPM2TOOLS_TCTI": "TPM to use if TPMWIRE_TPM_PATH is not set, as for tpm2-tools: device, swtpm or mssim",
+    "TPM_KEY_AUTH": "password of the key, and of its parent if TPM_PARENT_AUTH is not set",
+    "TPM_PARENT_AUTH": "password of the parent, or of its hierarchy",
+    "TPM_OWNER_AUTH": "password of the owner hierarchy",
+    "AWS_ACCESS_KEY_ID": "access key ID of the key, without --aws-access-key-id",
+    "AWS_PROFILE": "profile to use, without --profile and an access key ID",
+    "AWS_CONFIG_FILE": "path of the AWS config file, instead of ~/.aws/config",
+    "AWS_SHARED_CREDENTIALS_FILE": "path of the AWS credentials file, instead of ~/.aws/credentials",
+    "AWS_REGION": "region, without an option for it",
+    "AWS_DEFAULT_REGION": "region, if AWS_REGION is not set",
+    "AWS_STS_REGIONAL_ENDPOINTS": "STS endpoint: the global one (legacy) or that of the region (regional)",
+    "AWS_ENDPOINT_URL_STS": "URL of the STS endpoint",
+    "AWS_ENDPOINT_URL": "URL of AWS endpoints, if AWS_ENDPOINT_URL_STS is not set",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "if true, endpoint URLs of environment and AWS files are ignored",
+    "AWS_USE_FIPS_ENDPOINT": "if true, FIPS endpoints are used",
+    "AWS_USE_DUALSTACK_ENDPOINT": "if true, endpoints for IPv6 and IPv4 are used",
+    "AWS_CA_BUNDLE": "trusted CA certificates: a PEM file or a hashed directory",
+    "AWS_RETRY_MODE": "retry mode: standard, adaptive or legacy",
+    "AWS_MAX_ATTEMPTS": "number of attempts for a request",
+    "HTTPS_PROXY": "proxy for https",
+    "HTTP_PROXY": "proxy for http",
+    "NO_PROXY": "hosts that are accessed without a proxy, separated by commas",
+    "XDG_RUNTIME_DIR": "directory that contains the cache",
+    "XDG_CACHE_HOME": "directory that contains the cache, if XDG_RUNTIME_DIR is not set",
+    "NO_COLOR": "if not empty, no colors",
+}
+"""Environment variables and their meaning, in the order of the manual pages."""
+
+_WIDEST = 36
+"""Longest name beside whose text the texts of other names are aligned."""
+
+_AWS_FILES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
+_NETWORK = (
+    *(
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "AWS_STS_REGIONAL_ENDPOINTS",
+        "AWS_ENDPOINT_URL_STS",
+        "AWS_ENDPOINT_URL",
+    ),
+    *("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"),
+    *("AWS_CA_BUNDLE", "AWS_RETRY_MODE", "AWS_MAX_ATTEMPTS", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"),
+)
+_CACHE = ("XDG_RUNTIME_DIR", "XDG_CACHE_HOME")
+_READ = {
+    "profile": _AWS_FILES,
+    "from_profile": _AWS_FILES,
+    "write_profile": _AWS_FILES,
+    "aws_region": _NETWORK,
+    "delete_old": _NETWORK,
+    "given": ("AWS_PROFILE",),
+    "cache": _CACHE,
+    "color": ("NO_COLOR",),
+}
+"""Variables that an option of this name reads, in addition to those that its help names."""
+
+_FILES = {
+    "~/.aws/config": ("AWS_CONFIG_FILE", "profiles"),
+    "~/.aws/credentials": ("AWS_SHARED_CREDENTIALS_FILE", "profiles with keys or temporary credentials"),
+    "/dev/tpmrm0, /dev/tpm0": ("TPMWIRE_TPM_PATH", "the TPM: the first of these that exists"),
+    "$XDG_RUNTIME_DIR/tpmwire, ~/.cache/tpmwire": ("XDG_RUNTIME_DIR", "the cache, readable by its owner only"),
+}
+"""Files, the variable whose readers use them, and their content."""
+
+
+def actions_of(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    """Yields the options and arguments of a parser and of its subparsers."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                yield from actions_of(inner)
+        else:
+            yield action
+
+
+def variables_of(parser: argparse.ArgumentParser) -> dict[str, str]:
+    """Returns the environment variables that the options of a parser read, and their meaning."""
+    names = {name for option in parser._defaults for name in _READ.get(option, ())}
+    for action in actions_of(parser):
+        names |= {*_READ.get(action.dest, ())}
+        for found in re.findall(r"\benv: ([A-Z0-9_]+(?:, [A-Z0-9_]+)*)", str(action.help)):
+            names |= {*found.split(", ")}
+    return {name: meaning for name, meaning in ENVIRONMENT.items() if name in names}
+
+
+def files_of(parser: argparse.ArgumentParser) -> dict[str, str]:
+    """Returns the files that the options of a parser use without naming them, and their content."""
+    variables = variables_of(parser)
+    return {path: content for path, (variable, content) in _FILES.items() if variable in variables}
+
+
+def exit_codes() -> dict[str, str]:
+    """Returns the exit codes and their meaning."""
+    codes = {str(code): text for code, text in sorted(EXIT_CODES.values()) if text}
+    return {"0": "done", **codes, "128+N": "ended by signal N"}
+
+
+def epilog(parser: argparse.ArgumentParser, width: int) -> str:
+    """Returns the end of a parser's --help: environment variables and exit codes."""
+    text = "exit codes:\n" + listed(exit_codes(), width, 0)
+    if names := ", ".join(variables_of(parser)):
+        text = "\n".join(wrap(f"environment: {names}", width, subsequent_indent="  ")) + f"\n\n{text}"
+    return text
+
+
+def listed(rows: Mapping[str, str], width: int, column: int) -> str:
+    """Returns indented rows of a name and its text, which is wrapped; `column` is the smallest width of a name."""
+    column = max(column, *(len(name) for name in rows if len(name) <= _WIDEST))
+    return "\n".join(
+        line
+        for name, text in rows.items()
+        for line in wrap(text, width, initial_indent=f"  {name:{column}}  ", subsequent_indent=" " * (column + 4))
+    )
+
+
+def narrow(usage: str, width: int) -> str:
+    """Returns the usage with groups of alternatives broken into lines, which argparse leaves in one."""
+    return "\n".join(line for each in usage.split("\n") for line in _narrowed(each, width))
+
+
+def _narrowed(line: str, width: int) -> Iterator[str]:
+    margin = " " * (len(line) - len(line.lstrip()) + 1)
+    while len(line) > width and (at := line.rfind(" | ", len(margin), width)) > 0:
+        yield line[: at + 2]
+        line = margin + line[at + 3 :]
+    yield line
+
+
+def fill(text: str, width: int, indent: str = "") -> str:
+    """Returns text with wrapped paragraphs; indented lines stay as they are."""
+    return "\n".join(_filled(text.strip().splitlines(), width, indent))
+
+
+def _filled(lines: Iterable[str], width: int, indent: str) -> Iterator[str]:
+    paragraph: list[str] = []
+    for line in [*lines, ""]:
+        if line and not line.startswith(" "):
+            paragraph.append(line)
+            continue
+        if paragraph:
+            yield from wrap(" ".join(paragraph), width, initial_indent=indent, subsequent_indent=indent)
+            paragraph = []
+        yield indent + line if line else ""

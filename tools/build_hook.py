@@ -1,0 +1,30 @@
+"""Puts the manual pages into a wheel: hatchling loads this module (pyproject.toml)."""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tools.manpages import write_pages
+
+
+class ManualPages(BuildHookInterface[Any]):
+    """Writes the pages into a temporary directory while a wheel is built."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Adds the pages to a wheel's files; an editable installation has none."""
+        if version == "editable":
+            return
+        self._folder = tempfile.TemporaryDirectory()
+        write_pages(Path(self._folder.name))
+        for page in Path(self._folder.name).iterdir():
+            build_data["shared_data"][str(page)] = f"share/man/man1/{page.name}"
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Removes the temporary directory."""
+        if version != "editable":
+            self._folder.cleanup()
