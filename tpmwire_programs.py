@@ -25,12 +25,12 @@ _GARBAGE = 100_000
 
 
 def credential_process(words: "list[str] | None" = None) -> None:
-    """`aws-tpm-process-credential`; ends the process."""
+    """Runs `aws-tpm-process-credential`, and ends the process with its exit code."""
     _run("aws-tpm-process-credential", "cli.credential_process", words)
 
 
 def toolbox(words: "list[str] | None" = None) -> None:
-    """`tpmwire`; ends the process."""
+    """Runs `tpmwire`, and ends the process with its exit code."""
     chosen = sys.argv[1:] if words is None else words
     if chosen[:1] == ["fetch"]:
         from cli.serving.client import fetch_quickly  # noqa: PLC0415 - a run loads only what it needs
@@ -48,14 +48,15 @@ def _run(program: str, module: str, words: "list[str] | None") -> None:
 
     chosen = sys.argv[1:] if words is None else words
     code = guarded(program, lambda: import_module(module).run(chosen))
-    # All output is flushed; freeing one by one what the kernel frees at once takes several milliseconds.
+    # All output is flushed. The kernel frees memory at once; Python would take several milliseconds.
     os._exit(code)
 
 
 def _caller_last() -> None:
-    """Sorts sys.path: Python's library, the folder of our packages, other packages, the caller's folders."""
+    """Sorts sys.path: Python's library, this project, other packages, and last the caller's directories."""
     library = os.path.dirname(os.__file__)
-    archive = f"/python{sys.version_info.major}{sys.version_info.minor}.zip"  # Python's first, even if missing
+    # The standard library first, even if the directory is missing.
+    archive = f"/python{sys.version_info.major}{sys.version_info.minor}.zip"
     own = next((at for at, path in enumerate(sys.path) if path.endswith(archive)), 0)
     standard = [path for path in sys.path if path == library or path.endswith((archive, "/lib-dynload"))]
     home = os.path.dirname(os.path.abspath(__file__))
@@ -65,7 +66,11 @@ def _caller_last() -> None:
 
 
 class _Library:
-    """Finds modules of Python's library there alone. Some are tried on every system and exist on few (_wmi)."""
+    """Finds standard library modules only in Python's own directories.
+
+    Python tries to import some on every system that exist on few (_wmi); the search must not reach other
+    directories.
+    """
 
     folders: "list[str]"
 
@@ -73,7 +78,7 @@ class _Library:
     def find_spec(
         cls, name: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
     ) -> "ModuleSpec | None":
-        if path is not None or name not in getattr(sys, "stdlib_module_names", ()):  # from 3.10 on
+        if path is not None or name not in getattr(sys, "stdlib_module_names", ()):  # new in Python 3.10
             return None
         spec = PathFinder.find_spec(name, cls.folders)
         if spec is None:
@@ -82,14 +87,14 @@ class _Library:
 
 
 def _interrupted(_number: int, _frame: object) -> None:
-    """Ctrl-C while modules are loaded: nothing to clean up yet (later cli.terminal.messages handles signals)."""
+    """Ends the process after Ctrl-C during imports, when no clean-up is needed yet."""
     try:
         os.write(2, f"{os.path.basename(sys.argv[0])}: interrupted\n".encode(errors="replace"))
     finally:
         os._exit(128 + SIGINT)
 
 
-if getsignal(SIGINT) is default_int_handler:  # else the caller ignores it, as a shell does for its background
+if getsignal(SIGINT) is default_int_handler:  # the caller ignores SIGINT, as a shell does for a background job
     signal(SIGINT, _interrupted)
 _caller_last()
 gc.set_threshold(_GARBAGE)

@@ -17,8 +17,8 @@ from tpmwire.wire import first_parameter  # noqa: E402
 
 PAGE = ROOT / "docs" / "coverage.md"
 
-# The names of Part 2, rev. 1.59, by section; below, those of 1.83 and 1.84 that have code points. Tests hold them
-# to what tpmstream and tpm2-tss have; they are also those of the TCG's reference code for 1.84.
+# The type names of Part 2, revision 1.59, by section, and below them those that 1.83 and 1.84 add. Tests compare
+# the names with those of tpmstream and tpm2-tss. The TCG's reference code for 1.84 has the same names.
 PART_2 = {
     "8": """TPMA_ALGORITHM TPMA_OBJECT TPMA_SESSION TPMA_LOCALITY TPMA_PERMANENT TPMA_STARTUP_CLEAR TPMA_MEMORY
     TPMA_CC TPMA_MODES TPMA_X509_KEY_USAGE TPMA_ACT""",

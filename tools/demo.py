@@ -1,7 +1,7 @@
-"""`make demo`: the aws command with a key in a TPM, each step as a user would type it.
+"""`make demo`: shows the aws command with a key in a TPM, each step as a user would type it.
 
 The TPM is a software TPM (swtpm), and the STS is moto with authentication, which verifies every signature. On a
-real machine they are /dev/tpmrm0 and AWS; nothing else differs.
+real machine, /dev/tpmrm0 and AWS take their places; nothing else differs.
 """
 
 import subprocess

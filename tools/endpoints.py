@@ -1,7 +1,9 @@
 """Writes partitions.py, services.py and host_names.py of sigv4 from botocore's endpoint data.
 
-`python tools/endpoints.py`; with --check it writes nothing and fails where they differ. Needs botocore, which the
-extra `aws` has.
+python tools/endpoints.py            writes the modules
+python tools/endpoints.py --check    exits with 1 if a module is out of date
+
+Needs botocore, which the extra `aws` installs.
 """
 
 import itertools
@@ -30,18 +32,19 @@ HOSTS_COMMENT = """\
 # order): host ('': no endpoint), and region of signatures ('': the same region). {main}: region of the partition's
 # global services; {fips}: -fips, or nothing; {domain}: the DNS suffix of the variant.
 """
-# Variant of an endpoint: its options.
+# The options of botocore's resolver for each variant of an endpoint.
 VARIANTS = {"-": (False, False), "f": (True, False), "d": (False, True), "b": (True, True)}
 LOADER = Loader()
 PARTITIONS: dict[str, Any] = LOADER.load_data("partitions")
 SERVICES = LOADER.list_available_services("service-2")
-# Host template, and region to sign for: "" for the region itself, "{main}" for that of the partition's globals.
+# (host template, region to sign for); "" is the endpoint's own region, "{main}" that of the partition's global
+# services.
 Place = tuple[str, str]
 NOWHERE: Place = ("", "")
 
 
 def partitions() -> str:
-    """The module of partitions."""
+    """Returns the source of partitions.py."""
     text = HEAD.format(title="AWS's partitions, and the regions that used STS's global endpoint by default.")
     text += '__all__ = ["LEGACY_GLOBAL", "PARTITIONS"]\n\n'
     text += (
@@ -54,7 +57,7 @@ def partitions() -> str:
             raise SystemExit(
                 f"{partition['id']} lacks FIPS or dual-stack endpoints: sigv4/endpoints.py must refuse them"
             )
-        # The pattern is matched in full.
+        # sigv4 matches the whole name with the pattern.
         pattern = partition["regionRegex"].removeprefix("^").removesuffix("$").replace("\\-", "-")
         fields = (out["dnsSuffix"], out["dualStackDnsSuffix"], out["implicitGlobalRegion"])
         text += f'    ({partition["id"]!r}, r"{pattern}", {", ".join(map(repr, fields))}),\n'
@@ -65,12 +68,12 @@ def partitions() -> str:
 
 
 def regions(partition: dict[str, Any]) -> list[str]:
-    """The partition's regions, without the pseudo region of its global services."""
+    """Returns the names of a partition's regions, without the pseudo region of its global services."""
     return [region for region in partition["regions"] if not region.endswith("-global")]
 
 
 def services() -> str:
-    """The module of services that differ from https://SERVICE.REGION.SUFFIX signed for SERVICE and REGION."""
+    """Returns the source of services.py: services whose endpoints differ from https://SERVICE.REGION.SUFFIX."""
     text = HEAD.format(title="Services whose endpoint or signing name differs from the general pattern.")
     text += '__all__ = ["HOSTS", "HOST_PREFIXES", "SIGNING_NAMES"]\n\n'
     prefixes, names, places = {}, {}, {}
@@ -92,7 +95,7 @@ def services() -> str:
 
 
 def _names(service: str) -> tuple[str, str]:
-    """The usual first part of a service's host name, and its name in signatures."""
+    """Returns the usual first part of a service's host name, and the service's signing name."""
     meta = LOADER.load_service_model(service, "service-2")["metadata"]
     return meta["endpointPrefix"], meta.get("signingName", meta["endpointPrefix"])
 
@@ -110,7 +113,7 @@ def _variants(service: str, prefix: str) -> dict[str, dict[str, Place]]:
 
 
 def _joined(found: dict[str, dict[str, Place]]) -> dict[str, dict[str, Place]]:
-    """Joins variants with the same endpoints; {fips} stands for the difference."""
+    """Joins variants whose endpoints differ only by -fips, for which {fips} stands."""
     joined: dict[str, dict[str, Place]] = {}
     for variant in sorted(found, key="fb-d".index):
         fips, places = VARIANTS[variant][0], found[variant]
@@ -126,7 +129,7 @@ def _plain(places: dict[str, Place]) -> dict[str, Place]:
 
 
 def _by_domain(places: dict[str, Place], variant: str) -> dict[str, Place]:
-    """Returns the endpoints, with {domain} for the variant's standard suffix."""
+    """Returns the endpoints with the variant's standard DNS suffix replaced by {domain}."""
     own = "{dual_suffix}" if VARIANTS[variant][1] else "{suffix}"
     return {key: (host.replace(own, "{domain}"), signed) for key, (host, signed) in places.items()}
 
@@ -172,7 +175,7 @@ def _most_common(places: list[Place], usual: Place) -> Place:
 
 
 def _readings(endpoint: Any, region: str, outputs: dict[str, Any]) -> list[Place]:
-    """The endpoint as a template: by its region, and where that is the partition's first one also by that."""
+    """Returns (host, region to sign for) templates of an endpoint, by its region or the partition's main one."""
     host = endpoint.url.removeprefix("https://")
     suffixes = [(outputs["dualStackDnsSuffix"], "dual_suffix"), (outputs["dnsSuffix"], "suffix")]
     for suffix, name in sorted(suffixes, key=lambda pair: -len(pair[0])):
@@ -191,7 +194,7 @@ def _signing_region(endpoint: Any) -> str | None:
 
 
 def host_names() -> str:
-    """Returns the source of the module that derives service and region from a host name."""
+    """Returns the source of host_names.py, from which sigv4 derives service and region of a host."""
     names = Names()
     for service in filter(_is_signed, SERVICES):
         names.add_rules(service)
@@ -214,7 +217,7 @@ def host_names() -> str:
 
 
 def _is_signed(service: str) -> bool:
-    """Whether the service takes Signature Version 4: two are older, some take bearer tokens only."""
+    """Returns whether a service accepts SigV4: two services are older, and some accept bearer tokens only."""
     meta = LOADER.load_service_model(service, "service-2")["metadata"]
     return meta["signatureVersion"] in ("v4", "s3", "s3v4")
 
@@ -223,7 +226,7 @@ _REGION = r"\{(?:Region|\w+#region)\}"
 
 
 class Names:
-    """Parts of host names, as the rules of all services have them."""
+    """Collects the parts of host names from the endpoint rules of all services."""
 
     def __init__(self) -> None:
         self.before: dict[str, str] = {}
@@ -233,13 +236,13 @@ class Names:
         self.multi_region: dict[str, str] = {}
 
     def add_rules(self, service: str) -> None:
-        """The host templates of a service's rules."""
+        """Adds the host templates in a service's endpoint rules."""
         rules = LOADER.load_service_model(service, "endpoint-rule-set-1")["rules"]
         for url, schemes in _templates(rules):
             named = [scheme.get("signingName") for scheme in schemes]
             name = next(filter(None, named), _names(service)[1])
             multi = bool(schemes) and all("signingRegionSet" in scheme for scheme in schemes)
-            # There a host's region is not the one to sign for.
+            # These hosts contain a region that differs from the one to sign for.
             elsewhere = any(
                 re.search(_REGION, url) and not re.search(_REGION, scheme.get("signingRegion", "{Region}"))
                 for scheme in schemes
@@ -265,7 +268,7 @@ class Names:
                 self.below.add(prefix)
 
     def add_operations(self, service: str) -> None:
-        """The prefixes that single operations put before a service's host."""
+        """Adds the prefixes that single operations put before a service's host."""
         prefix, name = _names(service)
         operations = LOADER.load_service_model(service, "service-2")["operations"].values()
         for before in sorted(
@@ -277,7 +280,7 @@ class Names:
                 self.before.setdefault(before + prefix, name)
 
     def add_globals(self, service: str) -> None:
-        """The hosts of a service that name no region."""
+        """Adds the hosts of a service whose names contain no region."""
         name = _names(service)[1]
         own: dict[str, set[str]] = defaultdict(set)
         for variant in VARIANTS:
@@ -289,7 +292,7 @@ class Names:
                     own[f"{partition['id']} {host}"].add(signed)
         exact: dict[str, tuple[str, str]] = {}
         for place, signed in own.items():
-            # A host of two partitions is the first's.
+            # A host in two partitions belongs to the first one.
             exact.setdefault(place.partition(" ")[2], (name, signed.pop() if len(signed) == 1 else ""))
         for host, told in exact.items():
             plain = host.replace("-fips.", ".")
@@ -297,7 +300,7 @@ class Names:
 
 
 def _templates(rules: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """URL templates of endpoints, with the service and region of their signatures."""
+    """Yields (URL template, authentication schemes) of each endpoint in the rules."""
     for rule in rules:
         if isinstance(url := rule.get("endpoint", {}).get("url"), str):
             yield url, rule["endpoint"].get("properties", {}).get("authSchemes", [])
@@ -305,7 +308,7 @@ def _templates(rules: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str
 
 
 def _hosts(url: str) -> Iterator[str]:
-    """Normalizes a template's host: {R} for the region, {S} for the domain, {} for other variables."""
+    """Yields the host in a URL template, with {R} for the region, {S} for the domain, {} for other variables."""
     found = re.fullmatch(r"https://([^/]+).*", url)
     if found is None:
         return
@@ -326,7 +329,7 @@ def _hosts(url: str) -> Iterator[str]:
 
 
 def main() -> int:
-    """Writes the modules, or with --check compares them; the exit code."""
+    """Writes the modules or, with --check, compares them; returns the exit code."""
     stale = False
     for name, made in (("partitions", partitions()), ("services", services()), ("host_names", host_names())):
         path = PACKAGE / f"{name}.py"

@@ -40,7 +40,7 @@ class TourError(Exception):
 
 
 class Page:
-    """A page while it is generated: the run, the names of its Python, and the output of that."""
+    """A page being generated: the recorded run, the page's Python names, and the output of its Python."""
 
     def __init__(self, run: dict[str, str]) -> None:
         self._run = run

@@ -38,7 +38,7 @@ KEY, SRK, MESSAGE = 0x81010002, 0x81000001, b"20261124"
 
 
 class Recorder:
-    """A transport that keeps a command and its response under the name that was given."""
+    """A transport that stores each command and its response under the current name."""
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
@@ -46,12 +46,12 @@ class Recorder:
         self.name = ""
 
     def transceive(self, command: bytes) -> bytes:
-        """As `Transport.transceive`."""
+        """Sends a command, and stores the command and the response. Returns the response."""
         response: bytes = self._transport.transceive(command)
         if self.name:
             self.values[f"{self.name}_command"] = command.hex()
             self.values[f"{self.name}_response"] = response.hex()
-            # A TPM may ask for the same octets once more (TPM_RC_RETRY).
+            # A TPM may ask for the same bytes again (TPM_RC_RETRY).
             if response[6:10] == bytes(4):
                 self.name = ""
         return response
@@ -61,7 +61,10 @@ class Recorder:
 
 
 def record() -> dict[str, str]:
-    """Octets in hex by name: NAME_command, NAME_response, and the host's own secrets. Raises SwtpmError."""
+    """Runs the tour, and returns bytes in hex by name: NAME_command, NAME_response, and the host's secrets.
+
+    Raises SwtpmError.
+    """
     with Swtpm(state=KEYS / "swtpm-state") as swtpm:
         recorder: Any = Recorder(open_transport(swtpm.path, 30.0))
         with Tpm(recorder) as tpm:
@@ -130,7 +133,7 @@ def _file(tpm: Tpm, recorder: Recorder) -> None:
 
 
 def _request(tpm: Tpm, recorder: Recorder) -> None:
-    """The request that the run ends in, signed by this project's signer with the HMAC of the TPM."""
+    """Signs the last request of the tour with sigv4's signer and the TPM's HMAC, and stores its parts."""
     signer = Signer("AKIAIOSFODNN7EXAMPLE", lambda message: tpm.execute(HMAC(KEY, message)).out_hmac)
     form = ("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
     request = Request("POST", "https://sts.amazonaws.com/", [form], GetSessionToken(duration_seconds=3600).form())

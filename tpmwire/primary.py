@@ -56,7 +56,7 @@ def create_primary(
     If the TPM refuses `templates.h2_primary` because it lacks ECC, the RSA counterpart `h1_primary` is created.
     Raises SessionError if the returned key does not match the template.
     """
-    from .spec.commands.hierarchy import CreatePrimary  # most credential runs create none
+    from .spec.commands.hierarchy import CreatePrimary  # late: most credential runs create no primary key
 
     sensitive = TPMS_SENSITIVE_CREATE(outside.reveal(), b"")
     try:
@@ -85,7 +85,7 @@ def read_loaded(tpm: Tpm, handle: int) -> Loaded:
 
     Raises TpmError; SessionError if the TPM returns a different Name.
     """
-    from .spec.commands.objects import ReadPublic  # a run in clear must not load it
+    from .spec.commands.objects import ReadPublic  # late: a run without session encryption must not load it
 
     response = tpm.execute(ReadPublic(handle))
     name = name_of(response.out_public)

@@ -1,4 +1,4 @@
-"""Typed, immutable values with a wire form, derived from declarations.
+"""Typed, immutable values that parse and build the bytes of a wire form, from a declaration of their fields.
 
 A `Record` subclass is a list of annotated fields. Each annotation is a Python type for the reader and the type
 checker, with a `construct.Construct` for the wire form (`wires`):
@@ -21,7 +21,7 @@ from .errors import DecodeError, EncodeError
 from .wires import Declaration, Wire, nothing_left, size_of_next, wire_of
 
 if TYPE_CHECKING:
-    from inspect import Signature  # for readers of `help` only
+    from inspect import Signature  # for type checkers only
 
     class _Construct:
         """The base class of constructs.
@@ -87,7 +87,7 @@ class Struct(Wire):
 class RecordType(type, _Construct, Declaration):
     """The metaclass of records, which makes each class usable as a construct: `"hash" / TPMT_HA`."""
 
-    # The attributes that Construct.__init__ sets; a class does not call it.
+    # Construct.__init__, which sets these attributes, is not called for a class.
     name = parsed = None
     docs = ""
     flagbuildnone = False
@@ -103,7 +103,7 @@ class RecordType(type, _Construct, Declaration):
     @property
     def __signature__(cls) -> "Signature":
         """The signature in `help` and `inspect.signature`."""
-        from inspect import Parameter, Signature  # for readers only
+        from inspect import Parameter, Signature  # late: only `help` and `inspect.signature` need it
 
         defaults = cls.wire().defaults
         return Signature(
@@ -152,7 +152,7 @@ class Record(metaclass=RecordType):
         missing = [name for name in names if name not in values and name not in defaults]
         if missing:
             raise TypeError(f"{kind.__qualname__} needs {', '.join(missing)}")
-        # In the standard's order, with the declared defaults, and nothing mutable inside.
+        # Sets the fields in the standard's order, with the declared defaults; mutable values are converted.
         vars(self).update((n, _frozen(values[n] if n in values else defaults[n])) for n in names)
 
     @classmethod
@@ -171,7 +171,7 @@ class Record(metaclass=RecordType):
     @classmethod
     def fields(cls) -> list[tuple[str, Any]]:
         """Returns names and annotations, in wire order."""
-        # A class has its own `__annotations__`, without its base's; since PEP 649 they are not in its `__dict__`.
+        # The annotations of the class without those of its base. Since PEP 649 they are not in `__dict__`.
         return [
             (name, annotation)
             for base in reversed(cls.__mro__)

@@ -48,7 +48,7 @@ class Session:
         self.session_key = session_key
         self.nonce_tpm = nonce_tpm
         self.bound_to = bound_to
-        # Set once a policy session has executed TPM2_PolicyAuthValue or TPM2_PolicyPassword.
+        # Set as soon as a policy session has executed TPM2_PolicyAuthValue or TPM2_PolicyPassword.
         self.wants_auth_value = False
         self.wants_password = False
 
@@ -117,7 +117,7 @@ class Use:
         """
         session, auth = self.session, self.auth if auth is None else auth
         key = session.session_key.reveal()
-        # Whether it is bound depends on the authValue before the command, even if the command changes it.
+        # Whether the session is bound depends on the authValue before the command, even if the command changes it.
         if entity is None or (session.bound_to is not None and session.bound_to == bind_mark(entity, self.auth)):
             return key
         if session.kind == TPM_SE.POLICY and not session.wants_auth_value:
@@ -125,7 +125,7 @@ class Use:
         return key + trimmed(auth.reveal())
 
     def cipher(self, data: bytes, nonces: tuple[bytes, bytes], *, authorizing: bool, encrypting: bool) -> bytes:
-        """Encrypts or decrypts a parameter; `nonces` are the newer and the older nonce.
+        """Encrypts or decrypts a parameter with the session's cipher; `nonces` are the newer and the older nonce.
 
         The key includes the authValue of the entity that the session authorizes (Part 1, §21.2).
         """
@@ -143,7 +143,7 @@ class Use:
 
 
 def bind_mark(name: bytes, auth: Secret) -> Secret:
-    """Returns Name and authValue of the entity that the session is bound to.
+    """Returns a value that identifies the bound entity: its Name and authValue.
 
     A change of either unbinds the session.
     """

@@ -27,7 +27,7 @@ FLUSHED = (TPM_HT.HMAC_SESSION, TPM_HT.POLICY_SESSION, TPM_HT.TRANSIENT)
 
 
 class Observed:
-    """One executed command, for observers: the command, the bytes in both directions, the response code, seconds.
+    """An executed command, for observers, with the bytes in both directions, the response code and the duration.
 
     `response` is None if the TPM refused the command or did not respond.
     """
@@ -68,9 +68,9 @@ class Tpm:
         self.observe = observe
         self._abandon = abandon
         self.leaves = for_one_use and transport.close_flushes
-        self._owned: dict[int, None] = {}  # in the order they were opened
+        self._owned: dict[int, None] = {}  # handles in the order in which they were opened
         self._names: dict[int, bytes] = {}
-        # From before a command is sent until the handle in its response is recorded.
+        # Set from before a command is sent until the handle in its response is recorded.
         self._in_flight: Command | None = None
 
     @classmethod
@@ -164,14 +164,14 @@ class Tpm:
 
     def _object_names(self, handle: int) -> tuple[bytes, bytes]:
         """Returns an object's Name twice: computed from its public area, and as the TPM returns it."""
-        from .spec.commands.objects import ReadPublic  # a run in clear must not load it
+        from .spec.commands.objects import ReadPublic  # late: a run without session encryption must not load it
 
         response = self.execute(ReadPublic(handle))
         return name_of(response.out_public), response.name
 
     def _nv_names(self, index: int) -> tuple[bytes, bytes]:
         """Returns an NV index's Name twice: computed from its public area, and as the TPM returns it."""
-        from .spec.commands.nv import NV_ReadPublic  # a credential run must not load it
+        from .spec.commands.nv import NV_ReadPublic  # late: a credential run must not load it
 
         response = self.execute(NV_ReadPublic(index))
         if response.nv_public.nv_index != index:
@@ -197,8 +197,8 @@ class Tpm:
         return start.finish(self.execute(start.command, *companions))
 
     def flush(self, handle: int) -> None:
-        """TPM2_FlushContext: removes a transient object or session from the TPM."""
-        from .spec.commands.context import FlushContext  # a persistent key needs none
+        """Removes a transient object or session from the TPM (TPM2_FlushContext)."""
+        from .spec.commands.context import FlushContext  # late: a run with a persistent key flushes nothing
 
         self.execute(FlushContext(handle))
 
@@ -226,9 +226,9 @@ class Tpm:
                 self.transport.close()
 
     def _ready_to_flush(self) -> bool:
-        """Returns whether the TPM is ready for the flushes.
+        """Completes an interrupted command, and records the handle that it opened.
 
-        Records the handle that an interrupted command has opened.
+        Returns whether the TPM is ready for flushes.
         """
         command = self._in_flight
         if command is None:
@@ -236,7 +236,7 @@ class Tpm:
         if self._drained(0.0):
             return True
         if not (self._owned or opens_handle(command) or self.transport.close_waits):
-            return False  # There is nothing to flush.
+            return False  # no open handles, so no need to wait for the response
         if self._abandon is not None and self._abandon(self._finish_later):
             self.transport.release()
             return False
@@ -270,7 +270,7 @@ class Tpm:
             try:
                 self.flush(handle)
             except TpmError:
-                continue  # it has already been flushed
+                continue  # the handle has already been flushed
             except TpmwireError:
                 return  # the TPM cannot be reached
 

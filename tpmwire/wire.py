@@ -102,7 +102,7 @@ def first_parameter(record: type[Record]) -> Sized | None:
 
 
 def build_command(code: int, area: Area, authorizations: Sequence[TPMS_AUTH_COMMAND] = ()) -> bytes:
-    """Returns a command's bytes."""
+    """Returns the bytes of a whole command: header, handles, authorizations and parameters."""
     body = b"".join(handle.to_bytes(4, "big") for handle in area.handles)
     if authorizations:
         auths = b"".join(auth.build() for auth in authorizations)
@@ -313,7 +313,7 @@ def parse_response(
     if tag not in (TPM_ST.NO_SESSIONS, TPM_ST.SESSIONS, TPM_ST.RSP_COMMAND):
         raise DecodeError(f"{tag!r} is not the tag of a response", 0, len(data), ("tag",))
     record = command_class(code)
-    # An error is only a header (Part 1, §18.4); further bytes are kept, not explained.
+    # An error response has only a header (Part 1, §18.4). Further bytes are preserved but not parsed.
     if rc or record is None or tag == TPM_ST.RSP_COMMAND:
         return ResponseMessage(rc, code, stream.read(), (), tag)
     response = record.Response

@@ -59,7 +59,7 @@ def _left_in_file(stream: IO[bytes]) -> int:
         here = stream.tell()
         end = stream.seek(0, io.SEEK_END)
         stream.seek(here)
-    except (OSError, AttributeError, ValueError):  # construct's own streams raise the last two
+    except (OSError, AttributeError, ValueError):  # construct's streams raise the last two errors
         return sys.maxsize
     return end - here
 
@@ -134,7 +134,7 @@ class Number(Wire):
         self.size = self.least = size
         self.kind = kind
         self._codec = struct.Struct({1: ">B", 2: ">H", 4: ">I", 8: ">Q"}[size])
-        # The enum's table is the fastest way to its members; other values need the class.
+        # The lookup in the enum's table is the fastest; a value without a name needs the class.
         self._known = kind._value2member_map_ if issubclass(kind, (IntEnum, IntFlag)) else None
 
     def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
@@ -288,7 +288,7 @@ class Counted(Wire):
         count = int.from_bytes(take(stream, 4, "the count"), "big")
         if count > self.limit:
             self._refused(f"a count of {count} exceeds {self.limit}", stream)
-        # Refused before anything is allocated.
+        # Checked before anything is allocated.
         if count * max(self.element.least, 1) > bytes_left(stream):
             self._refused(f"a count of {count} exceeds the remaining bytes", stream)
         return count

@@ -251,7 +251,7 @@ def test_show_says_what_each_field_means(tool: Tool, tmp_path: Path) -> None:
         ({"policy": ((0x160, b"\1\2"),)}, "1. TPM2_PolicySigned 0102"),
         (
             {"policy": ((0x16B, b""), (0x7FF, b"\1"))},
-            "1. TPM2_PolicyAuthValue The user must know the object's authValue",
+            "1. TPM2_PolicyAuthValue Requires the object's authValue",
         ),
         ({"auth_policy": (("later", ((0x16B, b""),)),)}, "auth_policy later: 1. TPM2_PolicyAuthValue"),
         ({"policy": ()}, "policy no commands"),

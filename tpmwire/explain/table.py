@@ -1,6 +1,7 @@
 """The standard's tables, derived from the declarations: commands, structures, unions, constants, attribute words.
 
-table = table_of("TPMT_PUBLIC") print(table.as_text())
+table = table_of("TPMT_PUBLIC")
+print(table.as_text())
 """
 
 import re

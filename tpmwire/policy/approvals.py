@@ -34,7 +34,7 @@ class _Approved(Statement):
     signature: TPMT_SIGNATURE = UNSIGNED
 
     def command(self, session: int) -> Command:
-        """Raises PolicyError, because the statement needs several commands. See `state`."""
+        """Always raises PolicyError, because the statement needs several commands; see `state`."""
         raise PolicyError(f"{type(self).__name__} needs more than one command; use Statement.state()")
 
     def _check(self) -> None:
@@ -44,7 +44,7 @@ class _Approved(Statement):
 
     @property
     def reference(self) -> str:
-        """Returns the end of the statement's display text, with policyRef; empty without policyRef."""
+        """Returns the part of the display text about policyRef, or "" without policyRef."""
         return f", reference {self.policy_ref.hex()}" if self.policy_ref else ""
 
     @property
@@ -61,7 +61,7 @@ class PolicySigned(
     then="policy_ref",
     names={"key_sign": "auth_object"},
 ):
-    """A signature by this key over `policy_ref`, for any session and command, without expiry (Part 3, §23.3)."""
+    """Requires this key's signature of `policy_ref`, valid for any session and command (Part 3, §23.3)."""
 
     def signed_digest(self) -> bytes:
         """Returns aHash, the digest that the key signs, in the hash of the key's nameAlg."""
@@ -88,7 +88,7 @@ class PolicyAuthorize(
     then="policy_ref",
     restarts=True,
 ):
-    """The preceding statements were approved by a signature of this key (Part 3, §23.16).
+    """Requires that a signature of this key approves the preceding statements (Part 3, §23.16).
 
     The digest does not depend on the preceding statements. A policy can therefore be replaced without a new key.
     """

@@ -20,7 +20,7 @@ HMACS = (TPM_CC.HMAC, TPM_CC.HMAC_Start)
 
 
 class Either(NamedTuple):
-    """The statements of `before`, then those of one of 2 to 8 branches, then those of `after` (Part 3, §23.6)."""
+    """A policy: the statements `before`, one of 2 to 8 branches, the statements `after` (Part 3, §23.6)."""
 
     branches: "tuple[Policy | Either, ...]"
     before: Policy = Policy()
@@ -76,7 +76,7 @@ def satisfy(
 
 
 def _check(policy: Policy, alg: TPM_ALG, expected: bytes) -> None:
-    """Raises PolicyError for a policy that fails for a reason that is known without the TPM."""
+    """Raises PolicyError if the policy must fail, for a reason that is known without the TPM."""
     for statement in policy.statements:
         if isinstance(statement, PolicyDuplicationSelect):
             raise PolicyError("authorizes duplication only")
@@ -85,6 +85,6 @@ def _check(policy: Policy, alg: TPM_ALG, expected: bytes) -> None:
     try:
         reached = policy.digest(alg)
     except PolicyError:
-        return  # only the TPM knows the digest
+        return  # unknown: only the TPM knows the digest
     if len(expected) == digest_size(alg) and reached != expected:
         raise PolicyError("does not result in the key's authPolicy")

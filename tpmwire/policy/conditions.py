@@ -36,7 +36,7 @@ __all__ = [
 
 
 class PolicyLocality(Statement, code=TPM_CC.PolicyLocality, says="the command comes from {locality}"):
-    """The command must come from one of these localities (Part 3, §23.8).
+    """Requires that the command comes from one of these localities (Part 3, §23.8).
 
     The TPM checks the locality when the object is used.
     """
@@ -50,7 +50,7 @@ class PolicyCounterTimer(
     says="the TPM's clock at offset {offset}: {operation} {operand_b}",
     hashes=(("operand_b", "offset", "operation"),),
 ):
-    """TPMS_TIME_INFO, from `offset` on, must compare to `operand_b` as `operation` says (Part 3, §23.10)."""
+    """Compares TPMS_TIME_INFO, from `offset` on, with `operand_b` by `operation` (Part 3, §23.10)."""
 
     operand_b: Annotated[TPM2B_OPERAND, Json("operand")]
     offset: Annotated[UINT16, Json(default=0)]
@@ -69,7 +69,7 @@ class PolicyNV(
     hashes=(("operand_b", "offset", "operation"), "nv_name"),
     names={"nv_name": "nv_index"},
 ):
-    """The NV index's data, from `offset` on, must compare to `operand_b` as `operation` says (Part 3, §23.9).
+    """Compares an NV index's data, from `offset` on, with `operand_b` by `operation` (Part 3, §23.9).
 
     `nv_index` is the index's handle. The index's own authValue, which is empty, authorizes the comparison. The
     Name changes when the index is first written.
@@ -86,7 +86,7 @@ class PolicyNV(
 
         By default, the index's empty authValue authorizes the command. Raises TpmError.
         """
-        from ..sessions import Password  # so that digests of policies load no sessions
+        from ..sessions import Password  # late: computing digests needs no sessions
 
         tpm.execute(self.command(session), *(authorized or (Password(),)))
 
@@ -122,7 +122,7 @@ class PolicyTemplate(
 
 
 class PolicyNvWritten(Statement, code=TPM_CC.PolicyNvWritten, says="the NV index was {state_of_index}"):
-    """The authorized NV index must have been written, or never written (Part 3, §23.20)."""
+    """Requires that the authorized NV index has been written, or never written (Part 3, §23.20)."""
 
     written_set: Annotated[TPMI_YES_NO, Json("written")]
 

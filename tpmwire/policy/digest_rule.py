@@ -23,7 +23,7 @@ Part = str | tuple[str, ...]
 
 
 class DigestRule(NamedTuple):
-    """How a command extends policyDigest: H(policyDigest || code || parts).
+    """The rule by which a command extends policyDigest: H(policyDigest || code || parts).
 
     With `then`, the result is extended once more: H(policyDigest || then). With `restarts`, the old policyDigest
     is first replaced by zeros. `names` lists the parts that are an entity's Name, each with the command's field
@@ -37,7 +37,7 @@ class DigestRule(NamedTuple):
     names: Mapping[str, str] = MappingProxyType({})
 
     def extended(self, alg: TPM_ALG, before: bytes, value: Callable[[str], bytes]) -> bytes:
-        """Returns policyDigest after the command. `value` returns the bytes of a field, as `hashed_bytes` does."""
+        """Returns policyDigest after the command; `value` returns a field's bytes, as `hashed_bytes` does."""
         if self.restarts:
             before = bytes(digest_size(alg))
         parts = [value(part) if isinstance(part, str) else digest(alg, *map(value, part)) for part in self.parts]

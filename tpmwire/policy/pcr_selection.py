@@ -83,12 +83,12 @@ def _quoted(text: str) -> str:
 
 
 def bank_name(bank: int) -> str:
-    """Returns the bank as `parse_pcrs` reads it, or its number in hex."""
+    """Returns the name of a PCR bank, such as `sha256`, or its number in hex."""
     return next((name for name, alg in _BANKS.items() if alg == bank), f"0x{bank:x}")
 
 
 def pcrs_in(pcrs: tuple[TPMS_PCR_SELECTION, ...]) -> tuple[tuple[TPM_ALG, int], ...]:
-    """Returns bank and number of every selected PCR, in the order of the TPM's digest (Part 1, §17.5)."""
+    """Returns (bank, number) of every selected PCR, in the order in which the TPM hashes them (Part 1, §17.5)."""
     return tuple(
         (selection.hash, number)
         for selection in pcrs

@@ -52,7 +52,7 @@ class Policy:
         policy. Raises PolicyError for an unknown command or invalid parameters.
         """
         undecided = None
-        # A limit, for files in which many steps have several readings.
+        # Limits the time for files in which many steps have several readings.
         for chosen in islice(product(*(_readings(code, data) for code, data in steps)), 256):
             ways = cls(*chosen)._branches(public.name_alg)
             fits = {way._leads_to(public.auth_policy, public.name_alg) for way in ways}

@@ -84,17 +84,17 @@ def signer_area(data: bytes) -> TPMT_PUBLIC:
         raise PolicyError(f"not a signing key: {error}") from error
     if found.public is not None:
         return found.public
-    assert found.key is not None  # one of the two is there
+    assert found.key is not None  # one of the two is always set
     return _area(found.key)
 
 
 def is_same_key(public: TPMT_PUBLIC, key: Any) -> bool:
-    """Returns whether the public area has the key's public key, with any attributes, hash and scheme."""
+    """Returns whether the public area is of this key; ignores attributes, hash and scheme."""
     return _numbers(public) == _numbers(public_area(key)) != ()
 
 
 def _numbers(public: TPMT_PUBLIC) -> tuple[int, ...]:
-    """Returns the numbers of a public key; empty if it is neither RSA nor ECC."""
+    """Returns a public key as numbers: RSA modulus and exponent, or curve and point; () for other keys."""
     unique, parameters = public.unique, public.parameters
     if isinstance(unique, TPMS_ECC_POINT) and isinstance(parameters, TPMS_ECC_PARMS):
         return parameters.curve_id, int.from_bytes(unique.x, "big"), int.from_bytes(unique.y, "big")

@@ -39,7 +39,7 @@ _MODULES = ("statements", "conditions", "approvals")
 
 
 class Json:
-    """Marks a field of a statement: its name in JSON, and its value if JSON omits it."""
+    """An annotation of a statement's field: its name in JSON, and its value if JSON omits it."""
 
     def __init__(self, name: str = "", default: Any = None) -> None:
         self.name = name
@@ -114,7 +114,7 @@ class Statement(Record):
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Returns the statement with these bytes, in the draft's form. Raises DecodeError."""
+        """Parses a statement from a key file's bytes, in the draft's form. Raises DecodeError."""
         return cls.parse(data)
 
     @classmethod
@@ -151,7 +151,7 @@ class Statement(Record):
 
 
 class _Shown(dict[str, Any]):
-    """The values for `says` by name, in readable form. Numbers stay numbers, for format specifications."""
+    """A mapping from names to readable values, for `says`. Numbers stay numbers, for format specifications."""
 
     def __init__(self, statement: Statement) -> None:
         self._statement = statement

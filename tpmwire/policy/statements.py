@@ -49,9 +49,9 @@ def _sized(data: bytes) -> bytes:
 class PolicyPCR(
     Statement, code=TPM_CC.PolicyPCR, says="{selection} {state_of_pcrs}", hashes=("pcrs", "pcr_digest")
 ):
-    """The hash of the selected PCRs' values, in the policy's algorithm, must be `pcr_digest` (Part 3, §23.7).
+    """Requires that the hash of the selected PCRs' values is `pcr_digest` (Part 3, §23.7).
 
-    An empty `pcr_digest` stands for the values that the PCRs have when the command is executed.
+    The hash algorithm is the policy's. An empty `pcr_digest` stands for the values at the time of the command.
     """
 
     pcr_digest: Annotated[TPM2B_DIGEST, Json("digest", default=b"")]
@@ -87,15 +87,18 @@ class PolicyPCR(
 
     @classmethod
     def spellings(cls, data: bytes) -> tuple[bytes, ...]:
-        """Returns the draft's form, and openssl_tpm2_engine's: selection, then digest without its size."""
+        """Returns the bytes in the draft's form, as converted from each known form.
+
+        The other form is openssl_tpm2_engine's: the selection, then the digest without its size.
+        """
         turned = [_sized(data[-size:]) + data[:-size] for size in _DIGEST_SIZES if size < len(data)]
         return (data, *turned)
 
     @classmethod
     def expand_json(cls, fields: dict[str, Any], alg: TPM_ALG) -> dict[str, Any]:
-        """Returns the fields with a digest in place of the values in `pcrs`.
+        """Returns the fields, with the values in `pcrs` replaced by their digest.
 
-        Raises PolicyError if one is missing.
+        Raises PolicyError if a value is missing.
         """
         selection, values = parse_pcr_values(fields["pcrs"])
         fields = {**fields, "pcrs": format_pcrs(selection)}
@@ -120,20 +123,20 @@ class PolicyPCR(
 
 
 class PolicyAuthValue(Statement, code=TPM_CC.PolicyAuthValue, says="the key's password"):
-    """The user must know the object's authValue, proven by the session's HMAC (Part 3, §23.17)."""
+    """Requires the object's authValue, proven by the session's HMAC (Part 3, §23.17)."""
 
 
 class PolicyPassword(
     Statement, code=TPM_CC.PolicyPassword, says="the key's password", hashed_as=TPM_CC.PolicyAuthValue
 ):
-    """The user must send the object's authValue in cleartext (Part 3, §23.18).
+    """Requires the object's authValue in cleartext (Part 3, §23.18).
 
     The digest is that of PolicyAuthValue.
     """
 
 
 class PolicyCommandCode(Statement, code=TPM_CC.PolicyCommandCode, says="TPM2_{code_} only"):
-    """Only this command is authorized (Part 3, §23.11)."""
+    """Restricts the policy to this command (Part 3, §23.11)."""
 
     code_: Annotated[TPM_CC_ID, Json("command")]
 
@@ -146,7 +149,7 @@ class PolicySecret(
     then="policy_ref",
     names={"object_name": "auth_handle"},
 ):
-    """The user must know the authValue of the entity with this Name (Part 3, §23.4).
+    """Requires the authValue of the entity with this Name (Part 3, §23.4).
 
     `object_hint` is the entity's handle, or 0. It is not part of the policy.
     """
@@ -175,8 +178,12 @@ class PolicySecret(
 
     @classmethod
     def spellings(cls, data: bytes) -> tuple[bytes, ...]:
-        """Returns the draft's form, that before 2023 (no hint), and tpm2genkey's (policyRef without its size)."""
-        # A Name is never empty, and is shorter than 0x43 bytes: the bytes have a hint or have none, never both.
+        """Returns the bytes in the draft's form, as converted from each known form.
+
+        Other forms are the draft's before 2023 (no hint), and tpm2genkey's (policyRef without its size).
+        """
+        # A Name is never empty and always shorter than 0x43 bytes, so the bytes show whether they begin with a
+        # hint.
         if int.from_bytes(data[:2], "big") in range(1, 0x43):
             data = bytes(4) + data
         end = 6 + int.from_bytes(data[4:6], "big")
@@ -184,7 +191,7 @@ class PolicySecret(
 
     @classmethod
     def expand_json(cls, fields: dict[str, Any], alg: TPM_ALG) -> dict[str, Any]:
-        """Returns the fields with handle and Name in place of a hierarchy or a handle alone.
+        """Returns the fields, with a hierarchy or a lone handle replaced by handle and Name.
 
         Raises PolicyError.
         """
@@ -224,12 +231,12 @@ class PolicySecret(
 
     @property
     def reference(self) -> str:
-        """Returns the end of the statement's display text, with policyRef; empty without policyRef."""
+        """Returns the part of the display text about policyRef, or "" without policyRef."""
         return f", reference {self.policy_ref.hex()}" if self.policy_ref else ""
 
 
 class PolicyOR(Statement, code=TPM_CC.PolicyOR, says="one of {p_hash_list}", restarts=True):
-    """The digest of the preceding statements must be one of 2 to 8 digests (Part 3, §23.6)."""
+    """Requires that the digest of the preceding statements is one of 2 to 8 digests (Part 3, §23.6)."""
 
     p_hash_list: Annotated[TPML_DIGEST, Json("digests")]
     short_forms = ("branches",)
@@ -253,7 +260,7 @@ class PolicyOR(Statement, code=TPM_CC.PolicyOR, says="one of {p_hash_list}", res
 class PolicyDuplicationSelect(
     Statement, code=TPM_CC.PolicyDuplicationSelect, says="duplication{source} to {new_parent_name} only"
 ):
-    """Only duplication to this new parent is authorized (Part 3, §23.15).
+    """Restricts the policy to duplication to this new parent (Part 3, §23.15).
 
     `include_object` makes the object's Name part of the policy too.
     """
@@ -287,5 +294,5 @@ class PolicyDuplicationSelect(
 
     @property
     def source(self) -> str:
-        """Returns the object as display text if it is part of the policy; otherwise empty."""
+        """Returns the display text of the object if it is part of the policy, else ""."""
         return f" of {self.object_name.hex()}" if self.include_object else ""

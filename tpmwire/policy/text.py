@@ -58,7 +58,7 @@ def _policy(value: Any, alg: TPM_ALG, depth: int) -> Policy | Either:
         for some in (parts[: forks[0]], parts[forks[0] + 1 :])
     )
     either = Either(branches, before, after)
-    either.digest(alg)  # so that errors are found now
+    either.digest(alg)  # computed here to detect errors early
     return either
 
 

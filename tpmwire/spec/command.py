@@ -13,7 +13,7 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class Role(Enum):
-    """Marks a field of the handle area with its authorization role (Part 1, §19.2; Part 3, §4)."""
+    """An annotation of a handle field: its authorization role (Part 1, §19.2; Part 3, §4)."""
 
     HANDLE = "a handle that needs no authorization"
     USER = "authorized by the object's authValue or policy"
@@ -77,7 +77,7 @@ _by_code: dict[int, type[Command]] = {}
 def command_class(code: int) -> type[Command] | None:
     """Returns the class of a command code, or None if it is not declared. Loads all chapters."""
     if code not in _by_code:
-        from .commands import CHAPTERS  # its modules import this one
+        from .commands import CHAPTERS  # late: the modules of `commands` import this one
 
         for chapter in CHAPTERS:
             import_module(f".commands.{chapter}", __package__)

@@ -405,7 +405,8 @@ class TPMA_LOCALITY(Attributes):
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("TPM"):  # the import system requests __path__
+    # Dunder names, such as the __path__ that the import system requests, are not constants.
+    if name.startswith("TPM"):
         from . import properties
 
         if name in properties.__all__:

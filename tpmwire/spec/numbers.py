@@ -14,7 +14,7 @@ class OpenEnum(IntEnum):
     def _missing_(cls, value: object) -> Self:
         if not isinstance(value, int) or value < 0:
             raise ValueError(f"{value!r} is not a valid {cls.__name__}")
-        # Not added to the enum's table, because a peer must not be able to make it grow.
+        # The value is not added to the enum's table, so that a peer cannot make the table grow.
         member = int.__new__(cls, value)
         member._name_ = f"0x{value:x}"
         member._value_ = value
@@ -35,7 +35,7 @@ class Attributes(IntFlag, boundary=KEEP):
     @classmethod
     def _missing_(cls, value: Any) -> Any:
         member = super()._missing_(value)
-        # The standard library caches every combination, and a peer must not be able to make that cache grow.
+        # Bypasses the standard library's cache of all combinations, which a peer could make grow.
         if len(cls._value2member_map_) > 1024:
             cls._value2member_map_.pop(value, None)
         return member

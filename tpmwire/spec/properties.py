@@ -35,7 +35,7 @@ class TPM_CLOCK_ADJUST(OpenEnum):
 
 
 class TPM_EO(OpenEnum):
-    """Comparisons (Part 2, §6.8)."""
+    """Comparison operations of policies (Part 2, §6.8)."""
 
     EQ = 0x0000
     NEQ = 0x0001

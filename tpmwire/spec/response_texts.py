@@ -163,7 +163,7 @@ def explain(rc: int) -> Meaning:
     if own & _FORMAT_ONE:
         code = TPM_RC(own & 0x0BF)
         number = own >> 8 & 0xF
-        # 0: the TPM does not say which one (Part 2, §6.6.2).
+        # The number 0 means that the TPM does not state which one (Part 2, §6.6.2).
         if own & 0x040:
             parameter = number or None
         elif number & 0x8:

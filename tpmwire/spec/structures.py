@@ -131,7 +131,7 @@ TPM2B_NAME = Annotated[bytes, Sized(MAX_DIGEST + 2)]
 
 # §10.6: PCR
 class TPMS_PCR_SELECT(Record):
-    """PCRs without a bank, as a TPM requires at least (§10.6.1)."""
+    """A bit map of PCRs, without a bank (§10.6.1)."""
 
     pcr_select: Annotated[bytes, Sized(size=1)]
 

@@ -29,7 +29,7 @@ def capabilities(tpm: Tpm, capability: TPM_CAP, start: int = 0) -> list[Any]:
 
 
 def _place(value: Any) -> int:
-    """Returns the number that orders a list's elements. The next request starts at this number."""
+    """Returns the number of a list's element, which orders the list and is the start of the next request."""
     if isinstance(value, TPMA_CC):
         return int(value) & 0xFFFF | int(value & TPMA_CC.V)
     if isinstance(value, int):
@@ -47,5 +47,5 @@ def properties(tpm: Tpm) -> dict[TPM_PT, int]:
 
 
 def commands(tpm: Tpm) -> list[TPM_CC]:
-    """Returns the commands that the TPM implements; commands of a vendor stay numbers."""
+    """Returns the codes of the commands that the TPM implements; a vendor's codes have no name."""
     return [TPM_CC(_place(word)) for word in capabilities(tpm, TPM_CAP.COMMANDS)]

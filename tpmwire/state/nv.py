@@ -28,7 +28,7 @@ def handles(tpm: Tpm, first: int, last: int) -> list[int]:
 
 
 def read_index(tpm: Tpm, index: int) -> bytes:
-    """Returns the contents of an index that the index's or the owner's empty password can read.
+    """Returns the contents of an NV index, read with the empty password of the index or of the owner.
 
     Raises NvError if neither can read it, TpmError if the TPM refuses.
     """

@@ -27,7 +27,7 @@ def banks(tpm: Tpm) -> tuple[TPMS_PCR_SELECTION, ...]:
 
 
 def read_pcrs(tpm: Tpm, wanted: tuple[TPMS_PCR_SELECTION, ...]) -> Values:
-    """Returns values by bank and PCR, all read at the same moment.
+    """Returns PCR values keyed by (bank, PCR number), all read at the same moment.
 
     A TPM returns eight values at once (Part 3, §22.4). If a PCR is extended in between, all are read again. Raises
     PolicyError for a PCR that the TPM does not implement, and if the PCRs change at each attempt.
@@ -40,7 +40,7 @@ def read_pcrs(tpm: Tpm, wanted: tuple[TPMS_PCR_SELECTION, ...]) -> Values:
 
 
 def _read_once(tpm: Tpm, wanted: tuple[TPMS_PCR_SELECTION, ...]) -> Values | None:
-    """Returns the values once; None if the update counter changed between two commands."""
+    """Reads all values once; returns None if the TPM's update counter changed in between."""
     values: dict[tuple[TPM_ALG, int], bytes] = {}
     counters = set()
     left = wanted

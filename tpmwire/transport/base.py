@@ -126,7 +126,7 @@ class DescriptorTransport(Transport):
         """Closes the connection in this process only, without a message to the TPM."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
-            # write() or read() has already reported what close() could.
+            # write() or read() has already reported any error.
             with contextlib.suppress(OSError):
                 os.close(fd)
 

@@ -25,7 +25,7 @@ class DeviceTransport(DescriptorTransport):
 
     def __init__(self, path: str, timeout: float) -> None:
         super().__init__(_opened(path, time.monotonic() + timeout), path, timeout)
-        # The kernel's names (drivers/char/tpm/tpm-chip.c); the path may be a link to one.
+        # Matches the kernel's device names (drivers/char/tpm/tpm-chip.c); the path may be a link to such a device.
         self.close_flushes = self.swaps = os.path.basename(os.path.realpath(path)).startswith("tpmrm")
         self._epoll = select.epoll()
         try:
@@ -39,7 +39,8 @@ class DeviceTransport(DescriptorTransport):
     def send(self, command: bytes) -> None:
         """Sends a command. Raises TransportError or a subclass."""
         if not self._waiting and self._fd >= 0:
-            # epoll checks again what it reported last, which has to happen before the kernel takes the lock.
+            # epoll checks the events again that it reported last; this must happen before the kernel takes the
+            # lock.
             self._epoll.poll(0)
         super().send(command)
 
@@ -49,7 +50,7 @@ class DeviceTransport(DescriptorTransport):
         super().release()
 
     def _ready(self, event: int, seconds: float) -> bool:
-        # An idle device accepts a whole command: only the response needs a wait.
+        # An idle device accepts a whole command, so only the response requires waiting.
         return event == select.POLLIN and bool(self._epoll.poll(seconds))
 
 

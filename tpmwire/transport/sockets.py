@@ -15,7 +15,7 @@ TPM_SESSION_END = 20
 
 
 class SwtpmTransport(DescriptorTransport):
-    """A stream socket with bare commands and responses."""
+    """swtpm over a TCP or Unix socket, which carries commands and responses without framing."""
 
     hint = "swtpm serves one client at a time: is another client connected?"
 
@@ -50,7 +50,7 @@ class MssimTransport(DescriptorTransport):
         return data[4 : 4 + size]
 
     def close(self) -> None:
-        """Ends the session, so that the simulator accepts the next client."""
+        """Ends the simulator's session, so that it accepts the next client, and closes the connection."""
         if self._fd >= 0:
             with contextlib.suppress(OSError):  # the simulator may already be gone
                 os.write(self._fd, TPM_SESSION_END.to_bytes(4, "big"))
@@ -68,7 +68,7 @@ def _connected(address: str | tuple[str, int], path: str, timeout: float) -> int
                 raise
         else:
             connection = socket.create_connection(address, timeout)
-            # A command is one write: a delay for more data only costs time.
+            # A command is sent in one write, so Nagle's algorithm would only delay it.
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except TimeoutError as error:
         raise TransportError(f"cannot connect to {path}: timed out; is swtpm running there?") from error
@@ -84,7 +84,7 @@ def _connected(address: str | tuple[str, int], path: str, timeout: float) -> int
 
 
 def _connect_in_turn(connection: socket.socket, path: str, deadline: float) -> None:
-    """Connects to a Unix socket. Unlike TCP, it refuses at once (EAGAIN) if other clients are waiting."""
+    """Connects to a Unix socket; retries until the deadline while other clients fill its queue (EAGAIN)."""
     while True:
         connection.settimeout(max(0.001, deadline - time.monotonic()))
         try:

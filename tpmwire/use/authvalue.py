@@ -23,8 +23,8 @@ def is_auth(tpm: Tpm, storage_key: Loaded, auth: Secret) -> bool | None:
 
     The TPM verifies no authValue, and so counts no failure. The key of a session that is bound to the storage key
     is derived from its authValue (Part 1, §19.6.10). The session encrypts known data, of an object with a
-    different authorization. The data decrypt correctly if `auth` is right. The session is also salted, so that a
-    listener cannot do the same test. Nothing that depends on `auth` is sent.
+    different authorization. The decrypted data are correct if and only if `auth` is right. The session is also
+    salted, so that a listener cannot do the same test. Nothing that depends on `auth` is sent.
     """
     policy, data = Policy(PolicyPassword()), random_bytes(32)
     template = templates.sealed(policy.digest(TPM_ALG.SHA256))
@@ -50,6 +50,6 @@ def is_auth(tpm: Tpm, storage_key: Loaded, auth: Secret) -> bool | None:
         session.wants_password = True
         found = tpm.execute(Unseal(item), session.use(EMPTY_AUTH, keep=False, encrypt=True)).out_data
     except TpmError:
-        return None  # closing the TPM flushes what is left
+        return None  # closing the TPM flushes the remaining handles
     tpm.flush(item)
     return found == data

@@ -67,7 +67,8 @@ class CachedKey(HmacKey):
         self.memory = memory
 
     def _compute(self, tpm: Tpm, messages: Sequence[bytes]) -> list[bytes]:
-        # A persistent key in clear needs one command anyway; with an endorsement parent its policy is read anyway.
+        # Data would save nothing: an unprotected persistent key needs one command, and an endorsement parent's
+        # policy is read in any case.
         if self.file is None and (self.ek_parent or not self.protected):
             return super()._compute(tpm, messages)
         data = self.memory.data
@@ -103,7 +104,8 @@ class _CachedRun(HmacRun):
         try:
             handle = self.reach()
         except (TpmError, SessionError, EncodeError):
-            # Refused, or the salt key cannot take a salt. The whole way has the better error message, if any.
+            # The TPM refused cached data, or the salt key cannot decrypt a salt. A run without cached data gives
+            # the better error message.
             self.give_back()
             return None
         try:
@@ -130,7 +132,7 @@ class _CachedRun(HmacRun):
 
     def reach(self) -> int:
         """Opens the session, loads the saved context of a key file's key, and returns the key's handle."""
-        # First: if the session fails, later runs must not trust the Name.
+        # The session comes first: if it fails, later runs must not trust the Name.
         self.open_session(None)
         if self.data.key is None:
             assert self.key.handle is not None
@@ -187,13 +189,13 @@ class _CachingRun(HmacRun):
         if salt is None or salt.handle >> 24 != TPM_HT.TRANSIENT:
             return
         if self.key.pin is None and parent is not None and (root := self._storage_root()) is not None:
-            # The next run need not load it. It is as unverified as the key that was created.
+            # The next run need not load the salt key. The persistent key is as unverified as the created key.
             self.salt = root
         else:
             self.salt_context = self._save(salt.handle)
 
     def _storage_root(self) -> Loaded | None:
-        """Returns the persistent storage root key, which can exist although a key file's parent was created."""
+        """Returns the persistent storage root key or None; it may exist even if the parent was created."""
         handle = WELL_KNOWN["srk"].handle
         assert handle is not None
         try:

@@ -51,7 +51,7 @@ def duplication_policy(file: KeyFile, parent: TPMT_PUBLIC) -> Policy:
     name, new = name_of(public), name_of(parent)
     choices = _choices(file)
     for leave in (
-        # The object's Name is not part of this policy, but the TPM compares it with the key (§23.15).
+        # The object's Name is not part of this policy, but the TPM compares the Name with the key (§23.15).
         Policy(PolicyDuplicationSelect(name, new, False)),
         Policy(PolicyDuplicationSelect(name, new, True)),
         to_any(with_auth=False),
@@ -88,7 +88,7 @@ def duplicate_out(
     auth: Secret = EMPTY_AUTH,
     inner_key: Secret | None = None,
 ) -> Duplicated:
-    """Duplicates a loaded key to `parent`, the public area of a different TPM's storage or endorsement key.
+    """Duplicates a loaded key to a storage or endorsement key of a different TPM, whose public area is `parent`.
 
     `policy` comes from `duplication_policy`; `auth` is the key's authValue if the policy requires it. The session
     `protection` encrypts `inner_key` (16 bytes, AES-128-CFB). The policy session is salted to `salt`, if given.

@@ -90,12 +90,12 @@ class _SignRun(Run):
             handle,
             digest,
             TPMT_SIG_SCHEME(TPM_ALG.ECDSA, TPMS_SCHEME_HASH(TPM_ALG.SHA256)),
-            # No ticket: the key is not restricted, so it also signs digests that the TPM has not computed.
+            # The ticket is empty: an unrestricted key also signs digests that the TPM has not computed.
             TPMT_TK_HASHCHECK(TPM_ST.HASHCHECK, TPM_RH.NULL, b""),
         )
         response = self.tpm.execute(command, *map(_plain_response, final(more=False)))
         signature = response.signature.signature
-        assert isinstance(signature, TPMS_SIGNATURE_ECC)  # the requested scheme, or an error
+        assert isinstance(signature, TPMS_SIGNATURE_ECC)  # the TPM uses the requested scheme, or returns an error
         return signature.signature_r.rjust(_SIZE, b"\0"), signature.signature_s.rjust(_SIZE, b"\0")
 
 

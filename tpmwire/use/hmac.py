@@ -55,7 +55,7 @@ class HmacRun(Run):
 
     def __init__(self, key: Key, tpm: Tpm) -> None:
         super().__init__(key, tpm)
-        # Whether the TPM has refused TPM2_HMAC, so that the next messages use a sequence at once.
+        # Set if the TPM has refused TPM2_HMAC: the next messages then use a sequence at once.
         self._in_sequences = False
 
     def hmacs(self, messages: Sequence[bytes]) -> list[bytes]:
@@ -90,11 +90,11 @@ class HmacRun(Run):
 
         The TPM has refused TPM2_HMAC before it checked the sessions.
         """
-        from ..spec.commands.sequences import HMAC_Start, SequenceComplete  # rare: most TPMs have TPM2_HMAC
+        from ..spec.commands.sequences import HMAC_Start, SequenceComplete  # late: most TPMs have TPM2_HMAC
 
         protection = self.companion or self.session
         sequence = self.tpm.execute(HMAC_Start(handle), *final(more=more, starts=True)).sequence_handle
-        # A sequence object has no public area, and so an empty Name (Part 1, §16).
+        # A sequence object has no public area, so its Name is empty (Part 1, §16).
         self.tpm.trust_name(sequence, b"")
         companions = (
             [protection.use(keep=more, encrypt=True)] if self.key.protected and protection is not None else []

@@ -17,14 +17,14 @@ from ..spec.codes import TPM_RC_HANDLE
 from ..spec.constants import TPM_RH
 from ..spec.structures import TPMS_PCR_SELECTION
 
-if TYPE_CHECKING:  # a credential run with a persistent handle must not load it
+if TYPE_CHECKING:  # late: a run with a persistent handle must not load it
     from ..keys.keyfile import KeyFile
 
 __all__ = ["Authorizer", "Key", "endorsement_place", "explain_missing_key", "names_endorsement_key"]
 
 
 class Authorizer(Protocol):
-    """Returns the key's authorizations for one command.
+    """A function that returns the key's authorizations for one command.
 
     `more` says that another command with the key follows; `starts` says that this command starts a sequence, whose
     result a later command returns.
@@ -108,7 +108,8 @@ class Key:
             return self.ek_place or endorsement_place(file)
         if file.persistent_parent is not None:
             return None
-        assert file.hierarchy is not None  # every parent is persistent or a hierarchy's primary
+        # Other values are invalid: every parent is persistent or a hierarchy's primary key.
+        assert file.hierarchy is not None
         template = templates.h1_primary if file.rsa_parent else templates.h2_primary
         return WellKnown(TPM_RH(file.hierarchy), template, None)
 
@@ -119,7 +120,7 @@ class Key:
             return {place.hierarchy: self.parent_auths}
         if self.file is not None:
             return {}
-        # Either hierarchy may have this password.
+        # The password may be that of either hierarchy.
         auths = [EMPTY_AUTH, *filter(None, self.parent_auths)]
         return {TPM_RH.OWNER: auths, TPM_RH.ENDORSEMENT: auths}
 
@@ -139,12 +140,13 @@ def explain_missing_key(key: Key) -> Iterator[None]:
 
 
 def _endorsement_kind(file: "KeyFile") -> str:
-    """Returns the endorsement key that is a file's parent, as a key of WELL_KNOWN or of `parents.PARENTS`."""
+    """Returns the name, in WELL_KNOWN or `parents.PARENTS`, of the endorsement key that is a file's parent."""
     if file.endorsement_handle is not None:
         from .parents import ENDORSEMENT  # rare: a credential run must not load it
 
         return ENDORSEMENT[file.endorsement_handle].name
-    # An RSA key's seed has the size of its modulus, 256 bytes; two coordinates on P-256 have at most 68.
+    # The seed for an RSA key has the size of the modulus (256 bytes); the seed for a P-256 key has at most 68
+    # bytes.
     ecc = len(file.encrypted_seed) < 128 if file.secret is not None else file.rsa_parent is False
     return "ek-ecc" if ecc else "ek-rsa"
 

@@ -27,7 +27,7 @@ def import_key(key: Key, tpm: Tpm) -> KeyFile:
     loadable = file.replace(type=kind, secret=None, privkey=len(private).to_bytes(2, "big") + private)
     if not run.key.ek_parent:
         return loadable
-    # A loadable file has no seed, so its reserved handle has to say which endorsement key is the parent.
+    # A loadable file has no seed; its reserved handle identifies the endorsement key that is the parent.
     return loadable.replace(parent=endorsement_place(file).handle, rsa_parent=None)
 
 

@@ -16,7 +16,7 @@ from ..spec.constants import TPM_ECC, TPM_HT, TPM_RH
 from ..spec.structures import TPMS_ECC_PARMS, TPMS_RSA_PARMS, TPMT_PUBLIC
 from .endorsement import KINDS as ENDORSEMENT_KINDS
 
-if TYPE_CHECKING:  # verbs without key files need not load it
+if TYPE_CHECKING:  # verbs without key files need not load this module
     from ..keys.keyfile import KeyFile
 
 __all__ = ["ENDORSEMENT", "PARENTS", "Parent", "candidates", "fitting", "for_endorsement", "is_of", "of_public"]
@@ -76,7 +76,7 @@ def is_of(public: TPMT_PUBLIC, parent: Parent) -> bool:
 
 
 def _all_but_unique(public: TPMT_PUBLIC) -> tuple[Any, ...]:
-    # A fleet has many hosts, so this copies no public area.
+    # Compares without a copy of the public area, since a fleet has many hosts.
     return tuple(value for name, value in vars(public).items() if name != "unique")
 
 
@@ -107,13 +107,13 @@ def candidates(file: "KeyFile") -> "list[KeyFile]":
         return [file, *(_with(file, one) for one in possible if not one.is_endorsement)]
     stated = [one for one in possible if (one.parent, one.rsa_parent) == (file.hierarchy, file.rsa_parent or None)]
     if file.hierarchy != file.parent and file.parent >> 24 == TPM_HT.PERMANENT:
-        order = possible  # a file of go-tpm, which does not tell the parent
+        order = possible  # go-tpm's files do not identify the parent
     elif file.hierarchy == TPM_RH.ENDORSEMENT:
         order = [one for one in possible if one.is_endorsement]
     else:
         order = stated + [one for one in possible if not one.is_endorsement and one not in stated]
     found = [_with(file, one) for one in order]
-    # The draft's primary of a hierarchy other than the owner's is not among the kinds here.
+    # PARENTS lacks the standard primary keys of hierarchies other than the owner's.
     if order is not possible and not stated and (sealed_for in _CURVES.values()) != bool(file.rsa_parent):
         found.insert(0, file)
     return found or [file]
@@ -134,7 +134,7 @@ _CURVES = {32: TPM_ECC.NIST_P256, 48: TPM_ECC.NIST_P384, 66: TPM_ECC.NIST_P521}
 
 
 def _sealed_for(seed: bytes) -> int:
-    """Returns the curve, or the RSA key size in bits, of the key that a seed is encrypted to."""
+    """Returns the kind of key that a seed is encrypted to: a curve, or the size of an RSA key in bits."""
     x = int.from_bytes(seed[:2], "big")
     y = int.from_bytes(seed[2 + x : 4 + x], "big")
     if 4 + x + y == len(seed) and max(x, y) <= 66:

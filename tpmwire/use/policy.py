@@ -47,7 +47,7 @@ class KeyPolicy:
         self._read_public = read_public
         self._authorize = authorize
         self._parent_name = parent_name
-        # The statements after the PCRs, once a refusal has shown that they are needed.
+        # The statements after the PCRs; empty until a refusal shows that they are needed.
         self._completion: list[Statement] = []
 
     def satisfy(self, handle: int) -> Secret:
@@ -62,14 +62,14 @@ class KeyPolicy:
         return self.key.auth if self.session.wants_auth_value else EMPTY_AUTH
 
     def complete(self, public: TPMT_PUBLIC) -> bool:
-        """Adds the policy statements other than the PCRs; returns whether there are any.
+        """Finds the policy's statements after the PCRs for the next attempt; returns whether there are any.
 
         Called only after a refusal. For most keys the PCRs are the whole policy, and nothing has to be read.
         """
         if self.key.pcrs is None or self.key.auth or self.key.ek_parent:
             return False
         if self._completion:
-            return False  # already executed, and not sufficient
+            return False  # the whole policy has already been executed, and was not sufficient
         self._completion = self._missing_statements(public.auth_policy)
         self._execute_plain(self._completion)
         return bool(self._completion)
@@ -81,11 +81,12 @@ class KeyPolicy:
 
     def _execute_options(self, handle: int) -> None:
         """Executes the policy of the options (PCRs, password, parent), completed by the key's digest."""
-        from ..spec.commands.policies import PolicyPCR  # as most runs have no PCRs
+        from ..spec.commands.policies import PolicyPCR  # late: most runs have no PCRs
 
         key = self.key
         if key.pcrs is not None:
-            # No digest: the PCRs count as they are, and the key's policy decides whether they fit.
+            # An empty digest stands for the PCRs' current values; the key's policy decides whether these are
+            # right.
             self.tpm.execute(PolicyPCR(self.session.handle, b"", key.pcrs))
             if not key.auth and not key.ek_parent:
                 self._execute_plain(self._completion)
@@ -117,7 +118,7 @@ class KeyPolicy:
         return []
 
     def _duplication_digests(self, alg: TPM_ALG) -> Iterator[bytes]:
-        """Returns the digests of other possible branches: duplication to any parent, or to a parent here."""
+        """Yields the digests of branches that allow duplication: to any parent, or to a parent in this TPM."""
         from ..keys.wrapping import to_any
         from ..policy.statements import PolicyDuplicationSelect
 
@@ -146,7 +147,7 @@ class KeyPolicy:
             except TpmError as error:
                 if not lacks_ecc(error):
                     raise
-                continue  # this TPM does not support such keys
+                continue  # the TPM does not support this template
             self.tpm.flush(made.handle)
             yield made.name
 
@@ -174,7 +175,7 @@ class KeyPolicy:
     def _execute(self, statement: "Statement") -> None:
         from ..policy.statements import PolicyAuthValue, PolicyPassword
 
-        # It has the same digest, and does not send the password over the bus.
+        # PolicyAuthValue has the same digest as PolicyPassword, and does not send the password over the bus.
         proven = PolicyAuthValue() if isinstance(statement, PolicyPassword) else statement
         auths = self._authorize(self._entity_auth(proven)) if proven.wants_authorization else ()
         proven.state(self.tpm, self.session.handle, auths)

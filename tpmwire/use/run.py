@@ -33,7 +33,7 @@ R = TypeVar("R")
 
 
 class Run:
-    """One use of a key, and the objects and sessions that the TPM has for it.
+    """One use of a key, with the objects and sessions in the TPM that this use needs.
 
     A subclass adds the commands that use the key.
 
@@ -82,7 +82,8 @@ class Run:
         if self.key.ek_parent or self._needs_public_area():
             self.public = read_loaded(self.tpm, handle).public
         elif self.key.protected and self.key.pin is None:
-            # The session needs the Name anyway. If it were open already, a resource manager would swap it.
+            # The session needs the Name in any case. Read first, because a resource manager would swap an open
+            # session.
             self.tpm.name(handle)
         self._open(None)
         return handle
@@ -152,7 +153,7 @@ class Run:
             self.tpm.flush(transient)
 
     def _needs_public_area(self) -> bool:
-        """Returns whether to read the public area first, because a policy session needs the key's hash."""
+        """Returns whether the public area must be read first, because a policy session needs the key's nameAlg."""
         key = self.key
         needed = key.protected or bool(key.auth) or key.pcrs is None
         return self._kind() == TPM_SE.POLICY and self.public is None and self.name is None and needed
@@ -164,9 +165,9 @@ class Run:
         return TPM_SE.POLICY if described or by_policy else TPM_SE.HMAC
 
     def _hash(self, kind: TPM_SE) -> TPM_ALG:
-        """Returns the session's hash.
+        """Returns the hash algorithm for the session.
 
-        For a policy session, the hash is the key's nameAlg, which the key's file or Name contains.
+        For a policy session, this is the key's nameAlg, from the key's file or Name.
         """
         if kind == TPM_SE.POLICY and self.public is not None:
             return self.public.name_alg
@@ -225,7 +226,7 @@ class Run:
 
         def attempt(auth: Secret) -> Loaded:
             if auth and self.key.protected and self.session is None:
-                self._open(None)  # before a password is used
+                self._open(None)  # raises an error before a password is used
             return create_primary(self.tpm, place.hierarchy, place.template(), *self.authorize(auth))
 
         self._add_parent(self.try_parent_auths(place.hierarchy, attempt))
@@ -245,7 +246,7 @@ class Run:
                 raise
             loaded = self._load_under_ecc(file.replace(rsa_parent=False))
         self.opened.append(loaded.object_handle)
-        # From the file, not from the response: the key that is used is the key that was meant.
+        # The Name is computed from the file, not taken from the response, so that a substituted key is detected.
         self.tpm.trust_name(loaded.object_handle, name_of(file.public))
         return loaded.object_handle
 
@@ -265,7 +266,8 @@ class Run:
         private = self.import_wrapped(file, parent, auth) if file.is_importable else file.private
         command = Load(parent, private, file.public)
         loaded = self.tpm.execute(command, *self._encrypted(self._authorize_parent(auth)))
-        # Nothing secret, but the TPM has decrypted it and verified its integrity: the session's cipher is right.
+        # The parameter is not secret, but the TPM decrypted it and verified its integrity, so the session's cipher
+        # is right.
         self._cipher_checked = True
         return loaded
 
@@ -287,7 +289,7 @@ class Run:
         if not self.key.protected or session is None:
             return uses
         for use in uses:
-            if isinstance(use, Use) and use.session is session:  # a session occurs only once in a command
+            if isinstance(use, Use) and use.session is session:  # a command can contain a session only once
                 use.attributes = TPMA_SESSION(use.attributes | TPMA_SESSION.DECRYPT)
                 return uses
         return (*uses, session.use(decrypt=True))
@@ -333,7 +335,8 @@ class Run:
         command = PolicySecret(TPM_RH.ENDORSEMENT, session.handle)
 
         def attempt(auth: Secret) -> object:
-            # An empty password needs no session, with which an SLB 9670 with firmware 7.40 fails (tpm2-tss#1865).
+            # An empty password needs no session. With a session, an SLB 9670 with firmware 7.40 fails
+            # (tpm2-tss#1865).
             return self.tpm.execute(command, *(self.authorize(auth) if auth else (Password(),)))
 
         self.try_parent_auths(TPM_RH.ENDORSEMENT, attempt)
@@ -361,7 +364,7 @@ class Run:
         """Returns the authValues to try at `handle`: only one if a wrong one counts towards the TPM's lockout."""
         auths = self.key.parent_auths
         if handle >> 24 == TPM_HT.TRANSIENT:
-            return [EMPTY_AUTH]  # The hierarchy's authValue is not its primary key's.
+            return [EMPTY_AUTH]  # A primary key has an authValue of its own, not that of its hierarchy.
         if len(auths) == 1 or handle >> 24 != TPM_HT.PERSISTENT:
             return auths
         parent = read_loaded(self.tpm, handle)
@@ -419,7 +422,7 @@ class Run:
         session = self._policy.session
         reopened = public.name_alg != session.auth_hash
         if reopened:
-            # Only a run in clear has not read the public area yet: its session has the usual hash.
+            # Only an unprotected run has not read the public area yet; its session has the usual hash.
             self.tpm.flush(session.handle)
             self.session, self._policy = open_session(self.tpm, session.kind, None, public.name_alg), None
             final = self.authorize_key(handle)

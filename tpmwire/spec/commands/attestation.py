@@ -62,7 +62,7 @@ class Quote(Command, code=TPM_CC.Quote, spec="Part 3 §18.4"):
 
 
 class GetSessionAuditDigest(Command, code=TPM_CC.GetSessionAuditDigest, spec="Part 3 §18.5"):
-    """Returns a signed statement of an audit session's digest."""
+    """Returns a signed statement of the digest of an audit session."""
 
     privacy_admin_handle: Annotated[TPMI_RH_ENDORSEMENT, USER]
     sign_handle: Annotated[TPMI_DH_OBJECT, USER]

@@ -10,7 +10,7 @@ from ..structures import TPMI_RH_HIERARCHY_AUTH, TPMI_YES_NO, TPMT_PUBLIC_PARMS,
 
 
 class GetCapability(Command, code=TPM_CC.GetCapability, spec="Part 3 §30.2"):
-    """Lists at most `property_count` values of a capability, from `property_` on."""
+    """Returns up to `property_count` values of a capability, from `property_` on."""
 
     capability: TPM_CAP_ID
     property_: UINT32

@@ -25,7 +25,7 @@ class Commit(Command, code=TPM_CC.Commit, spec="Part 3 §19.2"):
 
 
 class EC_Ephemeral(Command, code=TPM_CC.EC_Ephemeral, spec="Part 3 §19.3"):
-    """Creates an ephemeral key for a two-phase exchange; `counter` identifies it."""
+    """Creates an ephemeral key for a two-phase exchange; `counter` identifies the key."""
 
     curve_id: TPM_ECC_CURVE
 

@@ -117,7 +117,7 @@ class CreateLoaded(Command, code=TPM_CC.CreateLoaded, spec="Part 3 §12.9"):
 
 
 class ActivateCredential(Command, code=TPM_CC.ActivateCredential, spec="Part 3 §12.5"):
-    """Decrypts a credential for an object, with the key that it was encrypted to."""
+    """Decrypts a credential for an object, with the private key that the credential was encrypted to."""
 
     activate_handle: Annotated[TPMI_DH_OBJECT, ADMIN]
     key_handle: Annotated[TPMI_DH_OBJECT, USER]
@@ -129,7 +129,7 @@ class ActivateCredential(Command, code=TPM_CC.ActivateCredential, spec="Part 3 �
 
 
 class MakeCredential(Command, code=TPM_CC.MakeCredential, spec="Part 3 §12.6"):
-    """Encrypts a credential to a key, for the Name of an object. It needs no secrets."""
+    """Encrypts a credential to a public key, for the object with a Name. Needs no secrets."""
 
     handle: Annotated[TPMI_DH_OBJECT, HANDLE]
     credential: Annotated[bytes, Sized(MAX_DIGEST), SECRET]

@@ -104,7 +104,7 @@ class PolicyGetDigest(Command, code=TPM_CC.PolicyGetDigest, spec="Part 3 §23.19
 
 
 class PolicySigned(Command, code=TPM_CC.PolicySigned, spec="Part 3 §23.3"):
-    """Requires a key's signature of these conditions."""
+    """Requires a key's signature of the nonce, expiration, cpHash and policyRef in this command."""
 
     auth_object: Annotated[TPMI_DH_OBJECT, HANDLE]
     policy_session: Annotated[TPMI_SH_POLICY, HANDLE]

@@ -16,7 +16,7 @@ from ..structures import (
 
 
 class VerifySignature(Command, code=TPM_CC.VerifySignature, spec="Part 3 §20.1"):
-    """Verifies a signature of a digest; the ticket is for TPM2_PolicyAuthorize."""
+    """Verifies a signature of a digest, and returns a ticket, for example for TPM2_PolicyAuthorize."""
 
     key_handle: Annotated[TPMI_DH_OBJECT, HANDLE]
     digest: TPM2B_DIGEST
