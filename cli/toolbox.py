@@ -21,6 +21,7 @@ __all__ = ["VERBS", "main", "run", "verb_module"]
 
 GROUPS = {
     "Keys": {
+        "setup": "guide through the first steps: check this machine, and move plaintext keys into the TPM",
         "enroll": "move a profile's access key from ~/.aws/credentials into the TPM",
         "import": "import an AWS secret access key into the TPM",
         "rotate": "replace a profile's access key with a new one that never touches a disk",
@@ -76,7 +77,7 @@ VERBS = {verb: text for group in GROUPS.values() for verb, text in group.items()
 
 FIRST_STEPS = {
     "tpmwire doctor": "check the TPM and this machine",
-    "tpmwire enroll --profile default": "move the key of a profile into the TPM",
+    "tpmwire setup": "move plaintext keys into the TPM",
     "aws sts get-caller-identity": "use it",
 }
 

@@ -8,8 +8,9 @@
 _shtab_tpmwire_totp_subparsers=(import code)
 _shtab_tpmwire_token_subparsers=(eks rds ecr codecommit)
 _shtab_tpmwire_aws_subparsers=(whoami key-info decode-message web-identity-token delegated-access-token)
-_shtab_tpmwire_subparsers=(enroll import rotate totp show name policy persist evict export-public wrap import-key duplicate exec sign presign curl token console aws serve fetch cache doctor info list pcr ek flush decode trace spec send completion)
+_shtab_tpmwire_subparsers=(setup enroll import rotate totp show name policy persist evict export-public wrap import-key duplicate exec sign presign curl token console aws serve fetch cache doctor info list pcr ek flush decode trace spec send completion)
 
+_shtab_tpmwire_setup_option_strings=(-h --help --dry-run --tpm-path --timeout)
 _shtab_tpmwire_enroll_option_strings=(-h --help --profile --out --persistent-handle --remove-plaintext --force --undo --aws-region --pcrs --sigv4a-out --sigv4a-handle --key-auth-file --key-auth-prompt --key-auth --parent --make-srk --parent-auth-file --parent-auth-prompt --parent-auth --owner-auth-file --owner-auth-prompt --owner-auth --tpm-path --timeout --tpm-session-encrypt-with-name --tpm-session-encrypt-with-public)
 _shtab_tpmwire_import_option_strings=(-h --help --from-profile --out --persistent-handle --force --sigv4a-out --sigv4a-handle --pcrs --policy --key-auth-file --key-auth-prompt --key-auth --duplicable-to --duplicable-to-key --aws-access-key-id --write-profile --verify --aws-region --parent --make-srk --parent-auth-file --parent-auth-prompt --parent-auth --owner-auth-file --owner-auth-prompt --owner-auth --tpm-path --timeout --tpm-session-encrypt-with-name --tpm-session-encrypt-with-public)
 _shtab_tpmwire_rotate_option_strings=(-h --help --profile --resume --delete-old --discard --yes --out --persistent-handle --sigv4a-out --sigv4a-handle --owner-auth-file --owner-auth-prompt --owner-auth)
@@ -57,6 +58,7 @@ _shtab_tpmwire_send_option_strings=(-h --help --tpm-path --timeout --json --auth
 _shtab_tpmwire_completion_option_strings=(-h --help --program --list)
 _shtab_tpmwire_option_strings=(-h --help --version)
 
+_shtab_tpmwire_setup___tpm_path_COMPGEN=_tpmwire_any_file
 _shtab_tpmwire_enroll___profile_COMPGEN=_tpmwire_profiles
 _shtab_tpmwire_enroll___out_COMPGEN=_tpmwire_any_file
 _shtab_tpmwire_enroll___sigv4a_out_COMPGEN=_tpmwire_any_file
@@ -391,8 +393,11 @@ _shtab_tpmwire_send___session_choices=(none hmac salted)
 _shtab_tpmwire_completion_pos_0_choices=(bash zsh fish)
 _shtab_tpmwire_completion___program_choices=(tpmwire aws-tpm-process-credential)
 _shtab_tpmwire_completion___list_choices=(profiles handles)
-_shtab_tpmwire_pos_0_choices=(enroll import rotate totp show name policy persist evict export-public wrap import-key duplicate exec sign presign curl token console aws serve fetch cache doctor info list pcr ek flush decode trace spec send completion)
+_shtab_tpmwire_pos_0_choices=(setup enroll import rotate totp show name policy persist evict export-public wrap import-key duplicate exec sign presign curl token console aws serve fetch cache doctor info list pcr ek flush decode trace spec send completion)
 
+_shtab_tpmwire_setup__h_nargs=0
+_shtab_tpmwire_setup___help_nargs=0
+_shtab_tpmwire_setup___dry_run_nargs=0
 _shtab_tpmwire_enroll__h_nargs=0
 _shtab_tpmwire_enroll___help_nargs=0
 _shtab_tpmwire_enroll___remove_plaintext_nargs=0

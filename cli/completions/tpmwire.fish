@@ -70,7 +70,7 @@ function _shtab_tpmwire_using
   test "$_shtab_tpmwire_cmdpath" = "$argv"
 end
 
-set -g _shtab_tpmwire_commands enroll import rotate totp 'totp import' 'totp code' show name policy persist evict export-public wrap import-key duplicate exec sign presign curl token 'token eks' 'token rds' 'token ecr' 'token codecommit' console aws 'aws whoami' 'aws key-info' 'aws decode-message' 'aws web-identity-token' 'aws delegated-access-token' serve fetch cache doctor info list pcr ek flush decode trace spec send completion
+set -g _shtab_tpmwire_commands setup enroll import rotate totp 'totp import' 'totp code' show name policy persist evict export-public wrap import-key duplicate exec sign presign curl token 'token eks' 'token rds' 'token ecr' 'token codecommit' console aws 'aws whoami' 'aws key-info' 'aws decode-message' 'aws web-identity-token' 'aws delegated-access-token' serve fetch cache doctor info list pcr ek flush decode trace spec send completion
 set -g _shtab_tpmwire_opts_with_value --address --audience --auth --auth-env --auth-file --aws-access-key-id --aws-arn --aws-region --aws-session-name --ca --ca-bundle --cache-key --cert --cluster-id --cluster-name --color --command --credential-file --credentials-profile --data --destination --digits --discard --duplicable-to --duplicable-to-key --duration --endpoint-url --expires --external-id --federation-name --fleet --format --from-profile --hash --header --host --hostname --html --inner-key-file --issuer --jobs --json --key --key-auth --key-auth-file --key-name --key-password-file --keyPass --keyPass-file --keypass --keypass-file --list --mfa-process --mfa-serial --mfa-totp --name --out --output --owner-auth --owner-auth-file --parent --parent-auth --parent-auth-file --parentPass --parentPass-file --parentpass --parentpass-file --pcrs --period --persistent-handle --persistentHandle --policy --policy-arn --policy-file --port --private --profile --program --public --region --region-set --request --root-of --salt --salt-file --scope --secret-file --seed --service --session --session-duration --shard --signing-algorithm --sigv4a --sigv4a-handle --sigv4a-out --socket --socket-mode --source-identity --subject-mode --tag --task-policy-arn --timeout --to --to-handle --to-key --token-duration --token-file --token-tag --tpm-path --tpm-session-encrypt-with-name --tpm-session-encrypt-with-public --trade-in-token-file --transitive-tag-key --upload-file --username --write-profile -H -T -X -d -o
 
 complete -c tpmwire -e
@@ -78,6 +78,11 @@ complete -c tpmwire -f
 
 complete -c tpmwire -n _shtab_tpmwire_using -s h -l help -d 'show this help message and exit'
 complete -c tpmwire -n _shtab_tpmwire_using -l version -d 'print the version'
+complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 0' -a setup -d 'guide through the first steps: check this machine, and move plaintext keys into the TPM'
+complete -c tpmwire -n '_shtab_tpmwire_using setup' -s h -l help -d 'show this help message and exit'
+complete -c tpmwire -n '_shtab_tpmwire_using setup' -l dry-run -d 'print the commands only; needs no terminal'
+complete -c tpmwire -n '_shtab_tpmwire_using setup' -l tpm-path -xka "(_tpmwire_files '')" -d 'the TPM: /dev/tpmrm0, /dev/tpm0, HOST:PORT, path of a socket, swtpm:host=H,port=P, swtpm:path=SOCKET, mssim:host=H,port=P or device:PATH (env: TPMWIRE_TPM_PATH, TPM2TOOLS_TCTI; default: /dev/tpmrm0 if it exists, else /dev/tpm0)'
+complete -c tpmwire -n '_shtab_tpmwire_using setup' -l timeout -x -d 'longest wait for each response of the TPM or the network: 2, 500ms, 2s, 1m (default: 5s)'
 complete -c tpmwire -n '_shtab_tpmwire_using; and test $_shtab_tpmwire_npos -eq 0' -a enroll -d 'move a profile'"'"'s access key from ~/.aws/credentials into the TPM'
 complete -c tpmwire -n '_shtab_tpmwire_using enroll' -s h -l help -d 'show this help message and exit'
 complete -c tpmwire -n '_shtab_tpmwire_using enroll' -l profile -xka "(_tpmwire_values profiles)" -d 'profile to enroll (default: default)'

@@ -37,6 +37,7 @@ _shtab_tpmwire_commands() {
     rotate:'replace a profile'"'"'s access key with a new one that never touches a disk'
     send:'send any TPM command and explain the response'
     serve:'serve temporary credentials to AWS SDKs on this machine'
+    setup:'guide through the first steps: check this machine, and move plaintext keys into the TPM'
     show:'show every field of a key file'
     sign:'sign a request to any AWS service and print its headers'
     spec:'show a table of the TPM 2.0 standard, or the meaning of a value'
@@ -972,6 +973,16 @@ _shtab_tpmwire_serve_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_tpmwire_serve_defaults_added=0
 
+_shtab_tpmwire_setup_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--dry-run[print the commands only\; needs no terminal]"
+  "--tpm-path=[the TPM\: \/dev\/tpmrm0, \/dev\/tpm0, HOST\:PORT, path of a socket, swtpm\:host\=H,port\=P, swtpm\:path\=SOCKET, mssim\:host\=H,port\=P or device\:PATH (env\: TPMWIRE_TPM_PATH, TPM2TOOLS_TCTI\; default\: \/dev\/tpmrm0 if it exists, else \/dev\/tpm0)]:PATH:_files"
+  "--timeout=[longest wait for each response of the TPM or the network\: 2, 500ms, 2s, 1m (default\: 5s)]:TIME:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_tpmwire_setup_defaults_added=0
+
 _shtab_tpmwire_show_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--json[print a JSON object with the fields of the file]"
@@ -1402,6 +1413,7 @@ _shtab_tpmwire() {
         rotate) _arguments -C -s $_shtab_tpmwire_rotate_options ;;
         send) _arguments -C -s $_shtab_tpmwire_send_options ;;
         serve) _arguments -C -s $_shtab_tpmwire_serve_options ;;
+        setup) _arguments -C -s $_shtab_tpmwire_setup_options ;;
         show) _arguments -C -s $_shtab_tpmwire_show_options ;;
         sign) _arguments -C -s $_shtab_tpmwire_sign_options ;;
         spec) _arguments -C -s $_shtab_tpmwire_spec_options ;;

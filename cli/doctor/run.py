@@ -9,10 +9,13 @@ from .finding import Finding, NoTpmError
 from .machine import Machine
 from .registry import CHECKS, Check
 
-__all__ = ["Result", "all_checks", "run_checks"]
+__all__ = ["TPM_CHECKS", "Result", "all_checks", "run_checks"]
 
 _PARTS = (access, chip, lines, keys, system, clock)
 """The modules with checks, in the order of the output."""
+
+TPM_CHECKS = frozenset(each.name for each in CHECKS if each.find.__module__ in (access.__name__, chip.__name__))
+"""The names of the checks of the TPM itself."""
 
 
 class Result(NamedTuple):

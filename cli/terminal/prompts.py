@@ -7,7 +7,7 @@ from getpass import GetPassWarning, getpass
 from .messages import UsageError
 from .streams import printable
 
-__all__ = ["agreed", "ask_secret", "check_agreed"]
+__all__ = ["agreed", "ask_line", "ask_secret", "check_agreed"]
 
 
 def agreed(question: str) -> bool | None:
@@ -16,6 +16,12 @@ def agreed(question: str) -> bool | None:
         return None
     print(f"{printable(question)} [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def ask_line(question: str) -> str:
+    """Asks a question on the terminal, and returns the reply without surrounding blanks."""
+    print(f"{printable(question)}: ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()
 
 
 def check_agreed(question: str, *, yes: bool) -> None:

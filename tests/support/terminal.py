@@ -11,8 +11,12 @@ from tests.support.verbs import PROGRAM
 __all__ = ["at_a_terminal"]
 
 
-def at_a_terminal(words: list[str], answers: list[bytes], prompt: bytes = b"(not shown): ") -> tuple[int, str]:
-    """Runs a verb at a terminal and answers its prompts; returns its exit code and all that it showed."""
+def at_a_terminal(words: list[str], answers: list[bytes], *prompts: bytes) -> tuple[int, str]:
+    """Runs a verb at a terminal and answers its prompts; returns its exit code and all that it showed.
+
+    `prompts` are how prompts end, by default that of a secret.
+    """
+    prompts = prompts or (b"(not shown): ",)
     child, terminal = pty.fork()
     if child == 0:
         os.execv(sys.executable, [*PROGRAM, *words])
@@ -25,7 +29,7 @@ def at_a_terminal(words: list[str], answers: list[bytes], prompt: bytes = b"(not
         except OSError:
             break  # the program has ended
         # Each prompt ends so; what is typed before a prompt would be thrown away.
-        while left and shown.count(prompt) > len(answers) - len(left):
+        while left and sum(map(shown.count, prompts)) > len(answers) - len(left):
             os.write(terminal, left.pop(0) + b"\n")
     os.close(terminal)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()

@@ -1,0 +1,214 @@
+"""Guides through the first steps: checks this machine, finds plaintext AWS keys, and moves them into the TPM.
+
+  tpmwire setup
+  tpmwire setup --dry-run
+
+Each step is shown as the command that does it, and asks before it runs. The checks are those of `tpmwire doctor`,
+and each key is moved by `tpmwire enroll`. If no profile has a plaintext key, setup offers to import a new key with
+`tpmwire import`. After an interruption, setup prints the state of the profile, and the command that continues.
+
+setup needs a terminal. --dry-run prints the commands only.
+"""
+
+import argparse
+import os
+import shlex
+import sys
+from types import ModuleType
+from typing import NamedTuple
+
+from sigv4.config import load_config
+
+from ..awsconfig.edit import config_path, section_of
+from ..awsconfig.files import read_setting
+from ..awsconfig.plaintext import Plaintext, find_plaintext
+from ..doctor.machine import Machine
+from ..doctor.run import TPM_CHECKS, run_checks
+from ..terminal.messages import Interrupted, UsageError, note
+from ..terminal.options import Parser, TpmSettings, add_tpm_options
+from ..terminal.prompts import agreed, ask_line
+from ..tpm.inventory import list_handles
+from . import enroll, import_
+from .doctor import print_result
+
+__all__ = ["Settings", "configure", "run"]
+
+_FIRST_HANDLE = 0x81010020
+"""The first handle that no endorsement key has by the TCG's profiles."""
+
+_PATIENCE = 5.0
+"""Seconds: the default of --timeout, which is that of the checks."""
+
+
+class Settings(TpmSettings):
+    """The verb's options."""
+
+    dry_run: bool
+
+
+class VerbCommand(NamedTuple):
+    """A command of tpmwire for a profile: the verb's module, its name, and its arguments."""
+
+    module: ModuleType
+    verb: str
+    words: list[str]
+    profile: str
+
+    def __str__(self) -> str:
+        return shlex.join(["tpmwire", self.verb, *self.words])
+
+
+class TpmFacts(NamedTuple):
+    """What the commands depend on: options for the TPM, free handles, and whether its owner has a password."""
+
+    options: list[str]
+    handles: list[int]
+    owner_password: bool
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    parser.add_argument("--dry-run", action="store_true", help="print the commands only; needs no terminal")
+    add_tpm_options(parser, f"{_PATIENCE:g}s")
+
+
+def run(args: Settings) -> int:
+    """Runs the commands that the user agrees to. Raises UsageError without a terminal, and their errors."""
+    if args.dry_run:
+        return _show(args)
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise UsageError(
+            "setup asks questions, and needs a terminal; in a script, use `tpmwire doctor` and `tpmwire enroll "
+            "--profile NAME` (--dry-run prints the commands)"
+        )
+    started: list[str] = []
+    try:
+        return _ask(args, started)
+    except Interrupted:
+        if not started:
+            note("nothing was changed")
+        raise
+
+
+def _ask(args: Settings, started: list[str]) -> int:
+    """Runs the checks, then the commands that the user agrees to; adds the profile of each to `started`."""
+    print(f"$ {shlex.join(['tpmwire', 'doctor', *_options(args)])}", flush=True)
+    with Machine(args.tpm_path, args.timeout) as machine:
+        failed = False
+        for result in run_checks(machine):
+            print_result(result)
+            failed |= result.status == "error" and result.check in TPM_CHECKS
+        if failed:
+            note("correct the errors of the TPM, then run `tpmwire setup` again; nothing was changed")
+            return 1
+        tpm = _read_tpm(args, machine)
+    keys = _find_keys()
+    for step in _enrolments(keys, tpm) if keys else _imports(tpm):
+        print(f"\n$ {step}", flush=True)
+        if agreed("Run this command?"):
+            started.append(step.profile)
+            _run_step(step)
+    for profile in started:
+        print(f"\nTo use the key:\n$ aws sts get-caller-identity --profile {shlex.quote(profile)}")
+    return 0
+
+
+def _options(args: Settings) -> list[str]:
+    found = [f"--tpm-path={args.tpm_path}"] if args.tpm_path else []
+    return found + ([f"--timeout={args.timeout:g}s"] if args.timeout != _PATIENCE else [])
+
+
+def _show(args: Settings) -> int:
+    """Prints the commands, without the TPM and without questions."""
+    options, keys = _options(args), _find_keys()
+    steps = [VerbCommand(enroll, "enroll", [f"--profile={name}", *options], name) for name in keys]
+    print(shlex.join(["tpmwire", "doctor", *options]))
+    for step in steps or [_import_step("AKIA...", "default", TpmFacts(options, [_FIRST_HANDLE], False))]:
+        print(step)
+        print(shlex.join(["aws", "sts", "get-caller-identity", "--profile", step.profile]))
+    return 0
+
+
+def _find_keys() -> dict[str, Plaintext]:
+    """Returns the long-term plaintext keys by profile; notes what is wrong with others."""
+    found = {}
+    for name in load_config(os.environ):
+        try:
+            key = find_plaintext(name)
+        except UsageError as error:
+            note(f"profile {name}: {error}")
+            continue
+        if key is not None and key.token is None:
+            found[name] = key
+    return found
+
+
+def _read_tpm(args: Settings, machine: Machine) -> TpmFacts:
+    with machine.tpm() as tpm:
+        used = list_handles(tpm, "persistent")
+    handles = [handle for handle in range(_FIRST_HANDLE, _FIRST_HANDLE + 256) if handle not in used]
+    return TpmFacts(_options(args), handles, "ownerAuthSet" in machine.description["permanent"])
+
+
+def _enrolments(keys: dict[str, Plaintext], tpm: TpmFacts) -> list[VerbCommand]:
+    print("\nPlaintext keys:", flush=True)
+    for name, key in keys.items():
+        print(f"  {key.key_id} of profile {name}, in {key.path}", flush=True)
+    question = "Store keys at persistent handles of the TPM (fewer TPM commands), not in key files?"
+    persistent = agreed(question)
+    steps = []
+    for (name, _), handle in zip(keys.items(), tpm.handles, strict=False):
+        words = [f"--profile={name}", *tpm.options]
+        words += [f"--persistent-handle=0x{handle:08x}"] if persistent else []
+        words += ["--owner-auth-prompt"] if tpm.owner_password else []
+        steps.append(VerbCommand(enroll, "enroll", words, name))
+    return steps
+
+
+def _imports(tpm: TpmFacts) -> list[VerbCommand]:
+    """Asks for a new access key; returns no step if the user has none."""
+    print("\nNo profile has a plaintext key. To import a new access key, create one in IAM first.", flush=True)
+    key_id = ask_line("Access key ID (empty: none)")
+    if not key_id:
+        return []
+    return [_import_step(key_id, ask_line("Profile to write (empty: default)") or "default", tpm)]
+
+
+def _import_step(key_id: str, profile: str, tpm: TpmFacts) -> VerbCommand:
+    words = [
+        f"--persistent-handle=0x{tpm.handles[0]:08x}",
+        f"--aws-access-key-id={key_id}",
+        f"--write-profile={profile}",
+        "--verify",
+        *tpm.options,
+        *(["--owner-auth-prompt"] if tpm.owner_password else []),
+    ]
+    return VerbCommand(import_, "import", words, profile)
+
+
+def _run_step(step: VerbCommand) -> None:
+    """Runs a command of tpmwire in this process. On an interruption or an error, adds the profile's state."""
+    parser = Parser(prog=f"tpmwire {step.verb}")
+    step.module.configure(parser)
+    try:
+        step.module.run(parser.parse_args(step.words, step.module.Settings()))
+    except Interrupted:
+        note(f"{_state_of(step.profile)}; to continue, run `{step}`")
+        raise
+    except Exception as error:
+        error.add_note(_state_of(step.profile))
+        raise
+
+
+def _state_of(profile: str) -> str:
+    """Returns what AWS programs use for the profile, by its files."""
+    try:
+        process = read_setting(config_path(), section_of(profile), "credential_process") is not None
+        plain = find_plaintext(profile) is not None
+    except UsageError as error:
+        return f"profile {profile} cannot be read: {error}"
+    if plain:
+        return (
+            f"profile {profile} still uses its plaintext key{', and has a credential_process' if process else ''}"
+        )
+    return f"profile {profile} {'uses' if process else 'does not use'} the TPM"

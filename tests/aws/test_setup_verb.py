@@ -1,0 +1,151 @@
+"""`tpmwire setup` at a terminal: plaintext keys move into the TPM; ended at any prompt, it says what stands."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.support.home import arn_of, files_with, make_home
+from tests.support.sts import VerifyingSts
+from tests.support.swtpm import Swtpm, tpm2
+from tests.support.terminal import at_a_terminal
+from tests.support.verbs import Tool, held
+
+CONFIG = "[profile work]\nregion = us-east-1\n"
+YES_OR_NO, SECRET = b"[y/N] ", b"(not shown): "
+CTRL_C = b"\x03"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sts: VerifyingSts) -> Path:
+    plain = (
+        f"[work]\naws_access_key_id = {sts.access_key_id}\naws_secret_access_key = {sts.secret_access_key}\n"
+        f"[other]\naws_access_key_id = AKIAOTHEROTHEROTHER\naws_secret_access_key = {'o' * 40}\n"
+    )
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    return make_home(tmp_path, monkeypatch, sts, CONFIG, plain)
+
+
+def content(home: Path) -> dict[str, str]:
+    return {str(path): path.read_text() for path in (home / ".aws").rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("persistent", [b"n", b"y"], ids=["file", "handle"])
+def test_a_plaintext_key_moves_into_the_tpm(
+    home: Path, swtpm: Swtpm, sts: VerifyingSts, tool: Tool, persistent: bytes
+) -> None:
+    answers = [persistent, b"y", b"y", b"n"]  # run enroll, remove the plaintext key, do not run it for the other
+    code, shown = at_a_terminal(["setup", "--tpm-path", swtpm.path], answers, YES_OR_NO)
+    assert code == 0, shown
+    assert f"$ tpmwire doctor --tpm-path={swtpm.path}\r\nok       device: " in shown
+    place = " --persistent-handle=0x81010020" if persistent == b"y" else ""
+    command = f"tpmwire enroll --profile=work --tpm-path={swtpm.path}{place}"
+    assert f"$ {command}\r\nRun this command? [y/N] " in shown
+    assert "$ tpmwire enroll --profile=other" in shown
+    assert shown.rstrip().endswith("$ aws sts get-caller-identity --profile work")
+    assert "$ aws sts get-caller-identity --profile other" not in shown
+    assert sts.secret_access_key not in shown
+    assert files_with(home, sts.secret_access_key) == []
+    assert files_with(home, "o" * 40) == [home / ".aws" / "credentials"]
+    again = tool(*shlex.split(command)[1:])
+    assert "enrolled already" in again.err, again
+    assert held(swtpm) == ""
+
+
+def test_the_commands_alone_change_nothing(home: Path, swtpm: Swtpm, tool: Tool) -> None:
+    before = content(home)
+    done = tool("setup", "--dry-run", "--tpm-path", swtpm.path)
+    assert (done.code, done.err) == (0, "")
+    where = f"--tpm-path={swtpm.path}"
+    assert done.out.splitlines() == [
+        f"tpmwire doctor {where}",
+        f"tpmwire enroll --profile=work {where}",
+        "aws sts get-caller-identity --profile work",
+        f"tpmwire enroll --profile=other {where}",
+        "aws sts get-caller-identity --profile other",
+    ]
+    assert content(home) == before
+
+
+def test_without_a_terminal_the_commands_are_named(home: Path, tool: Tool) -> None:
+    done = tool("setup")
+    assert (done.code, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert "needs a terminal; in a script, use `tpmwire doctor` and `tpmwire enroll --profile NAME`" in line
+
+
+def test_a_tpm_that_cannot_be_used_ends_it(home: Path) -> None:
+    before = content(home)
+    code, shown = at_a_terminal(["setup", "--tpm-path", "/nonexistent/tpm"], [], YES_OR_NO)
+    assert code == 1
+    assert shown.rstrip().endswith(
+        "correct the errors of the TPM, then run `tpmwire setup` again; nothing was changed"
+    )
+    assert content(home) == before
+
+
+@pytest.mark.parametrize("yes", [[], [b"n"]], ids=["at the first question", "before a command"])
+def test_ended_before_a_command_nothing_is_changed(home: Path, swtpm: Swtpm, yes: list[bytes]) -> None:
+    before = content(home)
+    code, shown = at_a_terminal(["setup", "--tpm-path", swtpm.path], [*yes, CTRL_C], YES_OR_NO)
+    assert code == 130, shown
+    assert "Traceback" not in shown
+    assert shown.rstrip().endswith("nothing was changed\r\ntpmwire: interrupted")
+    assert content(home) == before
+
+
+def test_ended_within_a_command_its_state_is_told(home: Path, swtpm: Swtpm, sts: VerifyingSts, tool: Tool) -> None:
+    """At the password of the TPM's owner, and at the question whether to remove the plaintext key."""
+    tpm2(swtpm, "changeauth", "-c", "owner", "word")
+    before = content(home)
+    prompts = [YES_OR_NO, SECRET]
+    code, shown = at_a_terminal(["setup", "--tpm-path", swtpm.path], [b"n", b"y", CTRL_C], *prompts)
+    assert code == 130, shown
+    told = "profile work still uses its plaintext key; to continue, run `tpmwire enroll --profile=work "
+    assert told in shown
+    assert "nothing was changed" not in shown
+    assert content(home) == before
+
+    code, shown = at_a_terminal(["setup", "--tpm-path", swtpm.path], [b"n", b"y", b"word", CTRL_C], *prompts)
+    assert code == 130, shown
+    told = "profile work still uses its plaintext key, and has a credential_process; to continue, run `"
+    assert told in shown
+    assert arn_of("work").endswith(":user/device")
+    command = shown.partition(told)[2].partition("`")[0]
+    code, shown = at_a_terminal(shlex.split(command)[1:], [b"word", b"y"], *prompts)
+    assert code == 0, shown
+    assert files_with(home, sts.secret_access_key) == []
+    assert held(swtpm) == ""
+
+
+def test_a_key_that_aws_refuses_is_told_with_the_state(home: Path, swtpm: Swtpm) -> None:
+    before = content(home)
+    code, shown = at_a_terminal(["setup", "--tpm-path", swtpm.path], [b"n", b"n", b"y"], YES_OR_NO)
+    assert code == 6, shown
+    assert shown.rstrip().endswith("; profile other still uses its plaintext key")
+    assert content(home) == before
+
+
+def test_a_new_key_is_imported(home: Path, swtpm: Swtpm, sts: VerifyingSts, tool: Tool) -> None:
+    (home / ".aws" / "credentials").unlink()
+    prompts = [b"(empty: none): ", b"(empty: default): ", YES_OR_NO, SECRET]
+    words = ["setup", "--tpm-path", swtpm.path]
+    code, shown = at_a_terminal(words, [b""], *prompts)
+    assert code == 0
+    answers = [sts.access_key_id.encode(), b"new", b"y", sts.secret_access_key.encode()]
+    code, shown = at_a_terminal(words, answers, *prompts)
+    assert code == 0, shown
+    assert sts.secret_access_key not in shown
+    assert f"$ tpmwire import --persistent-handle=0x81010020 --aws-access-key-id={sts.access_key_id} " in shown
+    assert shown.rstrip().endswith("$ aws sts get-caller-identity --profile new")
+    assert tool("aws", "whoami", "--profile", "new").code == 0
+    assert files_with(home, sts.secret_access_key) == []
+
+
+def test_handles_in_use_are_not_offered(home: Path, swtpm: Swtpm, tool: Tool) -> None:
+    assert tool("import", "--persistent-handle=0x81010020", "--tpm-path", swtpm.path, stdin=b"x" * 40).code == 0
+    code, shown = at_a_terminal(["setup", "--tpm-path", swtpm.path], [b"y", b"n", b"n"], YES_OR_NO)
+    assert code == 0
+    assert "--profile=work " in shown
+    assert "--persistent-handle=0x81010021" in shown
+    assert "--persistent-handle=0x81010022" in shown
