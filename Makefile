@@ -114,7 +114,7 @@ release: export SOURCE_DATE_EPOCH := $(shell git log -1 --format=%ct 2>/dev/null
 release: zipapp deb ## build all artefacts of a release in dist/, with SBOM and checksums; RELEASE_KEY=FILE signs them
 	@.ci/packages $(PYTHON) ssh-keygen:openssh-client
 	@test -x $(RELEASE)/bin/python || $(PYTHON) -m venv $(RELEASE)
-	$(RELEASE)/bin/pip install --quiet --disable-pip-version-check 'cyclonedx-bom>=7' 'hatchling>=1.26.3'
+	$(RELEASE)/bin/pip install --quiet --disable-pip-version-check 'cyclonedx-bom>=7' 'hatchling>=1.26.3' 'construct>=2.10.68'
 	$(RELEASE)/bin/python tools/release.py
 
 clean: ## remove the files that the other targets created
