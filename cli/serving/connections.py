@@ -57,7 +57,7 @@ class _Connection:
 
 
 class Connections:
-    """Reads the requests of all connections in one thread, and responds to each request in its own thread.
+    """Reads the requests of all connections in one thread, and responds to them in other threads, up to 64.
 
     A client that sends nothing does not block others. If there are too many connections, the oldest is closed
     after a short time to send; until then, further connections wait in the kernel's queue. `respond` takes the
@@ -215,15 +215,30 @@ class Connections:
 
     def _answer_whole(self) -> None:
         while len(self._whole) > self._most:
-            self._whole.popleft().close()
+            self._close_waiting()
         while self._whole and self._slots.acquire(blocking=False):
-            connection = self._whole.popleft()
             try:
-                threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+                threading.Thread(target=self._answer_waiting, daemon=True).start()
             except RuntimeError:  # Python cannot start a thread
-                connection.close()
+                self._close_waiting()
                 self._slots.release()
                 time.sleep(_BREATH)
+
+    def _close_waiting(self) -> None:
+        """Closes the connection that has waited longest for a response."""
+        with contextlib.suppress(IndexError):  # a thread has just taken it
+            self._whole.popleft().close()
+
+    def _answer_waiting(self) -> None:
+        """Responds to waiting requests until none is left: starting a thread takes longer than a response."""
+        try:
+            while not self._ending:
+                self._answer(self._whole.popleft())
+        except IndexError:
+            return
+        finally:
+            self._slots.release()
+            self._wake()
 
     def _answer(self, connection: _Connection) -> None:
         try:
@@ -234,5 +249,4 @@ class Connections:
                 connection.sock.shutdown(socket.SHUT_WR)
         finally:
             self._done.put(connection.sock)
-            self._slots.release()
             self._wake()
