@@ -106,7 +106,7 @@ def scope_of(url: str) -> Scope:
 
 
 def _before_region(labels: list[str], path: str) -> Scope | None:
-    """Parses a host name [RESOURCE.]SERVICE.REGION, also of an interface endpoint."""
+    """Returns the scope of a host name [RESOURCE.]SERVICE.REGION, also of an interface endpoint, or None."""
     private = labels[-1] == "vpce"
     index = len(labels) - (2 if private or labels[-1] == "us-gov" else 1)
     if index < 1 or not _REGION.fullmatch(labels[index]):
@@ -131,7 +131,7 @@ def _before_region(labels: list[str], path: str) -> Scope | None:
 
 
 def _after_region(labels: list[str]) -> Scope:
-    """Parses a host name [RESOURCE.]REGION.SERVICE."""
+    """Returns the scope of a host name [RESOURCE.]REGION.SERVICE; its parts are None if unknown."""
     for index, label in enumerate(labels[:-1]):
         if _REGION.fullmatch(label):
             name = ".".join(labels[index + 1 :])

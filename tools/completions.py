@@ -107,7 +107,7 @@ end
 
 
 def _completer(bash: str, zsh: str, fish: str) -> dict[str, Any]:
-    """Returns a completer in shtab's form, with the functions of each shell."""
+    """Returns a completer for shtab: a mapping from shell to the name of a completion function."""
     return {"bash": bash, "zsh": zsh, "fish": fish, "preamble": {"bash": BASH, "zsh": ZSH, "fish": FISH}}
 
 
@@ -155,7 +155,7 @@ CHANGES = {
 
 
 def _each(parser: argparse.ArgumentParser, verb: str = "") -> Iterator[tuple[str, argparse.Action]]:
-    """Yields every action of a parser and its subparsers, with its verb."""
+    """Yields (verb, action) for every action of a parser and its subparsers."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for name, inner in action.choices.items():
@@ -176,7 +176,7 @@ def _prepare(parser: argparse.ArgumentParser, shell: str) -> argparse.ArgumentPa
             completer = COMMAND
             action.nargs = argparse.REMAINDER
         if action.type is flag:
-            action.nargs = 0  # `--flag value` is not the flag's value
+            action.nargs = 0  # a value after a blank is not the value of a flag
         elif completer and not action.choices:
             action.complete = completer  # type: ignore[attr-defined]
         if shell == "zsh" and action.option_strings and action.nargs != 0:

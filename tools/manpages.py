@@ -94,7 +94,7 @@ def _head(name: str, text: str) -> list[str]:
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     date = time.strftime("%Y-%m-%d", time.gmtime(int(epoch))) if epoch else ""
     title = f'.TH "{_escaped(name.upper())}" "1" "{date}" "{TOOLBOX} {__version__}" "{TOOLBOX} manual"'
-    # Not justified, and no hyphens inside of words, which somebody may type.
+    # No justification and no hyphenation, so that commands can be copied.
     return [title, ".nh", ".ad l", ".SH NAME", f"{_escaped(name)} \\- {_escaped(text)}"]
 
 
@@ -117,14 +117,14 @@ def _section(title: str, rows: Mapping[str, str]) -> list[str]:
 
 
 def _parted(description: str) -> tuple[str, str]:
-    """Returns the examples that follow the first paragraph of a help text, and the text without them."""
+    """Returns (examples, rest): the examples after a help text's first paragraph, and the text without them."""
     first, *rest = description.strip("\n").split("\n\n")
     number = next((at for at, part in enumerate(rest) if not part.startswith(" ")), len(rest))
     return "\n\n".join(rest[:number]), "\n\n".join([first, *rest[number:]])
 
 
 def _prose(text: str) -> list[str]:
-    """Returns paragraphs, with indented lines as examples."""
+    """Returns the roff lines of a text, with indented lines as examples."""
     lines: list[str] = []
     for part in text.strip("\n").split("\n\n"):
         rows = part.splitlines()
@@ -157,7 +157,8 @@ def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
     for group in parser._action_groups:
         inner = [action for action in group._group_actions if action.help != argparse.SUPPRESS]
         if any(isinstance(action, argparse._SubParsersAction) for action in parser._actions):
-            inner = [action for action in inner if "-h" not in action.option_strings]  # each subparser has it
+            # -h is an option of each subparser.
+            inner = [action for action in inner if "-h" not in action.option_strings]
         if not inner:
             continue
         title = group.title or ""
@@ -173,7 +174,7 @@ def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 
 def _subcommands(action: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Iterator[str]:
-    """Yields the options of each subcommand, then those that all of them have."""
+    """Yields the roff lines of each subcommand's options, then of the options that all subcommands share."""
     parsers = {name: parser._actions for name, parser in action.choices.items()}
     keys = [{(tuple(one.option_strings), one.dest, one.help) for one in actions} for actions in parsers.values()]
     shared = set.intersection(*keys)
@@ -213,7 +214,7 @@ def _sentence(text: str) -> str:
 
 
 def _marked(text: str) -> str:
-    """Returns escaped text with `commands` and --options in bold."""
+    """Escapes a text for roff, and sets `commands` and --options in bold."""
     parts, end = [], 0
     for found in _MARKS.finditer(text):
         parts += [_escaped(text[end : found.start()]), f"\\fB{_escaped(found[1] or found[2])}\\fR"]
@@ -227,7 +228,7 @@ def _wrapped(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Returns text in which roff sees no request and no escape."""
+    """Escapes a text, so that roff finds neither requests nor escapes in it."""
     safe = "".join(char if char < "\x7f" else f"\\[u{ord(char):04X}]" for char in text.translate(_ESCAPES))
     return safe
 

@@ -1,4 +1,4 @@
-"""Builds what a release has beside the single file and the Debian package, and signs the checksums of all.
+"""Builds the files of a release except the single file and the Debian package, and signs the checksums of all.
 
 `make release` runs it: wheel, source archive, SBOM (CycloneDX), SHA256SUMS and, with RELEASE_KEY, SHA256SUMS.sig
 (docs/release.md). RELEASE_KEY is the path of an SSH key, private or, if it is in an agent, public.
@@ -20,7 +20,7 @@ SUMS = "SHA256SUMS"
 
 
 def read_version() -> str:
-    """Returns the version, from the only place that has it."""
+    """Returns the version of the project."""
     found = re.search(r'^__version__ = "([^"]+)"$', (ROOT / "tpmwire" / "__init__.py").read_text(), re.M)
     if found is None:
         raise SystemExit("release: no __version__ in tpmwire/__init__.py")

@@ -34,8 +34,8 @@ UNUSED = ("asyncio", "doctest", "pydoc", "test", "unittest")
 class RootFileSystem:
     """A directory that becomes `/`.
 
-    `sysroot` is the directory to which the paths of files belong: `/`, or where a distribution's packages were
-    unpacked. `ldd` is the command that lists the shared libraries of a file.
+    `sysroot` is the directory that the files are copied from: `/`, or one with a distribution's unpacked packages.
+    `ldd` is the command that lists the shared libraries of a file.
     """
 
     def __init__(self, directory: Path, sysroot: Path, ldd: Sequence[str]) -> None:
@@ -44,11 +44,11 @@ class RootFileSystem:
         self._ldd = ldd
 
     def inside(self, path: Path) -> Path:
-        """Returns the path that a file of the sysroot has in the root file system, without the leading slash."""
+        """Returns a sysroot file's path in the root file system, without the leading slash."""
         return path.relative_to(self._sysroot)
 
     def target(self, path: Path) -> Path:
-        """Returns the place of a file of the sysroot in this directory, and creates its parent directories."""
+        """Returns the path to copy a sysroot file to, and creates the parent directories."""
         target = self.directory / self.inside(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         return target
@@ -73,7 +73,8 @@ class RootFileSystem:
         if not all(library.is_relative_to(self._sysroot) for library in libraries.values()):
             return False
         for name, library in libraries.items():
-            # The dynamic loader is named by its path in the program. The others are found in their directories.
+            # The program contains the dynamic loader's path; the loader searches directories for the other
+            # libraries.
             target = self.directory / name[1:] if name.startswith("/") else self.target(library)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(library, target)
@@ -123,7 +124,7 @@ def add_interpreter(root: RootFileSystem, library: Iterable[Path]) -> None:
         if file.suffix != ".py":
             root.copy_binary(file)
             continue
-        # Bytecode in the place of its source halves the size. A read-only root could not keep other bytecode.
+        # Bytecode instead of source halves the size. On a read-only root, Python could not write its own bytecode.
         py_compile.compile(
             str(file),
             cfile=str(root.target(file)) + "c",

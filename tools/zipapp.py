@@ -18,11 +18,11 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("cli", "sigv4", "tpmwire")
 PROGRAMS = "tpmwire_programs.py"
 LIBRARY = "construct"
-# -E: PYTHONPATH and the like are the caller's. Through a shell, as `env -S` is not everywhere (busybox).
+# -E ignores PYTHONPATH and the like, which the caller sets. A shell runs Python, because busybox lacks `env -S`.
 START = b'#!/bin/sh\nexec python3 -E "$0" "$@"\n'
-# Not compressed: until these have sorted sys.path, a zlib of the caller's could be imported to read them.
+# These are stored uncompressed: before they have sorted sys.path, a caller's module named zlib would be imported.
 STORED = ("__main__.py", "cli/__init__.py", PROGRAMS)
-ZIP_EPOCH = 315532800  # 1980-01-01, the first moment a zip archive can name
+ZIP_EPOCH = 315532800  # 1980-01-01, the earliest time in a zip archive
 
 MAIN = '''\
 """Two programs in one file, selected by argv[0] or by the first argument."""
@@ -55,9 +55,9 @@ main()
 
 
 def members() -> Iterator[tuple[str, bytes]]:
-    """Name and content of every member, sorted by name.
+    """Yields the name and content of every member of the archive, sorted by name.
 
-    Raises SystemExit where construct is not installed, or is installed in a form without source and licence.
+    Raises SystemExit if construct is missing, or is installed without its source or licence.
     """
     found = {"__main__.py": MAIN.encode()}
     for name in ("LICENSE", PROGRAMS):
@@ -78,7 +78,7 @@ def _library() -> dict[str, bytes]:
         raise SystemExit(f"zipapp: {LIBRARY} is not installed for {sys.executable}: run `make setup`") from None
     found = {}
     for file in distribution.files or []:
-        # METADATA and LICENSE travel with the code, as its licence asks; installers' own records do not.
+        # The licence of construct requires METADATA and LICENSE beside the code; files of installers are omitted.
         if file.suffix == ".py" or file.name in ("METADATA", "LICENSE"):
             found[file.as_posix()] = Path(str(file.locate())).read_bytes()
     if f"{LIBRARY}/core.py" not in found or not any(name.endswith("/LICENSE") for name in found):
@@ -89,7 +89,7 @@ def _library() -> dict[str, bytes]:
 
 
 def build() -> bytes:
-    """The whole file, its first lines included."""
+    """Returns the content of the single file: a shell line that starts Python, and the zip archive."""
     epoch = max(int(os.environ.get("SOURCE_DATE_EPOCH", ZIP_EPOCH)), ZIP_EPOCH)
     moment = time.gmtime(epoch)[:6]
     buffer = io.BytesIO(START)
@@ -98,7 +98,7 @@ def build() -> bytes:
         for name, content in members():
             info = zipfile.ZipInfo(name, moment)
             info.external_attr = 0o100644 << 16
-            info.create_system = 3  # Unix, wherever it is built: the modes mean something
+            info.create_system = 3  # always Unix, so that the file modes count
             info.compress_type = zipfile.ZIP_STORED if name in STORED else zipfile.ZIP_DEFLATED
             archive.writestr(info, content)
     return buffer.getvalue()
@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("output", nargs="?", type=Path, default=Path("dist", "tpmwire.pyz"))
     output: Path = parser.parse_args().output
     output.parent.mkdir(parents=True, exist_ok=True)
-    # Put in place whole: somebody may be running the old one.
+    # Replaced atomically, since the old file may be running.
     draft = output.with_name(f".{output.name}.{os.urandom(8).hex()}")
     draft.write_bytes(build())
     draft.chmod(0o755)

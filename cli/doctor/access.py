@@ -1,4 +1,4 @@
-"""Checks of the way to the TPM: the device, its permissions, and its other users."""
+"""Checks access to the TPM: the device, its permissions, and other processes that use it."""
 
 import grp
 import os
@@ -47,7 +47,7 @@ def check_device(machine: Machine) -> Iterator[Finding]:
 
 
 def _file_of(path: str) -> str | None:
-    """Returns the file of a TPM's path, or None for a network port."""
+    """Returns the device file or socket in a --tpm-path, or None for a network port."""
     for scheme in ("device:", "swtpm:path="):
         if path.startswith(scheme):
             return path.removeprefix(scheme)
@@ -142,7 +142,7 @@ def check_response(machine: Machine) -> Iterator[Finding]:
     path = _file_of(machine.tpm_path)
     if path is not None and not os.access(path, os.R_OK | os.W_OK):
         machine.mark_failed()
-        return  # the checks above have said so
+        return  # an earlier check has reported this
     try:
         machine.connect()
         manufacturer = machine.description["manufacturer"]
@@ -171,4 +171,4 @@ def _has_open(pid: str, wanted: os.stat_result) -> bool:
         with os.scandir(f"/proc/{pid}/fd") as entries:
             return any(os.path.samestat(entry.stat(), wanted) for entry in entries if os.path.exists(entry.path))
     except OSError:
-        return False  # it has ended, or belongs to another user
+        return False  # the process has ended, or belongs to another user

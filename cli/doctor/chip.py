@@ -1,4 +1,4 @@
-"""Checks of the TPM itself: its model, its algorithms, its lockout, and what other programs left in it."""
+"""Checks the TPM itself: model, algorithms, lockout, and objects that other programs left in it."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ class Quirk(NamedTuple):
 
 
 def _firmware(description: dict[str, Any]) -> tuple[int, int]:
-    """Returns major and minor version of the firmware, which the first of two numbers has."""
+    """Returns (major, minor) version of the firmware, from the first of the TPM's two firmware numbers."""
     first = int(description["firmware"].partition(".")[0], 16)
     return first >> 16, first & 0xFFFF
 

@@ -1,4 +1,4 @@
-"""Check of this machine's clock, with --network by the time of AWS's servers."""
+"""Checks this machine's clock; with --network, compares it with the time of AWS's servers."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -54,7 +54,7 @@ def _endpoints(machine: Machine) -> Iterable[tuple[Endpoint, Mapping[str, str]]]
 
 def _compare(url: str, environ: Mapping[str, str], timeout: float) -> Finding:
     try:
-        # Unsigned: any response has the time.
+        # The request is not signed, because even an error response states the time.
         response = HttpClient(timeout, environ).send(Request("GET", url))
     except (NetworkError, RequestError, ResponseError) as error:
         return Finding.failure(str(error), "check the network")

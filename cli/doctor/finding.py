@@ -6,7 +6,7 @@ __all__ = ["Finding", "NoTpmError"]
 
 
 class Finding(NamedTuple):
-    """A result of a check. `status` is ok, warning or error, and `step` the next step, which an ok has not."""
+    """A result of a check. `status` is ok, warning or error; `step` is the next step, "" for ok."""
 
     status: str
     text: str
@@ -19,7 +19,7 @@ class Finding(NamedTuple):
 
     @classmethod
     def warning(cls, text: str, step: str) -> "Finding":
-        """Returns a finding about something that works, but not well, or that may fail later."""
+        """Returns a finding about something that works badly, or that may fail later."""
         return cls("warning", text, step)
 
     @classmethod
@@ -29,7 +29,7 @@ class Finding(NamedTuple):
 
     @classmethod
     def failure(cls, message: str, step: str) -> "Finding":
-        """Returns an error by a message `what: why; what to do next`; `step` is for a message without the last."""
+        """Returns an error from a message `what: why; what to do next`. `step` replaces a missing last part."""
         text, _, own = message.partition("; ")
         return cls("error", text, own or step)
 

@@ -55,7 +55,7 @@ def check_pins(machine: Machine) -> Iterator[Finding]:
 def _examine(
     machine: Machine, find: Callable[[Tpm, ProfileKey, RunSettings], Finding | None]
 ) -> Iterator[Finding]:
-    """Yields what `find` finds for each profile, in the TPM of its line. Raises NoTpmError at the end."""
+    """Yields the finding of `find` for each profile and the TPM of its line. Raises NoTpmError at the end."""
     unavailable = False
     for each in machine.profile_keys:
         if each.settings is None:
@@ -111,20 +111,20 @@ def _file(tpm: Tpm, settings: RunSettings, path: str) -> Finding:
 
 
 def _untested(tpm: Tpm, settings: RunSettings, file: KeyFile) -> str | None:
-    """Returns why a file must not be loaded here, or None: a wrong password for its parent could count."""
+    """Returns why the file cannot be tested without a risk to the TPM's lockout counter, or None if it can."""
     if settings.useEKParent or file.endorsement_handle is not None:
         return "its parent is an endorsement key"
     parent = file.persistent_parent
     if parent is None:
         return _password_of(tpm, TPM_RH(file.hierarchy or 0))
     if parent not in list_handles(tpm, "persistent"):
-        return None  # loading fails, and says so
+        return None  # loading the key reports the missing parent
     attributes = read_loaded(tpm, parent).public.object_attributes
     return None if attributes & TPMA_OBJECT.NO_DA else "a wrong password for its parent would count"
 
 
 def _password_of(tpm: Tpm, *hierarchies: TPM_RH) -> str | None:
-    """Returns the first of the hierarchies that has a password, as a reason, or None."""
+    """Returns a reason that names the first hierarchy with a password, or None if none has one."""
     state = properties(tpm).get(TPM_PT.PERMANENT, 0)
     name = next((one.name.lower() for one in hierarchies if state & _PASSWORDS.get(one, 0)), None)
     return None if name is None else f"the {name} hierarchy has a password"
@@ -146,7 +146,8 @@ def _pinned(tpm: Tpm, pin: Pin) -> Finding:
             return Finding.ok(f"the pinned key was not created, because {why}")
         else:
             tpm.transport.timeout = max(tpm.transport.timeout, _SLOW)
-            # Without the public area, which a run would assume at its usual handle.
+            # The public area is omitted, since with it a run would assume the key at its usual handle without
+            # reading it.
             open_channel(tpm, [TPM_SE.HMAC], pin=pin._replace(public=None))
     except SessionError as error:
         return Finding.error(str(error).rpartition("; ")[0], other)

@@ -1,4 +1,4 @@
-"""Checks of the profiles that run aws-tpm-process-credential: that AWS's programs can run and will use them."""
+"""Checks that AWS programs can run, and will use, the profiles that run aws-tpm-process-credential."""
 
 import os
 import shutil
@@ -107,7 +107,7 @@ def _program(each: ProfileKey) -> Finding:
 
 
 def _interpreter(path: str) -> str | None:
-    """Returns the interpreter in the first line of a script if it does not exist."""
+    """Returns the interpreter that a script's first line names if the interpreter is missing, else None."""
     with open(path, "rb") as file:
         line = file.readline(300)
     if not line.startswith(b"#!") or not (words := line[2:].split()):
@@ -212,7 +212,7 @@ def check_plaintext_keys(machine: Machine) -> Iterator[Finding]:
     try:
         names = [*machine.config]
     except RequestError:
-        return  # check_profiles reports it
+        return  # check_profiles reports this error
     found = 0
     for name in names:
         try:

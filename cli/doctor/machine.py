@@ -23,11 +23,12 @@ __all__ = ["Machine"]
 
 
 class Machine:
-    """What the checks examine. `timeout` in seconds limits each wait; `network` allows requests to AWS.
+    """The TPM and the AWS files that the checks examine. `timeout` (seconds) limits each wait.
 
-    `tpm_path` is the path of the TPM, and `path_source` what names it; `path_error` if that is not valid.
+    `tpm_path` is the path of the TPM, `path_source` the option or variable that names it, and `path_error` the
+    reason if it is invalid. `network` allows requests to AWS.
 
-    A context manager, which flushes what the checks have opened in a TPM, and closes it.
+    A context manager that flushes what the checks have opened in the TPM, and closes the TPM.
     """
 
     def __init__(self, tpm_path: str | None = None, timeout: float = 5.0, *, network: bool = False) -> None:
@@ -49,7 +50,7 @@ class Machine:
         self.close()
 
     def close(self) -> None:
-        """Flushes what was opened in the TPM, and closes it."""
+        """Flushes what was opened in the TPM, and closes the TPM."""
         if self._open is not None:
             self._open[1].close()
         self._open = None
@@ -63,7 +64,8 @@ class Machine:
         self._connect(absolute_tpm_path(self.tpm_path))
 
     def _connect(self, path: str) -> Tpm:
-        self.close()  # first: it may be the same TPM by another path, which accepts one client
+        # Closed first, since it may be the same TPM by another path, and the TPM may accept only one client.
+        self.close()
         try:
             tpm = Tpm(open_transport(path, self.timeout), abandon=finish_in_background)
         except TransportError:
@@ -74,9 +76,9 @@ class Machine:
 
     @contextlib.contextmanager
     def tpm(self, path: str | None = None) -> Iterator[Tpm]:
-        """Yields the TPM of the options, or that at `path`, and flushes afterwards what the block has opened.
+        """Yields the TPM of the options, or the one at `path`; then flushes what the block has opened.
 
-        Raises NoTpmError if the TPM did not work before; TransportError if it does not work now.
+        Raises NoTpmError if an earlier attempt failed, TransportError if this attempt fails.
         """
         path = absolute_tpm_path(path or self.tpm_path)
         if path in self._failed:
@@ -106,7 +108,7 @@ class Machine:
 
     @cached_property
     def profile_keys(self) -> list[ProfileKey]:
-        """The profiles that run this program; none if AWS's files cannot be read, a finding itself."""
+        """The profiles that run this program; empty if AWS's files cannot be read, which another check reports."""
         try:
             return find_profile_keys(self.config)
         except RequestError:

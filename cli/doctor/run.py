@@ -1,4 +1,4 @@
-"""Runs the checks. A check that fails in an unexpected way is a finding, too."""
+"""Runs the checks. An unexpected error of a check is reported as a finding."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

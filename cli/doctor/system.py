@@ -1,4 +1,4 @@
-"""Checks of this machine: Python and packages, CA certificates, proxy, cache."""
+"""Checks this machine: Python and packages, CA certificates, proxy, cache."""
 
 import importlib
 import importlib.metadata

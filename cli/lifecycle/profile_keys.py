@@ -18,8 +18,8 @@ __all__ = ["ProfileKey", "find_profile_keys"]
 class ProfileKey(NamedTuple):
     """A profile whose credential_process runs this program.
 
-    `start` are the words of the line up to the program's name. `settings` are its options, or None with the
-    `problem` that makes them unusable. `given` are the names of the options that the line has.
+    `start` lists the words of the line up to the program's name. `settings` has its options, or is None if they
+    are unusable; `problem` is then the reason. `given` lists the names of the options in the line.
     """
 
     profile: Profile
@@ -31,7 +31,7 @@ class ProfileKey(NamedTuple):
 
     @property
     def place(self) -> Place | None:
-        """The handle or the file of the key; None if another profile, which the line names, has it."""
+        """The handle or file of the key; None if the line names another profile, which has the key."""
         settings = self.settings
         if settings is None or (settings.profile and not self.given & {"persistentHandle", "credential_file"}):
             return None
@@ -53,12 +53,12 @@ class ProfileKey(NamedTuple):
         return absolute_tpm_path(path) if path else None
 
     def uses_tpm(self, path: str) -> bool:
-        """Returns whether the line uses the TPM at `path`, as lines that name no TPM do."""
+        """Returns whether the line uses the TPM at `path`, or names no TPM."""
         return self.tpm_path is None or _file_of(self.tpm_path) == _file_of(absolute_tpm_path(path))
 
 
 def _file_of(path: str) -> str:
-    """Returns the path without the prefix that a socket or device may have."""
+    """Returns a --tpm-path without its prefix, such as `device:` or `swtpm:path=`."""
     for prefix in ("swtpm:path=", "device:"):
         path = path.removeprefix(prefix)
     return path

@@ -17,14 +17,14 @@ TIMEOUT = 30.0
 _REQUEST = b"GET /process HTTP/1.0\r\nHost: localhost\r\n\r\n"
 _BEGINNING = b'{"Version": 1, '
 _LONGEST = 65536  # bytes of a response
-_NO_ANSWER = 7  # exit code, as after a failed request to AWS
+_NO_ANSWER = 7  # exit code, the same as for a network error
 _WRONG_SERVER = 8
 _BROKEN_PIPE = 128 + 13
 _LOG = "the server's log has details (journalctl --user -u tpmwire)"
 
 
 class _FetchError(Exception):
-    """A failure with its exit code."""
+    """A failure to fetch credentials, with the exit code of `tpmwire fetch`."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(text)
@@ -37,7 +37,7 @@ def default_socket() -> str:
 
 
 def fetch_quickly(arguments: list[str]) -> int | None:
-    """Runs `tpmwire fetch` without a parser of options and returns the exit code; None if it needs the parser."""
+    """Runs `tpmwire fetch` without argparse, and returns the exit code; None if the arguments need argparse."""
     if len(arguments) > 1 or any(not one or one.startswith("-") for one in arguments):
         return None
     return fetch_and_print(arguments[0] if arguments else default_socket(), TIMEOUT)
@@ -77,7 +77,7 @@ def _document(path: str, seconds: float) -> bytes:
     except OSError as error:
         raise _FetchError(_NO_ANSWER, _explained(path, error)) from None
     finally:
-        sock.close()  # also before anything is written: if stdout was closed, this socket has its number
+        sock.close()  # closed before anything is written: if stdout was closed, this socket has stdout's number
     if status != b"200":
         raise _refusal(path, status, body)
     complete = body.startswith(_BEGINNING) and body.endswith(b"}")
@@ -98,7 +98,7 @@ def _connect(sock: socket, path: str, deadline: float) -> None:
 
 
 def _limit(sock: socket, deadline: float) -> None:
-    """Limits the socket's next operation. Raises TimeoutError after the deadline."""
+    """Sets the timeout of the socket's next operation. Raises TimeoutError if the deadline has passed."""
     left = deadline - monotonic()
     if left <= 0:
         raise TimeoutError
@@ -143,7 +143,7 @@ def _length(head: bytes) -> int | None:
 
 
 def _refusal(path: str, status: bytes, body: bytes) -> _FetchError:
-    """Returns the server's error, with the exit code of the failed request for credentials."""
+    """Returns the server's error as an exception, with the exit code of the server's failed request."""
     import json  # noqa: PLC0415 - for a refusal only
 
     try:

@@ -132,7 +132,7 @@ class Connections:
                 self._selector.register(self._listener, selectors.EVENT_READ)
 
     def _seconds(self) -> float | None:
-        """Returns the seconds until the next deadline."""
+        """Returns the seconds until the next deadline; None if no connection has one."""
         deadlines = [each.deadline for each in self._connections.values()]
         if self._paused:
             deadlines += [each.begun + _CHANCE for each in islice(self._connections.values(), 1)]

@@ -23,7 +23,7 @@ def printable(text: str, keep: str = "") -> str:
 
 @contextlib.contextmanager
 def printed() -> Iterator[None]:
-    """Within this context, makes text on standard output and standard error printable, except line ends and tabs.
+    """Makes text on stdout and stderr printable within the context; keeps line ends and tabs.
 
     Bytes, which are written to their `buffer`, are not changed.
     """

@@ -27,7 +27,7 @@ __all__ = ["Settings", "configure", "run"]
 
 SHELLS = ("bash", "zsh", "fish")
 PROGRAMS = ("tpmwire", PROGRAM)
-_PATIENCE = 0.5  # seconds; somebody waits for the answer to a key press
+_PATIENCE = 0.5  # seconds; short, because the user has just pressed a key
 
 
 class Settings:
@@ -52,7 +52,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: Settings) -> int:
     """Prints a script or values, and returns the exit code. Raises UsageError."""
     if args.list:
-        with contextlib.suppress(TpmwireError, SigV4Error, OSError):  # no profiles or no TPM: nothing to complete
+        # Errors are ignored: without profiles or a TPM, no values can be completed.
+        with contextlib.suppress(TpmwireError, SigV4Error, OSError):
             print(
                 "".join(f"{value}\n" for value in (_profiles if args.list == "profiles" else _handles)()), end=""
             )

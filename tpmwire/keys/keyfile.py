@@ -252,7 +252,7 @@ class KeyFile:
         return "\n".join([_BEGIN, *lines, _END, ""])
 
     def _values(self) -> tuple[Any, ...]:
-        """Returns the values in the order of `_KEY`."""
+        """Returns the fields as the tuple of values that `_KEY` encodes."""
         return tuple(getattr(self, name) for name in _FIELDS)
 
     def __setattr__(self, name: str, value: object) -> None:

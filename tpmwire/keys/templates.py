@@ -78,10 +78,9 @@ def h1_primary() -> TPMT_PUBLIC:
 
 
 def rsa_parent_of(parent: int, public: TPMT_PUBLIC) -> bool | None:
-    """Returns `KeyFile.rsa_parent` for a key whose parent has this handle, or hierarchy, and public area.
+    """Returns the value of a key file's rsaParent for a parent with this handle or hierarchy, and public area.
 
-    The value is True for the standard RSA primary. It is None for other parents, because programs that do not know
-    rsaParent refuse False.
+    Returns True for the standard RSA primary key, and None (absent) for other parents: some programs refuse False.
     """
     standard = h1_primary()
     is_created = parent >> 24 == TPM_HT.PERMANENT

@@ -131,7 +131,7 @@ class DescriptorTransport(Transport):
                 os.close(fd)
 
     def _framed(self, command: bytes) -> bytes:
-        """Returns the bytes to send for a command."""
+        """Returns the bytes to send for a command; a subclass may add a frame."""
         return command
 
     def _unframed(self, data: bytes) -> bytes | None:

@@ -70,7 +70,7 @@ class _SignRun(Run):
     """One use of the key for a signature."""
 
     def sign(self, digest: bytes) -> tuple[bytes, bytes]:
-        """Returns the signature, verified if the run knows the public area."""
+        """Returns the signature (r, s) of a digest. Verifies the signature if the run knows the public area."""
         handle = self.reach()
         final = self.authorize_key(handle)
         try:

@@ -216,7 +216,7 @@ class Run:
         self._parent_by_policy = not template.object_attributes & TPMA_OBJECT.USER_WITH_AUTH
 
     def _parent(self, file: "KeyFile") -> int:
-        """Returns the parent's handle."""
+        """Returns the parent's handle; creates the parent if it is a primary key that is not loaded yet."""
         place = self.key.primary_parent
         if self.parent is not None:
             return self.parent.handle

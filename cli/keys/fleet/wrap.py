@@ -269,7 +269,7 @@ class HostWrapper:
         self._aws_access_key_id = aws_access_key_id
 
     def __call__(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Wraps a key for a host, and returns its entry, as `wrap_host` or, with `out`, `save_key_file` does."""
+        """Wraps a key for one host, and returns its manifest entry. With `out`, also writes the key file."""
         entry = wrap_host(fields, self._order)
         return save_key_file(entry, self._out) if self._out else entry
 
