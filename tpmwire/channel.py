@@ -154,6 +154,8 @@ class _Search(NamedTuple):
                 self._searched() if pin.where is None else (self._checked(read_loaded(self.tpm, pin.where)), None)
             )
         if pin.where is not None:
+            # Commands with this key as the parent need its Name, too. Their HMACs prove that it is this key.
+            self.tpm.trust_name(pin.where, pin.name)
             return Loaded(pin.where, pin.name, pin.public), None
         places = self.fitting()
         handle = next((place.handle for place in places if place.handle is not None), None)

@@ -30,7 +30,7 @@ _shtab_aws_tpm_process_credential_options=(
   "--tpm-path=[the TPM\: \/dev\/tpmrm0, \/dev\/tpm0, HOST\:PORT, path of a socket, swtpm\:host\=H,port\=P, swtpm\:path\=SOCKET, mssim\:host\=H,port\=P or device\:PATH (env\: TPMWIRE_TPM_PATH, TPM2TOOLS_TCTI\; default\: \/dev\/tpmrm0 if it exists, else \/dev\/tpm0)]:PATH:_files"
   "--timeout=[longest wait for each response of the TPM or the network\: 2, 500ms, 2s, 1m (default\: 2s)]:TIME:"
   "--tpm-session-encrypt-with-name=[hex Name of this TPM\'s endorsement or storage key, printed by \`tpmwire name\`\; sessions are salted to this key, which detects a different TPM or a bus attacker\; \@WHERE (ek-rsa, ek-ecc, srk, h2 or a persistent handle) skips the key search]:NAME[@WHERE]:"
-  "--tpm-session-encrypt-with-public=[file with the public key to pin (PEM, DER or TPM structure), instead of its Name]:FILE:_files"
+  "--tpm-session-encrypt-with-public=[file with the public key to pin, instead of its Name\; or base64\:TPM2B_PUBLIC\[\@WHERE\]]:FILE:_files"
   "--key-name=[hex Name of the key at --persistentHandle, which then need not be read from the TPM]:NAME:"
   "--no-session-encryption[use no salted session\: fewer TPM commands, but passwords and the day\'s signing key cross the bus unencrypted]"
   "--assumeRole[call AssumeRole (with --aws-arn) instead of GetSessionToken (default\: false)]"

@@ -234,7 +234,7 @@ def run_parser() -> Parser:
         "--tpm-session-encrypt-with-public",
         type=filled,
         metavar="FILE",
-        help="file with the public key to pin (PEM, DER or TPM structure), instead of its Name",
+        help="file with the public key to pin, instead of its Name; or base64:TPM2B_PUBLIC[@WHERE]",
     )
     tpm.add_argument(
         "--key-name",

@@ -170,10 +170,10 @@ def signer_from(settings: RunSettings, key_id: str, *, checked: bool = False) ->
 
 
 def _needs_checks(settings: RunSettings) -> bool:
-    """Returns whether `key_from` checks a file or a value, whose errors take precedence over a missing TPM."""
-    files = (settings.credential_file, settings.keyPass_file, settings.parentPass_file, settings.pcrs)
-    pins = (settings.key_name, settings.tpm_session_encrypt_with_name, settings.tpm_session_encrypt_with_public)
-    return any((*files, *pins))
+    """Returns whether `key_from` reads a file, whose errors take precedence over a missing TPM."""
+    public = settings.tpm_session_encrypt_with_public
+    pinned_file = bool(public) and not str(public).startswith("base64:")
+    return pinned_file or any((settings.credential_file, settings.keyPass_file, settings.parentPass_file))
 
 
 def operations(settings: RunSettings, code: str | None) -> "list[Operation[Credentials]]":

@@ -118,7 +118,7 @@ def add_pin_options(parser: argparse.ArgumentParser, what_for: str = "") -> None
         "--tpm-session-encrypt-with-public",
         type=filled,
         metavar="FILE",
-        help="file with the public key to pin (PEM, DER or TPM structure), instead of its Name",
+        help="file with the public key to pin, instead of its Name; or base64:TPM2B_PUBLIC[@WHERE]",
     )
 
 

@@ -16,6 +16,7 @@ from ..terminal.messages import note, warn
 from ..terminal.options import TpmSettings
 from ..tpm.options import KeySettings
 from ..tpm.path import lasting_path
+from ..tpm.pins import ENCODED, encode_public
 from .process_line import absolute_tpm_path, find_program, join_line
 
 __all__ = ["LineSettings", "credential_process", "salt_pin", "tell_passwords"]
@@ -30,21 +31,23 @@ class LineSettings(KeySettings, ParentageSettings, PinSettings, TpmSettings):
 
 
 def salt_pin(tpm: Tpm, parent: Loaded, *, persistent: bool, owner: Secret) -> str:
-    """Returns NAME@WHERE of the key to which later runs can salt their sessions at the lowest cost.
+    """Returns the option that pins the key to which later runs can salt their sessions at the lowest cost.
 
     For a key file, this is its parent, which a run needs anyway; for a persistent key, it is the storage root key,
-    if the TPM has one. The Name is read from this TPM: trusted on first use, and required afterwards. Returns ""
-    if runs with a persistent key would need the owner's password to create the pinned key.
+    if the TPM has one. It is read from this TPM: trusted on first use, and required afterwards. The option has the
+    public area of a persistent key, which runs then need not read, or else the Name. Returns "" if runs with a
+    persistent key would need the owner's password to create the pinned key.
     """
     if parent.handle >> 24 == TPM_HT.PERSISTENT:
-        return f"{parent.name.hex()}@0x{parent.handle:08x}"
+        return f"--tpm-session-encrypt-with-public={encode_public(parent.public, parent.handle)}"
     if persistent and nv.handles(tpm, SRK, SRK):
         root = read_loaded(tpm, SRK)
         if root.public.type in (TPM_ALG.ECC, TPM_ALG.RSA):
-            return f"{root.name.hex()}@0x{SRK:08x}"
+            return f"--tpm-session-encrypt-with-public={encode_public(root.public, SRK)}"
     if persistent and owner:
         return ""
-    return f"{parent.name.hex()}@{'h1' if parent.public.type == TPM_ALG.RSA else 'h2'}"
+    where = "h1" if parent.public.type == TPM_ALG.RSA else "h2"
+    return f"--tpm-session-encrypt-with-name={parent.name.hex()}@{where}"
 
 
 def tell_passwords(args: LineSettings, place: Place, parent: Parentage, pin: str) -> None:
@@ -72,7 +75,8 @@ def credential_process(
 ) -> str:
     """Returns the command line that uses the key at `place`, with the passwords' files but without a secret.
 
-    `more` are further options. Warns if the program will not be found.
+    `pin` is the option of `salt_pin`, which options of the user replace; `more` are further options. Warns if the
+    program will not be found.
     """
     words = [f"--aws-access-key-id={key_id or PLACEHOLDER}"]
     if place.handle is not None:
@@ -89,22 +93,31 @@ def credential_process(
     if pin.endswith("@h1"):
         # Each run creates the pinned key, which takes some TPMs up to ten seconds.
         words.append("--timeout=30s")
-    if args.tpm_session_encrypt_with_public:
-        words += _file_option("--tpm-session-encrypt-with-public", args.tpm_session_encrypt_with_public)
-    elif name := args.tpm_session_encrypt_with_name or pin:
-        words.append(f"--tpm-session-encrypt-with-name={name}")
+    words += _pin_options(args) or ([pin] if pin else [])
     start, problem = find_program()
     if problem:
         warn(problem)
     return join_line([*start, *words, *more])
 
 
+def _pin_options(args: LineSettings) -> list[str]:
+    """Returns the options with which the user pins a key."""
+    name, public = args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public
+    if public and public.startswith(ENCODED):
+        return [f"--tpm-session-encrypt-with-public={public}"]
+    if public:
+        return _file_option("--tpm-session-encrypt-with-public", public)
+    return [f"--tpm-session-encrypt-with-name={name}"] if name else []
+
+
 def _needs_parent(args: LineSettings, place: Place) -> bool:
     """Returns whether a run needs the parent's password: for a key file, or to create a pinned key."""
     if place.handle is None:
         return True
-    _, _, where = (args.tpm_session_encrypt_with_name or "@").partition("@")
-    return bool(args.tpm_session_encrypt_with_public or where in ("h2", "h1", "srk", "srk-rsa"))
+    pin = args.tpm_session_encrypt_with_public or args.tpm_session_encrypt_with_name or ""
+    if pin == args.tpm_session_encrypt_with_public and not pin.startswith(ENCODED):
+        return True  # the key in the file may have to be created
+    return pin.partition("@")[2] in ("h2", "h1", "srk", "srk-rsa")
 
 
 def _parent_file(args: LineSettings, place: Place) -> str | None:

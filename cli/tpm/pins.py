@@ -1,16 +1,18 @@
 """Parses Names and public areas that the user pins."""
 
+import binascii
+
 from tpmwire.channel import WELL_KNOWN, Pin
 from tpmwire.crypto.formulas import digest_size, name_of
-from tpmwire.errors import EncodeError, KeyFileError
-from tpmwire.keys.public_keys import read_public_key
-from tpmwire.keys.spki import PublicKey, into_template
-from tpmwire.spec.structures import TPMT_PUBLIC
+from tpmwire.errors import DecodeError, EncodeError
+from tpmwire.spec.structures import TPM2B_PUBLIC, TPMT_PUBLIC
 
-from ..terminal.files import read_small
 from ..terminal.messages import UsageError
 
-__all__ = ["hex_name", "pin_from"]
+__all__ = ["ENCODED", "encode_public", "hex_name", "pin_from"]
+
+ENCODED = "base64:"
+"""Prefix of a public area in an option's value, instead of a file's path."""
 
 
 def hex_name(option: str, text: str) -> bytes:
@@ -28,23 +30,47 @@ def hex_name(option: str, text: str) -> bytes:
     return name
 
 
-def pin_from(name: str | None, public_file: str | None) -> "Pin | None":
-    """Returns the salt key that the user pins by Name, by public key file, or by both. Raises UsageError."""
-    if not name and not public_file:
+def encode_public(public: TPMT_PUBLIC, where: int) -> str:
+    """Returns the value of --tpm-session-encrypt-with-public for the key at a persistent handle."""
+    encoded = binascii.b2a_base64(TPM2B_PUBLIC.build(public), newline=False).decode("ascii")
+    return f"{ENCODED}{encoded}@0x{where:08x}"
+
+
+def pin_from(name: str | None, public: str | None) -> "Pin | None":
+    """Returns the salt key that --tpm-session-encrypt-with-name or -public pins. Raises UsageError."""
+    if not name and not public:
         return None
 
     text, _, place = (name or "").partition("@")
     pinned = hex_name("--tpm-session-encrypt-with-name", text) if name else None
     where = _where(place) if place else None
-    if not public_file:
+    if not public:
         assert pinned is not None
         return Pin(pinned, None, where)
 
-    public = _public(public_file, pinned, where)
-    computed = name_of(public)
+    if public.startswith(ENCODED):
+        source, (area, place) = "--tpm-session-encrypt-with-public", _decode_public(public)
+        where = _where(place) if place else where
+    else:
+        from .public_file import read_public_file  # noqa: PLC0415 - for a public key in a file only
+
+        source, area = public, read_public_file(public, pinned, where)
+    computed = name_of(area)
     if pinned is not None and pinned != computed:
-        raise UsageError(f"{public_file} has the Name {computed.hex()}, which is not the pinned Name")
-    return Pin(computed, public, where)
+        raise UsageError(f"{source} has the Name {computed.hex()}, which is not the pinned Name")
+    return Pin(computed, area, where)
+
+
+def _decode_public(value: str) -> tuple[TPMT_PUBLIC, str]:
+    """Returns the public area of `encode_public`, and the text after @."""
+    encoded, _, place = value.removeprefix(ENCODED).partition("@")
+    try:
+        return TPM2B_PUBLIC.parse(binascii.a2b_base64(encoded, strict_mode=True)), place
+    except (ValueError, DecodeError):
+        raise UsageError(
+            "--tpm-session-encrypt-with-public is not a valid TPM2B_PUBLIC in base64; copy the whole value from "
+            "the line that `tpmwire import` printed"
+        ) from None
 
 
 def _where(text: str) -> int | str:
@@ -54,34 +80,3 @@ def _where(text: str) -> int | str:
         return int(text, 0)
     except ValueError:
         raise UsageError(f"@{text} is not valid; expected a handle or one of {', '.join(WELL_KNOWN)}") from None
-
-
-def _public(path: str, pinned: bytes | None, where: int | str | None) -> "TPMT_PUBLIC":
-    """Reads a public area from a file, or builds one from a bare public key and the template that fits the pin."""
-    try:
-        found = read_public_key(read_small(path))
-    except KeyFileError as error:
-        raise UsageError(f"{path}: {error}") from error
-    if found.public is not None:
-        return found.public
-    assert found.key is not None  # one of the two is there
-    return _of_key(path, found.key, pinned, where)
-
-
-def _of_key(path: str, key: "PublicKey", pinned: bytes | None, where: int | str | None) -> "TPMT_PUBLIC":
-    made = {name: into_template(key, place.template()) for name, place in WELL_KNOWN.items()}
-    fitting = {name: public for name, public in made.items() if public is not None}
-    if pinned is not None:
-        fitting = {name: public for name, public in fitting.items() if name_of(public) == pinned}
-    elif isinstance(where, str):
-        fitting = {name: public for name, public in fitting.items() if name == where}
-    if not fitting:
-        raise UsageError(
-            f"{path}: the public key does not match any endorsement or storage key of the TCG's profiles"
-        )
-    if len(set(fitting.values())) > 1:
-        raise UsageError(
-            f"{path}: this public key can be that of {' or '.join(fitting)}; state its Name with "
-            "--tpm-session-encrypt-with-name NAME, or give the public area instead"
-        )
-    return next(iter(fitting.values()))

@@ -25,7 +25,7 @@ from ..terminal.options import TpmSettings, add_tpm_options
 from ..tpm.open import open_tpm
 from ..tpm.options import ParentSettings, add_auth_options
 from ..tpm.passwords import parent_auth
-from ..tpm.pins import pin_from
+from ..tpm.public_file import read_public_file
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -86,6 +86,4 @@ def _of_file(path: str) -> bytes:
         )
     if b"TSS2" in (data := read_small(path)):
         return name_of(parse(data).public)
-    pin = pin_from(None, path)
-    assert pin is not None  # the argument was a path
-    return pin.name
+    return name_of(read_public_file(path, None, None))

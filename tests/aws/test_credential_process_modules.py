@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from cli.tpm.pins import encode_public
 from tests.support import keys
 from tests.support.programs import CREDENTIAL_PROCESS, KEY_ID, SECRET, Machine, write_program
 from tests.support.scripted import STS_ANSWER, ScriptedServer, http, say
+from tpmwire.channel import read_loaded
+from tpmwire.tpm import Tpm
 
 pytestmark = pytest.mark.box(SECRET)
 
@@ -115,6 +118,15 @@ def test_the_modules_of_a_run(box: Machine, tmp_path: Path, way: str) -> None:
     loaded = _loaded(box, tmp_path, *(word.format(home=box.home) for word in words)) - _bare("")
     assert {name for name in loaded if name.partition(".")[0] in OURS} == expected
     assert {name for name in loaded if any(name == no or name.startswith(no + ".") for no in NEVER)} == set()
+
+
+def test_the_modules_of_a_run_with_the_line_that_import_writes(box: Machine, tmp_path: Path) -> None:
+    with Tpm.open(box.swtpm.path, 20) as tpm:
+        root, key = (read_loaded(tpm, handle) for handle in (keys.SRK_HANDLE, keys.PLAIN_HANDLE))
+    pin = f"--tpm-session-encrypt-with-public={encode_public(root.public, root.handle)}"
+    loaded = _loaded(box, tmp_path, HANDLE, pin, f"--key-name={key.name.hex()}") - _bare("")
+    expected = PROTECTED - {"tpmwire.spec.commands.objects"} | {"cli.tpm.pins"}  # reads no public area
+    assert {name for name in loaded if name.partition(".")[0] in OURS} == expected
 
 
 WARM_NAMES = """

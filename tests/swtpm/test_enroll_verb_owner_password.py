@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.tpm.pins import encode_public
 from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import Tool, held
+from tpmwire.channel import read_loaded
 from tpmwire.tpm import Tpm
 
 ID, SECRET = "AKIAIOSFODNN7EXAMPLE", b"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -94,11 +96,11 @@ def test_a_storage_root_key_made_once(
     assert made.code == 0, made.err
     assert f"made the storage root key persistent at {SRK}" in made.err
     with Tpm.open(box.swtpm.path, 20) as tpm:
-        name = tpm.name(int(SRK, 16))
+        root = read_loaded(tpm, int(SRK, 16))
     # Made anew from the standard template, it is the same key.
     auth = ("--parent-auth-file", box.password)
-    assert tool("name", "srk", "--tpm-path", box.swtpm.path, *auth).out.strip() == name.hex()
-    assert f"--tpm-session-encrypt-with-name={name.hex()}@{SRK}" in box.line()
+    assert tool("name", "srk", "--tpm-path", box.swtpm.path, *auth).out.strip() == root.name.hex()
+    assert f"--tpm-session-encrypt-with-public={encode_public(root.public, root.handle)}" in box.line()
     assert not [word for word in box.line() if word.startswith("--parentPass")]
     assert tool(*PRESIGN).code == 0
     again = tool(*words, stdin=SECRET)

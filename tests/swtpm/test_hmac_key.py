@@ -58,6 +58,19 @@ PROTECTED_WAYS: dict[str, Case] = {
         ),
         [START, HMAC],
     ),
+    "pcr, salt key's public area and key's Name given": (
+        lambda b: HmacKey(
+            handle=keys.PCR_HANDLE,
+            pcrs=PCR23,
+            name=b.names[keys.PCR_HANDLE],
+            pin=Pin(b.srk.name, b.srk.public, keys.SRK_HANDLE),
+        ),
+        [START, PCR, HMAC],
+    ),
+    "pem, its persistent parent's public area given": (
+        lambda b: HmacKey(file=b.file("plain-srk"), pin=Pin(b.srk.name, b.srk.public, keys.SRK_HANDLE)),
+        [START, LOAD, HMAC, FLUSH],
+    ),
     "handle, salt key's public area given": (
         lambda b: HmacKey(handle=keys.PLAIN_HANDLE, pin=Pin(b.made["ek-rsa"].name, b.made["ek-rsa"].public)),
         [START, READ, HMAC],
@@ -130,6 +143,8 @@ PLAIN_OCTETS = {
 }
 PROTECTED_OCTETS = {
     "handle, salt key's public area and key's Name given": 397,
+    "pcr, salt key's public area and key's Name given": 433,
+    "pem, its persistent parent's public area given": 857,
     "handle, salt key's public area given": 731,
     "handle, pinned, and the key's Name given": 997,
     "handle, pinned to the SRK": 731,

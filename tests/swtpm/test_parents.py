@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.tpm.pins import pin_from
 from tests.support.interposer import Interposer
 from tests.support.lacking import Lacking
 from tests.support.swtpm import Swtpm, tpm2
@@ -73,10 +74,11 @@ def test_a_secret_is_imported_under_it(bus: Interposer, tool: Tool, tmp_path: Pa
     words = ("import", "--parent", f"{SRK:#x}", "--out", tmp_path / "k.pem", "--tpm-path", bus.path)
     ran = tool(*words, "--persistent-handle", f"{HANDLE:#x}", "--force", stdin=SECRET.encode())
     assert ran.code == 0, ran.err
-    name, _, at = ran.out.split("--tpm-session-encrypt-with-name=")[1].split()[0].partition("@")
-    assert int(at, 0) == SRK
+    written = pin_from(None, ran.out.split("--tpm-session-encrypt-with-public=")[1].split()[0])
+    assert written is not None
+    assert written.where == SRK
     file = parse((tmp_path / "k.pem").read_bytes())
-    for pin in (None, Pin(bytes.fromhex(name), None, SRK), Pin(bytes.fromhex(name))):
+    for pin in (None, written, Pin(written.name, None, SRK), Pin(written.name)):
         used(bus, HmacKey(file=file, pin=pin))
         used(bus, HmacKey(handle=HANDLE, pin=pin))
     used(bus, HmacKey(file=file, protected=False))

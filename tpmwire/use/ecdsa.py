@@ -19,7 +19,7 @@ from ..spec.structures import (
     TPMT_TK_HASHCHECK,
 )
 from ..tpm import Tpm
-from .key import Authorizer, Key, explain_missing_key
+from .key import Authorizer, Key, explain_missing_key, verify_refused_pin
 from .run import Run
 
 __all__ = ["EcdsaKey", "check_signature", "is_p256_key"]
@@ -62,7 +62,7 @@ class EcdsaKey(Key):
                 f"the key file has a key of type {kind}, not an ECC key on P-256: "
                 "create one with `tpmwire import --sigv4a-out`"
             )
-        with explain_missing_key(self):
+        with explain_missing_key(self), verify_refused_pin(self, tpm):
             return _SignRun(self, tpm).sign(digest)
 
 

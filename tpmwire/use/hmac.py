@@ -8,7 +8,7 @@ from ..spec.codes import TPM_RC_COMMAND_CODE
 from ..spec.commands.symmetric import HMAC
 from ..spec.constants import TPM_ALG, TPMA_OBJECT
 from ..tpm import Tpm
-from .key import Authorizer, Key, explain_missing_key
+from .key import Authorizer, Key, explain_missing_key, verify_refused_pin
 from .run import Run
 
 __all__ = ["HmacKey", "HmacRun"]
@@ -31,7 +31,7 @@ class HmacKey(Key):
         Raises the errors of `hmac`.
         """
         self._check_type()
-        with explain_missing_key(self):
+        with explain_missing_key(self), verify_refused_pin(self, tpm):
             return self._compute(tpm, messages)
 
     def _check_type(self) -> None:

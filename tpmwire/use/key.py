@@ -10,17 +10,25 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from ..channel import Pin
 from ..errors import TpmError
 from ..keys import templates
-from ..primary import WELL_KNOWN, WellKnown
+from ..primary import WELL_KNOWN, WellKnown, read_loaded
 from ..secret import EMPTY_AUTH, Secret
 from ..sessions import Password, Use
 from ..spec.codes import TPM_RC_HANDLE
-from ..spec.constants import TPM_RH
+from ..spec.constants import TPM_CC, TPM_RH
 from ..spec.structures import TPMS_PCR_SELECTION
+from ..tpm import Tpm
 
 if TYPE_CHECKING:  # late: a run with a persistent handle must not load it
     from ..keys.keyfile import KeyFile
 
-__all__ = ["Authorizer", "Key", "endorsement_place", "explain_missing_key", "names_endorsement_key"]
+__all__ = [
+    "Authorizer",
+    "Key",
+    "endorsement_place",
+    "explain_missing_key",
+    "names_endorsement_key",
+    "verify_refused_pin",
+]
 
 
 class Authorizer(Protocol):
@@ -136,6 +144,26 @@ def explain_missing_key(key: Key) -> Iterator[None]:
         at = error.refused_handle
         if error.code == TPM_RC_HANDLE and at is not None and at in (key.handle, parent, pinned):
             error.say_gone()
+        raise
+
+
+@contextlib.contextmanager
+def verify_refused_pin(key: Key, tpm: Tpm) -> Iterator[None]:
+    """After an error, verifies a pinned key that was used without being read.
+
+    Raises SessionError if another key is at its handle. A session that is salted to another key has another
+    secret, so the TPM refuses its first HMAC as if the password were wrong. If the key has another type, the TPM
+    already refuses TPM2_StartAuthSession.
+    """
+    try:
+        yield
+    except TpmError as error:
+        pin = key.pin
+        if pin is None or pin.public is None or not isinstance(pin.where, int):
+            raise
+        if error.session is not None or error.command == TPM_CC.StartAuthSession:
+            with contextlib.suppress(TpmError):
+                pin.check(read_loaded(tpm, pin.where))
         raise
 
 

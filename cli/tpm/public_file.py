@@ -1,0 +1,47 @@
+"""Reads a public area to pin from a file."""
+
+from tpmwire.channel import WELL_KNOWN
+from tpmwire.crypto.formulas import name_of
+from tpmwire.errors import KeyFileError
+from tpmwire.keys.public_keys import read_public_key
+from tpmwire.keys.spki import PublicKey, into_template
+from tpmwire.spec.structures import TPMT_PUBLIC
+
+from ..terminal.files import read_small
+from ..terminal.messages import UsageError
+
+__all__ = ["read_public_file"]
+
+
+def read_public_file(path: str, pinned: bytes | None, where: int | str | None) -> TPMT_PUBLIC:
+    """Returns the public area in a file, or builds it from a bare key and the template of the pinned Name.
+
+    Raises UsageError.
+    """
+    try:
+        found = read_public_key(read_small(path))
+    except KeyFileError as error:
+        raise UsageError(f"{path}: {error}") from error
+    if found.public is not None:
+        return found.public
+    assert found.key is not None  # one of the two is there
+    return _of_key(path, found.key, pinned, where)
+
+
+def _of_key(path: str, key: PublicKey, pinned: bytes | None, where: int | str | None) -> TPMT_PUBLIC:
+    made = {name: into_template(key, place.template()) for name, place in WELL_KNOWN.items()}
+    fitting = {name: public for name, public in made.items() if public is not None}
+    if pinned is not None:
+        fitting = {name: public for name, public in fitting.items() if name_of(public) == pinned}
+    elif isinstance(where, str):
+        fitting = {name: public for name, public in fitting.items() if name == where}
+    if not fitting:
+        raise UsageError(
+            f"{path}: the public key does not match any endorsement or storage key of the TCG's profiles"
+        )
+    if len(set(fitting.values())) > 1:
+        raise UsageError(
+            f"{path}: this public key can be that of {' or '.join(fitting)}; state its Name with "
+            "--tpm-session-encrypt-with-name NAME, or give the public area instead"
+        )
+    return next(iter(fitting.values()))
