@@ -54,11 +54,11 @@ _NEVER_SIGNED = frozenset(
 class Rules:
     """The signing rules of a service.
 
-    `normalize_path`: "." and ".." segments and repeated slashes are resolved. `encode_path`: the path, as sent, is
-    percent-encoded a second time. `hash_header`: X-Amz-Content-SHA256 is added and signed. `presign_unsigned`:
-    presigned URLs do not cover the body. `may_be_unsigned`: requests over HTTPS may leave the body unsigned;
-    `never_signed`: bodies are never signed. `sign_token`: the signature covers the session token. `headers`
-    returns additional header fields that the service needs.
+    Each flag that is True has this effect. `normalize_path` resolves "." and ".." segments and repeated slashes.
+    `encode_path` percent-encodes the path, as sent, a second time. `hash_header` adds and signs
+    X-Amz-Content-SHA256. `presign_unsigned` omits the body from presigned URLs' signatures. `may_be_unsigned`
+    allows unsigned bodies over HTTPS, and `never_signed` omits all bodies. `sign_token` includes the session
+    token. `headers` returns additional header fields that the service needs.
     """
 
     __slots__ = (

@@ -68,7 +68,7 @@ _REGION = re.compile("|".join(row[1] for row in PARTITIONS))
 class Scope:
     """The scope of a signature: `service` (its signing name) and `region`; None if unknown.
 
-    `multi_region`: the host accepts only SigV4A, for all regions.
+    `multi_region` is True if the host accepts only SigV4A, for all regions.
     """
 
     __slots__ = ("multi_region", "region", "service")

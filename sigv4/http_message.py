@@ -31,7 +31,7 @@ _SWITCHING_PROTOCOLS = 101
 
 
 class HttpMessageError(Exception):
-    """There is no complete and valid response."""
+    """The response is missing, incomplete or invalid."""
 
 
 class NoMessageError(HttpMessageError):
@@ -57,7 +57,7 @@ def write_request(
     headers: Iterable[tuple[str, str]],
     body: bytes | FileBody | None,
 ) -> None:
-    """Sends a request; head and body together, unless the body is in a file. The caller has checked the values."""
+    """Sends a request. Head and body are one write, unless the body is in a file. The values must be valid."""
     lines = [f"{method} {target} HTTP/1.1".encode("ascii")]
     lines += [name.encode("ascii") + b": " + _unfold(value) for name, value in headers]
     head = b"\r\n".join([*lines, b"", b""])
@@ -89,7 +89,7 @@ class ResponseReader:
         self._method = method
         self._budget = MAX_HEAD
         self._chunked = False
-        self._left: int | None = None  # bytes left of the body or chunk; None: up to the end of the connection
+        self._left: int | None = None  # bytes left in the body or chunk; None if the body ends with the connection
 
     def read_head(self) -> None:
         """Reads status line and headers. Skips informational responses, such as 100 and 103 (RFC 9110 §15.2)."""
@@ -101,7 +101,7 @@ class ResponseReader:
         self._chunked, self._left = self._read_framing()
 
     def read(self, size: int) -> bytes:
-        """Returns up to `size` more bytes of the body, as soon as there are some; none at the end of the body."""
+        """Returns up to `size` more bytes of the body as soon as any arrive; b"" at the end of the body."""
         if self._left is None:
             return self._file.read1(size)
         if self._chunked and self._left == 0:
@@ -117,7 +117,7 @@ class ResponseReader:
         return data
 
     def _read_line(self) -> bytes:
-        """Returns the next line with its end, which is missing at the end of the connection."""
+        """Returns the next line with its line end, or an incomplete line if the connection ends."""
         line = self._file.readline(self._budget + 1)
         self._budget -= len(line)
         if self._budget < 0:
@@ -159,7 +159,7 @@ class ResponseReader:
         raise InvalidMessageError("incomplete header section")
 
     def _read_framing(self) -> tuple[bool, int | None]:
-        """Returns whether the body is chunked, and else its length, None if unknown (RFC 9112 §6.3)."""
+        """Returns (whether the body is chunked, its length if known) from the headers (RFC 9112 §6.3)."""
         if self._method == "HEAD" or self.status in _NO_BODY:
             return False, 0
         if codings := self._values("transfer-encoding"):
@@ -170,7 +170,7 @@ class ResponseReader:
         if not lengths:
             return False, None
         text = lengths.pop()
-        # Python converts a limited number of digits, and no body has 10^18 bytes.
+        # The number of digits is limited, since Python refuses very long numbers, and no body has 10^18 bytes.
         if lengths or not (text.isascii() and text.isdigit()) or len(text) > 18:
             raise InvalidMessageError("invalid Content-Length")
         return False, int(text)
@@ -181,7 +181,7 @@ class ResponseReader:
         return [element.strip(" \t").lower() for value in values for element in value.split(",")]
 
     def _start_chunk(self) -> int:
-        """Returns the next chunk's size (RFC 9112 §7.1). After the last chunk, whose size is 0, reads trailers."""
+        """Returns the next chunk's size (RFC 9112 §7.1). For the last chunk (size 0), also reads the trailers."""
         self._budget = MAX_HEAD
         line = self._read_line()
         if not line.endswith(b"\n"):

@@ -35,8 +35,8 @@ _ALIAS = re.compile(r"[a-z0-9-]*([a-z0-9-])([a-z0-9-]{17})[a-z0-9-]{25}--op-s3")
 class Bucket:
     """The endpoint of a bucket: `url` without trailing slash, `region` and `service` of signatures.
 
-    `multi_region`: the endpoint accepts only SigV4A, for all regions. `directory`: the bucket is a directory
-    bucket, which uses sessions.
+    `multi_region` is True if the endpoint accepts only SigV4A, for all regions. `directory` is True for a
+    directory bucket, which uses sessions.
     """
 
     __slots__ = ("directory", "multi_region", "region", "service", "url")

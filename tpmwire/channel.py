@@ -47,7 +47,7 @@ OF_THIS_BOOT = WellKnown(TPM_RH.NULL, templates.h2_primary, None)
 class Pin(NamedTuple):
     """The trusted salt key, identified by its Name and, preferably, also by its public area.
 
-    `where` saves the search for the key: a handle, or a key of `WELL_KNOWN`.
+    `where` is the location of the key, so that no search is needed: a handle, or a name in `WELL_KNOWN`.
     """
 
     name: bytes

@@ -201,7 +201,7 @@ class Fixed(Wire):
 
 
 class Sized(Wire):
-    """TPM2B_…: a size and that many bytes, at most `limit` (TPM 2.0 Part 2, §10.4).
+    """TPM2B_…, a buffer: a size and that many bytes, at most `limit` (TPM 2.0 Part 2, §10.4).
 
     With `size=1` the size is one byte, as in TPMS_PCR_SELECTION.
     """
@@ -240,7 +240,7 @@ class Sized(Wire):
 
 
 class SizedRecord(Sized):
-    """TPM2B_… around a structure. Size 0 is None if `optional`; trailing bytes are an error."""
+    """TPM2B_… that contains a structure. If `optional`, size 0 means None. Trailing bytes are an error."""
 
     def __init__(self, inner: Any, optional: bool = False) -> None:
         super().__init__()
@@ -274,7 +274,7 @@ class SizedRecord(Sized):
 
 
 class Counted(Wire):
-    """TPML_…: a count and that many elements, as a tuple (TPM 2.0 Part 2, §10.9)."""
+    """TPML_…, a list: a count and that many elements. Its value is a tuple (TPM 2.0 Part 2, §10.9)."""
 
     least = 4
 
@@ -319,7 +319,7 @@ class Counted(Wire):
 
 
 class Empty(Wire):
-    """An empty member of a union, as for TPM_ALG_NULL: None in Python."""
+    """An empty member of a union, as for TPM_ALG_NULL. Its value is None."""
 
     def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> None:
         return None
@@ -337,7 +337,7 @@ EMPTY = Empty()
 
 
 class Rest(Wire):
-    """All bytes up to the end of the area, as defined by a vendor or a later version of the standard."""
+    """All bytes up to the end of an area, whose form a vendor or a later version of the standard defines."""
 
     def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> bytes:
         return stream.read()
@@ -350,7 +350,7 @@ class Rest(Wire):
 
 
 class Select(Wire):
-    """TPMU_…: the union member that an earlier field of the structure, `selector`, selects.
+    """TPMU_…, a union: parsed as the member that the structure's earlier field `selector` selects.
 
     `other` is the member for unknown selectors, for unions at the end of an area.
     """

@@ -15,9 +15,9 @@ __all__ = ["switch_profiles"]
 def switch_profiles(
     old_id: str, rewrite: Callable[[ProfileCommand], str], profile: str | None = None
 ) -> list[str]:
-    """Rewrites all profiles of ~/.aws/config that use the key, in one step; returns their sections.
+    """Rewrites all profiles of ~/.aws/config that use access key `old_id`, in one write; returns their sections.
 
-    `profile`: the profile whose settings were used to test the new credential_process line.
+    `profile` is the one whose settings were used to test the new credential_process line.
     """
     path = os.path.realpath(config_path())
     switched: list[str] = []

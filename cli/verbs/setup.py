@@ -59,7 +59,7 @@ class VerbCommand(NamedTuple):
 
 
 class TpmFacts(NamedTuple):
-    """What the commands depend on: options for the TPM, free handles, and whether its owner has a password."""
+    """Facts about the TPM for the commands: its options, free handles, and whether the owner has a password."""
 
     options: list[str]
     handles: list[int]
@@ -73,7 +73,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Runs the commands that the user agrees to. Raises UsageError without a terminal, and their errors."""
+    """Runs the commands that the user agrees to. Raises their errors, and UsageError without a terminal."""
     if args.dry_run:
         return _show(args)
     if sys.stdin is None or not sys.stdin.isatty():
@@ -119,7 +119,7 @@ def _options(args: Settings) -> list[str]:
 
 
 def _show(args: Settings) -> int:
-    """Prints the commands, without the TPM and without questions."""
+    """Prints the commands of all steps; neither opens the TPM nor asks questions."""
     options, keys = _options(args), _find_keys()
     steps = [VerbCommand(enroll, "enroll", [f"--profile={name}", *options], name) for name in keys]
     print(shlex.join(["tpmwire", "doctor", *options]))
@@ -130,7 +130,7 @@ def _show(args: Settings) -> int:
 
 
 def _find_keys() -> dict[str, Plaintext]:
-    """Returns the long-term plaintext keys by profile; notes what is wrong with others."""
+    """Returns the long-term plaintext keys by profile; prints a note about each unusable key."""
     found = {}
     for name in load_config(os.environ):
         try:
@@ -166,7 +166,7 @@ def _enrolments(keys: dict[str, Plaintext], tpm: TpmFacts) -> list[VerbCommand]:
 
 
 def _imports(tpm: TpmFacts) -> list[VerbCommand]:
-    """Asks for a new access key; returns no step if the user has none."""
+    """Asks for a new access key id, and returns the commands that import the key; [] if the user has none."""
     print("\nNo profile has a plaintext key. To import a new access key, create one in IAM first.", flush=True)
     key_id = ask_line("Access key ID (empty: none)")
     if not key_id:
@@ -187,7 +187,7 @@ def _import_step(key_id: str, profile: str, tpm: TpmFacts) -> VerbCommand:
 
 
 def _run_step(step: VerbCommand) -> None:
-    """Runs a command of tpmwire in this process. On an interruption or an error, adds the profile's state."""
+    """Runs a command of tpmwire in this process. If it fails, adds the profile's state to the error."""
     parser = Parser(prog=f"tpmwire {step.verb}")
     step.module.configure(parser)
     try:
@@ -201,7 +201,7 @@ def _run_step(step: VerbCommand) -> None:
 
 
 def _state_of(profile: str) -> str:
-    """Returns what AWS programs use for the profile, by its files."""
+    """Returns text about the credentials that AWS programs now use for the profile, according to AWS's files."""
     try:
         process = read_setting(config_path(), section_of(profile), "credential_process") is not None
         plain = find_plaintext(profile) is not None

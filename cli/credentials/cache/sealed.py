@@ -3,7 +3,7 @@
 Layout: FORMAT, a description, refresh_at, day, nonce, salt, the sealed text, a tag. `root` is the TPM's HMAC of
 `label(nonce)`. From `root` and the salt, SP 800-108 (KDFa of TPM 2.0 Part 1, §11.4.10.2) derives a stream as long
 as the text, and a key for the tag. The tag is HMAC-SHA256 of all preceding bytes and the purpose of the cache.
-Encrypt-then-MAC from hashlib, since importing `cryptography` would cost a run more than everything else together.
+This encrypt-then-MAC needs hashlib only: importing `cryptography` would take longer than the rest of a run.
 """
 
 import hmac
