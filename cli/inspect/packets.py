@@ -1,139 +1,94 @@
-"""Network captures (pcap, pcapng): the TCP streams between programs and a software TPM. Needs dpkt."""
+"""Network captures (pcap, pcapng): the TCP segments in them. Needs dpkt."""
 
-import io
 import struct
 from collections.abc import Iterator
 from importlib import import_module
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 from ..terminal.messages import UsageError
-from .message import HEADER, Exchange, is_message
 
-__all__ = ["read_capture"]
+__all__ = ["End", "Segment", "is_capture", "read_segments"]
 
-SEND_COMMAND, HANDSHAKE, SESSION_END, STOP = 8, 15, 20, 21
-"""Operations of the reference simulator's protocol (TpmTcpProtocol.h)."""
+_PCAP = (b"\xa1\xb2\xc3\xd4", b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\x3c\x4d", b"\x4d\x3c\xb2\xa1")
+_PCAPNG = b"\x0a\x0d\x0d\x0a"
 
-
-def read_capture(data: bytes) -> Iterator[Exchange]:
-    """Returns the commands and responses of a capture, in the order of its connections. Raises UsageError."""
-    for first, second in _connections(data):
-        yield from _simulator(first, second) if first[:2] == b"\0\0" else _swtpm(first, second)
+LARGEST = 1 << 24
+"""Bytes of a packet or block; Wireshark accepts no larger ones either."""
 
 
-def _swtpm(sent: bytes, answered: bytes) -> Iterator[Exchange]:
-    """Yields the commands and responses of an swtpm connection, which sends them without framing."""
-    while size := _size(sent):
-        answer = answered[: _size(answered)]
-        yield sent[:size], answer
-        sent, answered = sent[size:], answered[len(answer) :]
+End = tuple[bytes, int]
+"""An end of a connection: address and port."""
 
 
-def _simulator(sent: bytes, answered: bytes) -> Iterator[Exchange]:
-    """Yields the commands and responses of a simulator connection.
+class Segment(NamedTuple):
+    """A TCP segment."""
 
-    A command follows operation, locality and size; a response stands between its size and a zero.
+    sender: End
+    receiver: End
+    sequence: int
+    acknowledged: int
+    flags: int
+    octets: bytes
+
+
+def is_capture(head: bytes) -> bool:
+    """Returns whether an input that begins with `head` is a network capture."""
+    return head[:4] in (*_PCAP, _PCAPNG)
+
+
+def read_segments(file: BinaryIO, name: str) -> Iterator[Segment]:
+    """Yields the TCP segments of a capture while it is read.
+
+    Raises UsageError for a damaged capture, for a truncated one after its last complete packet.
     """
-    while len(sent) >= 4:
-        operation = int.from_bytes(sent[:4], "big")
-        if operation == SEND_COMMAND:
-            end = 9 + int.from_bytes(sent[5:9], "big")
-            size = int.from_bytes(answered[:4], "big")
-            command, answer = sent[9:end], answered[4 : 4 + size]
-            if not is_message(command):
-                return
-            yield command, answer if is_message(answer) else b""
-            sent, answered = sent[end:], answered[4 + size + 4 :]
-        elif operation == HANDSHAKE:
-            sent, answered = sent[8:], answered[12:]
-        elif operation in (SESSION_END, STOP):
-            sent = sent[4:]
-        else:
-            return
-
-
-def _size(stream: bytes) -> int:
-    """Returns the size of the first message, header included; 0 if it is incomplete or not a TPM's."""
-    size = int.from_bytes(stream[2:6], "big")
-    return size if len(stream) >= HEADER and is_message(stream[:size]) else 0
-
-
-def _connections(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yields (sent, received) for each TCP connection, as the program sent and received them."""
-    open_now: dict[Any, Connection] = {}
-    found: list[Connection] = []
-    for here, there, segment in _segments(data):
-        ends = frozenset((here, there))
-        connection = open_now.get(ends)
-        begins = segment.flags & 0x12 == 0x02  # SYN without ACK
-        if connection is None or (begins and connection.first is not None):  # or its ports are reused
-            connection = open_now[ends] = Connection()
-            found.append(connection)
-        connection.add(here, segment)
-    for connection in found:
-        octets = [bytes(stream.octets) for stream in connection.in_order()]
-        first, second = (*octets, b"", b"")[:2]
-        # A recording that starts in the middle may begin with a response.
-        if first[:1] == b"\x80" and not any(first[6:HEADER]):
-            first, second = second, first[_size(first) :]
-        yield first, second
-
-
-class Connection:
-    """A TCP connection: its two streams by sender; `first` is the sender of the first data."""
-
-    def __init__(self) -> None:
-        self.first: Any = None
-        self._streams: dict[Any, Stream] = {}
-
-    def add(self, sender: Any, segment: Any) -> None:
-        """Adds a TCP segment to the stream of its sender."""
-        sequence = segment.seq + (segment.flags >> 1 & 1)  # takes one sequence number
-        self._streams.setdefault(sender, Stream(sequence)).add(sequence, bytes(segment.data))
-        if segment.data and self.first is None:
-            self.first = sender
-
-    def in_order(self) -> "list[Stream]":
-        """Returns both streams, beginning with that of `first`."""
-        return [self._streams[key] for key in sorted(self._streams, key=lambda key: key != self.first)]
-
-
-class Stream:
-    """One direction of a connection, reassembled from its segments."""
-
-    def __init__(self, sequence: int) -> None:
-        self.octets = bytearray()
-        self._start = sequence
-        self._early: dict[int, bytes] = {}
-
-    def add(self, sequence: int, octets: bytes) -> None:
-        """Adds a segment, in any order; drops repeated data."""
-        place = (sequence - self._start) & 0xFFFFFFFF
-        if place >= 1 << 31 or not octets:
-            return
-        self._early[place] = max(octets, self._early.get(place, b""), key=len)
-        for early in sorted(self._early):
-            if early > len(self.octets):
-                return
-            ahead = self._early.pop(early)
-            self.octets += ahead[len(self.octets) - early :]
-
-
-def _segments(data: bytes) -> Iterator[tuple[Any, Any, Any]]:
-    """Yields TCP segments with their ends (address, port). Raises UsageError."""
     try:
         dpkt: Any = import_module("dpkt")
     except ImportError as error:
         raise UsageError("reading network captures needs dpkt: pip install 'tpmwire[explain]'") from error
     try:
-        reader = dpkt.pcap.UniversalReader(io.BytesIO(data))
+        checked = _Blocks(file, name)
+        reader = (dpkt.pcapng if checked.is_pcapng else dpkt.pcap).Reader(checked)
         link = reader.datalink()
         for _, packet in reader:
             ip = _ip(dpkt, link, packet)
             if ip is not None and isinstance(ip.data, dpkt.tcp.TCP):
-                yield (ip.src, ip.data.sport), (ip.dst, ip.data.dport), ip.data
+                tcp = ip.data
+                yield Segment(
+                    (ip.src, tcp.sport), (ip.dst, tcp.dport), tcp.seq, tcp.ack, tcp.flags, bytes(tcp.data)
+                )
     except (dpkt.Error, ValueError, struct.error, IndexError, KeyError) as error:
-        raise UsageError(f"the capture is damaged, or in a format that dpkt does not support: {error}") from error
+        raise UsageError(
+            f"{name}: the capture is damaged, or in a format that dpkt does not support: {error}"
+        ) from error
+
+
+class _Blocks:
+    """A capture's stream, for dpkt's readers, which read a header and then a body, again and again.
+
+    Raises UsageError if a read returns less than expected, for which the readers would return a short packet.
+    """
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self._file, self._name = file, name
+        self._magic = file.read(4)
+        self._reads = 0
+        self.is_pcapng = self._magic == _PCAPNG
+
+    def read(self, size: int) -> bytes:
+        """Returns `size` bytes, or none at the end of the capture."""
+        if not 0 <= size <= LARGEST:
+            raise ValueError(f"a packet of {size} bytes")
+        octets = self._magic + self._file.read(size - len(self._magic))
+        self._magic = b""
+        # pcap has a header before its first pair of reads. The two reads of pcapng's first block are such a pair.
+        at_boundary = self._reads > 0 and self._reads % 2 == (0 if self.is_pcapng else 1)
+        self._reads += 1
+        if len(octets) < size and (octets or not at_boundary):
+            raise UsageError(
+                f"{self._name}: the capture is truncated: expected {size} bytes, got {len(octets)}; "
+                "only what comes before is explained"
+            )
+        return octets
 
 
 def _ip(dpkt: Any, link: int, packet: bytes) -> Any:

@@ -1,66 +1,98 @@
-"""Reads commands and responses from logs of swtpm and tpm2-tools, and from network captures."""
+"""Reads commands and responses from logs of swtpm and tpm2-tools, and from network captures, while they arrive."""
 
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ..terminal.messages import UsageError
-from .message import Exchange, is_message
-from .packets import read_capture
+from .connections import read_connections
+from .message import LARGEST, Exchange, is_message
+from .packets import is_capture, read_segments
+from .source import Source
 
-__all__ = ["LIMIT", "read_exchanges"]
+__all__ = ["LIMIT", "open_recording"]
 
-LIMIT = 64 << 20
-"""Maximum size of a recording in bytes."""
+LIMIT = 1 << 20
+"""Bytes of an input that is not a recording, and of the text before a log's first message."""
 
-_PCAP = (b"\xa1\xb2\xc3\xd4", b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\x3c\x4d", b"\x4d\x3c\xb2\xa1", b"\x0a\x0d\x0d\x0a")
+LINE = 1 << 16
+"""Bytes of a line; a longer one is read in parts."""
+
 _SWTPM = re.compile(rb"^(.*?)SWTPM_IO_(Read|Write): length (\d+)\s*$")
 _DUMP = re.compile(rb"^[0-9a-f]{4,8}: ([0-9a-f]{2,32}) ")
 _TCTI = re.compile(rb"\btcti\b|/tcti-|^\S+:tcti:")
 
 
-def read_exchanges(data: bytes) -> list[Exchange] | None:
-    """Returns the commands and responses of a recording, in order; None if it is not a recording.
+def open_recording(source: Source) -> "Iterator[Exchange] | bytes":
+    """Returns an iterator over the commands and responses of a recording; an input of another kind as bytes.
 
     Reads swtpm's log (`--log level=20`), the log of tpm2-tools (TSS2_LOG=tcti+debug), and pcap and pcapng with
-    swtpm or the reference simulator over TCP. Raises UsageError for a damaged recording, or one without a TPM.
+    swtpm or the reference simulator over TCP. Responses without a command are skipped. The iterator raises
+    UsageError for a damaged recording after its last complete message, and for a recording without a message.
     """
-    if data[:4] in _PCAP:
-        found = list(read_capture(data))
-    elif b"SWTPM_IO_" in data:
-        found = _pair_messages(_swtpm_log(data))
-    elif re.search(rb"(?m)^\w+:tcti:.*\(size=", data):
-        found = _pair_messages(_tcti_log(data))
-    else:
-        return None
+    if is_capture(source.head):
+        return _check_any(read_connections(read_segments(source.file, source.name)), source.name)
+    if source.head[:1] in (b"\x80", b"\x00"):  # a message in binary
+        return _whole(source)
+    read: list[bytes] = []
+    size = 0
+    while line := source.file.readline(LINE):
+        read.append(line)
+        size += len(line)
+        log = next((log for mark, log in _LOGS if mark.search(line)), None)
+        if log is not None:
+            lines = itertools.chain(read, iter(lambda: source.file.readline(LINE), b""))
+            return _check_any(_pair_messages(log(lines)), source.name)
+        if size > LIMIT:
+            # What follows may still be a log.
+            read, size = [], LIMIT + 1
+    if size > LIMIT:
+        raise UsageError(f"{source.name} has more than {LIMIT} bytes, and is not a recording")
+    return b"".join(read)
+
+
+def _whole(source: Source) -> bytes:
+    data = source.file.read(LIMIT + 1)
+    if len(data) > LIMIT:
+        raise UsageError(f"{source.name} has more than {LIMIT} bytes")
+    return data
+
+
+def _check_any(exchanges: Iterator[Exchange], name: str) -> Iterator[Exchange]:
+    """Yields the exchanges. Raises UsageError if there is none."""
+    found = False
+    for exchange in exchanges:
+        found = True
+        yield exchange
     if not found:
-        raise UsageError("the recording contains no TPM 2.0 command or response")
-    return found
+        raise UsageError(f"{name}: the recording contains no TPM 2.0 command or response")
 
 
-def _pair_messages(messages: Iterator[tuple[bool, bytes]]) -> list[Exchange]:
+def _pair_messages(messages: Iterator[tuple[bool, bytes]]) -> Iterator[Exchange]:
     """Pairs commands with their responses; skips a response without a command."""
-    found: list[Exchange] = []
+    waiting = b""
     for is_command, octets in messages:
-        if is_command:
-            found.append((octets, b""))
-        elif found and not found[-1][1]:
-            found[-1] = (found[-1][0], octets)
-    return found
+        if is_command and waiting:
+            yield waiting, b""
+        elif not is_command and waiting:
+            yield waiting, octets
+        waiting = octets if is_command else b""
+    if waiting:
+        yield waiting, b""
 
 
-def _swtpm_log(data: bytes) -> Iterator[tuple[bool, bytes]]:
+def _swtpm_log(lines: Iterator[bytes]) -> Iterator[tuple[bool, bytes]]:
     """Yields (whether it is a command, bytes) for each message in swtpm's log.
 
     Parses ` SWTPM_IO_Read: length 12` and the 12 bytes in the next lines, which have the same prefix.
     """
-    lines = iter(data.splitlines())
     for line in lines:
-        found = _SWTPM.match(line)
+        found = _SWTPM.match(line.rstrip(b"\r\n"))
         if found is None:
             continue
         prefix, size = found[1].rstrip(b" "), int(found[3])
         octets = b""
-        while len(octets) < size:
+        while len(octets) < size <= LARGEST:
             more = _hex(next(lines, b"end").removeprefix(prefix))
             if not more:
                 break
@@ -69,20 +101,27 @@ def _swtpm_log(data: bytes) -> Iterator[tuple[bool, bytes]]:
             yield found[2] == b"Read", octets[:size]
 
 
-def _tcti_log(data: bytes) -> Iterator[tuple[bool, bytes]]:
+def _tcti_log(lines: Iterator[bytes]) -> Iterator[tuple[bool, bytes]]:
     """Yields (whether it is a command, bytes) for each message in a log of tpm2-tools.
 
     Parses `… (size=22):` and the hex dump below. A message that was read in pieces is dumped again as a whole.
     """
     heading, octets = b"", b""
-    for line in [*data.splitlines(), b""]:
+    for line in itertools.chain(lines, [b""]):
         dump = _DUMP.match(line)
         if dump is not None:
-            octets += _hex(dump[1])
+            octets += _hex(dump[1]) if len(octets) <= LARGEST else b""
             continue
         if octets and is_message(octets) and _TCTI.search(heading) and b"read_all" not in heading:
             yield b"eceive" not in heading, octets
         heading, octets = line, b""
+
+
+_LOGS: list[tuple[re.Pattern[bytes], Callable[[Iterator[bytes]], Iterator[tuple[bool, bytes]]]]] = [
+    (re.compile(rb"SWTPM_IO_"), _swtpm_log),
+    (re.compile(rb"^\w+:tcti:.*\(size="), _tcti_log),
+]
+"""The logs: what a line of each has, and its reader."""
 
 
 def _hex(text: bytes) -> bytes:

@@ -3,7 +3,7 @@
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tpmwire.explain import Node, as_text
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["printer"]
 
 
-def printer(choice: str) -> Callable[[Iterable[Node]], None]:
-    """Returns a function that prints trees to standard output, for --color auto, always or never.
+def printer(choice: str) -> Callable[[Node], None]:
+    """Returns a function that prints a tree to standard output, for --color auto, always or never.
 
     Raises UsageError. auto means color on a terminal, if rich is installed and NO_COLOR is unset or empty
     (no-color.org).
@@ -40,11 +40,11 @@ def _terminal_takes_colour() -> bool:
     return sys.stdout is not None and sys.stdout.isatty() and not dumb and not os.environ.get("NO_COLOR")
 
 
-def _plain(trees: Iterable[Node]) -> None:
-    print("\n\n".join(map(as_text, trees)))
+def _plain(tree: Node) -> None:
+    print(as_text(tree))
 
 
-def _coloured(trees: Iterable[Node]) -> None:
+def _coloured(tree: Node) -> None:
     from rich.console import Console  # noqa: PLC0415 - an optional package
     from rich.text import Text  # noqa: PLC0415 - likewise
 
@@ -52,17 +52,12 @@ def _coloured(trees: Iterable[Node]) -> None:
     console = Console(
         file=text, force_terminal=True, color_system="standard", no_color=False, highlight=False, width=80
     )
-    for number, tree in enumerate(trees):
-        if number:
-            console.print()
-        for line in lines(tree):
-            # Lines are not wrapped, like plain text: the terminal wraps them, and copied lines stay whole.
-            console.print(_styled(line, Text()), soft_wrap=True)
-        # Written as bytes, since `streams.printed` would escape the control characters of the colors.
-        sys.stdout.flush()
-        sys.stdout.buffer.write(text.getvalue().encode(sys.stdout.encoding, "backslashreplace"))
-        text.seek(0)
-        text.truncate()
+    for line in lines(tree):
+        # Lines are not wrapped, like plain text: the terminal wraps them, and copied lines stay whole.
+        console.print(_styled(line, Text()), soft_wrap=True)
+    # Written as bytes, since `streams.printed` would escape the control characters of the colors.
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.getvalue().encode(sys.stdout.encoding, "backslashreplace"))
 
 
 def _styled(line: Line, text: "Text") -> "Text":

@@ -43,7 +43,7 @@ class _Screen(io.TextIOWrapper):
     """A text stream that writes printable text only."""
 
     def write(self, text: str) -> int:
-        if text.isprintable():
+        if text.replace("\n", "").isprintable():
             return super().write(text)
         return super().write("\n".join(printable(line, "\t") for line in text.split("\n")))
 

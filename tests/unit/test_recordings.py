@@ -12,17 +12,21 @@ from pathlib import Path
 import dpkt
 import pytest
 
-from cli.inspect.recordings import read_exchanges
+from cli.inspect.recordings import open_recording
+from cli.inspect.source import Source
 from cli.terminal.messages import UsageError
 from cli.toolbox import main
+from tests.support.captures import COMMAND, ERROR, FROM, RESPONSE, TO, frame, recorded
 from tpmwire.explain import explain_command, explain_response
 from tpmwire.explain.html import as_html
 
 Talk = list[tuple[bytes, bytes]]
 
-COMMAND = bytes.fromhex("80010000000c0000017b0010")
-RESPONSE = bytes.fromhex("80010000001c000000000010") + bytes(range(16))
-ERROR = bytes.fromhex("80010000000a00000095")
+
+def read_exchanges(data: bytes) -> Talk | None:
+    """The exchanges of a recording; None for another input."""
+    recording = open_recording(Source("the recording", io.BytesIO(data)))
+    return None if isinstance(recording, bytes) else list(recording)
 
 
 @pytest.fixture(scope="module")
@@ -65,24 +69,6 @@ def test_a_log_with_a_prefix_that_is_cut(logs: tuple[bytes, bytes, bytes]) -> No
     last = swtpm.rindex(b"SWTPM_IO_Write")
     cut = read_exchanges(swtpm[: last + 60])
     assert cut == [*told[:-1], (told[-1][0], b"")]
-
-
-def frame(way: tuple[int, int], seq: int, flags: int = 0x10, data: bytes = b"") -> bytes:
-    """An Ethernet frame of a TCP segment."""
-    tcp = dpkt.tcp.TCP(sport=way[0], dport=way[1], seq=seq & 0xFFFFFFFF, flags=flags, data=data)
-    ip = dpkt.ip.IP(src=b"\x7f\0\0\1", dst=b"\x7f\0\0\1", p=6, data=tcp, len=20 + len(tcp))
-    return bytes(dpkt.ethernet.Ethernet(data=ip, type=dpkt.ethernet.ETH_TYPE_IP))
-
-
-def recorded(frames: list[bytes], writer: type = dpkt.pcap.Writer) -> bytes:
-    file = io.BytesIO()
-    out = writer(file)
-    for number, packet in enumerate(frames):
-        out.writepkt(packet, ts=1_700_000_000 + number)
-    return file.getvalue()
-
-
-TO, FROM = (40000, 2321), (2321, 40000)
 
 
 def conversation(asked: bytes, answered: bytes, *, start: int = 1000) -> list[bytes]:

@@ -5,8 +5,17 @@ print(as_text(tree))
 """
 
 from .message import explain_command, explain_response
-from .recording import Recording, explain_recording
+from .recording import Recording, explain_recording, explain_stream
 from .show import as_json, as_text
 from .tree import Node
 
-__all__ = ["Node", "Recording", "as_json", "as_text", "explain_command", "explain_recording", "explain_response"]
+__all__ = [
+    "Node",
+    "Recording",
+    "as_json",
+    "as_text",
+    "explain_command",
+    "explain_recording",
+    "explain_response",
+    "explain_stream",
+]

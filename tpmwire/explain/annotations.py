@@ -60,9 +60,8 @@ def attach_key(tree: Node | None, session: TracedSession) -> None:
         node.octets = session.keys[0].session_key.reveal()
         node.text = session.keys[0].formula
     else:
-        node.text = f"{session.keys[0].formula}; {len(session.keys)} are possible"
-        # Filled in as soon as a later HMAC shows which key is right.
-        session.key_node = node
+        node.text = f"{session.keys[0].formula}; {len(session.keys)} are possible: see its first valid HMAC"
+        session.key_unknown = True
     tree.beside.append(node)
 
 
@@ -79,10 +78,12 @@ def attach_verdict(asked: Node, answered: Node | None, index: int, verdict: Verd
         else:
             said = verdict.reason.partition("; ")[2] or verdict.reason
         node.text = f"{node.text}; {said}"
-    if verdict.key is not None and (verdict.command or verdict.response) and wants.key_node is not None:
-        wants.key_node.octets = verdict.key.session_key.reveal()
-        wants.key_node.text = verdict.key.formula
-        wants.key_node = None
+    if verdict.key is not None and (verdict.command or verdict.response) and wants.key_unknown:
+        proven = asked if verdict.command or answered is None else answered
+        key = Node("sessionKey", len(proven.octets), verdict.key.session_key.reveal(), "", verdict.key.formula)
+        key.spec, key.secret = "Part 1 §19.6.8", True
+        proven.beside.append(key)
+        wants.key_unknown = False
 
 
 def attach_digest(tree: Node | None, digest: bytes | None, formula: str) -> None:

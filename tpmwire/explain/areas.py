@@ -1,14 +1,16 @@
 """Splits a message into its areas, as bytes for HMACs and ciphers."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from ..errors import WireError
 from ..record import Record
+from ..spec.command import Command
 from ..spec.constants import TPM_ST
 from ..wire import authorizations, join, opened, read_handles
 
-__all__ = ["MessageAreas", "first_content", "join_values", "replace_first", "split_message"]
+__all__ = ["MessageAreas", "authorized_places", "first_content", "join_values", "replace_first", "split_message"]
 
 
 class MessageAreas(NamedTuple):
@@ -18,6 +20,12 @@ class MessageAreas(NamedTuple):
     parameters: bytes
     offset: int
     authorizations: Sequence[Any]
+
+
+@cache
+def authorized_places(kind: type[Command]) -> tuple[int, ...]:
+    """Returns the indices of the handles that need an authorization."""
+    return tuple(place for place, (_, role) in enumerate(kind.handle_fields()) if role.authorized)
 
 
 def split_message(data: bytes, kind: type[Record], auth: Any, *, command: bool) -> MessageAreas:

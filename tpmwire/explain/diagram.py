@@ -1,6 +1,6 @@
 """A session as a sequence diagram in SVG: program and TPM side by side, time downwards."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import escape
 
 from .session_history import SessionHistory, Step
@@ -23,16 +23,13 @@ svg.life { width: 100%; max-width: 47.5rem; height: auto; font: 12px system-ui, 
 """
 
 
-def diagram(history: SessionHistory) -> str:
-    """Returns the picture as SVG.
-
-    Each step links to the section of its command: `#m` and the number of its tree.
-    """
-    return "".join(_picture(history))
+def diagram(history: SessionHistory, link: Callable[[int], str]) -> str:
+    """Returns the picture as SVG. Each step links to its command: `link` returns the URL of a tree's section."""
+    return "".join(_picture(history, link))
 
 
-def _picture(history: SessionHistory) -> Iterator[str]:
-    last = TOP + ROW * len(history.steps)
+def _picture(history: SessionHistory, link: Callable[[int], str]) -> Iterator[str]:
+    last = TOP + ROW * (len(history.steps) + bool(history.omitted))
     height = last + ROW
     yield f'<svg class="life" viewBox="0 0 {WIDTH} {height}" role="img"><title>{escape(history.title)}</title>'
     for x, name in ((PROGRAM, "program"), (TPM, "TPM")):
@@ -41,7 +38,10 @@ def _picture(history: SessionHistory) -> Iterator[str]:
     bottom = last if history.ended else height
     yield f'<line class="alive" x1="{TPM}" y1="{TOP + ROW - 10}" x2="{TPM}" y2="{bottom}"></line>'
     for number, step in enumerate(history.steps, 1):
-        yield from _row(step, TOP + ROW * number - 8)
+        yield from _row(step, TOP + ROW * number - 8, link)
+    if history.omitted:
+        text = f"{history.omitted} more commands are not drawn"
+        yield f'<text class="dim" x="{PROGRAM + 10}" y="{last - 13}">{text}</text>'
     if history.ended:
         ends = ((-7, 7), (7, -7))
         yield "".join(
@@ -54,12 +54,12 @@ def _picture(history: SessionHistory) -> Iterator[str]:
     yield "</svg>"
 
 
-def _row(step: Step, y: int) -> Iterator[str]:
+def _row(step: Step, y: int, link: Callable[[int], str]) -> Iterator[str]:
     kind = "step refused" if step.ok is False else "step"
     said = step.text or (f"policyDigest {step.digest.hex()[:12]}…" if step.digest else "a step of the policy")
     if step.ok is False:
         said = f"{said}: refused"
-    yield f'<g class="{kind}"><a href="#m{step.place}">'
+    yield f'<g class="{kind}"><a href="{escape(link(step.place))}">'
     yield f'<text x="{PROGRAM + 10}" y="{y - 5}">{escape(step.name)}: {escape(said)}</text></a>'
     if step.verdict:
         bad = ' class="bad"' if "not" in step.verdict else ' class="dim"'

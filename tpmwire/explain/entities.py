@@ -9,6 +9,7 @@ from ..spec.command import Command
 from ..spec.constants import TPM_CC
 from ..spec.properties import TPMA_NV
 from ..spec.storage import TPMS_NV_PUBLIC
+from .bounds import Recent
 
 __all__ = ["Entities"]
 
@@ -35,11 +36,11 @@ class Entities:
         self._auths: list[Secret] = []
         for auth in (EMPTY_AUTH, *auths):
             self._add(auth)
-        self._by_handle: dict[int, Secret] = {}
-        self._names: dict[int, bytes] = {}
-        self._indices: dict[int, TPMS_NV_PUBLIC] = {}
-        self._privates: dict[bytes, Secret] = {}
-        self._contexts: dict[bytes, tuple[bytes | None, Secret | None]] = {}
+        self._by_handle: Recent[int, Secret] = Recent()
+        self._names: Recent[int, bytes] = Recent()
+        self._indices: Recent[int, TPMS_NV_PUBLIC] = Recent()
+        self._privates: Recent[bytes, Secret] = Recent()
+        self._contexts: Recent[bytes, tuple[bytes | None, Secret | None]] = Recent()
 
     def name(self, handle: int) -> bytes | None:
         """Returns the Name of the entity at a handle; None if the recording does not have it."""

@@ -1,16 +1,17 @@
-"""Explanations as a self-contained HTML page that highlights the bytes of a field, and the field of a byte.
+"""Explanations as self-contained HTML pages that highlight the bytes of a field, and the field of a byte.
 
-The page begins with the sessions of a recording. Each has a diagram of its commands, and its policy step by step.
+A page begins with the sessions of a recording. Each has a diagram of its commands, and its policy step by step.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from html import escape
 
+from .bounds import SESSIONS
 from .diagram import STYLE, diagram
 from .session_history import SessionHistory
 from .tree import Node
 
-__all__ = ["as_html"]
+__all__ = ["as_html", "html_page", "html_section", "html_sessions"]
 
 _STYLE = f"""{STYLE}
 .policy td {{ padding: .1rem .8rem .1rem 0; vertical-align: top; }}
@@ -71,10 +72,16 @@ def as_html(
 
     The page loads nothing and sends nothing.
     """
+    sections = (html_section(tree, number) for number, tree in enumerate(trees))
+    return html_page(title, [html_sessions(histories), *sections])
+
+
+def html_page(title: str, parts: Iterable[str], pointing: bool = True) -> str:
+    """Returns a page with these parts of its body, in HTML; `pointing` says whether they contain messages."""
     # A recording may be hostile, so its text is escaped, and the page's policy forbids loading anything.
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-    sessions = "\n".join("".join(_history(history)) for history in histories)
-    body = "\n".join("".join(_section(tree, number)) for number, tree in enumerate(trees))
+    body = "\n".join(parts)
+    hint = "<p>Point at a field to see its bytes, or at bytes to see their field.</p>" if pointing else ""
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -86,8 +93,7 @@ def as_html(
 </head>
 <body>
 <h1>{escape(title)}</h1>
-<p>Point at a field to see its bytes, or at bytes to see their field.</p>
-{sessions}
+{hint}
 {body}
 <footer>Sections are those of the TPM 2.0 Library Specification of the Trusted Computing Group.</footer>
 <script>{_SCRIPT}</script>
@@ -96,23 +102,31 @@ def as_html(
 """
 
 
-def _history(history: SessionHistory) -> Iterator[str]:
-    yield f'<section class="life-of"><h2>{escape(history.title)}</h2>{diagram(history)}'
+def html_sessions(
+    histories: Sequence[SessionHistory], link: Callable[[int], str] = lambda place: f"#m{place}"
+) -> str:
+    """Returns the HTML of the sessions. `link` returns the URL of the section of the tree with a number."""
+    sections = ["".join(_history(history, link)) for history in histories]
+    if len(histories) == SESSIONS:
+        sections.append(f"<p>Further sessions are not drawn: the recording has {SESSIONS} or more.</p>")
+    return "\n".join(sections)
+
+
+def _history(history: SessionHistory, link: Callable[[int], str]) -> Iterator[str]:
+    yield f'<section class="life-of"><h2>{escape(history.title)}</h2>{diagram(history, link)}'
     if history.policy:
         yield '<table class="policy"><tr><th>step</th><th>command</th><th>policyDigest after it</th></tr>'
     for number, step in enumerate(history.policy, 1):
-        given = [node for node in step.tree.children[3:] if node.text] if step.tree is not None else []
-        values = "; ".join(f"{node.name} {_short(node)}" for node in given if "ession" not in node.name)
-        yield f'<tr><td>{number}</td><td><a href="#m{step.place}">{escape(step.name)}</a> {escape(values)}</td>'
+        name = f'<a href="{escape(link(step.place))}">{escape(step.name)}</a>'
+        yield f"<tr><td>{number}</td><td>{name} {escape(step.inputs or '')}</td>"
         digest = step.digest.hex() if step.digest is not None else "unknown: not in this recording"
         yield f"<td><code>{digest}</code> <i>{escape(step.formula)}</i></td></tr>"
     yield "</table></section>" if history.policy else "</section>"
 
 
-def _short(node: Node) -> str:
-    """Returns a parameter's meaning in a few words; for a list of one element, that of the element."""
-    elements = [child.text for child in node.children if child.name.startswith("[")]
-    return ", ".join(elements) if len(elements) == 1 else node.text
+def html_section(tree: Node, number: int) -> str:
+    """Returns the HTML of a message, with the anchor `m` and its number."""
+    return "".join(_section(tree, number))
 
 
 def _section(tree: Node, number: int) -> Iterator[str]:

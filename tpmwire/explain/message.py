@@ -1,6 +1,7 @@
 """Trees of whole messages: header, handles, authorizations, parameters (Part 1, §18; Part 3, §4)."""
 
 import contextlib
+from functools import cache
 from typing import Any
 
 from ..errors import DecodeError, TpmError
@@ -134,6 +135,7 @@ def _authorizations(walk: Walk, kind: type[Record], size: int) -> int:
     return attributes
 
 
+@cache
 def _areas(kind: type[Record]) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
     """Returns the fields of the handle area and those of the parameter area."""
     fields = kind.fields()

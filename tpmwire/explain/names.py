@@ -120,7 +120,11 @@ def _names() -> dict[int, str]:
 
 def type_name(declared: Any) -> str:
     """Returns the standard's name of an annotation's or a wire's type; empty for types without a name."""
-    wire = wire_of(declared)
+    return _type_name(wire_of(declared))
+
+
+@cache
+def _type_name(wire: Any) -> str:
     name = _names().get(id(wire))
     if name is not None:
         # TPMA_OBJECT_BITS and the like are fields of type TPMA_OBJECT, whose name is the standard's.
@@ -137,8 +141,12 @@ def type_name(declared: Any) -> str:
 
 def section(declared: Any) -> str:
     """Returns the section of the standard that defines a type, as `Part 2 §12.2.4`; empty if unknown."""
-    wire = wire_of(declared)
-    number = _SECTIONS.get(type_name(declared))
+    return _section(wire_of(declared))
+
+
+@cache
+def _section(wire: Any) -> str:
+    number = _SECTIONS.get(type_name(wire))
     if number is None and isinstance(wire, Struct):
         number = _cited(wire.record)
     if number is None and isinstance(wire, Number):
@@ -164,12 +172,14 @@ def constant_name(member: IntEnum) -> str:
     return "TPM_RS_PW" if name == "TPM_RH_PW" else name
 
 
+@cache
 def field_name(name: str) -> str:
     """Returns the standard's name of a field: `authPolicy` for `auth_policy`, `nonceTPM`, `curveID`."""
     first, *others = name.rstrip("_").split("_")
     return first + "".join(part.upper() if part in _CAPITALS else part[:1].upper() + part[1:] for part in others)
 
 
+@cache
 def purpose(kind: type[Record] | None) -> str:
     """Returns the first paragraph of a class's docstring, with the standard's names of fields."""
     text = " ".join(((kind.__doc__ if kind else None) or "").split("\n\n", maxsplit=1)[0].split())

@@ -1,24 +1,28 @@
-"""Explains a whole recording, with the values that depend on earlier messages.
+"""Explains a recording, with the values that depend on earlier messages.
 
 recording = explain_recording([(command, response), ...], salts=[Secret(salt)], auths=[Secret(b"password")])
 for tree in recording.trees:
     print(as_text(tree))
+
+`explain_stream` does the same for a recording of any length, and holds no more than its current message.
 """
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from ..errors import EncodeError, WireError
 from ..record import Record
 from ..secret import EMPTY_AUTH, Secret
-from ..spec.command import Command, command_class
+from ..spec.command import Command, command_class, role_of
 from ..spec.commands.sessions import StartAuthSession
 from ..spec.constants import TPM_CC, TPM_RH, TPM_SE, TPM_ST, TPMA_SESSION
 from ..spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
 from ..wire import first_parameter, parse_response
 from .annotations import attach_digest, attach_key, attach_plain, attach_verdict
-from .areas import MessageAreas, first_content, join_values, replace_first, split_message
+from .areas import MessageAreas, authorized_places, first_content, join_values, replace_first, split_message
+from .bounds import SESSIONS, Recent
 from .entities import Entities
 from .message import explain_command, explain_response
 from .policies import policy_digest
@@ -26,7 +30,7 @@ from .session_history import SessionHistory, Step
 from .traced_session import SessionAuth, TracedSession, Verdict, encrypting, judge_hmacs
 from .tree import Node
 
-__all__ = ["Recording", "explain_recording"]
+__all__ = ["Recording", "explain_recording", "explain_stream"]
 
 
 class Recording:
@@ -36,17 +40,9 @@ class Recording:
         self.trees: list[Node] = []
         self.histories: list[SessionHistory] = []
 
-    def extend(self, other: "Recording") -> None:
-        """Appends another recording."""
-        for history in other.histories:
-            for step in history.steps:
-                step.place += len(self.trees)
-        self.trees += other.trees
-        self.histories += other.histories
-
 
 def explain_recording(
-    exchanges: Sequence[tuple[bytes, bytes]], salts: Sequence[Secret] = (), auths: Sequence[Secret] = ()
+    exchanges: Iterable[tuple[bytes, bytes]], salts: Sequence[Secret] = (), auths: Sequence[Secret] = ()
 ) -> Recording:
     """Returns the explanation of commands with their responses (empty for a missing response). Never raises.
 
@@ -54,31 +50,72 @@ def explain_recording(
     Both decrypt parameters and verify HMACs.
     """
     recording = Recording()
-    follower = _Follower(recording, salts, Entities(tuple(auths)))
-    for command, response in exchanges:
-        follower.exchange(command, response)
+    recording.trees += explain_stream(exchanges, salts, auths, recording.histories)
     return recording
 
 
-class _Follower:
-    def __init__(self, recording: Recording, salts: Sequence[Secret], entities: Entities) -> None:
-        self._recording, self._salts, self._entities = recording, salts, entities
-        self._sessions: dict[int, TracedSession] = {}
-        self._histories: dict[int, SessionHistory] = {}
+def explain_stream(
+    exchanges: Iterable[tuple[bytes, bytes]],
+    salts: Sequence[Secret] = (),
+    auths: Sequence[Secret] = (),
+    histories: list[SessionHistory] | None = None,
+    place: int = 0,
+) -> Iterator[Node]:
+    """Yields the trees of commands and responses while `exchanges` is read. Raises only the errors of `exchanges`.
 
-    def exchange(self, command: bytes, response: bytes) -> None:
-        """Explains a command and its response: adds their trees, and the values derived from them."""
-        place = len(self._recording.trees)
+    The other arguments are those of `explain_recording`. The histories of the first 1000 sessions are appended to
+    `histories`; in them, the first tree has the index `place`. The memory needed does not grow with the recording,
+    except for the histories.
+    """
+    follower = _Follower(histories, salts, Entities(tuple(auths)))
+    for command, response in exchanges:
+        trees = follower.explain(command, response, place)
+        place += len(trees)
+        yield from trees
+
+
+class _Follower:
+    def __init__(
+        self, histories: list[SessionHistory] | None, salts: Sequence[Secret], entities: Entities
+    ) -> None:
+        self._recorded, self._salts, self._entities = histories, salts, entities
+        self._sessions: Recent[int, TracedSession] = Recent()
+        self._histories: Recent[int, SessionHistory] = Recent()
+
+    def explain(self, command: bytes, response: bytes, place: int) -> list[Node]:
+        """Explains a command and its response: returns their trees, with the values derived from them."""
         asked = explain_command(command)
-        self._recording.trees.append(asked)
-        answered = None
-        if response:
-            answered = explain_response(response, command)
-            self._recording.trees.append(answered)
-        if asked.error or (answered is not None and answered.error):
-            return
-        with contextlib.suppress(WireError):
-            _One(self, command, response, asked, answered, place).run()
+        answered = explain_response(response, command) if response else None
+        if not asked.error and (answered is None or not answered.error):
+            with contextlib.suppress(WireError):
+                _One(self, command, response, asked, answered, place).run()
+        return [asked] if answered is None else [asked, answered]
+
+    def history(self, handle: int, session: TracedSession | None) -> SessionHistory:
+        """Returns the history of the session at a handle, a new one if it has none."""
+        history = self._histories.get(handle)
+        if history is None:
+            history = SessionHistory(handle, session.start if session is not None else None)
+            self._histories[handle] = history
+            if self._recorded is not None and len(self._recorded) < SESSIONS:
+                self._recorded.append(history)
+        return history
+
+    def note(self, handle: int, step: Step) -> None:
+        """Adds a step to the history of a session, which must have one."""
+        if self._recorded is not None:
+            self._histories[handle].add(step)
+
+
+_NO_SESSIONS = TPM_ST.NO_SESSIONS.to_bytes(2, "big")
+
+
+@cache
+def _refers_to_entities(kind: type[Command]) -> bool:
+    """Returns whether a command has something to do with an entity that later commands may use."""
+    if kind.code == TPM_CC.FlushContext:  # its handle is a parameter
+        return True
+    return any(role_of(annotation) for _, annotation in [*kind.fields(), *kind.Response.fields()])
 
 
 class _One:
@@ -95,7 +132,7 @@ class _One:
 
     def run(self) -> None:
         kind = command_class(self._code)
-        if kind is None:
+        if kind is None or (self._command[:2] == _NO_SESSIONS and not _refers_to_entities(kind)):
             return
         sent = split_message(self._command, kind, TPMS_AUTH_COMMAND, command=True)
         succeeded = bool(self._response) and not any(self._response[6:10])
@@ -122,7 +159,7 @@ class _One:
 
     def _verdicts(self, kind: type[Command], sent: MessageAreas, got: MessageAreas | None) -> list[Verdict | None]:
         """Returns a verdict for each authorization; None for passwords and sessions without a recorded start."""
-        wanted = sum(role.authorized for _, role in kind.handle_fields())
+        wanted = len(authorized_places(kind))
         verdicts: list[Verdict | None] = []
         for index, auth in enumerate(sent.authorizations):
             session = self._f._sessions.get(auth.session_handle)
@@ -157,8 +194,7 @@ class _One:
 
     @staticmethod
     def _entity(kind: type[Command], sent: MessageAreas, index: int) -> int:
-        places = [place for place, (_, role) in enumerate(kind.handle_fields()) if role.authorized]
-        return sent.handles[places[index]]
+        return sent.handles[authorized_places(kind)[index]]
 
     def _extra_nonces(self, sent: MessageAreas, index: int, wanted: int) -> list[bytes]:
         """Returns the nonces of encrypting sessions, which the first authorization covers (Part 1, §19.6.5)."""
@@ -231,7 +267,7 @@ class _One:
         """Returns candidates for the entity's authValue in the cipher's key, and whether it is certain."""
         kind = command_class(self._code)
         assert kind is not None
-        if index >= sum(role.authorized for _, role in kind.handle_fields()):
+        if index >= len(authorized_places(kind)):
             return [EMPTY_AUTH], True
         if verdict.with_auth or session.wants_password or session.start.session_type != TPM_SE.POLICY:
             return [verdict.auth], True
@@ -243,35 +279,26 @@ class _One:
         self, kind: type[Command], sent: MessageAreas, got: MessageAreas | None, verdicts: list[Verdict | None]
     ) -> None:
         """Updates the nonces, and adds the uses to the histories of the sessions."""
-        wanted = sum(role.authorized for _, role in kind.handle_fields())
+        wanted = len(authorized_places(kind))
         for index, auth in enumerate(sent.authorizations):
             handle = auth.session_handle
             if handle == TPM_RH.PW:
                 continue
             entity = self._entity(kind, sent, index) if index < wanted else None
             session = self._f._sessions.get(handle)
-            history = self._history(handle, session)
-            ended = got is not None and not auth.session_attributes & TPMA_SESSION.CONTINUE_SESSION
-            history.steps.append(
-                Step.use(self._place, self._code, entity, auth.session_attributes, self._answered, verdicts[index])
+            self._f.history(handle, session)
+            step = Step.use(
+                self._place, self._code, entity, auth.session_attributes, self._answered, verdicts[index]
             )
+            step.ends = got is not None and not auth.session_attributes & TPMA_SESSION.CONTINUE_SESSION
+            self._f.note(handle, step)
             if session is not None and got is not None and index < len(got.authorizations):
                 session.nonce_tpm = got.authorizations[index].nonce
                 if wanted and index < wanted:
                     session.restart()
-            if ended:
-                history.steps[-1].ends = True
+            if step.ends:
                 self._f._sessions.pop(handle, None)
                 self._f._histories.pop(handle, None)
-
-    def _history(self, handle: int, session: TracedSession | None) -> SessionHistory:
-        history = self._f._histories.get(handle)
-        if history is None:
-            history = self._f._histories[handle] = SessionHistory(
-                handle, session.start if session is not None else None
-            )
-            self._f._recording.histories.append(history)
-        return history
 
     def _sessions_by(self, command: Any, answer: Any) -> None:
         """Updates the sessions that a command starts, flushes, saves or loads."""
@@ -284,20 +311,18 @@ class _One:
                 session = TracedSession(command, answer.nonce_tpm, self._f._salts, self._entities)
                 self._f._sessions[handle] = session
                 attach_key(self._answered, session)
-            history = self._history(handle, session)
-            history.start = command
-            history.steps.append(Step(self._place, self._code, "opens it", ok=True))
+            self._f.history(handle, session).start = command
+            self._f.note(handle, Step(self._place, self._code, "opens it", ok=True))
         elif self._code == TPM_CC.FlushContext and command.flush_handle in self._f._histories:
             handle = command.flush_handle
+            self._f.note(handle, Step(self._place, self._code, "closes it", ok=True, ends=True))
             self._f._sessions.pop(handle, None)
-            history = self._f._histories.pop(handle)
-            history.steps.append(Step(self._place, self._code, "closes it", ok=True, ends=True))
+            self._f._histories.pop(handle)
         elif self._code == TPM_CC.ContextSave and command.save_handle in self._f._histories:
-            history = self._f._histories[command.save_handle]
-            history.steps.append(Step(self._place, self._code, "takes it out of the TPM's memory", ok=True))
+            step = Step(self._place, self._code, "takes it out of the TPM's memory", ok=True)
+            self._f.note(command.save_handle, step)
         elif self._code == TPM_CC.ContextLoad and answer.loaded_handle in self._f._histories:
-            history = self._f._histories[answer.loaded_handle]
-            history.steps.append(Step(self._place, self._code, "brings it back", ok=True))
+            self._f.note(answer.loaded_handle, Step(self._place, self._code, "brings it back", ok=True))
 
     def _policy(self, command: Any) -> None:
         """Computes policyDigest after a policy command, and adds it to the response and the session's history."""
@@ -327,6 +352,7 @@ class _One:
             elif self._code == TPM_CC.PolicyPassword:
                 session.wants_auth_value = False
         attach_digest(self._answered, session.policy_digest, formula)
-        step = Step(self._place, self._code, "", ok=True)
-        step.digest, step.formula, step.tree = session.policy_digest, formula or source, self._asked
-        self._history(handle, session).steps.append(step)
+        self._f.history(handle, session)
+        self._f.note(
+            handle, Step.policy(self._place, self._code, self._asked, session.policy_digest, formula or source)
+        )

@@ -4,6 +4,7 @@ from typing import Any
 
 from ..spec.constants import TPM_ALG, TPM_CC, TPM_RH, TPM_SE, TPMA_SESSION
 from ..spec.structures import TPMT_SYM_DEF
+from .bounds import STEPS
 from .meanings import command_name, handle_words
 from .tree import Node
 
@@ -22,7 +23,8 @@ class Step:
 
     `place` is the index of the command's tree in the recording. `text` describes the event. `ok` says whether the
     TPM executed the command (None without a response). `ends` says whether the step closes the session. A step of
-    a policy has the policyDigest after it (None if unknown), its formula, and the command's tree.
+    a policy has `inputs`, the command's parameters in words, the policyDigest after it (None if unknown), and its
+    formula.
     """
 
     def __init__(self, place: int, code: int, text: str, *, ok: bool | None, ends: bool = False) -> None:
@@ -34,7 +36,7 @@ class Step:
         self.verdict = ""
         self.digest: bytes | None = None
         self.formula = ""
-        self.tree: Node | None = None
+        self.inputs: str | None = None
 
     @property
     def name(self) -> str:
@@ -58,19 +60,42 @@ class Step:
             step.verdict = "" if not found else "HMACs hold" if all(found) else "an HMAC does not hold"
         return step
 
+    @classmethod
+    def policy(cls, place: int, code: TPM_CC, asked: Node, digest: bytes | None, formula: str) -> "Step":
+        """Returns the step for a policy command, whose tree is `asked`."""
+        step = cls(place, code, "", ok=True)
+        values = [node for node in asked.children[3:] if node.text and "ession" not in node.name]
+        step.inputs = "; ".join(f"{node.name} {_short(node)}" for node in values)
+        step.digest, step.formula = digest, formula
+        return step
+
+
+def _short(node: Node) -> str:
+    """Returns a parameter's meaning in a few words; for a list of one element, that of the element."""
+    elements = [child.text for child in node.children if child.name.startswith("[")]
+    return ", ".join(elements) if len(elements) == 1 else node.text
+
 
 class SessionHistory:
-    """A session: its handle, the command that opened it (None if before the recording), and its steps in order."""
+    """A session: its handle, the command that opened it (None if before the recording), and its steps in order.
+
+    `omitted` counts the steps after the first `STEPS`. `ended` says whether the recording has the session's end.
+    """
 
     def __init__(self, handle: int, start: Any) -> None:
         self.handle = handle
         self.start = start
         self.steps: list[Step] = []
+        self.omitted = 0
+        self.ended = False
 
-    @property
-    def ended(self) -> bool:
-        """Returns whether the recording has the end of the session."""
-        return bool(self.steps) and self.steps[-1].ends
+    def add(self, step: Step) -> None:
+        """Adds a step."""
+        self.ended = step.ends
+        if len(self.steps) < STEPS:
+            self.steps.append(step)
+        else:
+            self.omitted += 1
 
     @property
     def title(self) -> str:
@@ -87,4 +112,4 @@ class SessionHistory:
     @property
     def policy(self) -> list[Step]:
         """The steps of the policy, in order."""
-        return [step for step in self.steps if step.tree is not None]
+        return [step for step in self.steps if step.inputs is not None]

@@ -49,34 +49,37 @@ class Line(NamedTuple):
 
 def lines(node: Node, *, secrets: bool = True) -> Iterator[Line]:
     """Yields the lines of `as_text` split into their parts, for coloured output."""
-    yield from _lines(node if secrets else _hidden(node), 0, True)
+    found: list[Line] = []
+    _collect(node if secrets else _hidden(node), 0, True, found)
+    yield from found
     if node.error:
         yield Line("", error=node.error)
 
 
-def _lines(node: Node, depth: int, crossed: bool) -> Iterator[Line]:
+def _collect(node: Node, depth: int, crossed: bool, found: list[Line]) -> None:
+    """Appends the lines of a node; `crossed` says whether its bytes are in the message."""
+    # Nested generators would double the time.
     shown, children = node, node.children
     # The size of a TPM2B and the count of a TPML are part of the field's line.
     if children and children[0].name in ("size", "count"):
         shown, children = children[0], children[1:]
     octets = b"" if children and shown is node else shown.octets
-    extra = ", ".join(part for part in (node.type, node.spec, "secret" if node.secret else "") if part)
+    extra = ", ".join([part for part in (node.type, node.spec, "secret" if node.secret else "") if part])
     # The content of a TPM2B that is not a structure is part of the field's line.
     if len(children) == 1 and not children[0].type and children[0].name == "buffer" and shown is not node:
         octets, children = octets + children[0].octets, []
 
-    def place(start: int) -> str:
-        return f"{node.offset + start:04x}" if crossed else "   ="
-
-    yield Line(place(0), octets[:FIRST].hex(" "), "  " * depth, node.name, node.text, extra)
+    place = f"{node.offset:04x}" if crossed else "   ="
+    found.append(Line(place, octets[:FIRST].hex(" "), "  " * depth, node.name, node.text, extra))
     for start in range(FIRST, len(octets), NEXT):
-        yield Line(place(start), octets[start : start + NEXT].hex(" "))
+        place = f"{node.offset + start:04x}" if crossed else "   ="
+        found.append(Line(place, octets[start : start + NEXT].hex(" ")))
     for child in children:
-        yield from _lines(child, depth + 1, crossed)
+        _collect(child, depth + 1, crossed, found)
     for value in node.beside:
-        yield from _lines(value, depth + 1, False)
+        _collect(value, depth + 1, False, found)
         if value.error:
-            yield Line("", error=value.error)
+            found.append(Line("", error=value.error))
 
 
 def _hidden(node: Node) -> Node:

@@ -15,7 +15,6 @@ from ..spec.constants import TPM_CC, TPM_RH, TPM_SE, TPMA_SESSION
 from ..spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
 from .areas import MessageAreas
 from .entities import Entities
-from .tree import Node
 
 __all__ = ["SessionAuth", "SessionKey", "TracedSession", "Verdict", "encrypting", "judge_hmacs"]
 
@@ -58,7 +57,7 @@ class TracedSession:
         self.nonce_tpm = nonce_tpm
         self.wants_auth_value = False
         self.wants_password = False
-        self.key_node: Node | None = None
+        self.key_unknown = False  # several keys are possible, until an HMAC shows the right one
         size = digest_size(start.auth_hash)
         self.policy_digest: bytes | None = None if start.session_type == TPM_SE.HMAC else bytes(size)
         self.keys = list(self._keys(salts, entities, 8 * size))

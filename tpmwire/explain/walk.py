@@ -6,6 +6,7 @@ Unlike `Record.parse`, the walk keeps the values that precede an error.
 import contextlib
 import io
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from ..errors import DecodeError
@@ -81,9 +82,8 @@ class Walk:
     def fields(self, record: type[Record], fields: list[tuple[str, Any]], values: dict[str, Any]) -> None:
         """Adds nodes for some fields of a record, and the fields' values to `values`, which selectors need."""
         for name, annotation in fields:
-            values[name] = self.value(
-                field_name(name), annotation, values, secret=is_secret(annotation), field=(record, name)
-            )
+            secret = name in _secret_fields(record)
+            values[name] = self.value(field_name(name), annotation, values, secret=secret, field=(record, name))
 
     def value(
         self,
@@ -135,7 +135,7 @@ class Walk:
 
     def _struct(self, record: type[Record]) -> Any:
         values: dict[str, Any] = {}
-        self.fields(record, record.fields(), values)
+        self.fields(record, _all_fields(record), values)
         return record._from(values)
 
     def _sized_record(self, name: str, wire: SizedRecord) -> Any:
@@ -226,3 +226,13 @@ class Walk:
         if declared is not None:
             node.type, node.spec = type_name(declared), section(declared)
         return node
+
+
+@cache
+def _all_fields(record: type[Record]) -> list[tuple[str, Any]]:
+    return record.fields()
+
+
+@cache
+def _secret_fields(record: type[Record]) -> frozenset[str]:
+    return frozenset(name for name, annotation in record.fields() if is_secret(annotation))

@@ -1,0 +1,70 @@
+"""Commands and responses in hex or binary, without a recording's format."""
+
+import re
+from collections.abc import Iterator
+
+from ..terminal.messages import UsageError
+from .message import HEADER, TAGS, Exchange, is_command
+
+__all__ = ["pair_messages", "split_messages"]
+
+
+def split_messages(data: bytes, name: str) -> list[bytes]:
+    """Returns the messages in hex or binary. Raises UsageError.
+
+    Text with one message per line is decoded by lines, so a damaged line affects no other.
+    """
+    return [message for piece in _pieces(data, name) for message in _messages(piece)]
+
+
+def pair_messages(messages: list[bytes]) -> Iterator[Exchange]:
+    """Yields consecutive messages as commands and their responses. Raises UsageError."""
+    waiting = b""
+    for message in messages:
+        if is_command(message):
+            if waiting:
+                yield waiting, b""
+            waiting = message
+        elif waiting:
+            yield waiting, message
+            waiting = b""
+        elif len(message) >= HEADER and message[:2] in TAGS:
+            raise UsageError(
+                "this is a response; give its command with --command NAME, or put the command before it"
+            )
+        else:  # not a message
+            waiting = message
+    if waiting:
+        yield waiting, b""
+
+
+def _pieces(data: bytes, name: str) -> list[bytes]:
+    """Decodes the whole input."""
+    if not data.strip():
+        raise UsageError(f"{name} is empty; give a command or response in hex or binary")
+    # A TPM's message begins with a byte that is not text.
+    if data[:1] in (b"\x80", b"\x00"):
+        return [data]
+    lines = [re.sub(r"0x|[\s:,]", "", line.lower()) for line in data.decode("latin-1").splitlines()]
+    lines = [line for line in lines if line]
+    if not all(line.startswith(("8001", "8002", "00c4")) for line in lines):
+        lines = ["".join(lines)]
+    try:
+        return [bytes.fromhex(line) for line in lines]
+    except ValueError:
+        file = "an existing file, " if name[:1] in "'\"" else ""
+        raise UsageError(
+            f"{name} is not valid; expected hex, {file}or a TPM message, which begins with 8001 or 8002"
+        ) from None
+
+
+def _messages(data: bytes) -> list[bytes]:
+    """Splits messages by the sizes in their headers; bytes that are not a message stay in one piece."""
+    messages, place = [], 0
+    while len(data) - place >= HEADER:
+        size = int.from_bytes(data[place + 2 : place + 6], "big")
+        if not HEADER <= size <= len(data) - place:
+            break
+        messages.append(data[place : place + size])
+        place += size
+    return [*messages, data[place:]] if place < len(data) else messages

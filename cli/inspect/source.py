@@ -1,0 +1,95 @@
+"""Inputs of decode: files, standard input and arguments, read while they arrive."""
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from sigv4.files import open_input
+
+from ..terminal.messages import UsageError, note
+
+__all__ = ["Source", "open_sources"]
+
+BLOCK = 1 << 16
+"""Bytes of a read."""
+
+
+class Source:
+    """An input: its `name`, the bytes at its beginning (`head`), and all bytes as a stream (`file`).
+
+    Before the stream waits for more data, it flushes standard output: a reader of a pipe sees each message when
+    its bytes arrive.
+    """
+
+    def __init__(self, name: str, file: BinaryIO) -> None:
+        self.name = name
+        raw = _Input(file, name)
+        self.file = io.BufferedReader(raw, BLOCK)
+        self.head = raw.head
+
+
+def open_sources(words: list[str]) -> Iterator[Source]:
+    """Yields the inputs: files and standard input separately, then the joined hex arguments. Raises UsageError."""
+    hexes = []
+    for word in words:
+        if word == "-":
+            if sys.stdin is None:  # closed by the caller
+                raise UsageError("standard input is closed; redirect it from a file or program")
+            if sys.stdin.isatty():
+                note("tpmwire: reading hex from the terminal; press Ctrl-D to end")
+            yield Source("standard input", _unbuffered(sys.stdin.buffer))
+        elif os.path.exists(word):
+            try:
+                file = open_input(word, silence=None)
+            except OSError as error:
+                raise UsageError(f"{word}: {error.strerror}") from error
+            with file:
+                yield Source(word, _unbuffered(file))
+        else:
+            hexes.append(word)
+    if hexes:
+        text = " ".join(hexes)
+        yield Source(repr(text[:40]), io.BytesIO(text.encode(errors="replace")))
+
+
+def _unbuffered(file: BinaryIO) -> BinaryIO:
+    """Returns the stream below a buffer, which would wait until it is full."""
+    return getattr(file, "raw", file)
+
+
+class _Input(io.RawIOBase):
+    """A stream with `head`, its first bytes, that are read again. Raises UsageError if the file cannot be read."""
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self._file, self._name = file, name
+        self._rest = b""
+        self.head = self._first()
+        self._rest = self.head
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]
+        if self._rest:
+            part, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
+        else:
+            part = self._read(len(buffer))
+        buffer[: len(part)] = part
+        return len(part)
+
+    def _read(self, size: int) -> bytes:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        try:
+            return self._file.read(size) or b""
+        except OSError as error:
+            raise UsageError(f"{self._name}: {error.strerror}") from error
+
+    def _first(self) -> bytes:
+        """Returns the first bytes that arrive; if possible, at least the 4 bytes that distinguish the formats."""
+        head = b""
+        while len(head) < 4 and (part := self._read(BLOCK)):
+            head += part
+        return head

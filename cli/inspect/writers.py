@@ -1,0 +1,139 @@
+"""Writers of explanations: text, JSON, JSON Lines and HTML pages, each message when it is explained."""
+
+import html
+import json
+import os
+import textwrap
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+from tpmwire.explain import Node, as_json
+from tpmwire.explain.html import html_page, html_section, html_sessions
+from tpmwire.explain.session_history import SessionHistory
+
+from ..terminal.colors import printer
+from ..terminal.files import check_regular, write_whole
+from ..terminal.messages import UsageError, note
+
+__all__ = ["HtmlWriter", "JsonLinesWriter", "JsonWriter", "TextWriter", "Writer"]
+
+PAGE = 2000
+"""Messages of an HTML page; browsers become slow with more."""
+
+
+class Writer:
+    """A writer of trees; a context manager, whose end completes the output, also after an error of the input."""
+
+    histories: list[SessionHistory] | None = None
+    """A list for the histories of the sessions, if the output has them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if self.count and (error is None or isinstance(error, UsageError)):
+            self.finish()
+
+    def add(self, tree: Node) -> None:
+        """Writes a tree."""
+        self.write(tree)
+        self.count += 1
+
+    def write(self, tree: Node) -> None:
+        """Writes the tree with the number `count`."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Completes the output."""
+
+
+class TextWriter(Writer):
+    """Prints lines for each tree, and an empty line between trees."""
+
+    def __init__(self, color: str) -> None:
+        super().__init__()
+        self._show = printer(color)
+
+    def write(self, tree: Node) -> None:
+        """Prints a tree."""
+        if self.count:
+            print()
+        self._show(tree)
+
+
+class JsonWriter(Writer):
+    """Prints a JSON list of trees."""
+
+    def write(self, tree: Node) -> None:
+        """Prints an element of the list."""
+        print("," if self.count else "[")
+        print(textwrap.indent(json.dumps(as_json(tree), indent=2), "  "), end="")
+
+    def finish(self) -> None:
+        """Closes the list."""
+        print("\n]")
+
+
+class JsonLinesWriter(Writer):
+    """Prints a JSON object for each tree, one per line."""
+
+    def write(self, tree: Node) -> None:
+        """Prints a line."""
+        print(json.dumps(as_json(tree)))
+
+
+class HtmlWriter(Writer):
+    """Writes an HTML page. More than `PAGE` messages are on pages of their own, which the first page lists."""
+
+    def __init__(self, path: str, title: str) -> None:
+        super().__init__()
+        check_regular(path)
+        self._path, self._title = path, title
+        self.histories = []
+        self._sections: list[str] = []
+        self._parts = 0
+
+    def write(self, tree: Node) -> None:
+        """Adds a section to the current page."""
+        if len(self._sections) == PAGE:
+            self._write_part()
+        self._sections.append(html_section(tree, self.count))
+
+    def finish(self) -> None:
+        """Writes the last page and the first page."""
+        if not self._parts:
+            self._write(self._path, html_page(self._title, [html_sessions(self.histories or []), *self._sections]))
+            return
+        self._write_part()
+        sessions = html_sessions(self.histories or [], lambda place: f"{self._link(place // PAGE + 1)}#m{place}")
+        items = [f'<li><a href="{self._link(n)}">{self._range(n)}</a></li>' for n in range(1, self._parts + 1)]
+        body = ["<ul>", *items, "</ul>", sessions]
+        self._write(self._path, html_page(self._title, body, pointing=False))
+        note(f"tpmwire: the messages are on {self._parts} pages, {self._part(1)} to {self._part(self._parts)}")
+
+    def _write_part(self) -> None:
+        self._parts += 1
+        first = f'<p><a href="{html.escape(quote(os.path.basename(self._path)))}">All pages</a></p>'
+        title = f"{self._title}: {self._range(self._parts)}"
+        self._write(self._part(self._parts), html_page(title, [first, *self._sections]))
+        self._sections.clear()
+
+    def _range(self, part: int) -> str:
+        return f"messages {(part - 1) * PAGE + 1} to {min(part * PAGE, self.count)}"
+
+    def _part(self, number: int) -> str:
+        stem, extension = os.path.splitext(self._path)
+        return f"{stem}-{number}{extension}"
+
+    def _link(self, number: int) -> str:
+        return html.escape(quote(os.path.basename(self._part(number))))
+
+    @staticmethod
+    def _write(path: str, page: str) -> None:
+        write_whole(path, page.encode(), force=True)
