@@ -22,7 +22,7 @@ from ..awsconfig.overrides import kind_of
 from ..terminal.messages import UsageError
 from .options import PROGRAM, RunSettings, given_options, parse_run, read_role
 
-__all__ = ["process_words", "profile_settings", "without_process"]
+__all__ = ["fetched_socket", "process_words", "profile_settings", "without_process"]
 
 REPLACED = {
     "credential_file": ("key_name", "pcrs", "useEKParent"),
@@ -50,12 +50,33 @@ def process_words(text: str, profile: str = "the profile") -> tuple[list[str], l
         raise UsageError(f"the credential_process of {profile} is not a valid command line: {error}") from error
     names = (PROGRAM, f"{PROGRAM}.pyz")
     at = next((n for n, word in enumerate(words) if os.path.basename(word) in names), None)
+    if at is None and fetched_socket(text) is not None:
+        raise UsageError(
+            f"the credential_process of {profile} is `tpmwire fetch`, which asks a running server and has no key; "
+            "give the profile of the key instead, which that server uses"
+        )
     if at is None:
         raise UsageError(
             f"the credential_process of {profile} does not run {PROGRAM} directly, without a script or shell "
             "(`tpmwire import --write-profile` writes such a line)"
         )
     return words[: at + 1], words[at + 1 :]
+
+
+def fetched_socket(text: str) -> str | None:
+    """Returns the path of the socket of a credential_process that runs `tpmwire fetch`, "" for the default socket.
+
+    Returns None if the line runs a different program.
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        return None
+    for at, word in enumerate(words[:-1]):
+        rest = words[at + 1 :]
+        if os.path.basename(word) in ("tpmwire", "tpmwire.pyz") and rest[0] == "fetch":
+            return next((one for one in rest[1:] if one.startswith("/")), "")
+    return None
 
 
 def profile_settings(name: str, given: Mapping[str, object] | None = None) -> RunSettings:

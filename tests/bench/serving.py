@@ -1,12 +1,14 @@
-"""A thousand clients of `tpmwire serve` at once: `python -m tests.bench.serving`. BENCH_CLIENTS sets their number.
+"""Clients of `tpmwire serve`: `python -m tests.bench.serving`. BENCH_CLIENTS sets their number (default 1000).
 
-All clients connect before the first one sends its request. The output is how long they waited for the whole
-response, and how many connections were dropped. The credentials are made up: neither TPM nor STS takes part.
+The first table has the time of a whole process for each way to request credentials. The second has many clients at
+once, which all connect before the first one sends its request: how long they wait for the whole response, and how
+many connections were dropped. The credentials are made up: neither TPM nor STS takes part.
 """
 
 import contextlib
 import os
 import selectors
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,18 +16,21 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 from cli.serving.connections import raise_descriptor_limit
 from tests.support.credential_server import SECRET, TOKEN
 
 CLIENTS = int(os.environ.get("BENCH_CLIENTS", "1000"))
 ROUNDS = 5
+RUNS = int(os.environ.get("BENCH_RUNS", "21"))
 WANTED = 0.6
 """Seconds within which 99 of 100 clients are to have their response."""
 
 SERVER = """
 import sys
 from pathlib import Path
+from statistics import median
 from cli.serving.connections import raise_descriptor_limit
 from tests.support.credential_server import Running
 raise_descriptor_limit()
@@ -45,6 +50,7 @@ def main() -> None:
     """Prints one line for each kind of socket."""
     raise_descriptor_limit()
     with running_server() as addresses:
+        _print_processes(str(addresses["unix socket"][1]))
         print(f"{CLIENTS} clients at once, {ROUNDS} rounds; ms until the whole response")
         for kind, address in addresses.items():
             _print(kind, address)
@@ -63,6 +69,30 @@ def running_server() -> Iterator[dict[str, Address]]:
                 "unix socket": (socket.AF_UNIX, str(Path(name, "socket")), PROCESS),
             }
             server.communicate()
+
+
+def _print_processes(path: str) -> None:
+    """Prints the medians of whole processes, run in turn so that the machine's other work affects all equally."""
+    ways = {
+        "python3 -c pass": [sys.executable, "-c", "pass"],
+        "tpmwire fetch": [str(Path(sys.executable).with_name("tpmwire")), "fetch", path],
+        "tpmwire fetch --timeout": [str(Path(sys.executable).with_name("tpmwire")), "fetch", path, "--timeout=9s"],
+        "curl": [shutil.which("curl") or "curl", "-s", "--unix-socket", path, "http://localhost/process"],
+    }
+    figures: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
+    with open(os.devnull, "w") as null:
+        output = [(os.POSIX_SPAWN_DUP2, null.fileno(), 1)]
+        for _ in range(RUNS):
+            for way, argv in ways.items():
+                begun = time.perf_counter()
+                process = os.posix_spawn(argv[0], argv, os.environ, file_actions=output)
+                _, status, used = os.wait4(process, 0)
+                assert status == 0, argv
+                figures[way].append((time.perf_counter() - begun, used.ru_utime + used.ru_stime))
+    print(f"whole processes, medians of {RUNS} runs{'':13}wall ms   CPU ms")
+    for way, rows in figures.items():
+        wall, cpu = (1000 * median(column) for column in zip(*rows, strict=True))
+        print(f"{way:44}{wall:9.1f}{cpu:9.1f}")
 
 
 def _print(kind: str, address: Address) -> None:
