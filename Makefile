@@ -100,8 +100,17 @@ demo: $(BASIC) ## use the aws command with a key in a software TPM, step by step
 tour: $(SETUP) ## generate docs/tour/ from its recorded run (tools/tour.py --record records a new one)
 	$(PY) tools/tour.py
 
-zipapp: $(BASIC) ## build dist/tpmwire.pyz, the single file
-	$(PY) tools/zipapp.py
+# What the single file is built with. ZIPAPP has options of tools/zipapp.py, such as --all.
+BUILD := .venv-build
+
+$(BUILD)/.ready: pyproject.toml
+	@.ci/packages $(PYTHON)
+	@test -x $(BUILD)/bin/python || $(PYTHON) -m venv $(BUILD)
+	$(BUILD)/bin/python -m pip install --quiet --disable-pip-version-check 'construct>=2.10.68'
+	@touch $@
+
+zipapp: $(BUILD)/.ready ## build dist/tpmwire.pyz, the single file
+	$(BUILD)/bin/python tools/zipapp.py $(ZIPAPP)
 
 deb: ## build dist/tpmwire_VERSION_all.deb, the Debian package
 	@.ci/packages : dh:debhelper dh_python3:dh-python /usr/lib/python3/dist-packages/construct:python3-construct

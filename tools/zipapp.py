@@ -1,105 +1,165 @@
 """Builds the single file dist/tpmwire.pyz, which needs only a python3 (3.11 or newer).
 
-It has the packages of this project and construct, as source. The same sources result in the same bytes: names are
-sorted, modes are fixed, and every time is SOURCE_DATE_EPOCH (seconds since 1970, reproducible-builds.org) or 1980.
+It has the packages of this project and construct: as source, and as bytecode for each supported Python that this
+machine has (python3.11 and so on, on PATH) or that --python names. With another Python, it works from the source.
+
+The same sources and the same Pythons result in the same bytes: names are sorted, modes are fixed, and every time
+is SOURCE_DATE_EPOCH (seconds since 1970, reproducible-builds.org) or 1980.
 """
 
 import argparse
 import importlib.metadata
+import importlib.util
 import io
+import marshal
 import os
+import re
+import subprocess
 import sys
 import time
+import tomllib
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+TOOLS = ROOT / "tools"
+sys.path.insert(0, str(ROOT))
+
+from tools.zipapp_modules import group_modules  # noqa: E402
+
 PACKAGES = ("cli", "sigv4", "tpmwire")
 PROGRAMS = "tpmwire_programs.py"
 LIBRARY = "construct"
-# -E ignores PYTHONPATH and the like, which the caller sets. A shell runs Python, because busybox lacks `env -S`.
-START = b'#!/bin/sh\nexec python3 -E "$0" "$@"\n'
+DEBIAN = Path("/")
+# -E ignores PYTHONPATH and the like, which the caller sets. -S skips installed packages until one is needed.
+# A shell runs Python, because busybox lacks `env -S`.
+START = b'#!/bin/sh\nexec python3 -E -S "$0" "$@"\n'
 # These are stored uncompressed: before they have sorted sys.path, a caller's module named zlib would be imported.
 STORED = ("__main__.py", "cli/__init__.py", PROGRAMS)
 ZIP_EPOCH = 315532800  # 1980-01-01, the earliest time in a zip archive
-
-MAIN = '''\
-"""Two programs in one file, selected by argv[0] or by the first argument."""
-
-import os
-import sys
-
-from tpmwire_programs import credential_process, toolbox
-
-PROGRAM = "aws-tpm-process-credential"
+# Modules, and the files that they read: not backups, copies and notes beside them.
+MODULE = re.compile(r"(\w+/)+[A-Za-z_]\w*\.py", re.ASCII)
+DATA = re.compile(r"cli/completions/[a-z-]+\.(bash|fish|zsh)|\w+/py\.typed", re.ASCII)
 
 
-def main():
-    name = os.path.basename(sys.argv[0])
-    arguments = sys.argv[1:]
-    if name in (PROGRAM, PROGRAM + ".pyz"):
-        chosen = PROGRAM
-    elif arguments and arguments[0] in (PROGRAM, "tpmwire"):
-        chosen = arguments.pop(0)
-    else:
-        chosen = "tpmwire"
-    if chosen == PROGRAM:
-        credential_process(arguments)
-    else:
-        toolbox(arguments)
+def members() -> dict[str, bytes]:
+    """Returns name and content of each source, data file and licence, sorted by name.
 
-
-main()
-'''
-
-
-def members() -> Iterator[tuple[str, bytes]]:
-    """Yields the name and content of every member of the archive, sorted by name.
-
-    Raises SystemExit if construct is missing, or is installed without its source or licence.
+    Raises SystemExit if construct is not installed, or has no licence.
     """
-    found = {"__main__.py": MAIN.encode()}
+    found = {"__main__.py": (TOOLS / "zipapp_main.py").read_bytes()}
     for name in ("LICENSE", PROGRAMS):
         found[name] = (ROOT / name).read_bytes()
     for package in PACKAGES:
-        for path in (ROOT / package).rglob("*"):
-            inside = path.relative_to(ROOT)
-            if path.is_file() and not any(part == "__pycache__" or part.startswith(".") for part in inside.parts):
-                found[inside.as_posix()] = path.read_bytes()
+        found.update(_package(ROOT / package))
     found.update(_library())
-    yield from sorted(found.items())
+    return dict(sorted(found.items()))
 
 
-def _library() -> dict[str, bytes]:
+def _package(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Returns name and content of each module and data file of a package and of the packages in it."""
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder.parent).as_posix()
+        in_package = all(
+            (folder / parent / "__init__.py").is_file() for parent in path.relative_to(folder).parents
+        )
+        if DATA.fullmatch(name) or (MODULE.fullmatch(name) and in_package):
+            yield name, path.read_bytes()
+
+
+def _library() -> Iterator[tuple[str, bytes]]:
+    spec = importlib.util.find_spec(LIBRARY)
     try:
         distribution = importlib.metadata.distribution(LIBRARY)
     except importlib.metadata.PackageNotFoundError:
-        raise SystemExit(f"zipapp: {LIBRARY} is not installed for {sys.executable}: run `make setup`") from None
-    found = {}
-    for file in distribution.files or []:
-        # The licence of construct requires METADATA and LICENSE beside the code; files of installers are omitted.
-        if file.suffix == ".py" or file.name in ("METADATA", "LICENSE"):
-            found[file.as_posix()] = Path(str(file.locate())).read_bytes()
-    if f"{LIBRARY}/core.py" not in found or not any(name.endswith("/LICENSE") for name in found):
+        spec = None
+    if spec is None or spec.origin is None:
         raise SystemExit(
-            f"zipapp: the installed {LIBRARY} has no source or no licence: reinstall it from its wheel"
+            f"zipapp: {LIBRARY} is not installed for {sys.executable}: run `make zipapp`, or install {LIBRARY} "
+            f"with pip or as python3-{LIBRARY}"
         )
-    return found
+    yield from _package(Path(spec.origin).parent)
+    # The licence of construct requires METADATA and LICENSE beside the code.
+    about = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+    licence = distribution.read_text("LICENSE") or distribution.read_text("licenses/LICENSE")
+    packaged = DEBIAN / f"usr/share/doc/python3-{LIBRARY}/copyright"
+    if licence is None and Path(spec.origin).is_relative_to(DEBIAN / "usr/lib/python3") and packaged.exists():
+        licence = packaged.read_text()
+    if licence is None:
+        raise SystemExit(f"zipapp: the installed {LIBRARY} has no licence file: reinstall it from its wheel")
+    for name, text in (("METADATA", about), ("LICENSE", licence)):
+        yield f"{LIBRARY}-{distribution.version}.dist-info/{name}", text.encode()
 
 
-def build() -> bytes:
+def supported() -> list[str]:
+    """Returns the versions of Python that pyproject.toml names, such as 3.11."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return re.findall(r":: (3\.\d+)\b", "\n".join(project["classifiers"]))
+
+
+def pythons(named: list[str]) -> dict[str, tuple[str, str]]:
+    """Returns program and full version of an interpreter for each supported version that the machine has.
+
+    Interpreters that the user named come first; each of them must exist and be supported.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for program in [*named, sys.executable, *(f"python{version}" for version in supported())]:
+        version = _version_of(program)
+        short = ".".join(version.split(".")[:2])
+        if short in supported():
+            found.setdefault(short, (program, version))
+        elif program in named:
+            raise SystemExit(f"zipapp: {program} is not a CPython {', '.join(supported())}")
+    return dict(sorted(found.items()))
+
+
+def _version_of(program: str) -> str:
+    """Returns the version of a CPython; an empty string if it does not run, as pyenv's shims without a version."""
+    code = "import platform, sys; print(sys.implementation.name, platform.python_version())"
+    try:
+        done = subprocess.run([program, "-E", "-S", "-c", code], capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    name, _, version = done.stdout.strip().partition(" ")
+    return version if done.returncode == 0 and name == "cpython" else ""
+
+
+def bytecode(python: str, sources: dict[str, bytes]) -> bytes:
+    """Returns the bytecode that the interpreter compiles: magic number, table of modules, groups."""
+    files = {name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): name for name in sources}
+    modules = {module: sources[file].decode() for module, file in files.items() if file.endswith(".py")}
+    groups = [[(name, files[name], sources[files[name]]) for name in group] for group in group_modules(modules)]
+    # Line numbers stay in tracebacks, columns do not.
+    command = [python, "-E", "-S", "-X", "no_debug_ranges", str(TOOLS / "zipapp_bytecode.py")]
+    done = subprocess.run(command, input=marshal.dumps(groups, 2), stdout=subprocess.PIPE, check=True)
+    magic, (first, *others) = marshal.loads(done.stdout)
+    table = {
+        module: (number, file.endswith("/__init__.py"))
+        for number, group in enumerate(groups)
+        for module, file, _ in group
+    }
+    return marshal.dumps((magic, table, (first, *(zlib.compress(data, 9) for data in others))), 2)
+
+
+def build(included: dict[str, tuple[str, str]]) -> bytes:
     """Returns the content of the single file: a shell line that starts Python, and the zip archive."""
+    sources = members()
+    contents = dict(sources)
+    for version, (program, _) in included.items():
+        contents[f"bytecode/cpython-{version.replace('.', '')}"] = bytecode(program, sources)
     epoch = max(int(os.environ.get("SOURCE_DATE_EPOCH", ZIP_EPOCH)), ZIP_EPOCH)
     moment = time.gmtime(epoch)[:6]
     buffer = io.BytesIO(START)
     buffer.seek(0, io.SEEK_END)
     with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, content in members():
+        for name, content in sorted(contents.items()):
             info = zipfile.ZipInfo(name, moment)
             info.external_attr = 0o100644 << 16
             info.create_system = 3  # always Unix, so that the file modes count
-            info.compress_type = zipfile.ZIP_STORED if name in STORED else zipfile.ZIP_DEFLATED
+            stored = name in STORED or name.startswith("bytecode/")
+            info.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
             archive.writestr(info, content)
     return buffer.getvalue()
 
@@ -107,14 +167,32 @@ def build() -> bytes:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("output", nargs="?", type=Path, default=Path("dist", "tpmwire.pyz"))
-    output: Path = parser.parse_args().output
+    parser.add_argument(
+        "--python",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="include bytecode of this interpreter; repeatable",
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="fail unless bytecode for each supported Python is included"
+    )
+    arguments = parser.parse_args()
+    output: Path = arguments.output
+    included = pythons(arguments.python)
+    missing = [version for version in supported() if version not in included]
+    if missing and arguments.all:
+        raise SystemExit(f"zipapp: no Python {', '.join(missing)} on this machine; name each with --python FILE")
     output.parent.mkdir(parents=True, exist_ok=True)
     # Replaced atomically, since the old file may be running.
     draft = output.with_name(f".{output.name}.{os.urandom(8).hex()}")
-    draft.write_bytes(build())
+    draft.write_bytes(build(included))
     draft.chmod(0o755)
     draft.replace(output)
-    print(f"{output}: {output.stat().st_size:,} bytes")
+    full = ", ".join(version for _, version in included.values())
+    print(f"{output}: {output.stat().st_size:,} bytes, with bytecode for Python {full or 'none'}")
+    if missing:
+        print(f"{output}: starts slowly on Python {', '.join(missing)}, which this machine does not have")
 
 
 if __name__ == "__main__":

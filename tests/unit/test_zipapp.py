@@ -1,20 +1,31 @@
-"""The single file: the same bytes twice, small, source only, at home in a Python that has nothing installed."""
+"""The single file: the same bytes twice, small, with bytecode for each Python, on a Python without packages."""
 
+import marshal
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
+import zlib
+from collections.abc import Callable
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
 import pytest
 
+from tools.zipapp import PACKAGES, members, pythons
+from tools.zipapp_bytecode import compiled
+from tools.zipapp_modules import FIRST, OMITTED, ROOTS, group_modules
+
 ROOT = Path(__file__).parents[2]
 PROGRAM = "aws-tpm-process-credential"
 PROGRAMS = [([PROGRAM], f"{PROGRAM} "), (["tpmwire"], "tpmwire "), ([], "tpmwire ")]
+TAG = sys.implementation.cache_tag
+LIMIT = 2_500_000
 
 
-def build(output: Path, **environment: str) -> bytes:
-    command = [sys.executable, str(ROOT / "tools" / "zipapp.py"), str(output)]
+def build(output: Path, root: Path = ROOT, **environment: str) -> bytes:
+    command = [sys.executable, str(root / "tools" / "zipapp.py"), str(output)]
     subprocess.run(command, check=True, capture_output=True, env={**os.environ, **environment})
     return output.read_bytes()
 
@@ -30,6 +41,26 @@ def pyz(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("dist") / "tpmwire.pyz"
     build(path)
     return path
+
+
+Bytecode = tuple[bytes, dict[str, tuple[int, bool]], tuple[bytes, ...]]
+
+
+def bytecode_of(pyz: Path) -> dict[str, Bytecode]:
+    """The bytecode in a single file, by the tag of its Python."""
+    with zipfile.ZipFile(pyz) as archive:
+        names = [name for name in archive.namelist() if name.startswith("bytecode/")]
+        return {name.removeprefix("bytecode/"): marshal.loads(archive.read(name)) for name in names}
+
+
+def changed(pyz: Path, output: Path, change: Callable[[str, bytes], bytes | None]) -> Path:
+    """A copy whose members are `change(name, content)`; those for which it is None are left out."""
+    with zipfile.ZipFile(pyz) as old, zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            content = change(name, old.read(name))
+            if content is not None:
+                new.writestr(name, content)
+    return output
 
 
 def test_twice_built_it_is_the_same(pyz: Path, tmp_path: Path) -> None:
@@ -48,8 +79,15 @@ def test_source_date_epoch_dates_every_member(tmp_path: Path) -> None:
         assert {info.date_time for info in archive.infolist()} == {(2025, 11, 24, 16, 0, 0)}
 
 
-def test_it_is_small_and_holds_source_and_licences_only(pyz: Path) -> None:
-    assert pyz.stat().st_size < 1_500_000
+def test_it_is_small_with_bytecode_for_each_supported_python(pyz: Path) -> None:
+    with zipfile.ZipFile(pyz) as archive:
+        sizes = [info.compress_size for info in archive.infolist() if info.filename.startswith("bytecode/")]
+    # This machine may have one Python only: the others' bytecode is as large, that of 3.14 a tenth larger.
+    largest = max(sizes) * (1 if "cpython-314" in bytecode_of(pyz) else 1.1)
+    assert pyz.stat().st_size - sum(sizes) + 3 * max(sizes) + largest < LIMIT
+
+
+def test_it_has_sources_licences_and_bytecode_only(pyz: Path) -> None:
     with zipfile.ZipFile(pyz) as archive:
         names = archive.namelist()
         assert archive.testzip() is None
@@ -57,9 +95,197 @@ def test_it_is_small_and_holds_source_and_licences_only(pyz: Path) -> None:
     assert {"cli/credential_process.py", "cli/toolbox.py", "construct/core.py", "tpmwire/wire.py"} <= set(names)
     assert [name for name in names if name.endswith("LICENSE")] != ["LICENSE"]
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {
-        *("LICENSE", "__main__.py", "cli", "construct", "sigv4", "tpmwire", "tpmwire_programs.py"),
+        *("LICENSE", "__main__.py", "bytecode", "cli", "construct", "sigv4", "tpmwire", "tpmwire_programs.py"),
     }
     assert not [name for name in names if name.endswith((".pyc", ".so", ".pth"))]
+
+
+STRAYS = (
+    *(
+        "cli/verbs/list.py~",
+        "cli/verbs/.#list.py",
+        "cli/verbs/#list.py#",
+        "cli/verbs/.list.py.swp",
+        "cli/list.py.orig",
+    ),
+    *(
+        "cli/list copy.py",
+        "cli/list.bak.py",
+        "cli/2list.py",
+        "cli/notes.txt",
+        "cli/.DS_Store",
+        "tpmwire/core.1234",
+    ),
+    *("sigv4/__pycache__/http.cpython-311.pyc", "cli/verbs/.mypy_cache/cache.py", "cli/drafts/list.py"),
+    *("cli/completions/tpmwire.bash~", "cli/completions/list.py"),
+    *("tpmwire/build/lib/tpmwire/__init__.py", "tpmwire/secret.pyc", "tpmwire/a-b/__init__.py"),
+)
+
+
+def test_backups_and_strays_are_left_out(pyz: Path, tmp_path: Path) -> None:
+    for name in (*PACKAGES, "tools"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("LICENSE", "pyproject.toml", "tpmwire_programs.py"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in STRAYS:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("a secret note\n")
+    other = tmp_path / "dist" / "tpmwire.pyz"
+    build(other, tmp_path)
+    assert zipfile.ZipFile(other).namelist() == zipfile.ZipFile(pyz).namelist()
+    assert other.read_bytes() == pyz.read_bytes()
+
+
+def test_construct_is_taken_from_debians_package_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which has no list of its files and no licence file beside its metadata."""
+    import construct
+
+    import tools.zipapp
+
+    packages = tmp_path / "usr/lib/python3/dist-packages"
+    shutil.copytree(Path(construct.__file__).parent, packages / "construct")
+    (packages / "construct-2.10.68.egg-info").mkdir()
+    (packages / "construct-2.10.68.egg-info" / "PKG-INFO").write_text("Name: construct\nVersion: 2.10.68\n")
+    monkeypatch.delitem(sys.modules, "construct")
+    monkeypatch.setattr(sys, "path", [str(packages), *(path for path in sys.path if "packages" not in path)])
+    with pytest.raises(SystemExit, match="no licence file"):
+        members()
+    copyright = tmp_path / "usr/share/doc/python3-construct/copyright"
+    copyright.parent.mkdir(parents=True)
+    copyright.write_text("Expat\n")
+    monkeypatch.setattr(tools.zipapp, "DEBIAN", tmp_path)
+    found = members()
+    assert found["construct-2.10.68.dist-info/LICENSE"] == b"Expat\n"
+    assert found["construct/core.py"] == Path(construct.core.__file__).read_bytes()
+
+
+# Bytecode
+
+
+def test_it_has_bytecode_for_the_pythons_of_this_machine(pyz: Path) -> None:
+    programs = pythons([])
+    found = bytecode_of(pyz)
+    assert {f"cpython-{version.replace('.', '')}" for version in programs} == set(found)
+    assert found[TAG][0] == MAGIC_NUMBER
+    for tag, (program, _) in zip(found, programs.values(), strict=True):
+        code = "import importlib.util; print(importlib.util.MAGIC_NUMBER.hex())"
+        done = subprocess.run([program, "-c", code], check=True, capture_output=True, text=True)
+        assert found[tag][0].hex() == done.stdout.strip()
+
+
+# Runs the file; what it compiles is in the file `compiled`. Only `compile` says so: bytecode has no such event.
+WATCH = """
+import os, runpy, sys
+out = os.open({out!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+def note(event, arguments):
+    if event == "compile" and arguments[1] is not None:
+        os.write(out, os.fsencode(arguments[1]) + b"\\n")
+sys.addaudithook(note)
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def compiled_by(tmp_path: Path, python: str, pyz: Path, *words: str) -> set[str]:
+    """Files of the archive whose source the run compiles."""
+    out = tmp_path / "compiled"
+    out.unlink(missing_ok=True)
+    done = bare(python, "-E", "-S", "-c", WATCH.format(out=str(out)), pyz, *words)
+    assert done.returncode in (0, 3), done.stderr
+    return {line.split(f"{pyz.name}/")[1] for line in out.read_text().splitlines() if f"{pyz.name}/" in line}
+
+
+RUNS = (
+    [PROGRAM, "--version"],
+    [PROGRAM, "--tpm-path=/nonexistent", "--aws-access-key-id=AKIAMADEUP"],
+    ["--version"],
+)
+
+
+@pytest.mark.parametrize("words", RUNS)
+def test_each_python_uses_its_bytecode(pyz: Path, tmp_path: Path, words: list[str]) -> None:
+    for program, _ in pythons([]).values():
+        assert compiled_by(tmp_path, program, pyz, *words) == {"__main__.py"}
+
+
+@pytest.mark.parametrize("gap", ["none for this Python", "another magic number"])
+def test_without_bytecode_of_its_own_python_runs_the_sources(pyz: Path, tmp_path: Path, gap: str) -> None:
+    """A Python between releases has the tag of its release, and another magic number."""
+
+    def without(name: str, content: bytes) -> bytes | None:
+        if name != f"bytecode/{TAG}":
+            return content
+        _, table, groups = marshal.loads(content)
+        return None if gap.startswith("none") else marshal.dumps((b"\xff\0\r\n", table, groups), 2)
+
+    other = changed(pyz, tmp_path / "other.pyz", without)
+    assert {"__main__.py", "cli/credential_process.py", "tpmwire_programs.py"} <= compiled_by(
+        tmp_path, sys.executable, other, *RUNS[0]
+    )
+
+
+def test_bytecode_is_that_of_the_sources(pyz: Path) -> None:
+    """Each group's modules, and each module's code."""
+    _, table, groups = bytecode_of(pyz)[TAG]
+    sources = members()
+    codes = {}
+    for number, data in enumerate(groups):
+        group = marshal.loads(zlib.decompress(data) if number else data)
+        assert all(table[name][0] == number for name in group)
+        codes.update(group)
+    assert codes.keys() == table.keys()
+    for name, code in codes.items():
+        file = name.replace(".", "/") + ("/__init__.py" if table[name][1] else ".py")
+        # Without debug ranges in the file, and with them here: the code is the same, its table of lines is not.
+        assert code.co_code == compiled(name, file, sources[file]).co_code
+        assert code.co_filename == f"tpmwire.pyz/{file}"
+        assert code.co_names == compiled(name, file, sources[file]).co_names
+
+
+def test_docstrings_that_programs_print_stay() -> None:
+    source = b'"""A module."""\nclass C:\n    """A class."""\n    def f(self):\n        """A function."""\n'
+    for module, expected in (
+        ("tpmwire.spec", ("A module.", "A class.", None)),
+        ("construct", ("A module.", None, None)),
+    ):
+        names: dict[str, object] = {}
+        exec(compiled(module, "f.py", source), names)
+        kind = names["C"]
+        assert (names["__doc__"], kind.__doc__, kind.f.__doc__) == expected  # type: ignore[attr-defined]
+
+
+def test_roots_of_bytecode_are_modules() -> None:
+    sources = {
+        name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): content.decode()
+        for name, content in members().items()
+        if name.endswith(".py")
+    }
+    roots = [root for roots, _ in ROOTS for root in roots.split()]
+    assert {root for root in (*FIRST, *OMITTED, *roots) if root not in sources} == set()
+    groups = group_modules(sources)
+    assert all(groups)
+    assert len({name for group in groups for name in group}) == sum(map(len, groups))
+
+
+def test_an_internal_error_has_its_line(pyz: Path, tmp_path: Path) -> None:
+    def broken(name: str, content: bytes) -> bytes:
+        if name == f"bytecode/{TAG}":
+            magic, table, groups = marshal.loads(content)
+            codes = marshal.loads(zlib.decompress(groups[1]))
+            fault = b"def run(words):\n    raise ZeroDivisionError\n"
+            codes["cli.credential_process"] = compiled(
+                "cli.credential_process", "cli/credential_process.py", fault
+            )
+            groups = (groups[0], zlib.compress(marshal.dumps(codes)), *groups[2:])
+            return marshal.dumps((magic, table, groups), 2)
+        return content
+
+    done = bare(sys.executable, changed(pyz, tmp_path / "other.pyz", broken), PROGRAM)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "ZeroDivisionError in tpmwire.pyz/cli/credential_process.py, line 2" in done.stderr
+
+
+# Start
 
 
 @pytest.mark.parametrize(("argument", "starts"), PROGRAMS)
@@ -83,3 +309,17 @@ def test_a_users_mistake_is_one_line_and_status_2(pyz: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
     assert "--no-such-option" in done.stderr
+
+
+def test_installed_packages_are_found_when_needed(pyz: Path, tmp_path: Path) -> None:
+    """The file starts without `site`; an option that needs a package loads it. -I -S have none."""
+    python = tmp_path / "python3"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')  # a link would be no part of its environment
+    python.chmod(0o755)
+    done = bare(
+        pyz, "decode", "--color=always", "80010000000c000001440000", PATH=f"{tmp_path}:{os.environ['PATH']}"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\x1b[" in done.stdout
+    done = bare(sys.executable, "-I", "-S", pyz, "decode", "--color=always", "80010000000c000001440000")
+    assert "needs the package rich" in done.stderr

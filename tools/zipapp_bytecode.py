@@ -1,0 +1,53 @@
+"""Compiles modules for the Python that runs this file. tools/zipapp.py starts it once for each Python.
+
+Reads groups of (module, file, source) from stdin. Writes the magic number and each group's bytecode to stdout.
+Both are marshaled. The bytecode has no docstrings of functions, and construct's has none of classes either: no
+program prints them.
+"""
+
+import ast
+import marshal
+import sys
+from importlib.util import MAGIC_NUMBER
+from types import CodeType
+
+
+class Trimmer(ast.NodeTransformer):
+    """Removes the docstrings of functions, and with `classes` those of classes. Line numbers do not change."""
+
+    def __init__(self, *, classes: bool) -> None:
+        self._classes = classes
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Removes the docstring of a function, and those in it."""
+        return self._trimmed(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        """Removes the docstrings in a class, and perhaps its own."""
+        return self._trimmed(node) if self._classes else self.generic_visit(node)
+
+    def _trimmed(self, node: ast.FunctionDef | ast.ClassDef) -> ast.AST:
+        self.generic_visit(node)
+        if ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.copy_location(ast.Pass(), node)]
+        return node
+
+
+def compiled(module: str, file: str, source: bytes) -> CodeType:
+    """Returns the code of a module as Python compiles it from the single file, without some docstrings."""
+    tree = ast.parse(source, file)
+    Trimmer(classes=module.partition(".")[0] == "construct").visit(tree)
+    return compile(tree, f"tpmwire.pyz/{file}", "exec", dont_inherit=True)
+
+
+def main() -> None:
+    groups = marshal.loads(sys.stdin.buffer.read())
+    bytecode = [
+        marshal.dumps({name: compiled(name, file, source) for name, file, source in one}) for one in groups
+    ]
+    # Version 2 of the format can be read by each Python 3.
+    sys.stdout.buffer.write(marshal.dumps((MAGIC_NUMBER, bytecode), 2))
+
+
+if __name__ == "__main__":
+    main()
