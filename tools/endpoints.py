@@ -175,7 +175,7 @@ def _most_common(places: list[Place], usual: Place) -> Place:
 
 
 def _readings(endpoint: Any, region: str, outputs: dict[str, Any]) -> list[Place]:
-    """Returns (host, region to sign for) templates of an endpoint, by its region or the partition's main one."""
+    """Returns the pairs of templates (host, region to sign for) that can describe an endpoint."""
     host = endpoint.url.removeprefix("https://")
     suffixes = [(outputs["dualStackDnsSuffix"], "dual_suffix"), (outputs["dnsSuffix"], "suffix")]
     for suffix, name in sorted(suffixes, key=lambda pair: -len(pair[0])):

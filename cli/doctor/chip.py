@@ -53,7 +53,7 @@ QUIRKS = (
 
 @register
 def check_model(machine: Machine) -> Iterator[Finding]:
-    """Manufacturer, firmware and version of the TPM, and known quirks of this model."""
+    """Shows manufacturer, firmware and version of the TPM, and known quirks of this model."""
     chip = machine.description
     name = " ".join(filter(None, (chip["manufacturer"], chip["vendor"])))
     text = (
@@ -91,7 +91,7 @@ def check_algorithms(machine: Machine) -> Iterator[Finding]:
 
 @register
 def check_lockout(machine: Machine) -> Iterator[Finding]:
-    """Wrong passwords that the TPM has counted. At the maximum, it refuses all passwords for a while (lockout)."""
+    """Shows how many wrong passwords the TPM has counted. At the maximum, it refuses passwords (lockout)."""
     state = machine.description["lockout"]
     failures, most, seconds = state["failures"], state["max_failures"], state["interval_seconds"]
     forgiven = f"one is forgiven every {seconds} s" if seconds else "none is ever forgiven"
@@ -109,7 +109,7 @@ def check_lockout(machine: Machine) -> Iterator[Finding]:
 
 @register
 def check_leftovers(machine: Machine) -> Iterator[Finding]:
-    """Objects and sessions that other programs left in the TPM, and whether a run finds a free place."""
+    """Shows objects and sessions that other programs left in the TPM, and whether a run finds a free slot."""
     limits = machine.description["limits"]
     with machine.tpm() as tpm:
         own = tpm.transport.close_flushes

@@ -33,7 +33,7 @@ OPTIONAL = {
 
 @register
 def check_python(_machine: Machine) -> Iterator[Finding]:
-    """The version of Python, and of its OpenSSL, which can be loaded."""
+    """Shows the versions of Python and of its OpenSSL, which must be loadable."""
     text = f"Python {platform.python_version()} ({sys.executable})"
     try:
         import ssl  # noqa: PLC0415 - a finding, if it cannot be loaded

@@ -75,7 +75,7 @@ def credential_process(
 ) -> str:
     """Returns the command line that uses the key at `place`, with the passwords' files but without a secret.
 
-    `pin` is the option of `salt_pin`, which options of the user replace; `more` are further options. Warns if the
+    `pin` is a result of `salt_pin`, used if the user gave no pin. `more` lists further options. Warns if the
     program will not be found.
     """
     words = [f"--aws-access-key-id={key_id or PLACEHOLDER}"]

@@ -14,7 +14,7 @@ __all__ = ["read_public_file"]
 
 
 def read_public_file(path: str, pinned: bytes | None, where: int | str | None) -> TPMT_PUBLIC:
-    """Returns the public area in a file, or builds it from a bare key and the template of the pinned Name.
+    """Reads a public area from a file, or builds one from a bare public key and the template that fits the pin.
 
     Raises UsageError.
     """

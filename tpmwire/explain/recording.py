@@ -264,7 +264,7 @@ class _One:
     def _cipher_auths(
         self, sent: MessageAreas, index: int, verdict: Verdict, session: TracedSession
     ) -> tuple[list[Secret], bool]:
-        """Returns candidates for the entity's authValue in the cipher's key, and whether it is certain."""
+        """Returns candidates for the authValue in the cipher's key, and whether the first candidate is certain."""
         kind = command_class(self._code)
         assert kind is not None
         if index >= len(authorized_places(kind)):

@@ -1,8 +1,8 @@
-"""The policies of a key file.
+"""Reads the alternative policies of a key file.
 
-A key file has its first alternative as `policy` and the others as `authPolicy`. An `authPolicy` is complete or, as
-the draft defines, ends with PolicyAuthorize. An `authPolicy` that ends with PolicyAuthorize is followed by the
-statements after the PolicyAuthorize of `policy`.
+A key file has the first alternative in `policy` and the others in `authPolicy`. An alternative in `authPolicy` may
+be complete. As the draft defines, it may also end with PolicyAuthorize. The statements that follow PolicyAuthorize
+in `policy` then apply to this alternative too.
 """
 
 from ..errors import PolicyError

@@ -129,7 +129,7 @@ def certified_key(data: bytes) -> tuple[PublicKey, bytes]:
 
 
 def into_template(key: PublicKey, template: TPMT_PUBLIC) -> TPMT_PUBLIC | None:
-    """Returns the public area of the primary key with `template` and the public key `key`; None if they differ."""
+    """Returns `template` with the public key `key` inserted; None if type, size, curve or exponent differ."""
     kind, value = key
     if isinstance(value, TPMS_ECC_POINT):
         fits = isinstance(template.parameters, TPMS_ECC_PARMS) and template.parameters.curve_id == kind

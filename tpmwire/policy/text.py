@@ -63,7 +63,7 @@ def _policy(value: Any, alg: TPM_ALG, depth: int) -> Policy | Either:
 
 
 def _part(item: Any, alg: TPM_ALG, depth: int) -> Statement | tuple[Policy | Either, ...]:
-    """Returns a statement, or the branches of a PolicyOR."""
+    """Parses a JSON item: returns a statement, or the branches if it is a PolicyOR. Raises PolicyError."""
     _, fields = split_item(item)
     if "branches" not in fields:
         return from_fields(item, alg)

@@ -152,7 +152,7 @@ class KeyPolicy:
             yield made.name
 
     def _execute_file_policy(self, file: "KeyFile") -> None:
-        """Executes the key file's policy."""
+        """Sends the commands of the key file's policy in the policy session."""
         from ..policy.policy import Policy
 
         policy, *others = Policy.ways(file.policy or (), file.public)
