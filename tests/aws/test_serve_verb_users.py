@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.people import Person, Shared, shared
 from tests.support.programs import TOOLBOX
+from tests.support.serving import await_
 
 __all__ = ["shared"]
 
@@ -137,3 +138,50 @@ def test_a_token_that_cannot_be_made_or_read_is_told_before_anything_is_asked(sh
         shared.crowd.directory.chmod(0o755)
         closed.chmod(0o700)
     assert shared.asked == before
+
+
+def fetched_by(client: Person, path: Path) -> "subprocess.CompletedProcess[str]":
+    return client.run(TOOLBOX, "fetch", path)
+
+
+@pytest.fixture
+def separate(shared: Shared) -> Shared:
+    if not shared.crowd.separate:
+        pytest.skip("other users need root")
+    return shared
+
+
+def test_fetch_takes_credentials_of_the_own_server_only(separate: Shared) -> None:
+    owner, member = separate.crowd.person(), separate.crowd.person()
+    with Service(separate, owner, "--process", "--socket-mode=0660") as service:
+        assert json.loads(fetched_by(owner, service.socket).stdout)["Version"] == 1
+        done = fetched_by(member, service.socket)
+        assert (done.returncode, done.stdout) == (8, "")
+        assert f"the server runs as the user {owner.uid}; expected your own user or root" in done.stderr
+        # The mode admits the group, and curl does not look at the owner.
+        curl = member.run("curl", "-s", "--unix-socket", service.socket, "http://localhost/process")
+        assert json.loads(curl.stdout)["Version"] == 1
+        done = fetched_by(separate.crowd.person(of_group=False), service.socket)
+        assert (done.returncode, done.stdout) == (7, "")
+        assert "permission denied; only its owner and its group can connect" in done.stderr
+
+
+def test_a_socket_that_root_opened_is_for_its_group(separate: Shared) -> None:
+    """As with systemd's socket unit: root listens, and the server runs as a user of its own."""
+    owner, member = separate.crowd.person(), separate.crowd.person()
+    path, log = separate.crowd.directory / "of-root", separate.crowd.directory / "log"
+    server = ["setpriv", f"--reuid={owner.uid}", f"--regid={owner.uid}", f"--groups={separate.crowd.group}"]
+    server += [str(separate.crowd.directory / "bin" / TOOLBOX), "serve", "--process", *separate.words()]
+    with (
+        log.open("wb") as file,
+        subprocess.Popen(
+            ["systemd-socket-activate", f"--listen={path}", *server], stdin=subprocess.DEVNULL, stderr=file
+        ) as process,
+    ):
+        await_(lambda: "Listening on" in log.read_text(), log.read_text)
+        separate.crowd.share(path, 0o660)
+        done = fetched_by(member, path)
+        assert done.returncode == 0, done.stderr + log.read_text()
+        assert json.loads(done.stdout)["Version"] == 1
+        assert fetched_by(separate.crowd.person(of_group=False), path).returncode == 7
+        process.kill()
