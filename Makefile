@@ -81,8 +81,12 @@ test-oldest: $(SETUP) ## run the tests of keys and certificates, with the oldest
 test-device: $(SETUP) zipapp ## test the single file on Debian's kernel, in QEMU, with /dev/tpm0 and /dev/tpmrm0
 	$(PY) -m pytest -m device -s tests/device
 
-test-deb: $(BASIC) deb ## install the Debian package in a new Debian, use it and purge it; run lintian
-	@.ci/packages : debootstrap:debootstrap lintian:lintian
+# For the recipes of other distributions.
+BUILDERS := rpmbuild:rpm rpmlint:rpmlint cpio:cpio makepkg:makepkg bsdtar:libarchive-tools shellcheck:shellcheck
+BUILDERS += nix-instantiate:nix-bin
+
+test-deb: $(BASIC) release ## use and purge the Debian package in a new Debian; build the recipes of other distributions
+	@.ci/packages : debootstrap:debootstrap lintian:lintian $(BUILDERS)
 	$(PY) -m pytest -m deb tests/packages
 
 fuzz: $(SETUP) ## run mutations, atheris (FUZZ_SECONDS), and property tests with many more examples

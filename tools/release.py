@@ -1,7 +1,8 @@
 """Builds the files of a release except the single file and the Debian package, and signs the checksums of all.
 
-`make release` runs it: wheel, source archive, SBOM (CycloneDX), SHA256SUMS and, with RELEASE_KEY, SHA256SUMS.sig
-(docs/release.md). RELEASE_KEY is the path of an SSH key, private or, if it is in an agent, public.
+`make release` runs it: wheel, source archive, recipes of packages, SBOM (CycloneDX), SHA256SUMS and, with
+RELEASE_KEY, SHA256SUMS.sig (docs/release.md). RELEASE_KEY is the path of an SSH key, private or, if it is in an
+agent, public.
 """
 
 import hashlib
@@ -14,6 +15,10 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tools import recipes  # noqa: E402
+
 DIST = ROOT / "dist"
 HERE = Path(sys.executable).parent
 SUMS = "SHA256SUMS"
@@ -34,12 +39,13 @@ def artefacts(version: str) -> list[str]:
         f"tpmwire-{version}.tar.gz",
         "tpmwire.pyz",
         f"tpmwire_{version}_all.deb",
+        f"tpmwire-{version}-packaging.tar.xz",
         f"tpmwire-{version}.cdx.json",
     ]
 
 
 def refuse_changes() -> None:
-    """Raises SystemExit if the checkout differs from its commit."""
+    """Raises SystemExit if the checkout differs from its commit: such a release is not signed."""
     if not (ROOT / ".git").exists():
         return
     status = ["git", "status", "--porcelain"]
@@ -96,16 +102,20 @@ def main() -> None:
     """Builds and signs. Raises SystemExit for a missing artefact or a failed step."""
     version = read_version()
     names = artefacts(version)
-    refuse_changes()
+    key = os.environ.get("RELEASE_KEY")
+    if key:
+        refuse_changes()
     _run(sys.executable, "-m", "hatchling", "build", "-d", str(DIST))
-    write_sbom(DIST / names[0], version, DIST / names[-1])
+    values = recipes.values_of(version, DIST / names[1], DIST / names[2])
+    recipes.write_archive(recipes.fill(values), DIST / names[4], int(os.environ.get("SOURCE_DATE_EPOCH", "0")))
+    write_sbom(DIST / names[0], version, DIST / names[5])
     missing = [name for name in names if not (DIST / name).exists()]
     if missing:
         raise SystemExit(f"release: missing in dist: {', '.join(missing)}; run `make release`")
     write_checksums(DIST, names)
     for name in [*names, SUMS]:
         print(f"dist/{name}: {(DIST / name).stat().st_size:,} bytes")
-    sign(DIST, os.environ.get("RELEASE_KEY"))
+    sign(DIST, key)
 
 
 if __name__ == "__main__":

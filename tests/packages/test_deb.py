@@ -31,9 +31,12 @@ class Debian:
         self.root = root
         suite = re.search("^VERSION_CODENAME=(.*)$", Path("/etc/os-release").read_text(), re.M)
         assert suite
-        command = ["debootstrap", "--variant=minbase", "--include=python3,python3-construct", suite[1], str(root)]
-        done = subprocess.run([*command, _mirror()], check=False, capture_output=True, text=True, timeout=240)
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+        options = ["--foreign", "--variant=minbase", "--include=python3,python3-construct"]
+        _succeed("debootstrap", *options, suite[1], str(root), _mirror())
+        # The root is discarded: no need to wait for the disk.
+        (root / "etc" / "dpkg" / "dpkg.cfg.d").mkdir(parents=True, exist_ok=True)
+        (root / "etc" / "dpkg" / "dpkg.cfg.d" / "test").write_text("force-unsafe-io\n")
+        _succeed("chroot", str(root), "/debootstrap/debootstrap", "--second-stage")
         (root / "tmp" / "home").mkdir()
         shutil.chown(root / "tmp" / "home", 65534, 65534)
 
@@ -66,6 +69,11 @@ class Debian:
         return {path for path in found if not path.startswith(OTHERS)}
 
 
+def _succeed(*command: str) -> None:
+    done = subprocess.run([*command], check=False, capture_output=True, text=True, timeout=250)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+
+
 def _mirror() -> str:
     command = ["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"]
     sites = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
@@ -81,7 +89,7 @@ def debian() -> Iterator[Debian]:
 
 def test_lintian_finds_nothing() -> None:
     done = subprocess.run(
-        ["lintian", "--allow-root", "--fail-on=error", str(DEB)],
+        ["lintian", "--allow-root", "--fail-on=error,warning", str(DEB)],
         check=False,
         capture_output=True,
         text=True,

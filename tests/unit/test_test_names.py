@@ -44,6 +44,7 @@ TOPICS = {
     "rootfs": "tools/rootfs.py",
     "zipapp": "tools/zipapp.py",
     "deb": "packaging/debian",
+    "distributions": "recipes in packaging",
     "device": "the single file on Debian's kernel",
     "without_hmac": "a TPM without TPM2_HMAC, under Debian's kernel",
     "cipher_changed": "an attacker on the bus changes encrypted parameters",
