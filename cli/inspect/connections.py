@@ -216,7 +216,7 @@ class Stream:
 
 
 def _is_simulator(octets: bytes | bytearray, from_program: bool) -> bool | None:
-    """Returns whether the bytes are the reference simulator's, or swtpm's; None if they are neither's."""
+    """Returns True for bytes in the reference simulator's form, False for swtpm's, None for neither."""
     if octets[:2] in TAGS:
         return False
     number = int.from_bytes(octets[:4], "big")

@@ -55,7 +55,7 @@ def open_sources(words: list[str]) -> Iterator[Source]:
 
 
 def _unbuffered(file: BinaryIO) -> BinaryIO:
-    """Returns the stream below a buffer, which would wait until it is full."""
+    """Returns the raw stream of a buffered file, so that a read returns as soon as any bytes arrive."""
     return getattr(file, "raw", file)
 
 

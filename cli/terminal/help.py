@@ -107,7 +107,7 @@ def variables_of(parser: argparse.ArgumentParser) -> dict[str, str]:
 
 
 def files_of(parser: argparse.ArgumentParser) -> dict[str, str]:
-    """Returns the files that the options of a parser use without naming them, and their content."""
+    """Returns a mapping from file to its content, for files that a parser's options use without naming them."""
     variables = variables_of(parser)
     return {path: content for path, (variable, content) in _FILES.items() if variable in variables}
 

@@ -187,7 +187,7 @@ class Run:
         return parent
 
     def _find_endorsement_key(self, file: "KeyFile", handle: int) -> None:
-        """Takes the key at an endorsement key's handle as the parent, or prepares to create the endorsement key.
+        """Uses the key at an endorsement key's handle as the parent, or else prepares to create that key.
 
         A different storage key at that handle is the parent that the file means, unless `ek_parent` is set.
         """
