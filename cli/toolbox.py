@@ -113,6 +113,8 @@ class _Closed(io.TextIOBase):
 
 
 def _dispatch(words: list[str]) -> int:
+    if words[0:1] == ["help"] and len(words) > 1:
+        words = [*words[1:], "--help"]
     if not words or words[0] in ("-h", "--help", "help"):
         print(_overview())
         return 0 if words else 2

@@ -370,7 +370,7 @@ _shtab_tpmwire_cache_defaults_added=0
 _shtab_tpmwire_completion_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--program=[print the script of this program only]:program:(tpmwire aws-tpm-process-credential)"
-  "--list=[print the names of profiles, or the persistent handles of the TPM, one in each line]:list:(profiles handles)"
+  "--list=[print the names of profiles or the TPM\'s persistent handles, one per line]:list:(profiles handles)"
   ":the shell:(bash zsh fish)"
 )
 
@@ -496,7 +496,8 @@ _shtab_tpmwire_decode_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--command=[command that produced the response, if the input contains only the response\; e.g. GetRandom or 0x17b]:NAME|CODE:"
   "--json[print a JSON list of trees]"
-  "--html=[write an HTML page that highlights each field\'s bytes]:FILE:_files"
+  "--format=[output\: text, a JSON list, or JSON Lines with one tree per line (default\: text)]:format:(text json jsonl)"
+  "--html=[write an HTML page that highlights each field\'s bytes\; for more than 2,000 messages, FILE lists the further pages]:FILE:_files"
   "*--salt=[plaintext salt of a recorded session\; repeatable]:HEX:"
   "*--salt-file=[file with the plaintext salt of a recorded session, in hex or binary\; repeatable]:FILE:_files"
   "*--auth=[authValue of an entity in the recording\: text\:WORD, or hex\; repeatable]:VALUE:"

@@ -43,8 +43,8 @@ ENVIRONMENT = {
     "HTTPS_PROXY": "proxy for https",
     "HTTP_PROXY": "proxy for http",
     "NO_PROXY": "hosts that are accessed without a proxy, separated by commas",
-    "XDG_RUNTIME_DIR": "directory that contains the cache",
-    "XDG_CACHE_HOME": "directory that contains the cache, if XDG_RUNTIME_DIR is not set",
+    "XDG_RUNTIME_DIR": "directory of the cache and of the server's socket",
+    "XDG_CACHE_HOME": "directory of the cache, if XDG_RUNTIME_DIR is not set",
     "NO_COLOR": "if not empty, no colors",
 }
 """Environment variables and their meaning, in the order of the manual pages."""
@@ -74,8 +74,14 @@ _READ = {
     "given": ("AWS_PROFILE",),
     "cache": _CACHE,
     "color": ("NO_COLOR",),
+    "tpmwire cache": _CACHE,
+    "tpmwire completion": ("TPMWIRE_TPM_PATH", "TPM2TOOLS_TCTI", *_AWS_FILES),
+    "tpmwire doctor": (*_AWS_FILES, *_NETWORK, *_CACHE),
+    "tpmwire fetch": ("XDG_RUNTIME_DIR",),
+    "tpmwire list": _AWS_FILES,
+    "tpmwire setup": (*_AWS_FILES, *_NETWORK),
 }
-"""Variables that an option of this name reads, in addition to those that its help names."""
+"""Variables that an option or a verb of this name reads, in addition to those that an option's help names."""
 
 _FILES = {
     "~/.aws/config": ("AWS_CONFIG_FILE", "profiles"),
@@ -98,7 +104,7 @@ def actions_of(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
 
 def variables_of(parser: argparse.ArgumentParser) -> dict[str, str]:
     """Returns the environment variables that the options of a parser read, and their meaning."""
-    names = {name for option in parser._defaults for name in _READ.get(option, ())}
+    names = {name for known in (parser.prog, *parser._defaults) for name in _READ.get(known, ())}
     for action in actions_of(parser):
         names |= {*_READ.get(action.dest, ())}
         for found in re.findall(r"\benv: ([A-Z0-9_]+(?:, [A-Z0-9_]+)*)", str(action.help)):

@@ -45,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--list",
         choices=("profiles", "handles"),
-        help="print the names of profiles, or the persistent handles of the TPM, one in each line",
+        help="print the names of profiles or the TPM's persistent handles, one per line",
     )
 
 
@@ -59,7 +59,7 @@ def run(args: Settings) -> int:
             )
         return 0
     if args.shell is None:
-        raise UsageError(f"no shell; give {', '.join(SHELLS[:-1])} or {SHELLS[-1]}")
+        raise UsageError(f"missing shell; give {', '.join(SHELLS[:-1])} or {SHELLS[-1]}")
     for program in [args.program] if args.program else PROGRAMS:
         script = pkgutil.get_data("cli", f"completions/{program}.{args.shell}")
         assert script is not None

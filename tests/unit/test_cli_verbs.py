@@ -44,6 +44,19 @@ def test_help_teaches_with_an_example(
     assert f"  {verb:16}  {VERBS[verb]}" in re.sub(r"\n {20}", " ", overview)
 
 
+def test_help_of_a_verb(tool: Tool, capfd: pytest.CaptureFixture[str]) -> None:
+    for words in (["token", "eks"], ["pcr"]):
+        with pytest.raises(SystemExit):
+            tool(*words, "--help")
+        expected = capfd.readouterr().out
+        with pytest.raises(SystemExit):
+            tool("help", *words)
+        assert capfd.readouterr().out == expected
+    assert tool("help").out == tool("--help").out
+    assert tool("help", "token").out == tool("token", "--help").out
+    assert "unknown verb 'flsh'; did you mean 'flush'?" in tool("help", "flsh").err
+
+
 def test_help_names_the_variables_that_count(capfd: pytest.CaptureFixture[str], tool: Tool) -> None:
     def variables(*words: str) -> set[str]:
         with pytest.raises(SystemExit):
@@ -51,7 +64,7 @@ def test_help_names_the_variables_that_count(capfd: pytest.CaptureFixture[str], 
         found = re.search(r"^environment: ([A-Z0-9_,\s]+)$", capfd.readouterr().out, re.MULTILINE)
         return set(re.split(r",\s+", found[1].strip())) if found else set()
 
-    assert variables("list") == {"TPMWIRE_TPM_PATH", "TPM2TOOLS_TCTI"}
+    assert variables("pcr") == {"TPMWIRE_TPM_PATH", "TPM2TOOLS_TCTI"}
     assert variables("spec") == set()
     assert {"TPM_KEY_AUTH", "AWS_PROFILE", "HTTPS_PROXY", "XDG_RUNTIME_DIR"} <= variables("sign")
     assert {"AWS_CONFIG_FILE", "TPM_OWNER_AUTH", "AWS_REGION"} <= variables("enroll")

@@ -63,6 +63,24 @@ def test_every_variable_that_an_option_names_has_a_meaning() -> None:
                 assert set(names.split(", ")) <= set(ENVIRONMENT)
 
 
+INTERNAL = {
+    *("COLUMNS", "DISPLAY", "HOME", "TERM", "WAYLAND_DISPLAY", "REQUEST_METHOD"),  # of the system
+    *("LISTEN_FDS", "LISTEN_PID", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"),  # of systemd
+    "KUBERNETES_EXEC_INFO",  # of kubectl
+    *("AWS_ACCOUNT_ID", "AWS_DEFAULT_PROFILE", "AWS_NEW_RETRIES_2026", "AWS_S3_DISABLE_EXPRESS_SESSION_AUTH"),
+    "REQUESTS_CA_BUNDLE",
+}
+"""Variables that are read, but that no manual page has to name."""
+
+
+def test_every_variable_that_is_read_has_a_meaning() -> None:
+    read = set()
+    for path in [*(ROOT / "cli").rglob("*.py"), *(ROOT / "sigv4").rglob("*.py")]:
+        read |= set(re.findall(r'environ(?:\.get\(|\[)\s*"([A-Z0-9_]+)"', path.read_text()))
+    assert len(read) > 10
+    assert read - set(ENVIRONMENT) - INTERNAL == set()
+
+
 def test_mandoc_has_nothing_to_warn_about(folder: Path) -> None:
     words = ["mandoc", "-T", "lint", "-W", "warning", *sorted(folder.iterdir())]
     done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=60)
