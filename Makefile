@@ -95,7 +95,7 @@ fuzz: $(SETUP) ## run mutations, atheris (FUZZ_SECONDS), and property tests with
 	$(PY) -m tests.fuzz.guided
 	HYPOTHESIS_PROFILE=fuzz $(PY) -m pytest -n auto tests/property tests/swtpm/test_interposer.py
 
-bench: $(SETUP) ## measure time, CPU and memory
+bench: $(SETUP) ## measure time, CPU and memory; GO_ORIGINAL=FILE also measures a binary of the Go program
 	@set -e; for file in tests/bench/[a-z]*.py; do $(PY) -m tests.bench.$$(basename $$file .py); done
 
 demo: $(BASIC) ## use the aws command with a key in a software TPM, step by step

@@ -1,155 +1,274 @@
-"""What a whole run costs: `python -m tests.bench.start`. BENCH_RUNS says how often (default 21).
+"""What a whole run costs: `python -m tests.bench.start [--readme]`. BENCH_RUNS says how often (default 21).
 
-Wall time, CPU time and peak memory of processes, run in turn so that the machine's other work falls on all alike;
-medians. The TPM is swtpm, the STS is moto with authentication on, over http: their answers are in the wall time.
+Wall time, CPU time and peak memory of processes, run in turn so that the machine's other work falls on all alike:
+medians, and medians of the ratios of each turn. The single file is measured first, as README.md recommends it,
+then the same as pip installs it. GO_ORIGINAL names a binary of the Go program, which then runs in the same turns.
+Without it, recorded figures of another machine are printed. --readme writes the table of README.md.
+
+The TPM is swtpm. The STS answers at once, under TLS, and acknowledges late, as Go's servers do. It is behind a
+proxy, because the Go program has a fixed endpoint. The system's CA certificates are those of this machine, with
+one for the STS.
 """
 
-import json
+import argparse
+import compileall
+import importlib.util
 import os
-import shlex
+import platform
+import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
+import venv
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
 from tests.support import keys
-from tests.support.programs import CREDENTIAL_PROCESS, machine
-from tests.support.sts import VerifyingSts
+from tests.support.certificates import Authority
+from tests.support.processes import Command, Usage, measure
+from tests.support.programs import CREDENTIAL_PROCESS, KEY_ID, ROOT, SECRET
+from tests.support.relay import TlsRelay, connect_to
+from tests.support.scripted import STS_ANSWER, ScriptedServer, http, say
+from tests.support.swtpm import Swtpm, tpm2
 
 RUNS = int(os.environ.get("BENCH_RUNS", "21"))
+STS = "sts.amazonaws.com"
 
-# A process's peak memory starts at that of the process it is forked from: so from a small one.
-RUNNER = """
-import json, os, sys, time
-null = os.open(os.devnull, os.O_RDWR)
-for line in sys.stdin:
-    argv, environment = json.loads(line)
-    started = time.perf_counter()
-    pid = os.posix_spawn(argv[0], argv, environment, file_actions=[(os.POSIX_SPAWN_DUP2, null, n) for n in (0, 1)])
-    _, status, used = os.wait4(pid, 0)
-    wall = time.perf_counter() - started
-    print(status, 1000 * wall, 1000 * (used.ru_utime + used.ru_stime), used.ru_maxrss / 1024, flush=True)
-"""
+# The Go program, commit 497f983, on swtpm 0.7.1, medians of another machine with 2 cores: wall ms, CPU ms, MiB.
+RECORDED = {"in clear": Usage(21, 19, 11.7), "its encrypted option": Usage(211, 21, 11.8)}
 
-# Of the Go program aws-tpm-process-credential, commit 497f983, on swtpm 0.7.1, a machine of 2 cores, medians: wall
-# ms, CPU ms, MiB. Measured elsewhere: the machine is another one, so only the order of magnitude says something.
-GO = {
-    "handle, this STS (moto)": (26, 18, 11.6),
-    "handle, a local STS under TLS": (21, 19, 11.7),
-    "file": (22, 20, 11.7),
-    "handle, --tpm-session-encrypt-with-name": (211, 21, 11.8),
-}
-
-BOTO = (
-    "import boto3; boto3.client('sts', region_name='us-east-1', aws_access_key_id='x', aws_secret_access_key='x')"
-)
-BASE, OTHER = "python -I -c pass", "python: boto3.client('sts'), nothing sent"
-CONSTRUCT = "python -c 'import construct'"
-# What no run of ours can do without: construct's import, and for a cold one a TLS handshake with the same server.
+PYTHON, CONSTRUCT, TLS = "python -I -c pass", "python -c 'import construct'", "python: construct, a TLS handshake"
+GO, GO_ENCRYPTED = "Go: handle, in clear", "Go: handle, its encrypted option"
 HANDSHAKE = """
 import construct, socket, ssl, sys
 context = ssl.create_default_context(cafile=sys.argv[2])
 with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as plain:
     context.wrap_socket(plain, server_hostname="127.0.0.1")
 """
-TLS = "python: construct, a TLS handshake"
-# Our runs, what each is compared with, and how many times that it is to take at most.
-WANTED = {
-    "handle, warm cache, in clear": (CONSTRUCT, 1.6),
-    "handle, warm cache": (CONSTRUCT, 1.6),
-    "file, warm cache, in clear": (CONSTRUCT, 1.6),
-    "file, warm cache": (CONSTRUCT, 1.6),
-    "handle, TLS, in clear": (TLS, 2.0),
-    "handle, TLS": (TLS, 2.0),
+FILE, PACKAGE = "single file", "installed"
+COLD, COLD_CLEAR = "handle, encrypted (default)", "handle, in clear"
+WARM, WARM_CLEAR = "handle, encrypted, warm cache", "handle, in clear, warm cache"
+MISSING, REFUSED = "no TPM", "wrong password"
+
+BEGIN, END = "<!-- python -m tests.bench.start --readme -->\n\n", "\n\n<!-- end -->\n"
+"""The marks around the table in README.md."""
+
+LIMITS = {
+    (FILE, WARM): (CONSTRUCT, 1.6),
+    (FILE, WARM_CLEAR): (CONSTRUCT, 1.6),
+    (FILE, COLD): (TLS, 2.0),
+    (FILE, COLD_CLEAR): (TLS, 2.0),
+    (PACKAGE, WARM): (CONSTRUCT, 1.6),
+    (PACKAGE, WARM_CLEAR): (CONSTRUCT, 1.6),
+    (PACKAGE, COLD): (TLS, 2.0),
+    (PACKAGE, COLD_CLEAR): (TLS, 2.0),
 }
+"""What no run of ours can do without, and how many times its CPU time a run takes at most."""
 
 
 def main() -> None:
-    """Prints the table."""
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--readme", action="store_true", help="write the table of README.md, too")
+    readme = parser.parse_args().readme
     with ExitStack() as stack:
-        sts = stack.enter_context(VerifyingSts())
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        box = stack.enter_context(machine(home, sts.secret_access_key))
-        ours = [
-            str(box.bin / CREDENTIAL_PROCESS),
-            f"--tpm-path={box.swtpm.path}",
-            f"--aws-access-key-id={sts.access_key_id}",
-            f"--endpoint-url={sts.endpoint}",
-        ]
-        handle, file = f"--persistentHandle={keys.PLAIN_HANDLE:#x}", f"--credential-file={home}/plain.pem"
-        clear = "--no-session-encryption"
-        secure = sts.tls_endpoint()
-        tls = [*ours[:-1], f"--endpoint-url={secure}"]
-        (home / "ca.pem").write_bytes(sts.authority().bundle.read_bytes())
-        cases = {
-            BASE: [sys.executable, "-I", "-c", "pass"],
-            CONSTRUCT: [sys.executable, "-c", "import construct"],
-            TLS: [sys.executable, "-c", HANDSHAKE, secure.rpartition(":")[2], f"{home}/ca.pem"],
-            "handle, in clear": [*ours, handle, clear],
-            "handle": [*ours, handle],
-            "handle, TLS, in clear": [*tls, handle, clear],
-            "handle, TLS": [*tls, handle],
-            "handle, password": [
-                *ours,
-                f"--persistentHandle={keys.PASSWORD_HANDLE:#x}",
-                f"--keyPass={keys.PASSWORD}",
-            ],
-            "file, in clear": [*ours, file, clear],
-            "file": [*ours, file],
-            "handle, warm cache, in clear": [*ours, handle, clear, "--cache"],
-            "handle, warm cache": [*ours, handle, "--cache"],
-            "file, warm cache, in clear": [*ours, file, clear, "--cache"],
-            "file, warm cache": [*ours, file, "--cache"],
-            OTHER: [sys.executable, "-c", BOTO],
+        tpm = stack.enter_context(Swtpm("tcp"))
+        keys.make_keys(tpm, SECRET, home)
+        # Else a few runs with a wrong password would lock the TPM.
+        tpm2(tpm, "dictionarylockout", "--setup-parameters", "--max-tries=1000000", "--recovery-time=1")
+        sts = stack.enter_context(ScriptedServer(say(http("200 OK", STS_ANSWER))))
+        authority = Authority(home, "bench")
+        certificate = authority.server_certificate(STS, "127.0.0.1")
+        relay = stack.enter_context(TlsRelay(("127.0.0.1", sts.port), certificate))
+        proxy = stack.enter_context(ScriptedServer(lambda client, _request: connect_to(relay.port, client)))
+        environment = {
+            "PATH": f"{Path(sys._base_executable).parent}:{os.environ['PATH']}",  # type: ignore[attr-defined]
+            "HOME": str(home),
+            "XDG_RUNTIME_DIR": str(home),
+            "HTTPS_PROXY": proxy.endpoint,
         }
-        measured = _measured(cases, box.environment(XDG_RUNTIME_DIR=str(home), AWS_CA_BUNDLE=f"{home}/ca.pem"))
-    _print(measured)
+        commands = {
+            PYTHON: Command([sys.executable, "-I", "-c", "pass"], environment),
+            **_ours(home, tpm, environment | {"SSL_CERT_DIR": str(_hashed(home / "certs", authority.bundle))}),
+            CONSTRUCT: Command([sys.executable, "-c", "import construct"], environment),
+            TLS: Command([sys.executable, "-c", HANDSHAKE, str(relay.port), str(authority.bundle)], environment),
+            **_go(home, tpm, environment, authority.bundle),
+        }
+        figures = measure(commands, RUNS)
+    print(_text(figures))
+    if readme:
+        page = ROOT / "README.md"
+        before, _, rest = page.read_text().partition(BEGIN)
+        page.write_text(f"{before}{BEGIN}{_markdown(figures)}{END}{rest.partition(END)[2]}")
 
 
-Figures = dict[str, list[tuple[float, ...]]]
+def _ours(home: Path, tpm: Swtpm, environment: dict[str, str]) -> dict[str, Command]:
+    """Returns our runs, by the single file and as an installed package."""
+    file = home / "tpmwire.pyz"
+    subprocess.run([sys.executable, ROOT / "tools" / "zipapp.py", file], check=True, stdout=subprocess.DEVNULL)
+    artefacts = {FILE: [str(file), CREDENTIAL_PROCESS], PACKAGE: [str(_install(home / "venv"))]}
+    common = [f"--aws-access-key-id={KEY_ID}"]
+    here, handle = [*common, f"--tpm-path={tpm.path}"], f"--persistentHandle={keys.PLAIN_HANDLE:#x}"
+    clear = "--no-session-encryption"
+    found = {}
+    for artefact, start in artefacts.items():
+        words = {
+            COLD: [*here, handle],
+            COLD_CLEAR: [*here, handle, clear],
+            WARM: [*here, handle, "--cache"],
+            WARM_CLEAR: [*here, handle, clear, "--cache"],
+            REFUSED: [*here, f"--persistentHandle={keys.PASSWORD_HANDLE:#x}", "--keyPass=wrong"],
+            MISSING: [*common, handle, "--tpm-path=/dev/tpm-missing"],
+        }
+        codes = {REFUSED: 4, MISSING: 3}
+        for name, options in words.items():
+            found[f"{artefact}: {name}"] = Command([*start, *options], environment, codes.get(name, 0))
+    return found
 
 
-def _measured(cases: dict[str, list[str]], environment: dict[str, str]) -> Figures:
-    """Wall ms, CPU ms and MiB of each turn, by case."""
-    runner = subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", RUNNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+def _install(directory: Path) -> Path:
+    """Returns the program in a new environment that has what pip would install, with bytecode."""
+    venv.create(directory, symlinks=True)
+    packages = next((directory / "lib").glob("python*")) / "site-packages"
+    for name in ("cli", "sigv4", "tpmwire"):
+        shutil.copytree(ROOT / name, packages / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "tpmwire_programs.py", packages)
+    construct = importlib.util.find_spec("construct")
+    assert construct is not None
+    assert construct.origin is not None
+    shutil.copytree(Path(construct.origin).parent, packages / "construct")
+    compileall.compile_dir(packages, quiet=2)
+    program = directory / "bin" / CREDENTIAL_PROCESS
+    program.write_text(
+        f"#!{directory}/bin/python\nimport sys\nfrom tpmwire_programs import credential_process\n"
+        "sys.exit(credential_process())\n"
     )
-    assert runner.stdin is not None
-    assert runner.stdout is not None
-    figures: Figures = {name: [] for name in cases}
-    for turn in range(RUNS + 1):
-        for name, argv in cases.items():
-            runner.stdin.write(json.dumps([argv, environment]) + "\n")
-            runner.stdin.flush()
-            status, *rest = map(float, runner.stdout.readline().split())
-            if status:
-                raise SystemExit(f"start: {shlex.join(argv)} failed (wait status {status:.0f})")
-            if turn:  # the first fills the caches
-                figures[name].append(tuple(rest))
-    runner.stdin.close()
-    runner.wait()
-    return figures
+    program.chmod(0o755)
+    return program
 
 
-def _print(figures: Figures) -> None:
-    measured = {name: [median(column) for column in zip(*rows, strict=True)] for name, rows in figures.items()}
-    print(f"whole processes, medians of {RUNS} runs, Python {sys.version.split()[0]}")
-    print(f"{'':44}{'wall ms':>9}{'CPU ms':>9}{'MiB':>7}{'x python':>10}{'x boto3':>9}")
-    for name, (wall, cpu, memory) in measured.items():
-        python, boto = wall / measured[BASE][0], wall / measured[OTHER][0]
-        label = name if name.startswith("python") else f"{CREDENTIAL_PROCESS.removeprefix('aws-')}: {name}"
-        print(f"{label:44}{wall:9.1f}{cpu:9.1f}{memory:7.1f}{python:10.2f}{boto:9.2f}")
-    for name, (base, most) in WANTED.items():
-        # Turn by turn, so that what else the machine does falls on both.
-        pairs = zip(figures[name], figures[base], strict=True)
-        times = median(ours[0] / theirs[0] for ours, theirs in pairs)
+def _hashed(directory: Path, bundle: Path) -> Path:
+    """Returns a directory with the system's CA certificates and that of the STS, as `openssl rehash` makes it."""
+    directory.mkdir()
+    for number, path in enumerate(_system_certificates().glob("*.0")):
+        shutil.copy(path, directory / f"{number}.pem")
+    shutil.copy(bundle, directory / "sts.pem")
+    subprocess.run(["openssl", "rehash", str(directory)], check=True, capture_output=True)
+    return directory
+
+
+def _system_certificates() -> Path:
+    return Path(ssl.get_default_verify_paths().capath or "/etc/ssl/certs")
+
+
+def _go(home: Path, tpm: Swtpm, environment: dict[str, str], bundle: Path) -> dict[str, Command]:
+    """Returns the runs of the Go program, if its binary is given; it reads CA certificates from one file."""
+    program = os.environ.get("GO_ORIGINAL")
+    if not program:
+        return {}
+    everything = home / "everything.pem"
+    system = [path.read_bytes() for path in _system_certificates().glob("*.0")]
+    everything.write_bytes(b"\n".join([*system, bundle.read_bytes()]))
+    empty = home / "empty"
+    empty.mkdir()
+    settings = environment | {"SSL_CERT_FILE": str(everything), "SSL_CERT_DIR": str(empty)}
+    argv = [
+        program,
+        f"--tpm-path={tpm.path}",
+        f"--aws-access-key-id={KEY_ID}",
+        "--aws-region=us-east-1",
+        "--aws-session-name=bench",
+        f"--persistentHandle={keys.PLAIN_HANDLE}",
+    ]
+    name = subprocess.run(
+        [sys.executable, "-m", "cli.toolbox", "name", "ek-rsa", f"--tpm-path={tpm.path}", "--timeout=60s"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+    return {
+        GO: Command(argv, settings),
+        GO_ENCRYPTED: Command([*argv, f"--tpm-session-encrypt-with-name={name}"], settings),
+    }
+
+
+Figures = dict[str, list[Usage]]
+
+
+def _times(figures: Figures, name: str, base: str, *, wall: bool) -> float:
+    """Returns the median of the ratios of each turn."""
+    pairs = zip(figures[name], figures[base], strict=True)
+    return median((a.wall / b.wall) if wall else (a.cpu / b.cpu) for a, b in pairs)
+
+
+def _medians(rows: list[Usage]) -> Usage:
+    return Usage(*(median(column) for column in zip(*rows, strict=True)))
+
+
+def _text(figures: Figures) -> str:
+    lines = [f"whole processes, medians of {RUNS} turns, {_machine()}"]
+    compared = GO in figures
+    lines.append(f"{'':44}{'wall ms':>9}{'CPU ms':>9}{'MiB':>7}{'x Go, wall':>12}{'CPU':>7}")
+    for name, rows in figures.items():
+        wall, cpu, memory = _medians(rows)
+        go = [_times(figures, name, GO, wall=each) for each in (True, False)] if compared else []
+        ratios = "".join(f"{ratio:{width}.1f}" for ratio, width in zip(go, (12, 7), strict=False))
+        lines.append(f"{name:44}{wall:9.1f}{cpu:9.1f}{memory:7.1f}{ratios}")
+    for (artefact, run), (base, most) in LIMITS.items():
+        times = _times(figures, f"{artefact}: {run}", base, wall=False)
         verdict = "" if times <= most else ": NOT reached"
-        print(f"{name}: {times:.2f} times '{base}' (wanted: at most {most}){verdict}")
-    print("the Go program, measured elsewhere, on another machine:")
-    for name, (wall, cpu, memory) in GO.items():
-        print(f"{name:44}{wall:9.1f}{cpu:9.1f}{memory:7.1f}")
+        lines.append(f"{artefact}: {run}: {times:.2f} times the CPU of '{base}' (at most {most}){verdict}")
+    for run in (COLD, WARM):
+        times = _times(figures, f"{FILE}: {run}", f"{PACKAGE}: {run}", wall=False)
+        lines.append(f"{run}: the single file takes {times:.2f} times the CPU of the installed package")
+    if not compared:
+        lines.append("GO_ORIGINAL names no binary; the Go program, recorded on another machine:")
+        lines += [f"{name:44}{row.wall:9.1f}{row.cpu:9.1f}{row.memory:7.1f}" for name, row in RECORDED.items()]
+    return "\n".join(lines)
+
+
+def _markdown(figures: Figures) -> str:
+    """Returns the table of README.md: runs of the single file, and of the Go program."""
+    compared = GO in figures
+    title = "| `aws-tpm-process-credential`, single file | wall | CPU | memory |"
+    lines = [title + (" × Go |" if compared else ""), "|---|---|---|---|" + ("---|" if compared else "")]
+    for name, rows in figures.items():
+        if not name.startswith((FILE, "Go")):
+            continue
+        wall, cpu, memory = _medians(rows)
+        ratio = f" {_times(figures, name, GO, wall=True):.1f} |" if compared else ""
+        label = name.removeprefix(f"{FILE}: ").replace("Go:", "the Go program:")
+        lines.append(f"| {label} | {wall:.0f} ms | {cpu:.0f} ms | {memory:.0f} MiB |{ratio}")
+    start = _medians(figures[PYTHON])
+    ratio = f" {_times(figures, PYTHON, GO, wall=True):.1f} |" if compared else ""
+    lines.append(
+        f"| Python's start alone | {start.wall:.0f} ms | {start.cpu:.0f} ms | {start.memory:.0f} MiB |{ratio}"
+    )
+    lines += ["", f"Medians of {RUNS} turns (`make bench`), {_machine()}"]
+    return "\n".join(lines)
+
+
+def _machine() -> str:
+    model = next(
+        (line.partition(": ")[2] for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
+        platform.machine(),
+    )
+    count = len(list(_system_certificates().glob("*.0")))
+    return (
+        f"Python {platform.python_version()}, swtpm, {os.cpu_count()} cores ({model}). The STS answers at once "
+        f"under TLS; the system has {count} CA certificates."
+    )
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except OSError:
+        return []
 
 
 if __name__ == "__main__":

@@ -61,7 +61,11 @@ class TlsRelay:
 
 def connect_here(client: socket.socket, request: bytes) -> None:
     """A proxy's CONNECT, as a script of ScriptedServer: whatever host is asked for, the port is this machine's."""
-    port = int(request.split(b" ")[1].rpartition(b":")[2])
+    connect_to(int(request.split(b" ")[1].rpartition(b":")[2]), client)
+
+
+def connect_to(port: int, client: socket.socket) -> None:
+    """Answers a proxy's CONNECT: whatever is asked for, the server is at `port` of this machine."""
     with socket.create_connection(("127.0.0.1", port), timeout=60) as server:
         client.sendall(b"HTTP/1.1 200 Connection established\r\nVia: test\r\n\r\n")
         back = threading.Thread(target=pump, args=(server, client), daemon=True)
