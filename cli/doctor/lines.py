@@ -1,7 +1,6 @@
 """Checks that AWS programs can run, and will use, the profiles that run aws-tpm-process-credential."""
 
 import os
-import shutil
 import stat
 from collections.abc import Iterator
 
@@ -18,7 +17,9 @@ from ..lifecycle.profile_keys import ProfileKey
 from ..terminal.messages import UsageError
 from .finding import Finding
 from .machine import Machine
+from .programs import find_program_fault
 from .registry import register
+from .server import served_profiles
 
 __all__ = [
     "check_options",
@@ -39,7 +40,6 @@ _FILES = {
     "tpm_session_encrypt_with_public": "--tpm-session-encrypt-with-public",
 }
 _PASSWORDS = ("keyPass_file", "parentPass_file")
-_USUAL_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 @register
@@ -56,9 +56,10 @@ def check_profiles(machine: Machine) -> Iterator[Finding]:
             yield Finding.error(
                 f"AWS programs ignore the section [{section}] of {config_path()}", f"name it [profile {section}]"
             )
-    if machine.profile_keys:
-        using = ", ".join(each.profile.name for each in machine.profile_keys)
-        yield Finding.ok(f"profiles that use the TPM: {using}")
+    using = [each.profile.name for each in machine.profile_keys]
+    using += [each.profile.name for each in served_profiles(machine)]
+    if using:
+        yield Finding.ok(f"profiles that use the TPM: {', '.join(using)}")
     else:
         yield Finding.warning(
             f"no profile runs {PROGRAM}",
@@ -74,46 +75,17 @@ def check_profiles(machine: Machine) -> Iterator[Finding]:
 @register
 def check_program(machine: Machine) -> Iterator[Finding]:
     """The program of each credential_process is found as an SDK would find it, and can be executed."""
-    found = [(each, _program(each)) for each in machine.profile_keys if each.start]
-    yield from (one for _, one in found if one.status != "ok")
-    paths = dict.fromkeys(one.text for _, one in found if one.status == "ok")
-    for path in paths:
-        names = ", ".join(each.profile.name for each, one in found if one == Finding.ok(path))
-        yield Finding.ok(f"{path} can be run (profile {names})")
-
-
-def _program(each: ProfileKey) -> Finding:
-    word, profile = each.start[0], each.profile
-    absolute = "write its absolute path into the credential_process line"
-    if "=" in word and "/" not in word.partition("=")[0]:
-        variable = word.partition("=")[0]
-        return Finding.error(f"{profile}: the line sets {variable}, which no SDK does", "use an option instead")
-    if word.startswith(("~", "$")):
-        return Finding.error(f"{profile}: not every SDK expands {word}", absolute)
-    if "/" in word and not os.path.isabs(word):
-        return Finding.error(f"{profile}: {word} depends on the working directory of each program", absolute)
-    path = shutil.which(word)
-    if path is None:
-        what = "is not executable" if os.path.isfile(word) else "is not found"
-        step = f"run chmod +x {word}" if os.path.isfile(word) else f"install it, or {absolute}"
-        return Finding.error(f"{profile}: {word} {what}", step)
-    if (missing := _interpreter(path)) is not None:
-        return Finding.error(f"{profile}: {path} needs {missing}, which does not exist", "install tpmwire again")
-    if not os.path.isabs(word) and shutil.which(word, path=_USUAL_PATH) is None:
-        return Finding.warning(
-            f"{profile}: {word} is found in {os.path.dirname(path)} only, which services do not search", absolute
-        )
-    return Finding.ok(path)
-
-
-def _interpreter(path: str) -> str | None:
-    """Returns the interpreter that a script's first line names if the interpreter is missing, else None."""
-    with open(path, "rb") as file:
-        line = file.readline(300)
-    if not line.startswith(b"#!") or not (words := line[2:].split()):
-        return None
-    name = os.fsdecode(words[0])
-    return None if os.path.exists(name) else name
+    lines = [(each.profile, each.start[0]) for each in machine.profile_keys if each.start]
+    lines += [(each.profile, each.program) for each in served_profiles(machine)]
+    good: dict[str, list[str]] = {}
+    for profile, word in lines:
+        fault = find_program_fault(profile, word)
+        if fault is not None:
+            yield fault
+        else:
+            good.setdefault(word, []).append(profile.name)
+    for word, names in good.items():
+        yield Finding.ok(f"{word} can be run (profile {', '.join(names)})")
 
 
 @register
@@ -190,18 +162,18 @@ def check_precedence(machine: Machine) -> Iterator[Finding]:
             f"unset {' '.join(names)}",
         )
     used = []
-    for each in machine.profile_keys:
-        own = each.profile.get("source_profile") == each.profile.name
-        overrides = [name for name in find_overrides(each.profile) if not (own and name == "role_arn")]
+    served = [each.profile for each in served_profiles(machine)]
+    for profile in [*(each.profile for each in machine.profile_keys), *served]:
+        own = profile.get("source_profile") == profile.name
+        overrides = [name for name in find_overrides(profile) if not (own and name == "role_arn")]
         if overrides:
             keys = any(name.startswith("aws_") for name in overrides)
             yield Finding.error(
-                f"{each.profile} also has {', '.join(overrides)}, which AWS programs use before its "
-                "credential_process",
-                f"run `tpmwire enroll --profile {each.profile.name} --remove-plaintext`" if keys else "remove it",
+                f"{profile} also has {', '.join(overrides)}, which AWS programs use before its credential_process",
+                f"run `tpmwire enroll --profile {profile.name} --remove-plaintext`" if keys else "remove it",
             )
         elif not names:
-            used.append(each.profile.name)
+            used.append(profile.name)
     if used:
         yield Finding.ok(f"AWS programs use the credential_process of {', '.join(used)}")
 

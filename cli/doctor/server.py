@@ -1,9 +1,12 @@
-"""Checks of profiles that get their credentials from a running server, by `tpmwire fetch`."""
+"""Checks of profiles that get their credentials from a running server, by `tpmwire fetch` or curl."""
 
 import os
+import shlex
 import stat
 from collections.abc import Iterator
+from typing import NamedTuple
 
+from sigv4.config import Profile
 from sigv4.errors import RequestError
 
 from ..credentials.role_chain import fetched_socket
@@ -12,22 +15,52 @@ from .finding import Finding
 from .machine import Machine
 from .registry import register
 
-__all__ = ["check_server"]
+__all__ = ["ServedProfile", "check_server", "served_profiles"]
+
+
+class ServedProfile(NamedTuple):
+    """A profile whose credential_process asks a server: the program of the line, and the path of the socket."""
+
+    profile: Profile
+    program: str
+    path: str
 
 
 @register
 def check_server(machine: Machine) -> Iterator[Finding]:
     """The socket of each profile that runs `tpmwire fetch` exists, and belongs to this user or to root."""
-    try:
-        lines = {name: machine.config.profile(name).get("credential_process") for name in machine.config}
-    except RequestError:
-        return  # another check reports it
     sockets: dict[str, list[str]] = {}
-    for name, line in lines.items():
-        if line is not None and (path := fetched_socket(line)) is not None:
-            sockets.setdefault(path or default_socket(), []).append(name)
+    for each in served_profiles(machine):
+        sockets.setdefault(each.path, []).append(each.profile.name)
     for path, names in sockets.items():
         yield _socket(path, f"profile {', '.join(names)}")
+
+
+def served_profiles(machine: Machine) -> list[ServedProfile]:
+    """Returns the profiles that ask a server; none if AWS's files cannot be read (see `check_profiles`)."""
+    try:
+        profiles = [machine.config.profile(name) for name in machine.config]
+    except RequestError:
+        return []
+    found = []
+    for profile in profiles:
+        line = profile.get("credential_process") or ""
+        path = fetched_socket(line)
+        path = _curl_socket(line) if path is None else path or default_socket()
+        if path is not None:
+            found.append(ServedProfile(profile, shlex.split(line)[0], path))
+    return found
+
+
+def _curl_socket(line: str) -> str | None:
+    """Returns the path of the socket that a line with curl uses, or None."""
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        return None
+    if not words or os.path.basename(words[0]) != "curl" or "--unix-socket" not in words[:-1]:
+        return None
+    return words[words.index("--unix-socket") + 1]
 
 
 def _socket(path: str, profiles: str) -> Finding:

@@ -1,10 +1,8 @@
 """Checks this machine: Python and packages, CA certificates, proxy, cache."""
 
 import importlib
-import importlib.metadata
 import importlib.util
 import os
-import platform
 import sys
 from collections.abc import Iterator
 
@@ -34,7 +32,7 @@ OPTIONAL = {
 @register
 def check_python(_machine: Machine) -> Iterator[Finding]:
     """Shows the versions of Python and of its OpenSSL, which must be loadable."""
-    text = f"Python {platform.python_version()} ({sys.executable})"
+    text = f"Python {sys.version.split()[0]} ({sys.executable})"
     try:
         import ssl  # noqa: PLC0415 - a finding, if it cannot be loaded
     except ImportError as error:
@@ -61,16 +59,15 @@ def _optional(module: str) -> str:
 def _package(module: str) -> Finding:
     name = package_name(module)
     try:
-        loaded = importlib.import_module(module)
-        version = str(getattr(loaded, "__version__", None) or importlib.metadata.version(name))
+        version = str(getattr(importlib.import_module(module), "__version__", ""))
     except Exception as error:  # noqa: BLE001 - a package can fail in any way
         return Finding.warning(f"{name} cannot be imported ({type(error).__name__})", f"install {name} again")
     needed = FLOORS.get(module, ())
-    if version_numbers(version) < needed and version[0].isdigit():
+    if version_numbers(version) < needed and version[:1].isdigit():
         return Finding.warning(
             f"{name} {version} is too old", f"install {name} {'.'.join(map(str, needed))} or newer"
         )
-    return Finding.ok(f"{name} {version}")
+    return Finding.ok(f"{name} {version}".rstrip())
 
 
 @register

@@ -79,13 +79,26 @@ class Guest:
         holder = os.open("/dev/tpm0", os.O_RDWR)
         try:
             self.credentials("busy", "/dev/tpm0", "handle", "--timeout", "1s")
+            self.doctor("doctor, busy", "/dev/tpm0")
             self.groups = [TSS]
             self.credentials("beside", "/dev/tpmrm0", "handle", "--timeout", "20s")
             self.groups = []
             self.credentials("not in the group", "/dev/tpmrm0", "handle", "--timeout", "20s")
+            self.doctor("doctor, not in the group", "/dev/tpmrm0")
         finally:
             self.groups = None
             os.close(holder)
+
+    def doctor(self, step: str, path: str) -> None:
+        """The checks of the machine, with profiles of both keys."""
+        config = Path("/job/config")
+        line = f"{PROGRAM} --aws-access-key-id {self._job['access_key_id']} --tpm-path {path}"
+        keys = {"handle": f"--persistentHandle {HANDLES[path]}", "pem": f"--credential-file {pem(path)}"}
+        config.write_text(
+            "".join(f"[profile {name}]\ncredential_process = {line} {keys[name]}\n" for name in keys)
+        )
+        command = ["env", f"AWS_CONFIG_FILE={config}", "tpmwire", "doctor", "--json", "--tpm-path", path]
+        self.run(step, command, path=path, pid=os.getpid())
 
     def frozen(self, path: str, key: str) -> None:
         """The TPM stops answering, and comes back when the program has long given up."""
@@ -190,6 +203,7 @@ def everyday(guest: Guest) -> None:
     guest.credentials("in clear", "/dev/tpmrm0", "pem", "--timeout", "20s", "--no-session-encryption")
     guest.busy()
     for path in HANDLES:
+        guest.doctor("doctor", path)
         guest.frozen(path, "handle")
         guest.credentials("thawed", path, "handle", "--timeout", "20s")
         guest.frozen(path, "pem")

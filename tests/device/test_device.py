@@ -1,11 +1,12 @@
 """The single file in an appliance: Debian's kernel, its TPM driver and both device files, nothing else there."""
 
+import json
 from datetime import UTC, datetime
 
 import boto3
 import pytest
 
-from tests.device.appliance import KEYS, PATHS, Appliance, credentials
+from tests.device.appliance import KEYS, PATHS, Appliance, Report, credentials
 
 pytestmark = pytest.mark.device
 
@@ -64,6 +65,41 @@ def test_a_user_outside_the_group_is_told_of_it(appliance: Appliance) -> None:
     assert (report["code"], report["out"]) == (3, "")
     (line,) = report["err"].splitlines()
     assert "cannot open /dev/tpmrm0: permission denied; add the user to its group (usually tss)" in line
+
+
+def findings(report: Report) -> dict[str, list[dict[str, str]]]:
+    """Returns what doctor found, by check."""
+    assert report["err"] == ""
+    found: dict[str, list[dict[str, str]]] = {}
+    for each in json.loads(report["out"])["checks"]:
+        found.setdefault(each["check"], []).append(each)
+    return found
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_doctor_finds_both_keys(appliance: Appliance, path: str) -> None:
+    found = findings(appliance.the("doctor", path=path))
+    assert [each["status"] for each in found["keys"]] == ["ok", "ok"]
+    assert found["device"][0]["status"] == ("warning" if path == "/dev/tpm0" else "ok")
+    for check in ("permission", "response", "algorithms", "lockout", "leftovers", "python"):
+        assert [each["status"] for each in found[check]] == ["ok"], found[check]
+    assert ("resource manager" in found["leftovers"][0]["text"]) is (path == "/dev/tpmrm0")
+
+
+def test_doctor_names_the_holder_of_the_device(appliance: Appliance) -> None:
+    report = appliance.the("doctor, busy")
+    (found,) = findings(report)["response"]
+    assert found["status"] == "error"
+    assert f"(process {report['pid']})" in found["text"]
+    assert report["code"] == 1
+
+
+def test_doctor_tells_a_user_outside_the_group(appliance: Appliance) -> None:
+    report = appliance.the("doctor, not in the group")
+    (found,) = findings(report)["permission"]
+    assert found["status"] == "error"
+    assert "no permission to open /dev/tpmrm0 (crw-rw----, group " in found["text"]
+    assert "usermod -aG" in found["step"]
 
 
 @pytest.mark.parametrize("path", PATHS)

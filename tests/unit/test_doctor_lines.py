@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -182,6 +183,41 @@ def test_chains_of_roles(home: Home, tool: Tool) -> None:
     found = examined(tool)["roles"]
     assert texts(found, "ok") == ["profile good: its chain ends at profile work; "]
     assert "profile bad has both source_profile and credential_source" in texts(found, "error")[0]
+
+
+@pytest.mark.parametrize("start", ["HOME/bin/tpmwire fetch", "HOME/bin/curl -s --unix-socket"])
+@pytest.mark.parametrize(
+    ("kind", "status", "says"),
+    [
+        ("socket", "ok", "HOME/sock exists (profile work)"),
+        ("missing", "error", "profile work: HOME/sock: no such file or directory; run `systemctl --user enable"),
+        ("file", "error", "profile work: HOME/sock is not a socket"),
+    ],
+)
+def test_profiles_of_a_server(home: Home, tool: Tool, start: str, kind: str, status: str, says: str) -> None:
+    for name in ("tpmwire", "curl"):
+        (home.directory / "bin" / name).symlink_to(home.program)
+    path = home.directory / "sock"
+    with socket.socket(socket.AF_UNIX) as server:
+        if kind == "socket":
+            home.monkeypatch.chdir(home.directory)
+            server.bind("sock")
+        elif kind == "file":
+            path.touch()
+        url = "http://localhost/process" if "curl" in start else ""
+        line = f"{start.replace('HOME', str(home.directory))} {path} {url}"
+        home.config(f"[profile work]\ncredential_process = {line}\n{PLAIN}")
+        found = examined(tool)
+    assert texts(found["profiles"], "ok") == ["profiles that use the TPM: work; "]
+    assert texts(found["precedence"], "error")[0].startswith("profile work also has aws_access_key_id")
+    (text,) = texts(found["server"], status)
+    assert text.startswith(says.replace("HOME", str(home.directory)))
+
+
+def test_a_program_of_a_server_that_is_not_found(home: Home, tool: Tool) -> None:
+    home.config("[profile work]\ncredential_process = /nowhere/tpmwire fetch\n")
+    (text,) = texts(examined(tool)["program"], "error")
+    assert text.startswith("profile work: /nowhere/tpmwire is not found; install it")
 
 
 def test_named_pipes_in_place_of_files_end_the_check(home: Home, tool: Tool) -> None:
