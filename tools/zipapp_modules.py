@@ -11,6 +11,8 @@ FIRST = ("cli", "tpmwire_programs")
 # So aws-tpm-process-credential has all of its bytecode. Verbs share it, and compile the rest when they start. The
 # file must stay below 2.5 MB.
 ROOTS = (
+    # `tpmwire fetch`.
+    ("cli.serving.client", False),
     # Each run, as far as it goes before it opens the TPM.
     ("cli.credential_process cli.toolbox", False),
     # Each run that opens the TPM.
