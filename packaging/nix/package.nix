@@ -37,6 +37,7 @@ python3Packages.buildPythonApplication rec {
       install -D -m 644 cli/completions/$name.fish $out/share/fish/vendor_completions.d/$name.fish
     done
     install -D -m 644 -t $out/lib/systemd/system packaging/systemd/tpmwire.service packaging/systemd/tpmwire.socket
+    install -D -m 644 -t $out/lib/systemd/user packaging/systemd/user/*
     substituteInPlace $out/lib/systemd/system/tpmwire.service --replace-fail /usr/local $out
     install -D -m 644 -t $out/lib/udev/rules.d packaging/udev/50-tpmwire.rules
   '';

@@ -107,7 +107,7 @@ def test_installed_used_and_purged(debian: Debian) -> None:
     done = debian.run("dpkg", "--remove", "tpmwire")
     assert done.returncode == 0, done.stderr
     remaining = debian.files() - before
-    assert {path for path in remaining if "deb-systemd-helper" not in path} == {"/etc/default/tpmwire"}
+    assert {path for path in remaining if "/deb-systemd-" not in path} == {"/etc/default/tpmwire"}
     (debian.root / "var" / "lib" / "tpmwire" / ".aws").mkdir(parents=True)
     done = debian.run("dpkg", "--purge", "tpmwire")
     assert done.returncode == 0, done.stderr
@@ -125,6 +125,7 @@ def _is_complete(debian: Debian) -> None:
             assert name in (debian.root / "usr" / "share" / path).read_text()
     service = next(debian.root.glob("*/systemd/system/tpmwire.service")).read_text()
     assert re.findall("^ExecStart=([^ ]*)", service, re.M) == ["/usr/bin/tpmwire"]
+    assert (debian.root / "usr" / "lib" / "systemd" / "user" / "tpmwire.socket").exists()
     assert debian.use("/usr/bin/tpmwire", "--version") == f"tpmwire {__version__}\n"
 
 
