@@ -12,11 +12,10 @@ from tpmwire.errors import TransportError
 from tpmwire.tpm import Tpm
 from tpmwire.transport import default_path, open_transport
 
-from ..lifecycle.process_line import absolute_tpm_path
 from ..lifecycle.profile_keys import ProfileKey, find_profile_keys
 from ..tpm.capabilities import describe_tpm
 from ..tpm.cleanup import finish_in_background
-from ..tpm.path import chosen_path, path_source
+from ..tpm.path import absolute_tpm_path, chosen_path, path_source
 from .finding import NoTpmError
 
 __all__ = ["Machine"]

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from ..credentials.options import PROGRAM
 from ..terminal.messages import UsageError
 
-__all__ = ["absolute_tpm_path", "find_program", "join_line"]
+__all__ = ["find_program", "join_line"]
 
 # Line ends and other control characters, and bytes that are not UTF-8, which would make the file unreadable.
 _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -63,11 +63,3 @@ def _executable(folders: Iterable[str]) -> str | None:
 def _candidates(folders: Iterable[str]) -> Iterator[str]:
     for folder in folders:
         yield from (os.path.join(folder, name) for name in (PROGRAM, f"{PROGRAM}.pyz"))
-
-
-def absolute_tpm_path(path: str) -> str:
-    """Returns the --tpm-path with an absolute path, for a program that runs in a different directory."""
-    for start in ("device:", "swtpm:path="):
-        if path.startswith(start):
-            return start + os.path.abspath(path.removeprefix(start))
-    return os.path.abspath(path) if os.path.exists(path) else path

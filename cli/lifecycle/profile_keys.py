@@ -8,9 +8,9 @@ from sigv4.errors import RequestError
 
 from ..credentials.options import PROGRAM, RunSettings, given_options, parse_run, totp_place
 from ..credentials.role_chain import process_words
-from ..keys.place import Place
+from ..keys.location import Place
 from ..terminal.messages import UsageError
-from .process_line import absolute_tpm_path
+from ..tpm.path import absolute_tpm_path
 
 __all__ = ["ProfileKey", "find_profile_keys"]
 

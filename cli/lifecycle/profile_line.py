@@ -10,14 +10,14 @@ from tpmwire.spec.constants import TPM_ALG, TPM_HT
 from tpmwire.state import nv
 from tpmwire.tpm import Tpm
 
+from ..keys.location import Place
 from ..keys.options import OWNER, SRK, Parentage, ParentageSettings, PinSettings
-from ..keys.place import Place
 from ..terminal.messages import note, warn
 from ..terminal.options import TpmSettings
 from ..tpm.options import KeySettings
-from ..tpm.path import lasting_path
+from ..tpm.path import absolute_tpm_path, lasting_path
 from ..tpm.pins import ENCODED, encode_public
-from .process_line import absolute_tpm_path, find_program, join_line
+from .process_line import find_program, join_line
 
 __all__ = ["LineSettings", "credential_process", "salt_pin", "tell_passwords"]
 

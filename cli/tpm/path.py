@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 __all__ = [
     "TRACED",
     "MissingDeviceError",
+    "absolute_tpm_path",
     "chosen_path",
     "connect",
     "find_missing_device",
@@ -92,6 +93,14 @@ def lasting_path(option: str | None) -> str | None:
     path = chosen_path(option)
     relay, _, traced = os.environ.get(TRACED, "").partition(" ")
     return (traced or None) if path and path == relay else path
+
+
+def absolute_tpm_path(path: str) -> str:
+    """Returns the --tpm-path with an absolute path, for a program that runs in a different directory."""
+    for start in ("device:", "swtpm:path="):
+        if path.startswith(start):
+            return start + os.path.abspath(path.removeprefix(start))
+    return os.path.abspath(path) if os.path.exists(path) else path
 
 
 def _tools_path(tcti: str) -> str | None:

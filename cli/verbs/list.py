@@ -21,7 +21,7 @@ from tpmwire.crypto.formulas import name_of
 from tpmwire.errors import KeyFileError
 from tpmwire.transport import default_path
 
-from ..keys.place import Place
+from ..keys.location import Place
 from ..lifecycle.profile_keys import find_profile_keys
 from ..terminal.files import read_key_file
 from ..terminal.messages import UsageError, warn

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.lifecycle.process_line import absolute_tpm_path, find_program, join_line
+from cli.lifecycle.process_line import find_program, join_line
 from cli.terminal.messages import UsageError
+from cli.tpm.path import absolute_tpm_path
 
 PROGRAM = "aws-tpm-process-credential"
 WORDS = st.lists(st.text(" #;'\"\\$`~*=ab:%é\u00a0", max_size=8), min_size=1, max_size=4)
