@@ -271,12 +271,13 @@ def test_an_internal_error_has_its_line(pyz: Path, tmp_path: Path) -> None:
     def broken(name: str, content: bytes) -> bytes:
         if name == f"bytecode/{TAG}":
             magic, table, groups = marshal.loads(content)
-            codes = marshal.loads(zlib.decompress(groups[1]))
+            number, _ = table["cli.credential_process"]
+            codes = marshal.loads(zlib.decompress(groups[number]))
             fault = b"def run(words):\n    raise ZeroDivisionError\n"
             codes["cli.credential_process"] = compiled(
                 "cli.credential_process", "cli/credential_process.py", fault
             )
-            groups = (groups[0], zlib.compress(marshal.dumps(codes)), *groups[2:])
+            groups = (*groups[:number], zlib.compress(marshal.dumps(codes)), *groups[number + 1 :])
             return marshal.dumps((magic, table, groups), 2)
         return content
 
