@@ -21,7 +21,7 @@ class ManualPages(BuildHookInterface[Any]):
             return
         self._folder = tempfile.TemporaryDirectory()
         write_pages(Path(self._folder.name))
-        for page in Path(self._folder.name).iterdir():
+        for page in sorted(Path(self._folder.name).iterdir()):
             build_data["shared_data"][str(page)] = f"share/man/man1/{page.name}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:

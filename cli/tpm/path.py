@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING
 
-from ..terminal.messages import UsageError
+from ..terminal.messages import UsageError, note
 
 if TYPE_CHECKING:
     from tpmwire.transport import DescriptorTransport
@@ -16,6 +16,7 @@ __all__ = [
     "connect",
     "find_missing_device",
     "lasting_path",
+    "note_source",
     "path_source",
 ]
 
@@ -45,6 +46,13 @@ def path_source(option: str | None) -> str:
     if option:
         return "--tpm-path"
     return next((name for name in (OWN, TOOLS) if os.environ.get(name)), "default")
+
+
+def note_source(option: str | None) -> None:
+    """Prints which variable selects the TPM, before a secret goes into it: it may be left over from other work."""
+    source, path = path_source(option), lasting_path(option)
+    if path and source in (OWN, TOOLS):
+        note(f"{source} selects the TPM at {path}")
 
 
 def connect(option: str | None, timeout: float) -> "DescriptorTransport":

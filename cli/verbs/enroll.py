@@ -55,6 +55,7 @@ from ..terminal.prompts import agreed
 from ..tpm.open import open_tpm
 from ..tpm.options import add_auth_options
 from ..tpm.passwords import new_key_auth
+from ..tpm.path import note_source
 from ..tpm.pins import pin_from
 
 __all__ = ["Settings", "configure", "enroll", "run"]
@@ -153,6 +154,7 @@ def enroll(args: Settings, checkpoint: Checkpoint) -> int:
     check_overrides(profile, force=args.force, but=PLAINTEXT)
     if args.remove_plaintext:
         check_removable(args.profile)
+    note_source(args.tpm_path)
     place = _place_of(args, key_id)
     sigv4a = Place(args.sigv4a_handle, args.sigv4a_out).absolute
     if sigv4a:

@@ -60,6 +60,7 @@ from ..terminal.options import Once, add_tpm_options, filled, pcrs_from
 from ..tpm.open import open_tpm
 from ..tpm.options import add_auth_options
 from ..tpm.passwords import new_key_auth
+from ..tpm.path import note_source
 from ..tpm.pins import pin_from
 
 __all__ = ["Settings", "configure", "run"]
@@ -175,6 +176,7 @@ def run(args: Settings) -> int:
             check_tpm(tpm)
     pcrs = pcrs_from(args.pcrs) if args.pcrs and not described else None
     parent = parentage_of(args)
+    note_source(args.tpm_path)
     secret = read_key(args.from_profile, force=args.force)
     if args.verify:
         note(f"AWS accepts the secret as {ask_plaintext_identity(key_id, secret, options).arn}")

@@ -43,6 +43,7 @@ from ..terminal.prompts import ask_secret
 from ..tpm.open import open_tpm
 from ..tpm.options import KeySettings, add_auth_options
 from ..tpm.passwords import key_auth, new_key_auth, parent_auth
+from ..tpm.path import note_source
 from ..tpm.pins import pin_from
 
 __all__ = ["Settings", "configure", "run"]
@@ -142,6 +143,7 @@ def _import(args: Settings) -> int:
     pin = pin_from(args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public)
     pcrs = pcrs_from(args.pcrs) if args.pcrs else None
     parent = parentage_of(args)
+    note_source(args.tpm_path)
     token = _read_token(args.secret_file)
     order = Order(
         token.secret, new_key_auth(args), pcrs, parent.handle, parent.auth, pin, hash_name=token.hash_name

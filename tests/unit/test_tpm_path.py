@@ -64,6 +64,18 @@ def test_an_error_names_the_variable(monkeypatch: pytest.MonkeyPatch, tool: Tool
     assert name not in tool("pcr", "--tpm-path=/elsewhere").err
 
 
+def test_a_variable_is_noted_before_a_secret_is_read(monkeypatch: pytest.MonkeyPatch, tool: Tool) -> None:
+    words = ["import", "--persistent-handle=0x81010002"]
+    monkeypatch.setenv("TPM2TOOLS_TCTI", "swtpm:path=/nowhere")
+    assert tool(*words).err.splitlines() == [
+        "TPM2TOOLS_TCTI selects the TPM at swtpm:path=/nowhere",
+        "tpmwire: the secret is empty; give it on the first line of standard input",
+    ]
+    assert tool(*words, "--tpm-path=/nowhere").err.count("\n") == 1
+    monkeypatch.setenv("TPM2TOOLS_TCTI", "device")
+    assert tool(*words).err.count("\n") == 1
+
+
 def test_the_tpm_behind_a_relay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TPMWIRE_TPM_PATH", "swtpm:path=/tmp/r/tpm")
     monkeypatch.setenv(TRACED, "swtpm:path=/tmp/r/tpm /dev/tpm1")
