@@ -4,7 +4,9 @@ An empty password is used only where a wrong one does not count towards lockout:
 password, and for a parent with noDA.
 """
 
+import os
 from collections.abc import Callable, Iterator
+from itertools import product
 
 from tpmwire.channel import Pin, open_channel, read_loaded
 from tpmwire.errors import SessionError, TpmError, TpmwireError
@@ -26,9 +28,9 @@ from .finding import Finding, NoTpmError
 from .machine import Machine
 from .registry import register
 
-__all__ = ["check_keys", "check_pins"]
+__all__ = ["Find", "check_keys", "check_pins", "examine_profiles"]
 
-_Find = Callable[[Tpm, ProfileKey, RunSettings], Finding | None]
+Find = Callable[[Tpm, ProfileKey, RunSettings], Finding | None]
 
 _SLOW = 30.0
 """Seconds for the creation of an RSA key, which takes up to 10."""
@@ -43,21 +45,19 @@ _IMPORT_AGAIN = "import the key again, or correct the profile (`tpmwire list` sh
 @register
 def check_keys(machine: Machine) -> Iterator[Finding]:
     """The key of each profile is in the TPM with the Name that the profile states, or its file can be loaded."""
-    return _examine(machine, _key)
+    return examine_profiles(machine, _key, _totp_key)
 
 
 @register
 def check_pins(machine: Machine) -> Iterator[Finding]:
     """The key that each profile pins, to which sessions are salted, is in the TPM with the pinned Name."""
-    return _examine(machine, _pin)
+    return examine_profiles(machine, _pin)
 
 
-def _examine(
-    machine: Machine, find: Callable[[Tpm, ProfileKey, RunSettings], Finding | None]
-) -> Iterator[Finding]:
-    """Yields the finding of `find` for each profile and the TPM of its line. Raises NoTpmError at the end."""
+def examine_profiles(machine: Machine, *finds: Find) -> Iterator[Finding]:
+    """Yields the findings for each profile and the TPM of its line. Raises NoTpmError at the end."""
     unavailable = False
-    for each in machine.profile_keys:
+    for each, find in product(machine.profile_keys, finds):
         if each.settings is None:
             continue
         try:
@@ -81,6 +81,18 @@ def _key(tpm: Tpm, each: ProfileKey, settings: RunSettings) -> Finding | None:
     return _file(tpm, settings, place.file) if place.file else _handle(tpm, settings, place.handle or 0)
 
 
+def _totp_key(tpm: Tpm, each: ProfileKey, settings: RunSettings) -> Finding | None:
+    place = each.totp_place
+    if place is None:
+        return None
+    if place.file:
+        found = _file(tpm, settings, place.file)
+        return found._replace(text=f"MFA: {found.text}")
+    if place.handle in list_handles(tpm, "persistent"):
+        return Finding.ok(f"MFA: the key is at {place}")
+    return Finding.error(f"MFA: no key at {place}", "run `tpmwire totp import`, or correct --mfa-totp")
+
+
 def _handle(tpm: Tpm, settings: RunSettings, handle: int) -> Finding:
     shown = f"0x{handle:08x}"
     if handle not in list_handles(tpm, "persistent"):
@@ -97,6 +109,8 @@ def _handle(tpm: Tpm, settings: RunSettings, handle: int) -> Finding:
 
 
 def _file(tpm: Tpm, settings: RunSettings, path: str) -> Finding:
+    if os.path.exists(path) and not os.path.isfile(path):
+        return Finding.ok(f"{path} is not a regular file, and was not read")
     file = read_key_file(path)
     if why := _untested(tpm, settings, file):
         return Finding.ok(f"{path} is a key file; not loaded, because {why}")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
-from sigv4.config import Config, load_config
+from sigv4.config import Config, config_file, credentials_file, load_config
 from sigv4.errors import RequestError
 from tpmwire.errors import TransportError
 from tpmwire.tpm import Tpm
@@ -102,7 +102,10 @@ class Machine:
 
     @cached_property
     def config(self) -> Config:
-        """The profiles of AWS's files. Raises RequestError."""
+        """The profiles of AWS's files. Raises RequestError, also for a pipe, on which the checks would wait."""
+        for path in (config_file(os.environ), credentials_file(os.environ)):
+            if os.path.exists(path) and not os.path.isfile(path):
+                raise RequestError(f"{path} is not a regular file; correct it, or the variable that names it")
         return load_config(os.environ)
 
     @cached_property

@@ -23,7 +23,7 @@ def find_program_fault(profile: Profile, word: str) -> Finding | None:
     if "/" in word and not os.path.isabs(word):
         return Finding.error(f"{profile}: {word} depends on the working directory of each program", absolute)
     path = shutil.which(word)
-    if path is None:
+    if path is None or not os.path.isfile(path):
         what = "is not executable" if os.path.isfile(word) else "is not found"
         step = f"run chmod +x {word}" if os.path.isfile(word) else f"install it, or {absolute}"
         return Finding.error(f"{profile}: {word} {what}", step)

@@ -12,6 +12,7 @@ from sigv4.proxy import proxy_for
 
 from ..credentials.cache.directory import entries
 from ..credentials.cache.store import UnfitError, place
+from ..credentials.sts import environ_of
 from ..terminal.packages import FLOORS, package_name, version_numbers
 from .finding import Finding
 from .machine import Machine
@@ -71,20 +72,26 @@ def _package(module: str) -> Finding:
 
 
 @register
-def check_ca_store(_machine: Machine) -> Iterator[Finding]:
-    """CA certificates for AWS's servers exist: those of AWS_CA_BUNDLE, else the system's."""
+def check_ca_store(machine: Machine) -> Iterator[Finding]:
+    """CA certificates for AWS's servers exist: those of AWS_CA_BUNDLE or of each profile, else the system's."""
+    environs = [os.environ, *(environ_of(each.settings) for each in machine.profile_keys if each.settings)]
+    for authorities in {each.path: each for each in map(Authorities, environs)}.values():
+        yield _authorities(authorities)
+
+
+def _authorities(authorities: Authorities) -> Finding:
     import ssl  # noqa: PLC0415 - see check_python
 
-    authorities = Authorities(os.environ)
+    path = authorities.path
+    if path and os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        return Finding.ok(f"{path} is not a regular file, and was not read")
     try:
         authorities.load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
     except RequestError as error:
-        yield Finding.failure(str(error), "correct AWS_CA_BUNDLE")
-        return
+        return Finding.failure(str(error), "correct AWS_CA_BUNDLE, ca_bundle or --ca-bundle")
     if authorities.missing:
-        yield Finding.error("this system has no CA certificates", "install ca-certificates, or set AWS_CA_BUNDLE")
-    else:
-        yield Finding.ok(f"CA certificates: {authorities.path or 'those of the system'}")
+        return Finding.error("this system has no CA certificates", "install ca-certificates, or set AWS_CA_BUNDLE")
+    return Finding.ok(f"CA certificates: {path or 'those of the system'}")
 
 
 @register

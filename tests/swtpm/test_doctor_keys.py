@@ -10,11 +10,12 @@ from tests.support.findings import findings, texts
 from tests.support.handles import name_at
 from tests.support.interposer import Interposer
 from tests.support.programs import Machine, machine
-from tests.support.swtpm import tpm2
+from tests.support.swtpm import Swtpm, tpm2
 from tests.support.verbs import Tool, held
 from tpmwire.spec.constants import TPM_CC
 
 OTHER = "000b" + "ab" * 32
+TOTP = "--persistentHandle=0x81010002 --mfa-serial=x --mfa-totp"
 
 
 class Line(NamedTuple):
@@ -61,6 +62,9 @@ LINES = [
     Line("--credential-file=HOME/password.pem", "keys", "ok", "the TPM loads HOME/password.pem"),
     Line("--credential-file=HOME/plain-srk.pem", "keys", "ok", "a wrong password for its parent would count"),
     Line("--credential-file=HOME/damaged.pem", "keys", "error", "damaged"),
+    Line(f"{TOTP}=0x81000001", "keys", "ok", "MFA: the key is at 0x81000001"),
+    Line(f"{TOTP}=0x81010042", "keys", "error", "MFA: no key at 0x81010042; run `tpmwire totp import`"),
+    Line(f"{TOTP}=HOME/plain.pem", "keys", "ok", "MFA: the TPM loads HOME/plain.pem"),
     Line("--tpm-session-encrypt-with-name=SRK@0x81000001", "pins", "ok", "the pinned key of this TPM is in place"),
     Line(f"--tpm-session-encrypt-with-name={OTHER}@0x81000001", "pins", "error", "not the pinned"),
     Line(f"--tpm-session-encrypt-with-name={OTHER}@0x81000009", "pins", "error", "0x81000009 does not exist"),
@@ -78,7 +82,7 @@ def test_keys_and_pins(chip: Machine, home: Path, tool: Tool, tmp_path: Path, li
             options = options.replace(text, name_at(chip.swtpm, handle, tmp_path))
     write(home, options)
     found = findings(tool, "--tpm-path", chip.swtpm.path)
-    (text,) = texts(found[line.check], line.status)
+    text = texts(found[line.check], line.status)[-1]
     assert text.startswith("profile p0: ")
     assert line.says.replace("HOME", str(home)) in text
     assert held(chip.swtpm) == ""
@@ -103,6 +107,7 @@ def test_no_password_reaches_the_tpm(
         TPM_CC.StartAuthSession,
         TPM_CC.Load,
         TPM_CC.FlushContext,
+        TPM_CC.PCR_Read,
     }
     assert TPM_CC.Load in codes
 
@@ -121,6 +126,39 @@ def test_keys_of_a_cleared_tpm_and_of_an_owner_with_a_password(home: Path, tool:
         tpm2(other.swtpm, "clear")
         (text,) = texts(findings(tool, *where)["keys"], "error")
         assert "the TPM was cleared since the key was made" in text
+
+
+def test_values_of_pcrs(home: Path, tool: Tool, tmp_path: Path) -> None:
+    with Swtpm() as other:
+        where = ("--tpm-path", other.path)
+        password = tmp_path / "word"
+        password.touch(0o600)
+        password.write_text("word")
+        for name, handle, more in (
+            ("pcr", "0x81010100", ()),
+            ("both", "0x81010101", ("--key-auth-file", password)),
+        ):
+            words = ("import", "--pcrs=23", f"--out={home}/bound-{name}.pem", f"--persistent-handle={handle}")
+            assert tool(*words, *where, *more, stdin=b"x" * 40).code == 0
+        write(
+            home,
+            "--persistentHandle=0x81010100 --pcrs=23",
+            "--persistentHandle=0x81010101 --pcrs=sha256:23",
+            f"--credential-file={home}/bound-pcr.pem",
+            f"--credential-file={home}/bound-both.pem",
+            "--persistentHandle=0x81010100 --pcrs=22",
+            "--persistentHandle=0x81010100 --pcrs=x",
+            "--persistentHandle=0x81010102 --pcrs=23",
+            f"--credential-file={home}/plain.pem",
+        )
+        before = findings(tool, *where)["pcrs"]
+        tpm2(other, "pcrextend", f"23:sha256={'11' * 32}")
+        after = findings(tool, *where)["pcrs"]
+    assert [each["status"] for each in before] == [*["ok"] * 4, "error", "error"]
+    assert [each["text"].partition(":")[0] for each in before] == [f"profile p{number}" for number in range(6)]
+    assert {each["status"] for each in after} == {"error"}
+    (text, *_) = texts(after, "error")
+    assert text.startswith("profile p0: the values of sha256:23 are not those in the key's policy; import the")
 
 
 def test_a_profile_with_a_tpm_of_its_own(chip: Machine, home: Path, tool: Tool, tmp_path: Path) -> None:
