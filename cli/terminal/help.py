@@ -3,7 +3,7 @@
 import argparse
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from textwrap import wrap
+from textwrap import TextWrapper
 
 from .messages import EXIT_CODES
 
@@ -17,6 +17,7 @@ __all__ = [
     "listed",
     "narrow",
     "variables_of",
+    "wrapped",
 ]
 
 ENVIRONMENT = {
@@ -128,7 +129,7 @@ def epilog(parser: argparse.ArgumentParser, width: int) -> str:
     """Returns the end of a parser's --help: environment variables and exit codes."""
     text = "exit codes:\n" + listed(exit_codes(), width, 0)
     if names := ", ".join(variables_of(parser)):
-        text = "\n".join(wrap(f"environment: {names}", width, subsequent_indent="  ")) + f"\n\n{text}"
+        text = "\n".join(wrapped(f"environment: {names}", width, others="  ")) + f"\n\n{text}"
     return text
 
 
@@ -138,8 +139,14 @@ def listed(rows: Mapping[str, str], width: int, column: int) -> str:
     return "\n".join(
         line
         for name, text in rows.items()
-        for line in wrap(text, width, initial_indent=f"  {name:{column}}  ", subsequent_indent=" " * (column + 4))
+        for line in wrapped(text, width, f"  {name:{column}}  ", " " * (column + 4))
     )
+
+
+def wrapped(text: str, width: int, first: str = "", others: str = "") -> list[str]:
+    """Returns the lines of a paragraph; names such as --tpm-path stay in one line."""
+    wrapper = TextWrapper(width, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
+    return wrapper.wrap(" ".join(text.split()))
 
 
 def narrow(usage: str, width: int) -> str:
@@ -167,6 +174,6 @@ def _filled(lines: Iterable[str], width: int, indent: str) -> Iterator[str]:
             paragraph.append(line)
             continue
         if paragraph:
-            yield from wrap(" ".join(paragraph), width, initial_indent=indent, subsequent_indent=indent)
+            yield from wrapped(" ".join(paragraph), width, indent, indent)
             paragraph = []
         yield indent + line if line else ""

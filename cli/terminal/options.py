@@ -216,6 +216,11 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
 
         return fill(text, width, indent)
 
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        from .help import wrapped  # noqa: PLC0415 - for --help only
+
+        return wrapped(text, width)
+
     def _format_usage(self, *parts: Any) -> str:
         from .help import narrow  # noqa: PLC0415 - for --help only
 
