@@ -14,11 +14,11 @@ ROOTS = (
     # `tpmwire fetch`.
     ("cli.serving.client", False),
     # Each run, as far as it goes before it opens the TPM.
-    ("cli.credential_process cli.toolbox", False),
+    ("cli.credential_process cli.toolbox cli.credentials.output cli.credentials.sts sigv4.credentials", False),
     # Each run that opens the TPM.
     (
-        "cli.credentials.key cli.credentials.output cli.credentials.sts cli.tpm.cleanup construct "
-        "sigv4.credentials tpmwire.crypto.salt tpmwire.spec.commands.objects tpmwire.transport.device "
+        "cli.credentials.key cli.tpm.cleanup construct "
+        "tpmwire.crypto.salt tpmwire.spec.commands.objects tpmwire.transport.device "
         "tpmwire.transport.sockets tpmwire.use.hmac",
         False,
     ),
