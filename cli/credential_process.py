@@ -1,6 +1,6 @@
 """`aws-tpm-process-credential`: an AWS credential_process whose secret key stays in the TPM.
 
-options → key file → TPM: one HMAC, the day's signing key → TPM closed → STS → JSON on stdout.
+options → key file → TPM: one HMAC, the SigV4 date key (kDate) → TPM closed → STS → JSON on stdout.
 """
 
 import sys

@@ -172,7 +172,7 @@ class _SignerCredentials:
         return f"<credentials of {self.access_key} without secret key>"
 
     def __reduce__(self) -> str:
-        """Raises TypeError, because a pickle would contain the day's key."""
+        """Raises TypeError, because a pickle would contain the date key (kDate)."""
         raise TypeError(
             f"the credentials of {self.access_key} cannot be copied or pickled; create a session in each process"
         )

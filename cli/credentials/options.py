@@ -211,7 +211,7 @@ def run_parser() -> Parser:
         metavar="FILE",
         help="file with the password of the key's parent, or of the parent's hierarchy",
     )
-    key.add_argument("--pcrs", metavar="PCRS", help="PCRs that the key is bound to: 23, 7,23 or sha256:7,23")
+    key.add_argument("--pcrs", metavar="PCRS", help="PCRs that the key is bound to, such as 7,23 or sha256:7,23")
     key.add_argument(
         "--useEKParent",
         type=flag,
@@ -240,13 +240,13 @@ def run_parser() -> Parser:
         "--key-name",
         type=filled,
         metavar="NAME",
-        help="hex Name of the key at --persistentHandle, which then need not be read from the TPM",
+        help="hex Name of the key at --persistentHandle; saves reading the Name from the TPM",
     )
     tpm.add_argument(
         "--no-session-encryption",
         action="store_true",
-        help="use no salted session: fewer TPM commands, but passwords and the day's signing key cross the bus "
-        "unencrypted",
+        help="do not use a salted session: fewer TPM commands, but passwords and the SigV4 date key (kDate) cross "
+        "the bus unencrypted",
     )
     aws = parser.add_argument_group("AWS")
     aws.add_argument(
@@ -262,7 +262,8 @@ def run_parser() -> Parser:
         "--aws-arn",
         metavar="ARN",
         action="append",
-        help="ARN of the role; repeat to chain roles, each assumed by the preceding role (3600 seconds at most)",
+        help="ARN of the role; repeat to chain roles, each assumed by the preceding one (AWS limits chained roles "
+        "to 3600 seconds)",
     )
     aws.add_argument(
         "--aws-session-name", metavar="NAME", help="name of the role session (default: a generated one)"
@@ -314,8 +315,8 @@ def run_parser() -> Parser:
     aws.add_argument(
         "--mfa-totp",
         metavar="KEY",
-        help="TOTP key in the TPM (`tpmwire totp import`), as a file or persistent handle, that computes the "
-        "MFA code",
+        help="TOTP key in the TPM that computes the MFA code: a key file or persistent handle from `tpmwire totp "
+        "import`",
     )
     aws.add_argument("--federation-name", metavar="NAME", help="call GetFederationToken for a user of this name")
     aws.add_argument(
@@ -361,7 +362,7 @@ def run_parser() -> Parser:
     parser.add_argument(
         "--credentials-overwrite",
         action="store_true",
-        help="let --credentials-profile overwrite a profile that has a long-term key (the key is lost)",
+        help="overwrite the profile of --credentials-profile even if it has a long-term key (the key is lost)",
     )
     parser.add_argument(
         "--verbose",

@@ -44,7 +44,12 @@ def add_policy_options(parser: "argparse.ArgumentParser", option: str = "--json"
         metavar="FILE",
         help="file with a policy in JSON (`tpmwire policy --help`)",
     )
-    group.add_argument("--pcrs", type=filled, metavar="PCRS", help="policy of PCR values: sha256:7=HEX,23=HEX")
+    group.add_argument(
+        "--pcrs",
+        type=filled,
+        metavar="PCRS",
+        help="policy that requires PCR values, such as sha256:7=HEX,23=HEX",
+    )
 
 
 def policy_from_options(args: PolicySettings, alg: "TPM_ALG") -> DescribedPolicy | None:

@@ -195,8 +195,9 @@ def add_sigv4a_use_options(parser: "argparse._ActionsContainer") -> None:
     parser.add_argument(
         "--region-set",
         metavar="SET",
-        help="regions where the SigV4A signature is valid: us-east-1,eu-* or * (default: the request's region); "
-        "without --sigv4a, the request is signed with temporary credentials of a role or session",
+        help="regions in which the SigV4A signature is valid, such as us-east-1,eu-* or * (default: "
+        "the request's region); without --sigv4a, the request is signed with temporary credentials of a role or "
+        "session",
     )
 
 

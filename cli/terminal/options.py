@@ -289,7 +289,8 @@ def add_tpm_options(parser: argparse._ActionsContainer, patience: str = "2s") ->
         type=timeout,
         default=seconds(patience),
         metavar="TIME",
-        help=f"longest wait for each response of the TPM or the network: 2, 500ms, 2s, 1m (default: {patience})",
+        help="longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m "
+        f"(default: {patience})",
     )
 
 

@@ -40,7 +40,7 @@ class Settings:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    parser.add_argument("shell", nargs="?", choices=SHELLS, help="the shell")
+    parser.add_argument("shell", nargs="?", choices=SHELLS, help="shell that runs the script")
     parser.add_argument("--program", choices=PROGRAMS, help="print the script of this program only")
     parser.add_argument(
         "--list",

@@ -56,7 +56,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--session-duration", metavar="SECONDS", help="lifetime of the role session in seconds, 900 to 43200"
     )
     parser.add_argument(
-        "--issuer", metavar="URL", default="", help="page that the console links to when the session has ended"
+        "--issuer",
+        metavar="URL",
+        default="",
+        help="URL of the page that the console links to when the session has ended",
     )
     add_use_options(parser, without=("--format",))
 

@@ -85,7 +85,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     output.add_argument(
         "--html",
         metavar="FILE",
-        help="write an HTML page that highlights each field's bytes; for more than 2,000 messages, FILE lists the "
+        help="write an HTML page that highlights each field's bytes; for more than 2,000 messages, FILE links to "
         "further pages",
     )
     keys = parser.add_argument_group("keys of the recorded sessions; each option is repeatable")

@@ -59,12 +59,12 @@ class Settings(TargetSettings, FormatSettings, TpmSettings):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     add_tpm_options(parser, "60s")
-    parser.add_argument("file", metavar="KEYFILE", help="key file of the key to copy")
+    parser.add_argument("file", metavar="KEYFILE", help="key file to copy")
     parser.add_argument(
         "--to",
         metavar="FILE",
         required=True,
-        help="public key of the new parent, in any form: `tpmwire export-public`, PEM, TPM2B_PUBLIC (see "
+        help="file with the public key of the new parent: `tpmwire export-public` JSON, PEM or TPM2B_PUBLIC (see "
         "`tpmwire wrap --help`)",
     )
     add_target_options(parser)

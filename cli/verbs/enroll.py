@@ -113,7 +113,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force",
         action="store_true",
-        help="replace an existing key or credential_process; accept a secret that AWS would not issue",
+        help="replace an existing key or credential_process; accept a secret that does not have AWS's format",
     )
     parser.add_argument("--undo", action="store_true", help="not possible; prints the reason")
     parser.add_argument(
@@ -122,7 +122,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="region of the STS endpoint (default: the profile's region, else the global endpoint)",
     )
     parser.add_argument(
-        "--pcrs", type=filled, metavar="PCRS", help="bind the key to PCRs: 23, 7,23 or sha256:7,23"
+        "--pcrs", type=filled, metavar="PCRS", help="PCRs to bind the key to, such as 7,23 or sha256:7,23"
     )
     add_sigv4a_options(parser)
     add_auth_options(parser, "key", "a password for the key")

@@ -35,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=timeout,
         default=TIMEOUT,
         metavar="DURATION",
-        help=f"limit for the whole request (default: {TIMEOUT:g}s)",
+        help=f"time limit for the whole request (default: {TIMEOUT:g}s)",
     )
 
 

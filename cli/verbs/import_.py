@@ -96,8 +96,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force",
         action="store_true",
-        help="overwrite existing key files and persistent keys, also those of the SigV4A key; accept a "
-        "secret that AWS would not issue",
+        help="replace existing key files and persistent keys, including the SigV4A key; accept a secret that "
+        "does not have AWS's format",
     )
     add_sigv4a_options(parser)
     group = parser.add_mutually_exclusive_group()
@@ -105,14 +105,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--pcrs",
         type=filled,
         metavar="PCRS",
-        help="bind the key to PCRs: 23, 7,23 or sha256:7,23; with future values: sha256:7=HEX",
+        help="PCRs to bind the key to, such as 7,23 or sha256:7,23; sha256:7=HEX binds to a given value instead "
+        "of the current one",
     )
     group.add_argument(
         "--policy",
         dest="policy_json",
         type=filled,
         metavar="FILE",
-        help="file with a JSON policy (see `tpmwire policy --help`); the current state need not satisfy "
+        help="JSON file with the key's policy (see `tpmwire policy --help`); the current state need not satisfy "
         "it, so the new key is not tested",
     )
     add_auth_options(parser, "key", "a password for the key")
@@ -120,9 +121,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--duplicable-to",
         type=filled,
         metavar="FILE",
-        help="make the key duplicable to this parent, a file from `tpmwire "
-        "export-public` on the other machine; `any` allows every parent, and so lets anyone with access "
-        "and password copy it out (default: the key never leaves this TPM)",
+        help="make the key duplicable to the parent key in FILE, written by `tpmwire export-public` on the other "
+        "machine; `any` allows every parent: anyone with the key's password and access to this TPM can then copy "
+        "the key (default: the key never leaves this TPM)",
     )
     parser.add_argument(
         "--duplicable-to-key",
@@ -140,13 +141,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--write-profile",
         action=Once,
         metavar="NAME",
-        help="write a profile to ~/.aws/config, with the Names of the key and of this TPM pinned",
+        help="write a profile to ~/.aws/config that pins the key and a salt key of this TPM",
     )
     parser.add_argument(
         "--verify",
         action="store_true",
-        help="check with AWS (GetCallerIdentity) that access key id and secret belong together, before "
-        "anything is created",
+        help="check with AWS (GetCallerIdentity) that access key ID and secret match, before anything is created",
     )
     parser.add_argument(
         "--aws-region",

@@ -58,14 +58,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "words",
         nargs="*",
         metavar="FILE",
-        help="key file whose policy is printed; `sign FILE` adds an approved policy to FILE",
+        help="key file; prints its policy (`sign FILE` adds an approved policy to the key file)",
     )
     add_policy_options(parser)
     parser.add_argument(
         "--hash",
         default="sha256",
         metavar="ALG",
-        help="hash algorithm of the policy, an object's nameAlg (default: sha256)",
+        help="hash algorithm of the policy digest: the nameAlg of the key or other object (default: sha256)",
     )
     parser.add_argument(
         "--key", metavar="PEM", help="with sign: private key of the signer, RSA or on a NIST curve"

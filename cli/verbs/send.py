@@ -103,7 +103,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="STEP",
-        help=f"policy step of the first handle; repeat once per step, in order: {STEPS}",
+        help=f"policy step that authorizes the first handle, one of {STEPS}; repeatable, "
+        "executed in the given order",
     )
     parser.add_argument(
         "--keep", action="store_true", help="do not flush the objects and sessions that the commands create"

@@ -34,7 +34,7 @@ class Settings(UseSettings):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
-    parser.add_argument("--hostname", required=True, metavar="HOST", help="host name that AWS gave the database")
+    parser.add_argument("--hostname", required=True, metavar="HOST", help="host name of the database endpoint")
     parser.add_argument("--port", type=int, metavar="PORT", help="port of the database (not for DSQL)")
     parser.add_argument("--username", required=True, metavar="USER", help="database user")
     parser.add_argument(

@@ -84,7 +84,7 @@ def _configure_import(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--force", action="store_true", help="overwrite an existing key file or persistent key")
     parser.add_argument(
-        "--pcrs", type=filled, metavar="PCRS", help="bind the key to PCRs: 23, 7,23 or sha256:7,23"
+        "--pcrs", type=filled, metavar="PCRS", help="PCRs to bind the key to, such as 7,23 or sha256:7,23"
     )
     add_auth_options(parser, "key", "a password for the key")
     add_parent_options(parser)

@@ -77,7 +77,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     target.add_argument(
         "--to",
         metavar="FILE",
-        help="file with the target's public key: export-public JSON, PEM, DER, TPM structure, EK certificate",
+        help="file with the target's public key: export-public JSON, PEM, DER, TPM structure or EK certificate",
     )
     target.add_argument(
         "--fleet",
@@ -108,14 +108,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--pcrs",
         type=filled,
         metavar="PCRS",
-        help="bind the key to PCRs: sha256:7=HEX,23 (zeros if no value is given)",
+        help="PCRs to bind the key to, with their values, such as sha256:7=HEX,23 (all zeros if a value is "
+        "omitted)",
     )
     bound.add_argument(
         "--policy",
         dest="policy_json",
         type=filled,
         metavar="FILE",
-        help="file with a JSON policy without branches for the key (see `tpmwire policy --help`)",
+        help="JSON file with the key's policy, which must not contain branches (see `tpmwire policy --help`)",
     )
     parser.add_argument(
         "--sigv4a-out",
@@ -139,7 +140,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force",
         action="store_true",
-        help="replace an existing key file; accept a secret that AWS would not issue",
+        help="replace an existing key file; accept a secret that does not have AWS's format",
     )
     parser.add_argument("--resume", action="store_true", help="resume an interrupted --fleet run")
     parser.add_argument(
