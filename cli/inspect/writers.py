@@ -4,17 +4,17 @@ import html
 import json
 import os
 import textwrap
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Self, TextIO
 from urllib.parse import quote
 
 from tpmwire.explain import Node, as_json
 from tpmwire.explain.html import html_page, html_section, html_sessions
 from tpmwire.explain.session_history import SessionHistory
 
-from ..terminal.colors import printer
 from ..terminal.files import check_regular, write_whole
-from ..terminal.messages import UsageError, note
+from ..terminal.messages import note
 
 __all__ = ["HtmlWriter", "JsonLinesWriter", "JsonWriter", "TextWriter", "Writer"]
 
@@ -37,7 +37,8 @@ class Writer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        if self.count and (error is None or isinstance(error, UsageError)):
+        broken = isinstance(error, OSError) or not isinstance(error, Exception | None)
+        if self.count and not broken:
             self.finish()
 
     def add(self, tree: Node) -> None:
@@ -54,11 +55,11 @@ class Writer:
 
 
 class TextWriter(Writer):
-    """Prints lines for each tree, and an empty line between trees."""
+    """Prints trees with `show`, and an empty line between them."""
 
-    def __init__(self, color: str) -> None:
+    def __init__(self, show: Callable[[Node], None]) -> None:
         super().__init__()
-        self._show = printer(color)
+        self._show = show
 
     def write(self, tree: Node) -> None:
         """Prints a tree."""
@@ -68,12 +69,16 @@ class TextWriter(Writer):
 
 
 class JsonWriter(Writer):
-    """Prints a JSON list of trees."""
+    """Prints a JSON list of trees, with or without `secrets`."""
+
+    def __init__(self, *, secrets: bool = True) -> None:
+        super().__init__()
+        self._secrets = secrets
 
     def write(self, tree: Node) -> None:
         """Prints an element of the list."""
         print("," if self.count else "[")
-        print(textwrap.indent(json.dumps(as_json(tree), indent=2), "  "), end="")
+        print(textwrap.indent(json.dumps(as_json(tree, secrets=self._secrets), indent=2), "  "), end="")
 
     def finish(self) -> None:
         """Closes the list."""
@@ -81,11 +86,15 @@ class JsonWriter(Writer):
 
 
 class JsonLinesWriter(Writer):
-    """Prints a JSON object for each tree, one per line."""
+    """Prints a JSON object for each tree, one per line, with or without `secrets`; to `file` if given."""
+
+    def __init__(self, *, secrets: bool = True, file: TextIO | None = None) -> None:
+        super().__init__()
+        self._secrets, self._file = secrets, file
 
     def write(self, tree: Node) -> None:
         """Prints a line."""
-        print(json.dumps(as_json(tree)))
+        print(json.dumps(as_json(tree, secrets=self._secrets)), file=self._file)
 
 
 class HtmlWriter(Writer):

@@ -1,10 +1,15 @@
-"""Prints explanations on a terminal: colored if requested and `rich` is installed, else as plain text."""
+"""Colors by one rule for all verbs, and explanations in colors.
 
+`--color always` and `never` decide. Without them, NO_COLOR (no-color.org) switches colors off, FORCE_COLOR
+(force-color.org) switches them on, and a terminal has them. Colors need the optional package rich.
+"""
+
+import argparse
 import io
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from tpmwire.explain import Node, as_text
 from tpmwire.explain.show import Line, lines
@@ -15,36 +20,59 @@ from .streams import printable
 if TYPE_CHECKING:
     from rich.text import Text  # an optional package
 
-__all__ = ["printer"]
+__all__ = ["ColorSettings", "add_color_option", "printer"]
 
 
-def printer(choice: str) -> Callable[[Node], None]:
-    """Returns a function that prints a tree to standard output, for --color auto, always or never.
+class ColorSettings:
+    """The option of verbs that print in colors."""
 
-    Raises UsageError. auto means color on a terminal, if rich is installed and NO_COLOR is unset or empty
-    (no-color.org).
+    color: str
+
+
+def add_color_option(parser: argparse._ActionsContainer) -> None:
+    """Adds --color."""
+    parser.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="colors, which need the extra tpmwire[color] (auto, the default: on a terminal, unless NO_COLOR or "
+        "FORCE_COLOR is set)",
+    )
+
+
+def printer(choice: str, *, secrets: bool = True, stream: TextIO | None = None) -> Callable[[Node], None]:
+    """Returns a function that prints a tree, in colors if the value of --color and the rule above say so.
+
+    `stream` is standard output by default. Raises UsageError.
     """
-    if choice == "never" or (choice == "auto" and not _terminal_takes_colour()):
-        return _plain
+    show = _print_colored if _wants_color(choice, stream) else _print_plain
+    return lambda tree: show(tree, secrets, stream or sys.stdout)
+
+
+def _wants_color(choice: str, stream: TextIO | None) -> bool:
+    if choice == "never" or (choice == "auto" and not _is_color_usual(stream or sys.stdout)):
+        return False
     try:
         import rich  # noqa: F401, PLC0415 - an optional package
     except ImportError:
         if choice == "always":
             raise UsageError("--color always needs the package rich: pip install 'tpmwire[color]'") from None
-        return _plain
-    return _coloured
+        return False
+    return True
 
 
-def _terminal_takes_colour() -> bool:
-    dumb = os.environ.get("TERM", "dumb") == "dumb"
-    return sys.stdout is not None and sys.stdout.isatty() and not dumb and not os.environ.get("NO_COLOR")
+def _is_color_usual(stream: TextIO | None) -> bool:
+    """Returns whether colors are wanted without --color."""
+    if os.environ.get("NO_COLOR") or stream is None:
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (stream.isatty() and os.environ.get("TERM", "dumb") != "dumb")
 
 
-def _plain(tree: Node) -> None:
-    print(as_text(tree))
+def _print_plain(tree: Node, secrets: bool, stream: TextIO) -> None:
+    print(as_text(tree, secrets=secrets), file=stream)
 
 
-def _coloured(tree: Node) -> None:
+def _print_colored(tree: Node, secrets: bool, stream: TextIO) -> None:
     from rich.console import Console  # noqa: PLC0415 - an optional package
     from rich.text import Text  # noqa: PLC0415 - likewise
 
@@ -52,12 +80,13 @@ def _coloured(tree: Node) -> None:
     console = Console(
         file=text, force_terminal=True, color_system="standard", no_color=False, highlight=False, width=80
     )
-    for line in lines(tree):
+    for line in lines(tree, secrets=secrets):
         # Lines are not wrapped, like plain text: the terminal wraps them, and copied lines stay whole.
         console.print(_styled(line, Text()), soft_wrap=True)
     # Written as bytes, since `streams.printed` would escape the control characters of the colors.
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text.getvalue().encode(sys.stdout.encoding, "backslashreplace"))
+    stream.flush()
+    stream.buffer.write(text.getvalue().encode(stream.encoding, "backslashreplace"))
+    stream.buffer.flush()
 
 
 def _styled(line: Line, text: "Text") -> "Text":

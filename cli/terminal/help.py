@@ -47,6 +47,7 @@ ENVIRONMENT = {
     "XDG_RUNTIME_DIR": "directory of the cache and of the server's socket",
     "XDG_CACHE_HOME": "directory of the cache, if XDG_RUNTIME_DIR is not set",
     "NO_COLOR": "if not empty, no colors",
+    "FORCE_COLOR": "if not empty, colors also without a terminal",
 }
 """Environment variables and their meaning, in the order of the manual pages."""
 
@@ -74,7 +75,7 @@ _READ = {
     "delete_old": _NETWORK,
     "given": ("AWS_PROFILE",),
     "cache": _CACHE,
-    "color": ("NO_COLOR",),
+    "color": ("NO_COLOR", "FORCE_COLOR"),
     "tpmwire cache": _CACHE,
     "tpmwire completion": ("TPMWIRE_TPM_PATH", "TPM2TOOLS_TCTI", *_AWS_FILES),
     "tpmwire doctor": (*_AWS_FILES, *_NETWORK, *_CACHE),

@@ -40,12 +40,13 @@ from ..inspect.recordings import open_recording
 from ..inspect.session_keys import SessionKeys, session_keys
 from ..inspect.source import Source, open_sources
 from ..inspect.writers import HtmlWriter, JsonLinesWriter, JsonWriter, TextWriter, Writer
+from ..terminal.colors import ColorSettings, add_color_option, printer
 from ..terminal.messages import UsageError
 
 __all__ = ["Settings", "configure", "run"]
 
 
-class Settings:
+class Settings(ColorSettings):
     """The verb's options."""
 
     input: list[str]
@@ -57,7 +58,6 @@ class Settings:
     salt_file: list[str]
     auth: list[str]
     auth_file: list[str]
-    color: str
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -117,12 +117,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="file with the password of an entity in the recording; repeatable",
     )
-    parser.add_argument(
-        "--color",
-        choices=("auto", "always", "never"),
-        default="auto",
-        help="colors (auto: on a terminal, with the extra tpmwire[color], unless NO_COLOR is set)",
-    )
+    add_color_option(parser)
 
 
 def run(args: Settings) -> int:
@@ -144,7 +139,7 @@ def _writer(args: Settings) -> Writer:
         return HtmlWriter(args.html, title or "TPM 2.0 messages")
     if args.json or args.format == "json":
         return JsonWriter()
-    return JsonLinesWriter() if args.format == "jsonl" else TextWriter(args.color)
+    return JsonLinesWriter() if args.format == "jsonl" else TextWriter(printer(args.color))
 
 
 def _code(text: str) -> int:

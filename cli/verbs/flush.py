@@ -10,6 +10,7 @@ and only saved sessions can be flushed.
 """
 
 import argparse
+import json
 
 from tpmwire.errors import TpmError
 
@@ -26,6 +27,7 @@ class Settings(TpmSettings):
 
     transient: bool
     sessions: bool
+    json: bool
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--transient", action="store_true", help="flush transient objects only")
     which.add_argument("--sessions", action="store_true", help="flush sessions only, loaded and saved")
+    parser.add_argument("--json", action="store_true", help="print a JSON list with one object per removed handle")
     add_tpm_options(parser)
 
 
@@ -41,6 +44,7 @@ def run(args: Settings) -> int:
     kinds = [] if args.sessions else ["transient"]
     kinds += [] if args.transient else ["loaded session", "saved session"]
     failed: TpmError | None = None
+    removed: list[dict[str, str]] = []
     with open_tpm(args) as tpm:
         found = [(kind, handle) for kind in kinds for handle in list_handles(tpm, kind)]
         if found and "tpmrm" not in tpm.transport.path and tpm.transport.path.startswith("/dev/"):
@@ -51,8 +55,12 @@ def run(args: Settings) -> int:
             except TpmError as error:
                 # Continue, since the other handles can still be flushed.
                 failed = failed or error
-            else:
+                continue
+            removed.append({"handle": f"0x{handle:08x}", "kind": kind})
+            if not args.json:
                 print(f"0x{handle:08x}  {kind}")
+    if args.json:
+        print(json.dumps(removed, indent=2))
     if failed is not None:
         raise failed
     if not found:

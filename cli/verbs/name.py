@@ -12,6 +12,7 @@ the maker's certificate.
 """
 
 import argparse
+import json
 import os
 
 from tpmwire.channel import authorized_once
@@ -34,6 +35,7 @@ class Settings(ParentSettings, TpmSettings):
     """The verb's options."""
 
     what: str
+    json: bool
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -43,13 +45,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="WHAT",
         help="object whose Name is printed: ek-rsa, ek-ecc, srk, srk-rsa, h2, a handle, or a file",
     )
+    parser.add_argument("--json", action="store_true", help="print one JSON object with the argument and the Name")
     add_auth_options(parser, "parent", "the hierarchy's password, needed to create a key")
     # Some TPMs need ten seconds to create an RSA key.
     add_tpm_options(parser, "60s")
 
 
 def run(args: Settings) -> int:
-    """Prints only the Name, in hex."""
+    """Prints the Name in hex."""
     if args.what in WELL_KNOWN:
         name = _name_of_primary(args)
     elif (handle := _handle(args.what)) is not None:
@@ -57,7 +60,7 @@ def run(args: Settings) -> int:
             name = tpm.name(handle)
     else:
         name = _of_file(args.what)
-    print(name.hex())
+    print(json.dumps({"what": args.what, "name": name.hex()}, indent=2) if args.json else name.hex())
     return 0
 
 

@@ -7,6 +7,7 @@ is printed: with `--key-name NAME`, aws-tpm-process-credential need not read the
 """
 
 import argparse
+import json
 
 from ..keys.create import NewKey
 from ..keys.options import OWNER
@@ -28,6 +29,7 @@ class Settings(OwnerSettings, ParentSettings, TpmSettings):
     file: str
     handle: int
     force: bool
+    json: bool
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +42,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="persistent handle to store the key at, such as 0x81010002",
     )
     parser.add_argument("--force", action="store_true", help="replace an existing object at HANDLE")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object with the file, the handle and the Name"
+    )
     add_auth_options(parser, "parent", "the password of the file's parent, or of its hierarchy")
     add_auth_options(parser, "owner", "the owner's password, if it differs from the parent's")
     add_tpm_options(parser, "60s")
@@ -63,5 +68,7 @@ def run(args: Settings) -> int:
         key = NewKey(file, load_under(tpm, parent, file.public, file.private), parent)
         put_in_place(tpm, [Placement.of(tpm, key, Place(args.handle), owner)], force=args.force)
     note(f"{args.file} is persistent at 0x{args.handle:08x}")
-    print(key.loaded.name.hex())
+    name = key.loaded.name.hex()
+    made = {"file": args.file, "handle": f"0x{args.handle:08x}", "name": name}
+    print(json.dumps(made, indent=2) if args.json else name)
     return 0

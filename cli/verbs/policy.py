@@ -19,6 +19,7 @@ to the key file, in front of older ones, so that the key keeps working after a f
 """
 
 import argparse
+import json
 from typing import Any
 
 from tpmwire.crypto.formulas import name_of
@@ -26,11 +27,12 @@ from tpmwire.errors import PolicyError
 from tpmwire.keys.keyfile import KeyFile
 from tpmwire.keys.keyfile_policy import alternatives_of
 from tpmwire.policy.approvals import PolicyAuthorize
+from tpmwire.policy.choice import Either
 from tpmwire.policy.policy import Policy
 from tpmwire.policy.sign import approve
 from tpmwire.policy.signer import is_same_key, load_signing_key, public_areas
 from tpmwire.policy.statement import Statement
-from tpmwire.policy.text import tree
+from tpmwire.policy.text import to_json, tree
 from tpmwire.spec.constants import TPM_ALG, TPM_CC
 
 from ..keys.policy_options import PolicySettings, add_policy_options, policy_from_options
@@ -46,6 +48,7 @@ class Settings(PolicySettings):
 
     words: list[str]
     hash: str
+    format: str
     key: str | None
     key_password_file: str | None
     name: str | None
@@ -68,6 +71,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="hash algorithm of the policy digest: the nameAlg of the key or other object (default: sha256)",
     )
     parser.add_argument(
+        "--format",
+        choices=("text", "json"),
+        default="text",
+        help="output: text, or one JSON object with the policies and digests (default: text)",
+    )
+    parser.add_argument(
         "--key", metavar="PEM", help="with sign: private key of the signer, RSA or on a NIST curve"
     )
     parser.add_argument(
@@ -87,6 +96,8 @@ def run(args: Settings) -> int:
     if words[:1] == ["sign"]:
         if len(words) != 2:
             raise UsageError("no key file to add the approval to; use: tpmwire policy sign key.pem --key PEM ...")
+        if args.format != "text":
+            raise UsageError("--format has no effect with sign; remove it")
         return _sign(args, words[1])
     if any((args.key, args.key_password_file, args.name, args.out)):
         raise UsageError("--key, --key-password-file, --name and --out need `tpmwire policy sign FILE`")
@@ -94,14 +105,19 @@ def run(args: Settings) -> int:
         raise UsageError("more than one key file is given; give one")
     if words and (args.policy_json or args.pcrs):
         raise UsageError("a key file has its own policies; remove --json and --pcrs, or the file")
-    return _show(words[0]) if words else _compute(args)
+    if not words:
+        return _compute(args)
+    return _show_json(words[0]) if args.format == "json" else _show(words[0])
 
 
 def _compute(args: Settings) -> int:
     found = policy_from_options(args, _hash(args.hash))
     if found is None:
         raise UsageError("no policy; give a key file, --json FILE or --pcrs sha256:7=HEX")
-    print("\n".join([*tree(found.policy), found.digest.hex()]))
+    if args.format == "json":
+        print(json.dumps({"policy": _plain(found.policy), "digest": found.digest.hex()}, indent=2))
+    else:
+        print("\n".join([*tree(found.policy), found.digest.hex()]))
     return 0
 
 
@@ -130,6 +146,29 @@ def _show(path: str) -> int:
         print("the file states no policy")
     print(f"the key's authPolicy: {file.public.auth_policy.hex() or 'none'}")
     return 0
+
+
+def _show_json(path: str) -> int:
+    """Prints the policies of a key file, with the digest or the error of each."""
+    file = _read(path)
+    rows: list[dict[str, Any]] = []
+    for label, policy in alternatives_of(file):
+        rows.append({"label": label, "policy": None, "digest": None, "fits": False, "error": None})
+        try:
+            if isinstance(policy, PolicyError):
+                raise policy
+            rows[-1]["policy"] = _plain(policy)
+            digest = policy.digest(file.public.name_alg)
+            rows[-1] |= {"digest": digest.hex(), "fits": digest == file.public.auth_policy}
+        except PolicyError as error:
+            rows[-1]["error"] = str(error)
+    print(json.dumps({"auth_policy": file.public.auth_policy.hex() or None, "policies": rows}, indent=2))
+    return 0
+
+
+def _plain(policy: Policy | Either) -> Any:
+    """Returns a policy as --json FILE has it. Raises PolicyError."""
+    return json.loads(to_json(policy))
 
 
 def _digest(policy: "Policy", file: "KeyFile") -> str:

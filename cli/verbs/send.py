@@ -32,10 +32,12 @@ unless --keep is given.
 import argparse
 import contextlib
 import os
+from collections.abc import Callable
 from typing import Any
 
 from tpmwire.errors import EncodeError, TpmwireError
-from tpmwire.explain import as_text, explain_command, explain_response
+from tpmwire.explain import Node, explain_command, explain_response
+from tpmwire.policy.policy import Policy
 from tpmwire.spec.command import role_of
 from tpmwire.spec.constants import TPMA_SESSION
 from tpmwire.spec.structures import TPMS_AUTH_COMMAND
@@ -46,6 +48,8 @@ from tpmwire.wire import CommandMessage, ResponseMessage, build_command, split
 from ..inspect.command_auth import SESSIONS, STEPS, CommandAuthorizer, policy_from
 from ..inspect.command_fields import command_from, password_from
 from ..inspect.command_plans import CommandPlan, plans_from_json, plans_from_words
+from ..inspect.writers import JsonLinesWriter, JsonWriter, Writer
+from ..terminal.colors import ColorSettings, add_color_option, printer
 from ..terminal.messages import UsageError, note
 from ..terminal.options import TpmSettings, add_tpm_options, secret_file
 from ..tpm.path import connect
@@ -53,7 +57,7 @@ from ..tpm.path import connect
 __all__ = ["Settings", "configure", "run"]
 
 
-class Settings(TpmSettings):
+class Settings(ColorSettings, TpmSettings):
     """The verb's options."""
 
     words: list[str]
@@ -64,6 +68,7 @@ class Settings(TpmSettings):
     policy: list[str]
     keep: bool
     dry_run: bool
+    format: str
     secrets: bool
 
 
@@ -110,7 +115,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--keep", action="store_true", help="do not flush the objects and sessions that the commands create"
     )
     parser.add_argument("--dry-run", action="store_true", help="explain the commands without sending them")
+    parser.add_argument(
+        "--format",
+        choices=("text", "json", "jsonl"),
+        default="text",
+        help="output: text, a JSON list, or JSON Lines with one tree per line (default: text)",
+    )
     parser.add_argument("--secrets", action="store_true", help="show passwords and other secret fields")
+    add_color_option(parser)
 
 
 def run(args: Settings) -> int:
@@ -134,18 +146,28 @@ def run(args: Settings) -> int:
             raise UsageError(
                 "--dry-run cannot show sessions, which need nonces from a TPM; remove one of the options"
             )
-        return _dry_run(built, secrets, args)
+        with _writer(args) as writer:
+            return _dry_run(built, secrets, writer)
     if args.session != "none" and not any(plan.kind.sessions for plan in plans):
         raise UsageError(f"TPM2_{plans[0].kind.code.name} does not allow sessions; remove --session")
 
-    transport: Any = ExplainingTransport(connect(args.tpm_path, args.timeout), args.secrets)
+    with _writer(args) as writer:
+        _send_all(list(zip(plans, secrets, policies, strict=True)), args, writer)
+    return 0
+
+
+def _send_all(
+    orders: "list[tuple[CommandPlan, list[bytes], Policy | None]]", args: Settings, writer: Writer
+) -> None:
+    """Sends commands with their passwords and policies in order, and explains them."""
+    transport: Any = ExplainingTransport(connect(args.tpm_path, args.timeout), writer)
     tpm = Tpm(transport)
     authorizer = CommandAuthorizer(tpm, args.session)
     try:
         answers: list[int] = []
-        for plan, passwords, policy in zip(plans, secrets, policies, strict=True):
+        for plan, passwords, policy in orders:
             command = _build(plan, answers, args)
-            answers.append(_send(tpm, command, authorizer.of(plan.kind, passwords, policy), args.secrets))
+            answers.append(_send(tpm, command, authorizer.of(plan.kind, passwords, policy), writer))
     finally:
         transport.end(
             ""
@@ -153,7 +175,6 @@ def run(args: Settings) -> int:
             else "tpmwire: flushing the objects and sessions that the commands created (--keep prevents this)"
         )
         _close(tpm, authorizer, keep=args.keep)
-    return 0
 
 
 def _close(tpm: "Tpm", authorizer: CommandAuthorizer, *, keep: bool) -> None:
@@ -174,9 +195,9 @@ def _close(tpm: "Tpm", authorizer: CommandAuthorizer, *, keep: bool) -> None:
 class ExplainingTransport:
     """A transport that prints and explains each command and response."""
 
-    def __init__(self, transport: "Transport", secrets: bool) -> None:
+    def __init__(self, transport: "Transport", writer: Writer) -> None:
         self._transport = transport
-        self._secrets = secrets
+        self._writer = writer
         self._ending = False
         self._last_words = ""
 
@@ -191,34 +212,64 @@ class ExplainingTransport:
                 note(self._last_words)
                 self._last_words = ""
             return self._transport.transceive(command)
-        _show(explain_command(command), self._secrets)
+        self._writer.add(explain_command(command))
         response = self._transport.transceive(command)
-        _show(explain_response(response, command), self._secrets)
+        self._writer.add(explain_response(response, command))
         return response
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
 
-def _show(tree: Any, secrets: bool) -> None:
-    print(as_text(tree, secrets=secrets), end="\n\n", flush=True)
+class _TextWriter(Writer):
+    """Prints trees, and an empty line after each."""
+
+    def __init__(self, show: Callable[[Node], None]) -> None:
+        super().__init__()
+        self._show = show
+
+    def write(self, tree: Node) -> None:
+        """Prints a tree."""
+        self._show(tree)
+        print(flush=True)
 
 
-def _send(tpm: "Tpm", command: Any, authorizations: list[Any], secrets: bool) -> int:
+def _writer(args: Settings) -> Writer:
+    if args.format == "text":
+        return _TextWriter(printer(args.color, secrets=args.secrets))
+    return (JsonWriter if args.format == "json" else JsonLinesWriter)(secrets=args.secrets)
+
+
+def _send(tpm: "Tpm", command: Any, authorizations: list[Any], writer: Writer) -> int:
     """Sends a command; returns the handle in its response, or 0.
 
     Also prints the plaintext of encrypted parameters.
     """
     does = [use.attributes for use in authorizations if hasattr(use, "attributes")]
     if any(attributes & TPMA_SESSION.DECRYPT for attributes in does):
-        print(f"# TPM2_{command.code.name} without its sessions, before its first parameter is encrypted:")
-        _show(explain_command(CommandMessage(command.code, command).build()), secrets)
+        _explain_plain(
+            writer,
+            explain_command(CommandMessage(command.code, command).build()),
+            f"TPM2_{command.code.name} without its sessions, before its first parameter is encrypted",
+        )
     answer: Any = tpm.execute(command, *authorizations)
     if any(attributes & TPMA_SESSION.ENCRYPT for attributes in does):
-        print("# That response without its sessions, after its first parameter is decrypted:")
         clear = ResponseMessage(0, command.code, answer).build()
-        _show(explain_response(clear, command), secrets)
+        _explain_plain(
+            writer,
+            explain_response(clear, command),
+            "That response without its sessions, after its first parameter is decrypted",
+        )
     return _handle_of(answer)
+
+
+def _explain_plain(writer: Writer, tree: Node, comment: str) -> None:
+    """Writes a message that was not sent in this form, with a comment."""
+    if isinstance(writer, _TextWriter):
+        print(f"# {comment}:")
+    else:
+        tree.type = f"{tree.type} without sessions"
+    writer.add(tree)
 
 
 def _handle_of(answer: Any) -> int:
@@ -251,10 +302,10 @@ def _variable(name: str) -> bytes:
     return os.environb[name.encode()]
 
 
-def _dry_run(commands: list[Any], passwords: list[Any], args: Settings) -> int:
+def _dry_run(commands: list[Any], passwords: list[Any], writer: Writer) -> int:
     for command, given in zip(commands, passwords, strict=True):
         wanted = sum(role.authorized for _, role in command.handle_fields())
         secrets = [*given, *([b""] * (wanted - len(given)))]
         auths = [TPMS_AUTH_COMMAND(hmac=secret) for secret in secrets]
-        _show(explain_command(build_command(command.code, split(command), auths)), args.secrets)
+        writer.add(explain_command(build_command(command.code, split(command), auths)))
     return 0

@@ -19,7 +19,7 @@ from enum import IntEnum
 from typing import Any
 
 from tpmwire.errors import DecodeError
-from tpmwire.explain import as_json, as_text
+from tpmwire.explain import as_json
 from tpmwire.explain.table import declarations, kinds, table_of
 from tpmwire.explain.value import explain_octets, explain_value
 from tpmwire.record import Record
@@ -27,12 +27,13 @@ from tpmwire.spec.command import Command
 from tpmwire.spec.constants import TPM_CC
 from tpmwire.wires import Number, YesNo, wire_of
 
+from ..terminal.colors import ColorSettings, add_color_option, printer
 from ..terminal.messages import UsageError
 
 __all__ = ["Settings", "configure", "run"]
 
 
-class Settings:
+class Settings(ColorSettings):
     """The verb's options."""
 
     name: str | None
@@ -49,6 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "value", nargs="?", metavar="VALUE", help="value to decode as NAME: a number or the name of a constant"
     )
     parser.add_argument("--json", action="store_true", help="print a JSON object")
+    add_color_option(parser)
 
 
 def run(args: Settings) -> int:
@@ -64,7 +66,7 @@ def run(args: Settings) -> int:
         print(json.dumps(table.as_json(), indent=2) if args.json else table.as_text())
         return 0
     if _has_octets(name):
-        return _octets(name, words, args.json)
+        return _octets(name, words, args)
     value = _value(name, words)
     lines = _meaning(name, value)
     print(
@@ -115,13 +117,16 @@ def _has_octets(name: str) -> bool:
     return not isinstance(kind, dict) and not isinstance(wire_of(kind), (Number, YesNo))
 
 
-def _octets(name: str, words: str, as_plain: bool) -> int:
+def _octets(name: str, words: str, args: Settings) -> int:
     try:
         octets = bytes.fromhex(words)
     except ValueError:
         raise UsageError(f"a {name} needs its bytes in hex") from None
     tree = explain_octets(name, octets)
-    print(json.dumps(as_json(tree), indent=2) if as_plain else as_text(tree))
+    if args.json:
+        print(json.dumps(as_json(tree), indent=2))
+    else:
+        printer(args.color)(tree)
     return 1 if tree.error else 0
 
 

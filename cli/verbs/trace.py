@@ -25,10 +25,12 @@ from collections.abc import Callable
 from typing import TextIO
 
 from tpmwire.errors import TransportError
-from tpmwire.explain import as_text, explain_command, explain_response
+from tpmwire.explain import explain_command, explain_response
 from tpmwire.transport import Transport
 from tpmwire.wire import HEADER_SIZE
 
+from ..inspect.writers import JsonLinesWriter
+from ..terminal.colors import ColorSettings, add_color_option, printer
 from ..terminal.messages import UsageError, note
 from ..terminal.options import Program, TpmSettings, add_tpm_options
 from ..terminal.programs import running
@@ -43,10 +45,11 @@ SET_LOCALITY = 5
 """swtpm's control channel: before each command, tpm2-tools set their locality, which is 0 (swtpm_ioctls)."""
 
 
-class Settings(TpmSettings):
+class Settings(ColorSettings, TpmSettings):
     """The verb's options."""
 
     out: str | None
+    format: str
     secrets: bool
     program: list[str]
 
@@ -57,7 +60,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="FILE", help="file to write the explanations to (default: standard error)"
     )
+    parser.add_argument(
+        "--format",
+        choices=("text", "jsonl"),
+        default="text",
+        help="explanations as text, or as JSON Lines with one tree per line (default: text)",
+    )
     parser.add_argument("--secrets", action="store_true", help="show passwords and other secret fields")
+    add_color_option(parser)
     parser.add_argument(
         "program", nargs="+", action=Program, metavar="COMMAND", help="the program and its arguments, after --"
     )
@@ -85,7 +95,7 @@ def _run(args: Settings, path: str, out: TextIO | None) -> int:
 
     # Opens the TPM once, so that its errors are reported before the program runs.
     open_tpm().close()
-    with Relay(path, open_tpm, lambda command, response: _explain(command, response, out, args.secrets)) as relay:
+    with Relay(path, open_tpm, _explainer(args, out)) as relay:
         tcti = f"swtpm:path={path}"
         traced = f"{tcti} {lasting_path(args.tpm_path) or ''}"
         environment = {**os.environ, "TPM2TOOLS_TCTI": tcti, "TPMWIRE_TPM_PATH": tcti, TRACED: traced}
@@ -94,11 +104,20 @@ def _run(args: Settings, path: str, out: TextIO | None) -> int:
     return child.returncode if child.returncode >= 0 else 128 - child.returncode
 
 
-def _explain(command: bytes, response: bytes, out: TextIO | None, secrets: bool) -> None:
+def _explainer(args: Settings, out: TextIO | None) -> Callable[[bytes, bytes], None]:
+    """Returns a function that writes the explanations of a command and its response to `out`."""
     if out is None:  # None if the parent process closed stderr; print would use stdout instead
-        return
-    trees = explain_command(command), explain_response(response, command)
-    print("\n\n".join(as_text(tree, secrets=secrets) for tree in trees), end="\n\n", file=out, flush=True)
+        return lambda _command, _response: None
+    as_lines = args.format == "jsonl"
+    writer = JsonLinesWriter(secrets=args.secrets, file=out)
+    show = writer.add if as_lines else printer(args.color, secrets=args.secrets, stream=out)
+
+    def explain(command: bytes, response: bytes) -> None:
+        for tree in (explain_command(command), explain_response(response, command)):
+            show(tree)
+            print(end="" if as_lines else "\n", file=out, flush=True)
+
+    return explain
 
 
 class Relay:

@@ -1,5 +1,7 @@
 """`tpmwire trace`: programs run beside a real TPM, and what they say explained."""
 
+import json
+import re
 import shlex
 import signal
 import subprocess
@@ -126,3 +128,18 @@ def test_a_signal_ends_the_program_too(swtpm: Swtpm, tmp_path: Path) -> None:
     assert (tracer.returncode, said) == (128 + signal.SIGTERM, "tpmwire: interrupted\n")
     # It was waited for as well: there is not even a zombie.
     assert not Path(f"/proc/{program}").exists()
+
+
+def test_trace_colors_its_own_stream(tool: Tool, swtpm: Swtpm, tmp_path: Path) -> None:
+    out = tmp_path / "talk"
+    words = ["trace", "--tpm-path", swtpm.path, "--out", str(out)]
+    shown = {}
+    for choice in ("never", "always"):
+        assert tool(*words, f"--color={choice}", "--", "tpm2_getrandom", "--hex", "8").code == 0
+        shown[choice] = out.read_text()
+    assert "\x1b[" in shown["always"]
+    # The random bytes differ.
+    assert len(re.sub(r"\x1b\[[0-9;]*m", "", shown["always"])) == len(shown["never"])
+    assert tool(*words, "--format=jsonl", "--", "tpm2_getrandom", "--hex", "8").code == 0
+    trees = [json.loads(line) for line in out.read_text().splitlines()]
+    assert "TPM2_GetRandom" in [tree["name"] for tree in trees]

@@ -65,7 +65,8 @@ def test_help_names_the_variables_that_count(capfd: pytest.CaptureFixture[str], 
         return set(re.split(r",\s+", found[1].strip())) if found else set()
 
     assert variables("pcr") == {"TPMWIRE_TPM_PATH", "TPM2TOOLS_TCTI"}
-    assert variables("spec") == set()
+    assert variables("spec") == {"NO_COLOR", "FORCE_COLOR"}
+    assert variables("show") == set()
     assert {"TPM_KEY_AUTH", "AWS_PROFILE", "HTTPS_PROXY", "XDG_RUNTIME_DIR"} <= variables("sign")
     assert {"AWS_CONFIG_FILE", "TPM_OWNER_AUTH", "AWS_REGION"} <= variables("enroll")
 

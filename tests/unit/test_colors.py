@@ -1,4 +1,4 @@
-"""Colours of `tpmwire decode`: on a terminal and by wish; the letters are those of the plain text."""
+"""Colours by one rule: on a terminal, by NO_COLOR, FORCE_COLOR and --color; with the letters of plain text."""
 
 import os
 import pty
@@ -64,6 +64,28 @@ def test_a_terminal_has_colours_unless_they_are_not_wanted(tool: Tool) -> None:
     assert on_terminal(*TALK, TERM="dumb") == plain
     assert on_terminal("--color", "never", *TALK) == plain
     assert "\x1b" in on_terminal("--color", "always", *TALK, NO_COLOR="1")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["decode", *TALK],
+        ["spec", "TPMT_HA", "000b" + "11" * 32],
+        ["send", "--dry-run", "GetRandom", "bytesRequested=4"],
+    ],
+)
+def test_one_rule_for_all_verbs(words: list[str], tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    plain = tool(*words).out
+    assert "\x1b" not in plain
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    colored = tool(*words).out
+    assert "\x1b[" in colored
+    assert ESCAPES.sub("", colored) == plain
+    assert tool(*words, "--color=never").out == plain
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert tool(*words).out == plain
+    assert tool(*words, "--color=always").out == colored
 
 
 def test_without_the_extra(tool: Tool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

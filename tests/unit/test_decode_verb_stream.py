@@ -59,7 +59,7 @@ def test_memory_does_not_grow_with_the_recording(
     pair: Callable[[int], tuple[bytes, bytes]], output: list[str], tmp_path: Path
 ) -> None:
     peaks = []
-    for count in (2500, 7500):
+    for count in (4500, 9500):  # a page has the histories of at most 1000 sessions
         talk = Capture()
         for number in range(count // 2):
             command, response = pair(number)

@@ -33,6 +33,7 @@ TOPICS = {
     "recorded": "tests/differential",
     "installed_programs": "programs of the wheel, the checkout and the zipapp",
     "no_home": "runs without HOME",
+    "json_output": "--json of every verb",
     "language": "messages and help texts in plain English",
     "public_names": "names for programs that import the packages",
     "release": "tools/release.py",

@@ -94,14 +94,27 @@ def _hidden(node: Node) -> Node:
     return shown
 
 
-def as_json(node: Node) -> dict[str, Any]:
-    """Returns the tree as plain values: name, offset, size, octets (hex), and other non-empty attributes."""
+def as_json(node: Node, *, secrets: bool = True) -> dict[str, Any]:
+    """Returns the tree as plain values: name, offset, size, octets (hex), and other non-empty attributes.
+
+    Without `secrets`, secret fields have no octets and no children; nor has a node around other nodes octets.
+    """
     plain: dict[str, Any] = {"name": node.name, "offset": node.offset, "size": node.size}
+    if not secrets:
+        if node.secret:
+            return plain | {"type": node.type, "secret": True}
+        if node.children:
+            return plain | _attributes(node, secrets)
     plain["octets"] = node.octets.hex()
+    return plain | _attributes(node, secrets)
+
+
+def _attributes(node: Node, secrets: bool) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
     for name in ("type", "text", "spec", "secret", "error"):
         if getattr(node, name):
             plain[name] = getattr(node, name)
     for name in ("children", "beside"):
         if nodes := getattr(node, name):
-            plain[name] = [as_json(child) for child in nodes]
+            plain[name] = [as_json(child, secrets=secrets) for child in nodes]
     return plain
