@@ -82,7 +82,7 @@ def check_algorithms(machine: Machine) -> Iterator[Finding]:
         )
     if "ECC" not in chip["algorithms"] or "NIST_P256" not in chip["curves"]:
         yield Finding.warning(
-            "the TPM has no ECC P-256; parents are RSA keys, which take up to 10 seconds to create",
+            "the TPM has no ECC P-256, so parents are RSA keys, which take up to 10 seconds to create",
             "use a key at a persistent handle, and create the storage root key once (--make-srk)",
         )
     else:
@@ -104,7 +104,7 @@ def check_lockout(machine: Machine) -> Iterator[Finding]:
     elif failures:
         yield Finding.warning(counted, "correct the program or file that has the wrong password")
     else:
-        yield Finding.ok(f"no wrong password counted; {most} lock the TPM")
+        yield Finding.ok(f"no wrong passwords counted ({most} lock the TPM)")
 
 
 @register
@@ -126,7 +126,7 @@ def check_leftovers(machine: Machine) -> Iterator[Finding]:
     text = f"{', '.join(parts)} left in the TPM"
     step = "if no program uses them, run `tpmwire flush`"
     if full:
-        yield Finding.error(f"{text}; no place is free for {' and '.join(full)}", step)
+        yield Finding.error(f"{text}, and no place is free for {' and '.join(full)}", step)
     elif parts:
         yield Finding.warning(text, step)
     else:

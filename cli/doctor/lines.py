@@ -17,7 +17,7 @@ from ..lifecycle.profile_keys import ProfileKey
 from ..terminal.messages import UsageError
 from .finding import Finding
 from .machine import Machine
-from .programs import find_program_fault
+from .programs import find_line_fault
 from .registry import register
 from .server import served_profiles
 
@@ -75,17 +75,17 @@ def check_profiles(machine: Machine) -> Iterator[Finding]:
 @register
 def check_program(machine: Machine) -> Iterator[Finding]:
     """The program of each credential_process is found as an SDK would find it, and can be executed."""
-    lines = [(each.profile, each.start[0]) for each in machine.profile_keys if each.start]
-    lines += [(each.profile, each.program) for each in served_profiles(machine)]
+    lines = [(each.profile, each.start) for each in machine.profile_keys if each.start]
+    lines += [(each.profile, [each.program]) for each in served_profiles(machine)]
     good: dict[str, list[str]] = {}
-    for profile, word in lines:
-        fault = find_program_fault(profile, word)
+    for profile, words in lines:
+        fault = find_line_fault(profile, words)
         if fault is not None:
             yield fault
         else:
-            good.setdefault(word, []).append(profile.name)
-    for word, names in good.items():
-        yield Finding.ok(f"{word} can be run (profile {', '.join(names)})")
+            good.setdefault(" ".join(words), []).append(profile.name)
+    for command, names in good.items():
+        yield Finding.ok(f"{command} can be run (profile {', '.join(names)})")
 
 
 @register

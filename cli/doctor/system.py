@@ -124,6 +124,6 @@ def check_cache(_machine: Machine) -> Iterator[Finding]:
             f"{damaged} of {len(found)} caches in {path} cannot be read", "run `tpmwire cache clear`"
         )
     elif exists:
-        yield Finding.ok(f"{len(found)} caches in {path}")
+        yield Finding.ok(f"{len(found)} cache{'' if len(found) == 1 else 's'} in {path}")
     else:
         yield Finding.ok(f"nothing is cached; --cache would use {path}")

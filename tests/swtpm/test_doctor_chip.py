@@ -49,7 +49,7 @@ def test_wrong_passwords_are_counted_and_lock_the_tpm(
     assert tool("import", "--persistent-handle", "0x81010002", *where, stdin=b"x" * 40).code == 0
     tpm2(swtpm, "dictionarylockout", "-s", "-n", "2", "-t", "1000", "-l", "2000")
     for wanted, says in (
-        ("ok", "no wrong password counted; 2 lock the TPM; "),
+        ("ok", "no wrong passwords counted (2 lock the TPM); "),
         ("warning", "1 of 2 wrong passwords counted, one is forgiven every 1000 s; correct the"),
         ("error", "locked out, and refuses keys with a password: 2 of 2 wrong passwords counted"),
     ):
@@ -72,7 +72,7 @@ def test_things_left_behind_are_counted(swtpm: Swtpm, tool: Tool, tmp_path: Path
     assert "`tpmwire flush`" in text
     tpm2(swtpm, "createprimary", "-c", tmp_path / "third.ctx")
     (text,) = texts(findings(tool, *where)["leftovers"], "error")
-    assert "no place is free for objects" in text
+    assert "and no place is free for objects; " in text
     assert held(swtpm) != before
     assert tool("flush", *where).code == 0
     assert texts(findings(tool, *where)["leftovers"], "ok") == ["no objects or sessions are left in the TPM; "]
