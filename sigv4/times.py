@@ -11,6 +11,7 @@ _YEAR_10000 = 253402300800
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH_LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_DAYS_TO_1970 = 719163  # from the day before 0001-01-01 to 1970-01-01
 
 
 def timestamp(time: float) -> str:
@@ -43,9 +44,7 @@ def parse_http_date(text: str) -> int | None:
     hour, minute, second = int(match[4]), int(match[5]), int(match[6])
     if year < 1970 or not _is_date(year, month, day) or hour > 23 or minute > 59 or second > 60:
         return None
-    from calendar import timegm  # late: a signature does not need it
-
-    return timegm((year, month, day, hour, minute, second))
+    return _posix_seconds(year, month, day, hour, minute, second)
 
 
 def rfc3339(time: float) -> str:
@@ -64,11 +63,9 @@ def parse_rfc3339(text: str) -> int:
     fields = _rfc3339_fields(text)
     if fields is None:
         raise RequestError(f"{text!r} is not a valid RFC 3339 time; use e.g. 2026-11-24T13:00:00Z")
-    from calendar import timegm  # late: a signature does not need it
-
     hours, minutes = fields[6:]
     sign = -1 if text[-6] == "-" else 1  # sign of the zone's offset, if any
-    return timegm(fields[:6]) - sign * (hours * 60 + minutes) * 60
+    return _posix_seconds(*fields[:6]) - sign * (hours * 60 + minutes) * 60
 
 
 def _rfc3339_fields(text: str) -> tuple[int, ...] | None:
@@ -86,8 +83,20 @@ def _rfc3339_fields(text: str) -> tuple[int, ...] | None:
     return fields if clock and year >= 1 and _is_date(year, month, day) else None
 
 
+def _posix_seconds(year: int, month: int, day: int, hour: int, minute: int, second: int) -> int:
+    """Returns the POSIX seconds of a time in UTC.
+
+    calendar.timegm does the same, but imports datetime and locale, which takes 3 ms of each run.
+    """
+    before = year - 1
+    days = 365 * before + before // 4 - before // 100 + before // 400  # up to the year's first day
+    days += sum(_MONTH_LENGTHS[: month - 1]) + (month > 2 and _is_leap(year)) + day
+    return ((days - _DAYS_TO_1970) * 24 + hour) * 3600 + minute * 60 + second
+
+
 def _is_date(year: int, month: int, day: int) -> bool:
-    if not 1 <= month <= 12:
-        return False
-    leap = month == 2 and year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-    return 1 <= day <= _MONTH_LENGTHS[month - 1] + leap
+    return 1 <= month <= 12 and 1 <= day <= _MONTH_LENGTHS[month - 1] + (month == 2 and _is_leap(year))
+
+
+def _is_leap(year: int) -> bool:
+    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)

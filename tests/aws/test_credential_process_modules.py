@@ -108,6 +108,7 @@ NEVER = {
     *("boto3", "botocore", "cryptography", "hypothesis"),
     *("asyncio", "concurrent", "ctypes", "importlib.metadata", "logging", "subprocess", "tempfile", "threading"),
     *("bz2", "lzma", "shutil", "zlib"),
+    *("calendar", "datetime", "locale"),
     *("http", "email", "urllib.request", "uuid", "xml.etree"),
 }
 

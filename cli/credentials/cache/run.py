@@ -227,14 +227,12 @@ def _due(settings: RunSettings, credentials: "Credentials") -> int:
 
 def _end(credentials: "Credentials") -> int:
     """Returns the expiration of the credentials by this machine's clock, in POSIX seconds; 0 if unknown."""
-    from calendar import timegm  # noqa: PLC0415 - cached credentials are fresh by the file's own number
-
-    from sigv4.times import is_rfc3339  # noqa: PLC0415 - likewise
+    from sigv4.times import is_rfc3339, parse_rfc3339  # noqa: PLC0415 - the cache has the time of its credentials
 
     expiration = credentials.expiration
     if not is_rfc3339(expiration) or not expiration.endswith("Z"):
         return 0
-    return timegm(time.strptime(expiration[:19], "%Y-%m-%dT%H:%M:%S")) - credentials.clock_offset
+    return parse_rfc3339(expiration) - credentials.clock_offset
 
 
 def _note(text: str) -> None:
