@@ -20,7 +20,7 @@ _LONGEST = 65536  # bytes of a response
 _NO_ANSWER = 7  # exit code, the same as for a network error
 _WRONG_SERVER = 8
 _BROKEN_PIPE = 128 + 13
-_LOG = "the server's log has details, such as journalctl --user -u tpmwire"
+_LOG = "see the server's log (journalctl --user -u tpmwire)"
 
 
 class _FetchError(Exception):

@@ -121,15 +121,13 @@ def run(args: Settings) -> int:
     """
     raise_descriptor_limit()
     inherited = inherited_sockets()
-    if args.token_file is None and not args.process:
-        raise UsageError("no --token-file and no --process: give at least one of them")
+    _check_purpose(args, inherited)
     if not inherited:
         _settings(args)  # reports errors in the profile before anything is opened
     notifier = Notifier()
     token = None if args.token_file is None else TokenFile(args.token_file)
     store = Store(lambda: obtain(_settings(args)))
     with _listeners(args, inherited) as listeners, contextlib.ExitStack() as stack:
-        _check_purpose(args, listeners)
         notifier.send("STATUS=Fetching credentials")
         with _failures_told(lambda: _outlook(store)) if inherited else contextlib.nullcontext():
             store.fetch()
@@ -146,13 +144,20 @@ def run(args: Settings) -> int:
     return 0
 
 
-def _check_purpose(args: Settings, listeners: list[socket.socket]) -> None:
-    """Raises UsageError if no socket fits --process, or if a port has nothing to serve."""
-    local = [each.family == socket.AF_UNIX for each in listeners]
-    if args.process and not any(local):
+def _check_purpose(args: Settings, inherited: list[socket.socket]) -> None:
+    """Raises UsageError if there is nothing to serve, on all sockets or on one of them."""
+    if args.token_file is None and not args.process:
+        raise UsageError("no --token-file and no --process: give at least one of them")
+    has_socket = args.socket is not None or any(each.family == socket.AF_UNIX for each in inherited)
+    has_port = args.port is not None or args.address is not None or any(_is_port(each) for each in inherited)
+    if args.process and not has_socket:
         raise UsageError("--process needs a unix socket; give it with --socket, or use the socket unit")
-    if args.token_file is None and not args.imds and not all(local):
+    if args.token_file is None and not args.imds and has_port:
         raise UsageError("a port needs --token-file, since --process is for unix sockets only; add --token-file")
+
+
+def _is_port(listener: socket.socket) -> bool:
+    return listener.family != socket.AF_UNIX
 
 
 def _settings(args: Settings) -> RunSettings:

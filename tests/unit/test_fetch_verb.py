@@ -162,7 +162,7 @@ def test_a_server_that_hangs(program: Path, tmp_path: Path, part: bytes) -> None
     with answering(tmp_path, hang) as path:
         done = fetch(program, path, "--timeout=300ms")
     assert (done.returncode, done.stdout) == (7, "")
-    assert f"{path}: no response within 0.3 seconds; the server's log" in done.stderr
+    assert f"{path}: no response within 0.3 seconds; see the server's log" in done.stderr
 
 
 def test_a_server_that_drips_ends_at_the_deadline(program: Path, tmp_path: Path) -> None:

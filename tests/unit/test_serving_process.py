@@ -15,6 +15,7 @@ from cli.serving.tokens import Sessions
 from sigv4.credentials import Credentials
 from sigv4.errors import StsError
 from tests.support.credential_server import Running
+from tests.support.verbs import Tool
 
 ASK = b"GET /process HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -99,3 +100,19 @@ def test_an_abstract_socket_is_for_the_servers_user_only() -> None:
             accepted, _ = listener.accept()
             with accepted:
                 assert peer_user(accepted) == os.geteuid()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "no --token-file and no --process: give at least one of them"),
+        (("--process",), "--process needs a unix socket; give it with --socket"),
+        (("--process", "--port=0"), "--process needs a unix socket"),
+        (("--process", "--socket=s", "--port=0"), "a port needs --token-file"),
+        (("--process", "--socket=s", "--address=127.0.0.1"), "a port needs --token-file"),
+    ],
+)
+def test_options_that_serve_nothing(tool: Tool, words: tuple[str, ...], says: str) -> None:
+    done = tool("serve", "--persistentHandle=0x81010002", *words)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert says in done.err
