@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from pathlib import Path
 
@@ -90,16 +89,15 @@ def test_arch(filled: Path, tmp_path: Path, request: pytest.FixtureRequest) -> N
     settings = {"HOME": str(place), "PACMAN": "true", "PKGDEST": str(place), "PKGEXT": ".pkg.tar.gz"}
     run(*user, "makepkg", "--nodeps", cwd=place, **settings)
     (package,) = place.glob("*.pkg.tar.gz")
-    with tarfile.open(package) as archive:
-        archive.extractall(tmp_path / "root", filter="tar")
+    (tmp_path / "root").mkdir()
+    run("tar", "-xf", package, "-C", "root", cwd=tmp_path)
     check_files(tmp_path / "root")
 
 
 def test_alpine(filled: Path, tmp_path: Path) -> None:
     """abuild is not in Debian. The recipe is a shell script, whose package() needs no more than the sources."""
     run("shellcheck", "--shell=sh", "--exclude=SC2034,SC2154", filled / "alpine" / "APKBUILD", cwd=tmp_path)
-    with tarfile.open(SOURCE) as archive:
-        archive.extractall(tmp_path, filter="data")
+    run("tar", "-xf", SOURCE, cwd=tmp_path)
     script = f". {filled}/alpine/APKBUILD; pkgdir={tmp_path}/root; cd {tmp_path}/$pkgname-$pkgver; package"
     run("sh", "-euc", script, cwd=tmp_path)
     check_files(tmp_path / "root")
