@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import os
 import sys
+import time
 from collections.abc import Iterator
 
 from sigv4.authorities import Authorities
@@ -19,6 +20,8 @@ from .machine import Machine
 from .registry import register
 
 __all__ = ["check_ca_store", "check_cache", "check_packages", "check_proxy", "check_python"]
+
+_LONG = 7 * 86400.0  # seconds
 
 OPTIONAL = {
     "cryptography": "SigV4A, `wrap`, `duplicate` and `ek`",
@@ -111,7 +114,7 @@ def check_proxy(_machine: Machine) -> Iterator[Finding]:
 
 @register
 def check_cache(_machine: Machine) -> Iterator[Finding]:
-    """The directory of cached credentials belongs to this user only, and has no unreadable files."""
+    """The directory of cached credentials belongs to this user only, and has no unreadable or old files."""
     try:
         path, exists = place(), os.path.lexists(place())
         found = entries()
@@ -119,11 +122,16 @@ def check_cache(_machine: Machine) -> Iterator[Finding]:
         yield Finding.failure(str(error), "set XDG_RUNTIME_DIR to a directory that you own")
         return
     damaged = sum(each.due is None for each in found)
+    old = sum(each.due is not None and each.due < time.time() - _LONG for each in found)
+    if old:
+        yield Finding.warning(
+            f"{old} of {len(found)} caches in {path} expired more than a week ago", "run `tpmwire cache clear`"
+        )
     if damaged:
         yield Finding.warning(
             f"{damaged} of {len(found)} caches in {path} cannot be read", "run `tpmwire cache clear`"
         )
-    elif exists:
+    elif exists and not old:
         yield Finding.ok(f"{len(found)} cache{'' if len(found) == 1 else 's'} in {path}")
-    else:
+    elif not exists:
         yield Finding.ok(f"nothing is cached; --cache would use {path}")

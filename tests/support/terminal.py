@@ -20,7 +20,7 @@ def at_a_terminal(words: list[str], answers: list[bytes], *prompts: bytes) -> tu
     child, terminal = pty.fork()
     if child == 0:
         os.execv(sys.executable, [*PROGRAM, *words])
-    shown, left, deadline = b"", list(answers), time.monotonic() + 30
+    shown, left, deadline = b"", list(answers), time.monotonic() + 150
     while time.monotonic() < deadline:
         if not select.select([terminal], [], [], 1)[0]:
             continue

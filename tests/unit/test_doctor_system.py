@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from cli.credentials.cache.sealed import seal_text
 from tests.support.certificates import Authority
 from tests.support.findings import findings, texts
 from tests.support.people import people
@@ -97,6 +99,13 @@ def test_the_cache(home: Path, tool: Tool, monkeypatch: pytest.MonkeyPatch) -> N
     assert texts(examined(tool)["cache"], "warning") == [
         f"1 of 1 caches in {place} cannot be read; run `tpmwire cache clear`"
     ]
+    for name, ended in (("a" * 32, 8 * 86400), ("b" * 32, 3600)):
+        octets = seal_text(b"{}", int(time.time()) - ended, "20260101", bytes(32), bytes(32), b"")
+        (place / name).touch(0o600)
+        (place / name).write_bytes(octets)
+    assert texts(examined(tool)["cache"], "warning") == [
+        f"1 of 2 caches in {place} expired more than a week ago; run `tpmwire cache clear`"
+    ]
     place.chmod(0o755)
     assert "must belong to you, with mode 0700; run chmod 700" in texts(examined(tool)["cache"], "error")[0]
 
@@ -128,6 +137,20 @@ def test_a_package_that_cannot_be_imported_is_a_warning(
         monkeypatch.delitem(sys.modules, name)
     (text,) = texts(examined(tool)["packages"], "warning")
     assert text == "rich cannot be imported (ModuleNotFoundError); install rich again"
+
+
+def test_an_openssl_that_cannot_be_loaded(home: Path) -> None:
+    """Each check that needs it is an error, and the others go on."""
+    (home / "libssl.so.3").write_text("not a library")
+    with_it = shell("doctor", "--tpm-path=/x", "--network", before=f"export LD_LIBRARY_PATH={home}")
+    if "not a library" not in with_it.out and "cannot load" not in with_it.out:
+        pytest.skip("this Python's OpenSSL is part of Python")
+    lines = with_it.out.splitlines()
+    assert with_it.err == ""
+    for check in ("python", "ca-store", "clock"):
+        (line,) = [line for line in lines if f" {check}: " in line and line.startswith("error")]
+        assert line.endswith("; check LD_LIBRARY_PATH, or reinstall Python")
+    assert "ok       proxy: no proxy for AWS" in lines
 
 
 def test_the_single_file_on_the_systems_python() -> None:
