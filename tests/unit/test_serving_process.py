@@ -3,6 +3,8 @@
 import json
 import os
 import socket
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +12,12 @@ import pytest
 
 from cli.serving.handler import Service, respond
 from cli.serving.listen import admits_others, peer_user, unix_listener
+from cli.serving.server import CredentialServer
 from cli.serving.store import Store
 from cli.serving.tokens import Sessions
 from sigv4.credentials import Credentials
 from sigv4.errors import StsError
+from sigv4.times import rfc3339
 from tests.support.credential_server import Running
 from tests.support.verbs import Tool
 
@@ -100,6 +104,30 @@ def test_an_abstract_socket_is_for_the_servers_user_only() -> None:
             accepted, _ = listener.accept()
             with accepted:
                 assert peer_user(accepted) == os.geteuid()
+
+
+ASKS = """
+import socket, sys
+sock = socket.socket(socket.AF_UNIX)
+sock.connect("\\0" + sys.argv[1])
+sock.sendall(b"GET /process HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n")
+print(sock.recv(65536).decode().split()[1])
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user needs root")
+@pytest.mark.parametrize(("user", "status"), [(0, "200"), (61001, "403")])
+def test_an_abstract_socket_serves_its_user_and_root(user: int, status: str) -> None:
+    store = Store(lambda: Credentials("ASIAMADEUP", "s", "t", rfc3339(time.time() + 3600)))
+    store.fetch()
+    name = f"tpmwire-test-{os.getpid()}-{user}"
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(f"\0{name}")
+    listener.listen()
+    with CredentialServer([listener], service(store)):
+        command = ["setpriv", f"--reuid={user}", "--clear-groups", "/usr/bin/python3", "-c", ASKS, name]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout == f"{status}\n"
 
 
 @pytest.mark.parametrize(
