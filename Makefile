@@ -3,29 +3,31 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
+DEMO := $(VENV)/.demo
 BASIC := $(VENV)/.basic
 SETUP := $(VENV)/.ready
+BUILD := .venv-build
 
-# Debian packages, as PROGRAM:PACKAGE or FILE:PACKAGE. These are for the demo and the quick tests:
-BASICS := swtpm:swtpm swtpm_setup:swtpm-tools tpm2:tpm2-tools openssl:openssl
-# A shell that reads the output of `--format`.
-BASICS += fish:fish
-# It checks the manual pages.
-BASICS += mandoc:mandoc
-# These are for the other tests:
-PACKAGES := qemu-system-x86_64:qemu-system-x86
-PACKAGES += chromium:chromium chromedriver:chromium-driver
-PACKAGES += /usr/lib/*/ossl-modules/tpm2.so:tpm2-openssl
-# A proxy of another project, and clocks that are years wrong for OpenSSL too (tests/aws/test_faults_*.py).
-PACKAGES += tinyproxy:tinyproxy-bin faketime:faketime
-# Shells that complete command lines (tests/swtpm/test_completion_verb.py).
-PACKAGES += zsh:zsh
-# The AWS SDK for JavaScript (tests/js) runs on node.
-PACKAGES += node:nodejs npm:npm
-# systemd starts and notifies a service, and checks units; no service has to run.
-PACKAGES += systemd-analyze:systemd curl:curl
+# Debian packages, as PROGRAM:PACKAGE or FILE:PACKAGE, in groups with a title for the user. For the demo:
+DEMO_PACKAGES := 'a software TPM:' swtpm:swtpm
+# For the quick tests:
+BASIC_PACKAGES := 'tests with a TPM:' swtpm_setup:swtpm-tools tpm2:tpm2-tools openssl:openssl
+BASIC_PACKAGES += 'a shell that reads the output of --format:' fish:fish
+BASIC_PACKAGES += 'checks of the manual pages:' mandoc:mandoc
+# For the other tests:
+TEST_PACKAGES := 'a kernel with a TPM driver (make test-device):' qemu-system-x86_64:qemu-system-x86
+TEST_PACKAGES += 'tests of HTML pages in a browser:' chromium:chromium chromedriver:chromium-driver
+TEST_PACKAGES += 'key files of another project, used by openssl:' /usr/lib/*/ossl-modules/tpm2.so:tpm2-openssl
+# The clocks are years wrong for OpenSSL too (tests/aws/test_faults_*.py).
+TEST_PACKAGES += 'faults of proxies and clocks:' tinyproxy:tinyproxy-bin faketime:faketime
+TEST_PACKAGES += 'completion in a third shell:' zsh:zsh
+TEST_PACKAGES += 'the AWS SDK for JavaScript:' node:nodejs npm:npm
+# No service has to run.
+TEST_PACKAGES += 'checks and starts of units:' systemd-analyze:systemd curl:curl
 # For Debian's own Python, which tests/differential also uses.
-PACKAGES += /usr/lib/python3/dist-packages/tpm2_pytss:python3-tpm2-pytss
+TEST_PACKAGES += 'comparison of parsers:' /usr/lib/python3/dist-packages/tpm2_pytss:python3-tpm2-pytss
+
+PIP = $(PY) -m pip install --quiet --disable-pip-version-check
 
 # .ci/run looks for this line.
 TESTED = $(PY) -c 'import platform; print("== tested on Python", platform.python_version())'
@@ -38,17 +40,25 @@ help: ## print this list
 
 setup: $(SETUP) ## create .venv, and install the Debian packages of the tests
 
-$(BASIC): pyproject.toml Makefile
-	@.ci/packages $(PYTHON) $(BASICS)
+$(DEMO): pyproject.toml Makefile
+	@.ci/packages $(PYTHON) $(DEMO_PACKAGES)
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@echo "setup: Python packages for the aws command and an STS that verifies signatures: awscli, moto"
+	@$(PIP) --no-compile --editable '.[demo]'
+	@touch $@
+
+$(BASIC): $(DEMO)
+	@.ci/packages $(PYTHON) $(BASIC_PACKAGES)
+	@echo "setup: Python packages for tests and checks: extra [dev] of pyproject.toml"
 	@# Programs of older pips import re before the first line of ours, where Ctrl-C prints a traceback.
-	$(PY) -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(PIP) --upgrade 'pip>=25.1'
+	@$(PIP) --editable '.[dev]'
 	@touch $@
 
 $(SETUP): $(BASIC) tests/js/package-lock.json
-	@.ci/packages $(PYTHON) $(PACKAGES)
-	npm ci --prefix tests/js --loglevel=error --no-audit --no-fund --ignore-scripts
+	@.ci/packages $(PYTHON) $(TEST_PACKAGES)
+	@echo "setup: npm packages for the tests with JavaScript: tests/js/package.json"
+	@npm ci --prefix tests/js --loglevel=error --no-audit --no-fund --ignore-scripts
 	@touch $@
 
 lint: $(SETUP) ## run ruff and mypy --strict
@@ -95,24 +105,23 @@ fuzz: $(SETUP) ## run mutations, atheris (FUZZ_SECONDS), and property tests with
 	$(PY) -m tests.fuzz.guided
 	HYPOTHESIS_PROFILE=fuzz $(PY) -m pytest -n auto tests/property tests/swtpm/test_interposer.py
 
-bench: $(SETUP) ## measure time, CPU and memory; GO_ORIGINAL=FILE also measures a binary of the Go program
+bench: $(SETUP) zipapp ## measure time, CPU and memory; GO_ORIGINAL=FILE also measures a binary of the Go program
 	@set -e; for file in tests/bench/[a-z]*.py; do $(PY) -m tests.bench.$$(basename $$file .py); done
 
-demo: $(BASIC) ## use the aws command with a key in a software TPM, step by step
+demo: $(DEMO) ## use the aws command with a key in a software TPM, step by step
 	@$(PY) tools/demo.py
 
 tour: $(SETUP) ## generate docs/tour/ from its recorded run (tools/tour.py --record records a new one)
 	$(PY) tools/tour.py
 
-# What the single file is built with. ZIPAPP has options of tools/zipapp.py, such as --all.
-BUILD := .venv-build
-
 $(BUILD)/.ready: pyproject.toml
 	@.ci/packages $(PYTHON)
 	@test -x $(BUILD)/bin/python || $(PYTHON) -m venv $(BUILD)
-	$(BUILD)/bin/python -m pip install --quiet --disable-pip-version-check 'construct>=2.10.68'
+	@echo "setup: Python package that becomes a part of the single file: construct"
+	@$(BUILD)/bin/python -m pip install --quiet --disable-pip-version-check 'construct>=2.10.68'
 	@touch $@
 
+# ZIPAPP has options of tools/zipapp.py, such as --all.
 zipapp: $(BUILD)/.ready ## build dist/tpmwire.pyz, the single file
 	$(BUILD)/bin/python tools/zipapp.py $(ZIPAPP)
 
@@ -130,6 +139,9 @@ release: zipapp deb ## build all artefacts of a release in dist/, with SBOM and 
 	$(RELEASE)/bin/pip install --quiet --disable-pip-version-check 'cyclonedx-bom>=7' 'hatchling>=1.26.3' 'construct>=2.10.68'
 	$(RELEASE)/bin/python tools/release.py
 
+# Virtual environments of other names have a marker of ours. Files of root stay if another user cleans.
 clean: ## remove the files that the other targets created
-	rm -rf .venv* build dist tests/js/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@rm -rf .venv* $(patsubst %/,%,$(dir $(wildcard */.demo .[!.]*/.demo))) build dist *.egg-info tests/js/node_modules \
+		.hypothesis .mypy_cache .pytest_cache .ruff_cache && \
+	find . -name __pycache__ -type d -prune -exec rm -rf {} + || \
+	{ echo "clean: files of another user are left; run: sudo make clean" >&2; exit 1; }

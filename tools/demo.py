@@ -83,4 +83,4 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         sys.exit(130)
     except (OSError, RuntimeError, SwtpmError, subprocess.SubprocessError) as error:
-        sys.exit(f"demo: {error}; `make setup` installs what it needs")
+        sys.exit(f"demo: {error}; `make demo` installs what it needs")

@@ -17,15 +17,14 @@ ROOTS = (
     ("cli.credential_process cli.toolbox cli.credentials.output cli.credentials.sts sigv4.credentials", False),
     # Each run that opens the TPM.
     (
-        "cli.credentials.key cli.tpm.cleanup construct "
-        "tpmwire.crypto.salt tpmwire.spec.commands.objects tpmwire.transport.device "
-        "tpmwire.transport.sockets tpmwire.use.hmac",
+        "cli.credentials.key cli.tpm.cleanup construct tpmwire.crypto.salt tpmwire.spec.commands.context "
+        "tpmwire.spec.commands.objects tpmwire.transport.device tpmwire.transport.sockets tpmwire.use.hmac",
         False,
     ),
     # Runs that call STS.
     (
         "sigv4.client sigv4.endpoints sigv4.http sigv4.retry sigv4.signer sigv4.sts sigv4.times "
-        "tpmwire.spec.commands.context tpmwire.spec.commands.hierarchy",
+        "tpmwire.spec.commands.hierarchy",
         False,
     ),
     # Runs with cached credentials.

@@ -59,5 +59,5 @@ def test_a_machine_without_the_programs_it_needs(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert "swtpm" in done.stderr
-    assert done.stderr.endswith("`make setup` installs what it needs\n")
+    assert done.stderr.endswith("`make demo` installs what it needs\n")
     assert "Traceback" not in done.stderr

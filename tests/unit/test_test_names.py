@@ -34,6 +34,8 @@ TOPICS = {
     "installed_programs": "programs of the wheel, the checkout and the zipapp",
     "no_home": "runs without HOME",
     "json_output": "--json of every verb",
+    "makefile": "Makefile and .ci/packages",
+    "single_file": "the single file on a Python without packages",
     "language": "messages and help texts in plain English",
     "public_names": "names for programs that import the packages",
     "release": "tools/release.py",
