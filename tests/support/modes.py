@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from cli.tpm.pins import encode_public
 from tests.support import keys
 from tests.support.interposer import Interposer, Pair
 from tests.support.programs import KEY_ID, Machine, machine
@@ -21,11 +22,13 @@ PCR = (f"--persistentHandle={keys.PCR_HANDLE:#x}", "--pcrs=23")
 FILE, FILE_PCR = "--credential-file={home}/plain.pem", ("--credential-file={home}/pcr.pem", "--pcrs=23")
 FILE_SRK = "--credential-file={home}/plain-srk.pem"
 PINS = ("--tpm-session-encrypt-with-name={srk}@0x81000001", "--key-name={key}")
+LINE = ("--tpm-session-encrypt-with-public={public}", "--key-name={key}")  # as `tpmwire import` writes it
 
 MODES: dict[str, tuple[str, ...]] = {
     "handle, in clear": (HANDLE, CLEAR),
     "handle, encrypted": (HANDLE,),
     "handle, encrypted, Names pinned": (HANDLE, *PINS),
+    "handle, encrypted, public area pinned": (HANDLE, *LINE),
     "password, in clear": (*PASSWORD, CLEAR),
     "password, encrypted": PASSWORD,
     "PCR, in clear": (*PCR, CLEAR),
@@ -71,9 +74,11 @@ def record() -> Iterator[tuple[str, Recorded]]:
     """Runs the program in each mode. Raises RuntimeError where a run fails."""
     with tempfile.TemporaryDirectory() as name, machine(Path(name)) as box, Interposer(box.swtpm.path) as bus:
         with Tpm.open(box.swtpm.path, 20) as tpm:
+            root = read_loaded(tpm, keys.SRK_HANDLE)
             names = {
                 "home": name,
-                "srk": read_loaded(tpm, keys.SRK_HANDLE).name.hex(),
+                "srk": root.name.hex(),
+                "public": encode_public(root.public, root.handle),
                 "key": read_loaded(tpm, keys.PLAIN_HANDLE).name.hex(),
             }
         with ScriptedServer(say(http("200 OK", STS_ANSWER))) as sts:
