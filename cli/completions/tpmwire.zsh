@@ -502,7 +502,7 @@ _shtab_tpmwire_decode_options=(
   "*--salt-file=[file with the plaintext salt of a recorded session, in hex or binary\; repeatable]:FILE:_files"
   "*--auth=[authValue of an entity in the recording\: text\:WORD, or hex\; repeatable]:VALUE:"
   "*--auth-file=[file with the password of an entity in the recording\; repeatable]:FILE:_files"
-  "--color=[colors (auto\: on a terminal, with the extra tpmwire\[color\], unless NO_COLOR is set)]:color:(auto always never)"
+  "--color=[colors, which need the extra tpmwire\[color\] (auto, the default\: on a terminal, unless NO_COLOR or FORCE_COLOR is set)]:color:(auto always never)"
   "(*)::commands and responses to explain\: hex, a file, or - for standard input (default\: -):_files"
 )
 
@@ -683,6 +683,7 @@ _shtab_tpmwire_flush_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--transient[flush transient objects only]"
   "--sessions[flush sessions only, loaded and saved]"
+  "--json[print a JSON list with one object per removed handle]"
   "--tpm-path=[the TPM\: \/dev\/tpmrm0, \/dev\/tpm0, HOST\:PORT, path of a socket, swtpm\:host\=H,port\=P, swtpm\:path\=SOCKET, mssim\:host\=H,port\=P or device\:PATH (env\: TPMWIRE_TPM_PATH, TPM2TOOLS_TCTI\; default\: \/dev\/tpmrm0 if it exists, else \/dev\/tpm0)]:PATH:_files"
   "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m (default\: 2s)]:TIME:"
 )
@@ -771,6 +772,7 @@ _shtab_tpmwire_list_defaults_added=0
 
 _shtab_tpmwire_name_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--json[print one JSON object with the argument and the Name]"
   "--parent-auth-file=[file with the hierarchy\'s password, needed to create a key (env\: TPM_PARENT_AUTH contains the password)]:FILE:_files"
   "--parent-auth-prompt[ask on the terminal for the hierarchy\'s password, needed to create a key]"
   "--parent-auth=[the hierarchy\'s password, needed to create a key, visible to other users in the process list]:PASSWORD:"
@@ -796,6 +798,7 @@ _shtab_tpmwire_pcr_defaults_added=0
 _shtab_tpmwire_persist_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--force[replace an existing object at HANDLE]"
+  "--json[print one JSON object with the file, the handle and the Name]"
   "--parent-auth-file=[file with the password of the file\'s parent, or of its hierarchy (env\: TPM_PARENT_AUTH contains the password)]:FILE:_files"
   "--parent-auth-prompt[ask on the terminal for the password of the file\'s parent, or of its hierarchy]"
   "--parent-auth=[the password of the file\'s parent, or of its hierarchy, visible to other users in the process list]:PASSWORD:"
@@ -816,6 +819,7 @@ _shtab_tpmwire_policy_options=(
   "--json=[file with a policy in JSON (\`tpmwire policy --help\`)]:FILE:_files"
   "--pcrs=[policy that requires PCR values, such as sha256\:7\=HEX,23\=HEX]:PCRS:"
   "--hash=[hash algorithm of the policy digest\: the nameAlg of the key or other object (default\: sha256)]:ALG:"
+  "--format=[output\: text, or one JSON object with the policies and digests (default\: text)]:format:(text json)"
   "--key=[with sign\: private key of the signer, RSA or on a NIST curve]:PEM:_tpmwire_keys"
   "--key-password-file=[with sign\: file with the private key\'s password]:FILE:_files"
   "--name=[with sign\: name of the approved policy in the key file]:TEXT:"
@@ -912,7 +916,9 @@ _shtab_tpmwire_send_options=(
   "*--policy=[policy step that authorizes the first handle, one of pcr\:BANK\:LIST, auth-value, password, command-code, secret\:HIERARCHY\; repeatable, executed in the given order]:STEP:"
   "--keep[do not flush the objects and sessions that the commands create]"
   "--dry-run[explain the commands without sending them]"
+  "--format=[output\: text, a JSON list, or JSON Lines with one tree per line (default\: text)]:format:(text json jsonl)"
   "--secrets[show passwords and other secret fields]"
+  "--color=[colors, which need the extra tpmwire\[color\] (auto, the default\: on a terminal, unless NO_COLOR or FORCE_COLOR is set)]:color:(auto always never)"
   "(*)::command and its fields (FIELD\=VALUE)\; \+ separates commands:"
 )
 
@@ -1055,6 +1061,7 @@ _shtab_tpmwire_sign_defaults_added=0
 _shtab_tpmwire_spec_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--json[print a JSON object]"
+  "--color=[colors, which need the extra tpmwire\[color\] (auto, the default\: on a terminal, unless NO_COLOR or FORCE_COLOR is set)]:color:(auto always never)"
   ":command, structure or constant (default\: list all):"
   ":value to decode as NAME\: a number or the name of a constant:"
 )
@@ -1335,7 +1342,9 @@ _shtab_tpmwire_trace_options=(
   "--tpm-path=[the TPM\: \/dev\/tpmrm0, \/dev\/tpm0, HOST\:PORT, path of a socket, swtpm\:host\=H,port\=P, swtpm\:path\=SOCKET, mssim\:host\=H,port\=P or device\:PATH (env\: TPMWIRE_TPM_PATH, TPM2TOOLS_TCTI\; default\: \/dev\/tpmrm0 if it exists, else \/dev\/tpm0)]:PATH:_files"
   "--timeout=[longest wait for each response of the TPM or the network, such as 2s, 500ms or 1m (default\: 60s)]:TIME:"
   "--out=[file to write the explanations to (default\: standard error)]:FILE:_files"
+  "--format=[explanations as text, or as JSON Lines with one tree per line (default\: text)]:format:(text jsonl)"
   "--secrets[show passwords and other secret fields]"
+  "--color=[colors, which need the extra tpmwire\[color\] (auto, the default\: on a terminal, unless NO_COLOR or FORCE_COLOR is set)]:color:(auto always never)"
   "(-)*::the program and its arguments, after --:_tpmwire_program"
 )
 

@@ -31,14 +31,19 @@ __all__ = [
 PROGRAM = "aws-tpm-process-credential"
 
 DESCRIPTION = """\
-AWS credentials from a key inside the TPM, for credential_process in ~/.aws/config.
+Prints temporary AWS credentials, signed for by a key inside the TPM, for credential_process in ~/.aws/config.
+
+  aws-tpm-process-credential --profile tpm --verbose
+  eval "$(aws-tpm-process-credential --profile tpm --format export)"
+  aws-tpm-process-credential --aws-access-key-id=AKIA... \\
+      --credential-file=key.pem --keyPass-file=password
 
 The secret access key is an HMAC key in the TPM (`tpmwire import` puts it there). Each run asks the TPM for one
-HMAC, signs an STS request with it, and prints the temporary credentials that STS returns, as JSON:
+HMAC, signs an STS request with it, and prints the temporary credentials that STS returns, as JSON. For a key at
+the default handle, ~/.aws/config has:
 
     [profile tpm]
     credential_process = aws-tpm-process-credential --aws-access-key-id=AKIA...
-        --persistentHandle=0x81010002 --aws-region=eu-central-1
 
 Options may be written as -name value, -name=value, --name value or --name=value.
 """
