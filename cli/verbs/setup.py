@@ -14,16 +14,19 @@ import argparse
 import os
 import shlex
 import sys
-from types import ModuleType
+from collections.abc import Mapping
+from types import MappingProxyType, ModuleType
 from typing import NamedTuple
 
 from sigv4.config import load_config
+from tpmwire.errors import TpmwireError
 
 from ..awsconfig.edit import config_path, section_of
 from ..awsconfig.files import read_setting
 from ..awsconfig.plaintext import Plaintext, find_plaintext
 from ..doctor.machine import Machine
 from ..doctor.run import TPM_CHECKS, run_checks
+from ..keys.place import Place
 from ..terminal.messages import Interrupted, UsageError, note
 from ..terminal.options import Parser, TpmSettings, add_tpm_options
 from ..terminal.prompts import agreed, ask_line
@@ -47,23 +50,29 @@ class Settings(TpmSettings):
 
 
 class VerbCommand(NamedTuple):
-    """A command of tpmwire for a profile: the verb's module, its name, and its arguments."""
+    """A command of tpmwire for a profile: the verb's module and name, its arguments, and the key's handle."""
 
     module: ModuleType
     verb: str
     words: list[str]
     profile: str
+    handle: int | None = None
 
     def __str__(self) -> str:
         return shlex.join(["tpmwire", self.verb, *self.words])
 
 
 class TpmFacts(NamedTuple):
-    """Facts about the TPM for the commands: its options, free handles, and whether the owner has a password."""
+    """Facts about the TPM for the commands.
+
+    `options` select the TPM, `handles` are free, `owner_password` says whether the owner hierarchy has a password,
+    and `places` are the keys that profiles already have, by profile and access key id.
+    """
 
     options: list[str]
     handles: list[int]
-    owner_password: bool
+    owner_password: bool = False
+    places: Mapping[tuple[str, str], Place] = MappingProxyType({})
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -107,7 +116,7 @@ def _ask(args: Settings, started: list[str]) -> int:
         print(f"\n$ {step}", flush=True)
         if agreed("Run this command?"):
             started.append(step.profile)
-            _run_step(step)
+            _run_step(step, args)
     for profile in started:
         print(f"\nTo use the key:\n$ aws sts get-caller-identity --profile {shlex.quote(profile)}")
     return 0
@@ -123,7 +132,7 @@ def _show(args: Settings) -> int:
     options, keys = _options(args), _find_keys()
     steps = [VerbCommand(enroll, "enroll", [f"--profile={name}", *options], name) for name in keys]
     print(shlex.join(["tpmwire", "doctor", *options]))
-    for step in steps or [_import_step("AKIA...", "default", TpmFacts(options, [_FIRST_HANDLE], False))]:
+    for step in steps or [_import_step("AKIA...", "default", TpmFacts(options, [_FIRST_HANDLE]))]:
         print(step)
         print(shlex.join(["aws", "sts", "get-caller-identity", "--profile", step.profile]))
     return 0
@@ -147,21 +156,31 @@ def _read_tpm(args: Settings, machine: Machine) -> TpmFacts:
     with machine.tpm() as tpm:
         used = list_handles(tpm, "persistent")
     handles = [handle for handle in range(_FIRST_HANDLE, _FIRST_HANDLE + 256) if handle not in used]
-    return TpmFacts(_options(args), handles, "ownerAuthSet" in machine.description["permanent"])
+    places = {
+        (each.profile.name, each.settings.aws_access_key_id or ""): each.place
+        for each in machine.profile_keys
+        if each.settings is not None and each.place is not None
+    }
+    return TpmFacts(_options(args), handles, "ownerAuthSet" in machine.description["permanent"], places)
 
 
 def _enrolments(keys: dict[str, Plaintext], tpm: TpmFacts) -> list[VerbCommand]:
+    """Shows the keys, and returns the commands that enroll them. Profiles with the same key share its handle."""
     print("\nPlaintext keys:", flush=True)
     for name, key in keys.items():
         print(f"  {key.key_id} of profile {name}, in {key.path}", flush=True)
-    question = "Store keys at persistent handles of the TPM (fewer TPM commands), not in key files?"
-    persistent = agreed(question)
+    persistent = agreed("Store keys at persistent handles of the TPM (fewer TPM commands), not in key files?")
+    handles = dict(zip(dict.fromkeys(key.key_id for key in keys.values()), tpm.handles, strict=False))
     steps = []
-    for (name, _), handle in zip(keys.items(), tpm.handles, strict=False):
+    for name, key in keys.items():
+        # An earlier run may have stored the key.
+        default = Place(handles.get(key.key_id) if persistent else None)
+        place = tpm.places.get((name, key.key_id), default)
         words = [f"--profile={name}", *tpm.options]
-        words += [f"--persistent-handle=0x{handle:08x}"] if persistent else []
+        words += [f"--out={place.file}"] if place.file else []
+        words += [] if place.handle is None else [f"--persistent-handle=0x{place.handle:08x}"]
         words += ["--owner-auth-prompt"] if tpm.owner_password else []
-        steps.append(VerbCommand(enroll, "enroll", words, name))
+        steps.append(VerbCommand(enroll, "enroll", words, name, place.handle))
     return steps
 
 
@@ -183,32 +202,45 @@ def _import_step(key_id: str, profile: str, tpm: TpmFacts) -> VerbCommand:
         *tpm.options,
         *(["--owner-auth-prompt"] if tpm.owner_password else []),
     ]
-    return VerbCommand(import_, "import", words, profile)
+    return VerbCommand(import_, "import", words, profile, tpm.handles[0])
 
 
-def _run_step(step: VerbCommand) -> None:
-    """Runs a command of tpmwire in this process. If it fails, adds the profile's state to the error."""
+def _run_step(step: VerbCommand, args: Settings) -> None:
+    """Runs a command of tpmwire in this process. If it fails, adds the state of profile and key to the error."""
     parser = Parser(prog=f"tpmwire {step.verb}")
     step.module.configure(parser)
     try:
         step.module.run(parser.parse_args(step.words, step.module.Settings()))
     except Interrupted:
-        note(f"{_state_of(step.profile)}; to continue, run `{step}`")
+        note(f"{_state_of(step, args)}; to continue, run `{step}`")
         raise
     except Exception as error:
-        error.add_note(_state_of(step.profile))
+        error.add_note(_state_of(step, args))
         raise
 
 
-def _state_of(profile: str) -> str:
-    """Returns text about the credentials that AWS programs now use for the profile, according to AWS's files."""
+def _state_of(step: VerbCommand, args: Settings) -> str:
+    """Describes the credentials that AWS programs use for the profile, and the key at the command's handle."""
+    profile = f"profile {step.profile}"
     try:
-        process = read_setting(config_path(), section_of(profile), "credential_process") is not None
-        plain = find_plaintext(profile) is not None
+        process = read_setting(config_path(), section_of(step.profile), "credential_process") is not None
+        plain = find_plaintext(step.profile) is not None
     except UsageError as error:
-        return f"profile {profile} cannot be read: {error}"
+        return f"{profile} cannot be read: {error}{_state_of_handle(step, args)}"
     if plain:
-        return (
-            f"profile {profile} still uses its plaintext key{', and has a credential_process' if process else ''}"
-        )
-    return f"profile {profile} {'uses' if process else 'does not use'} the TPM"
+        text = f"{profile} still uses its plaintext key{', and has a credential_process' if process else ''}"
+    else:
+        text = f"{profile} {'uses' if process else 'does not use'} the TPM"
+    return text + _state_of_handle(step, args)
+
+
+def _state_of_handle(step: VerbCommand, args: Settings) -> str:
+    if step.handle is None:
+        return ""
+    shown = f"0x{step.handle:08x}"
+    try:
+        with Machine(args.tpm_path, args.timeout) as machine, machine.tpm() as tpm:
+            occupied = step.handle in list_handles(tpm, "persistent")
+    except TpmwireError:
+        return f"; the TPM does not respond, so {shown} may have the key"
+    return f"; the key is at {shown} (`tpmwire evict {shown}` removes it)" if occupied else ""

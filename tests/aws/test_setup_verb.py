@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.handles import handles, is_command
 from tests.support.home import arn_of, files_with, make_home
+from tests.support.interposer import Interposer
 from tests.support.sts import VerifyingSts
 from tests.support.swtpm import Swtpm, tpm2
 from tests.support.terminal import at_a_terminal
 from tests.support.verbs import Tool, held
+from tpmwire.spec.constants import TPM_CC
 
 CONFIG = "[profile work]\nregion = us-east-1\n"
 YES_OR_NO, SECRET = b"[y/N] ", b"(not shown): "
@@ -149,3 +152,44 @@ def test_handles_in_use_are_not_offered(home: Path, swtpm: Swtpm, tool: Tool) ->
     assert "--profile=work " in shown
     assert "--persistent-handle=0x81010021" in shown
     assert "--persistent-handle=0x81010022" in shown
+
+
+def test_profiles_with_one_key_share_its_handle(home: Path, swtpm: Swtpm, sts: VerifyingSts) -> None:
+    plain = home / ".aws" / "credentials"
+    text = plain.read_text().split("[other]")[0]
+    plain.write_text(text + text.replace("[work]", "[again]"))
+    words = ["setup", "--tpm-path", swtpm.path]
+    code, shown = at_a_terminal(words, [b"y", b"y", b"n", b"y", b"n"], YES_OR_NO)
+    assert code == 0, shown
+    assert shown.count("--persistent-handle=0x81010020\r\n") == 2
+    assert len(handles(swtpm, "persistent")) == 1
+    # The keys are still in plaintext: another run proposes what is there.
+    code, shown = at_a_terminal(words, [b"n", b"y", b"y", b"y", b"y"], YES_OR_NO)
+    assert code == 0, shown
+    assert shown.count("--persistent-handle=0x81010020\r\n") == 2
+    assert len(handles(swtpm, "persistent")) == 1
+    assert files_with(home, sts.secret_access_key) == []
+
+
+@pytest.mark.parametrize("verb", ["enroll", "import"])
+def test_a_key_that_is_stored_already_is_told(home: Path, swtpm: Swtpm, sts: VerifyingSts, verb: str) -> None:
+    """The config file can be written when the command begins, and no longer when the key is stored."""
+    config = home / ".aws" / "config"
+
+    def replaced(octets: bytes, sent: bytes) -> bytes:
+        if is_command(sent, TPM_CC.EvictControl) and config.is_file():
+            config.unlink()
+            config.mkdir()
+        return octets
+
+    replies = [b"y", b"y"]
+    if verb == "import":
+        (home / ".aws" / "credentials").unlink()
+        replies = [sts.access_key_id.encode(), b"new", b"y", sts.secret_access_key.encode()]
+    prompts = [b"(empty: none): ", b"(empty: default): ", YES_OR_NO, SECRET]
+    with Interposer(swtpm.path) as bus:
+        bus.on_response = replaced
+        code, shown = at_a_terminal(["setup", "--tpm-path", bus.path], replies, *prompts)
+    assert code == 2, shown
+    assert shown.rstrip().endswith("; the key is at 0x81010020 (`tpmwire evict 0x81010020` removes it)")
+    assert handles(swtpm, "persistent") == ["0x81010020"]
