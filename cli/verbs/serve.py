@@ -24,7 +24,7 @@ token. `tpmwire fetch` prints it in a fraction of the time of a run that uses th
 
 serve creates the token file, readable by its owner only, and removes it at the end; an existing file is used
 unchanged. SIGTERM or Ctrl-C ends it. SIGHUP makes it read the profile again, fetch new credentials and renew the
-token. It accepts sockets from systemd, and reports its state to systemd; docs/serve.md has a unit file.
+token. It accepts sockets from systemd, and reports its state to systemd; docs/serve.md describes its units.
 """
 
 import argparse
