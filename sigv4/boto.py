@@ -181,7 +181,7 @@ class _SignerCredentials:
     def secret_key(self) -> str:
         """Always raises RequestError, because the secret key is not available."""
         raise _NoSecretKeyError(
-            f"the secret key of {self.access_key} is not available; sign with this session instead"
+            f"the secret key of {self.access_key} is not available; sign with a client of this boto3 session"
         )
 
     def get_frozen_credentials(self) -> "_SignerCredentials":

@@ -135,7 +135,7 @@ class HttpClient:
             bounded.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("ascii"))
             head = bounded.read_until(b"\r\n\r\n")
         except OSError as error:
-            raise self._convert(error, "get a tunnel from the proxy ", proxy.host, proxy.port) from error
+            raise self._convert(error, "open a tunnel through the proxy ", proxy.host, proxy.port) from error
         status = one_line(head.partition(b"\r\n")[0].decode("latin-1"), 100)
         if not head.endswith(b"\r\n\r\n") or not status.startswith("HTTP/1.") or status[8:10] != " 2":
             refused = status[9:12] in ("401", "407")  # some proxies send 401 instead of 407 for a wrong password

@@ -97,7 +97,7 @@ class ResponseReader:
             self.status = self._read_status()
             self.headers = tuple(self._read_fields())
             if self.status == _SWITCHING_PROTOCOLS:
-                raise InvalidMessageError("a protocol switch that was not requested")
+                raise InvalidMessageError("unexpected status 101")
         self._chunked, self._left = self._read_framing()
 
     def read(self, size: int) -> bytes:
@@ -144,7 +144,7 @@ class ResponseReader:
             if not text:
                 return fields
             if b"\r" in text or b"\0" in text:
-                raise InvalidMessageError("a control character in a header")
+                raise InvalidMessageError("control character in a header")
             name, colon, value = text.partition(b":")
             content = value.strip(_BLANK).decode("latin-1")
             if text[0] in _BLANK and fields:  # a folded line, which continues the value as after a space

@@ -177,7 +177,7 @@ class Exchange(Generic[R]):
         given = self._authorizations[index]
         if isinstance(given, Password):
             if received.nonce or received.hmac:
-                raise self._invalid(index, "expected an empty authorization for the password")
+                raise self._invalid(index, "expected an empty nonce and HMAC for a password authorization")
             return
         session = given.session
         watched = TPMA_SESSION.CONTINUE_SESSION | TPMA_SESSION.DECRYPT | TPMA_SESSION.ENCRYPT | TPMA_SESSION.AUDIT

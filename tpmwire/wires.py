@@ -94,7 +94,7 @@ def nothing_left(stream: IO[bytes]) -> None:
     """Raises DecodeError if there are bytes after a value."""
     left = bytes_left(stream)
     if left:
-        raise DecodeError(f"{byte_count(left)} too many", _place(stream), left)
+        raise DecodeError(f"trailing data: {byte_count(left)}", _place(stream), left)
 
 
 class Wire(construct.Construct):  # type: ignore[misc]

@@ -217,7 +217,7 @@ def _check_edit(before: str, after: str, section: str, values: Mapping[str, str 
     if got != wanted:
         names = ", ".join(values)
         raise UsageError(
-            f"cannot change {names} of [{section}] without changing other settings, such as those of "
+            f"cannot change {names} of [{section}] without changing other settings, such as settings of "
             "[DEFAULT]; edit the file by hand"
         )
     return after

@@ -47,7 +47,9 @@ def _from_program(command: str) -> str:
             if len(said) <= _MOST:
                 program.wait(max(0.0, deadline - time.monotonic()))
     except (TimeoutError, subprocess.TimeoutExpired):
-        raise UsageError(f"--mfa-process printed no code within {_PATIENCE:g} seconds; run it by hand") from None
+        raise UsageError(
+            f"--mfa-process printed no code within {_PATIENCE:g} seconds; run it by hand to see why"
+        ) from None
     except (OSError, ValueError, IndexError, subprocess.SubprocessError) as error:
         raise UsageError(f"cannot run --mfa-process: {getattr(error, 'strerror', None) or error}") from None
     if program.returncode and len(said) <= _MOST:

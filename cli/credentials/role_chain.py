@@ -52,8 +52,8 @@ def process_words(text: str, profile: str = "the profile") -> tuple[list[str], l
     at = next((n for n, word in enumerate(words) if os.path.basename(word) in names), None)
     if at is None and fetched_socket(text) is not None:
         raise UsageError(
-            f"the credential_process of {profile} is `tpmwire fetch`, which asks a running server and has no key; "
-            "give the profile of the key instead, which that server uses"
+            f"the credential_process of {profile} runs `tpmwire fetch`, which reads from a server and has no key; "
+            "give the profile whose key that server uses"
         )
     if at is None:
         raise UsageError(
@@ -176,7 +176,7 @@ def _assuming(settings: RunSettings, profile: Profile) -> RunSettings:
     before = read_role(settings)
     if settings.assumeRole and serial:
         raise UsageError(
-            f"{profile} has mfa_serial, but AWS accepts MFA only for the first role of a chain; remove it"
+            f"{profile} has mfa_serial, but AWS accepts MFA only for the first role of a chain; remove mfa_serial"
         )
     found = settings.without_roles()
     found.earlier = (*settings.earlier, before) if settings.assumeRole else settings.earlier

@@ -64,7 +64,7 @@ def _ask(settings: RunSettings, signer: "Signer") -> "Credentials":
     first, *chained = operations(settings, None)
     if settings.aws_arn and not settings.assumeRole:
         # A warning, not an error, so that the Go program's command lines keep working.
-        warn("--aws-arn has no effect without --assumeRole: the credentials are not those of the role")
+        warn("--aws-arn has no effect without --assumeRole: the credentials are not for the role")
     from sigv4.retry import read_retry_policy  # noqa: PLC0415 - a run with cached credentials asks nobody
 
     endpoint = endpoint_for(settings, first)

@@ -118,7 +118,9 @@ def _base32(text: str) -> bytes:
         key = base64.b32decode(letters + "=" * (-len(letters) % 8))
     except binascii.Error:
         # The cause's traceback would contain the secret.
-        raise UsageError("the secret is not base32: expected A to Z and 2 to 7, none missing") from None
+        raise UsageError(
+            "the secret is not valid base32: expected letters A to Z and digits 2 to 7; copy all of it"
+        ) from None
     if len(key) < _SHORTEST:
         raise UsageError(f"the secret has {len(key)} bytes, fewer than {_SHORTEST}: part of it is missing")
     if len(key) > 1024:

@@ -77,7 +77,7 @@ class _Blocks:
     def read(self, size: int) -> bytes:
         """Returns `size` bytes, or none at the end of the capture."""
         if not 0 <= size <= LARGEST:
-            raise ValueError(f"a packet of {size} bytes")
+            raise ValueError(f"invalid packet size: {size} bytes")
         octets = self._magic + self._file.read(size - len(self._magic))
         self._magic = b""
         # pcap has a header before its first pair of reads. The two reads of pcapng's first block are such a pair.

@@ -47,14 +47,17 @@ def open_recording(source: Source) -> "Iterator[Exchange] | bytes":
             # What follows may still be a log.
             read, size = [], LIMIT + 1
     if size > LIMIT:
-        raise UsageError(f"{source.name} has more than {LIMIT} bytes, and is not a recording")
+        raise UsageError(
+            f"{source.name}: no known log format found, and too large for a single message (over {LIMIT} bytes); "
+            "check the file"
+        )
     return b"".join(read)
 
 
 def _whole(source: Source) -> bytes:
     data = source.file.read(LIMIT + 1)
     if len(data) > LIMIT:
-        raise UsageError(f"{source.name} has more than {LIMIT} bytes")
+        raise UsageError(f"{source.name} is larger than {LIMIT} bytes; check the file")
     return data
 
 

@@ -38,7 +38,7 @@ def _hex(text: str, option: str) -> bytes:
     except ValueError:
         # The message omits the value, which is a secret.
         words = ", or text:WORD" if option == "--auth" else ""
-        raise UsageError(f"{option} needs hex{words}") from None
+        raise UsageError(f"{option}: expected hex{words}") from None
 
 
 def _salt_in(path: str) -> bytes:

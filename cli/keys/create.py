@@ -149,5 +149,5 @@ def _check_hmac(tpm: Tpm, order: Order, key: NewKey) -> None:
     found = usable_key(HmacKey, order, key).hmac(tpm, message)
     if not hmac.compare_digest(found, hmac.digest(order.secret.reveal(), message, order.hash_name)):
         raise SessionError(
-            "the TPM's HMAC differs from that of the secret: this TPM, or the connection to it, is faulty"
+            "the TPM's HMAC differs from the expected HMAC: this TPM, or the connection to it, is faulty"
         )

@@ -60,11 +60,11 @@ def check_path(path: str, option: str, *, force: bool) -> None:
     if not os.path.isdir(directory):
         raise UsageError(f"no such directory: {directory}; create it, or choose another path")
     if not os.access(directory, os.W_OK | os.X_OK):
-        raise UsageError(f"{directory} is not writable")
+        raise UsageError(f"{directory} is not writable; choose another path")
 
 
 def put_in_place(tpm: Tpm, keys: Sequence[Placement], *, force: bool = False) -> None:
-    """Writes keys to their files and handles, all or none. Signals are deferred until it is done.
+    """Writes keys to their files and handles, all or none. Signals are deferred until the keys are in place.
 
     An object at a handle is replaced last, and only with `force`. Raises TpmError, UsageError, OSError.
     """

@@ -41,9 +41,12 @@ def copy_ways(file: "KeyFile") -> "tuple[Policy, ...]":
                 f"{label} of the key file is not supported, so it cannot be copied to a new key: {policy}"
             )
         if not _may_have_digest(policy, public):
-            raise UsageError(f"{label} of the key file does not match the key's policy; repair the file")
+            raise UsageError(f"{label} of the key file does not match the key's policy; create the key file again")
         if itself := _find_self_reference(policy):
-            raise UsageError(f"{label} contains a {itself}, which names the old key; import the new key by hand")
+            raise UsageError(
+                f"{label} contains a {itself}, which names the old key; "
+                "create the new key with `tpmwire import --policy`"
+            )
         ways.append(policy)
     return tuple(ways)
 

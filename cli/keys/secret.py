@@ -85,7 +85,7 @@ def hmac_key_of(secret: bytes) -> "Secret":
     """Returns "AWS4" and the secret; accepts a secret that already has the prefix. Raises UsageError."""
     secret = secret.removesuffix(b"\n").removesuffix(b"\r")
     if secret.startswith(PREFIX + PREFIX):
-        raise UsageError("the secret begins with AWS4 twice; give it without this prefix")
+        raise UsageError("the secret begins with AWS4 twice; give the secret without the prefix")
     if secret.startswith(PREFIX) and len(secret) != USUAL:
         note("the secret already begins with AWS4; using it unchanged")
         secret = secret.removeprefix(PREFIX)

@@ -42,8 +42,8 @@ def _of_json(use: KeyUse, *, with_auth: bool) -> "Policy":
     ways = policy_from_json(use.policy, TPM_ALG.SHA256, use.where).alternatives
     if len(ways) > 1:
         raise UsageError(
-            f"{use.where} has branches, which a wrapped key's file cannot contain; use PolicyAuthorize, and "
-            "approve each branch with `tpmwire policy sign`"
+            f"{use.where} has branches, which the file of a wrapped key cannot contain; use a PolicyAuthorize "
+            "statement instead, and approve each branch with `tpmwire policy sign`"
         )
     if with_auth and not (ways[0].wants_auth_value or ways[0].wants_password):
         raise UsageError(f"{use.where} does not check the password; add PolicyAuthValue, or remove the password")

@@ -66,7 +66,7 @@ def tell_passwords(args: LineSettings, place: Place, parent: Parentage, pin: str
     if not pin and not pinned:
         note(
             "the profile pins no key of this TPM, because each run would need the owner's password to "
-            "create it; --make-srk creates a key that can be pinned"
+            "create the pinned key; --make-srk creates a key that can be pinned"
         )
 
 

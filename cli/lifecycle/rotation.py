@@ -134,7 +134,8 @@ def begin_rotation(profile: str, place: Place) -> State:
         raise UsageError(f"no key at {command.place}, where the profile expects it; check `tpmwire list`")
     if command.place.handle is not None and public.auth_policy and command.key.pcrs is None:
         raise UsageError(
-            f"the key at {command.place} has a policy that the profile does not state; import the new key by hand"
+            f"the key at {command.place} has a policy, but the profile has no --pcrs; add --pcrs, or create the "
+            "new key with `tpmwire import`"
         )
     if command.key.file is not None and not is_plain(command.key.file):
         copy_ways(command.key.file)
@@ -191,7 +192,7 @@ def new_place(places: NewPlaces, tpm: Tpm, command: ProfileCommand, key_id: str)
         if os.path.lexists(file):
             raise UsageError(f"{file} exists; choose another --out")
         if file == sigv4a.file:
-            raise UsageError(f"{file} is to hold both new keys; choose another --out or --sigv4a-out")
+            raise UsageError(f"both new keys would be written to {file}; choose another --out or --sigv4a-out")
         return Place(file=file)
     if place.handle is None:
         assert old.handle is not None

@@ -131,7 +131,7 @@ def _exchange(sock: socket, path: str, deadline: float) -> tuple[bytes, bytes]:
             got = f"truncated after {len(data)} bytes" if data else "the server closed the connection"
             raise _FetchError(_NO_ANSWER, f"{path}: no valid response: {got}; {_LOG}")
         data += more
-    raise _FetchError(_NO_ANSWER, f"{path}: no valid response within {_LONGEST} bytes; choose another socket")
+    raise _FetchError(_NO_ANSWER, f"{path}: invalid response: longer than {_LONGEST} bytes; choose another socket")
 
 
 def _length(head: bytes) -> int | None:

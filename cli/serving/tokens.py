@@ -119,17 +119,19 @@ def _read(path: str) -> bytes:
         if found.st_mode & 0o027:
             raise UsageError(
                 f"--token-file {path} can be read or changed by others (mode {found.st_mode & 0o777:04o}); "
-                "run chmod 600, or remove it for a new one"
+                "run chmod 600 on it, or delete the file to create a new token"
             )
         token = os.read(descriptor, 2048)
     finally:
         os.close(descriptor)
     if token.endswith((b"\n", b"\r")):
-        raise UsageError(f"--token-file {path} ends with a newline, which SDKs refuse; write it with printf %s")
+        raise UsageError(
+            f"--token-file {path} ends with a newline, which SDKs refuse; write the token with printf %s"
+        )
     if not _FORM.fullmatch(token):
         raise UsageError(
-            f"--token-file {path} does not contain a token of 16 to 1024 visible characters; remove it "
-            "for a new one"
+            f"--token-file {path}: invalid token: expected 16 to 1024 printable ASCII characters; delete the file "
+            "to create a new token"
         )
     return token
 

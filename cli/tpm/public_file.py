@@ -41,7 +41,7 @@ def _of_key(path: str, key: PublicKey, pinned: bytes | None, where: int | str | 
         )
     if len(set(fitting.values())) > 1:
         raise UsageError(
-            f"{path}: this public key can be that of {' or '.join(fitting)}; state its Name with "
-            "--tpm-session-encrypt-with-name NAME, or give the public area instead"
+            f"{path}: the public key matches several kinds of keys ({', '.join(fitting)}); give its Name with "
+            "--tpm-session-encrypt-with-name NAME, or a file with its public area"
         )
     return next(iter(fitting.values()))

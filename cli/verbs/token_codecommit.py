@@ -75,7 +75,7 @@ def run(args: Settings) -> int:
     if not args.ignore_host_check and (region is None or asked.get("protocol") != "https"):
         return 0
     if not host:
-        raise UsageError("git's request has no host")
+        raise UsageError("git's request has no host; run this command as a credential helper of git")
     if not asked.get("path"):
         raise UsageError("git's request has no path; run: git config --global credential.useHttpPath true")
     caller = caller_of(args)

@@ -45,7 +45,9 @@ TUNNELS: dict[str, tuple[Step, Fault]] = {
     "cannot reach the host": (say(http("502 Bad Gateway")), Fault(7, NO_WAY + "HTTP/1.1 502 Bad Gateway", 0)),
     "closes": (say(b""), Fault(7, NO_WAY + "no response; check the proxy", 0)),
     "speaks SSH": (say(b"SSH-2.0-OpenSSH_9.2\r\n"), Fault(7, NO_WAY + "SSH-2.0-OpenSSH_9.2; check the proxy", 0)),
-    "hangs": (_hang, Fault(7, "cannot get a tunnel from the proxy 127.0.0.1:# within 0.5 s", 0, within=THRICE)),
+    "hangs": (
+        _hang, Fault(7, "cannot open a tunnel through the proxy 127.0.0.1:# within 0.5 s", 0, within=THRICE)
+    ),
     "hangs after CONNECT": (
         _tunnel_then_hang, Fault(7, "cannot negotiate TLS with sts.example:443 within 0.5 s", 0, within=THRICE)
     ),

@@ -263,7 +263,7 @@ def test_a_role_by_its_arn_alone(config: Callable[..., None], run: Run, sts: Ver
     assert (code, "AccountId" in out) == (0, False)
     assert err == (
         f"{CREDENTIAL_PROCESS}: warning: --aws-arn has no effect without --assumeRole: the credentials are not "
-        "those of the role\n"
+        "for the role\n"
     )
 
 

@@ -119,7 +119,7 @@ def test_a_proxy_that_is_not_there() -> None:
 
 def test_a_proxy_that_never_answers() -> None:
     proxy = ScriptedServer(lambda *_: proxy.ended.wait(5) and None)
-    with proxy, pytest.raises(NetworkError, match=r"tunnel from the proxy .* within 0.3 s"):
+    with proxy, pytest.raises(NetworkError, match=r"tunnel through the proxy .* within 0.3 s"):
         _call("https://sts.example/", 0.3, HTTPS_PROXY=f"http://127.0.0.1:{proxy.port}")
 
 

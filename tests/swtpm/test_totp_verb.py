@@ -168,8 +168,8 @@ def test_what_is_typed_is_not_shown(shared_swtpm: Swtpm, tool: Tool, tmp_path: P
 
 NOT_TAKEN = {
     "nothing": (b"\n", "the secret is empty"),
-    "a digit that base32 lacks": (b"GEZDGNBVGY3TQOJ1GEZDGNBV", "is not base32"),
-    "letters too few": (BASE32[:-2], "is not base32"),
+    "a digit that base32 lacks": (b"GEZDGNBVGY3TQOJ1GEZDGNBV", "is not valid base32"),
+    "letters too few": (BASE32[:-2], "is not valid base32"),
     "a part": (BASE32[:8], "fewer than 10"),
     "umlauts": ("ÄÖÜ".encode(), "has letters other than A to Z"),
     "a letter whose capital is one of A to Z": ("\u017f".encode() + BASE32[1:], "other than A to Z"),

@@ -89,6 +89,4 @@ def test_it_is_no_profile_of_a_key(runtime: Path, tool: Tool) -> None:
     profile(runtime, "tpmwire fetch")
     done = tool("serve", "--process", f"--socket={runtime}/s", "--profile=work")
     assert (done.code, done.err.count("\n")) == (2, 1)
-    assert (
-        "is `tpmwire fetch`, which asks a running server and has no key; give the profile of the key" in done.err
-    )
+    assert "runs `tpmwire fetch`, which reads from a server and has no key; give the profile whose key" in done.err

@@ -198,7 +198,9 @@ def test_a_password_is_answered_by_nothing() -> None:
     empty = TPMS_AUTH_RESPONSE(b"", TPMA_SESSION.CONTINUE_SESSION, b"")
     assert exchange.finish(response(empty)).out_hmac == RESULT[2:]
     for nonce, mac in ((b"n", b""), (b"", b"h")):
-        with pytest.raises(SessionError, match=r"\(session 1\): expected an empty authorization"):
+        with pytest.raises(
+            SessionError, match=r"\(session 1\): expected an empty nonce and HMAC for a password authorization"
+        ):
             exchange.finish(response(TPMS_AUTH_RESPONSE(nonce, TPMA_SESSION.CONTINUE_SESSION, mac)))
 
 

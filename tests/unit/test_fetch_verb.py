@@ -109,7 +109,7 @@ ANSWERS: dict[str, tuple[bytes, int, str]] = {
     "no length": (b"HTTP/1.1 200 OK\r\n\r\n" + DOCUMENT, 7, "truncated after"),
     "more than its length": (response(DOCUMENT, length=9), 7, "truncated after"),
     "garbage": (bytes(range(256)) * 8, 7, "truncated after 2048 bytes"),
-    "a huge body": (response(b"x" * 70000), 7, "no valid response within 65536 bytes"),
+    "a huge body": (response(b"x" * 70000), 7, "invalid response: longer than 65536 bytes"),
     "a huge length": (response(b"", length=10**15), 7, "truncated after"),
     "another protocol": (b"SSH-2.0-OpenSSH_9.2\r\n", 7, "truncated after"),
     "a page": (response(b"<html>Sign in</html>"), 7, "not a credential_process document"),

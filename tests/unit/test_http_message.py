@@ -90,7 +90,7 @@ INVALID = {
         *(b"HTTP/1.1 099 OK\r\n\r\n", b"HTTP/1.1 +20 OK\r\n\r\n", b"HTTP/1.x 200 OK\r\n\r\n"),
     ],
     "invalid header": [OK + b"nothing\r\n\r\n", OK + b"A : b\r\n\r\n", OK + b": b\r\n\r\n", OK + b" A: b\r\n\r\n"],
-    "a control character in a header": [OK + b"A: b\rC: d\r\n\r\n", OK + b"A: \0\r\n\r\n"],
+    "control character in a header": [OK + b"A: b\rC: d\r\n\r\n", OK + b"A: \0\r\n\r\n"],
     "incomplete header section": [OK, OK + b"A: b\r\n", OK + b"A: b"],
     "unsupported Transfer-Encoding": [
         OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
@@ -116,7 +116,7 @@ INVALID = {
         CHUNKED + size + b"\r\na\r\n0\r\n\r\n" for size in (b"", b"-1", b"+1", b"0x1", b"1_", b"g", b"1" * 5000)
     ],
     "invalid end of a chunk": [CHUNKED + b"1\r\nab\r\n0\r\n\r\n", CHUNKED + b"1\r\na\n0\r\n\r\n"],
-    "a protocol switch that was not requested": [b"HTTP/1.1 101 Switching Protocols\r\n\r\n"],
+    "unexpected status 101": [b"HTTP/1.1 101 Switching Protocols\r\n\r\n"],
 }
 CUT = [OK + b"Content-Length: 2\r\n\r\na", CHUNKED, CHUNKED + b"1", CHUNKED + b"2\r\na", CHUNKED + b"1\r\na\r\n"]
 CUT += [CHUNKED + b"1\r\na", CHUNKED + b"1\r\na\r"]

@@ -51,7 +51,7 @@ def test_octets_in_the_order_of_the_declaration() -> None:
         ("01 be", "choice: the value needs 2 bytes (at byte 1, 1 left)"),
         ("02 1234 0005 0102030405", "choice.octets: a size of 5 exceeds 4 (at byte 3, 7 left)"),
         ("01 beef 0003 000700 00000000 0000", "inner.octets: the size needs 2 bytes (at byte 7, 1 left)"),
-        ("01 beef 0005 00070000ff 00000000 0000", "inner: 1 byte too many (at byte 9, 1 left)"),
+        ("01 beef 0005 00070000ff 00000000 0000", "inner: trailing data: 1 byte (at byte 9, 1 left)"),
         ("01 beef 0000 00000003", "several: a count of 3 exceeds 2 (at byte 5, 4 left)"),
         ("01 beef 0000 00000002 0000", "several: a count of 2 exceeds the remaining bytes (at byte 5, 6 left)"),
         (
@@ -62,7 +62,7 @@ def test_octets_in_the_order_of_the_declaration() -> None:
             "01 beef 0000 00000000 ffff 00",
             "password: a size of 65535 exceeds the remaining bytes (at byte 9, 3 left)",
         ),
-        ("01 beef 0000 00000000 0000 00", "1 byte too many (at byte 11, 1 left)"),
+        ("01 beef 0000 00000000 0000 00", "trailing data: 1 byte (at byte 11, 1 left)"),
     ],
 )
 def test_a_fault_names_field_offset_and_octets_left(octets: str, text: str) -> None:

@@ -171,7 +171,7 @@ def test_mssim_framing() -> None:
         thread = threading.Thread(target=run)
         thread.start()
         assert exchanged(f"mssim:host=127.0.0.1,port={port}") == OK
-        with pytest.raises(TransportError, match="is it mssim"):
+        with pytest.raises(TransportError, match="is this an mssim server"):
             exchanged(f"mssim:host=127.0.0.1,port={port}")
         with pytest.raises(TransportError, match="four zero bytes"):
             exchanged(f"mssim:host=127.0.0.1,port={port}")
@@ -185,12 +185,12 @@ def test_mssim_framing() -> None:
     [
         ("/dev/no-such-tpm", "/dev/no-such-tpm does not exist"),
         ("device:/dev/no-such-tpm", "does not exist"),
-        ("nonsense", "is not the path of a TPM"),
+        ("nonsense", "is not a valid TPM address"),
         ("swtpm:port=0", "is not a valid port"),
         ("swtpm:port=70000", "is not a valid port"),
         ("swtpm:prot=1", "not host=, port= or path="),
-        ("swtpm:path=/x,port=1", "excludes other parts"),
-        ("mssim:path=/x", "excludes other parts"),
+        ("swtpm:path=/x,port=1", "cannot be combined with host= or port="),
+        ("mssim:path=/x", "cannot be combined with host= or port="),
         ("swtpm:path=/no/such/socket", "No such file"),
         ("127.0.0.1:1", "connection refused"),
     ],

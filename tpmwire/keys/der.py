@@ -224,7 +224,10 @@ class ObjectIdentifier(Element):
             groups = max(1, (arc.bit_length() + 6) // 7)
             contents += bytes(arc >> 7 * g & 0x7F | (0x80 if g else 0) for g in reversed(range(groups)))
         if len(contents) > LONGEST_OID:
-            raise EncodeError(f"{value!r} is longer than {LONGEST_OID} bytes")
+            raise EncodeError(
+                f"OBJECT IDENTIFIER {value!r} is too long: expected at most {LONGEST_OID} encoded bytes, "
+                f"got {len(contents)}"
+            )
         return bytes(contents)
 
 

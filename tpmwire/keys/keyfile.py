@@ -347,7 +347,7 @@ def _unarmored(text: str) -> bytes:
     if "\\" in body:
         body = re.sub(_ESCAPE, _unescaped, body)
     if ":" in body:
-        raise KeyFileError(f"unsupported PEM headers, which a TPM key does not have; {_CREATE_ONE}")
+        raise KeyFileError(f"the PEM block has headers, so this is not a TPM key; {_CREATE_ONE}")
     for white in _WHITE:
         body = body.replace(white, "")
     try:

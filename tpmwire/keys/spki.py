@@ -32,7 +32,7 @@ class _BitString(der.Element):
 
     def read(self, contents: bytes) -> bytes:
         if contents[:1] != b"\0":
-            raise DecodeError("the BIT STRING does not have whole bytes", 0, len(contents))
+            raise DecodeError("the BIT STRING is empty or has unused bits", 0, len(contents))
         return contents[1:]
 
 

@@ -151,4 +151,4 @@ def _readings(code: int, data: bytes) -> tuple[Statement, ...]:
     try:
         return kind.readings(data)
     except DecodeError as error:
-        raise PolicyError(f"the policy's {name} is not valid in any known form: {error}") from error
+        raise PolicyError(f"the policy has invalid parameters of {name}: {error}") from error

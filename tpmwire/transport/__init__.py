@@ -56,7 +56,7 @@ def _file(path: str, timeout: float) -> DescriptorTransport:
 
         return SwtpmTransport(path, path, timeout)
     if "/" not in path and not os.path.exists(path):
-        raise TransportError(f"{path!r} is not the path of a TPM; use one of {FORMS}")
+        raise TransportError(f"{path!r} is not a valid TPM address; use one of {FORMS}")
     return _device(path, timeout)
 
 
@@ -72,7 +72,7 @@ def _options(path: str, rest: str) -> dict[str, str]:
         name, equals, value = part.partition("=")
         if not equals or name not in ("host", "port", "path") or not value or name in options:
             raise TransportError(
-                f"{path!r} is not the path of a TPM: {part!r} is not host=, port= or path=; use one of {FORMS}"
+                f"{path!r} is not a valid TPM address: {part!r} is not host=, port= or path=; use one of {FORMS}"
             )
         options[name] = value
     return options
@@ -81,7 +81,10 @@ def _options(path: str, rest: str) -> dict[str, str]:
 def _simulator(scheme: str, options: dict[str, str], path: str, timeout: float) -> DescriptorTransport:
     if "path" in options:
         if scheme == "mssim" or len(options) > 1:
-            raise TransportError(f"{path!r} is not the path of a TPM: path= needs swtpm: and excludes other parts")
+            raise TransportError(
+                f"{path!r} is not a valid TPM address: path= requires swtpm: and "
+                "cannot be combined with host= or port="
+            )
         from .sockets import SwtpmTransport
 
         return SwtpmTransport(options["path"], path, timeout)
@@ -90,7 +93,7 @@ def _simulator(scheme: str, options: dict[str, str], path: str, timeout: float) 
 
 def _tcp(scheme: str, host: str, port: str, path: str, timeout: float) -> DescriptorTransport:
     if not port.isdecimal() or not 0 < int(port) < 65536:
-        raise TransportError(f"{path!r} is not the path of a TPM: {port!r} is not a valid port; use 1 to 65535")
+        raise TransportError(f"{path!r} is not a valid TPM address: {port!r} is not a valid port; use 1 to 65535")
     from .sockets import MssimTransport, SwtpmTransport
 
     address = (host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port))

@@ -42,11 +42,15 @@ class MssimTransport(DescriptorTransport):
         size = self._size(data[4:])
         framed = int.from_bytes(data[:4], "big")
         if framed != size:
-            raise TransportError(f"{self.path}: invalid frame: expected size {size}, got {framed}; is it mssim?")
+            raise TransportError(
+                f"{self.path}: invalid frame: expected size {size}, got {framed}; is this an mssim server?"
+            )
         if len(data) < 4 + size + 4:
             return None
         if data[4 + size :] != bytes(4):
-            raise TransportError(f"{self.path}: invalid frame: does not end with four zero bytes; is it mssim?")
+            raise TransportError(
+                f"{self.path}: invalid frame: does not end with four zero bytes; is this an mssim server?"
+            )
         return data[4 : 4 + size]
 
     def close(self) -> None:

@@ -146,7 +146,7 @@ def inputs_of(fields: Mapping[str, Any], order: WrapOrder) -> Inputs:
     if "secret" in own:
         secret = hmac_key_of(own["secret"].encode())
     if secret is None:
-        raise UsageError("neither the host nor the fleet has a secret; add one")
+        raise UsageError('no secret for this host: add the field "secret", or give --secret-file for all hosts')
     if "password_file" in own:
         auth = _password(own["password_file"])
     if "pcrs" in own and "policy" in own:
@@ -226,7 +226,10 @@ def wrap_for_target(target: Target, inputs: Inputs, trust: "Trust | None") -> "K
 def _certified(target: Target, trust: "Trust") -> None:
     """Raises UsageError unless a trusted CA has certified the target's key."""
     if target.certificate is None:
-        raise UsageError(f"{target.host} has no EK certificate for --ca to verify: export its endorsement key")
+        raise UsageError(
+            f"{target.host} has no EK certificate for --ca to verify; run "
+            "`tpmwire export-public --key ek-rsa` on that host"
+        )
     from tpmwire.keys.certificates import load_chain, public_key, verify_chain  # noqa: PLC0415 - needs optional packages
 
     try:
@@ -237,7 +240,7 @@ def _certified(target: Target, trust: "Trust") -> None:
         # The certificate comes from a file, so the error must not suspect the connection to a TPM.
         raise UsageError(str(error)) from error
     if into_template(key, target.public) != target.public:
-        raise UsageError("the certificate does not match the host's key")
+        raise UsageError("the certificate does not match the host's key; export both again")
 
 
 class HostWrapper:
