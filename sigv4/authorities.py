@@ -22,7 +22,7 @@ _BUNDLES = (
 
 
 class Authorities:
-    """The CA certificates that verify servers: those of AWS_CA_BUNDLE or REQUESTS_CA_BUNDLE, else the system's.
+    """The CA certificates that verify servers, from AWS_CA_BUNDLE or REQUESTS_CA_BUNDLE, else the system's.
 
     The order is botocore's. Each variable names a PEM file or a directory hashed by `openssl rehash`.
     After `load`, `missing` is true if the system has no CA certificates.

@@ -1,4 +1,4 @@
-"""boto3 sessions whose requests are signed with an HMAC function, such as that of a key in a TPM.
+"""boto3 sessions whose requests are signed with an HMAC function, such as the HMAC of a key in a TPM.
 
 Needs the extra `aws` (boto3). botocore does everything but the signature: canonical requests, checksums, chunked
 trailers, presigned URLs and forms.
@@ -40,7 +40,7 @@ def session(
 ) -> boto3.Session:
     """Returns a boto3 session that signs with `hmac_secret` (see Signer), which is called once per UTC day.
 
-    `account_id` (12 digits) is for services whose endpoints contain the account. `options` are those of
+    `account_id` (12 digits) is for services whose endpoints contain the account. `options` are for
     boto3.Session, such as region_name and profile_name. Errors of `hmac_secret` pass through the boto3 call. If an
     error shows a wrong clock, a warning is logged, and this and all later requests are signed with the server's
     time. A client that is created with its own keys signs with those. If AWS prefers SigV4A but accepts SigV4, the
@@ -86,7 +86,7 @@ def credential_provider(fetch: Callable[[], Credentials]) -> Any:
 def refreshing_session(fetch: Callable[[], Credentials], **options: Any) -> boto3.Session:
     """Returns a boto3 session that uses only the credentials of `credential_provider(fetch)`.
 
-    `options` are those of boto3.Session.
+    `options` are the arguments of boto3.Session.
     """
     core = options.pop("botocore_session", None) or botocore.session.Session()
     core.get_component("credential_provider").providers.insert(0, credential_provider(fetch))

@@ -1,4 +1,4 @@
-"""SigV4A for boto3 without awscrt, with a signing function, such as that of a key in a TPM.
+"""SigV4A for boto3 without awscrt, with a signing function, such as ECDSA by a key in a TPM.
 
 S3's multi-region access points and `auth_scheme_preference = sigv4a` require SigV4A. Needs the extra `aws`
 (boto3), and `cryptography` for keys in memory.

@@ -173,7 +173,7 @@ def signed_headers(request: Request) -> str:
 
 
 def payload_hash(request: Request) -> str:
-    """Returns the SHA-256 of the body in hex; without a body, that of an empty body."""
+    """Returns the SHA-256 of the body in hex. A missing body is hashed as an empty one."""
     if isinstance(request.body, FileBody):
         return request.body.sha256()
     return sha256(request.body or b"").hexdigest()

@@ -146,7 +146,7 @@ class AwsClient:
 
 
 class StsClient(AwsClient):
-    """A client of STS at `endpoint`; the arguments are those of AwsClient."""
+    """A client of STS at `endpoint`, with the arguments of AwsClient."""
 
     def with_signer(self, signer: Signer) -> "StsClient":
         """Returns a copy of the client that signs with `signer`; keeps the endpoint and the clock correction."""
@@ -221,7 +221,7 @@ def _read_xml_error(body: bytes) -> tuple[str, str, str]:
 
 
 def _read_json_error(body: bytes) -> tuple[str, str, str]:
-    """Returns (code, message, "") of an error in AWS JSON 1.1, which has no request id; each is "" if invalid."""
+    """Returns (code, message, request id) of an error in AWS JSON 1.1; "" for missing parts and the request id."""
     import json  # late: a credential run reads XML only
 
     try:

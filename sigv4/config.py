@@ -36,7 +36,7 @@ Values = dict[str, "str | dict[str, str]"]
 class Profile:
     """A profile: `name`, and its settings by lower-case key. repr and str show the name only.
 
-    Settings of the credentials file win over those of the config file, as in botocore.
+    Settings of the credentials file take precedence over the config file, as in botocore.
     """
 
     __slots__ = ("_services", "_values", "name")

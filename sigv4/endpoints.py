@@ -1,6 +1,6 @@
 """Finds the endpoints of AWS services: the URL for a region, and the region of signatures.
 
-The results are those of botocore's resolver, whose data partitions.py and services.py contain, with one exception:
+The results equal botocore's, whose data partitions.py and services.py contain, with one exception:
 without a region, FIPS and dual-stack select the endpoints of us-east-1. botocore returns an invalid host name.
 """
 

@@ -23,7 +23,7 @@ class RequestError(SigV4Error, ValueError):
 class NetworkError(SigV4Error):
     """The request got no valid response: name resolution, connection, TLS, proxy, timeout or invalid HTTP.
 
-    `host` and `port` are those of the peer. `retryable` is False if a retry cannot help, as for an invalid
+    `host` and `port` identify the peer. `retryable` is False if a retry cannot help, as for an invalid
     certificate.
     """
 

@@ -78,7 +78,7 @@ def _unfold(value: str) -> bytes:
 class ResponseReader:
     """Reads the response to a request with `method`: `read_head`, then `read` until it returns no more bytes.
 
-    After `read_head`, `status` and `headers` (pairs of name and value) are those of the response. The methods
+    After `read_head`, `status` and `headers` (pairs of name and value) describe the response. The methods
     raise subclasses of HttpMessageError, OSError, and TooMuchData.
     """
 

@@ -164,7 +164,7 @@ def codecommit_password(signer: "Signer", url: str, region: str, time: float) ->
 
 
 def ecr_request(endpoint: Endpoint, *, public: bool = False) -> Request:
-    """Returns the unsigned request for a registry password; `endpoint` is that of "ecr" or "ecr-public"."""
+    """Returns the unsigned request for a registry password to the endpoint of "ecr" or "ecr-public"."""
     target = "SpencerFrontendService" if public else "AmazonEC2ContainerRegistry_V20150921"
     headers = (
         ("Content-Type", "application/x-amz-json-1.1"),

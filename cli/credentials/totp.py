@@ -34,7 +34,7 @@ class Token(NamedTuple):
 
 
 def step_at(when: float, period: int = AWS_PERIOD) -> bytes:
-    """Returns the HMAC's 8-byte message at a POSIX time: the number of periods since 1970 (RFC 6238, §4.2)."""
+    """Returns the TOTP time step (the number of periods since 1970) as 8 bytes (RFC 6238, §4.2)."""
     return (int(when) // period).to_bytes(8, "big")
 
 
@@ -52,7 +52,7 @@ def code_of(mac: bytes, digits: int = AWS_DIGITS) -> str:
 def parse_token(given: bytes) -> Token:
     """Parses a base32 secret, or an otpauth:// URI as in QR codes. Raises UsageError.
 
-    The URI's form is that of Google Authenticator's "Key Uri Format". Messages do not quote the input.
+    The URI has Google Authenticator's "Key Uri Format". Messages do not quote the input.
     """
     try:
         # A URI's label may contain any character, and editors may write a byte order mark before the first one.

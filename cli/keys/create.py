@@ -56,7 +56,7 @@ class Order(NamedTuple):
 
 
 class NewKey(NamedTuple):
-    """A new key: its key file, the loaded key, and its parent with the session that created it."""
+    """A new key: key file, loaded key, and parent (whose session created the key)."""
 
     file: KeyFile
     loaded: Loaded

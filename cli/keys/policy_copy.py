@@ -52,7 +52,7 @@ def copy_ways(file: "KeyFile") -> "tuple[Policy, ...]":
 
 
 def _may_have_digest(policy: "Policy", public: "TPMT_PUBLIC") -> bool:
-    """Returns False if the policy's digest is known to differ from that of the key, else True."""
+    """Returns False if the policy's digest is known to differ from the key's authPolicy, else True."""
     try:
         return policy.digest(public.name_alg) == public.auth_policy
     except PolicyError:

@@ -71,7 +71,7 @@ def check_key_id(key_id: str, *, force: bool) -> None:
     The message does not quote the text, which may be the secret.
     """
     if key_id.startswith("ASIA"):
-        problem = "the access key id belongs to temporary credentials; use that of a long-term key"
+        problem = "the access key id belongs to temporary credentials; use the id of a long-term key"
     elif len(key_id) == USUAL and not key_id.isupper():
         problem = "the access key id looks like a secret access key: they may be swapped"
     else:

@@ -41,7 +41,10 @@ def warn_of_pcrs(
 
 
 def warn_of_policies(policies: "Iterable[Policy]", alg: "TPM_ALG") -> None:
-    """Warns of resettable PCRs in policies. Their values are unknown, since a policy contains only a digest."""
+    """Warns about resettable and unused PCRs in policies.
+
+    A policy contains only a digest of the values, so only all zeros and all ones are recognized.
+    """
     for policy in policies:
         for statement in policy.statements:
             if not isinstance(statement, PolicyPCR):

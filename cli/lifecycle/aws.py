@@ -33,7 +33,7 @@ def ask_identity(command: ProfileCommand) -> CallerIdentity:
 def ask_plaintext_identity(key_id: str, secret: Secret, options: Sequence[str]) -> CallerIdentity:
     """Asks STS for the owner of a plaintext key. Raises StsError, NetworkError.
 
-    `secret` is "AWS4" and the secret access key; `options` are those of `aws-tpm-process-credential`.
+    `secret` is "AWS4" and the secret access key; `options` are options of `aws-tpm-process-credential`.
     """
     plain = secret.reveal().removeprefix(b"AWS4").decode("ascii")
     return _call_sts(Signer(key_id, hmac_from_secret(plain)), parse_run(options))

@@ -24,8 +24,8 @@ _REPLACED = ("aws_access_key_id", "persistentHandle", "credential_file", "key_na
 class ProfileCommand:
     """A credential_process line that runs this program. Raises UsageError for other lines.
 
-    `key_id` is its access key id, `place` the handle or file of its key. `profile` is the name of its profile, if
-    any. A password that the line lacks can be set on `key`.
+    `key_id` is the access key id in the line, `place` the handle or file of the key. `profile` is the name of the
+    profile that has the line, or None. If the line has no password, one can be set on `key`.
     """
 
     def __init__(self, text: str, profile: str | None = None) -> None:
@@ -94,7 +94,7 @@ class ProfileCommand:
 
 
 def _with_profile(settings: RunSettings, name: str) -> RunSettings:
-    """Returns the line's settings, completed with those of the profile in its --profile option."""
+    """Returns the line's settings, completed with the settings of the profile in its --profile option."""
     found = settings.copy()
     found.aws_profile = load_config(os.environ).profile(name)
     found.aws_region = settings.aws_region or configured_region(os.environ, found.aws_profile)

@@ -46,7 +46,7 @@ __all__ = [
 
 
 class NewPlaces(NamedTuple):
-    """The locations for the new HMAC key and SigV4A key from the options; that of the HMAC key may be empty."""
+    """The locations for the new HMAC key and SigV4A key from the options; the first may be empty."""
 
     key: Place
     sigv4a: Place
@@ -156,7 +156,7 @@ def _pcrs(command: ProfileCommand) -> tuple[TPMS_PCR_SELECTION, ...] | None:
 
 
 def order_for(command: ProfileCommand, secret: Secret, owner: Secret) -> Order:
-    """Returns the attributes of the new key: those of the old key, with the new secret."""
+    """Returns the attributes of the old key, with the new secret."""
     key, parent = command.key, OWNER
     if key.file is not None:
         parent = key.file.persistent_parent or key.file.hierarchy or OWNER
@@ -182,7 +182,7 @@ def check_sigv4a(places: NewPlaces, command: ProfileCommand) -> None:
 
 
 def new_place(places: NewPlaces, tpm: Tpm, command: ProfileCommand, key_id: str) -> Place:
-    """Returns the location for the new key: that of the options, or else a new file or handle beside the old key.
+    """Returns the location for the new key, from the options, or else a new file or handle beside the old key.
 
     Raises UsageError if the file exists or the handle is occupied.
     """

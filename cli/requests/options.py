@@ -140,7 +140,7 @@ def add_use_options(parser: argparse.ArgumentParser, without: tuple[str, ...] = 
 
 
 def resolve_run(args: UseSettings) -> RunSettings:
-    """Returns the settings of the run: those of --profile's profile, overridden by the given options.
+    """Returns the settings of the run, from --profile, overridden by the given options.
 
     Without an access key id in the options, AWS_PROFILE names the profile. Raises UsageError for a profile that
     does not run this program.

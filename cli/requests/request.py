@@ -114,7 +114,10 @@ def _signing_scope(
 
 
 def _is_unsigned(caller: Caller, service: str, request: Request, *, unsigned: bool) -> bool:
-    """Returns whether to omit the body from the signature. Raises UsageError if the service requires it."""
+    """Returns whether to omit the body from the signature.
+
+    Raises UsageError if --unsigned-payload is given but the service requires a signed body.
+    """
     fit = rules_for(service).may_be_unsigned and request.url.startswith("https:")
     if unsigned and not fit:
         raise UsageError(

@@ -84,7 +84,7 @@ class TokenFile:
 
 
 def _is_to_be_made(path: str) -> bool:
-    """Returns whether the token file is missing. Raises UsageError if it is, and cannot be created."""
+    """Returns whether the token file is missing. Raises UsageError if a missing file cannot be created."""
     try:
         os.lstat(path)
     except FileNotFoundError:

@@ -90,7 +90,7 @@ def _print_colored(tree: Node, secrets: bool, stream: TextIO) -> None:
 
 
 def _styled(line: Line, text: "Text") -> "Text":
-    """Appends a line in colors to `text`, and returns it; the characters are those of the plain line."""
+    """Appends a line in colors to `text`, and returns it; the characters are the same as without colors."""
     plain = printable(line.text)
     text.append(plain)
     if line.error:

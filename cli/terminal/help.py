@@ -32,7 +32,7 @@ ENVIRONMENT = {
     "AWS_SHARED_CREDENTIALS_FILE": "path of the AWS credentials file, instead of ~/.aws/credentials",
     "AWS_REGION": "region, without an option for it",
     "AWS_DEFAULT_REGION": "region, if AWS_REGION is not set",
-    "AWS_STS_REGIONAL_ENDPOINTS": "STS endpoint: the global one (legacy) or that of the region (regional)",
+    "AWS_STS_REGIONAL_ENDPOINTS": "STS endpoint: global (legacy) or of the region (regional)",
     "AWS_ENDPOINT_URL_STS": "URL of the STS endpoint",
     "AWS_ENDPOINT_URL": "URL of AWS endpoints, if AWS_ENDPOINT_URL_STS is not set",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "if true, endpoint URLs of environment and AWS files are ignored",

@@ -16,7 +16,7 @@ def running(
 ) -> "Iterator[subprocess.Popen[bytes]]":
     """Starts a program for the duration of a block; at its end, sends the signal `end` and closes the pipes.
 
-    `options` are those of subprocess.Popen. Raises the errors of Popen.
+    `options` are the arguments of subprocess.Popen. Raises the errors of Popen.
     """
     program = None
     try:

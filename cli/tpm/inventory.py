@@ -49,7 +49,7 @@ def list_handles(tpm: "Tpm", kind: str) -> list[int]:
             return found
         following = (page[-1] & 0xFFFFFF) + 1
         if following <= low or following > 0xFFFFFF:
-            raise DecodeError("the TPM lists its handles out of order")
+            raise DecodeError("the TPM returned handles out of order")
         low = following
 
 

@@ -252,7 +252,7 @@ def _endpoint_options(args: Settings) -> list[str]:
 
 
 def _described_ways(args: Settings, *, with_auth: bool) -> tuple[Policy, ...]:
-    """Returns the alternatives of the policy in --policy or in --pcrs with values. Raises UsageError."""
+    """Returns the alternative policies that --policy or --pcrs with values describes. Raises UsageError."""
     found = policy_from_options(args, TPM_ALG.SHA256)
     assert found is not None  # one of the options was given
     ways = found.alternatives

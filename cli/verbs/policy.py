@@ -208,10 +208,10 @@ def _sign(args: Settings, path: str) -> int:
 
 
 def _trust(file: "KeyFile", key: Any, path: str) -> "tuple[PolicyAuthorize, tuple[Statement, ...]]":
-    """Returns the PolicyAuthorize that trusts this signer, and the statements after it, such as `wrap`'s PolicyOR.
+    """Returns the PolicyAuthorize for the signer `key` in a key file, and the statements after it.
 
-    The public key identifies the signer. The rest of its public area comes from the key file, or is the usual one
-    of other programs. Raises UsageError.
+    The public key identifies the signer. If no policy of the file states the signer, its public area is assumed to
+    be the one that other programs use. Raises UsageError if the file does not trust the signer.
     """
     stated: list[tuple[PolicyAuthorize, tuple[Statement, ...]]] = []
     for _, policy in alternatives_of(file):

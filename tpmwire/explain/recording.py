@@ -63,7 +63,7 @@ def explain_stream(
 ) -> Iterator[Node]:
     """Yields the trees of commands and responses while `exchanges` is read. Raises only the errors of `exchanges`.
 
-    The other arguments are those of `explain_recording`. The histories of the first 1000 sessions are appended to
+    See `explain_recording` for the other arguments. The histories of the first 1000 sessions are appended to
     `histories`; in them, the first tree has the index `place`. The memory needed does not grow with the recording,
     except for the histories.
     """

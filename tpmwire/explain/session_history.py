@@ -62,7 +62,7 @@ class Step:
 
     @classmethod
     def policy(cls, place: int, code: TPM_CC, asked: Node, digest: bytes | None, formula: str) -> "Step":
-        """Returns the step for a policy command, whose tree is `asked`."""
+        """Returns the step of a policy command; `asked` is the tree of that command."""
         step = cls(place, code, "", ok=True)
         values = [node for node in asked.children[3:] if node.text and "ession" not in node.name]
         step.inputs = "; ".join(f"{node.name} {_short(node)}" for node in values)
@@ -71,7 +71,7 @@ class Step:
 
 
 def _short(node: Node) -> str:
-    """Returns a parameter's meaning in a few words; for a list of one element, that of the element."""
+    """Returns a parameter's meaning in a few words; for a list of one element, the meaning of the element."""
     elements = [child.text for child in node.children if child.name.startswith("[")]
     return ", ".join(elements) if len(elements) == 1 else node.text
 

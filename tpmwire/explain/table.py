@@ -104,7 +104,7 @@ def _kind(name: str, value: Any) -> str:
 
 
 def table_of(name: str) -> Table:
-    """Returns the table of one of `declarations()`. Raises KeyError for an unknown name."""
+    """Returns the table of a command, structure, union or type (a name in `declarations()`). Raises KeyError."""
     value = declarations()[name]
     if isinstance(value, dict):
         return Table(name, "A union: the selector determines the member.", "", [("members", _members(value))])

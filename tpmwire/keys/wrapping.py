@@ -80,7 +80,7 @@ def ecdsa_key_areas(
 ) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
     """Returns public and sensitive area of an importable P-256 key for ECDSA with SHA-256.
 
-    `private` is the private value, 32 bytes, big-endian. `auth` and `auth_policy` are those of `hmac_key_areas`.
+    `private` is the private value, 32 bytes, big-endian. See `hmac_key_areas` for `auth` and `auth_policy`.
     Raises EncodeError for a value outside the curve's order.
     """
     from cryptography.hazmat.primitives.asymmetric import ec

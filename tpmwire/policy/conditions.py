@@ -58,7 +58,7 @@ class PolicyCounterTimer(
 
     @classmethod
     def spellings(cls, data: bytes) -> tuple[bytes, ...]:
-        """Returns the draft's form, and the form of openssl_tpm2_engine, which omits the size of operandB."""
+        """Returns the bytes unchanged, and with the size of operandB, which openssl_tpm2_engine omits."""
         return data, len(data[:-4]).to_bytes(2, "big") + data
 
 

@@ -5,7 +5,7 @@
     policy.commands(session)    # to execute, one after the other, on a policy session
     policy.to_steps()           # for `KeyFile.policy`
 
-If a key file's bytes have two readings, `Policy.ways` uses the one that gives the key's authPolicy.
+If a key file's bytes can be parsed in two ways, `Policy.ways` returns the one that matches the key's authPolicy.
 """
 
 from itertools import islice, product
@@ -37,7 +37,7 @@ class Policy:
 
     @classmethod
     def from_steps(cls, steps: "tuple[tuple[int, bytes], ...]") -> Self:
-        """Returns the policy in a key file, with the first reading of each step (see `ways`).
+        """Parses the policy steps of a key file, each in the first of its possible forms (see `ways`).
 
         Raises PolicyError for an unknown command or invalid parameters.
         """
@@ -45,14 +45,14 @@ class Policy:
 
     @classmethod
     def ways(cls, steps: "tuple[tuple[int, bytes], ...]", public: TPMT_PUBLIC) -> "tuple[Self, ...]":
-        """Returns the policies in the file of a key with the public area `public`: one, or one for each branch.
+        """Parses the policy steps of a key file into policies: one, or one per branch of a PolicyOR.
 
-        If steps have several readings, the key's authPolicy decides. tpmcopy and go-tpm's examples write the
-        branches of a PolicyOR one after the other, followed by the PolicyOR. For such a file, each branch is a
-        policy. Raises PolicyError for an unknown command or invalid parameters.
+        If a step can be parsed in more than one way, the authPolicy in `public` decides. tpmcopy and go-tpm's
+        examples write the branches of a PolicyOR one after the other, followed by the PolicyOR. For such a file,
+        each branch is a policy. Raises PolicyError for an unknown command or invalid parameters.
         """
         undecided = None
-        # Limits the time for files in which many steps have several readings.
+        # Limits the time for files in which many steps can be parsed in several ways.
         for chosen in islice(product(*(_readings(code, data) for code, data in steps)), 256):
             ways = cls(*chosen)._branches(public.name_alg)
             fits = {way._leads_to(public.auth_policy, public.name_alg) for way in ways}

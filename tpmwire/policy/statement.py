@@ -114,17 +114,17 @@ class Statement(Record):
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Parses a statement from a key file's bytes, in the draft's form. Raises DecodeError."""
+        """Parses a statement from the bytes of a TSS2 key file (form of the TSS2 draft). Raises DecodeError."""
         return cls.parse(data)
 
     @classmethod
     def spellings(cls, data: bytes) -> tuple[bytes, ...]:
-        """Returns the bytes unchanged, and each form of other programs converted to the draft's form."""
+        """Returns the bytes unchanged, and converted to the TSS2 draft's form from each form of other programs."""
         return (data,)
 
     @classmethod
     def readings(cls, data: bytes) -> tuple[Self, ...]:
-        """Returns every statement that a key file's bytes can mean, the draft's first. Raises DecodeError."""
+        """Parses a key file's bytes in every known form; the TSS2 draft's form is first. Raises DecodeError."""
         found: list[Self] = []
         failed: list[DecodeError] = []
         for spelling in cls.spellings(data):

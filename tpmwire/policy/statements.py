@@ -131,7 +131,7 @@ class PolicyPassword(
 ):
     """Requires the object's authValue in cleartext (Part 3, §23.18).
 
-    The digest is that of PolicyAuthValue.
+    The digest is the same as for PolicyAuthValue.
     """
 
 

@@ -547,7 +547,7 @@ TPM2B_CONTEXT_DATA = Annotated[bytes, Sized(8192)]
 
 
 class TPMS_CONTEXT(Record):
-    """An object or session outside of the TPM (§14.5)."""
+    """The saved context of an object or session (§14.5)."""
 
     sequence: UINT64
     saved_handle: TPMI_DH_SAVED

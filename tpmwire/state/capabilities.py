@@ -29,7 +29,10 @@ def capabilities(tpm: Tpm, capability: TPM_CAP, start: int = 0) -> list[Any]:
 
 
 def _place(value: Any) -> int:
-    """Returns the number of a list's element, which orders the list and is the start of the next request."""
+    """Returns the sort key of an element of a capability list: its handle, property or code.
+
+    The next TPM2_GetCapability continues after this key.
+    """
     if isinstance(value, TPMA_CC):
         return int(value) & 0xFFFF | int(value & TPMA_CC.V)
     if isinstance(value, int):

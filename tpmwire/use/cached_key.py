@@ -195,7 +195,10 @@ class _CachingRun(HmacRun):
             self.salt_context = self._save(salt.handle)
 
     def _storage_root(self) -> Loaded | None:
-        """Returns the persistent storage root key or None; it may exist even if the parent was created."""
+        """Returns the persistent storage root key if it is an ECC key, or None.
+
+        The key can exist even if the session's parent is a transient key.
+        """
         handle = WELL_KNOWN["srk"].handle
         assert handle is not None
         try:

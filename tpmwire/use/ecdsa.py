@@ -28,7 +28,7 @@ _SIZE = 32  # bytes of a SHA-256 digest, and of each number of a P-256 signature
 
 
 def is_p256_key(public: TPMT_PUBLIC) -> bool:
-    """Returns whether a public area is that of an ECC key on P-256."""
+    """Returns whether a public area is for an ECC key on P-256."""
     return isinstance(public.parameters, TPMS_ECC_PARMS) and public.parameters.curve_id == TPM_ECC.NIST_P256
 
 

@@ -46,7 +46,7 @@ ANSWERS = 5
 
 
 def cached(settings: RunSettings, key_id: str, ask: "Callable[[Signer], Credentials]") -> "Credentials":
-    """Returns the cached credentials for these options, or else those of `ask(signer)`, which it caches.
+    """Returns the cached credentials for these options, or else calls `ask(signer)` and caches its credentials.
 
     Only one of several concurrent runs with the same options calls `ask`. Problems of the cache are warnings, not
     errors. Raises the errors of `ask` and of the TPM.

@@ -52,7 +52,7 @@ class ClearPart(NamedTuple):
     """The clear part of a cache file. The file's tag covers it, but only `unseal_text` checks the tag.
 
     `about` describes the owner of the credentials. `refresh_at` is the time of their renewal in POSIX seconds;
-    `day` (YYYYMMDD) is that of their signing key; `nonce` is the input of the TPM's HMAC; `sealed` is the whole
+    `day` (YYYYMMDD) is their signing key's date; `nonce` is the input of the TPM's HMAC; `sealed` is the whole
     file.
     """
 
@@ -65,7 +65,7 @@ class ClearPart(NamedTuple):
 
 
 def label(nonce: bytes, purpose: bytes) -> bytes:
-    """Returns the message whose HMAC by the TPM's key opens a cache file; `purpose` is that of `cache_purpose`."""
+    """Returns the message whose HMAC by the TPM's key opens a cache file; `purpose` comes from `cache_purpose`."""
     return LABEL + nonce + purpose
 
 

@@ -23,12 +23,12 @@ class KeptSigner(Signer):
         self.kept = kept
 
     def prime(self, date: str) -> None:
-        """Gets the date's HMAC from the TPM before it is needed, unless `kept` is a key of that date."""
+        """Gets the date key (kDate) from the TPM before it is needed, unless `kept` has the same date."""
         if self.kept is None or self.kept.day != date:
             super().prime(date)
 
     def signing_time(self, now: float) -> float:
-        """Returns the signing time in POSIX seconds; shortly after midnight UTC, still the day of a cached key."""
+        """Returns the signing time in POSIX seconds, on the cached key's day even shortly after midnight UTC."""
         if self.kept is not None and now >= _GRACE:
             if timestamp(now)[:8] == self.kept.day:
                 return now

@@ -172,7 +172,7 @@ _held: set[int] = set()
 
 
 def _let_go() -> None:
-    """Closes the locks in a forked process that outlives this one (`cli.tpm.cleanup`)."""
+    """Closes the descriptors of locks in a forked child, so that the locks end with this process."""
     while _held:
         os.close(_held.pop())
 

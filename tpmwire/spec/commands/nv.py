@@ -104,7 +104,11 @@ class NV_SetBits(Command, code=TPM_CC.NV_SetBits, spec="Part 3 §31.10"):
 
 
 class NV_WriteLock(Command, code=TPM_CC.NV_WriteLock, spec="Part 3 §31.11"):
-    """Locks an index for writing, permanently or until the next start, according to its attributes."""
+    """Prevents writes to an NV index.
+
+    The lock is permanent with TPMA_NV_WRITEDEFINE, and ends at the next TPM2_Startup(CLEAR) with
+    TPMA_NV_WRITE_STCLEAR.
+    """
 
     alters_nv = True
 
@@ -113,7 +117,7 @@ class NV_WriteLock(Command, code=TPM_CC.NV_WriteLock, spec="Part 3 §31.11"):
 
 
 class NV_GlobalWriteLock(Command, code=TPM_CC.NV_GlobalWriteLock, spec="Part 3 §31.12"):
-    """Locks all indices with TPMA_NV_GLOBALLOCK for writing until the next start."""
+    """Prevents writes to all NV indices that have TPMA_NV_GLOBALLOCK, for as long as NV_WriteLock does."""
 
     alters_nv = True
 
@@ -133,7 +137,7 @@ class NV_Read(Command, code=TPM_CC.NV_Read, spec="Part 3 §31.13"):
 
 
 class NV_ReadLock(Command, code=TPM_CC.NV_ReadLock, spec="Part 3 §31.14"):
-    """Locks an index with TPMA_NV_READ_STCLEAR for reading until the next start."""
+    """Prevents reads of an NV index that has TPMA_NV_READ_STCLEAR until the next TPM2_Startup(CLEAR)."""
 
     alters_nv = True
 
