@@ -71,8 +71,9 @@ test: $(SETUP) ## run all tests but the one that boots a kernel; test-quick on e
 	@$(TESTED)
 	@.ci/pythons $(PY)
 
-test-quick: $(BASIC) ## run the tests of single modules, of properties, and of the credential process
-	$(PY) -m pytest -n auto tests/unit tests/property tests/aws/test_credential_process.py
+test-quick: $(BASIC) ## run the tests of single modules, of properties, and of the credential process as installed
+	$(PY) -m pytest -n auto tests/unit tests/property \
+		$(addprefix tests/aws/test_,credential_process.py installers.py single_file.py)
 	@$(TESTED)
 
 OLDEST := .venv-oldest

@@ -34,6 +34,7 @@ TOPICS = {
     "installed_programs": "programs of the wheel, the checkout and the zipapp",
     "no_home": "runs without HOME",
     "json_output": "--json of every verb",
+    "installers": "the wheel by pip, pipx and uv",
     "makefile": "Makefile and .ci/packages",
     "single_file": "the single file on a Python without packages",
     "language": "messages and help texts in plain English",
