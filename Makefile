@@ -14,6 +14,7 @@ DEMO_PACKAGES := 'a software TPM:' swtpm:swtpm
 BASIC_PACKAGES := 'tests with a TPM:' swtpm_setup:swtpm-tools tpm2:tpm2-tools openssl:openssl
 BASIC_PACKAGES += 'a shell that reads the output of --format:' fish:fish
 BASIC_PACKAGES += 'checks of the manual pages:' mandoc:mandoc
+BASIC_PACKAGES += 'signatures of releases:' ssh-keygen:openssh-client
 # For the other tests:
 TEST_PACKAGES := 'a kernel with a TPM driver (make test-device):' qemu-system-x86_64:qemu-system-x86
 TEST_PACKAGES += 'tests of HTML pages in a browser:' chromium:chromium chromedriver:chromium-driver
@@ -92,12 +93,12 @@ test-oldest: $(SETUP) ## run the tests of keys and certificates, with the oldest
 test-device: $(SETUP) zipapp ## test the single file on Debian's kernel, in QEMU, with /dev/tpm0 and /dev/tpmrm0
 	$(PY) -m pytest -m device -s tests/device
 
-# For the recipes of other distributions.
-BUILDERS := rpmbuild:rpm rpmlint:rpmlint cpio:cpio makepkg:makepkg bsdtar:libarchive-tools shellcheck:shellcheck
-BUILDERS += nix-instantiate:nix-bin
+PACKAGE_TESTERS := 'a new Debian, and checks of its package:' debootstrap:debootstrap lintian:lintian
+PACKAGE_TESTERS += 'recipes of other distributions:' rpmbuild:rpm rpmlint:rpmlint cpio:cpio makepkg:makepkg \
+	bsdtar:libarchive-tools shellcheck:shellcheck nix-instantiate:nix-bin
 
 test-deb: $(BASIC) release ## use and purge the Debian package in a new Debian; build the recipes of other distributions
-	@.ci/packages : debootstrap:debootstrap lintian:lintian $(BUILDERS)
+	@.ci/packages : $(PACKAGE_TESTERS)
 	$(PY) -m pytest -m deb tests/packages
 
 fuzz: $(SETUP) ## run mutations, atheris (FUZZ_SECONDS), and property tests with many more examples
@@ -127,7 +128,8 @@ zipapp: $(BUILD)/.ready ## build dist/tpmwire.pyz, the single file
 	$(BUILD)/bin/python tools/zipapp.py $(ZIPAPP)
 
 deb: ## build dist/tpmwire_VERSION_all.deb, the Debian package
-	@.ci/packages : dh:debhelper dh_python3:dh-python /usr/lib/python3/dist-packages/construct:python3-construct
+	@.ci/packages : 'the Debian package:' dh:debhelper dh_python3:dh-python \
+		/usr/lib/python3/dist-packages/construct:python3-construct
 	packaging/debian/build
 
 RELEASE := .venv-release
@@ -135,9 +137,10 @@ RELEASE := .venv-release
 # The same commit results in the same bytes.
 release: export SOURCE_DATE_EPOCH := $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)
 release: zipapp deb ## build all artefacts of a release in dist/, with SBOM and checksums; RELEASE_KEY=FILE signs them
-	@.ci/packages $(PYTHON) ssh-keygen:openssh-client
+	@.ci/packages $(PYTHON) 'signatures:' ssh-keygen:openssh-client
 	@test -x $(RELEASE)/bin/python || $(PYTHON) -m venv $(RELEASE)
-	$(RELEASE)/bin/pip install --quiet --disable-pip-version-check 'cyclonedx-bom>=7' 'hatchling>=1.26.3' 'construct>=2.10.68'
+	@echo "setup: Python packages that build the wheel and the SBOM: hatchling, cyclonedx-bom"
+	@$(RELEASE)/bin/pip install --quiet --disable-pip-version-check 'cyclonedx-bom>=7' 'hatchling>=1.26.3' 'construct>=2.10.68'
 	$(RELEASE)/bin/python tools/release.py
 
 # Virtual environments of other names have a marker of ours. Files of root stay if another user cleans.
