@@ -16,6 +16,7 @@ from ..lifecycle.profile_keys import ProfileKey, find_profile_keys
 from ..tpm.capabilities import describe_tpm
 from ..tpm.cleanup import finish_in_background
 from ..tpm.path import absolute_tpm_path, chosen_path, path_source
+from ..tpm.waiting import ShownTpm
 from .finding import NoTpmError
 
 __all__ = ["Machine"]
@@ -66,7 +67,7 @@ class Machine:
         # Closed first, since it may be the same TPM by another path, and the TPM may accept only one client.
         self.close()
         try:
-            tpm = Tpm(open_transport(path, self.timeout), abandon=finish_in_background)
+            tpm = ShownTpm(open_transport(path, self.timeout), abandon=finish_in_background)
         except TransportError:
             self._failed.add(path)
             raise

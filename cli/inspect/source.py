@@ -19,6 +19,8 @@ BLOCK = 1 << 16
 class Source:
     """An input: its `name`, the bytes at its beginning (`head`), and all bytes as a stream (`file`).
 
+    `size` is that of a regular file, otherwise 0.
+
     Before the stream waits for more data, it flushes standard output: a reader of a pipe sees each message when
     its bytes arrive.
     """
@@ -28,6 +30,13 @@ class Source:
         raw = _Input(file, name)
         self.file = io.BufferedReader(raw, BLOCK)
         self.head = raw.head
+        self._raw = raw
+        self.size = _size_of(file)
+
+    @property
+    def position(self) -> int:
+        """The number of bytes that were read so far."""
+        return self._raw.position
 
 
 def open_sources(words: list[str]) -> Iterator[Source]:
@@ -59,12 +68,20 @@ def _unbuffered(file: BinaryIO) -> BinaryIO:
     return getattr(file, "raw", file)
 
 
+def _size_of(file: BinaryIO) -> int:
+    try:
+        return os.fstat(file.fileno()).st_size
+    except (OSError, ValueError):  # not a file
+        return 0
+
+
 class _Input(io.RawIOBase):
     """A stream with `head`, its first bytes, that are read again. Raises UsageError if the file cannot be read."""
 
     def __init__(self, file: BinaryIO, name: str) -> None:
         self._file, self._name = file, name
         self._rest = b""
+        self.position = 0
         self.head = self._first()
         self._rest = self.head
 
@@ -83,7 +100,9 @@ class _Input(io.RawIOBase):
         if sys.stdout is not None:
             sys.stdout.flush()
         try:
-            return self._file.read(size) or b""
+            part = self._file.read(size) or b""
+            self.position += len(part)
+            return part
         except OSError as error:
             raise UsageError(f"{self._name}: {error.strerror}") from error
 

@@ -7,7 +7,6 @@ from sigv4.client import AwsClient, StsClient
 from sigv4.config import configured_region
 from sigv4.endpoints import resolve_service
 from sigv4.errors import StsError
-from sigv4.http import HttpClient
 from sigv4.retry import RetryPolicy, read_retry_policy
 from sigv4.signer import Signer, hmac_from_secret
 from sigv4.sts import CallerIdentity, GetCallerIdentity
@@ -17,6 +16,7 @@ from ..awsconfig.profiles import existing_profile
 from ..credentials.options import RunSettings, parse_run
 from ..credentials.sts import endpoint_for, environ_of
 from ..terminal.messages import warn
+from ..terminal.network import ShownHttpClient
 from .profile_command import ProfileCommand
 
 __all__ = ["ask_identity", "ask_plaintext_identity", "iam_client"]
@@ -43,7 +43,7 @@ def _call_sts(signer: Signer, settings: RunSettings) -> CallerIdentity:
     operation = GetCallerIdentity()
     endpoint = endpoint_for(settings, operation)
     attempts = read_retry_policy(os.environ, settings.aws_profile)
-    http = HttpClient(_patience(settings), environ_of(settings), user_agent="tpmwire", warn=warn)
+    http = ShownHttpClient(_patience(settings), environ_of(settings), user_agent="tpmwire", warn=warn)
     try:
         return StsClient(signer, endpoint, http, policy=attempts, warn=warn).call(operation)
     except StsError as error:
@@ -65,7 +65,7 @@ def iam_client(command: ProfileCommand, *, once: bool = False) -> AwsClient:
     endpoint = resolve_service("iam", region, None, environ_of(settings), settings.aws_profile)
     attempts = RetryPolicy(max_attempts=1) if once else read_retry_policy(os.environ, settings.aws_profile)
     signer = command.signer()
-    http = HttpClient(_patience(settings), environ_of(settings), user_agent="tpmwire", warn=warn)
+    http = ShownHttpClient(_patience(settings), environ_of(settings), user_agent="tpmwire", warn=warn)
     return AwsClient(signer, endpoint, http, policy=attempts, warn=warn)
 
 

@@ -8,19 +8,20 @@ from sigv4.times import timestamp
 
 from ..credentials.sts import access_key_id, environ_of, obtain, signer_from
 from ..terminal.messages import warn
+from ..terminal.progress import activity
 from .options import Caller
 
 if TYPE_CHECKING:
-    from sigv4.http import HttpClient  # a signature alone needs no network
+    from ..terminal.network import ShownHttpClient  # a signature alone needs no network
 
 __all__ = ["http_client", "key_of", "signer_of"]
 
 
-def http_client(caller: Caller) -> "HttpClient":
+def http_client(caller: Caller) -> "ShownHttpClient":
     """Returns the client for requests to services other than STS."""
-    from sigv4.http import HttpClient  # noqa: PLC0415 - a signature alone needs no network
+    from ..terminal.network import ShownHttpClient  # noqa: PLC0415 - a signature alone needs no network
 
-    return HttpClient(caller.timeout, environ_of(caller.run), user_agent="tpmwire", warn=warn)
+    return ShownHttpClient(caller.timeout, environ_of(caller.run), user_agent="tpmwire", warn=warn)
 
 
 def signer_of(caller: Caller, sigv4a: str | None = None, region_set: str | None = None) -> Signer:
@@ -41,9 +42,11 @@ def key_of(caller: Caller, sigv4a: str | None = None, region_set: str | None = N
         return sigv4a_key_of(run, sigv4a, region_set)
 
     if run.assumeRole or run.federation_name or run.root_of or run.mfa_serial:
-        found = obtain(run)
+        with activity("getting temporary credentials"):
+            found = obtain(run)
         signer = Signer(found.access_key_id, hmac_from_secret(found.secret_access_key), found.session_token)
         return signer, found.expiration
-    signer = signer_from(run, access_key_id(run), checked=True)
-    signer.prime(timestamp(time.time())[:8])
+    with activity("waiting for the TPM"):
+        signer = signer_from(run, access_key_id(run), checked=True)
+        signer.prime(timestamp(time.time())[:8])
     return signer, None

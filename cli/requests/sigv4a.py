@@ -8,6 +8,7 @@ from ..credentials.key import key_from
 from ..credentials.options import RunSettings
 from ..credentials.sts import access_key_id, obtain
 from ..terminal.messages import UsageError
+from ..terminal.progress import activity
 from ..tpm.open import open_tpm
 from ..tpm.verbose import print_command
 from .options import sigv4a_place
@@ -35,7 +36,8 @@ def sigv4a_key_of(run: RunSettings, place: str | None, region_set: str | None) -
         raise UsageError(
             "--region-set needs a SigV4A key; give --sigv4a FILE, created by `tpmwire import --sigv4a-out FILE`"
         )
-    found = obtain(run)
+    with activity("getting temporary credentials"):
+        found = obtain(run)
     sign = sign_digest_with(private_key(found.access_key_id, found.secret_access_key))
     return Sigv4aSigner(found.access_key_id, sign, found.session_token, region_set=region_set), found.expiration
 

@@ -38,6 +38,9 @@ EXIT_CODES = {
 
 _program = "tpmwire"
 
+before_note: Callable[[], None] | None = None
+"""Removes a line of progress from the terminal, if one may be there."""
+
 
 class UsageError(Exception):
     """An error in the user's input, such as a wrong option, or a missing or impossible value."""
@@ -53,6 +56,8 @@ class Interrupted(BaseException):
 
 def note(text: str) -> None:
     """Prints one line for the user on stderr."""
+    if before_note is not None:
+        before_note()
     if sys.stderr is None:  # None if the parent process closed it; print would use stdout instead
         return
     try:

@@ -3,8 +3,10 @@
 from tpmwire.tpm import Tpm
 
 from ..terminal.options import TpmSettings
+from ..terminal.progress import activity
 from .cleanup import finish_in_background
 from .path import connect
+from .waiting import ShownTpm
 
 __all__ = ["open_tpm"]
 
@@ -15,5 +17,6 @@ def open_tpm(args: TpmSettings, *, timeout: float | None = None, for_one_use: bo
     A handle in a response that arrives after a signal or a timeout is flushed in the background.
     Raises TransportError.
     """
-    transport = connect(args.tpm_path, args.timeout if timeout is None else timeout)
-    return Tpm(transport, abandon=finish_in_background, for_one_use=for_one_use)
+    with activity("waiting until the TPM can be opened"):
+        transport = connect(args.tpm_path, args.timeout if timeout is None else timeout)
+    return ShownTpm(transport, abandon=finish_in_background, for_one_use=for_one_use)

@@ -27,6 +27,7 @@ from ..requests.browser import show
 from ..requests.options import UseSettings, add_use_options, caller_of, region_of
 from ..requests.signer import http_client
 from ..terminal.messages import UsageError, note, warn
+from ..terminal.progress import activity
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -77,7 +78,8 @@ def run(args: Settings) -> int:
     if args.issuer:
         split_url(args.issuer)
     http = http_client(caller)
-    credentials = obtain(caller.run)
+    with activity("getting temporary credentials"):
+        credentials = obtain(caller.run)
     token = signin_token(_answer(http, signin_token_request(credentials, region, seconds)))
     url = console_url(token, region, page, args.issuer)
     program = shutil.which("xdg-open")

@@ -42,6 +42,7 @@ from ..inspect.source import Source, open_sources
 from ..inspect.writers import HtmlWriter, JsonLinesWriter, JsonWriter, TextWriter, Writer
 from ..terminal.colors import ColorSettings, add_color_option, printer
 from ..terminal.messages import UsageError
+from ..terminal.progress import activity
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -127,9 +128,11 @@ def run(args: Settings) -> int:
     failed = False
     with _writer(args) as writer:
         for source in open_sources(args.input or ["-"]):
-            for tree in _explain(source, code, keys, writer):
-                writer.add(tree)
-                failed |= bool(tree.error)
+            with activity(f"explaining {source.name}", source.size, prints=True) as shown:
+                for tree in _explain(source, code, keys, writer):
+                    writer.add(tree)
+                    failed |= bool(tree.error)
+                    shown.done = source.position
     return 1 if failed else 0
 
 

@@ -19,6 +19,7 @@ from ..credentials.sts import obtain
 from ..requests.options import UseSettings, add_use_options, resolve_run
 from ..terminal.messages import note
 from ..terminal.options import Program
+from ..terminal.progress import activity
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -52,7 +53,8 @@ def run(args: Settings) -> int:
         note(f"tpmwire exec: {word}: {'not executable' if found else 'program not found'}")
         return 126 if found else 127
     settings = resolve_run(args)
-    credentials = obtain(settings)
+    with activity("getting temporary credentials"):
+        credentials = obtain(settings)
     environment = {name: value for name, value in os.environ.items() if name not in _GONE}
     environment |= {
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,

@@ -55,6 +55,7 @@ from ..lifecycle.rotation import (
 from ..lifecycle.state import State, rotation_lock
 from ..terminal.messages import UsageError, note
 from ..terminal.options import Once
+from ..terminal.progress import activity
 from ..terminal.prompts import check_agreed
 from ..tpm.options import OwnerSettings, add_auth_options
 from ..tpm.passwords import owner_auth
@@ -306,13 +307,14 @@ def _import(
 def _retry_until_known(ask: Callable[[], Result]) -> Result:
     """Calls `ask` until AWS knows the new key, and returns the result. Raises the errors of `ask`."""
     deadline = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            return ask()
-        except StsError as error:
-            if error.code != "InvalidClientTokenId" or time.monotonic() > deadline:
-                raise
-        time.sleep(2.0)
+    with activity("waiting until AWS knows the new key"):
+        while True:
+            try:
+                return ask()
+            except StsError as error:
+                if error.code != "InvalidClientTokenId" or time.monotonic() > deadline:
+                    raise
+            time.sleep(2.0)
 
 
 def _switch(profile: str, state: State, checkpoint: Checkpoint) -> None:

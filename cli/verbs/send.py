@@ -52,6 +52,7 @@ from ..inspect.writers import JsonLinesWriter, JsonWriter, Writer
 from ..terminal.colors import ColorSettings, add_color_option, printer
 from ..terminal.messages import UsageError, note
 from ..terminal.options import TpmSettings, add_tpm_options, secret_file
+from ..terminal.progress import activity
 from ..tpm.path import connect
 
 __all__ = ["Settings", "configure", "run"]
@@ -213,7 +214,8 @@ class ExplainingTransport:
                 self._last_words = ""
             return self._transport.transceive(command)
         self._writer.add(explain_command(command))
-        response = self._transport.transceive(command)
+        with activity("waiting for the TPM"):
+            response = self._transport.transceive(command)
         self._writer.add(explain_response(response, command))
         return response
 

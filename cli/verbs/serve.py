@@ -53,6 +53,7 @@ from ..serving.store import Store
 from ..serving.tokens import Sessions, TokenFile
 from ..terminal.messages import UsageError, note
 from ..terminal.options import Once
+from ..terminal.progress import activity
 
 __all__ = ["Settings", "configure", "run"]
 
@@ -129,7 +130,8 @@ def run(args: Settings) -> int:
     store = Store(lambda: obtain(_settings(args)))
     with _listeners(args, inherited) as listeners, contextlib.ExitStack() as stack:
         notifier.send("STATUS=Fetching credentials")
-        with _failures_told(lambda: _outlook(store)) if inherited else contextlib.nullcontext():
+        failures = _failures_told(lambda: _outlook(store)) if inherited else contextlib.nullcontext()
+        with failures, activity("getting the first credentials"):
             store.fetch()
         if token is not None:
             stack.callback(token.close)

@@ -4,9 +4,11 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -139,10 +141,17 @@ def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
     assert quiet.stdout == b""
     assert quiet.stderr.count(b"\n") == 1
     assert b"\r" not in quiet.stderr
+    soon = "from cli.terminal import progress; progress.DELAY = progress.INTERVAL = 0.001; "
+    words = [sys.executable, "-c", soon + PROGRAM[-1], *words[len(PROGRAM) :]]
     reader, writer = pty.openpty()
     try:
         shown = subprocess.run(
-            [*words, "--out", str(tmp_path / "b")], input=SECRET, stdout=subprocess.PIPE, stderr=writer, check=True
+            [*words, "--out", str(tmp_path / "b")],
+            input=SECRET,
+            stdout=subprocess.PIPE,
+            stderr=writer,
+            check=True,
+            env={**os.environ, "TERM": "xterm"},
         )
         assert select.select([reader], [], [], 10)[0]
         seen = os.read(reader, 65536)
@@ -150,4 +159,5 @@ def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
         os.close(reader)
         os.close(writer)
     assert shown.stdout == b""
-    assert b"20/20" in seen
+    assert re.search(rb"\r\x1b\[Kwrapping keys: [0-9]+ %, 0 s", seen)
+    assert b"\r\x1b[K20 of 20 hosts wrapped" in seen

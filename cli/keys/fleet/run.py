@@ -19,6 +19,7 @@ from multiprocessing.pool import Pool
 from typing import IO, Any, NamedTuple
 
 from ...terminal.messages import UsageError, note, warn
+from ...terminal.progress import activity
 from .hosts import Fleet, Host, Survey, name_hash
 from .manifest import FinishedHosts, append_to, manifest_name
 from .wrap import WrapOrder, inputs_of, save_key_file, target_hash, wrap_host
@@ -156,23 +157,23 @@ def _work(
     plan: FleetPlan, hosts: Iterator[Host], manifest: IO[bytes] | None, summary: Summary, found: Survey | None
 ) -> None:
     total = found.hosts - summary.done_before if found is not None else 0
-    for count, entry in enumerate(_results(plan, hosts), 1):
-        summary.hosts += 1
-        if "error" in entry:
-            summary.fail(entry["host"] or entry["where"])
-            note(f"{entry['host'] or entry['where']}: {entry['error']}")
-        else:
-            summary.wrapped += 1
-        line = json.dumps(entry) + "\n"
-        if manifest is None:
-            sys.stdout.write(line)
-            if found is None:
-                sys.stdout.flush()  # a reader may need this line before it sends the next host
-        else:
-            manifest.write(line.encode())
-            manifest.flush()
-        if total:
-            _progress(count, total)
+    with activity("wrapping keys", total, prints=manifest is None) as shown:
+        for count, entry in enumerate(_results(plan, hosts), 1):
+            summary.hosts += 1
+            if "error" in entry:
+                summary.fail(entry["host"] or entry["where"])
+                note(f"{entry['host'] or entry['where']}: {entry['error']}")
+            else:
+                summary.wrapped += 1
+            line = json.dumps(entry) + "\n"
+            if manifest is None:
+                sys.stdout.write(line)
+                if found is None:
+                    sys.stdout.flush()  # a reader may need this line before it sends the next host
+            else:
+                manifest.write(line.encode())
+                manifest.flush()
+            shown.done = count
 
 
 def _results(plan: FleetPlan, hosts: Iterator[Host]) -> Iterator[dict[str, Any]]:
@@ -210,13 +211,3 @@ def _wrap_one(host: Host) -> dict[str, Any]:
     if plan.out != STDOUT:
         entry = save_key_file(entry, plan.out)
     return {"host": entry.pop("host"), "where": host.where, **entry} if "error" in entry else entry
-
-
-def _progress(count: int, total: int) -> None:
-    """Shows a progress line on a terminal."""
-    if sys.stderr.isatty() and (count % 16 == 0 or count == total):
-        bar = "#" * (40 * count // total)
-        end = "\n" if count == total else ""
-        # Written as bytes, because a carriage return in text would be escaped.
-        sys.stderr.buffer.write(f"\r[{bar:40}] {count}/{total}{end}".encode())
-        sys.stderr.buffer.flush()
