@@ -10,7 +10,8 @@ __all__ = ["findings", "texts"]
 
 def findings(tool: Tool, *words: str | Path) -> dict[str, list[dict[str, str]]]:
     """Runs doctor; returns its results by the name of their check. Its exit code and its text fit them."""
-    done = tool("doctor", "--json", *words)
+    patience = () if any("--timeout" in str(word) for word in words) else ("--timeout=60s",)
+    done = tool("doctor", "--json", *words, *patience)
     document = json.loads(done.out)
     results: list[dict[str, str]] = document["checks"]
     statuses = {each["status"] for each in results}

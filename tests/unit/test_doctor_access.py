@@ -75,7 +75,10 @@ def test_a_user_outside_the_group_is_told_which_group(crowd: People) -> None:
         pytest.skip("only root can be another user")
     person = crowd.person(of_group=False)
     path = crowd.directory / "device"
-    os.mknod(path, 0o660 | stat.S_IFCHR, os.makedev(1, 3))
+    try:
+        os.mknod(path, 0o660 | stat.S_IFCHR, os.makedev(1, 3))
+    except PermissionError:
+        pytest.skip("this root cannot create devices")
     crowd.share(path, 0o660)
     done = person.run(TOOLBOX, "doctor", "--tpm-path", path)
     assert done.returncode == 1

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.doctor import programs
 from tests.support.findings import findings, texts
 from tests.support.verbs import Tool
 
@@ -31,6 +32,8 @@ class Home:
         monkeypatch.setenv("PATH", f"{directory}/bin:/usr/bin:/bin")
         for name in [name for name in os.environ if name.startswith(("XDG_", "TPM", "HTTP"))]:
             monkeypatch.delenv(name)
+        # On a machine with tpmwire, these directories have it.
+        monkeypatch.setattr(programs, "_USUAL_PATH", str(directory / "usual"))
         monkeypatch.chdir(directory)
 
     def config(self, text: str) -> None:
