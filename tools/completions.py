@@ -4,6 +4,7 @@ python tools/completions.py
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -175,6 +176,8 @@ def _prepare(parser: argparse.ArgumentParser, shell: str) -> argparse.ArgumentPa
         elif isinstance(action, Program):
             completer = COMMAND
             action.nargs = argparse.REMAINDER
+        if action.help and action.help != argparse.SUPPRESS:
+            action.help = re.split(r" \(|; |: ", action.help)[0]  # a menu has one line for it
         if action.type is flag:
             action.nargs = 0  # a value after a blank is not the value of a flag
         elif completer and not action.choices:
