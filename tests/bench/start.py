@@ -20,6 +20,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import textwrap
 import venv
 from contextlib import ExitStack
 from pathlib import Path
@@ -52,7 +53,7 @@ COLD, COLD_CLEAR = "handle, encrypted (default)", "handle, in clear"
 WARM, WARM_CLEAR = "handle, encrypted, warm cache", "handle, in clear, warm cache"
 MISSING, REFUSED = "no TPM", "wrong password"
 
-BEGIN, END = "<!-- python -m tests.bench.start --readme -->\n\n", "\n\n<!-- end -->\n"
+BEGIN, END = "<!-- python -m tests.bench.start --readme -->", "<!-- end -->"
 """The marks around the table in README.md."""
 
 LIMITS = {
@@ -102,7 +103,10 @@ def main() -> None:
     if readme:
         page = ROOT / "README.md"
         before, _, rest = page.read_text().partition(BEGIN)
-        page.write_text(f"{before}{BEGIN}{_markdown(figures)}{END}{rest.partition(END)[2]}")
+        _, end, after = rest.partition(END)
+        if not end:
+            raise SystemExit(f"README.md has no {BEGIN} and {END}")
+        page.write_text(f"{before}{BEGIN}\n\n{_markdown(figures)}\n\n{END}{after}")
 
 
 def _ours(home: Path, tpm: Swtpm, environment: dict[str, str]) -> dict[str, Command]:
@@ -209,6 +213,11 @@ def _medians(rows: list[Usage]) -> Usage:
     return Usage(*(median(column) for column in zip(*rows, strict=True)))
 
 
+def _least(rows: list[Usage]) -> Usage:
+    """Returns the least of each column, in which the other work of the machine shows least."""
+    return Usage(*(min(column) for column in zip(*rows, strict=True)))
+
+
 def _text(figures: Figures) -> str:
     lines = [f"whole processes, medians of {RUNS} turns, {_machine()}"]
     compared = GO in figures
@@ -235,21 +244,22 @@ def _markdown(figures: Figures) -> str:
     """Returns the table of README.md: runs of the single file, and of the Go program."""
     compared = GO in figures
     title = "| `aws-tpm-process-credential`, single file | wall | CPU | memory |"
-    lines = [title + (" × Go |" if compared else ""), "|---|---|---|---|" + ("---|" if compared else "")]
+    lines = [title + (" CPU × Go |" if compared else ""), "|---|---|---|---|" + ("---|" if compared else "")]
     for name, rows in figures.items():
         if not name.startswith((FILE, "Go")):
             continue
-        wall, cpu, memory = _medians(rows)
-        ratio = f" {_times(figures, name, GO, wall=True):.1f} |" if compared else ""
+        wall, cpu, memory = _least(rows)
+        ratio = f" {_times(figures, name, GO, wall=False):.1f} |" if compared else ""
         label = name.removeprefix(f"{FILE}: ").replace("Go:", "the Go program:")
         lines.append(f"| {label} | {wall:.0f} ms | {cpu:.0f} ms | {memory:.0f} MiB |{ratio}")
-    start = _medians(figures[PYTHON])
-    ratio = f" {_times(figures, PYTHON, GO, wall=True):.1f} |" if compared else ""
+    start = _least(figures[PYTHON])
+    ratio = f" {_times(figures, PYTHON, GO, wall=False):.1f} |" if compared else ""
     lines.append(
         f"| Python's start alone | {start.wall:.0f} ms | {start.cpu:.0f} ms | {start.memory:.0f} MiB |{ratio}"
     )
-    lines += ["", f"Medians of {RUNS} turns (`make bench`), {_machine()}"]
-    return "\n".join(lines)
+    compare = "; × Go is the median of the ratios of CPU time in each turn" if compared else ""
+    text = f"The least of {RUNS} turns of `make bench`{compare}. {_machine()}"
+    return "\n".join([*lines, "", *textwrap.wrap(text, 125)])
 
 
 def _machine() -> str:
@@ -259,8 +269,8 @@ def _machine() -> str:
     )
     count = len(list(_system_certificates().glob("*.0")))
     return (
-        f"Python {platform.python_version()}, swtpm, {os.cpu_count()} cores ({model}). The STS answers at once "
-        f"under TLS; the system has {count} CA certificates."
+        f"Python {platform.python_version()}, swtpm, {os.cpu_count()} cores ({model}) with a load of "
+        f"{os.getloadavg()[0]:.0f}. The STS answers at once under TLS; the system has {count} CA certificates."
     )
 
 
