@@ -50,7 +50,13 @@ class Host:
 
     def run(self, *words: str | Path, stdin: str = "") -> str:
         """Runs a program in the home; returns what it printed. Fails unless it exits with 0."""
-        done = subprocess.run(
+        done = self.attempt(*words, stdin=stdin)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def attempt(self, *words: str | Path, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+        """Runs a program in the home to its end."""
+        return subprocess.run(
             [*map(str, words)],
             input=stdin,
             check=False,
@@ -60,8 +66,6 @@ class Host:
             text=True,
             timeout=60,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +120,29 @@ def test_a_run_reads_bytecode_of_the_groups_it_needs(host: Host, tmp_path: Path,
         assert {"cli.credential_process", "construct.core"} <= loaded.keys()
         needless = {"source", *last.split()[2:]}
         assert {name for name, group in loaded.items() if group in needless} == set()
+
+
+PCAP = bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000")
+NEEDS = {  # docs/requirements.md has these packages and options
+    "cryptography": [
+        ["wrap", "--to=host.json", "--out=wrapped.pem"],
+        ["import", "--out=a.pem", "--sigv4a-out=b.pem"],
+        ["policy", "sign", "signed.pem", "--key=signer.pem", "--pcrs=sha256:7=" + "ab" * 32],
+    ],
+    "asn1crypto": [["ek", "--cert=ca.pem"], ["wrap", "--to=host.json", "--ca=ca.pem", "--out=wrapped.pem"]],
+    "dpkt": [["decode", "recorded.pcap"]],
+    "rich": [["decode", "--color=always", "80010000000c000001440000"]],
+}
+
+
+@pytest.mark.parametrize(("package", "words"), [(package, words) for package in NEEDS for words in NEEDS[package]])
+def test_a_missing_package_is_named_in_one_line(host: Host, package: str, words: list[str]) -> None:
+    (host.home / "host.json").write_text(host.run(host.home / TOOLBOX, "export-public", host.options[0]))
+    (host.home / "recorded.pcap").write_bytes(PCAP)
+    for name in ("ca.pem", "signer.pem"):
+        (host.home / name).write_text("-----BEGIN X-----\nAAAA\n-----END X-----\n")
+    (host.home / "signed.pem").write_bytes((host.home / "key.pem").read_bytes())
+    options = {"import": host.options, "ek": host.options[:1]}.get(words[0], ())
+    done = host.attempt(host.home / TOOLBOX, *words, *options, stdin=host.sts.secret_access_key)
+    assert (done.returncode in (1, 2), done.stdout, done.stderr.count("\n")) == (True, "", 1), done.stderr
+    assert package in done.stderr

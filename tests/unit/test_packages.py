@@ -1,5 +1,7 @@
 """A package that is not installed, as beside the single file: one line that names it, before anything is asked."""
 
+import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -132,3 +134,34 @@ def test_programs_are_imported_without_a_module_of_full_pythons() -> None:
     code = "import sys; sys.modules['resource'] = None; import cli.credential_process, cli.toolbox"
     done = subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+REQUIREMENTS = (ROOT / "docs" / "requirements.md").read_text()
+
+
+def test_the_page_of_requirements_names_each_module_with_an_optional_package() -> None:
+    """An optional package is imported, by a statement or by import_module, at the head of a module or later."""
+    found: dict[str, set[str]] = {}
+    for path in (path for package in ("cli", "sigv4", "tpmwire") for path in (ROOT / package).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names = [node.module]
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "import_module":
+                names = [ast.literal_eval(node.args[0])] if isinstance(node.args[0], ast.Constant) else []
+            for name in {name.partition(".")[0] for name in names} & set(OPTIONAL):
+                found.setdefault(path.relative_to(ROOT).as_posix(), set()).add(name)
+    rows = re.findall(r"^\| .* \| (.*) \| `(\w+/\S+)` \|$", REQUIREMENTS, re.M)
+    named = {place: set(re.findall(r"`(\w+)`", packages)) & {*OPTIONAL, "pyOpenSSL"} for packages, place in rows}
+    assert {place: {name.replace("pyO", "O") for name in names} for place, names in named.items()} == {
+        place: names - {"botocore"} for place, names in found.items()
+    }
+
+
+def test_the_page_of_requirements_has_the_floors() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", REQUIREMENTS, re.M)
+    assert {name.replace("pyO", "O"): version for name, version in rows} == {
+        name: ".".join(map(str, version)) for name, version in FLOORS.items()
+    }
