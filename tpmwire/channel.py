@@ -121,14 +121,14 @@ def open_channel(
     if pin is None and parent is not None:
         return Channel([open_session(tpm, kind, parent, auth_hash) for kind in kinds], parent)
     search = _Search(tpm, pin, passwords or {}, also, likely) if pin is not None else None
-    salt, made = _unpinned(tpm) if search is None else search.key()
+    salt, made = _find_salt_key(tpm) if search is None else search.key()
     try:
         sessions = [open_session(tpm, kinds[0], salt, auth_hash)]
     except TpmError as error:
         # The pinned key was assumed at its usual handle, which turned out to be empty or to have another key.
         if search is None or search.pin.public is None or error.handle is None or not search.fitting():
             raise
-        salt, made = search.made(search.fitting())
+        salt, made = search.create(search.fitting())
         sessions = [open_session(tpm, kinds[0], salt, auth_hash)]
     sessions += [open_session(tpm, kind, salt, auth_hash) for kind in kinds[1:]]
     return Channel(sessions, salt, made)
@@ -148,11 +148,9 @@ class _Search(NamedTuple):
         pin = self.pin
         if isinstance(pin.where, str):
             place = WELL_KNOWN[pin.where]
-            return self._checked(_make(self.tpm, place, self.passwords)), place
+            return self._check(_make(self.tpm, place, self.passwords)), place
         if pin.public is None:
-            return (
-                self._searched() if pin.where is None else (self._checked(read_loaded(self.tpm, pin.where)), None)
-            )
+            return self._search() if pin.where is None else (self._check(read_loaded(self.tpm, pin.where)), None)
         if pin.where is not None:
             # Commands with this key as the parent need its Name, too. Their HMACs prove that it is this key.
             self.tpm.trust_name(pin.where, pin.name)
@@ -160,18 +158,18 @@ class _Search(NamedTuple):
         places = self.fitting()
         handle = next((place.handle for place in places if place.handle is not None), None)
         if handle is None:
-            return self._searched()
+            return self._search()
         if len(places) == 1:
             return Loaded(handle, pin.name, pin.public), None
         # Assumed unread at its usual handle. If another key is there, the session's first HMAC fails.
-        found = _at(self.tpm, handle)
-        return (found, None) if found is not None and found.name == pin.name else self.made(places)
+        found = _read_salt_key(self.tpm, handle)
+        return (found, None) if found is not None and found.name == pin.name else self.create(places)
 
     def fitting(self) -> list[WellKnown]:
         """Returns the templates that may have created the pinned key."""
         return [place for place in WELL_KNOWN.values() if self.pin.public is None or place.fits(self.pin.public)]
 
-    def made(self, places: Iterable[WellKnown]) -> tuple[Loaded, WellKnown]:
+    def create(self, places: Iterable[WellKnown]) -> tuple[Loaded, WellKnown]:
         """Creates the pinned key from one of these templates.
 
         Raises SessionError if no template gives the pinned key.
@@ -197,7 +195,7 @@ class _Search(NamedTuple):
             f"{ANOTHER}: no endorsement or storage key has the pinned Name {self.pin.name.hex()}; {LOST}"
         )
 
-    def _searched(self) -> tuple[Loaded, WellKnown | None]:
+    def _search(self) -> tuple[Loaded, WellKnown | None]:
         """Searches the key with the pinned Name, and returns it with its template if it was created.
 
         Searches persistent keys first, and then creates a key from each candidate template.
@@ -205,15 +203,15 @@ class _Search(NamedTuple):
         for handle in _persistent_handles(self.tpm):
             if self.tpm.known_name(handle) not in (None, self.pin.name):
                 continue
-            found = _at(self.tpm, handle)
+            found = _read_salt_key(self.tpm, handle)
             if found is not None and found.name == self.pin.name:
                 return found, None
         places = [*self.fitting(), *self.also]
         if (likely := self.likely) is not None:
             places.sort(key=lambda place: not place.fits(likely))
-        return self.made(places)
+        return self.create(places)
 
-    def _checked(self, found: Loaded) -> Loaded:
+    def _check(self, found: Loaded) -> Loaded:
         self.pin.check(found)
         return found
 
@@ -237,16 +235,16 @@ def _make(tpm: Tpm, place: WellKnown, passwords: Passwords) -> Loaded:
             raise
 
 
-def _unpinned(tpm: Tpm) -> tuple[Loaded, WellKnown | None]:
+def _find_salt_key(tpm: Tpm) -> tuple[Loaded, WellKnown | None]:
     handle = WELL_KNOWN["srk"].handle
     assert handle is not None
-    found = _at(tpm, handle)
+    found = _read_salt_key(tpm, handle)
     if found is not None:
         return found, None
     return _make(tpm, OF_THIS_BOOT, {}), OF_THIS_BOOT
 
 
-def _at(tpm: Tpm, handle: int) -> Loaded | None:
+def _read_salt_key(tpm: Tpm, handle: int) -> Loaded | None:
     """Returns the key at a persistent handle; None if no key at that handle can decrypt a salt."""
     try:
         found = read_loaded(tpm, handle)

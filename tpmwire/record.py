@@ -153,7 +153,7 @@ class Record(metaclass=RecordType):
         if missing:
             raise TypeError(f"{kind.__qualname__} needs {', '.join(missing)}")
         # Sets the fields in the standard's order, with the declared defaults; mutable values are converted.
-        vars(self).update((n, _frozen(values[n] if n in values else defaults[n])) for n in names)
+        vars(self).update((n, _freeze(values[n] if n in values else defaults[n])) for n in names)
 
     @classmethod
     def _from(cls, values: dict[str, Any]) -> Self:
@@ -288,7 +288,7 @@ def _unknown(kind: str, names: tuple[str, ...], name: str) -> str:
     return f"{kind} has no field {name!r}; " + (f"did you mean {near}?" if near else f"it has {', '.join(names)}")
 
 
-def _frozen(value: Any) -> Any:
+def _freeze(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(value)
     if isinstance(value, (bytearray, memoryview)):

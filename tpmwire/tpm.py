@@ -97,11 +97,11 @@ class Tpm:
         needed = sum(role.authorized for _, role in command.handle_fields())
         given = [*authorizations, *([Password()] * (needed - len(authorizations)))]
         exchange: Exchange[R] = Exchange(command, given, self.name)
-        response = self._exchanged(exchange, command)
+        response = self._run_exchange(exchange, command)
         self._forget_closed(command, given)
         return response
 
-    def _exchanged(self, exchange: Exchange[R], command: Command) -> R:
+    def _run_exchange(self, exchange: Exchange[R], command: Command) -> R:
         sent = exchange.begin()
         seen = Observed(command, len(sent))
         started = time.monotonic()
@@ -233,21 +233,21 @@ class Tpm:
         command = self._in_flight
         if command is None:
             return True
-        if self._drained(0.0):
+        if self._drain(0.0):
             return True
         if not (self._owned or opens_handle(command) or self.transport.close_waits):
             return False  # no open handles, so no need to wait for the response
         if self._abandon is not None and self._abandon(self._finish_later):
             self.transport.release()
             return False
-        return self._drained(self.transport.timeout)
+        return self._drain(self.transport.timeout)
 
     def _finish_later(self, seconds: float) -> None:
         """Waits for the pending response, then cleans up."""
-        if self._drained(seconds):
+        if self._drain(seconds):
             self._flush_owned()
 
-    def _drained(self, seconds: float) -> bool:
+    def _drain(self, seconds: float) -> bool:
         try:
             data = self.transport.resume(seconds)
         except TransportError:

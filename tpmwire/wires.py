@@ -75,10 +75,10 @@ def _place(stream: IO[bytes], back: int = 0) -> int:
 def take(stream: IO[bytes], count: int, what: str) -> bytes:
     """Reads exactly `count` bytes. Raises DecodeError if there are fewer."""
     data = stream.read(count)
-    return data if len(data) == count else _completed(stream, data, count, what)
+    return data if len(data) == count else _complete(stream, data, count, what)
 
 
-def _completed(stream: IO[bytes], data: bytes, count: int, what: str) -> bytes:
+def _complete(stream: IO[bytes], data: bytes, count: int, what: str) -> bytes:
     """Completes `data` to `count` bytes, from a stream that returns pieces.
 
     Raises DecodeError if the stream ends before.
@@ -140,7 +140,7 @@ class Number(Wire):
     def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
         data = stream.read(self.size)
         if len(data) != self.size:
-            data = _completed(stream, data, self.size, self.label)
+            data = _complete(stream, data, self.size, self.label)
         value = self._codec.unpack(data)[0]
         if self._known is None:
             return value
@@ -192,7 +192,7 @@ class Fixed(Wire):
 
     def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
         if not isinstance(obj, bytes) or len(obj) != self.size:
-            raise EncodeError(f"expected {byte_count(self.size)}, got {_shown(obj)}")
+            raise EncodeError(f"expected {byte_count(self.size)}, got {_describe(obj)}")
         stream.write(obj)
         return obj
 
@@ -215,12 +215,12 @@ class Sized(Wire):
         """Reads the size and the bytes. Raises DecodeError if bytes are missing or exceed the limit."""
         size = int.from_bytes(take(stream, self.size, "the size"), "big")
         if size > self.limit:
-            self._refused(f"a size of {size} exceeds {self.limit}", stream)
+            self._refuse(f"a size of {size} exceeds {self.limit}", stream)
         if size > bytes_left(stream):
-            self._refused(f"a size of {size} exceeds the remaining bytes", stream)
+            self._refuse(f"a size of {size} exceeds the remaining bytes", stream)
         return take(stream, size, "the value")
 
-    def _refused(self, reason: str, stream: IO[bytes]) -> NoReturn:
+    def _refuse(self, reason: str, stream: IO[bytes]) -> NoReturn:
         raise DecodeError(reason, _place(stream, self.size), bytes_left(stream) + self.size)
 
     def put(self, data: bytes, stream: IO[bytes]) -> None:
@@ -234,7 +234,7 @@ class Sized(Wire):
 
     def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
         if not isinstance(obj, bytes):
-            raise EncodeError(f"expected bytes, got {_shown(obj)}")
+            raise EncodeError(f"expected bytes, got {_describe(obj)}")
         self.put(obj, stream)
         return obj
 
@@ -287,13 +287,13 @@ class Counted(Wire):
         """Reads the count. Raises DecodeError above the limit, or if too few bytes remain."""
         count = int.from_bytes(take(stream, 4, "the count"), "big")
         if count > self.limit:
-            self._refused(f"a count of {count} exceeds {self.limit}", stream)
+            self._refuse(f"a count of {count} exceeds {self.limit}", stream)
         # Checked before anything is allocated.
         if count * max(self.element.least, 1) > bytes_left(stream):
-            self._refused(f"a count of {count} exceeds the remaining bytes", stream)
+            self._refuse(f"a count of {count} exceeds the remaining bytes", stream)
         return count
 
-    def _refused(self, reason: str, stream: IO[bytes]) -> NoReturn:
+    def _refuse(self, reason: str, stream: IO[bytes]) -> NoReturn:
         raise DecodeError(reason, _place(stream, 4), bytes_left(stream) + 4)
 
     def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
@@ -308,7 +308,7 @@ class Counted(Wire):
 
     def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
         if not isinstance(obj, tuple) or len(obj) > self.limit:
-            raise EncodeError(f"expected a list or tuple of at most {self.limit} elements, got {_shown(obj)}")
+            raise EncodeError(f"expected a list or tuple of at most {self.limit} elements, got {_describe(obj)}")
         stream.write(len(obj).to_bytes(4, "big"))
         for index, value in enumerate(obj):
             try:
@@ -326,7 +326,7 @@ class Empty(Wire):
 
     def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
         if obj is not None:
-            raise EncodeError(f"expected None for this selector, got {_shown(obj)}")
+            raise EncodeError(f"expected None for this selector, got {_describe(obj)}")
         return None
 
     def _sizeof(self, context: dict[str, Any], path: str) -> int:
@@ -344,7 +344,7 @@ class Rest(Wire):
 
     def _build(self, obj: Any, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
         if not isinstance(obj, bytes):
-            raise EncodeError(f"expected bytes, got {_shown(obj)}")
+            raise EncodeError(f"expected bytes, got {_describe(obj)}")
         stream.write(obj)
         return obj
 
@@ -399,7 +399,7 @@ def byte_count(count: int) -> str:
     return f"{count} byte{'' if count == 1 else 's'}"
 
 
-def _shown(obj: Any) -> str:
+def _describe(obj: Any) -> str:
     """Returns the type or size of a value, for messages.
 
     The content is never shown, because it may be secret.

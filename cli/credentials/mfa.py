@@ -26,11 +26,11 @@ def code(settings: RunSettings) -> str:
 
         return aws_code(settings)
     if settings.mfa_process:
-        return _from_program(settings.mfa_process)
-    return _from_terminal(settings.mfa_serial or "")
+        return _read_from_program(settings.mfa_process)
+    return _read_from_terminal(settings.mfa_serial or "")
 
 
-def _from_program(command: str) -> str:
+def _read_from_program(command: str) -> str:
     import shlex  # noqa: PLC0415 - with subprocess
     import subprocess  # noqa: PLC0415 - for --mfa-process only
 
@@ -82,7 +82,7 @@ def _digits(said: bytes) -> str | None:
     return text.decode() if len(text) == 6 and text.isdigit() else None
 
 
-def _from_terminal(serial: str) -> str:
+def _read_from_terminal(serial: str) -> str:
     # SDKs capture stdout and stderr of a credential_process; the terminal remains.
     try:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
@@ -92,7 +92,7 @@ def _from_terminal(serial: str) -> str:
         if os.tcgetpgrp(terminal) != os.getpgrp():
             # For a background process, a read from the terminal would stop it, and the programs that wait for it.
             raise UsageError("cannot ask for the MFA code in the background; bring this program to the foreground")
-        return _asked(terminal, printable(serial))
+        return _prompt(terminal, printable(serial))
     except TimeoutError:
         os.write(terminal, b"\n")
         raise UsageError(
@@ -106,7 +106,7 @@ def _from_terminal(serial: str) -> str:
         os.close(terminal)
 
 
-def _asked(terminal: int, shown: str) -> str:
+def _prompt(terminal: int, shown: str) -> str:
     deadline = time.monotonic() + _PATIENCE
     for _ in range(_TRIES):
         os.write(terminal, f"MFA code for {shown}: ".encode())

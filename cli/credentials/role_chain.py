@@ -85,8 +85,8 @@ def profile_settings(name: str, given: Mapping[str, object] | None = None) -> Ru
     Raises UsageError for a chain that does not end at this program, or that AWS would refuse. Raises RequestError
     if AWS config files cannot be read.
     """
-    settings, profiles = _chained(load_config(os.environ), name, ())
-    found = _overlaid(settings, given or {})
+    settings, profiles = _follow_chain(load_config(os.environ), name, ())
+    found = _override_settings(settings, given or {})
     found.profile = name
     found.profile_region = profiles[0].get("region")
     if not found.aws_region:
@@ -98,7 +98,7 @@ def profile_settings(name: str, given: Mapping[str, object] | None = None) -> Ru
     return found
 
 
-def _chained(config: Config, name: str, seen: tuple[str, ...]) -> tuple[RunSettings, list[Profile]]:
+def _follow_chain(config: Config, name: str, seen: tuple[str, ...]) -> tuple[RunSettings, list[Profile]]:
     """Follows source_profile from profile `name`; returns the merged settings, and the chain of profiles."""
     chain = config.chain(name)
     base = chain[-1]
@@ -128,8 +128,8 @@ def _chained(config: Config, name: str, seen: tuple[str, ...]) -> tuple[RunSetti
     further: list[Profile] = []
     # A credential_process with --profile of its own profile reads the same settings that are read here.
     if found.profile and found.profile != base.name:
-        named, further = _chained(config, found.profile, (*seen, *names))
-        found = _overlaid(named, given_options(words))
+        named, further = _follow_chain(config, found.profile, (*seen, *names))
+        found = _override_settings(named, given_options(words))
     if not (further and base is chain[0]):
         # As in SDKs, the endpoints are those of the named profile, unless it only refers to another profile.
         found.aws_profile = chain[0]
@@ -138,7 +138,7 @@ def _chained(config: Config, name: str, seen: tuple[str, ...]) -> tuple[RunSetti
         found.duration = found.duration or _duration(base)
     for profile in reversed(chain):
         if profile.get("role_arn") is not None:
-            found = _assuming(found, profile)
+            found = _assume_role(found, profile)
     return found, [*chain, *further]
 
 
@@ -163,7 +163,7 @@ def without_process(base: Profile) -> str:
     )
 
 
-def _assuming(settings: RunSettings, profile: Profile) -> RunSettings:
+def _assume_role(settings: RunSettings, profile: Profile) -> RunSettings:
     """Returns settings that assume the profile's role with the credentials of `settings`."""
     arn, serial = profile.get("role_arn"), profile.get("mfa_serial")
     if profile.get("source_profile") is None:
@@ -194,7 +194,7 @@ def _duration(profile: Profile) -> str | None:
     return None if seconds is None else str(seconds)
 
 
-def _overlaid(settings: RunSettings, given: Mapping[str, object]) -> RunSettings:
+def _override_settings(settings: RunSettings, given: Mapping[str, object]) -> RunSettings:
     """Returns a copy of the settings with the given options; drops settings that contradict those options."""
     found = settings
     other = given.get("federation_name") or given.get("root_of") or given.get("assumeRole") is False

@@ -63,11 +63,11 @@ def parse_token(given: bytes) -> Token:
         # Two secrets would be joined into one wrong secret, and only AWS would notice.
         raise UsageError("the secret has more than one line; give only the secret, or its otpauth:// URI")
     if text.lower().startswith("otpauth:"):
-        return _of_uri(text)
-    return _checked(text, "SHA1", str(AWS_DIGITS), str(AWS_PERIOD))
+        return _parse_uri(text)
+    return _build_token(text, "SHA1", str(AWS_DIGITS), str(AWS_PERIOD))
 
 
-def _of_uri(text: str) -> Token:
+def _parse_uri(text: str) -> Token:
     from urllib.parse import parse_qs, urlsplit  # noqa: PLC0415 - a code needs no URI
 
     try:
@@ -80,7 +80,7 @@ def _of_uri(text: str) -> Token:
     if any(len(values) > 1 for values in fields.values()) or "secret" not in fields:
         raise UsageError("the otpauth URI has no secret, or repeats a parameter; copy all of it from the QR code")
     given = {name: values[0] for name, values in fields.items()}
-    return _checked(
+    return _build_token(
         given["secret"],
         given.get("algorithm", "SHA1").upper(),
         given.get("digits", str(AWS_DIGITS)),
@@ -88,7 +88,7 @@ def _of_uri(text: str) -> Token:
     )
 
 
-def _checked(secret: str, hash_name: str, digits: str, period: str) -> Token:
+def _build_token(secret: str, hash_name: str, digits: str, period: str) -> Token:
     if hash_name not in _HASHES:
         raise UsageError("the otpauth URI's algorithm is not supported; expected SHA1, SHA256 or SHA512")
     if digits not in ("6", "7", "8"):

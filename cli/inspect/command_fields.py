@@ -64,7 +64,7 @@ class _Reader:
         if isinstance(given, str) and given.startswith("template:"):
             return _template(kind, given, where)
         if isinstance(given, str) and given[:1] != "{":
-            return self._parsed(kind, self.octets(given, where), where)
+            return self._parse_structure(kind, self.octets(given, where), where)
         given = _json(given, dict, where)
         left = {name.replace("_", "").lower(): (name, value) for name, value in given.items()}
         strangers = set(left) - {name.replace("_", "").lower() for name, _ in kind.fields()}
@@ -127,13 +127,15 @@ class _Reader:
         if given is None:
             raise UsageError(f"{where} is missing")
         value = (
-            given if isinstance(given, int) and not isinstance(given, bool) else self._named(wire, given, where)
+            given
+            if isinstance(given, int) and not isinstance(given, bool)
+            else self._parse_number(wire, given, where)
         )
         if not 0 <= value < 1 << 8 * wire.size:
             raise UsageError(f"{where}: {given} is out of range for {wire.size} bytes")
         return wire.kind(value)
 
-    def _named(self, wire: Any, given: Any, where: str) -> int:
+    def _parse_number(self, wire: Any, given: Any, where: str) -> int:
         """Parses a number, a constant's name, attributes joined by |, a handle's name, or $N."""
         text = str(given).strip()
         if text.startswith("$"):
@@ -178,7 +180,7 @@ class _Reader:
             # The message omits the value, which may be a secret in the wrong place.
             raise UsageError(f"{where} is not hex; use text:WORDS for text, @FILE for a file") from None
 
-    def _parsed(self, kind: Any, octets: bytes, where: str) -> Any:
+    def _parse_structure(self, kind: Any, octets: bytes, where: str) -> Any:
         try:
             return kind.parse(octets)
         except DecodeError as error:

@@ -77,7 +77,7 @@ def put_in_place(tpm: Tpm, keys: Sequence[Placement], *, force: bool = False) ->
                 _stage(staged, path, file)
             for key in keys:
                 if (handle := key.place.handle) is not None:
-                    at = _put_beside(tpm, key, handle, force=force)
+                    at = _persist_beside(tpm, key, handle, force=force)
                     undo.callback(key.evict, at)
                     beside.append((key, handle, at))
             for staged, path, _ in files:
@@ -86,7 +86,7 @@ def put_in_place(tpm: Tpm, keys: Sequence[Placement], *, force: bool = False) ->
                     undo.callback(os.unlink, path)
             undo.pop_all()
             for key, handle, at in beside:
-                _take_place(key, at, handle)
+                _replace_object(key, at, handle)
         finally:
             for staged, _, _ in files:
                 with contextlib.suppress(FileNotFoundError):
@@ -115,7 +115,7 @@ def _publish(staged: str, path: str, *, force: bool) -> None:
         raise UsageError(f"{path} exists; --force replaces it") from error
 
 
-def _put_beside(tpm: Tpm, key: Placement, handle: int, *, force: bool) -> int:
+def _persist_beside(tpm: Tpm, key: Placement, handle: int, *, force: bool) -> int:
     """Makes the key persistent at `handle` or, if it is occupied, at the next free handle; returns the handle.
 
     A persistent key cannot be moved, nor restored once it is evicted. So the new key is stored before the old key
@@ -132,7 +132,7 @@ def _put_beside(tpm: Tpm, key: Placement, handle: int, *, force: bool) -> int:
     return beside
 
 
-def _take_place(key: Placement, beside: int, handle: int) -> None:
+def _replace_object(key: Placement, beside: int, handle: int) -> None:
     """Replaces the object at `handle` with the key, whose copy at `beside` is then removed."""
     if beside == handle:
         return

@@ -9,7 +9,7 @@ from tpmwire.spec.structures import TPMT_PUBLIC
 
 from ..terminal.messages import UsageError
 
-__all__ = ["copy_ways", "is_plain"]
+__all__ = ["copy_alternatives", "is_plain"]
 
 
 def is_plain(file: "KeyFile") -> bool:
@@ -29,7 +29,7 @@ def is_plain(file: "KeyFile") -> bool:
     )
 
 
-def copy_ways(file: "KeyFile") -> "tuple[Policy, ...]":
+def copy_alternatives(file: "KeyFile") -> "tuple[Policy, ...]":
     """Returns all alternatives of the file's policy, for a new key with the same policy digest.
 
     Raises UsageError if an alternative is unsupported, does not lead to the key's policy, or names the key itself.

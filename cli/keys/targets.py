@@ -64,7 +64,7 @@ class Target(NamedTuple):
         The field `public` may have any form that `read_target` supports. Raises UsageError.
         """
         if "public" not in fields:
-            target = _of_cloud(fields, where, kind)
+            target = _parse_cloud_json(fields, where, kind)
             return cls(str(fields.get("host") or target.host), *target[1:])
         try:
             parent = int(str(fields["parent"]), 0) if fields.get("parent") else None
@@ -75,7 +75,7 @@ class Target(NamedTuple):
         host, certificate = str(fields.get("host") or "target"), fields.get("certificate") or None
         if certificate is not None and not (isinstance(certificate, str) and certificate.isascii()):
             raise UsageError(f"{where}: the certificate is not PEM")
-        target = _of_text(str(fields["public"]).encode(), where, kind)
+        target = _parse_text(str(fields["public"]).encode(), where, kind)
         if fields.get("name") and str(fields["name"]).lower() != name_of(target.public).hex():
             raise UsageError(f"{where}: the Name does not match the public area: one of them was changed")
         # Earlier versions wrote the hierarchy of an endorsement key here; in a key file it means a different key.
@@ -116,16 +116,16 @@ def read_target(path: str, handle: int | None = None, kind: str | None = None) -
     `handle` is the key's handle in the target TPM, if not the standard one. `kind` is the kind of the key, if the
     file does not state it. A key of unknown kind without `handle` gets the parent 0.
     """
-    data = _without_mark(read_small(path))
+    data = _decode_text(read_small(path))
     _check_kind(kind, "")
     if data.lstrip()[:1] in (b"{", b"["):
         target = Target.from_json(data.decode("utf-8", "replace"), path, kind)
     else:
-        target = _of_text(data, path, kind, tell=True)
+        target = _parse_text(data, path, kind, tell=True)
     return target if handle is None else target._replace(parent=handle)
 
 
-def _without_mark(data: bytes) -> bytes:
+def _decode_text(data: bytes) -> bytes:
     """Decodes text and removes its byte order mark. UTF-16 with such a mark, as from PowerShell, is supported."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", "replace").encode()
@@ -137,7 +137,7 @@ def _check_kind(kind: str | None, before: str) -> None:
         raise UsageError(f"{before}{kind!r} is not a kind of key; expected one of {', '.join(PARENTS)}")
 
 
-def _of_text(
+def _parse_text(
     data: bytes, where: str, kind: str | None, likely: str | None = None, *, tell: bool = False
 ) -> Target:
     """Parses a public key in any form except JSON.
@@ -179,28 +179,28 @@ def _choices(found: "Found", where: str, kind: str | None) -> "dict[str, TPMT_PU
     return choices
 
 
-def _of_cloud(fields: dict[str, Any], where: str, kind: str | None) -> Target:
+def _parse_cloud_json(fields: dict[str, Any], where: str, kind: str | None) -> Target:
     """Parses JSON printed by a cloud provider's CLI, which is recognized by its fields."""
     values = {name.lower().replace("_", "").replace("-", ""): value for name, value in fields.items()}
     host = str(values.get("instanceid") or "target")
     if isinstance(values.get("keyvalue"), str):
         # AWS: an RSA 2048 or a P-384 endorsement key, as TPMT_PUBLIC or in DER, in base64.
-        found = _of_text(values["keyvalue"].encode(), where, kind, "ek-rsa")
+        found = _parse_text(values["keyvalue"].encode(), where, kind, "ek-rsa")
         return found._replace(host=host)
-    entry = _of_google(values, kind)
+    entry = _find_google_key(values, kind)
     if entry is not None:
         texts = [str(entry[name]) for name in ("ekPub", "ekCert") if entry.get(name)]
-        return _of_text("\n".join(texts).encode(), where, kind, "ek-rsa")
+        return _parse_text("\n".join(texts).encode(), where, kind, "ek-rsa")
     if isinstance(values.get("certificate"), str):
         # Intel's server of EK certificates: base64 for URLs, whose padding is quoted.
-        return _of_text(unquote(values["certificate"]).encode(), where, kind)
+        return _parse_text(unquote(values["certificate"]).encode(), where, kind)
     if "parentname" in values or "TSS2 PRIVATE KEY" in str(fields.get("key")):
         raise UsageError(f"{where} is an already wrapped key; run `tpmwire import-key {where}` on the target")
     names = ", ".join(map(repr, list(fields)[:6])) or "no fields"
     raise UsageError(f"{where} is JSON with {names}; expected JSON printed by {JSON_FORMS}")
 
 
-def _of_google(values: dict[str, Any], kind: str | None) -> dict[str, Any] | None:
+def _find_google_key(values: dict[str, Any], kind: str | None) -> dict[str, Any] | None:
     """Returns an endorsement key's entry in Google Cloud's JSON, P-256 rather than the slower RSA; or None."""
     if "ekpub" in values or "ekcert" in values:
         return {"ekPub": values.get("ekpub"), "ekCert": values.get("ekcert")}

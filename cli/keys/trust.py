@@ -56,14 +56,14 @@ def read_chain(path: str) -> "tuple[Certificate, list[Certificate]]":
     from tpmwire.keys.certificates import describe, load_chain  # noqa: PLC0415 - needs optional packages
 
     try:
-        leaf, others = load_chain(_of_intel(read_small(path)), path)
+        leaf, others = load_chain(_extract_certificate(read_small(path)), path)
         describe(leaf)
     except UnusableCertificateError as error:
         raise UsageError(str(error)) from error
     return leaf, others
 
 
-def _of_intel(data: bytes) -> bytes:
+def _extract_certificate(data: bytes) -> bytes:
     """Extracts the certificate from Intel's service's response (JSON, base64url); returns other data unchanged."""
     if data.lstrip()[:1] != b"{" or b"-----BEGIN" in data:
         return data

@@ -29,16 +29,16 @@ class KeyUse(NamedTuple):
 def policy_of_use(use: KeyUse, *, with_auth: bool) -> "tuple[Policy, bytes] | None":
     """Returns (policy, digest), or None if the key needs no policy. Warns of weak PCRs. Raises UsageError."""
     if use.policy:
-        policy = _of_json(use, with_auth=with_auth)
+        policy = _build_from_json(use, with_auth=with_auth)
     elif use.pcrs:
-        policy = _of_pcrs(use.pcrs, with_auth=with_auth)
+        policy = _build_from_pcrs(use.pcrs, with_auth=with_auth)
     else:
         return None
     warn_of_policies([policy], TPM_ALG.SHA256)
     return policy, policy.digest(TPM_ALG.SHA256)
 
 
-def _of_json(use: KeyUse, *, with_auth: bool) -> "Policy":
+def _build_from_json(use: KeyUse, *, with_auth: bool) -> "Policy":
     ways = policy_from_json(use.policy, TPM_ALG.SHA256, use.where).alternatives
     if len(ways) > 1:
         raise UsageError(
@@ -50,7 +50,7 @@ def _of_json(use: KeyUse, *, with_auth: bool) -> "Policy":
     return ways[0]
 
 
-def _of_pcrs(pcrs: str, *, with_auth: bool) -> "Policy":
+def _build_from_pcrs(pcrs: str, *, with_auth: bool) -> "Policy":
     try:
         selection, given = parse_pcr_values(pcrs)
         values = {place: bytes(digest_size(place[0])) for place in pcrs_in(selection)} | given

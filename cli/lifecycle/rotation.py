@@ -22,7 +22,7 @@ from ..keys.create import Order
 from ..keys.options import OWNER
 from ..keys.persist import check_free, check_parent
 from ..keys.place import Place, read_public_at
-from ..keys.policy_copy import copy_ways, is_plain
+from ..keys.policy_copy import copy_alternatives, is_plain
 from ..keys.sigv4a import check_places, check_tpm
 from ..terminal.messages import UsageError
 from ..tpm.open import open_tpm
@@ -138,7 +138,7 @@ def begin_rotation(profile: str, place: Place) -> State:
             "new key with `tpmwire import`"
         )
     if command.key.file is not None and not is_plain(command.key.file):
-        copy_ways(command.key.file)
+        copy_alternatives(command.key.file)
     keys = [key.access_key_id for key in iam_client(command).call(ListAccessKeys())]
     if len(keys) > 1:
         raise UsageError(f"the user already has two access keys, AWS's maximum; delete one of {', '.join(keys)}")
@@ -162,7 +162,7 @@ def order_for(command: ProfileCommand, secret: Secret, owner: Secret) -> Order:
         parent = key.file.persistent_parent or key.file.hierarchy or OWNER
     parent_auth = key.parent_auth or owner
     if key.file is not None and not is_plain(key.file):
-        ways = copy_ways(key.file)
+        ways = copy_alternatives(key.file)
         return Order(secret, key.auth, None, parent, parent_auth, key.pin, ways=ways, template=key.file.public)
     return Order(secret, key.auth, _pcrs(command), parent, parent_auth, key.pin)
 

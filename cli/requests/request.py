@@ -76,7 +76,7 @@ def _content(body: BodySettings | None, headers: list[tuple[str, str]]) -> tuple
     if data and upload is not None:
         raise UsageError("-d and -T are both given; give one body")
     if data:
-        content = _file_body(data[0][1:]) if len(data) == 1 and data[0].startswith("@") else _joined(data)
+        content = _file_body(data[0][1:]) if len(data) == 1 and data[0].startswith("@") else _join_bodies(data)
         if not any(name.lower() == "content-type" for name, _ in headers):
             headers.append(("Content-Type", _FORM))
         return content, "POST"
@@ -178,10 +178,10 @@ def _query(query: str) -> str:
     A signature of a/b or a+b as typed would not match: the server computes it with a%2Fb and a%20b.
     """
     pairs = (piece.partition("=") for piece in query.replace("+", "%20").split("&") if piece)
-    return "&".join(f"{_encoded(name)}{sign}{_encoded(value)}" for name, sign, value in pairs)
+    return "&".join(f"{_encode(name)}{sign}{_encode(value)}" for name, sign, value in pairs)
 
 
-def _encoded(text: str) -> str:
+def _encode(text: str) -> str:
     return quote(unquote_to_bytes(text), safe="-._~")
 
 
@@ -190,7 +190,7 @@ def _object_url(url: str) -> str:
     parts = split_url(url)
     # Encoded dots stay encoded, since clients and proxies would resolve `.` and `..`.
     segments = [
-        part if part.lower().replace("%2e", ".") in (".", "..") else _encoded(part)
+        part if part.lower().replace("%2e", ".") in (".", "..") else _encode(part)
         for part in parts.path.replace("%2F", "/").replace("%2f", "/").split("/")
     ]
     return parts._replace(path="/".join(segments) or "/").geturl()
@@ -222,7 +222,7 @@ def _header(line: str) -> tuple[str, str]:
     return name.strip(), re.sub(r"\s*\n[ \t]+", " ", value.strip())
 
 
-def _joined(pieces: list[str]) -> bytes:
+def _join_bodies(pieces: list[str]) -> bytes:
     return b"&".join(
         read_small(piece[1:]) if piece.startswith("@") else piece.encode("utf-8", "surrogateescape")
         for piece in pieces

@@ -85,13 +85,13 @@ class Output:
             file.write("\r\n".join(lines).encode("latin-1", "replace"))
 
         def take(block: bytes) -> None:
-            with self._named():
+            with self._add_file_name():
                 file.write(block)
 
         return take
 
     @contextlib.contextmanager
-    def _named(self) -> Iterator[None]:
+    def _add_file_name(self) -> Iterator[None]:
         """Adds the output file's name to each OSError of the block."""
         try:
             yield
@@ -101,7 +101,7 @@ class Output:
 
     def keep(self) -> None:
         """Renames the temporary file to the output file. Raises OSError."""
-        with self._named():
+        with self._add_file_name():
             if self._file is not None and self._path is not None:
                 self._file.close()
             if self._temporary is not None and self._path is not None:
@@ -125,7 +125,7 @@ class Output:
             return open(self._path, "wb")  # a rename would replace a device such as /dev/null
         # The name is stored before the file exists, since a signal may come at any time.
         self._temporary = temporary = temporary_beside(self._path)
-        with self._named():
+        with self._add_file_name():
             # An existing file keeps its mode, so that the content of a private file stays private.
             mode = os.stat(self._path).st_mode & 0o777 if os.path.exists(self._path) else None
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)

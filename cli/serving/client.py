@@ -75,7 +75,7 @@ def _document(path: str, seconds: float) -> bytes:
     except TimeoutError:
         raise _FetchError(_NO_ANSWER, f"{path}: no response within {seconds:g} seconds; {_LOG}") from None
     except OSError as error:
-        raise _FetchError(_NO_ANSWER, _explained(path, error)) from None
+        raise _FetchError(_NO_ANSWER, _explain_error(path, error)) from None
     finally:
         sock.close()  # closed before anything is written: if stdout was closed, this socket has stdout's number
     if status != b"200":
@@ -160,7 +160,7 @@ def _refusal(path: str, status: bytes, body: bytes) -> _FetchError:
     return _FetchError(code if type(code) is int and 0 < code < 126 else _NO_ANSWER, text)
 
 
-def _explained(path: str, error: OSError) -> str:
+def _explain_error(path: str, error: OSError) -> str:
     if error.errno in (errno.ENOENT, errno.ECONNREFUSED):
         reason = "no such file" if error.errno == errno.ENOENT else "no server listens"
         return f"cannot connect to {path}: {reason}; run `systemctl --user start tpmwire.socket` (docs/serve.md)"

@@ -28,7 +28,7 @@ class TokenFile:
         self._token = b""
         self._before = b""
         self._before_until = 0.0
-        self.made = _is_to_be_made(path)
+        self.made = _must_create(path)
         if not self.made:
             self._token = _read(path)
 
@@ -83,7 +83,7 @@ class TokenFile:
         return now or (before and time.monotonic() < self._before_until)
 
 
-def _is_to_be_made(path: str) -> bool:
+def _must_create(path: str) -> bool:
     """Returns whether the token file is missing. Raises UsageError if a missing file cannot be created."""
     try:
         os.lstat(path)

@@ -74,7 +74,7 @@ def warn(text: str) -> None:
 
 def guarded(program: str, work: Callable[[], int]) -> int:
     """Runs `work`; turns an error into one line and its exit code, and a signal into 128 + its number."""
-    with printed(), _named(program):
+    with printed(), _prefix_warnings(program):
         try:
             protect_memory()
             with _signals_interrupt():
@@ -96,7 +96,7 @@ def guarded(program: str, work: Callable[[], int]) -> int:
 
 
 @contextlib.contextmanager
-def _named(program: str) -> Iterator[None]:
+def _prefix_warnings(program: str) -> Iterator[None]:
     """Prefixes warnings with the name of the program."""
     global _program  # noqa: PLW0603 - one process runs one program
     before, _program = _program, program

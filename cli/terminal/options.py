@@ -180,10 +180,10 @@ class Once(argparse._StoreAction):
 
 def _same(one: str, other: str) -> bool:
     """Returns whether two names differ only in hyphens, underscores and capitals."""
-    return _squashed(one) == _squashed(other)
+    return _squash(one) == _squash(other)
 
 
-def _squashed(name: str) -> str:
+def _squash(name: str) -> str:
     return name.replace("-", "").replace("_", "").lower()
 
 
@@ -191,8 +191,8 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     """Returns `; did you mean 'X'?` for the most similar known word, or an empty text."""
     from difflib import get_close_matches  # noqa: PLC0415 - for a misspelled name only
 
-    names = {_squashed(name): name for name in known}
-    squashed = _squashed(word)
+    names = {_squash(name): name for name in known}
+    squashed = _squash(word)
     within = [name for name in names if len(squashed) >= _PART and squashed in name]
     close = within if len(within) == 1 else get_close_matches(squashed, names, 1)
     return f"; did you mean {names[close[0]]!r}?" if close else ""

@@ -20,7 +20,7 @@ def running(
     """
     program = None
     try:
-        with _undelivered() as unblock:
+        with _defer_signals() as unblock:
             program = subprocess.Popen(words, preexec_fn=unblock, **options)  # noqa: S603, PLW1509 - only without other threads
         yield program
     finally:
@@ -30,7 +30,7 @@ def running(
 
 
 @contextlib.contextmanager
-def _undelivered() -> "Iterator[_Unblock | None]":
+def _defer_signals() -> "Iterator[_Unblock | None]":
     """Defers signals that end this process until the block ends: in Popen, they would leave the program running.
 
     Yields a function that unblocks the signals in the new program, which inherits the blocked ones. Yields None if

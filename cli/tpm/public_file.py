@@ -25,10 +25,10 @@ def read_public_file(path: str, pinned: bytes | None, where: int | str | None) -
     if found.public is not None:
         return found.public
     assert found.key is not None  # one of the two is there
-    return _of_key(path, found.key, pinned, where)
+    return _match_key(path, found.key, pinned, where)
 
 
-def _of_key(path: str, key: PublicKey, pinned: bytes | None, where: int | str | None) -> TPMT_PUBLIC:
+def _match_key(path: str, key: PublicKey, pinned: bytes | None, where: int | str | None) -> TPMT_PUBLIC:
     made = {name: into_template(key, place.template()) for name, place in WELL_KNOWN.items()}
     fitting = {name: public for name, public in made.items() if public is not None}
     if pinned is not None:

@@ -144,7 +144,7 @@ def run(args: Settings) -> int:
         # The token alone, for $(...).
         print(_json(values) if args.json else token.token)
     else:
-        put_out(args, lambda: _ask(args, _delegated(args)))
+        put_out(args, lambda: _ask(args, _read_trade_in_token(args)))
     return 0
 
 
@@ -170,7 +170,7 @@ def _web_identity(args: Settings) -> "GetWebIdentityToken":
     )
 
 
-def _delegated(args: Settings) -> "GetDelegatedAccessToken":
+def _read_trade_in_token(args: Settings) -> "GetDelegatedAccessToken":
     token = read_small(args.trade_in_token_file).strip()
     if not token.isascii():
         raise UsageError(f"{args.trade_in_token_file} does not contain a trade-in token: expected ASCII text")

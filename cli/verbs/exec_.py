@@ -67,7 +67,7 @@ def run(args: Settings) -> int:
     if region := settings.aws_region:
         environment.setdefault("AWS_REGION", region)
         environment.setdefault("AWS_DEFAULT_REGION", region)
-    _as_python_found_them()
+    _restore_signals()
     # Core files stay disabled (messages.guarded), since the program's memory also contains the credentials.
     try:
         os.execvpe(word, args.command, environment)  # noqa: S606
@@ -76,7 +76,7 @@ def run(args: Settings) -> int:
         return 126
 
 
-def _as_python_found_them() -> None:
+def _restore_signals() -> None:
     """Restores the signals that Python ignores; a program that inherited them, such as `yes`, would never end."""
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)

@@ -182,7 +182,7 @@ def run(args: Settings) -> int:
         note(f"AWS accepts the secret as {ask_plaintext_identity(key_id, secret, options).arn}")
     auth = new_key_auth(args)
     duplication = _duplication_policy(args, with_auth=bool(auth))
-    ways = _described_ways(args, with_auth=bool(auth)) if described else ()
+    ways = _read_alternatives(args, with_auth=bool(auth)) if described else ()
     order = Order(secret, auth, pcrs, parent.handle, parent.auth, pin, duplication, ways)
     with open_tpm(args) as tpm:
         for handle in handles:
@@ -251,7 +251,7 @@ def _endpoint_options(args: Settings) -> list[str]:
     return [f"--aws-region={args.aws_region}"] if args.aws_region else []
 
 
-def _described_ways(args: Settings, *, with_auth: bool) -> tuple[Policy, ...]:
+def _read_alternatives(args: Settings, *, with_auth: bool) -> tuple[Policy, ...]:
     """Returns the alternative policies that --policy or --pcrs with values describes. Raises UsageError."""
     found = policy_from_options(args, TPM_ALG.SHA256)
     assert found is not None  # one of the options was given

@@ -119,7 +119,7 @@ def kdfa(alg: int, key: bytes, label: bytes, context_u: bytes, context_v: bytes,
         counter += 1
         blocks.append(hmac_digest(alg, key, counter.to_bytes(4, "big"), fixed))
         have += len(blocks[-1])
-    return _masked(b"".join(blocks)[:size], bits)
+    return _mask_bits(b"".join(blocks)[:size], bits)
 
 
 def kdfe(alg: int, z: bytes, label: bytes, party_u: bytes, party_v: bytes, bits: int) -> bytes:
@@ -130,10 +130,10 @@ def kdfe(alg: int, z: bytes, label: bytes, party_u: bytes, party_v: bytes, bits:
         counter += 1
         blocks.append(digest(alg, counter.to_bytes(4, "big"), z, label + b"\0", party_u, party_v))
         have += len(blocks[-1])
-    return _masked(b"".join(blocks)[:size], bits)
+    return _mask_bits(b"".join(blocks)[:size], bits)
 
 
-def _masked(value: bytes, bits: int) -> bytes:
+def _mask_bits(value: bytes, bits: int) -> bytes:
     """Returns a number of `bits` bits as bytes, with the unused high bits of the first byte cleared."""
     return bytes([value[0] & (0xFF >> -bits % 8)]) + value[1:] if bits % 8 else value
 

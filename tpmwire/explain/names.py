@@ -148,13 +148,13 @@ def section(declared: Any) -> str:
 def _section(wire: Any) -> str:
     number = _SECTIONS.get(type_name(wire))
     if number is None and isinstance(wire, Struct):
-        number = _cited(wire.record)
+        number = _find_section(wire.record)
     if number is None and isinstance(wire, Number):
-        number = _cited(wire.kind)
+        number = _find_section(wire.kind)
     return f"Part 2 §{number}" if number else ""
 
 
-def _cited(kind: type) -> str | None:
+def _find_section(kind: type) -> str | None:
     """Returns the section in a class's docstring, `(§12.2.4)` or `(Part 2, §6.3)`; or None."""
     doc = kind.__doc__ or ""
     start = doc.rfind("§")

@@ -140,10 +140,10 @@ class _One:
             split_message(self._response, kind.Response, TPMS_AUTH_RESPONSE, command=False) if succeeded else None
         )
         verdicts = self._verdicts(kind, sent, got)
-        plain_command = self._opened(kind, sent, TPMA_SESSION.DECRYPT, verdicts, self._asked, sent)
+        plain_command = self._decrypt_parameters(kind, sent, TPMA_SESSION.DECRYPT, verdicts, self._asked, sent)
         plain_response = None
         if got is not None:
-            plain_response = self._opened(
+            plain_response = self._decrypt_parameters(
                 kind.Response, got, TPMA_SESSION.ENCRYPT, verdicts, self._answered, sent, newer=got
             )
         self._note_uses(kind, sent, got, verdicts)
@@ -228,7 +228,7 @@ class _One:
 
         return after
 
-    def _opened(
+    def _decrypt_parameters(
         self,
         kind: type[Record],
         message: MessageAreas,

@@ -50,7 +50,7 @@ class Line(NamedTuple):
 def lines(node: Node, *, secrets: bool = True) -> Iterator[Line]:
     """Yields the lines of `as_text` split into their parts, for coloured output."""
     found: list[Line] = []
-    _collect(node if secrets else _hidden(node), 0, True, found)
+    _collect(node if secrets else _hide_secrets(node), 0, True, found)
     yield from found
     if node.error:
         yield Line("", error=node.error)
@@ -82,12 +82,12 @@ def _collect(node: Node, depth: int, crossed: bool, found: list[Line]) -> None:
             found.append(Line("", error=value.error))
 
 
-def _hidden(node: Node) -> Node:
+def _hide_secrets(node: Node) -> Node:
     """Returns a copy of the tree in which secret fields have no bytes and no meaning."""
     shown = Node(node.name, node.offset, node.octets, node.type, node.text)
     shown.spec, shown.secret, shown.error = node.spec, node.secret, node.error
-    shown.children = [] if node.secret else [_hidden(child) for child in node.children]
-    shown.beside = [] if node.secret else [_hidden(value) for value in node.beside]
+    shown.children = [] if node.secret else [_hide_secrets(child) for child in node.children]
+    shown.beside = [] if node.secret else [_hide_secrets(value) for value in node.beside]
     if node.secret:
         shown.octets = b""
         shown.text = f"{node.size} bytes, not shown (--secrets shows them)" if node.size else node.text

@@ -106,11 +106,11 @@ class Walk:
                 node.text = summary(value)
             return value
         if isinstance(wire, SizedRecord):
-            return self._sized_record(name, wire)
+            return self._walk_sized_record(name, wire)
         if isinstance(wire, Sized):
-            return self._sized(name, wire, secret, values, field)
+            return self._walk_buffer(name, wire, secret, values, field)
         if isinstance(wire, Counted):
-            return self._counted(name, wire)
+            return self._walk_list(name, wire)
         return self._leaf(name, wire, secret, values, field)
 
     def encrypted(self, name: str, declared: Any) -> None:
@@ -138,7 +138,7 @@ class Walk:
         self.fields(record, _all_fields(record), values)
         return record._from(values)
 
-    def _sized_record(self, name: str, wire: SizedRecord) -> Any:
+    def _walk_sized_record(self, name: str, wire: SizedRecord) -> Any:
         with self.inside(name, wire) as node:
             octets = self._sizes(wire, node)
             if not octets and wire.optional:
@@ -151,16 +151,16 @@ class Walk:
                     value = self.value("value", wire.inner, {})
             return value
 
-    def _sized(self, name: str, wire: Sized, secret: bool, values: dict[str, Any], field: Any) -> bytes:
+    def _walk_buffer(self, name: str, wire: Sized, secret: bool, values: dict[str, Any], field: Any) -> bytes:
         with self.inside(name, wire) as node:
             octets = self._sizes(wire, node)
             node.secret = secret and bool(octets)
             node.text = field_words(field, values, octets) or octets_words(node.type, octets)
-            if not self._looked_into(node.type, octets) and octets:
+            if not self._add_buffer_fields(node.type, octets) and octets:
                 self._octets("buffer", len(octets), "", secret)
             return octets
 
-    def _looked_into(self, kind: str, octets: bytes) -> bool:
+    def _add_buffer_fields(self, kind: str, octets: bytes) -> bool:
         """Adds the fields of a structure in a buffer, such as TPMS_ATTEST; returns False if it holds none."""
         inner: Any = {"TPM2B_ATTEST": TPMS_ATTEST, "TPM2B_TEMPLATE": TPMT_PUBLIC}.get(kind)
         if inner is None:
@@ -187,7 +187,7 @@ class Walk:
         self.nodes.append(size)
         return octets
 
-    def _counted(self, name: str, wire: Counted) -> Any:
+    def _walk_list(self, name: str, wire: Counted) -> Any:
         with self.inside(name, wire) as node:
             start = self._stream.tell()
             try:

@@ -108,7 +108,7 @@ class Certificate:
         try:
             self.x509 = crypto.load_certificate(crypto.FILETYPE_ASN1, der)
         except crypto.Error as error:
-            raise self._unreadable(_said(error)) from error
+            raise self._unreadable(_read_reason(error)) from error
 
     @classmethod
     def of(cls, x509: crypto.X509) -> Self:
@@ -288,7 +288,9 @@ def public_key(certificate: Certificate) -> PublicKey:
     try:
         key = certificate.x509.get_pubkey().to_cryptography_key()
     except (crypto.Error, ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise UnusableCertificateError(f"unsupported public key in the certificate ({_said(error)})") from error
+        raise UnusableCertificateError(
+            f"unsupported public key in the certificate ({_read_reason(error)})"
+        ) from error
     if isinstance(key, rsa.RSAPublicKey):
         numbers = key.public_numbers()
         return numbers.n.to_bytes((key.key_size + 7) // 8, "big"), numbers.e
@@ -414,7 +416,7 @@ def _name(name: Any) -> Name:
     try:
         text = ",".join(
             "+".join(
-                f"{_SHORT.get(one['type'].dotted, one['type'].dotted)}={_escaped(str(one['value'].native))}"
+                f"{_SHORT.get(one['type'].dotted, one['type'].dotted)}={_escape(str(one['value'].native))}"
                 for one in relative
             )
             for relative in reversed(name.chosen)
@@ -424,7 +426,7 @@ def _name(name: Any) -> Name:
         return Name("#" + name.dump().hex(), name.dump())
 
 
-def _escaped(value: str) -> str:
+def _escape(value: str) -> str:
     value = re.sub(r'([,+"\\<>;])', r"\\\1", value).replace("\0", "\\00")
     if value.startswith((" ", "#")):
         value = "\\" + value
@@ -435,7 +437,7 @@ def _time(value: datetime.datetime) -> str:
     return value.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _said(error: Exception) -> str:
+def _read_reason(error: Exception) -> str:
     """Returns the reason text of an OpenSSL error, whose argument is a list of (library, function, reason)."""
     found = error.args[0] if error.args else ""
     if isinstance(found, list):

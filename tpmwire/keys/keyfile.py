@@ -280,7 +280,7 @@ def parse(text: bytes | str) -> KeyFile:
     if len(text) > MAX_SIZE:
         raise KeyFileError(f"the file is longer than {MAX_SIZE} bytes, so it is not a TPM key; {_CREATE_ONE}")
     if isinstance(text, str):
-        return parse_der(_unarmored(text.removeprefix("\ufeff")))
+        return parse_der(_extract_der(text.removeprefix("\ufeff")))
     # DER of 128 bytes or more, such as every key that a TPM created. Text cannot start like this: the second byte
     # does not begin a character in ASCII or UTF-8.
     if text[:1] == b"\x30" and text[1:2] >= b"\x80":
@@ -288,7 +288,7 @@ def parse(text: bytes | str) -> KeyFile:
     if text[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise KeyFileError("the file is UTF-16 text; save it as ASCII or UTF-8")
     # Latin-1 accepts all bytes: text around the key can be in any encoding, and the key itself is ASCII.
-    return parse_der(_unarmored(text.decode("latin-1").removeprefix("\xef\xbb\xbf")))
+    return parse_der(_extract_der(text.decode("latin-1").removeprefix("\xef\xbb\xbf")))
 
 
 def parse_der(data: bytes) -> KeyFile:
@@ -332,7 +332,7 @@ def _to_file(values: dict[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def _unarmored(text: str) -> bytes:
+def _extract_der(text: str) -> bytes:
     """Finds a key in text form (RFC 7468), also indented or in JSON; returns its DER. Raises KeyFileError."""
     count = text.count(_BEGIN)
     if not count:
@@ -345,7 +345,7 @@ def _unarmored(text: str) -> bytes:
     if not text[text.index(_BEGIN) + len(_BEGIN) + len(body) :].startswith(_END):
         raise KeyFileError(f"{_BEGIN} is not followed by {_END}; {_DAMAGED}")
     if "\\" in body:
-        body = re.sub(_ESCAPE, _unescaped, body)
+        body = re.sub(_ESCAPE, _unescape, body)
     if ":" in body:
         raise KeyFileError(f"the PEM block has headers, so this is not a TPM key; {_CREATE_ONE}")
     for white in _WHITE:
@@ -363,7 +363,7 @@ _ESCAPE = r"\\+(?:([nrt])|u00([0-9a-fA-F]{2})|(/))"
 """An escaped character of PEM in a JSON or shell string, escaped once or several times."""
 
 
-def _unescaped(found: re.Match[str]) -> str:
+def _unescape(found: re.Match[str]) -> str:
     white, code, slash = found.groups()
     return "\n" if white else chr(int(code, 16)) if code else slash
 

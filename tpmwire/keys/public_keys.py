@@ -41,19 +41,19 @@ def read_public_key(data: bytes) -> Found:
     Raises KeyFileError, whose message names the likely type of other data.
     """
     if b"-----BEGIN" in data:
-        return _of_pem(data)
-    for decoded in chain(_of_text(data), (data,)):
+        return _parse_pem(data)
+    for decoded in chain(_decode_text(data), (data,)):
         if b"-----BEGIN" in decoded:
-            return _of_pem(decoded)
-        if found := _of_binary(decoded):
+            return _parse_pem(decoded)
+        if found := _parse_binary(decoded):
             return found
     raise KeyFileError(f"not a public key: this looks like {_looks_like(data)}; expected {FORMS}")
 
 
-def _of_binary(data: bytes) -> Found | None:
+def _parse_binary(data: bytes) -> Found | None:
     """Returns the public key in DER or a TPM structure; None for any other data."""
     if data[:1] == b"\x30":
-        return _of_der(data)
+        return _parse_der(data)
     sized = len(data) > 2 and int.from_bytes(data[:2], "big") == len(data) - 2
     try:
         return Found(public=TPMT_PUBLIC.parse(data[2:] if sized else data))
@@ -61,7 +61,7 @@ def _of_binary(data: bytes) -> Found | None:
         return None
 
 
-def _of_der(data: bytes) -> Found | None:
+def _parse_der(data: bytes) -> Found | None:
     try:
         return Found(key=parse_public_key_der(data))
     except DecodeError:
@@ -73,7 +73,7 @@ def _of_der(data: bytes) -> Found | None:
     return Found(key=key, certificate=_pem("CERTIFICATE", certificate))
 
 
-def _of_text(data: bytes) -> Iterator[bytes]:
+def _decode_text(data: bytes) -> Iterator[bytes]:
     """Yields the text decoded as hex, then as base64, for each encoding that is valid."""
     text = b"".join(data.split())
     digits = text.removeprefix(b"0x").replace(b":", b"")
@@ -95,11 +95,11 @@ _OTHERS = {
 }
 
 
-def _of_pem(data: bytes) -> Found:
+def _parse_pem(data: bytes) -> Found:
     text = data.decode("latin-1").replace("\\r", "\n").replace("\\n", "\n").replace("\\/", "/")
     blocks = [(label, _der(label, body)) for label, body in _BLOCK.findall(text)]
-    keys = list({found for label, der in blocks if label in _KEYS and (found := _of_der(der))})
-    certificates = [found for label, der in blocks if label in _CERTIFICATES and (found := _of_der(der))]
+    keys = list({found for label, der in blocks if label in _KEYS and (found := _parse_der(der))})
+    certificates = [found for label, der in blocks if label in _CERTIFICATES and (found := _parse_der(der))]
     if len(keys) > 1:
         raise KeyFileError(f"the text contains {len(keys)} public keys; give only one (gcloud: use --format=json)")
     if not keys and not certificates:

@@ -73,7 +73,7 @@ class PolicySigned(
         Raises PolicyError, TpmError.
         """
         self._check()
-        handle = _loaded(tpm, self)
+        handle = _load_signer(tpm, self)
         try:
             tpm.execute(policies.PolicySigned(handle, session, b"", b"", self.policy_ref, 0, self.signature))
         finally:
@@ -101,7 +101,7 @@ class PolicyAuthorize(
         """Makes the TPM verify the signature over the session's policyDigest. Raises PolicyError, TpmError."""
         self._check()
         approved = tpm.execute(policies.PolicyGetDigest(session)).policy_digest
-        handle = _loaded(tpm, self)
+        handle = _load_signer(tpm, self)
         try:
             ticket = tpm.execute(VerifySignature(handle, self.signed_digest(approved), self.signature)).validation
             name = name_of(self.key_sign)
@@ -110,7 +110,7 @@ class PolicyAuthorize(
             tpm.flush(handle)
 
 
-def _loaded(tpm: "Tpm", statement: _Approved) -> int:
+def _load_signer(tpm: "Tpm", statement: _Approved) -> int:
     """Loads the signing key into the owner hierarchy, because tickets of the null hierarchy prove nothing."""
     response = tpm.execute(LoadExternal(None, statement.key_sign, TPM_RH.OWNER))
     tpm.trust_name(response.object_handle, name_of(statement.key_sign))

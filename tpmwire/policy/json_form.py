@@ -133,7 +133,7 @@ def _from_json(wire: Any, value: Any) -> Any:
         case YesNo():
             return value
         case Number():
-            return _named(wire, value)
+            return _parse_number(wire, value)
         case SizedRecord():
             return wire.parse(bytes.fromhex(value))
         case Sized():
@@ -160,7 +160,7 @@ def _number(wire: Number, value: int) -> int | str:
     return int(value) if wire.size < 4 else f"0x{value:08x}"
 
 
-def _named(wire: Number, value: Any) -> int:
+def _parse_number(wire: Number, value: Any) -> int:
     if issubclass(wire.kind, OpenEnum):
         plain = str(value).removeprefix("TPM2_")
         if plain in wire.kind.__members__:

@@ -29,7 +29,7 @@ def parse_pcrs(text: str) -> tuple[TPMS_PCR_SELECTION, ...]:
         prefix, colon, listed = part.rpartition(":")
         bank = _BANKS.get(prefix.strip().lower() if colon else "sha256")
         if bank is None:
-            raise PolicyError(f"unknown PCR bank {_quoted(prefix)}; expected one of {', '.join(_BANKS)}")
+            raise PolicyError(f"unknown PCR bank {_quote(prefix)}; expected one of {', '.join(_BANKS)}")
         if any(selection.hash == bank for selection in selections):
             raise PolicyError(f"bank {bank_name(bank)} is named twice; list its PCRs together, such as 7,23")
         bits = 0
@@ -43,7 +43,7 @@ def parse_pcr_values(
     text: str,
 ) -> tuple[tuple[TPMS_PCR_SELECTION, ...], dict[tuple[TPM_ALG, int], bytes]]:
     """Returns the selection and the values of a list of PCRs: `sha256:7=HEX,23`. Raises PolicyError."""
-    selection = parse_pcrs("+".join(_without_values(part) for part in text.split("+")))
+    selection = parse_pcrs("+".join(_remove_values(part) for part in text.split("+")))
     values: dict[tuple[TPM_ALG, int], bytes] = {}
     for chosen, part in zip(selection, text.split("+"), strict=True):
         for item in part.rpartition(":")[2].split(","):
@@ -53,7 +53,7 @@ def parse_pcr_values(
             try:
                 value = bytes.fromhex(digits.strip())
             except ValueError:
-                raise PolicyError(f"invalid PCR value {_quoted(digits)}; expected hex") from None
+                raise PolicyError(f"invalid PCR value {_quote(digits)}; expected hex") from None
             if len(value) != digest_size(chosen.hash):
                 raise PolicyError(
                     f"PCR {number.strip()} in bank {bank_name(chosen.hash)}: expected {digest_size(chosen.hash)} "
@@ -63,21 +63,21 @@ def parse_pcr_values(
     return selection, values
 
 
-def _without_values(part: str) -> str:
+def _remove_values(part: str) -> str:
     bank, colon, listed = part.rpartition(":")
     return bank + colon + ",".join(item.partition("=")[0] for item in listed.split(","))
 
 
 def _pcr_number(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= 4):
-        raise PolicyError(f"invalid PCR {_quoted(text)}; use e.g. 7,23 or sha256:7,23")
+        raise PolicyError(f"invalid PCR {_quote(text)}; use e.g. 7,23 or sha256:7,23")
     number = int(text)
     if number >= PCR_COUNT:
         raise PolicyError(f"invalid PCR {number}; expected 0 to {PCR_COUNT - 1}")
     return number
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     """Returns the user's text in quotes, shortened for a message."""
     return repr(text if len(text) <= 40 else text[:37] + "...")
 

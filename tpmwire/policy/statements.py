@@ -42,7 +42,7 @@ class _HasDigest(Protocol):
     def digest(self, alg: TPM_ALG) -> bytes: ...
 
 
-def _sized(data: bytes) -> bytes:
+def _add_size(data: bytes) -> bytes:
     return len(data).to_bytes(2, "big") + data
 
 
@@ -91,7 +91,7 @@ class PolicyPCR(
 
         The other form is openssl_tpm2_engine's: the selection, then the digest without its size.
         """
-        turned = [_sized(data[-size:]) + data[:-size] for size in _DIGEST_SIZES if size < len(data)]
+        turned = [_add_size(data[-size:]) + data[:-size] for size in _DIGEST_SIZES if size < len(data)]
         return (data, *turned)
 
     @classmethod
@@ -187,7 +187,7 @@ class PolicySecret(
         if int.from_bytes(data[:2], "big") in range(1, 0x43):
             data = bytes(4) + data
         end = 6 + int.from_bytes(data[4:6], "big")
-        return (data, data[:end] + _sized(data[end:]))
+        return (data, data[:end] + _add_size(data[end:]))
 
     @classmethod
     def expand_json(cls, fields: dict[str, Any], alg: TPM_ALG) -> dict[str, Any]:

@@ -97,7 +97,7 @@ class DescriptorTransport(Transport):
             except BlockingIOError:
                 self._wait(select.POLLOUT, deadline)
             except OSError as error:
-                self._failed("send to", error)
+                self._raise_error("send to", error)
         self.sent += len(command)
         self.commands += 1
 
@@ -159,7 +159,7 @@ class DescriptorTransport(Transport):
             except BlockingIOError:
                 continue
             except OSError as error:
-                self._failed("read from", error)
+                self._raise_error("read from", error)
             if not data:
                 got = f" after {len(self._buffer)} bytes of a response" if self._buffer else " without a response"
                 raise TransportClosedError(f"{self.path} closed the connection{got}; is the TPM still running?")
@@ -177,7 +177,7 @@ class DescriptorTransport(Transport):
         poll.register(self._fd, event)
         return bool(poll.poll(max(1, int(seconds * 1000))))
 
-    def _failed(self, action: str, error: OSError) -> NoReturn:
+    def _raise_error(self, action: str, error: OSError) -> NoReturn:
         if error.errno in (errno.EPIPE, errno.ECONNRESET):
             raise TransportClosedError(f"{self.path} closed the connection; is the TPM still running?") from error
         raise TransportError(f"cannot {action} {self.path}: {error.strerror}") from error

@@ -24,7 +24,7 @@ class DeviceTransport(DescriptorTransport):
     close_waits = True
 
     def __init__(self, path: str, timeout: float) -> None:
-        super().__init__(_opened(path, time.monotonic() + timeout), path, timeout)
+        super().__init__(_open_device(path, time.monotonic() + timeout), path, timeout)
         # Matches the kernel's device names (drivers/char/tpm/tpm-chip.c); the path may be a link to such a device.
         self.close_flushes = self.swaps = os.path.basename(os.path.realpath(path)).startswith("tpmrm")
         self._epoll = select.epoll()
@@ -54,14 +54,14 @@ class DeviceTransport(DescriptorTransport):
         return event == select.POLLIN and bool(self._epoll.poll(seconds))
 
 
-def _opened(path: str, deadline: float) -> int:
+def _open_device(path: str, deadline: float) -> int:
     while True:
         try:
             fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
             break
         except OSError as error:
             if error.errno != errno.EBUSY:
-                raise TransportError(_explained(path, error)) from error
+                raise TransportError(_explain_error(path, error)) from error
             if time.monotonic() >= deadline:
                 raise DeviceBusyError(
                     f"{path} is in use by another process: /dev/tpm0 supports one user at a time; "
@@ -74,7 +74,7 @@ def _opened(path: str, deadline: float) -> int:
     return fd
 
 
-def _explained(path: str, error: OSError) -> str:
+def _explain_error(path: str, error: OSError) -> str:
     if error.errno == errno.ENOENT:
         return f"{path} does not exist; enable the TPM 2.0 in the firmware, or choose a TPM with --tpm-path"
     if error.errno in (errno.EACCES, errno.EPERM):

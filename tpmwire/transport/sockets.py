@@ -20,7 +20,7 @@ class SwtpmTransport(DescriptorTransport):
     hint = "swtpm serves one client at a time: is another client connected?"
 
     def __init__(self, address: str | tuple[str, int], path: str, timeout: float) -> None:
-        super().__init__(_connected(address, path, timeout), path, timeout)
+        super().__init__(_open_connection(address, path, timeout), path, timeout)
 
 
 class MssimTransport(DescriptorTransport):
@@ -29,7 +29,7 @@ class MssimTransport(DescriptorTransport):
     hint = "the simulator serves one client at a time: is another client connected?"
 
     def __init__(self, address: tuple[str, int], path: str, timeout: float) -> None:
-        super().__init__(_connected(address, path, timeout), path, timeout)
+        super().__init__(_open_connection(address, path, timeout), path, timeout)
 
     def _framed(self, command: bytes) -> bytes:
         locality = b"\0"
@@ -61,7 +61,7 @@ class MssimTransport(DescriptorTransport):
         super().close()
 
 
-def _connected(address: str | tuple[str, int], path: str, timeout: float) -> int:
+def _open_connection(address: str | tuple[str, int], path: str, timeout: float) -> int:
     try:
         if isinstance(address, str):
             connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

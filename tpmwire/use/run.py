@@ -265,7 +265,7 @@ class Run:
 
         private = self.import_wrapped(file, parent, auth) if file.is_importable else file.private
         command = Load(parent, private, file.public)
-        loaded = self.tpm.execute(command, *self._encrypted(self._authorize_parent(auth)))
+        loaded = self.tpm.execute(command, *self._add_encryption(self._authorize_parent(auth)))
         # The parameter is not secret, but the TPM decrypted it and verified its integrity, so the session's cipher
         # is right.
         self._cipher_checked = True
@@ -280,10 +280,10 @@ class Run:
         command = Import(parent, inner.reveal(), file.public, file.private, file.encrypted_seed, cipher)
         uses = self._authorize_parent(auth)
         if inner:
-            uses = self._encrypted(uses)
+            uses = self._add_encryption(uses)
         return self.tpm.execute(command, *uses).out_private
 
-    def _encrypted(self, uses: tuple[Password | Use, ...]) -> tuple[Password | Use, ...]:
+    def _add_encryption(self, uses: tuple[Password | Use, ...]) -> tuple[Password | Use, ...]:
         """Returns the authorizations; if the key is protected, they also encrypt the command's first parameter."""
         session = self.companion or self.session
         if not self.key.protected or session is None:

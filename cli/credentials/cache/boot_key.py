@@ -38,10 +38,10 @@ class BootKey(HmacKey):
         salt = self._cached_salt()
         if salt is not None:
             try:
-                return [self._told(tpm, message, salt) for message in messages]
+                return [self._derive(tpm, message, salt) for message in messages]
             except TpmError:
                 pass  # The cached handle is empty, or holds a different key: search again.
-        return [self._told(tpm, message, None) for message in messages]
+        return [self._derive(tpm, message, None) for message in messages]
 
     def _cached_salt(self) -> Loaded | None:
         """Returns the persistent key to which the AWS key's sessions are salted, from the cache, or None."""
@@ -52,7 +52,7 @@ class BootKey(HmacKey):
         fits = self.pin is None or self.pin.name == name
         return Loaded(kept.salt_handle, name, kept.salt_public) if fits else None
 
-    def _told(self, tpm: Tpm, message: bytes, salt: Loaded | None) -> bytes:
+    def _derive(self, tpm: Tpm, message: bytes, salt: Loaded | None) -> bytes:
         template = templates.hmac_key(with_auth=False)
         template = template.replace(
             object_attributes=template.object_attributes | TPMA_OBJECT.SENSITIVE_DATA_ORIGIN,

@@ -57,7 +57,7 @@ def cached(settings: RunSettings, key_id: str, ask: "Callable[[Signer], Credenti
         store = CacheFile(place(), use.hex()[:32])
     except UnfitError as error:
         _note(f"not used: {error}")
-        return _asked(keys, key_id, use, ask, None, None)
+        return _ask_and_store(keys, key_id, use, ask, None, None)
     try:
         return _from(store, keys, key_id, use, ask)
     finally:
@@ -81,7 +81,7 @@ def _from(
                 _note(f"another run has waited for AWS for {patience:.0f} seconds; no longer waiting for it")
         except UnfitError as error:
             _note(f"not used: {error}")
-            return _asked(keys, key_id, use, ask, None, None)
+            return _ask_and_store(keys, key_id, use, ask, None, None)
         from sigv4.errors import SigV4Error  # noqa: PLC0415 - cached credentials need nothing of the network
         from sigv4.times import timestamp  # noqa: PLC0415 - likewise
 
@@ -91,21 +91,21 @@ def _from(
             today = later is not None and later != unfit and later.day == timestamp(time.time())[:8]
             held = _open(keys, later, use) if later and today else None
             try:
-                return _asked(keys, key_id, use, ask, held, store)
+                return _ask_and_store(keys, key_id, use, ask, held, store)
             except SigV4Error as error:
                 # Raised before the TPM is used again, so that a wrong password counts as one failed attempt.
-                if not _passing(error):
+                if not _is_temporary(error):
                     raise
                 last = None if later == unfit else held or _last(keys, later, use)
-                if last is None or not _until_later(last.credentials, error):
+                if last is None or not _may_use_cached(last.credentials, error):
                     raise
                 return last.credentials
     # The lock is released before this, because other runs wait for it.
     held = _open(keys, later, use)
-    return _asked(keys, key_id, use, ask, None, store) if held is None else held.credentials
+    return _ask_and_store(keys, key_id, use, ask, None, store) if held is None else held.credentials
 
 
-def _asked(
+def _ask_and_store(
     keys: Keys,
     key_id: str,
     use: bytes,
@@ -150,7 +150,7 @@ def _last(keys: Keys, clear: ClearPart | None, use: bytes) -> CachedCredentials 
     return _open(keys, clear, use)
 
 
-def _passing(error: Exception) -> bool:
+def _is_temporary(error: Exception) -> bool:
     """Returns whether the error is a temporary failure of the network or AWS, and not a refusal."""
     from sigv4.errors import NetworkError, ResponseError, StsError  # noqa: PLC0415 - for a failed request only
     from sigv4.retry import RetryPolicy  # noqa: PLC0415 - likewise
@@ -160,7 +160,7 @@ def _passing(error: Exception) -> bool:
     )
 
 
-def _until_later(credentials: "Credentials", error: Exception) -> bool:
+def _may_use_cached(credentials: "Credentials", error: Exception) -> bool:
     """Returns whether cached credentials can be used in spite of the failure, and warns if so."""
     left = _end(credentials) - time.time()
     if left < LEAST:

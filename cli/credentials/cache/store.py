@@ -49,7 +49,7 @@ class CacheFile:
     def __init__(self, path: str, name: str) -> None:
         self.path, self.name = path, name
         try:
-            self._directory = self._opened()
+            self._directory = self._open_directory()
         except OSError as error:
             raise UnfitError(f"{path}: {error.strerror}") from error
         found = os.fstat(self._directory)
@@ -61,7 +61,7 @@ class CacheFile:
         """Closes the directory's descriptor."""
         os.close(self._directory)
 
-    def _opened(self) -> int:
+    def _open_directory(self) -> int:
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             return os.open(self.path, flags)
@@ -138,7 +138,7 @@ class CacheFile:
             raise UnfitError(f"{self.path}: {error.strerror}") from error
         _held.add(descriptor)
         try:
-            yield _locked(descriptor, patience)
+            yield _try_lock(descriptor, patience)
         finally:
             _held.discard(descriptor)
             os.close(descriptor)
@@ -152,7 +152,7 @@ class CacheFile:
         return descriptor
 
 
-def _locked(descriptor: int, patience: float) -> bool:
+def _try_lock(descriptor: int, patience: float) -> bool:
     deadline = time.monotonic() + patience
     while True:
         try:
@@ -171,10 +171,10 @@ _held: set[int] = set()
 """Descriptors of locks."""
 
 
-def _let_go() -> None:
+def _close_locks() -> None:
     """Closes the descriptors of locks in a forked child, so that the locks end with this process."""
     while _held:
         os.close(_held.pop())
 
 
-os.register_at_fork(after_in_child=_let_go)
+os.register_at_fork(after_in_child=_close_locks)

@@ -141,7 +141,7 @@ def target_hash(fields: Mapping[str, Any]) -> str:
 
 def inputs_of(fields: Mapping[str, Any], order: WrapOrder) -> Inputs:
     """Returns the inputs for a host: its own secret, password and policy, or the defaults. Raises UsageError."""
-    own = _own(fields)
+    own = _select_own_fields(fields)
     secret, auth, use = order.secret, order.auth, order.use
     if "secret" in own:
         secret = hmac_key_of(own["secret"].encode())
@@ -169,7 +169,7 @@ def _fingerprint(secret: Secret, said: list[object]) -> str:
     return hmac.digest(secret.reveal(), json.dumps(said).encode(), "sha256")[:16].hex()
 
 
-def _own(fields: Mapping[str, Any]) -> dict[str, str]:
+def _select_own_fields(fields: Mapping[str, Any]) -> dict[str, str]:
     """Returns the host's fields that override the fleet's values (`_OWN`), as text.
 
     Raises UsageError for an empty or misspelled field.
@@ -215,7 +215,7 @@ def _use_of(policy: str) -> KeyUse:
 def wrap_for_target(target: Target, inputs: Inputs, trust: "Trust | None") -> "KeyFile":
     """Returns the key file for one target. Raises UsageError, TpmwireError."""
     if trust is not None:
-        _certified(target, trust)
+        _check_certificate(target, trust)
     try:
         return wrap_hmac_key(inputs.secret, target.public, target.parent, auth=inputs.auth, policy=inputs.policy)
     except SessionError as error:
@@ -223,7 +223,7 @@ def wrap_for_target(target: Target, inputs: Inputs, trust: "Trust | None") -> "K
         raise UsageError(f"the public key of {target.host} cannot be used: {error}") from error
 
 
-def _certified(target: Target, trust: "Trust") -> None:
+def _check_certificate(target: Target, trust: "Trust") -> None:
     """Raises UsageError unless a trusted CA has certified the target's key."""
     if target.certificate is None:
         raise UsageError(

@@ -86,7 +86,7 @@ class Curve:
 
     def _add(self, one: _Projective, other: _Projective) -> _Projective:
         (x1, y1, z1), (x2, y2, z2), p = one, other, self.p
-        return self._combined(
+        return self._combine(
             x1 * x2 % p,
             y1 * y2 % p,
             z1 * z2 % p,
@@ -97,9 +97,9 @@ class Curve:
 
     def _double(self, one: _Projective) -> _Projective:
         (x, y, z), p = one, self.p
-        return self._combined(x * x % p, y * y % p, z * z % p, 2 * x * y % p, 2 * y * z % p, 2 * x * z % p)
+        return self._combine(x * x % p, y * y % p, z * z % p, 2 * x * y % p, 2 * y * z % p, 2 * x * z % p)
 
-    def _combined(self, xx: int, yy: int, zz: int, xy: int, yz: int, xz: int) -> _Projective:
+    def _combine(self, xx: int, yy: int, zz: int, xy: int, yz: int, xz: int) -> _Projective:
         p, b = self.p, self.b
         w = 3 * ((b * zz - xz) % p)
         v = 3 * ((b * xz - xx - 3 * zz) % p)
