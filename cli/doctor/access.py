@@ -109,7 +109,7 @@ def _permission_step(found: os.stat_result, group: str) -> str:
     if found.st_gid == 0:
         return "install tpm-udev (Fedora: tpm2-tss), which gives the device to the group tss"
     if not found.st_mode & 0o060:
-        return "let the group read and write it (udev rule of tpm-udev)"
+        return "give the group read and write permission (udev rule of tpm-udev)"
     if user in _members(found.st_gid):
         return f"the user {user} was added to the group {group} after this login; log out and in again"
     return f"run `sudo usermod -aG {group} {user}`, then log out and in again"
@@ -148,7 +148,7 @@ def check_response(machine: Machine) -> Iterator[Finding]:
         manufacturer = machine.description["manufacturer"]
     except DeviceBusyError:
         holders = " and ".join(find_holders(path or "")) or "a process of another user (run doctor as root)"
-        yield Finding.error(f"{path} is in use by {holders}", "end it, or use /dev/tpmrm0 (--tpm-path)")
+        yield Finding.error(f"{path} is in use by {holders}", "end that process, or use /dev/tpmrm0 (--tpm-path)")
     except TpmwireError as error:
         machine.mark_failed()
         yield Finding.failure(explain_error(error)[1], "check --tpm-path, and that the TPM is running")

@@ -27,7 +27,7 @@ __all__ = ["check_pcrs"]
 
 @register
 def check_pcrs(machine: Machine) -> Iterator[Finding]:
-    """The PCR values of this boot are those in the policy of each profile's key."""
+    """The PCR values of this boot match the policy of each profile's key."""
     return examine_profiles(machine, _pcrs)
 
 
@@ -70,8 +70,8 @@ def _now(tpm: Tpm, alg: TPM_ALG, selection: tuple[TPMS_PCR_SELECTION, ...]) -> P
 def _fits(selections: Sequence[tuple[TPMS_PCR_SELECTION, ...]], fitting: bool) -> Finding:
     names = " or ".join(dict.fromkeys(map(format_pcrs, selections)))
     if fitting:
-        return Finding.ok(f"the values of {names} are those in the key's policy")
+        return Finding.ok(f"the values of {names} match the key's policy")
     return Finding.error(
-        f"the values of {names} are not those in the key's policy",
+        f"the values of {names} do not match the key's policy",
         "import the key again for the current values (`tpmwire policy --help` has other ways)",
     )

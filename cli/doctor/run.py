@@ -56,4 +56,6 @@ def _findings(each: Check, machine: Machine) -> Iterator[Finding]:
     except NoTpmError:
         raise
     except Exception as error:  # noqa: BLE001 - a check must not hide the results of the others
-        yield Finding.failure(f"the check failed: {explain_error(error)[1]}", "correct it, then run doctor again")
+        yield Finding.failure(
+            f"the check failed: {explain_error(error)[1]}", "correct the cause, then run doctor again"
+        )

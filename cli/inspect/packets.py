@@ -86,7 +86,7 @@ class _Blocks:
         if len(octets) < size and (octets or not at_boundary):
             raise UsageError(
                 f"{self._name}: the capture is truncated: expected {size} bytes, got {len(octets)}; "
-                "only what comes before is explained"
+                "only the messages before that are explained"
             )
         return octets
 

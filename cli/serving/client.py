@@ -153,7 +153,8 @@ def _refusal(path: str, status: bytes, body: bytes) -> _FetchError:
     if status == b"404" or not isinstance(found, dict) or not isinstance(found.get("Message"), str):
         said = status.decode("ascii", "replace")
         return _FetchError(
-            _NO_ANSWER, f"{path}: HTTP status {said}: not a socket of `tpmwire serve --process`; choose another"
+            _NO_ANSWER,
+            f"{path}: HTTP status {said}: not a socket of `tpmwire serve --process`; choose another socket",
         )
     code = found.get("ExitCode")
     text = " ".join(found["Message"].split())[:2000]

@@ -158,7 +158,7 @@ def test_values_of_pcrs(home: Path, tool: Tool, tmp_path: Path) -> None:
     assert [each["text"].partition(":")[0] for each in before] == [f"profile p{number}" for number in range(6)]
     assert {each["status"] for each in after} == {"error"}
     (text, *_) = texts(after, "error")
-    assert text.startswith("profile p0: the values of sha256:23 are not those in the key's policy; import the")
+    assert text.startswith("profile p0: the values of sha256:23 do not match the key's policy; import the")
 
 
 def test_a_profile_with_a_tpm_of_its_own(chip: Machine, home: Path, tool: Tool, tmp_path: Path) -> None:
