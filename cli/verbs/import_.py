@@ -1,4 +1,4 @@
-"""Imports an AWS secret access key into the TPM, as an HMAC key that never leaves it.
+"""Imports an AWS secret access key into the TPM as an HMAC key that cannot be read back.
 
   printf %s "$SECRET" | tpmwire import --persistent-handle 0x81010002
   tpmwire import --from-profile default --persistent-handle 0x81010002
@@ -7,14 +7,14 @@
       --aws-access-key-id AKIA...
 
 The secret comes from standard input, from a prompt on a terminal, or from a profile of ~/.aws/credentials. The TPM
-creates a key from "AWS4" and the secret, and the key is tested before it is stored. It cannot leave the TPM,
-except with --duplicable-to. --persistent-handle stores the key in the TPM, which is fastest but has room for few
-keys. --out writes a file that only this TPM can use. On standard output is a profile for ~/.aws/config or, with
-`--out -`, the key file.
+creates a key from "AWS4" and the secret, and the key is tested before it is stored. The key never leaves this
+TPM, except with --duplicable-to. --persistent-handle stores the key in the TPM: runs are fastest, but a TPM has
+room for few keys. --out writes a file that only this TPM can use. Standard output is a profile for ~/.aws/config
+or, with `--out -`, the key file.
 
 --sigv4a-out or --sigv4a-handle also creates the P-256 key of SigV4A, which AWS derives from access key id and
-secret, for requests to several regions (S3's multi-region access points). It gets the HMAC key's password and
-PCRs.
+secret, for requests to several regions (S3's multi-region access points). The SigV4A key has the same password
+and PCRs as the HMAC key.
 
 With --pcrs the key works only while these PCRs keep their current values. A password also protects the key: after
 a few wrong passwords, the TPM's dictionary attack protection locks all such keys for a while.
