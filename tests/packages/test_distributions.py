@@ -1,4 +1,4 @@
-"""The recipes of distributions: filled, then built or checked with the tools that Debian has for them."""
+"""Recipes of distributions, built or checked by the tools that Debian has for them."""
 
 import os
 import re
@@ -23,7 +23,7 @@ UNIT = "usr/lib/systemd/system/tpmwire.service"
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory with the recipes of this version."""
+    """Directory with the recipes of this version and its checksums."""
     folder = tmp_path_factory.mktemp("recipes")
     for name, text in recipes.fill(recipes.values_of(__version__, SOURCE, SINGLE)).items():
         (folder / name).parent.mkdir(exist_ok=True)
@@ -51,7 +51,7 @@ def check_files(root: Path) -> None:
     """Fails unless the programs run from a directory that a package was unpacked into."""
     for name in ("tpmwire", "aws-tpm-process-credential"):
         program = root / "usr" / "bin" / name
-        if (root / "usr" / "share" / "tpmwire").exists():  # not at their place
+        if (root / "usr" / "share" / "tpmwire").exists():  # the modules, which are not in /usr/share here
             text = program.read_text()
             assert text.startswith("#!/usr/bin/python3 -I\n")
             text = text.replace("/usr/bin/python3", sys.executable)
