@@ -57,14 +57,14 @@ BEGIN, END = "<!-- python -m tests.bench.start --readme -->", "<!-- end -->"
 """The marks around the table in README.md."""
 
 LIMITS = {
-    (FILE, WARM): (CONSTRUCT, 1.6),
-    (FILE, WARM_CLEAR): (CONSTRUCT, 1.6),
-    (FILE, COLD): (TLS, 2.0),
-    (FILE, COLD_CLEAR): (TLS, 2.0),
-    (PACKAGE, WARM): (CONSTRUCT, 1.6),
-    (PACKAGE, WARM_CLEAR): (CONSTRUCT, 1.6),
-    (PACKAGE, COLD): (TLS, 2.0),
-    (PACKAGE, COLD_CLEAR): (TLS, 2.0),
+    (FILE, WARM): (CONSTRUCT, 1.3),
+    (FILE, WARM_CLEAR): (CONSTRUCT, 1.3),
+    (FILE, COLD): (TLS, 1.3),
+    (FILE, COLD_CLEAR): (TLS, 1.3),
+    (PACKAGE, WARM): (CONSTRUCT, 1.3),
+    (PACKAGE, WARM_CLEAR): (CONSTRUCT, 1.3),
+    (PACKAGE, COLD): (TLS, 1.3),
+    (PACKAGE, COLD_CLEAR): (TLS, 1.3),
 }
 """What no run of ours can do without, and how many times its CPU time a run takes at most."""
 
