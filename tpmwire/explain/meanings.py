@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from enum import IntEnum, IntFlag
+from functools import lru_cache
 from typing import Any
 
 from ..record import Record
@@ -84,11 +85,13 @@ def value_words(wire: Any, type_name: str, value: Any) -> str:
     if isinstance(wire, YesNo):
         return {0: "no", 1: "yes"}.get(int(value), f"{value}: not a valid TPMI_YES_NO")
     if isinstance(wire, Number):
-        return _number(wire.kind, type_name, int(value))
+        kind: Any = wire.kind  # a class is hashable, which type checkers do not know of subclasses of int
+        return _number(kind, type_name, int(value))
     return f"{len(value)} bytes"
 
 
-def _number(kind: type[int], type_name: str, value: int) -> str:
+@lru_cache(4096)
+def _number(kind: Any, type_name: str, value: int) -> str:
     if kind is TPMA_NV:
         of_type = TPM_NT(value >> 4 & 0xF)
         return f"{TPMA_NV(value & ~0xF0).described()}, TPM_NT_{of_type.name}"

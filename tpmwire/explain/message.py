@@ -10,6 +10,7 @@ from ..spec.command import Command, command_class, role_of
 from ..spec.constants import TPM_CC, TPM_ST, TPMA_SESSION
 from ..spec.structures import TPMS_AUTH_COMMAND, TPMS_AUTH_RESPONSE
 from ..wire import HEADER_SIZE, CommandMessage, first_parameter, parse_command, parse_response
+from ..wires import wire_of
 from .meanings import command_name
 from .names import field_name, purpose
 from .tree import Node
@@ -138,5 +139,6 @@ def _authorizations(walk: Walk, kind: type[Record], size: int) -> int:
 @cache
 def _areas(kind: type[Record]) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
     """Returns the fields of the handle area and those of the parameter area."""
-    fields = kind.fields()
-    return [f for f in fields if role_of(f[1])], [f for f in fields if not role_of(f[1])]
+    fields = [(name, wire_of(annotation), bool(role_of(annotation))) for name, annotation in kind.fields()]
+    handles = [(name, wire) for name, wire, is_handle in fields if is_handle]
+    return handles, [(name, wire) for name, wire, is_handle in fields if not is_handle]

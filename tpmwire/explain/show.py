@@ -99,22 +99,23 @@ def as_json(node: Node, *, secrets: bool = True) -> dict[str, Any]:
 
     Without `secrets`, secret fields have no octets and no children; nor has a node around other nodes octets.
     """
-    plain: dict[str, Any] = {"name": node.name, "offset": node.offset, "size": node.size}
-    if not secrets:
-        if node.secret:
-            return plain | {"type": node.type, "secret": True}
-        if node.children:
-            return plain | _attributes(node, secrets)
-    plain["octets"] = node.octets.hex()
-    return plain | _attributes(node, secrets)
-
-
-def _attributes(node: Node, secrets: bool) -> dict[str, Any]:
-    plain: dict[str, Any] = {}
-    for name in ("type", "text", "spec", "secret", "error"):
-        if getattr(node, name):
-            plain[name] = getattr(node, name)
-    for name in ("children", "beside"):
-        if nodes := getattr(node, name):
-            plain[name] = [as_json(child, secrets=secrets) for child in nodes]
+    plain: dict[str, Any] = {"name": node.name, "offset": node.offset, "size": len(node.octets)}
+    if node.secret and not secrets:
+        return plain | {"type": node.type, "secret": True}
+    if secrets or not node.children:
+        plain["octets"] = node.octets.hex()
+    if node.type:
+        plain["type"] = node.type
+    if node.text:
+        plain["text"] = node.text
+    if node.spec:
+        plain["spec"] = node.spec
+    if node.secret:
+        plain["secret"] = True
+    if node.error:
+        plain["error"] = node.error
+    if node.children:
+        plain["children"] = [as_json(child, secrets=secrets) for child in node.children]
+    if node.beside:
+        plain["beside"] = [as_json(child, secrets=secrets) for child in node.beside]
     return plain

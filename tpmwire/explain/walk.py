@@ -230,7 +230,7 @@ class Walk:
 
 @cache
 def _all_fields(record: type[Record]) -> list[tuple[str, Any]]:
-    return record.fields()
+    return [(name, wire_of(annotation)) for name, annotation in record.fields()]
 
 
 @cache

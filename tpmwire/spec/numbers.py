@@ -1,6 +1,7 @@
 """Named numbers: open enumerations and attribute words. Both preserve unknown values."""
 
 from enum import KEEP, IntEnum, IntFlag
+from functools import lru_cache
 from typing import Any, Self
 
 
@@ -45,12 +46,18 @@ class Attributes(IntFlag, boundary=KEEP):
 
     def described(self) -> str:
         """Returns the names of the set bits in the standard's spelling, joined by `|`; unnamed bits as hex."""
-        names, rest = [], int(self)
-        for flag in type(self):
-            if flag.value & self == flag.value:
-                names.append(_spelled(flag.name or ""))
-                rest &= ~flag.value
-        return "|".join([*names, *([f"0x{rest:x}"] if rest else [])]) or "0"
+        return _described(type(self), int(self))
+
+
+@lru_cache(1024)
+def _described(kind: type[Attributes], value: int) -> str:
+    names, rest = [], value
+    for flag in kind:
+        bits = int(flag)
+        if value & bits == bits:
+            names.append(_spelled(flag.name or ""))
+            rest &= ~bits
+    return "|".join([*names, *([f"0x{rest:x}"] if rest else [])]) or "0"
 
 
 def _spelled(name: str) -> str:
