@@ -5,6 +5,7 @@ credential providers".
 """
 
 import os
+import shlex
 
 from sigv4.config import Profile
 
@@ -59,7 +60,9 @@ def check_overrides(profile: "Profile", *, force: bool, but: tuple[str, ...] = (
     if not names:
         return
     hint = (
-        f"`tpmwire enroll --profile {profile.name}` replaces them" if set(names) & set(_STATIC) else "remove them"
+        f"`tpmwire enroll --profile {shlex.quote(profile.name)}` replaces them"
+        if set(names) & set(_STATIC)
+        else "remove them"
     )
     text = (
         f"{profile} has {_SETTINGS[names[0]]} ({', '.join(names)}), which AWS programs use before its "

@@ -50,7 +50,7 @@ def _file_of(path: str) -> str | None:
     """Returns the device file or socket in a --tpm-path, or None for a network port."""
     for scheme in ("device:", "swtpm:path="):
         if path.startswith(scheme):
-            return path.removeprefix(scheme)
+            return path.removeprefix(scheme) or None
     if path.startswith(("swtpm:", "mssim:")) or (":" in path and "/" not in path):
         return None
     return path
@@ -96,6 +96,8 @@ def check_permission(machine: Machine) -> Iterator[Finding]:
         yield Finding.error(
             f"no permission to open {path} ({mode}, group {group})", _permission_step(found, group)
         )
+    elif stat.S_ISCHR(found.st_mode) and not os.path.basename(os.path.realpath(path)).startswith("tpm"):
+        return  # not a TPM, such as /dev/null, which everybody may open
     elif found.st_mode & 0o006 and stat.S_ISCHR(found.st_mode):
         yield Finding.warning(
             f"every user can open {path} ({mode})", f"run chmod o= {path}, and correct the udev rule that opens it"

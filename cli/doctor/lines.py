@@ -1,6 +1,7 @@
 """Checks that AWS programs can run, and will use, the profiles that run aws-tpm-process-credential."""
 
 import os
+import shlex
 import stat
 from collections.abc import Iterator
 
@@ -170,7 +171,9 @@ def check_precedence(machine: Machine) -> Iterator[Finding]:
             keys = any(name.startswith("aws_") for name in overrides)
             yield Finding.error(
                 f"{profile} also has {', '.join(overrides)}, which AWS programs use before its credential_process",
-                f"run `tpmwire enroll --profile {profile.name} --remove-plaintext`" if keys else "remove it",
+                f"run `tpmwire enroll --profile {shlex.quote(profile.name)} --remove-plaintext`"
+                if keys
+                else "remove it",
             )
         elif not names:
             used.append(profile.name)
@@ -196,7 +199,7 @@ def check_plaintext_keys(machine: Machine) -> Iterator[Finding]:
             found += 1
             yield Finding.warning(
                 f"profile {name} has the plaintext key {key.key_id} in {key.path}",
-                f"run `tpmwire enroll --profile {name}`",
+                f"run `tpmwire enroll --profile {shlex.quote(name)}`",
             )
     if not found:
         yield Finding.ok("no long-term key is in plaintext")

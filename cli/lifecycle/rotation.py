@@ -1,6 +1,7 @@
 """Finds a rotation's old and new key in the profile and the saved state, and a location for the new key."""
 
 import os
+import shlex
 from typing import NamedTuple
 
 from sigv4.config import load_config
@@ -114,7 +115,7 @@ def begin_rotation(profile: str, place: Place) -> State:
     check_place(place, command)
     for path, section, removable in sections_with(command.key_id):
         hint = (
-            f"remove it with `tpmwire enroll --profile {removable} --remove-plaintext`"
+            f"remove it with `tpmwire enroll --profile {shlex.quote(removable)} --remove-plaintext`"
             if removable
             else "remove it from the file"
         )

@@ -78,7 +78,11 @@ def guarded(program: str, work: Callable[[], int]) -> int:
         try:
             protect_memory()
             with _signals_interrupt():
-                code = work()
+                try:
+                    code = work()
+                except SystemExit:  # of --help; argparse ignores an error in writing it
+                    _flush_stdout()
+                    raise
                 _flush_stdout()
                 return code
         except BrokenPipeError:
@@ -107,15 +111,8 @@ def _prefix_warnings(program: str) -> Iterator[None]:
 
 
 def _flush_stdout() -> None:
-    if sys.stdout is None:  # closed by the parent process
-        return
-    try:
+    if sys.stdout is not None:  # None if the parent process closed it
         sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        error.filename = "stdout"
-        raise
 
 
 def _give_up_stdout() -> None:

@@ -65,6 +65,10 @@ class Parser(argparse.ArgumentParser):
         self.epilog = epilog(self, columns() - 2)
         return super().format_help()
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if (stream := file or sys.stderr) is not None:
+            stream.write(message)  # argparse would ignore an error
+
     def error(self, message: str) -> NoReturn:
         hint = ""
         if found := re.match(r"unrecognized arguments: .*?(--?[^\s=]+)", message):

@@ -43,9 +43,23 @@ class _Screen(io.TextIOWrapper):
     """A text stream that writes printable text only."""
 
     def write(self, text: str) -> int:
-        if text.replace("\n", "").isprintable():
+        if not text.replace("\n", "").isprintable():
+            text = "\n".join(printable(line, "\t") for line in text.split("\n"))
+        try:
             return super().write(text)
-        return super().write("\n".join(printable(line, "\t") for line in text.split("\n")))
+        except OSError as error:
+            raise self._named(error) from None
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError as error:
+            raise self._named(error) from None
+
+    def _named(self, error: OSError) -> OSError:
+        """Returns the error with the stream's name for a file name, as messages show it."""
+        error.filename = error.filename or str(self.name).strip("<>")
+        return error
 
 
 def _screen(stream: TextIO) -> TextIO:

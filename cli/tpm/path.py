@@ -106,7 +106,7 @@ def lasting_path(option: str | None) -> str | None:
 def absolute_tpm_path(path: str) -> str:
     """Returns the --tpm-path with an absolute path, for a program that runs in a different directory."""
     for start in ("device:", "swtpm:path="):
-        if path.startswith(start):
+        if path.startswith(start) and path != start:
             return start + os.path.abspath(path.removeprefix(start))
     return os.path.abspath(path) if os.path.exists(path) else path
 

@@ -17,6 +17,7 @@ import json
 from ..doctor.machine import Machine
 from ..doctor.run import Result, run_checks
 from ..terminal.options import TpmSettings, add_tpm_options
+from ..terminal.streams import printable
 
 __all__ = ["Settings", "configure", "print_result", "run"]
 
@@ -54,4 +55,5 @@ def run(args: Settings) -> int:
 def print_result(result: Result) -> None:
     """Prints a result on one line."""
     step = f"; {result.step}" if result.step else ""
-    print(f"{result.status:8} {result.check}: {result.text}{step}", flush=True)
+    # A text may quote a path or a variable, which may have a line end.
+    print(printable(f"{result.status:8} {result.check}: {result.text}{step}"), flush=True)

@@ -56,6 +56,22 @@ def test_what_the_kernel_knows_of_a_missing_device(
     assert says in found.text
 
 
+def test_a_path_with_a_line_end_is_shown_on_one_line(tool: Tool) -> None:
+    ran = tool("doctor", "--tpm-path", "/nonexistent/a\nok       b")
+    assert "error    device: /nonexistent/a\\nok       b (--tpm-path) does not exist" in ran.out
+
+
+def test_an_empty_path_of_a_socket_is_refused(tool: Tool) -> None:
+    found = findings(tool, "--tpm-path", "swtpm:path=")
+    assert texts(found["response"], "error")[0].startswith("'swtpm:path=' is not the path of a TPM")
+
+
+def test_permissions_of_a_device_that_is_not_a_tpm_are_not_changed(tool: Tool) -> None:
+    found = findings(tool, "--tpm-path", "/dev/null")
+    assert "permission" not in found
+    assert texts(found["response"], "error")[0].startswith("/dev/null is not a TPM")
+
+
 @pytest.mark.parametrize("kind", ["file", "broken link", "directory"])
 def test_a_path_that_is_not_a_device(tmp_path: Path, tool: Tool, kind: str) -> None:
     path = tmp_path / "tpm"
@@ -95,9 +111,12 @@ def test_a_user_outside_the_group_is_told_which_group(crowd: People) -> None:
 
 
 def test_a_device_for_everybody_is_a_warning(tmp_path: Path) -> None:
-    (found,) = check_permission(Machine("/dev/null"))
+    path = tmp_path / "tpm0"
+    os.mknod(path, stat.S_IFCHR | 0o600, os.stat("/dev/null").st_rdev)
+    path.chmod(0o666)
+    (found,) = check_permission(Machine(str(path)))
     assert found.status == "warning"
-    assert "every user can open /dev/null (crw-rw-rw-)" in found.text
+    assert f"every user can open {path} (crw-rw-rw-)" in found.text
 
 
 def test_the_process_that_has_a_file_open_is_named(tmp_path: Path) -> None:

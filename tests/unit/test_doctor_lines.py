@@ -235,3 +235,10 @@ def test_a_program_of_a_server_that_is_not_found(home: Home, tool: Tool) -> None
 def test_named_pipes_in_place_of_files_end_the_check(home: Home, tool: Tool) -> None:
     os.mkfifo(home.directory / ".aws" / "config")
     assert len(texts(examined(tool)["profiles"], "error")) == 1
+
+
+def test_commands_to_run_quote_the_names_of_profiles(home: Home, tool: Tool) -> None:
+    home.config("")
+    home.credentials(f"[a b; reboot]\n{PLAIN}")
+    (text,) = texts(findings(tool)["plaintext-keys"], "warning")
+    assert text.endswith("run `tpmwire enroll --profile 'a b; reboot'`")

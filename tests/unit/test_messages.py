@@ -86,6 +86,25 @@ def test_what_the_locale_has_no_character_for_is_shown_by_its_number(monkeypatch
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        *(["import", "--help"], ["--help"], ["completion", "bash"]),
+        *(["doctor", "--tpm-path", "/nonexistent"], ["decode", "80010000000c000001440000"]),
+    ],
+)
+def test_output_that_cannot_be_written_is_an_error_of_stdout(tmp_path: Path, words: list[str]) -> None:
+    with open("/dev/full", "wb") as full:
+        ran = subprocess.run(
+            [write_program(tmp_path, TOOLBOX), *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert (ran.returncode, ran.stderr) == (1, b"tpmwire: stdout: No space left on device\n")
+
+
+@pytest.mark.parametrize(
     ("work", "says"),
     [
         ("raise KeyError('the secret')", "internal error: KeyError in <string>, line 4; please report it"),
