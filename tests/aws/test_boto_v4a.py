@@ -158,7 +158,7 @@ def test_a_refusal_is_the_clients_error(world: World) -> None:
 
 
 def test_only_sessions_whose_key_is_held_are_added_to(world: World) -> None:
-    with pytest.raises(RequestError, match=r"of sigv4\.boto\.session"):
+    with pytest.raises(RequestError, match=r"with sigv4\.boto\.session"):
         add_sigv4a(world.plain(), HeldSignature(world.relay))
     without = session(HeldKey(world.relay), world.sts.access_key_id, region_name="eu-central-1")
     with pytest.raises(UnsupportedSignatureVersionError):
