@@ -1,8 +1,8 @@
 """Compiles modules for the Python that runs this file. tools/zipapp.py starts it once for each Python.
 
 Reads groups of (module, file, source) from stdin. Writes the magic number and each group's bytecode to stdout.
-Both are marshaled. The bytecode has no docstrings of functions, and construct's has none of classes either: no
-program prints them.
+Both are marshaled. The bytecode has only the docstrings that a program prints: those of modules and classes in
+PRINTED.
 """
 
 import ast
@@ -11,32 +11,39 @@ import sys
 from importlib.util import MAGIC_NUMBER
 from types import CodeType
 
+PRINTED = ("cli.verbs.", "tpmwire.policy.", "tpmwire.spec.")
+
 
 class Trimmer(ast.NodeTransformer):
-    """Removes the docstrings of functions, and with `classes` those of classes. Line numbers do not change."""
+    """Removes the docstrings of functions, and unless `printed` all others. Line numbers do not change."""
 
-    def __init__(self, *, classes: bool) -> None:
-        self._classes = classes
+    def __init__(self, *, printed: bool) -> None:
+        self._printed = printed
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         """Removes the docstring of a function, and those in it."""
         return self._trimmed(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        """Removes the docstrings in a class, and perhaps its own."""
-        return self._trimmed(node) if self._classes else self.generic_visit(node)
+        """Removes the docstrings in a class, and its own unless it is printed."""
+        return self.generic_visit(node) if self._printed else self._trimmed(node)
 
-    def _trimmed(self, node: ast.FunctionDef | ast.ClassDef) -> ast.AST:
+    def visit_Module(self, node: ast.Module) -> ast.AST:
+        """Removes the docstrings in a module, and its own unless it is printed."""
+        return self.generic_visit(node) if self._printed else self._trimmed(node)
+
+    def _trimmed(self, node: ast.FunctionDef | ast.ClassDef | ast.Module) -> ast.AST:
         self.generic_visit(node)
         if ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:] or [ast.copy_location(ast.Pass(), node)]
+            rest = node.body[1:]
+            node.body = rest or ([] if isinstance(node, ast.Module) else [ast.copy_location(ast.Pass(), node)])
         return node
 
 
 def compiled(module: str, file: str, source: bytes) -> CodeType:
     """Returns the code of a module as Python compiles it from the single file, without some docstrings."""
     tree = ast.parse(source, file)
-    Trimmer(classes=module.partition(".")[0] == "construct").visit(tree)
+    Trimmer(printed=f"{module}.".startswith(PRINTED)).visit(tree)
     return compile(tree, f"tpmwire.pyz/{file}", "exec", dont_inherit=True)
 
 

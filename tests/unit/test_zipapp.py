@@ -10,11 +10,12 @@ import zlib
 from collections.abc import Callable
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tools.zipapp import PACKAGES, members, pythons
-from tools.zipapp_bytecode import compiled
+from tools.zipapp_bytecode import PRINTED, compiled
 from tools.zipapp_modules import FIRST, OMITTED, ROOTS, group_modules
 
 ROOT = Path(__file__).parents[2]
@@ -82,8 +83,8 @@ def test_source_date_epoch_dates_every_member(tmp_path: Path) -> None:
 def test_it_is_small_with_bytecode_for_each_supported_python(pyz: Path) -> None:
     with zipfile.ZipFile(pyz) as archive:
         sizes = [info.compress_size for info in archive.infolist() if info.filename.startswith("bytecode/")]
-    # This machine may have one Python only: the others' bytecode is as large, that of 3.14 a tenth larger.
-    largest = max(sizes) * (1 if "cpython-314" in bytecode_of(pyz) else 1.1)
+    # This machine may have one Python only: the others' bytecode is as large, that of 3.14 is a ninth larger.
+    largest = max(sizes) * (1 if "cpython-314" in bytecode_of(pyz) else 1.11)
     assert pyz.stat().st_size - sum(sizes) + 3 * max(sizes) + largest < LIMIT
 
 
@@ -246,20 +247,41 @@ def test_docstrings_that_programs_print_stay() -> None:
     source = b'"""A module."""\nclass C:\n    """A class."""\n    def f(self):\n        """A function."""\n'
     for module, expected in (
         ("tpmwire.spec", ("A module.", "A class.", None)),
-        ("construct", ("A module.", None, None)),
+        ("cli.verbs.list", ("A module.", "A class.", None)),
+        ("construct.core", (None, None, None)),
+        ("sigv4.http", (None, None, None)),
     ):
-        names: dict[str, object] = {}
+        names: dict[str, Any] = {}
         exec(compiled(module, "f.py", source), names)
         kind = names["C"]
-        assert (names["__doc__"], kind.__doc__, kind.f.__doc__) == expected  # type: ignore[attr-defined]
+        assert (names.get("__doc__"), kind.__doc__, kind.f.__doc__) == expected
+
+
+def test_docstrings_are_printed_of_these_packages_only() -> None:
+    """A new use of __doc__ may need another package in PRINTED (tools/zipapp_bytecode.py)."""
+    paths = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    assert {path.relative_to(ROOT).as_posix() for path in paths if "__doc__" in path.read_text()} == {
+        "cli/toolbox.py",  # a verb's module
+        "cli/doctor/registry.py",  # a check, of a module without bytecode
+        "cli/tpm/verbose.py",  # a command
+        "cli/verbs/show.py",  # a policy statement
+        "tpmwire/explain/names.py",  # a command or a structure
+    }
+    assert PRINTED == ("cli.verbs.", "tpmwire.policy.", "tpmwire.spec.")
+    assert not [name for group in group_modules(modules_of(members())) for name in group if "doctor" in name]
+
+
+def modules_of(files: dict[str, bytes]) -> dict[str, str]:
+    """Sources by the name of their module."""
+    return {
+        name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): content.decode()
+        for name, content in files.items()
+        if name.endswith(".py")
+    }
 
 
 def test_roots_of_bytecode_are_modules() -> None:
-    sources = {
-        name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): content.decode()
-        for name, content in members().items()
-        if name.endswith(".py")
-    }
+    sources = modules_of(members())
     roots = [root for roots, _ in ROOTS for root in roots.split()]
     assert {root for root in (*FIRST, *OMITTED, *roots) if root not in sources} == set()
     groups = group_modules(sources)
