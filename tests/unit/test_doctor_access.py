@@ -63,7 +63,7 @@ def test_a_path_with_a_line_end_is_shown_on_one_line(tool: Tool) -> None:
 
 def test_an_empty_path_of_a_socket_is_refused(tool: Tool) -> None:
     found = findings(tool, "--tpm-path", "swtpm:path=")
-    assert texts(found["response"], "error")[0].startswith("'swtpm:path=' is not the path of a TPM")
+    assert texts(found["response"], "error")[0].startswith("'swtpm:path=' is not a valid TPM address")
 
 
 def test_permissions_of_a_device_that_is_not_a_tpm_are_not_changed(tool: Tool) -> None:
