@@ -28,6 +28,8 @@ def check_device(machine: Machine) -> Iterator[Finding]:
         yield Finding.failure(str(machine.path_error), f"correct {machine.path_source}")
     elif path is None:
         yield Finding.ok(f"{machine.tpm_path} {source} is a TPM simulator on a network port")
+    elif (reason := _obstacle(path)) is not None:
+        yield Finding.error(f"cannot reach {path} {source}: {reason}", "check the permissions of its directory")
     elif not os.path.lexists(path):
         yield _missing(path, machine.path_source)
     elif not os.path.exists(path):
@@ -44,6 +46,17 @@ def check_device(machine: Machine) -> Iterator[Finding]:
         yield Finding.ok(f"{path} {source} is the socket of a TPM simulator")
     else:
         yield Finding.error(f"{path} {source} is not a device and not a socket", "choose a TPM with --tpm-path")
+
+
+def _obstacle(path: str) -> str | None:
+    """Returns why this user cannot see whether the file exists, such as `Permission denied`; else None."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        return error.strerror
+    return None
 
 
 def _file_of(path: str) -> str | None:

@@ -15,6 +15,7 @@ __all__ = ["EXIT_CODES", "Interrupted", "UsageError", "explain_error", "guarded"
 EXIT_CODES = {
     "UsageError": (2, "usage: an option, a value or a file is not valid; nothing was sent"),
     "RequestError": (2, ""),
+    "EncodeError": (2, ""),
     "TransportError": (3, "the TPM is not available: no device, no permission, busy, or no response in time"),
     "MissingDeviceError": (3, ""),
     "WireError": (3, ""),

@@ -93,7 +93,12 @@ class Enrolment(NamedTuple):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     parser.add_argument(
-        "--profile", action=Once, default="default", metavar="NAME", help="profile to enroll (default: default)"
+        "--profile",
+        action=Once,
+        type=filled,
+        default="default",
+        metavar="NAME",
+        help="profile to enroll (default: default)",
     )
     place = parser.add_mutually_exclusive_group()
     place.add_argument(

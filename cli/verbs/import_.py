@@ -140,6 +140,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--write-profile",
         action=Once,
+        type=filled,
         metavar="NAME",
         help="write a profile to ~/.aws/config that pins the key and a salt key of this TPM",
     )

@@ -54,7 +54,7 @@ from ..lifecycle.rotation import (
 )
 from ..lifecycle.state import State, rotation_lock
 from ..terminal.messages import UsageError, note
-from ..terminal.options import Once
+from ..terminal.options import Once, filled
 from ..terminal.progress import activity
 from ..terminal.prompts import check_agreed
 from ..tpm.options import OwnerSettings, add_auth_options
@@ -83,7 +83,12 @@ class Settings(OwnerSettings, Sigv4aSettings):
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's options."""
     parser.add_argument(
-        "--profile", action=Once, default="default", metavar="NAME", help="profile to rotate (default: default)"
+        "--profile",
+        action=Once,
+        type=filled,
+        default="default",
+        metavar="NAME",
+        help="profile to rotate (default: default)",
     )
     parser.add_argument("--resume", action="store_true", help="resume an interrupted rotation")
     parser.add_argument(

@@ -152,6 +152,12 @@ def test_under_a_persistent_parent(swtpm: Swtpm, tool: Tool, tmp_path: Path) -> 
     assert tool(*base, stdin=SECRET).code == 4
 
 
+def test_a_key_that_cannot_be_a_parent_is_an_error_of_the_user(swtpm: Swtpm, tool: Tool) -> None:
+    tool("import", "--persistent-handle", HANDLE, "--tpm-path", swtpm.path, stdin=SECRET)
+    ran = tool("import", "--parent", HANDLE, "--out", "-", "--tpm-path", swtpm.path, stdin=SECRET)
+    assert (ran.code, ran.out, "is not a decryption key; use a storage" in ran.err) == (2, "", True)
+
+
 def test_no_secret_crosses_the_bus(
     swtpm: Swtpm, tool: Tool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -157,3 +157,12 @@ def test_an_empty_value_is_a_mistake(words: list[str]) -> None:
 
 def test_as_in_go_an_empty_value_is_none() -> None:
     assert run_parser().parse_go_style(["-credential-file", "", "-aws-region", "x"]).credential_file == ""
+
+
+@pytest.mark.parametrize(
+    "words", [["import", "--out=k.pem", "--write-profile="], ["enroll", "--profile="], ["rotate", "--profile", ""]]
+)
+def test_an_empty_name_of_a_profile_is_refused(tool: Tool, words: list[str]) -> None:
+    """An unset shell variable must not select the default profile, or no profile."""
+    ran = tool(*words)
+    assert (ran.code, "the value is empty; give a value, or remove the option" in ran.err) == (2, True)

@@ -86,6 +86,19 @@ def test_a_path_that_is_not_a_device(tmp_path: Path, tool: Tool, kind: str) -> N
     assert "skipped" in found
 
 
+def test_a_directory_that_the_user_cannot_enter_is_not_a_missing_tpm(crowd: People) -> None:
+    if not crowd.separate:
+        pytest.skip("only root can be another user")
+    closed = crowd.directory / "closed"
+    closed.mkdir(mode=0o700)
+    done = crowd.person(of_group=False).run(TOOLBOX, "doctor", "--tpm-path", closed / "socket")
+    text = (
+        f"error    device: cannot reach {closed}/socket (--tpm-path): Permission denied; check the permissions of"
+    )
+    assert text in done.stdout
+    assert "does not exist" not in done.stdout.splitlines()[0]
+
+
 def test_a_user_outside_the_group_is_told_which_group(crowd: People) -> None:
     if not crowd.separate:
         pytest.skip("only root can be another user")
