@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Sequence
 
 from sigv4.config import Profile
+from sigv4.files import open_input
 
 from .finding import Finding
 
@@ -58,8 +59,11 @@ def _find_fault(profile: Profile, word: str) -> Finding | None:
 
 def _interpreter(path: str) -> str | None:
     """Returns the interpreter that a script's first line names if the interpreter is missing, else None."""
-    with open(path, "rb") as file:
-        line = file.readline(300)
+    try:
+        with open_input(path) as file:
+            line = file.readline(300)
+    except OSError:  # a program may be executable without being readable
+        return None
     if not line.startswith(b"#!") or not (words := line[2:].split()):
         return None
     name = os.fsdecode(words[0])
