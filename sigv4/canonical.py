@@ -54,7 +54,7 @@ _NEVER_SIGNED = frozenset(
 class Rules:
     """The signing rules of a service.
 
-    Each flag that is True has this effect. `normalize_path` resolves "." and ".." segments and repeated slashes.
+    Effects of the flags that are True: `normalize_path` resolves "." and ".." segments and repeated slashes.
     `encode_path` percent-encodes the path, as sent, a second time. `hash_header` adds and signs
     X-Amz-Content-SHA256. `presign_unsigned` omits the body from presigned URLs' signatures. `may_be_unsigned`
     allows unsigned bodies over HTTPS, and `never_signed` omits all bodies. `sign_token` includes the session

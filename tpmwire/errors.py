@@ -48,7 +48,7 @@ class EncodeError(WireError):
         self.path = path
 
     def within(self, name: str) -> "EncodeError":
-        """Returns a copy of the error, with the field's path from the enclosing structure."""
+        """Returns a copy of the error whose path begins with `name`, the enclosing field or structure."""
         return EncodeError(self.reason, (name, *self.path))
 
     def __str__(self) -> str:
@@ -70,9 +70,9 @@ class DecodeError(WireError):
         self.path = path
 
     def within(self, name: str, base: int = 0) -> "DecodeError":
-        """Returns a copy of the error, with path and offset in the enclosing structure.
+        """Returns a copy of the error whose path begins with `name`, the enclosing field or structure.
 
-        The structure starts `base` bytes earlier.
+        Its offset counts from the start of the enclosing structure, which is `base` bytes earlier.
         """
         return DecodeError(self.reason, self.offset + base, self.left, (name, *self.path) if name else self.path)
 

@@ -144,7 +144,8 @@ class Exchange(Generic[R]):
         expected = TPM_ST.SESSIONS if self._authorizations else TPM_ST.NO_SESSIONS
         if tag != expected:
             raise SessionError(
-                f"invalid response tag: expected {expected!r}, got {tag!r}: its sessions are missing"
+                f"invalid response tag: expected {expected!r}, got {tag!r}; "
+                "the response was modified in transit, or the TPM is faulty"
             )
         handles = read_handles(self._response, stream)
         size = int.from_bytes(stream.read(4), "big") if self._authorizations else len(data) - stream.tell()

@@ -232,7 +232,7 @@ class Declared(Wire, Declaration):
         return self.label
 
     def wire(self) -> Any:
-        """Returns the wire form."""
+        """Returns the construct that parses and builds values of this type."""
         return self._wire
 
     def parse(self, data: bytes, **contextkw: Any) -> Any:

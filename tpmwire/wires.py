@@ -413,7 +413,7 @@ class Declaration:
     """Base class of declarations: a record, or a named type of the standard such as TPM2B_DIGEST."""
 
     def wire(self) -> Any:
-        """Returns the wire form."""
+        """Returns the construct that parses and builds values of this type."""
         raise NotImplementedError
 
 

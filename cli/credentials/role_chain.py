@@ -57,8 +57,8 @@ def process_words(text: str, profile: str = "the profile") -> tuple[list[str], l
         )
     if at is None:
         raise UsageError(
-            f"the credential_process of {profile} does not run {PROGRAM} directly, without a script or shell "
-            "(`tpmwire import --write-profile` writes such a line)"
+            f"the credential_process of {profile} must run {PROGRAM} directly, not through a script or a shell; "
+            "`tpmwire import --write-profile` writes such a profile"
         )
     return words[: at + 1], words[at + 1 :]
 

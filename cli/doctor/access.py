@@ -99,7 +99,7 @@ def _first_line(path: str) -> str:
 
 @register
 def check_permission(machine: Machine) -> Iterator[Finding]:
-    """This user may open the device: by its group, which is usually tss, and by groups of this login."""
+    """This user may open the device: the user is in its group (usually tss), and was when this login began."""
     path = _file_of(machine.tpm_path)
     if not path or not os.path.exists(path):
         return

@@ -240,7 +240,7 @@ def add_request_options(parser: argparse.ArgumentParser) -> None:
         "--header",
         action="append",
         metavar="LINE",
-        help="header 'Name: value', or @FILE with one header per line; signed as AWS signs it; repeatable",
+        help="header 'Name: value', or @FILE with one header per line; signed unless SigV4 omits it; repeatable",
     )
     parser.add_argument(
         "--service",

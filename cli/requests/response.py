@@ -55,12 +55,10 @@ class Output:
         self._temporary: str | None = None
         self._kept = b""
         self.refused = False
-        if self._path is not None and (
-            os.path.isdir(self._path) or not os.path.isdir(os.path.dirname(self._path) or ".")
-        ):
-            raise UsageError(
-                f"{self._path!r} is not a regular file in an existing directory; give another path with -o"
-            )
+        if self._path is not None and os.path.isdir(self._path):
+            raise UsageError(f"-o {self._path!r} is a directory; give the path of a file")
+        if self._path is not None and not os.path.isdir(directory := os.path.dirname(self._path) or "."):
+            raise UsageError(f"-o {self._path!r}: the directory {directory!r} does not exist; create it first")
 
     def __enter__(self) -> "Output":
         return self

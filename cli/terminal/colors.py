@@ -41,9 +41,9 @@ def add_color_option(parser: argparse._ActionsContainer) -> None:
 
 
 def printer(choice: str, *, secrets: bool = True, stream: TextIO | None = None) -> Callable[[Node], None]:
-    """Returns a function that prints a tree, in colors if the value of --color and the rule above say so.
+    """Returns a function that prints a tree, in colors if `choice` (--color), environment and stream allow it.
 
-    `stream` is standard output by default. Raises UsageError.
+    `stream` is standard output by default. Raises UsageError for --color always without rich.
     """
     show = _print_colored if _wants_color(choice, stream) else _print_plain
     return lambda tree: show(tree, secrets, stream or sys.stdout)

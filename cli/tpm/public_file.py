@@ -31,14 +31,19 @@ def read_public_file(path: str, pinned: bytes | None, where: int | str | None) -
 def _match_key(path: str, key: PublicKey, pinned: bytes | None, where: int | str | None) -> TPMT_PUBLIC:
     made = {name: into_template(key, place.template()) for name, place in WELL_KNOWN.items()}
     fitting = {name: public for name, public in made.items() if public is not None}
-    if pinned is not None:
-        fitting = {name: public for name, public in fitting.items() if name_of(public) == pinned}
-    elif isinstance(where, str):
-        fitting = {name: public for name, public in fitting.items() if name == where}
     if not fitting:
         raise UsageError(
-            f"{path}: the public key does not match any endorsement or storage key of the TCG's profiles"
+            f"{path}: no template of the TCG's endorsement and storage keys has this type of key; "
+            "give a file with the key's public area (TPM2B_PUBLIC)"
         )
+    if pinned is not None:
+        fitting = {name: public for name, public in fitting.items() if name_of(public) == pinned}
+        if not fitting:
+            raise UsageError(f"{path}: the Name of the public key is not {pinned.hex()}; correct one of them")
+    elif isinstance(where, str):
+        fitting = {name: public for name, public in fitting.items() if name == where}
+        if not fitting:
+            raise UsageError(f"{path}: the public key is not of the type {where}; correct @{where}, or the file")
     if len(set(fitting.values())) > 1:
         raise UsageError(
             f"{path}: the public key matches several kinds of keys ({', '.join(fitting)}); give its Name with "

@@ -167,7 +167,7 @@ def _show_json(path: str) -> int:
 
 
 def _plain(policy: Policy | Either) -> Any:
-    """Returns a policy as --json FILE has it. Raises PolicyError."""
+    """Returns a policy as the JSON value that --json FILE reads. Raises PolicyError."""
     return json.loads(to_json(policy))
 
 

@@ -336,13 +336,13 @@ REFUSED = {
     ),
     "a shell around it": (
         f"[profile a]\ncredential_process = sh -c '{CREDENTIAL_PROCESS} -x'\n",
-        "without a script or",
+        "not through a script or a shell",
     ),
     "variables": (
         f"[profile a]\ncredential_process = env TPM_KEY_AUTH=made-up-password {CREDENTIAL_PROCESS} --x\n",
         "profile a sets TPM_KEY_AUTH, which --profile ignores",
     ),
-    "another's process": ("[profile a]\ncredential_process = other --x\n", "does not run"),
+    "another's process": ("[profile a]\ncredential_process = other --x\n", "must run"),
     "quotes that do not end": ("[profile a]\ncredential_process = 'x\n", "is not a valid command line"),
     "a program's wrong option": (f"[profile a]\ncredential_process = {CREDENTIAL_PROCESS} --wrong=1\n", "--wrong"),
     "a role of nobody": (

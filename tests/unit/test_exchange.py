@@ -167,7 +167,7 @@ FORGED: dict[str, tuple[Forged, str]] = {
     ),
     "no sessions": (
         lambda _sent: ResponseMessage(0, TPM_CC.HMAC, HMAC.Response(RESULT[2:])).build(),
-        "its sessions are missing",
+        "invalid response tag",
     ),
 }
 

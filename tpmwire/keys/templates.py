@@ -88,22 +88,34 @@ def rsa_parent_of(parent: int, public: TPMT_PUBLIC) -> bool | None:
 
 
 def srk_ecc() -> TPMT_PUBLIC:
-    """Returns the P-256 storage root key (TCG TPM v2.0 Provisioning Guidance, §7.5.1), usually at 0x81000001."""
+    """Returns the template of the P-256 storage root key (TCG TPM v2.0 Provisioning Guidance, §7.5.1).
+
+    The key is usually at 0x81000001.
+    """
     return _ecc(_STORAGE, b"", 32)
 
 
 def srk_rsa() -> TPMT_PUBLIC:
-    """Returns the RSA 2048 storage root key (TCG TPM v2.0 Provisioning Guidance, §7.5.1), often at 0x81000001."""
+    """Returns the template of the RSA 2048 storage root key (TCG TPM v2.0 Provisioning Guidance, §7.5.1).
+
+    The key is often at 0x81000001.
+    """
     return _rsa(_STORAGE, b"", 256)
 
 
 def ek_rsa() -> TPMT_PUBLIC:
-    """Returns the RSA 2048 endorsement key (TCG EK Credential Profile, template L-1), usually at 0x81010001."""
+    """Returns the template of the RSA 2048 endorsement key (TCG EK Credential Profile, template L-1).
+
+    The key is usually at 0x81010001.
+    """
     return _rsa(_ENDORSEMENT, _EK_POLICY, 256)
 
 
 def ek_ecc() -> TPMT_PUBLIC:
-    """Returns the P-256 endorsement key (TCG EK Credential Profile, template L-2), usually at 0x81010002."""
+    """Returns the template of the P-256 endorsement key (TCG EK Credential Profile, template L-2).
+
+    The key is usually at 0x81010002.
+    """
     return _ecc(_ENDORSEMENT, _EK_POLICY, 32)
 
 

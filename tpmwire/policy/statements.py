@@ -172,15 +172,17 @@ class PolicySecret(
         """
         if handle >> 24 not in (TPM_HT.PERMANENT, TPM_HT.PCR):
             raise PolicyError(
-                f"the Name of 0x{handle:08x} is not its handle; read its public area and give the Name"
+                f"handle 0x{handle:08x}: the Name is missing; it is the hash of the public area, which "
+                "TPM2_ReadPublic or TPM2_NV_ReadPublic returns"
             )
         return cls(handle, handle.to_bytes(4, "big"), policy_ref)
 
     @classmethod
     def spellings(cls, data: bytes) -> tuple[bytes, ...]:
-        """Returns the bytes in the draft's form, as converted from each known form.
+        """Returns one candidate for each known encoding of `data`, in the encoding of the current TSS2 draft.
 
-        Other forms are the draft's before 2023 (no hint), and tpm2genkey's (policyRef without its size).
+        The others are that of drafts before 2023 (without objectHint) and that of tpm2genkey (policyRef without a
+        size).
         """
         # A Name is never empty and always shorter than 0x43 bytes, so the bytes show whether they begin with a
         # hint.

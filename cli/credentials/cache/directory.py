@@ -15,7 +15,11 @@ _OURS = re.compile(rf"[0-9a-f]{{32}}({re.escape(SUFFIX)})?(\.lock|\.[0-9a-f]+)?"
 
 
 class Entry(NamedTuple):
-    """A cache file. `about` describes its owner; `due` is its renewal time in POSIX seconds (None: unreadable)."""
+    """A cache file.
+
+    `about` describes the credentials: access key ID, role or user, and region. `due` is when they are renewed, in
+    POSIX seconds; None if the file cannot be read.
+    """
 
     name: str
     about: str
