@@ -58,7 +58,7 @@ class Output:
         if self._path is not None and os.path.isdir(self._path):
             raise UsageError(f"-o {self._path!r} is a directory; give the path of a file")
         if self._path is not None and not os.path.isdir(directory := os.path.dirname(self._path) or "."):
-            raise UsageError(f"-o {self._path!r}: the directory {directory!r} does not exist; create it first")
+            raise UsageError(f"-o {self._path!r}: {directory!r} is not an existing directory; create it first")
 
     def __enter__(self) -> "Output":
         return self

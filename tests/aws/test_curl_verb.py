@@ -207,9 +207,12 @@ REFUSED = {
         "Content-Length is derived from",
     ),
     "chunks of its own": (["-H", "Transfer-Encoding: chunked", "https://iam.amazonaws.com/"], "is derived from"),
-    "a directory to write to": (["-o", "/tmp", "https://iam.amazonaws.com/"], "'/tmp' is not a regular file"),
+    "a directory to write to": (["-o", "/tmp", "https://iam.amazonaws.com/"], "'/tmp' is a directory"),
     "a file of no name": (["-o", "", "https://iam.amazonaws.com/"], "expected a value, got an empty one"),
-    "no directory to write in": (["-o", "/dev/null/x", "https://iam.amazonaws.com/"], "in an existing directory"),
+    "no directory to write in": (
+        ["-o", "/dev/null/x", "https://iam.amazonaws.com/"],
+        "'/dev/null' is not an existing directory",
+    ),
     "no service": (["http://localhost/"], "give --service"),
 }
 

@@ -1,6 +1,5 @@
 """The signing verbs by --profile: the key itself, or the role that the profile says."""
 
-import re
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import Request, urlopen
@@ -121,9 +120,4 @@ def test_help_teaches_with_an_example(verb: str, capsys: pytest.CaptureFixture[s
     assert "--tpm-path" in out
     assert max(map(len, out.splitlines())) <= 120
     assert main(["--help"]) == 0
-    listed = dict(
-        re.split("  +", line.strip(), maxsplit=1)
-        for line in capsys.readouterr().out.splitlines()
-        if line[:2] == "  "
-    )
-    assert listed[verb] == VERBS[verb]
+    assert f" {verb} {VERBS[verb]} " in " ".join(capsys.readouterr().out.split())

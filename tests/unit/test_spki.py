@@ -93,7 +93,7 @@ def test_pins(tmp_path: Path) -> None:
         pin_from(None, str(tmp_path / "ecc.pem"))
     with pytest.raises(UsageError, match="not the pinned Name"):
         pin_from("000b" + 64 * "0", str(tmp_path / "tpmt"))
-    with pytest.raises(UsageError, match="does not match any endorsement or storage key"):
+    with pytest.raises(UsageError, match="the Name of the public key is not 000b0000"):
         pin_from("000b" + 64 * "0", str(tmp_path / "ecc.pem"))
     (tmp_path / "bad").write_bytes(b"\0\x01")
     with pytest.raises(UsageError, match="bad: not a public key: this looks like 2 bytes"):
