@@ -1,4 +1,4 @@
-"""The command-line programs, built on tpmwire and sigv4. Importing it reports a Python version that is too old."""
+"""The command-line programs, built on tpmwire and sigv4. Importing the package exits if Python is too old."""
 
 import sys
 

@@ -101,14 +101,14 @@ def run(words: list[str]) -> int:
 
 
 class _Closed(io.TextIOBase):
-    """A replacement for a closed standard output, which raises UsageError."""
+    """A replacement for a closed standard output; each write raises UsageError."""
 
     def write(self, _text: str) -> NoReturn:
         raise UsageError("cannot write the output: standard output is closed; redirect it to a file or program")
 
     @property
     def buffer(self) -> NoReturn:
-        """Raises UsageError, as for text output."""
+        """Raises UsageError, as `write` does."""
         self.write("")
 
 
@@ -137,7 +137,10 @@ def _dispatch(words: list[str]) -> int:
 
 
 def verb_module(verb: str) -> ModuleType:
-    """Imports the module of a verb, which has the verb's name, with a _ added if Python reserves the name."""
+    """Imports and returns the module of a verb.
+
+    The module has the verb's name with underscores, and one more at the end if Python reserves the name.
+    """
     name = verb.replace("-", "_").replace(" ", "_")
     name += "_" if iskeyword(verb) or verb in _TAKEN else ""
     return import_module(f".verbs.{name}", __package__)
@@ -166,7 +169,7 @@ First steps:
 
 
 def _family(family: str, option: str = "") -> int:
-    """Lists the verbs of a family, such as `token`. Raises UsageError unless the user requested help."""
+    """Prints the verbs of a family, such as `token`, if `option` requests help. Raises UsageError otherwise."""
     verbs = {verb: text for verb, text in VERBS.items() if verb.startswith(f"{family} ")}
     kinds = [verb.partition(" ")[2] for verb in verbs]
     if option not in ("-h", "--help"):

@@ -1,4 +1,4 @@
-"""`--format credentials-file`: writes credentials as a profile of ~/.aws/credentials, changing nothing else."""
+"""Writes credentials as a profile of ~/.aws/credentials (`--format credentials-file`); keeps all other text."""
 
 import os
 
@@ -21,7 +21,10 @@ _SETTINGS = {
 
 
 def check(profile: str, *, overwrite: bool) -> None:
-    """Checks, before the TPM is opened, that the credentials file can be changed. Raises UsageError."""
+    """Checks that the profile can be written to the credentials file.
+
+    Called before the TPM is opened. Raises UsageError.
+    """
     section_of(profile)  # rejects a name that cannot be a section's
     path = _path()
     _check_section(profile, read_text(path), overwrite=overwrite)
@@ -53,12 +56,12 @@ def write_credentials(profile: str, credentials: "Credentials", *, overwrite: bo
 
 
 def _path() -> str:
-    """Returns the path of the credentials file, with a symbolic link resolved: the link itself is not replaced."""
+    """Returns the path of the credentials file. A symbolic link is resolved, so that it is not replaced."""
     return os.path.realpath(credentials_path())
 
 
 def _check_section(profile: str, text: str, *, overwrite: bool) -> None:
-    """Raises UsageError if the profile has a long-term key, which would be lost if it were overwritten."""
+    """Raises UsageError if writing the profile would replace a long-term key and `overwrite` is False."""
     if overwrite or not has_section(text, profile):
         return
     if any(get_setting(text, profile, name) for name in ("aws_access_key_id", "aws_secret_access_key")) and not (

@@ -1,8 +1,8 @@
 """Edits settings in ~/.aws/config and ~/.aws/credentials; preserves comments, order and whitespace.
 
-Users edit both files by hand, and a parser's output would lose their comments. The grammar is that of
-configparser, which botocore and the aws command use: indented settings, `name: value`, values on several lines.
-Each edit is checked by parsing the new text with configparser itself.
+Users edit both files by hand, and a parser's output would lose their comments. The grammar is configparser's, as
+in botocore and the aws command: indented settings, `name: value`, values on several lines. Each edit is checked by
+parsing the new text with configparser itself.
 """
 
 import configparser
@@ -35,7 +35,7 @@ _GRAMMAR = configparser.RawConfigParser
 
 @dataclass
 class _Setting:
-    """A setting and the numbers of its lines, without the comments between them."""
+    """A setting: its name in lower case, and the numbers of its lines without comment lines between them."""
 
     name: str
     lines: list[int]
@@ -43,7 +43,7 @@ class _Setting:
 
 @dataclass
 class _Section:
-    """A section: the line of its header, the line after its last one, and its settings in order."""
+    """A section: the number of its header line, the number of the line after its end, and its settings."""
 
     name: str
     start: int
@@ -59,7 +59,7 @@ def config_path() -> str:
 def credentials_path() -> str:
     """Returns the path of ~/.aws/credentials, or AWS_SHARED_CREDENTIALS_FILE.
 
-    Raises the errors of `config_path`.
+    Raises UsageError if there is no home directory.
     """
     return _check_resolved(credentials_file(os.environ), "AWS_SHARED_CREDENTIALS_FILE")
 
@@ -71,7 +71,10 @@ def _check_resolved(path: str, variable: str) -> str:
 
 
 def section_of(profile: str) -> str:
-    """Returns the name of a profile's section in ~/.aws/config; `default` has no prefix. Raises UsageError."""
+    """Returns the name of a profile's section in ~/.aws/config: `profile NAME`, or `default`.
+
+    Raises UsageError if the profile's name is invalid.
+    """
     if not re.fullmatch(r"[\w.@+=/:-]([\w.@+=/: -]*[\w.@+=/:-])?", profile, re.ASCII):
         raise UsageError(
             f"{profile!r} is not a valid profile name; use letters, digits, blanks and . _ - @ + = / :"
@@ -86,7 +89,7 @@ def profile_of(section: str) -> str | None:
 
 
 def _canonical(section: str) -> str:
-    """Returns a section's name in the form of `section_of`."""
+    """Returns a section's name as `section_of` writes it, so that names can be compared."""
     profile = profile_of(section)
     if profile is None or profile == "default":
         return profile or section
@@ -94,12 +97,15 @@ def _canonical(section: str) -> str:
 
 
 def _split_lines(text: str) -> list[str]:
-    """Splits the text into lines with their ends; `str.splitlines` would also split at other characters."""
+    """Splits the text into lines that include their line ends.
+
+    `str.splitlines` would also split at other characters, such as form feeds.
+    """
     return list(io.StringIO(text, newline=""))
 
 
 def _find_sections(lines: list[str]) -> list[_Section]:
-    """Returns the sections, by configparser's rules: a line indented deeper than a setting continues it."""
+    """Returns the sections in order. As in configparser, a line indented deeper than a setting continues it."""
     found: list[_Section] = []
     setting: _Setting | None = None
     depth = 0
@@ -124,7 +130,7 @@ def _find_sections(lines: list[str]) -> list[_Section]:
 
 
 def _find_section(layout: list[_Section], section: str) -> _Section | None:
-    """Returns the section of that name, or None. Raises UsageError if two sections have the name."""
+    """Returns the section named `section`, or None. Raises UsageError if the section occurs more than once."""
     wanted = _canonical(section)
     found = [each for each in layout if _canonical(each.name) == wanted]
     if len(found) > 1:
@@ -138,12 +144,12 @@ def sections(text: str) -> list[str]:
 
 
 def has_section(text: str, section: str) -> bool:
-    """Returns whether the file has the given section."""
+    """Returns whether the text has the given section. Raises UsageError if the section occurs more than once."""
     return _find_section(_find_sections(_split_lines(text)), section) is not None
 
 
 def get_setting(text: str, section: str, name: str) -> str | None:
-    """Returns the value of a setting as AWS's programs read it, or None. Raises UsageError."""
+    """Returns the value of a setting as botocore parses it, or None. Raises UsageError if the text is invalid."""
     if not has_section(text, section):
         return None
     return _parse_text(text, section)[_canonical(section)].get(name)
@@ -207,7 +213,7 @@ def _indent(line: str) -> str:
 
 
 def _check_edit(before: str, after: str, section: str, values: Mapping[str, str | None]) -> str:
-    """Returns `after`. Raises UsageError if it differs from `before` in more than these values of the section."""
+    """Returns `after`. Raises UsageError if the edit changed anything but the settings `values` of the section."""
     wanted, got = _parse_text(before, section), _parse_text(after, section)
     changed = wanted[_canonical(section)]
     for name, value in values.items():

@@ -19,9 +19,9 @@ _PAUSE = 0.02  # seconds
 
 
 def read_text(path: str) -> str:
-    """Returns the text of a file, or "" if it does not exist. Raises UsageError.
+    """Returns the text of a file, or "" if the file does not exist. Raises UsageError if the file cannot be read.
 
-    `edit_file` preserves every byte: line ends of other systems, and comments that are not UTF-8.
+    Line ends and bytes that are not UTF-8 are preserved, so that `edit_file` writes them back unchanged.
     """
     # Checked before the file is opened, since opening a named pipe would block.
     if os.path.exists(path) and not os.path.isfile(path):
@@ -30,14 +30,14 @@ def read_text(path: str) -> str:
 
 
 def read_setting(path: str, section: str, name: str) -> str | None:
-    """Returns the value of a setting as AWS's programs read it, or None. Raises UsageError."""
+    """Returns the value of a setting in a file as botocore parses it, or None. Raises UsageError."""
     with _file_named(path):
         return get_setting(read_text(path), section, name)
 
 
 @contextlib.contextmanager
 def _file_named(path: str) -> Iterator[None]:
-    """Prefixes the UsageErrors of the block with the file's name."""
+    """Context manager that adds the file's path to the message of a UsageError raised in its block."""
     try:
         yield
     except UsageError as error:

@@ -39,7 +39,7 @@ _STATIC = ("aws_access_key_id", "aws_secret_access_key")
 
 
 def kind_of(profile: "Profile") -> str | None:
-    """Returns the kind of the profile's own credentials, such as "a role (role_arn)"; None if it has none."""
+    """Returns the first setting that overrides credential_process, such as "a role (role_arn)", or None."""
     name = next((name for name in _SETTINGS if profile.get(name) is not None), None)
     return None if name is None else f"{_SETTINGS[name]} ({name})"
 
@@ -55,7 +55,10 @@ def find_variables() -> list[str]:
 
 
 def check_overrides(profile: "Profile", *, force: bool, but: tuple[str, ...] = ()) -> None:
-    """Raises UsageError if settings of the profile override a credential_process; with `force`, warns only."""
+    """Raises UsageError if settings of the profile override a credential_process; with `force`, warns only.
+
+    Settings named in `but` are ignored.
+    """
     names = [name for name in find_overrides(profile) if name not in but]
     if not names:
         return
@@ -74,7 +77,10 @@ def check_overrides(profile: "Profile", *, force: bool, but: tuple[str, ...] = (
 
 
 def warn_of_proof(line: str) -> None:
-    """Warns of environment variables that affected the key's test but are not options of the profile's line."""
+    """Prints a note of environment variables that affected the key's test, but are not options of `line`.
+
+    `line` is the credential_process of the new profile.
+    """
     names = {
         "AWS_ENDPOINT_URL_STS": "--endpoint-url",
         "AWS_ENDPOINT_URL": "--endpoint-url",
@@ -89,7 +95,7 @@ def warn_of_proof(line: str) -> None:
 
 
 def warn_of_environment(profile: str) -> None:
-    """Warns of environment variables that make programs use other credentials."""
+    """Warns of environment variables that make AWS programs use credentials other than the profile's."""
     if names := find_variables():
         warn(
             f"this environment sets {', '.join(names)}, which AWS programs use before the profile "

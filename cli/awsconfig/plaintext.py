@@ -33,7 +33,7 @@ def _places(profile: str) -> "Iterator[tuple[str, str]]":
 
 
 def find_plaintext(profile: str) -> Plaintext | None:
-    """Returns the profile's plaintext key, or None. Raises UsageError for half of a key."""
+    """Returns the profile's plaintext key, or None. Raises UsageError if only the id or only the secret is set."""
     for path, section in _places(profile):
         key_id, secret = (read_setting(path, section, name) for name in _SETTINGS)
         if key_id and secret:
@@ -77,7 +77,7 @@ def remove_plaintext(profile: str, key: Plaintext) -> None:
 def _remove_key_lines(section: str, secret: str, removed: list[str], text: str) -> str | None:
     """Returns the text without the section's key, and appends the section to `removed`.
 
-    Returns None for a different key.
+    Returns None if the section's secret differs from `secret`.
     """
     if get_setting(text, section, "aws_secret_access_key") != secret:
         return None
@@ -86,7 +86,7 @@ def _remove_key_lines(section: str, secret: str, removed: list[str], text: str) 
 
 
 def sections_with(key_id: str) -> "Iterator[tuple[str, str, str | None]]":
-    """Yields (file, section, profile or None) for each section of ~/.aws files that has this access key id."""
+    """Yields (file, section, profile or None) for each section of ~/.aws files with the access key id `key_id`."""
     for path, in_config in ((credentials_path(), False), (config_path(), True)):
         for section in sections(read_text(path)):
             if read_setting(path, section, _SETTINGS[0]) == key_id:

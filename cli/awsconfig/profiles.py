@@ -20,10 +20,11 @@ __all__ = [
 
 
 def endpoint_options(region: str | None, profile: Profile | None) -> list[str]:
-    """Returns options that select the STS endpoint of the profile: region, URL, FIPS, dual-stack, CAs.
+    """Returns command-line options that select the profile's STS endpoint: region, URL, FIPS, dual-stack, CAs.
 
-    The environment's region and FIPS setting are included, since the line may run in another environment. Its
-    endpoint URL and CAs are not: they apply to this environment only. Raises RequestError, UsageError.
+    The environment's region and FIPS setting are included, because the options may be used in a different
+    environment. The environment's endpoint URL and CAs are excluded, because they apply to this environment only.
+    Raises RequestError, UsageError.
     """
     found = []
     if region := region or configured_region(os.environ, profile):
@@ -43,13 +44,16 @@ def endpoint_options(region: str | None, profile: Profile | None) -> list[str]:
 
 
 def existing_profile(name: str) -> Profile:
-    """Returns the profile with its settings, or an empty one if it does not exist yet. Raises RequestError."""
+    """Returns the named profile, or one without settings if it does not exist.
+
+    Raises RequestError if AWS config files cannot be read.
+    """
     config = load_config(os.environ)
     return config.profile(name) if name in config else Profile(name, {}, {})
 
 
 def profile_lines(command: str, name: str) -> str:
-    """Returns the lines for ~/.aws/config of a profile with this credential_process."""
+    """Returns the lines for ~/.aws/config of a profile whose credential_process is `command`."""
     return f"[{section_of(name)}]\ncredential_process = {command}"
 
 
@@ -67,7 +71,7 @@ def check_profile(name: str, *, force: bool) -> None:
 
 
 def write_profile(name: str, command: str) -> str:
-    """Writes the profile to ~/.aws/config, changes nothing else, and returns the file's path."""
+    """Sets the profile's credential_process in ~/.aws/config to `command`, and returns the file's path."""
     path = os.path.realpath(config_path())
     edit_file(path, lambda text: set_settings(text, section_of(name), {"credential_process": command}))
     return path

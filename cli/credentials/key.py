@@ -66,7 +66,10 @@ def ask_tpm(settings: RunSettings, key: HmacKey, message: bytes) -> bytes:
 
 
 def ask_tpm_each(settings: RunSettings, wanted: Sequence[tuple[HmacKey, Sequence[bytes]]]) -> list[bytes]:
-    """Returns the HMAC of each message by its key; opens the TPM once. Raises the errors of `HmacKey.hmacs`."""
+    """Returns the HMACs for all (key, messages) pairs of `wanted`; opens the TPM once.
+
+    Raises the errors of `HmacKey.hmacs`.
+    """
     transport = connect(settings.tpm_path, settings.timeout)
     tpm = Tpm(transport, abandon=finish_in_background, for_one_use=len(wanted) == 1)
     if settings.verbose:

@@ -17,7 +17,7 @@ _TRIES = 3
 
 
 def code(settings: RunSettings) -> str:
-    """Returns the six digits for --mfa-serial. Raises UsageError if no one types it within a minute.
+    """Returns the six digits for --mfa-serial. Raises UsageError if there is no valid code within a minute.
 
     With --mfa-totp, also raises the errors of `aws_code`.
     """
@@ -61,7 +61,7 @@ def _read_from_program(command: str) -> str:
 
 
 def _read_all(descriptor: int, deadline: float) -> bytes:
-    """Reads a program's output to its end, or until it is longer than any code. Raises TimeoutError."""
+    """Reads a program's output until it ends or is longer than any code. Raises TimeoutError at the deadline."""
     said = b""
     while len(said) <= _MOST and (more := _read(descriptor, deadline)):
         said += more

@@ -1,4 +1,4 @@
-"""The options of `aws-tpm-process-credential`, which other verbs read from a profile's command line."""
+"""The options of `aws-tpm-process-credential`. Verbs of tpmwire also parse them, from a profile's command line."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -110,7 +110,10 @@ OUTPUT_OPTIONS = frozenset(OutputSettings.__annotations__) - frozenset(Credentia
 
 
 class Role(NamedTuple):
-    """Options for assuming one role or a chain; the limits apply to the last role. Tags are KEY=VALUE."""
+    """Options for assuming a role or a chain of roles. Tags are KEY=VALUE.
+
+    In a chain, policies, tags and the other limits apply to the last role only.
+    """
 
     arns: Sequence[str]
     session_name: str | None = None
@@ -136,13 +139,13 @@ class RunSettings(CredentialSettings, OutputSettings):
     earlier: tuple[Role, ...]
 
     def copy(self) -> "RunSettings":
-        """Returns a copy of the settings, whose attributes may be set before it is returned to others."""
+        """Returns a copy of the settings, whose attributes the caller may set before passing the copy on."""
         found = RunSettings()
         vars(found).update(vars(self))
         return found
 
     def with_options(self, options: Mapping[str, object]) -> "RunSettings":
-        """Returns a copy of the settings with new values for `options`, a mapping as from `given_options`."""
+        """Returns a copy of the settings in which `options` (option name to value) replace the previous values."""
         found = self.copy()
         vars(found).update(options)
         return found
@@ -398,9 +401,9 @@ def lifetime(settings: RunSettings) -> str:
 
 
 def complete(settings: RunSettings) -> RunSettings:
-    """Fills in the default lifetime, and replaces the policy's file name by its text.
+    """Returns a copy of the settings with the default lifetime, and the policy's text instead of its file name.
 
-    The cache then depends on the policy's text. Raises UsageError.
+    The cache then depends on the policy's text. Raises UsageError if the policy file cannot be read.
     """
     found = settings.copy()
     found.duration = lifetime(settings)

@@ -17,7 +17,7 @@ FORMATS = ("process", "env", "export", "fish", "powershell", "json")
 
 
 def put_out(settings: OutputSettings, obtain: "Callable[[], Credentials]") -> None:
-    """Obtains the credentials, and prints them as --format says, or writes them to the credentials file.
+    """Obtains the credentials, and prints them or writes them to the credentials file, depending on --format.
 
     Raises UsageError, OSError, and the errors of `obtain`.
     """
@@ -39,10 +39,11 @@ def put_out(settings: OutputSettings, obtain: "Callable[[], Credentials]") -> No
 
 
 def text(credentials: "Credentials", form: str) -> str:
-    """Returns the credentials in one of FORMATS, without the final line end.
+    """Returns the credentials as text in the format `form`, one of FORMATS, without the final line end.
 
-    The form `env` is NAME=VALUE, as in env files: unquoted, since STS's values contain neither blanks nor quotes.
-    Raises UsageError for values with line breaks and the like, which an env file cannot hold.
+    The format `env` is NAME=VALUE, as in env files: unquoted, since STS's values contain neither blanks nor
+    quotes. Raises UsageError for values with line breaks or other unprintable characters, which an env file cannot
+    hold.
     """
     values = {
         "AccessKeyId": credentials.access_key_id,

@@ -40,9 +40,9 @@ REPLACED = {
 
 
 def process_words(text: str, profile: str = "the profile") -> tuple[list[str], list[str]]:
-    """Splits a credential_process into the words up to this program's name, and the program's arguments.
+    """Splits a credential_process into (words up to this program's name, arguments of this program).
 
-    Raises UsageError.
+    `profile` names the profile in errors. Raises UsageError if the line does not run this program directly.
     """
     try:
         words = shlex.split(text)
@@ -64,9 +64,9 @@ def process_words(text: str, profile: str = "the profile") -> tuple[list[str], l
 
 
 def fetched_socket(text: str) -> str | None:
-    """Returns the path of the socket of a credential_process that runs `tpmwire fetch`, "" for the default socket.
+    """Returns the socket path in a credential_process that runs `tpmwire fetch`, "" for the default socket.
 
-    Returns None if the line runs a different program.
+    Returns None if the credential_process runs a different program.
     """
     try:
         words = shlex.split(text)
@@ -80,7 +80,7 @@ def fetched_socket(text: str) -> str | None:
 
 
 def profile_settings(name: str, given: Mapping[str, object] | None = None) -> RunSettings:
-    """Returns the settings of a run for profile `name`; the options `given` override them.
+    """Returns the settings of a run for profile `name`; the options `given` override the profile's.
 
     Raises UsageError for a chain that does not end at this program, or that AWS would refuse. Raises RequestError
     if AWS config files cannot be read.
@@ -99,7 +99,7 @@ def profile_settings(name: str, given: Mapping[str, object] | None = None) -> Ru
 
 
 def _follow_chain(config: Config, name: str, seen: tuple[str, ...]) -> tuple[RunSettings, list[Profile]]:
-    """Follows source_profile from profile `name`; returns the merged settings, and the chain of profiles."""
+    """Follows source_profile from profile `name`; returns (merged settings, chain of profiles)."""
     chain = config.chain(name)
     base = chain[-1]
     for profile in chain:
@@ -143,7 +143,7 @@ def _follow_chain(config: Config, name: str, seen: tuple[str, ...]) -> tuple[Run
 
 
 def without_process(base: Profile) -> str:
-    """Returns why a profile without credential_process cannot be used, as text."""
+    """Returns an error message for `base`, the last profile of a chain, which does not run this program."""
     if source := base.get("credential_source"):
         return (
             f"{base} has credential_source = {source!r}, which does not use the TPM's key; set "

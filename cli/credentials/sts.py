@@ -31,7 +31,7 @@ _NETWORK = {"AWS_CA_BUNDLE", "HTTPS_PROXY", "HTTP_PROXY", "REQUESTS_CA_BUNDLE"}
 
 
 def environ_of(settings: RunSettings) -> Mapping[str, str]:
-    """Returns the environment, with the options as variables, and the profile's ca_bundle as the default."""
+    """Returns the environment variables; options override them, and the profile's ca_bundle is a default."""
     bundle = settings.aws_profile and settings.aws_profile.get("ca_bundle")
     options = {"AWS_CA_BUNDLE": settings.ca_bundle} if settings.ca_bundle else {}
     if settings.use_fips_endpoint:
@@ -128,7 +128,10 @@ def _http(settings: RunSettings) -> "HttpClient":
 
 
 def access_key_id(settings: RunSettings) -> str:
-    """Returns the access key id that belongs to the key. Raises UsageError."""
+    """Returns the access key id of --aws-access-key-id or AWS_ACCESS_KEY_ID.
+
+    Raises UsageError if the id is missing, looks like a secret, or belongs to temporary credentials.
+    """
     found = settings.aws_access_key_id or os.environ.get("AWS_ACCESS_KEY_ID")
     if not found:
         raise UsageError(
@@ -148,10 +151,10 @@ def access_key_id(settings: RunSettings) -> str:
 
 
 def signer_from(settings: RunSettings, key_id: str, *, checked: bool = False) -> "Signer":
-    """Returns a signer with the key of the options, which uses the TPM once per signing day.
+    """Returns a signer that uses the TPM key of the options, once per signing day.
 
-    `checked` is for signatures that are printed without being verified: see `tpmwire.use.key.Key`.
-    Raises UsageError, KeyFileError.
+    Set `checked` for signatures that are printed without being verified: see `tpmwire.use.key.Key`. Raises
+    UsageError, KeyFileError.
     """
     from sigv4.signer import Signer  # noqa: PLC0415 - a run with cached credentials signs nothing
 
@@ -170,14 +173,14 @@ def signer_from(settings: RunSettings, key_id: str, *, checked: bool = False) ->
 
 
 def _needs_checks(settings: RunSettings) -> bool:
-    """Returns whether `key_from` reads a file, whose errors take precedence over a missing TPM."""
+    """Returns whether the options name files, whose errors are to be reported before a missing TPM."""
     public = settings.tpm_session_encrypt_with_public
     pinned_file = bool(public) and not str(public).startswith("base64:")
     return pinned_file or any((settings.credential_file, settings.keyPass_file, settings.parentPass_file))
 
 
 def operations(settings: RunSettings, code: str | None) -> "list[Operation[Credentials]]":
-    """Returns the STS operations of a run, validated. Each is signed with the result of the preceding one.
+    """Returns the STS operations of a run, validated. Each is signed with the credentials from the preceding one.
 
     `code` is the MFA code for --mfa-serial, None if it is not known yet. Raises UsageError, RequestError.
     """
@@ -241,7 +244,7 @@ def _roles(settings: RunSettings, code: str | None) -> "Iterator[AssumeRole]":
 
 
 def _one_by_one(role: Role) -> list[Role]:
-    """Splits a chain into roles with one ARN each; only the last role has the limits."""
+    """Splits a role with several ARNs into one Role per ARN; policies, tags and other limits apply to the last."""
     *before, last = role.arns
     return [Role([arn], role.session_name, role.duration) for arn in before] + [role._replace(arns=[last])]
 
@@ -263,7 +266,7 @@ def _check_transitive_tags(roles: Sequence[Role]) -> None:
 
 
 def seconds_of(text: str, option: str = "--duration") -> int:
-    """Parses a number of seconds, also in Go's form: 900 or 900s. Raises UsageError."""
+    """Parses a number of seconds, such as 900, or 900s as in Go. Raises UsageError, which names `option`."""
     number = text.removesuffix("s")
     if not (number.isdecimal() and number.isascii()):
         raise UsageError(f"{option} {text!r} is not a number of seconds")
@@ -271,7 +274,7 @@ def seconds_of(text: str, option: str = "--duration") -> int:
 
 
 def _check_fit(settings: RunSettings, operation: str) -> None:
-    """Raises UsageError for an option that the operation would ignore: no limit may be dropped silently."""
+    """Raises UsageError for an option that the operation would ignore, so that no limit is dropped silently."""
     operations_by_option = {
         "mfa-serial": (settings.mfa_serial, ("GetSessionToken", "assumeRole")),
         "policy": (settings.policy or settings.policy_file, ("assumeRole", "federation-name")),
@@ -296,7 +299,10 @@ def _check_fit(settings: RunSettings, operation: str) -> None:
 
 
 def tags_of(words: Iterable[str] | None, option: str = "--tag") -> dict[str, str] | None:
-    """Parses tags of the form KEY=VALUE. Raises UsageError."""
+    """Parses tags of the form KEY=VALUE into a dict; returns None for None.
+
+    Raises UsageError, which names `option`, for an invalid or repeated tag.
+    """
     if words is None:
         return None
     tags: dict[str, str] = {}

@@ -18,9 +18,10 @@ __all__ = ["check_result"]
 
 
 def check_result(settings: RunSettings, signer: Signer, refused: StsError) -> None:
-    """Repeats the TPM's HMAC and checks the session's cipher. Raises SessionError if the first HMAC was modified.
+    """Compares the TPM's HMAC with a second one, checked for tampering. Raises SessionError if they differ.
 
-    If it was not, adds the other possible cause to the hint of `refused`: a substituted key.
+    If no option pins the AWS key, also adds to the hint of `refused` that an attacker may have substituted the
+    key.
     """
     if settings.credential_file is None and not settings.key_name:
         refused.hint += (

@@ -39,7 +39,7 @@ def step_at(when: float, period: int = AWS_PERIOD) -> bytes:
 
 
 def code_of(mac: bytes, digits: int = AWS_DIGITS) -> str:
-    """Returns the decimal code of an HMAC (RFC 4226, §5.3). Raises UsageError if its hash is unsupported."""
+    """Returns the decimal code of an HMAC (RFC 4226, §5.3). Raises UsageError if the HMAC's length is invalid."""
     if len(mac) not in _HASHES.values():
         raise UsageError(
             "the key's hash is not valid for one-time passwords (SHA-1, SHA-256 or SHA-512); choose a token's key"

@@ -15,7 +15,10 @@ __all__ = ["aws_code", "key_at"]
 
 
 def key_at(where: int | str) -> HmacKey:
-    """Returns the token's key, without a password. Raises UsageError, KeyFileError."""
+    """Returns the HMAC key of a token at a persistent handle or in a key file, without a password.
+
+    Raises UsageError, KeyFileError.
+    """
     if isinstance(where, int):
         return HmacKey(handle=where)
     from ..terminal.files import read_key_file  # noqa: PLC0415 - a key at a handle has no file
@@ -26,9 +29,9 @@ def key_at(where: int | str) -> HmacKey:
 def aws_code(settings: RunSettings) -> str:
     """Opens the TPM, returns the current code of a run's --mfa-totp key, and closes the TPM.
 
-    The session has the encryption and salt key that the options set for the AWS key. The passwords of the options
-    are used too: that of the key only if the token's key file states that it has one. Raises UsageError,
-    KeyFileError, and the errors of `HmacKey.hmac`.
+    Session encryption, salt key and passwords are set by the options for the AWS key. The key's password is used
+    only if the token's key file states that it has one. Raises UsageError, KeyFileError, and the errors of
+    `HmacKey.hmac`.
     """
     key = key_at(totp_place(settings))
     if key.file is not None:

@@ -49,7 +49,7 @@ def check_device(machine: Machine) -> Iterator[Finding]:
 
 
 def _obstacle(path: str) -> str | None:
-    """Returns why this user cannot see whether the file exists, such as `Permission denied`; else None."""
+    """Returns the error that prevents this user from checking whether the file exists, or None."""
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -60,7 +60,7 @@ def _obstacle(path: str) -> str | None:
 
 
 def _file_of(path: str) -> str | None:
-    """Returns the device file or socket in a --tpm-path, or None for a network port."""
+    """Returns the path of the device or socket that a --tpm-path names, or None for a network port."""
     for scheme in ("device:", "swtpm:path="):
         if path.startswith(scheme):
             return path.removeprefix(scheme) or None
@@ -172,7 +172,10 @@ def check_response(machine: Machine) -> Iterator[Finding]:
 
 
 def find_holders(path: str) -> list[str]:
-    """Returns the processes that have the file open, as `NAME (process ID)`; root sees those of all users."""
+    """Returns the processes that have the file open, as `NAME (process PID)`.
+
+    Only root sees the processes of other users.
+    """
     wanted = os.stat(path)
     found = []
     for pid in filter(str.isdecimal, os.listdir("/proc")):

@@ -14,7 +14,7 @@ _NEEDED = ("SHA256", "HMAC", "KEYEDHASH")
 
 
 class Quirk(NamedTuple):
-    """A property of some TPMs that users should know, and the next step, if one exists."""
+    """A known problem of the TPMs for which `applies` returns True, and the next step, if any."""
 
     applies: Callable[[dict[str, Any]], bool]
     text: str
@@ -22,7 +22,7 @@ class Quirk(NamedTuple):
 
 
 def _firmware(description: dict[str, Any]) -> tuple[int, int]:
-    """Returns (major, minor) version of the firmware, from the first of the TPM's two firmware numbers."""
+    """Returns the (major, minor) version of the firmware, from the first of the TPM's two firmware numbers."""
     first = int(description["firmware"].partition(".")[0], 16)
     return first >> 16, first & 0xFFFF
 

@@ -29,10 +29,13 @@ class Finding(NamedTuple):
 
     @classmethod
     def failure(cls, message: str, step: str) -> "Finding":
-        """Returns an error from a message `what: why; what to do next`. `step` replaces a missing last part."""
+        """Returns an error finding from a message `what: why; what to do next`.
+
+        `step` is the next step if the message has none.
+        """
         text, _, own = message.partition("; ")
         return cls("error", text, own or step)
 
 
 class NoTpmError(Exception):
-    """A check needs a TPM that cannot be used; an earlier finding states the reason."""
+    """Raised by a check whose TPM cannot be used; an earlier finding states the reason."""

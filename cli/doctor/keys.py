@@ -55,7 +55,10 @@ def check_pins(machine: Machine) -> Iterator[Finding]:
 
 
 def examine_profiles(machine: Machine, *finds: Find) -> Iterator[Finding]:
-    """Yields the findings for each profile and the TPM of its line. Raises NoTpmError at the end."""
+    """Calls each function of `finds` with each profile and its TPM, and yields the findings.
+
+    After the last profile, raises NoTpmError if the TPM of any profile could not be used.
+    """
     unavailable = False
     for each, find in product(machine.profile_keys, finds):
         if each.settings is None:
@@ -125,7 +128,7 @@ def _file(tpm: Tpm, settings: RunSettings, path: str) -> Finding:
 
 
 def _untested(tpm: Tpm, settings: RunSettings, file: KeyFile) -> str | None:
-    """Returns why the file cannot be tested without a risk to the TPM's lockout counter, or None if it can."""
+    """Returns why the key file is not tested, or None: the TPM could count a failed password attempt (lockout)."""
     if settings.useEKParent or file.endorsement_handle is not None:
         return "its parent is an endorsement key"
     parent = file.persistent_parent

@@ -26,9 +26,9 @@ class Machine:
     """The TPM and the AWS files that the checks examine. `timeout` (seconds) limits each wait.
 
     `tpm_path` is the path of the TPM, `path_source` the option or variable that names it, and `path_error` the
-    reason if it is invalid. `network` allows requests to AWS.
+    reason if the path is invalid. `network` allows requests to AWS.
 
-    A context manager that flushes what the checks have opened in the TPM, and closes the TPM.
+    At its end as a context manager, flushes the checks' objects and sessions from the TPM, and closes the TPM.
     """
 
     def __init__(self, tpm_path: str | None = None, timeout: float = 5.0, *, network: bool = False) -> None:
@@ -50,7 +50,7 @@ class Machine:
         self.close()
 
     def close(self) -> None:
-        """Flushes what was opened in the TPM, and closes the TPM."""
+        """Flushes the objects and sessions that were opened in the TPM, and closes the TPM."""
         if self._open is not None:
             self._open[1].close()
         self._open = None
@@ -76,7 +76,7 @@ class Machine:
 
     @contextlib.contextmanager
     def tpm(self, path: str | None = None) -> Iterator[Tpm]:
-        """Yields the TPM of the options, or the one at `path`; then flushes what the block has opened.
+        """Yields the TPM of the options, or the one at `path`; then flushes the block's objects and sessions.
 
         Raises NoTpmError if an earlier attempt failed, TransportError if this attempt fails.
         """
@@ -97,13 +97,13 @@ class Machine:
 
     @cached_property
     def description(self) -> dict[str, Any]:
-        """The document of `describe_tpm`. Raises NoTpmError, and the errors of the TPM."""
+        """The TPM's description from `describe_tpm`. Raises NoTpmError, and the errors of the TPM."""
         with self.tpm() as tpm:
             return describe_tpm(tpm)
 
     @cached_property
     def config(self) -> Config:
-        """The profiles of AWS's files. Raises RequestError, also for a pipe, on which the checks would wait."""
+        """The profiles of AWS's files. Raises RequestError if a file is invalid or not a regular file."""
         for path in (config_file(os.environ), credentials_file(os.environ)):
             if os.path.exists(path) and not os.path.isfile(path):
                 raise RequestError(f"{path} is not a regular file; correct it, or the variable that names it")

@@ -48,14 +48,17 @@ def _pcrs(tpm: Tpm, each: ProfileKey, settings: RunSettings) -> Finding | None:
 
 
 def _digest(tpm: Tpm, public: TPMT_PUBLIC, selection: tuple[TPMS_PCR_SELECTION, ...]) -> Finding:
-    """Compares the key's authPolicy with the policies that --pcrs means, with and without a password."""
+    """Compares the key's authPolicy with policies of the current PCR values, with and without a password."""
     current = _now(tpm, public.name_alg, selection)
     policies = (Policy(current), Policy(current, PolicyAuthValue()))
     return _fits([selection], public.auth_policy in (policy.digest(public.name_alg) for policy in policies))
 
 
 def _steps(tpm: Tpm, policies: Sequence[Policy], alg: TPM_ALG) -> Finding | None:
-    """Compares each PolicyPCR of a key file's policies, of which one must fit; None if one has no PCRs."""
+    """Compares the PCR values in a key file's alternative policies with the current values; one policy must match.
+
+    Returns None if a policy has no PolicyPCR.
+    """
     ways = [[one for one in policy.statements if isinstance(one, PolicyPCR)] for policy in policies]
     if not all(ways):
         return None

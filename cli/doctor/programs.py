@@ -1,4 +1,4 @@
-"""Programs of credential_process lines, found as SDKs find them."""
+"""Finds the programs of credential_process lines as SDKs find them."""
 
 import os
 import shutil
@@ -16,9 +16,10 @@ _ABSOLUTE = "write its absolute path into the credential_process line"
 
 
 def find_line_fault(profile: Profile, words: Sequence[str]) -> Finding | None:
-    """Returns why SDKs cannot run the beginning of a credential_process up to the program's name, or None.
+    """Returns a finding if SDKs cannot run `words`, or None.
 
-    The first word can be an interpreter or `env`.
+    `words` are the part of a credential_process up to this program's name. The first word can be an interpreter or
+    `env`.
     """
     fault = _find_fault(profile, words[0])
     if fault is not None or len(words) == 1:
@@ -58,7 +59,7 @@ def _find_fault(profile: Profile, word: str) -> Finding | None:
 
 
 def _interpreter(path: str) -> str | None:
-    """Returns the interpreter that a script's first line names if the interpreter is missing, else None."""
+    """Returns the interpreter in the first line of the script at `path` if it does not exist, else None."""
     try:
         with open_input(path) as file:
             line = file.readline(300)

@@ -1,7 +1,7 @@
 """The registry of checks.
 
-A check is a function that yields findings about a machine, with the decorator `register`. Its name is that of the
-function, and its docstring is its description in docs/doctor.md.
+A check is a function that yields findings about a machine, with the decorator `register`. The check is named after
+the function, and the function's docstring is its description in docs/doctor.md.
 """
 
 from collections.abc import Callable, Iterator

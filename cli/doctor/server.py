@@ -19,7 +19,7 @@ __all__ = ["ServedProfile", "check_server", "served_profiles"]
 
 
 class ServedProfile(NamedTuple):
-    """A profile whose credential_process asks a server: the program of the line, and the path of the socket."""
+    """A profile that gets credentials from a server: its program, and the path of the server's socket."""
 
     profile: Profile
     program: str
@@ -37,7 +37,7 @@ def check_server(machine: Machine) -> Iterator[Finding]:
 
 
 def served_profiles(machine: Machine) -> list[ServedProfile]:
-    """Returns the profiles that ask a server; none if AWS's files cannot be read (see `check_profiles`)."""
+    """Returns the profiles that get credentials from a server; none if AWS's files cannot be read."""
     try:
         profiles = [machine.config.profile(name) for name in machine.config]
     except RequestError:
@@ -53,7 +53,7 @@ def served_profiles(machine: Machine) -> list[ServedProfile]:
 
 
 def _curl_socket(line: str) -> str | None:
-    """Returns the path of the socket that a line with curl uses, or None."""
+    """Returns the socket path (--unix-socket) in a credential_process that runs curl, or None."""
     try:
         words = shlex.split(line)
     except ValueError:

@@ -33,7 +33,11 @@ MOST = 3
 
 
 def policy_from(steps: list[str], kind: "type[Command]") -> "Policy | None":
-    """Parses policy steps such as `pcr:sha256:7`, in order; returns None if there are none. Raises UsageError."""
+    """Parses policy steps such as `pcr:sha256:7` that authorize a command of class `kind`.
+
+    Returns None if there are no steps. Raises UsageError for an invalid step, or if no handle of the command can
+    be authorized by a policy.
+    """
     if not steps:
         return None
     if not any(role.authorized for _, role in kind.handle_fields()):
@@ -75,10 +79,10 @@ class CommandAuthorizer:
                 self._tpm.flush(handle)
 
     def of(self, kind: "type[Command]", passwords: list[bytes], policy: "Policy | None") -> "list[Password | Use]":
-        """Returns the authorizations of a command, and opens the sessions that they need.
+        """Returns the authorizations of a command of class `kind`, and opens the sessions that they need.
 
-        The policy authorizes the first handle, the shared session the next one, and passwords the others. If no
-        handle remains for the shared session, it only encrypts.
+        The policy authorizes the first handle, the shared session the next handle, and passwords the others. If no
+        handle remains for the shared session, it is used for encryption, or else for audit.
         """
         if not kind.sessions:
             return []
@@ -101,7 +105,7 @@ class CommandAuthorizer:
         return given
 
     def _hidden(self, kind: "type[Command]") -> tuple[bool, bool]:
-        """Returns whether the shared session can encrypt the first parameter of (command, response)."""
+        """Returns (command, response): whether the shared session can encrypt the first parameter of each."""
         if self._wanted != "salted":
             return False, False
         return first_parameter(kind) is not None, first_parameter(kind.Response) is not None

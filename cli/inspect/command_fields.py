@@ -39,7 +39,7 @@ def nest_fields(words: list[str]) -> dict[str, Any]:
 
 
 def command_from(kind: Any, values: Any, answers: list[int], *, public: bool) -> Any:
-    """Builds a command of class `kind` from fields in text or JSON. Raises UsageError.
+    """Builds a command of class `kind` from the fields in `values`, as text or JSON. Raises UsageError.
 
     `answers` has the handles for `$1`, `$2` and so on. `public` means that other users can read the values, as on
     a command line: secret fields are then accepted as @FILE only.
@@ -188,7 +188,7 @@ class _Reader:
 
 
 def _template(kind: Any, given: str, where: str) -> Any:
-    """Returns a public area of tpmwire.keys.templates, such as `template:h2-primary`."""
+    """Returns the public area that `given` names, such as `template:h2-primary` (see tpmwire.keys.templates)."""
     known = ("h2-primary", "h1-primary", "srk-ecc", "srk-rsa", "ek-ecc", "ek-rsa")
     name = given.removeprefix("template:")
     if kind is not TPMT_PUBLIC or name not in known:
@@ -205,7 +205,7 @@ def _yes_no(given: Any, where: str) -> bool:
 
 
 def _json(given: Any, kind: type, where: str) -> Any:
-    """Returns a list or an object of type `kind`; parses it first if the value is JSON text."""
+    """Returns `given`, parsed if it is JSON text. Raises UsageError if the result is not of type `kind`."""
     if isinstance(given, str):
         try:
             given = strict_json.loads(given)

@@ -59,7 +59,7 @@ def read_connections(segments: Iterable[Segment]) -> Iterator[Exchange]:
 
 
 class Connection:
-    """A connection, whose streams become messages. `lost` says whether parts of a TPM's connection are missing."""
+    """A TCP connection, reassembled into commands and responses. `lost` is set if the capture lacks segments."""
 
     def __init__(self) -> None:
         self.lost = False
@@ -90,7 +90,7 @@ class Connection:
         yield from self._parse(segment.sender)
 
     def end(self) -> Iterator[Exchange]:
-        """Yields the rest: the messages after missing segments, and commands without a response."""
+        """Yields the remaining exchanges: messages after missing segments, and commands without a response."""
         for sender, stream in self._streams.items():
             while stream.early:
                 yield from self._skip(sender, stream)
@@ -98,7 +98,7 @@ class Connection:
             yield self._waiting.popleft(), b""
 
     def _skip(self, sender: End, stream: "Stream") -> Iterator[Exchange]:
-        """Continues a stream after missing segments."""
+        """Skips the missing segments of a stream, and yields the exchanges that are then complete."""
         self.lost |= self._simulator is not None
         stream.skip()
         # A program sends its next command after the response: the next response is that of the last command.
@@ -107,7 +107,7 @@ class Connection:
         yield from self._parse(sender)
 
     def _parse(self, sender: End) -> Iterator[Exchange]:
-        """Yields the exchanges that the bytes of a sender complete."""
+        """Parses the bytes of `sender`, and yields the exchanges that are then complete."""
         if self._tpm is None:
             return
         # The program's first bytes may have waited until the TPM's end was known.
@@ -122,9 +122,9 @@ class Connection:
             yield self._waiting.popleft(), b""
 
     def _find_tpm(self, segment: Segment, stream: "Stream") -> None:
-        """Finds the TPM's end of a connection whose start is not recorded.
+        """Determines the TPM's end of a connection whose start is not recorded.
 
-        The first message shows it: a command, or the response to an earlier command.
+        The first message is a command, which is sent to the TPM, or a response, which the TPM sends.
         """
         other = self._streams.get(segment.receiver)
         if other is not None and other.octets:
@@ -133,7 +133,7 @@ class Connection:
             self._tpm = segment.sender if _is_response(bytes(stream.octets[: 4 + HEADER])) else segment.receiver
 
     def _messages(self, sender: End) -> Iterator[bytes]:
-        """Yields the complete messages at the beginning of a stream, and removes them from it."""
+        """Yields the complete messages from `sender`, and removes them from its stream."""
         stream, from_program = self._streams[sender], sender != self._tpm
         while len(stream.octets) >= 4:
             if self._simulator is None or stream.resumed:
@@ -156,9 +156,9 @@ class Connection:
 
 
 class Stream:
-    """One direction of a connection: its `octets` that are not parsed yet, and the `early` segments.
+    """One direction of a connection: its bytes that are not parsed yet (`octets`), and the `early` segments.
 
-    `early` are those after a missing one. `resumed` says that the next byte may be inside a message.
+    Early segments are segments after a missing one. `resumed` is True if the next byte may be inside a message.
     """
 
     def __init__(self, sequence: int) -> None:
@@ -188,7 +188,7 @@ class Stream:
         return len(self.early) > EARLY or sum(map(len, self.early.values())) > EARLY_BYTES
 
     def is_acknowledged(self, number: int) -> bool:
-        """Returns whether the receiver has acknowledged missing bytes, with the acknowledgment `number`."""
+        """Returns whether the acknowledgment `number` shows that the receiver has got missing bytes."""
         return any(0 <= (number - early) % _NUMBERS < _NUMBERS // 2 for early in self.early)
 
     def skip(self) -> None:
@@ -210,13 +210,13 @@ class Stream:
             self._next = (self._next + len(fresh)) % _NUMBERS
 
     def _distance(self, sequence: int) -> int:
-        """Returns how far a sequence number is ahead of the next expected one; negative for repeated data."""
+        """Returns the bytes from the next expected sequence number to `sequence`; negative for repeated data."""
         ahead = (sequence - self._next) % _NUMBERS
         return ahead if ahead < _NUMBERS // 2 else ahead - _NUMBERS
 
 
 def _is_simulator(octets: bytes | bytearray, from_program: bool) -> bool | None:
-    """Returns True for bytes in the reference simulator's form, False for swtpm's, None for neither."""
+    """Returns True for bytes in the reference simulator's protocol, False for swtpm's, None for any other."""
     if octets[:2] in TAGS:
         return False
     number = int.from_bytes(octets[:4], "big")
@@ -226,18 +226,18 @@ def _is_simulator(octets: bytes | bytearray, from_program: bool) -> bool | None:
 
 
 def _is_response(octets: bytes) -> bool:
-    """Returns whether the bytes begin with a response, of swtpm or in the reference simulator's frame."""
+    """Returns whether the bytes begin with a response, in swtpm's or in the reference simulator's protocol."""
     if octets[:2] == b"\0\0" and octets[4:6] in TAGS:
         return int.from_bytes(octets[:4], "big") == int.from_bytes(octets[6:10], "big")
     return begins_message(octets) and (not any(octets[6:HEADER]) or not is_command(octets))
 
 
 def _frame(octets: bytearray, simulator: bool, from_program: bool) -> tuple[int, bytes] | None:
-    """Returns the size and the message of the first frame; None if the frame is incomplete.
+    """Returns (size in bytes, message) of the first frame, or None if the frame is incomplete.
 
-    The message is empty if the frame has none. swtpm's messages have no frames. Those of the reference simulator
-    begin with an operation, the locality and a size, or with a size; zeros follow a response. Raises ValueError
-    for another protocol.
+    The message is empty if the frame contains no TPM message. swtpm sends messages without frames. The reference
+    simulator precedes a command by the operation, the locality and the size, and a response by the size; zeros
+    follow a response. Raises ValueError for another protocol.
     """
     start = 0
     if simulator:

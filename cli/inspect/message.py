@@ -17,19 +17,19 @@ Exchange = tuple[bytes, bytes]
 
 
 def is_message(octets: bytes) -> bool:
-    """Returns whether the bytes begin with a tag of TPM 2.0, and have the size in the header."""
+    """Returns whether the bytes are a single message: a tag of TPM 2.0, and as long as the header states."""
     return len(octets) >= HEADER and octets[:2] in TAGS and int.from_bytes(octets[2:6], "big") == len(octets)
 
 
 def begins_message(octets: bytes) -> bool:
-    """Returns whether the bytes begin with a header of TPM 2.0 with a possible size."""
+    """Returns whether the bytes begin with the header of a TPM 2.0 message whose size is plausible."""
     return len(octets) >= HEADER and octets[:2] in TAGS and HEADER <= int.from_bytes(octets[2:6], "big") <= LARGEST
 
 
 def is_command(message: bytes) -> bool:
     """Returns whether a message, or its header, is probably a command.
 
-    The header does not tell, since command codes and response codes overlap: 0x18b is both.
+    The header is ambiguous, since command codes and response codes overlap: 0x18b is both.
     """
     code = int.from_bytes(message[6:HEADER], "big")
     if int.from_bytes(message[2:6], "big") == HEADER:

@@ -39,7 +39,8 @@ def is_capture(head: bytes) -> bool:
 def read_segments(file: BinaryIO, name: str) -> Iterator[Segment]:
     """Yields the TCP segments of a capture while it is read.
 
-    Raises UsageError for a damaged capture, for a truncated one after its last complete packet.
+    Raises UsageError if the capture is damaged. If it is truncated, raises UsageError after the last complete
+    packet.
     """
     try:
         dpkt: Any = import_module("dpkt")
@@ -63,9 +64,9 @@ def read_segments(file: BinaryIO, name: str) -> Iterator[Segment]:
 
 
 class _Blocks:
-    """A capture's stream, for dpkt's readers, which read a header and then a body, again and again.
+    """A capture file for dpkt's readers, which alternately read a header and a body.
 
-    Raises UsageError if a read returns less than expected, for which the readers would return a short packet.
+    Raises UsageError if a read returns fewer bytes than requested; dpkt would return a truncated packet.
     """
 
     def __init__(self, file: BinaryIO, name: str) -> None:
@@ -75,7 +76,7 @@ class _Blocks:
         self.is_pcapng = self._magic == _PCAPNG
 
     def read(self, size: int) -> bytes:
-        """Returns `size` bytes, or none at the end of the capture."""
+        """Returns `size` bytes, or b"" at the end of the capture."""
         if not 0 <= size <= LARGEST:
             raise ValueError(f"invalid packet size: {size} bytes")
         octets = self._magic + self._file.read(size - len(self._magic))
@@ -92,7 +93,7 @@ class _Blocks:
 
 
 def _ip(dpkt: Any, link: int, packet: bytes) -> Any:
-    """Returns the IP packet in a frame, or None. Damaged frames are skipped, as network analysers do."""
+    """Returns the IP packet in a frame of link type `link`; None for damaged frames and other protocols."""
     kinds = {
         dpkt.pcap.DLT_EN10MB: dpkt.ethernet.Ethernet,
         dpkt.pcap.DLT_LINUX_SLL: dpkt.sll.SLL,

@@ -1,4 +1,4 @@
-"""Commands and responses in hex or binary, without a recording's format."""
+"""Parses commands and responses in hex or binary that are not in a recording."""
 
 import re
 from collections.abc import Iterator
@@ -10,15 +10,15 @@ __all__ = ["pair_messages", "split_messages"]
 
 
 def split_messages(data: bytes, name: str) -> list[bytes]:
-    """Returns the messages in hex or binary. Raises UsageError.
+    """Returns the messages in `data`, which is hex or binary. Raises UsageError, which names the input `name`.
 
-    Text with one message per line is decoded by lines, so a damaged line affects no other.
+    Text with one message per line is decoded line by line, so that a damaged line does not affect other messages.
     """
     return [message for piece in _pieces(data, name) for message in _messages(piece)]
 
 
 def pair_messages(messages: list[bytes]) -> Iterator[Exchange]:
-    """Yields consecutive messages as commands and their responses. Raises UsageError."""
+    """Yields consecutive messages as (command, response). Raises UsageError for a response without a command."""
     waiting = b""
     for message in messages:
         if is_command(message):
@@ -39,7 +39,7 @@ def pair_messages(messages: list[bytes]) -> Iterator[Exchange]:
 
 
 def _pieces(data: bytes, name: str) -> list[bytes]:
-    """Decodes the whole input."""
+    """Decodes hex or binary input into pieces: one per line if each line begins with a tag, else one in all."""
     if not data.strip():
         raise UsageError(f"{name} is empty; give a command or response in hex or binary")
     # A TPM's message begins with a byte that is not text.

@@ -24,7 +24,7 @@ _TCTI = re.compile(rb"\btcti\b|/tcti-|^\S+:tcti:")
 
 
 def open_recording(source: Source) -> "Iterator[Exchange] | bytes":
-    """Returns an iterator over the commands and responses of a recording; an input of another kind as bytes.
+    """Returns an iterator over the commands and responses of a recording, or the bytes of any other input.
 
     Reads swtpm's log (`--log level=20`), the log of tpm2-tools (TSS2_LOG=tcti+debug), and pcap and pcapng with
     swtpm or the reference simulator over TCP. Responses without a command are skipped. The iterator raises
@@ -62,7 +62,7 @@ def _whole(source: Source) -> bytes:
 
 
 def _check_any(exchanges: Iterator[Exchange], name: str) -> Iterator[Exchange]:
-    """Yields the exchanges. Raises UsageError if there is none."""
+    """Yields the exchanges. Raises UsageError at the end if there are none."""
     found = False
     for exchange in exchanges:
         found = True
@@ -107,7 +107,8 @@ def _swtpm_log(lines: Iterator[bytes]) -> Iterator[tuple[bool, bytes]]:
 def _tcti_log(lines: Iterator[bytes]) -> Iterator[tuple[bool, bytes]]:
     """Yields (whether it is a command, bytes) for each message in a log of tpm2-tools.
 
-    Parses `… (size=22):` and the hex dump below. A message that was read in pieces is dumped again as a whole.
+    Parses `… (size=22):` and the hex dump below it. Incomplete pieces are skipped, since the log repeats the whole
+    message.
     """
     heading, octets = b"", b""
     for line in itertools.chain(lines, [b""]):

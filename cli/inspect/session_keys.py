@@ -42,7 +42,7 @@ def _hex(text: str, option: str) -> bytes:
 
 
 def _salt_in(path: str) -> bytes:
-    """Reads a salt from a file, which contains hex or the bytes themselves."""
+    """Reads a salt from a file, in hex or binary."""
     data = read_small(path)
     text = re.sub(rb"\s", b"", data)
     return bytes.fromhex(text.decode()) if re.fullmatch(rb"(?:[0-9A-Fa-f]{2})+", text) else data

@@ -19,9 +19,9 @@ BLOCK = 1 << 16
 class Source:
     """An input: its `name`, the bytes at its beginning (`head`), and all bytes as a stream (`file`).
 
-    `size` is that of a regular file, otherwise 0.
+    `size` is the size of a regular file in bytes, 0 for other inputs.
 
-    Before the stream waits for more data, it flushes standard output: a reader of a pipe sees each message when
+    Before the stream waits for more data, it flushes standard output, so that each message is printed as soon as
     its bytes arrive.
     """
 
@@ -40,7 +40,10 @@ class Source:
 
 
 def open_sources(words: list[str]) -> Iterator[Source]:
-    """Yields the inputs: files and standard input separately, then the joined hex arguments. Raises UsageError."""
+    """Yields the inputs that `words` names: files, standard input, and at the end all hex arguments, joined.
+
+    Raises UsageError if an input cannot be opened.
+    """
     hexes = []
     for word in words:
         if word == "-":
@@ -76,7 +79,10 @@ def _size_of(file: BinaryIO) -> int:
 
 
 class _Input(io.RawIOBase):
-    """A stream with `head`, its first bytes, that are read again. Raises UsageError if the file cannot be read."""
+    """A stream that reads its first bytes ahead into `head`, and returns them again when it is read.
+
+    Raises UsageError if the file cannot be read.
+    """
 
     def __init__(self, file: BinaryIO, name: str) -> None:
         self._file, self._name = file, name

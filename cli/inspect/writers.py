@@ -1,4 +1,4 @@
-"""Writers of explanations: text, JSON, JSON Lines and HTML pages, each message when it is explained."""
+"""Writes explained messages as text, JSON, JSON Lines or HTML, each as soon as it is explained."""
 
 import html
 import json
@@ -23,7 +23,10 @@ PAGE = 2000
 
 
 class Writer:
-    """A writer of trees; a context manager, whose end completes the output, also after an error of the input."""
+    """A writer of explained messages (trees of `Node`).
+
+    At its end as a context manager, completes the output, also after an error of the input.
+    """
 
     histories: list[SessionHistory] | None = None
     """A list for the histories of the sessions, if the output has them."""
@@ -42,12 +45,12 @@ class Writer:
             self.finish()
 
     def add(self, tree: Node) -> None:
-        """Writes a tree."""
+        """Writes the tree of a message, and counts it."""
         self.write(tree)
         self.count += 1
 
     def write(self, tree: Node) -> None:
-        """Writes the tree with the number `count`."""
+        """Writes the tree of a message in the writer's format; `count` messages have been written before."""
         raise NotImplementedError
 
     def finish(self) -> None:
@@ -55,14 +58,14 @@ class Writer:
 
 
 class TextWriter(Writer):
-    """Prints trees with `show`, and an empty line between them."""
+    """Prints each tree by calling `show`, with an empty line between two trees."""
 
     def __init__(self, show: Callable[[Node], None]) -> None:
         super().__init__()
         self._show = show
 
     def write(self, tree: Node) -> None:
-        """Prints a tree."""
+        """Prints the tree of a message."""
         if self.count:
             print()
         self._show(tree)
@@ -76,7 +79,7 @@ class JsonWriter(Writer):
         self._secrets = secrets
 
     def write(self, tree: Node) -> None:
-        """Prints an element of the list."""
+        """Prints the tree of a message as an element of the list."""
         print("," if self.count else "[")
         print(textwrap.indent(json.dumps(as_json(tree, secrets=self._secrets), indent=2), "  "), end="")
 
@@ -93,12 +96,12 @@ class JsonLinesWriter(Writer):
         self._secrets, self._file = secrets, file
 
     def write(self, tree: Node) -> None:
-        """Prints a line."""
+        """Prints the tree of a message as a line of JSON."""
         print(json.dumps(as_json(tree, secrets=self._secrets)), file=self._file)
 
 
 class HtmlWriter(Writer):
-    """Writes an HTML page. More than `PAGE` messages are on pages of their own, which the first page lists."""
+    """Writes an HTML page; divides more than `PAGE` messages into several pages, which the first page lists."""
 
     def __init__(self, path: str, title: str) -> None:
         super().__init__()
@@ -109,7 +112,7 @@ class HtmlWriter(Writer):
         self._parts = 0
 
     def write(self, tree: Node) -> None:
-        """Adds a section to the current page."""
+        """Adds the tree of a message to the current page."""
         if len(self._sections) == PAGE:
             self._write_part()
         self._sections.append(html_section(tree, self.count))

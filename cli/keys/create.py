@@ -67,8 +67,8 @@ def make_key(tpm: Tpm, order: Order) -> NewKey:
     """Creates and loads the key, and compares its HMAC of a test message with one computed by the host.
 
     The key is fixedTPM and fixedParent unless it is duplicable. Its secret crosses the bus encrypted. A key with
-    PCRs is used by its policy only; the policy includes the password, if any. Raises TpmError and PolicyError, and
-    SessionError if the two HMACs differ.
+    PCRs can be used with its policy only; the policy includes the password, if any. Raises TpmError and
+    PolicyError, and SessionError if the two HMACs differ.
     """
     parent = parent_at(tpm, order.parent, order.parent_auth, order.pin)
     if parent.key.public.type == TPM_ALG.RSA and parent.key.handle >> 24 == TPM_HT.TRANSIENT:
@@ -103,7 +103,10 @@ def make_key(tpm: Tpm, order: Order) -> NewKey:
 
 
 def policy_of(tpm: Tpm, order: Order) -> Policy | None:
-    """Returns the policy of `order`'s key, with the current PCR values. Raises TpmError, PolicyError."""
+    """Returns the policy of the key that `order` requests, with the current PCR values, or None.
+
+    Raises TpmError, PolicyError.
+    """
     if order.ways:
         return order.ways[0]
     if order.pcrs is None and order.duplication is None:
@@ -123,13 +126,16 @@ def policy_of(tpm: Tpm, order: Order) -> Policy | None:
 
 
 def _duplicable(attributes: TPMA_OBJECT, order: Order) -> TPMA_OBJECT:
-    """Returns the attributes of a duplicable key, which can be used with its password unless it has PCRs."""
+    """Returns the attributes for a duplicable key, which its password can authorize unless it has PCRs."""
     attributes = TPMA_OBJECT(attributes & ~(TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT))
     return attributes if order.pcrs is not None else attributes | TPMA_OBJECT.USER_WITH_AUTH
 
 
 def usable_key(kind: type[K], order: Order, key: NewKey) -> K:
-    """Returns the loaded key with the password and policy that later runs use, so that a test covers both."""
+    """Returns the loaded key as a `kind`, with the password and policy that later runs use.
+
+    A test with the returned key therefore covers password and policy.
+    """
     pin, parent = order.pin, key.parent.key
     if pin is None or parent.public.type in (TPM_ALG.ECC, TPM_ALG.RSA):
         # No pin: the session with the loaded parent was already salted to the pinned key. Creating that key again

@@ -14,7 +14,7 @@ class Place(NamedTuple):
 
     @property
     def texts(self) -> list[str]:
-        """The path and the handle as text, as in options."""
+        """The path and the handle as text, as options accept them."""
         return [*([self.file] if self.file else []), *([] if self.handle is None else [f"0x{self.handle:08x}"])]
 
     @property

@@ -39,7 +39,7 @@ SRK = 0x81000001
 
 
 def new_handle(text: str) -> int:
-    """Parses a persistent handle of the owner's range (TPM 2.0 Part 3, §28.5). Raises ArgumentTypeError."""
+    """Parses a persistent handle in the owner's range (TPM 2.0 Part 3, §28.5). Raises ArgumentTypeError."""
     value = persistent_handle(text)
     if value > LAST_OWNER_HANDLE:
         raise argparse.ArgumentTypeError(
@@ -84,13 +84,13 @@ class Parentage(NamedTuple):
     make_srk: bool
 
     def prepare(self, tpm: Tpm) -> None:
-        """Creates the parent if --make-srk was given and it is missing. Raises TpmError, UsageError."""
+        """Creates the parent if --make-srk was given and the parent is missing. Raises TpmError, UsageError."""
         if self.make_srk:
             make_srk(tpm, self.handle, self.owner)
 
 
 def parentage_of(args: ParentageSettings) -> Parentage:
-    """Returns the parent that the options describe. Without --parent, its password is the owner's."""
+    """Returns the parent that the options describe. Without --parent, the parent's password is the owner's."""
     parent, owner = parent_auth(args), owner_auth(args)
     if args.make_srk:
         return Parentage(SRK, EMPTY_AUTH, owner or parent, True)
@@ -107,7 +107,10 @@ class PinSettings:
 
 
 def add_pin_options(parser: argparse.ArgumentParser, what_for: str = "") -> None:
-    """Adds --tpm-session-encrypt-with-name and --tpm-session-encrypt-with-public, for `pins.pin_from`."""
+    """Adds --tpm-session-encrypt-with-name and --tpm-session-encrypt-with-public, for `pins.pin_from`.
+
+    `what_for` is added to the help text of the first option.
+    """
     parser.add_argument(
         "--tpm-session-encrypt-with-name",
         type=filled,
@@ -145,7 +148,7 @@ class TargetSettings:
 
 
 def add_target_options(parser: argparse.ArgumentParser, option: str = "--to") -> None:
-    """Adds OPTION-handle and OPTION-key, for target files that do not state handle or type of the key."""
+    """Adds OPTION-handle and OPTION-key, for target files that do not state the key's handle or type."""
     parser.add_argument(
         f"{option}-key",
         metavar="KIND",

@@ -1,4 +1,4 @@
-"""Loads keys into the TPM under their parents and sessions, makes keys persistent, and evicts them."""
+"""Loads keys under their parents, makes keys persistent, and evicts them."""
 
 from typing import NamedTuple
 
@@ -48,7 +48,7 @@ class ParentKey(NamedTuple):
 
 
 def parent_of(tpm: Tpm, file: KeyFile, auth: Secret, pin: Pin | None) -> ParentKey:
-    """Opens the parent that a key file names, as `parent_at` does. Raises UsageError for an endorsement key."""
+    """Opens the parent key that a key file names (see `parent_at`). Raises the errors of `check_parent`."""
     check_parent(tpm, file)
     handle = file.parent if file.hierarchy is None else file.hierarchy
     with explain_missing_key(Key(file=file)):
@@ -72,9 +72,10 @@ def check_parent(tpm: Tpm, file: KeyFile) -> None:
 def parent_at(tpm: Tpm, handle: int, auth: Secret, pin: Pin | None, *, rsa: bool = False) -> ParentKey:
     """Opens the parent at a persistent handle, or the standard primary of a hierarchy, created for this run.
 
-    `auth` is the authValue of `handle`. First opens the session that protects `auth`, salted to the pin or else to
-    the parent. If creating the parent needs a password, the session is salted to a different key. All verbs that
-    store keys in a TPM open their session here. Raises TpmError; SessionError if the pinned key is not this TPM's.
+    `auth` is the authValue of `handle`; `rsa` selects the hierarchy's RSA primary. The session that protects
+    `auth` is opened first. The session is salted to the pinned key, else to the parent, or to a different key if
+    creating the parent needs a password. All verbs that store keys in a TPM open their session here. Raises
+    TpmError; SessionError if the pinned key is not this TPM's.
     """
     hmac = [TPM_SE.HMAC]
     if handle >> 24 == TPM_HT.PERSISTENT:
@@ -99,7 +100,7 @@ def parent_at(tpm: Tpm, handle: int, auth: Secret, pin: Pin | None, *, rsa: bool
 def make_srk(tpm: Tpm, handle: int, owner: Secret) -> None:
     """Makes the standard storage root key persistent at `handle`, unless a storage key is already there.
 
-    Creates the RSA form if the TPM lacks ECC. Raises TpmError; UsageError if the object there is not a storage
+    The key is RSA if the TPM lacks ECC. Raises TpmError; UsageError if the object at `handle` is not a storage
     key.
     """
     if is_occupied(tpm, handle):
@@ -139,7 +140,7 @@ def is_occupied(tpm: Tpm, handle: int) -> bool:
 
 
 def check_free(tpm: Tpm, handle: int, *, force: bool) -> None:
-    """Raises UsageError if the handle is occupied and must not be replaced."""
+    """Raises UsageError if the handle is occupied and `force` is False."""
     if is_occupied(tpm, handle) and not force:
         raise UsageError(
             f"0x{handle:08x} is occupied; choose another handle (see `tpmwire list`), "

@@ -48,7 +48,10 @@ class Placement(NamedTuple):
 
 
 def check_path(path: str, option: str, *, force: bool) -> None:
-    """Checks, before the TPM is opened, that the file can be written. Raises UsageError."""
+    """Checks, before the TPM is opened, that the file can be written. Raises UsageError, which names `option`.
+
+    An existing file is accepted only with `force`.
+    """
     directory = os.path.dirname(path) or "."
     if os.path.isdir(path):
         raise UsageError(f"{path} is a directory; {option} is the file to write")
@@ -66,7 +69,7 @@ def check_path(path: str, option: str, *, force: bool) -> None:
 def put_in_place(tpm: Tpm, keys: Sequence[Placement], *, force: bool = False) -> None:
     """Writes keys to their files and handles, all or none. Signals are deferred until the keys are in place.
 
-    An object at a handle is replaced last, and only with `force`. Raises TpmError, UsageError, OSError.
+    An existing object at a handle is replaced last, and only with `force`. Raises TpmError, UsageError, OSError.
     """
     files = [(temporary_beside(key.place.file), key.place.file, key.file) for key in keys if key.place.file]
     beside: list[tuple[Placement, int, int]] = []
@@ -105,7 +108,7 @@ def _stage(staged: str, path: str, file: KeyFile) -> None:
 
 
 def _publish(staged: str, path: str, *, force: bool) -> None:
-    """Renames the temporary file `staged` to `path`."""
+    """Renames the temporary file `staged` to `path`. Raises UsageError if `path` exists and `force` is False."""
     try:
         if force:
             os.replace(staged, path)
@@ -118,8 +121,7 @@ def _publish(staged: str, path: str, *, force: bool) -> None:
 def _persist_beside(tpm: Tpm, key: Placement, handle: int, *, force: bool) -> int:
     """Makes the key persistent at `handle` or, if it is occupied, at the next free handle; returns the handle.
 
-    A persistent key cannot be moved, nor restored once it is evicted. So the new key is stored before the old key
-    is evicted.
+    The old key is evicted only after the new key is stored, because an evicted key cannot be restored.
     """
     taken, beside = nv.handles(tpm, handle, LAST_OWNER_HANDLE), handle
     if handle in taken and not force:
@@ -133,7 +135,7 @@ def _persist_beside(tpm: Tpm, key: Placement, handle: int, *, force: bool) -> in
 
 
 def _replace_object(key: Placement, beside: int, handle: int) -> None:
-    """Replaces the object at `handle` with the key, whose copy at `beside` is then removed."""
+    """Replaces the object at `handle` with the key, then removes the key's copy at the handle `beside`."""
     if beside == handle:
         return
     try:

@@ -32,7 +32,8 @@ def is_plain(file: "KeyFile") -> bool:
 def copy_alternatives(file: "KeyFile") -> "tuple[Policy, ...]":
     """Returns all alternatives of the file's policy, for a new key with the same policy digest.
 
-    Raises UsageError if an alternative is unsupported, does not lead to the key's policy, or names the key itself.
+    Raises UsageError if an alternative is unsupported, does not match the key's authPolicy, or contains the key's
+    Name.
     """
     public, ways = file.public, []
     for label, policy in alternatives_of(file):
@@ -52,7 +53,7 @@ def copy_alternatives(file: "KeyFile") -> "tuple[Policy, ...]":
 
 
 def _may_have_digest(policy: "Policy", public: "TPMT_PUBLIC") -> bool:
-    """Returns False if the policy's digest is known to differ from the key's authPolicy, else True."""
+    """Returns whether the policy's digest is the key's authPolicy; True if the digest cannot be computed here."""
     try:
         return policy.digest(public.name_alg) == public.auth_policy
     except PolicyError:
@@ -60,5 +61,8 @@ def _may_have_digest(policy: "Policy", public: "TPMT_PUBLIC") -> bool:
 
 
 def _find_self_reference(policy: "Policy") -> str:
-    """Returns the name of a statement that contains the key's own Name, so that no other key can use it, or ""."""
+    """Returns the name of a policy statement that contains the key's own Name, or "".
+
+    A policy with such a statement cannot be used by another key.
+    """
     return next((type(statement).__name__ for statement in policy.statements if statement.names_objects), "")

@@ -1,4 +1,4 @@
-"""Options for a policy, from JSON or from PCR values."""
+"""Options that describe a policy: a JSON file, or PCR values."""
 
 import argparse
 from typing import NamedTuple
@@ -35,7 +35,7 @@ class PolicySettings:
 
 
 def add_policy_options(parser: "argparse.ArgumentParser", option: str = "--json") -> None:
-    """Adds `option` FILE and --pcrs, which exclude each other."""
+    """Adds the option named `option`, a JSON file, and --pcrs. The two are mutually exclusive."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         option,
@@ -53,7 +53,10 @@ def add_policy_options(parser: "argparse.ArgumentParser", option: str = "--json"
 
 
 def policy_from_options(args: PolicySettings, alg: "TPM_ALG") -> DescribedPolicy | None:
-    """Returns the policy of the options for an object with nameAlg `alg`; None without one. Raises UsageError."""
+    """Returns the policy that the options describe, for an object with nameAlg `alg`, or None.
+
+    Raises UsageError.
+    """
     if args.policy_json:
         found = policy_from_json(read_small(args.policy_json).decode("utf-8", "replace"), alg, args.policy_json)
         warn_of_policies(found.alternatives, alg)

@@ -22,7 +22,7 @@ LONGEST = 124
 
 
 def read_key(profile: str | None, *, force: bool) -> Secret:
-    """Returns the HMAC key of a profile's secret or, without one, of the secret on standard input or at a prompt.
+    """Returns the HMAC key from a profile's secret or, without a profile, from standard input or a prompt.
 
     Raises UsageError, and the errors of `parse_secret`.
     """
@@ -32,7 +32,7 @@ def read_key(profile: str | None, *, force: bool) -> Secret:
 def parse_secret(secret: bytes, *, force: bool) -> "Secret":
     """Returns the HMAC key for a secret access key: "AWS4" and the secret.
 
-    Raises UsageError for a secret that AWS would not issue or, with `force`, only warns.
+    Raises UsageError for a secret that AWS would not issue; with `force`, warns instead.
     """
     key = hmac_key_of(secret)
     if problem := _find_problem(key.reveal().removeprefix(PREFIX).decode("ascii")):
@@ -66,9 +66,9 @@ def _find_problem(secret: str) -> str | None:
 
 
 def check_key_id(key_id: str, *, force: bool) -> None:
-    """Raises UsageError unless the text is the id of a long-term key, or `force` is set.
+    """Raises UsageError if `key_id` is evidently not the id of a long-term key; with `force`, warns instead.
 
-    The message does not quote the text, which may be the secret.
+    The message does not quote `key_id`, which may be the secret.
     """
     if key_id.startswith("ASIA"):
         problem = "the access key id belongs to temporary credentials; use the id of a long-term key"
@@ -82,7 +82,7 @@ def check_key_id(key_id: str, *, force: bool) -> None:
 
 
 def hmac_key_of(secret: bytes) -> "Secret":
-    """Returns "AWS4" and the secret; accepts a secret that already has the prefix. Raises UsageError."""
+    """Returns the HMAC key: "AWS4" and the secret, which may already have the prefix. Raises UsageError."""
     secret = secret.removesuffix(b"\n").removesuffix(b"\r")
     if secret.startswith(PREFIX + PREFIX):
         raise UsageError("the secret begins with AWS4 twice; give the secret without the prefix")

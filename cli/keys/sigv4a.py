@@ -1,7 +1,7 @@
 """Derives the P-256 key of SigV4A from an AWS secret, and stores the key in the TPM beside the HMAC key.
 
-The key is derived from access key id and secret (`sigv4.sigv4a`), and is in memory during the import.
-TPM2_Create cannot create a key from given bytes; the key is wrapped for its parent and imported.
+The key is derived from access key id and secret (`sigv4.sigv4a`), and is in memory during the import. TPM2_Create
+cannot create this key from given bytes, so the key is wrapped for its parent and imported.
 """
 
 import os
@@ -55,15 +55,15 @@ def _as_one(path: str) -> str:
 
 
 def check_installed() -> None:
-    """Raises ModuleNotFoundError if `cryptography` is missing, as it may be for the single-file program."""
+    """Raises ModuleNotFoundError if `cryptography` is missing, as is possible for the single-file program."""
     if find_spec("cryptography") is None:
         raise ModuleNotFoundError("no cryptography", name="cryptography")
 
 
 def required_key_id(given: str | None) -> str:
-    """Returns the given access key id, else AWS_ACCESS_KEY_ID, from which the SigV4A key is derived.
+    """Returns the access key id from which the SigV4A key is derived: `given`, else AWS_ACCESS_KEY_ID.
 
-    Raises UsageError without an id, and the errors of `check_installed`.
+    Raises UsageError without a valid id, and the errors of `check_installed`.
     """
     check_installed()
     key_id = given or os.environ.get("AWS_ACCESS_KEY_ID") or ""
@@ -88,12 +88,15 @@ def check_tpm(tpm: Tpm) -> None:
 
 
 def private_value(octets: Secret, key_id: str) -> Secret:
-    """Derives the 32-byte private key of SigV4A from the HMAC key's bytes: "AWS4" and the secret."""
+    """Derives the 32-byte private key of SigV4A. `octets` is the HMAC key: "AWS4" and the secret."""
     return Secret(derive_private_value(key_id, octets.reveal().removeprefix(b"AWS4")).to_bytes(32, "big"))
 
 
 def sigv4a_areas(order: Order, beside: TPMT_PUBLIC, key_id: str) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
-    """Returns the public and sensitive area of the SigV4A key; `order` and `beside` describe its HMAC key."""
+    """Returns (public area, sensitive area) of the SigV4A key.
+
+    `order` is the request for the HMAC key, `beside` the HMAC key's public area.
+    """
     private = private_value(order.secret, key_id)
     public, sensitive = ecdsa_key_areas(private, auth=order.auth, auth_policy=beside.auth_policy)
     # An imported key cannot be fixedTPM. It cannot leave the TPM because its policy does not allow TPM2_Duplicate.
@@ -105,7 +108,7 @@ def make_sigv4a_key(tpm: Tpm, order: Order, hmac_key: NewKey, key_id: str) -> Ne
     """Imports and loads the SigV4A key with the HMAC key's password and policy, and verifies a test signature.
 
     Call after `make_key`, whose TPM2_Create has proven in the session that the TPM holds the parent. Only that TPM
-    can then unwrap the key. Raises TpmError; SessionError if the signature is not the key's.
+    can then unwrap the key. Raises TpmError; SessionError if the signature is invalid.
     """
     beside, parent = hmac_key.file, hmac_key.parent
     public, sensitive = sigv4a_areas(order, beside.public, key_id)

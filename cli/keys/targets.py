@@ -1,4 +1,4 @@
-"""Reads the target TPM's public key, for which a secret is wrapped, in any of its file formats."""
+"""Reads the public key of the target TPM, for which a secret is wrapped, from a file in any supported format."""
 
 import json
 from typing import Any, NamedTuple, Self
@@ -33,8 +33,8 @@ class Target(NamedTuple):
     """A parent key in the TPM of another machine.
 
     `host` is the machine's name, for messages and file names. `kind` is one of `tpmwire.use.parents.PARENTS`.
-    `parent` is the handle for the key file: a hierarchy for a primary that is created, or a persistent handle.
-    `certificate` is the EK certificate in PEM, if any.
+    `parent` is the parent handle for key files: a hierarchy if the target creates the primary key when the key is
+    used, else a persistent handle. `certificate` is the EK certificate in PEM, if any.
     """
 
     host: str
@@ -44,7 +44,7 @@ class Target(NamedTuple):
     certificate: str | None = None
 
     def to_json(self) -> str:
-        """Returns the target as one line of JSON. The Name in it is informational."""
+        """Returns the target as one line of JSON. The line's Name is for information only."""
         public = self.public.build()
         return json.dumps(
             {
@@ -104,17 +104,20 @@ class Target(NamedTuple):
 
 
 def format_key_file(file: "KeyFile", target: Target, format: str) -> str:
-    """Returns the text of an importable key file for the target, in a format of --format. Raises UsageError."""
+    """Returns the text of an importable key file for the target, in a format that --format accepts.
+
+    Raises UsageError if the format does not support the target.
+    """
     if format == "tpmcopy":
         return to_tpmcopy_json(file, target.host, target.kind, target.public)
     return file.to_pem()
 
 
 def read_target(path: str, handle: int | None = None, kind: str | None = None) -> Target:
-    """Reads a target's public key from a file in any form; prints a note of assumptions. Raises UsageError.
+    """Reads a target's public key from a file in any supported format; prints a note if the kind is assumed.
 
     `handle` is the key's handle in the target TPM, if not the standard one. `kind` is the kind of the key, if the
-    file does not state it. A key of unknown kind without `handle` gets the parent 0.
+    file does not state it. A key of unknown kind without `handle` gets the parent 0. Raises UsageError.
     """
     data = _decode_text(read_small(path))
     _check_kind(kind, "")
@@ -126,7 +129,7 @@ def read_target(path: str, handle: int | None = None, kind: str | None = None) -
 
 
 def _decode_text(data: bytes) -> bytes:
-    """Decodes text and removes its byte order mark. UTF-16 with such a mark, as from PowerShell, is supported."""
+    """Returns text as UTF-8 without a byte order mark; converts UTF-16 with a mark, as PowerShell writes."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", "replace").encode()
     return data.removeprefix(b"\xef\xbb\xbf")
@@ -140,7 +143,7 @@ def _check_kind(kind: str | None, before: str) -> None:
 def _parse_text(
     data: bytes, where: str, kind: str | None, likely: str | None = None, *, tell: bool = False
 ) -> Target:
-    """Parses a public key in any form except JSON.
+    """Parses a public key in any supported format except JSON. Raises UsageError, which names the input `where`.
 
     `likely` is the kind that the key's source suggests. With `tell`, prints a note if the kind is assumed.
     """
@@ -158,7 +161,10 @@ def _parse_text(
 
 
 def _choices(found: "Found", where: str, kind: str | None) -> "dict[str, TPMT_PUBLIC]":
-    """Returns the possible kinds of the key, each with its public area, likeliest first. Raises UsageError."""
+    """Returns a dict of the key's possible kinds and its public area for each, likeliest first.
+
+    Raises UsageError if no kind, or not the given `kind`, matches.
+    """
     if found.public is not None:
         kinds = of_public(found.public) if kind is None else [PARENTS[kind]]
         choices = {one.name: found.public for one in kinds if kind is None or is_of(found.public, one)}
@@ -201,7 +207,10 @@ def _parse_cloud_json(fields: dict[str, Any], where: str, kind: str | None) -> T
 
 
 def _find_google_key(values: dict[str, Any], kind: str | None) -> dict[str, Any] | None:
-    """Returns an endorsement key's entry in Google Cloud's JSON, P-256 rather than the slower RSA; or None."""
+    """Returns the entry of an endorsement key of `kind` in Google Cloud's JSON, or None.
+
+    Without such an entry, returns the P-256 key's entry, else the RSA key's, which is slower.
+    """
     if "ekpub" in values or "ekcert" in values:
         return {"ekPub": values.get("ekpub"), "ekCert": values.get("ekcert")}
     entries = {"ek-ecc": values.get("eccp256encryptionkey"), "ek-rsa": values.get("encryptionkey")}

@@ -44,10 +44,10 @@ def parent_kind(data: bytes) -> str | None:
 
 
 def to_tpmcopy_json(file: KeyFile, host: str, kind: str, parent: TPMT_PUBLIC) -> str:
-    """Returns a wrapped key in the form of `tpmcopy --mode import`.
+    """Returns a wrapped key as JSON for `tpmcopy --mode import`.
 
-    `kind` is a name of `tpmwire.use.parents`, `parent` that parent's public area. Raises UsageError for a kind
-    that tpmcopy does not support.
+    `kind` is the parent's kind, a name of `tpmwire.use.parents`, and `parent` the parent's public area. Raises
+    UsageError for a kind that tpmcopy does not support.
     """
     named = next((named for named, one in PARENTS.items() if one == kind), None)
     if named is None:

@@ -52,7 +52,7 @@ def read_trust(paths: "Sequence[str]") -> "Trust | None":
 
 
 def read_chain(path: str) -> "tuple[Certificate, list[Certificate]]":
-    """Reads an EK certificate and the intermediate certificates after it from a file. Raises UsageError."""
+    """Returns (EK certificate, intermediate certificates) from a file. Raises UsageError."""
     from tpmwire.keys.certificates import describe, load_chain  # noqa: PLC0415 - needs optional packages
 
     try:
@@ -64,7 +64,7 @@ def read_chain(path: str) -> "tuple[Certificate, list[Certificate]]":
 
 
 def _extract_certificate(data: bytes) -> bytes:
-    """Extracts the certificate from Intel's service's response (JSON, base64url); returns other data unchanged."""
+    """Returns the certificate in a response of Intel's EK server (JSON, base64url), or other data unchanged."""
     if data.lstrip()[:1] != b"{" or b"-----BEGIN" in data:
         return data
     try:

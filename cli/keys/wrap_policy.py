@@ -18,7 +18,10 @@ __all__ = ["KeyUse", "policy_of_use"]
 
 
 class KeyUse(NamedTuple):
-    """PCRs as text, such as `sha256:7`, or a policy in JSON, whose file is `where`. Both may be empty."""
+    """Conditions for using a key: `pcrs` as text, such as `sha256:7`, or a `policy` in JSON. Both may be empty.
+
+    `where` names the policy's source in messages.
+    """
 
     pcrs: str = ""
     policy: str = ""
@@ -27,7 +30,10 @@ class KeyUse(NamedTuple):
 
 @lru_cache(maxsize=256)
 def policy_of_use(use: KeyUse, *, with_auth: bool) -> "tuple[Policy, bytes] | None":
-    """Returns (policy, digest), or None if the key needs no policy. Warns of weak PCRs. Raises UsageError."""
+    """Returns (policy, digest), or None if the key needs no policy. Warns of weak PCRs. Raises UsageError.
+
+    With `with_auth`, the key has a password, and the policy must require it.
+    """
     if use.policy:
         policy = _build_from_json(use, with_auth=with_auth)
     elif use.pcrs:

@@ -20,15 +20,19 @@ __all__ = ["BootKey"]
 
 
 class BootKey(HmacKey):
-    """Derives 32 bytes from a message and the null hierarchy's seed; the bytes change when the TPM is reset.
+    """A key in the null hierarchy that derives 32 bytes from a message; the bytes change when the TPM is reset.
 
-    Creates a primary key whose template has the message's digest as `unique`. The `unique` of the created key is a
-    hash of the key and its seedValue, which never leave the TPM (Part 1, §14.4 and §27). Only someone who has used
-    this TPM since its reset can know it. Using `unique` takes one command less than an HMAC with the key.
+    For each message, creates a primary key whose template has the message's digest as `unique`. The result is the
+    created key's `unique`: a hash of the key and its seedValue, which never leave the TPM (Part 1, §14.4 and §27).
+    Only someone who has used this TPM since its reset can know the result. This takes one command less than an
+    HMAC with the key.
     """
 
     def __init__(self, like: HmacKey, memory: "Memory | None") -> None:
-        """Creates a key whose sessions are salted to the pin of `like`, or to the salt key in `memory`."""
+        """Copies session encryption, pin and hierarchy passwords of the AWS key `like`.
+
+        `memory` has the cached public area of the key to which sessions are salted.
+        """
         super().__init__(protected=like.protected, pin=like.pin)
         self.memory = memory
         self._of_pin = like.hierarchy_auths()
@@ -44,7 +48,7 @@ class BootKey(HmacKey):
         return [self._derive(tpm, message, None) for message in messages]
 
     def _cached_salt(self) -> Loaded | None:
-        """Returns the persistent key to which the AWS key's sessions are salted, from the cache, or None."""
+        """Returns the cached persistent key to which the AWS key's sessions are salted, or None."""
         kept = None if self.memory is None else self.memory.data
         if not self.protected or kept is None or kept.salt_public is None or kept.salt is not None:
             return None

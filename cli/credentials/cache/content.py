@@ -21,7 +21,10 @@ class SigningKey(NamedTuple):
 
 
 class CachedCredentials(NamedTuple):
-    """Credentials and signing key from a cache file, with the HMAC that opened it, and that HMAC's nonce."""
+    """Credentials and signing key from a cache file.
+
+    `root` is the HMAC by the TPM that opened the file; `nonce` is part of the HMAC's message.
+    """
 
     credentials: Credentials
     signing_key: SigningKey | None
@@ -40,7 +43,7 @@ def to_text(credentials: Credentials, signing_key: SigningKey | None) -> bytes:
 
 
 def from_text(text: bytes, nonce: bytes, root: bytes) -> CachedCredentials:
-    """Parses the plaintext of a cache file. The text is already authenticated, so it has the form of `to_text`."""
+    """Parses the plaintext that `to_text` built. The format is not checked, since the text is authenticated."""
     found = json.loads(text)
     kept = None
     if found["signing_key"] is not None:

@@ -17,8 +17,8 @@ _OURS = re.compile(rf"[0-9a-f]{{32}}({re.escape(SUFFIX)})?(\.lock|\.[0-9a-f]+)?"
 class Entry(NamedTuple):
     """A cache file.
 
-    `about` describes the credentials: access key ID, role or user, and region. `due` is when they are renewed, in
-    POSIX seconds; None if the file cannot be read.
+    `about` describes the credentials: access key ID, role or user, and region. `due` is the time of their renewal
+    in POSIX seconds, or None if the file cannot be read.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Entry(NamedTuple):
 
 
 def entries() -> list[Entry]:
-    """Returns an entry for each of the user's cache files, from its clear part, which is not authenticated here.
+    """Returns an entry for each cache file of the user, from the file's clear part, without authenticating it.
 
     Raises UnfitError for a directory that does not belong to this user.
     """

@@ -1,4 +1,4 @@
-"""The file with public data about a key (`tpmwire.use.cached_key`), stored beside the cache, validated when read.
+"""A file beside the cache with public data about a key (see `tpmwire.use.cached_key`), validated when read.
 
 Layout: FORMAT, the record, and SHA-256 of both, to detect accidental damage. The TPM itself protects the saved
 contexts.
@@ -29,7 +29,7 @@ class KeyDataFile(Memory):
         self.name = name
 
     def save(self) -> None:
-        """Writes the data if it changed. Failure only costs later runs some more TPM commands."""
+        """Writes the data if it changed. Errors are ignored, since later runs then only send more TPM commands."""
         if not self.changed or self.data is None:
             return
         try:
@@ -46,9 +46,10 @@ class KeyDataFile(Memory):
 
 
 def read_key_data(settings: RunSettings, key_name: bytes) -> KeyDataFile:
-    """Reads the key data that earlier runs with these options stored; empty if none did.
+    """Returns the key data that earlier runs with these options stored; without data if none is stored.
 
-    `key_name` is the Name of a key file's key, or empty. Warns of damaged data.
+    `key_name` is the Name of the key in a key file, or empty for a persistent key. Prints a note if data is
+    damaged.
     """
     which = key_name or settings.persistentHandle
     # The options that select the key, and the key to which its sessions are salted.

@@ -1,4 +1,4 @@
-"""Derives the secret that opens a cache from the AWS key in the TPM, or from a key that exists until a reset."""
+"""Derives the secret that opens a cache, from the AWS key or from a key that changes when the TPM is reset."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,11 +16,11 @@ __all__ = ["Keys"]
 
 
 class Keys(NamedTuple):
-    """The AWS key of a run, and the key that opens its cache.
+    """The AWS key of a run (`key`), and the key that opens its cache (`opener`).
 
-    With --cache-key=key both are the same, so that password, policy and PCRs protect the cache too. With
-    --cache-key=boot the second key belongs to the null hierarchy, whose seed changes with each reset of the TPM.
-    Anyone who can use the TPM can use that key.
+    With --cache-key=key both are the same key, so that its password, policy and PCRs protect the cache too. With
+    --cache-key=boot, `opener` belongs to the null hierarchy, whose seed changes when the TPM is reset. Anyone who
+    can use the TPM can use `opener` then.
     """
 
     settings: RunSettings
@@ -47,18 +47,22 @@ class Keys(NamedTuple):
         return cls(settings, key, BootKey(key, memory), memory)
 
     def day_key(self, date: bytes) -> bytes:
-        """Returns the AWS key's HMAC of a date (ASCII, YYYYMMDD). Raises the errors of `ask_tpm`."""
+        """Returns SigV4's date key: the AWS key's HMAC of `date` (ASCII, YYYYMMDD).
+
+        Raises the errors of `ask_tpm`.
+        """
         return self._ask([(self.key, [date])])[0]
 
     def root(self, label: bytes) -> bytes:
-        """Returns the cache key's HMAC of `sealed.label(...)`: 32 bytes that only this TPM can derive again.
+        """Returns the cache key's HMAC of `label`, a result of `sealed.label`.
 
-        Raises the errors of `ask_tpm`.
+        The keys that encrypt and authenticate the cache file are derived from this HMAC. Raises the errors of
+        `ask_tpm`.
         """
         return self._ask([(self.opener, [label])])[0]
 
     def day_key_and_root(self, date: bytes, label: bytes) -> tuple[bytes, bytes]:
-        """Returns the results of `day_key` and `root`; opens the TPM only once. Raises the errors of `ask_tpm`."""
+        """Returns (`day_key(date)`, `root(label)`) and opens the TPM only once. Raises the errors of `ask_tpm`."""
         if self.opener is self.key:
             day, root = self._ask([(self.key, [date, label])])
         else:
@@ -66,7 +70,7 @@ class Keys(NamedTuple):
         return day, root
 
     def _ask(self, wanted: Sequence[tuple[HmacKey, Sequence[bytes]]]) -> list[bytes]:
-        """Returns the HMAC of each message by its key, and saves new data about keys and TPM for later runs."""
+        """Returns the HMACs for all (key, messages) pairs of `wanted`, and saves new key data for later runs."""
         found = ask_tpm_each(self.settings, wanted)
         if self.memory is not None:
             self.memory.save()

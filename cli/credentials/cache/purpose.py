@@ -49,9 +49,9 @@ Other settings are not read, since a profile can contain secrets.
 def cache_purpose(settings: RunSettings, file: "KeyFile | None") -> bytes:
     """Returns a 32-byte digest of all inputs that affect the credentials.
 
-    The digest covers every option that is not known to be harmless, so new options are safe. A key file
-    is covered by its content, so a different key at the same path counts. The file is not read again, since it may
-    be a pipe.
+    The digest covers every option that is not known to be harmless, so that no new option is forgotten. It covers
+    the content of a key file, so that a different key at the same path counts. The file is not read again, since
+    it may be a pipe.
     """
     values = {**vars(settings), "tpm_path": lasting_path(settings.tpm_path)}
     options = [(name, repr(value)) for name, value in sorted(values.items()) if name not in SHAPELESS]

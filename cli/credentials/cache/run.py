@@ -113,9 +113,9 @@ def _ask_and_store(
     held: CachedCredentials | None,
     store: CacheFile | None,
 ) -> "Credentials":
-    """Returns new credentials from `ask`, and caches them in `store`.
+    """Calls `ask` for new credentials, caches them in `store` unless it is None, and returns them.
 
-    Reuses the signing key and the nonce of `held`, if given.
+    Reuses the signing key and the nonce of the cached credentials `held`, if given. `use` is from `cache_purpose`.
     """
     from .signing_key import KeptSigner  # noqa: PLC0415 - cached credentials need no signature
 
@@ -144,14 +144,14 @@ def _ask_and_store(
 
 
 def _last(keys: Keys, clear: ClearPart | None, use: bytes) -> CachedCredentials | None:
-    """Returns the decrypted cache file if its credentials may still be valid, or else None."""
+    """Returns the content of the cache file `clear` if its credentials may still be valid, or else None."""
     if clear is None or not time.time() < clear.refresh_at + AHEAD + JITTER < time.time() + MOST:
         return None
     return _open(keys, clear, use)
 
 
 def _is_temporary(error: Exception) -> bool:
-    """Returns whether the error is a temporary failure of the network or AWS, and not a refusal."""
+    """Returns whether the error is a temporary failure of the network or AWS, as opposed to a refusal."""
     from sigv4.errors import NetworkError, ResponseError, StsError  # noqa: PLC0415 - for a failed request only
     from sigv4.retry import RetryPolicy  # noqa: PLC0415 - likewise
 
@@ -161,7 +161,7 @@ def _is_temporary(error: Exception) -> bool:
 
 
 def _may_use_cached(credentials: "Credentials", error: Exception) -> bool:
-    """Returns whether cached credentials can be used in spite of the failure, and warns if so."""
+    """Returns whether the cached credentials are valid long enough to be used despite `error`; warns if so."""
     left = _end(credentials) - time.time()
     if left < LEAST:
         return False
@@ -183,7 +183,7 @@ def _read(store: CacheFile, *, quiet: bool = False) -> ClearPart | None:
 
 
 def _open(keys: Keys, clear: ClearPart, use: bytes) -> CachedCredentials | None:
-    """Decrypts a cache file with the TPM's HMAC; warns and returns None if the file is damaged."""
+    """Decrypts the cache file `clear` with the TPM's HMAC; warns and returns None if the file is damaged."""
     root = keys.root(label(clear.nonce, use))
     try:
         text = unseal_text(clear, root, use)
@@ -194,7 +194,7 @@ def _open(keys: Keys, clear: ClearPart, use: bytes) -> CachedCredentials | None:
 
 
 def _about(settings: RunSettings, key_id: str) -> str:
-    """Returns the description of credentials in `tpmwire cache`: key id, role or user, and region."""
+    """Returns the description of the credentials for `tpmwire cache`: key id, role or user, and region."""
     if settings.assumeRole and settings.aws_arn:
         what = str(settings.aws_arn[-1])
     elif settings.federation_name:

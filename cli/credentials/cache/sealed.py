@@ -1,9 +1,10 @@
 """Seals and opens cache files: a clear part, and a part encrypted with keys derived from an HMAC of the TPM.
 
 Layout: FORMAT, a description, refresh_at, day, nonce, salt, the sealed text, a tag. `root` is the TPM's HMAC of
-`label(nonce)`. From `root` and the salt, SP 800-108 (KDFa of TPM 2.0 Part 1, §11.4.10.2) derives a stream as long
-as the text, and a key for the tag. The tag is HMAC-SHA256 of all preceding bytes and the purpose of the cache.
-This encrypt-then-MAC needs hashlib only: importing `cryptography` would take longer than the rest of a run.
+`label(nonce, purpose)`. SP 800-108 (KDFa of TPM 2.0 Part 1, §11.4.10.2) derives two values from `root` and the
+salt: a stream as long as the text, and a key for the tag. The tag is HMAC-SHA256 of the purpose of the cache and
+all preceding bytes. This encrypt-then-MAC needs hashlib only: importing `cryptography` would take longer than the
+rest of a run.
 """
 
 import hmac
@@ -45,15 +46,15 @@ _HEADER = construct.Struct(
 
 
 class DamagedError(Exception):
-    """A cache file that was modified, has another format, or was sealed with another key or for other options."""
+    """Raised for a cache file that was modified, has another format, or was sealed for other keys or options."""
 
 
 class ClearPart(NamedTuple):
-    """The clear part of a cache file. The file's tag covers it, but only `unseal_text` checks the tag.
+    """The clear part of a cache file. The file's tag covers the clear part, but only `unseal_text` checks the tag.
 
-    `about` describes the owner of the credentials. `refresh_at` is the time of their renewal in POSIX seconds;
-    `day` (YYYYMMDD) is their signing key's date; `nonce` is the input of the TPM's HMAC; `sealed` is the whole
-    file.
+    `about` describes the credentials: key id, role or user, and region. `refresh_at` is the time of their renewal
+    in POSIX seconds; `day` (YYYYMMDD) is the date of their signing key. `nonce` is part of the message of the
+    TPM's HMAC (see `label`); `sealed` is the whole file.
     """
 
     about: str
@@ -84,7 +85,10 @@ def read_clear(octets: bytes) -> ClearPart:
 def seal_text(
     text: bytes, refresh_at: int, day: str, nonce: bytes, root: bytes, purpose: bytes, about: str = ""
 ) -> bytes:
-    """Encrypts and authenticates `text`; returns the content of a cache file. Each call uses a new random salt."""
+    """Encrypts and authenticates `text`; returns the content of a cache file. Each call uses a new random salt.
+
+    `root` is the TPM's HMAC of `label(nonce, purpose)`. `refresh_at`, `day` and `about` are stored unencrypted.
+    """
     salt = os.urandom(32)
     stream, key = _keys(root, salt, len(text))
     header = _HEADER.build(

@@ -28,7 +28,10 @@ class KeptSigner(Signer):
             super().prime(date)
 
     def signing_time(self, now: float) -> float:
-        """Returns the signing time in POSIX seconds, on the cached key's day even shortly after midnight UTC."""
+        """Returns the signing time in POSIX seconds.
+
+        Shortly after midnight UTC, returns the last second of the previous day if the cached key is for that day.
+        """
         if self.kept is not None and now >= _GRACE:
             if timestamp(now)[:8] == self.kept.day:
                 return now

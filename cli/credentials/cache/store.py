@@ -20,7 +20,7 @@ _PAUSE = 0.02  # seconds between two attempts to lock
 
 
 class UnfitError(Exception):
-    """The directory cannot hold a cache; the message states the reason."""
+    """Raised if the directory cannot hold a cache; the message states the reason."""
 
 
 def place() -> str:
@@ -127,10 +127,10 @@ class CacheFile:
 
     @contextlib.contextmanager
     def alone(self, patience: float) -> Iterator[bool]:
-        """Holds the file's lock, so that one run calls STS while concurrent runs wait for its result.
+        """Context manager that holds the file's lock, so that one run calls STS while others wait for its result.
 
-        Yields False if another run still holds the lock after `patience` seconds. If the process dies, the kernel
-        releases the lock. On file systems without locks, every run calls STS. Raises UnfitError.
+        Yields True, or False if another run still holds the lock after `patience` seconds. If the process dies,
+        the kernel releases the lock. On file systems without locks, every run calls STS. Raises UnfitError.
         """
         try:
             descriptor = self._open(f"{self.name}.lock", os.O_RDWR | os.O_CREAT)
@@ -172,7 +172,7 @@ _held: set[int] = set()
 
 
 def _close_locks() -> None:
-    """Closes the descriptors of locks in a forked child, so that the locks end with this process."""
+    """Closes the locks' descriptors in a forked child, so that only the parent process holds the locks."""
     while _held:
         os.close(_held.pop())
 

@@ -29,7 +29,7 @@ _KEY = os.urandom(16)
 
 
 class Host(NamedTuple):
-    """A host of a fleet: its fields, where they were read (for messages), and why it is unusable, if it is."""
+    """A host of a fleet: its fields, their location for messages, and a problem if the host is invalid."""
 
     fields: dict[str, Any]
     where: str
@@ -50,17 +50,17 @@ class Survey(NamedTuple):
 
 
 def name_hash(name: str) -> int:
-    """Returns a 60-bit hash of a name. A set of them takes 65 MB for a million hosts.
+    """Returns a 60-bit hash of a name. A set of these hashes takes 65 MB for a million hosts.
 
-    The hash is keyed, so that colliding names cannot be chosen. For a million names, the chance of any collision
-    is 1 in 2 million; the names would be refused as repeated.
+    The hash is keyed, so that nobody can choose colliding names. For a million names, the chance of any collision
+    is 1 in 2 million; colliding names would be refused as repeated.
     """
     digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8, key=_KEY).digest()
     return int.from_bytes(digest) >> 4
 
 
 class Fleet:
-    """The hosts of a fleet, as an iterable: only once for standard input and pipes (`once`), else repeatedly.
+    """The hosts of a fleet, as an iterable. `once` is True for standard input and pipes, read only once.
 
     Shard K of N has the hosts whose names' hashes are K - 1 modulo N: the N shards together are the fleet, and all
     occurrences of a name are in one shard.
@@ -143,7 +143,7 @@ def _host(text: bytes, where: str) -> Host:
 
 
 def survey(hosts: Iterable[Host]) -> Survey:
-    """Reads all hosts once, to count them and find repeated names."""
+    """Reads all hosts once; returns their number, the repeated names, and whether each host has its own secret."""
     seen: set[int] = set()
     repeated: set[int] = set()
     number, own_secrets = 0, True

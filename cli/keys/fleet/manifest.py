@@ -23,7 +23,7 @@ _PART = 8
 
 
 def manifest_name(shard: tuple[int, int]) -> str:
-    """Returns the manifest's name in the fleet's directory.
+    """Returns the file name of a shard's manifest; `shard` is (K, N) for shard K of N.
 
     Each shard has its own manifest, so shards can run concurrently.
     """
@@ -41,7 +41,7 @@ class FinishedHosts:
                 self._entries[name_hash(str(entry.get("host")))] = b"".join(_part(value) for value in parts)
 
     def differs(self, name: str, target: str, inputs: str) -> bool:
-        """Returns whether this host's key was wrapped with a different secret, password or policy.
+        """Returns whether an earlier run wrapped this host's key with a different secret, password or policy.
 
         Returns False if the host's public key has changed too, or if `inputs` is empty (unknown).
         """
@@ -51,7 +51,7 @@ class FinishedHosts:
         return found[:_PART] == _part(target) and found[_PART : 2 * _PART] != _part(inputs)
 
     def mark_finished(self, name: str, target: str, inputs: str, file: str) -> bool:
-        """Returns whether the host is finished (same public key and inputs, unchanged file), and stores that."""
+        """Returns whether the host is finished (same public key and inputs, unchanged file); records it if so."""
         key = name_hash(name)
         if not inputs:
             return False
@@ -96,7 +96,7 @@ def append_to(path: str) -> IO[bytes]:
     """Opens the manifest for appending, for one run at a time; completes a truncated last line first.
 
     Workers inherit the manifest's lock. After a run is killed, its workers still finish their hosts, so a new run
-    waits for the lock; otherwise the old workers would replace files that the new run lists.
+    waits for the lock. Otherwise the old workers would replace files that the new run lists.
     """
     file = open(path, "a+b", opener=_private)  # noqa: SIM115
     try:

@@ -46,7 +46,7 @@ class FleetPlan(NamedTuple):
 
 
 class Summary:
-    """Counts of a run: all hosts, those wrapped now, those done by an earlier run."""
+    """The numbers of hosts in a run: all, those wrapped now, and those wrapped by an earlier run."""
 
     def __init__(self) -> None:
         self.hosts = self.wrapped = self.done_before = 0
@@ -63,7 +63,10 @@ class Summary:
             self.failed_hosts.append(host)
 
     def to_json(self, plan: FleetPlan) -> str:
-        """Returns the summary as a line of JSON, with all processes' CPU seconds and the largest one's KiB."""
+        """Returns the summary as a line of JSON.
+
+        The line has the CPU seconds of all processes, and the peak memory of the largest process in KiB.
+        """
         usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         return json.dumps(
             {
@@ -85,8 +88,8 @@ def wrap_fleet(plan: FleetPlan, found: Survey | None, *, resume: bool = False) -
     """Wraps a key for every host or, with `resume`, for the hosts that the manifest does not list.
 
     `found` is the fleet's survey, or None if the hosts can be read only once; then only the first host of a
-    repeated name gets a key. Raises UsageError if there is a manifest and no `resume`, or a manifest with other
-    inputs.
+    repeated name gets a key. Raises UsageError if a manifest exists and `resume` is False, or if the manifest has
+    other inputs.
     """
     summary = Summary()
     if plan.out == STDOUT:
@@ -138,7 +141,7 @@ def _find_finished(plan: FleetPlan, path: str, summary: Summary) -> FinishedHost
 
 
 def _mark_repeated(hosts: Iterable[Host], found: Survey | None) -> Iterator[Host]:
-    """Yields the hosts; reports a repeated name as the problem of its host."""
+    """Yields the hosts; a host with a repeated name gets a `problem`."""
     seen: set[int] = set()
     for host in hosts:
         repeated = False
@@ -203,7 +206,7 @@ _plans: list[FleetPlan] = []
 
 
 def _wrap_one(host: Host) -> dict[str, Any]:
-    """Wraps a key for a host, writes its key file (not for output on stdout), and returns its manifest entry."""
+    """Wraps a key for a host, and returns its manifest entry. Writes the key file unless output goes to stdout."""
     if host.problem:
         return {"host": host.name, "where": host.where, "error": host.problem}
     (plan,) = _plans

@@ -63,8 +63,8 @@ _OWN = ("secret", "aws_access_key_id", "pcrs", "policy", "password_file")
 class WrapOrder(NamedTuple):
     """The default inputs for wrapping keys, for hosts without values of their own.
 
-    `secret` is the HMAC key ("AWS4" and the secret access key), `auth` its password, `use` its PCRs or policy.
-    With `trust`, each host needs an EK certificate issued by one of its roots.
+    `secret` is the HMAC key ("AWS4" and the secret access key), `auth` its password, `use` its PCRs or policy. If
+    `trust` is given, each host needs an EK certificate that a root of `trust` has issued.
     """
 
     secret: Secret | None = None
@@ -75,7 +75,7 @@ class WrapOrder(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """Secret, password and policy for one host. `fingerprint` identifies them without revealing them."""
+    """Secret, password and policy for one host. `fingerprint` identifies these inputs without revealing them."""
 
     secret: Secret
     auth: Secret
@@ -87,9 +87,9 @@ class Inputs(NamedTuple):
 def wrap_host(fields: Mapping[str, Any], order: WrapOrder) -> dict[str, Any]:
     """Wraps a key for one host, and returns its manifest entry. For an invalid host, the entry has `error`.
 
-    `fields` has the JSON of `tpmwire export-public`, and optionally the host's own values (`_OWN`). The result has
-    the host's name, its key file in `pem`, that file's SHA-256 in `fingerprint`, the Names of key and parent in
-    `name` and `parent_name`, and `target` and `inputs`, with which a later run recognizes a finished host.
+    `fields` has the JSON of `tpmwire export-public`, and optionally the host's own values (`_OWN`). The entry has
+    the host's name, its key file in `pem`, the key file's SHA-256 in `fingerprint`, and the Names of key and
+    parent in `name` and `parent_name`. By `target` and `inputs`, a later run recognizes a finished host.
     """
     name = str(fields.get("host") or "")
     try:
@@ -116,7 +116,7 @@ def wrap_host(fields: Mapping[str, Any], order: WrapOrder) -> dict[str, Any]:
 def save_key_file(entry: dict[str, Any], out: str) -> dict[str, Any]:
     """Writes the key file of an entry of `wrap_host` to OUT/HOST.pem, readable by its owner only.
 
-    Returns the entry with the file's name instead of its content; returns an entry with an error as it is. The
+    Returns the entry with the file's name instead of its content; returns an entry with an error unchanged. The
     file is written atomically, but a crash of the machine may still lose it.
     """
     if "error" in entry:
@@ -163,7 +163,10 @@ def inputs_of(fields: Mapping[str, Any], order: WrapOrder) -> Inputs:
 
 
 def _fingerprint(secret: Secret, said: list[object]) -> str:
-    """Returns a hash of the inputs, keyed with the secret (240 random bits); "" if the secret is too short."""
+    """Returns the HMAC of the inputs `said` (128 bits in hex), with the secret as key.
+
+    Returns "" if the secret is so short that it could be guessed from the HMAC.
+    """
     if len(secret.reveal()) < LEAST_SECRET:
         return ""
     return hmac.digest(secret.reveal(), json.dumps(said).encode(), "sha256")[:16].hex()
@@ -193,7 +196,10 @@ def _select_own_fields(fields: Mapping[str, Any]) -> dict[str, str]:
 
 @lru_cache(maxsize=256)
 def _find_misspelled(field: str) -> str | None:
-    """Returns the intended name of a misspelled field that would silently leave a key unprotected."""
+    """Returns the known field of which `field` is probably a misspelling, or None.
+
+    Only fields that protect a key are compared, since ignoring such a field would leave the key unprotected.
+    """
     known = ["pcrs", "policy", "policy_file", "password_file", "key_auth_file"]
     return next(iter(difflib.get_close_matches(field[:32].lower(), known, 1, 0.75)), None)
 
@@ -205,7 +211,7 @@ def _password(path: str) -> Secret:
 
 @lru_cache(maxsize=256)
 def _use_of(policy: str) -> KeyUse:
-    """Returns the policy of a host from JSON text, or from the JSON file of that name."""
+    """Returns the policy of a host; `policy` is JSON text or the name of a JSON file."""
     if policy.lstrip()[:1] in ("[", "{"):
         return KeyUse(policy=policy, where="the host's policy")
 
@@ -213,7 +219,10 @@ def _use_of(policy: str) -> KeyUse:
 
 
 def wrap_for_target(target: Target, inputs: Inputs, trust: "Trust | None") -> "KeyFile":
-    """Returns the key file for one target. Raises UsageError, TpmwireError."""
+    """Wraps the key for one target, and returns the key file. With `trust`, verifies the target's EK certificate.
+
+    Raises UsageError, TpmwireError.
+    """
     if trust is not None:
         _check_certificate(target, trust)
     try:
@@ -246,9 +255,9 @@ def _check_certificate(target: Target, trust: "Trust") -> None:
 class HostWrapper:
     """`wrap_host` for engines that pickle functions: each worker reads the secrets from their files.
 
-    The pickle contains file names only; each worker needs the files at those paths. With `out`, a directory, key
-    files are written there, and entries have no content. The first call raises UsageError if a file cannot be
-    used.
+    The pickle contains file names only; each worker needs the files at the same paths. If the directory `out` is
+    given, key files are written to it, and entries omit the content. The first call raises UsageError if a file
+    cannot be used.
     """
 
     def __init__(
