@@ -20,7 +20,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(words: list[str]) -> int:
-    """Runs the command and returns the exit code. Raises errors, which `guarded` prints."""
+    """Runs the command with the arguments `words`, and returns the exit code. `guarded` prints its errors."""
     settings = parse_run(words)
     if settings.version:
         print(f"{PROGRAM} {__version__}")

@@ -94,7 +94,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(words: list[str]) -> int:
-    """Runs one verb and returns the exit code. Raises errors, which `guarded` prints."""
+    """Runs the verb with the arguments `words`, and returns the exit code. `guarded` prints its errors."""
     if sys.stdout is None:  # None if the parent process closed it; print would then fail silently
         sys.stdout = _Closed()
     return _dispatch(words)

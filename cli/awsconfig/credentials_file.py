@@ -32,7 +32,7 @@ def check(profile: str, *, overwrite: bool) -> None:
 
 
 def write_credentials(profile: str, credentials: "Credentials", *, overwrite: bool) -> str:
-    """Writes the credentials to the file atomically, and returns its path.
+    """Writes the credentials as a profile of the credentials file, atomically, and returns the file's path.
 
     `overwrite` allows replacing a long-term key. A lock makes concurrent runs take turns. Only the owner can read
     the new file. Raises UsageError, OSError.
@@ -56,7 +56,7 @@ def write_credentials(profile: str, credentials: "Credentials", *, overwrite: bo
 
 
 def _path() -> str:
-    """Returns the path of the credentials file. A symbolic link is resolved, so that it is not replaced."""
+    """Returns the path of the credentials file. Symbolic links are resolved, so that they are not replaced."""
     return os.path.realpath(credentials_path())
 
 

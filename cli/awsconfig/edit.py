@@ -105,7 +105,10 @@ def _split_lines(text: str) -> list[str]:
 
 
 def _find_sections(lines: list[str]) -> list[_Section]:
-    """Returns the sections in order. As in configparser, a line indented deeper than a setting continues it."""
+    """Returns the sections in order.
+
+    As in configparser, a line that is indented deeper than a setting continues the setting's value.
+    """
     found: list[_Section] = []
     setting: _Setting | None = None
     depth = 0
@@ -156,7 +159,7 @@ def get_setting(text: str, section: str, name: str) -> str | None:
 
 
 def set_settings(text: str, section: str, values: Mapping[str, str]) -> str:
-    """Returns the text with the values set in a section; appends the section if it is missing.
+    """Returns the text with the settings `values` (name to value) in a section, appended if it is missing.
 
     Raises UsageError if AWS's programs cannot read the text, before or after the edit.
     """
@@ -230,7 +233,7 @@ def _check_edit(before: str, after: str, section: str, values: Mapping[str, str 
 
 
 def _parse_text(text: str, section: str) -> dict[str, dict[str, str]]:
-    """Parses the sections and their settings as botocore does; adds an empty `section` if it is missing.
+    """Returns the settings of each section as botocore parses them; adds an empty `section` if it is missing.
 
     Raises UsageError, whose message never contains a line of the text.
     """

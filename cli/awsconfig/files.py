@@ -63,8 +63,8 @@ def check_writable(path: str) -> None:
 def edit_file(path: str, edit: Callable[[str], str | None]) -> None:
     """Replaces the file's text with `edit(text)`; concurrent changes are not lost.
 
-    The file is replaced atomically, and only its owner can read it afterwards; if `edit` returns None, it is not
-    changed. A symbolic link is preserved. Raises UsageError, OSError, and the errors of `edit`.
+    The file is replaced atomically, and only its owner can read it afterwards. If `edit` returns None, the file is
+    not changed. A symbolic link is preserved. Raises UsageError, OSError, and the errors of `edit`.
     """
     path = os.path.realpath(path)
     directory = os.path.dirname(path)
@@ -79,10 +79,10 @@ def edit_file(path: str, edit: Callable[[str], str | None]) -> None:
 
 @contextlib.contextmanager
 def _directory_lock(directory: str) -> Iterator[None]:
-    """Locks the directory, so that runs do not overwrite each other's changes. Raises UsageError.
+    """Context manager that locks the directory, so that runs do not overwrite each other's changes.
 
     The file itself cannot be locked, since each write replaces it. The kernel releases the lock if the process
-    dies.
+    dies. Raises UsageError.
     """
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

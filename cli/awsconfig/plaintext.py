@@ -27,7 +27,7 @@ class Plaintext(NamedTuple):
 
 
 def _places(profile: str) -> "Iterator[tuple[str, str]]":
-    """Yields the files and sections that can have the profile's key, in the order in which SDKs search."""
+    """Yields (file, section) for the places of the profile's key, in the order in which SDKs search."""
     yield os.path.realpath(credentials_path()), profile
     yield os.path.realpath(config_path()), section_of(profile)
 

@@ -52,7 +52,7 @@ Options may be written as -name value, -name=value, --name value or --name=value
 class CredentialSettings(TpmSettings):
     """Options of a run: the key that signs, and the requested credentials.
 
-    An option that is not given is None, or has its default.
+    An option that is not given has its default value or None.
     """
 
     profile: str | None
@@ -162,7 +162,7 @@ class RunSettings(CredentialSettings, OutputSettings):
 
 
 def parse_run(words: Sequence[str]) -> RunSettings:
-    """Returns the settings of a command line in Go's style (`Parser.parse_go_style`). Raises UsageError."""
+    """Parses a command line in Go's style (`Parser.parse_go_style`) into settings. Raises UsageError."""
     settings = RunSettings()
     run_parser().parse_go_style(words, settings)
     return settings

@@ -99,7 +99,10 @@ def profile_settings(name: str, given: Mapping[str, object] | None = None) -> Ru
 
 
 def _follow_chain(config: Config, name: str, seen: tuple[str, ...]) -> tuple[RunSettings, list[Profile]]:
-    """Follows source_profile from profile `name`; returns (merged settings, chain of profiles)."""
+    """Follows source_profile from profile `name`; returns (merged settings, chain of profiles).
+
+    `seen` lists the profiles before `name`. Raises UsageError for a loop, or a chain that AWS would refuse.
+    """
     chain = config.chain(name)
     base = chain[-1]
     for profile in chain:

@@ -31,7 +31,10 @@ _NETWORK = {"AWS_CA_BUNDLE", "HTTPS_PROXY", "HTTP_PROXY", "REQUESTS_CA_BUNDLE"}
 
 
 def environ_of(settings: RunSettings) -> Mapping[str, str]:
-    """Returns the environment variables; options override them, and the profile's ca_bundle is a default."""
+    """Returns the environment for requests to AWS.
+
+    Options override variables; AWS_CA_BUNDLE defaults to the profile's ca_bundle.
+    """
     bundle = settings.aws_profile and settings.aws_profile.get("ca_bundle")
     options = {"AWS_CA_BUNDLE": settings.ca_bundle} if settings.ca_bundle else {}
     if settings.use_fips_endpoint:

@@ -18,7 +18,7 @@ __all__ = ["check_result"]
 
 
 def check_result(settings: RunSettings, signer: Signer, refused: StsError) -> None:
-    """Compares the TPM's HMAC with a second one, checked for tampering. Raises SessionError if they differ.
+    """Requests the TPM's HMAC again, with a check for tampering. Raises SessionError if the two HMACs differ.
 
     If no option pins the AWS key, also adds to the hint of `refused` that an attacker may have substituted the
     key.

@@ -20,7 +20,11 @@ _SHORTEST = 10  # bytes; RFC 4226 requires 16, AWS issues 40, and some old servi
 
 
 class Token(NamedTuple):
-    """A token: `secret` is the HMAC key, `hash_name` its hash, a name of TPM_ALG; `period` is in seconds."""
+    """A one-time password token.
+
+    `secret` is the HMAC key, and `hash_name` the HMAC's hash, a name of TPM_ALG. `digits` is the length of a code;
+    `period` is in seconds.
+    """
 
     secret: Secret
     hash_name: str = "SHA1"

@@ -43,7 +43,7 @@ def check_clock(machine: Machine) -> Iterator[Finding]:
 
 
 def _endpoints(machine: Machine) -> Iterable[tuple[Endpoint, Mapping[str, str]]]:
-    """Returns the STS endpoint of each profile, or else the default, with the environment for requests to it."""
+    """Returns (STS endpoint, environment for requests) for each profile, or for the default settings."""
     runs = [each.settings for each in machine.profile_keys if each.settings is not None] or [parse_run([])]
     found = {}
     for settings in runs:

@@ -1,6 +1,6 @@
 """Checks that the keys and the pinned Names of profiles exist in the TPM. No check sends a password.
 
-An empty password is used only where a wrong one does not count towards lockout: for a hierarchy that has no
+An empty password is used only if a wrong password would not count towards lockout: for a hierarchy that has no
 password, and for a parent with noDA.
 """
 
@@ -128,7 +128,7 @@ def _file(tpm: Tpm, settings: RunSettings, path: str) -> Finding:
 
 
 def _untested(tpm: Tpm, settings: RunSettings, file: KeyFile) -> str | None:
-    """Returns why the key file is not tested, or None: the TPM could count a failed password attempt (lockout)."""
+    """Returns why loading the key file could count as a wrong password (lockout), or None if it could not."""
     if settings.useEKParent or file.endorsement_handle is not None:
         return "its parent is an endorsement key"
     parent = file.persistent_parent

@@ -28,7 +28,7 @@ class Machine:
     `tpm_path` is the path of the TPM, `path_source` the option or variable that names it, and `path_error` the
     reason if the path is invalid. `network` allows requests to AWS.
 
-    At its end as a context manager, flushes the checks' objects and sessions from the TPM, and closes the TPM.
+    As a context manager, flushes the checks' objects and sessions from the TPM at the end, and closes the TPM.
     """
 
     def __init__(self, tpm_path: str | None = None, timeout: float = 5.0, *, network: bool = False) -> None:
@@ -76,9 +76,10 @@ class Machine:
 
     @contextlib.contextmanager
     def tpm(self, path: str | None = None) -> Iterator[Tpm]:
-        """Yields the TPM of the options, or the one at `path`; then flushes the block's objects and sessions.
+        """Context manager that yields the TPM of the options, or the TPM at `path`.
 
-        Raises NoTpmError if an earlier attempt failed, TransportError if this attempt fails.
+        At its end, flushes the block's objects and sessions. Raises NoTpmError if an earlier attempt to open the
+        TPM failed, TransportError if this attempt fails.
         """
         path = absolute_tpm_path(path or self.tpm_path)
         if path in self._failed:

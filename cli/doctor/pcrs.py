@@ -1,4 +1,4 @@
-"""Check that the keys of profiles can be used with the PCR values of this boot."""
+"""Checks that the keys of profiles can be used with the PCR values of this boot."""
 
 import os
 from collections.abc import Iterator, Sequence

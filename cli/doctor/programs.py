@@ -59,7 +59,7 @@ def _find_fault(profile: Profile, word: str) -> Finding | None:
 
 
 def _interpreter(path: str) -> str | None:
-    """Returns the interpreter in the first line of the script at `path` if it does not exist, else None."""
+    """Returns the missing interpreter that the first line of the script at `path` names, or None."""
     try:
         with open_input(path) as file:
             line = file.readline(300)

@@ -33,7 +33,7 @@ def all_checks() -> list[Check]:
 
 
 def run_checks(machine: Machine) -> Iterator[Result]:
-    """Yields the findings of all checks, in their order."""
+    """Runs all checks in order, and yields their findings; the last finding lists skipped checks, if any."""
     skipped = []
     for each in all_checks():
         try:

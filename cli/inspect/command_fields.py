@@ -20,7 +20,7 @@ __all__ = ["command_from", "nest_fields", "password_from"]
 
 
 def nest_fields(words: list[str]) -> dict[str, Any]:
-    """Parses `a.b=1` into {"a": {"b": "1"}}. Raises UsageError."""
+    """Parses words such as `a.b=1` into nested fields: {"a": {"b": "1"}}. Raises UsageError."""
     values: dict[str, Any] = {}
     for word in words:
         name, equals, value = word.partition("=")
@@ -60,7 +60,10 @@ class _Reader:
         self._public = public
 
     def record(self, kind: Any, given: Any, where: str) -> Any:
-        """Builds a structure from its fields; missing fields get their defaults, or are empty."""
+        """Builds a structure of class `kind` from fields; a missing field gets its default, or is empty.
+
+        `given` has the fields, a template's name, or the structure's bytes. `where` names the structure in errors.
+        """
         if isinstance(given, str) and given.startswith("template:"):
             return _template(kind, given, where)
         if isinstance(given, str) and given[:1] != "{":
@@ -136,7 +139,10 @@ class _Reader:
         return wire.kind(value)
 
     def _parse_number(self, wire: Any, given: Any, where: str) -> int:
-        """Parses a number, a constant's name, attributes joined by |, a handle's name, or $N."""
+        """Parses `given`: a number, a constant's name, attributes joined by |, a handle's name, or $N.
+
+        Raises UsageError, which names the field `where`.
+        """
         text = str(given).strip()
         if text.startswith("$"):
             if (
@@ -167,7 +173,7 @@ class _Reader:
         return total
 
     def octets(self, given: Any, where: str) -> bytes:
-        """Parses hex or `text:…`, or reads @FILE."""
+        """Returns the bytes that `given` states as hex, `text:…` or @FILE. Raises UsageError, naming `where`."""
         if not isinstance(given, str):
             raise UsageError(f"{where} needs bytes: hex, text:WORDS or @FILE")
         if given.startswith("@"):

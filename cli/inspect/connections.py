@@ -26,10 +26,10 @@ _NUMBERS = 1 << 32
 
 
 def read_connections(segments: Iterable[Segment]) -> Iterator[Exchange]:
-    """Yields commands and their responses in the order of the responses.
+    """Yields (command, response) pairs from TCP segments, in the order of the responses.
 
     Warns at the end if segments are missing. The memory needed does not grow with the number of segments. An error
-    of `segments` is raised after the exchanges before it.
+    raised by `segments` is passed on after the exchanges before it.
     """
     connections: dict[frozenset[End], Connection] = {}
     lost, failure = False, None
@@ -169,7 +169,10 @@ class Stream:
         self._next = sequence % _NUMBERS
 
     def add(self, sequence: int, octets: bytes) -> None:
-        """Adds a segment, in any order; drops repeated data."""
+        """Adds the bytes `octets`, the first of which has the sequence number `sequence`.
+
+        Segments can be added in any order; repeated data is dropped.
+        """
         if not octets:
             return
         self.used = True
@@ -184,7 +187,7 @@ class Stream:
 
     @property
     def is_full(self) -> bool:
-        """Whether so much has arrived after missing segments that they are regarded as lost."""
+        """Whether so much data follows missing segments that these segments are regarded as lost."""
         return len(self.early) > EARLY or sum(map(len, self.early.values())) > EARLY_BYTES
 
     def is_acknowledged(self, number: int) -> bool:
@@ -210,7 +213,7 @@ class Stream:
             self._next = (self._next + len(fresh)) % _NUMBERS
 
     def _distance(self, sequence: int) -> int:
-        """Returns the bytes from the next expected sequence number to `sequence`; negative for repeated data."""
+        """Returns how many bytes `sequence` is ahead of the next expected number; negative for repeated data."""
         ahead = (sequence - self._next) % _NUMBERS
         return ahead if ahead < _NUMBERS // 2 else ahead - _NUMBERS
 

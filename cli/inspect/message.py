@@ -17,12 +17,12 @@ Exchange = tuple[bytes, bytes]
 
 
 def is_message(octets: bytes) -> bool:
-    """Returns whether the bytes are a single message: a tag of TPM 2.0, and as long as the header states."""
+    """Returns whether the bytes are one whole TPM 2.0 message, by its tag and the size in its header."""
     return len(octets) >= HEADER and octets[:2] in TAGS and int.from_bytes(octets[2:6], "big") == len(octets)
 
 
 def begins_message(octets: bytes) -> bool:
-    """Returns whether the bytes begin with the header of a TPM 2.0 message whose size is plausible."""
+    """Returns whether the bytes begin with a TPM 2.0 message's header, with a plausible size."""
     return len(octets) >= HEADER and octets[:2] in TAGS and HEADER <= int.from_bytes(octets[2:6], "big") <= LARGEST
 
 

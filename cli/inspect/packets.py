@@ -1,4 +1,4 @@
-"""Network captures (pcap, pcapng): the TCP segments in them. Needs dpkt."""
+"""Reads the TCP segments of network captures (pcap, pcapng). Needs dpkt."""
 
 import struct
 from collections.abc import Iterator

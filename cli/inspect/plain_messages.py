@@ -59,7 +59,7 @@ def _pieces(data: bytes, name: str) -> list[bytes]:
 
 
 def _messages(data: bytes) -> list[bytes]:
-    """Splits messages by the sizes in their headers; bytes that are not a message stay in one piece."""
+    """Splits `data` into messages by the sizes in their headers. Bytes after the last message are one piece."""
     messages, place = [], 0
     while len(data) - place >= HEADER:
         size = int.from_bytes(data[place + 2 : place + 6], "big")

@@ -72,7 +72,7 @@ def _check_any(exchanges: Iterator[Exchange], name: str) -> Iterator[Exchange]:
 
 
 def _pair_messages(messages: Iterator[tuple[bool, bytes]]) -> Iterator[Exchange]:
-    """Pairs commands with their responses; skips a response without a command."""
+    """Yields (command, response) pairs. A missing response is empty; a response without a command is skipped."""
     waiting = b""
     for is_command, octets in messages:
         if is_command and waiting:

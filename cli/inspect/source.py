@@ -113,7 +113,7 @@ class _Input(io.RawIOBase):
             raise UsageError(f"{self._name}: {error.strerror}") from error
 
     def _first(self) -> bytes:
-        """Returns the first bytes that arrive; if possible, at least the 4 bytes that distinguish the formats."""
+        """Returns the first bytes that arrive: 4 or more, to distinguish the formats, if the input has as many."""
         head = b""
         while len(head) < 4 and (part := self._read(BLOCK)):
             head += part

@@ -39,8 +39,8 @@ class Order(NamedTuple):
     TPM. `hash_name` is the HMAC's hash, a name of TPM_ALG.
 
     `ways` has alternative policies (PolicyOR branches) and replaces `pcrs`. The key is then not tested, because
-    the current state may not satisfy them. `template` is the public area of an existing key whose policy is
-    satisfied now. The new key has the same attributes with a new secret, and is tested.
+    the current state may satisfy none of these policies. `template` is the public area of an existing key whose
+    policy is satisfied now. The new key has the same attributes with a new secret, and is tested.
     """
 
     secret: Secret

@@ -49,7 +49,7 @@ def new_handle(text: str) -> int:
 
 
 class ParentageSettings(ParentSettings, OwnerSettings):
-    """The options of `add_parent_options`."""
+    """Values of the options that `add_parent_options` adds."""
 
     parent: int
     make_srk: bool
@@ -100,7 +100,7 @@ def parentage_of(args: ParentageSettings) -> Parentage:
 
 
 class PinSettings:
-    """The options of `add_pin_options`."""
+    """Values of the options that `add_pin_options` adds."""
 
     tpm_session_encrypt_with_name: str | None
     tpm_session_encrypt_with_public: str | None
@@ -126,7 +126,7 @@ def add_pin_options(parser: argparse.ArgumentParser, what_for: str = "") -> None
 
 
 class SecretSettings:
-    """The options of `add_secret_options`."""
+    """Values of the options that `add_secret_options` adds."""
 
     from_profile: str | None
 
@@ -141,7 +141,7 @@ def add_secret_options(parser: argparse._ActionsContainer) -> None:
 
 
 class TargetSettings:
-    """The options of `add_target_options`."""
+    """Values of the options that `add_target_options` adds."""
 
     to_key: str | None
     to_handle: int | None
@@ -164,7 +164,7 @@ def add_target_options(parser: argparse.ArgumentParser, option: str = "--to") ->
 
 
 class FormatSettings:
-    """The option of `add_format_option`."""
+    """Value of the option that `add_format_option` adds."""
 
     format: str
 
@@ -180,7 +180,7 @@ def add_format_option(parser: argparse.ArgumentParser) -> None:
 
 
 class Sigv4aSettings:
-    """The options of `add_sigv4a_options`."""
+    """Values of the options that `add_sigv4a_options` adds."""
 
     sigv4a_out: str | None
     sigv4a_handle: int | None

@@ -24,10 +24,10 @@ __all__ = ["Place", "Placement", "check_path", "put_in_place", "read_public_at",
 
 
 class Placement(NamedTuple):
-    """A key and the location to store it at.
+    """A key, and the location to store it at.
 
-    `persist` is a function that makes the key persistent at a free handle, and `evict` one that removes the object
-    at a persistent handle.
+    `persist` is a function that makes the key persistent at a free handle, and `evict` a function that removes the
+    object at a persistent handle.
     """
 
     file: KeyFile
@@ -37,7 +37,7 @@ class Placement(NamedTuple):
 
     @classmethod
     def of(cls, tpm: Tpm, key: NewKey, place: Place, owner: Secret) -> Self:
-        """Returns the placement of a loaded key, whose commands use the session of the key's parent."""
+        """Returns a placement of a loaded key at `place`; its commands use the session of the key's parent."""
         session = key.parent.session
         return cls(
             key.file,
@@ -135,7 +135,7 @@ def _persist_beside(tpm: Tpm, key: Placement, handle: int, *, force: bool) -> in
 
 
 def _replace_object(key: Placement, beside: int, handle: int) -> None:
-    """Replaces the object at `handle` with the key, then removes the key's copy at the handle `beside`."""
+    """Replaces the object at `handle` with the key, then evicts the copy of the key at the handle `beside`."""
     if beside == handle:
         return
     try:

@@ -13,11 +13,9 @@ __all__ = ["copy_alternatives", "is_plain"]
 
 
 def is_plain(file: "KeyFile") -> bool:
-    """Returns whether the policy is empty or contains PCRs and a password only.
+    """Returns whether the policy is empty, or contains only PCRs and possibly a password.
 
-    Such a policy is rebuilt with the current PCR values.
-
-    Raises PolicyError for an unsupported statement.
+    A plain policy is rebuilt with the current PCR values. Raises PolicyError for an unsupported statement.
     """
     if file.auth_policy:
         return False

@@ -28,7 +28,7 @@ class DescribedPolicy(NamedTuple):
 
 
 class PolicySettings:
-    """The options of `add_policy_options`."""
+    """Values of the options that `add_policy_options` adds."""
 
     policy_json: str | None
     pcrs: str | None

@@ -61,7 +61,7 @@ class Target(NamedTuple):
     def from_fields(cls, fields: dict[str, Any], where: str, kind: str | None = None) -> Self:
         """Parses the fields of a CSV row, or of JSON from `tpmwire export-public` or a cloud provider.
 
-        The field `public` may have any form that `read_target` supports. Raises UsageError.
+        The field `public` may have any format that `read_target` supports. Raises UsageError, which names `where`.
         """
         if "public" not in fields:
             target = _parse_cloud_json(fields, where, kind)
@@ -207,9 +207,9 @@ def _parse_cloud_json(fields: dict[str, Any], where: str, kind: str | None) -> T
 
 
 def _find_google_key(values: dict[str, Any], kind: str | None) -> dict[str, Any] | None:
-    """Returns the entry of an endorsement key of `kind` in Google Cloud's JSON, or None.
+    """Returns an endorsement key's entry in Google Cloud's JSON, or None if the JSON has no such key.
 
-    Without such an entry, returns the P-256 key's entry, else the RSA key's, which is slower.
+    Prefers the key of `kind`, then the P-256 key, since RSA is slower.
     """
     if "ekpub" in values or "ekcert" in values:
         return {"ekPub": values.get("ekpub"), "ekCert": values.get("ekcert")}

@@ -20,7 +20,7 @@ class Keys(NamedTuple):
 
     With --cache-key=key both are the same key, so that its password, policy and PCRs protect the cache too. With
     --cache-key=boot, `opener` belongs to the null hierarchy, whose seed changes when the TPM is reset. Anyone who
-    can use the TPM can use `opener` then.
+    can use the TPM can then use `opener`.
     """
 
     settings: RunSettings

@@ -1,4 +1,4 @@
-"""Returns cached credentials that are still valid, or else new ones, which it caches."""
+"""Returns cached credentials while they are valid; otherwise requests new ones and caches them."""
 
 import contextlib
 import os
@@ -46,7 +46,7 @@ ANSWERS = 5
 
 
 def cached(settings: RunSettings, key_id: str, ask: "Callable[[Signer], Credentials]") -> "Credentials":
-    """Returns the cached credentials for these options, or else calls `ask(signer)` and caches its credentials.
+    """Returns the cached credentials for these options, or else calls `ask(signer)` and caches the result.
 
     Only one of several concurrent runs with the same options calls `ask`. Problems of the cache are warnings, not
     errors. Raises the errors of `ask` and of the TPM.
@@ -215,7 +215,7 @@ def _fresh(clear: ClearPart) -> bool:
 
 
 def _due(settings: RunSettings, credentials: "Credentials") -> int:
-    """Returns the time at which the credentials are to be renewed, in POSIX seconds."""
+    """Returns the time in POSIX seconds at which the credentials are to be renewed."""
     ends = _end(credentials)
     seconds = (settings.duration or "").removesuffix("s")
     if seconds.isdecimal():

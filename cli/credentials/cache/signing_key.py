@@ -23,7 +23,7 @@ class KeptSigner(Signer):
         self.kept = kept
 
     def prime(self, date: str) -> None:
-        """Gets the date key (kDate) from the TPM before it is needed, unless `kept` has the same date."""
+        """Gets the date key (kDate) from the TPM before it is needed, unless `kept` is for this date."""
         if self.kept is None or self.kept.day != date:
             super().prime(date)
 
@@ -42,7 +42,7 @@ class KeptSigner(Signer):
     def signature(self, text: str, date: str, region: str, service: str) -> str:
         """Returns the hex signature of `text`.
 
-        Uses the TPM only if `kept` does not match date, region and service.
+        Uses the TPM only if `kept` is for another date, region or service.
         """
         if self.kept is None or self.kept[:3] != (date, region, service):
             key = self._day_key(date)

@@ -93,7 +93,7 @@ class CacheFile:
     def read(self) -> bytes | None:
         """Returns the content of the file, or None if it does not exist.
 
-        Raises UnfitError unless it is a regular file that the user owns.
+        Raises UnfitError unless the file is a regular file that the user owns.
         """
         try:
             descriptor = self._open(self.name, os.O_RDONLY | os.O_NONBLOCK)

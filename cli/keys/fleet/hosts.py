@@ -60,9 +60,9 @@ def name_hash(name: str) -> int:
 
 
 class Fleet:
-    """The hosts of a fleet, as an iterable. `once` is True for standard input and pipes, read only once.
+    """The hosts of a fleet, as an iterable. `once` is True for inputs that can be read only once, such as pipes.
 
-    Shard K of N has the hosts whose names' hashes are K - 1 modulo N: the N shards together are the fleet, and all
+    Shard K of N has the hosts whose names' hashes are K - 1 modulo N. All shards together are the fleet, and all
     occurrences of a name are in one shard.
     """
 

@@ -1,8 +1,8 @@
 """Wraps a key for one host of a fleet, on a machine without a TPM.
 
-`wrap_host` maps a dict of a host to a dict with the result, so that any engine can apply it to a fleet.
-`HostWrapper` does the same for engines that pickle functions for other processes. `fleet.run` wraps for a whole
-fleet.
+`wrap_host` maps a dict with a host's fields to a dict with the result, so that any engine can apply it to a fleet.
+`HostWrapper` is a `wrap_host` for engines that pickle functions for other processes. The module `fleet.run` wraps
+keys for a whole fleet.
 """
 
 import difflib
@@ -165,7 +165,7 @@ def inputs_of(fields: Mapping[str, Any], order: WrapOrder) -> Inputs:
 def _fingerprint(secret: Secret, said: list[object]) -> str:
     """Returns the HMAC of the inputs `said` (128 bits in hex), with the secret as key.
 
-    Returns "" if the secret is so short that it could be guessed from the HMAC.
+    Returns "" if the secret is short enough to be guessed from the HMAC.
     """
     if len(secret.reveal()) < LEAST_SECRET:
         return ""
@@ -253,7 +253,7 @@ def _check_certificate(target: Target, trust: "Trust") -> None:
 
 
 class HostWrapper:
-    """`wrap_host` for engines that pickle functions: each worker reads the secrets from their files.
+    """A callable `wrap_host` for engines that pickle functions: each worker reads the secrets from their files.
 
     The pickle contains file names only; each worker needs the files at the same paths. If the directory `out` is
     given, key files are written to it, and entries omit the content. The first call raises UsageError if a file
