@@ -427,7 +427,10 @@ def read_role(settings: RunSettings) -> Role:
 
 
 def key_place(text: str) -> int | str:
-    """Parses a persistent handle; returns any other text as the path of a key file. Raises ArgumentTypeError."""
+    """Parses a persistent handle that begins with 0x; returns any other text as the path of a key file.
+
+    Raises ArgumentTypeError for an invalid handle.
+    """
     return persistent_handle(text) if text[:2].lower() == "0x" else text
 
 

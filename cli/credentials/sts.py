@@ -62,7 +62,7 @@ def obtain(settings: RunSettings) -> "Credentials":
 
 
 def _ask(settings: RunSettings, signer: "Signer") -> "Credentials":
-    """Calls STS for each requested operation, and returns the credentials of the last one."""
+    """Calls STS for each requested operation in order, and returns the credentials of the last one."""
     # All errors that need neither TPM nor network are found before either is used.
     first, *chained = operations(settings, None)
     if settings.aws_arn and not settings.assumeRole:

@@ -38,7 +38,10 @@ class Token(NamedTuple):
 
 
 def step_at(when: float, period: int = AWS_PERIOD) -> bytes:
-    """Returns the TOTP time step (the number of periods since 1970) as 8 bytes (RFC 6238, §4.2)."""
+    """Returns the TOTP time step at the time `when` (POSIX seconds), as 8 bytes (RFC 6238, §4.2).
+
+    The time step is the number of periods since 1970.
+    """
     return (int(when) // period).to_bytes(8, "big")
 
 

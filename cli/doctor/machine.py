@@ -60,7 +60,7 @@ class Machine:
         self._failed.add(absolute_tpm_path(self.tpm_path))
 
     def connect(self) -> None:
-        """Opens the TPM of the options. Raises TransportError; checks that need the TPM are then skipped."""
+        """Opens the TPM of the options. Raises TransportError if this fails; TPM checks are then skipped."""
         self._connect(absolute_tpm_path(self.tpm_path))
 
     def _connect(self, path: str) -> Tpm:

@@ -26,7 +26,7 @@ CHECKS: list[Check] = []
 
 
 def register(find: Callable[[Machine], Iterator[Finding]]) -> Callable[[Machine], Iterator[Finding]]:
-    """Registers a function as a check: `check_ca_store` has the name ca-store."""
+    """Registers `find` as a check, and returns `find`. The function `check_ca_store` is the check ca-store."""
     name = find.__name__.removeprefix("check_").replace("_", "-")
     CHECKS.append(Check(name, " ".join((find.__doc__ or "").split()), find))
     return find

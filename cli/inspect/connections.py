@@ -69,7 +69,7 @@ class Connection:
         self._waiting: deque[bytes] = deque()
 
     def is_reused_by(self, segment: Segment) -> bool:
-        """Returns whether a segment begins another connection between the same ends."""
+        """Returns whether a segment begins another connection between the same addresses and ports."""
         return segment.flags & (_SYN | _ACK) == _SYN and any(stream.used for stream in self._streams.values())
 
     def add(self, segment: Segment) -> Iterator[Exchange]:
@@ -191,7 +191,7 @@ class Stream:
         return len(self.early) > EARLY or sum(map(len, self.early.values())) > EARLY_BYTES
 
     def is_acknowledged(self, number: int) -> bool:
-        """Returns whether the acknowledgment `number` shows that the receiver has got missing bytes."""
+        """Returns whether the acknowledgment `number` shows that the receiver has the missing bytes."""
         return any(0 <= (number - early) % _NUMBERS < _NUMBERS // 2 for early in self.early)
 
     def skip(self) -> None:

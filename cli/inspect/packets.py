@@ -21,7 +21,7 @@ End = tuple[bytes, int]
 
 
 class Segment(NamedTuple):
-    """A TCP segment."""
+    """A TCP segment: its ends, sequence and acknowledgment numbers, flags, and payload (`octets`)."""
 
     sender: End
     receiver: End

@@ -1,4 +1,4 @@
-"""Inputs of decode: files, standard input and arguments, read while they arrive."""
+"""Inputs of `tpmwire decode`: files, standard input and arguments, read while their data arrives."""
 
 import io
 import os
@@ -79,7 +79,7 @@ def _size_of(file: BinaryIO) -> int:
 
 
 class _Input(io.RawIOBase):
-    """A stream that reads its first bytes ahead into `head`, and returns them again when it is read.
+    """A stream that reads the first bytes of a file ahead into `head`, and returns them again when it is read.
 
     Raises UsageError if the file cannot be read.
     """

@@ -72,7 +72,7 @@ class TextWriter(Writer):
 
 
 class JsonWriter(Writer):
-    """Prints a JSON list of trees, with or without `secrets`."""
+    """Prints the trees as a JSON list, which includes secrets if `secrets` is True."""
 
     def __init__(self, *, secrets: bool = True) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class JsonWriter(Writer):
 
 
 class JsonLinesWriter(Writer):
-    """Prints a JSON object for each tree, one per line, with or without `secrets`; to `file` if given."""
+    """Prints each tree as a line of JSON to `file` or standard output; includes secrets if `secrets` is True."""
 
     def __init__(self, *, secrets: bool = True, file: TextIO | None = None) -> None:
         super().__init__()

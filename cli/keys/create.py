@@ -56,7 +56,7 @@ class Order(NamedTuple):
 
 
 class NewKey(NamedTuple):
-    """A new key: key file, loaded key, and parent (whose session created the key)."""
+    """A new key: key file, loaded key, and parent. The key was created in the parent's session."""
 
     file: KeyFile
     loaded: Loaded

@@ -20,7 +20,7 @@ __all__ = ["DescribedPolicy", "PolicySettings", "add_policy_options", "policy_fr
 
 
 class DescribedPolicy(NamedTuple):
-    """A policy's digest and its alternatives; a key file stores the first alternative as its main policy."""
+    """A policy, its digest, and its alternatives, the first of which is the main policy in a key file."""
 
     digest: bytes
     alternatives: "tuple[Policy, ...]"

@@ -161,9 +161,9 @@ def _parse_text(
 
 
 def _choices(found: "Found", where: str, kind: str | None) -> "dict[str, TPMT_PUBLIC]":
-    """Returns a dict of the key's possible kinds and its public area for each, likeliest first.
+    """Returns the kinds that the key can have, likeliest first, each with the public area of such a key.
 
-    Raises UsageError if no kind, or not the given `kind`, matches.
+    Raises UsageError if no kind matches, or if the given `kind` does not match.
     """
     if found.public is not None:
         kinds = of_public(found.public) if kind is None else [PARENTS[kind]]

@@ -41,9 +41,9 @@ def warn_of_pcrs(
 
 
 def warn_of_policies(policies: "Iterable[Policy]", alg: "TPM_ALG") -> None:
-    """Warns about resettable and unused PCRs in policies.
+    """Warns of resettable and unused PCRs in policies whose objects have the nameAlg `alg`.
 
-    A policy contains only a digest of the values, so only all zeros and all ones are recognized.
+    A policy contains only a digest of the PCR values, so only all zeros and all ones are recognized.
     """
     for policy in policies:
         for statement in policy.statements:

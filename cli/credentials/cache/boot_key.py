@@ -24,8 +24,8 @@ class BootKey(HmacKey):
 
     For each message, creates a primary key whose template has the message's digest as `unique`. The result is the
     created key's `unique`: a hash of the key and its seedValue, which never leave the TPM (Part 1, §14.4 and §27).
-    Only someone who has used this TPM since its reset can know the result. This takes one command less than an
-    HMAC with the key.
+    Only someone who has used this TPM since its reset can know the result. Using `unique` takes one command less
+    than an HMAC with the key.
     """
 
     def __init__(self, like: HmacKey, memory: "Memory | None") -> None:

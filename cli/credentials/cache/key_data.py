@@ -46,7 +46,7 @@ class KeyDataFile(Memory):
 
 
 def read_key_data(settings: RunSettings, key_name: bytes) -> KeyDataFile:
-    """Returns the key data that earlier runs with these options stored; without data if none is stored.
+    """Returns the key data that earlier runs with these options stored; `data` is None if nothing is stored.
 
     `key_name` is the Name of the key in a key file, or empty for a persistent key. Prints a note if data is
     damaged.

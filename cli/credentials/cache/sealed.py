@@ -71,7 +71,7 @@ def label(nonce: bytes, purpose: bytes) -> bytes:
 
 
 def read_clear(octets: bytes) -> ClearPart:
-    """Parses the clear part of a cache file. Raises DamagedError."""
+    """Parses the clear part of a cache file. Raises DamagedError if the file has another format."""
     try:
         found = _HEADER.parse(octets)
         day = found.day.decode("ascii")

@@ -28,7 +28,7 @@ class KeptSigner(Signer):
             super().prime(date)
 
     def signing_time(self, now: float) -> float:
-        """Returns the signing time in POSIX seconds.
+        """Returns the signing time for the current time `now`; both are in POSIX seconds.
 
         Shortly after midnight UTC, returns the last second of the previous day if the cached key is for that day.
         """

@@ -132,7 +132,7 @@ def _json_lines(file: IO[bytes]) -> Iterator[Host]:
 
 
 def _host(text: bytes, where: str) -> Host:
-    """Parses a host from a JSON object. If the text is invalid, the returned Host states the problem."""
+    """Parses a host from a JSON object. If the text is invalid, the returned Host has a `problem`."""
     try:
         value = strict_json.loads(text.decode("utf-8-sig", "replace"))
     except ValueError:

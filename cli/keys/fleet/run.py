@@ -196,7 +196,10 @@ def _pool(stack: ExitStack, processes: int) -> "Pool":
 
 
 def _ordinary_signals() -> None:
-    """Restores the default signal handlers in a worker, since only the parent cleans up."""
+    """Sets a worker's signal handlers: SIGTERM and SIGHUP end the worker, and SIGINT is ignored.
+
+    Only the parent process cleans up.
+    """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
