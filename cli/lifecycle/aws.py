@@ -23,7 +23,7 @@ __all__ = ["ask_identity", "ask_plaintext_identity", "iam_client"]
 
 
 def ask_identity(command: ProfileCommand) -> CallerIdentity:
-    """Asks STS for the owner of a profile's key, with a request that the TPM signs.
+    """Returns the identity that STS reports for the profile's key; the TPM signs the request.
 
     Raises StsError, NetworkError.
     """
@@ -31,9 +31,10 @@ def ask_identity(command: ProfileCommand) -> CallerIdentity:
 
 
 def ask_plaintext_identity(key_id: str, secret: Secret, options: Sequence[str]) -> CallerIdentity:
-    """Asks STS for the owner of a plaintext key. Raises StsError, NetworkError.
+    """Returns the identity that STS reports for a plaintext key. Raises StsError, NetworkError.
 
-    `secret` is "AWS4" and the secret access key; `options` are options of `aws-tpm-process-credential`.
+    `secret` is "AWS4" followed by the secret access key. `options` are `aws-tpm-process-credential` options that
+    select the endpoint.
     """
     plain = secret.reveal().removeprefix(b"AWS4").decode("ascii")
     return _call_sts(Signer(key_id, hmac_from_secret(plain)), parse_run(options))
@@ -56,7 +57,7 @@ def _call_sts(signer: Signer, settings: RunSettings) -> CallerIdentity:
 
 
 def iam_client(command: ProfileCommand, *, once: bool = False) -> AwsClient:
-    """Returns an IAM client that signs with the profile's key. With `once`, calls are never retried."""
+    """Returns an IAM client that signs with the profile's key. With `once`, the client never retries a call."""
     settings = command.settings.copy()
     if command.profile is not None:
         # IAM's endpoint and the CAs come from the profile, since the command line has only STS's.

@@ -18,9 +18,10 @@ __all__ = ["enroll_sigv4a"]
 def enroll_sigv4a(
     settings: TpmSettings, order: Order, place: Place, key_id: str, owner: Secret, *, force: bool
 ) -> None:
-    """Derives the SigV4A key from `order`'s secret, and stores the key unless an earlier run has done so.
+    """Derives the SigV4A key from the secret in `order`, and stores it at `place` unless an earlier run did so.
 
-    Raises TpmError, SessionError, and UsageError if its file or handle holds a different object.
+    `key_id` is the access key id, `owner` the owner's password. `force` replaces an existing key. Raises TpmError,
+    SessionError, and UsageError if `place` holds a different object.
     """
     with open_tpm(settings) as tpm:
         policy = policy_of(tpm, order)
@@ -37,9 +38,9 @@ def enroll_sigv4a(
 
 
 def _is_there(tpm: Tpm, place: Place, wanted: TPMT_PUBLIC) -> bool:
-    """Returns whether the SigV4A key is already stored at the location.
+    """Returns whether `place` holds the SigV4A key whose public area is `wanted`.
 
-    Raises UsageError if a different key is stored, or if only one of file and handle exists.
+    Raises UsageError if a different key is stored, or if the key is missing from one of file and handle.
     """
     found = [read_public_at(tpm, part) for part in place.parts]
     for part, public in zip(place.parts, found, strict=True):

@@ -34,10 +34,11 @@ def _quote(word: str) -> str:
 
 
 def find_program() -> tuple[list[str], str | None]:
-    """Returns the command that runs aws-tpm-process-credential from any directory, and its problem or None.
+    """Returns (command that runs aws-tpm-process-credential from any directory, problem with the command or None).
 
-    Looks beside the running program, beside this Python, and on PATH. The single-file program runs itself, by its
-    other name if it has one.
+    Searches the directory of the running program, the directory of this Python, and PATH. If the single-file
+    program is running and the first directory has no aws-tpm-process-credential, the command is the single-file
+    program with that name as its first argument.
     """
     running = os.path.abspath(shutil.which(sys.argv[0]) or sys.argv[0])
     beside = [os.path.dirname(running), os.path.dirname(os.path.realpath(running))]

@@ -25,7 +25,7 @@ class ProfileCommand:
     """A credential_process line that runs this program. Raises UsageError for other lines.
 
     `key_id` is the access key id in the line, `place` the handle or file of the key. `profile` is the name of the
-    profile that has the line, or None. If the line has no password, one can be set on `key`.
+    profile that has the line, or None. If the line has no password, the caller can set one on `key`.
     """
 
     def __init__(self, text: str, profile: str | None = None) -> None:
@@ -51,17 +51,20 @@ class ProfileCommand:
         return self._key
 
     def hmac(self, message: bytes) -> bytes:
-        """Opens the TPM, returns the key's HMAC of `message`, and closes the TPM. Raises like `HmacKey.hmac`."""
+        """Returns the key's HMAC of `message`, for which it opens the TPM. Raises the errors of `HmacKey.hmac`."""
         return ask_tpm(self.settings, self.key, message)
 
     def signer(self) -> "Signer":
-        """Returns a signer that uses the TPM once per day."""
+        """Returns a signer for requests with the key. The TPM computes one HMAC per UTC day, the first one now."""
         signer = Signer(self.key_id, self.hmac)
         signer.prime(timestamp(time.time())[:8])
         return signer
 
     def rewrite(self, key_id: str, place: Place, name: bytes) -> str:
-        """Returns a copy of the command line for a different key of the same TPM; preserves all other options."""
+        """Returns the command line with another key of the same TPM; all other options are preserved.
+
+        `key_id`, `place` and `name` are the other key's access key id, location and Name.
+        """
         new = [f"--aws-access-key-id={key_id}"]
         if place.handle is None:
             new.append(f"--credential-file={place.file}")
@@ -70,7 +73,7 @@ class ProfileCommand:
         return join_line([*self._start, *new, *self._other_options(), *self._endpoint_options()])
 
     def _endpoint_options(self) -> list[str]:
-        """Returns the profile's endpoint settings that the line lacks, as options for the new line."""
+        """Returns options for the profile's endpoint settings that the command line does not contain yet."""
         if self.profile is None or self.settings.profile:
             return []
         options = endpoint_options(self.settings.aws_region, existing_profile(self.profile))
@@ -94,7 +97,10 @@ class ProfileCommand:
 
 
 def _with_profile(settings: RunSettings, name: str) -> RunSettings:
-    """Returns the line's settings, completed with the settings of the profile in its --profile option."""
+    """Returns a copy of a line's settings with profile `name`, which the line's --profile option names.
+
+    If the line has no region, the copy has the region of the environment or of the profile.
+    """
     found = settings.copy()
     found.aws_profile = load_config(os.environ).profile(name)
     found.aws_region = settings.aws_region or configured_region(os.environ, found.aws_profile)

@@ -18,8 +18,9 @@ __all__ = ["ProfileKey", "find_profile_keys"]
 class ProfileKey(NamedTuple):
     """A profile whose credential_process runs this program.
 
-    `start` lists the words of the line up to the program's name. `settings` has its options, or is None if they
-    are unusable; `problem` is then the reason. `given` lists the names of the options in the line.
+    `start` lists the words of the credential_process line up to and including the program's name, `options` the
+    words after the name. `settings` are the parsed options. If the options are invalid, `settings` is None and
+    `problem` is the reason. `given` lists the names of the options in the line.
     """
 
     profile: Profile
@@ -31,7 +32,7 @@ class ProfileKey(NamedTuple):
 
     @property
     def place(self) -> Place | None:
-        """The handle or file of the key; None if the line names another profile, which has the key."""
+        """The handle or file of the key; None if the options are invalid or name another profile."""
         settings = self.settings
         if settings is None or (settings.profile and not self.given & {"persistentHandle", "credential_file"}):
             return None
@@ -40,7 +41,7 @@ class ProfileKey(NamedTuple):
 
     @property
     def totp_place(self) -> Place | None:
-        """The handle or the file of the key for MFA codes, or None."""
+        """The handle or file of the TOTP key that computes MFA codes; None if the line uses no such key."""
         if self.settings is None or not self.settings.mfa_totp:
             return None
         place = totp_place(self.settings)
@@ -48,12 +49,12 @@ class ProfileKey(NamedTuple):
 
     @property
     def tpm_path(self) -> str | None:
-        """The path of the TPM that the line names, or None."""
+        """The path of the TPM in the credential_process line, or None."""
         path = self.settings and self.settings.tpm_path
         return absolute_tpm_path(path) if path else None
 
     def uses_tpm(self, path: str) -> bool:
-        """Returns whether the line uses the TPM at `path`, or names no TPM."""
+        """Returns whether the credential_process line names the TPM at `path`, or no TPM."""
         return self.tpm_path is None or _file_of(self.tpm_path) == _file_of(absolute_tpm_path(path))
 
 

@@ -25,18 +25,19 @@ PLACEHOLDER = "AKIA..."
 
 
 class LineSettings(KeySettings, ParentageSettings, PinSettings, TpmSettings):
-    """The options of `import` and `enroll` that the line repeats."""
+    """The options of `import` and `enroll` that the new credential_process line repeats."""
 
     pcrs: str | None
 
 
 def salt_pin(tpm: Tpm, parent: Loaded, *, persistent: bool, owner: Secret) -> str:
-    """Returns the option that pins the key to which later runs can salt their sessions at the lowest cost.
+    """Returns the option that pins the key for encrypting the salt of later runs' sessions, or "".
 
-    For a key file, this is its parent, which a run needs anyway; for a persistent key, it is the storage root key,
-    if the TPM has one. It is read from this TPM: trusted on first use, and required afterwards. The option has the
-    public area of a persistent key, which runs then need not read, or else the Name. Returns "" if runs with a
-    persistent key would need the owner's password to create the pinned key.
+    A persistent `parent` is pinned by its public area, so that runs need not read it. Otherwise, for a persistent
+    key (`persistent`), the storage root key is pinned in the same way if the TPM has one. Otherwise the option has
+    the Name of `parent`, a primary key that each run creates. If each run would need the owner's password to
+    create the parent of a persistent key, no key is pinned, and the result is "". The public area and Name come
+    from this TPM: they are trusted on first use, and required afterwards.
     """
     if parent.handle >> 24 == TPM_HT.PERSISTENT:
         return f"--tpm-session-encrypt-with-public={encode_public(parent.public, parent.handle)}"
@@ -51,7 +52,10 @@ def salt_pin(tpm: Tpm, parent: Loaded, *, persistent: bool, owner: Secret) -> st
 
 
 def tell_passwords(args: LineSettings, place: Place, parent: Parentage, pin: str) -> None:
-    """Prints notes about what a new profile lacks: passwords that are not in files, and a pinned key."""
+    """Prints notes about passwords that a new profile needs but that are in no file, and about a missing pin.
+
+    `pin` is the result of `salt_pin`.
+    """
     if args.key_auth or args.key_auth_prompt:
         note(
             "the profile needs the key's password; add --keyPass-file=FILE to its credential_process, or set "
@@ -73,10 +77,11 @@ def tell_passwords(args: LineSettings, place: Place, parent: Parentage, pin: str
 def credential_process(
     args: LineSettings, key_id: str, place: Place, pin: str, key_name: bytes, more: Sequence[str] = ()
 ) -> str:
-    """Returns the command line that uses the key at `place`, with the passwords' files but without a secret.
+    """Returns the credential_process line for the key at `place`; passwords are given by their files only.
 
-    `pin` is a result of `salt_pin`, used if the user gave no pin. `more` lists further options. Warns if the
-    program will not be found.
+    `key_id` is the access key id, or "" for a placeholder. `pin` is the option from `salt_pin`, used if the user
+    pins no key. `key_name` is the key's Name. `more` lists further options. Prints a warning if the program for
+    the line cannot be found or executed.
     """
     words = [f"--aws-access-key-id={key_id or PLACEHOLDER}"]
     if place.handle is not None:
@@ -101,7 +106,7 @@ def credential_process(
 
 
 def _pin_options(args: LineSettings) -> list[str]:
-    """Returns the options with which the user pins a key."""
+    """Returns the option with which the user pins a key, in a list; [] if the user pins none."""
     name, public = args.tpm_session_encrypt_with_name, args.tpm_session_encrypt_with_public
     if public and public.startswith(ENCODED):
         return [f"--tpm-session-encrypt-with-public={public}"]
@@ -121,7 +126,7 @@ def _needs_parent(args: LineSettings, place: Place) -> bool:
 
 
 def _parent_file(args: LineSettings, place: Place) -> str | None:
-    """Returns the path of the file with the parent's password, or None."""
+    """Returns the path of the file with the parent's password; None if runs need no file or have none."""
     if args.make_srk or not _needs_parent(args, place):
         return None
     own = args.parent_auth_file if args.parent != OWNER else args.parent_auth_file or args.owner_auth_file
@@ -129,5 +134,5 @@ def _parent_file(args: LineSettings, place: Place) -> str | None:
 
 
 def _file_option(option: str, path: str | None) -> list[str]:
-    """Returns `option` with the absolute path, since SDKs run the line in any directory; "" without a path."""
+    """Returns [OPTION=PATH], or [] without a path. PATH is absolute, since SDKs run the line in any directory."""
     return [f"{option}={os.path.abspath(path)}"] if path else []

@@ -17,7 +17,8 @@ def switch_profiles(
 ) -> list[str]:
     """Rewrites all profiles of ~/.aws/config that use access key `old_id`, in one write; returns their sections.
 
-    `profile` is the one whose settings were used to test the new credential_process line.
+    `rewrite` returns the new credential_process line for an old one. `profile` is the rotated profile: only its
+    ProfileCommand has a profile name, so only its line gets the profile's endpoint settings.
     """
     path = os.path.realpath(config_path())
     switched: list[str] = []

@@ -47,14 +47,14 @@ __all__ = [
 
 
 class NewPlaces(NamedTuple):
-    """The locations for the new HMAC key and SigV4A key from the options; the first may be empty."""
+    """The locations for the new HMAC key (`key`) and SigV4A key (`sigv4a`), each empty if no option gives one."""
 
     key: Place
     sigv4a: Place
 
 
 def read_command(profile: str) -> ProfileCommand:
-    """Returns the profile's current command line."""
+    """Returns the profile's current credential_process line. Raises UsageError if it is missing or invalid."""
     text = read_setting(config_path(), section_of(profile), "credential_process")
     if text is None:
         raise UsageError(without_process(load_config(os.environ).profile(profile)))
@@ -62,7 +62,7 @@ def read_command(profile: str) -> ProfileCommand:
 
 
 def old_command(profile: str, state: State) -> ProfileCommand:
-    """Returns the command line of the old key, which the profile has before the switch."""
+    """Returns the profile's command line before the switch. Raises UsageError if it does not use the old key."""
     command = read_command(profile)
     if command.key_id != state.values["old"]["id"]:
         raise UsageError(
@@ -73,30 +73,30 @@ def old_command(profile: str, state: State) -> ProfileCommand:
 
 
 def new_command(profile: str, state: State) -> ProfileCommand:
-    """Returns the command line of the new key, before or after the profile is switched to it."""
+    """Returns the command line that uses the new key, whether or not the profile already has this line."""
     new = state.values["new"]
     command = read_command(profile)
     return ProfileCommand(command.rewrite(new["id"], place_from_values(new), bytes.fromhex(new["name"])), profile)
 
 
 def place_from_values(values: dict[str, str]) -> Place:
-    """Parses a key's location in the state file."""
+    """Returns the location of a key from the key's entry in the state file."""
     return Place(int(values["handle"], 16)) if "handle" in values else Place(file=values["file"])
 
 
 def place_values(place: Place) -> dict[str, str]:
-    """Returns a key's location in the form of the state file."""
+    """Returns a key's location as values for the key's entry in the state file: `handle` or `file`."""
     return {"file": str(place)} if place.handle is None else {"handle": str(place)}
 
 
 def open_tpm_for(command: ProfileCommand) -> Tpm:
-    """Opens the TPM that a profile's command line selects."""
+    """Opens the TPM that a profile's command line selects, with a timeout of 60 seconds."""
     # The profile's time-out is for one HMAC; creating keys takes longer.
     return open_tpm(command.settings, timeout=60.0)
 
 
 def check_place(place: Place, command: ProfileCommand) -> None:
-    """Checks, before IAM creates the new key, that it can be stored. Raises UsageError."""
+    """Raises UsageError if the new key cannot be stored at `place`. Called before IAM creates the key."""
     file = command.key.file
     if place.file and os.path.lexists(place.file):
         raise UsageError(f"{place.file} exists; choose another --out")
@@ -105,12 +105,15 @@ def check_place(place: Place, command: ProfileCommand) -> None:
 
 
 def _states_policy(file: KeyFile, command: ProfileCommand) -> bool:
-    """Returns whether the profile's options describe the whole policy in the key file."""
+    """Returns whether the profile's options (--pcrs) describe the whole policy in the key file."""
     return is_plain(file) and (not file.policy or bool(command.settings.pcrs))
 
 
 def begin_rotation(profile: str, place: Place) -> State:
-    """Checks all prerequisites, and returns the state of a new rotation. Raises UsageError."""
+    """Checks all prerequisites of a rotation, and creates its state file. Raises UsageError.
+
+    `place` is the location for the new key from the options.
+    """
     command = read_command(profile)
     check_place(place, command)
     for path, section, removable in sections_with(command.key_id):
@@ -148,7 +151,7 @@ def begin_rotation(profile: str, place: Place) -> State:
 
 
 def _pcrs(command: ProfileCommand) -> tuple[TPMS_PCR_SELECTION, ...] | None:
-    """Returns the PCRs that the profile's options select or, without any, the policy in the key file."""
+    """Returns the PCRs that the profile's options or else the key file's policy select; None without PCRs."""
     key = command.key
     if key.pcrs is not None or key.file is None or key.file.policy is None:
         return key.pcrs
@@ -157,7 +160,10 @@ def _pcrs(command: ProfileCommand) -> tuple[TPMS_PCR_SELECTION, ...] | None:
 
 
 def order_for(command: ProfileCommand, secret: Secret, owner: Secret) -> Order:
-    """Returns the attributes of the old key, with the new secret."""
+    """Returns the order for the new key: the new secret, with the old key's password, policy and parent.
+
+    `owner` is the password of the parent if the command line has no password for it.
+    """
     key, parent = command.key, OWNER
     if key.file is not None:
         parent = key.file.persistent_parent or key.file.hierarchy or OWNER
@@ -169,10 +175,7 @@ def order_for(command: ProfileCommand, secret: Secret, owner: Secret) -> Order:
 
 
 def check_sigv4a(places: NewPlaces, command: ProfileCommand) -> None:
-    """Checks, before IAM creates the secret, that the new SigV4A key can be created and stored.
-
-    Raises UsageError.
-    """
+    """Raises UsageError if the new SigV4A key cannot be created or stored. Called before IAM creates the key."""
     if not places.sigv4a:
         return
     check_places(places.sigv4a, places.key, force=False)
@@ -183,7 +186,7 @@ def check_sigv4a(places: NewPlaces, command: ProfileCommand) -> None:
 
 
 def new_place(places: NewPlaces, tpm: Tpm, command: ProfileCommand, key_id: str) -> Place:
-    """Returns the location for the new key, from the options, or else a new file or handle beside the old key.
+    """Returns the new key's location: from the options, or else a new file or handle next to the old key's.
 
     Raises UsageError if the file exists or the handle is occupied.
     """

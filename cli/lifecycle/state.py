@@ -18,9 +18,10 @@ __all__ = ["State", "rotation_lock"]
 
 
 class State:
-    """The completed steps of a rotation, in a file.
+    """The completed steps of a rotation, stored in a file.
 
-    `stage` is the last completed step; `old` and `new` are access key ids with the locations of their keys.
+    `stage` is the last completed step. The values `old` and `new` contain the access key ids of the two keys,
+    their Names and their locations.
     """
 
     def __init__(self, path: str, values: dict[str, Any]) -> None:
@@ -29,7 +30,10 @@ class State:
 
     @classmethod
     def load(cls, profile: str) -> "State | None":
-        """Returns the state of a profile's rotation, or None if no rotation is unfinished. Raises UsageError."""
+        """Returns the state of a profile's unfinished rotation; None without one.
+
+        Raises UsageError for an invalid state file.
+        """
         path = _state_path(profile)
         if not os.path.lexists(path):
             return None
@@ -55,7 +59,7 @@ class State:
         return str(self.values["stage"])
 
     def reach(self, stage: str, **values: Any) -> None:
-        """Writes the completed step `stage`, and `values`, to the file."""
+        """Records in the file that step `stage` is completed, together with `values`."""
         self.values |= {"stage": stage, **values}
         self._write(force=True)
 

@@ -13,11 +13,11 @@ _READING = 5.0  # seconds until the page is removed
 
 
 def show(url: str, program: str) -> bool:
-    """Opens the URL in the browser through a page that only the user can read; returns whether it succeeded.
+    """Opens a secret URL in the user's browser; returns whether this succeeded.
 
-    `program` opens the page (xdg-open). On a command line, all users could read the URL. After five seconds, the
-    page is removed. Without a graphical session, nothing is opened: xdg-open would start a text browser, which has
-    no terminal here.
+    `program`, such as xdg-open, opens a temporary page that redirects to the URL. Only the user can read the page,
+    whereas all users could read the URL in a command line. After five seconds, the page is removed. Without a
+    graphical session, returns False: xdg-open would start a text browser, which has no terminal here.
     """
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return False

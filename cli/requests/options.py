@@ -35,7 +35,7 @@ _PATIENCE = 30.0
 
 
 class UseSettings(CredentialSettings):
-    """The options of `add_use_options`, except --format's. `given` lists the options on the command line."""
+    """The options of `add_use_options`, except --format. `given` names the options on the command line."""
 
     given: frozenset[str]
 
@@ -68,8 +68,8 @@ class BodySettings:
 class Caller(NamedTuple):
     """Settings of a run and of its profile, for requests to AWS.
 
-    `region` is --aws-region, `profile_region` the region of --profile's profile. `timeout` is for
-    requests to services other than STS, in seconds.
+    `region` is --aws-region, `profile_region` the region of the profile that --profile names. `timeout` is the
+    timeout of requests to services other than STS, in seconds.
     """
 
     run: RunSettings
@@ -79,7 +79,7 @@ class Caller(NamedTuple):
 
 
 class _Noted(argparse.Action):
-    """An option that records that it was given, since a given option overrides the profile's."""
+    """An argparse action that records that its option is on the command line, and so overrides the profile."""
 
     def __init__(self, inner: argparse.Action) -> None:
         names = (
@@ -140,10 +140,10 @@ def add_use_options(parser: argparse.ArgumentParser, without: tuple[str, ...] = 
 
 
 def resolve_run(args: UseSettings) -> RunSettings:
-    """Returns the settings of the run, from --profile, overridden by the given options.
+    """Returns the settings of the run: the profile's settings, overridden by the options on the command line.
 
-    Without an access key id in the options, AWS_PROFILE names the profile. Raises UsageError for a profile that
-    does not run this program.
+    The profile is --profile or, if no access key id is given, the one that AWS_PROFILE or AWS_DEFAULT_PROFILE
+    names. Raises UsageError for a profile that does not run this program.
     """
     given = {option: value for option, value in vars(args).items() if option in args.given}
     profile = args.profile
@@ -163,14 +163,17 @@ def resolve_run(args: UseSettings) -> RunSettings:
 
 
 def caller_of(args: UseSettings) -> Caller:
-    """Returns the settings for requests that the options describe. Raises the errors of `resolve_run`."""
+    """Returns the run's settings, regions and timeout from the options. Raises the errors of `resolve_run`."""
     timeout = args.timeout if "timeout" in args.given else max(args.timeout, _PATIENCE)
     run = resolve_run(args)
     return Caller(run, args.aws_region, run.profile_region if args.profile else None, timeout)
 
 
 def region_of(caller: Caller, given: str | None = None) -> str:
-    """Returns the region: `given`, else --aws-region, the environment's or the profile's. Raises UsageError."""
+    """Returns the region from `given`, --aws-region, the environment or the profile, in this order.
+
+    Raises UsageError if no region is set.
+    """
     if found := given or caller.region:
         return found
 
@@ -204,8 +207,8 @@ def add_sigv4a_use_options(parser: "argparse._ActionsContainer") -> None:
 def region_set_of(args: Sigv4aUseSettings, scope: "Scope") -> str | None:
     """Returns the set of regions for a SigV4A signature; None for a SigV4 signature.
 
-    `scope` is derived from the host. A host for all regions, such as an S3 multi-region access point, accepts no
-    signature for one region. Raises UsageError if the request would be signed by SigV4 for such a host.
+    `scope` is the signature scope of the request's host. Raises UsageError if the host accepts only SigV4A, such
+    as an S3 multi-region access point, but the options select SigV4.
     """
     if not scope.multi_region or args.region_set is not None:
         return args.region_set
@@ -228,7 +231,7 @@ def sigv4a_place(text: str) -> int | str:
 
 
 def add_request_options(parser: argparse.ArgumentParser) -> None:
-    """Adds URL, method, headers; service and region, or the set of regions and the SigV4A key."""
+    """Adds the options of a signed request: URL, method, headers, service, region, region set and SigV4A key."""
     parser.add_argument(
         "url", metavar="URL", help="URL of the request: https://HOST/PATH?QUERY, or s3://BUCKET/KEY"
     )

@@ -31,7 +31,10 @@ _URL_CHARACTERS = "%!#$&'()*+,/:;=?@[]~"
 
 
 class SigningScope(NamedTuple):
-    """The region and service that a signature is valid for; for SigV4A, `region_set` replaces the region."""
+    """The region and service that a signature is valid for; for SigV4A, `region_set` replaces the region.
+
+    If `unsigned_payload` is True, the signature does not cover the body.
+    """
 
     service: str
     region: str
@@ -48,10 +51,9 @@ class SigningScope(NamedTuple):
 def open_request(
     args: RequestSettings, caller: Caller, body: BodySettings | None = None, *, method: str | None = None
 ) -> Iterator[tuple[Request, SigningScope]]:
-    """Yields the unsigned request and its scope; closes the file of its body at the end.
+    """Yields the unsigned request and the scope of its signature; closes the body's file when the block ends.
 
-    `method` is the default if neither the options nor a body determine the method. Raises UsageError,
-    RequestError.
+    `method` is used if the options contain no method and no body. Raises UsageError, RequestError.
     """
     service, region = args.service, args.region
     if args.url.startswith("s3://"):
@@ -84,7 +86,7 @@ def _content(body: BodySettings | None, headers: list[tuple[str, str]]) -> tuple
 
 
 def check_ends(request: "Request") -> None:
-    """Raises UsageError for headers that state the length of the body, which is computed here."""
+    """Raises UsageError for a Connection, Content-Length or Transfer-Encoding header, which the client sets."""
     ours = ("connection", "content-length", "transfer-encoding")
     if name := next((name for name, _ in request.headers if name.lower() in ours), None):
         raise UsageError(f"header {name} is derived from the body; remove it")
@@ -135,7 +137,10 @@ def _is_unsigned_by_profile(profile: "Profile | None", service: str) -> bool:
 
 
 def _bucket_url(args: RequestSettings, caller: Caller) -> tuple[str, str, str | None]:
-    """Returns the URL, service and region of s3://BUCKET/KEY, whose key is not percent-encoded."""
+    """Returns (URL, service, region) for a URL argument s3://BUCKET/KEY, in which KEY is not percent-encoded.
+
+    The region is None for a multi-region access point.
+    """
     from sigv4.s3 import locate, read_s3_settings, split_bucket_key  # noqa: PLC0415 - for s3:// only
 
     bucket, key = split_bucket_key(args.url.removeprefix("s3://"))
@@ -146,7 +151,10 @@ def _bucket_url(args: RequestSettings, caller: Caller) -> tuple[str, str, str | 
 
 
 def _client_region(caller: Caller, bucket: str, given: str | None) -> str:
-    """Returns the region: `given`, else the configured one, else an access point's. Raises UsageError."""
+    """Returns the region from `given`, the settings, or the ARN of an access point, in this order.
+
+    Raises UsageError if no region is found.
+    """
     from sigv4.s3 import arn_region  # noqa: PLC0415 - for s3:// only
 
     try:
@@ -158,7 +166,11 @@ def _client_region(caller: Caller, bucket: str, given: str | None) -> str:
 
 
 def _address(url: str, service: str | None) -> str:
-    """Returns the URL in the form in which it is sent to the service (by default, the one its host names)."""
+    """Returns the URL of the request, percent-encoded for the service.
+
+    `service` is the signing name; by default, the host name determines the service. Raises UsageError for a URL
+    with a user name, a fragment or a non-ASCII host.
+    """
     parts = split_url(url)
     if parts.username is not None:
         raise UsageError("the URL contains a user name, which a signed request cannot have; remove it")
@@ -173,9 +185,9 @@ def _address(url: str, service: str | None) -> str:
 
 
 def _query(query: str) -> str:
-    """Returns the query in canonical form, with one encoding for each character, as servers compute it.
+    """Returns the query with each character percent-encoded in the same way as servers do for the signature.
 
-    A signature of a/b or a+b as typed would not match: the server computes it with a%2Fb and a%20b.
+    Servers compute the signature with a%2Fb for a/b, and with a%20b for a+b.
     """
     pairs = (piece.partition("=") for piece in query.replace("+", "%20").split("&") if piece)
     return "&".join(f"{_encode(name)}{sign}{_encode(value)}" for name, sign, value in pairs)
@@ -186,7 +198,7 @@ def _encode(text: str) -> str:
 
 
 def _object_url(url: str) -> str:
-    """Returns the URL with its path in S3's form; other services use the path as sent."""
+    """Returns an S3 URL with its path percent-encoded in the same way as S3 does for the signature."""
     parts = split_url(url)
     # Encoded dots stay encoded, since clients and proxies would resolve `.` and `..`.
     segments = [

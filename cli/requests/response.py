@@ -40,10 +40,9 @@ class _Shown:
 class Output:
     """The destination of a response: the file at `path`, or standard output. A context manager.
 
-    On a terminal, control characters are shown by their numbers, unless `path` is -.
-
-    `include` writes status and headers before the body. With `fail`, the response of an HTTP error is not written,
-    and sets `refused`. Raises UsageError if the file cannot be created.
+    On a terminal, control characters are escaped, unless `path` is "-". With `include`, status and headers are
+    written before the body. With `fail`, an HTTP error response is not written, and `refused` is set to True.
+    Raises UsageError if `path` is a directory, or in a directory that does not exist.
     """
 
     def __init__(self, path: str | None, *, include: bool = False, fail: bool = False) -> None:
@@ -90,7 +89,7 @@ class Output:
 
     @contextlib.contextmanager
     def _add_file_name(self) -> Iterator[None]:
-        """Adds the output file's name to each OSError of the block."""
+        """Adds the output file's name to each OSError that the block raises."""
         try:
             yield
         except OSError as error:
@@ -106,7 +105,7 @@ class Output:
                 os.replace(self._temporary, self._path)
 
     def code(self) -> str:
-        """Returns AWS's error code from the response, or "". Other parts of the response may contain tokens."""
+        """Returns AWS's error code from a response that was not written, or "". The rest may contain tokens."""
         found = re.search(
             rb'<Code>([A-Za-z.]{1,80})</Code>|"__type":\s*"(?:[^"#]*#)?([A-Za-z]{1,80})"', self._kept
         )

@@ -18,7 +18,7 @@ __all__ = ["http_client", "key_of", "signer_of"]
 
 
 def http_client(caller: Caller) -> "ShownHttpClient":
-    """Returns the client for requests to services other than STS."""
+    """Returns an HTTP client, with the caller's timeout, for requests to services other than STS."""
     from ..terminal.network import ShownHttpClient  # noqa: PLC0415 - a signature alone needs no network
 
     return ShownHttpClient(caller.timeout, environ_of(caller.run), user_agent="tpmwire", warn=warn)
@@ -34,7 +34,7 @@ def signer_of(caller: Caller, sigv4a: str | None = None, region_set: str | None 
 
 
 def key_of(caller: Caller, sigv4a: str | None = None, region_set: str | None = None) -> tuple[Signer, str | None]:
-    """Returns the signer of `signer_of` and its expiration (RFC 3339 text), which is None for the TPM's key."""
+    """Returns (signer as from `signer_of`, its expiration in RFC 3339 text, or None for the TPM's key)."""
     run = caller.run
     if sigv4a is not None or region_set is not None:
         from .sigv4a import sigv4a_key_of  # noqa: PLC0415 - SigV4 needs none of it

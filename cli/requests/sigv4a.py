@@ -17,10 +17,11 @@ __all__ = ["sigv4a_key_of"]
 
 
 def sigv4a_key_of(run: RunSettings, place: str | None, region_set: str | None) -> tuple[Sigv4aSigner, str | None]:
-    """Returns a SigV4A signer and its expiration (RFC 3339 text), which is None for the TPM's key itself.
+    """Returns (SigV4A signer, expiration in RFC 3339 text); the expiration is None for the TPM's key.
 
-    With the key at `place`, the TPM is opened for each signature. Raises UsageError, RequestError and KeyFileError
-    before the TPM is opened and, for temporary credentials, the errors of `obtain`.
+    The signer uses the key at `place` and opens the TPM for each signature. If `place` is None, the key is derived
+    from temporary credentials. Raises UsageError, RequestError and KeyFileError before the TPM is opened. Raises
+    the errors of `obtain` for temporary credentials.
     """
     by_session = bool(run.assumeRole or run.federation_name or run.root_of or run.mfa_serial)
     if place and by_session:

@@ -44,9 +44,10 @@ def fetch_quickly(arguments: list[str]) -> int | None:
 
 
 def fetch_and_print(path: str, seconds: float) -> int:
-    """Prints the credentials of the server at `path` and returns the exit code.
+    """Prints the credentials of the server at `path`, and returns the exit code. Waits at most `seconds`.
 
-    If it fails, prints one line on stderr. The exit code is then the server's, if the server got no credentials.
+    On failure, prints one line on stderr. If the server could not get credentials, the exit code is the one in the
+    server's response.
     """
     try:
         _write(_document(path, seconds))
@@ -65,7 +66,10 @@ def fetch_and_print(path: str, seconds: float) -> int:
 
 
 def _document(path: str, seconds: float) -> bytes:
-    """Returns the response's body, a document for credential_process. Raises _FetchError."""
+    """Returns the server's credential_process document (JSON). Raises _FetchError.
+
+    `path` is the server's socket. The response must arrive within `seconds`.
+    """
     deadline = monotonic() + seconds
     sock = socket(AF_UNIX, SOCK_STREAM)
     try:
@@ -106,7 +110,7 @@ def _limit(sock: socket, deadline: float) -> None:
 
 
 def _check_owner(sock: socket, path: str) -> None:
-    """Raises _FetchError if a process of a different user, other than root, listens on the socket."""
+    """Raises _FetchError unless the process that listens on the socket belongs to the user or to root."""
     user = int.from_bytes(sock.getsockopt(SOL_SOCKET, SO_PEERCRED, 12)[4:8], sys.byteorder)
     if user not in (0, os.geteuid()):
         raise _FetchError(
@@ -116,7 +120,7 @@ def _check_owner(sock: socket, path: str) -> None:
 
 
 def _exchange(sock: socket, path: str, deadline: float) -> tuple[bytes, bytes]:
-    """Sends the request; returns the response's status and body. Raises OSError, _FetchError."""
+    """Sends the request; returns (status code, body) of the response. Raises OSError, _FetchError."""
     _limit(sock, deadline)
     sock.sendall(_REQUEST)
     data = b""
@@ -143,7 +147,7 @@ def _length(head: bytes) -> int | None:
 
 
 def _refusal(path: str, status: bytes, body: bytes) -> _FetchError:
-    """Returns the server's error as an exception, with the exit code of the server's failed request."""
+    """Returns an exception with the message and exit code of the server's error response."""
     import json  # noqa: PLC0415 - for a refusal only
 
     try:

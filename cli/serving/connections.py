@@ -31,7 +31,7 @@ _LONGEST = 1 << 20  # bytes read from one connection
 
 
 def raise_descriptor_limit() -> None:
-    """Increases this process's limit of file descriptors to the maximum, for many connections."""
+    """Increases this process's limit of file descriptors, to at most 16384, to allow many connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)
     if soft < wanted:
@@ -59,9 +59,10 @@ class _Connection:
 class Connections:
     """Reads the requests of all connections in one thread, and responds to them in other threads, up to 64.
 
-    A client that sends nothing does not block others. If there are too many connections, the oldest is closed
-    after a short time to send; until then, further connections wait in the kernel's queue. `respond` takes the
-    bytes of a request and its connection, and returns the bytes of the response.
+    A client that sends nothing does not block others. If there are too many connections, a new connection replaces
+    the oldest one. Each connection first has 0.1 seconds to send a request; until then, new connections wait in
+    the kernel's queue. `respond` takes the bytes of a request and the connection's socket, and returns the bytes
+    of the response.
     """
 
     def __init__(self, listener: socket.socket, respond: Callable[[bytes, socket.socket], bytes]) -> None:
@@ -82,11 +83,11 @@ class Connections:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
-        """Starts the threads that accept connections and respond."""
+        """Starts the thread that accepts connections and reads requests."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stops accepting and reading; responses in progress may still be sent."""
+        """Stops accepting connections and reading requests; responses in progress may still be sent."""
         self._ending = True
         self._wake()
         self._thread.join()
@@ -108,7 +109,7 @@ class Connections:
         self._selector.close()
 
     def close_listener(self) -> None:
-        """Closes the listening socket in a forked process, which must not keep it open."""
+        """Closes a forked process's copy of the listening socket."""
         self._listener.close()
 
     def _wake(self) -> None:
@@ -200,7 +201,7 @@ class Connections:
                 self._whole.append(connection)
 
     def _linger(self) -> None:
-        """Lets connections with a finished response wait for the client's close, until a deadline."""
+        """Keeps connections with a finished response open until the client closes them, for at most one second."""
         while not self._done.empty():
             connection = _Connection(self._done.get(), _LINGER, answered=True)
             if len(self._connections) < self._most:
@@ -230,7 +231,7 @@ class Connections:
             self._whole.popleft().close()
 
     def _answer_waiting(self) -> None:
-        """Responds to waiting requests until none is left: starting a thread takes longer than a response."""
+        """Responds to all waiting requests in this thread: starting a thread takes longer than a response."""
         try:
             while not self._ending:
                 self._answer(self._whole.popleft())

@@ -30,10 +30,10 @@ _ALLOWED = ("GET", "HEAD", "PUT")
 
 
 class Service(NamedTuple):
-    """Responds to requests for credentials; with `imds`, also serves EC2's metadata to every client.
+    """What the server serves: credentials and, with `imds`, EC2's metadata to every client.
 
-    `region` is the region that the metadata service reports; None if it is unknown. Without `token`, /credentials
-    does not exist. With `process`, /process is a credential_process document for trusted clients.
+    `region` is the region that the metadata service reports; None if unknown. Without `token`, /credentials does
+    not exist. With `process`, /process returns a credential_process document to trusted clients.
     """
 
     store: Store
@@ -66,10 +66,10 @@ class _Response(NamedTuple):
 
 
 def respond(data: bytes, service: Service, port: int | None, *, trusted: bool = False) -> bytes:
-    """Returns the response to the request in `data`; `port` is the server's port, None for a unix socket.
+    """Returns the HTTP response to the request in `data`. May wait until credentials are fetched.
 
-    `trusted` says that a unix socket's client may have credentials without a token. Refusals are in the JSON that
-    SDKs parse. May wait until credentials are fetched.
+    `port` is the server's port, or None for a unix socket. `trusted` is True for a client of a unix socket that
+    may get credentials without a token. Error responses are JSON that SDKs can parse.
     """
     method = ""
     try:
@@ -103,7 +103,7 @@ def _response(request: Request, service: Service, port: int | None, trusted: boo
 
 
 def _put(request: Request, service: Service) -> _Response:
-    """Responds to a PUT request with a new token of the metadata service."""
+    """Returns the response to a PUT request, with a new token of the metadata service. Raises RefusedError."""
     if request.path != "/latest/api/token" or not service.imds:
         raise _nothing()
     wanted = request.fields.get(_TTL.lower(), "")
@@ -132,7 +132,10 @@ def _get(request: Request, service: Service) -> _Response:
 
 
 def _place(path: str, service: Service) -> _Response:
-    """Returns the region, availability zone (the region's first) or identity document, as SDKs request them."""
+    """Returns the response for a metadata path: region, availability zone or identity document.
+
+    The zone is the region's first. Raises RefusedError for any other path, or if the region is unknown.
+    """
     if service.region:
         zone = f"{service.region}a"
         if path in (f"{_PLACE}/region", f"{_PLACE}/availability-zone"):
@@ -144,7 +147,10 @@ def _place(path: str, service: Service) -> _Response:
 
 
 def _process(service: Service, port: int | None, trusted: bool) -> _Response:
-    """Returns a document for credential_process; if there are no credentials, the reason and an exit code."""
+    """Returns a response with a credential_process document, or with the reason and exit code of a failure.
+
+    Raises RefusedError unless the client is trusted and uses a unix socket (`port` is None).
+    """
     if port is not None:
         raise RefusedError(403, "Forbidden", "/process is served on unix sockets only")
     if not trusted:
@@ -166,7 +172,7 @@ def _process(service: Service, port: int | None, trusted: bool) -> _Response:
 
 
 def _unavailable(service: Service, *, explain: bool = False) -> _Response:
-    """Returns the response if there are no credentials; with `explain`, it has the reason from the log."""
+    """Returns the error response for missing credentials; with `explain`, it has the last error and exit code."""
     after = max(1, round(service.store.due - time.time()))
     body: dict[str, object] = {
         "Code": "CredentialsUnavailable",

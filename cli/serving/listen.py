@@ -46,9 +46,10 @@ def tcp_listener(address: str, port: int) -> socket.socket:
 
 
 def unix_listener(path: str, mode: int) -> socket.socket:
-    """Returns a listener on a unix socket at `path` with permissions `mode`; replaces an unused socket.
+    """Returns a listener on a unix socket at `path` with permissions `mode`.
 
-    Raises UsageError if another program listens on the socket, or if the path is not a socket.
+    A socket on which no program listens is replaced. Raises UsageError if another program listens on the socket,
+    or if the path is not a socket.
     """
     if not path or len(os.fsencode(path)) > _LONGEST_PATH:
         raise UsageError(f"--socket {path!r}: expected a path of 1 to {_LONGEST_PATH} bytes; choose a shorter one")
@@ -75,7 +76,10 @@ def identity(path: str) -> tuple[int, int]:
 
 
 def unlink_socket(path: str, bound: tuple[int, int]) -> None:
-    """Removes the socket's file if it is still the one that this process bound (`bound`: its `identity`)."""
+    """Removes the socket's file, unless another file has replaced it.
+
+    `bound` is the `identity` of the file that this process created.
+    """
     with contextlib.suppress(OSError):
         if identity(path) == bound:
             os.unlink(path)

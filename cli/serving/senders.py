@@ -35,9 +35,10 @@ def check_sender(fields: Mapping[str, str]) -> None:
 
 
 def check_host(host: str | None, port: int | None) -> None:
-    """Raises RefusedError unless `host` is a loopback address or localhost, with `port` (None: any) or no port.
+    """Raises RefusedError unless the Host header `host` names a loopback address or localhost.
 
-    This stops DNS rebinding: a web page whose name resolves to this machine sends that name as the host.
+    If `host` contains a port, it must be `port`, unless `port` is None. The check prevents DNS rebinding: if the
+    name of a web page resolves to this machine, the browser sends that name as the Host.
     """
     found = _HOST.fullmatch((host or "").lower())
     if found is None or not _is_loopback(found[1]) or (port and found[2] and int(found[2]) != port):

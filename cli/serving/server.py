@@ -17,7 +17,7 @@ _LAST_ANSWERS = 2.0  # seconds to wait for responses in progress when the server
 class CredentialServer:
     """Serves `service` on bound, listening sockets, which it closes. A context manager.
 
-    Each socket has its own threads, so clients of the port cannot block those of the unix socket.
+    Each socket has its own threads, so clients of the port cannot block clients of the unix socket.
     """
 
     def __init__(self, listeners: Sequence[socket.socket], service: Service) -> None:
@@ -42,7 +42,7 @@ class CredentialServer:
             each.close(deadline)
 
     def close_listeners(self) -> None:
-        """Closes the listening sockets in a forked process, which must not keep them open."""
+        """Closes a forked process's copies of the listening sockets."""
         for each in self._connections:
             each.close_listener()
 

@@ -31,7 +31,7 @@ _PATIENCE = 20.0  # seconds that a client waits for a fetch
 
 
 class UnavailableError(Exception):
-    """No credentials are available at present; the log has the reason."""
+    """No credentials are available at present; the log of `tpmwire serve` has the reason."""
 
 
 class _Held(NamedTuple):
@@ -44,9 +44,10 @@ class _Held(NamedTuple):
 
 
 class Store:
-    """Credentials from `fetch`, renewed when 15 to 20 minutes are left (or a third of their lifetime).
+    """Stores the credentials from `fetch`, and schedules their renewal.
 
-    `get` is for many threads. Only the main thread fetches, so a signal interrupts a fetch, and the TPM is left
+    A renewal is due when 15 to 20 minutes are left, or a third of the lifetime if that is less. `get` can be
+    called in any thread. Only the main thread fetches, so that a signal interrupts the fetch and the TPM is left
     clean. `clock` returns POSIX seconds.
     """
 
@@ -98,12 +99,10 @@ class Store:
         return found
 
     def fetch(self) -> None:
-        """Fetches new credentials, in the main thread only. After an error, the old credentials remain.
+        """Fetches new credentials; call only in the main thread. After an error, the old credentials remain.
 
-        Raises UsageError, and the errors of the function `fetch`.
-
-        A wrong clock is an error, since SDKs on this machine would treat the credentials as expired, and request
-        forever.
+        Raises the errors of the function `fetch`. Raises UsageError if the new credentials are already expired by
+        this machine's clock: SDKs on this machine would send requests without end.
         """
         try:
             found = self._fetch()
@@ -137,7 +136,7 @@ class Store:
         self._calls.put(None)
 
     def rest(self, seconds: float) -> None:
-        """Waits until the next fetch is due or requested, but at most for the given time."""
+        """Waits until `wake` is called, but at most `seconds`."""
         try:
             self._calls.get(timeout=max(seconds, 0.0))
             while True:
@@ -146,7 +145,7 @@ class Store:
             return
 
     def close(self) -> None:
-        """Ends fetching; waiting clients get an error."""
+        """Stops serving: `get` no longer waits for a fetch, and waiting clients get an error."""
         # A signal may have interrupted this thread inside `with`; the clients' timeout then ends their wait.
         if self._changed.acquire(timeout=1):
             self._closed = True

@@ -17,10 +17,11 @@ _FORM = re.compile(rb"[\x21-\x7e]{16,1024}")  # characters: fits into an Authori
 
 
 class TokenFile:
-    """The token in the file at `path`, which is created if it is missing. The repr hides the token.
+    """The authorization token in the file at `path`. The repr hides the token.
 
-    `renew` replaces and `close` removes a file that this process created, but not a file that existed before.
-    Raises UsageError for a file that others can read or write, that has no valid token, or that cannot be created.
+    `write` creates a missing file. If this process created the file, `renew` replaces it and `close` removes it. A
+    file that existed before is not changed. Raises UsageError for a file that others can read or write, that has
+    no valid token, or that cannot be created.
     """
 
     def __init__(self, path: str) -> None:
@@ -44,9 +45,9 @@ class TokenFile:
             self._token = token
 
     def renew(self) -> None:
-        """Writes a new token if this process created the file, or else reads the user's file again.
+        """Replaces the token if this process created the file, or else reads the user's file again.
 
-        Raises UsageError, OSError.
+        The old token stays valid for one minute. Raises UsageError, OSError.
         """
         new = secrets.token_urlsafe(32).encode() if self.made else _read(self._path)
         if hmac.compare_digest(new, self._token):
@@ -84,7 +85,7 @@ class TokenFile:
 
 
 def _must_create(path: str) -> bool:
-    """Returns whether the token file is missing. Raises UsageError if a missing file cannot be created."""
+    """Returns whether the token file is missing. Raises UsageError if the missing file cannot be created."""
     try:
         os.lstat(path)
     except FileNotFoundError:
@@ -150,7 +151,7 @@ class Sessions:
         return "<Sessions>"
 
     def open(self, seconds: int) -> str:
-        """Returns a new token that is valid for the given seconds."""
+        """Returns a new session token that is valid for `seconds`."""
         end = time.monotonic_ns() + seconds * 10**9
         said = f"{end}.{secrets.token_urlsafe(8)}"
         return f"{said}.{self._mac(said)}"
