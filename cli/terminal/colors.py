@@ -1,7 +1,8 @@
-"""Colors by one rule for all verbs, and explanations in colors.
+"""Colors in output by one rule for all verbs, and printing of explanations in colors.
 
-`--color always` and `never` decide. Without them, NO_COLOR (no-color.org) switches colors off, FORCE_COLOR
-(force-color.org) switches them on, and a terminal has them. Colors need the optional package rich.
+`--color always` and `never` decide. With `--color auto`, NO_COLOR (no-color.org) switches colors off, and
+FORCE_COLOR (force-color.org) switches them on; without both variables, output on a terminal has colors. Colors
+need the optional package rich.
 """
 
 import argparse
@@ -41,9 +42,10 @@ def add_color_option(parser: argparse._ActionsContainer) -> None:
 
 
 def printer(choice: str, *, secrets: bool = True, stream: TextIO | None = None) -> Callable[[Node], None]:
-    """Returns a function that prints a tree, in colors if `choice` (--color), environment and stream allow it.
+    """Returns a function that prints an explanation (a Node), in colors if `choice` (--color) allows colors.
 
-    `stream` is standard output by default. Raises UsageError for --color always without rich.
+    For `auto`, the environment and the stream decide. `stream` is standard output by default. With
+    `secrets=False`, secret values are hidden. Raises UsageError for --color always without rich.
     """
     show = _print_colored if _wants_color(choice, stream) else _print_plain
     return lambda tree: show(tree, secrets, stream or sys.stdout)
@@ -62,7 +64,7 @@ def _wants_color(choice: str, stream: TextIO | None) -> bool:
 
 
 def _is_color_usual(stream: TextIO | None) -> bool:
-    """Returns whether colors are wanted without --color."""
+    """Returns whether --color auto means colors, by the environment and `stream`."""
     if os.environ.get("NO_COLOR") or stream is None:
         return False
     return bool(os.environ.get("FORCE_COLOR")) or (stream.isatty() and os.environ.get("TERM", "dumb") != "dumb")
@@ -90,7 +92,7 @@ def _print_colored(tree: Node, secrets: bool, stream: TextIO) -> None:
 
 
 def _styled(line: Line, text: "Text") -> "Text":
-    """Appends a line in colors to `text`, and returns it; the characters are the same as without colors."""
+    """Appends `line` in colors to `text`, and returns `text`; the characters are the same as without colors."""
     plain = printable(line.text)
     text.append(plain)
     if line.error:

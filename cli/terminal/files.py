@@ -64,7 +64,7 @@ def read_stdin(limit: int) -> str:
 
 
 def temporary_beside(path: str) -> str:
-    """Returns the path of an unused, unpredictable name in the directory of `path`."""
+    """Returns an unused path with an unpredictable name, in the directory of `path`."""
     return f"{path}.{os.urandom(8).hex()}.tmp"
 
 
@@ -79,7 +79,7 @@ def remove_drafts(path: str) -> None:
 
 
 def check_regular(path: str) -> None:
-    """Raises UsageError if the path exists but is not a regular file, such as /dev/null."""
+    """Raises UsageError if a file that is not a regular file, such as /dev/null, exists at the path."""
     # As root, a rename would replace /dev/null or /dev/stdout.
     if not path or (os.path.exists(path) and (not os.path.isfile(path) or path.startswith("/dev/"))):
         raise UsageError(f"{path!r} is not a regular file; choose another path")
@@ -88,7 +88,8 @@ def check_regular(path: str) -> None:
 def write_whole(path: str, data: bytes, *, force: bool = False, durable: bool = True) -> None:
     """Writes a file atomically, readable by its owner only. Raises UsageError, OSError.
 
-    An existing file is replaced only with `force`. Without `durable`, a crash of the machine may still lose it.
+    An existing file is replaced only with `force`. Without `durable`, a crash of the machine may still lose the
+    new content.
     """
     check_regular(path)
     temporary = temporary_beside(path)

@@ -105,7 +105,7 @@ def actions_of(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
 
 
 def variables_of(parser: argparse.ArgumentParser) -> dict[str, str]:
-    """Returns the environment variables that the options of a parser read, and their meaning."""
+    """Returns a mapping from environment variable to meaning, for the variables that a parser's options read."""
     names = {name for known in (parser.prog, *parser._defaults) for name in _READ.get(known, ())}
     for action in actions_of(parser):
         names |= {*_READ.get(action.dest, ())}
@@ -115,19 +115,19 @@ def variables_of(parser: argparse.ArgumentParser) -> dict[str, str]:
 
 
 def files_of(parser: argparse.ArgumentParser) -> dict[str, str]:
-    """Returns a mapping from file to its content, for files that a parser's options use without naming them."""
+    """Returns a mapping from file to content, for files that a parser's options use by default."""
     variables = variables_of(parser)
     return {path: content for path, (variable, content) in _FILES.items() if variable in variables}
 
 
 def exit_codes() -> dict[str, str]:
-    """Returns the exit codes and their meaning."""
+    """Returns a mapping from exit code to meaning."""
     codes = {str(code): text for code, text in sorted(EXIT_CODES.values()) if text}
     return {"0": "done", **codes, "128+N": "ended by signal N"}
 
 
 def epilog(parser: argparse.ArgumentParser, width: int) -> str:
-    """Returns the end of a parser's --help: environment variables and exit codes."""
+    """Returns the last part of a parser's --help: environment variables and exit codes."""
     text = "exit codes:\n" + listed(exit_codes(), width, 0)
     if names := ", ".join(variables_of(parser)):
         text = "\n".join(wrapped(f"environment: {names}", width, others="  ")) + f"\n\n{text}"
@@ -135,7 +135,10 @@ def epilog(parser: argparse.ArgumentParser, width: int) -> str:
 
 
 def listed(rows: Mapping[str, str], width: int, column: int) -> str:
-    """Returns indented rows of a name and its text, which is wrapped; `column` is the smallest width of a name."""
+    """Returns a two-column list of names and wrapped texts, indented by two blanks.
+
+    `column` is the minimum width of the first column, `width` the width of a line.
+    """
     column = max(column, *(len(name) for name in rows if len(name) <= _WIDEST))
     return "\n".join(
         line
@@ -145,13 +148,16 @@ def listed(rows: Mapping[str, str], width: int, column: int) -> str:
 
 
 def wrapped(text: str, width: int, first: str = "", others: str = "") -> list[str]:
-    """Returns the lines of a paragraph; names such as --tpm-path stay in one line."""
+    """Returns the lines of a wrapped paragraph; names such as --tpm-path are not broken at their hyphens.
+
+    `first` and `others` are the indents of the first line and of the other lines.
+    """
     wrapper = TextWrapper(width, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
     return wrapper.wrap(" ".join(text.split()))
 
 
 def narrow(usage: str, width: int) -> str:
-    """Returns the usage with groups of alternatives broken into lines, which argparse leaves in one."""
+    """Returns argparse's usage text with long lines broken between the alternatives of a group."""
     return "\n".join(line for each in usage.split("\n") for line in _narrowed(each, width))
 
 
@@ -164,7 +170,7 @@ def _narrowed(line: str, width: int) -> Iterator[str]:
 
 
 def fill(text: str, width: int, indent: str = "") -> str:
-    """Returns text with wrapped paragraphs; indented lines stay as they are."""
+    """Returns text with wrapped paragraphs; lines that begin with a blank are not wrapped."""
     return "\n".join(_filled(text.strip().splitlines(), width, indent))
 
 

@@ -8,10 +8,10 @@ _PR_SET_DUMPABLE = 4  # prctl(2)
 
 
 def protect_memory() -> None:
-    """Disables core files, debuggers and /proc access to this process for its user; root keeps access.
+    """Prevents core files, and access to this process's memory by debuggers and other processes of the user.
 
-    The protection lasts until a program is executed. If the kernel or a sandbox refuses it, only the limit on
-    core files applies.
+    Root keeps access. The protection lasts until a program is executed. If the kernel or a sandbox refuses the
+    protection, only core files are disabled.
     """
     import resource  # noqa: PLC0415 - Debian's python3-minimal lacks it, and `guarded` says so in one line
 

@@ -44,7 +44,7 @@ before_note: Callable[[], None] | None = None
 
 
 class UsageError(Exception):
-    """An error in the user's input, such as a wrong option, or a missing or impossible value."""
+    """An error in the user's input, such as a wrong option or a missing or invalid value."""
 
 
 class Interrupted(BaseException):
@@ -74,7 +74,10 @@ def warn(text: str) -> None:
 
 
 def guarded(program: str, work: Callable[[], int]) -> int:
-    """Runs `work`; turns an error into one line and its exit code, and a signal into 128 + its number."""
+    """Runs `work`, and returns its exit code; reports an error in one line on stderr.
+
+    After an error, returns the exit code for its kind. After a signal, returns 128 + the signal's number.
+    """
     with printed(), _prefix_warnings(program):
         try:
             protect_memory()
@@ -117,12 +120,12 @@ def _flush_stdout() -> None:
 
 
 def _give_up_stdout() -> None:
-    """Discards unwritten output on stdout after a failed write, which Python would otherwise retry at exit."""
+    """Discards unwritten output after a failed write to stdout, because Python would write it again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def explain_error(error: Exception) -> tuple[int, str]:
-    """Returns (exit code, message) for an error."""
+    """Returns (exit code, message) for an exception."""
     found = next((EXIT_CODES[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in EXIT_CODES), None)
     if found is not None:
         return found[0], "; ".join([_one_line(error), *getattr(error, "__notes__", ())])
@@ -161,7 +164,7 @@ def _one_line(error: Exception) -> str:
 
 @contextlib.contextmanager
 def _signals_interrupt() -> Iterator[None]:
-    """Raises Interrupted at the first SIGINT, SIGTERM or SIGHUP; later signals do not disturb the cleanup."""
+    """Raises Interrupted in the block at the first SIGINT, SIGTERM or SIGHUP; later signals are ignored."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def interrupt(number: int, _frame: object) -> NoReturn:

@@ -9,9 +9,9 @@ __all__ = ["ShownHttpClient"]
 
 
 class ShownHttpClient(HttpClient):
-    """An HTTP client that shows which host the user waits for."""
+    """An HTTP client that shows on the terminal which host the user is waiting for."""
 
     def send(self, request: Request) -> Response:
-        """Sends a request, as HttpClient.send does."""
+        """Sends a request like HttpClient.send, and meanwhile shows the host on the terminal."""
         with activity(f"waiting for {split_url(request.url).hostname}"):
             return super().send(request)

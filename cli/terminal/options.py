@@ -43,14 +43,14 @@ _FALSE = ("0", "f", "F", "false", "FALSE", "False")
 
 
 class TpmSettings:
-    """The options of `add_tpm_options`: the TPM, and the timeout of each wait in seconds."""
+    """The options of `add_tpm_options`: the path of the TPM, and the timeout of each wait for it in seconds."""
 
     tpm_path: str | None
     timeout: float
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse without abbreviations of options, and with one-line errors."""
+    """An ArgumentParser without abbreviated options, and with one-line error messages."""
 
     _empty_is_absent = False  # an empty value counts as absent, as in Go
 
@@ -96,7 +96,10 @@ class Parser(argparse.ArgumentParser):
         return next(iter(alike.values())) if len(alike) == 1 else None
 
     def _canonical(self, word: str) -> str:
-        """Returns the argument with its option as declared: `--persistent-handle` becomes `--persistentHandle`."""
+        """Returns a command-line argument with its option's declared name.
+
+        For example, returns `--persistentHandle` for `--persistent-handle`.
+        """
         name, equals, value = word.partition("=")
         action = self.action_of(name)
         if action is None or name in self._option_string_actions:
@@ -118,7 +121,7 @@ class Parser(argparse.ArgumentParser):
         return found
 
     def parse_go_style(self, words: Sequence[str], namespace: Any = None) -> Any:
-        """Parses Go's flag syntax: `-flag v`, `--flag=v`, and a lone boolean `-flag` for `-flag=true`."""
+        """Parses Go's flag syntax: `-flag v`, `--flag=v`, and `-flag` alone as `-flag=true` for a boolean."""
         given: list[str] = []
         rest = iter(words)
         for word in rest:
@@ -152,9 +155,10 @@ class Parser(argparse.ArgumentParser):
         return super()._get_values(action, arg_strings)
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
-        """Parses like argparse, but with Go's rule for booleans: a lone `--flag` is `--flag=true`.
+        """Parses like argparse, but follows Go for booleans: `--flag` alone is `--flag=true`.
 
-        The argument after the flag is not its value: in `tpmwire curl --assumeRole URL` it belongs to the verb.
+        The argument after such a flag is not its value: in `tpmwire curl --assumeRole URL`, URL is an argument of
+        the verb.
         """
         words = list(sys.argv[1:] if args is None else args)
         end = words.index("--") if "--" in words else len(words)
@@ -167,7 +171,7 @@ class Parser(argparse.ArgumentParser):
 
 
 class Once(argparse._StoreAction):
-    """An argparse action for an option with one value: a second, different value is an error."""
+    """An argparse action for an option with one value. Repeating the option with a different value is an error."""
 
     def __call__(
         self,
@@ -176,7 +180,7 @@ class Once(argparse._StoreAction):
         values: object,
         option_string: str | None = None,
     ) -> None:
-        """Stores the value; raises an error for a second, different value."""
+        """Stores the value; reports an error if the option already has a different value."""
         if getattr(namespace, self.dest, self.default) not in (self.default, values):
             raise argparse.ArgumentError(self, "given twice with different values; give it once")
         setattr(namespace, self.dest, values)
@@ -203,7 +207,7 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 
 class Program(argparse._StoreAction):
-    """An argparse action for a program and its arguments after `--`; errors mention a missing `--`."""
+    """An argparse action for a program and its arguments after `--`; its presence adds a hint to errors."""
 
 
 class Formatter(argparse.RawDescriptionHelpFormatter):
@@ -252,7 +256,7 @@ def flag(text: str) -> bool:
 
 
 def seconds(text: str) -> float:
-    """Parses a duration in seconds: `2`, `2s`, `500ms`, `1m`, `1h`."""
+    """Parses a duration such as `2`, `2s`, `500ms`, `1m` or `1h`, and returns the seconds."""
     for unit, factor in (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("", 1.0)):
         number = text.removesuffix(unit)
         if (not unit or number != text) and number.replace(".", "", 1).isdecimal() and number.isascii():
@@ -261,7 +265,7 @@ def seconds(text: str) -> float:
 
 
 def timeout(text: str) -> float:
-    """Parses a duration that is not zero."""
+    """Parses a duration from 1 ms to 24 h, such as `2s`, and returns the seconds."""
     value = seconds(text)
     if not 0.001 <= value <= 86400:
         raise argparse.ArgumentTypeError(f"a timeout of {text} is not between 1ms and 24h")
@@ -269,7 +273,7 @@ def timeout(text: str) -> float:
 
 
 def persistent_handle(text: str) -> int:
-    """Parses a persistent handle, decimal or hex (TPM 2.0 Part 2, §7.5: 0x81000000 to 0x81FFFFFF)."""
+    """Parses a persistent handle in decimal or hex (TPM 2.0 Part 2, §7.5: 0x81000000 to 0x81FFFFFF)."""
     try:
         value = int(text, 0)
     except ValueError:
@@ -280,7 +284,7 @@ def persistent_handle(text: str) -> int:
 
 
 def add_tpm_options(parser: argparse._ActionsContainer, patience: str = "2s") -> None:
-    """Adds --tpm-path, and --timeout with the default `patience`."""
+    """Adds --tpm-path and --timeout; `patience` is the default timeout, such as "2s"."""
     parser.add_argument(
         "--tpm-path",
         metavar="PATH",
@@ -306,7 +310,11 @@ def filled(text: str) -> str:
 
 
 def auth_from(value: str | None, file: str | None, *variables: str) -> Secret:
-    """Returns an authValue from the option, the file, or the first variable that is set; else an empty one."""
+    """Returns the authValue from the option, the file, or the first variable that is set; empty without any.
+
+    `value` is the option's value, `file` the path of a file with the password, `variables` are names of
+    environment variables.
+    """
     if value:
         return Secret(value.encode())
     if file is not None:
@@ -318,7 +326,7 @@ def auth_from(value: str | None, file: str | None, *variables: str) -> Secret:
 
 
 def pcrs_from(text: str) -> "tuple[TPMS_PCR_SELECTION, ...]":
-    """Parses PCRs as users write them: `23`, `7,23`, `sha256:7,23`. Raises UsageError."""
+    """Parses a PCR selection such as `23`, `7,23` or `sha256:7,23`. Raises UsageError."""
     from tpmwire.errors import PolicyError  # noqa: PLC0415 - most keys have no PCRs
     from tpmwire.policy.pcr_selection import parse_pcrs  # noqa: PLC0415 - likewise
 

@@ -14,7 +14,7 @@ _OURS = ("cli", "sigv4", "tpmwire")
 
 
 def explained(error: Exception) -> str | None:
-    """Returns the problem of the installation with its remedy; None if the error has a different cause."""
+    """Returns a message about a broken installation and its remedy; None if the error has a different cause."""
     if isinstance(error, ImportError):
         return _old(_top(error.name)) or _not_imported(error)
     if isinstance(error, AttributeError | TypeError):
@@ -41,7 +41,7 @@ def _not_imported(error: ImportError) -> str:
 
 
 def _old(package: str) -> str | None:
-    """Returns the problem of a loaded package that is older than required, or None."""
+    """Returns an error message if the loaded package is older than required, else None."""
     version = getattr(sys.modules.get(package), "__version__", None)
     if package not in FLOORS or not isinstance(version, str) or version_numbers(version) >= FLOORS[package]:
         return None
@@ -50,7 +50,10 @@ def _old(package: str) -> str | None:
 
 
 def _at_odds(error: Exception) -> str | None:
-    """Returns the problem of a package that fails during import, for example because of a newer dependency."""
+    """Returns an error message if `error` was raised while a required package was imported, else None.
+
+    A newer dependency of the package can cause such an error.
+    """
     frames = (frame for frame, _ in walk_tb(error.__traceback__) if frame.f_code.co_name == "<module>")
     package = next((top for frame in frames if (top := _top(frame.f_globals.get("__name__"))) in FLOORS), None)
     if package is None:
@@ -60,12 +63,12 @@ def _at_odds(error: Exception) -> str | None:
 
 
 def package_name(module: str) -> str:
-    """Returns the name by which the package of a module is installed."""
+    """Returns the name of the package to install for a module, such as pyOpenSSL for OpenSSL."""
     return _NAMES.get(module, module)
 
 
 def version_numbers(version: str) -> tuple[int, ...]:
-    """Returns the numbers of a version, up to the first part that is not one."""
+    """Returns the numbers of a version, up to the first part that is not a number: (2, 10) for 2.10.rc1."""
     return tuple(int(part) for part in takewhile(str.isdigit, version.split(".")))
 
 

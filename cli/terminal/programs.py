@@ -14,7 +14,7 @@ __all__ = ["running"]
 def running(
     words: Sequence[str], *, end: int = signal.SIGTERM, **options: Any
 ) -> "Iterator[subprocess.Popen[bytes]]":
-    """Starts a program for the duration of a block; at its end, sends the signal `end` and closes the pipes.
+    """Runs a program during a block; at its end, sends the signal `end` and waits for the program.
 
     `options` are the arguments of subprocess.Popen. Raises the errors of Popen.
     """
@@ -31,10 +31,10 @@ def running(
 
 @contextlib.contextmanager
 def _defer_signals() -> "Iterator[_Unblock | None]":
-    """Defers signals that end this process until the block ends: in Popen, they would leave the program running.
+    """Defers the signals that end this process until the block ends, so that Popen cannot leave a program running.
 
-    Yields a function that unblocks the signals in the new program, which inherits the blocked ones. Yields None if
-    other threads run: Python code must not run between fork and exec then.
+    Yields a function for the new program, which inherits the blocked signals; the function unblocks them. If other
+    threads run, yields None and defers nothing: Python code must not run between fork and exec then.
     """
     if threading.active_count() > 1:
         yield None

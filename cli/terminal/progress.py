@@ -1,4 +1,4 @@
-"""Progress of what takes over two seconds: one line on standard error, on a terminal only.
+"""Shows the progress of activities that take over two seconds: one line on stderr, on a terminal only.
 
 with activity("waiting for the TPM"):
     ...
@@ -27,7 +27,7 @@ _MAIN_THREAD = _thread.get_ident()  # of the import; the module `threading` woul
 
 
 class Activity:
-    """Something that the user waits for. `done` and `total` count its parts, if it has a `total`."""
+    """An activity that the user waits for. If `total` is not 0, `done` of `total` parts are finished."""
 
     def __init__(self, text: str, total: int = 0) -> None:
         self.text = text
@@ -36,32 +36,32 @@ class Activity:
 
     @property
     def age(self) -> float:
-        """Seconds since the start."""
+        """The number of seconds since the activity started."""
         return time.monotonic() - self._started
 
     def line(self, width: int) -> str:
-        """Returns the line that is shown, of at most `width` characters."""
+        """Returns the progress line, of at most `width` characters."""
         part = f" {100 * self.done // self.total} %," if self.total else ""
         end = f":{part} {self.age:.0f} s"
         return printable(self.text)[: max(0, width - len(end) - 1)] + end
 
 
 class _Screen:
-    """The line on the terminal, which a timer draws: a thread would be unsafe where programs are started."""
+    """The progress line on the terminal, drawn by a timer: a thread would be unsafe when programs are started."""
 
     def __init__(self) -> None:
         self.activities: list[Activity] = []
         self._is_drawn = False
 
     def draw(self, _number: int, _frame: FrameType | None) -> None:
-        """Draws the latest activity that takes long enough."""
+        """Draws the progress line of the latest activity that has lasted at least two seconds."""
         slow = [each for each in self.activities if each.age >= DELAY]
         if slow and sys.stderr is not None:
             self._is_drawn = True
             self._write(_CLEAR + slow[-1].line(_width()))
 
     def clear(self) -> None:
-        """Removes the line."""
+        """Removes the progress line from the terminal."""
         if self._is_drawn:
             self._is_drawn = False
             self._write(_CLEAR)
@@ -77,7 +77,7 @@ _screen = _Screen()
 
 
 def is_shown() -> bool:
-    """Returns whether progress is shown: on a terminal that can clear a line, in the main thread."""
+    """Returns whether progress can be shown: in the main thread, with stderr on a suitable terminal."""
     return (
         sys.stderr is not None
         and not sys.stderr.closed
@@ -89,9 +89,10 @@ def is_shown() -> bool:
 
 @contextlib.contextmanager
 def activity(text: str, total: int = 0, *, prints: bool = False) -> Iterator[Activity]:
-    """Shows an activity while the block runs, from the third second on. Activities may be nested.
+    """Shows an activity while the block runs, starting after two seconds. Activities may be nested.
 
-    `prints` says that the block prints its results: with them on the same terminal, no progress is needed.
+    `total` is the number of the activity's parts, or 0. `prints` is True if the block prints results to stdout; if
+    stdout is a terminal, no progress is shown then.
     """
     current = Activity(text, total)
     if not is_shown() or (prints and sys.stdout is not None and sys.stdout.isatty()):

@@ -25,18 +25,18 @@ def ask_line(question: str) -> str:
 
 
 def check_agreed(question: str, *, yes: bool) -> None:
-    """Asks the user to confirm a permanent deletion, unless `yes` is set or stdin is not a terminal.
+    """Asks the user to confirm a permanent deletion. Raises UsageError if the user declines.
 
-    Raises UsageError if the user declines.
+    Does not ask if `yes` is set or standard input is not a terminal.
     """
     if not yes and agreed(question) is False:
         raise UsageError("not confirmed; nothing was changed (--yes skips the question)")
 
 
 def ask_secret(what: str, otherwise: str) -> bytes:
-    """Prompts for `what`, and returns the input in UTF-8.
+    """Prompts for the secret that `what` describes, and returns the input in UTF-8.
 
-    Raises UsageError without a terminal, or for input that is not text; `otherwise` suggests an alternative.
+    Raises UsageError without a terminal, or for input that is not text; the message suggests `otherwise`.
     """
     try:
         with warnings.catch_warnings():

@@ -10,9 +10,9 @@ __all__ = ["printable", "printed"]
 
 
 def printable(text: str, keep: str = "") -> str:
-    """Returns the text with Python's escapes for control, bidirectional and other unprintable characters.
+    """Returns the text with control, bidirectional and other unprintable characters as Python's escapes.
 
-    Characters of `keep` are not changed.
+    Characters in `keep` are not escaped.
     """
     if text.isprintable():
         return text
@@ -23,9 +23,9 @@ def printable(text: str, keep: str = "") -> str:
 
 @contextlib.contextmanager
 def printed() -> Iterator[None]:
-    """Makes text on stdout and stderr printable within the context; keeps line ends and tabs.
+    """Escapes unprintable characters in text that the block writes to stdout and stderr.
 
-    Bytes, which are written to their `buffer`, are not changed.
+    Line ends and tabs are not escaped. Bytes that the block writes to the streams' `buffer` are not changed.
     """
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = map(_screen, before)
@@ -40,7 +40,7 @@ def printed() -> Iterator[None]:
 
 
 class _Screen(io.TextIOWrapper):
-    """A text stream that writes printable text only."""
+    """A text stream that escapes unprintable characters."""
 
     def write(self, text: str) -> int:
         if not text.replace("\n", "").isprintable():
@@ -57,7 +57,7 @@ class _Screen(io.TextIOWrapper):
             raise self._named(error) from None
 
     def _named(self, error: OSError) -> OSError:
-        """Returns the error with the stream's name for a file name, as messages show it."""
+        """Returns the error with the name of the stream, such as stdout, as its file name."""
         error.filename = error.filename or str(self.name).strip("<>")
         return error
 

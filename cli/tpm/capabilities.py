@@ -66,7 +66,7 @@ LIMITS = (
 
 
 def describe_tpm(tpm: "Tpm") -> dict[str, Any]:
-    """Returns the TPM's properties as a JSON object: numbers, texts, and lists of the standard's names."""
+    """Returns the TPM's properties as a JSON object of numbers, texts, and lists of the specification's names."""
     pt = {int(which): value for which, value in properties(tpm).items()}
     revision = pt.get(TPM_PT.REVISION, 0)
     implemented = [code.name for code in commands(tpm)]
@@ -93,7 +93,7 @@ def describe_tpm(tpm: "Tpm") -> dict[str, Any]:
 
 
 def _state(pt: dict[int, int]) -> dict[str, Any]:
-    """Returns the state that changes at run time: lockout, and the hierarchies that have a password."""
+    """Returns the TPM's lockout state, TPMA_PERMANENT and TPMA_STARTUP_CLEAR as a JSON object."""
     permanent = TPMA_PERMANENT(pt.get(TPM_PT.PERMANENT, 0))
     return {
         "lockout": {
@@ -109,13 +109,13 @@ def _state(pt: dict[int, int]) -> dict[str, Any]:
 
 
 def _text(pt: dict[int, int], which: int) -> str:
-    """Returns a property's 32-bit value as up to four characters, without trailing zeros."""
+    """Returns the printable characters of the 32-bit value of property `which`, without surrounding blanks."""
     octets = pt.get(which, 0).to_bytes(4, "big")
     return "".join(chr(octet) for octet in octets if 0x20 <= octet < 0x7F).strip()
 
 
 def _date(year: int, day: int) -> str | None:
-    """Returns the date of a year and a day of the year in ISO 8601; None if the day is invalid."""
+    """Returns the ISO 8601 date of day number `day` (from 1) in a year; None if the date is invalid."""
     try:
         return (datetime.date(year, 1, 1) + datetime.timedelta(day - 1)).isoformat()
     except (ValueError, OverflowError):

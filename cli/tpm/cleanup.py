@@ -12,8 +12,8 @@ PATIENCE = 60.0
 def finish_in_background(clean_up: Callable[[float], None]) -> bool:
     """Runs `clean_up(seconds)` in a background process, so that the program can end within the user's timeout.
 
-    The background process keeps the connection to the TPM, waits for the response, and flushes the new handle.
-    Returns whether the process was started.
+    `clean_up` waits up to `seconds` for the TPM's response, and flushes the handle in the response. Returns
+    whether the background process, which keeps the connection to the TPM, was started.
     """
     try:
         child = os.fork()

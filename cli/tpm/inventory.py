@@ -35,9 +35,9 @@ PAGE = 254
 
 
 def list_handles(tpm: "Tpm", kind: str) -> list[int]:
-    """Returns the handles of one of `KINDS`.
+    """Returns the TPM's handles of one kind, a key of `KINDS`.
 
-    The handle of a session has the type with which the session was opened: HMAC or policy.
+    The first byte of a loaded session's handle tells an HMAC session from a policy session.
     """
     found: list[int] = []
     low = 0
@@ -54,7 +54,7 @@ def list_handles(tpm: "Tpm", kind: str) -> list[int]:
 
 
 class Row(NamedTuple):
-    """An object in the TPM. Values that do not apply are None.
+    """A description of a handle in the TPM. Values that do not apply are None.
 
     `problem` is the reason why the object could not be read.
     """
@@ -68,7 +68,7 @@ class Row(NamedTuple):
     problem: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the row as an object for `--json`, with its attributes as a list."""
+        """Returns the row as a JSON object for `--json`, with the attributes as a list."""
         split = None if self.attributes is None else self.attributes.split("|")
         return {**self._asdict(), "attributes": split}
 
@@ -81,7 +81,7 @@ def rows(tpm: "Tpm") -> Iterator[Row]:
 
 
 def _row(tpm: "Tpm", kind: str, handle: int) -> Iterator[Row]:
-    """Yields the row of a handle, or nothing if the object no longer exists."""
+    """Yields the description of a handle, or nothing if the object no longer exists."""
     shown = f"0x{handle:08x}"
     try:
         if kind in ("transient", "persistent"):
@@ -126,7 +126,7 @@ def _nv_index(tpm: "Tpm", handle: int) -> Row:
 
 
 def describe_public(public: "TPMT_PUBLIC") -> str:
-    """Describes the kind of key of a public area in a few words, such as `HMAC key, SHA256`."""
+    """Describes the key with a public area in a few words, such as `HMAC key, SHA256`."""
     parameters, attributes = public.parameters, public.object_attributes
     if isinstance(parameters, TPMS_KEYEDHASH_PARMS):
         scheme = parameters.scheme

@@ -14,8 +14,8 @@ __all__ = ["open_tpm"]
 def open_tpm(args: TpmSettings, *, timeout: float | None = None, for_one_use: bool = False) -> Tpm:
     """Opens the TPM that the options or the environment select; `timeout` (in seconds) overrides --timeout.
 
-    A handle in a response that arrives after a signal or a timeout is flushed in the background.
-    Raises TransportError.
+    With `for_one_use`, the TPM is closed after one use of a key. If a signal or a timeout interrupts a command, a
+    background process flushes the handle in the late response. Raises TransportError.
     """
     with activity("waiting until the TPM can be opened"):
         transport = connect(args.tpm_path, args.timeout if timeout is None else timeout)

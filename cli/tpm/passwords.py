@@ -13,21 +13,21 @@ __all__ = ["key_auth", "new_key_auth", "owner_auth", "parent_auth"]
 
 
 def owner_auth(args: OwnerSettings) -> Secret:
-    """Returns the owner's password, from the options or TPM_OWNER_AUTH, else an empty one. Raises UsageError."""
+    """Returns the owner's password, from the options or TPM_OWNER_AUTH; empty by default. Raises UsageError."""
     if args.owner_auth_prompt:
         return _ask("password of the owner")
     return auth_from(args.owner_auth, args.owner_auth_file, VARIABLES["owner"])
 
 
 def parent_auth(args: ParentSettings) -> Secret:
-    """Returns the parent's password, from the options or TPM_PARENT_AUTH, else an empty one. Raises UsageError."""
+    """Returns the parent's password, from the options or TPM_PARENT_AUTH; empty by default. Raises UsageError."""
     if args.parent_auth_prompt:
         return _ask("password of the parent")
     return auth_from(args.parent_auth, args.parent_auth_file, VARIABLES["parent"])
 
 
 def key_auth(args: KeySettings) -> Secret:
-    """Returns a key's password, from the options or TPM_KEY_AUTH, else an empty one. Raises UsageError."""
+    """Returns a key's password, from the options or TPM_KEY_AUTH; empty by default. Raises UsageError."""
     if args.key_auth_prompt:
         return _ask("password of the key")
     return auth_from(args.key_auth, args.key_auth_file, VARIABLES["key"])

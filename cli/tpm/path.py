@@ -30,7 +30,7 @@ _LOCAL = {"device": "", "swtpm": "host=127.0.0.1", "mssim": "host=127.0.0.1"}
 
 
 class MissingDeviceError(UsageError):
-    """There is no device file at the path of the TPM."""
+    """Raised if no device file exists at the path of the TPM."""
 
 
 def chosen_path(option: str | None) -> str | None:
@@ -42,21 +42,27 @@ def chosen_path(option: str | None) -> str | None:
 
 
 def path_source(option: str | None) -> str:
-    """Returns what names the TPM: `--tpm-path`, a variable, or `default`."""
+    """Returns the source of the TPM's path: `--tpm-path`, the name of an environment variable, or `default`."""
     if option:
         return "--tpm-path"
     return next((name for name in (OWN, TOOLS) if os.environ.get(name)), "default")
 
 
 def note_source(option: str | None) -> None:
-    """Prints which variable selects the TPM, before a secret goes into it: it may be left over from other work."""
+    """Prints which environment variable selects the TPM; call before a secret is stored in the TPM.
+
+    The variable may be left over from other work.
+    """
     source, path = path_source(option), lasting_path(option)
     if path and source in (OWN, TOOLS):
         note(f"{source} selects the TPM at {path}")
 
 
 def connect(option: str | None, timeout: float) -> "DescriptorTransport":
-    """Opens the TPM of the option or the environment; an error names the variable. Raises TransportError."""
+    """Opens the TPM that the option or the environment selects. Raises TransportError.
+
+    If an environment variable selects the TPM, the error message names the variable. `timeout` is in seconds.
+    """
     from tpmwire.errors import TransportError  # noqa: PLC0415 - find_missing_device is called before it is loaded
     from tpmwire.transport import open_transport  # noqa: PLC0415 - likewise
 
@@ -71,8 +77,8 @@ def connect(option: str | None, timeout: float) -> "DescriptorTransport":
 def find_missing_device(option: str | None) -> MissingDeviceError | None:
     """Returns an error with the message of `connect` if the TPM's path is a device file that does not exist.
 
-    Otherwise, and if only opening the path can tell, returns None. This function loads no module of tpmwire, so a
-    run on a machine without a TPM ends in half the time.
+    Returns None for an existing device, and for other paths, which must be opened to be checked. This function
+    loads no module of tpmwire, so a run on a machine without a TPM ends in half the time.
     """
     path = chosen_path(option)
     device = path.removeprefix("device:") if path else "/dev/tpm0"
@@ -97,14 +103,18 @@ def _name_variable(error: Exception, option: str | None, path: str | None) -> No
 
 
 def lasting_path(option: str | None) -> str | None:
-    """Returns the TPM's path for later runs: as `chosen_path`, but under `tpmwire trace` not the relay's."""
+    """Returns the TPM's path for use in later runs; None for the default device.
+
+    The result equals `chosen_path`, except under `tpmwire trace`: then it is the path of the traced TPM, since the
+    relay ends with the run.
+    """
     path = chosen_path(option)
     relay, _, traced = os.environ.get(TRACED, "").partition(" ")
     return (traced or None) if path and path == relay else path
 
 
 def absolute_tpm_path(path: str) -> str:
-    """Returns the --tpm-path with an absolute path, for a program that runs in a different directory."""
+    """Returns a --tpm-path value with the absolute path of its file, for a program in a different directory."""
     for start in ("device:", "swtpm:path="):
         if path.startswith(start) and path != start:
             return start + os.path.abspath(path.removeprefix(start))
@@ -112,7 +122,10 @@ def absolute_tpm_path(path: str) -> str:
 
 
 def _tools_path(tcti: str) -> str | None:
-    """Converts a value of TPM2TOOLS_TCTI, `TYPE[:CONFIGURATION]` (Tss2_TctiLdr_Initialize), to a --tpm-path."""
+    """Converts a value of TPM2TOOLS_TCTI to a --tpm-path; None if the value selects the default device.
+
+    The value is `TYPE[:CONFIGURATION]` (Tss2_TctiLdr_Initialize). Raises TransportError for an unsupported type.
+    """
     kind, _, configuration = tcti.partition(":")
     # The type may be the file name of a library, such as libtss2-tcti-device.so.0.
     kind = os.path.basename(kind).removeprefix("libtss2-tcti-").partition(".so")[0]

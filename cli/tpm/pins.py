@@ -16,7 +16,10 @@ ENCODED = "base64:"
 
 
 def hex_name(option: str, text: str) -> bytes:
-    """Parses a Name in hex: a hash algorithm and its digest (TPM 2.0 Part 1, §16). Raises UsageError."""
+    """Parses a Name in hex: a hash algorithm and its digest (TPM 2.0 Part 1, §16).
+
+    `option` is the option's name for messages. Raises UsageError.
+    """
     try:
         name = bytes.fromhex(text.removeprefix("0x"))
         fits = len(name) == 2 + digest_size(int.from_bytes(name[:2], "big"))
@@ -31,13 +34,16 @@ def hex_name(option: str, text: str) -> bytes:
 
 
 def encode_public(public: TPMT_PUBLIC, where: int) -> str:
-    """Returns the value of --tpm-session-encrypt-with-public for the key at a persistent handle."""
+    """Returns the value of --tpm-session-encrypt-with-public for the key at persistent handle `where`."""
     encoded = binascii.b2a_base64(TPM2B_PUBLIC.build(public), newline=False).decode("ascii")
     return f"{ENCODED}{encoded}@0x{where:08x}"
 
 
 def pin_from(name: str | None, public: str | None) -> "Pin | None":
-    """Returns the salt key that --tpm-session-encrypt-with-name or -public pins. Raises UsageError."""
+    """Returns the pinned salt key from --tpm-session-encrypt-with-name and -public; None without both.
+
+    Raises UsageError.
+    """
     if not name and not public:
         return None
 
@@ -62,7 +68,7 @@ def pin_from(name: str | None, public: str | None) -> "Pin | None":
 
 
 def _decode_public(value: str) -> tuple[TPMT_PUBLIC, str]:
-    """Returns the public area of `encode_public`, and the text after @."""
+    """Returns (public area, text after @) of a value that `encode_public` encoded. Raises UsageError."""
     encoded, _, place = value.removeprefix(ENCODED).partition("@")
     try:
         return TPM2B_PUBLIC.parse(binascii.a2b_base64(encoded, strict_mode=True)), place

@@ -14,9 +14,10 @@ __all__ = ["read_public_file"]
 
 
 def read_public_file(path: str, pinned: bytes | None, where: int | str | None) -> TPMT_PUBLIC:
-    """Reads a public area from a file, or builds one from a bare public key and the template that fits the pin.
+    """Returns the public area to pin from a file: a TPM public area, or a bare public key completed by a template.
 
-    Raises UsageError.
+    `pinned` is the expected Name, `where` the key's handle or kind, such as `h2`, each None if unknown. For a bare
+    public key, they select the template of the TCG's endorsement and storage keys. Raises UsageError.
     """
     try:
         found = read_public_key(read_small(path))

@@ -14,9 +14,9 @@ R = TypeVar("R")
 
 
 class ShownTpm(Tpm):
-    """A TPM that shows which command the user waits for: an RSA key can take a minute."""
+    """A TPM that shows on the terminal which command the user is waiting for: an RSA key can take a minute."""
 
     def execute(self, command: Answered[R], *authorizations: Password | Use) -> R:
-        """Executes a command, as Tpm.execute does."""
+        """Executes a command like Tpm.execute, and meanwhile shows the command on the terminal."""
         with activity(f"waiting for the TPM: {type(command).__name__}"):
             return super().execute(command, *authorizations)

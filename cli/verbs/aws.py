@@ -58,7 +58,7 @@ _QUESTIONS = {
 
 
 class Settings(Sigv4aUseSettings, UseSettings, OutputSettings):
-    """The verb's options; each query sets only those that it has."""
+    """The verb's options; each of the STS queries sets only its own."""
 
     question: str
     about: str
@@ -126,7 +126,7 @@ def _configure_token(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Runs the query.
+    """Sends the selected query to STS, and prints the result.
 
     Raises UsageError or RequestError before the TPM is opened, and the errors of `StsClient.call`.
     """

@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Lists or removes the caches. Raises UsageError for a directory that does not belong to the user."""
+    """Lists or removes the caches. Raises UsageError if the cache directory does not belong to the user."""
     try:
         if args.action == "clear":
             if args.json:

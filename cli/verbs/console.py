@@ -66,7 +66,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Opens the console.
+    """Opens the AWS console in the browser, or prints the URL that signs a browser in.
 
     Raises UsageError or RequestError before the TPM is opened, StsError, and the errors of `obtain`.
     """
@@ -93,7 +93,7 @@ def run(args: Settings) -> int:
 
 
 def _session_seconds(run: RunSettings, duration: str | None) -> int | None:
-    """Returns the value of --session-duration in seconds.
+    """Returns the value of --session-duration in seconds; None without this option.
 
     Raises UsageError if AWS would refuse the duration or the credentials.
     """

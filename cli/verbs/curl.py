@@ -82,7 +82,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Sends the request.
+    """Signs and sends the request, and writes the response to standard output or to a file.
 
     Raises UsageError or RequestError before the TPM is opened, NetworkError, and the errors of `signer_of`.
     """
@@ -110,7 +110,7 @@ def run(args: Settings) -> int:
 
 
 def _session(caller: Caller, request: Request, region: str, signer: Signer) -> Signer:
-    """Returns a signer with S3 session credentials if the request is for a directory bucket, else `signer`."""
+    """Returns a signer with S3 session credentials for a request to a directory bucket, else `signer`."""
     profile = caller.run.aws_profile
     bucket = bucket_of(request)
     if bucket is None or is_enabled("AWS_S3_DISABLE_EXPRESS_SESSION_AUTH", os.environ, profile):
@@ -121,7 +121,10 @@ def _session(caller: Caller, request: Request, region: str, signer: Signer) -> S
 
 
 def _remark(head: "Response", now: float) -> None:
-    """Prints notes about problems that the response's headers reveal."""
+    """Prints warnings about problems that the response's headers show: region, redirect or clock.
+
+    `now` is the local time in POSIX seconds.
+    """
     if head.status < 300:
         return
 

@@ -122,7 +122,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints an explanation of each message while the input is read; returns 1 if any message cannot be parsed."""
+    """Explains each message of the input as soon as it is read; returns 1 if a message cannot be parsed."""
     code = _code(args.command) if args.command else None
     keys = session_keys(args.salt, args.salt_file, args.auth, args.auth_file)
     failed = False
@@ -157,7 +157,10 @@ def _code(text: str) -> int:
 
 
 def _explain(source: Source, code: int | None, keys: SessionKeys, writer: Writer) -> Iterator[Node]:
-    """Yields the trees of an input: a recording, or messages in hex or binary."""
+    """Yields an explanation (Node) of each message in the input: a recording, or messages in hex or binary.
+
+    If `code` is given, all messages are responses to the command with this code.
+    """
     recording = open_recording(source)
     if isinstance(recording, bytes):
         messages = split_messages(recording, source.name)

@@ -39,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the results of all checks; returns 1 if one is an error."""
+    """Prints the results of all checks; returns 1 if a check found an error."""
     found = []
     with Machine(args.tpm_path, args.timeout, network=args.network) as machine:
         for result in run_checks(machine):

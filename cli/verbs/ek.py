@@ -41,7 +41,11 @@ __all__ = ["Settings", "configure", "run"]
 
 
 class FoundCertificate(NamedTuple):
-    """An EK certificate: its location, a function that reads it, and the kinds of keys that it can certify."""
+    """An EK certificate in the TPM or in a file.
+
+    `where` is the NV index or file, `read` returns the certificate, and `kinds` are the kinds of EKs that it may
+    certify.
+    """
 
     where: str
     read: "Callable[[], Certificate]"
@@ -72,7 +76,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the results for each certificate; raises the error of the first invalid certificate."""
+    """Prints the results for each EK certificate; raises the error of the first invalid certificate."""
     trust = read_trust(args.ca)
     given = read_chain(args.cert) if args.cert else None
     if given is not None and given[0].is_authority:
@@ -105,7 +109,11 @@ def run(args: Settings) -> int:
 def _certificates(
     tpm: "Tpm", file: str | None, given: "tuple[Certificate, list[Certificate]] | None"
 ) -> "tuple[list[FoundCertificate], list[Certificate], list[int]]":
-    """Returns the EK certificates, the intermediates in the TPM, and the existing NV indices of the EK profile."""
+    """Returns (EK certificates, intermediate certificates, existing NV indices of the EK profile).
+
+    The intermediates come from the TPM and from the file. If `file` is given, `given` has the file's EK
+    certificate and intermediates.
+    """
     from tpmwire.keys.certificates import load_certificates  # noqa: PLC0415 - needs optional packages
 
     present = nv.handles(tpm, 0x01C00000, CHAIN[1])
@@ -146,7 +154,11 @@ def _check_certificate(
     present: list[int],
     auth: "Secret",
 ) -> dict[str, Any]:
-    """Verifies a certificate and returns the results. Raises CertificateError."""
+    """Verifies a certificate, creates its key in the TPM, and returns the results. Raises CertificateError.
+
+    `untrusted` are intermediate certificates, `present` the existing NV indices of the EK profile. `auth` is the
+    endorsement password. Without `trust`, the certificate is not verified.
+    """
     from tpmwire.keys.certificates import describe, public_key, verify_chain  # noqa: PLC0415 - needs optional packages
 
     certificate = found.read()
@@ -166,7 +178,7 @@ def _check_certificate(
 
 
 def _pin(own: "OwnKey") -> str | None:
-    """Returns NAME@WHERE for --tpm-session-encrypt-with-name, or None if later runs cannot find the key."""
+    """Returns NAME@WHERE of the EK for --tpm-session-encrypt-with-name; None if later runs cannot find the EK."""
     if own.handle is not None:
         return f"{own.name.hex()}@0x{own.handle:08x}"
     made = {"L-1": "ek-rsa", "L-2": "ek-ecc"}.get(own.kind.name)

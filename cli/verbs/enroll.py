@@ -81,7 +81,11 @@ class Settings(LineSettings, Sigv4aSettings):
 
 
 class Enrolment(NamedTuple):
-    """The plan of an enrolment: the plaintext key, the new keys' locations, and the line's endpoint options."""
+    """The plan of an enrolment.
+
+    `key_id` and `secret` are the plaintext key, `place` and `sigv4a` the locations for the new keys. `options` are
+    endpoint options for the credential_process line.
+    """
 
     key_id: str
     secret: Secret
@@ -142,7 +146,10 @@ def run(args: Settings) -> int:
 
 
 def enroll(args: Settings, checkpoint: Checkpoint) -> int:
-    """Runs the enrolment, and calls `checkpoint` after each step: placed, proven, written, removed."""
+    """Runs the enrolment, and calls `checkpoint` with the name of each completed step.
+
+    The steps are placed, proven, written and removed.
+    """
     if args.undo:
         raise UsageError(_NO_UNDO)
     check_writable(config_path())
@@ -192,7 +199,7 @@ def enroll(args: Settings, checkpoint: Checkpoint) -> int:
 
 
 def _place_of(args: Settings, key_id: str) -> Place:
-    """Returns the location for the key: the handle, or else a file, by default beside ~/.aws/config."""
+    """Returns the location for the key: the given handle or file, or else a file beside ~/.aws/config."""
     if args.persistent_handle is not None:
         return Place(args.persistent_handle)
     beside = os.path.join(os.path.dirname(config_path()), "tpmwire", f"{key_id}.pem")
@@ -225,7 +232,10 @@ def _check_enrolled(profile: str, present: str) -> int:
 
 
 def _check_present(args: Settings, key_id: str, present: str | None) -> None:
-    """Raises UsageError if the profile's credential_process does not use the key of this id."""
+    """Raises UsageError if the profile's credential_process does not use the key `key_id`.
+
+    `present` is the credential_process line, or None. With --force, nothing is checked.
+    """
     if present is None or args.force:
         return
     try:
@@ -272,7 +282,7 @@ def _import(args: Settings, plan: Enrolment) -> ProfileCommand:
 
 
 def _check_public(tpm: Tpm, order: Order, place: Place, present: TPMT_PUBLIC) -> None:
-    """Raises UsageError if the stored key has different attributes than the ordered key."""
+    """Raises UsageError if the stored key's public area is not the one that `order` describes."""
     policy = policy_of(tpm, order)
     wanted = hmac_key(policy.digest() if policy else b"", with_auth=bool(order.auth))
     if present != wanted.replace(unique=present.unique):
@@ -282,7 +292,7 @@ def _check_public(tpm: Tpm, order: Order, place: Place, present: TPMT_PUBLIC) ->
 
 
 def _check_same(command: ProfileCommand, secret: Secret, place: Place) -> None:
-    """Raises UsageError if the stored key is not an HMAC key with this secret."""
+    """Raises UsageError if the key at `place`, which `command` uses, is not an HMAC key with `secret`."""
     message = random_bytes(32)
     try:
         same = hmac.compare_digest(command.hmac(message), hmac.digest(secret.reveal(), message, "sha256"))

@@ -44,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Removes the key."""
+    """Removes the persistent key at the handle, after the user confirms it."""
     owner = owner_auth(args)
     with open_tpm(args) as tpm:
         if not is_occupied(tpm, args.handle):

@@ -45,7 +45,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Replaces this process with the program. Raises the errors of `obtain`."""
+    """Replaces this process with the given program, which gets temporary credentials in its environment.
+
+    Raises the errors of `obtain`.
+    """
     word = args.command[0]
     # Checked before the TPM and AWS are used, which would be in vain.
     if shutil.which(word) is None:
@@ -77,6 +80,9 @@ def run(args: Settings) -> int:
 
 
 def _restore_signals() -> None:
-    """Restores the signals that Python ignores; a program that inherited them, such as `yes`, would never end."""
+    """Restores the default action of signals that Python ignores, since a program inherits ignored signals.
+
+    Without SIGPIPE, for example, `yes` would never end.
+    """
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)

@@ -92,7 +92,11 @@ def run(args: Settings) -> int:
 
 
 def _kind(asked: str, public: "TPMT_PUBLIC") -> str:
-    """Returns the requested kind of key, as RSA if the TPM has only the RSA form. Raises UsageError."""
+    """Returns the kind of the key with public area `public`: `asked`, or its RSA variant, such as srk-rsa.
+
+    A key with a template other than the standard ones is of the kind OTHER. Raises UsageError if the key does not
+    fit `asked`.
+    """
     kinds = {"srk": ("srk", "srk-rsa"), "h2": ("h2", "h1")}.get(asked, (asked,))
     for kind in kinds:
         if is_of(public, PARENTS[kind]):
@@ -103,7 +107,10 @@ def _kind(asked: str, public: "TPMT_PUBLIC") -> str:
 
 
 def _endorsement_key(tpm: "Tpm", handle: int, auth: "Secret") -> "tuple[TPMT_PUBLIC, str | None]":
-    """Creates the endorsement key that belongs to `handle`; returns it and its certificate (PEM) or None."""
+    """Creates the EK of the profile with persistent handle `handle`; returns (public area, certificate).
+
+    The certificate is PEM, or None if the TPM has none. `auth` is the endorsement password.
+    """
     kind = next(kind for kind in KINDS if kind.handle == handle)
     present = nv.handles(tpm, kind.certificate, kind.template_index)
     template = template_of(tpm, kind, present)

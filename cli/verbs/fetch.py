@@ -40,5 +40,5 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the credentials and returns the exit code."""
+    """Prints the credentials from the server's socket, and returns the exit code."""
     return fetch_and_print(default_socket() if args.path is None else args.path, args.timeout)

@@ -160,7 +160,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Creates the key, tests it, stores it, and prints a profile."""
+    """Creates the key, tests it, stores it, and prints a profile that uses it."""
     place, sigv4a = _check_places(args)
     key_id = _key_id(args)
     options = _endpoint_options(args)
@@ -206,9 +206,9 @@ def run(args: Settings) -> int:
 
 
 def _check_places(args: Settings) -> tuple[Place, Place]:
-    """Returns the locations for the HMAC key and the SigV4A key.
+    """Returns (location for the HMAC key, location for the SigV4A key).
 
-    Raises UsageError if a key has no location, or both keys have the same one.
+    Raises UsageError if the HMAC key has no location, or if both keys have the same location.
     """
     if not args.out and args.persistent_handle is None:
         raise UsageError("no output; give --out FILE, --persistent-handle HANDLE, or both")
@@ -221,7 +221,7 @@ def _check_places(args: Settings) -> tuple[Place, Place]:
 
 
 def _key_id(args: Settings) -> str:
-    """Returns the access key id, or "" if it is neither given nor needed. Raises UsageError."""
+    """Returns the access key id, or "" if no option gives one and none is needed. Raises UsageError."""
     given = args.aws_access_key_id
     if args.from_profile and not given:
         given = key_id_of(args.from_profile)
@@ -239,12 +239,15 @@ def _key_id(args: Settings) -> str:
 
 
 def _is_described(args: Settings) -> bool:
-    """Returns whether the options contain a policy or PCR values, which the current state need not satisfy."""
+    """Returns whether the options give a policy or PCR values, so that the key may be unusable at present."""
     return bool(args.policy_json) or "=" in (args.pcrs or "")
 
 
 def _endpoint_options(args: Settings) -> list[str]:
-    """Returns the endpoint options for the new profile's line, from --verify and from an existing profile."""
+    """Returns the endpoint options for the new credential_process line.
+
+    Their values come from --aws-region and, with --write-profile, from the existing profile.
+    """
     if args.write_profile or args.verify:
         return endpoint_options(
             args.aws_region, existing_profile(args.write_profile) if args.write_profile else None

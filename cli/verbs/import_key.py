@@ -113,7 +113,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Imports and tests the key, and stores it."""
+    """Imports a wrapped key, tests it, and stores it."""
     if not args.out and args.persistent_handle is None:
         raise UsageError("no output; give --out FILE, --persistent-handle HANDLE, or both")
 
@@ -161,7 +161,8 @@ def _key(args: Settings, file: "KeyFile", owner: "Secret") -> "HmacKey | EcdsaKe
 def _import(tpm: "Tpm", key: "HmacKey | EcdsaKey", choices: "list[KeyFile]") -> "KeyFile":
     """Imports the key under the first parent that accepts it, and returns the loadable key file.
 
-    If no parent accepts it, raises the error of the first parent.
+    `choices` are importable key files that differ only in the parent. If no parent accepts the key, raises the
+    error of the first parent.
     """
     failed: TpmError | None = None
     for file in choices:
@@ -183,7 +184,10 @@ def _import(tpm: "Tpm", key: "HmacKey | EcdsaKey", choices: "list[KeyFile]") -> 
 
 
 def _test_key(tpm: "Tpm", key: "HmacKey | EcdsaKey", file: "KeyFile") -> None:
-    """Computes an HMAC or signature with the key, to see that the TPM accepts it; the secret is unknown here."""
+    """Loads the key, and computes an HMAC or a signature with it. Raises an error if the TPM refuses the key.
+
+    The HMAC itself cannot be checked, since the secret is unknown here.
+    """
     if file.type == SEALED:
         load_key(key, tpm)
         return
@@ -196,7 +200,7 @@ def _test_key(tpm: "Tpm", key: "HmacKey | EcdsaKey", file: "KeyFile") -> None:
 
 
 def _candidate_files(args: Settings) -> "list[KeyFile]":
-    """Returns the key file to import, once for each possible parent. Raises UsageError, KeyFileError."""
+    """Returns copies of the key file to import, one for each parent to try. Raises UsageError, KeyFileError."""
     if args.file:
         if args.public or args.private or args.seed:
             raise UsageError("a key file contains all three parts; remove --public, --private and --seed")

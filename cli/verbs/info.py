@@ -71,7 +71,7 @@ def _wrap_words(words: list[str]) -> str:
 
 
 def _runs(numbers: list[int]) -> str:
-    """Returns sorted numbers as text: a range such as `0-23` if none is missing, else each number."""
+    """Returns sorted numbers as text: a range such as `0-23` if they are consecutive, else each number."""
     if len(numbers) > 2 and numbers == list(range(numbers[0], numbers[-1] + 1)):
         return f"{numbers[0]}-{numbers[-1]}"
     return ",".join(map(str, numbers))

@@ -46,7 +46,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 class ProfileUse(NamedTuple):
-    """A key of a profile: its handle or file, the Name that the profile states, and the profile's name."""
+    """A key that a profile uses.
+
+    `place` is the key's handle or file, `name` the value of --key-name in the profile or None, and `profile` the
+    profile's name.
+    """
 
     place: Place
     name: str | None
@@ -54,7 +58,7 @@ class ProfileUse(NamedTuple):
 
 
 def run(args: Settings) -> int:
-    """Prints the inventory."""
+    """Prints the TPM's handles, and the key files of profiles, with the profiles that use each of them."""
     with open_tpm(args) as tpm:
         found = list(rows(tpm))
     uses = _find_uses(chosen_path(args.tpm_path) or default_path())
@@ -70,7 +74,7 @@ def run(args: Settings) -> int:
 
 
 def _find_uses(path: str) -> list[ProfileUse]:
-    """Returns the keys that profiles use in the TPM at `path`. Warns if AWS's files cannot be read."""
+    """Returns the uses of keys by profiles with the TPM at `path`. Warns if AWS's files cannot be read."""
     try:
         found = find_profile_keys(load_config(os.environ))
     except RequestError as error:
@@ -87,7 +91,7 @@ def _find_uses(path: str) -> list[ProfileUse]:
 
 
 def _profiles_of(row: Row, uses: list[ProfileUse]) -> list[str]:
-    """Returns the profiles that use the object at a handle; not those that state another Name."""
+    """Returns the names of the profiles that use the handle in `row`, and whose --key-name fits."""
     return [
         use.profile
         for use in uses

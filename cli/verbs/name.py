@@ -52,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the Name in hex."""
+    """Prints the Name of a key, in hex or as JSON."""
     if args.what in WELL_KNOWN:
         name = _name_of_primary(args)
     elif (handle := _handle(args.what)) is not None:

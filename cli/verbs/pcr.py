@@ -37,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the values."""
+    """Prints the values of the selected PCRs."""
     wanted = pcrs_from(args.selection) if args.selection else None
     with open_tpm(args) as tpm:
         selection = banks(tpm) if wanted is None else wanted

@@ -91,7 +91,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints a policy, or approves one."""
+    """Prints the policies of a key file, or approves a new policy for it."""
     words = args.words
     if words[:1] == ["sign"]:
         if len(words) != 2:
@@ -149,7 +149,7 @@ def _show(path: str) -> int:
 
 
 def _show_json(path: str) -> int:
-    """Prints the policies of a key file, with the digest or the error of each."""
+    """Prints the policies of a key file as JSON, each with its digest or the error in it."""
     file = _read(path)
     rows: list[dict[str, Any]] = []
     for label, policy in alternatives_of(file):
@@ -167,7 +167,7 @@ def _show_json(path: str) -> int:
 
 
 def _plain(policy: Policy | Either) -> Any:
-    """Returns a policy as the JSON value that --json FILE reads. Raises PolicyError."""
+    """Returns a policy as a JSON value, in the format of the option --json FILE. Raises PolicyError."""
     return json.loads(to_json(policy))
 
 
@@ -208,10 +208,10 @@ def _sign(args: Settings, path: str) -> int:
 
 
 def _trust(file: "KeyFile", key: Any, path: str) -> "tuple[PolicyAuthorize, tuple[Statement, ...]]":
-    """Returns the PolicyAuthorize for the signer `key` in a key file, and the statements after it.
+    """Returns (PolicyAuthorize with which the key file trusts the signer, statements after PolicyAuthorize).
 
-    The public key identifies the signer. If no policy of the file states the signer, its public area is assumed to
-    be the one that other programs use. Raises UsageError if the file does not trust the signer.
+    `key` is the signer's key. If the file's policies contain no PolicyAuthorize, the usual public areas for `key`
+    are tried. Raises UsageError if the file does not trust the signer.
     """
     stated: list[tuple[PolicyAuthorize, tuple[Statement, ...]]] = []
     for _, policy in alternatives_of(file):

@@ -46,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the URL.
+    """Prints the presigned URL.
 
     Raises UsageError or RequestError before the TPM is opened, and the errors of `key_of`.
     """

@@ -121,10 +121,10 @@ def run(args: Settings) -> int:
 
 
 def rotate(args: Settings, checkpoint: Checkpoint) -> int:
-    """Runs the rotation, and calls `checkpoint` after each step.
+    """Runs the rotation, and calls `checkpoint` with the name of each completed step.
 
     The steps are begun, answered, created, made, put, placed, proven, rewritten, switched, disabled, inactive;
-    with --delete-old also deleted, cleared. With a SigV4A key, `beside` precedes `put`.
+    with --delete-old also deleted, cleared. With a SigV4A key, the step `beside` precedes `put`.
     """
     owner = owner_auth(args)
     for wanted, what in ((args.delete_old, "old access key"), (args.discard, f"new access key {args.discard}")):
@@ -137,7 +137,11 @@ def rotate(args: Settings, checkpoint: Checkpoint) -> int:
 
 
 def _continue(args: Settings, state: State | None, owner: Secret, checkpoint: Checkpoint) -> None:
-    """Continues a rotation from its last completed stage to the last requested one."""
+    """Starts a rotation, or continues it after its last completed stage.
+
+    `state` is the state of the unfinished rotation, or None. The rotation ends with the old key inactive or, with
+    --delete-old, deleted.
+    """
     _check(args, state)
     if state is None:
         if _new_places(args).sigv4a:
@@ -169,7 +173,7 @@ def _new_places(args: Settings) -> NewPlaces:
 
 
 def _check(args: Settings, state: State | None) -> None:
-    """Raises UsageError if the options do not apply to the rotation's last completed stage."""
+    """Raises UsageError if the options do not fit the last completed stage of the rotation."""
     if state is None:
         if args.resume or args.discard:
             raise UsageError(f"no rotation of the profile {args.profile} to resume")
@@ -186,7 +190,7 @@ def _check(args: Settings, state: State | None) -> None:
 
 
 def _recover(args: Settings, state: State, owner: Secret) -> None:
-    """Completes or undoes a step in which an earlier run was interrupted."""
+    """Completes or undoes the step in which an earlier run was interrupted."""
     if state.stage == "begun":
         _find_orphan(args, state)
     elif state.stage == "made":
@@ -207,7 +211,10 @@ def _recover(args: Settings, state: State, owner: Secret) -> None:
 
 
 def _find_orphan(args: Settings, state: State) -> None:
-    """Finds a new key in IAM whose secret is lost, because the run was killed before it received the response."""
+    """Finds a new key in IAM whose secret is lost, because the run was killed before it received the response.
+
+    Records the key if --discard names it. Raises UsageError if IAM has any other new key.
+    """
     keys = iam_client(old_command(args.profile, state)).call(ListAccessKeys())
     others = [key for key in keys if key.access_key_id not in state.values["before"]]
     for key in others:
@@ -220,7 +227,7 @@ def _find_orphan(args: Settings, state: State) -> None:
 
 
 def _discard(profile: str, state: State, owner: Secret) -> None:
-    """Deletes the unused new key in IAM, in the TPM and in its file."""
+    """Deletes the unused new key in IAM, in the TPM and in its file; the state is then `begun`."""
     new = state.values["new"]
     command = old_command(profile, state)
     _delete_key(command, new["id"])
@@ -245,7 +252,10 @@ def _delete_key(command: ProfileCommand, key_id: str) -> None:
 
 
 def _create(args: Settings, state: State, owner: Secret, checkpoint: Checkpoint) -> None:
-    """Lets IAM create the new key, and stores it. Signals are deferred, since only this process has the secret."""
+    """Creates the new key in IAM, and stores it in the TPM.
+
+    Signals are deferred meanwhile, since only this process has the secret.
+    """
     command = old_command(args.profile, state)
     places = _new_places(args)
     check_place(places.key, command)
@@ -310,7 +320,7 @@ def _import(
 
 
 def _retry_until_known(ask: Callable[[], Result]) -> Result:
-    """Calls `ask` until AWS knows the new key, and returns the result. Raises the errors of `ask`."""
+    """Calls `ask` until AWS knows the new key, and returns the result of `ask`. Raises the errors of `ask`."""
     deadline = time.monotonic() + _PATIENCE
     with activity("waiting until AWS knows the new key"):
         while True:
@@ -344,7 +354,7 @@ def _disable(profile: str, state: State, checkpoint: Checkpoint) -> None:
 
 
 def _delete(profile: str, state: State, owner: Secret, checkpoint: Checkpoint) -> None:
-    """Deletes the old key in IAM, in the TPM and in its file."""
+    """Deletes the old key in IAM, in the TPM and in its file, and ends the rotation."""
     old = state.values["old"]
     command = new_command(profile, state)
     _delete_key(command, old["id"])

@@ -160,7 +160,7 @@ def run(args: Settings) -> int:
 def _send_all(
     orders: "list[tuple[CommandPlan, list[bytes], Policy | None]]", args: Settings, writer: Writer
 ) -> None:
-    """Sends commands with their passwords and policies in order, and explains them."""
+    """Sends commands with their passwords and policies in order, and explains commands and responses."""
     transport: Any = ExplainingTransport(connect(args.tpm_path, args.timeout), writer)
     tpm = Tpm(transport)
     authorizer = CommandAuthorizer(tpm, args.session)
@@ -179,9 +179,9 @@ def _send_all(
 
 
 def _close(tpm: "Tpm", authorizer: CommandAuthorizer, *, keep: bool) -> None:
-    """Flushes all created objects and sessions, or with `keep` only the sessions of this verb.
+    """Flushes all objects and sessions that the commands created, and closes the TPM. Ignores TPM errors.
 
-    Raises no errors.
+    With `keep`, flushes only the sessions that the verb opened for authorization.
     """
     if not keep:
         tpm.close()
@@ -203,7 +203,7 @@ class ExplainingTransport:
         self._last_words = ""
 
     def end(self, words: str) -> None:
-        """Stops explaining commands; prints the line `words` before the next command, if any."""
+        """Stops explaining commands. `words` is a line to print before the next command, if one follows, or ""."""
         self._ending, self._last_words = True, words
 
     def transceive(self, command: bytes) -> bytes:
@@ -224,14 +224,14 @@ class ExplainingTransport:
 
 
 class _TextWriter(Writer):
-    """Prints trees, and an empty line after each."""
+    """A writer that prints each explanation (Node) as text, followed by an empty line."""
 
     def __init__(self, show: Callable[[Node], None]) -> None:
         super().__init__()
         self._show = show
 
     def write(self, tree: Node) -> None:
-        """Prints a tree."""
+        """Prints an explanation and an empty line."""
         self._show(tree)
         print(flush=True)
 
@@ -245,7 +245,7 @@ def _writer(args: Settings) -> Writer:
 def _send(tpm: "Tpm", command: Any, authorizations: list[Any], writer: Writer) -> int:
     """Sends a command; returns the handle in its response, or 0.
 
-    Also prints the plaintext of encrypted parameters.
+    If a session encrypts parameters, also prints the command or response with the plaintext.
     """
     does = [use.attributes for use in authorizations if hasattr(use, "attributes")]
     if any(attributes & TPMA_SESSION.DECRYPT for attributes in does):
@@ -266,7 +266,7 @@ def _send(tpm: "Tpm", command: Any, authorizations: list[Any], writer: Writer) -
 
 
 def _explain_plain(writer: Writer, tree: Node, comment: str) -> None:
-    """Writes a message that was not sent in this form, with a comment."""
+    """Writes the explanation of a message before encryption or after decryption, with a comment."""
     if isinstance(writer, _TextWriter):
         print(f"# {comment}:")
     else:

@@ -116,9 +116,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Serves until a signal. Raises UsageError, OSError, and the error of the first request for credentials.
+    """Serves credentials until a signal arrives. Raises UsageError, OSError, and the error of the first fetch.
 
-    With sockets from systemd, clients may already wait, so that they get this error, and `serve` continues.
+    With sockets from systemd, clients may already be waiting. If the first fetch fails, they get an error
+    response, and the server continues.
     """
     raise_descriptor_limit()
     inherited = inherited_sockets()
@@ -147,7 +148,7 @@ def run(args: Settings) -> int:
 
 
 def _check_purpose(args: Settings, inherited: list[socket.socket]) -> None:
-    """Raises UsageError if there is nothing to serve, on all sockets or on one of them."""
+    """Raises UsageError if the options give nothing to serve, in general or on one of the sockets."""
     if args.token_file is None and not args.process:
         raise UsageError("no --token-file and no --process: give at least one of them")
     has_socket = args.socket is not None or any(each.family == socket.AF_UNIX for each in inherited)
@@ -163,14 +164,14 @@ def _is_port(listener: socket.socket) -> bool:
 
 
 def _settings(args: Settings) -> RunSettings:
-    """Returns the settings of a run. Raises UsageError, also for a file that can be read only once."""
+    """Returns the settings of a run. Raises UsageError, for example for a file that can be read only once."""
     settings = resolve_run(args)
     _check_files(settings)
     return settings
 
 
 def _check_files(settings: RunSettings) -> None:
-    """Raises UsageError for an option's file that can be read only once, such as a shell's <(...)."""
+    """Raises UsageError if an option's file can be read only once, such as a shell's <(...)."""
     files = {
         "credential-file": settings.credential_file,
         "keyPass-file": settings.keyPass_file,
@@ -184,7 +185,10 @@ def _check_files(settings: RunSettings) -> None:
 
 
 def _keep(store: "Store", notifier: "Notifier", token: "TokenFile | None") -> None:
-    """Renews the credentials when due or requested, and notifies systemd's watchdog, until a signal arrives."""
+    """Renews the credentials when they are due or SIGHUP arrives, until another signal ends the program.
+
+    Notifies systemd of the state, and sends its watchdog messages.
+    """
     reload = _hangups(store.wake)
     _tell(store, notifier)
     while True:
@@ -204,10 +208,10 @@ def _keep(store: "Store", notifier: "Notifier", token: "TokenFile | None") -> No
 
 
 def _hangups(wake: Callable[[], None]) -> Callable[[], bool]:
-    """Makes SIGHUP call `wake` to request a reload.
+    """Installs a handler of SIGHUP that calls `wake`; returns a function that checks for SIGHUP.
 
-    Returns a function that returns whether SIGHUP has arrived since its last call. At a terminal SIGHUP keeps its
-    meaning, and with nohup it is ignored.
+    The function returns whether SIGHUP has arrived since its last call. The handler is not installed if the
+    process has a terminal or ignores SIGHUP (nohup).
     """
     asked = [False]
 
@@ -236,7 +240,10 @@ def _has_terminal() -> bool:
 
 @contextlib.contextmanager
 def _failures_told(outlook: Callable[[], str]) -> Iterator[None]:
-    """Logs an error of the block that may be temporary, and suppresses it; raises other errors."""
+    """Logs an error of the block, followed by the text of `outlook`, and suppresses the error.
+
+    Only errors that may be temporary are suppressed.
+    """
     try:
         yield
     except (TpmwireError, SigV4Error, UsageError, OSError) as error:
@@ -272,9 +279,9 @@ def _region(args: Settings) -> str | None:
 
 @contextlib.contextmanager
 def _listeners(args: Settings, inherited: list[socket.socket]) -> Iterator[list[socket.socket]]:
-    """Yields the listening sockets from systemd or of the options; at the end, removes the unix socket's file.
+    """Yields the listening sockets: from systemd, or as the options request. Raises UsageError.
 
-    Raises UsageError.
+    At the end, the file of the unix socket from the options is removed.
     """
     mode = args.socket_mode
     if mode is not None and not args.socket:

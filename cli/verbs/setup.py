@@ -50,7 +50,11 @@ class Settings(TpmSettings):
 
 
 class VerbCommand(NamedTuple):
-    """A command of tpmwire for a profile: the verb's module and name, its arguments, and the key's handle."""
+    """A command of tpmwire that sets up a profile.
+
+    `module` and `verb` are the verb's module and name, `words` its arguments. `handle` is the persistent handle
+    for the key, or None.
+    """
 
     module: ModuleType
     verb: str
@@ -63,10 +67,11 @@ class VerbCommand(NamedTuple):
 
 
 class TpmFacts(NamedTuple):
-    """Facts about the TPM for the commands.
+    """Facts about the TPM, from which the commands are built.
 
-    `options` select the TPM, `handles` are free, `owner_password` says whether the owner hierarchy has a password,
-    and `places` are the keys that profiles already have, by profile and access key id.
+    `options` are the options that select the TPM, `handles` the free persistent handles. `owner_password` is True
+    if the owner hierarchy has a password. `places` maps (profile, access key id) to the location of a key that the
+    profile already uses.
     """
 
     options: list[str]
@@ -82,7 +87,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Runs the commands that the user agrees to. Raises their errors, and UsageError without a terminal."""
+    """Runs the commands that the user agrees to. Raises their errors, and UsageError without a terminal.
+
+    With --dry-run, only prints the commands.
+    """
     if args.dry_run:
         return _show(args)
     if sys.stdin is None or not sys.stdin.isatty():
@@ -100,7 +108,10 @@ def run(args: Settings) -> int:
 
 
 def _ask(args: Settings, started: list[str]) -> int:
-    """Runs the checks, then the commands that the user agrees to; adds the profile of each to `started`."""
+    """Runs the checks, then each command that the user agrees to; returns the exit code.
+
+    Before a command runs, its profile is added to `started`.
+    """
     print(f"$ {shlex.join(['tpmwire', 'doctor', *_options(args)])}", flush=True)
     with Machine(args.tpm_path, args.timeout) as machine:
         failed = False
@@ -128,7 +139,7 @@ def _options(args: Settings) -> list[str]:
 
 
 def _show(args: Settings) -> int:
-    """Prints the commands of all steps; neither opens the TPM nor asks questions."""
+    """Prints the commands of all steps, without opening the TPM or asking questions."""
     options, keys = _options(args), _find_keys()
     steps = [VerbCommand(enroll, "enroll", [f"--profile={name}", *options], name) for name in keys]
     print(shlex.join(["tpmwire", "doctor", *options]))
@@ -139,7 +150,7 @@ def _show(args: Settings) -> int:
 
 
 def _find_keys() -> dict[str, Plaintext]:
-    """Returns the long-term plaintext keys by profile; prints a note about each unusable key."""
+    """Returns a mapping from profile to long-term plaintext key; prints a note about each unusable key."""
     found = {}
     for name in load_config(os.environ):
         try:
@@ -165,7 +176,10 @@ def _read_tpm(args: Settings, machine: Machine) -> TpmFacts:
 
 
 def _enrolments(keys: dict[str, Plaintext], tpm: TpmFacts) -> list[VerbCommand]:
-    """Shows the keys, and returns the commands that enroll them. Profiles with the same key share its handle."""
+    """Prints the plaintext keys, and returns the commands that enroll them.
+
+    Profiles with the same key get the same handle.
+    """
     print("\nPlaintext keys:", flush=True)
     for name, key in keys.items():
         print(f"  {key.key_id} of profile {name}, in {key.path}", flush=True)
@@ -185,7 +199,7 @@ def _enrolments(keys: dict[str, Plaintext], tpm: TpmFacts) -> list[VerbCommand]:
 
 
 def _imports(tpm: TpmFacts) -> list[VerbCommand]:
-    """Asks for a new access key id, and returns the commands that import the key; [] if the user has none."""
+    """Asks for a new access key id; returns the command that imports the key in a list, or [] without an id."""
     print("\nNo profile has a plaintext key. To import a new access key, create one in IAM first.", flush=True)
     key_id = ask_line("Access key ID (empty: none)")
     if not key_id:
@@ -206,7 +220,10 @@ def _import_step(key_id: str, profile: str, tpm: TpmFacts) -> VerbCommand:
 
 
 def _run_step(step: VerbCommand, args: Settings) -> None:
-    """Runs a command of tpmwire in this process. If it fails, adds the state of profile and key to the error."""
+    """Runs a command of tpmwire in this process.
+
+    If the command fails, adds the state of the profile and of the key to the error.
+    """
     parser = Parser(prog=f"tpmwire {step.verb}")
     step.module.configure(parser)
     try:
@@ -220,7 +237,7 @@ def _run_step(step: VerbCommand, args: Settings) -> None:
 
 
 def _state_of(step: VerbCommand, args: Settings) -> str:
-    """Describes the credentials that AWS programs use for the profile, and the key at the command's handle."""
+    """Returns a text about the profile's credentials, and about the key at the command's handle, if any."""
     profile = f"profile {step.profile}"
     try:
         process = read_setting(config_path(), section_of(step.profile), "credential_process") is not None

@@ -64,7 +64,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the fields."""
+    """Prints the fields of a key file with their meanings."""
     file = read_key_file(args.file)
     if args.json:
         print(json.dumps(file.fields(), indent=2))
@@ -131,7 +131,10 @@ def _parent(file: "KeyFile") -> str:
 
 
 def _policy_lines(label: str, file: "KeyFile", steps: "tuple[Step, ...] | None", before: str = "") -> list[str]:
-    """Returns a line for each policy command, in order."""
+    """Returns a line for each command of a policy, in order.
+
+    `label` begins the first line. `before` precedes each command's number.
+    """
     if steps is None:
         return [_line(label, "none")]
     lines = []
@@ -141,7 +144,7 @@ def _policy_lines(label: str, file: "KeyFile", steps: "tuple[Step, ...] | None",
 
 
 def _parse_steps(steps: "tuple[Step, ...]", file: "KeyFile") -> "list[Statement | PolicyError]":
-    """Parses the steps of a policy together or, if one of them is invalid, each by itself."""
+    """Parses the commands of a policy into statements. An invalid command results in its PolicyError."""
     found: list[Statement | PolicyError] = []
     try:
         (whole,) = Policy.ways(steps, file.public)
@@ -183,7 +186,7 @@ def _public_lines(file: "KeyFile") -> list[str]:
 
 
 def _auth_policy(file: "KeyFile") -> str:
-    """Returns the key's policy digest as text, with a remark if the file's policy has a different digest."""
+    """Returns the key's policy digest as text, and whether the file's policy has this digest."""
     wanted = file.public.auth_policy
     if not wanted:
         return "none"

@@ -61,7 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the signed request.
+    """Prints the signed request or its headers.
 
     Raises UsageError or RequestError before the TPM is opened, and the errors of `signer_of`.
     """
@@ -83,7 +83,7 @@ def run(args: Settings) -> int:
 
 
 def _flat(request: "Request") -> list[tuple[str, str]]:
-    """Returns the headers as signed, with repeated headers joined (RFC 9110 §5.3)."""
+    """Returns the signed request's headers as (name, value), with repeated headers joined (RFC 9110 §5.3)."""
     found: dict[str, tuple[str, str]] = {}
     for name, value in request.headers:
         first, values = found.get(name.lower(), (name, ""))
@@ -92,7 +92,7 @@ def _flat(request: "Request") -> list[tuple[str, str]]:
 
 
 def _write(request: "Request") -> None:
-    """Writes the HTTP/1.1 request to stdout, as it is sent."""
+    """Writes the HTTP/1.1 request to stdout, byte for byte as a client would send it."""
     parts = urlsplit(request.url)
     lines = [f"{request.method} {parts.path or '/'}{'?' if parts.query else ''}{parts.query} HTTP/1.1"]
     if request.header("Host") is None:

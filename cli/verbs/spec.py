@@ -54,7 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the list, a table, or a value's meaning."""
+    """Prints the list of tables, one table, or the meaning of a value."""
     if args.name is None:
         groups = kinds()
         print(json.dumps(groups, indent=2) if args.json else _list_tables(groups))
@@ -84,7 +84,10 @@ def _list_tables(groups: dict[str, list[str]]) -> str:
 
 
 def _find_table(word: str) -> tuple[str, str | None]:
-    """Returns the name of the table for an argument, and its member for one such as TPM_RC_AUTH_FAIL."""
+    """Returns (name of the table that an argument names, name of the constant that it names or None).
+
+    For example, TPM_RC_AUTH_FAIL names a constant in the table TPM_RC. Raises UsageError for an unknown name.
+    """
     tables = {name.lower(): name for name in declarations()}
     # TPM2_MAC has the same code as TPM2_HMAC, and so the same table.
     tables |= {f"tpm2_{name}".lower(): f"TPM2_{code.name}" for name, code in TPM_CC.__members__.items()}
@@ -110,7 +113,7 @@ def _find_table(word: str) -> tuple[str, str | None]:
 
 
 def _has_octets(name: str) -> bool:
-    """Returns whether values of the type are given as bytes: a structure, list or buffer."""
+    """Returns whether values of a type are given as bytes in hex: the type is a structure, list or buffer."""
     kind: Any = declarations()[name]
     if isinstance(kind, type):
         return issubclass(kind, Record) and not issubclass(kind, Command)
@@ -131,7 +134,7 @@ def _octets(name: str, words: str, args: Settings) -> int:
 
 
 def _value(name: str, words: str) -> int:
-    """Parses a number, the name of a constant, or attributes such as `fixedTPM|decrypt`."""
+    """Parses a value of a type: a number, the name of a constant, or attributes such as `fixedTPM|decrypt`."""
     try:
         value = int(words, 0)
     except ValueError:

@@ -63,7 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Responds to git.
+    """Prints the user name and password that git requests on standard input.
 
     Raises UsageError or RequestError before the TPM is opened, and the errors of `signer_of`.
     """

@@ -68,7 +68,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the password.
+    """Prints an ECR password, or responds to docker's request for a registry's credentials.
 
     Raises UsageError or RequestError before the TPM is opened, and the errors of `AwsClient.send`.
     """
@@ -93,7 +93,7 @@ def run(args: Settings) -> int:
 
 
 def _login(caller: Caller, region: str, *, public: bool) -> tuple[str, str]:
-    """Requests an ECR authorization token, and returns its (user name, password) for docker."""
+    """Requests an ECR authorization token, and returns docker's (user name, password) from it."""
     profile = caller.run.aws_profile
     endpoint = resolve_service("ecr-public" if public else "ecr", region, None, environ_of(caller.run), profile)
     retries = read_retry_policy(os.environ, profile)

@@ -56,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints an ExecCredential.
+    """Prints an ExecCredential object with a token for kubectl.
 
     Raises UsageError or RequestError before the TPM is opened, and the errors of `signer_of`.
     """
@@ -74,7 +74,7 @@ def run(args: Settings) -> int:
 
 
 def _api_version() -> str | None:
-    """Returns the version that kubectl requests; None if it requests no version or an unknown version."""
+    """Returns the API version that kubectl requests; None if it requests an unknown version or none."""
     text = os.environ.get("KUBERNETES_EXEC_INFO")
     if not text:
         return None

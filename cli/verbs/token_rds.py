@@ -44,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Prints the password.
+    """Prints the password for the database.
 
     Raises UsageError or RequestError before the TPM is opened, and the errors of `signer_of`.
     """

@@ -50,7 +50,7 @@ __all__ = ["Settings", "configure", "run"]
 
 
 class Settings(ParentageSettings, KeySettings, PinSettings, TpmSettings):
-    """The options of both actions; each action sets only its own."""
+    """The options of the verb's actions; each action sets only its own."""
 
     action: str
     secret_file: str | None
@@ -130,7 +130,10 @@ def _period(text: str) -> int:
 
 
 def run(args: Settings) -> int:
-    """Creates the key, or prints a code. Raises UsageError, KeyFileError, TpmError and other TpmwireErrors."""
+    """Creates the TOTP key, or prints a code.
+
+    Raises UsageError, KeyFileError, TpmError and other TpmwireErrors.
+    """
     return _import(args) if args.action == "import" else _code(args)
 
 

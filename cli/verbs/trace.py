@@ -74,7 +74,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Runs the program and the relay; returns the program's exit code."""
+    """Runs the program with a relay to the TPM; returns the program's exit code."""
     if shutil.which(args.program[0]) is None:
         raise UsageError(f"cannot find the program {args.program[0]!r}; check its name and PATH")
     # A Unix socket's path has at most 107 bytes, so the socket is in a temporary directory with a short name.
@@ -105,7 +105,7 @@ def _run(args: Settings, path: str, out: TextIO | None) -> int:
 
 
 def _explainer(args: Settings, out: TextIO | None) -> Callable[[bytes, bytes], None]:
-    """Returns a function that writes the explanations of a command and its response to `out`."""
+    """Returns a function that explains a command and its response, and writes the explanations to `out`."""
     if out is None:  # None if the parent process closed stderr; print would use stdout instead
         return lambda _command, _response: None
     as_lines = args.format == "jsonl"
@@ -121,10 +121,10 @@ def _explainer(args: Settings, out: TextIO | None) -> Callable[[bytes, bytes], N
 
 
 class Relay:
-    """A relay from a Unix socket, in swtpm's form, to a TPM. A context manager.
+    """A relay from a Unix socket with swtpm's protocol to a TPM. A context manager.
 
-    Each client gets a connection of its own to the TPM, so that a resource manager separates their handles. `seen`
-    is called with each command and its response.
+    Each client has its own connection to the TPM, so that a resource manager separates the clients' handles.
+    `seen` is called with each command and its response.
     """
 
     def __init__(
@@ -200,7 +200,7 @@ class Relay:
         self._disconnect(key)
 
     def _show(self, command: bytes, response: bytes) -> None:
-        """Passes a command and its response to `seen`; after a write error, only relays further ones."""
+        """Passes a command and its response to `seen`. After a write error, `seen` is no longer called."""
         if self._deaf:
             return
         try:
@@ -243,7 +243,7 @@ class Client:
         return self.socket.fileno()
 
     def command(self) -> bytes | None:
-        """Returns the next command, None if it is incomplete, or b"" at the end of the connection.
+        """Returns the next command; None if only a part has arrived, or b"" at the end of the connection.
 
         Raises OSError.
         """

@@ -172,7 +172,7 @@ def run(args: Settings) -> int:
 
 
 def _check(args: Settings) -> tuple[int, int]:
-    """Checks the options, and returns the shard. Raises UsageError for options that exclude each other."""
+    """Returns the shard as (K, N) after checking the options. Raises UsageError for conflicting options."""
     if args.fleet is None:
         check_path(args.out, "--out", force=args.force)
         for option, given in (("--resume", args.resume), ("--shard", args.shard), ("--json", args.json)):
@@ -241,7 +241,7 @@ def _wrap_one(args: Settings, to: str, order: WrapOrder, key_id: str) -> int:
 
 
 def _sigv4a_key_id(args: Settings) -> str:
-    """Returns the access key id for the SigV4A key, before the secret is read. Raises UsageError."""
+    """Returns the access key id for the SigV4A key. Raises UsageError, so call before the secret is read."""
     check_places(Place(file=args.sigv4a_out), Place(file=args.out), force=args.force)
     if args.from_profile and not args.aws_access_key_id:
         return required_key_id(key_id_of(args.from_profile))
