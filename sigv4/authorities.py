@@ -1,4 +1,4 @@
-"""The CA certificates for verifying servers."""
+"""Loads the CA certificates for verifying servers."""
 
 import os
 import stat
@@ -22,10 +22,10 @@ _BUNDLES = (
 
 
 class Authorities:
-    """The CA certificates that verify servers, from AWS_CA_BUNDLE or REQUESTS_CA_BUNDLE, else the system's.
+    """The CA certificates for verifying servers: from AWS_CA_BUNDLE, else REQUESTS_CA_BUNDLE, else the system's.
 
-    The order is botocore's. Each variable names a PEM file or a directory hashed by `openssl rehash`.
-    After `load`, `missing` is true if the system has no CA certificates.
+    Each variable names a PEM file, or a directory hashed by `openssl rehash`; botocore uses the same order. After
+    `load`, `missing` is True if the system has no CA certificates.
     """
 
     __slots__ = ("_variable", "missing", "path")
@@ -50,7 +50,7 @@ class Authorities:
             self.missing = not _load_system(context)
 
     def advice(self) -> str:
-        """Returns advice for an error message about a server certificate that none of these CAs issued."""
+        """Returns the next step for an error about a server certificate that no known CA issued."""
         if self.path is not None:
             return (
                 f"the CA is not in {self._variable} ({self.path}); "
@@ -120,7 +120,10 @@ def _load_system(context: "ssl.SSLContext") -> bool:
 
 
 def _covers(hashed: int, bundle: str | None, default: str) -> bool:
-    """Returns whether a hashed directory with `hashed` CAs replaces the file `bundle`: all its CAs, unchanged."""
+    """Returns whether a hashed directory with `hashed` certificates can replace the CA file `bundle`.
+
+    If `bundle` is not None, it must be the file `default`, with no more certificates than the directory.
+    """
     if bundle is None:
         return True
     if os.path.realpath(bundle) != os.path.realpath(default):
@@ -133,7 +136,10 @@ def _covers(hashed: int, bundle: str | None, default: str) -> bool:
 
 
 def _count_hashed(directory: str) -> int:
-    """Returns the number of files named as by `openssl rehash` (8 hex digits, a dot, a number)."""
+    """Returns the number of certificate files in a directory hashed by `openssl rehash`; 0 if it is not readable.
+
+    The files are named with 8 hex digits, a dot and a number.
+    """
     try:
         names = os.listdir(directory)
     except PermissionError:  # the directory need not be readable, since OpenSSL opens files by name

@@ -40,13 +40,13 @@ def session(
 ) -> boto3.Session:
     """Returns a boto3 session that signs with `hmac_secret` (see Signer), which is called once per UTC day.
 
-    `account_id` (12 digits) is for services whose endpoints contain the account. `options` are for
+    `account_id` (12 digits) is for services whose endpoints contain the account. `options` are arguments of
     boto3.Session, such as region_name and profile_name. Errors of `hmac_secret` pass through the boto3 call. If an
     error shows a wrong clock, a warning is logged, and this and all later requests are signed with the server's
-    time. A client that is created with its own keys signs with those. If AWS prefers SigV4A but accepts SigV4, the
-    session uses SigV4. Requests that require SigV4A, signature versions 2 and 3, and S3's version before 2014
-    raise botocore's UnsupportedSignatureVersionError. Raises RequestError for an invalid access key id or session
-    token, and for a profile that assumes a role.
+    time. A client that is created with its own keys signs with its own keys. If AWS prefers SigV4A but accepts
+    SigV4, the session uses SigV4. Requests that require SigV4A, Signature Version 2 or 3, or S3's signature
+    version from before 2014 raise botocore's UnsupportedSignatureVersionError. Raises RequestError for an invalid
+    access key id or session token, and for a profile that assumes a role.
     """
     credentials = _SignerCredentials(_SharedSigner(access_key_id, hmac_secret, session_token), account_id)
     core = options.pop("botocore_session", None) or botocore.session.Session()
@@ -74,11 +74,12 @@ def session(
 
 
 def credential_provider(fetch: Callable[[], Credentials]) -> Any:
-    """Returns a botocore credential provider that calls `fetch` for new temporary credentials (an STS call).
+    """Returns a botocore credential provider that gets temporary credentials from `fetch`, such as an STS call.
 
-    botocore calls `fetch` for the first request, and again from 15 minutes before the credentials expire. If the
-    credentials are valid for less than 15 minutes, botocore calls it for each request. In the last 10 minutes,
-    errors of `fetch` pass through. Before that, botocore keeps using the old credentials.
+    botocore calls `fetch` for the first request, and again from 15 minutes before the credentials expire. If
+    `fetch` returns credentials that are valid for less than 15 minutes, botocore calls it for each request. Errors
+    of `fetch` pass through in the last 10 minutes before expiry. Earlier, botocore ignores them, and keeps using
+    the old credentials.
     """
     return _Provider(fetch)
 
@@ -96,9 +97,8 @@ def refreshing_session(fetch: Callable[[], Credentials], **options: Any) -> boto
 class _SharedSigner(Signer):
     """A Signer that several threads can use over several days.
 
-    It computes one HMAC at a time, and deletes the signing keys of past days.
-
-    `offset` is the servers' time minus the local time in seconds, as of the last correction.
+    It computes one HMAC at a time, and keeps the date keys of the latest two days only. `offset` is the servers'
+    time minus the local time in seconds, as of the last correction.
     """
 
     def __init__(self, *args: Any) -> None:
@@ -109,9 +109,10 @@ class _SharedSigner(Signer):
         self.offset = 0
 
     def correct_clock(self, response: Any = None, **_more: object) -> int | None:
-        """Handles botocore's needs-retry event.
+        """Adopts the server's time after an error that a wrong clock can cause.
 
-        Returns 0 to retry with the server's time, None to leave the decision to botocore.
+        Handles botocore's needs-retry event: returns 0 to retry with the server's time, or None to leave the
+        decision to botocore. `response` is the pair of HTTP response and parsed response, or None.
         """
         if response is None or response[0].status_code < 400:
             return None
@@ -133,7 +134,7 @@ class _SharedSigner(Signer):
         return 0
 
     def correct_stamp(self, stamp: str) -> str:
-        """Returns botocore's time stamp, corrected to the servers' clock."""
+        """Returns botocore's time stamp of a signature, corrected to the servers' clock."""
         self._stamp, self._stamped = stamp, monotonic()
         return timestamp(timegm(strptime(stamp, SIGV4_TIMESTAMP)) + self.offset) if self.offset else stamp
 
@@ -146,7 +147,7 @@ class _SharedSigner(Signer):
 
 
 class _NoSecretKeyError(RequestError, NoCredentialsError):  # type: ignore[misc]
-    """Raised if something reads the secret key, which the session does not have.
+    """Raised when a program reads the secret key, which the session does not have.
 
     As a subclass of NoCredentialsError, this error makes boto3's awscrt transfers fall back to botocore.
     """
@@ -189,12 +190,12 @@ class _SignerCredentials:
         return self
 
     def get_deferred_property(self, name: str) -> Callable[[], Any]:
-        """Returns a function that returns the property `name` when it is called."""
+        """Returns a function that returns the current value of the property `name`."""
         return lambda: getattr(self, name, None)
 
 
 def _use_signer_auths(request_signer: Any) -> None:
-    """Makes a client's request signer use the auth classes of this module for _SignerCredentials."""
+    """Makes a client's request signer use this module's auth classes if its credentials are _SignerCredentials."""
     original = request_signer.get_auth_instance
 
     def get_auth_instance(
@@ -217,7 +218,7 @@ def _use_signer_auths(request_signer: Any) -> None:
 
 
 def _prefer_symmetric(client: Any) -> None:
-    """Makes a client prefer SigV4 over SigV4A. With awscrt, botocore would use the first scheme offered."""
+    """Makes a client prefer SigV4 over SigV4A; with awscrt, botocore would use the first scheme on offer."""
     resolver, config = client._ruleset_resolver, client.meta.config
     original = resolver.auth_schemes_to_signing_ctx
 
@@ -234,7 +235,10 @@ def _prefer_symmetric(client: Any) -> None:
 
 
 def _choose_symmetric(context: dict[str, Any], **_more: object) -> None:
-    """Selects SigV4 instead of SigV4A, unless an endpoint rule requires SigV4A."""
+    """Selects SigV4 for an operation that offers SigV4 and SigV4A, unless an endpoint rule requires SigV4A.
+
+    A handler of botocore's choose-signer event.
+    """
     offered = context.get("auth_options") or ()
     if context.get("auth_type") == "v4a" and "signing" not in context and "aws.auth#sigv4" in offered:
         context["auth_type"] = "v4"
@@ -247,15 +251,15 @@ _PRESIGN = {
 
 
 def _keep_version(signature_version: str, **_more: object) -> str | None:
-    """Returns the name of S3's SigV4 variant for a presigning version, or None for other versions.
+    """Returns S3's SigV4 variant of a signature version for presigning, such as s3v4-query for v4-query.
 
-    botocore's own handler would select the version before 2014.
+    For other versions, returns None. botocore's own handler would select the version from before 2014.
     """
     return _PRESIGN.get(signature_version)
 
 
 class _SignerAuth:
-    """Mixin for botocore's auth classes: the signature comes from the credentials' signer."""
+    """A mixin for botocore's auth classes that takes the signature from the signer of the credentials."""
 
     credentials: _SignerCredentials
     _region_name: str

@@ -1,4 +1,4 @@
-"""SigV4A for boto3 without awscrt, with a signing function, such as ECDSA by a key in a TPM.
+"""SigV4A for boto3 without awscrt; a function signs, for example by ECDSA with a key in a TPM.
 
 S3's multi-region access points and `auth_scheme_preference = sigv4a` require SigV4A. Needs the extra `aws`
 (boto3), and `cryptography` for keys in memory.
@@ -24,7 +24,7 @@ def add_sigv4a(session: boto3.Session, sign_digest: Callable[[bytes], bytes]) ->
 
     `sign_digest` is the argument of Sigv4aSigner. It is called once per request, possibly from several threads;
     its errors pass through the boto3 call. botocore decides which requests use SigV4A, and for which regions.
-    Without awscrt, SigV4A is then enabled in the whole process, also for sessions with keys in memory.
+    Without awscrt, this function enables SigV4A in the whole process, also for sessions with keys in memory.
     EventBridge's EndpointId still requires awscrt. Raises RequestError for a session that `boto.session` did not
     create.
     """
@@ -51,7 +51,7 @@ def add_sigv4a(session: boto3.Session, sign_digest: Callable[[bytes], bytes]) ->
 def _use_signer_auths(
     request_signer: Any, credentials: _SignerCredentials, sign_digest: Callable[[bytes], bytes]
 ) -> None:
-    """Makes a client's request signer use the auth classes of this module for the session's credentials."""
+    """Makes a client's request signer use this module's auth classes for SigV4A with `credentials`."""
     original = request_signer.get_auth_instance
 
     def get_auth_instance(
@@ -72,7 +72,7 @@ def _use_signer_auths(
 
 
 class _Asymmetric:
-    """Mixin for botocore's auth classes: SigV4A's algorithm, scope and region set."""
+    """A mixin for botocore's auth classes that adds SigV4A's algorithm, scope and region set."""
 
     credentials: Any
     sign_digest: Callable[[bytes], bytes]
@@ -116,7 +116,7 @@ class _InQuery(_Asymmetric):
 
 
 class _Plain:
-    """Mixin for credentials with a secret key in memory."""
+    """A mixin for auth classes that signs with the P-256 key derived from a secret key in memory."""
 
     credentials: Any
 

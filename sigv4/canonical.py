@@ -54,11 +54,11 @@ _NEVER_SIGNED = frozenset(
 class Rules:
     """The signing rules of a service.
 
-    Effects of the flags that are True: `normalize_path` resolves "." and ".." segments and repeated slashes.
-    `encode_path` percent-encodes the path, as sent, a second time. `hash_header` adds and signs
-    X-Amz-Content-SHA256. `presign_unsigned` omits the body from presigned URLs' signatures. `may_be_unsigned`
-    allows unsigned bodies over HTTPS, and `never_signed` omits all bodies. `sign_token` includes the session
-    token. `headers` returns additional header fields that the service needs.
+    If True, `normalize_path` resolves "." and ".." segments and repeated slashes in the path, and `encode_path`
+    percent-encodes the already encoded path again. `hash_header` adds and signs X-Amz-Content-SHA256.
+    `presign_unsigned` omits the body from the signatures of presigned URLs. `may_be_unsigned` allows unsigned
+    bodies over HTTPS, and `never_signed` omits all bodies from signatures. `sign_token` includes the session token
+    in signatures. `headers` is a function that returns additional header fields for a request.
     """
 
     __slots__ = (
@@ -122,7 +122,7 @@ _RULES = {
 
 
 def rules_for(service: str) -> Rules:
-    """Returns the signing rules of a service by its signing name; the general rules for an unknown name."""
+    """Returns the signing rules of the service with a signing name; the general rules for an unknown name."""
     return _RULES.get(service, GENERIC)
 
 
@@ -156,7 +156,10 @@ def _canonical_query(query: str) -> str:
 
 
 def _signed_values(request: Request) -> dict[str, list[str]]:
-    """Returns the signed headers: lower-case name to values, with whitespace trimmed and merged."""
+    """Returns a mapping from lower-case name to values, for the headers that the signature covers.
+
+    Whitespace around and within the values is reduced as for the canonical request.
+    """
     values: dict[str, list[str]] = {}
     for name, value in request.headers:
         if (key := name.lower()) not in _NEVER_SIGNED:
@@ -182,7 +185,8 @@ def payload_hash(request: Request) -> str:
 def canonical_request(request: Request, rules: Rules = GENERIC, *, unsigned_payload: bool = False) -> str:
     """Returns the canonical request of `request`, which must already have the headers that signing adds.
 
-    The payload hash is the value of an X-Amz-Content-SHA256 header, else the hash of the body or UNSIGNED-PAYLOAD.
+    The payload hash is the value of an X-Amz-Content-SHA256 header. Without this header, it is UNSIGNED-PAYLOAD if
+    `unsigned_payload` is True, and otherwise the hash of the body.
     """
     parts = split_url(request.url)
     headers = _signed_values(request)
@@ -197,7 +201,10 @@ def canonical_request(request: Request, rules: Rules = GENERIC, *, unsigned_payl
 
 
 def credential_scope(stamp: str, region: str, service: str) -> str:
-    """Returns the credential scope: day, region, service. Raises RequestError for invalid names."""
+    """Returns the credential scope, such as 20150830/us-east-1/iam/aws4_request, for the day of a time stamp.
+
+    Raises RequestError for an invalid region or service name.
+    """
     for kind, name, example in (("region", region, "us-east-1"), ("service", service, "sts")):
         if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
             raise RequestError(f"{name!r} is not a valid {kind} name; use e.g. {example}")

@@ -26,7 +26,7 @@ _REQUEST_IDS = ("ErrorResponse/RequestId", "ErrorResponse/RequestID", "Response/
 class AwsClient:
     """A client of the AWS service at `endpoint`, signing with the key of `signer`.
 
-    `policy` controls retries (default: the standard mode). `warn` receives one line when the clock is wrong.
+    `policy` controls retries (default: the standard mode). `warn` is called with one line when the clock is wrong.
     `clock` returns POSIX seconds, `sleep` takes seconds, `random` returns a number from 0 to 1.
     """
 
@@ -113,7 +113,10 @@ class AwsClient:
         return None if date is None else date - self._clock()
 
     def _correct_clock(self, error: StsError, offset: float | None) -> bool:
-        """Adopts the server's time if the local clock can cause the error; returns whether to sign again."""
+        """Adopts the server's time if a wrong local clock can cause `error`; returns whether to sign again.
+
+        `offset` is the server's time minus the local time in seconds, or None.
+        """
         if offset is None:
             return False
         wrong = abs(offset - self._offset) > retry.CLOCK_TOLERANCE and retry.may_be_about_time(error)
@@ -126,9 +129,10 @@ class AwsClient:
         return True
 
     def _check_expiration(self, expiration: str, offset: float | None) -> None:
-        """Raises ResponseError for credentials that are expired by AWS's clock.
+        """Raises ResponseError if credentials with this expiration have expired by AWS's clock.
 
-        Warns if the credentials are expired only by the local clock.
+        Warns if they have expired only by the local clock. `expiration` is RFC 3339 text, `offset` the server's
+        time minus the local time in seconds, or None.
         """
         ends = parse_rfc3339(expiration)
         if ends > self._clock():
@@ -166,8 +170,8 @@ class StsClient(AwsClient):
     def call(self, operation: Operation[Result]) -> Result:
         """Sends the operation's request, and returns the operation's result.
 
-        Raises the errors of AwsClient.call. Raises RequestError if the endpoint is STS's global one, which
-        does not support the operation.
+        Raises the errors of AwsClient.call. Raises RequestError if the endpoint is STS's global endpoint and the
+        operation is available at regional endpoints only.
         """
         operation.check()
         if operation.regional and self._endpoint.is_global:
@@ -221,7 +225,7 @@ def _read_xml_error(body: bytes) -> tuple[str, str, str]:
 
 
 def _read_json_error(body: bytes) -> tuple[str, str, str]:
-    """Returns (code, message, request id) of an error in AWS JSON 1.1; "" for missing parts and the request id."""
+    """Returns (code, message, "") of an error in AWS JSON 1.1; code and message are "" if they are missing."""
     import json  # late: a credential run reads XML only
 
     try:
@@ -236,7 +240,7 @@ def _read_json_error(body: bytes) -> tuple[str, str, str]:
 
 
 def _check_coding(response: Response) -> Response:
-    """Returns the response. Raises ResponseError if its body is compressed."""
+    """Returns the response unchanged. Raises ResponseError if its body is compressed."""
     coding = response.header("Content-Encoding") or "identity"
     if coding.lower() != "identity":
         raise ResponseError(

@@ -36,7 +36,7 @@ Values = dict[str, "str | dict[str, str]"]
 class Profile:
     """A profile: `name`, and its settings by lower-case key. repr and str show the name only.
 
-    Settings of the credentials file take precedence over the config file, as in botocore.
+    Settings of the credentials file take precedence over settings of the config file, as in botocore.
     """
 
     __slots__ = ("_services", "_values", "name")
@@ -58,15 +58,14 @@ class Profile:
         return value if isinstance(value, str) else None
 
     def section(self, key: str) -> dict[str, str]:
-        """Returns the nested settings of `key`, such as s3; {} if there are none."""
+        """Returns the settings nested under `key`, such as the settings under s3; {} if there are none."""
         return _nested(self._values, key)
 
     def service(self, name: str) -> dict[str, str]:
-        """Returns a service's settings in the profile's services section.
+        """Returns the settings of a service in the profile's services section; {} if there are none.
 
-        `service` is the service id in snake case, such as sts.
-
-        Raises RequestError if that section is missing.
+        `name` is the service id in snake case, such as sts. Raises RequestError if the config file lacks the
+        services section that the profile names.
         """
         section = self.get("services")
         if section is None:
@@ -107,9 +106,9 @@ class Config:
         return iter(self._profiles)
 
     def profile(self, name: str | None = None) -> Profile:
-        """Returns the profile `name`, by default the profile "default", which may be missing.
+        """Returns the profile `name`. Raises RequestError if the profile is missing.
 
-        Raises RequestError if the profile `name` is missing.
+        Without `name`, returns the profile "default", which has no settings if it is missing.
         """
         if name is not None and name not in self._profiles:
             raise RequestError(
@@ -119,7 +118,7 @@ class Config:
         return Profile(name, self._profiles.get(name, {}), self._services)
 
     def chain(self, name: str | None = None) -> list[Profile]:
-        """Returns the profile and its source_profile chain, up to the profile whose own key signs.
+        """Returns the profile and its source_profile chain. The last profile's own key signs.
 
         A profile that is its own source uses its own key. Raises RequestError for a missing profile or a loop.
         """
@@ -173,7 +172,7 @@ def credentials_file(environ: Mapping[str, str]) -> str:
 def load_config(environ: Mapping[str, str]) -> Config:
     """Reads AWS_CONFIG_FILE (~/.aws/config) and AWS_SHARED_CREDENTIALS_FILE (~/.aws/credentials).
 
-    Raises RequestError if an existing file cannot be read or parsed; the message shows no line of it.
+    Raises RequestError if an existing file cannot be read or parsed; the message quotes no line of the file.
     """
     profiles: dict[str, Values] = {}
     services: dict[str, Values] = {}
@@ -189,7 +188,7 @@ def load_config(environ: Mapping[str, str]) -> Config:
 
 
 def parse_section(section: str) -> tuple[str, str]:
-    """Returns the kind of a section of the config file, and the name in it.
+    """Returns (kind, name) of a section of the config file.
 
     The kind is "profile" or "services". For any other section, the kind is "" and the name is the whole text.
     """
@@ -244,7 +243,7 @@ def read_config_file(path: str) -> bytes:
 def parse_config(text: str) -> "RawConfigParser":
     """Returns the sections and settings of a config or credentials file, as the aws command reads them.
 
-    Raises RequestError. Its message shows no line of the text.
+    Raises RequestError for an invalid file; the message quotes no line of the text.
     """
     import configparser  # late: most runs read no config file
 

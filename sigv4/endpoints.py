@@ -35,7 +35,7 @@ _GLOBAL_URL = "https://sts.amazonaws.com/"
 
 
 class Endpoint:
-    """An endpoint: its `url`, and the `region` and `service` for signatures."""
+    """The endpoint of a service: its `url`, and the `region` and `service` (signing name) for signatures."""
 
     __slots__ = ("region", "service", "url")
 
@@ -49,7 +49,7 @@ class Endpoint:
 
     @property
     def is_global(self) -> bool:
-        """Returns whether this is STS's global endpoint, which does not support some operations."""
+        """Whether this is STS's global endpoint, which does not support some operations."""
         return self.url == _GLOBAL_URL
 
 
@@ -74,10 +74,10 @@ def resolve(
 ) -> Endpoint:
     """Returns the STS endpoint: a configured URL (see `configured_url`), the region's endpoint or the global one.
 
-    Signatures use `region`, by default us-east-1. Three settings of `environ`, then of `profile`, select the
-    variant: AWS_STS_REGIONAL_ENDPOINTS, AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT. If one of them is
-    set, `region` defaults to the region of `environ` or `profile`. A configured URL takes precedence over all
-    three. Raises RequestError for an invalid region name or setting.
+    Signatures use `region`, by default us-east-1. AWS_STS_REGIONAL_ENDPOINTS, AWS_USE_FIPS_ENDPOINT and
+    AWS_USE_DUALSTACK_ENDPOINT in `environ`, or the corresponding settings of `profile`, select the variant. If one
+    of the three is set, `region` defaults to the region of `environ` or `profile`. A configured URL takes
+    precedence over all three. Raises RequestError for an invalid region name or setting.
     """
     environ = environ or {}
     mode = _setting("AWS_STS_REGIONAL_ENDPOINTS", environ, profile)
@@ -109,10 +109,10 @@ def resolve_service(
     environ: Mapping[str, str] | None = None,
     profile: "Profile | None" = None,
 ) -> Endpoint:
-    """Returns the endpoint of a service by its name in the AWS CLI.
+    """Returns the endpoint of the service with the given name in the AWS CLI.
 
-    For services whose host names contain an account or a bucket, the endpoint follows the general pattern. Raises
-    RequestError for an invalid name or setting, or if AWS has no such endpoint.
+    If a service has host names with an account or a bucket, the endpoint follows the general pattern instead.
+    Raises RequestError for an invalid name or setting, or if AWS has no such endpoint.
     """
     if name == "sts":
         return resolve(region, endpoint_url, environ, profile)
@@ -153,11 +153,11 @@ def configured_url(
     environ: Mapping[str, str] | None = None,
     profile: "Profile | None" = None,
 ) -> str | None:
-    """Returns the configured endpoint URL of service `name`, or None. Raises RequestError if it is invalid.
+    """Returns the configured endpoint URL of service `name`, or None. Raises RequestError for an invalid URL.
 
     The sources, in order: `endpoint_url`; AWS_ENDPOINT_URL_<SERVICE> and AWS_ENDPOINT_URL of `environ`;
     endpoint_url of the profile's services section and of the profile. If AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is
-    true, only the first is used.
+    true, `endpoint_url` is the only source.
     """
     if endpoint_url:
         return _check_url("the endpoint", endpoint_url)
@@ -177,7 +177,10 @@ def configured_url(
 
 
 def is_enabled(variable: str, environ: Mapping[str, str], profile: "Profile | None" = None) -> bool:
-    """Returns whether a setting is "true": `variable` of `environ`, or its key in the profile."""
+    """Returns whether a setting is "true", in the environment variable or else in the profile.
+
+    The profile's key for AWS_USE_FIPS_ENDPOINT, for example, is use_fips_endpoint.
+    """
     return (_setting(variable, environ, profile) or "").lower() == "true"
 
 
@@ -188,7 +191,11 @@ def _setting(variable: str, environ: Mapping[str, str], profile: "Profile | None
 
 
 def _parse_region(region: str | None) -> tuple[str | None, bool]:
-    """Returns the region in a pseudo region's name (None: global), and whether the name selects FIPS."""
+    """Returns (region or None for global, whether FIPS is selected) for a region or pseudo region.
+
+    For example, the pseudo region fips-us-east-1 selects FIPS in us-east-1. Raises RequestError for an invalid
+    name.
+    """
     if region is not None and not re.fullmatch(r"(?!-)[a-zA-Z0-9-]{1,63}(?<!-)", region):
         raise RequestError(f"{region!r} is not a valid region name; use e.g. eu-central-1")
     plain = None if region is None else region.replace("fips-", "").replace("-fips", "")

@@ -66,7 +66,7 @@ class _Pipe(io.RawIOBase):
             self._started = True
 
     def _wait(self, seconds: float | None, problem: str) -> None:
-        """Waits until there is data to read, or the end of the file. Raises TimeoutError."""
+        """Waits up to `seconds` for data or the end of the file. Raises TimeoutError with the text `problem`."""
         import select  # late: regular files do not need it
 
         poll = select.poll()

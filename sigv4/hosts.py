@@ -66,7 +66,7 @@ _REGION = re.compile("|".join(row[1] for row in PARTITIONS))
 
 
 class Scope:
-    """The scope of a signature: `service` (its signing name) and `region`; None if unknown.
+    """The scope of a signature: `service` (its signing name) and `region`, each None if unknown.
 
     `multi_region` is True if the host accepts only SigV4A, for all regions.
     """
@@ -106,7 +106,11 @@ def scope_of(url: str) -> Scope:
 
 
 def _before_region(labels: list[str], path: str) -> Scope | None:
-    """Returns the scope of a host name [RESOURCE.]SERVICE.REGION, also of an interface endpoint, or None."""
+    """Returns the scope of a host name [RESOURCE.]SERVICE.REGION; None for other names.
+
+    `labels` are the parts of the host name before the domain, with "vpce" at the end for an interface endpoint.
+    `path` is the path of the URL.
+    """
     private = labels[-1] == "vpce"
     index = len(labels) - (2 if private or labels[-1] == "us-gov" else 1)
     if index < 1 or not _REGION.fullmatch(labels[index]):
@@ -131,7 +135,7 @@ def _before_region(labels: list[str], path: str) -> Scope | None:
 
 
 def _after_region(labels: list[str]) -> Scope:
-    """Returns the scope of a host name [RESOURCE.]REGION.SERVICE; its parts are None if unknown."""
+    """Returns the scope of a host name [RESOURCE.]REGION.SERVICE; an empty Scope for an unknown name."""
     for index, label in enumerate(labels[:-1]):
         if _REGION.fullmatch(label):
             name = ".".join(labels[index + 1 :])
@@ -141,7 +145,10 @@ def _after_region(labels: list[str]) -> Scope:
 
 
 def _legacy_s3(labels: list[str]) -> Scope | None:
-    """Parses S3's older host names (s3-REGION), and s3-accelerate, which has no region."""
+    """Returns the scope of S3's older host names (s3-REGION) and of s3-accelerate; None for other names.
+
+    For s3-accelerate, the region is None.
+    """
     if labels[-1] == "s3-accelerate":
         return Scope("s3")
     match = re.fullmatch(r"s3-(.+)", labels[-1])

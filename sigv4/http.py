@@ -45,7 +45,7 @@ class Response:
         return f"<Response {self.status} with {len(self.body)} bytes>"
 
     def header(self, name: str) -> str | None:
-        """Returns the first value of header `name`, in any case; None if it is missing."""
+        """Returns the first value of the header `name` (case-insensitive); None if the header is missing."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
 
@@ -75,7 +75,7 @@ class HttpClient:
         self._tls: ssl.SSLContext | None = None
 
     def check(self, url: str) -> None:
-        """Raises RequestError if the proxy for `url` is unsupported, or its CA certificates cannot be read."""
+        """Raises RequestError if the proxy for `url` is unsupported, or the CA certificates cannot be read."""
         encrypted = split_url(url).scheme == "https"
         proxy_for(url, self._environ)
         if encrypted and self._authorities.path is not None:
@@ -205,7 +205,10 @@ class HttpClient:
         return self._tls
 
     def _convert(self, error: Exception, action: str, host: str, port: int) -> NetworkError | ResponseError:
-        """Returns the error for an exception of the lower layers; `action` follows "cannot" in the message."""
+        """Returns the error of sigv4 for an exception of sockets, TLS or HTTP parsing.
+
+        `action` is the text after "cannot" in the message.
+        """
         peer = f"{host}:{port}"
         retryable = True
         if isinstance(error, TimeoutError):

@@ -57,7 +57,10 @@ def write_request(
     headers: Iterable[tuple[str, str]],
     body: bytes | FileBody | None,
 ) -> None:
-    """Sends a request. Head and body are one write, unless the body is in a file. The values must be valid."""
+    """Sends an HTTP request. Head and body are sent in one write, unless the body is in a file.
+
+    The arguments must be valid in HTTP; they are not checked here.
+    """
     lines = [f"{method} {target} HTTP/1.1".encode("ascii")]
     lines += [name.encode("ascii") + b": " + _unfold(value) for name, value in headers]
     head = b"\r\n".join([*lines, b"", b""])
@@ -70,7 +73,7 @@ def write_request(
 
 
 def _unfold(value: str) -> bytes:
-    """Returns a header's value, in which each fold of a folded value counts as one space (RFC 9110 §5.5)."""
+    """Returns a header's value in UTF-8; in a folded value, each fold becomes one space (RFC 9110 §5.5)."""
     data = value.encode("utf-8")
     return b" ".join(data.split()) if b"\n" in data else data
 
@@ -181,7 +184,10 @@ class ResponseReader:
         return [element.strip(" \t").lower() for value in values for element in value.split(",")]
 
     def _start_chunk(self) -> int:
-        """Returns the next chunk's size (RFC 9112 §7.1). For the last chunk (size 0), also reads the trailers."""
+        """Reads the start of the next chunk and returns the chunk's size in bytes (RFC 9112 §7.1).
+
+        After the last chunk, whose size is 0, also reads the trailers.
+        """
         self._budget = MAX_HEAD
         line = self._read_line()
         if not line.endswith(b"\n"):

@@ -69,7 +69,7 @@ class _KeyOperation(IamOperation[None]):
         self.parameters = (_key_id(access_key_id),)
 
     def result(self, document: Document) -> None:
-        """Returns None.
+        """Returns None, since the response has no value.
 
         Raises ResponseError if the body is not a response of this operation.
         """
@@ -80,7 +80,7 @@ class _KeyOperation(IamOperation[None]):
 
 
 class UpdateAccessKey(_KeyOperation):
-    """Activates or deactivates a key. A key that already has the status is not changed."""
+    """Activates or deactivates a key. The operation has no effect if the key already has the status."""
 
     def __init__(self, access_key_id: str, *, active: bool = False) -> None:
         status = "Active" if active else "Inactive"
@@ -88,14 +88,14 @@ class UpdateAccessKey(_KeyOperation):
 
 
 class DeleteAccessKey(_KeyOperation):
-    """Deletes a key permanently. AWS responds with NoSuchEntity if it does not exist."""
+    """Deletes a key permanently. AWS responds with NoSuchEntity if the key does not exist."""
 
 
 class ListAccessKeys(IamOperation[list[AccessKey]]):
-    """Lists the user's keys, two at most."""
+    """Lists the access keys of the user, two at most."""
 
     def read(self, body: bytes) -> list[AccessKey]:
-        """Returns the keys.
+        """Returns the user's access keys.
 
         Raises ResponseError for a truncated list, or if the body is not a response of this operation.
         """
@@ -109,7 +109,7 @@ class ListAccessKeys(IamOperation[list[AccessKey]]):
 
 
 def _read_keys(body: bytes) -> list[AccessKey]:
-    """Returns the access keys in a list of the XML document."""
+    """Returns the access keys in the XML body of a ListAccessKeys response."""
     keys: list[AccessKey] = []
     member: dict[str, str] = {}
     texts: list[str] = []

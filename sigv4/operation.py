@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 
 class TextParameter:
-    """A string parameter with the limits of its length, and a pattern for valid values. None is not sent.
+    """A string parameter with limits of its length and a pattern of valid values. The value None is not sent.
 
     Errors do not show the value if the parameter is `secret`.
     """
@@ -67,7 +67,7 @@ class TextParameter:
 
 
 class IntegerParameter:
-    """An integer parameter with its minimum, maximum and unit. None is not sent."""
+    """An integer parameter with its minimum, maximum and unit. The value None is not sent."""
 
     __slots__ = ("_unit", "_value", "least", "most", "name")
 
@@ -90,10 +90,10 @@ class IntegerParameter:
 
 
 class ListParameter:
-    """A list parameter with the form fields of each member, and the limits of the number of members.
+    """A list parameter with the form fields of each member, and limits of the number of members.
 
-    The fields of `members` already have their names in the form, such as Tags.member.1.Key. Neither None nor an
-    empty list is sent. An empty list is an error if `least` is above 0.
+    The fields of `members` already have their names in the form, such as Tags.member.1.Key. None and an empty list
+    are not sent. An empty list is an error if `least` is above 0.
     """
 
     __slots__ = ("_members", "least", "most", "name")
@@ -132,8 +132,9 @@ Parameter = TextParameter | IntegerParameter | ListParameter
 class Operation(Generic[Result]):
     """A call of an AWS API that uses the query protocol.
 
-    The name of a subclass is the Action. A subclass sets `version` (of the API) and `parameters`, and its `result`
-    reads the response. `regional` is True if STS's global endpoint does not support the operation.
+    The name of a subclass is the Action parameter. A subclass sets `version` (of the API) and `parameters`, and
+    defines `result`, which reads the response. `regional` is True if STS's global endpoint does not support the
+    operation.
     """
 
     version = ""
@@ -162,18 +163,18 @@ class Operation(Generic[Result]):
         return Request("POST", url, (_FORM,), self.form())
 
     def read(self, body: bytes) -> Result:
-        """Returns the value of a response's body. Raises ResponseError for any other body."""
+        """Returns the operation's result from a response body. Raises ResponseError for an unusable body."""
         return self.result(parse_xml(body))
 
     def result(self, document: Document) -> Result:
-        """Returns the value of a parsed response. Raises ResponseError if a part of the value is missing."""
+        """Returns the operation's result from a parsed response. Raises ResponseError if a value is missing."""
         raise NotImplementedError
 
 
 def check_session(parameters: Iterable[Parameter]) -> None:
-    """Raises RequestError if AWS would reject a session's policies or tags as a whole.
+    """Raises RequestError if the policies or tags of a session together violate AWS's rules.
 
-    Source: the text of the API reference for AssumeRole. The API's model does not contain these limits.
+    Source: the text of the API reference for AssumeRole. The API's model does not contain these rules.
     """
     values = dict(pair for parameter in parameters for pair in parameter.pairs())
     size = sum(len(value) for name, value in values.items() if re.match(r"Policy(Arns\.|$)", name))

@@ -11,7 +11,10 @@ __all__ = ["Proxy", "proxy_for"]
 
 
 class Proxy:
-    """An HTTP proxy: `host`, `port`, and `authorization`, the value of Proxy-Authorization or None (a secret)."""
+    """An HTTP proxy: `host`, `port`, and `authorization`.
+
+    `authorization` is the value of the Proxy-Authorization header (a secret), or None.
+    """
 
     __slots__ = ("authorization", "host", "port")
 
@@ -66,7 +69,7 @@ def _basic_authorization(user: str | None, password: str | None) -> str | None:
 
 
 def _is_bypassed(netloc: str, no_proxy: str) -> bool:
-    """Returns whether no_proxy covers a host: by name or suffix, with or without port, as urllib.request does."""
+    """Returns whether no_proxy contains a host by name or suffix, with or without port, as in urllib.request."""
     if no_proxy == "*":
         return True
     host = netloc.lower()

@@ -20,7 +20,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class FileBody:
-    """A request body in a file, from the current position to the end, which is read in blocks while it is sent.
+    """A request body in a file: the bytes from the current position to the end, read in blocks when they are sent.
 
     `file` must be seekable; `close()` closes it. len() is the number of bytes.
     """
@@ -132,7 +132,7 @@ class Request:
         return f"<Request {self.method} {self.url.partition('?')[0]} headers: {names or 'none'}>"
 
     def header(self, name: str) -> str | None:
-        """Returns the first value of header `name`, in any case; None if it is missing."""
+        """Returns the first value of the header `name` (case-insensitive); None if the header is missing."""
         lower = name.lower()
         return next((value for key, value in self.headers if key.lower() == lower), None)
 

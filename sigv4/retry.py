@@ -86,8 +86,8 @@ _THROTTLED_HINT = "too many requests; wait a minute, and cache credentials"
 class RetryPolicy:
     """The number of attempts and the delays between them.
 
-    `mode` is standard, legacy or adaptive. For a single request, adaptive acts as standard. With `patient`,
-    delays are those of botocore before 2026: up to a second at first, for any error. Raises RequestError for an
+    `mode` is standard, legacy or adaptive. For a single request, adaptive acts as standard. With `patient`, the
+    delays are as in botocore before 2026: up to a second at first, for any error. Raises RequestError for an
     unknown mode, or for fewer than 1 attempt.
     """
 
@@ -130,8 +130,8 @@ class RetryPolicy:
 def read_retry_policy(environ: Mapping[str, str], profile: "Profile | None" = None) -> RetryPolicy:
     """Returns the retry policy that AWS_RETRY_MODE, AWS_MAX_ATTEMPTS and AWS_NEW_RETRIES_2026 select.
 
-    If `environ` lacks the first two, the profile's retry_mode and max_attempts apply. Raises RequestError for
-    invalid values.
+    If AWS_RETRY_MODE or AWS_MAX_ATTEMPTS is not set, the profile's retry_mode or max_attempts applies. Raises
+    RequestError for invalid values.
     """
     mode = environ.get("AWS_RETRY_MODE") or (profile and profile.get("retry_mode")) or "standard"
     attempts = environ.get("AWS_MAX_ATTEMPTS")

@@ -104,7 +104,10 @@ def read_s3_settings(environ: Mapping[str, str], profile: "Profile | None" = Non
     section = {} if profile is None else profile.section("s3")
 
     def text(key: str, variable: str = "", nested: str = "") -> str | None:
-        """Returns a setting from the environment variable, the profile's key or the section's key."""
+        """Returns a setting from the environment variable, the profile, or the profile's s3 section.
+
+        The setting is called `key` in the profile, and `nested` (default: `key`) in the section.
+        """
         if variable in environ:
             return environ[variable]
         return (profile.get(key) if profile is not None and variable else None) or section.get(nested or key)
@@ -161,7 +164,7 @@ def _check_name(bucket: str) -> None:
 
 
 def arn_region(bucket: str) -> str | None:
-    """Returns the region of an access point's ARN; None for other names.
+    """Returns the region in an access point's ARN; None for other bucket names.
 
     For a multi-region access point, the result is the region of the partition's global services.
     """
@@ -195,7 +198,10 @@ def locate(bucket: str, region: str, settings: S3Settings) -> Bucket:
 
 
 def _host(start: str, region: str, settings: S3Settings) -> str:
-    """Returns the host name of S3 in a region, after `start`; dual-stack names have S3's own older form."""
+    """Returns S3's host name in a region: `start`, the FIPS and dual-stack labels, region and domain.
+
+    Dual-stack names of S3 have the label "dualstack" and the usual domain.
+    """
     variant = f"{'-fips' if settings.fips else ''}{'.dualstack' if settings.dual_stack else ''}"
     return f"{start}{variant}.{region}.{partition(region)[2]}"
 
@@ -311,8 +317,8 @@ def _multi_region(name: str, suffix: str, settings: S3Settings) -> Bucket:
 def _fits_host(bucket: str, *, dots: bool) -> bool:
     """Returns whether a bucket name can be part of a host name.
 
-    The name must be in lower case. Over HTTPS it must not have dots, because the wildcard certificate would not
-    match.
+    The name must be in lower case. Without `dots`, it must not contain dots: over HTTPS, AWS's wildcard
+    certificate would not match.
     """
     if len(bucket) < 3 or bucket.lower() != bucket or re.fullmatch(_IPV4, bucket):
         return False

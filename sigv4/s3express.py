@@ -35,7 +35,7 @@ class SessionSigner(Signer):
 
 
 class CreateSession(Operation[Credentials]):
-    """Creates a session with all permissions that the caller has: read and write, or read only."""
+    """Creates a session with all permissions that the caller has for the bucket: read and write, or read only."""
 
     def request(self, url: str) -> Request:
         """Returns the unsigned request to the bucket at `url`."""

@@ -227,11 +227,14 @@ class Signer:
         return parts._replace(query=_encode(query)).geturl()
 
     def scope(self, stamp: str, region: str, service: str) -> str:
-        """Returns the credential scope of a signature; see canonical.credential_scope."""
+        """Returns the credential scope of a signature for the day of the time stamp `stamp`.
+
+        See canonical.credential_scope.
+        """
         return credential_scope(stamp, region, service)
 
     def string_to_sign(self, canonical: str, stamp: str, region: str, service: str) -> str:
-        """Returns the string to sign of a canonical request; see canonical.string_to_sign."""
+        """Returns the string to sign for a canonical request, as canonical.string_to_sign does."""
         return string_to_sign(canonical, stamp, region, service)
 
     def region_fields(self, _region: str) -> list[tuple[str, str]]:

@@ -56,14 +56,14 @@ def derive_private_value(access_key_id: str, secret: str | bytes) -> int:
 
 
 def private_key(access_key_id: str, secret: str | bytes) -> "EllipticCurvePrivateKey":
-    """Returns the P-256 key of an access key as an object of `cryptography`."""
+    """Returns the P-256 key derived from an access key, as an object of `cryptography`."""
     from cryptography.hazmat.primitives.asymmetric import ec  # late: optional, and needed for keys in memory only
 
     return ec.derive_private_key(derive_private_value(access_key_id, secret), ec.SECP256R1())
 
 
 def sign_digest_with(key: "EllipticCurvePrivateKey") -> Callable[[bytes], bytes]:
-    """Returns a signing function for Sigv4aSigner, with a key in memory."""
+    """Returns the function `sign_digest` for a Sigv4aSigner, which signs with a key in memory."""
     from cryptography.hazmat.primitives.asymmetric import ec  # late: optional, and needed for keys in memory only
     from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
     from cryptography.hazmat.primitives.hashes import SHA256
@@ -134,11 +134,11 @@ class Sigv4aSigner(Signer):
         return "\n".join((ALGORITHM, stamp, self.scope(stamp, region, service), digest))
 
     def region_fields(self, region: str) -> list[tuple[str, str]]:
-        """Returns the X-Amz-Region-Set header or query field."""
+        """Returns X-Amz-Region-Set as a list of one (name, value), for the headers or the query."""
         return [("X-Amz-Region-Set", self._region_set or region)]
 
     def signature(self, text: str, _date: str, _region: str, _service: str) -> str:
-        """Returns the signature, DER in hex, of a string to sign."""
+        """Returns the signature of a string to sign, as DER in hex."""
         return self._sign_digest(sha256(text.encode("utf-8")).digest()).hex()
 
 

@@ -1,4 +1,4 @@
-"""Sockets with one deadline for all reads and writes of a step, and a limit on the bytes read."""
+"""Sockets with one deadline for several reads and writes, and a limit on the bytes read."""
 
 import errno
 import os
@@ -153,7 +153,7 @@ class _BoundedReader(RawIOBase):
 class BoundedSocket:
     """Sends and receives over a socket, with a deadline and a limit on the bytes read.
 
-    Raises OSError, TimeoutError and TooMuchData. The owner closes the socket.
+    Raises OSError, TimeoutError and TooMuchData. The caller closes the socket.
     """
 
     def __init__(self, sock: socket.socket, deadline: Deadline, limit: int) -> None:
@@ -167,7 +167,7 @@ class BoundedSocket:
         self._sock.sendall(data)
 
     def makefile(self) -> BufferedReader:
-        """Returns a file object for reading. The limit applies to each such object."""
+        """Returns a file object for reading. Each file object may read up to the limit."""
         return BufferedReader(_BoundedReader(self._sock, self._deadline, self._limit))
 
     def read_until(self, end: bytes) -> bytes:

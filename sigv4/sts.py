@@ -178,9 +178,9 @@ class GetSessionToken(_CredentialsOperation):
 class AssumeRole(_CredentialsOperation):
     """Gets temporary credentials for a role.
 
-    `policy` (JSON) and `policy_arns` limit the session. `tags` are session tags; a later role session inherits
-    those named in `transitive_tag_keys`. `provided_contexts` are pairs of provider ARN and signed assertion. A
-    session lasts at most 3600 seconds if a role assumes the role.
+    `policy` (JSON) and `policy_arns` limit the session. `tags` are session tags; the sessions that a role chain
+    starts from this session inherit the tags named in `transitive_tag_keys`. `provided_contexts` are pairs of
+    provider ARN and signed assertion. A session lasts at most 3600 seconds if a role assumes the role.
     """
 
     _arn = "AssumedRoleUser/Arn"

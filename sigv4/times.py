@@ -25,7 +25,7 @@ def timestamp(time: float) -> str:
 
 
 def http_date(time: float) -> str:
-    """Returns POSIX seconds as a Date header in botocore's form (RFC 5322 §3.3, zone -0000)."""
+    """Returns POSIX seconds as the value of a Date header, like botocore (RFC 5322 §3.3, zone -0000)."""
     t = gmtime(time)
     # strftime would use the locale's names of days and months.
     clock = f"{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02}"
@@ -69,7 +69,10 @@ def parse_rfc3339(text: str) -> int:
 
 
 def _rfc3339_fields(text: str) -> tuple[int, ...] | None:
-    """Returns the fields from year to second, and the zone's hours and minutes without sign; None if invalid."""
+    """Returns (year, month, day, hour, minute, second, zone hours, zone minutes); None if `text` is invalid.
+
+    The numbers of the zone have no sign.
+    """
     match = re.fullmatch(
         r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]{1,9})?"
         r"(?:[Zz]|[+-]([0-9]{2}):([0-9]{2}))",

@@ -112,9 +112,9 @@ def rds_token(signer: "Signer", host: str, port: int, user: str, region: str, ti
 
 
 def dsql_token(signer: "Signer", host: str, region: str, time: float, *, admin: bool = False) -> str:
-    """Returns the password for an Aurora DSQL cluster, valid for 15 minutes.
+    """Returns the password for an Aurora DSQL cluster, valid for 15 minutes from `time`.
 
-    The password is for the database user admin if `admin` is set, else for any other user.
+    The password is for the database user admin if `admin` is True, else for any other user.
     """
     check_database(host, None, "admin" if admin else "another", region)
     return _database_token(signer, host, f"Action=DbConnect{'Admin' if admin else ''}", region, "dsql", time)
@@ -135,7 +135,10 @@ def codecommit_region(host: str) -> str | None:
 
 
 def database_region(host: str) -> tuple[str, str] | None:
-    """Returns kind ("rds" or "dsql") and region in the name of a database host; None for other hosts."""
+    """Returns (kind, region) from the name of a database host; None for other hosts.
+
+    The kind is "rds" or "dsql".
+    """
     host = host.lower()
     if match := re.fullmatch(r".+\.dsql(?:-[a-z0-9]+)?\.([a-z0-9-]+)\.on\.aws", host):
         return "dsql", match[1]
@@ -147,7 +150,7 @@ def database_region(host: str) -> tuple[str, str] | None:
 
 
 def codecommit_password(signer: "Signer", url: str, region: str, time: float) -> tuple[str, str]:
-    """Returns git's user name and password for the CodeCommit repository at `url`, signed at `time`.
+    """Returns git's (user name, password) for the CodeCommit repository at `url`, signed at `time`.
 
     Source: aws codecommit credential-helper; its canonical request has method GIT, no body and no port.
     """
@@ -164,7 +167,10 @@ def codecommit_password(signer: "Signer", url: str, region: str, time: float) ->
 
 
 def ecr_request(endpoint: Endpoint, *, public: bool = False) -> Request:
-    """Returns the unsigned request for a registry password to the endpoint of "ecr" or "ecr-public"."""
+    """Returns the unsigned request for a registry password.
+
+    `endpoint` is the endpoint of the service "ecr", or of "ecr-public" if `public` is True.
+    """
     target = "SpencerFrontendService" if public else "AmazonEC2ContainerRegistry_V20150921"
     headers = (
         ("Content-Type", "application/x-amz-json-1.1"),
@@ -182,9 +188,9 @@ def registry_region(host: str) -> str | None:
 
 
 def ecr_login(body: bytes) -> tuple[str, str, str]:
-    """Returns user name, password and registry URL ("" for the public one) from a response to `ecr_request`.
+    """Returns (user name, password, registry URL) from a response to `ecr_request`.
 
-    Raises ResponseError if the body is not a response to `ecr_request`.
+    The URL is "" for the public registry. Raises ResponseError if the body is not a response to `ecr_request`.
     """
     import json  # late: tokens that are signatures need neither
     from base64 import b64decode
@@ -203,7 +209,7 @@ def ecr_login(body: bytes) -> tuple[str, str, str]:
 
 
 def check_signin(region: str, duration_seconds: int | None = None) -> None:
-    """Raises RequestError for an unknown console or an invalid duration of a console session.
+    """Raises RequestError if the console of a region is unknown, or the duration of a console session is invalid.
 
     The sign-in pages of some partitions are unknown.
     """

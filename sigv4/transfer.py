@@ -1,4 +1,4 @@
-"""An HTTP client that streams bodies of any size, and never has a whole body in memory."""
+"""An HTTP client that streams bodies of any size, and never holds a whole body in memory."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ _NO_LIMIT = 1 << 62  # bytes
 
 
 class _Idle(Deadline):
-    """A deadline that restarts for each wait."""
+    """A deadline that starts again for each wait."""
 
     __slots__ = ("_seconds",)
 

@@ -10,7 +10,7 @@ _MAX_ELEMENTS = 10_000
 
 
 class Document:
-    """The texts of an XML document by path of local names, such as "ErrorResponse/Error/Code"."""
+    """The texts of an XML document's elements, by path of local names, such as "ErrorResponse/Error/Code"."""
 
     __slots__ = ("_leaves", "_repeated", "root")
 

@@ -77,7 +77,10 @@ _screen = _Screen()
 
 
 def is_shown() -> bool:
-    """Returns whether progress can be shown: in the main thread, with stderr on a suitable terminal."""
+    """Returns whether this thread can show progress: the main thread can, if stderr is a terminal.
+
+    The terminal must be able to clear a line.
+    """
     return (
         sys.stderr is not None
         and not sys.stderr.closed
