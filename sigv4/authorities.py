@@ -38,7 +38,8 @@ class Authorities:
     def load(self, context: "ssl.SSLContext") -> None:
         """Adds the CA certificates to the TLS context.
 
-        Raises RequestError if the variable's file or directory has no CA certificate.
+        Raises RequestError if AWS_CA_BUNDLE or REQUESTS_CA_BUNDLE names a file or directory without CA
+        certificates.
         """
         if self.path is not None:
             # A shell does not expand ~ in a config file's value, so it is done here, as botocore's urllib3 does.
@@ -92,9 +93,9 @@ def _read_pipe(path: str) -> str:
 
 
 def _load_system(context: "ssl.SSLContext") -> bool:
-    """Loads the CAs of the system, or of SSL_CERT_FILE and SSL_CERT_DIR; returns False if there are none.
+    """Loads the CAs of the system, or of SSL_CERT_FILE and SSL_CERT_DIR; returns False if none is found.
 
-    Raises RequestError if SSL_CERT_FILE is a pipe, because OpenSSL would wait for it without limit.
+    Raises RequestError if SSL_CERT_FILE is a pipe, because OpenSSL would wait for the pipe without limit.
     """
     import ssl  # late: a run without TLS does not need it
 

@@ -195,7 +195,7 @@ class _SignerCredentials:
 
 
 def _use_signer_auths(request_signer: Any) -> None:
-    """Makes a client's request signer use this module's auth classes if its credentials are _SignerCredentials."""
+    """Makes a client's request signer use this module's auth classes for requests with _SignerCredentials."""
     original = request_signer.get_auth_instance
 
     def get_auth_instance(
@@ -218,7 +218,7 @@ def _use_signer_auths(request_signer: Any) -> None:
 
 
 def _prefer_symmetric(client: Any) -> None:
-    """Makes a client prefer SigV4 over SigV4A; with awscrt, botocore would use the first scheme on offer."""
+    """Makes a client prefer SigV4 over SigV4A; with awscrt, botocore would use the first scheme in the list."""
     resolver, config = client._ruleset_resolver, client.meta.config
     original = resolver.auth_schemes_to_signing_ctx
 

@@ -54,11 +54,12 @@ _NEVER_SIGNED = frozenset(
 class Rules:
     """The signing rules of a service.
 
-    If True, `normalize_path` resolves "." and ".." segments and repeated slashes in the path, and `encode_path`
-    percent-encodes the already encoded path again. `hash_header` adds and signs X-Amz-Content-SHA256.
-    `presign_unsigned` omits the body from the signatures of presigned URLs. `may_be_unsigned` allows unsigned
-    bodies over HTTPS, and `never_signed` omits all bodies from signatures. `sign_token` includes the session token
-    in signatures. `headers` is a function that returns additional header fields for a request.
+    If True, `normalize_path` resolves "." and ".." segments of the path and merges repeated slashes, and
+    `encode_path` percent-encodes the already encoded path again. `hash_header` adds and signs
+    X-Amz-Content-SHA256. `presign_unsigned` omits the body from the signatures of presigned URLs.
+    `may_be_unsigned` allows unsigned bodies over HTTPS, and `never_signed` omits all bodies from signatures.
+    `sign_token` includes the session token in signatures. `headers` is a function that returns additional header
+    fields for a request.
     """
 
     __slots__ = (
@@ -127,7 +128,7 @@ def rules_for(service: str) -> Rules:
 
 
 def _normalize(path: str) -> str:
-    """Resolves dot segments (RFC 3986 §5.2.4), and merges repeated slashes as AWS does."""
+    """Returns the path with dot segments resolved (RFC 3986 §5.2.4) and repeated slashes merged, as AWS does."""
     segments: list[str] = []
     for segment in path.split("/"):
         if segment == "..":
@@ -158,7 +159,7 @@ def _canonical_query(query: str) -> str:
 def _signed_values(request: Request) -> dict[str, list[str]]:
     """Returns a mapping from lower-case name to values, for the headers that the signature covers.
 
-    Whitespace around and within the values is reduced as for the canonical request.
+    Whitespace at both ends of a value is removed, and any other whitespace is replaced by one space.
     """
     values: dict[str, list[str]] = {}
     for name, value in request.headers:

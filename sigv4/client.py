@@ -1,4 +1,4 @@
-"""Clients of AWS services: sign, send, retry, read errors, and correct a wrong clock once."""
+"""Clients of AWS services, which sign, send and retry requests, read errors, and correct a wrong clock once."""
 
 import time
 from collections.abc import Callable
@@ -74,7 +74,7 @@ class AwsClient:
 
         Raises NetworkError; StsError if AWS responds with an error; ResponseError for a redirect, any other status
         below 400, or a compressed body. Errors of the signer's HMAC pass through. If the clock is wrong, the
-        signer's HMAC may be called for a second day.
+        signer may compute the HMAC of a second day.
         """
         attempt, corrected = 1, False
         while True:
@@ -150,7 +150,7 @@ class AwsClient:
 
 
 class StsClient(AwsClient):
-    """A client of STS at `endpoint`, with the arguments of AwsClient."""
+    """A client of STS at `endpoint`, with the same arguments as AwsClient."""
 
     def with_signer(self, signer: Signer) -> "StsClient":
         """Returns a copy of the client that signs with `signer`; keeps the endpoint and the clock correction."""

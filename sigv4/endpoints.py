@@ -111,8 +111,8 @@ def resolve_service(
 ) -> Endpoint:
     """Returns the endpoint of the service with the given name in the AWS CLI.
 
-    If a service has host names with an account or a bucket, the endpoint follows the general pattern instead.
-    Raises RequestError for an invalid name or setting, or if AWS has no such endpoint.
+    For a service whose host names contain an account or a bucket, the endpoint follows the general pattern
+    SERVICE.REGION.DOMAIN. Raises RequestError for an invalid name or setting, or if AWS has no such endpoint.
     """
     if name == "sts":
         return resolve(region, endpoint_url, environ, profile)

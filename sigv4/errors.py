@@ -1,4 +1,4 @@
-"""The errors of sigv4. The class shows which side is at fault; str() is always one line."""
+"""The errors of sigv4. The class shows whether the request, the network or AWS is at fault; str() is one line."""
 
 __all__ = ["NetworkError", "RequestError", "ResponseError", "SigV4Error", "StsError", "one_line"]
 
@@ -17,11 +17,11 @@ class SigV4Error(Exception):
 
 
 class RequestError(SigV4Error, ValueError):
-    """A value that AWS or HTTP does not allow. The request was neither signed nor sent."""
+    """A value that AWS or HTTP does not allow. The request was not signed or sent."""
 
 
 class NetworkError(SigV4Error):
-    """The request got no valid response: name resolution, connection, TLS, proxy, timeout or invalid HTTP.
+    """The request got no valid response, for example after a DNS, connection, TLS, proxy or HTTP error.
 
     `host` and `port` identify the peer. `retryable` is False if a retry cannot help, as for an invalid
     certificate.
@@ -38,15 +38,15 @@ class NetworkError(SigV4Error):
 
 
 class ResponseError(SigV4Error):
-    """The response is unusable: HTML, truncated XML, a missing value, too large, or a redirect."""
+    """The response cannot be used: HTML, truncated XML, a missing value, too large, or a redirect."""
 
 
 class StsError(SigV4Error):
     """AWS responded with an error.
 
-    `code`, `message` and `request_id` are from AWS's error document. Without an error document, the code is the
-    HTTP status. `hint` is the next step, or "". `retry_after` is the number of seconds that AWS asks to wait, or
-    None.
+    `code`, `message` and `request_id` are from AWS's error document; without such a document, `code` is the HTTP
+    status. `hint` is the next step for the user, or "". `retry_after` is the number of seconds that AWS asks to
+    wait, or None.
     """
 
     def __init__(self, code: str, message: str, request_id: str, http_status: int, hint: str = "") -> None:

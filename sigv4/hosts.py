@@ -1,7 +1,7 @@
 """Derives service and region of a signature from a host name.
 
 host_names.py has the hosts of AWS's endpoint data. This module has the hosts of single resources. For an unknown
-host, the result is None; nothing is guessed.
+host, service and region are None; they are never guessed.
 """
 
 import re

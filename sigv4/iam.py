@@ -56,7 +56,7 @@ class IamOperation(Operation[Result]):
 
 
 class CreateAccessKey(IamOperation[NewAccessKey]):
-    """Creates an additional access key for the user; AWS allows two. Never retry: each call creates a key."""
+    """Creates an additional access key for the user; AWS allows two. Do not retry: each call creates a key."""
 
     def result(self, document: Document) -> NewAccessKey:
         """Returns the new access key. Raises ResponseError."""

@@ -1,4 +1,4 @@
-"""Operations of AWS APIs: parameters with AWS's limits, the request, and the value of the response."""
+"""Operations of AWS APIs: parameters with AWS's limits, the request, and the result in the response."""
 
 import re
 from collections.abc import Iterable, Sequence

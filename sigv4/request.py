@@ -74,12 +74,10 @@ class FileBody:
 
 
 class Request:
-    """An immutable HTTP request. `headers` are pairs in order.
+    """An immutable HTTP request. `headers` are pairs of name and value, in order.
 
-    Header names can have any case, and can be repeated.
-
-    `url` is absolute (http or https), with path and query percent-encoded as they are sent. Raises RequestError
-    for values that HTTP does not allow (RFC 9110 §5, §9.1).
+    Header names can have any case, and can be repeated. `url` is absolute (http or https), with path and query
+    percent-encoded as they are sent. Raises RequestError for values that HTTP does not allow (RFC 9110 §5, §9.1).
     """
 
     __slots__ = ("body", "headers", "method", "url")

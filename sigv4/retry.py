@@ -103,7 +103,7 @@ class RetryPolicy:
             raise RequestError(f"invalid number of attempts {max_attempts}; use a whole number above 0")
 
     def retries(self, failure: NetworkError | StsError) -> bool:
-        """Returns whether to retry: after throttling, network errors and errors on AWS's side."""
+        """Returns whether to retry after `failure`: throttling, a network error, or an error on AWS's side."""
         if isinstance(failure, NetworkError):
             return failure.retryable
         if self.mode == "legacy":

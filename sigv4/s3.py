@@ -33,7 +33,7 @@ _ALIAS = re.compile(r"[a-z0-9-]*([a-z0-9-])([a-z0-9-]{17})[a-z0-9-]{25}--op-s3")
 
 
 class Bucket:
-    """The endpoint of a bucket: `url` without trailing slash, `region` and `service` of signatures.
+    """The endpoint of a bucket: `url` without trailing slash, and `region` and `service` for signatures.
 
     `multi_region` is True if the endpoint accepts only SigV4A, for all regions. `directory` is True for a
     directory bucket, which uses sessions.
@@ -177,7 +177,7 @@ def arn_region(bucket: str) -> str | None:
 def locate(bucket: str, region: str, settings: S3Settings) -> Bucket:
     """Returns the endpoint of a bucket for a client in `region`.
 
-    The bucket is given by name, alias or ARN. Raises RequestError.
+    `bucket` is a bucket name, an access point's alias, or an ARN. Raises RequestError.
     """
     if not re.fullmatch(r"(?!-)[a-zA-Z0-9-]{1,63}(?<!-)", region):
         raise RequestError(f"{region!r} is not a valid region name; use e.g. eu-central-1")

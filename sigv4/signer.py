@@ -100,10 +100,10 @@ class Signer:
         self._day_key(date)
 
     def signing_time(self, now: float) -> float:
-        """Returns the time to sign with at `now` (POSIX seconds): `now`, or the last second of the previous day.
+        """Returns the signing time of a request that is sent at `now` (POSIX seconds); usually `now`.
 
-        Just after midnight UTC, a signer has only the key of the previous day. AWS accepts signatures that are a
-        few minutes old.
+        Just after midnight UTC, a signer may have only the key of the previous day. The result is then the last
+        second of that day, since AWS accepts signatures that are a few minutes old.
         """
         if timestamp(now)[:8] in self._day_keys or now < _DAY_GRACE:
             return now
@@ -122,11 +122,11 @@ class Signer:
         sign_token: bool | None = None,
         rules: Rules | None = None,
     ) -> Request:
-        """Returns a copy of `request` with the signature of `time` (POSIX seconds) in its Authorization header.
+        """Returns a copy of `request`, signed at `time` (POSIX seconds), with an Authorization header.
 
-        With `unsigned_payload`, the signature does not cover the body. With `sign_token=False`, it does not cover
-        the session token (None: the service's rules decide). `rules` replaces the service's rules. Raises
-        RequestError for invalid values.
+        With `unsigned_payload`, the signature does not cover the body. With `sign_token=False`, the signature does
+        not cover the session token; None means that the service's rules decide. `rules` replaces the service's
+        rules. Raises RequestError for invalid values.
         """
         rules = rules or rules_for(service)
         sign_token = rules.sign_token if sign_token is None else sign_token
@@ -153,9 +153,9 @@ class Signer:
         unsigned_payload: bool = False,
         sign_token: bool = True,
     ) -> Request:
-        """Returns the request with all headers that the signature covers: the first step of `sign`.
+        """Returns the request with all headers that the signature covers, as the first step of `sign`.
 
-        An existing Date header is set to `time`; without one, X-Amz-Date is added.
+        An existing Date header is set to `time` (POSIX seconds); otherwise, X-Amz-Date is added.
         """
         pairs: list[tuple[str, str]] = []
         drop = ["Authorization", "X-Amz-Date"]

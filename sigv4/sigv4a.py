@@ -36,7 +36,7 @@ _MAX_COUNT = 254
 
 
 def derive_private_value(access_key_id: str, secret: str | bytes) -> int:
-    """Returns the private value of an access key's P-256 key, which is as secret as `secret`.
+    """Returns the private value of the P-256 key that belongs to an access key; keep it as secret as `secret`.
 
     `secret` is the secret access key without any prefix. Raises RequestError for an invalid access key id.
     """
@@ -94,8 +94,8 @@ class Sigv4aSigner(Signer):
 
     `sign_digest(digest)` returns the ECDSA P-256 signature, in DER, of a SHA-256 digest (32 bytes) with the key of
     `derive_private_value`. It is called once per signature; its errors pass through. The argument `region` of the
-    methods is a set: names separated by commas, with "*" as wildcard, such as "us-*,eu-west-1". If `region_set` is
-    given, it replaces `region` in every signature.
+    methods is a set of regions: names separated by commas, with "*" as wildcard, such as "us-*,eu-west-1". If
+    `region_set` is given, it replaces `region` in every signature.
     """
 
     algorithm = ALGORITHM

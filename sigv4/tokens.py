@@ -1,7 +1,7 @@
 """Tokens and passwords for EKS, RDS, DSQL, CodeCommit, ECR and the console.
 
-The first four are signatures. For ECR and the console, one function returns the request and a second one reads the
-response.
+The tokens for EKS, RDS, DSQL and CodeCommit are signatures. For ECR and the console, one function returns the
+request and a second one reads the response.
 """
 
 import re

@@ -35,9 +35,8 @@ class _Idle(Deadline):
 class Transfer(HttpClient):
     """An HttpClient that streams bodies; `timeout` limits each wait for data, not the whole transfer.
 
-    `receive` is called once, with the response's head (a Response without a body). It returns a function that is
-    called with each block of the body. Errors of both functions pass through. The Response that `send` returns has
-    no body.
+    `receive` is called once, with a Response that has no body. `receive` returns a function that is called with
+    each block of the body. Errors of both functions pass through. The Response that `send` returns has no body.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Options of the verbs that sign requests: the signing key, and values derived from its settings."""
+"""Options of the verbs that sign requests, and functions that derive the region and the key from them."""
 
 import argparse
 import os
@@ -35,20 +35,23 @@ _PATIENCE = 30.0
 
 
 class UseSettings(CredentialSettings):
-    """The options of `add_use_options`, except --format. `given` names the options on the command line."""
+    """The values of the options that `add_use_options` adds, except --format.
+
+    `given` names the options that are on the command line.
+    """
 
     given: frozenset[str]
 
 
 class Sigv4aUseSettings:
-    """The options of `add_sigv4a_use_options`."""
+    """The values of the options that `add_sigv4a_use_options` adds."""
 
     sigv4a: str | None
     region_set: str | None
 
 
 class RequestSettings(Sigv4aUseSettings):
-    """The options of `add_request_options`."""
+    """The values of the options that `add_request_options` adds."""
 
     url: str
     request: str | None
@@ -58,7 +61,7 @@ class RequestSettings(Sigv4aUseSettings):
 
 
 class BodySettings:
-    """The options of `add_body_options`."""
+    """The values of the options that `add_body_options` adds."""
 
     data: list[str] | None
     upload_file: str | None

@@ -43,7 +43,7 @@ class SigningScope(NamedTuple):
 
     @property
     def regions(self) -> str:
-        """The region or the set of regions of the signature."""
+        """The region of a SigV4 signature, or the set of regions of a SigV4A signature."""
         return self.region if self.region_set is None else self.region_set
 
 

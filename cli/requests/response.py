@@ -105,7 +105,10 @@ class Output:
                 os.replace(self._temporary, self._path)
 
     def code(self) -> str:
-        """Returns AWS's error code from a response that was not written, or "". The rest may contain tokens."""
+        """Returns AWS's error code from a response that was not written, or "".
+
+        The rest of the response may contain tokens.
+        """
         found = re.search(
             rb'<Code>([A-Za-z.]{1,80})</Code>|"__type":\s*"(?:[^"#]*#)?([A-Za-z]{1,80})"', self._kept
         )

@@ -30,7 +30,7 @@ _ALLOWED = ("GET", "HEAD", "PUT")
 
 
 class Service(NamedTuple):
-    """What the server serves: credentials and, with `imds`, EC2's metadata to every client.
+    """The offer of the credential server: credentials and, with `imds`, EC2's metadata to every client.
 
     `region` is the region that the metadata service reports; None if unknown. Without `token`, /credentials does
     not exist. With `process`, /process returns a credential_process document to trusted clients.

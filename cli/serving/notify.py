@@ -57,5 +57,8 @@ class Notifier:
             sock.sendto("\n".join(lines).encode(), self._address)
 
     def reloading(self) -> None:
-        """Tells systemd that a reload begins; a later READY=1 ends it. Type=notify-reload needs the time stamp."""
+        """Tells systemd that a reload begins, with the time stamp that Type=notify-reload needs.
+
+        The reload ends with the next READY=1.
+        """
         self.send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")

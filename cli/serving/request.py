@@ -1,4 +1,4 @@
-"""Parses a request's head strictly (RFC 9112): requests that parsers could read differently are refused."""
+"""Parses a request's head strictly (RFC 9112), and refuses requests that parsers could interpret differently."""
 
 import re
 from typing import NamedTuple
@@ -36,7 +36,7 @@ class RefusedError(Exception):
 
 
 def is_whole(data: bytes) -> bool:
-    """Returns True if the request head is complete, or if it is already invalid."""
+    """Returns True if the request head in `data` is complete, or if it is already invalid."""
     return b"\r\n\r\n" in data or len(data) > LONGEST_HEAD or _BARE.search(data) is not None
 
 

@@ -1,4 +1,4 @@
-"""Refuses requests of web pages and proxies, which their header fields reveal; accepts local programs."""
+"""Refuses requests from web pages and proxies, which are recognized by their header fields."""
 
 import ipaddress
 import re
@@ -37,8 +37,8 @@ def check_sender(fields: Mapping[str, str]) -> None:
 def check_host(host: str | None, port: int | None) -> None:
     """Raises RefusedError unless the Host header `host` names a loopback address or localhost.
 
-    If `host` contains a port, it must be `port`, unless `port` is None. The check prevents DNS rebinding: if the
-    name of a web page resolves to this machine, the browser sends that name as the Host.
+    A port in `host` must equal `port`, unless `port` is None. The check prevents DNS rebinding: if the name of a
+    web page resolves to this machine, the browser sends that name as the Host.
     """
     found = _HOST.fullmatch((host or "").lower())
     if found is None or not _is_loopback(found[1]) or (port and found[2] and int(found[2]) != port):

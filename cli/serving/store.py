@@ -84,7 +84,10 @@ class Store:
         return self._due if self._clock() > self._set_at - _CLOCK_STEP else 0.0
 
     def get(self) -> "Credentials":
-        """Returns valid credentials; waits for a fetch only if none are valid. Raises UnavailableError."""
+        """Returns valid credentials; waits for a fetch if the stored credentials have expired or are missing.
+
+        Raises UnavailableError.
+        """
         if found := self._good():
             return found
         with self._changed:
@@ -132,7 +135,7 @@ class Store:
         self._finish(_Held(found, now, end), due)
 
     def wake(self) -> None:
-        """Ends the wait in `rest`. A signal handler may call this."""
+        """Ends the wait of `rest`. A signal handler or another thread may call this method."""
         self._calls.put(None)
 
     def rest(self, seconds: float) -> None:

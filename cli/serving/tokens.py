@@ -1,4 +1,4 @@
-"""The authorization tokens of clients: one in the token file, and those that the metadata service issues."""
+"""The authorization tokens of clients: the token in the token file, and tokens of the metadata service."""
 
 import hmac
 import os

@@ -1,4 +1,4 @@
-"""Colors in output by one rule for all verbs, and printing of explanations in colors.
+"""Decides by one rule for all verbs whether output has colors, and prints explanations in colors.
 
 `--color always` and `never` decide. With `--color auto`, NO_COLOR (no-color.org) switches colors off, and
 FORCE_COLOR (force-color.org) switches them on; without both variables, output on a terminal has colors. Colors
@@ -25,7 +25,7 @@ __all__ = ["ColorSettings", "add_color_option", "printer"]
 
 
 class ColorSettings:
-    """The option of verbs that print in colors."""
+    """The value of --color, for verbs that print in colors."""
 
     color: str
 

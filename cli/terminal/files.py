@@ -57,7 +57,7 @@ def read_key_file(path: str) -> "KeyFile":
 
 
 def read_stdin(limit: int) -> str:
-    """Reads up to `limit` bytes from standard input, as text. Raises UsageError if it is closed."""
+    """Reads up to `limit` bytes from standard input, as text. Raises UsageError if standard input is closed."""
     if sys.stdin is None:  # None if the parent process closed it
         raise UsageError("cannot read the request: standard input is closed; redirect it from a file or program")
     return sys.stdin.buffer.read(limit).decode("utf-8", "replace")
@@ -69,7 +69,10 @@ def temporary_beside(path: str) -> str:
 
 
 def remove_drafts(path: str) -> None:
-    """Removes temporary files that killed runs left beside `path`, since they may contain a removed secret."""
+    """Removes temporary files that killed runs left beside `path`.
+
+    The files may contain a secret that the user has removed.
+    """
     directory, name = os.path.split(path)
     draft = re.compile(rf"{re.escape(name)}\.[0-9a-f]+\.tmp")
     with contextlib.suppress(OSError), os.scandir(directory or ".") as entries:

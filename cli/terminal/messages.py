@@ -1,4 +1,4 @@
-"""Error messages: one line on stderr, and an exit code for each kind."""
+"""Error messages: one line on stderr, and an exit code for each kind of error."""
 
 import contextlib
 import os
@@ -48,7 +48,7 @@ class UsageError(Exception):
 
 
 class Interrupted(BaseException):
-    """A signal that ends the program. A BaseException, so that handlers of errors do not catch the signal."""
+    """A signal that ends the program. As a BaseException, it is not caught by handlers of errors."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)

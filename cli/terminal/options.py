@@ -43,7 +43,7 @@ _FALSE = ("0", "f", "F", "false", "FALSE", "False")
 
 
 class TpmSettings:
-    """The options of `add_tpm_options`: the path of the TPM, and the timeout of each wait for it in seconds."""
+    """The values of the options that `add_tpm_options` adds; `timeout` is in seconds, for each wait."""
 
     tpm_path: str | None
     timeout: float
@@ -213,7 +213,7 @@ class Program(argparse._StoreAction):
 class Formatter(argparse.RawDescriptionHelpFormatter):
     """A formatter of --help that wraps paragraphs and keeps indented lines.
 
-    It computes the width itself: argparse would import shutil, zlib, bz2 and lzma.
+    It computes the terminal's width itself: argparse would import shutil, zlib, bz2 and lzma.
     """
 
     def __init__(self, prog: str) -> None:
@@ -303,7 +303,7 @@ def add_tpm_options(parser: argparse._ActionsContainer, patience: str = "2s") ->
 
 
 def filled(text: str) -> str:
-    """Returns the text unchanged. Raises ArgumentTypeError if it is empty, as from an unset shell variable."""
+    """Returns the text unchanged. Raises ArgumentTypeError for an empty text, such as an unset shell variable."""
     if not text.strip():
         raise argparse.ArgumentTypeError("the value is empty; give a value, or remove the option")
     return text
@@ -337,7 +337,7 @@ def pcrs_from(text: str) -> "tuple[TPMS_PCR_SELECTION, ...]":
 
 
 def password_file(path: str) -> bytes:
-    """Returns the password in a file. Raises UsageError, also for an empty password."""
+    """Returns the password in a file. Raises UsageError if the file cannot be read or the password is empty."""
     if not path:
         raise UsageError("the name of the password file is empty; give a name, or remove the option")
     found = secret_file(path)

@@ -126,7 +126,7 @@ def _nv_index(tpm: "Tpm", handle: int) -> Row:
 
 
 def describe_public(public: "TPMT_PUBLIC") -> str:
-    """Describes the key with a public area in a few words, such as `HMAC key, SHA256`."""
+    """Returns a short description of an object from its public area, such as `HMAC key, SHA256`."""
     parameters, attributes = public.parameters, public.object_attributes
     if isinstance(parameters, TPMS_KEYEDHASH_PARMS):
         scheme = parameters.scheme

@@ -11,7 +11,7 @@ VARIABLES = {"key": "TPM_KEY_AUTH", "parent": "TPM_PARENT_AUTH", "owner": "TPM_O
 
 
 class OwnerSettings:
-    """The options of `add_auth_options(parser, "owner", ...)`."""
+    """The values of the options that `add_auth_options(parser, "owner", ...)` adds."""
 
     owner_auth: str | None
     owner_auth_file: str | None
@@ -19,7 +19,7 @@ class OwnerSettings:
 
 
 class ParentSettings:
-    """The options of `add_auth_options(parser, "parent", ...)`."""
+    """The values of the options that `add_auth_options(parser, "parent", ...)` adds."""
 
     parent_auth: str | None
     parent_auth_file: str | None
@@ -27,7 +27,7 @@ class ParentSettings:
 
 
 class KeySettings:
-    """The options of `add_auth_options(parser, "key", ...)`."""
+    """The values of the options that `add_auth_options(parser, "key", ...)` adds."""
 
     key_auth: str | None
     key_auth_file: str | None
@@ -35,7 +35,10 @@ class KeySettings:
 
 
 def add_auth_options(parser: "argparse.ArgumentParser", whose: str, what: str) -> None:
-    """Adds --WHOSE-auth-file, --WHOSE-auth-prompt and --WHOSE-auth, which exclude each other."""
+    """Adds --WHOSE-auth-file, --WHOSE-auth-prompt and --WHOSE-auth, which exclude each other.
+
+    `whose` is "key", "parent" or "owner". `what` describes the password in the help texts.
+    """
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         f"--{whose}-auth-file",

@@ -34,7 +34,7 @@ def key_auth(args: KeySettings) -> Secret:
 
 
 def new_key_auth(args: KeySettings) -> Secret:
-    """Returns the password for a new key; a prompt asks twice.
+    """Returns the password for a new key; a prompt asks for the password twice.
 
     Raises UsageError for a password that no TPM accepts.
     """

@@ -1,4 +1,4 @@
-"""Reads a public area to pin from a file."""
+"""Reads from a file the public area of a key to pin."""
 
 from tpmwire.channel import WELL_KNOWN
 from tpmwire.crypto.formulas import name_of

@@ -1,4 +1,4 @@
-"""--verbose: prints a line for each TPM command with its purpose, but without its content."""
+"""Prints a line for each TPM command under --verbose, with the command's purpose but without its content."""
 
 from tpmwire.errors import TpmError
 from tpmwire.tpm import Observed

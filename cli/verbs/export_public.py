@@ -69,7 +69,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: Settings) -> int:
-    """Creates the key, reads its certificate, and prints one line of JSON."""
+    """Reads or creates the key, adds the certificate of an EK, and writes one line of JSON."""
     place = PARENTS[args.key]
     auth, parent, certificate = parent_auth(args), place.parent, None
     if not auth and place.hierarchy == TPM_RH.OWNER:
@@ -107,7 +107,7 @@ def _kind(asked: str, public: "TPMT_PUBLIC") -> str:
 
 
 def _endorsement_key(tpm: "Tpm", handle: int, auth: "Secret") -> "tuple[TPMT_PUBLIC, str | None]":
-    """Creates the EK of the profile with persistent handle `handle`; returns (public area, certificate).
+    """Creates the EK whose standard persistent handle is `handle`; returns (public area, certificate).
 
     The certificate is PEM, or None if the TPM has none. `auth` is the endorsement password.
     """

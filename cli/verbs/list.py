@@ -91,7 +91,10 @@ def _find_uses(path: str) -> list[ProfileUse]:
 
 
 def _profiles_of(row: Row, uses: list[ProfileUse]) -> list[str]:
-    """Returns the names of the profiles that use the handle in `row`, and whose --key-name fits."""
+    """Returns the names of the profiles that use the handle in `row`.
+
+    Profiles whose --key-name is another Name are omitted.
+    """
     return [
         use.profile
         for use in uses

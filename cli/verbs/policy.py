@@ -149,7 +149,7 @@ def _show(path: str) -> int:
 
 
 def _show_json(path: str) -> int:
-    """Prints the policies of a key file as JSON, each with its digest or the error in it."""
+    """Prints the policies of a key file as JSON, each with its digest or an error message."""
     file = _read(path)
     rows: list[dict[str, Any]] = []
     for label, policy in alternatives_of(file):

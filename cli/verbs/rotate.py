@@ -190,7 +190,10 @@ def _check(args: Settings, state: State | None) -> None:
 
 
 def _recover(args: Settings, state: State, owner: Secret) -> None:
-    """Completes or undoes the step in which an earlier run was interrupted."""
+    """Completes or undoes the step in which an earlier run was interrupted.
+
+    With --discard, deletes the new key. Raises UsageError if --discard does not name the unused new key.
+    """
     if state.stage == "begun":
         _find_orphan(args, state)
     elif state.stage == "made":

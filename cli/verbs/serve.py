@@ -240,7 +240,7 @@ def _has_terminal() -> bool:
 
 @contextlib.contextmanager
 def _failures_told(outlook: Callable[[], str]) -> Iterator[None]:
-    """Logs an error of the block, followed by the text of `outlook`, and suppresses the error.
+    """Logs an error of the block, followed by the text that `outlook` returns, and suppresses the error.
 
     Only errors that may be temporary are suppressed.
     """

@@ -199,7 +199,7 @@ def _enrolments(keys: dict[str, Plaintext], tpm: TpmFacts) -> list[VerbCommand]:
 
 
 def _imports(tpm: TpmFacts) -> list[VerbCommand]:
-    """Asks for a new access key id; returns the command that imports the key in a list, or [] without an id."""
+    """Asks for a new access key id; returns a list with the command that imports the key, or [] without an id."""
     print("\nNo profile has a plaintext key. To import a new access key, create one in IAM first.", flush=True)
     key_id = ask_line("Access key ID (empty: none)")
     if not key_id:

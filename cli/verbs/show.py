@@ -144,7 +144,10 @@ def _policy_lines(label: str, file: "KeyFile", steps: "tuple[Step, ...] | None",
 
 
 def _parse_steps(steps: "tuple[Step, ...]", file: "KeyFile") -> "list[Statement | PolicyError]":
-    """Parses the commands of a policy into statements. An invalid command results in its PolicyError."""
+    """Parses the commands of a policy into statements.
+
+    For an unsupported command, the list contains a PolicyError.
+    """
     found: list[Statement | PolicyError] = []
     try:
         (whole,) = Policy.ways(steps, file.public)

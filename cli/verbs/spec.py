@@ -84,9 +84,9 @@ def _list_tables(groups: dict[str, list[str]]) -> str:
 
 
 def _find_table(word: str) -> tuple[str, str | None]:
-    """Returns (name of the table that an argument names, name of the constant that it names or None).
+    """Returns (table, constant) for an argument: the name of a table, and of a constant in the table or None.
 
-    For example, TPM_RC_AUTH_FAIL names a constant in the table TPM_RC. Raises UsageError for an unknown name.
+    For example, TPM_RC_AUTH_FAIL is a constant in the table TPM_RC. Raises UsageError for an unknown name.
     """
     tables = {name.lower(): name for name in declarations()}
     # TPM2_MAC has the same code as TPM2_HMAC, and so the same table.
