@@ -96,7 +96,7 @@ def _start_connecting(address: _Address) -> socket.socket:
 
 
 def _interleave(addresses: Sequence[_Address]) -> list[_Address]:
-    """Alternates the address families, so that an unreachable family causes only one delay."""
+    """Returns the addresses with alternating families, so that an unreachable family causes only one delay."""
     first = [one for one in addresses if one[0] == addresses[0][0]]
     other = [one for one in addresses if one[0] != addresses[0][0]]
     alternating = [one for pair in zip(first, other, strict=False) for one in pair]

@@ -1,4 +1,4 @@
-"""Operations of STS: parameters with AWS's limits, and the values of responses.
+"""Operations of STS: parameters with AWS's limits, and the results in responses.
 
 Source: the STS API reference, version 2011-06-15 (botocore data/sts/2011-06-15/service-2.json).
 """
@@ -58,7 +58,7 @@ class CallerIdentity:
 
 
 class WebIdentityToken:
-    """A JWT that identifies the caller to services outside AWS. The repr hides it.
+    """A JWT that identifies the caller to services outside AWS. The repr hides the JWT.
 
     `expiration` is RFC 3339 text.
     """
@@ -147,9 +147,10 @@ def _members(
     least: int,
     most: int | None,
 ) -> ListParameter:
-    """Returns the list parameter `name` for some values; None if `values` is None.
+    """Returns the list parameter `name` with a member for each of `values`; it is not sent if `values` is None.
 
-    `fields` returns the form fields of one member, given the member's name and value.
+    `fields` returns the form fields of one member from the member's name and value. `least` and `most` limit the
+    number of members.
     """
     if values is None:
         return ListParameter(name, None, least, most)
@@ -308,7 +309,7 @@ class GetDelegatedAccessToken(_CredentialsOperation):
 
 
 class GetWebIdentityToken(StsOperation[WebIdentityToken]):
-    """Gets a JWT that identifies the caller to services outside AWS, which trust the account's issuer.
+    """Gets a JWT that identifies the caller to services outside AWS. These services trust the account's issuer.
 
     `audience` lists the recipients, `scope` OAuth scope tokens separated by spaces. `signing_algorithm` is RS256
     or ES384, `subject_mode` is AWSIdentity or OriginIdentity.

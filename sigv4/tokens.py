@@ -61,10 +61,10 @@ def check_cluster(cluster: str) -> None:
 
 
 def eks_token(signer: "Signer", endpoint: Endpoint, cluster: str, time: float) -> str:
-    """Returns the bearer token for an EKS cluster, which is a presigned GetCallerIdentity.
+    """Returns the bearer token for an EKS cluster: a presigned URL of GetCallerIdentity, encoded for EKS.
 
-    `cluster` is the name, or on Outposts the id. `endpoint` is the STS endpoint in the cluster's region. The token
-    is valid for 15 minutes from `time` (POSIX seconds). Source: aws eks get-token.
+    `cluster` is the cluster's name, or its id on Outposts. `endpoint` is the STS endpoint in the cluster's region.
+    The token is valid for 15 minutes from `time` (POSIX seconds). Source: aws eks get-token.
     """
     check_cluster(cluster)
     from base64 import urlsafe_b64encode  # late: the other tokens do not need it
@@ -78,8 +78,8 @@ def eks_token(signer: "Signer", endpoint: Endpoint, cluster: str, time: float) -
 def eks_exec_credential(token: str, time: float, api_version: str | None = None) -> dict[str, object]:
     """Returns the ExecCredential object that kubectl expects from a credential plugin, with a token.
 
-    `time` is the time of the token. `api_version` is the apiVersion in $KUBERNETES_EXEC_INFO. Source:
-    client.authentication.k8s.io.
+    `time` is the `time` argument of `eks_token` for this token. `api_version` is the apiVersion in
+    $KUBERNETES_EXEC_INFO. Source: client.authentication.k8s.io.
     """
     return {
         "kind": "ExecCredential",
@@ -221,11 +221,11 @@ def check_signin(region: str, duration_seconds: int | None = None) -> None:
 
 
 def signin_token_request(credentials: "Credentials", region: str, duration_seconds: int | None = None) -> Request:
-    """Returns the request for a console sign-in token. Its URL contains the credentials.
+    """Returns the request for a console sign-in token. The request's URL contains the credentials.
 
-    Send the request unsigned. `credentials` must come from AssumeRole or GetFederationToken. `duration_seconds` of
-    the console session (900 to 43200) is allowed for AssumeRole only, and not if a role assumed the role. Raises
-    RequestError.
+    Send the request unsigned. `credentials` must come from AssumeRole or GetFederationToken. `duration_seconds` is
+    the duration of the console session (900 to 43200). AWS allows a duration only for AssumeRole by a user, not by
+    a role. Raises RequestError.
     """
     check_signin(region, duration_seconds)
     import json  # late: tokens that are signatures do not need it
@@ -272,7 +272,8 @@ def console_url(token: str, region: str, destination: str | None = None, issuer:
 def console_page(region: str, page: str | None = None) -> str:
     """Returns the URL of a console page in a region: a service's page, such as s3, or by default the home page.
 
-    A `page` that is a URL is returned unchanged. Raises RequestError.
+    A URL as `page` is returned unchanged. Raises RequestError if `page` is invalid or the region's console is
+    unknown.
     """
     if page is not None and page.startswith("https://"):
         return split_url(page).geturl()

@@ -99,7 +99,7 @@ class Transfer(HttpClient):
 
     @contextmanager
     def _convert_errors(self, host: str, port: int) -> Iterator[None]:
-        """Converts exceptions of the lower layers to errors of sigv4."""
+        """Converts exceptions of sockets, TLS and HTTP parsing in the block to errors of sigv4."""
         try:
             yield
         except (OSError, HttpMessageError) as error:

@@ -1,4 +1,4 @@
-"""Parses XML responses from AWS, with limits on their size, into mappings from paths to the texts of leaves."""
+"""Parses XML responses from AWS into mappings from path to text, with limits on their size."""
 
 from .errors import ResponseError
 
