@@ -76,7 +76,7 @@ def random_bytes(count: int) -> bytes:
 
 
 def trimmed(auth: bytes) -> bytes:
-    """Returns an authValue without trailing zeros, the form for key derivation (Part 1, §19.6.4.3)."""
+    """Returns an authValue without its trailing zeros, as key derivation requires (Part 1, §19.6.4.3)."""
     return auth.rstrip(b"\0")
 
 
@@ -93,7 +93,10 @@ def nv_name_of(public: "TPMS_NV_PUBLIC") -> bytes:
 
 
 def handle_name(handle: int) -> bytes | None:
-    """Returns the Name of an entity that has no public area: its handle. None for other entities (Part 1, §16)."""
+    """Returns a handle as bytes: the Name of an entity that has no public area (Part 1, §16).
+
+    Returns None for the handle of an entity that has a public area.
+    """
     kind = handle >> 24
     if kind in (TPM_HT.PCR, TPM_HT.HMAC_SESSION, TPM_HT.POLICY_SESSION, TPM_HT.PERMANENT):
         return handle.to_bytes(4, "big")
@@ -111,7 +114,10 @@ def rp_hash(alg: int, code: int, parameters: bytes) -> bytes:
 
 
 def kdfa(alg: int, key: bytes, label: bytes, context_u: bytes, context_v: bytes, bits: int) -> bytes:
-    """Derives a key in counter mode, SP800-108 (Part 1, §11.4.10.2); `label` has no trailing zero."""
+    """Derives a key of `bits` bits in counter mode, SP800-108 (Part 1, §11.4.10.2).
+
+    `label` has no trailing zero.
+    """
     size = (bits + 7) // 8
     fixed = label + b"\0" + context_u + context_v + bits.to_bytes(4, "big")
     blocks, have, counter = [], 0, 0
@@ -123,7 +129,10 @@ def kdfa(alg: int, key: bytes, label: bytes, context_u: bytes, context_v: bytes,
 
 
 def kdfe(alg: int, z: bytes, label: bytes, party_u: bytes, party_v: bytes, bits: int) -> bytes:
-    """Derives a key from an ECDH secret, SP800-56A (Part 1, §11.4.10.3); `label` has no trailing zero."""
+    """Derives a key of `bits` bits from an ECDH secret `z`, SP800-56A (Part 1, §11.4.10.3).
+
+    `label` has no trailing zero.
+    """
     size = (bits + 7) // 8
     blocks, have, counter = [], 0, 0
     while have < size:
@@ -134,7 +143,7 @@ def kdfe(alg: int, z: bytes, label: bytes, party_u: bytes, party_v: bytes, bits:
 
 
 def _mask_bits(value: bytes, bits: int) -> bytes:
-    """Returns a number of `bits` bits as bytes, with the unused high bits of the first byte cleared."""
+    """Returns `value` as a number of `bits` bits, with the unused high bits of its first byte cleared."""
     return bytes([value[0] & (0xFF >> -bits % 8)]) + value[1:] if bits % 8 else value
 
 

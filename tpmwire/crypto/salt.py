@@ -26,7 +26,7 @@ def seal_secret(public: TPMT_PUBLIC, label: bytes = b"SECRET") -> tuple[Secret, 
 
     `label`, without its final zero, is SECRET for a session, DUPLICATE for a duplicate or an import. The secret
     has the size of the key's nameAlg digest. Raises EncodeError for a key that cannot decrypt a secret. Raises
-    SessionError for a weak key, such as an attacker who impersonates the TPM would choose.
+    SessionError for a weak key, which an attacker who impersonates the TPM could have chosen.
     """
     if not public.object_attributes & TPMA_OBJECT.DECRYPT:
         raise EncodeError("the key for the salt is not a decryption key; use a storage or endorsement key")
@@ -85,11 +85,11 @@ def _for_ecc(
 
 
 def agree(curve_id: TPM_ECC, static: Point) -> tuple[Point, bytes]:
-    """Returns an ephemeral point, and the padded x coordinate of its shared secret with `static`.
+    """Returns an ephemeral ECDH public key, and the secret that it shares with the public key `static`.
 
-    Importing `cryptography` costs a process 10 ms and more; the exchange in Python costs 4 ms on P-256, 8 ms on
-    P-384, 17 ms on P-521. If `cryptography` is already loaded, its exchange is faster and runs in constant
-    time.
+    The secret is the x coordinate of the shared point, padded to the size of the curve. Importing `cryptography`
+    costs a process 10 ms and more; the exchange in Python costs 4 ms on P-256, 8 ms on P-384, 17 ms on P-521. If
+    `cryptography` is already loaded, its exchange is faster and runs in constant time.
     """
     if curve_id == TPM_ECC.NIST_P521 or "cryptography.hazmat" in sys.modules:
         try:

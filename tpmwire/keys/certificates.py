@@ -100,7 +100,10 @@ class Name(NamedTuple):
 
 
 class Certificate:
-    """A certificate that OpenSSL can read. Raises UnusableCertificateError; `where` is for its message."""
+    """A certificate that OpenSSL has parsed.
+
+    Raises UnusableCertificateError if OpenSSL cannot parse `der`. `where` names the certificate in error messages.
+    """
 
     def __init__(self, der: bytes, where: str = "") -> None:
         self.der = der
@@ -112,7 +115,7 @@ class Certificate:
 
     @classmethod
     def of(cls, x509: crypto.X509) -> Self:
-        """Returns the Certificate for a certificate that OpenSSL has already read."""
+        """Returns a Certificate for a certificate that OpenSSL has already parsed."""
         made = cls.__new__(cls)
         made.where, made.x509 = "", x509
         return made
@@ -179,7 +182,7 @@ class Certificate:
         return None
 
     def read(self) -> None:
-        """Raises UnusableCertificateError if the fields that a chain needs cannot be read."""
+        """Raises UnusableCertificateError if a field that the verification of a chain needs cannot be read."""
         assert self.subject
         assert self.issuer
 
@@ -223,7 +226,7 @@ def _trust(ders: list[bytes]) -> Trust:
 def load_certificates(data: bytes, where: str) -> Bundle:
     """Returns the readable certificates of a PEM file, or of a file with DER certificates one after the other.
 
-    Raises UnusableCertificateError if there are none.
+    `where` names the file in error messages. Raises UnusableCertificateError if no certificate can be read.
     """
     found = _readable(_blocks(data), where)
     if not found.certificates:
@@ -236,7 +239,7 @@ def load_certificates(data: bytes, where: str) -> Bundle:
 
 
 def load_chain(data: bytes, where: str) -> tuple[Certificate, list[Certificate]]:
-    """Returns an EK certificate and its intermediates.
+    """Returns an EK certificate and its intermediates. `where` names the data in error messages.
 
     The EK certificate is the first in a file or NV index, and intermediates may follow. Raises
     UnusableCertificateError if the EK certificate cannot be read. Unreadable intermediates are omitted.
@@ -262,7 +265,10 @@ def _readable(blocks: Iterator[bytes], where: str) -> Bundle:
 
 
 def _blocks(data: bytes) -> Iterator[bytes]:
-    """Yields each certificate in DER. Damaged blocks are yielded unchanged."""
+    """Yields each certificate of PEM or concatenated DER data, in DER.
+
+    A damaged certificate in DER is yielded unchanged, a damaged PEM block as no bytes.
+    """
     if b"-----BEGIN" in data:
         for block in _PEM.finditer(data.replace(b"\\n", b"\n").replace(b"\\r", b"\n")):
             try:
@@ -359,7 +365,8 @@ def _paths(
 ) -> Iterator[tuple[Certificate, ...]]:
     """Yields paths from a certificate to a root of `trusted`, matched by name.
 
-    Also yields an empty path for each step of the search, so that the caller can limit their number.
+    A path begins with `below` and ends with the root. Also yields an empty path for each step of the search, so
+    that the caller can limit the number of steps.
     """
     for issuer in (*trusted, *untrusted):
         if issuer.subject.key != certificate.issuer.key or issuer in below:

@@ -63,15 +63,18 @@ class Element(Wire):
         self.tag = tag
 
     def begins(self, data: bytes) -> bool:
-        """Returns whether the bytes begin with an element of this kind."""
+        """Returns whether `data` begins with the tag of this element."""
         return data[:1] == bytes([self.tag])
 
     def read(self, contents: bytes) -> Any:
-        """Returns the value of the contents. Raises DecodeError, with offsets into the contents."""
+        """Returns the value of an element with these contents.
+
+        Raises DecodeError, whose offset counts from the start of the contents.
+        """
         raise NotImplementedError
 
     def written(self, value: Any) -> bytes:
-        """Returns the encoded contents of a value. Raises EncodeError."""
+        """Returns the contents of an element with this value. Raises EncodeError for an impossible value."""
         raise NotImplementedError
 
     def _parse(self, stream: IO[bytes], context: dict[str, Any], path: str) -> Any:
@@ -89,7 +92,10 @@ class Element(Wire):
             raise error.within("", stream.tell() - len(contents)) from None
 
     def _contents(self, stream: IO[bytes], start: int) -> bytes:
-        """Returns the contents after the length (X.690, §8.1.3 and §10.1)."""
+        """Reads the length, and returns the contents that follow the length (X.690, §8.1.3 and §10.1).
+
+        `start` is the position of the element in the stream.
+        """
         name = tag_name(self.tag)
         first = stream.read(1)
         if not first:
@@ -139,7 +145,7 @@ class Boolean(Element):
 
 
 class Integer(Element):
-    """INTEGER (X.690, §8.3), with enough bytes for handles and command codes."""
+    """INTEGER (X.690, §8.3), limited to the size that handles and command codes need."""
 
     def read(self, contents: bytes) -> int:
         if not contents:
@@ -357,14 +363,14 @@ def parse_element(element: Element, data: bytes) -> Any:
 
 
 def build_element(element: Element, value: Any) -> bytes:
-    """Returns the bytes of a value. Raises EncodeError."""
+    """Returns the DER encoding of `value` as `element`. Raises EncodeError for an impossible value."""
     stream = io.BytesIO()
     element._build(value, stream, {}, "")
     return stream.getvalue()
 
 
 def header_size(data: bytes) -> int:
-    """Returns the number of bytes of the tag and the length at the beginning of `data`."""
+    """Returns the size, in bytes, of the tag and the length at the beginning of `data`."""
     return 2 + (data[1] & 0x7F if data[1:2] > b"\x80" else 0)
 
 

@@ -114,8 +114,8 @@ class KeyFile:
     preserved and not used.
 
     tpm2-tools 5.4 and tpm2-openssl 1.1 cannot read files with `policy`, `auth_policy`, `description` or
-    `rsa_parent`. The draft requires `policy` if the key has a policy. tpm2_load can load such a key from files
-    with `pubkey` and `privkey`.
+    `rsa_parent`. The TSS2 key file draft requires `policy` if the key has a policy. tpm2_load can load such a key
+    from separate files with `pubkey` and `privkey`.
 
     Raises KeyFileError for values that a key file cannot have.
     """
@@ -161,7 +161,11 @@ class KeyFile:
 
     @classmethod
     def of(cls, public: TPMT_PUBLIC, private: bytes, parent: int, **rest: Any) -> Self:
-        """Returns the key file from a response to TPM2_Create or TPM2_Import; `rest` goes to the constructor."""
+        """Returns a key file with the public and private areas that TPM2_Create or TPM2_Import returned.
+
+        `rest` has further arguments of the constructor. Raises KeyFileError for values that a key file cannot
+        have.
+        """
         try:
             pubkey, privkey = wire_of(TPM2B_PUBLIC).build(public), wire_of(TPM2B_PRIVATE).build(private)
         except EncodeError as error:
@@ -175,7 +179,7 @@ class KeyFile:
 
     @property
     def encrypted_seed(self) -> bytes:
-        """`inSymSeed` for TPM2_Import; empty for a key that is not importable."""
+        """The parameter `inSymSeed` of TPM2_Import; empty for a key that is not importable."""
         return (self.secret or b"")[2:]
 
     @property
@@ -203,9 +207,9 @@ class KeyFile:
     def hierarchy(self) -> int | None:
         """The hierarchy whose standard primary key is the parent; None for a persistent parent.
 
-        The standard primary key is `templates.h2_primary` (draft, `parent`), or `h1_primary` with `rsa_parent`.
-        Files with a transient handle or 0 mean the owner hierarchy. A firmware-limited or SVN-limited hierarchy
-        means the hierarchy that it belongs to, as in the programs that write such files.
+        The standard primary key is `templates.h2_primary`, or `h1_primary` with `rsa_parent`. Files with a
+        transient handle or 0 mean the owner hierarchy. A firmware-limited or SVN-limited hierarchy stands for the
+        hierarchy that it belongs to, as in the programs that write such files.
         """
         if self.parent >> 24 == TPM_HT.TRANSIENT or self.parent == 0:
             return TPM_RH.OWNER
@@ -272,7 +276,7 @@ class KeyFile:
 
 
 def parse(text: bytes | str) -> KeyFile:
-    """Returns the key file in DER, or in text with the label TSS2 PRIVATE KEY.
+    """Parses a key file in DER, or in text with the label TSS2 PRIVATE KEY.
 
     Other text can surround the key. DER of less than 128 bytes, without a real private area, is accepted by
     `parse_der` only. Raises KeyFileError.
@@ -292,7 +296,7 @@ def parse(text: bytes | str) -> KeyFile:
 
 
 def parse_der(data: bytes) -> KeyFile:
-    """Returns the key file in DER. Raises KeyFileError."""
+    """Parses a key file in DER. Raises KeyFileError."""
     if len(data) > MAX_SIZE:
         raise KeyFileError(f"the file is longer than {MAX_SIZE} bytes, so it is not a TPM key; {_CREATE_ONE}")
     # A private key in PKCS #1, PKCS #8 or RFC 5915 begins with SEQUENCE { INTEGER …, unlike TPMKey.
@@ -333,7 +337,7 @@ def _to_file(values: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _extract_der(text: str) -> bytes:
-    """Finds a key in text form (RFC 7468), also indented or in JSON; returns its DER. Raises KeyFileError."""
+    """Returns the DER of a key in text form (RFC 7468), which can be indented or in JSON. Raises KeyFileError."""
     count = text.count(_BEGIN)
     if not count:
         raise KeyFileError(_no_begin(text))
@@ -369,7 +373,10 @@ def _unescape(found: re.Match[str]) -> str:
 
 
 def _no_begin(text: str) -> str:
-    """Returns the error message for a text without the label, by what the text seems to be."""
+    """Returns the error message for a text without -----BEGIN TSS2 PRIVATE KEY-----.
+
+    The message depends on what the text seems to be.
+    """
     found = re.search("-----BEGIN ([ -~]{1,64}?)-----", text)
     label = found and found[1]
     if label == "TSS2 KEY BLOB":
@@ -408,7 +415,10 @@ def _check_parent(parent: int) -> None:
 
 
 def _limited(parent: int) -> TPM_RH | None:
-    """Returns the hierarchy of a firmware-limited or SVN-limited hierarchy (Part 2, version 1.84, §7.4)."""
+    """Returns the hierarchy that a firmware-limited or SVN-limited hierarchy belongs to.
+
+    Returns None for other handles (Part 2, version 1.84, §7.4).
+    """
     for number in (parent - TPM_RH.FW_OWNER, (parent - TPM_RH.SVN_OWNER_BASE) >> 16):
         if 0 <= number < len(_HIERARCHIES):
             return _HIERARCHIES[number]
@@ -438,7 +448,10 @@ def _private(privkey: bytes) -> None:
 
 
 def _sized(wire: Any, data: bytes, name: str) -> Any:
-    """Returns the content of a TPM2B that takes up all of `data`."""
+    """Returns the content of a TPM2B, parsed by `wire`, that takes up all of `data`.
+
+    `name` is the field's name for the message of KeyFileError.
+    """
     try:
         return wire.parse(data)
     except DecodeError as error:

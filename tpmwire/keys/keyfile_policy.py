@@ -1,8 +1,8 @@
 """Reads the alternative policies of a key file.
 
 A key file has the first alternative in `policy` and the others in `authPolicy`. An alternative in `authPolicy` may
-be complete. As the draft defines, it may also end with PolicyAuthorize. The statements that follow PolicyAuthorize
-in `policy` then apply to this alternative too.
+be complete. It may also end with PolicyAuthorize, as the TSS2 key file draft defines. In that case, the statements
+after PolicyAuthorize in `policy` apply to the alternative too.
 """
 
 from ..errors import PolicyError
@@ -15,9 +15,9 @@ __all__ = ["alternatives_of"]
 
 
 def alternatives_of(file: KeyFile) -> tuple[tuple[str, Policy | PolicyError], ...]:
-    """Returns the policies of a key file, each with a name for messages: `policy`, then `authPolicy` in order.
+    """Returns (name, policy) for each alternative of a key file: first `policy`, then `authPolicy` in order.
 
-    If a policy cannot be read, the result has the error instead.
+    The name is for messages. If a policy cannot be read, the pair has the PolicyError instead.
     """
     found = [("the file's policy", file.policy)] if file.policy is not None else []
     for number, (name, steps) in enumerate(file.auth_policy or (), 1):
@@ -51,7 +51,10 @@ def _read(steps: tuple[Step, ...], file: KeyFile) -> tuple[Policy | PolicyError,
 
 
 def _behind(file: KeyFile) -> tuple[Statement, ...]:
-    """Returns the statements after a leading PolicyAuthorize (draft, "Signed Policy Specification")."""
+    """Returns the statements of the file's `policy` after PolicyAuthorize, if PolicyAuthorize comes first.
+
+    Otherwise returns no statements (TSS2 key file draft, "Signed Policy Specification").
+    """
     steps = file.policy or ()
     if not steps or steps[0][0] != TPM_CC.PolicyAuthorize:
         return ()

@@ -1,4 +1,4 @@
-"""Reads certificates in the forms in which TPMs store them in NV memory: with a header, wrapped, or padded."""
+"""Reads certificates as TPMs store them in NV memory: with a header, wrapped in an OCTET STRING, or padded."""
 
 from ..errors import UnusableCertificateError
 
@@ -30,7 +30,7 @@ def without_padding(data: bytes) -> bytes:
 
 
 def _value(data: bytes) -> tuple[int, int]:
-    """Returns the start and the end of the contents of the first DER value."""
+    """Returns (start, end): the position of the contents of the DER value at the beginning of `data`."""
     if len(data) < 2 or data[0] not in (_SEQUENCE, _OCTET_STRING) or data[1] == 0x80:
         raise UnusableCertificateError("not a certificate: it does not begin with a DER SEQUENCE")
     start, size = 2, data[1]

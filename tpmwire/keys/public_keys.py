@@ -25,9 +25,10 @@ FORMS = (
 
 
 class Found(NamedTuple):
-    """A public key as a whole public area or a bare key, and its certificate in PEM, if any.
+    """A public key: a TPM public area (`public`) or a key without attributes (`key`).
 
-    A bare key can belong to several public areas. Certificates of the issuers may follow the certificate.
+    `certificate` is the key's certificate in PEM, if any. A key without attributes can belong to several public
+    areas. Certificates of the issuers may follow the certificate.
     """
 
     public: TPMT_PUBLIC | None = None
@@ -36,9 +37,10 @@ class Found(NamedTuple):
 
 
 def read_public_key(data: bytes) -> Found:
-    """Finds the public key in data of any supported form. Raises KeyFileError if there are none or several.
+    """Finds the public key in data of any supported form.
 
-    Raises KeyFileError, whose message names the likely type of other data.
+    Raises KeyFileError if the data contain no key, or several keys. For data of another type, the message names
+    the likely type.
     """
     if b"-----BEGIN" in data:
         return _parse_pem(data)
@@ -51,7 +53,7 @@ def read_public_key(data: bytes) -> Found:
 
 
 def _parse_binary(data: bytes) -> Found | None:
-    """Returns the public key in DER or a TPM structure; None for any other data."""
+    """Parses a public key in DER or in a TPM structure. Returns None for any other data."""
     if data[:1] == b"\x30":
         return _parse_der(data)
     sized = len(data) > 2 and int.from_bytes(data[:2], "big") == len(data) - 2
@@ -135,7 +137,7 @@ def _pem(label: str, der: bytes) -> str:
 
 
 def _looks_like(data: bytes) -> str:
-    """Returns the likely type of the data.
+    """Returns the likely type of data that are not a public key, for an error message.
 
     The data are not quoted, because they may be a secret.
     """

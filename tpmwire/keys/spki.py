@@ -1,7 +1,7 @@
-"""SubjectPublicKeyInfo, the form of public keys of openssl and `tpm2_readpublic -f pem` (RFC 5280, §4.1.2.7).
+"""SubjectPublicKeyInfo, the public key format of openssl and `tpm2_readpublic -f pem` (RFC 5280, §4.1.2.7).
 
-Supports RSA and the NIST curves only, which salt keys and parents use. Also reads PKCS #1's RSAPublicKey, and the
-key in a certificate, whose other fields are ignored.
+Supports RSA and the NIST curves only, which salt keys and parents use. Also parses PKCS #1's RSAPublicKey, and the
+public key in a certificate. Other fields of a certificate are ignored.
 """
 
 import binascii
@@ -77,7 +77,7 @@ PublicKey = tuple[TPM_ECC, TPMS_ECC_POINT] | tuple[bytes, int]
 
 
 def parse_public_key(data: bytes) -> PublicKey:
-    """Returns the public key in PEM (label PUBLIC KEY) or DER. Raises KeyFileError."""
+    """Parses a public key in PEM (label PUBLIC KEY) or DER. Raises KeyFileError."""
     try:
         if _BEGIN.encode() in data:
             data = binascii.a2b_base64(data.decode("ascii").split(_BEGIN)[1].split(_END)[0])
@@ -87,7 +87,7 @@ def parse_public_key(data: bytes) -> PublicKey:
 
 
 def parse_public_key_der(data: bytes) -> PublicKey:
-    """Returns the public key in a SubjectPublicKeyInfo or an RSAPublicKey. Raises DecodeError."""
+    """Parses a public key in DER, a SubjectPublicKeyInfo or an RSAPublicKey. Raises DecodeError."""
     if data[der.header_size(data) : der.header_size(data) + 1] == b"\x02":
         return _rsa(data)
     (oid, parameters), key = der.parse_element(_SPKI, data)
@@ -110,9 +110,9 @@ def _rsa(data: bytes) -> PublicKey:
 
 
 def certified_key(data: bytes) -> tuple[PublicKey, bytes]:
-    """Returns the public key in a certificate (RFC 5280, §4.1), and the certificate without padding after it.
+    """Returns the public key in a certificate, and the certificate's DER without trailing padding.
 
-    The certificate is not verified. Raises DecodeError.
+    The certificate (RFC 5280, §4.1) is not verified. Raises DecodeError.
     """
     stream = io.BytesIO(data)
     certificate = _Any(0x30)._parse(stream, {}, "")
@@ -129,7 +129,10 @@ def certified_key(data: bytes) -> tuple[PublicKey, bytes]:
 
 
 def into_template(key: PublicKey, template: TPMT_PUBLIC) -> TPMT_PUBLIC | None:
-    """Returns `template` with the public key `key` inserted; None if type, size, curve or exponent differ."""
+    """Returns `template` with the public key `key` inserted.
+
+    Returns None if the key's type, size, curve or exponent differs from the template's.
+    """
     kind, value = key
     if isinstance(value, TPMS_ECC_POINT):
         fits = isinstance(template.parameters, TPMS_ECC_PARMS) and template.parameters.curve_id == kind

@@ -64,23 +64,25 @@ def _rsa(attributes: TPMA_OBJECT, policy: bytes, zeros: int) -> TPMT_PUBLIC:
 
 
 def h2_primary() -> TPMT_PUBLIC:
-    """Returns the P-256 storage primary of key files with a hierarchy as parent: H-2 with an empty `unique`.
+    """Returns the template of the P-256 primary key that is the parent in key files that name only a hierarchy.
 
-    Bottomley, "TPM 2.0 Key Files", `parent`; created by tpm2_createprimary with `-G ecc -g sha256 -a
+    This is TCG template H-2 with an empty `unique` (Bottomley, "TPM 2.0 Key Files", `parent`). tpm2_createprimary
+    creates the key with `-G ecc -g sha256 -a
     "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt"` and `-u` of two zero bytes.
     """
     return _ecc(_STORAGE, b"", 0)
 
 
 def h1_primary() -> TPMT_PUBLIC:
-    """Returns the RSA 2048 counterpart of `h2_primary`, for key files with rsaParent."""
+    """Returns the template of the RSA 2048 primary key that is the parent in key files with rsaParent."""
     return _rsa(_STORAGE, b"", 0)
 
 
 def rsa_parent_of(parent: int, public: TPMT_PUBLIC) -> bool | None:
-    """Returns the value of a key file's rsaParent for a parent with this handle or hierarchy, and public area.
+    """Returns rsaParent for a key file whose parent has this handle or hierarchy, and this public area.
 
-    Returns True for the standard RSA primary key, and None (absent) for other parents: some programs refuse False.
+    Returns True for the standard RSA primary key. Returns None (absent) for other parents, because some programs
+    refuse False.
     """
     standard = h1_primary()
     is_created = parent >> 24 == TPM_HT.PERMANENT
@@ -122,12 +124,13 @@ def ek_ecc() -> TPMT_PUBLIC:
 def hmac_key(
     auth_policy: bytes = b"", *, with_auth: bool = True, hash_alg: TPM_ALG = TPM_ALG.SHA256
 ) -> TPMT_PUBLIC:
-    """Returns an HMAC key for TPM2_Create with the key's bytes in `inSensitive.data`; it cannot be duplicated.
+    """Returns the template of an HMAC key that cannot be duplicated, for TPM2_Create.
 
-    `auth_policy` is a SHA-256 digest, as is the Name. A key with a policy is authorized by its policy only.
-    `with_auth` says whether the key has an authValue, on its own or in the policy. If it has one, wrong guesses
-    count towards the dictionary attack lockout (Part 1, §19.8.2). Otherwise noDA is set, and a lockout does not
-    block the key.
+    TPM2_Create gets the key's bytes in `inSensitive.data`. `hash_alg` is the hash of the HMAC. `auth_policy` is a
+    SHA-256 digest, because nameAlg is SHA-256. A key with a policy is authorized by its policy only. `with_auth`
+    says whether the key has an authValue, which authorizes the key directly or through its policy. If the key has
+    an authValue, wrong guesses count towards the dictionary attack lockout (Part 1, §19.8.2). Otherwise noDA is
+    set, and a lockout does not block the key.
     """
     attributes = TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT | TPMA_OBJECT.SIGN_ENCRYPT
     if not auth_policy:
@@ -141,10 +144,11 @@ def hmac_key(
 
 
 def sealed(auth_policy: bytes = b"") -> TPMT_PUBLIC:
-    """Returns a sealed data object for TPM2_Create with the data in `inSensitive.data` (Part 1, §27.6).
+    """Returns the template of a sealed data object, for TPM2_Create (Part 1, §27.6).
 
-    `auth_policy` is a SHA-256 digest. An object with a policy is unsealed by its policy only. noDA is not set, so
-    wrong guesses of an authValue count towards the dictionary attack lockout.
+    TPM2_Create gets the data in `inSensitive.data`. `auth_policy` is a SHA-256 digest. An object with a policy is
+    unsealed by its policy only. noDA is not set, so wrong guesses of an authValue count towards the dictionary
+    attack lockout.
     """
     attributes = TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT
     if not auth_policy:

@@ -57,9 +57,9 @@ class WrappedKey(NamedTuple):
 def hmac_key_areas(
     key: Secret, *, auth: Secret = EMPTY_AUTH, auth_policy: bytes = b"", name_alg: TPM_ALG = TPM_ALG.SHA256
 ) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
-    """Returns public and sensitive area of an importable HMAC-SHA256 key with the bytes `key`.
+    """Returns the public and the sensitive area of an importable HMAC-SHA256 key with the bytes `key`.
 
-    With an `auth_policy`, the key is authorized by its policy only. Without an authValue the key is exempt from
+    With an `auth_policy`, the key is authorized by its policy only. Without an authValue, the key is exempt from
     dictionary attack protection.
     """
     # A random seed, so that the public area does not reveal whether two hosts have the same key (Part 1, §27.5).
@@ -78,10 +78,10 @@ def hmac_key_areas(
 def ecdsa_key_areas(
     private: Secret, *, auth: Secret = EMPTY_AUTH, auth_policy: bytes = b"", name_alg: TPM_ALG = TPM_ALG.SHA256
 ) -> tuple[TPMT_PUBLIC, TPMT_SENSITIVE]:
-    """Returns public and sensitive area of an importable P-256 key for ECDSA with SHA-256.
+    """Returns the public and the sensitive area of an importable P-256 key for ECDSA with SHA-256.
 
-    `private` is the private value, 32 bytes, big-endian. See `hmac_key_areas` for `auth` and `auth_policy`.
-    Raises EncodeError for a value outside the curve's order.
+    `private` is the private value, 32 bytes, big-endian. See `hmac_key_areas` for `auth` and `auth_policy`. Raises
+    EncodeError for a value outside the curve's order.
     """
     from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -119,10 +119,10 @@ def _use_attributes(auth: Secret, auth_policy: bytes) -> TPMA_OBJECT:
 
 
 def imported_only_policy(use: Policy, parent: TPMT_PUBLIC) -> tuple[bytes, Policy]:
-    """Returns an authPolicy for use by `use` and duplication to `parent` only, and the key file's policy.
+    """Returns the authPolicy and the key file's policy of a key that can be duplicated to `parent` only.
 
-    Duplication needs TPM2_PolicyDuplicationSelect, so the imported key cannot be duplicated to a different parent.
-    The second value is `use` followed by the PolicyOR.
+    The policy `use` authorizes the use of the key. Duplication needs TPM2_PolicyDuplicationSelect, so the imported
+    key cannot be duplicated to a different parent. The key file's policy is `use` followed by a PolicyOR.
     """
     satisfied = either(use, to_parent(parent))
     return satisfied.digest(TPM_ALG.SHA256), satisfied
@@ -143,17 +143,20 @@ def to_any(*, with_auth: bool) -> Policy:
 
 
 def either(use: Policy, leave: Policy) -> Policy:
-    """Returns `use` followed by a PolicyOR that also allows `leave`, for authPolicy and the key file."""
+    """Returns a key file's policy for a key whose authPolicy allows either `use` or `leave`.
+
+    The result is `use` followed by a PolicyOR with both digests. The digest of the result is the authPolicy.
+    """
     return Policy(*use.statements, PolicyOR.of(TPM_ALG.SHA256, use, leave))
 
 
 def duplicate(
     public: TPMT_PUBLIC, sensitive: TPMT_SENSITIVE, parent: TPMT_PUBLIC, *, inner_key: Secret | None = None
 ) -> WrappedKey:
-    """Returns the object wrapped for `parent`, the public area of a storage or endorsement key.
+    """Returns the object wrapped for `parent`, which is the public area of a storage or endorsement key.
 
-    `inner_key` (AES, 16 or 32 bytes) adds an inner wrapper, and is then `encryptionKey` of TPM2_Import. Raises
-    EncodeError for a key that cannot be a parent, SessionError for weak RSA or ECC parameters.
+    `inner_key` (AES, 16 or 32 bytes) adds an inner wrapper, and must be given to TPM2_Import as `encryptionKey`.
+    Raises EncodeError for a key that cannot be a parent, SessionError for weak RSA or ECC parameters.
     """
     bits = _storage_bits(parent)
     stream = io.BytesIO()
@@ -171,7 +174,7 @@ def duplicate(
 
 
 def _storage_bits(parent: TPMT_PUBLIC) -> int:
-    """Returns the size in bits of the key that protects the children of a parent."""
+    """Returns the size, in bits, of a parent's symmetric key, which protects the parent's children."""
     wanted = TPMA_OBJECT.RESTRICTED | TPMA_OBJECT.DECRYPT
     parameters = parent.parameters
     if parent.object_attributes & wanted != wanted or not isinstance(parameters, (TPMS_RSA_PARMS, TPMS_ECC_PARMS)):

@@ -1,8 +1,8 @@
 """Policy statements that a key outside the TPM signs: PolicySigned and PolicyAuthorize.
 
-In a key file, a statement consists of TPM2B_PUBLIC of the signing key, TPM2B_DIGEST policyRef, and TPMT_SIGNATURE
-(draft, TPM2_PolicyAuthorize). Until it is signed, the signature's scheme is TPM_ALG_NULL. The draft defines no
-form for PolicySigned; this module uses the form of PolicyAuthorize.
+In a key file, PolicyAuthorize consists of the signing key's TPM2B_PUBLIC, TPM2B_DIGEST policyRef, and
+TPMT_SIGNATURE (TSS2 key file draft, TPM2_PolicyAuthorize). Until it is signed, the signature's scheme is
+TPM_ALG_NULL. The draft defines no encoding for PolicySigned; this module encodes both statements in the same way.
 """
 
 from typing import TYPE_CHECKING, Annotated
@@ -27,7 +27,7 @@ UNSIGNED = TPMT_SIGNATURE(TPM_ALG.NULL)
 
 
 class _Approved(Statement):
-    """Base class of PolicySigned and PolicyAuthorize, with a key, a reference and the key's signature."""
+    """Base class of PolicySigned and PolicyAuthorize: a signing key, a policyRef and the key's signature."""
 
     key_sign: Annotated[TPM2B_PUBLIC, Json("key")]
     policy_ref: TPM2B_NONCE = b""
@@ -64,7 +64,7 @@ class PolicySigned(
     """Requires this key's signature of `policy_ref`, valid for any session and command (Part 3, §23.3)."""
 
     def signed_digest(self) -> bytes:
-        """Returns aHash, the digest that the key signs, in the hash of the key's nameAlg."""
+        """Returns aHash, the digest that the key signs, computed with the hash of the key's nameAlg."""
         return digest(self.key_sign.name_alg, bytes(4), self.policy_ref)
 
     def state(self, tpm: "Tpm", session: int, authorized: "tuple[Password | Use, ...]" = ()) -> None:
@@ -94,7 +94,10 @@ class PolicyAuthorize(
     """
 
     def signed_digest(self, approved: bytes) -> bytes:
-        """Returns aHash, the digest that the key signs to approve a policy, in the hash of the key's nameAlg."""
+        """Returns aHash, the digest that the key signs to approve a policy, in the hash of the key's nameAlg.
+
+        `approved` is the digest of the approved policy.
+        """
         return digest(self.key_sign.name_alg, approved, self.policy_ref)
 
     def state(self, tpm: "Tpm", session: int, authorized: "tuple[Password | Use, ...]" = ()) -> None:
@@ -111,7 +114,10 @@ class PolicyAuthorize(
 
 
 def _load_signer(tpm: "Tpm", statement: _Approved) -> int:
-    """Loads the signing key into the owner hierarchy, because tickets of the null hierarchy prove nothing."""
+    """Loads the signing key into the owner hierarchy, and returns the key's handle.
+
+    Tickets of the null hierarchy prove nothing.
+    """
     response = tpm.execute(LoadExternal(None, statement.key_sign, TPM_RH.OWNER))
     tpm.trust_name(response.object_handle, name_of(statement.key_sign))
     handle: int = response.object_handle

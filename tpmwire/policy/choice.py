@@ -20,7 +20,10 @@ HMACS = (TPM_CC.HMAC, TPM_CC.HMAC_Start)
 
 
 class Either(NamedTuple):
-    """A policy: the statements `before`, one of 2 to 8 branches, the statements `after` (Part 3, §23.6)."""
+    """A policy with branches: the statements `before`, one of 2 to 8 branches, the statements `after`.
+
+    The TPM checks the choice by TPM2_PolicyOR (Part 3, §23.6).
+    """
 
     branches: "tuple[Policy | Either, ...]"
     before: Policy = Policy()
@@ -51,11 +54,12 @@ def satisfy(
     expected: bytes,
     state: Callable[[Statement], None],
 ) -> Policy:
-    """Executes the alternatives in the policy session until one succeeds, and returns that one.
+    """Executes the alternatives in the policy session until one succeeds, and returns that policy.
 
-    `expected` is the key's policy digest, `state` executes one statement. The TPM checks some statements, such as
-    a locality or a password, only when the object is used. They do not affect the choice. If no alternative
-    succeeds, raises PolicyError with the reason for each.
+    Each alternative is a pair of a name for messages and a policy, or the error in place of a policy that cannot
+    be read. `expected` is the key's policy digest. `state` executes one statement. The TPM checks some statements,
+    such as a locality or a password, only when the object is used. They do not affect the choice. If no
+    alternative succeeds, raises PolicyError with the reason for each.
     """
     from ..spec.commands.sessions import PolicyRestart
 
@@ -76,7 +80,10 @@ def satisfy(
 
 
 def _check(policy: Policy, alg: TPM_ALG, expected: bytes) -> None:
-    """Raises PolicyError if the policy must fail, for a reason that is known without the TPM."""
+    """Raises PolicyError if the policy must fail, for a reason that is known without the TPM.
+
+    `expected` is the policy digest of the key, in the algorithm `alg`.
+    """
     for statement in policy.statements:
         if isinstance(statement, PolicyDuplicationSelect):
             raise PolicyError("authorizes duplication only")

@@ -58,7 +58,10 @@ class PolicyCounterTimer(
 
     @classmethod
     def spellings(cls, data: bytes) -> tuple[bytes, ...]:
-        """Returns the bytes unchanged, and with the size of operandB, which openssl_tpm2_engine omits."""
+        """Returns the possible encodings of a key file's `data`: unchanged, and with the size of operandB added.
+
+        openssl_tpm2_engine omits the size.
+        """
         return data, len(data[:-4]).to_bytes(2, "big") + data
 
 

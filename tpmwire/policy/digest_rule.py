@@ -26,8 +26,8 @@ class DigestRule(NamedTuple):
     """The rule by which a command extends policyDigest: H(policyDigest || code || parts).
 
     With `then`, the result is extended once more: H(policyDigest || then). With `restarts`, the old policyDigest
-    is first replaced by zeros. `names` lists the parts that are an entity's Name, each with the command's field
-    that has the entity's handle.
+    is first replaced by zeros. `names` maps each part that is an entity's Name to the command's field that has the
+    entity's handle.
     """
 
     code: int
@@ -37,7 +37,10 @@ class DigestRule(NamedTuple):
     names: Mapping[str, str] = MappingProxyType({})
 
     def extended(self, alg: TPM_ALG, before: bytes, value: Callable[[str], bytes]) -> bytes:
-        """Returns policyDigest after the command; `value` returns a field's bytes, as `hashed_bytes` does."""
+        """Returns policyDigest after the command; `before` is policyDigest before the command.
+
+        `value` returns the bytes of the field with a name, as `hashed_bytes` does.
+        """
         if self.restarts:
             before = bytes(digest_size(alg))
         parts = [value(part) if isinstance(part, str) else digest(alg, *map(value, part)) for part in self.parts]
@@ -45,9 +48,9 @@ class DigestRule(NamedTuple):
         return digest(alg, after, value(self.then)) if self.then else after
 
     def formula(self, code_name: str, spelled: Callable[[str], str]) -> str:
-        """Returns the rule in the standard's notation.
+        """Returns the rule as a formula in the standard's notation.
 
-        `spelled` returns a field's name as the standard writes it.
+        `spelled` returns the standard's spelling of a field's name.
         """
 
         def shown(part: Part) -> str:
@@ -66,8 +69,8 @@ _DIGEST = wire_of(TPM2B_DIGEST)
 def hashed_bytes(record: Record, name: str) -> bytes:
     """Returns a field's bytes as they are hashed into policyDigest.
 
-    Size prefixes are omitted. A public area is replaced by its Name. Numbers are encoded as in the command. Raises
-    PolicyError for an empty TPM2B_DIGEST, because only the TPM then knows the value.
+    A size field is omitted. A public area is replaced by its Name. Numbers are encoded as in the command. Raises
+    PolicyError for an empty TPM2B_DIGEST, because only the TPM then knows the digest.
     """
     value, wire = getattr(record, name), dict(type(record).wire().fields)[name]
     if wire is _DIGEST and not value:

@@ -22,7 +22,7 @@ __all__ = ["Field", "fields_of", "from_fields", "split_item", "to_fields"]
 
 
 class Field(NamedTuple):
-    """A field of a statement: its name in Python, its wire form, and its default.
+    """A field of a statement: its name in Python, the construct that parses and builds it, and its default.
 
     The default is the value that the field has if JSON omits it, or None if JSON must have the field.
     """
@@ -38,7 +38,7 @@ class Field(NamedTuple):
 
 
 def fields_of(kind: type[Statement]) -> dict[str, Field]:
-    """Returns the fields of a class of statements by their names in JSON."""
+    """Returns the fields of a class of statements, keyed by their names in JSON."""
     defaults = kind.wire().defaults
     found = {}
     for name, annotation in kind.fields():
@@ -66,7 +66,7 @@ def from_fields(item: Any, alg: TPM_ALG) -> Statement:
 
 
 def split_item(item: Any) -> tuple[type[Statement], dict[str, Any]]:
-    """Returns the class and the fields of a statement in JSON.
+    """Returns the class of a statement in JSON, and the statement's fields by their names in JSON.
 
     Raises PolicyError for missing and unknown fields.
     """

@@ -23,7 +23,7 @@ _BANKS = {
 
 
 def parse_pcrs(text: str) -> tuple[TPMS_PCR_SELECTION, ...]:
-    """Returns the selection of a text: `23`, `7,23`, `sha256:7,23`, `sha1:0+sha256:1`. Raises PolicyError."""
+    """Parses a selection of PCRs: `23`, `7,23`, `sha256:7,23`, `sha1:0+sha256:1`. Raises PolicyError."""
     selections: list[TPMS_PCR_SELECTION] = []
     for part in text.split("+"):
         prefix, colon, listed = part.rpartition(":")
@@ -42,7 +42,10 @@ def parse_pcrs(text: str) -> tuple[TPMS_PCR_SELECTION, ...]:
 def parse_pcr_values(
     text: str,
 ) -> tuple[tuple[TPMS_PCR_SELECTION, ...], dict[tuple[TPM_ALG, int], bytes]]:
-    """Returns the selection and the values of a list of PCRs: `sha256:7=HEX,23`. Raises PolicyError."""
+    """Parses a list of PCRs, some with values, such as `sha256:7=HEX,23`. Returns the selection and the values.
+
+    The values are keyed by bank and PCR number. Raises PolicyError.
+    """
     selection = parse_pcrs("+".join(_remove_values(part) for part in text.split("+")))
     values: dict[tuple[TPM_ALG, int], bytes] = {}
     for chosen, part in zip(selection, text.split("+"), strict=True):
@@ -98,7 +101,7 @@ def pcrs_in(pcrs: tuple[TPMS_PCR_SELECTION, ...]) -> tuple[tuple[TPM_ALG, int], 
 
 
 def format_pcrs(pcrs: tuple[TPMS_PCR_SELECTION, ...]) -> str:
-    """Returns the selection as `parse_pcrs` reads it: `sha256:7,23`."""
+    """Returns a selection of PCRs as text, which `parse_pcrs` parses: `sha256:7,23`."""
     return "+".join(
         f"{bank_name(selection.hash)}:{','.join(str(number) for _, number in pcrs_in((selection,)))}"
         for selection in pcrs

@@ -37,7 +37,7 @@ class Policy:
 
     @classmethod
     def from_steps(cls, steps: "tuple[tuple[int, bytes], ...]") -> Self:
-        """Parses the policy steps of a key file, each in the first of its possible forms (see `ways`).
+        """Parses the policy steps of a key file, each in the TSS2 draft's encoding if possible (see `ways`).
 
         Raises PolicyError for an unknown command or invalid parameters.
         """
@@ -63,7 +63,11 @@ class Policy:
         return undecided or (cls.from_steps(steps),)
 
     def _branches(self, alg: TPM_ALG) -> "tuple[Self, ...]":
-        """Returns this policy, or each branch of its first PolicyOR, with the statements from the PolicyOR on."""
+        """Splits a policy in which the branches of its first PolicyOR precede the PolicyOR one after the other.
+
+        Returns a policy for each branch: the branch, the PolicyOR, and the statements after the PolicyOR. Returns
+        this policy alone if it is not such a list of branches. `alg` is the policy's hash algorithm.
+        """
         place = next((n for n, one in enumerate(self.statements) if isinstance(one, PolicyOR)), 0)
         choice, rest = self.statements[place : place + 1], self.statements[place:]
         if not choice or not isinstance(choice[0], PolicyOR):
@@ -79,7 +83,7 @@ class Policy:
         return tuple(found) if start == place and len(found) > 1 else (self,)
 
     def _leads_to(self, expected: bytes, alg: TPM_ALG) -> bool | None:
-        """Returns whether a session with these statements has this policyDigest; None if only the TPM can tell."""
+        """Returns whether the policy digest of these statements is `expected`; None if only the TPM can tell."""
         reached = bytes(digest_size(alg))
         try:
             for statement in self.statements:
@@ -91,14 +95,20 @@ class Policy:
         return reached == expected
 
     def to_steps(self) -> "tuple[tuple[int, bytes], ...]":
-        """Returns the policy for a key file: command codes and parameters. Raises PolicyError."""
+        """Returns the policy as the steps of a key file: (command code, parameters) for each.
+
+        Raises PolicyError.
+        """
         try:
             return tuple((int(statement.code), statement.build()) for statement in self.statements)
         except EncodeError as error:
             raise PolicyError(f"the policy cannot be written to a key file: {error}") from error
 
     def digest(self, alg: TPM_ALG = TPM_ALG.SHA256) -> bytes:
-        """Returns policyDigest in the algorithm `alg`: the authPolicy of an object. Raises PolicyError."""
+        """Returns policyDigest, computed with the hash `alg`, for the authPolicy of an object.
+
+        Raises PolicyError.
+        """
         value = bytes(digest_size(alg))
         for statement in self.statements:
             value = statement.extended(alg, value)
@@ -123,7 +133,10 @@ class Policy:
         return self._last_auth() is PolicyPassword
 
     def _last_auth(self) -> type[Statement] | None:
-        """Returns the last PolicyAuthValue or PolicyPassword, which the TPM uses (Part 3, §23.18), or None."""
+        """Returns the class of the last PolicyAuthValue or PolicyPassword, or None.
+
+        If a policy has several, the TPM uses the last one (Part 3, §23.18).
+        """
         kinds = [type(s) for s in self.statements if isinstance(s, (PolicyAuthValue, PolicyPassword))]
         return kinds[-1] if kinds else None
 

@@ -19,10 +19,11 @@ def approve(
     alg: TPM_ALG = TPM_ALG.SHA256,
     public: TPMT_PUBLIC | None = None,
 ) -> Policy:
-    """Returns the policy followed by the key's approval, for any key whose policy trusts this signer.
+    """Returns `policy` followed by a PolicyAuthorize with the signature of `key`.
 
-    `alg` is the hash of the policy, and the nameAlg of the key that it protects. `public` is the signer's public
-    area if it differs from the result of `public_area`. Raises PolicyError.
+    The result can be used with any TPM key whose policy trusts `key`. `alg` is the hash of the policy, and the
+    nameAlg of the TPM key. `public` is the signer's public area if it differs from the result of `public_area`.
+    Raises PolicyError.
     """
     statement = PolicyAuthorize(public or public_area(key), policy_ref)
     signature = _signature(key, statement.signed_digest(policy.digest(alg)), statement.key_sign)
@@ -30,7 +31,10 @@ def approve(
 
 
 def assert_signed(key: Any, policy_ref: bytes = b"") -> PolicySigned:
-    """Returns PolicySigned with the key's signature, for any session and command. Raises PolicyError."""
+    """Returns a PolicySigned with the signature of `key`, valid for any session and command.
+
+    Raises PolicyError.
+    """
     statement = PolicySigned(public_area(key), policy_ref)
     return statement.replace(signature=_signature(key, statement.signed_digest(), statement.key_sign))
 

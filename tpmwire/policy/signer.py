@@ -1,7 +1,7 @@
-"""Signers of policies: their keys, and the public areas by which a TPM knows them.
+"""Signers of policies: their keys, and the public areas by which a TPM identifies them.
 
-A policy identifies its signer by the Name of a public area, which covers attributes and hash. Programs choose
-attributes and hash differently (`public_areas`), so `is_same_key` compares the public keys themselves.
+A policy identifies its signer by the Name of a public area, which depends on attributes and nameAlg. Programs
+choose attributes and nameAlg differently (`public_areas`), so `is_same_key` compares the public keys themselves.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ _NONE = TPMT_SYM_DEF_OBJECT(TPM_ALG.NULL)
 
 
 def load_signing_key(pem: bytes, password: bytes | None = None) -> Any:
-    """Returns the private key in PEM, or the public key if there is no private one. Raises PolicyError."""
+    """Loads a private key in PEM, or a public key if the text has no private key. Raises PolicyError."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
 
@@ -43,7 +43,10 @@ def load_signing_key(pem: bytes, password: bytes | None = None) -> Any:
 
 
 def public_area(key: Any) -> TPMT_PUBLIC:
-    """Returns the public area of a key of `load_signing_key`, with SHA-256 as nameAlg. Raises PolicyError."""
+    """Returns the public area of a key that `load_signing_key` has loaded. Raises PolicyError.
+
+    The nameAlg is SHA-256.
+    """
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     public = key.public_key() if hasattr(key, "public_key") else key
@@ -71,7 +74,8 @@ def _area(key: PublicKey) -> TPMT_PUBLIC:
 def signer_area(data: bytes) -> TPMT_PUBLIC:
     """Returns the public area of a signer: a private key in PEM, or a public key in any form of `public_keys`.
 
-    A public area is returned unchanged; a bare key gets the attributes of `public_area`. Raises PolicyError.
+    A public area is returned unchanged. A key without attributes gets the attributes of `public_area`. Raises
+    PolicyError.
     """
     from ..errors import KeyFileError
     from ..keys.public_keys import read_public_key
@@ -89,7 +93,7 @@ def signer_area(data: bytes) -> TPMT_PUBLIC:
 
 
 def is_same_key(public: TPMT_PUBLIC, key: Any) -> bool:
-    """Returns whether the public area is of this key; ignores attributes, hash and scheme."""
+    """Returns whether a public area contains the public key of `key`. Attributes, hash and scheme are ignored."""
     return _numbers(public) == _numbers(public_area(key)) != ()
 
 

@@ -39,7 +39,7 @@ _MODULES = ("statements", "conditions", "approvals")
 
 
 class Json:
-    """An annotation of a statement's field: its name in JSON, and its value if JSON omits it."""
+    """An annotation of a statement's field: the field's name in JSON, and its value if JSON omits the field."""
 
     def __init__(self, name: str = "", default: Any = None) -> None:
         self.name = name
@@ -49,9 +49,9 @@ class Json:
 class Statement(Record):
     """Base class of the statements of a policy. A class without `code` is a base class, too.
 
-    `code` is the command that executes the statement. `says` is the display text, in which {field} is the value
-    of a field or property. `hashes` lists the fields that extend policyDigest, by default all; `then`, `restarts`
-    and `names` are those of `DigestRule`, and `hashed_as` replaces `code` in the hash.
+    `code` is the command that executes the statement. `says` is the display text, in which {field} is the value of
+    a field or property. `hashes` lists the fields that extend policyDigest, by default all. `then`, `restarts` and
+    `names` are attributes of the `DigestRule`. `hashed_as` replaces `code` in the hash.
     """
 
     code: ClassVar[TPM_CC]
@@ -82,11 +82,14 @@ class Statement(Record):
 
     @classmethod
     def digest_rule(cls, given: Record) -> DigestRule:
-        """Returns the rule for a statement of this class, or for a recorded command with its code."""
+        """Returns the rule by which `given` extends policyDigest.
+
+        `given` is a statement of this class, or a recorded command with the same command code.
+        """
         return cls.rule
 
     def extended(self, alg: TPM_ALG, before: bytes) -> bytes:
-        """Returns policyDigest after this statement (Part 3, §23.2).
+        """Returns policyDigest after this statement; `before` is policyDigest before it (Part 3, §23.2).
 
         Raises PolicyError if only the TPM knows the digest.
         """
@@ -114,17 +117,23 @@ class Statement(Record):
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Parses a statement from the bytes of a TSS2 key file (form of the TSS2 draft). Raises DecodeError."""
+        """Parses a statement from the bytes in a key file, in the TSS2 draft's encoding. Raises DecodeError."""
         return cls.parse(data)
 
     @classmethod
     def spellings(cls, data: bytes) -> tuple[bytes, ...]:
-        """Returns the bytes unchanged, and converted to the TSS2 draft's form from each form of other programs."""
+        """Returns the possible encodings of a key file's `data`: unchanged, and converted to the TSS2 draft's.
+
+        Each known encoding of other programs adds one conversion.
+        """
         return (data,)
 
     @classmethod
     def readings(cls, data: bytes) -> tuple[Self, ...]:
-        """Parses a key file's bytes in every known form; the TSS2 draft's form is first. Raises DecodeError."""
+        """Parses a key file's bytes in every known encoding, first in the TSS2 draft's.
+
+        Returns a statement for each encoding that is valid. Raises DecodeError if none is valid.
+        """
         found: list[Self] = []
         failed: list[DecodeError] = []
         for spelling in cls.spellings(data):
@@ -140,9 +149,9 @@ class Statement(Record):
 
     @classmethod
     def expand_json(cls, fields: dict[str, Any], alg: TPM_ALG) -> dict[str, Any]:
-        """Returns the fields in JSON, with each short form replaced, for a policy in the algorithm `alg`.
+        """Returns a statement's JSON fields with each abbreviated value replaced by the full one.
 
-        Raises PolicyError, TypeError, ValueError.
+        `alg` is the policy's hash algorithm. Raises PolicyError, TypeError, ValueError.
         """
         return fields
 

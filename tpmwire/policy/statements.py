@@ -64,7 +64,10 @@ class PolicyPCR(
         pcrs: tuple[TPMS_PCR_SELECTION, ...],
         values: Mapping[tuple[TPM_ALG, int], bytes],
     ) -> Self:
-        """Returns the statement for PCR values by bank and number, in the algorithm `alg`. Raises PolicyError."""
+        """Returns the statement that requires these values of the PCRs `pcrs`. Raises PolicyError.
+
+        `alg` is the policy's hash algorithm. `values` has the PCR values by bank and number.
+        """
         parts = []
         for bank, number in pcrs_in(pcrs):
             value = values.get((bank, number))
@@ -87,16 +90,16 @@ class PolicyPCR(
 
     @classmethod
     def spellings(cls, data: bytes) -> tuple[bytes, ...]:
-        """Returns the bytes in the draft's form, as converted from each known form.
+        """Returns the possible encodings of a key file's `data`: unchanged, and converted to the TSS2 draft's.
 
-        The other form is openssl_tpm2_engine's: the selection, then the digest without its size.
+        openssl_tpm2_engine writes the selection first, then the digest without its size.
         """
         turned = [_add_size(data[-size:]) + data[:-size] for size in _DIGEST_SIZES if size < len(data)]
         return (data, *turned)
 
     @classmethod
     def expand_json(cls, fields: dict[str, Any], alg: TPM_ALG) -> dict[str, Any]:
-        """Returns the fields, with the values in `pcrs` replaced by their digest.
+        """Returns the JSON fields, with the PCR values in `pcrs` replaced by their digest.
 
         Raises PolicyError if a value is missing.
         """
@@ -179,10 +182,9 @@ class PolicySecret(
 
     @classmethod
     def spellings(cls, data: bytes) -> tuple[bytes, ...]:
-        """Returns one candidate for each known encoding of `data`, in the encoding of the current TSS2 draft.
+        """Returns the possible encodings of a key file's `data`, converted to the current TSS2 draft's encoding.
 
-        The others are that of drafts before 2023 (without objectHint) and that of tpm2genkey (policyRef without a
-        size).
+        Drafts before 2023 have no objectHint. tpm2genkey writes policyRef without a size.
         """
         # A Name is never empty and always shorter than 0x43 bytes, so the bytes show whether they begin with a
         # hint.
@@ -193,7 +195,7 @@ class PolicySecret(
 
     @classmethod
     def expand_json(cls, fields: dict[str, Any], alg: TPM_ALG) -> dict[str, Any]:
-        """Returns the fields, with a hierarchy or a lone handle replaced by handle and Name.
+        """Returns the JSON fields, with a hierarchy, or a handle without a Name, replaced by handle and Name.
 
         Raises PolicyError.
         """
@@ -245,7 +247,10 @@ class PolicyOR(Statement, code=TPM_CC.PolicyOR, says="one of {p_hash_list}", res
 
     @classmethod
     def of(cls, alg: TPM_ALG, *branches: _HasDigest | bytes) -> Self:
-        """Returns the statement for 2 to 8 policies or digests, in the algorithm `alg`. Raises PolicyError."""
+        """Returns the statement for 2 to 8 policies or policy digests. Raises PolicyError.
+
+        `alg` is the policy's hash algorithm.
+        """
         if not 2 <= len(branches) <= 8:
             raise PolicyError(
                 f"PolicyOR: expected 2 to 8 branches, got {len(branches)}; nest a PolicyOR for more branches"
@@ -254,7 +259,7 @@ class PolicyOR(Statement, code=TPM_CC.PolicyOR, says="one of {p_hash_list}", res
 
     @classmethod
     def expand_json(cls, fields: dict[str, Any], alg: TPM_ALG) -> dict[str, Any]:
-        """Returns the fields unchanged. Raises PolicyError if there are not 2 to 8 digests."""
+        """Returns the JSON fields unchanged. Raises PolicyError if there are not 2 to 8 digests."""
         cls.of(alg, *map(bytes.fromhex, fields["digests"]))
         return fields
 
@@ -273,9 +278,9 @@ class PolicyDuplicationSelect(
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Returns the statement with these bytes.
+        """Parses a statement from the bytes in a key file.
 
-        Raises DecodeError, also if include_object is neither 0 nor 1.
+        Raises DecodeError, also if include_object is not 0 or 1.
         """
         statement = cls.parse(data)
         if not isinstance(statement.include_object, bool):
@@ -284,7 +289,10 @@ class PolicyDuplicationSelect(
 
     @classmethod
     def digest_rule(cls, given: Record) -> DigestRule:
-        """Returns the rule of the class, without the object's Name if the Name is not part of the policy."""
+        """Returns the rule by which `given` extends policyDigest.
+
+        The rule omits the object's Name if include_object is false or the Name is empty.
+        """
         values: Any = given
         included = values.include_object and values.object_name
         return cls.rule if included else cls.rule._replace(parts=cls.rule.parts[1:])

@@ -63,7 +63,10 @@ def _policy(value: Any, alg: TPM_ALG, depth: int) -> Policy | Either:
 
 
 def _part(item: Any, alg: TPM_ALG, depth: int) -> Statement | tuple[Policy | Either, ...]:
-    """Parses a JSON item: returns a statement, or the branches if it is a PolicyOR. Raises PolicyError."""
+    """Parses an item of a policy in JSON. Returns a statement, or the branches of a PolicyOR.
+
+    Raises PolicyError.
+    """
     _, fields = split_item(item)
     if "branches" not in fields:
         return from_fields(item, alg)
@@ -80,7 +83,7 @@ def _items(policy: Policy | Either) -> list[dict[str, Any]]:
 
 
 def tree(policy: Policy | Either, indent: str = "") -> list[str]:
-    """Returns the policy as lines, one for each statement, branches below each other."""
+    """Returns the policy as display lines: one for each statement, with the branches one below the other."""
     if isinstance(policy, Policy):
         return [indent + line for line in str(policy).splitlines()]
     lines = [f"{indent}{statement}" for statement in policy.before.statements]

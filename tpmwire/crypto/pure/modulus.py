@@ -18,8 +18,8 @@ _ROCA_GENERATOR, _ROCA_PRIMES = 65537, 167
 def fault_of(modulus: int) -> str | None:
     """Returns the reason why a key with this modulus is unsafe, or None.
 
-    The first call takes a millisecond, later calls less. The function does not test whether the modulus is
-    composite. That test takes longer than everything else, and no key generator returns a prime of that size.
+    The first call takes a millisecond, later calls less. A primality test is omitted. It would take longer than
+    all other tests, and no key generator returns a prime modulus.
     """
     if math.gcd(modulus, _product()) != 1:
         return "the modulus has a small factor"

@@ -24,7 +24,7 @@ def encrypt(modulus: int, exponent: int, message: bytes, label: bytes, hash_name
 
 
 def _mgf1(seed: bytes, size: int, hash_name: str) -> bytes:
-    """Returns the mask of MGF1 (RFC 8017, Appendix B.2.1)."""
+    """Returns the MGF1 mask of `size` bytes for a seed (RFC 8017, Appendix B.2.1)."""
     blocks, have, counter = [], 0, 0
     while have < size:
         blocks.append(hashlib.new(hash_name, seed + counter.to_bytes(4, "big")).digest())
