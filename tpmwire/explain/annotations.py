@@ -1,4 +1,4 @@
-"""Adds derived values to the trees of messages: decrypted values, keys, digests, validity of HMACs."""
+"""Adds derived values to the trees of explained messages: decrypted values, keys, digests, validity of HMACs."""
 
 import contextlib
 from typing import Any
@@ -18,10 +18,11 @@ __all__ = ["attach_digest", "attach_key", "attach_plain", "attach_verdict"]
 def attach_plain(
     tree: Node, kind: type[Record], offset: int, octets: bytes, session: TracedSession, fitting: int
 ) -> None:
-    """Adds the first parameter's decrypted value to the encrypted parameter at `offset`.
+    """Adds the decrypted value of the first parameter to the parameter's node, which is at `offset` in `tree`.
 
-    `octets` is the decrypted TPM2B, size field included. `fitting` is the number of candidate authValues that no
-    HMAC can rule out; 0 if the authValue is certain.
+    `kind` is the class of the command or response. `octets` is the decrypted TPM2B, size field included. `fitting`
+    is the number of candidate authValues that the decrypted parameters do not rule out; 0 if the authValue is
+    certain.
     """
     sealed = next((node for node in _all(tree) if node.children and node.offset == offset), None)
     name, annotation = next((name, a) for name, a in kind.fields() if role_of(a) is None)
@@ -49,7 +50,10 @@ def attach_plain(
 
 
 def attach_key(tree: Node | None, session: TracedSession) -> None:
-    """Adds the session key to the response that opens the session, or its formula if several keys are possible."""
+    """Adds the session key to the tree of the response that opens the session.
+
+    If the key is unknown, or several keys are possible, adds the formula of the key.
+    """
     if tree is None:
         return
     node = Node("sessionKey", len(tree.octets), type="", text="")
@@ -66,7 +70,11 @@ def attach_key(tree: Node | None, session: TracedSession) -> None:
 
 
 def attach_verdict(asked: Node, answered: Node | None, index: int, verdict: Verdict, wants: TracedSession) -> None:
-    """Adds to both messages whether the HMACs of authorization number `index` are valid."""
+    """Adds to the trees of command and response whether the HMACs of authorization `index` are valid.
+
+    `asked` is the tree of the command, `answered` of the response. If this shows which of several session keys is
+    the right one, adds the key too.
+    """
     for tree, holds in ((asked, verdict.command), (answered, verdict.response)):
         node = None if tree is None else _hmac(tree, index + 1)
         if node is None:
@@ -87,7 +95,10 @@ def attach_verdict(asked: Node, answered: Node | None, index: int, verdict: Verd
 
 
 def attach_digest(tree: Node | None, digest: bytes | None, formula: str) -> None:
-    """Adds the policyDigest after a step to the response."""
+    """Adds the session's policyDigest after a policy command to the tree of the response.
+
+    `formula` says how the digest is computed.
+    """
     if tree is None or (digest is not None and not formula):
         return
     node = Node("policyDigest", len(tree.octets), digest or b"", "", formula)

@@ -14,7 +14,7 @@ __all__ = ["MessageAreas", "authorized_places", "first_content", "join_values", 
 
 
 class MessageAreas(NamedTuple):
-    """The areas of a command or a successful response. The parameters are unchanged, and begin at `offset`."""
+    """The areas of a command or a successful response. `parameters` are unparsed bytes that begin at `offset`."""
 
     handles: tuple[int, ...]
     parameters: bytes
@@ -29,7 +29,10 @@ def authorized_places(kind: type[Command]) -> tuple[int, ...]:
 
 
 def split_message(data: bytes, kind: type[Record], auth: Any, *, command: bool) -> MessageAreas:
-    """Splits a message, whose authorizations have the class `auth`, into its areas. Raises DecodeError."""
+    """Splits a message into its areas. Raises DecodeError.
+
+    `auth` is the class of the message's authorizations. `command` is false for a response.
+    """
     tag, _, stream = opened(data)
     handles = read_handles(kind, stream)
     if tag != TPM_ST.SESSIONS:
@@ -59,7 +62,10 @@ def replace_first(parameters: bytes, content: bytes | None) -> bytes:
 
 
 def join_values(kind: type[Record], handles: Sequence[int], parameters: bytes | None) -> Any:
-    """Returns the record of these handles and parameters; None if the parameters are missing or invalid."""
+    """Returns a record of the class `kind` with these handles and parameters.
+
+    Returns None if the parameters are missing or invalid.
+    """
     if parameters is None:
         return None
     try:

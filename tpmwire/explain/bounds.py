@@ -1,4 +1,4 @@
-"""Bounds of the state that an explanation holds, because a recording can have any number of messages."""
+"""Limits of the memory that an explanation uses, because a recording can have any number of messages."""
 
 from typing import TypeVar
 

@@ -24,7 +24,10 @@ svg.life { width: 100%; max-width: 47.5rem; height: auto; font: 12px system-ui, 
 
 
 def diagram(history: SessionHistory, link: Callable[[int], str]) -> str:
-    """Returns the picture as SVG. Each step links to its command: `link` returns the URL of a tree's section."""
+    """Returns the diagram as SVG. Each step links to its command.
+
+    `link` returns the URL of the tree with an index in the recording.
+    """
     return "".join(_picture(history, link))
 
 

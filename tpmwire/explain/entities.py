@@ -1,4 +1,4 @@
-"""Names of handles and unencrypted authValues, collected while a recording is read."""
+"""Names and authValues of the entities in a recording, by handle, collected while the recording is read."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ _AUTH_FIELDS = ("auth", "new_auth")
 
 
 class Entities:
-    """Names and authValues by handle, from the user and from the recording."""
+    """Names and authValues by handle. The user gives authValues; the others come from the recording."""
 
     def __init__(self, auths: tuple[Secret, ...] = ()) -> None:
         self._auths: list[Secret] = []
@@ -47,7 +47,10 @@ class Entities:
         return handle_name(handle) or self._names.get(handle)
 
     def auths(self, handle: int | None) -> list[Secret]:
-        """Returns candidates for an entity's authValue, the most likely first; without a handle, the empty one."""
+        """Returns candidates for an entity's authValue, the most likely first.
+
+        Without a handle, the only candidate is the empty authValue.
+        """
         if handle is None:
             return [EMPTY_AUTH]
         first = self._by_handle.get(handle)
@@ -58,7 +61,7 @@ class Entities:
         return handle in self._by_handle
 
     def auth_is(self, handle: int, auth: Secret) -> None:
-        """Records an authValue that an HMAC proved, or that was sent unencrypted."""
+        """Records the authValue of an entity. The value was proven by an HMAC, or sent unencrypted."""
         self._by_handle[handle] = Secret(trimmed(auth.reveal()))
         self._add(auth)
 
@@ -111,7 +114,7 @@ class Entities:
             self._take_over(fields["loaded_handle"], *self._contexts.get(command.context.build(), (None, None)))
 
     def forget(self, handle: int) -> None:
-        """Forgets a handle that was freed, because a different entity can get it."""
+        """Forgets a handle that the TPM has freed, because a different entity can get the handle."""
         self._names.pop(handle, None)
         self._by_handle.pop(handle, None)
 

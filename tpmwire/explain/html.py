@@ -68,7 +68,7 @@ document.querySelectorAll('section').forEach(function (section) {
 def as_html(
     trees: Sequence[Node], title: str = "TPM 2.0 messages", histories: Sequence[SessionHistory] = ()
 ) -> str:
-    """Returns the HTML page of the sessions' `histories`, followed by the trees.
+    """Returns an HTML page with the sessions' `histories`, followed by the trees.
 
     The page loads nothing and sends nothing.
     """
@@ -77,7 +77,10 @@ def as_html(
 
 
 def html_page(title: str, parts: Iterable[str], pointing: bool = True) -> str:
-    """Returns a page with these parts of its body, in HTML; `pointing` says whether they contain messages."""
+    """Returns an HTML page whose body has the given parts, in HTML.
+
+    `pointing` adds a hint that pointing at a field or at bytes highlights the other.
+    """
     # A recording may be hostile, so its text is escaped, and the page's policy forbids loading anything.
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
     body = "\n".join(parts)
@@ -105,7 +108,7 @@ def html_page(title: str, parts: Iterable[str], pointing: bool = True) -> str:
 def html_sessions(
     histories: Sequence[SessionHistory], link: Callable[[int], str] = lambda place: f"#m{place}"
 ) -> str:
-    """Returns the HTML of the sessions. `link` returns the URL of the section of the tree with a number."""
+    """Returns the HTML of the sessions. `link` returns the URL of the tree with an index in the recording."""
     sections = ["".join(_history(history, link)) for history in histories]
     if len(histories) == SESSIONS:
         sections.append(f"<p>Further sessions are not drawn: the recording has {SESSIONS} or more.</p>")
@@ -125,7 +128,7 @@ def _history(history: SessionHistory, link: Callable[[int], str]) -> Iterator[st
 
 
 def html_section(tree: Node, number: int) -> str:
-    """Returns the HTML of a message, with the anchor `m` and its number."""
+    """Returns the HTML of a message. Its anchor is `m` followed by `number`."""
     return "".join(_section(tree, number))
 
 
@@ -149,7 +152,10 @@ def _section(tree: Node, number: int) -> Iterator[str]:
 
 
 def _field(node: Node, place: int) -> Generator[str, None, int]:
-    """Yields the HTML of a node as a list item; returns the number of the next leaf."""
+    """Yields the HTML of a node as a list item, and returns the number of the next leaf.
+
+    `place` is the number of the node's first leaf in the message.
+    """
     end = place + sum(1 for _ in _leaves(node))
     text = f": {escape(node.text)}" if node.text else ""
     notes = [note for note in (node.type, node.spec, "secret" if node.secret else "") if note]
@@ -169,7 +175,7 @@ def _field(node: Node, place: int) -> Generator[str, None, int]:
 
 
 def _beside(node: Node, first: int, end: int) -> Iterator[str]:
-    """Yields the HTML of a derived value, which highlights the bytes of the leaves from `first` to `end`."""
+    """Yields the HTML of a derived value, which highlights the bytes of the leaves from `first` up to `end`."""
     notes = [note for note in (node.type, node.spec, "secret" if node.secret else "") if note]
     yield f'<li><span class="f k" tabindex="0" data-from="{first}" data-to="{end}"><b>{escape(node.name)}</b>: '
     octets = "" if node.children else f" <code>{node.octets.hex(' ')}</code>"
@@ -185,7 +191,7 @@ def _beside(node: Node, first: int, end: int) -> Iterator[str]:
 
 
 def _leaves(node: Node) -> Iterator[Node]:
-    """Yields the nodes that have bytes and no children. In order, they make up the message."""
+    """Yields the nodes that have bytes and no children. The bytes of these nodes, in order, are the message."""
     if node.children:
         for child in node.children:
             yield from _leaves(child)

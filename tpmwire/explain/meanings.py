@@ -68,7 +68,7 @@ def command_name(code: int) -> str:
 
 
 def handle_words(handle: int) -> str:
-    """Returns the entity, or the kind of entity, that a handle refers to (Part 2, §7)."""
+    """Returns the name of the entity, or of the kind of entity, that a handle refers to (Part 2, §7)."""
     kind = handle >> 24
     if kind == TPM_HT.PCR:
         return f"PCR {handle}"
@@ -79,7 +79,10 @@ def handle_words(handle: int) -> str:
 
 
 def value_words(wire: Any, type_name: str, value: Any) -> str:
-    """Returns the meaning of a value that is not a structure, such as a handle or a number, in words."""
+    """Returns the meaning, in words, of a value that is not a structure, such as a handle or a number.
+
+    `wire` is the construct and `type_name` the standard's name of the value's type.
+    """
     if isinstance(wire, Empty):
         return "nothing, as its selector requires"
     if isinstance(wire, YesNo):
@@ -119,7 +122,7 @@ def _command_attributes(value: int) -> str:
 
 
 def octets_words(type_name: str, octets: bytes) -> str:
-    """Describes the content of a TPM2B: its size, and a Name or readable text if it is one."""
+    """Returns a description of a TPM2B's content: the size and, for a Name or readable text, its meaning."""
     if not octets:
         return "empty"
     size = f"{len(octets)} byte{'s' if len(octets) != 1 else ''}"
@@ -139,9 +142,9 @@ def _name(octets: bytes) -> str:
 
 
 def field_words(field: tuple[type[Record], str] | None, values: dict[str, Any], value: Any) -> str:
-    """Returns the meaning of a value in its field, or "" if the type alone explains it.
+    """Returns the meaning of a value in its field, or "" if the type alone explains the value.
 
-    `values` are the fields before it.
+    `field` is the record class and the field's name. `values` has the preceding fields of the record.
     """
     rule = _BY_PLACE.get(field) if field is not None else None
     return rule(values, value) if rule is not None else ""
@@ -224,7 +227,7 @@ _BY_PLACE: dict[Any, Callable[[dict[str, Any], Any], str]] = {
 
 
 def summary(value: Any) -> str:
-    """Returns a structure in one line, or "" if its fields alone explain it."""
+    """Returns a description of a structure in one line, or "" if the fields alone explain the structure."""
     rule = _SUMMARIES.get(type(value))
     return rule(value) if rule is not None else ""
 

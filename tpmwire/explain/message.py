@@ -40,7 +40,10 @@ def explain_command(data: bytes) -> Node:
 
 
 def explain_response(data: bytes, command: "bytes | int | Command | CommandMessage") -> Node:
-    """Returns the tree of a response to `command`, given as bytes, code or message. Never raises."""
+    """Returns the tree of a response. Never raises: an invalid response is shown up to its error.
+
+    `command` is the command of the response, as bytes, code or message.
+    """
     if isinstance(command, bytes):
         code = int.from_bytes(command[6:HEADER_SIZE], "big")
     else:
@@ -120,7 +123,8 @@ def _parameters(
 def _answer_encrypted(walk: Walk, size: int) -> bool:
     """Returns whether a session encrypts the response's first parameter.
 
-    Looks ahead, since the sessions follow the parameters.
+    `size` is the size of the parameters in bytes. The function reads the authorizations after the parameters,
+    without moving the walk.
     """
     ahead = Walk(walk.data[walk.place + size :])
     return bool(_authorizations(ahead, TPMS_AUTH_RESPONSE, ahead.left) & TPMA_SESSION.ENCRYPT)
@@ -138,7 +142,7 @@ def _authorizations(walk: Walk, kind: type[Record], size: int) -> int:
 
 @cache
 def _areas(kind: type[Record]) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
-    """Returns the fields of the handle area and those of the parameter area."""
+    """Returns the fields of the handle area, and the fields of the parameter area."""
     fields = [(name, wire_of(annotation), bool(role_of(annotation))) for name, annotation in kind.fields()]
     handles = [(name, wire) for name, wire, is_handle in fields if is_handle]
     return handles, [(name, wire) for name, wire, is_handle in fields if not is_handle]

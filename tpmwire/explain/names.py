@@ -108,7 +108,7 @@ _SECTIONS = {
 
 @cache
 def _names() -> dict[int, str]:
-    """Returns the names of wires by `id()`: the names under which spec modules declare them."""
+    """Returns the names of declared types, keyed by the `id()` of the type's construct."""
     modules = ["structures", "capabilities", "storage", "attestation", *(f"commands.{c}" for c in CHAPTERS)]
     names: dict[int, str] = {}
     for module in modules:
@@ -119,7 +119,7 @@ def _names() -> dict[int, str]:
 
 
 def type_name(declared: Any) -> str:
-    """Returns the standard's name of an annotation's or a wire's type; empty for types without a name."""
+    """Returns the standard's name of the type of an annotation or a construct; empty for a type without a name."""
     return _type_name(wire_of(declared))
 
 
@@ -140,7 +140,7 @@ def _type_name(wire: Any) -> str:
 
 
 def section(declared: Any) -> str:
-    """Returns the section of the standard that defines a type, as `Part 2 §12.2.4`; empty if unknown."""
+    """Returns the section of the standard that defines a type, such as `Part 2 §12.2.4`; empty if unknown."""
     return _section(wire_of(declared))
 
 
@@ -166,7 +166,7 @@ _CAPITALS = {"tpm", "pcr", "hmac", "id"}
 
 
 def constant_name(member: IntEnum) -> str:
-    """Returns the standard's name of a constant: `TPM_ALG_SHA256`."""
+    """Returns the standard's name of a constant, such as `TPM_ALG_SHA256`."""
     name = f"{type(member).__name__}_{member.name}"
     # This name has a different prefix from the others in its table (Part 2, §7.4).
     return "TPM_RS_PW" if name == "TPM_RH_PW" else name
@@ -174,13 +174,13 @@ def constant_name(member: IntEnum) -> str:
 
 @cache
 def field_name(name: str) -> str:
-    """Returns the standard's name of a field: `authPolicy` for `auth_policy`, `nonceTPM`, `curveID`."""
+    """Returns the standard's name of a field, such as `authPolicy` for `auth_policy`."""
     first, *others = name.rstrip("_").split("_")
     return first + "".join(part.upper() if part in _CAPITALS else part[:1].upper() + part[1:] for part in others)
 
 
 @cache
 def purpose(kind: type[Record] | None) -> str:
-    """Returns the first paragraph of a class's docstring, with the standard's names of fields."""
+    """Returns the first paragraph of a class's docstring, in which fields have the standard's names."""
     text = " ".join(((kind.__doc__ if kind else None) or "").split("\n\n", maxsplit=1)[0].split())
     return re.sub(r"`(\w+)`", lambda found: field_name(found[1]), text)

@@ -32,9 +32,10 @@ OTHER_RULES = {
 def policy_digest(
     alg: TPM_ALG, before: bytes | None, command: Command, name_of: NameOf
 ) -> tuple[bytes | None, str]:
-    """Returns policyDigest after a command, and the formula in the standard's notation.
+    """Returns policyDigest after a policy command, and the formula in the standard's notation.
 
-    The digest is None if the recording does not determine it. Raises EncodeError for an unknown hash algorithm.
+    `before` is policyDigest before the command, `name_of` returns the Name at a handle. The digest is None if the
+    recording does not determine it. Raises EncodeError for an unknown hash algorithm.
     """
     if command.code == TPM_CC.PolicyRestart:
         return bytes(digest_size(alg)), "zeros: the policy starts again"
@@ -62,7 +63,7 @@ def _rule(command: Command) -> DigestRule | None:
 def _hashed(command: Command, rule: DigestRule, part: str, name_of: NameOf) -> bytes:
     """Returns the bytes of a command's field that are hashed into policyDigest.
 
-    Raises PolicyError if the recording does not have them.
+    `part` is the field in the rule. Raises PolicyError if the recording does not have the bytes.
     """
     if part not in rule.names:
         return hashed_bytes(command, part)

@@ -46,8 +46,8 @@ def explain_recording(
 ) -> Recording:
     """Returns the explanation of commands with their responses (empty for a missing response). Never raises.
 
-    `salts` are those of the recording's salted sessions, `auths` the authValues of its entities, in any order.
-    Both decrypt parameters and verify HMACs.
+    `salts` has the salts of the recording's sessions, `auths` the authValues of its entities, both in any order.
+    They are used to decrypt parameters and to verify HMACs.
     """
     recording = Recording()
     recording.trees += explain_stream(exchanges, salts, auths, recording.histories)
@@ -61,11 +61,11 @@ def explain_stream(
     histories: list[SessionHistory] | None = None,
     place: int = 0,
 ) -> Iterator[Node]:
-    """Yields the trees of commands and responses while `exchanges` is read. Raises only the errors of `exchanges`.
+    """Yields the trees of commands and responses while it reads `exchanges`.
 
-    See `explain_recording` for the other arguments. The histories of the first 1000 sessions are appended to
-    `histories`; in them, the first tree has the index `place`. The memory needed does not grow with the recording,
-    except for the histories.
+    Raises only the errors of `exchanges`. See `explain_recording` for `salts` and `auths`. The histories of the
+    first 1000 sessions are appended to `histories`. They refer to trees by index; the first tree has the index
+    `place`. The memory needed does not grow with the recording, except for the histories.
     """
     follower = _Follower(histories, salts, Entities(tuple(auths)))
     for command, response in exchanges:
@@ -83,7 +83,10 @@ class _Follower:
         self._histories: Recent[int, SessionHistory] = Recent()
 
     def explain(self, command: bytes, response: bytes, place: int) -> list[Node]:
-        """Explains a command and its response: returns their trees, with the values derived from them."""
+        """Returns the trees of a command and its response, with the values that are derived from them.
+
+        `place` is the index of the command's tree in the recording.
+        """
         asked = explain_command(command)
         answered = explain_response(response, command) if response else None
         if not asked.error and (answered is None or not answered.error):
@@ -92,7 +95,7 @@ class _Follower:
         return [asked] if answered is None else [asked, answered]
 
     def history(self, handle: int, session: TracedSession | None) -> SessionHistory:
-        """Returns the history of the session at a handle, a new one if it has none."""
+        """Returns the history of the session at a handle. Creates a history if the session has none."""
         history = self._histories.get(handle)
         if history is None:
             history = SessionHistory(handle, session.start if session is not None else None)
@@ -102,7 +105,7 @@ class _Follower:
         return history
 
     def note(self, handle: int, step: Step) -> None:
-        """Adds a step to the history of a session, which must have one."""
+        """Adds a step to the history of the session at a handle. The history must exist."""
         if self._recorded is not None:
             self._histories[handle].add(step)
 
@@ -112,14 +115,14 @@ _NO_SESSIONS = TPM_ST.NO_SESSIONS.to_bytes(2, "big")
 
 @cache
 def _refers_to_entities(kind: type[Command]) -> bool:
-    """Returns whether a command has something to do with an entity that later commands may use."""
+    """Returns whether the command or its response has a handle, which later commands may use."""
     if kind.code == TPM_CC.FlushContext:  # its handle is a parameter
         return True
     return any(role_of(annotation) for _, annotation in [*kind.fields(), *kind.Response.fields()])
 
 
 class _One:
-    """A command and its response while they are explained."""
+    """Explains one command and its response."""
 
     def __init__(
         self, follower: _Follower, command: bytes, response: bytes, asked: Node, answered: Node | None, place: int
@@ -158,7 +161,10 @@ class _One:
             self._policy(values)
 
     def _verdicts(self, kind: type[Command], sent: MessageAreas, got: MessageAreas | None) -> list[Verdict | None]:
-        """Returns a verdict for each authorization; None for passwords and sessions without a recorded start."""
+        """Verifies the HMACs, and returns a verdict for each authorization of the command.
+
+        The verdict is None for a password and for a session whose start was not recorded.
+        """
         wanted = len(authorized_places(kind))
         verdicts: list[Verdict | None] = []
         for index, auth in enumerate(sent.authorizations):
@@ -197,7 +203,11 @@ class _One:
         return sent.handles[authorized_places(kind)[index]]
 
     def _extra_nonces(self, sent: MessageAreas, index: int, wanted: int) -> list[bytes]:
-        """Returns the nonces of encrypting sessions, which the first authorization covers (Part 1, §19.6.5)."""
+        """Returns the TPM nonces of encrypting sessions, which the HMAC of the first authorization covers.
+
+        Empty for other authorizations (Part 1, §19.6.5). `wanted` is the number of handles that need
+        authorization.
+        """
         if index or not wanted:
             return []
         places: list[int] = []
@@ -211,7 +221,10 @@ class _One:
     def _after(
         self, kind: type[Command], sent: MessageAreas, index: int, session: TracedSession
     ) -> Callable[..., Any]:
-        """Returns a function of (key, authValue) that returns the new authValue, if the command sets one."""
+        """Returns a function of a session key and the old authValue that returns the new authValue.
+
+        The function returns None if the command does not change the authValue.
+        """
 
         def after(key: Any, auth: Secret) -> Secret | None:
             if index:
@@ -238,7 +251,12 @@ class _One:
         sent: MessageAreas,
         newer: MessageAreas | None = None,
     ) -> bytes | None:
-        """Returns a message's parameters with the first one decrypted; None if the session's key is unknown."""
+        """Returns a message's parameters with the first parameter decrypted.
+
+        `message` is the command or the response, `sent` the command. `newer` is the response when the response is
+        decrypted. `attribute` says which direction the session encrypts. Returns None if the session's key is
+        unknown.
+        """
         index = encrypting(message, attribute)
         if index is None or first_parameter(kind) is None:
             return message.parameters
@@ -264,7 +282,10 @@ class _One:
     def _cipher_auths(
         self, sent: MessageAreas, index: int, verdict: Verdict, session: TracedSession
     ) -> tuple[list[Secret], bool]:
-        """Returns candidates for the authValue in the cipher's key, and whether the first candidate is certain."""
+        """Returns candidates for the authValue in the cipher's key, and whether the first candidate is certain.
+
+        `index` is the authorization that encrypts, `verdict` the result of its HMACs.
+        """
         kind = command_class(self._code)
         assert kind is not None
         if index >= len(authorized_places(kind)):
@@ -278,7 +299,7 @@ class _One:
     def _note_uses(
         self, kind: type[Command], sent: MessageAreas, got: MessageAreas | None, verdicts: list[Verdict | None]
     ) -> None:
-        """Updates the nonces, and adds the uses to the histories of the sessions."""
+        """Updates the nonces of the command's sessions, and adds the command to the histories of the sessions."""
         wanted = len(authorized_places(kind))
         for index, auth in enumerate(sent.authorizations):
             handle = auth.session_handle
@@ -301,7 +322,7 @@ class _One:
                 self._f._histories.pop(handle, None)
 
     def _sessions_by(self, command: Any, answer: Any) -> None:
-        """Updates the sessions that a command starts, flushes, saves or loads."""
+        """Updates the session that the command starts, flushes, saves or loads."""
         if isinstance(command, StartAuthSession):
             handle = answer.session_handle
             self._f._sessions.pop(handle, None)

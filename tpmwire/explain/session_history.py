@@ -22,9 +22,9 @@ class Step:
     """A command in the history of a session.
 
     `place` is the index of the command's tree in the recording. `text` describes the event. `ok` says whether the
-    TPM executed the command (None without a response). `ends` says whether the step closes the session. A step of
-    a policy has `inputs`, the command's parameters in words, the policyDigest after it (None if unknown), and its
-    formula.
+    TPM executed the command (None without a response). `ends` says whether the command closes the session. The
+    step of a policy command has `inputs` (the command's parameters in words), `digest` (policyDigest after the
+    command, None if unknown) and `formula` (how the digest is computed).
     """
 
     def __init__(self, place: int, code: int, text: str, *, ok: bool | None, ends: bool = False) -> None:
@@ -47,7 +47,10 @@ class Step:
     def use(
         cls, place: int, code: TPM_CC, entity: int | None, attributes: int, answered: Node | None, verdict: Any
     ) -> "Step":
-        """Returns the step for a use of the session to authorize or encrypt a command."""
+        """Returns the step for a command that the session authorizes or encrypts.
+
+        `entity` is the handle that the session authorizes, or None. `answered` is the tree of the response.
+        """
         words = [] if entity is None else [f"authorizes 0x{entity:08x} ({handle_words(entity)})"]
         both = [("decrypt", TPMA_SESSION.DECRYPT, "encrypts the command's first parameter")]
         both += [("encrypt", TPMA_SESSION.ENCRYPT, "encrypts the response's first parameter")]
@@ -62,7 +65,7 @@ class Step:
 
     @classmethod
     def policy(cls, place: int, code: TPM_CC, asked: Node, digest: bytes | None, formula: str) -> "Step":
-        """Returns the step of a policy command; `asked` is the tree of that command."""
+        """Returns the step for a policy command, whose tree is `asked`."""
         step = cls(place, code, "", ok=True)
         values = [node for node in asked.children[3:] if node.text and "ession" not in node.name]
         step.inputs = "; ".join(f"{node.name} {_short(node)}" for node in values)
@@ -71,7 +74,7 @@ class Step:
 
 
 def _short(node: Node) -> str:
-    """Returns a parameter's meaning in a few words; for a list of one element, the meaning of the element."""
+    """Returns a parameter's meaning in a few words. For a list of one element, returns the element's meaning."""
     elements = [child.text for child in node.children if child.name.startswith("[")]
     return ", ".join(elements) if len(elements) == 1 else node.text
 
@@ -79,7 +82,8 @@ def _short(node: Node) -> str:
 class SessionHistory:
     """A session: its handle, the command that opened it (None if before the recording), and its steps in order.
 
-    `omitted` counts the steps after the first `STEPS`. `ended` says whether the recording has the session's end.
+    `omitted` counts the steps after the first `STEPS`. `ended` says whether the recording shows the end of the
+    session.
     """
 
     def __init__(self, handle: int, start: Any) -> None:
@@ -90,7 +94,7 @@ class SessionHistory:
         self.ended = False
 
     def add(self, step: Step) -> None:
-        """Adds a step."""
+        """Adds a step. Steps after the first `STEPS` are only counted."""
         self.ended = step.ends
         if len(self.steps) < STEPS:
             self.steps.append(step)

@@ -22,9 +22,9 @@ def as_text(node: Node, *, secrets: bool = True) -> str:
 
 
 class Line(NamedTuple):
-    """A line of an explanation, in parts; `extra` is the type and the section.
+    """A line of an explanation, in parts. `extra` has the type and the section of the standard.
 
-    A derived value has " =" instead of an offset.
+    The line of a derived value has " =" instead of an offset.
     """
 
     offset: str
@@ -57,7 +57,10 @@ def lines(node: Node, *, secrets: bool = True) -> Iterator[Line]:
 
 
 def _collect(node: Node, depth: int, crossed: bool, found: list[Line]) -> None:
-    """Appends the lines of a node; `crossed` says whether its bytes are in the message."""
+    """Appends the lines of a node to `found`.
+
+    `crossed` says whether the node's bytes are in the message. They are not for a derived value.
+    """
     # Nested generators would double the time.
     shown, children = node, node.children
     # The size of a TPM2B and the count of a TPML are part of the field's line.
@@ -97,7 +100,8 @@ def _hide_secrets(node: Node) -> Node:
 def as_json(node: Node, *, secrets: bool = True) -> dict[str, Any]:
     """Returns the tree as plain values: name, offset, size, octets (hex), and other non-empty attributes.
 
-    Without `secrets`, secret fields have no octets and no children; nor has a node around other nodes octets.
+    Without `secrets`, the octets and the children of secret fields are omitted, and the octets of all nodes that
+    have children.
     """
     plain: dict[str, Any] = {"name": node.name, "offset": node.offset, "size": len(node.octets)}
     if node.secret and not secrets:

@@ -36,7 +36,7 @@ _MODULES = (
 
 
 class Table(NamedTuple):
-    """A table with several `parts`: pairs of a heading and its rows, whose cells are text."""
+    """A table of the standard. Each of `parts` is a pair of a heading and rows, whose cells are text."""
 
     name: str
     purpose: str
@@ -64,10 +64,10 @@ class Table(NamedTuple):
 
 @cache
 def declarations() -> dict[str, Any]:
-    """Returns every declaration with a table, by the standard's name.
+    """Returns everything that has a table, keyed by the standard's name.
 
-    The values are commands and structures (classes), constants and attribute words (classes), unions
-    (dictionaries from selector to member) and other types (annotations).
+    The values are classes (commands, structures, constants, attribute words), dictionaries from selector to member
+    (unions), and annotations (other types).
     """
     found: dict[str, Any] = {}
     for code in TPM_CC:
@@ -88,7 +88,7 @@ def _has_table(value: Any) -> bool:
 
 
 def kinds() -> dict[str, list[str]]:
-    """Returns the names of `declarations()` in groups, in the standard's order."""
+    """Returns the names of `declarations()`, keyed by the kind of type, in the standard's order."""
     groups: dict[str, list[str]] = {}
     for name, value in declarations().items():
         groups.setdefault(_kind(name, value), []).append(name)
@@ -104,7 +104,10 @@ def _kind(name: str, value: Any) -> str:
 
 
 def table_of(name: str) -> Table:
-    """Returns the table of a command, structure, union or type (a name in `declarations()`). Raises KeyError."""
+    """Returns the table of a command, structure, union or type. `name` is a key of `declarations()`.
+
+    Raises KeyError for an unknown name.
+    """
     value = declarations()[name]
     if isinstance(value, dict):
         return Table(name, "A union: the selector determines the member.", "", [("members", _members(value))])
@@ -135,7 +138,7 @@ def _command(name: str, kind: type[Command]) -> Table:
 
 
 def _sessions(kind: type[Command]) -> str:
-    """Returns the sessions that a command can have, as display text (Part 3, tag in the command's table)."""
+    """Returns which sessions a command supports, as display text (Part 3, tag in the command's table)."""
     if not kind.sessions:
         return "none: the tag is always TPM_ST_NO_SESSIONS"
     wanted = sum(role.authorized for _, role in kind.handle_fields())
@@ -179,7 +182,7 @@ def _members(members: dict[Any, Any]) -> Sequence[Sequence[str]]:
 
 
 def _shape(wire: Any) -> str:
-    """Returns the wire form of a type, as display text."""
+    """Returns how values of a type are encoded, as display text such as `UINT32`."""
     if isinstance(wire, Counted):
         return f"UINT32 count of {type_name(wire.element)}"
     if isinstance(wire, SizedRecord):
@@ -223,7 +226,7 @@ def _layers() -> Sequence[Sequence[str]]:
 
 
 def size_of(kind: type[int]) -> int:
-    """Returns the size in bytes of a number or attribute word in the structures."""
+    """Returns the size, in bytes, of a number or attribute word as a field of the standard's structures."""
     wires = [wire_of(value) for value in declarations().values() if isinstance(value, Declared)]
     records = [value for value in declarations().values() if isinstance(value, type) and issubclass(value, Record)]
     wires += [wire for record in records for _, wire in record.wire().fields]
@@ -233,7 +236,7 @@ def size_of(kind: type[int]) -> int:
 
 
 def _purpose(kind: type) -> str:
-    """Returns the first paragraph of a docstring without the section, which has its own column."""
+    """Returns the first paragraph of a docstring without the section, which the table shows in its own column."""
     return re.sub(r" \((Part 2, )?§[^)]*\)", "", purpose(kind))
 
 

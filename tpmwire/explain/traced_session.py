@@ -1,6 +1,7 @@
 """Follows the sessions of a recording: derives their keys, verifies HMACs and decrypts parameters.
 
-The user gives salts and authValues in any order. The HMACs show which belong to a session (Part 1, §19.6).
+The user gives salts and authValues in any order. The HMACs show which salt and authValues a session uses (Part 1,
+§19.6).
 """
 
 from collections.abc import Iterator, Sequence
@@ -37,7 +38,11 @@ class SessionKey(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """Whether the HMACs of an authorization are valid (None: unverifiable), and the session key that shows it."""
+    """The result of the verification of an authorization's HMACs in command and response.
+
+    `command` and `response` say whether each HMAC is valid (None: not verified). `key` and `auth` are the session
+    key and the authValue that were used; `with_auth` says whether the HMAC key includes the authValue.
+    """
 
     command: bool | None = None
     response: bool | None = None
@@ -73,7 +78,7 @@ class TracedSession:
         return bool(self.start.bind != TPM_RH.NULL)
 
     def restart(self) -> None:
-        """Resets the policy, as each use of the session and TPM2_PolicyRestart do."""
+        """Resets the policy, as TPM2_PolicyRestart and each use of the session do."""
         self.wants_auth_value = self.wants_password = False
         if self.policy_digest is not None or self.start.session_type != TPM_SE.HMAC:
             self.policy_digest = bytes(digest_size(self.start.auth_hash))
@@ -90,7 +95,11 @@ class TracedSession:
                 yield SessionKey(Secret(key), self.salted, self.bound, auth)
 
     def cipher(self, key: Secret, auth: Secret, nonces: tuple[bytes, bytes], data: bytes) -> bytes | None:
-        """Returns the plain bytes of an encrypted parameter (Part 1, §21); None for an unknown cipher."""
+        """Returns the plain bytes of an encrypted parameter (Part 1, §21); None for an unknown cipher.
+
+        `key` is the session key, `auth` the authValue in the cipher's key. `nonces` are the newer and the older
+        nonce.
+        """
         symmetric = self.start.symmetric
         try:
             return parameter_cipher(
@@ -124,9 +133,10 @@ def judge_hmacs(
     entities: Entities,
     auth_after: Any,
 ) -> Verdict:
-    """Returns the verdict with the candidate key that makes the HMACs of a session valid.
+    """Verifies an authorization's HMACs with each candidate key and authValue, and returns the best verdict.
 
-    `auth_after(key, auth)` returns the authValue of the response's HMAC if the command changes it, otherwise None.
+    `auth_after(key, auth)` returns the authValue for the response's HMAC if the command changes the authValue,
+    else None.
     """
     session, sent, answer = this.session, this.sent, this.answer
     if not session.keys:
@@ -175,7 +185,10 @@ def judge_hmacs(
 
 
 def _auths(this: SessionAuth, entities: Entities, key: SessionKey) -> Iterator[tuple[Secret, bool]]:
-    """Yields (authValue to try, whether the HMAC key includes it) for an authorization (Part 1, §19.6.8)."""
+    """Yields (authValue to try, whether the HMAC key includes the authValue) for an authorization.
+
+    Source: Part 1, §19.6.8.
+    """
     session = this.session
     policy = session.start.session_type == TPM_SE.POLICY
     without = this.entity is None or (policy and not session.wants_auth_value)
@@ -201,6 +214,9 @@ def _with_reason(verdict: Verdict, nameless: bool) -> Verdict:
 
 
 def encrypting(message: MessageAreas, attribute: TPMA_SESSION) -> int | None:
-    """Returns the index of the authorization that encrypts a parameter; None if there is none."""
+    """Returns the index of the authorization whose session encrypts a parameter; None if there is none.
+
+    `attribute` is DECRYPT for a command's parameter, ENCRYPT for a response's.
+    """
     found = (i for i, auth in enumerate(message.authorizations) if auth.session_attributes & attribute)
     return next(found, None)

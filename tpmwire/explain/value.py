@@ -21,10 +21,10 @@ __all__ = ["explain_octets", "explain_value"]
 
 
 def explain_octets(name: str, octets: bytes) -> Node:
-    """Returns the tree of bytes, parsed as the type `name` of `declarations()`.
+    """Returns the tree of `octets`, parsed as the type `name` of `declarations()`.
 
-    At the first error the tree ends; the last node's `error` describes it. Raises DecodeError for a union, which
-    occurs only inside structures, and KeyError for an unknown name.
+    At the first error the tree ends; the last node's `error` describes the error. Raises DecodeError for a union,
+    which occurs only inside structures, and KeyError for an unknown name.
     """
     declared = declarations()[name]
     if isinstance(declared, dict) or (isinstance(declared, type) and issubclass(declared, Command)):
@@ -84,7 +84,7 @@ def _command(code: int) -> list[str]:
 
 
 def _response_code(rc: int) -> list[str]:
-    """Returns the meaning of a response code, and of its bits (Part 2, §6.6.1)."""
+    """Returns the lines that explain a response code and its bits (Part 2, §6.6.1)."""
     meaning = explain(rc)
     lines = [f"0x{rc:x}: {meaning.name}: {meaning.description}"]
     if meaning.layer:

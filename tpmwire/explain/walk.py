@@ -1,4 +1,4 @@
-"""Builds nodes for bytes by reading the bytes as their declaration says.
+"""Builds the tree of a message: parses the bytes by their declaration, with a node for each field.
 
 Unlike `Record.parse`, the walk keeps the values that precede an error.
 """
@@ -43,7 +43,7 @@ class Walk:
 
     @contextlib.contextmanager
     def area(self, size: int) -> Iterator[None]:
-        """Makes the next `size` bytes an area, which must be read to its end.
+        """Limits the walk to the next `size` bytes, which must be parsed to the end inside the context.
 
         After an error the rest of the area becomes one node, and the DecodeError is raised again.
         """
@@ -66,7 +66,10 @@ class Walk:
 
     @contextlib.contextmanager
     def inside(self, name: str, declared: Any = None) -> Iterator[Node]:
-        """Adds a node; the nodes that are added inside the context become its children."""
+        """Adds a node. The nodes that are added inside the context become its children.
+
+        `declared` is the declaration of the node's type, if any.
+        """
         node = self._new(name, declared)
         outer, self.nodes = self.nodes, node.children
         whole = False
@@ -80,7 +83,10 @@ class Walk:
                 outer.append(node)
 
     def fields(self, record: type[Record], fields: list[tuple[str, Any]], values: dict[str, Any]) -> None:
-        """Adds nodes for some fields of a record, and the fields' values to `values`, which selectors need."""
+        """Adds nodes for some fields of a record.
+
+        Stores the fields' values in `values`, where selectors are looked up.
+        """
         for name, annotation in fields:
             secret = name in _secret_fields(record)
             values[name] = self.value(field_name(name), annotation, values, secret=secret, field=(record, name))
@@ -94,7 +100,10 @@ class Walk:
         secret: bool = False,
         field: tuple[type[Record], str] | None = None,
     ) -> Any:
-        """Adds a node for a declared type, and returns the value. Raises DecodeError."""
+        """Parses a value of the type `declared`, adds a node, and returns the value. Raises DecodeError.
+
+        `values` has the preceding fields. `field` is the record class and the field's name, if any.
+        """
         wire = wire_of(declared)
         if isinstance(wire, Select):
             member = wire.member(values)
@@ -114,7 +123,7 @@ class Walk:
         return self._leaf(name, wire, secret, values, field)
 
     def encrypted(self, name: str, declared: Any) -> None:
-        """Adds a node for an encrypted TPM2B, whose size is unencrypted. Raises DecodeError."""
+        """Adds a node for a TPM2B with encrypted content and unencrypted size. Raises DecodeError."""
         with self.inside(name, declared) as node:
             octets = self._sizes(Sized(size=wire_of(declared).size), node)
             node.text = f"{len(octets)} bytes, encrypted by a session"
@@ -130,7 +139,7 @@ class Walk:
         return int.from_bytes(octets, "big")
 
     def leftover(self, name: str, text: str) -> None:
-        """Adds one node for the rest of the area."""
+        """Adds one node for the remaining bytes of the area. `text` is the node's meaning."""
         self._octets(name, self.left, text)
 
     def _struct(self, record: type[Record]) -> Any:
@@ -161,7 +170,10 @@ class Walk:
             return octets
 
     def _add_buffer_fields(self, kind: str, octets: bytes) -> bool:
-        """Adds the fields of a structure in a buffer, such as TPMS_ATTEST; returns False if it holds none."""
+        """Adds nodes for the fields of a structure that is the content of a TPM2B, such as TPMS_ATTEST.
+
+        `kind` is the type's name. Returns False if the content is not such a structure.
+        """
         inner: Any = {"TPM2B_ATTEST": TPMS_ATTEST, "TPM2B_TEMPLATE": TPMT_PUBLIC}.get(kind)
         if inner is None:
             return False
@@ -174,7 +186,10 @@ class Walk:
         return True
 
     def _sizes(self, wire: Sized, node: Node) -> bytes:
-        """Adds a node for a size field, and returns the bytes after it without moving past them."""
+        """Adds a node for the size field of a TPM2B, and returns the content.
+
+        The walk's position is then the start of the content.
+        """
         start = self._stream.tell()
         try:
             octets = wire.take(self._stream)

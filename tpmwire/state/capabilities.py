@@ -13,9 +13,10 @@ _KEYS = ("property", "alg", "tag", "handle")
 
 
 def capabilities(tpm: Tpm, capability: TPM_CAP, start: int = 0) -> list[Any]:
-    """Returns the whole list of a capability, from `start` on (Part 3, §30.2; Part 2, §6.12).
+    """Returns the whole list of a capability, from the element `start` on (Part 3, §30.2; Part 2, §6.12).
 
-    The values are those of `TPMS_CAPABILITY_DATA.data`: handles, `TPMA_CC` words, `TPMS_TAGGED_PROPERTY`, ...
+    The elements are those of `TPMS_CAPABILITY_DATA.data`: handles, `TPMA_CC` words, `TPMS_TAGGED_PROPERTY` and so
+    on.
     """
     found: list[Any] = []
     while True:
@@ -29,9 +30,9 @@ def capabilities(tpm: Tpm, capability: TPM_CAP, start: int = 0) -> list[Any]:
 
 
 def _place(value: Any) -> int:
-    """Returns the sort key of an element of a capability list: its handle, property or code.
+    """Returns the number by which an element of a capability list is sorted: its handle, property or code.
 
-    The next TPM2_GetCapability continues after this key.
+    The next TPM2_GetCapability continues after this number.
     """
     if isinstance(value, TPMA_CC):
         return int(value) & 0xFFFF | int(value & TPMA_CC.V)

@@ -1,4 +1,4 @@
-"""Reads the contents of NV indices, in pieces of at most the TPM's maximum size."""
+"""Reads the contents of NV indices, in as many commands as the TPM's buffer size requires."""
 
 from ..errors import NvError
 from ..spec.capabilities import TPMS_TAGGED_PROPERTY
@@ -14,7 +14,10 @@ LEAST_PIECE = 64
 
 
 def handles(tpm: Tpm, first: int, last: int) -> list[int]:
-    """Returns the TPM's handles of one type from `first` to `last` (Part 3, §30.2; Part 2, §6.12)."""
+    """Returns the TPM's handles from `first` to `last`, which have the same handle type.
+
+    Source: Part 3, §30.2; Part 2, §6.12.
+    """
     found: list[int] = []
     start = first
     while start <= last:
@@ -28,9 +31,10 @@ def handles(tpm: Tpm, first: int, last: int) -> list[int]:
 
 
 def read_index(tpm: Tpm, index: int) -> bytes:
-    """Returns the contents of an NV index, read with the empty password of the index or of the owner.
+    """Returns the contents of an NV index, read with an empty password of the index or of the owner.
 
-    Raises NvError if neither can read it, TpmError if the TPM refuses.
+    Raises NvError if the index cannot be read with either password, TpmError if the TPM refuses for another
+    reason.
     """
     public = tpm.execute(NV_ReadPublic(index)).nv_public
     attributes = public.attributes
@@ -55,7 +59,7 @@ def read_index(tpm: Tpm, index: int) -> bytes:
 
 
 def most_at_once(tpm: Tpm) -> int:
-    """Returns the maximum size of one TPM2_NV_Read or TPM2_NV_Write (TPM_PT_NV_BUFFER_MAX)."""
+    """Returns the maximum size, in bytes, of one TPM2_NV_Read or TPM2_NV_Write (TPM_PT_NV_BUFFER_MAX)."""
     answer = tpm.execute(GetCapability(TPM_CAP.TPM_PROPERTIES, TPM_PT.NV_BUFFER_MAX, 1))
     for found in answer.capability_data.data:
         if isinstance(found, TPMS_TAGGED_PROPERTY) and found.property == TPM_PT.NV_BUFFER_MAX and found.value:

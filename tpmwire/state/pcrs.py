@@ -29,8 +29,9 @@ def banks(tpm: Tpm) -> tuple[TPMS_PCR_SELECTION, ...]:
 def read_pcrs(tpm: Tpm, wanted: tuple[TPMS_PCR_SELECTION, ...]) -> Values:
     """Returns PCR values keyed by (bank, PCR number), all read at the same moment.
 
-    A TPM returns eight values at once (Part 3, §22.4). If a PCR is extended in between, all are read again. Raises
-    PolicyError for a PCR that the TPM does not implement, and if the PCRs change at each attempt.
+    A TPM returns eight values at once (Part 3, §22.4). If a PCR is extended between two commands, all values are
+    read again. Raises PolicyError for a PCR that the TPM does not implement, and if the PCRs change at each
+    attempt.
     """
     for _ in range(ATTEMPTS):
         values = _read_once(tpm, wanted)
@@ -40,7 +41,7 @@ def read_pcrs(tpm: Tpm, wanted: tuple[TPMS_PCR_SELECTION, ...]) -> Values:
 
 
 def _read_once(tpm: Tpm, wanted: tuple[TPMS_PCR_SELECTION, ...]) -> Values | None:
-    """Reads all values once; returns None if the TPM's update counter changed in between."""
+    """Reads all values once. Returns None if the TPM's PCR update counter changed between two commands."""
     values: dict[tuple[TPM_ALG, int], bytes] = {}
     counters = set()
     left = wanted

@@ -30,7 +30,7 @@ def default_path() -> str:
 
 
 def open_transport(path: str | None = None, timeout: float = 2.0) -> DescriptorTransport:
-    """Opens the TPM at `path`, in one of the package's forms; None means `default_path()`.
+    """Opens the TPM at `path`, in one of the forms that `tpmwire.transport` lists; None means `default_path()`.
 
     `timeout` (seconds) limits opening and each command. Raises TransportError or a subclass.
     """

@@ -1,6 +1,6 @@
-"""The protocol of transports, and the base of those with a file descriptor.
+"""The protocol of transports, and the base class of transports that use a file descriptor.
 
-`DescriptorTransport` implements non-blocking I/O, deadlines, and responses of a known size.
+`DescriptorTransport` implements non-blocking I/O, deadlines, and responses whose size is in their header.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ CHUNK = 16384
 
 
 class Transport(ABC):
-    """One connection to a TPM, as `Tpm` uses it. A custom class needs only `transceive` and `close`."""
+    """A connection to a TPM. A custom transport for `Tpm` needs only `transceive` and `close`."""
 
     path = ""
     """The TPM's path, for messages."""
@@ -45,8 +45,8 @@ class Transport(ABC):
     def resume(self, seconds: float) -> bytes:
         """Returns the pending response of an interrupted `transceive`, after at most `seconds`.
 
-        `Tpm.close` calls it before it flushes. Raises TransportError if there is no response. In that case nothing
-        is flushed. A transport that cannot resume need not define this method.
+        `Tpm.close` calls this method before it flushes. Raises TransportError if the TPM does not respond;
+        `Tpm.close` then flushes nothing. A transport that cannot resume need not define this method.
         """
         raise TransportError(f"{type(self).__name__} cannot resume an interrupted command")
 
@@ -102,7 +102,10 @@ class DescriptorTransport(Transport):
         self.commands += 1
 
     def receive(self, timeout: float | None = None) -> bytes:
-        """Returns the whole response to the last command. A second call resumes an interrupted call."""
+        """Returns the whole response to the last command. A second call resumes an interrupted call.
+
+        `timeout` (seconds) replaces the transport's timeout. Raises TransportError or a subclass.
+        """
         deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
         response = None
         while response is None:
@@ -131,11 +134,11 @@ class DescriptorTransport(Transport):
                 os.close(fd)
 
     def _framed(self, command: bytes) -> bytes:
-        """Returns the bytes to send for a command; a subclass may add a frame."""
+        """Returns the bytes to send for a command. A subclass may add the header of its protocol."""
         return command
 
     def _unframed(self, data: bytes) -> bytes | None:
-        """Returns the response in the received bytes; None if it is incomplete. Raises TransportError."""
+        """Returns the response in the bytes received so far; None if it is incomplete. Raises TransportError."""
         if len(data) < HEADER_SIZE:
             return None
         size = self._size(data)
@@ -172,7 +175,10 @@ class DescriptorTransport(Transport):
             raise TransportTimeoutError(f"{self.path}: the TPM did not respond in time (--timeout){hint}")
 
     def _ready(self, event: int, seconds: float) -> bool:
-        """Waits until the descriptor is ready to write (POLLOUT) or read (POLLIN). Returns whether it is ready."""
+        """Waits until the descriptor is ready, and returns whether it is ready after at most `seconds`.
+
+        `event` is POLLOUT (ready to write) or POLLIN (ready to read).
+        """
         poll = select.poll()
         poll.register(self._fd, event)
         return bool(poll.poll(max(1, int(seconds * 1000))))

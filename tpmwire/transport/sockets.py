@@ -1,4 +1,4 @@
-"""Software TPMs: swtpm over TCP or a Unix socket, and the reference simulator's framing (mssim)."""
+"""Transports to software TPMs: swtpm over TCP or a Unix socket, and the reference simulator's protocol (mssim)."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ TPM_SESSION_END = 20
 
 
 class SwtpmTransport(DescriptorTransport):
-    """swtpm over a TCP or Unix socket, which carries commands and responses without framing."""
+    """A connection to swtpm by TCP or a Unix socket, which carries commands and responses without framing."""
 
     hint = "swtpm serves one client at a time: is another client connected?"
 
@@ -24,7 +24,7 @@ class SwtpmTransport(DescriptorTransport):
 
 
 class MssimTransport(DescriptorTransport):
-    """The TCP protocol of TCG's reference simulator, with a frame around each command and response."""
+    """A connection to TCG's reference simulator by its TCP protocol, which frames each command and response."""
 
     hint = "the simulator serves one client at a time: is another client connected?"
 
@@ -36,7 +36,10 @@ class MssimTransport(DescriptorTransport):
         return TPM_SEND_COMMAND.to_bytes(4, "big") + locality + len(command).to_bytes(4, "big") + command
 
     def _unframed(self, data: bytes) -> bytes | None:
-        """Returns the response from its frame: the size comes first, and four zero bytes follow."""
+        """Returns the response in the bytes received so far; None if it is incomplete. Raises TransportError.
+
+        The frame of a response is its size, the response, and four zero bytes.
+        """
         if len(data) < 4 + 10:
             return None
         size = self._size(data[4:])

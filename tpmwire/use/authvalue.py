@@ -21,10 +21,11 @@ __all__ = ["is_auth"]
 def is_auth(tpm: Tpm, storage_key: Loaded, auth: Secret) -> bool | None:
     """Returns whether `auth` is a storage key's authValue; None if this TPM does not allow the test.
 
-    The TPM verifies no authValue, and so counts no failure. The key of a session that is bound to the storage key
-    is derived from its authValue (Part 1, §19.6.10). The session encrypts known data, of an object with a
-    different authorization. The decrypted data are correct if and only if `auth` is right. The session is also
-    salted, so that a listener cannot do the same test. Nothing that depends on `auth` is sent.
+    The TPM does not verify an authValue during the test, and so counts no failure. The key of a session that is
+    bound to the storage key is derived from the storage key's authValue (Part 1, §19.6.10). The session encrypts
+    known data, of an object with a different authorization. The decrypted data are correct if and only if `auth`
+    is right. The session is also salted, so that a listener cannot do the same test. Nothing that depends on
+    `auth` is sent.
     """
     policy, data = Policy(PolicyPassword()), random_bytes(32)
     template = templates.sealed(policy.digest(TPM_ALG.SHA256))

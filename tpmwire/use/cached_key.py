@@ -1,12 +1,12 @@
 """HMAC keys that reuse cached data from an earlier run: saved contexts and public areas.
 
-A saved context can be loaded any number of times until the TPM is reset. The TPM encrypts the context. It refuses
-a context that was modified or that comes from a different TPM (TPM 2.0 Part 1, §30). A cached key is therefore
-loaded without its parent, and a cached salt key is not created again. For a persistent salt key, the public area
-is cached.
+A saved context can be loaded any number of times until the TPM is reset. The TPM encrypts the context, and refuses
+a context that was modified or comes from a different TPM (TPM 2.0 Part 1, §30). A cached key is therefore loaded
+without its parent, and a cached salt key is not created again. For a persistent salt key, the public area is
+cached.
 
-The cached data are not secret, and they prove nothing. A pin is compared with them as with the TPM's response. If
-the cached data are outdated, the run executes all commands and replaces them.
+The cached data are not secret, and they prove nothing. They are compared with a pin in the same way as the TPM's
+responses. If the cached data are outdated, the run executes all commands and replaces the data.
 """
 
 from collections.abc import Sequence
@@ -31,8 +31,8 @@ TPM2B_SAVED = Annotated[TPMS_CONTEXT | None, SizedRecord(TPMS_CONTEXT, optional=
 class KeyData(Record):
     """Cached data about a key and its salt key.
 
-    `key` is None for a persistent key. The salt key is at `salt_handle`. For TPM_RH_NULL, `salt` is the
-    salt key's saved context. `salt_public` is None for unencrypted runs.
+    `key` is the key's saved context, or None for a persistent key. The salt key is persistent at `salt_handle` or,
+    if `salt_handle` is TPM_RH_NULL, in the saved context `salt`. `salt_public` is None for unencrypted runs.
     """
 
     key_name: TPM2B_NAME
@@ -44,23 +44,26 @@ class KeyData(Record):
 
 
 class Memory:
-    """Passes cached data, or None, from run to run. `changed` says whether a run has replaced the data."""
+    """A container that passes cached data, or None, from run to run.
+
+    `changed` says whether a run has replaced the data. A subclass saves the data beyond the process.
+    """
 
     def __init__(self, data: KeyData | None = None) -> None:
         self.data = data
         self.changed = False
 
     def take(self, data: KeyData | None) -> None:
-        """Replaces the contents."""
+        """Replaces the cached data."""
         self.changed = self.changed or data != self.data
         self.data = data
 
     def save(self) -> None:
-        """Writes the contents to storage that outlives the process. Called after the TPM is closed."""
+        """Saves the cached data to storage that outlives the process. Called after the TPM is closed."""
 
 
 class CachedKey(HmacKey):
-    """An HMAC key whose uses read and update `memory`. `Key` describes the other arguments."""
+    """An HMAC key that uses and updates the cached data in `memory`. `Key` describes the other arguments."""
 
     def __init__(self, *, memory: Memory, **description: Any) -> None:
         super().__init__(**description)
@@ -95,9 +98,10 @@ class _CachedRun(HmacRun):
         self.parent_name = data.parent_name or None
 
     def attempt(self, messages: Sequence[bytes]) -> list[bytes] | None:
-        """Computes the HMACs; returns None if the cached data are outdated.
+        """Returns the HMACs of the messages; None if the cached data are outdated.
 
-        If the result is None, nothing is left in the TPM. Raises the TPM's error if the cached data are valid.
+        If the result is None, nothing is left in the TPM. Raises TpmError if the TPM refuses although the cached
+        data are current.
         """
         if not self._fits():
             return None
@@ -119,7 +123,7 @@ class _CachedRun(HmacRun):
         return results
 
     def _fits(self) -> bool:
-        """Returns whether the cached data belong to this key and its salt key, without asking the TPM."""
+        """Returns whether the cached data belong to this key and its salt key. Sends no command."""
         key, data = self.key, self.data
         expected = key.name if key.file is None else name_of(key.file.public)
         if expected not in (None, data.key_name) or (key.file is None) != (data.key is None):
@@ -131,7 +135,7 @@ class _CachedRun(HmacRun):
         return key.pin is None or key.pin.name == name_of(data.salt_public)
 
     def reach(self) -> int:
-        """Opens the session, loads the saved context of a key file's key, and returns the key's handle."""
+        """Opens the session and loads the key's saved context, if any. Returns the key's handle."""
         # The session comes first: if it fails, later runs must not trust the Name.
         self.open_session(None)
         if self.data.key is None:
@@ -159,9 +163,10 @@ class _CachedRun(HmacRun):
             self.tpm.flush(self.opened.pop())
 
     def _is_current(self, handle: int) -> bool:
-        """Returns whether the TPM has the cached key and salt key, so that a refusal has a different reason.
+        """Returns whether the key and the salt key in the TPM are the cached ones.
 
-        Reads both keys, after a refusal only. Later commands then rely on these Names.
+        Called only after the TPM has refused a command. If the result is True, the refusal has a different reason.
+        The Names that were read are then used for later commands.
         """
         salt = self.data.salt_public
         try:
@@ -175,7 +180,7 @@ class _CachedRun(HmacRun):
 
 
 class _CachingRun(HmacRun):
-    """A run that caches data for later runs while the key is in the TPM."""
+    """A run without cached data, which collects data for later runs in `data`."""
 
     def __init__(self, key: HmacKey, tpm: Tpm) -> None:
         super().__init__(key, tpm)
@@ -183,7 +188,10 @@ class _CachingRun(HmacRun):
         self.salt_context: TPMS_CONTEXT | None = None
 
     def open_session(self, parent: Loaded | None) -> None:
-        """Opens the session. Saves the salt key's context, or finds a persistent salt key."""
+        """Opens the session, and saves the context of a transient salt key.
+
+        If a persistent storage root key can be the salt key of later runs, caches this key instead.
+        """
         super().open_session(parent)
         salt = self.salt
         if salt is None or salt.handle >> 24 != TPM_HT.TRANSIENT:
@@ -197,7 +205,7 @@ class _CachingRun(HmacRun):
     def _storage_root(self) -> Loaded | None:
         """Returns the persistent storage root key if it is an ECC key, or None.
 
-        The key can exist even if the session's parent is a transient key.
+        The storage root key can be persistent even if the parent of this key is a transient key.
         """
         handle = WELL_KNOWN["srk"].handle
         assert handle is not None
@@ -208,7 +216,7 @@ class _CachingRun(HmacRun):
         return found if found.public.type == TPM_ALG.ECC else None
 
     def finish(self, handle: int) -> None:
-        """Saves the context of a key file's key, then flushes the run's objects and sessions."""
+        """Saves the context of a key from a key file, then flushes the run's objects and sessions."""
         key = None if self.key.file is None else self._save(handle)
         persistent = self.salt is not None and self.salt.handle >> 24 != TPM_HT.TRANSIENT
         at_hand = self.salt is None or persistent or self.salt_context is not None

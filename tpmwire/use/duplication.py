@@ -36,11 +36,10 @@ class Duplicated(NamedTuple):
 
 
 def duplication_policy(file: KeyFile, parent: TPMT_PUBLIC) -> Policy:
-    """Returns the policy that authorizes a key's duplication to `parent`, without a TPM.
+    """Returns the policy that authorizes a key's duplication to `parent`. No TPM is needed.
 
-    Supports the policies of `wrapping.to_any` and `wrapping.to_parent`, with or without the object's Name. Also
-    supports a PolicyOR in the file that has one of them as a branch. Raises PolicyError if the key cannot be
-    duplicated to that parent.
+    Supports the policies of `wrapping.to_any` and `wrapping.to_parent`, with or without the object's Name, alone
+    or as a branch of a PolicyOR in the key file. Raises PolicyError if the key cannot be duplicated to `parent`.
     """
     public = file.public
     if public.object_attributes & (TPMA_OBJECT.FIXED_TPM | TPMA_OBJECT.FIXED_PARENT):
@@ -71,7 +70,10 @@ def duplication_policy(file: KeyFile, parent: TPMT_PUBLIC) -> Policy:
 
 
 def _choices(file: KeyFile) -> list[PolicyOR]:
-    """Returns the final PolicyOR of the file's policy if it is the key's whole policy, else an empty list."""
+    """Returns the PolicyOR at the end of the key file's policy, if it determines the key's policy digest.
+
+    Otherwise returns an empty list.
+    """
     last = Policy.ways(file.policy or (), file.public)[0].statements[-1:]
     alg = file.public.name_alg
     return [one for one in last if isinstance(one, PolicyOR) and one.extended(alg, b"") == file.public.auth_policy]

@@ -67,10 +67,10 @@ class EcdsaKey(Key):
 
 
 class _SignRun(Run):
-    """One use of the key for a signature."""
+    """One use of an ECDSA key."""
 
     def sign(self, digest: bytes) -> tuple[bytes, bytes]:
-        """Returns the signature (r, s) of a digest. Verifies the signature if the run knows the public area."""
+        """Returns the signature (r, s) of a digest. Verifies the signature if the key's public area is known."""
         handle = self.reach()
         final = self.authorize_key(handle)
         try:
@@ -100,9 +100,9 @@ class _SignRun(Run):
 
 
 def _plain_response(use: Password | Use) -> Password | Use:
-    """Clears the session's `encrypt` attribute in place, and returns `use`.
+    """Returns `use` without the `encrypt` attribute, which is cleared in place.
 
-    The response's first parameter is not a TPM2B, so it cannot be encrypted (Part 1, §21.1).
+    The first parameter of TPM2_Sign's response is not a TPM2B, so it cannot be encrypted (Part 1, §21.1).
     """
     if isinstance(use, Use):
         use.attributes = TPMA_SESSION(use.attributes & ~TPMA_SESSION.ENCRYPT)

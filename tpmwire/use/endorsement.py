@@ -52,9 +52,10 @@ POLICY_B = {
 
 
 class EkKind(NamedTuple):
-    """A template of the profile with its name, description, and NV indices of certificate, nonce and template.
+    """A template of the profile with its name, its description and its NV indices.
 
-    In the low range, `unique` starts with the nonce. The high range has no nonce.
+    The NV indices contain the certificate, the nonce and the vendor's template. In the low range, `unique` starts
+    with the nonce. The high range has no nonce.
     """
 
     name: str
@@ -66,7 +67,10 @@ class EkKind(NamedTuple):
 
     @property
     def handle(self) -> int:
-        """The handle reserved for the persistent key (TCG, "Registry of Reserved TPM 2.0 Handles", §2.3)."""
+        """The handle reserved for a persistent key of this kind.
+
+        Source: TCG, "Registry of Reserved TPM 2.0 Handles", §2.3.
+        """
         return {0x01C00002: 0x81010001, 0x01C0000A: 0x81010002}.get(
             self.certificate, 0x81010000 + self.certificate % 0x100
         )
@@ -122,9 +126,11 @@ class OwnKey(NamedTuple):
 
 
 def template_of(tpm: Tpm, kind: EkKind, present: Iterable[int]) -> TPMT_PUBLIC:
-    """Returns this TPM's template of a kind: the vendor's if its NV index is in `present`, else the profile's.
+    """Returns this TPM's template for endorsement keys of a kind.
 
-    Raises CertificateError if the vendor's template is not an endorsement key's.
+    `present` has the handles of the TPM's NV indices. The vendor's template and nonce are read from their NV
+    indices if these are present. Otherwise the profile's template is returned. Raises CertificateError if the
+    vendor's template cannot create an endorsement key.
     """
     template = kind.template()
     if kind.template_index in present:
@@ -151,7 +157,7 @@ def _vendor_template(kind: EkKind, data: bytes) -> TPMT_PUBLIC:
 
 
 def _with_nonce(template: TPMT_PUBLIC, nonce: bytes) -> bytes | TPMS_ECC_POINT:
-    """Returns `unique` with the nonce, padded with zeros (§2.2.1.1)."""
+    """Returns the `unique` of a template that contains the nonce, padded with zeros (§2.2.1.1)."""
     unique = template.unique
     if isinstance(unique, TPMS_ECC_POINT):
         return TPMS_ECC_POINT(nonce.ljust(len(unique.x), b"\0"), unique.y)
@@ -161,11 +167,12 @@ def _with_nonce(template: TPMT_PUBLIC, nonce: bytes) -> bytes | TPMS_ECC_POINT:
 def own_key(
     tpm: Tpm, kinds: Iterable[EkKind], key: PublicKey, present: Iterable[int] = (), auth: Secret = EMPTY_AUTH
 ) -> OwnKey:
-    """Returns this TPM's endorsement key with the public key `key`, created from one of the kinds' templates.
+    """Returns the endorsement key of this TPM that has the public key `key` and a template of one of the kinds.
 
-    `auth` is the endorsement hierarchy's authValue. A session salted to the public key proves that the TPM has the
-    private key. Raises CertificateError if the key belongs to another TPM or template, UnusableCertificateError if
-    it cannot be an endorsement key, SessionError if the proof fails.
+    A session salted to the public key proves that the TPM has the private key. `present` has the handles of the
+    TPM's NV indices, `auth` is the endorsement hierarchy's authValue. Raises CertificateError if the key belongs
+    to another TPM or template, UnusableCertificateError if it cannot be an endorsement key, SessionError if the
+    proof fails.
     """
     present = set(present)
     expected: list[tuple[EkKind, TPMT_PUBLIC, TPMT_PUBLIC]] = []
@@ -199,7 +206,7 @@ def own_key(
 
 
 def prove(tpm: Tpm, loaded: Loaded) -> None:
-    """Proves that the TPM has the private key, by a session that is salted to the key.
+    """Proves that the TPM has the private key of a loaded object, by a session that is salted to the object.
 
     Raises SessionError if the proof fails.
     """

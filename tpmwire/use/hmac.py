@@ -51,7 +51,7 @@ class HmacKey(Key):
 
 
 class HmacRun(Run):
-    """One use of an HMAC key. `cached_key` extends its steps."""
+    """One use of an HMAC key. Subclasses in `cached_key` extend its steps."""
 
     def __init__(self, key: Key, tpm: Tpm) -> None:
         super().__init__(key, tpm)
@@ -66,7 +66,7 @@ class HmacRun(Run):
         return results
 
     def compute(self, handle: int, messages: Sequence[bytes]) -> list[bytes]:
-        """Returns the HMAC of each message with the key that `reach` has loaded or found."""
+        """Returns the HMAC of each message with the key at `handle`, as `reach` returned it."""
         self.check_cipher(handle)
         last = len(messages) - 1
         return [self._hmac(handle, message, more=number < last) for number, message in enumerate(messages)]
@@ -86,9 +86,9 @@ class HmacRun(Run):
         return self._hmac_in_sequence(handle, message, final, more=more)
 
     def _hmac_in_sequence(self, handle: int, message: bytes, final: Authorizer, *, more: bool) -> bytes:
-        """Returns the HMAC from a sequence, on a TPM without TPM2_HMAC.
+        """Returns the HMAC of a message, computed in an HMAC sequence, for a TPM without TPM2_HMAC.
 
-        The TPM has refused TPM2_HMAC before it checked the sessions.
+        The TPM has refused TPM2_HMAC before it checked the sessions, so `final` still authorizes the key.
         """
         from ..spec.commands.sequences import HMAC_Start, SequenceComplete  # late: most TPMs have TPM2_HMAC
 

@@ -32,9 +32,9 @@ __all__ = [
 
 
 class Authorizer(Protocol):
-    """A function that returns the key's authorizations for one command.
+    """A function that returns the authorizations of one command that uses the key.
 
-    `more` says that another command with the key follows; `starts` says that this command starts a sequence, whose
+    `more` says that another command with the key follows. `starts` says that the command starts a sequence, whose
     result a later command returns.
     """
 
@@ -49,14 +49,15 @@ class Key:
     - `parent_auth`: the authValue of its parent or, if the parent is a primary key, of its hierarchy;
       `parent_auth_otherwise` is tried if `parent_auth` fails.
     - `pcrs`: the PCRs in the key's policy.
-    - `ek_parent`: the parent is an endorsement key. It is the key whose reserved handle is in the file, or the key
-      that an importable file's seed is encrypted to. For an older loadable file it is the ECC one if `rsaParent`
-      is false, else the RSA one. A file with a reserved handle does not need `ek_parent`.
-    - `ek_place`: the endorsement key's template, if this TPM has its own.
+    - `ek_parent`: the parent is an endorsement key. The parent is the key whose reserved handle is in the file, or
+      the key that an importable file's seed is encrypted to. For an older loadable file, the parent is the ECC
+      endorsement key if `rsaParent` is false, else the RSA endorsement key. A file with a reserved handle does not
+      need `ek_parent`.
+    - `ek_place`: the endorsement key's template, if this TPM's template differs from the profile's.
     - `inner_key`: the key of an importable file's inner wrapper.
     - `described`: a key file with the policy of the key at `handle`.
-    - `protected`: salt and encrypt the session; salted to `pin` if it is given.
-    - `name`: the Name of the key at `handle`, if known: saves one ReadPublic.
+    - `protected`: use a salted session with parameter encryption; `pin` is the key to which it must be salted.
+    - `name`: the Name of the key at `handle`, if known, which saves one TPM2_ReadPublic.
     - `checked`: check that the session's cipher was not changed. The check costs one command.
     """
 
@@ -94,7 +95,7 @@ class Key:
         self.checked = checked
 
     def of_file(self, file: "KeyFile", **changes: Any) -> Self:
-        """Returns this description for another key file, with `changes` to the constructor's arguments."""
+        """Returns a copy of this object for another key file, with `changes` to the constructor's arguments."""
         return type(self)(**{**vars(self), "file": file, **changes})
 
     @property
@@ -105,9 +106,9 @@ class Key:
 
     @property
     def primary_parent(self) -> WellKnown | None:
-        """Returns the hierarchy and template of a parent that must be created.
+        """Returns the hierarchy and template of the parent, if the parent must be created.
 
-        None if the parent or the key itself is persistent.
+        Returns None if the parent or the key itself is persistent.
         """
         file = self.file
         if file is None:
@@ -135,7 +136,10 @@ class Key:
 
 @contextlib.contextmanager
 def explain_missing_key(key: Key) -> Iterator[None]:
-    """Changes a TpmError to say that the key, its parent or the pinned key is missing from the TPM."""
+    """Catches a TpmError about the key, its parent or the pinned key if the TPM does not have that key.
+
+    Raises the error again, with a message that says that the handle is empty.
+    """
     try:
         yield
     except TpmError as error:
@@ -149,11 +153,11 @@ def explain_missing_key(key: Key) -> Iterator[None]:
 
 @contextlib.contextmanager
 def verify_refused_pin(key: Key, tpm: Tpm) -> Iterator[None]:
-    """After an error, verifies a pinned key that was used without being read.
+    """After an error, reads and verifies a pinned key that was used without being read.
 
-    Raises SessionError if another key is at its handle. A session that is salted to another key has another
-    secret, so the TPM refuses its first HMAC as if the password were wrong. If the key has another type, the TPM
-    already refuses TPM2_StartAuthSession.
+    Raises SessionError if another key is at the pinned key's handle. In a session that is salted to another key,
+    the secrets of host and TPM differ, so the TPM refuses the first HMAC as if the password were wrong. If the
+    other key has another type, the TPM already refuses TPM2_StartAuthSession.
     """
     try:
         yield
@@ -168,7 +172,7 @@ def verify_refused_pin(key: Key, tpm: Tpm) -> Iterator[None]:
 
 
 def _endorsement_kind(file: "KeyFile") -> str:
-    """Returns the name, in WELL_KNOWN or `parents.PARENTS`, of the endorsement key that is a file's parent."""
+    """Returns the name of the endorsement key that is a file's parent, as in WELL_KNOWN and `parents.PARENTS`."""
     if file.endorsement_handle is not None:
         from .parents import ENDORSEMENT  # rare: a credential run must not load it
 
@@ -180,7 +184,7 @@ def _endorsement_kind(file: "KeyFile") -> str:
 
 
 def names_endorsement_key(file: "KeyFile") -> bool:
-    """Returns whether a file identifies its endorsement key: by the handle, the seed, or rsaParent."""
+    """Returns whether a file says which endorsement key is the parent: by the handle, the seed, or rsaParent."""
     return file.endorsement_handle is not None or file.secret is not None or file.rsa_parent is not None
 
 

@@ -1,4 +1,4 @@
-"""Loads, imports and persists the key of a key file, without a signature or HMAC."""
+"""Loads, imports and persists the key of a key file. No signature or HMAC is computed."""
 
 from ..keys.keyfile import LOADABLE, SEALED, KeyFile
 from ..secret import EMPTY_AUTH, Secret

@@ -1,9 +1,9 @@
 """The kinds of keys that can be the parent of a wrapped key: their names, templates and values in key files.
 
-The draft names a parent by a hierarchy, for its H-2 (or H-1) storage primary, or by a persistent handle. For an
-endorsement key, the file has the persistent handle that the TCG reserves for that key. Cloud TPMs and Windows
-store the key at that handle, and openssl_tpm2_engine uses it. If the handle is empty, the key is created from its
-template.
+A key file has a hierarchy as `parent` if the parent is the hierarchy's H-2 (or H-1) storage primary key, otherwise
+a persistent handle. For an endorsement key, the file has the persistent handle that the TCG reserves for that key.
+Cloud TPMs and Windows store the key at that handle, and openssl_tpm2_engine uses it. If the handle is empty, the
+key is created from its template.
 """
 
 from collections.abc import Callable, Iterator
@@ -66,12 +66,12 @@ ENDORSEMENT = {parent.parent: parent for parent in PARENTS.values() if parent.is
 
 
 def of_public(public: TPMT_PUBLIC) -> list[Parent]:
-    """Returns the kinds of parents whose template matches a public area, the most likely first."""
+    """Returns the kinds of parents whose template matches a public area, the most likely kind first."""
     return [one for one in PARENTS.values() if is_of(public, one)]
 
 
 def is_of(public: TPMT_PUBLIC, parent: Parent) -> bool:
-    """Returns whether the key with this public area was created from this kind's template."""
+    """Returns whether a public area, except for its `unique`, equals the template of this kind of parent."""
     return _all_but_unique(public) == _all_but_unique(_template(parent.name))
 
 
@@ -86,17 +86,17 @@ def _template(name: str) -> TPMT_PUBLIC:
 
 
 def fitting(key: PublicKey) -> dict[str, TPMT_PUBLIC]:
-    """Returns the public areas that a public key can have, by the names of the kinds, the most likely first."""
+    """Returns the public areas that can contain a public key, keyed by the kind's name, the most likely first."""
     made = {name: into_template(key, _template(name)) for name in PARENTS}
     return {name: public for name, public in made.items() if public is not None}
 
 
 def candidates(file: "KeyFile") -> "list[KeyFile]":
-    """Returns copies of an importable file, one for each possible parent, the stated one first.
+    """Returns copies of an importable file, one for each possible parent. The parent in the file comes first.
 
-    Some files state a wrong parent. Files of go-tpm's programs always state 0x40000140. Files of early versions of
-    tpmwire state the endorsement hierarchy for an endorsement key. Others state the owner hierarchy for a storage
-    root key, or for an endorsement key that was given as a bare PEM public key. The seed shows the parent's
+    Some files have a wrong parent. Files of go-tpm's programs always have 0x40000140. Files of early versions of
+    tpmwire have the endorsement hierarchy for an endorsement key. Other files have the owner hierarchy for a
+    storage root key, or for an endorsement key that was given as a PEM public key. The seed shows the parent's
     algorithm. Only the TPM can tell which of the possible keys is the parent.
     """
     if file.persistent_parent is not None and file.persistent_parent not in ENDORSEMENT:
@@ -120,7 +120,10 @@ def candidates(file: "KeyFile") -> "list[KeyFile]":
 
 
 def for_endorsement(file: "KeyFile") -> "list[KeyFile]":
-    """Returns copies of an importable file, one for each endorsement key that its seed allows as parent."""
+    """Returns copies of an importable file, one for each endorsement key with the algorithm of the file's seed.
+
+    If no endorsement key has this algorithm, returns the file unchanged.
+    """
     sealed_for = _sealed_for(file.encrypted_seed)
     return [_with(file, one) for one in ENDORSEMENT.values() if _algorithm(one) == sealed_for] or [file]
 
@@ -134,7 +137,7 @@ _CURVES = {32: TPM_ECC.NIST_P256, 48: TPM_ECC.NIST_P384, 66: TPM_ECC.NIST_P521}
 
 
 def _sealed_for(seed: bytes) -> int:
-    """Returns the kind of key that a seed is encrypted to: a curve, or the size of an RSA key in bits."""
+    """Returns the curve, or the RSA key size in bits, of the key that a seed is encrypted to."""
     x = int.from_bytes(seed[:2], "big")
     y = int.from_bytes(seed[2 + x : 4 + x], "big")
     if 4 + x + y == len(seed) and max(x, y) <= 66:

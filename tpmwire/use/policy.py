@@ -1,6 +1,7 @@
-"""Satisfies a key's policy in a policy session: the policy of its file, or of the options and the key's digest.
+"""Satisfies a key's policy in a policy session.
 
-The modules of `policy` are imported late, because a policy of only PCRs needs only the first.
+The policy comes from the key file, or from the options and the key's policy digest. The modules of `policy` are
+imported late, because a policy of only PCRs needs only the first of them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,9 +30,9 @@ _ENDORSEMENT_KINDS = ("ek-rsa", "ek-ecc", "ek-p384", "ek-ecc-h2")
 class KeyPolicy:
     """Satisfies the policy of `key` in the policy session `session`.
 
-    Each use of the key ends the policy, which must then be satisfied again (Part 1, §19.7). `read_public` returns
-    the public area of the key at a handle. `authorize` returns the authorization by an authValue. `parent_name` is
-    the Name of the key's parent, if known.
+    Each use of the key resets the session, so that the policy must be satisfied again (Part 1, §19.7).
+    `read_public` returns the public area of the key at a handle. `authorize` returns the authorizations for an
+    authValue. `parent_name` is the Name of the key's parent, if known.
     """
 
     def __init__(
@@ -62,9 +63,10 @@ class KeyPolicy:
         return self.key.auth if self.session.wants_auth_value else EMPTY_AUTH
 
     def complete(self, public: TPMT_PUBLIC) -> bool:
-        """Finds the policy's statements after the PCRs for the next attempt; returns whether there are any.
+        """Finds the statements after the PCRs in the key's policy, and executes them for the next attempt.
 
-        Called only after a refusal. For most keys the PCRs are the whole policy, and nothing has to be read.
+        Returns whether there are any. Called only after a refusal: for most keys the PCRs are the whole policy,
+        and nothing has to be read.
         """
         if self.key.pcrs is None or self.key.auth or self.key.ek_parent:
             return False
@@ -80,7 +82,10 @@ class KeyPolicy:
             self.session.wants_auth_value |= statement.code == TPM_CC.PolicyAuthValue
 
     def _execute_options(self, handle: int) -> None:
-        """Executes the policy of the options (PCRs, password, parent), completed by the key's digest."""
+        """Executes the policy that the options describe (PCRs, password, parent).
+
+        The key's policy digest shows which further statements the policy has.
+        """
         from ..spec.commands.policies import PolicyPCR  # late: most runs have no PCRs
 
         key = self.key
@@ -96,8 +101,8 @@ class KeyPolicy:
     def _missing_statements(self, expected: bytes) -> "list[Statement]":
         """Returns the statements after the PCRs that lead to the policy digest `expected`; empty if none do.
 
-        The statements are the password and, for a duplicable key, a choice of use or duplication. Both have
-        the forms that `tpmwire` and users of the Go program create.
+        The statements are PolicyAuthValue and, for a duplicable key, a PolicyOR of use and duplication. Only
+        policies that `tpmwire` and users of the Go program create are tried.
         """
         from ..policy.statements import PolicyAuthValue, PolicyOR
         from ..spec.commands.policies import PolicyGetDigest
@@ -118,7 +123,7 @@ class KeyPolicy:
         return []
 
     def _duplication_digests(self, alg: TPM_ALG) -> Iterator[bytes]:
-        """Yields the digests of branches that allow duplication: to any parent, or to a parent in this TPM."""
+        """Yields the policy digests that allow duplication: to any parent, or to a parent in this TPM."""
         from ..keys.wrapping import to_any
         from ..policy.statements import PolicyDuplicationSelect
 
@@ -128,7 +133,10 @@ class KeyPolicy:
             yield PolicyDuplicationSelect(b"", name, False).extended(alg, bytes(digest_size(alg)))
 
     def _parent_names(self) -> Iterator[bytes]:
-        """Yields the Names of keys that may be, or once were, the parent; each Name is read on demand."""
+        """Yields the Names of keys that are possible parents of the key.
+
+        Each Name is read from the TPM when needed.
+        """
         if self._parent_name is not None:
             yield self._parent_name
             return
@@ -181,7 +189,7 @@ class KeyPolicy:
         proven.state(self.tpm, self.session.handle, auths)
 
     def _entity_auth(self, statement: "Statement") -> Secret:
-        """Returns the authValue of a PolicySecret's entity, which is a hierarchy, an object or an NV index.
+        """Returns the authValue of the entity of a PolicySecret, which is a hierarchy, an object or an NV index.
 
         For an object or an NV index, the key's password is used, as in openssl_tpm2_engine.
         """

@@ -1,9 +1,9 @@
 """One use of a key: opens the session, loads the key, authorizes its use, and cleans up.
 
-Each key is used with as few commands as possible. A persistent handle without encryption needs no command before
-its use. If the key is `protected`, no secret is sent unencrypted (see `channel`). docs/commands.md lists the
-commands for each kind of key. Late imports save a credential run with a persistent handle the modules that only
-key files, policies and errors need.
+Each key is used with as few commands as possible. A persistent key without encryption needs no command before its
+use. If the key is `protected`, no secret is sent unencrypted (see `channel`). docs/commands.md lists the commands
+for each kind of key. Modules that only key files, policies and errors need are imported late, so that a run with a
+persistent handle does not load them.
 """
 
 from collections.abc import Callable
@@ -72,7 +72,7 @@ class Run:
         self._policy: KeyPolicy | None = None
 
     def reach(self) -> int:
-        """Makes the key usable, opens the session, and returns the key's handle."""
+        """Loads or finds the key, opens the session, and returns the key's handle."""
         if self.key.file is not None:
             return self._load(self.key.file)
         assert self.key.handle is not None
@@ -138,9 +138,10 @@ class Run:
             self.tpm.flush(self.salt.handle)
 
     def _next_is_last(self) -> bool:
-        """Returns whether the next command is the run's last one, so that `close` drops a loaded salt key.
+        """Returns whether the next command is the run's last, so that a loaded salt key need not be flushed.
 
-        A resource manager then swaps the salt key once more, which is 3 commands at the chip. A flush would be 5.
+        `Tpm.close` then drops the salt key. A resource manager swaps the salt key once more, which takes 3
+        commands at the chip. A flush takes 5.
         """
         handle, session = self.key.handle, self.session
         if not self.tpm.leaves or self._cipher_in_doubt or handle is None or session is None:
@@ -153,7 +154,10 @@ class Run:
             self.tpm.flush(transient)
 
     def _needs_public_area(self) -> bool:
-        """Returns whether the public area must be read first, because a policy session needs the key's nameAlg."""
+        """Returns whether the key's public area must be read before the session is opened.
+
+        A policy session needs the key's nameAlg.
+        """
         key = self.key
         needed = key.protected or bool(key.auth) or key.pcrs is None
         return self._kind() == TPM_SE.POLICY and self.public is None and self.name is None and needed
@@ -187,9 +191,10 @@ class Run:
         return parent
 
     def _find_endorsement_key(self, file: "KeyFile", handle: int) -> None:
-        """Uses the key at an endorsement key's handle as the parent, or else prepares to create that key.
+        """Finds the parent at `handle`, which is reserved for an endorsement key.
 
-        A different storage key at that handle is the parent that the file means, unless `ek_parent` is set.
+        If the endorsement key is not at the handle, the run will create the key. A different storage key at the
+        handle is the parent too, unless `ek_parent` is set.
         """
         from ..state.nv import handles
         from .endorsement import KINDS, template_of
@@ -216,7 +221,7 @@ class Run:
         self._parent_by_policy = not template.object_attributes & TPMA_OBJECT.USER_WITH_AUTH
 
     def _parent(self, file: "KeyFile") -> int:
-        """Returns the parent's handle; creates the parent if it is a primary key that is not loaded yet."""
+        """Returns the parent's handle. Creates a parent that is a primary key, unless it is already loaded."""
         place = self.key.primary_parent
         if self.parent is not None:
             return self.parent.handle
@@ -237,7 +242,7 @@ class Run:
         self.parent, self.parent_name = created, created.name
 
     def _load(self, file: "KeyFile") -> int:
-        """Loads the key file's key, and opens the session before."""
+        """Opens the session, loads the key of a key file, and returns the key's handle."""
         parent = self.prepare_parent(file)
         try:
             loaded = self.try_parent_auths(parent, lambda auth: self._load_under(file, parent, auth))
@@ -251,7 +256,10 @@ class Run:
         return loaded.object_handle
 
     def _load_under_ecc(self, file: "KeyFile") -> "Load.Response":
-        """Loads the key under the ECC endorsement key, because tpmcopy's files do not identify the parent."""
+        """Loads the key under the ECC endorsement key, after the RSA endorsement key was not the parent.
+
+        tpmcopy's files do not say which of the two is the parent.
+        """
         if self._parent_policy is not None:
             self.tpm.flush(self._parent_policy.handle)
         self._flush_opened()
@@ -272,7 +280,10 @@ class Run:
         return loaded
 
     def import_wrapped(self, file: "KeyFile", parent: int, auth: Secret) -> bytes:
-        """Imports a key that was wrapped for this parent elsewhere, and returns its private area."""
+        """Imports a key that was wrapped outside this TPM, and returns the key's private area.
+
+        `parent` is the parent's handle, `auth` the parent's authValue.
+        """
         from ..spec.commands.duplication import Import
 
         inner = self.key.inner_key
@@ -284,7 +295,10 @@ class Run:
         return self.tpm.execute(command, *uses).out_private
 
     def _add_encryption(self, uses: tuple[Password | Use, ...]) -> tuple[Password | Use, ...]:
-        """Returns the authorizations; if the key is protected, they also encrypt the command's first parameter."""
+        """Returns the authorizations of a command.
+
+        If the key is protected, they also encrypt the first parameter.
+        """
         session = self.companion or self.session
         if not self.key.protected or session is None:
             return uses
@@ -298,8 +312,8 @@ class Run:
         """Raises SessionError if the session does not have the requested cipher.
 
         The check costs one command, and is skipped if it is not needed. No HMAC covers the parameters of
-        TPM2_StartAuthSession, and the response HMAC of TPM2_HMAC does not show which cipher was used. ReadPublic
-        does: the public area has to match the key's Name.
+        TPM2_StartAuthSession, and the response HMAC of TPM2_HMAC does not show which cipher was used.
+        TPM2_ReadPublic shows the cipher: the decrypted public area has to match the key's Name.
         """
         session = self.companion or self.session
         if not (self._cipher_in_doubt and self.key.protected) or session is None or self._cipher_checked:
@@ -343,14 +357,17 @@ class Run:
         return session
 
     def authorize(self, auth: Secret) -> tuple[Password | Use, ...]:
-        """Returns an authorization by an authValue, which sends no secret unencrypted if the key is protected."""
+        """Returns the authorizations for an authValue. If the key is protected, no secret is sent unencrypted."""
         session = self.companion or self.session
         if session is not None and session.kind == TPM_SE.HMAC:
             return (session.use(auth),)
         return (authorized_once(self.tpm, auth) if self.key.protected else Password(auth),)
 
     def try_parent_auths(self, handle: int, attempt: Callable[[Secret], R]) -> R:
-        """Returns the result of `attempt` with the right authValue of the parent or hierarchy at `handle`."""
+        """Calls `attempt` with each possible authValue of the parent or hierarchy at `handle`.
+
+        Returns the result of the first call that the TPM does not refuse because of a wrong authValue.
+        """
         auths = self._auths_of(handle)
         for auth in auths[:-1]:
             try:
@@ -361,7 +378,10 @@ class Run:
         return attempt(auths[-1])
 
     def _auths_of(self, handle: int) -> list[Secret]:
-        """Returns the authValues to try at `handle`: only one if a wrong one counts towards the TPM's lockout."""
+        """Returns the authValues to try for the parent or hierarchy at `handle`.
+
+        If a wrong authValue counts towards the TPM's lockout, the result has only one.
+        """
         auths = self.key.parent_auths
         if handle >> 24 == TPM_HT.TRANSIENT:
             return [EMPTY_AUTH]  # A primary key has an authValue of its own, not that of its hierarchy.
@@ -376,9 +396,9 @@ class Run:
         return auths if right is None else auths[:1] if right else auths[1:]
 
     def authorize_key(self, handle: int) -> Authorizer:
-        """Returns the key's authorizations.
+        """Returns the function that returns the key's authorizations for one command.
 
-        A policy is satisfied again for each use, because each use ends it (Part 1, §19.7).
+        If the key has a policy, the policy is satisfied first. Each use ends the policy (Part 1, §19.7).
         """
         session, auth = self.session, self.key.auth
         if session is None:
@@ -415,7 +435,10 @@ class Run:
         return self.public
 
     def correct_authorization(self, final: Authorizer, handle: int, refused: TpmError) -> Authorizer | None:
-        """Returns the authorization for a second attempt if the public area shows what the policy lacked."""
+        """Returns the authorizer for a second attempt, after the TPM refused the key's policy.
+
+        Returns None if the key's public area does not show what was missing. `final` is the refused authorizer.
+        """
         if refused.code != TPM_RC_POLICY_FAIL or self._policy is None:
             return None
         public = self.read_public(handle)
